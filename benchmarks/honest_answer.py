@@ -43,7 +43,7 @@ for module, name, part in (
     (concluding, "draw_curve", "learning curve"),
     (concluding, "test_once", "testing every model"),
     (concluding, "judge_labels", "judging labels"),
-    (results, "_write", "scores, models and report"),
+    (train, "write_results", "scores, models and report"),
 ):
     timed(module, name, part)
 timed(results, "report_facts", "of it: choosing what the report shows")

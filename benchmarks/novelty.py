@@ -36,6 +36,7 @@ from pellucid.data import Dataset, Preprocessing
 from pellucid.data.raw_texts import Texts
 from pellucid.data.reading.array_files import read_idx_folder
 from pellucid.data.reading.forms import read_sample
+from pellucid.data.trees import DiskFolder
 from pellucid.novelty import fit_measure
 from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.learners.network import learner_of
@@ -65,7 +66,9 @@ Detector = Callable[[Rows, np.ndarray], np.ndarray]
 
 def clothes(folder: Path | None) -> Known:
     """Fashion-MNIST, from the folder of its four IDX files or, by default, the bundled sample."""
-    listing = read_sample("sample:fashion") if folder is None else read_idx_folder(folder, str(folder))
+    listing = (
+        read_sample("sample:fashion") if folder is None else read_idx_folder(DiskFolder(folder), str(folder))
+    )
     pixels = listing.pixels if listing.load_pixels is None else listing.load_pixels()
     pixels = np.asarray(pixels).reshape(-1, SIDE, SIDE, 1)
     codes = np.unique(listing.labels, return_inverse=True)[1]

@@ -26,7 +26,7 @@ from PIL import Image
 
 from pellucid.answering.predict import predict
 from pellucid.bundle import load
-from pellucid.data.images.decoding_threads import quiet_pillow
+from pellucid.data.images.decoding import quiet_pillow
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.reading.forms import FASHION_FOLDER
 from pellucid.data.reading.input_places import open_places
@@ -59,7 +59,7 @@ def decode_in_threads(folder: Path, preprocessing: Preprocessing) -> np.ndarray:
 def _decode_some(given: tuple[Preprocessing, Sequence[Path]]) -> np.ndarray:
     preprocessing, paths = given
     with quiet_pillow():
-        return np.stack([preprocessing.image(path) for path in paths])
+        return np.stack([preprocessing.image_and_warning(path)[0] for path in paths])
 
 
 def decode_in_processes(

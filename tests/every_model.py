@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pellucid.bundle import AverageModel, ClassicalModel, Inputs, Member, Model
+from pellucid.bundle import AverageMember, AverageModel, ClassicalModel, Inputs, Model
 from pellucid.classical import Budget, Fitted, TrainingSet, fit_baseline
 from pellucid.data.raw_texts import Texts
 from small_models import CLASSES, DIGITS, SMALL, digits, number_model, untrained_model, vector_model, vectors
@@ -113,7 +113,9 @@ MODELS = NEURAL | CLASSICAL | ON_NETWORK
 
 def average(weights: dict[str, int]) -> AverageModel:
     """An average of some of these models by their names."""
-    return AverageModel([Member(name.split()[0], weight, MODELS[name]()) for name, weight in weights.items()])
+    return AverageModel(
+        [AverageMember(name.split()[0], weight, MODELS[name]()) for name, weight in weights.items()]
+    )
 
 
 AVERAGES: dict[str, Callable[[], Model]] = {

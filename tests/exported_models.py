@@ -8,8 +8,9 @@ import pytest
 
 from every_model import AVERAGES, MODELS, average
 from models_with_detectors import with_detector
-from pellucid.bundle import AverageModel, Member, Model
-from pellucid.export.export import metadata_of, serialised
+from pellucid.bundle import AverageMember, AverageModel, Model
+from pellucid.export.export import finished, metadata_of
+from pellucid.export.onnx_graph import graph_of
 from pellucid.runtime.exported import ExportedModel, opened
 from small_models import number_model, untrained_model
 from text_models import text_model
@@ -28,10 +29,10 @@ WITH_NOVELTY: dict[str, Callable[[], Model]] = {
     "average of a network, models on it and another": lambda: with_detector(
         AverageModel(
             [
-                Member("svm-on-cnn", 3, MODELS["svm-on-cnn"]().at(1.3)),
-                Member("cnn", 2, untrained_model(mirror=True).at(1.7)),
-                Member("logistic-regression-on-cnn", 2, MODELS["logistic-regression-on-cnn"]()),
-                Member("svm", 1, MODELS["svm"]()),
+                AverageMember("svm-on-cnn", 3, MODELS["svm-on-cnn"]().at(1.3)),
+                AverageMember("cnn", 2, untrained_model(mirror=True).at(1.7)),
+                AverageMember("logistic-regression-on-cnn", 2, MODELS["logistic-regression-on-cnn"]()),
+                AverageMember("svm", 1, MODELS["svm"]()),
             ],
             temperature=0.7,
         )
@@ -63,7 +64,7 @@ def content_of(name: str) -> bytes:
     """The file of a model."""
     look_operators_up_once()
     model = EVERY[name]()
-    return serialised(model, metadata_of(model, name))
+    return finished(graph_of(model), metadata_of(model, name))
 
 
 @functools.cache

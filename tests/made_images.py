@@ -1,10 +1,13 @@
 """Real images, made by Pillow where a test needs them."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from pellucid.data.images.decoding import Decoded, decode_content, quiet_pillow, read_content
 
 
 def context(height: int = 24, width: int = 32, seed: int = 0) -> np.ndarray:
@@ -20,3 +23,9 @@ def encoded(pixels: np.ndarray | Image.Image, form: str = "PNG", **options: Any)
     buffer = io.BytesIO()
     image.save(buffer, form, **options)
     return buffer.getvalue()
+
+
+def decode_image(source: Path | bytes, size: tuple[int, int] | None = None) -> Decoded:
+    """Decode one image, a file or its content."""
+    with quiet_pillow():
+        return decode_content(read_content(source), size, lambda image: image)

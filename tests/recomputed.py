@@ -31,7 +31,7 @@ from pellucid.evaluation import (
     score,
 )
 from pellucid.evaluation.calibration import chosen_weights, cross_fitted_average
-from pellucid.evaluation.exchange_tests import flip_p_values
+from pellucid.evaluation.comparisons import flip_p_values
 from pellucid.novelty import fit_measure
 
 CLOSE = {"rel": 1e-9, "abs": 1e-12}

@@ -1,5 +1,6 @@
 """Cores that other programs leave free, and what a run makes of them."""
 
+import os
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ from threadpoolctl import threadpool_info
 
 from pellucid import cores
 from pellucid.settings import Settings
-from pellucid.training.hardware import choose_threads, sharing
+from pellucid.training.hardware import choose_threads
 
 TIMES = """cpu  900 0 900 900 900 0 0 0 0 0
 cpu0 100 10 200 5000 40 5 5 0 0 0
@@ -28,14 +29,13 @@ def test_work_of_the_cores_of_this_process_is_counted(two_cores, tmp_path, monke
     (tmp_path / "stat").write_text(TIMES)
     monkeypatch.setattr(cores, "_TIMES", tmp_path / "stat")
     monkeypatch.setattr("os.sysconf", lambda _: 100)
-    assert cores.look().busy == pytest.approx((100 + 10 + 200 + 5 + 5 + 300 + 30) / 100)
+    monkeypatch.setattr("os.times", lambda: os.times_result((1.0, 0.5, 0.25, 0.25, 9.0)))
+    assert cores.look().others == pytest.approx((100 + 10 + 200 + 5 + 5 + 300 + 30) / 100 - 2)
 
 
-@pytest.mark.parametrize(
-    ("busy", "own", "free"), [(0.0, 0.0, 2), (0.9, 0.9, 2), (1.8, 0.9, 1), (1.1, 0.1, 1), (2.0, 0.0, 1)]
-)
-def test_what_other_programs_take_is_not_free(two_cores, monkeypatch, busy, own, free):
-    looks = iter([cores.Look(10.0, 50.0, 3.0), cores.Look(11.0, 50.0 + busy, 3.0 + own)])
+@pytest.mark.parametrize(("others", "free"), [(0.0, 2), (0.4, 2), (0.9, 1), (1.1, 1), (2.0, 1)])
+def test_what_other_programs_take_is_not_free(two_cores, monkeypatch, others, free):
+    looks = iter([cores.Look(10.0, 47.0), *[cores.Look(11.0, 47.0 + others)] * 2])
     monkeypatch.setattr(cores, "look", lambda: next(looks))
     cores.watch()
     assert cores.free() == free
@@ -58,16 +58,16 @@ def test_a_busy_program_is_seen(monkeypatch):
 
 def test_a_run_takes_a_thread_for_each_free_core_unless_told(two_cores, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS")
-    assert choose_threads(Settings()) == 2
-    with sharing(Settings(), lambda: 1) as free:
-        assert free == choose_threads(Settings()) == 1
+    assert cores.threads(None) == 2
+    with cores.sharing(None, lambda: 1) as free:
+        assert free == cores.threads(None) == choose_threads(Settings()) == 1
         assert choose_threads(Settings(threads=2)) == 2
-    assert choose_threads(Settings()) == 2
-    with sharing(Settings(threads=2), lambda: pytest.fail("counted")) as free:
+    assert cores.threads(None) == 2
+    with cores.sharing(2, lambda: pytest.fail("counted")) as free:
         assert free is None
     monkeypatch.setenv("OMP_NUM_THREADS", "4,2")
-    with sharing(Settings(), lambda: pytest.fail("counted")):
-        assert choose_threads(Settings()) == 4
+    with cores.sharing(None, lambda: pytest.fail("counted")):
+        assert cores.threads(None) == 4
 
 
 def test_sums_of_tests_are_made_by_one_thread():

@@ -37,14 +37,14 @@ def test_documented_numbers_of_training_are_those_used(name: str, column: int) -
     )
     assert documented("arithmetic", column).startswith("bf16" if recipe.in_bf16 else "fp32")
     quick, standard, best = UPDATES_OF_TEXTS.values()
-    assert f"until {quick}, {standard} or {best} steps" in PAGE
+    assert f"{quick}, {standard} or {best} steps" in PAGE
 
 
 def test_documented_sizes_of_splits_are_those_that_are_cut() -> None:
     page = " ".join((write_reference.ROOT / "docs" / "data.md").read_text(encoding="utf-8").split())
-    said = (
-        f"{100 * TEST_SHARE:g} % of the examples are put aside for testing, at most {MOST_TEST:,}; where "
+    sizes = (
+        f"{100 * TEST_SHARE:g} % of the examples are set aside for testing, at most {MOST_TEST:,}; if "
         f"there is no validation split, {100 * VALIDATION_SHARE:g} % of the rest, "
         f"at most {MOST_VALIDATION:,} and at least {LEAST_VALIDATION}"
     )
-    assert said in page, re.findall(r".{80}for testing, at most.{120}", page)
+    assert sizes in page, re.findall(r".{80}for testing, at most.{120}", page)

@@ -106,11 +106,6 @@ def test_label_smoothing_contradicts_mse() -> None:
     assert Settings(loss="mse", label_smoothing=0.0).loss == "mse"
 
 
-def test_settings_cannot_change() -> None:
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        Settings().epochs = 3  # type: ignore[misc]
-
-
 def test_a_toml_file_gives_the_same_settings_as_the_constructor(tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
     file.write_text('epochs = 3\nlearning-rate = 1\nimage_size = "24x48"\naugment = false\n')
@@ -134,34 +129,10 @@ def test_a_bad_toml_file_is_refused_with_its_name(values: dict[str, object], wor
         Settings.from_mapping(values, "run.toml")
 
 
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [(None, None), ("32", (32, 32)), ("24x48", (24, 48)), ("1", (1, 1)), ("4096x1", (4096, 1))],
-)
-def test_image_sizes(text: str | None, size: tuple[int, int] | None) -> None:
-    assert parse_image_size(text) == size
-
-
-@pytest.mark.parametrize(
-    "text", ["", "x", "32x", "x32", "32X32", "-3", "3.5", "32x32x3", " 32", "99999", "٣"]
-)
+@pytest.mark.parametrize("text", ["", "32x", "32X32", "-3", "3.5", "32x32x3", "99999", "٣"])
 def test_other_forms_of_image_size_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"^--image-size: .* is neither N nor HxW, such as 32 or 24x48$"):
         Settings(image_size=text)
-
-
-@pytest.mark.parametrize("text", ["0", "32x0", "4097", "32x5000"])
-def test_image_sizes_out_of_range_are_refused(text: str) -> None:
-    with pytest.raises(UsageError, match=r"^--image-size: .* is outside 1 to 4096 pixels a side$"):
-        Settings(image_size=text)
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [(None, None), ("90", 90.0), ("90s", 90.0), ("10m", 600.0), ("1.5h", 5400.0), ("0.5 s", 0.5)],
-)
-def test_durations(text: str | None, seconds: float | None) -> None:
-    assert parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize(
@@ -170,6 +141,18 @@ def test_durations(text: str | None, seconds: float | None) -> None:
 def test_other_forms_of_duration_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"^--time-limit: .* is not a duration such as 90s, 10m or 1h$"):
         Settings(time_limit=text)
+
+
+def test_sizes_and_durations() -> None:
+    assert list(map(parse_image_size, (None, "32", "24x48", "4096x1"))) == [
+        None,
+        (32, 32),
+        (24, 48),
+        (4096, 1),
+    ]
+    assert list(map(parse_duration, (None, "90", "10m", "1.5h", "0.5 s"))) == [None, 90.0, 600.0, 5400.0, 0.5]
+    with pytest.raises(UsageError, match=r"^--image-size: .* is outside 1 to 4096 pixels a side$"):
+        Settings(image_size="32x5000")
 
 
 @given(st.text())

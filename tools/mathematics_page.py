@@ -23,8 +23,7 @@ ORDER = {
     "Layers that read texts": {
         "Embeddings": "embedding",
         "Attention": "attention",
-        "LSTM": "lstm",
-        "GRU": "gru",
+        "Recurrent layers": "recurrent",
     },
     "Learning": {
         "Losses": "losses",

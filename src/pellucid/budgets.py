@@ -1,8 +1,8 @@
-"""Budgets: what one file that a stranger made may cost, why no more, and how a user raises it.
+"""Budgets: what one untrusted file may cost, why no more, and how a user raises it.
 
-Files lie: a header announces what is not there, a kilobyte unpacks to gigabytes, small weights stand for huge
+Files lie: a header announces what is not there, a kilobyte unpacks to gigabytes, small weights describe huge
 layers. Everything that is read is therefore measured in bytes as it comes, never in what the file announces,
-and held against the few numbers of this page. `docs/safety.md` tells them to users.
+and compared with the few numbers of this page. `docs/safety.md` explains them to users.
 
 The first four can be raised by an environment variable, where a machine is large and a file is trusted. The
 others bound what no honest file comes near.
@@ -74,6 +74,13 @@ WORK = Budget("PELLUCID_GIGA_MULTIPLY_ADDS", 200, "billion multiply-adds", 1e9)
 # bytes that 90 million pixels are alike.
 PIXELS_PER_BYTE, PIXELS_ANYWAY = 10_000, 16_000_000
 
+# Pixels for which each row of an image counts beyond so many rows, since a pointer to it takes memory: 99
+# million rows of one pixel took 2.1 GB. JPEG has no longer sides.
+PIXELS_OF_A_ROW, ROWS_OF_AN_IMAGE = 16, 65_535
+
+# Scans of a JPEG, each of which goes through all pixels: encoders make about ten, libtiff reads a hundred.
+SCANS = 100
+
 # Bytes that an honest packed file may unpack to for each of its own, whatever its size.
 RATIO = 20
 
@@ -93,7 +100,7 @@ BLOCK_BYTES = 32 << 20
 # rows of two short texts took 2.5 GB.
 ROW_BYTES = 250
 
-# Cells of a table that are looked at before columns are chosen.
+# Cells of a table that are read before columns are chosen.
 CELLS = 1_000_000
 
 # Rows that a Parquet file may have for each of its bytes, beyond ten million: run lengths stand for billions
@@ -148,3 +155,8 @@ def rows_limit(size: int) -> int:
 def unpacked_limit(size: int) -> int:
     """Bytes that a packed file of this size may unpack to."""
     return UNPACKED.value() + RATIO * size
+
+
+def unpacks_to_more(limit: int) -> str:
+    """Reason of a packed file that exceeds its limit."""
+    return f"unpacks to more than {limit / 1e6:,.0f} MB; {UNPACKED.remedy}"

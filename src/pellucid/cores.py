@@ -1,7 +1,13 @@
-"""Cores of this machine: those this process may use, and those of them that other programs leave free."""
+"""Cores of this machine: how many threads compute, by one rule, and how many cores other programs keep busy.
 
+As many threads as the setting asks for; else as `OMP_NUM_THREADS` does; else one for each core that other
+programs left free when the run began (`sharing`); outside a run one for each core that this process may use.
+"""
+
+import contextlib
 import os
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,14 +20,14 @@ _SHORTEST, _LONGEST = 0.3, 20.0
 
 
 class Look(NamedTuple):
-    """Counts of the kernel at one moment, in seconds of processor time."""
+    """Counts of the kernel at one moment, in seconds."""
 
     moment: float  # reading of `time.monotonic`
-    busy: float  # of all cores that this process may use
-    own: float  # of this process and the children that it has waited for
+    others: float  # processor time that other programs had of the cores that this process may use
 
 
 _first: Look | None = None
+_shared: int | None = None  # threads of the run that is under way, where its cores were counted
 
 
 def usable() -> int:
@@ -32,9 +38,32 @@ def usable() -> int:
 
 
 def asked() -> int | None:
-    """Number of threads that `OMP_NUM_THREADS` asks for, at least 1; None where it does not."""
+    """Number of threads that `OMP_NUM_THREADS` asks for, at least 1; `None` where it does not."""
     number = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     return int(number) if number.isascii() and number.isdigit() and int(number) >= 1 else None
+
+
+def threads(setting: int | None) -> int:
+    """Threads to compute with, at least 1, by the rule of this chapter."""
+    return setting or asked() or _shared or usable()
+
+
+@contextlib.contextmanager
+def sharing(setting: int | None, count: Callable[[], int] | None = None) -> Iterator[int | None]:
+    """Within, compute with one thread for each core that others leave free; yields that number.
+
+    `None`, and nothing is counted, where the setting or `OMP_NUM_THREADS` states how many threads to use.
+    `count` counts free cores; default: `free`.
+    """
+    global _shared
+    if setting or asked():
+        yield None
+        return
+    before, _shared = _shared, (count or free)()
+    try:
+        yield _shared
+    finally:
+        _shared = before
 
 
 def watch() -> None:
@@ -52,24 +81,20 @@ def free() -> int:
     first, now = _first, look()
     if first is None or now is None or not _SHORTEST <= now.moment - first.moment <= _LONGEST:
         time.sleep(_SHORTEST)
-        first, now = now, look()
-    return max(1, usable() - round(_kept_busy(first, now)))
+        first = now
+    return max(1, usable() - round(kept_busy_since(first)))
 
 
 def kept_busy_since(first: Look | None) -> float:
     """Cores that other programs have kept busy on average since a look; 0 where it is not counted."""
-    return _kept_busy(first, look())
-
-
-def _kept_busy(first: Look | None, now: Look | None) -> float:
+    now = look()
     if first is None or now is None:
         return 0.0
-    others = (now.busy - first.busy) - (now.own - first.own)
-    return others / (now.moment - first.moment)
+    return (now.others - first.others) / (now.moment - first.moment)
 
 
 def look() -> Look | None:
-    """Read the counts as they are now; None where the kernel has none."""
+    """Read the counts as they are now; `None` where the kernel has none."""
     try:
         lines = _TIMES.read_text("ascii").splitlines()
         ticks = os.sysconf("SC_CLK_TCK")
@@ -84,4 +109,4 @@ def look() -> Look | None:
             busy += sum(numbers) - sum(numbers[_IDLE])
     times = os.times()
     own = times.user + times.system + times.children_user + times.children_system
-    return Look(time.monotonic(), busy / ticks, own)
+    return Look(time.monotonic(), busy / ticks - own)

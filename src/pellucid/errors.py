@@ -9,7 +9,7 @@
     ├── StorageError        5   also OSError
     │   └── RunLockedError  5
     ├── DivergedError       6   also ArithmeticError
-    └── InterruptedRun      130 or 143
+    └── InterruptedRun      129, 130 or 143
 
 A message reads `PLACE: what is wrong; what to do`.
 """

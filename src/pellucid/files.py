@@ -1,8 +1,8 @@
 """Files: read without ever waiting for a pipe, and written atomically, verified and synced, or not at all.
 
-What is written: temporary file in the same folder, write, fsync, re-open and verify the hash, `os.replace`,
-fsync the folder. A reader sees the old file or the new one, never half of either, and a full disk leaves the
-old one intact. What is read is a regular file: a pipe, a socket or a device in its place is refused.
+To write: temporary file in the same folder, write, fsync, re-open and verify the hash, `os.replace`, fsync
+the folder. A reader sees the old file or the new one, never half of either, and a full disk leaves the old
+one intact. What is read is a regular file: a pipe, a socket or a device in its place is refused.
 """
 
 import contextlib
@@ -16,15 +16,13 @@ import shutil
 import stat
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 from pellucid.errors import RunLockedError, StorageError
-
-# Regular files, read without ever waiting: a pipe, a socket or a device in their place is refused.
 
 _BLOCK = 1 << 20
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -33,19 +31,16 @@ _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 @runtime_checkable
 class Seekable(Protocol):
-    """Bytes that are read from any place on: a file, or what stands in memory like one."""
+    """Bytes that are read from any place on: a file, or one in memory."""
 
     def read(self, size: int = -1, /) -> bytes:
         """So many bytes, or all that are left."""
-        ...
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
         """Go to a place."""
-        ...
 
     def tell(self) -> int:
         """The place to read from next."""
-        ...
 
 
 def open_regular(path: str | Path) -> BufferedReader:
@@ -186,7 +181,7 @@ def read_regular(path: str | Path, most: int) -> bytes:
         # Not `most + 1` at once: room for as many bytes as are asked for is taken before the first is read.
         content = os.read(number, min(size, most) + 1)
         while len(content) <= most and (more := os.read(number, min(_BLOCK, most + 1 - len(content)))):
-            content += more  # it grew, tells no size, or is read in parts
+            content += more  # it grew, has no size, or is read in parts
     finally:
         os.close(number)
     if len(content) > most:
@@ -242,9 +237,12 @@ class Draft(io.BufferedIOBase):
         """SHA-256 of all that was added, in hexadecimal."""
         return self._digest.hexdigest()
 
-    def take_in(self, content: bytes) -> None:
-        """Hash bytes that stand in the file already; to be called before any are added."""
-        self._digest.update(content)
+    def cut_off(self, size: int) -> None:
+        """Keep and hash the first so many bytes of a file that exists already; called before adding any."""
+        while (left := size - self._file.tell()) > 0 and (block := self._file.read(min(_BLOCK, left))):
+            self._digest.update(block)
+        self._file.seek(self._file.tell())
+        self._file.truncate()
 
     def flush_to_disk(self) -> None:
         """Bring every byte to the disk."""
@@ -274,7 +272,7 @@ def writing(path: Path) -> Iterator[Draft]:
     temporary = _beside(path, "tmp")
     try:
         if path.exists() and not path.is_file():
-            raise OSError(errno.EEXIST, "what stands there is not a regular file")
+            raise OSError(errno.EEXIST, "what is there is not a regular file")
         with contextlib.closing(Draft(temporary.open("xb"))) as draft:
             yield draft
             draft.finish()
@@ -318,48 +316,19 @@ def write_json(path: Path, document: Any) -> str:
 def write_folder(path: Path, files: Mapping[str, bytes], linked: Mapping[str, Path] | None = None) -> None:
     """Replace a folder, whose parent must exist, by files (name to content), whole or not at all.
 
-    A name may lead into folders below. `linked` are files by name that stand elsewhere, of which hard links
-    are made where that is possible.
+    A name may lead into folders below. `linked` are files elsewhere by name, of which hard links are made
+    where that is possible.
 
     Raises: `StorageError` as for `write_file`; the former folder is then still in place.
     """
-
-    def fill(folder: Path) -> None:
-        """Put links and files into the draft of the folder."""
-        _make_folders(folder, [*files, *(linked or {})])
-        for name, source in (linked or {}).items():
-            target = folder / name
-            try:
-                os.link(source, target)
-            except OSError:
-                write_file(target, source.read_bytes())
-        for name, content in files.items():
-            write_file(folder / name, content)
-
-    _replace_folder(path, fill)
-
-
-def link_folder(source: Path, target: Path) -> None:
-    """Make `target` hold the files of `source`, whole or not at all, as hard links where possible.
-
-    Raises: `StorageError` as for `write_file`; the former folder is then still in place.
-    """
-    linked = {str(file.relative_to(source)): file for file in sorted(source.rglob("*")) if not file.is_dir()}
-    write_folder(target, {}, linked)
-
-
-def _make_folders(folder: Path, names: Iterable[str]) -> None:
-    """Make the folders below that names lead into."""
-    for name in dict.fromkeys(str(Path(name).parent) for name in names):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-
-
-def _replace_folder(path: Path, fill: Callable[[Path], None]) -> None:
-    """Fill a temporary folder beside `path`, then put it in the place of `path`."""
     temporary, retired = _beside(path, "tmp"), _beside(path, "old")
     try:
         temporary.mkdir()
-        fill(temporary)
+        contents: dict[str, bytes | Path] = {**(linked or {}), **files}
+        for name, content in contents.items():
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, bytes) or not _is_linked(content, temporary / name):
+                write_file(temporary / name, content if isinstance(content, bytes) else content.read_bytes())
         for below in temporary.rglob("*"):
             if below.is_dir():
                 sync_folder(below)
@@ -378,10 +347,28 @@ def _replace_folder(path: Path, fill: Callable[[Path], None]) -> None:
         shutil.rmtree(retired, ignore_errors=True)
 
 
+def _is_linked(source: Path, target: Path) -> bool:
+    """Make a hard link; false where the file system has none."""
+    try:
+        os.link(source, target)
+    except OSError:
+        return False
+    return True
+
+
+def link_folder(source: Path, target: Path) -> None:
+    """Make `target` hold the files of `source`, whole or not at all, as hard links where possible.
+
+    Raises: `StorageError` as for `write_file`; the former folder is then still in place.
+    """
+    linked = {str(file.relative_to(source)): file for file in sorted(source.rglob("*")) if not file.is_dir()}
+    write_folder(target, {}, linked)
+
+
 def make_folder(path: Path) -> None:
     """Create a folder and its parents where they are missing, and prove that it can be written to.
 
-    Raises: `StorageError` if a parent is read-only, a file stands in the way, or the disk is full.
+    Raises: `StorageError` if a parent is read-only, a file is in the way, or the disk is full.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -424,8 +411,8 @@ def storage_error(path: Path, error: OSError) -> StorageError:
         errno.EACCES: "choose a folder you may write to",
         errno.EPERM: "choose a folder you may write to",
         errno.EROFS: "choose a folder on a disk that is not read-only",
-        errno.ENOTDIR: "a file stands where a folder is needed; choose another path",
-        errno.EEXIST: "something of another kind stands there; choose another path",
+        errno.ENOTDIR: "there is a file where a folder is needed; choose another path",
+        errno.EEXIST: "something of another kind is there; choose another path",
         errno.ELOOP: "remove it",
     }.get(error.errno or 0, "check the disk")
     reason = (error.strerror or str(error)).lower()
@@ -445,7 +432,7 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         # Its content is replaced: of a link, hard or soft, that would be the content of somebody's own file.
         if path.is_symlink():
-            raise OSError(errno.ELOOP, "a link stands there")
+            raise OSError(errno.ELOOP, "it is a link")
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o644)
     except OSError as error:
         raise storage_error(path, error) from error

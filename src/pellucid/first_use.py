@@ -7,14 +7,14 @@ from typing import Any
 
 
 def on_first_use(room: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], list[str]]:
-    """The `__getattr__` and the `__all__` of a package whose names stand in modules of it.
+    """The `__getattr__` and the `__all__` of a package whose names are in modules of it.
 
     A name once loaded is kept.
 
     Args:
         room: `__name__` of the package.
         homes: each module below it to its public names, with spaces between; no name may be that of a
-            module of the package, which would stand in its place once it is imported.
+            module of the package, which would take its place once it is imported.
 
     Returns:
         A function from a name to what it names, and the names.

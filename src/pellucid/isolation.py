@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import functools
 import json
 import math
 import os
@@ -11,14 +12,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import IO, Any, ClassVar
 
 from pellucid.budgets import MEMORY, PIXELS, UNPACKED
 from pellucid.errors import DataError, UsageError
 from pellucid.strict import Fields, read_object
-
-# Limits of a child process that decodes: memory, time and files, as far as the system has them.
 
 # Processor time of one image, or of one block of a table; 100 megapixels take a second or two.
 SECONDS = 60
@@ -37,8 +36,11 @@ def confine(*, may_open: bool, memory: int) -> list[str]:
         import resource
     except ImportError:  # Windows
         return ["the memory", "the processor time", "files to be written"]
+    taken = 0  # address space of this process, where the system counts it
+    with contextlib.suppress(OSError), open("/proc/self/statm") as file:
+        taken = int(file.read().split()[0]) * resource.getpagesize()
     wanted = {
-        "the memory": ("RLIMIT_AS", _taken() + memory + SLACK),
+        "the memory": ("RLIMIT_AS", taken + memory + SLACK),
         "core files": ("RLIMIT_CORE", 0),
         "files to be written": ("RLIMIT_FSIZE", 0),
     }
@@ -64,49 +66,30 @@ def image_memory() -> int:
     return 2 * MEMORY.value() + _BYTES_OF_A_PIXEL * PIXELS.value()
 
 
-def begin_job() -> None:
+def begin_job(seconds: float | None = None) -> None:
     """Limit the processor time from now on; the system ends a process that takes more."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
-        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time()) + SECONDS, hard))
+        hard, most = resource.getrlimit(resource.RLIMIT_CPU)[1], SECONDS if seconds is None else seconds
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time() + most), hard))
 
-
-def _taken() -> int:
-    """Bytes of address space that this process takes; 0 where the system does not say."""
-    import resource
-
-    try:
-        with open("/proc/self/statm") as file:
-            return int(file.read().split()[0]) * resource.getpagesize()
-    except OSError:
-        return 0
-
-
-# Messages between a process and its child: an object of plain values as JSON, and bytes beside it.
 
 _LENGTHS = struct.Struct("<QQ")
 _PIPE_BYTES = 1 << 20
 
 
 class Channel:
-    """The two pipes between a process and its child.
+    """The two pipes between a process and its child, for messages of plain values as JSON, with bytes.
 
-    Args:
-        read: what comes in.
-        write: what goes out.
-        most: bytes of the longest message that is taken, and of the bytes beside it.
+    `most` are the bytes of the longest message that is taken, and of the bytes with it.
     """
 
     def __init__(self, read: IO[bytes], write: IO[bytes], most: int) -> None:
         self._read, self._write, self._most = read, write, most
 
     def send(self, message: dict[str, Any], content: bytes | memoryview = b"") -> None:
-        """Send a message of plain values, and bytes beside it.
-
-        Raises: `OSError` if the other end is gone.
-        """
+        """Send a message; `OSError` if the other end is gone."""
         text = json.dumps(message, ensure_ascii=False).encode(errors="surrogatepass")
         self._write.write(_LENGTHS.pack(len(text), len(content)) + text)
         self._write.write(content)
@@ -138,36 +121,31 @@ class Channel:
                 each.close()
 
 
-# A child process that decodes, seen from its parent: its death is an exception.
-
 PROGRAM = "pellucid.data.decoder"
 _PATIENCE = 20.0 * SECONDS
 
 
 class ChildEnded(DataError):
-    """A child ended, or was ended because of what it sent."""
+    """A child ended, or was ended because of what it sent; `how` is the reason alone."""
+
+    how: str = ""
 
 
 class Child:
-    """A process under limits that answers messages.
-
-    Attributes:
-        unlimited: what the system does not limit, in words.
-        is_closed: it has ended, or was ended.
+    """A process under limits that decodes, as its parent sees it: its death is an exception.
 
     Args:
-        job: what it is for, as `PROGRAM` knows it.
+        job: what it is for, as its program knows it.
+        program: module that it runs, by default `PROGRAM`.
 
     Raises:
         UsageError: it cannot be started.
     """
 
-    unlimited: Sequence[str]
-    is_closed: bool = False
-
-    def __init__(self, job: str) -> None:
+    def __init__(self, job: str, program: str | None = None) -> None:
+        self.is_closed = False  # it has ended, or was ended
         # -P: no module is taken from the working folder, whose files may be untrusted.
-        words = [sys.executable, "-P", "-m", PROGRAM, job]
+        words = [sys.executable, "-P", "-m", program or PROGRAM, job]
         try:
             self._process = subprocess.Popen(
                 words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -181,20 +159,31 @@ class Child:
         self._channel = Channel(self._process.stdout, self._process.stdin, most)
         self._deadline, self._closing = math.inf, threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
-        missing = self.receive()[0].get("unlimited")
-        self.unlimited = [str(each) for each in missing] if isinstance(missing, list) else []
 
-    def send(self, message: dict[str, Any], content: bytes = b"") -> None:
+    @functools.cached_property
+    def unlimited(self) -> list[str]:
+        """What the system does not limit, in words: the first message, once the child has started.
+
+        Raises: `ChildEnded` as `receive`.
+        """
+        missing = self._receive()[0].get("unlimited")
+        return [str(each) for each in missing] if isinstance(missing, list) else []
+
+    def send(self, message: dict[str, Any], content: bytes | memoryview = b"") -> None:
         """Send a message; where the child is gone, the next `receive` reports it."""
         self._deadline = time.monotonic() + _PATIENCE
         with contextlib.suppress(OSError, ValueError):
             self._channel.send(message, content)
 
     def receive(self) -> tuple[dict[str, Any], bytes]:
-        """The next message and the bytes beside it.
+        """The next message and the bytes with it.
 
         Raises: `ChildEnded` if it is gone or sent what no decoder of ours would, `DataError` if it refuses.
         """
+        _ = self.unlimited
+        return self._receive()
+
+    def _receive(self) -> tuple[dict[str, Any], bytes]:
         self._deadline = time.monotonic() + _PATIENCE
         try:
             found = self._channel.receive()
@@ -208,19 +197,13 @@ class Child:
         return found
 
     def read(self, message: dict[str, Any], fields: Fields) -> dict[str, Any]:
-        """Fields of a message.
-
-        Raises: `ChildEnded` after ending the child, if it says something else.
-        """
+        """Fields of a message; `ChildEnded` after ending the child if it has others."""
         with self.judged():
             return read_object("decoder", message, fields)
 
     @contextlib.contextmanager
     def judged(self) -> Iterator[None]:
-        """End the child where what it said cannot be understood: it is not our program any more.
-
-        Raises: `ChildEnded` afterwards.
-        """
+        """End the child where its answer makes no sense, with `ChildEnded`: it is no longer our program."""
         try:
             yield
         except (LookupError, TypeError, ValueError, ArithmeticError) as error:
@@ -248,23 +231,23 @@ class Child:
         if not how:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = self._process.wait(timeout=5)
-                how = f"ended by {_signal_name(-code)}" if code < 0 else f"ended with {code}"
+                how = f"ended with {code}"
+                if code < 0:
+                    how = f"ended by signal {-code}"
+                    with contextlib.suppress(ValueError):
+                        how = f"ended by {signal.Signals(-code).name}"
         self.close()
-        return ChildEnded(f"the process that decodes it {how or 'does not answer'}; use an undamaged copy")
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
-# The warm worker: one process for each job that reads tables, for all threads, whatever file they read.
+        how = how or "does not answer"
+        error = ChildEnded(f"the process that decodes it {how}; use an undamaged copy")
+        error.how = how
+        return error
 
 
 class Worker:
-    """A child that is started when it is first asked, kept, and started afresh after each refusal."""
+    """The one child of a job that reads tables, for all threads, whatever file they read.
+
+    It is started when it is first asked, kept, and started afresh after each refusal.
+    """
 
     _all: ClassVar[dict[str, "Worker"]] = {}
 
@@ -280,10 +263,7 @@ class Worker:
         return cls._all.setdefault(job, cls(job))
 
     def ask(self, message: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        """Send a message that says all there is to know, and take the answer.
-
-        Raises: `ChildEnded` if the worker ended or sent what it never would, `DataError` if it refuses.
-        """
+        """Send a message that is understood without others, and take the answer, or raise as a child does."""
         with self._lock:
             # A process that was forked has no child of its own, and a budget may have been raised.
             made_for = (os.getpid(), PROGRAM, MEMORY.value(), UNPACKED.value())
@@ -317,22 +297,16 @@ def _end_workers() -> None:
         worker.end()
 
 
-# The room of children that decode images: as many as threads ask at a time, kept for the next file.
-
 Announce = Callable[[str], object]
 
 
 class Room:
-    """Children that wait for images.
+    """Children that decode images: as many as threads ask at a time, kept for the next file.
 
-    Attributes:
-        inside: the room that decoders of this process use; `None` where they decode themselves.
-
-    Args:
-        announce: called once, with a sentence about what the system does not limit.
+    `announce` is called once, with a sentence about what the system does not limit.
     """
 
-    inside: ClassVar["Room | None"] = None
+    inside: ClassVar["Room | None"] = None  # that decoders of this process use; they may decode themselves
 
     def __init__(self, announce: Announce | None) -> None:
         self._announce = announce
@@ -396,6 +370,3 @@ def isolated(announce: Announce | None = None) -> Iterator[None]:
     finally:
         Room.inside = before
         room.close()
-
-
-__all__ = ["Room", "current", "isolated"]

@@ -1,6 +1,6 @@
-"""Dataclasses that files hold as settings in JSON and arrays beside them, nothing trusted.
+"""Dataclasses that files hold as settings in JSON and arrays, nothing trusted.
 
-An array is declared with its sides, and the bounds of these stand beside it:
+An array is declared with its sides, and the bounds of these in a table:
 
     SIZES = {"inputs": Whole(1, 10_000_000), "columns": Whole(1, 100_000)}
     weights: Float64[np.ndarray, "inputs columns"]
@@ -44,7 +44,7 @@ def read_arrays(kind: str, expected: Forms, arrays: Mapping[str, np.ndarray]) ->
 
 
 class Stored:
-    """Base of dataclasses that a file holds as settings in JSON and arrays beside them.
+    """Base of dataclasses that a file holds as settings in JSON and arrays.
 
     Fields of an array type of jaxtyping are the arrays; settings are all other fields and, behind them, the
     sizes that the arrays name in their annotations.

@@ -144,7 +144,7 @@ _HOOKS: Any = {"object_pairs_hook": _unique, "parse_float": _finite, "parse_int"
 _LINE_DECODER = json.JSONDecoder(**_HOOKS, parse_constant=_empty_cell)
 
 
-# Bounds, which stand in annotations: each reads one value that JSON held.
+# Bounds, for annotations: each reads one value that JSON held.
 
 _SHOWN = 40
 _ANY = 1e308
@@ -394,7 +394,7 @@ declared: Callable[[type], dict[str, Declared]] = functools.cache(_declarations)
 def fields_of(kind: type) -> Fields:
     """Fields of an annotated dataclass by name, in its order."""
     fields = {name: field_of(each.annotation) for name, each in declared(kind).items()}
-    # What may be left out is never null where it stands.
+    # What may be left out is never null where it is there.
     return {
         name: field.field
         if isinstance(field, _Inner)
@@ -478,7 +478,7 @@ def read_object(
 # Sealed files: what a run leaves for itself carries its own checksum, so that no edit passes unnoticed. It
 # detects accidents and well-meant edits; whoever wants to deceive can seal anew, so readers trust nothing.
 
-# The last key of a sealed document: the SHA-256 of all that stands before it.
+# The last key of a sealed document: the SHA-256 of all before it.
 SEAL = "own_sha256"
 # Most bytes of a sealed document; those of long runs with many settings take less than one million.
 MOST_BYTES = 64 << 20

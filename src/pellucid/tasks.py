@@ -9,45 +9,27 @@ from jaxtyping import Float64, Int64, Shaped
 from pellucid.arithmetic import at_temperature, softmax
 from pellucid.settings import Metric, metric_of
 
-# Kinds of input: images, texts and feature vectors.
-
 # Names of the kinds of input, as `model.json` has them; values are feature vectors.
 InputName = Literal["images", "texts", "values"]
 
 
 @dataclass(frozen=True)
 class InputKind:
-    """A kind of input, and what follows from it wherever images, texts and feature vectors differ.
-
-    Attributes:
-        name: see `InputName`.
-        task: first word of the task's name, as in `image-classification`; a value of `--task`.
-        noun: one example, for people.
-        classifier: a model of classes, for people, with its article.
-        axes: of an array of them; 0 where they are no array.
-        network: family that serves by default; empty where the data decides.
-        has_lengths: whether examples differ in length, and steps of training with them.
-        is_augmented: whether a shifted or mirrored example keeps its label.
-        is_weighted: whether class weights make up for imbalance by default.
-        smaller: setting that makes a step of training cheaper.
-        speed: name of the examples trained on in a second in `history.jsonl`.
-        example: one file as a command takes it.
-        examples: new data as `pellucid predict` takes it.
-    """
+    """A kind of input, and what follows from it wherever images, texts and feature vectors differ."""
 
     name: InputName
-    task: str
-    noun: str
-    classifier: str
-    axes: int
-    network: str
-    has_lengths: bool
-    is_augmented: bool
-    is_weighted: bool
-    smaller: str
-    speed: str
-    example: str
-    examples: str
+    task: str  # first word of the task's name, as in `image-classification`; a value of `--task`
+    noun: str  # one example, for people
+    classifier: str  # a model of classes, for people, with its article
+    axes: int  # of an array of them; 0 where they are no array
+    network: str  # family that serves by default; empty where the data decides
+    has_lengths: bool  # whether examples differ in length, and steps of training with them
+    is_augmented: bool  # whether a shifted or mirrored example keeps its label
+    is_weighted: bool  # whether class weights make up for imbalance by default
+    smaller: str  # setting that makes a step of training cheaper
+    speed: str  # name of the examples trained on in a second in `history.jsonl`
+    example: str  # one file as a command takes it
+    examples: str  # new data as `pellucid predict` takes it
 
     @property
     def nouns(self) -> str:
@@ -109,24 +91,18 @@ VALUES = InputKind(
 INPUT_KINDS: dict[InputName, InputKind] = {"images": IMAGES, "texts": TEXTS, "values": VALUES}
 
 
-# Strata of numbers: parts of about equal size.
-
 MOST_STRATA = 10
 
 
 def deciles(values: Float64[np.ndarray, " n"], least: int = 15) -> Int64[np.ndarray, " n"]:
-    """Cut numbers, at least one, into parts of about equal size; equal numbers never stand in two of them.
+    """Stratum, from 0, of each of one or more numbers: ten of about equal size, equal numbers in the same.
 
-    Part of each, from 0: ten parts, or fewer and wider ones where the numbers are too few for `least` in
-    each.
+    They are fewer and wider where the numbers are too few for `least` in each.
     """
     number = max(1, min(MOST_STRATA, len(values) // least))
     cuts = np.unique(np.sort(values)[np.arange(1, number) * len(values) // number])
     parts = np.searchsorted(cuts, values, side="right")
     return np.unique(parts, return_inverse=True)[1].reshape(-1).astype(np.int64)
-
-
-# Targets: classes, numbers or new images, and how labels, answers and models of each are handled.
 
 
 @runtime_checkable
@@ -135,11 +111,9 @@ class Answering(Protocol):
 
     def predict_proba(self, inputs: Any) -> np.ndarray:
         """Probability of every class for every input."""
-        ...
 
     def predict_values(self, inputs: Any) -> np.ndarray:
         """The number for every input."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -147,37 +121,23 @@ class Target:
     """Kind of labels to predict, and everything in which classes and numbers differ.
 
     Answers are probabilities (n, classes), or numbers (n,).
-
-    Attributes:
-        name: second word of the task's name, as in `image-classification`.
-        noun: one label, for people; the value of `--target`.
-        nouns: several labels.
-        stratum: what gives its share to a part of the data, for people.
-        dtype: of labels.
-        has_probabilities: whether answers are probabilities, which are calibrated, and labels have
-            names; or else numbers in the labels' own unit.
-        dummy: baseline that sees no inputs.
-        constant: what that baseline answers, for people.
-        loss: that is used by default.
-        metric: the one that always decides; empty where the setting does.
-        headline: key of the metric that titles a report.
-        contested: keys of the metrics by which the test may contradict the choice of a model.
-        cell: type of a label in a table of answers.
     """
 
-    name: str
-    noun: Literal["class", "number", "image"]
-    nouns: str
-    stratum: str
-    dtype: str
+    name: str  # second word of the task's name, as in `image-classification`
+    noun: Literal["class", "number", "image"]  # one label, for people; the value of `--target`
+    nouns: str  # several labels
+    stratum: str  # what gives its share to a part of the data, for people
+    dtype: str  # of labels
+    # whether answers are probabilities, which are calibrated, and labels have names; or else numbers in the
+    # labels' own unit
     has_probabilities: bool
-    dummy: str
-    constant: str
-    loss: str
-    metric: str
-    headline: str
-    contested: tuple[str, ...]
-    cell: type[str] | type[float]
+    dummy: str  # baseline that sees no inputs
+    constant: str  # what that baseline answers, for people
+    loss: str  # that is used by default
+    metric: str  # the one that always decides; empty where the setting does
+    headline: str  # key of the metric that titles a report
+    contested: tuple[str, ...]  # keys of the metrics by which the test may contradict the choice of a model
+    cell: type[str] | type[float]  # type of a label in a table of answers
 
     def decides(self, setting: str | None) -> Metric:
         """Metric by which models are chosen: that of the setting, where the target has none of its own."""
@@ -216,7 +176,7 @@ class Target:
         return at_temperature(answers, temperature) if self.has_probabilities else answers
 
     def quoted(self, label: str) -> str:
-        """A label in a sentence: names of classes stand between quotation marks."""
+        """A label in a sentence: names of classes between quotation marks."""
         return repr(label) if self.has_probabilities else label
 
     def labels(self, answers: Float64[np.ndarray, "n ..."]) -> Shaped[np.ndarray, " n"]:
@@ -234,9 +194,9 @@ class Target:
         return tuple(np.bincount(labels, minlength=classes).tolist())
 
     def strata(self, labels: Shaped[np.ndarray, " n"], least: int = 15) -> Int64[np.ndarray, " n"]:
-        """Parts of the examples that splits take equal shares of.
+        """Stratum of each example, from 0 without gaps: its class, or its decile of `least` numbers or more.
 
-        Part of each, from 0 without gaps: its class, or its decile, which should hold `least` numbers.
+        Splits take equal shares of each.
         """
         if not self.has_probabilities:
             return deciles(labels, least)
@@ -298,19 +258,3 @@ TARGETS: dict[str, Target] = {target.noun: target for target in (CLASSIFICATION,
 def target_of(classes: int) -> Target:
     """The target of a model or data set with so many classes; a regression has none."""
     return CLASSIFICATION if classes else REGRESSION
-
-
-__all__ = [
-    "CLASSIFICATION",
-    "GENERATION",
-    "IMAGES",
-    "INPUT_KINDS",
-    "REGRESSION",
-    "TARGETS",
-    "TEXTS",
-    "VALUES",
-    "InputKind",
-    "InputName",
-    "Target",
-    "target_of",
-]

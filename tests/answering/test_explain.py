@@ -241,8 +241,10 @@ def test_what_cannot_be_explained_is_told(run, tmp_path):
     assert not (tmp_path / "page.html").exists()
 
 
-@pytest.mark.parametrize("name", ["majority", "logistic-regression", "random-forest", "svm"])
-@pytest.mark.parametrize("kind", ["images", "texts"])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("texts", "majority"), ("images", "logistic-regression"), ("images", "random-forest"), ("texts", "svm")],
+)
 def test_every_classical_model_has_a_page(tmp_path, name, kind):
     save(classical_model(name, kind), tmp_path / "model", {})
     if kind == "images":

@@ -10,7 +10,7 @@ from command_line import within
 from generators import trained_generator
 from pellucid.answering.generated import inspect_odd
 from pellucid.bundle import save
-from pellucid.data import Dataset, prepare
+from pellucid.data import Dataset
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.pipeline.judging.novelty_detectors import generator_with_detector
 from pellucid.settings import Settings
@@ -135,14 +135,14 @@ def test_a_model_that_cannot_look_is_refused(tmp_path, table):
     with pytest.raises(ModelFileError, match="there is no such folder"):
         inspect_odd(str(table), tmp_path / "nothing", Settings())
     save(trained_generator(2, model="gan"), tmp_path / "gan", {})
-    with pytest.raises(UsageError, match="gan, makes images and has no encoder to look at any"):
+    with pytest.raises(UsageError, match="gan, makes images and has no encoder to rank any by"):
         inspect_odd(str(table), tmp_path / "gan", Settings())
 
 
 def test_data_that_hold_no_images_are_refused(run, tmp_path):
     texts = tmp_path / "texts.csv"
     texts.write_text("text,label\n" + "".join(f"a text with number {row},{row % 2}\n" for row in range(40)))
-    with pytest.raises(DataError, match=r"holds texts, and .* looks at images; give images"):
+    with pytest.raises(DataError, match=r"holds texts, and .* ranks images; give images"):
         inspect_odd(str(texts), run, Settings())
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "notes.md").write_text("nothing")
@@ -153,23 +153,8 @@ def test_data_that_hold_no_images_are_refused(run, tmp_path):
     assert "--sheet: shows the images of --odd RUN; give it, or leave this out" in done.stderr
 
 
-def test_unreadable_images_are_left_out_when_asked(run, folder, tmp_path):
-    for path in folder.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    (tmp_path / "bad.png").write_text("no image")
-    with pytest.raises(DataError, match="1 of 121 images cannot be used"):
-        inspect_odd(str(tmp_path), run, Settings())
-    _, found = inspect_odd(str(tmp_path), run, Settings(skip_bad=True))
-    assert found.images == 120
-
-
 def test_too_few_held_out_images_give_no_detector():
     material = Dataset(PIXELS, LABELS, np.arange(600), np.arange(600, 610), CLASSES, DIGITS)
     assert generator_with_detector(trained_generator(), material, 0).detector is None
     blind = trained_generator(2, model="gan")
     assert generator_with_detector(blind, material, 0) is blind
-
-
-def test_prepare_agrees_on_which_images_there_are(folder):
-    dataset, _ = prepare(str(folder), Settings(model="vae"))
-    assert len(dataset.inputs) == 120

@@ -21,9 +21,9 @@ from text_models import text_model, texts, trained_text_model
 TEXTS, LABELS = texts(), digits()[1]
 
 
-@pytest.fixture(scope="module", params=["text-cnn", "bag"])
-def run(request, tmp_path_factory):
-    folder, model = tmp_path_factory.mktemp("run"), trained_text_model(request.param)
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder, model = tmp_path_factory.mktemp("run"), trained_text_model("bag")
     save(model, folder / "model", {})
     return folder, model
 
@@ -49,7 +49,7 @@ def named(model, indices):
 def test_rows_of_a_table_in_their_order(run, tmp_path):
     folder, model = run
     table = write_table(tmp_path / "table.csv", range(1000, 1300))
-    done, rows = ask(folder, [table], tmp_path, wishes=PredictOptions(probabilities=True))
+    done, rows = ask(folder, [table], tmp_path, options=PredictOptions(probabilities=True))
     assert [row["input"] for row in rows] == [f"{table}:{number}" for number in range(2, 302)]
     assert [row["label"] for row in rows] == named(model, range(1000, 1300))
     found = np.array([[float(row[name]) for name in CLASSES] for row in rows])
@@ -72,7 +72,7 @@ def test_a_file_and_a_folder_with_sub_folders(run, tmp_path):
 def test_one_bad_text_is_a_row_and_never_a_stop(run, tmp_path):
     folder, model = run
     (tmp_path / "table.csv").write_text(f"text\n{TEXTS[0]}\n   \n{TEXTS[1]}\n", encoding="utf-8")
-    done, rows = ask(folder, [tmp_path / "table.csv"], tmp_path, wishes=PredictOptions(probabilities=True))
+    done, rows = ask(folder, [tmp_path / "table.csv"], tmp_path, options=PredictOptions(probabilities=True))
     assert (done.labelled, done.unreadable) == (2, 1)
     assert [row["label"] for row in rows] == [named(model, [0])[0], "", named(model, [1])[0]]
     assert rows[1]["error"]
@@ -88,7 +88,7 @@ def test_numbers(tmp_path):
     assert np.allclose([float(row["label"]) for row in rows], expected, rtol=1e-5)
     assert {row["probability"] for row in rows} == {""}
     with pytest.raises(UsageError, match=r"--probabilities: .* predicts numbers"):
-        ask(tmp_path / "model", [table], tmp_path, wishes=PredictOptions(probabilities=True))
+        ask(tmp_path / "model", [table], tmp_path, options=PredictOptions(probabilities=True))
 
 
 def test_labelled_texts_are_scored(run, tmp_path):
@@ -157,12 +157,6 @@ def test_typed_texts_come_behind_the_inputs(run, tmp_path):
     assert [row["label"] for row in rows[:2]] == named(model, [5, 7])
     assert rows[2]["error"] == "holds no text"
     assert (done.labelled, done.unreadable) == (2, 1)
-
-
-def test_typed_texts_alone(run, tmp_path):
-    folder, model = run
-    _done, rows = ask(folder, [], tmp_path, typed=[TEXTS[7]])
-    assert [row["label"] for row in rows] == named(model, [7])
     with pytest.raises(UsageError, match="nothing to label"):
         ask(folder, [], tmp_path)
 

@@ -60,8 +60,8 @@ def state_of(out):
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
 def test_going_on_gives_the_bytes_of_an_unbroken_one(ending, run, tmp_path, monkeypatch):
     whole, out = tmp_path / f"whole.{ending}", tmp_path / f"out.{ending}"
-    expected = ask(run, whole, wishes=PredictOptions(probabilities=True))
-    killed(run, out, wishes=PredictOptions(probabilities=True))
+    expected = ask(run, whole, options=PredictOptions(probabilities=True))
+    killed(run, out, options=PredictOptions(probabilities=True))
     assert not out.exists()
     assert state_of(out)["inputs"] == 24
     answered = []
@@ -69,7 +69,7 @@ def test_going_on_gives_the_bytes_of_an_unbroken_one(ending, run, tmp_path, monk
     monkeypatch.setattr(
         type(trained_model()), "answer", lambda self, x: answered.append(len(x)) or answer(self, x)
     )
-    done = ask(run, out, resume=True, wishes=PredictOptions(probabilities=True))
+    done = ask(run, out, resume=True, options=PredictOptions(probabilities=True))
     assert out.read_bytes() == whole.read_bytes()
     assert sum(answered) == 16
     assert done == expected
@@ -125,7 +125,7 @@ def test_what_was_damaged_is_begun_afresh(damage, run, tmp_path):
 @pytest.mark.parametrize(
     ("words", "more"),
     [
-        ("the columns", {"wishes": PredictOptions(probabilities=True)}),
+        ("the columns", {"options": PredictOptions(probabilities=True)}),
         ("INPUT", {"places": ["images", "images/0001.png"]}),
     ],
 )

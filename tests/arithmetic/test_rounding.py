@@ -57,6 +57,16 @@ def test_zero_has_no_sign_and_thousands_are_parted():
     assert rounded(1234567.5, 0) == "1,234,568"
 
 
+def test_the_largest_labels_are_shown_as_they_are():
+    """Labels go up to 1e30, which has more digits than Python's own decimal context keeps."""
+    assert (figure(9.99e29), rounded(-1e30, 2), rounded(1e10, 1)) == (
+        "9.99e+29",
+        "-1e+30",
+        "10,000,000,000.0",
+    )
+    assert (decimals(1e30), decimals(1e-30)) == (0, 32)
+
+
 def test_ends_have_the_places_of_their_value():
     assert [per_cent(end, 0.9364) for end in (0.9364, 0.9312, 0.94)] == ["93.6", "93.1", "94.0"]
     assert (percent(0.0), percent(1.0)) == ("0 %", "100 %")

@@ -10,7 +10,7 @@ import pellucid
 from every_model import AVERAGES, MODELS, answers_of, average, inputs_of
 from forged_folders import document_of, require_refused
 from models_with_detectors import with_detector
-from pellucid.bundle import AverageModel, Member, load_any, save
+from pellucid.bundle import AverageMember, AverageModel, load_any, save
 from pellucid.bundle.models import ClassicalModel, ImageModel
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import NotFiniteError
@@ -35,7 +35,7 @@ def test_it_answers_the_weighted_mean_of_its_members(each):
 
 def test_its_members_answer_at_their_own_temperatures():
     hot, cold = MODELS["svm"]().at(3.0), MODELS["cnn"]().at(0.5)
-    model = AverageModel([Member("svm", 1, hot), Member("cnn", 1, cold)])
+    model = AverageModel([AverageMember("svm", 1, hot), AverageMember("cnn", 1, cold)])
     np.testing.assert_allclose(answers_of(model), (answers_of(hot) + answers_of(cold)) / 2, atol=1e-9)
 
 
@@ -54,7 +54,7 @@ def test_a_network_that_members_stand_on_is_asked_once(saved, monkeypatch):
 
 def test_words_that_members_share_are_counted_once(tmp_path, monkeypatch):
     one = MODELS["svm of texts"]()
-    save(AverageModel([Member("one", 2, one), Member("two", 1, one)]), tmp_path / "model", {})
+    save(AverageModel([AverageMember("one", 2, one), AverageMember("two", 1, one)]), tmp_path / "model", {})
     model, counted = load_any(tmp_path / "model"), []
     transform = Tfidf.transform
     monkeypatch.setattr(Tfidf, "transform", lambda self, texts: counted.append(1) or transform(self, texts))
@@ -72,7 +72,7 @@ def test_weights_of_a_shared_network_count_once(each):
 
 def test_novelty_is_that_of_the_member_of_most_weight(tmp_path):
     heavy = with_detector(MODELS["svm"]())
-    model = AverageModel([Member("svm", 2, heavy), Member("cnn", 1, MODELS["cnn"]())])
+    model = AverageModel([AverageMember("svm", 2, heavy), AverageMember("cnn", 1, MODELS["cnn"]())])
     assert model.answer(inputs_of(model)).novelty is None
     save(model.with_detector(heavy.detector), tmp_path / "model", {})
     inputs = inputs_of(model)
@@ -144,10 +144,7 @@ def test_an_average_is_no_member_of_another(folder, tmp_path):
     (tmp_path / "inner").rename(folder / "members" / "cnn")
     members = document_of(folder)["members"]
     digest = hashlib.sha256((folder / "members" / "cnn" / "model.json").read_bytes()).hexdigest()
-    reseal(
-        folder,
-        members=[each | {"sha256": digest} if each["name"] == "cnn" else each for each in members],
-    )
+    reseal(folder, members=[each | {"sha256": digest} if each["name"] == "cnn" else each for each in members])
     require_refused(folder, "an average, which is no member of another")
 
 
@@ -204,9 +201,9 @@ def test_members_that_do_not_fit_each_other_are_refused():
         (MODELS["svm of vectors"](), "other inputs"),
     ]:
         with pytest.raises(ValueError, match=message):
-            AverageModel([Member("svm", 1, svm), Member("other", 1, other)])
+            AverageModel([AverageMember("svm", 1, svm), AverageMember("other", 1, other)])
     with pytest.raises(ValueError, match="where 2 to 5 are averaged"):
-        AverageModel([Member("svm", 1, svm)])
+        AverageModel([AverageMember("svm", 1, svm)])
 
 
 def test_an_average_as_an_estimator_names_itself_and_has_no_hidden_layer(saved):

@@ -28,7 +28,7 @@ FILES = ("model.json", "weights.safetensors", "README.md")
 
 @pytest.mark.parametrize("name", FILES)
 def test_one_flipped_byte(name, any_folder):
-    count = 300 if name == "model.json" else 60
+    count = 120 if name == "model.json" else 40
     require_flips_refused(any_folder / name, count, rf"{name}: |'README\.md'|README\.md")
 
 

@@ -115,7 +115,7 @@ def test_another_temperature_or_other_classes_drop_or_refuse_them():
 
 
 def test_one_flipped_byte(file):
-    require_flips_refused(file, 100, rf"{file.name}: ")
+    require_flips_refused(file, 40, rf"{file.name}: ")
 
 
 @pytest.mark.parametrize("sealed", [False, True])
@@ -234,7 +234,7 @@ def test_of_many_classes_fewer_examples_are_kept():
 
 
 def test_one_flipped_byte_in_the_description(with_detector):
-    require_flips_refused(with_detector / "model.json", 80, r"model\.json: ")
+    require_flips_refused(with_detector / "model.json", 40, r"model\.json: ")
 
 
 def test_a_shape_bomb_allocates_nothing(with_detector):
@@ -244,11 +244,7 @@ def test_a_shape_bomb_allocates_nothing(with_detector):
 
 
 @pytest.mark.parametrize(
-    ("novelty", "said"),
-    [
-        (None, "novelty: no object"),
-        ({"kind": "os.system"}, "novelty: "),
-    ],
+    ("novelty", "said"), [(None, "novelty: no object"), ({"kind": "os.system"}, "novelty: ")]
 )
 def test_settings_of_no_detector(novelty, said, with_detector):
     reseal(with_detector, novelty=novelty)

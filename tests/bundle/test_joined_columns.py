@@ -31,8 +31,7 @@ def test_they_are_kept_in_folders_and_exported_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "value",
-    [["one"], "ab", {"a": 1}, ["a", 1], ["a", ""], ["a", " b"], ["a", "b" * 1001], ["a"] * 101, 7],
+    "value", [["one"], "ab", {"a": 1}, ["a", 1], ["a", ""], ["a", " b"], ["a", "b" * 1001], ["a"] * 101, 7]
 )
 def test_what_no_flag_could_name_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="joined_columns: "):

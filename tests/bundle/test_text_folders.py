@@ -6,7 +6,6 @@ import pickle
 import resource
 import shutil
 import sys
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -157,14 +156,6 @@ def test_a_file_that_may_run_code(content, copied):
     require_refused(folder, r"tokenizer\.json: .*such a file may run code; refused")
 
 
-def test_a_zip_archive_as_words(copied):
-    folder = copied("bag")
-    with zipfile.ZipFile(folder / "tokenizer.json", "w") as archive:
-        archive.writestr("data.pkl", b"")
-    reseal(folder)
-    require_refused(folder, r"tokenizer\.json: a ZIP archive")
-
-
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_file_with_the_words_is_needed(name, copied):
     folder = copied(name)
@@ -203,7 +194,6 @@ TOKENS = {"kind": "tokens", "tokens": "words", "length": 24, "vocabulary": 26}
 WRONG = {
     "no words": ({"preprocessing": None}, "preprocessing must be given in a model of the kind text"),
     "words without kind": ({"preprocessing": {"length": 24}}, "preprocessing: unknown keys"),
-    "a kind that is none": ({"preprocessing": TOKENS | {"kind": ["tokens"]}}, "preprocessing: unknown keys"),
     "a name to import": (
         {"preprocessing": {"kind": "os.system"}},
         "preprocessing: kind: 'os.system' is not one of tokens, n-grams",
@@ -213,10 +203,7 @@ WRONG = {
         {"preprocessing": TOKENS | {"file": "../../elsewhere.json"}},
         r"tokenizer: unknown keys \['file'\], missing keys \[\]",
     ),
-    "unknown tokens": ({"preprocessing": TOKENS | {"tokens": "os.system"}}, "'os.system' is not one of"),
-    "a huge length": ({"preprocessing": TOKENS | {"length": 10**18}}, "length: 1000000000000000000 is"),
     "another length": ({"preprocessing": TOKENS | {"length": 25}}, "but texts have at most 25 tokens"),
-    "no vocabulary": ({"preprocessing": TOKENS | {"vocabulary": 0}}, "vocabulary: 0 is no whole number"),
     "another encoder": (
         {"preprocessing": {"kind": "n-grams"}}, "tokenizer: unknown keys .*, missing keys .*length",
     ),
@@ -251,7 +238,6 @@ def test_a_description_that_cannot_be(change, copied):
 ARCHITECTURES = {
     "another family": ({"name": "lenet"}, r"network: unknown keys \['kernels'\]"),
     "a vocabulary of nothing": ({"vocabulary": 0}, "the network takes no texts, the model texts"),
-    "huge filters": ({"kernels": [10**6]}, "kernels: 1000000 is no whole number"),
     "another length": ({"input_shape": [9]}, r"the network takes \(9,\), but texts have at most 24 tokens"),
     "an unknown cell": ({"cell": "os.system"}, r"network: unknown keys \['cell'\]"),
 }

@@ -112,7 +112,9 @@ def test_a_single_text_and_images_are_refused(model: Model) -> None:
         model.transform(digits()[0][:3])
 
 
-@pytest.mark.parametrize("name", ["text-cnn", "rnn", "bag"])
+@pytest.mark.parametrize(
+    "name", ["bag", *(pytest.param(name, marks=pytest.mark.slow) for name in ("text-cnn", "rnn"))]
+)
 def test_what_was_learnt_is_saved(name: str, tmp_path) -> None:
     model = trained_text_model(name)
     accuracy = (model.predict_proba(texts()[1000:]).argmax(axis=1) == digits()[1][1000:]).mean()

@@ -135,10 +135,6 @@ def test_scale_of_decisions_is_the_one_that_made_the_labels():
     assert best_scale(labels, decisions) == pytest.approx(2.5, rel=0.05)
 
 
-def test_few_examples_without_error_do_not_call_for_certainty():
-    assert best_scale(np.arange(4), np.eye(4)) < 5
-
-
 def test_budget():
     small = Budget.shrunk(0.01)
     assert (small.trees, small.examples) == (10, 6000)

@@ -1,6 +1,5 @@
 """The real command in a process of its own: what it prints, and how it ends."""
 
-import json
 import os
 import signal
 import subprocess
@@ -85,26 +84,6 @@ def test_refusals_come_before_the_data_is_read(tmp_path, monkeypatch, words, mes
     assert done.stderr.count("\n") == 1
 
 
-def test_settings_from_a_file(data, tmp_path):
-    config = tmp_path / "settings.toml"
-    config.write_text('model = "mlp"\ndepth = 0\nepochs = 1\nthreads = 1\nfolds = 2\n')
-    within.succeed(
-        "compare",
-        data,
-        "--vary",
-        "label-smoothing=0,0.1",
-        "--out",
-        tmp_path / "run",
-        "--config",
-        config,
-        "--seeds",
-        "1",
-    )
-    found = json.loads((tmp_path / "run" / "metrics.json").read_text())["compare"]
-    assert (found["folds"], found["trainings"]) == (2, 2)
-    assert {entry["epochs"] for entry in found["variants"].values()} == {1}
-
-
 def _trainings(run: Path, process: subprocess.Popen[str], number: int) -> None:
     """Wait until so many trainings are finished."""
     end = time.monotonic() + 120
@@ -127,29 +106,3 @@ def test_a_signal_keeps_what_is_finished(data, tmp_path, number, code):
     assert process.returncode == code, message
     assert "what was finished is kept; run the same command with --resume to go on" in message
     assert "Traceback" not in message
-
-
-@pytest.mark.slow
-def test_a_killed_comparison_goes_on_and_ends_the_same(data, tmp_path):
-    words = (data, *VARY, *TINY, "--epochs", "6", "--seeds", "1")
-    assert within("compare", *words, "--out", tmp_path / "unbroken").returncode == 0
-    run = tmp_path / "run"
-    process = subprocess.Popen(command(*words, "--out", run), stderr=subprocess.DEVNULL)
-    _trainings(run, process, 2)
-    process.kill()
-    assert process.wait() == -signal.SIGKILL
-    assert within("compare", *words, "--out", run).returncode == 5
-    finished = {
-        path.name: path.stat().st_mtime_ns for path in (run / "checkpoints" / "trainings").glob("[!.]*")
-    }
-    assert len(finished) >= 2
-    within.succeed("compare", *words, "--out", run, "--resume")
-    before, after = (
-        json.loads((folder / "metrics.json").read_text())["compare"]
-        for folder in (tmp_path / "unbroken", run)
-    )
-    for found in (before, after):
-        for entry in found["variants"].values():
-            del entry["train_seconds"]
-    assert after == before
-    assert not (run / "checkpoints").exists()

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from models_with_detectors import with_detector
-from number_models import number_model, write_ink
+from number_models import number_model
 from pellucid.bundle import save
 from pellucid.cli.main import main
 from small_models import trained_model, write_digits
@@ -31,19 +31,6 @@ def test_a_table_for_people(run, data, capfd):
     assert "notes.txt" in output.err
 
 
-def test_json_is_one_document_on_standard_output(run, data, capfd):
-    assert main(["evaluate", str(run / "model"), str(data), "--json"]) == 0
-    document = json.loads(capfd.readouterr().out)
-    assert list(document["test"]) == [
-        "accuracy",
-        "balanced_accuracy",
-        "macro_f1",
-        "log_loss",
-        "expected_calibration_error",
-    ]
-    assert document["data"]["examples"] == 200
-
-
 def test_drift_is_said_and_stands_in_the_document(data, tmp_path, capfd):
     save(with_detector(trained_model(), train=700, validation=300), tmp_path / "model", {})
     assert main(["evaluate", str(tmp_path / "model"), str(data), "--json"]) == 0
@@ -57,13 +44,6 @@ def test_drift_is_said_and_stands_in_the_document(data, tmp_path, capfd):
     assert " ".join(drift["verdict"].split()) in " ".join(output.split())
 
 
-def test_without_a_detector_nothing_is_said_of_drift(run, data, capfd):
-    assert main(["evaluate", str(run), str(data), "--json"]) == 0
-    assert json.loads(capfd.readouterr().out)["drift"] is None
-    assert main(["evaluate", str(run), str(data)]) == 0
-    assert "Drift" not in capfd.readouterr().out
-
-
 def test_the_seed_moves_the_intervals_and_nothing_else(run, data, capfd):
     def scores(seed):
         assert main(["evaluate", str(run), str(data), "--json", "--seed", str(seed)]) == 0
@@ -72,15 +52,6 @@ def test_the_seed_moves_the_intervals_and_nothing_else(run, data, capfd):
     assert scores(1) == scores(1)
     assert scores(1)["log_loss"]["value"] == scores(2)["log_loss"]["value"]
     assert scores(1)["log_loss"]["low"] != scores(2)["log_loss"]["low"]
-
-
-def test_bad_images_are_refused_or_skipped(run, tmp_path, capfd):
-    paths = write_digits(tmp_path, range(1000, 1050), by_class=True)
-    paths[7].write_bytes(b"")
-    assert main(["evaluate", str(run), str(tmp_path)]) == 3
-    assert "error: " in capfd.readouterr().err
-    assert main(["evaluate", str(run), str(tmp_path), "--skip-bad"]) == 0
-    assert "49 images, 1 skipped" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -97,20 +68,6 @@ def test_exit_codes(words, code, message, run, tmp_path, capfd):
     output = capfd.readouterr()
     assert message in output.err
     assert output.out == ""
-
-
-def test_numbers(tmp_path, capfd):
-    save(number_model("ridge"), tmp_path / "model", {})
-    table = write_ink(tmp_path / "data", range(1000, 1100))
-    assert main(["evaluate", str(tmp_path / "model"), str(table)]) == 0
-    output = capfd.readouterr()
-    for words in ("Mean absolute error", "Root mean squared error", "R² (1 perfect, 0 the mean)"):
-        assert words in output.out
-    assert "Accuracy" not in output.out
-    assert "--target" not in output.err
-    assert main(["evaluate", str(tmp_path / "model"), str(table), "--json"]) == 0
-    document = json.loads(capfd.readouterr().out)
-    assert list(document["test"]) == ["mean_absolute_error", "root_mean_squared_error", "r2"]
 
 
 def test_confusion_as_a_table(run, data, tmp_path, capfd):

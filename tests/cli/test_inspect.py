@@ -66,13 +66,6 @@ def test_bad_images_end_with_3_and_are_all_listed(photos):
     assert "Traceback" not in done.stderr
 
 
-def test_skip_bad_goes_on_and_says_what_was_left_out(photos):
-    (photos / "cat" / "page.png").write_text("<html>not found</html>")
-    done = inspect(photos, "--skip-bad")
-    assert done.returncode == 0
-    assert "Left out because they cannot be used: 1 image" in done.stdout
-
-
 def test_missing_data_ends_with_3_and_unknown_flags_with_2(tmp_path):
     assert inspect(tmp_path / "nowhere").returncode == 3
     done = inspect(tmp_path, "--no-such-flag")
@@ -82,11 +75,6 @@ def test_missing_data_ends_with_3_and_unknown_flags_with_2(tmp_path):
 
 def test_the_seed_is_heard():
     assert settings_from(build_parser().parse_args(["inspect", "photos", "--seed", "3"])).seed == 3
-
-
-def test_image_size_is_heard(photos):
-    document = json.loads(inspect(photos, "--json", "--image-size", "20x24").stdout)
-    assert document["training_size"] == {"height": 20, "width": 24, "channels": 1}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows refuses such names itself")

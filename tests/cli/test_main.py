@@ -1,6 +1,7 @@
 """What every command does of itself at its start and at its end."""
 
 import io
+import os
 import subprocess
 import sys
 
@@ -25,6 +26,33 @@ def test_it_ends_without_looking_through_every_object():
     )
     assert done.stdout.splitlines()[-2:] == ["before 0", "True (700, 10, 100) PASSIVE"]
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+@pytest.mark.parametrize("buffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("words", "redirected", "code", "said"),
+    [
+        ("train --help-all", "> /dev/full", 5, "cannot write: no space left on device"),
+        ("inspect none.csv --help", ">&-", 5, "cannot write: it is closed"),
+        ("inspect table.csv", "> /dev/full", 5, "error: standard output: cannot write: no space left"),
+        ("inspect table.csv", ">&-", 5, "error: standard output: cannot write: it is closed"),
+        ("inspect table.csv", "2>&-", 0, ""),
+        ("inspect none.csv", "2> /dev/full", 3, ""),
+        ("inspect table.csv", ">&- 2>&-", 5, ""),
+        ("inspect table.csv", "| true; exit ${PIPESTATUS[0]}", 0, ""),
+    ],
+)
+def test_output_that_nobody_takes(words, redirected, code, said, buffered, tmp_path):
+    """FAULTS 50."""
+    rows = "".join(f"text number {row},{row % 2}\n" for row in range(40))
+    (tmp_path / "table.csv").write_text("text,label\n" + rows)
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m pellucid {words} {redirected}"],
+        stderr=subprocess.PIPE, text=True, cwd=tmp_path, env={**os.environ, "PYTHONUNBUFFERED": buffered},
+    )  # fmt: skip
+    assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+    assert done.stderr.count("\n") <= 1
 
 
 class _Terminal(io.StringIO):

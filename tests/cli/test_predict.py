@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from models_with_detectors import with_detector
-from number_models import number_model
 from pellucid import TextClassifier
 from pellucid.arithmetic.rounding import percent
 from pellucid.bundle import save
@@ -216,18 +215,3 @@ def test_progress_on_a_terminal(run, tmp_path):
     assert b"/20,000, " in said
     assert b"/s" in said
     assert re.search(rb"\d:\d\d:\d\d", said)
-
-
-def test_numbers(tmp_path, capfd):
-    save(number_model("ridge"), tmp_path / "model", {})
-    path = write_digits(tmp_path, range(1))[0]
-    assert main(["predict", str(tmp_path / "model"), str(path)]) == 0
-    (row,) = csv.DictReader(io.StringIO(capfd.readouterr().out))
-    assert float(row["label"]) > 0
-    assert row["probability"] == ""
-    assert main(["predict", str(tmp_path / "model"), str(path), "--probabilities"]) == 2
-    message = capfd.readouterr().err
-    assert (
-        message
-        == f"error: --probabilities: {tmp_path / 'model'} predicts numbers, which have none; leave it out\n"
-    )

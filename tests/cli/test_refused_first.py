@@ -1,7 +1,9 @@
 """What is missing is refused before anything is read or made."""
 
+import pandas
 import pytest
 
+import pellucid
 from command_line import within
 
 
@@ -39,6 +41,22 @@ def test_a_backbone_whose_package_is_not_installed(unreadable, tmp_path, monkeyp
     done = within("train", unreadable, "--out", tmp_path / "run", "--backbone", "all-minilm-l6-v2")
     assert (done.returncode, "its package is not installed" in done.stderr) == (2, True)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_refused_run_leaves_no_folder_and_no_lock(unreadable, tmp_path):
+    assert within("train", unreadable, "--out", tmp_path / "new" / "run").returncode == 3
+    assert not (tmp_path / "new").exists()
+    empty, full = tmp_path / "empty", tmp_path / "full"
+    for folder in (empty, full):
+        folder.mkdir()
+    (full / "file.txt").write_text("mine")
+    assert within("train", unreadable, "--out", empty).returncode == 3
+    assert within("train", unreadable, "--out", full).returncode == 5
+    assert list(empty.iterdir()) == []
+    assert [each.name for each in full.iterdir()] == ["file.txt"]
+    with pytest.raises(pellucid.DataError):
+        pellucid.train(pandas.DataFrame({"text": ["a", "b"], "label": ["a", "a"]}), out=tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("command", [("train",), ("compare", "--vary", "epochs=1,2")])

@@ -1,5 +1,6 @@
 """What every classical baseline promises, for classes and for numbers."""
 
+import functools
 import sys
 import time
 
@@ -33,11 +34,7 @@ def digits(train=400):
     images = (data.images * 255 / 16).astype(np.uint8)[..., np.newaxis]
     order = np.random.default_rng(0).permutation(len(images))
     lesson = TrainingSet(
-        images,
-        data.target.astype(np.int64),
-        np.sort(order[:train]),
-        np.sort(order[train : train + 150]),
-        10,
+        images, data.target.astype(np.int64), np.sort(order[:train]), np.sort(order[train : train + 150]), 10
     )
     return lesson, order[train + 150 :]
 
@@ -60,61 +57,47 @@ def fit(name, lesson, **named):
     return fit_baseline(name, lesson, seed=3, threads=1, **{"budget": SMALL, **named})
 
 
-@every_baseline
-def test_probabilities_sum_to_one_and_rows_do_not_depend_on_their_batch(name):
+@functools.cache
+def of_digits(name):
+    """A model of digits that most tests share, what it was fitted on, and positions that it has not seen."""
     lesson, test = digits()
-    fitted = fit(name, lesson)
+    return fit(name, lesson), lesson, test
+
+
+@every_baseline
+def test_probabilities_sum_to_one_and_arrays_and_settings_are_the_whole_model(name):
+    fitted, lesson, test = of_digits(name)
     together = asked(fitted, lesson.inputs[test[:50]])
-    alone = np.concatenate([asked(fitted, lesson.inputs[[each]]) for each in test[:50]])
     assert together.shape == (50, 10)
     assert together.min() >= 0
     np.testing.assert_allclose(together.sum(axis=1), 1, rtol=0, atol=1e-12)
+    alone = np.concatenate([asked(fitted, lesson.inputs[[each]]) for each in test[:50]])
     np.testing.assert_allclose(alone, together, rtol=0, atol=1e-12)
     assert asked(fitted, lesson.inputs[:0]).shape == (0, 10)
+    kind = PREDICTORS[fitted.predictor.kind]
+    arrays, settings = fitted.predictor.arrays(), fitted.predictor.to_json()
+    assert {key: (str(each.dtype), each.shape) for key, each in arrays.items()} == kind.expected(settings)
+    again = kind.from_parts(settings, {key: array.copy() for key, array in arrays.items()})
+    answers = again.predict(extract(fitted.features, lesson.inputs[test]))
+    np.testing.assert_array_equal(answers, asked(fitted, lesson.inputs[test]))
+    for fact in ("outputs", "inputs", "parameters"):
+        assert getattr(again, fact) == getattr(fitted.predictor, fact)
+    right = (answers.argmax(axis=1) == lesson.labels[test]).mean()
+    assert right < 0.2 if name == "majority" else right > 0.85
 
 
 @every_baseline
 def test_same_lesson_same_model(name):
-    first, second = (fit(name, digits()[0]) for _ in range(2))
+    first, second = of_digits(name)[0], fit(name, digits()[0])
     assert first.configurations == second.configurations
     for one, other in zip(first.predictor.arrays().values(), second.predictor.arrays().values(), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 @every_baseline
-def test_arrays_and_settings_are_the_whole_model(name):
-    lesson, test = digits()
-    fitted = fit(name, lesson)
-    kind = PREDICTORS[fitted.predictor.kind]
-    arrays, settings = fitted.predictor.arrays(), fitted.predictor.to_json()
-    forms = {key: (str(array.dtype), array.shape) for key, array in arrays.items()}
-    assert forms == kind.expected(settings)
-    again = kind.from_parts(settings, {key: array.copy() for key, array in arrays.items()})
-    np.testing.assert_array_equal(
-        again.predict(extract(fitted.features, lesson.inputs[test])), asked(fitted, lesson.inputs[test])
-    )
-    assert (again.outputs, again.inputs, again.parameters) == (
-        fitted.predictor.outputs,
-        fitted.predictor.inputs,
-        fitted.predictor.parameters,
-    )
-
-
-@pytest.mark.parametrize("name", [name for name in BASELINES if name != "majority"])
-def test_every_baseline_beats_majority(name):
-    lesson, test = digits()
-    reached = [
-        (asked(fit(each, lesson), lesson.inputs[test]).argmax(axis=1) == lesson.labels[test]).mean()
-        for each in (name, "majority")
-    ]
-    assert reached[0] > 0.85 > 0.2 > reached[1]
-
-
-@every_baseline
-@pytest.mark.parametrize("metric", ["accuracy", "balanced-accuracy", "macro-f1", "log-loss"])
+@pytest.mark.parametrize("metric", ["accuracy", "macro-f1", "log-loss"])
 def test_the_best_configuration_on_validation_is_taken(name, metric):
-    lesson, _ = digits()
-    fitted = fit(name, lesson, metric=metric)
+    fitted = of_digits(name)[0] if metric == "accuracy" else fit(name, digits()[0], metric=metric)
     assert (len(fitted.configurations) > 1) == (name != "majority")
     if fitted.configurations:
         assert fitted.features == max(fitted.configurations, key=lambda each: each.score).features
@@ -192,12 +175,9 @@ def test_a_model_of_the_other_kind_is_refused(name, lesson, said):
         fit(name, lesson)
 
 
-def test_an_unknown_metric_is_refused():
+def test_an_unknown_metric_is_refused_and_a_budget_kept():
     with pytest.raises(ValueError, match="metric: 'speed' is not known; choose one of accuracy, "):
         fit("majority", digits()[0], metric="speed")
-
-
-def test_a_baseline_that_saw_fewer_examples_says_so():
     fitted = fit("random-forest", digits()[0], budget=Budget(examples=100, trees=10))
     assert fitted.train_examples == 100
 
@@ -251,8 +231,7 @@ def test_forest_answers_as_scikit_learn_does(monkeypatch, many):
 
 
 def test_machine_answers_as_scikit_learn_does(many):
-    lesson, _ = digits()
-    fitted = fit("svm", lesson)
+    fitted, lesson, _ = of_digits("svm")
     ours = fitted.predictor
     order = lesson.table(fitted.features, next(iter(lesson._kept))[1])
     space = (
@@ -276,8 +255,7 @@ def test_machine_answers_as_scikit_learn_does(many):
 
 
 @pytest.mark.parametrize(
-    ("name", "estimator"),
-    [("ridge", Ridge), ("svm", SVR), ("random-forest", RandomForestRegressor)],
+    ("name", "estimator"), [("ridge", Ridge), ("svm", SVR), ("random-forest", RandomForestRegressor)]
 )
 def test_numbers_are_those_of_scikit_learn(monkeypatch, name, estimator):
     models = spied(monkeypatch, estimator)
@@ -307,9 +285,8 @@ def test_with_many_classes_fewer_machines_are_compared():
 
 
 def test_a_forest_that_grows_until_a_deadline_is_the_same_forest():
-    whole, in_blocks = (
-        fit("random-forest", digits()[0], deadline=each) for each in (None, time.monotonic() + 1e6)
-    )
+    whole = of_digits("random-forest")[0]
+    in_blocks = fit("random-forest", digits()[0], deadline=time.monotonic() + 1e6)
     for one, other in zip(
         whole.predictor.arrays().values(), in_blocks.predictor.arrays().values(), strict=True
     ):

@@ -87,13 +87,10 @@ def test_files_come_in_the_order_of_the_archive(name: str, tmp_path: Path) -> No
     assert sorted(each.name for each in tmp_path.iterdir()) == [name]
 
 
-def test_ustar_with_a_prefix(tmp_path: Path) -> None:
+def test_names_of_folders(tmp_path: Path) -> None:
     name = "p" * 90 + "/" + "n" * 80 + ".png"
-    path = tarred(tmp_path / "a.tar", {name: b"x"}, tarfile.USTAR_FORMAT)
+    path = tarred(tmp_path / "ustar.tar", {name: b"x"}, tarfile.USTAR_FORMAT)
     assert inputs(path)[0][0].name == f"{path}/{name}"
-
-
-def test_folders_inside_archives_are_no_files(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.mkdir("folder.png")
         archive.writestr("folder.png/x.png", b"x")
@@ -115,25 +112,18 @@ def test_nothing_of_the_kind(tmp_path: Path) -> None:
     for path in (zipped(tmp_path / "a.zip", OTHERS), tarred(tmp_path / "a.tar", OTHERS)):
         with pytest.raises(DataError, match=r"a\.(zip|tar): no image in this archive"):
             inputs(path)
+    os.mkfifo(tmp_path / "pipe.tar")
+    with pytest.raises(DataError, match="not a regular file"):
+        inputs(tmp_path / "pipe.tar")
 
 
-def test_an_archive_may_stand_behind_other_bytes(tmp_path: Path) -> None:
-    path = zipped(tmp_path / "a.zip", FILES)
-    path.write_bytes(b"#!/bin/sh\n" * 50 + path.read_bytes())
-    assert [each.source for each in inputs(path)[0]] == list(FILES.values())
-
-
-def test_zip64(tmp_path: Path) -> None:
+def test_zip64_behind_other_bytes(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        for number in range(65_600):
-            archive.writestr(zipfile.ZipInfo(f"{number}.png"), b"")
-        with archive.open(zipfile.ZipInfo("last.png"), "w", force_zip64=True) as file:
+        with archive.open(zipfile.ZipInfo("a.png"), "w", force_zip64=True) as file:
             file.write(b"large enough")
-    opened = open_places([str(tmp_path / "a.zip")], Settings(), IMAGES)
-    number, last = 0, b""
-    for each in opened.inputs:
-        number, last = number + 1, each.source
-    assert (number, last) == (65_601, b"large enough")
+        archive.writestr("b.png", b"small")
+    (tmp_path / "a.zip").write_bytes(b"#!/bin/sh\n" * 50 + (tmp_path / "a.zip").read_bytes())
+    assert [each.source for each in inputs(tmp_path / "a.zip")[0]] == [b"large enough", b"small"]
 
 
 def test_links_are_never_followed(tmp_path: Path) -> None:
@@ -175,10 +165,9 @@ def test_what_cannot_be_unpacked(tmp_path: Path) -> None:
     zipped(path, {"a.png": b"a" * 1000}, zipfile.ZIP_LZMA)
     assert inputs(path)[0][0].error == "packed by method 14; pack it with deflate, the usual one"
 
-
-def test_a_flipped_byte_is_noticed(tmp_path: Path) -> None:
-    path = zipped(tmp_path / "a.zip", {"a.png": b"a" * 1000, "b.png": b"of b"}, zipfile.ZIP_STORED)
-    content = bytearray(path.read_bytes())
+    content = bytearray(
+        zipped(path, {"a.png": b"a" * 1000, "b.png": b"of b"}, zipfile.ZIP_STORED).read_bytes()
+    )
     content[content.index(b"aaaa") + 500] ^= 1
     path.write_bytes(content)
     damaged, fine = inputs(path)[0]
@@ -203,12 +192,6 @@ def test_an_archive_that_ends_early_says_so_in_a_row(name: str, tmp_path: Path) 
     assert [each.error for each in found[:3]] == [""] * 3
     assert found[-1].name == str(path)
     assert found[-1].error.startswith(f"damaged after {len(found) - 1} images: ")
-
-
-def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "a.tar")
-    with pytest.raises(DataError, match="not a regular file"):
-        inputs(tmp_path / "a.tar")
 
 
 # Bombs
@@ -265,7 +248,7 @@ def test_a_member_that_unpacks_to_more_than_it_claims(tmp_path: Path) -> None:
     assert (sizes, peak < 1 << 20) == ([0], True)
 
 
-@pytest.mark.parametrize("kind", [b"L", b"K", b"x", b"g"])
+@pytest.mark.parametrize("kind", [b"L", b"x"])
 def test_a_header_of_a_gigabyte_is_refused(kind: bytes, tmp_path: Path) -> None:
     info = info_of("name", 1 << 30, type=kind)
     with gzip.open(tmp_path / "a.tgz", "wb", compresslevel=1) as file:

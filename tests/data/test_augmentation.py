@@ -88,13 +88,6 @@ def test_mixing_takes_one_rectangle_of_the_image_before():
             assert 0.4 < tall / wide < 2.5 or len(places) < 40
 
 
-def test_mixing_with_probability_nought_changes_nothing():
-    batch = _images()
-    before = batch.copy()
-    assert not mix(batch, 0.0, np.random.default_rng(0)).any()
-    assert np.array_equal(batch, before)
-
-
 def test_the_store_is_never_written_to():
     pixels = _images()
     pixels.setflags(write=False)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from made_images import decode_image
 from pellucid.data.image_siblings import _following, by_names
 from pellucid.data.images.cache import decode_all
-from pellucid.data.images.decoding import decode_image
 from pellucid.data.images.pixels import UNKNOWN
 from pellucid.data.preparing import prepare
 from pellucid.data.reading.dispatch import read_data

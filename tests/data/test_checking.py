@@ -234,14 +234,6 @@ def test_table_of_many_classes_shows_the_largest_and_counts_the_rest():
     assert shown[:-1].sum(axis=0).tolist() == shown[-1].tolist()
 
 
-def test_no_exclamation_mark_and_no_plural_slip():
-    pixels = images_of(40)
-    pixels[1] = pixels[0]
-    words = said(check_of(["a", "A"] * 20, pixels=pixels))
-    assert "!" not in words
-    assert "1 set," in words
-
-
 def test_words():
     assert [count_of(1, "class"), count_of(2, "class"), count_of(1234, "image"), count_of(0, "copy")] == [
         "1 class",

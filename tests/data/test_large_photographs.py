@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut
 
-from made_images import context, encoded
-from pellucid.data import decode_all, prepare, read_data
+from made_images import context, decode_image, encoded
+from pellucid.data import decode_all, read_data
 from pellucid.data.images import decoding
-from pellucid.data.images.decoding import DRAFT_FROM, decode_image, header_of
+from pellucid.data.images.decoding import DRAFT_FROM, header_of
 from pellucid.data.images.pixels import fit_image
 from pellucid.errors import DataError
 from pellucid.settings import Settings
@@ -124,7 +124,7 @@ def test_equal_files_are_exact_copies_and_others_are_not(
     assert len({digest.tobytes() for digest in images.digests}) == 3
     assert images.original_sizes.tolist() == [[1200, 1600]] * 3 + [[24, 32]]
     for index, path in enumerate(listing.paths or ()):
-        np.testing.assert_array_equal(images.pixels[index], preprocessing.image(path))
+        np.testing.assert_array_equal(images.pixels[index], preprocessing.image_and_warning(path)[0])
 
 
 def test_a_header_is_read_without_the_pixels(
@@ -145,17 +145,3 @@ def test_a_header_is_read_without_the_pixels(
     monkeypatch.setattr(decoding, "open_regular", lambda name: io.BufferedReader(Counted(name)))
     assert header_of(path) == (1600, 1200, "colour")
     assert 0 < sum(read) < 20_000
-
-
-def test_a_set_of_photographs_is_prepared(photograph: Image.Image, tmp_path: Path, own_cache: Path) -> None:
-    for name in ("left", "right"):
-        (tmp_path / name).mkdir()
-        for number in range(10):
-            image = photograph.rotate(9 * number, resample=Image.Resampling.BILINEAR)
-            shown = image if name == "left" else image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-            shown.save(tmp_path / name / f"{number}.jpg", quality=90)
-    dataset, check = prepare(str(tmp_path), Settings())
-    assert check.training_size == (128, 128, 3)
-    assert check.sizes == ((1200, 1600, 20),)
-    assert check.duplicates == 0
-    assert len(dataset.labels) == 20

@@ -67,13 +67,18 @@ def test_a_link_in_an_archive_is_a_bad_image(tmp_path: Path, own_cache: Path) ->
     ]
 
 
-def test_a_label_without_a_name_is_refused(tmp_path: Path) -> None:
+def test_rows_of_parquet_that_are_refused_or_bad(tmp_path: Path, own_cache: Path) -> None:
     stored = parquet.read_table(MADE / "texts/train-00000-of-00001.parquet")
     labels = pa.array([0, 1, 2, *[0] * 9], pa.int64())
     parquet.write_table(stored.set_column(1, "label", labels), tmp_path / "x.parquet")
-    require_refused(
-        tmp_path / "x.parquet", r"row 3 has the label 2 in column 'label', which has names for 0 to 1"
-    )
+    require_refused(tmp_path / "x.parquet", "row 3 has the label 2 in column 'label', which has names for 0")
+    stored = parquet.read_table(MADE / "hub/data/train-00000-of-00002.parquet")
+    cells = stored["image"].to_pylist()
+    cells[2] = None
+    kept = stored.set_column(0, "image", pa.array(cells, stored.schema.field("image").type))
+    parquet.write_table(kept, tmp_path / "x.parquet")
+    images, _ = decode_all(read(tmp_path / "x.parquet"), Settings())
+    assert [(each.index, each.reason) for each in images.problems] == [(2, "holds no image in this row")]
 
 
 def test_tables_of_images_that_unpack_to_too_much_are_refused(
@@ -88,18 +93,9 @@ def test_tables_of_images_that_unpack_to_too_much_are_refused(
     require_refused(path, r"x\.parquet: unpacks to more than \d+ MB; if you trust it")
 
 
-def test_an_empty_cell_is_a_bad_image(tmp_path: Path, own_cache: Path) -> None:
-    stored = parquet.read_table(MADE / "hub/data/train-00000-of-00002.parquet")
-    cells = stored["image"].to_pylist()
-    cells[2] = None
-    kept = stored.set_column(0, "image", pa.array(cells, stored.schema.field("image").type))
-    parquet.write_table(kept, tmp_path / "x.parquet")
-    images, _ = decode_all(read(tmp_path / "x.parquet"), Settings())
-    assert [(each.index, each.reason) for each in images.problems] == [(2, "holds no image in this row")]
-
-
-@pytest.mark.parametrize("kind", [pa.string(), pa.dictionary(pa.int32(), pa.string())])
-@pytest.mark.parametrize("compression", [None, "zstd"])
+@pytest.mark.parametrize(
+    ("compression", "kind"), [("zstd", pa.string()), (None, pa.dictionary(pa.int32(), pa.string()))]
+)
 def test_arrow_streams_that_stand_for_more_than_they_hold_are_refused(
     compression: str | None, kind: pa.DataType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,13 +109,12 @@ def test_arrow_streams_that_stand_for_more_than_they_hold_are_refused(
         out.write_table(made)
     assert read(tmp_path / "x.arrow").labels == ["x", "y"] * 100
     monkeypatch.setenv("PELLUCID_UNPACKED_GB", "0.001")
-    if compression or kind != pa.string():
-        require_refused(tmp_path / "x.arrow", r"x\.arrow: unpacks to more than \d+ MB; if you trust it")
+    require_refused(tmp_path / "x.arrow", r"x\.arrow: unpacks to more than \d+ MB; if you trust it")
 
 
 def test_damaged_arrow_streams_are_refused(tmp_path: Path) -> None:
     whole = (MADE / "saved/train/data-00000-of-00001.arrow").read_bytes()
-    for length in (0, 5, 700, len(whole) // 2):
+    for length in (0, 700, len(whole) // 2):
         (tmp_path / "x.arrow").write_bytes(whole[:length])
         require_refused(tmp_path / "x.arrow", r"x\.arrow")
 
@@ -150,18 +145,14 @@ def test_patterns_that_name_no_file_are_refused(place: str, tmp_path: Path) -> N
     require_refused(tmp_path / place, r"names more than 100,000 files|no such file")
 
 
-def test_loose_images_beside_archives_are_not_passed_over(tmp_path: Path) -> None:
-    zipped(tmp_path / "x.zip", "a/1.png", "b/1.png")
-    save_all(tmp_path, 2)
-    require_refused(tmp_path, "2 images but no class folders")
-
-
-def test_splits_without_labels_are_no_classes(tmp_path: Path) -> None:
+def test_images_without_classes_are_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "loose").mkdir()
+    zipped(tmp_path / "loose" / "x.zip", "a/1.png", "b/1.png")
+    save_all(tmp_path / "loose", 2)
+    require_refused(tmp_path / "loose", "2 images but no class folders")
     for split in ("train", "valid", "test"):
         save_all(tmp_path / "made" / split, 4)
-    require_refused(
-        tmp_path / "made", "'test', 'train', 'valid' are named as splits, but hold images without"
-    )
+    require_refused(tmp_path / "made", "'test', 'train', 'valid' are named as splits, but hold images with")
 
 
 def test_a_file_beside_images_that_is_no_table_does_not_stop_them(tmp_path: Path, own_cache: Path) -> None:
@@ -195,7 +186,7 @@ def test_class_folders_come_before_a_table_beside_them(tmp_path: Path) -> None:
 def test_a_packed_archive_that_is_cut_short_is_refused_where_a_text_is_lost(tmp_path: Path) -> None:
     path = tmp_path / "words.tar.gz"
     whole = (MADE / "words.tar.gz").read_bytes()
-    for length in range(30, len(whole), 5):
+    for length in range(30, len(whole), 11):
         path.write_bytes(whole[:length])
         if length < len(whole) - 40:
             require_refused(path, r"words\.tar\.gz: ")

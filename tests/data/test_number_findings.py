@@ -41,7 +41,7 @@ def prepared(count: int = 400, **more) -> tuple[Dataset, Check]:
 def divide(listing: Listing, first=None, **more):
     count = len(listing)
     first = np.arange(count) if first is None else np.asarray(first)
-    return split(listing, first.astype(np.int64), np.ones(count, bool), 0, **more).splits
+    return split(listing, first.astype(np.int64), np.ones(count, bool), 0, **more)
 
 
 def test_deciles_by_hand():
@@ -96,13 +96,6 @@ def test_too_little_to_divide_is_refused():
         divide(numbers_listing([1.0, 2.0]))
     with pytest.raises(DataError, match=r"40 examples in 2 sets that must stay together cannot be divided"):
         divide(numbers_listing(np.arange(40.0), groups=["a", "b"] * 20))
-
-
-def test_the_users_own_splits_stand():
-    given_splits = ["train"] * 30 + ["test"] * 10
-    splits = divide(numbers_listing(np.arange(40.0), splits=given_splits))
-    assert (splits[30:] == "test").all()
-    assert (splits[:30] == "validation").sum() == 7
 
 
 # --- the finished data set
@@ -178,11 +171,6 @@ def test_sentences_and_table_speak_of_numbers_and_not_of_classes():
     assert table[-1].split()[1:] == ["288", "32", "80"]
     assert len({len(line) for line in table}) == 1
     assert all(width(line) <= 80 for line in check.lines())
-
-
-def test_class_weights_say_nothing_about_numbers():
-    listing = numbers_listing(INK[:400], pixels=PIXELS[:400])
-    assert not prepare(listing, Settings(class_weight="balanced"))[1].balanced
 
 
 def test_an_empty_split_has_no_spread():

@@ -26,10 +26,6 @@ def test_photographs_do(name, side):
     assert judged(photographs(name, 30, side))
 
 
-def test_grey_photographs_do():
-    assert judged(photographs("china", 30, 64)[..., 1:2])
-
-
 def test_small_ones_do_not():
     assert not judged(photographs("china", 30, 31))
 

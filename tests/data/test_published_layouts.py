@@ -44,7 +44,7 @@ def tweets(tmp_path: Path) -> Path:
 # --- one folder of content beside notes
 
 
-@pytest.mark.parametrize("form", ["folder", "zip", "gztar", "tar"])
+@pytest.mark.parametrize("form", ["folder", "zip", "gztar"])
 def test_a_folder_beside_notes_is_the_data(form: str, tweets: Path, tmp_path: Path) -> None:
     whole = tmp_path / "whole"
     shutil.copytree(tweets, whole / "spam")
@@ -61,10 +61,9 @@ def test_a_folder_beside_notes_is_the_data(form: str, tweets: Path, tmp_path: Pa
 
 
 def test_what_is_no_note_is_no_reason_to_look_further(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        (tmp_path / "photos" / name).mkdir(parents=True)
-        Image.new("L", (4, 4)).save(tmp_path / "photos" / name / "1.png")
-    Image.new("L", (4, 4)).save(tmp_path / "2.png")
+    (tmp_path / "photos" / "a").mkdir(parents=True)
+    for name in ("photos/a/1.png", "2.png"):
+        Image.new("L", (4, 4)).save(tmp_path / name)
     assert set(read(tmp_path, class_depth=1).labels) == {"photos"}
 
 
@@ -96,56 +95,32 @@ def test_pairs_without_splits_or_names(tmp_path: Path) -> None:
     assert read(tmp_path).warnings[-1] == f"{tmp_path}: 'more_text.txt' left out, having no labels"
 
 
-def test_blank_lines_at_the_end_count_for_nothing(tweets: Path) -> None:
-    for name in ("train_text.txt", "train_labels.txt"):
-        with open(tweets / name, "a", encoding="utf-8") as file:
-            file.write("\n" * (1 if "text" in name else 3))
-    assert read(tweets).splits.count("train") == 20
-
-
 @pytest.mark.parametrize(
     ("name", "change", "reason"),
     [
-        (
-            "train_labels.txt",
-            lambda lines: lines[:-2],
-            r"train_labels.txt: 18 lines, but 20 lines in .*train_text",
-        ),
-        (
-            "train_labels.txt",
-            lambda lines: [*lines, "1"],
-            r"21 lines, but 20 lines in .*text.txt; line i of one is",
-        ),
-        (
-            "test_text.txt",
-            lambda lines: lines[:4],
-            r"test_labels.txt: 10 lines, but 4 lines in .*test_text.txt",
-        ),
-        (
-            "train_labels.txt",
-            lambda lines: [*lines[:6], " ", *lines[7:]],
-            r"train_labels.txt: line 7 is empty",
-        ),
-        (
-            "train_labels.txt",
-            lambda lines: [],
-            r"train_labels.txt: 0 lines, but 20 lines in .*train_text.txt",
-        ),
+        ("train_labels.txt", lambda lines: lines[:-2], r"labels.txt: 18 lines, but 20 lines in .*train_text"),
+        ("train_labels.txt", lambda lines: [*lines, "1"], r"21 lines, but 20 lines in .*text.txt; line i"),
+        ("test_text.txt", lambda lines: lines[:4], r"labels.txt: 10 lines, but 4 lines in .*test_text"),
+        ("train_labels.txt", lambda lines: [*lines[:6], " ", *lines[7:]], r"labels.txt: line 7 is empty"),
+        ("train_labels.txt", lambda lines: [], r"labels.txt: 0 lines, but 20 lines in .*train_text"),
     ],
-)
+    ids=lambda value: "",
+)  # fmt: skip
 def test_lines_that_do_not_fit_are_refused(name: str, change, reason: str, tweets: Path) -> None:  # type: ignore[no-untyped-def]
     lines = (tweets / name).read_text(encoding="utf-8").splitlines()
     write_lines(tweets / name, change(lines))
     require_refused(tweets, reason)
 
 
-def test_a_line_blank_in_both_is_a_missing_label(tweets: Path) -> None:
+def test_lines_that_are_blank_in_both(tweets: Path) -> None:
+    for blank in ("text", "labels"):
+        with open(tweets / f"train_{blank}.txt", "a", encoding="utf-8") as file:
+            file.write("\n" * (1 if blank == "text" else 3))
+    assert read(tweets).splits.count("train") == 20
     for name in ("train_text.txt", "train_labels.txt"):
         lines = (tweets / name).read_text(encoding="utf-8").splitlines()
         write_lines(tweets / name, [*lines[:4], "", *lines[4:]])
-    require_refused(
-        tweets, r"train_labels.txt: line 5 is empty; give the label of line 5 of .*train_text.txt"
-    )
+    require_refused(tweets, r"labels.txt: line 5 is empty; give the label of line 5 of .*train_text.txt")
 
 
 def test_pairs_that_are_no_one_data_set_are_refused(tweets: Path, tmp_path: Path) -> None:
@@ -178,16 +153,15 @@ def test_the_encoding_of_each_file_is_found(tweets: Path) -> None:
 
 
 def test_lists_of_pairs_are_rows(tmp_path: Path) -> None:
-    path = tmp_path / "t.json"
-    path.write_text(json.dumps(list(zip(TEXTS, LABELS, strict=True))))
+    path, rows = tmp_path / "t.json", list(zip(TEXTS, LABELS, strict=True))
+    path.write_text(json.dumps(rows))
     listing = read(path)
     assert list(listing.texts or ()) == TEXTS
     assert listing.labels == LABELS
-    path.write_text(json.dumps([[label, text] for text, label in zip(TEXTS, LABELS, strict=True)]))
+    path.write_text(json.dumps([[label, text] for text, label in rows]))
     assert read(path).labels == LABELS
-    lines = tmp_path / "t.jsonl"
-    write_lines(lines, [json.dumps(row) for row in zip(TEXTS, LABELS, strict=True)])
-    assert read(lines).labels == LABELS
+    write_lines(tmp_path / "t.jsonl", list(map(json.dumps, rows)))
+    assert read(tmp_path / "t.jsonl").labels == LABELS
 
 
 def test_lists_of_pairs_under_names_of_splits(tmp_path: Path) -> None:
@@ -206,7 +180,6 @@ def test_lists_of_pairs_under_names_of_splits(tmp_path: Path) -> None:
     ("rows", "reason"),
     [
         ([["a", "b"], ["c"]], "row 2 is not a list of 2 values, as the first is; fix the row"),
-        ([["a", "b"], {"text": "c"}], "row 2 is not a list of 2 values"),
         ([["a"], ["b"]], "row 1 is not an object"),
         ([{"text": "a", "label": "b"}, ["c", "d"]], "row 2 is not an object"),
     ],
@@ -235,19 +208,15 @@ def test_numbers_are_named_by_a_file_beside_the_tables(names: object, tmp_path: 
     assert read(tmp_path).warnings[-1] == f"{tmp_path}: classes named by 'categories.json'"
     assert read(tmp_path / "test.csv").labels == LABELS[1::2]
     assert set(read(tmp_path / "test.csv", target="number").labels) == {"0", "1"}
-
-
-def test_names_beside_labels_that_are_names_are_not_used(tmp_path: Path) -> None:
-    tables(tmp_path, LABELS)
-    (tmp_path / "categories.json").write_text(json.dumps(["ham", "spam"]))
+    tables(tmp_path, LABELS)  # which are names already
     for place in (tmp_path, tmp_path / "train.csv"):
         assert set(read(place).labels) == {"ham", "spam"}
-        assert not any("categories" in said for said in read(place).warnings)
+        assert not any("categories" in warning for warning in read(place).warnings)
 
 
 def test_what_names_no_classes_is_a_table_as_before(tmp_path: Path) -> None:
     tables(tmp_path, CODES)
-    for document in ([{"text": "a", "label": "b"}], ["ham", "ham"], ["ham", 3]):
+    for document in ([{"text": "a", "label": "b"}], ["ham", "ham"]):
         (tmp_path / "categories.json").write_text(json.dumps(document))
         require_refused(tmp_path, r"'categories.json' beside tables of splits")
         assert set(read(tmp_path / "train.csv").labels) == {"0", "1"}
@@ -293,13 +262,6 @@ def test_split_folders_of_deeper_class_folders(characters: Path, tmp_path: Path)
     assert "Latin/character02" in listing.labels
 
 
-def test_one_folder_in_each_class_is_no_question(tmp_path: Path) -> None:
-    for name in ("cat", "dog"):
-        (tmp_path / name / "images").mkdir(parents=True)
-        Image.new("L", (4, 4)).save(tmp_path / name / "images" / "1.png")
-    assert read(tmp_path).labels == ["cat", "dog"]
-
-
 def test_a_depth_of_folders_without_class_folders_is_refused(tweets: Path) -> None:
     with pytest.raises(
         UsageError, match=r"--class-depth: belongs to class folders, but .* texts and labels; leave"
@@ -312,7 +274,7 @@ def test_a_depth_of_folders_without_class_folders_is_refused(tweets: Path) -> No
 # --- columns
 
 
-@pytest.mark.parametrize("name", ["user.id", "userId", "user-id", "speaker_id", "tweet.user.id", "USER ID"])
+@pytest.mark.parametrize("name", ["userId", "tweet.user.id", "USER ID"])
 def test_columns_of_ids_are_neither_texts_nor_labels(name: str, tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     quoted = [text.replace('"', "'") for text in TEXTS]
@@ -324,11 +286,8 @@ def test_columns_of_ids_are_neither_texts_nor_labels(name: str, tmp_path: Path) 
     listing = read(path)
     assert listing.labels == LABELS
     assert list(listing.columns_of_sources) == [name]
-    assert (
-        f"perhaps groups in column '{name}' (--group-column '{name}' keeps each in one split)"
-        in listing.warnings[-1]
-    )
-    write_lines(path, [f"{name},wording", *[row.rpartition(",")[0] for row in rows]])
+    assert f"perhaps groups in column '{name}' (--group-column '{name}' keeps" in listing.warnings[-1]
+    write_lines(path, [f"{name},wording", *(row.rpartition(",")[0] for row in rows)])
     require_refused(path, f"no column of labels; '{name}' is named as one of identifiers")
 
 

@@ -138,20 +138,12 @@ def test_layouts_are_read_without_a_flag(tmp_path: Path, name: str) -> None:
         ("t.json", '[{"text": "a", "text": "b"}]', "row 1 is not JSON .the key 'text' stands twice"),
         ("t.json", '[{"text": "a", "label": 1e400}]', "row 1 is not JSON .1e400 is too large"),
         ("t.json", '[["a", "x"], ["b", "y"]]', "which column holds the texts, .column 1., .column 2."),
-        (
-            "t.json",
-            '{"0": {"1": "a"}, "1": {"1": "b"}}',
-            r"holds no table.*to_json\(orient=\"records\"\)",
-        ),
+        ("t.json", '{"0": {"1": "a"}, "1": {"1": "b"}}', r"holds no table.*to_json\(orient=.records.\)"),
         ("t.json", '{"columns": ["text", "label"], "data": [["a"]]}', "holds no table"),
         ("t.json", '{"a": [1, 2], "b": {"c": 3}}', "holds no table; give an array of objects"),
         ("t.json", "[" * 200_000, "the file ends inside row 1"),
         ("t.json", "[]", "the table has no rows"),
-        (
-            "t.json",
-            b'[{"text": "caf\xe9", "label": "x"}]',
-            "line 1, byte 14: not UTF-8 .found 0xe9.*--encoding",
-        ),
+        ("t.json", b'[{"text": "caf\xe9"}]', "line 1, byte 14: not UTF-8 .found 0xe9.*--encoding"),
         ("t.txt", "__label__a one\n__label__a __label__b two\n", "row 2 has 2 labels, 'a' and 'b'"),
         ("t.txt", "__label__a one\n\nno label here\n", "empty label at row 3"),
         ("t.xlsx", b"PK no archive", "not a readable workbook|not a ZIP archive"),
@@ -208,28 +200,23 @@ def table_of(path: Path, rows: list[tuple[object, ...]]) -> Path:
 
 
 def test_the_column_of_labels_is_found_where_only_one_can_be_it(tmp_path: Path) -> None:
-    rows = [(7 * at, text, label) for at, (text, label) in enumerate(REVIEWS)]
-    listing = read(table_of(tmp_path / "t.csv", [("id", "review", "sentiment"), *rows]))
+    def made(header: str, *columns: object) -> Path:
+        return table_of(tmp_path / "t.csv", [tuple(header.split(",")), *zip(*columns, strict=True)])  # type: ignore[call-overload]
+
+    listing = read(made("id,review,sentiment", range(0, 42, 7), TEXTS, LABELS))
     assert listing.labels == LABELS
     assert listing.warnings[-1].endswith(
         "labels from column 'sentiment' (the only one left whose values repeat; --label-column names another)"
     )
-    rows = [(at % 2, *row) for at, row in enumerate(rows)]
-    require_refused(
-        table_of(tmp_path / "t.csv", [("lang", "id", "review", "sentiment"), *rows]),
-        r"which column holds the labels, 'lang', 'sentiment'.*--label-column",
-    )
-    rows = [(text, at // 2, f"who {at}") for at, (text, _) in enumerate(REVIEWS)]
-    require_refused(
-        table_of(tmp_path / "t.csv", [("text", "id", "who"), *[(a, f"{b}{c}", c) for a, b, c in rows]]),
-        r"which column holds the labels\? Columns are 'text', 'id', 'who'",
-    )
-    spam = [(label, text, "more" if at == 3 else None, None) for at, (text, label) in enumerate(REVIEWS)]
-    assert (
-        read(table_of(tmp_path / "t.csv", [("v1", "v2", "Unnamed: 2", "Unnamed: 3"), *spam])).labels == LABELS
-    )
-    by_author = [(f"u{at % 2}", text, label) for at, (text, label) in enumerate(REVIEWS)]
-    assert read(table_of(tmp_path / "t.csv", [("user_id", "text", "mood"), *by_author])).labels == LABELS
+    asked = r"which column holds the labels(, )?"
+    two = made("lang,id,review,sentiment", [0, 1] * 3, range(6), TEXTS, LABELS)
+    require_refused(two, asked + "'lang', 'sentiment'.*--label-column")
+    none = made("text,id,who", TEXTS, ["0a", "0b", "1c", "1d", "2e", "2f"], "abcdef")
+    require_refused(none, asked + r"\? Columns are 'text', 'id', 'who'")
+    nothing = [None] * 6
+    spam = made("v1,v2,Unnamed: 2,Unnamed: 3", LABELS, TEXTS, [*nothing[:5], "x"], nothing)
+    assert read(spam).labels == LABELS
+    assert read(made("user_id,text,mood", ["u0", "u1"] * 3, TEXTS, LABELS)).labels == LABELS
 
 
 def test_texts_of_several_columns_are_joined_with_their_names(tmp_path: Path) -> None:

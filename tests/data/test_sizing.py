@@ -104,11 +104,6 @@ def test_reducing_averages_and_does_not_pick() -> None:
     assert np.abs(fitted[1:-1, 1:-1].astype(int) - 127).max() <= 3
 
 
-def test_an_image_that_fits_is_handed_back_as_it_is() -> None:
-    pixels = context()
-    assert fit_image(pixels, (24, 32), 3) is pixels
-
-
 def test_grey_is_repeated_and_colour_weighted() -> None:
     grey = context()[:, :, :1]
     np.testing.assert_array_equal(fit_image(grey, (24, 32), 3), np.repeat(grey, 3, axis=2))

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from data.made import listing_of
 from pellucid.data.listing import Listing
-from pellucid.data.splitting import split, tabulated
+from pellucid.data.splitting import Shortage, split, tabulated, too_few_of_classes
 from pellucid.errors import DataError
 
 
@@ -22,12 +22,12 @@ def counts(splits) -> dict[str, int]:
 
 
 def test_shares_of_the_stated_rule():
-    splits = divide(listing_of(["a", "b"] * 500)).splits
+    splits = divide(listing_of(["a", "b"] * 500))
     assert counts(splits) == {"test": 200, "train": 720, "validation": 80}
 
 
 def test_shares_are_capped():
-    splits = divide(listing_of(["a", "b"] * 40_000)).splits
+    splits = divide(listing_of(["a", "b"] * 40_000))
     assert counts(splits) == {"test": 10_000, "train": 65_000, "validation": 5_000}
 
 
@@ -37,7 +37,7 @@ def test_shares_are_capped():
 )
 def test_singles_every_example_once_every_class_everywhere_shares_exact(labels, seed):
     listing = listing_of([*labels, *"abcdabcdabcd"])
-    splits = divide(listing, seed).splits
+    splits = divide(listing, seed)
     assert set(splits) == {"train", "validation", "test"}
     labels = np.array(listing.labels)
     left = int((splits != "test").sum())
@@ -62,7 +62,7 @@ def test_groups_and_copies_stay_whole(members, seed):
     groups = ["" if group > 20 else f"g{group}" for group, _, _ in members] + [""] * 9
     contents = [content for _, _, content in members] + list(range(100, 109))
     first = [contents.index(content) for content in contents]
-    splits = divide(listing_of(labels, groups=groups), seed, first=first).splits
+    splits = divide(listing_of(labels, groups=groups), seed, first=first)
     assert set(splits) == {"train", "validation", "test"}
     for group in set(groups) - {""}:
         assert len({split for split, mine in zip(splits, groups, strict=True) if mine == group}) == 1
@@ -76,7 +76,7 @@ def test_groups_and_copies_stay_whole(members, seed):
 def test_shares_hold_as_nearly_as_whole_groups_allow(size, seed):
     labels = [str(group % 3) for group in range(90) for _ in range(size)]
     groups = [f"patient {group}" for group in range(90) for _ in range(size)]
-    splits = divide(listing_of(labels, groups=groups), seed).splits
+    splits = divide(listing_of(labels, groups=groups), seed)
     for label in "012":
         mine = counts(splits[np.array(labels) == label])
         assert abs(mine["test"] - 0.2 * 30 * size) <= size
@@ -85,8 +85,8 @@ def test_shares_hold_as_nearly_as_whole_groups_allow(size, seed):
 
 def test_same_seed_same_split_other_seed_another():
     listing = listing_of(["a", "b"] * 100)
-    np.testing.assert_array_equal(divide(listing, 3).splits, divide(listing, 3).splits)
-    assert (divide(listing, 3).splits != divide(listing, 4).splits).any()
+    np.testing.assert_array_equal(divide(listing, 3), divide(listing, 3))
+    assert (divide(listing, 3) != divide(listing, 4)).any()
 
 
 @given(seed=st.integers(0, 1000))
@@ -95,41 +95,41 @@ def test_names_play_no_part(seed):
     labels = ["a", "b", "c"] * 20
     groups = [f"g{index // 4}" for index in range(60)]
     renamed = {"a": "Z", "b": "ä", "c": "\u4e2d"}
-    one = divide(listing_of(labels, groups=groups), seed).splits
+    one = divide(listing_of(labels, groups=groups), seed)
     other = divide(
         listing_of([renamed[label] for label in labels], groups=[group + "é" for group in groups]), seed
-    ).splits
+    )
     np.testing.assert_array_equal(one, other)
 
 
 def test_users_test_is_never_touched_and_validation_comes_out_of_train():
     listing = listing_of(["a", "b"] * 60, splits=["train"] * 100 + ["test"] * 20)
-    splits = divide(listing).splits
+    splits = divide(listing)
     assert (splits[100:] == "test").all()
     assert counts(splits[:100]) == {"train": 80, "validation": 20}
 
 
 def test_all_three_given_stay_and_undecided_becomes_train():
     given_splits = ["train", "validation", "test", ""] * 3
-    splits = divide(listing_of(["a", "b", "a"] * 4, splits=given_splits)).splits
+    splits = divide(listing_of(["a", "b", "a"] * 4, splits=given_splits))
     assert splits.tolist() == ["train", "validation", "test", "train"] * 3
 
 
 def test_only_the_splits_asked_for():
     listing = listing_of(["a", "b"] * 50)
-    assert counts(divide(listing, make=("validation",)).splits) == {"train": 80, "validation": 20}
-    assert counts(divide(listing, make=()).splits) == {"train": 100}
+    assert counts(divide(listing, make=("validation",))) == {"train": 80, "validation": 20}
+    assert counts(divide(listing, make=())) == {"train": 100}
 
 
 @pytest.mark.parametrize(("examples", "kept_back"), [(40, 10), (80, 20), (200, 20), (400, 40)])
 def test_few_examples_give_more_of_them_to_validation(examples, kept_back):
-    splits = divide(listing_of(["a", "b"] * (examples // 2)), make=("validation",)).splits
+    splits = divide(listing_of(["a", "b"] * (examples // 2)), make=("validation",))
     assert counts(splits)["validation"] == kept_back
 
 
 def test_unusable_examples_get_no_split():
     usable = np.arange(40) % 4 > 0
-    splits = divide(listing_of(["a", "b"] * 20), usable=usable).splits
+    splits = divide(listing_of(["a", "b"] * 20), usable=usable)
     assert set(splits[~usable]) == {""}
     assert "" not in splits[usable]
 
@@ -160,13 +160,12 @@ def test_class_in_too_few_groups_is_refused():
 
 def test_small_class_in_the_users_own_split_stays_in_train():
     listing = listing_of(["a", "b"] * 30 + ["rare"] + ["a", "b", "rare"], splits=[""] * 61 + ["test"] * 3)
-    division = divide(listing)
-    assert division.whole == ("rare",)
-    assert division.splits[60] == "train"
+    splits = divide(listing)
+    assert splits[60] == "train"
 
 
 def test_smallest_possible_data():
-    splits = divide(listing_of(list("aaabbb"))).splits
+    splits = divide(listing_of(list("aaabbb")))
     assert counts(splits[:3]) == counts(splits[3:]) == {"train": 1, "validation": 1, "test": 1}
 
 
@@ -177,7 +176,7 @@ def test_many_examples_are_divided_quickly():
     listing = listing_of(["abcdefghij"[index % 10] for index in range(70_000)], pixels=np.zeros((0, 1, 1, 1)))
     first = np.arange(70_000) // 20 * 20 + np.arange(70_000) % 10
     started = time.process_time()
-    splits = divide(listing, first=first).splits
+    splits = divide(listing, first=first)
     assert time.process_time() - started < 5
     assert counts(splits) == {"test": 10_000, "train": 55_000, "validation": 5_000}
 
@@ -187,3 +186,15 @@ def test_order_is_unrelated_to_data_made_with_the_same_seed(seed):
     made = np.random.default_rng(seed).random(2_000)
     ranks = tabulated(np.arange(2_000), np.zeros(2_000, np.int64), seed).ranks
     assert abs(np.corrcoef(made, ranks)[0, 1]) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("count", "lines", "last"), [(20, 21, "class 19' has 2 examples"), (250, 21, "and 231 more classes")]
+)
+def test_short_classes_are_named_in_twenty_lines(count, lines, last):
+    names = [f"class {number}" for number in range(count)]
+    short = [Shortage(name, 2, 2) for name in names]
+    found = str(too_few_of_classes("data.npz", names, short, ["test", "validation"])).splitlines()
+    assert len(found) == lines
+    assert found[1] == "  class 'class 0' has 2 examples"
+    assert found[-1].endswith(last)

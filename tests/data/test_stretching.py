@@ -5,10 +5,13 @@ import pytest
 from PIL import Image
 
 import pellucid
-from pellucid.cli.main import main
+from pellucid.bundle import save
 from pellucid.data import Preprocessing, prepare
 from pellucid.data.reading.dispatch import read_data
+from pellucid.export.export import metadata_of, serialised
+from pellucid.runtime.exported import opened
 from pellucid.settings import Settings
+from small_models import untrained_model
 
 
 def write(folder, count=24):
@@ -48,20 +51,19 @@ def test_files_and_arrays_are_stretched_alike(tmp_path):
     Image.fromarray(pixels).resize((900, 300)).save(tmp_path / "wide.jpg", quality=95)
     kept = Preprocessing(64, 64, 3, stretch=True)
     decoded = np.asarray(Image.open(tmp_path / "wide.jpg"))
-    np.testing.assert_array_equal(kept.image(tmp_path / "wide.jpg"), kept.arrays(decoded[None])[0])
+    np.testing.assert_array_equal(
+        kept.image_and_warning(tmp_path / "wide.jpg")[0], kept.arrays(decoded[None])[0]
+    )
 
 
 def test_model_runtime_and_predict_agree(tmp_path):
-    place = write(tmp_path / "data", 60)
-    run = str(tmp_path / "run")
-    flags = ["--model", "logistic-regression", "--image-size", "16", "--resize", "stretch", "--threads", "1"]
-    assert main(["train", place, "--out", run, "--no-groups", "--preset", "quick", *flags]) == 0
-    classifier = pellucid.load(run)
-    assert classifier.model_.preprocessing.stretch
-    assert main(["export", run, "--out", str(tmp_path / "model.onnx")]) == 0
-    from pellucid import runtime
-
+    write(tmp_path / "data", 6)
     files = [str(path) for path in sorted((tmp_path / "data" / "a").iterdir())]
-    exported = runtime.load(tmp_path / "model.onnx")
+    model = untrained_model("mlp")
+    model.preprocessing = Preprocessing(8, 8, 1, stretch=True)
+    save(model, tmp_path / "model", {})
+    classifier = pellucid.load(tmp_path / "model")
+    assert classifier.model_.preprocessing.stretch
+    exported = opened(serialised(model, metadata_of(model, "mlp")), "model.onnx", 1)
     assert exported.preprocessing == classifier.model_.preprocessing
     np.testing.assert_allclose(exported.predict_proba(files), classifier.predict_proba(files), atol=1e-5)

@@ -1,6 +1,5 @@
 """Whether labels are classes or numbers, and how numbers are read."""
 
-import dataclasses
 import gzip
 import json
 import math
@@ -63,11 +62,9 @@ def read(path: Path, **settings: object):
     ],
 )  # fmt: skip
 def test_numbers_are_read_strictly(text, value):
-    assert read_number(text) == value
-
-
-def test_no_minus_zero():
-    assert math.copysign(1.0, read_number("-0.0")) == 1.0
+    found = read_number(text)
+    assert found == value
+    assert found != 0 or math.copysign(1.0, found) == 1.0
 
 
 @given(st.floats(-1e30, 1e30))
@@ -250,11 +247,6 @@ def test_numbers_too_near_to_each_other_for_their_size_are_refused():
     with pytest.raises(DataError, match=r"from 1e-35 to 2e-35; .* another unit"):
         require_spread(np.array([1e-35, 2e-35]), "lengths")
     require_spread(np.array([1.7e9, 1.8e9]), "times")
-
-
-def test_a_listing_of_classes_has_no_values():
-    assert listing_of(["a", "b"]).values is None
-    assert dataclasses.replace(listing_of(["1", "2"]), values=np.array([1.0, 2.0])).target is REGRESSION
 
 
 def test_names_are_refused_as_names():

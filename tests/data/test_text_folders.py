@@ -29,9 +29,8 @@ def reasons(listing: Listing) -> dict[str, str]:
     return {Path(problem.source).name: problem.reason for problem in listing.problems}
 
 
-@pytest.mark.parametrize("task", ["auto", "text"])
-def test_class_folders(mails: Path, task: str) -> None:
-    listing = read(mails, task=task)
+def test_class_folders(mails: Path) -> None:
+    listing = read(mails)
     assert listing.form == "class folders"
     assert listing.noun == "text"
     assert listing.labels == ["ham", "ham", "spam", "spam"]
@@ -115,29 +114,13 @@ def test_encodings_are_detected_file_by_file_and_said(mails: Path) -> None:
     )
 
 
-def test_clutter_is_passed_over_and_other_files_are_counted(mails: Path) -> None:
-    put(mails, ".DS_Store", "ham/.hidden.txt", "ham/Thumbs.db", "__MACOSX/ham/._1.txt", ".git/x/1.txt")
-    put(mails, "README.txt", "ham/notes.md", "spam/data", content=b"words")
+def test_other_files_are_counted(mails: Path) -> None:
+    put(mails, "README.txt", "ham/notes.md", "spam/data", "ham/._1.txt", content=b"words")
     listing = read(mails)
     assert len(listing) == 4
     assert listing.warnings[:2] == (
         f"{mails}: 1 file outside the class folders left out: 'README.txt'",
         f"{mails}: 2 files left out, not ending in .txt (1 .md, 1 no ending)",
-    )
-
-
-def test_empty_class_folders_are_named(mails: Path) -> None:
-    (mails / "eggs").mkdir()
-    put(mails, "fish/1.md")
-    require_refused(mails, r"no \.txt file in class folder 'eggs', 'fish'; put texts there or remove")
-
-
-def test_texts_without_class_folders(tmp_path: Path) -> None:
-    put(tmp_path, "1.txt", "2.txt")
-    require_refused(tmp_path, "2 texts but no class folders; make one sub-folder for each class")
-    (tmp_path / "none").mkdir()
-    require_refused(
-        tmp_path / "none", "holds no class folders; make one sub-folder of texts for each class", task="text"
     )
 
 
@@ -151,6 +134,7 @@ def test_images_with_texts_beside_them_stay_images(mails: Path) -> None:
 
 def test_the_other_kind_is_refused(mails: Path, tmp_path: Path) -> None:
     require_refused(mails, "mails: holds text files only; leave --task image out to read texts", task="image")
+    require_refused(mails / "ham", "2 texts but no class folders; make one sub-folder for each class")
     put(tmp_path / "photos", "a/1.png", "b/1.png", content=encoded(context()))
     require_refused(
         tmp_path / "photos", r"photos: no \.txt file in class folder 'a', 'b'; put texts there", task="text"

@@ -33,9 +33,7 @@ def require_same(found, expected):
 
 
 @pytest.mark.parametrize("most", [40, EVERY_N_GRAM])
-@pytest.mark.parametrize(
-    "shape", [Shape(1), Shape(2), Shape(3), Shape(1, 2, 4), Shape(2, 3, 3), Shape(1, 7, 8)], ids=str
-)
+@pytest.mark.parametrize("shape", [Shape(2), Shape(2, 3, 3), Shape(1, 7, 8)], ids=str)
 @pytest.mark.parametrize("count", [60, FEW_TEXTS + 300])
 def test_a_part_is_as_if_it_alone_had_been_counted(shape, most, count):
     texts, order = written(count), np.random.default_rng(1).permutation(count)

@@ -1,3 +1,5 @@
+"""Counts of pieces of text by name, and ids by name."""
+
 import collections
 
 import numpy as np
@@ -5,6 +7,7 @@ import pytest
 from hypothesis import given, strategies
 
 from pellucid.encoding import survey
+from pellucid.encoding.encoder import FIRST, UNKNOWN, Lookup
 from pellucid.encoding.survey import Counter, most_frequent, share_unknown
 
 _texts = strategies.lists(strategies.lists(strategies.integers(0, 20), max_size=12), max_size=12)
@@ -42,3 +45,16 @@ def test_share_unknown_counts_every_occurrence() -> None:
     counted = counted_of([[[1, 1, 1, 2], [3]]])
     assert share_unknown(counted, np.array([1], np.uint64)) == pytest.approx(2 / 5)
     assert share_unknown(counted_of([]), np.array([1], np.uint64)) == 0
+
+
+SPREAD = strategies.integers(0, 2**64 - 1)
+CROWDED = strategies.integers(0, 40)  # names that all begin with the same bits, as nobody's hash makes them
+NAMES = strategies.lists(SPREAD | CROWDED, unique=True, max_size=60)
+
+
+@given(NAMES, NAMES)
+def test_a_name_is_found_at_its_place_and_no_other(kept: list[int], asked: list[int]) -> None:
+    wanted = np.array(kept[::2] + asked, np.uint64)
+    ids = {name: FIRST + place for place, name in enumerate(kept)}
+    found = Lookup(np.array(kept, np.uint64)).find(wanted)
+    assert found.tolist() == [ids.get(int(name), UNKNOWN) for name in wanted]

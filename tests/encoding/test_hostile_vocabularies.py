@@ -23,14 +23,12 @@ def written(document: object) -> bytes:
     ("settings", "parts", "message"),
     [
         (STATED | {"tokens": "pickle"}, WORD_PARTS, "tokens: 'pickle' is not one of"),
-        (STATED | {"length": 10**30}, WORD_PARTS, "length: 10+ is no whole number"),
         (STATED | {"vocabulary": 5}, WORD_PARTS, "vocabulary: 4 ids found, 5 stated"),
         (STATED, WORD_PARTS | {"pre_tokenizer": {}}, r"unknown keys \['pre_tokenizer'\]"),
         (STATED, {"entries": ["a", "a"], "merges": []}, "entries: one of them stands twice"),
         (STATED, {"entries": ["a", "b" * 65], "merges": []}, "entries: .* is no text of 1 to 64"),
         (STATED, {"entries": ["a", "\ud800"], "merges": []}, "it is not UTF-8"),
         (STATED, {"entries": ["a", "b"], "merges": [[1, 2]]}, "merges: words have none"),
-        (STATED | {"tokens": "bytes"}, WORD_PARTS, "entries: bytes have none"),
         (STATED | {"tokens": "sub-words"}, WORD_PARTS, "entries: sub-words have none"),
     ],
 )
@@ -46,7 +44,6 @@ STATED_PIECES = {"length": 8, "vocabulary": 6, "lower_case": True}
 @pytest.mark.parametrize(
     ("settings", "parts", "message"),
     [
-        (STATED_PIECES | {"lower_case": 1}, PIECES, "lower_case: 1 is neither true nor false"),
         (STATED_PIECES | {"length": 2}, PIECES, "length: 2 is no whole number from 3"),
         (STATED_PIECES | {"vocabulary": 7}, PIECES, "vocabulary: 6 ids found, 7 stated"),
         (STATED_PIECES, PIECES | {"normalizer": {}}, r"unknown keys \['normalizer'\]"),
@@ -58,23 +55,6 @@ STATED_PIECES = {"length": 8, "vocabulary": 6, "lower_case": True}
 def test_impossible_word_pieces_are_refused(settings: object, parts: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         WordPieceEncoder.from_parts(settings, written(parts))
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "Expecting value"),
-        (b"{", "Expecting property name"),
-        (b"\xff\xfe{}", "not UTF-8"),
-        (b'{"entries": [], "entries": []}', "the key 'entries' stands twice"),
-        (b'{"entries": [NaN], "merges": []}', "NaN is not a number"),
-        (b"[" * 200_000, "nested too deeply"),
-        (b'{"entries": [' + b"9" * 5000 + b'], "merges": []}', "more than 300 digits"),
-    ],
-)
-def test_content_that_is_no_vocabulary_is_refused(content: bytes, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        read_content(content, dict.fromkeys(("entries", "merges"), Anything()))
 
 
 def test_a_large_file_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,9 +83,8 @@ json_values = st.recursive(
 )
 
 
-@pytest.mark.parametrize("kind", ENCODERS)
-@given(data=st.data())
-def test_whatever_stands_in_the_files_is_read_or_refused(kind: str, data: st.DataObject) -> None:
+@given(kind=st.sampled_from(sorted(ENCODERS)), data=st.data())
+def test_whatever_is_in_the_files_is_read_or_refused(kind: str, data: st.DataObject) -> None:
     settings = {
         name: data.draw(
             st.one_of(json_values, st.sampled_from(["words", "characters", "sub-words", 0, 1, 2, 8]))

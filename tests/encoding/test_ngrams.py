@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encoding.written import ENGLISH, ODD, any_texts, anything, everyone
+from encoding.written import ENGLISH, ODD, any_texts, everyone
 from pellucid.encoding import UNKNOWN, Encoder, NgramEncoder, fit_ngrams
 from pellucid.encoding.ngrams import Shape, grams_of
 from pellucid.encoding.words import characters, normalise, words_of
 from pellucid.settings import Settings
 
 TRAINING = [*ENGLISH * 3, *(text for text in ODD if "\ud800" not in text)]
-SHAPES = (Shape(1), Shape(2), Shape(3), Shape(1, 2, 3), Shape(2, 1, 4))
+SHAPES = (Shape(2), Shape(3), Shape(2, 1, 4))
 
 
 def fitted(shape: Shape, texts: list[str], length: int = 500) -> NgramEncoder:
@@ -66,31 +66,19 @@ def test_ngrams_are_those_of_plain_loops(shape: Shape, texts: list[str]) -> None
 
 @every_shape
 @given(texts=any_texts)
-def test_saved_and_read_again_gives_the_same_ids(shape: Shape, texts: list[str]) -> None:
+def test_ids_are_in_range_the_same_alone_explained_and_after_saving(shape: Shape, texts: list[str]) -> None:
     encoder = FITTED[shape]
     again = NgramEncoder.from_parts(json.loads(json.dumps(encoder.to_json())), encoder.content())
     assert again.content() == encoder.content()
     assert again.to_json() == encoder.to_json()
-    before, after = encoder.encode(texts), again.encode(texts)
-    assert np.array_equal(before.ids, after.ids)
-    assert np.array_equal(before.offsets, after.offsets)
-    assert (before.lengths >= 1).all()
-    assert ((before.ids >= 1) & (before.ids < encoder.vocabulary)).all()
-
-
-@every_shape
-@given(text=st.one_of(anything, st.sampled_from(ODD)))
-def test_explained_ids_are_the_encoded_ones(shape: Shape, text: str) -> None:
-    encoder = FITTED[shape]
-    assert [number for _, number in encoder.explain(text)] == encoder.encode([text]).ids.tolist()
-
-
-@every_shape
-@given(texts=any_texts)
-def test_a_text_has_the_same_ids_among_others(shape: Shape, texts: list[str]) -> None:
-    found = FITTED[shape].encode(texts)
-    alone = [FITTED[shape].encode([text]).ids for text in texts]
-    assert np.array_equal(found.ids, np.concatenate([np.zeros(0, found.ids.dtype), *alone]))
+    found, after = encoder.encode(texts), again.encode(texts)
+    assert np.array_equal(found.ids, after.ids)
+    assert np.array_equal(found.offsets, after.offsets)
+    assert (found.lengths >= 1).all()
+    assert ((found.ids >= 1) & (found.ids < encoder.vocabulary)).all()
+    alone = [encoder.encode([text]).ids.tolist() for text in texts]
+    assert found.ids.tolist() == [number for ids in alone for number in ids]
+    assert [[number for _, number in encoder.explain(text)] for text in texts] == alone
 
 
 def test_groups_lie_side_by_side() -> None:
@@ -141,13 +129,9 @@ def hexadecimal(names: list[int]) -> bytes:
     ("change", "content", "message"),
     [
         ({"words": 0}, CONTENT, "words: 0 is no whole number from 1 to 5"),
-        ({"longest": 1}, CONTENT, "shortest: 0 is no whole number from 1 to 1"),
         ({"shortest": 1}, CONTENT, "shortest: 1 is no whole number from 0 to 0"),
         ({"longest": 2, "shortest": 2}, CONTENT, "kept: .* does not fit"),
-        ({"length": 70000}, CONTENT, "length: 70000 is no whole number from 1 to 65536"),
         ({"kept": [1, 2]}, CONTENT, "kept: .* does not fit"),
-        ({"kept": []}, CONTENT, "kept: no list of 1 to"),
-        ({"vocabulary": 10**9}, CONTENT, "vocabulary: 1000000000 is no whole number from 2 to 1000000"),
         ({"vocabulary": 5}, CONTENT, "names: not 16 digits for each of 3 n-grams"),
         ({}, b'{"names": 7}', "names: not 16 digits"),
         ({"vocabulary": 3, "kept": [1, 0]}, b'{"names": "zzzzzzzzzzzzzzzz"}', "names: not hexadecimal"),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from encoding.written import ODD, anything
+from encoding.written import anything
 from pellucid.data.raw_texts import Texts
 from pellucid.encoding import encoder
 from pellucid.encoding.ngrams import Shape
@@ -19,7 +19,7 @@ from pellucid.encoding.tfidf import Tfidf, fit_tfidf
 from pellucid.encoding.token_encoders import LONGEST_ENTRY
 from pellucid.encoding.words import characters, normalise, words_of
 
-SHAPES = [Shape(1), Shape(2), Shape(3), Shape(1, 2, 4), Shape(2, 3, 3)]
+SHAPES = [Shape(1), Shape(3), Shape(2, 3, 3)]
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
 
 
@@ -47,7 +47,7 @@ def made(count, seed=0):
     return [" ".join(chance.choice(stock, chance.integers(1, 40), p=odds / odds.sum())) for _ in range(count)]
 
 
-@pytest.mark.parametrize("neighbours", [1, 2, 3])
+@pytest.mark.parametrize("neighbours", [1, 3])
 def test_weights_equal_those_of_scikit_learn(neighbours):
     texts, others = made(1_200), made(300, 1)
     ours = fitted(texts, Shape(neighbours), 10**6)
@@ -91,17 +91,6 @@ def test_parts_of_words_are_written_with_their_edges_and_weigh_as_much_as_words(
 
 
 @every_shape
-def test_files_are_the_whole_of_it(shape):
-    tfidf = fitted([*made(40), *ODD], shape).tfidf
-    copy = again(tfidf)
-    assert copy.content() == tfidf.content()
-    assert copy.to_json() == tfidf.to_json()
-    texts = [*made(20, 5), *ODD]
-    assert (copy.transform(texts) != tfidf.transform(texts)).nnz == 0
-    assert Tfidf.expected(tfidf.to_json()) == {"idf": ("float32", (tfidf.features,))}
-
-
-@every_shape
 @given(texts=st.lists(anything, min_size=1, max_size=6))
 def test_any_text(shape, texts):
     found = fitted(texts, shape)
@@ -111,7 +100,10 @@ def test_any_text(shape, texts):
     np.testing.assert_array_equal(found.tfidf.weigh(found.counts).toarray(), together)
     lengths = np.linalg.norm(together, axis=1)
     assert ((lengths == 0) | (lengths > 0.7) & (lengths < 1 + 1e-6)).all()
-    assert (again(found.tfidf).transform(texts) != found.tfidf.transform(texts)).nnz == 0
+    copy = again(found.tfidf)
+    assert (copy.content(), copy.to_json()) == (found.tfidf.content(), found.tfidf.to_json())
+    assert (copy.transform(texts) != found.tfidf.transform(texts)).nnz == 0
+    assert Tfidf.expected(copy.to_json()) == {"idf": ("float32", (copy.features,))}
 
 
 @every_shape
@@ -178,7 +170,6 @@ IDF = {"idf": np.ones(3, np.float32)}
 @pytest.mark.parametrize(
     ("settings", "terms", "arrays", "said"),
     [
-        (STATED | {"words": 0, "kept": [3]}, [["a", "b", "c"]], IDF, "words: 0 is no whole number"),
         (STATED | {"longest": 3}, TERMS, IDF, "shortest: 0 is no whole number from 1"),
         (STATED | {"kept": [10**6, 10**6]}, TERMS, IDF, "2000000 n-grams, where"),
         (STATED | {"kept": [3]}, [["a", "b", "c"]], IDF, "do not fit 3 weights of this shape"),
@@ -188,9 +179,7 @@ IDF = {"idf": np.ones(3, np.float32)}
         (STATED, [["a", "b c"], ["a b"]], IDF, "terms: one of them is not 1 words"),
         (STATED, [["a", "b"], ["ab"]], IDF, "terms: one of them is not 2 words"),
         (STATED, [["a", ""], ["a b"]], IDF, "terms: one of them holds an empty word"),
-        (STATED, [["a", "\ud800"], ["a b"]], IDF, "it is not UTF-8"),
         (STATED, TERMS, {"idf": np.ones(4, np.float32)}, "tf-idf: holds other arrays than idf"),
-        (STATED, TERMS, {"idf": np.full(3, np.inf, np.float32)}, "idf: a weight is not finite"),
         (STATED, TERMS, {"idf": np.zeros(3, np.float32)}, "idf: a weight is not finite, or not positive"),
         (
             {"words": 1, "shortest": 2, "longest": 2, "kept": [1, 2]},
@@ -201,12 +190,9 @@ IDF = {"idf": np.ones(3, np.float32)}
     ],
 )
 def test_impossible_files_are_refused(settings, terms, arrays, said):
+    assert Tfidf.from_parts(STATED, json.dumps({"terms": TERMS}).encode(), IDF).features == 3
     with pytest.raises(ValueError, match=said):
         Tfidf.from_parts(settings, json.dumps({"terms": terms}).encode(), arrays)
-
-
-def test_a_file_that_is_as_stated_is_taken():
-    assert Tfidf.from_parts(STATED, json.dumps({"terms": TERMS}).encode(), IDF).features == 3
 
 
 def test_many_texts_take_little_memory(monkeypatch):

@@ -1,7 +1,6 @@
 """Pretrained backbones through the real command: training, kills, files, answers."""
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -65,31 +64,6 @@ def test_every_model_on_a_backbone_is_in_the_metrics(unbroken):
     assert not (unbroken / "checkpoints").exists()
 
 
-@pytest.mark.parametrize("saves", os.environ.get("KILLED_SAVES", "18").split(","))
-def test_a_kill_at_any_save_loses_nothing_and_other_weights_are_refused(
-    pellucid, photos, tiny, unbroken, tmp_path, saves
-):
-    """`KILLED_SAVES=6,12,24` in the environment kills at others too."""
-    run = tmp_path / "run"
-    words = [*on_tiny(photos, tiny, run), "--resume"]
-    killed = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, saves, *words], capture_output=True)
-    assert killed.returncode == -signal.SIGKILL
-    _refused_on_other_weights(pellucid, tiny, words)
-    pellucid.succeed(*words)
-    assert weights_of(run) == weights_of(unbroken)
-
-
-def _refused_on_other_weights(pellucid, tiny, words):
-    before = tiny.read_bytes()
-    try:
-        tiny_weights(tiny.parent, classes=3)
-        done = pellucid(*words)
-    finally:
-        tiny.write_bytes(before)
-    assert done.returncode == 2
-    assert "the weights of test-efficientnet are others than when the run was started" in done.stderr
-
-
 @pytest.mark.usefixtures("unbroken")  # which has filled the cache of images
 def test_what_a_limit_left_is_taken_over_after_a_kill(pellucid, photos, tiny, tmp_path):
     words = [*on_tiny(photos, tiny, tmp_path / "killed"), "--time-limit", "300s", "--resume"]
@@ -124,24 +98,6 @@ def test_too_short_a_limit_is_refused_before_anything_is_trained(pellucid, photo
     said = " ".join(done.stderr.split())
     assert re.search(r"--time-limit: 0\.\d s are left for test-efficientnet, and the features of", said)
     assert not (run / "config.json").exists()
-
-
-@pytest.mark.parametrize(
-    ("given", "code", "message"),
-    [
-        (["--backbone", LITE0, "--model", "cnn"], 2, "efficientnet-lite0 is the network, and --model is cnn"),
-        (
-            ["--backbone", LITE0, "--pooling", "average"],
-            2,
-            "steers other networks, and the layers of efficientnet",
-        ),
-    ],
-)
-def test_what_cannot_be_is_refused_before_work_starts(pellucid, photos, tmp_path, given, code, message):
-    done = pellucid("train", photos, "--out", tmp_path / "run", *given)
-    assert done.returncode == code, done.stderr
-    assert message in " ".join(done.stderr.split())
-    assert not (tmp_path / "run" / "config.json").exists()
 
 
 def test_an_installed_backbone_is_considered_within_a_limit_and_wins_where_it_helps(

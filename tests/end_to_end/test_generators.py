@@ -13,7 +13,6 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-import pellucid as package
 from killing import KILL_IN_SAVE
 
 pytestmark = pytest.mark.slow
@@ -96,17 +95,6 @@ def test_the_report_shows_every_section_and_no_foreign_word(run):
     assert "confusion" not in page.lower()
     assert "<script" not in page
     assert page.count("not measured") == 0
-
-
-def test_the_run_is_an_object_that_shows_itself(run):
-    shown = package.load(run[0])
-    assert isinstance(shown, package.ImageGenerator)
-    from pellucid.pipeline.results import Run
-
-    finished = Run(run[0])
-    assert "A classifier trained only on images of vae scores " in finished.verdict
-    assert "vae" in finished._repr_html_()
-    assert finished.model.sample(np.array([3]), 0).shape == (1, 8, 8, 1)
 
 
 def test_the_same_seed_gives_the_same_bytes(pellucid, digits_npz, tmp_path):

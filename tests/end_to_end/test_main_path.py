@@ -64,19 +64,6 @@ def test_metrics_have_the_keys_of_the_contract(run):
     assert model["bytes"] > 4 * model["parameters"]
 
 
-def test_the_ledger_has_a_line_for_every_example(run):
-    lines = [json.loads(line) for line in (run / "data.jsonl").read_text().splitlines()]
-    assert len(lines) == 1797
-    assert set(lines[0]) == {"id", "source", "label", "split", "fate", "reason"}
-
-
-def test_settings_and_versions_are_saved(run):
-    config = json.loads((run / "config.json").read_text())
-    assert config["settings"]["epochs"] == 5
-    assert config["plan"]["recipe"]["epochs"] == 5
-    assert {"python", "torch", "pellucid"} <= set(config["versions"])
-
-
 @pytest.mark.slow
 def test_the_command_in_the_report_repeats_the_run(run, pellucid, tmp_path):
     import shlex
@@ -126,17 +113,12 @@ def test_the_python_road_gives_the_same_run(run, digits_npz, tmp_path):
     assert "test images correctly" in finished._repr_html_()
 
 
-def test_describe_says_that_a_classical_model_has_no_layers(pellucid, digits_npz):
-    done = pellucid("train", digits_npz, "--describe", "--model", "svm")
-    assert done.returncode == 2
-    assert "svm has none" in done.stderr
-    assert done.stdout == ""
-
-
 def test_describe_prints_layers_and_trains_nothing(pellucid, digits_npz, tmp_path):
     done = pellucid.succeed("train", digits_npz, "--describe", "--model", "lenet")
     assert "parameters" in done.stdout
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
+    done = pellucid("train", digits_npz, "--describe", "--model", "svm")
+    assert (done.returncode, done.stdout, "svm has none" in done.stderr) == (2, "", True)
 
 
 def test_toml_sets_what_flags_do_and_flags_win(pellucid, digits_npz, tmp_path):
@@ -160,8 +142,7 @@ def test_a_time_limit_bounds_the_whole_command(process, digits_npz, tmp_path):
     assert history[-1]["learning_rate"] < 0.001
 
 
-@pytest.mark.parametrize("form", ["png folders", "csv"])
-def test_files_of_images_train_as_well(pellucid, digits_npz, tmp_path, form):
+def test_files_of_images_train_as_well(pellucid, digits_npz, tmp_path):
     data = np.load(digits_npz)
     rows = ["path,label"]
     for index in range(300):
@@ -171,10 +152,9 @@ def test_files_of_images_train_as_well(pellucid, digits_npz, tmp_path, form):
         Image.fromarray(data["x_train"][index]).save(folder / f"{index}.png")
         rows.append(f"images/digit {label}/{index}.png,digit {label}")
     (tmp_path / "table.csv").write_text("\n".join(rows) + "\n")
-    place = tmp_path / ("images" if form == "png folders" else "table.csv")
     pellucid.succeed(
-        "train", place, "--out", tmp_path / "run", "--epochs", "2", "--width", "8", "--threads", "1",
-        "--no-baselines",
+        "train", tmp_path / "table.csv", "--out", tmp_path / "run", "--epochs", "2", "--width", "8",
+        "--threads", "1", "--no-baselines",
     )  # fmt: skip
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["classes"] == [f"digit {label}" for label in range(10)]

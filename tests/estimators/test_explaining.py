@@ -54,23 +54,15 @@ def test_of_an_average_the_terms_add_up_and_its_heaviest_network_is_opened(tmp_p
     assert found.mean.opened == "cnn"
     assert found.layer("head.linear").formula
     assert found.backward.target == found.target == int(found.answer.argmax())
-    assert [driver.name for driver in found.driven.drivers] == [
+    assert [driver.name for driver in found.attributions.methods] == [
         "grad-cam",
         "integrated-gradients",
         "occlusion",
     ]
-    assert found.driven.drivers[0].how.endswith("in its member cnn")
+    assert found.attributions.methods[0].how.endswith("in its member cnn")
     assert "Layers, gradients and loss are those of cnn" in found.notes[0]
     assert "svm: " in repr(found)
     assert "times 3 of 7 adds" in found._repr_html_()
-
-
-def test_of_an_average_of_numbers_the_terms_add_up(tmp_path):
-    made = average({"ridge-on-cnn": 2, "ridge": 1})
-    save(made, tmp_path / "model", {})
-    found = pellucid.explain(tmp_path / "model", PIXELS[5, :, :, 0])
-    assert found.mean.of(None) == pytest.approx(made.predict_values(PIXELS[5:6])[0])
-    assert (found.mean.opened, found.backward) == ("ridge-on-cnn", None)
 
 
 def test_it_shows_itself_in_a_notebook(folder):
@@ -103,7 +95,7 @@ def test_texts_numbers_and_vectors(tmp_path):
     save(text_model("bag"), tmp_path / "bag", {})
     found = pellucid.explain(pellucid.load(tmp_path / "bag"), texts()[3])
     assert "".join(found.tokens)
-    assert len(found.pieces) == found.driven.pieces.shape[0]
+    assert len(found.pieces) == found.attributions.pieces.shape[0]
     save(number_model("lenet"), tmp_path / "number", {})
     of_number = pellucid.explain(tmp_path / "number", PIXELS[3, :, :, 0])
     assert of_number.target is None
@@ -112,7 +104,7 @@ def test_texts_numbers_and_vectors(tmp_path):
         pellucid.explain(tmp_path / "number", PIXELS[3, :, :, 0], label=1)
     save(vector_model(), tmp_path / "vectors", {})
     of_vector = pellucid.explain(tmp_path / "vectors", vectors()[3])
-    assert of_vector.driven is None
+    assert of_vector.attributions is None
     assert of_vector.unit("head", (1,)).agrees
 
 

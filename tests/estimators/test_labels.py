@@ -71,7 +71,7 @@ def test_any_kind_of_number_is_taken(y: object) -> None:
 @pytest.mark.parametrize(
     ("y", "words"),
     [
-        ([1.0, np.nan], r"y: Input y contains NaN\. The first stands at position 1"),
+        ([1.0, np.nan], r"y: Input y contains NaN\. The first is at position 1"),
         (np.array([1.0, np.inf]), "y: Input y contains infinity"),
         (["1.5", "high"], "y: '1.5' at position 0 is no number; give numbers, or learn classes with ImageC"),
         ([1.0, 1e31], "y: 1e[+]31 at position 1 is too large; numbers to predict are at most 1e[+]30"),

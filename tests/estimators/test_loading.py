@@ -54,6 +54,6 @@ def test_saving_replaces_a_model_and_nothing_else(tmp_path: Path) -> None:
     estimator.save(tmp_path / "model")
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "one.jpg").write_bytes(b"dear")
-    with pytest.raises(pellucid.StorageError, match="photos: stands there and is no model folder"):
+    with pytest.raises(pellucid.StorageError, match="photos: is there already and is no model folder"):
         estimator.save(tmp_path / "photos")
     assert (tmp_path / "photos" / "one.jpg").read_bytes() == b"dear"

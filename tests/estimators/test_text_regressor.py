@@ -1,4 +1,4 @@
-"""Numbers that texts tell, on texts that name digits and on real mail."""
+"""Numbers learnt from texts that name digits."""
 
 from pathlib import Path
 
@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import pellucid
-from pellucid.data.reading.forms import read_sample
 from small_models import digits
 from text_models import texts as naming_digits
 
@@ -36,39 +35,11 @@ def test_numbers_are_learnt(fitted: pellucid.TextRegressor) -> None:
     assert not hasattr(fitted, "predict_proba")
 
 
-def test_answers_are_in_the_unit_of_the_labels(fitted: pellucid.TextRegressor) -> None:
-    far = small().fit(TEXTS[:300], 1e6 * NUMBERS[:300] - 1e9)
-    np.testing.assert_allclose(far.predict(TEXTS), 1e6 * fitted.predict(TEXTS) - 1e9, rtol=1e-4)
-
-
-def test_real_mail() -> None:
-    """How long a mail is, on a logarithmic scale, is told by its words."""
-    mail = read_sample("sample:spam")
-    texts = list(mail.texts[:300])
-    lengths = np.log([len(text) for text in texts])
-    assert small(length=400).fit(texts[:240], lengths[:240]).score(texts[240:], lengths[240:]) > 0.2
-
-
 def test_tables(tmp_path: Path) -> None:
     rows = [f'"{text}",{number + 0.25}' for text, number in zip(TEXTS[:200], NUMBERS, strict=False)]
     (tmp_path / "rated.csv").write_text("\n".join(["review,stars", *rows]) + "\n", encoding="utf-8")
     estimator = small().fit(tmp_path / "rated.csv")
     assert estimator.score(tmp_path / "rated.csv", NUMBERS[:200] + 0.25) > 0.6
-
-
-def test_numbers_are_no_classes(tmp_path: Path) -> None:
-    rows = [f'"{text}",{index / 8}' for index, text in enumerate(TEXTS)]
-    (tmp_path / "rated.csv").write_text("\n".join(["review,stars", *rows]) + "\n", encoding="utf-8")
-    with pytest.raises(pellucid.DataError, match=r"its labels are numbers with fractions; .* TextRegressor"):
-        pellucid.TextClassifier(model="bag").fit(tmp_path / "rated.csv")
-
-
-def test_names_are_refused_as_numbers() -> None:
-    with pytest.raises(
-        pellucid.DataError,
-        match="y: 'a' at position 0 is no number; give numbers, or learn classes with TextCl",
-    ):
-        small().fit(TEXTS[:4], ["a", "b", "c", "d"])
 
 
 def test_models_that_cannot_learn_numbers_are_refused() -> None:

@@ -14,7 +14,7 @@ from pellucid.evaluation import (
     worth,
 )
 from pellucid.evaluation.calibration import calibration_error
-from pellucid.evaluation.exchange_tests import flip_p_values, mean_difference
+from pellucid.evaluation.comparisons import flip_p_values, mean_difference
 from pellucid.evaluation.intervals import _student, resample, share_interval
 
 

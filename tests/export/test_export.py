@@ -1,6 +1,7 @@
 """`pellucid export` on finished runs: what is written, what is proved, and what is refused."""
 
 import csv
+import dataclasses
 
 import numpy as np
 import pytest
@@ -13,8 +14,7 @@ from pellucid.answering.predict import predict
 from pellucid.bundle import load, save
 from pellucid.errors import DataError, ModelFileError, StorageError, UsageError
 from pellucid.export import export as exporting
-from pellucid.export import export as needs
-from pellucid.export.export import by_reference, export, metadata_of, serialised
+from pellucid.export.export import by_reference, export, metadata_of
 from pellucid.export.proof import compare, held_out_examples, prove
 from pellucid.pipeline.train import train
 from pellucid.runtime.exported import ExportedModel, opened
@@ -45,20 +45,24 @@ def text_run(tmp_path_factory):
     return out
 
 
-def test_a_run_becomes_one_file_that_was_proved_on_its_original_files(run, tmp_path):
-    done = within.succeed("export", run, "--out", tmp_path / "model.onnx")
-    assert "mlp written" in done.stderr
+@pytest.fixture(scope="module")
+def exports(run, text_run, tmp_path_factory):
+    """A folder with the files of both runs, `images.onnx` by the command, and what either export said."""
+    folder = tmp_path_factory.mktemp("exports")
+    done = within.succeed("export", run, "--out", folder / "images.onnx")
+    return folder, done.stderr, export(str(text_run), folder / "texts.onnx")
+
+
+def test_a_run_becomes_one_file_that_was_proved_on_its_original_files(run, text_run, exports):
+    folder, said, of_texts = exports
     held_out = held_out_examples(str(run), run / "model").rows
-    assert f"On {len(held_out)} held-out images it gave the labels of the model" in done.stderr
-    assert "onnx.reference agrees on 4." in done.stderr
-    assert [each.name for each in tmp_path.iterdir()] == ["model.onnx"]
-
-
-def test_a_run_of_texts_too(text_run, tmp_path):
-    done = export(str(text_run), tmp_path / "model.onnx")
-    assert done.model == "rnn"
-    assert done.proof.examples == len(held_out_examples(str(text_run), text_run / "model").rows) > 40
-    assert done.proof.difference < 1e-5
+    assert "mlp written" in said
+    assert f"On {len(held_out)} held-out images it gave the labels of the model" in said
+    assert "onnx.reference agrees on 4." in said
+    assert sorted(each.name for each in folder.iterdir()) == ["images.onnx", "texts.onnx"]
+    assert of_texts.model == "rnn"
+    assert of_texts.proof.examples == len(held_out_examples(str(text_run), text_run / "model").rows) > 40
+    assert of_texts.proof.difference < 1e-5
 
 
 def costs_of(classes, folder):
@@ -72,15 +76,6 @@ def costs_of(classes, folder):
     return folder / "costs.csv"
 
 
-@pytest.fixture(scope="module")
-def exports(run, text_run, tmp_path_factory):
-    """The files of both runs."""
-    folder = tmp_path_factory.mktemp("exports")
-    for name, each in (("images", run), ("texts", text_run)):
-        export(str(each), folder / f"{name}.onnx")
-    return folder
-
-
 def new_inputs(kind, folder):
     """Inputs of a kind, one of which cannot be read."""
     if kind == "images":
@@ -92,32 +87,29 @@ def new_inputs(kind, folder):
 
 
 @pytest.mark.parametrize("kind", ["images", "texts"])
-@pytest.mark.parametrize("asked", [("max_error",), ("sets",), ("costs",), ("costs", "max_error", "sets")])
+@pytest.mark.parametrize("asked", [("max_error", "sets"), ("costs", "max_error", "sets")])
 def test_the_file_writes_the_rows_of_predict(run, text_run, exports, tmp_path, kind, asked):
     from pellucid.runtime.__main__ import main
 
     folder = {"images": run, "texts": text_run}[kind]
     given = {"max_error": 0.9, "sets": 0.85, "costs": costs_of(load(folder).classes, tmp_path)}
-    wishes = {name: given[name] for name in asked}
+    options = {name: given[name] for name in asked}
     new, ours_file = str(new_inputs(kind, tmp_path)), tmp_path / "ours.csv"
-    predict(folder, [new], ours_file, Settings(), wishes=PredictOptions(**wishes, probabilities=True))
-    words = [str(exports / f"{kind}.onnx"), new, "--out", str(tmp_path / "theirs.csv"), "--probabilities"]
-    words += [word for name, value in wishes.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    predict(folder, [new], ours_file, Settings(), options=PredictOptions(**options, probabilities=True))
+    words = [str(exports[0] / f"{kind}.onnx"), new, "--out", str(tmp_path / "theirs.csv"), "--probabilities"]
+    words += [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
     assert main([*words, "--threads", "1"]) == 0
     (our_header, *ours), (their_header, *theirs) = (
         list(csv.reader((tmp_path / name).read_text().splitlines())) for name in ("ours.csv", "theirs.csv")
     )
     assert our_header == their_header
-    assert [name for name in ("abstained", "set") if name in our_header] == [
-        column for name, column in (("max_error", "abstained"), ("sets", "set")) if name in asked
-    ]
+    assert {"abstained", "set"} <= set(our_header)
     assert len(ours) == len(theirs) >= 40
-    if "abstained" in our_header:
-        assert "false" in {row[our_header.index("abstained")] for row in ours}
-    told = {"input", "label", "error", "abstained", "set"}
+    assert "false" in {row[our_header.index("abstained")] for row in ours}
+    exact = {"input", "label", "error", "abstained", "set"}
     for our, their in zip(ours, theirs, strict=True):
         for name, cell, other in zip(our_header, our, their, strict=True):
-            if name in told:
+            if name in exact:
                 assert cell == other
             else:
                 assert float(cell or "nan") == pytest.approx(float(other or "nan"), abs=1e-5, nan_ok=True)
@@ -126,7 +118,7 @@ def test_the_file_writes_the_rows_of_predict(run, text_run, exports, tmp_path, k
 def test_promises_that_the_file_cannot_keep_are_refused(exports, tmp_path, capsys):
     from pellucid.runtime.__main__ import main
 
-    words = [str(exports / "images.onnx"), str(new_inputs("images", tmp_path))]
+    words = [str(exports[0] / "images.onnx"), str(new_inputs("images", tmp_path))]
     for more, reason in (
         (["--max-error", "0.0001"], "0.0001 cannot be promised: it takes"),
         (["--sets", "1.5"], "1.5 does not lie between 0 and 1"),
@@ -146,13 +138,17 @@ def broken(content: bytes, change) -> bytes:
     return graph.SerializeToString()
 
 
+@pytest.fixture(scope="module")
+def proved(run, exports):
+    """The model of the run, its metadata, the content of its file, and held-out examples."""
+    model, content = load(run), (exports[0] / "images.onnx").read_bytes()
+    return model, metadata_of(model, "mlp"), content, held_out_examples(str(run), run / "model")
+
+
 @pytest.mark.parametrize("change", [lambda values: values * 1.2, lambda values: values * np.nan])
-def test_a_graph_that_disagrees_is_refused_with_examples(run, change):
-    model = load(run)
-    metadata = metadata_of(model, "mlp")
-    good = serialised(model, metadata)
+def test_a_graph_that_disagrees_is_refused_with_examples(proved, change):
+    model, metadata, good, examples = proved
     bad = broken(good, change)
-    examples = held_out_examples(str(run), run / "model")
     with pytest.raises(
         ModelFileError, match=r"onnxruntime disagrees .*\.png: digit \d 0\.\d+.* by the model, digit"
     ):
@@ -161,10 +157,9 @@ def test_a_graph_that_disagrees_is_refused_with_examples(run, change):
         prove(model, opened(good, "good"), by_reference(bad, metadata), examples)
 
 
-def test_a_file_that_prepares_images_otherwise_is_refused(run):
-    model = load(run)
-    metadata = metadata_of(model, "mlp")
-    good = opened(serialised(model, metadata), "good")
+def test_a_file_that_prepares_images_otherwise_is_refused(proved):
+    model, metadata, content, examples = proved
+    good = opened(content, "good")
 
     class Darker(type(model.preprocessing)):
         def image_and_warning(self, source):
@@ -172,14 +167,14 @@ def test_a_file_that_prepares_images_otherwise_is_refused(run):
             return pixels // 2, warning
 
     darker = Darker(**model.preprocessing.to_json())
-    other = ExportedModel(type(metadata)(**{**vars(metadata), "preprocessing": darker}), good.session)
+    other = ExportedModel(dataclasses.replace(metadata, preprocessing=darker), good.session)
     with pytest.raises(ModelFileError, match="disagrees"):
-        prove(model, other, good, held_out_examples(str(run), run / "model"))
+        prove(model, other, good, examples)
 
 
 def test_nothing_is_written_when_the_proof_fails(run, tmp_path, monkeypatch):
-    whole = exporting._finished
-    monkeypatch.setattr(exporting, "_finished", lambda *given: broken(whole(*given), lambda values: -values))
+    whole = exporting.finished
+    monkeypatch.setattr(exporting, "finished", lambda *given: broken(whole(*given), lambda values: -values))
     done = within("export", run, "--out", tmp_path / "model.onnx")
     assert done.returncode == 4
     assert done.stderr.splitlines()[-1].startswith("error: export: not written: onnxruntime disagrees")
@@ -194,7 +189,7 @@ def test_what_cannot_be_proved_or_written_is_refused(run, tmp_path, monkeypatch)
         export(str(run), tmp_path / "model.html")
     with pytest.raises(StorageError, match="its folder does not exist"):
         export(str(run), tmp_path / "nowhere" / "model.onnx")
-    monkeypatch.setattr(needs, "_NEEDED", ("onnx", "no_such_module"))
+    monkeypatch.setattr(exporting, "_NEEDED", ("onnx", "no_such_module"))
     with pytest.raises(UsageError, match=r"needs no_such_module, which is not installed; pip install"):
         export(str(run), tmp_path / "model.onnx")
 

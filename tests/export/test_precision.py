@@ -8,7 +8,7 @@ from pellucid.bundle import load
 from pellucid.errors import ModelFileError
 from pellucid.export import precision as judging
 from pellucid.export.export import export, metadata_of
-from pellucid.export.precision import Asked, halved, judge, table
+from pellucid.export.precision import Labelled, halved, judge
 from pellucid.runtime.exported import opened
 from small_models import digits
 
@@ -65,22 +65,21 @@ def test_a_file_that_is_larger_or_worse_beyond_chance_is_refused():
     bad = graph.SerializeToString()
     rows = digits()[0].reshape(-1, 64)[:200].astype(np.float32)
     labels = opened(good, "good", 1).answer(rows).said + np.linspace(-0.01, 0.01, 200)
-    judged, answers = judge("int8", (good, bad), Asked(rows, labels))
+    judged, answers = judge("int8", good, bad, Labelled(rows, labels))
     assert judged.reasons[-1] == "it is less accurate beyond chance"
     assert "it is not smaller" in judged.reasons
     assert judged.less.score == pytest.approx(np.sqrt(((answers.said - labels) ** 2).mean()))
-    assert "RMSE" in table(judged, "image")[0]
+    assert "RMSE" in judged.table("image")[0]
 
 
 def test_accuracy_is_compared_by_the_examples_that_set_the_files_apart():
     rows = np.eye(2)[[0] * 90 + [1] * 10]
     labels = np.zeros(100, np.int64)
-    scores, p_value, is_worse, same = judging._of_classes(np.eye(2)[[0] * 100], rows, labels)
+    scores, p_value, is_worse = judging._scored(np.eye(2)[[0] * 100], rows, labels)
     assert scores == (1.0, 0.9)
     assert p_value == pytest.approx(2 / 2**10)
     assert is_worse
-    assert same == 90
-    assert not judging._of_classes(rows, np.eye(2)[[0] * 100], labels)[2]
+    assert not judging._scored(rows, np.eye(2)[[0] * 100], labels)[2]
 
 
 def test_halves_keep_what_does_not_fit_into_them():

@@ -108,7 +108,7 @@ def test_a_lock_that_points_elsewhere_empties_nothing(pellucid, digits_npz, run,
     for flag in ("--resume", "--overwrite"):
         done = pellucid(*_words(digits_npz, run), flag)
         assert done.returncode == 5, done.stderr
-        assert f"{run / '.lock'}: cannot write: a link stands there; remove it" in done.stderr
+        assert f"{run / '.lock'}: cannot write: it is a link; remove it" in done.stderr
         assert precious.read_text() == "mine"
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 
 import numpy as np
 import pytest
@@ -17,14 +18,15 @@ from PIL import Image
 
 from command_line import within
 from limited import quickly, within_limits
+from made_images import decode_image
 from pellucid.bundle import load, save
-from pellucid.data.data_files import IMAGE_KIND, files_on_disk
+from pellucid.data.data_files import IMAGE_KIND
 from pellucid.data.images import decoding
 from pellucid.data.images.cache import decode_all
-from pellucid.data.images.decoding import decode_image, tiff_pages
-from pellucid.data.images.decoding_threads import Share
+from pellucid.data.images.decoding import MemoryShare, tiff_pages
 from pellucid.data.reading.dispatch import read_data
 from pellucid.data.reading.inputs import list_inputs
+from pellucid.data.trees import DiskFolder
 from pellucid.errors import DataError, ModelFileError, PellucidError
 from pellucid.settings import Settings
 from small_models import untrained_model, write_digits
@@ -41,7 +43,7 @@ def test_folders_of_links_to_one_another_are_entered_once_each(tmp_path):
             (folder / f"to {other.name}").symlink_to(other)
     (folders[0] / "up").symlink_to(tmp_path / "in")
     with quickly(2):
-        found, _ = files_on_disk(tmp_path / "in", IMAGE_KIND)
+        found, _ = DiskFolder(tmp_path / "in").files_of(IMAGE_KIND)
     assert len(found) == 10
 
 
@@ -63,7 +65,7 @@ def test_folders_without_end_are_refused(tmp_path):
         place = place / "deeper"
     place.mkdir(parents=True)
     with pytest.raises(DataError, match="more than 100 folders lie in one another"):
-        files_on_disk(tmp_path / "in", IMAGE_KIND)
+        DiskFolder(tmp_path / "in").files_of(IMAGE_KIND)
 
 
 # Pipes, sockets and devices
@@ -90,7 +92,7 @@ ODD = {"pipe": _pipe, "socket": _socket, "device": _device}
 
 
 @pytest.mark.parametrize("kind", ODD)
-@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.jsonl", "t.parquet", "t.npz", "x.png"])
+@pytest.mark.parametrize("name", ["t.csv.gz", "t.parquet", "t.npz", "x.png"])
 def test_data_that_is_no_regular_file_is_refused_at_once(kind, name, tmp_path):
     ODD[kind](tmp_path / name)
     with quickly(2), pytest.raises(DataError, match=r"not a regular file|not a form of DATA"):
@@ -107,7 +109,7 @@ def test_an_image_that_is_none_is_a_row_of_its_own(kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ODD)
-@pytest.mark.parametrize("name", ["model.json", "weights.safetensors", "README.md"])
+@pytest.mark.parametrize("name", ["model.json", "weights.safetensors"])
 def test_a_model_with_something_else_than_files(kind, name, tmp_path):
     save(untrained_model(), tmp_path / "model", {})
     (tmp_path / "model" / name).unlink()
@@ -183,8 +185,56 @@ def test_a_gif_of_many_frames_takes_no_time():
     assert warning == "animated, more than 1,000 frames; the first is used"
 
 
+def png_of_one_byte_a_pixel(width, height):
+    row = zlib.compressobj(1)
+    pixels = b"".join(row.compress(bytes((width + 1) * (height // 100))) for _ in range(100)) + row.flush()
+    head = (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    chunks = (head, (b"IDAT", pixels), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+        for name, content in chunks
+    )
+
+
+def jpeg_of_scans(side, scans):
+    """A progressive image whose last scan, of no change, is repeated."""
+    content = io.BytesIO()
+    Image.new("L", (side, side), 128).save(content, "JPEG", progressive=True)
+    whole = content.getvalue()
+    last, end = whole.rindex(b"\xff\xda"), whole.rindex(b"\xff\xd9")
+    return whole[:end] + whole[last:end] * (scans - whole.count(b"\xff\xda")) + whole[end:]
+
+
+@pytest.mark.parametrize("isolate", [(), ("--isolate",)])
+def test_rows_and_scans_without_end_take_neither_memory_nor_time(tmp_path, isolate):
+    """99 million rows of one pixel took 2.1 GB, for as many pointers; 20,000 scans took a minute."""
+    for name, content in (
+        ("tall.png", png_of_one_byte_a_pixel(1, 99_000_000)),
+        ("wide.png", png_of_one_byte_a_pixel(99_000_000, 1)),
+        ("scans.jpg", jpeg_of_scans(2000, 20_000)),
+    ):
+        (tmp_path / "in" / name[0]).mkdir(parents=True)
+        (tmp_path / "in" / name[0] / name).write_bytes(content)
+    ended = within_limits("inspect", tmp_path / "in", *isolate, memory=300 << 20)
+    assert ended.code == 3, ended
+    assert ended.seconds < 8
+    for expected in (
+        "tall.png: 99,000,000 x 1 pixels, with 1,582,951,440 for the memory of so long a side, is over the",
+        "wide.png: 1 x 99,000,000 pixels, with 1,582,951,440 for the memory of so long a side, is over the",
+        "scans.jpg: JPEG of more than 100 scans, where images have about ten; save it anew",
+    ):
+        assert expected in ended.errors
+
+
+def test_as_many_rows_and_scans_as_are_read_are_read_quickly():
+    tall, scans = png_of_one_byte_a_pixel(1, 5_000_000), jpeg_of_scans(4000, 100)
+    with quickly(5):
+        assert decode_image(tall).size == (5_000_000, 1)
+        assert decode_image(scans).size == (4000, 4000)
+
+
 def test_threads_share_what_there_is():
-    share, running, most = Share(100), [], []
+    share, running, most = MemoryShare(100), [], []
 
     def work(needed):
         with share.of(needed):

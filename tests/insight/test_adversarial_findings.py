@@ -41,24 +41,24 @@ def run(epochs, width=8, **rules):
     )
 
 
-def test_a_discriminator_whose_generator_hardly_learns_wins():
-    found = discriminator_winning(run(10, generator_rate=1e-4))
-    assert found is not None
-    assert found.numbers["told_apart"] > 0.95
-    assert "lower learning rate" in found.remedy
+def test_courses_by_hand():
+    assert find_adversarial(AdversarialCourse([0.7, 0.8], [1.0, 1.0])) == []  # nothing else was measured
+    won = discriminator_winning(AdversarialCourse([0.5, 0.6, 0.7, 0.8, 0.97, 0.99, 0.97, 0.99], [3.0] * 8))
+    assert won is not None
+    assert won.numbers["told_apart"] == pytest.approx(0.98)  # the last quarter of the epochs
+    assert "lower learning rate" in won.remedy
+    few = collapse(AdversarialCourse([0.7], [1.0], 0.3, 0.8))
+    assert few is not None
+    assert few.name == "mode-collapse"
+    assert collapse(AdversarialCourse([0.7], [1.0], 0.5, 0.8)) is None
 
 
-def test_a_generator_that_barely_moved_makes_few_kinds():
-    found = collapse(run(4, generator_rate=1e-4))
-    assert found is not None
-    assert found.name == "mode-collapse"
-    assert found.numbers["coverage"] < 0.5 * found.numbers["real_coverage"]
+@pytest.mark.slow
+def test_a_generator_that_hardly_learns_loses_and_makes_few_kinds():
+    assert discriminator_winning(run(10, generator_rate=1e-4)) is not None
+    assert collapse(run(4, generator_rate=1e-4)) is not None
 
 
 @pytest.mark.slow
 def test_a_sound_training_has_no_finding():
     assert find_adversarial(run(40, width=32)) == []
-
-
-def test_nothing_is_said_of_what_was_not_measured():
-    assert find_adversarial(AdversarialCourse([0.7, 0.8], [1.0, 1.0])) == []

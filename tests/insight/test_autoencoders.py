@@ -13,17 +13,15 @@ from pellucid.errors import DataError, ModelFileError
 from pellucid.insight.explaining import explain_model
 from pellucid.insight.generator_programs import autoencoder_program
 from pellucid.insight.generator_terms import FEWEST_SHOWN, LATENT_SEED, STEPS, noise_for
-from pellucid.insight.opened_networks import Opened, open_program
-from pellucid.insight.receptive_fields import receptive_field
+from pellucid.insight.opened_networks import open_program
 from pellucid.insight.unit_arithmetic import TOLERANCE
 from pellucid.insight.units import open_unit
 from pellucid.networks import InputFacts, build, design
-from pellucid.reference import LAYERS, Line
+from pellucid.reference import LAYERS
 from pellucid.settings import Settings
 from reports.explained import AUTOENCODERS, explained
 from small_models import digits
 
-UNITS = 600
 SHAPES = [
     ((1, 8, 8), 3, {}),
     ((3, 13, 9), 1, {"batch_norm": False, "activation": "leaky-relu"}),
@@ -45,6 +43,16 @@ def started(shape, classes, settings):
     return network.eval(), given
 
 
+def assert_units_agree(opened, count=600):
+    draws = np.random.default_rng(0)
+    for number in range(count):
+        line = opened.lines[number % len(opened.lines)]
+        unit = tuple(int(draws.integers(size)) for size in opened.value(line.name).shape)
+        found = open_unit(opened, line.name, unit)
+        assert found.network == opened.value(line.name)[unit]
+        assert found.difference <= TOLERANCE * found.magnitude, found
+
+
 def opened_of(shape, classes, settings):
     network, given = started(shape, classes, settings)
     program = autoencoder_program(network, classes - 1)
@@ -52,10 +60,11 @@ def opened_of(shape, classes, settings):
 
 
 @pytest.mark.parametrize(("shape", "classes", "settings"), SHAPES)
-def test_the_program_computes_the_very_numbers_of_the_network(shape, classes, settings):
+def test_the_program_and_its_units_are_the_very_numbers_of_the_network(shape, classes, settings):
     network, given = started(shape, classes, settings)
     labels = torch.tensor([classes - 1])
     opened = opened_of(shape, classes, settings)
+    assert_units_agree(opened)
     with torch.inference_mode():
         found = network.posterior(given["inputs"])
         drawn = found.drawn(given["noise"])
@@ -77,76 +86,26 @@ def test_the_program_computes_the_very_numbers_of_the_network(shape, classes, se
     }
 
 
-@pytest.mark.parametrize(("shape", "classes", "settings"), SHAPES)
-def test_hundreds_of_units_agree_with_the_network(shape, classes, settings):
-    opened, draws = opened_of(shape, classes, settings), np.random.default_rng(0)
-    for number in range(UNITS):
-        line = opened.lines[number % len(opened.lines)]
-        unit = tuple(int(draws.integers(size)) for size in opened.value(line.name).shape)
-        found = open_unit(opened, line.name, unit)
-        assert found.network == opened.value(line.name)[unit]
-        assert found.difference <= TOLERANCE * found.magnitude, found
-
-
-def transposed(inputs, weight, bias, **settings):
-    """A network of one transposed convolution."""
-    value = LAYERS["transposed-convolution"].forward(inputs, weight, bias, **settings)
-    line = Line("up", "transposed-convolution", ("inputs", "up.weight", "up.bias"), settings)
-    return Opened((line,), {"inputs": inputs, "up": value}, {"up.weight": weight, "up.bias": bias}, "up")
-
-
-def test_a_transposed_convolution_by_hand():
-    inputs = np.arange(1.0, 5.0).reshape(1, 1, 2, 2)
-    weight = np.arange(16.0).reshape(1, 1, 4, 4)
-    opened = transposed(inputs, weight, np.array([0.5]), stride=(2, 2), padding=(1, 1))
-    found = open_unit(opened, "up", (0, 1, 1))
-    # Row 1 is reached by row 0 with its kernel's row 2, and by row 1 with its kernel's row 0; columns alike.
-    (weighing,) = found.weighings
-    assert weighing.patch.tolist() == [[[1.0, 2.0], [3.0, 4.0]]]
-    assert weighing.weights.tolist() == [[[10.0, 8.0], [2.0, 0.0]]]
-    assert found.value == 10 + 16 + 6 + 0 + 0.5 == opened.value("up")[0, 1, 1]
-    corner = open_unit(opened, "up", (0, 0, 0))
-    assert corner.weighings[0].patch.tolist() == [[[1.0]]]  # nothing else reaches the corner
-    assert corner.value == 1 * 5 + 0.5
-
-
-def test_a_wrong_transposed_convolution_is_found_out():
-    opened = opened_of(*SHAPES[0])
-    opened.values["decoder.up1"][0, 0, 2, 3] += 1e-3
-    assert not open_unit(opened, "decoder.up1", (0, 2, 3)).agrees
-    assert open_unit(opened, "decoder.up1", (0, 2, 4)).agrees
-
-
-@pytest.mark.parametrize(
-    ("kernel", "stride", "padding"),
-    [((4, 4), (2, 2), (1, 1)), ((2, 3), (1, 2), (0, 1)), ((5, 4), (3, 2), (1, 0))],
-)
-def test_what_a_transposed_convolution_sees_is_what_its_gradient_says(kernel, stride, padding):
-    draws = np.random.default_rng(0)
-    inputs, weight = draws.normal(size=(1, 1, 5, 6)), np.abs(draws.normal(size=(1, 1, *kernel))) + 0.1
-    opened = transposed(inputs, weight, np.zeros(1), stride=stride, padding=padding)
-    for unit in np.ndindex(*opened.value("up").shape):
-        above = np.zeros((1, *opened.value("up").shape))
-        above[(0, *unit)] = 1.0
-        gradient = LAYERS["transposed-convolution"].backward(
-            above, inputs, weight, np.zeros(1), stride=stride, padding=padding
-        )[0][0, 0]
-        rows, columns = np.nonzero(gradient)
-        if len(rows):
-            assert receptive_field(opened, "up", unit) == (
-                (rows.min(), rows.max()),
-                (columns.min(), columns.max()),
-            )
-
-
-def test_encoder_units_see_a_part_of_the_image_and_the_decoder_all_of_it():
+def test_fields_the_draw_and_the_outcome_in_words():
     found = explained("vae")
     assert found.field("body.conv1", (0, 1, 1)) == ((1, 4), (1, 4))
     assert found.field("decoder.up1", (0, 3, 3)) == ((0, 7), (0, 7))
     assert found.field("prior", (0,)) == ((0, 7), (0, 7))
     classes = len(found.classes)
-    with pytest.raises(ValueError, match="class: is given beside the input, and sees nothing of it"):
+    with pytest.raises(ValueError, match="class: is given besides the input, and sees nothing of it"):
         found.field("with_class", (found.layer("with_class").output_shape[0] - classes,))
+    latents = explained("vae").latents
+    expected = latents.means + np.exp(latents.log_variances / 2) * latents.noise
+    np.testing.assert_allclose(latents.drawn, expected, rtol=1e-5, atol=1e-6)
+    assert np.array_equal(latents.noise[None], noise_for(trained_generator()))
+    found = explained("vae")
+    steps = {step.words: step.value for step in found.unit("draw", (3,)).steps}
+    assert steps["z = \u03bc + \u03c3 \u00d7 \u03b5"] == pytest.approx(float(latents.drawn[3]), rel=1e-6)
+    assert found.headline.startswith("vae rebuilds the image with an error of ")
+    rebuilt = latents.from_means.astype(float) - found.inputs
+    assert latents.error == pytest.approx(math.sqrt((rebuilt**2).mean()))
+    assert "bits per dimension" in repr(found)
+    assert "rebuilds the image" in found._repr_html_()
 
 
 @pytest.mark.parametrize("name", AUTOENCODERS)
@@ -212,15 +171,6 @@ def test_the_terms_are_those_of_the_reference_and_of_the_model(name):
     assert latents.bits_per_dimension == pytest.approx(bound.total[0] / (64 * math.log(2)), rel=1e-5)
 
 
-def test_the_draw_is_the_mean_and_the_noise_times_the_deviation():
-    latents = explained("vae").latents
-    expected = latents.means + np.exp(latents.log_variances / 2) * latents.noise
-    np.testing.assert_allclose(latents.drawn, expected, rtol=1e-5, atol=1e-6)
-    assert np.array_equal(latents.noise[None], noise_for(trained_generator()))
-    steps = {step.words: step.value for step in explained("vae").unit("draw", (3,)).steps}
-    assert steps["z = \u03bc + \u03c3 \u00d7 \u03b5"] == pytest.approx(float(latents.drawn[3]), rel=1e-6)
-
-
 def test_a_traversal_moves_one_number_by_deviations_of_the_prior():
     found, model = explained("vae"), trained_generator()
     latents = found.latents
@@ -262,16 +212,6 @@ def test_the_class_is_the_one_asked_for_or_the_true_one_or_that_of_the_highest_b
     without = explained("vae-without-classes")
     assert (without.target, without.latents.bounds) == (None, ())
     assert "class" not in without.opened.given
-
-
-def test_it_says_what_it_found():
-    found = explained("vae")
-    assert found.headline.startswith("vae rebuilds the image with an error of ")
-    rebuilt = found.latents.from_means.astype(float) - found.inputs
-    assert found.latents.error == pytest.approx(math.sqrt((rebuilt**2).mean()))
-    assert "bits per dimension" in repr(found)
-    assert "rebuilds the image" in found._repr_html_()
-    assert "transposed convolution 4\u00d74" in repr(found.layer("decoder.up1"))
 
 
 def test_a_generator_of_another_kind_is_refused():

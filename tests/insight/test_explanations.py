@@ -6,16 +6,19 @@ import torch
 
 from insight.small_networks import asked, model
 from pellucid.bundle import ImageModel
-from pellucid.insight.attribution import attributions_of_image, attributions_of_text, ids_of, randomised
-from pellucid.insight.explanation import nearest
-from pellucid.insight.gradient_attribution import (
+from pellucid.insight.attribution import (
     _collect,
+    attributions_of_image,
+    attributions_of_text,
     grad_cam,
     has_maps,
+    ids_of,
     integrated_gradients_of_image,
     integrated_gradients_of_text,
     log_odds,
+    randomised,
 )
+from pellucid.insight.explanation import nearest
 from pellucid.insight.input_pieces import (
     MOST_PIECES,
     ImagePieces,
@@ -34,7 +37,7 @@ def flat(array):
     return np.full_like(array, array.mean())
 
 
-@pytest.mark.parametrize("name", ["cnn", "lenet", "mlp"])
+@pytest.mark.parametrize("name", ["cnn", "mlp"])
 def test_integrated_gradients_of_images_are_complete(name):
     image = asked(name)[0]
     found = integrated_gradients_of_image(model(name).network, image, flat(image), 3)
@@ -47,7 +50,7 @@ def test_integrated_gradients_of_images_are_complete(name):
     assert found.scores.shape == (8, 8)
 
 
-@pytest.mark.parametrize("name", ["bag", "text-cnn", "lstm", "gru"])
+@pytest.mark.parametrize("name", ["bag", "text-cnn", "gru"])
 def test_integrated_gradients_of_texts_are_complete(name):
     ids = asked(name)[0]
     found = integrated_gradients_of_text(model(name).network, ids, 3)
@@ -75,7 +78,9 @@ def test_the_order_of_ids_in_a_bag_does_not_matter():
     np.testing.assert_allclose(turned.scores[::-1], straight.scores, atol=1e-6)
 
 
-def test_grad_cam_by_hand():
+def test_grad_cam_by_hand_and_none_of_perceptrons():
+    found = [has_maps(model(name).network) for name in ("cnn", "lenet", "mlp", "bag")]
+    assert found == [True, True, False, False]
     made, image = model("cnn"), asked("cnn")[0]
     kept = []
     handle = made.network.body.global_pool.register_forward_pre_hook(lambda _, given: kept.append(given[0]))
@@ -93,17 +98,8 @@ def test_grad_cam_by_hand():
     assert found.min() >= 0
 
 
-def test_a_perceptron_has_no_maps():
-    assert [has_maps(model(name).network) for name in ("cnn", "lenet", "mlp", "bag")] == [
-        True,
-        True,
-        False,
-        False,
-    ]
-
-
 class Stub(WithoutDetector):
-    """A model of numbers, to be told what to look at."""
+    """A model of numbers."""
 
     input_kind, classes, preprocessing = IMAGES, (), None
     temperature, parameters, name = 1.0, 0, "stub"
@@ -121,25 +117,18 @@ class Stub(WithoutDetector):
         return self
 
 
-class Corner(Stub):
-    """Says how bright the upper left corner of an image is."""
+def test_occlusion_finds_the_corner_or_word_that_a_model_uses():
+    class Corner(Stub):
+        def predict_values(self, images):
+            return images[:, :2, :2].mean(axis=(1, 2, 3))
 
-    def predict_values(self, images):
-        return images[:, :2, :2].mean(axis=(1, 2, 3))
-
-
-def test_taking_out_finds_where_a_model_looks():
     image = np.zeros((8, 8, 1), np.uint8)
     image[:2, :2] = 200
     scores = occlusion(ImagePieces(Corner(), image, None)).reshape(8, 8)
     assert scores[:2, :2].min() > 0
     assert np.abs(scores[4:, 4:]).max() == 0
 
-
-def test_leaving_a_word_out():
     class Counts(Stub):
-        """Says how often a text says `money`."""
-
         def predict_values(self, asked_texts):
             return np.array([float(text.count("money")) for text in asked_texts])
 
@@ -158,7 +147,7 @@ def test_words_make_up_the_text(text):
     assert 1 <= len(words) <= MOST_PIECES
 
 
-@pytest.mark.parametrize("name", ["bag", "text-cnn", "lstm"])
+@pytest.mark.parametrize("name", ["bag", "text-cnn"])
 def test_all_ids_kept_is_the_answer_itself(name):
     made = model(name)
     ids = ids_of(made.encoder, texts()[300])
@@ -173,20 +162,18 @@ def test_all_ids_kept_is_the_answer_itself(name):
     assert pieces.summed(np.ones(len(ids))).sum() == len(ids)
 
 
-def test_drivers_of_an_image_and_of_a_text():
-    pixels = digits()[0][300]
-    made = model("cnn")
-    driven = attributions_of_image(made, pixels, 3)
-    assert [driver.name for driver in driven.drivers] == ["grad-cam", "integrated-gradients", "occlusion"]
-    for driver in driven.drivers:
-        assert driver.scores.shape == (64,)
-        assert driver.trial.likeness is not None
-        assert "faithful here" in repr(driver)
-    again = attributions_of_image(made, pixels, 3)
-    assert [repr(driver) for driver in again.drivers] == [repr(driver) for driver in driven.drivers]
+def test_attributions_of_an_image_and_of_a_text():
+    found = attributions_of_image(model("cnn"), digits()[0][300], 3)
+    assert [each.name for each in found.methods] == ["grad-cam", "integrated-gradients", "occlusion"]
+    for each in found.methods:
+        assert each.scores.shape == (64,)
+        assert each.trial.likeness is not None
+        assert "faithful here" in repr(each)
+    again = attributions_of_image(model("cnn"), digits()[0][300], 3)
+    assert [repr(each) for each in again.methods] == [repr(each) for each in found.methods]
     of_text = attributions_of_text(model("text-cnn"), texts()[300], 3)
-    assert [driver.name for driver in of_text.drivers] == ["integrated-gradients", "leave-one-out"]
-    assert "add up to" in of_text.drivers[0].note
+    assert [each.name for each in of_text.methods] == ["integrated-gradients", "leave-one-out"]
+    assert "add up to" in of_text.methods[0].note
 
 
 def test_a_randomised_network_keeps_only_the_scales():
@@ -207,14 +194,11 @@ def test_a_randomised_network_keeps_only_the_scales():
         assert all(torch.equal(weight, again[at]) for at, weight in other.state_dict().items())
 
 
-def test_mirrored_models_are_asked_as_they_answer():
+def test_mirrored_models_are_asked_as_they_answer_and_the_nearest_are_nearest():
     mirrored = ImageModel(model("cnn").network, model("cnn").preprocessing, model("cnn").classes, mirror=True)
     pieces = ImagePieces(mirrored, digits()[0][300], 3)
     whole = pieces.ask(np.ones((1, 64), bool))
     assert whole[0] == pytest.approx(mirrored.predict_proba(digits()[0][300:301])[0, 3])
-
-
-def test_the_nearest_are_the_nearest():
     examples = np.array([[0, 0], [3, 4], [1, 0], [6, 8]], np.float32)
     found = nearest(np.zeros((1, 2), np.float32), examples, 3)
     assert [each.row for each in found] == [0, 2, 1]

@@ -26,30 +26,22 @@ def test_the_truth_passes():
     assert repr(trial).startswith("faithful here: gain ")
 
 
-def test_the_contrary_fails():
-    trial = Bench(Sum()).test(-WEIGHTS)
-    assert trial.beaten < ORDERS
-    assert trial.curves.gain < 0
-    assert not trial.is_faithful
-    assert "not faithful here" in repr(trial)
-    assert "no weights to shuffle" in repr(trial)
-
-
-def test_an_image_of_the_input_fails_however_good_its_order():
-    trial = Bench(Sum()).test(WEIGHTS, [WEIGHTS, WEIGHTS])  # what an edge detector would show
+def test_what_is_reversed_shows_nothing_or_shows_the_input_alone_fails():
+    reversed_ = Bench(Sum()).test(-WEIGHTS)
+    assert reversed_.beaten < ORDERS
+    assert reversed_.curves.gain < 0
+    assert "not faithful here" in repr(reversed_)
+    assert "no weights to shuffle" in repr(reversed_)
+    nothing = Bench(Sum()).test(np.zeros(12), [np.zeros(12)])
+    assert (nothing.shows_nothing, nothing.likeness, nothing.is_faithful) == (True, 0, False)
+    # An edge detector shows the input, or its dark for bright, whatever the weights.
+    trial = Bench(Sum()).test(WEIGHTS, [WEIGHTS, -WEIGHTS])
     assert trial.follows_answer
     assert trial.likeness == pytest.approx(1.0)
     assert not trial.is_faithful
 
 
-def test_showing_nothing_fails():
-    trial = Bench(Sum()).test(np.zeros(12), [np.zeros(12)])
-    assert trial.shows_nothing
-    assert trial.likeness == 0
-    assert not trial.is_faithful
-
-
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_random_explanation_fails(seed):
     draws = np.random.default_rng(100 + seed)
     assert not Bench(Sum()).test(draws.normal(size=12)).follows_answer
@@ -75,10 +67,3 @@ def test_rank_correlations_by_hand():
     assert rank_correlation(np.array([1.0, 2, 3]), np.zeros(3)) == 0
     ties = rank_correlation(np.array([1.0, 1, 2]), np.array([1.0, 2, 3]))
     assert ties == pytest.approx(np.corrcoef([1.5, 1.5, 3], [1, 2, 3])[0, 1])
-
-
-def test_an_image_of_the_input_with_its_sign_turned_fails_too():
-    """An edge detector that shows dark for bright tells as little of the network."""
-    trial = Bench(Sum()).test(WEIGHTS, [-WEIGHTS, -WEIGHTS])
-    assert trial.likeness == pytest.approx(1.0)
-    assert trial.likeness == Bench(Sum()).test(WEIGHTS, [WEIGHTS]).likeness

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from insight.small_networks import NAMES, OF_CLASSES, asked, model, opened
+from insight.small_networks import NAMES, asked, model, opened
 from pellucid.insight import gradients, layer_records, receptive_fields, reference_lines, units
 from pellucid.insight.opened_networks import open_network
+from pellucid.insight.unfolded_layers import KnownWords
 from pellucid.insight.unit_arithmetic import TOLERANCE
 from pellucid.insight.units import OPENED, open_unit
 from pellucid.networks import InputFacts, build, design
+from pellucid.networks.text_layers import MeanAndMax
 from pellucid.reference import LAYERS
 from pellucid.reference.notation import Declaration
 from pellucid.settings import Settings
@@ -26,27 +28,23 @@ def units_of(network, count, generator):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_hundreds_of_units_agree_with_the_network(name):
-    network = opened(name)
-    chosen = list(units_of(network, UNITS, np.random.default_rng(0)))
-    assert len(chosen) == UNITS
-    for layer, unit in chosen:
+def test_the_answer_and_hundreds_of_units_are_the_networks_which_stays_as_it_was(name):
+    made, network = model(name), opened(name)
+    for layer, unit in units_of(network, UNITS, np.random.default_rng(0)):
         found = open_unit(network, layer, unit)
         assert found.network == network.value(layer)[unit]
         assert found.difference <= TOLERANCE * found.magnitude, found
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_values_are_those_of_the_answer(name):
-    made = model(name)
-    network = opened(name)
+    made.network.train()
+    open_network(made.network, asked(name))
+    assert made.network.training
+    assert not made.network._forward_hooks
+    made.network.eval()
     with torch.no_grad():
         answer = made.network(torch.from_numpy(asked(name)))
     np.testing.assert_allclose(network.value(network.output), answer[0], rtol=1e-6, atol=1e-6)
 
 
-def test_every_kind_is_declared_once():
-    """By a line or steps in the reference, or by hand; tables by kind hold none twice, and no other."""
+def test_every_kind_is_declared_once_and_opened():
     declared = {kind for kind, layer in LAYERS.items() if layer.declared}
     answering = OPENED | {"present", "turned-places"}
     by_hand = units._BY_HAND.keys()
@@ -59,24 +57,13 @@ def test_every_kind_is_declared_once():
         assert set(table) <= answering
     kinds = {same.kind for same in reference_lines.SAME.values() if isinstance(same.kind, str)}
     assert kinds <= answering | {"dropout", reference_lines.CLOSED}
-
-
-def test_every_layer_of_an_answering_network_can_be_opened():
     of_training = {"batch-norm", "dropout"}
     losses = {kind for kind in LAYERS if kind.startswith(("cross", "squared")) or kind.endswith("-loss")}
     without_units = {"present", "turned-places"}
     assert OPENED == LAYERS.keys() - of_training - losses - without_units
 
 
-def test_a_wrong_network_is_found_out():
-    network = open_network(model("cnn").network, asked("cnn"))
-    name = "body.block1.conv1"
-    network.values[name][0, 0, 2, 3] += 1e-3
-    assert not open_unit(network, name, (0, 2, 3)).agrees
-    assert open_unit(network, name, (0, 2, 2)).agrees
-
-
-def test_a_convolution_by_hand():
+def test_a_convolution_by_hand_and_a_wrong_one():
     network = opened("cnn")
     maps, weight = network.value("body.activation"), network.weights["body.block1.conv1.weight"]
     found = open_unit(network, "body.block1.conv1", (1, 0, 3))
@@ -92,6 +79,11 @@ def test_a_convolution_by_hand():
     assert "60 smaller products" in text
     assert "by channel: " in text
     assert text == repr(found)
+    network = open_network(model("cnn").network, asked("cnn"))
+    name = "body.block1.conv1"
+    network.values[name][0, 0, 2, 3] += 1e-3
+    assert not open_unit(network, name, (0, 2, 3)).agrees
+    assert open_unit(network, name, (0, 2, 2)).agrees
 
 
 def test_the_winner_of_a_pool_is_where_it_says():
@@ -104,24 +96,10 @@ def test_the_winner_of_a_pool_is_where_it_says():
     whole = open_unit(network, "body.global_pool", (3,))
     assert whole.choice.window.shape == network.value("body.block2.activation2").shape[1:]
     assert "of what is pooled" in whole.as_text()
-
-
-def test_an_average_is_a_convolution_with_constant_weights():
-    found = open_unit(opened("cnn-average-no-norm"), "body.block1.pool", (2, 1, 2))
-    (weighing,) = found.weighings
-    assert weighing.weights.tolist() == [[[0.25, 0.25], [0.25, 0.25]]]
-    assert found.choice is None
-
-
-def test_the_filter_of_a_text_names_the_words_that_won():
     network = opened("text-cnn")
-    found = open_unit(network, "body.filters.pool", (9,))
-    place, channel = found.choice.place
-    assert channel == 9
-    assert (
-        network.value("body.filters.activation")[place, 9]
-        == network.value("body.filters.activation")[:, 9].max()
-    )
+    place, channel = open_unit(network, "body.filters.pool", (9,)).choice.place
+    filters = network.value("body.filters.activation")
+    assert (channel, filters[place, 9]) == (9, filters[:, 9].max())
 
 
 @pytest.mark.parametrize(("name", "gates"), [("lstm", 4), ("gru", 3)])
@@ -141,13 +119,11 @@ def test_large_photographs_with_strides(name):
     image = np.random.default_rng(0).integers(0, 256, (1, 3, 48, 50)).astype(np.float32)
     network.initialise_from_data(torch.from_numpy(image))
     found = open_network(network, image)
-    chosen = list(units_of(found, 200, np.random.default_rng(1)))
-    assert len(chosen) == 200
-    for layer, unit in chosen:
+    for layer, unit in units_of(found, 200, np.random.default_rng(1)):
         assert open_unit(found, layer, unit).agrees
 
 
-def test_what_cannot_be_opened_is_told():
+def test_what_cannot_be_opened_is_named():
     network = opened("text-cnn")
     with pytest.raises(ValueError, match=r"body\.filter: no layer of this name; there are body\.filters\.p"):
         open_unit(network, "body.filter", (0,))
@@ -155,15 +131,15 @@ def test_what_cannot_be_opened_is_told():
         open_unit(network, "head", (10,))
     with pytest.raises(ValueError, match=r"head: unit \(1, 2\) is not within"):
         open_unit(network, "head", (1, 2))
-    with pytest.raises(ValueError, match=r"present: says where ids stand, and has no units"):
+    with pytest.raises(ValueError, match=r"present: is a mask or an order of tokens, and has no units"):
         open_unit(network, "body.filters.present", (0,))
 
 
-@pytest.mark.parametrize("name", OF_CLASSES)
-def test_the_network_itself_is_left_as_it_was(name):
-    made = model(name)
-    made.network.train()
-    open_network(made.network, asked(name))
-    assert made.network.training
-    assert not made.network._forward_hooks
-    made.network.eval()
+def test_without_unknown_words_mean_and_maximum_are_those_of_the_network():
+    torch.manual_seed(0)
+    layer = MeanAndMax(12, 5)
+    torch.nn.init.normal_(layer.weight)
+    layer.weights.uniform_(0.1, 1.0)
+    tokens, known = torch.tensor([[3, 1, 7, 3, 1, 0], [1, 1, 0, 0, 0, 0]]), KnownWords(layer)
+    torch.testing.assert_close(known(torch.tensor([[3, 7, 3]])), layer(tokens[:1]))
+    torch.testing.assert_close(known(torch.tensor([[1]])), layer(tokens[1:]))

@@ -17,12 +17,12 @@ from pyarrow import parquet
 
 from fuzz.mutating import mutate_bytes
 from fuzz.targets.images import IMAGE_FORMATS, images
+from made_images import decode_image
 from pellucid import isolation
 from pellucid.bundle import save
 from pellucid.cli.main import main
 from pellucid.data.data_files import Stored, contents
-from pellucid.data.images.decoding import decode_image, header_of
-from pellucid.data.images.decoding_threads import DECODING
+from pellucid.data.images.decoding import DECODING, header_of
 from pellucid.data.tables.table_files import open_table
 from pellucid.errors import DataError
 from pellucid.isolation import Worker, isolated

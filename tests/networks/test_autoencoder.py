@@ -34,11 +34,10 @@ def test_every_size_comes_back_at_its_size(shape):
     assert network.features(images).shape == (6, network.latent)
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("batch_norm", [True, False])
-@pytest.mark.parametrize("classes", [1, 3])
-def test_the_bound_has_a_gradient_for_every_trainable_parameter(activation, batch_norm, classes):
-    network, images, labels = started((3, 16, 16), classes, activation=activation, batch_norm=batch_norm)
+@pytest.mark.parametrize(("number", "activation"), list(enumerate(ACTIVATIONS)))
+def test_the_bound_has_a_gradient_for_every_trainable_parameter(number, activation):
+    given = {"activation": activation, "batch_norm": number % 2 == 0}
+    network, images, labels = started((3, 16, 16), (1, 3)[number // 2 % 2], **given)
     noise = torch.randn(6, network.latent, generator=torch.Generator().manual_seed(0))
     reconstruction, divergence = network.terms(images, labels, noise)
     (reconstruction + divergence).mean().backward()

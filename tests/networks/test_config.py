@@ -1,3 +1,4 @@
+import functools
 import json
 
 import pytest
@@ -24,20 +25,19 @@ def changed(family="cnn", /, **values):
     return design(family, Settings(), facts_for(family)).to_json() | values
 
 
-def changed_bag(**values):
-    """A good config's JSON of a network of texts with some values replaced."""
-    return design("bag", Settings(), TEXTS).to_json() | values
-
-
-def changed_sentence(**values):
-    """A good config's JSON of a transformer with some values replaced."""
-    return design("sentence-encoder", Settings(), TEXTS).to_json() | values
+changed_bag = functools.partial(changed, "bag")
+changed_sentence = functools.partial(changed, "sentence-encoder")
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_config_survives_json(name):
+def test_config_survives_json_and_parameter_shapes_are_those_of_the_state_dict(name):
     config = design(name, Settings(dropout=0.25), facts_for(name))
-    assert NetworkConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+    document = json.loads(json.dumps(config.to_json()))
+    assert NetworkConfig.from_json(document) == config
+    state = build(config).state_dict()
+    assert parameter_shapes(config) == {key: tuple(tensor.shape) for key, tensor in state.items()}
+    if name == "cnn":
+        assert not {"vocabulary", "embedding", "kernels", "cell", "groups", "attention_heads"} & set(document)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,6 @@ def test_config_survives_json(name):
     [
         (changed(name="resnet"), "name: 'resnet' is not one of cnn, lenet, mlp"),
         (changed(outputs=0), "outputs: 0 is outside 1 to 100000"),
-        (changed(dropout=10**400), "dropout: 1000.* is no number from -1e"),
         (changed(dropout=1), "dropout: 1.0 is outside 0.0 to 0.95"),
         (changed(activation="swish"), "activation: 'swish' is not one of relu"),
         (changed(pooling="median"), "pooling: 'median' is not one of max, average"),
@@ -55,26 +54,10 @@ def test_config_survives_json(name):
         (changed(input_shape=[10**8]), "input_shape: 100000000 is outside 1 to 10000000"),
         (changed(widths=[16] * 10**5), "widths: no list of 0 to 70 whole numbers"),
         (changed(widths=[16, -1]), "widths: -1 is outside 1 to 131072"),
-        (changed(widths=[16, 2**40]), "widths: 1099511627776 is outside 1 to 131072"),
         (changed(stem_filters=2**40), "stem_filters: 1099511627776 is no whole number from 0"),
-        (changed(stem_kernel=17), "stem_kernel: 17 is no whole number from 0"),
-        (changed(stem_stride=-1), "stem_stride: -1 is no whole number from 0"),
-        (changed(pooled_blocks=99), "pooled_blocks: 99 is no whole number from 0"),
         (changed_bag(vocabulary=10**9), "vocabulary: 1000000000 is outside 0 to 5000000"),
         (changed_bag(embedding=10**9), "embedding: 1000000000 is outside 0 to 16384"),
-        (changed("text-cnn", kernels=[65]), "kernels: 65 is no whole number from 1"),
-        (changed_sentence(transformer_layers=71), "transformer_layers: 71 is no whole number from 0"),
-        (
-            changed_sentence(attention_heads=10**9),
-            "attention_heads: 1000000000 is no whole number from 0",
-        ),
-        (
-            changed_sentence(feed_forward=2**40),
-            "feed_forward: 1099511627776 is no whole number from 0",
-        ),
-        (changed("rnn", cell="elman"), "cell: 'elman' is not one of lstm, gru"),
         (changed_bag(groups=[2, 51]), r"groups: \[2, 51\] do not ascend from 2 to the vocabulary of 50"),
-        (changed_bag(groups=[0, 50]), "groups: 0 is no whole number from 2"),
         (changed_bag(groups=[2, 40, 30, 50]), r"groups: \[2, 40, 30, 50\] do not ascend"),
     ],
 )
@@ -113,7 +96,6 @@ def test_any_value_in_any_field_is_read_or_refused(good, data, value):
         (changed(stem_kernel=0), "cnn: stem of 0 pixels every 1 is not 1 to 8"),
         (changed(stem_stride=9), "cnn: stem of 2 pixels every 9 is not 1 to 8"),
         (changed(stem_filters=7), "cnn: stem_filters 7 is not an even number from 2 to 8"),
-        (changed(stem_filters=10), "cnn: stem_filters 10 is not an even number from 2 to 8"),
         (changed(pooled_blocks=3), "cnn: pooled_blocks 3 is more than 7 pixels can be halved"),
         (changed("lenet", input_shape=[1, 7, 9]), r"lenet: input_shape \[1, 7, 9\] is not an image"),
         (changed("lenet", widths=[120, 84]), "lenet: 2 widths found, at least 3 expected"),
@@ -124,7 +106,6 @@ def test_any_value_in_any_field_is_read_or_refused(good, data, value):
         ),
         (changed_bag(vocabulary=1, groups=[]), r"bag takes texts: .* at least 2 ids expected, \[20\] and 1"),
         (changed_bag(widths=[]), "bag: at least 1 of widths and 2 of groups expected"),
-        (changed_bag(groups=[]), "bag: at least 1 of widths and 2 of groups expected"),
         (
             changed_bag(vocabulary=5_000_000, groups=[2, 5_000_000], widths=[128]),
             "parameters is over the limit",
@@ -134,14 +115,10 @@ def test_any_value_in_any_field_is_read_or_refused(good, data, value):
         (changed("text-cnn", embedding=0), "text-cnn: at least 1 of widths and an embedding of 1"),
         (changed("rnn", widths=[]), "rnn: at least 1 of widths, an embedding of 1 and a cell"),
         (changed("word-vectors", embedding=0), "word-vectors: an embedding of at least 1 expected, 0 found"),
-        (changed("word-vectors", vocabulary=5_000_000, embedding=101), "over the limit"),
         (changed_sentence(embedding=0), "sentence-encoder: at least 1 of embedding, .* 0, 2, 4, 256 found"),
-        (changed_sentence(transformer_layers=0), "sentence-encoder: at least 1 of .* 64, 0, 4, 256 found"),
-        (changed_sentence(attention_heads=0), "sentence-encoder: at least 1 of .* 64, 2, 0, 256 found"),
         (changed_sentence(feed_forward=0), "sentence-encoder: at least 1 of .* 64, 2, 4, 0 found"),
         (changed_sentence(attention_heads=6), "sentence-encoder: 64 numbers do not split into 6 heads"),
         (changed_sentence(input_shape=[8193]), "sentence-encoder: texts of 8193 tokens, where 8192 are"),
-        (changed_sentence(feed_forward=131_072, transformer_layers=70), "parameters is over the limit"),
     ],
 )
 def test_layers_that_cannot_stand_are_refused_before_memory_is_taken(values, message):
@@ -152,21 +129,12 @@ def test_layers_that_cannot_stand_are_refused_before_memory_is_taken(values, mes
         build(config)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_parameter_shapes_are_those_of_the_state_dict(name):
-    config = design(name, Settings(), facts_for(name))
-    state = build(config).state_dict()
-    assert parameter_shapes(config) == {key: tuple(tensor.shape) for key, tensor in state.items()}
-
-
 @pytest.mark.parametrize(
     ("name", "settings", "shape", "message"),
     [
         ("resnet", Settings(), (1, 8, 8), "--model: 'resnet' is not known .*; choose one of cnn, lenet, mlp"),
         ("cnn", Settings(), (64,), "cnn needs images of at least 8x8"),
-        ("cnn", Settings(), (1, 8, 7), "cnn needs images of at least 8x8"),
         ("cnn", Settings(depth=0), (1, 8, 8), "--depth: cnn needs at least 1 block"),
-        ("lenet", Settings(), (64,), "lenet needs images of at least 8x8"),
         ("lenet", Settings(), (1, 7, 8), "lenet needs images of at least 8x8"),
         ("lenet", Settings(depth=0), (1, 8, 8), "--depth: lenet needs at least 1 convolution"),
         ("mlp", Settings(width=4096), (3, 4096, 4096), "over the limit .* choose a smaller --image-size"),
@@ -204,8 +172,3 @@ def test_build_draws_from_the_passed_generator_alone(name):
 def test_design_refuses_texts_that_cannot_be_learnt_so(name, settings, message):
     with pytest.raises(UsageError, match=message):
         design(name, settings, TEXTS._replace(vocabulary=200_000, groups=()))
-
-
-def test_configs_of_images_have_no_words_of_texts():
-    written = design("cnn", Settings(), DIGITS).to_json()
-    assert not {"vocabulary", "embedding", "kernels", "cell", "groups", "attention_heads"} & set(written)

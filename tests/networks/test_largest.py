@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from pellucid.networks.text_layers import RISING, ParallelConvolutions, filled, largest_answers
+from pellucid.networks.text_layers import RISING, ParallelConvolutions, largest_answers, token_mask
 
 WIDTHS = (2, 3, 5)
 
@@ -52,7 +52,7 @@ def test_the_largest_is_looked_for_where_a_text_is():
     convolutions = [getattr(layers, f"conv{each}") for each in WIDTHS]
     for each in convolutions:
         nn.init.constant_(each.weight, 1.0)  # a window in the padding would give 0, the largest of all
-    answers = largest_answers(layers.embedding(tokens), filled(tokens), convolutions)
+    answers = largest_answers(layers.embedding(tokens), token_mask(tokens), convolutions)
     assert answers[1, :6].tolist() == pytest.approx([-4.0 + layers.conv2.bias[0].item()] * 6)
 
 

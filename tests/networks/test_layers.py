@@ -36,13 +36,15 @@ def test_standardise_agrees_with_numpy_on_offset_features_over_several_chunks():
     assert layer(torch.from_numpy(values)).std(0).tolist() == pytest.approx([1, 1, 1], rel=1e-2)
 
 
-def test_standardise_takes_large_images_a_few_at_a_time(monkeypatch):
+def test_standardise_takes_large_images_a_few_at_a_time_and_leaves_its_input_alone(monkeypatch):
     images = np.random.default_rng(0).integers(0, 256, (7, 3, 20, 30)).astype(np.float32)
     monkeypatch.setattr(layers, "_CHUNK_VALUES", 4000)  # two images
-    layer = Standardise((3, 20, 30))
-    layer.fit(torch.from_numpy(images))
+    layer, values = Standardise((3, 20, 30)), torch.from_numpy(images.copy())
+    layer.fit(values)
     np.testing.assert_allclose(layer.mean.flatten(), images.mean((0, 2, 3), dtype=np.float64), rtol=1e-6)
     np.testing.assert_allclose(layer.std.flatten(), images.std((0, 2, 3), dtype=np.float64), rtol=1e-6)
+    layer(values).add_(1)
+    np.testing.assert_array_equal(values.numpy(), images)
 
 
 @pytest.mark.parametrize("constant", [0.0, 0.1, 255.0, -1e20])
@@ -54,22 +56,11 @@ def test_a_constant_feature_becomes_zero(constant):
     assert layer(values).abs().max() <= abs(constant) * 1e-7
 
 
-def test_standardise_leaves_its_input_alone():
-    values = torch.ones(2, 3)
-    Standardise((3,))(values).add_(1)
-    assert torch.equal(values, torch.ones(2, 3))
-
-
-def test_global_pool_by_hand():
-    maps = torch.tensor([[[[1.0, 2.0], [3.0, 6.0]]]])
-    assert GlobalPool("max")(maps).item() == 6.0
-    assert GlobalPool("average")(maps).item() == 3.0
-
-
 def test_pools_by_hand():
     maps = torch.tensor([[[[1.0, 2.0, 9.0], [3.0, 6.0, 9.0]]]])  # the odd last column falls away
-    assert make_pool("max", (2, 2))(maps).tolist() == [[[[6.0]]]]
-    assert make_pool("average", (2, 2))(maps).tolist() == [[[[3.0]]]]
+    for pooling, value in (("max", 6.0), ("average", 3.0)):
+        assert make_pool(pooling, (2, 2))(maps).tolist() == [[[[value]]]]
+        assert GlobalPool(pooling)(maps[..., :2]).item() == value
 
 
 def test_divide_and_add_by_hand():
@@ -156,12 +147,8 @@ def test_rescale_by_hand():
     layer.fit(torch.tensor([2.0, 4.0, 6.0, 8.0]).double())
     assert (layer.mean.item(), layer.std.item()) == (5.0, pytest.approx(5**0.5))
     assert layer(torch.tensor([[0.0], [2.0]])).flatten().tolist() == pytest.approx([5.0, 5.0 + 2 * 5**0.5])
-
-
-def test_rescale_computes_in_float32_whatever_comes_in():
-    layer = Rescale()
     layer.fit(torch.tensor([1000.0, 1001.0]).double())
-    narrow = layer(torch.tensor([[0.5]], dtype=torch.bfloat16))
+    narrow = layer(torch.tensor([[0.5]], dtype=torch.bfloat16))  # computed in float32 whatever comes in
     assert narrow.dtype == torch.float32
     assert narrow.item() == 1000.75
 

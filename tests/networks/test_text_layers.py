@@ -91,8 +91,8 @@ def test_masked_pools_by_hand():
     assert MaskedPool("average")(values, present).tolist() == [[-1.5], [-3.0]]
 
 
-@pytest.mark.parametrize("kernel", [1, 2, 3, 4, 5])
-@pytest.mark.parametrize("length", [1, 2, 7])
+@pytest.mark.parametrize("kernel", [1, 2, 5])
+@pytest.mark.parametrize("length", [1, 7])
 def test_neighbours_are_sums_over_a_window(kernel, length):
     layer = TokenConv1d(3, 2, kernel)
     vectors = torch.randn(2, length, 3)

@@ -11,17 +11,17 @@ from pellucid.arithmetic.probabilities import weighted_mean
 from pellucid.data import Dataset
 from pellucid.evaluation import cross_fitted, fit_temperature
 from pellucid.evaluation.calibration import cross_fitted_average
-from pellucid.pipeline.concluding import (
-    average_of,
-    members_in_words,
-    with_average,
-    with_averages_tested,
-    without_averages,
-)
+from pellucid.pipeline.concluding import average_of, with_average, with_averages_tested
 from pellucid.pipeline.judging import testing
 from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.judging.testing import with_held_out
-from pellucid.pipeline.learners.candidates import Candidate, FeatureCache, Features, HeldOut, calibrated
+from pellucid.pipeline.learners.candidates import (
+    Candidate,
+    FeatureCache,
+    Features,
+    HeldOutAnswers,
+    calibrated,
+)
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from small_models import CLASSES, DIGITS, digits
@@ -42,7 +42,7 @@ def finished(names=NAMES, material=MATERIAL):
             said = 0.6 * said + 0.4 * draws.dirichlet(np.full(10, 0.2), len(said))
         else:
             said = said + draws.normal(scale=2, size=len(said))
-        found.append(Candidate(name, model, 300, 2.0, HeldOut(material.validation, said)))
+        found.append(Candidate(name, model, 300, 2.0, HeldOutAnswers(material.validation, said)))
     found = calibrated(found, material, 0)
     return with_held_out(with_detectors(found, material, 0), material, 0)
 
@@ -62,8 +62,9 @@ def test_it_stands_last_and_leaves_the_dummy_out(candidates, average, capsys):
     assert [each.name for each in found] == [*NAMES, "average"]
     assert "majority" not in [each.name for each in average.model.members]
     said = " ".join(capsys.readouterr().err.split())
-    assert f"ensemble: {members_in_words(average.model)}: accuracy" in said
-    assert members_in_words(average.model).startswith("weighted average of ")
+    model, whole = average.model, sum(average.model.weights)
+    shares = ", ".join(f"{each.name} {100 * each.weight / whole:.0f} %" for each in model.members)
+    assert f"ensemble: weighted average of {len(model.members)} models ({shares}): accuracy" in said
 
 
 def test_its_held_out_answers_are_not_those_that_it_was_chosen_by(candidates, average):
@@ -95,7 +96,7 @@ def test_it_tells_novelty_as_its_heaviest_member_does(candidates, average):
 def test_the_test_split_is_asked_about_by_its_members_alone(candidates, average, monkeypatch):
     asked, everybody = PIXELS[900:950], [*candidates, average]
     tested = {}
-    for each in without_averages(everybody):
+    for each in candidates:
         raw, novelty = each.model.at(1.0).answer(asked)
         said = MATERIAL.target.calibrated(raw, each.model.temperature)
         tested[each.name] = testing.Tested(raw, said, novelty, 3.0)
@@ -158,7 +159,9 @@ def test_numbers_are_averaged_too():
 def test_there_is_none_of_one_model_or_of_few_examples(candidates):
     assert average_of(candidates[:2], MATERIAL, SETTINGS) is None
     few = [
-        dataclasses.replace(each, held_out=HeldOut(each.held_out.positions[:49], each.held_out.answers[:49]))
+        dataclasses.replace(
+            each, held_out=HeldOutAnswers(each.held_out.positions[:49], each.held_out.answers[:49])
+        )
         for each in candidates
     ]
     assert average_of(few, MATERIAL, SETTINGS) is None
@@ -170,7 +173,9 @@ def test_only_examples_that_all_were_asked_about_choose(candidates):
         *candidates[:-1],
         dataclasses.replace(
             candidates[-1],
-            held_out=HeldOut(candidates[-1].held_out.positions[100:], candidates[-1].held_out.answers[100:]),
+            held_out=HeldOutAnswers(
+                candidates[-1].held_out.positions[100:], candidates[-1].held_out.answers[100:]
+            ),
         ),
     ]
     found = average_of(fewer, MATERIAL, SETTINGS)
@@ -180,5 +185,7 @@ def test_only_examples_that_all_were_asked_about_choose(candidates):
 def test_a_model_that_is_best_alone_is_not_averaged(candidates):
     sure = np.full((300, 10), 1e-6)
     sure[np.arange(300), LABELS[600:900]] = 1 - 9e-6
-    best = dataclasses.replace(candidates[1], name="oracle", held_out=HeldOut(MATERIAL.validation, sure))
+    best = dataclasses.replace(
+        candidates[1], name="oracle", held_out=HeldOutAnswers(MATERIAL.validation, sure)
+    )
     assert average_of([*candidates, best], MATERIAL, SETTINGS) is None

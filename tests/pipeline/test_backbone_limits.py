@@ -7,7 +7,6 @@ import time
 import numpy as np
 import pytest
 
-from pellucid.data import prepare
 from pellucid.errors import UsageError
 from pellucid.pipeline.learners import backbone_costs, backbone_learners, time_limits
 from pellucid.pipeline.learners.backbone_choice import BackboneLimits, chosen, taken_over
@@ -19,7 +18,6 @@ from pellucid.pipeline.run.context import RunContext, TimeBudget, learner_time
 from pellucid.pipeline.run.journal import Journal, RunFolder
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
-from photographs import class_folders
 from tiny_backbone import NAME, tiny_weights
 
 COST = BackboneCost(
@@ -27,10 +25,9 @@ COST = BackboneCost(
 )
 
 
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
-    folder = class_folders(tmp_path_factory.mktemp("photos") / "data", count=60, side=40)
-    return prepare(str(folder), Settings())[0]
+@pytest.fixture
+def dataset(photos):
+    return photos
 
 
 @pytest.fixture
@@ -99,22 +96,20 @@ def test_one_that_could_never_fit_is_not_even_measured(context, monkeypatch):
 
 
 def test_no_more_examples_are_timed_where_the_first_took_far_too_long(dataset, asked, monkeypatch):
-    material = dataset
-    (choice,) = chosen(asked, material)
+    (choice,) = chosen(asked, dataset)
     monkeypatch.setattr(backbone_costs, "_seconds_of_one", lambda *_, **__: pytest.fail("timed further"))
-    assert measured(choice, material, asked, seconds=1e-6).cost.example > 0
+    assert measured(choice, dataset, asked, seconds=1e-6).cost.example > 0
 
 
 def test_measuring_counts_what_will_be_asked(dataset, asked):
-    material = dataset
-    (choice,) = chosen(asked, material)
-    cost = measured(choice, material, asked, len(dataset.test)).cost
+    (choice,) = chosen(asked, dataset)
+    cost = measured(choice, dataset, asked, len(dataset.test)).cost
     assert 0 < cost.example < 1
     assert cost.held_out == len(dataset.validation) + len(dataset.test)
     assert cost.asked_after == 3 * len(dataset.test)
     assert (cost.most, cost.least) == (len(dataset.train), 40)
     assert cost.tuning > 20 * 76 * 4  # epochs, examples, forward and back
-    assert measured(choice, material, dataclasses.replace(asked, preset="quick")).cost.tuning == 0
+    assert measured(choice, dataset, dataclasses.replace(asked, preset="quick")).cost.tuning == 0
 
 
 def test_one_that_was_asked_for_is_refused_by_name_where_too_little_fits(dataset, asked):
@@ -175,13 +170,12 @@ def test_one_beside_a_network_is_left_out_with_a_reason(capsys, context, monkeyp
 
 
 def test_what_is_left_out_is_said(dataset, asked):
-    material = dataset
-    (choice,) = chosen(asked, material)
+    (choice,) = chosen(asked, dataset)
     cost = COST._replace(most=len(choice.train))
-    whole = Measured(choice, cost, material, asked)
+    whole = Measured(choice, cost, dataset, asked)
     found = whole.within(cost.needed(50))
     assert found.reason == (
-        f"test_efficientnet was asked for. Within 60s, it learns from 50 of {len(material.train)} training "
+        f"test_efficientnet was asked for. Within 60s, it learns from 50 of {len(dataset.train)} training "
         "examples, to which each class gives its share, and fine-tuning is left out."
     )
     assert whole.within(1_000.0).reason == "test_efficientnet was asked for."
@@ -202,10 +196,9 @@ def test_blocks_are_timed_until_it_has_taken_long_enough(monkeypatch):
 
 
 def test_an_estimator_learns_from_what_fits_into_its_limit(dataset, asked, monkeypatch):
-    material = dataset
     with pytest.raises(UsageError, match=r"--time-limit: 0.0 s are left for test-efficientnet"):
-        learner_of(asked, material).fit(material, learner_time(asked, time.monotonic() - 60))
-    cost = COST._replace(example=0.5, held_out=0, asked_after=0, most=len(material.train))
+        learner_of(asked, dataset).fit(dataset, learner_time(asked, time.monotonic() - 60))
+    cost = COST._replace(example=0.5, held_out=0, asked_after=0, most=len(dataset.train))
     monkeypatch.setattr(
         backbone_learners, "measured", lambda choice, *given: Measured(choice, cost, *given[:2])
     )
@@ -219,6 +212,6 @@ def test_an_estimator_learns_from_what_fits_into_its_limit(dataset, asked, monke
             heads(network, features, prepared, settings),
         ),
     )
-    (fitted,) = learner_of(asked, material).fit(material, learner_time(asked, time.monotonic() - 30))
+    (fitted,) = learner_of(asked, dataset).fit(dataset, learner_time(asked, time.monotonic() - 30))
     assert fitted.history == ()  # tuning does not fit
     assert 40 <= seen[0] < 60

@@ -13,17 +13,10 @@ from pellucid.pipeline.learners import backbone_choice as backbones
 from pellucid.pipeline.learners.backbone_choice import BackboneLimits, chosen, stratified_sample, taken_over
 from pellucid.pipeline.learners.backbone_costs import is_tuned
 from pellucid.settings import Settings
-from photographs import class_folders
 from pretrained.tiny_bert import write_folder
 from tiny_backbone import NAME, tiny_weights
 
 LITE0 = "efficientnet-lite0"
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    folder = class_folders(tmp_path_factory.mktemp("photos") / "data", count=30, side=48)
-    return prepare(str(folder), Settings())[0]
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from pellucid.encoding.tfidf import Tfidf
 from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.learners.candidates import (
     Candidate,
-    HeldOut,
+    HeldOutAnswers,
     answers,
     on_validation,
     recommended,
@@ -48,7 +48,9 @@ def test_each_model_of_a_line_has_its_own_score(labels, said, words):
     everywhere = np.arange(len(labels))
     classes = ("a", "b") if labels.dtype.kind == "i" else ()
     material = Dataset(np.zeros((len(labels), 1), np.float32), labels, everywhere, everywhere, classes)
-    candidates = [Candidate("any", MODELS["majority"](), 2, 1.0, HeldOut(everywhere, each)) for each in said]
+    candidates = [
+        Candidate("any", MODELS["majority"](), 2, 1.0, HeldOutAnswers(everywhere, each)) for each in said
+    ]
     assert on_validation(candidates, material, Settings()) == words
 
 

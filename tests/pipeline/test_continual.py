@@ -12,7 +12,7 @@ from data.made import images_of, listing_of
 from pellucid.data import prepare
 from pellucid.data.dataset import EarlierConstraints
 from pellucid.errors import UsageError
-from pellucid.pipeline.continual.starting_point import Earlier, records_of, starting_point
+from pellucid.pipeline.continual.starting_point import Earlier, starting_point
 from pellucid.pipeline.continual.training import (
     ContinualTraining,
     begin,
@@ -29,67 +29,74 @@ from runs_to_continue import NEW, OLD, old_images, old_numbers, old_texts, write
 from small_models import digits
 
 QUIET = Stages(quiet=True)
+GONE = Earlier("old.csv", None, "it is gone")
 SETTINGS = Settings(from_="old", threads=1, epochs=1, baselines=False)
 
 
-def continuing_from(folder, settings=SETTINGS):
-    found = begin(dataclasses.replace(settings, from_=str(folder)), {}, folder / "checkpoints")
+def continuing_from(folder):
+    found = begin(dataclasses.replace(SETTINGS, from_=str(folder)), {}, folder / "checkpoints")
     assert found is not None
     return found
+
+
+def recalled(continual, dataset):
+    return recall(continual, dataset, SETTINGS, Journal(RunFolder(Path("nowhere"))), QUIET)
 
 
 def planned(continual, dataset, settings=SETTINGS):
     folder = RunFolder(Path("nowhere"))
     context = RunContext(folder, dataset, settings, QUIET, Journal(folder))
-    continual = recall(continual, dataset, settings, context.journal, QUIET)
-    return continual, continual_learner(continual, context).planned(dataset)
+    return continual_learner(continual, context).planned(dataset).session
 
 
 def test_without_from_nothing_goes_on(tmp_path):
     assert begin(Settings(), {}, tmp_path) is None
 
 
-@pytest.mark.slow
-def test_a_network_with_no_new_class_starts_from_its_very_weights(tmp_path):
-    data = write_npz(tmp_path / "more.npz", OLD, slice(900, 1300), slice(1300, None))
+def test_the_same_data_again_starts_from_the_very_weights_and_leaves_nothing_to_rehearse():
     continual = continuing_from(old_images())
-    _, network = planned(continual, read_on(continual, str(data), SETTINGS)[0])
-    weights = continual.start.network.state_dict()
-    for name, tensor in network.session.network.state_dict().items():
+    dataset, _ = read_on(continual, str(continual.records[0]["data"]["place"]), SETTINGS)
+    continual = recalled(continual, dataset)
+    session = planned(continual, dataset)
+    weights = continual.start.model.network.state_dict()
+    for name, tensor in session.network.state_dict().items():
         assert torch.equal(tensor, weights[name]), name
-    assert network.session.state.step == 0
+    assert session.state.step == 0
+    assert continual.rehearsal is None
+    assert continual.at_hand[0].fingerprint == dataset.fingerprint
 
 
 def test_new_rows_depend_on_the_seed_and_the_data_alone(tmp_path):
     data = write_npz(tmp_path / "new.npz", NEW, slice(0, 400), slice(1300, None))
     continual = continuing_from(old_images())
     dataset, _ = read_on(continual, str(data), SETTINGS)
-    heads = []
-    for seed in (0, 0, 1):
-        _, network = planned(continual, dataset, dataclasses.replace(SETTINGS, seed=seed))
-        heads.append(network.session.network.head.weight.detach().clone())
+    continual = recalled(continual, dataset)
+    networks = [
+        planned(continual, dataset, dataclasses.replace(SETTINGS, seed=seed)).network for seed in (0, 0, 1)
+    ]
+    heads = [each.head.weight for each in networks]
     assert torch.equal(heads[0], heads[1])
     assert torch.equal(heads[0][:7], heads[2][:7])
     # A new class starts near its examples: most of them are answered right before the first step.
     pixels, labels = digits()
     rows = np.isin(labels, list(NEW))
-    network.session.network.eval()
     with torch.no_grad():
         inputs = torch.from_numpy(pixels[rows]).permute(0, 3, 1, 2).float()
-        said = network.session.network(inputs)[:, 7:].argmax(dim=1)
+        said = networks[0].eval()(inputs)[:, 7:].argmax(dim=1)
     assert (said.numpy() == labels[rows] - 7).mean() > 0.7
 
 
-@pytest.mark.parametrize("tunes", [True, False])
-def test_vectors_that_were_kept_stay_kept(tmp_path, tunes):
+def test_vectors_that_were_kept_stay_kept(tmp_path):
     data = write_texts(tmp_path / "more.csv", range(5), slice(900, 1300))
     continual = continuing_from(old_texts())
-    first = {**continual.records[0], "settings": {**continual.records[0]["settings"], "tune_vectors": tunes}}
-    continual = dataclasses.replace(continual, records=[continual.records[0], first])
-    _, network = planned(continual, read_on(continual, str(data), SETTINGS)[0])
-    (table,) = (each for each in network.session.network.modules() if isinstance(each, nn.Embedding))
-    assert table.weight.requires_grad == tunes
-    assert continual.start.network.training is False
+    dataset, (own, *_) = read_on(continual, str(data), SETTINGS)[0], continual.records
+    for tunes in (True, False):
+        first = {**own, "settings": {**own["settings"], "tune_vectors": tunes}}
+        known = dataclasses.replace(continual, records=[own, first], earlier=[GONE])
+        network = planned(known, dataset).network
+        (table,) = (each for each in network.modules() if isinstance(each, nn.Embedding))
+        assert table.weight.requires_grad == tunes
+    assert continual.start.model.network.training is False
 
 
 def said_of(continual, labels, settings=SETTINGS):
@@ -131,25 +138,14 @@ def prepare_old():
     return prepare(listing_of(labels, pixels=images_of(len(labels), side=8)), Settings())[0]
 
 
-def test_the_same_data_again_leaves_nothing_to_rehearse():
-    continual = continuing_from(old_images())
-    dataset, _ = read_on(continual, str(continual.records[0]["data"]["place"]), SETTINGS)
-    continual, _ = planned(continual, dataset)
-    assert continual.rehearsal is None
-    assert continual.at_hand[0].fingerprint == dataset.fingerprint
-    assert continual.asked_in_the_end == 2 * len(dataset.test)
-
-
-@pytest.mark.parametrize(("factor", "warns"), [(1, False), (1000, True), (0.01, True)])
-def test_numbers_in_another_unit_are_warned_of(factor, warns):
-    continual = dataclasses.replace(
-        continuing_from(old_numbers()), earlier=[Earlier("old.csv", None, "it is gone")]
-    )
-    labels = np.random.default_rng(0).uniform(0, 5, 200) * factor
+def test_numbers_in_another_unit_are_warned_of():
+    continual = dataclasses.replace(continuing_from(old_numbers()), earlier=[GONE])
+    labels = np.random.default_rng(0).uniform(0, 5, 200)
     listing = listing_of([str(row) for row in range(200)], pixels=images_of(200, side=8))
     dataset, _ = prepare(dataclasses.replace(listing, values=labels), Settings(), known=EarlierConstraints())
-    said = [each for each in sentences(continual, dataset, SETTINGS) if "are they in the same unit?" in each]
-    assert bool(said) == warns
+    for factor in (1, 1000, 0.01):
+        said = sentences(continual, dataclasses.replace(dataset, labels=labels * factor), SETTINGS)
+        assert any("are they in the same unit?" in each for each in said) == (factor != 1)
 
 
 def test_a_rehearsal_that_was_asked_for_needs_old_data(tmp_path):
@@ -165,15 +161,12 @@ def test_a_rehearsal_that_was_asked_for_needs_old_data(tmp_path):
 
 def test_records_carry_all_earlier_data_along():
     start = starting_point(str(old_images()))
-    own = records_of(start)
+    own = start.records
     assert [each["known"] for each in own] == [None]
     config = {**start.config, "continual": {"old_classes": ["digit 0"], "earlier": own}}
-    later = records_of(dataclasses.replace(start, place="later", config=config))
+    later = dataclasses.replace(start, place="later", config=config).records
     assert [each["run"] for each in later] == ["later", str(old_images())]
     assert [each["known"] for each in later] == [["digit 0"], None]
-    assert records_of(dataclasses.replace(start, config=None)) == []
-    assert (
-        ContinualTraining(dataclasses.replace(start, config=None), [])
-        .not_at_hand[0]
-        .endswith("was trained on")
-    )
+    alone = dataclasses.replace(start, config=None)
+    assert alone.records == []
+    assert ContinualTraining(alone, []).not_at_hand[0].endswith("was trained on")

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from data.made import listing_of
 from pellucid.data import folds, prepare
-from pellucid.data.listing import UNDECIDED, Listing
 from pellucid.errors import DivergedError
 from pellucid.pipeline.comparing.compare import compare, fitted_on_folds
 from pellucid.pipeline.comparing.standings import scores_of
@@ -20,19 +20,10 @@ COUNT = 300
 
 
 def dataset_of(*, numbers: bool = False):
-    pixels, labels = digits()
-    values = pixels[:COUNT].mean(axis=(1, 2, 3), dtype=np.float64)
-    listing = Listing(
-        place="digits",
-        form="arrays",
-        sources=[f"digits:{row}" for row in range(COUNT)],
-        labels=[str(label) for label in labels[:COUNT]],
-        splits=[UNDECIDED] * COUNT,
-        groups=[""] * COUNT,
-        pixels=pixels[:COUNT],
-        values=values if numbers else None,
-    )
-    return prepare(listing, SETTINGS)[0]
+    pixels, labels = (each[:COUNT] for each in digits())
+    listing = listing_of([str(label) for label in labels], pixels=pixels)
+    values = pixels.mean(axis=(1, 2, 3), dtype=np.float64) if numbers else None
+    return prepare(dataclasses.replace(listing, values=values), SETTINGS)[0]
 
 
 def splits_of(dataset) -> list[Split]:

@@ -1,4 +1,4 @@
-"""Detectors for the models of a run: shared work, bounded counts, the same with the same seed."""
+"""Detectors for the models of a run, and the synthetic outliers by which they are judged."""
 
 import dataclasses
 
@@ -7,8 +7,8 @@ import pytest
 
 from every_model import MODELS, network_model
 from pellucid.data import Dataset
-from pellucid.pipeline.judging.novelty_detectors import judged_places, with_detectors
-from pellucid.pipeline.learners.candidates import Candidate, HeldOut
+from pellucid.pipeline.judging.novelty_detectors import judged_places, synthetic_outliers, with_detectors
+from pellucid.pipeline.learners.candidates import Candidate, HeldOutAnswers
 from small_models import CLASSES, DIGITS, digits
 
 PIXELS, LABELS = digits()
@@ -18,7 +18,7 @@ MATERIAL = Dataset(PIXELS, LABELS, np.arange(600), np.arange(600, 900), CLASSES,
 def candidate(name: str) -> Candidate:
     model = MODELS[name]()
     return Candidate(
-        name, model, 600, 1.0, HeldOut(MATERIAL.validation, model.predict_proba(PIXELS[600:900]))
+        name, model, 600, 1.0, HeldOutAnswers(MATERIAL.validation, model.predict_proba(PIXELS[600:900]))
     )
 
 
@@ -48,7 +48,7 @@ def test_the_threshold_comes_from_validation_examples_and_from_no_training_examp
 def test_models_on_one_network_share_what_is_computed_of_it(monkeypatch):
     standing, model = candidate("svm-on-cnn"), network_model("network", False)
     said = model.predict_proba(PIXELS[600:900])
-    network = Candidate("cnn", model, 600, 1.0, HeldOut(MATERIAL.validation, said))
+    network = Candidate("cnn", model, 600, 1.0, HeldOutAnswers(MATERIAL.validation, said))
     assert network.model.network is standing.model.network
     asked = []
     seen = type(network.model).seen
@@ -77,7 +77,9 @@ def test_numbers():
     numbers = dataclasses.replace(MATERIAL, labels=LABELS.astype(np.float64), classes=())
     model = MODELS["cnn of numbers"]()
     said = model.predict_values(PIXELS[600:900])
-    detector = detector_of(Candidate("cnn", model, 600, 1.0, HeldOut(MATERIAL.validation, said)), numbers)
+    detector = detector_of(
+        Candidate("cnn", model, 600, 1.0, HeldOutAnswers(MATERIAL.validation, said)), numbers
+    )
     np.testing.assert_allclose(detector.answers, np.sort(model.predict_values(PIXELS[600:900])))
     assert len(detector.measure.centres) == 1
 
@@ -89,3 +91,40 @@ def test_of_many_validation_examples_some_are_drawn_by_the_seed():
     assert (np.diff(one) > 0).all()
     np.testing.assert_array_equal(one, again)
     assert (one != other).any()
+
+
+SOME = PIXELS[:20]
+
+
+@pytest.fixture
+def made():
+    return synthetic_outliers(SOME, np.random.default_rng(0))
+
+
+def test_images_stay_images_whose_pieces_change_places(made):
+    assert {each.shape for each in made.values()} == {SOME.shape}
+    assert {each.dtype for each in made.values()} == {np.dtype(np.uint8)}
+    shuffled = made["shuffled_pieces"]
+    assert (shuffled != SOME).any(axis=(1, 2, 3)).all()
+    np.testing.assert_array_equal(
+        np.sort(shuffled.reshape(len(SOME), -1)), np.sort(SOME.reshape(len(SOME), -1))
+    )
+    np.testing.assert_array_equal(255 - made["inverted"], SOME)
+
+
+def test_an_image_too_small_for_pieces_stays_as_it_is():
+    tiny = np.arange(18, dtype=np.uint8).reshape(2, 3, 3, 1)
+    np.testing.assert_array_equal(synthetic_outliers(tiny, np.random.default_rng(0))["shuffled_pieces"], tiny)
+
+
+def test_texts():
+    texts = ["green apples", "a b"]
+    made = synthetic_outliers(texts, np.random.default_rng(0))
+    assert [sorted(text) for text in made["shuffled_letters"]] == [sorted(text) for text in texts]
+    assert [len(text) for text in made["random_letters"]] == [12, 3]
+    assert set("".join(made["random_letters"])) <= set("".join(texts))
+
+
+def test_the_same_seed_makes_the_same(made):
+    again = synthetic_outliers(SOME, np.random.default_rng(0))
+    assert all((again[name] == made[name]).all() for name in made)

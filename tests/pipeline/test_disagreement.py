@@ -1,4 +1,4 @@
-"""Disagreement of validation and test: said beyond chance alone, by sets, with its reason."""
+"""Disagreement of the test with validation, with the choice and between slices: beyond chance alone."""
 
 from types import SimpleNamespace
 
@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pellucid.evaluation.exchange_tests import splits_p_value
+from pellucid.evaluation.comparisons import splits_p_value
 from pellucid.pipeline.judging import testing
-from pellucid.pipeline.judging.disagreement import disagreement
+from pellucid.pipeline.judging.disagreement import contradiction, disagreement, worst_slice
 from pellucid.tasks import CLASSIFICATION, REGRESSION
 
 SETTINGS = {"seed": 0, "time_column": None, "group_column": None}
@@ -101,3 +101,79 @@ def test_the_p_value_is_that_of_fishers_exact_test():
         expected = stats.fisher_exact(table).pvalue
         found = splits_p_value(terms, np.arange(1400) >= 400, np.arange(1400), 0)
         assert found == pytest.approx(expected, abs=0.05)
+
+
+CODES = np.random.default_rng(0).integers(0, 2, 400)
+
+
+def of_model(right, sure):
+    """A model that is right on so many of the first of each hundred, and always as sure."""
+    is_right = np.arange(400) % 100 < right
+    of_label = np.where(is_right, sure, 1 - sure)
+    answers = np.where(CODES[:, None] == np.arange(2), of_label[:, None], 1 - of_label[:, None])
+    return testing.Tested(answers, answers, None, 1.0)
+
+
+def contradicted(metric=None, **models):
+    data = SimpleNamespace(
+        labels=CODES,
+        test=np.arange(400),
+        target=CLASSIFICATION,
+        is_regression=False,
+        sets_among=lambda positions: None,
+    )
+    return contradiction("cnn", {"cnn": of_model(80, 0.7), **models}, data, metric, 0)
+
+
+@pytest.mark.parametrize("name", ["svm", "average"])
+def test_who_is_right_more_often_beyond_chance_contradicts(name):
+    said = contradicted(**{name: of_model(90, 0.7)})
+    assert (said["model"], said["metric"]) == (name, "accuracy")
+    assert said["words"].startswith(f"The test contradicts the choice: {name} is better there beyond chance")
+    assert (said["value"], said["recommended_value"]) == (0.9, 0.8)
+
+
+def test_who_loses_less_as_often_right_contradicts():
+    surer = of_model(80, 0.8)
+    assert (contradicted(svm=surer)["model"], contradicted(svm=surer)["metric"]) == ("svm", "log_loss")
+
+
+def test_what_is_practically_nothing_is_no_contradiction():
+    """Every example loses a little less, which is beyond chance and not worth a word."""
+    assert contradicted(average=of_model(80, 0.71)) is None
+
+
+def test_only_the_metric_that_was_asked_for_contradicts():
+    surer, right = of_model(80, 0.8), of_model(90, 0.7)
+    assert contradicted("accuracy", svm=surer) is None
+    assert contradicted("accuracy", svm=right)["metric"] == "accuracy"
+    assert contradicted("log-loss", svm=surer)["metric"] == "log_loss"
+    assert contradicted("macro-f1", svm=right) is None
+
+
+def test_what_chance_explains_is_no_contradiction():
+    assert contradicted(svm=of_model(81, 0.7)) is None
+    assert contradicted(svm=of_model(60, 0.7)) is None
+
+
+def slices(*scores):
+    values = [
+        {
+            "value": value,
+            "examples": 30,
+            "score": {"value": score, "low": 0.5, "high": 1.0},
+            "worse_than_all": False,
+        }
+        for value, score in scores
+    ]
+    return {"column": "source", "values": values}
+
+
+def test_the_worst_value_is_told_and_none_where_all_are_as_good():
+    found = worst_slice(slices(("desk", 0.8), ("web", 1.0)), "text")
+    assert found.replace("\u00a0", " ") == (
+        "worst by 'source': 'desk', 0.800 [0.500, 1.000] of 30 test texts, which could be chance"
+    )
+    found = worst_slice(slices(("desk", 1.0), ("web", 1.0)), "text")
+    assert found == "no value of 'source' is worse than another"
+    assert worst_slice(slices(("desk", 1.0)), "text") is None

@@ -1,18 +1,16 @@
 """Folds that judge the models of a run where validation has few examples, or where they were asked for."""
 
 import dataclasses
-import json
 
 import numpy as np
 import pytest
 
-import pellucid
+from data.made import listing_of
 from pellucid.data import prepare
-from pellucid.data.listing import UNDECIDED, Listing
 from pellucid.errors import DataError, UsageError
 from pellucid.pipeline.comparing.standings import scores_of_folds
-from pellucid.pipeline.judging.refitting import Kind, judged_by_folds
-from pellucid.pipeline.learners.candidates import HeldOut
+from pellucid.pipeline.judging.refitting import FoldTrainings, judged_by_folds
+from pellucid.pipeline.learners.candidates import HeldOutAnswers
 from pellucid.pipeline.learners.classical import ClassicalLearner, TrainingSets, learner_at_setup
 from pellucid.pipeline.learners.evaluation_budget import folds_of
 from pellucid.pipeline.run.context import RunContext
@@ -31,16 +29,9 @@ def dataset_of(*, numbers: bool = False, shuffled: bool = False, count: int = CO
     pixels, labels = pixels[:count], labels[:count]
     if shuffled:
         labels = np.random.default_rng(3).permutation(labels)
-    listing = Listing(
-        place="digits",
-        form="arrays",
-        sources=[f"digits:{row}" for row in range(count)],
-        labels=[str(label) for label in labels],
-        splits=[UNDECIDED] * count,
-        groups=[""] * count,
-        pixels=pixels,
-        values=pixels.mean(axis=(1, 2, 3), dtype=np.float64) if numbers else None,
-    )
+    listing = listing_of([str(label) for label in labels], pixels=pixels)
+    values = pixels.mean(axis=(1, 2, 3), dtype=np.float64) if numbers else None
+    listing = dataclasses.replace(listing, values=values)
     return prepare(listing, SETTINGS)[0]
 
 
@@ -51,30 +42,26 @@ def of_classical(dataset, folder, names, **changes):
     learning = folds.learning
     candidates = [ClassicalLearner(name, settings).fit(learning)[0] for name in names]
     lesson = TrainingSets().of
-    kinds = [Kind(learner_at_setup(each, settings, lesson)) for each in candidates]
+    trainings = [FoldTrainings(learner_at_setup(each, settings, lesson)) for each in candidates]
     place = RunFolder(folder)
     context = RunContext(place, folds.learning, settings, Stages(quiet=True), Journal(place))
-    return judged_by_folds(kinds, candidates, folds, context)[0], folds
+    return judged_by_folds(trainings, candidates, folds, context)[0], folds
 
 
-def test_every_example_that_is_not_for_the_test_is_judged_once(tmp_path):
-    dataset = dataset_of()
+def test_every_example_that_is_not_for_the_test_is_judged_once_by_a_model_that_did_not_learn_from_it(
+    tmp_path,
+):
+    """A forest knows every label that it has seen, here without sense; of the others it knows nothing."""
+    dataset = dataset_of(shuffled=True)
     (forest,), folds = of_classical(dataset, tmp_path, ["random-forest"])
     assert len(folds.parts) == 5
-    assert forest.held_out.positions.tolist() == sorted([*dataset.train, *dataset.validation])
-    assert forest.train_examples == len(dataset.train) + len(dataset.validation)
-    assert not np.isin(dataset.test, forest.held_out.positions).any()
+    positions, answers = forest.held_out.positions, forest.held_out.answers
+    assert positions.tolist() == sorted([*dataset.train, *dataset.validation])
+    assert forest.train_examples == len(positions)
     for part in folds.parts:
         assert not np.isin(part.validation, part.train).any()
         assert not np.isin(dataset.test, part.train).any()
         assert len(part.train) + len(part.validation) == forest.train_examples
-
-
-def test_no_example_is_judged_by_a_model_that_learned_from_it(tmp_path):
-    """A forest knows every label that it has seen, here without sense; of the others it knows nothing."""
-    dataset = dataset_of(shuffled=True)
-    (forest,), _ = of_classical(dataset, tmp_path, ["random-forest"])
-    positions, answers = forest.held_out.positions, forest.held_out.answers
     assert (answers.argmax(axis=1) == dataset.labels[positions]).mean() < 0.25
     learned = forest.model.predict_proba(dataset.inputs[positions])
     assert (learned.argmax(axis=1) == dataset.labels[positions]).mean() > 0.9
@@ -127,37 +114,10 @@ def test_who_judges():
     assert count(dataset_of(numbers=True)) == 5
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    pixels, labels = digits()
-    folder = tmp_path_factory.mktemp("folds")
-    np.savez(folder / "digits.npz", x_train=pixels[:COUNT], y_train=labels[:COUNT].astype(str))
-    return pellucid.train(folder / "digits.npz", out=folder / "run", quiet=True, folds=3, **TINY)
-
-
-def test_the_form_of_metrics_json(run):
-    found = run.metrics["folds"]
-    assert list(found) == ["folds", "metric", "train", "test", "models", "fewer", "comparisons"]
-    assert (found["folds"], found["metric"]) == (3, "accuracy")
-    pool = COUNT - run.metrics["data"]["test"]
-    assert (found["train"], found["test"]) == (round(pool * 2 / 3), round(pool / 3))
-    assert set(found["models"]) == set(run.metrics["models"])
-    assert found["fewer"] == {}
-    for each in found["models"].values():
-        assert len(each["scores"]) == 3
-        assert each["mean"]["low"] <= each["mean"]["value"] <= each["mean"]["high"]
-    assert found["models"]["majority"]["mean"]["value"] < 0.25
-    assert found["models"]["logistic-regression"]["mean"]["value"] > 0.7
-    first = next(each for each in found["comparisons"] if each["b"] == "logistic-regression")
-    assert first["verdict"] == "logistic-regression is better than majority"
-    config = json.loads((run.folder / "config.json").read_text())
-    assert set(config["judged_on_folds"].values()) == {3}
-
-
 def test_who_was_asked_about_fewer_examples_has_its_scores_beside_the_others(tmp_path):
     judged, folds = of_classical(dataset_of(), tmp_path, ["majority", "logistic-regression"])
     first, whole = folds.parts[0].validation, judged[1]
-    held_out = HeldOut(first, whole.held_out.about(first))
+    held_out = HeldOutAnswers(first, whole.held_out.about(first))
     few = dataclasses.replace(whole, name="slow", held_out=held_out)
     found = scores_of_folds([*judged, few], folds, SETTINGS)
     assert set(found["models"]) == {"majority", "logistic-regression"}
@@ -165,17 +125,6 @@ def test_who_was_asked_about_fewer_examples_has_its_scores_beside_the_others(tmp
     assert found["fewer"]["slow"]["of"] == len(folds.learning.train)
     of_first = found["models"]["logistic-regression"]["scores"][0]
     assert found["fewer"]["slow"]["scores"] == [of_first, *[None] * (len(folds.parts) - 1)]
-
-
-def test_models_learn_from_everything_but_the_test(run):
-    pool = COUNT - run.metrics["data"]["test"]
-    assert {each["train_examples"] for each in run.metrics["models"].values()} == {pool}
-    assert f"n {pool} held-out examples" in run.metrics["reason"]
-
-
-def test_scores_out_of_fold_are_those_of_validation(run):
-    of_folds = run.metrics["folds"]["models"]["svm"]["mean"]["value"]
-    assert run.metrics["models"]["svm"]["validation"]["accuracy"] == pytest.approx(of_folds, abs=0.01)
 
 
 def test_what_cannot_be_folded_is_refused_early():

@@ -13,7 +13,7 @@ from pellucid.data import prepare
 from pellucid.data.dataset import EarlierConstraints
 from pellucid.evaluation import mcnemar
 from pellucid.pipeline.continual.forgetting import OldTest, forgetting, old_test
-from pellucid.pipeline.continual.starting_point import Earlier, earlier_data, starting_point
+from pellucid.pipeline.continual.starting_point import Earlier, read_earlier, starting_point
 from pellucid.pipeline.continual.training import ContinualTraining
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.settings import Settings
@@ -22,7 +22,6 @@ from runs_to_continue import (
     GENTLE,
     NEW,
     OLD,
-    TINY,
     home,
     old_images,
     old_numbers,
@@ -191,7 +190,7 @@ def test_numbers_are_compared_by_their_errors(tmp_path):
     data = write_texts(tmp_path / "new.csv", range(5), slice(900, 1500), numbers=True)
     run = pellucid.train(data, out=tmp_path / "run", from_=old_numbers(), **GENTLE)
     found = run.metrics["continual"]["forgetting"]
-    old = earlier_data([dict(each) for each in record_of(run)])[0].dataset
+    old = read_earlier(record_of(run)[0]).dataset
     labels = old.labels[old.test]
     for part, folder in (("before", old_numbers()), ("after", run.folder)):
         errors = load(folder).predict_values(old.inputs[old.test]) - labels
@@ -208,22 +207,16 @@ def record_of(run):
     return json.loads((run.folder / "config.json").read_text())["continual"]["earlier"]
 
 
-def test_old_test_examples_in_the_new_data_are_left_out_and_counted(tmp_path):
+def test_old_test_examples_in_the_new_data_are_left_out_and_counted():
     """New training data that holds 30 of the old test digits."""
+    start = starting_point(str(old_images()))
+    earlier = [read_earlier(record) for record in start.records]
+    continual = ContinualTraining(start, start.records, earlier)
     fit = np.concatenate([positions(NEW, slice(0, 400)), positions(OLD, slice(1300, None))[:30]])
-    names, test = np.array(CLASSES), positions(NEW, slice(1300, None))
-    np.savez(
-        tmp_path / "new.npz",
-        x_train=PIXELS[fit],
-        y_train=names[LABELS[fit]],
-        x_test=PIXELS[test],
-        y_test=names[LABELS[test]],
-    )
-    run = pellucid.train(tmp_path / "new.npz", out=tmp_path / "run", from_=old_images(), **GENTLE)
-    found = run.metrics["continual"]["forgetting"]
-    whole = len(positions(OLD, slice(1300, None)))
-    assert found["left_out"] == 30
-    assert found["examples"] == whole - 30
+    new = prepared([CLASSES[label] for label in LABELS[fit]], PIXELS[fit], known=continual.known.classes)
+    new = dataclasses.replace(new, train=np.arange(len(new.labels)), validation=new.validation[:0])
+    found, whole = old_test(continual, new), len(positions(OLD, slice(1300, None)))
+    assert (found.left_out, found.examples) == (30, whole - 30)
 
 
 def test_new_test_examples_that_the_network_knows_are_counted(tmp_path):
@@ -248,16 +241,12 @@ def test_a_model_folder_alone_leaves_nothing_to_measure(tmp_path):
 
 
 def test_changed_data_leaves_nothing_to_measure(tmp_path):
-    data = write_npz(tmp_path / "old.npz", OLD, slice(0, 300), slice(1300, None))
-    old = pellucid.train(data, out=tmp_path / "old", **{**TINY, "epochs": 1})
-    write_npz(tmp_path / "old.npz", OLD, slice(0, 320), slice(1300, None))
-    start = starting_point(str(old.folder))
-    records = [
-        {"run": "old", "data": start.config["data"], "settings": start.config["settings"], "known": None}
-    ]
-    assert earlier_data(records)[0].reason.endswith("is not what it was trained on: it has changed since")
-    (tmp_path / "old.npz").unlink()
-    found = earlier_data(records)[0]
+    place = write_npz(tmp_path / "old.npz", OLD, slice(0, 320), slice(1300, None))
+    (record,) = starting_point(str(old_images())).records
+    record = {**record, "data": {**record["data"], "place": str(place)}}
+    assert read_earlier(record).reason == f"{place} is not what it was trained on: it has changed since"
+    place.unlink()
+    found = read_earlier(record)
     assert found.dataset is None
     assert found.reason.startswith("the data it was trained on cannot be read: ")
     assert found.reason.endswith("no such file or folder")
@@ -265,7 +254,7 @@ def test_changed_data_leaves_nothing_to_measure(tmp_path):
 
 @pytest.mark.parametrize("record", [{}, {"data": {"place": "x"}}, {"data": 3, "settings": 4, "known": None}])
 def test_records_that_make_no_sense_are_not_at_hand(record):
-    found = earlier_data([{"run": "old", **record}])[0]
+    found = read_earlier({"run": "old", **record})
     assert (found.dataset, found.reason) == (None, "config.json of old does not say how its data is read")
 
 

@@ -38,10 +38,10 @@ def write_speakers(path, speakers, texts, classes=("=yes", "no")):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """The same data learned twice, with groups, and once without."""
+    """The same data learned with groups and without."""
     folder = tmp_path_factory.mktemp("groups")
     data = write_speakers(folder / "data.csv", 16, 20)
-    given = {"a": {"group_column": "speaker"}, "b": {"group_column": "speaker"}, "plain": {"groups": False}}
+    given = {"a": {"group_column": "speaker"}, "plain": {"groups": False}}
     return {
         name: pellucid.train(str(data), out=folder / name, **SETTINGS, **more) for name, more in given.items()
     }
@@ -92,9 +92,8 @@ def test_few_groups_judge_by_folds_though_validation_is_large(tmp_path):
 
 
 def test_answers_about_the_test_split_are_a_table(runs):
-    run, again = runs["a"], runs["b"]
+    run = runs["a"]
     content = (run.folder / "test.csv").read_bytes()
-    assert content == (again.folder / "test.csv").read_bytes()
     head, *rows = csv.reader(content.decode().splitlines())
     assert head == ["source", "label", "predicted", "novelty", "'=yes", "no"]
     ledger = [json.loads(line) for line in (run.folder / "data.jsonl").read_text().splitlines()]

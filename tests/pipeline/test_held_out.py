@@ -18,7 +18,7 @@ from pellucid.pipeline.judging import testing as judging
 from pellucid.pipeline.judging.novelty_detectors import judged_places, with_detectors
 from pellucid.pipeline.judging.report_facts import abstention_facts
 from pellucid.pipeline.judging.testing import with_held_out, with_test_answers
-from pellucid.pipeline.learners.candidates import Candidate, HeldOut
+from pellucid.pipeline.learners.candidates import Candidate, HeldOutAnswers
 from small_models import CLASSES, DIGITS, digits
 
 PIXELS, LABELS = digits()
@@ -28,7 +28,7 @@ MATERIAL = Dataset(PIXELS, LABELS, np.arange(600), np.arange(600, 900), CLASSES,
 def finished(name: str, material: Dataset = MATERIAL) -> Candidate:
     model = MODELS[name]()
     said = model.predict_proba(PIXELS[material.validation])
-    candidate = Candidate(name, model, 600, 1.0, HeldOut(material.validation, said))
+    candidate = Candidate(name, model, 600, 1.0, HeldOutAnswers(material.validation, said))
     (found,) = with_held_out(with_detectors([candidate], material, 0), material, 0)
     return found
 
@@ -53,7 +53,7 @@ def test_without_validation_examples_none_are_kept():
 def test_answers_that_are_not_finite_are_not_kept():
     model = MODELS["majority"]()
     candidate = Candidate(
-        "majority", model, 600, 1.0, HeldOut(MATERIAL.validation, np.full((300, 10), np.nan))
+        "majority", model, 600, 1.0, HeldOutAnswers(MATERIAL.validation, np.full((300, 10), np.nan))
     )
     assert with_held_out([candidate], MATERIAL, 0)[0].model.held_out is None
 

@@ -11,12 +11,12 @@ from pellucid.data import Dataset, prepare
 from pellucid.evaluation import judge_label_issues
 from pellucid.pipeline.judging import label_issues
 from pellucid.pipeline.judging.label_issues import (
-    BESIDE,
     FOLDS,
     FOLDS_OF_FEW,
+    SECOND,
     Judge,
+    draw_folds,
     fold_judge,
-    folds_of,
     held_out_judge,
     out_of_fold,
     with_discriminant,
@@ -40,7 +40,7 @@ def test_no_example_is_judged_by_a_model_that_knows_it_or_its_copy():
     shuffled = np.repeat(np.random.default_rng(0).integers(0, 10, 80), 2)
     material = of_digits(shuffled, rows)
     learner = ClassicalLearner("svm", SETTINGS)
-    folds = [folds_of(sets, FOLDS, 0) for sets in (rows, np.arange(160))]
+    folds = [draw_folds(sets, FOLDS, 0) for sets in (rows, np.arange(160))]
     together, parted = (out_of_fold(learner, material, fold) for fold in folds)
     assert together.sum(axis=1) == pytest.approx(1)
     assert accuracy(shuffled, together) < 0.2
@@ -117,7 +117,7 @@ def test_features_of_a_frozen_body_are_seen_where_they_serve_better(dataset):
     body = dataclasses.replace(alone, name="logistic-regression-on-eyes", features="pixels", stored=stored)
     judge = fold_judge([body], dataset, NOBODY, SETTINGS)
     assert judge is not None
-    assert (judge.name, judge.beside, judge.sees, judge.folds) == (body.name, BESIDE, "pixels", 5)
+    assert (judge.name, judge.second, judge.sees, judge.folds) == (body.name, SECOND, "pixels", 5)
     assert judge.positions.tolist() == known.tolist()
     assert accuracy(dataset.labels[known], judge.answers) > 0.8
     against = dataclasses.replace(body.held_out, answers=1 - body.held_out.answers)
@@ -137,7 +137,7 @@ def test_a_weak_judge_lists_nothing(noise):
     labels = (truth + shifts) % 10
     material = dataclasses.replace(of_digits(labels, np.arange(len(labels))), inputs=extract("hog", noisy))
     answers = out_of_fold(
-        ClassicalLearner("logistic-regression", SETTINGS), material, folds_of(material.train, FOLDS, 0)
+        ClassicalLearner("logistic-regression", SETTINGS), material, draw_folds(material.train, FOLDS, 0)
     )
     judged = judge_label_issues(labels, answers)
     assert not judged.is_able
@@ -151,7 +151,7 @@ def test_the_mean_with_a_discriminant_is_right_more_often_and_lists_what_was_fli
     wrong = draws.random(len(truth)) < 0.03
     labels = np.where(wrong, (truth + draws.integers(1, 10, len(truth))) % 10, truth).astype(np.int64)
     material = of_digits(labels, np.arange(len(labels)))
-    fold = folds_of(material.train, FOLDS_OF_FEW, 0)
+    fold = draw_folds(material.train, FOLDS_OF_FEW, 0)
     alone = out_of_fold(ClassicalLearner("logistic-regression", SETTINGS), material, fold)
     both = with_discriminant(alone, material, fold)
     assert both.sum(axis=1) == pytest.approx(1)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from pellucid.data import Dataset, prepare
+from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.errors import UsageError
 from pellucid.networks import Network
@@ -23,7 +23,6 @@ from pellucid.pipeline.run.context import UNLIMITED, RunContext, TimeBudget, lea
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from pellucid.training import Session
-from photographs import class_folders
 from small_models import CLASSES, DIGITS, digits
 from text_models import texts
 from tiny_backbone import NAME, tiny_weights
@@ -42,21 +41,16 @@ LEARNERS = {
 }
 
 
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    folder = class_folders(tmp_path_factory.mktemp("photos") / "data", count=80, side=32)
-    return prepare(str(folder), Settings())[0]
-
-
 def given(name, photos, tmp_path):
     more = dict(LEARNERS[name])
     if "backbone" not in more:
         return Settings(**more), MATERIAL
-    return Settings(**more, weights=str(tiny_weights(tmp_path))), photos
+    few = dataclasses.replace(photos, train=photos.train[::2])
+    return Settings(**more, weights=str(tiny_weights(tmp_path))), few
 
 
 @pytest.mark.parametrize("name", LEARNERS)
-def test_a_candidate_has_answered_validation_as_its_model_does(name, photos, tmp_path):
+def test_a_candidate_has_answered_validation_as_its_model_does(name, photos, tmp_path, monkeypatch):
     settings, material = given(name, photos, tmp_path)
     learner = learner_of(settings, material)
     assert isinstance(learner, Learner)
@@ -66,12 +60,7 @@ def test_a_candidate_has_answered_validation_as_its_model_does(name, photos, tmp
     assert candidate.train_examples == len(material.train)
     assert candidate.train_seconds >= 0
     assert bool(candidate.history) == (name in ("mlp", "cnn, mirrored") or "tuned" in candidate.name)
-
-
-@pytest.mark.parametrize("name", LEARNERS)
-def test_a_cost_goes_by_counts_alone_and_is_less_for_fewer_examples(name, photos, tmp_path, monkeypatch):
-    settings, material = given(name, photos, tmp_path)
-    learner = learner_of(settings, material)
+    # Its cost goes by counts alone, and is less for fewer examples.
     monkeypatch.setattr(time, "perf_counter", lambda: pytest.fail("a rate was measured"))
     half = dataclasses.replace(material, train=material.train[::2])
     assert 0 < learner.cost(half) < learner.cost(material) == learner.cost(material)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pellucid.data import prepare
-from pellucid.pipeline.judging.refitting import parts
+from pellucid.pipeline.judging.refitting import curve_parts
 from pellucid.pipeline.learners.evaluation_budget import has_curve
 from pellucid.settings import Settings
 
@@ -27,7 +27,7 @@ def digits_file(tmp_path_factory):
 
 
 def test_parts_are_nested_and_every_class_gives_its_share(dataset):
-    small, large = parts(dataset, seed=0)
+    small, large = curve_parts(dataset, seed=0)
     assert set(small) < set(large) < set(dataset.train)
     assert len(small) / len(dataset.train) == pytest.approx(1 / 8, abs=0.01)
     assert len(large) / len(dataset.train) == pytest.approx(1 / 4, abs=0.01)
@@ -37,19 +37,23 @@ def test_parts_are_nested_and_every_class_gives_its_share(dataset):
 
 
 def test_the_seed_decides_the_parts(dataset):
-    assert list(parts(dataset, 0)[0]) == list(parts(dataset, 0)[0]) != list(parts(dataset, 1)[0])
+    assert (
+        list(curve_parts(dataset, 0)[0])
+        == list(curve_parts(dataset, 0)[0])
+        != list(curve_parts(dataset, 1)[0])
+    )
 
 
 def test_of_many_examples_smaller_parts_do(dataset):
     many = dataclasses.replace(dataset, train=np.tile(dataset.train, 20))
-    assert [round(len(many.train) / len(part)) for part in parts(many, 0)] == [64, 16]
+    assert [round(len(many.train) / len(part)) for part in curve_parts(many, 0)] == [64, 16]
 
 
 def test_parts_too_small_to_learn_from_are_left_out(dataset):
     few = dataclasses.replace(dataset, train=dataset.train[:200])
-    (part,) = parts(few, 0)  # a quarter; an eighth would be fewer than four of each class
+    (part,) = curve_parts(few, 0)  # a quarter; an eighth would be fewer than four of each class
     assert 40 <= len(part) <= 60
-    assert parts(dataclasses.replace(dataset, train=dataset.train[:60]), 0) == []
+    assert curve_parts(dataclasses.replace(dataset, train=dataset.train[:60]), 0) == []
 
 
 @pytest.mark.parametrize(

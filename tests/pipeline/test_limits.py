@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from data.made import listing_of
 from every_model import MODELS
 from pellucid.classical import Budget, OverdueError
 from pellucid.data import Dataset, Preprocessing, prepare
-from pellucid.data.listing import UNDECIDED, Listing
 from pellucid.data.wording import count_of
 from pellucid.pipeline import concluding
-from pellucid.pipeline.judging.refitting import Kind, judged_by_folds
+from pellucid.pipeline.judging.refitting import FoldTrainings, judged_by_folds
 from pellucid.pipeline.learners import classical, time_limits
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.classical import ClassicalLearner, fitted_within
@@ -251,23 +251,15 @@ class Judge:
 
 def judged(tmp_path, clock, seconds, limit):
     """Models of some seconds a training, judged on five folds of a small set."""
-    pixels, labels = digits()
-    count = 200
-    listing = Listing(
-        place="digits",
-        form="arrays",
-        sources=[f"digits:{row}" for row in range(count)],
-        labels=[str(label) for label in labels[:count]],
-        splits=[UNDECIDED] * count,
-        groups=[""] * count,
-        pixels=pixels[:count],
-    )
-    dataset = prepare(listing, Settings())[0]
+    pixels, labels = (each[:200] for each in digits())
+    dataset = prepare(listing_of([str(label) for label in labels], pixels=pixels), Settings())[0]
     folds = folds_of(dataset, Settings(), is_continual=False)
     context = context_of(tmp_path, seconds=limit)._replace(dataset=folds.learning)
-    kinds = [Kind(Judge(name, clock, each), seconds=each / 0.8) for name, each in seconds.items()]
+    trainings = [
+        FoldTrainings(Judge(name, clock, each), seconds=each / 0.8) for name, each in seconds.items()
+    ]
     candidates = [Candidate(name, MODELS["majority"](), 1, each) for name, each in seconds.items()]
-    return judged_by_folds(kinds, candidates, folds, context)[0], context
+    return judged_by_folds(trainings, candidates, folds, context)[0], context
 
 
 def test_models_are_judged_on_as_many_folds_as_there_is_time_for(tmp_path, clock):
@@ -296,14 +288,14 @@ def test_the_dearest_models_are_left_out_of_the_test_but_never_what_the_recommen
     candidates = [
         Candidate(name, MODELS["majority"](), 1, 1.0, answer_seconds=each) for name, each in seconds.items()
     ]
-    kept = concluding._with_time_for_test(candidates, "bag", context)
+    kept = concluding.with_time_for_test(candidates, "bag", context)
     assert [each.name for each in kept] == [*seconds]
     clock.now += 16.0
-    kept = concluding._with_time_for_test(candidates, "bag", context)
+    kept = concluding.with_time_for_test(candidates, "bag", context)
     assert [each.name for each in kept] == ["majority", "random-forest", "bag"]
     assert notes_of(context.journal.content) == ["svm is left out: there was no time to test it."]
     clock.now += 100.0
-    kept = concluding._with_time_for_test(candidates, "svm", context)
+    kept = concluding.with_time_for_test(candidates, "svm", context)
     assert [each.name for each in kept] == ["majority", "svm"]
 
 

@@ -63,8 +63,7 @@ def test_resuming_where_nothing_was_started_refuses_it_too(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("vary", "variant"),
-    [({"cell": ["gru", "lstm"]}, "cell=lstm"), ({"model": ["bag", "rnn"]}, "model=rnn")],
+    ("vary", "variant"), [({"cell": ["gru", "lstm"]}, "cell=lstm"), ({"model": ["bag", "rnn"]}, "model=rnn")]
 )
 def test_compare_names_the_variant(tmp_path, vary, variant):
     for resume in (False, True):

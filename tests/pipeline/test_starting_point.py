@@ -10,7 +10,7 @@ from every_model import average, classical_model, network_model
 from pellucid.bundle import ImageModel, TextModel, save
 from pellucid.errors import ModelFileError, UsageError
 from pellucid.files import sha256
-from pellucid.pipeline.continual.starting_point import keep, restored, starting_point
+from pellucid.pipeline.continual.starting_point import restored, starting_point
 from runs_to_continue import old_images, old_texts, write_npz
 from small_models import digits
 
@@ -90,8 +90,8 @@ def test_a_copy_beside_the_checkpoints_outlives_the_run(tmp_path):
     shutil.copytree(old_images(), tmp_path / "run")
     start = starting_point(str(tmp_path / "run"))
     (tmp_path / "checkpoints").mkdir()
-    keep(start, tmp_path / "checkpoints")
-    keep(start, tmp_path / "checkpoints")  # once is enough
+    start.keep(tmp_path / "checkpoints")
+    start.keep(tmp_path / "checkpoints")  # once is enough
     shutil.rmtree(tmp_path / "run")
     again = restored(str(tmp_path / "run"), start.sha256, tmp_path / "checkpoints")
     assert again.sha256 == start.sha256

@@ -56,14 +56,16 @@ def before_the_test(run: Run) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("target", ["class", pytest.param("number", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("target", "folds"), [("class", 0), pytest.param("number", None, marks=pytest.mark.slow)]
+)
 def test_other_answers_in_the_test_split_change_no_model_no_temperature_and_no_recommendation(
-    tmp_path: Path, target: str
+    tmp_path: Path, target: str, folds: int | None
 ) -> None:
     true, shuffled = (
         train(
             digits_with_a_test(tmp_path / f"{name}.npz", shuffles_test=name == "shuffled"),
-            out=tmp_path / name, target=target, model="mlp", depth=1, width=8, epochs=3,
+            out=tmp_path / name, target=target, model="mlp", depth=1, width=8, epochs=3, folds=folds,
             learning_curve=False, threads=1, quiet=True,
         )
         for name in ("true", "shuffled")
@@ -87,7 +89,8 @@ def test_threads_bind_every_part_of_a_run_and_are_given_back(tmp_path, monkeypat
     torch.set_num_threads(3)
     try:
         photos = class_folders(tmp_path / "data", count=20, side=16)
-        train(photos, out=tmp_path / "run", epochs=1, threads=2, baselines=False, quiet=True)
+        given = {"model": "cnn", "width": 8, "epochs": 1, "folds": 0, "baselines": False}
+        train(photos, out=tmp_path / "run", threads=2, quiet=True, **given)
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)

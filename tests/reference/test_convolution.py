@@ -1,15 +1,14 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.func import functional_call
 from torch.nn import functional
 
-from pellucid.reference.convolution import (
-    convolution,
-    convolution_backward,
-    overlaid,
-    patches,
-)
+from pellucid.networks.text_layers import TokenConv1d
+from pellucid.reference.convolution import conv1d, convolution, overlaid, patches
+from pellucid.reference.pooling import winners
 from reference.agreement import assert_agrees
 from reference.cases import draw
 
@@ -38,21 +37,6 @@ def test_a_2x2_kernel_by_hand():
     assert convolution(IMAGE, KERNEL, np.array([0.5]))[0, 0, 0, 0] == 5421.5
 
 
-def test_gradients_by_hand():
-    only_last = np.array([[[[0.0, 0.0], [0.0, 1.0]]]])
-    of_inputs, of_weight, of_bias = convolution_backward(only_last, IMAGE, KERNEL)
-    assert of_inputs[0, 0].tolist() == [[0, 0, 0], [0, 1, 10], [0, 100, 1000]]
-    assert of_weight[0, 0].tolist() == [[5, 6], [8, 9]]  # the patch that the last unit saw
-    assert of_bias.tolist() == [1.0]
-
-
-def test_weights_are_shared_by_all_places_and_pixels_by_all_patches():
-    of_inputs, of_weight, of_bias = convolution_backward(np.ones((1, 1, 2, 2)), IMAGE, KERNEL)
-    assert of_weight[0, 0].tolist() == [[1 + 2 + 4 + 5, 2 + 3 + 5 + 6], [4 + 5 + 7 + 8, 5 + 6 + 8 + 9]]
-    assert of_inputs[0, 0, 1].tolist() == [101, 1111, 1010]  # the middle one stands in all four patches
-    assert of_bias.tolist() == [4.0]
-
-
 @given(layers(), st.booleans())
 @settings(max_examples=40)
 def test_any_shape_stride_and_padding_is_torchs(layer, biased):
@@ -76,3 +60,44 @@ def test_laying_over_is_the_transpose_of_cutting_out(layer):
     parts = draw(*seen.shape, seed=1)
     back = overlaid(parts, inputs[2:], stride, padding)
     assert (seen * parts).sum() == pytest.approx((image * back).sum(), abs=1e-9)
+
+
+TEXT = np.array([[[1.0], [2.0], [3.0]]])
+
+
+def test_an_even_kernel_looks_one_further_to_the_right():
+    pairs = conv1d(TEXT, np.array([[[1.0, 10.0]]]), np.array([0.5]))
+    assert pairs[0, :, 0].tolist() == [21.5, 32.5, 3.5]
+    triples = conv1d(TEXT, np.array([[[1.0, 10.0, 100.0]]]), np.array([0.0]))
+    assert triples[0, :, 0].tolist() == [210.0, 321.0, 32.0]
+
+
+@given(st.integers(1, 5), st.integers(1, 6), st.integers(1, 3))
+@settings(max_examples=25)
+def test_any_kernel_and_length_is_the_layer_of_the_networks(kernel, length, size):
+    layer = TokenConv1d(size, 2, kernel).double()
+    assert_agrees(
+        "neighbours",
+        (draw(2, length, size), draw(2, size, kernel), draw(2)),
+        lambda x, w, b: functional_call(layer, {"weight": w, "bias": b}, (x,)),
+    )
+
+
+@given(
+    st.sampled_from(["max-pool", "average-pool"]),
+    st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    st.tuples(st.integers(3, 7), st.integers(3, 7)),
+)
+@settings(max_examples=30)
+def test_any_window_is_torchs(kind, window, size):
+    theirs = functional.max_pool2d if kind == "max-pool" else functional.avg_pool2d
+    assert_agrees(kind, (draw(2, 2, *size),), lambda x: theirs(x, window), window=window)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_of_equal_values_the_winner_is_torchs(seed):
+    maps = np.random.default_rng(seed).integers(0, 2, size=(3, 2, 6, 6)).astype(float)
+    assert_agrees("max-pool", (maps,), lambda x: functional.max_pool2d(x, (3, 2)), window=(3, 2))
+    _, places = functional.max_pool2d(torch.from_numpy(maps), (3, 2), return_indices=True)
+    row, column = np.moveaxis(winners(maps, window=(3, 2)), -1, 0)
+    np.testing.assert_array_equal(row * 6 + column, places)

@@ -7,13 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from pellucid.reference.losses import (
-    cross_entropy,
-    cross_entropy_backward,
-    squared_error,
-    squared_error_backward,
-    squared_error_of_probabilities,
-)
+from pellucid.reference.dense import draw_mask, dropout
+from pellucid.reference.losses import cross_entropy, cross_entropy_backward
 from reference.agreement import assert_agrees
 from reference.cases import draw
 
@@ -27,20 +22,6 @@ def test_cross_entropy_by_hand():
     # Half of the target is spread over both classes: three quarters of it on class 0.
     smoothed = 0.75 * math.log(4) + 0.25 * math.log(4 / 3)
     assert cross_entropy(QUARTERS, np.array([0]), smoothing=0.5) == pytest.approx(smoothed)
-
-
-def test_weights_of_classes_by_hand():
-    logits, labels = np.concatenate([QUARTERS, QUARTERS]), np.array([0, 1])
-    weighed = (3 * math.log(4) + 1 * math.log(4 / 3)) / 4
-    assert cross_entropy(logits, labels, class_weights=(3.0, 1.0)) == pytest.approx(weighed)
-
-
-def test_squared_errors_by_hand():
-    predicted, numbers = np.array([[3.0], [5.0]]), np.array([1.0, 6.0])
-    assert squared_error(predicted, numbers) == 2.5
-    assert squared_error(predicted, numbers, unit=2.0) == 0.625
-    assert squared_error_backward(1.0, predicted, numbers)[0].tolist() == [[2.0], [-1.0]]
-    assert squared_error_of_probabilities(QUARTERS, np.array([0])) == pytest.approx(2 * 0.75**2)
 
 
 def test_cross_entropy_of_certain_errors_is_finite():
@@ -71,3 +52,11 @@ def test_any_cross_entropy_is_torchs(examples, classes, smoothing, weighed):
         smoothing=smoothing,
         class_weights=tuple(weights.tolist()) if weighed else None,
     )
+
+
+def test_a_mask_is_drawn_from_its_generator_and_keeps_the_mean():
+    mask = draw_mask((200, 500), 0.3, np.random.default_rng(1))
+    assert np.array_equal(mask, draw_mask((200, 500), 0.3, np.random.default_rng(1)))
+    assert mask.mean() == pytest.approx(0.7, abs=4 * np.sqrt(0.3 * 0.7 / mask.size))
+    assert dropout(np.ones(mask.shape), mask, probability=0.3).mean() == pytest.approx(1.0, abs=0.01)
+    assert draw_mask((50,), 0.0, np.random.default_rng(1)).all()

@@ -3,31 +3,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional
 
+from pellucid.networks import initialisation
+from pellucid.networks.initialisation import WhiteningStem
 from pellucid.networks.layers import Standardise
-from pellucid.reference.normalisation import batch_norm, batch_norm_backward, running_statistics
+from pellucid.reference.convolution import patches
+from pellucid.reference.normalisation import patch_covariance, running_statistics, whitening_filters
 from pellucid.reference.scaling import mean_and_deviation
 from reference.agreement import assert_agrees
 from reference.cases import draw
-
-COLUMN = np.array([[1.0], [3.0]])
-
-
-def test_two_values_by_hand():
-    # Mean 2, variance 1: they become -1 and 1, then 10 * -1 + 5 and 10 * 1 + 5.
-    result = batch_norm(COLUMN, np.array([10.0]), np.array([5.0]), epsilon=0.0)
-    assert result.tolist() == [[-5.0], [15.0]]
-
-
-def test_gradients_by_hand():
-    of_inputs, of_scale, of_shift = batch_norm_backward(
-        np.array([[0.0], [1.0]]), COLUMN, np.array([10.0]), np.array([5.0]), epsilon=0.0
-    )
-    # Two normalised values are -1 and 1 wherever they stand: nothing moves them.
-    assert of_inputs.ravel().tolist() == pytest.approx([0.0, 0.0], abs=1e-15)
-    assert (of_scale.tolist(), of_shift.tolist()) == ([1.0], [1.0])
 
 
 @given(st.integers(2, 5), st.integers(1, 3), st.lists(st.integers(1, 3), max_size=2))
@@ -61,3 +48,39 @@ def test_mean_and_deviation_are_those_of_the_networks(shape):
     np.testing.assert_allclose(mean, layer.mean, rtol=1e-12)
     np.testing.assert_allclose(deviation, layer.std, rtol=1e-12)
     assert deviation[1] == 1.0
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """Two hundred digits, standardised."""
+    images = load_digits().images[:200, None]
+    return (images - images.mean()) / images.std()
+
+
+def test_covariance_of_two_patches_by_hand():
+    # Patches (1, 2) and (3, 6): deviations (-1, -2) and (1, 2).
+    image = np.array([[[[1.0, 2.0, 3.0, 6.0]]]])
+    assert patch_covariance(image, window=(1, 2), stride=(1, 2)).tolist() == [[1.0, 2.0], [2.0, 4.0]]
+
+
+def test_filters_by_hand():
+    # That covariance has the eigenvalue 5 along (1, 2) / sqrt 5.
+    filters = whitening_filters(np.array([[1.0, 2.0], [2.0, 4.0]]), count=1, epsilon=0.0)
+    np.testing.assert_allclose(filters, np.array([[0.2, 0.4], [-0.2, -0.4]]))
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(2, 1), (3, 2)])
+def test_the_stem_of_the_networks(digits, kernel, stride):
+    covariance = patch_covariance(digits, window=(kernel, kernel), stride=(stride, stride))
+    theirs = initialisation.patch_covariance(torch.from_numpy(digits), kernel, stride)
+    np.testing.assert_allclose(covariance, theirs, atol=1e-10)
+    stem = WhiteningStem(1, 8, kernel, stride).double()
+    stem.fit(torch.from_numpy(digits))
+    filters = whitening_filters(covariance, count=4)
+    np.testing.assert_allclose(filters, stem.weight.reshape(8, -1), atol=1e-10)
+
+
+def test_responses_are_uncorrelated_and_of_variance_one(digits):
+    filters = whitening_filters(patch_covariance(digits, window=(2, 2), stride=(1, 1)), count=4, epsilon=0.0)
+    seen = np.einsum("nirckl->nrcikl", patches(digits, (2, 2), (1, 1))).reshape(-1, 4)
+    np.testing.assert_allclose(np.cov(seen @ filters[:4].T, rowvar=False, bias=True), np.eye(4), atol=1e-10)

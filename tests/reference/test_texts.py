@@ -10,20 +10,12 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from pellucid.networks.text_layers import EmbeddingBag
-from pellucid.reference.embedding import embedding, embedding_backward, factors, rarity, shares
-from pellucid.reference.joining import reversed_order, turn
+from pellucid.reference.embedding import embedding_backward, factors, rarity, shares
 from pellucid.reference.pooling import text_average, text_max, text_max_backward, token_mask
 from reference.agreement import assert_agrees
-from reference.cases import draw
+from reference.cases import GRU_GATES, LSTM_GATES, draw
 
 TWO_TEXTS = np.array([[2, 1, 2], [1, 0, 0]])
-
-
-def test_embedding_by_hand():
-    weight = np.array([[0.0, 0.0], [1.0, 2.0], [3.0, 4.0]])
-    assert embedding(TWO_TEXTS, weight)[0].tolist() == [[3, 4], [1, 2], [3, 4]]
-    _, of_weight = embedding_backward(np.ones((2, 3, 2)), TWO_TEXTS, weight)
-    assert of_weight.tolist() == [[0, 0], [2, 2], [2, 2]]
 
 
 def test_padding_has_no_gradient_as_in_torch():
@@ -42,14 +34,6 @@ def test_pooling_by_hand():
     assert text_average(values, places).tolist() == [[-1.5], [-3.0]]
     of_values, _ = text_max_backward(np.array([[2.0], [3.0]]), values, places)
     assert of_values[..., 0].tolist() == [[2.0, 0.0, 0.0], [3.0, 0.0, 0.0]]
-
-
-def test_turning_by_hand():
-    order = reversed_order(np.array([[True, True, True, False], [True, False, False, False]]))
-    values = np.array([[[1.0], [2.0], [3.0], [0.5]], [[4.0], [6.0], [7.0], [8.0]]])
-    turned = turn(values, order)
-    assert turned[..., 0].tolist() == [[3.0, 2.0, 1.0, 0.5], [4.0, 6.0, 7.0, 8.0]]
-    np.testing.assert_array_equal(turn(turned, order), values)
 
 
 def test_factors_by_hand():
@@ -85,3 +69,21 @@ def test_a_weighed_sum_of_any_texts_is_the_layer_of_the_networks(texts, groups):
         return torch.func.functional_call(layer, state, (tokens,))
 
     assert_agrees("weighed-sum", (tokens, draw(9, 3), draw(3), rare), theirs, fixed=(0, 3), groups=groups)
+
+
+@pytest.mark.parametrize(
+    ("kind", "gates", "layer"), [("lstm", LSTM_GATES, torch.nn.LSTM), ("gru", GRU_GATES, torch.nn.GRU)]
+)
+@given(batch=st.integers(1, 3), length=st.integers(1, 7), size=st.integers(1, 3), units=st.integers(1, 3))
+@settings(max_examples=20)
+def test_a_recurrent_layer_of_any_shape_is_torchs(kind, gates, layer, batch, length, size, units):
+    module = layer(size, units, batch_first=True).double()
+    names = [name for name, _ in module.named_parameters()]
+    rows = gates * units
+
+    def theirs(inputs, *weights):
+        values = dict(zip(names, weights, strict=True))
+        return torch.func.functional_call(module, values, (inputs,))[0]
+
+    weights = (draw(rows, size), draw(rows, units), draw(rows), draw(rows, seed=1))
+    assert_agrees(kind, (draw(batch, length, size), *weights), theirs)

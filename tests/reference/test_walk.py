@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pellucid.reference import Line, numerical_gradient, walk, walk_back, walk_on
+from pellucid.reference.walk import best_step
 
 PERCEPTRON = [
     Line("hidden", "dense", ("inputs", "hidden.weight", "hidden.bias")),
@@ -23,7 +24,9 @@ GIVEN = {
 
 
 def test_a_perceptron_by_hand():
+    before = dict(GIVEN)
     values = walk(PERCEPTRON, GIVEN)
+    assert GIVEN.keys() == before.keys()
     assert values["hidden"].tolist() == [[3.0, -2.0]]
     assert values["bent"].tolist() == [[3.0, 0.0]]
     assert values["logits"][0].tolist() == pytest.approx([0.0, math.log(3)])  # a quarter and three quarters
@@ -39,13 +42,6 @@ def test_a_perceptron_by_hand():
     assert "labels" not in gradients
 
 
-def test_what_was_given_is_left_alone():
-    before = dict(GIVEN)
-    values = walk(PERCEPTRON, GIVEN)
-    assert GIVEN.keys() == before.keys()
-    assert values.keys() - GIVEN.keys() == {"hidden", "bent", "logits", "loss"}
-
-
 def test_a_value_taken_twice_collects_from_both_paths():
     lines = [
         Line("bent", "tanh", ("inputs",)),
@@ -58,11 +54,15 @@ def test_a_value_taken_twice_collects_from_both_paths():
     assert gradients["inputs"].item() == pytest.approx(2 * (1 - math.tanh(0.5) ** 2 + 1))
 
 
-def test_the_gradient_of_one_logit():
+def test_the_gradient_of_one_logit_and_walking_on():
     values = walk(PERCEPTRON, GIVEN)
     gradients = walk_back(PERCEPTRON, values, {"logits": np.array([[0.0, 1.0]])})
     assert "loss" not in gradients
     assert gradients["inputs"].item() == pytest.approx(math.log(3) / 3)
+    after = walk_on(PERCEPTRON, values, "bent", np.array([[0.0, 0.0]]))
+    assert after["hidden"] is values["hidden"]
+    assert after["logits"].tolist() == [[0.0, 0.0]]
+    assert after["loss"] == pytest.approx(math.log(2))
 
 
 @pytest.mark.parametrize("name", ["inputs", "hidden.weight", "hidden", "bent", "logits.weight", "logits"])
@@ -76,21 +76,44 @@ def test_every_gradient_is_the_difference_of_walking_on(name):
     np.testing.assert_allclose(numerical_gradient(loss, values[name]), gradients[name], rtol=1e-8, atol=1e-9)
 
 
-def test_walking_on_keeps_what_stands_before():
-    values = walk(PERCEPTRON, GIVEN)
-    after = walk_on(PERCEPTRON, values, "bent", np.array([[0.0, 0.0]]))
-    assert after["hidden"] is values["hidden"]
-    assert after["logits"].tolist() == [[0.0, 0.0]]
-    assert after["loss"] == pytest.approx(math.log(2))
-
-
-def test_a_layer_that_is_not_there_is_told():
+def test_layers_and_values_that_are_not_there_are_named():
     with pytest.raises(ValueError, match=r"odd: 'cube' is no kind of layer; choose one of dense, conv"):
         walk([Line("odd", "cube", ("inputs",))], GIVEN)
-
-
-def test_a_value_that_is_not_there_is_told():
     with pytest.raises(ValueError, match=r"bent: nothing before it gives hidden; there are inputs, labels"):
         walk(PERCEPTRON[1:], GIVEN)
     with pytest.raises(ValueError, match=r"hiden: no value of this name; there are inputs, .*, loss"):
         walk_on(PERCEPTRON, walk(PERCEPTRON, GIVEN), "hiden", np.zeros((1, 2)))
+
+
+def test_a_square_has_no_error_but_rounding():
+    at = np.array([[1.0, -2.0], [0.0, 3.0]])
+    kept = at.copy()
+    gradient = numerical_gradient(lambda x: float((x**2).sum()), at, step=0.5)
+    np.testing.assert_allclose(gradient, 2 * at, atol=1e-14)
+    np.testing.assert_array_equal(at, kept)
+
+
+def test_the_error_is_the_two_parts_that_its_file_names():
+    # exp at 0: every derivative is 1, so the quotient is off by h^2 / 6, until rounding takes over.
+    def error(step):
+        return abs(numerical_gradient(lambda x: math.exp(x[0]), np.zeros(1), step)[0] - 1)
+
+    for step in (1e-1, 1e-2, 1e-3):
+        assert error(step) == pytest.approx(step**2 / 6, rel=0.01)
+    smallest = error(None)
+    assert smallest < 1e-10
+    assert error(1e-3) > 100 * smallest
+    assert error(1e-10) > 100 * smallest
+
+
+def test_steps_grow_with_the_number_and_with_what_its_arithmetic_cannot_tell():
+    assert best_step(0.0, np.dtype(np.float64)) == pytest.approx(6.06e-6, rel=0.01)
+    assert best_step(-1e3, np.dtype(np.float64)) == pytest.approx(6.06e-3, rel=0.01)
+    assert best_step(0.0, np.dtype(np.float32)) == pytest.approx(4.92e-3, rel=0.01)
+
+
+def test_single_precision_gives_some_digits_and_a_kink_the_mean_of_both_slopes():
+    gradient = numerical_gradient(lambda x: float(np.sin(x).sum()), np.array([0.5], np.float32))
+    assert gradient.dtype == np.float32
+    assert gradient[0] == pytest.approx(math.cos(0.5), abs=1e-4)
+    assert numerical_gradient(lambda x: max(0.0, x[0]), np.zeros(1)).tolist() == pytest.approx([0.5])

@@ -20,15 +20,7 @@ TOKENS: Mapping[str, Any] = {
 
 
 def text_facts(base: ReportFacts, texts: Sequence[str] | None = None) -> ReportFacts:
-    """A run that tells spam from ham.
-
-    Args:
-        base: settings, versions, layers and history.
-        texts: shown as mistakes, in cells and as suspects; by default mails of the sample.
-
-    Returns:
-        The facts.
-    """
+    """A run that tells spam from ham."""
     if texts is None:
         mails = read_sample("sample:spam").texts
         assert mails is not None

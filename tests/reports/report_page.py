@@ -1,12 +1,37 @@
 """A page as its elements and text, for tests."""
 
+import dataclasses
 from html.parser import HTMLParser
 from typing import Any
 
+from pellucid.reports import ReportFacts
 from pellucid.reports.plots import Plot
+from pellucid.reports.report import SECTIONS, environment
 
 VOID = {"meta", "link", "img", "wbr"}
 SHAPES = {"line", "rect", "path", "circle", "use", "image"}
+
+# Names that a page shows and does not obey.
+HOSTILE = [
+    "<script>document.title = 'owned'</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "</style><script>alert(1)</script>",
+    "</title><svg/onload=alert(1)>",
+    "--><b>bold</b><!--",
+    "{{ 7 * 7 }} {% raw %}",
+    "javascript:alert(1)",
+    "&lt;b&gt;&#x27;",
+    "=cmd|' /C calc'!A0",
+    "photo\u202egpj.exe",
+    "nul\x00 bell\x07 tab\t line\nend",
+    "zero\u200bwidth\ufeff",
+    "lone surrogate \ud800",
+    "👩\u200d👩\u200d👧 🏴\u200d☠️",
+    "مرحبا بالعالم",
+    "Z\u0337\u031ba\u0338l\u0335g\u0336o",
+    "long" * 100,
+]
 
 
 class Page(HTMLParser):
@@ -53,3 +78,19 @@ def drawn(plot: Plot, css: str, model: str = "") -> list[dict[str, Any]]:
     return [
         attributes for (first, *rest), attributes in found if first == css and (not model or model in rest)
     ]
+
+
+def with_metrics(facts: ReportFacts, **changes: Any) -> ReportFacts:
+    return dataclasses.replace(facts, metrics={**facts.metrics, **changes})
+
+
+def part(facts: ReportFacts, key: str, **metrics: Any) -> Page:
+    """One section of the report, perhaps with other metrics; empty where it is left out."""
+    facts = with_metrics(facts, **metrics)
+    section = next(each for each in SECTIONS if each.key == key)
+    content = section.build(facts)
+    template = environment().from_string(
+        '{% set headline = facts.score(facts.target.headline) %}{% import "macros.html" as m %}'
+        '{% if content is not none %}{% include section.key ~ ".html" %}{% endif %}'
+    )
+    return Page(template.render(facts=facts, section=section, content=content))

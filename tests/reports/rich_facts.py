@@ -114,14 +114,7 @@ def _probabilities(model: Any, pixels: np.ndarray) -> np.ndarray:
 
 
 def rich_class_facts(base: ReportFacts) -> ReportFacts:
-    """A run with seven models, one of them on fewer examples, a leaking test split and folds.
-
-    Args:
-        base: settings, versions, layers and history.
-
-    Returns:
-        The facts; the seven models learned digits, and have the names of a run's models.
-    """
+    """A run with seven models, one of them on fewer examples, a leaking test split and folds."""
     digits = load_digits()
     pixels, labels = digits.data, digits.target.astype(np.int64)
     said: dict[str, tuple[np.ndarray, np.ndarray, int]] = {}
@@ -194,15 +187,7 @@ def rich_class_facts(base: ReportFacts) -> ReportFacts:
 def abstention_of(
     held_out: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]
 ) -> AbstentionFacts:
-    """What a model does that may abstain.
-
-    Args:
-        held_out: labels, and probabilities (n, classes).
-        test: the same of the test split.
-
-    Returns:
-        The facts.
-    """
+    """What a model does that may abstain."""
     (trusted, is_wrong), on_test = (
         (trust(said.max(axis=1), None), said.argmax(axis=1) != labels) for labels, said in (held_out, test)
     )
@@ -265,17 +250,7 @@ def _mistakes(
 
 
 def made_folds(metric: str, means: Mapping[str, float], train: int = 880, test: int = 220) -> dict[str, Any]:
-    """Cross-validation in the form of `metrics.json`, its scores drawn around given means.
-
-    Args:
-        metric: name of the score.
-        means: per model, what its scores lie around.
-        train: examples to learn from in each of five folds.
-        test: examples to score on in each.
-
-    Returns:
-        The form of `folds`.
-    """
+    """Cross-validation in the form of `metrics.json`, its scores drawn around given means."""
     generator = np.random.default_rng(0)
     shared = generator.normal(scale=0.008, size=5)
     scores = {
@@ -306,14 +281,7 @@ def made_folds(metric: str, means: Mapping[str, float], train: int = 880, test: 
 
 
 def rich_number_facts(base: ReportFacts) -> ReportFacts:
-    """A run that predicts a number: how many of a digit's pixels are dark, from a blurred half of it.
-
-    Args:
-        base: versions and layers.
-
-    Returns:
-        The facts.
-    """
+    """A run that predicts a number: how many of a digit's pixels are dark, from a blurred half of it."""
     digits = load_digits()
     values = digits.data.sum(axis=1)
     seen = digits.images[:, :5].reshape(len(values), -1)

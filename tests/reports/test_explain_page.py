@@ -108,7 +108,12 @@ def test_a_large_network_says_what_it_leaves_out():
         network, np.random.default_rng(0).integers(0, 256, (1, 3, 64, 64)).astype(np.float32)
     )
     explanation = dataclasses.replace(
-        explained("cnn"), opened=opened, layers=layer_records(opened), backward=None, checks=(), driven=None
+        explained("cnn"),
+        opened=opened,
+        layers=layer_records(opened),
+        backward=None,
+        checks=(),
+        attributions=None,
     )
     every = pack(explanation, 1 << 30)
     assert not every.left_out
@@ -249,14 +254,18 @@ def test_the_page_of_an_average_shows_what_each_member_adds():
 
 def test_an_explanation_that_failed_says_so():
     explanation = explained("cnn")
-    first, *others = explanation.driven.drivers
+    first, *others = explanation.attributions.methods
     failed = dataclasses.replace(first, trial=dataclasses.replace(first.trial, likeness=0.9))
-    changed = dataclasses.replace(explanation, driven=explanation.driven._replace(drivers=[failed, *others]))
+    changed = dataclasses.replace(
+        explanation, attributions=explanation.attributions._replace(methods=[failed, *others])
+    )
     before, after = (render_explanation(each, "x") for each in (explanation, changed))
     assert after.count("not faithful here") == before.count("not faithful here") + 1
     assert "it shows the input more than the network" in after
     nothing = dataclasses.replace(first, trial=dataclasses.replace(first.trial, shows_nothing=True))
-    changed = dataclasses.replace(explanation, driven=explanation.driven._replace(drivers=[nothing]))
+    changed = dataclasses.replace(
+        explanation, attributions=explanation.attributions._replace(methods=[nothing])
+    )
     assert "and so shows nothing" in render_explanation(changed, "x")
 
 

@@ -8,11 +8,11 @@ import pytest
 from pellucid.arithmetic.rounding import percent
 from pellucid.evaluation import wilson
 from pellucid.evaluation.promises import checked_promise, error_curve, kept_on, promise
-from pellucid.reports import AbstentionFacts, ReportFacts, render
+from pellucid.reports import AbstentionFacts, ReportFacts
 from pellucid.reports import trust_sections as section
 from pellucid.reports.formatting import percent as shown_percent
 from pellucid.reports.plots import CURVE_BOTTOM, CURVE_TOP, error_plot
-from reports.report_page import Page, drawn
+from reports.report_page import Page, drawn, part
 
 
 def judged(examples: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -23,10 +23,10 @@ def judged(examples: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def page_of(facts: ReportFacts, abstention: AbstentionFacts | None) -> Page:
-    return Page(render(dataclasses.replace(facts, abstention=abstention)))
+    return part(dataclasses.replace(facts, abstention=abstention), "abstention")
 
 
-def test_the_share_answered_and_the_error_stand_first(digit_facts: ReportFacts) -> None:
+def test_the_share_answered_and_the_error_come_first_and_the_plot_in_words(digit_facts: ReportFacts) -> None:
     on_test, held_out = judged(800, seed=1), judged(900)
     made = {each: checked_promise(held_out, on_test, each) for each in (0.05, 0.1)}
     page = page_of(digit_facts, AbstentionFacts(error_curve(*on_test), 900, {0.01: None, **made}))
@@ -46,9 +46,6 @@ def test_the_share_answered_and_the_error_stand_first(digit_facts: ReportFacts) 
     page = page_of(digit_facts, AbstentionFacts(error_curve(*on_test), 900, untested))
     assert ", and not checked on a test." in page.text
     assert "of the held-out images; of all its answers" in page.text
-
-
-def test_the_figures_of_the_plot_are_said_to_those_who_do_not_see_it(digit_facts: ReportFacts) -> None:
     curve = error_curve(*judged(800))
     page = page_of(digit_facts, AbstentionFacts(curve, 0, {}))
     (image,) = [part for part in page.all("div") if part.get("class") == "chart-body"]
@@ -58,7 +55,7 @@ def test_the_figures_of_the_plot_are_said_to_those_who_do_not_see_it(digit_facts
     assert "Without held-out examples nothing can be promised of its answers" in page.text
 
 
-def test_marks_stand_at_the_share_and_the_error() -> None:
+def test_marks_are_at_the_share_and_the_error() -> None:
     curve = error_curve(*judged(800))
     plot = error_plot(curve, 6, "title", "note", "label")
     assert plot is not None
@@ -70,9 +67,6 @@ def test_marks_stand_at_the_share_and_the_error() -> None:
     assert [tick.label for tick in plot.across.ticks] == [f"{share}\u00a0%" for share in (0, 25, 50, 75, 100)]
     assert [each.text for each in plot.marks if each.text] == [f"all: {shown_percent(curve[-1].error.value)}"]
     assert error_plot(curve[-1:], 0, "title", "note", "label") is None
-
-
-def test_a_model_that_never_errs_has_a_plot_all_the_same() -> None:
     plot = error_plot(error_curve(np.linspace(0.5, 1, 40), np.zeros(40, bool)), 6, "title", "note", "label")
     assert plot is not None
     assert {each["cy"] for each in drawn(plot, "point")} == {CURVE_BOTTOM}
@@ -95,26 +89,20 @@ def test_what_cannot_be_promised(digit_facts: ReportFacts, wrong: float, example
     )
 
 
-def test_what_the_test_refutes_is_not_promised(digit_facts: ReportFacts) -> None:
+def test_what_is_refuted_trusted_alike_or_not_tested(
+    digit_facts: ReportFacts, number_facts: ReportFacts
+) -> None:
     held_out = (np.linspace(0.5, 1, 200), np.zeros(200, bool))
     on_test = (np.linspace(0.5, 1, 200), np.arange(200) % 5 == 0)
     facts = AbstentionFacts(error_curve(*on_test), 200, {0.05: checked_promise(held_out, on_test, 0.05)})
     page = page_of(digit_facts, facts)
     assert "not promised: on the test 20.0 % [15.0, 26.1] of the answers are wrong" in page.text
     assert "At --max-error 0.05 nothing is promised: the test refutes it" in page.text
-
-
-def test_a_model_that_trusts_all_alike_has_no_plot(digit_facts: ReportFacts) -> None:
     curve = error_curve(np.full(50, 0.7), np.arange(50) < 10)
     page = page_of(digit_facts, AbstentionFacts(curve, 0, {}))
     assert "It trusts all its answers alike" in page.text
     assert not [part for part in page.all("div") if part.get("class") == "chart-body"]
     assert curve[0].error == wilson(10, 50)
-
-
-def test_numbers_and_runs_without_a_test_have_no_such_section(
-    digit_facts: ReportFacts, number_facts: ReportFacts
-) -> None:
     assert section.abstention_section(number_facts) is None
     assert section.abstention_section(dataclasses.replace(digit_facts, abstention=None)) is None
     assert (

@@ -2,24 +2,18 @@
 
 import dataclasses
 import re
-from collections.abc import Mapping
 from importlib.resources import files
-from typing import Any
 
 import pytest
 
 from pellucid.evaluation import Interval
 from pellucid.reports import ReportFacts, model_sections, render, scored_models
 from pellucid.reports.generated_sections import verdict_of_generator
+from pellucid.reports.model_sections import judge
 from pellucid.reports.scored_models import pairings, read_pair
-from pellucid.reports.verdicts import judge
 from pellucid.settings import METRICS
-from reports.report_page import Page
+from reports.report_page import Page, part, with_metrics
 from reports.rich_facts import made_folds
-
-
-def with_metrics(facts: ReportFacts, **changes: Any) -> ReportFacts:
-    return dataclasses.replace(facts, metrics={**facts.metrics, **changes})
 
 
 def classes_of_svg(page: Page) -> list[str]:
@@ -31,112 +25,83 @@ def page(rich_facts: ReportFacts) -> Page:
     return Page(render(rich_facts))
 
 
-def test_the_verdict_names_model_score_leaks_baseline_and_reason(page: Page, rich_facts: ReportFacts) -> None:
+def test_verdict_and_table_name_score_leaks_baseline_reason_and_configurations(
+    page: Page, rich_facts: ReportFacts
+) -> None:
     assert "cnn classifies 95.3 % of 697 unseen images correctly, but 12 of them are also in its" in page.text
     assert "Recommended: cnn. Test accuracy 0.953 [0.934, 0.966]; 0.952" in page.text
     assert "without the leaked images" in page.text
     assert "The best of the others, svm, reached an accuracy of 0.924" in page.text
     assert f"Why this one. {rich_facts.metrics['reason']}" in page.text
-
-
-def test_a_classical_winner_is_called_one_and_the_network_stands_beside_it(rich_facts: ReportFacts) -> None:
-    page = Page(render(with_metrics(rich_facts, recommended="random-forest")))
-    assert "random-forest, a classical model, classifies" in page.text
-    assert "The network, cnn, reached an accuracy of 0.953" in page.text
-    assert "This is how cnn was trained, the network; random-forest, which is recommended" in page.text
-
-
-def test_where_the_test_contradicts_the_choice_the_verdict_says_so_first(rich_facts: ReportFacts) -> None:
-    words = "The test contradicts the choice: svm is better there beyond chance."
-    page = Page(render(with_metrics(rich_facts, contradiction={"words": words})))
-    (verdict,) = [each for each in page.all("section") if each["id"] == "verdict"]
-    assert words in page.text
-    assert page.text.index(words) < page.text.index("Why this one.") < page.text.index("Trust it for")
-    assert "contradicts" not in Page(render(with_metrics(rich_facts, contradiction=None))).text
-    assert verdict
-
-
-def test_where_validation_and_test_disagree_the_verdict_says_so_first(rich_facts: ReportFacts) -> None:
-    words = "Validation and test disagree beyond chance (p = 0.003): accuracy 0.8 on 300 test images."
-    text = Page(render(with_metrics(rich_facts, disagreement={"words": words}))).text
-    assert text.index(words) < text.index("Why this one.") < text.index("Trust it for")
-    assert "disagree beyond chance" not in Page(render(rich_facts)).text
-
-
-def test_nothing_better_than_the_commonest_class(rich_facts: ReportFacts) -> None:
-    facts = with_metrics(rich_facts, recommended="majority")
-    text = Page(render(facts)).text
-    assert "No trained model is significantly better than always predicting the most frequent class." in text
-    assert "Nothing: it predicts the same for every image." in text
-    assert "would reach" not in text
-    assert judge(facts)["trusted"]["shown"] == []
-
-
-def test_every_model_stands_in_the_table_the_recommended_first_then_by_score(
-    rich_facts: ReportFacts,
-) -> None:
-    content = model_sections.model_table(rich_facts)
-    assert content is not None
-    rows = content["rows"]
-    assert len(rows) == 7
-    assert [row["is_recommended"] for row in rows] == [True] + 6 * [False]
-    values = [row["score"].value for row in rows[1:]]
-    assert values == sorted(values, reverse=True)
-    assert len({row["colour"] for row in rows}) == 7
-
-
-def test_the_scale_tells_the_good_ones_apart_and_the_baseline_lies_at_its_edge(
-    rich_facts: ReportFacts,
-) -> None:
-    content = model_sections.model_table(rich_facts)
-    assert content is not None
-    assert content["bounds"] == (0.8, 1.0)
-    assert content["off_scale"]
-    assert {row["bar"].reference.place for row in content["rows"]} == {0}
-    text = Page(render(rich_facts)).text
-    assert (
-        "The bars run from 0.8 to 1. The dashed line is always predicting the most frequent class, 0.100"
-        in text
-    )
-
-
-def test_a_model_that_saw_fewer_examples_is_marked_in_words(page: Page) -> None:
     assert "400 fewer" in page.text
     assert "svm was trained on fewer images than there are: 400 of 800." in page.text
     assert "cnn was trained on fewer" not in page.text
-
-
-def test_a_model_that_learned_from_its_judges_says_so(rich_facts: ReportFacts) -> None:
-    found = rich_facts.metrics["models"]
-    again = {name: {**entry, "trained_again": name == "svm"} for name, entry in found.items()}
-    text = Page(render(with_metrics(rich_facts, models=again))).text
-    assert "svm learned once more in the end, from the 300 images of the validation split too." in text
-    assert "the test scores are those of the model that was kept" in text
-    assert "7 models were trained and tested on the same test images" in text
-
-
-@pytest.mark.parametrize(
-    ("entry", "fewer"),
-    [
-        ({"train_examples": 10}, True),
-        ({"train_examples": 800}, False),
-        ({"train_examples": 10, "saw_fewer": False}, False),
-        ({}, False),
-    ],
-)
-def test_old_metrics_are_judged_by_their_counts(
-    rich_facts: ReportFacts, entry: Mapping[str, Any], fewer: bool
-) -> None:
-    assert scored_models.saw_fewer(rich_facts, entry) is fewer
-
-
-def test_configurations_and_the_chosen_one_stand_behind_a_disclosure(page: Page) -> None:
     assert "Configurations that were tried" in page.text
     assert "hog, C = 0.1" in page.text
     assert len(re.findall(r"C = 3 chosen0\.930", page.text)) == 5, "one for each model that had a choice"
 
 
-def test_pairs_are_seen_from_the_recommended_model_the_nearest_first(rich_facts: ReportFacts) -> None:
+def test_what_is_recommended_is_named_as_what_it_is(rich_facts: ReportFacts) -> None:
+    text = part(rich_facts, "verdict", recommended="random-forest").text
+    assert "random-forest, a classical model, classifies" in text
+    assert "The network, cnn, reached an accuracy of 0.953" in text
+    training = part(rich_facts, "training", recommended="random-forest").text
+    assert "This is how cnn was trained, the network; random-forest, which is recommended" in training
+    text = part(rich_facts, "verdict", recommended="majority").text
+    assert "No trained model is significantly better than always predicting the most frequent class." in text
+    assert "Nothing: it predicts the same for every image." in text
+    assert "would reach" not in text
+    assert judge(with_metrics(rich_facts, recommended="majority"))["trusted"]["shown"] == []
+    name = "logistic-regression-on-efficientnet-lite0"
+    models = {**rich_facts.metrics["models"], name: rich_facts.metrics["models"]["cnn"]}
+    text = part(rich_facts, "verdict", recommended=name, models=models).text
+    assert "EfficientNet-Lite0 features + logistic regression classifies 95.3 %" in text
+    assert f"Recommended: {name}." in text
+    assert "a classical model" not in text
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("contradiction", "The test contradicts the choice: svm is better there beyond chance."),
+        ("disagreement", "Validation and test disagree beyond chance (p = 0.003): accuracy 0.8 on 300."),
+    ],
+)
+def test_what_speaks_against_the_choice_comes_first(rich_facts: ReportFacts, key: str, words: str) -> None:
+    text = part(rich_facts, "verdict", **{key: {"words": words}}).text
+    assert text.index(words) < text.index("Why this one.") < text.index("Trust it for")
+    assert words[:20] not in part(rich_facts, "verdict", **{key: None}).text
+
+
+def test_the_table_has_the_recommended_model_first_then_by_score_on_a_scale_of_the_good_ones(
+    page: Page, rich_facts: ReportFacts
+) -> None:
+    content = model_sections.model_table(rich_facts)
+    assert content is not None
+    rows = content["rows"]
+    assert [row["is_recommended"] for row in rows] == [True] + 6 * [False]
+    values = [row["score"].value for row in rows[1:]]
+    assert values == sorted(values, reverse=True)
+    assert len({row["colour"] for row in rows}) == 7
+    assert content["bounds"] == (0.8, 1.0)
+    assert content["off_scale"]
+    assert {row["bar"].reference.place for row in rows} == {0}
+    words = "The bars run from 0.8 to 1. The dashed line is always predicting the most frequent class, 0.100"
+    assert words in page.text
+
+
+def test_a_model_that_learned_from_its_judges_says_so(rich_facts: ReportFacts) -> None:
+    found = rich_facts.metrics["models"]
+    again = {name: {**entry, "trained_again": name == "svm"} for name, entry in found.items()}
+    text = part(rich_facts, "models", models=again).text
+    assert "svm learned once more in the end, from the 300 images of the validation split too." in text
+    assert "the test scores are those of the model that was kept" in text
+    assert "7 models were trained and tested on the same test images" in text
+
+
+def test_pairs_are_seen_from_the_recommended_model_with_one_word_the_nearest_first(
+    rich_facts: ReportFacts,
+) -> None:
     found = pairings(rich_facts, rich_facts.metrics["comparisons"])
     assert found is not None
     assert (len(found.first), len(found.rest)) == (6, 15)
@@ -146,9 +111,6 @@ def test_pairs_are_seen_from_the_recommended_model_the_nearest_first(rich_facts:
     assert found.first[-1].second == "majority"
     assert found.first[-1].bar is None, "the baseline does not stretch the scale of the others"
     assert all(pair.bar for pair in found.first[:-1])
-
-
-def test_a_pair_is_turned_with_its_interval(rich_facts: ReportFacts) -> None:
     facts = with_metrics(rich_facts, recommended="svm")
     comparison = {"a": "cnn", "b": "svm", "accuracy_difference": {"value": 0.2, "low": 0.1, "high": 0.4}}
     found = pairings(facts, [comparison])
@@ -159,6 +121,23 @@ def test_a_pair_is_turned_with_its_interval(rich_facts: ReportFacts) -> None:
     assert pair.p_value is None
     assert pairings(facts, []) is None
     assert pairings(facts, None) is None
+    difference = {"value": 0.05, "low": 0.02, "high": 0.08}
+    pair = {
+        "a": "svm", "b": "cnn", "accuracy_difference": difference, "p_value": 0.001, "p_value_holm": 0.002,
+        "verdict": "",
+    }  # fmt: skip
+    found = read_pair(pair, "cnn", METRICS["accuracy"])
+    assert (found.first, found.second, found.word) == ("cnn", "svm", "worse")
+    assert found.difference == Interval(-0.05, -0.08, -0.02)
+    errors = {
+        "a": "ridge",
+        "b": "mean",
+        "root_mean_squared_error_difference": {"value": -0.4},
+        "p_value": 0.01,
+    }
+    measure = METRICS["root_mean_squared_error"]
+    assert read_pair(errors, "ridge", measure).word == "better"
+    assert read_pair(errors | {"p_value_holm": 0.06}, "ridge", measure).word == "inconclusive"
 
 
 def test_one_model_alone_says_so_in_one_line(digit_facts: ReportFacts) -> None:
@@ -169,7 +148,7 @@ def test_one_model_alone_says_so_in_one_line(digit_facts: ReportFacts) -> None:
     assert "The same on" not in page.text
 
 
-def test_folds_show_each_fold_and_the_corrected_interval(page: Page, rich_facts: ReportFacts) -> None:
+def test_folds_show_each_fold_on_a_scale_and_pairs_with_the_best(page: Page, rich_facts: ReportFacts) -> None:
     found = model_sections.read_folds(rich_facts)
     assert found is not None
     assert [row["name"] for row in found["rows"]] == ["cnn", "svm", "random-forest", "majority"]
@@ -179,17 +158,11 @@ def test_folds_show_each_fold_and_the_corrected_interval(page: Page, rich_facts:
     assert "880 images to learn from and 220 to score each time" in page.text
     dots = [circle for circle in page.all("circle") if circle.get("class") == "dot"]
     assert len(dots) == 20
-
-
-def test_folds_without_the_recommended_model_tell_of_the_best(rich_facts: ReportFacts) -> None:
     found = model_sections.read_folds(with_metrics(rich_facts, recommended="svm-on-cnn"))
     assert found is not None
     assert len(found["pairs"]) == 3
     assert all("cnn" in (pair.first, pair.second) for pair in found["pairs"])
     assert model_sections.read_folds(with_metrics(rich_facts, folds=None)) is None
-
-
-def test_folds_of_equal_scores_have_a_scale(rich_facts: ReportFacts) -> None:
     flat = made_folds("accuracy", {"cnn": 0.5})
     flat["models"]["cnn"] = {"scores": [0.5] * 5, "mean": {"value": 0.5, "low": 0.5, "high": 0.5}}
     found = model_sections.read_folds(with_metrics(rich_facts, folds=flat))
@@ -210,20 +183,6 @@ def test_a_model_has_one_colour_everywhere(page: Page, rich_facts: ReportFacts) 
     assert scored_models.colour("ridge") == scored_models.colour("logistic-regression")
 
 
-@pytest.mark.parametrize(("theme", "ground"), [(0, 0.9638), (1, 0.0077)])
-def test_colours_of_models_stand_out_from_the_ground(theme: int, ground: float) -> None:
-    css = files("pellucid.reports").joinpath("page/models.css").read_text(encoding="utf-8")
-    colours = re.findall(r"#[0-9a-f]{6}", re.findall(r":root \{(.*?)\}", css)[theme])
-    assert len(colours) == 8
-    for colour in colours:
-        light = 0.0
-        for weight, place in ((0.2126, 1), (0.7152, 3), (0.0722, 5)):
-            part = int(colour[place : place + 2], 16) / 255
-            light += weight * (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4)
-        darker, lighter = sorted((light, ground))
-        assert (lighter + 0.05) / (darker + 0.05) >= 3, colour
-
-
 def test_numbers_speak_of_the_typical_error(number_facts: ReportFacts) -> None:
     page = Page(render(number_facts))
     assert "svm, a classical model, has a mean absolute error of 18.7 on 697 unseen images." in page.text
@@ -240,17 +199,13 @@ def test_numbers_speak_of_the_typical_error(number_facts: ReportFacts) -> None:
 
 
 def test_numbers_that_explain_nothing_are_no_better_than_the_mean(number_facts: ReportFacts) -> None:
-    page = Page(render(with_metrics(number_facts, recommended="mean")))
-    assert "No trained model is significantly better than always predicting the mean." in page.text
+    text = part(number_facts, "verdict", recommended="mean").text
+    assert "No trained model is significantly better than always predicting the mean." in text
     entry = number_facts.metrics["models"]["svm"]
     weak = {**entry, "test": {**entry["test"], "r2": {"value": 0.01, "low": -0.02, "high": 0.04}}}
-    trained = {**number_facts.metrics["models"], "svm": weak}
-    text = Page(render(with_metrics(number_facts, models=trained))).text
+    text = part(number_facts, "verdict", models={**number_facts.metrics["models"], "svm": weak}).text
     assert "svm is not significantly better than always predicting the mean." in text
     assert "Nothing yet: the mean alone may do as well." in text
-
-
-def test_numbers_without_a_test_split(number_facts: ReportFacts) -> None:
     trained = {"cnn": {"validation": {}, "test": {}}}
     facts = with_metrics(number_facts, models=trained, recommended="cnn", comparisons=[], folds=None)
     page = Page(render(dataclasses.replace(facts, numbers=None, mistakes=[])))
@@ -277,15 +232,6 @@ def test_a_generator_no_better_than_its_baseline_says_so_in_the_headline() -> No
     assert verdict(0.80, 0.92).endswith("baseline 92.0 %: no significant gain over it.")
 
 
-def test_features_of_a_pretrained_network_are_named_in_the_headline(rich_facts: ReportFacts) -> None:
-    name = "logistic-regression-on-efficientnet-lite0"
-    models = {**rich_facts.metrics["models"], name: rich_facts.metrics["models"]["cnn"]}
-    page = Page(render(with_metrics(rich_facts, recommended=name, models=models)))
-    assert "EfficientNet-Lite0 features + logistic regression classifies 95.3 %" in page.text
-    assert f"Recommended: {name}." in page.text
-    assert "a classical model" not in page.text
-
-
 def test_models_of_other_classes_are_not_compared_and_the_headline_is_of_all(rich_facts: ReportFacts) -> None:
     accuracy = {"accuracy": {"value": 0.7, "low": 0.6, "high": 0.8}}
     together = {"test": accuracy, "examples": 697, "new": 500, "old": 197, "model": "cnn"}
@@ -303,42 +249,15 @@ def test_models_of_other_classes_are_not_compared_and_the_headline_is_of_all(ric
     assert "Not tested: 2 old classes" in page.text
 
 
-def test_a_comparison_has_one_direction_and_one_word(rich_facts: ReportFacts) -> None:
-    difference = {"value": 0.05, "low": 0.02, "high": 0.08}
-    pair = {
-        "a": "svm", "b": "cnn", "accuracy_difference": difference, "p_value": 0.001, "p_value_holm": 0.002,
-        "verdict": "",
-    }  # fmt: skip
-    found = read_pair(pair, "cnn", METRICS["accuracy"])
-    assert (found.first, found.second, found.word) == ("cnn", "svm", "worse")
-    assert found.difference == Interval(-0.05, -0.08, -0.02)
-    errors = {
-        "a": "ridge",
-        "b": "mean",
-        "root_mean_squared_error_difference": {"value": -0.4},
-        "p_value": 0.01,
-    }
-    measure = METRICS["root_mean_squared_error"]
-    assert read_pair(errors, "ridge", measure).word == "better"
-    assert read_pair(errors | {"p_value_holm": 0.06}, "ridge", measure).word == "inconclusive"
-
-
-def test_who_was_asked_about_fewer_examples_stands_among_the_folds(rich_facts: ReportFacts) -> None:
-    folds = rich_facts.metrics["folds"]
+def test_who_was_asked_about_fewer_examples_is_named(rich_facts: ReportFacts) -> None:
     fewer = {"lenet": {"examples": 32, "of": 160, "scores": [0.9, None, None, None, None]}}
-    page = Page(render(with_metrics(rich_facts, folds={**folds, "fewer": fewer})))
-    assert "lenet 32 of 160 images" in page.text
-    assert "lenet was asked about fewer of the images, since judging a model may take as long as" in page.text
-
-
-def test_the_table_of_models_says_who_was_asked_about_fewer_held_out_examples(
-    rich_facts: ReportFacts,
-) -> None:
-    asked = {"cnn": 32, "svm": 32}
-    entries_now = {
-        name: {**entry, "held_out_examples": asked.get(name, 160)}
+    models = {
+        name: {**entry, "held_out_examples": 32 if name in ("cnn", "svm") else 160}
         for name, entry in rich_facts.metrics["models"].items()
     }
-    page = Page(render(with_metrics(rich_facts, models=entries_now)))
-    assert "Before the test cnn and svm were asked about 32 of the 160 held-out images" in page.text
-    assert "Before the test" not in Page(render(rich_facts)).text
+    folds = {**rich_facts.metrics["folds"], "fewer": fewer}
+    text = part(rich_facts, "models", folds=folds, models=models).text
+    assert "lenet 32 of 160 images" in text
+    assert "lenet was asked about fewer of the images, since judging a model may take as long as" in text
+    assert "Before the test cnn and svm were asked about 32 of the 160 held-out images" in text
+    assert "Before the test" not in part(rich_facts, "models").text

@@ -5,19 +5,11 @@ import dataclasses
 import pytest
 
 from pellucid.evaluation import CurvePoint, Interval, LearningCurve, Reliability, ReliabilityBin
-from pellucid.reports import CalibrationFacts, ReportFacts, render
+from pellucid.reports import CalibrationFacts, ReportFacts
 from pellucid.reports import trust_sections as section
-from pellucid.reports.plots import (
-    CURVE_BOTTOM,
-    CURVE_TOP,
-    SIDE,
-    SQUARE_LEFT,
-    SQUARE_TOP,
-    reliability_plot,
-    round_bounds,
-)
+from pellucid.reports.plots import CURVE_BOTTOM, CURVE_TOP, SIDE, SQUARE_LEFT, SQUARE_TOP, reliability_plot
 from pellucid.reports.plots import curve_plot as curve_plot_of
-from reports.report_page import Page, drawn
+from reports.report_page import drawn, part
 
 WORDS = ("title", "note", "label")
 
@@ -38,7 +30,7 @@ def binned(*accuracies: float, error: Interval) -> Reliability:
 def calibrated(facts: ReportFacts, temperature: float, after: Reliability) -> str:
     before = binned(0.3, 0.7, error=Interval(0.2, 0.15, 0.25))
     changed = dataclasses.replace(facts, calibration=CalibrationFacts(temperature, before, after))
-    return Page(render(changed)).text
+    return part(changed, "reliability").text
 
 
 def test_marks_of_the_reliability_diagram_stand_where_the_shares_are() -> None:
@@ -67,7 +59,9 @@ def test_whether_probabilities_can_be_believed(
     assert said in calibrated(digit_facts, 1.4, after)
 
 
-def test_the_temperature_has_its_one_line_meaning(digit_facts: ReportFacts) -> None:
+def test_the_temperature_is_explained_where_there_is_a_test_and_classes(
+    digit_facts: ReportFacts, number_facts: ReportFacts
+) -> None:
     after = binned(0.5, 0.9, error=Interval(0.01, 0.0, 0.03))
     hot, cold, none = (calibrated(digit_facts, temperature, after) for temperature in (1.4, 0.7, 1.0))
     assert "is 1.40: as trained it was overconfident" in hot
@@ -76,11 +70,6 @@ def test_the_temperature_has_its_one_line_meaning(digit_facts: ReportFacts) -> N
     assert "so its probabilities were left as they were" in none
     assert "As trained at temperature 1" in none
     assert "Before at temperature 1" not in none
-
-
-def test_reliability_needs_a_test_split_and_classes(
-    digit_facts: ReportFacts, number_facts: ReportFacts
-) -> None:
     empty = CalibrationFacts(1.0, Reliability((), Interval(0, 0, 0)), Reliability((), Interval(0, 0, 0)))
     assert section.reliability_section(dataclasses.replace(digit_facts, calibration=empty)) is None
     assert section.reliability_section(dataclasses.replace(digit_facts, calibration=None)) is None
@@ -110,56 +99,30 @@ def test_the_curve_runs_over_the_logarithm_of_the_examples() -> None:
     assert [tick.label for tick in plot.across.ticks] == ["100", "200", "400"]
 
 
-def test_sizes_too_close_to_label_are_left_out_but_never_the_largest() -> None:
+def test_labels_too_close_are_left_out_or_moved_and_one_size_is_no_curve() -> None:
     plot = curve_plot({"cnn": points((100, 0.5), (390, 0.6), (400, 0.8))})
     assert plot is not None
-    assert [tick.label for tick in plot.across.ticks] == ["100", "400"]
-
-
-def test_labels_at_the_edge_are_parted() -> None:
+    assert [tick.label for tick in plot.across.ticks] == ["100", "400"]  # the largest always
     plot = curve_plot({"cnn": points((10, 0.5), (20, 0.6)), "svm": points((10, 0.5), (20, 0.601))})
     assert plot is not None
     first, second = (each["y"] for each in drawn(plot, "direct"))
     assert abs(first - second) >= 14
+    assert curve_plot({"cnn": points((100, 0.5))}) is curve_plot({}) is curve_plot({"cnn": ()}) is None
 
 
-def test_one_size_is_no_curve() -> None:
-    assert curve_plot({"cnn": points((100, 0.5))}) is None
-    assert curve_plot({}) is None
-    assert curve_plot({"cnn": ()}) is None
-
-
-def test_the_outlook_stands_first_and_every_point_in_a_table(rich_facts: ReportFacts) -> None:
-    page = Page(render(rich_facts))
-    curve = rich_facts.learning_curve
+def test_the_outlook_is_first_and_every_point_in_a_table(
+    rich_facts: ReportFacts, digit_facts: ReportFacts
+) -> None:
+    page, curve = part(rich_facts, "curve"), rich_facts.learning_curve
     assert curve is not None
     assert curve.outlook in page.text
-    images = [part for part in page.all("div") if part.get("class") == "chart-body"]
-    assert [part["role"] for part in images] == ["img", "img"]
-    assert "cnn with 800 examples 0.963 [" in images[1]["aria-label"]
+    (image,) = [each for each in page.all("div") if each.get("class") == "chart-body"]
+    assert image["role"] == "img"
+    assert "cnn with 800 examples 0.963 [" in image["aria-label"]
     assert "svm1000.820 [" in page.text
-
-
-def test_the_outlook_of_the_network_below_is_said_to_be_its_own(rich_facts: ReportFacts) -> None:
-    changed = {**rich_facts.metrics, "recommended": "svm-on-cnn"}
-    text = Page(render(dataclasses.replace(rich_facts, metrics=changed))).text
-    assert "The outlook is that of cnn, on which svm-on-cnn is built." in text
-
-
-def test_a_curve_that_cannot_be_drawn_still_says_why(digit_facts: ReportFacts) -> None:
-    curve = LearningCurve("accuracy", {"cnn": points((100, 0.5))}, "cnn", "It cannot be told.", None)
-    page = Page(render(dataclasses.replace(digit_facts, learning_curve=curve)))
+    below = part(rich_facts, "curve", recommended="svm-on-cnn").text
+    assert "The outlook is that of cnn, on which svm-on-cnn is built." in below
+    short = LearningCurve("accuracy", {"cnn": points((100, 0.5))}, "cnn", "It cannot be told.", None)
+    page = part(dataclasses.replace(digit_facts, learning_curve=short), "curve")
     assert "It cannot be told." in page.text
-    assert not [part for part in page.all("div") if part.get("class") == "chart-body"]
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "bounds"),
-    [(22.1, 36.9, (20, 40)), (0.931, 0.968, (0.93, 0.97)), (0, 1, (0, 1)), (3, 3, (2.5, 3.5))],
-)
-def test_round_bounds(low: float, high: float, bounds: tuple[float, float]) -> None:
-    found = round_bounds(low, high)
-    assert found[0] <= low
-    assert high <= found[1]
-    if low < high:
-        assert found == pytest.approx(bounds)
+    assert not [each for each in page.all("div") if each.get("class") == "chart-body"]

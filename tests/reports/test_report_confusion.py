@@ -8,7 +8,7 @@ import pytest
 from pellucid.evaluation import wilson
 from pellucid.reports import ReportFacts
 from pellucid.reports import error_sections as tables
-from pellucid.reports.verdicts import judge
+from pellucid.reports.model_sections import judge
 from pellucid.settings import METRICS
 
 
@@ -26,31 +26,18 @@ def facts(digit_facts: ReportFacts) -> ReportFacts:
     )
 
 
-def test_pairs_by_falling_count(facts: ReportFacts) -> None:
+def test_pairs_by_count_rows_by_true_class_and_classes_hardest_first(facts: ReportFacts) -> None:
     pairs = tables.most_confused(facts)
     assert [(pair.true, pair.predicted, pair.count, len(pair.examples)) for pair in pairs] == [
         ("dog", "cat", 30, 3),
         ("cat", "dog", 2, 0),
     ]
     assert pairs[0].share == 0.3
-
-
-def test_matrix_rows_are_true_classes(facts: ReportFacts) -> None:
     rows = tables.matrix(facts)
     assert [sum(cell.count for cell in row) for row in rows] == [100, 100, 5, 0]
     assert [cell.count for cell in rows[1]] == [30, 70, 0, 0]
     assert [cell.is_right for cell in rows[1]] == [False, True, False, False]
     assert [cell.step for cell in rows[0]] == [9, 2, 0, 0]
-
-
-@pytest.mark.parametrize(
-    ("share", "step"), [(0, 0), (0.004, 1), (0.01, 1), (0.011, 2), (0.8, 8), (0.81, 9), (1, 9)]
-)
-def test_colour_steps(share: float, step: int) -> None:
-    assert tables.Cell("0-1", "a", "b", 1, share).step == step
-
-
-def test_per_class_hardest_first(facts: ReportFacts) -> None:
     rows = tables.per_class(facts)
     assert [row.name for row in rows] == ["yak", "dog", "cat", "owl"]
     yak, dog, cat, _ = rows
@@ -61,6 +48,13 @@ def test_per_class_hardest_first(facts: ReportFacts) -> None:
     assert dog.precision.value == 70 / 72
     assert dog.f1 is not None
     assert dog.f1.value == pytest.approx(2 * (70 / 72) * 0.7 / (70 / 72 + 0.7))
+
+
+@pytest.mark.parametrize(
+    ("share", "step"), [(0, 0), (0.004, 1), (0.01, 1), (0.011, 2), (0.8, 8), (0.81, 9), (1, 9)]
+)
+def test_colour_steps(share: float, step: int) -> None:
+    assert tables.Cell("0-1", "a", "b", 1, share).step == step
 
 
 def test_the_interval_of_f1_covers(facts: ReportFacts) -> None:
@@ -77,7 +71,7 @@ def test_the_interval_of_f1_covers(facts: ReportFacts) -> None:
     assert 0.93 <= held / 2000 <= 0.97
 
 
-def test_examples_and_mistakes_are_sorted_into_their_cells(facts: ReportFacts) -> None:
+def test_examples_and_mistakes_are_sorted_into_cells_each_once(facts: ReportFacts) -> None:
     right = dataclasses.replace(facts.mistakes[0], source="right", predicted="dog", probability=0.7)
     surer = dataclasses.replace(facts.mistakes[0], source="surer", probability=0.99)
     found = tables.cell_examples(dataclasses.replace(facts, cells=[facts.mistakes[1], right, surer]))
@@ -85,14 +79,8 @@ def test_examples_and_mistakes_are_sorted_into_their_cells(facts: ReportFacts) -
         "1-0": [0.99, 0.9, 0.8, 0.7],
         "1-1": [0.7],
     }
-
-
-def test_an_example_among_both_cells_and_mistakes_counts_once(facts: ReportFacts) -> None:
     twice = dataclasses.replace(facts, cells=[dataclasses.replace(each) for each in facts.mistakes])
     assert [(pair.key, len(pair.examples)) for pair in tables.opened(twice)] == [("1-0", 3)]
-
-
-def test_without_a_matrix_only_listed_pairs_open(facts: ReportFacts) -> None:
     names = [f"class {k}" for k in range(40)]
     matrix = np.diag(np.full(40, 9)) + np.eye(40, k=1, dtype=np.int64)
     cells = [
@@ -106,7 +94,7 @@ def test_without_a_matrix_only_listed_pairs_open(facts: ReportFacts) -> None:
     assert len(tables.opened(many)) == 30
 
 
-def test_trust_needs_the_whole_interval(facts: ReportFacts) -> None:
+def test_trust_needs_the_whole_interval_and_many_names_are_counted(facts: ReportFacts) -> None:
     verdict = judge(facts)
     # dog is right 70 times of 72 when answered, but found only 70 times in 100; five owls prove nothing.
     assert verdict["doubtful"]["shown"] == ["dog", "cat"]
@@ -116,9 +104,6 @@ def test_trust_needs_the_whole_interval(facts: ReportFacts) -> None:
     surer = judge(dataclasses.replace(facts, confusion=np.diag([100, 100, 5, 0])))
     assert set(surer["trusted"]["shown"]) == {"cat", "dog"}
     assert surer["confused"] is None
-
-
-def test_many_names_are_counted(facts: ReportFacts) -> None:
     classes = [f"class {k}" for k in range(9)]
     many = dataclasses.replace(facts, metrics={**facts.metrics, "classes": classes}, mistakes=[])
     verdict = judge(dataclasses.replace(many, confusion=np.full((9, 9), 10)))

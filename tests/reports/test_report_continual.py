@@ -56,12 +56,9 @@ def changed(**given):
     return found
 
 
-def test_a_fresh_network_has_no_such_part(digit_facts):
+def test_the_sentence_comes_first_and_a_fresh_network_has_none(digit_facts, part_of):
     assert forgetting(digit_facts) is None
     assert 'id="continual"' not in render(digit_facts)
-
-
-def test_the_sentence_comes_first_and_the_figures_follow(part_of):
     part = part_of(FOUND)
     assert part.index("cnn has forgotten something") < part.index("Old test accuracy") < part.index("0.861")
     assert "86.1\u00a0% correctly" in part
@@ -75,18 +72,17 @@ def test_the_sentence_comes_first_and_the_figures_follow(part_of):
         assert words in part
 
 
-def test_classes_stand_in_their_order_and_real_losses_are_marked(part_of):
+def test_classes_are_in_order_real_losses_marked_and_foreign_texts_escaped(part_of):
     part = part_of(FOUND)
     assert part.index("&lt;i&gt;b&lt;/i&gt;") < part.index(">a<")
     assert part.count('<span class="note">lost</span>') == 1
     assert "82.6" in part
-
-
-def test_foreign_texts_are_escaped(part_of):
-    part = part_of(FOUND)
     assert "&lt;b&gt;old run&lt;/b&gt;" in part
     assert "&lt;u&gt;10&lt;/u&gt;" in part
     assert "<i>b" not in part
+    assert ", from 3 data sets" in part_of(changed(data=["a", "b", "c"]))
+    of_another = {"sentence": "svm, the recommended model, learned from the new data alone: 20 % correctly."}
+    assert "svm, the recommended model" in part_of({**FOUND, "forgetting_of_recommended": of_another})
 
 
 def test_many_classes_are_folded_away(part_of):
@@ -109,31 +105,16 @@ def test_what_was_left_out_is_told(part_of, left_out, words):
     assert words in part_of(changed(left_out=left_out)).replace("</span> old test", " old test")
 
 
-def test_several_data_sets_are_counted(part_of):
-    assert ", from 3 data sets" in part_of(changed(data=["a", "b", "c"]))
-
-
-def test_what_was_not_measured_has_its_reason(part_of):
+def test_what_was_not_measured_known_before_or_a_number(part_of, number_facts):
     part = part_of({**FOUND, "forgetting": None, "not_measured": ["old.npz has changed since"]})
     assert "Forgetting was not measured." in part
     assert "old.npz has changed since." in part
     assert "<table" not in part
-
-
-def test_another_recommended_model_is_told_of(part_of):
-    of_another = {"sentence": "svm, the recommended model, learned from the new data alone: 20 % correctly."}
-    assert "svm, the recommended model" in part_of({**FOUND, "forgetting_of_recommended": of_another})
-
-
-def test_new_examples_that_were_known_before_are_told(part_of):
     seen = {"test": 12, "validation": 1, "test_without": {"accuracy": SCORE}}
     part = part_of({**FOUND, "seen_before": seen})
     assert "Known before the test" in part
     assert "Without those of the test, its accuracy is" in part
     assert "Without those" not in part_of({**FOUND, "seen_before": {**seen, "test_without": None}})
-
-
-def test_numbers_show_their_errors(part_of, number_facts):
     error = {"value": 9.2, "low": 8.1, "high": 10.4}
     scores = {"root_mean_squared_error": error, "mean_absolute_error": error, "r2": SCORE}
     found = changed(before=scores, after=scores, classes=[], root_mean_squared_error_difference=error)

@@ -53,21 +53,13 @@ def test_units(function: object, value: object, shown: str) -> None:
     assert plain(function(value)) == shown
 
 
-def test_an_interval_has_the_decimals_of_its_value() -> None:
+def test_an_interval_has_the_decimals_of_its_value_and_a_score_without_one_shows_none() -> None:
     score = read_score({"value": 0.9364, "low": 0.9312, "high": 0.9411})
-    assert plain(formatting.scored(score)) == "0.936"
-    assert plain(formatting.interval(score)) == "[0.931, 0.941]"
-    assert (
-        plain(formatting.interval(read_score({"value": 0.0213, "low": 0.01, "high": 0.03})))
-        == "[0.0100, 0.0300]"
-    )
-
-
-def test_a_score_without_an_interval_shows_none() -> None:
-    assert formatting.interval(read_score(0.9)) == ""
-    assert formatting.interval(None) == ""
-    assert read_score({}) is None
-    assert read_score(None) is None
+    assert (plain(formatting.scored(score)), plain(formatting.interval(score))) == ("0.936", "[0.931, 0.941]")
+    small = read_score({"value": 0.0213, "low": 0.01, "high": 0.03})
+    assert plain(formatting.interval(small)) == "[0.0100, 0.0300]"
+    assert formatting.interval(read_score(0.9)) == formatting.interval(None) == ""
+    assert read_score({}) is read_score(None) is None
 
 
 @given(st.floats(0, 1))

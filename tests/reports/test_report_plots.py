@@ -3,7 +3,17 @@
 import pytest
 
 from pellucid.evaluation import Interval
-from pellucid.reports.plots import BOTTOM, LEFT, RIGHT, TOP, Series, line_plot, round_steps, ruler
+from pellucid.reports.plots import (
+    BOTTOM,
+    LEFT,
+    RIGHT,
+    TOP,
+    Series,
+    line_plot,
+    round_bounds,
+    round_steps,
+    ruler,
+)
 from pellucid.reports.report import environment
 from reports.report_page import drawn
 
@@ -20,40 +30,37 @@ def test_corners_of_the_data_are_corners_of_the_plot() -> None:
     assert [tick.label for tick in plot.upward.ticks] == ["0", "0.2", "0.4", "0.6", "0.8", "1"]
 
 
-def test_labels_of_close_lines_do_not_overlap() -> None:
-    close = [Series(str(k), "main", [1, 2], [0.5, 0.5 + k / 1000]) for k in range(2)]
-    plot = line_plot(close, *AXES)
-    assert plot is not None
-    first, second = (float(each["y"]) for each in drawn(plot, "label"))
+def test_close_labels_gaps_single_points_zeros_and_nothing() -> None:
+    close = line_plot([Series(str(k), "main", [1, 2], [0.5, 0.5 + k / 1000]) for k in range(2)], *AXES)
+    assert close is not None
+    first, second = (float(each["y"]) for each in drawn(close, "label"))
     assert abs(first - second) >= 14
-
-
-def test_gaps_single_points_and_nothing() -> None:
     plot = line_plot([Series("a", "main", [1, 2, 3], [None, 0.5, None])], *AXES)
     assert plot is not None
     assert drawn(plot, "line")[0]["d"].count("L") == 0
     assert LEFT < drawn(plot, "end")[0]["cx"] < RIGHT
-    assert line_plot([Series("a", "main", [1, 2], [None, None])], *AXES) is None
-    assert line_plot([], *AXES) is None
-
-
-def test_a_line_of_zeros_can_be_drawn() -> None:
-    plot = line_plot([Series("a", "main", [1, 2], [0, 0])], "t", "d", "y")
-    assert plot is not None
-    assert (drawn(plot, "end")[0]["cx"], drawn(plot, "end")[0]["cy"]) == (RIGHT, BOTTOM)
+    zeros = line_plot([Series("a", "main", [1, 2], [0, 0])], "t", "d", "y")
+    assert zeros is not None
+    assert (drawn(zeros, "end")[0]["cx"], drawn(zeros, "end")[0]["cy"]) == (RIGHT, BOTTOM)
+    assert line_plot([Series("a", "main", [1, 2], [None, None])], *AXES) is line_plot([], *AXES) is None
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "steps"),
+    ("low", "high", "steps", "bounds"),
     [
-        (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]),
-        (0, 7, [0, 2, 4, 6]),
-        (0.83, 0.91, [0.84, 0.86, 0.88, 0.9]),
-        (1, 400, [100, 200, 300, 400]),
+        (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1], (0, 1)),
+        (0, 7, [0, 2, 4, 6], (0, 8)),
+        (0.83, 0.91, [0.84, 0.86, 0.88, 0.9], (0.82, 0.92)),
+        (22.1, 36.9, [25, 30, 35], (20, 40)),
+        (0.931, 0.968, [0.94, 0.95, 0.96], (0.93, 0.97)),
     ],
 )
-def test_round_steps(low: float, high: float, steps: list[float]) -> None:
+def test_round_steps_and_bounds(
+    low: float, high: float, steps: list[float], bounds: tuple[float, float]
+) -> None:
     assert round_steps(low, high) == pytest.approx(steps)
+    assert round_bounds(low, high) == pytest.approx(bounds)
+    assert round_bounds(3, 3)[0] < 3 < round_bounds(3, 3)[1]
 
 
 def test_a_ruler_places_the_interval_and_stays_on_its_scale() -> None:

@@ -50,3 +50,13 @@ def test_media() -> None:
     for query in ("prefers-color-scheme: dark", "prefers-reduced-motion", "print", "forced-colors: active"):
         assert re.search(rf"@media \(?{query}", CSS)
     assert "url(" not in CSS
+
+
+@pytest.mark.parametrize(("theme", "ground"), [(0, 0.9638), (1, 0.0077)])
+def test_colours_of_models_contrast_with_the_ground(theme: int, ground: float) -> None:
+    css = files("pellucid.reports").joinpath("page/models.css").read_text(encoding="utf-8")
+    colours = re.findall(r"#[0-9a-f]{6}", re.findall(r":root \{(.*?)\}", css)[theme])
+    assert len(colours) == 8
+    for colour in colours:
+        darker, lighter = sorted((_luminance(colour), ground))
+        assert (lighter + 0.05) / (darker + 0.05) >= 3, colour

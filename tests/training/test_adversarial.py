@@ -5,33 +5,18 @@ import pytest
 import torch
 
 from generators import begin, trained_generator
-from killing import killed_and_resumed
 from pellucid.errors import DivergedError
 from pellucid.reference import LAYERS
 from pellucid.training import Recipe
 from pellucid.training.loop import validator
 from pellucid.training.objectives import discriminator_loss, generator_loss
-from pellucid.training.steps import make_step
+from training.sessions import assert_a_resume_ends_alike, first_batch, same, step_of, weights_of
 
 pytestmark = pytest.mark.slow
 
 
 def adversarial(**settings):
     return begin(model="gan", **settings)
-
-
-def step_of(session):
-    return make_step(
-        session.network, session.state.optimizer, session.batches.recipe, session.batches.examples
-    )
-
-
-def values_of(network):
-    return {name: value.clone() for name, value in network.state_dict().items()}
-
-
-def same(one, other):
-    return all(torch.equal(value, other[name]) for name, value in one.items())
 
 
 def test_the_losses_are_those_of_the_reference():
@@ -50,7 +35,7 @@ def test_each_network_has_its_own_update_and_share_of_the_rate():
     optimizer.register_step_post_hook(
         lambda *_: moved.append({name for name, each in network.named_parameters() if each.grad is not None})
     )
-    step_of(session)(next(session.batches.epoch(0)), 0, 0.001)
+    step_of(session)(first_batch(session), 0, 0.001)
     of_discriminator, of_generator = moved
     assert of_discriminator
     assert all(name.startswith(("body.", "head.")) for name in of_discriminator)
@@ -65,10 +50,10 @@ def test_each_network_has_its_own_update_and_share_of_the_rate():
 def test_the_averaged_generator_follows_and_is_never_trained():
     session = adversarial()
     network = session.network.train()
-    assert same(values_of(network.averaged), values_of(network.generator))
+    assert same(weights_of(network.averaged), weights_of(network.generator))
     step = step_of(session)
     for number, batch in enumerate(session.batches.epoch(0)):
-        before, now = values_of(network.averaged), None
+        before, now = weights_of(network.averaged), None
         step(batch, number, 0.001)
         now = network.generator.state_dict()
     kept = min(session.batches.recipe.adversarial.averaging, (number + 1) / (number + 10))
@@ -121,20 +106,11 @@ def test_the_recipe_survives_json():
     assert Recipe.from_json(recipe.to_json()) == recipe
 
 
-def test_a_killed_training_ends_in_the_same_bytes(tmp_path):
-    whole = values_of(adversarial(epochs=3).run())
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_killed_training_ends_in_the_same_bytes(tmp_path, share):
     total = adversarial(epochs=3).batches.recipe.total_steps
-    for step in (1, total // 2, total - 1):
-        folder = tmp_path / str(step)
-        folder.mkdir()
-        resumed = killed_and_resumed(lambda: adversarial(epochs=3), step, folder, 3)
-        assert same(whole, values_of(resumed.run()))
-
-
-def test_another_seed_gives_other_weights():
-    digests = [values_of(adversarial(seed=seed).run()) for seed in (1, 1, 2)]
-    assert same(digests[0], digests[1])
-    assert not same(digests[0], digests[2])
+    stop = 1 + int(share * (total - 2))
+    assert_a_resume_ends_alike(lambda: adversarial(epochs=3), stop, tmp_path, 3)
 
 
 def test_a_loss_that_is_not_finite_ends_training_and_leaves_the_weights():
@@ -142,9 +118,9 @@ def test_a_loss_that_is_not_finite_ends_training_and_leaves_the_weights():
     network = session.network.train()
     with torch.no_grad():
         network.head.weight.fill_(float("nan"))
-    before = values_of(network.generator)
+    before = weights_of(network.generator)
     with pytest.raises(DivergedError, match="the loss is nan"):
-        step_of(session)(next(session.batches.epoch(0)), 0, 0.001)
+        step_of(session)(first_batch(session), 0, 0.001)
     weights = {name: each for name, each in before.items() if "running" not in name and "num_" not in name}
     assert same(weights, network.generator.state_dict())
 

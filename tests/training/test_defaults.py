@@ -30,20 +30,15 @@ def test_there_is_a_recipe_for_every_network_of_texts():
 
 
 @pytest.mark.parametrize("model", TEXTS)
-@pytest.mark.parametrize("examples", [40, 1_000, 10_000, 1_000_000])
-def test_presets_grow_in_work(model, examples):
-    steps = [
-        choose_recipe(Settings(preset=name), _around(examples, model)).total_steps
-        for name in ("quick", "standard", "best")
-    ]
-    assert steps == sorted(steps)
-    assert steps[0] < steps[2]
-
-
-@pytest.mark.parametrize("model", TEXTS)
-def test_the_preset_stands_for_data_of_usual_size(model):
-    assert TEXTS[model].epochs.keys() == {"quick", "standard", "best"}
-    for preset, epochs in TEXTS[model].epochs.items():
+def test_presets_grow_in_work(model):
+    for examples in (40, 1_000, 10_000, 1_000_000):
+        steps = [
+            choose_recipe(Settings(preset=name), _around(examples, model)).total_steps
+            for name in ("quick", "standard", "best")
+        ]
+        assert steps == sorted(steps)
+        assert steps[0] < steps[2]
+    for preset, epochs in TEXTS[model].epochs.items():  # of data of usual size
         assert choose_recipe(Settings(preset=preset), _around(15_000, model)).epochs == epochs
 
 
@@ -86,11 +81,12 @@ def test_texts_have_numbers_as_targets_and_are_not_mirrored():
 
 
 @pytest.mark.parametrize("model", TEXTS)
-@pytest.mark.parametrize("classes", [0, 2, 7, 8])
-def test_few_classes_are_learnt_more_slowly_by_a_bag(model, classes):
-    labels = np.linspace(0, 1, 600) if classes == 0 else np.arange(600) % classes
-    rate = choose_recipe(Settings(), _around(model=model, train_labels=labels, classes=classes)).learning_rate
-    assert rate == (TEXTS[model].learning_rate if classes >= 8 else TEXTS[model].rate_of_few)
+def test_few_classes_are_learnt_more_slowly(model):
+    for classes in (0, 7, 8):
+        labels = np.linspace(0, 1, 600) if classes == 0 else np.arange(600) % classes
+        around = _around(model=model, train_labels=labels, classes=classes)
+        expected = TEXTS[model].learning_rate if classes >= 8 else TEXTS[model].rate_of_few
+        assert choose_recipe(Settings(), around).learning_rate == expected
 
 
 def test_rare_classes_of_texts_are_weighted_only_where_it_is_asked_for():

@@ -47,7 +47,7 @@ def test_groups_are_of_equal_number(network):
     assert max(sizes) - min(sizes) <= 1
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam", "adamw"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 def test_a_step_moves_a_parameter_by_its_share(network, optimizer):
     shares = shares_of_rate(network, 0.3)
     chosen = recipe(optimizer=optimizer, weight_decay=0.0)

@@ -6,29 +6,14 @@ from torch import nn
 
 from pellucid.training.loop import selection_score
 from pellucid.training.optimisers import learning_rate
+from training.sessions import After, same
 
 
-class _Watcher:
-    def __init__(self):
-        self.steps, self.epochs = [], []
-
-    def after_step(self, state):
-        self.steps.append(state.step)
-
-    def after_epoch(self, state):
-        self.epochs.append(len(state.history))
-
-
-def test_observers_hear_of_every_step_and_epoch(begin):
-    session, watcher = begin(epochs=3), _Watcher()
-    session.run([watcher])
-    assert watcher.steps == list(range(1, session.batches.recipe.total_steps + 1))
-    assert watcher.epochs == [1, 2, 3]
-
-
-def test_a_record_has_every_key_of_the_history(begin):
-    session = begin(epochs=1)
-    session.run()
+def test_observers_are_called_after_every_step_and_epoch_and_a_record_has_every_key(begin):
+    session, steps, epochs = begin(epochs=3), [], []
+    session.run([After(lambda state: steps.append(state.step), lambda state: epochs.append(state.step))])
+    assert steps == list(range(1, session.batches.recipe.total_steps + 1))
+    assert epochs == [10, 20, 30]
     assert set(session.state.history[0]) == {
         "epoch", "step", "seconds", "learning_rate", "train_loss", "train_accuracy", "validation_loss",
         "validation_accuracy", "validation_balanced_accuracy", "validation_macro_f1", "images_per_second",
@@ -43,16 +28,15 @@ def test_training_may_end_inside_an_epoch(begin):
     assert [record["step"] for record in session.state.history] == [10, 13]
 
 
-def test_patience_stops_training_and_the_best_weights_are_kept(begin):
-    session = begin(
-        epochs=50, patience=2, learning_rate=1e-9, schedule="constant", batch_norm=False, model="mlp"
-    )
+def test_of_equal_scores_the_later_epoch_is_the_best_and_patience_ends_training(begin):
+    given = {"learning_rate": 1e-9, "schedule": "constant", "batch_norm": False, "model": "mlp"}
+    session = begin(epochs=50, patience=2, **given)
     network = session.run()
-    history = session.state.history
-    assert len(history) < 50
-    best = session.state.best
-    assert best.score == max(record["validation_accuracy"] for record in history)
-    assert all(torch.equal(best.weights[name], each) for name, each in network.state_dict().items())
+    history, best = session.state.history, session.state.best
+    assert len({record["validation_accuracy"] for record in history}) == 1
+    assert (len(history), best.epoch) == (3, 3)
+    assert best.score == history[0]["validation_accuracy"]
+    assert same(best.weights, network.state_dict())
 
 
 def test_without_a_validation_split_the_last_weights_are_kept(begin):
@@ -110,11 +94,3 @@ def test_the_history_has_the_rate_of_the_last_step_of_each_epoch(begin, schedule
         place = (record["step"] - 1, recipe.total_steps)
         assert record["learning_rate"] == learning_rate(schedule, recipe.learning_rate, *place)
     assert session.state.history[-1]["learning_rate"] > 0
-
-
-def test_of_equal_scores_the_later_epoch_is_the_best(begin):
-    session = begin(epochs=3, learning_rate=1e-9, schedule="constant", batch_norm=False, model="mlp")
-    session.run()
-    scores = {record["validation_accuracy"] for record in session.state.history}
-    assert len(scores) == 1
-    assert session.state.best.epoch == 3

@@ -1,6 +1,5 @@
 """Training on numbers: the step, the record, which epoch is best, and resuming."""
 
-import copy
 import dataclasses
 import json
 
@@ -8,16 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from killing import killed_and_resumed
 from pellucid.arithmetic.rounding import figure
-from pellucid.errors import DivergedError
 from pellucid.tasks import REGRESSION
 from pellucid.training.batches import to_tensor
 from pellucid.training.loop import selection_score
 from pellucid.training.objectives import Classification, Regression, make_objective
 from pellucid.training.observers import PlainProgress
 from pellucid.training.optimisers import build_optimizer
-from pellucid.training.steps import make_step
+from training.sessions import assert_a_resume_ends_alike, first_batch, step_of
 
 
 def test_the_last_layer_knows_the_training_labels_alone(begin_numbers, start, ink):
@@ -46,34 +43,15 @@ def test_a_network_of_classes_cannot_learn_numbers(begin):
 
 def test_the_loss_is_the_mean_squared_error_of_standardised_numbers(begin_numbers, ink):
     session = begin_numbers(model="mlp", batch_norm=False)
-    batch = next(iter(session.batches.epoch(0)))
+    batch = first_batch(session)
     with torch.no_grad():
         predicted = session.network(batch.inputs)[:, 0].double()
     labels = ink.labels[ink.train]
     expected = ((predicted - batch.labels) / labels.std()).square().mean().item()
-    step = make_step(
-        session.network, session.state.optimizer, session.batches.recipe, session.batches.examples
-    )
-    result = step(batch, 0, 0.01)
+    result = step_of(session)(batch, 0, 0.01)
     # The labels lie near 5e6, where float32 steps by 0.5, a 10,000th of their deviation.
     assert result.loss == pytest.approx(expected, rel=1e-3)
     assert (result.examples, result.correct) == (64, 0)
-
-
-def test_gd_moves_once_per_epoch_along_the_gradient_of_the_whole_split(begin_numbers, ink):
-    session = begin_numbers(optimizer="gd", model="mlp", width=8, batch_norm=False, augment=False)
-    network, recipe = copy.deepcopy(session.network), session.batches.recipe
-    labels = ink.labels[ink.train]
-    targets = torch.from_numpy((labels - labels.mean()) / labels.std()).float()
-    standardised = network.head[:-1](network.features(to_tensor(ink.inputs, ink.train)))
-    (standardised[:, 0] - targets).square().mean().backward()
-    session.batches.recipe = dataclasses.replace(recipe, total_steps=session.batches.per_epoch)
-    session.run()
-    assert session.batches.per_epoch > 1
-    for (name, before), after in zip(network.named_parameters(), session.network.parameters(), strict=True):
-        moved = before.detach() - after.detach()
-        assert torch.allclose(moved, recipe.learning_rate * before.grad, atol=2e-4), name
-    assert session.state.step == session.batches.per_epoch
 
 
 def test_one_unit_serves_as_well_as_another(ink, begin_numbers, start):
@@ -88,39 +66,14 @@ def test_one_unit_serves_as_well_as_another(ink, begin_numbers, start):
         assert ratio == pytest.approx(2.0**20)
 
 
-@pytest.mark.parametrize("what", ["loss", "gradient"])
-def test_what_is_not_finite_stops_before_the_update(begin_numbers, what):
-    session = begin_numbers(model="mlp", width=8)
-    step = make_step(
-        session.network, session.state.optimizer, session.batches.recipe, session.batches.examples
-    )
-    batch = next(iter(session.batches.epoch(0)))
-    if what == "loss":
-        batch = batch._replace(inputs=torch.full_like(batch.inputs, float("nan")))
-    else:
-        parameter = next(session.network.head.parameters())
-        parameter.register_hook(lambda gradient: gradient * float("inf"))
-    before = {name: each.clone() for name, each in session.network.named_parameters()}
-    with pytest.raises(DivergedError, match=rf"step 413: the {what} is (nan|inf) on examples \d+.*; lower"):
-        step(batch, 412, 0.25)
-    assert all(torch.equal(each, before[name]) for name, each in session.network.named_parameters())
-
-
 def test_a_record_has_the_scores_of_numbers_in_their_own_unit(begin_numbers, ink):
     session = begin_numbers(epochs=3)
     network = session.run()
     assert set(session.state.history[0]) == {
-        "epoch",
-        "step",
-        "seconds",
-        "learning_rate",
-        "train_loss",
-        "validation_loss",
-        "validation_root_mean_squared_error",
-        "validation_mean_absolute_error",
-        "validation_r2",
+        "epoch", "step", "seconds", "learning_rate", "train_loss", "validation_loss",
+        "validation_root_mean_squared_error", "validation_mean_absolute_error", "validation_r2",
         "images_per_second",
-    }
+    }  # fmt: skip
     labels = ink.labels[ink.validation]
     with torch.inference_mode():
         errors = network(to_tensor(ink.inputs, ink.validation))[:, 0].double().numpy() - labels
@@ -150,30 +103,12 @@ def test_labels_of_validation_that_are_all_equal_have_a_finite_record(ink, start
     assert session.state.history[0]["validation_r2"] == 0.0
 
 
-def test_a_small_network_explains_nearly_all_ink(begin_numbers):
-    session = begin_numbers(model="lenet", epochs=20)
-    session.run()
-    assert session.state.history[session.state.best.epoch - 1]["validation_r2"] > 0.9
-
-
 @pytest.mark.parametrize(
-    "given",
-    [{}, {"precision": "bf16"}, {"optimizer": "gd", "model": "lenet"}, {"dropout": 0.4, "patience": 1}],
+    ("stop", "given"),
+    [(3, {"optimizer": "gd", "model": "lenet"}), (14, {"dropout": 0.4, "patience": 1, "precision": "bf16"})],
 )
-@pytest.mark.parametrize("stop", [3, 14])
 def test_a_resumed_run_ends_in_the_same_bytes(begin_numbers, tmp_path, given, stop):
-    whole = begin_numbers(epochs=3, **given)
-    expected = whole.run().state_dict()
-    resumed = killed_and_resumed(lambda: begin_numbers(epochs=3, **given), stop, tmp_path, 2)
-    weights = resumed.run().state_dict()
-    assert all(torch.equal(expected[name], weights[name]) for name in expected)
-    assert resumed.state.best.score == whole.state.best.score
-
-
-def test_a_time_limit_shortens_the_recipe(begin_numbers):
-    session = begin_numbers(model="mlp", epochs=100_000)
-    session.limit(2.0, scored_after=100)
-    assert 3 <= session.batches.recipe.total_steps < 100_000 * session.batches.per_epoch
+    assert_a_resume_ends_alike(lambda: begin_numbers(epochs=3, **given), stop, tmp_path)
 
 
 def test_lines_show_the_root_mean_squared_error(begin_numbers):

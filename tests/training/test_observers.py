@@ -8,7 +8,15 @@ import pytest
 from rich.console import Console
 
 from pellucid.errors import InterruptedRun
-from pellucid.training.observers import BarProgress, Checkpointer, HistoryFile, PlainProgress, StopOnSignal
+from pellucid.training.observers import (
+    BarProgress,
+    Checkpointer,
+    HistoryFile,
+    PlainProgress,
+    StopOnSignal,
+    signals_to,
+)
+from training.sessions import After
 
 
 def test_the_history_file_has_one_line_per_epoch_and_none_twice(begin, tmp_path):
@@ -19,26 +27,28 @@ def test_the_history_file_has_one_line_per_epoch_and_none_twice(begin, tmp_path)
     assert records == session.state.history
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_training_after_a_checkpoint(begin, tmp_path, number):
     session = begin(epochs=3)
     checkpointer = Checkpointer(tmp_path, {}, session.batches.recipe.total_steps)
     stop = StopOnSignal(checkpointer)
-
-    class _Sender:
-        def after_step(self, state):
-            if state.step == 7:
-                os.kill(os.getpid(), number)
-
-        def after_epoch(self, state):
-            pass
-
+    sender = After(lambda state: os.kill(os.getpid(), number) if state.step == 7 else None)
     before = signal.getsignal(number)
     with stop.listening(), pytest.raises(InterruptedRun, match="after step 7, checkpoint written") as caught:
-        session.run([_Sender(), stop])
+        session.run([sender, stop])
     assert caught.value.exit_code == 128 + number
     assert (tmp_path / "step-000000007" / "state.json").is_file()
     assert signal.getsignal(number) == before
+
+
+def test_a_hang_up_that_is_ignored_stays_so():
+    """As `nohup` asks for."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals_to(lambda *_: pytest.fail("heard")):
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_checkpoints_are_spaced_in_time_but_the_last_epoch_always_has_one(begin, tmp_path):
@@ -50,16 +60,9 @@ def test_checkpoints_are_spaced_in_time_but_the_last_epoch_always_has_one(begin,
 def test_long_epochs_have_checkpoints_inside(begin, tmp_path):
     session = begin(epochs=1)
     names = []
-
-    class _Look:
-        def after_step(self, state):
-            names.extend(path.name for path in tmp_path.iterdir() if path.name not in names)
-
-        def after_epoch(self, state):
-            pass
-
+    look = After(lambda state: names.extend(path.name for path in tmp_path.iterdir()))
     checkpointer = Checkpointer(tmp_path, {}, session.batches.recipe.total_steps, long_seconds=0.0)
-    session.run([checkpointer, _Look()])
+    session.run([checkpointer, look])
     assert "step-000000005" in names
 
 

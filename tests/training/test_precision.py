@@ -29,8 +29,7 @@ def processor(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("features", "chosen"),
-    [({}, "fp32"), ({"avx512_bf16": True}, "bf16"), ({"amx": True}, "bf16")],
+    ("features", "chosen"), [({}, "fp32"), ({"avx512_bf16": True}, "bf16"), ({"amx": True}, "bf16")]
 )
 def test_precision_is_what_was_asked_for_else_by_capability(processor, features, chosen):
     processor(**features)
@@ -53,14 +52,11 @@ def test_what_onednn_may_not_use_is_not_there(processor, bounds, chosen):
     assert choose_precision(Settings(), "cpu") == chosen
 
 
-def test_only_an_lstm_in_bf16_can_be_too_much(monkeypatch):
+def test_only_an_lstm_in_bf16_can_be_too_much_and_a_device_without_bf16(monkeypatch):
     monkeypatch.setattr(hardware, "_computes_bf16", lambda layer, device: layer is not torch.nn.LSTM)
     assert lacking("bf16", "lstm", "cpu") == NO_LSTM
     for asked, cell in (("bf16", "gru"), ("bf16", ""), ("fp32", "lstm"), ("auto", "lstm")):
         assert lacking(asked, cell, "cpu") is None
-
-
-def test_a_device_without_bf16_has_it_for_no_network(monkeypatch):
     monkeypatch.setattr(hardware, "_computes_bf16", lambda layer, device: device == "cpu")
     assert lacking("bf16", "", "cuda") == "cuda has no bf16"
     assert lacking("bf16", "", "cpu") is None

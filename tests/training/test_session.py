@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-import torch
 
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.training import session as session_module
+from training.sessions import After, same, weights_of
 
 
 @pytest.mark.parametrize(
@@ -30,16 +30,11 @@ def test_the_weights_of_the_best_epoch_or_of_the_last(digits, start, keeps_best)
     session = start(digits, epochs=3, learning_rate=0.02, schedule="constant")
     last = {}
 
-    class Keeping:
-        def after_step(self, state):
-            pass
+    def keep(state):
+        if len(state.history) == 1:
+            state.best.score = 2.0  # no later epoch can be better
+        last.update(weights_of(state.network))
 
-        def after_epoch(self, state):
-            if len(state.history) == 1:
-                state.best.score = 2.0  # no later epoch can be better
-            last.update({name: tensor.clone() for name, tensor in state.network.state_dict().items()})
-
-    found = session.run([Keeping()], keeps_best=keeps_best).state_dict()
-    wanted = session.state.best.weights if keeps_best else last
+    found = session.run([After(epoch=keep)], keeps_best=keeps_best).state_dict()
     assert session.state.best.epoch == 1
-    assert all(torch.equal(found[name], wanted[name]) for name in found)
+    assert same(found, session.state.best.weights if keeps_best else last)

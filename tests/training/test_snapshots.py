@@ -21,7 +21,10 @@ def test_sheets_are_written_after_evenly_spaced_epochs_and_read_back(tmp_path, c
         asked.append(1)
         return images(channels)
 
-    begin(epochs=12).run([Snapshots(tmp_path / "samples", make, 12)])
+    snapshots, state = Snapshots(tmp_path / "samples", make, 12), begin(epochs=12).state
+    for epoch in range(12):
+        state.history.append({"epoch": epoch + 1})
+        snapshots.after_epoch(state)
     names = sorted(path.name for path in (tmp_path / "samples").iterdir())
     assert len(names) == len(asked) == 8
     assert (names[0], names[-1]) == ("epoch-0001.png", "epoch-0012.png")

@@ -11,8 +11,8 @@ from generators import begin as begin_generator
 from pellucid.data.images.augmentation import Augmentation
 from pellucid.errors import DivergedError
 from pellucid.training.batches import Mixed
-from pellucid.training.objectives import LOSSES, Classification, cross_entropy, squared_error
-from pellucid.training.steps import TrainingStep, make_step
+from pellucid.training.objectives import LOSSES, cross_entropy, squared_error
+from training.sessions import first_batch, same, step_of, weights_of
 
 
 @pytest.fixture
@@ -47,11 +47,6 @@ def test_an_example_weighs_as_much_as_its_class(recipe, loss):
     assert torch.allclose(weighed, plain * weights[labels])
 
 
-def step_of(session, recipe):
-    objective = Classification(session.network, recipe)
-    return TrainingStep(session.network, session.state.optimizer, objective, recipe, 600)
-
-
 def mean_loss(session, recipe, batch):
     """Loss that a step returns before it moves anything."""
     return step_of(session, recipe)(batch, 0, 0.0).loss
@@ -60,7 +55,7 @@ def mean_loss(session, recipe, batch):
 @pytest.mark.parametrize("name", ["cross-entropy", "mse"])
 def test_class_weights_make_a_weighted_mean(begin, name):
     session = begin(model="mlp", width=8, batch_norm=False, loss=name, label_smoothing=0.0)
-    batch = next(iter(session.batches.epoch(0)))
+    batch = first_batch(session)
     weights = tuple(1.0 + label for label in range(10))
     recipe = dataclasses.replace(session.batches.recipe, class_weights=weights)
     with torch.no_grad():
@@ -75,7 +70,7 @@ def test_two_labels_of_an_image_count_by_their_shares(begin, weights):
     """A batch in which each image stands once for each label, weighed by its share, has the same mean."""
     session = begin(model="mlp", width=8, batch_norm=False, label_smoothing=0.1)
     recipe = dataclasses.replace(session.batches.recipe, class_weights=weights)
-    plain = next(iter(session.batches.epoch(0)))._replace(mixed=None)
+    plain = first_batch(session)._replace(mixed=None)
     shares = torch.linspace(0, 1, len(plain.labels))
     mixed = plain._replace(mixed=Mixed(plain.labels.roll(1), shares, torch.ones_like(shares)))
     with torch.no_grad():
@@ -93,7 +88,7 @@ def test_two_labels_of_an_image_count_by_their_shares(begin, weights):
 
 def test_gd_moves_once_per_epoch_along_the_gradient_of_the_whole_split(begin, digits):
     session = begin(optimizer="gd", model="mlp", width=8, batch_norm=False, label_smoothing=0.0)
-    before = {name: each.clone() for name, each in session.network.state_dict().items()}
+    before = weights_of(session.network)
     labels = torch.from_numpy(digits.labels[digits.train])
     inputs = torch.from_numpy(digits.inputs[digits.train]).permute(0, 3, 1, 2).float()
     nn.functional.cross_entropy(session.network(inputs), labels).backward()
@@ -110,34 +105,26 @@ def test_gd_moves_once_per_epoch_along_the_gradient_of_the_whole_split(begin, di
         assert torch.allclose(moved, batches.learning_rate * gradients[name], atol=1e-5), name
 
 
-def test_a_loss_that_is_not_finite_stops_before_the_update(begin):
-    session = begin(model="mlp", width=8)
-    step = step_of(session, session.batches.recipe)
-    batch = next(iter(session.batches.epoch(0)))
-    bad = batch._replace(inputs=torch.full_like(batch.inputs, float("nan")))
-    before = {name: each.clone() for name, each in session.network.named_parameters()}
-    with pytest.raises(
-        DivergedError, match=r"step 413: the loss is nan on examples \d+.* at learning rate 0.25"
-    ):
-        step(bad, 412, 0.25)
-    assert all(torch.equal(each, before[name]) for name, each in session.network.named_parameters())
-
-
-def test_a_gradient_that_is_not_finite_stops_before_the_update(begin):
-    session = begin(model="mlp", width=8)
-    step = step_of(session, session.batches.recipe)
-    weight = session.network.head.weight if hasattr(session.network.head, "weight") else None
-    parameter = weight if weight is not None else list(session.network.parameters())[-1]
-    handle = parameter.register_hook(lambda gradient: gradient * float("inf"))
-    with pytest.raises(DivergedError, match=r"the gradient is (inf|nan)"):
-        step(next(iter(session.batches.epoch(0))), 0, 0.1)
-    handle.remove()
+@pytest.mark.parametrize("what", ["loss", "gradient"])
+@pytest.mark.parametrize("kind", ["begin", "begin_numbers"])
+def test_what_is_not_finite_stops_before_the_update(request, kind, what):
+    session = request.getfixturevalue(kind)(model="mlp", width=8)
+    batch, before = first_batch(session), weights_of(session.network)
+    if what == "loss":
+        batch = batch._replace(inputs=torch.full_like(batch.inputs, float("nan")))
+    else:
+        next(session.network.head.parameters()).register_hook(lambda gradient: gradient * float("inf"))
+    expected = rf"step 413: the {what} is (nan|inf) on examples \d+.* at learning rate 0.25; lower"
+    with pytest.raises(DivergedError, match=expected):
+        step_of(session)(batch, 412, 0.25)
+    learnt = dict(session.network.named_parameters())
+    assert same({name: each for name, each in before.items() if name in learnt}, learnt)
 
 
 def test_the_discriminator_sees_every_image_beside_its_own_class():
     torch.manual_seed(0)
     session = begin_generator(model="gan")
-    network, batch = session.network.train(), next(session.batches.epoch(0))
+    network, batch = session.network.train(), first_batch(session)
     asked, made = [], []
     scores, make = network.scores, network.made
     network.scores = lambda images, labels: asked.append((images, labels)) or scores(images, labels)
@@ -148,8 +135,7 @@ def test_the_discriminator_sees_every_image_beside_its_own_class():
         return images
 
     network.made = noted
-    recipe, examples = session.batches.recipe, session.batches.examples
-    make_step(network, session.state.optimizer, recipe, examples)(batch, 0, 0.001)
+    step_of(session)(batch, 0, 0.001)
     (images, labels), (of_noise, of_classes) = asked[0], made[0]
     assert torch.equal(images, torch.cat([batch.inputs, of_noise.detach()]))
     assert torch.equal(labels, torch.cat([batch.labels, of_classes]))
@@ -167,8 +153,7 @@ def test_the_variance_kept_is_the_mean_of_those_of_the_batches():
         return decoded[-1]
 
     network.decode = noted
-    recipe, examples = session.batches.recipe, session.batches.examples
-    step = make_step(network, session.state.optimizer, recipe, examples)
+    step = step_of(session)
     for number, batch in enumerate(islice(session.batches.epoch(0), 5)):
         step(batch, number, 0.001)
         variances.append(float((decoded[-1].detach() - batch.inputs).square().mean()))

@@ -3,33 +3,31 @@ import itertools
 import time
 
 import pytest
-import torch
 
 from pellucid.data.images.augmentation import Augmentation
 from pellucid.errors import UsageError
+from training.sessions import same
 
 
 def test_a_limit_becomes_a_number_of_steps_that_keeps_it(begin):
-    session = begin(epochs=10_000, width=32)
+    session = begin(epochs=100_000, model="mlp", width=32)
     began = time.monotonic()
     session.limit(3.0, scored_after=300)
     recipe = session.batches.recipe
-    assert 3 <= recipe.total_steps < 100_000
+    assert 3 <= recipe.total_steps < 1_000_000
     assert recipe.epochs == -(-recipe.total_steps // session.batches.per_epoch)
     session.run()
     assert session.state.step == recipe.total_steps
-    assert (
-        session.state.history[-1]["learning_rate"] < 0.05 * recipe.learning_rate
-    )  # few steps fit on a busy machine
-    assert time.monotonic() - began < 6.0  # twice the limit: other tests run beside this one
+    # However few steps fit on a busy machine, the schedule is run to its end.
+    assert session.state.history[-1]["learning_rate"] < recipe.learning_rate / recipe.total_steps
+    assert time.monotonic() - began < 6.0  # twice the limit: other tests run at the same time
 
 
 def test_measuring_leaves_the_network_as_it_was(begin):
     limited, plain = begin(epochs=2), begin(epochs=2)
     limited.limit(3600.0, scored_after=0)
     assert limited.batches.recipe == plain.batches.recipe
-    first, second = limited.run().state_dict(), plain.run().state_dict()
-    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert same(limited.run().state_dict(), plain.run().state_dict())
 
 
 def test_gd_is_limited_to_whole_epochs(begin):
@@ -43,10 +41,7 @@ def test_a_limit_too_short_for_any_step_is_refused(begin):
         begin(epochs=5).limit(0.001, scored_after=0)
     with pytest.raises(UsageError, match=r"--time-limit: 0\.0 s are left for training"):
         begin(epochs=5).limit(-9.0, scored_after=0)
-
-
-def test_training_gets_its_least_share_even_where_no_time_is_left(begin):
-    session = begin(epochs=10_000, width=32)
+    session = begin(epochs=10_000, width=8)  # but its least share it gets
     session.limit(-9.0, scored_after=300, least=1.0)
     assert 3 <= session.batches.recipe.total_steps < 100_000
 

@@ -1,7 +1,7 @@
 """Score a trained model on labelled images or texts, for people and for programs."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,31 +41,23 @@ from pellucid.evaluation import (
 )
 from pellucid.evaluation.promises import kept_on
 from pellucid.files import write_file
-from pellucid.settings import METRICS, Metric, Settings
-from pellucid.tasks import CLASSIFICATION, REGRESSION, target_of
-
-# Scores of a trained model on labelled data, for people and for programs.
+from pellucid.settings import METRICS, Settings
+from pellucid.tasks import REGRESSION, target_of
 
 _FORMAT = 1
 _CONFUSIONS_SHOWN = 5
 _NAME_WIDTH = 24
 _SLICES_SHOWN = 20
+_NAMES_SHOWN = 10
 
 
 class Abstention(NamedTuple):
-    """Behaviour of a model that may abstain.
+    """Behaviour of a model that may abstain."""
 
-    Attributes:
-        max_error: largest error among the answered, as promised.
-        expected: share that was expected to be answered.
-        answered: share that is.
-        error: share of wrong labels among the answered; `None` where none is.
-    """
-
-    max_error: float
-    expected: Interval
-    answered: Interval
-    error: Interval | None
+    max_error: float  # the largest error among the answered, as promised
+    expected: Interval  # share that was expected to be answered
+    answered: Interval  # share that is
+    error: Interval | None  # share of wrong labels among the answered; `None` where none is
 
     def to_json(self) -> dict[str, Any]:
         """The form of `abstention` in the document of `evaluate`."""
@@ -85,36 +77,20 @@ class Abstention(NamedTuple):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of a model on labelled images or texts.
+    """Scores of a model on labelled images or texts."""
 
-    Attributes:
-        run: the run or model folder.
-        noun: what one input is: `image` or `text`.
-        place: the data.
-        rows: which part of the data was scored: `test split` or `all rows`.
-        skipped: inputs left out because they could not be read.
-        classes: the model's classes; none where it predicts numbers.
-        scores: with intervals.
-        drift: how the inputs differ from the model's validation examples; `None` where the model cannot
-            tell, or they are too few.
-        slices: scores by the values of a column, worst first; `None` where none was asked for.
-        worth: what the examples are worth by their groups; `None` where no two share one.
-        abstention: what becomes of a promise; `None` where none was asked for.
-        warnings: sentences for the user about the data.
-    """
-
-    run: str
-    noun: str
-    place: str
-    rows: str
-    skipped: int
-    classes: tuple[str, ...]
+    run: str  # the run or model folder
+    noun: str  # what one input is: `image` or `text`
+    place: str  # the data
+    rows: str  # which of its rows were scored: `test split` or `all rows`
+    skipped: int  # inputs left out because they could not be read
+    classes: tuple[str, ...]  # the model's; none where it predicts numbers
     scores: Scores
-    drift: Drift | None
-    slices: Slices | None
-    worth: Worth | None
-    abstention: Abstention | None
-    warnings: tuple[str, ...]
+    drift: Drift | None  # from the model's validation examples; `None` without a detector, or of too few
+    slices: Slices | None  # scores by the values of a column, worst first; `None` where none was asked for
+    worth: Worth | None  # of the examples by their groups; `None` where no two share one
+    abstention: Abstention | None  # effect of a promise; `None` where none was asked for
+    warnings: tuple[str, ...]  # sentences for the user about the data
 
     def to_json(self) -> dict[str, Any]:
         """The evaluation as one document of plain JSON; `test` has the form it has in `metrics.json`."""
@@ -132,12 +108,8 @@ class Evaluation:
             "test": self.scores.to_json(),
             "drift": None if self.drift is None else self.drift.to_json(),
         }
-        if self.worth is not None:
-            document["by_groups"] = self.worth.to_json()
-        if self.slices is not None:
-            document["slices"] = self.slices.to_json()
-        if self.abstention is not None:
-            document["abstention"] = self.abstention.to_json()
+        optional = {"by_groups": self.worth, "slices": self.slices, "abstention": self.abstention}
+        document |= {name: each.to_json() for name, each in optional.items() if each is not None}
         if self.scores.confusion is not None:
             document["confusion"] = self.scores.confusion.tolist()
         return document
@@ -148,31 +120,24 @@ class Evaluation:
             f"Data    {_printable(self.place)}",
             f"Scored  {self.rows}: {self.scores.examples:,} {self.noun}s, {self.skipped:,} skipped",
             "",
+            *_table(self.scores),
         ]
         if self.scores.confusion is not None:
-            lines += [*_table(self.scores), *self._confusions(self.scores.confusion)]
-        else:
-            lines += _number_table(self.scores)
+            lines += self._confusions(self.scores.confusion)
         if self.worth is not None:
-            said = self.worth.sentence(self.noun)
-            lines += ["", *wrapped(said)]
+            lines += ["", *wrapped(self.worth.sentence(self.noun))]
         if self.slices is not None:
             lines += _slice_table(self.slices, self.noun)
         if self.abstention is not None:
-            told = self.abstention.sentence(self.noun)
-            lines += ["", *wrapped(told)]
-        return "\n".join([*lines, *self._drift()])
-
-    def _drift(self) -> list[str]:
-        """Inputs that are unlike the training data, and the drift of the whole set from it."""
-        if self.drift is None:
-            return []
-        share, low, high = (per_cent(end, self.drift.novelty.value) for end in self.drift.novelty)
-        told = (
-            f"Unlike the training data: {share} % [{low}, {high}] of the {self.noun}s, where "
-            f"{100 * self.drift.expected:g} % is expected. {self.drift.sentence}"
-        )
-        return ["", *wrapped(_printable(told))]
+            lines += ["", *wrapped(self.abstention.sentence(self.noun))]
+        if self.drift is not None:
+            share, low, high = (per_cent(end, self.drift.novelty.value) for end in self.drift.novelty)
+            sentence = (
+                f"Unlike the training data: {share} % [{low}, {high}] of the {self.noun}s, where "
+                f"{100 * self.drift.expected:g} % is expected. {self.drift.sentence}"
+            )
+            lines += ["", *wrapped(_printable(sentence))]
+        return "\n".join(lines)
 
     def _confusions(self, confusion: Int64[np.ndarray, "classes classes"]) -> list[str]:
         """The mistakes made most often."""
@@ -188,33 +153,17 @@ class Evaluation:
         return ["", f"{'Label':<28}{'Predicted':<28}{'Times':>6}", *lines] if lines else []
 
 
-def confusion_rows(
-    classes: Sequence[str], confusion: Int64[np.ndarray, "classes classes"]
-) -> list[list[str | int]]:
-    """A table of counts: under the names of the classes that were predicted, a row for each true class."""
-    counts = zip(classes, confusion.tolist(), strict=True)
-    return [["true / answer", *classes], *([name, *row] for name, row in counts)]
-
-
 def _table(scores: Scores) -> list[str]:
-    """Each score of a classifier beside its interval."""
-    lines = [f"{'Score':<28}{'Value':>8}   95 % interval"]
+    """Each score with its interval; errors of predicted numbers are in the labels' own unit."""
+    is_of_classes = scores.confusion is not None
+    width = 8 if is_of_classes else 12
+    lines = [f"{'Score':<28}{'Value':>{width}}   95 % interval"]
     for key, interval in scores.intervals.items():
-        words = _head(METRICS[key])
-        places = decimals(interval.value)
-        value, low, high = (rounded(end, places) for end in interval)
-        lines.append(f"{words:<28}{value:>8}   [{low}, {high}]")
-    return lines
-
-
-def _number_table(scores: Scores) -> list[str]:
-    """Each score of predicted numbers beside its interval; errors are in the labels' own unit."""
-    lines = [f"{'Score':<28}{'Value':>12}   95 % interval"]
-    for key, interval in scores.intervals.items():
-        words = _head(METRICS[key])
-        value, low, high = (figure(number) for number in interval)
-        lines.append(f"{words:<28}{value:>12}   [{low}, {high}]")
-    return [*lines, "", "Errors are in the unit of the labels."]
+        metric, places = METRICS[key], decimals(interval.value)
+        words = f"{metric.title} ({metric.hint})" if metric.hint else metric.title
+        value, low, high = (rounded(end, places) if is_of_classes else figure(end) for end in interval)
+        lines.append(f"{words:<28}{value:>{width}}   [{low}, {high}]")
+    return lines if is_of_classes else [*lines, "", "Errors are in the unit of the labels."]
 
 
 def _slice_table(slices: Slices, noun: str) -> list[str]:
@@ -235,11 +184,6 @@ def _slice_table(slices: Slices, noun: str) -> list[str]:
     return [*lines, "Worse: the whole interval is worse than the score of all (Bonferroni)."]
 
 
-def _head(metric: Metric) -> str:
-    """A metric's name with its unit."""
-    return f"{metric.title} ({metric.hint})" if metric.hint else metric.title
-
-
 def _printable(text: str) -> str:
     """A text whose control characters cannot reach the terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
@@ -248,9 +192,6 @@ def _printable(text: str) -> str:
 def _cut(name: str) -> str:
     shown = _printable(name)
     return shown if len(shown) <= _NAME_WIDTH else shown[: _NAME_WIDTH - 3] + "..."
-
-
-_NAMES_SHOWN = 10
 
 
 def evaluate(
@@ -273,7 +214,7 @@ def evaluate(
         settings: columns and encoding of tables, whether unreadable inputs are left out, seed of
             the bootstrap.
         max_error: promise that abstention is measured for; classes only.
-        progress: told the inputs done and the inputs in all.
+        progress: called with the inputs done and the inputs in all.
         model_name: another model of the run than the recommended one.
         confusion: CSV file for the counts of labels (rows) and answers (columns), through the save protocol.
 
@@ -289,24 +230,49 @@ def evaluate(
         StorageError: `confusion` cannot be written.
     """
     model = load(model_of(run, model_name).folder)
-    if confusion is not None:
-        _require_table(confusion, model)
+    if confusion is not None and confusion.suffix.lower() != ".csv":
+        raise UsageError(f"--confusion: {confusion} does not end in .csv; choose a name that does")
+    if confusion is not None and not model.classes:
+        raise UsageError("--confusion: counts answers by class, and the model predicts numbers; leave it out")
     listing = _listing(model, place, settings)
     chosen = [index for index, split in enumerate(listing.splits) if split == TEST]
     rows = chosen or list(range(len(listing)))
-    labels = _LABELS[model.target](listing, rows, model)
+    labels = (_numbers if model.target is REGRESSION else _class_codes)(listing, rows, model)
     gathering = None if model.detector is None else Gathering(model.detector, model.classes)
-    decider = Decisions(model, PredictOptions(max_error=max_error, threshold=settings.threshold), str(run))
-    answers, is_readable, abstained, warnings = _answers(
-        decider, listing, rows, settings.skip_bad, progress, gathering
+    options = PredictOptions(max_error=max_error, threshold=settings.threshold)
+    decisions = Decisions(model, options, str(run))
+    outputs, is_readable, abstained, warnings = _answers(
+        model, decisions, listing, rows, settings.skip_bad, progress, gathering
     )
-    readable = np.array(rows)[is_readable]
-    groups, threshold = _groups(listing, readable), settings.threshold or model.threshold
-    promise = decider.promise
-    scores = _scores(model, labels[is_readable], answers, settings.seed, groups, threshold)
+    labels, readable = labels[is_readable], np.array(rows)[is_readable].tolist()
+    # Groups by the column that names them, unless no two examples share one.
+    first = first_of_groups([listing.groups[row] for row in readable])
+    groups = None if len(np.unique(first)) == len(first) else Groups.of_sets(first)
+    predicted = labels
+    if model.target is REGRESSION:
+        scores = score_numbers(labels, outputs, settings.seed, groups)
+    else:
+        # Rankings are about the class of two that was rarer when the model was trained.
+        held_out = model.held_out if len(model.classes) == 2 else None
+        positive = None if held_out is None else rarer_class(held_out.labels)
+        predicted = decided(outputs, model.classes, settings.threshold or model.threshold)
+        scores = score(labels, outputs, settings.seed, groups, positive, predicted)
     if confusion is not None and scores.confusion is not None:
-        write_file(confusion, as_csv(confusion_rows(model.classes, scores.confusion)))
-    # Warnings of reading, but for those about labels, which are the model's to decide.
+        counts = zip(model.classes, scores.confusion.tolist(), strict=True)
+        table = [["true / answer", *model.classes], *([name, *row] for name, row in counts)]
+        write_file(confusion, as_csv(table))
+    slices = abstention = None
+    if settings.slice_column is not None and listing.slices is not None:
+        values = [listing.slices[row] for row in readable]
+        slices = score_slices(settings.slice_column, values, labels, outputs, groups)
+    if (promise := decisions.promise) is not None:
+        kept = kept_on(0.5, 1.0 - abstained, predicted != labels)
+        abstention = Abstention(promise.max_error, promise.expected, *kept)
+    if not chosen and is_data_of(Path(run), place, len(listing)):
+        warnings.append(
+            f"warning: {Path(run)} was trained on {place} itself, so these scores flatter it; give data that "
+            "it has not seen, or see its report for the test"
+        )
     return Evaluation(
         run=str(run),
         noun=model.input_kind.noun,
@@ -316,62 +282,11 @@ def evaluate(
         classes=model.classes,
         scores=scores,
         drift=None if gathering is None else gathering.drift(model.input_kind.noun),
-        slices=_slices(listing, readable, labels[is_readable], answers, settings, groups),
-        worth=None if groups is None else worth(groups, labels[is_readable], answers),
-        abstention=None
-        if promise is None
-        else Abstention(
-            promise.max_error,
-            promise.expected,
-            *kept_on(0.5, 1.0 - abstained, decided(answers, model.classes, threshold) != labels[is_readable]),
-        ),
-        warnings=(
-            *[warning for warning in listing.warnings if "--target" not in warning],
-            *warnings,
-            *(() if chosen else _learnt_before(Path(run), place, len(listing))),
-        ),
-    )
-
-
-def _require_table(path: Path, model: Model) -> None:
-    """Refuse a file for the confusion matrix that is no CSV, or of a model without classes.
-
-    Raises: `UsageError` with what to do.
-    """
-    if path.suffix.lower() != ".csv":
-        raise UsageError(f"--confusion: {path} does not end in .csv; choose a name that does")
-    if not model.classes:
-        raise UsageError("--confusion: counts answers by class, and the model predicts numbers; leave it out")
-
-
-def _groups(listing: Listing, rows: Int64[np.ndarray, " readable"]) -> Groups | None:
-    """Groups by the column that says so; `None` where no two examples share one."""
-    first = first_of_groups([listing.groups[row] for row in rows.tolist()])
-    return None if len(np.unique(first)) == len(first) else Groups.of_sets(first)
-
-
-def _slices(
-    listing: Listing,
-    rows: Int64[np.ndarray, " readable"],
-    labels: np.ndarray,
-    answers: Float64[np.ndarray, "readable ..."],
-    settings: Settings,
-    groups: Groups | None,
-) -> Slices | None:
-    """Scores by the values of a column; `None` where none was asked for."""
-    if settings.slice_column is None or listing.slices is None:
-        return None
-    values = [listing.slices[row] for row in rows.tolist()]
-    return score_slices(settings.slice_column, values, labels, answers, groups)
-
-
-def _learnt_before(run: Path, place: str, rows: int) -> tuple[str, ...]:
-    """A warning where the data is what the run itself was made from: it knows most of it by now."""
-    if not is_data_of(run, place, rows):
-        return ()
-    return (
-        f"warning: {run} was trained on {place} itself, so these scores flatter it; give data that it has "
-        "not seen, or see its report for the test",
+        slices=slices,
+        worth=None if groups is None else worth(groups, labels, outputs),
+        abstention=abstention,
+        # Warnings of reading, but for those about labels, which are the model's to decide.
+        warnings=(*[each for each in listing.warnings if "--target" not in each], *warnings),
     )
 
 
@@ -380,6 +295,7 @@ def _listing(model: Model, place: str, settings: Settings) -> Listing:
 
     Raises: `DataError` if it holds something else, or cannot be read.
     """
+    noun = model.input_kind.noun
     try:
         asked = with_columns_of(model, settings)
         listing = read_data(place, dataclasses.replace(asked, task=model.input_kind.task, target="class"))
@@ -387,8 +303,7 @@ def _listing(model: Model, place: str, settings: Settings) -> Listing:
         if not str(error).startswith("--task"):
             raise
         raise DataError(
-            f"{place}: holds no {model.input_kind.noun}s, which are what the model takes; give labelled "
-            f"{model.input_kind.noun}s"
+            f"{place}: holds no {noun}s, which are what the model takes; give labelled {noun}s"
         ) from error
     if settings.rename is not None or not model.renamed:
         return listing
@@ -434,52 +349,24 @@ def _class_codes(listing: Listing, rows: Sequence[int], model: Model) -> Int64[n
     labels = [listing.labels[index] for index in rows]
     codes = {name: code for code, name in enumerate(model.classes)}
     unknown = sorted(set(labels) - codes.keys())
-    if unknown and _are_numbers_with_fractions(unknown):
+    known = some([repr(name) for name in model.classes], _NAMES_SHOWN)
+    numbers = [read_number(label) for label in unknown]
+    if None not in numbers and any(value is not None and not value.is_integer() for value in numbers):
         raise DataError(
             f"{listing.place}: the labels are numbers with fractions, such as {unknown[0]}, but the model "
-            f"predicts classes: {_names(model.classes)}; give labels that are classes, or a model that was "
-            "trained on numbers"
+            f"predicts classes: {known}; give labels that are classes, or a model that was trained on numbers"
         )
     if unknown:
         raise DataError(
             f"{listing.place}: the model does not know {'class' if len(unknown) == 1 else 'classes'} "
-            f"{_names(unknown)}; it knows {_names(model.classes)}; rename or remove them"
+            f"{some([repr(name) for name in unknown], _NAMES_SHOWN)}; it knows {known}; rename or remove them"
         )
     return np.array([codes[label] for label in labels], np.int64)
 
 
-_LABELS = {CLASSIFICATION: _class_codes, REGRESSION: _numbers}
-
-
-def _scores(
-    model: Model,
-    labels: np.ndarray,
-    answers: np.ndarray,
-    seed: int,
-    groups: Groups | None,
-    threshold: Mapping[str, float],
-) -> Scores:
-    """Scores of answers; rankings are about the class of two that was rarer when the model was trained."""
-    if model.target is REGRESSION:
-        return score_numbers(labels, answers, seed, groups)
-    held_out = model.held_out if len(model.classes) == 2 else None
-    positive = None if held_out is None else rarer_class(held_out.labels)
-    return score(labels, answers, seed, groups, positive, decided(answers, model.classes, threshold))
-
-
-def _are_numbers_with_fractions(labels: Sequence[str]) -> bool:
-    """True where all labels are numbers, some of them with fractions."""
-    read = [read_number(label) for label in labels]
-    return None not in read and any(value is not None and not value.is_integer() for value in read)
-
-
-def _names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-    return ", ".join(repr(name) for name in names[:_NAMES_SHOWN]) + more
-
-
 def _answers(
-    decider: Decisions[Model],
+    model: Model,
+    decisions: Decisions,
     listing: Listing,
     rows: Sequence[int],
     skip_bad: bool,
@@ -489,37 +376,37 @@ def _answers(
     Float64[np.ndarray, "readable ..."],
     Bool[np.ndarray, " rows"],
     Bool[np.ndarray, " readable"],
-    tuple[str, ...],
+    list[str],
 ]:
     """Probabilities or numbers of the usable inputs, which rows those are, which are abstained, warnings.
 
     Raises: `DataError` if inputs cannot be read and are not to be skipped, or none can be read;
         `ModelFileError` if an answer is not finite.
     """
-    model = decider.model
-    found: list[np.ndarray] = []
+    outputs: list[np.ndarray] = []
     abstained: list[np.ndarray] = []
     errors: list[str] = []
     warnings: list[str] = []
     for block in incoming_rows(model, listing, rows).blocks:
-        (said, novelty), block = answered(model, block)
-        found.append(said)
-        decided = decider.decide(said, novelty).abstained
-        abstained.append(np.zeros(len(said), bool) if decided is None else decided)
-        if gathering is not None and novelty is not None:
-            gathering.add(novelty, said)
+        answers, block = answered(model, block)
+        outputs.append(answers.said)
+        is_abstained = decisions.decide(*answers).abstained
+        abstained.append(np.zeros(len(answers.said), bool) if is_abstained is None else is_abstained)
+        if gathering is not None and answers.novelty is not None:
+            gathering.add(answers.novelty, answers.said)
         errors += block.errors
         warnings += block.warnings
         if progress is not None:
             progress(len(errors), len(rows))
     noun = model.input_kind.noun
-    bad = [f"{listing.sources[index]}: {error}" for index, error in zip(rows, errors, strict=True) if error]
-    unanswered = [listing.sources[row] for row, error in zip(rows, errors, strict=True) if error == REASON]
+    named = [(listing.sources[row], error) for row, error in zip(rows, errors, strict=True) if error]
+    unanswered = [source for source, error in named if error == REASON]
     if unanswered:  # to leave these out would flatter it
         raise ModelFileError(
             f"model: what it computes for {count_of(len(unanswered), noun)} is not a finite number: "
             f"{some(unanswered, _NAMES_SHOWN)}; train it again"
         )
+    bad = [f"{source}: {error}" for source, error in named]
     if bad and not skip_bad:
         listed = "\n  ".join(bad)
         raise DataError(
@@ -529,4 +416,4 @@ def _answers(
     if len(bad) == len(rows):
         raise DataError(f"{listing.place}: no {noun} can be read; the first is {bad[0]}")
     is_readable = np.array([not error for error in errors])
-    return np.concatenate(found), is_readable, np.concatenate(abstained), first_few(warnings, noun)
+    return np.concatenate(outputs), is_readable, np.concatenate(abstained), [*first_few(warnings, noun)]

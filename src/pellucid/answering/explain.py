@@ -11,6 +11,7 @@ from pellucid.answering.training_examples import known_label, most_alike
 from pellucid.bundle import Generator, Inputs, Model, load_to_open
 from pellucid.data.reading.array_files import is_idx_folder
 from pellucid.data.reading.forms import PREFIX
+from pellucid.data.trees import DiskFolder
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.files import write_file
@@ -24,13 +25,7 @@ _NAMES_SHOWN = 10
 
 
 class Explained(NamedTuple):
-    """Outcome of explaining.
-
-    Attributes:
-        explanation: everything that was found out.
-        out: the page.
-        warnings: sentences for the user.
-    """
+    """Outcome of explaining: what was found out, the page, and sentences for the user."""
 
     explanation: Explanation
     out: Path
@@ -61,7 +56,7 @@ def explain(
         typed: the text itself, in place of a place.
 
     Returns:
-        The explanation and where the page stands.
+        The explanation and the path of the page.
 
     Raises:
         UsageError: `out` is no HTML file, the run has no such model, or the model no such class; both a place
@@ -77,33 +72,34 @@ def explain(
         raise UsageError("INPUT: one input is opened at a time; give either a file or row, or --text TEXT")
     chosen = model_of(run, model_name)
     model = load_to_open(chosen.folder)
-    target = _target(model, class_name)
-    name, inputs, warnings = (
-        _typed(model, typed or "", settings) if place is None else _one_input(model, place, settings)
-    )
-    _require_answer(model, name, inputs)
+    target = None
+    if class_name in model.classes:
+        target = model.classes.index(class_name)
+    elif class_name is not None:
+        known = some([quoted(name) for name in model.classes], _NAMES_SHOWN)
+        there = f"choose one of {known}" if model.classes else "the model knows no classes; leave it out"
+        raise UsageError(f"--class: {quoted(class_name)} is no class of the model; {there}")
+    if place is None:
+        (block,) = incoming(model, (), settings, typed=(typed or "",)).blocks
+        if block.errors[0]:
+            raise DataError(f"--text: {block.errors[0]}; give another text")
+        name, inputs, warnings = "typed text", block.inputs, tuple(block.warnings)
+    else:
+        name, inputs, warnings = _one_input(model, place, settings)
+    if not isinstance(model, Generator):
+        _, block = answered(model, Block([name], inputs, [""]))
+        if block.errors[0]:
+            raise ModelFileError(f"{name}: {block.errors[0]}, or choose another {model.input_kind.noun}")
     label = "" if place is None else known_label(chosen.folder, name)
     truth = model.classes.index(label) if label in model.classes else None
-    found = explain_model(model, inputs, target, truth, chosen.name)
-    like, compared, said = most_alike(chosen.folder, opened_model(model), inputs)
-    notes = [*_others(chosen), *found.notes, *said]
+    explanation = explain_model(model, inputs, target, truth, chosen.name)
+    nearest, compared, lacking = most_alike(chosen.folder, opened_model(model), inputs)
+    notes = [*_others(chosen), *explanation.notes, *lacking]
     if label:
         notes.append(f"In the data of this run its label is {quoted(label)}.")
-    found = dataclasses.replace(found, nearest=like, compared=compared, notes=tuple(notes))
-    write_file(out, render_explanation(found, name).encode("utf-8"))
-    return Explained(found, out, warnings)
-
-
-def _require_answer(model: Model, name: str, inputs: Inputs) -> None:
-    """Refuse an input to which a model that predicts something has no finite answer.
-
-    Raises: `ModelFileError` with its name.
-    """
-    if isinstance(model, Generator):
-        return
-    _, block = answered(model, Block([name], inputs, [""]))
-    if block.errors[0]:
-        raise ModelFileError(f"{name}: {block.errors[0]}, or choose another {model.input_kind.noun}")
+    explanation = dataclasses.replace(explanation, nearest=nearest, compared=compared, notes=tuple(notes))
+    write_file(out, render_explanation(explanation, name).encode("utf-8"))
+    return Explained(explanation, out, warnings)
 
 
 def _others(chosen: ModelOfRun) -> tuple[str, ...]:
@@ -119,33 +115,8 @@ def _others(chosen: ModelOfRun) -> tuple[str, ...]:
     return (f"{chosen.name} {own}{f'; --model opens the others: {others}' if rest else ''}.",)
 
 
-def _target(model: Model, class_name: str | None) -> int | None:
-    """Position of the class that is asked for.
-
-    Raises: `UsageError` if the model has no such class.
-    """
-    if class_name is None:
-        return None
-    if class_name not in model.classes:
-        known = some([quoted(name) for name in model.classes], _NAMES_SHOWN)
-        there = f"choose one of {known}" if model.classes else "the model knows no classes; leave it out"
-        raise UsageError(f"--class: {quoted(class_name)} is no class of the model; {there}")
-    return model.classes.index(class_name)
-
-
-def _typed(model: Model, text: str, settings: Settings) -> tuple[str, Inputs, tuple[str, ...]]:
-    """The one input that was typed.
-
-    Raises: `UsageError` if the model takes images; `DataError` if it is no text, such as an empty one.
-    """
-    (block,) = incoming(model, (), settings, typed=(text,)).blocks
-    if block.errors[0]:
-        raise DataError(f"--text: {block.errors[0]}; give another text")
-    return "typed text", block.inputs, tuple(block.warnings)
-
-
 def _one_input(model: Model, place: str, settings: Settings) -> tuple[str, Inputs, tuple[str, ...]]:
-    """Read the one input.
+    """Read the one input: its name, itself, and sentences for the user.
 
     Raises: `DataError` if it cannot be read, or is more than one.
     """
@@ -159,22 +130,24 @@ def _one_input(model: Model, place: str, settings: Settings) -> tuple[str, Input
         if count != 1:
             holds = "several" if count is None else f"{count:,}"
             raise DataError(f"{place}: holds {holds} {noun}s, and one is opened at a time; name it: {first}")
-        # Position of a name; `None` where it is not among them.
-        wanted = 0 if table is None else (block.names.index(place) if place in block.names else None)
-        if wanted is None:
+        if table is not None and place not in block.names:
             continue
-        if block.errors[wanted]:
-            raise DataError(f"{block.names[wanted]}: {block.errors[wanted]}; choose another {noun}")
-        usable = sum(not each for each in block.errors[:wanted])
-        said = (*asked.warnings, *block.warnings)
-        return block.names[wanted], block.inputs[usable : usable + 1], said
+        at = 0 if table is None else block.names.index(place)
+        if block.errors[at]:
+            raise DataError(f"{block.names[at]}: {block.errors[at]}; choose another {noun}")
+        usable = sum(not each for each in block.errors[:at])
+        return (
+            block.names[at],
+            block.inputs[usable : usable + 1],
+            (*asked.warnings, *block.warnings),
+        )
     if table is not None:
         raise DataError(f"{place}: {table} has no such row; the first is {first or 'missing'}")
     raise DataError(f"{place}: holds no {noun}; give a file of one")
 
 
 def _table_of(place: str) -> str | None:
-    """Table that `FILE:ROW`, `FILE:ARRAY:ROW` or a row of a sample stands in; `None` for anything else."""
+    """Table of `FILE:ROW`, `FILE:ARRAY:ROW` or a row of a sample; `None` for anything else."""
     if Path(place).exists():
         return None
     before = place
@@ -184,5 +157,5 @@ def _table_of(place: str) -> str | None:
             return before.split("/")[0]
         path = Path(before)
         if path.is_file():
-            return str(path.parent) if is_idx_folder(path.parent) else before
+            return str(path.parent) if is_idx_folder(DiskFolder(path.parent)) else before
     return None

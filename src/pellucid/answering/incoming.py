@@ -10,12 +10,13 @@ import itertools
 import queue
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Shaped
 
+from pellucid.bundle.held_out import Answers, HeldOut
 from pellucid.data.data_files import contents
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.listing import Listing
@@ -33,23 +34,39 @@ _PATIENCE = 0.1
 
 
 @runtime_checkable
-class Taker(Protocol):
-    """A model, or an exported one, as far as its inputs go."""
+class AnsweringModel(Protocol):
+    """A model, or an exported one: what it takes, and how it answers."""
 
     @property
     def input_kind(self) -> InputKind:
         """Kind of what it takes."""
-        ...
 
     @property
     def preprocessing(self) -> Preprocessing | None:
         """From an image of any size to pixels; `None` where no images are taken."""
-        ...
 
     @property
     def joined_columns(self) -> tuple[str, ...]:
         """Columns of a table whose texts it reads as one; none where it reads one."""
-        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of the probabilities; none where a number is predicted."""
+
+    @property
+    def threshold(self) -> Mapping[str, float]:
+        """One of two classes and the probability from which on it is answered; or nothing."""
+
+    @property
+    def novelty_rate(self) -> float | None:
+        """Share of inputs like the training data that count as foreign; `None` without novelty."""
+
+    @property
+    def held_out(self) -> HeldOut | None:
+        """Answers about examples that it did not learn from; `None` where none were kept."""
+
+    def answer(self, inputs: np.ndarray | Sequence[str], /) -> Answers:
+        """Answer about inputs as `Block.inputs` holds them."""
 
 
 class Block(NamedTuple):
@@ -78,7 +95,7 @@ class Incoming(NamedTuple):
     """Everything that a model is asked about."""
 
     # the inputs behind those that were answered before, to be gone through once; where these are others now,
-    # the first block raises the `DataError` of `_skip_answered`
+    # the first block raises the `DataError` of `_made_ready`
     blocks_after: Callable[[ResumeCursor], Iterator[Block]]
     how_many: Callable[[], int | None]  # `None` where only reading shows
     warnings: Sequence[str] = ()  # that refuse nothing; complete once all blocks have passed
@@ -90,7 +107,7 @@ class Incoming(NamedTuple):
 
 
 def incoming(
-    model: Taker,
+    model: AnsweringModel,
     places: Sequence[str],
     settings: Settings,
     *,
@@ -100,7 +117,7 @@ def incoming(
     """Open the images or texts, as the model takes them, of files, folders, globs, tables or archives.
 
     They are read as their blocks are asked for; `settings` say column and encoding of tables. Where
-    standard input may be read (`may_pipe`), the place `-` stands for it. Behind the places come texts that
+    standard input may be read (`may_pipe`), the place `-` is it. Behind the places come texts that
     were `typed`, named `text:1`, `text:2` and so on.
 
     Raises: `DataError` if a place does not exist or holds nothing the model takes; `UsageError` if texts are
@@ -111,42 +128,35 @@ def incoming(
     # There is none where a program runs without a terminal; then `-` is a file that does not exist.
     stdin = getattr(sys.stdin, "buffer", None) if may_pipe and STANDARD_INPUT in places else None
     opened = open_places(places, with_columns_of(model, settings), model.input_kind, stdin, typed)
-    if model.input_kind is TEXTS:
-        return Incoming(
-            lambda before: _text_blocks(opened.inputs, settings.encoding, before),
-            opened.how_many,
-            opened.warnings,
-        )
     return Incoming(
-        lambda before: _image_blocks(model, opened.inputs, before), opened.how_many, opened.warnings
+        lambda before: _made_ready(model, opened.inputs, settings.encoding, before),
+        opened.how_many,
+        opened.warnings,
     )
 
 
-def incoming_rows(model: Taker, listing: Listing, rows: Sequence[int]) -> Incoming:
+def incoming_rows(model: AnsweringModel, listing: Listing, rows: Sequence[int]) -> Incoming:
     """Take rows of labelled data, of the kind that the model takes, by their positions."""
-    if listing.texts is not None:
-        return Incoming(lambda before: _text_blocks(_rows(listing, rows), None, before), lambda: len(rows))
-    return Incoming(lambda before: _image_blocks(model, _rows(listing, rows), before), lambda: len(rows))
+    return Incoming(lambda before: _made_ready(model, _rows(listing, rows), None, before), lambda: len(rows))
 
 
 def _rows(listing: Listing, rows: Sequence[int]) -> Iterator[Input]:
     """Rows of labelled data; of files in containers the bytes, read while they are asked for."""
     if listing.paths is not None:
-        for row, found in zip(rows, contents(listing.paths[row] for row in rows), strict=True):
-            if isinstance(found, DataError):
-                yield Input(listing.sources[row], b"", str(found))
+        for row, content in zip(rows, contents(listing.paths[row] for row in rows), strict=True):
+            if isinstance(content, DataError):
+                yield Input(listing.sources[row], b"", str(content))
             else:
-                yield Input(listing.sources[row], found)
-        return
-    if listing.texts is not None:
+                yield Input(listing.sources[row], content)
+    elif listing.texts is not None:
         reasons = {problem.index: problem.reason for problem in listing.problems}
         for row in rows:
             yield Input(listing.sources[row], Cell(listing.texts[row]), reasons.get(row, ""))
-        return
-    pixels = listing.load_pixels() if listing.load_pixels is not None else listing.pixels
-    assert pixels is not None
-    for row in rows:
-        yield Input(listing.sources[row], pixels[row])
+    else:
+        pixels = listing.load_pixels() if listing.load_pixels is not None else listing.pixels
+        assert pixels is not None
+        for row in rows:
+            yield Input(listing.sources[row], pixels[row])
 
 
 def require_input(places: Sequence[str], typed: Sequence[str]) -> None:
@@ -158,7 +168,7 @@ def require_input(places: Sequence[str], typed: Sequence[str]) -> None:
         raise UsageError("INPUT: nothing to label; name files, folders or tables, or give a text by --text")
 
 
-def with_columns_of(model: Taker, settings: Settings) -> Settings:
+def with_columns_of(model: AnsweringModel, settings: Settings) -> Settings:
     """Settings that name the columns that a model reads as one, unless the user names another."""
     if not model.joined_columns or settings.input_column is not None:
         return settings
@@ -171,71 +181,69 @@ def first_few(warnings: Sequence[str], noun: str, count: int | None = None) -> t
     return (*warnings[:WARNINGS_SHOWN], *((f"and {more:,} more such {noun}s",) if more > 0 else ()))
 
 
-class _Digest:
-    """Digest of the inputs so far, by which those answered before are known again."""
+def _made_ready(
+    model: AnsweringModel, inputs: Iterator[Input], encoding: str | None, before: ResumeCursor
+) -> Iterator[Block]:
+    """Blocks of the inputs behind those answered before, each with the digest of all up to its end.
 
-    def __init__(self) -> None:
-        self._digest = hashlib.sha256()
+    Raises: `DataError` if the inputs answered before are fewer now, or others.
+    """
+    digest = hashlib.sha256()
 
-    def add(self, inputs: Iterable[Input]) -> str:
-        """Take in some inputs: the digest up to their end."""
-        for each in inputs:
-            self._digest.update(f"{each.name}\0{each.stamp}\0".encode(errors="surrogatepass"))
-        return self._digest.hexdigest()
+    def passing(some: Iterable[Input]) -> Iterator[Input]:
+        for each in some:
+            digest.update(f"{each.name}\0{each.stamp}\0".encode(errors="surrogatepass"))
+            yield each
 
-
-def _skip_answered(inputs: Iterator[Input], before: ResumeCursor) -> _Digest:
-    """Go past the inputs that were answered before; `DataError` if they are fewer, or others."""
-    passing = _Digest()
-    digest = ""
-    for number in range(before.number):
-        one = next(inputs, None)
-        if one is None:
-            raise DataError(
-                f"--resume: {before.number:,} inputs were answered before, but now there are {number:,}; "
-                "leave --resume out to begin afresh"
-            )
-        digest = passing.add([one])
-    if before.number and digest != before.digest:
+    there = sum(1 for _ in passing(itertools.islice(inputs, before.number)))
+    if there < before.number:
+        raise DataError(
+            f"--resume: {before.number:,} inputs were answered before, but now there are {there:,}; "
+            "leave --resume out to begin afresh"
+        )
+    if before.number and digest.hexdigest() != before.digest:
         raise DataError(
             f"--resume: among the first {before.number:,} inputs, which were answered before, one is new, "
             "gone or has changed; leave --resume out to begin afresh"
         )
-    return passing
+    # Both cut a block off before they take the next input.
+    if model.input_kind is TEXTS:
+        blocks = _text_blocks(passing(inputs), encoding)
+    else:
+        assert model.preprocessing is not None  # load gives models of images or of texts
+        blocks = _image_blocks(passing(inputs), model.preprocessing)
+    for block in blocks:
+        yield block._replace(passed=digest.hexdigest())
 
 
-def _image_blocks(model: Taker, inputs: Iterator[Input], before: ResumeCursor) -> Iterator[Block]:
+def _image_blocks(inputs: Iterator[Input], preprocessing: Preprocessing) -> Iterator[Block]:
     """Decode and fit images as the model was trained."""
-    assert model.preprocessing is not None  # load gives models of images or of texts
-    passing = _skip_answered(inputs, before)
     with decoders() as executor:
-        for block in blocks_of(inputs, model.preprocessing):
-            fitted = fit_inputs(block, model.preprocessing, executor)
-            names = [each.name for each in block]
-            yield Block(names, fitted.pixels, fitted.errors, fitted.warnings, passing.add(block))
+        for block in blocks_of(inputs, preprocessing):
+            fitted = fit_inputs(block, preprocessing, executor)
+            yield Block([each.name for each in block], fitted.pixels, fitted.errors, fitted.warnings)
 
 
-def _text_blocks(inputs: Iterator[Input], encoding: str | None, before: ResumeCursor) -> Iterator[Block]:
+def _text_blocks(inputs: Iterator[Input], encoding: str | None) -> Iterator[Block]:
     """Read texts and cut them into blocks that fit into memory, however many there are.
 
     Where a block ends depends on the texts since it began, and on nothing else.
     """
-    passing = _skip_answered(inputs, before)
     for first in inputs:
-        block: list[Input] = []
+        names: list[str] = []
         texts: list[str] = []
         errors: list[str] = []
         characters = 0
         for each in itertools.chain([first], inputs):
             text, reason = text_of(each, encoding)
-            block.append(each)
+            names.append(each.name)
             errors.append(reason)
             if not reason:
                 texts.append(text)
                 characters += len(text)
-            if len(block) == _MOST_IN_BLOCK or characters >= _MOST_CHARACTERS:
+            if len(names) == _MOST_IN_BLOCK or characters >= _MOST_CHARACTERS:
                 break
-        yield Block([each.name for each in block], texts, errors, (), passing.add(block))
+        yield Block(names, texts, errors)
 
 
 def ahead(blocks: Iterator[Block]) -> Generator[Block, None, None]:
@@ -247,36 +255,32 @@ def ahead(blocks: Iterator[Block]) -> Generator[Block, None, None]:
     ready: queue.Queue[Block | BaseException | None] = queue.Queue(_MOST_READY)
     is_left = threading.Event()
 
-    def hand_over(found: Block | BaseException | None) -> bool:
+    def put(item: Block | BaseException | None) -> bool:
         """Wait for room in the queue; false where nobody waits for the block any more."""
         while not is_left.is_set():
             with contextlib.suppress(queue.Full):
-                ready.put(found, timeout=_PATIENCE)
+                ready.put(item, timeout=_PATIENCE)
                 return True
         return False
 
     def make_ready() -> None:
         """Fill the queue with blocks, and the error or end that follows them, until nobody listens."""
         try:
-            if all(map(hand_over, blocks)):
-                hand_over(None)
+            if all(map(put, blocks)):
+                put(None)
         except BaseException as error:  # whatever it is belongs to the thread that asks
-            hand_over(error)
+            put(error)
         finally:
-            close = getattr(blocks, "close", None)
-            if close is not None:
-                close()
+            if isinstance(blocks, Generator):
+                blocks.close()
 
     worker = threading.Thread(target=make_ready, daemon=True)
     worker.start()
     try:
-        while True:
-            found = ready.get()
-            if isinstance(found, BaseException):
-                raise found
-            if found is None:
-                return
-            yield found
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
     finally:
         is_left.set()
         worker.join(timeout=1.0)  # one that waits for standard input may never come back

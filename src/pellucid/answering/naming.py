@@ -14,52 +14,39 @@ _NAMES_SHOWN = 10
 
 
 class ModelOfRun(NamedTuple):
-    """Model folder, and what its run says about it.
-
-    Attributes:
-        folder: of the model.
-        name: that the run gives it; `None` of a model folder that lies in no run.
-        recommended: name of the model that the run recommends; `None` where it is not known.
-        others: names of the other models of the run.
-    """
+    """Model folder, and what its run records about it."""
 
     folder: Path
-    name: str | None = None
-    recommended: str | None = None
-    others: tuple[str, ...] = ()
+    name: str | None = None  # `None` of a model folder that lies in no run
+    recommended: str | None = None  # name of the model that the run recommends, where it is known
+    others: tuple[str, ...] = ()  # names of the other models of the run
 
 
 def model_of(place: str | Path, name: str | None = None) -> ModelOfRun:
-    """Find the model that answers in a run or a model folder, perhaps one of a run: its place and its name.
-
-    `name` is that of a model of the run; by default the one that it recommends.
+    """Find the model that answers in a run or a model folder: the one of that `name`, or the recommended one.
 
     Raises: `UsageError` if a name is given, but `place` is no run, or has no model of this name;
     `ModelFileError` if there is no model at all.
     """
     if name is None:
-        return _with_names(model_folder(place))
-    run = Path(place)
-    trained = _trained(run)
-    if not trained:
-        raise UsageError(f"--model: {run} is no finished run, so there is none to choose; leave it out")
-    if name not in trained:
-        raise UsageError(
-            f"--model: {quoted(name)} is no model of {run}{likely_meant(name, trained)}; "
-            f"choose one of {some(trained, _NAMES_SHOWN)}"
-        )
-    return _with_names(run / _MODELS / name)
-
-
-def _with_names(folder: Path) -> ModelOfRun:
-    """Look at where a model folder lies for its name."""
+        folder = model_folder(place)
+    else:
+        trained = _trained(Path(place))
+        if not trained:
+            raise UsageError(f"--model: {place} is no finished run, so there is none to choose; leave it out")
+        if name not in trained:
+            raise UsageError(
+                f"--model: {quoted(name)} is no model of {place}{likely_meant(name, trained)}; "
+                f"choose one of {some(trained, _NAMES_SHOWN)}"
+            )
+        folder = Path(place) / _MODELS / name
     above = folder.absolute().parent
     run = above.parent if above.name == _MODELS else above
-    trained, recommended = _trained(run), _recommended(run)
-    name = recommended if above == run and folder.name == _RECOMMENDED else folder.name
-    if name not in trained:
+    trained, recommended = _trained(run), recommended_by(run)
+    found = recommended if above == run and folder.name == _RECOMMENDED else folder.name
+    if found not in trained:
         return ModelOfRun(folder)
-    return ModelOfRun(folder, name, recommended, tuple(each for each in trained if each != name))
+    return ModelOfRun(folder, found, recommended, tuple(each for each in trained if each != found))
 
 
 def _trained(run: Path) -> list[str]:
@@ -70,7 +57,8 @@ def _trained(run: Path) -> list[str]:
     return sorted(each.name for each in models.iterdir() if each.is_dir())
 
 
-def _recommended(run: Path) -> str | None:
+def recommended_by(run: Path) -> str | None:
+    """Name of the model that a run recommends; `None` of a model folder, or a run that was not finished."""
     try:
         found = read_json(run / "metrics.json", MOST_BYTES)["recommended"]
     except (OSError, ValueError, KeyError, TypeError):

@@ -1,28 +1,18 @@
 """Label new images or texts with a trained model, block by block."""
 
-import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pellucid.answering.answers import (
-    REASON,
-    Answer,
-    Columns,
-    Write,
-    answers_to,
-    check_ending,
-    columns_of,
-    rows_of,
-)
+from pellucid.answering.answers import REASON, Answer, answers_to, check_ending, columns_of, rows_of
 from pellucid.answering.decisions import Decisions, PredictOptions
 from pellucid.answering.incoming import (
     AT_START,
     WARNINGS_SHOWN,
-    Block,
     Incoming,
     ResumeCursor,
     ahead,
@@ -30,17 +20,15 @@ from pellucid.answering.incoming import (
     incoming,
     require_input,
 )
-from pellucid.answering.naming import model_of
-from pellucid.answering.resumable_output import Question, content_of, resumable_output
+from pellucid.answering.naming import model_of, recommended_by
+from pellucid.answering.resumable_output import resumable_output
 from pellucid.bundle import Model, load
 from pellucid.errors import UsageError
 from pellucid.evaluation import Drift, Gathering
+from pellucid.files import sha256
 from pellucid.settings import DUMMIES, Settings
-from pellucid.strict import MOST_BYTES, read_json
 
-# Labelling: goes through inputs block by block, writes a row for each, and adds up what became of them.
-
-# Told the inputs done, and the inputs in all where that can be known.
+# Called with the inputs done, and the inputs in all where that can be known.
 Progress = Callable[[int, int | None], None]
 
 
@@ -55,122 +43,82 @@ class Tally:
     warned: int = 0
     warnings: list[str] = field(default_factory=list)
 
-    @property
-    def done(self) -> int:
-        """Inputs that have a row."""
-        return self.labelled + self.unreadable + self.unanswered
 
+class _Labelling:
+    """Labels inputs block by block, and adds up what became of them."""
 
-class Labelling:
-    """Goes through inputs, and adds up what became of them."""
-
-    def __init__(self, decider: Decisions[Model]) -> None:
-        model = decider.model
+    def __init__(
+        self, model: Model, decisions: Decisions, asked: Incoming, progress: Progress | None
+    ) -> None:
         self.tally = Tally()
         self.gathering = None if model.detector is None else Gathering(model.detector, model.classes)
-        self._decider = decider
+        self._decisions, self._asked, self._progress = decisions, asked, progress
 
-    def take_up(self, memory: Mapping[str, Any]) -> None:
-        """Go on from what an earlier process added up."""
+    def memory(self) -> dict[str, Any]:
+        """The sums so far, for a process that goes on from here."""
+        sums = None if self.gathering is None else self.gathering.sums()
+        return {"tally": asdict(self.tally), "gathering": sums}
+
+    def go(
+        self,
+        before: ResumeCursor,
+        memory: Mapping[str, Any],
+        write: Callable[[list[Answer], str], object],
+    ) -> None:
+        """Write rows of each block behind the inputs answered before, with the digest of all up to its end.
+
+        `memory` has the sums of the inputs answered before; nothing where there are none.
+        """
         if memory:
             self.tally = Tally(**memory["tally"])
             if self.gathering is not None:
                 self.gathering.take_up(memory["gathering"])
-
-    def print(self, columns: Columns, asked: Incoming, progress: Progress | None) -> None:
-        """Write CSV to standard output."""
-        with answers_to(None, columns) as write:
-            self.go(asked, AT_START, write, progress)
-
-    def fill(self, question: Question, resume: bool, asked: Incoming, progress: Progress | None) -> None:
-        """Write the rows of a file, or go on with those that an earlier process left."""
-        with resumable_output(question, resume) as rows:
-            self.take_up(rows.memory)
-            self.go(asked, rows.before, rows.write, progress, rows.remember)
-
-    def go(
-        self,
-        asked: Incoming,
-        before: ResumeCursor,
-        write: Write,
-        progress: Progress | None,
-        remember: Callable[[str, Mapping[str, Any]], None] | None = None,
-    ) -> None:
-        """Write a row for each input behind those answered before."""
-        total = None if progress is None else asked.how_many()
-        if progress is not None and before.number:
-            progress(before.number, total)
-        with contextlib.closing(ahead(asked.blocks_after(before))) as blocks:
+        tally, progress, done = self.tally, self._progress, before.number
+        total = None if progress is None else self._asked.how_many()
+        if progress is not None and done:
+            progress(done, total)
+        with closing(ahead(self._asked.blocks_after(before))) as blocks:
             for block in blocks:
-                write(self._rows(block))
-                if remember is not None:
-                    remember(block.passed, self._memory())
+                rows, answers, abstained = rows_of(self._decisions, block)
+                if self.gathering is not None and answers.novelty is not None:
+                    self.gathering.add(answers.novelty, answers.said)
+                tally.unanswered += sum(row.error == REASON for row in rows)
+                tally.unreadable += sum(row.error not in ("", REASON) for row in rows)
+                tally.labelled += sum(row.label is not None for row in rows)
+                tally.abstained += abstained
+                tally.warned += len(block.warnings)
+                tally.warnings += block.warnings[: WARNINGS_SHOWN - len(tally.warnings)]
+                write(rows, block.passed)
+                done += len(rows)
                 if progress is not None:
-                    progress(self.tally.done, total)
-
-    def _memory(self) -> dict[str, Any]:
-        sums = None if self.gathering is None else self.gathering.sums()
-        return {"tally": asdict(self.tally), "gathering": sums}
-
-    def _rows(self, block: Block) -> list[Answer]:
-        """A row for each input of a block."""
-        rows, answers, abstained = rows_of(self._decider, block)
-        if self.gathering is not None and answers.novelty is not None:
-            self.gathering.add(answers.novelty, answers.said)
-        tally = self.tally
-        tally.unanswered += sum(row.error == REASON for row in rows)
-        tally.unreadable += sum(row.error not in ("", REASON) for row in rows)
-        tally.labelled += sum(row.label is not None for row in rows)
-        tally.abstained += abstained
-        tally.warned += len(block.warnings)
-        tally.warnings += block.warnings[: WARNINGS_SHOWN - len(tally.warnings)]
-        return rows
+                    progress(done, total)
 
 
 _NOTHING = PredictOptions()
 
 
 class Listener(NamedTuple):
-    """Functions that hear how labelling goes.
+    """Functions that follow the work."""
 
-    Attributes:
-        announce: told beforehand, in sentences, what is promised.
-        progress: told the inputs done and, where that can be known, the inputs in all.
-    """
-
-    announce: Callable[[str], object] = lambda _: None
+    announce: Callable[[str], object] = lambda _: None  # gets beforehand, in sentences, what is promised
     progress: Progress | None = None
 
 
-SILENCE = Listener()
+_NOBODY = Listener()
 
 
 class Predicted(NamedTuple):
-    """Outcome of labelling.
+    """Outcome of labelling."""
 
-    Attributes:
-        model: what answered: the name that its run gives it, or what it says of itself.
-        noun: what one input is: `image` or `text`.
-        labelled: those that got a label or a number.
-        unreadable: those that could not be read, each with a row that says why.
-        unanswered: those to which the model has no finite answer, likewise.
-        novelty: those that are unlike the training data; `None` where the model cannot tell.
-        expected: the share of inputs like the training data that counts as unlike it all the same.
-        drift: how the whole set differs from the validation examples; `None` where the model cannot
-            tell, or the inputs are too few.
-        abstained: those that are not answered; `None` where no promise was asked for.
-        warnings: sentences for the user.
-    """
-
-    model: str
-    noun: str
-    labelled: int
-    unreadable: int
-    unanswered: int
-    novelty: int | None
-    expected: float
-    drift: Drift | None
-    abstained: int | None
+    model: str  # what answered: the name that its run gives it, or its own
+    noun: str  # what one input is: `image` or `text`
+    labelled: int  # those that got a label or a number
+    unreadable: int  # those that could not be read, each with a row that gives the reason
+    unanswered: int  # those to which the model has no finite answer, likewise
+    novelty: int | None  # those that are unlike the training data; `None` where that is not known
+    expected: float  # share of inputs like the training data that counts as unlike it all the same
+    drift: Drift | None  # of the whole set from the validation examples; `None` of too few
+    abstained: int | None  # those that are not answered; `None` where no promise was asked for
     warnings: tuple[str, ...]
 
 
@@ -180,9 +128,9 @@ def predict(
     out: Path | None,
     settings: Settings,
     *,
-    wishes: PredictOptions = _NOTHING,
+    options: PredictOptions = _NOTHING,
     resume: bool = False,
-    listener: Listener = SILENCE,
+    listener: Listener = _NOBODY,
     typed: Sequence[str] = (),
 ) -> Predicted:
     """Label images or texts and write one row for each, in their order.
@@ -196,11 +144,11 @@ def predict(
         inputs: files, folders, globs, tables, archives, or `-` for standard input.
         out: a `.csv`, `.jsonl` or `.parquet` file to replace; `None` writes CSV to standard output.
         settings: column of the inputs and encoding of tables.
-        wishes: which model answers, whether each class gets a column, whether it may abstain, what wrong
+        options: which model answers, whether each class gets a column, whether it may abstain, what wrong
             answers cost, and whether there are prediction sets.
         resume: whether to go on with the rows that an earlier process left unfinished beside `out`; the file
             then has the same bytes as if it had never died.
-        listener: told what is promised, and how far the work is.
+        listener: gets what is promised, and how far the work is.
         typed: texts to label behind the inputs, named `text:1`, `text:2` and so on.
 
     Returns:
@@ -208,8 +156,8 @@ def predict(
 
     Raises:
         UsageError: `out` has another ending, the run has no such model, texts are typed for a model of
-            images, probabilities of numbers are asked for, a wish cannot be met, or what is resumed answers
-            another question.
+            images, probabilities of numbers are asked for, an option cannot be met, or what is resumed
+            answers another question.
         DataError: an input does not exist or holds nothing that the model takes, or is no longer what it was
             when the rows that are resumed were written.
         ModelFileError: the model is damaged or unsafe.
@@ -217,67 +165,50 @@ def predict(
             was written.
     """
     require_input(inputs, typed)
-    _require_file(out, resume=resume)
-    wishes = dataclasses.replace(wishes, threshold=wishes.threshold or settings.threshold)
-    chosen = model_of(run, wishes.model)
-    model = load(chosen.folder)
-    asked = incoming(model, inputs, settings, may_pipe=True, typed=typed)
-    decider = Decisions(model, wishes, str(run))
-    for sentence in decider.announcement():
-        listener.announce(sentence)
-    classes = model.classes if wishes.probabilities else ()
-    columns = columns_of(classes, decider.columns, model.target.cell)
-    labelling = Labelling(decider)
-    if out is None:
-        labelling.print(columns, asked, listener.progress)
-    else:
-        question = Question(out, columns, _asked(chosen.folder, (inputs, typed), settings, wishes))
-        labelling.fill(question, resume, asked, listener.progress)
-    noun, tally = model.input_kind.noun, labelling.tally
-    told = [*asked.warnings, *first_few(tally.warnings, noun, tally.warned)]
-    if wishes.model is None:
-        told += _same_for_all(Path(run), noun)
-    return _predicted(chosen.name or model.name, decider, labelling.gathering, tally, told)
-
-
-def _require_file(out: Path | None, *, resume: bool) -> None:
-    """Refuse a file of another ending, and to go on with what was written elsewhere.
-
-    Raises: `UsageError` with what to give.
-    """
     check_ending(out)
     if resume and out is None:
         raise UsageError("--resume: what was written to standard output cannot be gone on with; give --out")
-
-
-def _asked(
-    folder: Path, given: tuple[Sequence[str], Sequence[str]], settings: Settings, wishes: PredictOptions
-) -> dict[str, Any]:
-    """Everything that decides a row, by the words a user knows it by; of inputs places and typed texts."""
-    inputs, typed = given
-    return {
-        "the version of Pellucid": version("pellucid"),
-        "the model": content_of(folder / "model.json"),
-        "INPUT": list(inputs),
-        **({"--text": list(typed)} if typed else {}),
-        "--input-column": settings.input_column,
-        "--encoding": settings.encoding,
-        "--max-error": wishes.max_error,
-        "--threshold": wishes.threshold,
-        "--costs": content_of(wishes.costs),
-        "--sets": wishes.sets,
-    }
-
-
-def _predicted(
-    name: str, decider: Decisions[Model], gathering: Gathering | None, tally: Tally, warnings: Sequence[str]
-) -> Predicted:
-    """Outcome of labelling by a model of that name, and what the inputs look like as a whole."""
-    model = decider.model
-    noun = model.input_kind.noun
+    options = dataclasses.replace(options, threshold=options.threshold or settings.threshold)
+    chosen = model_of(run, options.model)
+    model = load(chosen.folder)
+    asked = incoming(model, inputs, settings, may_pipe=True, typed=typed)
+    decisions = Decisions(model, options, str(run))
+    for sentence in decisions.announcement():
+        listener.announce(sentence)
+    classes = model.classes if options.probabilities else ()
+    columns = columns_of(classes, decisions.columns, model.target.cell)
+    labelling = _Labelling(model, decisions, asked, listener.progress)
+    if out is None:
+        with answers_to(None, columns) as write:
+            labelling.go(AT_START, {}, lambda rows, _: write(rows))
+    else:
+        question = {
+            "the version of Pellucid": version("pellucid"),
+            "the model": sha256(chosen.folder / "model.json"),
+            "INPUT": list(inputs),
+            **({"--text": list(typed)} if typed else {}),
+            "--input-column": settings.input_column,
+            "--encoding": settings.encoding,
+            "--max-error": options.max_error,
+            "--threshold": options.threshold,
+            "--costs": "" if options.costs is None else sha256(options.costs),
+            "--sets": options.sets,
+        }
+        with resumable_output(out, columns, question, resume) as output:
+            labelling.go(
+                output.before,
+                output.memory,
+                lambda rows, passed: output.add(rows, passed, labelling.memory()),
+            )
+    noun, tally, gathering = model.input_kind.noun, labelling.tally, labelling.gathering
+    warnings = [*asked.warnings, *first_few(tally.warnings, noun, tally.warned)]
+    if options.model is None:
+        warnings += _same_for_all(Path(run), noun)
     drift = None if gathering is None else gathering.drift(noun)
+    if drift is not None and drift.is_real and (decisions.promise or decisions.coverage):
+        warnings.append("warning: these inputs have drifted, so what was promised need not hold for them")
     return Predicted(
-        model=name,
+        model=chosen.name or model.name,
         noun=noun,
         labelled=tally.labelled,
         unreadable=tally.unreadable,
@@ -285,27 +216,17 @@ def _predicted(
         novelty=None if gathering is None else gathering.alarms,
         expected=0.0 if model.detector is None else model.detector.rate,
         drift=drift,
-        abstained=None if decider.promise is None else tally.abstained,
-        warnings=(*warnings, *(_voided(decider) if drift is not None and drift.is_real else ())),
+        abstained=None if decisions.promise is None else tally.abstained,
+        warnings=tuple(warnings),
     )
 
 
-def _voided(decider: Decisions[Model]) -> tuple[str, ...]:
-    """A warning where these inputs have drifted from those that a promise speaks of."""
-    if decider.promise is None and decider.coverage is None:
-        return ()
-    return ("warning: these inputs have drifted, so what was promised need not hold for them",)
-
-
 def _same_for_all(run: Path, noun: str) -> tuple[str, ...]:
-    """A warning where a run recommends a model that looks at nothing."""
-    try:
-        recommended = read_json(run / "metrics.json", MOST_BYTES)["recommended"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return ()  # a model folder, or a run that was left before its end
+    """A warning where a run recommends a model that ignores its inputs."""
+    recommended = recommended_by(run)
     if recommended not in DUMMIES:
         return ()
     return (
         f"warning: {run} recommends {recommended}, which gives every {noun} the same answer; "
-        f"the other models stand in {run / 'models'}",
+        f"the other models are in {run / 'models'}",
     )

@@ -1,4 +1,4 @@
-"""The training examples of a run, found again through its ledger, to be set beside a new input."""
+"""The training examples of a run, found again through its ledger, to be compared with a new input."""
 
 import os
 from collections.abc import Sequence
@@ -18,29 +18,48 @@ from pellucid.settings import Settings
 from pellucid.strict import MOST_BYTES, read_json
 
 _SHOWN = 8
-_NOT_THERE = "The training examples most like it are not shown: {reason}."
+# Errors of files of a run that are missing or damaged: a model folder has none of them.
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError)
 
 
 def most_alike(folder: Path, model: Model, inputs: Inputs) -> tuple[list[Like], int, tuple[str, ...]]:
     """Find the training examples nearest to one input in the last hidden layer, at most eight, nearest first.
 
-    Beside them how many were compared, and sentences about what could not be done. `folder` is that of a run,
-    or of a model of it.
+    With them the number of those compared, and sentences about what could not be done. `folder` is that of a
+    run, or of a model of it.
     """
     run = run_of(folder)
-    if run is None or not (getattr(model, "network", None) is not None):
+    if run is None or getattr(model, "network", None) is None:
         return [], 0, ()
     try:
         listing, rows = rows_of(run, (TRAIN,), MOST_COMPARED)
         with one_thread():
-            return _compared(model, inputs, listing, rows)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = (
-            str(error)
-            if isinstance(error, (PellucidError, ChangedData))
-            else "the run's files cannot be read"
+            like, compared = _nearest_of(model, inputs, listing, rows)
+    except _UNREADABLE as error:
+        is_known = isinstance(error, (PellucidError, ChangedData))
+        reason = str(error).rstrip(".") if is_known else "the run's files cannot be read"
+        return [], 0, (f"The training examples most like it are not shown: {reason}.",)
+    return like, compared, ()
+
+
+def _nearest_of(model: Model, inputs: Inputs, listing: Listing, rows: list[int]) -> tuple[list[Like], int]:
+    """The nearest of some rows, and how many could be compared."""
+    hidden, kept, shown = [], [], []
+    following = iter(rows)
+    for block in incoming_rows(model, listing, rows).blocks:
+        usable = [row for error, row in zip(block.errors, following, strict=False) if not error]
+        if usable:
+            hidden.append(model.transform(block.inputs))
+            kept += usable
+            shown += list(block.inputs)
+    if not kept:
+        raise ChangedData("none of them can be read any more")
+    return [
+        Like(
+            listing.sources[kept[each.row]], str(listing.labels[kept[each.row]]), each.share, shown[each.row]
         )
-        return [], 0, (_NOT_THERE.format(reason=reason.rstrip(".")),)
+        for each in nearest(model.transform(inputs), np.concatenate(hidden), _SHOWN)
+    ], len(kept)
 
 
 def known_label(folder: Path, name: str) -> str | None:
@@ -56,7 +75,7 @@ def known_label(folder: Path, name: str) -> str | None:
         wanted = os.path.abspath(name)
         known = (str(row["label"]) for row in read_ledger(run) if os.path.abspath(row["source"]) == wanted)
         return next(known, None)
-    except (OSError, ValueError, KeyError, TypeError):
+    except _UNREADABLE:
         return None
 
 
@@ -66,8 +85,8 @@ def is_data_of(run: Path, place: str, rows: int) -> bool:
         former = read_json(run / "config.json", MOST_BYTES)["data"]
         counted = sum(int(former[split]) for split in ("train", "validation", "test"))
         return os.path.realpath(former["place"]) == os.path.realpath(place) and rows >= counted
-    except (OSError, ValueError, KeyError, TypeError):
-        return False  # a model folder, or a run that was left before its end
+    except _UNREADABLE:
+        return False
 
 
 class ChangedData(ValueError):
@@ -97,32 +116,3 @@ def rows_of(run: Path, splits: Sequence[str], most: int) -> tuple[Listing, list[
         if row >= len(listing) or listing.sources[row] != known[row]["source"]:
             raise ChangedData(f"{place} is no longer the data that the run was made from")
     return listing, rows
-
-
-def _compared(
-    model: Model, inputs: Inputs, listing: Listing, rows: list[int]
-) -> tuple[list[Like], int, tuple[str, ...]]:
-    """The nearest of some rows."""
-    hidden, kept, shown = [], [], []
-    at = 0
-    for block in incoming_rows(model, listing, rows).blocks:
-        usable = [
-            row
-            for row, error in zip(rows[at : at + len(block.errors)], block.errors, strict=True)
-            if not error
-        ]
-        at += len(block.errors)
-        if usable:
-            hidden.append(model.transform(block.inputs))
-            kept += usable
-            shown += list(block.inputs)
-    if not kept:
-        return [], 0, (_NOT_THERE.format(reason="none of them can be read any more"),)
-    found = nearest(model.transform(inputs), np.concatenate(hidden), _SHOWN)
-    like = [
-        Like(
-            listing.sources[kept[each.row]], str(listing.labels[kept[each.row]]), each.share, shown[each.row]
-        )
-        for each in found
-    ]
-    return like, len(kept), ()

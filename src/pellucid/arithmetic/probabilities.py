@@ -68,15 +68,15 @@ def checked_threshold(value: object, classes: Sequence[str]) -> dict[str, float]
 
 
 def weighted_mean(
-    said: Sequence[Float64[np.ndarray, "n ..."]], weights: Sequence[int]
+    answers: Sequence[Float64[np.ndarray, "n ..."]], weights: Sequence[int]
 ) -> Float64[np.ndarray, "n ..."]:
     r"""Mean $\sum_m w_m p_m / \sum_m w_m$ of the answers of several models about the same examples.
 
-    `said` are probabilities or numbers, one array for each model; `weights` are their whole weights, at least
-    one above 0. Summed up in the order given.
+    `answers` are probabilities or numbers, one array for each model; `weights` are their whole weights, at
+    least one above 0. Summed up in the order given.
     """
-    found: np.ndarray = np.zeros(said[0].shape)
-    for rows, weight in zip(said, weights, strict=True):
+    found: np.ndarray = np.zeros(answers[0].shape)
+    for rows, weight in zip(answers, weights, strict=True):
         if weight:
             found += weight / sum(weights) * rows  # the weight itself could carry a number out of range
     return found
@@ -92,7 +92,7 @@ def trust(
     """
     found = np.asarray(probability, np.float32).astype(np.float64)
     if novelty is not None:
-        # An unfamiliar input is never answered: no rate of errors among familiar ones speaks of it.
+        # An unfamiliar input is never answered: a rate of errors among familiar ones does not hold for it.
         found = np.where(np.asarray(novelty, np.float32).astype(np.float64) <= 1 - rate, found, 0.0)
     return np.nan_to_num(found, nan=0.0)
 

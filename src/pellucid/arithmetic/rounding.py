@@ -5,17 +5,22 @@ times as much. `metrics.json` says 0.9215; what is shown goes by that, as 0.922 
 """
 
 import math
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 
 _MOST_PLACES = 9
+# Python's own context has 28 digits; the largest double has 309 before the point.
+_EXACT = Context(prec=400, rounding=ROUND_HALF_UP)
 
 
 def rounded(value: float, places: int) -> str:
-    """A number with so many places after the point, rounded half up, its thousands parted by commas."""
-    if not math.isfinite(value):
-        return f"{value:g}"
-    digits = _stored(value).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
-    return f"{digits + 0:,f}"
+    """A number with so many places after the point, rounded half up, its thousands separated by commas.
+
+    From 1e15 on, where a double has no places, it gets an exponent.
+    """
+    if not abs(value) < 1e15:
+        return f"{value:.3g}"
+    digits = _stored(value).quantize(Decimal(1).scaleb(-places), context=_EXACT)
+    return f"{_EXACT.add(digits, 0):,f}"
 
 
 def with_minus(digits: str) -> str:
@@ -36,7 +41,7 @@ def decimals(value: float, digits: int = 3) -> int:
             places += 1
         return places
     stored = _stored(value)
-    first = stored.quantize(Decimal(1).scaleb(stored.adjusted() - digits + 1), ROUND_HALF_UP)
+    first = stored.quantize(Decimal(1).scaleb(stored.adjusted() - digits + 1), context=_EXACT)
     return max(0, digits - 1 - first.adjusted())
 
 
@@ -53,7 +58,7 @@ def figure(value: float, digits: int = 3) -> str:
     if places:
         return rounded(value, places)
     stored = _stored(value)
-    whole = stored.quantize(Decimal(1).scaleb(max(0, stored.adjusted() - digits + 1)), ROUND_HALF_UP)
+    whole = stored.quantize(Decimal(1).scaleb(max(0, stored.adjusted() - digits + 1)), context=_EXACT)
     return f"{int(whole):,}"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pellucid.first_use import on_first_use
 
 if TYPE_CHECKING:
-    from pellucid.bundle.average_models import AverageModel, Member
+    from pellucid.bundle.average_models import AverageMember, AverageModel
     from pellucid.bundle.generator_models import AdversarialModel, AutoencoderModel, Generator
     from pellucid.bundle.held_out import Answers, HeldOut
     from pellucid.bundle.model import Inputs, Model
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __getattr__, __all__ = on_first_use(
     __name__,
     {
-        "average_models": "AverageModel Member",
+        "average_models": "AverageModel AverageMember",
         "generator_models": "AdversarialModel AutoencoderModel Generator",
         "held_out": "Answers HeldOut",
         "reading": "generator_of load load_any load_to_open model_folder",

@@ -18,11 +18,10 @@ from pellucid.encoding import Encoder
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import DataError
 from pellucid.networks import Network
-from pellucid.novelty import FeatureKind
 from pellucid.tasks import TEXTS
 
 
-class Member(NamedTuple):
+class AverageMember(NamedTuple):
     """A model in an average; its share is its weight, 1 to 1,000, over the sum of all."""
 
     name: str
@@ -33,33 +32,47 @@ class Member(NamedTuple):
 class AverageModel(Model):
     """Images or texts in; the weighted mean of the members' probabilities, or of their numbers, out.
 
-    What is novel to the member of the most weight, which stands first, is novel to the average. Members that
-    look at an input in the same way, as those on one network do, look at it once.
+    What is novel to the member of the most weight, which comes first, is novel to the average. Members that
+    see an input in the same way, as those on one network do, compute that once.
 
     A `ValueError` where there are not two to five members of different names that take the same inputs and
     know the same classes, or the temperature is out of bounds.
     """
 
-    members: tuple[Member, ...]
+    members: tuple[AverageMember, ...]
+    weights: tuple[int, ...]  # of the members, in their order
+    heaviest: AverageMember  # of equals the first
+    # places of members that see the same of an input, a network before what is built on it
+    groups: list[list[int]]
+    has_hidden_layer = False  # its members have none in common
 
-    def __init__(self, members: Sequence[Member], *, temperature: float = 1.0) -> None:
+    def __init__(self, members: Sequence[AverageMember], *, temperature: float = 1.0) -> None:
         _require_agreement(members)
         self.members = tuple(_sharing(members))
-        first = self.members[0].model
+        self.weights = tuple(each.weight for each in self.members)
+        self.heaviest, first = self.members[0], self.members[0].model
         self.input_kind, self.preprocessing = first.input_kind, first.preprocessing
         self.classes, self.joined_columns = first.classes, first.joined_columns
         self.renamed, self.threshold = first.renamed, first.threshold
+        self.sort_seen, self.sees_through = first.sort_seen, first.sees_through
         self.temperature = checked_temperature(temperature, self.classes)
+        encoders: list[Encoder | Tfidf] = []  # those that give the same numbers once
+        groups: dict[Hashable, list[int]] = {}
+        for place, (_, _, model) in enumerate(self.members):
+            groups.setdefault(model.sees_through, []).append(place)
+            for each in model.encoders:
+                if not any(are_equal_encoders(each, other) for other in encoders):
+                    encoders.append(each)
+        self.encoders = tuple(encoders)
+        self.groups = [
+            sorted(each, key=lambda place: not isinstance(self.members[place].model, OnNetwork))
+            for each in groups.values()
+        ]
 
     @property
-    def heaviest(self) -> Member:
-        """The member of the most weight; of equals the one that stands first."""
-        return self.members[0]
-
-    @property
-    def weights(self) -> tuple[int, ...]:
-        """Weights of the members, in their order."""
-        return tuple(each.weight for each in self.members)
+    def columns_seen(self) -> int:
+        """Features that the member of the most weight has for a detector."""
+        return self.heaviest.model.columns_seen
 
     @property
     def name(self) -> str:
@@ -67,56 +80,16 @@ class AverageModel(Model):
         return f"average of {', '.join(each.name for each in self.members)}"
 
     @property
-    def encoders(self) -> tuple[Encoder | Tfidf, ...]:
-        """From texts to numbers for each member; those that give the same numbers once."""
-        found: list[Encoder | Tfidf] = []
-        for each in (encoder for model in self._models for encoder in model.encoders):
-            if not any(are_equal_encoders(each, other) for other in found):
-                found.append(each)
-        return tuple(found)
-
-    @property
-    def groups(self) -> list[list[int]]:
-        """Places of members that see the same of an input, a network before what is built on it."""
-        groups: dict[Hashable, list[int]] = {}
-        for place, model in enumerate(self._models):
-            groups.setdefault(model.sees_through, []).append(place)
-        models = self._models
-        return [
-            sorted(each, key=lambda place: not isinstance(models[place], OnNetwork))
-            for each in groups.values()
-        ]
-
-    @property
     def parameters(self) -> int:
         """Numbers that were learnt by all members, those of a network that they share once."""
-        shared = {id(each): each for each in map(_network, self._models) if each is not None}
+        networks: list[Network | None] = [getattr(each.model, "network", None) for each in self.members]
+        shared = {id(each): each for each in networks if each is not None}
         of_networks = {key: sum(each.numel() for each in one.parameters()) for key, one in shared.items()}
-        on_them = (
-            each.parameters - (0 if _network(each) is None else of_networks[id(_network(each))])
-            for each in self._models
+        above = (
+            each.model.parameters - of_networks.get(id(network), 0)
+            for each, network in zip(self.members, networks, strict=True)
         )
-        return sum(of_networks.values()) + sum(on_them)
-
-    @property
-    def columns_seen(self) -> int:
-        """Features that the detector looks at: those of the member of the most weight."""
-        return self.heaviest.model.columns_seen
-
-    @property
-    def sort_seen(self) -> FeatureKind:
-        """Sort of the detector's features."""
-        return self.heaviest.model.sort_seen
-
-    @property
-    def sees_through(self) -> Hashable:
-        """Cache key of what the member of the most weight sees."""
-        return self.heaviest.model.sees_through
-
-    @property
-    def has_hidden_layer(self) -> bool:
-        """Never: its members have none in common."""
-        return False
+        return sum(of_networks.values()) + sum(above)
 
     def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
         """Refused: several models have no hidden layer in common."""
@@ -141,7 +114,7 @@ class AverageModel(Model):
                     if place == 0 and self.detector is not None:
                         novelty.append(self.detector.novelty(rows))
         said = []
-        for model, parts in zip(self._models, outputs, strict=True):
+        for (_, _, model), parts in zip(self.members, outputs, strict=True):
             assert isinstance(model, (OnNetwork, ClassicalModel))  # the members were checked
             kind = np.float32 if model.network else np.float64
             nothing = np.zeros((0, model.target.outputs(len(model.classes))), kind)
@@ -153,10 +126,6 @@ class AverageModel(Model):
 
     def _answers(self, inputs: Inputs) -> Float64[np.ndarray, "examples ..."]:
         return self.answer(inputs).said
-
-    @property
-    def _models(self) -> list[Model]:
-        return [each.model for each in self.members]
 
     def _asked(
         self, places: Sequence[int], block: Inputs, outputs: list[list[np.ndarray]]
@@ -177,7 +146,7 @@ class AverageModel(Model):
             yield place, rows
 
 
-def _require_agreement(members: Sequence[Member]) -> None:
+def _require_agreement(members: Sequence[AverageMember]) -> None:
     """Require members that can be averaged."""
     if not LEAST_MEMBERS <= len(members) <= MOST_MEMBERS:
         raise ValueError(
@@ -199,7 +168,7 @@ def _require_agreement(members: Sequence[Member]) -> None:
         raise ValueError("members: they do not stand by weight, the most first")
 
 
-def _sharing(members: Sequence[Member]) -> Iterator[Member]:
+def _sharing(members: Sequence[AverageMember]) -> Iterator[AverageMember]:
     """The members; bodies that are equal, as copies of one network are, become one and the same."""
     known: list[OnNetwork | ClassicalModel] = []
     for member in members:
@@ -208,9 +177,9 @@ def _sharing(members: Sequence[Member]) -> Iterator[Member]:
         other = next((each for each in known if _is_of_same_body(model, each)), None)
         if other is not None and isinstance(model, ClassicalModel):
             model = model.on_body_of(other)
-        elif other is not None:
+        elif other is not None and other.network is not None:
             model = copy.copy(model)
-            model.network = other.network  # equal to the model's own
+            model.network = model.sees_through = other.network  # equal to the model's own
         known.append(model)
         yield member._replace(model=model)
 
@@ -218,15 +187,14 @@ def _sharing(members: Sequence[Member]) -> Iterator[Member]:
 def _is_of_same_body(model: OnNetwork | ClassicalModel, other: OnNetwork | ClassicalModel) -> bool:
     """Equal weights of a network that read texts by equal tokens, or equal TF-IDF."""
     mine, theirs = model.network, other.network
-    if mine is None or theirs is None:
-        words = [getattr(each, "tfidf", None) for each in (model, other)]
-        return mine is theirs and are_equal_encoders(*words)
-    encoders = [getattr(each, "encoder", None) for each in (model, other)]
-    if mine is theirs or not are_equal_encoders(*encoders):
-        return mine is theirs and are_equal_encoders(*encoders)
-    weights, others = mine.state_dict(), theirs.state_dict()
+    part = "tfidf" if mine is None or theirs is None else "encoder"
+    if not are_equal_encoders(*(getattr(each, part, None) for each in (model, other))):
+        return False
+    if mine is theirs or mine is None or theirs is None:
+        return mine is theirs
+    others = theirs.state_dict()
     return mine.config == theirs.config and all(
-        torch.equal(weight, others[name]) for name, weight in weights.items()
+        torch.equal(weight, others[name]) for name, weight in mine.state_dict().items()
     )
 
 
@@ -239,8 +207,3 @@ def are_equal_encoders(one: Encoder | Tfidf | None, other: Encoder | Tfidf | Non
     if isinstance(one, Tfidf) and isinstance(other, Tfidf) and not np.array_equal(one.idf, other.idf):
         return False
     return one.content() == other.content()
-
-
-def _network(model: Model) -> Network | None:
-    found: Network | None = getattr(model, "network", None)
-    return found

@@ -66,7 +66,7 @@ _FILE = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 _DIGEST = r"[0-9a-f]{64}"
 
 
-class Kind(NamedTuple):
+class ModelKind(NamedTuple):
     """A kind of model: its inputs, its answers, and whether it is classical, an average, or a network."""
 
     input_kind: InputKind
@@ -81,33 +81,28 @@ class Kind(NamedTuple):
 
 
 KINDS = {
-    "image-classifier": Kind(IMAGES, CLASSIFICATION, is_classical=False),
-    "image-regressor": Kind(IMAGES, REGRESSION, is_classical=False),
-    "image-generator": Kind(IMAGES, GENERATION, is_classical=False),
-    "feature-classifier": Kind(VECTORS, CLASSIFICATION, is_classical=False),
-    "feature-regressor": Kind(VECTORS, REGRESSION, is_classical=False),
-    "text-classifier": Kind(TEXTS, CLASSIFICATION, is_classical=False),
-    "text-regressor": Kind(TEXTS, REGRESSION, is_classical=False),
-    "classical-image-classifier": Kind(IMAGES, CLASSIFICATION, is_classical=True),
-    "classical-image-regressor": Kind(IMAGES, REGRESSION, is_classical=True),
-    "classical-feature-classifier": Kind(VECTORS, CLASSIFICATION, is_classical=True),
-    "classical-feature-regressor": Kind(VECTORS, REGRESSION, is_classical=True),
-    "classical-text-classifier": Kind(TEXTS, CLASSIFICATION, is_classical=True),
-    "classical-text-regressor": Kind(TEXTS, REGRESSION, is_classical=True),
-    "average-image-classifier": Kind(IMAGES, CLASSIFICATION, is_classical=False, is_average=True),
-    "average-image-regressor": Kind(IMAGES, REGRESSION, is_classical=False, is_average=True),
-    "average-text-classifier": Kind(TEXTS, CLASSIFICATION, is_classical=False, is_average=True),
-    "average-text-regressor": Kind(TEXTS, REGRESSION, is_classical=False, is_average=True),
+    "image-classifier": ModelKind(IMAGES, CLASSIFICATION, is_classical=False),
+    "image-regressor": ModelKind(IMAGES, REGRESSION, is_classical=False),
+    "image-generator": ModelKind(IMAGES, GENERATION, is_classical=False),
+    "feature-classifier": ModelKind(VECTORS, CLASSIFICATION, is_classical=False),
+    "feature-regressor": ModelKind(VECTORS, REGRESSION, is_classical=False),
+    "text-classifier": ModelKind(TEXTS, CLASSIFICATION, is_classical=False),
+    "text-regressor": ModelKind(TEXTS, REGRESSION, is_classical=False),
+    "classical-image-classifier": ModelKind(IMAGES, CLASSIFICATION, is_classical=True),
+    "classical-image-regressor": ModelKind(IMAGES, REGRESSION, is_classical=True),
+    "classical-feature-classifier": ModelKind(VECTORS, CLASSIFICATION, is_classical=True),
+    "classical-feature-regressor": ModelKind(VECTORS, REGRESSION, is_classical=True),
+    "classical-text-classifier": ModelKind(TEXTS, CLASSIFICATION, is_classical=True),
+    "classical-text-regressor": ModelKind(TEXTS, REGRESSION, is_classical=True),
+    "average-image-classifier": ModelKind(IMAGES, CLASSIFICATION, is_classical=False, is_average=True),
+    "average-image-regressor": ModelKind(IMAGES, REGRESSION, is_classical=False, is_average=True),
+    "average-text-classifier": ModelKind(TEXTS, CLASSIFICATION, is_classical=False, is_average=True),
+    "average-text-regressor": ModelKind(TEXTS, REGRESSION, is_classical=False, is_average=True),
 }
 
 # Plans: what `model.json` says of the parts of a model.
 
-_TITLES = {
-    WORDS: "words",
-    SUB_WORDS: "words and parts of words",
-    CHARACTERS: "characters",
-    BYTE: "bytes",
-}
+_TITLES = {WORDS: "words", SUB_WORDS: "words and parts of words", CHARACTERS: "characters", BYTE: "bytes"}
 
 
 @dataclass(frozen=True)
@@ -151,7 +146,7 @@ class EncodingPlan(Saved):
         return self.kind not in kinds and self.settings.get("tokens") != BYTE
 
     def to_json(self) -> dict[str, Any]:
-        """The plan as JSON values: the kind, and every setting beside it."""
+        """The plan as JSON values: the kind and every setting."""
         return {"kind": self.kind, **self.settings}
 
 
@@ -196,61 +191,46 @@ _FEATURES = {IMAGES: tuple(FEATURES), TEXTS: (TF_IDF,), VECTORS: (VALUES,)}
 
 @dataclass(frozen=True, kw_only=True)
 class Description(Saved):
-    """Everything in `model.json` but its seal.
-
-    Attributes:
-        format: version of the format.
-        kind: key in `KINDS`.
-        architecture: the network to build; `None` in a classical model that stands on none.
-        predictor: the classical model to build; `None` in a network.
-        features: what a classical model sees; `None` in a network.
-        preprocessing: how an image becomes pixels or a text numbers; `None` in a model of feature
-            vectors, in one of texts that looks at none, and in an average of texts.
-        length: numbers in a feature vector, 0 where any will do; `None` in other models.
-        classes: class names in the order of the outputs; none where a number is predicted.
-        temperature: what the probabilities are calibrated with.
-        mirror: whether answers are averaged with the mirrored image's.
-        novelty: what its detector's `to_json` gave; checked by the detector itself. `None` in a model
-            without one.
-        held_out: what its held-out answers' `to_json` gave; checked by them. `None` in a model without.
-        joined_columns: columns of a table whose texts it reads as one; none where it reads one.
-        renamed: old names of classes in the data, and the new ones in `classes`; nothing where none was
-            renamed.
-        threshold: one of two classes and the probability from which on it is answered; nothing where the
-            most probable class is.
-        origin: where weights in it come from that others trained; `None` where there are none.
-        members: of an average, the one of the most weight first; none of any other model.
-        sha256: name of every other file to its SHA-256.
-    """
+    """Everything in `model.json` but its seal."""
 
     format: Annotated[int, OneOf((FORMAT,))] = FORMAT
     kind: Annotated[str, OneOf(tuple(KINDS))]
-    architecture: NetworkConfig | None
-    predictor: PredictorPlan | None
-    features: str | None
+    architecture: NetworkConfig | None  # None in a classical model that uses no network
+    predictor: PredictorPlan | None  # None in a network
+    features: str | None  # what a classical model sees; None in a network
+    # how an image becomes pixels or a text numbers; None in a model of feature vectors, in one of texts that
+    # takes none, and in an average of texts
     preprocessing: Annotated[Preprocessing | EncodingPlan | None, Read(_read_preprocessing)]
+    # numbers in a feature vector, 0 where any will do; None in other models
     length: Annotated[int, Whole(0, MOST_FEATURES)] | None
+    # in the order of the outputs; none where a number is predicted
     classes: Annotated[tuple[str, ...], Items(MOST_FEATURES, each=Text(SIZE_LIMIT), noun="names")]
     temperature: Annotated[float, Number(LEAST_TEMPERATURE, MOST_TEMPERATURE)]
-    mirror: bool
+    mirror: bool  # whether answers are averaged with the mirrored image's
+    # what the detector's and the held-out answers' `to_json` gave, checked by them; None without
     novelty: Annotated[Mapping[str, Any] | None, LEFT_OUT] = None
     held_out: Annotated[Mapping[str, Any] | None, LEFT_OUT] = None
+    # columns of a table whose texts it reads as one; none where it reads one
     joined_columns: Annotated[tuple[str, ...], Read(joined_columns_of), LEFT_OUT] = ()
-    renamed: Annotated[Mapping[str, str], LEFT_OUT] = field(default_factory=dict)
+    renamed: Annotated[Mapping[str, str], LEFT_OUT] = field(
+        default_factory=dict
+    )  # old names of classes to new
+    # one of two classes and the probability from which on it is answered; nothing where the most probable is
     threshold: Annotated[Mapping[str, float], LEFT_OUT] = field(default_factory=dict)
-    origin: Annotated[Origin | None, LEFT_OUT] = None
+    origin: Annotated[Origin | None, LEFT_OUT] = None  # of weights in it that others trained
+    # of an average, the one of the most weight first
     members: Annotated[
         tuple[MemberPlan, ...], Items(MOST_MEMBERS, LEAST_MEMBERS, field_of(MemberPlan), "models"), LEFT_OUT
     ] = ()
-    sha256: Annotated[Mapping[str, str], Read(_read_checksums)]
+    sha256: Annotated[Mapping[str, str], Read(_read_checksums)]  # of every other file by its name
 
     @property
-    def is_of(self) -> Kind:
+    def is_of(self) -> ModelKind:
         """The kind of model."""
         return KINDS[self.kind]
 
     def __post_init__(self) -> None:
-        """Require what a model of the kind has, and parts that speak of the same inputs and outputs."""
+        """Require what a model of the kind has, and parts of the same inputs and outputs."""
         kind = self.is_of
         network = not kind.is_average and (not kind.is_classical or self.features == HIDDEN)
         self._require("predictor", kind.is_classical)
@@ -278,7 +258,7 @@ class Description(Saved):
             must_be = "given" if is_needed else "null"
             raise ValueError(f"{name} must be {must_be} in a model of the kind {self.kind}")
 
-    def _check_preprocessing(self, kind: Kind) -> None:
+    def _check_preprocessing(self, kind: ModelKind) -> None:
         reads_texts = kind.input_kind is TEXTS and not kind.is_average
         if not (reads_texts and self.features == TF_IDF and self.preprocessing is None):
             self._require("preprocessing", reads_texts or kind.input_kind is IMAGES)
@@ -288,7 +268,7 @@ class Description(Saved):
             known = tuple(ENCODERS) if self.features in (None, HIDDEN) else (TF_IDF,)
             OneOf(known).read("preprocessing: kind", self.preprocessing.kind)
 
-    def _check_classes(self, kind: Kind) -> None:
+    def _check_classes(self, kind: ModelKind) -> None:
         """Two or more names, none where numbers are predicted, any where images are made."""
         classes = self.classes
         if kind.target is REGRESSION and classes:
@@ -305,7 +285,7 @@ class Description(Saved):
             if new not in classes:
                 raise ValueError(f"'renamed' names {repr(new)[:40]}, which is no class")
 
-    def _check_files(self, kind: Kind) -> None:
+    def _check_files(self, kind: ModelKind) -> None:
         """Require a checksum of each file that the parts of the model lie in."""
         needed = [
             *([] if kind.is_average else [WEIGHTS_NAME]),
@@ -317,7 +297,7 @@ class Description(Saved):
             if name not in self.sha256:
                 raise ValueError(f"{name!r} is missing from 'sha256'")
 
-    def _check_network(self, kind: Kind, network: NetworkConfig) -> None:
+    def _check_network(self, kind: ModelKind, network: NetworkConfig) -> None:
         """Require a network of the inputs and outputs of the model; of texts, their file says the rest."""
         if (network.conditions > 0) != (kind.target is GENERATION):
             raise ValueError(f"architecture: {network.name} is no network of a model of the kind {kind.name}")
@@ -401,7 +381,7 @@ _HEADER_LIMIT = 16 << 20
 
 
 def forms_of(tensors: Mapping[str, Tensor]) -> Forms:
-    """Type, as NumPy and torch call it, and shape of tensors, which may stand on the meta device."""
+    """Type, as NumPy and torch call it, and shape of tensors, which may be on the meta device."""
     return {
         name: (str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape))
         for name, tensor in tensors.items()
@@ -411,7 +391,7 @@ def forms_of(tensors: Mapping[str, Tensor]) -> Forms:
 def pack(tensors: Mapping[str, Tensor]) -> bytes:
     """Write tensors as safetensors, so that equal tensors give equal bytes.
 
-    They may stand on any device and in any memory layout; the file holds no metadata.
+    They may be on any device and in any memory layout; the file holds no metadata.
     """
     plain = {name: tensors[name].detach().cpu().contiguous().clone() for name in sorted(tensors)}
     return safetensors.torch.save(plain)
@@ -448,7 +428,15 @@ def check_header(file: BinaryIO, size: int, expected: Forms, place: str) -> None
         which = f"lacks {missing[0]!r}" if missing else f"holds {surplus[0]!r}, which does not belong to it"
         raise ModelFileError(f"{place}: does not fit the architecture: {which}; use an undamaged copy")
     position = 0
-    for name, entry in sorted(header.items(), key=lambda item: _place(item[1])):
+
+    def place_of(item: tuple[str, Any]) -> tuple[int, int]:
+        """Begin and end of a tensor, so that an empty one comes before what starts there too."""
+        match item[1]:
+            case {"data_offsets": [int(first), int(end)]}:
+                return first, end
+        return -1, -1  # malformed
+
+    for name, entry in sorted(header.items(), key=place_of):
         try:
             position = _end_of(name, entry, *expected[name], position)
         except ValueError as error:
@@ -458,14 +446,6 @@ def check_header(file: BinaryIO, size: int, expected: Forms, place: str) -> None
             f"{place}: {size} bytes, but its header announces {_LENGTH_BYTES + length + position}; "
             "use an undamaged copy"
         )
-
-
-def _place(entry: Any) -> tuple[int, int]:
-    """Sort key of a tensor: begin and end, so that an empty one comes before what starts there too."""
-    match entry:
-        case {"data_offsets": [int(first), int(end)]}:
-            return first, end
-    return -1, -1  # malformed
 
 
 def _end_of(name: str, entry: Any, dtype: str, shape: tuple[int, ...], position: int) -> int:

@@ -1,8 +1,8 @@
 """Generators as models: autoencoders and adversarial networks that make images."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 import torch
@@ -10,7 +10,6 @@ from jaxtyping import Float32, Float64, Int64, UInt8
 from torch import Tensor, nn
 
 from pellucid.arithmetic.draws import Purpose, generator, torch_seed
-from pellucid.bundle.held_out import Answers
 from pellucid.bundle.model import Inputs, Model, finite_answers, require_images
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DataError
@@ -20,21 +19,20 @@ from pellucid.novelty import FeatureKind
 from pellucid.tasks import GENERATION, IMAGES, Target
 
 _BLOCK = 256
-_PREDICTS_NOTHING = "model: it makes images and predicts nothing about them; use sample"
 
 
 class Generator(Model):
     """A model that makes images: uint8 (count, height, width, channels), of the size it was trained on.
 
-    There are no `classes` where images had no labels. A `ValueError` where the network tells apart more or
-    fewer classes.
+    There are no `classes` where images had no labels. A `ValueError` where the network has more or
+    fewer classes. A detector takes nothing, unless there is an encoder.
     """
 
     input_kind = IMAGES
     network: Network
     preprocessing: Preprocessing
-    classes: tuple[str, ...]
-    temperature: float
+    shape: tuple[int, int, int]  # height, width and channels of every image
+    sort_seen: FeatureKind = "layer"
 
     def __init__(self, network: Network, preprocessing: Preprocessing, classes: Sequence[str]) -> None:
         if network.config.conditions != max(1, len(classes)):
@@ -42,7 +40,9 @@ class Generator(Model):
                 f"the network tells {network.config.conditions} classes apart, and {len(classes)} are named"
             )
         self.network = network.eval()
+        self.sees_through = network
         self.preprocessing = preprocessing
+        self.shape = preprocessing.height, preprocessing.width, preprocessing.channels
         self.classes = tuple(classes)
         self.temperature = 1.0
 
@@ -50,12 +50,6 @@ class Generator(Model):
     def target(self) -> Target:
         """Target: new images."""
         return GENERATION
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of every image."""
-        fitted = self.preprocessing
-        return fitted.height, fitted.width, fitted.channels
 
     @property
     def name(self) -> str:
@@ -82,39 +76,15 @@ class Generator(Model):
         """Labels of so many images, the classes in turn."""
         return np.arange(count, dtype=np.int64) % max(1, len(self.classes))
 
-    @property
-    def columns_seen(self) -> int:
-        """None: a generator without an encoder makes images and looks at none."""
-        return 0
-
-    @property
-    def sort_seen(self) -> FeatureKind:
-        """Sort of its features: a hidden layer."""
-        return "layer"
-
-    @property
-    def sees_through(self) -> Hashable:
-        """The model itself."""
-        return self
-
     def seen(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
         """The values of `transform`."""
         return self.transform(inputs)
 
-    def answer(self, inputs: Inputs) -> Answers:
+    def answer(self, inputs: Inputs) -> NoReturn:
         """Nothing: a `DataError`."""
-        raise DataError(_PREDICTS_NOTHING)
+        raise DataError("model: it makes images and predicts nothing about them; use sample")
 
-    def _answers(self, inputs: Inputs) -> Float64[np.ndarray, "examples ..."]:
-        raise DataError(_PREDICTS_NOTHING)
-
-    def predict_proba(self, inputs: Inputs) -> Float64[np.ndarray, "examples classes"]:
-        """Nothing: a `DataError`."""
-        raise DataError(_PREDICTS_NOTHING)
-
-    def predict_values(self, inputs: Inputs) -> Float64[np.ndarray, " examples"]:
-        """Nothing: a `DataError`."""
-        raise DataError(_PREDICTS_NOTHING)
+    predict_proba = predict_values = _answers = answer
 
     @torch.inference_mode()
     def _images(
@@ -135,8 +105,9 @@ class Generator(Model):
             images[start : start + size] = made.permute(0, 2, 3, 1).numpy()[: len(part)]
         return images
 
-    def _blocks(self, pixels: UInt8[np.ndarray, "n height width channels"]) -> Iterator[tuple[Tensor, slice]]:
-        """Images as the network takes them, and which they are."""
+    def _blocks(self, images: Inputs) -> Iterator[tuple[Tensor, slice]]:
+        """Images as the network takes them, and which they are; a `DataError` of inputs of another form."""
+        pixels = require_images(images, self.preprocessing)
         size = rows_at_once(self.network.config, _BLOCK)
         for start in range(0, len(pixels), size):
             rows = slice(start, start + size)
@@ -162,28 +133,29 @@ class Bound(NamedTuple):
 
 
 class AutoencoderModel(Generator):
-    """A variational autoencoder that makes images, reconstructs them and says how likely they are."""
+    """A variational autoencoder that makes images, reconstructs them and says how likely they are.
+
+    A detector takes the encoder's last hidden layer: a description of the image, whose length matters as
+    much as its direction.
+    """
 
     network: Autoencoder
+    sort_seen = "image"
 
     @property
     def columns_seen(self) -> int:
-        """Values of the encoder's last hidden layer, which is what a detector looks at."""
+        """Values of the encoder's last hidden layer."""
         assert isinstance(self.network.head, nn.Linear)  # every encoder ends in one
         return self.network.head.in_features
-
-    @property
-    def sort_seen(self) -> FeatureKind:
-        """Sort of these values: a description of the image, whose length tells as much as its direction."""
-        return "image"
 
     @torch.inference_mode()
     def seen(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
         """The encoder's last hidden layer, before it is pressed into latent numbers."""
-        network, pixels = self.network, require_images(inputs, self.preprocessing)
-        found = [network.body(network.standardise(block)) for block, _ in self._blocks(pixels)]
-        none = torch.zeros(0, self.columns_seen)
-        values: Float32[np.ndarray, "examples hidden"] = torch.cat([none, *found]).numpy()
+        network = self.network
+        found = [network.body(network.standardise(block)) for block, _ in self._blocks(inputs)]
+        values: Float32[np.ndarray, "examples hidden"] = torch.cat(
+            [torch.zeros(0, self.columns_seen), *found]
+        ).numpy()
         return values
 
     def sample(
@@ -192,7 +164,6 @@ class AutoencoderModel(Generator):
         """Make images as `Generator.sample`: latent numbers from the prior of each class, decoded."""
         draws = generator(seed, Purpose.GENERATED)
         noise = draws.standard_normal((len(labels), self.network.latent), dtype=np.float32)
-
         places = generator(seed, Purpose.GENERATED, 1).random(len(labels), dtype=np.float32)
         codes = torch.from_numpy(labels)
         with torch.inference_mode():
@@ -213,21 +184,18 @@ class AutoencoderModel(Generator):
         return self._images(self.network.decode, latent, labels)
 
     def walk(
-        self,
-        ends: UInt8[np.ndarray, "2 height width channels"],
-        labels: Int64[np.ndarray, " 2"],
-        steps: int,
+        self, ends: UInt8[np.ndarray, "2 height width channels"], labels: Int64[np.ndarray, " 2"], steps: int
     ) -> UInt8[np.ndarray, "steps height width channels"]:
         """Images on the straight way between the latent numbers, and the classes, of two images."""
         way = np.linspace(0.0, 1.0, steps, dtype=np.float32)[:, None]
         first, last = self.transform(ends)
         shares = np.eye(self.network.config.conditions, dtype=np.float32)[labels]
         mixed = torch.from_numpy((1 - way) * shares[0] + way * shares[1])
-
-        def make(block: Tensor, codes: Tensor) -> Tensor:
-            return self.network.decode_between(block, mixed[codes])
-
-        return self._images(make, (1 - way) * first + way * last, np.arange(steps, dtype=np.int64))
+        return self._images(
+            lambda block, codes: self.network.decode_between(block, mixed[codes]),
+            (1 - way) * first + way * last,
+            np.arange(steps, dtype=np.int64),
+        )
 
     def reconstruct(
         self, images: Inputs, labels: Int64[np.ndarray, " examples"]
@@ -244,13 +212,10 @@ class AutoencoderModel(Generator):
         self, inputs: Inputs
     ) -> tuple[Float32[np.ndarray, "examples latent"], Float32[np.ndarray, "examples latent"]]:
         """Means and variances of the latent numbers of each image; a `DataError` as for `transform`."""
-        pixels = require_images(inputs, self.preprocessing)
-        found = [self.network.posterior(block) for block, _ in self._blocks(pixels)]
+        found = [self.network.posterior(block) for block, _ in self._blocks(inputs)]
         none = torch.zeros(0, self.network.latent)
-        means = torch.cat([none, *(each.means for each in found)])
-        return finite_answers(means).numpy(), torch.cat(
-            [none, *(each.log_variances.exp() for each in found)]
-        ).numpy()
+        means = finite_answers(torch.cat([none, *(each.means for each in found)]))
+        return means.numpy(), torch.cat([none, *(each.log_variances.exp() for each in found)]).numpy()
 
     @staticmethod
     def draws_of_bound(seed: int) -> torch.Generator:
@@ -263,20 +228,13 @@ class AutoencoderModel(Generator):
 
         Raises: `DataError` if the inputs are of another form.
         """
-        pixels = require_images(images, self.preprocessing)
         draws, network = self.draws_of_bound(seed), self.network
-        parts = []
-        for block, rows in self._blocks(pixels):
+        parts = [[np.zeros(0)] * 2]
+        for block, rows in self._blocks(images):
             codes = torch.from_numpy(np.ascontiguousarray(labels[rows]))
             noise = torch.randn(len(block), network.latent, generator=draws)
-            found = network.terms(block, codes, noise)
-            parts.append([each.double().numpy() for each in found])
-        if not parts:
-            return Bound(np.zeros(0), np.zeros(0))
+            parts.append([each.double().numpy() for each in network.terms(block, codes, noise)])
         return Bound(*(np.concatenate(each) for each in zip(*parts, strict=True)))
-
-
-# Generative adversarial networks as models that make images.
 
 
 class AdversarialModel(Generator):
@@ -298,9 +256,8 @@ class AdversarialModel(Generator):
     @torch.inference_mode()
     def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
         """The discriminator's last hidden layer, as `Model.transform`."""
-        pixels = require_images(inputs, self.preprocessing)
-        rows = [finite_answers(self.network.features(block)).numpy() for block, _ in self._blocks(pixels)]
-        return np.concatenate(rows) if rows else np.zeros((0, hidden_units(self.network.config)), np.float32)
+        rows = [finite_answers(self.network.features(block)).numpy() for block, _ in self._blocks(inputs)]
+        return np.concatenate([np.zeros((0, hidden_units(self.network.config)), np.float32), *rows])
 
     @torch.inference_mode()
     def scores(
@@ -311,7 +268,7 @@ class AdversarialModel(Generator):
         Raises: `DataError` if the inputs are of another form.
         """
         parts = [np.zeros(0)]
-        for block, rows in self._blocks(require_images(images, self.preprocessing)):
+        for block, rows in self._blocks(images):
             codes = torch.from_numpy(np.ascontiguousarray(labels[rows]))
             parts.append(self.network.scores(block, codes).double().numpy())
         return np.concatenate(parts)

@@ -1,4 +1,4 @@
-"""Held-out answers, kept beside the weights of a model, without PyTorch.
+"""Held-out answers, kept with the weights of a model, without PyTorch.
 
 Those about validation examples give the thresholds of what is promised; those about test examples check them.
 """
@@ -57,19 +57,12 @@ class _Settings:
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """Labels and answers of held-out examples.
+    """Labels and answers of held-out examples."""
 
-    Attributes:
-        labels: class codes, int32, or numbers, float64.
-        said: probabilities at the model's temperature, float32 (n, classes), or numbers, float64 (n,).
-        novelty: 0 to 1 for each; `None` where the model has no detector.
-        test: the same of test examples, which hold none themselves; `None` where the model was not tested.
-    """
-
-    labels: Shaped[np.ndarray, " n"]
-    said: Float[np.ndarray, "n ..."]
-    novelty: Float32[np.ndarray, " n"] | None
-    test: "HeldOut | None" = None
+    labels: Shaped[np.ndarray, " n"]  # class codes, int32, or numbers, float64
+    said: Float[np.ndarray, "n ..."]  # probabilities, float32 (n, classes), or numbers, float64 (n,)
+    novelty: Float32[np.ndarray, " n"] | None  # 0 to 1; None where the model has no detector
+    test: "HeldOut | None" = None  # the same of test examples, which hold none themselves
 
     @classmethod
     def of(cls, labels: np.ndarray, said: np.ndarray, novelty: np.ndarray | None) -> "HeldOut":

@@ -23,8 +23,6 @@ from pellucid.networks import NetworkConfig
 from pellucid.novelty import Detector, FeatureKind
 from pellucid.tasks import InputKind, Target, target_of
 
-# Refusals of models: impossible temperatures, parts that disagree, inputs of another form.
-
 # Inputs that models are asked about: images or feature vectors as one array, or texts.
 Inputs: TypeAlias = Shaped[np.ndarray, "examples ..."] | Sequence[str]
 
@@ -57,10 +55,7 @@ def finite_answers(answers: AnyAnswers) -> AnyAnswers:
 
 
 def require_agreement(config: NetworkConfig, encoder: Encoder) -> None:
-    """Refuse a network and an encoder that do not speak of the same ids.
-
-    Raises: `ValueError` if the network takes other inputs, or knows more or fewer ids.
-    """
+    """Refuse a network and an encoder of other ids or another length of texts, with a `ValueError`."""
     if config.vocabulary != encoder.vocabulary:
         raise ValueError(f"the network knows {config.vocabulary} tokens, the vocabulary {encoder.vocabulary}")
     if tuple(config.input_shape) != (encoder.length,):
@@ -76,16 +71,16 @@ def require_images(
 
     Raises: `DataError` with what was found and what is expected.
     """
-    expected = (preprocessing.height, preprocessing.width, preprocessing.channels)
+    shape = (preprocessing.height, preprocessing.width, preprocessing.channels)
     if (
         not isinstance(inputs, np.ndarray)
         or inputs.ndim != 4
-        or inputs.shape[1:] != expected
+        or inputs.shape[1:] != shape
         or inputs.dtype != np.uint8
     ):
         raise DataError(
             f"images: found {_form(inputs)}, expected uint8 of shape "
-            f"(n, {', '.join(map(str, expected))}); pass them through the model's preprocessing"
+            f"(n, {', '.join(map(str, shape))}); pass them through the model's preprocessing"
         )
     return inputs
 
@@ -149,28 +144,22 @@ class Model:
     be a memory map, which is read block by block and never copied whole. Texts are taken as they are: each
     model holds what turns them into numbers. Feature vectors are finite float32 (examples, length). Other
     inputs are a `DataError`.
-
-    Attributes:
-        input_kind: of what it takes: images, texts or feature vectors.
-        preprocessing: how an image of any size becomes pixels; `None` where no images are taken.
-        classes: class names in the order of the probabilities; none where a number is predicted.
-        temperature: of the probabilities, 0.01 to 100; 1 leaves them as they are.
-        detector: of inputs that are unlike the training data; `None` where there is none.
-        held_out: answers about examples that it did not learn from; `None` where none were kept.
-        joined_columns: columns of a table whose texts it reads as one, each behind its name; none elsewhere.
-        renamed: old names of classes in the data that it learned from, and the new ones that it answers.
-        threshold: one of two classes and the probability from which on it is answered; nothing where the
-            most probable class is.
     """
 
     input_kind: InputKind
-    preprocessing: Preprocessing | None
-    classes: tuple[str, ...]
-    temperature: float
-    detector: Detector | None = None
-    held_out: HeldOut | None = None
-    joined_columns: tuple[str, ...] = ()
-    renamed: Mapping[str, str] = MappingProxyType({})
+    preprocessing: Preprocessing | None  # how an image of any size becomes pixels; None without images
+    # from texts to numbers, each once; none where no texts are taken or the model has no inputs
+    encoders: tuple[Encoder | Tfidf, ...] = ()
+    classes: tuple[str, ...]  # in the order of the probabilities; none where a number is predicted
+    temperature: float  # of the probabilities, 0.01 to 100; 1 leaves them as they are
+    has_hidden_layer: bool = True  # whether `transform` has values to give
+    sort_seen: FeatureKind  # of the features that a detector takes
+    sees_through: Hashable  # cache key of these features: equal for models that see the same of an input
+    detector: Detector | None = None  # of inputs that are unlike the training data
+    held_out: HeldOut | None = None  # answers about examples that it did not learn from
+    joined_columns: tuple[str, ...] = ()  # of a table, whose texts it reads as one, each behind its name
+    renamed: Mapping[str, str] = MappingProxyType({})  # old names of classes in its data to new ones
+    # one of two classes and the probability from which on it is answered; nothing where the most probable is
     threshold: Mapping[str, float] = MappingProxyType({})
 
     @property
@@ -184,9 +173,9 @@ class Model:
         return target_of(len(self.classes))
 
     @property
-    def encoders(self) -> tuple[Encoder | Tfidf, ...]:
-        """From texts to numbers, each once; none where no texts are taken or the model looks at nothing."""
-        return ()
+    def columns_seen(self) -> int:
+        """Features that a detector takes; 0 where the model takes none."""
+        return 0
 
     @property
     @abstractmethod
@@ -220,32 +209,12 @@ class Model:
     def _answers(self, inputs: Inputs) -> Float64[np.ndarray, "examples ..."]:
         """Probabilities at the model's temperature, or numbers."""
 
-    @property
-    def has_hidden_layer(self) -> bool:
-        """Whether `transform` has values to give."""
-        return True
-
     @abstractmethod
     def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
         """Values of the last hidden layer, of images as they are (never mirrored).
 
         Raises: `DataError` if the inputs are of another form, or there is no such layer.
         """
-
-    @property
-    def columns_seen(self) -> int:
-        """Features that a detector looks at; 0 where the model looks at nothing."""
-        return 0
-
-    @property
-    @abstractmethod
-    def sort_seen(self) -> FeatureKind:
-        """Sort of the detector's features."""
-
-    @property
-    @abstractmethod
-    def sees_through(self) -> Hashable:
-        """Cache key of shared features: equal for models that see the same of an input."""
 
     @abstractmethod
     def seen(self, inputs: Inputs) -> Rows:
@@ -280,7 +249,7 @@ class Model:
     def with_held_out(self: Own, held_out: HeldOut | None) -> Own:
         """The same model with other held-out answers, or `None`.
 
-        Raises: `ValueError` if they speak of other classes, or of a novelty that the model cannot tell.
+        Raises: `ValueError` if they are of other classes, or have a novelty that the model does not measure.
         """
         if held_out is not None:
             width = held_out.said.shape[1] if held_out.said.ndim == 2 else 0
@@ -313,5 +282,5 @@ class Model:
         """
         model = copy.copy(self)
         model.temperature = checked_temperature(temperature, self.classes)
-        model.held_out = None  # said at the former temperature
+        model.held_out = None  # at the former temperature
         return model

@@ -2,7 +2,7 @@
 
 import copy
 from abc import abstractmethod
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import scipy.sparse
@@ -31,7 +31,6 @@ from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import DataError
 from pellucid.networks import Network
 from pellucid.networks.costs import hidden_units
-from pellucid.novelty import FeatureKind
 from pellucid.tasks import IMAGES, TEXTS, VALUES
 
 
@@ -42,15 +41,17 @@ class OnNetwork(Model):
     """
 
     network: Network
+    sort_seen = "layer"
 
     def __init__(self, network: Network, classes: Sequence[str], *, temperature: float = 1.0) -> None:
-        self.network = network
+        self.network = self.sees_through = network
         self.classes = tuple(classes)
         self.temperature = checked_temperature(temperature, classes)
 
-    def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
-        """Values of the last hidden layer, as `Model.transform`."""
-        return finite_answers(self._asked(inputs, self.network.features))
+    @property
+    def columns_seen(self) -> int:
+        """Units of the last hidden layer, which a detector takes."""
+        return hidden_units(self.network.config)
 
     @property
     def parameters(self) -> int:
@@ -62,23 +63,12 @@ class OnNetwork(Model):
         """The network's family, or the name of the weights that others trained."""
         return self.network.name
 
-    @property
-    def columns_seen(self) -> int:
-        """Units of the last hidden layer, which is what a detector looks at."""
-        return hidden_units(self.network.config)
-
-    @property
-    def sort_seen(self) -> FeatureKind:
-        """Sort of the detector's features: a hidden layer."""
-        return "layer"
-
-    @property
-    def sees_through(self) -> Hashable:
-        """The network: models that stand on it see its last hidden layer as well."""
-        return self.network
+    def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
+        """Values of the last hidden layer, as `Model.transform`."""
+        return finite_answers(self._asked(inputs, self.network.features))
 
     def seen(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
-        """The last hidden layer, which a detector looks at; a `DataError` as for `transform`."""
+        """The last hidden layer, which a detector takes; a `DataError` as for `transform`."""
         return self.transform(inputs)
 
     def answer(self, inputs: Inputs) -> Answers:
@@ -94,7 +84,12 @@ class OnNetwork(Model):
 
         `said_of` turns the outputs into an answer. Raises: `DataError` if the inputs are of another form.
         """
-        return self._asked(inputs, self._outputs_and_hidden)
+
+        def both(batch: Shaped[Tensor, "batch ..."]) -> Float[Tensor, "batch values"]:
+            hidden = self.network.features(batch)
+            return torch.cat([self._averaged(batch, self.network.head(hidden)), hidden], dim=1)
+
+        return self._asked(inputs, both)
 
     def said_of(
         self, outputs: Float32[np.ndarray, "examples outputs"]
@@ -109,14 +104,8 @@ class OnNetwork(Model):
         """Check inputs, and run a function of the network over a bounded number of them at a time."""
 
     def _answers(self, inputs: Inputs) -> Float64[np.ndarray, "examples ..."]:
-        return self.said_of(self._asked(inputs, self._outputs_of))
-
-    def _outputs_of(self, batch: Shaped[Tensor, "batch ..."]) -> Float[Tensor, "batch outputs"]:
-        return self._averaged(batch, self.network(batch))
-
-    def _outputs_and_hidden(self, batch: Shaped[Tensor, "batch ..."]) -> Float[Tensor, "batch values"]:
-        hidden = self.network.features(batch)
-        return torch.cat([self._averaged(batch, self.network.head(hidden)), hidden], dim=1)
+        outputs = self._asked(inputs, lambda batch: self._averaged(batch, self.network(batch)))
+        return self.said_of(outputs)
 
     def _averaged(
         self, batch: Shaped[Tensor, "batch ..."], outputs: Float[Tensor, "batch outputs"]
@@ -156,21 +145,17 @@ class ImageModel(OnNetwork):
         return answer_in_batches(self.network, require_images(inputs, self.preprocessing), question)
 
     def _averaged(
-        self,
-        batch: Float[Tensor, "batch channels height width"],
-        outputs: Float[Tensor, "batch outputs"],
+        self, batch: Float[Tensor, "batch channels height width"], outputs: Float[Tensor, "batch outputs"]
     ) -> Float[Tensor, "batch outputs"]:
-        if self.mirror:
-            outputs = (outputs + self.network(batch.flip(3))) / 2
-        return outputs
+        return (outputs + self.network(batch.flip(3))) / 2 if self.mirror else outputs
 
 
 class TextModel(OnNetwork):
     """Texts in, any number of them; `encoder` turns them into the ids that the network takes.
 
-    The answer for a text does not depend on the texts beside it. Every text is answered: of an empty one the
+    The answer for a text does not depend on the other texts. Every text is answered: of an empty one the
     network sees a single unknown token, of a very long one the first `encoder.length` tokens. A `ValueError`
-    where network and encoder do not speak of the same ids.
+    where network and encoder have other ids.
     """
 
     input_kind = TEXTS
@@ -182,12 +167,7 @@ class TextModel(OnNetwork):
     ) -> None:
         require_agreement(network.config, encoder)
         super().__init__(network, classes, temperature=temperature)
-        self.encoder = encoder
-
-    @property
-    def encoders(self) -> tuple[Encoder, ...]:
-        """From texts to the ids that the network takes."""
-        return (self.encoder,)
+        self.encoder, self.encoders = encoder, (encoder,)
 
     def _asked(
         self, inputs: Inputs, question: Callable[[Tensor], Float[Tensor, "batch values"]]
@@ -212,8 +192,6 @@ class FeatureModel(OnNetwork):
         return answer_in_batches(self.network, require_vectors(inputs, self.features), question)
 
 
-# A trained classical model with everything that belongs to it, as one thing that answers.
-
 _WORDS = {
     "constant": "the same answer always",
     "linear": "linear model",
@@ -226,7 +204,7 @@ class ClassicalModel(Model):
     """Images, texts or feature vectors in, class probabilities or numbers out, by a classical `predictor`.
 
     It sees `features`: `pixels` or `hog` of images, `values` of vectors, `tf-idf` of texts (by `tfidf`, which
-    is `None` where the predictor looks at nothing), or `network`, the last hidden layer of `network`, which
+    is `None` where the predictor takes no inputs), or `network`, the last hidden layer of `network`, which
     takes texts by `encoder`. As for every network, its `transform` is of the input as it is, in fp32 and
     evaluation mode.
 
@@ -235,6 +213,7 @@ class ClassicalModel(Model):
 
     predictor: Predictor
     features: str
+    length: int  # numbers in one feature vector, 0 where any number will do; 0 too for images and texts
     network: Network | None
     tfidf: Tfidf | None
     encoder: Encoder | None
@@ -252,22 +231,33 @@ class ClassicalModel(Model):
         temperature: float = 1.0,
     ) -> None:
         self.predictor, self.features, self.preprocessing = predictor, features, preprocessing
-        self.network, self.tfidf, self.encoder = network, tfidf, encoder
         self.classes = tuple(classes)
         self.temperature = checked_temperature(temperature, classes)
         self.input_kind = VALUES if preprocessing is None else IMAGES
         if features == TF_IDF or encoder is not None:
             self.input_kind = TEXTS
+        self.encoder, self.encoders = encoder, tuple(each for each in (encoder, tfidf) if each is not None)
+        self._look_through(network, tfidf)
+        self.has_hidden_layer = network is not None
+        self.sort_seen = "values" if preprocessing is None else "image"
+        self.length = predictor.inputs if self.input_kind is VALUES else 0
+        if network is not None:
+            self.sort_seen = "layer"
+            self.length = network.config.input_shape[0] if self.input_kind is VALUES else 0
         self._require_agreement()
 
+    def _look_through(self, network: Network | None, tfidf: Tfidf | None) -> None:
+        self.network, self.tfidf = network, tfidf
+        self.sees_through = network or tfidf or (self.features, self.preprocessing)
+
     @property
-    def encoders(self) -> tuple[Encoder | Tfidf, ...]:
-        """From texts to ids of the network, or to the weights of their words."""
-        return tuple(each for each in (self.encoder, self.tfidf) if each is not None)
+    def columns_seen(self) -> int:
+        """Features of the predictor; none where it takes no inputs."""
+        return self.predictor.inputs
 
     @property
     def parameters(self) -> int:
-        """Numbers that were learnt, those of a network it stands on included."""
+        """Numbers that were learnt, those of a network that it is built on included."""
         if self.network is None:
             return self.predictor.parameters
         return self.predictor.parameters + sum(each.numel() for each in self.network.parameters())
@@ -278,37 +268,8 @@ class ClassicalModel(Model):
         words = _WORDS.get(self.predictor.kind, self.predictor.kind)
         return words if self.network is None else f"{words} on {self.network.name}"
 
-    @property
-    def length(self) -> int:
-        """Numbers in one feature vector, 0 where any number will do; 0 too for images and texts."""
-        if self.input_kind is not VALUES:
-            return 0
-        return self.predictor.inputs if self.network is None else self.network.config.input_shape[0]
-
-    @property
-    def columns_seen(self) -> int:
-        """Features that a detector looks at: those of the predictor, none where it looks at nothing."""
-        return self.predictor.inputs
-
-    @property
-    def sort_seen(self) -> FeatureKind:
-        """Sort of the detector's features."""
-        if self.network is not None:
-            return "layer"
-        return "values" if self.preprocessing is None else "image"
-
-    @property
-    def sees_through(self) -> Hashable:
-        """The network it stands on, the TF-IDF of its texts, or the kind of features."""
-        return self.network or self.tfidf or (self.features, self.preprocessing)
-
-    @property
-    def has_hidden_layer(self) -> bool:
-        """Whether it uses a network, whose `transform` this is."""
-        return self.network is not None
-
     def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
-        """Values of the last hidden layer of the network it stands on, as `Model.transform`."""
+        """Values of the last hidden layer of the network that it is built on, as `Model.transform`."""
         if self.network is None:
             raise DataError("model: it has no hidden layer; take a network, or a model on a network")
         return finite_answers(self._hidden(self.network, self._checked(inputs)))
@@ -324,13 +285,13 @@ class ClassicalModel(Model):
 
     def answer(self, inputs: Inputs) -> Answers:
         """Answers and novelty, as `Model.answer`; features are computed once."""
-        if self.detector is None:
-            return Answers(self._answers(inputs), None)
-        outputs, judged = [np.zeros((0, self.predictor.outputs))], [np.zeros(0)]
+        outputs, novelty = [np.zeros((0, self.predictor.outputs))], [np.zeros(0)]
         for rows in self._features(inputs):
             outputs.append(self.predictor.predict(rows))
-            judged.append(self.detector.novelty(rows))
-        return Answers(self.said_of(np.concatenate(outputs)), np.concatenate(judged))
+            if self.detector is not None:
+                novelty.append(self.detector.novelty(rows))
+        said = self.said_of(np.concatenate(outputs))
+        return Answers(said, None if self.detector is None else np.concatenate(novelty))
 
     def _answers(self, inputs: Inputs) -> Float64[np.ndarray, "examples ..."]:
         outputs = [self.predictor.predict(rows) for rows in self._features(inputs)]
@@ -345,10 +306,9 @@ class ClassicalModel(Model):
     def on_body_of(self, other: Model) -> "ClassicalModel":
         """The same model, which looks through the network or the TF-IDF of another that has equal ones."""
         model = copy.copy(self)
-        if self.network is not None:
-            model.network = getattr(other, "network", None)
-        if self.tfidf is not None:
-            model.tfidf = getattr(other, "tfidf", None)
+        network = None if self.network is None else getattr(other, "network", None)
+        model._look_through(network, None if self.tfidf is None else getattr(other, "tfidf", None))
+        model.encoders = tuple(each for each in (model.encoder, model.tfidf) if each is not None)
         return model
 
     def _checked(self, inputs: Inputs) -> Inputs:
@@ -380,7 +340,7 @@ class ClassicalModel(Model):
         return answer_texts(network, self.encoder, inputs, network.features)
 
     def _require_agreement(self) -> None:
-        """Require predictor, features, classes and parts of the features to speak of the same things."""
+        """Require predictor, features, classes and parts of the features to fit each other."""
         outputs = self.target.outputs(len(self.classes))
         if self.predictor.outputs != outputs:
             needed = "1 is" if outputs == 1 else f"{outputs} are"

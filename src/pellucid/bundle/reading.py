@@ -6,6 +6,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from pellucid.budgets import MEMORY
-from pellucid.bundle.average_models import AverageModel, Member
+from pellucid.bundle.average_models import AverageMember, AverageModel
 from pellucid.bundle.format import (
     FILE_NAME,
     HELD_OUT_NAME,
@@ -54,7 +55,7 @@ from pellucid.tasks import CLASSIFICATION, GENERATION, TEXTS, VALUES
 # Model files of other makers that can run code when they are opened: recognised, never opened.
 
 _HEAD = 512
-_TAR_MARK = slice(257, 262)  # a tar archive begins with a file name, its mark stands behind
+_TAR_MARK = slice(257, 262)  # a tar archive begins with a file name, its mark comes behind
 _MARKS = (
     (b"PK", "a ZIP archive (as .pt, .pth, .keras and .npz are)"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file (as .h5 is)"),
@@ -165,9 +166,10 @@ def _one(place: Path, description: Description) -> Model:
     path, encoding = place / FILE_NAME, description.preprocessing
     words_name = encoding.file if isinstance(encoding, EncodingPlan) else ""
     _check_other_files(place, description, WEIGHTS_NAME, NOVELTY_NAME, HELD_OUT_NAME, words_name)
-    words = b"" if not words_name else _read_bounded(_file_inside(place, words_name), WORDS_LIMIT)
-    if words_name and hashlib.sha256(words).hexdigest() != description.sha256[words_name]:
-        raise _changed(place / words_name)
+    words = b""
+    if words_name:
+        words_path = _file_inside(place, words_name)
+        words = _unchanged(words_path, _read_bounded(words_path, WORDS_LIMIT), description.sha256[words_name])
     with _impossible(path):
         network = None if description.architecture is None else outline(description.architecture)
         forms = expected_forms(description, network)
@@ -189,20 +191,19 @@ def _one(place: Path, description: Description) -> Model:
 
     tensors = _tensors(place, WEIGHTS_NAME, forms, description, check_cost)
     with _impossible(place):
-        model = put_together(description, network, tensors, words)
-    model = _with_detector(place, description, model).for_data(
-        joined_columns=description.joined_columns,
-        renamed=description.renamed,
-        threshold=description.threshold,
-    )
+        model = put_together(description, network, tensors, words).for_data(
+            joined_columns=description.joined_columns,
+            renamed=description.renamed,
+            threshold=description.threshold,
+        )
     require_answers(model, str(place))
-    return _with_held_out(place, description, model)
+    return _completed(place, description, model)
 
 
 def _average(place: Path, description: Description) -> Model:
     """The described average; each member is read as the model folder that it is, and is none itself."""
     _check_other_files(place, description, NOVELTY_NAME, HELD_OUT_NAME)
-    members = [Member(each.name, each.weight, _member(place, each)) for each in description.members]
+    members = [AverageMember(each.name, each.weight, _member(place, each)) for each in description.members]
     with _impossible(place / FILE_NAME):
         model = AverageModel(members, temperature=description.temperature)
         if model.input_kind != description.is_of.input_kind:
@@ -210,7 +211,7 @@ def _average(place: Path, description: Description) -> Model:
         for what in ("preprocessing", "classes", "joined_columns", "renamed", "threshold"):
             if getattr(model, what) != getattr(description, what):
                 raise ValueError(f"{what} of the average are not those of its members")
-    return _with_held_out(place, description, _with_detector(place, description, model))
+    return _completed(place, description, model)
 
 
 def _member(place: Path, plan: MemberPlan) -> Model:
@@ -221,9 +222,7 @@ def _member(place: Path, plan: MemberPlan) -> Model:
             what = "a link" if each.is_symlink() else "no folder"
             raise ModelFileError(f"{each}: {what}, where members of the average lie; use an undamaged copy")
     path = _file_inside(folder, FILE_NAME)
-    content = _read_bounded(path, SIZE_LIMIT)
-    if hashlib.sha256(content).hexdigest() != plan.sha256:
-        raise _changed(path)
+    content = _unchanged(path, _read_bounded(path, SIZE_LIMIT), plan.sha256)
     description = Description.from_bytes(content, str(path))
     if description.members:
         raise ModelFileError(f"{path}: an average, which is no member of another; use an undamaged copy")
@@ -279,10 +278,8 @@ def _tensors(
         check_cost()
         file.seek(0)
         content = file.read(size)
-    if hashlib.sha256(content).hexdigest() != description.sha256[name]:
-        raise _changed(path)
     with _impossible(path):
-        tensors = unpack(content)
+        tensors = unpack(_unchanged(path, content, description.sha256[name]))
     if not all(tensor.isfinite().all() for tensor in tensors.values()):
         raise ModelFileError(f"{path}: holds weights that are not finite; train the model again")
     return tensors
@@ -295,34 +292,39 @@ def _arrays(tensors: Mapping[str, Tensor], prefix: str = "") -> dict[str, np.nda
     }
 
 
-def _with_detector(folder: Path, description: Description, model: Model) -> Model:
-    """The model with its detector, read with the same care, or as it is."""
-    settings = description.novelty
-    if settings is None:
-        if NOVELTY_NAME in description.sha256:
-            raise ModelFileError(f"{folder / NOVELTY_NAME}: belongs to no detector; use an undamaged copy")
-        return model
-    with _impossible(folder / FILE_NAME):
-        forms = Detector.expected(settings)
-    arrays = _arrays(_tensors(folder, NOVELTY_NAME, forms, description))
-    with _impossible(folder):
-        return model.with_detector(Detector.from_parts(settings, arrays))
+def _completed(folder: Path, description: Description, model: Model) -> Model:
+    """The model with its detector and its held-out answers, read with the same care, where it has them."""
+    classes = description.classes
+    settings, stray = description.novelty, "belongs to no detector"
+    arrays = _arrays_beside(folder, description, NOVELTY_NAME, settings, Detector.expected, stray)
+    if arrays is not None:
+        with _impossible(folder):
+            model = model.with_detector(Detector.from_parts(settings, arrays))
+    settings, stray = description.held_out, "the description does not speak of it"
+    expected = partial(HeldOut.expected, classes=classes)
+    arrays = _arrays_beside(folder, description, HELD_OUT_NAME, settings, expected, stray)
+    if arrays is not None:
+        with _impossible(folder):
+            model = model.with_held_out(HeldOut.from_parts(settings, classes, arrays))
+    return model
 
 
-def _with_held_out(folder: Path, description: Description, model: Model) -> Model:
-    """The model with its held-out answers, read with the same care, or as it is."""
-    settings, classes = description.held_out, description.classes
+def _arrays_beside(
+    folder: Path,
+    description: Description,
+    name: str,
+    settings: object,
+    expected: Callable[[object], Forms],
+    stray: str,
+) -> dict[str, np.ndarray] | None:
+    """The arrays of a file besides the weights; `None` where there are no settings of it, and no file."""
     if settings is None:
-        if HELD_OUT_NAME in description.sha256:
-            raise ModelFileError(
-                f"{folder / HELD_OUT_NAME}: the description does not speak of it; use an undamaged copy"
-            )
-        return model
+        if name in description.sha256:
+            raise ModelFileError(f"{folder / name}: {stray}; use an undamaged copy")
+        return None
     with _impossible(folder / FILE_NAME):
-        forms = HeldOut.expected(settings, classes)
-    arrays = _arrays(_tensors(folder, HELD_OUT_NAME, forms, description))
-    with _impossible(folder):
-        return model.with_held_out(HeldOut.from_parts(settings, classes, arrays))
+        forms = expected(settings)
+    return _arrays(_tensors(folder, name, forms, description))
 
 
 @contextlib.contextmanager
@@ -332,6 +334,13 @@ def _impossible(place: Path) -> Iterator[None]:
         yield
     except (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError) as error:
         raise ModelFileError(f"{place}: {error}; use an undamaged copy") from error
+
+
+def _unchanged(path: Path, content: bytes, digest: str) -> bytes:
+    """The content of a file, or an error if it has another SHA-256."""
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise _changed(path)
+    return content
 
 
 def _changed(path: Path) -> ModelFileError:
@@ -419,10 +428,11 @@ def put_together(
 def generator_of(network: Network, preprocessing: Preprocessing, classes: Sequence[str]) -> Generator:
     """The model of a network that makes images.
 
-    Raises: `ValueError` if the network tells apart more or fewer classes.
+    Raises: `ValueError` if the network has more or fewer classes.
     """
-    kind = AutoencoderModel if isinstance(network, Autoencoder) else AdversarialModel
-    return kind(network, preprocessing, classes)
+    if isinstance(network, Autoencoder):
+        return AutoencoderModel(network, preprocessing, classes)
+    return AdversarialModel(network, preprocessing, classes)
 
 
 # A first question to a model that was just read: weights may be finite and its answers not.
@@ -440,7 +450,7 @@ def require_answers(model: Model, place: str) -> None:
     Raises: `ModelFileError` if a number that it gives is not finite, or it cannot answer.
     """
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), torch.inference_mode():
             _ask(model)
     except ModelFileError as error:
         raise ModelFileError(f"{place}: {str(error).removeprefix('model: ')}") from error
@@ -453,13 +463,12 @@ def _ask(model: Model) -> None:
     inputs = _plain_inputs(model)
     network = getattr(model, "network", None)
     if isinstance(network, Network) and network.config.vocabulary:
-        with torch.inference_mode():
-            # Ids from all over a vocabulary, since plain words may be unknown: the first, and
-            # some far apart.
-            length = min(network.config.input_shape[0], _KNOWN)
-            spread = np.linspace(UNKNOWN, network.config.vocabulary - 1, 2 * length).astype(np.int64)
-            first = np.minimum(np.arange(UNKNOWN + 1, UNKNOWN + 1 + length), network.config.vocabulary - 1)
-            finite_answers(network(torch.from_numpy(np.stack([first, spread[::2], spread[1::2]]))))
+        # Ids from all over a vocabulary, since plain words may be unknown: the first, and some wide apart.
+        last = network.config.vocabulary - 1
+        length = min(network.config.input_shape[0], _KNOWN)
+        spread = np.linspace(UNKNOWN, last, 2 * length).astype(np.int64)
+        first = np.minimum(np.arange(UNKNOWN + 1, UNKNOWN + 1 + length), last)
+        finite_answers(network(torch.from_numpy(np.stack([first, spread[::2], spread[1::2]]))))
     if isinstance(model, ClassicalModel) and model.tfidf is not None:
         # One row with features from all over the vocabulary, of which plain texts may hold none.
         columns = model.predictor.inputs
@@ -487,6 +496,5 @@ def _plain_inputs(model: Model) -> Inputs:
         shape = (prepared.height, prepared.width, prepared.channels)
         ramp = np.linspace(0, 255, int(np.prod(shape))).reshape(shape).astype(np.uint8)
         return np.stack([np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8), ramp])
-    length = getattr(model, "features", None)
-    size = length if isinstance(length, int) else getattr(model, "length", 0)
-    return np.stack([np.zeros(size or 1, np.float32), np.ones(size or 1, np.float32)])
+    length = model.features if isinstance(model, FeatureModel) else getattr(model, "length", 0)
+    return np.stack([np.zeros(length or 1, np.float32), np.ones(length or 1, np.float32)])

@@ -24,8 +24,8 @@ from pellucid.bundle.format import (
     WEIGHTS_NAME,
     Description,
     EncodingPlan,
-    Kind,
     MemberPlan,
+    ModelKind,
     PredictorPlan,
     pack,
 )
@@ -44,7 +44,7 @@ from pellucid.tasks import CLASSIFICATION, GENERATION, TEXTS, VALUES
 
 
 class Parts(NamedTuple):
-    """Parts of a model beside its description; each `None` where there is none."""
+    """Parts of a model that its description only names."""
 
     network: Network | None = None
     predictor: Predictor | None = None
@@ -52,7 +52,7 @@ class Parts(NamedTuple):
 
 
 def parts_of(model: Model) -> Parts:
-    """Take a model apart; of an average, all parts lie with its members.
+    """The parts of a model; those of an average are its members'.
 
     Raises: `TypeError` if it is a model of someone else's, which cannot be saved.
     """
@@ -69,23 +69,20 @@ def parts_of(model: Model) -> Parts:
 
 
 def vector_length(model: Model) -> int | None:
-    """Length of the feature vectors that a model takes.
-
-    0 where any number will do; `None` where no vectors are taken.
-    """
+    """Length of the feature vectors that a model takes; 0 where any will do, `None` where none are taken."""
     if isinstance(model, FeatureModel):
         return model.features
     return model.length if isinstance(model, ClassicalModel) and model.input_kind is VALUES else None
 
 
 def save(
-    model: Model, folder: Path, facts: Mapping[str, Any], beside: Mapping[str, Path] | None = None
+    model: Model, folder: Path, facts: Mapping[str, Any], saved: Mapping[str, Path] | None = None
 ) -> None:
     """Write a model folder; equal weights give equal bytes of `weights.safetensors`.
 
     The parent of `folder` must exist; a former folder is replaced as a whole. `facts` are what the model card
-    tells beside the model itself, such as training examples or test accuracy: names in words to texts or
-    numbers, in the order to show. `beside` are folders in which members of an average are saved already, by
+    states besides the model itself, such as training examples or test accuracy: names in words to texts or
+    numbers, in the order to show. `saved` are folders in which members of an average are saved already, by
     their names; their files are linked where that is possible.
 
     Raises: `TypeError` if the model is none of this package's, `DivergedError` if a weight is not finite
@@ -96,19 +93,19 @@ def save(
         write_folder(folder, _files_of_one(model, folder, facts))
         return
     contents: dict[str, bytes] = {}
-    saved: dict[str, Path] = {}
+    linked: dict[str, Path] = {}
     members = []
     for name, weight, member in model.members:
         place = f"{MEMBERS_NAME}/{name}"
-        if beside and name in beside:
-            saved |= {f"{place}/{file.name}": file for file in sorted(beside[name].iterdir())}
-            description = (beside[name] / FILE_NAME).read_bytes()
+        if saved and name in saved:
+            linked |= {f"{place}/{file.name}": file for file in sorted(saved[name].iterdir())}
+            description = (saved[name] / FILE_NAME).read_bytes()
         else:
             files = _files_of_one(member, folder, {})
             contents |= {f"{place}/{file}": content for file, content in files.items()}
             description = files[FILE_NAME]
         members.append(MemberPlan(name, weight, hashlib.sha256(description).hexdigest()))
-    write_folder(folder, {**contents, **_described(model, {}, facts, tuple(members))}, saved)
+    write_folder(folder, {**contents, **_described(model, {}, facts, tuple(members))}, linked)
 
 
 def _files_of_one(model: Model, folder: Path, facts: Mapping[str, Any]) -> dict[str, bytes]:
@@ -151,7 +148,7 @@ def _described(
     network, predictor, encoding = parts_of(model)
     is_average, is_classical = isinstance(model, AverageModel), isinstance(model, ClassicalModel)
     description = Description(
-        kind=Kind(model.input_kind, model.target, is_classical, is_average).name,
+        kind=ModelKind(model.input_kind, model.target, is_classical, is_average).name,
         architecture=None if network is None else network.config,
         predictor=None if predictor is None else PredictorPlan(predictor.kind, predictor.to_json()),
         features=model.features if isinstance(model, ClassicalModel) else None,
@@ -172,9 +169,10 @@ def _described(
     return {**contents, FILE_NAME: description.to_bytes()}
 
 
-# The model card: what a model is, in words, beside the model.
+# The model card: what a model is, in words.
 
 _CLASSES_SHOWN = 50
+_COLOURS = {1: "grey", 3: "colour"}
 _FEATURES = {
     "pixels": "pixels",
     "hog": "histograms of oriented gradients (HOG)",
@@ -242,11 +240,7 @@ def _input(model: Model) -> str:
     if image is None:
         length = vector_length(model)
         return f"a vector of {length:,} numbers" if length else "a vector of numbers, of any length"
-    return f"one image, brought to {image.height} x {image.width} pixels, {_colours(image.channels)}"
-
-
-def _colours(channels: int) -> str:
-    return "grey" if channels == 1 else "colour"
+    return f"one image, brought to {image.height} x {image.width} pixels, {_COLOURS[image.channels]}"
 
 
 def _features(model: Model) -> dict[str, str]:
@@ -279,7 +273,7 @@ def _output(model: Model) -> dict[str, str]:
     """What comes out; of a generator also what images are made of, and how far their grey levels spread."""
     if isinstance(model, Generator):
         height, width, channels = model.shape
-        found = {"output": f"new images of {height} x {width} pixels, {_colours(channels)}"}
+        found = {"output": f"new images of {height} x {width} pixels, {_COLOURS[channels]}"}
         if isinstance(model, AdversarialModel):
             found["made of"] = f"{model.network.latent:,} noise values, by the averaged generator"
         elif isinstance(model, AutoencoderModel):

@@ -10,7 +10,6 @@ from pellucid.classical.baselines import (
     NUMBER_ON_NETWORK,
     ON_NETWORK,
     PREDICTORS,
-    Baseline,
     baselines_for,
     fit_baseline,
     load_learner,
@@ -19,13 +18,12 @@ from pellucid.classical.image_features import (
     FEATURES,
     HIDDEN,
     VALUES,
-    ImageFeatureKind,
     extract,
     feature_length,
 )
 from pellucid.classical.linear_fitting import discriminant_answers
 from pellucid.classical.predictors import Predictor
-from pellucid.classical.text_baselines import LINEAR_OF_TEXTS, TEXT_BASELINES, TEXT_NUMBER_BASELINES
+from pellucid.classical.text_baselines import LINEAR_OF_TEXTS
 from pellucid.classical.text_features import TF_IDF
 from pellucid.classical.training_set import Budget, Configuration, Fitted, OverdueError, TrainingSet
 
@@ -38,15 +36,11 @@ __all__ = [
     "NUMBER_ON_NETWORK",
     "ON_NETWORK",
     "PREDICTORS",
-    "TEXT_BASELINES",
-    "TEXT_NUMBER_BASELINES",
     "TF_IDF",
     "VALUES",
-    "Baseline",
     "Budget",
     "Configuration",
     "Fitted",
-    "ImageFeatureKind",
     "OverdueError",
     "Predictor",
     "TrainingSet",

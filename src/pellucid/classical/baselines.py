@@ -3,9 +3,8 @@
 import importlib
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -22,73 +21,59 @@ from pellucid.settings import metric_of
 from pellucid.tasks import CLASSIFICATION, IMAGES, REGRESSION, TEXTS, InputKind, Target
 
 Learner = Callable[[Rows, np.ndarray, Work], Predictor]
-Number = TypeVar("Number", int, float)
 
-# From a lesson and a budget to a model's set-ups, the one that usually serves best first.
+# From a training set and a budget to a model's set-ups, the one that usually serves best first.
 Baseline = Callable[[TrainingSet, Budget], list[Trial]]
 
 
-def _named(features: str, words: str) -> str:
-    """Words for people, with the features where there is a choice of them."""
-    return f"{FEATURES[features].title}, {words}" if features in FEATURES else words
+def _trials(*setups: tuple[str, Learner]) -> Baseline:
+    """Set-ups of a model, in words for people, each with every kind of features."""
+
+    def trials(training_set: TrainingSet, budget: Budget) -> list[Trial]:
+        return [
+            Trial(
+                features, f"{FEATURES[features].title}, {words}" if features in FEATURES else words, learner
+            )
+            for words, learner in setups
+            for features in training_set.feature_kinds
+        ]
+
+    return trials
 
 
-def _linear(lesson: TrainingSet, budget: Budget) -> list[Trial]:
-    return _each(lesson, (0.01, 0.1, 0.001), "C = {:g}", lambda value: partial(logistic, strength=value))
-
-
-def _ridge(lesson: TrainingSet, budget: Budget) -> list[Trial]:
-    return _each(lesson, (0.01, 0.1, 1.0), "penalty = {:g}", lambda value: partial(ridge, strength=value))
-
-
+# `benchmarks/baselines.py` names the set-ups that Fashion-MNIST takes.
+_LOGISTIC = _trials(*((f"C = {each:g}", partial(logistic, strength=each)) for each in (0.01, 0.1, 0.001)))
+_RIDGE = _trials(*((f"penalty = {each:g}", partial(ridge, strength=each)) for each in (0.01, 0.1, 1.0)))
+_FOREST = _trials(*((f"leaves of at least {each}", partial(forest, least=each)) for each in (1, 2)))
 _MACHINES = {
-    CLASSIFICATION: (Setup(1.0, 5.0), Setup(2.0, 4.0), Setup(0.3, 5.0)),
-    REGRESSION: (Setup(0.7, 3.0), Setup(0.7, 1.0), Setup(0.2, 10.0)),
+    target: _trials(
+        *((f"C = {each.strength:g}, width = {each.width:g}", partial(machine, setup=each)) for each in setups)
+    )
+    for target, setups in (
+        (CLASSIFICATION, (Setup(1.0, 5.0), Setup(2.0, 4.0), Setup(0.3, 5.0))),
+        (REGRESSION, (Setup(0.7, 3.0), Setup(0.7, 1.0), Setup(0.2, 10.0))),
+    )
 }
 
 
-def _machine(lesson: TrainingSet, budget: Budget) -> list[Trial]:
-    most = budget.supported if lesson.target is REGRESSION else None  # one problem of all examples
-    trials = [
-        Trial(
-            features,
-            _named(features, f"C = {setup.strength:g}, width = {setup.width:g}"),
-            partial(machine, setup=setup),
-            most,
-        )
-        for setup in _MACHINES[lesson.target]
-        for features in lesson.feature_kinds
-    ]
-    pairs = lesson.classes * (lesson.classes - 1) // 2
-    return trials[: max(1, budget.pairs // max(1, pairs))]
-
-
-def _forest(lesson: TrainingSet, budget: Budget) -> list[Trial]:
-    return _each(lesson, (1, 2), "leaves of at least {}", lambda least: partial(forest, least=least))
-
-
-def _each(
-    lesson: TrainingSet, values: Iterable[Number], words: str, learner: Callable[[Number], Learner]
-) -> list[Trial]:
-    """Every value with every kind of features."""
-    return [
-        Trial(features, _named(features, words.format(value)), learner(value))
-        for value in values
-        for features in lesson.feature_kinds
-    ]
+def _machine(training_set: TrainingSet, budget: Budget) -> list[Trial]:
+    trials = _MACHINES[training_set.target](training_set, budget)
+    if training_set.target is REGRESSION:  # one problem of all examples
+        return [each._replace(most=budget.supported) for each in trials]
+    return trials[: max(1, budget.pairs // max(1, training_set.classes * (training_set.classes - 1) // 2))]
 
 
 BASELINES: dict[str, Baseline] = {
     "majority": dummy,
-    "logistic-regression": _linear,
+    "logistic-regression": _LOGISTIC,
     "svm": _machine,
-    "random-forest": _forest,
+    "random-forest": _FOREST,
 }
 NUMBER_BASELINES: dict[str, Baseline] = {
     "mean": dummy,
-    "ridge": _ridge,
+    "ridge": _RIDGE,
     "svm": _machine,
-    "random-forest": _forest,
+    "random-forest": _FOREST,
 }
 ON_NETWORK = ("logistic-regression", "svm")
 NUMBER_ON_NETWORK = ("ridge", "svm")
@@ -118,7 +103,7 @@ def load_learner(name: str) -> None:
 
 def fit_baseline(
     name: str,
-    lesson: TrainingSet,
+    training_set: TrainingSet,
     *,
     seed: int,
     threads: int,
@@ -132,12 +117,12 @@ def fit_baseline(
     """Train one classical model on the training split, its set-up chosen on the validation split.
 
     Without a validation split, part of the training examples is set aside for the choice. The result follows
-    from lesson, seed, threads and budget (by default the standard one); but after a deadline, a reading of
-    `time.monotonic`, a forest grows no further tree. Features computed for one baseline serve the next.
+    from training_set, seed, threads and budget (by default the standard one); but after a deadline, a reading
+    of `time.monotonic`, a forest grows no further tree. Features computed for one baseline serve the next.
 
-    `name` is a key in `BASELINES`, or in `NUMBER_BASELINES` for a lesson of numbers, which go by the root
-    mean squared error whatever the `metric`. `setup` is the set-up to train; where there is no such one, or
-    none is given, all are compared. `scale` is that of a linear model's decision values, from an earlier
+    `name` is a key in `BASELINES`, or in `NUMBER_BASELINES` for a training_set of numbers, which go by the
+    root mean squared error whatever the `metric`. `setup` is the set-up to train; where there is no such one,
+    or none is given, all are compared. `scale` is that of a linear model's decision values, from an earlier
     training at this set-up; `class_weights` are of each class in the loss.
 
     Raises: `OverdueError` if the deadline was over before the model was trained, `ValueError` if there is no
@@ -145,30 +130,38 @@ def fit_baseline(
     """
     from sklearn.exceptions import ConvergenceWarning
 
-    baselines = baselines_for(lesson.target, lesson.input_kind)
+    baselines = baselines_for(training_set.target, training_set.input_kind)
     if name not in baselines:
         raise ValueError(f"model: {name!r} is not one of {', '.join(baselines)}")
     metric_of(metric)
     began = time.perf_counter()
-    is_one_unit = lesson.input_kind is IMAGES
+    is_one_unit = training_set.input_kind is IMAGES
     budget = budget or Budget()
     work = Work(
-        lesson.classes, seed, threads, budget, is_one_unit, class_weights=class_weights, deadline=deadline
+        training_set.classes,
+        seed,
+        threads,
+        budget,
+        is_one_unit,
+        class_weights=class_weights,
+        deadline=deadline,
     )
     # One thread for each matrix product: several wait for each other, and where the processor is
-    # shared they wait a hundred times longer than they work. Configurations, pairs and trees run beside
-    # each other instead.
+    # shared they wait a hundred times longer than they work. Configurations, pairs and trees run at
+    # the same time instead.
     with warnings.catch_warnings(), threadpool_limits(1):
         # Steps are bounded by the budget; a solver that would go on is no fault of the user's.
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", "The number of unique classes is greater than 50%")
-        setups = baselines[name](lesson, work.budget)
-        found = search([each for each in setups if each[:2] == setup] or setups, lesson, work, metric, scale)
+        setups = baselines[name](training_set, work.budget)
+        found = search(
+            [each for each in setups if each[:2] == setup] or setups, training_set, work, metric, scale
+        )
     counted = found.table.counted
     return Fitted(
         name=name,
         predictor=found.predictor,
-        features=lesson.feature_name(found.features),
+        features=training_set.feature_name(found.features),
         configurations=found.configurations,
         train_examples=found.examples,
         seconds=time.perf_counter() - began,
@@ -179,7 +172,5 @@ def fit_baseline(
     )
 
 
-# All kinds of trained classical models in one dict.
-
-# Every kind by its name, as saved models have it.
+# Every kind of trained classical model by its name, as saved models have it.
 PREDICTORS: dict[str, type[Predictor]] = {each.kind: each for each in (Constant, Linear, Kernel, Forest)}

@@ -20,40 +20,22 @@ _BLOCK_VALUES, _BLOCK_ENTRIES = 1 << 18, 1 << 22
 
 @dataclass(frozen=True, eq=False)
 class Forest(Predictor):
-    """Trees in plain arrays, of classes or of a number.
-
-    Attributes:
-        kind: key in `PREDICTORS`.
-        number: whether a number is predicted.
-        outputs: classes, or 1 for a number.
-        inputs: features it takes.
-        roots: where each tree begins.
-        feature: the feature that each node asks about.
-        threshold: the answer is yes up to it.
-        left: what follows yes.
-        right: what follows no.
-        ends: where each leaf's entries end; they begin where the former leaf's end.
-        entry: class of each entry; all 0 for a number.
-        content: training examples of that class in the leaf; for a number the leaf's answer.
-    """
+    """Trees in plain arrays, of classes or of a number."""
 
     kind: ClassVar[str] = "forest"
-    number: bool
-    outputs: Outputs
-    inputs: Annotated[int, Predictor.SIZES["inputs"]]
-    roots: Int32[np.ndarray, " trees"]
-    feature: Int32[np.ndarray, " nodes"]
-    threshold: Float32[np.ndarray, " nodes"]
-    left: Int32[np.ndarray, " nodes"]
-    right: Int32[np.ndarray, " nodes"]
+    number: bool  # whether a number is predicted
+    outputs: Outputs  # classes, or 1 for a number
+    inputs: Annotated[int, Predictor.SIZES["inputs"]]  # features it takes
+    roots: Int32[np.ndarray, " trees"]  # where each tree begins
+    feature: Int32[np.ndarray, " nodes"]  # the feature that each node asks about
+    threshold: Float32[np.ndarray, " nodes"]  # the answer is yes up to it
+    left: Int32[np.ndarray, " nodes"]  # what follows yes
+    right: Int32[np.ndarray, " nodes"]  # what follows no
+    # where each leaf's entries end; they begin where the former leaf's end
     ends: Int32[np.ndarray, " leaves"]
-    entry: Int32[np.ndarray, " entries"]
+    entry: Int32[np.ndarray, " entries"]  # class of each entry; all 0 for a number
+    # training examples of that class in the leaf; for a number the leaf's answer
     content: Int32[np.ndarray, " entries"] | Float64[np.ndarray, " entries"]
-
-    @property
-    def parameters(self) -> int:
-        """Features, thresholds and branches of the nodes, and what the leaves hold."""
-        return sum(array.size for array in self.arrays().values())
 
     def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
         """Probabilities, or the number in column 0, for every row of length `inputs`."""
@@ -165,10 +147,7 @@ _LEAST_TREES = 10
 
 
 def forest(features: Rows, labels: np.ndarray, work: Work, least: int) -> Predictor:
-    """Train a random forest of classes, or of numbers where `work` knows no classes.
-
-    A leaf holds at least `least` examples.
-    """
+    """Train a random forest, of numbers where `work` knows no classes, with leaves of at least `least`."""
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
     if features.shape[1] == 0 or (work.classes and len(np.unique(labels)) == 1):
@@ -205,11 +184,7 @@ def forest(features: Rows, labels: np.ndarray, work: Work, least: int) -> Predic
 
 
 def laid_out(model: Any, classes: int, is_weighted: bool = False) -> Forest:
-    """Forest in plain arrays that answers as scikit-learn's in single precision.
-
-    `classes` counts those that the model never saw too; it is 0 for numbers. A leaf of weighted examples
-    holds a million shares in their place.
-    """
+    """Forest in plain arrays that answers as scikit-learn's in single precision; of numbers for 0 classes."""
     parts: dict[str, list[np.ndarray]] = {name: [] for name in Forest.__dataclass_fields__}
     nodes = leaves = entries = 0
     for tree in (each.tree_ for each in model.estimators_):

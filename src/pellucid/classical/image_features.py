@@ -53,9 +53,7 @@ def length(height: int, width: int) -> int:
     return down * across * cells * ORIENTATIONS
 
 
-def histograms(
-    pixels: Float32[np.ndarray, "n height width channels"],
-) -> Float32[np.ndarray, "n features"]:
+def histograms(pixels: Float32[np.ndarray, "n height width channels"]) -> Float32[np.ndarray, "n features"]:
     """Histograms of oriented gradients of images with values from 0 to 1.
 
     Of several channels each pixel takes the one whose gradient is longest. A row, from 0 to 1, holds block by
@@ -77,18 +75,16 @@ def _gradients(
     if pixels.shape[3] == 1:
         return down[..., 0], across[..., 0]
     longest = (down**2 + across**2).argmax(axis=3)[..., np.newaxis]
-    return (
-        np.take_along_axis(down, longest, axis=3)[..., 0],
-        np.take_along_axis(across, longest, axis=3)[..., 0],
-    )
+    down, across = (np.take_along_axis(each, longest, axis=3)[..., 0] for each in (down, across))
+    return down, across
 
 
 def _votes(
-    down: Float32[np.ndarray, "n height width"], across: Float32[np.ndarray, "n height width"], parted: Grid
+    down: Float32[np.ndarray, "n height width"], across: Float32[np.ndarray, "n height width"], division: Grid
 ) -> Float32[np.ndarray, "n rows columns orientations"]:
     """Add up the gradients of each cell by orientation, each shared by the two nearest bins."""
     count, height, width = down.shape
-    rows, columns, cell = parted.rows, parted.columns, parted.cell
+    rows, columns, cell = division.rows, division.columns, division.cell
     top, left = (height - rows * cell) // 2, (width - columns * cell) // 2
     down = down[:, top : top + rows * cell, left : left + columns * cell]
     across = across[:, top : top + rows * cell, left : left + columns * cell]
@@ -118,14 +114,12 @@ def _normalised(
     r"""Blocks of neighbouring cells: $v / \sqrt{\lVert v\rVert^2 + \epsilon^2}$, clipped, and again."""
     count, rows, columns, _ = cells.shape
     down, across, _ = Grid(1, rows, columns).blocks
-    blocks = np.concatenate(
-        [
-            cells[:, row : row + down, column : column + across]
-            for row in range(rows - down + 1)
-            for column in range(columns - across + 1)
-        ],
-        axis=3,
-    ).reshape(count, down, across, -1)
+    parts = [
+        cells[:, row : row + down, column : column + across]
+        for row in range(rows - down + 1)
+        for column in range(columns - across + 1)
+    ]
+    blocks = np.concatenate(parts, axis=3).reshape(count, down, across, -1)
     for clip in (CLIP, None):
         blocks /= np.sqrt((blocks**2).sum(axis=3, keepdims=True) + np.float32(EPSILON**2))
         if clip is not None:
@@ -151,10 +145,7 @@ class ImageFeatureKind(NamedTuple):
 def pooled(
     pixels: UInt8[np.ndarray, "n height width channels"], longest: int
 ) -> Float32[np.ndarray, "n smaller_height smaller_width channels"]:
-    """Images (0 to 255) made smaller by the mean of square groups of pixels, until no side exceeds `longest`.
-
-    Small enough images stay as they are; rows and columns left over form smaller groups.
-    """
+    """Images made smaller by the mean of square groups of pixels, until no side exceeds `longest`."""
     _, height, width, _ = pixels.shape
     side = group(height, width, longest)
     if side == 1:
@@ -167,11 +158,7 @@ def pooled(
 
 
 def extract(kind: str, inputs: Shaped[np.ndarray, "n ..."]) -> Float32[np.ndarray, "n d"]:
-    """Features of inputs, a row for each, block by block; a memory-mapped array is never copied whole.
-
-    `kind` is a key in `FEATURES` for images, uint8 (n, height, width, channels), or one of `AS_THEY_ARE` for
-    vectors, float32 (n, d).
-    """
+    """Features, a row for each input, block by block; a memory-mapped array is never copied whole."""
     if kind in AS_THEY_ARE:
         return np.asarray(inputs, np.float32)
     described = FEATURES[kind]
@@ -200,23 +187,19 @@ def smaller(height: int, width: int, longest: int) -> tuple[int, int]:
 
 
 def _pixels(pixels: UInt8[np.ndarray, "n height width channels"]) -> Float32[np.ndarray, "n d"]:
+    # The root spreads dark values, of which images have most.
     return np.sqrt(pooled(pixels, LONGEST_OF_PIXELS).reshape(len(pixels), -1) / np.float32(255))
 
 
-def _pixels_length(height: int, width: int, channels: int) -> int:
-    rows, columns = smaller(height, width, LONGEST_OF_PIXELS)
-    return rows * columns * channels
-
-
-def _hog(pixels: UInt8[np.ndarray, "n height width channels"]) -> Float32[np.ndarray, "n d"]:
-    return histograms(pooled(pixels, LONGEST_OF_HOG) / np.float32(255))
-
-
-def _hog_length(height: int, width: int, channels: int) -> int:
-    return length(*smaller(height, width, LONGEST_OF_HOG))
-
-
 FEATURES: dict[str, ImageFeatureKind] = {
-    "pixels": ImageFeatureKind("pixels", _pixels, _pixels_length),
-    "hog": ImageFeatureKind("HOG", _hog, _hog_length),
+    "pixels": ImageFeatureKind(
+        "pixels",
+        _pixels,
+        lambda height, width, channels: math.prod(smaller(height, width, LONGEST_OF_PIXELS)) * channels,
+    ),
+    "hog": ImageFeatureKind(
+        "HOG",
+        lambda pixels: histograms(pooled(pixels, LONGEST_OF_HOG) / np.float32(255)),
+        lambda height, width, channels: length(*smaller(height, width, LONGEST_OF_HOG)),
+    ),
 }

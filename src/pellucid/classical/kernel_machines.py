@@ -1,9 +1,9 @@
 """Support vector machines with a Gaussian kernel: fitted, and as plain arrays that answer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import combinations
 from typing import Any, ClassVar, NamedTuple
 
@@ -47,47 +47,28 @@ def likeness(
 
 @dataclass(frozen=True, eq=False)
 class Kernel(Predictor):
-    """Machine with a Gaussian kernel, of classes or of a number.
-
-    Attributes:
-        kind: key in `PREDICTORS`.
-        inputs: features of a row.
-        number: whether a number is predicted.
-        outputs: classes, or 1 for a number.
-        mean: taken away from each feature.
-        projection: from features to the space of the kernel.
-        points: the kept examples in that space.
-        gamma: one number, how narrow the kernel is; positive.
-        weights: one row for each point, one column for each class that was there to learn but the
-            point's own; for a number one column.
-        bias: one number for each pair of these classes, (0, 1), (0, 2), ... (1, 2), ...; for a
-            number one.
-        scale: one number, what the votes are multiplied by; positive.
-        ends: where the points of each class end; those of the next follow.
-        classes: which classes these are; ascending.
-    """
+    """Machine with a Gaussian kernel, of classes or of a number."""
 
     kind: ClassVar[str] = "kernel"
-    inputs: int = field(init=False)
-    number: bool
-    outputs: Outputs
-    mean: Float32[np.ndarray, " inputs"]
-    projection: Float32[np.ndarray, "inputs space"]
-    points: Float32[np.ndarray, "points space"]
-    gamma: Float64[np.ndarray, "1"]
+    PLACES: ClassVar[tuple[str, ...]] = ("ends", "classes")
+    inputs: int = field(init=False)  # features of a row
+    number: bool  # whether a number is predicted
+    outputs: Outputs  # classes, or 1 for a number
+    mean: Float32[np.ndarray, " inputs"]  # taken away from each feature
+    projection: Float32[np.ndarray, "inputs space"]  # from features to the space of the kernel
+    points: Float32[np.ndarray, "points space"]  # the kept examples in that space
+    gamma: Float64[np.ndarray, "1"]  # one number, how narrow the kernel is; positive
+    # one row for each point, one column for each class that was there to learn but the point's own; for
+    # a number one column
     weights: Float64[np.ndarray, "points others"]
+    # one number for each pair of these classes, (0, 1), (0, 2), ... (1, 2), ...; for a number one.
     bias: Float64[np.ndarray, " pairs"]
-    scale: Float64[np.ndarray, "1"]
-    ends: Int32[np.ndarray, " columns"]
-    classes: Int32[np.ndarray, " columns"]
+    scale: Float64[np.ndarray, "1"]  # one number, what the votes are multiplied by; positive
+    ends: Int32[np.ndarray, " columns"]  # where the points of each class end; those of the next follow
+    classes: Int32[np.ndarray, " columns"]  # which classes these are; ascending
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inputs", len(self.mean))
-
-    @property
-    def parameters(self) -> int:
-        """Numbers stored, but for the classes of the points."""
-        return sum(array.size for name, array in self.arrays().items() if name not in ("ends", "classes"))
 
     def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
         """Probabilities, or the number in column 0, for every row of length `inputs`."""
@@ -173,36 +154,23 @@ class Setup(NamedTuple):
     strength: float
 
 
-class Space(NamedTuple):
-    """Space in which the kernel works: all rows there, and what projects features into it."""
-
-    mean: Float32[np.ndarray, " d"]
-    projection: Float32[np.ndarray, "d space"]
-    rows: Float32[np.ndarray, "n space"]
+# A machine in the space that all of one training share.
+_Make = Callable[..., Kernel]
 
 
-class Pairs(NamedTuple):
-    """Machines of all pairs of classes, laid out as scikit-learn does.
+class PairMachines(NamedTuple):
+    """Machines of all pairs of classes, laid out as scikit-learn does."""
 
-    Attributes:
-        supports: positions of the examples that support any of them, class by class.
-        weights: one row for each of these, one column for each other class in order.
-        bias: one number for each pair, (0, 1), (0, 2), ... (1, 2), ...
-        ends: where the supports of each class end.
-    """
-
+    # positions of the examples that support any of them, class by class
     supports: Int64[np.ndarray, " supports"]
+    # one row for each of these, one column for each other class in order
     weights: Float64[np.ndarray, "supports others"]
-    bias: Float64[np.ndarray, " pairs"]
-    ends: Int64[np.ndarray, " classes"]
+    bias: Float64[np.ndarray, " pairs"]  # one number for each pair, (0, 1), (0, 2), ... (1, 2), ...
+    ends: Int64[np.ndarray, " classes"]  # where the supports of each class end
 
 
 def machine(features: Float32[np.ndarray, "n d"], labels: np.ndarray, work: Work, setup: Setup) -> Predictor:
-    """Train a support vector machine; a constant where all labels are one, or all features.
-
-    The rows of the features are in an order drawn by chance. Labels are class codes, or numbers where `work`
-    knows no classes.
-    """
+    """Train a support vector machine on rows in random order; a constant where nothing differs."""
     centre, scale = scaling(features, work.one_unit)
     variance = float(np.count_nonzero(scale))
     present = np.unique(labels)
@@ -217,35 +185,34 @@ def machine(features: Float32[np.ndarray, "n d"], labels: np.ndarray, work: Work
     with np.errstate(invalid="ignore", divide="ignore"):  # shares of no variance, which nobody asks for
         found = PCA(count, svd_solver=solver, random_state=work.seed % 2**32).fit(some)
     projection = (found.components_ * scale).T.astype(np.float32)
-    space = Space(centre, projection, project(features, centre, projection).astype(np.float32))
+    rows = project(features, centre, projection).astype(np.float32)
     gamma = setup.width / variance
+    make = partial(Kernel, mean=centre, projection=projection, gamma=np.array([gamma]))
+    options = {"C": setup.strength, "gamma": gamma, "cache_size": _CACHE_MEGABYTES}
     if work.classes == 0:
-        return _for_numbers(space, labels, gamma, setup.strength, work.weights)
-    return _for_classes(space, np.searchsorted(present, labels), present, work, gamma, setup.strength)
+        return _for_numbers(make, rows, labels, work, options)
+    return _for_classes(make, rows, np.searchsorted(present, labels), present, work, options)
 
 
 def _for_numbers(
-    space: Space,
+    make: _Make,
+    rows: Float32[np.ndarray, "n space"],
     labels: Float64[np.ndarray, " n"],
-    gamma: float,
-    strength: float,
-    weights_given: Float64[np.ndarray, " n"] | None,
+    work: Work,
+    options: dict[str, Any],
 ) -> Kernel:
     """Support vector regression on numbers brought to mean 0 and deviation 1."""
     from sklearn.svm import SVR
 
-    middle, deviation = moments(labels, weights_given)
-    model = SVR(C=strength, gamma=gamma, epsilon=_INSENSITIVE, cache_size=_CACHE_MEGABYTES)
-    model.fit(space.rows.astype(np.float64), (labels - middle) / deviation, weights_given)
+    middle, deviation = moments(labels, work.weights)
+    model = SVR(epsilon=_INSENSITIVE, **options)
+    model.fit(rows.astype(np.float64), (labels - middle) / deviation, work.weights)
     supports = model.support_ if len(model.support_) else np.zeros(1, np.int64)
     weights = model.dual_coef_.T if len(model.support_) else np.zeros((1, 1))
-    return Kernel(
+    return make(
         outputs=1,
         number=True,
-        mean=space.mean,
-        projection=space.projection,
-        points=space.rows[supports],
-        gamma=np.array([gamma]),
+        points=rows[supports],
         weights=weights * deviation,
         bias=model.intercept_ * deviation + middle,
         scale=np.ones(1),
@@ -255,29 +222,23 @@ def _for_numbers(
 
 
 def _for_classes(
-    space: Space,
+    make: _Make,
+    rows: Float32[np.ndarray, "n space"],
     labels: Int64[np.ndarray, " n"],
     present: Int64[np.ndarray, " classes"],
     work: Work,
-    gamma: float,
-    strength: float,
+    options: dict[str, Any],
 ) -> Kernel:
-    """Machines of all pairs; the scale of the votes is found on examples that were held out.
-
-    Where models are only compared, the one that scored these examples stands for that of all.
-    """
+    """Machines of all pairs; the scale of the votes is found on examples that were held out."""
 
     def learnt_from(positions: Int64[np.ndarray, " learnt"]) -> Kernel:
         """Machines of all pairs, learnt from some of the examples."""
-        rows = space.rows[positions]
-        pairs = _pairs(rows, labels[positions], work.of(positions), gamma, strength)
-        return Kernel(
+        some = rows[positions]
+        pairs = _pairs(some, labels[positions], work.of(positions), options)
+        return make(
             outputs=work.classes,
             number=False,
-            mean=space.mean,
-            projection=space.projection,
-            points=rows[pairs.supports],
-            gamma=np.array([gamma]),
+            points=some[pairs.supports],
             weights=pairs.weights,
             bias=pairs.bias,
             scale=np.ones(1),
@@ -289,7 +250,7 @@ def _for_classes(
 
     def decide(held: Int64[np.ndarray, " held"]) -> Float64[np.ndarray, "held classes"]:
         parts.append(learnt_from(np.delete(np.arange(len(labels)), held)))
-        return parts[-1].votes(space.rows[held].astype(np.float64))
+        return parts[-1].votes(rows[held].astype(np.float64))
 
     scale = np.array([scale_out_of_sample(labels, decide, once=work.for_comparison, weights=work.weights)])
     is_cheap = (len(labels) <= _CHEAP and not work.for_comparison) or not parts
@@ -300,19 +261,20 @@ def _pairs(
     rows: Float32[np.ndarray, "n space"],
     labels: Int64[np.ndarray, " n"],
     work: Work,
-    gamma: float,
-    strength: float,
-) -> Pairs:
+    options: dict[str, Any],
+) -> PairMachines:
     """Solve every pair of classes: of few examples all in one call, of many several at a time."""
     from sklearn.svm import SVC
 
     work.require_time()
     classes = int(labels.max()) + 1
     if len(labels) <= _AT_ONCE and classes > 2:
-        whole = SVC(C=strength, gamma=gamma, cache_size=_CACHE_MEGABYTES)
+        whole = SVC(**options)
         whole.fit(rows.astype(np.float64), labels, work.weights)
         ends = np.cumsum(whole.n_support_)
-        return Pairs(whole.support_.astype(np.int64), whole.dual_coef_.T.copy(), whole.intercept_, ends)
+        return PairMachines(
+            whole.support_.astype(np.int64), whole.dual_coef_.T.copy(), whole.intercept_, ends
+        )
     members = [np.flatnonzero(labels == each) for each in range(classes)]
     weights = np.zeros((len(labels), classes - 1))
 
@@ -321,7 +283,7 @@ def _pairs(
         work.require_time()
         first, second = pair
         positions = np.concatenate([members[first], members[second]])
-        model = SVC(C=strength, gamma=gamma, cache_size=_CACHE_MEGABYTES)
+        model = SVC(**options)
         model.fit(rows[positions].astype(np.float64), labels[positions], work.of(positions).weights)
         weight = np.zeros(len(positions))
         weight[model.support_] = -model.dual_coef_[0]  # of two classes it decides for the second
@@ -333,6 +295,6 @@ def _pairs(
         bias = np.array(list(pool.map(solve, combinations(range(classes), 2))))
     by_class = np.concatenate(members)
     supports = by_class[weights[by_class].any(axis=1)]
-    return Pairs(
+    return PairMachines(
         supports, weights[supports], bias, np.cumsum(np.bincount(labels[supports], minlength=classes))
     )

@@ -26,12 +26,9 @@ def scaling(
     rows = max(1, _BLOCK_VALUES // features.shape[1])
     starts = range(0, len(features), rows)
     nothing = np.zeros(features.shape[1])
-    mean = sum((features[at : at + rows].sum(axis=0, dtype=np.float64) for at in starts), nothing) / len(
-        features
-    )
-    square = sum((((features[at : at + rows] - mean) ** 2).sum(axis=0) for at in starts), nothing) / len(
-        features
-    )
+    blocks = [features[at : at + rows] for at in starts]
+    mean = sum((each.sum(axis=0, dtype=np.float64) for each in blocks), nothing) / len(features)
+    square = sum((((each - mean) ** 2).sum(axis=0) for each in blocks), nothing) / len(features)
     deviation = np.sqrt(square)
     changes = deviation > _SMALLEST * np.maximum(np.abs(mean), np.finfo(np.float32).tiny)
     if one_unit and changes.any():
@@ -168,7 +165,7 @@ def best_scale(
         losses = partition + s * (largest - right)
         return float(losses.mean() if weights is None else np.average(losses, weights=weights))
 
-    low, high = _LOG_LOW, _LOG_HIGH
+    low, high = _LOG_LOW, _LOG_HIGH  # golden-section search
     first, second = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
     at_first, at_second = loss(first), loss(second)
     for _ in range(_STEPS):
@@ -230,32 +227,25 @@ def scale_out_of_sample(
 # towards that of features that are independent and vary alike:
 #
 # $$z_k = x^\top \Sigma_\rho^{-1} \mu_k - \tfrac12 \mu_k^\top \Sigma_\rho^{-1} \mu_k + \ln \frac{n_k}{n},
-# \qquad
-# \Sigma_\rho = (1 - \rho)\, \Sigma + \rho\, \frac{\operatorname{tr} \Sigma}{d}\, I .$$
+# \qquad \Sigma_\rho = (1 - \rho)\, \Sigma + \rho\, \frac{\operatorname{tr} \Sigma}{d}\, I .$$
 #
 # Means and covariance are sums over many examples, so a few wrong labels hardly move them, and what is left
 # without a fold is all sums less that fold's: all folds together cost little more than learning once. Of a
-# few
-# shares $\rho$ the one is taken whose answers have the smallest log loss; one scale $s$ of
-# $\mathrm{softmax}(s z)$ serves all examples (`calibration.py`).
+# few shares $\rho$ the one is taken whose answers have the smallest log loss; one scale $s$ of
+# $\mathrm{softmax}(s z)$ serves all examples.
 #
 # Source: Friedman 1989, "Regularized Discriminant Analysis", equation 18; Hastie, Tibshirani and Friedman
-# 2009,
-# "The Elements of Statistical Learning", section 4.3.
+# 2009, "The Elements of Statistical Learning", section 4.3.
 
 SHRINKAGES = (0.1, 0.3, 0.6)
 
 
-class _Sums(NamedTuple):
+class _ClassSums(NamedTuple):
     """Sums over some examples: counts and features of each class, products of each two features."""
 
     counts: Float64[np.ndarray, " classes"]
     rows: Float64[np.ndarray, "classes d"]
     squares: Float32[np.ndarray, "d d"]
-
-    def without(self, part: "_Sums") -> "_Sums":
-        """Sums over the examples that are not in a part."""
-        return _Sums(self.counts - part.counts, self.rows - part.rows, self.squares - part.squares)
 
 
 def discriminant_answers(
@@ -264,10 +254,7 @@ def discriminant_answers(
     classes: int,
     fold: Int64[np.ndarray, " n"],
 ) -> Float64[np.ndarray, "n classes"]:
-    """Probabilities of the examples of each fold by what was learnt from the others.
-
-    `fold` is the number of the fold of each example, from 0.
-    """
+    """Probabilities of the examples of each fold, numbered from 0, by what was learnt from the others."""
     # One thread for each matrix product, so that every number of threads gives the same bytes.
     with threadpool_limits(1):
         centre, scale = scaling(features, one_unit=False)
@@ -284,21 +271,25 @@ def _scores(
     """The scores $z$ of every example by what was learnt without its fold."""
     found = np.zeros((len(SHRINKAGES), len(rows), classes))
     parts = [np.flatnonzero(fold == number) for number in range(int(fold.max()) + 1)]
-    sums = [_sums(rows[part], labels[part], classes) for part in parts]
-    whole = _Sums(*(sum(each[1:], start=each[0]) for each in zip(*sums, strict=True)))
-    for part, own in zip(parts, sums, strict=True):
-        asked = rows[part].astype(np.float64)
-        for number, (weights, bias) in enumerate(_learnt(whole.without(own))):
+    sums = []
+    for part in parts:
+        own, of_class = rows[part], np.equal(np.arange(classes)[:, None], labels[part]).astype(np.float32)
+        counts = of_class.sum(axis=1, dtype=np.float64)
+        sums.append(_ClassSums(counts, (of_class @ own).astype(np.float64), own.T @ own))
+    whole = _ClassSums(*(sum(each[1:], start=each[0]) for each in zip(*sums, strict=True)))
+    for part, held in zip(parts, sums, strict=True):
+        asked, others = (
+            rows[part].astype(np.float64),
+            (every - own for every, own in zip(whole, held, strict=True)),
+        )
+        for number, (weights, bias) in enumerate(_learnt(_ClassSums(*others))):
             found[number, part] = asked @ weights + bias
     return found
 
 
-def _sums(rows: Float32[np.ndarray, "part d"], labels: np.ndarray, classes: int) -> _Sums:
-    of_class = np.equal(np.arange(classes)[:, None], labels).astype(np.float32)
-    return _Sums(of_class.sum(axis=1, dtype=np.float64), (of_class @ rows).astype(np.float64), rows.T @ rows)
-
-
-def _learnt(sums: _Sums) -> list[tuple[Float64[np.ndarray, "d classes"], Float64[np.ndarray, " classes"]]]:
+def _learnt(
+    sums: _ClassSums,
+) -> list[tuple[Float64[np.ndarray, "d classes"], Float64[np.ndarray, " classes"]]]:
     """Weights and bias of each class, for every shrinkage."""
     from scipy.linalg import cho_factor, cho_solve
 

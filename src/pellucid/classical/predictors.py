@@ -17,11 +17,6 @@ from pellucid.strict import Whole
 Rows: TypeAlias = Float32[np.ndarray, "n d"] | scipy.sparse.csr_array
 
 
-def wide(rows: Rows, start: int, end: int) -> Float64[np.ndarray, "some d"] | scipy.sparse.csr_array:
-    """Rows from `start` to before `end` in double precision, sparse ones still sparse."""
-    return rows[start:end].astype(np.float64)
-
-
 def dense(rows: Rows, start: int, end: int) -> Float32[np.ndarray, "some d"]:
     """Rows from `start` to before `end` as an array in one piece of memory."""
     some = rows[start:end]
@@ -32,17 +27,9 @@ def dense(rows: Rows, start: int, end: int) -> Float32[np.ndarray, "some d"]:
 
 
 class Predictor(Stored):
-    """Trained model in NumPy alone: features in, probabilities or a number out.
+    """Trained model in NumPy alone: features in, probabilities or a number out."""
 
-    Its `kind` is its key in `PREDICTORS`.
-
-    Attributes:
-        SIZES: bounds of each thing that a predictor may count.
-        outputs: classes, or 1 for a number.
-        number: whether a number is predicted.
-        inputs: features of a row; 0 where any will do.
-    """
-
+    # bounds of each thing that a predictor may count
     SIZES: ClassVar[Mapping[str, Whole]] = {
         "outputs": Whole(1, 100_000),
         "inputs": Whole(1, 10_000_000),
@@ -54,14 +41,15 @@ class Predictor(Stored):
         "leaves": Whole(1, 50_000_000),
         "entries": Whole(1, 100_000_000),
     }
-    outputs: int
-    number: bool
-    inputs: int
+    PLACES: ClassVar[tuple[str, ...]] = ()  # arrays that only say where the numbers of others belong
+    outputs: int  # classes, or 1 for a number
+    number: bool  # whether a number is predicted
+    inputs: int  # features of a row; 0 where any will do
 
     @property
-    @abstractmethod
     def parameters(self) -> int:
-        """Numbers stored."""
+        """Numbers stored, but for those that only say where others belong."""
+        return sum(array.size for name, array in self.arrays().items() if name not in self.PLACES)
 
     @abstractmethod
     def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
@@ -88,8 +76,6 @@ class Predictor(Stored):
 
 Outputs = Annotated[int, Predictor.SIZES["outputs"]]
 
-# Constant answer, which every other model has to beat.
-
 _ROUNDING = 1e-9
 
 
@@ -105,11 +91,6 @@ class Constant(Predictor):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "outputs", len(self.answer))
-
-    @property
-    def parameters(self) -> int:
-        """Numbers of the answer."""
-        return len(self.answer)
 
     def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
         """Same answer for every row, of any length."""
@@ -133,10 +114,7 @@ def spread(
     outputs: int,
     number: bool,
 ) -> Float64[np.ndarray, "n outputs"]:
-    """Answer of a predictor by the scores of its columns: the number as it is, or their softmax.
-
-    Classes without a column get the probability 0.
-    """
+    """Answer by the scores of the columns: the number, or their softmax, 0 for classes without a column."""
     if number:
         return scores
     found = np.zeros((len(scores), outputs))
@@ -153,6 +131,7 @@ class Linear(Predictor):
     """
 
     kind: ClassVar[str] = "linear"
+    PLACES: ClassVar[tuple[str, ...]] = ("classes",)
     inputs: int = field(init=False)
     number: bool
     outputs: Outputs
@@ -163,19 +142,13 @@ class Linear(Predictor):
     def __post_init__(self) -> None:
         object.__setattr__(self, "inputs", len(self.weights))
 
-    @property
-    def parameters(self) -> int:
-        """Weights and biases."""
-        return self.weights.size + self.bias.size
-
     def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
         """Probabilities, or the number in column 0, for every row of length `inputs`."""
-        wide_as = max(self.inputs if isinstance(features, np.ndarray) else 0, len(self.bias))
-        rows = max(1, _BLOCK_VALUES // wide_as)
-        scores = [
-            wide(features, at, at + rows) @ self.weights + self.bias
-            for at in range(0, max(1, features.shape[0]), rows)
-        ]
+        width = max(self.inputs if isinstance(features, np.ndarray) else 0, len(self.bias))
+        rows = max(1, _BLOCK_VALUES // width)
+        starts = range(0, max(1, features.shape[0]), rows)
+        # Sparse rows stay sparse in double precision.
+        scores = [features[at : at + rows].astype(np.float64) @ self.weights + self.bias for at in starts]
         return spread(np.concatenate(scores), self.classes, self.outputs, self.number)
 
     def _check(self) -> None:

@@ -1,5 +1,6 @@
 """Search over set-ups: compare on few examples, then learn from all."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,7 @@ from pellucid.classical.training_set import (
 from pellucid.tasks import REGRESSION, TEXTS, Target
 
 _NEGLIGIBLE = 0.02  # part of the log loss by which a set-up may be worse and count as good
+_SCREENING_PART = 4
 
 
 @dataclass
@@ -36,31 +38,22 @@ class Scale:
 
 
 class Work(NamedTuple):
-    """Conditions of learning beside the examples.
+    """Conditions of learning, but for the examples."""
 
-    Attributes:
-        classes: how many there are; 0 where numbers are predicted.
-        seed: of everything drawn.
-        threads: processor threads.
-        budget: counts.
-        one_unit: whether all features are of one unit, as those of images are.
-        for_comparison: whether the model will only be compared and then forgotten.
-        scale: of a linear model of texts: taken where it is known, else found and kept; `None` for one that
-            nobody wants to know.
-        weights: of each example that is learnt from, above 0; `None` where all weigh the same.
-        class_weights: of each class, by which the weights are multiplied; likewise.
-        deadline: reading of `time.monotonic` after which the work is given up; `None` without one.
-    """
-
-    classes: int
-    seed: int
-    threads: int
-    budget: Budget
-    one_unit: bool = False
-    for_comparison: bool = False
+    classes: int  # how many there are; 0 where numbers are predicted
+    seed: int  # of everything drawn
+    threads: int  # processor threads
+    budget: Budget  # counts
+    one_unit: bool = False  # whether all features are of one unit, as those of images are
+    for_comparison: bool = False  # whether the model will only be compared and then forgotten
+    # of a linear model of texts: taken where it is known, else found and kept; `None` for one that
+    # nobody wants to know
     scale: Scale | None = None
+    # of each example that is learnt from, above 0; `None` where all weigh the same
     weights: Float64[np.ndarray, " n"] | None = None
+    # of each class, by which the weights are multiplied; likewise
     class_weights: tuple[float, ...] | None = None
+    # reading of `time.monotonic` after which the work is given up; `None` without one
     deadline: float | None = None
 
     def of(self, rows: slice | Int64[np.ndarray, " rows"]) -> "Work":
@@ -95,29 +88,20 @@ class Work(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """Candidate set-up of a model.
+    """Candidate set-up of a model."""
 
-    Attributes:
-        features: what it sees.
-        words: the set-up for people.
-        learn: trains it on features and labels in an order drawn by chance.
-        most: training examples that it can take; `None` for as many as the budget allows.
-        best: n-grams of texts that it sees, those that say most; `None` for all.
-        calibrated: whether its probabilities are honest enough to tell set-ups apart that the metric
-            cannot.
-        is_blind: whether it looks at no feature, so that none is computed.
-        is_slow: whether it learns from texts as slowly as from images, and is compared on as few of them.
-        screened: training examples on which it is compared; `None` for as many as the budget allows.
-    """
-
-    features: str
-    words: str
+    features: str  # what it sees
+    words: str  # the set-up for people
+    # trains it on features and labels in an order drawn by chance
     learn: Callable[[Rows, np.ndarray, Work], Predictor]
-    most: int | None = None
-    best: int | None = None
+    most: int | None = None  # training examples that it can take; `None` for as many as the budget allows
+    best: int | None = None  # n-grams of texts that it sees, those that say most; `None` for all
+    # whether its probabilities are calibrated enough to distinguish set-ups that the metric cannot
     calibrated: bool = False
-    is_blind: bool = False
+    is_blind: bool = False  # whether it looks at no feature, so that none is computed
+    # whether it learns from texts as slowly as from images, and is compared on as few of them
     is_slow: bool = False
+    # training examples on which it is compared; `None` for as many as the budget allows
     screened: int | None = None
 
     def compared_on(self, budget: Budget, are_texts: bool) -> int:
@@ -126,34 +110,28 @@ class Trial(NamedTuple):
         return most if self.screened is None else min(most, self.screened)
 
 
-class Found(NamedTuple):
-    """Best set-up, trained.
+class SearchResult(NamedTuple):
+    """Best set-up, trained."""
 
-    Attributes:
-        predictor: what answers.
-        features: what it sees.
-        configurations: all that were compared.
-        examples: how many it learnt from.
-        table: features and labels they came from.
-        setup: features and words of the set-up that was taken.
-        scale: of its decision values; `None` of a model that needs none.
-    """
-
-    predictor: Predictor
-    features: str
-    configurations: tuple[Configuration, ...]
-    examples: int
-    table: Table
-    setup: Setting = NO_SETTING
-    scale: float | None = None
+    predictor: Predictor  # what answers
+    features: str  # what it sees
+    configurations: tuple[Configuration, ...]  # all that were compared
+    examples: int  # how many it learnt from
+    table: Table  # features and labels they came from
+    setup: Setting = NO_SETTING  # features and words of the set-up that was taken
+    scale: float | None = None  # of its decision values; `None` of a model that needs none
 
 
 def search(
-    trials: Sequence[Trial], lesson: TrainingSet, work: Work, metric: str | None, scale: float | None = None
-) -> Found:
-    """Choose a set-up on validation by the metric, then learn; the usually best trial stands first.
+    trials: Sequence[Trial],
+    training_set: TrainingSet,
+    work: Work,
+    metric: str | None,
+    scale: float | None = None,
+) -> SearchResult:
+    """Choose a set-up on validation by the metric, then learn; the usually best trial comes first.
 
-    Each configuration learns from the first `screened` examples, within `for_screening`; the best of
+    Each configuration learns from the first `screened` examples, with fewer trees; the best of
     them (of equals the first; of calibrated ones see `_settled`) then learns from all that the budget
     allows. Without a validation split a fifth of the training examples is set aside for the comparison
     alone; where they are few, each fifth in turn. With nothing to compare, or too few examples to compare on,
@@ -162,24 +140,24 @@ def search(
     budget = work.budget
     draw = Draw(work.seed, budget.examples, budget.judged, budget.values, budget.text)
     trials = list(trials)[: budget.configurations]
-    compared = lesson.compared_on(work.seed) if len(trials) > 1 else []
+    compared = training_set.compared_on(work.seed) if len(trials) > 1 else []
     scale = scale if len(trials) == 1 else None  # another set-up has another
     scales = [Scale(scale) for _ in trials]
     configurations = _screened(trials, compared, draw, work, metric, scales) if compared else []
     best = max(range(len(configurations)), key=lambda number: configurations[number].score, default=0)
     best = next((number for number, each in enumerate(configurations) if each.chosen), best)
     seen = NOTHING if trials[best].is_blind else trials[best].features
-    table = lesson.table(seen, draw).narrowed(lesson.classes, trials[best].best)
+    table = training_set.table(seen, draw).narrowed(training_set.classes, trials[best].best)
     features, labels = table.train[: trials[best].most], table.labels[: trials[best].most]
-    screened = trials[best].compared_on(budget, lesson.input_kind is TEXTS)
-    if compared != [lesson] or len(labels) != min(len(table.labels), screened):
+    screened = trials[best].compared_on(budget, training_set.input_kind is TEXTS)
+    if compared != [training_set] or len(labels) != min(len(table.labels), screened):
         scales[best].value = scale  # that of the comparison came from other examples
     work.require_time()
     own = work._replace(scale=scales[best]).learning_from(
         table, trials[best].most, is_blind=trials[best].is_blind
     )
     predictor = trials[best].learn(features, labels, own)
-    return Found(
+    return SearchResult(
         predictor,
         trials[best].features,
         tuple(configurations),
@@ -206,13 +184,12 @@ def _screened(
     metric: str | None,
     scales: Sequence[Scale],
 ) -> list[Configuration]:
-    """Compare set-ups on few examples, as many at a time as there are threads, each on one.
-
-    Where one lesson serves the comparison, the scale of each set-up is kept.
-    """
-    alone = work._replace(budget=work.budget.for_screening, threads=1, for_comparison=True)
-    lesson = compared[0]
-    are_texts = lesson.input_kind is TEXTS
+    """Compare set-ups on few examples, as many at a time as there are threads, each on one."""
+    # A quarter of the trees is enough to distinguish configurations.
+    budget = dataclasses.replace(work.budget, trees=-(-work.budget.trees // _SCREENING_PART))
+    alone = work._replace(budget=budget, threads=1, for_comparison=True)
+    training_set = compared[0]
+    are_texts = training_set.input_kind is TEXTS
     tables = {
         (trial.features, trial.best): [
             each.table(trial.features, draw).narrowed(each.classes, trial.best) for each in compared
@@ -220,62 +197,54 @@ def _screened(
         for trial in trials
     }
 
-    def said(trial: Trial, scale: Scale) -> np.ndarray:
+    def answered(trial: Trial, scale: Scale) -> np.ndarray:
         """Answers of one set-up, learnt from few examples, about all validation examples."""
         work.require_time()
         own = alone._replace(scale=scale if len(compared) == 1 else None)
         rows = slice(trial.compared_on(work.budget, are_texts))
-        return np.concatenate(
-            [
-                trial.learn(table.train[rows], table.labels[rows], own.learning_from(table, rows)).predict(
-                    table.validation
-                )
-                for table in tables[trial.features, trial.best]
-            ]
-        )
+        found = []
+        for table in tables[trial.features, trial.best]:
+            learnt = trial.learn(table.train[rows], table.labels[rows], own.learning_from(table, rows))
+            found.append(learnt.predict(table.validation))
+        return np.concatenate(found)
 
     with ThreadPoolExecutor(work.threads) as pool:
-        answers = list(pool.map(said, trials, scales))
+        answers = list(pool.map(answered, trials, scales))
     labels = np.concatenate([table.validation_labels for table in tables[trials[0].features, trials[0].best]])
     configurations = [
         Configuration(
-            lesson.feature_name(trial.features),
+            training_set.feature_name(trial.features),
             trial.words,
-            score(metric, labels, answer, lesson.target),
+            score(metric, labels, answer, training_set.target),
         )
         for trial, answer in zip(trials, answers, strict=True)
     ]
-    if are_texts and lesson.target is REGRESSION:
-        return _as_good(configurations)
-    if metric == "log-loss" or not all(trial.calibrated for trial in trials):
+    if are_texts and training_set.target is REGRESSION:
+        chosen = _as_good(configurations)
+    elif metric == "log-loss" or not all(trial.calibrated for trial in trials):
         return configurations
-    terms = [log_loss_terms(labels, each) for each in answers]
-    return _settled(configurations, np.stack(terms))
-
-
-def _as_good(configurations: Sequence[Configuration]) -> list[Configuration]:
-    """Choose the first of the set-ups of numbers, which usually serves best, whose error is as small."""
-    largest = (1 + _NEGLIGIBLE / 2) * -max(
-        each.score for each in configurations
-    )  # the error squared is its loss
-    chosen = next(number for number, each in enumerate(configurations) if -each.score <= largest)
+    else:
+        chosen = _settled(configurations, np.stack([log_loss_terms(labels, each) for each in answers]))
     return [each._replace(chosen=number == chosen) for number, each in enumerate(configurations)]
 
 
-def _settled(
-    configurations: Sequence[Configuration], losses: Float64[np.ndarray, "trials examples"]
-) -> list[Configuration]:
-    r"""Choose the first of the set-ups whose log loss is as good as the smallest.
+def _as_good(configurations: Sequence[Configuration]) -> int:
+    """The first of the set-ups of numbers, which usually serves best, whose error is as small."""
+    largest = (1 + _NEGLIGIBLE / 2) * -max(each.score for each in configurations)  # its square is the loss
+    return next(number for number, each in enumerate(configurations) if -each.score <= largest)
+
+
+def _settled(configurations: Sequence[Configuration], losses: Float64[np.ndarray, "trials examples"]) -> int:
+    r"""The first of the set-ups whose log loss is as good as the smallest.
 
     Set-ups of texts differ by less than chance does on a few hundred examples. Those within one standard
     error $\sqrt{p (1 - p) / n}$ of the best by the metric count as alike; the log loss, to which every
-    example contributes by degrees, tells them apart with much less noise. Of these the first is taken, which
-    usually serves best, whose mean log loss exceeds the smallest by a practically negligible part.
+    example contributes by degrees, distinguishes them with much less noise. Of these the first is taken,
+    which usually serves best, whose mean log loss exceeds the smallest by a practically negligible part.
     """
     count = losses.shape[1]
     best = max(each.score for each in configurations)
     error = np.sqrt(max(0.0, best * (1 - best)) / count)
     alike = [number for number, each in enumerate(configurations) if each.score >= best - error]
     means = losses.mean(axis=1)
-    chosen = next(number for number in alike if means[number] <= (1 + _NEGLIGIBLE) * means[alike].min())
-    return [each._replace(chosen=number == chosen) for number, each in enumerate(configurations)]
+    return next(number for number in alike if means[number] <= (1 + _NEGLIGIBLE) * means[alike].min())

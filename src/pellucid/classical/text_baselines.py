@@ -18,7 +18,7 @@ from pellucid.classical.predictors import Linear, Predictor, Rows
 from pellucid.classical.search import Trial, Work
 from pellucid.classical.text_features import NOTHING, READINGS
 from pellucid.classical.training_set import Budget, TrainingSet
-from pellucid.tasks import CLASSIFICATION, REGRESSION, TEXTS, Target
+from pellucid.tasks import CLASSIFICATION, REGRESSION, TEXTS
 
 # Linear models of sparse features: for each class one against all others, and for numbers.
 #
@@ -33,12 +33,10 @@ from pellucid.tasks import CLASSIFICATION, REGRESSION, TEXTS, Target
 # factors are folded into the weights, so that they cost nothing afterwards.
 #
 # $\mathrm{softmax}(s z)$ of the scores $z$ are the probabilities. The number $s$ is fitted on training
-# examples
-# that a model of the same set-up did not learn from.
+# examples that a model of the same set-up did not learn from.
 #
 # Where features outnumber the texts, the dual problem is solved by coordinate descent, else the problem
-# itself
-# by the trust-region Newton method, which draws nothing by chance.
+# itself by the trust-region Newton method, which draws nothing by chance.
 #
 # Source: Wang and Manning, "Baselines and Bigrams" (2012), whose log-count ratios and interpolation these
 # are; Hsieh et al., "A Dual Coordinate Descent Method for Large-scale Linear SVM" (2008);
@@ -51,8 +49,8 @@ _TOLERANCE = 1e-2
 _SMOOTHED = 0.1  # added to counts, whose logarithm is then finite
 _INSENSITIVE = 0.1
 
-# Coordinate descent draws its order from one generator of the whole process: problems solved beside each
-# other would give other weights each time.
+# Coordinate descent draws its order from one generator of the whole process: problems solved at the same
+# time would give other weights each time.
 _DRAWING = Lock()
 
 
@@ -68,7 +66,7 @@ class TextSetup(NamedTuple):
     by_label: bool = False
 
 
-class _Columns(NamedTuple):
+class _ClassWeights(NamedTuple):
     """Weights and biases, one column for each class that was there."""
 
     weights: Float64[np.ndarray, "d columns"]
@@ -78,10 +76,7 @@ class _Columns(NamedTuple):
 def for_classes(
     features: scipy.sparse.csr_array, labels: Int64[np.ndarray, " n"], work: Work, setup: TextSetup
 ) -> Predictor:
-    """Train a linear model of classes, on rows in random order without negative features.
-
-    Where only one class is there, or no feature, the predictor answers with the shares of the classes.
-    """
+    """Train a linear model of classes on rows in random order; shares of classes where nothing differs."""
     present = np.unique(labels)
     if len(present) == 1 or features.nnz == 0:
         return constant(labels, work.classes, work.weights)
@@ -118,17 +113,16 @@ def for_classes(
 def for_numbers(
     features: scipy.sparse.csr_array, labels: Float64[np.ndarray, " n"], work: Work, setup: TextSetup
 ) -> Predictor:
-    """Train a linear model of numbers, brought to mean 0 and deviation 1 meanwhile.
-
-    Where all labels are one number, or no feature is there, the predictor answers with their mean.
-    """
+    """Train a linear model of numbers; a constant where nothing differs."""
     middle, deviation = moments(labels, work.weights)
     if features.nnz == 0 or deviation == 0:
         return constant(labels, 0, work.weights)
     rows, numbers = features.astype(np.float64), (labels - middle) / deviation
-    factor = _factor_of_numbers(rows, numbers, work.weights) if setup.by_label else np.ones(rows.shape[1])
-    model = _model_of_numbers(setup, work, _is_dual(rows))
-    _solved(model, _weighed(rows, factor), numbers, work.weights)
+    factor = np.ones(rows.shape[1])
+    if setup.by_label:
+        counted = np.ones(len(numbers)) if work.weights is None else work.weights
+        factor = _between(np.abs((numbers * counted) @ rows) / (counted @ rows + _SMOOTHED))
+    model = _solved(setup, work, rows, factor, numbers)
     return Linear(
         outputs=1,
         number=True,
@@ -138,42 +132,27 @@ def for_numbers(
     )
 
 
-def _model_of_numbers(setup: TextSetup, work: Work, is_dual: bool) -> Any:
-    """Ridge regression or a linear support vector machine of numbers, not yet fitted."""
-    from sklearn.linear_model import Ridge
-    from sklearn.svm import LinearSVR
-
-    if setup.model == RIDGE:
-        return Ridge(alpha=setup.strength, solver="sparse_cg", max_iter=work.budget.iterations)
-    return LinearSVR(
-        C=setup.strength,
-        epsilon=_INSENSITIVE,
-        loss="squared_epsilon_insensitive",
-        dual=is_dual,
-        tol=_TOLERANCE,
-        max_iter=work.budget.iterations,
-        random_state=0,
-    )
-
-
 def _columns(
     features: scipy.sparse.csr_array,
     labels: Int64[np.ndarray, " n"],
     present: Int64[np.ndarray, " columns"],
     work: Work,
     setup: TextSetup,
-) -> _Columns:
+) -> _ClassWeights:
     """Solve one problem for each class, several at a time; of two classes one problem is enough."""
     rows = features.astype(np.float64)
-    columns = _Columns(np.zeros((features.shape[1], len(present))), np.zeros(len(present)))
+    columns = _ClassWeights(np.zeros((features.shape[1], len(present))), np.zeros(len(present)))
 
     def solve(place: int) -> None:
         """Solve the problem of one class and put its weights and bias into their column."""
         work.require_time()
         is_class = labels == present[place]
-        factor = _factor(rows, is_class, work.weights) if setup.by_label else np.ones(rows.shape[1])
-        model = _model_of_class(setup, work, _is_dual(rows))
-        _solved(model, _weighed(rows, factor), is_class, work.weights)
+        factor = np.ones(rows.shape[1])
+        if setup.by_label:
+            weights = 1 if work.weights is None else work.weights
+            inside, outside = (side * weights @ rows + _SMOOTHED for side in (is_class, ~is_class))
+            factor = _between(np.abs(np.log(inside / inside.sum()) - np.log(outside / outside.sum())))
+        model = _solved(setup, work, rows, factor, is_class)
         columns.weights[:, place] = model.coef_[0] * factor
         columns.bias[place] = model.intercept_[0]
 
@@ -182,54 +161,36 @@ def _columns(
     return columns
 
 
-def _model_of_class(setup: TextSetup, work: Work, is_dual: bool) -> Any:
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.svm import LinearSVC
-
-    steps = {"C": setup.strength, "tol": _TOLERANCE, "max_iter": work.budget.iterations}
-    if setup.model == SVM:
-        return LinearSVC(dual=is_dual, random_state=0, **steps)
-    return LogisticRegression(solver="liblinear", dual=is_dual, random_state=0, **steps)
-
-
-def _is_dual(rows: scipy.sparse.csr_array) -> bool:
-    """True where the dual problem, of as many numbers as there are texts, is the smaller one."""
-    return bool(rows.shape[0] < rows.shape[1])
-
-
 def _solved(
-    model: Any,
+    setup: TextSetup,
+    work: Work,
     rows: scipy.sparse.csr_array,
-    labels: np.ndarray,
-    weights: Float64[np.ndarray, " n"] | None,
+    factor: Float64[np.ndarray, " d"],
+    labels: Bool[np.ndarray, " n"] | Float64[np.ndarray, " n"],
 ) -> Any:
-    """The model fitted; those that draw, one at a time."""
+    """Model of one class, or of numbers, fitted to features multiplied by their factors."""
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.svm import LinearSVC, LinearSVR
+
+    steps: dict[str, Any] = {"max_iter": work.budget.iterations}
+    # The dual problem, of as many numbers as there are texts, where it is the smaller one.
+    liblinear = {"C": setup.strength, "tol": _TOLERANCE, "random_state": 0}
+    liblinear |= {"dual": bool(rows.shape[0] < rows.shape[1]), **steps}
+    model: Any
+    if setup.model == RIDGE:
+        model = Ridge(alpha=setup.strength, solver="sparse_cg", **steps)
+    elif setup.model == LOGISTIC:
+        model = LogisticRegression(solver="liblinear", **liblinear)
+    elif labels.dtype == bool:
+        model = LinearSVC(**liblinear)
+    else:
+        model = LinearSVR(epsilon=_INSENSITIVE, loss="squared_epsilon_insensitive", **liblinear)
+    weighed = scipy.sparse.csr_array(
+        (rows.data * factor[rows.indices], rows.indices, rows.indptr), rows.shape
+    )
+    # Those that draw are fitted one at a time.
     with _DRAWING if getattr(model, "dual", False) else nullcontext():
-        return model.fit(rows, labels, sample_weight=weights)
-
-
-def _weighed(rows: scipy.sparse.csr_array, factor: Float64[np.ndarray, " d"]) -> scipy.sparse.csr_array:
-    """The rows with each feature multiplied by its factor."""
-    return scipy.sparse.csr_array((rows.data * factor[rows.indices], rows.indices, rows.indptr), rows.shape)
-
-
-def _factor(
-    rows: scipy.sparse.csr_array, is_class: Bool[np.ndarray, " n"], weights: Float64[np.ndarray, " n"] | None
-) -> Float64[np.ndarray, " d"]:
-    """Factor of each feature before a class is learnt."""
-    sides = (is_class, ~is_class) if weights is None else (is_class * weights, ~is_class * weights)
-    inside, outside = (side @ rows + _SMOOTHED for side in sides)
-    return _between(np.abs(np.log(inside / inside.sum()) - np.log(outside / outside.sum())))
-
-
-def _factor_of_numbers(
-    rows: scipy.sparse.csr_array,
-    numbers: Float64[np.ndarray, " n"],
-    weights: Float64[np.ndarray, " n"] | None,
-) -> Float64[np.ndarray, " d"]:
-    """Factor of each feature before numbers of mean 0 and deviation 1 are learnt."""
-    counted = np.ones(len(numbers)) if weights is None else weights
-    return _between(np.abs((numbers * counted) @ rows) / (counted @ rows + _SMOOTHED))
+        return model.fit(weighed, labels, sample_weight=work.weights)
 
 
 def _between(ratio: Float64[np.ndarray, " d"]) -> Float64[np.ndarray, " d"]:
@@ -242,10 +203,9 @@ def _between(ratio: Float64[np.ndarray, " d"]) -> Float64[np.ndarray, " d"]:
 # N-grams that a forest sees: those that say most about the labels.
 BEST_FEATURES = 2_000
 
-# One tree in so many grows of texts, each from at most so many of them.
-#
-# A forest takes longer than both linear models and is behind them on every set of texts that we know. Half
-# the trees cost it about half a point of accuracy, and comparing its set-ups gained nothing.
+# One tree in so many grows of texts, each from at most so many of them: a forest takes longer than both
+# linear models and is behind them on every set of texts that we know. Half the trees cost it about half a
+# point of accuracy, and comparing its set-ups gained nothing.
 TREES_LEFT_OUT, _GROWN = 2, 8_000
 
 # Set-ups are compared on texts of a sixteenth of the products that a model may learn from: of 20 classes and
@@ -253,8 +213,8 @@ TREES_LEFT_OUT, _GROWN = 2, 8_000
 _SCREENED_PART, _LEAST_SCREENED = 16, 1_000
 
 _WITHOUT_SPACES = "characters"
-# C = 2 beside words and parts of words, each of them scaled to a length of 1 / sqrt(2), is C = 1 where both
-# have a length of 1. Figures: docs/benchmarks.md, "Parts of words in every linear model".
+# C = 2 for words and parts of words, each of them scaled to a length of 1 / sqrt(2), is C = 1 where both
+# have a length of 1. Figures: `benchmarks/text_setups.py --beside`.
 _MACHINES = (
     ("union", TextSetup(SVM, 1.0, by_label=True)),
     ("union", TextSetup(SVM, 0.3, by_label=True)),
@@ -293,13 +253,13 @@ _NUMBER_MACHINES = (
 )
 
 
-def dummy(lesson: TrainingSet, budget: Budget) -> list[Trial]:
+def dummy(training_set: TrainingSet, budget: Budget) -> list[Trial]:
     """One set-up, which sees nothing of the inputs; texts are not even counted for it."""
 
     def learn(features: Rows, labels: np.ndarray, work: Work) -> Predictor:
         return constant(labels, work.classes, work.weights)
 
-    features = NOTHING if lesson.input_kind is TEXTS else lesson.feature_kinds[-1]
+    features = NOTHING if training_set.input_kind is TEXTS else training_set.feature_kinds[-1]
     return [Trial(features, "the training labels alone", learn, is_blind=True)]
 
 
@@ -309,37 +269,27 @@ _LEARNERS = {CLASSIFICATION: for_classes, REGRESSION: for_numbers}
 def _linear(setups: tuple[tuple[str, TextSetup], ...]) -> Callable[[TrainingSet, Budget], list[Trial]]:
     """Set-ups of a linear model, those whose reading fits the texts, by the order of readings."""
 
-    def trials(lesson: TrainingSet, budget: Budget) -> list[Trial]:
-        """Set-ups for one lesson, each with as many texts as the budget affords."""
-        learner, kinds = _LEARNERS[lesson.target], lesson.feature_kinds
+    def trials(training_set: TrainingSet, budget: Budget) -> list[Trial]:
+        """Set-ups for one training_set, each with as many texts as the budget affords."""
+        learner, kinds = _LEARNERS[training_set.target], training_set.feature_kinds
         fitting = [each for each in setups if each[0] in kinds]
-        products = max(1, lesson.classes) * lesson.words
+        products = max(1, training_set.classes) * training_set.words
         most = max(1, int(budget.products / products))
         screened = max(_LEAST_SCREENED, int(budget.products / _SCREENED_PART / products))
-        return [
-            Trial(
-                reading,
-                _words(reading, setup, lesson.target),
-                partial(learner, setup=setup),
-                most,
-                calibrated=lesson.target.has_probabilities,
-                screened=screened,
-            )
-            for reading, setup in sorted(fitting, key=lambda each: kinds.index(each[0]))
-        ]
+        by = f", weighed by {'number' if training_set.target is REGRESSION else 'class'}"
+        found = []
+        for reading, setup in sorted(fitting, key=lambda each: kinds.index(each[0])):
+            name = "penalty" if setup.model == RIDGE else "C"
+            words = f"{READINGS[reading].title}{by if setup.by_label else ''}, {name} = {setup.strength:g}"
+            learn, calibrated = partial(learner, setup=setup), training_set.target.has_probabilities
+            found.append(Trial(reading, words, learn, most, calibrated=calibrated, screened=screened))
+        return found
 
     return trials
 
 
-def _words(reading: str, setup: TextSetup, target: Target) -> str:
-    """Set-up in words for people."""
-    name = "penalty" if setup.model == RIDGE else "C"
-    weighed = f", weighed by {'number' if target is REGRESSION else 'class'}" if setup.by_label else ""
-    return f"{READINGS[reading].title}{weighed}, {name} = {setup.strength:g}"
-
-
-def _forest(lesson: TrainingSet, budget: Budget) -> list[Trial]:
-    reading = "words" if "words" in lesson.feature_kinds else lesson.feature_kinds[0]
+def _forest(training_set: TrainingSet, budget: Budget) -> list[Trial]:
+    reading = "words" if "words" in training_set.feature_kinds else training_set.feature_kinds[0]
     return [
         Trial(
             reading,
@@ -348,7 +298,7 @@ def _forest(lesson: TrainingSet, budget: Budget) -> list[Trial]:
             best=BEST_FEATURES,
             is_slow=True,
         )
-        for least in ((1, 2) if lesson.target is REGRESSION else (1,))
+        for least in ((1, 2) if training_set.target is REGRESSION else (1,))
     ]
 
 

@@ -2,7 +2,7 @@
 
 Scripts that put no spaces between words are read as runs of one to three characters, each of which counts as
 a word. Texts that are split otherwise are asked for by their words first, short ones by their parts of words.
-Of topics single words say most, pairs of words add the order of a few, parts of words beside both serve short
+Of topics single words say most, pairs of words add the order of a few, parts of words with both serve short
 texts, languages with many forms of a word and misspellings.
 """
 
@@ -67,29 +67,29 @@ class TextTable(NamedTuple):
         if self.tfidf.features <= most:
             return self
         weights = self.tfidf.weigh(self.train)
-        telling = about_classes(weights, labels, classes) if classes else about_numbers(weights, labels)
-        columns = np.sort(np.argsort(-telling, kind="stable")[:most])
+        merits = about_classes(weights, labels, classes) if classes else about_numbers(weights, labels)
+        columns = np.sort(np.argsort(-merits, kind="stable")[:most])
         return TextTable(self.tfidf.only(columns), self.train[:, columns], self.validation[:, columns])
 
 
-class Look(NamedTuple):
+class TextSurvey(NamedTuple):
     """Readings that fit some training texts, the best first, and the mean number of words of a text."""
 
     readings: tuple[str, ...]
     words: float
 
 
-def look(texts: Sequence[str], train: Int64[np.ndarray, " train"]) -> Look:
-    """Look at some training texts to tell how texts are best read."""
+def survey_texts(texts: Sequence[str], train: Int64[np.ndarray, " train"]) -> TextSurvey:
+    """Find by some training texts how texts are best read."""
     places = train[np.arange(min(len(train), _LOOKED_AT)) * len(train) // min(len(train), _LOOKED_AT)]
     some = Texts.of([written(texts[place]) for place in places.tolist()])
     size = len(some.content) / len(some)
     script = script_of(Sample(some, np.arange(len(some)), len(some)))
     if script.without_spaces > _MOST_WITHOUT_SPACES:
-        return Look(("characters",), size)
+        return TextSurvey(("characters",), size)
     usual = ("union", "pairs", "words") if size <= SHORT_TEXT else ("words", "pairs", "union")
     is_little = size * len(train) <= _MOST_FOR_PARTS
-    return Look(tuple(each for each in usual if is_little or each != "union"), size / _BYTES_OF_A_WORD)
+    return TextSurvey(tuple(each for each in usual if is_little or each != "union"), size / _BYTES_OF_A_WORD)
 
 
 def most_features(classes: int) -> int:
@@ -136,10 +136,7 @@ def _counted(texts: Texts, positions: Int64[np.ndarray, " some"], shape: Shape) 
 def weights_at_hand(
     tfidf: Tfidf, texts: Texts, positions: Int64[np.ndarray, " some"]
 ) -> scipy.sparse.csr_array | None:
-    """Weights of texts of a store, as `Tfidf.transform` gives them, from counts that tables left.
-
-    `None` where these texts were not counted.
-    """
+    """Weights of texts of a store from counts that tables left; `None` where they were not counted."""
     known = _KNOWN.get(texts, {}).get(tfidf.shape)
     counts = None if known is None else known.counts_of(tfidf, positions)
     return None if counts is None else tfidf.weigh(counts)

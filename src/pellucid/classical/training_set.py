@@ -14,7 +14,15 @@ from pellucid import tasks
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.classical.image_features import AS_THEY_ARE, extract, feature_length
 from pellucid.classical.predictors import Predictor, Rows
-from pellucid.classical.text_features import NOTHING, TF_IDF, Look, TextTable, look, text_table, within
+from pellucid.classical.text_features import (
+    NOTHING,
+    TF_IDF,
+    TextSurvey,
+    TextTable,
+    survey_texts,
+    text_table,
+    within,
+)
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.tasks import InputKind, Target, target_of
 
@@ -40,58 +48,39 @@ _LEAST = {
     "screened_texts": 200,
 }
 _OF_EXAMPLES = ("examples", "screened", "screened_texts", "grown", "supported")
-_SCREENING_PART = 4
 
 
 @dataclass(frozen=True)
 class Budget:
     """Bounds of what each classical model may see, try and store.
 
-    As it stands, all baselines together cost about as much as the network of the preset `standard`.
-
-    Attributes:
-        examples: training examples that a model may see; where there are more, so many are drawn.
-        screened: training examples on which the configurations are compared before the best of them
-            learns from all.
-        screened_texts: the same of texts, from which most models learn faster.
-        judged: validation examples on which they are compared.
-        configurations: how many are compared.
-        iterations: steps of the solver of logistic regression.
-        trees: of a random forest.
-        grown: training examples from which one tree of a forest grows; each tree draws its own.
-        components: principal components that a support vector machine sees.
-        supported: training examples of a support vector machine for numbers.
-        pairs: pairs of classes that a support vector machine is trained on while configurations are
-            compared; with more classes fewer configurations are.
-        values: numbers (examples times features) that a table of features may hold.
-        text: bytes of training texts that a model may see.
-        products: words of texts times classes that a linear model of texts may learn from.
+    All baselines together cost less than the network of the preset `standard` (`benchmarks/baselines.py`).
     """
 
-    examples: int = 60_000
+    examples: int = 60_000  # training examples that a model may see; where there are more, so many are drawn
+    # training examples on which the configurations are compared before the best of them learns from all
     screened: int = 5_000
-    screened_texts: int = 12_000
-    judged: int = 5_000
-    configurations: int = 6
-    iterations: int = 150
-    trees: int = 100
+    screened_texts: int = 12_000  # the same of texts, from which most models learn faster
+    judged: int = 5_000  # validation examples on which they are compared
+    configurations: int = 6  # how many are compared
+    iterations: int = 150  # steps of the solver of logistic regression
+    trees: int = 100  # of a random forest
+    # training examples from which one tree of a forest grows; each tree draws its own (`--images-a-tree` of
+    # the same benchmark)
     grown: int = 20_000
-    components: int = 150
-    supported: int = 12_000
+    components: int = 150  # principal components that a support vector machine sees
+    supported: int = 12_000  # training examples of a support vector machine for numbers
+    # pairs of classes that a support vector machine is trained on while configurations are compared;
+    # with more classes fewer configurations are
     pairs: int = 600
-    values: int = 100_000_000
-    text: int = 40_000_000
-    products: int = 400_000_000
+    values: int = 100_000_000  # numbers (examples times features) that a table of features may hold
+    text: int = 40_000_000  # bytes of training texts that a model may see
+    products: int = 400_000_000  # words of texts times classes that a linear model of texts may learn from
 
     def __post_init__(self) -> None:
         for name, count in dataclasses.asdict(self).items():
             if count < 1:
                 raise ValueError(f"budget: {name} is {count}; give at least 1")
-
-    @property
-    def for_screening(self) -> "Budget":
-        """Budget with a quarter of the trees: enough to tell configurations apart."""
-        return dataclasses.replace(self, trees=-(-self.trees // _SCREENING_PART))
 
     @classmethod
     def of_preset(cls, preset: str) -> "Budget":
@@ -100,8 +89,8 @@ class Budget:
 
     def within(self, other: "Budget") -> "Budget":
         """The smaller of each count of two budgets."""
-        bounds = dataclasses.asdict(other)
-        return Budget(**{name: min(count, bounds[name]) for name, count in dataclasses.asdict(self).items()})
+        pairs = zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)
+        return Budget(*map(min, pairs))
 
     @classmethod
     def shrunk(cls, share: float, examples: int | None = None) -> "Budget":
@@ -149,54 +138,34 @@ class Budget:
 _OF_PRESETS = {"quick": Budget(screened=2_500, trees=50)}
 
 
-# TrainingSet: input of a classical model's training, and its outcome.
-
 IMAGES, TEXTS = "images", "texts"
 _KEPT = ("hog",)
 _BLOCK = 1024
 
-# Without a validation split one training example in so many is set aside, and at least so many are.
-_HELD_OUT, _LEAST_HELD_OUT = 5, 4
-
-# Up to so many training examples each of these parts is set aside once: one alone would say too little.
-_FEW = 500
+# Without a validation split one training example in so many is set aside, and at least so many are; up to
+# `_FEW` training examples each of these parts once: one alone would say too little.
+_HELD_OUT, _LEAST_HELD_OUT, _FEW = 5, 4, 500
 
 
 class Draw(NamedTuple):
-    """Sample of the examples where not all are taken.
+    """Sample of the examples where not all are taken."""
 
-    Attributes:
-        seed: of the order in which they are drawn.
-        train: most training examples.
-        validation: most validation examples.
-        values: most numbers in a table of training features.
-        text: most bytes of training texts, and of validation texts.
-    """
-
-    seed: int
-    train: int
-    validation: int
-    values: int
-    text: int = 1
+    seed: int  # of the order in which they are drawn
+    train: int  # most training examples
+    validation: int  # most validation examples
+    values: int  # most numbers in a table of training features
+    text: int = 1  # most bytes of training texts, and of validation texts
 
 
 class Table(NamedTuple):
-    """Features and labels in an order drawn by chance, so that the first so many are a fair sample.
+    """Features and labels in an order drawn by chance, so that the first so many are a fair sample."""
 
-    Attributes:
-        train: features of the training examples.
-        labels: theirs.
-        validation: features of the validation examples.
-        validation_labels: theirs.
-        counted: what the features of texts are made of.
-        weights: of the training examples; `None` where all weigh the same.
-    """
-
-    train: Rows
-    labels: np.ndarray
-    validation: Rows
-    validation_labels: np.ndarray
-    counted: TextTable | None = None
+    train: Rows  # features of the training examples
+    labels: np.ndarray  # theirs
+    validation: Rows  # features of the validation examples
+    validation_labels: np.ndarray  # theirs
+    counted: TextTable | None = None  # what the features of texts are made of
+    # of the training examples; `None` where all weigh the same
     weights: Float64[np.ndarray, " train"] | None = None
 
     def narrowed(self, classes: int, most: int | None) -> "Table":
@@ -217,25 +186,20 @@ class Table(NamedTuple):
 class TrainingSet:
     """Examples, split, and the features of them that were already computed.
 
-    Attributes:
-        inputs: uint8 (n, height, width, channels), which may be a memory map, float32 (n, d), or texts.
-        labels: class codes, or numbers, of every input.
-        train: ascending positions of the training examples, at least one.
-        validation: ascending positions of those on which configurations are compared; there may be none.
-        classes: how many there are; 0 where numbers are predicted.
-        kind: `images`, `texts`, `values` (feature vectors) or `network` (a network's hidden layer).
-        weights: of every input in the loss, above 0 for training examples; `None` where all weigh the same.
-
-    Raises:
-        ValueError: inputs, labels, positions and kind do not fit each other.
+    Raises: `ValueError` if inputs, labels, positions and kind do not fit each other.
     """
 
+    # uint8 (n, height, width, channels), which may be a memory map, float32 (n, d), or texts
     inputs: Shaped[np.ndarray, "n ..."] | Sequence[str]
+    # class codes, or numbers, of every input
     labels: Int64[np.ndarray, " labels"] | Float64[np.ndarray, " labels"]
-    train: Int64[np.ndarray, " train"]
+    train: Int64[np.ndarray, " train"]  # ascending positions of the training examples, at least one
+    # ascending positions of those on which configurations are compared; there may be none
     validation: Int64[np.ndarray, " validation"]
-    classes: int
+    classes: int  # how many there are; 0 where numbers are predicted
+    # `images`, `texts`, `values` (feature vectors) or `network` (a network's hidden layer)
     kind: str = IMAGES
+    # of every input in the loss, above 0 for training examples; `None` where all weigh the same
     weights: Float64[np.ndarray, " n"] | None = None
     _kept: dict[tuple[str, Draw], "Table"] = field(default_factory=dict, init=False, repr=False)
     _compared: dict[int, "list[TrainingSet]"] = field(default_factory=dict, init=False, repr=False)
@@ -267,19 +231,18 @@ class TrainingSet:
     @property
     def words(self) -> float:
         """Mean number of words of a text, about."""
-        return max(1.0, self._look.words)
+        return max(1.0, self._survey.words)
 
     @cached_property
-    def _look(self) -> Look:
-        """Look at the training texts."""
+    def _survey(self) -> TextSurvey:
         assert not isinstance(self.inputs, np.ndarray)
-        return look(self.inputs, self.train)
+        return survey_texts(self.inputs, self.train)
 
     @property
     def feature_kinds(self) -> tuple[str, ...]:
         """Kinds of features to choose from, the one that usually serves best first."""
         if self.kind == TEXTS:
-            return self._look.readings
+            return self._survey.readings
         return ("hog", "pixels") if self.kind == IMAGES else (self.kind,)
 
     def feature_name(self, features: str) -> str:
@@ -292,79 +255,49 @@ class TrainingSet:
         return feature_length(features, self.inputs.shape[1:])
 
     def compared_on(self, seed: int) -> "list[TrainingSet]":
-        """Lessons on which set-ups are compared, shared by all models that learn from this one.
+        """Training sets on which set-ups are compared, shared by all models that learn from this one.
 
-        The lesson itself, or divisions of its training examples; none where there are too few.
+        The set itself, or divisions of its training examples; none where there are too few.
         """
         if seed not in self._compared:
-            self._compared[seed] = self._divided(seed)
+            found, held_out = [], len(self.train) // _HELD_OUT
+            if len(self.validation):
+                found.append(self)
+            elif held_out >= _LEAST_HELD_OUT:
+                order = generator(seed, Purpose.HELD_OUT).permutation(self.train)
+                parts = np.split(order, range(held_out, _HELD_OUT * held_out, held_out))
+                for part in parts[: _HELD_OUT if len(self.train) <= _FEW else 1]:
+                    train = np.setdiff1d(self.train, part)
+                    found.append(dataclasses.replace(self, train=train, validation=np.sort(part)))
+            self._compared[seed] = found
         return self._compared[seed]
 
-    def _divided(self, seed: int) -> "list[TrainingSet]":
-        held_out = len(self.train) // _HELD_OUT
-        if len(self.validation):
-            return [self]
-        if held_out < _LEAST_HELD_OUT:
-            return []
-        order = generator(seed, Purpose.HELD_OUT).permutation(self.train)
-        parts = np.split(order, range(held_out, _HELD_OUT * held_out, held_out))
-        return [
-            dataclasses.replace(self, train=np.setdiff1d(self.train, part), validation=np.sort(part))
-            for part in parts[: _HELD_OUT if len(self.train) <= _FEW else 1]
-        ]
-
     def table(self, features: str, draw: "Draw") -> "Table":
-        """Features and labels of the examples drawn, not to be changed; HOG and TF-IDF are computed once.
-
-        Pixels are not kept: they cost less than the memory that would hold them.
-        """
+        """Features and labels of the examples drawn, not to be changed; HOG and TF-IDF are kept."""
         if (features, draw) in self._kept:
             return self._kept[features, draw]
-        if not isinstance(self.inputs, np.ndarray):
-            return self._text_table(self.inputs, features, draw)
-        chance = generator(draw.seed, Purpose.SEARCH)
-        length = 0 if features == NOTHING else self.length(features)
-        train = chance.permutation(self.train)[: min(draw.train, max(1, draw.values // max(1, length)))]
-        validation = chance.permutation(self.validation)[: draw.validation]
-        table = Table(
-            self._seen(features, train),
-            self.labels[train],
-            self._seen(features, validation),
-            self.labels[validation],
-            weights=self._weights(train),
-        )
-        if features in _KEPT:
+        inputs, chance = self.inputs, generator(draw.seed, Purpose.SEARCH)
+        train, validation = (chance.permutation(each) for each in (self.train, self.validation))
+        train, validation = train[: draw.train], validation[: draw.validation]
+        length = 0
+        if not isinstance(inputs, np.ndarray):
+            train = within(inputs, train, draw.text)
+            validation = within(inputs, validation, draw.text) if len(validation) else validation
+        else:
+            length = 0 if features == NOTHING else self.length(features)
+            train = train[: max(1, draw.values // max(1, length))]
+        seen = [np.zeros((len(each), length), np.float32) for each in (train, validation)]
+        if length and isinstance(inputs, np.ndarray):
+            for rows, positions in zip(seen, (train, validation), strict=True):
+                for at in range(0, len(positions), _BLOCK):
+                    rows[at : at + _BLOCK] = extract(features, inputs[positions[at : at + _BLOCK]])
+        weights = None if self.weights is None else self.weights[train]
+        table = Table(seen[0], self.labels[train], seen[1], self.labels[validation], weights=weights)
+        if features != NOTHING and not isinstance(inputs, np.ndarray):
+            table = table._of(text_table(features, inputs, train, validation, self.classes))
+        if features in _KEPT or table.counted is not None:
             self._kept[features, draw] = table
         return table
-
-    def _text_table(self, texts: Sequence[str], features: str, draw: "Draw") -> "Table":
-        """Table of texts."""
-        chance = generator(draw.seed, Purpose.SEARCH)
-        train, validation = (chance.permutation(each) for each in (self.train, self.validation))
-        train = within(texts, train[: draw.train], draw.text)
-        if len(validation):
-            validation = within(texts, validation[: draw.validation], draw.text)
-        nothing = np.zeros((len(train), 0), np.float32), np.zeros((len(validation), 0), np.float32)
-        labels, weights = self.labels[validation], self._weights(train)
-        table = Table(nothing[0], self.labels[train], nothing[1], labels, weights=weights)
-        if features == NOTHING:
-            return table
-        table = table._of(text_table(features, texts, train, validation, self.classes))
-        self._kept[features, draw] = table
-        return table
-
-    def _weights(self, train: Int64[np.ndarray, " train"]) -> Float64[np.ndarray, " train"] | None:
-        return None if self.weights is None else self.weights[train]
-
-    def _seen(self, features: str, positions: Int64[np.ndarray, " some"]) -> np.ndarray:
-        """Features of the examples at these positions, block by block."""
-        assert isinstance(self.inputs, np.ndarray)
-        if features == NOTHING:
-            return np.zeros((len(positions), 0), np.float32)
-        found = np.empty((len(positions), self.length(features)), np.float32)
-        for at in range(0, len(positions), _BLOCK):
-            found[at : at + _BLOCK] = extract(features, self.inputs[positions[at : at + _BLOCK]])
-        return found
 
 
 # A set-up of a model: its features, and the rest of it in words.
@@ -374,21 +307,14 @@ NO_SETTING: Setting = ("", "")
 
 
 class Configuration(NamedTuple):
-    """Set-up of a model, and its score.
+    """Set-up of a model, and its score."""
 
-    Attributes:
-        features: what it saw.
-        words: the whole set-up for people, such as "HOG, C = 1".
-        score: by the metric, on validation, or, without that split, on training examples set aside
-            for the comparison; larger is better. Log loss and the root mean squared error are
-            negative for that.
-        chosen: whether it was taken, where the score alone did not decide.
-    """
-
-    features: str
-    words: str
+    features: str  # what it saw
+    words: str  # the whole set-up for people, such as "HOG, C = 1"
+    # by the metric, on validation, or, without that split, on training examples set aside for the
+    # comparison; larger is better. Log loss and the root mean squared error are negative for that.
     score: float
-    chosen: bool | None = None
+    chosen: bool | None = None  # whether it was taken, where the score alone did not decide
 
     def to_json(self) -> dict[str, Any]:
         """Configuration as plain JSON values; `chosen` where it says something."""
@@ -397,29 +323,16 @@ class Configuration(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """Trained classical model with what was compared.
+    """Trained classical model with what was compared."""
 
-    Attributes:
-        name: as in `BASELINES` or `NUMBER_BASELINES`.
-        predictor: what answers.
-        features: what it sees.
-        configurations: what was compared; none where there was nothing to choose, or too little to
-            compare on.
-        train_examples: how many examples it learnt from.
-        seconds: that features, comparison and training took.
-        tfidf: what makes features of texts; `None` where the model looks at none.
-        setup: features and words of its set-up.
-        scale: of its decision values, where it is a linear model of texts.
-        budget: counts that it kept to.
-    """
-
-    name: str
-    predictor: Predictor
-    features: str
+    name: str  # as in `BASELINES` or `NUMBER_BASELINES`
+    predictor: Predictor  # what answers
+    features: str  # what it sees
+    # what was compared; none where there was nothing to choose, or too little to compare on
     configurations: tuple[Configuration, ...]
-    train_examples: int
-    seconds: float
-    tfidf: Tfidf | None = None
-    setup: Setting = NO_SETTING
-    scale: float | None = None
-    budget: Budget | None = None
+    train_examples: int  # how many examples it learnt from
+    seconds: float  # that features, comparison and training took
+    tfidf: Tfidf | None = None  # what makes features of texts; `None` where the model looks at none
+    setup: Setting = NO_SETTING  # features and words of its set-up
+    scale: float | None = None  # of its decision values, where it is a linear model of texts
+    budget: Budget | None = None  # counts that it kept to

@@ -1,14 +1,13 @@
-"""The command line: its parser and help, flags from the settings table, and safe output on a terminal."""
+"""The command line: flags from the settings table, progress, safe output on a terminal, parser and help."""
 
 import argparse
 import codecs
 import contextlib
-import io
 import shutil
 import sys
 import time
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -16,11 +15,11 @@ from pellucid.errors import UsageError
 from pellucid.files import read_regular
 from pellucid.settings import ROWS, Group, Row, Settings, likely_meant, name_of, not_known
 
-# Shared by the commands: flags from the settings table, settings from flags, and a progress bar.
-
 _PLACEHOLDERS = {str: "TEXT", int: "N", float: "X"}
 _CONFIG_BYTES = 1 << 20
 _FEW = 1000
+# Longer lines are hard to read, however wide the terminal.
+_WIDEST = 120
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +44,7 @@ def add_table_flags(parser: argparse.ArgumentParser, names: Sequence[str]) -> No
 
 
 def _add_flags(parser: argparse.ArgumentParser, section: Any, rows: Sequence[Row]) -> None:
-    """Add flags to a section of a parser, which remembers the names of its settings."""
+    """Add flags to a section of a parser, which keeps the names of its settings."""
     for row in rows:
         add_flag(section, row)
     names = parser.get_default("setting_names") or []
@@ -59,31 +58,15 @@ def add_flag(section: Any, row: Row) -> None:
         meaning += f"; one of {', '.join(row.choices)}"
     if row.default is not None and row.kind is not bool:
         meaning += f" (default: {row.default})"
-    if row.kind is bool:
-        section.add_argument(
-            row.flag,
-            dest=row.name,
-            action=argparse.BooleanOptionalAction,
-            default=argparse.SUPPRESS,
-            help=meaning,
-        )
-        return
-    section.add_argument(
-        row.flag,
-        dest=row.name,
-        type=str if row.kind is dict else row.kind,
-        choices=(row.choices or None) if row.read is None else None,
-        default=argparse.SUPPRESS,
-        metavar=_metavar(row),
-        help=meaning,
-    )
-
-
-def _metavar(row: Row) -> str:
-    """Placeholder of a value in the help."""
-    if row.form:
-        return "|".join((*row.choices, row.form))
-    return "NAME" if row.choices else _PLACEHOLDERS[row.kind]
+    given: dict[str, Any] = {"action": argparse.BooleanOptionalAction}
+    if row.kind is not bool:
+        name = "|".join((*row.choices, row.form)) if row.form else "NAME" if row.choices else ""
+        given = {
+            "type": str if row.kind is dict else row.kind,
+            "choices": (row.choices or None) if row.read is None else None,
+            "metavar": name or _PLACEHOLDERS[row.kind],
+        }
+    section.add_argument(row.flag, dest=row.name, default=argparse.SUPPRESS, help=meaning, **given)
 
 
 def settings_given(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -118,9 +101,9 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
 
 @contextlib.contextmanager
 def counting(words: str) -> Iterator[Callable[[int, int | None], None] | None]:
-    """Progress on standard error, told the inputs done and, where known, in all; `None` without a terminal.
+    """Progress on standard error: a function of the inputs done and, where known, in all.
 
-    It shows how many are done, how many a second, and the time left.
+    It shows how many are done, how many a second, and the time left; `None` without a terminal.
     """
     if not sys.stderr.isatty():
         yield None
@@ -163,49 +146,18 @@ def counted(done: int, total: int | None, rate: float) -> str:
 # cursor, colour the screen or worse. A file or a pipe gets every byte as it is; a terminal gets codes
 # instead.
 
-# Wider lines are not read with ease, however wide the terminal.
-_MOST_COLUMNS = 120
 
-
-class Shown(io.TextIOBase):
+class Shown:
     """A terminal, to which only visible characters and line feeds are written.
 
-    Attributes:
-        plain: the terminal itself, for programs of ours that draw there.
-        buffer: the same for bytes, which are UTF-8.
-
-    Args:
-        plain: see the attribute.
+    `plain` is the terminal itself, for programs of ours that draw there; `buffer` takes UTF-8.
     """
 
-    plain: TextIO
-    buffer: io.RawIOBase
-
     def __init__(self, plain: TextIO) -> None:
-        self.plain = plain
-        self.buffer = _ShownBytes(self)
+        self.plain, self.buffer = plain, _ShownBytes(self)
 
-    @property
-    def encoding(self) -> str:  # type: ignore[override]
-        """Encoding of the terminal."""
-        return self.plain.encoding
-
-    @property
-    def errors(self) -> str | None:  # type: ignore[override]
-        """Treatment of characters that it cannot show."""
-        return self.plain.errors
-
-    def isatty(self) -> bool:
-        """True: it stands for a terminal."""
-        return True
-
-    def writable(self) -> bool:
-        """True: it can always be written to."""
-        return True
-
-    def fileno(self) -> int:
-        """Descriptor of the terminal."""
-        return self.plain.fileno()
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.plain, name)
 
     def write(self, text: str, /) -> int:
         """Write a text, invisible characters as their codes."""
@@ -215,40 +167,20 @@ class Shown(io.TextIOBase):
             text = "\n".join(map(visible, text.split("\n")))
         return self.plain.write(text)
 
-    def flush(self) -> None:
-        """Bring all to the terminal."""
-        self.plain.flush()
 
-
-class _ShownBytes(io.RawIOBase):
-    """Bytes on their way to a terminal; a character may be parted between two writes."""
+class _ShownBytes:
+    """Bytes for a terminal; a character may be split between two writes."""
 
     def __init__(self, text: Shown) -> None:
         self._text = text
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
 
-    def writable(self) -> bool:
-        return True
-
-    def write(self, content: Any, /) -> int:
-        self._text.write(self._decoder.decode(bytes(content)))
+    def write(self, content: bytes, /) -> int:
+        self._text.write(self._decoder.decode(content))
         return len(content)
 
     def flush(self) -> None:
         self._text.flush()
-
-
-def say(text: str, piped: int | None = None) -> None:
-    """Write lines to standard error, on a terminal in its width and never broken within a word.
-
-    `piped` are the columns where it is no terminal; by default lines stay whole there, for programs to read.
-    """
-    columns = min(_MOST_COLUMNS, shutil.get_terminal_size().columns) if sys.stderr.isatty() else piped
-    if columns is not None:
-        from pellucid.data.wording import wrapped
-
-        text = "\n".join(part for line in text.split("\n") for part in wrapped(line, columns) or [""])
-    sys.stderr.write(f"{text}\n")
 
 
 @contextlib.contextmanager
@@ -256,19 +188,26 @@ def shown() -> Iterator[None]:
     """Put `Shown` in the place of standard output and standard error where these are terminals."""
     before = sys.stdout, sys.stderr
     try:
-        sys.stdout, sys.stderr = (Shown(each) if each is not None and each.isatty() else each
-                                  for each in before)  # fmt: skip
+        sys.stdout, sys.stderr = (Shown(each) if each.isatty() else each for each in before)
         yield
     finally:
-        with contextlib.suppress(OSError, ValueError):
-            sys.stdout.flush()
         sys.stdout, sys.stderr = before
 
 
-Examples = Sequence[tuple[str, str]]
+def say(text: str, piped: int | None = None) -> None:
+    """Write lines to standard error, on a terminal in its width and never broken within a word.
 
-# Longer lines are not read with ease, however wide the terminal.
-_WIDEST = 120
+    `piped` are the columns where it is no terminal; by default lines stay whole there, for programs to read.
+    """
+    columns = min(_WIDEST, shutil.get_terminal_size().columns) if sys.stderr.isatty() else piped
+    if columns is not None:
+        from pellucid.data.wording import wrapped
+
+        text = "\n".join(piece for line in text.split("\n") for piece in wrapped(line, columns) or [""])
+    sys.stderr.write(f"{text}\n")
+
+
+Examples = Sequence[tuple[str, str]]
 
 
 class Parser(argparse.ArgumentParser):
@@ -315,27 +254,26 @@ class Parser(argparse.ArgumentParser):
         return "\n".join(pieces)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse, and refuse a flag that no option has before anything that may follow from it."""
-        if args is not None:
-            self._require_known(args)
-        return super().parse_known_args(args, namespace)
-
-    def _require_known(self, words: Iterable[str]) -> None:
-        """End with the flag that is likely meant where one is not known."""
+        """Parse, but first refuse a flag that no option has, with the one that is likely meant."""
         known = [flag for flag in self._option_string_actions if flag.startswith("--")]
-        for word in words:
+        for word in args or ():
             if word == "--" or (self._subparsers is not None and not word.startswith("-")):
-                return  # what follows are no flags, or those of a command
+                break  # what follows are no flags, or those of a command
             flag = word.partition("=")[0]
-            if not word.startswith("--") or " " in word or any(each.startswith(flag) for each in known):
-                continue
-            self.error(f"{flag}: there is no such option{likely_meant(flag, known)}")
+            is_flag = word.startswith("--") and " " not in word
+            if is_flag and not any(each.startswith(flag) for each in known):
+                self.error(f"{flag}: there is no such option{likely_meant(flag, known)}")
+        return super().parse_known_args(args, namespace)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Refuse what is none of the choices of a flag, or no command."""
         if action.choices is not None and value not in action.choices:
             name = "/".join(action.option_strings) or action.metavar
             self.error(f"{name}: {not_known(str(value), list(action.choices))}")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Write help, or raise: argparse would ignore an output that refuses it."""
+        (file or sys.stdout).write(message)
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2: one line, then where help is."""
@@ -354,5 +292,4 @@ class _HelpAll(argparse.Action):
 
 
 def _formatter(prog: str) -> argparse.HelpFormatter:
-    """Formatter for the terminal's width."""
     return argparse.HelpFormatter(prog, width=min(_WIDEST, shutil.get_terminal_size().columns) - 2)

@@ -15,17 +15,8 @@ _EXAMPLES = (
     ("pellucid compare mails.csv --vary model=bag,rnn --out run/", "2 networks"),
 )
 _MAIN = (
-    "--vary",
-    "--out",
-    "--seeds",
-    "--folds",
-    "--resume",
-    "--overwrite",
-    "--label-column",
-    "--input-column",
-    "--model",
-    "--preset",
-)
+    "--vary --out --seeds --folds --resume --overwrite --label-column --input-column --model --preset"
+).split()
 
 
 def add_parser(subparsers: Any) -> None:

@@ -36,28 +36,28 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train on `sample:fashion` and `sample:spam`, end with the paths of the reports; exit code 0.
 
-    Where there are two cores or more, a process beside this one trains on the mails, in the time in which the
-    images keep a single core busy.
+    Where there are two cores or more, a second process trains on the mails while the images keep a single
+    core busy.
     """
     out: Path = arguments.out
+    spam = Path(f"{out}-spam")
     threads = cores.asked() or cores.free()
+    code = 0
     if threads == 1:
-        return _end([_train("sample:fashion", out, _IMAGES), _train("sample:spam", _spam(out), _MAILS)])
-    words = ["sample:spam", "--out", str(_spam(out)), "--overwrite", "--threads", "1", "--preset", "quick"]
-    with _training_beside(words) as finish:
-        # Said, not counted: a count would take the process beside for somebody else's.
-        images = _train("sample:fashion", out, {**_IMAGES, "threads": threads})
-        code = finish()
-    if code:
-        return _end([images], code)
-    from pellucid.pipeline.results import Run
+        finished = [_train("sample:fashion", out, _IMAGES), _train("sample:spam", spam, _MAILS)]
+    else:
+        words = ["sample:spam", "--out", str(spam), "--overwrite", "--threads", "1", "--preset", "quick"]
+        with _training_beside(words) as finish:
+            # Threads are given: a count would take the other process for somebody else's.
+            finished = [_train("sample:fashion", out, {**_IMAGES, "threads": threads})]
+            code = finish()
+        if not code:
+            from pellucid.pipeline.results import Run
 
-    return _end([images, Run(_spam(out))])
-
-
-def _spam(out: Path) -> Path:
-    """Folder of the mails' run."""
-    return Path(f"{out}-spam")
+            finished.append(Run(spam))
+    for each in finished:
+        sys.stdout.write(f"{each.verdict}\n{each.report}\n")
+    return code
 
 
 def _train(sample: str, out: Path, settings: dict[str, Any]) -> Any:
@@ -66,15 +66,9 @@ def _train(sample: str, out: Path, settings: dict[str, Any]) -> Any:
     return train(sample, out=out, overwrite=True, **settings)
 
 
-def _end(finished: Sequence[Any], code: int = 0) -> int:
-    for each in finished:
-        sys.stdout.write(f"{each.verdict}\n{each.report}\n")
-    return code
-
-
 @contextlib.contextmanager
 def _training_beside(words: Sequence[str]) -> Iterator[Callable[[], int]]:
-    """Train in a process of lowest priority, which ends with this one.
+    """Train in a second process of lowest priority, which ends with this one.
 
     Yields: a function that shows what it has printed so far and goes on to print, and returns its exit code.
     """

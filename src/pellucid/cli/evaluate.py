@@ -14,15 +14,7 @@ _EXAMPLES = (
     ("pellucid evaluate run/ photos/ --confusion out.csv", "the confusion matrix"),
     ("pellucid evaluate run/ new-photos/ --json", "for programs"),
 )
-_MAIN = (
-    "--json",
-    "--confusion",
-    "--max-error",
-    "--model",
-    "--label-column",
-    "--input-column",
-    "--skip-bad",
-)
+_MAIN = "--json --confusion --max-error --model --label-column --input-column --skip-bad".split()
 
 
 def add_parser(subparsers: Any) -> None:
@@ -52,23 +44,8 @@ def add_parser(subparsers: Any) -> None:
         help="Also write how often each class (row) got each answer (column)",
     )
     parser.add_argument("--model", metavar="NAME", help="Model of the run; default: the recommended one")
-    add_table_flags(
-        parser,
-        (
-            "input_column",
-            "label_column",
-            "label_from_name",
-            "class_depth",
-            "split_column",
-            "group_column",
-            "slice_column",
-            "rename",
-            "threshold",
-            "encoding",
-            "skip_bad",
-            "seed",
-        ),
-    )
+    columns = "input_column label_column label_from_name class_depth split_column group_column slice_column"
+    add_table_flags(parser, f"{columns} rename threshold encoding skip_bad seed".split())
     parser.set_defaults(run=run)
 
 

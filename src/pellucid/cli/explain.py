@@ -72,8 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"  {line}")
     if found.latents is not None:
         say(f"  {found.latents.bound_words}")
-    for driver in found.driven.drivers if found.driven is not None else ():
-        verdict = "faithful here" if driver.trial.is_faithful else "not faithful here"
-        say(f"  {driver.name}: {verdict}")
+    for each in found.attributions.methods if found.attributions is not None else ():
+        verdict = "faithful here" if each.trial.is_faithful else "not faithful here"
+        say(f"  {each.name}: {verdict}")
     say(f"page: {done.out}")
     return 0

@@ -1,13 +1,12 @@
 """`pellucid export`: write a trained model as one ONNX file, or as one page."""
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pellucid.cli.command_line import say
 
-_TOLD = 1e-9
+_LEAST_SHOWN = 1e-9  # digits beyond the ninth mean nothing to anybody
 
 _EXAMPLES = (
     ("pellucid export run/ --out model.onnx", "for programs"),
@@ -46,8 +45,7 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Export and return exit code 0."""
     if arguments.out.suffix.lower() == ".html":
-        return _page(arguments, say)
-    # Write an ONNX file.
+        return _page(arguments)
     from pellucid.data.wording import count_of
     from pellucid.export.export import export
 
@@ -65,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _page(arguments: argparse.Namespace, announce: Callable[[str], None]) -> int:
+def _page(arguments: argparse.Namespace) -> int:
     """Write a page; its weights are in half precision whatever is asked for.
 
     Raises: `UsageError` if a precision was asked for.
@@ -76,19 +74,18 @@ def _page(arguments: argparse.Namespace, announce: Callable[[str], None]) -> int
 
     if arguments.precision != "fp32":
         raise UsageError("--precision: a page always holds weights in half precision; leave it out")
-    done = export_app(arguments.run_folder, arguments.out, arguments.model, announce)
-    said = "It was not proved in a browser: none was found, of Chromium, Chrome and Edge; the page says so."
+    done = export_app(arguments.run_folder, arguments.out, arguments.model, say)
+    proof = "It was not proved in a browser: none was found, of Chromium, Chrome and Edge; the page says so."
     if done.proof is not None:
         examples = count_of(done.proof.examples, f"held-out {done.noun}")
-        said = (
+        proof = (
             f"In {done.proof.browser} it gave the labels of the model on {examples}, "
             f"and no answer differs by more than {_difference(done.proof.difference)}."
         )
-    say(f"{done.model} written: {done.bytes / 1e6:.1f} MB. {said}")
+    say(f"{done.model} written: {done.bytes / 1e6:.1f} MB. {proof}")
     say(f"next: open {arguments.out} in a browser")
     return 0
 
 
 def _difference(largest: float) -> str:
-    """Largest difference of an answer; digits beyond the ninth say nothing to anybody."""
-    return f"{max(largest, _TOLD):.1e}"
+    return f"{max(largest, _LEAST_SHOWN):.1e}"

@@ -8,7 +8,6 @@ from typing import Any
 
 from pellucid.cli.command_line import add_data, add_settings, add_table_flags, counting, say, settings_from
 from pellucid.errors import UsageError
-from pellucid.settings import Settings
 
 _EXAMPLES = (
     ("pellucid inspect photos/", "a folder for each class"),
@@ -16,16 +15,7 @@ _EXAMPLES = (
     ("pellucid inspect photos/ --json", "for programs"),
     ("pellucid inspect photos/ --odd vae-run/", "the oddest images"),
 )
-_MAIN = (
-    "--json",
-    "--odd",
-    "--sheet",
-    "--label-column",
-    "--input-column",
-    "--group-column",
-    "--test",
-    "--skip-bad",
-)
+_MAIN = "--json --odd --sheet --label-column --input-column --group-column --test --skip-bad".split()
 
 
 def add_parser(subparsers: Any) -> None:
@@ -59,33 +49,26 @@ def run(arguments: argparse.Namespace) -> int:
     images.
     """
     settings = settings_from(arguments)
-    if arguments.odd is not None:
-        return _run_odd(arguments, settings)
-    if arguments.sheet is not None:
+    if arguments.sheet is not None and arguments.odd is None:
         raise UsageError("--sheet: shows the images of --odd RUN; give it, or leave this out")
-    from pellucid.data import prepare
-
+    odd = None
     with counting("reading") as progress:
-        _, check = prepare(arguments.data, settings, progress=progress)
-    _print(json.dumps(check.to_json(), indent=2) if arguments.json else "\n".join(check.lines()))
-    return 0
+        if arguments.odd is not None:
+            from pellucid.answering.generated import inspect_odd
 
+            check, odd = inspect_odd(arguments.data, arguments.odd, settings, progress)
+        else:
+            from pellucid.data import prepare
 
-def _run_odd(arguments: argparse.Namespace, settings: Settings) -> int:
-    """The same, with the oddest images."""
-    from pellucid.answering.generated import inspect_odd
-
-    with counting("reading") as progress:
-        check, found = inspect_odd(arguments.data, arguments.odd, settings, progress)
-    document = {**check.to_json(), "odd": found.to_json()}
-    lines = [*check.lines(), "", *found.lines()]
-    _print(json.dumps(document, indent=2) if arguments.json else "\n".join(lines))
-    if arguments.sheet is not None:
-        found.write_sheet(arguments.sheet)
-        say(f"oddest images: {arguments.sheet}")
-    return 0
-
-
-def _print(text: str) -> None:
+            _, check = prepare(arguments.data, settings, progress=progress)
+    if arguments.json:
+        document = check.to_json() if odd is None else {**check.to_json(), "odd": odd.to_json()}
+        text = json.dumps(document, indent=2)
+    else:
+        text = "\n".join(check.lines() if odd is None else [*check.lines(), "", *odd.lines()])
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    if odd is not None and arguments.sheet is not None:
+        odd.write_sheet(arguments.sheet)
+        say(f"oddest images: {arguments.sheet}")
+    return 0

@@ -13,14 +13,7 @@ _EXAMPLES = (
     ('pellucid predict run/ --text "Free money now"', "a text itself"),
     ("pellucid predict run/ photos/ --max-error 0.05", "it may abstain"),
 )
-_MAIN = (
-    "--text",
-    "--out",
-    "--probabilities",
-    "--max-error",
-    "--model",
-    "--input-column",
-)
+_MAIN = "--text --out --probabilities --max-error --model --input-column".split()
 
 
 def add_parser(subparsers: Any) -> None:
@@ -105,7 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.inputs,
             arguments.out,
             settings_from(arguments),
-            wishes=PredictOptions(
+            options=PredictOptions(
                 max_error=arguments.max_error,
                 costs=arguments.costs,
                 sets=arguments.sets,

@@ -16,17 +16,8 @@ _EXAMPLES = (
     ("pellucid train photos/ --time-limit 10m --out run/", "within ten minutes"),
 )
 _MAIN = (
-    "--out",
-    "--resume",
-    "--overwrite",
-    "--dry-run",
-    "--label-column",
-    "--input-column",
-    "--test",
-    "--model",
-    "--preset",
-    "--time-limit",
-)
+    "--out --resume --overwrite --dry-run --label-column --input-column --test --model --preset --time-limit"
+).split()
 
 
 def add_parser(subparsers: Any) -> None:

@@ -22,6 +22,7 @@ MOST_MEMBER_BYTES = 256 << 20
 
 START_BYTES = 16
 _PIECE = 1 << 20
+_TRUNCATED = "the archive ends inside a file; copy it again"
 _ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:[/\\]")
 
 # Reason of members that are links.
@@ -39,7 +40,7 @@ class Member:
         size: bytes that it claims to have when it is unpacked.
         spot: where it lies, by which it is found again later.
         take: reads it from the front.
-        error: why it cannot be read; empty for a reason that name or size give, or where it can.
+        error: why it cannot be read, where neither name nor size is the reason; empty where it can.
         checksum: CRC-32 of its bytes, where the archive has one.
     """
 
@@ -79,15 +80,11 @@ class Member:
 
 
 def _name_of(raw: bytes) -> str:
-    """The name that bytes stand for: UTF-8, or where they are none, the code page of MS-DOS."""
+    """A name as UTF-8, or where its bytes are none, by the code page of MS-DOS."""
     try:
         return raw.decode()
     except UnicodeDecodeError:
         return raw.decode("cp437")
-
-
-def _truncated(what: str) -> DataError:
-    return DataError(f"the archive ends inside {what}; copy it again")
 
 
 # TAR archives as a stream, packed with gzip or not: nothing but one header is in memory.
@@ -156,15 +153,12 @@ class _Member:
 
 
 def _taken(file: BufferedIOBase, size: int) -> bytes:
-    """So many bytes, piece by piece.
-
-    Raises: `DataError` if the archive ends before.
-    """
+    """So many bytes, piece by piece, and no fewer."""
     pieces = []
     while size > 0:
         pieces.append(file.read(min(_PIECE, size)))
         if len(pieces[-1]) < min(_PIECE, size):
-            raise _truncated("a file")
+            raise DataError(_TRUNCATED)
         size -= len(pieces[-1])
     return b"".join(pieces)
 
@@ -173,7 +167,6 @@ def tar_reader(file: BufferedIOBase) -> Callable[[Any], bytes]:
     """Read files of an open TAR archive by their spots; going back in one packed with gzip begins anew."""
 
     def read(spot: tuple[int, int]) -> bytes:
-        """Bytes of a file."""
         file.seek(spot[0])
         return _taken(file, spot[1])
 
@@ -181,12 +174,11 @@ def tar_reader(file: BufferedIOBase) -> Callable[[Any], bytes]:
 
 
 def _tar_header(header: bytes, is_first: bool) -> tuple[bytes, str, int]:
-    """Kind, name and size of a member.
-
-    Raises: `DataError` if the record is no header.
-    """
+    """Kind, name and size of a member."""
     if len(header) < _RECORD:
-        raise DataError("not a TAR archive") if is_first else _truncated("a header")
+        raise DataError(
+            "not a TAR archive" if is_first else "the archive ends inside a header; copy it again"
+        )
     claimed = header[148:156].strip(b"\0 ")
     total = sum(header) - sum(header[148:156]) + 8 * 32
     if not claimed or claimed.strip(b"01234567") or int(claimed, 8) != total:
@@ -206,10 +198,7 @@ def _tar_header(header: bytes, is_first: bool) -> tuple[bytes, str, int]:
 
 
 def _more(kind: bytes, records: bytes) -> tuple[str | None, int | None]:
-    """Name and size of the next member: a long name, or pax records such as `17 path=some/name`.
-
-    Raises: `DataError` if they are damaged.
-    """
+    """Name and size of the next member: a long name, or pax records such as `17 path=some/name`."""
     name, size, at = None, None, 0
     if kind == _LONG_NAME:
         return _name_of(records.split(b"\0")[0]), None
@@ -235,6 +224,9 @@ def _more(kind: bytes, records: bytes) -> tuple[str | None, int | None]:
 _LOCAL, _LOCAL_SIGN = struct.Struct("<4s5H3L2H"), b"PK\3\4"
 _ENTRY_SHARE = 16  # bytes of memory for each of the directory
 _ENCRYPTED, _UTF_8 = 1, 0x800
+_ZIP_ERRORS = (
+    zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError, struct.error, OSError,
+)  # fmt: skip
 
 
 class _Entry(NamedTuple):
@@ -274,14 +266,7 @@ def zip_members(file: BufferedIOBase) -> Iterator[Member]:
         infos = zipfile.ZipFile(_Directory(file)).infolist()
     except DataError:
         raise
-    except (
-        zipfile.BadZipFile,
-        ValueError,
-        OverflowError,
-        NotImplementedError,
-        struct.error,
-        OSError,
-    ) as error:
+    except _ZIP_ERRORS as error:
         reason = " ".join(str(error).split())[:100].lower()
         raise DataError(f"not a ZIP archive, or one that was cut off ({reason}); copy it again") from error
     for info in infos:
@@ -308,7 +293,6 @@ def zip_reader(file: BufferedIOBase) -> Callable[[Any], bytes]:
     """Read files of an open ZIP archive by their spots."""
 
     def read(spot: _Entry) -> bytes:
-        """Bytes of a file."""
         return Member("", spot.size, spot, _inflating(file, spot), "", spot.checksum).content()
 
     return read
@@ -321,16 +305,12 @@ def _inflating(file: BufferedIOBase, entry: _Entry) -> Take:
     rest = b""
 
     def take(most: int) -> bytes:
-        """The next bytes, at most so many.
-
-        Raises: `DataError` if they are damaged.
-        """
         nonlocal at, left, rest
         if left < 0:
             file.seek(at)
             header = file.read(_LOCAL.size)
             if len(header) < _LOCAL.size:
-                raise _truncated("a file")
+                raise DataError(_TRUNCATED)
             fields = _LOCAL.unpack(header)
             if fields[0] != _LOCAL_SIGN:
                 raise DataError("damaged in the archive (no header where one was promised)")
@@ -341,7 +321,7 @@ def _inflating(file: BufferedIOBase, entry: _Entry) -> Take:
             if not rest:
                 rest = file.read(min(left, _PIECE >> 4 if not entry.is_stored else min(most, _PIECE)))
                 if not rest:
-                    raise _truncated("a file")
+                    raise DataError(_TRUNCATED)
                 at, left = at + len(rest), left - len(rest)
             if entry.is_stored:
                 found.append(rest)

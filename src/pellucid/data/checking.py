@@ -35,7 +35,7 @@ from pellucid.data.wording import count_of, quoted, some, some_quoted, visible, 
 from pellucid.settings import Settings
 from pellucid.tasks import CLASSIFICATION
 
-# Kinds of relation beside the rules of siblings.
+# Kinds of relation that are no rules of siblings.
 EXACT_COPIES, NEAR_DUPLICATES, ANY = "exact copies", "near duplicates", "any of these"
 
 _CLASSES_SHOWN = 10
@@ -73,7 +73,7 @@ class Related(NamedTuple):
 
 @dataclass(frozen=True)
 class Check:
-    """Findings about data; copies and sources stand in the order of the data."""
+    """Findings about data; copies and sources in the order of the data."""
 
     place: str  # DATA as the user gave it
     form: str  # kind of DATA, such as `class folders`
@@ -193,14 +193,8 @@ class Check:
 
     def lines(self) -> list[str]:
         """The sentences, wrapped to 80 columns, around the table."""
-        first, *rest = self.sentences()
-        return [
-            *wrapped(first),
-            "",
-            *self.table(),
-            "",
-            *(line for sentence in rest for line in wrapped(sentence)),
-        ]
+        first, *rest = map(wrapped, self.sentences())
+        return [*first, "", *self.table(), "", *(line for lines in rest for line in lines)]
 
 
 def _input_sentences(check: Check) -> list[str]:
@@ -232,22 +226,18 @@ def _image_sentences(check: Check) -> list[str]:
     height, width_, channels = check.training_size
     target = f"{height} x {width_} pixels in {'grey' if channels == 1 else 'colour'}"
     fitted = f"stretched to {target}" if check.stretched else f"fitted into {target} with its aspect kept"
-    sentences = []
-    modes = ", ".join(f"{count:,} {mode}" for mode, count in check.modes)
-    if len(check.sizes) == 1:
-        size = f"{check.sizes[0][0]} x {check.sizes[0][1]}"
-        same = check.sizes[0][:2] == (height, width_)
-        sentences.append(
-            f"All are {size} pixels" + (f", and trained at {target}." if same else f"; each is {fitted}.")
-        )
-    else:
-        heights, widths, _ = zip(*check.sizes, strict=True)
-        sentences.append(
+    heights, widths, _ = zip(*check.sizes, strict=True)
+    if len(check.sizes) > 1:
+        sizes = (
             f"They have {len(check.sizes):,} sizes, {min(heights)} to {max(heights)} pixels high and "
             f"{min(widths)} to {max(widths)} wide; each is {fitted}."
         )
-    sentences.append(f"They are stored as: {modes}.")
-    return sentences
+    else:
+        same = (heights[0], widths[0]) == (height, width_)
+        sizes = f"All are {heights[0]} x {widths[0]} pixels"
+        sizes += f", and trained at {target}." if same else f"; each is {fitted}."
+    modes = ", ".join(f"{count:,} {mode}" for mode, count in check.modes)
+    return [sizes, f"They are stored as: {modes}."]
 
 
 def _copy_sentences(check: Check) -> list[str]:
@@ -305,10 +295,10 @@ def examine(
     known: EarlierConstraints = NO_CONSTRAINTS,
     rare: Mapping[str, int] = MappingProxyType({}),
 ) -> Check:
-    """Look at data that is read, decoded and split.
+    """Check data that is read, decoded and split; nothing is refused here.
 
-    Nothing is refused here. Classes of `known` are not missed where the data has none of them. `rare` are
-    classes that were left out, with the examples of each.
+    Classes of `known` are not missed where the data has none of them. `rare` are classes that were left out,
+    with the examples of each.
     """
     used = np.sort(np.concatenate(list(dataset.split_positions.values())))
     counts = {
@@ -320,6 +310,13 @@ def examine(
     sets = _copy_sets(copies.first, used)
     pairs = copies.near.pairs.tolist()
     images, preprocessing = content.images, content.preprocessing
+    sizes: tuple[tuple[int, int, int], ...] = ()
+    modes: tuple[tuple[str, int], ...] = ()
+    if images is not None:
+        own, number = np.unique(images.original_sizes[used].astype(np.int64), axis=0, return_counts=True)
+        order = np.argsort(-number, kind="stable")  # the commonest first
+        sizes = tuple(map(tuple, np.column_stack([own, number])[order].tolist()))
+        modes = tuple(Counter(images.modes[index] for index in used.tolist()).most_common())
     return Check(
         place=listing.place,
         form=listing.form,
@@ -327,10 +324,8 @@ def examine(
         counts=counts,
         numbers=number_findings(dataset),
         texts=None if listing.texts is None else text_findings(listing, used),
-        sizes=() if images is None else _sizes(images.original_sizes[used]),
-        modes=()
-        if images is None
-        else tuple(Counter(images.modes[index] for index in used.tolist()).most_common()),
+        sizes=sizes,
+        modes=modes,
         training_size=() if preprocessing is None else (*preprocessing.size, preprocessing.channels),
         stretched=preprocessing is not None and preprocessing.stretch,
         skipped=tuple(
@@ -385,14 +380,12 @@ def _copy_sets(first: Int64[np.ndarray, " n"], used: Int64[np.ndarray, " used"])
 def _left_out(listing: Listing, content: Content, rare: Mapping[str, int], least: int) -> tuple[Skipped, ...]:
     """Examples of classes that are too small."""
     unusable = {each.index for each in content.problems}
+    reasons = {
+        label: f"class of {count_of(count, 'example')}, fewer than --min-examples {least}"
+        for label, count in rare.items()
+    }
     return tuple(
-        Skipped(
-            index,
-            listing.sources[index],
-            label,
-            listing.splits[index],
-            f"class of {count_of(rare[label], 'example')}, fewer than --min-examples {least}",
-        )
+        Skipped(index, listing.sources[index], label, listing.splits[index], reasons[label])
         for index, label in enumerate(listing.labels)
         if label in rare and index not in unusable
     )
@@ -406,10 +399,9 @@ def _related(dataset: Dataset, copies: Copies) -> tuple[Related, ...]:
     is_test[dataset.test] = True
     places = np.arange(count, dtype=np.int64)
     exact = np.stack([copies.first, places], axis=1)[copies.first != places]
-    of_siblings = {
-        rule: links for rule, links in copies.siblings.links.items() if rule != NEAR_COPIES
-    }  # which are the near duplicates, where siblings are looked for
-    kinds = {EXACT_COPIES: exact, NEAR_DUPLICATES: copies.near.pairs, **of_siblings}
+    # The rule for near copies has the near duplicates again.
+    of_rules = {rule: links for rule, links in copies.siblings.links.items() if rule != NEAR_COPIES}
+    kinds = {EXACT_COPIES: exact, NEAR_DUPLICATES: copies.near.pairs, **of_rules}
     found = []
     for kind, pairs in [*kinds.items(), (ANY, np.concatenate(list(kinds.values())))]:
         links = pairs[(is_learned | is_test)[pairs].all(axis=1)]
@@ -419,13 +411,6 @@ def _related(dataset: Dataset, copies: Copies) -> tuple[Related, ...]:
         crosses = is_test[members] & np.isin(first[members], first[members[is_learned[members]]])
         found.append(Related(kind, len(members), len(np.unique(first[members])), int(crosses.sum())))
     return tuple(found) if len(found) > 2 else tuple(found[:1])  # of one kind alone it is the same again
-
-
-def _sizes(sizes: np.ndarray) -> tuple[tuple[int, int, int], ...]:
-    """Height, width and number of each size, commonest first."""
-    codes, counts = np.unique(sizes[:, 0].astype(np.int64) << 32 | sizes[:, 1], return_counts=True)
-    order = np.argsort(-counts, kind="stable").tolist()
-    return tuple((int(codes[at]) >> 32, int(codes[at]) & 0xFFFFFFFF, int(counts[at])) for at in order)
 
 
 def _warnings(

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from pellucid.budgets import FOLDERS_DEEP
 from pellucid.errors import DataError
-from pellucid.files import open_regular
 
 _IMAGE_STARTS = (
     b"\x89PNG", b"\xff\xd8", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP", b"\xff\x4f\xff\x51",
@@ -51,7 +49,6 @@ def what_it_is(content: bytes) -> str:
     return "not an image"
 
 
-# Endings of images.
 IMAGE_SUFFIXES = frozenset(
     (
         ".apng .avif .bmp .dib .gif .j2k .jfif .jp2 .jpe .jpeg .jpg .mpo .pbm .pgm .png .pnm .ppm "
@@ -59,9 +56,7 @@ IMAGE_SUFFIXES = frozenset(
         ".heic .heif .dcm .dicom"  # images too, though none that is read: refused by name, never passed over
     ).split()
 )
-
-# Ending of files that hold one text each.
-TEXT_SUFFIX = ".txt"
+TEXT_SUFFIX = ".txt"  # of files that hold one text each
 
 _LITTER = frozenset({"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db", "$recycle.bin", "icon\r"})
 
@@ -72,129 +67,30 @@ _NOTES = frozenset(
 
 @dataclass(frozen=True)
 class FileKind:
-    """The files that are looked for.
+    """The files that are wanted."""
 
-    Attributes:
-        noun: what one holds, `image` or `text`.
-        what: one of them, as in `no image in class folder`.
-        no_such: why others are left out.
-        ends: tells one by its name.
-        starts: tells one without such a name by its first bytes.
-    """
+    noun: str  # what one holds, `image` or `text`
+    what: str  # one of them, as in `no image in class folder`
+    no_such: str  # why others are left out
+    suffixes: frozenset[str]  # of names of such files
+    starts: Callable[[bytes], bool] | None = None  # detects one without such a name by its first bytes
 
-    noun: str
-    what: str
-    no_such: str
-    ends: Callable[[str], bool]
-    starts: Callable[[bytes], bool]
-
-    def is_one(self, path: str) -> bool:
-        """Detect a file of this kind; a link that leads nowhere is one by its name, and reported."""
-        has_ending = self.ends(path)
-        if has_ending or not os.path.isfile(path):
-            return has_ending and (os.path.isfile(path) or not os.path.exists(path))
-        try:
-            with open_regular(path) as file:
-                return self.starts(file.read(16))
-        except OSError:
-            return False
+    def ends(self, name: str) -> bool:
+        """Detect a file of this kind by its name."""
+        return os.path.splitext(name)[1].lower() in self.suffixes
 
 
-def ends_like_image(name: str) -> bool:
-    """Detect an image by the ending of its name."""
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
-
-
-IMAGE_KIND = FileKind("image", "image", "being no images by their names", ends_like_image, is_image_start)
-TEXT_KIND = FileKind(
-    "text",
-    f"{TEXT_SUFFIX} file",
-    f"not ending in {TEXT_SUFFIX}",
-    ends=lambda name: os.path.splitext(name)[1].lower() == TEXT_SUFFIX,
-    starts=lambda start: False,  # texts have no first bytes of their own
+IMAGE_KIND = FileKind(
+    "image", "image", "being no images by their names", IMAGE_SUFFIXES, starts=is_image_start
 )
+TEXT_KIND = FileKind("text", f"{TEXT_SUFFIX} file", f"not ending in {TEXT_SUFFIX}", frozenset({TEXT_SUFFIX}))
 
-
-def files_on_disk(folder: Path, kind: FileKind) -> tuple[list[Path], list[Path]]:
-    """Files of a kind in a folder and its sub-folders, in order, and the others that were passed over.
-
-    Links to folders are followed, once each; clutter counts for nothing.
-
-    Raises: `DataError` if a folder cannot be read.
-    """
-    found = list(walk(folder, kind))
-    return [path for path, is_one in found if is_one], [path for path, is_one in found if not is_one]
-
-
-def walk(folder: Path, kind: FileKind) -> Iterator[tuple[Path, bool]]:
-    """Go through the files in a folder and its sub-folders, clutter aside, by the code points of their paths.
-
-    Every file, and whether it is of the kind; of a folder only the names are in memory. Each real folder is
-    entered once, by device and number, however many links lead there.
-
-    Raises: `DataError` if a folder cannot be read, or folders lie too deep in one another.
-    """
-    seen = {_identity(folder)}
-    waiting = [_names_of(folder)]
-    while waiting:
-        if (path := next(waiting[-1], None)) is None:
-            waiting.pop()
-        elif not os.path.isdir(path):  # nor is a link that leads in a circle
-            yield path, kind.is_one(str(path))
-        elif (identity := _identity(path)) not in seen:
-            seen.add(identity)
-            if len(waiting) > FOLDERS_DEEP:
-                raise DataError(
-                    f"{folder}: more than {FOLDERS_DEEP} folders lie in one another; move the files up"
-                )
-            waiting.append(_names_of(path))
-
-
-def _names_of(folder: Path) -> Iterator[Path]:
-    """Paths of what lies in a folder, in order.
-
-    Raises: `DataError` if it cannot be read.
-    """
-    names = sorted(entry.name for entry in _scanned(folder))
-    return (folder / name for name in names)
-
-
-def _identity(folder: Path) -> tuple[int, int]:
-    """Device and number of a folder.
-
-    Raises: `DataError` if it cannot be reached.
-    """
-    try:
-        status = folder.stat()
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read ({(error.strerror or str(error)).lower()})") from error
-    return status.st_dev, status.st_ino
-
-
-def entries_of(folder: Path) -> list[os.DirEntry[str]]:
-    """Files and folders in a folder by the code points of their names, clutter aside.
-
-    Raises: `DataError` if the folder cannot be read.
-    """
-    return sorted(_scanned(folder), key=lambda entry: entry.name)
-
-
-def _scanned(folder: Path) -> Iterator[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            yield from (entry for entry in entries if not is_clutter(entry.name))
-    except OSError as error:
-        raise DataError(
-            f"{folder}: cannot be read ({(error.strerror or str(error)).lower()}); "
-            "allow reading or leave it out"
-        ) from error
+# Detects an image by the ending of its name.
+ends_like_image = IMAGE_KIND.ends
 
 
 def is_clutter(name: str) -> bool:
-    """Detect hidden files and folders, and those left behind by an operating system.
-
-    Such as `.DS_Store`, `Thumbs.db` and `__MACOSX`.
-    """
+    """Detect hidden files and folders, and those left behind by an operating system, such as `Thumbs.db`."""
     return name.startswith(".") or name.lower() in _LITTER
 
 
@@ -205,40 +101,30 @@ def is_note(name: str) -> bool:
     return is_named_so or ending in (".md", ".rst", ".pdf", ".cff", ".bib")
 
 
-def source_of(path: Path) -> str:
-    """A path as text that can be written as UTF-8, whatever bytes its name is made of.
-
-    Bytes that are not UTF-8 are written as their codes.
-    """
-    return str(path).encode(errors="backslashreplace").decode()
-
-
-# Images and texts inside containers, read by their place there: members of archives, cells of tables.
-#
-# A container is a file that holds many. Its bytes are read one image at a time, in the order they are asked
-# for, so that memory does not grow with the container.
+# Images and texts inside containers, by their position there: members of archives, cells of tables. Their
+# bytes are read one by one, as they are asked for, so that memory does not grow with the container.
 
 # The bytes at a position of an open container.
 Read = Callable[[int], bytes]
 
-# Errors of reading an archive that is damaged, or cut short.
+# Errors of reading a file that is not there, damaged or cut short.
 DAMAGED = (OSError, EOFError, zlib.error)
 
 
+def unreadable(error: Exception) -> str:
+    """Reason of a file that raised one of `DAMAGED`."""
+    return f"cannot be read ({(getattr(error, 'strerror', None) or str(error)).lower()})"
+
+
 class Container(ABC):
-    """A file that holds images or texts at positions from 0.
+    """A file that holds images or texts at positions from 0."""
 
-    Attributes:
-        path: the file itself; `None` of what only this process knows, which no cache finds again.
-        is_in_order: whether going back to an earlier position means reading from the start again.
-    """
-
-    path: Path | None = None
-    is_in_order: bool = False
+    path: Path | None = None  # the file; `None` of what only this process knows, which no cache finds again
+    is_in_order: bool = False  # whether going back to an earlier position means reading from the start again
 
     @abstractmethod
     def name_of(self, position: int) -> str:
-        """Name of what stands at a position, for people."""
+        """Name of what is at a position, for people."""
 
     @abstractmethod
     def opened(self) -> AbstractContextManager[Read]:
@@ -294,6 +180,5 @@ def contents(files: Iterable[File]) -> Iterator[Path | bytes | DataError]:
             except DataError as error:
                 found = error
             except DAMAGED as error:
-                reason = getattr(error, "strerror", None) or str(error)
-                found = DataError(f"cannot be read ({reason.lower()})")
+                found = DataError(unreadable(error))
             yield found

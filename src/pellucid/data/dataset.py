@@ -27,11 +27,9 @@ from pellucid.tasks import (
     target_of,
 )
 
-# Constraints that an earlier model puts on data for continual training.
-
 
 class EarlierConstraints(NamedTuple):
-    """Classes and preprocessing of an earlier model."""
+    """Constraints of an earlier model on data for continual training: its classes and preprocessing."""
 
     # those that it can answer; they stay, whether or not new data has any example of them
     classes: tuple[str, ...] = ()
@@ -39,9 +37,7 @@ class EarlierConstraints(NamedTuple):
     preprocessing: Preprocessing | None = None
 
 
-# Data that no earlier model has a say in.
 NO_CONSTRAINTS = EarlierConstraints()
-
 
 # Groups in the test split below which it says little about others, so that leaving groups out judges too.
 FEW_GROUPS = 10
@@ -162,9 +158,13 @@ def build_dataset(
     content; `kept` of the first one that it stays with, copies and siblings, by default copies alone.
     `known_classes`, of an earlier model, stay whether or not an example has them.
     """
-    classes, labels = (
-        _codes(listing, usable, known_classes) if listing.values is None else ((), listing.values)
-    )
+    classes: tuple[str, ...] = ()
+    labels = np.zeros(len(listing), np.int64) if listing.values is None else listing.values
+    if listing.values is None and listing.is_labelled:
+        names = {listing.labels[index] for index in np.flatnonzero(usable).tolist()}
+        classes = tuple(sorted(names | set(known_classes)))
+        codes = {name: code for code, name in enumerate(classes)}
+        labels = np.array([codes.get(label, 0) for label in listing.labels], np.int64)
     train, validation, test = (
         np.flatnonzero(usable & (splits == part)).astype(np.int64) for part in (TRAIN, VALIDATION, TEST)
     )
@@ -192,41 +192,22 @@ def build_dataset(
     )
 
 
-def _codes(
-    listing: Listing, usable: Bool[np.ndarray, " n"], known: Sequence[str]
-) -> tuple[tuple[str, ...], Int64[np.ndarray, " n"]]:
-    """All classes, known ones and those of usable examples, sorted; and the position of each example's."""
-    if not listing.is_labelled:
-        return (), np.zeros(len(listing), np.int64)
-    usable_positions = np.flatnonzero(usable).tolist()
-    classes = tuple(sorted({listing.labels[index] for index in usable_positions} | set(known)))
-    codes = {name: code for code, name in enumerate(classes)}
-    return classes, np.array([codes.get(label, 0) for label in listing.labels], np.int64)
-
-
 def _fingerprint(
     content: Content,
     labels: Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"],
     classes: tuple[str, ...],
     positions: tuple[np.ndarray, ...],
 ) -> str:
-    """SHA-256 over everything about the data that decides the result of training."""
+    """SHA-256 over all that decides a training; unlike digests of copies, it distinguishes case and space."""
     kept = None if content.preprocessing is None else content.preprocessing.to_json()
     digest = hashlib.sha256(json.dumps([classes, kept]).encode())
-    label_bytes = target_of(len(classes)).dtype
+    label_bytes, texts = target_of(len(classes)).dtype, content.inputs
     for part in positions:
         digest.update(len(part).to_bytes(8, "little"))
-        digest.update(_exact_digests(content, part))
+        if isinstance(texts, Texts):
+            for index in part.tolist():
+                digest.update(hashlib.blake2b(texts.bytes_of(index), digest_size=DIGEST_BYTES).digest())
+        else:
+            digest.update(np.ascontiguousarray(content.digests[part]).tobytes())
         digest.update(labels[part].astype(label_bytes).tobytes())
     return digest.hexdigest()
-
-
-def _exact_digests(content: Content, positions: Int64[np.ndarray, " positions"]) -> bytes:
-    """16 bytes for each example; unlike the digests of copies, those of texts tell case and space apart."""
-    texts = content.inputs
-    if not isinstance(texts, Texts):
-        return np.ascontiguousarray(content.digests[positions]).tobytes()
-    return b"".join(
-        hashlib.blake2b(texts.bytes_of(index), digest_size=DIGEST_BYTES).digest()
-        for index in positions.tolist()
-    )

@@ -42,11 +42,7 @@ def content_of(
     progress: Callable[[int, int], None] | None,
     fixed: Preprocessing | None = None,
 ) -> Content:
-    """Decode images, or take texts as they are.
-
-    Of `settings` it takes the image size and the number of threads. `progress` gets the images decoded and
-    the images in all. Images are fitted by `fixed`; by default a rule decides.
-    """
+    """Decode images, with the arguments of `decode_all`, or take texts as they are."""
     if listing.texts is not None:
         return Content(listing.texts, text_digests(listing.texts), listing.problems)
     images, preprocessing = decode_all(listing, settings, progress=progress, fixed=fixed)
@@ -56,10 +52,7 @@ def content_of(
 def near_copies_of(
     listing: Listing, content: Content, positions: Int64[np.ndarray, " positions"]
 ) -> NearCopies:
-    """Search for near copies once; what was found for the same content from files is remembered.
-
-    `positions` ascend and hold one example of each exact content.
-    """
+    """Search for near copies once among ascending `positions`; what is found in files is remembered."""
     if listing.pixels is not None:
         return _searched(content, positions)
     rule = text_copies.RULE if content.preprocessing is None else (image_copies.RULE, content.preprocessing)
@@ -79,10 +72,7 @@ def near_copies_of(
 def remembered(
     kind: str, key: str, search: Callable[[], Int64[np.ndarray, "rows 2"]], least: int = 0
 ) -> Int64[np.ndarray, "rows 2"]:
-    """Pairs that a search found before under a key, or that it finds now and the cache keeps.
-
-    `kind` names the folder of the cache; fewer rows than `least` are not believed.
-    """
+    """Pairs that a search found before under a key, or finds now and the cache keeps in a folder `kind`."""
     path = cache_folder().parent / kind / f"{key[:40]}.npy"
     with contextlib.suppress(OSError, ValueError, EOFError):
         rows = np.load(io.BytesIO(read_sealed_bytes(path, MEMORY.value())), allow_pickle=False)

@@ -26,10 +26,7 @@ def main(words: Sequence[str]) -> None:
     os.dup2(2, 1)
     channel = Channel(sys.stdin.buffer, answers, MEMORY.value() + 3 * PIXELS.value())
     try:
-        if words[0] == "images":
-            _images(channel)
-        else:
-            _tables(channel, words[0])
+        _images(channel) if words[0] == "images" else _tables(channel, words[0])
     except BrokenPipeError:
         os._exit(0)  # the parent went away; nothing is left to be flushed
 
@@ -38,8 +35,7 @@ def _images(channel: Channel) -> None:
     """Decode images, one after the other."""
     from PIL import Image
 
-    from pellucid.data.images.decoding import decode_content, header_of
-    from pellucid.data.images.decoding_threads import DECODING, quiet_pillow
+    from pellucid.data.images.decoding import DECODING, decode_content, header_of, quiet_pillow
 
     Image.init()
 

@@ -11,7 +11,7 @@ from jaxtyping import Float64, Int64
 from pellucid.data.dataset import Dataset
 from pellucid.data.listing import TEST, TRAIN, Listing
 from pellucid.data.raw_texts import SCRIPTS, SCRIPTS_WITHOUT_SPACES, main_scripts
-from pellucid.data.sibling_sets import NEAR_COPIES, WORDS, Found, Siblings
+from pellucid.data.sibling_sets import NEAR_COPIES, WORDS, RuleCounts, Siblings
 from pellucid.data.wording import aligned, count_of, quoted, some, some_quoted, visible
 from pellucid.tasks import CLASSIFICATION, REGRESSION
 
@@ -32,7 +32,10 @@ def look_alikes(classes: Sequence[str]) -> tuple[LookAlikes, ...]:
     found = []
     seen: dict[str, str] = {}
     for name in classes:
-        first = seen.setdefault(_alike(name), name)
+        # Without invisible characters, case, spaces and ways of encoding.
+        key = "".join(character for character in name if unicodedata.category(character) != "Cf")
+        key = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", key).casefold())
+        first = seen.setdefault(" ".join(key.split()), name)
         if first == name:
             continue
         if " ".join(first.split()) == " ".join(name.split()):
@@ -47,12 +50,6 @@ def look_alikes(classes: Sequence[str]) -> tuple[LookAlikes, ...]:
     return tuple(found)
 
 
-def _alike(name: str) -> str:
-    """A name without invisible characters, case, spaces and ways of encoding."""
-    seen = "".join(character for character in name if unicodedata.category(character) != "Cf")
-    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold()).split())
-
-
 def class_sentences(
     classes: Sequence[str],
     train_counts: Sequence[int],
@@ -60,11 +57,7 @@ def class_sentences(
     imbalance: float,
     balanced: bool,
 ) -> list[str]:
-    """Names that look alike, and imbalance, in words.
-
-    `imbalance` is training examples of the largest class to those of the smallest; `balanced` tells whether
-    class weights make up for it.
-    """
+    """Names that look alike, and imbalance, in words; `balanced` is whether class weights make up for it."""
     sentences = [
         f"Classes {quoted(first)} and {quoted(second)} differ only in {difference}; are they one class?"
         for first, second, difference in alike[:5]
@@ -72,9 +65,7 @@ def class_sentences(
     if len(alike) > 5:
         sentences.append(f"So do {count_of(len(alike) - 5, 'pair')} of classes more.")
     if imbalance > BALANCE_ABOVE:
-        by_count = list(zip(train_counts, classes, strict=True))
-        largest = max(by_count, key=lambda each: each[0])[1]
-        smallest = min(by_count, key=lambda each: each[0])[1]
+        largest, smallest = (classes[train_counts.index(most(train_counts))] for most in (max, min))
         remedy = "class weights in training make up for it" if balanced else "no class weights make up for it"
         sentences.append(
             f"The largest class, {quoted(largest)}, has many times the training examples of the smallest, "
@@ -84,10 +75,7 @@ def class_sentences(
 
 
 def class_table(classes: Sequence[str], counts: Mapping[str, Sequence[int]]) -> list[str]:
-    """Examples of each class in each split, aligned within 80 columns.
-
-    `counts` are by split. Lines: a heading, the largest classes, how many more there are, and the sum.
-    """
+    """Examples of the largest classes, and of the others together, in each split, within 80 columns."""
     parts = list(counts)
     rows = [(visible(name), [counts[part][code] for part in parts]) for code, name in enumerate(classes)]
     rest: list[tuple[str, list[int]]] = []
@@ -103,19 +91,19 @@ def class_table(classes: Sequence[str], counts: Mapping[str, Sequence[int]]) -> 
 
 def missing_classes(classes: Sequence[str], counts: Mapping[str, Sequence[int]]) -> list[str]:
     """Classes with few or no examples in a split, in words; `counts` are by split."""
+
+    def named(names: Sequence[str]) -> str:
+        return f"{'class' if len(names) == 1 else 'classes'} {some_quoted(names)}"
+
     sentences = []
     single = [name for name, count in zip(classes, counts[TRAIN], strict=True) if count == 1]
     if single:
-        sentences.append(f"One training example is all there is of {_classes(single)}; expect little of it.")
+        sentences.append(f"One training example is all there is of {named(single)}; expect little of it.")
     for part, numbers in counts.items():
         absent = [name for name, count in zip(classes, numbers, strict=True) if not count]
         if absent and sum(numbers):
-            sentences.append(f"The {part} split has no example of {_classes(absent)}.")
+            sentences.append(f"The {part} split has no example of {named(absent)}.")
     return sentences
-
-
-def _classes(names: Sequence[str]) -> str:
-    return f"{'class' if len(names) == 1 else 'classes'} {some_quoted(names)}"
 
 
 NO_LETTERS = "no letters"
@@ -138,15 +126,9 @@ class TextFindings:
     characters: Lengths
     words: Lengths  # lengths in words, which spaces part
     # script of most letters of a text and number of such texts, commonest first; texts without a letter are
-    # under `no letters`. Only the first 1,000 characters of each are looked at
+    # under `no letters`. Only the first 1,000 characters of each count
     scripts: tuple[tuple[str, int], ...]
     longest: str  # source of the longest text
-
-    @property
-    def has_words(self) -> bool:
-        """True where most texts are written with spaces between words."""
-        without = sum(number for name, number in self.scripts if name in SCRIPTS_WITHOUT_SPACES)
-        return 2 * without <= sum(number for _, number in self.scripts)
 
     def to_json(self) -> dict[str, Any]:
         """Lengths by name, scripts and the longest text, as JSON values."""
@@ -160,6 +142,8 @@ class TextFindings:
     def sentences(self) -> list[str]:
         """Lengths and scripts in words."""
         characters, words = self.characters, self.words
+        without_spaces = sum(number for name, number in self.scripts if name in SCRIPTS_WITHOUT_SPACES)
+        has_words = 2 * without_spaces <= sum(number for _, number in self.scripts)
         if characters.shortest == characters.longest:
             lengths = f"All are {characters.longest:,} characters long"
         else:
@@ -167,19 +151,17 @@ class TextFindings:
                 f"They are {characters.shortest:,} to {characters.longest:,} characters long, half of them "
                 f"at most {characters.median:,}"
             )
-        if self.has_words and words.shortest == words.longest:
+        if has_words and words.shortest == words.longest:
             lengths += f", and of {count_of(words.longest, 'word')} each"
-        elif self.has_words:
+        elif has_words:
             lengths += (
                 f", and of {words.shortest:,} to {words.longest:,} words, half of at most {words.median:,}"
             )
-        scripts = ", ".join(f"{number:,} {name}" for name, number in self.scripts)
         sentences = [f"{lengths}; the longest is {self.longest}."]
-        return (
-            sentences
-            if self.scripts[0][0] == NO_LETTERS
-            else [*sentences, f"They are written in: {scripts}."]
-        )
+        if self.scripts[0][0] != NO_LETTERS:
+            scripts = ", ".join(f"{number:,} {name}" for name, number in self.scripts)
+            sentences.append(f"They are written in: {scripts}.")
+        return sentences
 
 
 def text_findings(listing: Listing, used: Int64[np.ndarray, " used"]) -> TextFindings:
@@ -211,8 +193,8 @@ def _lengths(lengths: Int64[np.ndarray, " texts"]) -> Lengths:
 _FEW_OUTSIDE = 0.05
 
 
-class Spread(NamedTuple):
-    """Spread of numbers: quartiles, extremes and mean."""
+class Distribution(NamedTuple):
+    """Quartiles, extremes and mean of numbers."""
 
     examples: int
     smallest: float
@@ -227,9 +209,9 @@ class Spread(NamedTuple):
 class NumberFindings:
     """Findings about numbers that are to be predicted."""
 
-    all: Spread  # spread over all splits together
+    all: Distribution  # over all splits together
     distinct: int  # how many different numbers there are
-    splits: Mapping[str, Spread | None]  # spread in each split; `None` where the split is empty
+    splits: Mapping[str, Distribution | None]  # in each split; `None` where the split is empty
     outside: int  # test examples whose number is smaller or larger than every number of the train split
     noun: str = "image"
 
@@ -268,7 +250,7 @@ class NumberFindings:
                 name.replace("_", " "),
                 ["" if each is None else f"{getattr(each, name):.6g}" for each in splits],
             )
-            for name in Spread._fields[1:]
+            for name in Distribution._fields[1:]
         ]
         counts = [f"{0 if each is None else each.examples:,}" for each in splits]
         return aligned("number", list(self.splits), [*rows, (f"{self.noun}s", counts)])
@@ -282,17 +264,17 @@ def number_findings(dataset: Dataset) -> NumberFindings | None:
     used = np.concatenate(list(values.values()))
     low, high = values[TRAIN].min(), values[TRAIN].max()
     return NumberFindings(
-        all=_spread(used),
+        all=_distribution(used),
         distinct=len(np.unique(used)),
-        splits={part: _spread(each) if len(each) else None for part, each in values.items()},
+        splits={part: _distribution(each) if len(each) else None for part, each in values.items()},
         outside=int(((values[TEST] < low) | (values[TEST] > high)).sum()),
         noun=dataset.noun,
     )
 
 
-def _spread(values: Float64[np.ndarray, " examples"]) -> Spread:
+def _distribution(values: Float64[np.ndarray, " examples"]) -> Distribution:
     smallest, lower, median, upper, largest = np.quantile(values, (0.0, 0.25, 0.5, 0.75, 1.0)).tolist()
-    return Spread(len(values), smallest, lower, median, upper, largest, float(values.mean()))
+    return Distribution(len(values), smallest, lower, median, upper, largest, float(values.mean()))
 
 
 _SETS_LISTED = 100
@@ -358,7 +340,7 @@ class SiblingFindings:
     """Siblings by rule."""
 
     examples: int  # examples that any rule links to another
-    found: Mapping[str, Found]  # sets and examples of each rule that was asked, in the order of the rules
+    found: Mapping[str, RuleCounts]  # of each rule that was asked, in the order of the rules
     sets: Sequence[tuple[str, Sequence[str]]]  # sources of the first sets by all rules together
     # sources of test examples with a sibling in train or validation, exact copies aside
     in_test: Sequence[str]
@@ -374,10 +356,7 @@ class SiblingFindings:
         }
 
     def sentences(self, noun: str, *, own_splits: bool) -> list[str]:
-        """One sentence for each rule that found something, what is done about it, and one about the test.
-
-        Near duplicates have theirs elsewhere; splits are the user's or made here.
-        """
+        """A sentence for each rule but near copies, one on what is done, and one on the test."""
         sentences = []
         for rule, found in self.found.items():
             if found.sets and rule != NEAR_COPIES:

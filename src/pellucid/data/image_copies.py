@@ -58,10 +58,7 @@ class NearCopies(NamedTuple):
 def first_with_content(
     digests: UInt8[np.ndarray, "n bytes"], usable: Bool[np.ndarray, " n"]
 ) -> Int64[np.ndarray, " n"]:
-    """For each image the position of the first with exactly the same content, perhaps its own.
-
-    An image that is not `usable` could not be decoded; it is a copy of nothing.
-    """
+    """For each image the position of the first with exactly its content; its own for unusable ones."""
     first = np.arange(len(digests), dtype=np.int64)
     positions = np.flatnonzero(usable)
     if len(positions) == 0:
@@ -83,10 +80,7 @@ def first_with_content(
 def near_copies(
     pixels: Pixels, hashes: UInt64[np.ndarray, " n"], positions: Int64[np.ndarray, " m"]
 ) -> NearCopies:
-    """Find images that are nearly the same, by the steps at the top of this file.
-
-    `pixels` are at training size. `positions` ascend and hold one image of each exact content.
-    """
+    """Find images, one of each exact content, that are nearly the same, by the steps at the top."""
     if len(positions) < 2 or min(pixels.shape[1:3]) < _SIDE:
         return NearCopies(np.empty((0, 2), np.int64), True)
     blocks = _block_means(pixels, positions)
@@ -132,7 +126,7 @@ def _candidates(blocks: Float32[np.ndarray, "m 64"], hashes: UInt64[np.ndarray, 
     components = around @ np.linalg.eigh(around.T @ around)[1][:, : -_COMPONENTS - 1 : -1]
     order = np.argsort(components[:, 0], kind="stable")
     components, centred, hashes = components[order], centred[order], hashes[order]
-    # Unit vectors of correlation r are sqrt(2 - 2r) apart, and their projections at most.
+    # The distance of unit vectors of correlation r is sqrt(2 - 2r), and that of their projections at most.
     reach = np.float32(np.sqrt(2 - 2 * CORRELATION) + 1e-4)
     ends = np.searchsorted(components[:, 0], components[:, 0] + reach, side="right")
     half_norm = (components**2).sum(axis=1, keepdims=True) / 2
@@ -188,10 +182,7 @@ def nearly_equal(
     second: UInt8[np.ndarray, "pairs height width channels"],
     steps: int = 1,
 ) -> Bool[np.ndarray, " pairs"]:
-    """Steps 2 and 3: compare images pixel by pixel; true where the two of a pair are near copies.
-
-    With two or more `steps` they may differ as much as copies of copies do.
-    """
+    """Steps 2 and 3: true where the two images of a pair are near copies, or `steps` of one away."""
     smooth_first, smooth_second = _smoothed(first), _smoothed(second)
     mean_first = smooth_first.mean(axis=1, keepdims=True)
     mean_second = smooth_second.mean(axis=1, keepdims=True)

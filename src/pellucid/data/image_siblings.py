@@ -1,7 +1,6 @@
-r"""Siblings among images: bursts of one scene, confirmed where two images lie best over each other.
+r"""Siblings among images: bursts of one scene, confirmed by registration.
 
-Registration: two images laid over each other, so that only what differs between them is left.
-
+Registration lays two images over each other, so that only what differs between them is left.
 One image is moved and scaled about its middle, $x \mapsto (1 + a)\,x + t$, to where its correlation $\rho$
 with the other is largest, as far as that can be reached from a shift that is nearly right. With both images
 about their means and at length 1, $\hat u$ and $\hat v(a, t)$, a step of Gauss and Newton solves
@@ -62,13 +61,14 @@ def register(one: Cells, other: Cells, moved: Moves, steps: int) -> Laid:
         lengths = [np.sqrt(np.einsum("mcij,mcij->m", each, each) + 1.0) for each in (u, v)]
         # Images of one brightness all over have nothing to compare.
         found = np.einsum("mcij,mcij->m", u, v) / (lengths[0] * lengths[1])
-        found = np.where(view.overlap >= _LEAST_OVERLAP, found, -1.0).astype(np.float32)
+        overlap = view.inside.mean(axis=(1, 2, 3))
+        found = np.where(overlap >= _LEAST_OVERLAP, found, -1.0).astype(np.float32)
         best = np.where((found > largest)[:, None], moved, best)
         largest = np.maximum(largest, found)
         if step < steps:
-            u, v = u / _wide(lengths[0]), v / _wide(lengths[1])
-            better = _better(view, u, v, [view.of(each) for each in slopes], lengths[1], found)
-            moved = np.clip(moved + better, np.negative(limit), limit).astype(np.float32)
+            one_unit, other_unit = u / lengths[0][:, None, None, None], v / lengths[1][:, None, None, None]
+            change = _step(view, one_unit, other_unit, [view.of(each) for each in slopes], lengths[1], found)
+            moved = np.clip(moved + change, np.negative(limit), limit).astype(np.float32)
     return Laid(largest, best)
 
 
@@ -94,12 +94,6 @@ class _View(NamedTuple):
         )
         return cls(down, across.swapaxes(2, 3), inside, axis)
 
-    @property
-    def overlap(self) -> Likeness:
-        """Share of the view that lies in the second image."""
-        share: Likeness = self.inside.mean(axis=(1, 2, 3))
-        return share
-
     def of(self, other: Cells) -> Cells:
         """Values that the view shows, interpolated between cells."""
         shown: Cells = self.down @ other @ self.across
@@ -113,14 +107,15 @@ class _View(NamedTuple):
         return found
 
 
-def _better(
+def _step(
     view: _View, u: Cells, v: Cells, slopes: list[Cells], length: Likeness, likeness: Likeness
 ) -> Moves:
     """One step of Gauss and Newton, as a change of scale and shifts."""
     down, across = slopes
     side = len(view.axis)
     changes = [down * view.axis[:, None] + across * view.axis, side * down, side * across]
-    columns = np.stack([(view.centred(each) / _wide(length)).reshape(len(u), -1) for each in changes], axis=1)
+    scaled = [view.centred(each) / length[:, None, None, None] for each in changes]
+    columns = np.stack([each.reshape(len(u), -1) for each in scaled], axis=1)
     v = v.reshape(len(u), -1)
     columns -= (columns @ v[:, :, None]) * v[:, None]
     rest = u.reshape(len(u), -1) - likeness[:, None] * v
@@ -134,22 +129,16 @@ def _better(
     return found
 
 
-def _wide(lengths: Likeness) -> Float32[np.ndarray, "m 1 1 1"]:
-    return lengths[:, None, None, None]
-
-
 # Scenes: which pairs of images show the same one, judged against pairs that do not.
 #
 # The likeness of two images is their correlation, each channel about its own mean: at 16 x 16 cells the
 # largest over shifts of up to two cells, and, of pairs that are rather alike by that, at 32 x 32 cells where
-# one lies best over the other (`register`). Before white two shirts differ by less than two frames of
-# one shirt that lie a little aside of each other, so only what is left when they lie over each other tells
-# them apart.
+# one lies best over the other (`register`): two shirts on white differ by less than two frames of one shirt
+# that are shifted a little.
 #
 # How alike two images of one scene must be depends on the data: two photographs of cats differ more than two
-# shirts. So suspected pairs are set against pairs of the same label that the suspicion says nothing about,
-# and
-# a pair is confirmed where its likeness is at least the smallest $t$ for which
+# shirts. So suspected pairs are compared with pairs of the same label that nothing makes suspicious, and a
+# pair is confirmed where its likeness is at least the smallest $t$ for which
 #
 # $$\frac{P(\text{likeness of the others} \ge t)}{P(\text{likeness of the suspected} \ge t)} \le 0.01,$$
 #
@@ -163,31 +152,33 @@ def _wide(lengths: Likeness) -> Float32[np.ndarray, "m 1 1 1"]:
 FALSE_AMONG_CONFIRMED = 0.01
 LEAST_LIKENESS = 0.75
 SIDE, REACH, FINE_SIDE, STEPS = 16, 2, 32, 2
-# Shares of the others that are rather alike, of the most alike, which are looked at more closely.
+# Shares of the others, of the most alike, that are compared more closely.
 ON_TO_REGISTER, ON_TO_FINE = 0.5, 0.2
 
 SCENE_RULE = (
-    FALSE_AMONG_CONFIRMED,
-    LEAST_LIKENESS,
-    SIDE,
-    REACH,
-    FINE_SIDE,
-    STEPS,
-    ON_TO_REGISTER,
-    ON_TO_FINE,
-)
+    FALSE_AMONG_CONFIRMED, LEAST_LIKENESS, SIDE, REACH, FINE_SIDE, STEPS, ON_TO_REGISTER, ON_TO_FINE,
+)  # fmt: skip
 
 _COARSE_SIDE, _COARSE_REACH, _COARSE_LEAST = 8, 1, 0.6
 _TOGETHER = 256
+
+# Comparisons, each closer than the one before: cells along a side, cells by which one image is shifted each
+# way (`None` where it is laid over the other), and the share of the others, of the most alike, that goes on.
+_COMPARISONS = (
+    (_COARSE_SIDE, _COARSE_REACH, 1.0),
+    (SIDE, REACH, ON_TO_REGISTER),
+    (SIDE, None, ON_TO_FINE),
+    (FINE_SIDE, None, 1.0),
+)
 
 
 def of_one_scene(
     pixels: Pixels, suspected: Pairs, others: Int64[np.ndarray, "others 2"], most_false: float
 ) -> Bool[np.ndarray, " pairs"]:
-    """Confirm the suspected pairs that are more alike than chance allows, by the rule at the top.
+    """Confirm the suspected pairs that are more alike than chance allows, by the rule above.
 
-    `others` are pairs of the same labels that nothing speaks for; `most_false` is the share of them that may
-    reach what is confirmed.
+    `others` are unsuspicious pairs of the same labels, of which a share of `most_false` may reach what is
+    confirmed.
     """
     if len(suspected) == 0 or len(others) == 0 or min(pixels.shape[1:3]) < _COARSE_SIDE:
         return np.zeros(len(suspected), bool)
@@ -207,50 +198,26 @@ def of_one_scene(
 def likenesses(
     pixels: Pixels, suspected: Pairs, others: Int64[np.ndarray, "others 2"]
 ) -> tuple[Float32[np.ndarray, " pairs"], Float32[np.ndarray, " others"]]:
-    """Likeness of suspected pairs and of others, at most 1; 0 of those that are less alike than most others.
-
-    Each look is closer than the one before and is taken at fewer pairs, so whoever is not looked at closely
-    must not stand above those who are.
-    """
+    """Likeness of suspected pairs and of others, at most 1; 0 of those not compared closely."""
     pairs = np.concatenate([suspected, others])
     found, moved = np.ones(len(pairs), np.float32), np.zeros((len(pairs), 3), np.float32)
-    for look in _LOOKS:
+    for side, reach, share in _COMPARISONS:
         kept = np.flatnonzero(found)
         for start in range(0, len(kept), _TOGETHER):
             part = kept[start : start + _TOGETHER]
             positions, places = np.unique(pairs[part], return_inverse=True)
-            cells = _cells(pixels[positions], look.side)
-            one, other = places.reshape(-1, 2).T
-            found[part], moved[part] = look.at(cells[one], cells[other], moved[part])
-        least = float(np.quantile(found[len(suspected) :], 1 - look.share, method="lower"))
+            cells = _cells(pixels[positions], side)
+            one, other = (cells[side_of_pair] for side_of_pair in places.reshape(-1, 2).T)
+            found[part], moved[part] = (
+                register(one, other, moved[part], STEPS) if reach is None else _best_shift(one, other, reach)
+            )
+        least = float(np.quantile(found[len(suspected) :], 1 - share, method="lower"))
         found[found < max(_COARSE_LEAST, least)] = 0.0
     return found[: len(suspected)], found[len(suspected) :]
 
 
-class _Look(NamedTuple):
-    """A look at pairs of images."""
-
-    side: int  # cells along each side that it sees
-    reach: int | None  # cells by which one image is shifted each way; `None` where it is laid over the other
-    share: float  # of the others, of the most alike, which are looked at again
-
-    def at(self, one: Cells, other: Cells, moved: Moves) -> Laid:
-        """Likeness of pairs, and how the second image lies then; `moved` is how it lay before."""
-        if self.reach is None:
-            return register(one, other, moved, STEPS)
-        return _best_shift(one, other, self.reach)
-
-
-_LOOKS = (
-    _Look(_COARSE_SIDE, _COARSE_REACH, 1.0),
-    _Look(SIDE, REACH, ON_TO_REGISTER),
-    _Look(SIDE, None, ON_TO_FINE),
-    _Look(FINE_SIDE, None, 1.0),
-)
-
-
 def _cells(images: UInt8[np.ndarray, "m height width channels"], side: int) -> Cells:
-    """Means of equal cells; of large images some pixels stand for all."""
+    """Means of equal cells; of large images, of some pixels."""
     steps = [max(1, length // (4 * side)) for length in images.shape[1:3]]
     sampled = images[:, :: steps[0], :: steps[1]].astype(np.float32).transpose(0, 3, 1, 2)
     down, across = (averaging(length, side) for length in sampled.shape[2:])
@@ -269,25 +236,16 @@ def _best_shift(one: Cells, other: Cells, reach: int) -> Laid:
             first = one[:, :, top : top + rows, left : left + columns]
             top, left = max(-down, 0), max(-across, 0)
             second = other[:, :, top : top + rows, left : left + columns]
-            found = _correlation(first, second)
+            first, second = (each - each.mean(axis=(2, 3), keepdims=True) for each in (first, second))
+            product, *powers = (
+                np.einsum("mcij,mcij->m", *each)
+                for each in ((first, second), (first, first), (second, second))
+            )
+            # Images of one brightness all over have nothing to compare.
+            found = product / np.sqrt(powers[0] * powers[1] + 1.0)
             moved[found > best] = (0.0, -down / side, -across / side)
             np.maximum(best, found, out=best)
     return Laid(best, moved)
-
-
-def _correlation(
-    first: Float32[np.ndarray, "m channels rows columns"],
-    second: Float32[np.ndarray, "m channels rows columns"],
-) -> Likeness:
-    first = first - first.mean(axis=(2, 3), keepdims=True)
-    second = second - second.mean(axis=(2, 3), keepdims=True)
-    product, *powers = (
-        np.einsum("mcij,mcij->m", left, right)
-        for left, right in ((first, second), (first, first), (second, second))
-    )
-    # Images of one brightness all over have nothing to compare.
-    found: Likeness = product / np.sqrt(powers[0] * powers[1] + 1.0)
-    return found
 
 
 # Bursts: images of one scene, taken one after the other, by the camera's clock or by numbered names.
@@ -296,13 +254,11 @@ def _correlation(
 #
 # 1. The camera's clock (EXIF): same make, model and serial number, at most 3 seconds after the one before.
 # 2. Numbered names: `IMG_0412.jpg` and `IMG_0413.jpg` of one folder, equal but for the last number in the
-# name,
-#    which is at most 3 further, or as far as the numbers of that folder usually are from each other (every
-#    tenth frame of a video). Folders that only name a split (`train`, `test`) count as one.
+#    name, which is at most 3 further, or as far as the numbers of that folder usually are from each other
+#    (every tenth frame of a video). Folders that only name a split (`train`, `test`) count as one.
 #
-# Of each order an image is set against the next one and the one after, so that a single blurred frame does
-# not
-# part a burst.
+# Of each order an image is compared with the next one and the one after: a single blurred frame divides no
+# burst.
 
 MOST_SECONDS = 3.0
 MOST_STEPS = 3
@@ -320,10 +276,7 @@ Order = Int64[np.ndarray, "n 2"]
 
 
 def bursts(listing: Listing, images: Images, positions: Positions) -> Int64[np.ndarray, "links 2"]:
-    """Link images of one scene that follow one another, by the rule at the top of this file.
-
-    `positions` ascend and hold one usable image of each exact content.
-    """
+    """Link images, one of each exact content, of one scene that follow one another, by the rule above."""
     links = [np.zeros((0, 2), np.int64)]
     labels = np.zeros(len(listing), np.int64)
     if listing.values is None:
@@ -331,7 +284,7 @@ def bursts(listing: Listing, images: Images, positions: Positions) -> Int64[np.n
     for order, most, most_false in _orders(listing, images, positions):
         suspected = _following(order, most, positions)
         if len(suspected):
-            others = _apart(order, labels, positions)
+            others = _unrelated(order, labels, positions)
             links.append(suspected[of_one_scene(images.pixels, suspected, others, most_false)])
     return np.concatenate(links)
 
@@ -354,10 +307,9 @@ def _following(
 def _orders(
     listing: Listing, images: Images, positions: Positions
 ) -> Iterator[tuple[Order, Int64[np.ndarray, " sequences"], float]]:
-    """Each order of images, with the farthest that two of a sequence may lie apart in a burst.
+    """Each order of images, and how far two of a sequence may be from each other in a burst.
 
-    Last the share of chance pairs that may reach what is confirmed: few photographs are suspected by the
-    clock, but by their numbers all of a folder may be.
+    Last the share of chance pairs that may reach what is confirmed: by numbers all of a folder is suspected.
     """
     if images.taken is not None:
         times, cameras = images.taken.T
@@ -380,7 +332,7 @@ def _orders(
 
 
 def by_names(paths: Sequence[str]) -> Order:
-    """Sequence and number of each path by its name; names without a number stand in no sequence."""
+    """Sequence and number of each path by its name; names without a number are in no sequence."""
     sequences: dict[tuple[str, str, str], int] = {}
     order = np.full((len(paths), 2), -1, np.int64)
     for index, path in enumerate(paths):
@@ -397,7 +349,7 @@ def by_names(paths: Sequence[str]) -> Order:
     return order
 
 
-def _apart(
+def _unrelated(
     order: Order, labels: Int64[np.ndarray, " n"], positions: Positions
 ) -> Int64[np.ndarray, "others 2"]:
     """Pairs of the same label that no order brings together.

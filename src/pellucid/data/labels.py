@@ -1,6 +1,7 @@
 """Labels of any admitted kind as text, numbers and times read strictly, and values of sources as codes."""
 
 import difflib
+import functools
 import hashlib
 import math
 import re
@@ -26,11 +27,7 @@ def number_text(value: float) -> str:
 
 
 def read_number(text: str) -> float | None:
-    """Read a number in decimal notation with a point.
-
-    Spaces around it do not count. `None` where the text is no number, or none that is finite and at most 1e30
-    in size.
-    """
+    """Read a decimal number with a point; `None` where it is none, or none of at most 1e30 in size."""
     number = text.strip()  # of more than what `float` takes for space
     if not NUMBER.fullmatch(number):
         return None
@@ -38,22 +35,17 @@ def read_number(text: str) -> float | None:
     return value if abs(value) <= LARGEST else None
 
 
-# Labels of any admitted kind become text, and what is no label is refused with its row.
-
 # Number of rows that a message names; it also says how many more there are.
 MOST_ROWS = 10
 
 
 def label_texts(values: Sequence[object], place: str, source: Callable[[int], str]) -> list[str]:
-    """Turn labels into class names.
+    """Turn labels, which are text, numbers or truth values of one kind, into class names.
 
-    Text stays as it is ("NA" and "null" too), whole numbers lose their fraction (`3.0` is `3`),
-    truth values become `true` and `false`.
+    Text stays as it is ("NA" and "null" too), whole numbers lose their fraction (`3.0` is `3`), truth values
+    become `true` and `false`. `source` names one of them for messages, such as `row 7`.
 
-    Values are text, numbers or truth values of one kind. `source` names one of them for messages, such as
-    `row 7`.
-
-    Raises: `DataError` if a label is empty, not a number, of an unknown kind, or numbers stand beside texts
+    Raises: `DataError` if a label is empty, not a number, of an unknown kind, or there are numbers and texts
     (1 and "1" would become one class by accident).
     """
     values = [value.item() if isinstance(value, np.generic) else value for value in values]
@@ -127,32 +119,25 @@ def _as_text(value: object) -> str:
     return str(value)
 
 
-def _kind(value: object) -> str:
-    """Kind of a label in words; `bool` before `int`, which it is a subclass of."""
-    for kind, name in ((bool, "truth value"), (int, "number"), (float, "number"), (str, "text")):
-        if isinstance(value, kind):
-            return name
-    return type(value).__name__
+# `bool` comes before `int`, of which it is a subclass.
+_KINDS = {bool: "truth value", int: "number", float: "number", str: "text"}
 
 
 def _refuse_mixed_kinds(values: Sequence[object], place: str, source: Callable[[int], str]) -> None:
-    """Refuse numbers beside texts, and labels that are neither."""
+    """Refuse labels of several kinds, and those that are neither text nor numbers."""
     first: dict[str, int] = {}
     for index, value in enumerate(values):
         if not _is_missing(value):
-            first.setdefault(_kind(value), index)
+            names = (name for kind, name in _KINDS.items() if isinstance(value, kind))
+            first.setdefault(next(names, type(value).__name__), index)
     for kind, index in first.items():
-        if kind not in ("truth value", "number", "text"):
+        if kind not in _KINDS.values():
             raise DataError(f"{place}: the label at {source(index)} is a {kind}; use text or a number")
     if len(first) > 1:
-        found = " and ".join(
-            f"the {kind} {_shown(values[index])} at {source(index)}" for kind, index in first.items()
-        )
+        shown = {index: values[index] for index in first.values()}
+        texts = {at: quoted(each) if isinstance(each, str) else _as_text(each) for at, each in shown.items()}
+        found = " and ".join(f"the {kind} {texts[at]} at {source(at)}" for kind, at in first.items())
         raise DataError(f"{place}: labels of mixed kinds: {found}; make them all text or all numbers")
-
-
-def _shown(value: object) -> str:
-    return quoted(value) if isinstance(value, str) else _as_text(value)
 
 
 def is_encodable(text: str) -> bool:
@@ -166,23 +151,15 @@ def is_encodable(text: str) -> bool:
     return True
 
 
-# Values of a column of sources as numbers, so that a million of them cost no more than their places.
-
-
 def source_codes(values: Iterable[object]) -> UInt64[np.ndarray, " values"]:
-    """A number for each value, equal for equal ones, 0 where there is none."""
-    codes: dict[str, int] = {"": 0}
+    """A number for each value of a column of sources, equal for equal ones, 0 where there is none."""
 
-    def code(value: object) -> int:
-        """The number of a value: its digest, kept so that equal values are hashed once."""
-        text = group_text(value).strip()
-        if text not in codes:
-            codes[text] = int.from_bytes(
-                hashlib.blake2b(text.encode(errors="replace"), digest_size=8).digest()
-            )
-        return codes[text]
+    @functools.cache
+    def code(text: str) -> int:
+        digest = hashlib.blake2b(text.encode(errors="replace"), digest_size=8).digest()
+        return int.from_bytes(digest) if text else 0
 
-    return np.array(list(map(code, values)), np.uint64)
+    return np.array([code(group_text(value).strip()) for value in values], np.uint64)
 
 
 # Times of a table's column, read strictly: what can be read in two ways is refused.
@@ -190,14 +167,13 @@ def source_codes(values: Iterable[object]) -> UInt64[np.ndarray, " values"]:
 # Read are, in one column all of one kind,
 #
 # - ISO 8601: `2024-03-01`, `2024-03`, `2024-03-01 14:05`, `2024-03-01T14:05:09.5+02:00`, also with `/`
-# between
-#   year, month and day, and `20240301`; years alone, `2024`;
+#   between year, month and day, and `20240301`; years alone, `2024`;
 # - seconds since 1970 (9 or 10 digits, with a fraction or not), milliseconds (12 or 13 digits);
 # - day, month and year as `1.3.2024`; with slashes (`3/14/2024`) only where some value shows which of the two
 #   is the month, and none speaks against it;
 # - `1 March 2024`, `Mar 1, 2024`, and the dates of mails, `Fri, 1 Mar 2024 14:05:09 +0100`.
 #
-# Times with a zone are compared as such, and never beside times without one.
+# Times with a zone are compared as such, and never mixed with times without one.
 
 _CLOCK = r"(?:[ T,]+(\d{1,2}:\d\d(?::\d\d(?:\.\d{1,9})?)?))?"
 _ISO = re.compile(
@@ -216,9 +192,7 @@ Read = tuple[str, float]
 def read_times(
     values: Sequence[object], place: str, source: Callable[[int], str]
 ) -> Float64[np.ndarray, " values"]:
-    """Seconds since 1970 of every value, by the forms at the top of this file.
-
-    `place` and `source`, such as `row 7`, are for messages.
+    """Seconds since 1970 of every value, by the forms above; `source`, such as `row 7`, is for messages.
 
     Raises: `DataError` if a value is no time, can be read in two ways, or is of another kind than the others;
     with the rows.
@@ -249,7 +223,7 @@ def _quoted_time(value: object) -> str:
 
 
 def _order_of_slashes(values: Sequence[object], place: str, source: Callable[[int], str]) -> bool | None:
-    """Whether the day stands before the month in `3/4/2024`; `None` where no value is of that form."""
+    """Whether the day is before the month in `3/4/2024`; `None` where no value is of that form."""
     shown: dict[bool, int] = {}
     doubtful = None
     for index, value in enumerate(values):
@@ -322,8 +296,10 @@ def _text(text: str, day_first: bool | None) -> Read | None:
         match = form.fullmatch(text)
         if match is not None:
             day, month = (match[1], match[2]) if is_day_first else (match[2], match[1])
-            clock = time() if match[4] is None else time.fromisoformat(_with_hour(match[4]))
-            return _moment(datetime.combine(date(int(match[3]), int(month), int(day)), clock))
+            clock = match[4] or "00:00"
+            clock = clock if clock[2] == ":" else f"0{clock}"  # an hour of two digits
+            at = time.fromisoformat(clock)
+            return _moment(datetime.combine(date(int(match[3]), int(month), int(day)), at))
     plain = " ".join(text.replace(",", " ").split())
     for written in _WORDS:
         try:
@@ -332,8 +308,3 @@ def _text(text: str, day_first: bool | None) -> Read | None:
             continue  # not written like this; the next form may fit
     has_clock = re.search(r"\b\d{4}\b.*\d\d:\d\d", text)
     return _moment(parsedate_to_datetime(text)) if has_clock else None
-
-
-def _with_hour(clock: str) -> str:
-    """A time of day whose hour has two digits."""
-    return clock if clock[2] == ":" else f"0{clock}"

@@ -24,11 +24,7 @@ _ROW: Fields = {
 
 
 def write_ledger(folder: Path, dataset: Dataset, check: Check) -> Path:
-    """Write `data.jsonl`, or `data.jsonl.gz` above 100,000 examples, through the save protocol.
-
-    Equal data gives equal bytes.
-
-    `folder` must exist.
+    """Write `data.jsonl`, or `data.jsonl.gz` above 100,000 examples, into a folder; equal data, equal bytes.
 
     Raises: `StorageError` if it cannot be written.
     """

@@ -23,7 +23,7 @@ SPLIT_OF_NAME = {
 
 @dataclass(frozen=True)
 class Listing:
-    """Every example found at DATA, in a fixed order, column by column."""
+    """Every example of DATA, in a fixed order, column by column."""
 
     place: str  # DATA as the user gave it
     # `class folders`, `split folders`, `folder`, `table`, `tables`, `table beside images`, `webdataset`,
@@ -33,7 +33,7 @@ class Listing:
     labels: Sequence[str]  # class of each example, or number to predict, as text
     # `train`, `validation`, `test`, or `UNDECIDED`, the default, where Pellucid must choose
     splits: Sequence[str] = ()
-    # examples of one group never stand in two splits; empty text, the default, is no group
+    # examples of one group are never in two splits; empty text, the default, is no group
     groups: Sequence[str] = ()
     # file of each example where images are files, on the disk or in a container
     paths: Sequence[File] | None = None
@@ -48,14 +48,14 @@ class Listing:
     values: np.ndarray | None = None  # float64 (n,), where numbers are predicted; `None` where classes are
     texts: Texts | None = None  # the texts themselves where the inputs are texts
     problems: tuple["Problem", ...] = ()  # texts that cannot be used, found while reading
-    # columns of a table that say which examples belong together, each as one number an example, equal for
+    # columns of a table that group related examples, each as one number an example, equal for
     # equal values and 0 where there is none
     columns_of_sources: Mapping[str, np.ndarray] = field(default_factory=dict)
     # seconds since 1970 of each example, where a column of times was asked for
     times: np.ndarray | None = None
-    # value of each example in the column by which scores are taken apart, where one was asked for
+    # value of each example in the column by whose values scores are reported, where one was asked for
     slices: Sequence[str] | None = None
-    is_labelled: bool = True  # whether there are labels; without, each stands as an empty text
+    is_labelled: bool = True  # without labels, each is an empty text
     # columns of a table whose texts were joined to one text; none elsewhere
     joined_columns: tuple[str, ...] = ()
 
@@ -67,6 +67,10 @@ class Listing:
     def with_warnings(self, *more: str) -> "Listing":
         """The same with more warnings behind its own."""
         return replace(self, warnings=(*self.warnings, *more))
+
+    def in_split(self, split: str) -> "Listing":
+        """The same, all of it in one split; as it is where there is none."""
+        return replace(self, splits=[split] * len(self)) if split else self
 
     @property
     def input_kind(self) -> InputKind:
@@ -113,6 +117,6 @@ class Images:
     modes: Sequence[str]  # kind of each image as stored, such as `grey`, `colour`, `palette` or `16-bit grey`
     problems: tuple[Problem, ...] = ()  # images that could not be decoded
     warnings: tuple[str, ...] = ()  # sentences for the user, such as the frame count of an animation
-    # int64 (n, 2), milliseconds of the camera's clock when each was taken, -1 where the file does not say,
-    # and a number for the camera; `None` for images that were no files
+    # int64 (n, 2), milliseconds of the camera's clock when each was taken, -1 where it is unknown, and a number
+    # for the camera; `None` for images that were no files
     taken: np.ndarray | None = None

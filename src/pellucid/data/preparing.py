@@ -34,7 +34,7 @@ def prepare(
     progress: Callable[[int, int], None] | None = None,
     known: EarlierConstraints = NO_CONSTRAINTS,
 ) -> tuple[Dataset, Check]:
-    """Make data ready for training, or say all that is wrong with it.
+    """Make data ready for training, or report all that is wrong with it.
 
     `make` are the splits to cut where the user gave none; an estimator cuts no test. `known` is of an earlier
     model that continues training on this data. `progress` gets the images decoded and the images in all.
@@ -66,8 +66,8 @@ def prepare(
     if settings.groups:
         siblings = find_siblings(listing, content, first, usable, near)
     kept = linked(first, siblings.first)
-    division = split(listing, kept, usable, settings.seed, make)
-    dataset = build_dataset(listing, content, division.splits, first, usable, known.classes, kept)
+    splits = split(listing, kept, usable, settings.seed, make)
+    dataset = build_dataset(listing, content, splits, first, usable, known.classes, kept)
     _require_trained(listing, dataset, known)
     copies = Copies(first, near, siblings)
     return dataset, examine(listing, content, dataset, copies, settings, known, rare)
@@ -80,10 +80,7 @@ def _require_targets(
     needed: int,
     rare: Mapping[str, int] = MappingProxyType({}),
 ) -> None:
-    """Refuse data with fewer classes than are needed, or a split of the user's that lost all it had.
-
-    `rare` are classes that were left out.
-    """
+    """Refuse data of too few classes, `rare` ones left out, or a user's split that lost all it had."""
     if rare and len({label for label in listing.labels if label not in rare} | set(known.classes)) < needed:
         raise DataError(
             f"{listing.place}: --min-examples leaves {count_of(len(rare), 'class')} out, the largest with "
@@ -123,10 +120,7 @@ def _unusable(listing: Listing, problems: Sequence[Problem]) -> DataError:
 
 
 def _require_trained(listing: Listing, dataset: Dataset, known: EarlierConstraints) -> None:
-    """Refuse numbers that are all the same in training, and classes that are scored and never answered.
-
-    An earlier model answers those it knows. Images without labels may be any.
-    """
+    """Refuse numbers that are all the same in training, and classes that are scored and never answered."""
     if dataset.target is REGRESSION:
         require_spread(dataset.labels[dataset.train], f"{listing.place}, {TRAIN} split", listing.noun)
     if dataset.target is not CLASSIFICATION:
@@ -138,11 +132,9 @@ def _require_trained(listing: Listing, dataset: Dataset, known: EarlierConstrain
         names = [dataset.classes[code] for code in sorted(scored - trained)]
         if not names:
             continue
-        alike = {
-            name: other
-            for one, two, _ in look_alikes(dataset.classes)
-            for name, other in ((one, two), (two, one))
-        }
+        alike: dict[str, str] = {}
+        for one, other, _ in look_alikes(dataset.classes):
+            alike |= {one: other, other: one}
         shown = [
             quoted(name) + (f" (is it {quoted(alike[name])}?)" if name in alike else "") for name in names
         ]

@@ -24,8 +24,7 @@ class Spool:
         self._size = 0
 
     def __del__(self) -> None:
-        """Close the file of a spool that an error left unfinished."""
-        self._file.close()
+        self._file.close()  # of a spool that an error left unfinished
 
     def write(self, content: bytes | bytearray) -> None:
         """Add a part of any size; many small ones are better joined first."""
@@ -75,21 +74,17 @@ class Texts(Sequence[str]):
     def __getitem__(self, which: int | slice | np.ndarray) -> str | list[str]:
         """One text by its position, or a list of them by a slice or an array of positions."""
         if isinstance(which, (int, np.integer)):
-            return self._text(range(len(self))[which])
-        if isinstance(which, slice):
-            return [self._text(index) for index in range(len(self))[which]]
-        return [self._text(index) for index in np.arange(len(self))[which].tolist()]
+            return self.bytes_of(range(len(self))[which]).decode()
+        places = range(len(self))[which] if isinstance(which, slice) else np.arange(len(self))[which].tolist()
+        return [self.bytes_of(index).decode() for index in places]
 
     def __iter__(self) -> Iterator[str]:
-        return map(self._text, range(len(self)))
+        return (self.bytes_of(index).decode() for index in range(len(self)))
 
     def bytes_of(self, index: int) -> bytes:
         """One text as UTF-8, by its position from 0."""
         start, end = self.offsets[index], self.offsets[index + 1]
         return self.content[start:end].tobytes()
-
-    def _text(self, index: int) -> str:
-        return self.bytes_of(index).decode()
 
 
 class TextWriter:
@@ -130,7 +125,7 @@ class TextWriter:
 
 # Scripts of characters, and those that put no spaces between words.
 
-# Characters that stand for a word or a part of one, from the first to the last of each range.
+# Characters that are a word or a part of one, from the first to the last of each range.
 WITHOUT_SPACES = (
     (0x0E00, 0x0FFF),  # Thai, Lao, Tibetan
     (0x1000, 0x109F),  # Myanmar
@@ -176,7 +171,7 @@ SCRIPTS = ("", *sorted({name for _, name in _FIRST_OF if name}))
 _STARTS = np.array([start for start, _ in _FIRST_OF], np.uint32)
 _CODES = np.array([SCRIPTS.index(name) for _, name in _FIRST_OF], np.int64)
 _KANA_MAKES_JAPANESE = 0.1  # Japanese texts mix kana with characters that Chinese ones have too
-_LOOKED_AT = 1000
+_START = 1000
 
 
 def without_spaces(points: UInt32[np.ndarray, " points"]) -> Bool[np.ndarray, " points"]:
@@ -190,9 +185,9 @@ def without_spaces(points: UInt32[np.ndarray, " points"]) -> Bool[np.ndarray, " 
 def main_scripts(texts: list[str]) -> Int64[np.ndarray, " texts"]:
     """The script of most letters of each text as its place in `SCRIPTS`; 0 where there is no letter.
 
-    The first 1,000 characters of each are looked at.
+    Only the first 1,000 characters of each count.
     """
-    starts = [text[:_LOOKED_AT] for text in texts]
+    starts = [text[:_START] for text in texts]
     codes = np.frombuffer("".join(starts).encode("utf-32-le", "replace"), np.uint32)
     scripts = _CODES[np.searchsorted(_STARTS, codes, side="right") - 1]
     owners = np.repeat(np.arange(len(texts)), [len(start) for start in starts])
@@ -215,7 +210,7 @@ _PICTOGRAMS = ((0x2600, 0x27BF), (0x1F000, 0x1FAFF))
 
 
 class TextUnits(NamedTuple):
-    """Words, or characters that stand for themselves, of some texts."""
+    """Words, or single characters, of some texts."""
 
     # 64 bits for each unit, in the order of the texts; equal units have equal hashes, others practically
     # never
@@ -236,9 +231,9 @@ class TextUnits(NamedTuple):
 
 
 def units_of(texts: Sequence[str], most_characters: int) -> TextUnits:
-    """Take texts apart: case, punctuation, marks of quotation, space and ways of encoding do not count.
+    """Cut texts into units: case, punctuation, marks of quotation, space and ways of encoding do not count.
 
-    Of each text at most `most_characters` are looked at.
+    Of each text only the first `most_characters` count.
     """
     starts = (text[:most_characters] for text in texts)
     folded = [(text if text.isascii() else unicodedata.normalize("NFKC", text)).casefold() for text in starts]
@@ -256,10 +251,7 @@ def units_of(texts: Sequence[str], most_characters: int) -> TextUnits:
 def sums(
     values: Int64[np.ndarray, " n"], offsets: Int64[np.ndarray, " starts"]
 ) -> Int64[np.ndarray, " parts"]:
-    """Sum of each part of an array.
-
-    `offsets` say where each part starts, and where the last one ends; parts may be empty.
-    """
+    """Sum of each part of an array; `offsets` are where parts, some empty, start and the last one ends."""
     running = np.concatenate([[0], np.cumsum(values)])
     parts: Int64[np.ndarray, " parts"] = running[offsets[1:]] - running[offsets[:-1]]
     return parts
@@ -267,7 +259,7 @@ def sums(
 
 @functools.cache
 def _kinds() -> UInt8[np.ndarray, " code_points"]:
-    """Kind of each code point; the last entry stands for the rare Chinese characters beyond."""
+    """Kind of each code point; the last entry is that of the rare Chinese characters beyond."""
     kinds = np.array(
         [_IN_WORD if unicodedata.category(chr(code))[0] in "LMN" else _NOTHING for code in range(_KNOWN)]
         + [_ALONE],

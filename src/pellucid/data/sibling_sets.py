@@ -11,10 +11,7 @@ from jaxtyping import Int64
 def together(
     pool: Int64[np.ndarray, " pool"], first: Int64[np.ndarray, " n"], groups: Sequence[str]
 ) -> Int64[np.ndarray, " pool"]:
-    """Number the sets of examples that copies, siblings and groups hold together, by first appearance.
-
-    `first` is the position of the first example that each one stays with. An empty group is none.
-    """
+    """Number the sets of examples that copies, siblings (`first`) and groups hold together, in order."""
     if any(groups):
         first = linked(first, first_of_groups(groups))
     _, leaders, of = np.unique(first[pool], return_index=True, return_inverse=True)
@@ -25,7 +22,7 @@ def first_of_groups(groups: Sequence[str]) -> Int64[np.ndarray, " n"]:
     """For each example the position of the first one of its group; its own where it has none."""
     seen: dict[str, int] = {}
     return np.array(
-        [seen.setdefault(group, index) if group else index for index, group in enumerate(groups)], np.int64
+        [seen.setdefault(group, at) if group else at for at, group in enumerate(groups)], np.int64
     )
 
 
@@ -41,8 +38,8 @@ def first_of_sets(count: int, pairs: Int64[np.ndarray, "pairs 2"]) -> Int64[np.n
     first = np.arange(count, dtype=np.int64)
     while len(pairs):
         roots = np.sort(first[pairs], axis=1)
-        apart = roots[:, 0] != roots[:, 1]
-        pairs, roots = pairs[apart], roots[apart]
+        is_link = roots[:, 0] != roots[:, 1]
+        pairs, roots = pairs[is_link], roots[is_link]
         # Each later root hangs on an earlier one, so that no circle can arise; then all point to the root.
         np.minimum.at(first, roots[:, 1], roots[:, 0])
         while not np.array_equal(first, first[first]):
@@ -62,15 +59,12 @@ WORDS: Mapping[str, str] = {
     SOURCES: "of one source by a column of the table",
 }
 
-# A set of more than one in so many of the examples is no set: it would be a whole test split.
-MOST_OF_ALL = 5
-
-# In small data a set may always have so many.
-FEWEST_OF_ALL = 10
+# Most examples of a set: a fifth of all, which would be a whole test split, or ten in small data.
+MOST_OF_ALL, FEWEST_OF_ALL = 5, 10
 
 
-class Found(NamedTuple):
-    """Outcome of one rule."""
+class RuleCounts(NamedTuple):
+    """What one rule linked."""
 
     sets: int  # sets of two or more examples
     examples: int  # examples in them
@@ -83,7 +77,7 @@ class Siblings:
     # for each example the first one of its set by all rules; its own position where it is alone
     first: Int64[np.ndarray, " n"]
     # what each rule found, in the order of the rules; nothing where none was asked
-    found: Mapping[str, Found]
+    found: Mapping[str, RuleCounts]
     links: Mapping[str, Int64[np.ndarray, "links 2"]]  # what each rule linked, the earlier example first
     warnings: tuple[str, ...] = ()  # sentences about links that were not used
 
@@ -147,7 +141,7 @@ def joined(
         fresh = fresh[is_small]
         kept_links[rule] = fresh
         members = np.unique(fresh)
-        found[rule] = Found(len(np.unique(first_of_sets(count, fresh)[members])), len(members))
+        found[rule] = RuleCounts(len(np.unique(first_of_sets(count, fresh)[members])), len(members))
         pairs = np.concatenate([pairs, fresh])
     first = first_of_sets(count, np.concatenate([pairs[len(of_copies) :], of_copies]))
     return Siblings(first, found, kept_links, tuple(notes))

@@ -1,11 +1,10 @@
 """Finding siblings: sources, threads, quotes, near copies and bursts, every rule asked in its order.
 
-Sources: examples of one thread, document, person or recording, where a column of the table says so.
-
-One column is used, the first of `SOURCE_NAMES` (`tables/csv_tables.py`) that parts the data into enough sets:
-two together would chain every thread to all others of its authors. `source` comes last, since it names a
+Sources are examples of one thread, document, person or recording, by a column of the table. One column is
+used, the first of `SOURCE_NAMES` (`tables/columns.py`) that divides the data into enough sets: two
+together would chain every thread to all others of its authors. `source` comes last, since it names a
 publisher as often as a document, and what names a place of publication (`site`, `domain`, `publisher`,
-`dataset`) is left out: whole classes stand or fall with it.
+`dataset`) is left out: whole classes may have one.
 """
 
 import dataclasses
@@ -32,7 +31,7 @@ from pellucid.data.sibling_sets import (
     first_of_sets,
     joined,
 )
-from pellucid.data.tables.csv_tables import place_of_source
+from pellucid.data.tables.columns import place_of_source
 from pellucid.data.text_copies import confirmed_texts
 from pellucid.data.wording import quoted
 
@@ -159,9 +158,9 @@ def _fields(text: str) -> Iterator[tuple[str, str]]:
 
 # Quotes: a text that holds most of another one in lines that begin with `>`.
 #
-# Lines of quotation are set against what every text says in its own lines, in runs of five words, so that
+# Lines of quotation are compared with what every text says in its own lines, in runs of five words, so that
 # lines broken at other places do not matter. Text A is quoted by B where at least half of A's runs, and at
-# least 10 of them, stand in B's quotations. Runs that more than 20 texts quote, or more than two say
+# least 10 of them, are in B's quotations. Runs that more than 20 texts quote, or more than two say
 # themselves, are common property, such as the foot of a mailing list, and say nothing.
 
 SHARE_QUOTED = 0.5
@@ -172,14 +171,19 @@ MOST_SAYING = 2
 LONGEST = 20_000
 QUOTE_RULE = (SHARE_QUOTED, FEWEST_RUNS, RUN, MOST_QUOTING, MOST_SAYING, LONGEST)
 
-_TOGETHER = 500
+_TOGETHER, _SEARCHED = 500, 1 << 24
 _NEW_LINE, _MARK = ord("\n"), ord(">")
 
 
 def quotes(texts: Texts, positions: Positions) -> Links:
     """Link each text to those that quote most of it; `positions` ascend and are the texts compared."""
-    quoting = positions[_have_quotations(texts)[positions]]
-    runs, owners = _runs(texts, quoting, are_quoted=True)
+    # Texts with a line that begins with `>`.
+    has_quotation = np.zeros(len(texts), bool)
+    for start in range(0, len(texts.content), _SEARCHED):
+        part = texts.content[start : start + _SEARCHED + 1]
+        at = start + 1 + np.flatnonzero((part[:-1] == _NEW_LINE) & (part[1:] == _MARK))
+        has_quotation[np.searchsorted(texts.offsets, at, side="right") - 1] = True
+    runs, owners = _runs(texts, positions[has_quotation[positions]], are_quoted=True)
     order = np.lexsort((owners, runs))
     runs, owners = runs[order], owners[order]
     runs, starts, counts = np.unique(runs, return_index=True, return_counts=True)
@@ -212,17 +216,6 @@ def _quoted_runs(
     return np.concatenate(found), sizes
 
 
-def _have_quotations(texts: Texts) -> Bool[np.ndarray, " n"]:
-    """True for each text with a line that begins with `>`."""
-    found = np.zeros(len(texts), bool)
-    step = 1 << 24
-    for start in range(0, len(texts.content), step):
-        part = texts.content[start : start + step + 1]
-        at = start + 1 + np.flatnonzero((part[:-1] == _NEW_LINE) & (part[1:] == _MARK))
-        found[np.searchsorted(texts.offsets, at, side="right") - 1] = True
-    return found
-
-
 def _runs(
     texts: Texts, positions: Positions, *, are_quoted: bool
 ) -> tuple[UInt64[np.ndarray, " runs"], Int64[np.ndarray, " runs"]]:
@@ -231,7 +224,12 @@ def _runs(
     owners = [np.zeros(0, np.int64)]
     for start in range(0, len(positions), _TOGETHER):
         block = positions[start : start + _TOGETHER]
-        units = units_of([_lines(text, are_quoted) for text in texts[block]], LONGEST)
+        lines = (text[:LONGEST].split("\n") for text in texts[block])
+        if are_quoted:
+            kept = ((line.lstrip("> ") for line in each if line.startswith(">")) for each in lines)
+        else:
+            kept = ((line for line in each if not line.startswith(">")) for each in lines)
+        units = units_of(["\n".join(each) for each in kept], LONGEST)
         runs = units.hashes
         for ahead in range(1, RUN):
             runs = chained(runs, np.roll(units.hashes, -ahead))
@@ -245,30 +243,15 @@ def _runs(
     return np.concatenate(found), np.concatenate(owners)
 
 
-def _lines(text: str, are_quoted: bool) -> str:
-    """The quotations of a text without their marks, or all else."""
-    lines = text[:LONGEST].split("\n")
-    if are_quoted:
-        return "\n".join(line.lstrip("> ") for line in lines if line.startswith(">"))
-    return "\n".join(line for line in lines if not line.startswith(">"))
-
-
-# Near copies as sets: chains of pairs, each member confirmed on content.
-#
-# Near copies come in pairs. Where A is nearly B, and B nearly C, A and C may have little in common: a chain
-# of such steps would in the end hold innocent examples. So a set grows from its first member, and takes in
-# only what is at most two steps of a near copy away from that member; what is farther begins a set of its
-# own.
-
-# Tells which pairs of positions still resemble each other.
-Resemble = Callable[[Pairs], Bool[np.ndarray, " pairs"]]
-
-
-def confirmed_chains(count: int, pairs: Pairs, resemble: Resemble) -> Links:
+def confirmed_chains(
+    count: int, pairs: Pairs, resemble: Callable[[Pairs], Bool[np.ndarray, " pairs"]]
+) -> Links:
     """Link near copies to the first member of their set.
 
-    `pairs` are near copies among `count` examples; `resemble` is asked about members that are no near copy
-    of the first one themselves.
+    Where A is nearly B, and B nearly C, A and C may have little in common. So a set takes in only what is at
+    most two steps of a near copy away from its first member, as `resemble` says of members that are no near
+    copy of it themselves; what is farther begins a set of its own. `pairs` are near copies among `count`
+    examples.
     """
     links = [np.zeros((0, 2), np.int64)]
     while len(pairs):
@@ -283,7 +266,7 @@ def confirmed_chains(count: int, pairs: Pairs, resemble: Resemble) -> Links:
         is_in[far] = resemble(asked)
         taken = members[is_in[members]]
         links.append(np.stack([first[taken], taken], axis=1))
-        # Only pairs of two that stand outside can make further sets.
+        # Only pairs of two outside of all sets can make further ones.
         pairs = pairs[~is_in[pairs].any(axis=1)]
     return np.concatenate(links)
 
@@ -295,10 +278,7 @@ def find_siblings(
     usable: Bool[np.ndarray, " n"],
     near: NearCopies,
 ) -> Siblings:
-    """Find the examples that belong together, by every rule that fits the inputs.
-
-    `first` is the position of the first example with the same content; `near` are near copies.
-    """
+    """Find the examples that belong together, by every rule that fits the inputs."""
     count, texts, images = len(listing), content.inputs, content.images
     alone = np.flatnonzero(usable & (first == np.arange(count))).astype(np.int64)
 

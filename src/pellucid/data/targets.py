@@ -18,9 +18,7 @@ _NAMES_SHOWN = 10
 
 
 def renamed(listing: Listing, names: Mapping[str, str]) -> Listing:
-    """A listing whose classes have their new names; those that the table does not name keep theirs.
-
-    Warnings say what was renamed, and which classes became one.
+    """A listing whose classes have their new names, with warnings of what was renamed and which became one.
 
     Raises: `UsageError` if the table names a class that the data does not have.
     """
@@ -50,7 +48,7 @@ def new_names(labels: Sequence[str], names: Mapping[str, str]) -> list[str]:
 #
 # The rule:
 #
-# 1. What the user asked for stands: `--target number` or `--target class`.
+# 1. What the user asked for: `--target number` or `--target class`.
 # 2. Otherwise the labels of a table are numbers where every one of them is a number, at least one
 #    has a fraction, and more than 20 differ.
 # 3. Everything else is classes.
@@ -58,7 +56,7 @@ def new_names(labels: Sequence[str], names: Mapping[str, str]) -> list[str]:
 # So many distinct numbers may still be the names of classes.
 CLASSES_AT_MOST = 20
 
-_SMALLEST_SHARE = 1e-6  # float32, in which networks compute, tells about seven digits
+_SMALLEST_SHARE = 1e-6  # float32, in which networks compute, has about seven digits
 
 # Forms whose labels may be numbers without being asked; elsewhere labels are names.
 _TABLES = ("table", "tables", "table beside images")
@@ -103,7 +101,7 @@ def with_target(listing: Listing, settings: Settings) -> Listing:
 def numbers_of(texts: Sequence[str], sources: Sequence[str], place: str) -> Float64[np.ndarray, " n"]:
     """Read every label as a finite number, at most 1e30 in size.
 
-    `sources` say where each stands, such as `table.csv:7`.
+    `sources` are where each was read, such as `table.csv:7`.
 
     Raises: `DataError` if a label is none; the message lists where and says what to do.
     """
@@ -120,7 +118,7 @@ def require_spread(values: Float64[np.ndarray, " n"], place: str, noun: str = "i
     """Refuse numbers, finite and at least one, that leave nothing to learn.
 
     Raises: `DataError` if all are the same, or differ by so little that float32, in which networks compute,
-    can hardly tell them apart.
+    can hardly distinguish them.
     """
     low, high = float(values.min()), float(values.max())
     if low == high:

@@ -14,7 +14,7 @@ its lines. They are found in three steps, each passing on few to the next:
 3. They are near copies when their words overlap by at least 0.8, both counted as often as they
    occur and counted once each, and their shingles by at least 0.5.
 
-Not looked at: texts of fewer than 8 words or 16 characters, which resemble one another by chance, and
+Not compared: texts of fewer than 8 words or 16 characters, which resemble one another by chance, and
 what follows after 20,000 characters (fewer where very many texts are long). Not found: a text
 inside a much longer one.
 
@@ -53,11 +53,7 @@ _SEED = 20_011
 
 
 def text_digests(texts: Texts) -> UInt8[np.ndarray, "n 16"]:
-    """Fingerprints of texts; equal for exact copies only, case, space and ways of encoding apart.
-
-    BLAKE2b, 16 bytes, of the text in small letters, composed (NFC), with single spaces between what spaces
-    part.
-    """
+    """Fingerprints, 16 bytes, of texts; equal for copies but for case, space and ways of encoding."""
     digests = bytearray()
     for text in texts:
         folded = text.casefold() if text.isascii() else unicodedata.normalize("NFC", text.casefold())
@@ -67,11 +63,7 @@ def text_digests(texts: Texts) -> UInt8[np.ndarray, "n 16"]:
 
 
 def near_texts(texts: Texts, positions: Int64[np.ndarray, " m"]) -> NearCopies:
-    """Find texts that are nearly the same, by the steps at the top of this file.
-
-    `positions` ascend and hold one text of each exact content. The pairs are not complete where the search
-    stopped at its limit.
-    """
+    """Find texts, one of each exact content, that are nearly the same, by the steps at the top."""
     # Characters of each text, so that all together stay within the limit.
     sizes, longest = np.diff(texts.offsets)[positions], LONGEST
     while longest > _SHORTEST_CUT and np.minimum(sizes, longest).sum() > MOST_CHARACTERS:
@@ -176,7 +168,7 @@ def confirmed_texts(
     """Step 3: which of the pairs are near copies on their words, and whether all were compared.
 
     With two or more `steps` they may differ as much as copies of copies do. Of each text no more than the
-    `longest` characters are looked at.
+    `longest` characters count.
     """
     sizes = np.minimum(np.diff(texts.offsets), longest)[pairs].sum(axis=1)
     running = np.cumsum(sizes)

@@ -1,18 +1,18 @@
-"""Folders, on the disk or inside an archive: sub-folders and files without clutter, ordered by name."""
+"""Folders, on the disk or inside an archive: sub-folders and files without clutter, ordered by name.
+
+The order is that of the code points of names, whatever the locale and the file system.
+"""
 
 import contextlib
 import os
-import posixpath
-import zlib
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Hashable, Iterator, Mapping
 from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 from typing import Any
 
-from pellucid.budgets import FOLDERS_DEEP, UNPACKED, unpacked_limit
-from pellucid.data import data_files
-from pellucid.data.archives import Member, tar_members, tar_reader, zip_members, zip_reader
+from pellucid.budgets import FOLDERS_DEEP, unpacked_limit, unpacks_to_more
+from pellucid.data.archives import START_BYTES, Member, tar_members, tar_reader, zip_members, zip_reader
 from pellucid.data.data_files import (
     DAMAGED,
     Container,
@@ -23,23 +23,274 @@ from pellucid.data.data_files import (
     ends_like_image,
     is_clutter,
     is_note,
-    source_of,
+    unreadable,
 )
-from pellucid.data.wording import quoted, some
+from pellucid.data.wording import quoted, some_quoted
 from pellucid.errors import DataError
 from pellucid.files import Unpacking, open_regular
 
-# Endings of archives.
-SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
+
+class Folder(ABC):
+    """A folder of the disk or of an archive; as text it is the path that users see."""
+
+    @property
+    @abstractmethod
+    def entries(self) -> Mapping[str, "Folder | Stored | None"]:
+        """Folders and files in it, by name and in order, clutter left out.
+
+        Raises: `DataError` if it cannot be read.
+        """
+
+    @abstractmethod
+    def file(self, name: str) -> File:
+        """A file in it."""
+
+    @property
+    @abstractmethod
+    def identity(self) -> Hashable:
+        """Equal for the same folder reached by another link.
+
+        Raises: `DataError` if it cannot be reached.
+        """
+
+    @abstractmethod
+    def start_of(self, name: str) -> bytes:
+        """First bytes of a file whose name is not that of an image; none where it cannot be read."""
+
+    def is_one(self, name: str, kind: FileKind) -> bool:
+        """Detect a file of a kind, by its name or else its first bytes."""
+        return kind.ends(name) or (kind.starts is not None and kind.starts(self.start_of(name)))
+
+    @property
+    def folders(self) -> dict[str, "Folder"]:
+        """Folders in it, by name."""
+        return {name: entry for name, entry in self.entries.items() if isinstance(entry, Folder)}
+
+    @property
+    def files(self) -> list[str]:
+        """Names of the files that lie in the folder itself."""
+        return [name for name, entry in self.entries.items() if not isinstance(entry, Folder)]
+
+    def walk(self, kind: FileKind) -> Iterator[tuple[File, bool]]:
+        """Go through the files in it and its sub-folders: each, and whether it is of the kind.
+
+        Each real folder is entered once, however many links lead there.
+
+        Raises: `DataError` if a folder cannot be read, or folders lie too deep in one another.
+        """
+        seen = {self.identity}
+        waiting = [(self, iter(self.entries.items()))]
+        while waiting:
+            folder, left = waiting[-1]
+            if (found := next(left, None)) is None:
+                waiting.pop()
+                continue
+            name, entry = found
+            if not isinstance(entry, Folder):
+                yield folder.file(name), folder.is_one(name, kind)
+            elif (identity := entry.identity) not in seen:
+                seen.add(identity)
+                if len(waiting) > FOLDERS_DEEP:
+                    raise DataError(
+                        f"{self}: more than {FOLDERS_DEEP} folders lie in one another; move the files up"
+                    )
+                waiting.append((entry, iter(entry.entries.items())))
+
+    def files_of(self, kind: FileKind) -> tuple[list[File], list[File]]:
+        """Files of a kind in it and its sub-folders, in order, and the others that were passed over.
+
+        Raises: `DataError` as `walk`.
+        """
+        found = list(self.walk(kind))
+        return [file for file, is_one in found if is_one], [file for file, is_one in found if not is_one]
+
+
+class DiskFolder(Folder):
+    """A folder of the disk.
+
+    What it holds is remembered, unless it is to be gone through once, and only its own names are in memory.
+    """
+
+    def __init__(self, path: Path, *, is_kept: bool = True) -> None:
+        self.path, self._is_kept = path, is_kept
+        self._entries: dict[str, Folder | None] | None = None
+        self._starts: dict[str, bytes] = {}
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def file(self, name: str) -> Path:
+        """As `Folder.file`."""
+        return self.path / name
+
+    @property
+    def entries(self) -> Mapping[str, Folder | None]:
+        """As `Folder.entries`; a link that leads nowhere or in a circle is a file."""
+        if self._entries is not None:
+            return self._entries
+        try:
+            with os.scandir(self.path) as scanned:
+                found = sorted((entry.name, entry) for entry in scanned if not is_clutter(entry.name))
+        except OSError as error:
+            raise DataError(f"{self.path}: {unreadable(error)}; allow reading or leave it out") from error
+        entries: dict[str, Folder | None] = {}
+        for name, entry in found:
+            is_folder = os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
+            entries[name] = DiskFolder(self.path / name, is_kept=self._is_kept) if is_folder else None
+        if self._is_kept:
+            self._entries = entries
+        return entries
+
+    @property
+    def identity(self) -> Hashable:
+        """Device and number, as `Folder.identity`."""
+        try:
+            status = self.path.stat()
+        except OSError as error:
+            raise DataError(f"{self.path}: {unreadable(error)}") from error
+        return status.st_dev, status.st_ino
+
+    def start_of(self, name: str) -> bytes:
+        """As `Folder.start_of`."""
+        if name in self._starts:
+            return self._starts[name]
+        start = b""
+        with contextlib.suppress(OSError), open_regular(self.path / name) as file:
+            start = file.read(START_BYTES)
+        if self._is_kept:
+            self._starts[name] = start
+        return start
+
+    def is_one(self, name: str, kind: FileKind) -> bool:
+        """As `Folder.is_one`; a link that leads nowhere is one by its name, and reported later."""
+        if kind.ends(name):
+            path = os.path.join(self.path, name)
+            return os.path.isfile(path) or not os.path.exists(path)
+        return super().is_one(name, kind)
+
+
+class PackedFolder(Folder):
+    """A folder inside an archive, of which the names and the first bytes of some files are in memory."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        self._entries: dict[str, Folder | Stored] = {}
+        self._starts: dict[str, bytes] = {}  # of files whose names are not those of images
+
+    def __str__(self) -> str:
+        return self.place
+
+    @property
+    def entries(self) -> Mapping[str, Folder | Stored]:
+        """As `Folder.entries`."""
+        return self._entries
+
+    def file(self, name: str) -> Stored:
+        """As `Folder.file`."""
+        found = self._entries[name]
+        assert isinstance(found, Stored)
+        return found
+
+    @property
+    def identity(self) -> Hashable:
+        """As `Folder.identity`: there are no links."""
+        return id(self)
+
+    def start_of(self, name: str) -> bytes:
+        """As `Folder.start_of`."""
+        return self._starts.get(name, b"")
+
+    def add(self, parts: list[str], member: Member, file: Stored) -> None:
+        """Put a file into its folder.
+
+        Raises: `DataError` if something of its name is there, or it lies too deep.
+        """
+        if len(parts) > FOLDERS_DEEP:
+            raise DataError(f"more than {FOLDERS_DEEP} folders lie in one another; move the files up")
+        folder = self
+        for name in parts[:-1]:
+            inner = folder._entries.setdefault(name, PackedFolder(f"{folder.place}/{name}"))
+            if not isinstance(inner, PackedFolder):
+                raise DataError(f"{quoted('/'.join(parts))} lies in a file; pack it again")
+            folder = inner
+        name = parts[-1]
+        if name in folder._entries:
+            raise DataError(f"holds {quoted('/'.join(parts))} twice; pack it once")
+        folder._entries[name] = file
+        if not ends_like_image(name) and not member.error:
+            # First bytes that are damaged are reported when the file is read.
+            with contextlib.suppress(DataError, *DAMAGED):
+                folder._starts[name] = member.start()
+
+    def sort(self) -> None:
+        """Bring what it holds into the order of names."""
+        self._entries = dict(sorted(self._entries.items(), key=lambda pair: pair[0]))
+        for entry in self._entries.values():
+            if isinstance(entry, PackedFolder):
+                entry.sort()
+
+
+# Files and folders by their names.
+
+
+def place_of(file: File) -> str:
+    """Place of a file as text that can be written as UTF-8: of other bytes in its name the codes."""
+    return str(file).encode(errors="backslashreplace").decode() if isinstance(file, Path) else str(file)
+
+
+def path_within(file: File, folder: Folder) -> str:
+    """Path of a file in a folder that holds it, with slashes."""
+    before = str(folder).replace(os.sep, "/").rstrip("/")
+    return str(file).replace(os.sep, "/").removeprefix(f"{before}/")
+
+
+def suffix_of(file: File) -> str:
+    """Ending of a file's name, in small letters."""
+    return os.path.splitext(str(file))[1].lower()
+
+
+# Endings of files that hold a data set; tables are found in folders below as well.
+_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
+_OF_DATA = (".npz", "-ubyte", "-ubyte.gz", "_labels.txt", *_SUFFIXES)
+
+
+def enclosed(folder: Folder, splits: Collection[str]) -> tuple[Folder, list[str]]:
+    """The folder inside one that holds nothing else but notes, if it is no split; else the folder itself.
+
+    Of a folder of images or texts alone it is unknown whether it is all the data or the only class: it is
+    left alone. Also the names of the notes that accompany it, such as `README.md`.
+    """
+    notes: list[str] = []
+    for _ in range(FOLDERS_DEEP):
+        inner, others = folder.folders, folder.files
+        if len(inner) != 1 or not all(map(is_note, others)):
+            break
+        name, only = next(iter(inner.items()))
+        holds_data = any(file.lower().endswith(_OF_DATA) for file in only.files)
+        if name.lower() in splits or not (only.folders or holds_data):
+            break
+        folder = only
+        notes += others
+    return folder, notes
+
+
+def enclosed_warning(place: str, inner: Folder, notes: list[str]) -> str:
+    """Sentence about the folder that was read in place of the one around it."""
+    others = f" but {some_quoted(notes)} and" if notes else " but"
+    return f"{place}: holds nothing{others} a folder, so {inner} was read"
+
+
+# Archives. Only the names are in memory. What no honest one holds is refused as a whole: names that lead out
+# of it, two files of one name, far more bytes than it has. A file that cannot be read has its reason.
 
 
 def is_archive(path: Path) -> bool:
     """Detect an archive by its ending."""
-    return path.name.lower().endswith(SUFFIXES)
+    return path.name.lower().endswith(_SUFFIXES)
 
 
 def members_of(path: Path) -> Iterator[Member]:
-    """Go through the files of an archive in its own order, folders aside; nothing is unpacked to disk.
+    """Go through the files of an archive in its own order, folders left out; nothing is unpacked to disk.
 
     Raises: `DataError` with the reason alone if it cannot be read, or turns out to be damaged on the way.
     """
@@ -49,18 +300,12 @@ def members_of(path: Path) -> Iterator[Member]:
                 yield from zip_members(file)
             else:
                 yield from tar_members(_unpacked(path, file))
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(f"cannot be read ({reason.lower()})") from error
+    except DAMAGED as error:
+        raise DataError(unreadable(error)) from error
 
 
-class Archive(Container):
-    """Files of an archive that are read again later, by where they lie.
-
-    Args:
-        path: the archive.
-        place: its name as the user gave it.
-    """
+class _Archive(Container):
+    """Files of an archive that are read again later, by where they lie."""
 
     def __init__(self, path: Path, place: str) -> None:
         self.path = self._file = path
@@ -74,12 +319,10 @@ class Archive(Container):
         return Stored(self, len(self._files) - 1)
 
     def name_of(self, position: int) -> str:
-        """As `Container.name_of`."""
         return f"{self._place}/{self._files[position][0]}"
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Read]:
-        """As `Container.opened`."""
         with open_regular(self._file) as file:
             read = zip_reader(file) if _is_zip(self._file) else tar_reader(_unpacked(self._file, file))
 
@@ -98,181 +341,35 @@ def _is_zip(path: Path) -> bool:
 
 def _unpacked(path: Path, file: BufferedReader) -> BufferedIOBase:
     """The bytes of a TAR archive, unpacked where it is packed with gzip."""
-    if path.name.lower().endswith(".tar"):
-        return file
     # No buffer around it: that would swallow the last whole files of one cut short.
-    return Unpacking(file)
+    return file if path.name.lower().endswith(".tar") else Unpacking(file)
 
 
-# Of an archive only the names are in memory. What no honest one holds is refused as a whole: names that lead
-# out of it, two files of one name, far more bytes than it has. A file that cannot be read has its reason.
-
-
-@dataclass
-class PackedFolder:
-    """A folder inside an archive; `starts` are first bytes of files whose names are not those of images."""
-
-    place: str
-    archive: Path
-    folders: dict[str, "PackedFolder"] = field(default_factory=dict)
-    files: dict[str, Stored] = field(default_factory=dict)
-    starts: dict[str, bytes] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return self.place
-
-    @property
-    def name(self) -> str:
-        """Its own name."""
-        return posixpath.basename(self.place)
-
-
-# Endings of files that hold a data set; tables are found in folders below as well.
-_OF_DATA = (".npz", "-ubyte", "-ubyte.gz", "_labels.txt", *SUFFIXES)
-
-# A folder of the disk, or one inside an archive.
-Folder = Path | PackedFolder
-
-
-def sub_folders(folder: Folder) -> dict[str, Folder]:
-    """Folders in a folder, by name.
-
-    Raises: `DataError` if it cannot be read.
-    """
-    if isinstance(folder, PackedFolder):
-        return {name: folder.folders[name] for name in sorted(folder.folders)}
-    entries = data_files.entries_of(folder)
-    return {entry.name: folder / entry.name for entry in entries if os.path.isdir(entry.path)}
-
-
-def files_in(folder: Folder) -> dict[str, File]:
-    """Files that lie in a folder itself, by name.
-
-    Raises: `DataError` if it cannot be read.
-    """
-    if isinstance(folder, PackedFolder):
-        return {name: folder.files[name] for name in sorted(folder.files)}
-    entries = data_files.entries_of(folder)
-    return {entry.name: folder / entry.name for entry in entries if not os.path.isdir(entry.path)}
-
-
-def enclosed(folder: Folder, splits: Collection[str]) -> tuple[Folder, list[str]]:
-    """The folder inside one that holds nothing else but notes, if it is no split; else the folder itself.
-
-    Of a folder of images or texts alone it is unknown whether it is all the data or the only class: it is not
-    looked into. Also the names of the notes beside it, such as `README.md`.
-    """
-    notes: list[str] = []
-    for _ in range(FOLDERS_DEEP):
-        inner, beside = sub_folders(folder), list(files_in(folder))
-        if len(inner) != 1 or not all(map(is_note, beside)):
-            break
-        name, only = next(iter(inner.items()))
-        if name.lower() in splits or not (sub_folders(only) or any(map(_is_data, files_in(only)))):
-            break
-        folder = only
-        notes += beside
-    return folder, notes
-
-
-def said_of_enclosed(place: str, inner: Folder, notes: list[str]) -> str:
-    """Sentence about the folder that was read in place of the one around it."""
-    beside = f" but {some(list(map(quoted, notes)))} and" if notes else " but"
-    return f"{place}: holds nothing{beside} a folder, so {inner} was read"
-
-
-def _is_data(name: str) -> bool:
-    """Detect a file that holds a data set by its name."""
-    return name.lower().endswith(_OF_DATA)
-
-
-def walk(folder: Folder, kind: FileKind) -> Iterator[tuple[File, bool]]:
-    """Go through the files in a folder and its sub-folders, as `data_files.walk` does on the disk."""
-    if isinstance(folder, Path):
-        yield from data_files.walk(folder, kind)
-        return
-    for name in sorted({*folder.folders, *folder.files}):
-        if name in folder.folders:
-            yield from walk(folder.folders[name], kind)
-        else:
-            yield folder.files[name], kind.ends(name) or kind.starts(folder.starts.get(name, b""))
-
-
-def files_of(folder: Folder, kind: FileKind) -> tuple[list[File], list[File]]:
-    """Files of a kind in a folder and its sub-folders, in order, and the others that were passed over.
-
-    Raises: `DataError` if a folder cannot be read.
-    """
-    found = list(walk(folder, kind))
-    return [file for file, is_one in found if is_one], [file for file, is_one in found if not is_one]
-
-
-def place_of(file: File) -> str:
-    """Place of a file, as text that can be written as UTF-8."""
-    return source_of(file) if isinstance(file, Path) else str(file)
-
-
-def suffix_of(file: File) -> str:
-    """Ending of a file's name, in small letters."""
-    return os.path.splitext(str(file))[1].lower()
-
-
-def open_archive(path: Path, place: str) -> PackedFolder:
-    """Read the names in an archive; a single folder that encloses all others is looked through.
+def open_archive(path: Path, place: str) -> Folder:
+    """Read the names in an archive; of a single folder that encloses all others, what it holds.
 
     Raises: `DataError` if it cannot be read, or holds what no honest archive does.
     """
+    root, archive = PackedFolder(place), _Archive(path, place)
+    claimed, limit = 0, unpacked_limit(os.stat(path).st_size)
     try:
-        root = _tree(path, place)
+        for member in members_of(path):
+            claimed += member.size
+            if claimed > limit:
+                raise DataError(unpacks_to_more(limit))
+            if member.leaves:
+                raise DataError(
+                    f"the name {quoted(member.name)} leaves the archive; pack it under a plain name"
+                )
+            parts = [part for part in member.name.split("/") if part not in ("", ".")]
+            if parts and not any(map(is_clutter, parts)):
+                root.add(parts, member, archive.add("/".join(parts), member))
     except DataError as error:
         raise DataError(f"{place}: {error}") from error
-    while len(root.folders) == 1 and not root.files:
-        root = next(iter(root.folders.values()))
-    if not root.folders and not root.files:
+    root.sort()
+    folder: Folder = root
+    while len(folder.folders) == 1 and not folder.files:
+        folder = next(iter(folder.folders.values()))
+    if not folder.entries:
         raise DataError(f"{place}: holds no files; pack some into it")
-    return root
-
-
-def _tree(path: Path, place: str) -> PackedFolder:
-    root, archive = PackedFolder(place, path), Archive(path, place)
-    claimed, limit = 0, unpacked_limit(os.stat(path).st_size)
-    for member in members_of(path):
-        claimed += member.size
-        if claimed > limit:
-            raise DataError(f"unpacks to more than {limit / 1e6:,.0f} MB; {UNPACKED.remedy}")
-        if member.leaves:
-            raise DataError(f"the name {quoted(member.name)} leaves the archive; pack it under a plain name")
-        parts = [part for part in member.name.split("/") if part not in ("", ".")]
-        if parts and not any(map(is_clutter, parts)):
-            _add(root, parts, member, archive)
-    return root
-
-
-def _add(root: PackedFolder, parts: list[str], member: Member, archive: Archive) -> None:
-    """Put a file into its folder.
-
-    Raises: `DataError` if something of its name is there, or it lies too deep.
-    """
-    if len(parts) > FOLDERS_DEEP:
-        raise DataError(f"more than {FOLDERS_DEEP} folders lie in one another; move the files up")
-    folder = root
-    for name in parts[:-1]:
-        if name in folder.files:
-            raise DataError(f"{quoted('/'.join(parts))} lies in a file; pack it again")
-        if name not in folder.folders:
-            folder.folders[name] = PackedFolder(f"{folder.place}/{name}", root.archive)
-        folder = folder.folders[name]
-    name = parts[-1]
-    if name in folder.files or name in folder.folders:
-        raise DataError(f"holds {quoted('/'.join(parts))} twice; pack it once")
-    folder.files[name] = archive.add("/".join(parts), member)
-    if not ends_like_image(name) and not member.error:
-        folder.starts[name] = _start(member)
-
-
-def _start(member: Member) -> bytes:
-    """First bytes; none where they are damaged, which reading the file will say."""
-    try:
-        return member.start()
-    except (DataError, *DAMAGED):
-        return b""
+    return folder

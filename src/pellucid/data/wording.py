@@ -11,25 +11,18 @@ _MOST_NAME = 60
 
 # Columns of a last line; fewer look like something left over.
 _FEWEST = 10
-_CARRIAGE = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def visible(text: str) -> str:
-    r"""Replace every character that hides, turns or breaks a line by its code.
-
-    Control, format, surrogate and unassigned characters and line separators become `\n`, `\x1b` or `\u202e`.
-    """
+    r"""Replace every character that hides, turns or breaks a line by its code, such as `\\x1b`."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(map(_visible_character, text))
-
-
-def _visible_character(character: str) -> str:
-    if character in _CARRIAGE:
-        return _CARRIAGE[character]
-    if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
-        return character.encode("unicode_escape").decode("ascii")
-    return character
+    return "".join(
+        character.encode("unicode_escape").decode("ascii")
+        if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+        else character
+        for character in text
+    )
 
 
 def with_article(noun: str) -> str:
@@ -38,20 +31,14 @@ def with_article(noun: str) -> str:
 
 
 def quoted(name: str) -> str:
-    """A name between quotation marks, so that spaces at its ends are seen.
-
-    The name is made visible; a very long one loses its middle.
-    """
+    """A name made visible, between quotation marks; a very long one loses its middle."""
     if len(name) > _MOST_NAME:
         name = f"{name[: _MOST_NAME // 2]}...{name[-_MOST_NAME // 2 + 3 :]}"
     return f"'{visible(name)}'"
 
 
 def count_of(number: int, noun: str) -> str:
-    """A number with its noun, such as `1 class`, `1,203 images` or `2 copies`.
-
-    The plural ends in `s`, or in `ies` after a consonant and `y`.
-    """
+    """A number with its noun, such as `1 class`, `1,203 images` or `2 copies`."""
     if number == 1:
         return f"1 {noun}"
     if noun.endswith("y"):
@@ -71,10 +58,7 @@ def some_quoted(names: Iterable[str], most: int = 3) -> str:
 
 
 def wrapped(text: str, columns: int = COLUMNS, indent: str = "") -> list[str]:
-    """A text in lines of so many columns, those behind the first indented, no word alone in the last.
-
-    A word or a name with hyphens is never broken, so that it can be copied.
-    """
+    """A text in lines of so many columns, no word broken, nor alone in the last."""
 
     def lines_of(size: int) -> list[str]:
         return textwrap.wrap(
@@ -110,11 +94,7 @@ def fitted(text: str, columns: int) -> str:
 
 
 def aligned(heading: str, columns: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
-    """A table for a terminal of 80 columns: names to the left, cells to the right.
-
-    Lines, the headings first. `heading` is that of the names, `columns` those of the cells; a name that is
-    too long is cut.
-    """
+    """Lines of a table of 80 columns, headings first: names to the left, cells to the right."""
     widths = [max(len(column), *(len(cells[at]) for _, cells in rows)) for at, column in enumerate(columns)]
     room = COLUMNS - sum(widths) - 2 * len(widths)
     names = min(room, max(width(name) for name in (heading, *(name for name, _ in rows))))

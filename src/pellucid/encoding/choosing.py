@@ -45,36 +45,31 @@ _AS_ASKED, _MOST_BY_RULE = "as asked for (--length)", "the most that is read by 
 
 
 class _Bag(NamedTuple):
-    """N-grams that a bag holds, and the most of each group."""
+    """N-grams that a bag holds, the most of each group, and both in words."""
 
     noun: str
     shape: Shape
     most: tuple[int, ...]
+    words: str
 
 
-_BAG_OF_WORDS = _Bag(WORDS, Shape(2), (32_768, 16_384))
-_BAG_WITH_PARTS = _Bag(WORDS, Shape(2, 2, 5), (32_768, *[16_384] * 5))
-_BAG_OF_CHARACTERS = _Bag(CHARACTERS, Shape(3), (8_192, 32_768, 32_768))
+_BAG_OF_WORDS = _Bag(WORDS, Shape(2), (32_768, 16_384), "words and pairs of neighbouring words")
+_BAG_WITH_PARTS = _Bag(
+    WORDS,
+    Shape(2, 2, 5),
+    (32_768, *[16_384] * 5),
+    "words, pairs of neighbouring words and parts of words of 2 to 5 characters",
+)
+_BAG_OF_CHARACTERS = _Bag(
+    CHARACTERS, Shape(3), (8_192, 32_768, 32_768), "characters and runs of up to 3 characters"
+)
 
 
 class Fitting(NamedTuple):
-    """Encoder and the reasons for its choice.
-
-    Attributes:
-        encoder: fitted on training texts alone.
-        reasons: sentences for people.
-    """
+    """Encoder, fitted on training texts alone, and the reasons for its choice in sentences."""
 
     encoder: Encoder
     reasons: tuple[str, ...]
-
-
-class _Choice(NamedTuple):
-    """Kind of tokens, the reason for it, and the counts that it rests on."""
-
-    tokens: str
-    reason: str
-    found: Survey | None = None
 
 
 def fit_tokens(texts: Texts, train: Int64[np.ndarray, " train"], settings: Settings) -> Fitting:
@@ -82,26 +77,42 @@ def fit_tokens(texts: Texts, train: Int64[np.ndarray, " train"], settings: Setti
 
     The settings `tokens`, `length` and `vectors` override the rules; `train` has one position at least.
 
-    Raises: `UsageError` if vectors of words are asked for beside other tokens.
+    Raises: `UsageError` if vectors of words are asked for together with other tokens.
     """
     sample = sampled(texts, train)
-    choice = _chosen(sample, settings)
-    least = (
-        1 if settings.vectors else least_texts(len(sample.positions))
-    )  # a vector tells what a word seen once means
-    encoder, vocabulary = _fitted(choice, sample, least)
-    length, reading = _length(encoder, choice.tokens, sample, settings.length)
-    return Fitting(
-        TokenEncoder(choice.tokens, length, encoder.entries, encoder.merges),
-        (choice.reason, *vocabulary, reading, *_of_sample(sample)),
-    )
+    tokens, reason, found = _chosen(sample, settings)
+    # A vector gives the meaning of a word that occurs once.
+    least = 1 if settings.vectors else least_texts(len(sample.positions))
+    vocabulary: tuple[str, ...] = ()
+    if tokens == BYTE:
+        encoder = TokenEncoder(tokens, LONGEST)
+    elif tokens == SUB_WORDS:
+        some = (normalise(text) for block in sample.thinned(_BYTES_JOINED).blocks() for text in block)
+        encoder = TokenEncoder(tokens, LONGEST, (), learn_merges(some, _MOST_ENTRIES[tokens]))
+        size = encoder.vocabulary - FIRST
+        vocabulary = (f"The vocabulary holds {size:,} sub-words: the bytes, and what often stands together.",)
+    else:
+        most = _MOST_ENTRIES[tokens]
+        kept = most_frequent((found or survey(tokens, sample, least, most)).counted, least, most)
+        encoder = TokenEncoder(tokens, LONGEST, spelt(tokens, sample, kept))
+        frequency = _by_frequency(len(kept) == most, least)
+        vocabulary = (f"The vocabulary holds {len(encoder.entries):,} {tokens}: {frequency}.",)
+    length, reading = _length(encoder, tokens, sample, settings.length)
+    encoder = TokenEncoder(tokens, length, encoder.entries, encoder.merges)
+    return Fitting(encoder, (reason, *vocabulary, reading, *_of_sample(sample)))
 
 
 def fit_ngrams(texts: Texts, train: Int64[np.ndarray, " train"], settings: Settings) -> Fitting:
     """Choose and fit the encoder of `bag` on the texts at `train`; `settings.length` overrides the rule."""
     sample = sampled(texts, train)
-    script = script_of(sample)
-    bag, why_these = _bag(sample, script)
+    script, size = script_of(sample), sample.mean_size
+    bag, why_these = _BAG_WITH_PARTS, _by_script(script)
+    if script.without_spaces > _MOST_WITHOUT_SPACES:
+        bag = _BAG_OF_CHARACTERS
+    elif size > SHORT_TEXT or size * sample.train > _MOST_FOR_PARTS:
+        bag = _BAG_OF_WORDS
+    else:
+        why_these += f", and the texts are few and short ({size:.0f} bytes on the mean)"
     counters = [Counter() for _ in bag.most]
     for block in sample.blocks():
         groups = grams_of(bag.shape, [normalise(text) for text in block])
@@ -120,7 +131,7 @@ def fit_ngrams(texts: Texts, train: Int64[np.ndarray, " train"], settings: Setti
     return Fitting(
         encoder,
         (
-            f"Texts are seen as a bag of {_groups(bag)}: {why_these}.",
+            f"Texts are seen as a bag of {bag.words}: {why_these}.",
             f"The vocabulary holds {sum(sizes):,} of these: {_by_frequency(sizes == bag.most, least)}.",
             _reading(f"n-grams of {bag.noun}", length, why, whole),
             *_of_sample(sample),
@@ -128,89 +139,47 @@ def fit_ngrams(texts: Texts, train: Int64[np.ndarray, " train"], settings: Setti
     )
 
 
-def _bag(sample: Sample, script: Script) -> tuple[_Bag, str]:
-    """Choose the n-grams of `bag`, with the reason in words."""
-    reason, size = _by_script(script), sample.mean_size
-    if script.without_spaces > _MOST_WITHOUT_SPACES:
-        return _BAG_OF_CHARACTERS, reason
-    if size > SHORT_TEXT or size * sample.train > _MOST_FOR_PARTS:
-        return _BAG_OF_WORDS, reason
-    return _BAG_WITH_PARTS, f"{reason}, and the texts are few and short ({size:.0f} bytes on the mean)"
-
-
-def _groups(bag: _Bag) -> str:
-    """Contents of a bag, in words."""
-    groups = [bag.noun]
-    if bag.shape.words > 1:
-        pairs = f"pairs of neighbouring {bag.noun}"
-        groups.append(pairs if bag.shape.words == 2 else f"runs of up to {bag.shape.words} {bag.noun}")
-    if bag.shape.longest:
-        groups.append(f"parts of {bag.noun} of {bag.shape.shortest} to {bag.shape.longest} characters")
-    return " and ".join((", ".join(groups[:-1]), groups[-1]) if groups[1:] else groups)
-
-
-def _chosen(sample: Sample, settings: Settings) -> _Choice:
-    """Choose words, sub-words, characters or bytes."""
+def _chosen(sample: Sample, settings: Settings) -> tuple[str, str, Survey | None]:
+    """Kind of tokens (words, sub-words, characters or bytes), the reason, and the counts that it rests on."""
     if settings.vectors is not None and settings.tokens not in (None, WORDS):
         raise UsageError(
             f"--vectors: holds vectors of words, but --tokens is {settings.tokens}; leave one of them out"
         )
     if settings.tokens is not None:
-        return _Choice(settings.tokens, f"Texts are split into {settings.tokens}, as asked for (--tokens).")
+        return settings.tokens, f"Texts are split into {settings.tokens}, as asked for (--tokens).", None
     if settings.vectors is not None:
-        return _Choice(WORDS, "Texts are split into words, which is what the vectors are of (--vectors).")
+        return WORDS, "Texts are split into words, which is what the vectors are of (--vectors).", None
     script, is_small = script_of(sample), len(sample.positions) < FEW_TEXTS
     if script.in_long_words > _MOST_IN_LONG_WORDS:
         tokens = BYTE if is_small else SUB_WORDS
-        why = (
-            f"{_percent(script.in_long_words)} of their characters stand in strings of more than {LONG_WORD}"
-        )
-        return _Choice(tokens, f"Texts are split into {tokens}: {why} without a space.")
+        why = f"{_percent(script.in_long_words)} of their characters stand in strings of more than"
+        return tokens, f"Texts are split into {tokens}: {why} {LONG_WORD} without a space.", None
     tokens = CHARACTERS if script.without_spaces > _MOST_WITHOUT_SPACES else WORDS
     if is_small:
-        return _Choice(tokens, f"Texts are split into {tokens}: {_by_script(script)}.")
+        return tokens, f"Texts are split into {tokens}: {_by_script(script)}.", None
     found = survey(tokens, sample, least_texts(len(sample.positions)), _MOST_ENTRIES[tokens])
     lacking = (
         f"a vocabulary of {tokens} made from nine tenths of the training texts lacks "
         f"{_percent(found.unknown)} of the {tokens} of the others"
     )
     if found.unknown > _MOST_UNKNOWN[tokens]:
-        return _Choice(SUB_WORDS, f"Texts are split into sub-words: {lacking}.")
-    return _Choice(tokens, f"Texts are split into {tokens}: {_by_script(script)}, and {lacking}.", found)
-
-
-def _fitted(choice: _Choice, sample: Sample, least: int) -> tuple[TokenEncoder, tuple[str, ...]]:
-    """Encoder of unbounded length, and the contents of its vocabulary in words."""
-    tokens = choice.tokens
-    if tokens == BYTE:
-        return TokenEncoder(tokens, LONGEST), ()
-    most = _MOST_ENTRIES[tokens]
-    if tokens == SUB_WORDS:
-        texts = (normalise(text) for block in sample.thinned(_BYTES_JOINED).blocks() for text in block)
-        encoder = TokenEncoder(tokens, LONGEST, (), learn_merges(texts, most))
-        count = encoder.vocabulary - FIRST
-        return encoder, (
-            f"The vocabulary holds {count:,} sub-words: the bytes, and what often stands together.",
-        )
-    found = choice.found or survey(tokens, sample, least, most)
-    kept = most_frequent(found.counted, least, most)
-    encoder = TokenEncoder(tokens, LONGEST, spelt(tokens, sample, kept))
-    frequency = _by_frequency(len(kept) == most, least)
-    return encoder, (f"The vocabulary holds {len(encoder.entries):,} {tokens}: {frequency}.",)
+        return SUB_WORDS, f"Texts are split into sub-words: {lacking}.", None
+    return tokens, f"Texts are split into {tokens}: {_by_script(script)}, and {lacking}.", found
 
 
 def _length(encoder: TokenEncoder, noun: str, sample: Sample, asked: int | None) -> tuple[int, str]:
-    """Length that is read of a text, and the reason."""
+    """Length that is read of a text, and the reason; the encoder's own is unbounded."""
     some = sample.some(_TEXTS_MEASURED)
     lengths = np.sort(np.concatenate([encoder.encode(block).lengths for block in some.blocks()]))
+    enough = int(lengths[int(np.ceil(_NOT_CUT * len(lengths))) - 1])
     if asked is not None:
         length, why = asked, _AS_ASKED
+    elif enough < _LEAST_READ:
+        length, why = _LEAST_READ, "the least that is read by rule"
+    elif enough > _MOST_READ[noun]:
+        length, why = _MOST_READ[noun], _MOST_BY_RULE
     else:
-        enough = int(lengths[int(np.ceil(_NOT_CUT * len(lengths))) - 1])
         length, why = enough, f"enough for {_percent(_NOT_CUT)} of the training texts"
-        if not _LEAST_READ <= enough <= _MOST_READ[noun]:
-            length = _LEAST_READ if enough < _LEAST_READ else _MOST_READ[noun]
-            why = "the least that is read by rule" if enough < _LEAST_READ else _MOST_BY_RULE
     return length, _reading(noun, length, why, float(np.mean(lengths <= length)))
 
 

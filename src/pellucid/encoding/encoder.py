@@ -9,42 +9,18 @@ import numpy as np
 from jaxtyping import Int32, Int64, Integer, UInt64
 
 from pellucid.data.raw_texts import Spool
+from pellucid.encoding.words import starts_of
 from pellucid.strict import Field, Items, Whole, parse, read_object
 
-# Coverage: the share of texts that an encoder takes in.
-
-
-class Coverage(NamedTuple):
-    """Counts of known and cut texts and pieces.
-
-    Attributes:
-        texts: how many there were.
-        ids: pieces that the texts fell into, those that were cut off included; where n-grams are kept,
-            single words, as most longer n-grams are new in any text.
-        unknown: of these, how many the vocabulary does not hold.
-        cut: texts that were longer than the encoder reads.
-    """
-
-    texts: int
-    ids: int
-    unknown: int
-    cut: int
-
-    def __add__(self, other: object) -> "Coverage":
-        """Counts over both groups of texts."""
-        if not isinstance(other, Coverage):
-            return NotImplemented
-        return Coverage(*(mine + its for mine, its in zip(self, other, strict=True)))
-
-
-# Limits of saved encoders, and the one way their files are read.
+# Ids that no piece of text has: what fills short texts up, and what everything never seen becomes.
+PADDING, UNKNOWN = 0, 1
+# The first id of a piece of text.
+FIRST = 2
 
 # Most ids of a text that an encoder can be asked for.
 LONGEST = 65_536
-
-# Most ids that a vocabulary may hold.
+# Most ids that a vocabulary may have.
 MOST_ENTRIES = 1_000_000
-
 # Most bytes of a file with a vocabulary.
 MOST_BYTES = 64 << 20
 
@@ -63,27 +39,30 @@ def read_content(content: bytes, fields: Mapping[str, Field]) -> dict[str, Any]:
     return read_object("vocabulary", parse(content), fields)
 
 
-# Token ids of many texts of different lengths, in one flat array.
+class Coverage(NamedTuple):
+    """Counts of known and cut texts and pieces."""
 
-# Ids that no token has: what fills short texts up, and what stands for everything never seen.
-PADDING, UNKNOWN = 0, 1
+    texts: int
+    # pieces, also those that were cut off; of n-grams single words, as most longer ones are new in any text
+    ids: int
+    unknown: int  # pieces that the vocabulary lacks
+    cut: int  # texts that are longer than the encoder reads
+
+    def __add__(self, other: object) -> "Coverage":
+        """Counts over both groups of texts."""
+        if not isinstance(other, Coverage):
+            return NotImplemented
+        return Coverage(*(mine + its for mine, its in zip(self, other, strict=True)))
 
 
 @dataclass(frozen=True, eq=False)
 class Tokens:
-    """Token ids of many texts, one after the other.
+    """Token ids of many texts, one after the other."""
 
-    Attributes:
-        ids: of all texts one after the other, each from 1 to `vocabulary` - 1; may be a memory map.
-        offsets: where each text starts in `ids`, and where the last one ends.
-        vocabulary: how many ids there are, padding and unknown included.
-        length: most ids of a text; longer texts were cut.
-    """
-
-    ids: Integer[np.ndarray, " ids"]
-    offsets: Int64[np.ndarray, " starts"]
-    vocabulary: int
-    length: int
+    ids: Integer[np.ndarray, " ids"]  # each from 1 to `vocabulary` - 1; may be a memory map
+    offsets: Int64[np.ndarray, " starts"]  # where each text starts in `ids`, and where the last one ends
+    vocabulary: int  # number of ids, padding and unknown included
+    length: int  # most ids of a text; longer texts were cut
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -99,15 +78,12 @@ class Tokens:
         """Batch in the order of `positions`, filled up with `PADDING` to a multiple of `multiple`."""
         starts, ends = self.offsets[positions], self.offsets[positions + 1]
         longest = int((ends - starts).max(initial=1))
-        columns = np.arange(-(-longest // multiple) * multiple)
-        places = starts[:, None] + columns
+        places = starts[:, None] + np.arange(-(-longest // multiple) * multiple)
         inside = places < ends[:, None]
         batch = np.zeros(places.shape, np.int64)
         batch[inside] = self.ids[places[inside]]
         return batch
 
-
-# Flat store of ids, filled block by block; a large one lies in an unnamed file.
 
 _CHARACTERS_OF_A_BLOCK = 1 << 20
 _TEXTS_OF_A_BLOCK = 1 << 14
@@ -116,24 +92,25 @@ _TEXTS_OF_A_BLOCK = 1 << 14
 def blocks(texts: Iterable[str]) -> Iterator[list[str]]:
     """Texts in order, in groups of bounded size; one that is larger than the bound alone."""
     block: list[str] = []
-    held = 0
+    size = 0
     for text in texts:
-        if block and (held + len(text) > _CHARACTERS_OF_A_BLOCK or len(block) == _TEXTS_OF_A_BLOCK):
+        if block and (size + len(text) > _CHARACTERS_OF_A_BLOCK or len(block) == _TEXTS_OF_A_BLOCK):
             yield block
-            block, held = [], 0
+            block, size = [], 0
         block.append(text)
-        held += len(text)
+        size += len(text)
     if block:
         yield block
 
 
-class IdWriter:
-    """Writer of ids, block after block; from 64 MB on they go into a file that ends with the process.
+def picked(texts: Sequence[str], positions: Int64[np.ndarray, " some"]) -> Iterator[str]:
+    """Texts at positions, one by one, in their order."""
+    for position in positions.tolist():
+        yield texts[position]
 
-    Args:
-        vocabulary: how many ids there are; decides how many bytes each takes.
-        length: most ids of a text.
-    """
+
+class IdWriter:
+    """Writer of ids, block after block; from 64 MB on they go into a file that ends with the process."""
 
     def __init__(self, vocabulary: int, length: int) -> None:
         self._vocabulary, self._length = vocabulary, length
@@ -144,8 +121,7 @@ class IdWriter:
     def append(self, ids: Integer[np.ndarray, " ids"], offsets: Int64[np.ndarray, " starts"]) -> None:
         """Add a block and the starts of its texts; a text too long is cut, one without ids gets `UNKNOWN`."""
         counts = np.clip(np.diff(offsets), 1, self._length)
-        starts = np.zeros(len(counts) + 1, np.int64)
-        np.cumsum(counts, out=starts[1:])
+        starts = starts_of(counts)
         places = np.arange(starts[-1]) + np.repeat(offsets[:-1] - starts[:-1], counts)
         empty = starts[:-1][np.diff(offsets) == 0]
         places[empty] = 0
@@ -156,16 +132,8 @@ class IdWriter:
 
     def finish(self) -> Tokens:
         """Close the store and return the ids of all texts, in order."""
-        offsets = np.zeros(sum(map(len, self._counts)) + 1, np.int64)
-        if self._counts:
-            np.cumsum(np.concatenate(self._counts), out=offsets[1:])
+        offsets = starts_of(np.concatenate([np.zeros(0, np.int64), *self._counts]))
         return Tokens(self._spool.finish(self._type), offsets, self._vocabulary, self._length)
-
-
-def picked(texts: Sequence[str], positions: Int64[np.ndarray, " some"]) -> Iterator[str]:
-    """Texts at positions, one by one, in their order."""
-    for position in positions.tolist():
-        yield texts[position]
 
 
 class Encoder:
@@ -232,31 +200,20 @@ class Encoder:
         cut = int(np.count_nonzero(np.diff(offsets) > self.length - self.marks))
         return Coverage(len(block), len(ids), int(np.count_nonzero(ids == UNKNOWN)), cut)
 
-    def _require_size(self) -> None:
-        """Refuse more ids than a vocabulary may hold with a `ValueError`."""
+    def _require_size(self, stated: int | None = None) -> None:
+        """Refuse too many ids, or another number of them than is stated, with a `ValueError`."""
         if self.vocabulary > MOST_ENTRIES:
             raise ValueError(f"vocabulary: {self.vocabulary} ids, where {MOST_ENTRIES} are admitted")
+        if stated not in (None, self.vocabulary):
+            raise ValueError(f"vocabulary: {self.vocabulary} ids found, {stated} stated")
 
-
-# Lookup from names of pieces of text to ids.
-
-# The first id that stands for a piece of text.
-FIRST = 2
 
 _BITS = 64
 _MOST_IN_BUCKET = 16  # more than chance puts together: names were made to collide
 
 
 class Lookup:
-    """Ascending ids by name.
-
-    Args:
-        names: all different, in the order of their ids.
-        first: id of the first.
-
-    Raises:
-        ValueError: two names are equal.
-    """
+    """Ascending ids, from `first` on, by name. Raises: `ValueError` if two names are equal."""
 
     def __init__(self, names: UInt64[np.ndarray, " entries"], first: int = FIRST) -> None:
         order = np.argsort(names, kind="stable")
@@ -264,7 +221,7 @@ class Lookup:
         self._ids = (order + first).astype(np.int32)
         if len(names) > 1 and (self._names[1:] == self._names[:-1]).any():
             raise ValueError("two entries of the vocabulary have the same name")
-        # Names are spread evenly, so that their first bits say nearly where they stand.
+        # Names are spread evenly, so that their first bits nearly give their position.
         self._shift = np.uint64(_BITS - max(1, len(names).bit_length()))
         heads = (self._names >> self._shift).astype(np.int64)
         sizes = np.bincount(heads, minlength=1 << int(_BITS - int(self._shift)))
@@ -294,3 +251,9 @@ class Lookup:
                 break
             places[left] += 1
         return places
+
+
+def lookups_of(names: Sequence[UInt64[np.ndarray, " _"]]) -> tuple[Lookup, ...]:
+    """Lookup of each group of names, the ids of one group behind those of the last."""
+    starts = starts_of([*map(len, names)]).tolist()
+    return tuple(Lookup(each, FIRST + start) for each, start in zip(names, starts, strict=False))

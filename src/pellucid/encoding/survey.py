@@ -12,8 +12,6 @@ from pellucid.encoding.encoder import blocks, picked
 from pellucid.encoding.token_encoders import LONGEST_ENTRY, split
 from pellucid.encoding.words import SPACE, characters, normalise, words_of
 
-# Counts of the training texts that each piece of text stands in, in bounded memory.
-
 # Below so many training texts every piece is kept, and too little is known to judge a vocabulary.
 FEW_TEXTS = 1_000
 
@@ -21,29 +19,20 @@ _PENDING = 1 << 22
 
 
 class Counted(NamedTuple):
-    """Pieces and their counts.
+    """Pieces and their counts."""
 
-    Attributes:
-        names: all different, ascending.
-        texts: how many texts hold each.
-        pieces: how often each stands in all texts together.
-    """
-
-    names: UInt64[np.ndarray, " different"]
-    texts: Int64[np.ndarray, " different"]
-    pieces: Int64[np.ndarray, " different"]
-
-
-_NOTHING = Counted(np.zeros(0, np.uint64), np.zeros(0, np.int64), np.zeros(0, np.int64))
+    names: UInt64[np.ndarray, " different"]  # all different, ascending
+    texts: Int64[np.ndarray, " different"]  # texts that hold each
+    pieces: Int64[np.ndarray, " different"]  # occurrences of each in all texts together
 
 
 class Counter:
-    """Counts pieces block by block."""
+    """Counter of the training texts that hold each piece, block by block."""
 
     def __init__(self) -> None:
-        self._whole = _NOTHING
+        self._whole = Counted(np.zeros(0, np.uint64), np.zeros(0, np.int64), np.zeros(0, np.int64))
         self._pending: list[Counted] = []
-        self._held = 0
+        self._size = 0
 
     def add(self, names: UInt64[np.ndarray, " pieces"], texts: Int64[np.ndarray, " pieces"]) -> None:
         """Count the pieces of a block and the text of each; a text must not go on in the next block."""
@@ -62,9 +51,9 @@ class Counter:
             np.diff(np.append(starts, len(names))),
         )
         self._pending.append(counted)
-        self._held += len(starts)
-        if self._held >= max(_PENDING, len(self._whole.names)):
-            self._whole, self._pending, self._held = merged(self._whole, *self._pending), [], 0
+        self._size += len(starts)
+        if self._size >= max(_PENDING, len(self._whole.names)):
+            self._whole, self._pending, self._size = self.finish(), [], 0
 
     def finish(self) -> Counted:
         """Counts of all blocks, each piece once."""
@@ -80,18 +69,18 @@ def merged(*parts: Counted) -> Counted:
 
 
 def least_texts(count: int) -> int:
-    """Number of texts a piece must stand in to be kept: 2, or 1 of few training texts.
+    """Number of texts a piece must occur in to be kept: 2, or 1 of few training texts.
 
-    What stands in one text of many tells nothing about others, and teaches a network better what unknown
+    What occurs in one text of many predicts nothing about others, and teaches a network better what unknown
     pieces mean.
     """
     return 1 if count < FEW_TEXTS else 2
 
 
 def most_frequent(counted: Counted, least: int, most: int) -> UInt64[np.ndarray, " kept"]:
-    """Names of at most `most` pieces that stand in `least` texts or more, the most frequent first.
+    """Names of at most `most` pieces that occur in `least` texts or more, the most frequent first.
 
-    Equally frequent ones stand in the order of their names.
+    Equally frequent ones are in the order of their names.
     """
     enough = counted.texts >= least
     names, texts = counted.names[enough], counted.texts[enough]
@@ -104,16 +93,12 @@ def share_unknown(held_out: Counted, kept: UInt64[np.ndarray, " kept"]) -> float
     return float(held_out.pieces[unknown].sum() / max(1, held_out.pieces.sum()))
 
 
-# Most training texts from which a vocabulary is made.
-MOST_TEXTS = 200_000
-
-# Most bytes of training texts, about, from which a vocabulary is made.
-MOST_BYTES = 40_000_000
-
+# Most training texts, and about the most bytes of them, from which a vocabulary is made.
+MOST_TEXTS, MOST_BYTES = 200_000, 40_000_000
 # A word with more characters than that is no word of a human language, as a rule.
 LONG_WORD = 24
-
-# Bytes of a text, on the mean, up to which parts of words and neighbouring words serve better than words.
+# Bytes of a text, on the mean, up to which parts of words and neighbouring words serve better than words
+# (docs/benchmarks.md, "Small starts and parts of words in `bag`").
 SHORT_TEXT = 300
 
 _HELD_OUT = 10
@@ -121,17 +106,11 @@ _TEXTS_FOR_SCRIPT = 2_000
 
 
 class Sample(NamedTuple):
-    """Training texts that are looked at.
+    """Training texts that are surveyed."""
 
-    Attributes:
-        texts: all texts of the data.
-        positions: of those looked at.
-        train: how many training texts there are.
-    """
-
-    texts: Texts
-    positions: Int64[np.ndarray, " sample"]
-    train: int
+    texts: Texts  # all texts of the data
+    positions: Int64[np.ndarray, " sample"]  # of those surveyed
+    train: int  # number of training texts
 
     @property
     def mean_size(self) -> float:
@@ -143,8 +122,12 @@ class Sample(NamedTuple):
         return blocks(picked(self.texts, self.positions))
 
     def some(self, most: int) -> "Sample":
-        """Sample of at most `most` of the texts, at even distances."""
-        return self._replace(positions=self.positions[_even(len(self.positions), most)])
+        """Sample of at most `most` of the texts, at even distances, in whole numbers on every machine."""
+        count = len(self.positions)
+        most = min(count, most)
+        return self._replace(
+            positions=self.positions[np.arange(most, dtype=np.int64) * count // max(1, most)]
+        )
 
     def thinned(self, size: int) -> "Sample":
         """Sample of about `size` bytes, at even distances; at least one text."""
@@ -156,23 +139,11 @@ def sampled(texts: Texts, train: Int64[np.ndarray, " train"]) -> Sample:
     return Sample(texts, train, len(train)).some(MOST_TEXTS).thinned(MOST_BYTES)
 
 
-def _even(count: int, most: int) -> Int64[np.ndarray, " some"]:
-    """Positions at even distances, in whole numbers so that every machine finds the same."""
-    most = min(count, most)
-    return np.arange(most, dtype=np.int64) * count // max(1, most)
-
-
 class Script(NamedTuple):
-    """Script that texts are written in.
+    """Script that texts are written in: shares of their characters, white space aside."""
 
-    Attributes:
-        without_spaces: share of their characters, white space aside, in scripts that put no spaces
-            between words.
-        in_long_words: share of them in words longer than `LONG_WORD`.
-    """
-
-    without_spaces: float
-    in_long_words: float
+    without_spaces: float  # in scripts that put no spaces between words
+    in_long_words: float  # in words longer than `LONG_WORD`
 
 
 def script_of(sample: Sample) -> Script:
@@ -189,15 +160,10 @@ def script_of(sample: Sample) -> Script:
 
 
 class Survey(NamedTuple):
-    """Pieces of the sample and their coverage.
+    """Pieces of the sample and their coverage."""
 
-    Attributes:
-        counted: in all its texts.
-        unknown: share of the pieces of every tenth text that a vocabulary from the others lacks.
-    """
-
-    counted: Counted
-    unknown: float
+    counted: Counted  # in all its texts
+    unknown: float  # share of the pieces of every tenth text that a vocabulary from the others lacks
 
 
 def survey(tokens: str, sample: Sample, least: int, most: int) -> Survey:

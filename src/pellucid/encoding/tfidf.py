@@ -7,32 +7,18 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse
-from jaxtyping import Int64, UInt64
+from jaxtyping import Bool, Int64, UInt64
 
-from pellucid.encoding.encoder import FIRST, Lookup, picked
+from pellucid.encoding.encoder import FIRST, Lookup, lookups_of, picked
 from pellucid.encoding.ngrams import Grams, Shape, grams_of
 from pellucid.encoding.survey import Counter, least_texts
-from pellucid.encoding.term_weights import (
-    Entries,
-    TermWeights,
-    can_be_kept,
-    counted_entries,
-    spell,
-    whole_blocks,
-)
+from pellucid.encoding.term_weights import Entries, TermWeights, columns_of, counted_entries, whole_blocks
+from pellucid.encoding.token_encoders import LONGEST_ENTRY
+from pellucid.encoding.words import starts_of
 
-
-def counted(
-    columns: Sequence[np.ndarray], grams: Sequence[Grams], texts: int, features: int
-) -> scipy.sparse.csr_array:
-    """Counts of n-grams as `counted_entries`, float32 (texts, features)."""
-    return _sparse(counted_entries(columns, grams, texts, features), features)
-
-
-def stacked(parts: Sequence[scipy.sparse.csr_array], features: int) -> scipy.sparse.csr_array:
-    """Rows of blocks below each other; there may be no block."""
-    nothing = scipy.sparse.csr_array((0, features), dtype=np.float32)
-    return scipy.sparse.vstack([nothing, *parts], format="csr")
+MOST_FEATURES = 200_000
+# N-grams, of 32 bytes each, that are kept between two walks through the texts.
+_MOST_KEPT = 1 << 22
 
 
 class Tfidf(TermWeights):
@@ -40,8 +26,7 @@ class Tfidf(TermWeights):
 
     def counts(self, texts: Sequence[str]) -> scipy.sparse.csr_array:
         """Counts of n-grams: float32 (texts, features), columns ascending in each row."""
-        parts = [_sparse(self.counted(block), self.features) for block in whole_blocks(texts)]
-        return stacked(parts, self.features)
+        return _stacked([self.counted(block) for block in whole_blocks(texts)], self.features)
 
     def weigh(self, counts: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
         """Weights from `counts`, float32 of the same form; a text without a known n-gram is 0 throughout."""
@@ -53,15 +38,16 @@ class Tfidf(TermWeights):
 
     def only(self, columns: Int64[np.ndarray, " kept"]) -> "Tfidf":
         """TF-IDF of the n-grams of these ascending columns alone, which lengths are then taken over."""
-        borders = np.cumsum([0, *map(len, self.terms)])
-        found, known = [], []
-        for terms, names, start, end in zip(
-            self.terms, self.names, borders[:-1].tolist(), borders[1:].tolist(), strict=True
-        ):
-            inside = columns[(columns >= start) & (columns < end)] - start
-            found.append(tuple(terms[place] for place in inside.tolist()))
-            known.append(names[inside])
-        return Tfidf(self.shape, tuple(found), self.idf[columns], known)
+        borders = starts_of([*map(len, self.terms)])
+        inside = [
+            columns[(columns >= start) & (columns < end)] - start for start, end in pairwise(borders.tolist())
+        ]
+        terms = tuple(
+            tuple(group[place] for place in some.tolist())
+            for group, some in zip(self.terms, inside, strict=True)
+        )
+        known = [names[some] for names, some in zip(self.names, inside, strict=True)]
+        return Tfidf(self.shape, terms, self.idf[columns], known)
 
 
 def _sparse(entries: Entries, features: int) -> scipy.sparse.csr_array:
@@ -69,20 +55,14 @@ def _sparse(entries: Entries, features: int) -> scipy.sparse.csr_array:
     return scipy.sparse.csr_array(tuple(entries), shape=(len(entries.starts) - 1, features))
 
 
-# Fitting of TF-IDF: the n-grams it keeps, and how rare each of them is.
-
-MOST_FEATURES = 200_000
-# N-grams, of 32 bytes each, that are kept between two walks through the texts.
-_MOST_KEPT = 1 << 22
+def _stacked(parts: Sequence[Entries], features: int) -> scipy.sparse.csr_array:
+    """Rows of blocks below each other; there may be no block."""
+    nothing = scipy.sparse.csr_array((0, features), dtype=np.float32)
+    return scipy.sparse.vstack([nothing, *(_sparse(part, features) for part in parts)], format="csr")
 
 
 class FittedTfidf(NamedTuple):
-    """TF-IDF and the counts of the texts that it was fitted on.
-
-    Attributes:
-        tfidf: fitted.
-        counts: one row for each training text, as `Tfidf.counts` gives them.
-    """
+    """TF-IDF and the counts of the texts that it was fitted on, a row each, as `Tfidf.counts` gives them."""
 
     tfidf: Tfidf
     counts: scipy.sparse.csr_array
@@ -118,21 +98,18 @@ class _Blocks:
 
 
 def fit_tfidf(
-    texts: Sequence[str],
-    positions: Int64[np.ndarray, " train"],
-    shape: Shape,
-    most: int = MOST_FEATURES,
+    texts: Sequence[str], positions: Int64[np.ndarray, " train"], shape: Shape, most: int = MOST_FEATURES
 ) -> FittedTfidf:
     """Fit TF-IDF: the n-grams of most texts, and how rare each of them is.
 
     `positions` are those of the training texts, in the order wanted of the counts; of all sizes together the
     `most` n-grams are kept that most texts hold. The same for the same texts in whatever order.
     """
-    counters = [Counter() for _ in range(shape.groups)]
+    counters = [Counter() for _ in shape.sizes]
     blocks = _Blocks(texts, positions, shape)
     for _, grams in blocks:
         for group, counter in enumerate(counters):
-            fits = can_be_kept(grams, group, shape)
+            fits = _can_be_kept(grams, group, shape)
             counter.add(grams[group].names[fits], grams[group].texts[fits])
     kept = _kept(counters, least_texts(len(positions)), most)
     idf = np.log((1 + len(positions)) / (1 + np.concatenate([group.texts for group in kept]))) + 1
@@ -141,8 +118,20 @@ def fit_tfidf(
     return FittedTfidf(Tfidf(shape, terms, idf.astype(np.float32), names), counts)
 
 
+def _can_be_kept(groups: Sequence[Grams], group: int, shape: Shape) -> Bool[np.ndarray, " grams"]:
+    """True of the n-grams of a group without a word that is longer than a vocabulary keeps."""
+    words, grams = groups[0], groups[group]
+    is_long = words.ends - words.starts > LONGEST_ENTRY
+    if group >= shape.words or not is_long.any():
+        return np.ones(len(grams.names), bool)
+    before = starts_of(is_long)
+    first = np.searchsorted(words.starts, grams.starts)
+    found: Bool[np.ndarray, " grams"] = before[first + shape.sizes[group]] == before[first]
+    return found
+
+
 def _kept(counters: Sequence[Counter], least: int, most: int) -> list[_Kept]:
-    """N-grams of all sizes that stand in most texts, the most frequent of each size first."""
+    """N-grams of all sizes that most texts hold, the most frequent of each size first."""
     found = [counter.finish() for counter in counters]
     texts = np.concatenate([each.texts for each in found])
     groups = np.repeat(np.arange(len(found)), [len(each.texts) for each in found])
@@ -157,52 +146,57 @@ def _spelt(
     blocks: Iterable[tuple[Sequence[str], Sequence[Grams]]], shape: Shape, kept: Sequence[_Kept]
 ) -> tuple[tuple[tuple[str, ...], ...], scipy.sparse.csr_array]:
     """Spelling of the kept n-grams, and their counts in each text."""
-    borders = np.cumsum([0, *(len(each.names) for each in kept)])
-    lookups = [
-        Lookup(each.names, FIRST + start) for each, start in zip(kept, borders[:-1].tolist(), strict=True)
-    ]
-    written: list[str] = [""] * int(borders[-1])
+    borders = starts_of([len(each.names) for each in kept]).tolist()
+    lookups = lookups_of([each.names for each in kept])
+    written: list[str] = [""] * borders[-1]
     is_missing = np.ones(len(written), bool)
     rows = []
     for block, grams in blocks:
+        columns = columns_of(lookups, grams)
+        rows.append(counted_entries(columns, grams, len(block), len(written)))
+        joined = "".join([f"{text}\n" for text in block])
+        for group, places in enumerate(columns):
+            known = np.flatnonzero(places >= 0)
+            known = known[is_missing[places[known]]]
+            here, first = np.unique(places[known], return_index=True)
+            spelling = _spelling(grams, group, known[first], joined, shape)
+            for column, term in zip(here.tolist(), spelling, strict=True):
+                written[column] = term
+            is_missing[here] = False
+    terms = tuple(tuple(written[start:end]) for start, end in pairwise(borders))
+    return terms, _stacked(rows, len(written))
+
+
+def _spelling(
+    groups: Sequence[Grams], group: int, which: Int64[np.ndarray, " some"], joined: str, shape: Shape
+) -> list[str]:
+    """Spelling of n-grams as people read them, one term each.
+
+    `groups` are all n-grams of a block, `group` the one they belong to, and `which` their positions in it.
+    `joined` is the texts of the block, each followed by a line break.
+    """
+    words, size = groups[0], shape.sizes[group]
+    starts, ends = groups[group].starts[which], groups[group].ends[which]
+    first = np.searchsorted(words.starts, starts, "right") - 1
+    if group < shape.words:
         columns = [
-            lookup.find(group.names).astype(np.int64) - FIRST
-            for lookup, group in zip(lookups, grams, strict=True)
+            [
+                joined[start:end]
+                for start, end in zip(words.starts[each].tolist(), words.ends[each].tolist(), strict=True)
+            ]
+            for each in (first + place for place in range(size))
         ]
-        rows.append(counted(columns, grams, len(block), len(written)))
-        for column, term in _new(columns, grams, is_missing, block, shape):
-            written[column] = term
-    terms = tuple(
-        tuple(written[start:end])
-        for start, end in zip(borders[:-1].tolist(), borders[1:].tolist(), strict=True)
-    )
-    return terms, stacked(rows, len(written))
-
-
-def _new(
-    columns: Sequence[np.ndarray],
-    grams: Sequence[Grams],
-    is_missing: np.ndarray,
-    block: Sequence[str],
-    shape: Shape,
-) -> list[tuple[int, str]]:
-    """Columns met for the first time, with how they are written; they are missing no longer."""
-    joined = "".join([f"{text}\n" for text in block])
-    found: list[tuple[int, str]] = []
-    for group, places in enumerate(columns):
-        known = np.flatnonzero(places >= 0)
-        known = known[is_missing[places[known]]]
-        here, first = np.unique(places[known], return_index=True)
-        found += zip(here.tolist(), spell(grams, group, known[first], joined, shape), strict=True)
-        is_missing[here] = False
-    return found
-
-
-# Texts whose n-grams are counted once, from which TF-IDF of any part of them follows.
+        return columns[0] if size == 1 else list(map(" ".join, zip(*columns, strict=True)))
+    at_start = (words.starts[first] == starts).tolist()
+    at_end = (words.ends[first] == ends).tolist()
+    return [
+        " " * opens + joined[start:end] + " " * closes
+        for start, end, opens, closes in zip(starts.tolist(), ends.tolist(), at_start, at_end, strict=True)
+    ]
 
 
 class CountedTexts:
-    """Counts of all n-grams that stand in enough texts, for TF-IDF of parts of these texts.
+    """Counts of all n-grams that enough texts hold, from which TF-IDF of any part of these texts follows.
 
     Args:
         fitted: TF-IDF of all texts, from which no n-gram was left out for want of room.
@@ -229,7 +223,7 @@ class CountedTexts:
         enough = np.flatnonzero(texts >= least_texts(len(positions)))
         order = enough[np.lexsort((self._names[enough], self._groups[enough], -texts[enough]))[:most]]
         order = order[np.argsort(self._groups[order], kind="stable")]
-        borders = np.searchsorted(self._groups[order], np.arange(self._shape.groups + 1))
+        borders = np.searchsorted(self._groups[order], np.arange(len(self._shape.sizes) + 1))
         written = [self._terms[column] for column in order.tolist()]
         terms = tuple(tuple(written[start:end]) for start, end in pairwise(borders.tolist()))
         idf = np.log((1 + len(positions)) / (1 + texts[order])) + 1
@@ -255,10 +249,9 @@ class CountedTexts:
         return None if (columns < 0).any() else self.counts(positions, columns)
 
     @cached_property
-    def _lookups(self) -> list[Lookup]:
-        """Lookup from names to columns for each size, `FIRST` added."""
-        borders = np.searchsorted(self._groups, np.arange(self._shape.groups + 1)).tolist()
-        return [Lookup(self._names[start:end], FIRST + start) for start, end in pairwise(borders)]
+    def _lookups(self) -> tuple[Lookup, ...]:
+        borders = np.searchsorted(self._groups, np.arange(len(self._shape.sizes) + 1))
+        return lookups_of(np.split(self._names, borders[1:-1]))
 
     def _rows(self, positions: Int64[np.ndarray, " some"]) -> scipy.sparse.csr_array:
         return self._counts[np.searchsorted(self.positions, positions)]

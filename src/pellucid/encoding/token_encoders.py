@@ -34,12 +34,12 @@ from pellucid.encoding.subwords import (
 )
 from pellucid.encoding.words import (
     SPACE,
-    Characters,
     Spans,
     aligned,
     characters,
     characters_of,
     normalise,
+    starts_of,
     words_of,
     written,
 )
@@ -49,9 +49,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
-WORDS, SUB_WORDS, CHARACTERS, BYTE = "words", "sub-words", "characters", "bytes"
 # Kinds of pieces that a text can be split into.
-TOKENS = (WORDS, SUB_WORDS, CHARACTERS, BYTE)
+TOKENS = WORDS, SUB_WORDS, CHARACTERS, BYTE = "words", "sub-words", "characters", "bytes"
 
 # Most characters of a word that a vocabulary holds.
 LONGEST_ENTRY = 64
@@ -61,12 +60,8 @@ _TOKEN_FIELDS: Fields = {"tokens": OneOf(TOKENS), "length": LENGTH, "vocabulary"
 
 
 def split(tokens: str, texts: Sequence[str]) -> tuple[UInt32[np.ndarray, " points"], Spans]:
-    """Code points of all texts, and where their pieces (`words` or `characters`) lie."""
-    return _split_normalised(tokens, [normalise(text) for text in texts])
-
-
-def _split_normalised(tokens: str, texts: Sequence[str]) -> tuple[UInt32[np.ndarray, " points"], Spans]:
-    found: Characters = characters(texts)
+    """Code points of all texts, normalised, and where their pieces (`words` or `characters`) lie."""
+    found = characters([normalise(text) for text in texts])
     if tokens == WORDS:
         return found.points, words_of(found)
     found.points[found.kinds == SPACE] = _SPACE
@@ -77,21 +72,13 @@ def _split_normalised(tokens: str, texts: Sequence[str]) -> tuple[UInt32[np.ndar
 class TokenEncoder(Encoder):
     """Encoder that splits texts and looks the pieces up.
 
-    Attributes:
-        tokens: `words`, `sub-words`, `characters` or `bytes`.
-        length: most ids of a text.
-        entries: words or characters in the order of their ids; none for the others.
-        merges: of sub-words; none for the others.
-        kind: its key in `ENCODERS`.
-
-    Raises:
-        ValueError: the parts do not fit each other.
+    Raises: `ValueError` if the parts do not fit each other.
     """
 
-    tokens: str
+    tokens: str  # one of `TOKENS`
     length: int
-    entries: tuple[str, ...] = ()
-    merges: Merges = ()
+    entries: tuple[str, ...] = ()  # words or characters in the order of their ids; none for the others
+    merges: Merges = ()  # of sub-words; none for the others
 
     kind: ClassVar[str] = "tokens"
 
@@ -116,9 +103,8 @@ class TokenEncoder(Encoder):
     @cached_property
     def _lookup(self) -> Lookup:
         points = np.frombuffer("".join(self.entries).encode("utf-32-le"), "<u4").astype(np.uint32)
-        ends = np.cumsum([len(entry) for entry in self.entries], dtype=np.int64)
-        starts = ends - np.array([len(entry) for entry in self.entries], np.int64)
-        return Lookup(names(prefixes(points), starts, ends))
+        starts = starts_of([*map(len, self.entries)])
+        return Lookup(names(prefixes(points), starts[:-1], starts[1:]))
 
     @cached_property
     def _sub_words(self) -> SubWords:
@@ -132,9 +118,15 @@ class TokenEncoder(Encoder):
                 for character in text
                 for byte in character.encode("utf-8", "surrogatepass")
             ]
+        elif self.tokens == SUB_WORDS:
+            origin = aligned(text).spaced()
+            pieces = self._sub_words.pieces(origin.text)
+            found = [(origin.piece(start, end), number) for start, end, number in pieces]
         else:
-            origin = aligned(text).spaced() if self.tokens == SUB_WORDS else aligned(text)
-            found = [(origin.piece(start, end), number) for start, end, number in self._pieces(origin.text)]
+            origin = aligned(text)
+            ids, spans = self._looked_up([text])
+            places = zip(spans.starts.tolist(), spans.ends.tolist(), ids.tolist(), strict=True)
+            found = [(origin.piece(start, end), number) for start, end, number in places]
         return found[: self.length] or [("", UNKNOWN)]
 
     def to_json(self) -> dict[str, Any]:
@@ -150,37 +142,26 @@ class TokenEncoder(Encoder):
         """Encoder of tokens from its parts, checked as `Encoder.from_parts` says, or `ValueError`."""
         stated = read_object("tokenizer", settings, _TOKEN_FIELDS)
         parts = read_content(content, {"entries": Anything(), "merges": Anything()})
-        encoder = cls(
-            stated["tokens"],
-            stated["length"],
-            read_entries(parts["entries"]),
-            read_merges(parts["merges"], MOST_ENTRIES),
-        )
-        if encoder.vocabulary != stated["vocabulary"]:
-            raise ValueError(f"vocabulary: {encoder.vocabulary} ids found, {stated['vocabulary']} stated")
+        entries, merges = read_entries(parts["entries"]), read_merges(parts["merges"], MOST_ENTRIES)
+        encoder = cls(stated["tokens"], stated["length"], entries, merges)
+        encoder._require_size(stated["vocabulary"])
         encoder._lookup  # noqa: B018  # two entries may share a name
         return encoder
 
     def _ids(self, texts: list[str]) -> tuple[Int32[np.ndarray, " ids"], Int64[np.ndarray, " starts"]]:
-        """Ids of a block, nothing cut, and where each text starts in them."""
         if self.tokens == BYTE:
             raw = [text.encode("utf-8", "surrogatepass") for text in texts]
-            offsets = np.zeros(len(texts) + 1, np.int64)
-            np.cumsum([len(each) for each in raw], out=offsets[1:])
-            return np.frombuffer(b"".join(raw), np.uint8).astype(np.int32) + np.int32(FIRST), offsets
-        normalised = [normalise(text) for text in texts]
+            numbers = np.frombuffer(b"".join(raw), np.uint8).astype(np.int32)
+            return numbers + np.int32(FIRST), starts_of([*map(len, raw)])
         if self.tokens == SUB_WORDS:
-            return self._sub_words.split([evenly_spaced(text) for text in normalised])
-        points, spans = _split_normalised(self.tokens, normalised)
-        return self._lookup.find(names(prefixes(points), spans.starts, spans.ends)), spans.offsets
+            return self._sub_words.split([evenly_spaced(normalise(text)) for text in texts])
+        ids, spans = self._looked_up(texts)
+        return ids, spans.offsets
 
-    def _pieces(self, normalised: str) -> list[tuple[int, int, int]]:
-        """Start, end and id of the pieces of one normalised text."""
-        if self.tokens == SUB_WORDS:
-            return self._sub_words.pieces(normalised)
-        points, spans = _split_normalised(self.tokens, [normalised])
-        ids = self._lookup.find(names(prefixes(points), spans.starts, spans.ends))
-        return list(zip(spans.starts.tolist(), spans.ends.tolist(), ids.tolist(), strict=True))
+    def _looked_up(self, texts: list[str]) -> tuple[Int32[np.ndarray, " ids"], Spans]:
+        """Ids of the words or characters of texts, and where these lie."""
+        points, spans = split(self.tokens, texts)
+        return self._lookup.find(names(prefixes(points), spans.starts, spans.ends)), spans
 
 
 def read_entries(value: object) -> tuple[str, ...]:
@@ -198,9 +179,7 @@ def read_entries(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
-# Word pieces: BERT's way to split texts, built anew from a plain list of pieces.
-
-# The marks of BERT: what fills up, what is unknown, what stands before and behind every text.
+# The marks of BERT: what fills up, what is unknown, what comes before and behind every text.
 FILLER, STRANGER, START, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 
 # Fewest ids of a text: both marks and one piece between them.
@@ -217,28 +196,21 @@ _WORD = re.compile("[^ \\t\\n\\r]+")
 
 @dataclass(frozen=True)
 class WordPieceEncoder(Encoder):
-    """Encoder into the longest pieces that a list holds, a mark before and behind.
+    """Encoder into the longest pieces that a list holds, a mark before and behind, as BERT splits texts.
 
     Ids are those of this package: `PADDING` and `UNKNOWN` first, then all other pieces in the order of
-    the list. What a text says is never taken for a mark, not even the letters `[SEP]`.
+    the list. The text itself is never taken for a mark, not even the letters `[SEP]`.
 
-    Attributes:
-        entries: pieces in the order of their ids, `[CLS]` and `[SEP]` among them, `[PAD]` and `[UNK]` not;
-            those that go on within a word begin with `##`.
-        length: most ids of a text, both marks included.
-        lower_case: whether capitals and accents are dropped first.
-        kind: its key in `ENCODERS`.
-        marks: one before every text and one behind it.
-
-    Raises:
-        ValueError: the parts do not fit each other.
+    Raises: `ValueError` if the parts do not fit each other.
 
     Source: Devlin et al. 2019, arXiv:1810.04805; Wu et al. 2016, arXiv:1609.08144, for the pieces.
     """
 
+    # Pieces in the order of their ids, `[CLS]` and `[SEP]` among them, `[PAD]` and `[UNK]` not; those that go
+    # on within a word begin with `##`.
     entries: tuple[str, ...]
     length: int
-    lower_case: bool = True
+    lower_case: bool = True  # whether capitals and accents are dropped first
 
     kind: ClassVar[str] = "word-pieces"
     marks: ClassVar[int] = 2
@@ -295,7 +267,7 @@ class WordPieceEncoder(Encoder):
         return [*read.split(parting)]
 
     def stand_alone(self, characters: Sequence[str]) -> list[bool]:
-        """True of each character that is a piece of its own wherever it stands, as punctuation is."""
+        """True of each character that is a piece of its own wherever it occurs, as punctuation is."""
         split = self._tokenizer.pre_tokenizer.pre_tokenize_str
         return [len(split(f"a{character}a")) == 3 for character in characters]
 
@@ -311,31 +283,29 @@ class WordPieceEncoder(Encoder):
     def from_parts(cls, settings: object, content: bytes) -> "WordPieceEncoder":
         """Encoder of word pieces from its parts, checked as `Encoder.from_parts` says, or `ValueError`."""
         stated = read_object("tokenizer", settings, _PIECE_FIELDS)
-        parts = read_content(content, {"entries": Anything()})
-        encoder = cls(read_entries(parts["entries"]), stated["length"], stated["lower_case"])
-        if encoder.vocabulary != stated["vocabulary"]:
-            raise ValueError(f"vocabulary: {encoder.vocabulary} ids found, {stated['vocabulary']} stated")
+        entries = read_entries(read_content(content, {"entries": Anything()})["entries"])
+        encoder = cls(entries, stated["length"], stated["lower_case"])
+        encoder._require_size(stated["vocabulary"])
         return encoder
 
     def _ids(self, texts: list[str]) -> tuple[Int32[np.ndarray, " ids"], Int64[np.ndarray, " starts"]]:
-        """Pieces of a block, nothing cut and no marks, and where each text starts in them."""
-        return split_by_words(self._tokenizer, _WORD, [written(text) for text in texts])
+        def ids_of(words: list[str]) -> list[list[int]]:
+            return [each.ids for each in self._tokenizer.encode_batch_fast(words, add_special_tokens=False)]
+
+        return split_by_words(ids_of, _WORD, [written(text) for text in texts])
 
     def _marked(
         self, ids: Int32[np.ndarray, " ids"], offsets: Int64[np.ndarray, " starts"]
     ) -> tuple[Int32[np.ndarray, " marked"], Int64[np.ndarray, " starts"]]:
         """Cut what is too long, and put marks around every text."""
         counts = np.minimum(np.diff(offsets), self.length - self.marks)
-        starts = np.zeros(len(offsets), np.int64)
-        np.cumsum(counts + self.marks, out=starts[1:])
+        starts = starts_of(counts + self.marks)
         marked = np.empty(starts[-1], np.int32)
         marked[starts[:-1]], marked[starts[1:] - 1] = self._marks
         numbers = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         marked[np.repeat(starts[:-1] + 1, counts) + numbers] = ids[np.repeat(offsets[:-1], counts) + numbers]
         return marked, starts
 
-
-# Kinds of encoders that a saved model can name.
 
 # Every encoder by its kind, as saved models name it.
 ENCODERS: dict[str, type[Encoder]] = {

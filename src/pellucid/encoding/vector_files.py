@@ -11,30 +11,82 @@ from jaxtyping import Float32, Int64
 
 from pellucid.budgets import MEMORY
 from pellucid.data.tables.columnar_files import open_columns
+from pellucid.encoding.token_encoders import LONGEST_ENTRY, WORDS, split
 from pellucid.encoding.words import normalise
 from pellucid.errors import DataError
 from pellucid.files import Unpacking, open_regular, read_regular
 from pellucid.strict import parse
 
+# Most numbers of a vector.
+MOST_NUMBERS = 4096
+
+_ENDINGS = (".txt", ".json", ".parquet")
+_LONGEST_LINE = 1 << 20
+
 
 class Vectors(NamedTuple):
-    """Vectors of some words.
+    """Vectors of some words."""
 
-    Attributes:
-        matrix: one row for each word found.
-        words: positions of these words among those asked for.
-        ranks: which row of the file each is, from 1; files hold frequent words first.
-        rows: how many the file holds.
-    """
-
-    matrix: Float32[np.ndarray, "found numbers"]
-    words: Int64[np.ndarray, " found"]
+    matrix: Float32[np.ndarray, "found numbers"]  # one row for each word found
+    words: Int64[np.ndarray, " found"]  # positions of these words among those asked for
+    # which row of the file each is, from 1; files hold frequent words first
     ranks: Int64[np.ndarray, " found"]
-    rows: int
+    rows: int  # rows of the file
 
 
-class Wanted:
-    """Different normalised words to look for, as they stand or else in capitals or another form."""
+def read_vectors(path: str, words: Sequence[str]) -> Vectors:
+    """Read the vectors of normalised words, such as the entries of a `TokenEncoder`; those found.
+
+    A text file holds a word and its numbers in each line (GloVe), perhaps after a line with the number
+    of words and of numbers (word2vec); `.gz` is unpacked. A `.npy` file holds one row for each word of
+    the vocabulary next to it: the `.txt`, `.json` or `.parquet` file of that name, or the only one there.
+
+    Raises: `DataError` if there is no such file, it is of another form, damaged, or holds none of the words;
+    the message names the file and, in a text, the line.
+    """
+    file = _existing(path)
+    wanted = _Wanted(words)
+    found = _matrix_rows(file, wanted) if file.suffix == ".npy" else _text_rows(file, wanted)
+    places = found.words
+    if not len(places):
+        raise DataError(
+            f"{path}: none of the {len(words)} words of the training texts stands in it; "
+            "take vectors of the language of the texts"
+        )
+    order = np.argsort(places)
+    return Vectors(found.matrix[order], places[order], found.ranks[order], found.rows)
+
+
+def leading_words(path: str, most: int) -> list[str]:
+    """Those of the first rows of a file of vectors that are one word by our own rule, normalised, in order.
+
+    Such files hold frequent words first. No text can hold the others. The path is as for `read_vectors`.
+
+    Raises: `DataError` if there is no such file, it is of another form or damaged.
+    """
+    file = _existing(path)
+    spelt: list[str] = []
+    if file.suffix == ".npy":
+        spelt = _words(_vocabulary_file(file))[:most]
+    else:
+        for number, line in _lines(file):
+            if number > 1 or not _form(file, number, line)[1]:
+                spelt.append(_word(line))
+            if len(spelt) == most:
+                break
+    words = [normalise(word) for word in spelt]
+    _, spans = split(WORDS, words)
+    counts = np.diff(spans.offsets).tolist()
+    lengths = np.add.reduceat(np.append(spans.ends - spans.starts, 0), spans.offsets[:-1]).tolist()
+    return [
+        word
+        for word, count, length in zip(words, counts, lengths, strict=True)
+        if count == 1 and length == len(word) <= LONGEST_ENTRY
+    ]
+
+
+class _Wanted:
+    """Different normalised words to look for, spelt as they are or else in capitals or another form."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self._places = {word: place for place, word in enumerate(words)}
@@ -59,44 +111,14 @@ class Wanted:
         return place
 
 
-# Word vectors as a `.npy` matrix with its vocabulary in a file beside it.
-
-# Most numbers of a vector.
-MOST_NUMBERS = 4096
-
-_ENDINGS = (".txt", ".json", ".parquet")
+def _existing(path: str) -> Path:
+    if not Path(path).is_file():
+        raise DataError(f"{path}: no such file; name a file with word vectors (--vectors)")
+    return Path(path)
 
 
-def array_rows(path: Path, wanted: Wanted) -> Vectors:
-    """Read the rows of a matrix that stand for wanted words; where each belongs and where it stood, too.
-
-    Raises: `DataError` if matrix or vocabulary are missing, damaged, or do not belong together.
-    """
-    matrix = _matrix(path)
-    beside = _beside(path)
-    words = _words(beside)
-    if len(words) != len(matrix):
-        raise DataError(
-            f"{beside}: {len(words)} words for {len(matrix)} rows of {path.name}; "
-            "put the vocabulary of this matrix beside it"
-        )
-    rows: dict[int, int] = {}
-    for row, word in enumerate(words):
-        place = wanted.take(word)
-        if place is not None:
-            rows[place] = row
-    with np.errstate(over="ignore"):  # float64 beyond float32 is refused below, with its row
-        found = matrix[[*rows.values()]].astype(np.float32)
-    broken = np.flatnonzero(~np.isfinite(found).all(axis=1))
-    if len(broken):
-        row = [*rows.values()][int(broken[0])]
-        raise DataError(f"{path}: row {row} ({words[row]!r}) is not finite; use an undamaged copy")
-    ranks = np.array([*rows.values()], np.int64) + 1
-    return Vectors(found, np.array([*rows], np.int64), ranks, len(matrix))
-
-
-def _matrix(path: Path) -> np.ndarray:
-    """The matrix, memory-mapped."""
+def _matrix_rows(path: Path, wanted: _Wanted) -> Vectors:
+    """Rows of a `.npy` matrix, which is mapped into memory, and of its vocabulary."""
     try:
         matrix = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -108,11 +130,26 @@ def _matrix(path: Path) -> np.ndarray:
             f"{path}: {matrix.dtype} {matrix.shape}, where a row of 1 to {MOST_NUMBERS} fractions "
             "for each word is expected; save the matrix alone"
         )
-    return matrix
+    vocabulary = _vocabulary_file(path)
+    words = _words(vocabulary)
+    if len(words) != len(matrix):
+        raise DataError(
+            f"{vocabulary}: {len(words)} words for {len(matrix)} rows of {path.name}; "
+            "put the vocabulary of this matrix beside it"
+        )
+    rows = {place: row for row, word in enumerate(words) if (place := wanted.take(word)) is not None}
+    with np.errstate(over="ignore"):  # float64 beyond float32 is refused below, with its row
+        found = matrix[[*rows.values()]].astype(np.float32)
+    broken = np.flatnonzero(~np.isfinite(found).all(axis=1))
+    if len(broken):
+        row = [*rows.values()][int(broken[0])]
+        raise DataError(f"{path}: row {row} ({words[row]!r}) is not finite; use an undamaged copy")
+    ranks = np.array([*rows.values()], np.int64) + 1
+    return Vectors(found, np.array([*rows], np.int64), ranks, len(matrix))
 
 
-def _beside(path: Path) -> Path:
-    """File with the vocabulary."""
+def _vocabulary_file(path: Path) -> Path:
+    """File with the vocabulary of a matrix."""
     named = [path.with_suffix(ending) for ending in _ENDINGS if path.with_suffix(ending).is_file()]
     found = named or sorted(each for each in path.parent.iterdir() if each.suffix in _ENDINGS)
     if len(found) == 1:
@@ -127,10 +164,16 @@ def _beside(path: Path) -> Path:
 
 
 def _words(path: Path) -> list[str]:
-    """Word of each row."""
+    """Word of each row, of a Parquet file out of its first column of texts."""
     try:
         if path.suffix == ".parquet":
-            return _column(path)
+            with open_columns(path, str(path), "parquet") as file:
+                for head in itertools.islice(file.blocks(None, 1_000), 1):
+                    for name, values in head.columns.items():
+                        if all(value is None or type(value) is str for value in values) and any(values):
+                            blocks = file.blocks([name], 10_000)
+                            return [word or "" for block in blocks for word in block.columns[name]]
+            raise DataError(f"{path}: no column of texts in it; put the words into one")
         content = read_regular(path, MEMORY.value()).decode()
         if path.suffix == ".txt":
             return content.removesuffix("\n").split("\n")
@@ -152,81 +195,7 @@ def _words(path: Path) -> list[str]:
     return document
 
 
-def _column(path: Path) -> list[str]:
-    """First column of texts of a Parquet file."""
-    with open_columns(path, str(path), "parquet") as file:
-        for head in itertools.islice(file.blocks(None, 1_000), 1):
-            for name, values in head.columns.items():
-                if all(value is None or type(value) is str for value in values) and any(values):
-                    blocks = file.blocks([name], 10_000)
-                    return [word or "" for block in blocks for word in block.columns[name]]
-    raise DataError(f"{path}: no column of texts in it; put the words into one")
-
-
-# Pretrained word vectors from a file: only the rows of the words that are needed are kept.
-
-_LONGEST_LINE = 1 << 20
-
-
-def read_vectors(path: str, words: Sequence[str]) -> Vectors:
-    """Read the vectors of normalised words, such as the entries of a `TokenEncoder`; those found.
-
-    A text file holds a word and its numbers in each line (GloVe), perhaps after a line with the number
-    of words and of numbers (word2vec); `.gz` is unpacked. A `.npy` file holds one row for each word of
-    the vocabulary beside it: the `.txt`, `.json` or `.parquet` file of that name, or the only one there.
-
-    Raises: `DataError` if there is no such file, it is of another form, damaged, or holds none of the words;
-    the message names the file and, in a text, the line.
-    """
-    file = _existing(path)
-    wanted = Wanted(words)
-    found = array_rows(file, wanted) if file.suffix == ".npy" else _text_rows(file, wanted)
-    places = found.words
-    if not len(places):
-        raise DataError(
-            f"{path}: none of the {len(words)} words of the training texts stands in it; "
-            "take vectors of the language of the texts"
-        )
-    order = np.argsort(places)
-    return Vectors(found.matrix[order], places[order], found.ranks[order], found.rows)
-
-
-def leading_words(path: str, most: int) -> list[str]:
-    """The first words of a file of vectors: the most frequent ones, as such files are sorted.
-
-    At most so many, as the file spells them, in its order; the path is as for `read_vectors`.
-
-    Raises: `DataError` if there is no such file, it is of another form or damaged.
-    """
-    file = _existing(path)
-    if file.suffix == ".npy":
-        # Words of the rows of a matrix, as its vocabulary spells them.
-        return _words(_beside(file))[:most]
-    found: list[str] = []
-    for number, line in _lines(file):
-        if number > 1 or not _form(file, number, line)[1]:
-            found.append(_word(line))
-        if len(found) == most:
-            break
-    return found
-
-
-def _existing(path: str) -> Path:
-    """Path of an existing file.
-
-    Raises:
-        DataError: there is none.
-    """
-    if not Path(path).is_file():
-        raise DataError(f"{path}: no such file; name a file with word vectors (--vectors)")
-    return Path(path)
-
-
-def _word(line: bytes) -> str:
-    return line.split(None, 1)[0].decode("utf-8", "replace")
-
-
-def _text_rows(path: Path, wanted: Wanted) -> Vectors:
+def _text_rows(path: Path, wanted: _Wanted) -> Vectors:
     """Rows of a text file."""
     rows: dict[int, Float32[np.ndarray, " numbers"]] = {}
     ranks: dict[int, int] = {}
@@ -268,13 +237,16 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         raise DataError(f"{path}: cannot be read ({error}); use an undamaged copy") from error
 
 
+def _word(line: bytes) -> str:
+    return line.split(None, 1)[0].decode("utf-8", "replace")
+
+
 def _form(path: Path, number: int, line: bytes) -> tuple[int, bool]:
     """Numbers of a word by the first line, and whether that line is a heading."""
     fields = line.split()
-    if len(fields) == 2 and fields[0].isdigit() and fields[1].isdigit():
-        size, is_heading = int(fields[1]), True
-    else:
-        size, is_heading = len(fields) - 1, False
+    is_heading = len(fields) == 2 and fields[0].isdigit() and fields[1].isdigit()
+    size = int(fields[1]) if is_heading else len(fields) - 1
+    if not is_heading:
         _numbers(path, number, line, size)
     if not 1 <= size <= MOST_NUMBERS:
         raise DataError(
@@ -287,8 +259,11 @@ def _form(path: Path, number: int, line: bytes) -> tuple[int, bool]:
 def _numbers(path: Path, number: int, line: bytes, size: int) -> Float32[np.ndarray, " numbers"] | None:
     """Numbers of one line; `None` where the word holds spaces, as none of ours does."""
     fields = line.split()
-    if len(fields) > size + 1 and not _is_number(fields[1]):
-        return None
+    if len(fields) > size + 1:
+        try:
+            float(fields[1])
+        except ValueError:
+            return None
     if len(fields) != size + 1:
         raise DataError(
             f"{path}:{number}: {len(fields) - 1} numbers after the word, where the first lines announce "
@@ -304,11 +279,3 @@ def _numbers(path: Path, number: int, line: bytes, size: int) -> Float32[np.ndar
     if not np.isfinite(numbers).all():
         raise DataError(f"{path}:{number}: a number that is not finite; use an undamaged copy")
     return numbers
-
-
-def _is_number(field: bytes) -> bool:
-    try:
-        float(field)
-    except ValueError:
-        return False
-    return True

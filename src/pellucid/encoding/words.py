@@ -26,18 +26,19 @@ _UNSEEN = re.compile(
 )
 
 
-class Characters(NamedTuple):
-    """Texts one after the other, each followed by a line break.
+def starts_of(lengths: Sequence[int] | np.ndarray) -> Int64[np.ndarray, " starts"]:
+    """Where each of some parts begins that lie one behind the other, and where the last one ends."""
+    starts = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=starts[1:])
+    return starts
 
-    Attributes:
-        points: code points.
-        kinds: of every code point, `SPACE` to `FLAG`.
-        offsets: where each text starts, and where the last one ends.
-    """
+
+class Characters(NamedTuple):
+    """Texts one after the other, each followed by a line break."""
 
     points: UInt32[np.ndarray, " points"]
-    kinds: UInt8[np.ndarray, " points"]
-    offsets: Int64[np.ndarray, " starts"]
+    kinds: UInt8[np.ndarray, " points"]  # of every code point, `SPACE` to `FLAG`
+    offsets: Int64[np.ndarray, " starts"]  # where each text starts, and where the last one ends
 
 
 def normalise(text: str) -> str:
@@ -67,17 +68,13 @@ def characters(texts: Sequence[str]) -> Characters:
     """Code points of normalised texts in one array."""
     joined = "".join([f"{text}\n" for text in texts])
     points = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint32)
-    offsets = np.zeros(len(texts) + 1, np.int64)
-    np.cumsum([len(text) + 1 for text in texts], out=offsets[1:])
-    # Kind of every code point; each different one is looked up once.
-    count = int(points.max(initial=0)) + 1
-    occurs = np.zeros(count, bool)
+    # Each different code point is looked up once.
+    occurs = np.zeros(int(points.max(initial=0)) + 1, bool)
     occurs[points] = True
-    table = np.zeros(count, np.uint8)
+    table = np.zeros(len(occurs), np.uint8)
     for point in np.flatnonzero(occurs).tolist():
         table[point] = kind_of(point)
-    kinds: UInt8[np.ndarray, " points"] = table[points]
-    return Characters(points, kinds, offsets)
+    return Characters(points, table[points], starts_of([len(text) + 1 for text in texts]))
 
 
 @functools.cache
@@ -93,40 +90,27 @@ def kind_of(point: int) -> int:
     if category[0] == "Z" or category == "Cc" or point == 0x200B:
         return SPACE
     if category[0] in "LN":
-        return ALONE if _puts_no_spaces(point) else WORD
+        place = bisect_right(_FIRST_WITHOUT_SPACES, point) - 1
+        return ALONE if place >= 0 and point <= WITHOUT_SPACES[place][1] else WORD
     return WORD if category == "Pc" else SYMBOL
 
 
-def _puts_no_spaces(point: int) -> bool:
-    """True of a code point of a script that puts no spaces between words."""
-    place = bisect_right(_FIRST_WITHOUT_SPACES, point) - 1
-    return place >= 0 and point <= WITHOUT_SPACES[place][1]
-
-
-# Word boundaries in texts: a rule for all scripts, for emoji and for code, worked out on whole arrays.
-#
-# A word is a run of letters, digits, underscores and their marks. A character of a script without spaces, a
-# symbol and an emoji stand for themselves; marks belong to what they follow. A symbol that is repeated is one
-# word, and more than three of it count as three. An apostrophe inside a word begins a short ending (`john`
-# and
-# `'s`) and closes what stands before a longer word (`l'` and `homme`).
+# Word boundaries: one rule for all scripts, emoji and code, applied to whole arrays. A word is a run of
+# letters, digits, underscores and their marks. A character of a script without spaces, a symbol and an emoji
+# are words of their own; marks belong to what they follow. A repeated symbol is one word, and more than three
+# of it count as three. An apostrophe inside a word begins a short ending (`john` and `'s`) and closes what is
+# before a longer word (`l'` and `homme`).
 
 _APOSTROPHE = 0x27
 _MOST_REPEATED = 3
 
 
 class Spans(NamedTuple):
-    """Positions of the pieces of texts, in order.
+    """Positions of the pieces of texts, in order."""
 
-    Attributes:
-        starts: first code point of each piece.
-        ends: behind the last one that tells the piece from others.
-        offsets: first piece of each text, and how many there are.
-    """
-
-    starts: Int64[np.ndarray, " pieces"]
-    ends: Int64[np.ndarray, " pieces"]
-    offsets: Int64[np.ndarray, " texts_and_one"]
+    starts: Int64[np.ndarray, " pieces"]  # first code point of each piece
+    ends: Int64[np.ndarray, " pieces"]  # behind the last one that distinguishes the piece from others
+    offsets: Int64[np.ndarray, " texts_and_one"]  # first piece of each text, and how many there are
 
 
 def words_of(texts: Characters) -> Spans:
@@ -146,9 +130,8 @@ def words_of(texts: Characters) -> Spans:
 
 def characters_of(texts: Characters) -> Spans:
     """Characters of normalised texts; of neighbouring white space the first one, none at either end."""
-    is_space = texts.kinds == SPACE
-    places = np.flatnonzero(~is_space)
-    kept = ~is_space
+    kept = texts.kinds != SPACE
+    places = np.flatnonzero(kept)
     within = np.searchsorted(texts.offsets, places, "right")
     gap = (np.diff(places) > 1) & (np.diff(within) == 0)
     kept[places[:-1][gap] + 1] = True
@@ -159,11 +142,26 @@ def characters_of(texts: Characters) -> Spans:
 def _begins(
     points: UInt32[np.ndarray, " points"], kinds: UInt8[np.ndarray, " points"]
 ) -> tuple[UInt8[np.ndarray, " points"], Bool[np.ndarray, " points"]]:
-    """Kinds of code points, and where a word begins."""
-    kinds, apart = _settled(points, kinds)
-    # Code points that belong to the piece of the one before.
+    """Kinds of code points, and where a word begins.
+
+    In these kinds a mark behind white space is a word, and an apostrophe inside a word is a part of it.
+    """
+    kinds = kinds.copy()
+    marks = np.flatnonzero(kinds == MARK)
+    kinds[marks[(marks == 0) | (kinds[marks - 1] == SPACE)]] = WORD
+    inside = np.flatnonzero(points[1:-1] == _APOSTROPHE) + 1
+    in_word = (kinds == WORD) | (kinds == MARK)
+    inside = inside[in_word[inside - 1] & (kinds[inside + 1] == WORD)]
+    kinds[inside] = WORD
+    last = len(points) - 1  # a line break
+    is_short = ~(in_word[inside + 2] & in_word[np.minimum(inside + 3, last)])
+    # Code points that belong to the word of the one before, for which a mark counts as what it belongs to.
     continues = np.zeros(len(points), bool)
-    before, here = _bases(kinds)[:-1], kinds[1:]
+    is_mark = kinds == MARK
+    bases = kinds
+    if is_mark.any():
+        bases = kinds[np.maximum.accumulate(np.where(is_mark, 0, np.arange(len(kinds))))]
+    before, here = bases[:-1], kinds[1:]
     continues[1:] = (here == WORD) & (before == WORD)
     continues[1:] |= here == MARK
     continues[1:] |= (here == SYMBOL) & ((points[1:] == points[:-1]) | (points[:-1] == JOINER))
@@ -174,54 +172,17 @@ def _begins(
         is_first[1:] = np.diff(flags) > 1
         continues[flags] = (places - np.maximum.accumulate(np.where(is_first, places, 0))) % 2 == 1
     begins = (kinds != SPACE) & ~continues
-    begins[apart] = True
+    begins[np.where(is_short, inside, inside + 1)] = True
     return kinds, begins
 
 
-def _settled(
-    points: UInt32[np.ndarray, " points"], kinds: UInt8[np.ndarray, " points"]
-) -> tuple[UInt8[np.ndarray, " points"], Int64[np.ndarray, " apart"]]:
-    """Kinds where a mark behind white space is a word and apostrophes inside words are part of them.
-
-    The second result says which code points begin a word because of an apostrophe.
-    """
-    settled = kinds.copy()
-    marks = np.flatnonzero(kinds == MARK)
-    settled[marks[(marks == 0) | (kinds[marks - 1] == SPACE)]] = WORD
-    inside = np.flatnonzero(points[1:-1] == _APOSTROPHE) + 1
-    in_word = (settled == WORD) | (settled == MARK)
-    inside = inside[in_word[inside - 1] & (settled[inside + 1] == WORD)]
-    settled[inside] = WORD
-    last = len(points) - 1  # a line break
-    is_short = ~(in_word[inside + 2] & in_word[np.minimum(inside + 3, last)])
-    return settled, np.where(is_short, inside, inside + 1)
-
-
-def _bases(kinds: UInt8[np.ndarray, " points"]) -> UInt8[np.ndarray, " points"]:
-    """Kinds where a mark has the kind of what it belongs to."""
-    is_mark = kinds == MARK
-    if not is_mark.any():
-        return kinds
-    return kinds[np.maximum.accumulate(np.where(is_mark, 0, np.arange(len(kinds))))]
-
-
-# Alignment of a normalised text with the text as it was written.
-
-
 class Aligned(NamedTuple):
-    """Normalised text and the origin of its characters.
-
-    Attributes:
-        text: normalised.
-        starts: for each of its characters, where it begins in the text as it was written.
-        ends: for each of its characters, where what it comes from ends.
-        written: the text as it was written, or the normalised one where the origin cannot be told.
-    """
+    """Normalised text and the origin of its characters."""
 
     text: str
-    starts: list[int]
-    ends: list[int]
-    written: str
+    starts: list[int]  # where each of its characters begins in the text as it was written
+    ends: list[int]  # where what each of its characters comes from ends
+    written: str  # the text as it was written, or the normalised one where the origin is not known
 
     def piece(self, start: int, end: int) -> str:
         """Part of the written text that the normalised characters from `start` to before `end` come from."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.answering.naming import model_of
-from pellucid.bundle import AverageModel, ClassicalModel, Generator, Inputs, Model, load_any
+from pellucid.bundle import AverageModel, ClassicalModel, Generator, load_any
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.estimator import Estimator
 from pellucid.estimators.image_generator import ImageGenerator
@@ -22,7 +22,7 @@ from pellucid.tasks import REGRESSION, TEXTS
 EXPECTED_FAILED_CHECKS: dict[str, str] = {
     "check_sample_weight_equivalence_on_dense_data": (
         "networks learn in batches drawn by chance: an example of weight 2 counts twice in the loss of one "
-        "batch, a repeated one stands in two batches; only in the mean is that the same. Weight 0 leaves an "
+        "batch, a repeated one is in two batches; only in the mean is that the same. Weight 0 leaves an "
         "example out exactly"
     ),
 }
@@ -57,45 +57,31 @@ def load(folder: str | os.PathLike[str]) -> Loaded:
     Returns:
         A `TextClassifier` or `TextRegressor` where texts are taken, else an `ImageClassifier` or
         `ImageRegressor`; a regressor where numbers are predicted, an `ImageGenerator` where images are made.
-        It answers as the saved one did; to
-        train it again is to train it afresh.
+        It answers as the saved one did; to train it again is to train it afresh.
 
     Raises:
         ModelFileError: there is no model, it is damaged, or it is of a kind that may run code.
     """
     chosen = model_of(Path(folder))
     model = load_any(chosen.folder)
-    estimator = _fitted(model)
-    known = chosen.name in (None, model.name)
-    estimator._loaded = model.name if known else f"{chosen.name} ({model.name})"
-    return estimator
-
-
-def _fitted(model: Model) -> Loaded:
-    """A fitted estimator of a model."""
+    is_number, takes_texts = model.target is REGRESSION, model.input_kind is TEXTS
+    # The value of `model` that fits one of the same kind.
+    alike = model.heaviest.model if isinstance(model, AverageModel) else model
+    name = alike.name
+    if isinstance(alike, ClassicalModel):
+        of_layer = alike.network
+        name = _CLASSICAL[alike.predictor.kind][is_number] if of_layer is None else of_layer.config.name
+    estimator: Loaded
     if isinstance(model, Generator):
-        generator = ImageGenerator(model=model.name)
-        generator._take(model, np.array(model.classes))
-        return generator
-    takes_texts = model.input_kind is TEXTS
-    if model.target is REGRESSION:
-        regressor = (TextRegressor if takes_texts else ImageRegressor)(model=_parameter(model))
-        regressor._become(model)
-        return regressor
-    classifier = (TextClassifier if takes_texts else ImageClassifier)(model=_parameter(model))
-    classifier._take(model, np.array(model.classes))
-    return classifier
-
-
-def _parameter(model: Model) -> str:
-    """The value of `model` that fits a model of the same kind; of an average, its heaviest member."""
-    if isinstance(model, AverageModel):
-        model = model.heaviest.model
-    if not isinstance(model, ClassicalModel):
-        return model.name
-    if model.network is not None:
-        return model.network.config.name
-    return _CLASSICAL[model.predictor.kind][model.target is REGRESSION]
+        estimator = ImageGenerator(model=name)
+    elif is_number:
+        estimator = (TextRegressor if takes_texts else ImageRegressor)(model=name)
+    else:
+        estimator = (TextClassifier if takes_texts else ImageClassifier)(model=name)
+    estimator._take(model, np.array(model.classes))
+    is_known = chosen.name in (None, model.name)
+    estimator._loaded = model.name if is_known else f"{chosen.name} ({model.name})"
+    return estimator
 
 
 # `pellucid.explain`: open a trained model on one input, as an object that shows itself.
@@ -137,7 +123,7 @@ def explain(
         raise UsageError(
             f"model: found {found}; give a fitted estimator, or the path of a run or model folder"
         )
-    inputs = _one(estimator, input)
+    inputs = estimator._inputs([input] if isinstance(input, (str, os.PathLike)) else np.asarray(input)[None])
     if len(inputs) != 1:
         raise DataError(f"input: {len(inputs)} examples found, one expected; give one of them")
     classes = estimator.model_.classes
@@ -150,18 +136,8 @@ def explain(
     )
 
 
-def _one(estimator: Estimator, example: Any) -> Inputs:
-    """One example as a model takes it."""
-    if isinstance(example, (str, os.PathLike)):
-        return estimator._inputs([example])
-    return estimator._inputs(np.asarray(example)[None])
-
-
 def _position(classes: tuple[str, ...], label: Any, argument: str) -> int | None:
-    """Position of a class.
-
-    Raises: `UsageError` if there is none of this name.
-    """
+    """Position of a class; `UsageError` if there is none of this name."""
     if label is None:
         return None
     if str(label) not in classes:

@@ -57,27 +57,20 @@ class Estimator(
     TransformerMixin,  # type: ignore[misc]
     BaseEstimator,  # type: ignore[misc]
 ):
-    """Holds one trained model, and writes it down.
+    """Trains one model, answers with it, and saves it.
 
     A subclass with `MODELS` gets a constructor that stores parameters unchecked, as scikit-learn's clones and
     searches ask for; `fit` checks them. `transform` and what belongs to it are there only where the model
     has, or will have, a hidden layer.
-
-    Attributes:
-        KIND: what it takes.
-        TARGET: value of the setting `target`.
-        PARAMETERS: names of the settings that are its parameters, beside those of every estimator.
-        MODELS: admitted values of `model`, the default first.
-        seed: of every random draw; the other parameters likewise.
-        model_: the trained model; absent before `fit`.
-        n_features_in_: numbers in a feature vector; absent where others are taken.
-        history_: one record for each epoch; empty for a classical model.
     """
 
-    KIND: ClassVar[InputKind]
-    TARGET: ClassVar[str | None] = None
-    PARAMETERS: ClassVar[str]
-    MODELS: ClassVar[tuple[str, ...]]
+    KIND: ClassVar[InputKind]  # of inputs
+    TARGET: ClassVar[str | None] = None  # value of the setting `target`
+    PARAMETERS: ClassVar[
+        str
+    ]  # names of the settings that are its parameters, beside those of every estimator
+    MODELS: ClassVar[tuple[str, ...]]  # admitted values of `model`, the default first
+    ABOUT: ClassVar[str] = ""  # in its docstring in the place of `{about}`
 
     seed: int
     model_: Model
@@ -95,8 +88,8 @@ class Estimator(
 
         Raises: `UsageError` if a parameter is of the wrong type, out of range, or contradicts another.
         """
-        # Grids of parameters are often arrays, whose scalars are no plain numbers.
         values = {row.name: getattr(self, row.name) for row in rows(type(self))}
+        # Grids of parameters are often arrays, whose scalars are no plain numbers.
         plain = {
             name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()
         }
@@ -105,8 +98,9 @@ class Estimator(
     def _fit_data(self, X: Any, y: Any, settings: Settings) -> FitData:
         """Examples and labels in any of the forms that `fit` takes, checked."""
         require_fitting_model(settings, TARGETS[settings.target or "class"])
-        of_input = fit_data_of_image_input if self.KIND is IMAGES else fit_data_of_text_input
-        return of_input(self, X, y, settings)
+        if self.KIND is IMAGES:
+            return fit_data_of_image_input(self, X, y, settings)
+        return fit_data_of_text_input(X, y, settings)
 
     def _inputs(self, X: Any) -> Inputs:
         """Inputs in the form that the model takes."""
@@ -132,8 +126,9 @@ class Estimator(
         )
         return model, data.labels
 
-    def _become(self, model: Model) -> None:
-        """Become the estimator of a trained model."""
+    def _take(self, model: Model, classes: np.ndarray) -> None:
+        """Become the estimator of a trained model; `classes` are of the caller's type, none of numbers."""
+        del classes
         self.model_ = model
         self._loaded = ""
         length = vector_length(model)
@@ -147,33 +142,20 @@ class Estimator(
         return decisions.decide(*self.model_.answer(self._inputs(X)))
 
     def transform(self, X: Any) -> Float32[np.ndarray, "examples features"]:
-        """Values of the last hidden layer for each example.
+        """Values of the last hidden layer, one row for each example.
 
-        Args:
-            X: examples in any form said above.
-
-        Returns:
-            One row for each.
-
-        Raises:
-            DataError: an example cannot be read or does not fit what was learnt.
+        Raises: `DataError` if an example cannot be read or does not fit what was learnt.
         """
         check_is_fitted(self)
         return self.model_.transform(self._inputs(X))
 
     def novelty(self, X: Any) -> Float64[np.ndarray, " examples"]:
-        """How unlike the training data each example is.
+        """How unlike the training data each example is: the share of validation examples that it surpasses.
 
-        Args:
-            X: examples in any form said above.
+        From 0 to 1; above 0.95 an answer deserves doubt.
 
-        Returns:
-            0 to 1 each, the share of validation examples that look less foreign; above 0.95 an answer
-            deserves doubt.
-
-        Raises:
-            DataError: an example cannot be read or does not fit what was learnt, or the model has no novelty
-                detector: it ignores its input, or too few examples were set aside when it was trained.
+        Raises: `DataError` if an example cannot be read or does not fit what was learnt, or the model has no
+        novelty detector: it ignores its input, or too few examples were set aside when it was trained.
         """
         check_is_fitted(self)
         inputs = self._inputs(X)
@@ -181,15 +163,14 @@ class Estimator(
             raise DataError(
                 "model: no novelty detector, because it gives every input the same answer; take another model"
             )
-        if self.model_.detector is None:
+        found = self.model_.answer(inputs).novelty
+        if found is None:
             raise DataError(
                 "model: no novelty detector, because fewer than 20 validation examples were set aside when "
                 f"it was trained: fit sets a tenth aside from {VALIDATION_FROM:,} different examples on, and "
                 f"{VALIDATION_FROM_EACH} of each class; with fewer, pellucid.train(data, out=...) does, and "
                 "pellucid.load(out) has the detector"
             )
-        found = self.model_.answer(inputs).novelty
-        assert found is not None  # there is a detector
         return found
 
     def save(self, folder: str | os.PathLike[str]) -> None:
@@ -201,12 +182,12 @@ class Estimator(
             folder: where to; its parent must exist. A former model folder is replaced as a whole.
 
         Raises:
-            StorageError: the disk is full, permission is denied, or something else stands there.
+            StorageError: the disk is full, permission is denied, or something else is there.
         """
         check_is_fitted(self)
         path = Path(folder)
         if path.exists() and not (path / FILE_NAME).is_file():
-            raise StorageError(f"{path}: stands there and is no model folder; choose another name")
+            raise StorageError(f"{path}: is there already and is no model folder; choose another name")
         save(self.model_, path, {} if self._loaded else {"Trained with": " ".join(repr(self).split())})
 
     def __repr__(self, *arguments: Any, **options: Any) -> str:
@@ -265,7 +246,7 @@ def rows(estimator: type[Estimator]) -> tuple[Row, ...]:
 
 
 def _give_constructor(estimator: type[Estimator]) -> None:
-    """A constructor of the parameters as keywords, and their meanings in the place of `{parameters}`."""
+    """A constructor of the parameters as keywords, and a docstring with their meanings."""
     types = {field.name: field.type for field in dataclasses.fields(Settings)}
     defaults = {row.name: row.default for row in rows(estimator)} | {"model": estimator.MODELS[0]}
 
@@ -291,12 +272,13 @@ def _give_constructor(estimator: type[Estimator]) -> None:
         shown = f" ({', '.join(choices)})" if choices else ""
         more = ", or a mapping from each class" if row.kind is dict else ""
         lines.append(f"        {row.name}: {row.meaning}{shown}{more}. Default: {defaults[row.name]!r}.")
-    estimator.__doc__ = (estimator.__doc__ or "").replace("{parameters}", "Args:\n" + "\n".join(lines))
+    text = (estimator.__doc__ or "").replace("{about}", estimator.ABOUT)
+    estimator.__doc__ = text.replace("{parameters}", "Args:\n" + "\n".join(lines))
 
 
-# Advice to those who train in a program of their own beside busy ones: given once, where it would help.
+# Advice to those who train in a program of their own while others are busy: given once, where it would help.
 
-_LONG = 5.0  # seconds: of less nobody needs to hear
+_LONG = 5.0  # seconds: a shorter training needs no advice
 _BUSY = 0.5  # of a core
 
 _has_advised = False
@@ -304,10 +286,10 @@ _has_advised = False
 
 @contextlib.contextmanager
 def advice_about_neighbours(threads: int) -> Iterator[None]:
-    """Warn once that threads spin while they wait, five seconds into a training beside busy programs.
+    """Warn once, five seconds into a training while other programs are busy, that threads spin as they wait.
 
     The command sets `OMP_WAIT_POLICY=PASSIVE` for itself; in a program of somebody else that would change
-    other libraries too, so its user is told how. Fewer than two `threads` need no advice.
+    other libraries too, so its user is advised. Fewer than two `threads` need no advice.
     """
     if _has_advised or threads < 2 or os.environ.get("OMP_WAIT_POLICY", "").upper() == "PASSIVE":
         yield

@@ -27,24 +27,15 @@ from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
 from pellucid.tasks import IMAGES, TEXTS, InputKind
 
-# Labels as the caller has them, and as networks and files have them: classes or numbers.
-
 
 @dataclass(frozen=True)
 class Labels:
-    """The labels of training examples.
+    """The labels of training examples."""
 
-    Attributes:
-        classes: the different labels, sorted, of the caller's own type.
-        names: the same classes as text, sorted as text: the order of the network's outputs.
-        columns: position in `names` of each of `classes`.
-        codes: position in `names` of each example's label; -1 of an example that is left out.
-    """
-
-    classes: Shaped[np.ndarray, " classes"]
-    names: tuple[str, ...]
-    columns: Int64[np.ndarray, " classes"]
-    codes: Int64[np.ndarray, " examples"]
+    classes: Shaped[np.ndarray, " classes"]  # the different labels, sorted, of the caller's own type
+    names: tuple[str, ...]  # the same as text, sorted as text: the order of the network's outputs
+    columns: Int64[np.ndarray, " classes"]  # position in `names` of each of `classes`
+    codes: Int64[np.ndarray, " examples"]  # position in `names` of each label; -1 where it is left out
 
 
 def read_labels(
@@ -93,20 +84,10 @@ def read_labels(
 def read_numbers(
     y: object, count: int, classifier: str = "ImageClassifier"
 ) -> Float64[np.ndarray, " examples"]:
-    """Check numbers to be predicted.
+    """Check `count` numbers to be predicted, all finite; `classifier` learns classes of such inputs.
 
-    Args:
-        y: one number for each example, with or without fractions.
-        count: number of examples.
-        classifier: name of the estimator that learns classes of such inputs.
-
-    Returns:
-        The numbers, all finite.
-
-    Raises:
-        UsageError: there are none.
-        DataError: one is missing, infinite, beyond 1e30 or no number, there are not as many as
-            examples, or they are all but the same.
+    Raises: `UsageError` if there are none; `DataError` if one is missing, infinite, beyond 1e30 or no number,
+    there are not as many as examples, or they are all but the same.
     """
     if y is None:
         raise UsageError("y: a regressor requires y to be passed, but the target y is None; give numbers")
@@ -128,7 +109,7 @@ def read_numbers(
         assert_all_finite(plain, input_name="y")
     except ValueError as error:
         position = int(np.flatnonzero(~np.isfinite(plain))[0])
-        raise DataError(f"y: {error} The first stands at position {position}") from error
+        raise DataError(f"y: {error} The first is at position {position}") from error
     if np.abs(plain).max(initial=0.0) > LARGEST:
         position = int(np.flatnonzero(np.abs(plain) > LARGEST)[0])
         raise DataError(
@@ -142,16 +123,12 @@ def read_numbers(
 
 
 def _require_one_each(labels: int, examples: int) -> None:
-    """Refuse labels that are not as many as the examples."""
     if labels != examples:
         raise DataError(f"y: {count_of(labels, 'label')} for {count_of(examples, 'example')}; give one each")
 
 
 def _require_one_column(y: object) -> None:
-    """Refuse several labels for each example.
-
-    Raises: `DataError` with how many, and what to give instead.
-    """
+    """Refuse several labels for each example."""
     first = y[0] if isinstance(y, (list, tuple)) and y else None
     shape = getattr(y, "shape", None) or (0, len(first) if isinstance(first, (list, tuple)) else 1)
     if len(shape) == 2 and shape[1] > 1:
@@ -162,7 +139,7 @@ def _require_one_column(y: object) -> None:
 
 
 def texts_of(y: object) -> list[str]:
-    """Labels of one kind as they stand in files: `3` for 3 and 3.0, `true` for True.
+    """Labels of one kind as files hold them: `3` for 3 and 3.0, `true` for True.
 
     Raises: `DataError` if a label is missing or of another kind than the others.
     """
@@ -203,34 +180,27 @@ VALIDATION_FROM_EACH = 10
 
 @dataclass(frozen=True)
 class FitData:
-    """Material that `fit` learns from.
-
-    Attributes:
-        material: for training.
-        labels: the classes in the caller's own type; `None` where numbers are learnt.
-        joined_columns: columns of a table whose texts are joined; none elsewhere.
-        place: the path or data set that examples and labels were read from; empty where they were given.
-    """
+    """Data that `fit` learns from."""
 
     material: Dataset
-    labels: Labels | None
-    joined_columns: tuple[str, ...] = ()
-    place: str = ""
+    labels: Labels | None  # the classes in the caller's own type; `None` where numbers are learnt
+    joined_columns: tuple[str, ...] = ()  # columns of a table whose texts are joined; none elsewhere
+    place: str = ""  # path or data set that they were read from; empty where they were given
 
 
-def weighted(taught: FitData, sample_weight: Any) -> FitData:
+def weighted(data: FitData, sample_weight: Any) -> FitData:
     """Give each example its weight; those of weight 0 are left out.
 
     Raises: `UsageError` if examples were read from a place; `DataError` if weights are not finite numbers
     from 0, one each, or all of the training examples weigh nothing.
     """
     if sample_weight is None:
-        return taught
-    if taught.place:
+        return data
+    if data.place:
         raise UsageError(
-            f"sample_weight: {taught.place} was read as a whole; give examples and labels as arrays"
+            f"sample_weight: {data.place} was read as a whole; give examples and labels as arrays"
         )
-    material = taught.material
+    material = data.material
     try:
         weights = column_or_1d(plain_values(sample_weight), dtype=np.float64)
     except (ValueError, TypeError) as error:
@@ -239,8 +209,9 @@ def weighted(taught: FitData, sample_weight: Any) -> FitData:
         raise DataError(
             f"sample_weight: {len(weights):,} weights for {len(material.inputs):,} examples; give one each"
         )
-    if not (np.isfinite(weights) & (weights >= 0)).all():
-        position = int(np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))[0])
+    is_fit = np.isfinite(weights) & (weights >= 0)
+    if not is_fit.all():
+        position = int(np.flatnonzero(~is_fit)[0])
         raise DataError(
             f"sample_weight: {weights[position]:g} at position {position} is no finite number from 0"
         )
@@ -252,22 +223,36 @@ def weighted(taught: FitData, sample_weight: Any) -> FitData:
     validation = material.validation[weights[material.validation] > 0]
     own = None if (weights[train] == 1).all() else weights  # so that 0 is the same as leaving out
     return dataclasses.replace(
-        taught, material=dataclasses.replace(material, train=train, validation=validation, weights=own)
+        data, material=dataclasses.replace(material, train=train, validation=validation, weights=own)
     )
 
 
 def fit_data_at_place(data: Any, settings: Settings, kind: InputKind) -> FitData:
-    """Read DATA of the kind that is wanted; its own splits stand, and its test split is left alone.
+    """Read DATA of the kind that is wanted; its own splits are kept, and its test split is left alone.
 
-    `data` is a path as the command `train` takes it, or a data set of `datasets` or PyTorch.
+    `data` is a path as the command `train` takes it, or a data set of `datasets` or PyTorch. What may be read
+    in two ways is read as the kind that is wanted.
 
     Raises: `DataError` if the data is refused, or of another kind.
     """
-    return fit_data_of_listing(_listing(data, settings, kind), settings, kind)
+    is_place = isinstance(data, (str, os.PathLike))
+    read: Callable[[Any, Settings], Listing] = read_data if is_place else read_dataset
+    place = os.fspath(data) if is_place else name_of(data)
+    listing = read(place if is_place else data, settings)
+    if listing.noun != kind.noun:
+        try:
+            listing = read(place if is_place else data, dataclasses.replace(settings, task=kind.task))
+        except (DataError, UsageError) as error:
+            other = TEXTS if kind is IMAGES else IMAGES
+            fitting = f"{estimator_of(other, 'Classifier')} or {estimator_of(other, 'Regressor')}"
+            raise DataError(
+                f"{place}: holds {other.nouns}, not {kind.nouns}; give it to {fitting}"
+            ) from error
+    return fit_data_of_listing(listing, settings, kind)
 
 
 def fit_data_of_listing(listing: Listing, settings: Settings, kind: InputKind) -> FitData:
-    """Take labelled examples that were read; their own splits stand, and a test split is left alone.
+    """Take labelled examples that were read; their own splits are kept, and a test split is left alone.
 
     Raises: `DataError` if they are refused.
     """
@@ -289,32 +274,11 @@ def fit_data_of_listing(listing: Listing, settings: Settings, kind: InputKind) -
         listing, settings, make=(VALIDATION,) if _allows_validation(len(free), counts) else ()
     )
     if check.rare:
-        said = next(each for each in check.sentences() if "--min-examples" in each)
-        warnings.warn(f"{place}: {said}", UserWarning, stacklevel=2)
+        sentence = next(each for each in check.sentences() if "--min-examples" in each)
+        warnings.warn(f"{place}: {sentence}", UserWarning, stacklevel=2)
     names = dataset.classes
-    labels = None
-    if names:
-        labels = Labels(np.array(names), names, np.arange(len(names)), dataset.labels)
+    labels = Labels(np.array(names), names, np.arange(len(names)), dataset.labels) if names else None
     return FitData(dataset, labels, dataset.joined_columns, place)
-
-
-def _listing(data: Any, settings: Settings, kind: InputKind) -> Listing:
-    """Content of a place; where that may be read in two ways, as the kind that is wanted.
-
-    Raises: `DataError` if it is refused, or holds another kind of inputs.
-    """
-    is_place = isinstance(data, (str, os.PathLike))
-    read: Callable[[Any, Settings], Listing] = read_data if is_place else read_dataset
-    place = os.fspath(data) if is_place else name_of(data)
-    listing = read(place if is_place else data, settings)
-    if listing.noun == kind.noun:
-        return listing
-    try:
-        return read(place if is_place else data, dataclasses.replace(settings, task=kind.task))
-    except (DataError, UsageError) as error:
-        other = TEXTS if kind is IMAGES else IMAGES
-        fitting = f"{estimator_of(other, 'Classifier')} or {estimator_of(other, 'Regressor')}"
-        raise DataError(f"{place}: holds {other.nouns}, not {kind.nouns}; give it to {fitting}") from error
 
 
 def estimator_of(kind: InputKind, role: str) -> str:
@@ -353,7 +317,9 @@ def fit_data_in_memory(
     """
     count = len(inputs)
     classes = labels if isinstance(labels, Labels) else None
-    targets = _targets(labels, count)
+    targets: np.ndarray = np.zeros(count, np.int64)  # without labels
+    if labels is not None:
+        targets = labels.codes if isinstance(labels, Labels) else labels
     usable = targets >= 0 if classes is not None else np.ones(count, bool)
     different = usable & (first == np.arange(count))
     validation = np.zeros(0, np.int64)
@@ -368,7 +334,7 @@ def fit_data_in_memory(
             values=targets if classes is None and labels is not None else None,
             is_labelled=labels is not None,
         )
-        parts = split(listing, first, usable, settings.seed, (VALIDATION,)).splits
+        parts = split(listing, first, usable, settings.seed, (VALIDATION,))
         validation = np.flatnonzero(parts == VALIDATION)
     elif settings.patience is not None:
         each = "" if classes is None else f" and {VALIDATION_FROM_EACH} of each class"
@@ -379,13 +345,6 @@ def fit_data_in_memory(
     train = np.setdiff1d(np.flatnonzero(usable), validation)
     names = () if classes is None else classes.names
     return FitData(Dataset(inputs, targets, train, validation, names, preprocessing), classes)
-
-
-def _targets(labels: Labels | Float64[np.ndarray, " n"] | None, count: int) -> np.ndarray:
-    """Class or number of each of so many examples; 0 without labels."""
-    if labels is None:
-        return np.zeros(count, np.int64)
-    return labels.codes if isinstance(labels, Labels) else labels
 
 
 def _allows_validation(examples: int, counts: Int64[np.ndarray, " classes"] | None) -> bool:

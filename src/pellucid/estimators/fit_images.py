@@ -1,7 +1,6 @@
 """Images and feature vectors as inputs of `fit` and `predict`."""
 
 import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -44,9 +43,7 @@ def are_images(inputs: object) -> bool:
 
 
 def fit_data_of_images(images: object, y: object, settings: Settings) -> FitData:
-    """Take images that stand in memory, with their labels, which generators do without.
-
-    Nothing is written to the cache.
+    """Take images in memory, with their labels, which generators do without; nothing is written to the cache.
 
     Images are (n, height, width) or (n, height, width, 1 or 3), 8-bit or any other numbers.
 
@@ -66,18 +63,6 @@ def fit_data_of_images(images: object, y: object, settings: Settings) -> FitData
     return fit_data_in_memory(fitted, labels, settings, first=first, preprocessing=preprocessing)
 
 
-def fit_data_of_features(rows: Float32[np.ndarray, "n features"], y: object, settings: Settings) -> FitData:
-    """Take a table of feature vectors, all finite, with their labels.
-
-    Raises: `UsageError` if there are no labels, or a setting belongs to images; `DataError` if labels do
-    not fit.
-    """
-    if settings.image_size is not None:
-        raise UsageError("image_size: feature vectors have no size in pixels; leave it out")
-    labels = read_targets(y, len(rows), settings, IMAGES)
-    return fit_data_in_memory(rows, labels, settings, first=np.arange(len(rows)))
-
-
 def as_array(inputs: Any) -> Shaped[np.ndarray, "..."]:
     """One array from an array, or from a list of equal ones.
 
@@ -86,7 +71,7 @@ def as_array(inputs: Any) -> Shaped[np.ndarray, "..."]:
     try:
         return np.asarray(inputs)
     except ValueError as error:
-        raise DataError(f"images of different sizes cannot stand in one array ({error})") from error
+        raise DataError(f"images of different sizes cannot be one array ({error})") from error
 
 
 def fit_images(images: Any, preprocessing: Preprocessing) -> UInt8[np.ndarray, "n height width channels"]:
@@ -97,18 +82,9 @@ def fit_images(images: Any, preprocessing: Preprocessing) -> UInt8[np.ndarray, "
 
     Raises: `DataError` if a file cannot be read, or the array holds no images.
     """
-    if is_place(images):
-        return _fit_files([os.fspath(images)], preprocessing)
-    if are_paths(images):
-        return _fit_files([os.fspath(path) for path in images], preprocessing)
-    return preprocessing.arrays(as_array(images))
-
-
-def _fit_files(places: Sequence[str], preprocessing: Preprocessing) -> np.ndarray:
-    """Decode files in threads; the first that cannot be read ends it.
-
-    Raises: `DataError` naming the file.
-    """
+    if not is_place(images) and not are_paths(images):
+        return preprocessing.arrays(as_array(images))
+    places = [os.fspath(path) for path in ([images] if is_place(images) else images)]
     listed = list_inputs(places, Settings()).images
     with ThreadPoolExecutor(min(_MOST_DECODERS, os.cpu_count() or 1)) as executor:
         fitted = fit_inputs(listed, preprocessing, executor)
@@ -121,14 +97,17 @@ def _fit_files(places: Sequence[str], preprocessing: Preprocessing) -> np.ndarra
 def fit_data_of_image_input(estimator: BaseEstimator, X: Any, y: Any, settings: Settings) -> FitData:
     """Examples and labels from arrays of images, tables of feature vectors, paths and data sets."""
     name = type(estimator).__name__
-    if is_in_memory(X) or is_place(X):
-        if y is not None:
-            place = os.fspath(X) if is_place(X) else type(X).__name__
-            raise UsageError(f"y: {place} brings its own labels; leave y out")
-        _forget_features(estimator)
+    is_read = is_in_memory(X) or is_place(X)
+    if is_read and y is not None:
+        place = os.fspath(X) if is_place(X) else type(X).__name__
+        raise UsageError(f"y: {place} brings its own labels; leave y out")
+    if is_read or are_images(X):
+        # Forget what an earlier `fit` on feature vectors noted of them.
+        for attribute in ("n_features_in_", "feature_names_in_"):
+            vars(estimator).pop(attribute, None)
+    if is_read:
         return fit_data_at_place(os.fspath(X) if is_place(X) else X, settings, IMAGES)
     if are_images(X):
-        _forget_features(estimator)
         return fit_data_of_images(X, y, settings)
     if are_paths(np.asarray(X) if getattr(X, "ndim", 0) == 1 else X):
         raise DataError(
@@ -137,13 +116,11 @@ def fit_data_of_image_input(estimator: BaseEstimator, X: Any, y: Any, settings: 
         )
     if y is None:
         raise UsageError(f"y: {name} requires y to be passed, but the target y is None; give labels")
-    return fit_data_of_features(validate_data(estimator, X, dtype=np.float32), y, settings)
-
-
-def _forget_features(estimator: BaseEstimator) -> None:
-    """Drop what an earlier `fit` on feature vectors noted of them."""
-    for name in ("n_features_in_", "feature_names_in_"):
-        vars(estimator).pop(name, None)
+    rows: Float32[np.ndarray, "n features"] = validate_data(estimator, X, dtype=np.float32)
+    if settings.image_size is not None:
+        raise UsageError("image_size: feature vectors have no size in pixels; leave it out")
+    labels = read_targets(y, len(rows), settings, IMAGES)
+    return fit_data_in_memory(rows, labels, settings, first=np.arange(len(rows)))
 
 
 def images_for(estimator: BaseEstimator, X: Any, preprocessing: Preprocessing | None) -> Inputs:

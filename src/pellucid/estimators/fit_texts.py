@@ -17,7 +17,6 @@ from pellucid.data.reading.inputs import list_texts
 from pellucid.data.reading.labelled_tables import list_texts_of
 from pellucid.data.tables.columns import (
     IMAGES,
-    Columns,
     choose_columns,
     choose_input,
     joined_names,
@@ -38,7 +37,7 @@ from pellucid.tasks import TEXTS
 
 
 def as_texts(inputs: Any) -> Sequence[str]:
-    """Take texts that stand in memory: a list, tuple, one-dimensional array or column of a data frame.
+    """Take texts in memory: a list, tuple, one-dimensional array or column of a data frame.
 
     Raises: `DataError` if it is of another form, or an element is no text, with its position, from 0.
     """
@@ -59,7 +58,7 @@ def as_texts(inputs: Any) -> Sequence[str]:
 
 
 def fit_data_of_texts(texts: Sequence[str], y: object, settings: Settings) -> FitData:
-    """Take texts that stand in memory, any that UTF-8 can write, with their labels.
+    """Take texts in memory, any that UTF-8 can write, with their labels.
 
     Raises: `UsageError` if there are no labels; `DataError` if there are no texts, one is blank, or labels do
     not fit.
@@ -75,69 +74,45 @@ def fit_data_of_texts(texts: Sequence[str], y: object, settings: Settings) -> Fi
     return fit_data_in_memory(store, labels, settings, first=first)
 
 
-def read_places(places: Sequence[str], joined: tuple[str, ...] = ()) -> Sequence[str]:
-    """Read the texts of files, folders and tables.
-
-    A folder stands for its `.txt` files, those of sub-folders included, in the order of their paths, a table
-    for its rows, of which the columns named in `joined` make one text.
-
-    Raises: `DataError` if one cannot be read.
-    """
-    found = list_texts(places, Settings(input_column=",".join(joined) or None))
-    for name, error in zip(found.names, found.errors, strict=True):
-        if error:
-            raise DataError(f"{name}: {error}; leave it out")
-    return found.texts
-
-
 # Data frames as inputs of `fit` and `predict`.
 
 _NAME = "X"
 
 
 def fit_data_of_frame(frame: Any, y: object, settings: Settings) -> FitData:
-    """Take a frame of texts: with their labels in a column, or all of them texts and the labels beside it.
+    """Take a frame of texts: with their labels in a column, or all of them texts and the labels in `y`.
 
-    Raises: `DataError` if the columns cannot be told, a text or label is missing, or they do not fit.
+    Raises: `DataError` if the columns cannot be found, a text or label is missing, or they do not fit.
     """
     table = table_of_frame(frame, _NAME)
     if y is None:
-        columns = _chosen(table, settings)
-        if columns.holds == IMAGES:
+        try:
+            columns = choose_columns(table, Path.cwd(), settings)
+        except DataError as error:  # there is no flag for columns here
+            found = str(error).partition("; name one with --")[0]
+            raise DataError(
+                f"{found}; give both by themselves, as in fit(frame['text'], frame['label'])"
+            ) from error
+        if columns.input.holds == IMAGES:
             raise DataError(f"{_NAME}: holds paths of images; give them to ImageClassifier or ImageRegressor")
         return fit_data_of_listing(list_texts_of(table, columns, Path.cwd(), settings), settings, TEXTS)
     names = tuple(table.names)
     if len(names) > 1:
         names = joined_names(table.names, str(named_inputs(table, ",".join(names))))
-    taught = fit_data_of_texts(_texts(table, names), y, settings)
-    return dataclasses.replace(taught, joined_columns=names if len(names) > 1 else ())
-
-
-def _chosen(table: Table, settings: Settings) -> Columns:
-    """Columns of a frame that holds its labels.
-
-    Raises: `DataError` if they cannot be told; there is no flag for them here.
-    """
-    try:
-        return choose_columns(table, Path.cwd(), settings)
-    except DataError as error:
-        found = str(error).partition("; name one with --")[0]
-        raise DataError(
-            f"{found}; give both by themselves, as in fit(frame['text'], frame['label'])"
-        ) from error
+    data = fit_data_of_texts(_texts(table, names), y, settings)
+    return dataclasses.replace(data, joined_columns=names if len(names) > 1 else ())
 
 
 def texts_of_frame(frame: Any, joined: tuple[str, ...]) -> Sequence[str]:
     """Texts of a frame: of its only column, of those that the model joins, or of the one that holds them.
 
-    Raises: `DataError` if no column can be told, or a value is no text.
+    Raises: `DataError` if no column can be chosen, or a value is no text.
     """
     table = table_of_frame(frame, _NAME)
     asked = ",".join(joined) or None
     if asked is None and len(table.names) == 1:
         return _texts(table, (table.names[0],))
-    _, name = choose_input(table, Path.cwd(), Settings(task="text", input_column=asked))
-    return _texts(table, joined_names(table.names, name))
+    return _texts(table, choose_input(table, Path.cwd(), Settings(task="text", input_column=asked)).parts)
 
 
 def _texts(table: Table, names: tuple[str, ...]) -> list[str]:
@@ -155,9 +130,8 @@ def _texts(table: Table, names: tuple[str, ...]) -> list[str]:
     return texts
 
 
-def fit_data_of_text_input(estimator: object, X: Any, y: Any, settings: Settings) -> FitData:
+def fit_data_of_text_input(X: Any, y: Any, settings: Settings) -> FitData:
     """Examples and labels from lists, arrays and columns of texts, data frames, paths and data sets."""
-    del estimator
     if is_frame(X):
         return fit_data_of_frame(X, y, settings)
     is_place = isinstance(X, (str, os.PathLike))
@@ -174,15 +148,24 @@ def fit_data_of_text_input(estimator: object, X: Any, y: Any, settings: Settings
 
 
 def texts_for(X: Any, joined: tuple[str, ...]) -> Sequence[str]:
-    """Inputs as a fitted model takes them, which reads the columns `joined` of a table as one text."""
+    """Inputs as a fitted model takes them, which reads the columns `joined` of a table as one text.
+
+    A folder stands for its `.txt` files, those of sub-folders included, in the order of their paths, a table
+    for its rows.
+
+    Raises: `DataError` if one cannot be read, or is no text.
+    """
     if isinstance(X, str):
         raise DataError(
             "X: a single text may be meant, or a path; put a text into a list, and a path into pathlib.Path"
         )
     if is_frame(X):
         return texts_of_frame(X, joined)
-    if isinstance(X, os.PathLike):
-        return read_places([os.fspath(X)], joined)
-    if isinstance(X, (list, tuple)) and X and all(isinstance(each, os.PathLike) for each in X):
-        return read_places([os.fspath(each) for each in X], joined)
-    return as_texts(X)
+    paths = [X] if isinstance(X, os.PathLike) else X if isinstance(X, (list, tuple)) else []
+    if not paths or not all(isinstance(each, os.PathLike) for each in paths):
+        return as_texts(X)
+    found = list_texts([os.fspath(each) for each in paths], Settings(input_column=",".join(joined) or None))
+    for name, error in zip(found.names, found.errors, strict=True):
+        if error:
+            raise DataError(f"{name}: {error}; leave it out")
+    return found.texts

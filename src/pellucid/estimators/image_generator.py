@@ -8,11 +8,11 @@ from jaxtyping import Float64, UInt8
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from pellucid.bundle import AutoencoderModel, Generator, Inputs
+from pellucid.bundle import AutoencoderModel, Generator, Model
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.estimator import OF_GENERATORS, Estimator, advice_about_neighbours
-from pellucid.estimators.fit_data import FitData, fit_data_at_place, texts_of
-from pellucid.estimators.fit_images import are_images, are_paths, fit_data_of_images, fit_images, is_place
+from pellucid.estimators.fit_data import FitData, texts_of
+from pellucid.estimators.fit_images import are_images, fit_data_of_image_input, is_place
 from pellucid.networks.text_networks import cell_of
 from pellucid.pipeline.judging.novelty_detectors import generator_with_detector
 from pellucid.pipeline.learners.network import NetworkLearner, require_enough_images
@@ -60,7 +60,7 @@ class ImageGenerator(Estimator):
         """Train one model from scratch.
 
         Args:
-            X: images or a path, in any form said above.
+            X: images or a path, in any of the forms above.
             y: one label for each image, or none; none for a path.
 
         Returns:
@@ -113,34 +113,20 @@ class ImageGenerator(Estimator):
         return images[..., 0] if images.shape[3] == 1 else images
 
     def reconstruct(self, X: Any) -> UInt8[np.ndarray, "examples height width ..."]:
-        """Rebuild images from their latent numbers, each as of its likeliest class.
+        """Rebuild images from their latent numbers, each as of its likeliest class, as `sample` gives them.
 
-        Args:
-            X: images in any form said above.
-
-        Returns:
-            As from `sample`.
-
-        Raises:
-            DataError: an image cannot be read or does not fit what was learnt, or the generator rebuilds
-                nothing.
+        Raises: `DataError` if an image cannot be read or does not fit what was learnt, or the generator
+        rebuilds nothing.
         """
         model, pixels = self._autoencoder(), self._inputs(X)
         images = model.reconstruct(pixels, model.likeliest(pixels))
         return images[..., 0] if images.shape[3] == 1 else images
 
     def novelty(self, X: Any) -> Float64[np.ndarray, " examples"]:
-        """Say how odd each image is beside those that were learnt from.
+        """How odd each image is: the share, 0 to 1, of images held out from training that look less odd.
 
-        Args:
-            X: images in any form said above.
-
-        Returns:
-            0 to 1 each, the share of images held out from training that look less odd.
-
-        Raises:
-            DataError: an image cannot be read or does not fit what was learnt, or the generator cannot tell:
-                it has no encoder, or no images were set aside for validation when it was trained.
+        Raises: `DataError` if an image cannot be read or does not fit what was learnt, or the generator has
+        no encoder, or no images were set aside for validation when it was trained.
         """
         check_is_fitted(self)
         if self.model_.detector is None:
@@ -153,16 +139,10 @@ class ImageGenerator(Estimator):
     def score(self, X: Any, y: Any = None) -> float:
         """Mean evidence lower bound of images, in nats; larger is better.
 
-        Args:
-            X: images in any form said above.
-            y: their labels; by default each counts as of its likeliest class.
+        Without labels `y` each counts as of its likeliest class.
 
-        Returns:
-            The mean over the images.
-
-        Raises:
-            UsageError: a label is not known.
-            DataError: an image cannot be read or does not fit what was learnt, or the generator has no bound.
+        Raises: `UsageError` if a label is not known; `DataError` if an image cannot be read or does not fit
+        what was learnt, or the generator has no bound.
         """
         model, pixels = self._autoencoder(), self._inputs(X)
         codes = (
@@ -172,9 +152,8 @@ class ImageGenerator(Estimator):
         )
         return float(-model.bound(pixels, codes, self.seed).total.mean())
 
-    def _take(self, model: Generator, classes: np.ndarray) -> None:
-        """Become the estimator of a trained model, whose classes are of the caller's type."""
-        self._become(model)
+    def _take(self, model: Model, classes: np.ndarray) -> None:
+        super()._take(model, classes)
         self.classes_ = classes
 
     def _code(self, label: Any) -> int:
@@ -192,22 +171,12 @@ class ImageGenerator(Estimator):
 
     def _fit_data(self, X: Any, y: Any, settings: Settings) -> FitData:
         """Examples, and labels where there are some, in any of the forms that `fit` takes, checked."""
-        if is_place(X):
-            if y is not None:
-                raise UsageError(f"y: {X} brings its own labels; leave y out")
-            return fit_data_at_place(str(X), settings, IMAGES)
-        if not are_images(X):
+        if not is_place(X) and not are_images(X):
             raise DataError(
                 "X: ImageGenerator takes images, (n, height, width) or (n, height, width, channels), or a "
                 f"path, but was given {type(X).__name__} of shape {np.shape(X)}"
             )
-        return fit_data_of_images(X, y, settings)
-
-    def _inputs(self, X: Any) -> Inputs:
-        """Bring inputs to the form that the model takes."""
-        if is_place(X) or are_paths(X) or are_images(X):
-            return fit_images(X, self.model_.preprocessing)
-        raise DataError(f"X: images expected, {type(X).__name__} of shape {np.shape(X)} found")
+        return fit_data_of_image_input(self, X, y, settings)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -14,22 +14,102 @@ from pellucid.errors import DataError
 from pellucid.estimators.estimator import OF_CLASSIFIERS, OF_IMAGES, OF_PREDICTORS, OF_TEXTS, Estimator
 from pellucid.estimators.fit_data import texts_of
 from pellucid.settings import NEURAL_OF_IMAGES, NEURAL_OF_TEXTS
-from pellucid.tasks import IMAGES, TEXTS
+from pellucid.tasks import IMAGES, TEXTS, InputKind
 
 # `Self` would do, but for the checks of types in tests.
 AnyClassifier = TypeVar("AnyClassifier", bound="Classifier")
 AnyRegressor = TypeVar("AnyRegressor", bound="Regressor")
+
+# What the four classes document alike, in their docstrings in the place of `{about}`.
+
+_INPUTS = {
+    IMAGES: """\
+    `fit` and the other methods take:
+
+    - an array of images, (n, height, width) or (n, height, width, 1 or 3): 8-bit values are used
+      as they are, others are scaled so that 0 to 1, or the smallest to the largest training value,
+      become 0 to 255;
+    - a two-dimensional array, list or data frame of numbers, which is a table of feature vectors:
+      `model="auto"` is then `mlp`, and features are standardised;
+    - paths: `fit` takes {places}, without `y`;
+      its test split, if it has one, is left alone. The other methods take an image, a folder of images or a
+      list of images.""",
+    TEXTS: """\
+    `fit` and the other methods take:
+
+    - a list, a tuple or a one-dimensional array of texts, or a column of a data frame; `fit` refuses
+      blank texts, the other methods answer them too;
+    - paths: `fit` takes {places}, without `y`;
+      its test split, if it has one, is left alone. The other methods take a `pathlib.Path`, or a list
+      of such, of a `.txt` file, a folder of them or a table. They refuse a bare `str`, which could be
+      a path or a text: put a text into a list.
+
+    Texts are taken as they are: the model splits them into words or smaller pieces by itself, what it
+    splits them into is learnt from the training texts alone, and it is saved with the model.""",
+}
+_PLACES = {
+    (IMAGES, True): "a folder, a table, an `.npz` file or `sample:fashion`, as the command `train` does",
+    (IMAGES, False): "a table with a column of numbers, or other DATA whose labels are numbers, as\n"
+    "      `train --target number` does",
+    (TEXTS, True): "a table, a folder or `sample:spam`, as the command `train` does",
+    (TEXTS, False): "a table with a column of numbers, as `train --target number` does",
+}
+_VALIDATION = {
+    True: """\
+    From 1,000 different training {nouns} on, and ten of each class, a tenth is set aside for
+    validation and the weights of the epoch that is best there are kept; with fewer, all are trained
+    on. The same input, seed, machine and number of threads give the same model.""",
+    False: """\
+    Numbers may be of any size and unit: networks learn them standardised and answer in the unit of
+    `y`. The loss is the squared error. From 1,000 different training {nouns} on, a tenth is set aside
+    for validation and the weights of the epoch whose root mean squared error is smallest there are
+    kept; with fewer, all are trained on. The same input, seed, machine and number of threads give the
+    same model.""",
+}
+_ATTRIBUTES = """\
+    `model` may also name a classical model, which is then fitted alone{features}:
+    {classical}. Parameters that steer networks only are refused beside it,
+    and it has no hidden layer for `transform`.
+
+    {{parameters}}
+
+    Attributes:
+{attributes}
+        history_: one record for each epoch: losses, {scores}, learning rate, seconds; empty for a
+            classical model.
+        model_: the trained model."""
+_OF_CLASSES = "        classes_: the classes, sorted, of the type that `y` had; texts after `pellucid.load`."
+_OF_IMAGES = """\
+        n_features_in_: numbers in a feature vector; absent where images were learnt.
+        feature_names_in_: names of the features, where a data frame had them."""
+
+_FOR_CLASSES = ("majority", "logistic-regression", "svm", "random-forest")
+_FOR_NUMBERS = ("mean", "ridge", "svm", "random-forest")
+
+
+def _about(kind: InputKind, *, has_classes: bool) -> str:
+    """Inputs, validation, classical models and attributes of one of the four, for its docstring."""
+    *others, last = _FOR_CLASSES if has_classes else _FOR_NUMBERS
+    of_texts = " on the weights of words and parts of words (TF-IDF)" if kind is TEXTS else ""
+    attributes = [_OF_CLASSES] * has_classes + [_OF_IMAGES] * (kind is IMAGES)
+    pieces = (
+        _INPUTS[kind].format(places=_PLACES[kind, has_classes]),
+        _VALIDATION[has_classes].format(nouns="texts" if kind is TEXTS else "examples"),
+        _ATTRIBUTES.format(
+            features=of_texts,
+            classical=f"{', '.join(f'`{name}`' for name in others)} or `{last}`",
+            attributes="\n".join(attributes),
+            scores="accuracies" if has_classes else "errors",
+        ),
+    )
+    return "\n\n".join(pieces).lstrip().replace("    Attributes:\n\n", "    Attributes:\n")
 
 
 class Classifier(
     ClassifierMixin,  # type: ignore[misc]  # scikit-learn has no types
     Estimator,
 ):
-    """Fits one model and answers with the caller's own classes.
-
-    Attributes:
-        classes_: the classes, sorted, of the type that `y` had; texts after `pellucid.load`.
-    """
+    """Fits one model and answers with the caller's own classes."""
 
     classes_: Shaped[np.ndarray, " classes"]
 
@@ -37,7 +117,7 @@ class Classifier(
         """Train one model from scratch.
 
         Args:
-            X: examples or a path, in any form said above.
+            X: examples or a path, in any of the forms above.
             y: one label for each example: texts, whole numbers or truth values; none for a path.
             sample_weight: weight of each example in the loss, 0 leaves it out; equal by default. It is
                 multiplied by that of the class. Validation examples choose epochs and set-ups without it.
@@ -56,22 +136,14 @@ class Classifier(
         return self
 
     def _take(self, model: Model, classes: Shaped[np.ndarray, " classes"]) -> None:
-        """Become the estimator of a trained model."""
-        self._become(model)
+        super()._take(model, classes)
         self.classes_ = classes
         self._columns = np.array([model.classes.index(text) for text in texts_of(classes)])
 
     def predict(self, X: Any) -> Shaped[np.ndarray, " examples"]:
         """Name the most probable class of each example, or the one that a `threshold` decides for.
 
-        Args:
-            X: examples in any form said above.
-
-        Returns:
-            One of `classes_` for each.
-
-        Raises:
-            DataError: an example cannot be read, or does not fit what was learnt.
+        Raises: `DataError` if an example cannot be read, or does not fit what was learnt.
         """
         probabilities = self.predict_proba(X)
         names = [self.model_.classes[column] for column in self._columns.tolist()]
@@ -79,80 +151,51 @@ class Classifier(
         return named
 
     def predict_proba(self, X: Any) -> Float64[np.ndarray, "examples classes"]:
-        """Give the probability of every class for each example.
+        """Give the probability of every class for each example, in the order of `classes_`; rows sum to one.
 
-        Args:
-            X: examples in any form said above.
-
-        Returns:
-            One row for each, in the order of `classes_`; each row sums to one.
-
-        Raises:
-            DataError: an example cannot be read, or does not fit what was learnt.
+        Raises: `DataError` as `predict`.
         """
         check_is_fitted(self)
         probabilities: np.ndarray = self.model_.predict_proba(self._inputs(X))[:, self._columns]
         return probabilities
 
     def abstains(self, X: Any, max_error: float = 0.05) -> Bool[np.ndarray, " examples"]:
-        """Say of which examples the model does not know enough to answer.
+        """Mark the examples that are better left unanswered, since the model does not know enough.
 
-        With 95 % confidence at most `max_error` of the others get a wrong class, as long as they are of the
-        source, groups and time that the training data is from. Unfamiliar examples are never answered.
+        With 95 % confidence at most a share of `max_error`, between 0 and 1, of the others get a wrong class,
+        as long as they are of the source, groups and time that the training data is from. Unfamiliar examples
+        are never answered.
 
-        Args:
-            X: examples in any form said above.
-            max_error: largest share of wrong classes among the answered, between 0 and 1.
-
-        Returns:
-            True for each that is better left unanswered.
-
-        Raises:
-            UsageError: `max_error` is out of range, or cannot be promised: no or too few validation examples
-                were set aside when the model was trained, or the test of its run refutes it.
-            DataError: an example cannot be read, or does not fit what was learnt.
+        Raises: `UsageError` if `max_error` is out of range, or cannot be promised: no or too few validation
+        examples were set aside when the model was trained, or the test of its run refutes it; `DataError` as
+        `predict`.
         """
-        found = self._decide(X, max_error=max_error).abstained
-        assert found is not None
-        return found
+        abstained = self._decide(X, max_error=max_error).abstained
+        assert abstained is not None
+        return abstained
 
     def predict_sets(self, X: Any, coverage: float = 0.95) -> list[list[Any]]:
-        """Give for each example the classes among which the right one is, with a probability of `coverage`.
+        """Give for each example the classes, the most probable first, that contain the right one.
 
-        Args:
-            X: examples in any form said above.
-            coverage: between 0 and 1; kept on average, for examples of the source, groups and time that the
-                training data is from.
+        They do with a probability of `coverage`, between 0 and 1; kept on average, for examples of the
+        source, groups and time that the training data is from.
 
-        Returns:
-            For each some of `classes_`, the most probable first.
-
-        Raises:
-            UsageError: `coverage` is out of range, or cannot be promised, as for `abstains`.
-            DataError: an example cannot be read, or does not fit what was learnt.
+        Raises: `UsageError` if `coverage` is out of range, or cannot be promised, as for `abstains`;
+        `DataError` as `predict`.
         """
-        found = self._decide(X, sets=coverage).sets
-        assert found is not None
+        sets = self._decide(X, sets=coverage).sets
+        assert sets is not None
         names = [self.model_.classes[column] for column in self._columns]
         own = dict(zip(names, self.classes_.tolist(), strict=True))
-        return [[own[name] for name in each] for each in found]
+        return [[own[name] for name in each] for each in sets]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Accuracy: the share of examples that are classified correctly.
+        """Accuracy: the share of examples that are classified correctly, weighted where weights are given.
 
-        Labels are compared as they stand in files, so that 3 is equal to "3" after `pellucid.load`; old names
+        Labels are compared as files hold them, so that 3 is equal to "3" after `pellucid.load`; old names
         that were renamed for training count as the new ones.
 
-        Args:
-            X: examples in any form said above.
-            y: the right label of each.
-            sample_weight: weight of each example; equal by default.
-
-        Returns:
-            Between 0 and 1.
-
-        Raises:
-            DataError: there are not as many labels as examples.
+        Raises: `DataError` if there are not as many labels as examples.
         """
         named = np.array(texts_of(self.predict(X)))
         labels = np.array(new_names(texts_of(y), self.model_.renamed))
@@ -173,7 +216,7 @@ class Regressor(
         """Train one model from scratch.
 
         Args:
-            X: examples or a path, in any form said above.
+            X: examples or a path, in any of the forms above.
             y: one finite number for each example; none for a path.
             sample_weight: weight of each example in the loss, 0 leaves it out; equal by default. Validation
                 examples choose epochs and set-ups without it.
@@ -187,78 +230,34 @@ class Regressor(
             DivergedError: the loss stopped being finite.
         """
         model, _ = self._train(X, y, sample_weight)
-        self._become(model)
+        self._take(model, np.zeros(0))
         return self
 
     def predict(self, X: Any) -> Float64[np.ndarray, " examples"]:
-        """Predict a number for each example; `score` compares such numbers by R².
+        """Predict a number for each example, in the unit of `y`; `score` compares such numbers by R².
 
-        Args:
-            X: examples in any form said above.
-
-        Returns:
-            One number for each, in the unit of `y`.
-
-        Raises:
-            DataError: an example cannot be read, or does not fit what was learnt.
+        Raises: `DataError` if an example cannot be read, or does not fit what was learnt.
         """
         check_is_fitted(self)
         return self.model_.predict_values(self._inputs(X))
 
     def predict_intervals(self, X: Any, coverage: float = 0.95) -> Float64[np.ndarray, "examples 2"]:
-        """Give for each example an interval that holds its number, with a probability of `coverage`.
+        """Give for each example an interval that contains its number: its two ends, in the unit of `y`.
 
-        Args:
-            X: examples in any form said above.
-            coverage: between 0 and 1; kept on average, for examples of the source, groups and time that the
-                training data is from.
+        It does with a probability of `coverage`, between 0 and 1; kept on average, for examples of the
+        source, groups and time that the training data is from. All intervals are equally wide.
 
-        Returns:
-            Lower and upper end for each, in the unit of `y`; all intervals are equally wide.
-
-        Raises:
-            UsageError: `coverage` is out of range, or cannot be promised: no or too few validation examples
-                were set aside when the model was trained, or the test of its run refutes it.
-            DataError: an example cannot be read, or does not fit what was learnt.
+        Raises: `UsageError` if `coverage` is out of range, or cannot be promised: no or too few validation
+        examples were set aside when the model was trained, or the test of its run refutes it; `DataError` as
+        `predict`.
         """
         return np.array(self._decide(X, sets=coverage).sets).reshape(-1, 2)
-
-
-_FOR_CLASSES = ("majority", "logistic-regression", "svm", "random-forest")
-_FOR_NUMBERS = ("mean", "ridge", "svm", "random-forest")
 
 
 class ImageClassifier(Classifier):
     """Learns the classes of images, or of feature vectors, with a network or a classical model.
 
-    `fit` and the other methods take:
-
-    - an array of images, (n, height, width) or (n, height, width, 1 or 3): 8-bit values are used
-      as they are, others are scaled so that 0 to 1, or the smallest to the largest training value,
-      become 0 to 255;
-    - a two-dimensional array, list or data frame of numbers, which is a table of feature vectors:
-      `model="auto"` is then `mlp`, and features are standardised;
-    - paths: `fit` takes a folder, a table, an `.npz` file or `sample:fashion`, as the command `train`
-      does, without `y`; its test split, if it has one, is left alone. The other methods take an
-      image, a folder of images or a list of images.
-
-    From 1,000 different training examples on, and ten of each class, a tenth is set aside for
-    validation and the weights of the epoch that is best there are kept; with fewer, all are trained
-    on. The same input, seed, machine and number of threads give the same model.
-
-    `model` may also name a classical model, which is then fitted alone: `majority`,
-    `logistic-regression`, `svm` or `random-forest`. Parameters that steer networks only are refused
-    beside it, and it has no hidden layer for `transform`.
-
-    {parameters}
-
-    Attributes:
-        classes_: the classes, sorted, of the type that `y` had; texts after `pellucid.load`.
-        n_features_in_: numbers in a feature vector; absent where images were learnt.
-        feature_names_in_: names of the features, where a data frame had them.
-        history_: one record for each epoch: losses, accuracies, learning rate, seconds; empty for a
-            classical model.
-        model_: the trained model.
+    {about}
 
     Examples:
         >>> from sklearn.datasets import load_digits
@@ -270,45 +269,18 @@ class ImageClassifier(Classifier):
         (5, 10)
         >>> classifier.score(digits.images[900:], digits.target[900:]) > 0.85
         True
-    """  # noqa: DOC601, DOC602, DOC603  attributes that fit sets
+    """  # noqa: DOC601, DOC603  attributes that fit sets
 
     KIND = IMAGES
     PARAMETERS = f"{OF_PREDICTORS} {OF_CLASSIFIERS} {OF_IMAGES}"
     MODELS = ("auto", *NEURAL_OF_IMAGES, *_FOR_CLASSES)
+    ABOUT = _about(IMAGES, has_classes=True)
 
 
 class ImageRegressor(Regressor):
     """Learns a number from images, or from feature vectors, with a network or a classical model.
 
-    `fit` and the other methods take:
-
-    - an array of images, (n, height, width) or (n, height, width, 1 or 3): 8-bit values are used
-      as they are, others are scaled so that 0 to 1, or the smallest to the largest training value,
-      become 0 to 255;
-    - a two-dimensional array, list or data frame of numbers, which is a table of feature vectors:
-      `model="auto"` is then `mlp`, and features are standardised;
-    - paths: `fit` takes a table with a column of numbers, or other DATA whose labels are numbers, as
-      `train --target number` does, without `y`; its test split, if it has one, is left alone. The
-      other methods take an image, a folder of images or a list of images.
-
-    Numbers may be of any size and unit: networks learn them standardised and answer in the unit of
-    `y`. The loss is the squared error. From 1,000 different training examples on, a tenth is set aside
-    for validation and the weights of the epoch whose root mean squared error is smallest there are
-    kept; with fewer, all are trained on. The same input, seed, machine and number of threads give the
-    same model.
-
-    `model` may also name a classical model, which is then fitted alone: `mean`, `ridge`, `svm` or
-    `random-forest`. Parameters that steer networks only are refused beside it, and it has no hidden
-    layer for `transform`.
-
-    {parameters}
-
-    Attributes:
-        n_features_in_: numbers in a feature vector; absent where images were learnt.
-        feature_names_in_: names of the features, where a data frame had them.
-        history_: one record for each epoch: losses, errors, learning rate, seconds; empty for a
-            classical model.
-        model_: the trained model.
+    {about}
 
     Examples:
         >>> from sklearn.datasets import load_diabetes
@@ -319,43 +291,18 @@ class ImageRegressor(Regressor):
         (142,)
         >>> regressor.score(rows[300:], progression[300:]) > 0.3
         True
-    """  # noqa: DOC601, DOC602, DOC603  attributes that fit sets
+    """  # noqa: DOC601, DOC603  attributes that fit sets
 
     KIND = IMAGES
     PARAMETERS = f"{OF_PREDICTORS} {OF_IMAGES}"
     MODELS = ("auto", *NEURAL_OF_IMAGES, *_FOR_NUMBERS)
+    ABOUT = _about(IMAGES, has_classes=False)
 
 
 class TextClassifier(Classifier):
     """Learns the classes of texts, in any language, with a network or a classical model.
 
-    `fit` and the other methods take:
-
-    - a list, a tuple or a one-dimensional array of texts, or a column of a data frame; `fit` refuses
-      blank texts, the other methods answer them too;
-    - paths: `fit` takes a table, a folder or `sample:spam`, as the command `train` does, without `y`;
-      its test split, if it has one, is left alone. The other methods take a `pathlib.Path`, or a list
-      of such, of a `.txt` file, a folder of them or a table. They refuse a bare `str`, which could be
-      a path or a text: put a text into a list.
-
-    Texts are taken as they are: the model splits them into words or smaller pieces by itself, what it
-    splits them into is learnt from the training texts alone, and it is saved with the model.
-
-    From 1,000 different training texts on, and ten of each class, a tenth is set aside for validation
-    and the weights of the epoch that is best there are kept; with fewer, all are trained on. The same
-    input, seed, machine and number of threads give the same model.
-
-    `model` may also name a classical model, which is then fitted alone on the weights of words and
-    parts of words (TF-IDF): `majority`, `logistic-regression`, `svm` or `random-forest`. Parameters
-    that steer networks only are refused beside it, and it has no hidden layer for `transform`.
-
-    {parameters}
-
-    Attributes:
-        classes_: the classes, sorted, of the type that `y` had; texts after `pellucid.load`.
-        history_: one record for each epoch: losses, accuracies, learning rate, seconds; empty for a
-            classical model.
-        model_: the trained model.
+    {about}
 
     Examples:
         >>> from pellucid import TextClassifier
@@ -367,44 +314,18 @@ class TextClassifier(Classifier):
         ['good', 'bad']
         >>> classifier.predict_proba(["what a fine story"]).shape
         (1, 2)
-    """  # noqa: DOC601, DOC602, DOC603  attributes that fit sets
+    """  # noqa: DOC601, DOC603  attributes that fit sets
 
     KIND = TEXTS
     PARAMETERS = f"{OF_PREDICTORS} {OF_CLASSIFIERS} {OF_TEXTS}"
     MODELS = ("auto", *NEURAL_OF_TEXTS, *_FOR_CLASSES)
+    ABOUT = _about(TEXTS, has_classes=True)
 
 
 class TextRegressor(Regressor):
     """Learns a number from texts, in any language, with a network or a classical model.
 
-    `fit` and the other methods take:
-
-    - a list, a tuple or a one-dimensional array of texts, or a column of a data frame; `fit` refuses
-      blank texts, the other methods answer them too;
-    - paths: `fit` takes a table with a column of numbers, as `train --target number` does, without
-      `y`; its test split, if it has one, is left alone. The other methods take a `pathlib.Path`, or a
-      list of such, of a `.txt` file, a folder of them or a table. They refuse a bare `str`, which
-      could be a path or a text: put a text into a list.
-
-    Texts are taken as they are: the model splits them into words or smaller pieces by itself, what it
-    splits them into is learnt from the training texts alone, and it is saved with the model.
-
-    Numbers may be of any size and unit: networks learn them standardised and answer in the unit of
-    `y`. The loss is the squared error. From 1,000 different training texts on, a tenth is set aside for
-    validation and the weights of the epoch whose root mean squared error is smallest there are kept;
-    with fewer, all are trained on. The same input, seed, machine and number of threads give the same
-    model.
-
-    `model` may also name a classical model, which is then fitted alone on the weights of words and
-    parts of words (TF-IDF): `mean`, `ridge`, `svm` or `random-forest`. Parameters that steer networks
-    only are refused beside it, and it has no hidden layer for `transform`.
-
-    {parameters}
-
-    Attributes:
-        history_: one record for each epoch: losses, errors, learning rate, seconds; empty for a
-            classical model.
-        model_: the trained model.
+    {about}
 
     Examples:
         >>> from pellucid import TextRegressor
@@ -413,8 +334,9 @@ class TextRegressor(Regressor):
         >>> fine, dull = regressor.predict(["what a fine story", "so dull"])
         >>> bool(fine > dull)
         True
-    """  # noqa: DOC601, DOC602, DOC603  attributes that fit sets
+    """  # noqa: DOC601, DOC603  attributes that fit sets
 
     KIND = TEXTS
     PARAMETERS = f"{OF_PREDICTORS} {OF_TEXTS}"
     MODELS = ("auto", *NEURAL_OF_TEXTS, *_FOR_NUMBERS)
+    ABOUT = _about(TEXTS, has_classes=False)

@@ -35,21 +35,13 @@ _PRIOR_ANSWERS = 2.0
 
 @dataclass(frozen=True, eq=False)
 class _Bins:
-    """The bins that hold an answer.
+    """The bins that hold an answer."""
 
-    Attributes:
-        share: of all answers.
-        confidence: mean of the answers.
-        gap: of each bin, times its share.
-        examples: in all bins.
-        together: with groups, covariance of the measured gaps, as the groups differ.
-    """
-
-    share: np.ndarray
-    confidence: np.ndarray
-    gap: np.ndarray
-    examples: int
-    together: np.ndarray | None = None
+    share: np.ndarray  # of all answers
+    confidence: np.ndarray  # mean of the answers
+    gap: np.ndarray  # of each bin, times its share
+    examples: int  # in all bins
+    together: np.ndarray | None = None  # with groups, covariance of the measured gaps, as the groups differ
 
     def deviations(self, gap: np.ndarray) -> np.ndarray:
         """Standard deviations of the measured gaps where `gap`, broadcast over bins, is the truth."""
@@ -119,9 +111,9 @@ def _covariance(
     count, examples = groups.count, len(groups.of)
     sums = np.zeros((count, len(held)))
     np.add.at(sums, (groups.of, bins), gaps)
-    apart = sums[:, held] - np.outer(groups.sizes, sums[:, held].sum(axis=0) / examples)
+    residuals = sums[:, held] - np.outer(groups.sizes, sums[:, held].sum(axis=0) / examples)
     reach = (groups.quantile / NORMAL_QUANTILE) ** 2
-    return apart.T @ apart * (reach * count / max(1, count - 1) / examples**2)
+    return residuals.T @ residuals * (reach * count / max(1, count - 1) / examples**2)
 
 
 def _inverted(measured: _Bins, value: float, seed: int) -> tuple[float, float]:
@@ -140,21 +132,13 @@ def _inverted(measured: _Bins, value: float, seed: int) -> tuple[float, float]:
 
 
 class ReliabilityBin(NamedTuple):
-    """Answers of a confidence above `low` and up to `high`.
+    """Answers of a confidence above `low` and up to `high`."""
 
-    Attributes:
-        low: smallest confidence, not included.
-        high: largest confidence, included.
-        examples: how many answers, at least one.
-        confidence: their mean confidence.
-        accuracy: share of right ones, with Wilson's interval.
-    """
-
-    low: float
-    high: float
-    examples: int
-    confidence: float
-    accuracy: Interval
+    low: float  # smallest confidence, not included
+    high: float  # largest confidence, included
+    examples: int  # how many answers, at least one
+    confidence: float  # their mean confidence
+    accuracy: Interval  # share of right ones, with Wilson's interval
 
 
 @dataclass(frozen=True)
@@ -201,9 +185,11 @@ def reliability(
 
 
 COLDEST, HOTTEST = 0.05, 20.0
-# Standard deviation of the logarithm of temperatures, as far as is known before any example is seen.
+# Standard deviation of the logarithm of temperatures, as far as is known before any example is seen;
+# calibration errors with it: `benchmarks/few_examples.py`.
 _SPREAD = 0.5
-_MANY, _TEMPERATURE_PARTS = 500, 5
+# Examples from which on one of them moves a temperature too little to matter; parts below that.
+_MANY, _PARTS = 500, 5
 
 
 def fit_temperature(
@@ -252,11 +238,10 @@ def cross_fitted(
     count = len(labels)
     if count >= _MANY:
         return at_temperature(probabilities, temperature)
-    part = generator(seed, Purpose.TEMPERATURES).permutation(count) % _TEMPERATURE_PARTS
+    part = generator(seed, Purpose.TEMPERATURES).permutation(count) % _PARTS
     found = np.empty_like(probabilities)
-    for number in range(_TEMPERATURE_PARTS):
-        mine, others = part == number, part != number
-        fitted = fit_temperature(labels[others], probabilities[others])
+    for mine in (part == number for number in range(_PARTS)):
+        fitted = fit_temperature(labels[~mine], probabilities[~mine])
         found[mine] = at_temperature(probabilities[mine], fitted)
     return found
 
@@ -272,7 +257,7 @@ def cross_fitted(
 #
 # Source: Caruana et al. 2004, "Ensemble Selection from Libraries of Models".
 
-_AVERAGE_STEPS, _AVERAGE_PARTS = 20, 5
+_AVERAGE_STEPS = 20
 
 
 def chosen_weights(
@@ -308,14 +293,10 @@ def cross_fitted_average(
     outputs: Sequence[Float64[np.ndarray, "examples ..."]],
     seed: int = 0,
 ) -> Float64[np.ndarray, "examples ..."]:
-    """Answers of averages that no example took part in choosing for itself, of at least five examples.
-
-    `labels` and `outputs` are as for `chosen_weights`; `seed` draws the parts.
-    """
-    part = generator(seed, Purpose.AVERAGE).permutation(len(labels)) % _AVERAGE_PARTS
+    """Answers of averages that no example, of at least five, took part in choosing for itself."""
+    part = generator(seed, Purpose.AVERAGE).permutation(len(labels)) % _PARTS
     found = np.empty_like(outputs[0])
-    for number in range(_AVERAGE_PARTS):
-        mine = part == number
+    for mine in (part == number for number in range(_PARTS)):
         weights = chosen_weights(labels[~mine], [rows[~mine] for rows in outputs])
         found[mine] = weighted_mean([rows[mine] for rows in outputs], weights.tolist())
     return found

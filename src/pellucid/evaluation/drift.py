@@ -37,19 +37,12 @@ _LEAST_EXPECTED = 5  # the distribution of chi-squared fits rarer classes badly
 
 
 class Shift(NamedTuple):
-    """One way in which a set may differ.
+    """One way in which a set may differ."""
 
-    Attributes:
-        p_value: adjusted; how often chance alone would give as much.
-        effect: Cliff's delta or Cohen's h; 0 for no difference.
-        size: `slight`, `small`, `medium` or `large`, by the effect alone.
-        words: what differs, with its figures.
-    """
-
-    p_value: float
-    effect: float
-    size: str
-    words: str
+    p_value: float  # adjusted; how often chance alone would give as much
+    effect: float  # Cliff's delta or Cohen's h; 0 for no difference
+    size: str  # `slight`, `small`, `medium` or `large`, by the effect alone
+    words: str  # what differs, with its figures
 
     @property
     def is_real(self) -> bool:
@@ -59,25 +52,15 @@ class Shift(NamedTuple):
 
 @dataclass(frozen=True)
 class Drift:
-    """Difference of a set of inputs from the validation examples.
+    """Difference of a set of inputs from the validation examples."""
 
-    Attributes:
-        examples: inputs in the set.
-        reference: validation examples.
-        novelty: share of the inputs that are unlike the training data, by the detector's threshold.
-        expected: the share that is flagged of inputs like the training data.
-        foreignness: whether they look more foreign.
-        superiority: the chance that an input looks more foreign than a validation example does.
-        answers: whether the answers are others.
-    """
-
-    examples: int
-    reference: int
-    novelty: Interval
-    expected: float
-    foreignness: Shift
-    superiority: float
-    answers: Shift
+    examples: int  # inputs in the set
+    reference: int  # validation examples
+    novelty: Interval  # share of the inputs that are unlike the training data, by the detector's threshold
+    expected: float  # the share that is flagged of inputs like the training data
+    foreignness: Shift  # whether they look more foreign
+    superiority: float  # the chance that an input looks more foreign than a validation example does
+    answers: Shift  # whether the answers are others
 
     @property
     def is_real(self) -> bool:
@@ -93,7 +76,11 @@ class Drift:
                 f"Drift: none beyond chance ({self.foreignness.words}; "
                 f"p = {min(self.foreignness.p_value, self.answers.p_value):.2g})."
             )
-        parts = [f"{each.words} ({_p_words(each.p_value)}, a {each.size} difference)" for each in shifts]
+        chances = ["p < 0.001" if each.p_value < 0.001 else f"p = {each.p_value:.2g}" for each in shifts]
+        parts = [
+            f"{each.words} ({chance}, a {each.size} difference)"
+            for each, chance in zip(shifts, chances, strict=True)
+        ]
         doubt = ""
         if all(each.size == "slight" for each in shifts):
             doubt = "; with so many inputs even what hardly matters is no chance"
@@ -197,10 +184,7 @@ class Gathering:
 
 
 def _by_ranks(superiority: float, counts: tuple[int, int], what: str) -> Shift:
-    """Shift of a chance that would be one half without drift, by numbers of inputs and validation examples.
-
-    The p-value is two-sided, and not adjusted.
-    """
+    """Shift, not adjusted, of a chance that would be one half without drift, by numbers of inputs."""
     examples, reference = counts
     deviation = math.sqrt((examples + reference + 1) / (12 * examples * reference))
     p_value = math.erfc(abs(superiority - 0.5) / deviation / math.sqrt(2))
@@ -239,7 +223,3 @@ def _chi_squared(counts: Float64[np.ndarray, "2 classes"]) -> float:
 
 def _size(effect: float, borders: tuple[float, ...]) -> str:
     return _SIZES[sum(abs(effect) >= border for border in borders)]
-
-
-def _p_words(p_value: float) -> str:
-    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"

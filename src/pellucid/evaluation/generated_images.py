@@ -56,8 +56,8 @@ def _frechet(first: Features, second: Features) -> float:
     root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
     both = np.linalg.eigvalsh(root @ np.atleast_2d(covariances[1]) @ root)
     trace = sum(float(np.trace(np.atleast_2d(each))) for each in covariances)
-    apart = float(((means[0] - means[1]) ** 2).sum())
-    return max(0.0, apart + trace - 2 * float(np.sqrt(np.maximum(both, 0)).sum()))
+    of_means = float(((means[0] - means[1]) ** 2).sum())
+    return max(0.0, of_means + trace - 2 * float(np.sqrt(np.maximum(both, 0)).sum()))
 
 
 # Measures by nearest neighbours: coverage and density of made images, and whether they are copies.
@@ -83,7 +83,7 @@ _BLOCK = 1024
 Rows = Shaped[np.ndarray, "_ numbers"]
 
 
-class Spread(NamedTuple):
+class CoverageAndDensity(NamedTuple):
     """Share of the real examples that have a made one near, and density of real ones around made ones."""
 
     coverage: Interval
@@ -91,25 +91,19 @@ class Spread(NamedTuple):
 
 
 class Memorisation(NamedTuple):
-    """Evidence that made images are copies of training images, or none.
+    """Evidence that made images are copies of training images, or none."""
 
-    Attributes:
-        share: of made images that are nearer to a training image than to any of as many held-out images;
-            one half without copies.
-        of_held_out: the same share of other held-out images.
-        p_value: how often chance alone would give as large a share.
-        distance: median distance of a made image from its nearest training image, in grey levels per pixel.
-        distance_of_held_out: the same of held-out images.
-    """
-
+    # of made images that are nearer to a training image than to any of as many held-out images; one
+    # half without copies
     share: Interval
-    of_held_out: Interval
-    p_value: float
+    of_held_out: Interval  # the same share of other held-out images
+    p_value: float  # how often chance alone would give as large a share
+    # median distance of a made image from its nearest training image, in grey levels per pixel
     distance: float
-    distance_of_held_out: float
+    distance_of_held_out: float  # the same of held-out images
 
 
-def spread(real: Rows, made: Rows, neighbours: int = NEIGHBOURS) -> Spread:
+def spread(real: Rows, made: Rows, neighbours: int = NEIGHBOURS) -> CoverageAndDensity:
     """Coverage and density, with 95 % intervals, of made features among real ones."""
     distances = squared_distances(real, real)
     np.fill_diagonal(distances, np.inf)
@@ -118,17 +112,14 @@ def spread(real: Rows, made: Rows, neighbours: int = NEIGHBOURS) -> Spread:
     inside = squared_distances(real, made) < radii[:, None]
     each = inside.sum(axis=0) / nearest
     density, error = float(each.mean()), NORMAL_QUANTILE * float(each.std(ddof=1)) / math.sqrt(len(made))
-    return Spread(
+    return CoverageAndDensity(
         wilson(int(inside.any(axis=1).sum()), len(real)),
         Interval(density, max(0.0, density - error), density + error),
     )
 
 
 def memorisation(train: Rows, held_out: Rows, others: Rows, made: Rows, seed: int) -> Memorisation:
-    """Compare distances of made images from training images and from as many held-out ones.
-
-    `others` are held-out images that are measured like the made ones; all rows are pixels.
-    """
+    """Compare distances of made images, and of `others` held out, from training and held-out images."""
     count = min(len(train), len(held_out))
     pool = np.concatenate([train[:count], held_out[:count]])
     shares, p_values, medians = [], [], []

@@ -124,10 +124,7 @@ class Groups:
         return 1 + (self.size - 1) * self.correlation(terms, rare)
 
     def effective(self, terms: Float64[np.ndarray, " examples"], rare: int) -> float:
-        """Number of independent examples whose interval by the normal quantile is as wide as it should be.
-
-        Less than `n / D`, since few groups say little of how much they differ: Student's quantile is due.
-        """
+        """Independent examples whose interval by the normal quantile is as wide as one by Student's."""
         return len(self.of) / self.design_effect(terms, rare) * (NORMAL_QUANTILE / self.quantile) ** 2
 
     @property
@@ -145,19 +142,12 @@ class Groups:
 
 
 class Worth(NamedTuple):
-    """How much a test of groups is worth for the share that a model gets right, or its mean error.
+    """How many independent examples a test of groups is worth, for a model's accuracy or its mean error."""
 
-    Attributes:
-        groups: number of them.
-        examples: in them.
-        correlation: of answers within a group, 0 to 1.
-        design_effect: variance of the score to that of independent examples.
-    """
-
-    groups: int
-    examples: int
-    correlation: float
-    design_effect: float
+    groups: int  # number of them
+    examples: int  # in them
+    correlation: float  # of answers within a group, 0 to 1
+    design_effect: float  # variance of the score to that of independent examples
 
     @property
     def independent(self) -> float:
@@ -250,17 +240,14 @@ def resample(
     are_few = resamples * drawn <= _MOST_KEPT
     blocks: Iterable[np.ndarray] = (_kept if are_few else _drawn)(drawn, seed, resamples)
     if groups is not None:
-        blocks = _of_examples(blocks, groups)
+        # How often each example is drawn, in blocks that are small again.
+        parts = (
+            part
+            for counts in blocks
+            for part in np.array_split(counts, len(block_rows(len(counts), examples)))
+        )
+        blocks = (part[:, groups.of] for part in parts)
     return np.concatenate([scores(counts.astype(np.float64)) for counts in blocks])
-
-
-def _of_examples(
-    blocks: Iterable[np.ndarray], groups: Groups
-) -> Iterator[UInt16[np.ndarray, "rows examples"]]:
-    """Resamples of groups as how often each example is in them, in blocks that are small again."""
-    for counts in blocks:
-        for part in np.array_split(counts, len(block_rows(len(counts), len(groups.of)))):
-            yield part[:, groups.of]
 
 
 def resample_within(
@@ -308,7 +295,7 @@ def percentile_interval(
     groups: Groups | None = None,
     bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> Interval:
-    """The middle 95 % of the resamples; those of few groups are moved out, within the bounds of the score."""
+    """The middle 95 % of the resamples; the ends of few groups are moved out, within the bounds."""
     low, high = (float(end) for end in np.quantile(draws, TAILS))
     if groups is None:
         return Interval(value, low, high)
@@ -344,10 +331,7 @@ def studentised_interval(
 
 
 def span(interval: Interval, unit: str = "") -> str:
-    """A difference with its interval in words, all with the same decimals, as many as the width deserves.
-
-    Such as `1.9 points [1.1, 2.7]`, where `unit` is `points`.
-    """
+    """A difference with its interval in words, in as many decimals as the width deserves."""
     width, largest = interval.high - interval.low, max(abs(end) for end in interval)
     decimals = 1 - math.floor(math.log10(width / 2)) if width > 0 else 12 if largest > 0 else 0
     if largest > 0:

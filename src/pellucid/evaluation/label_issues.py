@@ -36,39 +36,23 @@ _SMALLEST = 1e-12
 
 
 class LabelError(NamedTuple):
-    """An example whose label is likely wrong.
+    """An example whose label is likely wrong."""
 
-    Attributes:
-        position: its row in what was given.
-        suggested: class index it likely belongs to.
-        probability: of the suggested class, by the judge at its temperature.
-        probability_of_label: of the label it has, likewise.
-        probability_wrong: that the label is wrong.
-    """
-
-    position: int
-    suggested: int
-    probability: float
-    probability_of_label: float
-    probability_wrong: float
+    position: int  # its row in what was given
+    suggested: int  # class index it likely belongs to
+    probability: float  # of the suggested class, by the judge at its temperature
+    probability_of_label: float  # of the label it has, likewise
+    probability_wrong: float  # that the label is wrong
 
 
 class LabelJudgement(NamedTuple):
-    """What a judge found in labels.
+    """What a judge found in labels."""
 
-    Attributes:
-        found: labels that are wrong with a probability of at least 0.4, the likeliest first.
-        examined: labels that were examined.
-        agreed: labels that the judge predicts too.
-        is_able: whether it agrees with enough of the labels, and there are enough; else none is listed.
-        share: of all labels that are wrong, as far as they follow no pattern; 0 if not significant.
-    """
-
-    found: list[LabelError]
-    examined: int
-    agreed: int
-    is_able: bool
-    share: float
+    found: list[LabelError]  # labels that are wrong with a probability of at least 0.4, the likeliest first
+    examined: int  # labels that were examined
+    agreed: int  # labels that the judge predicts too
+    is_able: bool  # whether it agrees with enough of the labels, and there are enough; else none is listed
+    share: float  # of all labels that are wrong, as far as they follow no pattern; 0 if not significant
 
     @property
     def accuracy(self) -> float:
@@ -76,7 +60,7 @@ class LabelJudgement(NamedTuple):
         return self.agreed / self.examined if self.examined else 0.0
 
 
-class _Fit(NamedTuple):
+class _ShareAtTemperature(NamedTuple):
     """Likeliest share of wrong labels at a temperature, with the logarithm of its likelihood."""
 
     likelihood: float
@@ -120,7 +104,7 @@ def _at(logarithms: np.ndarray, temperature: float) -> Float64[np.ndarray, "exam
     return found
 
 
-def _likeliest(logarithms: np.ndarray, labels: np.ndarray, most: float) -> _Fit:
+def _likeliest(logarithms: np.ndarray, labels: np.ndarray, most: float) -> _ShareAtTemperature:
     """Likeliest temperature and share of wrong labels, which is at most `most`.
 
     Without wrong labels and with some there may be two peaks, so a grid of temperatures comes first.
@@ -137,7 +121,7 @@ def _likeliest(logarithms: np.ndarray, labels: np.ndarray, most: float) -> _Fit:
     return max(peak, _fit(logarithms, labels, float(np.exp(finer.x)), most), key=lambda each: each.likelihood)
 
 
-def _fit(logarithms: np.ndarray, labels: np.ndarray, temperature: float, most: float) -> _Fit:
+def _fit(logarithms: np.ndarray, labels: np.ndarray, temperature: float, most: float) -> _ShareAtTemperature:
     """Likeliest share of wrong labels at a temperature; the likelihood is concave in it."""
     right = np.maximum(_at(logarithms, temperature)[np.arange(len(labels)), labels], _SMALLEST)
     wrong = (1 - right) / (logarithms.shape[1] - 1)
@@ -153,7 +137,7 @@ def _fit(logarithms: np.ndarray, labels: np.ndarray, temperature: float, most: f
             lambda each: -likelihood(each), bounds=bounds, method="bounded", options=options
         )
         share = float(found.x)
-    return _Fit(likelihood(share), temperature, share)
+    return _ShareAtTemperature(likelihood(share), temperature, share)
 
 
 def _listed(right: np.ndarray, labels: np.ndarray, share: float) -> list[LabelError]:

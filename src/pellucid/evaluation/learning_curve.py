@@ -34,21 +34,13 @@ class CurvePoint(NamedTuple):
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """Scores against numbers of training examples.
+    """Scores against numbers of training examples."""
 
-    Attributes:
-        metric: `accuracy` or `root_mean_squared_error`.
-        curves: name of each model to its points, ascending.
-        model: which one the outlook is about.
-        outlook: one or two sentences: whether more data would help.
-        would_help: the same in a word; `None` where it is inconclusive.
-    """
-
-    metric: str
-    curves: Mapping[str, tuple[CurvePoint, ...]]
-    model: str
-    outlook: str
-    would_help: bool | None
+    metric: str  # `accuracy` or `root_mean_squared_error`
+    curves: Mapping[str, tuple[CurvePoint, ...]]  # name of each model to its points, ascending
+    model: str  # which one the outlook is about
+    outlook: str  # one or two sentences: whether more data would help
+    would_help: bool | None  # the same in a word; `None` where it is inconclusive
 
     def to_json(self) -> dict[str, Any]:
         """The value of `learning_curve` in `metrics.json`."""
@@ -65,10 +57,7 @@ class LearningCurve:
 
 
 def learning_curve(
-    labels: np.ndarray,
-    answers: Mapping[str, Sequence[tuple[int, np.ndarray]]],
-    model: str,
-    seed: int = 0,
+    labels: np.ndarray, answers: Mapping[str, Sequence[tuple[int, np.ndarray]]], model: str, seed: int = 0
 ) -> LearningCurve:
     """Make a learning curve and say whether more data would help `model`.
 
@@ -95,11 +84,8 @@ def learning_curve(
     }
     sizes = np.array([size for size, _ in answers[model]], np.float64)
     if len(np.unique(sizes)) < LEAST_POINTS:
-        number = count_of(len(np.unique(sizes)), "size")
-        outlook = (
-            f"Whether more data would help {model} is unknown from {number} of training split; three are "
-            "needed."
-        )
+        number = f"{count_of(len(np.unique(sizes)), 'size')} of training split"
+        outlook = f"Whether more data would help {model} is unknown from {number}; three are needed."
         return LearningCurve(metric.key, curves, model, outlook, None)
     found = [found for _, found in answers[model]]
     outlook, would_help = _words(_forecast(labels, found, sizes, metric, seed), model, int(sizes[-1]), metric)

@@ -22,7 +22,7 @@ TrustAndErrors = tuple[Float64[np.ndarray, " n"], Bool[np.ndarray, " n"]]
 TestTrustAndErrors = tuple[Float64[np.ndarray, " tested"], Bool[np.ndarray, " tested"]]
 
 
-class Kept(NamedTuple):
+class ThresholdEffect(NamedTuple):
     """Share of labelled examples that a threshold answers, and of these the share of wrong ones, if any."""
 
     answered: Interval
@@ -31,29 +31,18 @@ class Kept(NamedTuple):
 
 @dataclass(frozen=True)
 class Promise:
-    """Threshold of trust, and the examples that it comes from.
+    """Threshold of trust, and the examples that it comes from."""
 
-    Attributes:
-        max_error: the largest error among the answered, as promised.
-        threshold: an input of at least this trust is answered; infinite where nothing can be promised.
-        examples: held-out examples.
-        answered: of these with at least that trust.
-        wrong: of the answered.
-        tested: test examples; 0 where there are none to check it on.
-        on_test: effect on these, of the refuted threshold where the test refutes it; `None` without any.
-        is_confirmed: whether the test examples alone give a threshold too.
-        is_refuted: whether the test refutes it; the threshold is then infinite.
-    """
-
-    max_error: float
-    threshold: float
-    examples: int
-    answered: int
-    wrong: int
-    tested: int = 0
-    on_test: Kept | None = None
-    is_confirmed: bool = False
-    is_refuted: bool = False
+    max_error: float  # the largest error among the answered, as promised
+    threshold: float  # an input of at least this trust is answered; infinite where nothing can be promised
+    examples: int  # held-out examples
+    answered: int  # of these with at least that trust
+    wrong: int  # of the answered
+    tested: int = 0  # test examples; 0 where there are none to check it on
+    # effect on these, of the refuted threshold where the test refutes it; `None` without any
+    on_test: ThresholdEffect | None = None
+    is_confirmed: bool = False  # whether the test examples alone give a threshold too
+    is_refuted: bool = False  # whether the test refutes it; the threshold is then infinite
 
     @property
     def expected(self) -> Interval:
@@ -62,19 +51,12 @@ class Promise:
 
 
 class ErrorPoint(NamedTuple):
-    """A share of the inputs answered, those of highest trust, and the error among them.
+    """A share of the inputs answered, those of highest trust, and the error among them."""
 
-    Attributes:
-        answered: how many.
-        share: of all.
-        threshold: the lowest trust among them.
-        error: share of wrong ones, with Wilson's interval.
-    """
-
-    answered: int
-    share: float
-    threshold: float
-    error: Interval
+    answered: int  # how many
+    share: float  # of all
+    threshold: float  # the lowest trust among them
+    error: Interval  # share of wrong ones, with Wilson's interval
 
 
 def least_examples(max_error: float) -> int:
@@ -90,10 +72,7 @@ def least_error(examples: int) -> float:
 def promise(
     trusted: Float64[np.ndarray, " n"], is_wrong: Bool[np.ndarray, " n"], max_error: float
 ) -> Promise:
-    """Choose the threshold that answers most and keeps the promise, from held-out examples.
-
-    `max_error` lies between 0 and 1. Equal trust is answered together; trust 0 never.
-    """
+    """Choose the threshold that answers most and keeps the promise; equal trust together, trust 0 never."""
     count = len(trusted)
     first = max(least_examples(max_error), math.ceil(count / _BEGINNING))
     order = np.lexsort((is_wrong, -trusted))  # of equal trust the right ones first, so that its end decides
@@ -139,21 +118,20 @@ def least_promise(held_out: TrustAndErrors, test: TestTrustAndErrors | None = No
     return next((each for each in found if each.answered), None)
 
 
-def kept_on(threshold: float, trusted: Float64[np.ndarray, " n"], is_wrong: Bool[np.ndarray, " n"]) -> Kept:
+def kept_on(
+    threshold: float, trusted: Float64[np.ndarray, " n"], is_wrong: Bool[np.ndarray, " n"]
+) -> ThresholdEffect:
     """Effect of a threshold on `n` labelled examples, at least one."""
     is_answered = trusted >= threshold
     answered = int(is_answered.sum())
     error = wilson(int(is_wrong[is_answered].sum()), answered) if answered else None
-    return Kept(wilson(answered, len(trusted)), error)
+    return ThresholdEffect(wilson(answered, len(trusted)), error)
 
 
 def error_curve(
     trusted: Float64[np.ndarray, " n"], is_wrong: Bool[np.ndarray, " n"]
 ) -> tuple[ErrorPoint, ...]:
-    """Error among the answered against their share, at up to twenty shares; the last is all of them.
-
-    Equal trust is answered together.
-    """
+    """Error among the answered against their share, at up to twenty shares; the last is all of them."""
     ends, trust_at, wrong = _sets(np.where(trusted > 0, trusted, np.finfo(float).tiny), is_wrong)
     if len(ends) == 0:
         return ()
@@ -202,23 +180,16 @@ _LEVEL = 0.05
 
 @dataclass(frozen=True)
 class Coverage:
-    """Largest score that sets admit, and the held-out examples that it comes from.
+    """Largest score that sets admit, and the held-out examples that it comes from."""
 
-    Attributes:
-        coverage: the probability that a set contains the truth, as asked for.
-        cutoff: of classes the least probability, of numbers the largest residual.
-        examples: held-out examples.
-        tested: test examples; 0 where there are none to check it on.
-        on_test: share of these that is covered, by the refuted cutoff where the test refutes it.
-        is_refuted: whether the test refutes the cutoff of the held-out examples; `cutoff` is then widened to
-            that of the test examples, unless `is_void`.
-    """
-
-    coverage: float
-    cutoff: float
-    examples: int
-    tested: int = 0
+    coverage: float  # the probability that a set contains the truth, as asked for
+    cutoff: float  # of classes the least probability, of numbers the largest residual
+    examples: int  # held-out examples
+    tested: int = 0  # test examples; 0 where there are none to check it on
+    # share of these that is covered, by the refuted cutoff where the test refutes it
     on_test: Interval | None = None
+    # whether the test refutes the cutoff of the held-out examples; `cutoff` is then widened to that of
+    # the test examples, unless `is_void`
     is_refuted: bool = False
 
     @property
@@ -242,10 +213,7 @@ def least_for_sets(coverage: float) -> int:
 def coverage_of(
     labels: Shaped[np.ndarray, " n"], outputs: Float[np.ndarray, "n ..."], coverage: float
 ) -> Coverage:
-    """Cutoff of sets by probabilities (n, classes), or half width of intervals by numbers (n,).
-
-    `n` is at least `least_for_sets(coverage)`.
-    """
+    """Cutoff of sets by probabilities (n, classes), or half width of intervals by numbers (n,)."""
     count, rank = len(labels), _rank(len(labels), coverage)
     if outputs.ndim == 1:
         return Coverage(coverage, float(np.sort(np.abs(labels - outputs))[rank - 1]), count)
@@ -259,10 +227,7 @@ def checked_on(
     outputs: Float[np.ndarray, "n ..."],
     answers: Int[np.ndarray, " n"] | Float[np.ndarray, " n"],
 ) -> Coverage:
-    """Check a cutoff on `n` test examples, at least one; where they refute it, it is widened if they suffice.
-
-    `answers` are classes, of which each set contains its own; numbers are their own answers.
-    """
+    """Check a cutoff on test examples, at least one; where they refute it, it is widened if they suffice."""
     count = len(labels)
     if outputs.ndim == 1:
         is_covered = np.abs(labels - outputs) <= found.cutoff

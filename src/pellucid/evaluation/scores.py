@@ -32,22 +32,18 @@ from pellucid.evaluation.intervals import (
 )
 from pellucid.settings import METRICS, Metric, metrics_of
 
+_NO_EXAMPLE = "labels: no example to score; at least one is needed"
 # Examples times groups up to which a product with a table of ones and zeros is the quickest sum.
 _MOST_MEMBERSHIPS = 1 << 20
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores with 95 % intervals.
+    """Scores with 95 % intervals."""
 
-    Attributes:
-        intervals: each metric of what is predicted, by its name in `metrics.json`.
-        examples: how many examples were scored.
-        confusion: counts; rows are labels, columns predictions. `None` where numbers are predicted.
-    """
-
-    intervals: Mapping[str, Interval]
-    examples: int
+    intervals: Mapping[str, Interval]  # each metric of what is predicted, by its name in `metrics.json`
+    examples: int  # how many examples were scored
+    # counts; rows are labels, columns predictions. `None` where numbers are predicted.
     confusion: Int64[np.ndarray, "classes classes"] | None = None
 
     def __getitem__(self, metric: str) -> Interval:
@@ -69,14 +65,14 @@ def score(
 ) -> Scores:
     """Score class probabilities against labels, every score with its interval.
 
-    `seed` is that of the draws behind the intervals. Where there are `groups` these are by them, and never
-    narrower than without: how far few groups lie apart is known badly. Of two classes `positive` is the one
-    that rankings are about, by default the rarer; they are scored where both classes occur. `predicted` are
-    the classes decided for, by default the most probable ones; they count in every score of right answers.
+    With `groups` intervals are by these, and never narrower than without: how much few groups differ is known
+    badly. Of two classes `positive` is the one that rankings are about, by default the rarer; they are scored
+    where both classes occur. `predicted` are the classes decided for, by default the most probable ones.
 
     Raises: `ValueError` if there is no example.
     """
-    _require_examples(len(labels))
+    if len(labels) == 0:
+        raise ValueError(_NO_EXAMPLE)
     classes = probabilities.shape[1]
     predicted = probabilities.argmax(axis=1) if predicted is None else predicted
     # Intervals of the metrics without a formula for theirs, all from the same resamples.
@@ -99,18 +95,9 @@ def score(
         if metric.key in resampled or not metric.of_two
     }
     if groups is not None:
-        intervals = _widened(intervals, score(labels, probabilities, seed, None, positive, predicted))
+        plain = score(labels, probabilities, seed, None, positive, predicted)
+        intervals = {key: each.with_ends_of(plain[key]) for key, each in intervals.items()}
     return Scores(intervals, len(labels), confusion_matrix(labels, predicted, classes))
-
-
-def _require_examples(examples: int) -> None:
-    if examples == 0:
-        raise ValueError("labels: no example to score; at least one is needed")
-
-
-def _widened(intervals: Mapping[str, Interval], plain: Scores) -> dict[str, Interval]:
-    """Intervals by groups that also contain those without."""
-    return {key: each.with_ends_of(plain[key]) for key, each in intervals.items()}
 
 
 def _percentiles(
@@ -184,10 +171,6 @@ def _adder(groups: Int64[np.ndarray, " examples"], count: int) -> Callable[[np.n
     return add
 
 
-# Scores of predicted numbers.
-#
-# Notation: $n$ examples, $y_i$ the true number, $\hat y_i$ the prediction, $e_i = \hat y_i - y_i$.
-
 # Logarithms whose exponential is a number; beyond lie those of resamples without an error.
 _ENDS = -700.0, 700.0
 
@@ -198,12 +181,7 @@ def score_numbers(
     seed: int = 0,
     groups: Groups | None = None,
 ) -> Scores:
-    r"""Score predicted numbers against true ones.
-
-    Mean absolute error $\frac{1}{n} \sum_i |e_i|$ and root mean squared error
-    $\sqrt{\frac{1}{n} \sum_i e_i^2}$ are in the unit of the labels;
-    $R^2 = 1 - \sum_i e_i^2 / \sum_i (y_i - \bar y)^2$ is 1 where all is predicted exactly and 0 where the
-    mean alone does as well.
+    r"""Score predicted numbers against true ones: the scores of `number_errors`, with intervals.
 
     The intervals are studentised, those of the squared errors on the scale of $\ln$, where they are
     nearly symmetric: squared errors have a long tail, and percentiles would be too narrow. By `groups`
@@ -214,7 +192,8 @@ def score_numbers(
 
     Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", sections 12.5 and 12.6.
     """
-    _require_examples(len(labels))
+    if len(labels) == 0:
+        raise ValueError(_NO_EXAMPLE)
     # Terms of each example in the sums that scores and their standard errors are made of.
     errors, centred = predicted - labels, labels - labels.mean()
     squares = errors**2
@@ -240,7 +219,8 @@ def score_numbers(
         "r2": Interval(r2.value, r2.high, r2.low),
     }
     if groups is not None:
-        intervals = _widened(intervals, score_numbers(labels, predicted, seed))
+        plain = score_numbers(labels, predicted, seed)
+        intervals = {key: each.with_ends_of(plain[key]) for key, each in intervals.items()}
     return Scores(intervals, len(labels))
 
 
@@ -266,22 +246,10 @@ def _of_moments(means: Float64[np.ndarray, "sets moments"], examples: int) -> Fl
 
 
 def area_under_roc(foreign: Float64[np.ndarray, " n"], known: Float64[np.ndarray, " m"]) -> float:
-    """The chance that a foreign input gets a higher number than a known one, equals counting half.
-
-    1 where all are distinguished, 0.5 where none is; at least one number on each side.
-    """
+    """The chance that a foreign input gets a higher number than a known one, equals counting half."""
     is_foreign = np.arange(len(foreign) + len(known)) < len(foreign)
     return ranking_value("roc_auc", is_foreign, np.concatenate([foreign, known]).astype(np.float64))
 
-
-# Scores of one model on parts of the test split, by the values of a column.
-#
-# Of many intervals of 95 % each, some would miss. So with $m$ parts each is made at the level $1 - 0.05 / m$
-# (Bonferroni), and all hold together with 95 %: that of a share by Wilson's formula with
-# $z_{1 - 0.05 / 2m}$, that of a mean absolute error as
-# $\bar e \pm t_{n - 1, \, 1 - 0.05 / 2m} \, s_e / \sqrt{n}$.
-#
-# Source: Dunn 1961, "Multiple Comparisons Among Means".
 
 # Test examples below which a value has no score of its own.
 FEWEST = 20
@@ -289,19 +257,12 @@ _MISSED = 0.05
 
 
 class Slice(NamedTuple):
-    """Score on the examples of one value, or of several small ones.
+    """Score on the examples of one value, or of several small ones."""
 
-    Attributes:
-        value: the value; empty where the cell is.
-        examples: test examples of it.
-        score: accuracy or mean absolute error, with a simultaneous interval.
-        is_worse: the whole interval is worse than the score of all.
-    """
-
-    value: str
-    examples: int
-    score: Interval
-    is_worse: bool
+    value: str  # the value; empty where the cell is
+    examples: int  # test examples of it
+    score: Interval  # accuracy or mean absolute error, with a simultaneous interval
+    is_worse: bool  # the whole interval is worse than the score of all
 
     def to_json(self) -> dict[str, Any]:
         """An entry of `slices.values` in `metrics.json`."""
@@ -315,23 +276,22 @@ class Slice(NamedTuple):
 
 @dataclass(frozen=True)
 class Slices:
-    """Scores by the values of a column.
+    r"""Scores of one model on subsets of the test split, by the values of a column.
 
-    Attributes:
-        column: the column.
-        metric: key of the metric: `accuracy` or `mean_absolute_error`.
-        parts: values with at least 20 test examples, worst first.
-        pooled: the smaller values together, where these have 20; `None` where there are none.
-        pooled_values: how many values are pooled.
-        left_out: values and examples that are too few even together.
+    Of many intervals of 95 % each, some would miss. So with $m$ subsets each is made at the level
+    $1 - 0.05 / m$ (Bonferroni), and all hold together with 95 %: that of a share by Wilson's formula with
+    $z_{1 - 0.05 / 2m}$, that of a mean absolute error as
+    $\bar e \pm t_{n - 1, \, 1 - 0.05 / 2m} \, s_e / \sqrt{n}$.
+
+    Source: Dunn 1961, "Multiple Comparisons Among Means".
     """
 
-    column: str
-    metric: str
-    parts: Sequence[Slice]
-    pooled: Slice | None
-    pooled_values: int
-    left_out: tuple[int, int]
+    column: str  # the column
+    metric: str  # key of the metric: `accuracy` or `mean_absolute_error`
+    parts: Sequence[Slice]  # values with at least 20 test examples, worst first
+    pooled: Slice | None  # the smaller values together, where these have 20; `None` where there are none
+    pooled_values: int  # how many values are pooled
+    left_out: tuple[int, int]  # values and examples that are too few even together
 
     def to_json(self) -> dict[str, Any]:
         """The value of `slices` in `metrics.json`."""

@@ -1,7 +1,9 @@
 """Write a trained model as one ONNX file, once it has proved to answer as the model does."""
 
+import dataclasses
 import importlib.util
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,99 +11,31 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pellucid.answering.naming import model_of
-from pellucid.bundle import Model, load
+from pellucid.budgets import MEMORY, WORK
+from pellucid.bundle import Answers, HeldOut, Model, load
+from pellucid.bundle.held_out import most_kept
+from pellucid.encoding import Encoder
 from pellucid.errors import ModelFileError, StorageError, UsageError
-from pellucid.export.precision import FP32, Full, Judgement, lessened
+from pellucid.export.precision import (
+    FP16,
+    FP32,
+    Judgement,
+    halved,
+    judge,
+    labelled,
+    quantised,
+    training_batches,
+)
 from pellucid.export.proof import Proof, held_out_examples, prove, thresholds_of
 from pellucid.files import write_file
-from pellucid.runtime.exported import LARGEST, ExportedModel, opened
-from pellucid.runtime.metadata import Metadata
-
-# Needs of exports: what a plain installation lacks.
-
-INSTALL = "pip install 'pellucid[export]'"
-_NEEDED = ("onnx", "onnxscript", "onnxruntime")
-
-
-def require_installed() -> None:
-    """Refuse to start where something is missing; nothing is imported.
-
-    Raises: `UsageError` naming what is missing and how to get it.
-    """
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        verb = "is" if len(missing) == 1 else "are"
-        raise UsageError(f"export: needs {', '.join(missing)}, which {verb} not installed; {INSTALL}")
-
-
-# Places of files that are to be written, looked at before anything slow.
-
-
-def require_place(out: Path, ending: str) -> None:
-    """Refuse a place where no file can be written.
-
-    Raises: `UsageError` of another ending, `StorageError` without a folder.
-    """
-    if out.suffix.lower() != ending:
-        raise UsageError(
-            f"--out: {out} does not end in {ending}; end it in .onnx for a file for programs, or in "
-            ".html for a page that answers in a browser"
-        )
-    if out.is_dir():
-        raise StorageError(f"{out}: a folder stands there; choose another --out")
-    if not out.absolute().parent.is_dir():
-        raise StorageError(f"{out}: its folder does not exist; create it first")
-
-
-# An exported file answered by `onnx.reference`, which says what the operators mean without being fast.
-
-
-def by_reference(content: bytes, metadata: Metadata) -> ExportedModel:
-    """The file as a model that `onnx.reference` answers.
-
-    Raises: `ModelFileError` if ONNX's own checker refuses it.
-    """
-    import onnx
-
-    try:
-        onnx.checker.check_model(content, full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ModelFileError(f"export: not written: onnx.checker refuses the file: {error}") from error
-    return ExportedModel(metadata, _Reference(onnx.load_model_from_string(content)))
-
-
-class _Reference:
-    """The reference implementation where a session of onnxruntime stands otherwise."""
-
-    def __init__(self, graph: Any) -> None:
-        from onnx.reference import ReferenceEvaluator
-
-        self._inputs = graph.graph.input
-        self._evaluator = ReferenceEvaluator(graph, new_ops=[_gather_elements()])
-
-    def get_inputs(self) -> Any:
-        """Inputs of the graph."""
-        return self._inputs
-
-    def run(self, outputs: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
-        """Outputs by their names."""
-        with np.errstate(all="ignore"):
-            found = self._evaluator.run(outputs, inputs)
-        return list(found)
-
-
-def _gather_elements() -> Any:
-    """GatherElements by NumPy: that of `onnx.reference` fails on axes of more than 32 places."""
-    from onnx.reference.op_run import OpRun
-
-    class GatherElements(OpRun):  # type: ignore[misc]  # onnx has no types
-        def _run(self, data: np.ndarray, indices: np.ndarray, axis: int = 0) -> tuple[np.ndarray]:
-            return (np.take_along_axis(data, indices, axis),)
-
-    return GatherElements
-
+from pellucid.runtime.exported import ExportedModel, opened
+from pellucid.runtime.metadata import MOST_ROWS, Metadata
+from pellucid.runtime.onnx_files import LARGEST
+from pellucid.runtime.onnx_worker import Feed
 
 ENDING = ".onnx"
+_NEEDED = ("onnx", "onnxscript", "onnxruntime")  # what a plain installation lacks
+_BATCHES_WORK = 2 * WORK.default * WORK.scale  # multiply-adds of one batch: a few seconds on two cores
 
 
 class Exported(NamedTuple):
@@ -131,33 +65,65 @@ def export(
 ) -> Exported:
     """Write the recommended model of a run, or another by its name, as ONNX; `announce` hears what is done.
 
-    In a `precision` of `fp16` or `int8` it is judged beside the file in full precision, proved first.
+    In a `precision` of `fp16` or `int8` it is compared with the file in full precision, proved first.
 
     Raises: `UsageError` if something is not installed, `out` has another ending, or `run` lies in no run;
     `DataError` if the held-out examples are gone; `ModelFileError` if the model is damaged, the file does not
     answer as it does, or less precision is not worth it; `StorageError` if `out` cannot be written.
     """
+    require_place(out, ENDING)
+    missing = [needed for needed in _NEEDED if importlib.util.find_spec(needed) is None]
+    if missing:
+        verb = "is" if len(missing) == 1 else "are"
+        raise UsageError(
+            f"export: needs {', '.join(missing)}, which {verb} not installed; pip install 'pellucid[export]'"
+        )
     from pellucid.export.onnx_graph import graph_of
 
-    require_place(out, ENDING)
-    require_installed()
     found = model_of(run, name)
     model = load(found.folder)
     examples = held_out_examples(run, found.folder)
     say = announce or (lambda sentence: None)
     say(f"writing {found.name or model.name} as a graph")
-    metadata = metadata_of(model, found.name or model.name)
-    graph = graph_of(model)
-    content = _finished(graph, metadata)
+    metadata, graph = metadata_of(model, found.name or model.name), graph_of(model)
+    content = finished(graph, metadata)
     say(f"holding it against the model on {len(examples.rows):,} held-out {model.input_kind.nouns}")
     exported = opened(content, str(out))
     proof, judged = prove(model, exported, by_reference(content, metadata), examples), None
     if precision != FP32:
         say(f"judging it in {precision}")
-        full = Full(model, metadata, graph, content, exported)
-        content, judged = lessened(full, precision, examples, found.folder, _finished, say)
+        if precision == FP16:
+            smaller = halved(graph)
+        else:
+            smaller = quantised(graph, training_batches(model, exported, found.folder))
+        asked = labelled(model, examples)
+        judged, answers = judge(precision, content, finished(smaller, metadata), asked)
+        for line in judged.table(model.input_kind.noun):
+            say(line)
+        if judged.reasons:
+            raise ModelFileError(
+                f"export: not written: in {precision} {' and '.join(judged.reasons)}: {judged.sentence()}; "
+                "leave --precision out"
+            )
+        content = finished(smaller, _with_promises(metadata, asked.labels, answers))
     write_file(out, content)
     return Exported(metadata.model, model.input_kind.noun, len(content), proof, judged)
+
+
+def require_place(out: Path, ending: str) -> None:
+    """Refuse a place where no file can be written, before anything slow.
+
+    Raises: `UsageError` of another ending, `StorageError` without a folder.
+    """
+    if out.suffix.lower() != ending:
+        raise UsageError(
+            f"--out: {out} does not end in {ending}; end it in .onnx for a file for programs, or in "
+            ".html for a page that answers in a browser"
+        )
+    if out.is_dir():
+        raise StorageError(f"{out}: a folder stands there; choose another --out")
+    if not out.absolute().parent.is_dir():
+        raise StorageError(f"{out}: its folder does not exist; create it first")
 
 
 def metadata_of(model: Model, name: str) -> Metadata:
@@ -178,24 +144,118 @@ def metadata_of(model: Model, name: str) -> Metadata:
     )
 
 
-def serialised(model: Model, metadata: Metadata) -> bytes:
-    """The content of the file in full precision.
+def _with_promises(metadata: Metadata, labels: np.ndarray, answers: Answers) -> Metadata:
+    """Metadata whose promises are made from a file's own answers about examples of these labels."""
+    kept = slice(most_kept(len(metadata.classes)))
+    novelty = None if answers.novelty is None else answers.novelty[kept]
+    held_out = HeldOut.of(labels[kept], answers.said[kept], novelty)
+    thresholds = thresholds_of(held_out, metadata.classes, metadata.novelty_rate, metadata.threshold)
+    return dataclasses.replace(metadata, held_out=held_out, abstention=thresholds)
 
-    Raises: `UsageError` if the model cannot be exported, or is too large for one file.
-    """
-    from pellucid.export.onnx_graph import graph_of
 
-    return _finished(graph_of(model), metadata)
-
-
-def _finished(graph: Any, metadata: Metadata) -> bytes:
+def finished(graph: Any, metadata: Metadata) -> bytes:
     """The content of a file of a graph, to which the metadata are added.
 
     Raises: `UsageError` if it is too large for one file.
     """
     del graph.metadata_props[:]
-    for key, value in metadata.to_properties().items():
+    rows = rows_at_once(graph, metadata)
+    for key, value in dataclasses.replace(metadata, rows_at_once=rows).to_properties().items():
         graph.metadata_props.add(key=key, value=value)
     if graph.ByteSize() > LARGEST:
         raise UsageError(f"export: {metadata.model} takes {graph.ByteSize():,} bytes, one file at most 2 GB")
     return bytes(graph.SerializeToString(deterministic=True))
+
+
+def rows_at_once(graph: Any, metadata: Metadata) -> int:
+    """Examples that are answered together within the memory that is the default, a power of two.
+
+    By the tensors of one answer, of a text as long as it is read: the most bytes of those needed at a
+    time, and the multiply-adds of convolutions and products.
+    """
+    import onnx
+    import onnxruntime
+
+    nodes = graph.graph.node
+    copy = onnx.ModelProto()
+    copy.CopyFrom(graph)
+    del copy.graph.output[:]
+    names = [name for node in nodes for name in node.output if name]
+    for name in names:
+        copy.graph.output.add(name=name)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(
+        copy.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    feed = {}
+    for taken in graph.graph.input:
+        encoder = metadata.inputs[taken.name]
+        axes = [axis.dim_value for axis in taken.type.tensor_type.shape.dim][1:]
+        lengths = [encoder.length] if isinstance(encoder, Encoder) else axes
+        kind = onnx.helper.tensor_dtype_to_np_dtype(taken.type.tensor_type.elem_type)
+        feed[taken.name] = np.ones((1, *lengths), kind)
+    arrays = {**feed, **dict(zip(names, session.run(names, feed), strict=True))}
+    shapes = {each.name: tuple(each.dims) for each in graph.graph.initializer}
+    fixed = set(shapes)  # what constants alone decide is computed once, for all examples
+    shapes |= {name: array.shape for name, array in arrays.items()}
+    last = {name: place for place, node in enumerate(nodes) for name in node.input}
+    living = {name: array.nbytes for name, array in feed.items()}
+    memory, work = sum(living.values()), 1
+    for place, node in enumerate(nodes):
+        outputs = [name for name in node.output if name]
+        if fixed.issuperset(filter(None, node.input)):
+            fixed.update(outputs)
+            continue
+        living |= {name: arrays[name].nbytes for name in outputs}
+        memory = max(memory, sum(living.values()))
+        if node.op_type in ("Conv", "Gemm", "MatMul"):
+            first, second = (shapes[name] for name in node.input[:2])
+            summed = math.prod(second[1:]) if node.op_type == "Conv" else first[-1]
+            work += arrays[outputs[0]].size * summed
+        for name in (*node.input, *outputs):
+            if last.get(name, -1) <= place:
+                living.pop(name, None)
+    most = min(MEMORY.default * MEMORY.scale / max(1, memory), _BATCHES_WORK / work, MOST_ROWS)
+    return 1 << int(math.log2(max(1, most)))
+
+
+# An exported file answered by `onnx.reference`, which says what the operators mean without being fast.
+
+
+def by_reference(content: bytes, metadata: Metadata) -> ExportedModel:
+    """The file as a model that `onnx.reference` answers.
+
+    Raises: `ModelFileError` if ONNX's own checker refuses it.
+    """
+    import onnx
+
+    try:
+        onnx.checker.check_model(content, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ModelFileError(f"export: not written: onnx.checker refuses the file: {error}") from error
+    return ExportedModel(metadata, _Reference(onnx.load_model_from_string(content)))
+
+
+class _Reference:
+    """The reference implementation in the place of a session of onnxruntime."""
+
+    def __init__(self, graph: Any) -> None:
+        from onnx.reference import ReferenceEvaluator
+        from onnx.reference.op_run import OpRun
+
+        class GatherElements(OpRun):  # type: ignore[misc]  # onnx has no types
+            """By NumPy: that of `onnx.reference` fails on axes of more than 32 places."""
+
+            def _run(self, data: np.ndarray, indices: np.ndarray, axis: int = 0) -> tuple[np.ndarray]:
+                return (np.take_along_axis(data, indices, axis),)
+
+        self._evaluator = ReferenceEvaluator(graph, new_ops=[GatherElements])
+
+    def run(self, outputs: Sequence[str], feeds: Iterable[Feed]) -> Iterator[list[np.ndarray]]:
+        """Outputs by their names, of each batch."""
+        for feed in feeds:
+            with np.errstate(all="ignore"):
+                found = list(self._evaluator.run(list(outputs), feed))
+            yield found

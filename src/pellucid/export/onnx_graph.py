@@ -1,10 +1,6 @@
 """The whole way from a model's inputs to its answers as one layer of torch, and its graph as ONNX."""
 
-import contextlib
-import io
-import logging
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any, NamedTuple
 
@@ -16,9 +12,9 @@ from pellucid.bundle import AverageModel, ClassicalModel, FeatureModel, ImageMod
 from pellucid.bundle.average_models import are_equal_encoders
 from pellucid.classical import HIDDEN
 from pellucid.encoding import Encoder
-from pellucid.encoding.term_weights import TermWeights
 from pellucid.errors import ModelFileError, UsageError
 from pellucid.export.onnx_layers import Hog, NoveltyLayer, Pixels, make_predictor_layer
+from pellucid.export.precision import quiet
 from pellucid.networks import Network
 from pellucid.runtime.metadata import NOVELTY, NUMBERS, PROBABILITIES, TOKENS, inputs_of
 from pellucid.tasks import VALUES
@@ -27,17 +23,36 @@ _VIEWS = {"pixels": Pixels, "hog": Hog}
 
 
 class Input(NamedTuple):
-    """Input of a graph.
+    """Input of a graph: its name, the type of its numbers, and the shape of one example.
 
-    Attributes:
-        name: `images`, `tokens`, `terms` or `values`; of a second input of texts `tokens_2` or `terms_2`.
-        dtype: of its numbers.
-        shape: of one example; `None` where its length may be any.
+    `None` in the shape is a length that may be any.
     """
 
     name: str
     dtype: torch.dtype
     shape: tuple[int | None, ...]
+
+
+def graph_inputs(model: Model) -> list[Input]:
+    """Inputs that the graph of a model takes, in their order."""
+    found = []
+    for name, encoder in inputs_of(model.input_kind, model.encoders).items():
+        image = model.preprocessing
+        if image is not None:
+            found.append(Input(name, torch.uint8, (image.channels, image.height, image.width)))
+        elif isinstance(encoder, Encoder):
+            found.append(Input(name, torch.int64, (None,)))
+        else:
+            features = 0 if encoder is None else encoder.features
+            if isinstance(model, FeatureModel):
+                features = model.features
+            elif isinstance(model, ClassicalModel) and model.input_kind is VALUES:
+                features = model.length
+            found.append(Input(name, torch.float32, (features,)))
+    return found
+
+
+# A model as one layer: probabilities (batch, classes) or numbers (batch), and novelty if it has a detector.
 
 
 class NetworkAnswer(nn.Module):
@@ -54,25 +69,25 @@ class NetworkAnswer(nn.Module):
         self.novelty = None if model.detector is None else NoveltyLayer(model.detector)
 
     def forward(self, inputs: Shaped[Tensor, "batch ..."]) -> tuple[Tensor, ...]:
-        """Probabilities (batch, classes) or numbers (batch), and novelty where there is a detector."""
-        hidden = self.seen(inputs)
-        said = self.said(hidden, inputs)
-        return (said,) if self.novelty is None else (said, self.novelty(hidden).float())
+        """The answer and its novelty."""
+        features = self.features(inputs)
+        answer = self.answer(features, inputs)
+        return (answer,) if self.novelty is None else (answer, self.novelty(features).float())
 
-    def seen(self, inputs: Shaped[Tensor, "batch ..."]) -> Float32[Tensor, "batch hidden"]:
+    def features(self, inputs: Shaped[Tensor, "batch ..."]) -> Float32[Tensor, "batch hidden"]:
         """The last hidden layer."""
         hidden: Tensor = self.network.features(_values(inputs))
         return hidden
 
-    def said(
+    def answer(
         self, hidden: Float32[Tensor, "batch hidden"], inputs: Shaped[Tensor, "batch ..."]
     ) -> Float32[Tensor, "batch ..."]:
         """Probabilities or numbers from the last hidden layer and, for their mirror images, the inputs."""
         outputs = self.network.head(hidden)
         if self.mirror:
             outputs = (outputs + self.network(_values(inputs).flip(3))) / 2
-        said: Tensor = (outputs / self.temperature).softmax(1) if self.has_probabilities else outputs[:, 0]
-        return said
+        answer: Tensor = (outputs / self.temperature).softmax(1) if self.has_probabilities else outputs[:, 0]
+        return answer
 
 
 class ClassicalAnswer(nn.Module):
@@ -84,23 +99,29 @@ class ClassicalAnswer(nn.Module):
 
     def __init__(self, model: ClassicalModel) -> None:
         super().__init__()
-        self.view = _view(model)
+        if model.features == HIDDEN:
+            assert model.network is not None  # the model was checked when it was made
+            self.view = NetworkView(model.network)
+        elif model.preprocessing is not None:
+            self.view = _VIEWS[model.features](model.preprocessing.height, model.preprocessing.width)
+        else:
+            self.view = nn.Identity()
         self.predictor = make_predictor_layer(model.predictor)
         self.temperature, self.has_probabilities = model.temperature, bool(model.classes)
         self.novelty = None if model.detector is None else NoveltyLayer(model.detector)
 
     def forward(self, inputs: Shaped[Tensor, "batch ..."]) -> tuple[Tensor, ...]:
-        """Probabilities (batch, classes) or numbers (batch), and novelty where there is a detector."""
-        features = self.seen(inputs)
-        said = self.said(features, inputs).float()
-        return (said,) if self.novelty is None else (said, self.novelty(features).float())
+        """The answer and its novelty."""
+        features = self.features(inputs)
+        answer = self.answer(features, inputs).float()
+        return (answer,) if self.novelty is None else (answer, self.novelty(features).float())
 
-    def seen(self, inputs: Shaped[Tensor, "batch ..."]) -> Float32[Tensor, "batch features"]:
+    def features(self, inputs: Shaped[Tensor, "batch ..."]) -> Float32[Tensor, "batch features"]:
         """Features of the inputs."""
         features: Tensor = self.view(inputs)
         return features
 
-    def said(
+    def answer(
         self, features: Float32[Tensor, "batch features"], inputs: Shaped[Tensor, "batch ..."]
     ) -> Float64[Tensor, "batch ..."]:
         """Probabilities or numbers from the features alone."""
@@ -112,7 +133,7 @@ class ClassicalAnswer(nn.Module):
 class AverageAnswer(nn.Module):
     """Weighted mean of the members' answers, at the temperature of the average.
 
-    What several members see of an input, as those on one network do, is computed once; its weights are in the
+    Features that several members share, as those on one network do, are computed once; its weights are in the
     graph once. The inputs are those of `inputs_of`, in their order.
     """
 
@@ -123,24 +144,36 @@ class AverageAnswer(nn.Module):
         super().__init__()
         self.members = nn.ModuleList(_member_answer(each.model.with_detector(None)) for each in model.members)
         self.shares = [weight / sum(model.weights) for weight in model.weights]
-        self.groups, self.taken = model.groups, [_input_taken(model, each.model) for each in model.members]
+        self.groups = model.groups
+        # Of each member the place of its input; one that depends on nothing takes the first.
+        self.taken = [
+            next(
+                (
+                    place
+                    for place, encoder in enumerate(model.encoders)
+                    if any(are_equal_encoders(encoder, each) for each in member.model.encoders)
+                ),
+                0,
+            )
+            for member in model.members
+        ]
         self.temperature, self.has_probabilities = model.temperature, bool(model.classes)
         self.novelty = None if model.detector is None else NoveltyLayer(model.detector)
 
     def forward(self, *inputs: Shaped[Tensor, "batch ..."]) -> tuple[Tensor, ...]:
-        """Probabilities (batch, classes) or numbers (batch), and novelty where there is a detector."""
+        """The answer and its novelty."""
         parts: dict[int, Tensor] = {}
-        seen: dict[int, Tensor] = {}
+        features: dict[int, Tensor] = {}
         for group in self.groups:
-            taken, looking = inputs[self.taken[group[0]]], self._member(group[0])
-            hidden = looking.seen(taken)
+            taken = inputs[self.taken[group[0]]]
+            shared = self._member(group[0]).features(taken)
             for place in group:
-                seen[place] = hidden
-                parts[place] = self._member(place).said(hidden, taken).double() * self.shares[place]
+                features[place] = shared
+                parts[place] = self._member(place).answer(shared, taken).double() * self.shares[place]
         mean = torch.stack([parts[place] for place in range(len(self.members))]).sum(0)
-        said = tempered(mean, self.temperature).float() if self.has_probabilities else mean.float()
-        # The detector looks at what the member of the most weight, the first, sees.
-        return (said,) if self.novelty is None else (said, self.novelty(seen[0]).float())
+        answer = tempered(mean, self.temperature).float() if self.has_probabilities else mean.float()
+        # The detector measures the features of the member of the most weight, the first.
+        return (answer,) if self.novelty is None else (answer, self.novelty(features[0]).float())
 
     def _member(self, place: int) -> NetworkAnswer | ClassicalAnswer:
         member = self.members[place]
@@ -149,7 +182,7 @@ class AverageAnswer(nn.Module):
 
 
 class NetworkView(nn.Module):
-    """Last hidden layer of a network on which a classical model stands."""
+    """Last hidden layer of a network, the features of a classical model."""
 
     network: Network
 
@@ -178,65 +211,20 @@ def _values(inputs: Shaped[Tensor, "batch ..."]) -> Shaped[Tensor, "batch ..."]:
     return inputs.float() if inputs.dtype == torch.uint8 else inputs
 
 
-def _view(model: ClassicalModel) -> nn.Module:
-    """The layer that turns inputs into the features of a classical model."""
-    if model.features == HIDDEN:
-        assert model.network is not None  # the model was checked when it was made
-        return NetworkView(model.network)
-    if model.preprocessing is not None:
-        return _VIEWS[model.features](model.preprocessing.height, model.preprocessing.width)
-    return nn.Identity()
-
-
 def answer_layer(model: Model) -> nn.Module:
     """The model as one layer, in evaluation mode.
 
     Raises: `UsageError` if it is of a kind that cannot be exported.
     """
-    if isinstance(model, AverageModel):
-        return AverageAnswer(model).eval()
-    return _member_answer(model).eval()
+    return (AverageAnswer(model) if isinstance(model, AverageModel) else _member_answer(model)).eval()
 
 
 def _member_answer(model: Model) -> NetworkAnswer | ClassicalAnswer:
-    """The answer of a model that is no average.
-
-    Raises: `UsageError` if it is of a kind that cannot be exported.
-    """
     if isinstance(model, ClassicalModel):
         return ClassicalAnswer(model)
     if isinstance(model, (ImageModel, TextModel, FeatureModel)):
         return NetworkAnswer(model)
     raise UsageError(f"export: {model.name} makes images and answers nothing; export a model that predicts")
-
-
-def _input_taken(model: AverageModel, member: Model) -> int:
-    """Place of the input that a member takes; the first, which has as many rows, if it looks at nothing."""
-    for place, encoder in enumerate(model.encoders):
-        if any(are_equal_encoders(encoder, each) for each in member.encoders):
-            return place
-    return 0
-
-
-def graph_inputs(model: Model) -> list[Input]:
-    """Inputs that the graph of a model takes, in their order."""
-    return [
-        _input(model, name, encoder) for name, encoder in inputs_of(model.input_kind, model.encoders).items()
-    ]
-
-
-def _input(model: Model, name: str, encoder: Encoder | TermWeights | None) -> Input:
-    """One input of a graph, by its name."""
-    if model.preprocessing is not None:
-        image = model.preprocessing
-        return Input(name, torch.uint8, (image.channels, image.height, image.width))
-    if isinstance(encoder, Encoder):
-        return Input(name, torch.int64, (None,))
-    if isinstance(model, FeatureModel):
-        return Input(name, torch.float32, (model.features,))
-    if isinstance(model, ClassicalModel) and model.input_kind is VALUES:
-        return Input(name, torch.float32, (model.length,))
-    return Input(name, torch.float32, (0 if encoder is None else encoder.features,))
 
 
 # The graph of a model as ONNX, by torch's own exporter, then cleaned of what is not the model's.
@@ -250,19 +238,29 @@ def graph_of(model: Model) -> Any:
     """The graph as an `onnx.ModelProto`, with all weights in it, for any number of examples.
 
     Raises: `UsageError` if the model is of a kind that cannot be exported, `ModelFileError` if the exporter
-    took a length for fixed that may be any.
+    fixed a length that may be any.
     """
     layer, taken = answer_layer(model), graph_inputs(model)
-    examples, dynamic = zip(*map(_example, taken), strict=True)
-    with _quiet(), torch.inference_mode():
-        said = PROBABILITIES if model.classes else NUMBERS
+    # Ones: ids of texts, of which 0 would be padding.
+    examples = tuple(
+        torch.ones(
+            (_EXAMPLES, *(_TOKENS if length is None else length for length in each.shape)), dtype=each.dtype
+        )
+        for each in taken
+    )
+    dynamic = tuple(
+        {axis: torch.export.Dim.DYNAMIC for axis, length in enumerate((None, *each.shape)) if length is None}
+        for each in taken
+    )
+    with quiet(), torch.inference_mode():
+        answer = PROBABILITIES if model.classes else NUMBERS
         program = torch.onnx.export(
             layer,
             examples,
             dynamo=True,
             opset_version=OPSET,
             input_names=[each.name for each in taken],
-            output_names=([said] if model.detector is None else [said, NOVELTY]),
+            output_names=[answer] + [NOVELTY] * (model.detector is not None),
             dynamic_shapes=(dynamic,) if isinstance(model, AverageModel) else dynamic,
             verbose=False,
         )
@@ -281,28 +279,6 @@ def graph_of(model: Model) -> Any:
             part.ClearField("doc_string")
             del part.metadata_props[:]
     return graph
-
-
-def _example(taken: Input) -> tuple[torch.Tensor, dict[int, Any]]:
-    """An input for tracing, and which of its axes may have any length."""
-    shape = [_TOKENS if length is None else length for length in taken.shape]
-    axes = [0, *(axis for axis, length in enumerate(taken.shape, start=1) if length is None)]
-    # Ones: ids of texts, of which 0 would be padding.
-    example = torch.ones((_EXAMPLES, *shape), dtype=taken.dtype)
-    return example, dict.fromkeys(axes, torch.export.Dim.DYNAMIC)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the exporter's reports to itself: they speak of its own inside."""
-    before = logging.root.manager.disable
-    logging.disable(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
 
 
 def _name_lengths(graph: Any, taken: Sequence[Input]) -> None:

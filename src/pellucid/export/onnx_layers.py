@@ -1,5 +1,8 @@
 """Classical predictors, features of images and novelty detectors as layers that exporters can follow."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import scipy.sparse
 import torch
@@ -26,7 +29,13 @@ from pellucid.classical.predictors import Constant, Linear
 from pellucid.novelty import Detector, Measure
 from pellucid.novelty.measures import NEIGHBOUR, Directions, Neighbours
 
-_UP_TO_DOUBLE = torch.float64
+Outputs = Float64[Tensor, "batch outputs"]
+
+
+def _keep(layer: nn.Module, **arrays: np.ndarray) -> None:
+    """Register copies of arrays as buffers."""
+    for name, array in arrays.items():
+        layer.register_buffer(name, torch.from_numpy(np.array(array)))
 
 
 class ConstantLayer(nn.Module):
@@ -36,9 +45,9 @@ class ConstantLayer(nn.Module):
 
     def __init__(self, predictor: Constant) -> None:
         super().__init__()
-        self.register_buffer("answer", torch.from_numpy(predictor.answer.copy()))
+        _keep(self, answer=predictor.answer)
 
-    def forward(self, features: Float[Tensor, "batch d"]) -> Float64[Tensor, "batch outputs"]:
+    def forward(self, features: Float[Tensor, "batch d"]) -> Outputs:
         """Probabilities, or the number in column 0."""
         return self.answer.unsqueeze(0).expand(features.shape[0], -1)
 
@@ -52,13 +61,12 @@ class LinearLayer(nn.Module):
 
     def __init__(self, predictor: Linear) -> None:
         super().__init__()
-        self.register_buffer("weights", torch.from_numpy(predictor.weights.copy()))
-        self.register_buffer("bias", torch.from_numpy(predictor.bias.copy()))
+        _keep(self, weights=predictor.weights, bias=predictor.bias)
         self.spread = Spread(predictor.classes, predictor.outputs, predictor.number)
 
-    def forward(self, features: Float[Tensor, "batch d"]) -> Float64[Tensor, "batch outputs"]:
+    def forward(self, features: Float[Tensor, "batch d"]) -> Outputs:
         """Probabilities, or the number in column 0."""
-        spread: Tensor = self.spread(features.to(_UP_TO_DOUBLE) @ self.weights + self.bias)
+        spread: Tensor = self.spread(features.double() @ self.weights + self.bias)
         return spread
 
 
@@ -77,64 +85,45 @@ class KernelLayer(nn.Module):
     def __init__(self, predictor: Kernel) -> None:
         super().__init__()
         points = predictor.points.astype(np.float64)
-        self.register_buffer("mean", torch.from_numpy(predictor.mean.copy()))
-        self.register_buffer("projection", torch.from_numpy(predictor.projection.copy()))
-        self.register_buffer("points", torch.from_numpy(predictor.points.T.copy()))
-        self.register_buffer("lengths", torch.from_numpy((points**2).sum(axis=1)))
-        self.gamma, self.scale, self.number = (
-            float(predictor.gamma[0]),
-            float(predictor.scale[0]),
-            predictor.number,
-        )
-        self.sizes = np.diff(predictor.ends, prepend=0).tolist()
-        self.register_buffer("weights", torch.from_numpy(_against_each(predictor)))
-        self.register_buffer("bias", torch.from_numpy(_of_pairs(predictor)))
-        # For whom a decision of two classes speaks: 1 the first, -1 the second, 0 a class by itself.
         columns = len(predictor.classes)
+        weights, bias = predictor.weights, predictor.bias
+        if not predictor.number:
+            # Weights with a column for every class, 0 for a point's own; the bias of each pair, symmetric.
+            owner = np.searchsorted(predictor.ends, np.arange(len(points)), "right")
+            weights = np.zeros((len(points), columns))
+            weights[np.arange(columns) != owner[:, np.newaxis]] = predictor.weights.ravel()
+            bias, (first, second) = np.zeros((columns, columns)), np.triu_indices(columns, 1)
+            bias[first, second] = bias[second, first] = predictor.bias
+        self.gamma, self.scale = float(predictor.gamma[0]), float(predictor.scale[0])
+        self.number, self.sizes = predictor.number, np.diff(predictor.ends, prepend=0).tolist()
         ones = np.ones((columns, columns))
-        self.register_buffer("sign", torch.from_numpy(np.triu(ones, 1) - np.tril(ones, -1)))
+        _keep(
+            self,
+            mean=predictor.mean,
+            projection=predictor.projection,
+            points=predictor.points.T.copy(),
+            lengths=(points**2).sum(axis=1),
+            weights=weights,
+            bias=bias,
+            # For whom a decision of two classes speaks: 1 the first, -1 the second, 0 a class by itself.
+            sign=np.triu(ones, 1) - np.tril(ones, -1),
+        )
         self.spread = Spread(predictor.classes, predictor.outputs, predictor.number)
 
-    def forward(self, features: Float[Tensor, "batch d"]) -> Float64[Tensor, "batch outputs"]:
+    def forward(self, features: Float[Tensor, "batch d"]) -> Outputs:
         """Probabilities, or the number in column 0."""
-        rows = (features.to(_UP_TO_DOUBLE) - self.mean) @ self.projection.to(_UP_TO_DOUBLE)
-        distances = (
-            rows.square().sum(1, keepdim=True) - 2 * rows @ self.points.to(_UP_TO_DOUBLE) + self.lengths
-        )
+        rows = (features.double() - self.mean) @ self.projection.double()
+        distances = rows.square().sum(1, keepdim=True) - 2 * rows @ self.points.double() + self.lengths
         near = (-self.gamma * distances.clamp(min=0)).exp()
         if self.number:
             return near @ self.weights + self.bias
-        spread: Tensor = self.spread(self._votes(near) * self.scale)
-        return spread
-
-    def _votes(self, near: Float64[Tensor, "batch points"]) -> Float64[Tensor, "batch columns"]:
-        """Softly counted wins of each class against the others."""
+        # Softly counted wins of each class against the others.
         parts = zip(torch.split(near, self.sizes, 1), torch.split(self.weights, self.sizes), strict=True)
         won = torch.stack([of_class @ weights for of_class, weights in parts], 1)
         decisions = won + won.transpose(1, 2) + self.bias
         sure = torch.sigmoid(SHARPNESS * self.sign * decisions)
-        return (sure * self.sign.abs()).sum(2)
-
-
-def _against_each(predictor: Kernel) -> np.ndarray:
-    """Weights with a column for every class, 0 for a point's own; of a number as they are."""
-    if predictor.number:
-        return predictor.weights.copy()
-    count, columns = len(predictor.points), len(predictor.classes)
-    owner = np.searchsorted(predictor.ends, np.arange(count), "right")
-    weights = np.zeros((count, columns))
-    weights[np.arange(columns) != owner[:, np.newaxis]] = predictor.weights.ravel()
-    return weights
-
-
-def _of_pairs(predictor: Kernel) -> np.ndarray:
-    """Bias of each pair in a symmetric table; of a number as it is."""
-    if predictor.number:
-        return predictor.bias.copy()
-    columns = len(predictor.classes)
-    bias, (first, second) = np.zeros((columns, columns)), np.triu_indices(columns, 1)
-    bias[first, second] = bias[second, first] = predictor.bias
-    return bias
+        spread: Tensor = self.spread((sure * self.sign.abs()).sum(2) * self.scale)
+        return spread
 
 
 class ForestLayer(nn.Module):
@@ -151,11 +140,9 @@ class ForestLayer(nn.Module):
     def __init__(self, predictor: Forest) -> None:
         super().__init__()
         answers, of_leaf = _answers_of_leaves(predictor)
-        for name in ("roots", "feature", "left", "right"):
-            self.register_buffer(name, torch.from_numpy(getattr(predictor, name).copy()))
-        self.register_buffer("threshold", torch.from_numpy(predictor.threshold.copy()))
-        self.register_buffer("of_leaf", torch.from_numpy(of_leaf))
-        self.register_buffer("answers", torch.from_numpy(answers))
+        for name in ("roots", "feature", "left", "right", "threshold"):
+            _keep(self, **{name: getattr(predictor, name)})
+        _keep(self, of_leaf=of_leaf, answers=answers)
         # Most questions in a row.
         level, depth = predictor.roots[predictor.roots >= 0], 0
         while len(level):
@@ -164,7 +151,7 @@ class ForestLayer(nn.Module):
             level = following[following >= 0]
         self.depth = depth
 
-    def forward(self, features: Float[Tensor, "batch d"]) -> Float64[Tensor, "batch outputs"]:
+    def forward(self, features: Float[Tensor, "batch d"]) -> Outputs:
         """Probabilities, or the number in column 0."""
         place = self.roots.unsqueeze(0).expand(features.shape[0], -1)
         for _ in range(self.depth):
@@ -204,9 +191,9 @@ class Spread(nn.Module):
         self.is_whole = len(classes) == outputs
         chosen = np.zeros((len(classes), outputs))
         chosen[np.arange(len(classes)), classes] = 1
-        self.register_buffer("chosen", torch.from_numpy(chosen))
+        _keep(self, chosen=chosen)
 
-    def forward(self, scores: Float64[Tensor, "batch columns"]) -> Float64[Tensor, "batch outputs"]:
+    def forward(self, scores: Float64[Tensor, "batch columns"]) -> Outputs:
         """Probabilities, or the number in column 0."""
         if self.number:
             return scores
@@ -214,20 +201,22 @@ class Spread(nn.Module):
         return probabilities if self.is_whole else probabilities @ self.chosen
 
 
+_PREDICTORS: dict[type, Callable[[Any], nn.Module]] = {
+    Constant: ConstantLayer,
+    Linear: LinearLayer,
+    Kernel: KernelLayer,
+    Forest: ForestLayer,
+}
+
+
 def make_predictor_layer(predictor: Predictor) -> nn.Module:
     """The layer that answers as a predictor does.
 
     Raises: `TypeError` if it is of no kind known here.
     """
-    if isinstance(predictor, Constant):
-        return ConstantLayer(predictor)
-    if isinstance(predictor, Linear):
-        return LinearLayer(predictor)
-    if isinstance(predictor, Kernel):
-        return KernelLayer(predictor)
-    if isinstance(predictor, Forest):
-        return ForestLayer(predictor)
-    raise TypeError(f"predictor: {type(predictor).__name__} has no layer")
+    if type(predictor) not in _PREDICTORS:
+        raise TypeError(f"predictor: {type(predictor).__name__} has no layer")
+    return _PREDICTORS[type(predictor)](predictor)
 
 
 # Features of images for classical models, as layers: the same numbers as `pellucid.classical.features`.
@@ -247,7 +236,7 @@ class Pooled(nn.Module):
         self.more = (0, columns * self.side - width, 0, rows * self.side - height)
         down = np.diff(np.arange(0, height, self.side), append=height)
         across = np.diff(np.arange(0, width, self.side), append=width)
-        self.register_buffer("counts", torch.from_numpy(np.outer(down, across).astype(np.float32)))
+        _keep(self, counts=np.outer(down, across).astype(np.float32))
 
     def forward(
         self, pixels: Float[Tensor, "batch channels height width"]
@@ -295,10 +284,11 @@ class Hog(nn.Module):
 
     def forward(self, images: UInt8[Tensor, "batch channels height width"]) -> Float[Tensor, "batch d"]:
         """One row for each image."""
-        down, across = _gradients(self.pooled(images.float()) / _BRIGHTEST)
         cell, high, wide = self.parted.cell, self.parted.rows, self.parted.columns
-        down = down[:, self.top : self.top + high * cell, self.left : self.left + wide * cell]
-        across = across[:, self.top : self.top + high * cell, self.left : self.left + wide * cell]
+        down, across = (
+            each[:, self.top : self.top + high * cell, self.left : self.left + wide * cell]
+            for each in _gradients(self.pooled(images.float()) / _BRIGHTEST)
+        )
         # Length of each gradient, shared by the two nearest of the orientations.
         strength = (down.square() + across.square()).sqrt()
         # Both halves of the turn are one orientation, so that the arc tangent of a quotient tells it; the
@@ -361,11 +351,6 @@ def _at_length_1(
 _TINY, _LEAST_REACH = 1e-12, 1e-9
 
 
-def _kept(array: np.ndarray) -> Tensor:
-    """A copy of an array as a tensor."""
-    return torch.from_numpy(np.array(array))
-
-
 class DirectionsLayer(nn.Module):
     """Distance from the training examples along and beside the directions in which these vary most."""
 
@@ -379,10 +364,15 @@ class DirectionsLayer(nn.Module):
     def __init__(self, measure: Directions) -> None:
         super().__init__()
         self.of_layer, self.rest = measure.of_layer, float(measure.rest[0])
-        for name in ("scale", "mean", "axes", "whitening"):
-            self.register_buffer(name, _kept(getattr(measure, name)))
-        self.register_buffer("centres", _kept(measure.centres.T))
-        self.register_buffer("lengths", _kept((measure.centres.astype(np.float64) ** 2).sum(axis=1)))
+        _keep(
+            self,
+            scale=measure.scale,
+            mean=measure.mean,
+            axes=measure.axes,
+            whitening=measure.whitening,
+            centres=measure.centres.T,
+            lengths=(measure.centres.astype(np.float64) ** 2).sum(axis=1),
+        )
 
     def forward(self, features: Float[Tensor, "batch d"]) -> Float64[Tensor, "batch signals"]:
         """Signals of each row."""
@@ -421,14 +411,11 @@ class NeighboursLayer(nn.Module):
 
 
 class FewEntries(nn.Module):
-    """Products with rows of which few numbers are not 0: these alone are kept, which spares much memory.
+    """Products with sparse rows, of which only the entries other than 0 are kept.
 
     Attributes:
-        columns: where the numbers of each row stand, (rows, most), filled up with 0.
-        values: the numbers, filled up with 0, which adds nothing.
-
-    Args:
-        rows: all of them, sparse.
+        columns: of the entries of each row, (rows, most), padded with 0.
+        values: of the entries, padded with 0, which adds nothing.
     """
 
     columns: Tensor
@@ -441,8 +428,7 @@ class FewEntries(nn.Module):
         inside = np.arange(shape[1]) < lengths[:, np.newaxis]
         columns, values = np.zeros(shape, np.int32), np.zeros(shape, np.float32)
         columns[inside], values[inside] = rows.indices, rows.data
-        self.register_buffer("columns", _kept(columns))
-        self.register_buffer("values", _kept(values))
+        _keep(self, columns=columns, values=values)
 
     def forward(self, features: Float[Tensor, "batch d"]) -> Float[Tensor, "batch rows"]:
         """Product of each with each."""
@@ -462,8 +448,7 @@ class NoveltyLayer(nn.Module):
     def __init__(self, detector: Detector) -> None:
         super().__init__()
         self.measure = make_measure_layer(detector.measure)
-        for name in ("middle", "spread", "reference"):
-            self.register_buffer(name, _kept(getattr(detector, name)))
+        _keep(self, middle=detector.middle, spread=detector.spread, reference=detector.reference)
         count = len(detector.reference)
         self.count, self.last = count, float(detector.reference[-1])
         self.reach = max(self.last - float(detector.reference[count // 2]), _LEAST_REACH)
@@ -480,13 +465,17 @@ class NoveltyLayer(nn.Module):
         return torch.where(excess > 0, beyond, found)
 
 
+_MEASURES: dict[type, Callable[[Any], nn.Module]] = {
+    Directions: DirectionsLayer,
+    Neighbours: NeighboursLayer,
+}
+
+
 def make_measure_layer(measure: Measure) -> nn.Module:
     """The layer that measures as a measure does.
 
     Raises: `TypeError` if it is of no kind known here.
     """
-    if isinstance(measure, Directions):
-        return DirectionsLayer(measure)
-    if isinstance(measure, Neighbours):
-        return NeighboursLayer(measure)
-    raise TypeError(f"measure: {type(measure).__name__} has no layer")
+    if type(measure) not in _MEASURES:
+        raise TypeError(f"measure: {type(measure).__name__} has no layer")
+    return _MEASURES[type(measure)](measure)

@@ -1,42 +1,47 @@
-"""Exports of less precision: smaller weights, which have to prove that they are worth it."""
+"""Exports of less precision: weights in fewer bits, which have to prove that they are worth it."""
 
-import dataclasses
+import contextlib
+import io
 import logging
 import statistics
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Shaped
+from jaxtyping import Float64, Shaped
 
 from pellucid.answering.incoming import incoming_rows
 from pellucid.answering.training_examples import rows_of, run_of
 from pellucid.arithmetic.probabilities import at_most
-from pellucid.bundle import Answers, HeldOut, Model
-from pellucid.bundle.held_out import most_kept
+from pellucid.bundle import Answers, Model
 from pellucid.data.labels import read_number
 from pellucid.data.listing import TRAIN
-from pellucid.errors import DataError, ModelFileError
+from pellucid.errors import DataError
 from pellucid.evaluation import compare_numbers, mcnemar
-from pellucid.export.proof import HeldOutExamples, thresholds_of
+from pellucid.export.proof import HeldOutExamples
 from pellucid.runtime.exported import ExportedModel, opened
-from pellucid.runtime.metadata import NOVELTY, Metadata
+from pellucid.runtime.metadata import NOVELTY
 
-# Weights in half precision: the file gets half as large, and the arithmetic stays as it was.
+FP32, FP16 = "fp32", "fp16"
 
-_FEWEST = 256
-_LARGEST = float(np.finfo(np.float16).max)
+# Fewer weights save nothing; larger ones than float16 holds stay as they are.
+_FEWEST, _LARGEST = 256, float(np.finfo(np.float16).max)
+_CALIBRATION_EXAMPLES = 256
+_QUANTISED = ["Conv", "MatMul", "Gemm", "Gather"]
+
+_ALPHA = 0.05
+_ROUNDS, _TIMED = 15, 64
+_SLOWER = 1.03  # a few per cent come and go with the place of the weights in memory
 
 
 def halved(graph: Any) -> Any:
     """The graph with its larger float32 weights as float16, each followed by its conversion back.
 
     onnxruntime converts them once, when it opens the file; processors have no fast arithmetic in float16.
-    Weights beyond the range of float16 stay as they are.
     """
     import onnx
 
@@ -44,10 +49,8 @@ def halved(graph: Any) -> Any:
     found.CopyFrom(graph)
     back = []
     for weights in found.graph.initializer:
-        if weights.data_type != onnx.TensorProto.FLOAT:
-            continue
         values = onnx.numpy_helper.to_array(weights)
-        if values.size < _FEWEST or not np.abs(values).max() <= _LARGEST:
+        if values.dtype != np.float32 or values.size < _FEWEST or not np.abs(values).max() <= _LARGEST:
             continue
         name = weights.name
         weights.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name} in half"))
@@ -57,23 +60,11 @@ def halved(graph: Any) -> Any:
     return found
 
 
-# Weights and activations in 8 bits, with ranges from training examples, by onnxruntime's quantiser.
-
-CALIBRATION_EXAMPLES = 256
-_KINDS = ("Conv", "MatMul", "Gemm", "Gather")
-
-
 def quantised(graph: Any, batches: Iterator[dict[str, np.ndarray]]) -> Any:
     """The graph with convolutions, products and embeddings in 8 bits, weights by channel.
 
-    What only tells novelty stays as it is: it compares with distances that were measured in full precision.
-
-    Args:
-        graph: an `onnx.ModelProto`.
-        batches: inputs of the graph by their names, from which the ranges of the activations are taken.
-
-    Returns:
-        Another `onnx.ModelProto`, without metadata.
+    `batches` of its inputs give the ranges of the activations. What only novelty depends on stays as it is:
+    it compares with distances that were measured in full precision.
     """
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
@@ -82,28 +73,30 @@ def quantised(graph: Any, batches: Iterator[dict[str, np.ndarray]]) -> Any:
         def get_next(self) -> dict[str, np.ndarray] | None:
             return next(batches, None)
 
-    before = logging.root.manager.disable
-    logging.disable(logging.ERROR)  # it advises preparations that this graph does not need
-    try:
-        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            path = Path(folder) / "quantised.onnx"
-            copy = onnx.ModelProto()
-            copy.CopyFrom(graph)
-            quantize_static(
-                copy,
-                path,
-                Examples(),
-                quant_format=QuantFormat.QDQ,
-                per_channel=True,
-                weight_type=QuantType.QInt8,
-                activation_type=QuantType.QUInt8,
-                op_types_to_quantize=list(_KINDS),
-                nodes_to_exclude=_only_for_novelty(graph),
-            )
-            found = onnx.load(path)
-    finally:
-        logging.disable(before)
+    makers = {name: node for node in graph.graph.node for name in node.output}
+    waiting = [each.name for each in graph.graph.output if each.name != NOVELTY]
+    answering: set[str] = set()
+    while waiting:
+        node = makers.get(waiting.pop())
+        if node is not None and node.name not in answering:
+            answering.add(node.name)
+            waiting += node.input
+    copy = onnx.ModelProto()
+    copy.CopyFrom(graph)
+    with tempfile.TemporaryDirectory() as folder, quiet():
+        path = Path(folder) / "quantised.onnx"
+        quantize_static(
+            copy,
+            path,
+            Examples(),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+            activation_type=QuantType.QUInt8,
+            op_types_to_quantize=_QUANTISED,
+            nodes_to_exclude=[node.name for node in graph.graph.node if node.name not in answering],
+        )
+        found = onnx.load(path)
     for opset in [each for each in found.opset_import if each.domain not in ("", "ai.onnx")]:
         found.opset_import.remove(opset)
     del found.metadata_props[:]
@@ -111,25 +104,34 @@ def quantised(graph: Any, batches: Iterator[dict[str, np.ndarray]]) -> Any:
     return found
 
 
-def _only_for_novelty(graph: Any) -> list[str]:
-    """Names of the nodes on which no answer depends, only its novelty."""
-    makers = {name: node for node in graph.graph.node for name in node.output}
-    waiting = [each.name for each in graph.graph.output if each.name != NOVELTY]
-    needed: set[str] = set()
-    while waiting:
-        node = makers.get(waiting.pop())
-        if node is not None and node.name not in needed:
-            needed.add(node.name)
-            waiting += node.input
-    return [node.name for node in graph.graph.node if node.name not in needed]
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Leave out the reports of exporter and quantiser: their own work, and preparations not needed here."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
-# Judgement of an export of less precision: smaller, not slower, and not less accurate beyond chance.
+def training_batches(model: Model, exported: ExportedModel, folder: Path) -> Iterator[dict[str, np.ndarray]]:
+    """Training examples as the graph takes them; the model lies in its run's `folder`.
 
-ALPHA = 0.05
-_ROUNDS = 15
-_TIMED = 64
-_SLOWER = 1.03  # a few per cent come and go with the place of the weights in memory
+    Raises: `DataError` if none can be read.
+    """
+    run = run_of(folder)
+    assert run is not None  # or there were no held-out examples
+    blocks = incoming_rows(model, *rows_of(run, (TRAIN,), _CALIBRATION_EXAMPLES)).blocks
+    batches = [feed for block in blocks for feed, _ in exported.batches(block.inputs)]
+    if not batches:
+        raise DataError("export: no training examples from which ranges could be taken; use --precision fp16")
+    return iter(batches)
+
+
+# Judgement of a file of less precision: smaller, not slower, and not less accurate beyond chance.
 
 
 class Figures(NamedTuple):
@@ -169,20 +171,37 @@ class Judgement(NamedTuple):
     p_value: float
     reasons: tuple[str, ...]
 
+    def table(self, noun: str) -> list[str]:
+        """Lines of the figures of both files."""
+        score = "RMSE" if self.same is None else "accuracy"
+        lines = [f"{'':8}{'MB':>9}{'ms each':>10}{score:>10}"]
+        for name, each in ((FP32, self.full), (self.precision, self.less)):
+            lines.append(f"{name:8}{each.bytes / 1e6:9.2f}{each.milliseconds:10.3f}{each.score:10.4f}")
+        same = "" if self.same is None else f"{self.same:,} have the same label; "
+        lines.append(
+            f"On {self.examples:,} held-out {noun}s {same}the largest difference is {self.difference:.1e}; "
+            f"p = {self.p_value:.2g} that {score} differs by chance."
+        )
+        return lines
 
-class Asked(NamedTuple):
-    """Held-out examples, ready to be asked about.
+    def sentence(self) -> str:
+        """Both files in one sentence."""
+        full, less = self.full, self.less
+        return (
+            f"{less.bytes / 1e6:.2f} MB where fp32 takes {full.bytes / 1e6:.2f}, "
+            f"{less.milliseconds:.3f} ms where it takes {full.milliseconds:.3f}, "
+            f"a score of {less.score:.4f} where it has {full.score:.4f} (p = {self.p_value:.2g})"
+        )
 
-    Attributes:
-        inputs: that could be read, as a model takes them.
-        labels: class codes, or numbers.
-    """
+
+class Labelled(NamedTuple):
+    """Held-out examples that could be read, as a model takes them, and their class codes or numbers."""
 
     inputs: Shaped[np.ndarray, "examples ..."] | list[str]
     labels: Shaped[np.ndarray, " examples"]
 
 
-def asked_of(model: Model, examples: HeldOutExamples) -> Asked:
+def labelled(model: Model, examples: HeldOutExamples) -> Labelled:
     """Held-out examples from their original files, and their labels."""
     blocks = list(incoming_rows(model, examples.listing, examples.rows).blocks)
     errors = [error for block in blocks for error in block.errors]
@@ -195,79 +214,59 @@ def asked_of(model: Model, examples: HeldOutExamples) -> Asked:
         np.int64 if codes else np.float64,
     )
     if isinstance(blocks[0].inputs, np.ndarray):
-        return Asked(np.concatenate([np.asarray(block.inputs) for block in blocks]), labels)
-    return Asked([text for block in blocks for text in block.inputs], labels)
+        return Labelled(np.concatenate([np.asarray(block.inputs) for block in blocks]), labels)
+    return Labelled([text for block in blocks for text in block.inputs], labels)
 
 
-def judge(precision: str, contents: tuple[bytes, bytes], asked: Asked) -> tuple[Judgement, Answers]:
-    """Compare a file in full precision and one in less on the same held-out examples.
+def judge(precision: str, content: bytes, smaller: bytes, examples: Labelled) -> tuple[Judgement, Answers]:
+    """Compare a file in full precision and a smaller one on the same held-out examples.
 
-    Returns the judgement, and the answers of the file of less precision.
+    Returns the judgement, and the answers of the smaller file.
     """
     # One thread each: its own processor time is hardly touched by other programs.
-    full, less = (
-        opened(content, name, 1) for content, name in zip(contents, ("fp32", precision), strict=True)
-    )
-    sizes = (len(contents[0]), len(contents[1]))
-    ours, theirs = full.computed(asked.inputs), less.computed(asked.inputs)
-    times, is_slower = _timed(full, less, asked.inputs)
-    of_target = _of_classes if full.classes else _of_numbers
-    scores, p_value, is_worse, same = of_target(ours.said, theirs.said, asked.labels)
-    is_finite = bool(np.isfinite(theirs.said).all())
-    reasons = [
-        reason
-        for reason, holds in (
-            ("its answers are not finite", not is_finite),
-            ("it is not smaller", sizes[1] >= sizes[0]),
-            ("it is slower", is_slower),
-            ("it is less accurate beyond chance", is_worse),
-        )
-        if holds
-    ]
-    figures = [Figures(*each) for each in zip(sizes, times, scores, strict=True)]
-    difference = float(np.abs(ours.said - theirs.said).max())
+    full, less = opened(content, FP32, 1), opened(smaller, precision, 1)
+    ours, theirs = full.computed(examples.inputs), less.computed(examples.inputs)
+    times, is_slower = _timed(full, less, examples.inputs)
+    scores, p_value, is_worse = _scored(ours.said, theirs.said, examples.labels)
+    reasons = {
+        "its answers are not finite": not np.isfinite(theirs.said).all(),
+        "it is not smaller": len(smaller) >= len(content),
+        "it is slower": is_slower,
+        "it is less accurate beyond chance": is_worse,
+    }
     judged = Judgement(
-        precision, figures[0], figures[1], len(asked.labels), same, difference, p_value, tuple(reasons)
+        precision,
+        Figures(len(content), times[0], scores[0]),
+        Figures(len(smaller), times[1], scores[1]),
+        len(examples.labels),
+        int((ours.said.argmax(1) == theirs.said.argmax(1)).sum()) if full.classes else None,
+        float(np.abs(ours.said - theirs.said).max()),
+        p_value,
+        tuple(reason for reason, holds in reasons.items() if holds),
     )
-    return judged, Answers(theirs.said, theirs.novelty)
+    return judged, theirs
 
 
-def table(judged: Judgement, noun: str) -> list[str]:
-    """Lines of the figures of both files."""
-    score = "RMSE" if judged.same is None else "accuracy"
-    lines = [f"{'':8}{'MB':>9}{'ms each':>10}{score:>10}"]
-    for name, figures in (("fp32", judged.full), (judged.precision, judged.less)):
-        lines.append(f"{name:8}{figures.bytes / 1e6:9.2f}{figures.milliseconds:10.3f}{figures.score:10.4f}")
-    same = "" if judged.same is None else f"{judged.same:,} have the same label; "
-    lines.append(
-        f"On {judged.examples:,} held-out {noun}s {same}the largest difference is {judged.difference:.1e}; "
-        f"p = {judged.p_value:.2g} that {score} differs by chance."
-    )
-    return lines
+def _scored(
+    ours: Float64[np.ndarray, "n ..."],
+    theirs: Float64[np.ndarray, "n ..."],
+    labels: Shaped[np.ndarray, " n"],
+) -> tuple[tuple[float, float], float, bool]:
+    """Accuracies and McNemar's p, or root mean squared errors and p by exchanged answers.
 
-
-def _of_classes(
-    ours: Float64[np.ndarray, "n classes"], theirs: Float64[np.ndarray, "n classes"], labels: np.ndarray
-) -> tuple[tuple[float, float], float, bool, int]:
-    """Accuracies, McNemar's p, whether the second is worse beyond chance, and equal labels."""
-    first, second = ours.argmax(axis=1), theirs.argmax(axis=1)
-    right: Bool[np.ndarray, " n"] = first == labels
-    also: Bool[np.ndarray, " n"] = second == labels
-    p_value = mcnemar(int((right & ~also).sum()), int((also & ~right).sum()))
-    scores = (float(right.mean()), float(also.mean()))
-    return scores, p_value, scores[1] < scores[0] and p_value < ALPHA, int((first == second).sum())
-
-
-def _of_numbers(
-    ours: Float64[np.ndarray, " n"], theirs: Float64[np.ndarray, " n"], labels: Float64[np.ndarray, " n"]
-) -> tuple[tuple[float, float], float, bool, None]:
-    """Root mean squared errors, p by exchanged answers, whether the second is worse beyond chance, `None`."""
-    scores = tuple(float(np.sqrt(((each - labels) ** 2).mean())) for each in (ours, theirs))
-    if (ours == theirs).all():
-        return (scores[0], scores[1]), 1.0, False, None
-    (compared,) = compare_numbers(labels, {"full": ours, "less": theirs})
-    is_worse = scores[1] > scores[0] and compared.p_value < ALPHA
-    return (scores[0], scores[1]), compared.p_value, is_worse, None
+    At last whether the second file is worse beyond chance.
+    """
+    if ours.ndim == 2:
+        right, also = ours.argmax(axis=1) == labels, theirs.argmax(axis=1) == labels
+        p_value = mcnemar(int((right & ~also).sum()), int((also & ~right).sum()))
+        scores = (float(right.mean()), float(also.mean()))
+        return scores, p_value, scores[1] < scores[0] and p_value < _ALPHA
+    before, after = (float(np.sqrt(((each - labels) ** 2).mean())) for each in (ours, theirs))
+    p_value = 1.0
+    if (ours != theirs).any():
+        (compared,) = compare_numbers(labels, {"full": ours, "less": theirs})
+        p_value = compared.p_value
+    return (before, after), p_value, after > before and p_value < _ALPHA
 
 
 def _timed(
@@ -278,104 +277,16 @@ def _timed(
     Both take turns; the graphs alone are timed.
     """
     some = inputs[:_TIMED]
-    batches = [batch for batch, _ in full.batches(some)]
+    feeds = [feed for feed, _ in full.batches(some)]
     times: tuple[list[float], list[float]] = ([], [])
     for turn in range(_ROUNDS + 1):
         for model, found in zip((full, less), times, strict=True):
             started = time.thread_time()
-            for batch in batches:
-                model.asked(batch)
+            for _ in model.session.run(model.outputs, feeds):
+                pass
             if turn:  # the first round warms up
                 found.append(1000 * (time.thread_time() - started) / len(some))
     ratios = [theirs / ours for ours, theirs in zip(*times, strict=True)]
     faster = sum(ratio <= 1 for ratio in ratios)
-    is_slower = statistics.median(ratios) > _SLOWER and at_most(faster, len(ratios), 0.5) < ALPHA
+    is_slower = statistics.median(ratios) > _SLOWER and at_most(faster, len(ratios), 0.5) < _ALPHA
     return (statistics.median(times[0]), statistics.median(times[1])), is_slower
-
-
-FP32, FP16 = "fp32", "fp16"
-
-
-class Full(NamedTuple):
-    """An export in full precision that was proved.
-
-    Attributes:
-        model: that was exported.
-        metadata: of the file.
-        graph: without metadata.
-        content: of the file.
-        exported: the file, opened.
-    """
-
-    model: Model
-    metadata: Metadata
-    graph: Any
-    content: bytes
-    exported: ExportedModel
-
-
-def lessened(
-    full: Full,
-    precision: str,
-    examples: HeldOutExamples,
-    folder: Path,
-    finish: Callable[[Any, Metadata], bytes],
-    say: Callable[[str], None],
-) -> tuple[bytes, Judgement]:
-    """The content of the file of less precision, `fp16` or `int8`, and how it was judged.
-
-    Its promises are made from its own answers about the held-out examples, not from those of the model.
-    `full` is the same model in full precision, in its run's `folder`; `finish` makes a file of a graph and
-    metadata; `say` hears what is done, and the figures.
-
-    Raises: `ModelFileError` if the file is not smaller, slower, or less accurate beyond chance; `DataError`
-    if the examples can no longer be read.
-    """
-    if precision == FP16:
-        graph = halved(full.graph)
-    else:
-        # Training examples as the graph takes them.
-        run = run_of(folder)
-        assert run is not None  # or there were no held-out examples
-        listing, rows = rows_of(run, (TRAIN,), CALIBRATION_EXAMPLES)
-        batches = [
-            batch
-            for block in incoming_rows(full.model, listing, rows).blocks
-            for batch, _ in full.exported.batches(block.inputs)
-        ]
-        if not batches:
-            raise DataError(
-                "export: no training examples from which ranges could be taken; use --precision fp16"
-            )
-        graph = quantised(full.graph, iter(batches))
-    content = finish(graph, full.metadata)
-    asked = asked_of(full.model, examples)
-    judged, answers = judge(precision, (full.content, content), asked)
-    lines = table(judged, full.model.input_kind.noun)
-    for line in lines:
-        say(line)
-    if judged.reasons:
-        raise ModelFileError(
-            f"export: not written: in {precision} {' and '.join(judged.reasons)}: {_figures(judged)}; "
-            "leave --precision out"
-        )
-    kept = slice(most_kept(len(full.model.classes)))
-    held_out = HeldOut.of(
-        asked.labels[kept],
-        answers.said[kept],
-        None if answers.novelty is None else answers.novelty[kept],
-    )
-    rate = full.metadata.novelty_rate
-    thresholds = thresholds_of(held_out, full.metadata.classes, rate, full.metadata.threshold)
-    metadata = dataclasses.replace(full.metadata, held_out=held_out, abstention=thresholds)
-    return finish(graph, metadata), judged
-
-
-def _figures(judged: Judgement) -> str:
-    """Both files in one sentence."""
-    full, less = judged.full, judged.less
-    return (
-        f"{less.bytes / 1e6:.2f} MB where fp32 takes {full.bytes / 1e6:.2f}, {less.milliseconds:.3f} ms "
-        f"where it takes {full.milliseconds:.3f}, a score of {less.score:.4f} where it has {full.score:.4f} "
-        f"(p = {judged.p_value:.2g})"
-    )

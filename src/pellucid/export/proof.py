@@ -1,9 +1,8 @@
 """Proof of an export: it answers held-out examples, from original files, and abstains as the model does."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,18 +16,17 @@ from pellucid.evaluation.promises import checked_promise, least_examples
 from pellucid.runtime.exported import ExportedModel
 from pellucid.runtime.metadata import Threshold
 
-# The held-out examples of a run, found again through its ledger, on which an export proves itself.
-
+# Held-out examples by which an export is proved.
 MOST_EXAMPLES = 1_000
+# Of these answered by `onnx.reference` too, and those that a message shows.
+_REFERENCE_EXAMPLES, _SHOWN = 4, 3
+
+# Errors for which a file has thresholds of trust, where the held-out answers suffice to promise them.
+ERRORS = (0.01, 0.02, 0.05, 0.1, 0.2)
 
 
 class HeldOutExamples(NamedTuple):
-    """Rows of labelled data that a model did not learn from.
-
-    Attributes:
-        listing: the data of the run, read again.
-        rows: their positions.
-    """
+    """Labelled data that a model did not learn from: a listing, read again, and positions in it."""
 
     listing: Listing
     rows: list[int]
@@ -59,12 +57,6 @@ def held_out_examples(place: str, folder: Path, most: int = MOST_EXAMPLES) -> He
     raise DataError(f"{place}: the run has no held-out examples on which the file could be proved")
 
 
-# Thresholds of trust for a few errors, so that a file's promises can be kept without computing them.
-
-# Errors for which a file holds thresholds, where the held-out answers suffice to promise them.
-ERRORS = (0.01, 0.02, 0.05, 0.1, 0.2)
-
-
 def thresholds_of(
     held_out: HeldOut | None, classes: Sequence[str], rate: float | None, decision: Mapping[str, float]
 ) -> tuple[Threshold, ...]:
@@ -89,17 +81,12 @@ def thresholds_of(
     )
 
 
-_REFERENCE_EXAMPLES = 4
-_SHOWN = 3
-
-
 class Allowance(NamedTuple):
     """Change of an answer that rounding may make.
 
-    Attributes:
-        difference: largest one of a probability, and of a number as a share of the largest.
-        tie: another label is no fault where the model itself finds both equally likely, to so much.
-        novelty: difference of novelty, beyond one rank of the validation examples.
+    `difference` is that of a probability, and of a number as a share of the largest; `novelty` is beyond one
+    rank of the validation examples. Another label is no fault where the model itself finds both equally
+    likely, to within `tie`.
     """
 
     difference: float
@@ -114,10 +101,7 @@ ALLOWANCE = Allowance(difference=1e-4, tie=1e-5, novelty=1e-4)
 class Proof(NamedTuple):
     """Outcome of a proof that was passed.
 
-    Attributes:
-        examples: answered by onnxruntime and by the model.
-        reference: of these answered by `onnx.reference` too.
-        difference: largest one found, of probabilities or numbers.
+    Examples, those that `onnx.reference` answered too, and the largest difference of a probability or number.
     """
 
     examples: int
@@ -127,14 +111,6 @@ class Proof(NamedTuple):
 
 class DisagreeingError(ModelFileError):
     """An exported file answers held-out examples otherwise than its model."""
-
-
-class _Differing(NamedTuple):
-    """An example about which file and model disagree."""
-
-    name: str
-    by_model: str
-    by_file: str
 
 
 def prove(
@@ -147,25 +123,23 @@ def prove(
 
     Raises: `ModelFileError` with examples if they disagree, `DataError` if none can be read any more.
     """
-    asked = incoming_rows(model, examples.listing, examples.rows)
-    again = incoming_rows(exported, examples.listing, examples.rows)
+    of_model = incoming_rows(model, examples.listing, examples.rows)
+    of_file = incoming_rows(exported, examples.listing, examples.rows)
     answered = checked = 0
     largest = 0.0
-    for ours, theirs in zip(asked.blocks, again.blocks, strict=True):
-        readable = [name for name, error in zip(ours.names, ours.errors, strict=True) if not error]
-        if not readable:
+    for block, again in zip(of_model.blocks, of_file.blocks, strict=True):
+        names = [name for name, error in zip(block.names, block.errors, strict=True) if not error]
+        if not names:
             continue
-        said = model.answer(ours.inputs)
-        largest = max(
-            largest, compare(model, readable, said, exported.computed(theirs.inputs), "onnxruntime")
-        )
-        few = min(_REFERENCE_EXAMPLES - checked, len(readable))
+        ours, theirs = model.answer(block.inputs), exported.computed(again.inputs)
+        largest = max(largest, compare(model, names, ours, theirs, "onnxruntime"))
+        few = min(_REFERENCE_EXAMPLES - checked, len(names))
         if few > 0:
-            part = Answers(said.said[:few], None if said.novelty is None else said.novelty[:few])
-            found = reference.computed(theirs.inputs[:few])
-            largest = max(largest, compare(model, readable[:few], part, found, "onnx.reference"))
+            part = Answers(ours.said[:few], None if ours.novelty is None else ours.novelty[:few])
+            theirs = reference.computed(again.inputs[:few])
+            largest = max(largest, compare(model, names[:few], part, theirs, "onnx.reference"))
             checked += few
-        answered += len(readable)
+        answered += len(names)
     if not answered:
         raise DataError("export: none of the held-out examples can be read any more; put the data back")
     return Proof(answered, checked, largest)
@@ -175,7 +149,7 @@ def compare(
     model: Model,
     names: Sequence[str],
     ours: Answers,
-    theirs: Any,
+    theirs: Answers,
     engine: str,
     allowance: Allowance = ALLOWANCE,
 ) -> float:
@@ -189,48 +163,31 @@ def compare(
     scale = 1.0 if model.classes else max(1e-30, float(np.abs(ours.said).max()))
     wrong = ~(off <= allowance.difference * scale)
     if model.classes:
-        wrong |= _other_labels(ours.said, theirs.said, allowance.tie)
-    wrong |= _other_novelty(model, ours, theirs, allowance.novelty)
+        best, other = ours.said.argmax(axis=1), theirs.said.argmax(axis=1)
+        rows = np.arange(len(names))
+        wrong |= (best != other) & (ours.said[rows, best] - ours.said[rows, other] > allowance.tie)
+    if model.detector is None or ours.novelty is None or theirs.novelty is None:
+        wrong |= (ours.novelty is None) != (theirs.novelty is None)
+    else:
+        rank = 1 / (len(model.detector.reference) + 1)  # by so much rounding may change it
+        wrong |= ~(np.abs(ours.novelty - theirs.novelty) <= rank + allowance.novelty)
     if wrong.any():
-        places = np.flatnonzero(wrong)
-        shown = list(islice(_differing(model, names, ours, theirs, places), _SHOWN))
-        listed = "; ".join(
-            f"{each.name}: {each.by_model} by the model, {each.by_file} by the file" for each in shown
+        places = np.flatnonzero(wrong).tolist()
+        shown = "; ".join(
+            f"{names[place]}: {_in_words(model, ours, place)} by the model, "
+            f"{_in_words(model, theirs, place)} by the file"
+            for place in places[:_SHOWN]
         )
         raise DisagreeingError(
             f"export: not written: {engine} disagrees with the model on {len(places):,} of {len(names):,} "
-            f"held-out {model.input_kind.nouns} ({listed}); please report it"
+            f"held-out {model.input_kind.nouns} ({shown}); please report it"
         )
     return float(off.max())
 
 
-def _other_labels(ours: np.ndarray, theirs: np.ndarray, tie: float) -> np.ndarray:
-    """True where the label is another, and the model does not find both equally likely."""
-    best, other = ours.argmax(axis=1), theirs.argmax(axis=1)
-    rows = np.arange(len(ours))
-    other_labels: np.ndarray = (best != other) & (ours[rows, best] - ours[rows, other] > tie)
-    return other_labels
-
-
-def _other_novelty(model: Model, ours: Answers, theirs: Any, more: float) -> np.ndarray:
-    """True where novelty is off by more than a rank, which rounding may change."""
-    if model.detector is None or ours.novelty is None or theirs.novelty is None:
-        return np.full(len(ours.said), (ours.novelty is None) != (theirs.novelty is None))
-    rank = 1 / (len(model.detector.reference) + 1)
-    other_novelty: np.ndarray = ~(np.abs(ours.novelty - theirs.novelty) <= rank + more)
-    return other_novelty
-
-
-def _differing(
-    model: Model, names: Sequence[str], ours: Answers, theirs: Any, places: np.ndarray
-) -> Iterator[_Differing]:
-    """Examples of disagreement, in words."""
-    for place in places.tolist():
-        yield _Differing(names[place], _told(model, ours, place), _told(model, theirs, place))
-
-
-def _told(model: Model, answers: Any, place: int) -> str:
-    """An answer in words."""
-    said = answers.said[place]
-    words = f"{said:.6g}" if said.ndim == 0 else f"{model.classes[int(said.argmax())]} {said.max():.5f}"
+def _in_words(model: Model, answers: Answers, place: int) -> str:
+    answer = answers.said[place]
+    words = (
+        f"{answer:.6g}" if answer.ndim == 0 else f"{model.classes[int(answer.argmax())]} {answer.max():.5f}"
+    )
     return words if answers.novelty is None else f"{words} (novelty {answers.novelty[place]:.4f})"

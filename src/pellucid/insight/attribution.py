@@ -1,27 +1,188 @@
-"""Attribution: several explanations of an answer by parts of the input, each put to the test on the spot."""
+"""Attribution: an answer explained by parts of the input in several ways, each tested on the spot."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float64, Int64, UInt8
-from torch import nn
+from jaxtyping import Float, Float64, Int64, UInt8
+from torch import Tensor, nn
+from torch.nn import functional
 
-from pellucid.bundle import AverageModel, ImageModel, Member, Model, TextModel
+from pellucid.bundle import AverageMember, AverageModel, ImageModel, Model, TextModel
 from pellucid.encoding import Encoder
-from pellucid.insight.gradient_attribution import (
-    Collected,
-    grad_cam,
-    has_maps,
-    has_way,
-    integrated_gradients_of_image,
-    integrated_gradients_of_text,
-)
 from pellucid.insight.input_pieces import ImagePieces, Pieces, TokenPieces, WordPieces, occlusion
 from pellucid.insight.opened_networks import still
 from pellucid.networks import Network
+from pellucid.networks.layers import GlobalPool
+from pellucid.networks.text_layers import EmbeddingBag
+
+# Integrated gradients from a baseline, and Grad-CAM of the last maps.
+
+_FEWEST, _MOST, _MOST_OF_BACKBONE, _ENOUGH = 32, 512, 64, 0.01
+_VALUES_AT_ONCE = 1 << 21
+
+
+class Collected(NamedTuple):
+    """Integrated gradients of one input, and how complete they are.
+
+    `scores`: $a_i$, one for each pixel, or for each token; `total`: $F(x) - F(x')$; `missing`: how far the
+    scores' sum is from it, as a share of the larger of both; `steps`: how many were taken.
+    """
+
+    scores: Float64[np.ndarray, "..."]
+    total: float
+    missing: float
+    steps: int
+
+
+def log_odds(outputs: Float[Tensor, "batch outputs"], target: int | None) -> Float[Tensor, " batch"]:
+    """Log-odds of the class `target` for each row of logits, or the predicted number where it is `None`."""
+    if target is None:
+        return outputs[:, 0]
+    others = torch.cat([outputs[:, :target], outputs[:, target + 1 :]], 1)
+    return outputs[:, target] - others.logsumexp(1)
+
+
+def integrated_gradients_of_image(
+    network: Network,
+    image: Float[np.ndarray, "channels height width"],
+    baseline: Float[np.ndarray, "channels height width"],
+    target: int | None,
+) -> Collected:
+    """Score every raw pixel, added up over the channels, on the way from the baseline to the image."""
+    asked = still(network)
+    end, start = (torch.from_numpy(each.astype(np.float32))[None] for each in (image, baseline))
+
+    def answers(alphas: Tensor, way: Tensor) -> Tensor:
+        return log_odds(asked(start + alphas[:, None, None, None] * way), target)
+
+    seen = 3 * math.prod(network.config.seen) if network.config.seen else image.size
+    most = _MOST_OF_BACKBONE if network.config.seen else _MOST
+    found = _collect(answers, end - start, max(image.size, seen), most)
+    return found._replace(scores=found.scores[0].sum(axis=0))
+
+
+def integrated_gradients_of_text(
+    network: Network, ids: Int64[np.ndarray, " ids"], target: int | None
+) -> Collected:
+    """Score every id of a text, in their order; without padding.
+
+    Raises: `ValueError` where the network has no such way (`has_way`).
+    """
+    asked = still(network)
+    tokens = torch.from_numpy(ids)[None]
+    layer, vectors = _vectors(asked, tokens)
+    given: list[Tensor] = []
+    replaces = layer.register_forward_hook(lambda _, __, ___: given[-1])
+
+    def answers(alphas: Tensor, way: Tensor) -> Tensor:
+        scaled = alphas[:, None, None] * way
+        given.append(layer.bias + scaled.sum(1) if isinstance(layer, EmbeddingBag) else scaled)
+        return log_odds(asked(tokens.expand(len(alphas), -1)), target)
+
+    found = _collect(answers, vectors, vectors.numel(), _MOST)
+    replaces.remove()
+    scores = found.scores[0].sum(axis=1)
+    if isinstance(layer, EmbeddingBag):  # it takes ids in ascending order
+        scores[np.argsort(ids, kind="stable")] = scores.copy()
+    return found._replace(scores=scores)
+
+
+def has_way(network: Network) -> bool:
+    """Tell a network of texts whose answer changes steadily on the way from no text to a text.
+
+    The mean and maximum of pretrained vectors (`word-vectors`) are brought to length one: the whole way up to
+    the text they are the same, and there is nothing to collect.
+    """
+    return any(isinstance(layer, (nn.Embedding, EmbeddingBag)) for layer in network.modules())
+
+
+@torch.no_grad()
+def _vectors(network: Network, tokens: Tensor) -> tuple[nn.Module, Tensor]:
+    """Layer that turns ids into vectors, and the vectors of these (1, ids, numbers)."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Embedding):
+            return layer, layer(tokens)
+        if isinstance(layer, EmbeddingBag):
+            ids = tokens.sort(dim=1).values
+            return layer, layer.weigh(ids)[:, :, None] * layer.weight[ids]
+    raise ValueError("no vectors of ids that the way leads along")
+
+
+def _collect(answers: Callable[[Tensor, Tensor], Tensor], way: Tensor, size: int, most: int) -> Collected:
+    """Integrate with more and more steps, at most so many, until the scores add up to the difference.
+
+    `size` is how many numbers the network sees at each step.
+    """
+    with torch.no_grad():
+        first, last = answers(torch.tensor([0.0, 1.0]), way).double().tolist()
+    total, steps = last - first, _FEWEST
+    while True:
+        slope = _mean_slope(answers, way, steps, size)
+        scores = (slope * way.double()).numpy()
+        difference = abs(float(scores.sum()) - total)
+        missing = difference / max(abs(total), abs(float(scores.sum())), 1e-12)
+        if missing <= _ENOUGH or steps >= most:
+            return Collected(scores, total, missing, steps)
+        steps *= 2
+
+
+def _mean_slope(answers: Callable[[Tensor, Tensor], Tensor], way: Tensor, steps: int, size: int) -> Tensor:
+    """Mean of the gradient at the middles of equal steps."""
+    at_once = max(1, _VALUES_AT_ONCE // (16 * size))
+    total = torch.zeros_like(way, dtype=torch.float64)
+    for alphas in torch.split((torch.arange(steps) + 0.5) / steps, at_once):
+        # The slope at a point of the way is that of the way's own values, divided by how far it went.
+        moved = (way.expand(len(alphas), *way.shape[1:])).clone().requires_grad_(True)
+        (gradient,) = torch.autograd.grad(answers(alphas, moved).sum(), moved)
+        spread = alphas.view(-1, *[1] * (way.ndim - 1))
+        total += (gradient.double() / spread.double()).sum(0, keepdim=True)
+    return total / steps
+
+
+def has_maps(network: Network) -> bool:
+    """True of convolutional networks of images; false of perceptrons and networks of texts."""
+    return any(isinstance(layer, nn.Conv2d) for layer in network.modules()) and _last(network) is not None
+
+
+def grad_cam(
+    network: Network, image: Float[np.ndarray, "channels height width"], target: int | None
+) -> Float64[np.ndarray, "height width"]:
+    r"""Grad-CAM of raw pixels for a class, or for a predicted number where `target` is `None`.
+
+    The last maps $A$, each weighted by its mean gradient, and the positive part of their sum:
+    $\alpha_k = \frac{1}{RC} \sum_{rc} \partial F / \partial A_{krc}$ and
+    $G_{rc} = \max(0, \sum_k \alpha_k A_{krc})$.
+
+    Source: Selvaraju et al. 2017, "Grad-CAM: visual explanations from deep networks", ICCV, eq. 1 and 2.
+    """
+    asked = still(network).requires_grad_(True)
+    kept: list[Tensor] = []
+    last = _last(asked)
+    assert last is not None  # has_maps
+    last.register_forward_pre_hook(lambda _, inputs: kept.append(inputs[0]))
+    answer = log_odds(asked(torch.from_numpy(image.astype(np.float32))[None]), target)
+    (gradient,) = torch.autograd.grad(answer.sum(), kept[0])
+    weighed = functional.relu((gradient.mean((2, 3), keepdim=True) * kept[0]).sum(1, keepdim=True))
+    drawn = functional.interpolate(weighed.detach(), image.shape[1:], mode="bilinear", align_corners=False)
+    found: np.ndarray = drawn[0, 0].double().numpy()
+    return found
+
+
+def _last(network: Network) -> nn.Module | None:
+    """Layer that takes the last maps; in a backbone the pool at its end, where that takes channels first."""
+    if network.config.backbone:
+        pools = [each for each in network.modules() if type(each).__name__ == "SelectAdaptivePool2d"]
+        takes_rows = pools and getattr(pools[-1].pool, "dim", (2, 3)) == (2, 3)
+        return pools[-1] if takes_rows else None
+    layers: Sequence[nn.Module] = [
+        layer for layer in network.modules() if isinstance(layer, (GlobalPool, nn.Flatten))
+    ]
+    return layers[-1] if layers else None
+
 
 # Tests of explanations. Deletion and insertion (Petsiuk, Das and Saenko 2018, "RISE", arXiv:1806.07421,
 # section 4.2): pieces are taken out of the input by their scores, or put into an empty one; a good order
@@ -61,12 +222,9 @@ class Curves:
 class Trial:
     """Test results of an explanation.
 
-    Attributes:
-        curves: of its own order.
-        random: of random orders.
-        likeness: mean absolute rank correlation with the explanations of randomised networks; `None`
-            where the model has no weights that could be put in random order.
-        shows_nothing: whether all scores are equal.
+    `curves`: of its own order; `random`: of random orders; `likeness`: mean absolute rank correlation with
+    the explanations of randomised networks, `None` where the model has no weights that could be put in random
+    order; `shows_nothing`: whether all scores are equal.
     """
 
     curves: Curves
@@ -133,17 +291,13 @@ class Bench:
 
     def _followed(self, orders: Sequence[Int64[np.ndarray, " pieces"]]) -> list[Curves]:
         """Ask about every step of some orders, all at once."""
-        gone = np.concatenate([self._gone(order) for order in orders])
+        ranks = np.empty((len(orders), 1, self._counts[-1]), np.int64)
+        for rank, order in zip(ranks[:, 0], orders, strict=True):
+            rank[order] = np.arange(len(order))
+        gone = (ranks < self._counts[:, None]).reshape(-1, ranks.shape[2])
         answers = self._pieces.ask(np.concatenate([~gone, gone])).reshape(2, len(orders), -1)
         shares = self._counts / self._counts[-1]
         return [Curves(shares, deletion, insertion) for deletion, insertion in zip(*answers, strict=True)]
-
-    def _gone(self, order: Int64[np.ndarray, " pieces"]) -> Bool[np.ndarray, "steps pieces"]:
-        """Pieces taken out after each step."""
-        rank = np.empty(len(order), np.int64)
-        rank[order] = np.arange(len(order))
-        gone: np.ndarray = rank[None] < self._counts[:, None]
-        return gone
 
 
 def rank_correlation(one: Float64[np.ndarray, " pieces"], other: Float64[np.ndarray, " pieces"]) -> float:
@@ -207,13 +361,10 @@ _HOW = {
 class Attribution:
     """Explanation of an answer with its tests.
 
-    Attributes:
-        name: `grad-cam`, `integrated-gradients`, `occlusion` or `leave-one-out`.
-        how: it is computed, in words.
-        scores: one for each piece of the input; positive speaks for the class.
-        fine: one for each pixel or token where the explanation tells them apart; else `None`.
-        note: what is to be known about it here; empty where there is nothing.
-        trial: what became of it in the tests.
+    `name`: `grad-cam`, `integrated-gradients`, `occlusion` or `leave-one-out`; `how`: it is computed, in
+    words; `scores`: one for each piece of the input, positive speaks for the class; `fine`: one for each
+    pixel or token where the method distinguishes them, else `None`; `note`: what a reader should know about
+    it here, empty where there is nothing; `trial`: what became of it in the tests.
     """
 
     name: str
@@ -230,36 +381,17 @@ class Attribution:
 class Attributions(NamedTuple):
     """All explanations of one answer.
 
-    `pieces`: what they give numbers to; `drivers`: the explanations.
+    `pieces`: what they give numbers to; `methods`: an attribution by each.
     """
 
     pieces: Pieces
-    drivers: Sequence[Attribution]
+    methods: Sequence[Attribution]
 
 
-class _Scored(NamedTuple):
-    """Scores of an explanation before it is tested."""
-
-    scores: np.ndarray
-    fine: np.ndarray | None = None
-    note: str = ""
-
-
-_Method = Callable[[Model], _Scored]
-
-
-class _Asked(NamedTuple):
-    """An explanation before it is computed.
-
-    Attributes:
-        method: that computes it.
-        model: that is asked: the one that answers or, of an average, a member that is a network.
-        whose: ends the words on how it is computed; names that member, and is empty elsewhere.
-    """
-
-    method: _Method
-    model: Model
-    whose: str = ""
+# Scores of an explanation, those of each pixel or token or none, and a note. It is computed of the model that
+# answers or, of an average, of a member that is a network.
+_Scored = tuple[np.ndarray, np.ndarray | None, str]
+_Method = Callable[[Any], _Scored]
 
 
 def attributions_of_image(
@@ -273,51 +405,50 @@ def attributions_of_image(
     raw = pixels.transpose(2, 0, 1).astype(np.float32)
     paint = np.broadcast_to(pieces.paint[:, None, None].astype(np.float32), raw.shape)
 
-    def by_maps(asked: Model) -> _Scored:
-        assert isinstance(asked, ImageModel)  # only networks have maps
+    def by_maps(asked: ImageModel) -> _Scored:
         fine = grad_cam(asked.network, raw, target)
-        return _Scored(pieces.summed(fine), fine)
+        return pieces.summed(fine), fine, ""
 
-    def by_path(asked: Model) -> _Scored:
-        assert isinstance(asked, ImageModel)  # only networks have gradients
+    def by_path(asked: ImageModel) -> _Scored:
         found = integrated_gradients_of_image(asked.network, raw, paint, target)
-        return _Scored(pieces.summed(found.scores), found.scores, _completeness(found))
+        return pieces.summed(found.scores), found.scores, _completeness(found)
 
     def by_windows(asked: Model) -> _Scored:
-        return _Scored(occlusion(ImagePieces(asked, pixels, target)))
+        return occlusion(ImagePieces(asked, pixels, target)), None, ""
 
-    methods: dict[str, _Asked] = {}
-    members = model.members if isinstance(model, AverageModel) else (Member("", 1, model),)
+    methods: dict[str, tuple[_Method, Model, str]] = {}
+    members = model.members if isinstance(model, AverageModel) else (AverageMember("", 1, model),)
     for name, _, member in members:
         if isinstance(member, ImageModel) and not methods:
             whose = f", in its member {name}" if name else ""
             if has_maps(member.network):
-                methods["grad-cam"] = _Asked(by_maps, member, whose)
-            methods["integrated-gradients"] = _Asked(by_path, member, whose)
-    methods["occlusion"] = _Asked(by_windows, model)
+                methods["grad-cam"] = by_maps, member, whose
+            methods["integrated-gradients"] = by_path, member, whose
+    methods["occlusion"] = by_windows, model, ""
     return Attributions(pieces, _tested(pieces, methods, "an image of its mean colour"))
 
 
 def attributions_of_text(model: Model, text: str, target: int | None) -> Attributions:
     """Explain an answer on a text: integrated gradients of a network, leave-one-out of any model."""
+    methods: dict[str, tuple[_Method, Model, str]]
     if not isinstance(model, TextModel):
         words = WordPieces(model, text, target)
-        leaving = _Asked(lambda asked: _Scored(occlusion(words)), model)
-        return Attributions(words, _tested(words, {"leave-one-out": leaving}, ""))
+        methods = {"leave-one-out": (lambda _: (occlusion(words), None, ""), model, "")}
+        return Attributions(words, _tested(words, methods, ""))
     ids = ids_of(model.encoder, text)
     pieces = TokenPieces(model, ids, target)
 
-    def by_path(asked: Model) -> _Scored:
-        assert isinstance(asked, TextModel)  # only networks have gradients
+    def by_path(asked: TextModel) -> _Scored:
         found = integrated_gradients_of_text(asked.network, ids, target)
-        return _Scored(pieces.summed(found.scores), found.scores, _completeness(found))
+        return pieces.summed(found.scores), found.scores, _completeness(found)
 
-    def by_leaving_out(asked: Model) -> _Scored:
-        assert isinstance(asked, TextModel)  # the model, or one with other weights
-        return _Scored(occlusion(TokenPieces(asked, ids, target)))
+    def by_leaving_out(asked: TextModel) -> _Scored:
+        return occlusion(TokenPieces(asked, ids, target)), None, ""
 
-    methods = {"integrated-gradients": _Asked(by_path, model)} if has_way(model.network) else {}
-    methods["leave-one-out"] = _Asked(by_leaving_out, model)
+    methods = {}
+    if has_way(model.network):
+        methods["integrated-gradients"] = by_path, model, ""
+    methods["leave-one-out"] = by_leaving_out, model, ""
     start = "a bag without n-grams" if model.network.config.groups else "vectors of zeros"
     return Attributions(pieces, _tested(pieces, methods, start))
 
@@ -328,19 +459,19 @@ def ids_of(encoder: Encoder, text: str) -> Int64[np.ndarray, " ids"]:
     return found
 
 
-def _tested(pieces: Pieces, methods: dict[str, _Asked], start: str) -> list[Attribution]:
+def _tested(pieces: Pieces, methods: dict[str, tuple[_Method, Model, str]], start: str) -> list[Attribution]:
     """Run explanations and their tests."""
     bench = Bench(pieces)
-    networks = [each.model for each in methods.values() if isinstance(each.model, (ImageModel, TextModel))]
+    networks = [asked for _, asked, _ in methods.values() if isinstance(asked, (ImageModel, TextModel))]
     others = [randomised_model(networks[0], seed) for seed in range(NETWORKS)] if networks else []
-    drivers = []
-    for name, (method, model, whose) in methods.items():
-        found = method(model)
-        shuffled = others if isinstance(model, (ImageModel, TextModel)) else []
-        trial = bench.test(found.scores, [method(other).scores for other in shuffled])
+    attributions = []
+    for name, (method, asked, whose) in methods.items():
+        scores, fine, note = method(asked)
+        shuffled = others if isinstance(asked, (ImageModel, TextModel)) else []
+        trial = bench.test(scores, [method(other)[0] for other in shuffled])
         how = (_HOW.get(name) or _OF_PATH.format(start=start)) + whose
-        drivers.append(Attribution(name, how, found.scores, found.fine, found.note, trial))
-    return drivers
+        attributions.append(Attribution(name, how, scores, fine, note, trial))
+    return attributions
 
 
 def _completeness(found: Collected) -> str:

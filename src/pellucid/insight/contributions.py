@@ -1,7 +1,7 @@
 r"""Contributions of features to the answer of a classical model: terms that sum up to a number it computes.
 
 **Linear model.** With features $x$, weights $W$ and bias $b$, the score of class $k$ above the mean of all
-$K$ classes, which is what the softmax looks at, is
+$K$ classes, which decides the softmax, is
 
 $$z_k - \bar z = \sum_i x_i (W_{ik} - \bar W_i) + (b_k - \bar b), \qquad \hat y = \sum_i x_i W_i + b$$
 
@@ -21,7 +21,6 @@ Source: Saabas 2014, "Interpreting random forests"; Palczewska et al. 2014, "Int
 classification models using a feature contribution method", arXiv:1312.1121, eq. 6.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,15 +37,10 @@ from pellucid.classical.predictors import Constant, Linear, dense
 class Contributions:
     """Contributions that add up to one number.
 
-    Attributes:
-        how: what is added up, in words.
-        names: of the terms.
-        features: the value of each feature; none where terms are no features.
-        scores: the terms.
-        start: what they are added to.
-        total: the sum of all.
-        map_shape: rows and columns of an image that the terms can be drawn as; empty where they cannot.
-        on_map: the cell of the image that each term belongs to; none without one.
+    `how`: what is added up, in words; `names`: of the terms; `features`: the value of each feature, none
+    where terms are no features; `scores`: the terms; `start`: what they are added to; `total`: the sum of
+    all; `map_shape`: rows and columns of an image that the terms can be drawn as, empty where they cannot;
+    `on_map`: the cell of the image that each term belongs to, none without one.
     """
 
     how: str
@@ -73,7 +67,7 @@ class Contributions:
 
 
 def contributions_of(model: ClassicalModel, inputs: Inputs, target: int | None) -> Contributions | None:
-    """Terms of a classical model's answer; `None` of a model that looks at nothing.
+    """Terms of a classical model's answer; `None` of one with a constant answer.
 
     `inputs` holds one input; `target` is the class in question, `None` where a number is predicted.
     """
@@ -228,27 +222,14 @@ def _names(
 
 
 def _places(model: ClassicalModel, inputs: Inputs) -> tuple[tuple[int, ...], np.ndarray | None]:
-    """Cell of the image that each feature lies in."""
-    if not isinstance(inputs, np.ndarray) or model.features not in _MAPS:
+    """Rows and columns of cells of the image, and the cell that each feature lies in."""
+    if not isinstance(inputs, np.ndarray) or model.features not in ("pixels", "hog"):
         return (), None
-    return _MAPS[model.features](inputs)
-
-
-def _map_of_pixels(inputs: np.ndarray) -> tuple[tuple[int, ...], np.ndarray | None]:
-    _, rows, columns, channels = pooled(inputs, LONGEST_OF_PIXELS).shape
-    return (rows, columns), np.repeat(np.arange(rows * columns), channels)
-
-
-def _map_of_gradients(inputs: np.ndarray) -> tuple[tuple[int, ...], np.ndarray | None]:
+    if model.features == "pixels":
+        _, rows, columns, channels = pooled(inputs, LONGEST_OF_PIXELS).shape
+        return (rows, columns), np.repeat(np.arange(rows * columns), channels)
     parted = grid(*pooled(inputs, LONGEST_OF_HOG).shape[1:3])
     down, across, cells = parted.blocks
-    high = min(2, parted.rows)
     row, column, cell, _ = np.indices((down, across, cells, ORIENTATIONS)).reshape(4, -1)
-    wide = cells // high
+    wide = cells // min(2, parted.rows)
     return (parted.rows, parted.columns), (row + cell // wide) * parted.columns + column + cell % wide
-
-
-_MAPS: dict[str, Callable[[np.ndarray], tuple[tuple[int, ...], np.ndarray | None]]] = {
-    "pixels": _map_of_pixels,
-    "hog": _map_of_gradients,
-}

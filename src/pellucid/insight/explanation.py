@@ -25,8 +25,8 @@ class Like:
     """Training example that a model finds like the input.
 
     `source`: path, or file and row; `label`: its class or number, as text; `distance`: in the last hidden
-    layer, beside the median distance of all that were compared; `inputs`: the image (height, width, channels)
-    or the text.
+    layer, relative to the median of all that were compared; `inputs`: the image (height, width, channels) or
+    the text.
     """
 
     source: str
@@ -37,11 +37,10 @@ class Like:
 
 @dataclass(frozen=True, eq=False)
 class Term:
-    """What a member of an average says, and how much it counts.
+    """Answer of a member of an average, and how much it counts.
 
-    `name`: that its run gives it; `weight`: whole; `share`: its weight over that of all members; `answer`:
-    probabilities of the classes, or the predicted number alone; `contributions`: of a classical model, what
-    each of its features adds to what it says.
+    `name`: that its run gives it; `share`: its weight over that of all members; `answer`: probabilities of
+    the classes, or the predicted number alone; `contributions`: of the features of a classical model.
     """
 
     name: str
@@ -59,10 +58,8 @@ class Term:
 class Mean:
     """The weighted mean of several models from which an average makes its answer.
 
-    Attributes:
-        terms: of the members, the one of the most weight first.
-        temperature: of the mean; 1 leaves it as it is.
-        opened: name of the member whose network is opened; empty where none has one.
+    `terms`: of the members, the one of the most weight first; `temperature`: of the mean, 1 leaves it as it
+    is; `opened`: name of the member whose network is opened, empty where none has one.
     """
 
     terms: tuple[Term, ...]
@@ -79,26 +76,26 @@ class Explanation:
     """Opened answer of a model; shows itself in a notebook.
 
     Attributes:
-        model: what answered, in words.
+        model: its name.
         classes: class names; none where a number is predicted.
         answer: probabilities of the classes, the predicted number alone, or the bound or score of an image.
         target: the class that explanations are about; `None` where a number is predicted, or without classes.
         inputs: the image (height, width, channels) as the model takes it, the feature vector, or the text.
         truth: the true class; `None` where it is not known.
-        tokens: what a network of texts read, id by id, as it stands in the text.
-        pieces: what the explanations of a text give numbers to; none of an image.
+        tokens: what a network of texts read, id by id, as it is in the text.
+        pieces: what the attributions of a text give numbers to; none of an image.
         opened: lines, values and weights; `None` where there is no network that could be opened.
         layers: a record of every layer, in order.
         backward: gradients; `None` where the answer is not the network's own.
         checks: gradients of single weights in three ways.
         checker: makes such checks of any weight; `None` where there are no gradients.
-        driven: what in the input drove the answer.
+        attributions: of the answer to the input.
         contributions: of a classical model, what each of its features adds.
-        mean: terms of the answer, where the model is an average; layers and gradients are then of one member.
+        mean: terms of an average's answer; layers and gradients are then of one member.
         latents: latent numbers, where the model is an autoencoder.
         contest: scores and losses, where it is an adversarial network.
-        nearest: training examples that are like it; none where the training data is not at hand.
-        compared: with how many training examples it was compared.
+        nearest: training examples that are like it, of the `compared` ones.
+        compared: number of training examples; 0 where the training data is not at hand.
         notes: sentences that a reader should know.
     """
 
@@ -115,7 +112,7 @@ class Explanation:
     backward: Backward | None = None
     checks: Sequence[WeightCheck] = ()
     checker: WeightChecker | None = None
-    driven: Attributions | None = None
+    attributions: Attributions | None = None
     contributions: Contributions | None = None
     mean: Mean | None = None
     latents: Latents | None = None
@@ -129,14 +126,13 @@ class Explanation:
 
         Raises: `ValueError` if no layer is called so.
         """
-        for record in self.layers:
-            if record.name == name:
-                return record
-        names = ", ".join(each.name for each in self.layers)
-        raise ValueError(f"{name}: no layer of this name; there are {names or 'none'}")
+        by_name = {each.name: each for each in self.layers}
+        if name not in by_name:
+            raise ValueError(f"{name}: no layer of this name; there are {', '.join(by_name) or 'none'}")
+        return by_name[name]
 
     def unit(self, layer: str, unit: Sequence[int]) -> Arithmetic:
-        """Compute one number of a layer by hand, beside the network's own.
+        """Compute one number of a layer by hand, with the network's own for comparison.
 
         `unit` is the index of the number: (channel, row, column), (place, channel) or (unit,).
 
@@ -150,7 +146,7 @@ class Explanation:
         """Compute the gradient of one weight by hand, by autograd and by a central difference.
 
         `name` is that of a weight or bias that is learnt, such as `head.weight`, and `index` that of a number
-        in it. The terms of its chain rule stand beside it.
+        in it.
 
         Raises: `ValueError` if no weight is called so, it has no such number, or the answer is not a
         network's own.
@@ -181,7 +177,7 @@ class Explanation:
 
     @property
     def makes_images(self) -> bool:
-        """Tell whether the model makes images instead of predicting anything about them."""
+        """True of a model that makes images instead of predicting anything about them."""
         return self.latents is not None or self.contest is not None
 
     @property
@@ -213,12 +209,12 @@ class Explanation:
             for each in self.layers
         )
         head = "<tr><th>layer</th><th></th><th>shapes</th><th>parameters</th></tr>"
-        drivers = () if self.driven is None else self.driven.drivers
-        tested = "".join(f"<li>{escape(repr(driver))}</li>" for driver in drivers)
+        attributions = () if self.attributions is None else self.attributions.methods
+        tested = "".join(f"<li>{escape(repr(each))}</li>" for each in attributions)
         table = f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>" if rows else ""
-        said = f"<p>{escape(self.headline)}</p>"
-        said += "".join(f"<p>{escape(line)}</p>" for line in self.mean_words)
-        return said + table + (f"<ul>{tested}</ul>" if tested else "")
+        words = f"<p>{escape(self.headline)}</p>"
+        words += "".join(f"<p>{escape(line)}</p>" for line in self.mean_words)
+        return words + table + (f"<ul>{tested}</ul>" if tested else "")
 
     def __repr__(self) -> str:
         lines = [self.headline]
@@ -233,8 +229,8 @@ class Explanation:
             lines[0] += f"; loss against {against} {self.backward.loss:.4g}"
         lines += [f"  {line}" for line in self.mean_words]
         lines += [f"  {record!r}" for record in self.layers]
-        if self.driven is not None:
-            lines += [f"  {driver!r}" for driver in self.driven.drivers]
+        if self.attributions is not None:
+            lines += [f"  {each!r}" for each in self.attributions.methods]
         if self.contributions is not None:
             lines += [f"  {line}" for line in repr(self.contributions).split("\n")]
         return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
@@ -244,8 +240,6 @@ def _shape(shape: tuple[int, ...]) -> str:
     return "\u00d7".join(map(str, shape))
 
 
-# Training examples that a network finds most like an input: nearest in its last hidden layer.
-
 # Training examples that are compared; of more a sample is drawn.
 MOST_COMPARED = 2000
 
@@ -254,7 +248,7 @@ class Neighbour(NamedTuple):
     """Training example near an input.
 
     `row`: its place among those that were compared; `distance`: to the input, in the last hidden layer;
-    `share`: the distance beside the median distance of all that were compared.
+    `share`: the distance relative to the median of all that were compared.
     """
 
     row: int
@@ -266,8 +260,10 @@ def nearest(
     hidden: Float32[np.ndarray, "1 features"], examples: Float32[np.ndarray, "examples features"], count: int
 ) -> Sequence[Neighbour]:
     """Nearest training examples in the last hidden layer, at most `count`, nearest first."""
-    apart: Float64[np.ndarray, " examples"] = examples.astype(np.float64) - hidden.astype(np.float64)
-    distances = np.sqrt((apart**2).sum(axis=1))
+    difference: Float64[np.ndarray, "examples features"] = examples.astype(np.float64) - hidden.astype(
+        np.float64
+    )
+    distances = np.sqrt((difference**2).sum(axis=1))
     middle = float(np.median(distances)) if len(distances) else 0.0
     return [
         Neighbour(int(row), float(distances[row]), float(distances[row]) / middle if middle else 0.0)

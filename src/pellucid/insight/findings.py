@@ -9,7 +9,7 @@ from pellucid.insight.training_courses import Course, Finding
 
 # Overfitting, a generalisation gap, underfitting and training that ended too early.
 
-# Rise of the validation loss over its lowest that says overfitting, where the train loss fell meanwhile.
+# Rise of the validation loss over its lowest that means overfitting, where the train loss fell meanwhile.
 WORSE = 0.2
 
 FALLEN = 0.1
@@ -28,21 +28,15 @@ LITTLE = 0.3
 # Fall of the validation loss in the last epoch, and over the last half of the epochs.
 FALLING, FALLING_HALF = 0.1, 0.5
 
-# Fall in the last epoch without which the last half says nothing.
-#
-# A schedule that lowers the learning rate to zero lets the loss fall in its last half by itself, and then
-# come to rest.
+# Fall in the last epoch without which the last half says nothing: a schedule that lowers the learning rate to
+# zero lets the loss fall in its last half by itself, and then come to rest.
 STILL_FALLING = 0.05
 
 _FEWEST_EPOCHS = 4
 
 
 def overfitting(course: Course) -> Finding | None:
-    """Overfitting: training examples are memorised, and others get worse.
-
-    Found where the validation loss ends a fifth above its lowest, the train loss fell by a tenth
-    since, and train is ahead of validation; `None` elsewhere.
-    """
+    """Overfitting: training examples are memorised, and others get worse."""
     train, validation = course.series("train_loss"), course.series("validation_loss")
     if not train or not validation:
         return None
@@ -75,11 +69,7 @@ def _train_is_ahead(course: Course) -> bool:
 
 
 def generalisation_gap(course: Course) -> Finding | None:
-    """Overfitting without a rise of the loss: train ends far ahead of validation.
-
-    Found where the gap is wider than chance explains; `None` elsewhere, where `overfitting` is found, and
-    where not even the training examples are learnt.
-    """
+    """Overfitting without a rise of the loss: train ends ahead of validation by more than chance explains."""
     skill = course.skill or 0.0
     if overfitting(course) is not None or len(course.history) < _FEWEST_EPOCHS or skill < LITTLE:
         return None
@@ -117,11 +107,7 @@ def generalisation_gap(course: Course) -> Finding | None:
 
 
 def underfitting(course: Course) -> Finding | None:
-    """Underfitting: not even the training examples are learnt.
-
-    Found where it came less than three tenths of the way from chance to perfection, on training and
-    validation examples alike; `None` elsewhere.
-    """
+    """Underfitting: not even the training examples are learnt."""
     skill = course.skill
     if skill is None or len(course.history) < _FEWEST_EPOCHS or skill >= LITTLE:
         return None
@@ -147,11 +133,7 @@ def underfitting(course: Course) -> Finding | None:
 
 
 def cut_short(course: Course) -> Finding | None:
-    """Training ended while it was still getting much better.
-
-    Found where the validation loss (the train loss without a validation split) is lowest at the end
-    and fell steeply up to there; `None` elsewhere.
-    """
+    """Training ended while the validation loss, or without it the train loss, was still falling steeply."""
     losses = course.series("validation_loss") or course.series("train_loss")
     if len(losses) < _FEWEST_EPOCHS or losses[-1] > min(losses):
         return None
@@ -181,7 +163,7 @@ SMALL_UPDATE = 1e-4
 # Rise of a loss from its lowest, relative to its first, that goes with updates that large.
 RISE = 0.05
 
-# Rise of the train loss that says enough by itself.
+# Rise of the train loss that is enough by itself.
 STEEP_RISE = 0.5
 
 _LEARNT = 0.9
@@ -189,14 +171,9 @@ _RULE = "Of an update's length relative to the weights about 0.001 is usual (not
 
 
 def learning_rate_too_high(course: Course) -> Finding | None:
-    """Learning rate too high: updates undo what was learnt.
-
-    Found where the train loss rose by half of what it began with, or updates are large and a loss
-    rose markedly or the train loss of an epoch is markedly worse than guessing; `None` elsewhere.
-    """
+    """Learning rate too high: updates undo what was learnt."""
     losses = course.series("train_loss")
-    train = _largest_rise(losses)
-    validation = _largest_rise(course.series("validation_loss"))
+    train, validation = _largest_rise(losses), _largest_rise(course.series("validation_loss"))
     above = max(losses, default=0.0) / course.guessing - 1.0 if course.guessing > 0 else 0.0
     update = course.update_ratio or 0.0
     is_large = update >= LARGE_UPDATE and max(train, validation, above) >= RISE
@@ -227,11 +204,7 @@ def learning_rate_too_high(course: Course) -> Finding | None:
 
 
 def learning_rate_too_low(course: Course) -> Finding | None:
-    """Learning rate too low: training does not get anywhere.
-
-    Found where no layer's update reaches a ten-thousandth of its weights in any epoch, and much is
-    left to learn; `None` elsewhere.
-    """
+    """Learning rate too low: training does not get anywhere."""
     largest = max((max(each) for each in course.layers("update_to_weight").values()), default=None)
     skill = course.skill
     if largest is None or skill is None or largest >= SMALL_UPDATE or skill >= _LEARNT:
@@ -271,16 +244,10 @@ _SOURCE = "Hochreiter 1991 and Bengio and others 1994 show why gradients fade or
 
 
 def vanishing_gradients(course: Course) -> Finding | None:
-    """Vanishing gradients, so that the lowest layers hardly learn.
-
-    Found where, in the median of the measured epochs, the lowest third of the layers gets less than a
-    hundredth of the last layer's gradient; `None` elsewhere.
-    """
-    low, last = _ends(course)
-    ratios = [below / above for below, above in zip(low, last, strict=True) if above > 0]
-    if not ratios or median(ratios) >= VANISHED:
+    """Vanishing gradients, so that the lowest layers hardly learn."""
+    ratio = median(_lowest_to_last(course) or [math.inf])
+    if ratio >= VANISHED:
         return None
-    ratio = median(ratios)
     return Finding(
         "vanishing-gradients",
         "Gradients vanish on their way down: the lowest layers hardly learn.",
@@ -296,13 +263,8 @@ def vanishing_gradients(course: Course) -> Finding | None:
 
 
 def exploding_gradients(course: Course) -> Finding | None:
-    """Exploding gradients, on the way down or in time.
-
-    Found where the lowest third of the layers gets more than a hundred times the last layer's
-    gradient, or the whole gradient grows a hundredfold since the first measured epoch; `None` elsewhere.
-    """
-    low, last = _ends(course)
-    steepest = max((below / above for below, above in zip(low, last, strict=True) if above > 0), default=0.0)
+    """Exploding gradients, on the way down or in time."""
+    steepest = max(_lowest_to_last(course), default=0.0)
     lengths = [math.hypot(*epoch) for epoch in course.epochs("gradient_norm")]
     growth = max(lengths) / lengths[0] if lengths and lengths[0] > 0 else 0.0
     if max(steepest, growth) <= EXPLODED:
@@ -324,15 +286,15 @@ def exploding_gradients(course: Course) -> Finding | None:
     )
 
 
-def _ends(course: Course) -> tuple[list[float], list[float]]:
-    """Gradients of the lowest third of the layers (its median) and of the last, for each measured epoch."""
+def _lowest_to_last(course: Course) -> list[float]:
+    """Median gradient of the lowest third of the layers relative to that of the last, by measured epoch."""
     deep = [epoch for epoch in course.epochs("gradient_norm") if len(epoch) >= FEWEST_LAYERS]
-    return [median(epoch[: len(epoch) // 3]) for epoch in deep], [epoch[-1] for epoch in deep]
+    return [median(epoch[: len(epoch) // 3]) / epoch[-1] for epoch in deep if epoch[-1] > 0]
 
 
 # Dead and saturated units, which give the same for every input.
 
-# Share of a layer's relu units that may be dead; a rate too high kills as many, says CS231n.
+# Share of a layer's relu units that may be dead; a rate too high kills as many (notes of CS231n).
 DEAD = 0.4
 
 # Share of a layer's sigmoid or tanh outputs that may be saturated.
@@ -341,14 +303,13 @@ SATURATED = 0.5
 
 def dead_units(course: Course) -> Finding | None:
     """Dead relu units: more than 40 % of a layer, at the last measured epoch, zero for every example."""
-    worst = _worst(course, "dead")
-    if worst is None or worst[1] <= DEAD:
+    name, share = _worst(course, "dead")
+    if share <= DEAD:
         return None
-    name, share = worst
     return Finding(
         "dead-units",
         "Many units are dead: they are zero for every example, and no gradient brings them back.",
-        f"In {name} {100 * share:.0f} % of the units were zero for every example that was looked at.",
+        f"In {name} {100 * share:.0f} % of the units were zero for every example that was measured.",
         course.remedy(
             "Lower the learning rate; if that does not help, use leaky-relu or gelu, or keep batch "
             "normalisation on."
@@ -362,14 +323,13 @@ def dead_units(course: Course) -> Finding | None:
 
 def saturated_units(course: Course) -> Finding | None:
     """Saturated outputs of sigmoid or tanh: more than half of a layer's at the last measured epoch."""
-    worst = _worst(course, "saturated")
-    if worst is None or worst[1] <= SATURATED:
+    name, share = _worst(course, "saturated")
+    if share <= SATURATED:
         return None
-    name, share = worst
     return Finding(
         "saturated-units",
-        "A layer is saturated: most of its outputs lie where the slope is next to nothing, so that what "
-        "stands below hardly learns.",
+        "A layer is saturated: most of its outputs lie where the slope is next to nothing, so that "
+        "the layers below hardly learn.",
         f"In {name} {100 * share:.0f} % of the outputs lie at an end of the function.",
         course.remedy("Lower the learning rate, keep batch normalisation on, or use relu or gelu."),
         f"Found where more than {100 * SATURATED:.0f} % of a layer are saturated at the last measured epoch: "
@@ -379,10 +339,10 @@ def saturated_units(course: Course) -> Finding | None:
     )
 
 
-def _worst(course: Course, share: str) -> tuple[str, float] | None:
-    """Layer with the largest share at the last measured epoch."""
-    last = {name: shares[-1] for name, shares in course.activations(share).items()}
-    return max(last.items(), key=lambda pair: pair[1], default=None)
+def _worst(course: Course, share: str) -> tuple[str, float]:
+    """Layer with the largest share at the last measured epoch, and that share; 0 where none was measured."""
+    last = [(name, shares[-1]) for name, shares in course.activations(share).items()]
+    return max(last, key=lambda pair: pair[1], default=("", 0.0))
 
 
 # Labels that are likely wrong, where there are many of them.
@@ -395,11 +355,7 @@ _MANY = 5
 
 
 def suspicious_labels(course: Course) -> Finding | None:
-    """More likely label errors than in data sets that are labelled with care.
-
-    Found where more than 1 % of the labels that were looked at, and at least five, may well be wrong;
-    `None` elsewhere.
-    """
+    """More likely label errors than in data sets that are labelled with care."""
     share = course.label_issues / course.examined if course.examined else 0.0
     if share <= SUSPICIOUS or course.label_issues < _MANY:
         return None
@@ -420,8 +376,6 @@ def suspicious_labels(course: Course) -> Finding | None:
         {"share": share, "agreement": agreement, "expected_precision": course.label_precision},
     )
 
-
-__all__ = ["CAUSES", "FINDINGS", "WITHOUT_CAUSES", "Course", "Finding", "find"]
 
 _Look = Callable[[Course], Finding | None]
 
@@ -446,6 +400,6 @@ FINDINGS = (*CAUSES, *_FITTING, *WITHOUT_CAUSES)
 
 def find(course: Course) -> Sequence[Finding]:
     """Faults of a training, causes first; none where it was sound."""
-    causes = [finding for look in CAUSES if (finding := look(course)) is not None]
-    others = (*_FITTING, *(() if causes else WITHOUT_CAUSES))
-    return [*causes, *(finding for look in others if (finding := look(course)) is not None)]
+    found = [finding for look in CAUSES if (finding := look(course)) is not None]
+    others = _FITTING if found else (*_FITTING, *WITHOUT_CAUSES)
+    return [*found, *(finding for look in others if (finding := look(course)) is not None)]

@@ -37,13 +37,15 @@ MOST_SHOWN, FEWEST_SHOWN, _LARGEST_SHOWN = 16, 4, 4_000_000
 _MOST_TRIED, _MOST_CLASSES = 256, 50
 
 Image = UInt8[np.ndarray, "height width channels"]
+Batch = UInt8[np.ndarray, "1 height width channels"]
+Vector = Float32[np.ndarray, " latent"]
 
 
 class Term(NamedTuple):
-    """Term of the bound, in nats, computed three times.
+    """Term of a loss, in nats, computed three times.
 
-    `layer`: that gives it; `arithmetic`: by hand, from the numbers that the network itself had before, beside
-    the network's value; `reference`: by `pellucid.reference`, from the image on, in double precision.
+    `arithmetic`: of the layer that gives it, by hand, with the network's own value; `reference`: by
+    `pellucid.reference`, from the image on, in double precision.
     """
 
     layer: str
@@ -51,14 +53,16 @@ class Term(NamedTuple):
     reference: float
 
 
+def _term(opened: Opened, backward: Backward, layer: str) -> Term:
+    return Term(layer, open_unit(opened, layer, (0,)), float(backward.values[layer][0, 0]))
+
+
 class Traversal(NamedTuple):
     """Effect of one latent number: images decoded with it moved, and all others at their means.
 
-    Attributes:
-        number: which latent number.
-        images: one for each of `STEPS`.
-        change: root of the mean squared difference of the first and the last, in grey levels.
-        difference: the last minus the first, by pixel, in grey levels; the mean over channels.
+    `number`: which latent number; `images`: one for each of `STEPS`; `change`: root of the mean squared
+    difference of the first and the last, in grey levels; `difference`: the last minus the first, by pixel, in
+    grey levels, the mean over channels.
     """
 
     number: int
@@ -69,35 +73,23 @@ class Traversal(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Latents:
-    """Latent numbers of one image.
+    """Latent numbers of one image, their prior, the terms of the bound, and what is decoded from them.
 
-    Attributes:
-        label: position of the class that it is opened as; 0 where there are none.
-        bounds: classes by position, each with minus its bound in nats by the same noise, the best first; of
-            many classes those whose prior fits best. Empty where there are none.
-        means: of the latent numbers.
-        log_variances: likewise.
-        noise: by which they are drawn.
-        drawn: the draw.
-        prior_means: mean of each number under the prior of the class.
-        prior_deviations: its standard deviation likewise.
-        reconstruction: minus the logarithm of the probability of the grey levels.
-        of_draw: logarithm of the density of the draw.
-        of_prior: the same under the prior of the class.
-        from_draw: image decoded from the draw.
-        from_means: image decoded from the means.
-        error: root of the mean squared error of the latter, in grey levels.
-        traversals: latent numbers that change most first.
+    `label`: position of the class that it is opened as, 0 where there are none; `bounds`: classes by
+    position, each with minus its bound in nats by the same noise, the best first, of many classes those whose
+    prior fits best; `noise`: by which the numbers are `drawn`; `prior_means`: of each number under the prior
+    of the class; `from_draw`: image decoded from the draw; `error`: root of the mean squared error of
+    `from_means`, in grey levels; `traversals`: the numbers that change most first.
     """
 
     label: int
     bounds: Sequence[tuple[int, float]]
-    means: Float32[np.ndarray, " latent"]
-    log_variances: Float32[np.ndarray, " latent"]
-    noise: Float32[np.ndarray, " latent"]
-    drawn: Float32[np.ndarray, " latent"]
-    prior_means: Float32[np.ndarray, " latent"]
-    prior_deviations: Float32[np.ndarray, " latent"]
+    means: Vector
+    log_variances: Vector
+    noise: Vector
+    drawn: Vector
+    prior_means: Vector
+    prior_deviations: Vector
     reconstruction: Term
     of_draw: Term
     of_prior: Term
@@ -141,9 +133,7 @@ def noise_for(model: AutoencoderModel) -> Float32[np.ndarray, "1 latent"]:
 
 
 @torch.inference_mode()
-def bounds_by_class(
-    model: AutoencoderModel, image: UInt8[np.ndarray, "1 height width channels"]
-) -> list[tuple[int, float]]:
+def bounds_by_class(model: AutoencoderModel, image: Batch) -> list[tuple[int, float]]:
     """Minus the bound of an image as of each class, by the same noise, the best class first.
 
     Of more than fifty classes the fifty whose prior fits its latent means best; none where there are none.
@@ -162,7 +152,7 @@ def bounds_by_class(
 
 def latents_of(
     model: AutoencoderModel,
-    image: UInt8[np.ndarray, "1 height width channels"],
+    image: Batch,
     bounds: Sequence[tuple[int, float]],
     label: int,
     opened: Opened,
@@ -175,10 +165,6 @@ def latents_of(
     from_means = model.decode(means[None], labels)[0]
     errors = from_means.astype(np.float64) - image[0]
     deviations = prior_deviations.detach().numpy()
-
-    def term(name: str) -> Term:
-        return Term(name, open_unit(opened, name, (0,)), float(backward.values[name][0, 0]))
-
     return Latents(
         label=label,
         bounds=tuple(bounds),
@@ -188,9 +174,9 @@ def latents_of(
         drawn=opened.value("draw"),
         prior_means=prior_means.detach().numpy(),
         prior_deviations=deviations,
-        reconstruction=term(RECONSTRUCTION),
-        of_draw=term(OF_DRAW),
-        of_prior=term(OF_PRIOR),
+        reconstruction=_term(opened, backward, RECONSTRUCTION),
+        of_draw=_term(opened, backward, OF_DRAW),
+        of_prior=_term(opened, backward, OF_PRIOR),
         from_draw=model.decode(opened.value("draw")[None], labels)[0],
         from_means=from_means,
         error=float(np.sqrt((errors**2).mean())),
@@ -200,35 +186,37 @@ def latents_of(
 
 def traversals_of(
     model: AutoencoderModel,
-    means: Float32[np.ndarray, " latent"],
-    log_variances: Float32[np.ndarray, " latent"],
-    prior_deviations: Float32[np.ndarray, " latent"],
+    means: Vector,
+    log_variances: Vector,
+    prior_deviations: Vector,
     labels: Int64[np.ndarray, " 1"],
 ) -> list[Traversal]:
     """Effects of latent numbers, the greatest first, as many as a page has room for.
 
-    Of very many latent numbers only those are tried of which the encoder is surest beside the prior.
+    Of very many latent numbers only those are tried of which the encoder is surest relative to the prior.
     """
     surest = np.argsort(log_variances - 2 * np.log(np.maximum(prior_deviations, 1e-6)), kind="stable")
     tried = surest[:_MOST_TRIED]
     ends = _decoded(model, means, tried, (STEPS[0], STEPS[-1]), prior_deviations, labels)
-    apart = (ends[:, 1].astype(np.float64) - ends[:, 0]).reshape(len(tried), -1)
-    changes = np.sqrt((apart**2).mean(axis=1))
+    difference = (ends[:, 1].astype(np.float64) - ends[:, 0]).reshape(len(tried), -1)
+    changes = np.sqrt((difference**2).mean(axis=1))
     count = max(FEWEST_SHOWN, min(MOST_SHOWN, _LARGEST_SHOWN // (len(STEPS) * int(np.prod(model.shape)))))
     order = np.argsort(-changes, kind="stable")[:count]
     strips = _decoded(model, means, tried[order], STEPS, prior_deviations, labels)
     return [
-        Traversal(int(number), images, float(change), _difference(images))
+        Traversal(
+            int(number), images, float(change), (images[-1].astype(np.float64) - images[0]).mean(axis=2)
+        )
         for number, images, change in zip(tried[order], strips, changes[order], strict=True)
     ]
 
 
 def _decoded(
     model: AutoencoderModel,
-    means: Float32[np.ndarray, " latent"],
+    means: Vector,
     numbers: Int64[np.ndarray, " moved"],
     steps: Sequence[float],
-    prior_deviations: Float32[np.ndarray, " latent"],
+    prior_deviations: Vector,
     labels: Int64[np.ndarray, " 1"],
 ) -> UInt8[np.ndarray, "moved steps height width channels"]:
     """Images of the means with one latent number after the other moved."""
@@ -238,13 +226,6 @@ def _decoded(
     rows = (means + moves).reshape(-1, len(means))
     images = model.decode(rows, np.repeat(labels, len(rows)))
     return images.reshape(len(numbers), len(steps), *images.shape[1:])
-
-
-def _difference(
-    images: UInt8[np.ndarray, "steps height width channels"],
-) -> Float64[np.ndarray, "height width"]:
-    difference: np.ndarray = (images[-1].astype(np.float64) - images[0]).mean(axis=2)
-    return difference
 
 
 # The contest of generator and discriminator over one image, explained: scores, and both losses by hand.
@@ -257,19 +238,14 @@ CONTEST_SEED = 0
 class Contest:
     """A given image and a made one of the same class, as the discriminator scores them.
 
-    Attributes:
-        label: position of the class; 0 where there are none.
-        noise: that the made image is made of.
-        made: the image.
-        score: of the given image, positive where it is taken for a real one.
-        score_of_made: of the made one.
-        of_given: what the given image adds to the loss of the discriminator, in nats.
-        of_made: what the made one adds.
-        of_generator: loss of the generator, likewise.
+    `label`: position of the class, 0 where there are none; `noise`: that the made image is made of; `made`:
+    the image; `score`: of the given image, positive where it is taken for a real one; `score_of_made`: of the
+    made one; `of_given`: what the given image adds to the loss of the discriminator, in nats; `of_made`: what
+    the made one adds; `of_generator`: loss of the generator, likewise.
     """
 
     label: int
-    noise: Float32[np.ndarray, " latent"]
+    noise: Vector
     made: UInt8[np.ndarray, "height width channels"]
     score: float
     score_of_made: float
@@ -305,10 +281,6 @@ class Contest:
 
 def contest_of(opened: Opened, backward: Backward, label: int, noise: np.ndarray) -> Contest:
     """Read the contest out of an opened adversarial network."""
-
-    def term(name: str) -> Term:
-        return Term(name, open_unit(opened, name, (0,)), float(backward.values[name][0, 0]))
-
     made = opened.value(MADE).transpose(1, 2, 0)
     return Contest(
         label=label,
@@ -316,9 +288,9 @@ def contest_of(opened: Opened, backward: Backward, label: int, noise: np.ndarray
         made=np.clip(np.round(made), 0, 255).astype(np.uint8),
         score=float(opened.value(SCORE)[0]),
         score_of_made=float(opened.value(OF_MADE)[0]),
-        of_given=term(OF_REAL),
-        of_made=term(OF_FAKE),
-        of_generator=term(OF_GENERATOR),
+        of_given=_term(opened, backward, OF_REAL),
+        of_made=_term(opened, backward, OF_FAKE),
+        of_generator=_term(opened, backward, OF_GENERATOR),
     )
 
 

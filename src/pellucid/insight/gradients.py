@@ -16,10 +16,9 @@ from pellucid.insight.unfolded_layers import Program
 from pellucid.networks import Network
 from pellucid.reference import LAYERS, Line, walk, walk_back
 from pellucid.reference.autoencoder import mixture_density_backward
-from pellucid.reference.gru import gru_sum_gradients
-from pellucid.reference.lstm import lstm_sum_gradients
 from pellucid.reference.normalisation import normalised
 from pellucid.reference.notation import Declaration
+from pellucid.reference.recurrent import gru_sum_gradients, lstm_sum_gradients
 from pellucid.reference.walk import best_step
 
 _LOSS = "loss"
@@ -32,16 +31,13 @@ _States = tuple[Tensor, object]
 class Backward:
     """Gradients of one loss.
 
-    Attributes:
-        target: the class that the loss is against; `None` where a number is predicted, or an image made.
-        loss: its value; the number itself where one is predicted.
-        values: of every line, by hand, for a batch of one.
-        gradients: by name of a value (for a batch of one) or of a weight, by hand.
-        by_autograd: the same by torch, for what torch has a layer or a weight for.
-        terms: layers whose numbers add up to the loss, each with its factor; none where the loss is of the
-            output.
-        sums: by name of a recurrent layer, the gradients at the sums inside its gates (step, gate): those
-            that the input's weights meet, and those that the state's weights meet.
+    `target`: the class that the loss is against, `None` where a number is predicted, or an image made;
+    `loss`: its value, the number itself where one is predicted; `values`: of every line, by hand, for a batch
+    of one; `gradients`: by name of a value (for a batch of one) or of a weight, by hand; `by_autograd`: the
+    same by torch, for what torch has a layer or a weight for; `terms`: layers whose numbers add up to the
+    loss, each with its factor, none where the loss is of the output; `sums`: by name of a recurrent layer,
+    the gradients at the sums inside its gates (step, gate): those that the input's weights meet, and those
+    that the state's weights meet.
     """
 
     target: int | None
@@ -67,8 +63,8 @@ class Backward:
             return None
         by_hand, by_autograd = self.gradients[name], self.by_autograd[name]
         largest = float(np.abs(by_autograd).max(initial=0.0))
-        apart = float(np.abs(by_hand - by_autograd).max(initial=0.0))
-        return apart / largest if largest else apart
+        difference = float(np.abs(by_hand - by_autograd).max(initial=0.0))
+        return difference / largest if largest else difference
 
 
 def go_back(network: Network | Program, opened: Opened, target: int | None) -> Backward:
@@ -78,44 +74,32 @@ def go_back(network: Network | Program, opened: Opened, target: int | None) -> B
         each = opened.values[name]
         given[name] = each if each.dtype == np.int64 else each.astype(np.float64)
     by_autograd, theirs = _by_autograd(network, {name: given[name] for name in opened.given}, target)
-    lines, start = [*opened.lines], _start(network, opened, target)
+    lines, terms = [*opened.lines], dict(network.terms) if isinstance(network, Program) else {}
+    factors = terms or {opened.output: 1.0}
     if target is not None:
         lines.append(Line(_LOSS, "cross-entropy", (opened.output, "labels")))
         given["labels"] = np.array([target])
+        factors = {_LOSS: 1.0}
     values = walk(lines, given)
-    with_ties = {**values, **_settled(lines, values, theirs)}
-    for name, factor in start.items():
-        if np.ndim(values[name]):
-            start[name] = np.full_like(values[name], factor)
+    with_ties = dict(values)
+    for line in lines:
+        # Maxima are taken as torch rounded what they are taken of, where it differs by rounding alone.
+        name = line.takes[0]
+        if line.kind in _OF_MAXIMA and name in theirs:
+            size = float(np.abs(values[name]).max(initial=0.0))
+            if np.abs(values[name] - theirs[name]).max(initial=0.0) <= _ROUNDING * size:
+                with_ties[name] = theirs[name]
+    start: dict[str, Any] = {
+        name: np.full_like(values[name], factor) if np.ndim(values[name]) else factor
+        for name, factor in factors.items()
+    }
     gradients = walk_back(lines, with_ties, start)
     loss = sum(float(np.sum(factor * values[name])) for name, factor in start.items())
     if target is not None:
         del values[_LOSS], gradients[_LOSS]
     for found in (values, gradients):
         found.update({name: np.full((1, 1), each) for name, each in found.items() if np.ndim(each) == 0})
-    terms = network.terms if isinstance(network, Program) else {}
     return Backward(target, loss, values, gradients, by_autograd, terms, _sums(opened, values, gradients))
-
-
-def _start(network: Network | Program, opened: Opened, target: int | None) -> dict[str, Any]:
-    """Gradients that the way back starts from."""
-    if isinstance(network, Program):
-        return dict(network.terms)
-    return {_LOSS: 1.0} if target is not None else {opened.output: np.ones((1, 1))}
-
-
-def _settled(
-    lines: Sequence[Line], values: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Inputs of layers that take a maximum, as torch rounded them, where they differ by rounding alone."""
-    found = {}
-    for line in lines:
-        name = line.takes[0]
-        if line.kind in _OF_MAXIMA and name in theirs:
-            size = float(np.abs(values[name]).max(initial=0.0))
-            if np.abs(values[name] - theirs[name]).max(initial=0.0) <= _ROUNDING * size:
-                found[name] = theirs[name]
-    return found
 
 
 def _sums(
@@ -134,18 +118,12 @@ def _sums(
     return found
 
 
-def loss_of(outputs: Tensor, target: int | None) -> Tensor:
-    """Loss of the logits for one input against a class, or the predicted number where `target` is `None`."""
-    if target is None:
-        return outputs[0, 0]
-    return functional.cross_entropy(outputs, torch.tensor([target]))
-
-
 def loss_at(asked: Network | Program, given: Mapping[str, Tensor], target: int | None) -> Float[Tensor, ""]:
-    """Loss of a network for what it is given, by name."""
+    """Loss of a network for what it is given, by name: against a class, or the predicted number."""
     if isinstance(asked, Program):
         return asked.loss(given)
-    return loss_of(asked(given["inputs"]), target)
+    outputs: Tensor = asked(given["inputs"])
+    return outputs[0, 0] if target is None else functional.cross_entropy(outputs, torch.tensor([target]))
 
 
 def _by_autograd(
@@ -160,10 +138,9 @@ def _by_autograd(
             continue
 
         def watch(_: object, __: object, output: Tensor | _States, name: str = name) -> None:
-            """Keep what a layer gives, and ask for its gradient."""
             values = output if isinstance(output, Tensor) else output[0]
             seen[name] = values.detach().clone().numpy()
-            # A hook of a tensor is told the gradient of what it was before a later layer wrote over it.
+            # A tensor's hook gets the gradient of what it was before a later layer wrote over it.
             values.register_hook(  # type: ignore[no-untyped-call]
                 lambda gradient: found.__setitem__(name, gradient.clone().numpy())
             )
@@ -258,17 +235,10 @@ _NEARER = 64
 class WeightCheck:
     """Gradient of one weight in three ways.
 
-    Attributes:
-        layer: name of the layer.
-        name: of the weight.
-        index: of the number in it.
-        weight: the number itself.
-        above: gradients at the units that it takes part in; in a recurrent layer at the sums of its gates.
-        seen: the numbers that it meets there.
-        by_hand: the gradient by `pellucid.reference`.
-        by_autograd: the same by torch.
-        by_difference: a central difference of the loss.
-        step: how far the weight was moved for that, to both sides.
+    `index`: of the number in the weight `name`; `weight`: the number; `above`: gradients at the units that it
+    takes part in, in a recurrent layer at the sums of its gates; `seen`: the numbers that it meets there;
+    `by_hand`: the gradient by `pellucid.reference`; `by_autograd`: by torch; `by_difference`: a central
+    difference of the loss; `step`: how far the weight was moved for that, to both sides.
     """
 
     layer: str
@@ -289,7 +259,7 @@ class WeightCheck:
 
     @property
     def relative_error(self) -> float:
-        """Largest difference of the three, beside the largest of them."""
+        """Largest difference of the three, relative to the largest of them."""
         three = (self.by_hand, self.by_autograd, self.by_difference)
         largest = max(map(abs, three))
         return (max(three) - min(three)) / largest if largest else 0.0
@@ -329,10 +299,17 @@ class WeightChecker:
         if len(at) != len(shape) or any(not 0 <= each < size for each, size in zip(at, shape, strict=True)):
             raise ValueError(f"{name}: number {at} is not within {shape}")
         line = next(line for line in self._opened.lines if name in line.takes)
-        above, seen = terms_of(
-            line, self._backward, line.takes.index(name) - len(self._opened.sources(line)), at
-        )
-        difference, step = self._difference(name, at)
+        part = line.takes.index(name) - len(self._opened.sources(line))
+        above, seen = terms_of(line, self._backward, part, at)
+        tensor = self._tensors[name]
+        before = float(tensor[at])
+        step = best_step(before, np.dtype(np.float64)) / self._nearer
+        losses = []
+        with torch.no_grad():
+            for number in (before + step, before - step):
+                tensor[at] = number
+                losses.append(float(loss_at(self._asked, self._given, self._backward.target)))
+            tensor[at] = before
         return WeightCheck(
             layer=line.name,
             name=name,
@@ -342,33 +319,19 @@ class WeightChecker:
             seen=seen,
             by_hand=float(self._backward.gradients[name][at]),
             by_autograd=float(self._backward.by_autograd[name][at]),
-            by_difference=difference,
+            by_difference=(losses[0] - losses[1]) / ((before + step) - (before - step)),
             step=step,
         )
 
-    def largest(self, each: int = 1, most: int | None = None) -> list[WeightCheck]:
-        """Checks of the `each` numbers with the largest gradients of every weight tensor, in layer order.
+    def largest(self, count: int = 1, most: int | None = None) -> list[WeightCheck]:
+        """Checks of the `count` numbers with the largest gradients of every weight tensor, in layer order.
 
         Where there are more than `most` tensors, of so many, spread evenly over the network.
         """
-        count = len(self.names) if most is None else min(most, len(self.names))
-        found = []
-        for name in [self.names[at * len(self.names) // count] for at in range(count)]:
+        names, found = self.names, []
+        tensors = len(names) if most is None else min(most, len(names))
+        for name in [names[at * len(names) // tensors] for at in range(tensors)]:
             sizes = np.abs(self._backward.gradients[name])
-            for at in np.argsort(-sizes.ravel(), kind="stable")[:each]:
-                index = [int(number) for number in np.unravel_index(at, sizes.shape)]
-                found.append(self.check(name, index))
+            for at in np.argsort(-sizes.ravel(), kind="stable")[:count]:
+                found.append(self.check(name, [int(each) for each in np.unravel_index(at, sizes.shape)]))
         return found
-
-    def _difference(self, name: str, index: Index) -> tuple[float, float]:
-        """Central difference of the loss, and its step."""
-        tensor, target = self._tensors[name], self._backward.target
-        before = float(tensor[index])
-        step = best_step(before, np.dtype(np.float64)) / self._nearer
-        losses = []
-        with torch.no_grad():
-            for number in (before + step, before - step):
-                tensor[index] = number
-                losses.append(float(loss_at(self._asked, self._given, target)))
-            tensor[index] = before
-        return (losses[0] - losses[1]) / ((before + step) - (before - step)), step

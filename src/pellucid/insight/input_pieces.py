@@ -1,6 +1,5 @@
 """Inputs cut into pieces: answers of a model without some of them, and occlusion, piece by piece."""
 
-from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -48,18 +47,13 @@ def score_of(model: Model, inputs: object, target: int | None) -> Float64[np.nda
 
 
 class ImagePieces:
-    """Image as cells of a grid.
+    """Image as cells of a grid, each painted with the mean colour (`paint`) where it is taken out.
 
-    `shape`: rows and columns of the grid; `pixels`: the image; `paint`: colour that a cell is painted with
-    when it is taken out; `rows`: cell in which each row of pixels lies; `columns`: cell in which each column
-    of pixels lies; `model`: of images; `target`: class in question; `None` where a number is predicted.
+    `shape`: rows and columns of the grid; `rows`, `columns`: cell in which each row and column of pixels
+    lies.
     """
 
     shape: tuple[int, ...]
-    pixels: UInt8[np.ndarray, "height width channels"]
-    paint: UInt8[np.ndarray, " channels"]
-    rows: Int64[np.ndarray, " height"]
-    columns: Int64[np.ndarray, " width"]
 
     def __init__(
         self, model: Model, pixels: UInt8[np.ndarray, "height width channels"], target: int | None
@@ -93,15 +87,11 @@ class ImagePieces:
 class TokenPieces:
     """Text as the ids that its network reads, neighbours together where they are many.
 
-    Of a bag of n-grams a piece is an n-gram, however often it stands in the text.
-
-    `shape`: number of pieces; `ids`: what the network reads; `piece_of`: piece in which each id lies;
-    `model`: a network of texts; `target`: class in question; `None` where a number is predicted.
+    Of a bag of n-grams a piece is an n-gram, however often it is in the text. `piece_of`: piece in which each
+    id lies.
     """
 
     shape: tuple[int, ...]
-    ids: Int64[np.ndarray, " ids"]
-    piece_of: Int64[np.ndarray, " ids"]
 
     def __init__(self, model: TextModel, ids: Int64[np.ndarray, " ids"], target: int | None) -> None:
         self.ids = ids
@@ -130,31 +120,19 @@ class TokenPieces:
                 ids[ids[:, 0] == 0, 0] = UNKNOWN
                 longest = max(1, int(some.sum(axis=1).max()))
                 outputs = network(torch.from_numpy(ids[:, :longest])).numpy().astype(np.float64)
-                found.append(_scores(outputs, self._model.temperature, self._target))
+                if self._target is None:
+                    found.append(outputs[:, 0])
+                    continue
+                logits = outputs / self._model.temperature
+                powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+                found.append(powers[:, self._target] / powers.sum(axis=1))
         return np.concatenate(found)
 
 
-def _scores(outputs: np.ndarray, temperature: float, target: int | None) -> np.ndarray:
-    """Probability of a class, or the number."""
-    if target is None:
-        numbers: np.ndarray = outputs[:, 0]
-        return numbers
-    logits = outputs / temperature
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities: np.ndarray = powers[:, target] / powers.sum(axis=1)
-    return probabilities
-
-
 class WordPieces:
-    """Text as its words, neighbours together where they are many.
-
-    `shape`: number of pieces; `words`: each piece as it stands in the text, with the space behind it;
-    `model`: of texts; `text`: as it was written; `target`: class in question; `None` where a number is
-    predicted.
-    """
+    """Text as its words, each with the space behind it, neighbours together where they are many."""
 
     shape: tuple[int, ...]
-    words: Sequence[str]
 
     def __init__(self, model: Model, text: str, target: int | None) -> None:
         self.words = words_of(text)
@@ -195,19 +173,14 @@ def occlusion(pieces: Pieces) -> Float64[np.ndarray, " pieces"]:
     Source: Zeiler and Fergus 2014, "Visualizing and understanding convolutional networks", ECCV, section 4.2;
         Li, Monroe and Jurafsky 2016, arXiv:1612.08220, for texts.
     """
-    gone = _windows(pieces.shape)
+    if len(pieces.shape) == 1:
+        gone = np.eye(pieces.shape[0], dtype=bool)
+    else:  # a window of cells around every second cell
+        rows, columns = np.indices(pieces.shape).reshape(2, -1)
+        middles = np.indices([-(-side // _APART) for side in pieces.shape]).reshape(2, -1, 1) * _APART
+        gone = (np.abs(middles[0] - rows) <= _REACH) & (np.abs(middles[1] - columns) <= _REACH)
     whole = np.ones((1, gone.shape[1]), bool)
     answers = pieces.ask(np.concatenate([whole, ~gone]))
     lost = answers[0] - answers[1:]
     scores: np.ndarray = lost @ gone / gone.sum(axis=0)
     return scores
-
-
-def _windows(shape: tuple[int, ...]) -> Bool[np.ndarray, "windows pieces"]:
-    """Pieces taken out at once: a window of cells around each cell, or one piece of a text."""
-    if len(shape) == 1:
-        return np.eye(shape[0], dtype=bool)
-    rows, columns = np.indices(shape).reshape(2, -1)
-    middles = np.indices([-(-side // _APART) for side in shape]).reshape(2, -1, 1) * _APART
-    near: np.ndarray = (np.abs(middles[0] - rows) <= _REACH) & (np.abs(middles[1] - columns) <= _REACH)
-    return near

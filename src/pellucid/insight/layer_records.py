@@ -10,7 +10,7 @@ from jaxtyping import Shaped
 
 from pellucid.arithmetic.rounding import with_minus
 from pellucid.insight.opened_networks import Opened
-from pellucid.insight.receptive_fields import axes, field_of, sees_input
+from pellucid.insight.receptive_fields import field_of, places, sees_input
 from pellucid.reference import LAYERS, Line
 from pellucid.reference.notation import Pointwise
 
@@ -27,14 +27,7 @@ _EACH_TAKEN = frozenset({"mixture-density", "reparametrised", "reconstruction", 
 
 
 class Cost(NamedTuple):
-    """Parameters and multiplications of a layer, on one example.
-
-    Attributes:
-        parameters: weights and biases.
-        multiply_adds: multiplications that are followed by an addition.
-        dense_parameters: of the dense layer of the same work; `None` where there is none.
-        dense_multiply_adds: likewise.
-    """
+    """Parameters and multiply-adds of a layer on one example, and of the dense layer of the same work."""
 
     parameters: int
     multiply_adds: int
@@ -77,8 +70,8 @@ def formula_of(opened: Opened, line: Line) -> str:
     shape = opened.value(line.name).shape
     if isinstance(declared, tuple):
         return _formula_of_steps(declared, shape, line.settings)
-    taken = [opened.taken(line)[0].shape, *(each.shape for each in opened.weights_of(line))]
-    return _BY_HAND[line.kind](_Sizes(taken[0], shape, taken[1:], line.settings))
+    weights = [each.shape for each in opened.weights_of(line)]
+    return _BY_HAND[line.kind](opened.taken(line)[0].shape, shape, weights, line.settings)
 
 
 def _formula_of_steps(declared: tuple[Pointwise, ...], shape: tuple[int, ...], settings: Any) -> str:
@@ -88,7 +81,7 @@ def _formula_of_steps(declared: tuple[Pointwise, ...], shape: tuple[int, ...], s
     }
     text, conditions = f"x_{{{index}}}", ""
     for operation, symbol, *_ in declared:
-        # Settings stand in braces that hold their names; all other braces are LaTeX's.
+        # Braces around the name of a setting are placeholders; all others are LaTeX's.
         for name, number in numbers.items():
             symbol = symbol.replace(f"{{{name}}}", number)
         symbol = symbol.replace("@", f"_{{{index}}}")
@@ -106,87 +99,74 @@ def _formula_of_steps(declared: tuple[Pointwise, ...], shape: tuple[int, ...], s
     return f"y_{{{index}}} = {text}{conditions}"
 
 
-class _Sizes(NamedTuple):
-    """Shapes of what comes in, what goes out and the weights, and the settings."""
-
-    taken: tuple[int, ...]
-    given: tuple[int, ...]
-    weights: list[tuple[int, ...]]
-    settings: Any
+# What comes in, what goes out and the weights, by shape, and the settings.
+_Formula = Callable[[tuple[int, ...], tuple[int, ...], list[tuple[int, ...]], Any], str]
 
 
-def _reconstruction(sizes: _Sizes) -> str:
-    count = math.prod(sizes.taken)
-    return (
-        rf"R = \frac{{{count}}}{{2}} \ln(2 \pi v) + \frac{{1}}{{2 v}} \sum_{{d=1}}^{{{count}}} "
-        rf"((y_{{d}} - x_{{d}})^{{2}} + \frac{{1}}{{12}}), v = {sizes.settings['variance']:.6g}"
-    )
-
-
-def _density_of_draw(sizes: _Sizes) -> str:
-    count = sizes.taken[0]
-    return (
-        rf"Q = \ln q(z | x) = - \frac{{1}}{{2}} \sum_{{j=1}}^{{{count}}} "
-        r"(\epsilon_{j}^{2} + \lambda_{j} + \ln 2 \pi)"
-    )
-
-
-def _mixture_density(sizes: _Sizes) -> str:
-    _, components, count = sizes.weights[0]
-    return (
-        rf"P = \ln p(z | y) = \ln \sum_{{k=1}}^{{{components}}} e^{{a_{{k}}}} \\ "
-        rf"a_{{k}} = \ln w_{{k}} - \frac{{1}}{{2}} \sum_{{j=1}}^{{{count}}} "
-        r"(\frac{(z_{j} - m_{k j})^{2}}{e^{\rho_{k j}}} + \rho_{k j} + \ln 2 \pi)"
-    )
-
-
-def _layer_norm(sizes: _Sizes) -> str:
-    index, count = {1: "o", 2: "t o", 3: "r c o"}[len(sizes.given)], sizes.given[-1]
+def _layer_norm(
+    taken: tuple[int, ...], given: tuple[int, ...], weights: list[tuple[int, ...]], settings: Any
+) -> str:
+    index, count = {1: "o", 2: "t o", 3: "r c o"}[len(given)], given[-1]
     place = index.removesuffix("o")
     return (
         rf"y_{{{index}}} = \gamma_{{o}} \frac{{x_{{{index}}} - \mu_{{{place}}}}}"
         rf"{{\sqrt{{\sigma_{{{place}}}^{{2}} + \epsilon}}}} + \beta_{{o}}, "
-        rf"\epsilon = {sizes.settings['epsilon']:g} \\ "
+        rf"\epsilon = {settings['epsilon']:g} \\ "
         rf"\mu_{{{place}}} = \frac{{1}}{{{count}}} \sum_{{i=1}}^{{{count}}} x_{{{place}i}} \\ "
         rf"\sigma_{{{place}}}^{{2}} = \frac{{1}}{{{count}}} \sum_{{i=1}}^{{{count}}} "
         rf"(x_{{{place}i}} - \mu_{{{place}}})^{{2}}"
     )
 
 
-def _attention_weights(sizes: _Sizes) -> str:
-    heads, length, _ = sizes.given
-    numbers = sizes.taken[1] // 3 // heads
+def _attention_weights(
+    taken: tuple[int, ...], given: tuple[int, ...], weights: list[tuple[int, ...]], settings: Any
+) -> str:
+    heads, length, _ = given
+    numbers = taken[1] // 3 // heads
     return (
         rf"a_{{h i j}} = \frac{{e^{{s_{{h i j}}}}}}{{\sum_{{l=0}}^{{{length - 1}}} e^{{s_{{h i l}}}}}} \\ "
         rf"s_{{h i j}} = \frac{{1}}{{\sqrt{{{numbers}}}}} \sum_{{c=1}}^{{{numbers}}} q_{{h i c}} k_{{h j c}}"
     )
 
 
-_BY_HAND: dict[str, Callable[[_Sizes], str]] = {
+_BY_HAND: dict[str, _Formula] = {
     "layer-norm": _layer_norm,
-    "side-by-side": lambda sizes: r"y = (x_{1}, x_{2}, \dots)",
-    "embedding": lambda sizes: rf"y_{{t o}} = E_{{x_{{t}} o}}, o = 1, \dots, {sizes.weights[0][1]}",
-    "attention-weights": _attention_weights,
-    "unit-length": lambda sizes: r"y_{o} = \frac{x_{o}}{\sqrt{\sum_{i} x_{i}^{2}}}",
-    "present": lambda sizes: r"y_{t} = [x_{t} \ne 0]",
-    "turned-places": lambda sizes: rf"y_{{t}} = {sizes.given[0] - 1} - t",
-    "softmax": lambda sizes: (
-        rf"p_{{o}} = \frac{{e^{{x_{{o}}}}}}{{\sum_{{j=1}}^{{{sizes.taken[0]}}} e^{{x_{{j}}}}}}"
+    "side-by-side": lambda *_: r"y = (x_{1}, x_{2}, \dots)",
+    "embedding": lambda taken, given, weights, settings: (
+        rf"y_{{t o}} = E_{{x_{{t}} o}}, o = 1, \dots, {weights[0][1]}"
     ),
-    "closed": lambda sizes: r"y = f(x)",
-    "lstm": lambda sizes: (
+    "attention-weights": _attention_weights,
+    "unit-length": lambda *_: r"y_{o} = \frac{x_{o}}{\sqrt{\sum_{i} x_{i}^{2}}}",
+    "present": lambda *_: r"y_{t} = [x_{t} \ne 0]",
+    "turned-places": lambda taken, given, *_: rf"y_{{t}} = {given[0] - 1} - t",
+    "softmax": lambda taken, *_: (
+        rf"p_{{o}} = \frac{{e^{{x_{{o}}}}}}{{\sum_{{j=1}}^{{{taken[0]}}} e^{{x_{{j}}}}}}"
+    ),
+    "closed": lambda *_: r"y = f(x)",
+    "lstm": lambda *_: (
         r"s_{t} = \sigma(f_{t}) s_{t-1} + \sigma(i_{t}) \tanh(g_{t}) \\ "
         r"h_{t} = \sigma(o_{t}) \tanh(s_{t}) \\ "
         r"(i, f, g, o)_{t} = W x_{t} + b + U h_{t-1} + c"
     ),
-    "gru": lambda sizes: (
+    "gru": lambda *_: (
         r"h_{t} = (1 - z_{t}) \tanh(W_{g} x_{t} + b_{g} + r_{t} (U_{g} h_{t-1} + c_{g})) + z_{t} h_{t-1} \\ "
         r"(r, z)_{t} = \sigma(W x_{t} + b + U h_{t-1} + c)"
     ),
-    "reparametrised": lambda sizes: r"z_{o} = \mu_{o} + e^{\lambda_{o} / 2} \epsilon_{o}",
-    "reconstruction": _reconstruction,
-    "density-of-draw": _density_of_draw,
-    "mixture-density": _mixture_density,
+    "reparametrised": lambda *_: r"z_{o} = \mu_{o} + e^{\lambda_{o} / 2} \epsilon_{o}",
+    "reconstruction": lambda taken, given, weights, settings: (
+        rf"R = \frac{{{math.prod(taken)}}}{{2}} \ln(2 \pi v) + \frac{{1}}{{2 v}} "
+        rf"\sum_{{d=1}}^{{{math.prod(taken)}}} ((y_{{d}} - x_{{d}})^{{2}} + \frac{{1}}{{12}}), "
+        rf"v = {settings['variance']:.6g}"
+    ),
+    "density-of-draw": lambda taken, *_: (
+        rf"Q = \ln q(z | x) = - \frac{{1}}{{2}} \sum_{{j=1}}^{{{taken[0]}}} "
+        r"(\epsilon_{j}^{2} + \lambda_{j} + \ln 2 \pi)"
+    ),
+    "mixture-density": lambda taken, given, weights, settings: (
+        rf"P = \ln p(z | y) = \ln \sum_{{k=1}}^{{{weights[0][1]}}} e^{{a_{{k}}}} \\ "
+        rf"a_{{k}} = \ln w_{{k}} - \frac{{1}}{{2}} \sum_{{j=1}}^{{{weights[0][2]}}} "
+        r"(\frac{(z_{j} - m_{k j})^{2}}{e^{\rho_{k j}}} + \rho_{k j} + \ln 2 \pi)"
+    ),
 }
 
 
@@ -205,7 +185,7 @@ _WORDS = {
     "attention-weights": "attention weights of each head",
     "attention": "attention: values of all tokens, weighted",
     "unit-length": "scaled to length 1",
-    "present": "where tokens stand",
+    "present": "mask of the tokens",
     "turned-places": "places from last to first",
     "turn": "the text turned around",
     "weighed-sum": "weighted sum of n-grams",
@@ -239,13 +219,13 @@ class LayerRecord:
         takes: names of the values that it takes.
         input_shape: of the first of them, without the batch.
         output_shape: of its value.
-        cost: parameters and multiply-adds, beside the dense layer of the same work.
+        cost: parameters and multiply-adds.
         receptive_field: most rows and columns, or places of a text, that one unit sees of the input; empty
             where it sees nothing of it.
         values: what it gave.
         part: of the network that it belongs to; empty where there is one part alone.
-        declaration: what `pellucid.reference` declares of it: `line` of index notation and the `sizes` of its
-            letters, or `steps`; `None` of kinds that it does not say so of.
+        declaration: `line` of index notation and the `sizes` of its letters, or `steps`; `None` where there
+            is neither.
     """
 
     name: str
@@ -271,34 +251,34 @@ class LayerRecord:
 
 def layer_records(opened: Opened) -> list[LayerRecord]:
     """Record of every line, in the order of computation."""
-    return [_record(opened, line) for line in opened.lines]
-
-
-def _record(opened: Opened, line: Line) -> LayerRecord:
-    """Record of one line: formula, shapes, cost, field and values."""
-    sources, values, bound = opened.sources(line), opened.value(line.name), opened.bound(line)
-    declared = LAYERS[line.kind].declared if line.kind in LAYERS else None
-    declaration = None if bound is None else bound.to_json()
-    if isinstance(declared, tuple):
-        declaration = {"steps": [list(each) for each in declared]}
-    return LayerRecord(
-        name=line.name,
-        kind=line.kind,
-        words=_words(line, [each.shape for each in opened.weights_of(line)]),
-        formula=formula_of(opened, line),
-        takes=tuple(sources),
-        input_shape=opened.value(sources[0]).shape,
-        output_shape=values.shape,
-        cost=cost_of(opened, line),
-        receptive_field=_field_size(opened, line),
-        values=values,
-        part=opened.parts.get(line.name, ""),
-        declaration=declaration,
-    )
+    records = []
+    for line in opened.lines:
+        sources, values, bound = opened.sources(line), opened.value(line.name), opened.bound(line)
+        declared = LAYERS[line.kind].declared if line.kind in LAYERS else None
+        declaration = None if bound is None else bound.to_json()
+        if isinstance(declared, tuple):
+            declaration = {"steps": [list(each) for each in declared]}
+        records.append(
+            LayerRecord(
+                name=line.name,
+                kind=line.kind,
+                words=_words(line, [each.shape for each in opened.weights_of(line)]),
+                formula=formula_of(opened, line),
+                takes=tuple(sources),
+                input_shape=opened.value(sources[0]).shape,
+                output_shape=values.shape,
+                cost=cost_of(opened, line),
+                receptive_field=_field_size(opened, line),
+                values=values,
+                part=opened.parts.get(line.name, ""),
+                declaration=declaration,
+            )
+        )
+    return records
 
 
 def _words(line: Line, weights: list[tuple[int, ...]]) -> str:
-    """A layer in a few words for people, with its sizes where they tell one from another."""
+    """A layer in a few words for people, with its sizes where they distinguish layers."""
     if line.kind == "convolution":
         groups, (filters, channels, height, width) = line.settings.get("groups", 1), weights[0]
         size = f"convolution {height}\u00d7{width}"
@@ -326,9 +306,9 @@ def _field_size(opened: Opened, line: Line) -> tuple[int, ...]:
     if not sees_input(opened, line.name):
         return ()
     name = opened.sources(line)[0] if line.kind == "flatten" else line.name
-    lengths = axes(opened.value(name).shape)
+    lengths = places(opened.value(name).shape)
     sizes = []
     for share in (0.0, 0.5, 1.0):
-        places = tuple((int(share * (length - 1)),) * 2 for length in lengths)
-        sizes.append([high - low + 1 for low, high in field_of(opened, name, places)])
+        box = tuple((int(share * (length - 1)),) * 2 for length in lengths)
+        sizes.append([high - low + 1 for low, high in field_of(opened, name, box)])
     return tuple(max(each) for each in zip(*sizes, strict=True))

@@ -7,20 +7,14 @@ import numpy as np
 from torch import fx, nn
 
 from pellucid.insight.unfolded_layers import (
-    Clamp,
     Closed,
-    DensityOfDraw,
-    Draw,
     KnownWords,
     Levels,
     PaddedConvolution,
-    Part,
+    Plain,
     PriorOfClass,
     Program,
     Reconstruction,
-    Resize,
-    SideBySide,
-    Sum,
 )
 from pellucid.networks import Network
 from pellucid.networks.initialisation import WhiteningStem
@@ -41,15 +35,15 @@ from pellucid.networks.transformer import (
 )
 from pellucid.reference import Line
 
-# Kind of the lines that are computed by a stranger's layer, and not opened.
+# Kind of the lines that are computed by a layer of another maker, and not opened.
 CLOSED = "closed"
 
 
 class Same(NamedTuple):
     """Counterpart in the reference of a layer of torch.
 
-    `kind`: key of `LAYERS`, or how to tell it from the layer; `weights`: names of its tensors, in the order
-    in which the reference takes them; `settings`: keywords, from the layer.
+    `kind`: key of `LAYERS`, or a function of the layer that gives it; `weights`: names of its tensors, in the
+    order in which the reference takes them; `settings`: keywords, from the layer.
     """
 
     kind: str | Callable[[Any], str]
@@ -65,7 +59,7 @@ _AFFINE = ("weight", "bias")
 
 
 def _of_convolution(layer: nn.Conv2d) -> dict[str, Any]:
-    """Settings; those of groups and of uneven padding only where there are some."""
+    """Stride and padding, and, where there are some, uneven padding and groups."""
     settings: dict[str, Any] = {"stride": layer.stride, "padding": layer.padding}
     if isinstance(layer, PaddedConvolution):
         settings |= {"padding": layer.before, "padding_after": layer.after}
@@ -108,17 +102,11 @@ SAME: dict[type[nn.Module], Same] = {
     nn.Flatten: Same("flatten"),
     nn.Unflatten: Same("unflatten", (), lambda layer: {"shape": tuple(layer.unflattened_size)}),
     nn.ConvTranspose2d: Same("transposed-convolution", _AFFINE, _of_transposed),
-    Part: Same("part", (), lambda layer: {"start": layer.start, "stop": layer.stop}),
-    Clamp: Same("clamp", (), lambda layer: {"low": layer.low, "high": layer.high}),
-    Draw: Same("reparametrised"),
+    Plain: Same(lambda layer: layer.kind, (), lambda layer: layer.settings),
     Levels: Same("rescale", ("mean", "std")),
     Reconstruction: Same("reconstruction", (), lambda layer: {"variance": layer.variance.item()}),
-    DensityOfDraw: Same("density-of-draw"),
     PriorOfClass: Same("mixture-density", ("means", "log_variances", "logits")),
     Add: Same("add"),
-    Sum: Same("add"),
-    SideBySide: Same("side-by-side"),
-    Resize: Same("resize", (), lambda layer: {"size": layer.size, "channels": layer.channels}),
     Closed: Same(CLOSED, (), lambda layer: {"what": layer.what}),
     Divide: Same("divide", (), lambda layer: {"divisor": layer.divisor}),
     Standardise: Same("standardise", ("mean", "std")),
@@ -154,16 +142,16 @@ def is_known(layer: nn.Module) -> bool:
 
 
 def taken_apart(network: Network | Program) -> tuple[list[Line], str]:
-    """Lines of a network, training or answering as it stands, and the name of the one that gives its answer.
+    """Lines of a network, in its present mode, and the name of the one that gives its answer.
 
     Raises: `ValueError` if a layer is of a kind that the reference does not have, as those of a backbone.
     """
     lines: list[Line] = []
     if isinstance(network, Program):
         names = {name: name for name in network.given}
-        for step in network.steps:
-            takes = [names[each] for each in step.takes]
-            names[step.name] = _through(lines, step.name, network.get_submodule(step.name), *takes)
+        for name, taken in network.takes.items():
+            layer = network.get_submodule(name)
+            names[name] = _through(lines, name, layer, *(names[each] for each in taken))
         return lines, names[network.output]
     value = "inputs"
     for name, layer in network.named_children():
@@ -178,17 +166,13 @@ def weights_of(network: nn.Module) -> dict[str, np.ndarray]:
 
 
 def _through(lines: list[Line], name: str, layer: Any, *takes: str) -> str:
-    """Append the lines of a layer, and return the name of its result.
-
-    Raises:
-        ValueError: there is nothing like it in the reference.
-    """
+    """Append the lines of a layer, and return the name of its result."""
     if isinstance(layer, fx.GraphModule):
         return _graph(lines, name, layer, *takes)
     if isinstance(layer, nn.Identity) or (isinstance(layer, nn.Dropout) and not layer.training):
         return takes[0]
     if type(layer) in _PARTS:
-        return _PARTS[type(layer)](lines, name, layer, *takes)
+        return _PARTS[type(layer)](_Inside(lines, name, layer), *takes)
     if type(layer) not in SAME:
         raise ValueError(f"{name}: {type(layer).__name__} is no layer of the reference")
     same = SAME[type(layer)]
@@ -199,14 +183,26 @@ def _through(lines: list[Line], name: str, layer: Any, *takes: str) -> str:
     return name
 
 
-def _into(lines: list[Line], name: str, layer: Any) -> Callable[..., str]:
-    """Function that appends the lines of a named child of a layer, and returns the name of its result."""
-    return lambda child, *takes: _through(lines, f"{name}.{child}", getattr(layer, child), *takes)
+class _Inside(NamedTuple):
+    """A layer of several, whose parts become lines; a method returns the name of their result."""
+
+    lines: list[Line]
+    name: str
+    layer: Any
+
+    def line(self, child: str, kind: str, *takes: str, **settings: int) -> str:
+        """A line that torch has no layer for."""
+        self.lines.append(Line(f"{self.name}.{child}", kind, takes, settings))
+        return f"{self.name}.{child}"
+
+    def through(self, child: str, *takes: str) -> str:
+        """Lines of a child."""
+        return _through(self.lines, f"{self.name}.{child}", getattr(self.layer, child), *takes)
 
 
-def _sequential(lines: list[Line], name: str, layers: Any, value: str) -> str:
-    for child, layer in layers.named_children():
-        value = _through(lines, f"{name}.{child}", layer, value)
+def _sequential(own: _Inside, value: str) -> str:
+    for child, layer in own.layer.named_children():
+        value = _through(own.lines, f"{own.name}.{child}", layer, value)
     return value
 
 
@@ -226,69 +222,52 @@ def _graph(lines: list[Line], name: str, graph: fx.GraphModule, images: str) -> 
     raise AssertionError("every graph has an output")
 
 
-def _residual_block(lines: list[Line], name: str, block: Any, maps: str) -> str:
-    through = _into(lines, name, block)
+def _residual_block(own: _Inside, maps: str) -> str:
+    through = own.through
     hidden = through("activation1", through("norm1", through("pool", through("conv1", maps))))
     return through("activation2", through("add", through("norm2", through("conv2", hidden)), hidden))
 
 
-def _parallel_convolutions(lines: list[Line], name: str, layer: Any, tokens: str) -> str:
-    through = _into(lines, name, layer)
-    lines.append(Line(f"{name}.present", "present", (tokens,)))
-    vectors = through("embedding", tokens)
-    maps = tuple(through(f"conv{kernel}", vectors) for kernel in layer.kernels)
-    lines.append(Line(f"{name}.maps", "side-by-side", maps))
-    return through("pool", through("activation", f"{name}.maps"), f"{name}.present")
+def _parallel_convolutions(own: _Inside, tokens: str) -> str:
+    line, through = own.line, own.through
+    mask, vectors = line("present", "present", tokens), through("embedding", tokens)
+    maps = line("maps", "side-by-side", *(through(f"conv{kernel}", vectors) for kernel in own.layer.kernels))
+    return through("pool", through("activation", maps), mask)
 
 
-def _both_ways(lines: list[Line], name: str, layer: Any, tokens: str) -> str:
-    through = _into(lines, name, layer)
-
-    def line(child: str, kind: str, *takes: str) -> str:
-        lines.append(Line(f"{name}.{child}", kind, takes))
-        return f"{name}.{child}"
-
-    states, present = through("embedding", tokens), line("present", "present", tokens)
-    order = line("order", "turned-places", present)
-    for number in range(1, layer.layers + 1):
+def _both_ways(own: _Inside, tokens: str) -> str:
+    line, through = own.line, own.through
+    states, mask = through("embedding", tokens), line("present", "present", tokens)
+    order = line("order", "turned-places", mask)
+    for number in range(1, own.layer.layers + 1):
         onward = through(f"forwards{number}", states)
         back = through(f"backwards{number}", line(f"turned{number}", "turn", states, order))
         back = line(f"back{number}", "turn", back, order)
         states = line(f"states{number}", "side-by-side", onward, back)
-    return line(
-        "pooled", "side-by-side", through("largest", states, present), through("mean", states, present)
-    )
+    return line("pooled", "side-by-side", through("largest", states, mask), through("mean", states, mask))
 
 
-def _known_words(lines: list[Line], name: str, layer: Any, tokens: str) -> str:
-    through = _into(lines, name, layer)
-    present, both = f"{name}.present", f"{name}.both"
-    lines.append(Line(present, "present", (tokens,)))
-    mean = through("mean_unit", through("mean", through("weighed", tokens), present))
-    largest = through("largest_unit", through("largest", through("vectors", tokens), present))
-    lines.append(Line(both, "side-by-side", (mean, largest)))
-    return through("halves", both)
+def _known_words(own: _Inside, tokens: str) -> str:
+    line, through = own.line, own.through
+    mask = line("present", "present", tokens)
+    mean = through("mean_unit", through("mean", through("weighed", tokens), mask))
+    largest = through("largest_unit", through("largest", through("vectors", tokens), mask))
+    return through("halves", line("both", "side-by-side", mean, largest))
 
 
-def _transformer(lines: list[Line], name: str, layer: Any, tokens: str) -> str:
-    through = _into(lines, name, layer)
-    present = f"{name}.present"
-    lines.append(Line(present, "present", (tokens,)))
+def _transformer(own: _Inside, tokens: str) -> str:
+    line, through = own.line, own.through
+    mask = line("present", "present", tokens)
     states = through("norm", through("places", through("embedding", tokens)))
-    for number in range(1, layer.layers + 1):
-        states = through(f"layer{number}", states, present)
-    return through("unit", through("mean", states, present))
+    for number in range(1, own.layer.layers + 1):
+        states = through(f"layer{number}", states, mask)
+    return through("unit", through("mean", states, mask))
 
 
-def _transformer_layer(lines: list[Line], name: str, layer: Any, states: str, present: str) -> str:
-    through = _into(lines, name, layer)
-
-    def line(child: str, kind: str, *takes: str, **settings: int) -> str:
-        lines.append(Line(f"{name}.{child}", kind, takes, settings))
-        return f"{name}.{child}"
-
+def _transformer_layer(own: _Inside, states: str, mask: str) -> str:
+    line, through = own.line, own.through
     projected = through("query_key_value", states)
-    weights = line(ATTENTION_WEIGHTS, "attention-weights", projected, present, heads=layer.attend.heads)
+    weights = line(ATTENTION_WEIGHTS, "attention-weights", projected, mask, heads=own.layer.attend.heads)
     mixed = through("output", through("attend", projected, weights))
     hidden = through("norm1", line("shortcut1", "add", mixed, states))
     inner = through("linear2", through("activation", through("linear1", hidden)))

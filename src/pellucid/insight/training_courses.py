@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
@@ -15,7 +15,7 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Course:
-    """Course of a training.
+    """Course of a training, and what the check of its labels found.
 
     Attributes:
         history: one record for each epoch, as in `history.jsonl`.
@@ -23,8 +23,8 @@ class Course:
         guessing: train loss of one who knows only how often each class is, or the mean number; 0 if unknown.
         validated: validation examples; 0 if unknown.
         label_issues: labels that may well be wrong.
-        examined: labels that were looked at.
-        agreed: labels that the models that looked at them would have given themselves.
+        examined: labels that were judged.
+        agreed: of these the ones that the judging models would have given themselves.
         label_precision: share of `label_issues` that is expected to be wrong.
         is_pretrained: whether a backbone was trained further, whose layers cannot be chosen.
     """
@@ -61,7 +61,7 @@ class Course:
 
     def layers(self, key: str) -> dict[str, list[float]]:
         """Number such as `gradient_norm` by layer with weights, one for each measured epoch."""
-        return self._by_name("weights", lambda layer: layer[key])
+        return self._by_name("weights", key)
 
     def epochs(self, key: str) -> list[list[float]]:
         """The same by measured epoch, of the layers that learnt in it, in the network's order."""
@@ -73,15 +73,14 @@ class Course:
 
     def activations(self, share: str) -> dict[str, list[float]]:
         """Share `dead` or `saturated` by activation that has it, one for each measured epoch."""
-        return self._by_name("activations", lambda layer: layer.get(share))
+        return self._by_name("activations", share)
 
-    def _by_name(self, part: str, read: Callable[[Record], float | None]) -> dict[str, list[float]]:
+    def _by_name(self, part: str, key: str) -> dict[str, list[float]]:
         found: dict[str, list[float]] = {}
         for record in self.measured:
             for name, layer in record["health"].get(part, {}).items():
-                value = read(layer)
-                if value is not None:
-                    found.setdefault(name, []).append(value)
+                if layer.get(key) is not None:
+                    found.setdefault(name, []).append(layer[key])
         return found
 
     @property
@@ -109,20 +108,13 @@ class Course:
         return (accuracy - self.chance) / max(1e-9, 1.0 - self.chance)
 
 
-# Finding: a fault of a training.
-
-
 @dataclass(frozen=True)
 class Finding:
     """Fault of a training, in words and numbers.
 
-    Attributes:
-        name: such as `dead-units`; stays the same.
-        sentence: what went wrong, in words.
-        evidence: what was measured, in words and numbers.
-        remedy: what to do about it.
-        method: how it is found, with the threshold and where that comes from.
-        numbers: what was measured, by name.
+    `name`: such as `dead-units`, stays the same; `sentence`: what went wrong, in words; `evidence`: what was
+    measured, in words and numbers; `remedy`: what to do about it; `method`: how it is found, with the
+    threshold and where that comes from; `numbers`: what was measured, by name.
     """
 
     name: str
@@ -142,7 +134,7 @@ class Finding:
 # Coverage relative to that of real images below which kinds are missing.
 FEW_KINDS = 0.5
 
-# Share of images told right from which on the discriminator teaches its generator next to nothing.
+# Share of images classified correctly from which on the discriminator teaches its generator next to nothing.
 WINNING = 0.95
 
 _LAST = 4  # the last quarter of the epochs
@@ -152,11 +144,9 @@ _LAST = 4  # the last quarter of the epochs
 class AdversarialCourse:
     """Course of an adversarial training, and what came of it.
 
-    Attributes:
-        told_apart: share of real and made images that the discriminator told right, by epoch.
-        generator_losses: mean loss of the generator, likewise.
-        coverage: share of held-out images that have a made one near; `None` if it was not measured.
-        real_coverage: the same of as many real images.
+    `told_apart`: share of real and made images that the discriminator classified correctly, by epoch;
+    `generator_losses`: mean loss of the generator, likewise; `coverage`: share of held-out images that have a
+    made one near, `None` if it was not measured; `real_coverage`: the same of as many real images.
     """
 
     told_apart: Sequence[float]

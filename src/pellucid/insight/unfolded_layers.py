@@ -1,6 +1,7 @@
 """Programs, and the layers into which networks are unfolded where neither torch nor our networks have one."""
 
 import math
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -19,39 +20,76 @@ from pellucid.reference.autoencoder import NOISE_VARIANCE
 Pair = tuple[int, int]
 
 
-class Resize(nn.Module):
-    """Scaling of images, as `ScaleAndStandardise` does it.
+class Plain(nn.Module):
+    """Layer without weights that the reference has and torch has none for.
 
-    `size`: new height and width; `channels`: as many as there are, or more where there is one.
+    `kind`: key of `LAYERS`; `compute`: what it does; `settings`: of the layer in the reference.
     """
 
-    def __init__(self, size: Pair, channels: int) -> None:
+    def __init__(
+        self, kind: str, compute: Callable[..., Tensor], settings: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__()
-        self.size, self.channels = size, channels
+        self.kind, self.compute, self.settings = kind, compute, dict(settings or {})
 
-    def forward(
-        self, images: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch new_channels new_height new_width"]:
-        """Scaled images."""
-        images = images.expand(-1, self.channels, -1, -1)
+    def forward(self, *given: Tensor) -> Tensor:
+        """Result for a batch."""
+        return self.compute(*given)
+
+
+def resize(size: Pair, channels: int) -> Plain:
+    """Scaling of images, as `ScaleAndStandardise` does it; a grey one may be repeated for more channels."""
+
+    def resized(images: Float[Tensor, "batch channels height width"]) -> Tensor:
+        images = images.expand(-1, channels, -1, -1)
         own = (images.shape[2], images.shape[3])
-        if own == self.size:
+        if own == size:
             return images
-        is_smaller = self.size[0] < own[0] or self.size[1] < own[1]
+        is_smaller = size[0] < own[0] or size[1] < own[1]
         return functional.interpolate(
-            images, self.size, mode="bilinear", align_corners=False, antialias=is_smaller
+            images, size, mode="bilinear", align_corners=False, antialias=is_smaller
         )
+
+    return Plain("resize", resized, {"size": size, "channels": channels})
+
+
+def add() -> Plain:
+    """Addition of a shortcut, both terms left as they are."""
+    return Plain("add", operator.add)
+
+
+def side_by_side() -> Plain:
+    """Concatenation of feature vectors."""
+    return Plain("side-by-side", lambda *parts: torch.cat(parts, dim=1))
+
+
+def part(start: int, stop: int) -> Plain:
+    """Neighbouring numbers of a vector, from `start` to before `stop`."""
+    return Plain("part", lambda numbers: numbers[:, start:stop], {"start": start, "stop": stop})
+
+
+def clamp(low: float, high: float) -> Plain:
+    """Numbers kept within bounds."""
+    return Plain("clamp", lambda numbers: numbers.clamp(low, high), {"low": low, "high": high})
+
+
+def draw() -> Plain:
+    """Reparametrised draw from normal distributions, of means and log variances, by noise."""
+    return Plain("reparametrised", lambda means, logs, noise: Gaussian(means, logs).drawn(noise))
+
+
+def density_of_draw() -> Plain:
+    """Logarithm of the density of a draw under its distribution, of log variances and noise."""
+
+    def density(log_variances: Tensor, noise: Tensor) -> Tensor:
+        centred = Gaussian(torch.zeros_like(log_variances), log_variances)  # the means do not matter
+        return centred.log_density_of_draw(noise)[:, None]
+
+    return Plain("density-of-draw", density)
 
 
 class PaddedConvolution(nn.Conv2d):
-    """Convolution padded below and right otherwise than above and left, as TensorFlow does it.
-
-    `before`: rows above and columns to the left; `after`: rows below and columns to the right; `layer`: the
-    convolution, whose weights are shared.
-    """
-
-    before: Pair
-    after: Pair
+    """Convolution padded below and right (`after`) otherwise than above and left, as TensorFlow does it."""
 
     def __init__(self, layer: nn.Conv2d, before: Pair, after: Pair) -> None:
         super().__init__(
@@ -74,33 +112,11 @@ class PaddedConvolution(nn.Conv2d):
         return super().forward(functional.pad(input, (left, right, top, bottom)))
 
 
-class Sum(nn.Module):
-    """Addition of a shortcut, both terms left as they are."""
-
-    def forward(
-        self, maps: Float[Tensor, "*shape"], shortcut: Float[Tensor, "*shape"]
-    ) -> Float[Tensor, "*shape"]:
-        """Sum."""
-        return maps + shortcut
-
-
-class SideBySide(nn.Module):
-    """Several feature vectors beside one another."""
-
-    def forward(self, *parts: Float[Tensor, "batch _"]) -> Float[Tensor, "batch features"]:
-        """All features."""
-        return torch.cat(parts, dim=1)
-
-
 class Closed(nn.Module):
-    """Step of a backbone that is computed, but not opened.
+    """Step of a backbone, a layer or function, that is computed, but not opened.
 
-    `what`: the step in words; `gives_values`: whether its result is an array of numbers; `step`: a layer or
-    function.
+    `what`: the step in words; `gives_values`: whether its result is an array of numbers.
     """
-
-    what: str
-    gives_values: bool
 
     def __init__(self, step: Callable[..., Any], what: str, gives_values: bool) -> None:
         super().__init__()
@@ -111,62 +127,8 @@ class Closed(nn.Module):
         return self.step(*given, **settings)
 
 
-# Layers into which networks that make images are taken apart, where torch and our networks have none.
-
-
-class Part(nn.Module):
-    """Neighbouring numbers of a vector, from `start` to before `stop`."""
-
-    def __init__(self, start: int, stop: int) -> None:
-        super().__init__()
-        self.start, self.stop = start, stop
-
-    def forward(self, numbers: Float[Tensor, "batch numbers"]) -> Float[Tensor, "batch kept"]:
-        """The numbers."""
-        return numbers[:, self.start : self.stop]
-
-
-class Clamp(nn.Module):
-    """Numbers kept within `low` and `high`."""
-
-    def __init__(self, low: float, high: float) -> None:
-        super().__init__()
-        self.low, self.high = low, high
-
-    def forward(self, numbers: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """The numbers, within bounds."""
-        return numbers.clamp(self.low, self.high)
-
-
-class Draw(nn.Module):
-    """Reparametrised draw from normal distributions, by noise."""
-
-    def forward(
-        self,
-        means: Float[Tensor, "batch latent"],
-        log_variances: Float[Tensor, "batch latent"],
-        noise: Float[Tensor, "batch latent"],
-    ) -> Float[Tensor, "batch latent"]:
-        """The draw."""
-        return Gaussian(means, log_variances).drawn(noise)
-
-
-class DensityOfDraw(nn.Module):
-    """Logarithm of the density of a draw under the distribution that it is drawn from."""
-
-    def forward(
-        self, log_variances: Float[Tensor, "batch latent"], noise: Float[Tensor, "batch latent"]
-    ) -> Float[Tensor, "batch 1"]:
-        """One number for each example."""
-        centred = Gaussian(torch.zeros_like(log_variances), log_variances)  # the means do not matter
-        return centred.log_density_of_draw(noise)[:, None]
-
-
 class Levels(nn.Module):
-    """Grey levels out of standardised maps: the inverse of a standardisation, whose numbers it has.
-
-    `mean`: of each channel; `std`: likewise; `standardise`: the standardisation.
-    """
+    """Grey levels out of standardised maps: the inverse of a standardisation, whose numbers it has."""
 
     mean: Tensor
     std: Tensor
@@ -184,10 +146,7 @@ class Levels(nn.Module):
 
 
 class Reconstruction(nn.Module):
-    """Minus the logarithm of the probability of grey levels, normal around rebuilt ones with one variance.
-
-    `variance`: (1,).
-    """
+    """Minus the logarithm of the probability of grey levels, normal around rebuilt ones with one variance."""
 
     variance: Tensor
 
@@ -209,10 +168,8 @@ class Reconstruction(nn.Module):
 class PriorOfClass(nn.Module):
     """Prior of one class: logarithm of the density of latent numbers under its mixture.
 
-    Its numbers are parameters where they were learnt.
-
-    `means`: (1, component, number); `log_variances`: likewise; `logits`: (1, component); `prior`: of all
-    classes; `label`: position of the class.
+    Its numbers are parameters where they were learnt: `means` and `log_variances` (1, component, number), and
+    `logits` (1, component).
     """
 
     means: Tensor
@@ -249,15 +206,10 @@ def one_hot(label: int, count: int) -> Float[Tensor, "1 count"]:
     return torch.eye(count)[[label]]
 
 
-# Mean and maximum of word vectors as layers of the reference, of texts without their unknown words.
-
-
 class KnownWords(nn.Module):
     """Output of `MeanAndMax` for texts that hold known words alone, or one unknown word.
 
     The weighted mean is brought to length 1, so that it may be that of vectors times their weights.
-
-    `layer`: whose vectors and weights are taken.
     """
 
     def __init__(self, layer: MeanAndMax) -> None:
@@ -282,50 +234,37 @@ class KnownWords(nn.Module):
 
 
 class Step(NamedTuple):
-    """Step of a program.
-
-    `name`: of its layer; `part`: of the network, in words; `takes`: names of the given values, or of the
-    steps, that the layer takes.
-    """
+    """Step of a program: a layer of a part of the network; it takes given values, or other steps, by name."""
 
     name: str
     part: str
+    layer: nn.Module
     takes: tuple[str, ...]
 
 
 class Program(nn.Module):
     """Network of several parts, such as encoder and decoder, step by step; its loss is a sum of some steps.
 
-    `steps`: in the order of computation; `given`: names of what it is given; `inputs` is the image; `output`:
-    name of the step that gives its answer; `terms`: steps that add up to the loss, each a number for each
-    example, and the factor of each; `layers`: of the steps, by name; names of weights are theirs.
+    `steps`: in the order of computation, their layers by name, names of weights are theirs; `given`: names of
+    what it is given, `inputs` is the image; `output`: name of the step that gives its answer; `terms`: steps
+    that add up to the loss, each a number for each example, and the factor of each.
     """
 
-    steps: tuple[Step, ...]
-    given: tuple[str, ...]
-    output: str
-    terms: Mapping[str, float]
-
     def __init__(
-        self,
-        layers: Mapping[str, nn.Module],
-        steps: Sequence[Step],
-        *,
-        given: Sequence[str],
-        output: str,
-        terms: Mapping[str, float],
+        self, steps: Sequence[Step], *, given: tuple[str, ...], output: str, terms: Mapping[str, float]
     ) -> None:
         super().__init__()
-        for name, layer in layers.items():
-            self.add_module(name, layer)
-        self.steps, self.given = tuple(steps), tuple(given)
-        self.output, self.terms = output, dict(terms)
+        for step in steps:
+            self.add_module(step.name, step.layer)
+        self.takes = {step.name: step.takes for step in steps}
+        self._parts = {step.name: step.part for step in steps}
+        self.given, self.output, self.terms = given, output, dict(terms)
 
     def forward(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Values of all steps, by name, and what was given."""
         values = dict(given)
-        for step in self.steps:
-            values[step.name] = self.get_submodule(step.name)(*(values[name] for name in step.takes))
+        for name, takes in self.takes.items():
+            values[name] = self.get_submodule(name)(*(values[each] for each in takes))
         return values
 
     def loss(self, given: Mapping[str, Tensor]) -> Float[Tensor, ""]:
@@ -335,4 +274,4 @@ class Program(nn.Module):
 
     def part_of(self, line: str) -> str:
         """Part of the network that a layer belongs to."""
-        return next(step.part for step in self.steps if line == step.name or line.startswith(f"{step.name}."))
+        return next(part for name, part in self._parts.items() if line == name or line.startswith(f"{name}."))

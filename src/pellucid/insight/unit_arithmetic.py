@@ -1,5 +1,6 @@
-"""Arithmetic of one number of a network by hand: sums, choices and steps, beside the network's own number."""
+"""Arithmetic of one number of a network by hand: sums, choices and steps, with the network's own number."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -23,12 +24,9 @@ class Step(NamedTuple):
 class Weighing(NamedTuple):
     r"""Weighted sum: $\sum_j w_j x_j$ and a bias.
 
-    Attributes:
-        name: of the sum; empty where there is one alone.
-        patch: $x$, what the unit sees: (channel, row, column) of maps, (place, number) of a text, or
-            (input,) of a vector.
-        weights: $w$, in the same shape.
-        bias: added to the sum.
+    `name`: of the sum, empty where there is one alone; `patch`: $x$, what the unit sees: (channel, row,
+    column) of maps, (place, number) of a text, or (input,) of a vector; `weights`: $w$, in the same shape;
+    `bias`: added to the sum.
     """
 
     name: str
@@ -58,6 +56,26 @@ class Weighing(NamedTuple):
         """Sum of the magnitudes of all that is added up."""
         return float(np.abs(self.products).sum()) + abs(self.bias)
 
+    def lines(self) -> list[str]:
+        """Text: the largest products, the rest together, and the total."""
+        products = self.products
+        order = np.argsort(-np.abs(products).ravel(), kind="stable")[:_SHOWN]
+        lines = [f"{self.name}:"] if self.name else []
+        for at in order:
+            index = np.unravel_index(at, products.shape)
+            lines.append(
+                f"  {_index(index)}: {self.weights[index]:.7g} \u00d7 {self.patch[index]:.7g}"
+                f" = {products[index]:.7g}"
+            )
+        if products.size > len(order):
+            rest = float(products.sum() - products.ravel()[order].sum())
+            lines.append(f"  {products.size - len(order):,} smaller products: {rest:.7g}")
+        if self.patch.ndim > 1 and len(self.patch) > 1:
+            sums = ", ".join(f"{each:.5g}" for each in self.channel_sums[:_SHOWN])
+            lines.append(f"  by channel: {sums}{', …' if len(self.patch) > _SHOWN else ''}")
+        lines.append(f"  sum {products.sum():.7g} + bias {self.bias:.7g} = {self.value:.7g}")
+        return lines
+
 
 class Choice(NamedTuple):
     """Largest of several numbers.
@@ -76,28 +94,28 @@ class Arithmetic:
     """Calculation of one unit on one input, by hand and in double precision.
 
     Attributes:
-        layer: name of the layer.
-        kind: what it does, a key of `pellucid.reference.LAYERS`.
-        unit: index of the number in the layer's value.
         value: by hand.
-        network: what the network itself gave.
         magnitude: of all that was added up; what a difference is measured against.
         weighings: the sums it is made of; several in a recurrent layer, one for each gate.
         choice: what was chosen from, in a pool that takes the largest.
         steps: what else is done, in order.
         source: index in the layer's input, where a number is only passed on or bent.
+        layer: name of the layer.
+        kind: what it does, a key of `pellucid.reference.LAYERS`.
+        unit: index of the number in the layer's value.
+        network: what the network itself gave.
     """
 
-    layer: str
-    kind: str
-    unit: tuple[int, ...]
     value: float
-    network: float
     magnitude: float
     weighings: tuple[Weighing, ...] = ()
     choice: Choice | None = None
     steps: tuple[Step, ...] = ()
     source: tuple[int, ...] | None = None
+    layer: str = ""
+    kind: str = ""
+    unit: tuple[int, ...] = ()
+    network: float = math.nan
 
     @property
     def difference(self) -> float:
@@ -113,7 +131,7 @@ class Arithmetic:
         """Calculation in a few lines; of a long sum the largest products."""
         lines = [f"{self.layer} ({self.kind}), unit {_index(self.unit)}"]
         for weighing in self.weighings:
-            lines += _of_weighing(weighing)
+            lines += weighing.lines()
         if self.choice is not None:
             count, place = self.choice.window.size, _index(self.choice.place)
             lines.append(f"largest of {count} numbers, at {place} of what is pooled")
@@ -123,44 +141,11 @@ class Arithmetic:
         )
         return "\n".join(lines)
 
-    def __repr__(self) -> str:
-        return self.as_text()
-
-
-def _of_weighing(weighing: Weighing) -> list[str]:
-    """Lines of a weighed sum: the largest products, the rest together, and the total."""
-    products = weighing.products
-    order = np.argsort(-np.abs(products).ravel(), kind="stable")[:_SHOWN]
-    lines = [f"{weighing.name}:"] if weighing.name else []
-    for at in order:
-        index = np.unravel_index(at, products.shape)
-        lines.append(
-            f"  {_index(index)}: {weighing.weights[index]:.7g} \u00d7 {weighing.patch[index]:.7g}"
-            f" = {products[index]:.7g}"
-        )
-    if products.size > len(order):
-        rest = float(products.sum() - products.ravel()[order].sum())
-        lines.append(f"  {products.size - len(order):,} smaller products: {rest:.7g}")
-    if weighing.patch.ndim > 1 and len(weighing.patch) > 1:
-        sums = ", ".join(f"{each:.5g}" for each in weighing.channel_sums[:_SHOWN])
-        lines.append(f"  by channel: {sums}{', …' if len(weighing.patch) > _SHOWN else ''}")
-    lines.append(f"  sum {products.sum():.7g} + bias {weighing.bias:.7g} = {weighing.value:.7g}")
-    return lines
+    __repr__ = as_text
 
 
 def _index(index: Sequence[int | np.integer]) -> str:
     return "(" + ", ".join(str(int(each)) for each in index) + ")"
-
-
-class Parts(NamedTuple):
-    """Calculation of a unit before the network's own value is beside it; see `Arithmetic` for each part."""
-
-    value: float
-    magnitude: float
-    weighings: tuple[Weighing, ...] = ()
-    choice: Choice | None = None
-    steps: tuple[Step, ...] = ()
-    source: tuple[int, ...] | None = None
 
 
 class Asked(NamedTuple):

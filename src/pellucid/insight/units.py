@@ -1,4 +1,4 @@
-"""One unit of any layer opened: the very numbers it saw, and every step from them to its value.
+"""One unit of any layer opened: the numbers it saw, and every step from them to its value.
 
 Everything is computed from what the network itself gave in the layers before, in double precision, by what
 `pellucid.reference` declares of the layer: its line of index notation, or its steps. Layers that have neither
@@ -7,6 +7,7 @@ are opened by hand: `_BY_HAND`.
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float64
@@ -14,18 +15,19 @@ from jaxtyping import Float64
 from pellucid.arithmetic.rounding import with_minus
 from pellucid.insight.opened_networks import Opened
 from pellucid.insight.reference_lines import CLOSED
-from pellucid.insight.unit_arithmetic import Arithmetic, Asked, Choice, Parts, Step, Weighing, wide
+from pellucid.insight.unit_arithmetic import Arithmetic, Asked, Choice, Step, Weighing, wide
 from pellucid.reference import LAYERS
 from pellucid.reference.activations import sigmoid
 from pellucid.reference.attention import parts
 from pellucid.reference.autoencoder import NOISE_VARIANCE
 from pellucid.reference.notation import Bound, Pointwise
+from pellucid.reference.recurrent import one_later
 
 _SIGNS = {"+": "+", "-": "\u2212", "*": "\u00d7", "/": "÷", "/√": "÷"}
 
 
 def open_unit(opened: Opened, name: str, unit: Sequence[int]) -> Arithmetic:
-    """Compute one number of a layer by hand, beside the network's own.
+    """Compute one number of a layer by hand, with the network's own for comparison.
 
     `unit` is the index of the number: (channel, row, column), (place, channel) or (unit,).
 
@@ -34,7 +36,11 @@ def open_unit(opened: Opened, name: str, unit: Sequence[int]) -> Arithmetic:
     line, index = opened.line(name), tuple(int(each) for each in unit)
     value = opened.value(name)
     if line.kind not in OPENED:
-        what = "is computed by a layer that is closed" if line.kind == CLOSED else "says where ids stand"
+        what = (
+            "is computed by a layer that is closed"
+            if line.kind == CLOSED
+            else "is a mask or an order of tokens"
+        )
         raise ValueError(f"{name}: {what}, and has no units to open")
     if len(index) != value.ndim or any(
         not 0 <= at < size for at, size in zip(index, value.shape, strict=True)
@@ -50,10 +56,10 @@ def open_unit(opened: Opened, name: str, unit: Sequence[int]) -> Arithmetic:
         if line.kind in ("lstm", "gru"):
             asked.taken.append(value)  # a place of a recurrent layer takes the states of the place before
         found = _BY_HAND[line.kind](asked)
-    return Arithmetic(name, line.kind, index, network=float(value[index]), **found._asdict())
+    return replace(found, layer=name, kind=line.kind, unit=index, network=float(value[index]))
 
 
-def _by_line(bound: Bound, unit: tuple[int, ...]) -> Parts:
+def _by_line(bound: Bound, unit: tuple[int, ...]) -> Arithmetic:
     """A number by the line of its layer: what is weighed and added up, the largest, or the one passed on."""
     sums = bound.unit(unit)
     if bound.is_copy:
@@ -65,12 +71,12 @@ def _by_line(bound: Bound, unit: tuple[int, ...]) -> Parts:
         winner = tuple(int(each) for each in np.unravel_index(best, window.shape))
         place = tuple(int(each.ravel()[best]) for each in sums.places)
         value = float(window[winner])
-        return Parts(value, abs(value), choice=Choice(window, winner, place), source=place)
+        return Arithmetic(value, abs(value), choice=Choice(window, winner, place), source=place)
     weighing = Weighing("", sums.patch, sums.weights, sums.bias)
-    return Parts(weighing.value, weighing.magnitude, weighings=(weighing,))
+    return Arithmetic(weighing.value, weighing.magnitude, weighings=(weighing,))
 
 
-def _by_steps(kind: str, declared: tuple[Pointwise, ...], asked: Asked) -> Parts:
+def _by_steps(kind: str, declared: tuple[Pointwise, ...], asked: Asked) -> Arithmetic:
     """A number by the steps of its layer from the one in its place."""
     x = float(asked.taken[0][asked.unit])
     steps, value, magnitude = [Step("x", x)], x, abs(x)
@@ -85,17 +91,17 @@ def _by_steps(kind: str, declared: tuple[Pointwise, ...], asked: Asked) -> Parts
                 steps.append(Step("slope there", slope))
             continue
         if at == "setting":
-            number, said = float(asked.settings[str(operand)]), "{:.6g}"
+            number = float(asked.settings[str(operand)])
+            text = f"{number:.6g}"
         else:
             array, (place, *_) = asked.taken[int(operand)], asked.unit
             row = min(place, len(array) - 1)
             index = {"channel": None, "unit": asked.unit, "place": (row, *asked.unit[1:])}[at]
             number = float(array.reshape(-1)[place] if index is None else array[index])
-            named = words.format(number=asked.unit[-1], place=place)
-            said = named if at == "unit" else f"{named} {{:.6g}}"
-        said = said.format(number)
+            text = words.format(number=asked.unit[-1], place=place)
+            text += "" if at == "unit" else f" {number:.6g}"
         if operation == "/√":
-            said = f"√({said} + {asked.settings['epsilon']:g})"
+            text = f"√({text} + {asked.settings['epsilon']:g})"
             number = float(np.sqrt(number + asked.settings["epsilon"]))
         if operation in "+-":
             value, magnitude = value + (number if operation == "+" else -number), magnitude + abs(number)
@@ -103,15 +109,15 @@ def _by_steps(kind: str, declared: tuple[Pointwise, ...], asked: Asked) -> Parts
             value, magnitude = value * number, magnitude * abs(number)
         else:
             value, magnitude = value / number, magnitude / abs(number)
-        steps.append(Step(f"{_SIGNS[operation]} {said}", value))
-    return Parts(value, magnitude, steps=tuple(steps), source=asked.unit)
+        steps.append(Step(f"{_SIGNS[operation]} {text}", value))
+    return Arithmetic(value, magnitude, steps=tuple(steps), source=asked.unit)
 
 
-def _passed(value: float, words: str, source: tuple[int, ...]) -> Parts:
-    return Parts(value, abs(value), steps=(Step(words, value),), source=source)
+def _passed(value: float, words: str, source: tuple[int, ...]) -> Arithmetic:
+    return Arithmetic(value, abs(value), steps=(Step(words, value),), source=source)
 
 
-def _beside(asked: Asked) -> Parts:
+def _concatenated(asked: Asked) -> Arithmetic:
     channel = asked.unit[-1]
     for number, part in enumerate(asked.taken, start=1):
         if channel < part.shape[-1]:
@@ -121,13 +127,13 @@ def _beside(asked: Asked) -> Parts:
     raise AssertionError("a unit that open_unit found within the layer is within one of its parts")
 
 
-def _looked_up(asked: Asked) -> Parts:
+def _embedded(asked: Asked) -> Arithmetic:
     (tokens, weight), (place, number) = asked.taken, asked.unit
     token = int(tokens[place])
     return _passed(float(weight[token, number]), f"number {number} of the vector of id {token}", (place,))
 
 
-def _softmax(asked: Asked) -> Parts:
+def _softmax(asked: Asked) -> Arithmetic:
     logits, (unit,) = wide(asked.taken[0]), asked.unit
     powers = np.exp(logits - logits.max())
     value = float(powers[unit] / powers.sum())
@@ -137,10 +143,10 @@ def _softmax(asked: Asked) -> Parts:
         Step("sum of these powers over all classes", float(powers.sum())),
         Step("the one divided by the sum", value),
     )
-    return Parts(value, 1.0, steps=steps, source=asked.unit)
+    return Arithmetic(value, 1.0, steps=steps, source=asked.unit)
 
 
-def _layer_norm(asked: Asked) -> Parts:
+def _layer_norm(asked: Asked) -> Arithmetic:
     """A number of a layer norm; mean and variance are those of the vector that it belongs to."""
     inputs, *weights = asked.taken
     unit, epsilon = asked.unit, asked.settings["epsilon"]
@@ -148,25 +154,26 @@ def _layer_norm(asked: Asked) -> Parts:
     vector = wide(inputs[unit[:-1]])
     x, mean, variance = float(vector[unit[-1]]), float(vector.mean()), float(vector.var())
     deviation = float(np.sqrt(variance + epsilon))
+    scaled = scale * (x - mean) / deviation
     steps = (
         Step("x", x),
         Step(f"\u2212 mean {mean:.6g} of the {len(vector)} numbers", x - mean),
         Step(f"÷ √(variance {variance:.6g} + {epsilon:g})", (x - mean) / deviation),
-        Step(f"\u00d7 scale {scale:.6g}", scale * (x - mean) / deviation),
-        Step(f"+ shift {shift:.6g}", scale * (x - mean) / deviation + shift),
+        Step(f"\u00d7 scale {scale:.6g}", scaled),
+        Step(f"+ shift {shift:.6g}", scaled + shift),
     )
     magnitude = (abs(x) + float(np.abs(vector).mean())) * abs(scale) / deviation + abs(shift)
-    return Parts(steps[-1].value, magnitude, steps=steps, source=unit)
+    return Arithmetic(steps[-1].value, magnitude, steps=steps, source=unit)
 
 
-def _unit_length(asked: Asked) -> Parts:
+def _unit_length(asked: Asked) -> Arithmetic:
     vector, unit = wide(asked.taken[0]), asked.unit
     x, length = float(vector[unit]), max(float(np.sqrt((vector**2).sum())), 1e-12)
     steps = (Step("x", x), Step(f"÷ length {length:.6g} of the vector", x / length))
-    return Parts(x / length, abs(x / length), steps=steps, source=unit)
+    return Arithmetic(x / length, abs(x / length), steps=steps, source=unit)
 
 
-def _attention_weight(asked: Asked) -> Parts:
+def _attention_weight(asked: Asked) -> Arithmetic:
     """A weight of a head from token i to token j: the product of query and key, and its softmax.
 
     The weights of a query add up to 1, which is what a difference is measured against.
@@ -184,7 +191,7 @@ def _attention_weight(asked: Asked) -> Parts:
         Step(f"sum of these powers over all {int(present.sum())} tokens", float(powers.sum())),
         Step("the one divided by the sum", value),
     )
-    return Parts(value, 1.0, (product,), steps=steps)
+    return Arithmetic(value, 1.0, (product,), steps=steps)
 
 
 # Recurrent layers. Each gate of a unit has two sums, of the place's vector and of the states before.
@@ -193,74 +200,63 @@ _LSTM = ("input gate i", "forget gate f", "candidate g", "output gate o")
 _GRU = ("reset gate r", "update gate z", "candidate g")
 
 
-def _lstm(asked: Asked) -> Parts:
-    (place, number), taken = asked.unit, asked.taken
-    inside = _sums(taken, number, 4, 0) + _sums(taken, number, 4, 1)
-    i, f, g, o = sigmoid(inside[0]), sigmoid(inside[1]), np.tanh(inside[2]), sigmoid(inside[3])
+def _lstm(asked: Asked) -> Arithmetic:
+    place, (of_inputs, of_state) = asked.unit[0], _gate_sums(asked, len(_LSTM))
+    sums = of_inputs + of_state
+    i, f, g, o = sigmoid(sums[0]), sigmoid(sums[1]), np.tanh(sums[2]), sigmoid(sums[3])
     before = memory = 0.0
     for t in range(place + 1):
         before, memory = memory, float(f[t] * memory + i[t] * g[t])
     value = float(o[place] * np.tanh(memory))
     steps = (
-        *_after(_LSTM, (i, f, g, o), place),
         Step("memory before", before),
         Step("memory s: f \u00d7 memory before + i \u00d7 g", memory),
         Step("state h: o \u00d7 tanh(s)", value),
     )
-    return _recurrent(asked, _LSTM, value, steps)
+    return _recurrent(asked, _LSTM, (i, f, g, o), value, steps)
 
 
-def _gru(asked: Asked) -> Parts:
-    (place, number), taken = asked.unit, asked.taken
-    of_inputs, of_state = _sums(taken, number, 3, 0), _sums(taken, number, 3, 1)
+def _gru(asked: Asked) -> Arithmetic:
+    (place, number), (of_inputs, of_state) = asked.unit, _gate_sums(asked, len(_GRU))
     r, z = sigmoid(of_inputs[0] + of_state[0]), sigmoid(of_inputs[1] + of_state[1])
     g = np.tanh(of_inputs[2] + r * of_state[2])
-    before = float(_before(taken[5])[place, number])
+    before = float(one_later(wide(asked.taken[5])[None])[0, place, number])
     value = float((1 - z[place]) * g[place] + z[place] * before)
     steps = (
-        *_after(_GRU, (r, z, g), place),
         Step("state before", before),
         Step("state h: (1 \u2212 z) \u00d7 g + z \u00d7 state before", value),
     )
-    return _recurrent(asked, _GRU, value, steps)
+    return _recurrent(asked, _GRU, (r, z, g), value, steps)
 
 
-def _sums(taken: Sequence[np.ndarray], unit: int, gates: int, part: int) -> Float64[np.ndarray, "gate place"]:
-    """Weighted sums inside a unit's gates at every place: of the inputs (0), or of the states (1)."""
-    inputs, weights, biases = (taken[0], taken[5])[part], taken[1 + part], taken[3 + part]
-    rows = unit + np.arange(gates) * (len(weights) // gates)
-    seen = _before(inputs) if part else wide(inputs)
-    sums: np.ndarray = wide(weights[rows]) @ seen.T + biases[rows][:, None]
-    return sums
-
-
-def _before(states: np.ndarray) -> Float64[np.ndarray, "place units"]:
-    """States at the place before each, zeros at the first."""
-    return np.concatenate([np.zeros((1, states.shape[1])), wide(states[:-1])])
-
-
-def _after(names: tuple[str, ...], gates: Sequence[np.ndarray], place: int) -> list[Step]:
-    """Values of the gates: candidates go through tanh, the others through a sigmoid."""
-    return [
-        Step(f"{name}, after {'tanh' if name.startswith('candidate') else 'the sigmoid'}", float(gate[place]))
-        for name, gate in zip(names, gates, strict=True)
-    ]
-
-
-def _recurrent(asked: Asked, names: tuple[str, ...], value: float, steps: tuple[Step, ...]) -> Parts:
-    """A state with the sums inside each gate."""
+def _gate_sums(asked: Asked, gates: int) -> list[Float64[np.ndarray, "gate place"]]:
+    """Weighted sums inside a unit's gates at every place: of the inputs, and of the states before."""
     inputs, input_weight, state_weight, input_bias, state_bias, states = asked.taken
-    place, number = asked.unit
-    found = []
-    for gate, name in enumerate(names):
-        row = gate * (len(input_weight) // len(names)) + number
+    rows = asked.unit[1] + np.arange(gates) * (len(input_weight) // gates)
+    pairs = (inputs, input_weight, input_bias), (one_later(states[None])[0], state_weight, state_bias)
+    return [wide(weight[rows]) @ wide(seen).T + bias[rows][:, None] for seen, weight, bias in pairs]
+
+
+def _recurrent(
+    asked: Asked, names: Sequence[str], gates: Sequence[np.ndarray], value: float, steps: tuple[Step, ...]
+) -> Arithmetic:
+    """A state with the sums inside each gate, and each gate after its function."""
+    inputs, input_weight, state_weight, input_bias, state_bias, states = asked.taken
+    (place, number), before = asked.unit, one_later(states[None])[0]
+    weighings, after = [], []
+    for at, (name, gate) in enumerate(zip(names, gates, strict=True)):
+        row = at * (len(input_weight) // len(names)) + number
         for where, seen, weight, bias in (
-            ("from the place", inputs[place], input_weight, input_bias),
-            ("from the states before", _before(states)[place], state_weight, state_bias),
+            ("from the place", inputs, input_weight, input_bias),
+            ("from the states before", before, state_weight, state_bias),
         ):
-            found.append(Weighing(f"{name}, {where}", wide(seen), wide(weight[row]), float(bias[row])))
-    magnitude = max(each.magnitude for each in found) + abs(value)
-    return Parts(value, magnitude, tuple(found), steps=steps)
+            weighings.append(
+                Weighing(f"{name}, {where}", wide(seen[place]), wide(weight[row]), float(bias[row]))
+            )
+        bent = "tanh" if name.startswith("candidate") else "the sigmoid"
+        after.append(Step(f"{name}, after {bent}", float(gate[place])))
+    magnitude = max(each.magnitude for each in weighings) + abs(value)
+    return Arithmetic(value, magnitude, tuple(weighings), steps=(*after, *steps))
 
 
 # Networks that make images. A term of the bound is one number, and its steps are the sums that it is made of.
@@ -269,7 +265,7 @@ def _recurrent(asked: Asked, names: tuple[str, ...], value: float, steps: tuple[
 _MOST_COMPONENTS = 12
 
 
-def _reparametrised(asked: Asked) -> Parts:
+def _reparametrised(asked: Asked) -> Arithmetic:
     """A latent number, drawn: the mean, and the noise times the deviation."""
     mean, log_variance, noise = (float(each[asked.unit]) for each in asked.taken)
     deviation = math.exp(log_variance / 2)
@@ -281,10 +277,10 @@ def _reparametrised(asked: Asked) -> Parts:
         Step("\u03c3 \u00d7 \u03b5", deviation * noise),
         Step("z = \u03bc + \u03c3 \u00d7 \u03b5", mean + deviation * noise),
     )
-    return Parts(steps[-1].value, abs(mean) + abs(deviation * noise), steps=steps, source=asked.unit)
+    return Arithmetic(steps[-1].value, abs(mean) + abs(deviation * noise), steps=steps, source=asked.unit)
 
 
-def _reconstruction(asked: Asked) -> Parts:
+def _reconstruction(asked: Asked) -> Arithmetic:
     """Minus the logarithm of the probability of the grey levels."""
     images, rebuilt = (wide(each) for each in asked.taken)
     variance, count = asked.settings["variance"], images.size
@@ -301,10 +297,10 @@ def _reconstruction(asked: Asked) -> Parts:
         Step("D / 2 \u00d7 ln(2 \u03c0 v)", density),
         Step("reconstruction: the sum of these two, in nats", density + of_errors),
     )
-    return Parts(density + of_errors, abs(density) + of_errors, steps=steps)
+    return Arithmetic(density + of_errors, abs(density) + of_errors, steps=steps)
 
 
-def _density_of_draw(asked: Asked) -> Parts:
+def _density_of_draw(asked: Asked) -> Arithmetic:
     """Logarithm of the density of the draw under the distribution that it is drawn from."""
     log_variances, noise = (wide(each) for each in asked.taken)
     squares, spreads = float((noise**2).sum()), float(log_variances.sum())
@@ -317,10 +313,10 @@ def _density_of_draw(asked: Asked) -> Parts:
         Step("ln q(z|x) = \u2212 half of the sum of these three, in nats", value),
     )
     magnitude = (squares + float(np.abs(log_variances).sum()) + constant) / 2
-    return Parts(value, magnitude, steps=steps)
+    return Arithmetic(value, magnitude, steps=steps)
 
 
-def _mixture_density(asked: Asked) -> Parts:
+def _mixture_density(asked: Asked) -> Arithmetic:
     """Logarithm of the density of the draw under the prior of the class."""
     latent, means, log_variances, logits = (wide(each) for each in asked.taken)
     log_shares = logits[0] - _log_sum(logits[0])
@@ -342,7 +338,7 @@ def _mixture_density(asked: Asked) -> Parts:
     steps.append(Step("ln p(z|y) = ln of the sum of e to the power of these, in nats", value))
     best = order[0]
     magnitude = abs(log_shares[best]) + float(squares[best].sum() + np.abs(log_variances[0, best]).sum()) / 2
-    return Parts(value, float(magnitude) + constant / 2, steps=tuple(steps))
+    return Arithmetic(value, float(magnitude) + constant / 2, steps=tuple(steps))
 
 
 def _log_sum(powers: np.ndarray) -> float:
@@ -351,10 +347,10 @@ def _log_sum(powers: np.ndarray) -> float:
     return highest + math.log(float(np.exp(powers - highest).sum()))
 
 
-_BY_HAND: dict[str, Callable[[Asked], Parts]] = {
+_BY_HAND: dict[str, Callable[[Asked], Arithmetic]] = {
     "layer-norm": _layer_norm,
-    "side-by-side": _beside,
-    "embedding": _looked_up,
+    "side-by-side": _concatenated,
+    "embedding": _embedded,
     "attention-weights": _attention_weight,
     "unit-length": _unit_length,
     "softmax": _softmax,

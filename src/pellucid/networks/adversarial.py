@@ -2,7 +2,6 @@
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterator
 
 import torch
 from jaxtyping import Float, Int64, Shaped
@@ -24,24 +23,15 @@ class Adversarial(Network):
 
     The body and the head are the discriminator: the head gives one score for each class, positive where an
     image looks like a real one of that class.
-
-    Attributes:
-        generator: named layers from noise, and the class where there are several, to levels from -1 to 1.
-        averaged: the same layers with the mean of the generator's weights over its last steps, which make
-            the better images; never trained by themselves.
-        directions: for each layer of the discriminator with weights the output in which it stretches most, as
-            far as it is known; kept from step to step.
-
-    Args:
-        config: what the layers are built from.
-        body: from a standardised image to the last hidden layer of the discriminator.
-        head: from there to a score for each class.
-        generator: see the attribute.
-        averaged: likewise, its values of no account.
     """
 
+    # Named layers from noise, and the class where there are several, to levels from -1 to 1.
     generator: nn.Sequential
+    # The same layers with the mean of the generator's weights over its last steps, which make the better
+    # images; never trained by themselves.
     averaged: nn.Sequential
+    # For each layer of the discriminator with weights the output in which it stretches most, as far as it is
+    # known; kept from step to step.
     directions: nn.ParameterList
 
     def __init__(
@@ -88,8 +78,8 @@ class Adversarial(Network):
     def limit(self, most: float) -> None:
         """Shorten the weights of every layer of the discriminator that stretches more than so many times.
 
-        A layer's stretch is the largest singular value of its weights, a row for each output, found by one
-        step of the power iteration from where the last one ended.
+        A layer's stretch is the largest singular value of its weights, a row for each output, estimated by
+        one step of the power iteration from where the last one ended.
 
         Source: Miyato et al. 2018, "Spectral normalization for GANs", arXiv:1802.05957, algorithm 1, for the
             iteration; Gouk et al. 2021, "Regularisation of neural networks by enforcing Lipschitz
@@ -110,9 +100,11 @@ class Adversarial(Network):
 
         They keep this share of what they were.
         """
+        means, latest = self.averaged.state_dict(), self.generator.state_dict()
         with torch.no_grad():
-            for mean, now in zip(_floating(self.averaged), _floating(self.generator), strict=True):
-                mean.lerp_(now, 1 - kept)
+            for name, mean in means.items():
+                if mean.is_floating_point():  # no counter
+                    mean.lerp_(latest[name], 1 - kept)
 
     def judging(self, *, learns: bool) -> None:
         """Let gradients reach the discriminator's weights, or only pass through it."""
@@ -120,7 +112,7 @@ class Adversarial(Network):
             part.requires_grad_(learns)
 
     def every_layer(self, inputs: Shaped[Tensor, "batch ..."]) -> None:
-        """Run every layer once: an image is made, and looked at."""
+        """Run every layer once: an image is made, and scored."""
         labels = torch.zeros(len(inputs), dtype=torch.int64, device=inputs.device)
         noise = torch.zeros(len(inputs), self.latent, device=inputs.device)
         self.scores(self.made(noise, labels, averaged=False), labels)
@@ -135,11 +127,6 @@ class Adversarial(Network):
         self.averaged.load_state_dict(self.generator.state_dict())
         for direction in self.directions:
             nn.init.normal_(direction, generator=generator)
-
-
-def _floating(module: nn.Module) -> Iterator[Tensor]:
-    """Weights and running statistics, without counters."""
-    return (value for value in module.state_dict().values() if value.is_floating_point())
 
 
 # `gan`: convolutions that halve the image, without norm, to a score for each class, of which the one of the
@@ -182,15 +169,9 @@ def assemble_gan(config: NetworkConfig) -> Adversarial:
     if config.outputs != own.conditions:
         raise ValueError(f"gan: {config.outputs} outputs found, {own.conditions} expected")
     units = config.widths[-1] * math.prod(sides(config)[-1])
-    return Adversarial(
-        config,
-        nn.Sequential(halving(config, batch_norm=False)),
-        nn.Linear(units, config.outputs),
-        _generator(config, own),
-        _generator(config, own),
-    )
-
-
-def _generator(config: NetworkConfig, own: Noise) -> nn.Sequential:
+    body, head = nn.Sequential(halving(config, batch_norm=False)), nn.Linear(units, config.outputs)
     given = own.latent + (own.conditions if own.conditions > 1 else 0)
-    return nn.Sequential(OrderedDict(**doubling(config, given), tanh=nn.Tanh()))
+    generator, averaged = (
+        nn.Sequential(OrderedDict(**doubling(config, given), tanh=nn.Tanh())) for _ in range(2)
+    )
+    return Adversarial(config, body, head, generator, averaged)

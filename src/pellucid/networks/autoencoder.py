@@ -23,13 +23,10 @@ LOWEST, HIGHEST = -12.0, 6.0
 
 
 class Gaussian(NamedTuple):
-    """Normal distributions of latent numbers that do not depend on one another.
-
-    `means`: one row for each image; `log_variances`: natural logarithms of the variances, likewise.
-    """
+    """Normal distributions of latent numbers that do not depend on one another, a row for each image."""
 
     means: Float[Tensor, "batch latent"]
-    log_variances: Float[Tensor, "batch latent"]
+    log_variances: Float[Tensor, "batch latent"]  # natural logarithms of the variances
 
     def drawn(self, noise: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch latent"]:
         r"""Reparametrised draws $\mu + \sigma \varepsilon$ by standard normal noise.
@@ -58,22 +55,13 @@ def mixture_log_density(
 class Prior(nn.Module):
     """Prior of the latent numbers: for each class a mixture of normal distributions, all of it learnt.
 
-    With one class and one component it is the standard normal distribution, and nothing is learnt.
-
-    Attributes:
-        means: of each component of each class.
-        log_variances: likewise.
-        logits: weights of the components of each class, before the softmax.
-
-    Args:
-        conditions: number of classes; 1 where there are none.
-        components: number of normal distributions for each class.
-        latent: number of latent numbers.
+    With one class (`conditions`) and one component it is the standard normal distribution, and nothing is
+    learnt.
     """
 
-    means: Tensor
-    log_variances: Tensor
-    logits: Tensor
+    means: Tensor  # of each component of each class, (conditions, components, latent)
+    log_variances: Tensor  # likewise
+    logits: Tensor  # weights of the components of each class, before the softmax
 
     def __init__(self, conditions: int, components: int, latent: int) -> None:
         super().__init__()
@@ -127,23 +115,13 @@ class Autoencoder(Network):
     """Network from images to latent numbers and back.
 
     The body and the head are the encoder: the head gives means and logarithms of variances.
-
-    Attributes:
-        prior: of the latent numbers, by class.
-        decoder: named layers from latent numbers, and the class where there are several, to a standardised
-            image.
-        variance: of grey levels around the decoder's, (1,), one for all pixels: a running mean of the best
-            ones for batches of training images.
-
-    Args:
-        config: what the layers are built from.
-        body: from a standardised image to the last hidden layer of the encoder.
-        head: from there to twice as many numbers as are latent.
-        decoder: see the attribute.
     """
 
-    prior: Prior
+    prior: Prior  # of the latent numbers, by class
+    # Named layers from latent numbers, and the class where there are several, to a standardised image.
     decoder: nn.Sequential
+    # Of grey levels around the decoder's, (1,), one for all pixels: a running mean of the best ones for
+    # batches of training images.
     variance: Tensor
 
     def __init__(
@@ -162,8 +140,7 @@ class Autoencoder(Network):
 
     def posterior(self, images: Shaped[Tensor, "batch channel height width"]) -> Gaussian:
         """Distribution of the latent numbers of each image, grey levels 0 to 255."""
-        numbers = self.head(self.body(self.standardise(images))).float()
-        means, log_variances = numbers.chunk(2, dim=1)
+        means, log_variances = self.head(super().features(images)).float().chunk(2, dim=1)
         return Gaussian(means, log_variances.clamp(LOWEST, HIGHEST))
 
     def decode(
@@ -241,16 +218,13 @@ class Autoencoder(Network):
         self.variance.fill_(self.standardise.std.square().mean())
 
 
-# Convolutions that halve an image while 4 rows and columns are left, and the same turned around: a dense
-# layer, then transposed convolutions to the very size of the image, odd sides too.
-
-_SMALLEST_MAP = 4
+_SMALLEST_MAP = 4  # an image is halved while so many rows and columns are left
 _MOST_TIMES_WIDTH = 4
 _KERNEL, _STRIDE, _PADDING = 4, 2, 1
 
 
 def require_fitting_layers(config: NetworkConfig) -> None:
-    """Refuse a config whose layers could not stand on one another with a `ValueError`."""
+    """Refuse a config whose layers do not fit each other with a `ValueError`."""
     require_large_input(config)
     if not config.widths or min(config.input_shape[1:]) >> len(config.widths) < 1:
         raise ValueError(
@@ -258,30 +232,21 @@ def require_fitting_layers(config: NetworkConfig) -> None:
         )
 
 
-def _depth_of(settings: Settings, facts: InputFacts) -> int:
-    """Number of convolutions: the setting, or as many as leave 4 rows and columns.
-
-    Raises: `UsageError` if the setting is 0, or more than the image can be halved.
-    """
-    shorter = min(facts.input_shape[1:])
-    most = int(math.log2(shorter))
-    if settings.depth is None:
-        return max(1, most - int(math.log2(_SMALLEST_MAP)))
-    if not 1 <= settings.depth <= most:
-        raise UsageError(
-            f"--depth: {settings.depth} halvings are not 1 to {most}, which {shorter} pixels allow; "
-            "leave it out"
-        )
-    return settings.depth
-
-
 def widths_of(settings: Settings, facts: InputFacts, width: int) -> tuple[int, ...]:
     """Channels of each convolution: each twice those of the one before, up to four times the first's.
 
-    The first has `width`, where the settings ask for no other. Raises: `UsageError` if `--depth` is unfit.
+    The first has `width`, where the settings ask for no other. By default there are as many as leave 4 rows
+    and columns. Raises: `UsageError` if `--depth` is 0, or more than the image can be halved.
     """
+    shorter = min(facts.input_shape[1:])
+    most = int(math.log2(shorter))
+    depth = max(1, most - int(math.log2(_SMALLEST_MAP))) if settings.depth is None else settings.depth
+    if not 1 <= depth <= most:
+        raise UsageError(
+            f"--depth: {depth} halvings are not 1 to {most}, which {shorter} pixels allow; leave it out"
+        )
     first = settings.width or width
-    return tuple(first * min(2**number, _MOST_TIMES_WIDTH) for number in range(_depth_of(settings, facts)))
+    return tuple(first * min(2**number, _MOST_TIMES_WIDTH) for number in range(depth))
 
 
 def sides(config: NetworkConfig) -> list[tuple[int, int]]:
@@ -304,7 +269,7 @@ def halving(config: NetworkConfig, *, batch_norm: bool) -> OrderedDict[str, nn.M
 
 
 def doubling(config: NetworkConfig, given: int) -> OrderedDict[str, nn.Module]:
-    """From so many numbers to an image: `halving` turned around."""
+    """From so many numbers to an image: a dense layer, then transposed convolutions to its very size."""
     of, channels = sides(config), config.widths[-1]
     units = channels * math.prod(of[-1])
     layers: OrderedDict[str, nn.Module] = OrderedDict(

@@ -24,14 +24,11 @@ class ScaleAndStandardise(nn.Module):
     r"""Images at the size, in the channels and in the units that a backbone was trained on.
 
     $$y = (x - \mu) / \sigma$$ after bilinear scaling, antialiased where the image gets smaller.
-
-    `mean`: of each channel, in raw units (pixels 0 to 255); `std`: likewise; `size`: height and width that
-    the backbone sees.
     """
 
-    mean: Tensor
-    std: Tensor
-    size: tuple[int, int]
+    mean: Tensor  # of each channel, in raw units (pixels 0 to 255)
+    std: Tensor  # likewise
+    size: tuple[int, int]  # height and width that the backbone sees
 
     def __init__(self, size: tuple[int, int]) -> None:
         super().__init__()
@@ -56,18 +53,7 @@ class ScaleAndStandardise(nn.Module):
 
 
 class Backbone(nn.Module):
-    """Network of timm without its own head, whose batch norm never changes its statistics.
-
-    Attributes:
-        layers: the network.
-
-    Args:
-        name: of the architecture, as timm knows it.
-
-    Raises:
-        ValueError: timm does not know it.
-        UsageError: timm is not installed.
-    """
+    """Network of timm without its own head, whose batch norm never changes its statistics."""
 
     layers: nn.Module
 
@@ -153,25 +139,18 @@ def _head(config: NetworkConfig, units: int) -> nn.Sequential:
     return nn.Sequential(layers)
 
 
-# Head above features that were learnt elsewhere: dropout, dense layers where asked for, linear.
-
 _HEAD_WIDTH, _HEAD_DROPOUT = 128, 0.1
 
 
 class HeadSizes(NamedTuple):
-    """Sizes of a head, by the settings.
+    """Sizes of a head above features of texts that were learnt elsewhere."""
 
-    Attributes:
-        widths: units of each hidden layer; none by default.
-        dropout: before each layer.
-    """
-
-    widths: tuple[int, ...]
-    dropout: float
+    widths: tuple[int, ...]  # units of each hidden layer
+    dropout: float  # before each layer
 
     @classmethod
     def of(cls, settings: Settings) -> "HeadSizes":
-        """Settings as sizes; by default no hidden layer, 128 units where there are some, and dropout 0.1."""
+        """Sizes by the settings; by default no hidden layer, 128 units where there are some, dropout 0.1."""
         return cls(
             (settings.width or _HEAD_WIDTH,) * (settings.depth or 0),
             _HEAD_DROPOUT if settings.dropout is None else settings.dropout,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple, TypeVar
 
+from pellucid.settings import Settings
 from pellucid.strict import (
     LEFT_OUT,
     Items,
@@ -17,8 +18,6 @@ from pellucid.strict import (
     optional_of,
     read_object,
 )
-
-# Layers that only one network family has, each with the fields of its config.
 
 CELLS = ("lstm", "gru")
 
@@ -51,21 +50,13 @@ NO_OWN_LAYERS = OwnLayers()
 
 @dataclass(frozen=True, kw_only=True)
 class Stem(OwnLayers):
-    """Whitening stem and pooled blocks of `cnn`, or what stands in their place where there is little time.
+    """Whitening stem and pooled blocks of `cnn`, or what replaces them where there is little time."""
 
-    Attributes:
-        stem_filters: filters of the stem, half of them negatives.
-        stem_kernel: side of its patches in pixels.
-        stem_stride: distance between its patches in pixels.
-        pooled_blocks: number of the first blocks that halve the image.
-        dense: units of a dense layer behind single convolutions; 0 where there are residual blocks and a
-            global pool.
-    """
-
-    stem_filters: Annotated[int, Whole(0, LARGEST_WIDTH)]
-    stem_kernel: Annotated[int, Whole(0, LARGEST_STEM)]
-    stem_stride: Annotated[int, Whole(0, LARGEST_STEM)]
-    pooled_blocks: Annotated[int, Whole(0, MOST_LAYERS)]
+    stem_filters: Annotated[int, Whole(0, LARGEST_WIDTH)]  # half of them negatives
+    stem_kernel: Annotated[int, Whole(0, LARGEST_STEM)]  # side of its patches in pixels
+    stem_stride: Annotated[int, Whole(0, LARGEST_STEM)]  # distance between its patches in pixels
+    pooled_blocks: Annotated[int, Whole(0, MOST_LAYERS)]  # the first blocks, which halve the image
+    # Units of a dense layer behind single convolutions; 0 where there are residual blocks and a global pool.
     dense: Annotated[int, Whole(0, LARGEST_WIDTH), LEFT_OUT] = 0
 
 
@@ -97,59 +88,40 @@ class Grams(OwnLayers):
 
 @dataclass(frozen=True, kw_only=True)
 class Attention(OwnLayers):
-    """Layers of the transformer of `sentence-encoder`.
-
-    `transformer_layers`: number of layers; `attention_heads`: parts into which each layer splits a token's
-    numbers; `feed_forward`: units between the two dense layers of each layer.
-    """
+    """Layers of the transformer of `sentence-encoder`."""
 
     transformer_layers: Annotated[int, Whole(0, MOST_LAYERS)]
-    attention_heads: Annotated[int, Whole(0, MOST_HEADS)]
-    feed_forward: Annotated[int, Whole(0, LARGEST_WIDTH)]
+    attention_heads: Annotated[int, Whole(0, MOST_HEADS)]  # parts of a token's numbers in each layer
+    feed_forward: Annotated[int, Whole(0, LARGEST_WIDTH)]  # units between the two dense layers of each
 
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture(OwnLayers):
-    """Layers of `backbone`, which others designed.
+    """Layers of `backbone`, which others designed."""
 
-    `backbone`: name of the architecture in timm; `seen`: height and width in pixels at which it sees images.
-    """
-
-    backbone: Annotated[str, Text(100)]
-    seen: Annotated[tuple[int, ...], Items(2, 2, Whole(1, LARGEST_SIDE))]
+    backbone: Annotated[str, Text(100)]  # name of the architecture in timm
+    seen: Annotated[tuple[int, ...], Items(2, 2, Whole(1, LARGEST_SIDE))]  # height and width of its images
 
 
 @dataclass(frozen=True, kw_only=True)
 class Latent(OwnLayers):
-    """Latent numbers of `vae`, and what its probabilities are.
+    """Latent numbers of `vae`, and what its probabilities are."""
 
-    Attributes:
-        latent: numbers by which an image is described.
-        conditions: classes with a prior of their own; 1 where images are not told apart.
-        components: normal distributions that the prior of each class is mixed of.
-        likelihood: of grey levels around the decoder's; one of `LIKELIHOODS`.
-    """
-
-    latent: Annotated[int, Whole(2, LARGEST_LATENT)]
-    conditions: Annotated[int, Whole(1, MOST_CONDITIONS)]
-    components: Annotated[int, Whole(1, MOST_COMPONENTS)]
-    likelihood: Annotated[str, OneOf(LIKELIHOODS)]
+    latent: Annotated[int, Whole(2, LARGEST_LATENT)]  # numbers by which an image is described
+    conditions: Annotated[int, Whole(1, MOST_CONDITIONS)]  # classes with a prior of their own; 1 without
+    components: Annotated[int, Whole(1, MOST_COMPONENTS)]  # normal distributions in the prior of each class
+    likelihood: Annotated[str, OneOf(LIKELIHOODS)]  # of grey levels around the decoder's
 
 
 @dataclass(frozen=True, kw_only=True)
 class Noise(OwnLayers):
-    """Noise that `gan` makes images of.
+    """Noise that `gan` makes images of."""
 
-    Attributes:
-        latent: noise values that an image is made of.
-        conditions: classes that are told apart; 1 where images are not.
-    """
-
-    latent: Annotated[int, Whole(2, LARGEST_LATENT)]
-    conditions: Annotated[int, Whole(1, MOST_CONDITIONS)]
+    latent: Annotated[int, Whole(2, LARGEST_LATENT)]  # noise values that an image is made of
+    conditions: Annotated[int, Whole(1, MOST_CONDITIONS)]  # classes; 1 without
 
 
-# Own layers of every family; `OwnLayers` itself has no field.
+# Own layers of every family.
 OWN_LAYERS: dict[str, type[OwnLayers]] = {
     "cnn": Stem,
     "lenet": OwnLayers,
@@ -179,25 +151,16 @@ Own = TypeVar("Own", bound=OwnLayers)
 
 
 class InputFacts(NamedTuple):
-    """Facts of the data that the design of a network depends on.
+    """Facts of the data that the design of a network depends on."""
 
-    Attributes:
-        input_shape: `(channels, height, width)` of an image, `(features,)` of a table row, or
-            `(length,)`: most ids of a text.
-        outputs: number of classes, one logit each; 1 where a number is predicted.
-        examples: number of training examples.
-        vocabulary: number of ids that texts are made of, padding and unknown included; 0 where the
-            inputs are not texts.
-        embedding: length of the pretrained vectors of words; 0 without such.
-        groups: first id of each kind of n-gram and, last, the number of ids; empty where there is
-            one kind.
-    """
-
+    # `(channels, height, width)` of an image, `(features,)` of a table row, or `(length,)`: most ids of a
+    # text
     input_shape: tuple[int, ...]
-    outputs: int
-    examples: int
-    vocabulary: int = 0
-    embedding: int = 0
+    outputs: int  # number of classes, one logit each; 1 where a number is predicted
+    examples: int  # number of training examples
+    vocabulary: int = 0  # ids of texts, padding and unknown included; 0 where the inputs are not texts
+    embedding: int = 0  # length of the pretrained vectors of words; 0 without such
+    # First id of each kind of n-gram and, last, the number of ids; empty where there is one kind.
     groups: tuple[int, ...] = ()
 
 
@@ -206,39 +169,26 @@ class NetworkConfig(Saved):
     """Everything needed to build a network's layers; equal configs give equal layers.
 
     Construction checks every bound, so that a config from a hostile file cannot ask for absurd memory.
-
-    Attributes:
-        name: key of the family in `NETWORKS`.
-        input_shape: `(channels, height, width)`, `(features,)` or, of texts, `(length,)`.
-        outputs: number of logits, one for each class; 1 where a number is predicted; of vae the numbers
-            that its encoder gives, two for each latent one; of gan the scores of its discriminator, one for
-            each class.
-        activation: one of `ACTIVATIONS`.
-        pooling: one of `POOLINGS`.
-        dropout: probability of zeroing a unit, 0 to 0.95.
-        batch_norm: whether channels are normalised over the batch.
-        widths: mlp: units of each hidden layer; cnn: channels of each block; lenet: channels of
-            each convolution, then units of the two dense layers; bag: units of each hidden layer;
-            text-cnn: filters of each kernel, then units of each hidden layer; rnn: units of each
-            layer in either direction; vae, gan: channels of each convolution of the encoder, or of the
-            discriminator;
-            sentence-encoder, word-vectors: units of each hidden layer of the head.
-        vocabulary: texts: number of ids, padding and unknown included; 0 elsewhere.
-        embedding: length of the vector of an id; 0 in bag and in networks of images.
-        own: layers that only this family has.
     """
 
-    name: Annotated[str, OneOf(tuple(OWN_LAYERS))]
+    name: Annotated[str, OneOf(tuple(OWN_LAYERS))]  # key of the family in `NETWORKS`
+    # `(channels, height, width)`, `(features,)` or, of texts, `(length,)`.
     input_shape: Annotated[tuple[int, ...], Items(MOST_LAYERS)]
+    # Number of logits, one for each class; 1 where a number is predicted; of vae the numbers that its encoder
+    # gives, two for each latent one; of gan the scores of its discriminator, one for each class.
     outputs: int
     activation: Annotated[str, Text(_LONGEST_NAME, 0)] = "relu"
     pooling: Annotated[str, Text(_LONGEST_NAME, 0)] = "max"
-    dropout: Annotated[float, Number()] = 0.0
-    batch_norm: bool = True
+    dropout: Annotated[float, Number()] = 0.0  # probability of zeroing a unit, 0 to 0.95
+    batch_norm: bool = True  # whether channels are normalised over the batch
+    # mlp, bag: units of each hidden layer; cnn: channels of each block; lenet: channels of each convolution,
+    # then units of the two dense layers; text-cnn: filters of each kernel, then units of each hidden layer;
+    # rnn: units of each layer in either direction; vae, gan: channels of each convolution of the encoder, or
+    # of the discriminator; sentence-encoder, word-vectors, backbone: units of each hidden layer of the head.
     widths: Annotated[tuple[int, ...], Items(MOST_LAYERS)] = ()
-    vocabulary: Annotated[int, LEFT_OUT] = 0
-    embedding: Annotated[int, LEFT_OUT] = 0
-    own: OwnLayers = NO_OWN_LAYERS
+    vocabulary: Annotated[int, LEFT_OUT] = 0  # of texts the ids, padding and unknown included; 0 elsewhere
+    embedding: Annotated[int, LEFT_OUT] = 0  # length of the vector of an id; 0 in bag and of images
+    own: OwnLayers = NO_OWN_LAYERS  # layers that only this family has
 
     def __post_init__(self) -> None:
         if len(self.input_shape) == 1:
@@ -251,8 +201,10 @@ class NetworkConfig(Saved):
                 f"input_shape: {list(self.input_shape)} is neither [channels, height, width] nor [features]"
             )
         _require_between("outputs", (self.outputs,), 1, MOST_OUTPUTS)
-        _require_choice("activation", self.activation, ACTIVATIONS)
-        _require_choice("pooling", self.pooling, POOLINGS)
+        for field, choices in (("activation", ACTIVATIONS), ("pooling", POOLINGS)):
+            text = getattr(self, field)
+            if text not in choices:
+                raise ValueError(f"{field}: {text[:40]!r} is not one of {', '.join(choices)}")
         _require_between("dropout", (self.dropout,), 0.0, 0.95)
         _require_between("number of widths", (len(self.widths),), 0, MOST_LAYERS)
         _require_between("widths", self.widths, 1, LARGEST_WIDTH)
@@ -337,7 +289,32 @@ def _require_between(name: str, numbers: Sequence[int | float], low: float | int
             raise ValueError(f"{name}: {number} is outside {low} to {high}")
 
 
-def _require_choice(name: str, text: str, choices: Sequence[str]) -> None:
-    """Refuse a text that is not one of the choices with a `ValueError`."""
-    if text not in choices:
-        raise ValueError(f"{name}: {text[:40]!r} is not one of {', '.join(choices)}")
+def designed(
+    name: str,
+    settings: Settings,
+    facts: InputFacts,
+    widths: tuple[int, ...],
+    activation: str,
+    *,
+    dropout: float = 0.0,
+    pooling: str = "max",
+    embedding: int = 0,
+    own: OwnLayers = NO_OWN_LAYERS,
+) -> NetworkConfig:
+    """Config of a network; `activation` and `dropout` hold where the settings ask for none.
+
+    Networks of images pool as the settings say and have norms unless these say no; those of texts have none.
+    """
+    return NetworkConfig(
+        name=name,
+        input_shape=facts.input_shape,
+        outputs=facts.outputs,
+        activation=settings.activation or activation,
+        pooling=pooling if facts.vocabulary else settings.pooling,
+        dropout=dropout if settings.dropout is None else settings.dropout,
+        batch_norm=settings.batch_norm and not facts.vocabulary,
+        widths=widths,
+        vocabulary=facts.vocabulary,
+        embedding=embedding,
+        own=own,
+    )

@@ -2,8 +2,8 @@
 
 import functools
 import math
-from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -22,33 +22,25 @@ from pellucid.tasks import IMAGES, TEXTS
 Found = TypeVar("Found")
 
 _FLOAT_BYTES = 4
-_LIVING = 2  # what goes into a layer and comes out of it, once more for what stands beside it
+_LIVING = 2  # what goes into a layer and comes out of it, once more for what is kept meanwhile
 _STEP = 1_000_000  # a step of a recurrent layer takes ten microseconds, however few its units
 _CLASS = 5_000_000  # so does the prior of a class, five times that
 
 
 class Cost(NamedTuple):
-    """Cost of one answer.
+    """Cost of one answer."""
 
-    `memory`: bytes beside the weights, at the layer that takes most; `multiply_adds`: multiplications
-    followed by an addition, and what takes as long.
-    """
-
-    memory: int
-    multiply_adds: int
+    memory: int  # bytes without the weights, at the layer that takes most
+    multiply_adds: int  # multiplications followed by an addition, and what takes as long
 
 
 class ExecutedLayer(NamedTuple):
-    """A layer that was run on a batch of examples.
+    """A layer that was run on a batch of examples; shapes are without the batch."""
 
-    `name`: dotted name inside the network; `layer`: the layer; `taken`: shapes of what went in, batch left
-    out; `given`: shape of what came out, batch left out.
-    """
-
-    name: str
+    name: str  # dotted name inside the network
     layer: nn.Module
-    taken: tuple[tuple[int, ...], ...]
-    given: tuple[int, ...]
+    taken: tuple[tuple[int, ...], ...]  # shapes of what went in
+    given: tuple[int, ...]  # shape of what came out
 
 
 def require_affordable(config: NetworkConfig) -> None:
@@ -77,14 +69,19 @@ def cost_of_answer(config: NetworkConfig) -> Cost:
     """
     length = config.input_shape[0]
     memory = work = 0
-    for passed in executed_layers(config):
-        values = sum(map(math.prod, passed.taken)) + math.prod(passed.given) + _inside(passed.layer, length)
-        memory = max(memory, _LIVING * _FLOAT_BYTES * values)
-        work += multiply_adds(passed.layer, passed.given, length)
-        if isinstance(passed.layer, nn.RNNBase):
+    for _, layer, taken, given in executed_layers(config):
+        values = sum(map(math.prod, taken)) + math.prod(given)
+        work += multiply_adds(layer, given, length)
+        # Values that a layer holds while it computes, besides what it takes and gives.
+        if isinstance(layer, nn.RNNBase):  # the gates of every place
+            values += length * sum(weight.shape[0] for weight in layer.parameters() if weight.ndim == 2)
             work += _STEP * length
-        elif isinstance(passed.layer, Prior):
-            work += _CLASS * len(passed.layer.means) + passed.layer.means.numel()
+        elif isinstance(layer, MeanAndMax):
+            values += 3 * length * layer.weight.shape[1]
+        elif isinstance(layer, Prior):
+            values += 3 * math.prod(layer.means.shape[1:]) + 2 * len(layer.means)
+            work += _CLASS * len(layer.means) + layer.means.numel()
+        memory = max(memory, _LIVING * _FLOAT_BYTES * values)
     return Cost(memory, work)
 
 
@@ -115,9 +112,10 @@ def executed_layers(config: NetworkConfig) -> list[ExecutedLayer]:
         is_leaf = next(layer.children(), None) is None and not isinstance(layer, nn.Identity)
         if is_leaf or next(layer.parameters(recurse=False), None) is not None:
 
-            def record(layer: nn.Module, taken: object, given: object, name: str = name) -> None:
-                values = given if isinstance(given, Tensor) else next(iter(given))  # type: ignore[call-overload]
-                found.append(ExecutedLayer(name, layer, tuple(_shapes(taken)), tuple(values.shape[1:])))
+            def record(layer: nn.Module, taken: Any, given: Any, name: str = name) -> None:
+                values = given if isinstance(given, Tensor) else next(iter(given))
+                shapes = (tuple(each.shape[1:]) for each in taken if isinstance(each, Tensor))
+                found.append(ExecutedLayer(name, layer, tuple(shapes), tuple(values.shape[1:])))
 
             layer.register_forward_hook(record)
 
@@ -130,12 +128,6 @@ def executed_layers(config: NetworkConfig) -> list[ExecutedLayer]:
     return found
 
 
-def _shapes(taken: object) -> Iterator[tuple[int, ...]]:
-    for each in taken if isinstance(taken, tuple) else ():
-        if isinstance(each, Tensor):
-            yield tuple(each.shape[1:])
-
-
 def _weightless(config: NetworkConfig) -> tuple[Network, Tensor]:
     """The layers with weights that take no memory, and a batch of no examples."""
     network = outline(config).eval()
@@ -143,18 +135,16 @@ def _weightless(config: NetworkConfig) -> tuple[Network, Tensor]:
                for name, each in network.state_dict().items()}  # fmt: skip
     network.load_state_dict(weights, assign=True)
     for module in network.modules():
-        if isinstance(module, nn.RNNBase):  # it takes its time for no example too
-            module.forward = functools.partial(_states, module)
+        if isinstance(module, nn.RNNBase):  # its states are not computed, which takes time for no example too
+            module.forward = lambda inputs, size=module.hidden_size: (
+                inputs.new_empty((*inputs.shape[:2], size)),
+                None,
+            )
         for name, buffer in module.named_buffers(recurse=False):  # some are not saved
             if buffer.device.type == "meta":
                 module.register_buffer(name, torch.zeros((), dtype=buffer.dtype).expand(buffer.shape), False)
     kind = torch.int64 if config.vocabulary else torch.float32
     return network, torch.empty((0, *config.input_shape), dtype=kind)
-
-
-def _states(layer: nn.RNNBase, inputs: Tensor) -> tuple[Tensor, None]:
-    """All states of a recurrent layer, not computed."""
-    return inputs.new_empty((*inputs.shape[:2], layer.hidden_size)), None
 
 
 def _tried(network: Network, inputs: Tensor, ask: Callable[[Tensor], Found]) -> Found:
@@ -199,20 +189,6 @@ def pair(value: int | tuple[int, ...]) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else (value[0], value[1])
 
 
-def _inside(layer: nn.Module, length: int) -> int:
-    """Values that a layer holds while it computes, beside what it takes and gives."""
-    if isinstance(layer, nn.RNNBase):  # the gates of every place
-        return length * sum(weight.shape[0] for weight in layer.parameters() if weight.ndim == 2)
-    if isinstance(layer, MeanAndMax):
-        return 3 * length * layer.weight.shape[1]
-    if isinstance(layer, Prior):
-        return 3 * math.prod(layer.means.shape[1:]) + 2 * len(layer.means)
-    return 0
-
-
-# Design of a network: from settings and facts of the data to a config that a machine can afford.
-
-
 def design(name: str, settings: Settings, facts: InputFacts) -> NetworkConfig:
     """Choose a network's layers for data; the settings override the rule of the family `name`.
 
@@ -220,11 +196,12 @@ def design(name: str, settings: Settings, facts: InputFacts) -> NetworkConfig:
         too large.
     """
     families = NETWORKS | GENERATORS
+    names = [name for name in NETWORKS if name in NEURAL]  # the others come with weights learnt elsewhere
     if name not in families:
-        raise UsageError(f"--model: {not_known(name, _by_name())}")
+        raise UsageError(f"--model: {not_known(name, names)}")
     given, taken = TEXTS if facts.vocabulary else IMAGES, families[name].input_kind
     if taken is not given:
-        fitting = [other for other in _by_name() if NETWORKS[other].input_kind is given]
+        fitting = [other for other in names if NETWORKS[other].input_kind is given]
         raise UsageError(f"--model: {name} takes {taken.nouns}; choose one of {', '.join(fitting)}")
     try:
         config = families[name].design(settings, facts)
@@ -235,8 +212,3 @@ def design(name: str, settings: Settings, facts: InputFacts) -> NetworkConfig:
         smaller = "--width or --depth" if given is TEXTS else "--image-size, --width or --depth"
         raise UsageError(f"--model {name}: {error}; choose a smaller {smaller}") from error
     return config
-
-
-def _by_name() -> list[str]:
-    """Families that users can ask for; the others come with weights that were learnt elsewhere."""
-    return [name for name in NETWORKS if name in NEURAL]

@@ -24,72 +24,50 @@ _HEADER = (
 
 
 class LayerRow(NamedTuple):
-    """One layer, in the order of computation.
+    """One layer, in the order of computation."""
 
-    Attributes:
-        name: dotted name inside the network, without `body.`.
-        kind: what it does, for people.
-        output_shape: `(channels, height, width)`, `(units,)` or, of texts, `(tokens, units)` for one example;
-            texts are as long as they can be.
-        parameters: weights and biases, frozen ones too.
-        multiply_adds: multiplications followed by an addition, for one example; counted for
-            convolutions, linear and recurrent layers and sums of vectors, 0 elsewhere, as is usual.
-        receptive_field: height and width in pixels of what one output can see, at most the
-            image; of texts `(tokens,)`; `None` for tables of features.
-    """
-
-    name: str
-    kind: str
+    name: str  # dotted name inside the network, without `body.`
+    kind: str  # what it does, for people
+    # `(channels, height, width)`, `(units,)` or, of texts, which are as long as they can be, `(tokens,
+    # units)` for one example.
     output_shape: tuple[int, ...]
-    parameters: int
-    multiply_adds: int
+    parameters: int  # weights and biases, frozen ones too
+    multiply_adds: int  # for one example, as `costs.multiply_adds` counts
+    # Height and width in pixels of what one output can see, at most the image; of texts `(tokens,)`; `None`
+    # for tables of features.
     receptive_field: tuple[int, ...] | None
 
 
 def describe(config: NetworkConfig) -> list[LayerRow]:
     """List the layers of a network, those of a backbone part by part; norm off and dropout 0 have no row."""
-    rows = []
+    rows: list[LayerRow] = []
+    counts: dict[str, int] = {}
     field = _Tokens(config.input_shape[0]) if config.vocabulary else _Field(config.input_shape)
     for name, layer, _, output_shape in executed_layers(config):
-        receptive_field = field.through(layer)
-        # Work of a layer in at most 16 characters; a backbone's layers are often variants of torch's
-        # own.
+        # A backbone's layers are often variants of torch's own.
         known = next((kind for kind in type(layer).__mro__[:2] if kind in _KINDS), None)
-        rows.append(
-            LayerRow(
-                name=name.removeprefix("body."),
-                kind=(type(layer).__name__.lower()[:16] if known is None else _KINDS[known](layer)),
-                output_shape=output_shape,
-                parameters=sum(parameter.numel() for parameter in layer.parameters()),
-                multiply_adds=multiply_adds(layer, output_shape, config.input_shape[0]),
-                receptive_field=receptive_field,
+        row = LayerRow(
+            name=_part(name.removeprefix("body.")),
+            kind=(type(layer).__name__.lower()[:16] if known is None else _KINDS[known](layer)),
+            output_shape=output_shape,
+            parameters=sum(parameter.numel() for parameter in layer.parameters()),
+            multiply_adds=multiply_adds(layer, output_shape, config.input_shape[0]),
+            receptive_field=field.through(layer),
+        )
+        counts[row.name] = counts.get(row.name, 0) + 1
+        if rows and rows[-1].name == row.name:
+            former = rows.pop()
+            row = row._replace(
+                kind=f"{counts[row.name]} layers",
+                parameters=former.parameters + row.parameters,
+                multiply_adds=former.multiply_adds + row.multiply_adds,
             )
-        )
-    return _grouped(rows)
-
-
-def _grouped(rows: Sequence[LayerRow]) -> list[LayerRow]:
-    """Take the layers of a part of a backbone together: it has hundreds."""
-    grouped: list[LayerRow] = []
-    counts: dict[str, int] = {}
-    for row in rows:
-        name = _part(row.name)
-        counts[name] = counts.get(name, 0) + 1
-        if not grouped or grouped[-1].name != name:
-            grouped.append(row._replace(name=name))
-            continue
-        former = grouped[-1]
-        grouped[-1] = row._replace(
-            name=name,
-            kind=f"{counts[name]} layers",
-            parameters=former.parameters + row.parameters,
-            multiply_adds=former.multiply_adds + row.multiply_adds,
-        )
-    return grouped
+        rows.append(row)
+    return rows
 
 
 def _part(name: str) -> str:
-    """Part of a backbone that a layer belongs to; other layers by their own name."""
+    """Part of a backbone, which has hundreds of layers, that one belongs to; others by their own name."""
     prefix, found, rest = name.partition(_WITHIN)
     if not found:
         return name
@@ -103,12 +81,24 @@ def as_text(rows: Sequence[LayerRow]) -> str:
     parameters = sum(row.parameters for row in rows)
     multiply_adds = sum(row.multiply_adds for row in rows)
     total = ("total", "", "", f"{parameters:,}", f"{multiply_adds:,}", "")
-    table = [*_HEADER, *[_cells(row) for row in rows], total]
+    table = [*_HEADER]
+    for row in rows:
+        shape, field = (
+            "x".join(map(str, lengths)) for lengths in (row.output_shape, row.receptive_field or ())
+        )
+        table.append((row.name, row.kind, shape, f"{row.parameters:,}", f"{row.multiply_adds:,}", field))
+    table.append(total)
     widths = [max(len(line[column]) for line in table) for column in range(len(total))]
     for column in (0, 1):
         excess = sum(widths) + len(widths) - 1 - _LINE_LENGTH
         widths[column] = max(8, widths[column] - max(0, excess))
-    lines = [_line(line, widths) for line in table]
+    lines = []
+    for cells in table:
+        parts = []
+        for column, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+            text = cell if len(cell) <= width else cell[: width - 1] + "…"
+            parts.append(text.ljust(width) if column < 2 else text.rjust(width))
+        lines.append(" ".join(parts).rstrip())
     rule = "-" * max(len(line) for line in lines)
     return "\n".join([*lines[:2], rule, *lines[2:-1], rule, lines[-1]])
 
@@ -172,15 +162,10 @@ def _window(layer: nn.Module) -> tuple[tuple[int, int], tuple[int, int]]:
 
 def _windowed(title: str) -> Callable[[Any], str]:
     """Title with the layer's kernel."""
-
-    def words(layer: nn.Module) -> str:
-        (rows, _), (columns, _) = _window(layer)
-        return f"{title} {rows}x{columns}"
-
-    return words
+    return lambda layer: f"{title} {_window(layer)[0][0]}x{_window(layer)[1][0]}"
 
 
-_KINDS: dict[type, Callable[[Any], str]] = {
+_KINDS: dict[type, Callable[[Any], str]] = {  # at most 16 characters each
     Standardise: lambda layer: "standardise",
     ScaleAndStandardise: lambda layer: "fit the backbone",
     WhiteningStem: _windowed("frozen conv"),
@@ -216,18 +201,3 @@ _KINDS: dict[type, Callable[[Any], str]] = {
     UnitLength: lambda layer: "to length 1",
     GlobalPool: lambda layer: f"global {layer.pooling}",
 }
-
-
-def _cells(row: LayerRow) -> tuple[str, ...]:
-    shape = "x".join(str(length) for length in row.output_shape)
-    sees = "" if row.receptive_field is None else "x".join(str(length) for length in row.receptive_field)
-    return (row.name, row.kind, shape, f"{row.parameters:,}", f"{row.multiply_adds:,}", sees)
-
-
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """Table row: names to the left, numbers to the right."""
-    parts = []
-    for column, (cell, width) in enumerate(zip(cells, widths, strict=True)):
-        text = cell if len(cell) <= width else cell[: width - 1] + "…"
-        parts.append(text.ljust(width) if column < 2 else text.rjust(width))
-    return " ".join(parts).rstrip()

@@ -32,14 +32,12 @@ def copied(network: Network) -> Network:
 
 
 def with_classes(
-    network: Network,
-    origins: Sequence[int | None],
-    centres: Callable[[], "Centres"],
+    network: Network, origins: Sequence[int | None], centres: Callable[[], "Centres"]
 ) -> Network:
     """Copy of a network for other classes, or the same in another order, in training mode.
 
     `origins` give for each class, in the new order, its place among the old ones; `None` for a new one.
-    `centres` tell where the examples of each class lie, and are asked for only where there is a new class.
+    `centres` give where the examples of each class lie; they are asked for only where there is a new class.
 
     Raises: `ValueError` if the network ends in no dense layer with a row for each of its classes.
     """
@@ -63,22 +61,15 @@ def with_classes(
 
 @dataclasses.dataclass(frozen=True)
 class Centres:
-    """Mean inputs of the last dense layer.
+    """Mean inputs of the last dense layer."""
 
-    Attributes:
-        of_all: over all examples.
-        of_class: over those of each class; that of all where a class has none.
-    """
-
-    of_all: Float64[Tensor, " hidden"]
-    of_class: Float64[Tensor, "classes hidden"]
+    of_all: Float64[Tensor, " hidden"]  # over all examples
+    of_class: Float64[Tensor, "classes hidden"]  # over those of each class; of all where a class has none
 
 
 @torch.no_grad()
 def centres_of(
-    network: Network,
-    batches: Iterable[tuple[Shaped[Tensor, "_ ..."], Int64[Tensor, " _"]]],
-    classes: int,
+    network: Network, batches: Iterable[tuple[Shaped[Tensor, "_ ..."], Int64[Tensor, " _"]]], classes: int
 ) -> Centres:
     """Mean inputs, in float64, of the last dense layer, over all examples and over those of each class.
 

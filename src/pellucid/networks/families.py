@@ -18,18 +18,12 @@ _DRAWING = frozenset({"normal_", "uniform_", "trunc_normal_", "kaiming_uniform_"
 
 
 class Family(NamedTuple):
-    """Functions that design and assemble one kind of network.
+    """Functions that design and assemble one kind of network."""
 
-    Attributes:
-        design: chooses layers and widths by a stated rule.
-        assemble: puts the layers together, their values unset.
-        input_kind: images (or feature vectors), or texts as ids.
-        small: makes of a network one that learns more in little time; `None` where there is no such form.
-    """
-
-    design: Callable[[Settings, InputFacts], NetworkConfig]
-    assemble: Callable[[NetworkConfig], Network]
-    input_kind: InputKind = IMAGES
+    design: Callable[[Settings, InputFacts], NetworkConfig]  # chooses layers and widths by a stated rule
+    assemble: Callable[[NetworkConfig], Network]  # puts the layers together, their values unset
+    input_kind: InputKind = IMAGES  # or feature vectors
+    # Makes of a network one that learns more in little time, where there is such a form.
     small: Callable[[NetworkConfig], NetworkConfig] | None = None
 
 
@@ -86,9 +80,7 @@ def outline(config: NetworkConfig) -> Network:
     if config.name not in families | PRETRAINED:
         raise ValueError(f"name: {config.name[:40]!r} is not one of {', '.join(families | PRETRAINED)}")
     if config.name in families:
-        # Refuse texts for a network of images and the other way round.
-        family = families[config.name]
-        takes = family.input_kind
+        takes = families[config.name].input_kind
         if takes is IMAGES and config.vocabulary:
             raise ValueError(f"{config.name} takes images or feature vectors, not ids of texts")
         if takes is TEXTS and (config.vocabulary <= UNKNOWN or len(config.input_shape) != 1):

@@ -3,17 +3,17 @@
 import dataclasses
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
 
 from torch import nn
 
 from pellucid.errors import UsageError
-from pellucid.networks.config import NO_OWN_LAYERS, InputFacts, NetworkConfig, OwnLayers, Stem
+from pellucid.networks.config import InputFacts, NetworkConfig, Stem, designed
 from pellucid.networks.initialisation import WhiteningStem
 from pellucid.networks.layers import (
     Divide,
     GlobalPool,
     ResidualBlock,
+    add_dense,
     make_activation,
     make_dropout,
     make_norm,
@@ -48,33 +48,9 @@ def _is_large(shape: tuple[int, ...]) -> bool:
     return len(shape) == 3 and min(shape[1:]) >= SMALLEST_SIDE
 
 
-def _designed(
-    name: str,
-    settings: Settings,
-    facts: InputFacts,
-    widths: tuple[int, ...],
-    activation: str,
-    own: OwnLayers = NO_OWN_LAYERS,
-) -> NetworkConfig:
-    """Config of a network of images; `activation` is the one where the settings ask for none."""
-    return NetworkConfig(
-        name=name,
-        input_shape=facts.input_shape,
-        outputs=facts.outputs,
-        activation=settings.activation or activation,
-        pooling=settings.pooling,
-        dropout=settings.dropout or 0.0,
-        batch_norm=settings.batch_norm,
-        widths=widths,
-        own=own,
-    )
-
-
 # `mlp`. With depth 0 there is no hidden layer, and it is softmax regression, a perceptron where there are two
 # classes, or linear regression where a number is predicted.
 
-_MLP_DEPTH = 2
-_MLP_ACTIVATION = "relu"
 _NARROWEST_MLP, _WIDEST_MLP = 32, 512
 
 
@@ -85,34 +61,17 @@ def design_mlp(settings: Settings, facts: InputFacts) -> NetworkConfig:
     but not above that for the number of examples, between 32 and 512.
     """
     inputs = math.prod(facts.input_shape)
-    depth = _MLP_DEPTH if settings.depth is None else settings.depth
+    depth = 2 if settings.depth is None else settings.depth
     width = min(_power_of_two(2 * inputs), _power_of_two(facts.examples))
     width = settings.width or min(_WIDEST_MLP, max(_NARROWEST_MLP, width))
-    return _designed("mlp", settings, facts, (width,) * depth, _MLP_ACTIVATION)
+    return designed("mlp", settings, facts, (width,) * depth, "relu")
 
 
 def assemble_mlp(config: NetworkConfig) -> Network:
     """Assemble a hidden layer for each of `widths`."""
     layers = OrderedDict[str, nn.Module](flatten=nn.Flatten())
-    units = _add_dense(layers, config, math.prod(config.input_shape), config.widths)
+    units = add_dense(layers, config, math.prod(config.input_shape), config.widths)
     return Network(config, nn.Sequential(layers), nn.Linear(units, config.outputs))
-
-
-def _add_dense(
-    layers: OrderedDict[str, nn.Module],
-    config: NetworkConfig,
-    units: int,
-    widths: Sequence[int],
-    first: int = 1,
-) -> int:
-    """Add dense layers on so many units, numbered from `first`, and return how many the last one has."""
-    for number, width in enumerate(widths, start=first):
-        layers[f"linear{number}"] = nn.Linear(units, width, bias=not config.batch_norm)
-        layers[f"norm{number}"] = make_unit_norm(width, config.batch_norm)
-        layers[f"activation{number}"] = make_activation(config.activation)
-        layers[f"dropout{number}"] = make_dropout(config.dropout)
-        units = width
-    return units
 
 
 def _power_of_two(number: int) -> int:
@@ -126,9 +85,7 @@ def _power_of_two(number: int) -> int:
 # document recognition", section II.B.
 
 _LENET_KERNEL = 5
-_LENET_WIDTH, _LENET_STAGES = 6, 2
 _LARGEST_LENET_MAP = 8
-_LENET_ACTIVATION = "relu"
 
 
 def design_lenet(settings: Settings, facts: InputFacts) -> NetworkConfig:
@@ -140,12 +97,12 @@ def design_lenet(settings: Settings, facts: InputFacts) -> NetworkConfig:
     Raises: `UsageError` if the input is not an image of at least 8x8, or depth is 0.
     """
     require_large_images("lenet", facts, "choose mlp or a larger --image-size")
-    width = settings.width or _LENET_WIDTH
-    stages = _LENET_STAGES if settings.depth is None else settings.depth
+    width = settings.width or 6
+    stages = 2 if settings.depth is None else settings.depth
     if stages == 0:
         raise UsageError("--depth: lenet needs at least 1 convolution, found 0; choose mlp for none")
     channels = [width] + [max(1, width * 16 // 6) * 2 ** min(number, 3) for number in range(stages - 1)]
-    return _designed("lenet", settings, facts, (*channels, width * 20, width * 14), _LENET_ACTIVATION)
+    return designed("lenet", settings, facts, (*channels, width * 20, width * 14), "relu")
 
 
 def assemble_lenet(config: NetworkConfig) -> Network:
@@ -174,7 +131,7 @@ def assemble_lenet(config: NetworkConfig) -> Network:
         channels = width
     layers["flatten"] = nn.Flatten()
     units = channels * size[0] * size[1]
-    units = _add_dense(layers, config, units, (first, second), len(convolutions) + 1)
+    units = add_dense(layers, config, units, (first, second), len(convolutions) + 1)
     return Network(config, nn.Sequential(layers), nn.Linear(units, config.outputs))
 
 
@@ -212,7 +169,6 @@ _GREY_WIDTHS = {"quick": (32, 96, 128), "standard": (32, 96, 128), "best": (64, 
 _COLOUR_WIDTHS = {"quick": (48, 128, 192), "standard": (48, 128, 192), "best": (64, 192, 256)}
 _FEW_EXAMPLES, _SHARE_FOR_FEW = 2_000, 0.75
 _SMALL_GREY, _SMALL_COLOUR, _DENSE = (16, 64), (48, 96), 256
-_CNN_ACTIVATION = "gelu"
 _LOGIT_DIVISOR = 3.0  # keeps the first probabilities near uniform
 
 
@@ -232,7 +188,7 @@ def design_cnn(settings: Settings, facts: InputFacts) -> NetworkConfig:
     halvings = _halvings(shorter, stride)
     widths = _cnn_widths(settings, facts, max(_FEWEST_BLOCKS, halvings))
     stem = _stem(channels, stride, min(len(widths), halvings))
-    return _designed("cnn", settings, facts, widths, _CNN_ACTIVATION, stem)
+    return designed("cnn", settings, facts, widths, "gelu", own=stem)
 
 
 def small_cnn(config: NetworkConfig) -> NetworkConfig:
@@ -275,11 +231,10 @@ def assemble_cnn(config: NetworkConfig) -> Network:
     side = (min(size) - stem.stem_kernel) // stem.stem_stride + 1
     if stem.pooled_blocks > len(config.widths) or side >> stem.pooled_blocks < 1:
         raise ValueError(f"cnn: pooled_blocks {stem.pooled_blocks} is more than {side} pixels can be halved")
-    layers: OrderedDict[str, nn.Module] = OrderedDict()
-    layers["stem"] = WhiteningStem(
-        config.input_shape[0], stem.stem_filters, stem.stem_kernel, stem.stem_stride
+    layers = OrderedDict[str, nn.Module](
+        stem=WhiteningStem(channels, stem.stem_filters, stem.stem_kernel, stem.stem_stride),
+        activation=make_activation(config.activation),
     )
-    layers["activation"] = make_activation(config.activation)
     layers.update(_convolutions(config, stem) if stem.dense else _blocks(config, stem))
     head = OrderedDict[str, nn.Module](
         dropout=make_dropout(config.dropout),
@@ -319,11 +274,9 @@ def _convolutions(config: NetworkConfig, stem: Stem) -> OrderedDict[str, nn.Modu
         layers[f"norm{number}"] = make_norm(width, config.batch_norm)
         layers[f"activation{number}"] = make_activation(config.activation)
         channels = width
-    number = len(config.widths) + 1
+    number, units = len(config.widths) + 1, channels * size[0] * size[1]
     layers["flatten"] = nn.Flatten()
-    layers[f"linear{number}"] = nn.Linear(
-        channels * size[0] * size[1], stem.dense, bias=not config.batch_norm
-    )
+    layers[f"linear{number}"] = nn.Linear(units, stem.dense, bias=not config.batch_norm)
     layers[f"norm{number}"] = make_unit_norm(stem.dense, config.batch_norm)
     layers[f"activation{number}"] = make_activation(config.activation)
     return layers

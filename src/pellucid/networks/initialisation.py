@@ -14,9 +14,8 @@ from pellucid.networks.transformer import PositionalEmbedding
 
 # Standard deviation of the numbers that a token starts with.
 EMBEDDING_SCALE = 0.1
-
-# Standard deviation of a sum of n-grams before training. Larger, the random part drowns what little data says
-# of each: docs/benchmarks.md, "Small starts and parts of words in `bag`".
+# Standard deviation of a sum of n-grams before training. A larger random part drowns what little data says of
+# each (docs/benchmarks.md, "Small starts and parts of words in `bag`").
 _SUM_SCALE = 0.1
 _SIGMOID_GAIN = 4.0
 _SHARE_BEFORE_NORM = 1 / 6
@@ -54,14 +53,12 @@ def initialise_layers(layers: nn.Module, activation: str, generator: torch.Gener
         Jozefowicz et al. 2015, ICML, for the forget gates.
     """
     for layer in layers.modules():
-        if isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Linear)):
-            _draw(layer.weight, activation, generator)
+        if isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Linear, nn.ConvTranspose2d)):
+            _draw(layer, activation, generator)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
-            else:
+            elif not isinstance(layer, nn.ConvTranspose2d):
                 layer.weight.detach().mul_(_SHARE_BEFORE_NORM**0.5)
-        elif isinstance(layer, nn.ConvTranspose2d):
-            _start_transposed(layer, activation, generator)
         elif isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm)):
             layer.reset_parameters()
         elif isinstance(layer, nn.RNNBase):
@@ -74,8 +71,16 @@ def initialise_layers(layers: nn.Module, activation: str, generator: torch.Gener
                 nn.init.dirac_(layer.conv1.weight[: layer.conv1.in_channels])
 
 
-def _draw(weight: Tensor, activation: str, generator: torch.Generator) -> None:
-    if activation in ("relu", "gelu"):
+def _draw(
+    layer: nn.Conv1d | nn.Conv2d | nn.Linear | nn.ConvTranspose2d, activation: str, generator: torch.Generator
+) -> None:
+    weight = layer.weight
+    if isinstance(layer, nn.ConvTranspose2d):  # an output meets a part of a kernel only
+        meets = layer.in_channels * math.prod(layer.kernel_size) / math.prod(layer.stride)
+        gain = {"softmax": 1 / 3, "tanh": 1.0, "sigmoid": _SIGMOID_GAIN**2}.get(activation, 2.0)
+        gain *= 1.0 if layer.bias is not None else _SHARE_BEFORE_NORM
+        nn.init.normal_(weight, std=math.sqrt(gain / meets), generator=generator)
+    elif activation in ("relu", "gelu"):
         nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
     elif activation == "leaky-relu":
         nn.init.kaiming_normal_(weight, a=LEAKY_SLOPE, nonlinearity="leaky_relu", generator=generator)
@@ -85,17 +90,6 @@ def _draw(weight: Tensor, activation: str, generator: torch.Generator) -> None:
     else:
         gain = _SIGMOID_GAIN if activation == "sigmoid" else 1.0
         nn.init.xavier_uniform_(weight, gain=gain, generator=generator)
-
-
-def _start_transposed(layer: nn.ConvTranspose2d, activation: str, generator: torch.Generator) -> None:
-    """Draw the kernels of a transposed convolution, whose outputs each meet a part of a kernel only."""
-    meets = layer.in_channels * math.prod(layer.kernel_size) / math.prod(layer.stride)
-    gain = {"softmax": 1 / 3, "tanh": 1.0, "sigmoid": _SIGMOID_GAIN**2}.get(activation, 2.0)
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
-    else:
-        gain *= _SHARE_BEFORE_NORM
-    nn.init.normal_(layer.weight, std=math.sqrt(gain / meets), generator=generator)
 
 
 @torch.no_grad()
@@ -128,8 +122,6 @@ def _start_recurrent(layer: nn.RNNBase, generator: torch.Generator) -> None:
                 nn.init.constant_(weight, float(is_forget))
 
 
-# First layer of `cnn`: filters that decorrelate the patches of the training images.
-
 _EPSILON = 5e-4  # keeps noise in directions of hardly any variance from being blown up
 _MOST_VALUES = 2**25
 _FEWEST_IMAGES = 64
@@ -154,13 +146,13 @@ class WhiteningStem(nn.Conv2d):
 
     def distance(self, shape: tuple[int, ...]) -> int:
         """Distance between images worth reading, of `shape` (images, channels, height, width); 1: all."""
-        return _distance(shape, self.kernel_size[0], self.stride[0])
+        return _patches(shape, self.kernel_size[0], self.stride[0])[2]
 
     @torch.no_grad()
     def fit(self, images: Float[Tensor, "batch channel height width"]) -> None:
         """Set the filters from standardised images; equal images give equal bytes."""
-        kernel, stride = self.kernel_size[0], self.stride[0]
-        covariance = patch_covariance(images, kernel, stride)
+        kernel = self.kernel_size[0]
+        covariance = patch_covariance(images, kernel, self.stride[0])
         filters = whitening_filters(covariance, self.out_channels // 2)
         filters = filters.view(-1, images.shape[1], kernel, kernel)
         self.weight.copy_(torch.cat([filters, -filters]))
@@ -173,8 +165,8 @@ def patch_covariance(
 
     Of more values than are worth reading, evenly spaced images serve.
     """
-    size, patches = _size_and_patches(tuple(images.shape), kernel, stride)
-    images = images[:: _distance(tuple(images.shape), kernel, stride)]
+    size, patches, distance = _patches(tuple(images.shape), kernel, stride)
+    images = images[::distance]
     total, products = torch.zeros(size).double(), torch.zeros(size, size).double()
     for chunk in torch.split(images, max(1, _CHUNK_VALUES // (size * patches))):
         rows = functional.unfold(chunk, kernel, stride=stride).transpose(1, 2).reshape(-1, size).double()
@@ -184,17 +176,12 @@ def patch_covariance(
     return products / (len(images) * patches) - torch.outer(mean, mean)
 
 
-def _size_and_patches(shape: tuple[int, ...], kernel: int, stride: int) -> tuple[int, int]:
-    """Values of a patch, and patches of an image."""
-    _, channels, height, width = shape
+def _patches(shape: tuple[int, ...], kernel: int, stride: int) -> tuple[int, int, int]:
+    """Values of a patch, patches of an image, and the distance between images worth reading; 1: all."""
+    count, channels, height, width = shape
+    size = channels * kernel * kernel
     patches = ((height - kernel) // stride + 1) * ((width - kernel) // stride + 1)
-    return channels * kernel * kernel, patches
-
-
-def _distance(shape: tuple[int, ...], kernel: int, stride: int) -> int:
-    size, patches = _size_and_patches(shape, kernel, stride)
-    most_images = max(_FEWEST_IMAGES, _MOST_VALUES // (size * patches))
-    return max(1, -(-shape[0] // most_images))
+    return size, patches, max(1, -(-count // max(_FEWEST_IMAGES, _MOST_VALUES // (size * patches))))
 
 
 def whitening_filters(covariance: Float64[Tensor, "size size"], count: int) -> Float64[Tensor, "count size"]:

@@ -1,8 +1,13 @@
 """Layers that the networks share, beside those of torch itself."""
 
+from collections import OrderedDict
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Float64, Shaped
 from torch import Tensor, nn
+
+from pellucid.networks.config import NetworkConfig
 
 LEAKY_SLOPE = 0.01
 # Examples, and values, made float64 at once: all images in float64 take eight times their 8 bits.
@@ -15,12 +20,11 @@ class Standardise(nn.Module):
 
     $$y = (x - \mu) / \sigma$$
 
-    `mean`: one number per channel or feature, in raw units (pixels 0 to 255); `std`: likewise, never 0;
-    `input_shape`: `(channels, height, width)` or `(features,)`; only the first length matters.
+    Of `input_shape`, `(channels, height, width)` or `(features,)`, only the first length matters.
     """
 
-    mean: Tensor
-    std: Tensor
+    mean: Tensor  # one number per channel or feature, in raw units (pixels 0 to 255)
+    std: Tensor  # likewise, never 0
 
     def __init__(self, input_shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -36,7 +40,7 @@ class Standardise(nn.Module):
     def fit(self, inputs: Shaped[Tensor, "*shape"]) -> None:
         """Set mean and deviation from at least one example, 8-bit pixels too, in two float64 passes.
 
-        A channel or feature that is constant, or varies less than float32 can tell, keeps the
+        A channel or feature that is constant, or varies less than float32 resolves, keeps the
         divisor 1: it becomes 0 instead of noise.
         """
         axes = [0, *range(2, inputs.ndim)]
@@ -55,12 +59,10 @@ class Rescale(nn.Module):
     r"""Inverse of the standardisation of labels: predictions in the unit of the numbers predicted.
 
     $$\hat y = \sigma \hat z + \mu$$
-
-    `mean`: of the training labels, (1,), in their own unit; `std`: their standard deviation, (1,), above 0.
     """
 
-    mean: Tensor
-    std: Tensor
+    mean: Tensor  # of the training labels, (1,), in their own unit
+    std: Tensor  # their standard deviation, (1,), above 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,7 +77,7 @@ class Rescale(nn.Module):
     def fit(self, numbers: Float64[Tensor, " examples"]) -> None:
         """Set mean and standard deviation from training labels.
 
-        Raises: `ValueError` if they do not differ as far as float32 can tell.
+        Raises: `ValueError` if they do not differ within the precision of float32.
         """
         mean, std = numbers.mean(), numbers.std(correction=0)
         precision = torch.finfo(torch.float32)
@@ -126,7 +128,7 @@ class ResidualBlock(nn.Module):
 
     $$h = f(\mathrm{norm}(\mathrm{pool}(W_1 * x))), \quad y = f(\mathrm{norm}(W_2 * h) + h)$$
 
-    Pooling stands before norm and activation, which are bound by memory and so run on a quarter
+    Pooling comes before norm and activation, which are bound by memory and so run on a quarter
     of the values.
 
     Source: He et al. 2015, arXiv:1512.03385, for the shortcut; Page 2019, "How to train your
@@ -186,3 +188,20 @@ def make_unit_norm(units: int, batch_norm: bool) -> nn.Module:
 def make_dropout(probability: float) -> nn.Module:
     """Dropout, or an identity at probability 0."""
     return nn.Dropout(probability) if probability else nn.Identity()
+
+
+def add_dense(
+    layers: OrderedDict[str, nn.Module],
+    config: NetworkConfig,
+    units: int,
+    widths: Sequence[int],
+    first: int = 1,
+) -> int:
+    """Add dense layers on so many units, numbered from `first`, and return how many the last one has."""
+    for number, width in enumerate(widths, start=first):
+        layers[f"linear{number}"] = nn.Linear(units, width, bias=not config.batch_norm)
+        layers[f"norm{number}"] = make_unit_norm(width, config.batch_norm)
+        layers[f"activation{number}"] = make_activation(config.activation)
+        layers[f"dropout{number}"] = make_dropout(config.dropout)
+        units = width
+    return units

@@ -15,25 +15,19 @@ from pellucid.networks.layers import Rescale, Standardise
 from pellucid.networks.text_layers import EmbeddingBag
 from pellucid.strict import Saved, Text
 
-# Origin of weights that others trained.
-
 _LONGEST = 300
+_STEM_IMAGES = 4096
 
 
 @dataclass(frozen=True)
 class Origin(Saved):
-    """Weights of others, as the model card names them.
+    """Weights that others trained, as the model card names them."""
 
-    `name`: short name, such as `efficientnet-lite0`; `title`: what they are and what they were trained on;
-    `source`: package or file they were taken from; `licence`: SPDX name, or words where it is not known;
-    `sha256`: of the file they were taken from.
-    """
-
-    name: Annotated[str, Text(_LONGEST)]
-    title: Annotated[str, Text(_LONGEST)]
-    source: Annotated[str, Text(_LONGEST)]
-    licence: Annotated[str, Text(_LONGEST)]
-    sha256: Annotated[str, Text(_LONGEST, pattern="[0-9a-f]{64}")]
+    name: Annotated[str, Text(_LONGEST)]  # such as `efficientnet-lite0`
+    title: Annotated[str, Text(_LONGEST)]  # what they are and what they were trained on
+    source: Annotated[str, Text(_LONGEST)]  # package or file they were taken from
+    licence: Annotated[str, Text(_LONGEST)]  # SPDX name, or words where it is not known
+    sha256: Annotated[str, Text(_LONGEST, pattern="[0-9a-f]{64}")]  # of the file they were taken from
 
     def facts(self) -> dict[str, str]:
         """Facts for the model card: names in words to texts, in the order to show."""
@@ -45,32 +39,20 @@ class Origin(Saved):
         }
 
 
-_STEM_IMAGES = 4096
-
-
 class Network(nn.Module):
     """Network from raw values to logits, or, where `config.outputs` is 1, to a number in its own unit.
 
-    Attributes:
-        config: what the layers were built from.
-        standardise: first layer, with the data's mean and standard deviation; ids of texts pass it
-            as they are.
-        body: named layers from standardised input to the last hidden layer.
-        head: from the last hidden layer to logits. Where a number is predicted, its last layer,
-            `rescale`, turns a standardised prediction into one in the unit of the labels.
-        origin: where the weights of the body come from that others trained; `None` where none do.
-
-    Args:
-        config: what the layers are built from.
-        body: see the attribute.
-        head: from the last hidden layer to logits, or to one standardised prediction.
+    It is built from a body and a head, which ends in logits or in one standardised prediction.
     """
 
     config: NetworkConfig
+    # First layer, with the data's mean and standard deviation; ids of texts pass it as they are.
     standardise: Standardise | nn.Identity
-    body: nn.Sequential
+    body: nn.Sequential  # named layers from standardised input to the last hidden layer
+    # From the last hidden layer to logits. Where a number is predicted, its last layer, `rescale`, turns a
+    # standardised prediction into one in the unit of the labels.
     head: nn.Module
-    origin: Origin | None
+    origin: Origin | None  # where the weights of the body come from that others trained
 
     def __init__(self, config: NetworkConfig, body: nn.Sequential, head: nn.Module) -> None:
         super().__init__()
@@ -78,7 +60,10 @@ class Network(nn.Module):
         self.standardise = nn.Identity() if config.vocabulary else Standardise(config.input_shape)
         self.body = body
         self.origin = None
-        self.head = head if config.outputs > 1 else _rescaled(head)
+        if config.outputs == 1:
+            layers = dict(head.named_children()) if isinstance(head, nn.Sequential) else {"linear": head}
+            head = nn.Sequential(OrderedDict(**layers, rescale=Rescale()))
+        self.head = head
 
     @property
     def name(self) -> str:
@@ -105,7 +90,7 @@ class Network(nn.Module):
         return outputs
 
     def every_layer(self, inputs: Shaped[Tensor, "batch ..."]) -> None:
-        """Run every layer, in the order of computation, for whoever watches the layers."""
+        """Run every layer, in the order of computation."""
         self(inputs)
 
     def initialise(self, generator: torch.Generator) -> None:
@@ -128,14 +113,12 @@ class Network(nn.Module):
     ) -> None:
         """Set what comes from training data: the standardisation and, in `cnn`, the whitening stem.
 
-        Of ids of texts nothing is asked here; see `weigh_ids`.
-
         Equal inputs give equal bytes. Works in float64 on the CPU: call it before the network
         moves to another device.
 
-        Inputs are as for `features`, or images in 8 bits, of training examples only. By mean and standard
-        deviation of `numbers`, labels of training examples, a network that predicts a number rescales;
-        without them it goes on predicting standardised ones.
+        Inputs are as for `features`, or images in 8 bits, of training examples only; ids of texts set nothing
+        (see `weigh_ids`). A network that predicts a number rescales by mean and standard deviation of
+        `numbers`, labels of training examples; without them it goes on predicting standardised ones.
 
         Raises: `ValueError` if numbers are given for a network of classes, or all are equal.
         """
@@ -153,10 +136,10 @@ class Network(nn.Module):
                 layer.fit(self.standardise(sample.float()))
 
     def weigh_ids(self, counts: Int64[Tensor, " vocabulary"], texts: int) -> None:
-        """Tell a network of n-grams how rare each is; nothing happens in the others.
+        """Give a network of n-grams the rarity of each; nothing happens in the others.
 
-        `counts` are the training texts that hold an id, once however often it stands in them; `texts` is the
-        number of training texts.
+        `counts` are the training texts that hold an id, each text once; `texts` is the number of training
+        texts.
 
         Raises: `ValueError` if there is not one count for each id, or one is not possible.
         """
@@ -197,10 +180,7 @@ class Network(nn.Module):
 
 
 class HeadAlone(nn.Module):
-    """Head of a network, to be trained on last hidden layers that were computed before.
-
-    `config`: of the network; `head`: the network's own, shared with it; `network`: whose body stays as it is.
-    """
+    """Head of a network, shared with it, to be trained on last hidden layers that were computed before."""
 
     config: NetworkConfig
     head: nn.Module
@@ -234,9 +214,3 @@ def _rescale_of(head: nn.Module) -> Rescale | None:
     """Last layer of a head that predicts a number."""
     last = list(head.children())[-1:]
     return last[0] if last and isinstance(last[0], Rescale) else None
-
-
-def _rescaled(head: nn.Module) -> nn.Sequential:
-    """Head whose one output is rescaled at the end."""
-    layers = dict(head.named_children()) if isinstance(head, nn.Sequential) else {"linear": head}
-    return nn.Sequential(OrderedDict(**layers, rescale=Rescale()))

@@ -2,48 +2,39 @@
 
 import math
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
 from pellucid.encoding.encoder import PADDING, UNKNOWN
 
-# Largest answers of convolutions over a text, with a gradient that visits only the windows that won.
-#
-# Of all windows of a text only one is the largest of its filter, and only there does the filter's gradient
-# differ from 0. So the backward pass, which costs a convolution twice what its forward pass does, shrinks to
-# a sum over one window for each filter and text.
-
 # Activations that never fall: the largest of their outputs is the output of the largest.
 RISING = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.Sigmoid, nn.Tanh)
 
 
-class _Windows(NamedTuple):
-    """The windows that won, tap by tap: each filter of each width has as many taps as it is wide.
-
-    `places`: row of the padded vectors under a tap, (taps, texts); `shares`: gradient of that filter's
-    largest answer for that text, (taps, texts).
-    """
-
-    places: Int[Tensor, "taps batch"]
-    shares: Float[Tensor, "taps batch"]
+def token_mask(tokens: Int64[Tensor, "batch length"]) -> Bool[Tensor, "batch length"]:
+    """True at ids, False at padding; the first place counts always, so that no text is empty."""
+    places = torch.arange(tokens.shape[1], device=tokens.device)
+    return (tokens != PADDING) | (places == 0)
 
 
 def largest_answers(
-    vectors: Float[Tensor, "batch length size"],
-    present: Bool[Tensor, "batch length"],
-    layers: list[nn.Conv1d],
+    vectors: Float[Tensor, "batch length size"], mask: Bool[Tensor, "batch length"], layers: list[nn.Conv1d]
 ) -> Float[Tensor, "batch filters"]:
-    """Largest answer of every filter over the places that are present, zeros beyond both ends of a text.
+    """Largest answer of every filter over the places of a text, zeros beyond both of its ends.
 
     `layers` have one stride, no padding of their own, equally many filters and different widths.
+
+    Of all windows of a text only one is the largest of its filter, and only there does the filter's gradient
+    differ from 0. So the backward pass, which costs a convolution twice what its forward pass does, shrinks
+    to a sum over one window for each filter and text.
     """
     weights = [layer.weight for layer in layers]
     biases = torch.cat([layer.bias for layer in layers if layer.bias is not None])
-    found: Tensor = _Largest.apply(vectors, present, *weights)  # type: ignore[no-untyped-call,unused-ignore]
+    found: Tensor = _Largest.apply(vectors, mask, *weights)  # type: ignore[no-untyped-call,unused-ignore]
     return found + biases
 
 
@@ -51,9 +42,9 @@ class _Largest(torch.autograd.Function):
     """Maximum over places of convolutions of several widths, without their biases."""
 
     @staticmethod
-    def forward(ctx: Any, vectors: Tensor, present: Tensor, *weights: Tensor) -> Tensor:
+    def forward(ctx: Any, vectors: Tensor, mask: Tensor, *weights: Tensor) -> Tensor:
         """Largest answers; keeps where they were found."""
-        padding = None if bool(present.all()) else ~present.unsqueeze(1)
+        padding = None if bool(mask.all()) else ~mask.unsqueeze(1)
         values, places = zip(*(_best(vectors, padding, weight) for weight in weights), strict=True)
         ctx.save_for_backward(vectors, torch.cat(places, 1), *weights)
         return torch.cat(values, 1).to(vectors.dtype)
@@ -63,14 +54,45 @@ class _Largest(torch.autograd.Function):
         """Gradients of the vectors and of the weights."""
         vectors, places, *weights = ctx.saved_tensors
         widths = [weight.shape[2] for weight in weights]
-        padded = functional.pad(vectors, (0, 0, *_around(max(widths))))
-        windows = _windows(places, gradient.to(vectors.dtype), widths, padded.shape[1])
-        by_weights = _gradients_of_weights(padded, windows, weights)
-        by_vectors = None
-        if ctx.needs_input_grad[0]:
-            by_vectors = _gradient_of_vectors(padded, windows, weights)[:, _around(max(widths))[0] :]
-            by_vectors = by_vectors[:, : vectors.shape[1]]
-        return (by_vectors, None, *by_weights)
+        before, behind = _around(max(widths))
+        padded = functional.pad(vectors, (0, 0, before, behind))
+        # Of every tap of every window that won the row of `padded` beneath it, and the gradient of that
+        # answer.
+        starts = torch.arange(len(places), device=places.device) * padded.shape[1] + before
+        firsts = (places.T + starts).int().chunk(len(widths))
+        shares_of = gradient.to(vectors.dtype).T.chunk(len(widths))
+        taps = [torch.arange(width, dtype=torch.int32, device=places.device) for width in widths]
+        rows = torch.cat([
+            (first.unsqueeze(1) + (tap - _around(len(tap))[0]).view(1, -1, 1)).flatten(0, 1)
+            for first, tap in zip(firsts, taps, strict=True)
+        ])  # fmt: skip
+        shares = torch.cat([
+            share.unsqueeze(1).expand(-1, width, -1).flatten(0, 1)
+            for share, width in zip(shares_of, widths, strict=True)
+        ])  # fmt: skip
+        # Of each tap the vectors beneath it, weighted by these gradients.
+        summed = functional.embedding_bag(rows, padded.flatten(0, 1), per_sample_weights=shares, mode="sum")
+        by_weights = [
+            each.view(weight.shape[0], weight.shape[2], -1).transpose(1, 2)
+            for each, weight in zip(
+                torch.split(summed, [weight.shape[0] * weight.shape[2] for weight in weights]),
+                weights,
+                strict=True,
+            )
+        ]
+        if not ctx.needs_input_grad[0]:
+            return (None, None, *by_weights)
+        # Of each row the taps that lay on it, weighted likewise; sorted by rows, so that each is summed once.
+        order = torch.sort(rows.flatten(), stable=True).indices
+        counts = torch.bincount(rows.flatten(), minlength=padded.shape[0] * padded.shape[1])
+        by_vectors = functional.embedding_bag(
+            torch.div(order, rows.shape[1], rounding_mode="floor"),
+            torch.cat([weight.transpose(1, 2).flatten(0, 1) for weight in weights]).to(padded.dtype),
+            counts.cumsum(0) - counts,
+            per_sample_weights=shares.flatten()[order],
+            mode="sum",
+        ).view_as(padded)
+        return (by_vectors[:, before:][:, : vectors.shape[1]], None, *by_weights)
 
 
 def _around(width: int) -> tuple[int, int]:
@@ -94,69 +116,11 @@ def _best(
     return best.values, best.indices
 
 
-def _windows(
-    places: Int64[Tensor, "batch filters"],
-    gradient: Float[Tensor, "batch filters"],
-    widths: list[int],
-    rows: int,
-) -> _Windows:
-    """Every tap of every window that won; `rows` are those of one padded text."""
-    before = _around(max(widths))[0]
-    starts = torch.arange(len(places), device=places.device) * rows + before
-    firsts = (places.T + starts).int().chunk(len(widths))
-    shares = gradient.T.chunk(len(widths))
-    taps = [torch.arange(width, dtype=torch.int32, device=places.device) for width in widths]
-    return _Windows(
-        torch.cat([
-            (first.unsqueeze(1) + (tap - _around(len(tap))[0]).view(1, -1, 1)).flatten(0, 1)
-            for first, tap in zip(firsts, taps, strict=True)
-        ]),
-        torch.cat([
-            share.unsqueeze(1).expand(-1, width, -1).flatten(0, 1)
-            for share, width in zip(shares, widths, strict=True)
-        ]),
-    )  # fmt: skip
-
-
-def _gradients_of_weights(
-    padded: Float[Tensor, "batch rows size"], windows: _Windows, weights: list[Tensor]
-) -> list[Tensor]:
-    """Of each tap the vectors beneath it, weighed by the gradients of the answers that they gave."""
-    vectors = padded.flatten(0, 1)
-    summed = functional.embedding_bag(windows.places, vectors, per_sample_weights=windows.shares, mode="sum")
-    sizes = [weight.shape[0] * weight.shape[2] for weight in weights]
-    return [
-        each.view(weight.shape[0], weight.shape[2], -1).transpose(1, 2)
-        for each, weight in zip(torch.split(summed, sizes), weights, strict=True)
-    ]
-
-
-def _gradient_of_vectors(
-    padded: Float[Tensor, "batch rows size"], windows: _Windows, weights: list[Tensor]
-) -> Float[Tensor, "batch rows size"]:
-    """Of each row the taps that lay on it, weighed likewise; sorted by rows, so that each is summed once."""
-    taps = torch.cat([weight.transpose(1, 2).flatten(0, 1) for weight in weights])
-    places, shares = windows.places.flatten(), windows.shares.flatten()
-    order = torch.sort(places, stable=True).indices
-    counts = torch.bincount(places, minlength=padded.shape[0] * padded.shape[1])
-    summed = functional.embedding_bag(
-        torch.div(order, windows.places.shape[1], rounding_mode="floor"),
-        taps.to(padded.dtype),
-        counts.cumsum(0) - counts,
-        per_sample_weights=shares[order],
-        mode="sum",
-    )
-    return summed.view_as(padded)
-
-
-# Weighted sums of rows of a table, whose gradient holds the rows of the batch alone.
-
-
 class SumOfRows(torch.autograd.Function):
     r"""$y_i = \sum_j a_{ij} E_{t_{ij}}$ for rows $t_{ij}$ of a table $E$, as `embedding_bag` computes it.
 
-    The gradient $\bar E_t = \sum_{ij: t_{ij} = t} a_{ij} \bar y_i$ is sparse, and each row stands in it once:
-    the rest of a large table is neither cleared nor looked at. Weights $a$ get no gradient.
+    The gradient $\bar E_t = \sum_{ij: t_{ij} = t} a_{ij} \bar y_i$ is sparse, and holds each row once: the
+    rest of a large table is neither cleared nor read. Weights $a$ get no gradient.
     """
 
     @staticmethod
@@ -178,9 +142,8 @@ class SumOfRows(torch.autograd.Function):
         (gradient,) = gradients
         ascending, places = ids.flatten().sort(stable=True)
         rows, counts = ascending.unique_consecutive(return_counts=True)
-        lines = torch.div(places, ids.shape[1], rounding_mode="floor")
         values = functional.embedding_bag(
-            lines,
+            torch.div(places, ids.shape[1], rounding_mode="floor"),
             gradient.contiguous(),
             offsets=counts.cumsum(0) - counts,
             mode="sum",
@@ -192,16 +155,10 @@ class SumOfRows(torch.autograd.Function):
         return found, None, None
 
 
-def filled(tokens: Int64[Tensor, "batch length"]) -> Bool[Tensor, "batch length"]:
-    """True at ids, False at padding; the first place counts always, so that no text is empty."""
-    places = torch.arange(tokens.shape[1], device=tokens.device)
-    return (tokens != PADDING) | (places == 0)
-
-
 class EmbeddingBag(nn.Module):
     r"""Weighted sum of the vectors of a text's ids, in which rare ids weigh more: exact TF-IDF.
 
-    With $n_t$ how often id $t$ stands in the text, $d_t$ in how many of the $N$ training texts:
+    With $n_t$ how often id $t$ occurs in the text, $d_t$ in how many of the $N$ training texts:
 
     $$w_t = (1 + \ln n_t) \, \Bigl(1 + \ln \frac{1 + N}{1 + d_t}\Bigr), \quad
       y = b + \sum_g \frac{a_g}{\lVert a \rVert} \sum_{t \in g} \frac{w_t}{\lVert w_g \rVert} e_t, \quad
@@ -211,33 +168,24 @@ class EmbeddingBag(nn.Module):
     the words; they count in full only where there are four or more for each of the first group, as of
     characters. Order does not matter.
 
-    Attributes:
-        weight: vectors of the ids, (vocabulary, units); those of padding and unknown are never used.
-        bias: (units,).
-        rarity: second factor of $w_t$ for each id, (vocabulary,); 0 for padding and unknown.
-        groups: first id of each group and, last, the number of ids.
-        shares: $a_g / \lVert a \rVert$ of each group.
-        by_rows: whether the gradient of the vectors, while they learn, is sparse: of the batch's ids alone.
-
-    Args:
-        groups: see the attribute.
-        units: length of a vector.
+    `groups` are the first id of each group and, last, the number of ids; `units` is the length of a vector.
 
     Source: Salton and Buckley 1988, "Term-weighting approaches in automatic text retrieval", for the
         weights; Galke and Scherp 2022, arXiv:2109.03777, for a wide layer above them.
     """
 
-    weight: nn.Parameter
-    bias: nn.Parameter
-    rarity: Tensor
+    weight: nn.Parameter  # vectors of the ids, (vocabulary, units); those of padding and unknown are unused
+    bias: nn.Parameter  # (units,)
+    rarity: Tensor  # second factor of $w_t$ for each id, (vocabulary,); 0 for padding and unknown
     groups: tuple[int, ...]
-    shares: tuple[float, ...]
-    by_rows: bool
+    shares: tuple[float, ...]  # $a_g / \lVert a \rVert$ of each group
+    by_rows: (
+        bool  # whether the gradient of the vectors, while they learn, is sparse: of the batch's ids alone
+    )
 
     def __init__(self, groups: tuple[int, ...], units: int) -> None:
         super().__init__()
         self.groups = groups
-        # Share of each group; the squares add up to 1.
         sizes = [end - first for first, end in pairwise(groups)]
         counts = [1.0, *(min(1.0, math.sqrt(size / max(1, sizes[0])) / 2) for size in sizes[1:])]
         self.shares = tuple(count / math.hypot(*counts) for count in counts)
@@ -260,7 +208,7 @@ class EmbeddingBag(nn.Module):
 
     @torch.no_grad()
     def weigh(self, ids: Int64[Tensor, "batch length"]) -> Float[Tensor, "batch length"]:
-        """Weights of ascending ids, spread evenly over the places where an id stands more than once."""
+        """Weights of ascending ids, spread evenly over the places where an id occurs more than once."""
         before = functional.pad(ids, (1, 0), value=PADDING)[:, :-1]
         run = (ids != before).cumsum(1)
         rarity = self.rarity[ids]
@@ -291,13 +239,13 @@ class MaskedPool(nn.Module):
         self.pooling = pooling
 
     def forward(
-        self, values: Float[Tensor, "batch length channel"], filled: Bool[Tensor, "batch length"]
+        self, values: Float[Tensor, "batch length channel"], mask: Bool[Tensor, "batch length"]
     ) -> Float[Tensor, "batch channel"]:
         """One number per channel."""
-        mask = filled.unsqueeze(2)
+        each = mask.unsqueeze(2)
         if self.pooling == "max":
-            return values.masked_fill(~mask, -torch.inf).amax(1)
-        return values.masked_fill(~mask, 0).sum(1) / mask.sum(1)
+            return values.masked_fill(~each, -torch.inf).amax(1)
+        return values.masked_fill(~each, 0).sum(1) / each.sum(1)
 
 
 class TokenConv1d(nn.Conv1d):
@@ -308,14 +256,13 @@ class TokenConv1d(nn.Conv1d):
 
     def forward(self, vectors: Float[Tensor, "batch length size"]) -> Float[Tensor, "batch length filters"]:
         """One value per filter and place."""
-        around = self.kernel_size[0] - 1
-        padded = functional.pad(vectors.transpose(1, 2), (around // 2, around - around // 2))
+        padded = functional.pad(vectors.transpose(1, 2), _around(self.kernel_size[0]))
         found: Tensor = super().forward(padded)
         return found.transpose(1, 2)
 
 
 class ParallelConvolutions(nn.Module):
-    """Filters of several widths beside each other, the largest value of each over the text.
+    """Filters of several widths side by side, the largest value of each over the text.
 
     `vocabulary` is the number of ids, `size` the length of the vector of an id, `filters` how many there are
     of each width in `kernels`. `activation` makes what follows a convolution.
@@ -336,21 +283,15 @@ class ParallelConvolutions(nn.Module):
 
     def forward(self, tokens: Int64[Tensor, "batch length"]) -> Float[Tensor, "batch filters"]:
         """Largest value of each filter."""
-        present, vectors = filled(tokens), self.embedding(tokens)
-        if self._is_learning(vectors):
-            answers = largest_answers(
-                vectors, present, [getattr(self, f"conv{each}") for each in self.kernels]
-            )
-            values: Tensor = self.activation(answers)
-            return values
-        maps = [getattr(self, f"conv{kernel}")(vectors) for kernel in self.kernels]
-        found: Tensor = self.pool(self.activation(torch.cat(maps, 2)), present)
-        return found
-
-    def _is_learning(self, vectors: Float[Tensor, "batch length size"]) -> bool:
-        """True where the short way to the gradient serves: nobody looks at the maps, a processor computes."""
+        mask, vectors = token_mask(tokens), self.embedding(tokens)
+        layers = [getattr(self, f"conv{kernel}") for kernel in self.kernels]
         is_learning = self.training and torch.is_grad_enabled() and isinstance(self.activation, RISING)
-        return is_learning and vectors.device.type == "cpu"
+        if is_learning and vectors.device.type == "cpu":  # nobody needs the maps
+            values: Tensor = self.activation(largest_answers(vectors, mask, layers))
+            return values
+        maps = torch.cat([layer(vectors) for layer in layers], 2)
+        found: Tensor = self.pool(self.activation(maps), mask)
+        return found
 
 
 class BothWays(nn.Module):
@@ -380,19 +321,19 @@ class BothWays(nn.Module):
 
     def forward(self, tokens: Int64[Tensor, "batch length"]) -> Float[Tensor, "batch features"]:
         """Largest and mean state of each unit."""
-        present, states = filled(tokens), self.embedding(tokens)
-        turned = reversed_order(present)
+        mask, states = token_mask(tokens), self.embedding(tokens)
+        order = reversed_order(mask)
         for number in range(1, self.layers + 1):
             onward, _ = getattr(self, f"forwards{number}")(states)
-            back, _ = getattr(self, f"backwards{number}")(reordered(states, turned))
-            states = torch.cat([onward, reordered(back, turned)], 2)
-        return torch.cat([self.largest(states, present), self.mean(states, present)], 1)
+            back, _ = getattr(self, f"backwards{number}")(reordered(states, order))
+            states = torch.cat([onward, reordered(back, order)], 2)
+        return torch.cat([self.largest(states, mask), self.mean(states, mask)], 1)
 
 
-def reversed_order(present: Bool[Tensor, "batch length"]) -> Int64[Tensor, "batch length"]:
+def reversed_order(mask: Bool[Tensor, "batch length"]) -> Int64[Tensor, "batch length"]:
     """Places of each text from its last to its first, padding where it was; its own inverse."""
-    lengths = present.sum(1, keepdim=True)
-    places = torch.arange(present.shape[1], device=present.device).expand_as(present)
+    lengths = mask.sum(1, keepdim=True)
+    places = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
     return torch.where(places < lengths, lengths - 1 - places, places)
 
 
@@ -403,13 +344,10 @@ def reordered(
     return values.gather(1, places.unsqueeze(2).expand(-1, -1, values.shape[2]))
 
 
-# Layer of `word-vectors`: mean and maximum of the vectors of a text's known words, in any order.
-
-
 class MeanAndMax(nn.Module):
-    r"""Weighted mean of frozen word vectors beside the largest of each of their numbers.
+    r"""Weighted mean of frozen word vectors, and the largest of each of their numbers.
 
-    With $e_t$ the vectors of the words of a text, one that stands twice counted twice, and $w_t$ their
+    With $e_t$ the vectors of the words of a text, one that occurs twice counted twice, and $w_t$ their
     weights:
 
     $$m = \sum_t w_t e_t, \quad x = \max_t e_t, \quad
@@ -417,19 +355,11 @@ class MeanAndMax(nn.Module):
 
     Unknown words and padding count for nothing; a text without any other gives zeros.
 
-    Attributes:
-        weight: vectors of the ids, (vocabulary, size); never trained.
-        weights: $w$ of each id, (vocabulary,).
-
-    Args:
-        vocabulary: number of ids.
-        size: length of a vector.
-
     Source: Shen et al. 2018, arXiv:1805.09843, for mean and maximum side by side.
     """
 
-    weight: nn.Parameter
-    weights: Tensor
+    weight: nn.Parameter  # vectors of the ids, (vocabulary, size); never trained
+    weights: Tensor  # $w$ of each id, (vocabulary,)
 
     def __init__(self, vocabulary: int, size: int) -> None:
         super().__init__()

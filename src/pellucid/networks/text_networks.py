@@ -1,7 +1,6 @@
 """Networks of texts: `bag`, `text-cnn`, `rnn`, `word-vectors` and `sentence-encoder`."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
 
 from torch import nn
 
@@ -10,65 +9,22 @@ from pellucid.errors import UsageError
 from pellucid.networks.backbone import HeadSizes, make_head
 from pellucid.networks.config import (
     MANY_CLASSES,
-    NO_OWN_LAYERS,
     Attention,
     Filters,
     Grams,
     InputFacts,
     NetworkConfig,
-    OwnLayers,
     Recurrent,
+    designed,
 )
-from pellucid.networks.layers import make_activation, make_dropout
+from pellucid.networks.layers import add_dense, make_activation, make_dropout
 from pellucid.networks.network import Network
 from pellucid.networks.text_layers import BothWays, EmbeddingBag, MeanAndMax, ParallelConvolutions
 from pellucid.networks.transformer import Transformer, TransformerLayer
 from pellucid.settings import Settings
 
-
-def _designed(
-    name: str,
-    settings: Settings,
-    facts: InputFacts,
-    widths: tuple[int, ...],
-    *,
-    activation: str,
-    dropout: float,
-    embedding: int = 0,
-    pooling: str = "max",
-    own: OwnLayers = NO_OWN_LAYERS,
-) -> NetworkConfig:
-    """Config of a network of texts; activation and dropout are those where the settings ask for none."""
-    return NetworkConfig(
-        name=name,
-        input_shape=facts.input_shape,
-        outputs=facts.outputs,
-        activation=settings.activation or activation,
-        pooling=pooling,
-        dropout=dropout if settings.dropout is None else settings.dropout,
-        batch_norm=False,
-        widths=widths,
-        vocabulary=facts.vocabulary,
-        embedding=embedding,
-        own=own,
-    )
-
-
-def _add_dense(
-    layers: OrderedDict[str, nn.Module], config: NetworkConfig, units: int, widths: Sequence[int]
-) -> int:
-    """Add dense layers on so many units, numbered from 2, and return how many units the last one has."""
-    for number, width in enumerate(widths, start=2):
-        layers[f"linear{number}"] = nn.Linear(units, width)
-        layers[f"activation{number}"] = make_activation(config.activation)
-        layers[f"dropout{number}"] = make_dropout(config.dropout)
-        units = width
-    return units
-
-
 _BAG_WIDTHS = {"quick": 128, "standard": 128, "best": 256}
 _BAG_WIDTHS_OF_FEW = {**_BAG_WIDTHS, "quick": 64, "standard": 64}
-_BAG_ACTIVATION, _BAG_DROPOUT = "relu", 0.5
 
 
 def design_bag(settings: Settings, facts: InputFacts) -> NetworkConfig:
@@ -80,13 +36,13 @@ def design_bag(settings: Settings, facts: InputFacts) -> NetworkConfig:
     if depth < 1:
         raise UsageError("--depth: bag has at least 1 hidden layer; give 1 or more")
     widths = _BAG_WIDTHS if facts.outputs >= MANY_CLASSES else _BAG_WIDTHS_OF_FEW
-    return _designed(
+    return designed(
         "bag",
         settings,
         facts,
         (settings.width or widths[settings.preset],) * depth,
-        activation=_BAG_ACTIVATION,
-        dropout=_BAG_DROPOUT,
+        "relu",
+        dropout=0.5,
         own=Grams(groups=facts.groups or (UNKNOWN + 1, facts.vocabulary)),
     )
 
@@ -104,30 +60,27 @@ def assemble_bag(config: NetworkConfig) -> Network:
         activation1=make_activation(config.activation),
         dropout1=make_dropout(config.dropout),
     )
-    units = _add_dense(layers, config, first, further)
+    units = add_dense(layers, config, first, further, 2)
     return Network(config, nn.Sequential(layers), nn.Linear(units, config.outputs))
 
 
 # `text-cnn`: filters of several widths, the largest value of each. Source: Kim 2014, arXiv:1408.5882.
 
-_TEXT_CNN_KERNELS = (2, 3, 4, 5)
-_TEXT_CNN_EMBEDDING = 128
 _TEXT_CNN_FILTERS = {"quick": 128, "standard": 128, "best": 256}
-_TEXT_CNN_ACTIVATION, _TEXT_CNN_DROPOUT = "relu", 0.5
 
 
 def design_text_cnn(settings: Settings, facts: InputFacts) -> NetworkConfig:
     """Choose sizes: `width` is the filters of each kernel, `depth` the dense layers before the head."""
     width = settings.width or _TEXT_CNN_FILTERS[settings.preset]
-    return _designed(
+    return designed(
         "text-cnn",
         settings,
         facts,
         (width,) * (1 + (settings.depth or 0)),
-        activation=_TEXT_CNN_ACTIVATION,
-        dropout=_TEXT_CNN_DROPOUT,
-        embedding=facts.embedding or _TEXT_CNN_EMBEDDING,
-        own=Filters(kernels=_TEXT_CNN_KERNELS),
+        "relu",
+        dropout=0.5,
+        embedding=facts.embedding or 128,
+        own=Filters(kernels=(2, 3, 4, 5)),
     )
 
 
@@ -141,21 +94,21 @@ def assemble_text_cnn(config: NetworkConfig) -> Network:
     kernels = config.layers(Filters).kernels
     if not kernels or len(set(kernels)) < len(kernels):
         raise ValueError(f"text-cnn: kernels {list(kernels)}, where at least one, each once, is expected")
-    filters = config.widths[0]
-    layers: OrderedDict[str, nn.Module] = OrderedDict()
-    layers["filters"] = ParallelConvolutions(
-        config.vocabulary, config.embedding, kernels, filters, make_activation(config.activation)
+    filters, *further = config.widths
+    layers = OrderedDict[str, nn.Module](
+        filters=ParallelConvolutions(
+            config.vocabulary, config.embedding, kernels, filters, make_activation(config.activation)
+        ),
+        dropout1=make_dropout(config.dropout),
     )
-    layers["dropout1"] = make_dropout(config.dropout)
-    units = _add_dense(layers, config, filters * len(kernels), config.widths[1:])
+    units = add_dense(layers, config, filters * len(kernels), further, 2)
     return Network(config, nn.Sequential(layers), nn.Linear(units, config.outputs))
 
 
 # `rnn`: recurrent layers in both directions, each layer on both of the one below.
 
-_RNN_EMBEDDING = 128
 _RNN_WIDTHS = {"quick": 128, "standard": 128, "best": 256}
-_RNN_CELL, _RNN_DROPOUT = "lstm", 0.5
+_RNN_CELL = "lstm"
 
 
 def design_rnn(settings: Settings, facts: InputFacts) -> NetworkConfig:
@@ -168,14 +121,14 @@ def design_rnn(settings: Settings, facts: InputFacts) -> NetworkConfig:
         raise UsageError("--depth: rnn has at least 1 recurrent layer; give 1 or more")
     if settings.activation is not None:
         raise UsageError("--activation: the cells of rnn have sigmoid and tanh by design; leave it out")
-    return _designed(
+    return designed(
         "rnn",
         settings,
         facts,
         (settings.width or _RNN_WIDTHS[settings.preset],) * depth,
-        activation="tanh",
-        dropout=_RNN_DROPOUT,
-        embedding=facts.embedding or _RNN_EMBEDDING,
+        "tanh",
+        dropout=0.5,
+        embedding=facts.embedding or 128,
         own=Recurrent(cell=settings.cell or _RNN_CELL),
     )
 
@@ -193,30 +146,28 @@ def assemble_rnn(config: NetworkConfig) -> Network:
     """
     if not config.widths or not config.embedding or not config.cell:
         raise ValueError("rnn: at least 1 of widths, an embedding of 1 and a cell expected")
-    layers: OrderedDict[str, nn.Module] = OrderedDict()
-    layers["layers"] = BothWays(config.vocabulary, config.embedding, config.cell, config.widths)
-    layers["dropout"] = make_dropout(config.dropout)
+    layers = OrderedDict[str, nn.Module](
+        layers=BothWays(config.vocabulary, config.embedding, config.cell, config.widths),
+        dropout=make_dropout(config.dropout),
+    )
     return Network(config, nn.Sequential(layers), nn.Linear(4 * config.widths[-1], config.outputs))
 
 
 # `word-vectors`: made for vectors that were learnt elsewhere, which stay as they are below a head that is
 # trained. Source: Shen et al. 2018, arXiv:1805.09843.
 
-_WORD_VECTOR_SIZE = 50
-_WORD_VECTORS_ACTIVATION = "relu"
-
 
 def design_word_vectors(settings: Settings, facts: InputFacts) -> NetworkConfig:
     """Choose sizes: `width` and `depth` are those of the head, which has no hidden layer by default."""
     head = HeadSizes.of(settings)
-    return _designed(
+    return designed(
         "word-vectors",
         settings,
         facts,
         head.widths,
-        activation=_WORD_VECTORS_ACTIVATION,
+        "relu",
         dropout=head.dropout,
-        embedding=facts.embedding or _WORD_VECTOR_SIZE,
+        embedding=facts.embedding or 50,
         pooling="average",
     )
 
@@ -239,28 +190,20 @@ def assemble_word_vectors(config: NetworkConfig) -> Network:
 # Most tokens of a text: every one looks at every other, so that time and memory grow with its square.
 LONGEST_TEXT = 8_192
 
-_ENCODER_EMBEDDING, _ENCODER_LAYERS, _ENCODER_HEADS, _ENCODER_FEED_FORWARD = 64, 2, 4, 256
-_ENCODER_ACTIVATION = "gelu"
-
 
 def design_sentence_encoder(settings: Settings, facts: InputFacts) -> NetworkConfig:
     """Choose sizes: `width` and `depth` are those of the head, which has no hidden layer by default."""
     head = HeadSizes.of(settings)
-    own = Attention(
-        transformer_layers=_ENCODER_LAYERS,
-        attention_heads=_ENCODER_HEADS,
-        feed_forward=_ENCODER_FEED_FORWARD,
-    )
-    return _designed(
+    return designed(
         "sentence-encoder",
         settings,
         facts,
         head.widths,
-        activation=_ENCODER_ACTIVATION,
+        "gelu",
         dropout=head.dropout,
-        embedding=_ENCODER_EMBEDDING,
+        embedding=64,
         pooling="average",
-        own=own,
+        own=Attention(transformer_layers=2, attention_heads=4, feed_forward=256),
     )
 
 

@@ -7,21 +7,19 @@ from torch.nn import functional
 
 from pellucid.encoding.encoder import PADDING
 from pellucid.networks.layers import make_activation
-from pellucid.networks.text_layers import MaskedPool, filled
+from pellucid.networks.text_layers import MaskedPool, token_mask
 
-# Number that layer norms add to the variance, as BERT does.
+# What layer norms add to the variance, as BERT does.
 NORM_EPSILON = 1e-12
 
 
 class PositionalEmbedding(nn.Module):
     """Learnt vector for each place of a text, added to the token's own.
 
-    Padding may reach beyond the last place, whose vector it then gets; nobody looks at it.
-
-    `weight`: (length, size); `length`: most ids of a text; `size`: length of a vector.
+    Padding may reach beyond the last place, whose vector it then gets and nobody reads.
     """
 
-    weight: nn.Parameter
+    weight: nn.Parameter  # (most ids of a text, length of a vector)
 
     def __init__(self, length: int, size: int) -> None:
         super().__init__()
@@ -42,8 +40,6 @@ class Attend(nn.Module):
 
     Sums run over the ids of the text, not over padding.
 
-    `heads` are the parts that the numbers of a token are split into.
-
     Source: Vaswani et al. 2017, arXiv:1706.03762, eq. 1.
     """
 
@@ -52,21 +48,21 @@ class Attend(nn.Module):
         self.heads = heads
 
     def forward(
-        self, projected: Float[Tensor, "batch length thrice"], present: Bool[Tensor, "batch length"]
+        self, projected: Float[Tensor, "batch length thrice"], mask: Bool[Tensor, "batch length"]
     ) -> Float[Tensor, "batch length size"]:
         """Mixed values; `projected` holds queries, keys and values side by side."""
         batch, length, thrice = projected.shape
         query, key, value = self._parts(projected)
-        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=present[:, None, None])
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None])
         return mixed.transpose(1, 2).reshape(batch, length, thrice // 3)
 
     def weights(
-        self, projected: Float[Tensor, "batch length thrice"], present: Bool[Tensor, "batch length"]
+        self, projected: Float[Tensor, "batch length thrice"], mask: Bool[Tensor, "batch length"]
     ) -> Float[Tensor, "batch heads length length"]:
         """Weights $a_{ij}^h$, which the fused operation of `forward` keeps to itself."""
         query, key, _ = self._parts(projected)
         scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
-        shares: Tensor = scores.masked_fill(~present[:, None, None], -torch.inf).softmax(-1)
+        shares: Tensor = scores.masked_fill(~mask[:, None, None], -torch.inf).softmax(-1)
         return shares
 
     def _parts(self, projected: Tensor) -> tuple[Tensor, ...]:
@@ -100,10 +96,10 @@ class TransformerLayer(nn.Module):
         self.norm2 = nn.LayerNorm(size, eps=NORM_EPSILON)
 
     def forward(
-        self, states: Float[Tensor, "batch length size"], present: Bool[Tensor, "batch length"]
+        self, states: Float[Tensor, "batch length size"], mask: Bool[Tensor, "batch length"]
     ) -> Float[Tensor, "batch length size"]:
         """New states of the tokens."""
-        mixed = self.output(self.attend(self.query_key_value(states), present))
+        mixed = self.output(self.attend(self.query_key_value(states), mask))
         hidden = self.norm1(states + mixed)
         result: Tensor = self.norm2(hidden + self.linear2(self.activation(self.linear1(hidden))))
         return result
@@ -121,7 +117,7 @@ class Transformer(nn.Module):
     """Vectors of tokens and places, transformer layers, the mean over the text, at length 1.
 
     `vocabulary` is the number of ids, `length` the most ids of a text, `size` the length of the vector of a
-    token; `layers` stand one after the other.
+    token; `layers` follow each other.
     """
 
     def __init__(self, vocabulary: int, length: int, size: int, layers: list[TransformerLayer]) -> None:
@@ -137,9 +133,9 @@ class Transformer(nn.Module):
 
     def forward(self, tokens: Int64[Tensor, "batch length"]) -> Float[Tensor, "batch size"]:
         """One vector for each text."""
-        present = filled(tokens)
+        mask = token_mask(tokens)
         states = self.norm(self.places(self.embedding(tokens)))
         for number in range(1, self.layers + 1):
-            states = getattr(self, f"layer{number}")(states, present)
-        vectors: Tensor = self.unit(self.mean(states, present))
+            states = getattr(self, f"layer{number}")(states, mask)
+        vectors: Tensor = self.unit(self.mean(states, mask))
         return vectors

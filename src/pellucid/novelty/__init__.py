@@ -6,7 +6,6 @@ says what share of the validation examples looks less foreign than an input does
 
 from pellucid.novelty.detectors import (
     FALSE_ALARM_RATE,
-    MEASURES,
     Detector,
     FeatureKind,
     calibrated_detector,
@@ -19,7 +18,6 @@ from pellucid.novelty.measures import Measure
 
 __all__ = [
     "FALSE_ALARM_RATE",
-    "MEASURES",
     "Detector",
     "FeatureKind",
     "Measure",

@@ -33,20 +33,7 @@ _LEAST_REACH = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Detector(Stored):
-    """Calibrated novelty detector: how unlike the training data features are, and when to raise the alarm.
-
-    Attributes:
-        kind: name in messages.
-        SIZES: bounds of what a file states.
-        measure: fitted on training examples.
-        rate: share of the examples like the training data for which the alarm may be raised.
-        examples: validation examples that all this comes from.
-        middle: median of each signal over the validation examples.
-        spread: from there to the 95 % quantile; positive.
-        reference: how foreign the validation examples are, ascending; of many, some at equal steps.
-        answers: what the model said of the validation examples: how often each class, or numbers,
-            ascending, of many some at equal steps.
-    """
+    """Calibrated novelty detector: how unlike the training data features are, and when to raise the alarm."""
 
     kind: ClassVar[str] = "novelty"
     SIZES: ClassVar[Mapping[str, Whole]] = {
@@ -54,12 +41,16 @@ class Detector(Stored):
         "answers": Whole(1, _MOST_ANSWERS),
         "signals": Whole(1, 2),
     }
-    measure: Annotated[Measure, Anything()]
+    measure: Annotated[Measure, Anything()]  # fitted on training examples
+    # share of the examples like the training data for which the alarm may be raised
     rate: Annotated[float, Number(0.0, 1.0)]
-    examples: Annotated[int, Whole(1, _MOST_EXAMPLES)]
-    middle: Float64[np.ndarray, " signals"]
-    spread: Float64[np.ndarray, " signals"]
+    examples: Annotated[int, Whole(1, _MOST_EXAMPLES)]  # validation examples that all this comes from
+    middle: Float64[np.ndarray, " signals"]  # median of each signal over the validation examples
+    spread: Float64[np.ndarray, " signals"]  # from there to the 95 % quantile; positive
+    # how foreign the validation examples are, ascending; of many, some at equal steps
     reference: Float64[np.ndarray, " references"]
+    # what the model answered about the validation examples: how often each class, or numbers, ascending, of
+    # many some at equal steps
     answers: Float64[np.ndarray, " answers"]
 
     @property
@@ -69,15 +60,14 @@ class Detector(Stored):
 
     def foreignness(self, rows: Rows) -> Float64[np.ndarray, " n"]:
         """Foreignness of each row: about 0 in the middle of the validation examples, infinite for NaN."""
-        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-            return combined(self.measure.measure(rows), self.middle, self.spread)
+        return combined(signals_of(self.measure, rows), self.middle, self.spread)
 
     def novelty(self, rows: Rows) -> Float64[np.ndarray, " n"]:
         """Novelty of each row, 0 to 1: the share of validation examples that look less foreign."""
         return self.placed(self.foreignness(rows))
 
     def novelty_of(self, signals: Float64[np.ndarray, "n signals"]) -> Float64[np.ndarray, " n"]:
-        """Novelty, 0 to 1, of examples by what a measure found in them."""
+        """Novelty, 0 to 1, of examples by the signals of a measure."""
         return self.placed(combined(signals, self.middle, self.spread))
 
     def placed(self, foreign: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
@@ -135,19 +125,18 @@ def combined(
     middle: Float64[np.ndarray, " signals"],
     spread: Float64[np.ndarray, " signals"],
 ) -> Float64[np.ndarray, " n"]:
-    """Foreignness $f$ of each row from its signals; infinite where a signal is no number."""
-    relative = (signals - middle) / spread
-    foreign = relative[:, 0] + np.maximum(relative[:, 1:], 0).sum(axis=1)
+    """Foreignness of each row from its signals; infinite where a signal is no number."""
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        relative = (signals - middle) / spread
+        foreign = relative[:, 0] + np.maximum(relative[:, 1:], 0).sum(axis=1)
     return np.where(np.isfinite(foreign), foreign, np.inf)
 
-
-# Detectors fitted on training examples and calibrated on validation examples.
 
 # Sources of features: a network's hidden layer, a description of images, or numbers as they were given.
 FeatureKind = Literal["layer", "image", "values"]
 
 FALSE_ALARM_RATE = 0.05
-# With fewer to learn from, or fewer validation examples, nothing can be said about a rate of 5 %.
+# With fewer to learn from, or fewer validation examples, nothing is known about a rate of 5 %.
 LEAST_EXAMPLES = 20
 
 _MOST_VALUES = 400_000  # of the axes, which are saved with the model
@@ -172,7 +161,7 @@ def fit_measure(
         return None
     _, codes = np.unique(labels, return_inverse=True)
     if isinstance(rows, np.ndarray):
-        # Of very many classes one centre stands for all: their own would fill the model folder.
+        # Of very many classes one centre serves all: their own would fill the model folder.
         return _directions(rows, codes if codes.max() < MOST_CENTRES else np.zeros_like(codes), sort)
     return _neighbours(scipy.sparse.csr_array(rows), codes, seed)
 
@@ -228,10 +217,7 @@ def calibrated_detector(
 
 
 def for_answers_of(detector: Detector, answers: Shaped[np.ndarray, " n"], classes: int) -> Detector:
-    """The same detector for a model that answers otherwise about the same examples.
-
-    `answers` are class codes, or numbers where `classes` is 0.
-    """
+    """The same detector for a model that answers otherwise about the same examples."""
     return dataclasses.replace(detector, answers=_counted(answers, classes))
 
 
@@ -252,7 +238,7 @@ def _some(ascending: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " fewer"]
 def _directions(rows: np.ndarray, codes: Int64[np.ndarray, " n"], sort: FeatureKind) -> Directions:
     """Distance from the classes, with their shared covariance shrunk towards a sphere."""
     columns = rows.shape[1]
-    if columns > _MOST_SQUARE:  # so that the matrix to take apart stays small
+    if columns > _MOST_SQUARE:  # so that the matrix to decompose stays small
         rows, codes = rows[:_MOST_SQUARE], codes[:_MOST_SQUARE]
     scale = np.ones(columns, np.float32)
     if sort == "values":
@@ -273,8 +259,8 @@ def _directions(rows: np.ndarray, codes: Int64[np.ndarray, " n"], sort: FeatureK
     covariance += _SHRINKAGE * typical * np.eye(len(covariance))
     whitening = np.linalg.cholesky(np.linalg.inv(covariance))
     left = columns - axes.shape[1]
-    beside = max(0.0, float((scaled**2).sum() - (along**2).sum())) / len(scaled)
-    rest = max(beside / left, _SHRINKAGE * typical) if left else 0.0
+    remaining = max(0.0, float((scaled**2).sum() - (along**2).sum())) / len(scaled)
+    rest = max(remaining / left, _SHRINKAGE * typical) if left else 0.0
     return Directions(
         of_layer=sort == "layer",
         scale=scale,
@@ -287,11 +273,7 @@ def _directions(rows: np.ndarray, codes: Int64[np.ndarray, " n"], sort: FeatureK
 
 
 def _axes(centred: Float64[np.ndarray, "n columns"], most: int) -> Float64[np.ndarray, "columns axes"]:
-    """Orthonormal directions in which rows vary most: no more than there are in which they vary at all.
-
-    Taken from the smaller of the two matrices of inner products, so that a hundred rows of a thousand
-    features cost a matrix of a hundred.
-    """
+    """Orthonormal directions in which rows vary most, by the smaller matrix of inner products."""
     count, columns = centred.shape
     if columns <= count:
         return np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :most]
@@ -311,14 +293,12 @@ def _neighbours(rows: scipy.sparse.csr_array, codes: Int64[np.ndarray, " n"], se
         total = np.asarray(rows[np.flatnonzero(codes == code)].sum(axis=0), np.float64)
         centre = _heaviest(np.arange(len(total)), total, len(total), most)
         centres.append(centre / max(float(np.sqrt((centre.data**2).sum())), _TINY))
-    some = [_heaviest(*_entries(rows, row), rows.shape[1], _MOST_OF_KEPT) for row in kept.tolist()]
-    return Neighbours.of(_stacked(some), _stacked(centres))
-
-
-def _entries(rows: scipy.sparse.csr_array, row: int) -> tuple[np.ndarray, np.ndarray]:
-    """Columns and values of one row."""
-    inside = slice(rows.indptr[row], rows.indptr[row + 1])
-    return rows.indices[inside], rows.data[inside]
+    some = []
+    for row in kept.tolist():
+        own = slice(rows.indptr[row], rows.indptr[row + 1])
+        some.append(_heaviest(rows.indices[own], rows.data[own], rows.shape[1], _MOST_OF_KEPT))
+    stacked = (scipy.sparse.vstack(each, format="csr").astype(np.float32) for each in (some, centres))
+    return Neighbours.of(*stacked)
 
 
 def _heaviest(places: np.ndarray, values: np.ndarray, columns: int, most: int) -> scipy.sparse.csr_array:
@@ -328,7 +308,3 @@ def _heaviest(places: np.ndarray, values: np.ndarray, columns: int, most: int) -
     chosen = chosen[np.argsort(places[chosen], kind="stable")]
     ends = np.array([0, len(chosen)], np.int32)
     return scipy.sparse.csr_array((values[chosen], places[chosen], ends), shape=(1, columns))
-
-
-def _stacked(rows: list[scipy.sparse.csr_array]) -> scipy.sparse.csr_array:
-    return scipy.sparse.vstack(rows, format="csr").astype(np.float32)

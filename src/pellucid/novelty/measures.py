@@ -25,9 +25,20 @@ class Measure(Stored):
     def signals(self) -> int:
         """Numbers given for each row."""
 
+    @property
     @abstractmethod
+    def _block(self) -> int:
+        """Rows that are measured at a time, to bound the memory."""
+
+    @abstractmethod
+    def _measured(self, rows: Rows) -> Float64[np.ndarray, "n signals"]:
+        """Signals of some rows."""
+
     def measure(self, rows: Rows) -> Float64[np.ndarray, "n signals"]:
         """Signals of each row of length `columns`; larger is more foreign."""
+        starts = range(0, rows.shape[0], self._block)
+        found = [self._measured(rows[at : at + self._block]) for at in starts]
+        return np.concatenate([np.zeros((0, self.signals)), *found])
 
 
 # Mahalanobis distance of features from those of the training examples.
@@ -42,6 +53,8 @@ class Measure(Stored):
 # Of a hidden layer a second number is given, $-\ln \lVert x \rVert$: few units answer to what the network
 # does not know at all, such as texts without a known word.
 #
+# Chosen by `benchmarks/novelty.py`, over Mahalanobis without lengths, neighbours, energy and probabilities.
+#
 # Source: Lee et al. 2018, arXiv:1807.03888, for the distance to class centres; Mueller and Hein 2025,
 #     arXiv:2505.18032, for features of length 1.
 
@@ -53,20 +66,7 @@ _TINY = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Directions(Measure):
-    """Mahalanobis distance of dense features from those of the training examples.
-
-    Attributes:
-        kind: key in `MEASURES`.
-        SIZES: bounds of what a file states.
-        columns: features of a row.
-        of_layer: whether the features are a hidden layer, whose length is looked at by itself.
-        scale: what each feature is divided by; positive.
-        mean: of the scaled features of the training examples.
-        axes: orthonormal columns, the directions in which these vary most.
-        whitening: from coordinates along the axes to those in which a class has variance 1.
-        centres: of each class, in whitened coordinates.
-        rest: variance in every direction beside the axes; 0 where there is none.
-    """
+    """Mahalanobis distance of dense features from those of the training examples."""
 
     kind: ClassVar[str] = "directions"
     SIZES: ClassVar[Mapping[str, Whole]] = {
@@ -74,14 +74,15 @@ class Directions(Measure):
         "axes": Whole(1, MOST_AXES),
         "centres": Whole(1, MOST_CENTRES),
     }
-    columns: int = field(init=False)
-    of_layer: bool
-    scale: Float32[np.ndarray, " columns"]
-    mean: Float32[np.ndarray, " columns"]
-    axes: Float32[np.ndarray, "columns axes"]
+    columns: int = field(init=False)  # features of a row
+    of_layer: bool  # whether the features are a hidden layer, whose length is a signal by itself
+    scale: Float32[np.ndarray, " columns"]  # what each feature is divided by; positive
+    mean: Float32[np.ndarray, " columns"]  # of the scaled features of the training examples
+    axes: Float32[np.ndarray, "columns axes"]  # orthonormal columns, the directions in which these vary most
+    # from coordinates along the axes to those in which a class has variance 1
     whitening: Float32[np.ndarray, "axes axes"]
-    centres: Float32[np.ndarray, "centres axes"]
-    rest: Float32[np.ndarray, "1"]
+    centres: Float32[np.ndarray, "centres axes"]  # of each class, in whitened coordinates
+    rest: Float32[np.ndarray, "1"]  # variance in every direction but the axes; 0 where there is none
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", len(self.mean))
@@ -91,14 +92,12 @@ class Directions(Measure):
         """Numbers given for each row."""
         return 2 if self.of_layer else 1
 
-    def measure(self, rows: Rows) -> Float64[np.ndarray, "n signals"]:
-        """Distance of each row and, of a hidden layer, how weak it is; larger is more foreign."""
-        step = max(1, _BLOCK_VALUES // (self.columns + len(self.centres)))
-        found = [self._measured(dense(rows, at, at + step)) for at in range(0, rows.shape[0], step)]
-        return np.concatenate(found) if found else np.zeros((0, self.signals))
+    @property
+    def _block(self) -> int:
+        return max(1, _BLOCK_VALUES // (self.columns + len(self.centres)))
 
-    def _measured(self, rows: Float32[np.ndarray, "n columns"]) -> Float64[np.ndarray, "n signals"]:
-        scaled, lengths = brought_to_scale(rows, self.scale, self.of_layer)
+    def _measured(self, rows: Rows) -> Float64[np.ndarray, "n signals"]:
+        scaled, lengths = brought_to_scale(dense(rows, 0, rows.shape[0]), self.scale, self.of_layer)
         offset = scaled - self.mean
         along = (offset.astype(np.float32) @ self.axes).astype(np.float64)  # what costs most
         white = along @ self.whitening.astype(np.float64)
@@ -106,8 +105,8 @@ class Directions(Measure):
         squared = (white**2).sum(axis=1, keepdims=True) - 2 * white @ centres.T + (centres**2).sum(axis=1)
         distance: np.ndarray = np.maximum(squared.min(axis=1), 0)
         if self.rest[0] > 0:
-            beside = (offset**2).sum(axis=1) - (along**2).sum(axis=1)
-            distance += np.maximum(beside, 0) / float(self.rest[0])
+            remaining = (offset**2).sum(axis=1) - (along**2).sum(axis=1)
+            distance += np.maximum(remaining, 0) / float(self.rest[0])
         np.sqrt(distance, out=distance)
         if not self.of_layer:
             return distance[:, np.newaxis]
@@ -133,8 +132,7 @@ def brought_to_scale(
 #
 # Notation: $x$ the TF-IDF weights of a text, of length 1, or 0 where it holds no known word; $p_i$ those of
 # kept training texts, of the heaviest words of each alone; $c_k$ the centre of class $k$, of its heaviest
-# words
-# alone, of length 1.
+# words alone, of length 1.
 #
 # The two signals are $1 - x \cdot p_{(5)}$, with $p_{(5)}$ the fifth nearest kept text, and
 # $1 - \max_k x \cdot c_k$. The first knows small topics, the second what all texts of a class share.
@@ -148,19 +146,7 @@ _BLOCK, _MOST_VALUES = 512, 1 << 22
 
 @dataclass(frozen=True, eq=False)
 class Neighbours(Measure):
-    """Distance of sparse features from those of the training examples.
-
-    Attributes:
-        kind: key in `MEASURES`.
-        SIZES: bounds of what a file states.
-        columns: features of a row.
-        kept_values: features of some training examples, example by example, the small ones left out.
-        kept_columns: the column of each, ascending within an example.
-        kept_ends: where those of each example end.
-        centre_values: likewise of the centre of each class.
-        centre_columns: likewise.
-        centre_ends: likewise.
-    """
+    """Distance of sparse features from those of the training examples."""
 
     kind: ClassVar[str] = "neighbours"
     SIZES: ClassVar[Mapping[str, Whole]] = {
@@ -169,13 +155,14 @@ class Neighbours(Measure):
         "centre": Whole(1, _MOST_CENTRES),
         "centre_entries": Whole(0, _MOST_TERMS),
     }
-    columns: Annotated[int, Whole(1, _MOST_TERMS)]
+    columns: Annotated[int, Whole(1, _MOST_TERMS)]  # features of a row
+    # features of some training examples, example by example, the small ones left out
     kept_values: Float32[np.ndarray, " kept_entries"]
-    kept_columns: Int32[np.ndarray, " kept_entries"]
-    kept_ends: Int32[np.ndarray, " kept"]
-    centre_values: Float32[np.ndarray, " centre_entries"]
-    centre_columns: Int32[np.ndarray, " centre_entries"]
-    centre_ends: Int32[np.ndarray, " centre"]
+    kept_columns: Int32[np.ndarray, " kept_entries"]  # the column of each, ascending within an example
+    kept_ends: Int32[np.ndarray, " kept"]  # where those of each example end
+    centre_values: Float32[np.ndarray, " centre_entries"]  # likewise of the centre of each class
+    centre_columns: Int32[np.ndarray, " centre_entries"]  # likewise
+    centre_ends: Int32[np.ndarray, " centre"]  # likewise
 
     @classmethod
     def of(cls, kept: scipy.sparse.csr_array, centres: scipy.sparse.csr_array) -> "Neighbours":
@@ -203,18 +190,16 @@ class Neighbours(Measure):
         """Numbers given for each row."""
         return 2
 
-    def measure(self, rows: Rows) -> Float64[np.ndarray, "n signals"]:
-        """Distances to the fifth neighbour and to the nearest centre, 0 to 1 where no feature is negative."""
-        sparse = scipy.sparse.csr_array(rows)
-        block = max(1, min(_BLOCK, _MOST_VALUES // max(self.kept.shape[0], self.centres.shape[0])))
-        found = [self._measured(sparse[at : at + block]) for at in range(0, sparse.shape[0], block)]
-        return np.concatenate(found) if found else np.zeros((0, self.signals))
+    @property
+    def _block(self) -> int:
+        return max(1, min(_BLOCK, _MOST_VALUES // max(len(self.kept_ends), len(self.centre_ends))))
 
-    def _measured(self, rows: scipy.sparse.csr_array) -> Float64[np.ndarray, "n signals"]:
-        likeness = (rows @ self.kept.T).toarray()
+    def _measured(self, rows: Rows) -> Float64[np.ndarray, "n signals"]:
+        sparse = scipy.sparse.csr_array(rows)
+        likeness = (sparse @ self.kept.T).toarray()
         place = min(NEIGHBOUR, likeness.shape[1])
         neighbour = np.partition(likeness, -place, axis=1)[:, -place]
-        centre = (rows @ self.centres.T).toarray().max(axis=1)
+        centre = (sparse @ self.centres.T).toarray().max(axis=1)
         return 1 - np.stack([neighbour, centre], axis=1).astype(np.float64)
 
     def _check(self) -> None:

@@ -8,32 +8,25 @@ from typing import Any
 import numpy as np
 
 from pellucid.arithmetic.probabilities import weighted_mean
-from pellucid.bundle import AverageModel, Member, Model
+from pellucid.bundle import AverageMember, AverageModel
 from pellucid.data import Check, Dataset, write_ledger
 from pellucid.data.wording import count_of, some
 from pellucid.evaluation.calibration import chosen_weights, cross_fitted_average
 from pellucid.novelty import for_answers_of
 from pellucid.pipeline.comparing.standings import scores_of_folds
 from pellucid.pipeline.continual.forgetting import continual_metrics
-from pellucid.pipeline.continual.training import recommended_on
+from pellucid.pipeline.continual.training import ContinualTraining, recommended_on
 from pellucid.pipeline.judging.disagreement import sliced
 from pellucid.pipeline.judging.label_issues import FOLDS_OF_FEW, LEARNER, judge_labels
 from pellucid.pipeline.judging.novelty_detectors import judge_detectors, with_detectors
 from pellucid.pipeline.judging.refitting import draw_curve
 from pellucid.pipeline.judging.report_facts import Outcome
-from pellucid.pipeline.judging.testing import (
-    Tested,
-    test_once,
-    text_facts,
-    with_data_known,
-    with_held_out,
-    with_test_answers,
-)
+from pellucid.pipeline.judging.testing import Tested, test_once, text_facts, with_held_out, with_test_answers
 from pellucid.pipeline.learners.candidates import (
     Candidate,
     Features,
     FeatureTable,
-    HeldOut,
+    HeldOutAnswers,
     calibrated,
     on_held_out,
 )
@@ -65,8 +58,11 @@ def with_average(
     found = average_of(candidates, dataset, settings)
     if found is None:
         return list(candidates)
-    scores = on_held_out([found], dataset, settings)
-    stages.paragraph(f"ensemble: {members_in_words(found.model)}{scores} on held-out examples")
+    assert isinstance(found.model, AverageModel)
+    whole = sum(found.model.weights)
+    members = [f"{each.name} {100 * each.weight / whole:.0f} %" for each in found.model.members]
+    words = f"weighted average of {len(members)} models ({some(members, len(members))})"
+    stages.paragraph(f"ensemble: {words}{on_held_out([found], dataset, settings)} on held-out examples")
     return [*candidates, found]
 
 
@@ -86,18 +82,25 @@ def average_of(candidates: Sequence[Candidate], dataset: Dataset, settings: Sett
     outputs = [each.held_out.about(positions) for each in able]
     weights = chosen_weights(labels, outputs).tolist()
     order = sorted(range(len(able)), key=lambda place: -weights[place])
-    members = [(able[place], weights[place]) for place in order if weights[place]]
-    if len(members) < 2:
+    chosen = [(able[place], weights[place]) for place in order if weights[place]]
+    if len(chosen) < 2:
         return None
+    members = [each for each, _ in chosen]
+    # Time that training all members took; that of a body on which several build once. Of the models on a body
+    # the quickest took hardly more than the body itself.
+    seconds = 0.0
+    for body, built in _by_body(members).items():
+        below = 0.0 if body is None else min(each.train_seconds for each in _by_body(candidates)[body])
+        seconds += below + sum(each.train_seconds - below for each in built)
     candidate = Candidate(
         name=AVERAGE,
-        model=AverageModel([Member(each.name, weight, each.model) for each, weight in members]),
-        train_examples=max(each.train_examples for each, _ in members),
-        train_seconds=_seconds([each for each, _ in members], candidates),
-        held_out=HeldOut(positions, cross_fitted_average(labels, outputs, settings.seed)),
+        model=AverageModel([AverageMember(each.name, weight, each.model) for each, weight in chosen]),
+        train_examples=max(each.train_examples for each in members),
+        train_seconds=seconds,
+        held_out=HeldOutAnswers(positions, cross_fitted_average(labels, outputs, settings.seed)),
     )
     (candidate,) = calibrated([candidate], dataset, settings.seed)
-    (candidate,) = with_held_out([_with_novelty(candidate, members[0][0])], dataset, settings.seed)
+    (candidate,) = with_held_out([_with_novelty(candidate, members[0])], dataset, settings.seed)
     return candidate
 
 
@@ -111,21 +114,8 @@ def _with_novelty(candidate: Candidate, heaviest: Candidate) -> Candidate:
     if len(outputs) == 0:
         return candidate
     detector = for_answers_of(detector, outputs, len(candidate.model.classes))
-    return dataclasses.replace(
-        candidate,
-        model=candidate.model.with_detector(detector),
-        held_out=dataclasses.replace(held_out, novelty=novelty),
-    )
-
-
-def _seconds(members: Sequence[Candidate], candidates: Sequence[Candidate]) -> float:
-    """Time that training all members took; that of a body on which several build once."""
-    total = 0.0
-    for body, built in _by_body(members).items():
-        # Of the models on a body the quickest took hardly more than the body itself.
-        below = 0.0 if body is None else min(each.train_seconds for each in _by_body(candidates)[body])
-        total += below + sum(each.train_seconds - below for each in built)
-    return total
+    held_out = dataclasses.replace(held_out, novelty=novelty)
+    return dataclasses.replace(candidate, model=candidate.model.with_detector(detector), held_out=held_out)
 
 
 def _by_body(candidates: Sequence[Candidate]) -> dict[Features | FeatureTable | None, list[Candidate]]:
@@ -134,11 +124,6 @@ def _by_body(candidates: Sequence[Candidate]) -> dict[Features | FeatureTable | 
     for each in candidates:
         found.setdefault(None if each.stored is None else each.stored.features, []).append(each)
     return found
-
-
-def without_averages(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The models that are asked about inputs themselves."""
-    return [each for each in candidates if not isinstance(each.model, AverageModel)]
 
 
 def with_averages_tested(candidates: Sequence[Candidate], tested: Mapping[str, Tested]) -> dict[str, Tested]:
@@ -153,28 +138,23 @@ def with_averages_tested(candidates: Sequence[Candidate], tested: Mapping[str, T
             continue
         asked = [tested[member.name] for member in model.members]
         raw = weighted_mean([member.answers for member in asked], model.weights)
+        # Time of all members; an example passes a body on which several build once.
+        milliseconds = 0.0
+        for body, built in _by_body([other for other in candidates if other.name in _members(each)]).items():
+            passes = [0.0]
+            if body is not None:
+                shares = [other.stored.share for other in built if other.stored is not None]
+                passes = [1000 * share * body.seconds_an_example for share in shares]
+            milliseconds += (
+                sum(tested[other.name].milliseconds for other in built) - sum(passes) + max(passes)
+            )
         found[each.name] = Tested(
             raw,
             model.target.calibrated(raw, model.temperature),
             asked[0].novelty if model.detector is not None else None,
-            _milliseconds([other for other in candidates if other.name in _members(each)], tested),
+            milliseconds,
         )
     return found
-
-
-def _milliseconds(members: Sequence[Candidate], tested: Mapping[str, Tested]) -> float:
-    """Time that an answer of all members takes; an example passes a body on which several build once."""
-    total = 0.0
-    for body, built in _by_body(members).items():
-        passes = [
-            0.0 if each.stored is None or body is None else 1000 * each.stored.share * body.seconds_an_example
-            for each in built
-        ]
-        alone = sum(
-            tested[each.name].milliseconds - passed for each, passed in zip(built, passes, strict=True)
-        )
-        total += alone + max(passes)
-    return total
 
 
 def _members(candidate: Candidate) -> set[str]:
@@ -183,24 +163,7 @@ def _members(candidate: Candidate) -> set[str]:
     return {each.name for each in model.members} if isinstance(model, AverageModel) else set()
 
 
-def members_in_words(model: Model) -> str:
-    """The members of an average with their weights, for people."""
-    assert isinstance(model, AverageModel)  # others have none
-    whole = sum(model.weights)
-    members = [f"{each.name} {100 * each.weight / whole:.0f} %" for each in model.members]
-    return f"weighted average of {len(members)} models ({some(members, len(members))})"
-
-
-# Seconds of one training for each example that judges labels, on an idle machine; and fewest worth it.
-_JUDGED, _FEWEST_JUDGED = 2e-4, 500
-
-
-def conclude(
-    learned: Learned,
-    check: Check,
-    folds: Folds,
-    context: RunContext,
-) -> Outcome:
+def conclude(learned: Learned, check: Check, folds: Folds, context: RunContext) -> Outcome:
     """Calibrate and recommend by what was held out, draw the learning curve, and use the test split once."""
     folder, dataset, settings, stages, journal, _ = context
     config, network, continual = journal.content, learned.network, learned.continual
@@ -214,13 +177,7 @@ def conclude(
         done = "fitted the novelty (out-of-distribution) detector"
         with stages.stage("fitting the novelty detector", done):
             candidates = with_detectors(candidates, folds.learning, settings.seed)
-    candidates = with_held_out(candidates, dataset, settings.seed)
-    # Columns whose texts the data joins, and new names: also of a network that continues training.
-    start = None if continual is None else continual.start.model
-    joined = dataset.joined_columns or (() if start is None else start.joined_columns)
-    renamed = {**({} if start is None else start.renamed), **(settings.rename or {})}
-    renamed = {old: new for old, new in renamed.items() if new in dataset.classes}
-    candidates = with_data_known(candidates, joined, renamed, settings.threshold or {})
+    candidates = _knowing_their_data(with_held_out(candidates, dataset, settings.seed), continual, context)
     if continual is None and has_baselines(settings, dataset):
         candidates = with_average(candidates, dataset, settings, stages)
     recommendation = recommended_on(continual, candidates, dataset, settings)
@@ -232,13 +189,13 @@ def conclude(
     half = max(each.train_seconds for each in candidates) / 2  # about what the parts take
     if is_drawn and context.affords(half, "The learning curve is left out: there was no time for it."):
         curve = draw_curve(candidates, recommendation.name, network, folds, settings, stages)
-    candidates = _with_time_for_test(candidates, recommendation.name, context)
+    candidates = with_time_for_test(candidates, recommendation.name, context)
     tested, novelty = _tested(candidates, context)
     candidates = with_test_answers(candidates, tested, dataset, settings.seed)
-    found = None
+    forgotten = None
     if continual is not None:
         with stages.stage("measuring what was forgotten", "measured what was forgotten"):
-            found = continual_metrics(continual, dataset, candidates, recommendation.name, tested, config)
+            forgotten = continual_metrics(continual, dataset, candidates, recommendation.name, tested, config)
     outcome = Outcome(
         dataset=dataset,
         check=check,
@@ -255,15 +212,38 @@ def conclude(
         novelty=novelty,
         text=None if network is None else text_facts(network.prepared, dataset),
         slices=sliced(dataset, settings.slice_column, tested[recommendation.name]),
-        continual=found,
+        continual=forgotten,
     )
     for (
-        each
+        built
     ) in learned.built:  # the report is of a backbone that is the network, or bears the recommended model
-        names = {candidate.name for candidate in each.candidates}
-        if each.choice.is_asked_for or recommendation.name in names:
-            return dataclasses.replace(outcome, network=each.choice.config, history=each.history)
+        names = {candidate.name for candidate in built.candidates}
+        if built.choice.is_asked_for or recommendation.name in names:
+            return dataclasses.replace(outcome, network=built.choice.config, history=built.history)
     return outcome
+
+
+def _knowing_their_data(
+    candidates: Sequence[Candidate], continual: ContinualTraining | None, context: RunContext
+) -> list[Candidate]:
+    """Let every model know how data like its own is read and decided.
+
+    By columns whose texts the data joins and new names of classes, also of a network that continues training,
+    and by a threshold.
+    """
+    dataset, settings = context.dataset, context.settings
+    joined, renamed = dataset.joined_columns, {**(settings.rename or {})}
+    if continual is not None:
+        start = continual.start.model
+        joined, renamed = joined or start.joined_columns, {**start.renamed, **renamed}
+    renamed = {old: new for old, new in renamed.items() if new in dataset.classes}
+    threshold = settings.threshold or {}
+    return [
+        dataclasses.replace(
+            each, model=each.model.for_data(joined_columns=joined, renamed=renamed, threshold=threshold)
+        )
+        for each in candidates
+    ]
 
 
 def _tested(
@@ -272,22 +252,22 @@ def _tested(
     """The only use of the test split: every model's answers, and how well its detector did."""
     dataset = context.dataset
     with context.stages.stage("testing every model once") as stage:
-        tested = with_averages_tested(candidates, test_once(without_averages(candidates), dataset))
+        asked = [each for each in candidates if not isinstance(each.model, AverageModel)]
+        tested = with_averages_tested(candidates, test_once(asked, dataset))
         models, examples = count_of(len(candidates), "model"), count_of(len(dataset.test), dataset.noun)
         stage.words = f"tested {models} once, on {examples}"
     # What is asked from here on was asked before, so that only scores and report are reserved.
     context.time.reserve("conclusion", conclusion_seconds(context, (), len(candidates)))
-    seconds = sum(1e-3 * each.milliseconds for each in tested.values()) * most_synthetic_outliers(
-        len(dataset.test)
-    )
+    once = sum(1e-3 * each.milliseconds for each in tested.values())
     if not context.affords(
-        seconds, "The detectors are not tried on synthetic outliers: there was no time for it."
+        once * most_synthetic_outliers(len(dataset.test)),
+        "The detectors are not tried on synthetic outliers: there was no time for it.",
     ):
         return tested, {}
     return tested, judge_detectors(candidates, tested, dataset, context.settings)
 
 
-def _with_time_for_test(
+def with_time_for_test(
     candidates: Sequence[Candidate], recommended: str, context: RunContext
 ) -> list[Candidate]:
     """The models that there is time to test, score and write: the dearest are left out first.
@@ -303,10 +283,14 @@ def _with_time_for_test(
         if each.name in needed:
             continue
         sentence = f"{each.name} is left out: there was no time to test it."
-        if context.affords(conclusion_seconds(context, kept), sentence):
-            continue
-        kept = [other for other in kept if other is not each and each.name not in _members(other)]
+        if not context.affords(conclusion_seconds(context, kept), sentence):
+            kept = [other for other in kept if other is not each and each.name not in _members(other)]
     return kept
+
+
+# Seconds of one training for each example that judges labels, on an idle machine
+# (`benchmarks/honest_answer.py`); and fewest worth it.
+_JUDGED, _FEWEST_JUDGED = 2e-4, 500
 
 
 def _label_issues(
@@ -328,5 +312,5 @@ def _label_issues(
         if most < min(_FEWEST_JUDGED, len(dataset.train)):
             context.leave_out("The labels of the training examples are not judged: there was no time for it.")
             most = 0
-    answers = tested[recommended].answers
-    return judge_labels(candidates, recommended, answers, dataset, settings, context.stages, most)
+    best = next(each for each in candidates if each.name == recommended)
+    return judge_labels(best, tested[recommended].answers, candidates, context, most)

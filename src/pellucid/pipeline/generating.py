@@ -38,7 +38,7 @@ from pellucid.pipeline.learners.time_limits import within_limit
 from pellucid.pipeline.results import Run
 from pellucid.pipeline.run.context import RunContext, task_name
 from pellucid.reports import ReportFacts, render
-from pellucid.reports.generated_sections import BESIDE_ADVERSARY, PLAIN
+from pellucid.reports.generated_sections import BRIEF_AUTOENCODER, PLAIN
 from pellucid.settings import ADVERSARIAL
 from pellucid.training.observers import read_snapshots
 
@@ -48,12 +48,7 @@ _DETECTOR_SECONDS = 4.0  # of its largest matrix, on one thread
 
 
 def make_generator(check: Check, context: RunContext) -> None:
-    """Plan, train and judge a generator, and write its results; `metrics.json` comes last.
-
-    Raises: `UsageError` if settings contradict the data or this machine, or time is too short;
-    `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came; `StorageError` if the
-    disk is full or not writable.
-    """
+    """Plan, train and judge a generator, and write its results; `metrics.json` comes last."""
     learner, material = network_of_run(context), context.dataset
     planned = learner.planned(material)
     context.journal.begin()  # nothing that may be refused comes after this
@@ -68,16 +63,12 @@ def make_generator(check: Check, context: RunContext) -> None:
     assert isinstance(candidate.model, Generator)
     model = candidate.model
     if model.columns_seen:
-        with context.stages.stage(
-            "fitting the novelty detector",
-            "fitted the novelty (out-of-distribution) detector",
-        ):
+        done = "fitted the novelty (out-of-distribution) detector"
+        with context.stages.stage("fitting the novelty detector", done):
             model = generator_with_detector(model, material, context.settings.seed)
             candidate = dataclasses.replace(candidate, model=model)
-    with context.stages.stage(
-        "measuring the images that it makes, beside real ones",
-        "measured the images that it makes, beside real ones",
-    ) as stage:
+    what = "the images that it makes, beside real ones"
+    with context.stages.stage(f"measuring {what}", f"measured {what}") as stage:
         measures = _measures(candidate.name, model, context)
         if measures is None:
             stage.words = "too few images are held out to measure those that it makes"
@@ -86,7 +77,7 @@ def make_generator(check: Check, context: RunContext) -> None:
 
 
 def _measures(name: str, model: Generator, context: RunContext) -> dict[str, Any] | None:
-    """Measures of the model's images beside others' and real ones; `None` where too few are held out."""
+    """Measures of the model's images, of others' and of real ones; `None` where too few are held out."""
     dataset = context.dataset
     if not can_be_measured(dataset):
         return None
@@ -95,9 +86,9 @@ def _measures(name: str, model: Generator, context: RunContext) -> dict[str, Any
     )
     makers: dict[str, Maker] = {name: model, PLAIN: plain}
     if isinstance(model, AdversarialModel):
-        beside = baseline_autoencoder(context.settings, dataset).fit(dataset)[0].model
-        assert isinstance(beside, Generator)
-        makers[BESIDE_ADVERSARY] = beside
+        other = baseline_autoencoder(context.settings, dataset).fit(dataset)[0].model
+        assert isinstance(other, Generator)
+        makers[BRIEF_AUTOENCODER] = other
     return measured(makers, dataset, context.settings)
 
 
@@ -111,12 +102,14 @@ def _write(
     entry = _entry(candidate, context)
     place = folder.path / "models" / name
     make_folder(place.parent)
-    card: dict[str, Any] = {"trained on": journal.content["data"]["place"]}
-    card["training examples"] = candidate.train_examples
-    if (bits := entry["test"].get("bits_per_dimension")) is not None:
-        found = f"{bits['value']:.3g} [{bits['low']:.3g}, {bits['high']:.3g}]"
-        card["test bits per dimension"] = found
+    config = journal.content
     # No times, so that equal runs have equal cards.
+    card: dict[str, Any] = {
+        "trained on": config["data"]["place"],
+        "training examples": candidate.train_examples,
+    }
+    if (bits := entry["test"].get("bits_per_dimension")) is not None:
+        card["test bits per dimension"] = f"{bits['value']:.3g} [{bits['low']:.3g}, {bits['high']:.3g}]"
     save(model, place, {**card, "settings": "config.json of the run"})
     entry["bytes"] = sum(file.stat().st_size for file in place.iterdir())
     link_folder(place, folder.path / "model")
@@ -133,7 +126,6 @@ def _write(
         "generators": measures,
         **findings_of_generator(candidate.history, measures, name),
     }
-    config = journal.content
     facts = ReportFacts(
         title=str(config["data"]["place"]),
         metrics=metrics,
@@ -156,7 +148,7 @@ def _write(
 
 
 def _entry(candidate: Candidate, context: RunContext) -> dict[str, Any]:
-    """The model's entry in `metrics.json`, its size on disk still missing."""
+    """The model's entry in `metrics.json`, without its size on disk."""
     dataset, seed, model = context.dataset, context.settings.seed, candidate.model
     assert isinstance(model, Generator)
     began = time.perf_counter()
@@ -181,10 +173,8 @@ def _entry(candidate: Candidate, context: RunContext) -> dict[str, Any]:
             "noise_deviation": float(model.network.variance.sqrt()),
         }
     if isinstance(model, AdversarialModel):
-        found |= {
-            "latent": model.network.latent,
-            "taken_for_real": taken_for_real(model, dataset, seed),
-        }
+        taken = taken_for_real(model, dataset, seed)
+        found |= {"latent": model.network.latent, "taken_for_real": taken}
     return found
 
 

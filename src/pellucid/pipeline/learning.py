@@ -7,16 +7,15 @@ from functools import partial
 from typing import Any
 
 from pellucid.files import make_folder
-from pellucid.pipeline.continual.starting_point import keep
 from pellucid.pipeline.continual.training import ContinualTraining, continual_learner, recall
 from pellucid.pipeline.judging.refitting import (
-    Kind,
+    FoldTrainings,
     judged_by_folds,
-    kind_of_network,
-    kinds_of_backbone,
+    trainings_of_backbone,
+    trainings_of_network,
 )
 from pellucid.pipeline.judging.report_facts import show_first_mistakes
-from pellucid.pipeline.learners.backbone_choice import Choice, chosen, taken_over
+from pellucid.pipeline.learners.backbone_choice import BackboneChoice, chosen, taken_over
 from pellucid.pipeline.learners.backbone_costs import Measured
 from pellucid.pipeline.learners.backbone_learners import Built
 from pellucid.pipeline.learners.candidates import Candidate
@@ -42,7 +41,7 @@ from pellucid.pipeline.learners.time_limits import (
 )
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.stages import side_by_side
-from pellucid.settings import CLASSICAL, Settings
+from pellucid.settings import CLASSICAL
 from pellucid.training.hardware import choose_threads
 
 # Key of the journal: by name, whether a baseline is trained under a time limit.
@@ -61,7 +60,7 @@ class PlannedLearning:
     folds: Folds  # what judges them
     learner: NetworkLearner | None  # trains the network; None where there is none
     network: Planned | None  # how it is trained; None where there is none
-    backbones: tuple[Choice, ...]  # pretrained networks that take part, simplest first
+    backbones: tuple[BackboneChoice, ...]  # pretrained networks that take part, simplest first
     costs: Sequence[Measured]  # of each under a time limit; nothing without one
 
 
@@ -80,29 +79,55 @@ class Learned:
 
 def plan_learning(continual: ContinualTraining | None, folds: Folds, context: RunContext) -> PlannedLearning:
     """Decide which learners take part, and measure what costs much."""
-    backbones = () if continual is not None else _backbones(context)
-    if continual is not None:
-        continual = recall(continual, context.dataset, context.settings, context.journal, context.stages)
-    learner = _network_learner(continual, context)
-    network = None if learner is None else learner.planned(context.dataset)
+    _, dataset, settings, stages, journal, _ = context
+    backbones: tuple[BackboneChoice, ...] = ()
+    if continual is None:
+        backbones = journal.decided(
+            "backbones",
+            lambda: chosen(settings, dataset),
+            backbones_json,
+            lambda saved: taken_over(saved, settings, dataset),
+        )
+        for each in backbones:
+            if not each.is_asked_for and (settings.time_limit is None or each.limits is not None):
+                stages.paragraph(each.reason)
+        learner = None
+        if settings.model in CLASSICAL or settings.builds_on_backbone:
+            none: dict[str, Any] = {"model": settings.model, "network": None, "recipe": None, "reasons": []}
+            journal.decided("plan", lambda: none)
+        else:
+            learner = network_of_run(context)
+    else:
+        recalled = continual = recall(continual, dataset, settings, journal, stages)
+        journal.decided("continual", lambda: recalled.to_json(dataset))
+        learner = continual_learner(continual, context)
+    network = None if learner is None else learner.planned(dataset)
     costs = costs_of(backbones, folds, context)
     return PlannedLearning(continual, folds, learner, network, backbones, costs)
 
 
 def learn(planned: PlannedLearning, context: RunContext) -> Learned:
     """Train every learner within its share of the time."""
-    folder, settings, time = context.folder, context.settings, context.time
-    dataset = context.dataset
+    folder, dataset, settings, stages, _, time = context
     make_folder(folder.checkpoints)
     if planned.folds.parts:
-        context.stages.paragraph(planned.folds.sentence(context.dataset.noun))
+        stages.paragraph(planned.folds.sentence(dataset.noun))
     if planned.continual is not None:
-        keep(planned.continual.start, folder.checkpoints)
-    names = classical_names(settings, context.dataset)
+        planned.continual.start.keep(folder.checkpoints)
+    names = classical_names(settings, dataset)
     reserve_for_conclusion(context, (), len(names) + STANDING_ON)
     built: list[Built] = []
-    if names and _leaves_cores_free(planned, settings):
-        classical = partial(_train_classical, planned, names, context.beside_a_bar())
+    # Where the network computes with fewer threads than there are, classical models learn meanwhile; not
+    # under a time limit, where it gets as many steps as fit when nothing else runs.
+    leaves_cores_free = (
+        planned.network is not None
+        and not planned.backbones
+        and settings.time_limit is None
+        and planned.network.plan.recipe.threads < choose_threads(settings)
+    )
+    if names and leaves_cores_free:
+        quiet = context._replace(stages=stages.beside_a_bar())
+        classical = partial(_train_classical, planned, names, quiet)
         (network, neural), baselines = side_by_side(partial(_train_neural, planned, (), context), classical)
     else:
         baselines = _train_classical(planned, names, context)
@@ -128,17 +153,7 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
     for reserved in ("folds", "rest", "backbones"):
         time.reserve(reserved, 0.0)
     reserve_for_conclusion(context, candidates)
-    return _judged(learned, planned.folds, context)
-
-
-def _leaves_cores_free(planned: PlannedLearning, settings: Settings) -> bool:
-    """True where the network computes with fewer threads than there are, so that others may learn meanwhile.
-
-    Not under a time limit, where it gets as many steps as fit when nothing else runs.
-    """
-    if planned.network is None or planned.backbones or settings.time_limit is not None:
-        return False
-    return planned.network.plan.recipe.threads < choose_threads(settings)
+    return _judged(learned, planned.folds, context) if planned.folds.parts else learned
 
 
 def _train_classical(
@@ -149,8 +164,7 @@ def _train_classical(
 ) -> list[Candidate]:
     """Train the classical models, and show the mistakes of the best one where others follow."""
     folder, dataset, settings, stages, journal, _ = context
-    is_asked_for = settings.builds_on_backbone
-    needed = sum(each.least for each in planned.costs) if is_asked_for else 0.0
+    needed = sum(each.least for each in planned.costs) if settings.builds_on_backbone else 0.0
     time = time_of_baselines(context, planned.folds, needed)
 
     def has_time(name: str, fit: Callable[[], Candidate | None]) -> Candidate | None:
@@ -168,64 +182,37 @@ def _train_classical(
     return found
 
 
-def _judged(learned: Learned, folds: Folds, context: RunContext) -> Learned:
-    """Give candidates answers about folds, where these judge; without time for one they are left out."""
-    if not folds.parts:
-        return learned
-    # Every kind of model that was trained, to be trained anew for each fold.
-    settings = context.settings
-    alone = [each for each in learned.candidates if each.stored is None]
-    shared = TrainingSets().of
-    found = [Kind(learner_at_setup(each, settings, shared), seconds=each.train_seconds) for each in alone]
-    if learned.network is not None:
-        name = learned.network.plan.name
-        simple = [each for each in learned.candidates if each.name.endswith(f"-on-{name}")]
-        most = context.journal.content.get(NETWORK_FOLDS)
-        found.append(kind_of_network(learned.network, simple, settings, most))
-    for each in learned.built:
-        found += kinds_of_backbone(each, settings)
-    candidates, watched = judged_by_folds(found, learned.candidates, folds, context)
-    return dataclasses.replace(learned, candidates=candidates, history=watched or learned.history)
-
-
-def _backbones(context: RunContext) -> tuple[Choice, ...]:
-    """The pretrained networks that take part; none in continual training."""
-    settings, dataset = context.settings, context.dataset
-    backbones = context.journal.decided(
-        "backbones",
-        lambda: chosen(settings, dataset),
-        backbones_json,
-        lambda saved: taken_over(saved, settings, dataset),
-    )
-    for each in backbones:
-        if not each.is_asked_for and (settings.time_limit is None or each.limits is not None):
-            context.stages.paragraph(each.reason)
-    return backbones
-
-
-def _network_learner(continual: ContinualTraining | None, context: RunContext) -> NetworkLearner | None:
-    """The learner of a fresh network, or of continual training with what it rehearses; or none."""
-    settings, journal = context.settings, context.journal
-    if continual is not None:
-        journal.decided("continual", lambda: continual.to_json(context.dataset))
-        return continual_learner(continual, context)
-    if settings.model in CLASSICAL or settings.builds_on_backbone:
-        none: dict[str, Any] = {"model": settings.model, "network": None, "recipe": None, "reasons": []}
-        journal.decided("plan", lambda: none)
-        return None
-    return network_of_run(context)
-
-
 def _train_neural(
-    planned: PlannedLearning, backbones: Sequence[Choice], context: RunContext
+    planned: PlannedLearning, backbones: Sequence[BackboneChoice], context: RunContext
 ) -> tuple[Planned | None, list[Candidate]]:
     """Train the network within its time, and simple models on its last hidden layer; nothing without one."""
     if planned.learner is None or planned.network is None:
         return None, []
-    dataset = context.dataset
     tuning = sum(each.limits.seconds_after for each in backbones if each.limits is not None)
     context.time.reserve("backbones", tuning)
-    asked = 0 if planned.continual is None else planned.continual.asked_in_the_end
+    asked = 0  # in the end: old test examples, by the network as it was and as it is
+    if planned.continual is not None:
+        asked = 2 * sum(len(each.test) for each in planned.continual.at_hand)
     network = within_limit(planned.network, planned.folds, context, asked)
-    candidates = [*planned.learner.trained(network, dataset)]
+    candidates = [*planned.learner.trained(network, context.dataset)]
     return network.as_trained(), candidates
+
+
+def _judged(learned: Learned, folds: Folds, context: RunContext) -> Learned:
+    """Give candidates answers about folds; without time for one they are left out."""
+    settings = context.settings
+    shared = TrainingSets().of
+    found = [
+        FoldTrainings(learner_at_setup(each, settings, shared), seconds=each.train_seconds)
+        for each in learned.candidates
+        if each.stored is None
+    ]
+    if learned.network is not None:
+        name = learned.network.plan.name
+        simple = [each for each in learned.candidates if each.name.endswith(f"-on-{name}")]
+        most = context.journal.content.get(NETWORK_FOLDS)
+        found.append(trainings_of_network(learned.network, simple, settings, most))
+    for each in learned.built:
+        found += trainings_of_backbone(each, settings)
+    candidates, watched = judged_by_folds(found, learned.candidates, folds, context)
+    return dataclasses.replace(learned, candidates=candidates, history=watched or learned.history)

@@ -19,7 +19,8 @@ from pellucid.data.ledger import write_rows
 from pellucid.data.tables.csv_tables import as_csv
 from pellucid.errors import StorageError
 from pellucid.files import link_folder, make_folder, write_file
-from pellucid.insight.findings import Course, find
+from pellucid.insight.findings import find
+from pellucid.insight.training_courses import Course
 from pellucid.pipeline.continual.forgetting import continual_sentences
 from pellucid.pipeline.judging.disagreement import contradiction, disagreement, worst_slice
 from pellucid.pipeline.judging.label_issues import as_json
@@ -66,10 +67,7 @@ def findings_of(outcome: Outcome) -> list[dict[str, Any]] | None:
 
 
 def last_training(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The last training's records of a history, which holds at least one.
-
-    Fine-tuning comes after the training of a network in it.
-    """
+    """Records of the last training; fine-tuning comes after the training of a network in a history."""
     return [record for record in history if record.get("model") == history[-1].get("model")]
 
 
@@ -90,11 +88,7 @@ _CELL = "text-align: left; padding: 2px 12px 2px 0"
 
 
 class Run:
-    """Results in the folder of a finished run; shows itself in a notebook.
-
-    Args:
-        folder: the run's folder.
-    """
+    """Results in the folder of a finished run; shows itself in a notebook."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -211,14 +205,8 @@ _AGAIN = "judged the model as it was before, and were then learned from too"
 _FORMAT = 2
 
 
-def write_results(context: RunContext, outcome: Outcome) -> None:
-    """Score, save and report; `metrics.json` comes last and marks the run as finished."""
-    with context.stages.stage("writing models and report", "wrote models and report"):
-        _write(context.folder, outcome)
-
-
-def _write(folder: RunFolder, outcome: Outcome) -> None:
-    """Save every model, then the report, then `metrics.json`."""
+def write_results(folder: RunFolder, outcome: Outcome) -> None:
+    """Score and save every model, then the report, then `metrics.json`, which marks the run as finished."""
     dataset, config, name = outcome.dataset, outcome.config, outcome.recommendation.name
     settings, recommended = config["settings"], outcome.tested[outcome.recommendation.name]
     seed = settings["seed"]
@@ -306,20 +294,22 @@ def _save(path: Path, candidate: Candidate, found: Mapping[str, Any], config: Ma
 
 
 def say_end(run: Run, context: RunContext, continual: Mapping[str, Any] | None) -> None:
-    """Print the verdict, where the report lies and what to do next.
-
-    `continual` has its form in `metrics.json`; `None` for a fresh network.
-    """
+    """Print the verdict, where the report lies and what to do next; `continual` as in `metrics.json`."""
     dataset, stages, metrics = context.dataset, context.stages, run.metrics
     stages.verdict(run.verdict)
     chosen = metrics["models"][metrics["recommended"]]
     found = [metrics.get("contradiction"), metrics.get("disagreement")]
     found += [chosen.get("by_groups"), chosen.get("left_out")]
-    sentences = [each["words"] for each in found if each is not None]
-    sentences += [str(metrics["reason"]), *([] if continual is None else continual_sentences(continual))]
-    last = findings_line(metrics), worst_slice(metrics.get("slices"), dataset.noun)
-    for sentence in (*sentences, *(each for each in last if each is not None)):
-        stages.paragraph(sentence)
+    sentences = [
+        *(each["words"] for each in found if each is not None),
+        str(metrics["reason"]),
+        *([] if continual is None else continual_sentences(continual)),
+        findings_line(metrics),
+        worst_slice(metrics.get("slices"), dataset.noun),
+    ]
+    for sentence in sentences:
+        if sentence is not None:
+            stages.paragraph(sentence)
     stages.line(f"report: {run.report}")
     folder = shlex.quote(str(run.folder))
     new, one = dataset.input_kind.examples, dataset.input_kind.example

@@ -39,19 +39,12 @@ from pellucid.pipeline.learners.refusals import (
 from pellucid.pipeline.learners.time_limits import STANDING_ON, seconds_of_conclusion
 from pellucid.pipeline.learning import learn, plan_learning
 from pellucid.pipeline.results import Run, say_end, write_results
-from pellucid.pipeline.run.context import (
-    RunContext,
-    TimeBudget,
-    free_cores,
-    require_same_data,
-    slowdown,
-    warn_of_other_versions,
-)
+from pellucid.pipeline.run.context import RunContext, TimeBudget, free_cores, require_same_data, slowdown
 from pellucid.pipeline.run.journal import (
     Journal,
     RunFolder,
     call_of,
-    command_of,
+    command_line,
     keep_frame,
     place_of,
     settings_of,
@@ -78,23 +71,6 @@ def data_given(data: Any, settings: Settings) -> str | Listing:
     if settings.from_ is not None:
         raise UsageError("from_: reads the data again later; give the path of files, not a data set")
     return read_dataset(data, settings)
-
-
-def require_fitting(place: str, given: Mapping[str, Any], context: RunContext) -> None:
-    """Refuse settings that contradict the data, and data other than that of the run being resumed.
-
-    Raises: `UsageError` if a setting does; `DataError` if the data is another, or cannot be divided into
-    folds.
-    """
-    dataset, settings, journal = context.dataset, context.settings, context.journal
-    require_fitting_model(settings, dataset.target)
-    require_known_classes(settings, dataset.classes, place)
-    require_fitting_inputs(settings, dataset.takes)
-    if settings.generates:
-        require_fitting_generator(settings, given, dataset.target)
-        require_enough_images(settings, len(dataset.train), place)
-    require_same_data(place, dataset, journal)
-    warn_of_other_versions(dataset, journal, context.stages)
 
 
 def train(
@@ -166,15 +142,24 @@ def _work(
     stages: Stages,
 ) -> None:
     """Walk from an empty folder, or from what a killed run left in it, to the finished run."""
-    place, repeat = (data, command_of) if isinstance(data, str) else (data.place, call_of)
+    place = data if isinstance(data, str) else data.place
     continual = begin(settings, given, folder.checkpoints, journal)
     with stages.stage(f"reading and checking {place}") as stage:
         dataset, check = prepare(data, settings) if continual is None else read_on(continual, place, settings)
         stage.words = f"read and checked {len(dataset.labels):,} {dataset.noun}s from {place}"
         stage.details += check.sentences()
     context = RunContext(folder, dataset, settings, stages, journal, TimeBudget.of(settings, stages.began))
-    require_fitting(place, given, context)
-    journal.decided("command", lambda: repeat(place, given, folder.path))
+    require_fitting_model(settings, dataset.target)
+    require_known_classes(settings, dataset.classes, place)
+    require_fitting_inputs(settings, dataset.takes)
+    if settings.generates:
+        require_fitting_generator(settings, given, dataset.target)
+        require_enough_images(settings, len(dataset.train), place)
+    require_same_data(place, dataset, journal, stages)
+    command = call_of(place, given, folder.path)
+    if isinstance(data, str):
+        command = command_line(["train", place, "--out", str(folder.path)], given)
+    journal.decided("command", lambda: command)
     if settings.generates:
         make_generator(check, context)
         folder.prune()
@@ -184,9 +169,9 @@ def _work(
     learning = context._replace(dataset=folds.learning)
     planned = plan_learning(continual, folds, learning)
     journal.begin()  # nothing that may be refused comes after this
-    learned = learn(planned, learning)
-    outcome = conclude(learned, check, folds, context)
-    write_results(context, outcome)
+    outcome = conclude(learn(planned, learning), check, folds, context)
+    with stages.stage("writing models and report", "wrote models and report"):
+        write_results(folder, outcome)
     folder.prune()
     say_end(Run(folder.path), context, outcome.continual)
 
@@ -209,21 +194,14 @@ def describe_network(data: str, given: Mapping[str, Any]) -> str:
     if continual is not None:
         dataset, _ = read_on(continual, data, settings)
         outputs = len(dataset.classes) or 1
-        return as_text(describe(dataclasses.replace(continual.start.network.config, outputs=outputs)))
+        return as_text(describe(dataclasses.replace(continual.start.model.network.config, outputs=outputs)))
     dataset, _ = prepare(data, settings)
     prepared = prepared_for(network_name(settings, dataset), dataset, settings)
     return as_text(describe(make_plan(settings, prepared).network))
 
 
-# Of what a classical model takes, a training for a fold, which compares no set-ups.
-_OF_FOLD = 0.3
-
-
 def preview(
-    place: str,
-    given: Mapping[str, Any],
-    page: Path,
-    progress: Callable[[int, int], None] | None = None,
+    place: str, given: Mapping[str, Any], page: Path, progress: Callable[[int, int], None] | None = None
 ) -> Sequence[str]:
     """Read, check and split the data, and write the page; sentences on what a training would take.
 
@@ -243,6 +221,10 @@ def preview(
         return durations(dataset, settings)
 
 
+# Of what a classical model takes, a training for a fold, which compares no set-ups.
+_OF_FOLD = 0.3
+
+
 def durations(dataset: Dataset, settings: Settings) -> list[str]:
     """Sentences on the seconds of a training, by counts and a short measurement, and what a limit leaves out.
 
@@ -257,19 +239,19 @@ def durations(dataset: Dataset, settings: Settings) -> list[str]:
     for choice in () if settings.generates else chosen(settings, learning):
         cost = measured(choice, learning, settings, len(dataset.test), folds).cost
         parts[choice.name] = cost.needed(cost.most) + cost.tuning * cost.example
-    steps, of_network = 0, 0.0
+    steps = 0
     if settings.model not in CLASSICAL and not settings.builds_on_backbone:
         network = NetworkLearner(settings).planned(learning)
         steps, of_network = network.plan.recipe.total_steps, network.session.expected_seconds()
         trainings = folds.trainings(folds.judged_within(network.seconds))
         parts[network.plan.name] = trainings * (of_network + network.prepare_seconds)
     parts["test and report"] = slowed * seconds_of_conclusion(len(dataset.test), len(names) + STANDING_ON)
-    parts = {name: each for name, each in parts.items() if each}
-    shares = ", ".join(f"{name} {seconds(each)}" for name, each in parts.items())
-    found = [f"A training would take about {seconds(sum(parts.values()))} here just now: {shares}."]
+    total = sum(parts.values())
+    shares = ", ".join(f"{name} {seconds(each)}" for name, each in parts.items() if each)
+    found = [f"A training would take about {seconds(total)} here just now: {shares}."]
     time = TimeBudget.of(settings)
-    if time.is_limited and sum(parts.values()) > time.whole:
-        share = time.whole / sum(parts.values())
+    if time.is_limited and total > time.whole:
+        share = time.whole / total
         lacks = [
             "classical models compare fewer set-ups or learn from fewer examples, "
             f"about {share:.0%} of the work"

@@ -1,7 +1,6 @@
 """BERT out of foreign files: its tensors under our own names, its sizes and its list of pieces."""
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,27 +49,16 @@ _NAMES = {
 
 
 class BertSizes(NamedTuple):
-    """Sizes of a BERT, from its `config.json`.
+    """Sizes of a BERT, from its `config.json`."""
 
-    Attributes:
-        size: numbers of a token.
-        layers: how many.
-        heads: of each layer.
-        feed_forward: units between the dense layers of a layer.
-        places: how many a text may have.
-        vocabulary: rows of the table of pieces.
-        types: rows of the table of types; only the first is used.
-        activation: as `NetworkConfig` names it.
-    """
-
-    size: int
+    size: int  # numbers of a token
     layers: int
-    heads: int
-    feed_forward: int
-    places: int
-    vocabulary: int
-    types: int
-    activation: str
+    heads: int  # of each layer
+    feed_forward: int  # units between the dense layers of a layer
+    places: int  # most tokens of a text
+    vocabulary: int  # rows of the table of pieces
+    types: int  # rows of the table of types; only the first is used
+    activation: str  # as `NetworkConfig` names it
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "BertSizes":
@@ -98,9 +86,7 @@ class BertSizes(NamedTuple):
             vocabulary=vocabulary,
             embedding=self.size,
             own=Attention(
-                transformer_layers=self.layers,
-                attention_heads=self.heads,
-                feed_forward=self.feed_forward,
+                transformer_layers=self.layers, attention_heads=self.heads, feed_forward=self.feed_forward
             ),
         )
 
@@ -159,19 +145,11 @@ def _require(name: str, found: object, supported: Sequence[object]) -> None:
         raise ValueError(f"{name}: {str(found)[:40]!r} is not supported, only {known}")
 
 
-# List of BERT's pieces out of a file, and in the order of our ids.
-
-
 class Pieces(NamedTuple):
-    """Entries of a `WordPieceEncoder`, and the rows of their vectors.
+    """Entries of a `WordPieceEncoder`, and the rows of their vectors."""
 
-    Attributes:
-        entries: pieces in the order of our ids, without `[PAD]` and `[UNK]`.
-        rows: which row of the table of vectors each of our ids has, theirs among them.
-    """
-
-    entries: tuple[str, ...]
-    rows: list[int]
+    entries: tuple[str, ...]  # pieces in the order of our ids, without `[PAD]` and `[UNK]`
+    rows: list[int]  # which row of the table of vectors each of our ids has, theirs among them
 
 
 def pieces_of_vocabulary(content: bytes) -> list[str]:
@@ -191,11 +169,10 @@ def pieces_of_tokenizer(document: Any) -> list[str]:
 
     Raises: `ValueError` if it holds no list of word pieces.
     """
-    match document:
-        case {"model": {"type": "WordPiece", "vocab": dict(rows)}}:
-            pass
-        case _:
-            raise ValueError("tokenizer.json: holds no word pieces; only those are supported")
+    model = document.get("model") if isinstance(document, dict) else None
+    rows = model.get("vocab") if isinstance(model, dict) and model.get("type") == "WordPiece" else None
+    if not isinstance(rows, dict):
+        raise ValueError("tokenizer.json: holds no word pieces; only those are supported")
     pieces: dict[int, str] = {row: piece for piece, row in rows.items() if type(row) is int}
     if sorted(pieces) != list(range(len(rows))):
         raise ValueError(f"tokenizer.json: the rows of its pieces are not 0 to {len(rows) - 1}, each once")
@@ -207,7 +184,7 @@ def ordered(pieces: Sequence[str], most: int) -> Pieces:
 
     The table of vectors has `most` rows, perhaps more than there are pieces.
 
-    Raises: `ValueError` if there are too many, one stands twice or is none, or a mark is missing.
+    Raises: `ValueError` if there are too many, one comes twice or is none, or a mark is missing.
     """
     if len(pieces) > most:
         raise ValueError(f"{len(pieces)} pieces for {most} vectors")
@@ -220,59 +197,43 @@ def ordered(pieces: Sequence[str], most: int) -> Pieces:
     return Pieces(read_entries([*places]), [*first, *places.values()])
 
 
-# Safetensors files of other makers: only expected tensors are read, in the shape expected.
-#
-# Such files may hold more than is needed, metadata too, so that the stricter reading of model folders does
-# not
-# fit them. The library checks the header against the file's own size before anything is read.
-
 _KINDS = ("F64", "F32", "F16", "BF16")
 
 
-def read_tensors(path: Path, expected: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
+def read_tensors(path: Path, expected: Mapping[str, tuple[int, ...]], prefix: str) -> dict[str, Tensor]:
     """Read the expected tensors, by name and shape, as float32, each in memory of its own.
+
+    In the file their names may all have the prefix. It may hold more than is needed, metadata too, so that
+    the stricter reading of model folders does not fit it. The library checks the header against the file's
+    own size before anything is read.
 
     Raises: `ModelFileError` if the file is damaged, is no safetensors file, lacks a tensor, or holds one of
         another shape or with numbers that are not finite.
     """
-    with _opened(path) as file:
-        names = set(file.keys())
-        for name, shape in expected.items():
-            if name not in names:
-                raise ModelFileError(f"{path}: lacks {name!r}; choose the weights that belong to the config")
-            form = file.get_slice(name)
-            if form.get_dtype() not in _KINDS or tuple(form.get_shape()) != shape:
-                raise ModelFileError(
-                    f"{path}: {name!r} is {form.get_dtype()} {form.get_shape()}, where fractions of the "
-                    f"shape {list(shape)} are expected; choose the weights that belong to the config"
-                )
-        tensors = {name: file.get_tensor(name).to(torch.float32, copy=True) for name in expected}
-    for name, tensor in tensors.items():
-        if not tensor.isfinite().all():
-            raise ModelFileError(f"{path}: {name!r} holds numbers that are not finite; use another copy")
-    return tensors
-
-
-def names_in(path: Path) -> set[str]:
-    """Names of all tensors of a file, none of which is read.
-
-    Raises: `ModelFileError` if it is damaged or no safetensors file.
-    """
-    with _opened(path) as file:
-        return set(file.keys())
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """Open file, whose methods state no types.
-
-    Raises:
-        ModelFileError: it is damaged, or is no safetensors file.
-    """
     try:
         with safe_open(path, framework="pt") as file:
-            yield file
+            names = set(file.keys())
+            prefix = prefix if prefix + next(iter(expected)) in names else ""
+            for name, shape in expected.items():
+                name = prefix + name
+                if name not in names:
+                    raise ModelFileError(
+                        f"{path}: lacks {name!r}; choose the weights that belong to the config"
+                    )
+                form = file.get_slice(name)
+                if form.get_dtype() not in _KINDS or tuple(form.get_shape()) != shape:
+                    raise ModelFileError(
+                        f"{path}: {name!r} is {form.get_dtype()} {form.get_shape()}, where fractions of the "
+                        f"shape {list(shape)} are expected; choose the weights that belong to the config"
+                    )
+            tensors = {name: file.get_tensor(prefix + name).to(torch.float32, copy=True) for name in expected}
     except (SafetensorError, OSError) as error:
         raise ModelFileError(
             f"{path}: not an undamaged safetensors file ({error}); other files may run code and are refused"
         ) from error
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise ModelFileError(
+                f"{path}: {prefix + name!r} holds numbers that are not finite; use another copy"
+            )
+    return tensors

@@ -34,19 +34,12 @@ _DEFAULT_DROPOUT, _DEFAULT_WIDTH = 0.2, 256
 
 
 class Packaged(NamedTuple):
-    """Facts about weights that their package does not state.
+    """Facts about weights that their package does not state."""
 
-    Attributes:
-        architecture: name of the network in timm that they are for.
-        converted: SHA-256 of the same weights as safetensors under timm's names.
-        mean: of red, green and blue, 0 to 1, that the network was trained with.
-        std: likewise the standard deviation.
-    """
-
-    architecture: str
-    converted: str
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    architecture: str  # name of the network in timm that they are for
+    converted: str  # SHA-256 of the same weights as safetensors under timm's names
+    mean: tuple[float, ...]  # of red, green and blue, 0 to 1, that the network was trained with
+    std: tuple[float, ...]  # likewise the standard deviation
 
 
 _PACKAGED = {
@@ -61,23 +54,14 @@ _PACKAGED = {
 
 @dataclass(frozen=True, eq=False)
 class ImageBackbone:
-    """Weights of a backbone and what is known about them.
+    """Weights of a backbone and what is known about them."""
 
-    Attributes:
-        architecture: name in timm.
-        origin: where the weights come from.
-        tensors: the weights under timm's names, without a classifier.
-        mean: of red, green and blue, 0 to 1, that images are standardised with.
-        std: likewise.
-        fixed_size: height and width, where the architecture takes no other.
-    """
-
-    architecture: str
+    architecture: str  # name in timm
     origin: Origin
-    tensors: Mapping[str, Tensor]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    fixed_size: tuple[int, int] | None
+    tensors: Mapping[str, Tensor]  # the weights under timm's names, without a classifier
+    mean: tuple[float, ...]  # of red, green and blue, 0 to 1, that images are standardised with
+    std: tuple[float, ...]  # likewise
+    fixed_size: tuple[int, int] | None  # height and width, where the architecture takes no other
 
     def config_for(self, outputs: int, settings: Settings, shape: tuple[int, int, int]) -> NetworkConfig:
         """Config of the layers below a head for `outputs` (1 for a number) and images of a shape.
@@ -93,8 +77,7 @@ class ImageBackbone:
             dropout=_DEFAULT_DROPOUT if settings.dropout is None else settings.dropout,
             widths=(settings.width or _DEFAULT_WIDTH,) * (settings.depth or 0),
             own=Architecture(
-                backbone=self.architecture,
-                seen=self.fixed_size or seen_size(shape[1:], settings.preset),
+                backbone=self.architecture, seen=self.fixed_size or seen_size(shape[1:], settings.preset)
             ),
         )
 
@@ -105,9 +88,7 @@ class ImageBackbone:
         """
         network = outline(config)
         wanted = {name.removeprefix(_PREFIX) for name in network.state_dict() if name.startswith(_PREFIX)}
-        # Refuse weights of another network.
-        found = set(self.tensors)
-        origin = self.origin
+        found, origin = set(self.tensors), self.origin
         for words, names in (("misses", wanted - found), ("has, and the network has not,", found - wanted)):
             if names:
                 raise ModelFileError(
@@ -120,7 +101,7 @@ class ImageBackbone:
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:200]
             raise ModelFileError(
-                f"{self.origin.source}: the weights do not fit {self.architecture}: {reason}"
+                f"{origin.source}: the weights do not fit {self.architecture}: {reason}"
             ) from error
         unsaved = [name for name, each in layers.named_buffers() if each.is_meta]
         if unsaved:
@@ -132,8 +113,14 @@ class ImageBackbone:
         assert isinstance(prepare, ScaleAndStandardise)
         prepare.mean = 255.0 * torch.tensor(self.mean).reshape(3, 1, 1)
         prepare.std = 255.0 * torch.tensor(self.std).reshape(3, 1, 1)
-        _start_head(network, config, generator)
-        network.origin = self.origin
+        network.head.to_empty(device="cpu")
+        initialise_layers(network.head, config.activation, generator)
+        initialise_layers(network.head.get_submodule("linear"), "softmax", generator)
+        for layer in network.head.children():
+            if isinstance(layer, (Standardise, Rescale)):
+                nn.init.zeros_(layer.mean)
+                nn.init.ones_(layer.std)
+        network.origin = origin
         return network.eval()
 
 
@@ -182,26 +169,20 @@ def timm_backbone(architecture: str, weights: Path) -> ImageBackbone:
         ) from error
     known = getattr(network, "pretrained_cfg", None) or {}
     classifier = known.get("classifier") or ()
-    heads = (classifier,) if isinstance(classifier, str) else tuple(classifier)
-    tensors = {
-        name: tensor
-        for name, tensor in _read(weights).items()
-        if not name.startswith(tuple(f"{head}." for head in heads) or ("\0",))
-    }
+    heads = tuple(f"{head}." for head in ([classifier] if isinstance(classifier, str) else classifier))
+    tensors = {name: tensor for name, tensor in _read(weights).items() if not name.startswith(heads)}
     size = known.get("input_size", (3, 224, 224))
     digest = sha256(weights)
+    stated = Origin(
+        name=architecture.replace("_", "-"),
+        title=f"{architecture}, weights given by the user",
+        source=f"the file {weights.name[:200]}",
+        licence="not stated",
+        sha256=digest,
+    )
     return ImageBackbone(
         architecture=architecture,
-        origin=origin_of(
-            digest,
-            Origin(
-                name=architecture.replace("_", "-"),
-                title=f"{architecture}, weights given by the user",
-                source=f"the file {weights.name[:200]}",
-                licence="not stated",
-                sha256=digest,
-            ),
-        ),
+        origin=origin_of(digest, stated),
         tensors=tensors,
         mean=tuple(known.get("mean", (0.485, 0.456, 0.406))),
         std=tuple(known.get("std", (0.229, 0.224, 0.225))),
@@ -210,11 +191,7 @@ def timm_backbone(architecture: str, weights: Path) -> ImageBackbone:
 
 
 def _read(weights: Path) -> dict[str, Tensor]:
-    """Tensors of a safetensors file.
-
-    Raises:
-        ModelFileError: it is missing, damaged or of another kind.
-    """
+    """Tensors of a safetensors file; refused with a `ModelFileError`."""
     if not weights.is_file():
         raise ModelFileError(f"--weights: {weights}: there is no such file; give a .safetensors file")
     try:
@@ -232,11 +209,10 @@ def _read(weights: Path) -> dict[str, Tensor]:
 
 
 def _converted(name: str, packaged: Packaged) -> dict[str, Tensor]:
-    """Weights of a package under timm's names, converted once."""
+    """Weights of a package, whose layers are in timm's order under other names; converted once."""
     path = cache_folder().parent / "pretrained" / f"{name}.safetensors"
     if path.is_file() and sha256(path) == packaged.converted:
         return _read(path)
-    # Weights of a package, whose layers stand in the order of timm's under other names.
     found: Mapping[str, Tensor] = torch.load(installed(name), map_location="cpu", weights_only=True)
     with torch.device("meta"):
         wanted = timm_network(packaged.architecture).state_dict()
@@ -251,16 +227,3 @@ def _converted(name: str, packaged: Packaged) -> dict[str, Tensor]:
         make_folder(path.parent)
         write_file(path, save(tensors))
     return tensors
-
-
-@torch.no_grad()
-def _start_head(network: Network, config: NetworkConfig, generator: torch.Generator) -> None:
-    """Allocate and initialise the head."""
-    network.head.to_empty(device="cpu")
-    initialise_layers(network.head, config.activation, generator)
-    last: nn.Module = network.head.get_submodule("linear")
-    initialise_layers(last, "softmax", generator)
-    for layer in network.head.children():
-        if isinstance(layer, (Standardise, Rescale)):
-            nn.init.zeros_(layer.mean)
-            nn.init.ones_(layer.std)

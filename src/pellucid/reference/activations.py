@@ -1,7 +1,7 @@
 r"""Activation functions, value by value, and softmax, row by row.
 
 Each backward function multiplies the gradient of the result by the slope: $\bar x = \bar y \, f'(x)$.
-Softmax, $p_k = e^{z_k} / \sum_j e^{z_j}$, stands in `arithmetic/probabilities.py`, since scores need it, too.
+Softmax, $p_k = e^{z_k} / \sum_j e^{z_j}$, is in `arithmetic/probabilities.py`, since scores need it, too.
 """
 
 import math
@@ -11,8 +11,11 @@ from jaxtyping import Float
 
 from pellucid.arithmetic import softmax as softmax
 
+Values = Float[np.ndarray, "*shape"]
+Rows = Float[np.ndarray, "examples classes"]
 
-def relu(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+
+def relu(inputs: Values) -> Values:
     r"""Rectifier: $y = \max(0, x)$.
 
     Source: Nair and Hinton 2010, "Rectified linear units improve restricted Boltzmann machines", ICML.
@@ -21,14 +24,12 @@ def relu(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     return outputs
 
 
-def relu_backward(
-    gradient: Float[np.ndarray, "*shape"], inputs: Float[np.ndarray, "*shape"]
-) -> Float[np.ndarray, "*shape"]:
+def relu_backward(gradient: Values, inputs: Values) -> Values:
     r"""Gradient of `relu`: $\bar x = \bar y$ where $x > 0$, else 0; at 0, where there is no slope, 0."""
     return gradient * (inputs > 0)
 
 
-def relu6(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+def relu6(inputs: Values) -> Values:
     r"""Rectifier that ends at six: $y = \min(6, \max(0, x))$.
 
     Source: Krizhevsky 2010, "Convolutional deep belief networks on CIFAR-10".
@@ -37,14 +38,12 @@ def relu6(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     return outputs
 
 
-def relu6_backward(
-    gradient: Float[np.ndarray, "*shape"], inputs: Float[np.ndarray, "*shape"]
-) -> Float[np.ndarray, "*shape"]:
+def relu6_backward(gradient: Values, inputs: Values) -> Values:
     r"""Gradient of `relu6`: $\bar x = \bar y$ where $0 < x < 6$, else 0; at the bends, too."""
     return gradient * ((inputs > 0) & (inputs < 6))
 
 
-def clamp(inputs: Float[np.ndarray, "*shape"], *, low: float, high: float) -> Float[np.ndarray, "*shape"]:
+def clamp(inputs: Values, *, low: float, high: float) -> Values:
     r"""Keep numbers within bounds: $y = \min(b, \max(a, x))$.
 
     `inputs`: $x$; `low`: $a$; `high`: $b$.
@@ -53,14 +52,12 @@ def clamp(inputs: Float[np.ndarray, "*shape"], *, low: float, high: float) -> Fl
     return outputs
 
 
-def clamp_backward(
-    gradient: Float[np.ndarray, "*shape"], inputs: Float[np.ndarray, "*shape"], *, low: float, high: float
-) -> Float[np.ndarray, "*shape"]:
+def clamp_backward(gradient: Values, inputs: Values, *, low: float, high: float) -> Values:
     r"""Gradient of `clamp`: $\bar x = \bar y$ where $a \le x \le b$, else 0."""
     return gradient * ((inputs >= low) & (inputs <= high))
 
 
-def leaky_relu(inputs: Float[np.ndarray, "*shape"], *, slope: float = 0.01) -> Float[np.ndarray, "*shape"]:
+def leaky_relu(inputs: Values, *, slope: float = 0.01) -> Values:
     r"""Leaky rectifier: $y = x$ where $x > 0$, else $a x$.
 
     `inputs`: $x$; `slope`: $a$.
@@ -71,9 +68,7 @@ def leaky_relu(inputs: Float[np.ndarray, "*shape"], *, slope: float = 0.01) -> F
     return np.where(inputs > 0, inputs, slope * inputs)
 
 
-def leaky_relu_backward(
-    gradient: Float[np.ndarray, "*shape"], inputs: Float[np.ndarray, "*shape"], *, slope: float = 0.01
-) -> Float[np.ndarray, "*shape"]:
+def leaky_relu_backward(gradient: Values, inputs: Values, *, slope: float = 0.01) -> Values:
     r"""Gradient of `leaky_relu`: $\bar x = \bar y$ where $x > 0$, else $a \bar y$.
 
     Source: Maas et al. 2013, eq. 2.
@@ -81,7 +76,7 @@ def leaky_relu_backward(
     return np.where(inputs > 0, gradient, slope * gradient)
 
 
-def gelu(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+def gelu(inputs: Values) -> Values:
     r"""Gaussian error linear unit: $y = x \, \Phi(x)$, $\Phi$ the normal distribution function.
 
     Source: Hendrycks and Gimpel 2016, arXiv:1606.08415, section 2.
@@ -90,9 +85,7 @@ def gelu(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     return outputs
 
 
-def gelu_backward(
-    gradient: Float[np.ndarray, "*shape"], inputs: Float[np.ndarray, "*shape"]
-) -> Float[np.ndarray, "*shape"]:
+def gelu_backward(gradient: Values, inputs: Values) -> Values:
     r"""Gradient of `gelu`: $\bar x = \bar y \, (\Phi(x) + x \, \varphi(x))$, $\varphi$ the normal density.
 
     $$\varphi(x) = \Phi'(x) = \frac{1}{\sqrt{2 \pi}} e^{-x^2 / 2}$$
@@ -109,7 +102,7 @@ def _normal_distribution(inputs: np.ndarray) -> np.ndarray:
     return np.array(values, inputs.dtype).reshape(inputs.shape)
 
 
-def sigmoid(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+def sigmoid(inputs: Values) -> Values:
     r"""From 0 to 1: $y = \sigma(x) = 1 / (1 + e^{-x})$, as $e^{-\ln(e^0 + e^{-x})}$, which no $x$ overflows.
 
     Source: Rumelhart, Hinton and Williams 1986, Nature 323, eq. 2.
@@ -118,9 +111,7 @@ def sigmoid(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     return outputs
 
 
-def sigmoid_backward(
-    gradient: Float[np.ndarray, "*shape"], inputs: Float[np.ndarray, "*shape"]
-) -> Float[np.ndarray, "*shape"]:
+def sigmoid_backward(gradient: Values, inputs: Values) -> Values:
     r"""Gradient of `sigmoid`: $\bar x = \bar y \, y \, (1 - y)$.
 
     Source: Rumelhart et al. 1986, eq. 5.
@@ -130,7 +121,7 @@ def sigmoid_backward(
     return of_inputs
 
 
-def softplus(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+def softplus(inputs: Values) -> Values:
     r"""Smooth ReLU: $y = \ln(1 + e^x)$, which is $-\ln \sigma(-x)$.
 
     Source: Dugas et al. 2001, "Incorporating second-order functional knowledge for better option pricing",
@@ -140,18 +131,13 @@ def softplus(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]
     return outputs
 
 
-def softplus_backward(
-    gradient: Float[np.ndarray, "*shape"], inputs: Float[np.ndarray, "*shape"]
-) -> Float[np.ndarray, "*shape"]:
-    r"""Gradient of `softplus`: $\bar x = \bar y \, \sigma(x)$.
-
-    Source: the derivative of $y$.
-    """
+def softplus_backward(gradient: Values, inputs: Values) -> Values:
+    r"""Gradient of `softplus`: $\bar x = \bar y \, \sigma(x)$."""
     of_inputs: np.ndarray = gradient * sigmoid(inputs)
     return of_inputs
 
 
-def tanh(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+def tanh(inputs: Values) -> Values:
     r"""Hyperbolic tangent: $y = \tanh x = (e^x - e^{-x}) / (e^x + e^{-x})$.
 
     Source: LeCun, Bottou, Orr and Müller 1998, "Efficient BackProp", section 4.4.
@@ -160,9 +146,7 @@ def tanh(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     return outputs
 
 
-def tanh_backward(
-    gradient: Float[np.ndarray, "*shape"], inputs: Float[np.ndarray, "*shape"]
-) -> Float[np.ndarray, "*shape"]:
+def tanh_backward(gradient: Values, inputs: Values) -> Values:
     r"""Gradient of `tanh`: $\bar x = \bar y \, (1 - y^2)$.
 
     Source: LeCun et al. 1998, section 4.4.
@@ -172,9 +156,7 @@ def tanh_backward(
     return of_inputs
 
 
-def softmax_backward(
-    gradient: Float[np.ndarray, "examples classes"], logits: Float[np.ndarray, "examples classes"]
-) -> Float[np.ndarray, "examples classes"]:
+def softmax_backward(gradient: Rows, logits: Rows) -> Rows:
     r"""Gradient of `softmax`: each logit raises its own probability and lowers all others.
 
     $$\frac{\partial p_j}{\partial z_k} = p_j (\delta_{jk} - p_k), \quad

@@ -7,8 +7,8 @@ $$s_{hij} = \frac{1}{\sqrt d} \sum_c q_{hic} \, k_{hjc}, \quad
   a_{hij} = \frac{e^{s_{hij}}}{\sum_{l \in T} e^{s_{hil}}}, \quad
   y_{hic} = \sum_{j \in T} a_{hij} \, v_{hjc}$$
 
-with $T$ the places of the text where ids stand: padding answers nobody. The mixed values $y$ of the heads
-stand side by side again. Weights and mixing are two layers here, so that the weights can be looked at.
+with $T$ the tokens of the text without padding. The mixed values $y$ of the heads
+are side by side again. Weights and mixing are two layers here, so that the weights can be shown.
 
 Source: Vaswani et al. 2017, "Attention is all you need", arXiv:1706.03762, eq. 1 and section 3.2.2.
 """
@@ -16,13 +16,13 @@ Source: Vaswani et al. 2017, "Attention is all you need", arXiv:1706.03762, eq. 
 import numpy as np
 from jaxtyping import Bool, Float
 
+Projected = Float[np.ndarray, "batch length thrice"]
+Weights = Float[np.ndarray, "batch heads length length"]
+Vectors = Float[np.ndarray, "batch length size"]
+Mask = Bool[np.ndarray, "batch length"]
 
-def attention_weights(
-    projected: Float[np.ndarray, "batch length thrice"],
-    places: Bool[np.ndarray, "batch length"],
-    *,
-    heads: int,
-) -> Float[np.ndarray, "batch heads length length"]:
+
+def attention_weights(projected: Projected, places: Mask, *, heads: int) -> Weights:
     r"""Weights of each head: $a_{hij} = \mathrm{softmax}_j (q_{hi} \cdot k_{hj} / \sqrt d)$.
 
     `projected`: $q$, $k$ and $v$ side by side, the heads one after the other within each; `places`: $T$;
@@ -39,19 +39,13 @@ def attention_weights(
 
 
 def attention_weights_backward(
-    gradient: Float[np.ndarray, "batch heads length length"],
-    projected: Float[np.ndarray, "batch length thrice"],
-    places: Bool[np.ndarray, "batch length"],
-    *,
-    heads: int,
-) -> tuple[Float[np.ndarray, "batch length thrice"], None]:
+    gradient: Weights, projected: Projected, places: Mask, *, heads: int
+) -> tuple[Projected, None]:
     r"""Gradient of `attention_weights`: that of a softmax, then that of each product.
 
     $$\bar s_{hij} = a_{hij} \Bigl(\bar a_{hij} - \sum_l \bar a_{hil} a_{hil}\Bigr), \quad
       \bar q_{hic} = \frac{1}{\sqrt d} \sum_j \bar s_{hij} k_{hjc}, \quad
       \bar k_{hjc} = \frac{1}{\sqrt d} \sum_i \bar s_{hij} q_{hic}$$
-
-    Source: the chain rule through Vaswani et al. 2017, eq. 1.
     """
     query, key, value = parts(projected, heads)
     weights = attention_weights(projected, places, heads=heads)
@@ -59,13 +53,10 @@ def attention_weights_backward(
     of_scores /= np.asarray(query.shape[-1] ** 0.5, query.dtype)
     of_query = np.einsum("nhij,nhjc->nhic", of_scores, key)
     of_key = np.einsum("nhij,nhic->nhjc", of_scores, query)
-    return _beside(of_query, of_key, np.zeros_like(value)), None
+    return _concatenated(of_query, of_key, np.zeros_like(value)), None
 
 
-def attention(
-    projected: Float[np.ndarray, "batch length thrice"],
-    weights: Float[np.ndarray, "batch heads length length"],
-) -> Float[np.ndarray, "batch length size"]:
+def attention(projected: Projected, weights: Weights) -> Vectors:
     r"""Values mixed by the weights: $y_{hic} = \sum_j a_{hij} v_{hjc}$.
 
     `projected`: $q$, $k$ and $v$ side by side; `weights`: $a$, 0 at padding; result: $y$, the heads side by
@@ -78,27 +69,21 @@ def attention(
 
 
 def attention_backward(
-    gradient: Float[np.ndarray, "batch length size"],
-    projected: Float[np.ndarray, "batch length thrice"],
-    weights: Float[np.ndarray, "batch heads length length"],
-) -> tuple[Float[np.ndarray, "batch length thrice"], Float[np.ndarray, "batch heads length length"]]:
+    gradient: Vectors, projected: Projected, weights: Weights
+) -> tuple[Projected, Weights]:
     r"""Gradients of `attention`: of the values that are mixed, and of the weights that mix them.
 
     $$\bar v_{hjc} = \sum_i a_{hij} \bar y_{hic}, \quad \bar a_{hij} = \sum_c \bar y_{hic} v_{hjc}$$
-
-    Source: the chain rule through Vaswani et al. 2017, eq. 1.
     """
     query, key, value = parts(projected, weights.shape[1])
     batch, heads, length, size = value.shape
     above = gradient.reshape(batch, length, heads, size).transpose(0, 2, 1, 3)
     of_value = np.einsum("nhij,nhic->nhjc", weights, above)
     of_weights = np.einsum("nhic,nhjc->nhij", above, value)
-    return _beside(np.zeros_like(query), np.zeros_like(key), of_value), of_weights
+    return _concatenated(np.zeros_like(query), np.zeros_like(key), of_value), of_weights
 
 
-def parts(
-    projected: Float[np.ndarray, "batch length thrice"], heads: int
-) -> tuple[Float[np.ndarray, "batch heads length size"], ...]:
+def parts(projected: Projected, heads: int) -> tuple[Float[np.ndarray, "batch heads length size"], ...]:
     """Queries, keys and values of each head.
 
     `projected`: all side by side; `heads`: how many; result: $q$, $k$ and $v$.
@@ -108,7 +93,7 @@ def parts(
     return split[0], split[1], split[2]
 
 
-def _beside(*of_parts: np.ndarray) -> np.ndarray:
+def _concatenated(*of_parts: np.ndarray) -> np.ndarray:
     """Queries, keys and values of the heads, side by side for each token again."""
     return np.concatenate([_joined(each) for each in of_parts], axis=-1)
 

@@ -40,15 +40,16 @@ from jaxtyping import Float
 
 from pellucid.reference.activations import softmax
 
+Latent = Float[np.ndarray, "examples latent"]
+Images = Float[np.ndarray, "examples ..."]
+Components = Float[np.ndarray, "examples components latent"]
+Logits = Float[np.ndarray, "examples components"]
+
 # Variance of uniform noise as wide as one grey level.
 NOISE_VARIANCE = 1 / 12
 
 
-def reparametrised(
-    means: Float[np.ndarray, "examples latent"],
-    log_variances: Float[np.ndarray, "examples latent"],
-    noise: Float[np.ndarray, "examples latent"],
-) -> Float[np.ndarray, "examples latent"]:
+def reparametrised(means: Latent, log_variances: Latent, noise: Latent) -> Latent:
     r"""Draw so that the draw has a gradient: $z = \mu + e^{\lambda / 2} \varepsilon$.
 
     `means`: $\mu$; `log_variances`: $\lambda = \ln \sigma^2$; `noise`: $\varepsilon$, standard normal;
@@ -61,54 +62,32 @@ def reparametrised(
 
 
 def reparametrised_backward(
-    gradient: Float[np.ndarray, "examples latent"],
-    means: Float[np.ndarray, "examples latent"],
-    log_variances: Float[np.ndarray, "examples latent"],
-    noise: Float[np.ndarray, "examples latent"],
-) -> tuple[Float[np.ndarray, "examples latent"], Float[np.ndarray, "examples latent"], None]:
+    gradient: Latent, means: Latent, log_variances: Latent, noise: Latent
+) -> tuple[Latent, Latent, None]:
     r"""Gradients of `reparametrised`.
 
     $$\bar \mu = \bar z, \qquad \bar \lambda = \tfrac{1}{2} e^{\lambda / 2} \varepsilon \, \bar z$$
-
-    Source: the chain rule on Kingma and Welling 2014, section 2.4.
     """
-    del means
     return gradient, gradient * noise * np.exp(log_variances / 2) / 2, None
 
 
-def density_of_draw(
-    log_variances: Float[np.ndarray, "examples latent"], noise: Float[np.ndarray, "examples latent"]
-) -> float:
+def density_of_draw(log_variances: Latent, noise: Latent) -> float:
     r"""Mean of $\ln q(z|x)$ at what `reparametrised` draws.
 
     $$Q = -\frac{1}{2n} \sum_i \sum_j \left( \varepsilon_{ij}^2 + \lambda_{ij} + \ln 2\pi \right)$$
 
     `log_variances`: $\lambda$; `noise`: $\varepsilon$; result: $Q$.
-
-    Source: the density of a normal distribution.
     """
     terms = noise**2 + log_variances + math.log(2 * math.pi)
     return float(-terms.sum() / (2 * len(noise)))
 
 
-def density_of_draw_backward(
-    gradient: float,
-    log_variances: Float[np.ndarray, "examples latent"],
-    noise: Float[np.ndarray, "examples latent"],
-) -> tuple[Float[np.ndarray, "examples latent"], None]:
-    r"""Gradient of `density_of_draw`: $\bar \lambda = -\frac{1}{2n} \bar Q$.
-
-    Source: the derivative of the density.
-    """
+def density_of_draw_backward(gradient: float, log_variances: Latent, noise: Latent) -> tuple[Latent, None]:
+    r"""Gradient of `density_of_draw`: $\bar \lambda = -\frac{1}{2n} \bar Q$."""
     return np.full_like(log_variances, -gradient / (2 * len(noise))), None
 
 
-def mixture_density(
-    latent: Float[np.ndarray, "examples latent"],
-    means: Float[np.ndarray, "examples components latent"],
-    log_variances: Float[np.ndarray, "examples components latent"],
-    logits: Float[np.ndarray, "examples components"],
-) -> float:
+def mixture_density(latent: Latent, means: Components, log_variances: Components, logits: Logits) -> float:
     r"""Mean of $\ln p(z|y)$ under the mixture of the class of each example.
 
     $$P = \frac{1}{n} \sum_i \ln \sum_k \exp a_{ik}, \qquad
@@ -126,17 +105,8 @@ def mixture_density(
 
 
 def mixture_density_backward(
-    gradient: float,
-    latent: Float[np.ndarray, "examples latent"],
-    means: Float[np.ndarray, "examples components latent"],
-    log_variances: Float[np.ndarray, "examples components latent"],
-    logits: Float[np.ndarray, "examples components"],
-) -> tuple[
-    Float[np.ndarray, "examples latent"],
-    Float[np.ndarray, "examples components latent"],
-    Float[np.ndarray, "examples components latent"],
-    Float[np.ndarray, "examples components"],
-]:
+    gradient: float, latent: Latent, means: Components, log_variances: Components, logits: Logits
+) -> tuple[Latent, Components, Components, Logits]:
     r"""Gradients of `mixture_density`, by the responsibility $r_{ik}$ of each component for each example.
 
     $$r = \mathrm{softmax}_k(a), \qquad
@@ -157,18 +127,14 @@ def mixture_density_backward(
     return -of_means.sum(axis=1), of_means, of_log_variances, share * (r - softmax(logits))
 
 
-def _joint(
-    latent: np.ndarray, means: np.ndarray, log_variances: np.ndarray, logits: np.ndarray
-) -> Float[np.ndarray, "examples components"]:
+def _joint(latent: np.ndarray, means: np.ndarray, log_variances: np.ndarray, logits: np.ndarray) -> Logits:
     """Logarithm of weight times density, for each component: $a$ of `mixture_density`."""
     within = (latent[:, None] - means) ** 2 * np.exp(-log_variances) + log_variances + math.log(2 * math.pi)
     joint: np.ndarray = np.log(softmax(logits)) - within.sum(axis=2) / 2
     return joint
 
 
-def best_variance(
-    images: Float[np.ndarray, "examples ..."], reconstructed: Float[np.ndarray, "examples ..."]
-) -> float:
+def best_variance(images: Images, reconstructed: Images) -> float:
     r"""The one variance under which a batch is likeliest, the noise of its grey levels counted.
 
     $$\hat v = \frac{1}{nD} \sum_i \sum_d (\hat x_{id} - x_{id})^2 + \frac{1}{12}$$
@@ -180,12 +146,7 @@ def best_variance(
     return float(((reconstructed - images) ** 2).mean()) + NOISE_VARIANCE
 
 
-def reconstruction(
-    images: Float[np.ndarray, "examples ..."],
-    reconstructed: Float[np.ndarray, "examples ..."],
-    *,
-    variance: float | None = None,
-) -> float:
+def reconstruction(images: Images, reconstructed: Images, *, variance: float | None = None) -> float:
     r"""Mean of $-\mathrm{E}_u \ln p(x + u | z)$ over images, in nats.
 
     $$R = \frac{D}{2} \ln(2 \pi v) + \frac{1}{2nv} \sum_i \sum_d
@@ -203,18 +164,12 @@ def reconstruction(
 
 
 def reconstruction_backward(
-    gradient: float,
-    images: Float[np.ndarray, "examples ..."],
-    reconstructed: Float[np.ndarray, "examples ..."],
-    *,
-    variance: float | None = None,
-) -> tuple[None, Float[np.ndarray, "examples ..."]]:
+    gradient: float, images: Images, reconstructed: Images, *, variance: float | None = None
+) -> tuple[None, Images]:
     r"""Gradient of `reconstruction`: $\bar{\hat x} = \frac{\hat x - x}{n v} \, \bar R$.
 
     The same where $v = \hat v$, which depends on $\hat x$: at the best variance the loss is level in it. So
     the gradient of an error grows by itself as the reconstructions get better.
-
-    Source: the derivative of Rybkin et al. 2021, section 3.2.
     """
     v = best_variance(images, reconstructed) if variance is None else variance
     return None, (reconstructed - images) * (gradient / (len(images) * v))

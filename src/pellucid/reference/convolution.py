@@ -5,9 +5,9 @@ The patches of an image that a sliding window sees, and patches laid over one an
 $$P_{nirckl} = x_{n,\,i,\,rs + k - p,\,cs' + l - p'}$$
 
 for example $n$, channel $i$, row $r$ and column $c$ of the window's places, $k$ and $l$ inside the
-window, strides $s, s'$ and paddings $p, p'$ above and to the left; beyond the image's edge stand zeros.
+window, strides $s, s'$ and paddings $p, p'$ above and to the left; beyond the image's edge are zeros.
 Laying patches over one another is the transpose of this linear map: every pixel collects from all patches
-that it stands in.
+that it is in.
 
 Source: Goodfellow, Bengio and Courville 2016, "Deep Learning", section 9.5, eq. 9.8.
 
@@ -26,7 +26,7 @@ $$\bar W_{oikl} = \sum_n \sum_r \sum_c \bar y_{norc} \, P_{nirckl}, \quad
 
 and $\bar x$ is $\bar P$ laid over one another.
 
-In groups, channels and filters are parted into as many equal runs, and each filter sees only the channels of
+In groups, channels and filters are split into as many equal runs, and each filter sees only the channels of
 its own run: $i$ then counts inside it. A depthwise convolution has as many groups as channels, so that each
 filter sees a single map.
 
@@ -71,16 +71,24 @@ import numpy as np
 from jaxtyping import Float
 from numpy.lib.stride_tricks import sliding_window_view
 
+Images = Float[np.ndarray, "batch channel height width"]
+Windows = Float[np.ndarray, "batch channel rows columns window_height window_width"]
+Kernels = Float[np.ndarray, "filter channel_of_group kernel_height kernel_width"]
+Maps = Float[np.ndarray, "batch filter rows columns"]
+Bias = Float[np.ndarray, " filter"]
+SmallMaps = Float[np.ndarray, "batch channel rows columns"]
+TransposedKernels = Float[np.ndarray, "channel filter kernel_height kernel_width"]
+LargeMaps = Float[np.ndarray, "batch filter height width"]
+Vectors = Float[np.ndarray, "batch length size"]
+Kernels1d = Float[np.ndarray, "filter size kernel"]
+Sequences = Float[np.ndarray, "batch length filter"]
+
 Pair = tuple[int, int]
 
 
 def patches(
-    inputs: Float[np.ndarray, "batch channel height width"],
-    window: Pair,
-    stride: Pair,
-    padding: Pair = (0, 0),
-    padding_after: Pair | None = None,
-) -> Float[np.ndarray, "batch channel rows columns window_height window_width"]:
+    inputs: Images, window: Pair, stride: Pair, padding: Pair = (0, 0), padding_after: Pair | None = None
+) -> Windows:
     """Cut out what a window sees at each of its places.
 
     `inputs`: $x$; `window`: height and width in pixels; `stride`: pixels from one place to the next,
@@ -97,17 +105,12 @@ def patches(
 
 
 def overlaid(
-    parts: Float[np.ndarray, "batch channel rows columns window_height window_width"],
-    size: Pair,
-    stride: Pair,
-    padding: Pair = (0, 0),
-    padding_after: Pair | None = None,
-) -> Float[np.ndarray, "batch channel height width"]:
+    parts: Windows, size: Pair, stride: Pair, padding: Pair = (0, 0), padding_after: Pair | None = None
+) -> Images:
     """Add up, at each pixel of an image, the values that patches hold for it.
 
-    `parts`: one value for each pixel of each patch; `size`: height and width of the image; `stride`: as for
-    `patches`; `padding`: as for `patches`; what falls beyond the edge is dropped; `padding_after`: likewise;
-    result: the sums.
+    `parts`: one value for each pixel of each patch; `size`: height and width of the image; the others as for
+    `patches`; what falls beyond the edge is dropped.
 
     Source: Goodfellow et al. 2016, eq. 9.13, where it is the gradient of a convolution's inputs.
     """
@@ -121,15 +124,15 @@ def overlaid(
 
 
 def convolution(
-    inputs: Float[np.ndarray, "batch channel height width"],
-    weight: Float[np.ndarray, "filter channel_of_group kernel_height kernel_width"],
-    bias: Float[np.ndarray, " filter"] | None = None,
+    inputs: Images,
+    weight: Kernels,
+    bias: Bias | None = None,
     *,
     stride: Pair = (1, 1),
     padding: Pair = (0, 0),
     padding_after: Pair | None = None,
     groups: int = 1,
-) -> Float[np.ndarray, "batch filter rows columns"]:
+) -> Maps:
     r"""Weigh each patch: $y_{norc} = b_o + \sum_{ikl} W_{oikl} P_{nirckl}$.
 
     `inputs`: $x$; `weight`: $W$; `bias`: $b$, or `None` for zeros; `stride`: $s, s'$; `padding`: $p, p'$;
@@ -142,44 +145,39 @@ def convolution(
     if groups == 1:
         sums: np.ndarray = np.einsum("oikl,nirckl->norc", weight, seen, optimize=True)
     else:
-        grouped = np.einsum("goikl,ngirckl->ngorc", _parted(weight, 0, groups), _parted(seen, 1, groups))
+        grouped = np.einsum("goikl,ngirckl->ngorc", _split(weight, 0, groups), _split(seen, 1, groups))
         sums = grouped.reshape(len(inputs), len(weight), *seen.shape[2:4])
     return sums if bias is None else sums + bias[:, None, None]
 
 
 def convolution_backward(
-    gradient: Float[np.ndarray, "batch filter rows columns"],
-    inputs: Float[np.ndarray, "batch channel height width"],
-    weight: Float[np.ndarray, "filter channel_of_group kernel_height kernel_width"],
-    bias: Float[np.ndarray, " filter"] | None = None,
+    gradient: Maps,
+    inputs: Images,
+    weight: Kernels,
+    bias: Bias | None = None,
     *,
     stride: Pair = (1, 1),
     padding: Pair = (0, 0),
     padding_after: Pair | None = None,
     groups: int = 1,
-) -> tuple[
-    Float[np.ndarray, "batch channel height width"],
-    Float[np.ndarray, "filter channel_of_group kernel_height kernel_width"],
-    Float[np.ndarray, " filter"],
-]:
+) -> tuple[Images, Kernels, Bias]:
     r"""Gradients of `convolution`, as at the top of this file.
 
     Source: Goodfellow et al. 2016, eq. 9.11 and 9.13.
     """
-    del bias
     seen = patches(inputs, _kernel(weight), stride, padding, padding_after)
     if groups == 1:
         of_weight = np.einsum("norc,nirckl->oikl", gradient, seen, optimize=True)
         of_patches = np.einsum("norc,oikl->nirckl", gradient, weight, optimize=True)
     else:
-        above = _parted(gradient, 1, groups)
-        of_weight = np.einsum("ngorc,ngirckl->goikl", above, _parted(seen, 1, groups)).reshape(weight.shape)
-        of_patches = np.einsum("ngorc,goikl->ngirckl", above, _parted(weight, 0, groups)).reshape(seen.shape)
+        above = _split(gradient, 1, groups)
+        of_weight = np.einsum("ngorc,ngirckl->goikl", above, _split(seen, 1, groups)).reshape(weight.shape)
+        of_patches = np.einsum("ngorc,goikl->ngirckl", above, _split(weight, 0, groups)).reshape(seen.shape)
     of_inputs = overlaid(of_patches, (inputs.shape[2], inputs.shape[3]), stride, padding, padding_after)
     return of_inputs, of_weight, gradient.sum(axis=(0, 2, 3))
 
 
-def _parted(array: np.ndarray, axis: int, groups: int) -> np.ndarray:
+def _split(array: np.ndarray, axis: int, groups: int) -> np.ndarray:
     """Split an axis of channels or filters into groups and what is within one."""
     shape = array.shape
     return array.reshape(*shape[:axis], groups, shape[axis] // groups, *shape[axis + 1 :])
@@ -190,14 +188,14 @@ def _kernel(weight: np.ndarray) -> Pair:
 
 
 def transposed_convolution(
-    inputs: Float[np.ndarray, "batch channel rows columns"],
-    weight: Float[np.ndarray, "channel filter kernel_height kernel_width"],
-    bias: Float[np.ndarray, " filter"] | None = None,
+    inputs: SmallMaps,
+    weight: TransposedKernels,
+    bias: Bias | None = None,
     *,
     stride: Pair = (1, 1),
     padding: Pair = (0, 0),
     more: Pair = (0, 0),
-) -> Float[np.ndarray, "batch filter height width"]:
+) -> LargeMaps:
     r"""Lay weighed kernels over one another: the first formula at the top of this file.
 
     `inputs`: $x$; `weight`: $W$; `bias`: $b$, or `None` for zeros; `stride`: $s, s'$; `padding`: $p, p'$;
@@ -212,24 +210,16 @@ def transposed_convolution(
 
 
 def transposed_convolution_backward(
-    gradient: Float[np.ndarray, "batch filter height width"],
-    inputs: Float[np.ndarray, "batch channel rows columns"],
-    weight: Float[np.ndarray, "channel filter kernel_height kernel_width"],
-    bias: Float[np.ndarray, " filter"] | None = None,
+    gradient: LargeMaps,
+    inputs: SmallMaps,
+    weight: TransposedKernels,
+    bias: Bias | None = None,
     *,
     stride: Pair = (1, 1),
     padding: Pair = (0, 0),
     more: Pair = (0, 0),
-) -> tuple[
-    Float[np.ndarray, "batch channel rows columns"],
-    Float[np.ndarray, "channel filter kernel_height kernel_width"],
-    Float[np.ndarray, " filter"],
-]:
-    r"""Gradients of `transposed_convolution`, as at the top of this file.
-
-    Source: the transpose of the formulas of `convolution`.
-    """
-    del bias, more
+) -> tuple[SmallMaps, TransposedKernels, Bias]:
+    r"""Gradients of `transposed_convolution`, as at the top of this file."""
     rows, columns = inputs.shape[2], inputs.shape[3]
     seen = patches(gradient, _kernel(weight), stride, padding)[:, :, :rows, :columns]
     of_inputs = np.einsum("norckl,iokl->nirc", seen, weight, optimize=True)
@@ -246,11 +236,7 @@ def _size(rows: Pair, kernel: Pair, stride: Pair, padding: Pair, more: Pair) -> 
     return height, width
 
 
-def conv1d(
-    vectors: Float[np.ndarray, "batch length size"],
-    weight: Float[np.ndarray, "filter size kernel"],
-    bias: Float[np.ndarray, " filter"],
-) -> Float[np.ndarray, "batch length filter"]:
+def conv1d(vectors: Vectors, weight: Kernels1d, bias: Bias) -> Sequences:
     r"""Weigh each place with its neighbours: $y_{nto} = b_o + \sum_{ik} W_{oik} P_{ntik}$.
 
     `vectors`: $x$; `weight`: $W$; `bias`: $b$.
@@ -263,15 +249,8 @@ def conv1d(
 
 
 def conv1d_backward(
-    gradient: Float[np.ndarray, "batch length filter"],
-    vectors: Float[np.ndarray, "batch length size"],
-    weight: Float[np.ndarray, "filter size kernel"],
-    bias: Float[np.ndarray, " filter"],
-) -> tuple[
-    Float[np.ndarray, "batch length size"],
-    Float[np.ndarray, "filter size kernel"],
-    Float[np.ndarray, " filter"],
-]:
+    gradient: Sequences, vectors: Vectors, weight: Kernels1d, bias: Bias
+) -> tuple[Vectors, Kernels1d, Bias]:
     r"""Gradients of `conv1d`.
 
     $$\bar W_{oik} = \sum_n \sum_t \bar y_{nto} P_{ntik}, \quad
@@ -280,7 +259,6 @@ def conv1d_backward(
 
     Source: Goodfellow, Bengio and Courville 2016, "Deep Learning", eq. 9.11 and 9.13.
     """
-    del bias
     (batch, length, size), kernel = vectors.shape, weight.shape[2]
     of_weight = np.einsum("nto,ntik->oik", gradient, _seen(vectors, kernel), optimize=True)
     before, after = _beyond(kernel)

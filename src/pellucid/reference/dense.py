@@ -26,12 +26,15 @@ JMLR 15, section 4; there the weights are multiplied by $1 - p$ after training i
 import numpy as np
 from jaxtyping import Bool, Float
 
+Values = Float[np.ndarray, "*shape"]
+Mask = Bool[np.ndarray, "*shape"]
+Inputs = Float[np.ndarray, "*batch inputs"]
+Weight = Float[np.ndarray, "units inputs"]
+Bias = Float[np.ndarray, " units"]
+Units = Float[np.ndarray, "*batch units"]
 
-def dense(
-    inputs: Float[np.ndarray, "*batch inputs"],
-    weight: Float[np.ndarray, "units inputs"],
-    bias: Float[np.ndarray, " units"] | None = None,
-) -> Float[np.ndarray, "*batch units"]:
+
+def dense(inputs: Inputs, weight: Weight, bias: Bias | None = None) -> Units:
     r"""Weigh and add up: $y_{no} = \sum_i W_{oi} x_{ni} + b_o$.
 
     `inputs`: $x$; `weight`: $W$; `bias`: $b$, or `None` for zeros.
@@ -43,29 +46,21 @@ def dense(
 
 
 def dense_backward(
-    gradient: Float[np.ndarray, "*batch units"],
-    inputs: Float[np.ndarray, "*batch inputs"],
-    weight: Float[np.ndarray, "units inputs"],
-    bias: Float[np.ndarray, " units"] | None = None,
-) -> tuple[
-    Float[np.ndarray, "*batch inputs"], Float[np.ndarray, "units inputs"], Float[np.ndarray, " units"]
-]:
+    gradient: Units, inputs: Inputs, weight: Weight, bias: Bias | None = None
+) -> tuple[Inputs, Weight, Bias]:
     r"""Gradients of `dense`, as at the top of this file.
 
     Source: Rumelhart et al. 1986, eq. 6 and 7.
     """
-    del bias
     of_inputs = np.einsum("...o,oi->...i", gradient, weight, optimize=True)
     of_weight = np.einsum("...o,...i->oi", gradient, inputs, optimize=True)
     return of_inputs, of_weight, gradient.sum(axis=tuple(range(gradient.ndim - 1)))
 
 
-def dropout(
-    inputs: Float[np.ndarray, "*shape"], mask: Bool[np.ndarray, "*shape"], *, probability: float
-) -> Float[np.ndarray, "*shape"]:
-    r"""Let the values of a mask stand: $y_j = m_j x_j / (1 - p)$.
+def dropout(inputs: Values, mask: Mask, *, probability: float) -> Values:
+    r"""Keep the values of a mask: $y_j = m_j x_j / (1 - p)$.
 
-    `inputs`: $x$; `mask`: $m$, true where a value stands; `probability`: $p$, of falling, below 1.
+    `inputs`: $x$; `mask`: $m$, true where a value is kept; `probability`: $p$, of dropping it, below 1.
 
     Source: Srivastava et al. 2014, section 4.
     """
@@ -74,14 +69,9 @@ def dropout(
 
 
 def dropout_backward(
-    gradient: Float[np.ndarray, "*shape"],
-    inputs: Float[np.ndarray, "*shape"],
-    mask: Bool[np.ndarray, "*shape"],
-    *,
-    probability: float,
-) -> tuple[Float[np.ndarray, "*shape"], None]:
+    gradient: Values, inputs: Values, mask: Mask, *, probability: float
+) -> tuple[Values, None]:
     r"""Gradient of `dropout`: $\bar x_j = m_j \bar y_j / (1 - p)$."""
-    del inputs
     return mask * gradient / (1 - probability), None
 
 
@@ -90,7 +80,8 @@ def draw_mask(
 ) -> Bool[np.ndarray, "..."]:
     r"""Draw the mask: $m_j \sim \mathrm{Bernoulli}(1 - p)$.
 
-    `shape`: of the mask; `probability`: $p$, of falling; `generator`: source of the draws; result: $m$.
+    `shape`: of the mask; `probability`: $p$, of dropping a value; `generator`: source of the draws; result:
+    $m$.
 
     Source: Srivastava et al. 2014, section 4.
     """

@@ -7,16 +7,16 @@ $$y_{nti} = E_{vi} \quad \text{with } v = x_{nt}, \qquad
 
 for text $n$ and place $t$. It is a dense layer over one-hot inputs, without the multiplications by zero.
 Padding's vector is given no gradient and stays as it is. A layer that reads all places at once does not
-see their order; vectors $P$ of the places, added to those of the ids, tell it:
+see their order; vectors $P$ of the places, added to those of the ids, encode it:
 
 $$y_{nti} = x_{nti} + P_{ti}, \qquad \bar P_{ti} = \sum_n \bar y_{nti}$$
 
 Source: Bengio, Ducharme, Vincent and Jauvin 2003, "A neural probabilistic language model", JMLR 3,
 section 2; Devlin, Chang, Lee and Toutanova 2018, arXiv:1810.04805, section 3, for the places.
 
-A weighed sum of the vectors of a text's n-grams: TF-IDF as a layer.
+A weighted sum of the vectors of a text's n-grams: TF-IDF as a layer.
 
-With $n_t$ how often id $t$ stands in the text, $d_t$ in how many of the $N$ training texts, and groups $g$
+With $n_t$ how often id $t$ is in the text, $d_t$ in how many of the $N$ training texts, and groups $g$
 of ids (words, pairs of words):
 
 $$r_t = 1 + \ln \frac{1 + N}{1 + d_t}, \quad w_t = (1 + \ln n_t) \, r_t, \quad
@@ -25,7 +25,7 @@ $$r_t = 1 + \ln \frac{1 + N}{1 + d_t}, \quad w_t = (1 + \ln n_t) \, r_t, \quad
 
 $$a_1 = 1, \quad a_g = \min\Bigl(1, \frac{1}{2} \sqrt{|g| / |g_1|}\Bigr)$$
 
-An id that is not in the text has $A_t = 0$, and so have padding and unknown, which stand in no group.
+An id that is not in the text has $A_t = 0$, and so have padding and unknown, which are in no group.
 
 Source: Salton and Buckley 1988, "Term-weighting approaches in automatic text retrieval", Information
 Processing & Management 24(5), table 1.
@@ -37,10 +37,17 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float, Int64
 
+Tokens = Int64[np.ndarray, "batch length"]
+Vectors = Float[np.ndarray, "batch length size"]
+Table = Float[np.ndarray, "vocabulary size"]
+Places = Float[np.ndarray, "places size"]
+Rarity = Float[np.ndarray, " vocabulary"]
+BagTable = Float[np.ndarray, "vocabulary units"]
+Bias = Float[np.ndarray, " units"]
+Units = Float[np.ndarray, "batch units"]
 
-def embedding(
-    tokens: Int64[np.ndarray, "batch length"], weight: Float[np.ndarray, "vocabulary size"]
-) -> Float[np.ndarray, "batch length size"]:
+
+def embedding(tokens: Tokens, weight: Table) -> Vectors:
     r"""Look up: $y_{nti} = E_{vi}$ with $v = x_{nt}$.
 
     `tokens`: ids $x$; `weight`: $E$.
@@ -51,12 +58,8 @@ def embedding(
     return vectors
 
 
-def embedding_backward(
-    gradient: Float[np.ndarray, "batch length size"],
-    tokens: Int64[np.ndarray, "batch length"],
-    weight: Float[np.ndarray, "vocabulary size"],
-) -> tuple[None, Float[np.ndarray, "vocabulary size"]]:
-    r"""Gradient of `embedding`: an id's vector collects from all places where the id stands."""
+def embedding_backward(gradient: Vectors, tokens: Tokens, weight: Table) -> tuple[None, Table]:
+    r"""Gradient of `embedding`: an id's vector collects from all places of the id."""
     of_weight = np.zeros(weight.shape, gradient.dtype)
     for n, t in np.ndindex(tokens.shape):
         if tokens[n, t] != 0:
@@ -64,9 +67,7 @@ def embedding_backward(
     return None, of_weight
 
 
-def positional_embedding(
-    vectors: Float[np.ndarray, "batch length size"], weight: Float[np.ndarray, "places size"]
-) -> Float[np.ndarray, "batch length size"]:
+def positional_embedding(vectors: Vectors, weight: Places) -> Vectors:
     r"""Add the vector of each place: $y_{nti} = x_{nti} + P_{ti}$.
 
     `vectors`: $x$; `weight`: $P$; padding beyond its last row gets that row.
@@ -78,10 +79,8 @@ def positional_embedding(
 
 
 def positional_embedding_backward(
-    gradient: Float[np.ndarray, "batch length size"],
-    vectors: Float[np.ndarray, "batch length size"],
-    weight: Float[np.ndarray, "places size"],
-) -> tuple[Float[np.ndarray, "batch length size"], Float[np.ndarray, "places size"]]:
+    gradient: Vectors, vectors: Vectors, weight: Places
+) -> tuple[Vectors, Places]:
     r"""Gradients of `positional_embedding`: $\bar x = \bar y$, $\bar P_{ti} = \sum_n \bar y_{nti}$."""
     of_weight = np.zeros(weight.shape, gradient.dtype)
     np.add.at(of_weight, _rows(vectors, weight), gradient.sum(axis=0))
@@ -95,9 +94,7 @@ def _rows(vectors: np.ndarray, weight: np.ndarray) -> np.ndarray:
 Groups = tuple[int, ...]
 
 
-def rarity(
-    counts: Int64[np.ndarray, " vocabulary"], texts: int, *, groups: Groups
-) -> Float[np.ndarray, " vocabulary"]:
+def rarity(counts: Int64[np.ndarray, " vocabulary"], texts: int, *, groups: Groups) -> Rarity:
     r"""Rarity of each id: $r_t = 1 + \ln \frac{1 + N}{1 + d_t}$, 0 for ids before the first group.
 
     `counts`: $d$, training texts that hold the id; `texts`: $N$; `groups`: first id of each group and, last,
@@ -110,13 +107,10 @@ def rarity(
     return found
 
 
-def factors(
-    tokens: Int64[np.ndarray, "batch length"], rarity: Float[np.ndarray, " vocabulary"], *, groups: Groups
-) -> Float[np.ndarray, "batch vocabulary"]:
+def factors(tokens: Tokens, rarity: Rarity, *, groups: Groups) -> Float[np.ndarray, "batch vocabulary"]:
     r"""Factor of each id in each text: $A_t = \frac{a_g}{\lVert a \rVert} \frac{w_t}{\lVert w_g \rVert}$.
 
-    `tokens`: ids of the texts, filled up with 0; `rarity`: $r$; `groups`: first id of each group and, last,
-    the number of ids; result: $A$ of each text.
+    `tokens`: ids of the texts, filled up with 0; `rarity`: $r$; `groups`: see `rarity`.
 
     Source: Salton and Buckley 1988, table 1.
     """
@@ -132,28 +126,16 @@ def factors(
 
 
 def shares(groups: Groups) -> list[float]:
-    r"""Share of each group: $a_g / \lVert a \rVert$.
-
-    `groups`: first id of each group and, last, the number of ids; result: one number each; the squares add up
-    to 1.
-    """
+    r"""Share of each group: $a_g / \lVert a \rVert$, whose squares add up to 1."""
     sizes = [end - first for first, end in pairwise(groups)]
     a = [1.0] + [min(1.0, math.sqrt(size / max(1, sizes[0])) / 2) for size in sizes[1:]]
     return [each / math.hypot(*a) for each in a]
 
 
-def embedding_bag(
-    tokens: Int64[np.ndarray, "batch length"],
-    weight: Float[np.ndarray, "vocabulary units"],
-    bias: Float[np.ndarray, " units"],
-    rarity: Float[np.ndarray, " vocabulary"],
-    *,
-    groups: Groups,
-) -> Float[np.ndarray, "batch units"]:
+def embedding_bag(tokens: Tokens, weight: BagTable, bias: Bias, rarity: Rarity, *, groups: Groups) -> Units:
     r"""Add up the vectors of a text's ids: $y_o = b_o + \sum_t A_t E_{to}$.
 
-    `tokens`: ids of the texts, filled up with 0; `weight`: $E$; `bias`: $b$; `rarity`: $r$; `groups`: first
-    id of each group and, last, the number of ids; result: $y$ of each text.
+    `tokens`: ids of the texts, filled up with 0; `weight`: $E$; `bias`: $b$; `rarity`: $r$.
 
     Source: Salton and Buckley 1988, table 1, for $A$.
     """
@@ -163,20 +145,11 @@ def embedding_bag(
 
 
 def embedding_bag_backward(
-    gradient: Float[np.ndarray, "batch units"],
-    tokens: Int64[np.ndarray, "batch length"],
-    weight: Float[np.ndarray, "vocabulary units"],
-    bias: Float[np.ndarray, " units"],
-    rarity: Float[np.ndarray, " vocabulary"],
-    *,
-    groups: Groups,
-) -> tuple[None, Float[np.ndarray, "vocabulary units"], Float[np.ndarray, " units"], None]:
+    gradient: Units, tokens: Tokens, weight: BagTable, bias: Bias, rarity: Rarity, *, groups: Groups
+) -> tuple[None, BagTable, Bias, None]:
     r"""Gradients of `embedding_bag`, those of a dense layer with inputs $A$.
 
     $$\bar E_{to} = \sum_n A_{nt} \bar y_{no}, \quad \bar b_o = \sum_n \bar y_{no}$$
-
-    Source: the gradient of a dense layer; see `dense.py`.
     """
-    del weight, bias
     of_weight = np.einsum("nt,no->to", factors(tokens, rarity, groups=groups), gradient)
     return None, of_weight, gradient.sum(axis=0), None

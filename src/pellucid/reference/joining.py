@@ -1,6 +1,6 @@
 r"""Layers that join paths, change shapes or the order of a text.
 
-Layers that join paths and change shapes: add a shortcut, stand side by side, flatten and back, a part.
+Layers that join paths and change shapes: add a shortcut, concatenate, flatten and back, take a part.
 
 $$\text{add: } y = x + h, \qquad \text{side by side: } y = (x_1, \dots, x_m), \qquad
   \text{flatten: } y_{n,\,(iR + r)C + c} = x_{nirc}$$
@@ -25,10 +25,18 @@ Signal Processing 45(11).
 import numpy as np
 from jaxtyping import Bool, Float, Int64
 
+Values = Float[np.ndarray, "*shape"]
+Part = Float[np.ndarray, "*places _"]
+Joined = Float[np.ndarray, "*places channel"]
+Features = Float[np.ndarray, "batch features"]
+Batch = Float[np.ndarray, "batch ..."]
+Maps = Float[np.ndarray, "batch channel rows columns"]
+Kept = Float[np.ndarray, "batch kept"]
+Texts = Float[np.ndarray, "batch length channel"]
+Order = Int64[np.ndarray, "batch length"]
 
-def add(
-    inputs: Float[np.ndarray, "*shape"], shortcut: Float[np.ndarray, "*shape"]
-) -> Float[np.ndarray, "*shape"]:
+
+def add(inputs: Values, shortcut: Values) -> Values:
     r"""Add a shortcut: $y = x + h$.
 
     `inputs`: $x$; `shortcut`: $h$.
@@ -39,47 +47,36 @@ def add(
     return outputs
 
 
-def add_backward(
-    gradient: Float[np.ndarray, "*shape"],
-    inputs: Float[np.ndarray, "*shape"],
-    shortcut: Float[np.ndarray, "*shape"],
-) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
+def add_backward(gradient: Values, inputs: Values, shortcut: Values) -> tuple[Values, Values]:
     r"""Gradients of `add`: $\bar x = \bar h = \bar y$."""
-    del inputs, shortcut
     return gradient, gradient
 
 
-def side_by_side(*parts: Float[np.ndarray, "*places _"]) -> Float[np.ndarray, "*places channel"]:
-    r"""Put the channels of several arrays beside one another: $y = (x_1, \dots, x_m)$.
+def side_by_side(*parts: Part) -> Joined:
+    r"""Concatenate the channels of several arrays: $y = (x_1, \dots, x_m)$.
 
     `*parts`: $x_1, \dots, x_m$, channels last.
     """
     return np.concatenate(parts, axis=-1)
 
 
-def side_by_side_backward(
-    gradient: Float[np.ndarray, "*places channel"], *parts: Float[np.ndarray, "*places _"]
-) -> tuple[Float[np.ndarray, "*places _"], ...]:
+def side_by_side_backward(gradient: Joined, *parts: Part) -> tuple[Part, ...]:
     r"""Gradients of `side_by_side`: $(\bar x_1, \dots, \bar x_m) = \bar y$."""
     ends = np.cumsum([part.shape[-1] for part in parts])
     return tuple(np.split(gradient, ends[:-1], axis=-1))
 
 
-def flatten(inputs: Float[np.ndarray, "batch ..."]) -> Float[np.ndarray, "batch features"]:
+def flatten(inputs: Batch) -> Features:
     r"""One row for each example, channel by channel and row by row: $y_{n,\,(iR + r)C + c} = x_{nirc}$."""
     return inputs.reshape(len(inputs), -1)
 
 
-def flatten_backward(
-    gradient: Float[np.ndarray, "batch features"], inputs: Float[np.ndarray, "batch ..."]
-) -> Float[np.ndarray, "batch ..."]:
+def flatten_backward(gradient: Features, inputs: Batch) -> Batch:
     r"""Gradient of `flatten`: $\bar x_{nirc} = \bar y_{n,\,(iR + r)C + c}$."""
     return gradient.reshape(inputs.shape)
 
 
-def unflatten(
-    inputs: Float[np.ndarray, "batch features"], *, shape: tuple[int, int, int]
-) -> Float[np.ndarray, "batch channel rows columns"]:
+def unflatten(inputs: Features, *, shape: tuple[int, int, int]) -> Maps:
     r"""Maps out of a row, as `flatten` would write them: $y_{nirc} = x_{n,\,(iR + r)C + c}$.
 
     `inputs`: $x$; `shape`: number of maps, their rows $R$ and columns $C$.
@@ -87,20 +84,12 @@ def unflatten(
     return inputs.reshape(len(inputs), *shape)
 
 
-def unflatten_backward(
-    gradient: Float[np.ndarray, "batch channel rows columns"],
-    inputs: Float[np.ndarray, "batch features"],
-    *,
-    shape: tuple[int, int, int],
-) -> Float[np.ndarray, "batch features"]:
+def unflatten_backward(gradient: Maps, inputs: Features, *, shape: tuple[int, int, int]) -> Features:
     r"""Gradient of `unflatten`: $\bar x_{n,\,(iR + r)C + c} = \bar y_{nirc}$."""
-    del shape
     return gradient.reshape(inputs.shape)
 
 
-def part(
-    inputs: Float[np.ndarray, "batch features"], *, start: int, stop: int
-) -> Float[np.ndarray, "batch kept"]:
+def part(inputs: Features, *, start: int, stop: int) -> Kept:
     r"""Neighbouring numbers of a row: $y_{nj} = x_{n,\,a + j}$.
 
     `inputs`: $x$; `start`: $a$; `stop`: place behind the last of them.
@@ -108,20 +97,14 @@ def part(
     return inputs[:, start:stop]
 
 
-def part_backward(
-    gradient: Float[np.ndarray, "batch kept"],
-    inputs: Float[np.ndarray, "batch features"],
-    *,
-    start: int,
-    stop: int,
-) -> Float[np.ndarray, "batch features"]:
+def part_backward(gradient: Kept, inputs: Features, *, start: int, stop: int) -> Features:
     r"""Gradient of `part`: $\bar x_{n,\,a + j} = \bar y_{nj}$, and 0 elsewhere."""
     of_inputs = np.zeros(inputs.shape, gradient.dtype)
     of_inputs[:, start:stop] = gradient
     return of_inputs
 
 
-def reversed_order(places: Bool[np.ndarray, "batch length"]) -> Int64[np.ndarray, "batch length"]:
+def reversed_order(places: Bool[np.ndarray, "batch length"]) -> Order:
     r"""Permutation $\tau$ of the places.
 
     `places`: true at the $T$ ids of each text; result: $\tau$ of each text.
@@ -132,9 +115,7 @@ def reversed_order(places: Bool[np.ndarray, "batch length"]) -> Int64[np.ndarray
     return np.where(t < lengths, lengths - 1 - t, t).astype(np.int64)
 
 
-def turn(
-    values: Float[np.ndarray, "batch length channel"], order: Int64[np.ndarray, "batch length"]
-) -> Float[np.ndarray, "batch length channel"]:
+def turn(values: Texts, order: Order) -> Texts:
     r"""Put each text's places in another order: $y_{nti} = x_{n \tau_t i}$.
 
     `values`: $x$; `order`: $\tau$ of each text.
@@ -144,11 +125,7 @@ def turn(
     return np.stack([text[tau] for text, tau in zip(values, order, strict=True)])
 
 
-def turn_backward(
-    gradient: Float[np.ndarray, "batch length channel"],
-    values: Float[np.ndarray, "batch length channel"],
-    order: Int64[np.ndarray, "batch length"],
-) -> tuple[Float[np.ndarray, "batch length channel"], None]:
+def turn_backward(gradient: Texts, values: Texts, order: Order) -> tuple[Texts, None]:
     r"""Gradient of `turn`: $\bar x_{n \tau_t i} = \bar y_{nti}$."""
     of_values = np.zeros_like(values)
     for n, tau in enumerate(order):

@@ -29,15 +29,16 @@ from jaxtyping import Float, Int64
 
 from pellucid.reference.activations import sigmoid, softmax, softmax_backward
 
+Logits = Float[np.ndarray, "examples classes"]
+Labels = Int64[np.ndarray, " examples"]
+Scores = Float[np.ndarray, " examples"]
+Predicted = Float[np.ndarray, "examples 1"]
+
 Weights = tuple[float, ...] | None
 
 
 def cross_entropy(
-    logits: Float[np.ndarray, "examples classes"],
-    labels: Int64[np.ndarray, " examples"],
-    *,
-    smoothing: float = 0.0,
-    class_weights: Weights = None,
+    logits: Logits, labels: Labels, *, smoothing: float = 0.0, class_weights: Weights = None
 ) -> float:
     r"""Cross-entropy of the classes under the softmax of the logits.
 
@@ -59,13 +60,8 @@ def cross_entropy(
 
 
 def cross_entropy_backward(
-    gradient: float,
-    logits: Float[np.ndarray, "examples classes"],
-    labels: Int64[np.ndarray, " examples"],
-    *,
-    smoothing: float = 0.0,
-    class_weights: Weights = None,
-) -> tuple[Float[np.ndarray, "examples classes"], None]:
+    gradient: float, logits: Logits, labels: Labels, *, smoothing: float = 0.0, class_weights: Weights = None
+) -> tuple[Logits, None]:
     r"""Gradient of `cross_entropy`; without weights it is the error of the probabilities.
 
     $$\bar z_{ik} = \frac{1}{\sum_i w_{y_i}} \Bigl(p_{ik} \sum_j w_j t_{ij} - w_k t_{ik}\Bigr) \bar L, \qquad
@@ -80,9 +76,7 @@ def cross_entropy_backward(
     return of_logits * gradient, None
 
 
-def squared_error(
-    predicted: Float[np.ndarray, "examples 1"], numbers: Float[np.ndarray, " examples"], *, unit: float = 1.0
-) -> float:
+def squared_error(predicted: Predicted, numbers: Scores, *, unit: float = 1.0) -> float:
     r"""Mean of the squared errors of predicted numbers: $L = \frac{1}{n} \sum_i ((\hat y_i - y_i) / u)^2$.
 
     `predicted`: $\hat y$; `numbers`: $y$, the true ones; `unit`: $u$, what errors are measured in; training
@@ -95,12 +89,8 @@ def squared_error(
 
 
 def squared_error_backward(
-    gradient: float,
-    predicted: Float[np.ndarray, "examples 1"],
-    numbers: Float[np.ndarray, " examples"],
-    *,
-    unit: float = 1.0,
-) -> tuple[Float[np.ndarray, "examples 1"], None]:
+    gradient: float, predicted: Predicted, numbers: Scores, *, unit: float = 1.0
+) -> tuple[Predicted, None]:
     r"""Gradient of `squared_error`: $\bar{\hat y}_i = \frac{2}{n u^2} (\hat y_i - y_i) \, \bar L$.
 
     Source: Goodfellow et al. 2016, eq. 5.8.
@@ -109,12 +99,7 @@ def squared_error_backward(
     return of_predicted[:, None], None
 
 
-def squared_error_of_probabilities(
-    logits: Float[np.ndarray, "examples classes"],
-    labels: Int64[np.ndarray, " examples"],
-    *,
-    class_weights: Weights = None,
-) -> float:
+def squared_error_of_probabilities(logits: Logits, labels: Labels, *, class_weights: Weights = None) -> float:
     r"""Squared distance of probabilities from certainty about the class.
 
     $$L = \frac{1}{\sum_i w_{y_i}} \sum_i w_{y_i} \sum_k (p_{ik} - \delta_{k y_i})^2$$
@@ -129,17 +114,11 @@ def squared_error_of_probabilities(
 
 
 def squared_error_of_probabilities_backward(
-    gradient: float,
-    logits: Float[np.ndarray, "examples classes"],
-    labels: Int64[np.ndarray, " examples"],
-    *,
-    class_weights: Weights = None,
-) -> tuple[Float[np.ndarray, "examples classes"], None]:
+    gradient: float, logits: Logits, labels: Labels, *, class_weights: Weights = None
+) -> tuple[Logits, None]:
     r"""Gradient of `squared_error_of_probabilities`, through the softmax.
 
     $$\bar p_{ik} = \frac{2 w_{y_i}}{\sum_i w_{y_i}} (p_{ik} - \delta_{k y_i}) \, \bar L$$
-
-    Source: the chain rule on Brier 1950, eq. 2.
     """
     w = _weights(logits, class_weights)[labels]
     errors = softmax(logits) - _smoothed(logits, labels, 0.0)
@@ -161,7 +140,7 @@ def _smoothed(logits: np.ndarray, labels: np.ndarray, smoothing: float) -> np.nd
     return targets
 
 
-def discriminator_loss(real: Float[np.ndarray, " examples"], made: Float[np.ndarray, " examples"]) -> float:
+def discriminator_loss(real: Scores, made: Scores) -> float:
     r"""Loss of the discriminator.
 
     $$L_D = \frac{1}{n} \sum_i \ln(1 + e^{-s_i}) + \frac{1}{n} \sum_i \ln(1 + e^{\tilde s_i})$$
@@ -173,20 +152,16 @@ def discriminator_loss(real: Float[np.ndarray, " examples"], made: Float[np.ndar
     return float(np.logaddexp(0, -real).mean() + np.logaddexp(0, made).mean())
 
 
-def discriminator_loss_backward(
-    gradient: float, real: Float[np.ndarray, " examples"], made: Float[np.ndarray, " examples"]
-) -> tuple[Float[np.ndarray, " examples"], Float[np.ndarray, " examples"]]:
+def discriminator_loss_backward(gradient: float, real: Scores, made: Scores) -> tuple[Scores, Scores]:
     r"""Gradients of `discriminator_loss`: by how much each image was misjudged.
 
     $$\bar s_i = -\frac{1}{n} (1 - \sigma(s_i)) \, \bar L_D, \qquad
       \bar{\tilde s}_i = \frac{1}{n} \sigma(\tilde s_i) \, \bar L_D$$
-
-    Source: the derivative of the softplus.
     """
     return -gradient * sigmoid(-real) / len(real), gradient * sigmoid(made) / len(made)
 
 
-def generator_loss(made: Float[np.ndarray, " examples"]) -> float:
+def generator_loss(made: Scores) -> float:
     r"""Loss of the generator that does not saturate.
 
     $$L_G = \frac{1}{n} \sum_i \ln(1 + e^{-\tilde s_i})$$
@@ -196,13 +171,9 @@ def generator_loss(made: Float[np.ndarray, " examples"]) -> float:
     return float(np.logaddexp(0, -made).mean())
 
 
-def generator_loss_backward(
-    gradient: float, made: Float[np.ndarray, " examples"]
-) -> Float[np.ndarray, " examples"]:
+def generator_loss_backward(gradient: float, made: Scores) -> Scores:
     r"""Gradient of `generator_loss`: largest where the discriminator is sure that the image is made.
 
     $$\bar{\tilde s}_i = -\frac{1}{n} (1 - \sigma(\tilde s_i)) \, \bar L_G$$
-
-    Source: the derivative of the softplus.
     """
     return -gradient * sigmoid(-made) / len(made)

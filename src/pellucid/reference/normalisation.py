@@ -19,7 +19,7 @@ With the $m$ numbers $x_1, \dots, x_m$ of one vector:
 $$\mu = \frac{1}{m} \sum_i x_i, \quad \sigma^2 = \frac{1}{m} \sum_i (x_i - \mu)^2, \quad
   \hat x_i = \frac{x_i - \mu}{\sqrt{\sigma^2 + \epsilon}}, \quad y_i = \gamma_i \hat x_i + \beta_i$$
 
-Unlike batch normalisation it looks at one vector alone, so that training and answering compute the same.
+Unlike batch normalisation it depends on one vector alone, so that training and answering compute the same.
 
 Source: Ba, Kiros and Hinton 2016, arXiv:1607.06450, eq. 3 and 4.
 
@@ -41,17 +41,18 @@ from jaxtyping import Float
 
 from pellucid.reference.convolution import Pair, patches
 
+Inputs = Float[np.ndarray, "batch channel *places"]
+Channels = Float[np.ndarray, " channel"]
+Vectors = Float[np.ndarray, "*places size"]
+Sizes = Float[np.ndarray, " size"]
+
 # Keeps the divisor above zero where a channel does not vary.
 BATCH_NORM_EPSILON = 1e-5
 
 
 def batch_norm(
-    inputs: Float[np.ndarray, "batch channel *places"],
-    scale: Float[np.ndarray, " channel"],
-    shift: Float[np.ndarray, " channel"],
-    *,
-    epsilon: float = BATCH_NORM_EPSILON,
-) -> Float[np.ndarray, "batch channel *places"]:
+    inputs: Inputs, scale: Channels, shift: Channels, *, epsilon: float = BATCH_NORM_EPSILON
+) -> Inputs:
     r"""Normalise by the batch: $y_j = \gamma (x_j - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta$.
 
     `inputs`: $x$; `scale`: $\gamma$; `shift`: $\beta$; `epsilon`: $\epsilon$.
@@ -63,15 +64,8 @@ def batch_norm(
 
 
 def batch_norm_backward(
-    gradient: Float[np.ndarray, "batch channel *places"],
-    inputs: Float[np.ndarray, "batch channel *places"],
-    scale: Float[np.ndarray, " channel"],
-    shift: Float[np.ndarray, " channel"],
-    *,
-    epsilon: float = BATCH_NORM_EPSILON,
-) -> tuple[
-    Float[np.ndarray, "batch channel *places"], Float[np.ndarray, " channel"], Float[np.ndarray, " channel"]
-]:
+    gradient: Inputs, inputs: Inputs, scale: Channels, shift: Channels, *, epsilon: float = BATCH_NORM_EPSILON
+) -> tuple[Inputs, Channels, Channels]:
     r"""Gradients of `batch_norm`: every value of a channel moves its mean and its variance, too.
 
     $$\bar{\hat x}_j = \bar y_j \gamma, \quad
@@ -87,10 +81,9 @@ def batch_norm_backward(
 
     Source: Ioffe and Szegedy 2015, section 3.
     """
-    del shift
     axes, m = _all_but_channels(inputs), inputs.size // inputs.shape[1]
-    mean, variance = (_beside(each, inputs) for each in batch_statistics(inputs))
-    of_normalised = gradient * _beside(scale, inputs)
+    mean, variance = (_by_channel(each, inputs) for each in batch_statistics(inputs))
+    of_normalised = gradient * _by_channel(scale, inputs)
     of_variance = -0.5 * (variance + epsilon) ** -1.5
     of_variance = of_variance * (of_normalised * (inputs - mean)).sum(axis=axes, keepdims=True)
     of_mean = -((variance + epsilon) ** -0.5) * of_normalised.sum(axis=axes, keepdims=True)
@@ -101,14 +94,14 @@ def batch_norm_backward(
 
 
 def fixed_norm(
-    inputs: Float[np.ndarray, "batch channel *places"],
-    scale: Float[np.ndarray, " channel"],
-    shift: Float[np.ndarray, " channel"],
-    mean: Float[np.ndarray, " channel"],
-    variance: Float[np.ndarray, " channel"],
+    inputs: Inputs,
+    scale: Channels,
+    shift: Channels,
+    mean: Channels,
+    variance: Channels,
     *,
     epsilon: float = BATCH_NORM_EPSILON,
-) -> Float[np.ndarray, "batch channel *places"]:
+) -> Inputs:
     r"""Normalise by fixed numbers: $y_j = \gamma (x_j - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta$.
 
     `inputs`: $x$; `scale`: $\gamma$; `shift`: $\beta$; `mean`: $\mu$; `variance`: $\sigma^2$; `epsilon`:
@@ -116,43 +109,34 @@ def fixed_norm(
 
     Source: Ioffe and Szegedy 2015, algorithm 2, step 11.
     """
-    normalised = (inputs - _beside(mean, inputs)) / np.sqrt(_beside(variance, inputs) + epsilon)
-    outputs: np.ndarray = _beside(scale, inputs) * normalised + _beside(shift, inputs)
+    normalised = (inputs - _by_channel(mean, inputs)) / np.sqrt(_by_channel(variance, inputs) + epsilon)
+    outputs: np.ndarray = _by_channel(scale, inputs) * normalised + _by_channel(shift, inputs)
     return outputs
 
 
 def fixed_norm_backward(
-    gradient: Float[np.ndarray, "batch channel *places"],
-    inputs: Float[np.ndarray, "batch channel *places"],
-    scale: Float[np.ndarray, " channel"],
-    shift: Float[np.ndarray, " channel"],
-    mean: Float[np.ndarray, " channel"],
-    variance: Float[np.ndarray, " channel"],
+    gradient: Inputs,
+    inputs: Inputs,
+    scale: Channels,
+    shift: Channels,
+    mean: Channels,
+    variance: Channels,
     *,
     epsilon: float = BATCH_NORM_EPSILON,
-) -> tuple[
-    Float[np.ndarray, "batch channel *places"],
-    Float[np.ndarray, " channel"],
-    Float[np.ndarray, " channel"],
-    None,
-    None,
-]:
+) -> tuple[Inputs, Channels, Channels, None, None]:
     r"""Gradients of `fixed_norm`, a straight line for each channel.
 
     $$\bar x_j = \bar y_j \gamma / \sqrt{\sigma^2 + \epsilon}, \quad
       \bar \gamma = \sum_j \bar y_j \hat x_j, \quad \bar \beta = \sum_j \bar y_j$$
     """
-    del shift
     axes = _all_but_channels(inputs)
-    deviation = np.sqrt(_beside(variance, inputs) + epsilon)
-    normalised = (inputs - _beside(mean, inputs)) / deviation
-    of_inputs = gradient * _beside(scale, inputs) / deviation
+    deviation = np.sqrt(_by_channel(variance, inputs) + epsilon)
+    normalised = (inputs - _by_channel(mean, inputs)) / deviation
+    of_inputs = gradient * _by_channel(scale, inputs) / deviation
     return of_inputs, (gradient * normalised).sum(axis=axes), gradient.sum(axis=axes), None, None
 
 
-def batch_statistics(
-    inputs: Float[np.ndarray, "batch channel *places"],
-) -> tuple[Float[np.ndarray, " channel"], Float[np.ndarray, " channel"]]:
+def batch_statistics(inputs: Inputs) -> tuple[Channels, Channels]:
     r"""Mean $\mu$ and variance $\sigma^2$ of each channel over a batch.
 
     Source: Ioffe and Szegedy 2015, algorithm 1.
@@ -162,12 +146,8 @@ def batch_statistics(
 
 
 def running_statistics(
-    mean: Float[np.ndarray, " channel"],
-    variance: Float[np.ndarray, " channel"],
-    inputs: Float[np.ndarray, "batch channel *places"],
-    *,
-    share: float = 0.1,
-) -> tuple[Float[np.ndarray, " channel"], Float[np.ndarray, " channel"]]:
+    mean: Channels, variance: Channels, inputs: Inputs, *, share: float = 0.1
+) -> tuple[Channels, Channels]:
     r"""Running mean and variance after one more batch.
 
     $$\mu' \leftarrow (1 - \alpha) \mu' + \alpha \mu, \quad
@@ -189,8 +169,8 @@ def _all_but_channels(inputs: np.ndarray) -> tuple[int, ...]:
     return (0, *range(2, inputs.ndim))
 
 
-def _beside(of_channel: np.ndarray, inputs: np.ndarray) -> np.ndarray:
-    """One number per channel, in a shape that stands beside the inputs."""
+def _by_channel(of_channel: np.ndarray, inputs: np.ndarray) -> np.ndarray:
+    """One number per channel, in a shape that broadcasts with the inputs."""
     return of_channel.reshape(1, -1, *[1] * (inputs.ndim - 2))
 
 
@@ -199,12 +179,8 @@ LAYER_NORM_EPSILON = 1e-12
 
 
 def layer_norm(
-    inputs: Float[np.ndarray, "*places size"],
-    scale: Float[np.ndarray, " size"],
-    shift: Float[np.ndarray, " size"],
-    *,
-    epsilon: float = LAYER_NORM_EPSILON,
-) -> Float[np.ndarray, "*places size"]:
+    inputs: Vectors, scale: Sizes, shift: Sizes, *, epsilon: float = LAYER_NORM_EPSILON
+) -> Vectors:
     r"""Normalise each vector: $y_i = \gamma_i (x_i - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta_i$.
 
     `inputs`: $x$; `scale`: $\gamma$; `shift`: $\beta$; `epsilon`: $\epsilon$.
@@ -216,13 +192,8 @@ def layer_norm(
 
 
 def layer_norm_backward(
-    gradient: Float[np.ndarray, "*places size"],
-    inputs: Float[np.ndarray, "*places size"],
-    scale: Float[np.ndarray, " size"],
-    shift: Float[np.ndarray, " size"],
-    *,
-    epsilon: float = LAYER_NORM_EPSILON,
-) -> tuple[Float[np.ndarray, "*places size"], Float[np.ndarray, " size"], Float[np.ndarray, " size"]]:
+    gradient: Vectors, inputs: Vectors, scale: Sizes, shift: Sizes, *, epsilon: float = LAYER_NORM_EPSILON
+) -> tuple[Vectors, Sizes, Sizes]:
     r"""Gradients of `layer_norm`: every number of a vector moves its mean and its variance, too.
 
     $$\bar{\hat x}_i = \bar y_i \gamma_i, \quad
@@ -232,10 +203,7 @@ def layer_norm_backward(
     $$\bar \gamma_i = \sum_t \bar y_{ti} \hat x_{ti}, \quad \bar \beta_i = \sum_t \bar y_{ti}$$
 
     The sums over $t$ are those over all vectors.
-
-    Source: the chain rule through Ba et al. 2016, eq. 3 and 4.
     """
-    del shift
     values, deviation = normalised(inputs, epsilon)
     of_normalised = gradient * scale
     mean = of_normalised.mean(axis=-1, keepdims=True)
@@ -245,9 +213,7 @@ def layer_norm_backward(
     return of_inputs, (gradient * values).sum(axis=vectors), gradient.sum(axis=vectors)
 
 
-def normalised(
-    inputs: Float[np.ndarray, "*places size"], epsilon: float
-) -> tuple[Float[np.ndarray, "*places size"], Float[np.ndarray, "*places 1"]]:
+def normalised(inputs: Vectors, epsilon: float) -> tuple[Vectors, Float[np.ndarray, "*places 1"]]:
     r"""Numbers $\hat x$ of mean 0 and variance 1, and by which deviation each vector was divided.
 
     `inputs`: $x$; `epsilon`: $\epsilon$; result: $\hat x$, and $\sqrt{\sigma^2 + \epsilon}$ of each vector.

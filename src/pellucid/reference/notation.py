@@ -1,6 +1,6 @@
 r"""Index notation: one line that is a layer, and what follows from it.
 
-A line names every number of a result and says what it is the sum of, as in
+A line names every number of a result and what it is the sum of, as in
 
     y[o,r,c] = W[o,i,k,l] * x[i,S*r+k-P,s*c+l-p] + b[o]
 
@@ -44,11 +44,7 @@ _ACCESS = re.compile(r"(\w+)\[([^\]]*)\]")
 
 
 class Index(NamedTuple):
-    """Index of one axis, a sum of letters times whole numbers, such as $2 r + k - 1$.
-
-    Attributes:
-        terms: number and letter as written; the letter of a number alone is empty.
-    """
+    """Index of one axis, a sum of whole numbers times letters, such as $2 r + k - 1$, or numbers alone."""
 
     terms: tuple[tuple[int, str], ...]
 
@@ -62,18 +58,13 @@ class Index(NamedTuple):
         return sum(number * values[letter] if letter else number for number, letter in self.terms)
 
     def latex(self) -> str:
-        """As it is written in formulas."""
+        """Formula of the index."""
         text = ""
         for number, letter in self.terms:
-            if number or (len(self.terms) == 1):
-                size = " ".join(
-                    filter(None, ("" if letter and abs(number) == 1 else str(abs(number)), letter))
-                )
-                text += (
-                    (" - " if number < 0 else " + ") * bool(text)
-                    + ("- " if number < 0 and not text else "")
-                    + size
-                )
+            if number or len(self.terms) == 1:
+                sign = (" - " if number < 0 else " + ") if text else "- " * (number < 0)
+                size = "" if letter and abs(number) == 1 else str(abs(number))
+                text += sign + " ".join(filter(None, (size, letter)))
         return text
 
 
@@ -89,7 +80,7 @@ class Access(NamedTuple):
         return tuple(itertools.chain.from_iterable(each.letters for each in self.indices))
 
     def latex(self) -> str:
-        """As it is written in formulas; an axis of which only the first place counts is left out."""
+        """Formula of the access; an axis of which only the first place counts is left out."""
         written = [each.latex() for each in self.indices if each.terms != ((0, ""),)]
         between = " " if all(len(each) == 1 for each in written) else ", "
         return f"{self.name}_{{{between.join(written)}}}"
@@ -98,12 +89,8 @@ class Access(NamedTuple):
 class Notation(NamedTuple):
     """A line, read with the numbers of one layer in the place of its constants.
 
-    Attributes:
-        text: the line as written.
-        output: the result.
-        operation: `sum`, `mean` or `max`.
-        factors: what is multiplied; the last is what the layer sees.
-        bias: added to the sum; `None` where there is none.
+    `text`: the line as written; `operation`: `sum`, `mean` or `max`; `factors`: what is multiplied, at the
+    end what the layer sees; `bias`: added to the sum; `None` where there is none.
     """
 
     text: str
@@ -149,11 +136,8 @@ def read_line(text: str, constants: tuple[tuple[str, int], ...]) -> Notation:
 class Sums(NamedTuple):
     r"""What one number is made of: $\sum_j w_j x_j + b$, or the mean or the largest of all $x_j$.
 
-    Attributes:
-        patch: $x$, an axis for each axis of what the layer sees that is summed over; of maps always three.
-        weights: $w$, in the same shape.
-        bias: $b$.
-        places: index of each $x_j$ in what the layer sees, an array for each axis.
+    `patch`: $x$, an axis for each axis of what the layer sees that is summed over, of maps always three;
+    `weights`: $w$; `bias`: $b$; `places`: index of each $x_j$ in what the layer sees, an array for each axis.
     """
 
     patch: Float64[np.ndarray, "..."]
@@ -164,15 +148,11 @@ class Sums(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Bound:
-    """A line with the arrays of one layer on one example.
+    """A line with the arrays of one layer on one example, by their names in the line.
 
-    Attributes:
-        notation: the line.
-        arrays: by the names in the line.
-        shape: of the result.
-        sizes: how many values each letter has.
-        computed: names of arrays that are computed from others, whose zeros are left out of all sums.
-        where: what the formula needs beside the line, in LaTeX.
+    `shape`: of the result; `sizes`: number of values of each letter; `computed`: names of arrays that are
+    computed from others, whose zeros are left out of all sums; `where`: what the formula needs besides, in
+    LaTeX.
     """
 
     notation: Notation
@@ -229,9 +209,7 @@ class Bound:
             if len(solutions) == 1:
                 letters.update(solutions[0])
             else:
-                together.append(
-                    {each: np.array([one[each] for one in solutions], int) for each in index.letters}
-                )
+                together.append({a: np.array([one[a] for one in solutions], int) for a in index.letters})
         together += [{each: self._values_of(each, letters)} for each in self._summed]
         axes: list[dict[str, np.ndarray]] = []
         for index in seen.indices:
@@ -296,13 +274,7 @@ class Bound:
     ) -> tuple[Float64[np.ndarray, " terms"], Float64[np.ndarray, " terms"]]:
         """Terms of the gradient of one number of a weight: gradients above, and the numbers it meets there.
 
-        Args:
-            name: of the weight in the line.
-            index: of the number.
-            above: gradient of the result.
-
-        Returns:
-            Two lists of numbers, whose products add up to the gradient.
+        `name`: of the weight in the line; `index`: of the number; `above`: gradient of the result.
         """
         line = self.notation
         if line.bias is not None and name == line.bias.name:  # it meets a 1 wherever it is added
@@ -319,9 +291,7 @@ class Bound:
         grid = np.meshgrid(*(np.arange(self.sizes[each]) for each in free), indexing="ij")
         letters |= {letter: values.ravel() for letter, values in zip(free, grid, strict=True)}
         places = np.broadcast_arrays(*(np.atleast_1d(each.at(letters)) for each in line.output.indices))
-        inside = np.all(
-            [(at >= 0) & (at < size) for at, size in zip(places, above.shape, strict=True)], axis=0
-        )
+        inside = np.all([(at >= 0) & (at < n) for at, n in zip(places, above.shape, strict=True)], axis=0)
         met = np.ones(len(inside))
         for factor in line.factors:
             if factor is not own:
@@ -394,18 +364,16 @@ class Bound:
         """Line, letters and indices for a page: an index as `[number, letter]` pairs."""
         line = self.notation
 
-        def told(access: Access) -> dict[str, Any]:
-            return {
-                "name": access.name,
-                "indices": [[list(term) for term in each.terms] for each in access.indices],
-            }
+        def written(access: Access) -> dict[str, Any]:
+            indices = [[list(term) for term in each.terms] for each in access.indices]
+            return {"name": access.name, "indices": indices}
 
         return {
             "line": line.text,
             "operation": line.operation,
-            "output": told(line.output),
-            "factors": [told(each) for each in line.factors],
-            "bias": None if line.bias is None else told(line.bias),
+            "output": written(line.output),
+            "factors": [written(each) for each in line.factors],
+            "bias": None if line.bias is None else written(line.bias),
             "sizes": dict(self.sizes),
         }
 
@@ -451,10 +419,10 @@ class Declaration:
         lines: the line; several where it depends on the layer.
         names: of what the layer takes, in order; `-` for what is not in the line.
         constants: values of letters that stand for settings; under a letter and `#` its size, of letters that
-            stand in no array by themselves.
+            are no index by themselves.
         computed: arrays that are computed from what the layer takes, by name.
         which: place of the layer's line.
-        where: what the formula needs beside the line, in LaTeX.
+        where: what the formula needs besides, in LaTeX.
     """
 
     lines: tuple[str, ...]
@@ -467,13 +435,7 @@ class Declaration:
     def bind(self, taken: Sequence[np.ndarray], shape: Shape, settings: Settings) -> Bound:
         """The line of one layer on one example; a bias that the layer lacks is left out.
 
-        Args:
-            taken: what the layer takes: values without the batch, then weights.
-            shape: of the result, without the batch.
-            settings: of the layer.
-
-        Returns:
-            The line with its arrays.
+        `taken`: values without the batch, then weights; `shape`: of the result, without the batch.
         """
         sizes = Sizes(taken, shape, settings)
         text, computed = self.lines[self.which(sizes)], self.computed(sizes)

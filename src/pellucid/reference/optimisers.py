@@ -2,7 +2,8 @@ r"""Optimisers, from gradients to the next weights: gradient descent, momentum, 
 
 Notation: $w$ weights, $\bar w$ their gradient, $\eta$ the learning rate, $\lambda$ the weight decay,
 $\mu$ the momentum, $\beta_1, \beta_2$ and $\epsilon$ the numbers of Adam. Everything happens number by
-number. In all but AdamW decay is a part of the gradient, as if $\frac{\lambda}{2} w^2$ stood in the loss:
+number: a rule takes $w$, $\bar w$ and its memory, and returns $w$ and the memory after the step. In all but
+AdamW decay is a part of the gradient, as if $\frac{\lambda}{2} w^2$ stood in the loss:
 
 $$g = \bar w + \lambda w$$
 """
@@ -13,17 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+Values = Float[np.ndarray, "*shape"]
+
 
 class Numbers(NamedTuple):
-    r"""Hyper-parameters of a rule beside the gradient; each reads its own.
-
-    Attributes:
-        learning_rate: $\eta$.
-        weight_decay: $\lambda$.
-        momentum: $\mu$.
-        betas: $\beta_1$ and $\beta_2$.
-        epsilon: $\epsilon$.
-    """
+    r"""Hyper-parameters $\eta, \lambda, \mu, \beta_1, \beta_2$ and $\epsilon$; each rule reads its own."""
 
     learning_rate: float
     weight_decay: float = 0.0
@@ -33,29 +28,17 @@ class Numbers(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """State that a rule keeps from the steps before, for one array of weights.
-
-    Attributes:
-        step: how many there were.
-        first: running sum or mean of the gradients.
-        second: running mean of their squares.
-    """
+    """Steps before, running sum or mean of the gradients, and running mean of their squares, of one array."""
 
     step: int = 0
-    first: Float[np.ndarray, "*shape"] | float = 0.0
-    second: Float[np.ndarray, "*shape"] | float = 0.0
+    first: Values | float = 0.0
+    second: Values | float = 0.0
 
 
 def gradient_descent(
-    weight: Float[np.ndarray, "*shape"],
-    gradient: Float[np.ndarray, "*shape"],
-    memory: Memory,
-    numbers: Numbers,
-) -> tuple[Float[np.ndarray, "*shape"], Memory]:
+    weight: Values, gradient: Values, memory: Memory, numbers: Numbers
+) -> tuple[Values, Memory]:
     r"""One step down the gradient: $w \leftarrow w - \eta g$.
-
-    `weight`: $w$; `gradient`: $\bar w$; `memory`: not needed; `numbers`: $\eta$ and $\lambda$; result: $w$
-    after the step, and the memory.
 
     Source: Cauchy 1847, "Méthode générale pour la résolution des systèmes d'équations simultanées".
     """
@@ -63,36 +46,24 @@ def gradient_descent(
     return weight - numbers.learning_rate * g, Memory(memory.step + 1)
 
 
-def momentum(
-    weight: Float[np.ndarray, "*shape"],
-    gradient: Float[np.ndarray, "*shape"],
-    memory: Memory,
-    numbers: Numbers,
-) -> tuple[Float[np.ndarray, "*shape"], Memory]:
+def momentum(weight: Values, gradient: Values, memory: Memory, numbers: Numbers) -> tuple[Values, Memory]:
     r"""Heavy-ball momentum: $v \leftarrow \mu v + g$, then $w \leftarrow w - \eta v$.
 
-    `weight`: $w$; `gradient`: $\bar w$; `memory`: `first` is $v$; `numbers`: $\eta$, $\lambda$ and $\mu$;
-    result: $w$ after the step, and the memory.
+    `memory`: `first` is $v$.
 
     Source: Polyak 1964, "Some methods of speeding up the convergence of iteration methods"; Sutskever,
         Martens, Dahl and Hinton 2013, "On the importance of initialization and momentum", ICML, eq. 1
-        and 2, where $\eta$ stands inside $v$.
+        and 2, where $\eta$ is inside $v$.
     """
     g = gradient + numbers.weight_decay * weight
     v = numbers.momentum * memory.first + g
     return weight - numbers.learning_rate * v, Memory(memory.step + 1, v)
 
 
-def nesterov(
-    weight: Float[np.ndarray, "*shape"],
-    gradient: Float[np.ndarray, "*shape"],
-    memory: Memory,
-    numbers: Numbers,
-) -> tuple[Float[np.ndarray, "*shape"], Memory]:
+def nesterov(weight: Values, gradient: Values, memory: Memory, numbers: Numbers) -> tuple[Values, Memory]:
     r"""Momentum that looks ahead: $v \leftarrow \mu v + g$, then $w \leftarrow w - \eta (g + \mu v)$.
 
-    `weight`: $w$, one step of momentum ahead of the paper's; `gradient`: $\bar w$; `memory`: `first` is $v$;
-    `numbers`: $\eta$, $\lambda$ and $\mu$; result: $w$ after the step, and the memory.
+    `weight`: $w$, one step of momentum ahead of the paper's; `memory`: `first` is $v$.
 
     Source: Sutskever et al. 2013, eq. 3 and 4, written for the point where the gradient is taken.
     """
@@ -101,12 +72,7 @@ def nesterov(
     return weight - numbers.learning_rate * (g + numbers.momentum * v), Memory(memory.step + 1, v)
 
 
-def adam(
-    weight: Float[np.ndarray, "*shape"],
-    gradient: Float[np.ndarray, "*shape"],
-    memory: Memory,
-    numbers: Numbers,
-) -> tuple[Float[np.ndarray, "*shape"], Memory]:
+def adam(weight: Values, gradient: Values, memory: Memory, numbers: Numbers) -> tuple[Values, Memory]:
     r"""Steps of like size for all weights: the mean gradient over the root of the mean square.
 
     $$m \leftarrow \beta_1 m + (1 - \beta_1) g, \quad v \leftarrow \beta_2 v + (1 - \beta_2) g^2$$
@@ -114,9 +80,7 @@ def adam(
     $$\hat m = \frac{m}{1 - \beta_1^t}, \quad \hat v = \frac{v}{1 - \beta_2^t}, \quad
       w \leftarrow w - \eta \, \frac{\hat m}{\sqrt{\hat v} + \epsilon}$$
 
-    `weight`: $w$; `gradient`: $\bar w$; `memory`: `first` is $m$, `second` is $v$, `step` is $t - 1$;
-    `numbers`: $\eta$, $\lambda$, $\beta_1$, $\beta_2$ and $\epsilon$; result: $w$ after the step, and the
-    memory.
+    `memory`: `first` is $m$, `second` is $v$, `step` is $t - 1$.
 
     Source: Kingma and Ba 2014, arXiv:1412.6980, algorithm 1.
     """
@@ -129,16 +93,8 @@ def adam(
     return after, Memory(t, m, v)
 
 
-def adamw(
-    weight: Float[np.ndarray, "*shape"],
-    gradient: Float[np.ndarray, "*shape"],
-    memory: Memory,
-    numbers: Numbers,
-) -> tuple[Float[np.ndarray, "*shape"], Memory]:
+def adamw(weight: Values, gradient: Values, memory: Memory, numbers: Numbers) -> tuple[Values, Memory]:
     r"""Adam whose decay does not pass through the gradient: $w \leftarrow w - \eta \lambda w$ first.
-
-    `weight`: $w$; `gradient`: $\bar w$; `memory`: as for `adam`; `numbers`: as for `adam`; result: $w$ after
-    the step, and the memory.
 
     Source: Loshchilov and Hutter 2017, arXiv:1711.05101, algorithm 2.
     """
@@ -170,9 +126,7 @@ def update(
     As in `training/optimisers.py`, decay acts on matrices and kernels only: biases and the scales of
     norms, which have one axis, are left alone.
 
-    `rule`: one of `RULES`; `weights`: what is learnt, by name; `gradients`: of at least these, as `walk_back`
-    gives them; `memories`: of the step before; empty at the first; `numbers`: of the rule; result: weights
-    after the step, and the memories for the next.
+    `weights`: what is learnt, by name; `gradients`: of at least these; `memories`: empty at the first step.
     """
     after, remembered = {}, {}
     for name, weight in weights.items():

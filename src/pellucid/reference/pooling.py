@@ -18,7 +18,7 @@ recognition", section II.B, for average; Lin, Chen and Yan 2013, arXiv:1312.4400
 
 Pooling over the places of a text, padding left out.
 
-With $T_n$ the places of text $n$ where ids stand:
+With $T_n$ the places of text $n$ without padding:
 
 $$\text{max: } y_{ni} = \max_{t \in T_n} x_{nti}, \qquad
   \text{average: } y_{ni} = \frac{1}{|T_n|} \sum_{t \in T_n} x_{nti}$$
@@ -34,10 +34,14 @@ from jaxtyping import Bool, Float, Int64
 
 from pellucid.reference.convolution import Pair, overlaid, patches
 
+Images = Float[np.ndarray, "batch channel height width"]
+Windows = Float[np.ndarray, "batch channel rows columns"]
+Channels = Float[np.ndarray, "batch channel"]
+Texts = Float[np.ndarray, "batch length channel"]
+Mask = Bool[np.ndarray, "batch length"]
 
-def max_pool(
-    inputs: Float[np.ndarray, "batch channel height width"], *, window: Pair
-) -> Float[np.ndarray, "batch channel rows columns"]:
+
+def max_pool(inputs: Images, *, window: Pair) -> Windows:
     r"""The largest value of each window: $y_{nirc} = \max_{kl} P_{nirckl}$.
 
     `inputs`: $x$; `window`: height and width in pixels.
@@ -48,9 +52,7 @@ def max_pool(
     return largest
 
 
-def winners(
-    inputs: Float[np.ndarray, "batch channel height width"], *, window: Pair
-) -> Int64[np.ndarray, "batch channel rows columns 2"]:
+def winners(inputs: Images, *, window: Pair) -> Int64[np.ndarray, "batch channel rows columns 2"]:
     """Position of the largest value of each window; of equals the first, row by row.
 
     `inputs`: what is pooled; `window`: height and width in pixels; result: row and column in the image that
@@ -64,12 +66,7 @@ def winners(
     return np.stack([top + k, left + l], axis=-1)
 
 
-def max_pool_backward(
-    gradient: Float[np.ndarray, "batch channel rows columns"],
-    inputs: Float[np.ndarray, "batch channel height width"],
-    *,
-    window: Pair,
-) -> Float[np.ndarray, "batch channel height width"]:
+def max_pool_backward(gradient: Windows, inputs: Images, *, window: Pair) -> Images:
     r"""Gradient of `max_pool`: $\bar x$ is $\bar y_{nirc}$ at the winner of the window, 0 elsewhere."""
     where = winners(inputs, window=window)
     of_inputs = np.zeros(inputs.shape, gradient.dtype)
@@ -79,9 +76,7 @@ def max_pool_backward(
     return of_inputs
 
 
-def average_pool(
-    inputs: Float[np.ndarray, "batch channel height width"], *, window: Pair
-) -> Float[np.ndarray, "batch channel rows columns"]:
+def average_pool(inputs: Images, *, window: Pair) -> Windows:
     r"""The mean of each window: $y_{nirc} = \frac{1}{KM} \sum_{kl} P_{nirckl}$.
 
     `inputs`: $x$; `window`: height $K$ and width $M$ in pixels.
@@ -92,12 +87,7 @@ def average_pool(
     return means
 
 
-def average_pool_backward(
-    gradient: Float[np.ndarray, "batch channel rows columns"],
-    inputs: Float[np.ndarray, "batch channel height width"],
-    *,
-    window: Pair,
-) -> Float[np.ndarray, "batch channel height width"]:
+def average_pool_backward(gradient: Windows, inputs: Images, *, window: Pair) -> Images:
     r"""Gradient of `average_pool`: $\bar P_{nirckl} = \bar y_{nirc} / (K M)$."""
     height, width = window
     shared = gradient[..., None, None] / (height * width)
@@ -105,9 +95,7 @@ def average_pool_backward(
     return overlaid(parts, (inputs.shape[2], inputs.shape[3]), window)
 
 
-def global_max(
-    maps: Float[np.ndarray, "batch channel height width"],
-) -> Float[np.ndarray, "batch channel"]:
+def global_max(maps: Images) -> Channels:
     r"""The largest value of each map: $y_{ni} = \max_{r,c} x_{nirc}$.
 
     Source: Scherer et al. 2010, with one window.
@@ -116,10 +104,7 @@ def global_max(
     return largest
 
 
-def global_max_backward(
-    gradient: Float[np.ndarray, "batch channel"],
-    maps: Float[np.ndarray, "batch channel height width"],
-) -> Float[np.ndarray, "batch channel height width"]:
+def global_max_backward(gradient: Channels, maps: Images) -> Images:
     r"""Gradient of `global_max`: $\bar x_{nirc} = \bar y_{ni} / m$ at the $m$ winners, 0 elsewhere."""
     wins = maps == maps.max(axis=(2, 3), keepdims=True)
     m = wins.sum(axis=(2, 3), keepdims=True).astype(gradient.dtype)
@@ -127,9 +112,7 @@ def global_max_backward(
     return of_maps
 
 
-def global_average(
-    maps: Float[np.ndarray, "batch channel height width"],
-) -> Float[np.ndarray, "batch channel"]:
+def global_average(maps: Images) -> Channels:
     r"""The mean of each map: $y_{ni} = \frac{1}{RC} \sum_r \sum_c x_{nirc}$.
 
     Source: Lin et al. 2013, section 3.2.
@@ -138,16 +121,13 @@ def global_average(
     return means
 
 
-def global_average_backward(
-    gradient: Float[np.ndarray, "batch channel"],
-    maps: Float[np.ndarray, "batch channel height width"],
-) -> Float[np.ndarray, "batch channel height width"]:
+def global_average_backward(gradient: Channels, maps: Images) -> Images:
     r"""Gradient of `global_average`: $\bar x_{nirc} = \bar y_{ni} / (RC)$."""
     rows, columns = maps.shape[2:]
     return np.broadcast_to(gradient[:, :, None, None] / (rows * columns), maps.shape).copy()
 
 
-def token_mask(tokens: Int64[np.ndarray, "batch length"]) -> Bool[np.ndarray, "batch length"]:
+def token_mask(tokens: Int64[np.ndarray, "batch length"]) -> Mask:
     """Mask of ids, without padding (id 0); the first place counts always, so that no text is empty.
 
     `tokens`: ids, filled up at the end with 0; result: true at the places $T_n$.
@@ -157,9 +137,7 @@ def token_mask(tokens: Int64[np.ndarray, "batch length"]) -> Bool[np.ndarray, "b
     return places
 
 
-def text_max(
-    values: Float[np.ndarray, "batch length channel"], places: Bool[np.ndarray, "batch length"]
-) -> Float[np.ndarray, "batch channel"]:
+def text_max(values: Texts, places: Mask) -> Channels:
     r"""The largest value over a text: $y_{ni} = \max_{t \in T_n} x_{nti}$.
 
     `values`: $x$; `places`: $T$.
@@ -170,20 +148,14 @@ def text_max(
     return largest
 
 
-def text_max_backward(
-    gradient: Float[np.ndarray, "batch channel"],
-    values: Float[np.ndarray, "batch length channel"],
-    places: Bool[np.ndarray, "batch length"],
-) -> tuple[Float[np.ndarray, "batch length channel"], None]:
+def text_max_backward(gradient: Channels, values: Texts, places: Mask) -> tuple[Texts, None]:
     r"""Gradient of `text_max`: $\bar x_{nti} = \bar y_{ni} / m$ at the $m$ winners, 0 elsewhere."""
     wins = places[:, :, None] & (values == text_max(values, places)[:, None])
     m = wins.sum(axis=1, keepdims=True).astype(gradient.dtype)
     return gradient[:, None] / m * wins, None
 
 
-def text_average(
-    values: Float[np.ndarray, "batch length channel"], places: Bool[np.ndarray, "batch length"]
-) -> Float[np.ndarray, "batch channel"]:
+def text_average(values: Texts, places: Mask) -> Channels:
     r"""The mean over a text: $y_{ni} = \frac{1}{|T_n|} \sum_{t \in T_n} x_{nti}$.
 
     `values`: $x$; `places`: $T$.
@@ -195,11 +167,7 @@ def text_average(
     return means
 
 
-def text_average_backward(
-    gradient: Float[np.ndarray, "batch channel"],
-    values: Float[np.ndarray, "batch length channel"],
-    places: Bool[np.ndarray, "batch length"],
-) -> tuple[Float[np.ndarray, "batch length channel"], None]:
+def text_average_backward(gradient: Channels, values: Texts, places: Mask) -> tuple[Texts, None]:
     r"""Gradient of `text_average`: $\bar x_{nti} = \bar y_{ni} / |T_n|$ for $t \in T_n$, 0 elsewhere."""
     shares = places / places.sum(axis=1, keepdims=True)
     return np.einsum("ni,nt->nti", gradient, shares.astype(values.dtype)), None

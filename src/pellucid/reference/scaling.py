@@ -30,17 +30,20 @@ from jaxtyping import Float, Float64
 
 from pellucid.reference.convolution import Pair
 
+Inputs = Float[np.ndarray, "batch channel *places"]
+Channels = Float[np.ndarray, "channel ..."]
+Values = Float[np.ndarray, "*shape"]
+Vectors = Float[np.ndarray, "batch size"]
+Images = Float[np.ndarray, "batch channel height width"]
+Resized = Float[np.ndarray, "batch new_channel new_height new_width"]
+
 _NARROW = float(np.finfo(np.float32).eps)
 
 # Length by which a shorter vector is divided, as torch does, so that zeros stay zeros.
 _SHORTEST = 1e-12
 
 
-def standardise(
-    inputs: Float[np.ndarray, "batch channel *places"],
-    mean: Float[np.ndarray, "channel ..."],
-    deviation: Float[np.ndarray, "channel ..."],
-) -> Float[np.ndarray, "batch channel *places"]:
+def standardise(inputs: Inputs, mean: Channels, deviation: Channels) -> Inputs:
     r"""Subtract the mean and divide by the standard deviation: $y = (x - \mu) / \sigma$.
 
     `inputs`: $x$; `mean`: $\mu$ of each channel or feature, with a length of 1 for rows and for columns;
@@ -53,26 +56,20 @@ def standardise(
 
 
 def standardise_backward(
-    gradient: Float[np.ndarray, "batch channel *places"],
-    inputs: Float[np.ndarray, "batch channel *places"],
-    mean: Float[np.ndarray, "channel ..."],
-    deviation: Float[np.ndarray, "channel ..."],
-) -> tuple[Float[np.ndarray, "batch channel *places"], None, None]:
+    gradient: Inputs, inputs: Inputs, mean: Channels, deviation: Channels
+) -> tuple[Inputs, None, None]:
     r"""Gradient of `standardise`: $\bar x = \bar y / \sigma$."""
-    del inputs, mean
     return gradient / deviation, None, None
 
 
-def mean_and_deviation(
-    inputs: Float[np.ndarray, "batch channel *places"],
-) -> tuple[Float[np.ndarray, "channel ..."], Float[np.ndarray, "channel ..."]]:
+def mean_and_deviation(inputs: Inputs) -> tuple[Channels, Channels]:
     r"""Mean $\mu$ and deviation $\sigma$ of each channel or feature over training data, for `standardise`.
 
     $$\mu = \frac{1}{m} \sum_j x_j, \quad \sigma = \sqrt{\frac{1}{m} \sum_j (x_j - \mu)^2}$$
 
-    Where $\sigma$ is less than single precision can tell beside $\mu$, it is 1: a constant becomes 0.
+    Where $\sigma$ is less than single precision resolves at $\mu$, it is 1: a constant becomes 0.
 
-    `inputs`: training data; result: $\mu$ and $\sigma$, with a length of 1 for rows and for columns.
+    Both have a length of 1 for rows and for columns.
 
     Source: LeCun et al. 1998, section 4.3.
     """
@@ -81,11 +78,7 @@ def mean_and_deviation(
     return mean, np.where(deviation <= _NARROW * np.abs(mean), 1, deviation).astype(inputs.dtype)
 
 
-def rescale(
-    inputs: Float[np.ndarray, "batch channel *places"],
-    mean: Float[np.ndarray, "channel ..."],
-    deviation: Float[np.ndarray, "channel ..."],
-) -> Float[np.ndarray, "batch channel *places"]:
+def rescale(inputs: Inputs, mean: Channels, deviation: Channels) -> Inputs:
     r"""Give standardised predictions, or maps, their unit: $y = \sigma x + \mu$.
 
     `inputs`: $x$; `mean`: $\mu$ of the training labels, or of each channel of the training images;
@@ -98,17 +91,13 @@ def rescale(
 
 
 def rescale_backward(
-    gradient: Float[np.ndarray, "batch channel *places"],
-    inputs: Float[np.ndarray, "batch channel *places"],
-    mean: Float[np.ndarray, "channel ..."],
-    deviation: Float[np.ndarray, "channel ..."],
-) -> tuple[Float[np.ndarray, "batch channel *places"], None, None]:
+    gradient: Inputs, inputs: Inputs, mean: Channels, deviation: Channels
+) -> tuple[Inputs, None, None]:
     r"""Gradient of `rescale`: $\bar x = \bar y \, \sigma$."""
-    del inputs, mean
     return gradient * deviation, None, None
 
 
-def divide(inputs: Float[np.ndarray, "*shape"], *, divisor: float) -> Float[np.ndarray, "*shape"]:
+def divide(inputs: Values, *, divisor: float) -> Values:
     r"""Divide by a constant: $y = x / d$.
 
     `inputs`: $x$; `divisor`: $d$.
@@ -116,23 +105,18 @@ def divide(inputs: Float[np.ndarray, "*shape"], *, divisor: float) -> Float[np.n
     return inputs / divisor
 
 
-def divide_backward(
-    gradient: Float[np.ndarray, "*shape"], inputs: Float[np.ndarray, "*shape"], *, divisor: float
-) -> Float[np.ndarray, "*shape"]:
+def divide_backward(gradient: Values, inputs: Values, *, divisor: float) -> Values:
     r"""Gradient of `divide`: $\bar x = \bar y / d$."""
-    del inputs
     return gradient / divisor
 
 
-def unit_length(inputs: Float[np.ndarray, "batch size"]) -> Float[np.ndarray, "batch size"]:
+def unit_length(inputs: Vectors) -> Vectors:
     r"""Scale each vector to length 1: $y = x / \lVert x \rVert$; one of zeros stays as it is."""
     outputs: np.ndarray = inputs / _lengths(inputs)
     return outputs
 
 
-def unit_length_backward(
-    gradient: Float[np.ndarray, "batch size"], inputs: Float[np.ndarray, "batch size"]
-) -> Float[np.ndarray, "batch size"]:
+def unit_length_backward(gradient: Vectors, inputs: Vectors) -> Vectors:
     r"""Gradient of `unit_length`: what points along the vector itself is lost.
 
     $$\bar x = \frac{\bar y - y \, (y \cdot \bar y)}{\lVert x \rVert}$$
@@ -148,9 +132,7 @@ def _lengths(inputs: np.ndarray) -> np.ndarray:
     return lengths.astype(inputs.dtype, copy=False)
 
 
-def resize(
-    inputs: Float[np.ndarray, "batch channel height width"], *, size: Pair, channels: int
-) -> Float[np.ndarray, "batch new_channel new_height new_width"]:
+def resize(inputs: Images, *, size: Pair, channels: int) -> Resized:
     r"""Scale images: $y_{nirc} = \sum_{kl} A_{rk} B_{cl} x_{nikl}$.
 
     `inputs`: $x$; `size`: $R'$ and $C'$; `channels`: as many as there are, or more where there is one.
@@ -162,13 +144,7 @@ def resize(
     return scaled if channels == inputs.shape[1] else scaled.repeat(channels, axis=1)
 
 
-def resize_backward(
-    gradient: Float[np.ndarray, "batch new_channel new_height new_width"],
-    inputs: Float[np.ndarray, "batch channel height width"],
-    *,
-    size: Pair,
-    channels: int,
-) -> Float[np.ndarray, "batch channel height width"]:
+def resize_backward(gradient: Resized, inputs: Images, *, size: Pair, channels: int) -> Images:
     r"""Gradient of `resize`: $\bar x_{nikl} = \sum_{rc} A_{rk} B_{cl} \bar y_{nirc}$, summed over copies."""
     rows, columns = _both_shares(inputs, size)
     if channels != inputs.shape[1]:

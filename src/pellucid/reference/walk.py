@@ -48,6 +48,7 @@ Source: Press, Teukolsky, Vetterling and Flannery 2007, "Numerical Recipes", 3rd
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,12 +61,11 @@ from pellucid.reference import (
     convolution,
     dense,
     embedding,
-    gru,
     joining,
     losses,
-    lstm,
     normalisation,
     pooling,
+    recurrent,
     scaling,
 )
 from pellucid.reference.notation import Declaration, Pointwise, Sizes
@@ -74,18 +74,21 @@ from pellucid.reference.notation import Declaration, Pointwise, Sizes
 class Layer(NamedTuple):
     """Everything that is declared of a kind of layer.
 
-    Attributes:
-        forward: from arrays, inputs first, then weights, to a result. Settings are keywords.
-        backward: from the gradient of the result, then the same arrays and settings, to one gradient
-            for each of the arrays: `None` for those that have none, as ids; alone where there is one.
-            `None` in place of the function where nothing has a gradient.
-        declared: the layer as a line of index notation, or as steps on each number; `None` where it is
-            neither.
+    `forward`: from arrays, inputs first, then weights, to a result; settings are keywords. `backward`: from
+    the gradient of the result, then the same arrays and settings, to one gradient for each of the arrays,
+    `None` for those that have none, as ids, and alone where there is one; `None` where nothing has a
+    gradient. `declared`: a line of index notation, or steps on each number; `None` where it is neither.
     """
 
     forward: Callable[..., Any]
     backward: Callable[..., Any] | None = None
     declared: Declaration | tuple[Pointwise, ...] | None = None
+
+
+def _layer(forward: Callable[..., Any], declared: Declaration | tuple[Pointwise, ...] | None = None) -> Layer:
+    """A layer whose gradient is the function of its file that is called so, if there is one."""
+    file = import_module(forward.__module__)
+    return Layer(forward, getattr(file, f"{forward.__name__}_backward", None), declared)
 
 
 def _sliding(sizes: Sizes) -> dict[str, int]:
@@ -130,9 +133,8 @@ _CONVOLUTION = Declaration(
 _MEAN_OF_CHANNEL, _DEVIATION_OF_CHANNEL = r"\mu_{o}", r"\sigma_{o}"
 
 LAYERS: dict[str, Layer] = {
-    "dense": Layer(
+    "dense": _layer(
         dense.dense,
-        dense.dense_backward,
         Declaration(
             (
                 "y[o] = W[o,i] * x[i] + b[o]",
@@ -142,40 +144,29 @@ LAYERS: dict[str, Layer] = {
             which=lambda sizes: len(sizes.shape) - 1,
         ),
     ),
-    "convolution": Layer(convolution.convolution, convolution.convolution_backward, _CONVOLUTION),
-    "transposed-convolution": Layer(
+    "convolution": _layer(convolution.convolution, _CONVOLUTION),
+    "transposed-convolution": _layer(
         convolution.transposed_convolution,
-        convolution.transposed_convolution_backward,
         Declaration(("y[o,S*r+k-P,s*c+l-p] = W[i,o,k,l] * x[i,r,c] + b[o]",), constants=_sliding),
     ),
-    "neighbours": Layer(
+    "neighbours": _layer(
         convolution.conv1d,
-        convolution.conv1d_backward,
         Declaration(
             ("y[t,o] = W[o,i,k] * x[t+k-P,i] + b[o]",),
             constants=lambda sizes: {"P": (sizes.taken[1].shape[2] - 1) // 2},
         ),
     ),
-    "max-pool": Layer(
-        pooling.max_pool,
-        pooling.max_pool_backward,
-        Declaration(("y[o,r,c] = max x[o,S*r+k,s*c+l]",), constants=_sliding),
+    "max-pool": _layer(
+        pooling.max_pool, Declaration(("y[o,r,c] = max x[o,S*r+k,s*c+l]",), constants=_sliding)
     ),
-    "average-pool": Layer(
-        pooling.average_pool,
-        pooling.average_pool_backward,
-        Declaration(("y[o,r,c] = mean x[o,S*r+k,s*c+l]",), constants=_sliding),
+    "average-pool": _layer(
+        pooling.average_pool, Declaration(("y[o,r,c] = mean x[o,S*r+k,s*c+l]",), constants=_sliding)
     ),
-    "global-max": Layer(
-        pooling.global_max, pooling.global_max_backward, Declaration(("y[o] = max x[o,r,c]",))
-    ),
-    "global-average": Layer(
-        pooling.global_average, pooling.global_average_backward, Declaration(("y[o] = mean x[o,r,c]",))
-    ),
-    "batch-norm": Layer(normalisation.batch_norm, normalisation.batch_norm_backward),
-    "fixed-norm": Layer(
+    "global-max": _layer(pooling.global_max, Declaration(("y[o] = max x[o,r,c]",))),
+    "global-average": _layer(pooling.global_average, Declaration(("y[o] = mean x[o,r,c]",))),
+    "batch-norm": _layer(normalisation.batch_norm),
+    "fixed-norm": _layer(
         normalisation.fixed_norm,
-        normalisation.fixed_norm_backward,
         (
             Pointwise("-", _MEAN_OF_CHANNEL, "mean", 3),
             Pointwise("/√", r"\sigma_{o}^{2}", "variance", 4),
@@ -183,28 +174,21 @@ LAYERS: dict[str, Layer] = {
             Pointwise("+", r"\beta_{o}", "shift", 2),
         ),
     ),
-    "layer-norm": Layer(normalisation.layer_norm, normalisation.layer_norm_backward),
-    "relu": Layer(activations.relu, activations.relu_backward, _function(r"\max(0, x@)")),
-    "relu6": Layer(activations.relu6, activations.relu6_backward, _function(r"\min(6, \max(0, x@))")),
-    "clamp": Layer(
-        activations.clamp,
-        activations.clamp_backward,
-        _function(r"\min({high}, \max({low}, x@))", "kept within {low:g} and {high:g}"),
+    "layer-norm": _layer(normalisation.layer_norm),
+    "relu": _layer(activations.relu, _function(r"\max(0, x@)")),
+    "relu6": _layer(activations.relu6, _function(r"\min(6, \max(0, x@))")),
+    "clamp": _layer(
+        activations.clamp, _function(r"\min({high}, \max({low}, x@))", "kept within {low:g} and {high:g}")
     ),
-    "leaky-relu": Layer(
-        activations.leaky_relu,
-        activations.leaky_relu_backward,
-        _function(r"\max(0, x@) + {slope} \min(0, x@)"),
-    ),
-    "gelu": Layer(activations.gelu, activations.gelu_backward, _function(r"x@ \Phi(x@)")),
-    "sigmoid": Layer(activations.sigmoid, activations.sigmoid_backward, _function(r"\frac{1}{1 + e^{- x@}}")),
-    "softplus": Layer(activations.softplus, activations.softplus_backward, _function(r"\ln(1 + e^{x@})")),
-    "tanh": Layer(activations.tanh, activations.tanh_backward, _function(r"\tanh(x@)")),
+    "leaky-relu": _layer(activations.leaky_relu, _function(r"\max(0, x@) + {slope} \min(0, x@)")),
+    "gelu": _layer(activations.gelu, _function(r"x@ \Phi(x@)")),
+    "sigmoid": _layer(activations.sigmoid, _function(r"\frac{1}{1 + e^{- x@}}")),
+    "softplus": _layer(activations.softplus, _function(r"\ln(1 + e^{x@})")),
+    "tanh": _layer(activations.tanh, _function(r"\tanh(x@)")),
     "softmax": Layer(activations.softmax, activations.softmax_backward),
-    "dropout": Layer(dense.dropout, dense.dropout_backward),
-    "resize": Layer(
+    "dropout": _layer(dense.dropout),
+    "resize": _layer(
         scaling.resize,
-        scaling.resize_backward,
         Declaration(
             ("y[o,r,c] = A[r,k] * B[c,l] * x[o,k,l]", "y[o,r,c] = A[r,k] * B[c,l] * x[0,k,l]"),
             "x",
@@ -215,51 +199,40 @@ LAYERS: dict[str, Layer] = {
             which=lambda sizes: int(sizes.taken[0].shape[0] < sizes.shape[0]),
         ),
     ),
-    "standardise": Layer(
+    "standardise": _layer(
         scaling.standardise,
-        scaling.standardise_backward,
         (Pointwise("-", _MEAN_OF_CHANNEL, "mean", 1), Pointwise("/", _DEVIATION_OF_CHANNEL, "deviation", 2)),
     ),
-    "rescale": Layer(
+    "rescale": _layer(
         scaling.rescale,
-        scaling.rescale_backward,
         (Pointwise("*", _DEVIATION_OF_CHANNEL, "deviation", 2), Pointwise("+", _MEAN_OF_CHANNEL, "mean", 1)),
     ),
-    "divide": Layer(
-        scaling.divide, scaling.divide_backward, (Pointwise("/", "{divisor}", "", "divisor", "setting"),)
-    ),
-    "unit-length": Layer(scaling.unit_length, scaling.unit_length_backward),
-    "add": Layer(joining.add, joining.add_backward, (Pointwise("+", "h@", "shortcut", 1, "unit"),)),
-    "side-by-side": Layer(joining.side_by_side, joining.side_by_side_backward),
-    "flatten": Layer(
+    "divide": _layer(scaling.divide, (Pointwise("/", "{divisor}", "", "divisor", "setting"),)),
+    "unit-length": _layer(scaling.unit_length),
+    "add": _layer(joining.add, (Pointwise("+", "h@", "shortcut", 1, "unit"),)),
+    "side-by-side": _layer(joining.side_by_side),
+    "flatten": _layer(
         joining.flatten,
-        joining.flatten_backward,
         Declaration(
             ("y[o] = x[o]", "y[N*i+o] = x[i,o]", "y[M*i+N*r+c] = x[i,r,c]"),
             constants=_rows_and_columns,
             which=lambda sizes: sizes.taken[0].ndim - 1,
         ),
     ),
-    "unflatten": Layer(
-        joining.unflatten,
-        joining.unflatten_backward,
-        Declaration(("y[i,r,c] = x[M*i+N*r+c]",), constants=_rows_and_columns),
+    "unflatten": _layer(
+        joining.unflatten, Declaration(("y[i,r,c] = x[M*i+N*r+c]",), constants=_rows_and_columns)
     ),
-    "part": Layer(
-        joining.part,
-        joining.part_backward,
-        Declaration(("y[o] = x[A+o]",), constants=lambda sizes: {"A": sizes.settings["start"]}),
+    "part": _layer(
+        joining.part, Declaration(("y[o] = x[A+o]",), constants=lambda sizes: {"A": sizes.settings["start"]})
     ),
-    "embedding": Layer(embedding.embedding, embedding.embedding_backward),
-    "places": Layer(
+    "embedding": _layer(embedding.embedding),
+    "places": _layer(
         embedding.positional_embedding,
-        embedding.positional_embedding_backward,
         (Pointwise("+", "P@", "number {number} of the vector of place {place},", 1, "place"),),
     ),
-    "attention-weights": Layer(attention.attention_weights, attention.attention_weights_backward),
-    "attention": Layer(
+    "attention-weights": _layer(attention.attention_weights),
+    "attention": _layer(
         attention.attention,
-        attention.attention_backward,
         Declaration(
             ("y[i,D*h+d] = a[h,i,j] * x[j,V+D*h+d]",),
             "xa",
@@ -269,22 +242,18 @@ LAYERS: dict[str, Layer] = {
             },
         ),
     ),
-    "present": Layer(pooling.token_mask),
-    "text-max": Layer(pooling.text_max, pooling.text_max_backward, Declaration(("y[o] = max x[t,o]",), "x-")),
-    "text-average": Layer(
-        pooling.text_average, pooling.text_average_backward, Declaration(("y[o] = mean x[t,o]",), "x-")
-    ),
-    "turned-places": Layer(joining.reversed_order),
-    "turn": Layer(
+    "present": _layer(pooling.token_mask),
+    "text-max": _layer(pooling.text_max, Declaration(("y[o] = max x[t,o]",), "x-")),
+    "text-average": _layer(pooling.text_average, Declaration(("y[o] = mean x[t,o]",), "x-")),
+    "turned-places": _layer(joining.reversed_order),
+    "turn": _layer(
         joining.turn,
-        joining.turn_backward,
         Declaration(("y[t,o] = x[L-t,o]",), "x-", constants=lambda sizes: {"L": sizes.shape[0] - 1}),
     ),
-    "lstm": Layer(lstm.lstm, lstm.lstm_backward),
-    "gru": Layer(gru.gru, gru.gru_backward),
-    "weighed-sum": Layer(
+    "lstm": _layer(recurrent.lstm),
+    "gru": _layer(recurrent.gru),
+    "weighed-sum": _layer(
         embedding.embedding_bag,
-        embedding.embedding_bag_backward,
         Declaration(
             ("y[o] = E[t,o] * A[t] + b[o]",),
             "-Eb",
@@ -296,17 +265,15 @@ LAYERS: dict[str, Layer] = {
             where=r"A_{t} = a_{g} \frac{w_{t}}{\lVert w_{g} \rVert} \\ w_{t} = (1 + \ln n_{t}) r_{t}",
         ),
     ),
-    "reparametrised": Layer(autoencoder.reparametrised, autoencoder.reparametrised_backward),
-    "density-of-draw": Layer(autoencoder.density_of_draw, autoencoder.density_of_draw_backward),
-    "mixture-density": Layer(autoencoder.mixture_density, autoencoder.mixture_density_backward),
-    "reconstruction": Layer(autoencoder.reconstruction, autoencoder.reconstruction_backward),
-    "discriminator-loss": Layer(losses.discriminator_loss, losses.discriminator_loss_backward),
-    "generator-loss": Layer(losses.generator_loss, losses.generator_loss_backward),
-    "cross-entropy": Layer(losses.cross_entropy, losses.cross_entropy_backward),
-    "squared-error": Layer(losses.squared_error, losses.squared_error_backward),
-    "squared-error-of-probabilities": Layer(
-        losses.squared_error_of_probabilities, losses.squared_error_of_probabilities_backward
-    ),
+    "reparametrised": _layer(autoencoder.reparametrised),
+    "density-of-draw": _layer(autoencoder.density_of_draw),
+    "mixture-density": _layer(autoencoder.mixture_density),
+    "reconstruction": _layer(autoencoder.reconstruction),
+    "discriminator-loss": _layer(losses.discriminator_loss),
+    "generator-loss": _layer(losses.generator_loss),
+    "cross-entropy": _layer(losses.cross_entropy),
+    "squared-error": _layer(losses.squared_error),
+    "squared-error-of-probabilities": _layer(losses.squared_error_of_probabilities),
 }
 
 
@@ -317,12 +284,9 @@ Values = Mapping[str, Any]
 class Line:
     """One step of the way through a network.
 
-    Attributes:
-        name: of the value it computes.
-        kind: what it does, a key of `LAYERS`.
-        takes: names of the values it does that with, in the order of the layer's arguments; weights
-            that have a default may be left out at the end.
-        settings: keywords of the layer.
+    `name`: of the value it computes; `kind`: key of `LAYERS`; `takes`: names of the values that the layer
+    takes, in the order of its arguments, where weights that have a default may be left out at the end;
+    `settings`: keywords of the layer.
     """
 
     name: str
@@ -332,38 +296,23 @@ class Line:
 
 
 def walk(lines: Sequence[Line], values: Values) -> dict[str, Any]:
-    """Compute the value of every line.
+    """Compute the value of every line, from inputs, labels and weights by name, and return all values.
 
-    Args:
-        lines: in an order in which each takes only what stands before it.
-        values: inputs, labels and weights by name.
-
-    Returns:
-        These, and the value of each line.
-
-    Raises:
-        ValueError: a line is of no known kind, or takes a value that nothing gives.
+    Raises: `ValueError` if a line is of no known kind, or takes a value that nothing before it gives.
     """
     known = dict(values)
     for line in lines:
-        known[line.name] = _layer(line).forward(*_taken(line, known), **line.settings)
+        layer, taken = _layer_and_arrays(line, known)
+        known[line.name] = layer.forward(*taken, **line.settings)
     return known
 
 
 def walk_on(lines: Sequence[Line], values: Values, changed: str, value: Any) -> dict[str, Any]:
-    """Compute again what comes behind a value that was changed by hand.
+    """Compute again what comes behind an input, weight or line of which the value was changed by hand.
 
-    Args:
-        lines: of the network.
-        values: all of them, from `walk`.
-        changed: name of an input, of a weight or of a line.
-        value: takes the place of its value.
+    `values`: all of them, from `walk`; those from before the change stay as they are.
 
-    Returns:
-        All values, those from before the change as they were.
-
-    Raises:
-        ValueError: nothing is called so.
+    Raises: `ValueError` if nothing is called so.
     """
     if changed not in values:
         raise ValueError(f"{changed}: no value of this name; there are {', '.join(values)}")
@@ -375,26 +324,20 @@ def walk_on(lines: Sequence[Line], values: Values, changed: str, value: Any) -> 
 def walk_back(lines: Sequence[Line], values: Values, start: Values) -> dict[str, Any]:
     r"""Compute the gradient $\bar v$ of every value that what we start from depends on.
 
-    Args:
-        lines: of the network.
-        values: all of them, from `walk`.
-        start: gradients to start from: `{"loss": 1.0}`, or those of any other values, for example 1 at
-            one logit and 0 at the others.
+    `values`: all of them, from `walk`; `start`: gradients to start from: `{"loss": 1.0}`, or those of any
+    other values, for example 1 at one logit and 0 at the others; result: by name, in the shapes of the
+    values.
 
-    Returns:
-        Gradients by name, in the shapes of the values.
-
-    Raises:
-        ValueError: a line is of no known kind, or takes a value that nothing gives.
+    Raises: `ValueError` if a line is of no known kind, or takes a value that nothing gives.
 
     Source: Rumelhart et al. 1986; Baydin et al. 2018, section 3.2.
     """
     gradients = dict(start)
     for line in reversed(lines):
-        backward = _layer(line).backward
-        if line.name not in gradients or backward is None:
+        layer, taken = _layer_and_arrays(line, values)
+        if line.name not in gradients or layer.backward is None:
             continue
-        parts = backward(gradients[line.name], *_taken(line, values), **line.settings)
+        parts = layer.backward(gradients[line.name], *taken, **line.settings)
         parts = parts if isinstance(parts, tuple) else (parts,)
         for name, part in zip(line.takes, parts, strict=False):  # a bias may have been left out
             if part is not None:
@@ -402,29 +345,16 @@ def walk_back(lines: Sequence[Line], values: Values, start: Values) -> dict[str,
     return gradients
 
 
-def _layer(line: Line) -> Layer:
-    """Layer of a line.
-
-    Raises:
-        ValueError: it is of no known kind.
-    """
+def _layer_and_arrays(line: Line, values: Values) -> tuple[Layer, list[Any]]:
+    """Layer of a line, and the values that it takes."""
     if line.kind not in LAYERS:
         raise ValueError(f"{line.name}: {line.kind!r} is no kind of layer; choose one of {', '.join(LAYERS)}")
-    return LAYERS[line.kind]
-
-
-def _taken(line: Line, values: Values) -> list[Any]:
-    """The values that a line takes.
-
-    Raises:
-        ValueError: one of them is not there.
-    """
     missing = [name for name in line.takes if name not in values]
     if missing:
         raise ValueError(
             f"{line.name}: nothing before it gives {', '.join(missing)}; there are {', '.join(values)}"
         )
-    return [values[name] for name in line.takes]
+    return LAYERS[line.kind], [values[name] for name in line.takes]
 
 
 def numerical_gradient(
@@ -432,13 +362,7 @@ def numerical_gradient(
 ) -> Float[np.ndarray, "*shape"]:
     r"""Central differences: $(f(x + h e_j) - f(x - h e_j)) / 2 h$ for each $j$.
 
-    Args:
-        function: $f$, from an array to a number.
-        at: $x$, which stays as it is.
-        step: $h$; by default $\epsilon^{1/3} \max(1, |x_j|)$ in the arithmetic of $x$.
-
-    Returns:
-        One quotient for each number in $x$.
+    `function`: $f$; `at`: $x$; `step`: $h$; by default `best_step` in the arithmetic of $x$.
 
     Source: Press et al. 2007, eq. 5.7.7, and eq. 5.7.8 for the step.
     """

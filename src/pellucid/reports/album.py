@@ -48,10 +48,9 @@ class Stored(NamedTuple):
 class Album(NamedTuple):
     """All images of a page.
 
-    Attributes:
-        places: one for each image given, in order; equal images share a key.
-        stored: the different images, in the order of their first place.
-        side: longest side in pixels to which they were reduced; `None` where all were kept exactly.
+    `places`: one for each image given, in order, equal images share a key; `stored`: the different images, in
+    the order of their first place; `side`: longest side in pixels to which they were reduced, `None` where
+    all were kept exactly.
     """
 
     places: Sequence[Placed]

@@ -19,12 +19,9 @@ _BETTER = "the best is significantly better"
 class ComparisonFacts:
     """Everything the page shows; the page adds words and images, no measurement.
 
-    Attributes:
-        title: what the comparison is about, such as the place of its data.
-        metrics: the content of `metrics.json`.
-        settings: every fixed setting as it was used.
-        versions: program and library names to versions.
-        command: the command that made the comparison.
+    `title`: what the comparison is about, such as the place of its data; `metrics`: the content of
+    `metrics.json`; `settings`: every fixed setting as it was used; `versions`: program and library names to
+    versions; `command`: the command that made the comparison.
     """
 
     title: str
@@ -54,14 +51,9 @@ class ComparisonFacts:
 class VariantRow:
     """A line of the table of variants.
 
-    Attributes:
-        name: the variant.
-        mean: of the score that decides.
-        bar: the mean on the table's common scale.
-        dots: the score of each training on that scale, in per cent.
-        pair: the variant with the best mean minus this one; `None` of the best itself.
-        finding: what their comparison found, in words.
-        facts: its entry in `metrics.json`.
+    `mean`: of the score that decides; `bar`: the mean on the table's common scale; `dots`: the score of each
+    training on that scale, in per cent; `pair`: the variant with the best mean minus this one, `None` of the
+    best itself; `finding`: what their comparison found, in words; `facts`: its entry in `metrics.json`.
     """
 
     name: str

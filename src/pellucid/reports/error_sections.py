@@ -25,13 +25,9 @@ WORST_SHOWN, WORST_TEXTS_SHOWN = 12, 6
 class Cell:
     """A cell of the confusion matrix: examples of one class that one class was predicted for.
 
-    Attributes:
-        key: `ROW-COLUMN` in the confusion matrix; names the page's anchor.
-        true: true class.
-        predicted: class answered.
-        count: examples.
-        share: of the true class's examples.
-        examples: those that the page can show, the surest answers first.
+    `key`: `ROW-COLUMN` in the confusion matrix, names the page's anchor; `true`: true class; `predicted`:
+    class answered; `count`: examples; `share`: of the true class's examples; `examples`: those that the page
+    can show, the surest answers first.
     """
 
     key: str
@@ -70,7 +66,8 @@ def matrix(facts: ReportFacts) -> Sequence[Sequence[Cell]]:
     size = len(facts.confusion)
     if size > MATRIX_LIMIT:
         return []
-    return [cells(facts, [(row, column) for column in range(size)]) for row in range(size)]
+    found = cells(facts, list(np.ndindex(size, size)))
+    return [found[row * size : (row + 1) * size] for row in range(size)]
 
 
 def most_confused(facts: ReportFacts, limit: int = PAIRS_LIMIT) -> Sequence[Cell]:
@@ -107,13 +104,10 @@ def cell_examples(facts: ReportFacts) -> Mapping[str, Sequence[Answered]]:
 class ClassRow:
     """One class alone.
 
-    Attributes:
-        name: the class.
-        tested: its test examples.
-        recall: share of its examples classified correctly, with interval; `None` without test examples.
-        precision: share of the answers with its name that were right; `None` without answers.
-        f1: harmonic mean of the two, with interval; `None` where neither exists.
-        bar: the recall on a scale from 0 to 1.
+    `name`: the class; `tested`: its test examples; `recall`: share of its examples classified correctly, with
+    interval, `None` without test examples; `precision`: share of the answers with its name that were right,
+    `None` without answers; `f1`: harmonic mean of the two, with interval, `None` where neither exists; `bar`:
+    the recall on a scale from 0 to 1.
     """
 
     name: str

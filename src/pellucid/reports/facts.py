@@ -48,13 +48,10 @@ class LatentMap:
 class GeneratedFacts:
     """Images that a generator made.
 
-    Attributes:
-        samples: some of each class, by name; of an empty name without classes.
-        nearest: samples, each beside the training image that is nearest.
-        reconstructions: held-out images, each beside what was rebuilt of it.
-        walks: ways between held-out images.
-        latent: held-out images by their latent numbers; `None` where there are none.
-        over_time: images of the same noise by the epoch after which they were made.
+    `samples`: some of each class, by name, of an empty name without classes; `nearest`: samples, each beside
+    the training image that is nearest; `reconstructions`: held-out images, each beside what was rebuilt of
+    it; `walks`: ways between held-out images; `latent`: held-out images by their latent numbers, `None` where
+    there are none; `over_time`: images of the same noise by the epoch after which they were made.
     """
 
     samples: Mapping[str, Sequence[Pixels]]
@@ -86,13 +83,10 @@ class Check(Protocol):
 class Answered:
     """An example and what the recommended model predicted.
 
-    Attributes:
-        shown: an image with one or three channels, as the model saw it; or the text.
-        source: path or `file:row`.
-        label: true class, or true number as text.
-        predicted: class answered, or number as text.
-        probability: of the answer, 0 to 1; `None` for numbers.
-        probability_of_label: likewise of the true class.
+    `shown`: an image with one or three channels, as the model saw it, or the text; `source`: path or
+    `file:row`; `label`: true class, or true number as text; `predicted`: class answered, or number as text;
+    `probability`: of the answer, 0 to 1, `None` for numbers; `probability_of_label`: likewise of the true
+    class.
     """
 
     shown: UInt8[np.ndarray, "height width channels"] | str
@@ -107,15 +101,10 @@ class Answered:
 class LabelIssue:
     """An example whose label is likely wrong, by a model that never saw it.
 
-    Attributes:
-        shown: an image with one or three channels; or the text.
-        source: path or `file:row`.
-        split: `train`, `validation` or `test`.
-        label: its label.
-        suggested: the class it likely belongs to.
-        probability: of the suggested class, 0 to 1.
-        probability_of_label: of its label, 0 to 1.
-        probability_wrong: that its label is wrong, by the model and by how often labels are, 0 to 1.
+    `shown`: an image with one or three channels, or the text; `source`: path or `file:row`; `split`: `train`,
+    `validation` or `test`; `label`: its label; `suggested`: the class it likely belongs to; `probability`: of
+    the suggested class, 0 to 1; `probability_of_label`: of its label, 0 to 1; `probability_wrong`: that its
+    label is wrong, by the model and by how often labels are, 0 to 1.
     """
 
     shown: UInt8[np.ndarray, "height width channels"] | str
@@ -132,14 +121,11 @@ class LabelIssue:
 class LabelIssues:
     """Likely label errors.
 
-    Attributes:
-        shown: the likeliest first, at most 40.
-        count: how many were found.
-        examined: how many examples were examined.
-        method: which models judged what, how well they agree with the labels, and what follows.
-        agreed: how many of these examples the judging models label as they are labelled.
-        precision: share of the listed labels that is expected to be wrong; `None` where none is listed.
-        judges: one entry for each judge, as `metrics.json` has them.
+    `shown`: the likeliest first, at most 40; `count`: how many were found; `examined`: how many examples were
+    examined; `method`: which models judged what, how well they agree with the labels, and what follows;
+    `agreed`: how many of these examples the judging models label as they are labelled; `precision`: share of
+    the listed labels that is expected to be wrong, `None` where none is listed; `judges`: one entry for each
+    judge, as `metrics.json` has them.
     """
 
     shown: Sequence[LabelIssue]
@@ -164,11 +150,10 @@ class CalibrationFacts:
 class AbstentionFacts:
     """Answers of the recommended model on the test split, when it may abstain.
 
-    Attributes:
-        curve: error among the answered against their share, the fewest first; the last is all of them.
-        examples: held-out examples that thresholds are chosen from; 0 where the model has none.
-        promises: for each largest error the threshold chosen on held-out examples and checked on the test
-            split; `None` where the held-out examples are too few.
+    `curve`: error among the answered against their share, the fewest first, the last is all of them;
+    `examples`: held-out examples that thresholds are chosen from, 0 where the model has none; `promises`: for
+    each largest error the threshold chosen on held-out examples and checked on the test split, `None` where
+    the held-out examples are too few.
     """
 
     curve: Sequence[ErrorPoint]
@@ -192,8 +177,7 @@ class ReportFacts:
         check: what checking the data found, or `None`.
         settings: every setting as it was used.
         versions: program and library names to versions.
-        layers: the recommended network's layers, as `pellucid.networks.describe` gives them; empty for other
-            models.
+        layers: of the recommended network, as `pellucid.networks.describe` gives them; none of other models.
         command: the command that made the run.
         ledger: file name of the ledger in the run's folder.
         cells: examples for the cells of the confusion matrix, at most 8 a cell and 300 in all.

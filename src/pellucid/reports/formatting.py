@@ -222,10 +222,8 @@ def excerpt(text: str, length: int = 400) -> Excerpt:
         return Excerpt(start, len(text))
     cut = start[: length - 1]
     # A mark or joiner that continues the character before it is not cut off from it.
-    while cut and len(start) > len(cut) and _continues(start[len(cut)]):
+    while cut and len(start) > len(cut):
+        if start[len(cut)] not in _JOINERS and unicodedata.category(start[len(cut)]) not in ("Mn", "Me"):
+            break
         cut = cut[:-1]
     return Excerpt(f"{cut.rstrip()}…", len(text))
-
-
-def _continues(character: str) -> bool:
-    return character in _JOINERS or unicodedata.category(character) in ("Mn", "Me")

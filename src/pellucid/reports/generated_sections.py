@@ -16,9 +16,9 @@ from pellucid.reports.plots import Mark, mark
 # an adversarial network is compared with.
 REAL = "real"
 PLAIN = "gaussian-on-components"
-BESIDE_ADVERSARY = "vae"
+BRIEF_AUTOENCODER = "vae"
 
-_SIMPLER = {PLAIN: "a PCA + Gaussian baseline", BESIDE_ADVERSARY: "a vae that was trained briefly"}
+_SIMPLER = {PLAIN: "a PCA + Gaussian baseline", BRIEF_AUTOENCODER: "a vae that was trained briefly"}
 _TITLES = {REAL: "real images", PLAIN: "PCA + Gaussian baseline"}
 _MEASURES = (
     "accuracy_trained_on_it",
@@ -107,8 +107,8 @@ def _rows(facts: ReportFacts) -> Sequence[Mapping[str, Any]]:
     """Makers of images in the table of measures, the run's own model first, real images last."""
     found: Mapping[str, Any] = (facts.metrics.get("generators") or {}).get("models") or {}
     titles = dict(_TITLES)
-    if facts.recommended != BESIDE_ADVERSARY:
-        titles[BESIDE_ADVERSARY] = "vae, learned for a short while"
+    if facts.recommended != BRIEF_AUTOENCODER:
+        titles[BRIEF_AUTOENCODER] = "vae, learned for a short while"
     return [
         {
             "name": name,
@@ -129,7 +129,7 @@ def samples(facts: ReportFacts) -> Mapping[str, Any]:
 
 
 def reconstructions(facts: ReportFacts) -> Mapping[str, Any] | None:
-    """Held-out images beside what is rebuilt of them: content of `page/reconstructions.html`.
+    """Held-out images and what is rebuilt of them: content of `page/reconstructions.html`.
 
     `None` for a generator that rebuilds nothing.
     """

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -40,15 +40,16 @@ class Axis:
     start: float
     end: float
     at: Sequence[tuple[float, str]] | None = None  # values with labels; by default round numbers
+    decimals: int = 1  # of places
 
     def places(self, values: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
         """Where values lie."""
         return self.start + (self.end - self.start) * (values - self.low) / (self.high - self.low)
 
     def place(self, value: float) -> float:
-        """Where a value lies, in tenths; at an end what lies beyond it."""
+        """Where a value lies; at an end what lies beyond it."""
         share = min(max((value - self.low) / (self.high - self.low), 0.0), 1.0)
-        return round(self.start + (self.end - self.start) * share, 1)
+        return round(self.start + (self.end - self.start) * share, self.decimals)
 
     @property
     def ticks(self) -> list[Tick]:
@@ -137,12 +138,8 @@ def spaced(heights: Sequence[float]) -> list[float]:
 class Ruler:
     """A score and its interval on a straight scale, in per cent of its width.
 
-    Attributes:
-        low: left end of the interval.
-        high: right end of the interval.
-        value: the estimate.
-        ticks: places on the scale.
-        reference: a level to compare with, such as chance.
+    `low`: left end of the interval; `high`: right end of the interval; `value`: the estimate; `ticks`: places
+    on the scale; `reference`: a level to compare with, such as chance.
     """
 
     low: float
@@ -156,14 +153,10 @@ def ruler(
     score: Interval, bounds: tuple[float, float] = (0.0, 1.0), reference: tuple[float, str] | None = None
 ) -> Ruler:
     """Lay out a score on a scale."""
-    low, high = bounds
-
-    def place(value: float) -> float:
-        return round(100 * min(max((value - low) / (high - low), 0.0), 1.0), 2)
-
-    ticks = [Tick(place(value), tick(value)) for value in round_steps(low, high)]
-    level = None if reference is None else Tick(place(reference[0]), reference[1])
-    return Ruler(place(score.low), place(score.high), place(score.value), ticks, level)
+    axis = Axis(*bounds, 0.0, 100.0, decimals=2)
+    level = None if reference is None else Tick(axis.place(reference[0]), reference[1])
+    low, high, value = axis.place(score.low), axis.place(score.high), axis.place(score.value)
+    return Ruler(low, high, value, axis.ticks, level)
 
 
 # Curves over epochs.
@@ -174,11 +167,8 @@ LEFT, RIGHT, TOP, BOTTOM = 42.0, 224.0, 12.0, 160.0
 class Series(NamedTuple):
     """A curve over epochs.
 
-    Attributes:
-        label: direct label at its end.
-        style: `main`, `second` or `plain`, a class of the style sheet.
-        xs: horizontal values, ascending.
-        ys: vertical values; `None` leaves a gap.
+    `label`: direct label at its end; `style`: `main`, `second` or `plain`, a class of the style sheet; `xs`:
+    horizontal values, ascending; `ys`: vertical values, `None` leaves a gap.
     """
 
     label: str
@@ -300,18 +290,16 @@ def curve_plot(
     room = 0.06 * (high - low) or 0.5
     across = Axis(math.log(sizes[0]), math.log(sizes[-1]), 0.0, 100.0)
     # The largest number has a label always, the others where there is room.
-    labelled: list[int] = []
+    at: list[tuple[float, str]] = []
     for size in reversed(sizes):
-        x = across.place(math.log(size))
-        if not labelled or across.place(math.log(labelled[-1])) - x >= _NEAREST_TICKS:
-            labelled.append(size)
-    at = [(math.log(size), count(size)) for size in reversed(labelled)]
+        if not at or across.place(at[0][0]) - across.place(math.log(size)) >= _NEAREST_TICKS:
+            at.insert(0, (math.log(size), count(size)))
     lines: list[_Curve] = [
         (name, colours[name], [(math.log(point.examples), point.score) for point in points])
         for name, points in curves.items()
         if points
     ]
-    across = Axis(across.low, across.high, 0.0, 100.0, at)
+    across = replace(across, at=at)
     upward = Axis(low - room, high + room, CURVE_BOTTOM, CURVE_TOP)
     marks = _curve_marks(lines, across, upward)
     return Plot(title, note, label, "training examples, on a logarithmic scale", across, upward, marks)
@@ -418,11 +406,7 @@ _Side = tuple[Float64[np.ndarray, " test"], tuple[float, float], str]
 
 
 def _scatter(
-    title: str,
-    description: str,
-    x: _Side,
-    y: _Side,
-    line: tuple[tuple[float, float], tuple[float, float]],
+    title: str, description: str, x: _Side, y: _Side, line: tuple[tuple[float, float], tuple[float, float]]
 ) -> Plot:
     """Lay out a scatter plot with the line from its left to its right end on which answers are right.
 

@@ -14,10 +14,8 @@ from pellucid.reports import (
     formatting,
     generated_sections,
     model_sections,
-    run_sections,
     training_sections,
     trust_sections,
-    verdicts,
 )
 from pellucid.reports.facts import Answered, ReportFacts
 from pellucid.settings import METRICS
@@ -61,10 +59,7 @@ GLOSSARY: Mapping[str, tuple[str, str]] = {
         "receptive field",
         "Height and width in pixels, or number of tokens of a text, that one unit of this layer can see.",
     ),
-    "leaked": (
-        "leaked",
-        "Test examples whose exact content is also in the training or validation split.",
-    ),
+    "leaked": ("leaked", "Test examples whose exact content is also in the training or validation split."),
     "siblings": (
         "siblings",
         "Examples that belong together though they are no exact copies: near copies, shots of one scene, "
@@ -80,10 +75,8 @@ GLOSSARY: Mapping[str, tuple[str, str]] = {
 class Section(NamedTuple):
     """A section of the page.
 
-    Attributes:
-        key: anchor, and name of the template `page/KEY.html`.
-        title: heading, and entry in the page's navigation.
-        build: takes the facts and returns what the template needs; `None` leaves the section out.
+    `key`: anchor, and name of the template `page/KEY.html`; `title`: heading, and entry in the page's
+    navigation; `build`: takes the facts and returns what the template needs, `None` leaves the section out.
     """
 
     key: str
@@ -92,7 +85,7 @@ class Section(NamedTuple):
 
 
 SECTIONS: tuple[Section, ...] = (
-    Section("verdict", "Verdict", verdicts.verdict_section),
+    Section("verdict", "Verdict", model_sections.verdict_section),
     Section("models", "Models compared", model_sections.model_table),
     Section("continual", "Kept and forgotten", model_sections.forgetting),
     Section("errors", "Mistakes", error_sections.mistakes),
@@ -102,9 +95,9 @@ SECTIONS: tuple[Section, ...] = (
     Section("abstention", "Letting it say \u201cI don\u2019t know\u201d", trust_sections.abstention_section),
     Section("curve", "Would more data help?", trust_sections.curve_section),
     Section("training", "How training went", training_sections.training_section),
-    Section("network", "The network", run_sections.network_section),
-    Section("data", "The data", run_sections.data_section),
-    Section("repeat", "How to repeat it", run_sections.repetition),
+    Section("network", "The network", training_sections.network_section),
+    Section("data", "The data", training_sections.data_section),
+    Section("repeat", "How to repeat it", training_sections.repetition),
 )
 
 # Sections of a run that made images.
@@ -159,13 +152,8 @@ SHOWN = 10
 class FirstMistakes(NamedTuple):
     """Mistakes of the best model so far, on validation.
 
-    Attributes:
-        place: of the data.
-        noun: of one example, such as `image`.
-        model: its name.
-        asked: validation examples.
-        wrong: those that it classified wrongly.
-        worst: of these the surest, which are shown.
+    `place`: of the data; `noun`: of one example, such as `image`; `model`: its name; `asked`: validation
+    examples; `wrong`: those that it classified wrongly; `worst`: of these the surest, which are shown.
     """
 
     place: str

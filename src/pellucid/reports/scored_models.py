@@ -14,14 +14,7 @@ from pellucid.reports.plots import Ruler, ruler
 from pellucid.settings import AVERAGE, DUMMIES, Metric, metrics_of
 
 # Places in the Okabe-Ito order, which the style sheet contains: a model has one colour on every page.
-_COLOURS = {
-    "majority": 0,
-    "mean": 0,
-    "logistic-regression": 1,
-    "ridge": 1,
-    "svm": 2,
-    "random-forest": 3,
-}
+_COLOURS = {"majority": 0, "mean": 0, "logistic-regression": 1, "ridge": 1, "svm": 2, "random-forest": 3}
 _ON_NETWORK_COLOURS = {"logistic-regression": 4, "ridge": 4, "svm": 5}
 _NETWORK_COLOUR, _AVERAGE_COLOUR = 6, 7
 _ON = "-on-"
@@ -31,7 +24,7 @@ _WRITTEN = {
     "all-minilm-l6-v2": "all-MiniLM-L6-v2",
     "glove-6b-50d": "GloVe 6B",
 }
-# Share of the rarer of two classes up to which scores of rankings are shown beside the others.
+# Share of the rarer of two classes up to which scores of rankings are shown too.
 IMBALANCED = 0.2
 
 
@@ -65,10 +58,7 @@ def _of_task(facts: ReportFacts) -> tuple[Metric, ...]:
 
 
 def model_score(entry: Mapping[str, Any], metric: Metric, part: str = "test") -> Interval | None:
-    """A score of a model's entry in `metrics.json`; `None` where it was not measured.
-
-    `part` is `test`, `test_without_leaked` or `test_without_siblings`.
-    """
+    """A score of a model's entry in `metrics.json`, such as `test_without_leaked`; `None` if not measured."""
     return read_score((entry.get(part) or {}).get(metric.key))
 
 
@@ -124,21 +114,13 @@ def saw_fewer(facts: ReportFacts, entry: Mapping[str, Any]) -> bool:
     return bool(entry.get("saw_fewer", seen is not None and seen < all_of_them))
 
 
-# Pairs of models compared on the same test examples.
-
-
 @dataclass(frozen=True)
 class Pairing:
-    """Two models compared.
+    """Two models compared on the same test examples.
 
-    Attributes:
-        first: the model that the difference belongs to.
-        second: the model it is measured against.
-        difference: score of the first minus score of the second.
-        bar: the difference on the list's common scale, zero marked; `None` where it lies off the scale.
-        p_value: adjusted for the number of pairs.
-        verdict: in words.
-        word: `better`, `worse` or `inconclusive`, of the first.
+    `difference`: score of the first minus score of the second; `bar`: the same on the list's common scale,
+    zero marked, `None` where it lies off the scale; `p_value`: adjusted for the number of pairs; `verdict`:
+    in words; `word`: `better`, `worse` or `inconclusive`, of the first.
     """
 
     first: str
@@ -154,11 +136,8 @@ class Pairing:
 class Pairings:
     """Every pair that was compared.
 
-    Attributes:
-        measure: the score that differs.
-        first: pairs with the recommended model, seen from it, the nearest other first.
-        rest: the other pairs.
-        bounds: ends of the scale of the first list.
+    `measure`: the score that differs; `first`: pairs with the recommended model, seen from it, the nearest
+    other first; `rest`: the other pairs; `bounds`: ends of the scale of the first list.
     """
 
     measure: Metric
@@ -186,7 +165,11 @@ def pairings(facts: ReportFacts, comparisons: Any, measure: Metric | None = None
     ends = [end for each in kept if each.difference for end in (each.difference.low, each.difference.high)]
     reach = 1.1 * max((abs(end) for end in ends), default=0.0) or 1.0
     bounds = (-reach, reach)
-    return Pairings(measure, [drawn(each, bounds) for each in first], rest, bounds)
+    for place, pair in enumerate(first):
+        difference = pair.difference
+        if difference is not None and bounds[0] <= difference.value <= bounds[1]:
+            first[place] = dataclasses.replace(pair, bar=ruler(difference, bounds, (0.0, "0")))
+    return Pairings(measure, first, rest, bounds)
 
 
 def read_pair(comparison: Mapping[str, Any], seen_from: str, measure: Metric) -> Pairing:
@@ -203,11 +186,3 @@ def read_pair(comparison: Mapping[str, Any], seen_from: str, measure: Metric) ->
     if difference is not None and p_value is not None and p_value <= LEVEL:
         word = "better" if measure.better(difference.value) > 0 else "worse"
     return Pairing(first, second, difference, None, p_value, str(comparison.get("verdict") or ""), word)
-
-
-def drawn(pair: Pairing, bounds: tuple[float, float]) -> Pairing:
-    """The pair with its difference on a scale of these ends, unless it lies off that scale."""
-    difference = pair.difference
-    if difference is None or not bounds[0] <= difference.value <= bounds[1]:
-        return pair
-    return dataclasses.replace(pair, bar=ruler(difference, bounds, (0.0, "0")))

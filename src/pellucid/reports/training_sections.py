@@ -1,4 +1,4 @@
-"""Training: findings, the curves of every epoch, and the layers over time as small multiples."""
+"""What a run was made of, and its training: findings, curves of every epoch, layers as small multiples."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -6,8 +6,120 @@ from typing import Any, NamedTuple
 
 from pellucid.reports import scored_models
 from pellucid.reports.facts import ReportFacts
-from pellucid.reports.formatting import finite, percent, significant, superscript, tick, whole
+from pellucid.reports.formatting import finite, percent, setting, significant, superscript, tick, whole
 from pellucid.reports.plots import Axis, Plot, Series, line_plot, path_through
+from pellucid.settings import ROWS
+
+_FINDING_LINES, _FINDING_WIDTH = 20, 6
+# Pieces that the encoders of `metrics.json` split texts into, where their names do not say it.
+_ENCODERS = {
+    "sub-words": "frequent words and parts of words",
+    "bytes": "frequent runs of bytes",
+    "n-grams": "words and short runs of words or characters",
+}
+# Settings that do nothing in a run on texts, and those that do nothing in a run that predicts.
+_OF_IMAGES = ("image_size", "resize", "pooling", "batch_norm", "augment", "mirror", "augmentation")
+_OF_GENERATORS = ("latent", "beta")
+
+
+def data_section(facts: ReportFacts) -> Mapping[str, Any]:
+    """What the model learned from, and what was found wrong with it: content of `page/data.html`."""
+    details = facts.check.to_json() if facts.check is not None else {}
+    splits = ("train", "validation", "test")
+    groups = (facts.metrics.get("data") or {}).get("groups") or {}
+    numbers = details.get("numbers") or {}
+    spreads = (("all", numbers), *(numbers.get("splits") or {}).items())
+    return {
+        "counts": {name: facts.data_count(name) for name in (*splits, "skipped")},
+        "groups": [f"{whole(groups.get(split)):,}" for split in splits if groups],
+        "sentences": facts.check.sentences() if facts.check is not None else [],
+        "related": details.get("related") or (),
+        "own_splits": bool(details.get("own_splits")),
+        "spreads": [(name, spread) for name, spread in spreads if spread],
+        "class_counts": [each for each in (details.get("counts") or {}).items() if any(each[1].values())],
+        "findings": _findings(details),
+    }
+
+
+def _findings(details: Mapping[str, Any]) -> Sequence[tuple[str, int, Sequence[Sequence[str]]]]:
+    """The lists of `Check.to_json` that have a line: title, length, and as much as a page can show."""
+
+    def found(key: str) -> Sequence[Any]:
+        return details.get(key) or []
+
+    conflicts = [[f"{each['source']}: {each['label']}" for each in one] for one in found("conflicts")]
+    siblings = [(each["rule"].replace("_", " "), *each["examples"]) for each in found("sibling_sets")]
+    lists = (
+        ("Left out", [(each["source"], each["reason"]) for each in found("skipped_examples")]),
+        ("Leaked from the test split", [(each,) for each in found("leaked_examples")]),
+        ("Equal content under different labels", conflicts),
+        ("Sets of exact copies", found("copies")),
+        ("Near duplicates", found("near_copies")),
+        ("Sets of siblings", siblings),
+        ("Test examples related to a training example", [(each,) for each in found("test_sibling_examples")]),
+    )
+    return [
+        (title, len(lines), [list(line)[:_FINDING_WIDTH] for line in lines[:_FINDING_LINES]])
+        for title, lines in lists
+        if lines
+    ]
+
+
+def network_section(facts: ReportFacts) -> Mapping[str, Any] | None:
+    """The network's layers and how it reads a text: content of `page/network.html`; `None` without layers."""
+    if not facts.layers:
+        return None
+    total = sum(int(layer.parameters) for layer in facts.layers)
+    # Share of all parameters that a layer has, in per cent.
+    shares = [round(100 * int(layer.parameters) / total, 2) if total else 0.0 for layer in facts.layers]
+    return {
+        "layers": list(zip(facts.layers, shares, strict=True)),
+        "parameters": total,
+        "multiply_adds": sum(int(layer.multiply_adds) for layer in facts.layers),
+        "learned": sum(1 for layer in facts.layers if layer.parameters),
+        "has_fields": facts.noun != "text" or any(layer.receptive_field for layer in facts.layers),
+        "tokens": _tokens(facts.metrics.get("text")),
+    }
+
+
+def _tokens(found: Any) -> Mapping[str, Any] | None:
+    """The entry `text` of the metrics, how texts are encoded; `None` for images.
+
+    Where runs of words are looked up (`is_bag`), pieces are single words, and unknown ones are passed over.
+    """
+    if not isinstance(found, Mapping):
+        return None
+    coverage = found.get("test_coverage") or {}
+    encoder = str(found.get("encoder") or "pieces")
+    return {
+        "encoder": _ENCODERS.get(encoder, encoder),
+        "vocabulary": whole(found.get("vocabulary")),
+        "length": whole(found.get("length")),
+        "is_bag": encoder == "n-grams",
+        "texts": whole(coverage.get("texts")),
+        "pieces": whole(coverage.get("ids")),
+        "unknown": whole(coverage.get("unknown")),
+        "cut": whole(coverage.get("cut")),
+        "reasons": [str(reason) for reason in found.get("reasons") or ()],
+    }
+
+
+def repetition(facts: ReportFacts) -> Mapping[str, Any]:
+    """The command, settings and versions that make the run again: content of `page/repeat.html`."""
+    meanings = {row.name: row.meaning for row in ROWS}
+    idle = (
+        *(_OF_IMAGES if facts.noun == "text" else ()),
+        *(_OF_GENERATORS if facts.generated is None else ()),
+    )
+    return {
+        "settings": [
+            (name, setting(value), meanings.get(name, ""))
+            for name, value in facts.settings.items()
+            if name not in idle
+        ],
+        "versions": sorted(facts.versions.items()),
+    }
+
 
 _MOST_LINES, _MOST_POINTS = 200, 400
 _COLUMNS = (
@@ -51,7 +163,7 @@ def training_section(facts: ReportFacts) -> Mapping[str, Any] | None:
         "epochs": len(history),
         "planned": whole(facts.settings.get("epochs")),
         "is_mirrored": "model" not in last and bool((facts.settings.get("augmentation") or {}).get("mirror")),
-        "is_adversarial": _is_adversarial(facts),
+        "is_adversarial": "train_discriminator_accuracy" in last,
         "has_chance": facts.chance is not None,
         "score": decides.words,
         "is_error": decides.is_error,
@@ -65,10 +177,6 @@ def training_section(facts: ReportFacts) -> Mapping[str, Any] | None:
     }
 
 
-def _is_adversarial(facts: ReportFacts) -> bool:
-    return "train_discriminator_accuracy" in facts.history[-1]
-
-
 def _thinned(lines: Sequence[Mapping[str, Any]], most: int) -> Sequence[Mapping[str, Any]]:
     """Evenly spaced lines of a long history, its last among them."""
     stride = math.ceil(len(lines) / most)
@@ -79,28 +187,25 @@ def _training_plots(facts: ReportFacts) -> Sequence[Plot | None]:
     lines = _thinned(facts.history, _MOST_POINTS)
     epochs = [finite(line.get("epoch")) or float(place) for place, line in enumerate(lines, start=1)]
 
-    def series(label: str, style: str, key: str) -> Series:
-        return Series(label, style, epochs, [finite(line.get(key)) for line in lines])
-
-    def train_and_validation(score: str) -> list[Series]:
+    def series(*curves: tuple[str, str]) -> list[Series]:
+        """Curves by label and key, the first one drawn as the main one."""
         return [
-            series("validation", "main", f"validation_{score}"),
-            series("train", "second", f"train_{score}"),
+            Series(label, style, epochs, [finite(line.get(key)) for line in lines])
+            for (label, key), style in zip(curves, ("main", "second"), strict=False)
         ]
 
-    rate = line_plot(
-        [series("", "plain", "learning_rate")],
-        "Learning rate", "Learning rate at the end of each epoch", "no unit",
-    )  # fmt: skip
-    if _is_adversarial(facts):
-        losses = [
-            series("generator", "main", "train_generator_loss"),
-            series("discriminator", "second", "train_loss"),
-        ]
+    def both(score: str) -> list[Series]:
+        return series(("validation", f"validation_{score}"), ("train", f"train_{score}"))
+
+    (learning_rate,) = series(("", "learning_rate"))
+    words = "Learning rate at the end of each epoch"
+    rate = line_plot([learning_rate._replace(style="plain")], "Learning rate", words, "no unit")
+    if "train_discriminator_accuracy" in facts.history[-1]:
+        losses = series(("generator", "train_generator_loss"), ("discriminator", "train_loss"))
         return (
             line_plot(losses, "Losses", "Mean loss of both networks over each epoch", "nats per image"),
             line_plot(
-                [series("", "main", "train_discriminator_accuracy")],
+                series(("", "train_discriminator_accuracy")),
                 "Discriminator",
                 "Share of real and generated images that it classified correctly over each epoch",
                 "share correct",
@@ -113,38 +218,26 @@ def _training_plots(facts: ReportFacts) -> Sequence[Plot | None]:
     y_range = None
     if facts.generated is not None:  # bits per dimension lie far from 0
         unit = "bits per dimension"
-        both = [finite(line.get(key)) for line in facts.history for key in ("train_loss", "validation_loss")]
-        values = [loss for loss in both if loss is not None]
+        keys = ("train_loss", "validation_loss")
+        values = [
+            number for line in facts.history for key in keys if (number := finite(line.get(key))) is not None
+        ]
         room = 0.05 * (max(values) - min(values)) or 0.5
         y_range = min(values) - room, max(values) + room
     elif facts.is_regression:
         unit = "squared error, labels standardised"
-    loss = line_plot(train_and_validation("loss"), "Loss", "Mean loss after each epoch", unit, y_range)
+    loss = line_plot(both("loss"), "Loss", "Mean loss after each epoch", unit, y_range)
     if facts.generated is not None:
-        divergence = line_plot(
-            [series("", "main", "validation_kl")],
-            "Divergence", "Divergence from the prior on validation images", "nats per image",
-        )  # fmt: skip
-        return loss, divergence, rate
+        words = "Divergence from the prior on validation images"
+        return loss, line_plot(series(("", "validation_kl")), "Divergence", words, "nats per image"), rate
     if facts.is_regression:
-        error = line_plot(
-            [
-                series("squared", "main", "validation_root_mean_squared_error"),
-                series("absolute", "second", "validation_mean_absolute_error"),
-            ],
-            "Error",
-            "Root mean squared and mean absolute error on validation after each epoch",
-            "root mean squared, mean absolute",
-        )
-        return error, loss, rate
-    accuracy = line_plot(
-        train_and_validation("accuracy"),
-        "Accuracy",
-        "Share classified correctly after each epoch",
-        "share correct",
-        (0, 1),
-        None if facts.chance is None else (facts.chance, "largest class"),
-    )
+        squared, absolute = "validation_root_mean_squared_error", "validation_mean_absolute_error"
+        words = "Root mean squared and mean absolute error on validation after each epoch"
+        errors = series(("squared", squared), ("absolute", absolute))
+        return line_plot(errors, "Error", words, "root mean squared, mean absolute"), loss, rate
+    chance = None if facts.chance is None else (facts.chance, "largest class")
+    words = "Share classified correctly after each epoch"
+    accuracy = line_plot(both("accuracy"), "Accuracy", words, "share correct", (0, 1), chance)
     return accuracy, loss, rate
 
 
@@ -164,12 +257,9 @@ Points = Sequence[tuple[int, float]]
 class Curve(NamedTuple):
     """One layer's curve in one column, ready to draw.
 
-    Attributes:
-        path: SVG path data of the line.
-        band: SVG path data of the area between two lines; empty where there is none.
-        end: of the line: across in per cent, and down.
-        reference: height of a level to compare with, or `None`.
-        value: the last value in words.
+    `path`: SVG path data of the line; `band`: SVG path data of the area between two lines, empty where there
+    is none; `end`: of the line: across in per cent, and down; `reference`: height of a level to compare with,
+    or `None`; `value`: the last value in words.
     """
 
     path: str
@@ -182,11 +272,9 @@ class Curve(NamedTuple):
 class LayerTable(NamedTuple):
     """Small multiples: a row for each layer, a column for each measure.
 
-    Attributes:
-        title: what the rows are.
-        columns: the measures, and the ends of their scales in words.
-        rows: name of a layer, and its curves; `None` where it has no such measure.
-        layers: number of layers that were measured, of which some are shown.
+    `title`: what the rows are; `columns`: the measures, and the ends of their scales in words; `rows`: name
+    of a layer, and its curves, `None` where it has no such measure; `layers`: number of layers that were
+    measured, of which some are shown.
     """
 
     title: str
@@ -204,17 +292,19 @@ def layer_tables(history: Sequence[Mapping[str, Any]]) -> Sequence[LayerTable]:
 def _weights(history: Sequence[Mapping[str, Any]]) -> LayerTable:
     """Gradient and update of every layer with weights, in powers of ten."""
     gradients, updates = (_points(history, "weights", key) for key in ("gradient_norm", "update_to_weight"))
-    (by_gradient, gradient_words), (by_update, update_words) = (
-        _powers(gradients),
-        _powers(updates, USUAL_UPDATE),
-    )
+    by_gradient, gradient_words = _powers(gradients)
+    by_update, update_words = _powers(updates, USUAL_UPDATE)
     last = len(history) - 1
+
+    def logarithm(value: float) -> float:
+        return math.log10(max(value, 1e-300))
+
     rows = [
         (
             name,
             (
-                _curve(gradient, last, by_gradient, significant, height=_logarithm),
-                _curve(updates[name], last, by_update, significant, USUAL_UPDATE, height=_logarithm),
+                _curve(gradient, last, by_gradient, significant, height=logarithm),
+                _curve(updates[name], last, by_update, significant, USUAL_UPDATE, height=logarithm),
             ),
         )
         for name, gradient in gradients.items()
@@ -243,17 +333,14 @@ def _activations(history: Sequence[Mapping[str, Any]]) -> LayerTable:
         word = "dead" if dead[name] else "saturated"
         share = _curve(dead[name] or saturated[name], last, _down(0.0, 1.0), percent)
         rows.append((name, (curve, share and share._replace(value=f"{share.value} {word}"))))
-    columns = [
-        ("Mean and deviation", words),
-        ("Dead or saturated", f"{percent(0.0)} to {percent(1.0)}"),
-    ]
+    columns = [("Mean and deviation", words), ("Dead or saturated", f"{percent(0.0)} to {percent(1.0)}")]
     if all(curves[1] is None for _, curves in rows):
         columns, rows = columns[:1], [(name, curves[:1]) for name, curves in rows]
     return LayerTable("Activations", columns, _some(rows), len(rows))
 
 
 def _measured(line: Mapping[str, Any], part: str) -> Mapping[str, Any]:
-    """What a line of `history.jsonl` says of `weights` or `activations`, by layer."""
+    """Entry `weights` or `activations` of a line of `history.jsonl`, by layer."""
     found: Mapping[str, Any] = (line.get("health") or {}).get(part) or {}
     return found
 
@@ -283,10 +370,6 @@ def _powers(lines: Mapping[str, Points], *others: float) -> tuple[Axis, str]:
 def _down(low: float, high: float) -> Axis:
     """The vertical axis of a small plot."""
     return Axis(low, high, HEIGHT - _EDGE, _EDGE)
-
-
-def _logarithm(value: float) -> float:
-    return math.log10(max(value, 1e-300))
 
 
 def _curve(

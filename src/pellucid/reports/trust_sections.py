@@ -26,14 +26,14 @@ def reliability_section(facts: ReportFacts) -> Mapping[str, Any] | None:
     is_changed = abs(found.temperature - 1) > _UNCHANGED
     parts = []
     for when, part in (("before", found.before), ("after", found.after)):
-        if is_changed or when == "after":
-            title, caption = when.capitalize(), f"{when} the temperature"
-            note = f"at temperature {'1' if when == 'before' else significant(found.temperature)}"
-            label = f"Reliability {caption}: accuracy against confidence; every figure is in the table below"
-            if not is_changed:
-                title, caption = "As trained", "as trained"
-            plot = reliability_plot(part, title, note, label)
-            parts.append((caption, plot, [each for each in part.bins if each.examples]))
+        if not is_changed and when == "before":
+            continue
+        caption = f"{when} the temperature"
+        note = f"at temperature {'1' if when == 'before' else significant(found.temperature)}"
+        label = f"Reliability {caption}: accuracy against confidence; every figure is in the table below"
+        caption = caption if is_changed else "as trained"
+        plot = reliability_plot(part, when.capitalize() if is_changed else "As trained", note, label)
+        parts.append((caption, plot, [each for each in part.bins if each.examples]))
     filled = [each for each in found.after.bins if each.examples]
     return {
         "temperature": found.temperature,

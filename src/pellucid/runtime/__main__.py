@@ -9,8 +9,6 @@ from typing import NoReturn
 from pellucid.errors import PellucidError
 from pellucid.runtime import stand_in_for_jaxtyping
 
-# `python -m pellucid.runtime`: label images or texts with an exported model, as `pellucid predict` does.
-
 
 class _Parser(argparse.ArgumentParser):
     """Argparse with our form of message."""
@@ -89,22 +87,26 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(arguments: argparse.Namespace) -> int:
     """Answer the inputs and write their rows; return exit code 0."""
+    from pellucid.runtime.onnx_worker import IsolatedSession
+
+    # Its process starts while this one imports the rest.
+    session = IsolatedSession(arguments.model, arguments.threads)
     from pellucid.answering.answers import answers_to, check_ending, columns_of, rows_of
     from pellucid.answering.decisions import Decisions, PredictOptions
     from pellucid.answering.incoming import WARNINGS_SHOWN, ahead, first_few, incoming, require_input
-    from pellucid.runtime.exported import load
+    from pellucid.runtime.exported import loaded
     from pellucid.settings import Settings
 
     require_input(arguments.inputs, arguments.text)
     check_ending(arguments.out)
-    model = load(arguments.model, arguments.threads)
-    wishes = PredictOptions(
+    model = loaded(session)
+    options = PredictOptions(
         max_error=arguments.max_error,
         costs=arguments.costs,
         sets=arguments.sets,
         probabilities=arguments.probabilities,
     )
-    decisions = Decisions(model, wishes, arguments.model)
+    decisions = Decisions(model, options, arguments.model)
     for sentence in decisions.announcement():
         sys.stderr.write(f"{_plain(sentence)}\n")
     given = {"input_column": arguments.input_column, "encoding": arguments.encoding}

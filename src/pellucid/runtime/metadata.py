@@ -9,55 +9,63 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pellucid.arithmetic.probabilities import checked_threshold
+from pellucid.budgets import MEMORY
 from pellucid.bundle.held_out import MOST_EXAMPLES, MOST_MEMBERS, MOST_PROBABILITIES, HeldOut
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.tables.table import joined_columns_of
 from pellucid.encoding.encoder import MOST_BYTES, Encoder
 from pellucid.encoding.term_weights import TermWeights
-from pellucid.strict import Anything, Fields, Number, OneOf, Text, parse, read_object, to_bytes
+from pellucid.strict import (
+    Anything,
+    Fields,
+    Items,
+    Number,
+    Object,
+    OneOf,
+    Read,
+    Text,
+    Whole,
+    parse,
+    read_object,
+    to_bytes,
+)
 from pellucid.tasks import INPUT_KINDS, InputKind
 
 # Held-out answers of a model as one text of the file's metadata: promises are made from them.
 
 # Labels, novelty and probabilities, or a number for each, of two splits; base64 takes a third more.
 _MOST_TEXT = 4 * (4 * MOST_PROBABILITIES + 16 * MOST_EXAMPLES)
-_FIELDS: Fields = {"settings": Anything(), "arrays": Anything()}
+_HELD_OUT: Fields = {"settings": Anything(), "arrays": Object()}
 
 
-def to_text(held_out: HeldOut) -> str:
+def _held_out_text(held_out: HeldOut) -> str:
     """JSON of the answers, arrays in base64, at most about 22 MB."""
     arrays = {
         name: base64.b64encode(array.astype(array.dtype.newbyteorder("<")).tobytes()).decode()
         for name, array in held_out.arrays().items()
     }
-    return to_bytes({"settings": held_out.to_json(), "arrays": arrays}).decode().rstrip("\n")
+    return _json({"settings": held_out.to_json(), "arrays": arrays})
 
 
-def from_text(text: str, classes: tuple[str, ...]) -> HeldOut:
-    """Answers out of a file, in which nothing is trusted.
-
-    Raises: `ValueError` if they are not what `to_text` writes for a model of these classes.
-    """
+def _held_out(text: str, classes: tuple[str, ...]) -> HeldOut:
+    """Answers out of a file, or `ValueError` if they are not those of a model of these classes."""
     if len(text) > _MOST_TEXT:
         raise ValueError(f"held_out: {len(text):,} characters, where {_MOST_TEXT:,} are admitted")
-    read = read_object("held_out", parse(text.encode()), _FIELDS)
+    read = read_object("held_out", parse(text.encode()), _HELD_OUT)
     forms, found = HeldOut.expected(read["settings"], classes), read["arrays"]
-    if not isinstance(found, dict) or found.keys() != forms.keys():
+    if found.keys() != forms.keys():
         raise ValueError(f"held_out: no object of the arrays {sorted(forms)}")
-    arrays = {name: _array(found[name], *form) for name, form in forms.items()}
+    arrays = {}
+    for name, (dtype, shape) in forms.items():
+        wanted = np.dtype(dtype).newbyteorder("<")
+        try:
+            content = base64.b64decode(Text(_MOST_TEXT).read("held_out: array", found[name]), validate=True)
+        except binascii.Error as error:
+            raise ValueError("held_out: an array is no base64") from error
+        if len(content) != wanted.itemsize * int(np.prod(shape)):
+            raise ValueError(f"held_out: an array of {len(content):,} bytes, not of the shape {shape}")
+        arrays[name] = np.frombuffer(content, wanted).astype(dtype).reshape(shape)
     return HeldOut.from_parts(read["settings"], classes, arrays)
-
-
-def _array(value: Any, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
-    """An array from base64, of exactly the announced bytes."""
-    wanted = np.dtype(dtype).newbyteorder("<")
-    try:
-        content = base64.b64decode(Text(_MOST_TEXT).read("held_out: array", value), validate=True)
-    except binascii.Error as error:
-        raise ValueError("held_out: an array is no base64") from error
-    if len(content) != wanted.itemsize * int(np.prod(shape)):
-        raise ValueError(f"held_out: an array of {len(content):,} bytes, not of the shape {shape}")
-    return np.frombuffer(content, wanted).astype(dtype).reshape(shape)
 
 
 FORMAT = "1"
@@ -68,34 +76,57 @@ IMAGES, TOKENS, TERMS, VALUES = "images", "tokens", "terms", "values"
 # Names of the outputs of graphs.
 PROBABILITIES, NUMBERS, NOVELTY = "probabilities", "numbers", "novelty"
 
+# Most examples that are ever answered at once; texts are encoded so many at a time.
+MOST_ROWS = 4096
+
 _MOST_CLASSES, _LONGEST = 100_000, 10_000
+
+
+class Threshold(NamedTuple):
+    """Trust from which on a model answers; `None` where it answers nothing.
+
+    `max_error` is the largest error among the answered, as promised with 95 % confidence.
+    """
+
+    max_error: float
+    trust: float | None
+
+
+def _threshold(value: object) -> Threshold:
+    if not isinstance(value, list) or len(value) != 2:
+        raise ValueError("abstention: a threshold is no pair of numbers")
+    error, trust = (None if each is None else Number(0.0, 1.0).read("abstention", each) for each in value)
+    if error is None:
+        raise ValueError("abstention: a threshold promises no error")
+    return Threshold(error, trust)
+
+
 _DETAILS: Fields = {
     "model": Text(200, 0),
     "pellucid": Text(40, 0),
     "input": OneOf(("images", "texts", "values")),
     "temperature": Number(0.01, 100.0),
-    "novelty_rate": Anything(),
-    "abstention": Anything(),
+    "novelty_rate": Read(
+        lambda value: value if value is None else Number(1e-6, 1).read("novelty_rate", value)
+    ),
+    "abstention": Items(100, each=Read(_threshold), noun="thresholds"),
 }
 # Ends of the names of several encoders: each member of an average may read texts in its own way.
 _NUMBERED = ("", *(f"_{number}" for number in range(2, MOST_MEMBERS + 1)))
 
 _KEYS = {
-    *("format", "classes", "preprocessing", "details", "held_out", "joined_columns", "threshold"),
+    *(
+        "format",
+        "classes",
+        "preprocessing",
+        "details",
+        "held_out",
+        "joined_columns",
+        "threshold",
+        "rows_at_once",
+    ),
     *(f"{key}{end}" for key in ("encoder", "vocabulary") for end in _NUMBERED),
 }
-
-
-class Threshold(NamedTuple):
-    """Trust from which on a model answers.
-
-    Attributes:
-        max_error: largest error among the answered, as promised with 95 % confidence.
-        trust: an input of at least this trust is answered; `None` where none is.
-    """
-
-    max_error: float
-    trust: float | None
 
 
 @dataclass(frozen=True)
@@ -109,7 +140,7 @@ class Metadata:
         classes: in the order of the probabilities; none where a number is predicted.
         temperature: of the probabilities, which the graph has applied.
         preprocessing: from an image of any size to the pixels of the graph; `None` without images.
-        encoders: from texts to `tokens` or `terms`; none without texts, or where they are not looked at.
+        encoders: from texts to `tokens` or `terms`; none without texts, or where no answer depends on them.
         novelty_rate: share of inputs like the training data that count as foreign; `None` without novelty.
         abstention: thresholds of trust, by the error that they promise.
         held_out: answers about examples that the model did not learn from, from which every other promise
@@ -117,6 +148,8 @@ class Metadata:
         joined_columns: columns of a table whose texts the model reads as one; none where it reads one.
         threshold: one of two classes and the probability from which on it is answered; nothing where the
             most probable class is.
+        rows_at_once: examples that are answered together in the memory that is the default; `None` of files
+            that do not state it.
     """
 
     model: str
@@ -131,11 +164,16 @@ class Metadata:
     held_out: HeldOut | None = None
     joined_columns: tuple[str, ...] = ()
     threshold: Mapping[str, float] = field(default_factory=dict)
+    rows_at_once: int | None = None
 
     @property
     def inputs(self) -> dict[str, Encoder | TermWeights | None]:
         """Names of the graph's inputs, and what turns texts into each."""
         return inputs_of(self.input_kind, self.encoders)
+
+    def rows_within(self, memory: int) -> int:
+        """Examples, at least one, that are answered together in so many bytes."""
+        return max(1, int((self.rows_at_once or MOST_ROWS) * memory / (MEMORY.default * MEMORY.scale)))
 
     def to_properties(self) -> dict[str, str]:
         """The texts of the file's metadata by their keys."""
@@ -151,11 +189,13 @@ class Metadata:
         if self.preprocessing is not None:
             found["preprocessing"] = _json(self.preprocessing.to_json())
         if self.held_out is not None:
-            found["held_out"] = to_text(self.held_out)
+            found["held_out"] = _held_out_text(self.held_out)
         if self.joined_columns:
             found["joined_columns"] = _json(list(self.joined_columns))
         if self.threshold:
             found["threshold"] = _json(dict(self.threshold))
+        if self.rows_at_once is not None:
+            found["rows_at_once"] = _json(self.rows_at_once)
         for encoder, end in zip(self.encoders, _NUMBERED, strict=False):
             if isinstance(encoder, TermWeights):
                 idf = encoder.idf.astype("<f4").tobytes().hex()
@@ -176,40 +216,33 @@ class Metadata:
         if not found.keys() <= _KEYS or not {"classes", "details"} <= found.keys():
             raise ValueError("metadata is missing, or unknown")
         read = read_object("details", _parsed(found, "details"), _DETAILS)
-        image = None
-        if "preprocessing" in found:
-            image = Preprocessing.from_json(_parsed(found, "preprocessing"))
-        input_kind = INPUT_KINDS[read["input"]]
+        input_kind = INPUT_KINDS[read.pop("input")]
+        image = Preprocessing.from_json(_parsed(found, "preprocessing")) if "preprocessing" in found else None
         encoders = tuple(_encoder(found, end) for end in _NUMBERED if f"encoder{end}" in found)
+        joined = joined_columns_of(_parsed(found, "joined_columns")) if "joined_columns" in found else ()
         if (input_kind.name == "images") != (image is not None):
             raise ValueError("preprocessing: there without images, or missing with them")
-        if encoders and input_kind.name != "texts":
-            raise ValueError("encoder: there without texts")
-        joined = joined_columns_of(_parsed(found, "joined_columns")) if "joined_columns" in found else ()
-        if joined and input_kind.name != "texts":
-            raise ValueError("joined_columns: there without texts")
-        # Check the names of classes; there may be none.
-        value = _parsed(found, "classes")
-        if not isinstance(value, list) or len(value) > _MOST_CLASSES:
-            raise ValueError(f"classes: no list of at most {_MOST_CLASSES:,} names")
-        for name in value:
-            Text(_LONGEST).read("classes", name)
-        if len(set(value)) != len(value):
+        for name, stated in (("encoder", encoders), ("joined_columns", joined)):
+            if stated and input_kind.name != "texts":
+                raise ValueError(f"{name}: there without texts")
+        classes = Items(_MOST_CLASSES, each=Text(_LONGEST), noun="names").read(
+            "classes", _parsed(found, "classes")
+        )
+        if len(set(classes)) != len(classes):
             raise ValueError("classes: one of them stands twice")
-        classes = tuple(value)
+        rows = Whole(1, MOST_ROWS)
         return cls(
-            model=read["model"],
-            pellucid=read["pellucid"],
+            **read,
             input_kind=input_kind,
             classes=classes,
-            temperature=read["temperature"],
             preprocessing=image,
             encoders=encoders,
-            novelty_rate=_rate(read["novelty_rate"]),
-            abstention=_thresholds(read["abstention"]),
-            held_out=from_text(found["held_out"], classes) if "held_out" in found else None,
+            held_out=_held_out(found["held_out"], classes) if "held_out" in found else None,
             joined_columns=joined,
             threshold=checked_threshold(_parsed(found, "threshold"), classes) if "threshold" in found else {},
+            rows_at_once=rows.read("rows_at_once", _parsed(found, "rows_at_once"))
+            if "rows_at_once" in found
+            else None,
         )
 
 
@@ -223,23 +256,6 @@ def _parsed(found: Mapping[str, str], key: str) -> Any:
         return parse(found[key].encode())
     except ValueError as error:
         raise ValueError(f"{key}: {error}") from error
-
-
-def _rate(value: object) -> float | None:
-    return None if value is None else Number(1e-6, 1.0).read("novelty_rate", value)
-
-
-def _thresholds(value: object) -> tuple[Threshold, ...]:
-    if not isinstance(value, list) or len(value) > 100:
-        raise ValueError("abstention: no list of at most 100 thresholds")
-    found = []
-    for each in value:
-        if not isinstance(each, list) or len(each) != 2:
-            raise ValueError("abstention: a threshold is no pair of numbers")
-        error, trust = each
-        least = None if trust is None else Number(0.0, 1.0).read("abstention", trust)
-        found.append(Threshold(Number(0.0, 1.0).read("abstention", error), least))
-    return tuple(found)
 
 
 def inputs_of(

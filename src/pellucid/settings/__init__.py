@@ -1,6 +1,6 @@
 """Settings: one table that feeds flags, TOML keys, constructors and the reference.
 
-Each field of `Settings` is a row: its name, type and default stand in the declaration, its
+Each field of `Settings` is a row: its name, type and default are in the declaration, its
 meaning, bounds and choices in the metadata. `None` means "decided by the preset or by a stated
 rule"; what was decided is printed and saved in `config.json`.
 """

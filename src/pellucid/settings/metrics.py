@@ -1,6 +1,6 @@
 """The one table of metrics: every score by which models are chosen, compared and shown.
 
-The functions that compute them stand in `pellucid.arithmetic.metrics` and `.numbers` under the same keys:
+The functions that compute them are in `pellucid.arithmetic.metrics` and `.numbers` under the same keys:
 this room loads no NumPy, so that `--help` answers at once.
 """
 
@@ -11,38 +11,24 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One score; what a row does not state is as for a share of the examples, 0 to 1, larger is better.
+    """One score; what a row does not state is as for a share of the examples, 0 to 1, larger is better."""
 
-    Attributes:
-        key: its name in `metrics.json`.
-        words: its name inside a sentence.
-        meaning: one line for people who do not know it.
-        target: what the models predict that it scores.
-        is_error: whether smaller is better.
-        lowest: smallest possible value, or `None`.
-        highest: largest possible value, or `None`.
-        matters: smallest difference of practical weight: absolute where `highest` is given, otherwise a
-            share of the smaller of two scores.
-        interval: how its 95 % interval is made: Wilson's for a share of the examples, the bootstrap
-            (of numbers studentised), or resampled bins for a calibration error.
-        test: the paired test by which two models are compared on it, McNemar's, the exchange of whole
-            answers, sign flips of differences or resampled examples; `None` where it chooses no model.
-        hint: what stands beside its name in a table without a glossary, such as its unit.
-        of_two: whether it exists for two classes only, of which the rarer one counts as positive.
-    """
-
-    key: str
-    words: str
-    meaning: str
-    target: Literal["class", "number", "image"]
-    is_error: bool = False
-    lowest: float | None = 0.0
-    highest: float | None = 1.0
+    key: str  # its name in `metrics.json`
+    words: str  # its name inside a sentence
+    meaning: str  # one line for people who do not know it
+    target: Literal["class", "number", "image"]  # what the models predict that it scores
+    is_error: bool = False  # whether smaller is better
+    lowest: float | None = 0.0  # smallest possible value
+    highest: float | None = 1.0  # largest possible value
+    # smallest difference of practical weight: absolute where `highest` is given, else a share of the smaller
     matters: float = 0.01
+    # its 95 % interval: Wilson's for a share of the examples, the bootstrap (of numbers studentised), or
+    # resampled bins for a calibration error
     interval: Literal["wilson", "bootstrap", "bins"] = "bootstrap"
+    # the paired test by which two models are compared on it; None where it chooses no model
     test: Literal["mcnemar", "exchange", "sign-flip", "resample"] | None = None
-    hint: str = ""
-    of_two: bool = False
+    hint: str = ""  # what a table without a glossary shows with its name, such as its unit
+    of_two: bool = False  # whether it exists for two classes only, of which the rarer one counts as positive
 
     @property
     def setting(self) -> str:

@@ -37,41 +37,25 @@ _A_PART = 3
 
 @dataclass(frozen=True)
 class Row:
-    """Setting as flags, TOML and the reference need it.
+    """Setting as flags, TOML and the reference need it."""
 
-    Attributes:
-        name: name in Python.
-        kind: `str`, `int`, `float`, `bool`, or `dict` of values by class.
-        default: value when nothing is given; `None` means decided by rule.
-        group: which part of the work it steers.
-        meaning: one sentence for people, without the closing stop.
-        choices: every admitted text; empty when any text will do.
-        low: smallest admitted number, or `None`; of a `dict`, of its values.
-        high: largest admitted number, or `None`; likewise.
-        read: makes a `dict` of a text that is none of the choices.
-        form: the text's form for people, such as `FILE`.
-        belongs_to: kinds of inputs, or models, that alone have a use for it; empty where all have.
-        not_with: kinds of models that have none for it.
-        off: value that says what happens anyway where there is no use for it; its default says so too.
-    """
-
-    name: str
-    kind: type
-    default: Any
-    group: Group
-    meaning: str
-    choices: tuple[str, ...]
-    low: float | None
-    high: float | None
-    read: Callable[[str], Mapping[str, Any]] | None = None
-    form: str = ""
-    belongs_to: tuple[str, ...] = ()
-    not_with: tuple[str, ...] = ()
-    off: Any = None
+    name: str  # in Python
+    kind: type  # `str`, `int`, `float`, `bool`, or `dict` of values by class
+    default: Any  # None means decided by rule
+    group: Group  # which part of the work it steers
+    meaning: str  # one sentence for people, without the closing stop
+    choices: tuple[str, ...] = ()  # every admitted text; empty when any text will do
+    low: float | None = None  # smallest admitted number; of a `dict`, of its values
+    high: float | None = None  # largest admitted number; likewise
+    read: Callable[[str], Mapping[str, Any]] | None = None  # makes a `dict` of a text that is no choice
+    form: str = ""  # the text's form for people, such as `FILE`
+    belongs_to: tuple[str, ...] = ()  # kinds of inputs, or models, that alone have a use for it; else all
+    not_with: tuple[str, ...] = ()  # kinds of models that have none for it
+    off: Any = None  # value that says what happens anyway where it has no use; its default says so too
 
     @property
     def key(self) -> str:
-        """Name in TOML: that in Python, without the underscore that keeps `from_` apart from a keyword."""
+        """Name in TOML: that in Python, without the underscore that distinguishes `from_` from a keyword."""
         return self.name.rstrip("_")
 
     @property
@@ -91,24 +75,24 @@ def row(
     meaning: str,
     *,
     choices: tuple[str, ...] = (),
-    low: float | None = None,
-    high: float | None = None,
-    read: Callable[[str], Mapping[str, Any]] | None = None,
-    form: str = "",
+    bounds: tuple[float | None, float | None] = (None, None),
+    from_text: tuple[Callable[[str], Mapping[str, Any]] | None, str] = (None, ""),
     belongs_to: tuple[str, ...] = (),
     not_with: tuple[str, ...] = (),
     off: Any = None,
     of_networks: bool = True,
 ) -> Any:
-    """Field of the table, whose name and type stand beside it; arguments as the attributes of `Row`.
+    """Field of the table, whose name and type are in the declaration; arguments as the attributes of `Row`.
 
-    What steers a network or its training has no use with classical models, unless it is not `of_networks`.
+    `bounds` are `low` and `high`, `from_text` is `read` and `form`. What steers a network or its training has
+    no use with classical models, unless it is not `of_networks`.
     """
     if of_networks and group in ("network", "training"):
         not_with = (CLASSICAL_MODELS, *not_with)
-    metadata = {"group": group, "meaning": meaning, "choices": choices, "low": low, "high": high}
+    (low, high), (read, form) = bounds, from_text
+    admitted = {"choices": choices, "low": low, "high": high, "read": read, "form": form}
     fits = {"belongs_to": belongs_to, "not_with": not_with, "off": off}
-    return field(default=default, metadata={**metadata, "read": read, "form": form, **fits})
+    return field(default=default, metadata={"group": group, "meaning": meaning, **admitted, **fits})
 
 
 def rows_of(table: type) -> tuple[Row, ...]:
@@ -120,7 +104,7 @@ def rows_of(table: type) -> tuple[Row, ...]:
 
 
 def _kind(annotation: Any) -> type:
-    """Plain type behind `X` or `X | None`; a mapping, which stands first of several, is a `dict`."""
+    """Plain type behind `X` or `X | None`; a mapping, which comes first of several, is a `dict`."""
     if get_origin(annotation) in (types.UnionType, typing.Union):
         annotation = next(part for part in get_args(annotation) if part is not types.NoneType)
     return dict if get_origin(annotation) is Mapping else annotation
@@ -128,18 +112,15 @@ def _kind(annotation: Any) -> type:
 
 def likely_meant(name: str, known: Sequence[str]) -> str:
     """For messages: a question in brackets for the known name that is likely meant; nothing where none is."""
-    plain = name.lstrip("-").replace("-", "_")
-    twins = [each for each in known if each.casefold() == name.casefold()]
-    ours = "--" + _OURS.get(plain, "").replace("_", "-")
+    if twins := [each for each in known if each.casefold() == name.casefold()]:
+        return f" (did you mean {twins[0]}? They differ only in capitals)"
+    ours = "--" + _OURS.get(name.lstrip("-").replace("-", "_"), "").replace("_", "-")
     near = (
-        twins
-        or [each for each in known if each == ours]
+        [each for each in known if each == ours]
         or difflib.get_close_matches(name, known, 1)
         or [each for each in known if len(name) > _A_PART and name in each]
     )
-    if not near:
-        return ""
-    return f" (did you mean {near[0]}?{' They differ only in capitals' if twins else ''})"
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def not_known(value: str, known: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Settings table: each field is a row, with its meaning, bounds and choices beside name and type."""
+"""Settings table: each field is a row, with its meaning, bounds and choices next to name and type."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,92 +20,64 @@ from pellucid.settings.rows import (
     rows_of,
 )
 
-# Names of the models that settings choose from.
-
-# Neural networks for images; `mlp` also takes feature vectors.
+# Names of the models that settings choose from: networks for images (`mlp` also takes feature vectors), for
+# texts, and those that make images, of which one trains two networks against each other.
 NEURAL_OF_IMAGES = ("cnn", "mlp", "lenet")
-
-# Neural networks for texts.
 NEURAL_OF_TEXTS = ("text-cnn", "rnn", "bag")
-
-# Networks that make images instead of predicting anything about them.
-GENERATIVE = ("vae", "gan")
-
-# The one of them in which two networks are trained against each other.
-ADVERSARIAL = "gan"
-
-# Models that are neural networks.
 NEURAL = (*NEURAL_OF_IMAGES, *NEURAL_OF_TEXTS)
+ADVERSARIAL = "gan"
+GENERATIVE = ("vae", ADVERSARIAL)
+_WITH_TOKENS = ("text-cnn", "rnn")
 
 # Models that are none; `mean` and `ridge` predict numbers, `majority` and `logistic-regression` classes.
 CLASSICAL = ("majority", "logistic-regression", "svm", "random-forest", "mean", "ridge")
 
+# Those that take no input: what every other model has to beat.
+DUMMIES = ("majority", "mean")
+
 # Value of `--backbone` with which none is considered.
 NO_BACKBONE = "none"
 
-# Those that look at no input: what every other model has to beat.
-DUMMIES = ("majority", "mean")
-
-# What settings belong to or have no place with, beside the models by their names.
+# What settings belong to or do not go with, besides the models by their names.
 IMAGES, GENERATORS, BACKBONES = "images", "models that make images", "pretrained networks"
-
-_WITH_TOKENS = ("text-cnn", "rnn")
 
 # Weighted mean of several trained models of a run, which no setting asks for.
 AVERAGE = "average"
 
 
-# Contradictions between settings, and texts in them that cannot be read, refused before anything is done.
-
-
 def require_no_contradiction(settings: "Settings") -> None:
-    """Refuse settings that contradict each other, or hold a text of another form.
-
-    Raises: `UsageError` naming them.
-    """
-    if settings.loss == "mse" and settings.label_smoothing:
-        raise UsageError(
-            "--label-smoothing: belongs to cross-entropy, but --loss is mse; leave one of them out"
-        )
-    if settings.mirror and settings.augment is False:
-        raise UsageError("--mirror: a way of varying images, which --no-augment leaves out; give one of them")
-    if settings.threshold is not None and len(settings.threshold) != 1:
-        raise UsageError("--threshold: takes one of two classes, such as spam=0.9; the other one follows")
-    if settings.folds == 1:
-        raise UsageError("--folds: 1 leaves nothing to learn from; give 2 or more, or 0 for none")
-    if settings.folds and settings.time_limit is not None:
-        raise UsageError(
-            "--folds: trains every model several times over, which --time-limit does not foresee; "
-            "give --epochs in its place, or leave one of them out"
-        )
-    if settings.weights is not None and settings.backbone in (None, NO_BACKBONE):
-        raise UsageError("--weights: belongs to --backbone NAME; give it, or leave this out")
-    if settings.time_column is not None:
-        _require_split_by_time(settings)
+    """Refuse settings that contradict each other, or hold a text of another form, with a `UsageError`."""
+    by_time = "--time-column: divides the data into past and future, but {} divides it in another way; {}"
+    one_out, is_by_time = "leave one of them out", settings.time_column is not None
+    contradictions = {
+        f"--label-smoothing: belongs to cross-entropy, but --loss is mse; {one_out}": (
+            settings.loss == "mse" and settings.label_smoothing
+        ),
+        "--mirror: a way of varying images, which --no-augment leaves out; give one of them": (
+            settings.mirror and settings.augment is False
+        ),
+        "--threshold: takes one of two classes, such as spam=0.9; the other one follows": (
+            settings.threshold is not None and len(settings.threshold) != 1
+        ),
+        "--folds: 1 leaves nothing to learn from; give 2 or more, or 0 for none": settings.folds == 1,
+        "--folds: trains every model several times over, which --time-limit does not foresee; "
+        f"give --epochs in its place, or {one_out}": settings.folds and settings.time_limit is not None,
+        "--weights: belongs to --backbone NAME; give it, or leave this out": (
+            settings.weights is not None and settings.backbone in (None, NO_BACKBONE)
+        ),
+        by_time.format("--split-column", one_out): is_by_time and settings.split_column is not None,
+        by_time.format("--test", one_out): is_by_time and settings.test is not None,
+        by_time.format("--folds", one_out): is_by_time and settings.folds,
+        "--class-depth: takes labels from folders, but --label-from-name takes them from names; "
+        f"{one_out}": settings.label_from_name is not None and settings.class_depth is not None,
+    }
+    for message, is_so in contradictions.items():
+        if is_so:
+            raise UsageError(message)
     if settings.label_from_name is not None:
         parse_name_pattern(settings.label_from_name)
-        if settings.class_depth is not None:
-            raise UsageError(
-                "--class-depth: takes labels from folders, but --label-from-name takes them from names; "
-                "leave one of them out"
-            )
     parse_image_size(settings.image_size)
     parse_duration(settings.time_limit)
-
-
-def _require_split_by_time(settings: "Settings") -> None:
-    """Refuse what divides the data in another way than by time."""
-    others = {
-        "--split-column": settings.split_column,
-        "--test": settings.test,
-        "--folds": settings.folds or None,
-    }
-    for flag, value in others.items():
-        if value is not None:
-            raise UsageError(
-                f"--time-column: divides the data into past and future, but {flag} divides it in another "
-                "way; leave one of them out"
-            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,10 +111,11 @@ class Settings:
         "data",
         "Folders that name a class where class folders hold further folders: 1 takes the first (alphabet), 2 "
         "the first two (alphabet/character); default: 1 where only one reading is likely",
-        low=1,
-        high=8,
+        bounds=(1, 8),
     )
-    group_column: str | None = row(None, "data", "Table column whose equal values never stand in two splits")
+    group_column: str | None = row(
+        None, "data", "Table column of groups: rows with equal values stay in one split"
+    )
     groups: bool = row(
         True,
         "data",
@@ -166,11 +139,10 @@ class Settings:
         "data",
         "Table of old and new names of classes (CSV, TSV or JSON): what it names is renamed, and two classes "
         "of one new name become one",
-        read=parse_names,
-        form="FILE",
+        from_text=(parse_names, "FILE"),
     )
     min_examples: int | None = row(
-        None, "data", "Leave classes with fewer examples out", low=1, high=1_000_000_000
+        None, "data", "Leave classes with fewer examples out", bounds=(1, 1_000_000_000)
     )
     encoding: str | None = row(None, "data", "Text encoding of tables and text files; default: detected")
     skip_bad: bool = row(False, "data", "Leave unreadable examples out instead of refusing the data")
@@ -227,14 +199,13 @@ class Settings:
         None,
         "network",
         "Most tokens of a text that are read; default: a rule from the data",
-        low=1,
-        high=65_536,
+        bounds=(1, 65_536),
         belongs_to=(*NEURAL_OF_TEXTS, BACKBONES),
     )
     vectors: str | None = row(
         None,
         "network",
-        "Pretrained word vectors: GloVe or word2vec text, or .npy with a vocabulary beside it",
+        "Pretrained word vectors: GloVe or word2vec text, or .npy with a vocabulary in the same folder",
         belongs_to=_WITH_TOKENS,
     )
     tune_vectors: bool = row(
@@ -255,7 +226,7 @@ class Settings:
         not_with=(GENERATORS, BACKBONES),
     )
     dropout: float | None = row(
-        None, "network", "Probability of zeroing a unit", low=0.0, high=0.95, not_with=(GENERATORS,), off=0.0
+        None, "network", "Probability of zeroing a unit", bounds=(0.0, 0.95), not_with=(GENERATORS,), off=0.0
     )
     batch_norm: bool = row(
         True, "network", "Normalise each channel over the batch", belongs_to=(IMAGES,), not_with=(BACKBONES,)
@@ -265,24 +236,21 @@ class Settings:
         "network",
         "Units of a hidden layer (mlp, rnn, bag), channels of the first block (cnn) or of the first "
         "convolution (lenet, vae, gan), or filters of each size (text-cnn)",
-        low=1,
-        high=4096,
+        bounds=(1, 4096),
     )
     depth: int | None = row(
         None,
         "network",
         "Hidden layers (mlp, bag, before the head of text-cnn), blocks (cnn), convolutions of the encoder "
         "(vae, gan) or recurrent layers (rnn); an mlp of depth 0 is linear",
-        low=0,
-        high=64,
+        bounds=(0, 64),
     )
     latent: int | None = row(
         None,
         "network",
         "Numbers by which vae describes an image (default: a rule from its size), or of which gan makes one "
         "(default: 64)",
-        low=2,
-        high=4096,
+        bounds=(2, 4096),
         belongs_to=GENERATIVE,
     )
     # training
@@ -293,19 +261,19 @@ class Settings:
         choices=("quick", "standard", "best"),
         of_networks=False,
     )
-    epochs: int | None = row(None, "training", "Passes over the training split", low=1, high=100_000)
+    epochs: int | None = row(None, "training", "Passes over the training split", bounds=(1, 100_000))
     time_limit: str | None = row(
         None, "training", "Bound on the whole command, such as 90s, 10m or 1h", of_networks=False
     )
-    batch_size: int | None = row(None, "training", "Examples per step", low=1, high=1_000_000)
+    batch_size: int | None = row(None, "training", "Examples per step", bounds=(1, 1_000_000))
     optimizer: str | None = row(
         None,
         "training",
         "Optimiser; gd takes the whole training split in each step",
         choices=("gd", "sgd", "momentum", "nesterov", "adam", "adamw"),
     )
-    learning_rate: float | None = row(None, "training", "Largest learning rate", low=1e-9, high=1e3)
-    weight_decay: float | None = row(None, "training", "Weight decay", low=0.0, high=10.0)
+    learning_rate: float | None = row(None, "training", "Largest learning rate", bounds=(1e-9, 1e3))
+    weight_decay: float | None = row(None, "training", "Weight decay", bounds=(0.0, 10.0))
     schedule: str | None = row(
         None, "training", "Course of the learning rate", choices=("one-cycle", "cosine", "constant")
     )
@@ -321,8 +289,7 @@ class Settings:
         "training",
         "Weight of the divergence in the loss of vae; default: 1, with which the loss is the evidence lower "
         "bound",
-        low=0.0,
-        high=1000.0,
+        bounds=(0.0, 1000.0),
         belongs_to=("vae",),
     )
     rehearse: bool | None = row(
@@ -336,8 +303,7 @@ class Settings:
         None,
         "training",
         "Share of each target spread over all classes",
-        low=0.0,
-        high=0.9,
+        bounds=(0.0, 0.9),
         not_with=(GENERATORS,),
     )
     class_weight: Mapping[str, float] | str | None = row(
@@ -347,10 +313,8 @@ class Settings:
         "each (spam=5,ham=1; a class that is not named weighs 1); default: balanced in networks when the "
         "largest class has more than five times the examples of the smallest, but never for texts",
         choices=("none", "balanced"),
-        low=1e-6,
-        high=1e6,
-        read=parse_numbers_by_class,
-        form="CLASS=WEIGHT,...",
+        bounds=(1e-6, 1e6),
+        from_text=(parse_numbers_by_class, "CLASS=WEIGHT,..."),
         not_with=(GENERATORS,),
         off="none",
         of_networks=False,
@@ -360,10 +324,8 @@ class Settings:
         "training",
         "Of two classes answer this one where its probability is at least so large, and the other elsewhere; "
         "default: the more probable one",
-        low=0.0,
-        high=1.0,
-        read=parse_numbers_by_class,
-        form="CLASS=PROBABILITY",
+        bounds=(0.0, 1.0),
+        from_text=(parse_numbers_by_class, "CLASS=PROBABILITY"),
         not_with=(GENERATORS,),
         of_networks=False,
     )
@@ -388,8 +350,7 @@ class Settings:
         "training",
         "Epochs without a better validation score before training stops; "
         "default: never, the schedule runs to its end",
-        low=1,
-        high=100_000,
+        bounds=(1, 100_000),
     )
     metric: str | None = row(
         None,
@@ -401,13 +362,12 @@ class Settings:
         of_networks=False,
     )
     # run
-    seed: int = row(0, "run", "Seed of every random draw", low=0, high=2**32 - 1)
+    seed: int = row(0, "run", "Seed of every random draw", bounds=(0, 2**32 - 1))
     threads: int | None = row(
         None,
         "run",
         "Processor threads; default: OMP_NUM_THREADS, or one per core that is free",
-        low=1,
-        high=1024,
+        bounds=(1, 1024),
     )
     precision: str = row(
         "auto",
@@ -426,7 +386,7 @@ class Settings:
         off="cpu",
     )
     baselines: bool = row(
-        True, "run", "Train the classical models beside the network", not_with=(GENERATORS,), off=False
+        True, "run", "Train the classical models as well", not_with=(GENERATORS,), off=False
     )
     learning_curve: bool | None = row(
         None,
@@ -441,8 +401,7 @@ class Settings:
         "run",
         "Judge models on so many folds of all that is not for the test, 0 for on the validation split alone; "
         "default: 5 folds where validation has fewer than 500 examples",
-        low=0,
-        high=50,
+        bounds=(0, 50),
         not_with=(GENERATORS,),
         off=0,
     )

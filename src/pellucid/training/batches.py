@@ -14,20 +14,12 @@ from torch import Tensor
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.data.images.augmentation import augmented_batch, mix
 from pellucid.encoding.encoder import PADDING, UNKNOWN, Tokens
-from pellucid.tasks import (
-    GENERATION,
-    IMAGES,
-    TEXTS,
-    VALUES,
-    InputKind,
-    InputName,
-    Target,
-    target_of,
-)
+from pellucid.tasks import GENERATION, IMAGES, TEXTS, VALUES, InputKind, InputName, Target, target_of
 from pellucid.training.recipe import Recipe, batches_per_epoch
 
 # Batches whose texts are sorted together: more would save little padding, fewer would mix lengths better.
 CHUNK = 64
+_MULTIPLE = 8  # what the length of a batch of texts is rounded up to
 # Examples that are scored at once.
 ROWS = 500
 # Ids, padding included, that are scored at once: their embeddings take some tens of megabytes.
@@ -43,12 +35,10 @@ def batches_by_length(
 ) -> list[Int64[np.ndarray, " batch"]]:
     """Cut texts into batches of similar length, in random order; positions of each.
 
-    The texts are sorted inside chunks of `CHUNK` batches; equally long ones stay in random order.
-    A last batch of another size is left as it was drawn: sorted, it would hold the longest texts in
-    every epoch.
-
     `order` has positions of the training split in random order, `lengths` the number of ids of each of them.
-    Of `count` batches of `size` texts the last one holds what the others leave; `draws` order them.
+    Of `count` batches of `size` texts the last one holds what the others leave; `draws` order them. The texts
+    are sorted inside chunks of `CHUNK` batches, equally long ones in random order. A last batch of another
+    size is left as it was drawn: sorted, it would hold the longest texts in every epoch.
     """
     full = count if len(order) == count * size else count - 1
     whole = full * size
@@ -70,9 +60,6 @@ def blocks_by_length(lengths: Int64[np.ndarray, " texts"]) -> list[Int64[np.ndar
         blocks.append(order[start:end])
         start = end
     return blocks
-
-
-_MULTIPLE = 8
 
 
 @dataclass(frozen=True)
@@ -193,7 +180,13 @@ class Batches:
         inputs, weights = self.examples.inputs, self.examples.weights
         own = None if weights is None else torch.from_numpy(weights[indices].astype(np.float32))
         if isinstance(inputs, Tokens):
-            ids = self._varied(to_tensor(inputs, indices), number)
+            ids = to_tensor(inputs, indices)
+            if self.recipe.word_dropout:  # so that no text hangs on a single word
+                chances = generator(self.recipe.seed, Purpose.WORDS, number).random(
+                    ids.shape, dtype=np.float32
+                )
+                dropped = torch.from_numpy(chances < self.recipe.word_dropout)
+                ids.masked_fill_(dropped & (ids != PADDING), UNKNOWN)
             return Batch(ids, labels, indices, weights=own)
         if augmentation.is_off:
             return Batch(to_tensor(inputs, indices), labels, indices, weights=own)
@@ -204,15 +197,7 @@ class Batches:
         if augmentation.mix > 0:
             shares = torch.from_numpy(mix(images, augmentation.mix, draws))
             mixed = Mixed(labels.roll(1), shares, torch.ones_like(shares) if own is None else own.roll(1))
-        return Batch(_as_tensor(images).float(), labels, indices, mixed, own)
-
-    def _varied(self, ids: Int64[Tensor, "batch longest"], number: int) -> Int64[Tensor, "batch longest"]:
-        """Replace some ids by `UNKNOWN`, so that no text hangs on a single word."""
-        if not self.recipe.word_dropout:
-            return ids
-        draws = generator(self.recipe.seed, Purpose.WORDS, number).random(ids.shape, dtype=np.float32)
-        dropped = torch.from_numpy(draws < self.recipe.word_dropout)
-        return ids.masked_fill_(dropped & (ids != PADDING), UNKNOWN)
+        return Batch(as_stored(images, slice(None)).float(), labels, indices, mixed, own)
 
 
 def to_tensor(
@@ -229,19 +214,15 @@ def to_tensor(
 
 
 def as_stored(
-    inputs: np.ndarray | Tokens, positions: Int64[np.ndarray, " batch"]
+    inputs: np.ndarray | Tokens, positions: Int64[np.ndarray, " batch"] | slice
 ) -> Shaped[Tensor, "batch ..."]:
     """Inputs as `to_tensor` lays them out, but images still as uint8 (batch, channels, height, width)."""
     if isinstance(inputs, Tokens):
+        assert not isinstance(positions, slice)
         return torch.from_numpy(inputs.padded(positions, _MULTIPLE))
-    return _as_tensor(inputs[positions])
-
-
-def _as_tensor(inputs: np.ndarray) -> Shaped[Tensor, "batch ..."]:
-    """All images in 8 bits, or all features."""
     if inputs.ndim == 2:
-        return torch.from_numpy(np.ascontiguousarray(inputs, dtype=np.float32))
-    return torch.from_numpy(np.ascontiguousarray(inputs)).permute(0, 3, 1, 2)
+        return torch.from_numpy(np.ascontiguousarray(inputs[positions], dtype=np.float32))
+    return torch.from_numpy(np.ascontiguousarray(inputs[positions])).permute(0, 3, 1, 2)
 
 
 _IDS = 4_000_000  # counted at once, so that memory does not grow with the data

@@ -4,7 +4,7 @@ import contextlib
 import ctypes
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import nn
@@ -13,9 +13,6 @@ from pellucid import cores
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
 from pellucid.training.recipe import Recipe
-
-# Free cores that `sharing` counted; None outside of it.
-_free: int | None = None
 
 
 def seed_torch(seed: int, device: str) -> None:
@@ -44,31 +41,8 @@ def pinned(threads: int) -> Iterator[None]:
 
 
 def choose_threads(settings: Settings) -> int:
-    """Processor threads to use, at least 1.
-
-    The setting; else what `OMP_NUM_THREADS` says; else one for each core that the run found free (`sharing`),
-    and outside a run for each that this process may use.
-    """
-    asked = settings.threads or cores.asked()
-    return asked or _free or cores.usable()
-
-
-@contextlib.contextmanager
-def sharing(settings: Settings, count: Callable[[], int] | None = None) -> Iterator[int | None]:
-    """Within, a run computes with one thread for each core that others leave free; yields that number.
-
-    `None`, and nothing is counted, where a setting or `OMP_NUM_THREADS` says how many threads to use. `count`
-    counts free cores; default: `cores.free`.
-    """
-    global _free
-    if settings.threads or cores.asked():
-        yield None
-        return
-    before, _free = _free, (count or cores.free)()
-    try:
-        yield _free
-    finally:
-        _free = before
+    """Processor threads to use, at least 1, by the rule of `cores`."""
+    return cores.threads(settings.threads)
 
 
 def choose_device(settings: Settings) -> str:
@@ -76,14 +50,10 @@ def choose_device(settings: Settings) -> str:
 
     Raises: `UsageError` if the device asked for is not there.
     """
-    present = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-    }
+    found = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if settings.device == "auto":
-        return "cuda" if present["cuda"] else "cpu"
-    if not present[settings.device]:
+        return "cuda" if found["cuda"] else "cpu"
+    if not found[settings.device]:
         raise UsageError(f"--device: {settings.device} is not available here; use --device auto")
     return settings.device
 

@@ -104,7 +104,6 @@ def watched_weights(
 
     @torch.no_grad()
     def before(*_: Any) -> None:
-        """Keep the weights and measure their gradients."""
         norms[:] = [
             each.new_zeros(()) if each.grad is None else values_of(each.grad).norm() for each in learning
         ]
@@ -112,7 +111,6 @@ def watched_weights(
 
     @torch.no_grad()
     def after(*_: Any) -> None:
-        """Measure how far the weights have moved."""
         scales = [
             1 / math.sqrt(len(some) / len(each)) for some, each in zip(rows_before, learning, strict=True)
         ]
@@ -124,7 +122,7 @@ def watched_weights(
             mine = slice(place, place + len(parameters))
             place += len(parameters)
             if not any(each.requires_grad for each in parameters):
-                continue  # it is frozen at present
+                continue  # it is frozen now
             if name in found and not any(each.any() for each in norms[mine]):
                 continue  # this update is of other layers, as the two of an adversarial step are
             stacked = [torch.stack(list(each[mine])) for each in (norms, weights, updates)]
@@ -164,17 +162,12 @@ def watched_activations(layers: Mapping[str, nn.Module]) -> Iterator[dict[str, l
 
 @torch.no_grad()
 def measured(outputs: Float[Tensor, "batch ..."], kind: str) -> Float[Tensor, "3"]:
-    r"""Mean, standard deviation, and share of dead or saturated ones, of an activation's outputs.
+    r"""Mean, standard deviation, and share of dead or saturated ones (else 0), of an activation's outputs.
 
-    Args:
-        outputs: (batch, units), (batch, channels, height, width) or (batch, length, channels). Of maps
-            and texts the first examples are used, as many as hold about 260,000 numbers, at least 8.
-        kind: of the activation. A relu's unit or channel is dead where it is 0 for all these examples
-            and places. A tanh is saturated beyond 0.97 on either side, and a sigmoid where the tanh that
-            it is made of is: $\sigma(x) = (1 + \tanh(x / 2)) / 2$.
-
-    Returns:
-        The three; the last is 0 for kinds that have no such share.
+    These are (batch, units), (batch, channels, height, width) or (batch, length, channels). Of maps and texts
+    the first examples are used, as many as hold about 260,000 numbers, at least 8. A relu's unit or channel
+    is dead where it is 0 for all these examples and places. A tanh is saturated beyond 0.97 on either side,
+    and a sigmoid where the tanh that it is made of is: $\sigma(x) = (1 + \tanh(x / 2)) / 2$.
 
     Source: Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural
         networks", sections 3.1 to 3.3, for what is worth watching.
@@ -213,7 +206,10 @@ def spacing(recipe: Recipe, per_epoch: int) -> int:
 
 
 class ExaminedStep:
-    """Step that lets another do the work and measures the network at some steps; sums go to the state."""
+    """Step that lets another do the work and measures the network at some steps; sums go to the state.
+
+    A step with a number that is not finite is left out.
+    """
 
     def __init__(self, step: Step, state: State, batches: Batches) -> None:
         self._step = step
@@ -229,25 +225,16 @@ class ExaminedStep:
         with watched_weights(self._state.optimizer, self._weights) as lengths:
             with watched_activations(self._activations) as outputs:
                 result = self._step(batch, step, learning_rate)
-        _add(self._state.sums.health, lengths, outputs)
+        rows = {("weights", name): row for name, row in lengths.items()}
+        rows |= {("activations", name): torch.stack(calls).mean(0) for name, calls in outputs.items()}
+        numbers = torch.stack(list(rows.values())).tolist() if rows else []
+        if numbers and all(math.isfinite(number) for row in numbers for number in row):
+            sums = self._state.sums.health
+            sums["steps"] = sums.get("steps", 0) + 1
+            for (part, name), row in zip(rows, numbers, strict=True):
+                before = sums.setdefault(part, {}).get(name, [0.0, 0.0, 0.0])
+                sums[part][name] = [old + new for old, new in zip(before, row, strict=True)]
         return result
-
-
-def _add(sums: Record, lengths: Mapping[str, Tensor], outputs: Mapping[str, Sequence[Tensor]]) -> None:
-    """Add one measured step to the sums of the epoch; a step with a number that is not finite is left out."""
-    rows = [*lengths.values(), *(torch.stack(list(calls)).mean(0) for calls in outputs.values())]
-    if not rows:
-        return
-    numbers: list[list[float]] = torch.stack(rows).tolist()
-    if not all(math.isfinite(number) for row in numbers for number in row):
-        return
-    sums["steps"] = sums.get("steps", 0) + 1
-    parts = {"weights": list(lengths), "activations": list(outputs)}
-    left = iter(numbers)
-    for part, names in parts.items():
-        for name in names:
-            before = sums.setdefault(part, {}).get(name, [0.0, 0.0, 0.0])
-            sums[part][name] = [old + new for old, new in zip(before, next(left), strict=True)]
 
 
 def epoch_health(sums: Record) -> Record:

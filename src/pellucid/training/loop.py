@@ -4,7 +4,6 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -16,7 +15,7 @@ from pellucid.arithmetic.draws import Purpose, torch_seed
 from pellucid.encoding.encoder import Tokens
 from pellucid.networks import Adversarial, Autoencoder, HeadAlone, Network
 from pellucid.settings import metric_of, metrics_of
-from pellucid.tasks import CLASSIFICATION, GENERATION, REGRESSION
+from pellucid.tasks import CLASSIFICATION, GENERATION
 from pellucid.training.batches import ROWS, Batches, Examples, blocks_by_length, to_tensor
 from pellucid.training.hardware import pinned, seed_torch
 from pellucid.training.layer_health import epoch_health
@@ -26,9 +25,8 @@ from pellucid.training.state import Best, Record, State, Sums, weights_of
 from pellucid.training.steps import Step
 
 # Parameters of the first block of `cnn`, which the recipe may freeze towards the end: its maps are the
-# largest and its weights the first to settle. It still computes forwards, and its batch norms go on
-# following the data.
-# Source: Brock, Lim, Ritchie and Weston 2017, "FreezeOut", arXiv:1706.04983.
+# largest and its weights the first to settle. Source: Brock, Lim, Ritchie and Weston 2017, "FreezeOut",
+# arXiv:1706.04983.
 FIRST = "body.block1."
 
 
@@ -118,13 +116,11 @@ def _close_epoch(state: State, batches: Batches, validation: Record) -> None:
     )
     if not validation:
         return
-    score = selection_score(validation, recipe.metric)
-    if state.best is None or score >= state.best.score:
-        gained = state.best is None or score > state.best.score
+    score, best = selection_score(validation, recipe.metric), state.best
+    if best is None or score >= best.score:
         state.best = Best(epoch=len(state.history), score=score, weights=weights_of(state.network))
-        state.epochs_without_gain = 0 if gained else state.epochs_without_gain + 1
-    else:
-        state.epochs_without_gain += 1
+    gained = best is None or score > best.score
+    state.epochs_without_gain = 0 if gained else state.epochs_without_gain + 1
     state.stopped = recipe.patience is not None and state.epochs_without_gain >= recipe.patience
 
 
@@ -156,42 +152,34 @@ def validator(
     `validation_reconstruction` and `validation_kl` (nats per image); an empty record when there is no
     validation split, and for a gan, whose images no number of an epoch judges.
     """
-    score = (
-        _SCORES[examples.target] if examples.target is not GENERATION else partial(_score_bound, beta=beta)
-    )
 
     def validate() -> Record:
-        has_score = len(examples.validation) and not isinstance(network, Adversarial)
-        return score(network, examples, device) if has_score else {}
+        if not len(examples.validation) or isinstance(network, Adversarial):
+            return {}
+        if examples.target is GENERATION:
+            assert isinstance(network, Autoencoder)
+            return _score_bound(network, examples, device, beta)
+        outputs = _outputs(network, examples, device)
+        labels = examples.labels[examples.validation]
+        if examples.target is CLASSIFICATION:
+            probabilities = outputs.softmax(dim=1).cpu().numpy()
+            metrics = _LOSS_FIRST[2 if examples.classes == 2 else 0]
+            return {metric.in_history: metric_value(metric, labels, probabilities) for metric in metrics}
+        assert network.rescale is not None
+        errors = number_errors(labels, outputs[:, 0].cpu().numpy())
+        standardised = errors.root_mean_squared_error / float(network.rescale.std)
+        found = {f"validation_{name}": value for name, value in errors._asdict().items()}
+        return {"validation_loss": standardised * standardised, **found}
 
     return validate
 
 
-def _score_classes(network: Network | HeadAlone, examples: Examples, device: str) -> Record:
-    probabilities = _outputs(network, examples, device).softmax(dim=1).cpu().numpy()
-    labels = examples.labels[examples.validation]
-    metrics = _LOSS_FIRST[2 if examples.classes == 2 else 0]
-    return {metric.in_history: metric_value(metric, labels, probabilities) for metric in metrics}
-
-
-def _score_numbers(network: Network | HeadAlone, examples: Examples, device: str) -> Record:
-    assert network.rescale is not None
-    predicted = _outputs(network, examples, device)[:, 0].cpu().numpy()
-    errors = number_errors(examples.labels[examples.validation], predicted)
-    standardised = errors.root_mean_squared_error / float(network.rescale.std)
-    return {
-        "validation_loss": standardised * standardised,
-        **{f"validation_{name}": value for name, value in errors._asdict().items()},
-    }
-
-
 @torch.inference_mode()
-def _score_bound(network: Network | HeadAlone, examples: Examples, device: str, *, beta: float) -> Record:
+def _score_bound(network: Autoencoder, examples: Examples, device: str, beta: float) -> Record:
     """Evidence lower bound in bits per dimension, and its two terms in nats per image.
 
     The latent numbers are drawn by the same noise after every epoch.
     """
-    assert isinstance(network, Autoencoder)
     network.eval()
     noise = torch.Generator().manual_seed(torch_seed(0, Purpose.LATENT))
     sums, positions = np.zeros(2), examples.validation
@@ -209,9 +197,6 @@ def _score_bound(network: Network | HeadAlone, examples: Examples, device: str, 
         "validation_reconstruction": reconstruction,
         "validation_kl": divergence,
     }
-
-
-_SCORES = {CLASSIFICATION: _score_classes, REGRESSION: _score_numbers}
 
 
 @torch.inference_mode()
@@ -243,17 +228,15 @@ def keep_best_mixture(
 
     Equal scores go to the smaller share. Without validation examples it is the mean of both.
     """
-    if len(examples.validation) == 0:
-        network.load_state_dict(mixed(before, weights_of(network), MEAN))
-        return MEAN
     after = weights_of(network)
     validate = validator(network, examples, recipe.device)
-    scores = {}
+
+    def score(share: float) -> float:
+        network.load_state_dict(mixed(before, after, share))
+        return selection_score(validate(), recipe.metric)
+
     with pinned(recipe.threads):
-        for share in SHARES:
-            network.load_state_dict(mixed(before, after, share))
-            scores[share] = selection_score(validate(), recipe.metric)
-        best = max(SHARES, key=lambda share: scores[share])
+        best = max(SHARES, key=score) if len(examples.validation) else MEAN
         network.load_state_dict(mixed(before, after, best))
     return best
 

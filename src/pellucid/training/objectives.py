@@ -40,7 +40,13 @@ class Objective(Protocol):
         """
 
     def weight(self, batch: Batch) -> float:
-        """Weight of some examples in the mean loss."""
+        """Weight of some examples in the mean loss; their number, where none has a weight of its own."""
+        if batch.weights is None:
+            return float(len(batch.labels))
+        if batch.mixed is None:
+            return float(batch.weights.sum())
+        shares = batch.mixed.shares
+        return float(((1.0 - shares) * batch.weights + shares * batch.mixed.weights).sum())
 
 
 def _outputs(network: nn.Module, batch: Batch, recipe: Recipe) -> Float[Tensor, "batch outputs"]:
@@ -83,7 +89,7 @@ LOSSES: dict[str, Callable[[Logits, Labels, Recipe, Tensor | None], Float[Tensor
 }
 
 
-class Classification:
+class Classification(Objective):
     """The class of an input: the mean of one of `LOSSES`."""
 
     def __init__(self, network: nn.Module, recipe: Recipe) -> None:
@@ -100,7 +106,7 @@ class Classification:
         """Sum of the weights of the classes, of mixed images in proportion."""
         weights = self._weights
         if weights is None:
-            return _count(batch)
+            return super().weight(batch)
         return sum(float((share * weights[labels]).sum()) for labels, share in self._answers(batch))
 
     def _loss(self, network: nn.Module, batch: Batch) -> LossAndHits:
@@ -127,7 +133,7 @@ class Classification:
         return [(labels, (1.0 - shares) * weights), (batch.mixed.labels.to(device), others)]
 
 
-class Regression:
+class Regression(Objective):
     r"""A number: the mean over the batch of $(\hat z - z)^2$.
 
     $z = (y - \mu) / \sigma$ is the number standardised by mean and standard deviation of the training labels,
@@ -145,33 +151,19 @@ class Regression:
         """The one loss."""
         yield self._loss
 
-    def weight(self, batch: Batch) -> float:
-        """Sum of the examples' weights."""
-        return _count(batch)
-
     def _loss(self, network: nn.Module, batch: Batch) -> LossAndHits:
         outputs, device = _outputs(network, batch, self._recipe), self._recipe.device
         targets = ((batch.labels.to(device) - self._mean) / self._std).float()
         errors = ((outputs.squeeze(1) - self._mean) / self._std - targets).square()
         if batch.weights is None:
             return LossAndHits(errors.mean())
-        return LossAndHits((errors * batch.weights.to(device)).sum() / _count(batch))
-
-
-def _count(batch: Batch) -> float:
-    """Weight of some examples in their mean, where classes are not weighted."""
-    if batch.weights is None:
-        return float(len(batch.labels))
-    if batch.mixed is None:
-        return float(batch.weights.sum())
-    shares = batch.mixed.shares
-    return float(((1.0 - shares) * batch.weights + shares * batch.mixed.weights).sum())
+        return LossAndHits((errors * batch.weights.to(device)).sum() / self.weight(batch))
 
 
 _LEAST_SHARE = 0.05  # of a batch in the running mean of variances
 
 
-class EvidenceBound:
+class EvidenceBound(Objective):
     r"""Images made by an autoencoder: the loss is $(R + \beta K) / (D \ln 2)$, in bits per dimension.
 
     $R$ is the reconstruction under the best variance for the batch, $K$ the divergence from the prior of each
@@ -204,10 +196,6 @@ class EvidenceBound:
         with torch.no_grad():
             network.variance.lerp_(variance.detach(), max(_LEAST_SHARE, 1 / (step + 1)))
 
-    def weight(self, batch: Batch) -> float:
-        """The number of images."""
-        return float(len(batch.labels))
-
 
 def discriminator_loss(real: Scores, made: Scores) -> Tensor:
     r"""Mean of $\ln(1 + e^{-s}) + \ln(1 + e^{\tilde s})$, $s$ scores of real images, $\tilde s$ of made ones.
@@ -225,7 +213,7 @@ def generator_loss(made: Scores) -> Tensor:
     return F.softplus(-made).mean()
 
 
-class AdversarialGame:
+class AdversarialGame(Objective):
     r"""Images made by a generator that a discriminator cannot distinguish from real ones.
 
     The discriminator goes down its loss on a batch of real images and as many made ones of the same classes,
@@ -265,10 +253,6 @@ class AdversarialGame:
         yield lambda *_: LossAndHits(loss, also=also)
         network.judging(learns=True)
         network.follow(min(self._rules.averaging, (step + 1) / (step + 10)))
-
-    def weight(self, batch: Batch) -> float:
-        """The number of images."""
-        return float(len(batch.labels))
 
 
 def make_objective(network: Network | HeadAlone, recipe: Recipe, examples: Examples) -> Objective:

@@ -26,10 +26,16 @@ from pellucid.training.state import State, save_checkpoint
 
 @contextlib.contextmanager
 def signals_to(receive: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Give Ctrl-C and SIGTERM to a signal handler for a while, where this is the main thread."""
+    """Give Ctrl-C, SIGTERM and SIGHUP to a signal handler for a while, where this is the main thread.
+
+    A SIGHUP that is ignored stays so: `nohup` asks for that.
+    """
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signals.append(signal.SIGHUP)
     former: dict[signal.Signals, Any] = {}
     try:
-        for each in (signal.SIGINT, signal.SIGTERM):
+        for each in signals:
             former[each] = signal.signal(each, receive)
     except ValueError:  # only the main thread may; elsewhere the caller's handlers stay
         former.clear()
@@ -42,6 +48,8 @@ def signals_to(receive: Callable[[int, FrameType | None], None]) -> Iterator[Non
 
 # Checkpoints of large networks are this many times as far apart as writing one takes.
 _WRITING = 20
+_MOST_SHEETS = 8
+_SHEET = "epoch-{:04d}.png"
 
 
 class Checkpointer:
@@ -103,7 +111,7 @@ class HistoryFile(Observer):
 
 
 class StopOnSignal(Observer):
-    """End of training after the step under way when Ctrl-C or SIGTERM comes, checkpoint first.
+    """End of training after the step under way when Ctrl-C, SIGTERM or SIGHUP comes, checkpoint first.
 
     A second Ctrl-C stops at once.
     """
@@ -129,7 +137,7 @@ class StopOnSignal(Observer):
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Take the two signals over for a while, where this is the main thread."""
+        """Take the signals over for a while, where this is the main thread."""
         with signals_to(self._receive):
             yield
 
@@ -212,9 +220,6 @@ def _validation(record: Mapping[str, Any], recipe: Recipe) -> tuple[str, float] 
     return None
 
 
-_MOST = 8
-_NAME = "epoch-{:04d}.png"
-
 Images = UInt8[np.ndarray, "count height width channels"]
 
 
@@ -227,7 +232,9 @@ class Snapshots(Observer):
     def __init__(self, folder: Path, make: Callable[[], Images], epochs: int) -> None:
         self.folder = folder
         self.make = make
-        self.epochs = frozenset(np.linspace(1, epochs, min(_MOST, epochs)).round().astype(int).tolist())
+        self.epochs = frozenset(
+            np.linspace(1, epochs, min(_MOST_SHEETS, epochs)).round().astype(int).tolist()
+        )
 
     def after_epoch(self, state: State) -> None:
         """Write the sheet of this epoch, if it is to have one."""
@@ -238,7 +245,7 @@ class Snapshots(Observer):
         content = io.BytesIO()
         Image.fromarray(images[..., 0] if images.shape[2] == 1 else images).save(content, "PNG")
         make_folder(self.folder)
-        write_file(self.folder / _NAME.format(epoch), content.getvalue())
+        write_file(self.folder / _SHEET.format(epoch), content.getvalue())
 
 
 def read_snapshots(folder: Path, shape: tuple[int, int, int]) -> dict[int, list[np.ndarray]]:

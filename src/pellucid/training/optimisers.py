@@ -63,9 +63,6 @@ BETAS = (0.9, 0.99)
 # Key of a parameter group that says which share of the learning rate it gets.
 SHARE = "share_of_rate"
 
-Groups = list[dict[str, object]]
-
-
 _GUARDED = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
 
 
@@ -89,26 +86,14 @@ def _plain(kind: type[torch.optim.Optimizer]) -> Any:
 _SGD, _ADAM, _ADAMW = (_plain(each) for each in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW))
 
 
-def _sgd(groups: Groups, recipe: Recipe, momentum: float, nesterov: bool) -> torch.optim.Optimizer:
-    found: torch.optim.Optimizer = _SGD(
-        groups, lr=recipe.learning_rate, momentum=momentum, nesterov=nesterov, fused=True
-    )
-    return found
-
-
-def _adam(kind: Any, groups: Groups, recipe: Recipe) -> torch.optim.Optimizer:
-    betas = BETAS if recipe.adversarial is None else (recipe.adversarial.momentum, BETAS[1])
-    found: torch.optim.Optimizer = kind(groups, lr=recipe.learning_rate, betas=betas, fused=True)
-    return found
-
-
-OPTIMIZERS: dict[str, Callable[[Groups, Recipe], torch.optim.Optimizer]] = {
-    "gd": lambda groups, recipe: _sgd(groups, recipe, 0.0, False),
-    "sgd": lambda groups, recipe: _sgd(groups, recipe, 0.0, False),
-    "momentum": lambda groups, recipe: _sgd(groups, recipe, MOMENTUM, False),
-    "nesterov": lambda groups, recipe: _sgd(groups, recipe, MOMENTUM, True),
-    "adam": lambda groups, recipe: _adam(_ADAM, groups, recipe),
-    "adamw": lambda groups, recipe: _adam(_ADAMW, groups, recipe),
+# The optimiser of each name, with its momentum; of an Adam `adversarial` may set that.
+OPTIMIZERS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "gd": (_SGD, {}),
+    "sgd": (_SGD, {}),
+    "momentum": (_SGD, {"momentum": MOMENTUM}),
+    "nesterov": (_SGD, {"momentum": MOMENTUM, "nesterov": True}),
+    "adam": (_ADAM, {"betas": BETAS}),
+    "adamw": (_ADAMW, {"betas": BETAS}),
 }
 
 
@@ -136,14 +121,16 @@ def build_optimizer(
             groups.setdefault((share, True), [])
             groups.setdefault((share, False), [])
             groups[share, parameter.ndim > 1].append(parameter)
-    return OPTIMIZERS[recipe.optimizer](
-        [
-            {"params": found, "weight_decay": recipe.weight_decay if is_decayed else 0.0, SHARE: share}
-            for (share, is_decayed), found in groups.items()
-            if found
-        ],
-        recipe,
-    )
+    kind, given = OPTIMIZERS[recipe.optimizer]
+    if recipe.adversarial is not None and "betas" in given:
+        given = {"betas": (recipe.adversarial.momentum, BETAS[1])}
+    decayed = [
+        {"params": found, "weight_decay": recipe.weight_decay if is_decayed else 0.0, SHARE: share}
+        for (share, is_decayed), found in groups.items()
+        if found
+    ]
+    optimizer: torch.optim.Optimizer = kind(decayed, lr=recipe.learning_rate, fused=True, **given)
+    return optimizer
 
 
 # Learning rate of each layer of a pretrained network in fine-tuning: the tensors of the body, in the order of
@@ -154,7 +141,8 @@ def build_optimizer(
 
 _GROUPS = 6
 _DECAY = 0.8
-# $u$, the share of the uppermost group, by what the network takes: large rates destroy encoders of texts.
+# $u$, the share of the uppermost group, by what the network takes: large rates destroy encoders of texts
+# (benchmarks/backbones.py --tuning).
 UPPERMOST = {"images": 0.7, "texts": 0.1}
 
 
@@ -198,11 +186,7 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 
 
 def learning_rate(
-    schedule: str,
-    largest: float,
-    step: int,
-    total_steps: int,
-    shortened: Sequence[tuple[int, int]] = (),
+    schedule: str, largest: float, step: int, total_steps: int, shortened: Sequence[tuple[int, int]] = ()
 ) -> float:
     """Learning rate at the middle of a step (from 0), so that neither the first nor the last step is idle.
 

@@ -175,11 +175,10 @@ def _class_weights(settings: Settings, around: Surroundings) -> tuple[float, ...
     """
     if not around.target.has_probabilities:
         return None
-    counts = np.bincount(around.train_labels, minlength=around.classes)
-    present = counts[counts > 0]
     wanted = settings.class_weight
     if wanted is None:
-        is_imbalanced = present.max() > IMBALANCE * present.min()
+        counts = np.bincount(around.train_labels, minlength=around.classes)
+        is_imbalanced = counts.max() > IMBALANCE * counts[counts > 0].min()
         wanted = "balanced" if is_imbalanced and around.input_kind.is_weighted else "none"
     names = around.names or tuple(map(str, range(around.classes)))
     return weights_of_classes(wanted, around.train_labels, names)

@@ -52,6 +52,7 @@ class Preset:
     mix: float  # probability that `cnn`, learning classes, sees an image with a part of another one
 
 
+# docs/benchmarks.md, "The course of `quick`" and "Mixed images" (benchmarks/fashion_mnist.py).
 PRESETS: dict[str, Preset] = {
     "quick": Preset(epochs=8, epochs_of_many=6, erase=0.0, mix=0.0),
     "standard": Preset(epochs=16, epochs_of_many=16, erase=0.2, mix=0.0),
@@ -59,25 +60,22 @@ PRESETS: dict[str, Preset] = {
 }
 # Below so many epochs images are shifted by half as much, and batches of `cnn` are smaller.
 FEW_EPOCHS = 8
-
 # Epochs from which mixed images are worth it; of fewer nothing was gained.
 FEWEST_MIXED = 24
-
 # Share of the epochs of `cnn` after which its first block stays as it is, where there are many images.
 FROZEN_FROM = 2 / 3
+# Share of the steps in which the weight of a divergence rises: all of it at once lets latent numbers die.
+WARM_UP = 0.2
 
 _LABEL_SMOOTHING = 0.1
 _LEARNING_RATES = {"gd": 0.5, "sgd": 0.1, "momentum": 0.05, "nesterov": 0.05, "adam": 0.005, "adamw": 0.01}
-_WEIGHT_DECAYS = {"adamw": 0.05}
-_WEIGHT_DECAYS_OF_VECTORS = {"adamw": 1.0}
-_LEARNING_RATES_OF_GENERATORS = {"adam": 0.004, "adamw": 0.004}
-_LEARNING_RATES_OF_ADVERSARIES = {"adam": 0.002, "adamw": 0.002}
-# Share of the steps in which the weight of a divergence rises: all of it at once lets latent numbers die.
-WARM_UP = 0.2
+_WEIGHT_DECAY, _WEIGHT_DECAY_OF_VECTORS = 0.05, 1.0  # of adamw; of the others 0
+# Of Adam, decoupled or not, in networks that make images.
+_RATE_OF_AUTOENCODERS, _RATE_OF_ADVERSARIES = 0.004, 0.002
 _UPDATES_OF_VECTORS = 25  # for each epoch of the preset: small tables would end after a few steps
 _WHOLE, _MOST_PASSES, _FACTOR = 50_000, 11_250, 1.25
 _MANY = 40_000
-_LARGEST_BATCH, _LARGEST_BATCH_OF_FEW_EPOCHS = 512, 256
+_ADAMS = ("adam", "adamw")
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class TextRecipe:
     batch: int  # most texts of a batch, unless the data is large
     learning_rate: float  # largest learning rate of `adam` and `adamw`
     # the same where there are fewer than eight classes, or a number: each word then says so much that a
-    # fast learner soon learns texts by heart
+    # fast learner soon memorises texts
     rate_of_few: float
     weight_decay: float  # of `adamw`
     word_dropout: float  # share of the ids of a training text that are replaced by `UNKNOWN`
@@ -97,6 +95,7 @@ class TextRecipe:
     in_one_thread: bool = False  # whether its steps are too small to be shared out
 
 
+# docs/benchmarks.md, "Recipes of `text-cnn` and `rnn`" and "The course of `bag`" (benchmarks/texts.py).
 _RNN = TextRecipe(
     epochs={"quick": 6, "standard": 10, "best": 20},
     batch=64,
@@ -141,33 +140,51 @@ class Defaults(NamedTuple):
     frozen_from: float | None = None
 
 
+def _of_pixels(
+    settings: Settings,
+    around: Surroundings,
+    optimizer: str,
+    *,
+    whole: int,
+    largest: int,
+    adam: float | None = None,
+) -> Defaults:
+    """Defaults of networks of images: epochs where 50,000 images get `whole`, and batches up to `largest`.
+
+    Small data gets more epochs, in proportion to the square root of what it lacks to 50,000 examples, up to
+    twenty times as many; above a quarter more, up to 11,250 images passed for each of `whole`. The batch is
+    at most a 64th of the training split, a power of two from 16 on. `adam` is the learning rate of an Adam,
+    decoupled or not, where it is not the usual one.
+    """
+    examples = len(around.train_labels)
+    factor = min(20.0, math.sqrt(_WHOLE / max(1, examples)))
+    factor = max(1.0, min(factor, max(_FACTOR, _MOST_PASSES / max(1, examples))))
+    return Defaults(
+        epochs=round(whole * factor),
+        batch_size=settings.batch_size or _batch_size(examples, part=64, smallest=16, largest=largest),
+        learning_rate=adam if adam and optimizer in _ADAMS else _LEARNING_RATES[optimizer],
+        weight_decay=_WEIGHT_DECAY if optimizer == "adamw" else 0.0,
+        precision=around.precision,
+        threads=around.threads,
+    )
+
+
 def of_images(settings: Settings, around: Surroundings) -> Defaults:
     """Defaults for images.
 
-    Small data gets more epochs, in proportion to the square root of what it lacks to 50,000
-    examples, up to twenty times the preset's; above a quarter more, up to 11,250 images passed
-    for each of the preset's. The batch is at most a 64th of the training split, a power of two
-    from 16 to 512; where `cnn` learns for fewer than 8 epochs to 256, since more steps then teach it more.
-    Its first block, the dearest, learns for two thirds of the epochs where there are 40,000 images or more.
+    The batch is at most 512; where `cnn` learns for fewer than 8 epochs 256, since more steps then teach it
+    more. Its first block, the dearest, learns for two thirds of the epochs where there are 40,000 images or
+    more.
     """
-    preset, examples = PRESETS[settings.preset], len(around.train_labels)
-    optimizer = settings.optimizer or "adamw"
+    preset, optimizer = PRESETS[settings.preset], settings.optimizer or "adamw"
     is_cnn = around.model == "cnn"
-    are_many = is_cnn and examples >= _MANY
+    are_many = is_cnn and len(around.train_labels) >= _MANY
     whole = preset.epochs_of_many if are_many else preset.epochs
-    epochs = _epochs_of_images(whole, examples)
-    is_short = is_cnn and (settings.epochs or epochs) < FEW_EPOCHS
-    largest = _LARGEST_BATCH_OF_FEW_EPOCHS if is_short else _LARGEST_BATCH
-    return Defaults(
-        epochs=epochs,
-        batch_size=settings.batch_size or _batch_size(examples, part=64, smallest=16, largest=largest),
-        learning_rate=_LEARNING_RATES[optimizer],
-        weight_decay=_WEIGHT_DECAYS.get(optimizer, 0.0),
-        label_smoothing=_LABEL_SMOOTHING,
-        precision=around.precision,
-        threads=around.threads,
-        frozen_from=FROZEN_FROM if are_many and optimizer != "gd" else None,
-    )
+    found = _of_pixels(settings, around, optimizer, whole=whole, largest=512)
+    if is_cnn and (settings.epochs or found.epochs) < FEW_EPOCHS:
+        found = _of_pixels(settings, around, optimizer, whole=whole, largest=256)
+    frozen_from = FROZEN_FROM if are_many and optimizer != "gd" else None
+    return found._replace(label_smoothing=_LABEL_SMOOTHING, frozen_from=frozen_from)
 
 
 def of_values(settings: Settings, around: Surroundings) -> Defaults:
@@ -185,7 +202,7 @@ def of_values(settings: Settings, around: Surroundings) -> Defaults:
         epochs=max(preset.epochs, math.ceil(_UPDATES_OF_VECTORS * preset.epochs / updates)),
         batch_size=batch_size,
         learning_rate=_LEARNING_RATES[optimizer],
-        weight_decay=_WEIGHT_DECAYS_OF_VECTORS.get(optimizer, 0.0),
+        weight_decay=_WEIGHT_DECAY_OF_VECTORS if optimizer == "adamw" else 0.0,
         precision="fp32" if settings.precision == "auto" else around.precision,
         threads=1 if settings.threads is None else around.threads,
     )
@@ -205,7 +222,6 @@ def of_texts(settings: Settings, around: Surroundings) -> Defaults:
         raise UsageError(f"--model: {around.model} cannot learn from texts; choose one of {', '.join(TEXTS)}")
     recipe, examples = TEXTS[around.model], len(around.train_labels)
     optimizer = settings.optimizer or "adamw"
-    is_adaptive = optimizer in ("adam", "adamw")
     batch_size = settings.batch_size or max(
         _batch_size(examples, part=32, smallest=16, largest=recipe.batch),
         _batch_size(examples, part=256, smallest=1, largest=512),
@@ -213,13 +229,12 @@ def of_texts(settings: Settings, around: Surroundings) -> Defaults:
     are_few = around.classes < MANY_CLASSES
     rate = recipe.rate_of_few if are_few else recipe.learning_rate
     in_fp32 = settings.precision == "auto" and not recipe.in_bf16
-    updates_per_epoch = math.ceil(examples / batch_size)
     shrunk = recipe.epochs[settings.preset] * min(1.0, math.sqrt(_WHOLE_OF_TEXTS / max(1, examples)))
-    needed = min(_MOST_EPOCHS_OF_TEXTS, math.ceil(UPDATES_OF_TEXTS[settings.preset] / updates_per_epoch))
+    needed = math.ceil(UPDATES_OF_TEXTS[settings.preset] / math.ceil(examples / batch_size))
     return Defaults(
-        epochs=max(1, round(shrunk), needed),
+        epochs=max(1, round(shrunk), min(_MOST_EPOCHS_OF_TEXTS, needed)),
         batch_size=batch_size,
-        learning_rate=rate if is_adaptive else _LEARNING_RATES[optimizer],
+        learning_rate=rate if optimizer in _ADAMS else _LEARNING_RATES[optimizer],
         weight_decay=recipe.weight_decay if optimizer == "adamw" else 0.0,
         label_smoothing=_LABEL_SMOOTHING,
         word_dropout=recipe.word_dropout_of_few if are_few else recipe.word_dropout,
@@ -231,60 +246,38 @@ def of_texts(settings: Settings, around: Surroundings) -> Defaults:
 def of_autoencoders(settings: Settings, around: Surroundings) -> Defaults:
     """Defaults for `vae`.
 
-    As many epochs as for a classifier of images. The batch is at most a 64th of the training split, a power
-    of two from 16 to 128: a generator gains by more steps, not by larger ones. Fp32 unless asked otherwise:
-    at maps of a few pixels bf16 gains nothing on processors, and some have convolutions that are a hundred
-    times slower in it.
+    As many epochs as for a classifier of images. The batch is at most 128: a generator gains by more steps,
+    not by larger ones. Fp32 unless asked otherwise: at maps of a few pixels bf16 gains nothing on processors,
+    and some have convolutions that are a hundred times slower in it.
     """
-    preset, examples = PRESETS[settings.preset], len(around.train_labels)
-    optimizer = settings.optimizer or "adamw"
-    return Defaults(
-        epochs=_epochs_of_images(preset.epochs, examples),
-        batch_size=settings.batch_size or _batch_size(examples, part=64, smallest=16, largest=128),
-        learning_rate=_LEARNING_RATES_OF_GENERATORS.get(optimizer, _LEARNING_RATES[optimizer]),
-        weight_decay=_WEIGHT_DECAYS.get(optimizer, 0.0),
-        precision="fp32" if settings.precision == "auto" else around.precision,
-        threads=around.threads,
-    )
+    whole, optimizer = PRESETS[settings.preset].epochs, settings.optimizer or "adamw"
+    found = _of_pixels(settings, around, optimizer, whole=whole, largest=128, adam=_RATE_OF_AUTOENCODERS)
+    return found._replace(precision="fp32") if settings.precision == "auto" else found
 
 
 def of_adversaries(settings: Settings, around: Surroundings) -> Defaults:
     """Defaults for `gan`.
 
-    Twice the epochs of a classifier of images. The batch is at most a 64th of the training split, a power of
-    two from 16 to 64: the two networks follow each other in many small steps. One thread unless asked
-    otherwise: a second makes such steps a third faster on a quiet machine, and many times slower next to
-    another program.
+    Twice the epochs of a classifier of images. The batch is at most 64: the two networks follow each other in
+    many small steps. One thread unless asked otherwise: a second makes such steps a third faster on a quiet
+    machine, and many times slower next to another program.
     """
-    preset, examples = PRESETS[settings.preset], len(around.train_labels)
-    optimizer = settings.optimizer or "adam"
-    return Defaults(
-        epochs=2 * _epochs_of_images(preset.epochs, examples),
-        batch_size=settings.batch_size or _batch_size(examples, part=64, smallest=16, largest=64),
-        learning_rate=_LEARNING_RATES_OF_ADVERSARIES.get(optimizer, _LEARNING_RATES[optimizer]),
-        weight_decay=0.0,
-        precision=around.precision,
-        threads=1 if settings.threads is None else around.threads,
-    )
+    whole, optimizer = PRESETS[settings.preset].epochs, settings.optimizer or "adam"
+    found = _of_pixels(settings, around, optimizer, whole=whole, largest=64, adam=_RATE_OF_ADVERSARIES)
+    threads = 1 if settings.threads is None else around.threads
+    return found._replace(epochs=2 * found.epochs, weight_decay=0.0, threads=threads)
 
 
-# For networks that make images, by their family.
+# For networks that make images, by their family; for the others by what they take.
 GENERATORS: dict[str, Callable[[Settings, Surroundings], Defaults]] = {
     "vae": of_autoencoders,
     "gan": of_adversaries,
 }
-
 DEFAULTS: dict[InputName, Callable[[Settings, Surroundings], Defaults]] = {
     "images": of_images,
     "texts": of_texts,
     "values": of_values,
 }
-
-
-def _epochs_of_images(whole: int, examples: int) -> int:
-    """Epochs for so many examples, where 50,000 get `whole`."""
-    factor = min(20.0, math.sqrt(_WHOLE / max(1, examples)))
-    return round(whole * max(1.0, min(factor, max(_FACTOR, _MOST_PASSES / max(1, examples)))))
 
 
 def _batch_size(examples: int, part: int, smallest: int, largest: int) -> int:

@@ -181,10 +181,7 @@ class Session(Generic[Learner]):
 
     @staticmethod
     def of(
-        network: Learner,
-        examples: Examples,
-        recipe: Recipe,
-        shares: Mapping[str, float] | None = None,
+        network: Learner, examples: Examples, recipe: Recipe, shares: Mapping[str, float] | None = None
     ) -> "Session[Learner]":
         """Session at step 0 over a network taken over as it is, frozen parameters included."""
         with pinned(recipe.threads):
@@ -203,18 +200,13 @@ class Session(Generic[Learner]):
     def limit(self, seconds: float, scored_after: int, least: float = 0.0, fewest: int = 0) -> None:
         """Shorten the recipe so that training ends within a time, its schedule run to the end.
 
-        A copy of the network takes a few real steps, on short and on long texts where it reads texts, and one
-        validation pass; the number of steps that fit is then fixed, and the clock decides no more.
+        `seconds` are left for training and for scoring `scored_after` examples afterwards; training gets
+        `least` seconds in any case. A copy of the network takes a few real steps, on short and on long texts
+        where it reads texts, and one validation pass; the number of steps that fit is then fixed, and the
+        clock decides no more. Where not even half of `fewest` steps fit nothing is measured any further, for
+        the caller will train another network.
 
-        Args:
-            seconds: time left for training and for scoring `scored_after` examples afterwards.
-            scored_after: examples that will be scored when training is over.
-            least: seconds that training gets in any case, even where none are left.
-            fewest: steps; where not even half of them fit nothing is measured any further, for the caller
-                will train another network.
-
-        Raises:
-            UsageError: not even a few steps fit.
+        Raises: `UsageError` if not even a few steps fit.
         """
         batches, recipe = self.batches, self.batches.recipe
         began = time.perf_counter()
@@ -251,8 +243,8 @@ class Session(Generic[Learner]):
     ) -> Learner:
         """Train to the end of the recipe, and give the network in evaluation mode.
 
-        It has the weights of its best epoch; the last, without a validation split or where the best is not
-        looked for. Of an autoencoder the prior is then fitted anew. `observers` and `shorten` as for `fit`.
+        It has the weights of its best epoch; the last, without a validation split or without `keeps_best`.
+        Of an autoencoder the prior is then fitted anew. `observers` and `shorten` as for `fit`.
         """
         recipe, examples = self.batches.recipe, self.batches.examples
         keep_freed_memory()

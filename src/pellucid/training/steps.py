@@ -131,10 +131,6 @@ def make_step(
     return TrainingStep(network, optimizer, objective, recipe, len(examples.train))
 
 
-# A batch is shared out between threads, each of which puts its micro-batch through the network by itself:
-# where they share every layer instead, they wait for each other hundreds of times in a step, and a thread
-# that has lost its core to another program holds up all of them.
-
 # Least examples of a micro-batch, for each family of networks whose steps are faster so
 # (`benchmarks/shared_batches.py`). Of fewer images the batch norms of `cnn` would learn too little.
 FEWEST = {"cnn": 64, "rnn": 32, "text-cnn": 32}
@@ -151,6 +147,10 @@ class MicroBatch(NamedTuple):
 
 class DataParallelWorkers:
     """Threads with a network each: the one that learns, and copies that have its very parameters.
+
+    Each puts its micro-batch through the network by itself: where threads share every layer instead, they
+    wait for each other hundreds of times in a step, and one that has lost its core to another program delays
+    all.
 
     Batch normalisation takes mean and variance over a micro-batch; the running ones are means over all.
     Dropout draws from a generator for each copy: from a common one threads would draw in an order of

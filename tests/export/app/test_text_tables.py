@@ -7,7 +7,7 @@ import pytest
 
 from export.app.node import Node
 from pellucid.data.reading.inputs import list_texts
-from pellucid.data.tables.csv_tables import LABEL_NAMES, LESSER_TEXT_NAMES, TEXT_NAMES
+from pellucid.data.tables.columns import LABEL_NAMES, LESSER_TEXT_NAMES, TEXT_NAMES
 from pellucid.settings import Settings
 
 READ = 'import { textsOfFile } from "./pellucid/export/app/script/texts/tables.js";'

@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from fuzz.mutating import mutate_bytes
-from pellucid.data.images.decoding import FORMATS, decode_image
+from made_images import decode_image
+from pellucid.data.images.decoding import FORMATS
 
 
 @cache

@@ -1,7 +1,7 @@
 """Whole-batch augmentation, and probes that ask the data which variations keep its classes and numbers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, UInt8
@@ -49,10 +49,7 @@ def augmented_batch(
     augmentation: Augmentation,
     generator: np.random.Generator,
 ) -> Batch:
-    """Take images out of the store, shifted, mirrored and partly erased.
-
-    A new array; the store, memory-mapped or not, is not touched.
-    """
+    """Copy images out of the store, shifted, mirrored and partly erased."""
     count, height, width, channels = pixels.shape
     shifts = generator.integers(-augmentation.shift, augmentation.shift + 1, size=(2, len(indices), 1))
     rows = _reflected(np.arange(height) + shifts[0], height)
@@ -61,11 +58,10 @@ def augmented_batch(
     places = (indices[:, None] * height + rows)[:, :, None] * width + columns[:, None, :]
     batch: np.ndarray = pixels.reshape(count * height * width, channels).take(places, axis=0)
     if augmentation.erase > 0:
-        # Replace a random rectangle by noise, in place.
-        drawn = _rectangles(batch, generator, largest=0.33, longest=1 / 0.3)
+        places_of = _rectangles(batch, generator, largest=0.33, longest=1 / 0.3)
         chosen = generator.random(len(batch)) < augmentation.erase
         for index in np.flatnonzero(chosen).tolist():
-            patch = batch[index][drawn.places(index)]
+            patch = batch[index][places_of(index)]
             patch[...] = generator.integers(0, 256, size=patch.shape, dtype=np.uint8)
     return batch
 
@@ -88,41 +84,33 @@ def mix(batch: Batch, probability: float, generator: np.random.Generator) -> Flo
     Source: Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable
         Features", ICCV 2019, equation 1.
     """
-    drawn = _rectangles(batch, generator, largest=0.5, longest=2.0)
+    places_of = _rectangles(batch, generator, largest=0.5, longest=2.0)
     chosen = generator.random(len(batch)) < probability
     shares = np.zeros(len(batch), np.float32)
     last = batch[-1].copy()
     for index in np.flatnonzero(chosen)[::-1].tolist():  # so the image before is still whole
-        places = drawn.places(index)
+        places = places_of(index)
         before = batch[index - 1] if index else last
         batch[index][places] = before[places]
         shares[index] = before[places][..., 0].size / before[..., 0].size
     return shares
 
 
-class _Rectangles(NamedTuple):
-    """A rectangle of each image of a batch, in pixels."""
-
-    top: Int64[np.ndarray, " batch"]
-    left: Int64[np.ndarray, " batch"]
-    tall: Int64[np.ndarray, " batch"]
-    wide: Int64[np.ndarray, " batch"]
-
-    def places(self, index: int) -> tuple[slice, slice]:
-        """Rows and columns of one."""
-        top, left = int(self.top[index]), int(self.left[index])
-        return slice(top, top + int(self.tall[index])), slice(left, left + int(self.wide[index]))
-
-
-def _rectangles(batch: Batch, generator: np.random.Generator, largest: float, longest: float) -> _Rectangles:
-    """Draw rectangles of 2 % to `largest` of the area, whose sides differ up to `longest` times."""
+def _rectangles(
+    batch: Batch, generator: np.random.Generator, largest: float, longest: float
+) -> Callable[[int], tuple[slice, slice]]:
+    """Draw rectangles of 2 % of the area or more, each by its image's index, as rows and columns."""
     count, height, width, _ = batch.shape
     area = generator.uniform(0.02, largest, count) * height * width
     aspect = np.exp(generator.uniform(-np.log(longest), np.log(longest), count))
     tall = np.clip(np.rint(np.sqrt(area * aspect)), 1, height).astype(np.int64)
     wide = np.clip(np.rint(np.sqrt(area / aspect)), 1, width).astype(np.int64)
     top = generator.integers(0, height - tall + 1)
-    return _Rectangles(top, generator.integers(0, width - wide + 1), tall, wide)
+    left = generator.integers(0, width - wide + 1)
+    return lambda index: (
+        slice(int(top[index]), int(top[index] + tall[index])),
+        slice(int(left[index]), int(left[index] + wide[index])),
+    )
 
 
 @dataclass(frozen=True)
@@ -177,10 +165,7 @@ def probe_mirroring(
     indices: Int64[np.ndarray, " train"],
     generator: np.random.Generator,
 ) -> MirrorProbe:
-    """Ask the training data whether mirroring keeps the class.
-
-    `indices` are the training split; `generator` draws those of them that are asked.
-    """
+    """Ask some of the training examples, drawn from `indices`, whether mirroring keeps the class."""
     if len(indices) < 2:
         return MirrorProbe(examples=0, lost=0, gained=0, unknown=0, known=0)
     chosen = np.sort(generator.permutation(indices)[:_PROBE_EXAMPLES])
@@ -207,12 +192,16 @@ def _neighbours(
     plain: Rows, varied: Rows
 ) -> tuple[Int64[np.ndarray, " m"], Int64[np.ndarray, " m"], Bool[np.ndarray, " m"]]:
     """For each image the nearest other one, the other whose varied copy is nearest, and if that is nearer."""
+    # Half of the squared distances but for a constant of each row.
+    columns = [np.square(others).sum(axis=1) for others in (plain, varied)]
     near_plain, near_varied = np.empty((2, len(plain)), np.int64)
     is_varied = np.empty(len(plain), bool)
     for start in range(0, len(plain), _ROWS):
         block = slice(start, start + _ROWS)
         rows = np.arange(len(plain[block]))
-        to_plain, to_varied = _distances(plain[block], plain), _distances(plain[block], varied)
+        to_plain, to_varied = ((-2 * plain[block]) @ others.T for others in (plain, varied))
+        to_plain += columns[0]
+        to_varied += columns[1]
         to_plain[rows, rows + start] = to_varied[rows, rows + start] = np.inf
         near_plain[block], near_varied[block] = to_plain.argmin(1), to_varied.argmin(1)
         is_varied[block] = to_varied[rows, near_varied[block]] < to_plain[rows, near_plain[block]]
@@ -220,10 +209,7 @@ def _neighbours(
 
 
 def small_images(pixels: np.ndarray) -> np.ndarray:
-    """Reduce images by block means to about 16 pixels a side.
-
-    From uint8 (n, height, width, channels) to float32, centred on zero.
-    """
+    """Reduce uint8 images by block means to about 16 pixels a side; float32, centred on zero."""
     _, height, width, _ = pixels.shape
     block = max(1, round(max(height, width) / _PROBE_SIDE))
     rows, columns = max(1, height // block), max(1, width // block)
@@ -236,17 +222,9 @@ def small_images(pixels: np.ndarray) -> np.ndarray:
     return cut.astype(np.float32) - 127.5
 
 
-def _distances(queries: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Squared Euclidean distances up to a constant per query: a row per query, a column per other."""
-    found: np.ndarray = (-2 * queries) @ others.T
-    found += np.square(others).sum(axis=1)
-    return found
-
-
-# Probes of variations: nearest neighbours judge if a varied image still shows its number.
-#
-# An angle or a position changes when an image is mirrored or shifted; a price or an age does not.
-# Nobody says which it is, so the training data is asked:
+# Probes of variations: nearest neighbours judge if a varied image still shows its number. An angle or a
+# position changes when an image is mirrored or shifted; a price or an age does not. So the training data is
+# asked:
 #
 # 1. The number of each of up to 3,000 training images is predicted by its nearest other one, once
 #    among the images as they are and once with a varied copy of every image joined to them,
@@ -258,7 +236,7 @@ def _distances(queries: np.ndarray, others: np.ndarray) -> np.ndarray:
 #    the number, too.
 #
 # The rule errs on the safe side: by chance alone it also leaves out about one in six of the
-# variations that do keep the number, which costs a little accuracy and never a wrong lesson.
+# variations that do keep the number, which costs a little accuracy and never wrong training.
 
 _EXAMPLES, _ROWS = 3000, 500
 _WORTH_ASKING = 0.9
@@ -267,7 +245,7 @@ _FEWEST_CHANGED = 20
 
 @dataclass(frozen=True)
 class VariationProbe:
-    """Finding about one way of varying images, from the training data."""
+    """What the training data says of one way of varying images."""
 
     name: str  # what is done to the images, such as `mirroring`
     examples: int  # images asked
@@ -310,30 +288,24 @@ def probe_variations(
     shift: int,
     generator: np.random.Generator,
 ) -> tuple[VariationProbe, VariationProbe]:
-    """Ask the training data whether mirroring keeps the number, and whether shifting does.
-
-    `indices` are the training split, two images at least; `shift` is the largest one, in pixels; `generator`
-    draws the images that are asked, and the shifts.
-    """
+    """Ask some training images whether mirroring keeps the number, and whether shifting does."""
     chosen = np.sort(generator.permutation(indices)[:_EXAMPLES])
     labels = numbers[chosen]
-    plain = _rows(pixels, chosen, Augmentation(), generator)
+
+    def rows(variation: Augmentation) -> Rows:
+        """The chosen images, every one varied, small; a few at a time are in memory at their full size."""
+        found = []
+        for part in blocks(chosen, block_rows(pixels, PROBE_BYTES)):
+            mirrored = np.full(len(part), variation.mirror)
+            small = small_images(augmented_batch(pixels, part, mirrored, variation, generator))
+            found.append(small.reshape(len(small), -1))
+        return np.concatenate(found)
+
+    plain = rows(Augmentation())
     return (
-        _compare("mirroring", plain, _rows(pixels, chosen, Augmentation(mirror=True), generator), labels),
-        _compare("shifting", plain, _rows(pixels, chosen, Augmentation(shift=shift), generator), labels),
+        _compare("mirroring", plain, rows(Augmentation(mirror=True)), labels),
+        _compare("shifting", plain, rows(Augmentation(shift=shift)), labels),
     )
-
-
-def _rows(
-    pixels: Pixels, chosen: Int64[np.ndarray, " m"], variation: Augmentation, generator: np.random.Generator
-) -> Rows:
-    """The chosen images, every one varied, small; a few at a time are in memory at their full size."""
-    rows = []
-    for part in blocks(chosen, block_rows(pixels, PROBE_BYTES)):
-        varied = np.full(len(part), variation.mirror)
-        small = small_images(augmented_batch(pixels, part, varied, variation, generator))
-        rows.append(small.reshape(len(small), -1))
-    return np.concatenate(rows)
 
 
 def _compare(name: str, plain: Rows, varied: Rows, labels: Float64[np.ndarray, " m"]) -> VariationProbe:

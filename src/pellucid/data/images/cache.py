@@ -54,6 +54,18 @@ _LOCK_PAUSE_SECONDS = 0.1
 Progress = Callable[[int, int], None]
 
 
+@dataclass(frozen=True)
+class CacheEntry:
+    """Decoded images as they lie in the cache."""
+
+    pixels: np.ndarray  # memory-mapped, read-only
+    preprocessing: Preprocessing  # how the images were fitted
+    columns: dict[str, np.ndarray]  # `_COLUMNS` of all images
+    mode_names: Sequence[str]  # what the mode codes mean
+    reasons: dict[int, str]  # position to why an image cannot be used
+    notes: dict[int, str]  # position to a warning
+
+
 def decode_all(
     listing: Listing,
     settings: Settings,
@@ -63,123 +75,84 @@ def decode_all(
 ) -> tuple[Images, Preprocessing]:
     """Decode every image of a listing to one size, or find it decoded in the cache.
 
-    Of `settings` it takes the image size and the number of threads. Images that cannot be used are among the
-    `problems`; how the others were fitted is for the model to keep. `fixed` is the size, channels and range
-    to fit them to; by default a rule decides. `progress` gets the images done and the images in all; it is
-    not called when the cache has all.
+    Images that cannot be used are among the `problems`; how the others were fitted is for the model to keep.
+    `fixed` is the size, channels and range to fit them to; by default a rule decides. `progress` gets the
+    images done and the images in all; it is not called when the cache has all.
 
     Raises: `DataError` if an IDX or npz file is damaged, `StorageError` if the disk of the cache is full, or
     neither it nor a temporary folder can be written to, `UsageError` if `PELLUCID_CACHE_GB` is no number.
     """
     warnings: tuple[str, ...] = ()
     if listing.pixels is not None:
-        entry = _decoded_in_memory(listing, listing.pixels, settings, progress, fixed)
-        return _images(entry, listing, warnings), entry.preprocessing
-    root = cache_folder()
-    is_lasting = all(path.container.path for path in listing.paths or () if isinstance(path, Stored))
-    try:
-        if is_lasting:
-            make_folder(root)
-    except StorageError as error:
-        sentence = f"{error}; images were decoded into a temporary folder and will be decoded again next time"
-        warnings, is_lasting = (sentence,), False
-    if is_lasting:
-        entry = _open_or_write(root, listing, settings, progress, fixed)
+        given, plan = listing.pixels, plan_arrays(listing.pixels, listing.splits, settings, fixed)
+        parts = list[np.ndarray]()
+        # Images that need no work are used as they are.
+        is_ready = given.dtype == np.uint8 and given.shape == plan.shape
+        gathered = _gathered(plan, (lambda _: None) if is_ready else parts.append, progress)
+        pixels = given.view() if is_ready else np.concatenate(parts)
+        pixels.flags.writeable = False
+        entry = CacheEntry(pixels, plan.preprocessing, *gathered)
     else:
-        with tempfile.TemporaryDirectory(prefix="pellucid-", ignore_cleanup_errors=True) as temporary:
-            entry = _open_or_write(Path(temporary), listing, settings, progress, fixed)
-    return _images(entry, listing, warnings), entry.preprocessing
-
-
-@dataclass(frozen=True)
-class Entry:
-    """Decoded images as they lie in the cache."""
-
-    pixels: np.ndarray  # memory-mapped, read-only
-    columns: dict[str, np.ndarray]  # `_COLUMNS` of all images
-    mode_names: Sequence[str]  # what the mode codes mean
-    reasons: dict[int, str]  # position to why an image cannot be used
-    notes: dict[int, str]  # position to a warning
-    preprocessing: Preprocessing  # how the images were fitted
-
-
-def _images(entry: Entry, listing: Listing, warnings: tuple[str, ...]) -> Images:
-    """Images for everybody else, with one sentence at most about frames and pages left out."""
+        root = cache_folder()
+        is_lasting = all(path.container.path for path in listing.paths or () if isinstance(path, Stored))
+        try:
+            if is_lasting:
+                make_folder(root)
+        except StorageError as error:
+            how = "images were decoded into a temporary folder and will be decoded again next time"
+            warnings, is_lasting = (f"{error}; {how}",), False
+        with contextlib.ExitStack() as stack:
+            if not is_lasting:
+                temporary = tempfile.TemporaryDirectory(prefix="pellucid-", ignore_cleanup_errors=True)
+                root = Path(stack.enter_context(temporary))
+            entry = _open_or_write(root, listing, settings, progress, fixed)
     columns, noted = entry.columns, sorted(entry.notes.items())
+    named = [f"{visible(listing.sources[index])} ({note})" for index, note in noted]
     if len(noted) == 1:
         warnings = (*warnings, f"{visible(listing.sources[noted[0][0]])}: {noted[0][1]}")
     elif noted:
-        named = some([f"{visible(listing.sources[index])} ({note})" for index, note in noted])
-        sentence = f"{len(noted):,} images have several frames or pages, and the first is used: {named}"
+        sentence = f"{len(noted):,} images have several frames or pages, and the first is used: {some(named)}"
         warnings = (*warnings, sentence)
-    return Images(
+    problems = (
+        Problem(index, listing.sources[index], reason) for index, reason in sorted(entry.reasons.items())
+    )
+    images = Images(
         pixels=entry.pixels,
         digests=columns["digests"],
         perceptual_hashes=columns["perceptual_hashes"],
         original_sizes=columns["original_sizes"],
         modes=[entry.mode_names[code] for code in columns["mode_codes"].tolist()],
-        problems=tuple(
-            Problem(index, listing.sources[index], reason) for index, reason in sorted(entry.reasons.items())
-        ),
+        problems=tuple(problems),
         warnings=warnings,
         taken=None if listing.paths is None else columns["taken"],
     )
+    return images, entry.preprocessing
 
 
-class _Collector:
-    """Gathers what blocks say about their images."""
-
-    def __init__(self) -> None:
-        self.parts: dict[str, list[np.ndarray]] = {name: [] for name in _COLUMNS}
-        self.mode_codes: dict[str, int] = {}
-        self.reasons: dict[int, str] = {}
-        self.notes: dict[int, str] = {}
-
-    def run(self, plan: Plan, take: Callable[[np.ndarray], object], progress: Progress | None) -> None:
-        """Take every block: hand on its pixels, keep the rest; an interruption stops the threads."""
-        done = 0
-        with contextlib.closing(plan.blocks):
-            for block in plan.blocks:
-                take(block.pixels)
-                codes = [self.mode_codes.setdefault(mode, len(self.mode_codes)) for mode in block.modes]
-                found = {
-                    "digests": block.digests,
-                    "perceptual_hashes": difference_hashes(block.pixels),
-                    "original_sizes": block.sizes,
-                    "mode_codes": np.array(codes, np.uint8),
-                    "taken": block.taken,
-                }
-                for name, part in found.items():
-                    self.parts[name].append(part)
-                self.reasons |= {done + index: reason for index, reason in block.reasons.items()}
-                self.notes |= {done + index: note for index, note in block.notes.items()}
-                done += len(block.pixels)
-                if progress is not None:
-                    progress(done, plan.count)
-
-    def columns(self) -> dict[str, np.ndarray]:
-        """The gathered values, one array for each column."""
-        return {name: np.concatenate(parts) for name, parts in self.parts.items()}
+_Gathered = tuple[dict[str, np.ndarray], list[str], dict[int, str], dict[int, str]]
 
 
-def _decoded_in_memory(
-    listing: Listing,
-    given: np.ndarray,
-    settings: Settings,
-    progress: Progress | None,
-    fixed: Preprocessing | None,
-) -> Entry:
-    """Images of an array; those that need no work are used as they are."""
-    plan = plan_arrays(given, listing.splits, settings, fixed)
-    collector, parts = _Collector(), list[np.ndarray]()
-    is_ready = given.dtype == np.uint8 and given.shape == plan.shape
-    collector.run(plan, (lambda _: None) if is_ready else parts.append, progress)
-    pixels = given.view() if is_ready else np.concatenate(parts)
-    pixels.flags.writeable = False
-    return Entry(
-        pixels, collector.columns(), list(collector.mode_codes), collector.reasons, collector.notes,
-        plan.preprocessing,
-    )  # fmt: skip
+def _gathered(plan: Plan, take: Callable[[np.ndarray], object], progress: Progress | None) -> _Gathered:
+    """Hand on the pixels of every block, and gather the rest; an interruption stops the threads."""
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in _COLUMNS}
+    mode_codes: dict[str, int] = {}
+    reasons: dict[int, str] = {}
+    notes: dict[int, str] = {}
+    done = 0
+    with contextlib.closing(plan.blocks):
+        for block in plan.blocks:
+            take(block.pixels)
+            codes = [mode_codes.setdefault(mode, len(mode_codes)) for mode in block.modes]
+            hashes = difference_hashes(block.pixels)
+            found = (block.digests, hashes, block.sizes, np.array(codes, np.uint8), block.taken)
+            for name, part in zip(_COLUMNS, found, strict=True):
+                parts[name].append(part)
+            reasons |= {done + index: reason for index, reason in block.reasons.items()}
+            notes |= {done + index: note for index, note in block.notes.items()}
+            done += len(block.pixels)
+            if progress is not None:
+                progress(done, plan.count)
+    return {name: np.concatenate(part) for name, part in parts.items()}, list(mode_codes), reasons, notes
 
 
 def write_entry(home: Path, plan: Plan, progress: Progress | None) -> None:
@@ -193,31 +166,31 @@ def write_entry(home: Path, plan: Plan, progress: Progress | None) -> None:
     temporary = home / f"data.{secrets.token_hex(4)}.tmp"
     try:
         temporary.mkdir()
-        collector = _Collector()
         with (temporary / "pixels.npy").open("xb") as file:
             checked = _Checked(file)
             header = {"descr": "|u1", "fortran_order": False, "shape": plan.shape}
             np.lib.format.write_array_header_1_0(checked, header)
-            collector.run(plan, lambda pixels: checked.write(np.ascontiguousarray(pixels).data), progress)
+            columns, mode_names, reasons, notes = _gathered(
+                plan, lambda pixels: checked.write(np.ascontiguousarray(pixels).data), progress
+            )
             file.flush()
             os.fsync(file.fileno())
             length = file.tell()
-        written = checked.checksums()
-        if _checksums(temporary / "pixels.npy") != written:
+        if _checksums(temporary / "pixels.npy") != checked.checksums():
             raise OSError(errno.EIO, "what was read back differs from what was written")
         checksums = {}
-        for name, column in collector.columns().items():
+        for name, column in columns.items():
             buffer = io.BytesIO()
             np.save(buffer, column, allow_pickle=False)
             checksums[name] = write_file(temporary / f"{name}.npy", buffer.getvalue())
         document = {
             "format": FORMAT,
             "pixel_bytes": length,
-            "pixel_checksums": written,
+            "pixel_checksums": checked.checksums(),
             "checksums": checksums,
-            "mode_names": list(collector.mode_codes),
-            "reasons": list(collector.reasons.items()),
-            "notes": list(collector.notes.items()),
+            "mode_names": mode_names,
+            "reasons": list(reasons.items()),
+            "notes": list(notes.items()),
             "preprocessing": plan.preprocessing.to_json(),
         }
         write_file(temporary / "entry.json", sealed(document))
@@ -243,10 +216,9 @@ class _Checked:
         self._done: list[int] = []
         self._current = self._filled = 0
 
-    def write(self, content: Any) -> int:
+    def write(self, content: Any) -> None:
         """Write bytes."""
         view = memoryview(content).cast("B")
-        written = len(view)
         self._file.write(view)
         while len(view):
             part, view = view[: _BLOCK - self._filled], view[_BLOCK - self._filled :]
@@ -255,7 +227,6 @@ class _Checked:
             if self._filled == _BLOCK:
                 self._done.append(self._current)
                 self._current = self._filled = 0
-        return written
 
     def checksums(self) -> list[int]:
         """CRC-32 of every block, the last one perhaps shorter."""
@@ -263,10 +234,7 @@ class _Checked:
 
 
 def _checksums(path: Path) -> list[int]:
-    """CRC-32 of every block of a file, which notices each flipped bit, read as fast as memory gives it.
-
-    Whoever opens an entry reads all of it once: what training then maps was the same when it was checked.
-    """
+    """CRC-32 of every block of a file: whoever opens an entry reads all of it once."""
     with open_regular(path) as file:
         return [zlib.crc32(block) for block in iter(lambda: file.read(_BLOCK), b"")]
 
@@ -277,7 +245,7 @@ def clear_leftovers(home: Path) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
 
 
-def open_entry(home: Path, count: int) -> Entry | None:
+def open_entry(home: Path, count: int) -> CacheEntry | None:
     """Open an entry of `count` images and check it; `None` when there is none or it is damaged."""
     data = home / "data"
     try:
@@ -294,16 +262,14 @@ def open_entry(home: Path, count: int) -> Entry | None:
             columns[name] = np.load(io.BytesIO(content), allow_pickle=False)
         preprocessing = Preprocessing.from_json(document["preprocessing"])
         pixels = np.load(data / "pixels.npy", mmap_mode="r", allow_pickle=False)
-        size = (preprocessing.height, preprocessing.width, preprocessing.channels)
-        if pixels.shape != (count, *size) or any(len(column) != count for column in columns.values()):
+        shape = (count, *preprocessing.size, preprocessing.channels)
+        if pixels.shape != shape or any(len(column) != count for column in columns.values()):
             return None
         os.utime(data / "entry.json")
     except (OSError, ValueError, LookupError, TypeError):
         return None
-    return Entry(
-        pixels, columns, document["mode_names"], dict(document["reasons"]), dict(document["notes"]),
-        preprocessing,
-    )  # fmt: skip
+    reasons, notes = dict(document["reasons"]), dict(document["notes"])
+    return CacheEntry(pixels, preprocessing, columns, document["mode_names"], reasons, notes)
 
 
 def cache_folder() -> Path:
@@ -330,7 +296,7 @@ def cache_limit() -> int:
 
 def _open_or_write(
     root: Path, listing: Listing, settings: Settings, progress: Progress | None, fixed: Preprocessing | None
-) -> Entry:
+) -> CacheEntry:
     """Find the entry, or make it while no other process does."""
     home = root / _key(listing, settings, fixed)
     entry = open_entry(home, len(listing))

@@ -7,30 +7,42 @@ What becomes of each kind of image:
 - 16-bit and integer grey: 0..65535 becomes 0..255; values outside that range are stretched from
   the smallest to the largest of the image;
 - float grey: 0..1 becomes 0..255, 0..255 stays, anything else is stretched likewise;
-- EXIF orientation: applied, so that the image stands upright;
+- EXIF orientation: applied, so that the image is upright;
 - several frames or pages: the first, with a warning that says how many there are.
 
-Only the formats in `FORMATS` are tried. The number of pixels is checked in the header, before any
-is allocated. A photograph in JPEG that is much larger than wanted is decoded at a half, a quarter or
-an eighth of its size, which spares the most of the work: a block of 8 x 8 pixels becomes one.
+Only the formats in `FORMATS` are tried. The number of pixels is checked in the header, before any is
+allocated. A JPEG much larger than wanted is decoded at a half, a quarter or an eighth of its size, which
+spares most of the work: a block of 8 x 8 pixels becomes one.
 """
 
 import contextlib
 import functools
 import io
+import itertools
 import re
 import struct
-from collections.abc import Callable
+import threading
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, overload
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
-from pellucid.budgets import FRAMES, MEMORY, PIXELS, PIXELS_ANYWAY, PIXELS_PER_BYTE
+from pellucid.budgets import (
+    DECODING_BYTES,
+    FRAMES,
+    MEMORY,
+    PIXELS,
+    PIXELS_ANYWAY,
+    PIXELS_OF_A_ROW,
+    PIXELS_PER_BYTE,
+    ROWS_OF_AN_IMAGE,
+    SCANS,
+)
 from pellucid.data.data_files import what_it_is
-from pellucid.data.images.decoding_threads import DECODING, quiet_pillow
 from pellucid.data.images.pixels import (
     UNKNOWN,
     Taken,
@@ -49,6 +61,7 @@ from pellucid.strict import Anything, Fields, OneOf, Text, Whole
 # Pillow's names of the formats that are read.
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "MPO")
 _FORMAT_OF_START = {b"\xff\xd8": ("JPEG",), b"\x89P": ("PNG",)}
+_JPEGS = ("JPEG", "MPO")
 
 # JPEGs with at least so many pixels may be decoded at a half, a quarter or an eighth of their size; with
 # smaller ones next to nothing is saved.
@@ -59,8 +72,7 @@ DRAFT_FROM = 1_000_000
 DRAFT_MARGIN = 2
 
 _START_BYTES = 1024
-_BYTES_OF_DEEP = 24
-_UNCOUNTED = ("JPEG", "MPO", "BMP")
+_BYTES_OF_DEEP = 24  # of memory for a pixel of more than 8 bits: as decoded, converted, and as an array
 _SMALL_GIF = 1 << 20
 _BETWEEN_FRAMES = b"\x00,"
 
@@ -77,19 +89,77 @@ GREY_MODES = frozenset(
     {"black and white", "grey", "grey with transparency", "16-bit grey", "32-bit grey", "float grey"}
 )
 
-_SIDE, _MOMENT = Whole(1, 1 << 31), Whole(-1, (1 << 63) - 1)
+_SIDE, _COUNT = Whole(1, 1 << 31), (1 << 63) - 1
 _HEADER: Fields = {"height": _SIDE, "width": _SIDE, "mode": Text(40)}
 _IMAGE: Fields = {
-    **_HEADER,
-    "rows": _SIDE,
-    "columns": _SIDE,
-    "channels": OneOf((1, 3)),
-    "warning": Anything(),
-    "milliseconds": _MOMENT,
-    "camera": Whole(0, (1 << 63) - 1),
-}
+    **_HEADER, "rows": _SIDE, "columns": _SIDE, "channels": OneOf((1, 3)), "warning": Anything(),
+    "milliseconds": Whole(-1, _COUNT), "camera": Whole(0, _COUNT),
+}  # fmt: skip
 
 Found = TypeVar("Found")
+
+
+class _Quiet:
+    """Silences Pillow's warnings while at least one thread asks for it.
+
+    `warnings.catch_warnings` alone restores the wrong filters when threads overlap.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._depth, self._saved = threading.Lock(), 0, contextlib.ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._depth == 0:
+                self._saved.enter_context(warnings.catch_warnings())
+                warnings.filterwarnings("ignore", module=r"PIL\.")
+            self._depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._depth -= 1
+            if self._depth == 0:
+                self._saved.close()
+
+
+_QUIET = _Quiet()
+
+
+def quiet_pillow() -> contextlib.AbstractContextManager[None]:
+    """Keep Pillow's warnings from the user, in all threads; what matters in them is an error of ours."""
+    return _QUIET
+
+
+class MemoryShare:
+    """A number of bytes that decoders share: small images are decoded together, large ones in turn."""
+
+    # called with the bytes before they are taken; in a child process, it asks the parent for as many
+    asked: Callable[[int], object] | None = None
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._taken = 0
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def of(self, needed: int) -> Iterator[None]:
+        """Hold so many bytes; whoever needs more than there are waits until nobody holds any."""
+        if self.asked is not None:
+            self.asked(needed)
+        with self._changed:
+            while self._taken and self._taken + needed > self._size:
+                self._changed.wait()
+            self._taken += needed
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken -= needed
+                self._changed.notify_all()
+
+
+# For all decoders of a process.
+DECODING = MemoryShare(DECODING_BYTES)
 
 
 class Decoded(NamedTuple):
@@ -102,50 +172,35 @@ class Decoded(NamedTuple):
     taken: Taken = UNKNOWN  # when and by which camera it was taken
 
 
-def decode_image(source: Path | bytes, size: tuple[int, int] | None = None) -> Decoded:
-    """Decode one image, a file or its content.
+def decode_content(content: bytes, size: tuple[int, int] | None, then: Callable[[Decoded], Found]) -> Found:
+    """Decode one image from the bytes of its file, within `quiet_pillow()`.
 
     `size` is the height and width it will be fitted to; it lets large JPEGs be decoded at a fraction of their
-    size.
+    size. `then` is done with the image before another large one may be decoded; it gives what is returned.
 
     Raises: `DataError` with the reason alone, such as `truncated image` or `not an image (HTML)`; the caller
     knows the place.
-    """
-    with quiet_pillow():
-        return decode_content(read_content(source), size)
-
-
-@overload
-def decode_content(content: bytes, size: tuple[int, int] | None = None) -> Decoded: ...
-
-
-@overload
-def decode_content(
-    content: bytes, size: tuple[int, int] | None, then: Callable[[Decoded], Found]
-) -> Found: ...
-
-
-def decode_content(
-    content: bytes, size: tuple[int, int] | None = None, then: Callable[[Decoded], Any] = lambda image: image
-) -> Any:
-    """As `decode_image`, for many images inside one `quiet_pillow()`.
-
-    `then` is done with the image before another large one may be decoded; it gives what is returned.
     """
     room = current()
     if room is not None:
         return _decode_in_subprocess(room, content, size, then)
     try:
         with _open(io.BytesIO(content), content[:2]) as image:
-            mode, warning, own_size = _mode_name(image), _frames_warning(image), upright_size(image)
-            pixels = image.width * image.height
-            if size is not None and image.format in ("JPEG", "MPO") and pixels >= DRAFT_FROM:
-                # At the smallest scale that leaves `DRAFT_MARGIN` times what will be used.
-                height, width = inner_size(own_size, size)
-                if lies_on_its_side(image):
-                    height, width = width, height
-                image.draft(image.mode, (DRAFT_MARGIN * width, DRAFT_MARGIN * height))
-            with DECODING.of(image.width * image.height * _bytes_each(image)):
+            mode = _MODE_NAMES.get(image.mode, image.mode)
+            warning, own_size = _frames_warning(image), upright_size(image)
+            if image.format in _JPEGS:
+                _require_few_scans(content)
+                if size is not None and image.width * image.height >= DRAFT_FROM:
+                    # At the smallest scale that leaves `DRAFT_MARGIN` times what will be used.
+                    height, width = inner_size(own_size, size)
+                    if lies_on_its_side(image):
+                        height, width = width, height
+                    image.draft(image.mode, (DRAFT_MARGIN * width, DRAFT_MARGIN * height))
+            # Of each pixel, as it is decoded, turned or converted, and in the array.
+            bytes_each = 3 * max(len(image.getbands()), 3 if image.mode == "P" else 1)
+            if image.mode.startswith("I") or image.mode == "F":
+                bytes_each = _BYTES_OF_DEEP
+            with DECODING.of(image.width * image.height * bytes_each):
                 image.load()
                 return then(Decoded(to_pixels(upright(image)), mode, warning, own_size, taken_of(image)))
     except DataError:
@@ -154,46 +209,31 @@ def decode_content(
         raise _plain_reason(error, content) from error
 
 
-def _bytes_each(image: Image.Image) -> int:
-    """Bytes of memory for each pixel: as decoded, turned or converted, and as an array."""
-    if image.mode.startswith("I") or image.mode == "F":
-        return _BYTES_OF_DEEP
-    return 3 * max(len(image.getbands()), 3 if image.mode == "P" else 1)
-
-
 def _decode_in_subprocess(
-    room: Room, content: bytes, size: tuple[int, int] | None, then: Callable[[Decoded], Any]
-) -> Any:
+    room: Room, content: bytes, size: tuple[int, int] | None, then: Callable[[Decoded], Found]
+) -> Found:
     """Bytes go to a child process, pixels come back; its share of the memory is held meanwhile."""
     with contextlib.ExitStack() as held:
         with room.child() as child:
-            _give(child, content, {"job": "image", "size": size})
+            _send(child, content, {"job": "image", "size": size})
             message, raw = child.receive()
             if "needs" in message:
-                needed = child.read(message, {"needs": Whole(0)})["needs"]
-                held.enter_context(DECODING.of(needed))
+                held.enter_context(DECODING.of(child.read(message, {"needs": Whole(0)})["needs"]))
                 child.send({})
                 message, raw = child.receive()
             read = child.read(message, _IMAGE)
-            shape = (read["rows"], read["columns"], read["channels"])
-            warning = read["warning"]
+            rows, columns, warning = read["rows"], read["columns"], read["warning"]
             with child.judged():
-                if shape[0] * shape[1] > PIXELS.value() or not (warning is None or isinstance(warning, str)):
+                if rows * columns > PIXELS.value() or not (warning is None or isinstance(warning, str)):
                     raise ValueError("an image that is none")
-                pixels = np.frombuffer(raw, np.uint8).reshape(shape)
-        return then(
-            Decoded(
-                pixels,
-                read["mode"],
-                None if warning is None else warning[:1000],
-                (read["height"], read["width"]),
-                Taken(read["milliseconds"], read["camera"]),
-            )
-        )
+                pixels = np.frombuffer(raw, np.uint8).reshape(rows, columns, read["channels"])
+        warning = None if warning is None else warning[:1000]
+        taken = Taken(read["milliseconds"], read["camera"])
+        return then(Decoded(pixels, read["mode"], warning, (read["height"], read["width"]), taken))
 
 
-def _give(child: Child, content: bytes, message: dict[str, Any]) -> None:
-    """Hand over the bytes of an image; refused are more than fit."""
+def _send(child: Child, content: bytes, message: dict[str, Any]) -> None:
+    """Send the bytes of an image, unless they are more than fit."""
     if len(content) > MEMORY.value():
         raise DataError(f"larger than {MEMORY.value() / 1e6:,.0f} MB; {MEMORY.remedy}")
     child.send(message, content)
@@ -211,15 +251,12 @@ def read_content(source: Path | bytes) -> bytes:
 
 
 def header_of(source: Path | bytes) -> tuple[int, int, str]:
-    """Height and width of the upright image, and its kind as in `Decoded.mode`, pixels not decoded.
-
-    Of a file no more is read than its format needs: of a JPEG what stands before the pixels.
-    """
+    """Height, width and kind of the upright image, of a file by what comes before its pixels."""
     room = current()
     if room is not None:
         content = read_content(source)
         with room.child() as child:
-            _give(child, content, {"job": "header"})
+            _send(child, content, {"job": "header"})
             read = child.read(child.receive()[0], _HEADER)
         return read["height"], read["width"], read["mode"]
     with contextlib.ExitStack() as stack:
@@ -232,7 +269,7 @@ def header_of(source: Path | bytes) -> tuple[int, int, str]:
             raise _unreadable(error) from error
         try:
             with _open(file, _not_empty(start)[:2]) as image:
-                return (*upright_size(image), _mode_name(image))
+                return (*upright_size(image), _MODE_NAMES.get(image.mode, image.mode))
         except DataError:
             raise
         except Exception as error:  # Pillow's decoders raise almost any type on damaged bytes
@@ -257,8 +294,11 @@ def _open(file: io.BytesIO | io.BufferedReader, start: bytes) -> Image.Image:
     """Open without decoding; refuse more pixels than the budget admits, or the bytes can honestly hold."""
     image = Image.open(file, formats=_FORMAT_OF_START.get(start) or _formats())
     limit, pixels, size = PIXELS.value(), image.width * image.height, f"{image.height:,} x {image.width:,}"
-    if pixels > limit:
-        raise DataError(f"{size} pixels is over the limit of {limit:,} pixels; {PIXELS.remedy}")
+    # Columns count like rows, which they become in an image that lies on its side.
+    of_rows = PIXELS_OF_A_ROW * max(0, max(image.size) - ROWS_OF_AN_IMAGE)
+    if pixels + of_rows > limit:
+        rows = f", with {of_rows:,} for the memory of so long a side," if pixels <= limit else ""
+        raise DataError(f"{size} pixels{rows} is over the limit of {limit:,} pixels; {PIXELS.remedy}")
     if pixels > PIXELS_ANYWAY:
         before = file.tell()
         length = file.seek(0, io.SEEK_END)
@@ -275,13 +315,22 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
-def _mode_name(image: Image.Image) -> str:
-    return _MODE_NAMES.get(image.mode, image.mode)
+# The head of a scan of a JPEG: its marker, its length and the number of its components.
+_SCAN = re.compile(rb"\xff\xda\x00[\x08\x0a\x0c\x0e][\x01-\x04]")
+
+
+def _require_few_scans(content: bytes) -> None:
+    """Refuse a JPEG of very many scans, each of which goes through all pixels again.
+
+    Source: ITU-T T.81 (1992), "Digital compression of continuous-tone still images", B.2.3.
+    """
+    if any(True for _ in itertools.islice(_SCAN.finditer(content), SCANS, None)):
+        raise DataError(f"JPEG of more than {SCANS} scans, where images have about ten; save it anew")
 
 
 def _frames_warning(image: Image.Image) -> str | None:
     """A sentence when an open image holds more than the one frame that is used."""
-    if image.format in _UNCOUNTED:
+    if image.format in (*_JPEGS, "BMP"):
         return None
     file: Seekable | None = getattr(image, "fp", None)
     if image.format == "TIFF" and file is not None:
@@ -289,7 +338,7 @@ def _frames_warning(image: Image.Image) -> str | None:
         counted = f"more than {FRAMES:,}" if pages > FRAMES else str(pages)
         return f"{counted} pages; the first is used" if pages > 1 else None
     if image.format == "GIF" and file is not None:
-        # Each of far more frames than are counted would be looked at.
+        # Pillow would go through each of far more frames than are counted.
         before = file.tell()
         file.seek(0)
         content = file.read()

@@ -17,8 +17,14 @@ import numpy as np
 from jaxtyping import Int32, Int64, Shaped, UInt8
 
 from pellucid.data.data_files import File, contents
-from pellucid.data.images.decoding import GREY_MODES, Decoded, decode_content, header_of, read_content
-from pellucid.data.images.decoding_threads import quiet_pillow
+from pellucid.data.images.decoding import (
+    GREY_MODES,
+    Decoded,
+    decode_content,
+    header_of,
+    quiet_pillow,
+    read_content,
+)
 from pellucid.data.images.pixels import UNKNOWN, training_size
 from pellucid.data.images.preprocessing import (
     DIGEST_BYTES,
@@ -74,11 +80,7 @@ class Plan:
 
 
 def plan_files(paths: Sequence[File], settings: Settings, fixed: Preprocessing | None = None) -> Plan:
-    """Look at the header of every file, decide the size, and prepare to decode.
-
-    Of `settings` it takes the image size and the number of threads. With `fixed`, the size and channels to
-    fit them to, no header is looked at.
-    """
+    """Read the header of every file, unless size and channels are `fixed`, and prepare to decode."""
     if fixed is None:
         headers = [each for chunk in _in_threads(_headers, _chunks(paths), settings) for each in chunk]
         size = training_size(np.array([each[:2] for each in headers], np.int32).reshape(-1, 2), settings)
@@ -107,7 +109,8 @@ def _headers(sources: Sequence[_Source]) -> list[tuple[int, int, str]]:
     headers = []
     for source in sources:
         with contextlib.suppress(DataError):
-            headers.append(header_of(_there(source)))
+            if not isinstance(source, DataError):
+                headers.append(header_of(source))
     return headers
 
 
@@ -117,7 +120,7 @@ def _decode_files(preprocessing: Preprocessing, sources: Sequence[_Source]) -> P
     pixels = np.zeros((len(sources), *size, channels), np.uint8)
     digests = np.zeros((len(sources), DIGEST_BYTES), np.uint8)
     sizes = np.zeros((len(sources), 2), np.int32)
-    taken = _unknown(len(sources))
+    taken = np.tile(np.array(UNKNOWN, np.int64), (len(sources), 1))
     modes = [""] * len(sources)
     reasons: dict[int, str] = {}
     notes: dict[int, str] = {}
@@ -134,22 +137,12 @@ def _decode_files(preprocessing: Preprocessing, sources: Sequence[_Source]) -> P
 
     for index, source in enumerate(sources):
         try:
-            content = read_content(_there(source))
-            decode_content(content, preprocessing.least_decoded, functools.partial(keep, index))
+            if isinstance(source, DataError):
+                raise source
+            decode_content(read_content(source), preprocessing.least_decoded, functools.partial(keep, index))
         except DataError as error:
             reasons[index] = str(error)
     return PlanBlock(pixels, digests, sizes, modes, reasons, notes, taken)
-
-
-def _there(source: _Source) -> Path | bytes:
-    """A file or its content."""
-    if isinstance(source, DataError):
-        raise source
-    return source
-
-
-def _unknown(count: int) -> Int64[np.ndarray, "n 2"]:
-    return np.tile(np.array(UNKNOWN, np.int64), (count, 1))
 
 
 def _in_threads(
@@ -177,11 +170,7 @@ def plan_arrays(
     settings: Settings,
     fixed: Preprocessing | None = None,
 ) -> Plan:
-    """Decide size and range for images in an array.
-
-    Of `settings` it takes the image size. The range of values is taken from training images alone. `fixed` is
-    the size, channels and range to fit them to; by default rules decide.
-    """
+    """Decide size and range for images in an array by training images, unless they are `fixed`."""
     if fixed is None:
         size = training_size(np.array([pixels.shape[1:3]], np.int32), settings)
         is_training = np.array([split not in (VALIDATION, TEST) for split in splits], bool)
@@ -192,7 +181,10 @@ def plan_arrays(
 
 def _array_blocks(pixels: np.ndarray, preprocessing: Preprocessing) -> Generator[PlanBlock, None, None]:
     """Fitted images of an array, block by block; one with values that are not finite stays black."""
-    mode = _array_mode(pixels)
+    colour = "colour" if pixels.shape[3] == 3 else "grey"
+    depth = "float" if pixels.dtype.kind == "f" else f"{8 * pixels.dtype.itemsize}-bit"
+    mode = colour if pixels.dtype == np.uint8 else f"{depth} {colour}"
+    mode = "black and white" if pixels.dtype == bool else mode
     for values in blocks(pixels, block_rows(pixels)):
         is_good = finite_rows(values)
         if not is_good.all():
@@ -203,21 +195,7 @@ def _array_blocks(pixels: np.ndarray, preprocessing: Preprocessing) -> Generator
         if not is_good.all():
             fitted = fitted * is_good[:, None, None, None].astype(np.uint8)
             sizes[~is_good] = 0
-        reasons = {
-            int(index): "holds values that are not numbers (NaN or infinity)"
-            for index in np.flatnonzero(~is_good)
-        }
-        yield PlanBlock(
-            fitted, array_digests(values), sizes, [mode] * len(values), reasons, {}, _unknown(len(values))
-        )
-
-
-def _array_mode(pixels: np.ndarray) -> str:
-    """Kind of the images of an array, in the words used for files."""
-    colour = "colour" if pixels.shape[3] == 3 else "grey"
-    if pixels.dtype == np.uint8:
-        return colour
-    if pixels.dtype == bool:
-        return "black and white"
-    depth = "float" if pixels.dtype.kind == "f" else f"{8 * pixels.dtype.itemsize}-bit"
-    return f"{depth} {colour}"
+        reason = "holds values that are not numbers (NaN or infinity)"
+        reasons = dict.fromkeys(np.flatnonzero(~is_good).tolist(), reason)
+        taken = np.tile(np.array(UNKNOWN, np.int64), (len(values), 1))
+        yield PlanBlock(fitted, array_digests(values), sizes, [mode] * len(values), reasons, {}, taken)

@@ -46,7 +46,7 @@ def taken_of(image: Image.Image) -> Taken:
         return UNKNOWN
     if milliseconds <= 0:
         return UNKNOWN
-    # Below 2**63, so that it stands in the same array as the time.
+    # Below 2**63, so that it fits into the array of the time.
     return Taken(milliseconds, int.from_bytes(hashlib.blake2b(camera, digest_size=8).digest()) >> 1)
 
 
@@ -61,8 +61,6 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-_TURNS_ON_THE_SIDE = (5, 6, 7, 8)
 
 _ORIENTATION_TAG = 0x0112
 
@@ -97,11 +95,9 @@ def _scale(values: np.ndarray) -> UInt8[np.ndarray, "height width"]:
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise DataError("holds values that are not numbers (NaN or infinity)")
     low, high = float(values.min()), float(values.max())
-    ranges = (1.0, 255.0) if values.dtype.kind == "f" else (65535.0,)
-    for top in ranges:
-        if low >= 0.0 and high <= top:
-            low, high = 0.0, top
-            break
+    usual = (top for top in ((1.0, 255.0) if values.dtype.kind == "f" else (65535.0,)) if high <= top)
+    if low >= 0.0:
+        low, high = next(((0.0, top) for top in usual), (low, high))
     if high <= low:
         return np.zeros(values.shape, np.uint8)
     scaled = (values.astype(np.float64) - low) * (255.0 / (high - low))
@@ -115,14 +111,14 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
-    """Height and width as they will be once the image stands upright."""
+    """Height and width as they will be once the image is upright."""
     width, height = image.size
     return (width, height) if lies_on_its_side(image) else (height, width)
 
 
 def lies_on_its_side(image: Image.Image) -> bool:
-    """True of an image whose rows become columns once it stands upright."""
-    return _orientation(image) in _TURNS_ON_THE_SIDE
+    """True of an image whose rows become columns once it is upright."""
+    return _orientation(image) >= 5
 
 
 def _orientation(image: Image.Image) -> int:
@@ -160,11 +156,7 @@ _STEP = 16
 
 
 def training_size(original_sizes: Int[np.ndarray, "n 2"], settings: Settings) -> tuple[int, int]:
-    """Decide the training size by the rule at the top of this file.
-
-    Sizes are height and width. `settings.image_size` overrides the rule; a backbone and the preset move its
-    limit.
-    """
+    """Decide the height and width of images in training by the rule above, unless the settings state one."""
     chosen = parse_image_size(settings.image_size)
     if chosen is not None:
         return chosen
@@ -181,18 +173,12 @@ def training_size(original_sizes: Int[np.ndarray, "n 2"], settings: Settings) ->
 
 
 def largest_side(settings: Settings) -> int:
-    """Longest side, in pixels, of an image in training, where no size was asked for.
-
-    A backbone and the preset decide.
-    """
+    """Longest side, in pixels, of an image in training, where no size was asked for."""
     return _LARGEST_OF_BACKBONE[settings.preset] if settings.builds_on_backbone else LARGEST_SIDE
 
 
 def inner_size(own: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
-    """Size of an image once it is fitted inside another with its aspect kept.
-
-    Sizes are height and width; the result is at least 1 and at most `size`.
-    """
+    """Height and width, at least 1, of an image once it is fitted inside another with its aspect kept."""
     scale = min(size[0] / own[0], size[1] / own[1])
     height, width = (min(most, max(1, round(side * scale))) for side, most in zip(own, size, strict=True))
     return height, width
@@ -210,10 +196,13 @@ def fit_image(
 
     Sizes are height and width. For 1 channel colour becomes grey by the weights of ITU-R 601; for 3 grey is
     repeated. `own` is the size of the image where `pixels` is a reduced decoding of it, whose rounded sides
-    would tell another aspect. With `stretch` the aspect is not kept. The very same array
-    comes back when nothing is to do.
+    have another aspect. With `stretch` the aspect is not kept. The very same array comes back when nothing is
+    to do.
     """
-    pixels = _with_channels(pixels, channels)
+    if pixels.shape[2] < channels:
+        pixels = np.repeat(pixels, 3, axis=2)
+    elif pixels.shape[2] > channels:
+        pixels = np.asarray(Image.fromarray(pixels).convert("L"))[:, :, None]
     height, width = pixels.shape[:2]
     if (height, width) == size:
         return pixels
@@ -223,22 +212,9 @@ def fit_image(
     inner = np.asarray(resized).reshape(inner_height, inner_width, channels)
     if inner.shape[:2] == size:
         return inner
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     fitted = np.empty((*size, channels), np.uint8)
-    # Median of each channel over the outermost pixels.
-    sides = (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])
-    colour: np.ndarray = np.median(np.concatenate(sides), axis=0).astype(np.uint8)
-    fitted[:] = colour
+    fitted[:] = np.median(border, axis=0).astype(np.uint8)
     top, left = (size[0] - inner_height) // 2, (size[1] - inner_width) // 2
     fitted[top : top + inner_height, left : left + inner_width] = inner
     return fitted
-
-
-def _with_channels(
-    pixels: UInt8[np.ndarray, "height width channels"], channels: int
-) -> UInt8[np.ndarray, "height width new_channels"]:
-    """Turn colour to grey or grey to colour where needed."""
-    if pixels.shape[2] == channels:
-        return pixels
-    if channels == 3:
-        return np.repeat(pixels, 3, axis=2)
-    return np.asarray(Image.fromarray(pixels).convert("L"))[:, :, None]

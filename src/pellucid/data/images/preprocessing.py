@@ -16,8 +16,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped, UInt8, UInt64
 
-from pellucid.data.images.decoding import Decoded, decode_content, read_content
-from pellucid.data.images.decoding_threads import quiet_pillow
+from pellucid.data.images.decoding import Decoded, decode_content, quiet_pillow, read_content
 from pellucid.data.images.pixels import fit_image
 from pellucid.errors import DataError
 from pellucid.strict import LEFT_OUT, Number, OneOf, Saved, Whole
@@ -61,17 +60,15 @@ class Preprocessing(Saved):
         """Fit one 8-bit image; `own` is its size where `pixels` is a reduced decoding."""
         return fit_image(pixels, self.size, self.channels, own, stretch=self.stretch)
 
-    def image(self, source: Path | bytes) -> UInt8[np.ndarray, "height width channels"]:
-        """Decode an image file, or its content, and fit it as the network takes it.
-
-        Raises: `DataError` with the reason why it cannot be decoded; the caller knows the place.
-        """
-        return self.image_and_warning(source)[0]
-
     def image_and_warning(
         self, source: Path | bytes
     ) -> tuple[UInt8[np.ndarray, "height width channels"], str | None]:
-        """As `image`, with a warning of what was left out, such as the number of frames, if any."""
+        """Decode an image file, or its content, and fit it as the network takes it.
+
+        With a warning of what was left out, such as the number of frames, if any.
+
+        Raises: `DataError` with the reason why it cannot be decoded; the caller knows the place.
+        """
 
         def fitted(decoded: Decoded) -> tuple[np.ndarray, str | None]:
             return self.fitted(decoded.pixels, decoded.size), decoded.warning
@@ -123,12 +120,10 @@ def with_channel_axis(pixels: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "
 def value_range(
     pixels: Shaped[np.ndarray, "n ..."], is_training: Bool[np.ndarray, " n"]
 ) -> tuple[float, float]:
-    """The values, low and high, that become 0 and 255.
+    """The values, low and high, that become 0 and 255, by the finite rows of training images.
 
     8-bit images stay as they are; values within 0 to 1 are taken as 0 to 1; anything else is
     stretched from its smallest to its largest value.
-
-    `is_training` marks the images that decide; rows that are not finite are left out.
     """
     if pixels.dtype == np.uint8:
         return 0.0, 255.0
@@ -142,10 +137,7 @@ def value_range(
 
 
 def scale_values(pixels: Shaped[np.ndarray, "..."], low: float, high: float) -> UInt8[np.ndarray, "..."]:
-    """Scale values so that low becomes 0 and high 255; 8-bit values stay as they are.
-
-    Values are finite; what is below `low` or above `high` is cut. An 8-bit array comes back as the very same.
-    """
+    """Scale finite values so that low becomes 0 and high 255, cut there; 8-bit values stay as they are."""
     if pixels.dtype == np.uint8:
         return pixels
     if high <= low:
@@ -180,13 +172,7 @@ _GREY_WEIGHTS = np.array([299.0, 587.0, 114.0])  # ITU-R 601, in thousandths
 
 
 def image_digest(pixels: UInt8[np.ndarray, "height width channels"]) -> bytes:
-    """Fingerprint of a decoded image at its own size; equal for exact copies only.
-
-    A colour image whose three channels are equal counts as grey, so that a grey image saved as
-    colour is still found.
-
-    16 bytes: BLAKE2b over shape and pixels.
-    """
+    """Fingerprint, 16 bytes, of a decoded image; one whose three channels are equal counts as grey."""
     if pixels.shape[2] == 3:
         red = pixels[:, :, 0]
         if np.array_equal(red, pixels[:, :, 1]) and np.array_equal(red, pixels[:, :, 2]):
@@ -195,11 +181,7 @@ def image_digest(pixels: UInt8[np.ndarray, "height width channels"]) -> bytes:
 
 
 def array_digests(pixels: Shaped[np.ndarray, "n height width channels"]) -> UInt8[np.ndarray, "n 16"]:
-    """Fingerprints, 16 bytes each, of images that came as an array.
-
-    8-bit images get the same fingerprint as files of the same content; others are compared by
-    their own values, not by what is left of them after scaling.
-    """
+    """Fingerprints, 16 bytes each, of images that came as an array, those of 8 bits the same as of files."""
     make = image_digest if pixels.dtype == np.uint8 else _digest
     joined = b"".join(make(image) for image in pixels)
     return np.frombuffer(joined, np.uint8).reshape(len(pixels), DIGEST_BYTES)
@@ -243,31 +225,27 @@ def _area_weights(pixels: int, areas: int) -> np.ndarray:
 
 # Test for photographs: images as large and as rich in colours as those backbones were trained on.
 #
-# The rule looks at up to 200 images. Each is as rich as it has different colours, red, green and blue told
-# apart in 32 steps each (grey in 256). Drawings, signs, digits and screenshots have few; a small photograph
-# has hundreds. Images look like photographs when at least half of them have more than 64 colours (or grey
-# levels), and their shorter side is at least 32 pixels.
+# Of up to 200 images the different colours are counted, red, green and blue in 32 steps each (grey in 256).
+# Drawings, signs, digits and screenshots have few; a small photograph has hundreds. Images look like
+# photographs when at least half of them have more than 64, and their shorter side is at least 32 pixels.
 
 LEAST_SIDE = 32
 _EXAMINED = 200
-_LEAST_COLOURS, _LEAST_GREYS = 64, 64
+_LEAST_COLOURS = 64
 
 
 def look_like_photographs(
     pixels: UInt8[np.ndarray, "n height width channels"], positions: Int64[np.ndarray, " some"]
 ) -> bool:
-    """Judge evenly spread images at `positions` by the rule at the top of this file."""
+    """Judge evenly spread images at `positions` by the rule above."""
     if min(pixels.shape[1:3]) < LEAST_SIDE or len(positions) == 0:
         return False
     chosen = positions[:: max(1, len(positions) // _EXAMINED)][:_EXAMINED]
-    least = _LEAST_GREYS if pixels.shape[3] == 1 else _LEAST_COLOURS
-    rich = [_colours(pixels[position]) > least for position in chosen.tolist()]
-    return 2 * sum(rich) >= len(rich)
-
-
-def _colours(image: UInt8[np.ndarray, "height width channels"]) -> int:
-    """Different colours of an image."""
-    if image.shape[2] == 1:
-        return len(np.unique(image))
-    steps = (image >> 3).astype(np.int64)
-    return len(np.unique((steps[..., 0] << 10) | (steps[..., 1] << 5) | steps[..., 2]))
+    rich = 0
+    for position in chosen.tolist():
+        image = pixels[position]
+        if image.shape[2] == 3:
+            steps = (image >> 3).astype(np.int64)
+            image = (steps[..., 0] << 10) | (steps[..., 1] << 5) | steps[..., 2]
+        rich += len(np.unique(image)) > _LEAST_COLOURS
+    return 2 * rich >= len(chosen)

@@ -1,7 +1,6 @@
 """Class folders, and split folders that hold class folders, of images or of texts.
 
-The order of examples is that of the code points of their paths, whatever the locale and the file
-system say. Files of another kind are left out with a warning that counts them.
+Files of another kind are left out with a warning that counts them.
 """
 
 import dataclasses
@@ -17,23 +16,21 @@ from pellucid.data.reading.input_values import read_texts
 from pellucid.data.reading.labelled_files import suggested_pattern
 from pellucid.data.tables.table_files import is_table
 from pellucid.data.tables.text_files import require_known
-from pellucid.data.trees import Folder, files_in, files_of, place_of, sub_folders, suffix_of, walk
+from pellucid.data.trees import Folder, path_within, place_of, suffix_of
 from pellucid.data.wording import count_of, quoted, some_quoted, visible
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
-_TEXTS_ONLY = "holds text files only; leave --task image out to read texts"
-
 
 def holds_texts(folder: Folder) -> bool:
     """True of class folders of texts: `.txt` files, and no image; also where there are no class folders."""
-    found_text = False
-    for place in list(sub_folders(folder).values()) or [folder]:
-        for path, is_image in walk(place, IMAGE_KIND):
+    has_text = False
+    for inner in list(folder.folders.values()) or [folder]:
+        for file, is_image in inner.walk(IMAGE_KIND):
             if is_image:
                 return False
-            found_text = found_text or suffix_of(path) == TEXT_SUFFIX
-    return found_text
+            has_text = has_text or suffix_of(file) == TEXT_SUFFIX
+    return has_text
 
 
 def read_folder(folder: Folder, place: str, kind: FileKind = IMAGE_KIND, depth: int | None = None) -> Listing:
@@ -41,18 +38,25 @@ def read_folder(folder: Folder, place: str, kind: FileKind = IMAGE_KIND, depth: 
 
     `depth` is the number of folders that name a class, from the outermost on; by default one, where class
     folders do not look as if they held classes themselves.
+
+    Raises: `DataError` if there are none, or they can be read in two ways.
     """
     splits = _split_folders(folder)
     if not splits:
-        _require_classes(folder, place, kind)
+        _require_no_splits(folder, place, kind)
         return _class_folders(folder, place, UNDECIDED, kind, depth)
     parts = [
         _class_folders(splits[split], str(splits[split]), split, kind, depth)
         for split in (TRAIN, VALIDATION, TEST)
         if split in splits
     ]
-    extra = sorted(set(sub_folders(folder)) - {path.name for path in splits.values()})
-    _require_unlabelled(folder, place, extra, kind)
+    extra = {name: inner for name, inner in folder.folders.items() if inner not in splits.values()}
+    for name, inner in extra.items():
+        if any(is_one for one in inner.folders.values() for _, is_one in one.walk(kind)):
+            raise DataError(
+                f"{place}: {quoted(name)} beside the split folders holds labelled {kind.noun}s, and no "
+                "split is called so; name it train, val or test, or move it elsewhere"
+            )
     warnings = [warning for part in parts for warning in part.warnings]
     if extra:
         warnings.append(f"{place}: {some_quoted(extra)} beside the split folders left out")
@@ -68,32 +72,33 @@ def read_folder(folder: Folder, place: str, kind: FileKind = IMAGE_KIND, depth: 
 
 
 def _split_folders(folder: Folder) -> dict[str, Folder]:
-    """Sub-folders that stand for splits, by split; their names are those of `SPLIT_OF_NAME` in either case.
+    """Sub-folders that are splits, by split; their names are those of `SPLIT_OF_NAME` in either case.
 
-    Empty when the folder is no folder of splits, that is unless it has `train` with sub-folders of its own,
-    and beside it a folder for testing or validation, or nothing at all.
+    Empty where the folder holds no splits, that is unless it has `train` with sub-folders of its own, and
+    either a folder for testing or validation too, or no other folder.
     """
-    folders = sub_folders(folder)
-    named = {name: path for name, path in folders.items() if name.lower() in SPLIT_OF_NAME}
-    if not any(SPLIT_OF_NAME[name.lower()] == TRAIN and sub_folders(path) for name, path in named.items()):
+    folders = folder.folders
+    named = {name: inner for name, inner in folders.items() if name.lower() in SPLIT_OF_NAME}
+    if not any(SPLIT_OF_NAME[name.lower()] == TRAIN and inner.folders for name, inner in named.items()):
         return {}
-    found: dict[str, Folder] = {}
-    for name, path in named.items():
+    found: dict[str, str] = {}
+    for name in named:
         split = SPLIT_OF_NAME[name.lower()]
         if split in found:
             raise DataError(
-                f"{folder}: both {found[split].name}/ and {name}/ stand for the {split} split; keep one"
+                f"{folder}: both {found[split]}/ and {name}/ stand for the {split} split; keep one"
             )
-        found[split] = path
-    return found if len(found) > 1 or len(folders) == 1 else {}
+        found[split] = name
+    are_splits = len(found) > 1 or len(folders) == 1
+    return {split: named[name] for split, name in found.items()} if are_splits else {}
 
 
-def _require_classes(folder: Folder, place: str, kind: FileKind) -> None:
+def _require_no_splits(folder: Folder, place: str, kind: FileKind) -> None:
     """Refuse folders that are all named as splits without class folders: they would be taken for classes."""
-    folders = sub_folders(folder)
+    folders = folder.folders
     splits = {SPLIT_OF_NAME.get(name.lower()) for name in folders}
     are_splits = len(folders) > 1 and None not in splits and TRAIN in splits
-    if are_splits and not any(map(sub_folders, folders.values())):
+    if are_splits and not any(inner.folders for inner in folders.values()):
         raise DataError(
             f"{place}: {some_quoted(folders)} are named as splits, but hold {kind.noun}s without labels; "
             "make a sub-folder for each class in them, or put a table with the labels beside them, such as "
@@ -101,21 +106,12 @@ def _require_classes(folder: Folder, place: str, kind: FileKind) -> None:
         )
 
 
-def _require_unlabelled(folder: Folder, place: str, extra: list[str], kind: FileKind) -> None:
-    """Refuse folders beside those of the splits that hold labelled files: they would be lost in silence."""
-    folders = sub_folders(folder)
-    for name in extra:
-        for class_folder in sub_folders(folders[name]).values():
-            if any(is_one for _, is_one in walk(class_folder, kind)):
-                raise DataError(
-                    f"{place}: {quoted(name)} beside the split folders holds labelled {kind.noun}s, and no "
-                    "split is called so; name it train, val or test, or move it elsewhere"
-                )
-
-
 def read_unlabelled(folder: Folder, place: str) -> Listing:
-    """List the images of a folder without class folders, for models that need no labels."""
-    paths, others = files_of(folder, IMAGE_KIND)
+    """List the images of a folder without class folders, for models that need no labels.
+
+    Raises: `DataError` if there is none.
+    """
+    paths, others = folder.files_of(IMAGE_KIND)
     if not paths:
         raise DataError(
             f"{place}: holds no image; put images there, or one sub-folder of them for each class"
@@ -135,7 +131,9 @@ def read_unlabelled(folder: Folder, place: str) -> Listing:
 def read_text_folder(folder: Folder, place: str, settings: Settings) -> Listing:
     """List the texts of class folders, or of split folders of class folders.
 
-    Problems of the listing say which files could not be read or are blank.
+    Problems of the listing are files that could not be read or are blank.
+
+    Raises: `DataError` as `read_folder`.
     """
     require_known(settings.encoding, place)
     listing = in_stored_order(read_folder(folder, place, TEXT_KIND, settings.class_depth))
@@ -169,34 +167,42 @@ def in_stored_order(listing: Listing) -> Listing:
 
 def _class_folders(folder: Folder, place: str, split: str, kind: FileKind, depth: int | None) -> Listing:
     """List the files of every class folder in one folder."""
-    classes = sub_folders(folder)
+    classes = folder.folders
     if not classes:
-        raise DataError(_no_class_folders(folder, place, kind))
+        raise _no_class_folders(folder, place, kind)
     paths: list[File] = []
     labels: list[str] = []
     empty: list[str] = []
     others: list[File] = []
-    for name, path in classes.items():
-        if not is_encodable(name):
-            raise DataError(f"{place}: the name of class folder {quoted(name)} is not UTF-8; rename it")
-        wanted, passed_over = files_of(path, kind)
+    for name, inner in classes.items():
+        _require_encodable(name, place)
+        wanted, passed_over = inner.files_of(kind)
         paths += wanted
         labels += [name] * len(wanted)
         others += passed_over
         if not wanted:
             empty.append(name)
-    if not paths and _are_texts(others):
-        raise DataError(f"{place}: {_TEXTS_ONLY}")
+    if not paths:
+        _refuse_texts(others, place)
     if empty:
         raise DataError(
             f"{place}: no {kind.what} in class folder {some_quoted(empty, 10)}; "
             f"put {kind.noun}s there or remove the folder"
         )
-    inner = [_folders_between(file, folder) for file in paths]
+    # Names of the folders that lead to each file.
+    leading = [path_within(path, folder).split("/")[:-1] for path in paths]
     if depth is None:
-        _require_one_reading(inner, place, kind)
+        _require_one_reading(leading, place, kind)
     elif depth > 1:
-        labels = _joined_names(inner, paths, place, depth)
+        short = [place_of(path) for path, names in zip(paths, leading, strict=True) if len(names) < depth]
+        if short:
+            raise DataError(
+                f"{place}: {count_of(len(short), 'file')} in fewer folders than --class-depth {depth} asks "
+                f"for: {some_quoted(short)}; move them, or give a smaller number"
+            )
+        labels = ["/".join(names[:depth]) for names in leading]
+        for label in labels:
+            _require_encodable(label, place)
     return Listing(
         place=place,
         form="class folders",
@@ -204,46 +210,26 @@ def _class_folders(folder: Folder, place: str, split: str, kind: FileKind, depth
         labels=labels,
         splits=[split] * len(paths),
         paths=paths,
-        warnings=_warnings(place, list(files_in(folder)), others, kind),
+        warnings=_warnings(place, folder.files, others, kind),
     )
 
 
-def _folders_between(file: File, folder: Folder) -> list[str]:
-    """Names of the folders that lead from a folder to a file in it."""
-    if isinstance(file, Path):
-        return list(file.parts[len(Path(str(folder)).parts) : -1])
-    return str(file).removeprefix(f"{folder}/").split("/")[:-1]
+def _require_encodable(name: str, place: str) -> None:
+    if not is_encodable(name):
+        raise DataError(f"{place}: the name of class folder {quoted(name)} is not UTF-8; rename it")
 
 
-def _joined_names(inner: Sequence[Sequence[str]], paths: Sequence[File], place: str, depth: int) -> list[str]:
-    """Classes named by so many of the folders that lead to each file, such as `Greek/alpha`."""
-    short = [place_of(path) for path, names in zip(paths, inner, strict=True) if len(names) < depth]
-    if short:
-        raise DataError(
-            f"{place}: {count_of(len(short), 'file')} in fewer folders than --class-depth {depth} asks for: "
-            f"{some_quoted(short)}; move them, or give a smaller number"
-        )
-    labels = ["/".join(names[:depth]) for names in inner]
-    wrong = next((label for label in labels if not is_encodable(label)), None)
-    if wrong is not None:
-        raise DataError(f"{place}: the name of class folder {quoted(wrong)} is not UTF-8; rename it")
-    return labels
-
-
-def _require_one_reading(inner: Sequence[Sequence[str]], place: str, kind: FileKind) -> None:
-    """Ask how many folders name a class where most class folders hold several folders, and no files.
-
-    `inner` are the folders that lead to each file.
-    """
+def _require_one_reading(leading: Sequence[Sequence[str]], place: str, kind: FileKind) -> None:
+    """Ask how many folders name a class where most class folders hold several folders, and no files."""
     below: dict[str, set[str]] = {}
-    for first, *others in inner:
+    for first, *others in leading:
         below.setdefault(first, set()).add(others[0] if others else "")
     nested = sum("" not in names and len(names) > 1 for names in below.values())
     if 2 * nested <= len(below):
         return
     readings = []
-    for depth in range(1, min(map(len, inner)) + 1):
-        labels = dict.fromkeys("/".join(names[:depth]) for names in inner)
+    for depth in range(1, min(map(len, leading)) + 1):
+        labels = dict.fromkeys("/".join(names[:depth]) for names in leading)
         readings.append(
             f"--class-depth {depth}: {count_of(len(labels), 'class')} such as {quoted(next(iter(labels)))}"
         )
@@ -254,21 +240,20 @@ def _require_one_reading(inner: Sequence[Sequence[str]], place: str, kind: FileK
         )
 
 
-def _are_texts(others: list[File]) -> bool:
-    """True of files, none of them an image, of which there are some and all end in `.txt`."""
-    return bool(others) and all(suffix_of(path) == TEXT_SUFFIX for path in others)
+def _refuse_texts(others: list[File], place: str) -> None:
+    if others and all(suffix_of(path) == TEXT_SUFFIX for path in others):
+        raise DataError(f"{place}: holds text files only; leave --task image out to read texts")
 
 
-def _no_class_folders(folder: Folder, place: str, kind: FileKind) -> str:
-    wanted, others = files_of(folder, kind)
+def _no_class_folders(folder: Folder, place: str, kind: FileKind) -> DataError:
+    wanted, others = folder.files_of(kind)
     if wanted:
         number = count_of(len(wanted), kind.noun)
         pattern = suggested_pattern([posixpath.basename(str(path)) for path in wanted])
         more = f", or give --label-from-name {pattern!r}" if pattern else ""
-        return f"{place}: {number} but no class folders; make one sub-folder for each class{more}"
-    if _are_texts(others):
-        return f"{place}: {_TEXTS_ONLY}"
-    return f"{place}: holds no class folders; make one sub-folder of {kind.noun}s for each class"
+        return DataError(f"{place}: {number} but no class folders; make one sub-folder for each class{more}")
+    _refuse_texts(others, place)
+    return DataError(f"{place}: holds no class folders; make one sub-folder of {kind.noun}s for each class")
 
 
 def _warnings(place: str, loose: list[str], others: list[File], kind: FileKind) -> tuple[str, ...]:

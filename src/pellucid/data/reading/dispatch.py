@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pellucid.data.data_files import ends_like_image, entries_of
+from pellucid.data.data_files import ends_like_image
 from pellucid.data.listing import SPLIT_OF_NAME, TEST, TRAIN, UNDECIDED, VALIDATION, Listing
 from pellucid.data.reading.array_files import is_idx_folder, read_idx_folder, read_npz
 from pellucid.data.reading.class_folders import holds_texts, in_stored_order
@@ -28,7 +28,7 @@ from pellucid.data.reading.shards import (
 from pellucid.data.reading.table_folders import read_any_folder, read_table
 from pellucid.data.tables.table_files import is_table, open_table
 from pellucid.data.targets import renamed, with_target
-from pellucid.data.trees import PackedFolder, enclosed, is_archive, open_archive, said_of_enclosed
+from pellucid.data.trees import DiskFolder, enclosed, enclosed_warning, is_archive, open_archive
 from pellucid.data.wording import count_of, quoted
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
@@ -97,7 +97,6 @@ def require_existing(place: str) -> None:
 
 
 def _read(place: str, settings: Settings) -> Listing:
-    """Read DATA by its form."""
     require_existing(place)
     form = form_of(place)
     if settings.label_from_name is not None and form is not Form.FOLDER:
@@ -113,7 +112,6 @@ def _read(place: str, settings: Settings) -> Listing:
 
 
 def _of_task(listing: Listing, settings: Settings) -> Listing:
-    """Refuse a listing of another kind than the settings ask for."""
     kind = listing.input_kind
     if settings.task not in ("auto", kind.task):
         raise UsageError(
@@ -123,46 +121,43 @@ def _of_task(listing: Listing, settings: Settings) -> Listing:
     return listing
 
 
-def _read_folder(path: Path, place: str, settings: Settings) -> Listing:
+def _read_folder(folder: DiskFolder, place: str, settings: Settings) -> Listing:
     """List what lies in a folder, or in the only one in it; archives alone are shards of one data set."""
-    archives = _archives_alone(path)
+    archives = _archives_alone(folder)
     if archives:
         return _read_archives(archives, place, settings)
     if settings.label_from_name is not None:
-        are_texts = settings.task == "text" or (settings.task == "auto" and holds_texts(path))
-        return read_named_files(path, place, settings, are_texts=are_texts)
-    inner, notes = enclosed(path, SPLIT_OF_NAME)
-    if inner == path:
-        return read_any_folder(path, place, settings)
-    assert isinstance(inner, Path)
-    listing = _READERS[form_of(str(inner))](inner, str(inner), settings)
-    return dataclasses.replace(listing, warnings=(said_of_enclosed(place, inner, notes), *listing.warnings))
+        are_texts = settings.task == "text" or (settings.task == "auto" and holds_texts(folder))
+        return read_named_files(folder, place, settings, are_texts=are_texts)
+    inner, notes = enclosed(folder, SPLIT_OF_NAME)
+    if inner is folder:
+        return read_any_folder(folder, place, settings)
+    if is_idx_folder(inner):
+        listing = read_idx_folder(inner, str(inner))
+    else:
+        assert isinstance(inner, DiskFolder)
+        listing = _read_folder(inner, str(inner), settings)
+    return dataclasses.replace(listing, warnings=(enclosed_warning(place, inner, notes), *listing.warnings))
+
+
+def _archives_alone(folder: DiskFolder) -> list[Path]:
+    """Archives in a folder that holds nothing else but files of notes; empty where it does."""
+    if folder.folders or any(ends_like_image(name) or is_table(folder.file(name)) for name in folder.files):
+        return []
+    return [folder.file(name) for name in folder.files if is_archive(Path(name))]
 
 
 def _read_archive(path: Path, place: str, settings: Settings) -> Listing:
     """List what lies in an archive: examples of a WebDataset, or whatever a folder may hold."""
     tree, notes = enclosed(open_archive(path, place), SPLIT_OF_NAME)
-    assert isinstance(tree, PackedFolder)
     if is_idx_folder(tree):
         listing = read_idx_folder(tree, place)
     elif (samples := samples_of(tree)) is not None:
         listing = in_stored_order(list_samples(samples, settings))
     else:
         listing = read_any_folder(tree, place, settings)
-    first = [said_of_enclosed(place, tree, notes)] if notes else []
+    first = [enclosed_warning(place, tree, notes)] if notes else []
     return dataclasses.replace(listing, warnings=(*first, *listing.warnings))
-
-
-def _archives_alone(folder: Path) -> list[Path]:
-    """Archives in a folder that holds nothing else but files of notes; empty where it does."""
-    archives = []
-    for entry in entries_of(folder):
-        path = folder / entry.name
-        if ends_like_image(path.name) or is_table(path) or path.is_dir():
-            return []
-        if is_archive(path):
-            archives.append(path)
-    return archives
 
 
 def _read_archives(paths: Sequence[Path], place: str, settings: Settings) -> Listing:
@@ -171,8 +166,7 @@ def _read_archives(paths: Sequence[Path], place: str, settings: Settings) -> Lis
     require_all_named([path.name for path in paths], splits, place, "archives")
     parts: list[Listing] = []
     for path, split in zip(paths, splits, strict=True):
-        part = _read_archive(path, str(path), settings)
-        parts.append(dataclasses.replace(part, splits=[split] * len(part)) if split else part)
+        parts.append(_read_archive(path, str(path), settings).in_split(split))
     taken = {each for part in parts for each in part.warnings if TAKEN in each}
     if len({each.partition(": ")[2] for each in taken}) > 1:
         raise DataError(
@@ -208,7 +202,6 @@ def _read_pattern(place: str, settings: Settings) -> Listing:
 
 
 def _refuse(path: Path, place: str, settings: Settings) -> Listing:
-    """Refuse a file that has no labels."""
     if path.name.lower().endswith(("text.txt", "labels.txt")):
         raise DataError(f"{place}: texts and their labels are read from two files; give the folder of both")
     raise DataError(f"{place}: not a form of DATA; give {KNOWN_FORMS}")
@@ -216,8 +209,8 @@ def _refuse(path: Path, place: str, settings: Settings) -> Listing:
 
 _READERS: dict[Form, Callable[[Path, str, Settings], Listing]] = {
     Form.SAMPLE: lambda path, place, settings: read_sample(place),
-    Form.IDX: lambda path, place, settings: read_idx_folder(path, place),
-    Form.FOLDER: _read_folder,
+    Form.IDX: lambda path, place, settings: read_idx_folder(DiskFolder(path), place),
+    Form.FOLDER: lambda path, place, settings: _read_folder(DiskFolder(path), place, settings),
     Form.ARCHIVE: _read_archive,
     Form.NPZ: lambda path, place, settings: read_npz(path, place),
     Form.TABLE: read_table,

@@ -10,35 +10,40 @@ from enum import Enum
 from pathlib import Path
 
 from pellucid.data.listing import Listing
-from pellucid.data.raw_texts import TextWriter
+from pellucid.data.raw_texts import Texts
 from pellucid.data.reading.array_files import is_idx_folder, read_idx_folder
 from pellucid.data.tables.table_files import is_table
-from pellucid.data.trees import is_archive
+from pellucid.data.trees import DiskFolder, is_archive
 from pellucid.errors import DataError, UsageError
 
 # Braces such as `data/{000..003}.tar`.
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)", re.ASCII)
-_SIGNS = "{*?["
-MOST_FILES = 100_000
+_MOST_FILES = 100_000
 
 
 def files_named(place: str) -> list[Path]:
-    """Files that a pattern names: those of braces in their order, matches of a glob by their names."""
-    names = list(dict.fromkeys(_expanded(place)))
+    """Files that a pattern names: those of braces in their order, matches of a glob by their names.
+
+    Raises: `DataError` if one is not there, or they are too many.
+    """
     found: list[Path] = []
-    for name in names:
+    for name in dict.fromkeys(_expanded(place)):
         matches = [Path(name)] if os.path.exists(name) else [Path(each) for each in sorted(glob.glob(name))]
         if not matches:
             raise DataError(f"{place}: no such file {name}; fix the pattern")
         found += matches
-    if len(found) > MOST_FILES:
-        raise DataError(f"{place}: names more than {MOST_FILES:,} files; give a part of them")
+    if len(found) > _MOST_FILES:
+        raise _too_many(place)
     return list(dict.fromkeys(found))
 
 
+def _too_many(place: str) -> DataError:
+    return DataError(f"{place}: names more than {_MOST_FILES:,} files; give a part of them")
+
+
 def _expanded(place: str) -> Iterator[str]:
-    """Names with every pair of braces replaced by each of its values."""
+    """Names with every pair of braces replaced by each of its values: `000..003` counts, `a,b` lists."""
     waiting, given = [place], 0
     while waiting:
         name = waiting.pop()
@@ -47,22 +52,16 @@ def _expanded(place: str) -> Iterator[str]:
             yield name
             given += 1
         else:
-            values = _values(match[1], place)
+            values = match[1].split(",")
+            if counted := _RANGE.fullmatch(match[1]):
+                first, last = (int(number[:18]) for number in counted.groups())
+                if abs(last - first) >= _MOST_FILES:
+                    raise _too_many(place)
+                step = 1 if last >= first else -1
+                values = [str(number).zfill(len(counted[1])) for number in range(first, last + step, step)]
             waiting += [name[: match.start()] + value + name[match.end() :] for value in reversed(values)]
-        if given + len(waiting) > MOST_FILES:
-            raise DataError(f"{place}: names more than {MOST_FILES:,} files; give a part of them")
-
-
-def _values(inside: str, place: str) -> list[str]:
-    """Expand a pair of braces: `000..003` counts, `a,b` lists."""
-    match = _RANGE.fullmatch(inside)
-    if match is None:
-        return inside.split(",")
-    first, last = (int(number[:18]) for number in match.groups())
-    if abs(last - first) >= MOST_FILES:
-        raise DataError(f"{place}: names more than {MOST_FILES:,} files; give a part of them")
-    numbers = range(first, last + 1) if last >= first else range(first, last - 1, -1)
-    return [str(number).zfill(len(match[1])) for number in numbers]
+        if given + len(waiting) > _MOST_FILES:
+            raise _too_many(place)
 
 
 # Names of the labels 0 to 9 of Fashion-MNIST.
@@ -70,10 +69,10 @@ FASHION_CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
 
-# IDX files of the bundled slice; its README says how they were made.
+# IDX files of the bundled slice; its README describes how they were made.
 FASHION_FOLDER = Path(__file__).parent.parent / "fashion"
 
-# Table of the bundled mails; the README beside it says how it was made.
+# Table of the bundled mails; the README in its folder describes how it was made.
 SPAM_FILE = Path(__file__).parent.parent / "spam" / "spam.jsonl.gz"
 
 PREFIX = "sample:"
@@ -85,31 +84,23 @@ def read_sample(place: str) -> Listing:
     `sample:fashion`: 10,000 images of clothes to train on and 2,000 to test, 28 by 28 pixels, grey, ten
     classes of equal size, cut from Fashion-MNIST. `sample:spam`: 2,697 mails to train on and 675 to test,
     subject and body, 27 % of them spam, drawn from the SpamAssassin public corpus.
+
+    Raises: `DataError` if there is no such sample.
     """
     if place == "sample:fashion":
-        return read_idx_folder(FASHION_FOLDER, place, FASHION_CLASSES)
-    if place == "sample:spam":
-        return _read_spam(place)
-    raise DataError(f"{place}: no such sample; there are sample:fashion and sample:spam")
-
-
-def _read_spam(place: str) -> Listing:
-    """List the mails. The table is ours, so that nothing about it has to be found out."""
-    writer = TextWriter()
-    labels, splits = [], []
+        return read_idx_folder(DiskFolder(FASHION_FOLDER), place, FASHION_CLASSES)
+    if place != "sample:spam":
+        raise DataError(f"{place}: no such sample; there are sample:fashion and sample:spam")
+    # The table is ours, so that nothing about it has to be found out.
     with gzip.open(SPAM_FILE, "rt", encoding="utf-8") as lines:
-        for line in lines:
-            row = json.loads(line)
-            writer.append(row["text"])
-            labels.append(row["label"])
-            splits.append(row["split"])
+        rows = list(map(json.loads, lines))
     return Listing(
         place=place,
         form="table",
-        sources=[f"{place}/{SPAM_FILE.name}:{row}" for row in range(1, len(labels) + 1)],
-        labels=labels,
-        splits=splits,
-        texts=writer.finish(),
+        sources=[f"{place}/{SPAM_FILE.name}:{row}" for row in range(1, len(rows) + 1)],
+        labels=[row["label"] for row in rows],
+        splits=[row["split"] for row in rows],
+        texts=Texts.of([row["text"] for row in rows]),
     )
 
 
@@ -138,7 +129,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 def require_local(place: str) -> None:
-    """Refuse an address on a network, and an empty name, which would stand for the current folder.
+    """Refuse an address on a network, and an empty name, which would mean the current folder.
 
     Raises: `DataError` or, of an empty name, `UsageError`, with what to do.
     """
@@ -154,9 +145,8 @@ def form_of(place: str) -> Form:
         return Form.SAMPLE
     path = Path(place)
     if os.path.isdir(path):
-        return Form.IDX if is_idx_folder(path) else Form.FOLDER
-    # Tell a pattern of files from a name.
-    if any(sign in place for sign in _SIGNS) and not os.path.lexists(place):
+        return Form.IDX if is_idx_folder(DiskFolder(path)) else Form.FOLDER
+    if any(sign in place for sign in "{*?[") and not os.path.lexists(place):
         return Form.PATTERN
     if path.suffix.lower() == ".npz":
         return Form.NPZ

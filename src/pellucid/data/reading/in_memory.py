@@ -36,7 +36,7 @@ _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I")
 
 def is_in_memory(data: object) -> bool:
     """True of a data set of one of the two libraries, or a mapping of splits to such."""
-    if isinstance(data, Mapping):  # so are some sparse matrices, of which none says whether it is empty
+    if isinstance(data, Mapping):  # so are some sparse matrices, which have no truth value
         parts = list(data.items())
         return bool(parts) and all(isinstance(name, str) and is_in_memory(part) for name, part in parts)
     torch_data = sys.modules.get("torch.utils.data")
@@ -45,10 +45,19 @@ def is_in_memory(data: object) -> bool:
 
 
 def read_in_memory(data: Any, settings: Settings) -> Listing:
-    """List the examples of a data set, or of several by split."""
+    """List the examples of a data set, or of several by split.
+
+    Raises: `DataError` if there are none, or one is no image or text.
+    """
     place = name_of(data)
+
+    def read_one(part: Any, part_place: str) -> Listing:
+        if _is_hugging_face(part):
+            return list_table(_table(part, part_place), Path(), settings)
+        return _list_torch(part, part_place)
+
     if not isinstance(data, Mapping):
-        return _read_one(data, place, settings)
+        return read_one(data, place)
     for name in data:
         if str(name).lower() not in SPLIT_OF_NAME:
             raise DataError(f"{place}: {quoted(str(name))} is no split; name them train, validation and test")
@@ -59,17 +68,8 @@ def read_in_memory(data: Any, settings: Settings) -> Listing:
             for name, part in data.items()
         ]
         return read_shards(shards, place, settings)
-    parts = [
-        dataclasses.replace(_read_one(part, f"{place}/{name}", settings), splits=[splits[name]] * len(part))
-        for name, part in data.items()
-    ]
+    parts = [read_one(part, f"{place}/{name}").in_split(splits[name]) for name, part in data.items()]
     return dataclasses.replace(joined(parts), place=place)
-
-
-def _read_one(data: Any, place: str, settings: Settings) -> Listing:
-    if _is_hugging_face(data):
-        return list_table(_table(data, place), Path(), settings)
-    return _list_torch(data, place)
 
 
 def name_of(data: object) -> str:
@@ -94,7 +94,6 @@ def _table(data: Any, place: str) -> Table:
     }
 
     def blocks(names: Sequence[str], size: int) -> Iterator[tuple[dict[str, list[Any]], range]]:
-        """Columns of some rows at a time, those of images empty, and the numbers of the rows."""
         wanted = [name for name in names if name not in images]
         chosen = rows.select_columns(wanted) if wanted else rows
         for start in range(0, len(data), size):
@@ -106,11 +105,11 @@ def _table(data: Any, place: str) -> Table:
             )
 
     def read(names: Sequence[str]) -> Iterator[Block]:
-        return (Block(*each) for each in with_names(blocks(names, _ROWS), classes, place))
+        return with_names(blocks(names, _ROWS), classes, place)
 
     if not len(data):
         raise DataError(f"{place}: holds no rows; give some")
-    head = Block(*next(with_names(blocks(schema.names, _HEAD), classes, place)))
+    head = next(with_names(blocks(schema.names, _HEAD), classes, place))
     return Table(place, head, read, images=images, classes=classes)
 
 
@@ -135,10 +134,9 @@ class _Cells(_Rows):
     @contextmanager
     def opened(self) -> Iterator[Read]:
         first = 0
-        cells: list[Any] = []
+        cells: list[Any] = []  # of some rows, which are fetched together
 
         def read(position: int) -> bytes:
-            """Content of the image in a row; the rows after it are fetched along with it."""
             nonlocal first, cells
             if not first <= position < first + len(cells):
                 first = position

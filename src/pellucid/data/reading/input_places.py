@@ -1,4 +1,4 @@
-"""INPUT, as people give it to label something new: each place opened, its inputs gone through one by one.
+"""INPUT, what a model is to label: each place is opened, and its inputs follow one by one.
 
 Places are files, folders (sub-folders included), globs, tables, archives, `.npz` files, IDX folders, samples
 and `-`, which is standard input. What lies in them is listed while it is asked for, so that memory does not
@@ -19,26 +19,25 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pellucid.data.archives import Member
 from pellucid.data.data_files import (
     DAMAGED,
     IMAGE_KIND,
     TEXT_KIND,
+    File,
     FileKind,
     Stored,
     contents,
     is_clutter,
     is_image_start,
-    walk,
 )
 from pellucid.data.reading.forms import Form, form_of, require_local
-from pellucid.data.reading.input_values import PathFinder, packed_column
-from pellucid.data.tables.columns import IMAGES, TEXT_FILES, because, choose_input, joined_names, why_input
+from pellucid.data.reading.input_values import MISSING, NO_PATH, OUTSIDE, PathFinder, packed_column
+from pellucid.data.tables.columns import IMAGES, TEXT_FILES, ChosenInput, choose_input
 from pellucid.data.tables.table import Table, inputs_of
 from pellucid.data.tables.table_files import is_table, open_table
 from pellucid.data.tables.text_files import decode_text, require_known
-from pellucid.data.trees import members_of
-from pellucid.data.wording import count_of, quoted
+from pellucid.data.trees import DiskFolder, members_of
+from pellucid.data.wording import count_of, with_article
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 from pellucid.tasks import TEXTS, InputKind
@@ -48,9 +47,7 @@ _NAME = "stdin"  # a spreadsheet would take a dash for a formula
 _MOST_LINE = 16 << 20
 _MOST_IMAGE = 256 << 20
 _PIECE = 1 << 16
-_GLOB_SIGNS = "*?["
-# A message repeats no typed text that is longer.
-_MOST_REPEATED = 60
+_MOST_REPEATED = 60  # characters of a typed text that a message repeats
 
 
 class Cell(NamedTuple):
@@ -78,14 +75,14 @@ class Opened(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """Manner in which places are to be read."""
+    """How places are to be read."""
 
-    kind: FileKind  # the files that are looked for
+    kind: FileKind  # the files that are wanted
     settings: Settings  # column and encoding of tables
 
     @property
     def is_of_texts(self) -> bool:
-        """Texts are looked for, not images."""
+        """Texts are wanted, not images."""
         return self.kind is TEXT_KIND
 
 
@@ -96,11 +93,11 @@ def open_places(
     stdin: BufferedIOBase | None = None,
     typed: Sequence[str] = (),
 ) -> Opened:
-    """Open every place that holds images or texts; none is read yet, but each is looked at.
+    """Open every place that holds images or texts; no input is read yet.
 
-    Of `settings` it takes column and encoding of tables. Places stand as given, files of a folder and matches
-    of a glob by the code points of their paths, rows and files of an archive in their own order. Without
-    `stdin` the place `-` is a file of that name. Texts that were `typed` come last.
+    `settings` have the column and the encoding of tables. Places keep their order, files of a folder and
+    matches of a glob follow the code points of their paths, rows and files of an archive their own order.
+    Without `stdin` the place `-` is a file of that name. Texts that were `typed` come last.
 
     Raises: `DataError` if a place does not exist, holds nothing of the kind, or cannot be read.
     """
@@ -139,7 +136,7 @@ def _existing(place: str, asked: _Asked, stdin: BufferedIOBase | None) -> list[s
             f"{place}: no such file or folder; for a text itself give --text {text}, or "
             f"echo {text} | pellucid predict RUN -"
         )
-    if not any(sign in place for sign in _GLOB_SIGNS):
+    if not any(sign in place for sign in "*?["):
         raise DataError(f"{place}: no such file or folder")
     found = sorted(glob.glob(place, recursive=True), key=lambda name: Path(name).parts)
     if not found:
@@ -169,8 +166,8 @@ def _joined(opened: Sequence[Opened]) -> Opened:
     return Opened(inputs(), count, warnings)
 
 
-def stamp_of(path: Path) -> str:
-    """Size and time of change of a file; empty where it cannot be looked at."""
+def _stamp_of(path: Path) -> str:
+    """Size and time of change of a file; empty where there is none."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
@@ -181,12 +178,13 @@ def stamp_of(path: Path) -> str:
 def _file(place: str, asked: _Asked) -> Opened:
     """A single image, or a file that holds one text."""
     path = Path(place)
-    return Opened(iter([Input(place, path, stamp=stamp_of(path))]), lambda: 1, [])
+    return Opened(iter([Input(place, path, stamp=_stamp_of(path))]), lambda: 1, [])
 
 
 def _listed(place: str, asked: _Asked) -> Opened:
     """The rows of IDX and npz files, or the examples of a bundled sample."""
-    if asked.is_of_texts and form_of(place) is not Form.SAMPLE:
+    is_sample = form_of(place) is Form.SAMPLE
+    if asked.is_of_texts and not is_sample:
         raise DataError(f"{place}: holds images; give texts to a model of texts")
     from pellucid.data.reading.dispatch import read_data  # all readers, which a file does without
 
@@ -205,31 +203,40 @@ def _listed(place: str, asked: _Asked) -> Opened:
 def _folder(place: str, asked: _Asked) -> Opened:
     """The files of a folder and its sub-folders; where there is none of the kind, the rows of its tables."""
     folder, kind = Path(place), asked.kind
-    tables = []
-    for path, is_one in walk(folder, kind):
+    walked = DiskFolder(folder, is_kept=False).walk(kind)
+    tables: list[str] = []
+    first: list[tuple[File, bool]] = []
+    others = 0
+    for path, is_one in walked:
         if is_one:
+            first = [(path, is_one)]
             break
-        tables += [path] if is_table(path) else []
-    else:
+        others += 1
+        tables += [str(path)] if is_table(Path(str(path))) else []
+    if not first:
         if not tables:
             raise DataError(f"{place}: no {kind.what} in this folder; choose another INPUT")
-        return _joined([_table(str(path), asked) for path in tables])
+        return _joined([_table(table, asked) for table in tables])
     warnings: list[str] = []
     before = "" if str(folder) == "." else os.path.join(folder, "")
 
     def inputs() -> Iterator[Input]:
         """Files of the kind, and a warning of the others at the end."""
-        others = 0
-        for path, is_one in walk(folder, kind):
+        left_out = others
+        for path, is_one in itertools.chain(first, walked):
             if is_one:
                 # By hand: `relative_to` would take as long as a small image does to be decoded.
                 name = os.path.join(place, str(path).removeprefix(before))
-                yield Input(name, path, stamp=stamp_of(path))
-            others += not is_one
-        if others:
-            warnings.append(f"{place}: {count_of(others, 'file')} left out, {kind.no_such}")
+                assert isinstance(path, Path)
+                yield Input(name, path, stamp=_stamp_of(path))
+            left_out += not is_one
+        if left_out:
+            warnings.append(f"{place}: {count_of(left_out, 'file')} left out, {kind.no_such}")
 
-    return Opened(inputs(), lambda: sum(is_one for _, is_one in walk(folder, kind)), warnings)
+    def count() -> int:
+        return sum(is_one for _, is_one in DiskFolder(folder, is_kept=False).walk(kind))
+
+    return Opened(inputs(), count, warnings)
 
 
 def _archive(place: str, asked: _Asked) -> Opened:
@@ -255,24 +262,36 @@ def _archive(place: str, asked: _Asked) -> Opened:
     return Opened(_packed_files(path, place, kind, warnings), count, warnings)
 
 
+def _is_clutter(name: str) -> bool:
+    return any(is_clutter(part) for part in name.split("/") if part not in ("", ".", ".."))
+
+
 def _packed_files(path: Path, place: str, kind: FileKind, warnings: list[str]) -> Iterator[Input]:
     """Go through the files of a kind in an archive; clutter is passed over, others are counted in a warning.
 
     Where the archive itself turns out to be damaged after the first of them, one more input named like the
-    archive says so.
+    archive reports it.
     """
     others, passed = 0, 0
-    stamp = stamp_of(path)
+    stamp = _stamp_of(path)
     try:
         for member in members_of(path):
             if _is_clutter(member.name):
                 continue
-            found = _packed_file(member, place, kind, stamp)
-            if found is None:
-                others += 1
-                continue
-            yield found
-            passed += 1
+            is_one, content, reason = kind.ends(member.name), b"", member.error
+            try:
+                if not reason:
+                    start = member.start()
+                    is_one = is_one or (kind.starts is not None and kind.starts(start))
+                    content = member.content() if is_one else b""
+            except DataError as error:
+                reason = str(error)
+            except DAMAGED as error:
+                reason = f"damaged in the archive ({str(error).lower()})"
+            if is_one:
+                name = posixpath.join(place, member.name.removeprefix("./").lstrip("/"))
+                yield Input(name, content, reason, stamp)
+            passed, others = passed + is_one, others + (not is_one)
     except DataError as error:
         if not passed:
             raise
@@ -281,95 +300,53 @@ def _packed_files(path: Path, place: str, kind: FileKind, warnings: list[str]) -
         warnings.append(f"{place}: {count_of(others, 'file')} left out, {kind.no_such}")
 
 
-def _is_clutter(name: str) -> bool:
-    return any(is_clutter(part) for part in name.split("/") if part not in ("", ".", ".."))
-
-
-def _packed_file(member: Member, place: str, kind: FileKind, stamp: str) -> Input | None:
-    """The input that a member is; `None` where it is of another kind."""
-    has_ending = kind.ends(member.name)
-    name = posixpath.join(place, member.name.removeprefix("./").lstrip("/"))
-    if member.error:
-        return Input(name, b"", member.error, stamp) if has_ending else None
-    start, reason = _bytes_or_reason(member.start)
-    if not has_ending and not kind.starts(start):
-        return None
-    content, reason = (b"", reason) if reason else _bytes_or_reason(member.content)
-    return Input(name, content, reason, stamp)
-
-
-def _bytes_or_reason(read: Callable[[], bytes]) -> tuple[bytes, str]:
-    try:
-        return read(), ""
-    except DataError as error:
-        return b"", str(error)
-    except DAMAGED as error:
-        return b"", f"damaged in the archive ({str(error).lower()})"
-
-
 def _table(place: str, asked: _Asked) -> Opened:
     """The images or texts that a table's rows hold or name; labels are not needed."""
     path, settings = Path(place), asked.settings
     table = open_table(path, place, settings.encoding)
     packed = None if asked.is_of_texts else packed_column(table, settings)
-
-    def count(names: Sequence[str]) -> int:
-        rows = open_table(path, place, settings.encoding).read(names)
-        return sum(len(block.numbers) for block in rows)
-
     if packed is not None:
-        sentence = f"{place}: images from column {quoted(packed)}"
-        other = next((name for name in table.names if name != packed), packed)
-        inputs = _packed_cells(table, packed, other, settings.encoding)
-        return Opened(inputs, lambda: count([other]), [*table.warnings, sentence])
-    task = "text" if asked.is_of_texts else "image"
-    holds, column = choose_input(table, path.parent, dataclasses.replace(settings, task=task))
-    names = joined_names(table.names, column)
-    why = because(why_input(table, holds, column, settings))
-    sentence = f"{place}: {holds if asked.is_of_texts else 'images'} from column {quoted(column)}{why}"
-    if len(names) > 1:
-        sentence = f"{place}: texts joined from columns {' and '.join(map(quoted, names))}"
-    names_files = holds in (IMAGES, TEXT_FILES)
-    inputs = _named_files(table, column, asked.kind) if names_files else _cells(table, names)
-    return Opened(inputs, lambda: count(names), [*table.warnings, sentence])
+        chosen = ChosenInput(IMAGES, packed, (packed,))
+        # Another column has the numbers of the rows.
+        names: Sequence[str] = [next((name for name in table.names if name != packed), packed)]
+        inputs = _packed_cells(table, packed, names)
+    else:
+        task = "text" if asked.is_of_texts else "image"
+        chosen = choose_input(table, path.parent, dataclasses.replace(settings, task=task))
+        names, inputs = chosen.parts, _cells(table, chosen, asked.kind)
+
+    def count() -> int:
+        blocks = open_table(path, place, settings.encoding).read(names)
+        return sum(len(block.numbers) for block in blocks)
+
+    return Opened(inputs, count, [*table.warnings, f"{place}: {chosen.clause()}"])
 
 
-def _packed_cells(table: Table, column: str, other: str, encoding: str | None) -> Iterator[Input]:
-    """The images in the cells of a column, read one by one; another column gives the numbers of the rows."""
-    stamp, container = stamp_of(Path(table.place)), table.images[column]
-    rows = open_table(Path(table.place), table.place, encoding)
-    numbers, cells = itertools.tee(number for block in rows.read([other]) for number in block.numbers)
+def _packed_cells(table: Table, column: str, others: Sequence[str]) -> Iterator[Input]:
+    """The images in the cells of a column, read one by one; other columns give the numbers of the rows."""
+    stamp, container = _stamp_of(Path(table.place)), table.images[column]
+    numbers, cells = itertools.tee(number for block in table.read(others) for number in block.numbers)
     for found, number in zip(contents(Stored(container, row - 1) for row in cells), numbers, strict=True):
-        name = f"{table.place}:{number}"
-        if isinstance(found, DataError):
-            yield Input(name, b"", str(found), stamp)
-        else:
-            yield Input(name, found, stamp=stamp)
+        content, reason = (b"", str(found)) if isinstance(found, DataError) else (found, "")
+        yield Input(f"{table.place}:{number}", content, reason, stamp)
 
 
-def _cells(table: Table, names: tuple[str, ...]) -> Iterator[Input]:
-    """The values of a column, or of several that are joined."""
-    stamp = stamp_of(Path(table.place))
-    for block in table.read(names):
-        for number, value in zip(block.numbers, inputs_of(block.columns, names), strict=True):
-            yield Input(f"{table.place}:{number}", Cell(value), stamp=stamp)
-
-
-def _named_files(table: Table, column: str, kind: FileKind) -> Iterator[Input]:
-    """The files that a column names."""
-    finder = PathFinder(Path(table.place).parent)
-    for block in table.read([column]):
-        for number, value in zip(block.numbers, block.columns[column], strict=True):
+def _cells(table: Table, chosen: ChosenInput, kind: FileKind) -> Iterator[Input]:
+    """The texts in a column or in several that are joined, or the files that a column names."""
+    stamp, finder = _stamp_of(Path(table.place)), PathFinder(Path(table.place).parent)
+    for block in table.read(chosen.parts):
+        for number, value in zip(block.numbers, inputs_of(block.columns, chosen.parts), strict=True):
             name = f"{table.place}:{number}"
-            if not isinstance(value, str) or not value.strip() or "\0" in value:
-                article = "an" if kind is IMAGE_KIND else "a"
-                yield Input(name, Path(), f"no path of {article} {kind.noun} in this row")
+            if chosen.holds not in (IMAGES, TEXT_FILES):
+                yield Input(name, Cell(value), stamp=stamp)
                 continue
-            path, is_inside, exists = finder.find(value)
-            if is_inside:
-                yield Input(name, path, "" if exists else f"no such file ({value})", stamp_of(path))
-            else:
-                yield Input(name, path, "the path leaves the table's folder; give an absolute path")
+            path, problem = finder.find(value)
+            reason = {
+                NO_PATH: f"no path of {with_article(kind.noun)} in this row",
+                OUTSIDE: "the path leaves the table's folder; give an absolute path",
+                MISSING: f"no such file ({value})",
+            }.get(problem, "")
+            yield Input(name, path, reason, "" if problem in (NO_PATH, OUTSIDE) else _stamp_of(path))
 
 
 _OPENERS: dict[Form, Callable[[str, _Asked], Opened]] = {
@@ -416,7 +393,7 @@ def _piped_images(stdin: BufferedIOBase) -> Iterator[Input]:
             yield Input(_NAME, Path(), "a path that is no path: too long")
         elif raw:
             path = Path(os.fsdecode(raw))
-            yield Input(os.fsdecode(raw), path, stamp=stamp_of(path))
+            yield Input(os.fsdecode(raw), path, stamp=_stamp_of(path))
 
 
 def _lines(stdin: BufferedIOBase, start: bytes, separator: bytes) -> Iterator[bytes]:

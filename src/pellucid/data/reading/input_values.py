@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pellucid.budgets import MEMORY, NAMED
-from pellucid.data.data_files import contents, is_image_start
+from pellucid.data.data_files import contents, is_image_start, unreadable
 from pellucid.data.labels import MOST_ROWS, is_encodable
 from pellucid.data.listing import Listing, Problem
 from pellucid.data.raw_texts import Texts, TextWriter
@@ -83,7 +83,7 @@ def read_text(source: Path | bytes, encoding: str | None) -> tuple[str, str, str
         try:
             source = read_regular(source, MEMORY.value() // _TIMES)
         except OSError as error:
-            return "", f"cannot be read ({(error.strerror or str(error)).lower()})", ""
+            return "", unreadable(error), ""
     text, reason, used = _from_bytes(source, encoding)
     return text.replace("\r\n", "\n").replace("\r", "\n"), reason, used
 
@@ -142,6 +142,45 @@ def read_texts(listing: Listing, encoding: str | None) -> tuple[Listing, list[st
     return dataclasses.replace(listing, paths=None, texts=texts, problems=problems), warnings
 
 
+# Files that rows name.
+
+# What is wrong with a path.
+NO_PATH, OUTSIDE, MISSING = "no path", "outside", "missing"
+
+
+class PathFinder:
+    """Finds files that rows name: relative paths must stay inside a folder, links followed; others need not.
+
+    Each parent folder is resolved once.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = str(folder)
+        self._real_folder = os.path.join(os.path.realpath(folder), "")
+        self._is_inside: dict[str, bool] = {}
+
+    def find(self, value: object) -> tuple[Path, str]:
+        """The path that a value names, and `NO_PATH`, `OUTSIDE` or `MISSING`; empty where a file is there."""
+        if not isinstance(value, str) or not value.strip() or "\0" in value:
+            return Path(), NO_PATH
+        path = os.path.join(self._folder, value)
+        if not os.path.isabs(value) and not self._stays_inside(path):
+            return Path(path), OUTSIDE
+        return Path(path), "" if os.path.isfile(path) else MISSING
+
+    def _stays_inside(self, path: str) -> bool:
+        def is_below(real: str) -> bool:
+            return os.path.join(real, "").startswith(self._real_folder)
+
+        parent = os.path.dirname(path)
+        if parent not in self._is_inside:
+            self._is_inside[parent] = is_below(os.path.realpath(parent))
+        is_plain_name = os.path.basename(path) not in ("", ".", "..")
+        if self._is_inside[parent] and is_plain_name and not os.path.islink(path):
+            return True
+        return is_below(os.path.realpath(path))
+
+
 def paths_of(
     values: Sequence[object], sources: Sequence[str], folder: Path, *, column: str, noun: str, may_miss: bool
 ) -> list[Path]:
@@ -155,62 +194,29 @@ def paths_of(
     place = sources[0].rpartition(":")[0]
     finder = PathFinder(folder)
     paths: list[Path] = []
-    outside: list[str] = []
-    missing: list[str] = []
+    wrong: dict[str, list[str]] = {OUTSIDE: [], MISSING: []}
     for value, source in zip(values, sources, strict=True):
         row = f"row {source.rpartition(':')[2]}"
-        if not isinstance(value, str) or not value.strip() or "\0" in value or not is_encodable(value):
+        path, problem = finder.find(value)
+        if problem == NO_PATH or not is_encodable(str(value)):
             raise DataError(
                 f"{place}: {row} has no path of {with_article(noun)} in column {quoted(column)}; "
                 "fill it in or remove the row"
             )
-        path, is_inside, exists = finder.find(value)
         paths.append(path)
-        if not is_inside:
-            outside.append(row)
-        elif not exists:
-            missing.append(f"{row} ({quoted(value)})")
-    if outside:
+        if problem:
+            wrong[problem].append(row if problem == OUTSIDE else f"{row} ({quoted(str(value))})")
+    if wrong[OUTSIDE]:
         raise DataError(
-            f"{place}: the path leaves the table's folder at {some(outside, MOST_ROWS)}; "
+            f"{place}: the path leaves the table's folder at {some(wrong[OUTSIDE], MOST_ROWS)}; "
             f"move the {noun}s beside the table or give absolute paths"
         )
-    if missing and not may_miss:
+    if wrong[MISSING] and not may_miss:
         raise DataError(
-            f"{place}: no such {noun} at {some(missing, MOST_ROWS)}; "
+            f"{place}: no such {noun} at {some(wrong[MISSING], MOST_ROWS)}; "
             "fix the paths or leave them out with --skip-bad"
         )
     return paths
-
-
-class PathFinder:
-    """Finds files that rows name: relative paths must stay inside a folder, links followed; others need not.
-
-    Each parent folder is resolved once.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = str(folder)
-        self._real_folder = os.path.realpath(folder)
-        self._is_inside: dict[str, bool] = {}
-
-    def find(self, value: str) -> tuple[Path, bool, bool]:
-        """The path that a value names, whether it is admitted, and whether a file is there."""
-        path = os.path.join(self._folder, value)
-        is_inside = os.path.isabs(value) or self._stays_inside(path)
-        return Path(path), is_inside, is_inside and os.path.isfile(path)
-
-    def _stays_inside(self, path: str) -> bool:
-        parent = os.path.dirname(path)
-        if parent not in self._is_inside:
-            self._is_inside[parent] = self._is_below(os.path.realpath(parent))
-        is_plain_name = os.path.basename(path) not in ("", ".", "..")
-        if self._is_inside[parent] and is_plain_name and not os.path.islink(path):
-            return True
-        return self._is_below(os.path.realpath(path))
-
-    def _is_below(self, real: str) -> bool:
-        return os.path.join(real, "").startswith(os.path.join(self._real_folder, ""))
 
 
 # Flags that change a choice of columns, for the end of a sentence about it.
@@ -218,7 +224,10 @@ FLAGS = "--input-column and --label-column name others"
 
 
 def packed_column(table: Table, settings: Settings) -> str | None:
-    """The column whose cells hold the images; `None` where there is none, or another is asked for."""
+    """The column whose cells hold the images; `None` where there is none, or another is asked for.
+
+    Raises: `DataError` if there are several.
+    """
     if settings.task == "text" or not table.images:
         return None
     if settings.input_column is not None:
@@ -231,9 +240,15 @@ def packed_column(table: Table, settings: Settings) -> str | None:
     return next(iter(table.images))
 
 
-def with_only_label(table: Table, settings: Settings) -> Settings:
-    """Settings that ask for the one column of labels with names in the file, unless they ask for another."""
-    names = [name for name in table.classes if name in table.names]
-    if settings.label_column is not None or len(names) != 1:
-        return settings
-    return dataclasses.replace(settings, label_column=names[0])
+def with_marked_columns(table: Table, settings: Settings) -> Settings:
+    """Settings that ask for the columns of images, and of labels with names, which the file itself marks.
+
+    Only where there is one of them, and the settings ask for no other.
+
+    Raises: `DataError` as `packed_column`.
+    """
+    named = [name for name in table.classes if name in table.names]
+    if settings.label_column is None and len(named) == 1:
+        settings = dataclasses.replace(settings, label_column=named[0])
+    packed = packed_column(table, settings)
+    return settings if packed is None else dataclasses.replace(settings, input_column=packed, task="image")

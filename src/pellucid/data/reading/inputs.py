@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
-from pellucid.data.images.decoding_threads import quiet_pillow
+from pellucid.data.images.decoding import quiet_pillow
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.raw_texts import TextWriter
 from pellucid.data.reading.input_places import Cell, Input, open_places
@@ -105,7 +105,7 @@ def blocks_of(inputs: Iterable[Input], preprocessing: Preprocessing) -> Iterator
 
 
 def decoders() -> ThreadPoolExecutor:
-    """Executor of threads that decode images side by side, to close when done."""
+    """Executor of threads that decode images in parallel, to close when done."""
     return ThreadPoolExecutor(min(_MOST_DECODERS, os.cpu_count() or 1))
 
 
@@ -124,13 +124,23 @@ _Result = tuple[np.ndarray | str, str | None]
 def fit_inputs(inputs: Sequence[Input], preprocessing: Preprocessing, executor: Executor) -> Fitted:
     """Decode and fit images, few enough for memory, as the model was trained."""
 
-    def fit_some(images: Sequence[Input]) -> list[_Result]:
-        return [_fit(image, preprocessing) for image in images]
+    def fit_one(image: Input) -> _Result:
+        if image.error:
+            return image.error, None
+        assert not isinstance(image.source, Cell)  # cells hold texts
+        try:
+            if isinstance(image.source, (Path, bytes)):
+                return preprocessing.image_and_warning(image.source)
+            return preprocessing.arrays(image.source[None])[0], None
+        except DataError as error:
+            return str(error), None
 
     size = min(_MOST_AT_A_TIME, max(1, len(inputs) // _PARTS))
     parts = [inputs[start : start + size] for start in range(0, len(inputs), size)]
     with quiet_pillow():
-        results = list(itertools.chain.from_iterable(executor.map(fit_some, parts)))
+        results = list(
+            itertools.chain.from_iterable(executor.map(lambda part: list(map(fit_one, part)), parts))
+        )
     readable = [result for result, _ in results if isinstance(result, np.ndarray)]
     shape = (preprocessing.height, preprocessing.width, preprocessing.channels)
     return Fitted(
@@ -142,16 +152,3 @@ def fit_inputs(inputs: Sequence[Input], preprocessing: Preprocessing, executor: 
             if warning
         ],
     )
-
-
-def _fit(image: Input, preprocessing: Preprocessing) -> _Result:
-    """Decode and fit one image."""
-    if image.error:
-        return image.error, None
-    assert not isinstance(image.source, Cell)  # cells hold texts
-    try:
-        if isinstance(image.source, (Path, bytes)):
-            return preprocessing.image_and_warning(image.source)
-        return preprocessing.arrays(image.source[None])[0], None
-    except DataError as error:
-        return str(error), None

@@ -1,9 +1,9 @@
-"""Files whose labels stand in their names, or line by line in a second file.
+"""Files whose labels are in their names, or line by line in a second file.
 
 In names such as `cat.123.jpg` the label is found by a pattern that the user gives: `{label}` stands for the
 class, as long a part of the name as fits, `*` for any characters and `?` for one; a pattern with a group
-`(?P<label>...)` is a regular expression. One with a slash is held against the path in the folder, any other
-against the name alone; capitals and small letters count as the same.
+`(?P<label>...)` is a regular expression. One with a slash must fit the path in the folder, any other the name
+alone; capitals and small letters count as the same.
 
 Texts and labels line by line, and names of classes in a file of their own:
 
@@ -18,7 +18,6 @@ the other way round) names the classes.
 import dataclasses
 import functools
 import itertools
-import os
 import posixpath
 import re
 import tempfile
@@ -26,7 +25,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from pellucid.data.data_files import IMAGE_KIND, TEXT_KIND, File, FileKind, files_on_disk, source_of
+from pellucid.data.data_files import IMAGE_KIND, TEXT_KIND, File, FileKind
 from pellucid.data.labels import is_encodable
 from pellucid.data.listing import SPLIT_OF_NAME, TRAIN, UNDECIDED, Listing
 from pellucid.data.reading.input_values import read_texts
@@ -34,7 +33,7 @@ from pellucid.data.reading.shards import Shard, on_disk, read_shards, require_on
 from pellucid.data.tables.json_tables import open_objects
 from pellucid.data.tables.table import Table
 from pellucid.data.tables.text_files import TextFile, count_lines, decode_text, require_known, text_file
-from pellucid.data.trees import Folder, files_in, place_of, sub_folders
+from pellucid.data.trees import Folder, path_within, place_of
 from pellucid.data.wording import count_of, quoted, some_quoted
 from pellucid.errors import DataError
 from pellucid.files import read_regular
@@ -44,33 +43,35 @@ from pellucid.strict import parse_line
 
 _COUNTED = re.compile(r"(?P<label>.*?[^\W\d_])(?P<sign>[._ -]*)\d[^/]*(?P<ending>\.\w+)", re.DOTALL)
 _NAME = re.compile(r"(?P<start>|.*[_.-])(?P<what>texts?|labels?)\.txt", re.IGNORECASE | re.DOTALL)
-_MAPPING = "mapping.txt"
-# Files that name the classes of the tables beside them, where they hold names at all.
+# Files that name the classes of the tables in their folder, where they hold names at all.
 CLASS_NAMES = ("categories.json", "classes.json", "class_names.json", "label_names.json")
 _MOST_BYTES = 1 << 20
 
 
-def read_named_files(folder: Path, place: str, settings: Settings, *, are_texts: bool) -> Listing:
+def read_named_files(folder: Folder, place: str, settings: Settings, *, are_texts: bool) -> Listing:
     """List the images or texts of a folder and its sub-folders, each with the label in its name.
 
     Sub-folders that are named as splits are splits, where one of them is for training.
+
+    Raises: `DataError` if a name does not fit the pattern, or there is no file.
     """
     kind = TEXT_KIND if are_texts else IMAGE_KIND
     if are_texts:
         require_known(settings.encoding, place)
-    paths, others = files_on_disk(folder, kind)
+    paths, others = folder.files_of(kind)
     if not paths:
         raise DataError(f"{place}: no {kind.what} in this folder; choose another DATA")
-    names = [os.path.relpath(path, folder) for path in paths]
-    warnings = [f"{place}: labels from names by the pattern {quoted(str(settings.label_from_name))}"]
+    names = [path_within(path, folder) for path in paths]
+    asked = str(settings.label_from_name)
+    warnings = [f"{place}: labels from names by the pattern {quoted(asked)}"]
     if others:
         warnings.append(f"{place}: {count_of(len(others), 'file')} left out, {kind.no_such}")
     listing = Listing(
         place=place,
         form="folder",
-        sources=[source_of(path) for path in paths],
-        labels=_labels(names, place, str(settings.label_from_name), kind),
-        splits=_splits(names, place, kind),
+        sources=[place_of(path) for path in paths],
+        labels=_labels_in_names(names, place, asked, kind),
+        splits=_splits_of_folders(names, place, kind),
         paths=paths,
         warnings=tuple(warnings),
     )
@@ -80,12 +81,10 @@ def read_named_files(folder: Path, place: str, settings: Settings, *, are_texts:
     return listing.with_warnings(*encodings)
 
 
-def _labels(names: list[str], place: str, asked: str, kind: FileKind) -> list[str]:
-    """The label in each name."""
+def _labels_in_names(names: list[str], place: str, asked: str, kind: FileKind) -> list[str]:
     pattern = parse_name_pattern(asked)
-    held_against = names if "/" in asked else list(map(os.path.basename, names))
-    found = [pattern.fullmatch(name) for name in held_against]
-    labels = ["" if one is None else one["label"] or "" for one in found]
+    matches = [pattern.fullmatch(name if "/" in asked else posixpath.basename(name)) for name in names]
+    labels = ["" if match is None else match["label"] or "" for match in matches]
     wrong = [name for name, label in zip(names, labels, strict=True) if not label]
     if wrong:
         raise DataError(
@@ -93,38 +92,40 @@ def _labels(names: list[str], place: str, asked: str, kind: FileKind) -> list[st
             f"--label-from-name {quoted(asked)}: {some_quoted(wrong)}; change the pattern, or "
             "rename or move them"
         )
-    strange = [label for label in labels if not is_encodable(label) or label.isspace()]
-    if strange:
-        raise DataError(f"{place}: the label {quoted(strange[0])} in a name is no text; rename the file")
+    for label in labels:
+        if not is_encodable(label) or label.isspace():
+            raise DataError(f"{place}: the label {quoted(label)} in a name is no text; rename the file")
     return labels
 
 
-def _splits(names: list[str], place: str, kind: FileKind) -> list[str]:
-    """The split of each file, by the folder that it lies in; none where no folder is for training."""
-    first = [name.partition(os.sep)[0] if os.sep in name else "" for name in names]
-    splits = [SPLIT_OF_NAME.get(folder.lower(), UNDECIDED) for folder in first]
+def _splits_of_folders(names: list[str], place: str, kind: FileKind) -> list[str]:
+    """The split of each file, by the outermost folder above it; none where no folder is for training."""
+    folders = [name.partition("/")[0].lower() if "/" in name else "" for name in names]
+    splits = [SPLIT_OF_NAME.get(folder, UNDECIDED) for folder in folders]
     if TRAIN not in splits:
         return []
-    beside = [name for name, split in zip(names, splits, strict=True) if split == UNDECIDED]
-    if beside:
+    outside = [name for name, split in zip(names, splits, strict=True) if split == UNDECIDED]
+    if outside:
         raise DataError(
-            f"{place}: {count_of(len(beside), kind.noun)} beside the split folders: "
-            f"{some_quoted(beside)}; move them into train, val or test, or elsewhere"
+            f"{place}: {count_of(len(outside), kind.noun)} beside the split folders: "
+            f"{some_quoted(outside)}; move them into train, val or test, or elsewhere"
         )
     return splits
 
 
 def suggested_pattern(names: list[str]) -> str:
-    """A pattern that fits all names, where few labels stand before numbers; empty where none does."""
-    fitting = [one for name in names if (one := _COUNTED.fullmatch(name)) is not None]
+    """A pattern that fits all names, where few labels come before numbers; empty where none does."""
+    fitting = [match for name in names if (match := _COUNTED.fullmatch(name)) is not None]
     if not names or len(fitting) < len(names):
         return ""
-    labels = {one["label"].lower() for one in fitting}
-    signs = {one["sign"] for one in fitting}
+    labels, endings = ({match[part].lower() for match in fitting} for part in ("label", "ending"))
+    signs = {match["sign"] for match in fitting}
     if not 2 <= len(labels) <= len(names) // 2 or len(signs) > 1 or signs == {""}:
         return ""
-    endings = {one["ending"].lower() for one in fitting}
     return f"{{label}}{signs.pop()}*{endings.pop() if len(endings) == 1 else ''}"
+
+
+# Texts and labels line by line.
 
 
 class Pair(NamedTuple):
@@ -143,12 +144,14 @@ class Pairs(NamedTuple):
 
 
 def pairs_in(folder: Folder) -> Pairs:
-    """Pairs of files in a folder and, where there are none, in the folders in it."""
-    own = _pairs_of(files_in(folder), "", folder)
+    """Pairs of files in a folder and, where there are none, in the folders in it.
+
+    Raises: `DataError` if some labels have no texts.
+    """
+    own = _pairs_of(folder, "")
     if own.found:
         return own
-    below = [_pairs_of(files_in(sub), f"{name}/", sub) for name, sub in sub_folders(folder).items()]
-    below = [each for each in below if each.found]
+    below = [each for name, inner in folder.folders.items() if (each := _pairs_of(inner, f"{name}/")).found]
     return Pairs(
         {name: pair for each in below for name, pair in each.found.items()},
         [name for each in below for name in each.unlabelled],
@@ -156,8 +159,9 @@ def pairs_in(folder: Folder) -> Pairs:
     )
 
 
-def _pairs_of(files: dict[str, File], above: str, folder: Folder) -> Pairs:
+def _pairs_of(folder: Folder, above: str) -> Pairs:
     """Pairs among the files of one folder, `above` being its path."""
+    files = folder.files
     kinds: dict[str, dict[str, str]] = {"text": {}, "label": {}}
     for name in files:
         match = _NAME.fullmatch(name)
@@ -165,7 +169,9 @@ def _pairs_of(files: dict[str, File], above: str, folder: Folder) -> Pairs:
             kinds[match["what"].lower().rstrip("s")][match["start"].lower()] = name
     texts, labels = kinds["text"], kinds["label"]
     found = {
-        above + texts[key]: Pair(files[texts[key]], files[labels[key]]) for key in texts if key in labels
+        above + name: Pair(folder.file(name), folder.file(labels[key]))
+        for key, name in texts.items()
+        if key in labels
     }
     alone = [name for key, name in labels.items() if key not in texts]
     if found and alone:
@@ -173,12 +179,15 @@ def _pairs_of(files: dict[str, File], above: str, folder: Folder) -> Pairs:
             f"{folder}: {some_quoted(alone)} without the texts, which are expected in "
             f"{quoted(re.sub('labels?', 'text', alone[0]))}; put them there, or move the labels elsewhere"
         )
-    names = next((files[name] for name in files if name.lower() == _MAPPING), None)
+    names = next((folder.file(name) for name in files if name.lower() == "mapping.txt"), None)
     return Pairs(found, [above + name for key, name in texts.items() if key not in labels], names)
 
 
 def read_pairs(pairs: Pairs, place: str, settings: Settings) -> Listing:
-    """List the texts of pairs of files, with splits by their names."""
+    """List the texts of pairs of files, with splits by their names.
+
+    Raises: `DataError` if they are of several data sets, or their lines do not fit.
+    """
     require_one_set(list(pairs.found), place)
     with tempfile.TemporaryDirectory(prefix="pellucid-") as temporary:
         shards = []
@@ -206,17 +215,18 @@ def _open_pair(pair: Pair, paths: list[Path], encoding: str | None) -> Table:
     table = open_objects(_rows(texts, labels), texts.place)
     if not table.head.numbers:
         raise DataError(f"{texts.place}: holds no texts; give one on each line")
-    warnings = tuple(
-        f"{file.place}: read as {file.encoding.upper()}"
-        for file in (texts, labels)
-        if encoding is None and file.encoding != "utf-8"
-    )
-    return dataclasses.replace(table, warnings=warnings)
+    return dataclasses.replace(table, warnings=(*texts.warnings, *labels.warnings))
 
 
 def _rows(texts: TextFile, labels: TextFile) -> Iterator[tuple[int, dict[str, str]]]:
     """Texts with their labels, counted from 1; lines at the end that are blank in both count for nothing."""
-    lines, others = _lines(texts), _lines(labels)
+
+    def lines_of(file: TextFile) -> Iterator[str]:
+        with file.lines("\n", count_lines) as lines:
+            for line in lines:
+                yield line.rstrip("\r\n")
+
+    lines, others = lines_of(texts), lines_of(labels)
     blank = 0
     for number, (text, label) in enumerate(itertools.zip_longest(lines, others), start=1):
         if not (text or "").strip() and not (label or "").strip():
@@ -238,11 +248,7 @@ def _rows(texts: TextFile, labels: TextFile) -> Iterator[tuple[int, dict[str, st
         yield number, {"text": text, "label": label.strip()}
 
 
-def _lines(file: TextFile) -> Iterator[str]:
-    """Lines without their ends."""
-    with file.lines("\n", count_lines) as lines:
-        for line in lines:
-            yield line.rstrip("\r\n")
+# Names of classes in a file of their own.
 
 
 def is_class_names(file: File) -> bool:
@@ -253,7 +259,9 @@ def is_class_names(file: File) -> bool:
 def with_class_names(listing: Listing, file: File, settings: Settings) -> Listing:
     """Name the classes of a listing whose labels are the numbers that a file has names for.
 
-    Where none of its labels is such a number the file says nothing about it.
+    Where none of its labels is such a number the file is not about it.
+
+    Raises: `DataError` if the file cannot be read.
     """
     labels = set(listing.labels)
     names = {} if settings.target == "number" else _read_names(file)
@@ -276,11 +284,11 @@ def _read_names(file: File) -> dict[str, str]:
         content = read_regular(file, _MOST_BYTES) if isinstance(file, Path) else file.content()
         text = decode_text(content[: _MOST_BYTES + 1], None).text
     except (OSError, DataError) as error:
-        raise DataError(f"{place_of(file)}: cannot be read ({error}); mend or remove it") from error
+        raise DataError(f"{place_of(file)}: cannot be read ({error}); fix or remove it") from error
     if len(content) > _MOST_BYTES:
         return {}
     if place_of(file).lower().endswith(".json"):
-        pairs = _of_json(text)
+        pairs = _pairs_in_json(text)
     else:  # lines such as `0`, a tab, `negative`; what follows a second tab is left
         parts = [line.split("\t") for line in text.splitlines() if line.strip()]
         pairs = [(each[0].strip(), each[1] if len(each) > 1 else None) for each in parts]
@@ -292,7 +300,7 @@ def _read_names(file: File) -> dict[str, str]:
     return names if are_numbers and are_different and all(names.values()) else {}
 
 
-def _of_json(text: str) -> list[tuple[object, object]]:
+def _pairs_in_json(text: str) -> list[tuple[object, object]]:
     """Numbers and names of an array of names, or an object in either direction."""
     try:
         document = parse_line(text)

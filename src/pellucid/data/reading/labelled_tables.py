@@ -4,8 +4,7 @@ import bisect
 import dataclasses
 import functools
 import itertools
-from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import overload
 
@@ -15,27 +14,30 @@ from jaxtyping import Int64
 from pellucid.data.data_files import Stored
 from pellucid.data.labels import MOST_ROWS, group_text, label_texts, read_times, source_codes
 from pellucid.data.listing import SPLIT_OF_NAME, TEST, UNDECIDED, Listing
-from pellucid.data.raw_texts import Texts, TextWriter
+from pellucid.data.raw_texts import TextWriter
 from pellucid.data.reading.input_values import (
     FLAGS,
     TextTaker,
     packed_column,
     paths_of,
     read_texts,
-    with_only_label,
+    with_marked_columns,
 )
-from pellucid.data.tables.columns import IMAGES, TEXT_FILES, Columns, choose_columns
-from pellucid.data.tables.table import Table
+from pellucid.data.tables.columns import IMAGES, TEXT_FILES, ChosenInput, Columns, choose_columns
+from pellucid.data.tables.table import Table, inputs_of
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
 
-class _LazySequence(Sequence[str]):
-    """Texts that are made or found when they are asked for instead of kept."""
+class LazyTexts(Sequence[str]):
+    """Texts that are made or found when they are asked for instead of kept, by their position."""
 
-    @abstractmethod
-    def _at(self, index: int) -> str: ...
+    def __init__(self, size: int, at: Callable[[int], str]) -> None:
+        self._size, self._at = size, at
+
+    def __len__(self) -> int:
+        return self._size
 
     @overload
     def __getitem__(self, which: int) -> str: ...
@@ -45,8 +47,8 @@ class _LazySequence(Sequence[str]):
 
     def __getitem__(self, which: int | slice) -> str | list[str]:
         """One text by its position, or a list of them by a slice."""
-        places = range(len(self))[which]
-        return self._at(places) if isinstance(places, int) else [self._at(index) for index in places]
+        places = range(self._size)[which]
+        return self._at(places) if isinstance(places, int) else list(map(self._at, places))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and len(self) == len(other) and all(map(str.__eq__, self, other))
@@ -54,33 +56,20 @@ class _LazySequence(Sequence[str]):
     __hash__ = None  # type: ignore[assignment]
 
 
-class RowNames(_LazySequence):
+def row_names(place: str, numbers: Int64[np.ndarray, " n"]) -> LazyTexts:
     """Names such as `mails.csv:7`, for every row of a table."""
-
-    def __init__(self, place: str, numbers: Int64[np.ndarray, " n"]) -> None:
-        self._place = place
-        self._numbers = numbers
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    def _at(self, index: int) -> str:
-        return f"{self._place}:{self._numbers[index]}"
+    return LazyTexts(len(numbers), lambda index: f"{place}:{numbers[index]}")
 
 
-class Chain(_LazySequence):
+def chained(parts: Sequence[Sequence[str]]) -> LazyTexts:
     """Several sequences as one, none of them copied."""
+    starts = list(itertools.accumulate(map(len, parts), initial=0))
 
-    def __init__(self, parts: Sequence[Sequence[str]]) -> None:
-        self._parts = parts
-        self._starts = list(itertools.accumulate(map(len, parts), initial=0))
+    def at(index: int) -> str:
+        part = bisect.bisect_right(starts, index) - 1
+        return parts[part][index - starts[part]]
 
-    def __len__(self) -> int:
-        return self._starts[-1]
-
-    def _at(self, index: int) -> str:
-        part = bisect.bisect_right(self._starts, index) - 1
-        return self._parts[part][index - self._starts[part]]
+    return LazyTexts(starts[-1], at)
 
 
 _SPLIT_OF_VALUE = {**SPLIT_OF_NAME, "": UNDECIDED}
@@ -94,7 +83,7 @@ class RowReader:
 
     def __init__(self, table: Table, columns: Columns) -> None:
         self._table = table
-        self._columns = columns
+        self.columns = columns
         self._numbers: list[np.ndarray] = []
         self._labels: list[object] = []
         self._splits: list[str] = []
@@ -106,11 +95,11 @@ class RowReader:
         self._wrong: list[tuple[int, str]] = []
 
     def inputs(self) -> Iterator[Sequence[object]]:
-        """Go through the table once: values of the input column, some rows at a time.
+        """Go through the table once: values of the input columns, some rows at a time.
 
         Raises: `DataError` if there are more rows than memory is granted for.
         """
-        columns, rows = self._columns, 0
+        columns, rows = self.columns, 0
         self._table.require_rows(self._table.rows or 0)
         for block in self._table.read(columns.names):
             self._table.require_rows(rows := rows + len(block.numbers))
@@ -127,7 +116,7 @@ class RowReader:
                 self._times += block.columns[columns.time]
             if columns.slice is not None:
                 self._slices += map(self._group_of, block.columns[columns.slice])
-            yield columns.inputs(block.columns)
+            yield inputs_of(block.columns, columns.input.parts)
 
     def all(self) -> tuple[Listing, list[object]]:
         """Go through the table: a listing that still lacks the inputs, and the values of the input column."""
@@ -135,8 +124,8 @@ class RowReader:
         return self.listing(), values
 
     def listing(self) -> Listing:
-        """All that was read beside the inputs, as a listing that still lacks them."""
-        place, columns, numbers = self._table.place, self._columns, np.concatenate(self._numbers)
+        """All that was read besides the inputs, as a listing that still lacks them."""
+        place, columns, numbers = self._table.place, self.columns, np.concatenate(self._numbers)
 
         def row(index: int) -> str:
             return f"row {numbers[index]}"
@@ -154,7 +143,7 @@ class RowReader:
         return Listing(
             place=place,
             form="table",
-            sources=RowNames(place, numbers),
+            sources=row_names(place, numbers),
             labels=labels,
             splits=self._splits,
             groups=self._groups,
@@ -177,43 +166,36 @@ class RowReader:
 
 
 def list_table(table: Table, folder: Path, settings: Settings) -> Listing:
-    """List the images or texts of a table; paths in it count from a folder."""
-    asked, packed = with_only_label(table, settings), packed_column(table, settings)
-    if packed is not None:
-        columns = choose_columns(table, folder, dataclasses.replace(asked, input_column=packed, task="image"))
-        # The images are read one by one later: here the labels stand in for them.
-        rows, _ = RowReader(table, dataclasses.replace(columns, input=columns.label)).all()
+    """List the images or texts of a table; paths in it count from a folder.
+
+    Raises: `DataError` if its columns cannot be chosen, or a row has no label or image.
+    """
+    columns = choose_columns(table, folder, with_marked_columns(table, settings))
+    if (packed := packed_column(table, settings)) is not None:
+        # The images are read one by one later: here the labels take their place.
+        stand_in = ChosenInput(IMAGES, columns.label, (columns.label,))
+        rows, _ = RowReader(table, dataclasses.replace(columns, input=stand_in)).all()
         return dataclasses.replace(
             rows,
             paths=[Stored(table.images[packed], position) for position in range(len(rows))],
             warnings=(*table.warnings, f"{table.place}: {columns.sentence()}; {FLAGS}"),
         )
-    columns = choose_columns(table, folder, asked)
-    if columns.holds != IMAGES:
+    if columns.input.holds != IMAGES:
         return list_texts_of(table, columns, folder, settings)
-    rows, values = RowReader(table, columns).all()
-    # Missing images are left for decoding to report where they are left out.
-    paths = paths_of(
-        values, rows.sources, folder, column=columns.input, noun="image", may_miss=settings.skip_bad
-    )
     warnings = (*table.warnings, f"{table.place}: {columns.sentence()}")
-    return dataclasses.replace(rows, paths=paths, warnings=warnings)
+    return dataclasses.replace(_with_paths(RowReader(table, columns), folder, settings), warnings=warnings)
 
 
 def list_texts_of(table: Table, columns: Columns, folder: Path, settings: Settings) -> Listing:
     """List the texts of a table.
 
-    Warnings say which columns were chosen, problems which texts cannot be used.
+    Warnings name the columns that were chosen, problems the texts that cannot be used.
 
     Raises: `DataError` if a row has no label or no path of a text, or one that leaves the table's folder.
     """
     reader, encodings = RowReader(table, columns), list[str]()
-    if columns.holds == TEXT_FILES:
-        rows, values = reader.all()
-        paths = paths_of(
-            values, rows.sources, folder, column=columns.input, noun="text", may_miss=settings.skip_bad
-        )
-        rows, encodings = read_texts(dataclasses.replace(rows, paths=paths), settings.encoding)
+    if columns.input.holds == TEXT_FILES:
+        rows, encodings = read_texts(_with_paths(reader, folder, settings), settings.encoding)
     else:
         taker = TextTaker()
         for block in reader.inputs():
@@ -226,16 +208,25 @@ def list_texts_of(table: Table, columns: Columns, folder: Path, settings: Settin
     return dataclasses.replace(rows, joined_columns=columns.joined, warnings=warnings)
 
 
+def _with_paths(reader: RowReader, folder: Path, settings: Settings) -> Listing:
+    """A listing of the files that rows name; missing ones are left for decoding to report and leave out."""
+    rows, values = reader.all()
+    column, noun = reader.columns.input.name, "image" if reader.columns.input.holds == IMAGES else "text"
+    paths = paths_of(values, rows.sources, folder, column=column, noun=noun, may_miss=settings.skip_bad)
+    return dataclasses.replace(rows, paths=paths)
+
+
 def with_test(listing: Listing, test: Listing) -> Listing:
     """Join a second listing as the test split."""
-    test = dataclasses.replace(test, splits=[TEST] * len(test))
-    return dataclasses.replace(joined([listing, test]), times=None)
+    return dataclasses.replace(joined([listing, test.in_split(TEST)]), times=None)
 
 
 def joined(parts: Sequence[Listing]) -> Listing:
     """One listing of several, under place and form of the first.
 
     What not all of them have, such as times, is left out.
+
+    Raises: `DataError` if they hold images and texts, or files and arrays.
     """
     first = parts[0]
     if len(parts) == 1:
@@ -251,6 +242,14 @@ def joined(parts: Sequence[Listing]) -> Listing:
                 f"{other.place}: is of the form {other.form}, but {first.place} of the form "
                 f"{first.form}; give both as files or both as arrays"
             )
+    writer = TextWriter()
+    for part in parts:
+        if part.texts is not None:
+            writer.extend(part.texts)
+
+    def all_of(columns: Iterable[Sequence[str]]) -> list[str]:
+        return list(itertools.chain.from_iterable(columns))
+
     starts = np.cumsum([0, *map(len, parts)]).tolist()
     loaders = [part.load_pixels for part in parts if part.load_pixels is not None]
     names = [
@@ -261,15 +260,15 @@ def joined(parts: Sequence[Listing]) -> Listing:
     return Listing(
         place=first.place,
         form=first.form,
-        sources=Chain([part.sources for part in parts]),
-        labels=_chained([part.labels for part in parts]),
-        splits=_chained([part.splits for part in parts]),
-        groups=_chained([part.groups for part in parts]),
+        sources=chained([part.sources for part in parts]),
+        labels=all_of(part.labels for part in parts),
+        splits=all_of(part.splits for part in parts),
+        groups=all_of(part.groups for part in parts),
         paths=None if first.paths is None else [path for part in parts for path in part.paths or ()],
         load_pixels=functools.partial(_joined_pixels, loaders, parts[-1].place) if loaders else None,
         array_files=tuple(file for part in parts for file in part.array_files),
         warnings=tuple(dict.fromkeys(warning for part in parts for warning in part.warnings)),
-        texts=_joined_texts([part.texts for part in parts if part.texts is not None]),
+        texts=None if first.texts is None else writer.finish(),
         problems=tuple(
             dataclasses.replace(problem, index=problem.index + start)
             for part, start in zip(parts, starts, strict=False)
@@ -279,23 +278,9 @@ def joined(parts: Sequence[Listing]) -> Listing:
             name: np.concatenate([part.columns_of_sources[name] for part in parts]) for name in names
         },
         times=np.concatenate(times) if len(times) == len(parts) else None,
-        slices=_chained(slices) if len(slices) == len(parts) else None,
+        slices=all_of(slices) if len(slices) == len(parts) else None,
         joined_columns=first.joined_columns,
     )
-
-
-def _chained(parts: Sequence[Sequence[str]]) -> list[str]:
-    return [value for part in parts for value in part]
-
-
-def _joined_texts(parts: Sequence[Texts]) -> Texts | None:
-    """Texts of all parts; nothing where they are images."""
-    if not parts:
-        return None
-    writer = TextWriter()
-    for part in parts:
-        writer.extend(part)
-    return writer.finish()
 
 
 def _joined_pixels(loaders: list[Callable[[], np.ndarray]], place: str) -> np.ndarray:

@@ -30,19 +30,15 @@ from typing import NamedTuple
 
 from pellucid.data.data_files import TEXT_KIND, File, Stored, contents, ends_like_image
 from pellucid.data.listing import SPLIT_OF_NAME, TRAIN, UNDECIDED, Listing
-from pellucid.data.reading.input_values import packed_column, read_texts, with_only_label
+from pellucid.data.reading.input_values import packed_column, read_texts, with_marked_columns
 from pellucid.data.reading.labelled_tables import RowReader, joined, list_table
-from pellucid.data.tables.columns import choose_columns
-from pellucid.data.tables.csv_tables import LABEL_NAMES
-from pellucid.data.tables.table import Block, Table
-from pellucid.data.trees import PackedFolder, suffix_of, walk
+from pellucid.data.tables.columns import LABEL_NAMES, choose_columns
+from pellucid.data.tables.table import Block, Table, table_of_batches
+from pellucid.data.trees import Folder, suffix_of
 from pellucid.data.wording import count_of, quoted, some_quoted
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 from pellucid.strict import parse_line
-
-_FOLDER_OF_ALL = "data"
-_SUBMISSION = "submission"
 
 
 class Shard(NamedTuple):
@@ -57,23 +53,27 @@ class Shard(NamedTuple):
 def split_of_path(name: str) -> str:
     """The split that a path names, its last part first; `UNDECIDED` where none does."""
     for part in reversed(PurePath(name).parts):
-        found = {SPLIT_OF_NAME[word] for word in _words(part) if word in SPLIT_OF_NAME}
+        found = {SPLIT_OF_NAME[word] for word in words_of(part) if word in SPLIT_OF_NAME}
         if len(found) == 1:
             return found.pop()
     return UNDECIDED
 
 
-def _words(part: str) -> list[str]:
-    return re.split(r"[^a-z]+", part.lower())
+def words_of(name: str) -> list[str]:
+    """Words in the name of a file or folder, in small letters."""
+    return re.split(r"[^a-z]+", name.lower())
 
 
 def is_submission(name: str) -> bool:
-    """True of the table of a contest that shows how answers are handed in: its labels are none."""
-    return _SUBMISSION in PurePath(name).stem.lower()
+    """True of the table of a contest that shows how answers are submitted: its labels are none."""
+    return "submission" in PurePath(name).stem.lower()
 
 
 def on_disk(file: File, temporary: Path, number: int) -> Path:
-    """A file of the disk, or the copy of one in an archive under a name of ours."""
+    """A file of the disk, or the copy of one in an archive under a name of ours.
+
+    Raises: `DataError` if the archive is damaged there.
+    """
     if isinstance(file, Path):
         return file
     ending = "".join(Path(str(file)).suffixes[-2:]) if str(file).endswith(".gz") else suffix_of(file)
@@ -86,12 +86,15 @@ def on_disk(file: File, temporary: Path, number: int) -> Path:
 
 
 def require_one_set(names: Sequence[str], place: str) -> None:
-    """Refuse several data sets in one folder: joined they would make no sense."""
+    """Refuse several data sets in one folder: joined they would make no sense.
+
+    Raises: `DataError` naming them.
+    """
     sets = {
         "/".join(
             part
             for part in PurePath(name).parts[:-1]
-            if part.lower() != _FOLDER_OF_ALL and not any(word in SPLIT_OF_NAME for word in _words(part))
+            if part.lower() != "data" and SPLIT_OF_NAME.keys().isdisjoint(words_of(part))
         )
         for name in names
     }
@@ -101,7 +104,10 @@ def require_one_set(names: Sequence[str], place: str) -> None:
 
 
 def require_all_named(names: Sequence[str], splits: Sequence[str], place: str, files: str) -> None:
-    """Refuse files of which some name a split and others do not; `files` is what they are."""
+    """Refuse files, `tables` or `archives`, of which some name a split and others do not.
+
+    Raises: `DataError` naming them.
+    """
     free = [name for name, split in zip(names, splits, strict=True) if not split]
     if free and len(free) < len(names):
         raise DataError(
@@ -113,30 +119,36 @@ def require_all_named(names: Sequence[str], splits: Sequence[str], place: str, f
 def by_split(splits: Iterable[str]) -> str:
     """Number of files of each split, for the end of a sentence."""
     counts = Counter(split or "no split" for split in splits)
-    return (
-        ", ".join(f"{number:,} of {name}" for name, number in counts.items()) + ", by the names of the files"
-    )
+    numbers = ", ".join(f"{number:,} of {name}" for name, number in counts.items())
+    return f"{numbers}, by the names of the files"
 
 
 def read_shards(shards: Sequence[Shard], place: str, settings: Settings) -> Listing:
-    """Read several tables as one data set."""
+    """Read several tables as one data set.
+
+    Raises: `DataError` if one cannot be read, or only some of them name a split.
+    """
     require_all_named([shard.name for shard in shards], [shard.split for shard in shards], place, "tables")
     ordered = sorted(shards, key=lambda shard: shard.split not in (TRAIN, UNDECIDED))
     # The columns of the first table are those of all.
     first = ordered[0].open()
-    chosen, packed = with_only_label(first, settings), packed_column(first, settings)
-    if packed is not None:
-        chosen = dataclasses.replace(chosen, input_column=packed, task="image")
-    columns = choose_columns(first, ordered[0].folder, chosen)
-    chosen = dataclasses.replace(chosen, input_column=columns.input, label_column=columns.label)
+    columns = choose_columns(first, ordered[0].folder, with_marked_columns(first, settings))
+    chosen = dataclasses.replace(
+        settings,
+        input_column=columns.input.name,
+        label_column=columns.label,
+        task="image" if packed_column(first, settings) else settings.task,
+    )
     label = quoted(columns.label)
     parts, empty = [], []
     for shard in ordered:
-        if not _is_labelled(shard.open(), columns.label):
-            empty.append(shard.name)
-            continue
-        part = list_table(shard.open(), shard.folder, chosen)
-        parts.append(dataclasses.replace(part, splits=[shard.split] * len(part)) if shard.split else part)
+        table = first if shard is ordered[0] else shard.open()
+        if not any(value is not None for value in table.head.columns.get(columns.label, ())):
+            later = shard.open().read([columns.label]) if columns.label in table.names else ()
+            if all(value is None for block in later for value in block.columns[columns.label]):
+                empty.append(shard.name)
+                continue
+        parts.append(list_table(table, shard.folder, chosen).in_split(shard.split))
     if not parts:
         raise DataError(f"{place}: no table has labels in column {label}; name another")
     # Which columns were chosen is the same in all parts, and reported once.
@@ -152,43 +164,31 @@ def read_shards(shards: Sequence[Shard], place: str, settings: Settings) -> List
     return dataclasses.replace(joined(parts), place=place, form="tables", warnings=tuple(warnings))
 
 
-def _is_labelled(table: Table, name: str) -> bool:
-    """True of a table that has a label in some row."""
-    if name not in table.names:
-        return False
-    if any(value is not None for value in table.head.columns[name]):
-        return True
-    return any(value is not None for block in table.read([name]) for value in block.columns[name])
-
-
 _CLASS, _OBJECT, _TEXT = "cls", "json", "txt"
 _LABELS = (_CLASS, _OBJECT, _TEXT)
 _KEY = "__key__"
-# Marks the warning that says what of a WebDataset was taken.
-TAKEN = "read as WebDataset"
+TAKEN = "read as WebDataset"  # marks the warning about what of a WebDataset was taken
 _ROWS = 1000
 _MOST_LABEL_BYTES = 1 << 20
-
-# Files of one example by what follows the key, in small letters.
-Files = dict[str, Stored]
 
 
 class Samples(NamedTuple):
     """Examples of one shard."""
 
     place: str
-    files: dict[str, Files]  # of each example, by key, in the order of the shard
+    # of each example, by key, in the order of the shard; by what follows the key, in small letters
+    files: dict[str, dict[str, Stored]]
     input: str  # what follows the key of the image or text
 
 
-def samples_of(folder: PackedFolder) -> Samples | None:
+def samples_of(folder: Folder) -> Samples | None:
     """Group the files of an archive into examples; `None` where it is no WebDataset.
 
-    It is one where most images, or texts, have their label beside them: as `.cls`, or as `.json` or `.txt`
+    It is one where most images, or texts, have a label of the same key: as `.cls`, or as `.json` or `.txt`
     where all lie in one folder.
     """
-    grouped: dict[str, Files] = {}
-    stored = [file for file, _ in walk(folder, TEXT_KIND) if isinstance(file, Stored)]
+    grouped: dict[str, dict[str, Stored]] = {}
+    stored = [file for file, _ in folder.walk(TEXT_KIND) if isinstance(file, Stored)]
     for file in sorted(stored, key=lambda each: each.position):
         path = str(file)
         name, _, ending = posixpath.basename(path).partition(".")
@@ -204,13 +204,15 @@ def samples_of(folder: PackedFolder) -> Samples | None:
     if not with_input or 2 * labelled <= len(with_input):
         return None
     examples = {key: files for key, files in grouped.items() if chosen in files or set(labels) & set(files)}
-    return Samples(folder.place, examples, chosen)
+    return Samples(str(folder), examples, chosen)
 
 
 def list_samples(samples: Samples, settings: Settings) -> Listing:
     """List the examples of one shard.
 
     The column of labels is `cls`, `txt` or a key of the objects; by default `cls`, a usual key, or `txt`.
+
+    Raises: `DataError` if an example has no input, or a label cannot be read or chosen.
     """
     missing = [key for key, files in samples.files.items() if samples.input not in files]
     if missing:
@@ -237,40 +239,29 @@ def list_samples(samples: Samples, settings: Settings) -> Listing:
 
 
 def _usual_label(table: Table) -> str:
-    """The usual column of labels."""
-    if _CLASS in table.names:
-        return _CLASS
-    found = [name for usual in LABEL_NAMES for name in table.names if name.lower() == usual]
-    if found:
-        return found[0]
-    if _TEXT in table.names:
-        return _TEXT
+    usual = [name for one in LABEL_NAMES for name in table.names if name.lower() == one]
     others = [name for name in table.names if name != _KEY]
-    if len(others) == 1:
-        return others[0]
-    raise DataError(f"{table.place}: which key holds the labels? Name one with --label-column")
+    known = [name for name in (_CLASS, *usual, _TEXT) if name in table.names]
+    if not known and len(others) != 1:
+        raise DataError(f"{table.place}: which key holds the labels? Name one with --label-column")
+    return (known or others)[0]
 
 
 def _table(samples: Samples) -> Table:
-    """The labels of a shard as a table, read as often as asked for."""
-    head = next(_blocks(samples))
-    names = list(dict.fromkeys(name for row in head for name in row))
+    """The labels of a shard as a table."""
+    batches = _batches(samples)
+    first = next(batches)
+    names = list(dict.fromkeys(name for row in first[1] for name in row))
 
-    def block_of(rows: list[dict[str, object]], first: int, chosen: Sequence[str]) -> Block:
-        numbers = range(first, first + len(rows))
+    def block_of(batch: tuple[range, list[dict[str, object]]], chosen: Sequence[str]) -> Block:
+        numbers, rows = batch
         return Block({name: [row.get(name) for row in rows] for name in chosen}, numbers)
 
-    def read(chosen: Sequence[str]) -> Iterator[Block]:
-        first = 1
-        for rows in _blocks(samples):
-            yield block_of(rows, first, chosen)
-            first += len(rows)
-
-    return Table(samples.place, block_of(head, 1, names), read)
+    return table_of_batches(samples.place, names, itertools.chain([first], batches), block_of)
 
 
-def _blocks(samples: Samples) -> Iterator[list[dict[str, object]]]:
-    """Rows of labels, some at a time: what stands in the files beside each input."""
+def _batches(samples: Samples) -> Iterator[tuple[range, list[dict[str, object]]]]:
+    """Rows of labels, some at a time, and their numbers: what is in the other files of each example."""
     wanted = [
         (key, ending, file)
         for key, files in samples.files.items()
@@ -282,17 +273,15 @@ def _blocks(samples: Samples) -> Iterator[list[dict[str, object]]]:
     rows = ((key, _row(pairs)) for key, pairs in itertools.groupby(found, key=lambda pair: pair[0][0]))
     labelled = next(rows, None)
     block: list[dict[str, object]] = []
-    for key in samples.files:
+    for number, key in enumerate(samples.files, start=1):
         row: dict[str, object] = {_KEY: key}
         if labelled is not None and labelled[0] == key:
             row |= labelled[1]
             labelled = next(rows, None)
         block.append(row)
-        if len(block) == _ROWS:
-            yield block
+        if len(block) == _ROWS or number == len(samples.files):
+            yield range(number - len(block) + 1, number + 1), block
             block = []
-    if block:
-        yield block
 
 
 def _row(pairs: Iterator[tuple[tuple[str, str, Stored], Path | bytes | DataError]]) -> dict[str, object]:

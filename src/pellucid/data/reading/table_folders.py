@@ -1,17 +1,15 @@
 """Folders of any content, on the disk or in an archive: tables alone, or sidecar tables of images.
 
-Tables beside images are `metadata.csv` of an `imagefolder`, `train.csv` of a contest, labels of a folder. A
-column names the images: by their paths, their names, or their names without the ending (`id`). What a table
-names is looked for in its own folder, then in all folders below it.
+Sidecar tables are `metadata.csv` of an `imagefolder`, `train.csv` of a contest, labels of a folder. A column
+names the images: by their paths, their names, or their names without the ending (`id`). What a table names is
+looked for in its own folder, then in all folders below it.
 """
 
 import dataclasses
 import functools
 import os
 import posixpath
-import re
 import tempfile
-from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -43,25 +41,25 @@ from pellucid.data.reading.shards import (
     read_shards,
     require_one_set,
     split_of_path,
+    words_of,
 )
 from pellucid.data.tables.columns import choose_columns
 from pellucid.data.tables.table import Table
 from pellucid.data.tables.table_files import TABLE_SUFFIXES, is_table, open_table
-from pellucid.data.trees import Folder, PackedFolder, files_in, place_of, sub_folders, suffix_of, walk
+from pellucid.data.trees import DiskFolder, Folder, path_within, place_of, suffix_of
 from pellucid.data.wording import count_of, quoted, some, some_quoted
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
-_METADATA = "metadata"
-_METADATA_FILES = tuple(_METADATA + suffix for suffix in TABLE_SUFFIXES)
+_METADATA_FILES = tuple(f"metadata{suffix}" for suffix in TABLE_SUFFIXES)
 _OF_IMAGES = frozenset(
     "image images img imgs picture pictures photo photos jpg jpeg png data files crops frames".split()
 )
-_LOOKED_AT = 20
+_FIRST = 20  # values by which a column of names is detected
 _MOST_PLACES, _LONGEST_NAME = 50, 200
 # Columns tried as names of images where none is asked for: for each of them files are looked for.
 _MOST_COLUMNS = 1_000
-# What `datasets` keeps for itself beside a data set, as are row numbers after a shuffle (`cache-*.arrow`).
+# What `datasets` keeps for itself with a data set, as are row numbers after a shuffle (`cache-*.arrow`).
 _DESCRIPTIONS = frozenset({"dataset_dict.json", "dataset_info.json", "dataset_infos.json", "state.json"})
 
 
@@ -69,12 +67,11 @@ class ImageFinder:
     """Every image below a folder, found by path, by name, or by name without its ending."""
 
     def __init__(self, folder: Folder) -> None:
-        before = f"{folder}/"
         self.files: dict[str, File] = {}
         self._known: dict[str, list[str]] = {}
-        for file, is_image in walk(folder, IMAGE_KIND):
+        for file, is_image in folder.walk(IMAGE_KIND):
             if is_image:
-                path = place_of(file).removeprefix(before).replace(os.sep, "/")
+                path = path_within(file, folder)
                 self.files[path] = file
                 for name in {path, os.path.splitext(path)[0], posixpath.basename(path), _stem(path)}:
                     self._known.setdefault(name, []).append(path)
@@ -114,35 +111,136 @@ class SidecarTable(NamedTuple):
         return own, posixpath.join(own, posixpath.basename(self.name).split(".")[0])
 
 
+def read_any_folder(folder: Folder, place: str, settings: Settings) -> Listing:
+    """List what a folder holds: tables of splits, or class folders of images or of texts.
+
+    Raises: `DataError` if it holds none of them, or they cannot be used as they are.
+    """
+    pairs = pairs_in(folder) if settings.task != "image" else None
+    if pairs is not None and pairs.found:
+        return read_pairs(pairs, place, settings)
+    tables = _tables_alone(folder)
+    names = [file for file in tables if is_class_names(file)]
+    if len(tables) > len(names):
+        tables = [file for file in tables if file not in names]
+        listing = _read_tables({path_within(file, folder): file for file in tables}, place, settings)
+        return with_class_names(listing, names[0], settings) if len(names) == 1 else listing
+    if settings.task != "text" and not settings.generates:
+        with_tables = _read_images_with_tables(folder, place, settings)
+        if with_tables is not None:
+            return in_stored_order(with_tables)
+    if settings.task == "text" or (settings.task == "auto" and holds_texts(folder)):
+        return read_text_folder(folder, place, settings)
+    if settings.generates and not folder.folders:
+        return in_stored_order(read_unlabelled(folder, place))
+    return in_stored_order(read_folder(folder, place, IMAGE_KIND, settings.class_depth))
+
+
+def read_table(path: Path, place: str, settings: Settings) -> Listing:
+    """List the images or texts of one table, given by itself.
+
+    Raises: `DataError` if it cannot be read, or its columns cannot be chosen.
+    """
+    table = open_table(path, place, settings.encoding)
+    folder = DiskFolder(path.parent)
+    if _names_images_nearby(table, folder, settings):
+        sidecar, images = SidecarTable(path.name, table), ImageFinder(folder)
+        column = _naming_column(sidecar, images, settings)
+        if column is not None:
+            asked = dataclasses.replace(settings, input_column=column, task="image")
+            listing, _ = _list_named(sidecar, images, asked)
+            return dataclasses.replace(listing, form="table beside images")
+    listing = list_table(table, path.parent, settings)
+    names = [path.parent / name for name in CLASS_NAMES if name != path.name.lower()]
+    found = [each for each in names if each.is_file() and is_class_names(each)]
+    return with_class_names(listing, found[0], settings) if len(found) == 1 else listing
+
+
+# Tables alone, each a shard of one data set.
+
+
+def _tables_alone(folder: Folder) -> list[File]:
+    """Tables in a folder and its sub-folders, where there is neither an image nor a text file with them."""
+    found = []
+    for file, is_image in folder.walk(IMAGE_KIND):
+        if is_image or (suffix_of(file) == TEXT_SUFFIX and "/" in path_within(file, folder)):
+            return []
+        name = posixpath.basename(str(file))
+        is_left = name in _DESCRIPTIONS or (name.startswith("cache-") and name.endswith(".arrow"))
+        if is_table(Path(str(file))) and not is_submission(str(file)) and not is_left:
+            found.append(file)
+    return found
+
+
+def _read_tables(tables: dict[str, File], place: str, settings: Settings) -> Listing:
+    """Read tables by their paths, of which those in an archive are unpacked for as long as they are read."""
+    require_one_set(list(tables), place)
+    with tempfile.TemporaryDirectory(prefix="pellucid-") as temporary:
+        shards = []
+        for number, (name, file) in enumerate(tables.items()):
+            path = on_disk(file, Path(temporary), number)
+            open_it = functools.partial(_opened, path, file, settings)
+            shards.append(Shard(name, split_of_path(name), open_it, path.parent))
+        return read_shards(shards, place, settings)
+
+
+def _opened(path: Path, file: File, settings: Settings) -> Table:
+    """Begin to read a table; one of images in an archive is refused, since they are not found again there."""
+    table = open_table(path, place_of(file), settings.encoding)
+    if table.images and isinstance(file, Stored):
+        raise DataError(
+            f"{file}: a table of images inside an archive; unpack the archive and give the folder"
+        )
+    return table
+
+
+# Images that tables name.
+
+
 def _sidecar_tables(folder: Folder) -> dict[str, File]:
-    """Tables of a folder that may say of which class its images are, by path in the folder.
+    """Tables of a folder that may have the classes of its images, by path in the folder.
 
     Empty where its sub-folders are classes, or splits of class folders.
     """
-    folders = sub_folders(folder)
-    below: dict[str, File] = {}
-    for name, sub in folders.items():
-        for file_name in _METADATA_FILES:
-            if isinstance(sub, PackedFolder):
-                if file_name in sub.files:
-                    below[f"{name}/{file_name}"] = sub.files[file_name]
-            elif os.path.isfile(sub / file_name):
-                below[f"{name}/{file_name}"] = sub / file_name
-    own = {name: file for name, file in files_in(folder).items() if is_table(Path(name))}
-    metadata = {name: file for name, file in own.items() if _stem(name).lower() == _METADATA}
+    folders = folder.folders
+    below = {
+        f"{name}/{file_name}": inner.file(file_name)
+        for name, inner in folders.items()
+        for file_name in _METADATA_FILES
+        if not isinstance(inner.entries.get(file_name, inner), Folder)
+    }
+    own = {name: folder.file(name) for name in folder.files if is_table(Path(name))}
+    metadata = {name: file for name, file in own.items() if _stem(name).lower() == "metadata"}
     if below or metadata:
         return {**metadata, **below}
-    if len(folders) > 1 and not all(map(_is_of_images, folders)):
+    # Names of folders that mean images, or a split of them, and no class.
+    known = _OF_IMAGES | SPLIT_OF_NAME.keys()
+    if len(folders) > 1 and any(known.isdisjoint(words_of(name)) for name in folders):
         return {}
-    if any(sub_folders(sub) for name, sub in folders.items() if name.lower() in SPLIT_OF_NAME):
+    if any(inner.folders for name, inner in folders.items() if name.lower() in SPLIT_OF_NAME):
         return {}
     return {name: file for name, file in own.items() if not is_submission(name)}
 
 
-def _is_of_images(name: str) -> bool:
-    """True of a name of a folder that means images, or a split of them, and no class."""
-    words = set(re.split(r"[^a-z]+", name.lower()))
-    return bool(words & _OF_IMAGES or any(word in SPLIT_OF_NAME for word in words))
+def _read_images_with_tables(folder: Folder, place: str, settings: Settings) -> Listing | None:
+    """Read the images that tables in their folder name; `None` where there is no such table."""
+    found = _sidecar_tables(folder)
+    if not found:
+        return None
+    images = ImageFinder(folder)
+    with tempfile.TemporaryDirectory(prefix="pellucid-") as temporary:
+        tables, unreadable = [], []
+        for number, (name, file) in enumerate(found.items()):
+            try:
+                table = _opened(on_disk(file, Path(temporary), number), file, settings)
+                tables.append(SidecarTable(name, table))
+            except DataError as error:  # perhaps it is no table of images at all
+                unreadable.append(error)
+        listing = _read_sidecar_tables(tables, images, place, settings)
+    if listing is None and unreadable and not folder.folders:
+        raise unreadable[0]
+    left_out = [f"left out: {error}" for error in unreadable]
+    return None if listing is None else listing.with_warnings(*left_out)
 
 
 def _read_sidecar_tables(
@@ -153,8 +251,8 @@ def _read_sidecar_tables(
     if not naming:
         return None
     naming.sort(key=lambda pair: split_of_path(pair[0].name) not in (TRAIN, UNDECIDED))
-    splits = Counter(split_of_path(each.name) for each, _ in naming)
-    if splits[UNDECIDED] and len(naming) > 1:
+    splits = [split_of_path(each.name) for each, _ in naming]
+    if UNDECIDED in splits and len(naming) > 1:
         names = some_quoted(each.name for each, _ in naming)
         raise DataError(
             f"{place}: which table has the labels, {names}? Give it as DATA, or move the others away"
@@ -179,27 +277,27 @@ def _read_sidecar_tables(
     return dataclasses.replace(listing, place=place, form="table beside images", warnings=tuple(warnings))
 
 
-def _naming_column(beside: SidecarTable, images: ImageFinder, settings: Settings) -> str | None:
+def _naming_column(sidecar: SidecarTable, images: ImageFinder, settings: Settings) -> str | None:
     """The column that names images: asked for, or of those that mostly do the one with the most different.
 
     Labels such as 0 and 1 may name images too, yet the same ones again and again.
     """
     if settings.input_column is not None:
-        return settings.input_column if settings.input_column in beside.table.names else None
+        return settings.input_column if settings.input_column in sidecar.table.names else None
     different: dict[str, int] = {}
-    for name, values in beside.table.head.columns.items():
-        first = [images.find(value, beside.near) for value in values[:_LOOKED_AT]]
+    for name, values in sidecar.table.head.columns.items():
+        first = [images.find(value, sidecar.near) for value in values[:_FIRST]]
         if 2 * sum(path is not None for path in first) > len(first):
             different[name] = len(set(first))
     return max(different, key=lambda name: different[name]) if different else None
 
 
-def _list_named(beside: SidecarTable, images: ImageFinder, settings: Settings) -> tuple[Listing, str]:
+def _list_named(sidecar: SidecarTable, images: ImageFinder, settings: Settings) -> tuple[Listing, str]:
     """List the images of one table, and the column of the labels."""
-    table = beside.table
+    table = sidecar.table
     columns = choose_columns(table, Path(), settings)
     rows, values = RowReader(table, columns).all()
-    found = [images.find(value, beside.near) for value in values]
+    found = [images.find(value, sidecar.near) for value in values]
     missing = [
         f"row {source.rpartition(':')[2]} ({quoted(str(value))})"
         for source, value, path in zip(rows.sources, values, found, strict=True)
@@ -217,140 +315,39 @@ def _list_named(beside: SidecarTable, images: ImageFinder, settings: Settings) -
     # Splits: by a column, the table's name, or the folders of all images.
     splits, why = rows.splits, ""
     if columns.split is None:
-        split = split_of_path(beside.name)
+        split = split_of_path(sidecar.name)
         of_folders = [split_of_path(posixpath.dirname(path)) if path else UNDECIDED for path in found]
         if split:
-            splits, why = [split] * len(rows), f"; the {split} split, by the name {quoted(beside.name)}"
+            splits, why = [split] * len(rows), f"; the {split} split, by the name {quoted(sidecar.name)}"
         elif all(of_folders):
             splits, why = of_folders, "; splits by the folders of the images"
     warnings = (*table.warnings, f"{table.place}: {columns.sentence()}{why}; {FLAGS}")
     return dataclasses.replace(rows, splits=splits, paths=paths, warnings=warnings), columns.label
 
 
-def _names_images_nearby(table: Table, folder: Path, settings: Settings) -> bool:
+def _names_images_nearby(table: Table, folder: DiskFolder, settings: Settings) -> bool:
     """True of a table whose images lie in folders below its own, or are named without their ending."""
     if settings.task == "text" or table.images or settings.generates:
         return False
+
+    def name_in(value: object) -> str:
+        """A value that may name an image; empty for others."""
+        text = "" if isinstance(value, bool) or not isinstance(value, (str, int)) else str(value).strip()
+        return text if len(text) <= _LONGEST_NAME and "\0" not in text and text[:1] not in (".", "/") else ""
+
+    def is_nearby(name: str) -> bool:
+        endings = [""] if ends_like_image(name) else IMAGE_SUFFIXES
+        return any(os.path.isfile(f"{place}/{name}{ending}") for place in places for ending in endings)
+
+    places = [str(folder), *map(str, folder.folders.values())][:_MOST_PLACES]
     asked = settings.input_column
-    places = [folder, *(each for each in sub_folders(folder).values() if isinstance(each, Path))]
     tried = list(islice(table.head.columns, _MOST_COLUMNS)) if asked is None else [asked]
     for values in [table.head.columns[name] for name in tried if name in table.head.columns]:
-        first = [str(value).strip() for value in values[:_LOOKED_AT] if _may_name(value)]
+        first = list(filter(None, map(name_in, values[:_FIRST])))
         if not first:
             continue
-        if 2 * sum(os.path.isfile(folder / value) for value in first) > len(first):
+        if 2 * sum(os.path.isfile(folder.path / name) for name in first) > len(first):
             return False  # as paths they are found
-        if 2 * sum(_is_nearby(value, places[:_MOST_PLACES]) for value in first) > len(first):
+        if 2 * sum(map(is_nearby, first)) > len(first):
             return True
     return False
-
-
-def _may_name(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
-        return False
-    text = str(value).strip()
-    return 0 < len(text) <= _LONGEST_NAME and "\0" not in text and not text.startswith((".", "/"))
-
-
-def _is_nearby(value: str, places: Sequence[Path]) -> bool:
-    """True of the name of an image in one of some folders."""
-    endings = [""] if ends_like_image(value) else IMAGE_SUFFIXES
-    return any(os.path.isfile(f"{place}/{value}{ending}") for place in places for ending in endings)
-
-
-def read_any_folder(folder: Folder, place: str, settings: Settings) -> Listing:
-    """List what a folder holds: tables of splits, or class folders of images or of texts."""
-    pairs = pairs_in(folder) if settings.task != "image" else None
-    if pairs is not None and pairs.found:
-        return read_pairs(pairs, place, settings)
-    tables = _tables_alone(folder)
-    names = [file for file in tables if is_class_names(file)]
-    if len(tables) > len(names):
-        listing = _read_tables(folder, [file for file in tables if file not in names], place, settings)
-        return with_class_names(listing, names[0], settings) if len(names) == 1 else listing
-    if settings.task != "text" and not settings.generates:
-        beside = _read_images_with_tables(folder, place, settings)
-        if beside is not None:
-            return in_stored_order(beside)
-    if settings.task == "text" or (settings.task == "auto" and holds_texts(folder)):
-        return read_text_folder(folder, place, settings)
-    if settings.generates and not sub_folders(folder):
-        return in_stored_order(read_unlabelled(folder, place))
-    return in_stored_order(read_folder(folder, place, IMAGE_KIND, settings.class_depth))
-
-
-def _tables_alone(folder: Folder) -> list[File]:
-    """Tables in a folder and its sub-folders, where there is neither an image nor a text file beside them."""
-    found = []
-    for file, is_image in walk(folder, IMAGE_KIND):
-        is_loose = "/" not in place_of(file).removeprefix(f"{folder}/")
-        if is_image or (suffix_of(file) == TEXT_SUFFIX and not is_loose):
-            return []
-        name = posixpath.basename(str(file))
-        is_left = name in _DESCRIPTIONS or (name.startswith("cache-") and name.endswith(".arrow"))
-        if is_table(Path(str(file))) and not is_submission(str(file)) and not is_left:
-            found.append(file)
-    return found
-
-
-def _read_tables(folder: Folder, tables: list[File], place: str, settings: Settings) -> Listing:
-    """Read the tables of a folder, of which those in an archive are unpacked for as long as they are read."""
-    names = {place_of(file).removeprefix(f"{folder}/"): file for file in tables}
-    require_one_set(list(names), place)
-    with tempfile.TemporaryDirectory(prefix="pellucid-") as temporary:
-        shards = []
-        for number, (name, file) in enumerate(names.items()):
-            path = on_disk(file, Path(temporary), number)
-            open_it = functools.partial(_opened, path, file, settings)
-            shards.append(Shard(name, split_of_path(name), open_it, path.parent))
-        return read_shards(shards, place, settings)
-
-
-def read_table(path: Path, place: str, settings: Settings) -> Listing:
-    """List the images or texts of one table, given by itself."""
-    table = open_table(path, place, settings.encoding)
-    if _names_images_nearby(table, path.parent, settings):
-        beside = SidecarTable(path.name, table)
-        images = ImageFinder(path.parent)
-        column = _naming_column(beside, images, settings)
-        if column is not None:
-            asked = dataclasses.replace(settings, input_column=column, task="image")
-            listing, _ = _list_named(beside, images, asked)
-            return dataclasses.replace(listing, form="table beside images")
-    listing = list_table(table, path.parent, settings)
-    names = [path.parent / name for name in CLASS_NAMES if name != path.name.lower()]
-    found = [each for each in names if each.is_file() and is_class_names(each)]
-    return with_class_names(listing, found[0], settings) if len(found) == 1 else listing
-
-
-def _read_images_with_tables(folder: Folder, place: str, settings: Settings) -> Listing | None:
-    """Read the images that tables beside them name; `None` where there is no such table."""
-    found = _sidecar_tables(folder)
-    if not found:
-        return None
-    images = ImageFinder(folder)
-    with tempfile.TemporaryDirectory(prefix="pellucid-") as temporary:
-        tables, unreadable = [], []
-        for number, (name, file) in enumerate(found.items()):
-            try:
-                tables.append(
-                    SidecarTable(name, _opened(on_disk(file, Path(temporary), number), file, settings))
-                )
-            except DataError as error:  # perhaps it is no table of images at all
-                unreadable.append(error)
-        listing = _read_sidecar_tables(tables, images, place, settings)
-    if listing is None and unreadable and not sub_folders(folder):
-        raise unreadable[0]
-    if listing is None:
-        return None
-    return listing.with_warnings(*(f"left out: {error}" for error in unreadable))
-
-
-def _opened(path: Path, file: File, settings: Settings) -> Table:
-    """Begin to read a table; one of images in an archive is refused, since they are not found again there."""
-    table = open_table(path, place_of(file), settings.encoding)
-    if table.images and isinstance(file, Stored):
-        raise DataError(
-            f"{file}: a table of images inside an archive; unpack the archive and give the folder"
-        )
-    return table

@@ -40,12 +40,9 @@ def open_columns(path: Path, place: str, form: str) -> Iterator["TableFile"]:
 
 
 class TableFile:
-    """A file that the worker reads. Each question holds all there is to know, should it begin anew.
+    """A file of the form `parquet`, `arrow` or `xlsx` that the worker reads.
 
-    Args:
-        path: the file.
-        place: its name as the user gave it.
-        form: `parquet`, `arrow` or `xlsx`.
+    Each question has everything that the worker must know, should it begin anew.
     """
 
     _numbers = itertools.count()
@@ -68,10 +65,10 @@ class TableFile:
         return self._worker.ask({**self._known, "ask": ask, **more})
 
     def facts(self) -> dict[str, Any]:
-        """What it states of its columns.
+        """What the file states of its columns.
 
         Of Parquet and Arrow files `images`, the paths of the bytes of images by column, `classes`, names of
-        integer labels by column, and the number of `rows`; of workbooks `sheet` and `others`, their sheets.
+        integer labels by column, and the number of `rows`; of workbooks the `sheet` and `others`.
 
         Raises: `DataError` if it is damaged, or is not what it claims.
         """
@@ -79,10 +76,8 @@ class TableFile:
             found, _ = self._ask("facts")
             images, classes = found.get("images", {}), found.get("classes", {})
             texts = [*images.values(), *itertools.chain(*classes.values())]
-            if not all(type(text) is str for text in texts) or type(found.get("rows", 0)) not in (
-                int,
-                type(None),
-            ):
+            is_number = found.get("rows") is None or type(found["rows"]) is int
+            if not is_number or not all(type(text) is str for text in texts):
                 raise ValueError("names that are no texts")
         return found
 
@@ -91,8 +86,8 @@ class TableFile:
     ) -> Iterator[Block]:
         """Blocks of the columns of these names, by default of all, of at most so many rows, from a row on.
 
-        Values of columns that hold lists or structures, and of those in `unread`, are not read; an empty list
-        stands in their place.
+        Values of columns that hold lists or structures, and of those in `unread`, are not read: empty lists
+        take their place.
 
         Raises: `DataError` as `facts`.
         """
@@ -110,7 +105,7 @@ class TableFile:
             yield block
 
     def paths(self, leaf: str) -> Iterator[list[str | None]]:
-        """Names that images had as files, where they stand beside the bytes at a path, some rows at a time.
+        """Names that images had as files, where they accompany the bytes at a path, some rows at a time.
 
         Raises: `DataError` as `facts`.
         """
@@ -181,16 +176,18 @@ class TableFile:
 
 
 def _block(message: Mapping[str, Any], names: Sequence[str] | None) -> Block:
-    """A block as the worker sends it.
+    """A block as the worker sends it, checked."""
 
-    Raises: `ValueError` and others if it is none.
-    """
+    def cell(value: list[str]) -> Any:
+        """A cell that JSON has no kind for; lists and structures, which are not read, are empty lists."""
+        return _READ[value[0]](value[1]) if value else value
+
     given = message["rows"]
     if not all(type(row) is int and 0 < row < 1 << 40 for row in given):
         raise ValueError("rows that are no numbers")
     numbers = range(*given) if message["are_all"] else given
     columns: dict[str, Sequence[Any]] = {
-        str(name): [_cell(each) if type(each) is list else each for each in cells]
+        str(name): [cell(each) if type(each) is list else each for each in cells]
         for name, cells in message["columns"]
     }
     if not numbers or any(len(each) != len(numbers) for each in columns.values()):
@@ -200,19 +197,10 @@ def _block(message: Mapping[str, Any], names: Sequence[str] | None) -> Block:
     return Block(columns, numbers)
 
 
-def _cell(value: list[str]) -> Any:
-    """A cell that JSON has no kind for; an empty list stands for lists and structures, which are not read."""
-    return _READ[value[0]](value[1]) if value else value
-
-
 class ImageCells(Container):
     """Images in one column of a Parquet or Arrow file; positions are rows from 0.
 
-    Args:
-        path: the file.
-        place: its name as the user gave it.
-        form: `parquet` or `arrow`.
-        leaf: path of the column of bytes, such as `image.bytes`.
+    `leaf` is the path of the column of bytes, such as `image.bytes`.
     """
 
     def __init__(self, path: Path, place: str, form: str, leaf: str) -> None:

@@ -6,7 +6,6 @@ import io
 import itertools
 import json
 import os
-import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,12 +14,12 @@ from typing import Any, NamedTuple
 from pellucid.budgets import BLOCK_BYTES, CELLS, COLUMNS, LINE_BYTES, ROWS_BYTES
 from pellucid.data.data_files import ends_like_image
 from pellucid.data.labels import read_number
+from pellucid.data.tables.columns import is_usual
 from pellucid.data.tables.table import ROWS_FIRST, ROWS_LATER
 from pellucid.data.tables.text_files import Meter, TextFile
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
 
-_SEPARATORS = ",;\t"
 _SAMPLE_ROWS = 50
 _SAMPLE_CHARACTERS = 1 << 20
 _END = "\x00end of table\x00"
@@ -29,35 +28,33 @@ _FIELD_LIMIT_LOCK = threading.Lock()
 
 
 class CsvBatch(NamedTuple):
-    """Some rows of a table; blank ones are left out.
+    """Some rows of a table; blank ones are left out."""
 
-    Attributes:
-        rows: fields of each.
-        numbers: row of each in the file, counted from 1 with the header, as a spreadsheet does; a
-            quoted field that runs over several lines belongs to one row.
-    """
-
-    rows: list[list[str]]
+    rows: list[list[str]]  # fields of each
+    # of the rows in the file, counted from 1 with the header, as a spreadsheet does; a quoted field that runs
+    # over several lines belongs to one row
     numbers: list[int]
 
 
 class CsvRows(NamedTuple):
-    """A table of texts: names of columns, rows as they are asked for, and what was unusual."""
+    """A table of texts."""
 
     header: list[str]
-    batches: Iterator[CsvBatch]
-    warnings: tuple[str, ...]
+    batches: Iterator[CsvBatch]  # one at least, which may be empty
+    warnings: tuple[str, ...]  # what was unusual
 
 
 def open_csv(file: TextFile, separator: str | None = None) -> CsvRows:
     """Begin to read a table of separated values: its header, and its rows.
 
-    `separator` is by default comma, semicolon or tab, whichever parts the first rows most evenly. Reading the
-    rows refuses a quote that never closes, and rows of uneven length.
+    `separator` is by default comma, semicolon or tab, whichever splits the first rows most evenly. Reading
+    the rows refuses a quote that never closes, and rows of uneven length.
 
     Raises: `DataError` if the table is empty, or its first rows are refused.
     """
-    separator = separator or _detected_separator(file)
+    if separator is None:
+        with file.lines("", _row_counter(None)) as lines:
+            separator = _evenest_separator(*_sample(lines))
     batches = _batches(file, separator)
     first = next(batches, CsvBatch([], []))
     if not first.rows:
@@ -68,38 +65,35 @@ def open_csv(file: TextFile, separator: str | None = None) -> CsvRows:
     elif separator == "\t" and ".csv" in file.place.lower():
         warnings.append(f"{file.place}: fields separated by tabs")
     after = CsvBatch(first.rows[1:], first.numbers[1:])
-    return CsvRows(
-        [name.strip() for name in first.rows[0]], itertools.chain([after], batches), tuple(warnings)
-    )
+    header = [name.strip() for name in first.rows[0]]
+    return CsvRows(header, itertools.chain([after], batches), tuple(warnings))
 
 
 def _row_counter(separator: str | None) -> Callable[[Iterator[str]], int]:
     """Counts the row on which lines end; line ends inside quotes do not count."""
 
+    def marked(lines: Iterator[str]) -> Iterator[str]:
+        """Lines with one character more, so that a last row of no characters counts too."""
+        last = ""
+        for line in lines:
+            if last:
+                yield last
+            last = line
+        if last.endswith(("\n", "\r")):
+            yield last
+            last = ""
+        yield last + "x"
+
     def count(lines: Iterator[str]) -> int:
-        """Rows so far, by the separator that the lines show where none is given."""
         sample, is_whole = _sample(lines)
         used = separator or _evenest_separator(sample, is_whole)
         rows = 0
         with _any_field_length(), contextlib.suppress(csv.Error):
-            for _ in csv.reader(_marked(itertools.chain(sample, lines)), delimiter=used):
+            for _ in csv.reader(marked(itertools.chain(sample, lines)), delimiter=used):
                 rows += 1
         return rows
 
     return count
-
-
-def _marked(lines: Iterator[str]) -> Iterator[str]:
-    """Lines with one character more, so that a last row of no characters counts too."""
-    last = ""
-    for line in lines:
-        if last:
-            yield last
-        last = line
-    if last.endswith(("\n", "\r")):
-        yield last
-        last = ""
-    yield last + "x"
 
 
 @contextlib.contextmanager
@@ -111,12 +105,6 @@ def _any_field_length() -> Iterator[None]:
             yield
         finally:
             csv.field_size_limit(limit)
-
-
-def _detected_separator(file: TextFile) -> str:
-    """The separator of a table by its first rows."""
-    with file.lines("", _row_counter(None)) as lines:
-        return _evenest_separator(*_sample(lines))
 
 
 def _evenest_separator(sample: list[str], is_whole: bool) -> str:
@@ -134,7 +122,7 @@ def _evenest_separator(sample: list[str], is_whole: bool) -> str:
                 return lengths.count(lengths[0]), lengths[0]
         return 0, 0
 
-    return max(_SEPARATORS, key=evenness)
+    return max(",;\t", key=evenness)
 
 
 def _sample(lines: Iterator[str]) -> tuple[list[str], bool]:
@@ -152,32 +140,32 @@ def _batches(file: TextFile, separator: str) -> Iterator[CsvBatch]:
     """Rows that are not blank, as long as the first.
 
     A last line of our own shows whether a quote was still open at the end: it would be swallowed.
-
-    Raises: `DataError` if a quote was opened and never closed, or a row is longer or shorter.
     """
     number, width, size = 0, 0, ROWS_FIRST + 1
     meter = Meter()
     with file.lines("", _row_counter(separator), meter) as lines:
         reader = csv.reader(itertools.chain(lines, [_END]), delimiter=separator)
-        found: list[list[str]] = []
-        while found[-1:] != [[_END]]:
-            found, is_last = _some_rows(reader, size, number, file.place, meter)
-            if is_last and found[-1:] != [[_END]]:
-                opened = number + len(found)
+        rows: list[list[str]] = []
+        while rows[-1:] != [[_END]]:
+            rows, is_last = _some_rows(reader, size, number, file.place, meter)
+            if is_last and rows[-1:] != [[_END]]:
+                opened = number + len(rows)
                 raise DataError(
                     f"{file.place}: quote opened at row {opened} never closes; close or remove it"
                 )
             batch = CsvBatch([], [])
-            for fields in found:
+            for fields in rows[:-1] if rows[-1] == [_END] else rows:
                 number += 1
-                if fields:
-                    batch.rows.append(fields)
-                    batch.numbers.append(number)
-            if found[-1] == [_END]:
-                batch.rows.pop()
-                batch.numbers.pop()
-            width = width or len(batch.rows[0] if batch.rows else ())
-            _require_even(batch, width, file.place)
+                if not fields:
+                    continue
+                width = width or len(fields)
+                if len(fields) != width:
+                    raise DataError(
+                        f"{file.place}: row {number} has {len(fields)} fields, the first row {width}; fix "
+                        "the row"
+                    )
+                batch.rows.append(fields)
+                batch.numbers.append(number)
             yield batch
             size = ROWS_LATER
 
@@ -185,10 +173,7 @@ def _batches(file: TextFile, separator: str) -> Iterator[CsvBatch]:
 def _some_rows(
     reader: "Iterator[list[str]]", size: int, number: int, place: str, meter: Meter
 ) -> tuple[list[list[str]], bool]:
-    """The next rows, as many as fit into a block, and whether the table ends with them.
-
-    Raises: `DataError` if a field is so long that a quote must have stayed open, or columns are too many.
-    """
+    """The next rows, as many as fit into a block, and whether the table ends with them."""
     found: list[list[str]] = []
     end, is_short = meter.read + BLOCK_BYTES, False
     with _any_field_length():
@@ -210,55 +195,8 @@ def _some_rows(
     return found, is_last
 
 
-def _require_even(batch: CsvBatch, width: int, place: str) -> None:
-    """Refuse rows of another length than the first.
-
-    Raises: `DataError` naming the first of them.
-    """
-    for fields, number in zip(batch.rows, batch.numbers, strict=True):
-        if len(fields) != width:
-            raise DataError(
-                f"{place}: row {number} has {len(fields)} fields, the first row {width}; fix the row"
-            )
-
-
 # The first row of a table of separated values: names of columns, or a row like all others.
 
-# Usual names of a column of image paths.
-IMAGE_NAMES = ("image", "path", "file", "filename", "file_name", "filepath", "image_path", "input", "img")
-
-# Usual names of a column of texts, the surest first.
-TEXT_NAMES = (
-    "text", "texts", "review", "review_text", "message", "body", "content", "sentence", "comment", "tweet",
-    "document", "post", "sms", "email", "input",
-)  # fmt: skip
-
-# Names of texts that often stand beside longer ones.
-LESSER_TEXT_NAMES = ("title", "subject", "headline", "question", "summary", "description")
-
-# Usual names of a column of labels, the surest first.
-LABEL_NAMES = ("label", "class", "category", "target", "y", "labels", "species")
-
-# Columns that are used without being asked for.
-SPLIT_NAME, GROUP_NAME = "split", "group"
-
-# Names of columns that say which examples belong together, the narrowest first; in small letters, without
-# signs.
-SOURCE_NAMES = (
-    # One talk: its parts answer and quote one another.
-    "thread", "threadid", "conversation", "conversationid", "dialogue", "dialogueid", "dialog", "dialogid",
-    "discussionid", "sessionid", "ticketid", "parentid",
-    # One document or page: its parts share subject, words and names.
-    "documentid", "docid", "articleid", "pageid", "postid", "submissionid", "url", "sourceurl", "sourceid",
-    # One recording: its images differ by moments.
-    "video", "videoid", "clip", "clipid", "sequenceid", "scene", "sceneid", "burstid", "seriesid",
-    # One body, or one hand: what is told apart is easily the person.
-    "patient", "patientid", "subjectid", "participant", "participantid", "speaker", "speakerid", "author",
-    "authorid", "user", "userid", "username", "reviewer", "reviewerid", "customerid", "accountid",
-    "source",
-)  # fmt: skip
-
-_USUAL = frozenset((*IMAGE_NAMES, *TEXT_NAMES, *LESSER_TEXT_NAMES, *LABEL_NAMES, SPLIT_NAME, GROUP_NAME))
 _FEWEST_ROWS = 4
 
 
@@ -266,7 +204,7 @@ def why_no_header(header: Sequence[str], rows: Sequence[Sequence[str]], folder: 
     """Reason why the first row is no header; `None` where it may be one.
 
     A cell names an image that is there; or, in a table without images and without any usual name, a cell
-    stands again below itself in a column of few values, or is a number as all below it are. `rows` are some
+    is repeated below itself in a column of few values, or is a number as all below it are. `rows` are some
     of those below it, of the same length.
     """
     if any((ends_like_image(cell) and os.path.isfile(folder / cell)) for cell in header):
@@ -278,52 +216,9 @@ def why_no_header(header: Sequence[str], rows: Sequence[Sequence[str]], folder: 
         filled = [value.strip() for value in values if value.strip()]
         if cell and cell in filled and 2 * len(set(filled)) <= len(filled):
             return f"holds {quoted(cell)} as rows below it do"
-        if (
-            read_number(cell) is not None
-            and filled
-            and all(read_number(value) is not None for value in filled)
-        ):
+        if filled and all(read_number(value) is not None for value in (cell, *filled)):
             return f"holds the number {quoted(cell)} above other numbers"
     return None
-
-
-def is_usual(name: str) -> bool:
-    """Detect a usual name of a column of images, texts, labels, splits or groups."""
-    return name.lower() in _USUAL
-
-
-def named(header: Sequence[str]) -> list[str]:
-    """Give names to columns that have none.
-
-    Where several are empty, `column 3` and the like stand in their place.
-    """
-    if header.count("") < 2:
-        return list(header)
-    return [name or f"column {number}" for number, name in enumerate(header, start=1)]
-
-
-def names_source(name: str) -> bool:
-    """Detect a column that says which examples belong together by its name: `user_id`, `tweet.user.id`."""
-    return _source(name) in SOURCE_NAMES
-
-
-def place_of_source(name: str) -> int:
-    """Place of such a column in `SOURCE_NAMES`."""
-    return SOURCE_NAMES.index(_source(name))
-
-
-def names_id(name: str) -> bool:
-    """Detect a column of identifiers by its name: `id`, `tweet.id`, `userId`; they are no texts."""
-    if re.search(r"(?i:(^|[\W_])id$)|[a-z](Id|ID)$", name):
-        return True
-    return names_source(name) and name.lower().endswith("id")
-
-
-def _source(name: str) -> str:
-    """The name in `SOURCE_NAMES` that is meant: of a name in several parts the last two count too."""
-    words = re.split(r"[\W_]+", name.lower())
-    whole, last = "".join(words), "".join(words[-2:])
-    return last if len(words) > 2 and last in SOURCE_NAMES else whole
 
 
 # Tables as they are written: CSV in which no cell becomes a formula, and names of columns that differ.

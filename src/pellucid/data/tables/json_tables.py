@@ -6,21 +6,28 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pellucid.budgets import BLOCK_BYTES, CELLS, COLUMNS, DOCUMENT, LINE_BYTES
-from pellucid.data.tables.csv_tables import GROUP_NAME, SPLIT_NAME
-from pellucid.data.tables.table import ROWS_FIRST, ROWS_LATER, Block, Table, table_of_columns
+from pellucid.data.tables.columns import GROUP_NAME, SPLIT_NAME, numbered_columns
+from pellucid.data.tables.table import (
+    ROWS_FIRST,
+    ROWS_LATER,
+    Block,
+    Table,
+    table_of_batches,
+    table_of_columns,
+)
 from pellucid.data.tables.text_files import TextFile, count_lines
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
 from pellucid.strict import parse_line
 
-# A text, in which nothing else counts; the beginning of one that goes on; or what parts values.
+# A text, in which nothing else counts; the beginning of one that goes on; or what separates values.
 _MARK = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["\[\]{},]', re.DOTALL)
 
 _FILLED = re.compile(r"[^ \t\r\n]")
 
 
 class JsonValues:
-    """Goes through the values of a document by its brackets; whether each is JSON, its parser says."""
+    """Goes through the values of a document by its brackets; whether each is JSON, its parser decides."""
 
     def __init__(self, pieces: Iterator[str], place: str) -> None:
         self._pieces = pieces
@@ -40,7 +47,7 @@ class JsonValues:
                 return ""
 
     def skip(self) -> None:
-        """Go past the sign that `next_sign` told."""
+        """Go past the sign that `next_sign` returned."""
         self._at += 1
 
     def take(self, most: int, what: str) -> str:
@@ -80,7 +87,7 @@ class JsonValues:
         return text
 
     def _more(self) -> bool:
-        """Read a piece on, and drop what was passed."""
+        """Read another piece, and drop what was passed."""
         piece = next(self._pieces, "")
         if piece:
             self._text = self._text[self._at :] + piece
@@ -88,7 +95,7 @@ class JsonValues:
         return bool(piece)
 
 
-# Tables whose rows are JSON objects, one after the other, whatever stands between them.
+# Tables whose rows are JSON objects, one after the other, whatever separates them.
 
 
 class _Objects(NamedTuple):
@@ -101,10 +108,14 @@ def open_json_lines(file: TextFile) -> Table:
 
     Raises: `DataError` as `open_objects`.
     """
-    return open_objects(_lines(file), file.place)
+    return open_objects(filled_lines(file), file.place)
 
 
-def _lines(file: TextFile) -> Iterator[tuple[int, str]]:
+def filled_lines(file: TextFile) -> Iterator[tuple[int, str]]:
+    """Lines that are not blank, counted from 1.
+
+    Raises: `DataError` if the file cannot be read.
+    """
     with file.lines("\n", count_lines) as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
@@ -118,33 +129,31 @@ def open_objects(rows: Iterable[tuple[int, object]], place: str) -> Table:
 
     Raises: `DataError` if one of the first is no JSON object, or they have too many keys.
     """
-    batches = _batches(rows, place)
-    first = next(batches, _Objects([], []))
-    head = list(dict.fromkeys(name for value in first.objects for name in value))
-    if len(head) > COLUMNS:
-        raise DataError(f"{place}: more than {COLUMNS:,} keys; leave some out")
+    names: list[str] = []
+
+    def batches() -> Iterator[_Objects]:
+        for at, batch in enumerate(_batches(rows, place)):
+            if at == 0:
+                names.extend(dict.fromkeys(name for value in batch.objects for name in value))
+                if len(names) > COLUMNS:
+                    raise DataError(f"{place}: more than {COLUMNS:,} keys; leave some out")
+            else:
+                _require_no_late_keys(batch, set(names), place)
+            yield batch
 
     def block_of(batch: _Objects, names: Sequence[str]) -> Block:
         return Block({name: [value.get(name) for value in batch.objects] for name in names}, batch.numbers)
 
-    def read(names: Sequence[str]) -> Iterator[Block]:
-        yield block_of(first, names)
-        for batch in batches:
-            _require_no_late_keys(batch, head, place)
-            yield block_of(batch, names)
-
-    return Table(place, block_of(first, head), read)
+    return table_of_batches(place, names, batches(), block_of)
 
 
 def _batches(rows: Iterable[tuple[int, object]], place: str) -> Iterator[_Objects]:
-    """JSON objects with their rows, some at a time.
+    """JSON objects with their rows, some at a time, the first ones even if there are none.
 
     A list of values, such as `["some text", "label"]`, has its columns by number.
-
-    Raises: `DataError` if a row is no JSON object, or a list where the first row is none of its length.
     """
     numbered: list[str] | None = None
-    batch, size, held, cells = _Objects([], []), ROWS_FIRST, 0, 0
+    batch, size, characters, cells = _Objects([], []), ROWS_FIRST, 0, 0
     for number, given in rows:
         try:
             value = parse_line(given) if isinstance(given, str) else given
@@ -166,34 +175,22 @@ def _batches(rows: Iterable[tuple[int, object]], place: str) -> Iterator[_Object
             )
         batch.objects.append(value)
         batch.numbers.append(number)
-        held += (
-            len(given)
-            if isinstance(given, str)
-            else sum(len(each) for each in value.values() if isinstance(each, str))
-        )
+        if isinstance(given, str):
+            characters += len(given)
+        else:
+            characters += sum(len(text) for text in value.values() if isinstance(text, str))
         cells += len(value)
-        if len(batch.numbers) == size or held > BLOCK_BYTES or cells > CELLS:
+        if len(batch.numbers) == size or characters > BLOCK_BYTES or cells > CELLS:
             yield batch
-            batch, size, held, cells = _Objects([], []), ROWS_LATER, 0, 0
-    if batch.numbers:
+            batch, size, characters, cells = _Objects([], []), ROWS_LATER, 0, 0
+    if batch.numbers or size == ROWS_FIRST:
         yield batch
 
 
-def numbered_columns(count: int) -> list[str]:
-    """Names of columns that have none."""
-    return [f"column {number}" for number in range(1, count + 1)]
-
-
-def _require_no_late_keys(batch: _Objects, head: Sequence[str], place: str) -> None:
-    """Refuse a split or a group that begins only after the rows from which columns were chosen.
-
-    Raises: `DataError` naming the row.
-    """
-    known = set(head)
+def _require_no_late_keys(batch: _Objects, known: set[str], place: str) -> None:
+    """Refuse a split or a group that begins only after the rows from which columns were chosen."""
     for value, number in zip(batch.objects, batch.numbers, strict=True):
-        if known.issuperset(value):
-            continue
-        for name in value:
+        for name in () if known.issuperset(value) else value:
             if name not in known and name.lower() in (SPLIT_NAME, GROUP_NAME):
                 raise DataError(
                     f"{place}: row {number} is the first with a value of {quoted(name)}; "
@@ -211,7 +208,7 @@ _FITTING = (
 
 
 def open_json(file: TextFile) -> Table:
-    """Begin to read a JSON file, whatever stands in it: an array, one object, or an object a line.
+    """Begin to read a JSON file, whatever it holds: an array, one object, or an object a line.
 
     Raises: `DataError` if it holds no table, or its first rows are damaged.
     """
@@ -226,10 +223,7 @@ def open_json(file: TextFile) -> Table:
 
 
 def _elements(file: TextFile) -> Iterator[tuple[int, str]]:
-    """The elements of an array, counted from 1.
-
-    Raises: `DataError` if it ends early, or is no array.
-    """
+    """The elements of an array, counted from 1."""
     with file.pieces() as pieces:
         values = JsonValues(pieces, file.place)
         values.next_sign()
@@ -250,10 +244,7 @@ def _elements(file: TextFile) -> Iterator[tuple[int, str]]:
 
 
 def _table_of(text: str, place: str) -> Table | None:
-    """The table that one document holds; `None` for a single row as an object.
-
-    Raises: `DataError` if it is no JSON, or holds no table.
-    """
+    """The table that one document holds; `None` for a single row as an object."""
     try:
         document = parse_line(text)
     except ValueError as error:
@@ -269,11 +260,11 @@ def _table_of(text: str, place: str) -> Table | None:
         table = open_objects(enumerate(rows, start=1), place)
         if not left_out or len(left_out) == len(document):
             return table
-        said = (
+        warning = (
             f"{place}: {some(left_out)} left out, being out of scope: examples of none of the classes; put "
             "them into the splits to learn them as a class"
         )
-        return dataclasses.replace(table, warnings=(said,))
+        return dataclasses.replace(table, warnings=(warning,))
     columns = list(document.values())
     if not all(isinstance(each, list) and len(each) == len(columns[0]) for each in columns):
         raise DataError(f"{place}: holds no table; {_FITTING}")
@@ -282,30 +273,29 @@ def _table_of(text: str, place: str) -> Table | None:
     return table_of_columns(place, document)
 
 
+def _is_out_of_scope(name: str) -> bool:
+    return name.lower().startswith("oos_")
+
+
 def _rows_within(document: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     """Rows within an object: one list of them, such as `{"data": [{...}, ...]}`, or one for each split.
 
     A row is an object, or in lists named as splits a list of values (`["some text", "label"]`). Examples out
-    of scope, in lists such as `oos_test`, are left out. `None` where there is no such list, or other lists
-    beside several of them.
+    of scope, in lists such as `oos_test`, are left out. `None` where there is no such list, or several of
+    them among other lists.
     """
     lists: dict[str, list[dict[str, Any]]] = {
         name: value
         for name, value in document.items()
-        if (isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value))
+        if isinstance(value, list) and value and all(isinstance(each, dict) for each in value)
     }
-    if not lists:
-        lists = _numbered(document)
+    lists = lists or _numbered(document)
     if len(lists) == 1:
         return next(iter(lists.values()))
     if not lists or len(lists) < len(document) - sum(map(_is_out_of_scope, document.keys() - lists.keys())):
         return None
     splits = {name: rows for name, rows in lists.items() if not _is_out_of_scope(name)} or lists
     return [{**row, SPLIT_NAME: name} for name, rows in splits.items() for row in rows]
-
-
-def _is_out_of_scope(name: str) -> bool:
-    return name.lower().startswith("oos_")
 
 
 def _numbered(document: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:

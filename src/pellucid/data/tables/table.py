@@ -1,12 +1,13 @@
 """A table of any form: its first rows in memory, the others as they are asked for; data frames as tables."""
 
+import itertools
 import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from pellucid.budgets import CELLS, MEMORY, ROW_BYTES
 from pellucid.data.data_files import Container, ends_like_image
@@ -17,123 +18,38 @@ from pellucid.strict import parse_line
 # Rows that are read at once: at first, when columns are chosen from them, and afterwards.
 ROWS_FIRST, ROWS_LATER = 1_000, 10_000
 
-# A column of the feature `ClassLabel` of Hugging Face's `datasets` holds 0, 1, 2 ... and -1 for no label; the
-# names stand in the schema's metadata.
-_KEY = b"huggingface"
-_NO_LABEL = -1
-_MOST_CLASSES = 1_000_000
+# The reason of a cell without an image.
+NO_IMAGE = "holds no image in this row"
 
 # Names of the labels 0, 1, 2 ... of columns.
 ClassNames = Mapping[str, Sequence[str]]
 
-
-def names_in_schema(schema: Any) -> ClassNames:
-    """Names of labels in the metadata of an Arrow schema; nothing where there are none."""
-    content = (schema.metadata or {}).get(_KEY)
-    if content is None:
-        return {}
-    try:
-        document = parse_line(content.decode())
-    except ValueError:
-        return {}
-    info = document.get("info") if isinstance(document, dict) else None
-    # Names of labels in the features of a data set, as JSON holds them.
-    features = info.get("features") if isinstance(info, dict) else None
-    if not isinstance(features, dict):
-        return {}
-    found = {}
-    for column, feature in features.items():
-        names = feature.get("names") if isinstance(feature, dict) else None
-        if isinstance(names, dict):  # as old versions wrote them: number to name
-            names = [names.get(str(number)) for number in range(len(names))]
-        is_label = isinstance(feature, dict) and feature.get("_type", "ClassLabel") == "ClassLabel"
-        if is_label and isinstance(names, list) and 0 < len(names) <= _MOST_CLASSES:
-            found[column] = names if all(isinstance(name, str) for name in names) else []
-    return {column: names for column, names in found.items() if names}
-
-
-def with_names(
-    blocks: Iterable[tuple[Mapping[str, Sequence[Any]], Sequence[int]]], names: ClassNames, place: str
-) -> "Iterator[Block]":
-    """Put names in the place of integer labels, block by block; -1 becomes nothing.
-
-    Raises: `DataError` if a label has no name.
-    """
-    for columns, numbers in blocks:
-        labels = {
-            column: [
-                _named(value, names[column], place, column, row)
-                for value, row in zip(values, numbers, strict=True)
-            ]
-            for column, values in columns.items()
-            if column in names
-        }
-        yield Block({column: labels.get(column, values) for column, values in columns.items()}, numbers)
-
-
-def _named(value: object, names: Sequence[str], place: str, column: str, row: int) -> object:
-    if type(value) is not int or value == _NO_LABEL:
-        return None if value == _NO_LABEL else value
-    if 0 <= value < len(names):
-        return names[value]
-    raise DataError(
-        f"{place}: row {row} has the label {value} in column {quoted(column)}, which has names for 0 to "
-        f"{len(names) - 1}; fix it"
-    )
-
-
-# The reason of a cell without an image.
-NO_IMAGE = "holds no image in this row"
-
-
-def struct_of_image(kind: Any) -> bool:
-    """Tell the type of an Arrow column whose cells are structures with the bytes of an image."""
-    import pyarrow as pa
-
-    at = kind.get_field_index("bytes") if pa.types.is_struct(kind) else -1
-    return at >= 0 and bool(
-        pa.types.is_binary(kind.field(at).type) or pa.types.is_large_binary(kind.field(at).type)
-    )
+Batch = TypeVar("Batch")
 
 
 class Block(NamedTuple):
-    """Some rows of a table, column by column.
+    """Some rows of a table, column by column."""
 
-    Attributes:
-        columns: name to values; texts in CSV, values of their own kind in JSON and Parquet.
-        numbers: row of each entry, as people see it.
-    """
-
-    columns: Mapping[str, Sequence[Any]]
-    numbers: Sequence[int]
+    columns: Mapping[str, Sequence[Any]]  # texts in CSV, values of their own kind in JSON and Parquet
+    numbers: Sequence[int]  # of the rows, as people see them
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of any form, of which only the first rows are in memory.
+    """A table of any form, of which only the first rows are in memory."""
 
-    Attributes:
-        place: the file as the user named it.
-        head: the first 1,000 rows, every column of them.
-        read: goes on from the head; given the names of columns, it yields their rows, those of the
-            head first. To be called once.
-        warnings: what was unusual about the form.
-        marked: columns that the table itself says are the inputs or the labels, by `input` and `label`.
-        images: columns whose cells hold images, which `read` leaves out, and what they are read from by row.
-        classes: columns of integer labels that the file has names for; `read` gives the names.
-        rows: how many it says it has; `None` where it says nothing.
-        most_rows: more are not kept in memory together; `None` where they are already.
-    """
-
-    place: str
-    head: Block
+    place: str  # the file as the user named it
+    head: Block  # the first 1,000 rows, every column of them
+    # goes on from the head: the rows of some columns, those of the head first. To be called once
     read: Callable[[Sequence[str]], Iterator[Block]]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()  # what was unusual about the form
+    # columns that the table itself marks as inputs or labels, by `input` and `label`
     marked: Mapping[str, str] = field(default_factory=dict)
+    # columns whose cells hold images, which `read` leaves out, and what they are read from by row
     images: Mapping[str, Container] = field(default_factory=dict)
-    classes: ClassNames = field(default_factory=dict)
-    rows: int | None = None
-    most_rows: int | None = None
+    classes: ClassNames = field(default_factory=dict)  # names of integer labels, which `read` gives
+    rows: int | None = None  # how many the file claims; `None` where it claims nothing
+    most_rows: int | None = None  # more are not kept in memory; `None` where they are already
 
     def require_rows(self, rows: int) -> None:
         """Refuse to keep so many rows.
@@ -152,6 +68,32 @@ class Table:
         return list(self.head.columns)
 
 
+def require_different(names: Iterable[str], place: str, where: str = "") -> None:
+    """Refuse columns that share a name.
+
+    Raises: `DataError` naming it.
+    """
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise DataError(f"{place}: two columns{where} are named {quoted(min(repeated))}; rename one")
+
+
+def table_of_batches(
+    place: str,
+    names: Sequence[str],
+    batches: Iterator[Batch],
+    block_of: Callable[[Batch, Sequence[str]], Block],
+    warnings: tuple[str, ...] = (),
+) -> Table:
+    """A table of batches of rows, at least one, from which `block_of` takes columns by their names."""
+    first = next(batches)
+
+    def read(chosen: Sequence[str]) -> Iterator[Block]:
+        return (block_of(batch, chosen) for batch in itertools.chain([first], batches))
+
+    return Table(place, block_of(first, names), read, warnings)
+
+
 def table_of_columns(place: str, columns: Mapping[str, Sequence[Any]]) -> Table:
     """A table whose columns, all of one length, are in memory as a whole."""
     rows = len(next(iter(columns.values()), ()))
@@ -167,18 +109,84 @@ def table_of_columns(place: str, columns: Mapping[str, Sequence[Any]]) -> Table:
     return Table(place, block(list(columns), 0, min(rows, most)), read)
 
 
+# A column of the feature `ClassLabel` of Hugging Face's `datasets` holds 0, 1, 2 ... and -1 for no label; the
+# names are in the schema's metadata.
+
+_NO_LABEL = -1
+_MOST_CLASSES = 1_000_000
+
+
+def names_in_schema(schema: Any) -> ClassNames:
+    """Names of labels in the metadata of an Arrow schema; nothing where there are none."""
+    try:
+        document = parse_line((schema.metadata or {}).get(b"huggingface", b"null").decode())
+    except ValueError:
+        return {}
+    info = document.get("info") if isinstance(document, dict) else None
+    features = info.get("features") if isinstance(info, dict) else None
+    found = {}
+    for column, feature in features.items() if isinstance(features, dict) else ():
+        names = feature.get("names") if isinstance(feature, dict) else None
+        if isinstance(names, dict):  # as old versions wrote them: number to name
+            names = [names.get(str(number)) for number in range(len(names))]
+        is_label = isinstance(feature, dict) and feature.get("_type", "ClassLabel") == "ClassLabel"
+        if is_label and isinstance(names, list) and 0 < len(names) <= _MOST_CLASSES:
+            if all(isinstance(name, str) for name in names):
+                found[column] = names
+    return found
+
+
+def with_names(
+    blocks: Iterable[tuple[Mapping[str, Sequence[Any]], Sequence[int]]], names: ClassNames, place: str
+) -> Iterator[Block]:
+    """Put names in the place of integer labels, block by block; -1 becomes nothing.
+
+    Raises: `DataError` if a label has no name.
+    """
+
+    def named(value: object, column: str, row: int) -> object:
+        if type(value) is not int or value == _NO_LABEL:
+            return None if value == _NO_LABEL else value
+        if 0 <= value < len(names[column]):
+            return names[column][value]
+        raise DataError(
+            f"{place}: row {row} has the label {value} in column {quoted(column)}, which has names for 0 to "
+            f"{len(names[column]) - 1}; fix it"
+        )
+
+    for columns, numbers in blocks:
+        labels = {
+            column: [named(value, column, row) for value, row in zip(values, numbers, strict=True)]
+            for column, values in columns.items()
+            if column in names
+        }
+        yield Block({column: labels.get(column, values) for column, values in columns.items()}, numbers)
+
+
+def is_binary(kind: Any) -> bool:
+    """Detect the Arrow type of bytes that are not declared to be texts."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def struct_of_image(kind: Any) -> bool:
+    """Detect the type of an Arrow column whose cells are structures with the bytes of an image."""
+    import pyarrow as pa
+
+    at = kind.get_field_index("bytes") if pa.types.is_struct(kind) else -1
+    return at >= 0 and is_binary(kind.field(at).type)
+
+
+# Columns whose texts make one input.
+
 _MOST, _LONGEST = 100, 1000
 
 
 class Joined(NamedTuple):
-    """Values of one row whose texts make one input, each behind the name of its column.
+    """Values of one row whose texts make one input, each behind the name of its column."""
 
-    Attributes:
-        names: of the columns, in the order in which they were asked for.
-        values: of the row.
-    """
-
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # of the columns, in the order in which they were asked for
     values: tuple[Any, ...]
 
 
@@ -206,26 +214,24 @@ def inputs_of(columns: Mapping[str, Sequence[Any]], names: tuple[str, ...]) -> S
 
 # Data frames of pandas and polars, and tables of Arrow, taken as they are without importing any of them.
 
-_LIBRARIES = ("pandas", "polars", "pyarrow")
-_FRAMES = ("DataFrame", "Table")
-_MISSING = ("NAType", "NaTType")
-_LOOKED_AT = 20
+_FIRST = 20  # values by which a column of paths is detected
 _ROWS = 10_000
 
 
 def _library_of(value: object) -> str:
     """Library that the type of a value, or one that it is derived from, belongs to; empty for any other."""
     homes = (kind.__module__.partition(".")[0] for kind in type(value).__mro__)
-    return next((home for home in homes if home in _LIBRARIES), "")
+    return next((home for home in homes if home in ("pandas", "polars", "pyarrow")), "")
 
 
 def is_frame(value: object) -> bool:
-    """Tell a data frame of pandas or polars, or a table of Arrow."""
-    return bool(_library_of(value)) and any(kind.__name__ in _FRAMES for kind in type(value).__mro__)
+    """Detect a data frame of pandas or polars, or a table of Arrow."""
+    names = {kind.__name__ for kind in type(value).__mro__}
+    return bool(_library_of(value)) and bool(names & {"DataFrame", "Table"})
 
 
 def is_lazy(value: object) -> bool:
-    """Tell a frame of polars that is still to be computed."""
+    """Detect a frame of polars that is still to be computed."""
     return _library_of(value) == "polars" and type(value).__name__ == "LazyFrame"
 
 
@@ -237,7 +243,7 @@ def plain_values(column: Any) -> Any:
     library = _library_of(column)
     if library == "pandas" and getattr(column, "ndim", 0) == 1:
         values = column.tolist()
-        known = _known(values)
+        known = _without_missing(values)
         is_of_numpy = hasattr(getattr(column, "dtype", None), "str")
         return column if is_of_numpy and known == values else known
     if library == "polars" and hasattr(column, "to_list"):
@@ -247,25 +253,20 @@ def plain_values(column: Any) -> Any:
     return column
 
 
-def _known(values: list[Any]) -> list[Any]:
+def _without_missing(values: list[Any]) -> list[Any]:
     """Values of pandas, `None` in the place of its signs for a missing one."""
-    return [None if type(value).__name__ in _MISSING else value for value in values]
+    return [None if type(value).__name__ in ("NAType", "NaTType") else value for value in values]
 
 
-def columns_of_frame(frame: Any, place: str) -> dict[str, list[Any]]:
-    """Every column of a frame as Python's own values; the index of pandas is no column.
-
-    Raises: `DataError` if it has no rows, or two columns share a name.
-    """
+def _columns_of_frame(frame: Any, place: str) -> dict[str, list[Any]]:
+    """Every column of a frame as Python's own values; the index of pandas is no column."""
     library = _library_of(frame)
     names = list(map(str, frame.column_names if library == "pyarrow" else frame.columns))
-    repeated = [name for name, count in Counter(names).items() if count > 1]
-    if repeated:
-        raise DataError(f"{place}: two columns are named {quoted(min(repeated))}; rename one")
+    require_different(names, place)
     if len(frame) == 0 or not names:
         raise DataError(f"{place}: the frame has no rows; give some")
     if library == "pandas":
-        columns = [_known(frame.iloc[:, at].tolist()) for at in range(len(names))]
+        columns = [_without_missing(frame.iloc[:, at].tolist()) for at in range(len(names))]
     elif library == "polars":
         columns = [column.to_list() for column in frame.get_columns()]
     else:
@@ -274,49 +275,45 @@ def columns_of_frame(frame: Any, place: str) -> dict[str, list[Any]]:
 
 
 def table_of_frame(frame: Any, place: str) -> Table:
-    """A frame as a table; rows count from 1, whatever its index says.
+    """A frame as a table; rows count from 1, whatever its index is.
 
-    Raises: `DataError` as `columns_of_frame`.
+    Raises: `DataError` if it has no rows, or two columns share a name.
     """
-    return table_of_columns(place, columns_of_frame(frame, place))
+    return table_of_columns(place, _columns_of_frame(frame, place))
 
 
 def json_lines_of_frame(frame: Any, place: str) -> Iterator[bytes]:
     """A frame as JSON, one object a line, some at a time; always the same bytes for the same frame.
 
-    Paths of images that lie in the working folder become absolute: the lines may stand elsewhere.
+    Paths of images that lie in the working folder become absolute: the lines may be kept elsewhere.
 
-    Raises: `DataError` as `columns_of_frame`, or if a value is of a kind that JSON has not.
+    Raises: `DataError` as `table_of_frame`, or if a value is of a kind that JSON has not.
     """
     columns = {
         name: list(map(os.path.abspath, values)) if _are_image_paths(values) else values
-        for name, values in columns_of_frame(frame, place).items()
+        for name, values in _columns_of_frame(frame, place).items()
     }
-    rows = zip(*columns.values(), strict=True)
     waiting: list[str] = []
-    for number, row in enumerate(rows, start=1):
+    for number, row in enumerate(zip(*columns.values(), strict=True), start=1):
         try:
-            waiting.append(json.dumps(dict(zip(columns, row, strict=True)), default=_as_json))
+            waiting.append(json.dumps(dict(zip(columns, row, strict=True)), default=_as_json) + "\n")
         except (TypeError, ValueError) as error:
             raise DataError(f"{place}: row {number} holds {error}; leave the column out") from error
         if len(waiting) == _ROWS:
-            yield ("\n".join(waiting) + "\n").encode()
+            yield "".join(waiting).encode()
             waiting = []
     if waiting:
-        yield ("\n".join(waiting) + "\n").encode()
+        yield "".join(waiting).encode()
 
 
 def _are_image_paths(values: Sequence[Any]) -> bool:
-    first = [value for value in values[:_LOOKED_AT] if isinstance(value, str)]
+    first = [value for value in values[:_FIRST] if isinstance(value, str)]
     fitting = [value for value in first if ends_like_image(value) and os.path.isfile(value)]
     return all(isinstance(value, str) for value in values) and 0 < len(first) < 2 * len(fitting)
 
 
 def _as_json(value: Any) -> Any:
-    """A value that JSON has not, as the table readers have it.
-
-    Raises: `TypeError` naming its kind.
-    """
+    """A value that JSON has not, as the table readers have it."""
     if isinstance(value, (datetime, date)):
         return value.isoformat()
     if hasattr(value, "item"):

@@ -8,7 +8,6 @@ import bisect
 import contextlib
 import itertools
 import os
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -23,17 +22,16 @@ from pellucid.budgets import (
     ROWS_ANYWAY,
     ROWS_BYTES,
     ROWS_PER_BYTE,
-    UNPACKED,
     unpacked_limit,
+    unpacks_to_more,
 )
 from pellucid.data.data_files import is_image_start
-from pellucid.data.tables.table import names_in_schema, struct_of_image
+from pellucid.data.tables.table import is_binary, names_in_schema, require_different, struct_of_image
 from pellucid.data.tables.text_files import naming_unreadable, open_binary
-from pellucid.data.wording import quoted
 from pellucid.errors import DataError
 from pellucid.files import open_regular
 
-# An answer to the parent: plain values, and bytes beside them.
+# An answer to the parent: plain values, and bytes that go with them.
 Reply = tuple[dict[str, Any], bytes]
 
 _BUFFER = 1 << 20
@@ -64,13 +62,20 @@ def answer(asked: Mapping[str, Any]) -> Reply | None:
 
     Raises: `DataError` if it is damaged; `MemoryError` if it takes more than it may.
     """
-    number, place = asked["number"], asked["place"]
+    number = asked["number"]
     if asked["ask"] == "close":
         if (file := _opened.pop(number, None)) is not None:
             file.close()
         return None
     if number not in _opened:
-        _opened[number] = _reader(asked["form"])(Path(os.fsdecode(asked["path"].encode("latin-1"))), place)
+        reader: Any
+        if asked["form"] == "xlsx":
+            from pellucid.data.tables.workbooks import Workbook
+
+            reader = Workbook
+        else:
+            reader = {"parquet": ParquetFile, "arrow": ArrowFile}[asked["form"]]
+        _opened[number] = reader(Path(os.fsdecode(asked["path"].encode("latin-1"))), asked["place"])
     file = _opened[number]
     if asked["ask"] == "facts":
         return file.facts(), b""
@@ -80,14 +85,6 @@ def answer(asked: Mapping[str, Any]) -> Reply | None:
         return {"paths": file.paths(asked["leaf"], asked["row"])}, b""
     reply: Reply = file.images(asked["leaf"], asked["row"], asked["most"])
     return reply
-
-
-def _reader(form: str) -> Any:
-    if form == "xlsx":
-        from pellucid.data.tables.workbooks import Workbook
-
-        return Workbook
-    return {"parquet": ParquetFile, "arrow": ArrowFile}[form]
 
 
 def too_large() -> str:
@@ -103,12 +100,13 @@ def _block_message(block: tuple[Mapping[str, Sequence[Any]], Sequence[int]] | No
     if block is None:
         return {"end": True}
     columns, numbers = block
-    rows = [numbers.start, numbers.stop] if isinstance(numbers, range) else list(numbers)
+    are_all = isinstance(numbers, range)
     cells = [
         [name, list(values) if set(map(type, values)) <= _PLAIN else list(map(_plain, values))]
         for name, values in columns.items()
     ]
-    return {"are_all": isinstance(numbers, range), "rows": rows, "columns": cells}
+    rows = [numbers.start, numbers.stop] if isinstance(numbers, range) else list(numbers)
+    return {"are_all": are_all, "rows": rows, "columns": cells}
 
 
 def _plain(value: Any) -> Any:
@@ -128,28 +126,32 @@ def _plain(value: Any) -> Any:
 
 
 class ColumnarFile:
-    """A Parquet or Arrow file that is open.
+    """A Parquet or Arrow file that is open, packed with gzip or not.
 
-    Args:
-        path: the file, packed with gzip or not.
-        place: its name as the user gave it.
+    `place` is its name as the user gave it. Subclasses read the schema, batches of rows, and what is known
+    of images.
     """
 
+    form = ""
+    rows: int | None = None  # as the file claims
+
     def __init__(self, path: Path, place: str) -> None:
-        self._place = place
+        self._place, self._path = place, path
         with naming_unreadable(place):
             self._size = path.stat().st_size
             is_packed = path.name.lower().endswith(".gz")
             with (open_binary if is_packed else open_regular)(path) as file:
                 self._packed = file.read() if is_packed else None
-        self._path = path
         self._left = self._most = unpacked_limit(self._size)
         self._blocks: tuple[Any, int, Iterator[tuple[dict[str, Any], range]]] = (None, 0, iter(()))
         self._values: dict[str, tuple[int, Iterator[Any]]] = {}
-        self._rows: int | None = None
         with self._naming_damage():
             self.schema, self._groups = self._open()
-            self._require_honest(self.schema.names)
+            if len(self.schema.names) > COLUMNS:
+                raise DataError(
+                    f"{place}: {len(self.schema.names):,} columns are more than {COLUMNS:,}; leave some out"
+                )
+            require_different(self.schema.names, place)
 
     def close(self) -> None:
         """Give everything back."""
@@ -159,11 +161,23 @@ class ColumnarFile:
         raise NotImplementedError
 
     def batches(self, names: Sequence[str], row: int, size: int) -> Iterator[Any]:
-        """Batches of some columns, by their paths, from a row on, of at most so many rows."""
+        """Batches of some columns, by their paths, from a row on, of at most so many rows.
+
+        Without columns they only count the rows.
+        """
         raise NotImplementedError
 
     def _images(self) -> dict[str, str]:
         """Columns that may hold images by name, and the paths of their bytes."""
+        raise NotImplementedError
+
+    def _fitting_rows(self, leaves: Sequence[str], row: int, size: int) -> int:
+        """Rows from one on that take so many bytes, as far as the file shows; one at least."""
+        del leaves, row
+        return size
+
+    def _group_end(self, row: int) -> int:
+        """Row behind the group of a row."""
         raise NotImplementedError
 
     def _content(self) -> Any:
@@ -171,16 +185,6 @@ class ColumnarFile:
         import pyarrow as pa
 
         return pa.OSFile(os.fsencode(self._path)) if self._packed is None else pa.BufferReader(self._packed)
-
-    def _require_honest(self, names: Sequence[str]) -> None:
-        """Refuse a file whose columns share a name, or that has far more columns than others."""
-        if len(names) > COLUMNS:
-            raise DataError(
-                f"{self._place}: {len(names):,} columns are more than {COLUMNS:,}; leave some out"
-            )
-        repeated = [name for name, count in Counter(names).items() if count > 1]
-        if repeated:
-            raise DataError(f"{self._place}: two columns are named {quoted(min(repeated))}; rename one")
 
     def _require_rows(self, rows: int) -> None:
         most = ROWS_ANYWAY + ROWS_PER_BYTE * self._size
@@ -191,23 +195,22 @@ class ColumnarFile:
             )
 
     def facts(self) -> dict[str, Any]:
-        """Columns of images, and names of integer labels, as the file states them."""
+        """Columns of images, names of integer labels, and how many rows there are, as the file claims."""
+        images = {}
         with self._naming_damage():
-            found = {}
             for name, leaf in self._images().items():
-                if struct_of_image(self.schema.field(name).type):
-                    found[name] = leaf
-                    continue
-                values = itertools.islice(self._cells(leaf, 0), _IMAGE_ROWS)
-                first = next((value for value in values if value is not None), None)
-                if isinstance(first, bytes) and is_image_start(first[:16]):
-                    found[name] = leaf
-            self._require_images(found)
+                if not struct_of_image(self.schema.field(name).type):
+                    values = itertools.islice(self._cells(leaf, 0), _IMAGE_ROWS)
+                    first = next((value for value in values if value is not None), None)
+                    if not isinstance(first, bytes) or not is_image_start(first[:16]):
+                        continue
+                images[name] = leaf
+            self._require_images(images)
         classes = {name: list(names) for name, names in names_in_schema(self.schema).items()}
-        return {"images": found, "classes": classes, "rows": self._rows}
+        return {"images": images, "classes": classes, "rows": self.rows}
 
     def _require_images(self, images: Mapping[str, str]) -> None:
-        """Refuse images that unpack to more than they may, where the file says so."""
+        """Refuse images that unpack to more than they may, where the file shows it."""
 
     def block(
         self, names: Sequence[str] | None, rows: int, unread: Collection[str], row: int
@@ -244,12 +247,10 @@ class ColumnarFile:
                     found = {name: self._to_values(batch.column(name), row) for name in plain}
                     step = max(1, count * BLOCK_BYTES // max(BLOCK_BYTES, used - self._left))
                     for start in range(0, count, step):
-                        part = {name: values[start : start + step] for name, values in found.items()}
                         few = min(step, count - start)
-                        yield (
-                            {name: part.get(name, [[]] * few) for name in names},
-                            range(row + 1, row + few + 1),
-                        )
+                        part = {name: values[start : start + few] for name, values in found.items()}
+                        columns = {name: part.get(name, [[]] * few) for name in names}
+                        yield columns, range(row + 1, row + few + 1)
                         row += few
                 return
             except MemoryError:
@@ -258,26 +259,27 @@ class ColumnarFile:
                 size = max(1, size // _FEWER)
 
     def _to_values(self, column: Any, row: int) -> list[Any]:
-        """Values of a column; where Python cannot hold one, such as a date beyond 9999, a text about it.
-
-        Raises: `DataError` if one is too long, or all of the file take more than they may.
-        """
+        """Values of a column; where Python cannot hold one, such as a date beyond 9999, a text about it."""
         import pyarrow as pa
+
+        def value(scalar: Any) -> object:
+            try:
+                return scalar.as_py()
+            except (ValueError, OverflowError):
+                return f"{scalar.type} out of range"
 
         if pa.types.is_dictionary(column.type):
             column = column.dictionary_decode()
         self._left -= column.nbytes
         if self._left < 0:
-            raise DataError(
-                f"{self._place}: unpacks to more than {self._most / 1e6:,.0f} MB; {UNPACKED.remedy}"
-            )
+            raise DataError(f"{self._place}: {unpacks_to_more(self._most)}")
         try:
             values: list[Any] = column.to_pylist()
         except (ValueError, OverflowError):
-            values = [_value(each) for each in column]
+            values = list(map(value, column))
         if column.nbytes > ROWS_BYTES:
-            for number, value in enumerate(values, start=row + 1):
-                if isinstance(value, (str, bytes)) and len(value) > ROWS_BYTES:
+            for number, cell in enumerate(values, start=row + 1):
+                if isinstance(cell, (str, bytes)) and len(cell) > ROWS_BYTES:
                     raise DataError(
                         f"{self._place}: row {number} holds more than {ROWS_BYTES >> 20} MB; cut its texts"
                     )
@@ -298,22 +300,12 @@ class ColumnarFile:
                     raise
                 size = max(1, size // _FEWER)
 
-    def _fitting_rows(self, leaves: Sequence[str], row: int, size: int) -> int:
-        """Rows from one on that take so many bytes, as far as the file says; one at least."""
-        del leaves, row
-        return size
-
     def _from(self, leaf: str, row: int) -> Iterator[Any]:
         """Values from a row on, of which going on costs little, and going back a group of rows."""
         position, values = self._values.pop(leaf, (row + 1, iter(())))
         if not position <= row < self._group_end(position):
             return self._cells(leaf, row)
         return itertools.islice(values, row - position, None)
-
-    def _group_end(self, row: int) -> int:
-        """Row behind the group of a row."""
-        at = bisect.bisect_right(self._groups, row)
-        return self._groups[at] if at < len(self._groups) else row + 1
 
     def images(self, leaf: str, row: int, most: int) -> Reply:
         """Bytes of images from a row on, at most so many, and their lengths; 0 for a row without one.
@@ -332,58 +324,47 @@ class ColumnarFile:
             self._values[leaf] = (row + len(found), values)
         except _damages() as error:
             if not found:
-                reason = (
-                    too_large() if isinstance(error, MemoryError) else f"cannot be read ({_short(error)})"
-                )
+                is_large = isinstance(error, MemoryError)
+                reason = too_large() if is_large else f"cannot be read ({_short(error)})"
                 return {"reason": reason, "until": max(row + 1, self._group_end(row))}, b""
         return {"lengths": list(map(len, found))}, b"".join(found)
 
     def paths(self, leaf: str, row: int) -> list[str | None]:
-        """Names of files beside the bytes at a path, from a row on; none where there are none."""
-        column, _, is_nested = leaf.rpartition(".")
-        beside = f"{column}.path"
-        if not is_nested or not self._has(beside):
-            return []
-        with self._naming_damage():
-            values = self._from(beside, row)
-            found = [value if isinstance(value, str) else None for value in itertools.islice(values, 10_000)]
-        self._values[beside] = (row + len(found), values)
-        return found
-
-    def _has(self, leaf: str) -> bool:
-        del leaf
-        return False
+        """Names of files that accompany the bytes at a path, from a row on; none where the form has none."""
+        del leaf, row
+        return []
 
     @contextlib.contextmanager
     def _naming_damage(self) -> Iterator[None]:
-        """Turn what Arrow says of damaged bytes into one plain reason."""
+        """Turn what Arrow raises on damaged bytes into one plain reason."""
         try:
             yield
         except (DataError, MemoryError):
             raise
         except _damages() as error:
-            form = type(self).__name__.removesuffix("File")
             raise DataError(
-                f"{self._place}: not a readable {form} file ({_short(error)}); use an undamaged copy"
+                f"{self._place}: not a readable {self.form} file ({_short(error)}); use an undamaged copy"
             ) from error
 
 
 class ParquetFile(ColumnarFile):
     """A Parquet file, whose groups of rows are read one after the other."""
 
+    form = "Parquet"
+
     def _open(self) -> tuple[Any, list[int]]:
         from pyarrow import parquet
 
         self._footer = parquet.read_metadata(self._content())
-        self._rows = self._footer.num_rows
-        self._require_rows(self._rows)
+        self.rows = self._footer.num_rows
+        self._require_rows(self._footer.num_rows)
         counts = [self._footer.row_group(group).num_rows for group in range(self._footer.num_row_groups)]
         leaves = [self._footer.schema.column(number).path for number in range(self._footer.num_columns)]
         self._leaves = {leaf: number for number, leaf in enumerate(leaves)}
         return self._footer.schema.to_arrow_schema(), list(itertools.accumulate(counts, initial=0))
 
     def batches(self, names: Sequence[str], row: int, size: int) -> Iterator[Any]:
-        """As `ColumnarFile.batches`; without columns only how many rows there are."""
+        """As `ColumnarFile.batches`."""
         import pyarrow as pa
         from pyarrow import parquet
 
@@ -405,19 +386,17 @@ class ParquetFile(ColumnarFile):
         found = {}
         for field in self.schema:
             leaf = f"{field.name}.bytes" if struct_of_image(field.type) else field.name
-            if leaf in self._leaves and (leaf != field.name or _is_binary(field.type)):
+            if leaf in self._leaves and (leaf != field.name or is_binary(field.type)):
                 found[field.name] = leaf
         return found
 
     def _require_images(self, images: Mapping[str, str]) -> None:
         for leaf in images.values():
             if sum(self._unpacked(leaf, group) for group in range(len(self._groups) - 1)) > self._most:
-                raise DataError(
-                    f"{self._place}: unpacks to more than {self._most / 1e6:,.0f} MB; {UNPACKED.remedy}"
-                )
+                raise DataError(f"{self._place}: {unpacks_to_more(self._most)}")
 
     def _unpacked(self, leaf: str, group: int) -> int:
-        """Bytes of a column in a group of rows, as the footer says."""
+        """Bytes of a column in a group of rows, as the footer claims."""
         size: int = self._footer.row_group(group).column(self._leaves[leaf]).total_uncompressed_size
         return size
 
@@ -428,12 +407,27 @@ class ParquetFile(ColumnarFile):
         rows = self._groups[group + 1] - self._groups[group]
         return max(1, size * rows // max(1, sum(self._unpacked(leaf, group) for leaf in leaves)))
 
-    def _has(self, leaf: str) -> bool:
-        return leaf in self._leaves
+    def _group_end(self, row: int) -> int:
+        at = bisect.bisect_right(self._groups, row)
+        return self._groups[at] if at < len(self._groups) else row + 1
+
+    def paths(self, leaf: str, row: int) -> list[str | None]:
+        """Names of the files that images were, in the structures of their bytes, from a row on."""
+        column, _, is_nested = leaf.rpartition(".")
+        names = f"{column}.path"
+        if not is_nested or names not in self._leaves:
+            return []
+        with self._naming_damage():
+            values = self._from(names, row)
+            found = [value if isinstance(value, str) else None for value in itertools.islice(values, 10_000)]
+        self._values[names] = (row + len(found), values)
+        return found
 
 
 class ArrowFile(ColumnarFile):
     """An Arrow stream, as `save_to_disk` of Hugging Face's `datasets` leaves it: one batch is in memory."""
+
+    form = "Arrow"
 
     def _open(self) -> tuple[Any, list[int]]:
         with self._content() as file:
@@ -459,15 +453,11 @@ class ArrowFile(ColumnarFile):
             passed = max(0, passed - batch.num_rows)
 
     def _group_end(self, row: int) -> int:
-        """There are no groups: reading goes on to any later row."""
-        return 1 << 62
+        return 1 << 62  # there are no groups: reading goes on to any later row
 
     def _images(self) -> dict[str, str]:
-        return {
-            field.name: field.name
-            for field in self.schema
-            if struct_of_image(field.type) or _is_binary(field.type)
-        }
+        images = (field for field in self.schema if struct_of_image(field.type) or is_binary(field.type))
+        return {field.name: field.name for field in images}
 
 
 def _damages() -> tuple[type[Exception], ...]:
@@ -482,24 +472,10 @@ def _short(error: Exception) -> str:
 
 
 def _innermost(column: Any) -> Any:
-    """The bytes or texts themselves, where they stand in structures."""
+    """The bytes or texts themselves, where they are in structures."""
     import pyarrow as pa
 
     while pa.types.is_struct(column.type):
         at = max(0, column.type.get_field_index("bytes"))
         column = column.flatten()[at]
     return column
-
-
-def _value(scalar: Any) -> object:
-    try:
-        return scalar.as_py()
-    except (ValueError, OverflowError):
-        return f"{scalar.type} out of range"
-
-
-def _is_binary(kind: Any) -> bool:
-    """Tell the type of a column of bytes that are not declared to be texts."""
-    import pyarrow as pa
-
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))

@@ -7,19 +7,17 @@ import io
 import itertools
 import os
 import sys
-import zlib
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
-from pellucid.budgets import LINE_BYTES, ROWS_BYTES, UNPACKED, unpacked_limit
+from pellucid.budgets import LINE_BYTES, ROWS_BYTES, unpacked_limit, unpacks_to_more
+from pellucid.data.data_files import DAMAGED, unreadable
 from pellucid.errors import DataError
 from pellucid.files import Unpacking, open_regular
 
-# Bytes that are read at once.
-BLOCK = 1 << 20
-
+_BLOCK = 1 << 20  # bytes that are read at once
 _MOST_TO_ONE = 1_100  # no deflate stream grows more than 1,032-fold
 
 
@@ -34,20 +32,20 @@ class Meter:
 def open_binary(path: Path, meter: Meter | None = None) -> io.BufferedReader:
     """Open a regular file for its bytes, unpacking what ends in `.gz`; to be closed.
 
-    With a meter, which is told the bytes read, it is a file of lines: one beyond `LINE_BYTES` is refused.
+    With a meter, which counts the bytes read, it is a file of lines: one beyond `LINE_BYTES` is refused.
 
     Raises: `OSError` if it is missing or no regular file, `DataError` if it unpacks to more than it may.
     """
     file: BinaryIO = open_regular(path)
     if not path.name.lower().endswith(".gz"):
-        return io.BufferedReader(_Bounded(file, path, meter), BLOCK)
+        return io.BufferedReader(_Bounded(file, path, meter), _BLOCK)
     status = os.fstat(file.fileno())
     limit = unpacked_limit(status.st_size)
     identity = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
     if status.st_size * _MOST_TO_ONE > limit and _is_bomb(path, identity, limit):
         file.close()
-        raise _bomb(path, limit)
-    return io.BufferedReader(_Bounded(cast(BinaryIO, Unpacking(file)), path, meter, limit), BLOCK)
+        raise DataError(f"{path}: {unpacks_to_more(limit)}")
+    return io.BufferedReader(_Bounded(cast(BinaryIO, Unpacking(file)), path, meter, limit), _BLOCK)
 
 
 @functools.lru_cache(maxsize=64)
@@ -57,28 +55,18 @@ def _is_bomb(path: Path, identity: tuple[int, ...], limit: int) -> bool:
     `identity` of the file makes sure that one which has changed is unpacked again.
     """
     del identity
-    found = 0
+    size = 0
     # Damage is named where the rows are read.
-    with contextlib.suppress(OSError, EOFError, zlib.error), Unpacking(open_regular(path)) as unpacked:
-        while found <= limit and (block := unpacked.read(BLOCK)):
-            found += len(block)
-    return found > limit
-
-
-def _bomb(path: Path, limit: int) -> DataError:
-    return DataError(f"{path}: unpacks to more than {limit / 1e6:,.0f} MB; {UNPACKED.remedy}")
+    with contextlib.suppress(*DAMAGED), Unpacking(open_regular(path)) as unpacked:
+        while size <= limit and (block := unpacked.read(_BLOCK)):
+            size += len(block)
+    return size > limit
 
 
 class _Bounded(io.RawIOBase):
     """Bytes of a file, refused where there are more of them than an honest file has."""
 
-    def __init__(
-        self,
-        file: BinaryIO,
-        path: Path,
-        meter: Meter | None,
-        most: int = sys.maxsize,
-    ) -> None:
+    def __init__(self, file: BinaryIO, path: Path, meter: Meter | None, most: int = sys.maxsize) -> None:
         self._file, self._path = file, path
         self._meter, self._most = meter, most
         self._read = self._line = 0
@@ -96,30 +84,26 @@ class _Bounded(io.RawIOBase):
         return self._file.tell()
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Fill the buffer with the bytes that come next; their number. Raises: `DataError` past the bound."""
         content = self._file.read(len(buffer))
         buffer[: len(content)] = content
         self._read += len(content)
         if self._read > self._most:
-            raise _bomb(self._path, self._most)
+            raise DataError(f"{self._path}: {unpacks_to_more(self._most)}")
         if self._meter is not None:
             self._meter.read = self._read
-            self._measure_lines(content)
+            end = max(content.rfind(b"\n"), content.rfind(b"\r"))
+            self._line = self._line + len(content) if end < 0 else len(content) - end - 1
+            if self._line > LINE_BYTES:
+                raise DataError(
+                    f"{self._path}: holds a line of more than {LINE_BYTES >> 20} MB; "
+                    "fix its line ends, or cut its texts"
+                )
+            if self._read > self._meter.most:
+                raise DataError(
+                    f"{self._path}: some rows hold more than {ROWS_BYTES >> 20} MB together; cut their "
+                    "texts, or close a quote"
+                )
         return len(content)
-
-    def _measure_lines(self, content: bytes) -> None:
-        end = max(content.rfind(b"\n"), content.rfind(b"\r"))
-        self._line = self._line + len(content) if end < 0 else len(content) - end - 1
-        if self._line > LINE_BYTES:
-            raise DataError(
-                f"{self._path}: holds a line of more than {LINE_BYTES >> 20} MB; "
-                "fix its line ends, or cut its texts"
-            )
-        if self._meter is not None and self._read > self._meter.most:
-            raise DataError(
-                f"{self._path}: some rows hold more than {ROWS_BYTES >> 20} MB together; cut their texts, "
-                "or close a quote"
-            )
 
     def close(self) -> None:
         self._file.close()
@@ -134,19 +118,20 @@ def naming_unreadable(place: str) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(f"{place}: cannot be read ({reason.lower()})") from error
+    except DAMAGED as error:
+        raise DataError(f"{place}: {unreadable(error)}") from error
 
 
-_LOOKED_AT = 1000
+# Encodings.
+
+_START = 1000  # bytes by which an encoding is detected
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-BYTE_ORDER_MARK = "\ufeff"
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 def detected_encoding(start: bytes) -> str:
@@ -157,7 +142,7 @@ def detected_encoding(start: bytes) -> str:
     for mark, name in _MARKS:
         if start.startswith(mark):
             return name
-    start = start[:_LOOKED_AT]
+    start = start[:_START]
     quarters = "".join("0" if start[at::4].count(0) * 8 > len(start) else "x" for at in range(4))
     if len(start) >= 8 and quarters in ("x000", "000x"):
         return "utf-32-le" if quarters == "x000" else "utf-32-be"
@@ -172,14 +157,12 @@ def detected_encoding(start: bytes) -> str:
 
 
 def require_known(encoding: str | None, place: str) -> None:
-    """Refuse a name that stands for no encoding.
+    """Refuse a name that is that of no encoding.
 
     Raises: `DataError` with names that are known.
     """
-    if encoding is None:
-        return
     try:
-        b"x".decode(encoding, errors="replace")
+        b"x".decode(encoding or "utf-8", errors="replace")
     except (LookupError, ValueError) as error:
         raise DataError(
             f"{place}: --encoding {encoding!r} is not known; try utf-8, utf-16 or cp1252"
@@ -207,34 +190,37 @@ def decode_text(content: bytes, encoding: str | None) -> Decoded:
 
     Raises: `DataError` if bytes do not fit the encoding, with the first of them.
     """
-    used = _used(encoding, content[:_LOOKED_AT])
+    used = _used(encoding, content[:_START])
     try:
-        return Decoded(content.decode(used).removeprefix(BYTE_ORDER_MARK), used)
+        return Decoded(content.decode(used).removeprefix(_BYTE_ORDER_MARK), used)
     except UnicodeDecodeError as error:
-        found = content[error.start]
-        raise DataError(f"byte {error.start}: {_not_encoded(used, found)}") from error
+        raise DataError(f"byte {error.start}: {_not_encoded(used, content[error.start])}") from error
 
 
 def _not_encoded(encoding: str, found: int) -> str:
     return f"not {encoding.upper()} (found {found:#04x}); name the encoding, such as --encoding cp1252"
 
 
+# Files of text as streams.
+
+
 @dataclass(frozen=True)
 class TextFile:
-    """A file of lines, packed with gzip or not, that is read as a stream; `place` is its name in messages."""
+    """A file of lines, packed with gzip or not, that is read as a stream."""
 
     path: Path
-    place: str
+    place: str  # its name in messages
     encoding: str
+    warnings: tuple[str, ...] = ()  # which encoding was detected, other than UTF-8
 
     @contextlib.contextmanager
     def lines(
         self, newline: str, count_rows: Callable[[Iterator[str]], int], meter: Meter | None = None
     ) -> Generator[Iterator[str], None, None]:
-        """Open the file and read its lines; what goes wrong meanwhile becomes an error that says where.
+        """Open the file and read its lines; what goes wrong meanwhile becomes an error that names the place.
 
         Lines come without the byte order mark. `newline` is as for `open`: empty for every usual line end,
-        none of them changed; `count_rows` counts the row on which lines end; `meter` is told the bytes read.
+        none of them changed; `count_rows` counts the row on which lines end; `meter` counts the bytes read.
 
         Raises: `DataError` if the file cannot be read, is damaged, or holds bytes that do not fit the
         encoding, with row and byte.
@@ -245,7 +231,7 @@ class TextFile:
             io.TextIOWrapper(file, self.encoding, newline=newline) as lines,
         ):
             try:
-                first = lines.readline().removeprefix(BYTE_ORDER_MARK)
+                first = lines.readline().removeprefix(_BYTE_ORDER_MARK)
                 yield itertools.chain([first] if first else [], lines)
             except UnicodeDecodeError as error:
                 raise self._undecodable(newline, count_rows) from error
@@ -261,8 +247,8 @@ class TextFile:
             io.TextIOWrapper(open_binary(self.path), self.encoding, newline="\n") as text,
         ):
             try:
-                first = text.read(BLOCK).removeprefix(BYTE_ORDER_MARK)
-                yield itertools.chain([first], iter(lambda: text.read(BLOCK), ""))
+                first = text.read(_BLOCK).removeprefix(_BYTE_ORDER_MARK)
+                yield itertools.chain([first], iter(lambda: text.read(_BLOCK), ""))
             except UnicodeDecodeError as error:
                 raise self._undecodable("\n", count_lines, "line") from error
 
@@ -283,7 +269,7 @@ class TextFile:
         block = b"?"
         with open_binary(self.path) as file:
             while block:
-                block = file.read(BLOCK)
+                block = file.read(_BLOCK)
                 waiting = len(decoder.getstate()[0])
                 try:
                     decoder.decode(block, final=not block)
@@ -320,12 +306,12 @@ def count_lines(lines: Iterator[str]) -> int:
 
 
 def text_file(path: Path, place: str, encoding: str | None) -> TextFile:
-    """Look at the start of a file to see how it is to be read.
-
-    By default the encoding is detected; the file is not read further.
+    """A file of text, whose encoding is by default detected from its start; it is not read further.
 
     Raises: `DataError` if it cannot be read, or the encoding is not known.
     """
     require_known(encoding, place)
     with naming_unreadable(place), open_binary(path) as file:
-        return TextFile(path, place, _used(encoding, file.read(_LOOKED_AT)))
+        used = _used(encoding, file.read(_START))
+    is_unusual = encoding is None and used != "utf-8"
+    return TextFile(path, place, used, (f"{place}: read as {used.upper()}",) * is_unusual)

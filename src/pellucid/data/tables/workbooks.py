@@ -6,19 +6,18 @@ import itertools
 import os
 import warnings
 import zipfile
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pellucid.budgets import BLOCK_BYTES, CELLS, SHEET_ROWS, UNPACKED, unpacked_limit
+from pellucid.budgets import BLOCK_BYTES, CELLS, SHEET_ROWS, unpacked_limit, unpacks_to_more
 from pellucid.data.tables.columnar_files import TableFile
-from pellucid.data.tables.table import ROWS_FIRST, ROWS_LATER, Block, Table
-from pellucid.data.wording import quoted, some
+from pellucid.data.tables.table import ROWS_FIRST, ROWS_LATER, Block, Table, require_different
+from pellucid.data.wording import quoted, some_quoted
 from pellucid.errors import DataError, UsageError
 from pellucid.files import open_regular
 
-INSTALL = 'pip install "pellucid[excel]", or openpyxl alone'
+_INSTALL = 'pip install "pellucid[excel]", or openpyxl alone'
 
 
 def open_workbook(path: Path, place: str) -> Table:
@@ -30,7 +29,7 @@ def open_workbook(path: Path, place: str) -> Table:
     may be, holds no rows, or another sheet has the same columns.
     """
     if importlib.util.find_spec("openpyxl") is None:
-        raise UsageError(f"{place}: workbooks are read by openpyxl, which is not installed; {INSTALL}")
+        raise UsageError(f"{place}: workbooks are read by openpyxl, which is not installed; {_INSTALL}")
     file = TableFile(path, place, "xlsx")
     facts = file.facts()
     first = next(file.blocks(None, ROWS_FIRST), Block({}, []))
@@ -40,10 +39,9 @@ def open_workbook(path: Path, place: str) -> Table:
             yield Block({name: block.columns[name] for name in names}, block.numbers)
         file.close()
 
-    said = f"{place}: sheet {quoted(str(facts['sheet']))}"
     others = list(map(str, facts["others"]))
-    warned = (f"{said}; other sheets left out: {some(list(map(quoted, others)))}",) if others else ()
-    return Table(place, first, read, warned)
+    warning = f"{place}: sheet {quoted(str(facts['sheet']))}; other sheets left out: {some_quoted(others)}"
+    return Table(place, first, read, (warning,) if others else ())
 
 
 class _Row(NamedTuple):
@@ -54,9 +52,7 @@ class _Row(NamedTuple):
 class Workbook:
     """A workbook that is open in the worker: headers of all sheets, and the rows of the first with rows.
 
-    Args:
-        path: the file.
-        place: its name as the user gave it.
+    `place` is its name as the user gave it.
     """
 
     def __init__(self, path: Path, place: str) -> None:
@@ -66,22 +62,23 @@ class Workbook:
             limit = unpacked_limit(os.fstat(self._file.fileno()).st_size)
             with zipfile.ZipFile(self._file) as archive:
                 if sum(info.file_size for info in archive.infolist()) > limit:
-                    raise DataError(f"unpacks to more than {limit / 1e6:,.0f} MB; {UNPACKED.remedy}")
+                    raise DataError(unpacks_to_more(limit))
             import openpyxl
 
             self._book = openpyxl.load_workbook(self._file, read_only=True, data_only=True, keep_links=False)
             sheets = [sheet for sheet in self._book.worksheets if sheet.sheet_state == "visible"]
-            found = {sheet.title: header for sheet in sheets if (header := self._header(sheet))}
+            found = {sheet.title: header for sheet in sheets if (header := self._header(sheet)) is not None}
         if not found:
             raise DataError(f"{place}: holds no rows; fill in a sheet, the names of columns first")
         self._name, *self._others = found
-        self._names: Sequence[str] = found[self._name].values
-        alike = [other for other in self._others if _texts(found[other]) == _texts(found[self._name])]
-        if alike:
-            raise DataError(
-                f"{place}: sheets {quoted(self._name)} and {quoted(alike[0])} have the same columns; put all "
-                "rows into one sheet, or save the one that is meant as a file of its own"
-            )
+        self._names = found[self._name]
+        alike = {name: {column.lower() for column in header} for name, header in found.items()}
+        for other in self._others:
+            if alike[other] == alike[self._name]:
+                raise DataError(
+                    f"{place}: sheets {quoted(self._name)} and {quoted(other)} have the same columns; put "
+                    "all rows into one sheet, or save the one that is meant as a file of its own"
+                )
         self._row, self._rows = 0, self._rows_below_header()
 
     def close(self) -> None:
@@ -114,49 +111,35 @@ class Workbook:
         return (columns, [each.number for each in found]) if found else None
 
     def _rows_below_header(self) -> Iterator[_Row]:
-        """Rows of as many values as there are columns.
-
-        Raises: `DataError` if one has values beyond the last column.
-        """
+        """Rows of as many values as there are columns."""
         width = len(self._names)
-        for row in itertools.islice(self._filled_rows(self._book[self._name]), 1, None):
-            if any(value is not None for value in row.values[width:]):
+        for number, values in itertools.islice(self._filled_rows(self._book[self._name]), 1, None):
+            if any(value is not None for value in values[width:]):
                 raise DataError(
-                    f"{self._place}: row {row.number} has a value in column {width + 1} or beyond, which has "
+                    f"{self._place}: row {number} has a value in column {width + 1} or beyond, which has "
                     "no name; name the column or empty it"
                 )
-            yield _Row(row.number, [*row.values[:width], *[None] * (width - len(row.values))])
+            yield _Row(number, [*values[:width], *[None] * (width - len(values))])
 
     def _filled_rows(self, sheet: Any) -> Iterator[_Row]:
-        """The rows of a sheet that are not blank, with their numbers.
-
-        Raises: `DataError` if there are more than Excel admits.
-        """
-        sheet.reset_dimensions()  # the file's word is not taken
+        """The rows of a sheet that are not blank, with their numbers."""
+        sheet.reset_dimensions()  # what the file claims is not believed
         for number, values in enumerate(sheet.iter_rows(values_only=True), start=1):
             if number > SHEET_ROWS:
                 raise DataError(f"{self._place}: more than {SHEET_ROWS:,} rows; use an undamaged copy")
             if any(value is not None and value != "" for value in values):
                 yield _Row(number, values)
 
-    def _header(self, sheet: Any) -> _Row | None:
-        """The first row that is not blank, in which every column has a name; `None` in an empty sheet.
-
-        Raises: `DataError` if two columns share a name.
-        """
+    def _header(self, sheet: Any) -> list[str] | None:
+        """The first row that is not blank, in which every column has a name; `None` in an empty sheet."""
         row = next(self._filled_rows(sheet), None)
         if row is None:
             return None
         names = [
             f"column {at}" if value is None else str(value).strip() for at, value in enumerate(row.values, 1)
         ]
-        repeated = [name for name, count in Counter(names).items() if count > 1]
-        if repeated:
-            raise DataError(
-                f"{self._place}: two columns of sheet {quoted(sheet.title)} are named "
-                f"{quoted(min(repeated))}; rename one"
-            )
-        return _Row(row.number, names)
+        require_different(names, self._place, f" of sheet {quoted(sheet.title)}")
+        return names
 
     @contextlib.contextmanager
     def _naming_damage(self) -> Iterator[None]:
@@ -176,7 +159,3 @@ class Workbook:
                 f"{self._place}: not a readable workbook ({reason}); save it again as .xlsx, without a "
                 "password"
             ) from error
-
-
-def _texts(header: _Row) -> set[str]:
-    return {str(value).strip().lower() for value in header.values if value is not None}

@@ -16,7 +16,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader
 from markupsafe import Markup
 
 from pellucid.answering.training_examples import run_of
-from pellucid.bundle import AverageModel, ClassicalModel, ImageModel, Member, Model
+from pellucid.bundle import AverageMember, AverageModel, ClassicalModel, ImageModel, Model
 from pellucid.bundle.models import OnNetwork
 from pellucid.export.app.kinds import KINDS, AppKind
 from pellucid.export.app.page_data import Tensors, deflated, predictor_page_data
@@ -54,9 +54,9 @@ class Body(NamedTuple):
     opened: Opened | None
 
 
-def members_of(model: Model) -> tuple[Member, ...]:
+def members_of(model: Model) -> tuple[AverageMember, ...]:
     """The members of an average; any other model is its only one."""
-    return model.members if isinstance(model, AverageModel) else (Member(model.name, 1, model),)
+    return model.members if isinstance(model, AverageModel) else (AverageMember(model.name, 1, model),)
 
 
 def bodies_of(model: Model, kind: AppKind) -> list[Body]:

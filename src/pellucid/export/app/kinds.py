@@ -15,7 +15,7 @@ from torch import nn
 from pellucid.bundle import ClassicalModel, ImageModel, Model, TextModel
 from pellucid.data.data_files import Stored
 from pellucid.data.listing import Listing
-from pellucid.data.tables.csv_tables import LABEL_NAMES, LESSER_TEXT_NAMES, TEXT_NAMES
+from pellucid.data.tables.columns import LABEL_NAMES, LESSER_TEXT_NAMES, TEXT_NAMES
 from pellucid.export.app.page_data import Tensors, encoder_page_data, terms_page_data, without_head
 from pellucid.insight.opened_networks import Opened, layered, open_network
 from pellucid.insight.reference_lines import CLOSED, taken_apart

@@ -13,7 +13,6 @@ from jaxtyping import Float32, Int16, Shaped, UInt8
 
 from pellucid.bundle import ClassicalModel, Model
 from pellucid.encoding import Encoder, NgramEncoder, TokenEncoder, WordPieceEncoder
-from pellucid.encoding.subwords import sorts_of_letters
 from pellucid.encoding.term_weights import TermWeights
 from pellucid.encoding.token_encoders import BYTE, SUB_WORDS
 from pellucid.encoding.words import kind_of
@@ -133,11 +132,9 @@ def without_head(opened: Opened) -> Opened:
     return dataclasses.replace(opened, lines=lines, output=lines[-1].name)
 
 
-# Unicode for a page: what this Python, and the library of tokenizers, know of every character.
-#
-# A browser knows another version of Unicode than the Python that trained the model. What the encoders ask of
-# a
-# character therefore stands in the page, as runs of code points for which the answer is the same.
+# Unicode for a page: what this Python, and for word pieces the library of tokenizers, know of it.
+# A browser knows another version of Unicode than the Python that trained the model, so the page has it as
+# runs of code points for which the answer is the same.
 
 # Beside the kind of a code point: its category, and what it does to a capital sigma near it.
 LETTER, NUMBER, UNASSIGNED, CASED, IGNORABLE = 8, 16, 32, 64, 128
@@ -171,20 +168,13 @@ def packed_runs(numbers: UInt8[np.ndarray, " points"]) -> str:
 
 
 @cache
-def packed_characters(for_sub_words: bool = False) -> str:
-    """Kind of every code point, and whether it is a letter, a number or unassigned.
-
-    Sub-words are split by a library with a Unicode of its own, which may know more letters than this Python.
-    """
+def packed_characters() -> str:
+    """Kind of every code point, and whether it is a letter, a number or unassigned."""
     found = np.zeros(_POINTS, np.uint8)
     for point in _looked_at():
         category = unicodedata.category(chr(point))
         beside = {"L": LETTER, "N": NUMBER}.get(category[0], 0) + _beside_sigma(chr(point))
         found[point] = kind_of(point) + (UNASSIGNED if category == "Cn" else beside)
-    if for_sub_words:
-        unknown = [point for point in _looked_at() if found[point] & UNASSIGNED]
-        for point, sort in zip(unknown, sorts_of_letters([chr(each) for each in unknown]), strict=True):
-            found[point] |= {"L": LETTER, "N": NUMBER}.get(sort, 0)
     return packed_runs(_spread(found))
 
 
@@ -262,7 +252,7 @@ def encoder_page_data(encoder: Encoder) -> dict[str, Any]:
     assert isinstance(encoder, TokenEncoder)  # there is no other
     if encoder.tokens == SUB_WORDS:
         merges = [list(pair) for pair in encoder.merges]
-        return {"kind": SUB_WORDS, **length, "characters": packed_characters(True), "merges": merges}
+        return {"kind": SUB_WORDS, **length, "characters": packed_characters(), "merges": merges}
     entries = {"characters": packed_characters(), "entries": [*encoder.entries]}
     return {"kind": encoder.tokens, **length, **({} if encoder.tokens == BYTE else entries)}
 

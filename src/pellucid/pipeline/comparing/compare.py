@@ -1,11 +1,9 @@
 """Pipeline of `compare`: read → check → divide into folds → train every variant → rank → report."""
 
-import contextlib
 import dataclasses
 import hashlib
 import json
 import os
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pellucid import cores
 from pellucid.arithmetic.rounding import figure
 from pellucid.data import Check, Dataset, folds, prepare
 from pellucid.data.reading.dispatch import require_existing
@@ -21,7 +20,14 @@ from pellucid.errors import DivergedError, UsageError
 from pellucid.files import make_folder, write_file
 from pellucid.networks.text_networks import cell_of
 from pellucid.pipeline.comparing.standings import Standings, rank, scores_of
-from pellucid.pipeline.comparing.variants import OF_NETWORKS, Design, Variant, make_variants, shown
+from pellucid.pipeline.comparing.variants import (
+    OF_NETWORKS,
+    Design,
+    Variant,
+    make_variants,
+    naming_variant,
+    shown,
+)
 from pellucid.pipeline.judging.refitting import Fit, Split, cross_fit
 from pellucid.pipeline.learners.candidates import Candidate, answers
 from pellucid.pipeline.learners.network import learner_of
@@ -37,12 +43,12 @@ from pellucid.pipeline.learners.refusals import (
     require_fitting_model,
     require_prediction,
 )
-from pellucid.pipeline.run.context import require_same_data, task_name, warn_of_other_versions
-from pellucid.pipeline.run.journal import Journal, RunFolder, require_unchanged
+from pellucid.pipeline.run.context import require_same_data, task_name
+from pellucid.pipeline.run.journal import Journal, RunFolder, command_line, require_unchanged
 from pellucid.pipeline.run.stages import Stages, counting, interruptible
 from pellucid.reports.comparison import ComparisonFacts, render_comparison
 from pellucid.settings import CLASSICAL, Settings
-from pellucid.training.hardware import choose_device, choose_precision, choose_threads, sharing
+from pellucid.training.hardware import choose_device, choose_precision
 
 SEEDS, FOLDS = 3, 3
 MOST_SEEDS = 100
@@ -61,23 +67,15 @@ class Training(NamedTuple):
         """Scores on the fold, by the names of `metrics.json`."""
         return {name: float(value) for name, value in self.fit.of("scores").items()}
 
-    @property
-    def steps(self) -> int:
-        """Batches it took; 0 for a classical model."""
-        return int(self.fit.history[-1]["step"]) if self.fit.history else 0
-
 
 # The trainings of each variant, by its name.
-Found = Mapping[str, Sequence[Training]]
+Trained = Mapping[str, Sequence[Training]]
 
 
 def fitted_on_folds(settings: Settings, parts: Sequence[Dataset], kept: Path | None = None) -> Iterator[Fit]:
     """Train the model of some settings on each fold's training examples and score it on its test examples.
 
     The arrays of each outcome are `scores/NAME`; `kept` is that of `cross_fit`.
-
-    Raises: `UsageError` if settings contradict the data, the model or each other; `DivergedError` if the loss
-    stopped being finite.
     """
 
     def fit(material: Dataset) -> Sequence[Candidate]:
@@ -153,28 +151,39 @@ def compare(
 def _work(place: str, design: Design, folder: RunFolder, journal: Journal, stages: Stages) -> None:
     """Walk from an empty folder, or from what a killed comparison left in it, to the finished one."""
     settings = design.settings
+    # Threads, device and precision of this machine, so that a resumed comparison computes as it began.
     machine = journal.decided("machine", lambda: machine_for(settings))
     asked = make_variants(design.vary, design.given)
-    variants = [_on_this_machine(each, machine) for each in asked]
+    variants = []
+    for each in asked:
+        fixed = {"threads": machine["threads"]} if each.settings.model in CLASSICAL else machine
+        variants.append(dataclasses.replace(each, settings=dataclasses.replace(each.settings, **fixed)))
     # Afresh, what is chosen by rule is always there; a resumed comparison keeps what its machine chose.
     _require_precision(variants if journal.is_resumed else asked, is_resumed=journal.is_resumed)
     dataset, check = _read(place, design, stages)
-    require_same_data(place, dataset, journal)
-    warn_of_other_versions(dataset, journal, stages)
+    require_same_data(place, dataset, journal, stages)
     journal.decided("settings", lambda: settings, dataclasses.asdict)
-    journal.decided(
-        "command",
-        lambda: command_line("compare", place, folder.path, design.given, design.vary, design.seeds),
-    )
+    vary = [f"{name}={','.join(map(shown, values))}" for name, values in design.vary.items()]
+    words = [place, *(word for each in vary for word in ("--vary", each)), "--out", str(folder.path)]
+    last = ["--seeds", str(design.seeds)]
+    journal.decided("command", lambda: command_line(["compare", *words], design.given, shown, last))
     divided = cache(lambda seed: folds(dataset, design.folds, seed))
-    _require_fitting(variants, divided(settings.seed)[0])
+    first, *_ = divided(settings.seed)
+    for variant in variants:  # what contradicts the data is refused before any is trained
+        own = variant.settings
+        with naming_variant(variant.name):
+            require_prediction(own)
+            require_fitting_model(own, first.target)
+            require_fitting_inputs(own, first.takes)
+            if own.model not in CLASSICAL:
+                make_plan(own, prepared_for(network_name(own, first), first, own))
     journal.begin()
     make_folder(folder.checkpoints)
-    found = _train(variants, design, divided, folder.checkpoints / "trainings", stages)
+    trained = _train(variants, design, divided, folder.checkpoints / "trainings", stages)
     every = [part for seed in design.seed_numbers() for part in divided(seed)]
     train, test = (float(np.mean([len(getattr(part, of)) for part in every])) for of in ("train", "test"))
     measure = dataset.target.decides(settings.metric)
-    scores = {name: [each.scores[measure.key] for each in trained] for name, trained in found.items()}
+    scores = {name: [each.scores[measure.key] for each in found] for name, found in trained.items()}
     standings = rank(scores, train, test, measure)
     metrics = {
         "format": _FORMAT,
@@ -188,28 +197,26 @@ def _work(place: str, design: Design, folder: RunFolder, journal: Journal, stage
             "larger_is_better": not measure.is_error,
             "seeds": design.seed_numbers(),
             "folds": design.folds,
-            "trainings": design.trainings,
+            "trainings": design.seeds * design.folds,
             "train": round(train),
             "judged": round(test),
             "set_aside": len(dataset.test),
             "best": standings.best,
             "verdict": standings.sentence(),
-            "variants": {each.name: _entry(each, found[each.name], standings) for each in variants},
+            "variants": {each.name: _entry(each, trained[each.name], standings) for each in variants},
             "comparisons": [each.to_json() for each in standings.contrasts],
         },
     }
-    _write(folder, metrics, found, design, journal.content)
+    _write(folder, metrics, trained, design, journal.content)
     folder.prune()
-    # Print the standings, where the report lies, and the command that trains the best variant.
+    # The standings, where the report lies, and the command that trains the best variant.
     best = next(variant for variant in variants if variant.name == standings.best)
-    given = {
-        name: value
-        for name, value in design.given.items()
-        if name != "folds" and (best.settings.model not in CLASSICAL or name not in OF_NETWORKS)
-    }
+    idle = {"folds"} | (OF_NETWORKS if best.settings.model in CLASSICAL else set())
+    given = {name: value for name, value in design.given.items() if name not in idle}
     stages.verdict(standings.sentence())
     stages.line(f"report: {folder.path / 'report.html'}")
-    stages.line(f"next: {command_line('train', place, 'RUN', {**given, **best.varied})}")
+    words = ["train", place, "--out", "RUN"]
+    stages.line(f"next: {command_line(words, {**given, **best.varied}, shown)}")
 
 
 def _design(
@@ -219,10 +226,7 @@ def _design(
     given: Mapping[str, Any],
     journal: Journal,
 ) -> Design:
-    """Design of the comparison: as given, or as in the comparison being resumed.
-
-    Raises: `UsageError` if what is given differs from the comparison being resumed, or there is none.
-    """
+    """Design of the comparison: as given, or as in the comparison being resumed."""
     if journal.is_resumed and "design" not in journal:
         raise UsageError(f"{run}: holds a run of train, not of compare; choose another --out, or --overwrite")
     asked = {name.replace("-", "_"): list(values) for name, values in vary.items()}
@@ -247,51 +251,19 @@ def _design(
 def machine_for(settings: Settings) -> dict[str, Any]:
     """Threads, device and precision on this machine, for a resumed comparison to keep."""
     device = choose_device(settings)
-    with sharing(settings):
-        threads = choose_threads(settings)
+    threads = settings.threads or cores.asked() or cores.free()
     return {"threads": threads, "device": device, "precision": choose_precision(settings, device)}
-
-
-def _on_this_machine(variant: Variant, machine: Mapping[str, Any]) -> Variant:
-    """Fix what depends on the machine, so that a resumed comparison computes as it began."""
-    fixed = {"threads": machine["threads"]} if variant.settings.model in CLASSICAL else machine
-    return dataclasses.replace(variant, settings=dataclasses.replace(variant.settings, **fixed))
 
 
 def _require_precision(variants: Sequence[Variant], *, is_resumed: bool) -> None:
     """Refuse variants that cannot be trained in their arithmetic on this machine, with a `UsageError`."""
     for variant in variants:
         settings, cell = variant.settings, cell_of(variant.settings)
-        with _named(variant):
+        with naming_variant(variant.name):
             if is_resumed:
                 require_precision_again(settings.precision, cell, settings.device)
             else:
                 require_precision(settings, cell)
-
-
-def _require_fitting(variants: Sequence[Variant], fold: Dataset) -> None:
-    """Refuse variants that contradict the data before any is trained, with a `UsageError`."""
-    material = fold
-    for variant in variants:
-        settings = variant.settings
-        with _named(variant):
-            require_prediction(settings)
-            require_fitting_model(settings, fold.target)
-            require_fitting_inputs(settings, material.takes)
-            if settings.model not in CLASSICAL:
-                make_plan(settings, prepared_for(network_name(settings, material), material, settings))
-
-
-@contextlib.contextmanager
-def _named(variant: Variant) -> Iterator[None]:
-    """Name the variant in whatever is refused.
-
-    Raises: `UsageError` with its name before the message.
-    """
-    try:
-        yield
-    except UsageError as error:
-        raise UsageError(f"variant {variant.name}: {error}") from error
 
 
 def _read(place: str, design: Design, stages: Stages) -> tuple[Dataset, Check]:
@@ -316,82 +288,51 @@ def _train(
     kept: Path,
     stages: Stages,
 ) -> dict[str, list[Training]]:
-    """Train every variant with every seed on every fold, all in the same order."""
+    """Train every variant with every seed on every fold, in one order, or take over what is finished."""
     measure = divided(design.settings.seed)[0].target.decides(design.settings.metric)
+    trainings, left = design.seeds * design.folds, len(variants) - 1
     stages.line(
-        f"{count_of(len(variants), 'variant')}, each trained {design.trainings} times "
+        f"{count_of(len(variants), 'variant')}, each trained {trainings} times "
         f"({count_of(design.seeds, 'seed')} on {design.folds} folds)"
     )
-    found: dict[str, list[Training]] = {}
+    every: dict[str, list[Training]] = {}
     for number, variant in enumerate(variants):
-        trained = found[variant.name] = []
+        trained = every[variant.name] = []
+        digest = hashlib.sha256(variant.name.encode()).hexdigest()[:16]
         with stages.stage(f"training {variant.name}", spinner=False) as stage:
-            with counting(stages, len(variants) * design.trainings, number * design.trainings) as show:
+            with counting(stages, len(variants) * trainings, number * trainings) as show:
                 for seed in design.seed_numbers():
-                    trained += _train_on_folds(variant, seed, divided(seed), kept, show)
+                    settings, parts = dataclasses.replace(variant.settings, seed=seed), divided(seed)
+                    fits = fitted_on_folds(settings, parts, kept / f"{digest}-seed-{seed}-fold")
+                    for fold in range(1, len(parts) + 1):
+                        words = f"{variant.name}, seed {seed}, fold {fold}"
+                        show(words)
+                        try:
+                            trained.append(Training(seed, fold, next(fits)))
+                        except DivergedError as error:
+                            raise DivergedError(f"{words}: {error}") from error
             scores = [each.scores[measure.key] for each in trained]
             stage.words = (
                 f"{variant.name}: mean {measure.words} {figure(float(np.mean(scores)))}, "
                 f"{figure(min(scores))} to {figure(max(scores))} in {len(scores)} trainings"
             )
-        left = len(variants) - 1
         if number == 0 and left:
-            seconds = _duration(left * sum(each.fit.seconds for each in trained))
-            stages.line(f"about {seconds} for {count_of(left, 'more variant')}, if they train as fast")
-    return found
-
-
-def _train_on_folds(
-    variant: Variant, seed: int, parts: Sequence[Dataset], kept: Path, show: Callable[[str], None]
-) -> Iterator[Training]:
-    """Train a variant with one seed on every fold, or take over what was finished before."""
-    name = f"{hashlib.sha256(variant.name.encode()).hexdigest()[:16]}-seed-{seed}-fold"
-    fits = fitted_on_folds(dataclasses.replace(variant.settings, seed=seed), parts, kept / name)
-    for fold in range(1, len(parts) + 1):
-        words = f"{variant.name}, seed {seed}, fold {fold}"
-        show(words)
-        try:
-            yield Training(seed, fold, next(fits))
-        except DivergedError as error:
-            raise DivergedError(f"{words}: {error}") from error
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def command_line(
-    name: str,
-    place: str,
-    out: Path | str,
-    given: Mapping[str, Any],
-    vary: Mapping[str, Sequence[Any]] | None = None,
-    seeds: int | None = None,
-) -> str:
-    """The command line, quoted for a shell; `vary` and `seeds` belong to `compare`."""
-    words = ["pellucid", name, place]
-    for setting, values in (vary or {}).items():
-        words += ["--vary", f"{setting}={','.join(shown(value) for value in values)}"]
-    words += ["--out", str(out)]
-    for setting, value in given.items():
-        flag = setting.replace("_", "-")
-        if isinstance(value, bool):
-            words.append(f"--{flag}" if value else f"--no-{flag}")
-        else:
-            words += [f"--{flag}", shown(value)]
-    return shlex.join(words if seeds is None else [*words, "--seeds", str(seeds)])
+            seconds = left * sum(each.fit.seconds for each in trained)
+            about = f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+            about = f"{seconds:.0f} s" if seconds < 90 else about
+            stages.line(f"about {about} for {count_of(left, 'more variant')}, if they train as fast")
+    return every
 
 
 def _entry(variant: Variant, trained: Sequence[Training], standings: Standings) -> dict[str, Any]:
     """A variant's entry in `metrics.json`."""
     fits = [each.fit for each in trained]
+    steps = [int(each.history[-1]["step"]) if each.history else 0 for each in fits]  # none of a classical one
     return {
         "settings": dict(variant.varied),
         "mean": standings.means[variant.name]._asdict(),
         "scores": [{"seed": each.seed, "fold": each.fold, **each.scores} for each in trained],
-        "steps": round(float(np.mean([each.steps for each in trained]))),
+        "steps": round(float(np.mean(steps))),
         "epochs": round(float(np.mean([len(each.history) for each in fits]))),
         "train_seconds": round(float(np.mean([each.seconds for each in fits])), 3),
         "parameters": round(float(np.mean([each.parameters for each in fits]))),
@@ -399,13 +340,13 @@ def _entry(variant: Variant, trained: Sequence[Training], standings: Standings) 
 
 
 def _write(
-    folder: RunFolder, metrics: dict[str, Any], found: Found, design: Design, config: Mapping[str, Any]
+    folder: RunFolder, metrics: dict[str, Any], trained: Trained, design: Design, config: Mapping[str, Any]
 ) -> None:
     """Write history and report, and `metrics.json` last of all, which marks the end."""
     lines = "".join(
         json.dumps({"variant": name, "seed": each.seed, "fold": each.fold, **record}, allow_nan=False) + "\n"
-        for name, trained in found.items()
-        for each in trained
+        for name, found in trained.items()
+        for each in found
         for record in each.fit.history
     )
     write_file(folder.path / "history.jsonl", lines.encode())

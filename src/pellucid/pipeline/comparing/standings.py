@@ -26,6 +26,14 @@ IDENTICAL = "the same in every training"
 ALIKE = "no difference that matters"
 UNDECIDED = "too few trainings to tell"
 
+# Words about the best contender and the others, by finding.
+_AGAINST = {
+    BETTER: "better beyond chance than {}",
+    IDENTICAL: "the same in every training as {}",
+    ALIKE: "no different in a way that matters from {}",
+    UNDECIDED: "not better beyond chance than {} (too few trainings to tell)",
+}
+
 
 def scores_of(labels: np.ndarray, predictions: np.ndarray, classes: int) -> dict[str, float]:
     """Plain scores by the names of `metrics.json`; their spread over trainings shows how sure they are.
@@ -35,109 +43,74 @@ def scores_of(labels: np.ndarray, predictions: np.ndarray, classes: int) -> dict
     """
     if classes == 0:
         return number_errors(labels, predictions)._asdict()
-    return {
-        metric.key: metric_value(metric, labels, predictions)
-        for metric in metrics_of("class", classes)
-        if metric.test
-    }
+    deciding = [metric for metric in metrics_of("class", classes) if metric.test]
+    return {metric.key: metric_value(metric, labels, predictions) for metric in deciding}
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """Two contenders on the same folds, seeds and order.
-
-    Attributes:
-        a: one contender.
-        b: the other.
-        measure: what was measured.
-        difference: mean of a minus b, with its corrected 95 % interval.
-        p_value: of the corrected resampled t-test.
-        adjusted: the same, adjusted over all pairs by Holm's method.
-        finding: `BETTER`, `IDENTICAL`, `ALIKE` or `UNDECIDED`.
-        better: the contender that is better beyond chance, or `None`.
-    """
+    """Two contenders on the same folds, seeds and order."""
 
     a: str
     b: str
     measure: Metric
-    difference: Interval
-    p_value: float
-    adjusted: float
-    finding: str
-    better: str | None
-
-    @property
-    def verdict(self) -> str:
-        """The finding as a sentence."""
-        if self.better is None:
-            return f"{self.a} and {self.b}: {self.finding}"
-        return f"{self.better} {self.finding} {self.b if self.better == self.a else self.a}"
+    difference: Interval  # mean of a minus b, with its corrected 95 % interval
+    p_value: float  # of the corrected resampled t-test
+    adjusted: float  # the same, adjusted over all pairs by Holm's method
+    finding: str  # `BETTER`, `IDENTICAL`, `ALIKE` or `UNDECIDED`
+    better: str | None  # the contender that is better beyond chance
 
     def to_json(self) -> dict[str, Any]:
         """The form in `metrics.json`."""
+        verdict = f"{self.a} and {self.b}: {self.finding}"
+        if self.better is not None:
+            verdict = f"{self.better} {self.finding} {self.b if self.better == self.a else self.a}"
         return {
             "a": self.a,
             "b": self.b,
             f"{self.measure.key}_difference": self.difference._asdict(),
             "p_value": self.p_value,
             "p_value_holm": self.adjusted,
-            "verdict": self.verdict,
+            "verdict": verdict,
         }
 
 
 @dataclass(frozen=True)
 class Standings:
-    """Contenders compared.
-
-    Attributes:
-        measure: what was measured.
-        means: mean score of each, with its corrected 95 % interval, in the order given.
-        contrasts: every pair, in the same order.
-        trainings: trainings of each contender.
-    """
+    """Contenders compared."""
 
     measure: Metric
-    means: Mapping[str, Interval]
-    contrasts: Sequence[Contrast]
-    trainings: int
+    means: Mapping[str, Interval]  # mean score of each, with its corrected 95 % interval, in the order given
+    contrasts: Sequence[Contrast]  # every pair, in the same order
+    trainings: int  # of each contender
 
     @property
     def best(self) -> str:
         """The contender with the best mean; of equals, the first."""
-        choose = min if self.measure.is_error else max
-        return choose(self.means, key=lambda name: self.means[name].value)
+        return max(self.means, key=lambda name: self.measure.better(self.means[name].value))
 
     def sentence(self) -> str:
         """The outcome in one or two sentences: the best contender, and which it beats beyond chance."""
         best, words = self.best, self.measure.words
-        against = {
-            (each.b if each.a == best else each.a): each
-            for each in self.contrasts
-            if best in (each.a, each.b)
-        }
-        beaten = [name for name, each in against.items() if each.better == best]
+        of_best = [each for each in self.contrasts if best in (each.a, each.b)]
+        found = {each.b if each.a == best else each.a: each.finding for each in of_best}
         level = f"mean {words} {span(self.means[best])}"
         over = f"over {self.trainings} trainings"
-        if len(beaten) == len(against):
-            others = beaten[0] if len(beaten) == 1 else f"each of the other {len(beaten)}"
+        if all(finding == BETTER for finding in found.values()):
+            others = next(iter(found)) if len(found) == 1 else f"each of the other {len(found)}"
             return f"{best} is best: {level} {over}, better beyond chance than {others}."
-        if all(each.finding == IDENTICAL for each in against.values()):
+        if all(finding == IDENTICAL for finding in found.values()):
             value = figure(self.means[best].value)
             return f"Nothing differs: all gave the same {words}, {value}, in every training."
-        parts = [f"better beyond chance than {listed(beaten)}"] if beaten else []
-        for finding, form in (
-            (IDENTICAL, "the same in every training as {}"),
-            (ALIKE, "no different in a way that matters from {}"),
-            (UNDECIDED, "not better beyond chance than {} (too few trainings to tell)"),
-        ):
-            names = [name for name, each in against.items() if each.finding == finding]
-            if names:
-                parts.append(form.format(listed(names)))
+        parts = []
+        for finding, form in _AGAINST.items():
+            if names := [name for name, each in found.items() if each == finding]:
+                parts.append(form.format(_listed(names)))
         return f"{best} has the best {level} {over}; it is {', and '.join(parts)}."
 
 
-def listed(names: Sequence[str], most: int = 3) -> str:
-    """Names in a sentence, `most` of them named and the rest counted: `a, b and c`, or `5 others`."""
+def _listed(names: Sequence[str], most: int = 3) -> str:
+    """Names in a sentence: `a, b and c`, or `5 others` where they are many."""
     if len(names) > most:
         return f"{len(names)} others"
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
@@ -184,7 +157,7 @@ def scores_of_folds(
     """
     dataset, parts, pool = folds.dataset, folds.parts, len(folds.learning.train)
     asked = {each.name: each.held_out.positions for each in candidates}
-    judged = [each for each in candidates if len(asked[each.name]) == pool]
+    judged = [each.name for each in candidates if len(asked[each.name]) == pool]
     if not parts or not judged:
         return None
     measure = dataset.target.decides(settings.metric)
@@ -199,9 +172,10 @@ def scores_of_folds(
     scores: dict[str, list[Any]] = {
         each.name: [scored(each, part) for part in parts] for each in candidates if len(asked[each.name])
     }
-    train = float(np.mean([len(part.train) for part in parts]))
-    test = float(np.mean([len(part.validation) for part in parts]))
-    standings = rank({each.name: scores[each.name] for each in judged}, train, test, measure)
+    train, test = (
+        float(np.mean([len(getattr(part, split)) for part in parts])) for split in ("train", "validation")
+    )
+    standings = rank({name: scores[name] for name in judged}, train, test, measure)
     return {
         "folds": len(parts),
         "metric": measure.key,

@@ -1,7 +1,8 @@
 """`--vary NAME=V1,V2,...`: from texts to variants, each a complete set of settings."""
 
+import contextlib
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,29 +26,17 @@ _NOT_GIVEN = {
     "rehearse": "belongs to --from, and compare trains every variant afresh; leave it out",
 }
 _ROW_OF = {row.name: row for row in ROWS}
-_VARIED = {
-    row.name: row for row in ROWS if row.group in ("network", "training") and row.name not in _NOT_VARIED
-}
+_OF_TRAINING = [row for row in ROWS if row.group in ("network", "training")]
+_VARIED = {row.name: row for row in _OF_TRAINING if row.name not in _NOT_VARIED}
 # Settings that a classical model has no use for.
-OF_NETWORKS = frozenset(
-    row.name
-    for row in ROWS
-    if (row.group in ("network", "training") and row.name not in ("model", "metric"))
-    or row.name in ("precision", "device")
-)
+OF_NETWORKS = {row.name for row in _OF_TRAINING} - {"model", "metric"} | {"precision", "device"}
 
 
 @dataclass(frozen=True)
 class Variant:
-    """Settings that are compared with other variants of them.
+    """Settings that are compared with other variants of them."""
 
-    Attributes:
-        name: the varied settings with their values, such as `activation=relu`.
-        varied: those settings.
-        settings: all settings.
-    """
-
-    name: str
+    name: str  # the varied settings with their values, such as `activation=relu`
     varied: Mapping[str, Any]
     settings: Settings
 
@@ -65,11 +54,6 @@ class Design:
     def settings(self) -> Settings:
         """The fixed settings; their seed is the first of all seeds."""
         return Settings(**self.given)
-
-    @property
-    def trainings(self) -> int:
-        """Trainings of each variant."""
-        return self.seeds * self.folds
 
     def seed_numbers(self) -> list[int]:
         """The seeds, counted up from the first."""
@@ -127,12 +111,17 @@ def _value(row: Row, text: str) -> Any:
         raise UsageError(f"--vary {row.name}: {text!r} is not {kind}") from error
 
 
-def make_variants(vary: Mapping[str, Sequence[Any]], given: Mapping[str, Any]) -> list[Variant]:
-    """Every combination of the varied settings, with the fixed ones, the last varied changing fastest.
+@contextlib.contextmanager
+def naming_variant(name: str) -> Iterator[None]:
+    """Put the name of a variant before the message of what is refused, a `UsageError`."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"variant {name}: {error}") from error
 
-    Raises: `UsageError` if nothing is varied, a setting is varied and fixed, has a single value or one
-    value twice, a value is unfit, or the settings of a variant contradict each other.
-    """
+
+def make_variants(vary: Mapping[str, Sequence[Any]], given: Mapping[str, Any]) -> list[Variant]:
+    """Every combination of the varied settings, with the fixed ones, the last varied changing fastest."""
     Settings.from_mapping(given, "settings")
     for name, why in _NOT_GIVEN.items():
         if given.get(name) is not None:
@@ -142,14 +131,14 @@ def make_variants(vary: Mapping[str, Sequence[Any]], given: Mapping[str, Any]) -
             "compare: --vary is missing; name a setting and its values: --vary activation=relu,tanh"
         )
     rows = {name: _row(name) for name in vary}
-    checked = {row.name: _checked(row.name, vary[name], given) for name, row in rows.items()}
-    combinations = list(itertools.product(*checked.values()))
+    values_of = {row.name: _checked(row.name, vary[name], given) for name, row in rows.items()}
+    combinations = list(itertools.product(*values_of.values()))
     if len(combinations) > MOST_VARIANTS:
         raise UsageError(
             f"--vary: makes {len(combinations):,} variants, and {MOST_VARIANTS} are the most; "
             "give fewer values"
         )
-    return [_variant(dict(zip(checked, values, strict=True)), given) for values in combinations]
+    return [_variant(dict(zip(values_of, values, strict=True)), given) for values in combinations]
 
 
 def _checked(name: str, values: Sequence[Any], given: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -170,10 +159,8 @@ def _checked(name: str, values: Sequence[Any], given: Mapping[str, Any]) -> tupl
 def _variant(varied: Mapping[str, Any], given: Mapping[str, Any]) -> Variant:
     """One combination; of a classical model without the settings that are about networks."""
     name = " ".join(f"{setting}={shown(value)}" for setting, value in varied.items())
-    try:
+    with naming_variant(name):
         settings = Settings(**{**given, **varied})
-    except UsageError as error:
-        raise UsageError(f"variant {name}: {error}") from error
     if settings.model not in CLASSICAL:
         return Variant(name, varied, settings)
     idle = [setting for setting in varied if setting != "model"]

@@ -22,22 +22,17 @@ from pellucid.settings import Settings
 from pellucid.training.recipe import RULE
 
 _BEFORE, _AFTER = "before", "after"
+# They count a class as 0 which is answered and never true, as new ones are among old examples.
 _NOT_OF_OLD_CLASSES = ("macro_f1", "expected_calibration_error")
 _LOSERS_NAMED = 3
 
 
 class OldTest(NamedTuple):
-    """Old test examples that the network has not learned from since.
+    """Old test examples that the network has not learned from since."""
 
-    Attributes:
-        data: each earlier data set with the positions of its examples.
-        places: DATA of each.
-        left_out: how many more there are that it has learned from.
-    """
-
-    data: Sequence[tuple[Dataset, Int64[np.ndarray, " some"]]]
-    places: Sequence[str]
-    left_out: int
+    data: Sequence[tuple[Dataset, Int64[np.ndarray, " some"]]]  # data sets with positions in them
+    places: Sequence[str]  # DATA of each
+    left_out: int  # how many more there are that it has learned from
 
     @property
     def examples(self) -> int:
@@ -93,54 +88,29 @@ def forgetting(
     if not old.examples:
         return None
     labels = old.labels(dataset.classes)
-    answered = {
-        part: old.answers(model, dataset.classes)
-        for part, model in ((_AFTER, candidate.model), (_BEFORE, before))
-    }
+    models = {_AFTER: candidate.model, _BEFORE: before}
+    answered = {part: old.answers(model, dataset.classes) for part, model in models.items()}
     (comparison,) = compared(dataset.target, labels, answered, seed)
+    scored = {
+        part: {
+            name: score
+            for name, score in scores(labels, answered[part], seed).items()
+            if name not in _NOT_OF_OLD_CLASSES
+        }
+        for part in (_BEFORE, _AFTER)
+    }
     found = {
         "model": candidate.name,
         "data": list(old.places),
         "examples": old.examples,
         "left_out": old.left_out,
-        _BEFORE: _scores(labels, answered[_BEFORE], seed),
-        _AFTER: _scores(labels, answered[_AFTER], seed),
+        **scored,
         f"{comparison.score}_difference": comparison.difference._asdict(),
         "p_value": comparison.p_value,
         "classes": _by_class(labels, answered, dataset.classes) if dataset.classes else [],
     }
     spread = float(labels.std())
     return {**found, "sentence": _sentence(found, comparison, dataset.noun, spread, went_on=went_on)}
-
-
-def on_all_classes(
-    old: OldTest, candidate: Candidate, new: np.ndarray, dataset: Dataset, seed: int
-) -> dict[str, Any] | None:
-    """Scores of a model on new and old test examples together, for a run whose new data lacks old classes.
-
-    The form of `continual.all_classes` in `metrics.json`; `None` where there is no old example. `new` are its
-    answers about the new test split.
-    """
-    if not old.examples:
-        return None
-    truth = np.concatenate([dataset.labels[dataset.test], old.labels(dataset.classes)])
-    answered = np.concatenate([new, old.answers(candidate.model, dataset.classes)])
-    matrix = confusion_matrix(truth, answered.argmax(axis=1), len(dataset.classes))
-    return {
-        "model": candidate.name,
-        "examples": len(truth),
-        "new": len(new),
-        "old": old.examples,
-        "test": scores(truth, answered, seed),
-        # Filled cells alone: (true class, predicted class, examples), by position in the classes.
-        "confusion": [[*map(int, cell), int(matrix[tuple(cell)])] for cell in np.argwhere(matrix)],
-    }
-
-
-def _scores(labels: np.ndarray, predictions: np.ndarray, seed: int) -> dict[str, dict[str, float]]:
-    """Scores without those that count a class as 0 which is answered and never true, as new ones are here."""
-    found = scores(labels, predictions, seed)
-    return {name: score for name, score in found.items() if name not in _NOT_OF_OLD_CLASSES}
 
 
 def _by_class(
@@ -153,9 +123,8 @@ def _by_class(
     before, after = (answered[part].argmax(axis=1) == labels for part in (_BEFORE, _AFTER))
     codes = np.unique(labels).tolist()
     members = [labels == code for code in codes]
-    p_values = holm(
-        [mcnemar(int((after & ~before & of).sum()), int((before & ~after & of).sum())) for of in members]
-    )
+    gained, lost = after & ~before, before & ~after
+    p_values = holm([mcnemar(int((gained & of).sum()), int((lost & of).sum())) for of in members])
     rows = [
         {
             "class": classes[code],
@@ -185,12 +154,11 @@ def _sentence(
         if row[_AFTER] < row[_BEFORE] and row["p_value_holm"] <= LEVEL
     ]
     by_class = f" Significant losses by class: {some(losers, _LOSERS_NAMED)}." if losers else ""
+    was, now = (found[part][comparison.score]["value"] for part in (_BEFORE, _AFTER))
     if comparison.score == "accuracy":
-        was, now = (found[part]["accuracy"]["value"] for part in (_BEFORE, _AFTER))
         figures = f"of {examples} it classifies {percent(now)} correctly, {percent(was)} {then}"
         loss, widest, words = -difference.value, WIDEST, points
     else:
-        was, now = (found[part]["root_mean_squared_error"]["value"] for part in (_BEFORE, _AFTER))
         figures = f"on {examples} its root mean squared error is {figure(now)}, {figure(was)} {then}"
         loss, widest, words = difference.value, WIDEST_RELATIVE * spread, span
     if not went_on:
@@ -211,8 +179,6 @@ def _sentence(
     return f"{outcome}: {figures}, a difference of {words(difference)}.{by_class}"
 
 
-# `continual` in `metrics.json`: what changed, what was known before, what was forgotten.
-
 _NOTHING_TO_ASK = "the old data has no test split, or the network has learned from all of it since"
 
 
@@ -224,60 +190,66 @@ def continual_metrics(
     tested: Mapping[str, Tested],
     config: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Measure what was forgotten, and say what else is to know about continual training.
-
-    The form of `continual` in `metrics.json`.
-    """
+    """What changed, what was known before and what was forgotten: `continual` in `metrics.json`."""
     settings, recipe = Settings(**config["settings"]), config["plan"]["recipe"]
-    network, chosen = (
-        next(each for each in candidates if each.name == name)
-        for name in (continual.start.model.name, recommended)
-    )
+    by_name, seed = {each.name: each for each in candidates}, settings.seed
+    network, chosen = by_name[continual.start.model.name], by_name[recommended]
     old, before = old_test(continual, dataset), continual.start.model
-    found = forgetting(old, before, network, dataset, settings.seed, went_on=True)
-    reasons = continual.not_at_hand
-    # The gentler recipe as a sentence.
-    rate, epochs = recipe["learning_rate"], count_of(recipe["epochs"], "epoch")
+    found = forgetting(old, before, network, dataset, seed, went_on=True)
+    of_chosen = all_classes = None
+    if chosen is not network:
+        of_chosen = forgetting(old, before, chosen, dataset, seed, went_on=False)
+    if continual.missing(dataset) and old.examples:
+        # Where the new data lacks old classes, the headline is of new and old test examples together.
+        new = tested[recommended].answers
+        truth = np.concatenate([dataset.labels[dataset.test], old.labels(dataset.classes)])
+        answered = np.concatenate([new, old.answers(chosen.model, dataset.classes)])
+        matrix = confusion_matrix(truth, answered.argmax(axis=1), len(dataset.classes))
+        all_classes = {
+            "model": chosen.name,
+            "examples": len(truth),
+            "new": len(new),
+            "old": old.examples,
+            "test": scores(truth, answered, seed),
+            # Filled cells alone: (true class, predicted class, examples), by position in the classes.
+            "confusion": [[*map(int, cell), int(matrix[tuple(cell)])] for cell in np.argwhere(matrix)],
+        }
+    rate, epochs = recipe["learning_rate"], recipe["epochs"]
     return {
         **{name: value for name, value in config["continual"].items() if name != "earlier"},
-        "learning_rate": recipe["learning_rate"],
-        "epochs": recipe["epochs"],
+        "learning_rate": rate,
+        "epochs": epochs,
         "rule": RULE,
         "reasons": [
             *sentences(continual, dataset, settings),
-            f"It was taught with a learning rate of {rate:g} for {epochs}. The rule: {RULE}.",
+            f"It was taught with a learning rate of {rate:g} for {count_of(epochs, 'epoch')}. "
+            f"The rule: {RULE}.",
         ],
-        "seen_before": _seen_before(continual, dataset, tested[network.name], settings.seed),
+        "seen_before": _seen_before(continual, dataset, tested[network.name], seed),
         "forgetting": found,
-        "forgetting_of_recommended": None
-        if chosen is network
-        else forgetting(old, before, chosen, dataset, settings.seed, went_on=False),
-        "all_classes": on_all_classes(old, chosen, tested[recommended].answers, dataset, settings.seed)
-        if continual.missing(dataset)
-        else None,
-        "not_measured": reasons or ([_NOTHING_TO_ASK] if found is None else []),
+        "forgetting_of_recommended": of_chosen,
+        "all_classes": all_classes,
+        "not_measured": continual.not_at_hand or ([_NOTHING_TO_ASK] if found is None else []),
     }
 
 
 def continual_sentences(found: Mapping[str, Any]) -> list[str]:
-    """Sentences for the terminal on what was forgotten, from what `continual_metrics` gave.
+    """Sentences for the terminal on what was forgotten, by the network and by another recommended model.
 
-    A sentence for the network, and one for the recommended model where that is another.
+    `found` is what `continual_metrics` gave.
     """
     if found["forgetting"] is None:
         lines = [f"Forgetting was not measured: {found['not_measured'][0]}."]
     else:
         lines = [found["forgetting"]["sentence"]]
-        left_out = found["forgetting"]["left_out"]
-        if left_out:
+        if left_out := found["forgetting"]["left_out"]:
             are = "is" if left_out == 1 else "are"
             lines.append(
                 f"{left_out:,} more {are} left out: the network has learned from exact copies since."
             )
     if found["forgetting_of_recommended"] is not None:
         lines.append(found["forgetting_of_recommended"]["sentence"])
-    seen = found["seen_before"]
-    if seen is not None:
+    if (seen := found["seen_before"]) is not None:
         lines.append(
             f"warning: the network had learned from {seen['test']:,} of the new test examples and "
             f"{seen['validation']:,} of the new validation examples before, which flatters it; see the report"

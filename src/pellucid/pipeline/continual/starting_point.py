@@ -25,7 +25,6 @@ from pellucid.data.splitting import places_in_strata
 from pellucid.data.text_copies import text_digests
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, PellucidError, UsageError
-from pellucid.networks import Network
 from pellucid.pipeline.run.context import data_identity
 from pellucid.settings import ROWS, Settings, parse_image_size
 from pellucid.strict import MOST_BYTES, read_json
@@ -33,37 +32,46 @@ from pellucid.tasks import IMAGES, REGRESSION, TEXTS, InputKind, Target, target_
 
 _KEPT = "start"
 
+# Record to find earlier data again by: `run`, `settings`, `known` classes, `data` of `config.json`.
+Record = Mapping[str, Any]
+
 
 @dataclass(frozen=True, eq=False)
 class StartingPoint:
-    """A trained network that continues training.
+    """A trained network that continues training."""
 
-    Attributes:
-        place: RUN as the user gave it.
-        model: the network with its classes and what makes inputs ready for it.
-        config: `config.json` of the run; `None` where RUN is a model folder alone.
-    """
-
-    place: str
+    place: str  # RUN as the user gave it
     model: ImageModel | TextModel
-    config: Mapping[str, Any] | None
-
-    @property
-    def network(self) -> Network:
-        """The trained network."""
-        return self.model.network
+    config: Mapping[str, Any] | None  # `config.json` of the run; None where RUN is a model folder alone
 
     @cached_property
     def sha256(self) -> str:
         """SHA-256 of its weights, as a model folder holds them."""
-        return hashlib.sha256(pack(self.network.state_dict())).hexdigest()
+        return hashlib.sha256(pack(self.model.network.state_dict())).hexdigest()
+
+    @property
+    def records(self) -> list[Record]:
+        """Records of all data that the network learned from, the latest first; none of a model folder alone.
+
+        They carry those of the earlier runs along, so that none of these runs is needed any more.
+        """
+        if self.config is None:
+            return []
+        before = self.config.get("continual") or {}
+        own = {"run": self.place, **{name: self.config[name] for name in ("data", "settings")}}
+        return [{**own, "known": before.get("old_classes")}, *before.get("earlier", ())]
+
+    def keep(self, checkpoints: Path) -> None:
+        """Copy the network into the folder of checkpoints, which exists; resuming needs RUN no more."""
+        if not (checkpoints / _KEPT).exists():
+            save(self.model, checkpoints / _KEPT, {"copied from": self.place})
 
 
 def starting_point(place: str) -> StartingPoint:
     """Find the network of a run or a model folder.
 
     The recommended model where that is a network, or its member where it is an average; otherwise the network
-    that the run trained beside it; otherwise the one that the model is built on.
+    that the run trained as well; otherwise the one that the model is built on.
 
     Raises: `ModelFileError` if there is no model, it is damaged, may run code or takes feature vectors;
     `UsageError` if RUN holds no network.
@@ -72,23 +80,13 @@ def starting_point(place: str) -> StartingPoint:
     return StartingPoint(place, _network_of(model, place, config), config)
 
 
-def keep(start: StartingPoint, checkpoints: Path) -> None:
-    """Keep a copy of the network in the folder of checkpoints, which exists; resuming needs RUN no more."""
-    if not (checkpoints / _KEPT).exists():
-        save(start.model, checkpoints / _KEPT, {"copied from": start.place})
-
-
 def restored(place: str, sha256: str, checkpoints: Path) -> StartingPoint:
-    """Find the network that a run being resumed started from: the copy beside its checkpoints, or RUN itself.
+    """Find the network that a run being resumed started from: the copy among its checkpoints, or RUN itself.
 
     `sha256` is that of the weights when the run was started.
-
-    Raises: `ModelFileError` if there is no copy, and RUN is gone or damaged; `UsageError` if there is no
-    copy, and RUN has changed.
     """
-    kept = checkpoints / _KEPT
-    if kept.exists():
-        model = load(kept)
+    if (checkpoints / _KEPT).exists():
+        model = load(checkpoints / _KEPT)
         assert isinstance(model, (ImageModel, TextModel))  # `keep` saves nothing else
         start = StartingPoint(place, model, _config_of(Path(place)))
     else:
@@ -116,13 +114,13 @@ def _network_of(model: Model, place: str, config: Mapping[str, Any] | None) -> I
     if isinstance(model, AverageModel):
         members = [each.model for each in model.members]
         model = next((each for each in members if not isinstance(each, ClassicalModel)), members[0])
+    plan = (config or {}).get("plan") or {}
+    if isinstance(model, ClassicalModel) and plan.get("network") is not None:
+        trained = load(Path(place) / "models" / Path(str(plan.get("model"))).name)
+        if isinstance(trained, (ImageModel, TextModel)):
+            return trained
     if isinstance(model, (ImageModel, TextModel)):
         return model
-    plan = (config or {}).get("plan") or {}
-    if plan.get("network") is not None:
-        beside = load(Path(place) / "models" / Path(str(plan.get("model"))).name)
-        if isinstance(beside, (ImageModel, TextModel)):
-            return beside
     if isinstance(model, ClassicalModel) and model.network is not None:
         if model.encoder is not None:
             return TextModel(model.network, model.encoder, model.classes)
@@ -134,8 +132,7 @@ def _network_of(model: Model, place: str, config: Mapping[str, Any] | None) -> I
     )
 
 
-# Settings that contradict continual training: those that train afresh, and those that the network has fixed.
-
+# Settings that the network has fixed already.
 _OF_THE_NETWORK = [
     row
     for row in ROWS
@@ -145,10 +142,7 @@ _OF_THE_NETWORK = [
 
 
 def require_place_of_its_own(settings: Settings, out: Path, *, is_network: bool) -> None:
-    """Refuse what `--from` cannot go with, before anything in the run's folder is touched.
-
-    Raises: `UsageError` naming what to leave out.
-    """
+    """Refuse what `--from` cannot go with, before anything in the run's folder is touched."""
     if settings.from_ is None:
         if settings.rehearse is not None:
             flag = "--rehearse" if settings.rehearse else "--no-rehearse"
@@ -158,15 +152,14 @@ def require_place_of_its_own(settings: Settings, out: Path, *, is_network: bool)
         raise UsageError(
             f"--from: continues training a network, and --model {settings.model} is none; leave one out"
         )
-    if settings.folds is not None:
-        raise UsageError(
-            "--folds: trains every model afresh, and --from continues training one; leave one of them out"
-        )
-    if settings.learning_curve:
-        raise UsageError(
+    afresh = "--folds: trains every model afresh, and --from continues training one"
+    if settings.folds is None:
+        afresh = (
             "--learning-curve: trains the network afresh on parts of the data, and --from continues training "
-            "a trained one; leave one of them out"
+            "a trained one"
         )
+    if settings.folds is not None or settings.learning_curve:
+        raise UsageError(f"{afresh}; leave one of them out")
     source, target = os.path.realpath(settings.from_), os.path.realpath(out)
     if os.path.commonpath([source, target]) == target:
         raise UsageError(
@@ -179,27 +172,39 @@ def require_no_contradiction(given: Mapping[str, Any], start: StartingPoint) -> 
     """Refuse settings that would make another network than the one that continues training.
 
     What agrees with the network, or repeats what its run was given, is no contradiction.
-
-    Raises: `UsageError` naming them, and how it is there.
     """
-    joined = ",".join(start.model.joined_columns)
+    model = start.model
+    joined = ",".join(model.joined_columns)
     if joined and given.get("input_column") is None:
         raise UsageError(
             f"--from {start.place}: its network reads texts that are joined from columns; "
             f"give --input-column {joined!r}"
         )
-    fixed = _fixed_settings(start.model)
+    # As far as they can be read from the network; the others its run knows.
+    config = model.network.config
+    fixed: dict[str, Any] = {
+        **{"task": model.input_kind.task, "target": model.target.noun, "model": config.name},
+        **{"activation": config.activation, "dropout": config.dropout},
+    }
+    if isinstance(model, TextModel):
+        tokens = model.encoder.to_json().get("tokens")
+        fixed |= {"length": model.encoder.length, "tokens": tokens, "cell": config.cell or None}
+    else:
+        images = model.preprocessing
+        fixed |= {"image_size": f"{images.height}x{images.width}"}
+        fixed |= {"resize": "stretch" if images.stretch else "fit"}
+        fixed |= {"pooling": config.pooling, "batch_norm": config.batch_norm}
     former: Mapping[str, Any] = {} if start.config is None else start.config["settings"]
 
-    def agrees(name: str, value: Any) -> bool:
+    def agrees(name: str) -> bool:
+        value, there = given[name], fixed.get(name)
         if value is None or value == "auto" or (name in former and value == former[name]):
             return True
-        there = fixed.get(name)
         if name == "image_size" and there is not None:
             return parse_image_size(value) == parse_image_size(there)
         return there is not None and str(value) == str(there)
 
-    found = [row for row in _OF_THE_NETWORK if row.name in given and not agrees(row.name, given[row.name])]
+    found = [row for row in _OF_THE_NETWORK if row.name in given and not agrees(row.name)]
     if not found:
         return
     named = [
@@ -210,29 +215,6 @@ def require_no_contradiction(given: Mapping[str, Any], start: StartingPoint) -> 
         f"{', '.join(row.flag for row in found)}: continual training keeps the network of {start.place} as "
         f"it is{there}; leave {'it' if len(found) == 1 else 'them'} out"
     )
-
-
-def _fixed_settings(model: ImageModel | TextModel) -> dict[str, Any]:
-    """Settings that a network has fixed, as far as they can be read from it; of the others its run knows."""
-    config = model.network.config
-    fixed = {
-        "task": model.input_kind.task,
-        "target": model.target.noun,
-        "model": config.name,
-        "activation": config.activation,
-        "dropout": config.dropout,
-    }
-    if isinstance(model, TextModel):
-        tokens = model.encoder.to_json().get("tokens")
-        return {**fixed, "length": model.encoder.length, "tokens": tokens, "cell": config.cell or None}
-    assert model.preprocessing is not None  # a model of images has one
-    return {
-        **fixed,
-        "image_size": f"{model.preprocessing.height}x{model.preprocessing.width}",
-        "resize": "stretch" if model.preprocessing.stretch else "fit",
-        "pooling": config.pooling,
-        "batch_norm": config.batch_norm,
-    }
 
 
 # Labelled data for continual training: read as what the network takes, fitted to what it is.
@@ -246,10 +228,8 @@ def prepare_for(
     """Make data ready for continual training, as `prepare` does for a fresh network.
 
     `known` has the classes and the preprocessing of the network. The data set has all classes, old and new.
-
-    Raises: `DataError` if the data holds other inputs or labels than the network takes, or cannot be used.
     """
-    # Numbers are read by the network's rule, whatever the settings say of them.
+    # Numbers are read by the network's rule, whatever the settings ask for.
     given = "class" if target is REGRESSION else settings.target
     listing = read_data(place, dataclasses.replace(settings, target=given))
     if listing.input_kind is not input_kind:
@@ -286,71 +266,34 @@ def _with_numbers(listing: Listing) -> Listing:
             f"one: {some(named, _NAMES_SHOWN)}; fix or remove {'it' if len(wrong) == 1 else 'them'}"
         )
     values = np.array(read, np.float64)
-    return dataclasses.replace(
-        listing,
-        labels=[number_text(value) for value in values.tolist()],
-        values=values,
-        # What reading decided about the labels is for the network to decide.
-        warnings=tuple(each for each in listing.warnings if "--target" not in each),
-    )
-
-
-# Earlier data: that of the run a network comes from, and of the runs before that one. `config.json` carries
-# the records of all of it along, so that none of the earlier runs is needed any more.
-
-# Record to find earlier data again by: `run`, `settings`, `known` classes, `data` of `config.json`.
-Record = Mapping[str, Any]
-
-_NAMES = frozenset(row.name for row in ROWS)
+    labels = [number_text(value) for value in values.tolist()]
+    # What reading decided about the labels is for the network to decide.
+    warnings = tuple(each for each in listing.warnings if "--target" not in each)
+    return dataclasses.replace(listing, labels=labels, values=values, warnings=warnings)
 
 
 class Earlier(NamedTuple):
-    """Data that the network learned from before, split as it was then.
+    """Data that the network learned from before, split as it was then."""
 
-    Attributes:
-        place: DATA of the earlier run.
-        dataset: the data; `None` where it cannot be read again, or its fingerprint has changed.
-        reason: why it is not at hand; empty where it is.
-    """
-
-    place: str
-    dataset: Dataset | None
-    reason: str = ""
+    place: str  # DATA of the earlier run
+    dataset: Dataset | None  # None where it cannot be read again, or its fingerprint has changed
+    reason: str = ""  # why it is not at hand
 
 
-def records_of(start: StartingPoint) -> list[dict[str, Any]]:
-    """Records of all data that a network learned from, the latest first; none of a model folder alone."""
-    config = start.config
-    if config is None:
-        return []
-    before = config.get("continual") or {}
-    own = {
-        "run": start.place,
-        "data": config["data"],
-        "settings": config["settings"],
-        "known": before.get("old_classes"),
-    }
-    return [own, *before.get("earlier", ())]
-
-
-def earlier_data(records: Sequence[Record]) -> list[Earlier]:
-    """Read earlier data again, one for each record."""
-    return [_read(record) for record in records]
-
-
-def _read(record: Record) -> Earlier:
+def read_earlier(record: Record) -> Earlier:
+    """Read earlier data again."""
     try:
         place, values = str(record["data"]["place"]), record["settings"]
-        settings = Settings(**{name: value for name, value in values.items() if name in _NAMES})
+        names = {row.name for row in ROWS}
+        settings = Settings(**{name: value for name, value in values.items() if name in names})
         if record["known"] is None:
             dataset, _ = prepare(place, settings)
         else:
             fitted = record["data"]["preprocessing"]
             preprocessing = None if fitted is None else Preprocessing.from_json(fitted)
             known = EarlierConstraints(tuple(record["known"]), preprocessing)
-            input_kind = TEXTS if fitted is None else IMAGES
             target = target_of(len(record["data"]["classes"]))
-            dataset, _ = prepare_for(place, settings, known, input_kind, target)
+            dataset, _ = prepare_for(place, settings, known, TEXTS if fitted is None else IMAGES, target)
         has_changed = any(record["data"].get(key) != value for key, value in data_identity(dataset).items())
     except (PellucidError, OSError) as error:
         return Earlier(place, None, f"the data it was trained on cannot be read: {error}")
@@ -377,21 +320,13 @@ _BLOCK = 4096
 
 
 class Rehearsal(NamedTuple):
-    """Old examples that are learned again.
+    """Old examples that are learned again."""
 
-    Attributes:
-        material: new data with the rehearsed examples behind it.
-        train: how many training examples are rehearsed.
-        of: how many training examples there were.
-        validation: how many validation examples are.
-        fingerprints: of the data sets they come from.
-    """
-
-    material: Dataset
-    train: int
-    of: int
-    validation: int
-    fingerprints: tuple[str, ...]
+    material: Dataset  # new data with the rehearsed examples behind it
+    train: int  # training examples that are rehearsed,
+    of: int  # of so many that there were
+    validation: int  # validation examples that are rehearsed
+    fingerprints: tuple[str, ...]  # of the data sets they come from
 
     def to_json(self) -> dict[str, Any]:
         """The form in `metrics.json` and `config.json`."""
@@ -410,9 +345,8 @@ def rehearsed(material: Dataset, old: Sequence[Dataset], seed: int) -> Rehearsal
         found = []
         for each in old:
             positions = each.split_positions[part]
-            pairs = zip(positions.tolist(), contents(each.inputs, positions), strict=True)
-            kept = [position for position, content in pairs if content not in new_content]
-            found.append(np.array(kept, np.int64))
+            is_fresh = [content not in new_content for content in contents(each.inputs, positions)]
+            found.append(positions[np.array(is_fresh, bool)])
         return found
 
     def drawn(pool: Sequence[Int64[np.ndarray, " _"]], wanted: int) -> list[Int64[np.ndarray, " _"]]:
@@ -429,13 +363,12 @@ def rehearsed(material: Dataset, old: Sequence[Dataset], seed: int) -> Rehearsal
     wanted = min(trainable, max(LEAST, len(material.train)))
     held_out = round(checkable * wanted / max(1, trainable))
     kept = [*drawn(train, wanted), *drawn(validation, held_out)]
-    owners, first = [*old, *old], len(material.labels)
+    again = np.concatenate([of[part] for of, part in zip([*labels, *labels], kept, strict=True)])
+    first = len(material.labels)
     joined = dataclasses.replace(
         material,
-        inputs=_joined(material.inputs, [*zip(owners, kept, strict=True)]),
-        labels=np.concatenate(
-            [material.labels, *(of[some] for of, some in zip([*labels, *labels], kept, strict=True))]
-        ),
+        inputs=_joined(material.inputs, [*zip([*old, *old], kept, strict=True)]),
+        labels=np.concatenate([material.labels, again]),
         train=np.concatenate([material.train, first + np.arange(wanted)]),
         validation=np.concatenate([material.validation, first + wanted + np.arange(held_out)]),
     )
@@ -452,10 +385,11 @@ def contents(
     """
     found: list[bytes] = []
     for start in range(0, len(positions), _BLOCK):
-        some = positions[start : start + _BLOCK]
-        digests = (
-            text_digests(Texts.of(inputs[some])) if isinstance(inputs, Texts) else array_digests(inputs[some])
-        )
+        block = positions[start : start + _BLOCK]
+        if isinstance(inputs, Texts):
+            digests = text_digests(Texts.of(inputs[block]))
+        else:
+            digests = array_digests(inputs[block])
         found += [row.tobytes() for row in digests]
     return found
 
@@ -466,8 +400,7 @@ def labels_among(
     """Labels of an earlier data set as new data has them: as positions in its classes, or numbers."""
     if not classes:
         return dataset.labels
-    codes: np.ndarray = np.array([classes.index(name) for name in dataset.classes], np.int64)
-    labels: np.ndarray = codes[dataset.labels]
+    labels: np.ndarray = np.array([classes.index(name) for name in dataset.classes], np.int64)[dataset.labels]
     return labels
 
 
@@ -479,13 +412,15 @@ def _joined(
     if isinstance(new, Texts):
         writer = TextWriter()
         writer.extend(new)
-        for dataset, some in kept:
-            for position in some.tolist():
+        for dataset, part in kept:
+            for position in part.tolist():
                 writer.append(str(dataset.inputs[position]))
         return writer.finish()
     spool = Spool()  # in memory or, where it is large, in a file that ends with the process
-    parts = [(new, np.arange(len(new))), *((np.asarray(each.inputs), some) for each, some in kept)]
-    for inputs, positions in parts:
+    for inputs, positions in (
+        (new, np.arange(len(new))),
+        *((np.asarray(of.inputs), part) for of, part in kept),
+    ):
         for start in range(0, len(positions), _BLOCK):
             spool.write(np.ascontiguousarray(inputs[positions[start : start + _BLOCK]]).tobytes())
     return spool.finish(np.dtype(np.uint8)).reshape(-1, *new.shape[1:])

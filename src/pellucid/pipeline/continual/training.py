@@ -25,9 +25,8 @@ from pellucid.pipeline.continual.starting_point import (
     Record,
     Rehearsal,
     StartingPoint,
-    earlier_data,
     prepare_for,
-    records_of,
+    read_earlier,
     rehearsed,
     require_no_contradiction,
     restored,
@@ -49,34 +48,22 @@ from pellucid.training.recipe import continued, continued_words
 
 @dataclass(frozen=True, eq=False)
 class ContinualTraining:
-    """A network that continues training, and what it learned before.
-
-    Attributes:
-        start: the network.
-        records: how to find again what it learned from, the latest first.
-        earlier: that data, as far as it is at hand.
-        rehearsal: what is learned again; `None` where nothing is.
-    """
+    """A network that continues training, and what it learned before."""
 
     start: StartingPoint
-    records: Sequence[Record]
-    earlier: Sequence[Earlier] = ()
-    rehearsal: Rehearsal | None = None
+    records: Sequence[Record]  # how to find again what it learned from, the latest first
+    earlier: Sequence[Earlier] = ()  # that data, as far as it is at hand
+    rehearsal: Rehearsal | None = None  # what is learned again
 
     @property
     def known(self) -> EarlierConstraints:
-        """Facts about new data that the network fixes."""
+        """Classes and preprocessing that the network fixes for new data."""
         return EarlierConstraints(self.start.model.classes, self.start.model.preprocessing)
 
     @property
     def at_hand(self) -> list[Dataset]:
         """The earlier data that can be read again."""
         return [each.dataset for each in self.earlier if each.dataset is not None]
-
-    @property
-    def asked_in_the_end(self) -> int:
-        """Old test examples, each answered by the network as it was and as it is."""
-        return 2 * sum(len(each.test) for each in self.at_hand)
 
     @property
     def not_at_hand(self) -> list[str]:
@@ -95,12 +82,8 @@ class ContinualTraining:
 
     def missing(self, dataset: Dataset) -> list[str]:
         """Old classes of which the new training split has no example; none where numbers are predicted."""
-        present = set(np.unique(dataset.labels[dataset.train]).tolist())
-        return [name for name in self.known.classes if dataset.classes.index(name) not in present]
-
-    def start_json(self) -> dict[str, Any]:
-        """Start of a resumed run: the weights, and how to find earlier data."""
-        return {"weights_sha256": self.start.sha256, "earlier": [dict(each) for each in self.records]}
+        codes = set(np.unique(dataset.labels[dataset.train]).tolist())
+        return [name for name in self.known.classes if dataset.classes.index(name) not in codes]
 
     def to_json(self, dataset: Dataset) -> dict[str, Any]:
         """The form in `config.json`: enough for later runs to find all earlier data."""
@@ -123,9 +106,6 @@ def begin(
 
     `given` are the settings that were given. A run being resumed keeps the network in `checkpoints`; no run
     is begun where there is no journal.
-
-    Raises: `ModelFileError` if RUN holds no model, or a damaged one; `UsageError` if settings contradict the
-    network, or RUN holds none.
     """
     place = settings.from_
     if place is None:
@@ -134,71 +114,62 @@ def begin(
     def decide() -> ContinualTraining:
         start = starting_point(place)
         require_no_contradiction(given, start)
-        require_precision(settings, start.network.config.cell)
-        return ContinualTraining(start, records_of(start))
-
-    def take_over(saved: Mapping[str, Any]) -> ContinualTraining:
-        return ContinualTraining(restored(place, saved["weights_sha256"], checkpoints), saved["earlier"])
+        require_precision(settings, start.model.network.config.cell)
+        return ContinualTraining(start, start.records)
 
     if journal is None:
         return decide()
-    return journal.decided("start", decide, ContinualTraining.start_json, take_over)
+    return journal.decided(
+        "start",
+        decide,
+        lambda made: {"weights_sha256": made.start.sha256, "earlier": [dict(each) for each in made.records]},
+        lambda saved: ContinualTraining(
+            restored(place, saved["weights_sha256"], checkpoints), saved["earlier"]
+        ),
+    )
 
 
 def read_on(continual: ContinualTraining, place: str, settings: Settings) -> tuple[Dataset, Check]:
-    """Make new data ready for the network: with all classes, old and new.
-
-    Raises: `DataError` if the data is of another kind than the network takes, or cannot be used.
-    """
+    """Make new data ready for the network: with all classes, old and new."""
     model = continual.start.model
     return prepare_for(place, settings, continual.known, model.input_kind, model.target)
 
 
 def recall(
-    continual: ContinualTraining,
-    dataset: Dataset,
-    settings: Settings,
-    journal: Journal,
-    stages: Stages,
+    continual: ContinualTraining, dataset: Dataset, settings: Settings, journal: Journal, stages: Stages
 ) -> ContinualTraining:
-    """Read what the network learned before, and choose by the settings and the seed what it rehearses.
-
-    Raises: `DataError` if the run being resumed rehearses data that is not at hand any more; `UsageError` if
-    a rehearsal is asked for, and no earlier data is at hand.
-    """
+    """Read what the network learned before, and choose by the settings and the seed what it rehearses."""
     place = continual.start.place
-
-    def decide() -> list[str]:
-        """Fingerprints of the earlier data to rehearse; all that is at hand unless it was refused."""
-        if settings.rehearse and not continual.at_hand:
-            raise UsageError(
-                f"--rehearse: nothing is at hand to rehearse: {continual.not_at_hand[0]}; restore it, or "
-                "leave this out"
-            )
-        return [] if settings.rehearse is False else [each.fingerprint for each in continual.at_hand]
-
     with stages.stage(f"reading what {place} was trained on") as stage:
-        continual = dataclasses.replace(continual, earlier=earlier_data(continual.records))
+        continual = dataclasses.replace(continual, earlier=[*map(read_earlier, continual.records)])
+        at_hand = continual.at_hand
+
+        def decide() -> list[str]:
+            """Fingerprints of the earlier data to rehearse; all that is at hand unless it was refused."""
+            if settings.rehearse and not at_hand:
+                raise UsageError(
+                    f"--rehearse: nothing is at hand to rehearse: {continual.not_at_hand[0]}; restore it, or "
+                    "leave this out"
+                )
+            return [] if settings.rehearse is False else [each.fingerprint for each in at_hand]
+
         wanted = journal.decided("rehearsed", decide)
-        old = [each for each in continual.at_hand if each.fingerprint in wanted]
+        old = [each for each in at_hand if each.fingerprint in wanted]
         if len(old) < len(wanted):
             raise DataError(
                 f"--resume: the run rehearses data that is not at hand any more: {continual.not_at_hand[0]}; "
                 "restore it, or start again with --overwrite"
             )
-        if old:
-            rehearsal = rehearsed(dataset, old, settings.seed)
-            continual = dataclasses.replace(continual, rehearsal=rehearsal if rehearsal.train else None)
-        examples = count_of(sum(len(each.train) for each in continual.at_hand), f"training {dataset.noun}")
+        rehearsal = rehearsed(dataset, old, settings.seed) if old else None
+        if rehearsal is not None and rehearsal.train:
+            continual = dataclasses.replace(continual, rehearsal=rehearsal)
+        examples = count_of(sum(len(each.train) for each in at_hand), f"training {dataset.noun}")
         stage.words = f"read what {place} was trained on: {examples} at hand"
     return continual
 
 
 def recommended_on(
-    continual: ContinualTraining | None,
-    candidates: Sequence[Candidate],
-    dataset: Dataset,
-    settings: Settings,
+    continual: ContinualTraining | None, candidates: Sequence[Candidate], dataset: Dataset, settings: Settings
 ) -> Recommendation:
     """The model to use, and why; where old classes are missing, only the network that knows them may be.
 
@@ -215,23 +186,24 @@ def recommended_on(
     )
 
 
-# Effect of continual training on classes and old knowledge, in sentences for people and `config.json`.
-
 _NAMES_SHOWN = 5
 # New numbers are likely in another unit from so many deviations off, or so many times wider or narrower, on.
 _FAR_OFF, _MUCH_WIDER = 3.0, 10.0
 
 
 def sentences(continual: ContinualTraining, dataset: Dataset, settings: Settings) -> list[str]:
-    """Sentences on what becomes of classes and of old knowledge; one that warns starts with `warning:`."""
+    """What becomes of classes and of old knowledge, in sentences; one that warns starts with `warning:`."""
     new, missing, rehearsal = continual.new(dataset), continual.missing(dataset), continual.rehearsal
     lines = []
-    if new:
-        rows = "its row" if len(new) == 1 else "their rows"
-        starts = "starts from the mean of its" if len(new) == 1 else "start from the means of their"
+    if len(new) == 1:
         lines.append(
-            f"New {'class' if len(new) == 1 else 'classes'}: {_named(new)}; {rows} in the last layer "
-            f"{starts} examples, and the old classes keep theirs."
+            f"New class: {_named(new)}; its row in the last layer starts from the mean of its examples, and "
+            "the old classes keep theirs."
+        )
+    elif new:
+        lines.append(
+            f"New classes: {_named(new)}; their rows in the last layer start from the means of their "
+            "examples, and the old classes keep theirs."
         )
     if missing:
         stay = "it stays" if len(missing) == 1 else "they stay"
@@ -242,17 +214,16 @@ def sentences(continual: ContinualTraining, dataset: Dataset, settings: Settings
             f"beside the {len(dataset.train):,} new ones; other models learn from the new ones alone."
         )
     else:
+        why = "all of them stand in the new data" if continual.at_hand else ""
         if settings.rehearse is False:
             why = "as --no-rehearse asks"
-        else:
-            why = "all of them stand in the new data" if continual.at_hand else continual.not_at_hand[0]
-        lines.append(f"No old {dataset.noun}s are rehearsed: {why}.")
-    if rehearsal is None and missing:
-        lines.append(
-            f"warning: without them the network forgets {_named(missing)}, of which the new data has "
-            "nothing; to keep them, train on old and new data together"
-        )
-    rescale = continual.start.network.rescale
+        lines.append(f"No old {dataset.noun}s are rehearsed: {why or continual.not_at_hand[0]}.")
+        if missing:
+            lines.append(
+                f"warning: without them the network forgets {_named(missing)}, of which the new data has "
+                "nothing; to keep them, train on old and new data together"
+            )
+    rescale = continual.start.model.network.rescale
     if rescale is not None:  # it predicts numbers
         mean, std = float(rescale.mean), float(rescale.std)
         numbers = dataset.labels[dataset.train]
@@ -272,39 +243,31 @@ def _named(names: Sequence[str]) -> str:
     return shown if len(names) <= _NAMES_SHOWN else f"{count_of(len(names), 'class')} ({shown})"
 
 
-# Plan of continual training: old weights, a row for each new class, a gentler recipe, and why.
-
-_MOST_OF_A_CLASS, _MOST_IN_ALL, _BATCH = 200, 20_000, 256
-
-
 def continual_learner(continual: ContinualTraining, context: RunContext) -> NetworkLearner:
-    """The learner of a network that continues training from its old weights.
+    """The learner of a network that continues training, with a row for each new class and a gentler recipe.
 
     Decides its plan once, and resumes from the newest checkpoint.
     """
     dataset, settings, journal = context.dataset, context.settings, context.journal
 
-    def decide(prepared: Prepared) -> Plan:
-        """The plan of a fresh network, with a gentler recipe."""
+    def plan(prepared: Prepared) -> Plan:
         with context.stages.stage("planning") as stage:
-            plan = make_plan(settings, prepared)
+            fresh = make_plan(settings, prepared)
             examples, new = len(prepared.examples.train), len(continual.new(dataset))
-            recipe = continued(plan.recipe, settings, examples, new_classes=new)
-            gently = continued_words(plan.recipe, recipe, settings)
-            reasons = (*sentences(continual, dataset, settings), gently, *plan.reasons)
-            plan = dataclasses.replace(plan, recipe=recipe, reasons=reasons)
-            stage.words = f"planned continual training of {plan.name}: {recipe_words(plan)}"
+            recipe = continued(fresh.recipe, settings, examples, new_classes=new)
+            gently = continued_words(fresh.recipe, recipe, settings)
+            reasons = (*sentences(continual, dataset, settings), gently, *fresh.reasons)
+            found = dataclasses.replace(fresh, recipe=recipe, reasons=reasons)
+            stage.words = f"planned continual training of {found.name}: {recipe_words(found)}"
             stage.details += reasons
-        return plan
+        return found
 
     return NetworkLearner(
         settings,
         prepare=lambda _: _prepared(continual, dataset, settings),
-        decide=lambda prepared: journal.decided(
-            "plan", lambda: decide(prepared), Plan.to_json, Plan.from_json
-        ),
+        decide=lambda prepared: journal.decided("plan", lambda: plan(prepared), Plan.to_json, Plan.from_json),
         train=partial(train_in_run, context=context),
-        beside=partial(simple_in_run, context=context),
+        build_on=partial(simple_in_run, context=context),
     )
 
 
@@ -333,6 +296,9 @@ def _prepared(continual: ContinualTraining, dataset: Dataset, settings: Settings
                 layer.weight.requires_grad_(False)
     preparation = model.encoder if isinstance(model, TextModel) else model.preprocessing
     return Prepared(model.name, examples, preparation, trained=network)
+
+
+_MOST_OF_A_CLASS, _MOST_IN_ALL, _BATCH = 200, 20_000, 256
 
 
 def _some_of_each(

@@ -11,9 +11,8 @@ from pellucid.data import Dataset
 from pellucid.data.listing import TEST
 from pellucid.data.wording import quoted
 from pellucid.evaluation import Slices, holm, score_slices
-from pellucid.evaluation.comparisons import LEVEL, mcnemar
-from pellucid.evaluation.exchange_tests import flip_p_values, splits_p_value
-from pellucid.evaluation.model_comparison import ADDED
+from pellucid.evaluation.comparisons import LEVEL, flip_p_values, mcnemar, splits_p_value
+from pellucid.evaluation.recommendation import ADDED
 from pellucid.pipeline.judging.testing import Tested, groups_of_test
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.reports.formatting import interval, read_score, scored
@@ -75,6 +74,8 @@ def disagreement(
 
 def _reason(dataset: Dataset, settings: Mapping[str, Any], *, is_worse: bool) -> str:
     """What may make the splits differ, by who made them, and what to go by."""
+    drawn = "Both were drawn at random from the same data, so it is groups that no column names"
+    why, remedy = f"{drawn}, or that validation judged a model that had learned from fewer examples", ""
     if TEST in dataset.given_splits:
         why = (
             "The test came with the data: it may be of another source, other groups (people, devices, "
@@ -89,14 +90,8 @@ def _reason(dataset: Dataset, settings: Mapping[str, Any], *, is_worse: bool) ->
         remedy = "train on more groups"
     elif is_worse:
         why = (
-            "Both were drawn at random from the same data, so it is groups that no column names (people, "
-            "devices, places), or the choice of model and epoch by validation, which flatters its score"
-        )
-        remedy = "name groups by --group-column"
-    else:
-        why = (
-            "Both were drawn at random from the same data, so it is groups that no column names, or that "
-            "validation judged a model that had learned from fewer examples"
+            f"{drawn} (people, devices, places), or the choice of model and epoch by validation, which "
+            "flatters its score"
         )
         remedy = "name groups by --group-column"
     return f"{why}. Go by the test score" + (f"; {remedy}." if is_worse else ".")
@@ -129,20 +124,16 @@ def contradiction(
                 p_value = mcnemar(int((ahead > 0).sum()), int((ahead < 0).sum()))
             else:
                 p_value = float(flip_p_values(ahead[:, None], seed, groups)[0])
-            found.append(
-                (name, key, _lead(key, terms[name].mean(), terms[recommended].mean()), p_value, terms)
-            )
-    if not found:
-        return None
-    counted = holm([p_value for *_, p_value, _ in found])
+            found.append((name, key, _lead(key, terms[name].mean(), terms[recommended].mean()), p_value))
+    counted = holm([p_value for *_, p_value in found]) if found else []
     clear = [
-        (p_value, -ahead, name, key, terms)
-        for (name, key, ahead, _, terms), p_value in zip(found, counted, strict=True)
-        if ahead >= METRICS[key].matters and p_value <= LEVEL
+        (p_value, -lead, name, key)
+        for (name, key, lead, _), p_value in zip(found, counted, strict=True)
+        if lead >= METRICS[key].matters and p_value <= LEVEL
     ]
     if not clear:
         return None
-    p_value, _, name, key, terms = min(clear, key=lambda each: each[:4])
+    p_value, _, name, key = min(clear)
     answers = (tested[each].answers for each in (name, recommended))
     value, of_recommended = (metric_value(METRICS[key], labels, each) for each in answers)
     return {

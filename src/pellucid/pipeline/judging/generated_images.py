@@ -3,10 +3,11 @@
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, Float64, Int64, UInt8
+from jaxtyping import Float64, Int64, UInt8
 
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.bundle import AdversarialModel, AutoencoderModel, Generator, Model
@@ -46,66 +47,110 @@ class Maker(Protocol):
         ...
 
 
-class _Halves(NamedTuple):
-    """Images that every maker is measured with, and their classes.
+@dataclass(frozen=True, eq=False)
+class _Measuring:
+    """What every maker is measured with.
 
-    Made images are compared with `first`, of the held-out ones; `second`, as many others, are in place of a
-    perfect generator; classifiers learn from `train`, of the classes `labels`, and answer all held out.
+    Made images are compared with those at `first`, of the held-out ones; those at `second`, as many others,
+    are in place of a perfect generator; classifiers learn from those at `train` and answer all held out.
     """
 
-    train: Images
-    labels: Int64[np.ndarray, " train"]
-    first: Images
-    second: Images
-    second_labels: Int64[np.ndarray, " second"]
-    tested: Images
-    tested_labels: Int64[np.ndarray, " tested"]
+    dataset: Dataset
+    settings: Settings
+    train: Int64[np.ndarray, " train"]
+    first: Int64[np.ndarray, " compared"]
+    second: Int64[np.ndarray, " compared"]
+
+    def images(self, positions: Int64[np.ndarray, " _"]) -> Images:
+        """Images of the data."""
+        found: Images = np.asarray(self.dataset.inputs)[positions]
+        return found
+
+    def classifier(self, images: Images) -> Model:
+        """Small classifier that learns from some images alone, of the labels at `train`."""
+        everything, dataset = np.arange(len(images), dtype=np.int64), self.dataset
+        material = Dataset(
+            images,
+            dataset.labels[self.train],
+            everything,
+            everything[:0],
+            dataset.classes,
+            preprocessing=dataset.preprocessing,
+        )
+        return NetworkLearner(_judging(self.settings, len(images))).fit(material)[0].model
+
+    def row(
+        self,
+        trained: Model | None,
+        judge: Model | None,
+        look: Callable[[Images], Float64[np.ndarray, "_ features"]],
+        made: Images,
+    ) -> dict[str, Any]:
+        """Measures of a maker of `made`: `trained` learned from its images, `judge` from real ones."""
+        labels = self.dataset.labels
+        first, second = self.images(self.first), self.images(self.second)
+        of_first, of_made = look(first), look(made)
+        near = spread(of_first, of_made)
+        train, one, other, new = (
+            each.reshape(len(each), -1) for each in (self.images(self.train), first, second, made)
+        )
+        copies = memorisation(train, one, other, new, self.settings.seed)
+        held_out = held_out_images(self.dataset)
+        recognised, by_class = _recognised(judge, made, labels[self.second])
+        return {
+            "accuracy_trained_on_it": _recognised(trained, self.images(held_out), labels[held_out])[0],
+            "accuracy_on_it": recognised,
+            "recognised_by_class": by_class,
+            "frechet_distance": frechet(of_first, of_made)._asdict(),
+            "kernel_distance": kernel_distance(of_first, of_made)._asdict(),
+            "coverage": near.coverage._asdict(),
+            "density": near.density._asdict(),
+            "memorisation": {
+                "nearer_to_training": copies.share._asdict(),
+                "held_out_nearer_to_training": copies.of_held_out._asdict(),
+                "p_value": copies.p_value,
+                "distance": copies.distance,
+                "held_out_distance": copies.distance_of_held_out,
+            },
+        }
 
 
 def measured(makers: Mapping[str, Maker], dataset: Dataset, settings: Settings) -> dict[str, Any] | None:
     """Measures of every maker, and of real images, by name, and what they were taken with.
 
     The form of `generators` in `metrics.json`; `None` where too few images are held out.
-
-    Raises: `DivergedError` if the loss of a judging classifier stopped being finite.
     """
     if not can_be_measured(dataset):
         return None
-    draws = generator(settings.seed, Purpose.GENERATED_MEASURES)
-    inputs, labels, held_out = np.asarray(dataset.inputs), dataset.labels, held_out_images(dataset)
-    train, drawn = draws.permutation(dataset.train)[:MOST_TRAINED], draws.permutation(held_out)
+    draws, seed = generator(settings.seed, Purpose.GENERATED_MEASURES), settings.seed
+    train = draws.permutation(dataset.train)[:MOST_TRAINED]
+    drawn = draws.permutation(held_out_images(dataset))
     count = min(MOST_COMPARED, len(drawn) // 2)
-    first, second = np.sort(drawn[:count]), np.sort(drawn[count : 2 * count])
-    halves = _Halves(
-        inputs[train],
-        labels[train],
-        inputs[first],
-        inputs[second],
-        labels[second],
-        inputs[held_out],
-        labels[held_out],
+    measuring = _Measuring(
+        dataset, settings, train, np.sort(drawn[:count]), np.sort(drawn[count : 2 * count])
     )
-    judge = _judge(halves.train, halves.labels, dataset, settings) if len(dataset.classes) > 1 else None
-    look = _scaled(
-        Components(halves.train, _COMPONENTS).of if judge is None else judge.transform, halves.first
-    )
-    of_first, of_second = look(halves.first), look(halves.second)
-    rows: dict[str, dict[str, Any]] = {
-        REAL_ROW: _row(judge, judge, of_first, of_second, halves, halves.second, settings.seed)
-    }
+    judge = measuring.classifier(measuring.images(train)) if len(dataset.classes) > 1 else None
+    see = Components(measuring.images(train), _COMPONENTS).of if judge is None else judge.transform
+    # In a unit that does not depend on the network: the mean variance of features in real images is 1.
+    unit = float(np.sqrt(see(measuring.images(measuring.first)).astype(np.float64).var(axis=0).mean())) or 1.0
+
+    def look(images: Images) -> Float64[np.ndarray, "_ features"]:
+        features: np.ndarray = see(images).astype(np.float64) / unit
+        return features
+
+    rows = {REAL_ROW: measuring.row(judge, judge, look, measuring.images(measuring.second))}
     for name, maker in makers.items():
-        made = maker.sample(halves.labels, settings.seed)
-        shown = maker.sample(halves.second_labels, settings.seed + 1)
-        trained = None if judge is None else _judge(made, halves.labels, dataset, settings)
-        rows[name] = _row(trained, judge, of_first, look(shown), halves, shown, settings.seed)
+        made = maker.sample(dataset.labels[train], seed)
+        shown = maker.sample(dataset.labels[measuring.second], seed + 1)
+        rows[name] = measuring.row(None if judge is None else measuring.classifier(made), judge, look, shown)
     return {
         "models": rows,
         "measured_with": {
             "classifier": None if judge is None else judge.name,
             "features": "last hidden layer" if judge is not None else "principal components",
-            "trained_on": len(halves.train),
-            "tested_on": len(halves.tested),
-            "compared": len(halves.first),
+            "trained_on": len(train),
+            "tested_on": len(drawn),
+            "compared": count,
         },
     }
 
@@ -124,45 +169,10 @@ def measuring_seconds(makers: int, dataset: Dataset, settings: Settings) -> floa
     """Seconds that measuring takes by counts alone, on a processor of no name."""
     if len(dataset.classes) < 2:
         return 2.0 * makers
-    learner = NetworkLearner(_judging(settings, min(MOST_TRAINED, len(dataset.train))))
-    material = dataclasses.replace(
-        dataset, train=dataset.train[:MOST_TRAINED], validation=dataset.validation[:0]
-    )
+    train = dataset.train[:MOST_TRAINED]
+    learner = NetworkLearner(_judging(settings, len(train)))
+    material = dataclasses.replace(dataset, train=train, validation=dataset.validation[:0])
     return (makers + 1) * (_SLOWER * learner.cost(material) + 3.0)
-
-
-def _row(
-    trained: Model | None,
-    judge: Model | None,
-    of_first: Float64[np.ndarray, "_ features"],
-    of_made: Float64[np.ndarray, "_ features"],
-    halves: _Halves,
-    made: Images,
-    seed: int,
-) -> dict[str, Any]:
-    """Measures of one maker."""
-    near = spread(of_first, of_made)
-    train, first, second, flat = (
-        each.reshape(len(each), -1) for each in (halves.train, halves.first, halves.second, made)
-    )
-    copies = memorisation(train, first, second, flat, seed)
-    recognised, by_class = _recognised(judge, made, halves.second_labels)
-    return {
-        "accuracy_trained_on_it": _recognised(trained, halves.tested, halves.tested_labels)[0],
-        "accuracy_on_it": recognised,
-        "recognised_by_class": by_class,
-        "frechet_distance": frechet(of_first, of_made)._asdict(),
-        "kernel_distance": kernel_distance(of_first, of_made)._asdict(),
-        "coverage": near.coverage._asdict(),
-        "density": near.density._asdict(),
-        "memorisation": {
-            "nearer_to_training": copies.share._asdict(),
-            "held_out_nearer_to_training": copies.of_held_out._asdict(),
-            "p_value": copies.p_value,
-            "distance": copies.distance,
-            "held_out_distance": copies.distance_of_held_out,
-        },
-    }
 
 
 def _recognised(
@@ -172,21 +182,9 @@ def _recognised(
     if model is None:
         return None, None
     hits = model.predict_proba(images).argmax(axis=1) == labels
-    by_class = {
-        name: float(hits[labels == code].mean())
-        for code, name in enumerate(model.classes)
-        if (labels == code).any()
-    }
+    of_class = {name: labels == code for code, name in enumerate(model.classes)}
+    by_class = {name: float(hits[of].mean()) for name, of in of_class.items() if of.any()}
     return wilson(int(hits.sum()), len(labels))._asdict(), by_class
-
-
-def _judge(images: Images, labels: Int64[np.ndarray, " n"], dataset: Dataset, settings: Settings) -> Model:
-    """Small classifier that learns from some images alone."""
-    everything = np.arange(len(images), dtype=np.int64)
-    material = Dataset(
-        images, labels, everything, everything[:0], dataset.classes, preprocessing=dataset.preprocessing
-    )
-    return NetworkLearner(_judging(settings, len(images))).fit(material)[0].model
 
 
 def _judging(settings: Settings, examples: int) -> Settings:
@@ -206,21 +204,6 @@ def _judging(settings: Settings, examples: int) -> Settings:
     )
 
 
-def _scaled(
-    look: Callable[[Images], Float[np.ndarray, "_ features"]], first: Images
-) -> Callable[[Images], Float64[np.ndarray, "_ features"]]:
-    """Features in a unit that does not depend on the network: their mean variance in real images is 1."""
-    spread = float(np.sqrt(look(first).astype(np.float64).var(axis=0).mean())) or 1.0
-
-    def scaled(images: Images) -> Float64[np.ndarray, "_ features"]:
-        features: np.ndarray = look(images).astype(np.float64) / spread
-        return features
-
-    return scaled
-
-
-# Evidence lower bound of an autoencoder on held-out images, in its terms, and its active units.
-
 # A latent number is active where more than this share of its variance in a class is that of the means, and
 # not the doubt about each image (after Burda, Grosse and Salakhutdinov 2016, arXiv:1509.00519, section 5.2).
 ACTIVE_ABOVE = 0.01
@@ -229,7 +212,7 @@ ACTIVE_ABOVE = 0.01
 def bound_scores(
     model: AutoencoderModel, dataset: Dataset, positions: Int64[np.ndarray, " n"], seed: int
 ) -> dict[str, dict[str, float]]:
-    """Bound on some images with 95 % intervals by the bootstrap.
+    """Evidence lower bound of an autoencoder on some images, with 95 % intervals by the bootstrap.
 
     `bits_per_dimension`, and in nats per image `elbo` and its terms `reconstruction` and `kl`, where the
     bound is minus their sum; nothing without images.
@@ -237,9 +220,8 @@ def bound_scores(
     if not len(positions):
         return {}
     found = model.bound(np.asarray(dataset.inputs)[positions], dataset.labels[positions], seed)
-    unit = math.prod(model.shape) * math.log(2)
     rows = {
-        "bits_per_dimension": found.total / unit,
+        "bits_per_dimension": found.total / (math.prod(model.shape) * math.log(2)),
         "elbo": -found.total,
         "reconstruction": found.reconstruction,
         "kl": found.divergence,
@@ -266,9 +248,7 @@ def active_units(model: AutoencoderModel, dataset: Dataset, positions: Int64[np.
     return int((np.average(shares, axis=0, weights=weights) > ACTIVE_ABOVE).sum())
 
 
-# Judging an adversarial network: what its discriminator takes for real, and what went wrong in training.
-
-_MOST = 2_000
+_MOST_JUDGED = 2_000
 
 
 def taken_for_real(model: AdversarialModel, dataset: Dataset, seed: int) -> dict[str, Any]:
@@ -278,16 +258,14 @@ def taken_for_real(model: AdversarialModel, dataset: Dataset, seed: int) -> dict
     training images for real far more often than held-out ones, it has memorised them.
     """
     inputs, labels = np.asarray(dataset.inputs), dataset.labels
-    shares = {}
+    scores = {}
     for name, positions in (("train", dataset.train), ("held_out", held_out_images(dataset))):
-        some = positions[:: max(1, -(-len(positions) // _MOST))]
+        some = positions[:: max(1, -(-len(positions) // _MOST_JUDGED))]
         if len(some):
-            scores = model.scores(inputs[some], labels[some])
-            shares[name] = wilson(int((scores > 0).sum()), len(scores))._asdict()
-    turns = model.turns(_MOST)
-    made = model.scores(model.sample(turns, seed), turns)
-    shares["made"] = wilson(int((made > 0).sum()), len(made))._asdict()
-    return shares
+            scores[name] = model.scores(inputs[some], labels[some])
+    turns = model.turns(_MOST_JUDGED)
+    scores["made"] = model.scores(model.sample(turns, seed), turns)
+    return {name: wilson(int((each > 0).sum()), len(each))._asdict() for name, each in scores.items()}
 
 
 def findings_of_generator(
@@ -315,72 +293,50 @@ _PAIRS, _WALKS, _STEPS, _POINTS = 16, 4, 8, 1_000
 
 
 def generated_facts(model: Generator, dataset: Dataset, seed: int) -> GeneratedFacts:
-    """Samples of every class, each beside its neighbour in training, and what else such a model can show."""
+    """Samples of every class, each with its neighbour in training, and what else such a model can show."""
+    inputs = np.asarray(dataset.inputs)
     # Images of every class, as `pellucid generate` makes them with the seed of the run.
     names = model.classes or ("",)
-    shown = min(len(names), _MOST_CLASSES)
-    count = len(names) * _PER_CLASS if model.classes else _WITHOUT_CLASSES
-    labels = model.turns(count)
+    labels = model.turns(len(names) * _PER_CLASS if model.classes else _WITHOUT_CLASSES)
     images = model.sample(labels, seed)
-    samples = {names[code]: list(images[labels == code]) for code in range(shown)}
+    samples = {names[code]: list(images[labels == code]) for code in range(min(len(names), _MOST_CLASSES))}
+    # Samples, each with the training image that is nearest to each.
+    turns = model.turns(_NEAREST)
+    made = model.sample(turns, seed)
+    train = dataset.train[:: -(-len(dataset.train) // _MOST_SEARCHED)]
+    found, _ = nearest(made.reshape(len(made), -1), inputs[train].reshape(len(train), -1))
+    near = [
+        Pair(image, inputs[place], names[code], dataset.sources[place])
+        for image, place, code in zip(made, train[found].tolist(), turns.tolist(), strict=True)
+    ]
     held_out = held_out_images(dataset)
     if not isinstance(model, AutoencoderModel) or not len(held_out):
-        return GeneratedFacts(samples, _nearest(model, dataset, seed))
-    draws = generator(seed, Purpose.GENERATED_SHOWN)
-    drawn = draws.permutation(held_out)
-    return GeneratedFacts(
-        samples,
-        _nearest(model, dataset, seed),
-        _reconstructions(model, dataset, np.sort(drawn[:_PAIRS])),
-        _walks(model, dataset, drawn),
-        _map(model, dataset, np.sort(drawn[:_POINTS])),
-    )
-
-
-def _nearest(model: Generator, dataset: Dataset, seed: int) -> list[Pair]:
-    """Samples beside the training image that is nearest to each."""
-    labels = model.turns(_NEAREST)
-    made, names = model.sample(labels, seed), model.classes or ("",)
-    train = dataset.train[:: -(-len(dataset.train) // _MOST_SEARCHED)]
-    among = np.asarray(dataset.inputs)[train]
-    found, _ = nearest(made.reshape(len(made), -1), among.reshape(len(among), -1))
-    return [
-        Pair(image, among[place], names[code], dataset.sources[int(train[place])])
-        for image, place, code in zip(made, found.tolist(), labels.tolist(), strict=True)
+        return GeneratedFacts(samples, near)
+    drawn = generator(seed, Purpose.GENERATED_SHOWN).permutation(held_out)
+    shown = np.sort(drawn[:_PAIRS])
+    rebuilt = model.reconstruct(inputs[shown], dataset.labels[shown])
+    pairs = [
+        Pair(inputs[place], made, dataset.label_text(place), dataset.sources[place])
+        for made, place in zip(rebuilt, shown.tolist(), strict=True)
     ]
-
-
-def _reconstructions(
-    model: AutoencoderModel, dataset: Dataset, positions: Int64[np.ndarray, " shown"]
-) -> list[Pair]:
-    images = np.asarray(dataset.inputs)[positions]
-    rebuilt = model.reconstruct(images, dataset.labels[positions])
-    return [
-        Pair(image, made, dataset.label_text(place), dataset.sources[place])
-        for image, made, place in zip(images, rebuilt, positions.tolist(), strict=True)
-    ]
+    latent_map = _map(model, dataset, np.sort(drawn[:_POINTS]))
+    return GeneratedFacts(samples, near, pairs, _walks(model, dataset, drawn), latent_map)
 
 
 def _walks(model: AutoencoderModel, dataset: Dataset, drawn: Int64[np.ndarray, " drawn"]) -> list[Walk]:
     """Ways between images, of different classes where there are several."""
     walks: list[Walk] = []
-    used: set[int] = set()
-    for start in drawn.tolist():
-        others = [
-            other
-            for other in drawn.tolist()
-            if other not in used
-            and other != start
-            and (len(dataset.classes) < 2 or dataset.labels[other] != dataset.labels[start])
-        ]
-        if start in used or not others:
+    free = drawn.tolist()
+    while free and len(walks) < _WALKS:
+        start = free.pop(0)
+        label, is_one = dataset.labels[start], len(dataset.classes) < 2
+        end = next((other for other in free if is_one or dataset.labels[other] != label), None)
+        if end is None:
             continue
-        ends = np.array([start, others[0]])
-        used |= {start, others[0]}
+        free.remove(end)
+        ends = np.array([start, end])
         images = model.walk(np.asarray(dataset.inputs)[ends], dataset.labels[ends], _STEPS)
-        walks.append(Walk(list(images), (dataset.label_text(start), dataset.label_text(others[0]))))
-        if len(walks) == _WALKS:
-            break
+        walks.append(Walk(list(images), (dataset.label_text(start), dataset.label_text(end))))
     return walks
 
 
@@ -390,9 +346,8 @@ def _map(
     """Latent means in the plane of their two leading components."""
     if len(positions) < 3:
         return None
-    means: Float64[np.ndarray, "shown latent"] = model.transform(
-        np.asarray(dataset.inputs)[positions]
-    ).astype(np.float64)
+    latent = model.transform(np.asarray(dataset.inputs)[positions])
+    means: Float64[np.ndarray, "shown latent"] = latent.astype(np.float64)
     centred = means - means.mean(axis=0)
     _, spreads, directions = np.linalg.svd(centred, full_matrices=False)
     total = float((spreads**2).sum()) or 1.0

@@ -16,14 +16,14 @@ from pellucid.classical.training_set import Setting
 from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.data.wording import count_of
-from pellucid.evaluation import LabelError, LabelJudgement, fit_temperature, judge_label_issues
+from pellucid.evaluation import LabelJudgement, fit_temperature, judge_label_issues
 from pellucid.pipeline.judging.refitting import Split, cross_fit
 from pellucid.pipeline.judging.report_facts import shown
 from pellucid.pipeline.judging.testing import drawn
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.classical import ClassicalLearner
 from pellucid.pipeline.learners.evaluation_budget import most_within_limit
-from pellucid.pipeline.run.stages import Stages
+from pellucid.pipeline.run.context import RunContext
 from pellucid.reports import LabelIssue, LabelIssues
 from pellucid.settings import Settings
 
@@ -39,7 +39,7 @@ _WIDEST = 3_000
 # Judges that are quick, and whose probabilities are nearer to the truth than those of others as accurate
 # (docs/statistics.md). One learns where classes divide, the other where their means lie, so that they err on
 # other examples. The set-up of the first is chosen by accuracy: log loss prefers penalties that fit errors.
-LEARNER, BESIDE = "logistic-regression", "linear-discriminant"
+LEARNER, SECOND = "logistic-regression", "linear-discriminant"
 
 # Of images that no backbone has seen.
 _FEATURES = "hog"
@@ -51,31 +51,23 @@ _SHOWN = 40
 
 
 class Judge(NamedTuple):
-    """A judge of labels, and its answers.
+    """A judge of labels, and its answers."""
 
-    Attributes:
-        name: of the model.
-        sees: what it sees of an example, in words; `None` for networks.
-        positions: of the examples in the data.
-        answers: about each; probabilities by a model that did not learn from it.
-        folds: times that models of the same kind were trained for it, on parts of the examples; 0 where it
-            was trained once, on others.
-        beside: name of a second model, where the answers are the mean of both.
-        is_drawn: whether there were more examples, of which chance chose these.
-    """
-
-    name: str
-    sees: str | None
-    positions: Int64[np.ndarray, " judged"]
+    name: str  # of the model
+    sees: str | None  # what it sees of an example, in words; None for networks
+    positions: Int64[np.ndarray, " judged"]  # of the examples in the data
+    # about each; probabilities by a model that did not learn from it
     answers: Float64[np.ndarray, "judged classes"]
+    # times that models of the same kind were trained for it, on parts of the examples; 0 where it was
+    # trained once, on others
     folds: int = 0
-    beside: str | None = None
-    is_drawn: bool = False
+    second: str | None = None  # name of a second model, where the answers are the mean of both
+    is_drawn: bool = False  # whether there were more examples, of which chance chose these
 
     @property
     def names(self) -> str:
         """Its models in words."""
-        return self.name if self.beside is None else f"{self.name} and {self.beside}"
+        return self.name if self.second is None else f"{self.name} and {self.second}"
 
 
 def held_out_judge(
@@ -83,10 +75,8 @@ def held_out_judge(
 ) -> Judge:
     """The recommended model as the judge of what it did not learn from, `test` being its answers then."""
     held_out = recommended.held_out
-    positions, answers = (
-        np.concatenate([held_out.positions, dataset.test]),
-        np.concatenate([held_out.answers, test]),
-    )
+    positions = np.concatenate([held_out.positions, dataset.test])
+    answers = np.concatenate([held_out.answers, test])
     return Judge(recommended.name, recommended.features, positions, answers)
 
 
@@ -99,13 +89,13 @@ def fold_judge(
 ) -> Judge | None:
     """Logistic regression, trained anew for each fold of the training examples on the others.
 
-    Of images, and on the features of a backbone, linear discriminant analysis answers beside it. At most
+    Of images, and on the features of a backbone, linear discriminant analysis answers too. At most
     20,000 training examples are judged, `within` where there is no time for more, and none that `known` has
     judged; chance draws them where there are more. `None` where there are too few left to learn from.
     """
     body = _best_body(candidates, dataset)
-    able = dataset.train if body is None or body.stored is None else body.stored.train
-    left = np.setdiff1d(able, known.positions)
+    stored = None if body is None else body.stored
+    left = np.setdiff1d(dataset.train if stored is None else stored.train, known.positions)
     most = most_within_limit(_MOST_EXAMINED, settings, are_texts=isinstance(dataset.inputs, Texts))
     most = most if within is None else min(most, within)
     positions = drawn(left, most, settings.seed, Purpose.LABEL_ISSUES)
@@ -113,22 +103,19 @@ def fold_judge(
     if len(np.unique(together)) < 2 * FOLDS or len(np.unique(dataset.labels[positions])) < 2:
         return None
     seen: np.ndarray | Texts
-    if body is not None and body.stored is not None:
-        seen = body.stored.hidden(positions)
+    labels, train = dataset.labels[positions], np.arange(len(positions))
+    if stored is not None:
+        seen = stored.hidden(positions)
     elif isinstance(dataset.inputs, Texts):
-        seen = dataset.inputs  # they stay where they are: their n-grams are counted already
+        # They stay where they are: their n-grams are counted already.
+        seen, labels, train = dataset.inputs, dataset.labels, positions
     else:
         seen = extract(_FEATURES, dataset.inputs[positions])
+    nothing = np.zeros(0, np.int64)
+    material = Dataset(seen, labels, train=train, validation=nothing, classes=dataset.classes)
     are_rows = isinstance(seen, np.ndarray)
-    material = Dataset(
-        seen,
-        dataset.labels[positions] if are_rows else dataset.labels,
-        train=np.arange(len(positions)) if are_rows else positions,
-        validation=np.zeros(0, np.int64),
-        classes=dataset.classes,
-    )
     folds = FOLDS_OF_FEW if are_rows and len(positions) <= FEW else FOLDS
-    fold = folds_of(together, folds, settings.seed)
+    fold = draw_folds(together, folds, settings.seed)
     setup = None if settings.metric == "log-loss" else _setup(candidates, body, material)
     learner = ClassicalLearner(
         LEARNER,
@@ -143,7 +130,7 @@ def fold_judge(
     judge = Judge(name, sees, positions, answers, folds, is_drawn=len(positions) < len(left))
     if not isinstance(seen, np.ndarray) or seen.shape[1] > _WIDEST:
         return judge
-    return judge._replace(answers=with_discriminant(answers, material, fold), beside=BESIDE)
+    return judge._replace(answers=with_discriminant(answers, material, fold), second=SECOND)
 
 
 def _best_body(candidates: Sequence[Candidate], dataset: Dataset) -> Candidate | None:
@@ -181,7 +168,7 @@ def _setup(candidates: Sequence[Candidate], body: Candidate | None, material: Da
     return VALUES, words.removeprefix(f"{FEATURES[_FEATURES].title}, ")
 
 
-def folds_of(together: Int64[np.ndarray, " n"], folds: int, seed: int) -> Int64[np.ndarray, " n"]:
+def draw_folds(together: Int64[np.ndarray, " n"], folds: int, seed: int) -> Int64[np.ndarray, " n"]:
     """Draw the fold of each example, from 0.
 
     `together` is the number of the set that each belongs to: copies must not be separated, or a model knows
@@ -223,8 +210,8 @@ def with_discriminant(
     """Mean of a model's answers and of linear discriminant analysis, each at the temperature that fits."""
     assert isinstance(material.inputs, np.ndarray)
     rows, labels = material.inputs[material.train], material.labels[material.train].astype(np.int64)
-    beside = discriminant_answers(rows, labels, len(material.classes), fold)
-    both = [at_temperature(each, fit_temperature(labels, each)) for each in (answers, beside)]
+    second = discriminant_answers(rows, labels, len(material.classes), fold)
+    both = [at_temperature(each, fit_temperature(labels, each)) for each in (answers, second)]
     mean: Float64[np.ndarray, "train classes"] = np.mean(both, axis=0)
     return mean
 
@@ -238,12 +225,10 @@ class _JudgedLabels(NamedTuple):
 
 
 def judge_labels(
-    candidates: Sequence[Candidate],
-    recommended: str,
+    recommended: Candidate,
     test: Float64[np.ndarray, "test classes"],
-    dataset: Dataset,
-    settings: Settings,
-    stages: Stages,
+    candidates: Sequence[Candidate],
+    context: RunContext,
     most: int | None = None,
 ) -> LabelIssues:
     """Look for wrong labels in every split, each judged by a model that did not learn from the example.
@@ -252,21 +237,24 @@ def judge_labels(
     Training examples, `most` where there is no time for more, are judged by simple models that are trained
     anew for each fold of them, where baselines are trained at all.
     """
-    held_out = held_out_judge(next(each for each in candidates if each.name == recommended), dataset, test)
+    dataset, settings = context.dataset, context.settings
+    held_out = held_out_judge(recommended, dataset, test)
     judged = [_judged(held_out, f"the {dataset.noun}s kept from training", dataset)]
     if settings.baselines and most != 0:
-        with stages.stage(
+        with context.stages.stage(
             "judging the labels of the training examples",
             f"too few {dataset.noun}s to judge the labels of the training examples",
         ) as stage:
             judge = fold_judge(candidates, dataset, held_out, settings, most)
             if judge is not None:
-                drawn = f" ({len(judge.positions):,}, drawn by chance)" if judge.is_drawn else ""
-                judged.append(_judged(judge, f"the {dataset.noun}s of the training split{drawn}", dataset))
+                by_chance = f" ({len(judge.positions):,}, drawn by chance)" if judge.is_drawn else ""
+                judged.append(
+                    _judged(judge, f"the {dataset.noun}s of the training split{by_chance}", dataset)
+                )
                 judgement, noun = judged[-1].judgement, f"training {dataset.noun}"
                 stage.words = (
                     f"judged the labels of {count_of(judgement.examined, noun)} by {judge.names}, "
-                    f"{'which agrees' if judge.beside is None else 'whose mean agrees'} with "
+                    f"{'which agrees' if judge.second is None else 'whose mean agrees'} with "
                     f"{figure(100 * judgement.accuracy)} %: {count_of(len(judgement.found), 'label')} "
                     "likely wrong"
                 )
@@ -278,7 +266,19 @@ def judge_labels(
     found.sort(key=lambda pair: -pair[0].probability_wrong)
     expected = sum(each.probability_wrong for each, _ in found)
     return LabelIssues(
-        shown=[_label_issue(dataset, place, each) for each, place in found[:_SHOWN]],
+        shown=[
+            LabelIssue(
+                shown=shown(dataset, place),
+                source=dataset.sources[place],
+                split=next(name for name, of in dataset.split_positions.items() if place in of),
+                label=dataset.classes[dataset.labels[place]],
+                suggested=dataset.classes[each.suggested],
+                probability=each.probability,
+                probability_of_label=each.probability_of_label,
+                probability_wrong=each.probability_wrong,
+            )
+            for each, place in found[:_SHOWN]
+        ],
         count=len(found),
         examined=sum(judgement.examined for _, judgement, _ in judged),
         method=" ".join(words for _, _, words in judged),
@@ -287,7 +287,7 @@ def judge_labels(
         judges=[
             {
                 "name": judge.name,
-                "beside": judge.beside,
+                "beside": judge.second,
                 "by_folds": judge.folds > 0,
                 "examined": judgement.examined,
                 "accuracy": judgement.accuracy,
@@ -306,36 +306,21 @@ def _judged(judge: Judge, what: str, dataset: Dataset) -> _JudgedLabels:
     if not judgement.examined:
         return _JudgedLabels(judge, judgement, f"There was nothing to judge of {what}.")
     sees = "" if judge.sees is None else f" on {judge.sees}"
-    who, agree = ("it", "it agrees") if judge.beside is None else ("they", "their mean agrees")
+    who, agree = ("it", "it agrees") if judge.second is None else ("they", "their mean agrees")
     folds = f", trained {judge.folds} times on a part and asked about the rest," if judge.folds else ""
+    follows = (
+        f"About {figure(100 * judgement.share, 2)} % of these labels seem wrong, and "
+        f"{len(judgement.found):,} are listed."
+    )
     if not judgement.is_able:
         follows = "That is too weak, or too little, to call a label wrong, so none of these is listed."
     elif not judgement.share:
         follows = "A share of wrong labels cannot be told from none, so none of these is listed."
-    else:
-        follows = (
-            f"About {figure(100 * judgement.share, 2)} % of these labels seem wrong, and "
-            f"{len(judgement.found):,} are listed."
-        )
     return _JudgedLabels(
         judge,
         judgement,
         f"{judge.names}{sees}{folds} judged {what}, none of which {who} had learnt from; {agree} with "
         f"{figure(100 * judgement.accuracy)} % of {judgement.examined:,} labels. {follows}",
-    )
-
-
-def _label_issue(dataset: Dataset, place: int, found: LabelError) -> LabelIssue:
-    split = next(name for name, members in dataset.split_positions.items() if place in members)
-    return LabelIssue(
-        shown=shown(dataset, place),
-        source=dataset.sources[place],
-        split=split,
-        label=dataset.classes[dataset.labels[place]],
-        suggested=dataset.classes[found.suggested],
-        probability=found.probability,
-        probability_of_label=found.probability_of_label,
-        probability_wrong=found.probability_wrong,
     )
 
 

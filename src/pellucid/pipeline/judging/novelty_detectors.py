@@ -31,14 +31,10 @@ _BLOCK = 4096
 
 
 class _FittedMeasure(NamedTuple):
-    """Measure of novelty that several models on one network share, computed once.
+    """Measure of novelty that several models on one network share, computed once."""
 
-    Attributes:
-        measure: fitted on the training examples drawn; `None` where there are too few.
-        signals: how foreign the validation examples drawn look to it; none without a measure.
-    """
-
-    measure: Measure | None
+    measure: Measure | None  # fitted on the training examples drawn; None where there are too few
+    # how foreign the validation examples drawn look to it; none without a measure
     signals: Float64[np.ndarray, "n signals"]
 
 
@@ -74,15 +70,12 @@ def with_detectors(candidates: Sequence[Candidate], material: Dataset, seed: int
         if model.columns_seen == 0 or len(held_out.positions) == 0:
             found.append(candidate)
             continue
-        judged = (
-            candidate if candidate.judged is None else dataclasses.replace(candidate, model=candidate.judged)
-        )
+        judged = dataclasses.replace(candidate, model=candidate.judged or model)
         measure, signals = _shared(judged, material, seed, known)
         if measure is not None and candidate.judged is not None:
             measure = _shared(candidate, everything_of(material), seed, known).measure
         if len(material.validation):
-            spread = _spread(signals, judged_places(material, seed), len(material.validation))
-            held_out = dataclasses.replace(held_out, signals=spread)
+            held_out = dataclasses.replace(held_out, signals=_spread(signals, material, seed))
         found.append(_with_novelty(dataclasses.replace(candidate, held_out=held_out), measure))
     return found
 
@@ -102,8 +95,7 @@ def signals_by_model(
             continue
         measure, signals = _shared(candidate, material, seed, known)
         if measure is not None:
-            places = judged_places(material, seed)
-            found[candidate.name] = _spread(signals, places, len(material.validation))
+            found[candidate.name] = _spread(signals, material, seed)
     return found
 
 
@@ -122,11 +114,11 @@ def generator_with_detector(model: Generator, material: Dataset, seed: int) -> G
 
 
 def _spread(
-    signals: Float64[np.ndarray, "drawn signals"], places: Int64[np.ndarray, " drawn"], count: int
+    signals: Float64[np.ndarray, "drawn signals"], material: Dataset, seed: int
 ) -> Float64[np.ndarray, "n signals"]:
-    """Signals of examples at some places among all, not a number elsewhere."""
-    found = np.full((count, signals.shape[1]), np.nan)
-    found[places] = signals
+    """Signals of the validation examples drawn among all of them, not a number elsewhere."""
+    found = np.full((len(material.validation), signals.shape[1]), np.nan)
+    found[judged_places(material, seed)] = signals
     return found
 
 
@@ -134,15 +126,12 @@ def _shared(
     candidate: Candidate, material: Dataset, seed: int, known: dict[Hashable, _FittedMeasure]
 ) -> _FittedMeasure:
     """The measure of a model, computed where no other has shared it before, from its body's table if any."""
-    key, model, stored = (
-        (candidate.model.sees_through, len(material.validation)),
-        candidate.model,
-        candidate.stored,
-    )
-    if key not in known and stored is None:
-        known[key] = _fitted(model, material, seed, partial(_seen, model, material))
-    elif key not in known and stored is not None:
-        known[key] = _fitted(model, dataclasses.replace(material, train=stored.train), seed, stored.hidden)
+    model, stored = candidate.model, candidate.stored
+    key = model.sees_through, len(material.validation)
+    if key not in known:
+        see = partial(_seen, model, material) if stored is None else stored.hidden
+        own = material if stored is None else dataclasses.replace(material, train=stored.train)
+        known[key] = _fitted(model, own, seed, see)
     return known[key]
 
 
@@ -158,11 +147,8 @@ def _with_novelty(candidate: Candidate, measure: Measure | None) -> Candidate:
         return candidate
     novelty = np.full(len(is_drawn), np.nan)
     novelty[is_drawn] = detector.novelty_of(signals)
-    return dataclasses.replace(
-        candidate,
-        model=model.with_detector(detector),
-        held_out=dataclasses.replace(held_out, novelty=novelty),
-    )
+    held_out = dataclasses.replace(held_out, novelty=novelty)
+    return dataclasses.replace(candidate, model=model.with_detector(detector), held_out=held_out)
 
 
 def _seen(model: Model, material: Dataset, places: Int64[np.ndarray, " n"]) -> Rows:
@@ -170,9 +156,8 @@ def _seen(model: Model, material: Dataset, places: Int64[np.ndarray, " n"]) -> R
     known = rows_at_hand(model, material.inputs, places)
     if known is not None:
         return known
-    rows = [
-        model.seen(material.inputs[places[at : at + _BLOCK]]) for at in range(0, max(1, len(places)), _BLOCK)
-    ]
+    blocks = [places[at : at + _BLOCK] for at in range(0, max(1, len(places)), _BLOCK)]
+    rows = [model.seen(material.inputs[some]) for some in blocks]
     return np.concatenate(rows) if isinstance(rows[0], np.ndarray) else scipy.sparse.vstack(rows, "csr")
 
 

@@ -26,13 +26,13 @@ from pellucid.pipeline.judging.novelty_detectors import signals_by_model
 from pellucid.pipeline.learners.backbone_learners import Built, FrozenLearner, TuningLearner
 from pellucid.pipeline.learners.candidates import (
     Candidate,
-    HeldOut,
+    HeldOutAnswers,
     on_held_out,
     raw_answers,
     with_validation,
 )
 from pellucid.pipeline.learners.classical import drawn_for_simple_models, learner_at_setup, simple_models
-from pellucid.pipeline.learners.evaluation_budget import Folds, positions_of
+from pellucid.pipeline.learners.evaluation_budget import Folds
 from pellucid.pipeline.learners.network import Learner, Planned, learner_on_part
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.stages import Stages
@@ -49,34 +49,18 @@ class Split(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """Outcome of one training.
+    """Outcome of one training."""
 
-    Attributes:
-        arrays: what was asked of the models, by names that whoever asked has chosen.
-        history: one record for each epoch; none for a classical model.
-        train_examples: training examples that the first model saw.
-        parameters: stored numbers of the first model.
-        seconds: that training took.
-    """
-
-    arrays: Mapping[str, np.ndarray]
-    history: Sequence[Record]
-    train_examples: int
-    parameters: int
-    seconds: float
+    arrays: Mapping[str, np.ndarray]  # what was asked of the models, by names that whoever asked has chosen
+    history: Sequence[Record]  # one record for each epoch; none for a classical model
+    train_examples: int  # training examples that the first model saw
+    parameters: int  # stored numbers of the first model
+    seconds: float  # that training took
 
     def of(self, kind: str) -> dict[str, np.ndarray]:
         """The arrays named `kind/NAME`, by NAME."""
-        return {
-            name: rows
-            for key, rows in self.arrays.items()
-            for of, _, name in [key.partition("/")]
-            if of == kind
-        }
-
-
-# Asks trained models about the examples that judge them.
-Ask = Callable[[Sequence[Candidate], Split], Mapping[str, np.ndarray]]
+        prefix = f"{kind}/"
+        return {key.removeprefix(prefix): rows for key, rows in self.arrays.items() if key.startswith(prefix)}
 
 
 def answers_of_first(fitted: Sequence[Candidate], split: Split) -> Mapping[str, np.ndarray]:
@@ -90,7 +74,7 @@ def answers_of_first(fitted: Sequence[Candidate], split: Split) -> Mapping[str, 
 def cross_fit(
     fit: Callable[[Dataset], Sequence[Candidate]],
     splits: Iterable[Split],
-    ask: Ask = answers_of_first,
+    ask: Callable[[Sequence[Candidate], Split], Mapping[str, np.ndarray]] = answers_of_first,
     kept: Path | None = None,
 ) -> Iterator[Fit]:
     """Train anew for each split, one after the other as it is due, and ask about the examples that judge.
@@ -111,7 +95,11 @@ def cross_fit(
         yield found
 
 
-def _trained(fit: Callable[[Dataset], Sequence[Candidate]], split: Split, ask: Ask) -> Fit:
+def _trained(
+    fit: Callable[[Dataset], Sequence[Candidate]],
+    split: Split,
+    ask: Callable[[Sequence[Candidate], Split], Mapping[str, np.ndarray]],
+) -> Fit:
     """The outcome of one training, without its models, so that no two splits have theirs in memory."""
     began = time.perf_counter()
     fitted = fit(split.material)
@@ -144,41 +132,29 @@ def _read(path: Path, judged: int) -> Fit | None:
         return None
 
 
-# Answers out of fold: every kind of model trained anew for each fold, and asked about it.
+# Answers out of fold: all models trained anew for each fold, and asked about it.
 
 # Key of the journal: by their learner's name, the folds that judge some models.
 JUDGED_ON_FOLDS = "judged_on_folds"
 
 
-class Kind(NamedTuple):
-    """Models that are trained together: one, or all that are built on one network.
+class FoldTrainings(NamedTuple):
+    """Models that are trained together on folds: one, or all that are built on one network."""
 
-    Attributes:
-        learner: trains them on the training examples of a fold.
-        is_watched: whether the examples of the fold may watch the training; otherwise it does not get them.
-        within: ascending positions of the examples that they can be asked about; `None` for all.
-        most: folds that may judge them; `None` for as many as their cost allows.
-        seconds: that their training on all examples took.
-    """
-
-    learner: Learner
-    is_watched: bool = False
-    within: Int64[np.ndarray, " some"] | None = None
-    most: int | None = None
-    seconds: float = 0.0
-
-    def split(self, part: Dataset) -> Split:
-        """A fold for these models."""
-        return Split(part if self.is_watched else part.without_validation, part.validation)
+    learner: Learner  # trains them on the training examples of a fold
+    is_watched: bool = False  # whether it gets the examples of the fold, to watch its training
+    within: Int64[np.ndarray, " some"] | None = None  # ascending examples it can be asked about; None: all
+    most: int | None = None  # folds that may judge them; None for as many as their cost allows
+    seconds: float = 0.0  # that their training on all examples took
 
 
-def kind_of_network(
+def trainings_of_network(
     network: Planned, simple: Sequence[Candidate], settings: Settings, most: int | None
-) -> Kind:
+) -> FoldTrainings:
     """The network of the run, judged on `most` folds, and the simple models on its last hidden layer."""
     known = {each.name: each for each in simple}
 
-    def beside(trained: Candidate, part: Dataset) -> Sequence[Candidate]:
+    def build_on(trained: Candidate, part: Dataset) -> Sequence[Candidate]:
         """Train the simple models on the last hidden layer of a network that learnt a part."""
         if not simple:
             return []
@@ -188,41 +164,40 @@ def kind_of_network(
     learner = learner_on_part(network, settings, keeps_best=False)
     seconds = sum(record["seconds"] for record in network.session.state.history)
     seconds += sum(max(0.0, each.train_seconds - seconds) for each in simple) + network.prepare_seconds
-    return Kind(dataclasses.replace(learner, beside=beside), is_watched=True, most=most, seconds=seconds)
+    learner = dataclasses.replace(learner, build_on=build_on)
+    return FoldTrainings(learner, is_watched=True, most=most, seconds=seconds)
 
 
-def kinds_of_backbone(built: Built, settings: Settings) -> list[Kind]:
+def trainings_of_backbone(built: Built, settings: Settings) -> list[FoldTrainings]:
     """The models on the frozen features of a backbone, and the backbone tuned further."""
     choice, known = built.choice, {each.name: each for each in built.candidates}
     frozen = FrozenLearner(choice, settings, lambda *_: built.features, known)
-    kinds = [Kind(frozen, within=choice.train)]
+    found = [FoldTrainings(frozen, within=choice.train)]
     if built.is_tuned:
         most = None if choice.limits is None else 1
-        kinds.append(Kind(TuningLearner(frozen), within=choice.train, most=most))
-    return kinds
+        found.append(FoldTrainings(TuningLearner(frozen), within=choice.train, most=most))
+    return found
 
 
 def judged_by_folds(
-    kinds: Sequence[Kind], candidates: Sequence[Candidate], folds: Folds, context: RunContext
+    trainings: Sequence[FoldTrainings], candidates: Sequence[Candidate], folds: Folds, context: RunContext
 ) -> tuple[list[Candidate], Sequence[Record]]:
     """Give candidates, trained on all that is not for the test, answers about folds they did not learn from.
 
-    `kinds` are the models that were trained, each once. What is finished is kept in the folder of the run and
+    `trainings` are of all models, each once. What is finished is kept in the folder of the run and
     taken over after a kill. Under a time limit models without time for a fold are left out. With them comes
     the history of the network that was validated on the first fold, nothing without one.
-
-    Raises: `DivergedError` if the loss stopped being finite.
     """
     done: dict[str, Candidate] = {}
     history: Sequence[Record] = ()
     if context.time.is_limited:
         # Of those that fit the dearest first: what took long to train is not to be lost for want of time.
         left = context.time.left() / (1 - 1 / len(folds.parts))
-        kinds = sorted(kinds, key=lambda each: (each.seconds > left, -each.seconds))
-    for place, kind in enumerate(kinds):
-        name, later = kind.learner.name, kinds[place + 1 :]
+        trainings = sorted(trainings, key=lambda each: (each.seconds > left, -each.seconds))
+    for place, training in enumerate(trainings):
+        name, later = training.learner.name, sum(each.seconds for each in trainings[place + 1 :])
         with context.stages.stage(f"judging {name} on folds") as stage:
-            parts, found = _on_folds(kind, later, not done.keys() <= {*DUMMIES}, folds, context)
+            parts, found = _on_folds(training, later, not done.keys() <= {*DUMMIES}, folds, context)
             if not found:
                 stage.words = f"no time to judge {name} on a fold"
                 context.leave_out(
@@ -239,34 +214,33 @@ def judged_by_folds(
                 if each.name in held_out
             ]
             done |= {each.name: each for each in judged}
-            scores = on_held_out(judged, folds.dataset, context.settings)
-            examples = count_of(len(positions_of(parts)), folds.dataset.noun)
+            examples = count_of(sum(len(part.validation) for part in parts), folds.dataset.noun)
             of_all = "" if len(parts) == len(folds.parts) else f" of {len(folds.parts)}"
-            stage.words = f"judged {', '.join(each.name for each in judged)} on {len(parts)}{of_all} folds, "
-            stage.words += f"{examples}{scores}"
+            stage.words = (
+                f"judged {', '.join(each.name for each in judged)} on {len(parts)}{of_all} folds, {examples}"
+                f"{on_held_out(judged, folds.dataset, context.settings)}"
+            )
         history = history or found[0].history
     return [done[each.name] for each in candidates if each.name in done], history
 
 
 def _on_folds(
-    kind: Kind, later: Sequence[Kind], is_any_judged: bool, folds: Folds, context: RunContext
+    training: FoldTrainings, later: float, is_any_judged: bool, folds: Folds, context: RunContext
 ) -> tuple[Sequence[Dataset], list[Fit]]:
-    """Judge models on as many folds as there is time for beside one of each later kind.
+    """Judge models on as many folds as there is time for besides one for those that take `later` seconds.
 
     The folds, and the answers about each; none where not even one fits and others were judged.
     """
-    name, seed = kind.learner.name, context.settings.seed
-    most, share = context.journal.content.get(JUDGED_ON_FOLDS, {}).get(name), 1 - 1 / len(folds.parts)
+    learner, seed = training.learner, context.settings.seed
+    most, share = context.journal.content.get(JUDGED_ON_FOLDS, {}).get(learner.name), 1 - 1 / len(folds.parts)
     is_known = most is not None
     if most is None:
-        most = folds.judged_within(kind.learner.cost(folds.learning))
-        most = most if kind.most is None else min(most, kind.most)
+        most = folds.judged_within(learner.cost(folds.learning))
+        most = most if training.most is None else min(most, training.most)
     parts: list[Dataset] = list(folds.parts[:most])
-    if kind.within is not None:  # other examples the models cannot be asked about
-        parts = [
-            dataclasses.replace(part, validation=np.intersect1d(part.validation, kind.within))
-            for part in parts
-        ]
+    if training.within is not None:  # other examples the models cannot be asked about
+        able = [np.intersect1d(part.validation, training.within) for part in parts]
+        parts = [dataclasses.replace(part, validation=of) for part, of in zip(parts, able, strict=True)]
 
     def ask(fitted: Sequence[Candidate], split: Split) -> Mapping[str, np.ndarray]:
         material = dataclasses.replace(split.material, validation=split.judged)
@@ -277,23 +251,25 @@ def _on_folds(
             **{f"signals/{each}": rows for each, rows in signals_by_model(fitted, material, seed).items()},
         }
 
-    kept = context.folder.checkpoints / "folds" / hashlib.sha256(name.encode()).hexdigest()[:16]
-    fits = cross_fit(kind.learner.fit, map(kind.split, parts), ask, kept)
+    kept = context.folder.checkpoints / "folds" / hashlib.sha256(learner.name.encode()).hexdigest()[:16]
+    splits = [
+        Split(part if training.is_watched else part.without_validation, part.validation) for part in parts
+    ]
+    fits = cross_fit(learner.fit, splits, ask, kept)
     found: list[Fit] = []
-    expected = kind.seconds * share
+    expected = training.seconds * share
     for _ in parts:
-        set_aside = share * sum(each.seconds for each in later) if found else 0.0
-        is_due = expected > context.time.left() - set_aside
+        is_due = expected > context.time.left() - (share * later if found else 0.0)
         if not is_known and is_due and (found or is_any_judged):
             break
         began = time.monotonic()
         found.append(next(fits))
         expected = time.monotonic() - began
-    context.journal.decided_for(JUDGED_ON_FOLDS, name, lambda: len(found))
+    context.journal.decided_for(JUDGED_ON_FOLDS, learner.name, lambda: len(found))
     return parts[: len(found)], found
 
 
-def _joined(found: Sequence[Fit], parts: Sequence[Dataset]) -> dict[str, HeldOut]:
+def _joined(found: Sequence[Fit], parts: Sequence[Dataset]) -> dict[str, HeldOutAnswers]:
     """Answers of all folds in the order of the examples."""
     positions = np.concatenate([part.validation for part in parts])
     order = np.argsort(positions)
@@ -301,7 +277,7 @@ def _joined(found: Sequence[Fit], parts: Sequence[Dataset]) -> dict[str, HeldOut
     for name in found[0].of("answers"):
         signals = [each.of("signals").get(name) for each in found]
         widths = {None if each is None else each.shape[1] for each in signals}
-        joined[name] = HeldOut(
+        joined[name] = HeldOutAnswers(
             positions[order],
             np.concatenate([each.of("answers")[name] for each in found])[order],
             None if None in widths or len(widths) > 1 else np.concatenate(signals)[order],  # type: ignore[arg-type]
@@ -316,7 +292,7 @@ _LEAST_PER_CLASS, _LEAST = 4, 40
 _MANY = 20_000
 
 
-def parts(dataset: Dataset, seed: int) -> list[Int64[np.ndarray, " examples"]]:
+def curve_parts(dataset: Dataset, seed: int) -> list[Int64[np.ndarray, " examples"]]:
     """Choose an eighth and a quarter of the training split, the smaller part of the larger.
 
     From 20,000 examples on, a 64th and a 16th are enough to see where the curve is going, and spare
@@ -349,7 +325,7 @@ def draw_curve(
     `None` where there are too few examples, or no model that learns, to draw a curve.
     """
     dataset, metric = folds.judging, folds.judging.target.decides("accuracy")
-    subsets, labels = parts(dataset, settings.seed), dataset.labels[dataset.validation]
+    subsets, labels = curve_parts(dataset, settings.seed), dataset.labels[dataset.validation]
     models = {each.name: each for each in candidates}
     classical = {
         each.name: metric.better(metric_value(metric, labels, each.held_out.about(dataset.validation)))
@@ -363,9 +339,7 @@ def draw_curve(
         drawn.append(recommended)
     if not drawn or not subsets or len(dataset.validation) == 0:
         return None
-    material = dataset
-    if folds.parts:
-        material = material.without_validation
+    material = dataset.without_validation if folds.parts else dataset
     splits = [Split(dataclasses.replace(material, train=each), dataset.validation) for each in subsets]
     points_of: dict[str, list[tuple[int, np.ndarray]]] = {}
     with stages.stage("training on parts of the data for the learning curve") as stage:

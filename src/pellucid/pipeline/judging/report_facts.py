@@ -25,43 +25,24 @@ from pellucid.reports.report import FirstMistakes, render_first_mistakes
 
 @dataclass(frozen=True)
 class Outcome:
-    """Outcome of a run; `folds`, `novelty`, `text` and `continual` in their forms in `metrics.json`.
-
-    Attributes:
-        dataset: the data.
-        check: the findings of checking it.
-        ledger: name of the file that lists every example.
-        config: the content of `config.json`.
-        history: one record per epoch; empty without a network.
-        network: the network's layers, or `None`.
-        candidates: the models at their temperatures, simplest first.
-        recommendation: which one to use, and why.
-        tested: the answers of each about the test split, by name.
-        curve: the learning curve, or `None`.
-        label_issues: likely label errors, or `None`.
-        folds: scores on every fold, or `None` where validation judged.
-        novelty: figures of each model's detector, by the model's name.
-        text: how the network read texts, or `None`.
-        slices: scores of the recommended model by the values of a column, or `None`.
-        continual: what a network forgot that continued training, or `None` for a fresh one.
-    """
+    """Outcome of a run; `folds`, `novelty`, `text` and `continual` in their forms in `metrics.json`."""
 
     dataset: Dataset
     check: Check
-    ledger: str
-    config: Mapping[str, Any]
-    history: Sequence[Mapping[str, Any]]
+    ledger: str  # name of the file that lists every example
+    config: Mapping[str, Any]  # the content of `config.json`
+    history: Sequence[Mapping[str, Any]]  # one record for each epoch; empty without a network
     network: NetworkConfig | None
-    candidates: Sequence[Candidate]
+    candidates: Sequence[Candidate]  # the models at their temperatures, simplest first
     recommendation: Recommendation
-    tested: Mapping[str, Tested]
+    tested: Mapping[str, Tested]  # the answers of each about the test split, by name
     curve: LearningCurve | None
     label_issues: LabelIssues | None
-    folds: Mapping[str, Any] | None
-    novelty: Mapping[str, Mapping[str, Any]]
-    text: Mapping[str, Any] | None
-    slices: Slices | None = None
-    continual: Mapping[str, Any] | None = None
+    folds: Mapping[str, Any] | None  # scores on every fold; None where validation judged
+    novelty: Mapping[str, Mapping[str, Any]]  # figures of each model's detector, by the model's name
+    text: Mapping[str, Any] | None  # how the network read texts
+    slices: Slices | None = None  # scores of the recommended model by the values of a column
+    continual: Mapping[str, Any] | None = None  # what a network forgot; None for a fresh one
 
     @property
     def comparable(self) -> Mapping[str, Tested]:
@@ -109,8 +90,6 @@ def abstention_facts(
     return AbstentionFacts(curve, len(held_out), promises)
 
 
-# Selection of examples and figures that the report of a run shows.
-
 _FIRST, _MISTAKES, _UNCERTAIN, _PER_CELL, _CELLS = 24, 40, 24, 8, 300
 
 
@@ -118,7 +97,7 @@ def report_facts(outcome: Outcome, metrics: Mapping[str, Any]) -> ReportFacts:
     """Gather everything the report shows."""
     dataset, config = outcome.dataset, outcome.config
     tested = outcome.tested[outcome.recommendation.name]
-    labels = dataset.labels[dataset.test]
+    labels, answers = dataset.labels[dataset.test], tested.answers
     common: dict[str, Any] = {
         "title": str(config["data"]["place"]),
         "metrics": metrics,
@@ -132,17 +111,18 @@ def report_facts(outcome: Outcome, metrics: Mapping[str, Any]) -> ReportFacts:
         "learning_curve": outcome.curve,
     }
     if dataset.is_regression:
+        worst = np.argsort(-np.abs(answers - labels), kind="stable")[:_MISTAKES].tolist()
         return ReportFacts(
             **common,
             confusion=np.zeros((0, 0), np.int64),
-            mistakes=_farthest_off(dataset, tested.answers),
-            numbers=np.stack([labels, tested.answers], axis=1),
+            mistakes=[_number_answered(dataset, int(dataset.test[row]), answers[row]) for row in worst],
+            numbers=np.stack([labels, answers], axis=1),
         )
-    predicted = decided(tested.answers, dataset.classes, config["settings"].get("threshold") or {})
 
     def answered(rows: Sequence[int]) -> list[Answered]:
-        return [_answered(dataset, int(dataset.test[row]), tested.answers[row]) for row in rows]
+        return [_answered(dataset, int(dataset.test[row]), answers[row]) for row in rows]
 
+    predicted = decided(answers, dataset.classes, config["settings"].get("threshold") or {})
     matrix = confusion_matrix(labels, predicted, len(dataset.classes))
     together = (outcome.continual or {}).get("all_classes")
     if together is not None:
@@ -152,14 +132,14 @@ def report_facts(outcome: Outcome, metrics: Mapping[str, Any]) -> ReportFacts:
     calibration = None
     if len(labels):
         seed, groups = config["settings"]["seed"], groups_of_test(dataset)
-        before, after = (reliability(labels, each, seed, groups) for each in (tested.raw, tested.answers))
+        before, after = (reliability(labels, each, seed, groups) for each in (tested.raw, answers))
         calibration = CalibrationFacts(outcome.recommended.model.temperature, before, after)
     return ReportFacts(
         **common,
         confusion=matrix,
-        mistakes=answered(worst_rows(labels, tested.answers)),
-        cells=answered(cell_rows(labels, tested.answers)),
-        uncertain=answered(uncertain_rows(tested.answers)),
+        mistakes=answered(worst_rows(labels, answers)),
+        cells=answered(cell_rows(labels, answers)),
+        uncertain=answered(uncertain_rows(answers)),
         label_issues=outcome.label_issues,
         calibration=calibration,
         abstention=abstention_facts(outcome.recommended.model, tested, labels),
@@ -182,10 +162,8 @@ def show_first_mistakes(candidates: Sequence[Candidate], context: RunContext) ->
     if not wrong:
         return
     place = str(context.journal.content["data"]["place"])
-    worst = [
-        _answered(dataset, int(dataset.validation[row]), answers[row])
-        for row in worst_rows(labels, answers)[:_FIRST]
-    ]
+    rows = worst_rows(labels, answers)[:_FIRST]
+    worst = [_answered(dataset, int(dataset.validation[row]), answers[row]) for row in rows]
     found = FirstMistakes(place, dataset.noun, best.name, len(labels), wrong, worst)
     page = context.folder.path / "report.html"
     write_file(page, render_first_mistakes(found).encode())
@@ -248,18 +226,12 @@ def _answered(dataset: Dataset, place: int, probabilities: Float64[np.ndarray, "
     )
 
 
-def _farthest_off(dataset: Dataset, predictions: Float64[np.ndarray, " test"]) -> list[Answered]:
-    """Numbers: the answers farthest off, the worst first."""
-    labels = dataset.labels[dataset.test]
-    worst = np.argsort(-np.abs(predictions - labels), kind="stable")[:_MISTAKES]
-    return [
-        Answered(
-            shown=shown(dataset, int(dataset.test[row])),
-            source=dataset.sources[int(dataset.test[row])],
-            label=f"{labels[row]:.4g}",
-            predicted=f"{predictions[row]:.4g}",
-            probability=None,
-            probability_of_label=None,
-        )
-        for row in worst
-    ]
+def _number_answered(dataset: Dataset, place: int, prediction: float) -> Answered:
+    return Answered(
+        shown=shown(dataset, place),
+        source=dataset.sources[place],
+        label=f"{dataset.labels[place]:.4g}",
+        predicted=f"{prediction:.4g}",
+        probability=None,
+        probability_of_label=None,
+    )

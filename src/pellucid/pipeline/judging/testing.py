@@ -37,19 +37,12 @@ from pellucid.tasks import Target
 
 @dataclass(frozen=True)
 class Tested:
-    """One model's predictions on the test split.
+    """One model's predictions on the test split."""
 
-    Attributes:
-        raw: probabilities at temperature 1 (n, classes), or numbers (n,).
-        answers: the same at the model's temperature.
-        novelty: how unlike the training data each example is, 0 to 1; `None` where the model cannot tell.
-        milliseconds: to answer one example.
-    """
-
-    raw: np.ndarray
-    answers: np.ndarray
-    novelty: np.ndarray | None
-    milliseconds: float
+    raw: np.ndarray  # probabilities at temperature 1 (n, classes), or numbers (n,)
+    answers: np.ndarray  # the same at the model's temperature
+    novelty: np.ndarray | None  # of each example, 0 to 1; None where the model cannot tell
+    milliseconds: float  # to answer one example
 
 
 def test_once(candidates: Sequence[Candidate], dataset: Dataset) -> dict[str, Tested]:
@@ -70,9 +63,9 @@ def test_once(candidates: Sequence[Candidate], dataset: Dataset) -> dict[str, Te
 
 
 def text_facts(prepared: Prepared, dataset: Dataset) -> dict[str, Any] | None:
-    """Facts on how the network read texts, and how much of the test texts it knew.
+    """How the network read texts, and how much of the test texts it knew: `text` in `metrics.json`.
 
-    The form of `text` in `metrics.json`; `None` where the inputs are others.
+    `None` where the inputs are others.
     """
     encoder = prepared.encoder
     if encoder is None or not isinstance(dataset.inputs, Texts):
@@ -109,9 +102,7 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
     members = model.members if isinstance(model, AverageModel) else ()
     calibration = None
     if dataset.target.has_probabilities and len(labels):
-        before, after = (
-            reliability(labels, predictions, seed, groups) for predictions in (tested.raw, tested.answers)
-        )
+        before, after = (reliability(labels, each, seed, groups) for each in (tested.raw, tested.answers))
         calibration = {
             "temperature": model.temperature,
             "before": before.error._asdict(),
@@ -121,7 +112,7 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
         # Plain values, without intervals: validation decides, it does not conclude.
         "validation": {name: float(each["value"]) for name, each in validation.items()},
         "test": measured(labels, tested.answers, groups),
-        **_by_groups(candidate, tested, dataset, groups, seed),
+        **({} if groups is None else _by_groups(candidate, tested, dataset, groups, seed)),
         "test_without_leaked": without(dataset.leaked),
         "test_without_siblings": without(dataset.with_sibling) if has_siblings else None,
         "train_examples": candidate.train_examples,
@@ -146,14 +137,12 @@ def groups_of_test(dataset: Dataset) -> Groups | None:
 
 
 def _by_groups(
-    candidate: Candidate, tested: Tested, dataset: Dataset, groups: Groups | None, seed: int
+    candidate: Candidate, tested: Tested, dataset: Dataset, groups: Groups, seed: int
 ) -> dict[str, Any]:
     """What the test is worth by its groups and, where they are few, scores by leaving groups out in turn.
 
-    These are of all that is not for the test, where folds judged; nothing where groups do not matter.
+    These are of all that is not for the test, where folds judged.
     """
-    if groups is None:
-        return {}
     of_test = worth(groups, dataset.labels[dataset.test], tested.answers)
     found: dict[str, Any] = {"by_groups": {**of_test.to_json(), "words": of_test.sentence(dataset.noun)}}
     held_out = candidate.held_out
@@ -205,11 +194,9 @@ def scores(
     """
     if len(labels) == 0:
         return {}
-    return (
-        score(labels, predictions, seed, groups, positive, predicted)
-        if predictions.ndim == 2
-        else score_numbers(labels, predictions, seed, groups)
-    ).to_json()
+    if predictions.ndim == 2:
+        return score(labels, predictions, seed, groups, positive, predicted).to_json()
+    return score_numbers(labels, predictions, seed, groups).to_json()
 
 
 def comparisons(
@@ -242,9 +229,8 @@ def compared(
     and of the permutations.
     """
     if target.has_probabilities:
-        return compare_all(
-            labels, {name: target.labels(each) for name, each in answers.items()}, groups, seed
-        )
+        classes = {name: target.labels(each) for name, each in answers.items()}
+        return compare_all(labels, classes, groups, seed)
     return compare_numbers(labels, answers, seed, groups)
 
 
@@ -253,11 +239,25 @@ def compared(
 
 
 def with_held_out(candidates: Sequence[Candidate], dataset: Dataset, seed: int) -> list[Candidate]:
-    """Let every model keep its held-out answers; candidates have passed `with_detectors`."""
-    return [
-        dataclasses.replace(each, model=each.model.with_held_out(held_out_of(each, dataset, seed)))
-        for each in candidates
-    ]
+    """Let every model keep its held-out answers; candidates have passed `with_detectors`.
+
+    Where it has a detector, they are those whose novelty is known; none where an answer is not finite.
+    """
+    found = []
+    for candidate in candidates:
+        held_out, kept = candidate.held_out, None
+        novelty = held_out.novelty
+        places = np.arange(len(held_out.positions))
+        places = places if novelty is None else np.flatnonzero(~np.isnan(novelty))
+        if len(places) and np.isfinite(held_out.answers[places]).all():
+            some = drawn(places, most_kept(len(dataset.classes)), seed, Purpose.HELD_OUT_ANSWERS)
+            labels, known = (
+                dataset.labels[held_out.positions[some]],
+                None if novelty is None else novelty[some],
+            )
+            kept = bundle.HeldOut.of(labels, held_out.answers[some], known)
+        found.append(dataclasses.replace(candidate, model=candidate.model.with_held_out(kept)))
+    return found
 
 
 def with_test_answers(
@@ -269,55 +269,19 @@ def with_test_answers(
     found = []
     for candidate in candidates:
         held_out, answered = candidate.model.held_out, tested[candidate.name]
-        novelty = answered.novelty
-        lacks_novelty = held_out is None or (held_out.novelty is not None and novelty is None)
+        novelty, is_known = answered.novelty, np.isfinite(answered.answers).all()
         if (
-            held_out is None
-            or lacks_novelty
-            or not len(dataset.test)
-            or not np.isfinite(answered.answers).all()
+            held_out is not None
+            and (held_out.novelty is None or novelty is not None)
+            and len(dataset.test)
+            and is_known
         ):
-            found.append(candidate)
-            continue
-        known = novelty[kept] if held_out.novelty is not None and novelty is not None else None
-        test = bundle.HeldOut.of(dataset.labels[dataset.test[kept]], answered.answers[kept], known)
-        model = candidate.model.with_held_out(dataclasses.replace(held_out, test=test))
-        found.append(dataclasses.replace(candidate, model=model))
+            known = novelty[kept] if held_out.novelty is not None and novelty is not None else None
+            test = bundle.HeldOut.of(dataset.labels[dataset.test[kept]], answered.answers[kept], known)
+            model = candidate.model.with_held_out(dataclasses.replace(held_out, test=test))
+            candidate = dataclasses.replace(candidate, model=model)
+        found.append(candidate)
     return found
-
-
-def with_data_known(
-    candidates: Sequence[Candidate],
-    joined_columns: tuple[str, ...],
-    renamed: Mapping[str, str],
-    threshold: Mapping[str, float],
-) -> list[Candidate]:
-    """Let every model know how data like its own is read and decided."""
-    return [
-        dataclasses.replace(
-            each,
-            model=each.model.for_data(joined_columns=joined_columns, renamed=renamed, threshold=threshold),
-        )
-        for each in candidates
-    ]
-
-
-def held_out_of(candidate: Candidate, dataset: Dataset, seed: int) -> bundle.HeldOut | None:
-    """Answers of a model, at its temperature, about examples that it did not learn from; `None` without any.
-
-    Where it has a detector, they are those whose novelty is known.
-    """
-    held_out = candidate.held_out
-    novelty = held_out.novelty
-    places = np.arange(len(held_out.positions)) if novelty is None else np.flatnonzero(~np.isnan(novelty))
-    if len(places) == 0 or not np.isfinite(held_out.answers[places]).all():
-        return None
-    kept = drawn(places, most_kept(len(dataset.classes)), seed, Purpose.HELD_OUT_ANSWERS)
-    return bundle.HeldOut.of(
-        dataset.labels[held_out.positions[kept]],
-        held_out.answers[kept],
-        None if novelty is None else novelty[kept],
-    )
 
 
 def drawn(

@@ -48,7 +48,7 @@ class BackboneLimits(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Choice:
+class BackboneChoice:
     """A backbone that takes part in a run."""
 
     config: NetworkConfig  # its layers, those of the head included
@@ -59,9 +59,8 @@ class Choice:
     train: Int64[np.ndarray, " train"]  # ascending positions of the examples it learns from
     is_asked_for: bool  # whether it is the run's network, or one more model
     reason: str  # why it takes part, and what a time limit left out, in sentences
-    limits: BackboneLimits | None = (
-        None  # what a time limit leaves it; None without one, or before that is decided
-    )
+    # what a time limit leaves it; None without one, or before that is decided
+    limits: BackboneLimits | None = None
 
     @property
     def name(self) -> str:
@@ -76,17 +75,18 @@ class Choice:
     @property
     def width(self) -> int:
         """Features of an example: what the first layer of its head takes."""
-        return next(
-            each.taken[0][0] for each in executed_layers(self.config) if each.name.startswith("head.")
-        )
+        layers = executed_layers(self.config)
+        return next(each.taken[0][0] for each in layers if each.name.startswith("head."))
 
     def prepared(self, material: Dataset) -> Prepared:
         """Material made ready for its layers, with those of the training examples that it learns from."""
         own = dataclasses.replace(material, train=np.intersect1d(self.train, material.train))
-        if not isinstance(own.inputs, Texts):
-            return Prepared(self.name, examples_of(own.inputs, own), self.preparation)
-        assert not isinstance(self.preparation, Preprocessing)  # texts go with an encoder
-        return Prepared(self.name, examples_of(self.preparation.encode(own.inputs), own), self.preparation)
+        if isinstance(own.inputs, Texts):
+            assert not isinstance(self.preparation, Preprocessing)  # texts go with an encoder
+            examples = examples_of(self.preparation.encode(own.inputs), own)
+        else:
+            examples = examples_of(own.inputs, own)
+        return Prepared(self.name, examples, self.preparation)
 
     def started(self, settings: Settings) -> Network:
         """Its network, in evaluation mode, with a head that has learnt nothing."""
@@ -106,7 +106,7 @@ class Choice:
             "granted": None if self.limits is None else self.limits._asdict(),
         }
 
-    def within(self, limits: BackboneLimits, material: Dataset, seed: int, reason: str) -> "Choice":
+    def within(self, limits: BackboneLimits, material: Dataset, seed: int, reason: str) -> "BackboneChoice":
         """The same within a time limit, learning from as many examples as were limits."""
         train = stratified_sample(material, limits.train, seed)
         return dataclasses.replace(self, train=train, limits=limits, reason=reason)
@@ -131,7 +131,7 @@ def stratified_sample(material: Dataset, most: int, seed: int) -> Int64[np.ndarr
 _MOST_IMAGES, _MOST_TEXTS = 5_000, 2_000
 
 
-def chosen(settings: Settings, material: Dataset) -> tuple[Choice, ...]:
+def chosen(settings: Settings, material: Dataset) -> tuple[BackboneChoice, ...]:
     """Decide which backbones take part: simplest first, none where none does.
 
     Asked for by name, a backbone is the network of the run and learns from every training example. Otherwise
@@ -153,7 +153,7 @@ def chosen(settings: Settings, material: Dataset) -> tuple[Choice, ...]:
 
 def taken_over(
     records: Sequence[Mapping[str, Any]], settings: Settings, material: Dataset
-) -> tuple[Choice, ...]:
+) -> tuple[BackboneChoice, ...]:
     """The backbones that a run being resumed decided on, with what a time limit left them.
 
     `records` are what `config.json` has of them.
@@ -175,22 +175,17 @@ def taken_over(
 
 
 def require_backbone(settings: Settings) -> None:
-    """Refuse a backbone that was asked for and is not here, before the data is read.
-
-    Raises: `UsageError` if it is not known or its package is not installed; `ModelFileError` if a file of it
-    is missing or not the published one.
-    """
+    """Refuse a backbone that was asked for and is not here, before the data is read."""
     if not settings.builds_on_backbone:
         return
-    name = str(settings.backbone)
+    name, known = str(settings.backbone), [*OF_IMAGES, *OF_TEXTS]
     if settings.weights is not None:
-        if not Path(settings.weights).exists():
-            raise ModelFileError(
-                f"{settings.weights}: there is no such file; give a .safetensors file for images, a sentence "
-                "encoder's folder or word vectors for texts"
-            )
-        return
-    known = [*OF_IMAGES, *OF_TEXTS]
+        if Path(settings.weights).exists():
+            return
+        raise ModelFileError(
+            f"{settings.weights}: there is no such file; give a .safetensors file for images, a sentence "
+            "encoder's folder or word vectors for texts"
+        )
     if name not in known:
         meant = likely_meant(name[:64], known)
         raise UsageError(
@@ -202,22 +197,24 @@ def require_backbone(settings: Settings) -> None:
     installed(name)
 
 
-def _choice(name: str, settings: Settings, material: Dataset) -> Choice:
+def _choice(name: str, settings: Settings, material: Dataset) -> BackboneChoice:
     """Find the weights of a name, and decide on the layers and the training examples, and say why."""
     is_asked_for, count = settings.builds_on_backbone, len(material.train)
     part = "" if count <= _MOST_IMAGES else f", on {_MOST_IMAGES:,} training examples drawn by chance"
     why = "The images look like photographs"
     if material.takes == "texts":
         why = f"There are only {count_of(count, 'text')} to learn from"
-    reason = f"{why}, so {name}, which is installed, is considered too{part}; --backbone none leaves it out."
-    if is_asked_for:
-        reason = f"{name} was asked for."
+    reason = f"{name} was asked for."
+    if not is_asked_for:
+        reason = (
+            f"{why}, so {name}, which is installed, is considered too{part}; --backbone none leaves it out."
+        )
     train = stratified_sample(material, count if is_asked_for else _MOST_IMAGES, settings.seed)
     outputs = max(1, len(material.classes))
     if isinstance(material.inputs, Texts):
         found = _of_texts(name, settings, material.inputs, material.train)
         config = found.config_for(outputs, settings)
-        return Choice(config, found.origin, found.network, found.encoder, train, is_asked_for, reason)
+        return BackboneChoice(config, found.origin, found.network, found.encoder, train, is_asked_for, reason)
     kept = material.preprocessing
     if kept is None or name in OF_TEXTS:
         takes = "texts" if name in OF_TEXTS else "images"
@@ -230,11 +227,10 @@ def _choice(name: str, settings: Settings, material: Dataset) -> Choice:
             f"--backbone: {name[:64]!r} comes with no weights of its own; give them with --weights "
             f"FILE.safetensors, or choose {', '.join(OF_IMAGES)}"
         )
-    backbone = (
-        packaged_backbone(name) if settings.weights is None else timm_backbone(name, Path(settings.weights))
-    )
+    own = settings.weights
+    backbone = packaged_backbone(name) if own is None else timm_backbone(name, Path(own))
     config = backbone.config_for(outputs, settings, (kept.channels, *kept.size))
-    return Choice(config, backbone.origin, backbone.network, kept, train, is_asked_for, reason)
+    return BackboneChoice(config, backbone.origin, backbone.network, kept, train, is_asked_for, reason)
 
 
 def _of_texts(
@@ -246,7 +242,6 @@ def _of_texts(
             f"--backbone: {name} takes images, and the inputs are texts; choose {', '.join(OF_TEXTS)}"
         )
     place = installed(name) if settings.weights is None else Path(settings.weights)
-    is_folder = name in SENTENCES or (name not in WORDS and place.is_dir())
-    if is_folder:
+    if name in SENTENCES or (name not in WORDS and place.is_dir()):
         return read_sentence_folder(place, settings.length)
     return read_word_vectors(place, texts, train, settings.length)

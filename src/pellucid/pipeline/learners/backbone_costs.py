@@ -14,7 +14,7 @@ from jaxtyping import Int64
 from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.errors import UsageError
-from pellucid.pipeline.learners.backbone_choice import BackboneLimits, Choice
+from pellucid.pipeline.learners.backbone_choice import BackboneChoice, BackboneLimits
 from pellucid.pipeline.learners.evaluation_budget import (
     Folds,
     most_detector_examples,
@@ -28,7 +28,8 @@ from pellucid.training.hardware import choose_threads, keep_freed_memory, pinned
 from pellucid.training.loop import SHARES
 from pellucid.training.recipe import batches_per_epoch
 
-# Examples shown, unless epochs are given; none with the preset `quick`.
+# Examples shown, unless epochs are given; none with the preset `quick`. What they gain:
+# `benchmarks/backbones.py --tuning`.
 _PASSES = {"quick": 0, "standard": 3_000, "best": 12_000}
 
 _MOST_EPOCHS = 20
@@ -40,12 +41,12 @@ _WORDS = "word-vectors"
 _LIKE, _COST_OF_STEP = "text-cnn", 4
 
 
-def is_tuned(settings: Settings, choice: Choice) -> bool:
-    """Say whether tuning is tried at all.
+def is_tuned(settings: Settings, choice: BackboneChoice) -> bool:
+    """True where tuning is tried at all.
 
     It needs layers that can be trained further, a preset that spends something on it, and room within a time
-    limit. A sentence encoder takes minutes for it and rarely gains: there it is tried
-    with the preset `best`, or where the encoder and the epochs were asked for.
+    limit. A sentence encoder takes minutes for it and rarely gains: there it is tried with the preset `best`,
+    or where the encoder and the epochs were asked for.
     """
     is_wanted = bool(settings.epochs or _PASSES[settings.preset]) and choice.config.name != _WORDS
     is_meant = choice.is_asked_for and settings.epochs is not None
@@ -149,7 +150,7 @@ class BackboneCost(NamedTuple):
 class Measured:
     """A backbone whose cost was measured, to be cut down to its share of a time limit."""
 
-    choice: Choice
+    choice: BackboneChoice
     cost: BackboneCost  # on this machine
     material: Dataset  # what it learns from
     settings: Settings
@@ -160,10 +161,7 @@ class Measured:
         return self.cost.needed(self.cost.least)
 
     def require(self, seconds: float) -> None:
-        """Refuse a backbone asked for by name for which there is too little time.
-
-        Raises: `UsageError` if not even a small part of the training examples fits.
-        """
+        """Refuse a backbone asked for by name for which there is too little time."""
         if self.least <= seconds:
             return
         cost = self.cost
@@ -174,15 +172,11 @@ class Measured:
             "smaller backbone"
         )
 
-    def within(self, seconds: float) -> Choice | None:
+    def within(self, seconds: float) -> BackboneChoice | None:
         """Let it learn from what fits into a time; one that was asked for gets a part in any case."""
         limits = self.cost.within(max(seconds, self.least) if self.choice.is_asked_for else seconds)
         if limits is None:
             return None
-        return self.choice.within(limits, self.material, self.settings.seed, self._reason(limits))
-
-    def _reason(self, limits: BackboneLimits) -> str:
-        """Sentence on why it takes part, and what the limit leaves out."""
         lacks = []
         if limits.train < len(self.choice.train):
             lacks.append(
@@ -191,20 +185,13 @@ class Measured:
             )
         if self.cost.tuning and not limits.is_tuned:
             lacks.append("fine-tuning is left out")
-        if not lacks:
-            return self.choice.reason
-        return f"{self.choice.reason} Within {self.settings.time_limit}, {', and '.join(lacks)}."
+        reason = self.choice.reason
+        if lacks:
+            reason = f"{reason} Within {self.settings.time_limit}, {', and '.join(lacks)}."
+        return self.choice.within(limits, self.material, self.settings.seed, reason)
 
 
-def left_out(choice: Choice, settings: Settings) -> str:
-    """Sentence on why a backbone that is installed takes no part under a time limit."""
-    return (
-        f"{choice.name}, which is installed, is left out: the features of enough examples would not fit into "
-        f"its share of {settings.time_limit}."
-    )
-
-
-def is_hopeless(choice: Choice, material: Dataset, test: int, seconds: float) -> bool:
+def is_hopeless(choice: BackboneChoice, material: Dataset, test: int, seconds: float) -> bool:
     """True where by counts the features of enough examples would not fit, so that nothing is even loaded.
 
     Few training examples are assumed. The library of an image network takes seconds to load.
@@ -216,7 +203,7 @@ def is_hopeless(choice: Choice, material: Dataset, test: int, seconds: float) ->
 
 
 def measured(
-    choice: Choice,
+    choice: BackboneChoice,
     material: Dataset,
     settings: Settings,
     test: int = 0,

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from pellucid.classical.search import score
 from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.networks import HeadAlone, Network, describe
-from pellucid.pipeline.learners.backbone_choice import Choice, chosen
+from pellucid.pipeline.learners.backbone_choice import BackboneChoice, chosen
 from pellucid.pipeline.learners.backbone_costs import (
     SECONDS_A_VALUE,
     is_tuned,
@@ -45,13 +46,15 @@ from pellucid.training.optimisers import UPPERMOST, shares_of_rate
 from pellucid.training.state import Record, weights_of
 
 _SECONDS = 1.0
+_OF_TUNING = ["epochs", "batch_size", "learning_rate", "weight_decay", "optimizer", "schedule"]
+_OF_TUNING += ["augment", "mirror", "patience"]
 
 
 @dataclass(frozen=True, eq=False)
 class Built:
     """Models on a backbone."""
 
-    choice: Choice
+    choice: BackboneChoice
     network: Network  # the same as layers, the head trained on frozen features
     prepared: Prepared  # what its layers read
     features: Features  # of every example that models on the frozen network are asked about
@@ -73,15 +76,14 @@ def looked_at_once(network: Network, prepared: Prepared, material: Dataset, thre
 class FrozenLearner:
     """The models on the frozen features of a pretrained backbone."""
 
-    choice: Choice  # the backbone, with what a time limit left it
+    choice: BackboneChoice  # the backbone, with what a time limit left it
     settings: Settings
     # computes features, of the training and validation examples at least; by default of these
     look: Callable[[Network, Prepared, Dataset, int], Features] = looked_at_once
     # simple models by name, whose set-ups are taken; by default they are compared
     known: Mapping[str, Candidate] | None = None
-    stages: Stages = field(
-        default_factory=partial(Stages, quiet=True)
-    )  # shows what is done; by default nowhere
+    # shows what is done; by default nowhere
+    stages: Stages = field(default_factory=partial(Stages, quiet=True))
 
     @property
     def name(self) -> str:
@@ -101,8 +103,7 @@ class FrozenLearner:
         """The same with as many training examples as fit into a time."""
         if not time.is_limited:
             return self
-        whole = measured(self.choice, material, self.settings)
-        seconds = time.left()
+        whole, seconds = measured(self.choice, material, self.settings), time.left()
         whole.require(seconds)
         found = whole.within(seconds)
         assert found is not None  # one for which there is time gets a part at least
@@ -115,9 +116,8 @@ class FrozenLearner:
         train, began = prepared.examples.train, time.perf_counter()
         features = self.look(network, prepared, material, choose_threads(settings))
         seconds = (time.perf_counter() - began) * len(train) / len(features.positions)
-        with self.stages.stage(
-            f"training a head and simple models on the features of {choice.name}"
-        ) as stage:
+        what = f"a head and simple models on the features of {choice.name}"
+        with self.stages.stage(f"training {what}") as stage:
             head = self._head(network, prepared, features, material)
             below = dataclasses.replace(head, train_seconds=0.0)
             simple = simple_models(below, train, material, settings, self.known)
@@ -154,21 +154,20 @@ class FrozenLearner:
 
 
 def train_head(network: Network, features: Features, prepared: Prepared, settings: Settings) -> None:
-    """Teach the head of a network, in place, on stored features, with the recipe for feature vectors."""
+    """Train the head of a network, in place, on stored features, with the recipe for feature vectors."""
     whole = prepared.examples
-    train, validation = whole.train, whole.validation
-    rows = np.concatenate([features.of(train), features.of(validation)])
-    labels = np.concatenate([whole.labels[train], whole.labels[validation]])
+    count, positions = len(whole.train), np.concatenate([whole.train, whole.validation])
+    rows, labels = features.of(positions), whole.labels[positions]
     examples = Examples(
         inputs=rows,
         labels=labels,
-        train=np.arange(len(train)),
-        validation=np.arange(len(train), len(rows)),
+        train=np.arange(count),
+        validation=np.arange(count, len(rows)),
         classes=whole.classes,
-        weights=None if whole.weights is None else whole.weights[np.concatenate([train, validation])],
+        weights=None if whole.weights is None else whole.weights[positions],
     )
     around = Surroundings(
-        train_labels=labels[: len(train)],
+        train_labels=labels[:count],
         classes=whole.classes,
         takes="values",
         precision="fp32",
@@ -178,29 +177,15 @@ def train_head(network: Network, features: Features, prepared: Prepared, setting
     )
     recipe = choose_recipe(of_head(settings), around)
     head = HeadAlone(network)
-    head.fit(torch.from_numpy(rows[: len(train)]), torch.from_numpy(labels[: len(train)]))
+    head.fit(torch.from_numpy(rows[:count]), torch.from_numpy(labels[:count]))
     Session.of(head, examples, recipe).run()
     network.to("cpu").eval()
 
 
 def of_head(settings: Settings) -> Settings:
-    """The settings that a head is trained with, those of images and of long trainings left out.
-
-    Epochs, batch size, learning rate and augmentation belong to tuning.
-    """
-    return dataclasses.replace(
-        settings,
-        epochs=None,
-        batch_size=None,
-        learning_rate=None,
-        weight_decay=None,
-        optimizer=None,
-        schedule=None,
-        augment=None,
-        mirror=None,
-        patience=None,
-        threads=settings.threads or 1,
-    )
+    """The settings that a head is trained with, without those that belong to tuning."""
+    given: dict[str, Any] = dict.fromkeys(_OF_TUNING)
+    return dataclasses.replace(settings, threads=settings.threads or 1, **given)
 
 
 # Operations in a second of layers as narrow as those of a backbone: an order of magnitude on two cores.
@@ -292,8 +277,7 @@ def tuned(
 ) -> tuple[float, Sequence[Record]]:
     """Train every layer of a network further, in place, and keep what is best on validation.
 
-    `run` takes the session to its end. The share of the change that was kept, 0 where tuning did not pay; and
-    one record for each epoch.
+    The share of the change that was kept, 0 where tuning did not pay; and one record for each epoch.
     """
     before = weights_of(network)
     examples = prepared.examples
@@ -307,8 +291,8 @@ class BackboneLearner:
     """The best on validation of the models on a backbone's features and of the backbone tuned further.
 
     Of several that are equally right the one with the smaller log loss is taken: few validation examples
-    leave many of them equal. Without validation examples it is logistic regression (ridge regression for
-    numbers), which a backbone's features serve best where there are few of them.
+    leave many equal. Without any it is logistic regression (ridge regression for numbers), which a backbone's
+    features serve best where examples are few.
     """
 
     settings: Settings  # what the user asked for; a backbone by name among it
@@ -325,10 +309,7 @@ class BackboneLearner:
         return frozen.cost(material) + tuning
 
     def fit(self, material: Dataset, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
-        """Train every model on the backbone within the time, and return the best on validation.
-
-        The validation split may be empty.
-        """
+        """Train every model on the backbone within the time, and return the best on validation."""
         frozen = self._frozen(material).within(time, material)
         built = frozen.built(material)
         if not len(material.validation):

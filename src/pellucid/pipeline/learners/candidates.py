@@ -34,18 +34,6 @@ from pellucid.training.state import Record
 _SAVED_BLOCK, _BLOCK = 512, 4096
 
 
-def rows_at_hand(
-    model: Model, inputs: Any, positions: Int64[np.ndarray, " some"]
-) -> scipy.sparse.csr_array | None:
-    """Features that a classical model sees of texts whose n-grams were counted when it learned.
-
-    `None` of other inputs and models, and of texts that were not counted.
-    """
-    if not isinstance(model, ClassicalModel) or model.tfidf is None or not isinstance(inputs, Texts):
-        return None
-    return weights_at_hand(model.tfidf, inputs, positions)
-
-
 class FeatureTable:
     """Rows of a shared body by position in the data set, each computed once, when it is first asked for.
 
@@ -104,14 +92,12 @@ def compute_features(
     positions: Int64[np.ndarray, " some"],
     folder: Path,
     identity: str,
-    progress: Callable[[int, int], None] | None = None,
 ) -> Features:
     """Compute the features that are not there yet, and give all, of ascending positions, one at least.
 
     Blocks are the same however often the work was broken off, so that a resumed run has the same rows.
     Finished ones are kept in `folder`, which is made where it is missing; those of another `identity`, that
-    of the network and the data, are computed anew. `progress` gets the examples done and the examples in
-    all.
+    of the network and the data, are computed anew.
     """
     make_folder(folder)
     description = folder / "features.json"
@@ -134,8 +120,6 @@ def compute_features(
             np.save(buffer, rows)
             write_sealed_bytes(path, buffer.getvalue())
         blocks.append(rows)
-        if progress is not None:
-            progress(start + len(some), len(positions))
     return Features(np.concatenate(blocks), positions, seconds / max(1, computed))
 
 
@@ -153,9 +137,7 @@ class FeatureCache:
     features: Features | FeatureTable  # of every example asked about; shared with all models on that body
     ask: Callable[[Float32[np.ndarray, "rows values"]], np.ndarray]  # answers at temperature 1
     train: Int64[np.ndarray, " train"]  # ascending training examples that the body will be asked about
-    hidden_from: int = (
-        0  # column at which the last hidden layer begins, behind outputs of the body's own head
-    )
+    hidden_from: int = 0  # column at which the last hidden layer begins, behind outputs of the body's head
     at_once: int = _BLOCK  # rows that the model is asked about at once, as it would be without the body
     share: float = 1.0  # of a row's time; one half where only the head sees mirrored images too
     learnt: FeatureTable | None = None  # the last hidden layer alone of training examples; None: all of it
@@ -173,7 +155,7 @@ class FeatureCache:
 
 
 @dataclass(frozen=True, eq=False)
-class HeldOut:
+class HeldOutAnswers:
     """Answers of a model about examples that it did not learn from, before the test."""
 
     # of the examples, ascending: the validation split, or what folds judged
@@ -193,7 +175,7 @@ class HeldOut:
         return rows
 
 
-NOTHING_HELD_OUT = HeldOut(np.zeros(0, np.int64), np.zeros(0))
+NOTHING_HELD_OUT = HeldOutAnswers(np.zeros(0, np.int64), np.zeros(0))
 
 
 @dataclass(frozen=True)
@@ -204,7 +186,7 @@ class Candidate:
     model: Model
     train_examples: int  # training examples it saw
     train_seconds: float  # time its training took, that of a network it is built on included
-    held_out: HeldOut = NOTHING_HELD_OUT  # its answers about examples that it did not learn from
+    held_out: HeldOutAnswers = NOTHING_HELD_OUT  # its answers about examples that it did not learn from
     features: str | None = None  # what it sees of an image, in words; None for networks
     configurations: tuple[Configuration, ...] = ()  # what was tried and how it scored on validation
     setup: Setting = NO_SETTING  # features and words of the set-up that was taken, of a classical model
@@ -235,6 +217,18 @@ def stored_for(model: Model, material: Dataset, train: Int64[np.ndarray, " train
     )
 
 
+def rows_at_hand(
+    model: Model, inputs: Any, positions: Int64[np.ndarray, " some"]
+) -> scipy.sparse.csr_array | None:
+    """Features that a classical model sees of texts whose n-grams were counted when it learned.
+
+    `None` of other inputs and models, and of texts that were not counted.
+    """
+    if not isinstance(model, ClassicalModel) or model.tfidf is None or not isinstance(inputs, Texts):
+        return None
+    return weights_at_hand(model.tfidf, inputs, positions)
+
+
 def answers(
     model: Model, dataset: Dataset, indices: Int64[np.ndarray, " examples"]
 ) -> Float64[np.ndarray, "examples ..."]:
@@ -245,25 +239,19 @@ def answers(
     rows = rows_at_hand(model, dataset.inputs, indices)
     if rows is not None and isinstance(model, ClassicalModel):
         return model.said_of(model.predictor.predict(rows))
-    ask = dataset.target.ask
-    found = [
-        ask(model, dataset.inputs[indices[start : start + _BLOCK]])
-        for start in range(0, len(indices), _BLOCK)
-    ]
-    return np.concatenate(found) if found else dataset.target.no_answers(len(dataset.classes))
+    blocks = [indices[start : start + _BLOCK] for start in range(0, len(indices), _BLOCK)]
+    if not blocks:
+        return dataset.target.no_answers(len(dataset.classes))
+    return np.concatenate([dataset.target.ask(model, dataset.inputs[some]) for some in blocks])
 
 
 def raw_answers(
     candidate: Candidate, dataset: Dataset, indices: Int64[np.ndarray, " examples"]
 ) -> Float64[np.ndarray, "examples ..."]:
-    """Answers of a model at temperature 1, from the table of its body where there is one.
-
-    Probabilities (examples, classes), or numbers (examples,).
-    """
-    stored = candidate.stored
-    if stored is None or len(indices) == 0:
+    """The same of a candidate at temperature 1, from the table of its body where there is one."""
+    if candidate.stored is None or len(indices) == 0:
         return answers(candidate.model.at(1.0), dataset, indices)
-    return stored.answers(indices)
+    return candidate.stored.answers(indices)
 
 
 def with_validation(candidate: Candidate, dataset: Dataset) -> Candidate:
@@ -271,7 +259,7 @@ def with_validation(candidate: Candidate, dataset: Dataset) -> Candidate:
     if candidate.stored is not None and len(dataset.validation):
         candidate.stored.features.of(dataset.validation)  # all models on the body share its time
     began = time.perf_counter()
-    held_out = HeldOut(dataset.validation, raw_answers(candidate, dataset, dataset.validation))
+    held_out = HeldOutAnswers(dataset.validation, raw_answers(candidate, dataset, dataset.validation))
     seconds = seconds_of_one(began, len(dataset.validation))
     return dataclasses.replace(candidate, held_out=held_out, answer_seconds=seconds)
 
@@ -308,14 +296,11 @@ def calibrated(candidates: Sequence[Candidate], dataset: Dataset, seed: int) -> 
     if not dataset.target.has_probabilities:
         return list(candidates)
     found = []
-    for candidate in candidates:
-        held_out = candidate.held_out
-        labels = dataset.labels[held_out.positions]
-        temperature = fit_temperature(labels, held_out.answers)
-        held_out = dataclasses.replace(
-            held_out, answers=cross_fitted(labels, held_out.answers, temperature, seed)
-        )
-        found.append(dataclasses.replace(candidate, model=candidate.model.at(temperature), held_out=held_out))
+    for each in candidates:
+        labels, said = dataset.labels[each.held_out.positions], each.held_out.answers
+        temperature = fit_temperature(labels, said)
+        held_out = dataclasses.replace(each.held_out, answers=cross_fitted(labels, said, temperature, seed))
+        found.append(dataclasses.replace(each, model=each.model.at(temperature), held_out=held_out))
     return found
 
 
@@ -349,17 +334,12 @@ def recommended(
 
 
 def on_validation(candidates: Sequence[Candidate], dataset: Dataset, settings: Settings) -> str:
-    """The models' scores on validation by the metric that decides, in words that begin with a colon.
-
-    Nothing without a validation split.
-    """
-    if len(dataset.validation) == 0:
-        return ""
-    return f"{on_held_out(candidates, dataset, settings)} on validation"
+    """As `on_held_out`; nothing without a validation split."""
+    return f"{on_held_out(candidates, dataset, settings)} on validation" if len(dataset.validation) else ""
 
 
 def on_held_out(candidates: Sequence[Candidate], dataset: Dataset, settings: Settings) -> str:
-    """The models' scores on what was held out, by the metric that decides, after a colon."""
+    """The models' scores on what was held out, by the metric that decides, in words behind a colon."""
     metric = dataset.target.decides(settings.metric)
     shown = [
         figure(metric_value(metric, dataset.labels[each.held_out.positions], each.held_out.answers))

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -32,7 +33,7 @@ from pellucid.data.raw_texts import Texts
 from pellucid.pipeline.learners.candidates import (
     Candidate,
     FeatureCache,
-    HeldOut,
+    HeldOutAnswers,
     answers,
     on_validation,
     seconds_of_one,
@@ -73,13 +74,6 @@ def make_training_set(material: Dataset) -> TrainingSet:
     )
 
 
-def class_weights_of(settings: Settings, material: Dataset) -> tuple[float, ...] | None:
-    """Weights of the classes that were asked for; by no rule, as probabilities would be less honest."""
-    if not material.classes:
-        return None
-    return weights_of_classes(settings.class_weight, material.labels[material.train], material.classes)
-
-
 class TrainingSets:
     """Training sets by their examples, each shared by all models, so that features are computed once."""
 
@@ -95,24 +89,47 @@ class TrainingSets:
         return found
 
 
+def _fit_of(name: str, training_set: TrainingSet, settings: Settings, material: Dataset) -> "FitBaseline":
+    """`fit_baseline` with what the settings decide; weights of classes as asked for, never by a rule."""
+    weights = None  # as probabilities would be less honest
+    if material.classes:
+        weights = weights_of_classes(settings.class_weight, material.labels[material.train], material.classes)
+    return partial(
+        fit_baseline,
+        name,
+        training_set,
+        seed=settings.seed,
+        threads=choose_threads(settings),
+        metric=settings.metric,
+        class_weights=weights,
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class ClassicalLearner:
     """A classical model by name, a dummy one among them."""
 
     name: str
     settings: Settings  # seed, threads, metric and preset
-    budget: Budget | None = (
-        None  # bounds of its work; None for those of the preset, or for what fits into a time
-    )
+    # bounds of its work; None for those of the preset, or for what fits into a time
+    budget: Budget | None = None
     training_set: Callable[[Dataset], TrainingSet] = make_training_set  # models may share what it computes
     setup: Setting | None = None  # None where set-ups are compared
-    scale: float | None = (
-        None  # of the decision values at that set-up, where an earlier training has found it
-    )
+    # of the decision values at that set-up, where an earlier training has found it
+    scale: float | None = None
 
     def cost(self, material: Dataset) -> float:
         """A share of what all classical models together may take."""
-        return _expected(material, choose_threads(self.settings)) / _TOGETHER
+        return self._all_seconds(material) / _TOGETHER
+
+    def _all_seconds(self, material: Dataset) -> float:
+        """Seconds that all baselines together may take."""
+        inputs, train = material.inputs, material.train
+        if isinstance(inputs, Texts):
+            return _SECONDS_A_BYTE * float((inputs.offsets[train + 1] - inputs.offsets[train]).sum())
+        size = math.sqrt(math.prod(inputs.shape[1:]) / _FULL_VALUES)
+        cores = _FULL_CORES / min(_FULL_CORES, choose_threads(self.settings))
+        return _FULL_SECONDS * min(1.0, len(train) / _FULL_EXAMPLES) * cores * min(_LARGEST, max(1.0, size))
 
     def fit(self, material: Dataset, time: TimeBudget = UNLIMITED, most: float = 0.0) -> Sequence[Candidate]:
         """Fit the model within its budget, or else within what is left of a time; `most` as for `within`."""
@@ -135,7 +152,7 @@ class ClassicalLearner:
         load_learner(self.name)
         return fitted_within(
             seconds,
-            max(1e-3, _expected(material, choose_threads(self.settings)) / _LEARNING),
+            max(1e-3, self._all_seconds(material) / _LEARNING),
             lambda share: self._share_of_budget(share, material),
             lambda budget, deadline: self._fitted(material, budget, deadline),
             enough=whole.for_all(len(material.train)) if self._takes_all(material) else 0.0,
@@ -157,18 +174,8 @@ class ClassicalLearner:
 
     def _fitted(self, material: Dataset, budget: Budget, deadline: float | None = None) -> Candidate:
         """Fit the model, and ask it about validation; `OverdueError` where the deadline was over before."""
-        fitted = fit_baseline(
-            self.name,
-            self.training_set(material),
-            seed=self.settings.seed,
-            threads=choose_threads(self.settings),
-            metric=self.settings.metric,
-            setup=self.setup,
-            scale=self.scale,
-            class_weights=class_weights_of(self.settings, material),
-            budget=budget,
-            deadline=deadline,
-        )
+        fit = _fit_of(self.name, self.training_set(material), self.settings, material)
+        fitted = fit(setup=self.setup, scale=self.scale, budget=budget, deadline=deadline)
         if isinstance(fitted.predictor, Forest):  # it may have grown until its time was over
             trees = len(fitted.predictor.roots) * (TREES_LEFT_OUT if material.takes == "texts" else 1)
             budget = dataclasses.replace(budget, trees=trees)
@@ -180,7 +187,7 @@ class ClassicalLearner:
             tfidf=fitted.tfidf,
         )
         began = time.perf_counter()
-        held_out = HeldOut(material.validation, answers(model, material, material.validation))
+        held_out = HeldOutAnswers(material.validation, answers(model, material, material.validation))
         return Candidate(
             name=fitted.name,
             model=model,
@@ -259,16 +266,6 @@ def learner_at_setup(
     return ClassicalLearner(candidate.name, settings, budget, training_set, candidate.setup)
 
 
-def _expected(material: Dataset, threads: int) -> float:
-    """Seconds that all baselines together may take."""
-    inputs, train = material.inputs, material.train
-    if isinstance(inputs, Texts):
-        return _SECONDS_A_BYTE * float((inputs.offsets[train + 1] - inputs.offsets[train]).sum())
-    size = math.sqrt(math.prod(inputs.shape[1:]) / _FULL_VALUES)
-    cores = _FULL_CORES / min(_FULL_CORES, threads)
-    return _FULL_SECONDS * min(1.0, len(train) / _FULL_EXAMPLES) * cores * min(_LARGEST, max(1.0, size))
-
-
 # Training examples of simple models on a network's last hidden layer: twice as many take a support vector
 # machine four times as long. It trains a machine for each pair of classes.
 _MOST, _MOST_OF_TEXTS, _MOST_OF_QUICK, _MOST_PAIRS = 20_000, 10_000, 5_000, 5_000
@@ -279,8 +276,9 @@ SIMPLE_MODELS = "simple_models"
 # Of a time limit, what one simple model takes at most; and seconds that all its examples take, about.
 _MOST_OF_LIMIT, _EXPECTED = 0.1, 20.0
 
-# Trains a model, by its name, within the time of a run, from a function of a budget and a deadline.
-Within = Callable[[str, Callable[[Budget | None, float | None], Fitted]], Fitted | None]
+# Fits a model, perhaps with a `budget` and a `deadline`; and does so, by its name, within the time of a run.
+FitBaseline = Callable[..., Fitted]
+Within = Callable[[str, FitBaseline], Fitted | None]
 
 
 def on_network(dataset: Dataset, network: Candidate, context: RunContext) -> list[Candidate]:
@@ -293,13 +291,19 @@ def on_network(dataset: Dataset, network: Candidate, context: RunContext) -> lis
     settings, journal, budget_of_run = context.settings, context.journal, context.time
     train = drawn_for_simple_models(dataset, settings)
 
-    def within(name: str, fit: Callable[[Budget | None, float | None], Fitted]) -> Fitted | None:
+    def within(name: str, fit: FitBaseline) -> Fitted | None:
         """Train within counts that the journal has, or within the time and enter what came of it."""
+        if not budget_of_run.is_limited:
+            return fit()
         known = journal.content.get(SIMPLE_MODELS, {})
         if name in known:
-            return None if known[name] is None else fit(Budget(**known[name]), None)
-        most = min(_MOST_OF_LIMIT * budget_of_run.whole, budget_of_run.left() / 3)
-        found = fitted_within(most, _EXPECTED, lambda share: Budget.shrunk(share, len(train)), fit)
+            return None if known[name] is None else fit(budget=Budget(**known[name]))
+        found = fitted_within(
+            min(_MOST_OF_LIMIT * budget_of_run.whole, budget_of_run.left() / 3),
+            _EXPECTED,
+            lambda share: Budget.shrunk(share, len(train)),
+            lambda budget, deadline: fit(budget=budget, deadline=deadline),
+        )
         counts = None if found is None or found.budget is None else dataclasses.asdict(found.budget)
         journal.decided_for(SIMPLE_MODELS, name, lambda: counts)
         if found is None:
@@ -307,17 +311,11 @@ def on_network(dataset: Dataset, network: Candidate, context: RunContext) -> lis
         return found
 
     with context.stages.stage(f"training simple models on the last hidden layer of {network.name}") as stage:
-        found = simple_models(
-            network, train, dataset, settings, within=within if budget_of_run.is_limited else _always
-        )
+        found = simple_models(network, train, dataset, settings, within=within)
         stage.details += left_out(len(dataset.classes))
         trained = " and ".join(each.name for each in found) or "no simple model, for lack of time,"
         stage.words = f"trained {trained}{on_validation(found, dataset, settings) if found else ''}"
     return found
-
-
-def _always(name: str, fit: Callable[[Budget | None, float | None], Fitted]) -> Fitted | None:
-    return fit(None, None)
 
 
 def drawn_for_simple_models(dataset: Dataset, settings: Settings) -> Int64[np.ndarray, " train"]:
@@ -325,10 +323,8 @@ def drawn_for_simple_models(dataset: Dataset, settings: Settings) -> Int64[np.nd
     draws = generator(settings.seed, Purpose.SIMPLE_MODELS)
     are_texts = isinstance(dataset.inputs, Texts)
     most = _MOST_OF_TEXTS if are_texts else _MOST
-    most = most_within_limit(
-        _MOST_OF_QUICK if settings.preset == "quick" else most, settings, are_texts=are_texts
-    )
-    return np.sort(draws.permutation(dataset.train)[:most])
+    most = _MOST_OF_QUICK if settings.preset == "quick" else most
+    return np.sort(draws.permutation(dataset.train)[: most_within_limit(most, settings, are_texts=are_texts)])
 
 
 def simple_models(
@@ -337,7 +333,7 @@ def simple_models(
     dataset: Dataset,
     settings: Settings,
     known: Mapping[str, Candidate] | None = None,
-    within: Within = _always,
+    within: Within = lambda _, fit: fit(),
 ) -> list[Candidate]:
     """Train simple models on the last hidden layer of a network; they share what passes its body.
 
@@ -359,50 +355,33 @@ def simple_models(
     found = []
     for name in _affordable(len(dataset.classes)):
         full = f"{name}-on-{network.name}"
-        before = None if known is None else known.get(full)
-        if known is not None and before is None:
+        if known is not None and full not in known:
             continue  # there was no time for it
-
-        def fit(
-            budget: Budget | None, deadline: float | None, name: str = name, before: Candidate | None = before
-        ) -> Fitted:
-            return fit_baseline(
-                name,
-                training_set,
-                seed=settings.seed,
-                threads=choose_threads(settings),
-                metric=settings.metric,
-                class_weights=class_weights_of(settings, dataset),
-                setup=None if before is None else before.setup,
-                budget=budget if before is None else before.budget,
-                deadline=deadline,
-            )
-
+        fit: FitBaseline = _fit_of(name, training_set, settings, dataset)
+        if known is not None:
+            fit = partial(fit, setup=known[full].setup, budget=known[full].budget)
         fitted = within(full, fit)
         if fitted is not None:
             found.append(_standing_on(network, stored, fitted, dataset))
     return found
 
 
-def _pairs(classes: int) -> int:
-    return classes * (classes - 1) // 2
-
-
-def left_out(classes: int) -> list[str]:
-    """A sentence about the simple model that would take minutes for so many classes, if there is one."""
-    if _pairs(classes) <= _MOST_PAIRS:
-        return []
-    return [
-        "A support vector machine is left out there: it would train one machine for each of the "
-        f"{_pairs(classes):,} pairs of classes."
-    ]
-
-
 def _affordable(classes: int) -> tuple[str, ...]:
     """The simple models for the last hidden layer; 0 classes are numbers."""
     if classes == 0:
         return NUMBER_ON_NETWORK
-    return tuple(each for each in ON_NETWORK if each != "svm" or _pairs(classes) <= _MOST_PAIRS)
+    return tuple(each for each in ON_NETWORK if each != "svm" or not left_out(classes))
+
+
+def left_out(classes: int) -> list[str]:
+    """A sentence about the simple model that would take minutes for so many classes, if there is one."""
+    pairs = classes * (classes - 1) // 2
+    if pairs <= _MOST_PAIRS:
+        return []
+    return [
+        "A support vector machine is left out there: it would train one machine for each of the "
+        f"{pairs:,} pairs of classes."
+    ]
 
 
 def _standing_on(network: Candidate, below: FeatureCache, fitted: Fitted, dataset: Dataset) -> Candidate:

@@ -1,12 +1,11 @@
 """Evaluation budget: folds where validation is small, and how much is evaluated after training."""
 
+import contextlib
 import dataclasses
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int64
 
 from pellucid.data import Dataset, folds
 from pellucid.data.wording import count_of
@@ -46,17 +45,15 @@ def most_within_limit(most: int, settings: Settings, *, are_texts: bool) -> int:
 
 
 def has_curve(settings: Settings) -> bool:
-    """Say whether a learning curve is drawn.
-
-    By default it follows the baselines, and is left out under a time limit.
-    """
+    """True where a learning curve is drawn: by default with baselines, but not under a time limit."""
     if settings.learning_curve is not None:
         return settings.learning_curve
     return settings.baselines and parse_duration(settings.time_limit) is None
 
 
-# Below so many validation examples models are judged on folds; their number; value of `--folds` that leaves
-# the validation split to judge; seconds that judging may take besides the training's own time.
+# Below so many validation examples models are judged on folds (`benchmarks/few_examples.py`); their number;
+# value of `--folds` that leaves the validation split to judge; seconds that judging may take besides the
+# training's own time.
 FEW, FOLDS, OFF, _FREE_SECONDS = 500, 5, 0, 5.0
 
 
@@ -75,10 +72,8 @@ class Folds:
     # for each fold the data whose training examples are all others and whose validation examples are
     # the fold; none where the validation split judges
     parts: tuple[Dataset, ...] = ()
-    # whether the number of folds was given, and every model is judged on all of them
-    are_asked_for: bool = False
-    # whether they judge because the test has few groups: every model by all of them, too
-    are_of_groups: bool = False
+    are_asked_for: bool = False  # the number of folds was given, and every model is judged on all of them
+    are_of_groups: bool = False  # they judge because the test has few groups: every model by all of them, too
 
     @property
     def learning(self) -> Dataset:
@@ -133,24 +128,20 @@ def folds_of(dataset: Dataset, settings: Settings, *, is_continual: bool) -> Fol
 
     By rule there are five folds, or as many as the smallest class has examples that may be parted. The
     validation split judges where it has 500 examples or more and the test split is not of few groups, where
-    training stops by it (`patience`), where
-    it is later than training (`time_column`), in continual training, and where a class has a single example.
-
-    Raises: `DataError` if examples cannot be divided into the folds asked for.
+    training stops by it (`patience`), where it is later than training (`time_column`), in continual training,
+    and where a class has a single example.
     """
     if settings.folds:
         return Folds(dataset, parts_of(dataset, settings.folds, settings.seed), are_asked_for=True)
-    are_of_groups = dataset.has_few_groups
-    enough = FEW if not are_of_groups else len(dataset.labels) + 1
-    is_enough = len(dataset.validation) >= enough or len(dataset.validation) == 0
+    are_of_groups, validation = dataset.has_few_groups, len(dataset.validation)
+    is_enough = validation == 0 or (validation >= FEW and not are_of_groups)
     needs_validation = is_continual or settings.patience is not None or settings.time_column is not None
     if is_enough or needs_validation or settings.folds == OFF:
         return Folds(dataset)
     for count in range(FOLDS, 1, -1):
-        try:
+        # A class, or its sets that stay together, may be too small for so many.
+        with contextlib.suppress(DataError):
             return Folds(dataset, parts_of(dataset, count, settings.seed), are_of_groups=are_of_groups)
-        except DataError:  # a class, or its sets that stay together, is too small for so many
-            continue
     return Folds(dataset)
 
 
@@ -166,8 +157,3 @@ def parts_of(dataset: Dataset, count: int, seed: int) -> tuple[Dataset, ...]:
         )
         for fold in folds(dataset, count, seed)
     )
-
-
-def positions_of(parts: Sequence[Dataset]) -> Int64[np.ndarray, " judged"]:
-    """Ascending positions of the examples that some folds judge."""
-    return np.sort(np.concatenate([part.validation for part in parts]))

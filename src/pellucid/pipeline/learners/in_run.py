@@ -19,7 +19,7 @@ from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.files import make_folder, write_file
 from pellucid.networks import Adversarial, Network
-from pellucid.pipeline.learners.backbone_choice import Choice
+from pellucid.pipeline.learners.backbone_choice import BackboneChoice
 from pellucid.pipeline.learners.backbone_learners import (
     SUFFIX,
     Built,
@@ -30,7 +30,7 @@ from pellucid.pipeline.learners.backbone_learners import (
 from pellucid.pipeline.learners.candidates import (
     Candidate,
     Features,
-    HeldOut,
+    HeldOutAnswers,
     answers,
     compute_features,
     on_validation,
@@ -95,29 +95,35 @@ def train_baselines(
     """
     if not names:
         return []
-    everything, training_sets = everything_of(dataset), TrainingSets()
-    kept = checkpoints / "baselines"
+    training_sets, kept = TrainingSets(), checkpoints / "baselines"
+    everything = everything_of(dataset)
     make_folder(kept)
     found: list[Candidate] = []
     for place, name in enumerate(names):
         if is_stopped():
             break
         learner = ClassicalLearner(name, settings, None, training_sets.of)
-        seconds, is_first = math.inf, not any(each.features for each in found)
+        seconds, most = math.inf, _MOST * time.left()
         if time.is_limited and name not in DUMMIES:
             weights = [_LESS if each == _FOREST else 1.0 for each in names[place:]]
             seconds = time.left() * weights[0] / sum(weights)
-        most = _MOST * time.left()
-        fit = partial(_trained, learner, dataset, kept / name, stages, seconds, most=most, is_needed=is_first)
-        candidate = has_time(name, fit)
+        is_needed = not any(each.features for each in found)  # it learns, if from a small part
+        fit = partial(_fitted_within, learner, seconds=seconds, most=most, is_needed=is_needed)
+        tried = fit if is_needed or seconds >= _SHORTEST else None
+        candidate = has_time(name, partial(_trained, learner, tried, dataset, kept / name, stages))
         if candidate is None:
             continue
-        if _learns_again(candidate, dataset, time):
+        # Under a budget that leaves out some training examples further ones would be left out too.
+        most_examples = (candidate.budget or Budget()).examples
+        took_all = candidate.train_examples == len(dataset.train) < most_examples
+        is_linear = dataset.input_kind is TEXTS and name in LINEAR_OF_TEXTS
+        if is_linear and took_all and len(dataset.validation) and candidate.train_seconds < time.left():
             again = dataclasses.replace(
                 learner, setup=candidate.setup, scale=candidate.scale, budget=candidate.budget
             )
             words = f" from the {count_of(len(dataset.validation), f'validation {dataset.noun}')} too"
-            last = _trained(again, everything, kept / f"{name}{_AGAIN}", stages, math.inf, words)
+            fit = partial(_fitted_within, again)
+            last = _trained(again, fit, everything, kept / f"{name}{_AGAIN}", stages, words)
             assert last is not None  # it may take as long as it needs
             candidate = dataclasses.replace(
                 candidate,
@@ -132,51 +138,43 @@ def train_baselines(
 
 def everything_of(material: Dataset) -> Dataset:
     """Material of all that is not for the test, of which nothing is left to judge."""
-    nothing = np.zeros(0, np.int64)
-    return dataclasses.replace(
-        material, train=np.union1d(material.train, material.validation), validation=nothing
-    )
+    every = np.union1d(material.train, material.validation)
+    return dataclasses.replace(material, train=every, validation=np.zeros(0, np.int64))
 
 
-def _learns_again(candidate: Candidate, dataset: Dataset, time: TimeBudget) -> bool:
-    """True of a linear model of texts that could learn from more than the training split.
-
-    Under a budget that leaves out some training examples further ones would be left out too.
-    """
-    is_linear = dataset.input_kind is TEXTS and candidate.name in LINEAR_OF_TEXTS
-    most = (candidate.budget or Budget()).examples
-    took_all = candidate.train_examples == len(dataset.train) < most
-    return is_linear and took_all and len(dataset.validation) > 0 and candidate.train_seconds < time.left()
+def _fitted_within(
+    learner: ClassicalLearner,
+    material: Dataset,
+    *,
+    seconds: float = math.inf,
+    most: float = 0.0,
+    is_needed: bool = True,
+) -> Candidate | None:
+    """A model trained within a time; `None` where there is none, but for one that is needed."""
+    if math.isinf(seconds):
+        return learner.fit(material)[0]
+    if is_needed:
+        return learner.fit(material, TimeBudget(seconds), most)[0]
+    return learner.within(seconds, material, most)
 
 
 def _trained(
     learner: ClassicalLearner,
+    fit: Callable[[Dataset], Candidate | None] | None,
     material: Dataset,
     folder: Path,
     stages: Stages,
-    seconds: float = math.inf,
     words: str = "",
-    *,
-    most: float = 0.0,
-    is_needed: bool = True,
 ) -> Candidate | None:
-    """A model trained within a time and kept in a folder, or taken over from there.
-
-    `None` where there is no time, but for one that is needed: it learns from a small part in any case.
-    """
+    """A model trained and kept in a folder, or taken over from there; `None` where there is no time."""
     former = _restored(folder, learner.name, material)
     if former is not None:
         stages.line(f"took over {learner.name} from before the interruption")
         return former
-    if seconds < _SHORTEST and not is_needed:
+    if fit is None:
         return None
     with stages.stage(f"training {learner.name}{words}") as stage:
-        if math.isinf(seconds):
-            candidate: Candidate | None = learner.fit(material)[0]
-        elif is_needed:
-            candidate = learner.fit(material, TimeBudget(seconds), most)[0]
-        else:
-            candidate = learner.within(seconds, material, most)
+        candidate = fit(material)
         if candidate is None:
             stage.words = f"no time to train {learner.name}"
             return None
@@ -211,14 +209,10 @@ def _restored(folder: Path, name: str, material: Dataset) -> Candidate | None:
             "configurations": tuple(Configuration(*each) for each in facts["configurations"]),
             "budget": None if facts["budget"] is None else Budget(**facts["budget"]),
         }
-        held_out = HeldOut(material.validation, answers(model, material, material.validation))
+        held_out = HeldOutAnswers(material.validation, answers(model, material, material.validation))
         return Candidate(name, model, held_out=held_out, **read)
     except (OSError, ValueError, TypeError, LookupError):  # as is every refusal of a model or of its answers
         return None
-
-
-# Images on a sheet of what a generator has learnt so far.
-_SHOWN = 8
 
 
 def network_of_run(context: RunContext) -> NetworkLearner:
@@ -248,8 +242,12 @@ def network_of_run(context: RunContext) -> NetworkLearner:
         context.settings,
         decide=decide,
         train=partial(train_in_run, context=context),
-        beside=partial(simple_in_run, context=context),
+        build_on=partial(simple_in_run, context=context),
     )
+
+
+# Images on a sheet of what a generator has learnt so far.
+_SHOWN = 8
 
 
 def train_in_run(network: Planned, context: RunContext) -> None:
@@ -262,10 +260,20 @@ def train_in_run(network: Planned, context: RunContext) -> None:
     if load_checkpoint(folder.checkpoints, session.state, total) is not None:
         context.stages.line(f"going on after step {session.state.step:,} of {total:,}")
     checkpointer = Checkpointer(folder.checkpoints, context.journal.content["data"], total)
+    watching: list[Observer] = []
+    learner, preparation = session.network, network.prepared.preparation
+    # No epoch is scored for a generator: its images are shown.
+    if isinstance(learner, Adversarial) and isinstance(preparation, Preprocessing):
+        generator = generator_of(learner, preparation, context.dataset.classes)
+
+        def make() -> np.ndarray:
+            learner.eval()
+            return generator.sample(generator.turns(_SHOWN), context.settings.seed)
+
+        watching.append(Snapshots(folder.samples, make, plan.recipe.epochs))
     with context.stages.stage(f"training {plan.name}", f"trained {plan.name}", spinner=False) as stage:
         history = HistoryFile(folder.path / "history.jsonl")
-        snapshots = _snapshots(network, context)
-        with observers_of_run(session, checkpointer, history, context, snapshots) as observers:
+        with observers_of_run(session, checkpointer, history, context, watching) as observers:
             session.run(observers, shorten=_shortening(network, checkpointer, context))
         best = session.state.best
         if best is not None:
@@ -306,7 +314,7 @@ def _shortening(
         fewer = min(to_come, max(1, int(_TO_SPARE * left / pace)))
         found = recipe.ending_at(step + fewer, step)
         checkpointer.total_steps = found.total_steps
-        context.journal.replaced("plan", dataclasses.replace(network.plan, recipe=found).to_json())
+        context.journal.save({"plan": dataclasses.replace(network.plan, recipe=found).to_json()})
         context.leave_out(
             f"{network.plan.name} fell behind its time, since other programs use this machine, and its "
             "training was made shorter while it ran."
@@ -322,21 +330,6 @@ def simple_in_run(network: Candidate, material: Dataset, context: RunContext) ->
         return []
     context.time.reserve("rest", 0.0)  # what was kept for them as well as for what follows
     return on_network(material, network, context)
-
-
-def _snapshots(network: Planned, context: RunContext) -> list[Snapshots]:
-    """Observers that show the images of a generator, which no epoch is scored for; none of other networks."""
-    learner, prepared = network.session.network, network.prepared.preparation
-    if not isinstance(learner, Adversarial) or not isinstance(prepared, Preprocessing):
-        return []
-    model = generator_of(learner, prepared, context.dataset.classes)
-    labels = model.turns(_SHOWN)
-
-    def make() -> np.ndarray:
-        learner.eval()
-        return model.sample(labels, context.settings.seed)
-
-    return [Snapshots(context.folder.samples, make, network.plan.recipe.epochs)]
 
 
 @contextmanager
@@ -360,7 +353,7 @@ def observers_of_run(
 _TIMED = 32  # examples that say how fast a backbone is, where its features were computed before a kill
 
 
-def frozen_in_run(choice: Choice, context: RunContext) -> FrozenLearner:
+def frozen_in_run(choice: BackboneChoice, context: RunContext) -> FrozenLearner:
     """The learner of the models on a frozen backbone; a killed run's features are taken over."""
     return FrozenLearner(choice, context.settings, partial(_features, choice, context), stages=context.stages)
 
@@ -382,12 +375,16 @@ def tuned_in_run(built: Built, before: Sequence[Mapping[str, Any]], context: Run
         with observers_of_run(session, checkpointer, history, context) as observers:
             to_the_end(session, observers)
 
-    learner = TuningLearner(frozen_in_run(built.choice, context), run, built)
-    return learner.tuned(context.dataset)
+    return TuningLearner(frozen_in_run(built.choice, context), run, built).tuned(context.dataset)
 
 
 def _features(
-    choice: Choice, context: RunContext, network: Network, prepared: Prepared, _: Dataset, threads: int
+    choice: BackboneChoice,
+    context: RunContext,
+    network: Network,
+    prepared: Prepared,
+    _: Dataset,
+    threads: int,
 ) -> Features:
     """Features of every example that any model on the frozen network is asked about."""
     dataset = context.dataset

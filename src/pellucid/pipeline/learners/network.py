@@ -139,7 +139,7 @@ class NetworkLearner:
     decide: Callable[[Prepared], Plan] | None = None  # plans layers and recipe for what was made ready
     train: Callable[[Planned], object] = lambda network: network.session.run()  # with observers or without
     # trains what builds on the trained network; by default nothing
-    beside: Callable[[Candidate, Dataset], Sequence[Candidate]] = lambda network, material: ()
+    build_on: Callable[[Candidate, Dataset], Sequence[Candidate]] = lambda network, material: ()
     # the same network, planned for all the material of which this one learns a part; None where it is
     # planned afresh
     whole: Planned | None = None
@@ -163,11 +163,10 @@ class NetworkLearner:
             prepared = self.prepare(material)
         seconds = time.monotonic() - began
         plan = make_plan(self.settings, prepared) if self.decide is None else self.decide(prepared)
-        session = session_of(plan, prepared)
         is_fixed = self.settings.width is not None or prepared.trained is not None or self.whole is not None
         small = None if is_fixed or plan.name not in NETWORKS else NETWORKS[plan.name].small
         hurried = () if small is None else self._hurried(plan, prepared, small)
-        return Planned(plan, prepared, session, hurried, seconds)
+        return Planned(plan, prepared, session_of(plan, prepared), hurried, seconds)
 
     def _hurried(
         self, plan: Plan, prepared: Prepared, small: Callable[[NetworkConfig], NetworkConfig]
@@ -178,12 +177,13 @@ class NetworkLearner:
         """
         width = max(1, plan.network.widths[0] // 2)
         settings = dataclasses.replace(self.settings, epochs=min(FEW_EPOCHS - 1, plan.recipe.epochs))
+        few = f"Fewer than {_FEWEST_EPOCHS} epochs of a {plan.name} of"
 
         def half() -> Plan:
             found = make_plan(dataclasses.replace(settings, width=width), prepared)
             reason = (
-                f"Fewer than {_FEWEST_EPOCHS} epochs of a {plan.name} of the usual width fitted into the "
-                f"time: it is half as wide, as with --width {width}, and sees the examples more often."
+                f"{few} the usual width fitted into the time: it is half as wide, as with --width {width}, "
+                "and sees the examples more often."
             )
             return dataclasses.replace(found, reasons=(*found.reasons, reason))
 
@@ -193,9 +193,8 @@ class NetworkLearner:
             steps = epochs * found.recipe.total_steps // found.recipe.epochs
             recipe = dataclasses.replace(found.recipe, epochs=epochs, total_steps=steps, frozen_from=None)
             reason = (
-                f"Fewer than {_FEWEST_EPOCHS} epochs of a {plan.name} of half the width fit into the "
-                "time: single convolutions and a dense layer stand in the place of its blocks, and it sees "
-                "the examples more often."
+                f"{few} half the width fit into the time: single convolutions and a dense layer stand in the "
+                "place of its blocks, and it sees the examples more often."
             )
             reasons = (*found.reasons, reason)
             return dataclasses.replace(found, network=small(found.network), recipe=recipe, reasons=reasons)
@@ -222,7 +221,7 @@ class NetworkLearner:
         # Detectors use the examples that simple models learn from: these pass the network anyway.
         stored = stored_for(model, material, drawn_for_simple_models(material, self.settings))
         candidate = with_validation(dataclasses.replace(candidate, stored=stored), material)
-        return [candidate, *self.beside(candidate, material)]
+        return [candidate, *self.build_on(candidate, material)]
 
     def fit(self, material: Dataset, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
         """Plan, shorten the recipe to what fits, and train."""
@@ -267,34 +266,28 @@ def learner_on_part(network: Planned, settings: Settings, *, keeps_best: bool = 
 
 def recipe_words(plan: Plan) -> str:
     """The recipe in words, for the terminal: epochs, steps, optimiser and augmentation."""
-    recipe = plan.recipe
-    parts = [
-        count_of(recipe.epochs, "epoch"),
-        f"{recipe.total_steps:,} steps of {recipe.batch_size}",
-        f"{recipe.optimizer} {recipe.learning_rate:g}",
-        recipe.schedule,
-        recipe.loss if recipe.beta in (None, 1.0) else f"{recipe.loss} with beta {recipe.beta:g}",
-        *([f"label smoothing {recipe.label_smoothing:g}"] if recipe.label_smoothing else []),
-        recipe.precision,
-        count_of(recipe.threads, "thread"),
-    ]
-    augmentation = recipe.augmentation
-    if not augmentation.is_off:
-        if augmentation.shift:
-            parts.append(f"shifted by up to {augmentation.shift} px")
-        if augmentation.mirror:
-            parts.append("mirrored in every other epoch")
-        if augmentation.erase > 0:
-            parts.append(f"a rectangle erased from {100 * augmentation.erase:.0f} % of them")
-        if augmentation.mix > 0:
-            parts.append(f"in {100 * augmentation.mix:.0f} % a rectangle from another image")
-    if recipe.word_dropout:
-        parts.append(f"{100 * recipe.word_dropout:.0f} % of the tokens replaced by unknown")
-    if recipe.class_weights is not None:
-        parts.append("classes weighted")
+    recipe, augmentation = plan.recipe, plan.recipe.augmentation
+    varied = not augmentation.is_off
+    parts = {
+        count_of(recipe.epochs, "epoch"): True,
+        f"{recipe.total_steps:,} steps of {recipe.batch_size}": True,
+        f"{recipe.optimizer} {recipe.learning_rate:g}": True,
+        recipe.schedule: True,
+        recipe.loss if recipe.beta in (None, 1.0) else f"{recipe.loss} with beta {recipe.beta:g}": True,
+        f"label smoothing {recipe.label_smoothing:g}": recipe.label_smoothing,
+        recipe.precision: True,
+        count_of(recipe.threads, "thread"): True,
+        f"shifted by up to {augmentation.shift} px": varied and augmentation.shift,
+        "mirrored in every other epoch": varied and augmentation.mirror,
+        f"a rectangle erased from {100 * augmentation.erase:.0f} % of them": varied
+        and augmentation.erase > 0,
+        f"in {100 * augmentation.mix:.0f} % a rectangle from another image": varied and augmentation.mix > 0,
+        f"{100 * recipe.word_dropout:.0f} % of the tokens replaced by unknown": recipe.word_dropout,
+        "classes weighted": recipe.class_weights is not None,
+    }
     if recipe.frozen_epochs:
-        parts.append(f"the first block frozen from epoch {recipe.epochs - recipe.frozen_epochs + 1} on")
-    return ", ".join(parts)
+        parts[f"the first block frozen from epoch {recipe.epochs - recipe.frozen_epochs + 1} on"] = True
+    return ", ".join(words for words, is_so in parts.items() if is_so)
 
 
 # Fewer training images are no distribution that could be learnt; it is the smallest batch by rule, too.
@@ -304,10 +297,7 @@ _SEEN_BY_BASELINE, _MOST_EPOCHS_OF_BASELINE = 200_000, 20
 
 
 def require_enough_images(settings: Settings, count: int, place: str) -> None:
-    """Refuse fewer training images than a batch, or than make a distribution.
-
-    Raises: `DataError` if they are too few for any batch; `UsageError` if for the one asked for.
-    """
+    """Refuse fewer training images than a batch, or than make a distribution."""
     if count < LEAST_IMAGES:
         raise DataError(
             f"{place}: {count_of(count, 'image')} to train on, and {settings.model} needs at least "
@@ -325,12 +315,12 @@ def baseline_autoencoder(settings: Settings, material: Dataset) -> NetworkLearne
 
     It learns in few steps, the same whatever time there is, and nobody watches.
     """
-    count = len(material.train)
+    epochs = round(_SEEN_BY_BASELINE / max(1, len(material.train)))
     return NetworkLearner(
         Settings(
             model="vae",
             preset="quick",
-            epochs=max(1, min(_MOST_EPOCHS_OF_BASELINE, round(_SEEN_BY_BASELINE / max(1, count)))),
+            epochs=max(1, min(_MOST_EPOCHS_OF_BASELINE, epochs)),
             seed=settings.seed,
             threads=settings.threads,
             device=settings.device,

@@ -66,18 +66,15 @@ class Prepared:
                 groups=self.encoder.weighed if isinstance(self.encoder, NgramEncoder) else (),
             )
         shape = inputs.shape
-        return InputFacts(
-            (shape[3], shape[1], shape[2]) if len(shape) == 4 else (shape[1],), outputs, examples
-        )
+        taken = (shape[3], shape[1], shape[2]) if len(shape) == 4 else (shape[1],)
+        return InputFacts(taken, outputs, examples)
 
 
 def network_name(settings: Settings, material: Dataset) -> str:
     """Name of the network to train, a key in `NETWORKS`: the one asked for, or by rule.
 
-    The rule: `cnn` for images, `mlp` for feature vectors. For texts it is `bag`, which learns any
-    texts in seconds; order of words matters only where a setting was given that `bag` does not have.
-
-    Raises: `UsageError` if the network asked for, or another setting, does not go with such inputs.
+    The rule: `cnn` for images, `mlp` for feature vectors; for texts `bag`, which learns any in seconds, or
+    the next one that has every setting that was given.
     """
     require_fitting_inputs(settings, material.takes)
     if settings.model != "auto":
@@ -88,11 +85,7 @@ def network_name(settings: Settings, material: Dataset) -> str:
 
 
 def prepared_for(name: str, material: Dataset, settings: Settings) -> Prepared:
-    """Make data ready for one network.
-
-    Raises: `UsageError` if a setting contradicts the data; `DataError` if the file of word vectors cannot
-    be used.
-    """
+    """Make data ready for one network."""
     if not isinstance(material.inputs, Texts):
         examples = examples_of(material.inputs, material, generates=name in GENERATIVE)
         return Prepared(name, examples, material.preprocessing)
@@ -116,24 +109,13 @@ def prepared_for(name: str, material: Dataset, settings: Settings) -> Prepared:
 
 def examples_of(inputs: np.ndarray | Tokens, material: Dataset, *, generates: bool = False) -> Examples:
     """Inputs that are ready for a network (images, feature vectors or ids of texts), with their labels."""
-    return Examples(
-        inputs,
-        material.labels,
-        material.train,
-        material.validation,
-        len(material.classes),
-        generates,
-        names=material.classes,
-        weights=material.weights,
-    )
+    labels, train, validation = material.labels, material.train, material.validation
+    count, names, weights = len(material.classes), material.classes, material.weights
+    return Examples(inputs, labels, train, validation, count, generates, names=names, weights=weights)
 
 
 def model_of(network: Network, prepared: Prepared, classes: tuple[str, ...], recipe: Recipe) -> Model:
-    """A trained network with everything that belongs to it.
-
-    The model takes images, feature vectors or texts as they come. `classes` are none where numbers are
-    predicted.
-    """
+    """A trained network with everything that belongs to it; no `classes` where numbers are predicted."""
     preparation = prepared.preparation
     if preparation is None:
         return FeatureModel(network, classes)
@@ -146,10 +128,7 @@ def model_of(network: Network, prepared: Prepared, classes: tuple[str, ...], rec
 
 
 def unvaried_model_of(network: Network, prepared: Prepared, classes: tuple[str, ...]) -> Model:
-    """A network that saw every example as it is, with everything that belongs to it.
-
-    It asks about every image once. `classes` are none where numbers are predicted.
-    """
+    """The same of a network that saw every example as it is, so that it is asked about every image once."""
     if isinstance(prepared.preparation, Preprocessing):
         return ImageModel(network, prepared.preparation, classes)
     assert prepared.preparation is not None  # feature vectors have no backbone
@@ -191,12 +170,7 @@ class Plan:
 
 
 def make_plan(settings: Settings, prepared: Prepared) -> Plan:
-    """Decide the network and the recipe; in continual training it keeps its layers.
-
-    The plan, before any time limit shortens it.
-
-    Raises: `UsageError` if settings contradict the data, each other or this machine.
-    """
+    """Decide the network and the recipe, before any time limit; in continual training it keeps its layers."""
     recipe, reasons = make_recipe(settings, prepared)
     trained = prepared.trained
     network = design(prepared.name, settings, prepared.facts) if trained is None else trained.config
@@ -204,10 +178,7 @@ def make_plan(settings: Settings, prepared: Prepared) -> Plan:
 
 
 def make_recipe(settings: Settings, prepared: Prepared) -> tuple[Recipe, tuple[str, ...]]:
-    """Decide how a fresh network is trained, and say in sentences which variations keep the label.
-
-    Raises: `UsageError` if settings contradict the data, each other or this machine.
-    """
+    """Decide how a fresh network is trained, and say in sentences which variations keep the label."""
     examples, images = prepared.examples, prepared.images
     keeps: tuple[bool, bool, bool] = (False, False, False)
     reasons: tuple[str, ...] = ()
@@ -269,10 +240,7 @@ def require_precision(settings: Settings, cell: str) -> None:
 
 
 def require_precision_of_run(settings: Settings, journal: Journal) -> None:
-    """Refuse a device, and an arithmetic of the settings or of a resumed run's plan, before data is read.
-
-    Raises: `UsageError` if this machine has not got it.
-    """
+    """Refuse a device, and an arithmetic of the settings or of a resumed run's plan, before data is read."""
     choose_device(settings)
     planned = journal.content.get("plan") or {}
     if not journal.is_resumed:
@@ -283,11 +251,9 @@ def require_precision_of_run(settings: Settings, journal: Journal) -> None:
 
 
 def require_precision_again(precision: str, cell: str, device: str) -> None:
-    """Refuse to resume in the arithmetic of a run, by its parts, that this machine cannot do.
+    """Refuse to resume in an arithmetic that this machine cannot do, with a `UsageError`.
 
-    `cell` is that of its network, empty where it is not recurrent.
-
-    Raises: `UsageError` saying so.
+    `cell` is empty where the network is not recurrent.
     """
     lack = lacking(precision, cell, device)
     if lack is not None:

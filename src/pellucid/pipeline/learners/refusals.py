@@ -1,4 +1,4 @@
-"""Settings that could change nothing are refused before anything is trained, with what fits."""
+"""Settings that could change nothing are refused, with a `UsageError` that names what fits."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,19 +27,16 @@ from pellucid.tasks import REGRESSION, TARGETS, Target
 _TOKENS = [row for row in ROWS if set(row.belongs_to) & set(NEURAL_OF_TEXTS)]
 _OF_IMAGES = [row for row in ROWS if IMAGES in row.belongs_to]
 
-_WORDS = {"images": "images", "values": "feature vectors", "texts": "texts"}
-_NETWORKS: Mapping[str, tuple[str, ...]] = {
-    "images": NEURAL_OF_IMAGES,
-    "values": ("mlp",),
-    "texts": NEURAL_OF_TEXTS,
+# By what the inputs are: in words, and the networks for them.
+_FITTING: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "images": ("images", NEURAL_OF_IMAGES),
+    "values": ("feature vectors", ("mlp",)),
+    "texts": ("texts", NEURAL_OF_TEXTS),
 }
 
 
 def require_fitting_model(settings: Settings, target: Target) -> None:
-    """Refuse a model that cannot learn such labels, and settings that a classical model has no use for.
-
-    Raises: `UsageError` naming what fits.
-    """
+    """Refuse a model that cannot learn such labels, and settings that a classical model has no use for."""
     if settings.model not in CLASSICAL:
         return
     if target is REGRESSION and settings.class_weight not in (None, "none"):
@@ -56,10 +53,7 @@ def require_fitting_model(settings: Settings, target: Target) -> None:
 
 
 def require_known_classes(settings: Settings, classes: Sequence[str], place: str) -> None:
-    """Refuse settings that name a class which the data does not have, and a metric that it has none for.
-
-    Raises: `UsageError` naming it.
-    """
+    """Refuse settings that name a class which the data does not have, and a metric that it has none for."""
     if metric_of(settings.metric).of_two and len(classes) != 2:
         raise UsageError(
             f"--metric: {settings.metric} ranks the examples of one of two classes, and {place} has "
@@ -71,10 +65,7 @@ def require_known_classes(settings: Settings, classes: Sequence[str], place: str
 
 
 def require_fitting_generator(settings: Settings, given: Mapping[str, Any], target: Target) -> None:
-    """Refuse labels that are numbers, and settings that a network which makes images has no use for.
-
-    Raises: `UsageError` naming what fits.
-    """
+    """Refuse labels that are numbers, and settings that a network which makes images has no use for."""
     if target is REGRESSION:
         raise UsageError(
             f"--model: {settings.model} makes images, of classes where there are labels, and these labels "
@@ -86,10 +77,7 @@ def require_fitting_generator(settings: Settings, given: Mapping[str, Any], targ
 
 
 def require_prediction(settings: Settings) -> None:
-    """Refuse a network that makes images where something is to be predicted.
-
-    Raises: `UsageError` naming what fits.
-    """
+    """Refuse a network that makes images where something is to be predicted."""
     if settings.generates:
         raise UsageError(
             f"--model: {settings.model} makes images and predicts nothing; train it with pellucid train or "
@@ -101,23 +89,18 @@ def require_fitting_inputs(settings: Settings, takes: str) -> None:
     """Refuse a network, and settings, that belong to another kind of input or to another network.
 
     The inputs are `images`, `values` (feature vectors) or `texts`.
-
-    Raises: `UsageError` naming what fits.
     """
-    words, networks = _WORDS[takes], _NETWORKS[takes]
+    words, networks = _FITTING[takes]
+    reads = "texts" if settings.model in NEURAL_OF_TEXTS else "images"
+    needs = f"--model: {settings.model} needs {reads}, not {words}; use {_any_of((*networks, 'auto'))}"
     if settings.generates and takes != "images":
-        raise UsageError(
-            f"--model: {settings.model} needs images, not {words}; use {_any_of((*networks, 'auto'))}"
-        )
+        raise UsageError(needs)
     _require_generator(settings)
     if settings.builds_on_backbone:
         _require_room_for_backbone(settings, takes)
         return
     if settings.model in NEURAL and settings.model not in networks:
-        reads = "texts" if settings.model in NEURAL_OF_TEXTS else "images"
-        raise UsageError(
-            f"--model: {settings.model} needs {reads}, not {words}; use {_any_of((*networks, 'auto'))}"
-        )
+        raise UsageError(needs)
     of_others, kind = (_OF_IMAGES, "images") if takes == "texts" else (_TOKENS, "texts")
     _refuse(settings, of_others, f"belong to {kind}", f"the inputs are {words}")
     if takes != "texts":
@@ -170,10 +153,7 @@ def _require_room_for_backbone(settings: Settings, takes: str) -> None:
 
 
 def networks_with(settings: Settings, names: Sequence[str]) -> list[str]:
-    """Networks of texts, of those named, that have every setting which was given; in the same order.
-
-    Raises: `UsageError` if no network has them all.
-    """
+    """Networks of texts, of those named, that have every setting which was given; in the same order."""
     given = [row for row in _TOKENS if row.is_used(settings)]
     fitting = [network for network in names if all(network in row.belongs_to for row in given)]
     if not fitting:

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from time import monotonic as _clock
 from typing import Any
 
-from pellucid.pipeline.learners.backbone_choice import Choice
-from pellucid.pipeline.learners.backbone_costs import Measured, is_hopeless, left_out, measured
+from pellucid.pipeline.learners.backbone_choice import BackboneChoice
+from pellucid.pipeline.learners.backbone_costs import Measured, is_hopeless, measured
 from pellucid.pipeline.learners.candidates import Candidate, FeatureTable
 from pellucid.pipeline.learners.classical import drawn_for_simple_models
 from pellucid.pipeline.learners.evaluation_budget import WITH_CURVE, Folds, has_curve, most_synthetic_outliers
@@ -30,6 +30,7 @@ _SHARE, _OF_SIMPLE, _MOST_OF_SIMPLE = 0.3, 0.12, 0.2
 
 # Seconds on an idle machine of a report, of a model saved, and of each test example that a model is scored
 # on; times that a test example passes a model, its novelty included; the most of a limit that is reserved.
+# `benchmarks/honest_answer.py` shows the seconds of these parts.
 _REPORT, _MODEL, _SCORED, _ASKED, _MOST_RESERVED = 1.0, 0.06, 6e-5, 1.6, 0.4
 
 # Models that a network brings: itself, and simple ones on its last hidden layer.
@@ -77,7 +78,7 @@ def time_of_baselines(context: RunContext, folds: Folds, needed: float = 0.0) ->
     return TimeBudget(max(0.0, min(share * time.whole, seconds)) / folds.trainings(1))
 
 
-def costs_of(backbones: Sequence[Choice], folds: Folds, context: RunContext) -> list[Measured]:
+def costs_of(backbones: Sequence[BackboneChoice], folds: Folds, context: RunContext) -> list[Measured]:
     """Measure pretrained backbones under a time limit, before anything is trained.
 
     Nothing without a limit, or where a run being resumed has shared it out.
@@ -100,8 +101,8 @@ def costs_of(backbones: Sequence[Choice], folds: Folds, context: RunContext) -> 
 
 
 def limit_backbones(
-    backbones: tuple[Choice, ...], costs: Sequence[Measured], context: RunContext
-) -> tuple[Choice, ...]:
+    backbones: tuple[BackboneChoice, ...], costs: Sequence[Measured], context: RunContext
+) -> tuple[BackboneChoice, ...]:
     """Bound what pretrained backbones learn from by what is left of a time limit, once.
 
     Those for which there is no time are left out.
@@ -110,19 +111,23 @@ def limit_backbones(
     if not backbones or not time.is_limited or journal.is_revised("backbones"):
         return backbones
 
-    def fitting(backbones: tuple[Choice, ...]) -> tuple[Choice, ...]:
+    def fitting(backbones: tuple[BackboneChoice, ...]) -> tuple[BackboneChoice, ...]:
         left = _for_network(context)
         are_asked_for = any(each.choice.is_asked_for for each in costs)
         seconds = left if are_asked_for else min(_SHARE * time.whole, left / 2)
         known = {each.choice.name: each for each in costs}
-        kept: list[Choice] = []
+        kept: list[BackboneChoice] = []
         without: list[dict[str, str]] = []
         for choice in backbones:
             each = known.get(choice.name)
             found = None if each is None else each.within(seconds)
             if found is None or found.limits is None:
-                without.append({"name": choice.name, "reason": left_out(choice, context.settings)})
-                stages.paragraph(without[-1]["reason"])
+                reason = (
+                    f"{choice.name}, which is installed, is left out: the features of enough examples would "
+                    f"not fit into its share of {context.settings.time_limit}."
+                )
+                without.append({"name": choice.name, "reason": reason})
+                stages.paragraph(reason)
                 continue
             seconds -= found.limits.seconds_before + found.limits.seconds_after
             kept.append(found)
@@ -134,7 +139,7 @@ def limit_backbones(
         return journal.revised("backbones", backbones, fitting, backbones_json)
 
 
-def backbones_json(backbones: Sequence[Choice]) -> list[dict[str, Any]]:
+def backbones_json(backbones: Sequence[BackboneChoice]) -> list[dict[str, Any]]:
     """The form of `backbones` in `config.json`."""
     return [each.to_json() for each in backbones]
 

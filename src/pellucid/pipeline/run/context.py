@@ -16,7 +16,6 @@ from pellucid.pipeline.run.journal import NOTES, Journal, RunFolder
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings, parse_duration
 from pellucid.tasks import GENERATION, TEXTS
-from pellucid.training.hardware import sharing
 
 # Of a time limit, what training a network gets in any case, even where the time is up before.
 LEAST_SHARE = 0.1
@@ -38,6 +37,7 @@ class TimeBudget:
 
     def __init__(self, seconds: float | None = None, began: float | None = None) -> None:
         self.whole = math.inf if seconds is None else seconds
+        self.is_limited = math.isfinite(self.whole)
         self.began = time.monotonic() if began is None else began
         self._reserved: dict[str, float] = {}
 
@@ -45,11 +45,6 @@ class TimeBudget:
     def of(cls, settings: Settings, began: float | None = None) -> "TimeBudget":
         """The time limit of settings."""
         return cls(parse_duration(settings.time_limit), began)
-
-    @property
-    def is_limited(self) -> bool:
-        """True where there is a limit."""
-        return math.isfinite(self.whole)
 
     def reserve(self, what: str, seconds: float) -> None:
         """Set seconds aside for something that comes later; 0 gives them back."""
@@ -113,10 +108,6 @@ class RunContext(NamedTuple):
             self.leave_out(sentence)
         return is_affordable
 
-    def beside_a_bar(self) -> "RunContext":
-        """The same for work during a training that shows its bar."""
-        return self._replace(stages=self.stages.beside_a_bar())
-
 
 @contextlib.contextmanager
 def free_cores(settings: Settings, journal: Journal, stages: Stages) -> Iterator[None]:
@@ -125,7 +116,7 @@ def free_cores(settings: Settings, journal: Journal, stages: Stages) -> Iterator
     A second thread on a core that is taken makes each step wait for the slower of the two. Nothing is counted
     where the user says how many threads to use.
     """
-    with sharing(settings, lambda: journal.decided("free_cores", cores.free)) as found:
+    with cores.sharing(settings.threads, lambda: journal.decided("free_cores", cores.free)) as found:
         usable = cores.usable()
         if found is not None and found < usable:
             stages.paragraph(
@@ -138,18 +129,15 @@ def free_cores(settings: Settings, journal: Journal, stages: Stages) -> Iterator
 _LIBRARIES = ("pellucid", "torch", "numpy", "pillow", "safetensors")
 
 
-def require_same_data(place: str, dataset: Dataset, journal: Journal) -> None:
-    """Enter the data into the journal, and refuse to resume on data that has changed.
-
-    Raises: `DataError` naming what changed.
-    """
+def require_same_data(place: str, dataset: Dataset, journal: Journal, stages: Stages) -> None:
+    """Enter data and versions into the journal; refuse to resume on other data, warn of other versions."""
     fitted = dataset.preprocessing  # None for texts, which every model makes ready in its own way
+    identity = data_identity(dataset)
     kept = None if fitted is None else fitted.to_json()
-    now = {"place": place, **data_identity(dataset), "preprocessing": kept}
-    before = journal.decided("data", lambda: now)
+    before = journal.decided("data", lambda: {"place": place, **identity, "preprocessing": kept})
     changed = [
         f"{name} was {before.get(name)}, is {value}"
-        for name, value in data_identity(dataset).items()
+        for name, value in identity.items()
         if before.get(name) != value
     ]
     if changed:
@@ -157,26 +145,15 @@ def require_same_data(place: str, dataset: Dataset, journal: Journal) -> None:
             f"{place}: the data changed since the run was started ({'; '.join(changed)}); "
             "restore it, or start again with --overwrite"
         )
-
-
-def warn_of_other_versions(dataset: Dataset, journal: Journal, stages: Stages) -> None:
-    """Enter the versions of libraries into the journal, and warn where a resumed run began with others."""
-    now = versions(dataset)
-    before = journal.decided("versions", lambda: now)
-    for name, value in now.items():
+    # Texts also depend on what cuts them into tokens.
+    names = (*_LIBRARIES, *(("tokenizers",) if dataset.input_kind is TEXTS else ()))
+    versions = {"python": platform.python_version(), **{name: version(name) for name in names}}
+    before = journal.decided("versions", lambda: versions)
+    for name, value in versions.items():
         if before.get(name) != value:
             stages.line(
                 f"warning: {name} was {before.get(name)}, is {value}; weights may differ from an unbroken run"
             )
-
-
-def versions(dataset: Dataset) -> dict[str, str]:
-    """Versions, by name, of Python and of the libraries that decide results.
-
-    Texts also depend on what cuts them into tokens.
-    """
-    names = (*_LIBRARIES, *(("tokenizers",) if dataset.input_kind is TEXTS else ()))
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
 def task_name(dataset: Dataset, settings: Settings | None = None) -> str:

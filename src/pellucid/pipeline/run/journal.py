@@ -7,7 +7,7 @@ import json
 import os
 import shlex
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,21 +31,8 @@ FRAME_NAME = "frame.jsonl"
 
 # Files of a run that may as well be a user's own, and so do not mark a folder as a run.
 _TABLES = ("test.csv", "test.csv.gz")
-
-_NAMES = (
-    "report.html",
-    "metrics.json",
-    "history.jsonl",
-    "config.json",
-    "data.jsonl",
-    "data.jsonl.gz",
-    *_TABLES,
-    FRAME_NAME,
-    "model",
-    "models",
-    "checkpoints",
-    "samples",
-)
+_FILES = ("report.html", "metrics.json", "history.jsonl", "config.json", "data.jsonl", "data.jsonl.gz")
+_NAMES = (*_FILES, *_TABLES, FRAME_NAME, "model", "models", "checkpoints", "samples")
 _SPACE = 50_000_000
 
 
@@ -59,16 +46,8 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-
-    @property
-    def checkpoints(self) -> Path:
-        """Folder of the checkpoints."""
-        return self.path / "checkpoints"
-
-    @property
-    def samples(self) -> Path:
-        """Folder of the sheets of images that a generator makes while it learns."""
-        return self.path / "samples"
+        self.checkpoints = path / "checkpoints"
+        self.samples = path / "samples"  # sheets of images that a generator makes while it learns
 
     @property
     def is_finished(self) -> bool:
@@ -109,56 +88,63 @@ class RunFolder:
         if resume and overwrite:
             raise UsageError("--resume: contradicts --overwrite; give one of them")
         existed = self.path.is_dir()
+        made = [each for each in (self.path, *self.path.parents) if not os.path.lexists(each)]
+        had_lock = os.path.lexists(self.path / ".lock")
         make_folder(self.path)
         with locked(self.path), resumable():
-            self._require_free(resume, overwrite, existed)
-            if not overwrite:
-                self._refuse_linked_folders()
-            self._remove_leftovers()
-            require_space(self.path, _SPACE)
-            if overwrite:
-                self._empty()
-            yield
+            try:
+                if existed:
+                    self._require_room(is_wanted=resume or overwrite)
+                # A run would write, prune and empty through a link what is not its own.
+                for parent, folders, _ in os.walk(self.path) if not overwrite else ():
+                    for name in folders:
+                        if os.path.islink(os.path.join(parent, name)):
+                            raise unusable(Path(parent, name), "a link, where a run has a folder of its own")
+                self._remove_leftovers()
+                require_space(self.path, _SPACE)
+                # `metrics.json` goes first, so that the former run no longer counts as finished.
+                for name in ("metrics.json", *_NAMES) if overwrite else ():
+                    path = self.path / name
+                    if path.is_dir() and not path.is_symlink():
+                        shutil.rmtree(path)
+                    else:
+                        path.unlink(missing_ok=True)
+                yield
+            except BaseException:
+                if not had_lock and not (self.path / NAME).exists():
+                    self._remove_traces(made)
+                raise
 
-    def _require_free(self, resume: bool, overwrite: bool, existed: bool) -> None:
-        if not existed:
-            return
-        present = {entry.name for entry in self.path.iterdir()} - {".lock"}
-        is_run = bool(present & (set(_NAMES) - set(_TABLES)))
-        if is_run and not (resume or overwrite):
+    def _remove_traces(self, made: Sequence[Path]) -> None:
+        """Remove the lock, and the folders that were made, of a run that was refused before it began."""
+        with contextlib.suppress(OSError):  # a folder that holds something else stays
+            (self.path / ".lock").unlink(missing_ok=True)
+            if made:
+                (self.path / FRAME_NAME).unlink(missing_ok=True)
+            for folder in made:
+                folder.rmdir()
+
+    def _require_room(self, *, is_wanted: bool) -> None:
+        """Refuse a folder that holds something else than a run, or a run that is not wanted."""
+        names = {entry.name for entry in self.path.iterdir()} - {".lock"}
+        is_run = bool(names & (set(_NAMES) - set(_TABLES)))
+        if is_run and not is_wanted:
             raise StorageError(
                 f"{self.path}: already holds a run; give --resume to go on, --overwrite to replace it, "
                 "or another --out"
             )
-        hidden = {name for name in present if name.startswith(".") and name.endswith((".tmp", ".old"))}
-        if present - hidden and not is_run:
+        hidden = {name for name in names if name.startswith(".") and name.endswith((".tmp", ".old"))}
+        if names - hidden and not is_run:
             raise StorageError(f"{self.path}: holds files that are no run; choose another --out")
-
-    def _refuse_linked_folders(self) -> None:
-        """Refuse links to folders, through which a run would write, prune and empty what is not its own."""
-        for parent, folders, _ in os.walk(self.path):
-            for name in folders:
-                if os.path.islink(os.path.join(parent, name)):
-                    raise unusable(Path(parent, name), "a link, where a run has a folder of its own")
 
     def _remove_leftovers(self) -> None:
         """Remove temporary files of a process that was killed inside a save."""
         for folder in (self.path, self.checkpoints, self.path / "models"):
             if folder.is_symlink() and folder != self.path:
                 continue
-            for pattern in (".*.tmp", ".*.old"):
-                for entry in folder.glob(pattern):
-                    is_folder = entry.is_dir() and not entry.is_symlink()
-                    shutil.rmtree(entry) if is_folder else entry.unlink()
-
-    def _empty(self) -> None:
-        """Remove a former run's own files, `metrics.json` first so that it no longer counts as finished."""
-        for name in ("metrics.json", *_NAMES):
-            path = self.path / name
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+            for entry in (entry for pattern in (".*.tmp", ".*.old") for entry in folder.glob(pattern)):
+                is_folder = entry.is_dir() and not entry.is_symlink()
+                shutil.rmtree(entry) if is_folder else entry.unlink()
 
     def prune(self) -> None:
         """Remove what only an unfinished run needs."""
@@ -166,10 +152,7 @@ class RunFolder:
 
 
 def place_of(data: Any, folder: RunFolder) -> Any:
-    """A frame as the path of the file in the run that will hold it; other DATA as it is.
-
-    Raises: `UsageError` if it is a frame that is still to be computed.
-    """
+    """A frame as the path of the file in the run that will hold it; other DATA as it is."""
     if is_frame(data):
         return str(folder.path / FRAME_NAME)
     if is_lazy(data):
@@ -178,11 +161,7 @@ def place_of(data: Any, folder: RunFolder) -> Any:
 
 
 def keep_frame(data: Any, place: Any, *, resume: bool) -> None:
-    """Write a frame where `place_of` says; a run being resumed has it already.
-
-    Raises: `DataError` if the frame cannot be kept, or is another than that of the run being resumed;
-    `StorageError` if it cannot be written.
-    """
+    """Write a frame where `place_of` says; a run being resumed has it already."""
     if not is_frame(data):
         return
     path = Path(place)
@@ -207,10 +186,6 @@ _REVISED = "within_limit"
 NOTES = "left_out"
 
 Decision = TypeVar("Decision")
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
 
 
 class Journal:
@@ -245,8 +220,8 @@ class Journal:
         self,
         key: str,
         decide: Callable[[], Decision],
-        to_json: Callable[[Decision], Any] = _as_it_is,
-        from_json: Callable[[Any], Decision] = _as_it_is,
+        to_json: Callable[[Decision], Any] = lambda decision: decision,
+        from_json: Callable[[Any], Decision] = lambda saved: saved,
     ) -> Decision:
         """Take over what was decided before, or decide now and save it under a key of `config.json`.
 
@@ -254,7 +229,7 @@ class Journal:
         """
         if key not in self._content:
             found = decide()
-            self._save({key: to_json(found)})
+            self.save({key: to_json(found)})
             return found
         try:
             return from_json(self._content[key])
@@ -269,18 +244,18 @@ class Journal:
         key: str,
         decision: Decision,
         revise: Callable[[Decision], Decision],
-        to_json: Callable[[Decision], Any] = _as_it_is,
+        to_json: Callable[[Decision], Any] = lambda decision: decision,
     ) -> Decision:
         """Decide once more, now that it is known how much of a time limit is left; a resumed run never does.
 
         `decision` is what `decided` gave, of a resumed run the revised one; `revise` makes it smaller where
         it was not yet revised. The decision that holds from now on.
         """
-        before = self._content.get(_REVISED, [])
-        if key in before:
+        if self.is_revised(key):
             return decision
+        before = self._content.get(_REVISED, [])
         found = revise(decision)
-        self._save({key: to_json(found), _REVISED: [*before, key]})
+        self.save({key: to_json(found), _REVISED: [*before, key]})
         return found
 
     @contextlib.contextmanager
@@ -289,23 +264,19 @@ class Journal:
         self._is_begun, was_begun = False, self._is_begun
         yield
         self._is_begun = was_begun
-        self._save({})
-
-    def replaced(self, key: str, decision: Any) -> None:
-        """Put another decision in the place of one that was made, as JSON can hold it."""
-        self._save({key: decision})
+        self.save({})
 
     def decided_for(
         self,
         key: str,
         name: str,
         decide: Callable[[], Decision],
-        to_json: Callable[[Decision], Any] = _as_it_is,
+        to_json: Callable[[Decision], Any] = lambda decision: decision,
     ) -> Any:
         """Take over, as JSON has it, what was decided under a key for one of several, or decide it now."""
         known = self._content.get(key, {})
         if name not in known:
-            self._save({key: {**known, name: to_json(decide())}})
+            self.save({key: {**known, name: to_json(decide())}})
         return self._content[key][name]
 
     def note(self, sentence: str) -> bool:
@@ -313,28 +284,22 @@ class Journal:
         known = self._content.get(NOTES, [])
         if sentence in known:
             return False
-        self._save({NOTES: [*known, sentence]})
+        self.save({NOTES: [*known, sentence]})
         return True
 
     def is_revised(self, key: str) -> bool:
         """True where a decision was already fitted into the time limit."""
         return key in self._content.get(_REVISED, ())
 
-    def _save(self, more: Mapping[str, Any]) -> None:
+    def save(self, more: Mapping[str, Any]) -> None:
+        """Enter decisions by key, as JSON can hold them, in the place of former ones."""
         self._content = {**self._content, **more}
         if self._is_begun:
             self._folder.write_sealed(NAME, self._content)
 
 
-_FLAGS = {row.name: row.flag for row in ROWS}
-
-
 def settings_of(given: Mapping[str, Any], journal: Journal) -> Settings:
-    """Settings of this run, checked: those given, or those of the run being resumed.
-
-    Raises: `UsageError` if a setting is unfit, or differs from the run being resumed, or that is a
-    comparison.
-    """
+    """Settings of this run, checked: those given, or those of the run being resumed."""
     if "design" in journal:
         raise UsageError(
             "--resume: what stands there is a comparison, not a run of train; choose another --out, "
@@ -348,10 +313,7 @@ def settings_of(given: Mapping[str, Any], journal: Journal) -> Settings:
 
 
 def require_unchanged(given: Mapping[str, Any], before: Settings) -> None:
-    """Refuse settings that differ from those a run was started with.
-
-    Raises: `UsageError` naming each that differs.
-    """
+    """Refuse settings that differ from those a run was started with."""
     changed = [
         f"{name} was {getattr(before, name)}, is {value}"
         for name, value in given.items()
@@ -363,16 +325,19 @@ def require_unchanged(given: Mapping[str, Any], before: Settings) -> None:
         )
 
 
-def command_of(place: str, given: Mapping[str, Any], out: Path) -> str:
-    """The command line that repeats a run."""
-    words = ["pellucid", "train", place, "--out", str(out)]
+def command_line(
+    words: Sequence[str], given: Mapping[str, Any], show: Callable[[Any], str] = str, last: Sequence[str] = ()
+) -> str:
+    """A command line, quoted for a shell: words, the flags of given settings, and what comes last."""
+    flags = {row.name: row.flag for row in ROWS}
+    found = ["pellucid", *words]
     for name, value in given.items():
-        flag = _FLAGS[name]
         if isinstance(value, bool):
-            words.append(flag if value else f"--no-{flag[2:]}")
+            found.append(flags[name] if value else f"--no-{flags[name][2:]}")
         else:
-            words += [flag, json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)]
-    return shlex.join(words)
+            text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else show(value)
+            found += [flags[name], text]
+    return shlex.join([*found, *last])
 
 
 def call_of(place: str, given: Mapping[str, Any], out: Path) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import itertools
 import signal
 import sys
 import threading
@@ -51,11 +52,6 @@ class Stages:
         other._spins = False
         return other
 
-    @property
-    def in_terminal(self) -> bool:
-        """True where bars and colours make sense."""
-        return self.console.is_terminal
-
     @contextlib.contextmanager
     def stage(self, words: str, done: str | None = None, *, spinner: bool = True) -> Iterator[Stage]:
         """Show one stage and, when it is over, its line with a tick and seconds.
@@ -65,7 +61,7 @@ class Stages:
         """
         current = Stage(words)
         began = time.monotonic()
-        if spinner and self._spins and self.in_terminal and not self.quiet:
+        if spinner and self._spins and self.console.is_terminal and not self.quiet:
             from rich.markup import escape
 
             with self.console.status(escape(visible(words))):
@@ -90,7 +86,7 @@ class Stages:
 
     def _wrapped(self, text: str) -> str:
         """Text in lines of the terminal's width, or of 80 columns where there is none."""
-        columns = min(_MOST_COLUMNS, self.console.width) if self.in_terminal else COLUMNS
+        columns = min(_MOST_COLUMNS, self.console.width) if self.console.is_terminal else COLUMNS
         return "\n".join(wrapped(text, columns - 2, indent="  "))
 
     def line(self, text: str, tick: bool = False, style: str = "") -> None:
@@ -111,7 +107,7 @@ class Stages:
         """Show training: a bar in a terminal, a line per epoch elsewhere; yields observers for the loop."""
         if self.quiet:
             yield []
-        elif self.in_terminal:
+        elif self.console.is_terminal:
             with BarProgress(self.console, recipe) as progress:
                 yield [progress]
         else:
@@ -124,7 +120,7 @@ def counting(stages: Stages, total: int, done: int = 0) -> Iterator[Callable[[st
 
     The function it yields takes what is trained next, after the one before is done.
     """
-    if stages.quiet or not stages.in_terminal:
+    if stages.quiet or not stages.console.is_terminal:
         yield lambda _: None
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -139,15 +135,8 @@ def counting(stages: Stages, total: int, done: int = 0) -> Iterator[Callable[[st
         transient=True,
     )
     with bar:
-        task = bar.add_task("", total=total, completed=done)
-        begun = done - 1
-
-        def show(words: str) -> None:
-            nonlocal begun
-            begun += 1
-            bar.update(task, completed=begun, description=words)
-
-        yield show
+        task, begun = bar.add_task("", total=total, completed=done), itertools.count(done)
+        yield lambda words: bar.update(task, completed=next(begun), description=words)
 
 
 @contextlib.contextmanager
@@ -157,9 +146,7 @@ def interruptible(run: Path) -> Iterator[None]:
     The training loop takes the signals over for as long as it runs, to write a checkpoint first.
     """
 
-    def receive(number: int, frame: FrameType | None) -> NoReturn:
-        """End the run with the name of the signal and the way to go on."""
-        del frame
+    def receive(number: int, _: FrameType | None) -> NoReturn:
         raise InterruptedRun(
             f"{run}: stopped by {signal.Signals(number).name}; what was finished is kept; "
             "run the same command with --resume to go on",
@@ -175,18 +162,18 @@ Background = TypeVar("Background")
 
 
 def side_by_side(
-    here: Callable[[], Main], beside: Callable[[Callable[[], bool]], Background]
+    here: Callable[[], Main], background: Callable[[Callable[[], bool]], Background]
 ) -> tuple[Main, Background]:
-    """Results of two pieces of work, one in the main thread, which takes the signals, one beside it.
+    """Results of two pieces of work, one in the main thread, which takes the signals, one in the background.
 
-    `beside` is given a function that says whether it should stop early: what was done here has failed, or a
-    signal came. That error is raised once it has stopped; where nothing failed here, its own.
+    `background` is given a function that reports whether it should stop early: what was done here has failed,
+    or a signal came. That error is raised once it has stopped; where nothing failed here, its own.
     """
     stopped = threading.Event()
     # Each would put filters of warnings and the threads of matrix products back to what it found, which the
     # other may have set: so both find here what they would set.
     with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(1) as pool:
-        other = pool.submit(beside, stopped.is_set)
+        other = pool.submit(background, stopped.is_set)
         try:
             return here(), other.result()
         except BaseException:

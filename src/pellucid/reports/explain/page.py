@@ -272,7 +272,7 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
             formulas={each.name: mathml(each.formula) for each in explanation.layers},
             drivers=[
                 {"title": _TITLES[each.name], "driver": each, "plots": _plots(each.trial)}
-                for each in (() if explanation.driven is None else explanation.driven.drivers)
+                for each in (() if explanation.attributions is None else explanation.attributions.methods)
             ],
             contributions=contributions,
             album=_album(explanation),
@@ -376,14 +376,14 @@ def _attribution_data(
         if added["contributions"].drawn is not None:
             packed.add(f"driver:{added['key']}", added["contributions"].drawn)
             found.append({"name": added["key"], "centred": False})
-    if explanation.driven is None:
+    if explanation.attributions is None:
         return found
-    pieces = explanation.driven.pieces
-    for driver in explanation.driven.drivers:
-        scores = driver.scores.reshape(pieces.shape)
-        fine = driver.fine if isinstance(pieces, ImagePieces) and driver.fine is not None else None
-        packed.add(f"driver:{driver.name}", scores if fine is None else fine)
-        found.append({"name": driver.name, "centred": False})
+    pieces = explanation.attributions.pieces
+    for method in explanation.attributions.methods:
+        scores = method.scores.reshape(pieces.shape)
+        fine = method.fine if isinstance(pieces, ImagePieces) and method.fine is not None else None
+        packed.add(f"driver:{method.name}", scores if fine is None else fine)
+        found.append({"name": method.name, "centred": False})
     return found
 
 
