@@ -8,7 +8,8 @@ import pellucid
 from pellucid.bundle import save
 from pellucid.data import Preprocessing, prepare
 from pellucid.data.reading.dispatch import read_data
-from pellucid.export.export import metadata_of, serialised
+from pellucid.export.export import finished, metadata_of
+from pellucid.export.onnx_graph import graph_of
 from pellucid.runtime.exported import opened
 from pellucid.settings import Settings
 from small_models import untrained_model
@@ -64,6 +65,6 @@ def test_model_runtime_and_predict_agree(tmp_path):
     save(model, tmp_path / "model", {})
     classifier = pellucid.load(tmp_path / "model")
     assert classifier.model_.preprocessing.stretch
-    exported = opened(serialised(model, metadata_of(model, "mlp")), "model.onnx", 1)
+    exported = opened(finished(graph_of(model), metadata_of(model, "mlp")), "model.onnx", 1)
     assert exported.preprocessing == classifier.model_.preprocessing
     np.testing.assert_allclose(exported.predict_proba(files), classifier.predict_proba(files), atol=1e-5)
