@@ -73,7 +73,7 @@ def test_the_features_are_chosen_on_few_examples_too() -> None:
 def test_the_same_seed_gives_the_same_forest() -> None:
     def answers(seed: int) -> np.ndarray:
         estimator = pellucid.ImageClassifier(model="random-forest", threads=1, seed=seed)
-        return estimator.fit(DIGITS.data[:200], DIGITS.target[:200]).predict_proba(DIGITS.data)
+        return estimator.fit(DIGITS.data[:60], DIGITS.target[:60]).predict_proba(DIGITS.data)
 
     np.testing.assert_array_equal(answers(0), answers(0))
     assert not np.array_equal(answers(0), answers(1))
