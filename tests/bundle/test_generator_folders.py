@@ -21,7 +21,7 @@ PIXELS, LABELS = digits()
 @pytest.fixture
 def folder(tmp_path):
     place = tmp_path / "model"
-    save(trained_generator(2), place, {"training examples": 600})
+    save(trained_generator(4), place, {"training examples": 600})
     return place
 
 
@@ -44,7 +44,7 @@ def test_a_loaded_gan_makes_the_same_images_and_scores(tmp_path, is_labelled):
 
 @pytest.mark.parametrize("is_labelled", [True, False])
 def test_a_loaded_generator_makes_the_same_images(tmp_path, is_labelled):
-    model = trained_generator(2, is_labelled=is_labelled)
+    model = trained_generator(4, is_labelled=is_labelled)
     save(model, tmp_path / "model", {})
     loaded = load_any(tmp_path / "model")
     assert isinstance(loaded, AutoencoderModel)
@@ -67,7 +67,7 @@ def test_the_folder_names_likelihood_and_spread(folder):
 
 
 def test_equal_weights_are_equal_bytes(folder, tmp_path):
-    save(trained_generator(2), tmp_path / "again", {"training examples": 600})
+    save(trained_generator(4), tmp_path / "again", {"training examples": 600})
     for name in ("weights.safetensors", "model.json", "README.md"):
         assert (folder / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
@@ -93,7 +93,7 @@ def test_a_detector_sees_the_last_layer_before_the_latent_numbers(folder):
 
 def test_a_detector_is_kept_and_changes_no_weight(folder, tmp_path):
     material = Dataset(PIXELS, LABELS, np.arange(600), np.arange(600, 700), CLASSES, DIGITS)
-    model = generator_with_detector(trained_generator(2), material, 0)
+    model = generator_with_detector(trained_generator(4), material, 0)
     save(model, tmp_path / "with detector", {})
     again = load_any(tmp_path / "with detector")
     seen = again.seen(PIXELS[700:720])
@@ -123,14 +123,14 @@ def test_a_classifier_is_no_generator(tmp_path):
 
 
 def test_an_image_does_not_depend_on_how_many_are_made():
-    model = trained_generator(2)
+    model = trained_generator(4)
     many = model.sample(model.turns(300), 1)
     assert np.array_equal(model.sample(model.turns(7), 1), many[:7])
     assert not np.array_equal(model.sample(model.turns(7), 2), many[:7])
 
 
 def test_made_digits_look_like_their_class():
-    model = trained_generator(2)
+    model = trained_generator(4)
     made = model.sample(np.repeat(np.arange(10), 20), 0).astype(np.float64)
     means = np.stack([PIXELS[:600][LABELS[:600] == code].mean(axis=0) for code in range(10)])
     away = ((made[:, None] - means) ** 2).sum(axis=(2, 3, 4))
@@ -138,7 +138,7 @@ def test_made_digits_look_like_their_class():
 
 
 def test_a_walk_begins_and_ends_at_the_rebuilt_images():
-    model = trained_generator(2)
+    model = trained_generator(4)
     ends, labels = PIXELS[:2], LABELS[:2]
     way = model.walk(ends, labels, 5)
     assert way.shape == (5, 8, 8, 1)
@@ -147,4 +147,4 @@ def test_a_walk_begins_and_ends_at_the_rebuilt_images():
 
 def test_images_of_another_form_are_refused():
     with pytest.raises(DataError, match="images: found"):
-        trained_generator(2).transform(np.zeros((2, 9, 9, 1), np.uint8))
+        trained_generator(4).transform(np.zeros((2, 9, 9, 1), np.uint8))

@@ -133,7 +133,7 @@ def test_a_loss_that_is_not_finite_ends_training_with_the_remedy():
 def test_a_time_limit_becomes_steps():
     session = begin(examples(1200), epochs=5000)
     whole = session.batches.recipe.total_steps
-    session.limit(1.0, 100)
+    session.limit(5.0, 100)
     assert 3 <= session.batches.recipe.total_steps < whole
     with pytest.raises(UsageError, match="--time-limit"):
         begin(epochs=5000).limit(0.0, 100)

@@ -115,7 +115,7 @@ def test_a_time_limit_is_measured_on_short_and_long_texts(begin_texts):
     widths = [int(lengths[batch.indices].max()) for batch in session.batches.typical(4)]
     assert widths == sorted(widths)
     assert widths[-1] > 1.5 * widths[0]
-    session.limit(2.0, scored_after=100)
+    session.limit(20.0, scored_after=100)
     assert 3 <= session.batches.recipe.total_steps < 100_000 * session.batches.per_epoch
 
 

@@ -32,7 +32,7 @@ def test_measuring_leaves_the_network_as_it_was(begin):
 
 def test_gd_is_limited_to_whole_epochs(begin):
     session = begin(epochs=100_000, optimizer="gd", model="mlp", width=16)
-    session.limit(1.0, scored_after=0)
+    session.limit(10.0, scored_after=0)
     assert session.batches.recipe.total_steps % session.batches.per_epoch == 0
 
 

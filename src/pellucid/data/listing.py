@@ -117,6 +117,6 @@ class Images:
     modes: Sequence[str]  # kind of each image as stored, such as `grey`, `colour`, `palette` or `16-bit grey`
     problems: tuple[Problem, ...] = ()  # images that could not be decoded
     warnings: tuple[str, ...] = ()  # sentences for the user, such as the frame count of an animation
-    # int64 (n, 2), milliseconds of the camera's clock when each was taken, -1 where it is unknown, and a number
-    # for the camera; `None` for images that were no files
+    # int64 (n, 2), milliseconds of the camera's clock when each was taken, -1 where it is unknown, and a
+    # number for the camera; `None` for images that were no files
     taken: np.ndarray | None = None

@@ -4,22 +4,20 @@ How a page is put together, and where a kind of input (images, texts) plugs in:
 
 - `kinds.py` holds `KINDS`, one `AppKind` for each `InputKind` by its name: which models it refuses, the
   facts that its scripts read as `app.input`, a blank input on which the network is opened once (for the
-  names, shapes and formulas of its layers), the original of a held-out example for the proof, its template in
-  `page/` (the area where people hand over an input) and its rooms of modules in `script/`.
+  names, shapes and formulas of its layers), the original of a held-out example for the proof, and its
+  template in `page/` (the area where people hand over an input). Its modules are in `script/`, by its name.
 - `page_data.py` packs weights: tensors of two axes and more in 16 bits, in steps of each row, vectors in
   single precision, one behind the other, deflated, base64, in `<script id="weights">`; `app.tensors` has
   for every name where it and its steps begin, and its shape. Weights have the names of the lines
   (`body.0.weight`); what else a model needs is added under a prefix (`novelty.axes`). In the page
   `stored(name)` gives any.
-- `content.py` renders the page. It has three documents, all deflated: `told` (as on the explain page: the
-  layers), `app` (`content.py`: everything else) and the weights; one script, joined from the modules of the
-  explain page and of `script/`, allowed by its checksum. The last module of a kind calls `startPage(kind)`
-  with an object of the type `InputKind` in `script/types.js`: how an input is read, turned into what the
-  network takes and shown.
-- `script/engine/layers.js` holds `FAST`, one function for each kind of layer, from what it takes to a typed
-  array; kinds that are not in it are computed by `gradients/runs.js` of the explain page, in double
-  precision and slower. `script/engine/network.js` runs the network and keeps every layer's values.
-- Every string that people read stands in `script/words/` by its key, in English and in Chinese.
+- `content.py` renders the page. It has three documents, all deflated: `page-data` (as on the explain page:
+  the layers), `app` (everything else) and the weights; one script, `start.js` of the kind with all that it
+  imports, allowed by its checksum. That module calls `startPage(kind, opening)` with an object of the type
+  `InputKind` in `script/types.js`: how an input is read, turned into what the network takes and shown.
+- `computed` of the explain page's `layers.js` gives a whole layer in single precision; `script/answer.js`
+  runs the network with it and keeps the values of all layers.
+- Every string that people read is in `script/words/` by its key, in English and in Chinese.
 - `exporting.py` replays the page in a headless browser through `globalThis.pellucid.answer(original)`, the
   same function that answers people.
 """

@@ -106,14 +106,6 @@ def app_facts(
     }
 
 
-def hidden_of(opened: Opened) -> str:
-    """Name of the value that the network's head takes: the last hidden layer, which a detector looks at."""
-    for line in opened.lines:
-        if line.name.split(".")[0] == "head":
-            return opened.sources(line)[0]
-    return opened.output
-
-
 def _number(place: int, first: int) -> str:
     """What names of arrays of one of several end in: nothing of that which comes first, else its number."""
     return "" if place == first else str(place + 1)
@@ -147,10 +139,14 @@ def _body(
     body: Body, kind: AppKind, metadata: Metadata, tensors: Tensors, *, number: str, is_shown: bool
 ) -> dict[str, Any]:
     """A body, of the form `Body` in the script's types; layers that the page shows are told elsewhere."""
-    opened, layers = body.opened, None
+    opened, layers, hidden = body.opened, None, ""
     if opened is not None:
         prefix = f"network{number}." if number else ""
-        tensors.add_all({prefix + name: each for name, each in _weights(opened).items()})
+        taken = dict.fromkeys(name for line in opened.lines for name in line.takes if name in opened.weights)
+        tensors.add_all({name: opened.weights[name] for name in taken}, prefix)
+        # The last hidden layer, which a detector judges, is what the network's head takes.
+        heads = (line for line in opened.lines if line.name.split(".")[0] == "head")
+        hidden = next((opened.sources(line)[0] for line in heads), opened.output)
         if not is_shown:
             layers = [
                 {key: layer[key] for key in _COMPUTED}
@@ -158,7 +154,7 @@ def _body(
                 for layer in layers_page_data(metadata, opened)["layers"]
             ]
     return {
-        "hidden": "" if opened is None else hidden_of(opened),
+        "hidden": hidden,
         "output": "" if opened is None else opened.output,
         "layers": layers,
         "input": kind.body(body.model, tensors, number),
@@ -166,7 +162,7 @@ def _body(
 
 
 def layers_page_data(metadata: Metadata, opened: Opened | None) -> dict[str, Any]:
-    """What the explain page's script reads of the layers of a network; the document `page-data` of a page."""
+    """Layers of a network as the explain page's script reads them; the document `page-data` of a page."""
     if opened is None:
         return {"layers": [], "places": {}}
     return described(explanation_of(metadata, opened), Packed())
@@ -183,12 +179,6 @@ def explanation_of(metadata: Metadata, opened: Opened | None) -> Explanation:
         opened=opened,
         layers=() if opened is None else layer_records(opened),
     )
-
-
-def _weights(opened: Opened) -> dict[str, Any]:
-    """Tensors that some line takes."""
-    taken = [name for line in opened.lines for name in line.takes if name in opened.weights]
-    return {name: opened.weights[name] for name in dict.fromkeys(taken)}
 
 
 def _detector(detector: Detector, tensors: Tensors) -> dict[str, Any]:
@@ -226,9 +216,9 @@ class Page:
 
 
 def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any], *, exactly: bool = False) -> Page:
-    """The page of a model, of a kind that is not refused. Equal models give equal pages.
+    """The page of a model, of a kind that is not refused; equal models give equal pages.
 
-    `card` holds facts for the model card; `exactly` keeps all weights in single precision.
+    `card` is for the model card; `exactly` keeps all weights in single precision.
     """
     kind = KINDS[model.input_kind.name]
     bodies = bodies_of(model, kind)
@@ -237,7 +227,6 @@ def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any], *, exactl
     opened = bodies[opened_place(bodies)].opened
     explanation = explanation_of(metadata, opened)
     script = joined_script(f"export/app/script/{model.input_kind.name}/start.js")
-    # Formula of every layer by its name.
     values = {
         "explanation": explanation,
         "layers": [each for each in explanation.layers if each.kind not in HIDDEN],
@@ -289,12 +278,13 @@ def card_of(model: Model, name: str, folder: Path) -> dict[str, Any]:
 
     A model folder that lies in no run has fewer.
     """
-    run = run_of(folder)
+    run, image = run_of(folder), model.preprocessing
+    size = "" if image is None else f"{image.width} \u00d7 {image.height} \u00d7 {image.channels}"
     config, metrics = (_read(run, each) for each in ("config.json", "metrics.json"))
     rows = [
         ("cardTrained", _data(config, metrics, name)),
         ("cardScore", ""),
-        ("cardInput", _input(model)),
+        ("cardInput", size),
         ("cardParameters", f"{model.parameters:,}"),
         ("cardDate", _date(run)),
         ("cardVersion", f"Pellucid {version('pellucid')}"),
@@ -330,14 +320,6 @@ def _data(config: Mapping[str, Any], metrics: Mapping[str, Any], model: str) -> 
     own = (metrics.get("models") or {}).get(model)
     count = own.get("train_examples") if isinstance(own, dict) else data.get("train")
     return f"{name}, {count:,}" if isinstance(count, int) else name
-
-
-def _input(model: Model) -> str:
-    """Size of an image; nothing of other inputs."""
-    if model.preprocessing is None:
-        return ""
-    image = model.preprocessing
-    return f"{image.width} \u00d7 {image.height} \u00d7 {image.channels}"
 
 
 def _date(run: Path | None) -> str:

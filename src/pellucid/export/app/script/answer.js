@@ -128,7 +128,7 @@ const countOf = (found, reference) => (found < 0 ? reference.length : found);
 /** Largest error of a setting that an answer passes to be called confident. */
 const CONFIDENT = 0.05;
 
-/** Numbers that stand in all columns. @param {ArrayLike<number>} values @returns {Features} */
+/** Numbers in all columns. @param {ArrayLike<number>} values @returns {Features} */
 export const inAllColumns = (values) => ({ columns: Array.from(values, (_, at) => at), values });
 
 /**

@@ -1,4 +1,4 @@
-// What Python writes of the model beside its layers.
+// What Python writes of the model besides its layers.
 import { need } from "../../../reports/explain/script/arrays.js";
 import { byId } from "../../../reports/explain/script/dom.js";
 import { pageData, stored } from "../../../reports/explain/script/page_data.js";

@@ -102,7 +102,7 @@ export const votesOf = (decisions) =>
 
 // Classical models on features: the weighed sum of a linear model, the trees of a forest, the same answer always.
 //
-// Features are the numbers that differ from 0 and the columns they stand in; those of a hidden layer stand in all.
+// Features are the numbers that differ from 0 and the columns they are in; those of a hidden layer are in all.
 
 /**
  * The scores of the classes that were there to learn; their softmax are the probabilities, all others are 0.
@@ -191,7 +191,7 @@ const PREDICTORS = {
 };
 
 /**
- * What a predictor says of some features: probabilities, or the one number predicted.
+ * What a predictor answers for some features: probabilities, or the one number predicted.
  * @param {Predictor} facts @param {Features} features @param {Arrays} arrayOf
  */
 export const predicted = (facts, features, arrayOf) => PREDICTORS[facts.kind](facts, features, arrayOf);

@@ -284,7 +284,7 @@ function leafSentence(leaf) {
 // How each classical model among the members comes to what it says, for the input that is shown.
 
 /**
- * What is needed to open a classical model beside the features that it saw.
+ * What is needed to open a classical model besides the features that it saw.
  * @typedef {object} Decided
  * @property {Arrays} arrayOf
  * @property {ColumnNamer} nameOf

@@ -44,7 +44,7 @@ async function weights(tensors) {
 }
 
 /**
- * Whole numbers of 16 bits, of each row in steps of its own: all high bytes stand first, then all low ones.
+ * Whole numbers of 16 bits, of each row in steps of its own: all high bytes come first, then all low ones.
  * @param {Uint8Array} bytes @param {TensorPlace & { steps: number }} place
  */
 function inSteps(bytes, { at, shape, steps: stepsAt }) {

@@ -20,7 +20,7 @@
  */
 
 /**
- * The page's document `app`: all that Python tells of the model beside its layers.
+ * The page's document `app`: all that Python writes of the model besides its layers.
  * @typedef {object} App
  * @property {string} model
  * @property {string[]} classes as they are called in the data; none where a number is predicted
@@ -60,7 +60,7 @@
  * An answer.
  * @typedef {object} Answer
  * @property {number[]} said probabilities in the order of the classes, or the one number predicted
- * @property {number | null} novelty 0 to 1; null where the model cannot tell
+ * @property {number | null} novelty 0 to 1; null without a detector
  */
 
 /**
@@ -101,7 +101,7 @@
  *   as Python writes it for the proof; rejects with an `Error` in words where it cannot be read
  * @property {(body: Body) => FeatureWords | undefined} words of features of the input itself
  * @property {(ready: Ready) => void} [answered] what is to be done once another input was answered
- * @property {(ready: Ready) => void} show it where people handed it over
+ * @property {(ready: Ready) => void} show it where people gave it
  * @property {(page: PageActions<Ready>) => void} start give the area its clicks and keys
  */
 
@@ -112,7 +112,7 @@
  */
 
 /**
- * How features are told: a name for each column and, where they lie on the input, what they add there.
+ * How features are shown: a name for each column and, where they lie on the input, what they add there.
  * @typedef {object} FeatureWords
  * @property {(column: number) => string} nameOf
  * @property {(adds: Float64Array) => Whole} [mapOf] from what each column adds to rows and columns of places

@@ -35,7 +35,7 @@ export function unlessMissing(find) {
 /** @param {Shape} shape */
 export const product = (shape) => shape.reduce((total, size) => total * size, 1);
 
-/** The index of the number that stands at a place. @param {number} at @param {Shape} shape */
+/** The index of the number at a place. @param {number} at @param {Shape} shape */
 export function unravel(at, shape) {
   /** @type {Unit} */
   const unit = new Array(shape.length);
@@ -47,11 +47,11 @@ export function unravel(at, shape) {
   return unit;
 }
 
-/** The place at which the number of an index stands. @param {number[]} index @param {Shape} shape */
+/** The place of the number of an index. @param {number[]} index @param {Shape} shape */
 export const ravel = (index, shape) => index.reduce((at, each, axis) => at * shape[axis] + each, 0);
 
 /**
- * The place within its row at which the number of an index stands.
+ * The place within its row of the number of an index.
  * @param {number[]} index @param {Shape} shape
  */
 export const ravelInRow = (index, shape) => ravel(index.slice(1), shape.slice(1));
@@ -91,7 +91,7 @@ export function partOf(shape, data, kept) {
 }
 
 /** @param {Shape} shape */
-export const zeros = (shape) => wholeOf(shape, new Float64Array(product(shape)));
+const zeros = (shape) => wholeOf(shape, new Float64Array(product(shape)));
 
 /**
  * An array filled from the index of every number, row by row.
@@ -115,12 +115,12 @@ export function numberIn(found, unit) {
   return row ? row[ravelInRow(unit, found.shape)] : undefined;
 }
 
-/** The numbers that stand at one place of every row. @param {Numbers} found @param {number} at */
+/** The numbers at one place of every row. @param {Numbers} found @param {number} at */
 export const columnOf = (found, at) =>
   Array.from({ length: found.shape[0] }, (_, row) => need(found.row(row))[at]);
 
 /**
- * Index of the number that is largest by magnitude; rows that the page lacks are not looked at.
+ * Index of the number that is largest by magnitude; rows that the page lacks do not count.
  * @param {Numbers} found
  */
 export function loudestIn({ shape, kept, data }) {
@@ -140,7 +140,7 @@ export const largest = (numbers, count) =>
     .sort((one, other) => Math.abs(numbers[other]) - Math.abs(numbers[one]))
     .slice(0, count);
 
-/** The bytes that a text in base64 stands for. @param {string} text @returns {Uint8Array<ArrayBuffer>} */
+/** The bytes of a text in base64. @param {string} text @returns {Uint8Array<ArrayBuffer>} */
 export function bytesOfBase64(text) {
   const { fromBase64 } = /** @type {{ fromBase64?: (text: string) => Uint8Array<ArrayBuffer> }} */ (
     Uint8Array

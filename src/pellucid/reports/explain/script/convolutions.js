@@ -42,7 +42,7 @@ function paddedFor({ shape, settings }, { data, shape: [channels, rows, columns]
   return { data: made, height, width };
 }
 
-/** Where each number of a kernel stands in the maps, from its first one on. @param {Padded} padded @param {Shape} kernels */
+/** Where each number of a kernel is in the maps, from its first one on. @param {Padded} padded @param {Shape} kernels */
 function offsetsOf({ height, width }, [, channels, high, wide]) {
   const offsets = new Int32Array(channels * high * wide);
   for (let at = 0; at < offsets.length; at += 1) {

@@ -47,7 +47,7 @@ function mixed(stops, share) {
 const inCss = (colour) => `rgb(${colour.join(" ")})`;
 
 /**
- * Black or white, whichever stands out more on a colour: by relative luminance, as WCAG 2 defines it.
+ * Black or white, whichever has more contrast with a colour: by relative luminance, as WCAG 2 defines it.
  * @param {Colour} colour
  */
 function inkOn(colour) {

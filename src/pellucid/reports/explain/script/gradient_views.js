@@ -93,7 +93,7 @@ function chainTable(above, weighing) {
   return scrolling("chain rule", element("table", {}, head, element("tbody", {}, ...rows)));
 }
 
-// The gradient of one weight: the terms of the chain rule, and the three ways beside one another.
+// The gradient of one weight: the terms of the chain rule, and the three ways in one table.
 
 const SHOWN_TERMS = 12;
 

@@ -67,7 +67,7 @@ function rectified(data, most, Kind) {
   return made;
 }
 
-/** From this size on GELU is x, or 0, as far as single precision can tell. */
+/** From this size on GELU is x, or 0, to within single precision. */
 const REACH = 8;
 /** Pieces for each 1; the error of a piece falls with their fourth power, and is 3e-10 here. */
 const PIECES = 64;
@@ -295,7 +295,7 @@ function embeddingBag({ settings }, { data: ids }, [table, bias, rarity]) {
 }
 
 /** Channels of several values side by side. @param {Layer} layer @param {Whole[]} sources */
-export function sideBySide({ shape }, sources) {
+function sideBySide({ shape }, sources) {
   const isDouble = sources.some(({ data }) => data instanceof Float64Array);
   const made = new (isDouble ? Float64Array : Float32Array)(product(shape));
   const width = shape[shape.length - 1];

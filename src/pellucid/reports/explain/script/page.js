@@ -424,7 +424,7 @@ export function pinWeight(name, index, focused = WEIGHT_TITLE) {
 }
 
 /**
- * Go on typing where one was: the field is a new one, and the cursor stands behind what it holds.
+ * Go on typing where one was: the field is a new one, and the cursor is behind what it holds.
  * @param {string} id
  */
 function refocus(id) {

@@ -3,9 +3,9 @@ import { bytesOfBase64, partOf, product, wholeOf } from "./arrays.js";
 import { byId } from "./dom.js";
 /** @import { HiddenLayer, Layer, LayerFacts, Numbers, PageData } from "./types.js" */
 
-// What Python tells of the network: its layers, what their units see, where the numbers lie.
+// Layers of the network, and the page's data document.
 
-/** What there is to tell of a model without a network that can be opened. */
+/** The data of a model without a network that can be opened. */
 const NOTHING = {
   inputs: [],
   given: {},

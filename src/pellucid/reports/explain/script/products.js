@@ -126,7 +126,7 @@ function tile([weights, rowsAt], [seen, placesAt], size, sums) {
 
 /**
  * Rows one behind the other, the weights for each number of the result as rows of the same size, and where the
- * results go: `width` numbers from row to row, the first at `start`. They are added to what stands there.
+ * results go: `width` numbers from row to row, the first at `start`. They are added to what is there.
  * @typedef {{ x: Floats, weights: Floats, size: number, made: Floats, width: number, start: number }} Product
  */
 

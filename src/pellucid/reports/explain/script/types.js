@@ -9,7 +9,7 @@
  */
 
 /**
- * An array all of whose rows are in the page; `row(i)` gives what stands at index i of the first axis.
+ * An array all of whose rows are in the page; `row(i)` gives the numbers at index i of the first axis.
  * @typedef {{ shape: Shape, data: Floats, kept: null, row: (index: number) => Floats }} Whole
  */
 
@@ -20,7 +20,7 @@
  */
 
 /**
- * What a layer is set to beside its weights: stride and padding, heads, epsilon, whatever its kind has.
+ * What a layer is set to besides its weights: stride and padding, heads, epsilon, whatever its kind has.
  * @typedef {Record<string, any>} Settings
  */
 
@@ -92,7 +92,7 @@
  * @typedef {object} PageData
  * @property {(Layer | HiddenLayer)[]} layers in the order of computation
  * @property {Shape} inputs shape of what the model is given
- * @property {Record<string, Shape>} given shapes of what it is given beside that, such as noise
+ * @property {Record<string, Shape>} given shapes of what it is given besides that, such as noise
  * @property {number[]} ids of the tokens; none where an image is explained
  * @property {string[]} tokens
  * @property {Record<string, Place>} places
@@ -111,7 +111,7 @@
 /** @typedef {[words: string, number: number]} Step of a calculation */
 
 /**
- * Where a weight stands: the name of its tensor, and its index.
+ * A weight: the name of its tensor, and its index.
  * @typedef {[name: string, index: number[]]} Weight
  */
 
@@ -157,7 +157,7 @@
  * @property {Weighing[]} weighings
  * @property {Step[]} steps
  * @property {number} value
- * @property {number} magnitude of what was added up, beside which rounding is judged
+ * @property {number} magnitude of what was added up, against which rounding is judged
  * @property {Choice | null} choice
  * @property {{ x: number, y: number, height: (x: number) => number } | null} curve of an activation
  * @property {number[] | null} powers of a softmax

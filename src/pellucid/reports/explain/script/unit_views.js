@@ -21,7 +21,7 @@ import { fieldOf, layerValue } from "./values.js";
 /** @import { Choice, ComparedUnit, Floats, Layer, OpenedUnit, PastStep, Scale, Step, Unit } from "./types.js" */
 /** @import { Weighing } from "./types.js" */
 
-// What buttons and fields of the views ask for; `page/start.js` says how it is done.
+// What buttons and fields of the views ask for; `start.js` says how it is done.
 
 /**
  * @type {{ pinUnit: (unit: Unit, focused?: string) => void, pinWeight: (name: string, index: number[] | null,
@@ -190,7 +190,7 @@ function choiceView(layer, choice, value) {
 }
 
 /**
- * The curve of an activation, and where on it the unit stands.
+ * The curve of an activation, and the unit's point on it.
  * @param {string} kind @param {NonNullable<OpenedUnit["curve"]>} curve
  */
 function curveView(kind, { x, y, height }) {
@@ -234,7 +234,7 @@ function softmaxView(powers) {
 
 /** @typedef {{ name: string, of: (step: PastStep) => number, scale: Scale }} Column */
 
-/** @param {Layer} layer @param {number} place at which the unit stands @param {PastStep[]} history */
+/** @param {Layer} layer @param {number} place of the unit @param {PastStep[]} history */
 function gatesView(layer, place, history) {
   const columns = columnsOf(layer.kind, history);
   const rows = history.map((step, t) => {

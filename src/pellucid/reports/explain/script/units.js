@@ -1,4 +1,4 @@
-// One unit of any layer, computed by hand in double precision, beside the network's own value.
+// One unit of any layer, computed by hand in double precision, and compared with the network's own value.
 import { need, product } from "./arrays.js";
 import { indexText, shown } from "./dom.js";
 import {
@@ -54,7 +54,7 @@ function weigh(parts) {
 }
 
 /**
- * What is said of a sum beside its numbers: names of what it sees, of its columns, and the weight at each place.
+ * What a table of a sum shows besides its numbers: names of what it sees, of its columns, and the weight at each place.
  * @param {Layer} layer @param {LineDeclaration} line
  * @param {Pick<ReturnType<typeof placesOf>, "shape" | "indexAt">} places
  */

@@ -18,7 +18,7 @@ export function blankImage() {
   return { data: new Uint8Array(height * width * channels), height, width, channels };
 }
 
-/** Show an image that was handed over: erasing brings back the colour of its border. @param {Image8} image */
+/** Show an image that was given: erasing brings back the colour of its border. @param {Image8} image */
 export function putOnEasel(image) {
   easel.ground = borderColour(image);
   showOnEasel(image);

@@ -139,7 +139,7 @@ function alongColumns({ data, width, channels }, rows) {
 
 // Large photographs in JPEG, as Pillow decodes them: at a half, a quarter or an eighth of their size.
 //
-// The decoder makes of each block of 8 x 8 pixels 4 x 4, 2 x 2 or 1, each the mean of those that it stands for. A
+// The decoder makes of each block of 8 x 8 pixels 4 x 4, 2 x 2 or 1, each the mean of those that it replaces. A
 // browser decodes at full size, so that these means are taken afterwards. Blocks begin at the corner that was the
 // upper left one in the file, before EXIF turned it.
 

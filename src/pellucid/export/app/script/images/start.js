@@ -14,7 +14,7 @@ import { decoded, drafted, fitted, innerSize } from "./pixels.js";
 /** @import { FeatureKind } from "./features.js" */
 /** @import { Image8 } from "./pixels.js" */
 
-/** Bytes at the beginning of a file among which EXIF stands. */
+/** Bytes at the beginning of a file that contain its EXIF. */
 const LONGEST_START = 1 << 17;
 
 /** Maps of an image, as the network takes them. @param {Image8} image @param {boolean} isMirrored */

@@ -75,7 +75,7 @@ export const SYMBOL = 3;
 export const MARK = 4;
 export const FLAG = 5;
 
-/** What a code point is beside its kind, which takes the three bits below. */
+/** What a code point is besides its kind, which takes the three bits below. */
 export const LETTER = 8;
 export const NUMBER = 16;
 const UNASSIGNED = 32;
@@ -125,7 +125,7 @@ function normalised(text) {
 
 /**
  * Every capital sigma as the small one that belongs there: another at the end of a word, behind a letter with a
- * case and before none; what is ignored in this stands for nothing.
+ * case and before none; what is ignored in this does not count.
  * @param {string} text
  */
 function withSmallSigmas(text) {
@@ -180,7 +180,7 @@ const isUnseen = (character) => character.replace(UNSEEN, "") === "";
 
 /**
  * The normalised code points of a text, and for each where what it comes from begins and ends, in the text's own
- * counting (UTF-16). Where the origin cannot be told, all of them come from the whole text.
+ * counting (UTF-16). Where the origin is not known, all of them come from the whole text.
  * @param {string} written @returns {Aligned}
  */
 export function aligned(written) {

@@ -211,7 +211,7 @@ function tableOf(packed) {
 }
 
 /**
- * Words, each a list of its characters; punctuation stands for itself.
+ * Words, each a list of its characters; punctuation is a word by itself.
  * @param {string} text @param {Uint8Array} table @param {Record<string, string>} listed
  */
 function bertWords(text, table, listed) {
@@ -302,7 +302,7 @@ function piecesOf(word, ids) {
   return found;
 }
 
-// The encoder of a network of texts: from a text to ids, and where each of them stands in it.
+// The encoder of a network of texts: from a text to ids, and where each of them is in it.
 
 /** @type {{ [K in EncoderFacts["kind"]]: (facts: Extract<EncoderFacts, { kind: K }>) => Reader }} */
 const readers = {
@@ -331,5 +331,5 @@ export function encoderOf(facts) {
   };
 }
 
-/** An id that stands for no part of the text. @param {number} id @param {number} at */
+/** An id of no part of the text. @param {number} id @param {number} at */
 const mark = (id, at) => ({ id, start: at, end: at });

@@ -9,10 +9,10 @@ import { charactersOf, wordsOf } from "./words.js";
 /** The id of everything never seen; 0 fills up what is short. */
 export const UNKNOWN = 1;
 
-/** The first id that stands for a piece of text. */
+/** The first id of a piece of text. */
 export const FIRST = 2;
 
-/** Reader of words or characters that stand in a vocabulary. @param {EntriesFacts} facts @returns {Reader} */
+/** Reader of words or characters of a vocabulary. @param {EntriesFacts} facts @returns {Reader} */
 export function entriesReader({ kind, entries }) {
   const ids = new Map(entries.map((entry, at) => [entry, FIRST + at]));
   const isWords = kind === "words";
@@ -98,7 +98,7 @@ export function gramsReader({ names, kept, ...shape }) {
 
 /** @typedef {{ words: number, shortest: number, longest: number }} GramShape */
 
-/** Names of words seen before, since most stand in many texts. */
+/** Names of words seen before, since most occur in many texts. */
 const wordNames = new Map();
 const MOST_REMEMBERED = 50_000;
 
@@ -153,9 +153,9 @@ const wordParts = (words, size) =>
     }));
   });
 
-// TF-IDF: weights of n-grams by how often they stand in a text and how rare they are elsewhere.
+// TF-IDF: weights of n-grams by how often they occur in a text and how rare they are elsewhere.
 //
-// An n-gram that stands c times in a text weighs (1 + ln c) times its idf. Words with their neighbours are one
+// An n-gram that occurs c times in a text weighs (1 + ln c) times its idf. Words with their neighbours are one
 // part of the features, parts of words another; in each the weights of a text are brought to length 1, and where
 // there are both parts to length 1 / sqrt 2. A text is cut behind its first 200,000 characters.
 
@@ -205,7 +205,7 @@ function neighbours({ points }, size) {
 }
 
 /**
- * Parts of words of so many characters, with a space where one stands at an edge of its word.
+ * Parts of words of so many characters, with a space at an edge of its word.
  * @param {Aligned} text @param {number} size
  */
 const parts = ({ points }, size) =>
@@ -216,7 +216,7 @@ const parts = ({ points }, size) =>
   }));
 
 /**
- * Weights of the columns that stand in a text, in single precision as the model was trained on them.
+ * Weights of the columns that occur in a text, in single precision as the model was trained on them.
  * @param {number[]} columns one for each n-gram that was found @param {ArrayLike<number>} idf
  * @param {TermsFacts} facts @returns {TermWeights}
  */

@@ -57,7 +57,7 @@ export function showAgain() {
 }
 
 /**
- * A part of the text; of a mark before or behind it, which stands in no text, the mark's name.
+ * A part of the text; of a mark before or behind it, which is in no text, the mark's name.
  * @param {string} text @param {Found} found
  */
 function tokenOf(text, { id, start, end }) {
@@ -130,7 +130,7 @@ async function drive({ text }, isWanted, choose) {
   byId("drove-state").textContent = "";
 }
 
-/** What stands behind a word that matters most: so much of a colour that text is legible in both themes. */
+/** The shade behind a word that matters most: so much of a colour that text is legible in both themes. */
 const STRONGEST = 0.6;
 
 /**
@@ -147,7 +147,7 @@ function rampOf() {
 }
 
 /**
- * What is looked at: the probability of the class that is answered, or the number.
+ * What is compared: the probability of the class that is answered, or the number.
  * @param {string} text @returns {(said: number[]) => number}
  */
 function scoreOf(text) {

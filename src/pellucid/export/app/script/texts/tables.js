@@ -122,7 +122,7 @@ function joinedText(names, valueOf) {
   return filled.map(({ name, value }) => `${name}: ${value}`).join("\n");
 }
 
-/** The separator that stands most often in the first line. @param {string} content */
+/** The separator that is most frequent in the first line. @param {string} content */
 function separatorOf(content) {
   const line = content.slice(0, content.search(/[\r\n]|$/));
   const counts = [",", ";", "\t"].map((separator) => line.split(separator).length);

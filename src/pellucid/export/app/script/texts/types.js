@@ -6,7 +6,7 @@
 /** @typedef {{ columns: ColumnNames }} TextFacts usual names of columns of tables, as `app.input` */
 
 /**
- * What Python tells of how a body reads texts: as its `input`.
+ * How a body reads texts: as its `input`.
  * @typedef {object} ReaderFacts
  * @property {EncoderFacts | null} encoder of a network
  * @property {boolean} knownAlone whether the network reads known words alone
@@ -16,14 +16,14 @@
 /**
  * A text as a body reads it.
  * @typedef {object} Reading
- * @property {Found[]} found ids, or columns of n-grams, and where in the text they stand
+ * @property {Found[]} found ids, or columns of n-grams, and where in the text they are
  * @property {boolean} cut whether it reads less than all of the text
  * @property {Features | null} features of a classical model on words
  */
 
 /** @typedef {{ text: string, readings: Reading[] }} ReadText a text as each body reads it, in the order of the bodies */
 
-// The types of what Python tells of an encoder, and of what encoders find; the type checker alone reads this file.
+// The types of encoders' facts, and of what encoders find; the type checker alone reads this file.
 
 /**
  * @typedef {[start: number, end: number]} Span code points of a normalised text, from the first to behind the last
@@ -33,7 +33,7 @@
  * @typedef {(text: string) => { found: Found[], cut: boolean }} Encoder from one id to as many as the model reads
  * @typedef {{ points: number[], starts: number[], ends: number[] }} Aligned code points, and where what each comes
  *   from begins and ends in the text as it was written
- * @typedef {{ columns: number[], values: number[] }} TermWeights of the n-grams that stand in a text, ascending
+ * @typedef {{ columns: number[], values: number[] }} TermWeights of the n-grams in a text, ascending
  */
 
 /**

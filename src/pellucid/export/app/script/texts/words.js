@@ -1,9 +1,9 @@
 // Words and characters of a normalised text: a rule for all scripts, for emoji and for code.
 //
 // A word is a run of letters, digits, underscores and their marks. A character of a script without spaces, a
-// symbol and an emoji stand for themselves; marks belong to what they follow. A symbol that is repeated is one
+// symbol and an emoji are words by themselves; marks belong to what they follow. A symbol that is repeated is one
 // word, and more than three of it count as three. An apostrophe inside a word begins a short ending (john and
-// 's) and closes what stands before a longer word (l' and homme).
+// 's) and closes what comes before a longer word (l' and homme).
 import { FLAG, JOINER, kindOf, MARK, SPACE, SYMBOL, WORD } from "./characters.js";
 /** @import { Span } from "./types.js" */
 
@@ -58,7 +58,7 @@ function settled(points) {
  * Whether a code point belongs to the piece of the one before.
  * @param {number[]} points @param {number[]} kinds
  * @param {{ at: number, base: number, flags: number }} place base: kind of what the marks before belong to; flags:
- *   how many halves of flags stand together up to here
+ *   how many halves of flags come together up to here
  */
 function continues(points, kinds, { at, base, flags }) {
   switch (kinds[at]) {
@@ -76,7 +76,7 @@ function continues(points, kinds, { at, base, flags }) {
 }
 
 /**
- * Behind the last code point that tells a piece from others.
+ * Behind the last code point of a piece that counts.
  * @param {number[]} points @param {number} kind @param {number} start @param {number} end
  */
 function endOf(points, kind, start, end) {

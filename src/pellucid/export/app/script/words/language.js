@@ -26,7 +26,7 @@ function sayAll() {
 
 /**
  * Speak the browser's language, and the other one at a click.
- * @param {() => void} onChange what is written anew beside
+ * @param {() => void} onChange what else is written anew
  */
 export function startLanguage(onChange) {
   byId("language").onclick = () => {
