@@ -308,3 +308,22 @@ def test_fewer_inputs_are_answered_at_once_where_many_take_too_much(monkeypatch)
     sizes = [len(feed["images"]) for feed, _ in model.batches(inputs)]
     assert sizes[0] == rows
     assert sum(sizes) == 100
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {},
+        {"forms": []},
+        {"forms": [[["<f4", [1, 10]]]]},
+        {"forms": [[["|O", [1]]]]},
+        {"forms": [[["<f4"]]]},
+    ],
+)
+def test_a_process_that_answers_something_else_is_ended(model, monkeypatch, reply):
+    model.answer(IMAGE)
+    child = model.session._child
+    monkeypatch.setattr(child, "receive", lambda: (reply, b"abc"))
+    with pytest.raises(ModelFileError, match=r"model\.onnx: its process answers something else"):
+        model.answer(IMAGE)
+    assert child.is_closed

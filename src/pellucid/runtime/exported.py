@@ -288,7 +288,7 @@ def _model(session: Session, about: Mapping[str, Any], place: str) -> ExportedMo
     try:
         metadata = Metadata.from_properties(about["properties"])
         _require_agreement(metadata, about["inputs"], about["outputs"])
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise ModelFileError(f"{place}: refused: {error}; export the model again") from error
     try:
         for encoder in metadata.encoders:

@@ -22,7 +22,7 @@ import numpy as np
 
 from pellucid.budgets import MEMORY, WORK
 from pellucid.cores import usable
-from pellucid.errors import ModelFileError, UsageError
+from pellucid.errors import ModelFileError, PellucidError, UsageError
 from pellucid.isolation import Channel, Child, ChildEnded, begin_job, confine
 from pellucid.runtime.onnx_files import LARGEST, read_model, require_plain
 
@@ -37,7 +37,7 @@ _STACK_BYTES = 16 << 20  # of a thread of onnxruntime, with room for its own all
 # Seconds of processor time for opening a file, and for a batch, on each thread: threads that wait spin.
 _SECONDS = 30
 
-# Seconds between two glances at the memory, and the exit code where it is too much.
+# Seconds between two checks of the memory, and the exit code where it is too much.
 _PAUSE, _TOO_LARGE = 0.02, 99
 # Batches that go to the child together: a way there and back costs as much as computing a few small images.
 _MESSAGE_BYTES, _MESSAGE_BATCHES = 4 << 20, 16
@@ -193,10 +193,21 @@ class IsolatedSession:
                 if self._receive()[0] != about:
                     self._child.close()
                     raise ModelFileError(f"{self.place}: changed since it was loaded; load it again")
-            self._child.send({"outputs": list(outputs), "names": forms[0], "forms": forms[1]}, content)
-            message, given = self._receive()
-            with self._child.judged():
-                return _arrays(message["forms"], given)
+            try:
+                self._child.send({"outputs": list(outputs), "names": forms[0], "forms": forms[1]}, content)
+                message, given = self._receive()
+                found = _arrays(message["forms"], given)
+                if len(found) != len(feeds):
+                    raise LookupError(f"{len(found)} answers")
+            except PellucidError:
+                raise
+            except BaseException as error:
+                self._child.close()  # the next answer would be that to this message
+                if not isinstance(error, Exception):
+                    raise
+                text = f"{self.place}: its process answers something else ({str(error)[:100]})"
+                raise ModelFileError(f"{text}; export the model again") from error
+            return found
 
     def _start(self) -> Child:
         """A child that opens the file."""
@@ -214,9 +225,6 @@ class IsolatedSession:
             reply, content = self._child.receive()
         except ChildEnded as error:
             raise ModelFileError(f"{self.place}: {self._why(error.how)}") from error
-        except BaseException:
-            self._child.close()  # the next answer would be that to this message
-            raise
         if "refused" in reply:
             kind = UsageError if reply.get("code") == UsageError.exit_code else ModelFileError
             raise kind(str(reply["refused"])[:10_000])
@@ -252,16 +260,19 @@ def _joined(arrays: Iterable[np.ndarray]) -> bytes | memoryview:
 def _arrays(forms: Sequence[Sequence[tuple[str, Sequence[int]]]], content: bytes) -> list[list[np.ndarray]]:
     """Lists of arrays of these forms from their bytes, laid end to end.
 
-    Raises: `ValueError` or `TypeError` if the bytes are not theirs.
+    Raises: `LookupError`, `TypeError` or `ValueError` if the bytes are not theirs.
     """
     at = 0
     found: list[list[np.ndarray]] = []
     for some in forms:
         found.append([])
         for kind, shape in some:
-            array = np.frombuffer(content, kind, math.prod(shape), at).reshape(shape)
-            found[-1].append(np.require(array, requirements="A"))
-            at += array.nbytes
+            if np.dtype(kind).kind not in "fiub":
+                raise TypeError("no numbers")
+            size = np.dtype(kind).itemsize * math.prod(shape)
+            # A part by itself is aligned, wherever it begins.
+            found[-1].append(np.ndarray(shape, kind, content[at : at + size]))
+            at += size
     return found
 
 
@@ -280,7 +291,7 @@ def main() -> None:
 
 
 def _serve(channel: Channel) -> None:
-    with contextlib.suppress(ImportError):  # of which `make_session` speaks
+    with contextlib.suppress(ImportError):  # of which `SessionHere` speaks
         importlib.import_module("onnxruntime")  # it opens files of its own, which it may no longer do below
     channel.send({"unlimited": []})
     asked = channel.receive()
