@@ -1,11 +1,14 @@
 """Exported models in Python: what they take, and what they say of inputs that they do not take."""
 
 import dataclasses
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from exported_models import EVERY, exported
+from exported_models import EVERY, content_of, exported
 from pellucid.answering.answers import rows_of
 from pellucid.answering.decisions import Decisions, PredictOptions
 from pellucid.answering.incoming import Block
@@ -96,3 +99,15 @@ def test_texts_beyond_one_block_keep_their_places():
     assert (seen == 1).all()
     rows = [len(places) for _, places in batches(asked, {"ids": reader}, 2)]
     assert max(rows) * min(len(text.split()) for text in asked) <= 2 * reader.length  # of short texts more
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+@pytest.mark.parametrize(
+    ("redirected", "code"), [("> /dev/full", 5), (">&-", 5), ("| true; exit ${PIPESTATUS[0]}", 0)]
+)
+def test_answers_that_nobody_takes(redirected, code, tmp_path):
+    (tmp_path / "model.onnx").write_bytes(content_of("svm of texts"))
+    command = f"{sys.executable} -m pellucid.runtime model.onnx --text 'so cheap' {redirected}"
+    done = subprocess.run(["bash", "-c", command], stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert ("cannot write" in done.stderr) == (code == 5)

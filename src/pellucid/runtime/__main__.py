@@ -1,12 +1,13 @@
 """`python -m pellucid.runtime`: label images or texts with an exported model, as `pellucid predict` does."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from pellucid.errors import PellucidError
+from pellucid.errors import PellucidError, StorageError
 from pellucid.runtime import stand_in_for_jaxtyping
 
 
@@ -20,9 +21,13 @@ class _Parser(argparse.ArgumentParser):
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command of `words`, by default those of `sys.argv`, and return the exit code."""
+    if sys.stdout is None:  # it was closed: a stream that refuses whatever is printed there
+        sys.stdout = open(os.devnull)
     arguments = _parser().parse_args(words)
     try:
-        return _run(arguments)
+        code = _run(arguments)
+        sys.stdout.flush()
+        return code
     except PellucidError as error:
         sys.stderr.write(f"error: {_plain(str(error))}\n")
         return error.exit_code
@@ -33,6 +38,15 @@ def main(words: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except OSError as error:  # of standard output, since files are refused by name
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # the interpreter flushes it at its end
+        if isinstance(error, BrokenPipeError):
+            return 0
+        reason = (error.strerror or "it is closed").lower()
+        sys.stderr.write(f"error: standard output: cannot write: {reason}; send it somewhere else\n")
+        return StorageError.exit_code
 
 
 def _plain(message: str) -> str:
