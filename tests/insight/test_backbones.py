@@ -13,7 +13,7 @@ from pellucid.insight.explaining import explain_model
 from pellucid.insight.gradients import WeightChecker, go_back
 from pellucid.insight.layer_records import layer_records
 from pellucid.insight.opened_networks import layered, open_network, still
-from pellucid.insight.receptive_fields import field_of, fields_of_all, receptive_field
+from pellucid.insight.receptive_fields import receptive_field
 from pellucid.insight.reference_lines import CLOSED
 from pellucid.insight.unit_arithmetic import TOLERANCE
 from pellucid.insight.units import open_unit
@@ -68,18 +68,6 @@ def test_what_a_unit_sees_is_where_its_gradient_is_not_zero():
         rows, columns = (torch.nonzero(gradient[0].abs().sum((0, axis)))[:, 0] for axis in (2, 1))
         exact = ((int(rows[0]), int(rows[-1])), (int(columns[0]), int(columns[-1])))
         assert receptive_field(network, name, unit) == exact, name
-
-
-@pytest.mark.parametrize("name", ["cnn", "text-cnn", "gru", "sentence-encoder", "lite"])
-def test_fields_of_all_places_are_those_of_each(name):
-    network = opened_lite() if name == "lite" else opened(name)
-    for at, (layer, fields) in enumerate(fields_of_all(network).items()):
-        if fields is None or at % (24 if name == "lite" else 3):
-            continue
-        for axis, along in enumerate(fields):
-            for place in {0, len(along) // 3, len(along) - 1}:
-                box = tuple((place if each == axis else 0,) * 2 for each in range(len(fields)))
-                assert along[place] == field_of(network, layer, box)[axis]
 
 
 def test_gradients_by_hand_and_by_autograd_agree_at_every_layer_and_weights_three_ways():

@@ -93,38 +93,6 @@ def sees_input(opened: Opened, name: str) -> bool:
     return "inputs" in reached
 
 
-def fields_of_all(opened: Opened) -> dict[str, list[list[Range]] | None]:
-    """Field of every place of every line, followed from the input onwards: by axis, then by place along it.
-
-    Rows do not change which columns a unit sees, so that each axis is followed by itself. `None` where places
-    are not those of the input, as in a vector: there every unit sees everything.
-    """
-    lengths = places(opened.value("inputs").shape)
-    axes = range(len(lengths))
-    found: dict[str, list[list[Range]] | None] = {
-        "inputs": [[(at, at) for at in range(length)] for length in lengths]
-    }
-    for line in opened.lines:
-        shape = opened.value(line.name).shape
-        sources = {name: found[name] for name in opened.sources(line) if name in found}
-        if line.kind in _UNSEEING or not sources:  # without sources it is made of noise
-            continue
-        before = {name: fields for name, fields in sources.items() if fields is not None}
-        if len(places(shape)) != len(lengths) or len(shape) == 1 or len(before) < len(sources):
-            found[line.name] = None
-            continue
-        along = found[line.name] = [[] for _ in axes]
-        for axis, length in enumerate(places(shape)):
-            for at in range(length):
-                box = tuple((at if each == axis else 0,) * 2 for each in axes)
-                ranges = []
-                for name, fields in before.items():
-                    low, high = _through(opened, line, name, box)[axis]
-                    ranges += fields[axis][low : high + 1]
-                along[axis].append((min(low for low, _ in ranges), max(high for _, high in ranges)))
-    return found
-
-
 def _through(opened: Opened, line: Line, source: str, box: Box) -> Box:
     """Box of one source that a box of a layer's units sees."""
     shape, lengths = opened.value(line.name).shape, places(opened.value(source).shape)
