@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from insight.backbones import drawn, given, linear_copy, lite, opened_lite, photograph
-from insight.small_networks import opened
 from pellucid.bundle import ClassicalModel
 from pellucid.classical.predictors import Linear
 from pellucid.insight.attribution import grad_cam, has_maps
