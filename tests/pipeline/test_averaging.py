@@ -118,12 +118,15 @@ def test_its_entry_names_the_members(average):
         test=np.arange(600, 650),
         target=MATERIAL.target,
         train=MATERIAL.train,
-        leaked=np.zeros(0, int),
-        with_sibling=np.zeros(0, int),
+        leaked=np.arange(600, 602),
+        with_sibling=np.arange(600, 610),  # leaked ones among them
         sets_among=lambda positions: None,
         has_few_groups=False,
     )
     found = testing.entry(average, testing.Tested(answers, answers, None, 1.0), dataset, 0)
+    right = answers.argmax(axis=1) == LABELS[600:650]
+    assert found["test_without_leaked"]["accuracy"]["value"] == right[2:].mean()
+    assert found["test_without_siblings"]["accuracy"]["value"] == right[10:].mean()
     assert found["members"] == [{"name": each.name, "weight": each.weight} for each in average.model.members]
     assert found["train_seconds"] == 2.0 * len(found["members"])
 

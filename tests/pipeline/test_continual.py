@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from data.made import images_of, listing_of
 from pellucid.data import prepare
 from pellucid.data.dataset import EarlierConstraints
 from pellucid.errors import UsageError
+from pellucid.pipeline import concluding
 from pellucid.pipeline.continual.starting_point import Earlier, starting_point
 from pellucid.pipeline.continual.training import (
     ContinualTraining,
@@ -21,12 +23,13 @@ from pellucid.pipeline.continual.training import (
     recall,
     sentences,
 )
+from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.journal import Journal, RunFolder
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from runs_to_continue import NEW, OLD, old_images, old_numbers, old_texts, write_npz, write_texts
-from small_models import digits
+from small_models import CLASSES, digits, untrained_model
 
 QUIET = Stages(quiet=True)
 GONE = Earlier("old.csv", None, "it is gone")
@@ -102,6 +105,17 @@ def test_vectors_that_were_kept_stay_kept(tmp_path):
 def said_of(continual, labels, settings=SETTINGS):
     listing = listing_of(labels, pixels=images_of(len(labels), side=8))
     return sentences(continual, prepare(listing, Settings(), known=continual.known)[0], settings)
+
+
+def test_new_names_of_classes_go_before_those_of_the_earlier_run():
+    earlier = SimpleNamespace(joined_columns=(), renamed={"zero": "0", "one": "1", "gone": "none"})
+    context = SimpleNamespace(
+        dataset=SimpleNamespace(joined_columns=(), classes=CLASSES), settings=Settings(rename={"zero": "2"})
+    )
+    continual = SimpleNamespace(start=SimpleNamespace(model=earlier))
+    candidate = Candidate("mlp", untrained_model("mlp"), 1, 1.0)
+    (found,) = concluding._knowing_their_data([candidate], continual, context)
+    assert found.model.renamed == {"zero": "2", "one": "1"}
 
 
 def test_words_about_one_and_many_classes():
