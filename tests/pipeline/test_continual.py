@@ -108,14 +108,17 @@ def said_of(continual, labels, settings=SETTINGS):
 
 
 def test_new_names_of_classes_go_before_those_of_the_earlier_run():
-    earlier = SimpleNamespace(joined_columns=(), renamed={"zero": "0", "one": "1", "gone": "none"})
+    earlier = SimpleNamespace(
+        joined_columns=(), renamed={"zero": "digit 0", "one": "digit 1", "gone": "none"}
+    )
     context = SimpleNamespace(
-        dataset=SimpleNamespace(joined_columns=(), classes=CLASSES), settings=Settings(rename={"zero": "2"})
+        dataset=SimpleNamespace(joined_columns=(), classes=CLASSES),
+        settings=Settings(rename={"zero": "digit 2"}),
     )
     continual = SimpleNamespace(start=SimpleNamespace(model=earlier))
     candidate = Candidate("mlp", untrained_model("mlp"), 1, 1.0)
     (found,) = concluding._knowing_their_data([candidate], continual, context)
-    assert found.model.renamed == {"zero": "2", "one": "1"}
+    assert found.model.renamed == {"zero": "digit 2", "one": "digit 1"}
 
 
 def test_words_about_one_and_many_classes():
