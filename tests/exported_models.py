@@ -45,8 +45,7 @@ WITH_NOVELTY: dict[str, Callable[[], Model]] = {
 }
 EVERY = WITH_NOVELTY | MODELS | AVERAGES
 QUICK = (
-    "cnn, mirrored", "svm, with detector", "logistic-regression of texts, with detector", "rnn of lstm",
-    "rnn", "bag", "average of a network, models on it and another",
+    "cnn, mirrored", "svm, with detector", "logistic-regression of texts, with detector", "rnn", "bag",
     "average of texts that are read in three ways",
 )  # fmt: skip
 """Of every kind of graph one, for the default run."""
