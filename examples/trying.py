@@ -220,7 +220,7 @@ def summed_up(scores: Scores, train: float, judged: float, measures: Sequence[st
             variants[name][measure] = mean._asdict() | {"all": [round(each, 5) for each in values[name]]}
         differences += [
             {"measure": measure, "a": each.a, "b": each.b, **each.difference._asdict()}
-            | {"p_value_holm": each.adjusted, "verdict": each.verdict}
+            | {"p_value_holm": each.adjusted, "verdict": each.to_json()["verdict"]}
             for each in standings.contrasts
         ]
     trainings = len(next(iter(scores.values())))

@@ -116,7 +116,7 @@ const isAscii = (text) => !/[^\0-\x7f]/.test(text);
  * Texts in NFKC and small letters, without what nobody sees; a curly apostrophe is an apostrophe.
  * @param {string} text
  */
-function normalised(text) {
+export function normalised(text) {
   if (isAscii(text)) return text.toLowerCase();
   return byRuns(text.replace(UNSEEN, ""), (run) =>
     withSmallSigmas(run.normalize("NFKC").replaceAll("\u2019", "'")).toLowerCase(),
