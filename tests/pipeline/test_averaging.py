@@ -21,6 +21,7 @@ from pellucid.pipeline.learners.candidates import (
     Features,
     HeldOutAnswers,
     calibrated,
+    recommended,
 )
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
@@ -192,3 +193,16 @@ def test_a_model_that_is_best_alone_is_not_averaged(candidates):
         candidates[1], name="oracle", held_out=HeldOutAnswers(MATERIAL.validation, sure)
     )
     assert average_of([*candidates, best], MATERIAL, SETTINGS) is None
+
+
+def test_a_model_that_was_asked_about_fewer_is_compared_on_its_own_examples():
+    positions, draws = np.arange(600, 900), np.random.default_rng(0)
+    right = np.eye(10)[LABELS]
+    unsure = 0.6 * right[positions] + 0.4 * draws.dirichlet(np.ones(10), len(positions))
+    sure = 0.97 * right[positions[120:]] + 0.003
+    model = MODELS["svm"]()
+    both = [
+        Candidate("svm", model, 400, 1.0, HeldOutAnswers(positions, unsure)),
+        Candidate("cnn", model, 400, 1.0, HeldOutAnswers(positions[120:], sure)),
+    ]
+    assert recommended(both, MATERIAL, None).name == "cnn"

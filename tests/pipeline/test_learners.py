@@ -178,9 +178,13 @@ def test_a_head_learns_from_training_rows_and_is_scored_on_validation_rows(photo
     settings, material = given("backbone, tuned", photos, tmp_path)
     (choice,) = chosen(settings, material)
     network, prepared = choice.started(settings), choice.prepared(material)
+    weights = np.random.default_rng(0).uniform(0.5, 2.0, len(material.labels))
+    prepared = dataclasses.replace(prepared, examples=dataclasses.replace(prepared.examples, weights=weights))
     train, validation = prepared.examples.train, prepared.examples.validation
     assert min(len(train), len(validation)) > 0
-    features = FrozenLearner(choice, settings).built(material).features
+    built = FrozenLearner(choice, settings).built(material)
+    assert built.candidates[-1].name == choice.name  # simplest first, the head last
+    features = built.features
     begun, fitted, of = [], [], Session.of
 
     def noted(head, examples, *rest):
@@ -195,6 +199,7 @@ def test_a_head_learns_from_training_rows_and_is_scored_on_validation_rows(photo
     for places, wanted in ((examples.train, train), (examples.validation, validation)):
         np.testing.assert_array_equal(examples.inputs[places], features.of(wanted))
         np.testing.assert_array_equal(examples.labels[places], prepared.examples.labels[wanted])
+        np.testing.assert_array_equal(examples.weights[places], weights[wanted])
     np.testing.assert_array_equal(rows, features.of(train))
     np.testing.assert_array_equal(labels, prepared.examples.labels[train])
 
