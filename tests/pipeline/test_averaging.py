@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score
 
 from every_model import MODELS, inputs_of
 from pellucid.arithmetic.probabilities import weighted_mean
@@ -206,3 +207,24 @@ def test_a_model_that_was_asked_about_fewer_is_compared_on_its_own_examples():
         Candidate("cnn", model, 400, 1.0, HeldOutAnswers(positions[120:], sure)),
     ]
     assert recommended(both, MATERIAL, None).name == "cnn"
+
+
+def test_rankings_are_about_the_class_that_is_rarer_in_training():
+    labels = np.array([0] * 30 + [1] * 10 + [0] * 8 + [1] * 22)  # of the test the other one is rarer
+    answers = np.random.default_rng(0).dirichlet(np.ones(2), 30)
+    dataset = SimpleNamespace(
+        labels=labels,
+        classes=["ham", "spam"],
+        train=np.arange(40),
+        test=np.arange(40, 70),
+        target=MATERIAL.target,
+        leaked=np.zeros(0, int),
+        with_sibling=np.zeros(0, int),
+        sets_among=lambda positions: None,
+        has_few_groups=False,
+    )
+    model = SimpleNamespace(classes=("ham", "spam"), threshold={}, temperature=1.0, parameters=1)
+    candidate = Candidate("svm", model, 40, 1.0, HeldOutAnswers(np.arange(20, 40), answers[:20]))
+    found = testing.entry(candidate, testing.Tested(answers, answers, None, 1.0), dataset, 0)
+    expected = average_precision_score(labels[40:] == 1, answers[:, 1])
+    assert found["test"]["average_precision"]["value"] == pytest.approx(expected)

@@ -1,13 +1,18 @@
 """Which parts of the training split a learning curve is drawn from."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from every_model import MODELS
 from pellucid.data import prepare
+from pellucid.pipeline.judging import refitting
 from pellucid.pipeline.judging.refitting import curve_parts
+from pellucid.pipeline.learners.candidates import Candidate, HeldOutAnswers
 from pellucid.pipeline.learners.evaluation_budget import has_curve
+from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 
 
@@ -69,3 +74,25 @@ def test_parts_too_small_to_learn_from_are_left_out(dataset):
 )
 def test_the_curve_follows_the_baselines_but_for_a_time_limit(given, wanted):
     assert has_curve(Settings(**given)) is wanted
+
+
+def test_it_is_drawn_of_the_baseline_that_is_best_on_what_was_held_out(dataset, monkeypatch):
+    names = []
+
+    def noted(candidate, settings):
+        names.append(candidate.name)
+        raise LookupError
+
+    monkeypatch.setattr(refitting, "learner_at_setup", noted)
+    truth = np.eye(10)[dataset.labels[dataset.validation]]
+    candidates = [
+        Candidate(name, MODELS["svm"](), 100, 1.0, HeldOutAnswers(dataset.validation, answers), "pixels")
+        for name, answers in (
+            ("logistic-regression", 0.5 * truth + 0.05),
+            ("svm", 0.5 * np.roll(truth, 1, axis=1) + 0.05),
+        )
+    ]
+    folds = SimpleNamespace(judging=dataset, parts=())
+    with pytest.raises(LookupError):
+        refitting.draw_curve(candidates, "cnn", None, folds, Settings(), Stages(quiet=True))
+    assert names == ["logistic-regression"]
