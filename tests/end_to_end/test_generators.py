@@ -186,7 +186,7 @@ def test_explain_opens_an_image_as_of_its_class(pellucid, run, digits_npz, loose
     assert len(lines) == 3
     html = page.read_text()
     assert "of the 10 classes its bound is highest" in html
-    assert "Nearest by the means of their latent numbers" in html
+    assert "Nearest by the means of their latent variables" in html
     assert html.count("a training image of") == 8
     pellucid.succeed("explain", folder, f"{digits_npz}:x_test:1", "--out", page)
     assert "It is opened as an image of its true class" in page.read_text()
@@ -250,7 +250,7 @@ def test_the_report_of_a_gan_shows_both_losses_and_the_same_noise_over_time(gan_
         "classified correctly over each epoch",
     ):
         assert words in page
-    for words in ("bits per dimension", "Walks between", "latent numbers", "softer than real"):
+    for words in ("bits per dimension", "Walks between", "latent variables", "softer than real"):
         assert words not in page
     assert page.count("not measured") == 0
 

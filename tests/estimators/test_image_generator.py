@@ -127,7 +127,7 @@ def test_a_gan_makes_images_and_rebuilds_none(is_labelled):
         generator.history_[-1]
     )
     for ask in (generator.reconstruct, generator.score):
-        with pytest.raises(DataError, match="this generator has no latent numbers of images"):
+        with pytest.raises(DataError, match="this generator has no latent variables of images"):
             ask(IMAGES[:4])
     with pytest.raises(UsageError, match="--beta: belongs to vae, and --model is gan"):
         pellucid.ImageGenerator(model="gan", beta=2.0, **SMALL).fit(IMAGES[:200])

@@ -79,7 +79,7 @@ def test_the_program_and_its_units_are_the_very_numbers_of_the_network(shape, cl
         divergence.item(), rel=1e-6
     )
     assert opened.output == "levels"
-    assert list(dict.fromkeys(opened.parts.values())) == ["encoder", "latent numbers", "decoder", "bound"]
+    assert list(dict.fromkeys(opened.parts.values())) == ["encoder", "latent variables", "decoder", "bound"]
     own = ("standardise", "levels", "reconstruction", "prior")
     assert {name for name in opened.weights if not name.startswith(own)} <= {
         name for name, _ in (*network.named_parameters(), *network.named_buffers())

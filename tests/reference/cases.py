@@ -99,7 +99,7 @@ def mixed(projected, weights):
 
 
 def mixture_in_torch(latent, means, log_variances, logits):
-    """Density of latent numbers under a mixture, as torch knows it."""
+    """Density of latent variables under a mixture, as torch knows it."""
     distributions = torch.distributions
     parts = distributions.Independent(distributions.Normal(means, (log_variances / 2).exp()), 1)
     mixture = distributions.MixtureSameFamily(distributions.Categorical(logits=logits), parts)

@@ -282,7 +282,7 @@ def test_the_page_of_an_autoencoder_shows_draw_bound_and_traversals():
         ("drove", "Latents"),
     ]
     parts = re.findall(r'<li class="part">([^<]+)</li>', page)
-    assert parts == ["encoder", "latent numbers", "decoder", "bound"]
+    assert parts == ["encoder", "latent variables", "decoder", "bound"]
     assert page.index('<li class="part">decoder') < page.index('data-layer="decoder.linear"')
     for term in (latents.reconstruction, latents.of_draw, latents.of_prior):
         for step in term.arithmetic.steps:
@@ -294,7 +294,7 @@ def test_the_page_of_an_autoencoder_shows_draw_bound_and_traversals():
         assert f"{latents.drawn[number]:.4g}".replace("-", "\u2212") in page
     decoded = [each["alt"] for each in found.all("img") if "moved by" in each["alt"]]
     assert len(decoded) == 9 * len(latents.traversals)
-    assert decoded[0] == f"latent number {latents.traversals[0].number} moved by \u22122"
+    assert decoded[0] == f"latent variable {latents.traversals[0].number} moved by \u22122"
     told = json.loads(re.search(r'id="page-data">(.*?)</script>', page, re.DOTALL)[1])
     maps = [each["name"] for each in told["drivers"] if each["centred"]]
     assert maps == [f"latent-{each.number}" for each in latents.traversals]

@@ -314,7 +314,7 @@ class Description(Saved):
             if takes != made:
                 raise ValueError(f"the network takes {takes}, but preprocessing makes {made}")
         needed = kind.target.outputs(len(self.classes))
-        if not network.conditions and network.outputs != needed:  # those of a generator are latent numbers
+        if not network.conditions and network.outputs != needed:  # those of a generator are latent variables
             raise ValueError(
                 f"the network has {network.outputs} outputs where {needed} "
                 f"{'is' if needed == 1 else 'are'} needed"

@@ -118,7 +118,7 @@ class Generator(Model):
 class Bound(NamedTuple):
     """Evidence lower bound of each of some images, in its two terms, in nats.
 
-    `reconstruction` is minus the logarithm of the probability of the grey levels, given the latent numbers;
+    `reconstruction` is minus the logarithm of the probability of the grey levels, given the latent variables;
     `divergence` is from the prior of the image's class.
     """
 
@@ -150,7 +150,7 @@ class AutoencoderModel(Generator):
 
     @torch.inference_mode()
     def seen(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
-        """The encoder's last hidden layer, before it is pressed into latent numbers."""
+        """The encoder's last hidden layer, before it is pressed into latent variables."""
         network = self.network
         found = [network.body(network.standardise(block)) for block, _ in self._blocks(inputs)]
         values: Float32[np.ndarray, "examples hidden"] = torch.cat(
@@ -161,7 +161,7 @@ class AutoencoderModel(Generator):
     def sample(
         self, labels: Int64[np.ndarray, " count"], seed: int
     ) -> UInt8[np.ndarray, "count height width channels"]:
-        """Make images as `Generator.sample`: latent numbers from the prior of each class, decoded."""
+        """Make images as `Generator.sample`: latent variables from the prior of each class, decoded."""
         draws = generator(seed, Purpose.GENERATED)
         noise = draws.standard_normal((len(labels), self.network.latent), dtype=np.float32)
         places = generator(seed, Purpose.GENERATED, 1).random(len(labels), dtype=np.float32)
@@ -180,13 +180,13 @@ class AutoencoderModel(Generator):
     def decode(
         self, latent: Float32[np.ndarray, "count latent"], labels: Int64[np.ndarray, " count"]
     ) -> UInt8[np.ndarray, "count height width channels"]:
-        """Images of latent numbers and classes."""
+        """Images of latent variables and classes."""
         return self._images(self.network.decode, latent, labels)
 
     def walk(
         self, ends: UInt8[np.ndarray, "2 height width channels"], labels: Int64[np.ndarray, " 2"], steps: int
     ) -> UInt8[np.ndarray, "steps height width channels"]:
-        """Images on the straight way between the latent numbers, and the classes, of two images."""
+        """Images on the straight way between the latent variables, and the classes, of two images."""
         way = np.linspace(0.0, 1.0, steps, dtype=np.float32)[:, None]
         first, last = self.transform(ends)
         shares = np.eye(self.network.config.conditions, dtype=np.float32)[labels]
@@ -200,18 +200,18 @@ class AutoencoderModel(Generator):
     def reconstruct(
         self, images: Inputs, labels: Int64[np.ndarray, " examples"]
     ) -> UInt8[np.ndarray, "examples height width channels"]:
-        """Images rebuilt from the means of their latent numbers; a `DataError` of inputs of another form."""
+        """Images rebuilt from their latent means; a `DataError` of inputs of another form."""
         return self.decode(self.transform(images), labels)
 
     def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples latent"]:
-        """Means of the latent numbers of each image, as `Model.transform`."""
+        """Means of the latent variables of each image, as `Model.transform`."""
         return self.posteriors(inputs)[0]
 
     @torch.inference_mode()
     def posteriors(
         self, inputs: Inputs
     ) -> tuple[Float32[np.ndarray, "examples latent"], Float32[np.ndarray, "examples latent"]]:
-        """Means and variances of the latent numbers of each image; a `DataError` as for `transform`."""
+        """Means and variances of the latent variables of each image; a `DataError` as for `transform`."""
         found = [self.network.posterior(block) for block, _ in self._blocks(inputs)]
         none = torch.zeros(0, self.network.latent)
         means = finite_answers(torch.cat([none, *(each.means for each in found)]))
@@ -224,7 +224,7 @@ class AutoencoderModel(Generator):
 
     @torch.inference_mode()
     def bound(self, images: Inputs, labels: Int64[np.ndarray, " examples"], seed: int) -> Bound:
-        """Evidence lower bound of images with their classes, the latent numbers drawn by a seed.
+        """Evidence lower bound of images with their classes, the latent variables drawn by a seed.
 
         Raises: `DataError` if the inputs are of another form.
         """

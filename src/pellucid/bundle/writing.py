@@ -282,7 +282,7 @@ def _output(model: Model) -> dict[str, str]:
                 f"{model.network.config.layers(Latent).likelihood}: normal, with one standard "
                 f"deviation for all pixels, {spread:.3g} grey levels"
             )
-            found["latent numbers"] = f"{model.network.latent:,}"
+            found["latent variables"] = f"{model.network.latent:,}"
         return found
     if not model.target.has_probabilities:
         return {"output": "one number, in the unit of the training labels"}

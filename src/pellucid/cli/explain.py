@@ -22,7 +22,7 @@ def add_parser(subparsers: Any) -> None:
         examples=_EXAMPLES,
         description="Follow one image or text through the model that answers, every layer where it is a "
         "network: see how each number came about, how the error flows back, and what in the input drove the "
-        "answer, each explanation put to the test; of an autoencoder, what each latent number changes. The "
+        "answer, each explanation put to the test; of an autoencoder, what each latent variable changes. The "
         "page is one HTML file that needs no network.",
     )
     parser.add_argument(

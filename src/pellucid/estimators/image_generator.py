@@ -113,7 +113,7 @@ class ImageGenerator(Estimator):
         return images[..., 0] if images.shape[3] == 1 else images
 
     def reconstruct(self, X: Any) -> UInt8[np.ndarray, "examples height width ..."]:
-        """Rebuild images from their latent numbers, each as of its likeliest class, as `sample` gives them.
+        """Rebuild images from their latent variables, each as of its likeliest class, as `sample` gives them.
 
         Raises: `DataError` if an image cannot be read or does not fit what was learnt, or the generator
         rebuilds nothing.
@@ -166,7 +166,7 @@ class ImageGenerator(Estimator):
     def _autoencoder(self) -> AutoencoderModel:
         check_is_fitted(self)
         if not isinstance(self.model_, AutoencoderModel):
-            raise DataError("model: this generator has no latent numbers of images")
+            raise DataError("model: this generator has no latent variables of images")
         return self.model_
 
     def _fit_data(self, X: Any, y: Any, settings: Settings) -> FitData:

@@ -119,7 +119,7 @@ def _of_generator(
         program = autoencoder_program(model.network, label)
         given[NOISE] = noise_for(model)
         notes.append(
-            f"The latent numbers are drawn by noise of seed {LATENT_SEED}, and everything behind them is "
+            f"The latent variables are drawn by noise of seed {LATENT_SEED}, and everything behind them is "
             "opened for this one draw."
         )
     else:

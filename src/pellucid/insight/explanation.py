@@ -92,7 +92,7 @@ class Explanation:
         attributions: of the answer to the input.
         contributions: of a classical model, what each of its features adds.
         mean: terms of an average's answer; layers and gradients are then of one member.
-        latents: latent numbers, where the model is an autoencoder.
+        latents: latent variables, where the model is an autoencoder.
         contest: scores and losses, where it is an adversarial network.
         nearest: training examples that are like it, of the `compared` ones.
         compared: number of training examples; 0 where the training data is not at hand.

@@ -50,15 +50,15 @@ def autoencoder_program(network: Autoencoder, label: int) -> Program:
     log_variances = OrderedDict[str, nn.Module](
         part=part(own.latent, 2 * own.latent), clamp=clamp(LOWEST, HIGHEST)
     )
-    with_class = Step("with_class", "latent numbers", side_by_side(), ("draw", CLASS))
+    with_class = Step("with_class", "latent variables", side_by_side(), ("draw", CLASS))
     return Program(
         [
             Step("standardise", "encoder", own.standardise, ("inputs",)),
             Step("body", "encoder", own.body, ("standardise",)),
             Step("head", "encoder", own.head, ("body",)),
-            Step("means", "latent numbers", part(0, own.latent), ("head",)),
-            Step("log_variances", "latent numbers", nn.Sequential(log_variances), ("head",)),
-            Step("draw", "latent numbers", draw(), ("means", "log_variances", NOISE)),
+            Step("means", "latent variables", part(0, own.latent), ("head",)),
+            Step("log_variances", "latent variables", nn.Sequential(log_variances), ("head",)),
+            Step("draw", "latent variables", draw(), ("means", "log_variances", NOISE)),
             *([with_class] if has_classes else []),
             Step("decoder", "decoder", own.decoder, ("with_class" if has_classes else "draw",)),
             Step("levels", "decoder", Levels(own.standardise), ("decoder",)),

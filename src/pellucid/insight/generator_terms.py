@@ -1,4 +1,4 @@
-"""Losses of networks that make images: latent numbers and bound, or generator and discriminator."""
+"""Losses of networks that make images: latent variables and bound, or generator and discriminator."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from pellucid.insight.units import open_unit
 # Seed of the noise.
 LATENT_SEED = 0
 
-# Values a latent number is decoded at, in standard deviations of the prior from the image's own mean.
+# Values a latent variable is decoded at, in standard deviations of the prior from the image's own mean.
 STEPS = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
 
 MOST_SHOWN, FEWEST_SHOWN, _LARGEST_SHOWN = 16, 4, 4_000_000
@@ -58,9 +58,9 @@ def _term(opened: Opened, backward: Backward, layer: str) -> Term:
 
 
 class Traversal(NamedTuple):
-    """Effect of one latent number: images decoded with it moved, and all others at their means.
+    """Effect of one latent variable: images decoded with it moved, and all others at their means.
 
-    `number`: which latent number; `images`: one for each of `STEPS`; `change`: root of the mean squared
+    `number`: which latent variable; `images`: one for each of `STEPS`; `change`: root of the mean squared
     difference of the first and the last, in grey levels; `difference`: the last minus the first, by pixel, in
     grey levels, the mean over channels.
     """
@@ -73,7 +73,7 @@ class Traversal(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Latents:
-    """Latent numbers of one image, their prior, the terms of the bound, and what is decoded from them.
+    """Latent variables of one image, their prior, the terms of the bound, and what is decoded from them.
 
     `label`: position of the class that it is opened as, 0 where there are none; `bounds`: classes by
     position, each with minus its bound in nats by the same noise, the best first, of many classes those whose
@@ -158,7 +158,7 @@ def latents_of(
     opened: Opened,
     backward: Backward,
 ) -> Latents:
-    """Explain the latent numbers of an image that was opened as of one class."""
+    """Explain the latent variables of an image that was opened as of one class."""
     means, log_variances = opened.value("means"), opened.value("log_variances.clamp")
     labels = np.array([label], np.int64)
     prior_means, prior_deviations = PriorOfClass(model.network.prior, label).moments()
@@ -191,9 +191,9 @@ def traversals_of(
     prior_deviations: Vector,
     labels: Int64[np.ndarray, " 1"],
 ) -> list[Traversal]:
-    """Effects of latent numbers, the greatest first, as many as a page has room for.
+    """Effects of latent variables, the greatest first, as many as a page has room for.
 
-    Of very many latent numbers only those are tried of which the encoder is surest relative to the prior.
+    Of very many latent variables only those are tried of which the encoder is surest relative to the prior.
     """
     surest = np.argsort(log_variances - 2 * np.log(np.maximum(prior_deviations, 1e-6)), kind="stable")
     tried = surest[:_MOST_TRIED]
@@ -219,7 +219,7 @@ def _decoded(
     prior_deviations: Vector,
     labels: Int64[np.ndarray, " 1"],
 ) -> UInt8[np.ndarray, "moved steps height width channels"]:
-    """Images of the means with one latent number after the other moved."""
+    """Images of the means with one latent variable after the other moved."""
     moves = np.zeros((len(numbers), len(steps), len(means)), np.float32)
     for row, number in enumerate(numbers.tolist()):
         moves[row, :, number] = np.array(steps, np.float32) * prior_deviations[number]

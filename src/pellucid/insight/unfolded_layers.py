@@ -166,7 +166,7 @@ class Reconstruction(nn.Module):
 
 
 class PriorOfClass(nn.Module):
-    """Prior of one class: logarithm of the density of latent numbers under its mixture.
+    """Prior of one class: logarithm of the density of latent variables under its mixture.
 
     Its numbers are parameters where they were learnt: `means` and `log_variances` (1, component, number), and
     `logits` (1, component).
@@ -194,7 +194,7 @@ class PriorOfClass(nn.Module):
         return mixture_log_density(latent, *own)[:, None]
 
     def moments(self) -> tuple[Float[Tensor, " latent"], Float[Tensor, " latent"]]:
-        """Mean and standard deviation of each latent number under the mixture."""
+        """Mean and standard deviation of each latent variable under the mixture."""
         shares = self.logits[0].softmax(dim=0)[:, None]
         means = (shares * self.means[0]).sum(dim=0)
         squares = (shares * (self.log_variances[0].exp() + self.means[0].square())).sum(dim=0)

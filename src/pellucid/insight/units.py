@@ -266,7 +266,7 @@ _MOST_COMPONENTS = 12
 
 
 def _reparametrised(asked: Asked) -> Arithmetic:
-    """A latent number, drawn: the mean, and the noise times the deviation."""
+    """A latent variable, drawn: the mean, and the noise times the deviation."""
     mean, log_variance, noise = (float(each[asked.unit]) for each in asked.taken)
     deviation = math.exp(log_variance / 2)
     steps = (
@@ -309,7 +309,7 @@ def _density_of_draw(asked: Asked) -> Arithmetic:
     steps = (
         Step("sum of the squares of the noise \u03b5", squares),
         Step("sum of the log variances \u03bb", spreads),
-        Step(f"{noise.size} latent numbers \u00d7 ln 2 \u03c0", constant),
+        Step(f"{noise.size} latent variables \u00d7 ln 2 \u03c0", constant),
         Step("ln q(z|x) = \u2212 half of the sum of these three, in nats", value),
     )
     magnitude = (squares + float(np.abs(log_variances).sum()) + constant) / 2

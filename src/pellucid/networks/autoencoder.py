@@ -1,4 +1,4 @@
-"""Variational autoencoder `vae`: encoder to latent numbers, prior of each class, decoder to grey levels."""
+"""Variational autoencoder `vae`: encoder to latent variables, prior of each class, decoder to grey levels."""
 
 import math
 from collections import OrderedDict
@@ -23,7 +23,7 @@ LOWEST, HIGHEST = -12.0, 6.0
 
 
 class Gaussian(NamedTuple):
-    """Normal distributions of latent numbers that do not depend on one another, a row for each image."""
+    """Normal distributions of latent variables that do not depend on one another, a row for each image."""
 
     means: Float[Tensor, "batch latent"]
     log_variances: Float[Tensor, "batch latent"]  # natural logarithms of the variances
@@ -53,7 +53,7 @@ def mixture_log_density(
 
 
 class Prior(nn.Module):
-    """Prior of the latent numbers: for each class a mixture of normal distributions, all of it learnt.
+    """Prior of the latent variables: for each class a mixture of normal distributions, all of it learnt.
 
     With one class (`conditions`) and one component it is the standard normal distribution, and nothing is
     learnt.
@@ -71,11 +71,11 @@ class Prior(nn.Module):
             self.register_parameter(name, nn.Parameter(torch.zeros(size), requires_grad=is_learnt))
 
     def forward(self, latent: Float[Tensor, "batch latent"]) -> Int64[Tensor, " batch"]:
-        """Class under whose prior latent numbers are likeliest."""
+        """Class under whose prior latent variables are likeliest."""
         return self.by_class(latent).argmax(dim=1)
 
     def by_class(self, latent: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch classes"]:
-        """Natural logarithm of the density of latent numbers under the prior of every class."""
+        """Natural logarithm of the density of latent variables under the prior of every class."""
         each = [
             self.log_density(latent, torch.full((len(latent),), code, device=latent.device))
             for code in range(len(self.means))
@@ -85,7 +85,7 @@ class Prior(nn.Module):
     def log_density(
         self, latent: Float[Tensor, "batch latent"], labels: Int64[Tensor, " batch"]
     ) -> Float[Tensor, " batch"]:
-        """Natural logarithm of the density of latent numbers under the prior of each image's class."""
+        """Natural logarithm of the density of latent variables under the prior of each image's class."""
         return mixture_log_density(
             latent, self.means[labels], self.log_variances[labels], self.logits.log_softmax(dim=1)[labels]
         )
@@ -112,13 +112,13 @@ class Prior(nn.Module):
 
 
 class Autoencoder(Network):
-    """Network from images to latent numbers and back.
+    """Network from images to latent variables and back.
 
     The body and the head are the encoder: the head gives means and logarithms of variances.
     """
 
-    prior: Prior  # of the latent numbers, by class
-    # Named layers from latent numbers, and the class where there are several, to a standardised image.
+    prior: Prior  # of the latent variables, by class
+    # Named layers from latent variables, and the class where there are several, to a standardised image.
     decoder: nn.Sequential
     # Of grey levels around the decoder's, (1,), one for all pixels: a running mean of the best ones for
     # batches of training images.
@@ -135,18 +135,18 @@ class Autoencoder(Network):
 
     @property
     def latent(self) -> int:
-        """Number of latent numbers."""
+        """Number of latent variables."""
         return self.config.outputs // 2
 
     def posterior(self, images: Shaped[Tensor, "batch channel height width"]) -> Gaussian:
-        """Distribution of the latent numbers of each image, grey levels 0 to 255."""
+        """Distribution of the latent variables of each image, grey levels 0 to 255."""
         means, log_variances = self.head(super().features(images)).float().chunk(2, dim=1)
         return Gaussian(means, log_variances.clamp(LOWEST, HIGHEST))
 
     def decode(
         self, latent: Float[Tensor, "batch latent"], labels: Int64[Tensor, " batch"]
     ) -> Float[Tensor, "batch channel height width"]:
-        """Images, as grey levels that may lie somewhat beyond 0 and 255, from latent numbers and classes."""
+        """Images, as grey levels that may exceed 0 and 255, from latent variables and classes."""
         one_hot = nn.functional.one_hot(labels, self.config.conditions)
         return self.decode_between(latent, one_hot.to(latent.dtype))
 
@@ -170,7 +170,7 @@ class Autoencoder(Network):
         """Both terms of the evidence lower bound of each image, in nats, with the variance that is kept.
 
         The reconstruction, of grey levels 0 to 255, and the divergence from the prior of its class, both for
-        latent numbers drawn by the noise; `reference/autoencoder.py` has the formulas.
+        latent variables drawn by the noise; `reference/autoencoder.py` has the formulas.
         """
         found = self.posterior(images)
         drawn = found.drawn(noise)
@@ -190,11 +190,11 @@ class Autoencoder(Network):
         return found.log_density_of_draw(noise) - self.prior.log_density(drawn, labels)
 
     def features(self, inputs: Shaped[Tensor, "batch ..."]) -> Float[Tensor, "batch features"]:
-        """Means of the latent numbers, one row per image."""
+        """Means of the latent variables, one row per image."""
         return self.posterior(inputs).means
 
     def forward(self, inputs: Shaped[Tensor, "batch ..."]) -> Float[Tensor, "batch channel height width"]:
-        """Images reconstructed from the means of their latent numbers, each as of its likeliest class."""
+        """Images reconstructed from the means of their latent variables, each as of its likeliest class."""
         means = self.posterior(inputs).means
         return self.decode(means, self.prior(means))
 
@@ -305,7 +305,7 @@ _VAE_ACTIVATION = "relu"
 
 
 def design_vae(settings: Settings, facts: InputFacts) -> NetworkConfig:
-    """Choose convolutions and latent numbers: `width` is the channels of the first convolution.
+    """Choose convolutions and latent variables: `width` is the channels of the first convolution.
 
     `facts.outputs` is the number of classes, 1 where there are none.
 

@@ -105,7 +105,7 @@ class Architecture(OwnLayers):
 
 @dataclass(frozen=True, kw_only=True)
 class Latent(OwnLayers):
-    """Latent numbers of `vae`, and what its probabilities are."""
+    """Latent variables of `vae`, and what its probabilities are."""
 
     latent: Annotated[int, Whole(2, LARGEST_LATENT)]  # numbers by which an image is described
     conditions: Annotated[int, Whole(1, MOST_CONDITIONS)]  # classes with a prior of their own; 1 without

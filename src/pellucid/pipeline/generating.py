@@ -184,7 +184,7 @@ def say_generated(run: Run, context: RunContext) -> None:
     stages.verdict(run.verdict)
     entry = run.metrics["models"][run.metrics["recommended"]]
     if "active_units" in entry:
-        of = count_of(entry["latent"], "latent number")
+        of = count_of(entry["latent"], "latent variable")
         stages.paragraph(f"{entry['active_units']} of {of} are active.")
     stages.line(f"report: {run.report}")
     stages.line(f"next: pellucid generate {shlex.quote(str(run.folder))} --count 64 --out images/")

@@ -1,6 +1,6 @@
 r"""The evidence lower bound of a variational autoencoder: reconstruction, divergence, reparametrisation.
 
-For an image $x$ of $D$ grey levels, latent numbers $z$ and a decoder that gives the image $\hat x(z)$,
+For an image $x$ of $D$ grey levels, latent variables $z$ and a decoder that gives the image $\hat x(z)$,
 
 $$\ln p(x) \ge \underbrace{\mathrm{E}_{q(z|x)} \ln p(x|z)}_{\text{reconstruction}}
   - \beta \underbrace{\mathrm{KL}(q(z|x) \,\|\, p(z|y))}_{\text{divergence}}, \qquad

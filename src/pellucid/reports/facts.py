@@ -49,8 +49,8 @@ class GeneratedFacts:
     """Images that a generator made.
 
     `samples`: some of each class, by name, of an empty name without classes; `nearest`: samples, each beside
-    the training image that is nearest; `reconstructions`: held-out images, each beside what was rebuilt of
-    it; `walks`: ways between held-out images; `latent`: held-out images by their latent numbers, `None` where
+    the training image that is nearest; `reconstructions`: held-out images, each with what was rebuilt of
+    it; `walks`: ways between held-out images; `latent`: held-out images by latent variables, `None` where
     there are none; `over_time`: images of the same noise by the epoch after which they were made.
     """
 

@@ -194,7 +194,7 @@ def bound(facts: ReportFacts) -> Mapping[str, Any] | None:
     }
 
 
-# Held-out images on a map, by their latent numbers.
+# Held-out images on a map, by their latent variables.
 
 _WIDTH, _HEIGHT, _MARGIN = 720, 440, 24.0
 _LABEL_HEIGHT, _LABEL_WIDTH = 16.0, 96.0
@@ -202,9 +202,9 @@ _COLOURS = 7
 
 
 def latent(facts: ReportFacts) -> Mapping[str, Any] | None:
-    """Held-out images by their latent numbers, and ways between them: content of `page/latent.html`.
+    """Held-out images by their latent variables, and ways between them: content of `page/latent.html`.
 
-    `None` for a generator without latent numbers of images.
+    `None` for a generator without latent variables of images.
     """
     found = _generated(facts).latent
     if found is None:

@@ -178,7 +178,7 @@ def validator(
 def _score_bound(network: Autoencoder, examples: Examples, device: str, beta: float) -> Record:
     """Evidence lower bound in bits per dimension, and its two terms in nats per image.
 
-    The latent numbers are drawn by the same noise after every epoch.
+    The latent variables are drawn by the same noise after every epoch.
     """
     network.eval()
     noise = torch.Generator().manual_seed(torch_seed(0, Purpose.LATENT))

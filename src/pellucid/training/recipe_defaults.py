@@ -64,7 +64,7 @@ FEW_EPOCHS = 8
 FEWEST_MIXED = 24
 # Share of the epochs of `cnn` after which its first block stays as it is, where there are many images.
 FROZEN_FROM = 2 / 3
-# Share of the steps in which the weight of a divergence rises: all of it at once lets latent numbers die.
+# Share of the steps in which the weight of a divergence rises: all of it at once lets latent variables die.
 WARM_UP = 0.2
 
 _LABEL_SMOOTHING = 0.1

@@ -204,7 +204,7 @@ def _judging(settings: Settings, examples: int) -> Settings:
     )
 
 
-# A latent number is active where more than this share of its variance in a class is that of the means, and
+# A latent variable is active where more than this share of its variance in a class is that of the means, and
 # not the doubt about each image (after Burda, Grosse and Salakhutdinov 2016, arXiv:1509.00519, section 5.2).
 ACTIVE_ABOVE = 0.01
 
@@ -235,7 +235,7 @@ def bound_scores(
 
 
 def active_units(model: AutoencoderModel, dataset: Dataset, positions: Int64[np.ndarray, " n"]) -> int:
-    """Number of latent numbers that separate images of one class, by some images of the data."""
+    """Number of latent variables that separate images of one class, by some images of the data."""
     means, variances = model.posteriors(np.asarray(dataset.inputs)[positions])
     labels = dataset.labels[positions]
     shares, weights = [], []

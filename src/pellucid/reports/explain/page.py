@@ -388,7 +388,7 @@ def _attribution_data(
 
 
 def _latents(explanation: Explanation, found: Latents) -> dict[str, Any]:
-    """Latent numbers from mean to draw, what those that change most do to the image, and the bound."""
+    """Latent variables from mean to draw, what those that change most do to the image, and the bound."""
     columns = {
         "mean": found.means,
         "log_variance": found.log_variances,

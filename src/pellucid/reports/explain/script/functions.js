@@ -179,7 +179,7 @@ function logSum(numbers) {
 }
 
 /**
- * The density of latent numbers under a mixture, with all that it is made of.
+ * The density of latent variables under a mixture, with all that it is made of.
  * @param {Floats} latent
  * @param {Floats[]} tensors means and log variances of all components one behind the other, and logits
  * @returns {Mixture}

@@ -109,7 +109,7 @@ const TERMS_BY_HAND = {
 /**
  * How the density under a mixture changes with one of its means, log variances or logits.
  * @param {Layer} layer @param {number} part @param {number} k component
- * @param {number} j latent number; none of a logit
+ * @param {number} j latent variable; none of a logit
  */
 function slopeOfMixture(layer, part, k, j) {
   const { components, shares } = mixtureAt(layer);

@@ -166,7 +166,7 @@
  */
 
 /**
- * The density of latent numbers under a mixture.
+ * The density of latent variables under a mixture.
  * @typedef {object} Mixture
  * @property {{ k: number, logShare: number, squares: number, spreads: number, joint: number,
  *   magnitude: number }[]} components

@@ -399,7 +399,7 @@ function drawDensity(layer) {
     [
       ["sum of the squares of the noise \u03b5", squares],
       ["sum of the log variances \u03bb", spreads],
-      [`${noise.length} latent numbers \u00d7 ln 2 \u03c0`, constant],
+      [`${noise.length} latent variables \u00d7 ln 2 \u03c0`, constant],
       ["ln q(z|x) = \u2212 half of the sum of these three, in nats", sum],
     ],
     (squares + sumOf(logVariances.map(Math.abs)) + constant) / 2,
