@@ -2,8 +2,8 @@ r"""Drift: tests and sizes of the difference of a set of inputs from the validat
 
 Two questions, each with a test and an effect size, adjusted for being two (Holm):
 
-- Do the inputs look more foreign? With $n$ inputs and $m$ validation examples, $A$ is the chance that an
-  input looks more foreign than a validation example does, equals counting half. Without drift
+- Do the inputs look less familiar? With $n$ inputs and $m$ validation examples, $A$ is the chance that an
+  input looks less familiar than a validation example does, equals counting half. Without drift
   $A = \frac{1}{2}$, with the variance $\frac{n + m + 1}{12 n m}$ (Mann and Whitney). Effect:
   $\delta = 2 A - 1$ (Cliff).
 - Are the answers others? Of classes the counts are compared by $\chi^2$, classes of which fewer than five
@@ -58,8 +58,8 @@ class Drift:
     reference: int  # validation examples
     novelty: Interval  # share of the inputs that are unlike the training data, by the detector's threshold
     expected: float  # the share that is flagged of inputs like the training data
-    foreignness: Shift  # whether they look more foreign
-    superiority: float  # the chance that an input looks more foreign than a validation example does
+    foreignness: Shift  # whether they look less familiar
+    superiority: float  # the chance that an input looks less familiar than a validation example does
     answers: Shift  # whether the answers are others
 
     @property
@@ -161,7 +161,7 @@ class Gathering:
         foreign = _by_ranks(
             superiority,
             (examples, detector.examples),
-            f"{with_article(noun)} from here looks more foreign than a validation {noun}",
+            f"{with_article(noun)} from here looks less familiar than a validation {noun}",
         )
         if self._classes:
             answers = _of_classes(self._classes, self._counts, detector.answers)

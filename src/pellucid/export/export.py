@@ -87,7 +87,7 @@ def export(
     say(f"writing {found.name or model.name} as a graph")
     metadata, graph = metadata_of(model, found.name or model.name), graph_of(model)
     content = finished(graph, metadata)
-    say(f"holding it against the model on {len(examples.rows):,} held-out {model.input_kind.nouns}")
+    say(f"comparing it with the model on {len(examples.rows):,} held-out {model.input_kind.nouns}")
     exported = opened(content, str(out))
     proof, judged = prove(model, exported, by_reference(content, metadata), examples), None
     if precision != FP32:

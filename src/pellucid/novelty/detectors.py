@@ -81,7 +81,7 @@ class Detector(Stored):
         return np.where(excess > 0, 1 - 0.5 / (count + 1) * reach / (reach + excess), found)
 
     def superiority(self, novelty: float) -> float:
-        """Chance, 0 to 1, that inputs of this mean novelty look more foreign than validation examples."""
+        """Chance, 0 to 1, that inputs of this mean novelty look less familiar than validation examples."""
         count = len(self.reference)
         return float(np.clip((novelty * (count + 1) - 0.5) / count, 0, 1))
 

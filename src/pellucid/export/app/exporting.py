@@ -178,7 +178,9 @@ def export_app(
     if program is not None:
         examples = held_out_examples(run, found.folder, MOST_EXAMPLES)
         kind = KINDS[model.input_kind.name]
-        say(f"holding it in {program} against {len(examples.rows):,} held-out {model.input_kind.nouns}")
+        say(
+            f"comparing it in {program} with the model on {len(examples.rows):,} held-out {model.input_kind.nouns}"
+        )
         try:
             proof = prove_app(model, kind, parts.html(None), examples, program)
         except DisagreeingError:
