@@ -178,9 +178,8 @@ def export_app(
     if program is not None:
         examples = held_out_examples(run, found.folder, MOST_EXAMPLES)
         kind = KINDS[model.input_kind.name]
-        say(
-            f"comparing it in {program} with the model on {len(examples.rows):,} held-out {model.input_kind.nouns}"
-        )
+        asked = f"{len(examples.rows):,} held-out {model.input_kind.nouns}"
+        say(f"comparing it in {program} with the model on {asked}")
         try:
             proof = prove_app(model, kind, parts.html(None), examples, program)
         except DisagreeingError:
