@@ -4,7 +4,7 @@ import json
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from encoding.written import ENGLISH, ODD, any_texts
@@ -63,12 +63,13 @@ def assert_as_the_library(texts: list[str], merges: tuple[tuple[int, int], ...])
     splitter = SubWords(merges)
     oracle = library(merges, splitter.tokens)
     for text in texts:
-        known = "".join(each for each in text if unicodedata.category(each) != "Cn")
+        known = evenly_spaced("".join(each for each in text if unicodedata.category(each) != "Cn"))
         found, pieces = oracle.encode(known), splitter.pieces(known)
         assert pieces == [(*at, number + 2) for at, number in zip(found.offsets, found.ids, strict=True)]
         assert splitter.split([known])[0].tolist() == [number for _, _, number in pieces]  # word by word
 
 
+@example(["0\r\U0002ebe1"])  # without the newest character a space would end it
 @given(any_texts)
 def test_texts_are_split_as_by_the_library(texts: list[str]) -> None:
     assert_as_the_library([evenly_spaced(normalise(text)) for text in texts], MERGES)

@@ -48,7 +48,7 @@ def test_a_dictionary_that_stands_for_gigabytes(tmp_path):
     text = pa.DictionaryArray.from_arrays(pa.array([0] * 1000, pa.int32()), pa.array(["a" * (16 << 20)]))
     table = {"text": text, "label": ["a", "b"] * 500}
     path = write_parquet(tmp_path / "t.parquet", table, compression="zstd")
-    refused(path, "unpacks to more than", within=6.0)
+    refused(path, "unpacks to more than", within=9.0)  # 5 to 7 beside other work
 
 
 @pytest.mark.slow
