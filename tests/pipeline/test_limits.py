@@ -18,7 +18,7 @@ from pellucid.pipeline.learners import classical, time_limits
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.classical import ClassicalLearner, fitted_within
 from pellucid.pipeline.learners.evaluation_budget import Folds, folds_of
-from pellucid.pipeline.learners.in_run import _shortening, part_of
+from pellucid.pipeline.learners.in_run import _following, part_of
 from pellucid.pipeline.learners.network import learner_of
 from pellucid.pipeline.learners.time_limits import (
     conclusion_seconds,
@@ -185,8 +185,8 @@ def test_a_forest_keeps_the_trees_that_it_has_grown_in_time(monkeypatch):
     np.testing.assert_array_equal(same.held_out.answers, stopped.held_out.answers)
 
 
-def shortening(tmp_path, clock, **given):
-    """Function that shortens a training of 1,000 steps in 90 s, and the context of its run."""
+def following(tmp_path, clock, **given):
+    """Function that follows a training of 1,000 steps in 90 s, and the context of its run."""
     pixels, labels = digits()
     everything = np.arange(400)
     material = Dataset(pixels, labels, everything[:300], everything[300:], CLASSES)
@@ -197,28 +197,28 @@ def shortening(tmp_path, clock, **given):
     context = context_of(tmp_path)
     context.time.reserve("conclusion", 10.0)
     checkpointer = SimpleNamespace(total_steps=1_000)
-    return _shortening(network, checkpointer, context), network.plan.recipe, context, checkpointer
+    return _following(network, checkpointer, context), network.plan.recipe, context, checkpointer
 
 
-def steps_until_the_end(shorten, recipe, clock, pace):
+def steps_until_the_end(follow, recipe, clock, pace):
     step = 0
     while step < recipe.total_steps:
         clock.now += pace(step)
         step += 1
-        recipe = shorten(step, recipe)
+        recipe = follow(step, recipe)
     return recipe
 
 
 def test_training_that_keeps_its_pace_is_left_as_it_is(tmp_path, clock):
-    shorten, recipe, context, _ = shortening(tmp_path, clock)
-    assert steps_until_the_end(shorten, recipe, clock, lambda step: 0.085) == recipe
+    follow, recipe, context, _ = following(tmp_path, clock)
+    assert steps_until_the_end(follow, recipe, clock, lambda step: 0.085) == recipe
     assert notes_of(context.journal.content) == []
 
 
 @pytest.mark.parametrize("slower", [2, 6])
 def test_training_beside_programs_that_begin_in_the_middle_ends_in_time(slower, tmp_path, clock):
-    shorten, recipe, context, checkpointer = shortening(tmp_path, clock)
-    found = steps_until_the_end(shorten, recipe, clock, lambda step: 0.085 if step < 500 else 0.085 * slower)
+    follow, recipe, context, checkpointer = following(tmp_path, clock)
+    found = steps_until_the_end(follow, recipe, clock, lambda step: 0.085 if step < 500 else 0.085 * slower)
     assert context.time.left() >= -0.1 * 90
     assert 500 < found.total_steps < 1_000
     assert found.planned_steps == 1_000
@@ -230,9 +230,23 @@ def test_training_beside_programs_that_begin_in_the_middle_ends_in_time(slower, 
     assert note.startswith("mlp fell behind its time")
 
 
+def test_training_that_is_ahead_of_its_time_gets_more_steps_up_to_the_whole_plan(tmp_path, clock):
+    follow, recipe, context, checkpointer = following(tmp_path, clock)
+    short = dataclasses.replace(recipe, total_steps=400)
+    found = steps_until_the_end(follow, short, clock, lambda step: 0.1)
+    assert 0.9 * 90 < clock.now - context.time.began < 90
+    assert 800 < found.total_steps <= 1_000
+    assert found.planned_steps == 400
+    assert found.epochs * 10 >= found.total_steps == checkpointer.total_steps
+    assert notes_of(context.journal.content) == []
+    follow, recipe, _, _ = following(tmp_path, clock)
+    short = dataclasses.replace(recipe, total_steps=900)
+    assert steps_until_the_end(follow, short, clock, lambda step: 0.01).total_steps == 1_000
+
+
 def test_without_a_limit_nothing_is_shortened(tmp_path, clock):
     context = context_of(tmp_path)._replace(time=TimeBudget())
-    assert _shortening(SimpleNamespace(), SimpleNamespace(), context) is None
+    assert _following(SimpleNamespace(), SimpleNamespace(), context) is None
 
 
 class Judge:

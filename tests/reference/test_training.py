@@ -12,13 +12,23 @@ from pellucid.reference import RULES, Line, Numbers, update, walk, walk_back
 from pellucid.reference.normalisation import running_statistics
 from pellucid.settings import Settings
 from pellucid.training.objectives import LOSSES
-from pellucid.training.optimisers import BETAS, MOMENTUM, OPTIMIZERS, build_optimizer, learning_rate
+from pellucid.training.optimisers import (
+    ADAMW_SHARE,
+    BETAS,
+    MOMENTUM,
+    MUON_MOMENTUM,
+    OPTIMIZERS,
+    SHARE,
+    build_optimizer,
+    learning_rate,
+    turned_by_muon,
+)
 from pellucid.training.recipe import Recipe
 from reference.masks import draws_of
 from reference.real_networks import IS_SPAM, images, of_images, of_texts, tokens
 
 STEPS, SCHEDULE, WEIGHT_DECAY, SMOOTHING = 50, "one-cycle", 0.02, 0.1
-LARGEST_RATES = {"gd": 0.1, "momentum": 0.05, "nesterov": 0.05, "adam": 0.01, "adamw": 0.01}
+LARGEST_RATES = {"gd": 0.1, "momentum": 0.05, "nesterov": 0.05, "adam": 0.01, "adamw": 0.01, "muon": 0.1}
 NETWORKS = {
     "cnn": ("cnn", Settings(width=4, dropout=0.2)),
     "lenet": ("lenet", Settings(width=3, pooling="average", activation="tanh")),
@@ -31,6 +41,7 @@ NETWORKS = {
 RUNS = [
     *[("mlp", optimizer, "cross-entropy") for optimizer in LARGEST_RATES],
     *[(name, "adamw", "cross-entropy") for name in NETWORKS if name != "mlp"],
+    ("cnn", "muon", "cross-entropy"),
     ("gru", "nesterov", "cross-entropy"),
     ("mlp", "adamw", "mse"),
 ]
@@ -61,7 +72,8 @@ class WithTorch:
         self.masks = draws_of(network, np.random.default_rng(5))
 
     def step(self, inputs, labels, rate):
-        self.optimizer.param_groups[0]["lr"] = self.optimizer.param_groups[-1]["lr"] = rate
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group[SHARE]
         outputs = self.network(torch.from_numpy(inputs))
         loss = LOSSES[self.recipe.loss](outputs, torch.from_numpy(labels), self.recipe, None).mean()
         self.optimizer.zero_grad()
@@ -82,15 +94,25 @@ class WithNumpy:
         self.lines.append(Line("loss", loss[0], (self.last, "labels"), loss[1]))
         self.weights, self.memories = weights_of(network), {}
         self.learnt = [name for name, each in network.named_parameters() if each.requires_grad]
-        self.rule = RULES[recipe.optimizer]
+        numbers = Numbers(1.0, WEIGHT_DECAY, MOMENTUM, BETAS)
+        self.rules = [(self.learnt, RULES[recipe.optimizer], numbers)]
+        if recipe.optimizer == "muon":
+            turned = turned_by_muon(network)
+            others = [name for name in self.learnt if name not in turned]
+            self.rules = [
+                (turned, RULES["muon"], numbers._replace(momentum=MUON_MOMENTUM)),
+                (others, RULES["adamw"], numbers._replace(learning_rate=ADAMW_SHARE)),
+            ]
 
     def step(self, inputs, labels, masks, rate):
         values = walk(self.lines, {**self.weights, **masks, "inputs": inputs, "labels": labels})
         gradients = walk_back(self.lines, values, {"loss": 1.0})
-        learnt = {name: self.weights[name] for name in self.learnt}
-        numbers = Numbers(rate, WEIGHT_DECAY, MOMENTUM, BETAS)
-        after, self.memories = update(self.rule, learnt, gradients, self.memories, numbers)
-        self.weights |= after
+        for names, rule, numbers in self.rules:
+            learnt = {name: self.weights[name] for name in names}
+            scaled = numbers._replace(learning_rate=rate * numbers.learning_rate)
+            after, memories = update(rule, learnt, gradients, self.memories, scaled)
+            self.weights |= after
+            self.memories |= memories
         for line in self.lines:
             if line.kind == "batch-norm":
                 mean, variance = f"{line.name}.running_mean", f"{line.name}.running_var"

@@ -41,6 +41,7 @@ def _start(examples: Examples, **given) -> Session:
         train_labels=examples.labels[examples.train],
         classes=examples.classes,
         takes="images",
+        model=settings.model,
         shortest_side=8,
         mirror_keeps_class=False,
         precision="fp32" if settings.precision == "auto" else settings.precision,

@@ -1,6 +1,7 @@
 """Training that is made shorter while it runs: its course, and a resume that follows it."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -28,24 +29,26 @@ def test_a_shortened_course_goes_on_from_where_it_is_and_ends_with_the_last_step
 def test_a_shortened_recipe_keeps_what_was_planned(begin):
     recipe = begin().batches.recipe
     steps = recipe.total_steps
-    found = recipe.ending_at(steps - 2, 1).ending_at(steps - 3, 2)
+    found = recipe.ending_at(steps - 2, 1, steps).ending_at(steps - 3, 2, steps)
     assert (found.total_steps, found.planned_steps) == (steps - 3, steps)
     assert Recipe.from_json(found.to_json()) == found
     assert "shortened" not in recipe.to_json()
 
 
-def test_a_run_that_knows_its_cuts_ends_in_the_same_weights_as_the_one_that_made_them(begin):
+@pytest.mark.parametrize("more", [-2, 3])
+def test_a_run_that_knows_its_changes_ends_in_the_same_weights_as_the_one_that_made_them(begin, more):
     session = begin()
-    steps = session.batches.recipe.total_steps
-    at, fewer = itertools.count(1), steps - 2
+    batches = session.batches
+    at, total = itertools.count(1), batches.recipe.total_steps + more
 
-    def shorten(step, recipe):
+    def follow(step, recipe):
         assert step == next(at)
-        return recipe.ending_at(fewer, step) if step == 2 else recipe
+        return recipe.ending_at(total, step, batches.per_epoch) if step == 2 else recipe
 
-    first = weights_of(session.run(shorten=shorten))
-    assert session.state.step == fewer
+    first = weights_of(session.run(follow=follow))
+    assert session.state.step == total
+    assert len(session.state.history) == math.ceil(total / batches.per_epoch)
     again = begin()
-    again.batches.recipe = again.batches.recipe.ending_at(fewer, 2)
+    again.batches.recipe = again.batches.recipe.ending_at(total, 2, batches.per_epoch)
     assert same(first, again.run().state_dict())
     assert again.state.history[-1]["learning_rate"] == session.state.history[-1]["learning_rate"]

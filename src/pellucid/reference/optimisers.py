@@ -1,9 +1,10 @@
-r"""Optimisers, from gradients to the next weights: gradient descent, momentum, Nesterov, Adam, AdamW.
+r"""Optimisers, from gradients to the next weights: gradient descent, momentum, Nesterov, Adam, AdamW, Muon.
 
 Notation: $w$ weights, $\bar w$ their gradient, $\eta$ the learning rate, $\lambda$ the weight decay,
 $\mu$ the momentum, $\beta_1, \beta_2$ and $\epsilon$ the numbers of Adam. Everything happens number by
-number: a rule takes $w$, $\bar w$ and its memory, and returns $w$ and the memory after the step. In all but
-AdamW decay is a part of the gradient, as if $\frac{\lambda}{2} w^2$ stood in the loss:
+number, but in Muon, which sees a kernel as a matrix: a rule takes $w$, $\bar w$ and its memory, and
+returns $w$ and the memory after the step. In all but AdamW and Muon decay is a part of the gradient, as if
+$\frac{\lambda}{2} w^2$ stood in the loss:
 
 $$g = \bar w + \lambda w$$
 """
@@ -102,6 +103,41 @@ def adamw(weight: Values, gradient: Values, memory: Memory, numbers: Numbers) ->
     return adam(decayed, gradient, memory, numbers._replace(weight_decay=0.0))
 
 
+def orthogonalised(matrix: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows columns"]:
+    r"""Nearly $U V^\top$ of a matrix $U \Sigma V^\top$, by three steps that bring its singular values near 1.
+
+    From $X = M / \lVert M \rVert$ with $a = 3.4445, b = -4.775, c = 2.0315$:
+
+    $$X \leftarrow a X + (b X X^\top + c (X X^\top)^2) X$$
+
+    Source: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks".
+    """
+    x = matrix / max(float(np.linalg.norm(matrix)), 1e-7)
+    for _ in range(3):
+        square = x @ x.T
+        x = 3.4445 * x + (-4.775 * square + 2.0315 * square @ square) @ x
+    return x
+
+
+def muon(weight: Values, gradient: Values, memory: Memory, numbers: Numbers) -> tuple[Values, Memory]:
+    r"""Momentum made orthogonal: steps of like size in all directions, at a scale that stays.
+
+    Weights and gradients are matrices of a row for each output, $r$ in all; $m \leftarrow \mu m + \bar w$ and
+
+    $$w \leftarrow s \left(\frac{w}{\lVert w \rVert} - \frac{\eta}{\sqrt r} O(\bar w + \mu m)\right)$$
+
+    `memory`: `first` is $m$, `second` is $s$, the length $\lVert w \rVert$ before the first step.
+
+    Source: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"; Jordan 2024,
+        `airbench94_muon.py`, for the scale.
+    """
+    scale = memory.second if memory.step else np.asarray(np.linalg.norm(weight))
+    m = numbers.momentum * memory.first + gradient
+    direction = orthogonalised((gradient + numbers.momentum * m).reshape(len(weight), -1))
+    step = numbers.learning_rate / len(weight) ** 0.5 * direction.reshape(weight.shape)
+    return scale * (weight / np.linalg.norm(weight) - step), Memory(memory.step + 1, m, scale)
+
+
 Rule = Callable[[np.ndarray, np.ndarray, Memory, Numbers], tuple[np.ndarray, Memory]]
 
 RULES: dict[str, Rule] = {
@@ -111,6 +147,7 @@ RULES: dict[str, Rule] = {
     "nesterov": nesterov,
     "adam": adam,
     "adamw": adamw,
+    "muon": muon,
 }
 
 

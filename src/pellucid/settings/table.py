@@ -270,7 +270,7 @@ class Settings:
         None,
         "training",
         "Optimiser; gd takes the whole training split in each step",
-        choices=("gd", "sgd", "momentum", "nesterov", "adam", "adamw"),
+        choices=("gd", "sgd", "momentum", "nesterov", "adam", "adamw", "muon"),
     )
     learning_rate: float | None = row(None, "training", "Largest learning rate", bounds=(1e-9, 1e3))
     weight_decay: float | None = row(None, "training", "Weight decay", bounds=(0.0, 10.0))

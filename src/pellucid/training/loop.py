@@ -1,6 +1,5 @@
 """Training loop, the only one; validation after each epoch, and the mixture of weights that it chooses."""
 
-import itertools
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -52,26 +51,25 @@ def fit(
     batches: Batches,
     validate: Callable[[], Record],
     observers: Sequence[Observer] = (),
-    shorten: Callable[[int, Recipe], Recipe] | None = None,
+    follow: Callable[[int, Recipe], Recipe] | None = None,
 ) -> None:
     """Train until the recipe's steps are taken or patience runs out; the state is changed in place.
 
     `validate` scores the network on the validation split; empty when there is none. Observers are called
-    after every step and epoch. `shorten` is asked after every step for the recipe that holds from there
-    on: the same, or one of fewer steps.
+    after every step and epoch. `follow` is asked after every step for the recipe that holds from there
+    on: the same, or one of another number of steps.
     """
     recipe = batches.recipe
-    frozen_from = recipe.epochs - recipe.frozen_epochs
-    named = state.network.named_parameters() if recipe.frozen_epochs else ()
+    named = () if recipe.frozen_from is None else state.network.named_parameters()
     first_block = [each for name, each in named if name.startswith(FIRST) and each.requires_grad]
     # An epoch is open until it is closed: a checkpoint may be of its last step, which may be the last of all.
     while (state.step < recipe.total_steps or state.sums.examples > 0) and not state.stopped:
         epoch = len(state.history)
         state.network.train()
         for each in first_block:
-            each.requires_grad_(epoch < frozen_from)
+            each.requires_grad_(not recipe.is_frozen(epoch, batches.per_epoch))
         left = batches.epoch(epoch, start=state.step - epoch * batches.per_epoch)
-        for batch in itertools.islice(left, recipe.total_steps - state.step):
+        while state.step < recipe.total_steps and (batch := next(left, None)) is not None:
             began = time.perf_counter()
             seed_torch(torch_seed(recipe.seed, Purpose.DROPOUT, state.step), recipe.device)
             result = step(batch, state.step, _rate(recipe, state.step))
@@ -79,10 +77,8 @@ def fit(
             state.sums.add(result, time.perf_counter() - began)
             for observer in observers:
                 observer.after_step(state)
-            if shorten is not None:
-                recipe = batches.recipe = shorten(state.step, recipe)
-                if state.step >= recipe.total_steps:
-                    break
+            if follow is not None:
+                recipe = batches.recipe = follow(state.step, recipe)
         _close_epoch(state, batches, validate())
         for observer in observers:
             observer.after_epoch(state)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from pellucid.networks import Network
@@ -85,6 +86,81 @@ def _plain(kind: type[torch.optim.Optimizer]) -> Any:
 
 _SGD, _ADAM, _ADAMW = (_plain(each) for each in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW))
 
+# Of Muon: momentum, steps of the iteration and the coefficients of its polynomial; and the learning rate of
+# AdamW, by which all else learns, as a part of Muon's.
+MUON_MOMENTUM, ORTHOGONALISING, ADAMW_SHARE = 0.6, 3, 1 / 24
+_QUINTIC = (3.4445, -4.7750, 2.0315)
+_TINY = 1e-7
+# Key of a parameter group for whether Muon turns its matrices.
+TURNED = "is_turned"
+
+
+class _Muon(_ADAMW):  # type: ignore[misc,valid-type]
+    r"""Muon for kernels and matrices whose scale a norm cancels, AdamW for all else.
+
+    With the momentum $m \leftarrow \mu m + g$ and $n = g + \mu m$, weights and gradients as matrices of a row
+    for each output,
+
+    $$W \leftarrow \lVert W_0 \rVert \left(\frac{W}{\lVert W \rVert} - \frac{\eta}{\sqrt r} \, O(n)\right)$$
+
+    where $r$ is the number of rows, $W_0$ the weights before the first step and $O(n)$ nearly the orthogonal
+    matrix that is nearest to $n$. The norm behind the layer cancels the scale, so that it may stay as it is.
+
+    Source: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks", for the update;
+        Jordan 2024, `airbench94_muon.py`, for the scale of the weights and the three steps of the iteration.
+    """
+
+    in_bf16 = False  # whether matrices are made orthogonal in bf16
+
+    def step(self) -> Any:
+        with torch.no_grad():
+            for group in self.param_groups:
+                for weight in group["params"] if group[TURNED] else ():
+                    if weight.grad is not None:
+                        self._turn(weight, group["lr"])
+        return super().step()
+
+    def _turn(self, weight: nn.Parameter, rate: float) -> None:
+        """Update a matrix, and take its gradient from it."""
+        gradient, weight.grad = weight.grad, None
+        memory = self.state[weight]
+        if not memory:
+            memory |= {"step": torch.tensor(0.0), "momentum": torch.zeros_like(weight), "scale": weight.norm()}
+        memory["step"] += 1
+        momentum = memory["momentum"].mul_(MUON_MOMENTUM).add_(gradient)
+        direction = gradient.add(momentum, alpha=MUON_MOMENTUM).flatten(1)
+        direction = orthogonalised(direction.bfloat16() if self.in_bf16 else direction)
+        scale = float(memory["scale"])
+        weight.mul_(scale / weight.norm().clamp_min(_TINY))
+        weight.sub_(direction.to(weight.dtype).view_as(weight), alpha=rate * scale / len(weight) ** 0.5)
+
+
+def orthogonalised(matrix: Float[Tensor, "rows columns"]) -> Float[Tensor, "rows columns"]:
+    r"""Nearly $U V^\top$ of a matrix $U \Sigma V^\top$: its singular values are brought near 1.
+
+    Three steps from $X = M / \lVert M \rVert$, in the arithmetic of the matrix; one of zeros stays so:
+
+    $$X \leftarrow a X + (b X X^\top + c (X X^\top)^2) X$$
+
+    Source: Jordan et al. 2024, "Muon", the Newton-Schulz iteration of fifth order and its coefficients.
+    """
+    a, b, c = _QUINTIC
+    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    wide = wide / wide.norm().clamp_min(_TINY)
+    for _ in range(ORTHOGONALISING):
+        square = wide @ wide.T
+        wide = a * wide + torch.addmm(b * square, square, square, alpha=c) @ wide
+    return wide if matrix.shape[0] <= matrix.shape[1] else wide.T
+
+
+def turned_by_muon(network: nn.Module) -> list[str]:
+    """Names of the weights that Muon learns: those of layers without a bias, which a norm follows."""
+    return [
+        f"{name}.weight"
+        for name, layer in network.named_modules()
+        if isinstance(layer, (nn.Conv2d, nn.Linear)) and layer.bias is None and layer.weight.requires_grad
+    ]
+
 
 # The optimiser of each name, with its momentum; of an Adam `adversarial` may set that.
 OPTIMIZERS: dict[str, tuple[Any, dict[str, Any]]] = {
@@ -94,13 +170,14 @@ OPTIMIZERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "nesterov": (_SGD, {"momentum": MOMENTUM, "nesterov": True}),
     "adam": (_ADAM, {"betas": BETAS}),
     "adamw": (_ADAMW, {"betas": BETAS}),
+    "muon": (_Muon, {"betas": BETAS}),
 }
 
 
 def build_optimizer(
     network: nn.Module, recipe: Recipe, shares: Mapping[str, float] | None = None
 ) -> torch.optim.Optimizer:
-    """Optimiser of a recipe, with two parameter groups for each share of the learning rate.
+    """Optimiser of a recipe, with a parameter group for each share of the learning rate and for each decay.
 
     Weight decay acts on weight matrices and kernels only, not on biases and batch-norm scales. `shares` gives
     parameters, by name, a part of the learning rate; the others get the whole. In adversarial training the
@@ -114,22 +191,33 @@ def build_optimizer(
     if recipe.adversarial is not None:
         of_generator = (name for name, _ in network.named_parameters() if name.startswith("generator."))
         shares = dict.fromkeys(of_generator, recipe.adversarial.generator_rate)
-    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    groups: dict[tuple[float, bool, bool], list[nn.Parameter]] = {}
+    is_muon = recipe.optimizer == "muon"
+    turned = frozenset(turned_by_muon(network) if is_muon else ())
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
             share = (shares or {}).get(name, 1.0)
-            groups.setdefault((share, True), [])
-            groups.setdefault((share, False), [])
-            groups[share, parameter.ndim > 1].append(parameter)
+            if is_muon and name not in turned:
+                share *= ADAMW_SHARE
+            groups.setdefault((share, True, name in turned), [])
+            groups.setdefault((share, False, name in turned), [])
+            groups[share, parameter.ndim > 1, name in turned].append(parameter)
     kind, given = OPTIMIZERS[recipe.optimizer]
     if recipe.adversarial is not None and "betas" in given:
         given = {"betas": (recipe.adversarial.momentum, BETAS[1])}
     decayed = [
-        {"params": found, "weight_decay": recipe.weight_decay if is_decayed else 0.0, SHARE: share}
-        for (share, is_decayed), found in groups.items()
+        {
+            "params": found,
+            "weight_decay": recipe.weight_decay if is_decayed else 0.0,
+            SHARE: share,
+            **({TURNED: is_turned} if is_muon else {}),
+        }
+        for (share, is_decayed, is_turned), found in groups.items()
         if found
     ]
     optimizer: torch.optim.Optimizer = kind(decayed, lr=recipe.learning_rate, fused=True, **given)
+    if isinstance(optimizer, _Muon):
+        optimizer.in_bf16 = recipe.precision == "bf16"
     return optimizer
 
 
@@ -190,7 +278,7 @@ def learning_rate(
 ) -> float:
     """Learning rate at the middle of a step (from 0), so that neither the first nor the last step is idle.
 
-    `shortened` are the steps at which the training was made shorter, each with the steps in all until then.
+    `shortened` are the steps at which the number of steps was changed, each with the steps in all until then.
     """
     step_middle, reached, since = step + 0.5, 0.0, 0
     for at, planned in (*shortened, (total_steps, total_steps)):

@@ -24,6 +24,7 @@ from pellucid.training.recipe_defaults import (
     PRESETS,
     WARM_UP,
     Surroundings,
+    optimizer_of,
 )
 
 
@@ -52,7 +53,7 @@ class Recipe(Saved):
     epochs: int  # passes over the training split
     total_steps: int  # batches in all; below `epochs` full passes when time is limited
     batch_size: int  # examples per batch; one optimiser step each, but one per epoch for `gd`
-    optimizer: str  # `gd`, `sgd`, `momentum`, `nesterov`, `adam` or `adamw`
+    optimizer: str  # `gd`, `sgd`, `momentum`, `nesterov`, `adam`, `adamw` or `muon`
     learning_rate: float  # largest learning rate
     weight_decay: float  # pull towards zero (decoupled for AdamW, added to the gradient elsewhere)
     schedule: str  # `one-cycle`, `cosine` or `constant`
@@ -79,24 +80,34 @@ class Recipe(Saved):
     # share of the epochs, rounded up to a whole one, after which the first block of `cnn` stays as it
     # is; None where it learns to the end
     frozen_from: Annotated[float | None, LEFT_OUT] = None
-    # steps at which training, behind its time, was made shorter, each with the steps in all until then;
-    # the schedule goes on from there and ends with the last step
+    # steps at which training, behind its time or ahead of it, was made shorter or longer, each with the
+    # steps in all until then; the schedule goes on from there and ends with the last step
     shortened: Annotated[tuple[tuple[int, int], ...], LEFT_OUT] = ()
 
     @property
     def planned_steps(self) -> int:
-        """Batches in all before any shortening."""
+        """Batches in all before any change of them."""
         return self.shortened[0][1] if self.shortened else self.total_steps
 
-    def ending_at(self, total_steps: int, step: int) -> "Recipe":
-        """The recipe made shorter after so many steps."""
-        shortened = (*self.shortened, (step, self.total_steps))
-        return dataclasses.replace(self, total_steps=total_steps, shortened=shortened)
+    def ending_at(self, total_steps: int, step: int, per_epoch: int) -> "Recipe":
+        """The recipe made shorter or longer after so many steps, of which an epoch has `per_epoch`."""
+        shortened, epochs = (*self.shortened, (step, self.total_steps)), math.ceil(total_steps / per_epoch)
+        return dataclasses.replace(
+            self, total_steps=total_steps, epochs=max(self.epochs, epochs), shortened=shortened
+        )
 
     @property
     def frozen_epochs(self) -> int:
         """Epochs at the end in which the first block stays as it is."""
         return 0 if self.frozen_from is None else self.epochs - math.ceil(self.frozen_from * self.epochs)
+
+    def is_frozen(self, epoch: int, per_epoch: int) -> bool:
+        """True where the first block stays as it is in an epoch, by what was planned when that began."""
+        changes = (*self.shortened, (self.total_steps + 1, self.total_steps))
+        planned = next(total for at, total in changes if epoch * per_epoch < at)
+        return self.frozen_from is not None and epoch >= math.ceil(
+            self.frozen_from * math.ceil(planned / per_epoch)
+        )
 
     def beta_at(self, step: int) -> float:
         """Weight of the divergence after so many steps of training with the loss `elbo`."""
@@ -111,7 +122,7 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
     Raises: `UsageError` if a setting contradicts the data or another setting.
     """
     examples = len(around.train_labels)
-    optimizer = settings.optimizer or "adamw"
+    optimizer = optimizer_of(settings, around)
     if optimizer == "gd" and settings.batch_size is not None:
         raise UsageError("--batch-size: gd takes the whole training split in each step; leave one out")
     if around.target is REGRESSION:

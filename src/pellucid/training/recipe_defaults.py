@@ -68,14 +68,23 @@ FROZEN_FROM = 2 / 3
 WARM_UP = 0.2
 
 _LABEL_SMOOTHING = 0.1
-_LEARNING_RATES = {"gd": 0.5, "sgd": 0.1, "momentum": 0.05, "nesterov": 0.05, "adam": 0.005, "adamw": 0.01}
-_WEIGHT_DECAY, _WEIGHT_DECAY_OF_VECTORS = 0.05, 1.0  # of adamw; of the others 0
+_LEARNING_RATES = {
+    "gd": 0.5,
+    "sgd": 0.1,
+    "momentum": 0.05,
+    "nesterov": 0.05,
+    "adam": 0.005,
+    "adamw": 0.01,
+    "muon": 0.24,
+}
+_WEIGHT_DECAY, _WEIGHT_DECAY_OF_VECTORS = 0.05, 1.0  # of adamw and, beside it, muon; else 0
 # Of Adam, decoupled or not, in networks that make images.
 _RATE_OF_AUTOENCODERS, _RATE_OF_ADVERSARIES = 0.004, 0.002
 _UPDATES_OF_VECTORS = 25  # for each epoch of the preset: small tables would end after a few steps
 _WHOLE, _MOST_PASSES, _FACTOR = 50_000, 11_250, 1.25
 _MANY = 40_000
 _ADAMS = ("adam", "adamw")
+_NORMED = ("cnn", "lenet", "mlp")  # networks whose batch norms cancel the scale of weights
 
 
 @dataclass(frozen=True)
@@ -163,10 +172,25 @@ def _of_pixels(
         epochs=round(whole * factor),
         batch_size=settings.batch_size or _batch_size(examples, part=64, smallest=16, largest=largest),
         learning_rate=adam if adam and optimizer in _ADAMS else _LEARNING_RATES[optimizer],
-        weight_decay=_WEIGHT_DECAY if optimizer == "adamw" else 0.0,
+        weight_decay=_WEIGHT_DECAY if optimizer in ("adamw", "muon") else 0.0,
         precision=around.precision,
         threads=around.threads,
     )
+
+
+def optimizer_of(settings: Settings, around: Surroundings) -> str:
+    """The optimiser asked for, or by rule: `muon` for `cnn`, `adamw` for the others and for a given rate.
+
+    Raises: `UsageError` if `muon` is asked for where no norm cancels the scale of the weights.
+    """
+    is_fit = around.model in _NORMED and settings.batch_norm
+    if settings.optimizer == "muon" and not is_fit:
+        raise UsageError(
+            "--optimizer: muon learns weights that a batch norm follows, as in cnn, lenet and mlp; "
+            "choose adamw"
+        )
+    is_usual = around.model == "cnn" and is_fit and settings.learning_rate is None
+    return settings.optimizer or ("muon" if is_usual else "adamw")
 
 
 def of_images(settings: Settings, around: Surroundings) -> Defaults:
@@ -176,8 +200,8 @@ def of_images(settings: Settings, around: Surroundings) -> Defaults:
     more. Its first block, the dearest, learns for two thirds of the epochs where there are 40,000 images or
     more.
     """
-    preset, optimizer = PRESETS[settings.preset], settings.optimizer or "adamw"
     is_cnn = around.model == "cnn"
+    preset, optimizer = PRESETS[settings.preset], optimizer_of(settings, around)
     are_many = is_cnn and len(around.train_labels) >= _MANY
     whole = preset.epochs_of_many if are_many else preset.epochs
     found = _of_pixels(settings, around, optimizer, whole=whole, largest=512)

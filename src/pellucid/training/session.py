@@ -239,12 +239,12 @@ class Session(Generic[Learner]):
         observers: Sequence[Observer] = (),
         *,
         keeps_best: bool = True,
-        shorten: Callable[[int, Recipe], Recipe] | None = None,
+        follow: Callable[[int, Recipe], Recipe] | None = None,
     ) -> Learner:
         """Train to the end of the recipe, and give the network in evaluation mode.
 
         It has the weights of its best epoch; the last, without a validation split or without `keeps_best`.
-        Of an autoencoder the prior is then fitted anew. `observers` and `shorten` as for `fit`.
+        Of an autoencoder the prior is then fitted anew. `observers` and `follow` as for `fit`.
         """
         recipe, examples = self.batches.recipe, self.batches.examples
         keep_freed_memory()
@@ -253,7 +253,7 @@ class Session(Generic[Learner]):
             examined = ExaminedStep(step, self.state, self.batches)
             beta = 1.0 if recipe.beta is None else recipe.beta
             validate = validator(self.network, examples, recipe.device, beta)
-            fit(self.state, examined, self.batches, validate, observers, shorten)
+            fit(self.state, examined, self.batches, validate, observers, follow)
         if keeps_best and self.state.best is not None:
             self.network.load_state_dict(self.state.best.weights)
         if isinstance(self.network, Autoencoder):

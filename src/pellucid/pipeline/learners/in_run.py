@@ -274,24 +274,26 @@ def train_in_run(network: Planned, context: RunContext) -> None:
     with context.stages.stage(f"training {plan.name}", f"trained {plan.name}", spinner=False) as stage:
         history = HistoryFile(folder.path / "history.jsonl")
         with observers_of_run(session, checkpointer, history, context, watching) as observers:
-            session.run(observers, shorten=_shortening(network, checkpointer, context))
+            session.run(observers, follow=_following(network, checkpointer, context))
         best = session.state.best
         if best is not None:
             stage.words = f"trained {plan.name}; epoch {best.epoch} is best on validation"
 
 
-# Times of what is left that the steps to come may seem to take; the part of it that fewer are to fill;
-# readings of the clock in the time of a training, and seconds between two of them at least.
-_BEHIND, _TO_SPARE, _READINGS, _LEAST_BETWEEN = 1.1, 0.95, 20, 0.5
+# Times of what is left that the steps to come may take, at most and at least, for their number to stay; the
+# part of it that another number is to fill; share of the steps after which none are added, since the learning
+# rate is then small; readings of the clock in the time of a training, and seconds between two at least.
+_BEHIND, _AHEAD, _FILLED, _SETTLED, _READINGS, _LEAST_BETWEEN = 1.05, 0.92, 0.97, 0.8, 40, 0.5
 
 
-def _shortening(
+def _following(
     network: Planned, checkpointer: Checkpointer, context: RunContext
 ) -> Callable[[int, Recipe], Recipe] | None:
-    """Function that makes a training shorter which falls behind its time, as other programs start.
+    """Function that changes the number of steps of a training that falls behind its time, or ahead of it.
 
-    The course of the learning rate goes on from where it is and ends with the last step. Each decision is
-    entered into the journal, so that a resumed run follows the same course. `None` without a time limit.
+    The course of the learning rate goes on from where it is and ends with the last step. Steps are added up
+    to those that the plan has without a time limit. Each decision is entered into the journal, so that a
+    resumed run follows the same course. `None` without a time limit.
     """
     if not context.time.is_limited or network.plan.recipe.optimizer == "gd":
         return None
@@ -299,8 +301,9 @@ def _shortening(
     ends = max(context.time.deadline, began + LEAST_SHARE * context.time.whole)
     between = max(_LEAST_BETWEEN, (ends - began) / _READINGS)
     last, seen = began, first
+    most = context.journal.decided("most_steps", lambda: network.most_steps)
 
-    def shorten(step: int, recipe: Recipe) -> Recipe:
+    def follow(step: int, recipe: Recipe) -> Recipe:
         """Compare the pace with what is left."""
         nonlocal last, seen
         now = time.monotonic()
@@ -309,19 +312,23 @@ def _shortening(
         pace = ((now - last) / (step - seen) + (now - began) / (step - first)) / 2
         last, seen = now, step
         to_come, left = recipe.total_steps - step, max(0.0, ends - now)
-        if to_come * pace <= _BEHIND * left:
+        is_behind = to_come * pace > _BEHIND * left
+        is_ahead = to_come * pace < _AHEAD * left and step < _SETTLED * recipe.total_steps < _SETTLED * most
+        if not is_behind and not is_ahead:
             return recipe
-        fewer = min(to_come, max(1, int(_TO_SPARE * left / pace)))
-        found = recipe.ending_at(step + fewer, step)
-        checkpointer.total_steps = found.total_steps
+        fitting = max(1, int(_FILLED * left / pace))
+        total = step + (min(to_come, fitting) if is_behind else max(to_come, min(fitting, most - step)))
+        found = recipe.ending_at(total, step, network.session.batches.per_epoch)
+        checkpointer.total_steps = total
         context.journal.save({"plan": dataclasses.replace(network.plan, recipe=found).to_json()})
-        context.leave_out(
-            f"{network.plan.name} fell behind its time, since other programs use this machine, and its "
-            "training was made shorter while it ran."
-        )
+        if is_behind and total < network.plan.recipe.total_steps:
+            context.leave_out(
+                f"{network.plan.name} fell behind its time, since other programs use this machine, and its "
+                "training was made shorter while it ran."
+            )
         return found
 
-    return shorten
+    return follow
 
 
 def simple_in_run(network: Candidate, material: Dataset, context: RunContext) -> Sequence[Candidate]:

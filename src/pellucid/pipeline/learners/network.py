@@ -86,6 +86,7 @@ class Planned:
     # family has none
     hurried: Sequence[Callable[[], Plan]] = ()
     prepare_seconds: float = 0.0  # that making the material ready took
+    most_steps: int = 0  # of the plan without a time limit
 
     @property
     def seconds(self) -> float:
@@ -120,7 +121,14 @@ class Planned:
         while smaller and _FASTER * steps / epoch < _FEWEST_EPOCHS:
             following, *smaller = smaller
         plan = following()
-        hurried = Planned(plan, self.prepared, session_of(plan, self.prepared), smaller, self.prepare_seconds)
+        hurried = Planned(
+            plan,
+            self.prepared,
+            session_of(plan, self.prepared),
+            smaller,
+            self.prepare_seconds,
+            plan.recipe.total_steps,
+        )
         return hurried.within(deadline, least, asked_after)
 
     def as_trained(self) -> "Planned":
@@ -166,7 +174,8 @@ class NetworkLearner:
         is_fixed = self.settings.width is not None or prepared.trained is not None or self.whole is not None
         small = None if is_fixed or plan.name not in NETWORKS else NETWORKS[plan.name].small
         hurried = () if small is None else self._hurried(plan, prepared, small)
-        return Planned(plan, prepared, session_of(plan, prepared), hurried, seconds)
+        session = session_of(plan, prepared)
+        return Planned(plan, prepared, session, hurried, seconds, plan.recipe.total_steps)
 
     def _hurried(
         self, plan: Plan, prepared: Prepared, small: Callable[[NetworkConfig], NetworkConfig]
