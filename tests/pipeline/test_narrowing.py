@@ -140,6 +140,30 @@ def test_a_network_that_is_far_too_slow_is_measured_no_further(monkeypatch):
         assert scored == expected
 
 
+def test_the_epochs_that_fit_decide_how_images_are_varied():
+    whole, found = planned(5.5, CNN)
+    few = learner_of(Settings(**CNN, epochs=6), MATERIAL).planned(MATERIAL).plan.recipe
+    assert found.plan.network == whole.network
+    assert found.plan.recipe == dataclasses.replace(few, total_steps=found.plan.recipe.total_steps)
+    assert found.plan.recipe.augmentation != whole.recipe.augmentation
+    assert 0.9 < found.plan.recipe.total_steps / (5.5 * found.session.batches.per_epoch) <= 1.0
+    assert found.most_steps == whole.recipe.epochs * found.session.batches.per_epoch
+
+
+def test_time_after_the_whole_course_takes_the_wider_network_of_best():
+    usual = learner_of(Settings(**CNN), MATERIAL).planned(MATERIAL).plan.recipe.epochs
+    whole, found = planned(4 * usual, CNN)
+    best = learner_of(Settings(**CNN, preset="best"), MATERIAL).planned(MATERIAL).plan
+    assert found.plan.network == best.network != whole.network
+    assert found.plan.reasons[-1].startswith("The whole course of --preset standard leaves time")
+    assert usual < found.plan.recipe.epochs <= 2 * best.recipe.epochs == found.most_epochs
+    part = dataclasses.replace(MATERIAL, train=MATERIAL.train[:240])
+    of_part = learner_on_part(found, Settings(**CNN)).planned(part).plan
+    assert of_part.network == best.network
+    assert of_part.recipe.augmentation == found.plan.recipe.augmentation
+    assert of_part.recipe.epochs == found.plan.recipe.epochs
+
+
 @pytest.mark.parametrize(
     ("fitting", "given"),
     [

@@ -116,16 +116,19 @@ class _Muon(_ADAMW):  # type: ignore[misc,valid-type]
         with torch.no_grad():
             for group in self.param_groups:
                 for weight in group["params"] if group[TURNED] else ():
-                    if weight.grad is not None:
-                        self._turn(weight, group["lr"])
+                    if (gradient := weight.grad) is not None:
+                        weight.grad = None
+                        self._turn(weight, gradient, group["lr"])
         return super().step()
 
-    def _turn(self, weight: nn.Parameter, rate: float) -> None:
-        """Update a matrix, and take its gradient from it."""
-        gradient, weight.grad = weight.grad, None
+    def _turn(self, weight: nn.Parameter, gradient: Tensor, rate: float) -> None:
         memory = self.state[weight]
         if not memory:
-            memory |= {"step": torch.tensor(0.0), "momentum": torch.zeros_like(weight), "scale": weight.norm()}
+            memory |= {
+                "step": torch.tensor(0.0),
+                "momentum": torch.zeros_like(weight),
+                "scale": weight.norm(),
+            }
         memory["step"] += 1
         momentum = memory["momentum"].mul_(MUON_MOMENTUM).add_(gradient)
         direction = gradient.add(momentum, alpha=MUON_MOMENTUM).flatten(1)
@@ -145,7 +148,7 @@ def orthogonalised(matrix: Float[Tensor, "rows columns"]) -> Float[Tensor, "rows
     Source: Jordan et al. 2024, "Muon", the Newton-Schulz iteration of fifth order and its coefficients.
     """
     a, b, c = _QUINTIC
-    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    wide: Tensor = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     wide = wide / wide.norm().clamp_min(_TINY)
     for _ in range(ORTHOGONALISING):
         square = wide @ wide.T

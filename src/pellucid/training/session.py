@@ -197,8 +197,10 @@ class Session(Generic[Learner]):
             step_seconds, validation_seconds = _measure(self.network, self.batches, math.inf)
         return recipe.total_steps * (step_seconds + validation_seconds / self.batches.per_epoch)
 
-    def limit(self, seconds: float, scored_after: int, least: float = 0.0, fewest: int = 0) -> None:
+    def limit(self, seconds: float, scored_after: int, least: float = 0.0, fewest: int = 0) -> int:
         """Shorten the recipe so that training ends within a time, its schedule run to the end.
+
+        It gives the number of steps that fit, which may be more than the recipe has.
 
         `seconds` are left for training and for scoring `scored_after` examples afterwards; training gets
         `least` seconds in any case. A copy of the network takes a few real steps, on short and on long texts
@@ -233,6 +235,7 @@ class Session(Generic[Learner]):
             epochs = math.ceil(steps / batches.per_epoch)
             recipe = dataclasses.replace(recipe, total_steps=steps, epochs=epochs)
         self.batches = Batches(batches.examples, recipe)
+        return steps
 
     def run(
         self,

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 from pellucid.bundle import Generator
@@ -35,6 +36,7 @@ from pellucid.pipeline.learners.refusals import (
 from pellucid.pipeline.run.context import LEAST_SHARE, UNLIMITED, TimeBudget, slowdown
 from pellucid.settings import CLASSICAL, Settings
 from pellucid.training import Session
+from pellucid.training.batches import Batches
 from pellucid.training.recipe_defaults import FEW_EPOCHS
 
 
@@ -73,6 +75,9 @@ _MOST_OF_SMALL = 12
 _FAR = 4
 # Epochs of a network of half the width in the time of one of the usual width, at most.
 _FASTER = 4
+# Preset whose network follows where a limit leaves time after the whole course of `standard`; times of its
+# epochs that may be filled.
+_ROOMY, _LONGEST = "best", 2
 
 
 @dataclass(frozen=True)
@@ -85,8 +90,12 @@ class Planned:
     # plans for less time, each for less than the one before; none where the width is given or the
     # family has none
     hurried: Sequence[Callable[[], Plan]] = ()
+    # plan for more time than its whole course takes; None where there is none
+    roomier: Callable[[], "Planned"] | None = None
+    # the same network's plan for a number of epochs, and the most of them; None where they are given
+    for_epochs: Callable[[int], Plan] | None = None
+    most_epochs: int = 0
     prepare_seconds: float = 0.0  # that making the material ready took
-    most_steps: int = 0  # of the plan without a time limit
 
     @property
     def seconds(self) -> float:
@@ -98,8 +107,13 @@ class Planned:
         seen = recipe.total_steps * recipe.batch_size
         return 6 * sum(row.multiply_adds for row in layers) * seen / _FLOPS + recipe.total_steps * _STEP
 
+    @property
+    def most_steps(self) -> int:
+        """Steps of the longest course that it may have within a time limit."""
+        return max(self.plan.recipe.total_steps, self.most_epochs * self.session.batches.per_epoch)
+
     def within(self, deadline: float, least: float, asked_after: int = 0) -> "Planned":
-        """Shorten it, at step 0, to the steps that fit; where these are too few take a hurried plan.
+        """Fit it, at step 0, into a time: another number of epochs, or another plan for less or more time.
 
         `deadline` is the reading of `time.monotonic` by which it should have trained and answered about
         `asked_after` examples; it trains `least` seconds in any case, even where the deadline is over.
@@ -110,26 +124,43 @@ class Planned:
         # Where by counts it takes far too long, not even that is measured.
         if by_counts * slowdown() <= _FAR * max(least, deadline - time.monotonic()):
             try:
-                self.session.limit(deadline - time.monotonic(), asked_after, least, fewest)
-                steps = self.session.batches.recipe.total_steps
+                steps = self.session.limit(deadline - time.monotonic(), asked_after, least, fewest)
             except UsageError:
                 if not self.hurried:
                     raise
+            if steps > self.plan.recipe.total_steps and self.roomier is not None:
+                return self.roomier().within(deadline, least, asked_after)
             if steps and steps >= fewest:
-                return self.as_trained()
+                return self._for_steps(steps).as_trained()
         following, *smaller = self.hurried
         while smaller and _FASTER * steps / epoch < _FEWEST_EPOCHS:
             following, *smaller = smaller
         plan = following()
-        hurried = Planned(
-            plan,
-            self.prepared,
-            session_of(plan, self.prepared),
-            smaller,
-            self.prepare_seconds,
-            plan.recipe.total_steps,
+        hurried = dataclasses.replace(
+            self,
+            plan=plan,
+            session=session_of(plan, self.prepared),
+            hurried=smaller,
+            roomier=None,
+            for_epochs=None,
+            most_epochs=plan.recipe.epochs,
         )
         return hurried.within(deadline, least, asked_after)
+
+    def _for_steps(self, steps: int) -> "Planned":
+        """Give its session the course of as many epochs as such a number of steps makes.
+
+        Few epochs have smaller batches, of which as many fit as hold as many examples.
+        """
+        if self.for_epochs is None:
+            return self
+        batches, whole = self.session.batches, self.plan.recipe
+        epochs = max(1, min(self.most_epochs, math.ceil(steps / batches.per_epoch)))
+        recipe = self.for_epochs(epochs).recipe
+        fitting = steps * whole.batch_size // recipe.batch_size
+        recipe = dataclasses.replace(recipe, total_steps=min(recipe.total_steps, fitting))
+        self.session.batches = Batches(batches.examples, recipe)
+        return self
 
     def as_trained(self) -> "Planned":
         """The same with the recipe of its session, which a time limit may have made shorter."""
@@ -173,9 +204,38 @@ class NetworkLearner:
         plan = make_plan(self.settings, prepared) if self.decide is None else self.decide(prepared)
         is_fixed = self.settings.width is not None or prepared.trained is not None or self.whole is not None
         small = None if is_fixed or plan.name not in NETWORKS else NETWORKS[plan.name].small
-        hurried = () if small is None else self._hurried(plan, prepared, small)
-        session = session_of(plan, prepared)
-        return Planned(plan, prepared, session, hurried, seconds, plan.recipe.total_steps)
+        found = Planned(plan, prepared, session_of(plan, prepared), prepare_seconds=seconds)
+        if small is None:
+            return found
+        hurried = self._hurried(plan, prepared, small)
+        if self.settings.epochs is not None:
+            return dataclasses.replace(found, hurried=hurried)
+        roomier = partial(self._roomier, found) if self.settings.preset == "standard" else None
+        return dataclasses.replace(
+            found,
+            hurried=hurried,
+            roomier=roomier,
+            for_epochs=lambda epochs: make_plan(dataclasses.replace(self.settings, epochs=epochs), prepared),
+            most_epochs=plan.recipe.epochs * (_LONGEST if self.settings.preset == _ROOMY else 1),
+        )
+
+    def _roomier(self, usual: Planned) -> Planned:
+        """Plan for more time than the whole course of the usual network takes."""
+        settings, prepared = dataclasses.replace(self.settings, preset=_ROOMY), usual.prepared
+        plan = make_plan(settings, prepared)
+        reason = (
+            "The whole course of --preset standard leaves time within the limit: the network is as wide as "
+            "with --preset best, and learns as long as it can."
+        )
+        plan = dataclasses.replace(plan, reasons=(*plan.reasons, reason))
+        return Planned(
+            plan,
+            prepared,
+            session_of(plan, prepared),
+            for_epochs=lambda epochs: make_plan(dataclasses.replace(settings, epochs=epochs), prepared),
+            most_epochs=_LONGEST * plan.recipe.epochs,
+            prepare_seconds=usual.prepare_seconds,
+        )
 
     def _hurried(
         self, plan: Plan, prepared: Prepared, small: Callable[[NetworkConfig], NetworkConfig]
@@ -249,15 +309,17 @@ def learner_on_part(network: Planned, settings: Settings, *, keeps_best: bool = 
     def decide(prepared: Prepared) -> Plan:
         """The layers of the whole network, trained as its rules say for so few examples."""
         plan, whole, own = network.plan, make_plan(settings, network.prepared), settings
-        is_hurried = plan.network.widths != whole.network.widths
-        if is_hurried:
-            own = dataclasses.replace(own, epochs=min(FEW_EPOCHS - 1, plan.recipe.epochs))
+        wider = sum(plan.network.widths) - sum(whole.network.widths)
+        is_limited = wider != 0 or plan.recipe.epochs != whole.recipe.epochs
+        if is_limited:
+            epochs = min(FEW_EPOCHS - 1, plan.recipe.epochs) if wider < 0 else plan.recipe.epochs
+            own = dataclasses.replace(own, epochs=epochs, preset=_ROOMY if wider > 0 else own.preset)
             whole = make_plan(own, network.prepared)
         fresh = make_plan(own, prepared)
         share = plan.recipe.total_steps / whole.recipe.total_steps  # below 1 where a time limit shortened it
         recipe = dataclasses.replace(
             fresh.recipe,
-            epochs=plan.recipe.epochs if is_hurried else fresh.recipe.epochs,
+            epochs=plan.recipe.epochs if is_limited else fresh.recipe.epochs,
             total_steps=max(1, math.ceil(share * fresh.recipe.total_steps)),
             frozen_from=plan.recipe.frozen_from,
         )

@@ -188,13 +188,14 @@ def _shortened(network: Planned, folds: Folds, context: RunContext, asked: int) 
     context.journal.decided(NETWORK_FOLDS, lambda: count)
     steps = f"{found.plan.recipe.total_steps:,} steps"
     if found.plan.network != network.plan.network:
-        context.journal.decided("narrowed", lambda: found.plan.reasons[-1])
-        stages.paragraph(f"{found.plan.reasons[-1]} Its course: {recipe_words(found.plan)}.")
+        if sum(found.plan.network.widths) < sum(network.plan.network.widths):
+            context.journal.decided("narrowed", lambda: found.plan.reasons[-1])
+        stages.paragraph(found.plan.reasons[-1])
     if left < least:
         stages.paragraph(
             f"warning: {_clock() - time.began:.1f} s of {settings.time_limit} are gone before the network's "
             f"training; it takes {steps} all the same, so the command may end late"
         )
     else:
-        stages.line(f"{steps} fit into {settings.time_limit}")
+        stages.paragraph(f"What fits into {settings.time_limit}: {recipe_words(found.plan)}.")
     return found
