@@ -36,9 +36,9 @@ from pellucid.pipeline.learners.candidates import (
     on_validation,
 )
 from pellucid.pipeline.learners.classical import ClassicalLearner, TrainingSets, on_network
-from pellucid.pipeline.learners.network import NetworkLearner, Planned, recipe_words
+from pellucid.pipeline.learners.network import NetworkLearner, Planned, following, recipe_words
 from pellucid.pipeline.learners.preparation import Plan, Prepared, make_plan, unvaried_model_of
-from pellucid.pipeline.run.context import LEAST_SHARE, UNLIMITED, RunContext, TimeBudget
+from pellucid.pipeline.run.context import UNLIMITED, RunContext, TimeBudget
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import CLASSICAL, DUMMIES, Settings
 from pellucid.strict import read_sealed, sealed
@@ -280,55 +280,24 @@ def train_in_run(network: Planned, context: RunContext) -> None:
             stage.words = f"trained {plan.name}; epoch {best.epoch} is best on validation"
 
 
-# Times of what is left that the steps to come may take, at most and at least, for their number to stay; the
-# part of it that another number is to fill; share of the steps after which none are added, since the learning
-# rate is then small; readings of the clock in the time of a training, and seconds between two at least.
-_BEHIND, _AHEAD, _FILLED, _SETTLED, _READINGS, _LEAST_BETWEEN = 1.05, 0.92, 0.97, 0.8, 40, 0.5
-
-
 def _following(
     network: Planned, checkpointer: Checkpointer, context: RunContext
 ) -> Callable[[int, Recipe], Recipe] | None:
-    """Function that changes the number of steps of a training that falls behind its time, or ahead of it.
-
-    The course of the learning rate goes on from where it is and ends with the last step. Steps are added up
-    to those that the plan has without a time limit. Each decision is entered into the journal, so that a
-    resumed run follows the same course. `None` without a time limit.
-    """
-    if not context.time.is_limited or network.plan.recipe.optimizer == "gd":
+    """`following` in a run: each change is entered into the journal, so that a resumed run follows it."""
+    if not context.time.is_limited:
         return None
-    began, first = time.monotonic(), network.session.state.step
-    ends = max(context.time.deadline, began + LEAST_SHARE * context.time.whole)
-    between = max(_LEAST_BETWEEN, (ends - began) / _READINGS)
-    last, seen = began, first
-    most = context.journal.decided("most_steps", lambda: network.most_steps)
 
-    def follow(step: int, recipe: Recipe) -> Recipe:
-        """Compare the pace with what is left."""
-        nonlocal last, seen
-        now = time.monotonic()
-        if now - last < between or step >= recipe.total_steps:
-            return recipe
-        pace = ((now - last) / (step - seen) + (now - began) / (step - first)) / 2
-        last, seen = now, step
-        to_come, left = recipe.total_steps - step, max(0.0, ends - now)
-        is_behind = to_come * pace > _BEHIND * left
-        is_ahead = to_come * pace < _AHEAD * left and step < _SETTLED * recipe.total_steps < _SETTLED * most
-        if not is_behind and not is_ahead:
-            return recipe
-        fitting = max(1, int(_FILLED * left / pace))
-        total = step + (min(to_come, fitting) if is_behind else max(to_come, min(fitting, most - step)))
-        found = recipe.ending_at(total, step, network.session.batches.per_epoch)
-        checkpointer.total_steps = total
-        context.journal.save({"plan": dataclasses.replace(network.plan, recipe=found).to_json()})
-        if is_behind and total < network.plan.recipe.total_steps:
+    def changed(recipe: Recipe) -> None:
+        checkpointer.total_steps = recipe.total_steps
+        context.journal.save({"plan": dataclasses.replace(network.plan, recipe=recipe).to_json()})
+        if recipe.total_steps < recipe.planned_steps:
             context.leave_out(
                 f"{network.plan.name} fell behind its time, since other programs use this machine, and its "
                 "training was made shorter while it ran."
             )
-        return found
 
-    return follow
+    most = context.journal.decided("most_steps", lambda: network.most_steps)
+    return following(network, context.time, most, changed)
 
 
 def simple_in_run(network: Candidate, material: Dataset, context: RunContext) -> Sequence[Candidate]:

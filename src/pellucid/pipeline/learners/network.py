@@ -35,7 +35,7 @@ from pellucid.pipeline.learners.refusals import (
 )
 from pellucid.pipeline.run.context import LEAST_SHARE, UNLIMITED, TimeBudget, slowdown
 from pellucid.settings import CLASSICAL, Settings
-from pellucid.training import Session
+from pellucid.training import Recipe, Session
 from pellucid.training.batches import Batches
 from pellucid.training.recipe_defaults import FEW_EPOCHS
 
@@ -168,6 +168,49 @@ class Planned:
         return dataclasses.replace(self, plan=plan)
 
 
+# Times of what is left that the steps to come may take, at most and at least, for their number to stay; the
+# part of it that another number is to fill; share of the steps after which none are added, since the learning
+# rate is then small; readings of the clock in the time of a training, and seconds between two at least.
+_BEHIND, _AHEAD, _FILLED, _SETTLED, _READINGS, _LEAST_BETWEEN = 1.05, 0.92, 0.97, 0.8, 40, 0.5
+
+
+def following(
+    network: Planned, time_left: TimeBudget, most: int, changed: Callable[[Recipe], None] = lambda _: None
+) -> Callable[[int, Recipe], Recipe] | None:
+    """Function that changes the number of steps of a training that falls behind its time, or gets ahead.
+
+    The course of the learning rate goes on from where it is and ends with the last step. Steps are added up
+    to `most` in all. `changed` is called with each new recipe. `None` where steps cannot be left out.
+    """
+    if network.plan.recipe.optimizer == "gd":
+        return None
+    began, first = time.monotonic(), network.session.state.step
+    ends = max(time_left.deadline, began + LEAST_SHARE * time_left.whole)
+    between = max(_LEAST_BETWEEN, (ends - began) / _READINGS)
+    last, seen = began, first
+
+    def follow(step: int, recipe: Recipe) -> Recipe:
+        """Compare the pace with what is left."""
+        nonlocal last, seen
+        now = time.monotonic()
+        if now - last < between or step >= recipe.total_steps:
+            return recipe
+        pace = ((now - last) / (step - seen) + (now - began) / (step - first)) / 2
+        last, seen = now, step
+        to_come, left = recipe.total_steps - step, max(0.0, ends - now)
+        is_behind = to_come * pace > _BEHIND * left
+        is_ahead = to_come * pace < _AHEAD * left and step < _SETTLED * recipe.total_steps < _SETTLED * most
+        if not is_behind and not is_ahead:
+            return recipe
+        fitting = max(1, int(_FILLED * left / pace))
+        total = step + (min(to_come, fitting) if is_behind else max(to_come, min(fitting, most - step)))
+        found = recipe.ending_at(total, step, network.session.batches.per_epoch)
+        changed(found)
+        return found
+
+    return follow
+
+
 @dataclass(frozen=True, eq=False)
 class NetworkLearner:
     """A network: the one way from material to a trained network."""
@@ -295,9 +338,14 @@ class NetworkLearner:
     def fit(self, material: Dataset, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
         """Plan, shorten the recipe to what fits, and train."""
         network = self.planned(material)
-        if time.is_limited:
-            network = network.within(time.deadline, LEAST_SHARE * time.whole)
-        return self.trained(network, material)
+        if not time.is_limited:
+            return self.trained(network, material)
+        network = network.within(time.deadline, LEAST_SHARE * time.whole)
+        if self.whole is not None:
+            return self.trained(network, material)
+        follow = following(network, time, network.most_steps)
+        learner = dataclasses.replace(self, train=lambda found: found.session.run(follow=follow))
+        return learner.trained(network, material)
 
 
 def learner_on_part(network: Planned, settings: Settings, *, keeps_best: bool = True) -> NetworkLearner:
