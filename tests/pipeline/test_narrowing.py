@@ -147,15 +147,18 @@ def test_the_epochs_that_fit_decide_how_images_are_varied():
     assert found.plan.recipe == dataclasses.replace(few, total_steps=found.plan.recipe.total_steps)
     assert found.plan.recipe.augmentation != whole.recipe.augmentation
     assert 0.9 < found.plan.recipe.total_steps / (5.5 * found.session.batches.per_epoch) <= 1.0
-    assert found.most_steps == whole.recipe.epochs * found.session.batches.per_epoch
+    assert found.most_steps == 2 * whole.recipe.epochs * found.session.batches.per_epoch
 
 
-def test_time_after_the_whole_course_takes_the_wider_network_of_best():
+def test_time_for_more_than_twice_the_epochs_takes_the_wider_network_of_best():
     usual = learner_of(Settings(**CNN), MATERIAL).planned(MATERIAL).plan.recipe.epochs
+    whole, found = planned(1.5 * usual, CNN)
+    assert found.plan.network == whole.network
+    assert 1.4 * usual < found.plan.recipe.epochs <= 1.5 * usual + 1
     whole, found = planned(4 * usual, CNN)
     best = learner_of(Settings(**CNN, preset="best"), MATERIAL).planned(MATERIAL).plan
     assert found.plan.network == best.network != whole.network
-    assert found.plan.reasons[-1].startswith("The whole course of --preset standard leaves time")
+    assert found.plan.reasons[-1].startswith("More than twice the epochs of --preset standard fit")
     assert usual < found.plan.recipe.epochs <= 2 * best.recipe.epochs == found.most_epochs
     part = dataclasses.replace(MATERIAL, train=MATERIAL.train[:240])
     of_part = learner_on_part(found, Settings(**CNN)).planned(part).plan

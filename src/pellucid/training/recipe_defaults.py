@@ -78,6 +78,7 @@ _LEARNING_RATES = {
     "muon": 0.24,
 }
 _WEIGHT_DECAY, _WEIGHT_DECAY_OF_VECTORS = 0.05, 1.0  # of adamw and, beside it, muon; else 0
+_RATE_OF_FEW_EPOCHS = 0.12  # of muon
 # Of Adam, decoupled or not, in networks that make images.
 _RATE_OF_AUTOENCODERS, _RATE_OF_ADVERSARIES = 0.004, 0.002
 _UPDATES_OF_VECTORS = 25  # for each epoch of the preset: small tables would end after a few steps
@@ -162,15 +163,17 @@ def _of_pixels(
 
     Small data gets more epochs, in proportion to the square root of what it lacks to 50,000 examples, up to
     twenty times as many; above a quarter more, up to 11,250 images passed for each of `whole`. The batch is
-    at most a 64th of the training split, a power of two from 16 on. `adam` is the learning rate of an Adam,
+    at most a 64th of the training split, a power of two from 16 on; of `muon`, whose steps cost more and gain
+    by larger batches, from an eighth of the split or 64 on. `adam` is the learning rate of an Adam,
     decoupled or not, where it is not the usual one.
     """
     examples = len(around.train_labels)
     factor = min(20.0, math.sqrt(_WHOLE / max(1, examples)))
     factor = max(1.0, min(factor, max(_FACTOR, _MOST_PASSES / max(1, examples))))
+    smallest = _batch_size(examples, part=8, smallest=16, largest=64) if optimizer == "muon" else 16
     return Defaults(
         epochs=round(whole * factor),
-        batch_size=settings.batch_size or _batch_size(examples, part=64, smallest=16, largest=largest),
+        batch_size=settings.batch_size or _batch_size(examples, part=64, smallest=smallest, largest=largest),
         learning_rate=adam if adam and optimizer in _ADAMS else _LEARNING_RATES[optimizer],
         weight_decay=_WEIGHT_DECAY if optimizer in ("adamw", "muon") else 0.0,
         precision=around.precision,
@@ -197,8 +200,8 @@ def of_images(settings: Settings, around: Surroundings) -> Defaults:
     """Defaults for images.
 
     The batch is at most 512; where `cnn` learns for fewer than 8 epochs 256, since more steps then teach it
-    more. Its first block, the dearest, learns for two thirds of the epochs where there are 40,000 images or
-    more.
+    more, and Muon's learning rate is half of the usual one. Its first block, the dearest, learns for two
+    thirds of the epochs where there are 40,000 images or more.
     """
     is_cnn = around.model == "cnn"
     preset, optimizer = PRESETS[settings.preset], optimizer_of(settings, around)
@@ -207,6 +210,8 @@ def of_images(settings: Settings, around: Surroundings) -> Defaults:
     found = _of_pixels(settings, around, optimizer, whole=whole, largest=512)
     if is_cnn and (settings.epochs or found.epochs) < FEW_EPOCHS:
         found = _of_pixels(settings, around, optimizer, whole=whole, largest=256)
+        if optimizer == "muon":
+            found = found._replace(learning_rate=_RATE_OF_FEW_EPOCHS)
     frozen_from = FROZEN_FROM if are_many and optimizer != "gd" else None
     return found._replace(label_smoothing=_LABEL_SMOOTHING, frozen_from=frozen_from)
 

@@ -75,9 +75,9 @@ _MOST_OF_SMALL = 12
 _FAR = 4
 # Epochs of a network of half the width in the time of one of the usual width, at most.
 _FASTER = 4
-# Preset whose network follows where a limit leaves time after the whole course of `standard`; times of its
-# epochs that may be filled.
-_ROOMY, _LONGEST = "best", 2
+# Times of a preset's epochs that a limit may be filled with; where more fits than that into the time of
+# `standard`, the network of another preset follows.
+_LONGEST, _ROOMY = {"quick": 1, "standard": 2, "best": 2}, "best"
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class Planned:
             except UsageError:
                 if not self.hurried:
                     raise
-            if steps > self.plan.recipe.total_steps and self.roomier is not None:
+            if steps > self.most_steps and self.roomier is not None:
                 return self.roomier().within(deadline, least, asked_after)
             if steps and steps >= fewest:
                 return self._for_steps(steps).as_trained()
@@ -259,16 +259,16 @@ class NetworkLearner:
             hurried=hurried,
             roomier=roomier,
             for_epochs=lambda epochs: make_plan(dataclasses.replace(self.settings, epochs=epochs), prepared),
-            most_epochs=plan.recipe.epochs * (_LONGEST if self.settings.preset == _ROOMY else 1),
+            most_epochs=_LONGEST[self.settings.preset] * plan.recipe.epochs,
         )
 
     def _roomier(self, usual: Planned) -> Planned:
-        """Plan for more time than the whole course of the usual network takes."""
+        """Plan for more time than twice the epochs of the usual network take."""
         settings, prepared = dataclasses.replace(self.settings, preset=_ROOMY), usual.prepared
         plan = make_plan(settings, prepared)
         reason = (
-            "The whole course of --preset standard leaves time within the limit: the network is as wide as "
-            "with --preset best, and learns as long as it can."
+            "More than twice the epochs of --preset standard fit into the time: the network is as wide as "
+            "with --preset best, and learns for as many epochs as fit."
         )
         plan = dataclasses.replace(plan, reasons=(*plan.reasons, reason))
         return Planned(
@@ -276,7 +276,7 @@ class NetworkLearner:
             prepared,
             session_of(plan, prepared),
             for_epochs=lambda epochs: make_plan(dataclasses.replace(settings, epochs=epochs), prepared),
-            most_epochs=_LONGEST * plan.recipe.epochs,
+            most_epochs=_LONGEST[_ROOMY] * plan.recipe.epochs,
             prepare_seconds=usual.prepare_seconds,
         )
 
