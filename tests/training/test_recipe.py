@@ -170,3 +170,39 @@ def test_images_are_varied_only_in_ways_that_keep_the_number():
     assert choose_recipe(Settings(), around).augmentation.is_off
     shifted = dataclasses.replace(around, shift_keeps_label=True)
     assert choose_recipe(Settings(), shifted).augmentation == Augmentation(shift=2)
+
+
+COLOURED = {"model": "cnn", "channels": 3, "shortest_side": 32}
+
+
+def test_coloured_images_are_learnt_by_muon_unless_a_rate_or_no_norm_is_asked_for():
+    assert choose_recipe(Settings(), _around(**COLOURED)).optimizer == "muon"
+    for settings, changes in [
+        (Settings(), {"channels": 1}),
+        (Settings(), {"model": "lenet"}),
+        (Settings(learning_rate=0.01), {}),
+        (Settings(batch_norm=False), {}),
+        (Settings(optimizer="adamw"), {}),
+    ]:
+        assert choose_recipe(settings, _around(**COLOURED | changes)).optimizer == "adamw"
+
+
+@pytest.mark.parametrize(
+    ("settings", "model"), [(Settings(batch_norm=False), "cnn"), (Settings(), "backbone")]
+)
+def test_muon_without_norms_is_refused(settings, model):
+    with pytest.raises(UsageError, match=r"^--optimizer: muon learns weights that a batch norm follows"):
+        choose_recipe(dataclasses.replace(settings, optimizer="muon"), _around(**COLOURED | {"model": model}))
+
+
+@pytest.mark.parametrize(
+    ("examples", "batch_size"), [(40, 16), (200, 16), (500, 32), (1_000, 64), (6_000, 64), (22_500, 256)]
+)
+def test_batches_of_muon_are_an_eighth_of_few_images(examples, batch_size):
+    around = _around(**COLOURED, train_labels=np.arange(examples) % 10)
+    assert choose_recipe(Settings(), around).batch_size == batch_size
+
+
+def test_few_epochs_take_half_of_the_rate_of_muon():
+    rates = [choose_recipe(Settings(epochs=epochs), _around(**COLOURED)).learning_rate for epochs in (7, 8)]
+    assert rates == [0.12, 0.24]

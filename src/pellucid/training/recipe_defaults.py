@@ -26,6 +26,7 @@ class Surroundings:
     # family of the network, where the recipe depends on it: of texts, or one that makes images
     model: str = ""
     shortest_side: int = 0  # smaller of height and width in pixels; 0 without images
+    channels: int = 0  # of the images: 1 of grey ones, 3 of coloured ones; 0 without images
     mirror_keeps_class: bool = False  # whether a mirrored image keeps its label
     shift_keeps_label: bool = True  # whether a shifted image does
     erase_keeps_label: bool = True  # whether an image of which a rectangle is erased does
@@ -182,7 +183,10 @@ def _of_pixels(
 
 
 def optimizer_of(settings: Settings, around: Surroundings) -> str:
-    """The optimiser asked for, or by rule: `muon` for `cnn`, `adamw` for the others and for a given rate.
+    """The optimiser asked for, or by rule: `muon` where `cnn` learns coloured images, else `adamw`.
+
+    A learning rate that is given without an optimiser is one of `adamw`. On grey images `muon` gained nothing
+    (docs/benchmarks.md, "Muon").
 
     Raises: `UsageError` if `muon` is asked for where no norm cancels the scale of the weights.
     """
@@ -192,8 +196,8 @@ def optimizer_of(settings: Settings, around: Surroundings) -> str:
             "--optimizer: muon learns weights that a batch norm follows, as in cnn, lenet and mlp; "
             "choose adamw"
         )
-    is_usual = around.model == "cnn" and is_fit and settings.learning_rate is None
-    return settings.optimizer or ("muon" if is_usual else "adamw")
+    gains = around.model == "cnn" and is_fit and around.channels > 1 and settings.learning_rate is None
+    return settings.optimizer or ("muon" if gains else "adamw")
 
 
 def of_images(settings: Settings, around: Surroundings) -> Defaults:

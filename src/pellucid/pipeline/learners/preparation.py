@@ -191,6 +191,7 @@ def make_recipe(settings: Settings, prepared: Prepared) -> tuple[Recipe, tuple[s
         takes=examples.takes,
         model=prepared.name,
         shortest_side=0 if images is None else min(images.shape[1:3]),
+        channels=0 if images is None else images.shape[3],
         mirror_keeps_class=keeps[0],
         precision=choose_precision(settings, device),
         device=device,
