@@ -18,7 +18,7 @@ from pellucid.pipeline.learners import classical, time_limits
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.classical import ClassicalLearner, fitted_within
 from pellucid.pipeline.learners.evaluation_budget import Folds, folds_of
-from pellucid.pipeline.learners.in_run import _following, part_of
+from pellucid.pipeline.learners.in_run import _following, _report_pace, part_of
 from pellucid.pipeline.learners.network import learner_of
 from pellucid.pipeline.learners.time_limits import (
     conclusion_seconds,
@@ -226,6 +226,7 @@ def test_training_beside_programs_that_begin_in_the_middle_ends_in_time(slower, 
     kept = context.journal.content["plan"]["recipe"]
     assert kept["total_steps"] == found.total_steps
     assert [tuple(each) for each in kept["shortened"]] == list(found.shortened)
+    _report_pace("mlp", found, context)
     (note,) = notes_of(context.journal.content)
     assert note.startswith("mlp fell behind its time")
 

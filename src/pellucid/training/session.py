@@ -152,6 +152,13 @@ class WordVectors(NamedTuple):
     tune: bool  # whether they are trained further
 
 
+class Fitting(NamedTuple):
+    """What fits into a time limit."""
+
+    steps: int  # perhaps more than the recipe has
+    seconds: float  # in which training may take them, from when they were counted on
+
+
 @dataclass
 class Session(Generic[Learner]):
     """A network about to be trained, under training, or trained; its batches, and where its training is."""
@@ -197,10 +204,8 @@ class Session(Generic[Learner]):
             step_seconds, validation_seconds = _measure(self.network, self.batches, math.inf)
         return recipe.total_steps * (step_seconds + validation_seconds / self.batches.per_epoch)
 
-    def limit(self, seconds: float, scored_after: int, least: float = 0.0, fewest: int = 0) -> int:
+    def limit(self, seconds: float, scored_after: int, least: float = 0.0, fewest: int = 0) -> Fitting:
         """Shorten the recipe so that training ends within a time, its schedule run to the end.
-
-        It gives the number of steps that fit, which may be more than the recipe has.
 
         `seconds` are left for training and for scoring `scored_after` examples afterwards; training gets
         `least` seconds in any case. A copy of the network takes a few real steps, on short and on long texts
@@ -235,7 +240,7 @@ class Session(Generic[Learner]):
             epochs = math.ceil(steps / batches.per_epoch)
             recipe = dataclasses.replace(recipe, total_steps=steps, epochs=epochs)
         self.batches = Batches(batches.examples, recipe)
-        return steps
+        return Fitting(steps, left / _MARGIN)
 
     def run(
         self,

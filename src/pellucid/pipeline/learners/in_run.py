@@ -275,9 +275,22 @@ def train_in_run(network: Planned, context: RunContext) -> None:
         history = HistoryFile(folder.path / "history.jsonl")
         with observers_of_run(session, checkpointer, history, context, watching) as observers:
             session.run(observers, follow=_following(network, checkpointer, context))
+        _report_pace(plan.name, session.batches.recipe, context)
         best = session.state.best
         if best is not None:
             stage.words = f"trained {plan.name}; epoch {best.epoch} is best on validation"
+
+
+_MUCH_LESS = 0.9  # of the steps that were planned
+
+
+def _report_pace(name: str, recipe: Recipe, context: RunContext) -> None:
+    """Report a training that ended with far fewer steps than were planned for its time."""
+    if recipe.total_steps < _MUCH_LESS * recipe.planned_steps:
+        context.leave_out(
+            f"{name} fell behind its time, since other programs use this machine, and its training was made "
+            "shorter while it ran."
+        )
 
 
 def _following(
@@ -290,11 +303,6 @@ def _following(
     def changed(recipe: Recipe) -> None:
         checkpointer.total_steps = recipe.total_steps
         context.journal.save({"plan": dataclasses.replace(network.plan, recipe=recipe).to_json()})
-        if recipe.total_steps < recipe.planned_steps:
-            context.leave_out(
-                f"{network.plan.name} fell behind its time, since other programs use this machine, and its "
-                "training was made shorter while it ran."
-            )
 
     most = context.journal.decided("most_steps", lambda: network.most_steps)
     return following(network, context.time, most, changed)

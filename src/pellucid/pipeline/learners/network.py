@@ -96,6 +96,7 @@ class Planned:
     for_epochs: Callable[[int], Plan] | None = None
     most_epochs: int = 0
     prepare_seconds: float = 0.0  # that making the material ready took
+    training_seconds: float = math.inf  # that training may take within a time limit, where it was measured
 
     @property
     def seconds(self) -> float:
@@ -118,20 +119,21 @@ class Planned:
         `deadline` is the reading of `time.monotonic` by which it should have trained and answered about
         `asked_after` examples; it trains `least` seconds in any case, even where the deadline is over.
         """
-        epoch, steps = self.session.batches.per_epoch, 0
+        epoch, steps, seconds = self.session.batches.per_epoch, 0, math.inf
         fewest = min(_FEWEST_EPOCHS * epoch, self.plan.recipe.total_steps) if self.hurried else 0
         by_counts = self.seconds * fewest / self.plan.recipe.total_steps
         # Where by counts it takes far too long, not even that is measured.
         if by_counts * slowdown() <= _FAR * max(least, deadline - time.monotonic()):
             try:
-                steps = self.session.limit(deadline - time.monotonic(), asked_after, least, fewest)
+                left = deadline - time.monotonic()
+                steps, seconds = self.session.limit(left, asked_after, least, fewest)
             except UsageError:
                 if not self.hurried:
                     raise
             if steps > self.most_steps and self.roomier is not None:
                 return self.roomier().within(deadline, least, asked_after)
             if steps and steps >= fewest:
-                return self._for_steps(steps).as_trained()
+                return dataclasses.replace(self._for_steps(steps), training_seconds=seconds).as_trained()
         following, *smaller = self.hurried
         while smaller and _FASTER * steps / epoch < _FEWEST_EPOCHS:
             following, *smaller = smaller
@@ -170,12 +172,13 @@ class Planned:
 
 # Times of what is left that the steps to come may take, at most and at least, for their number to stay; the
 # part of it that another number is to fill; share of the steps after which none are added, since the learning
-# rate is then small; readings of the clock in the time of a training, and seconds between two at least.
-_BEHIND, _AHEAD, _FILLED, _SETTLED, _READINGS, _LEAST_BETWEEN = 1.05, 0.92, 0.97, 0.8, 40, 0.5
+# rate is then small; readings of the clock in the time of a training, and seconds between two at least; the
+# weight of a reading in the pace.
+_BEHIND, _AHEAD, _FILLED, _SETTLED, _READINGS, _LEAST_BETWEEN, _NEWEST = 1.06, 0.9, 0.96, 0.8, 40, 0.5, 0.3
 
 
 def following(
-    network: Planned, time_left: TimeBudget, most: int, changed: Callable[[Recipe], None] = lambda _: None
+    network: Planned, time_left: TimeBudget, most: int, changed: Callable[[Recipe], object] = lambda _: None
 ) -> Callable[[int, Recipe], Recipe] | None:
     """Function that changes the number of steps of a training that falls behind its time, or gets ahead.
 
@@ -185,17 +188,19 @@ def following(
     if network.plan.recipe.optimizer == "gd":
         return None
     began, first = time.monotonic(), network.session.state.step
-    ends = max(time_left.deadline, began + LEAST_SHARE * time_left.whole)
+    ends = min(time_left.deadline, began + network.training_seconds)
+    ends = max(ends, began + LEAST_SHARE * time_left.whole)
     between = max(_LEAST_BETWEEN, (ends - began) / _READINGS)
-    last, seen = began, first
+    last, seen, pace = began, first, 0.0
 
     def follow(step: int, recipe: Recipe) -> Recipe:
         """Compare the pace with what is left."""
-        nonlocal last, seen
+        nonlocal last, seen, pace
         now = time.monotonic()
         if now - last < between or step >= recipe.total_steps:
             return recipe
-        pace = ((now - last) / (step - seen) + (now - began) / (step - first)) / 2
+        newest = (now - last) / (step - seen)
+        pace = newest if seen == first else pace + _NEWEST * (newest - pace)
         last, seen = now, step
         to_come, left = recipe.total_steps - step, max(0.0, ends - now)
         is_behind = to_come * pace > _BEHIND * left
