@@ -113,7 +113,7 @@ def test_a_resumed_run_ends_in_the_same_bytes(begin_numbers, tmp_path, given, st
 
 def test_lines_show_the_root_mean_squared_error(begin_numbers):
     session, lines = begin_numbers(model="mlp", epochs=2), []
-    session.run([PlainProgress(lines.append, session.batches.recipe)])
+    session.run([PlainProgress(lines.append, session.batches)])
     shown = lines[0].split("validation RMSE ")[1].split()[0]
     assert shown == figure(session.state.history[0]["validation_root_mean_squared_error"])
     assert "accuracy" not in lines[0]

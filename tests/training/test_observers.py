@@ -68,7 +68,7 @@ def test_long_epochs_have_checkpoints_inside(begin, tmp_path):
 
 def test_plain_progress_prints_a_line_per_epoch(begin):
     session, lines = begin(epochs=2), []
-    session.run([PlainProgress(lines.append, session.batches.recipe)])
+    session.run([PlainProgress(lines.append, session.batches)])
     assert [line.split("loss")[0].split() for line in lines] == [
         ["epoch", "1", "of", "2"],
         ["epoch", "2", "of", "2"],
@@ -76,11 +76,26 @@ def test_plain_progress_prints_a_line_per_epoch(begin):
     assert all(len(line) <= 80 for line in lines)
 
 
+def test_progress_follows_a_recipe_that_gets_longer(begin):
+    session, lines = begin(epochs=2), []
+    batches = session.batches
+    console = Console(file=io.StringIO(), force_terminal=True, width=80)
+
+    def follow(step, recipe):
+        return recipe.ending_at(3 * batches.per_epoch, step, batches.per_epoch) if step == 1 else recipe
+
+    with BarProgress(console, batches) as bar:
+        session.run([PlainProgress(lines.append, batches), bar], follow=follow)
+        (task,) = bar.bar.tasks
+    assert [line.split("loss")[0].split()[1:] for line in lines] == [[str(n), "of", "3"] for n in (1, 2, 3)]
+    assert (task.total, task.completed, task.fields["epochs"]) == (session.state.step, session.state.step, 3)
+
+
 def test_training_is_one_live_line_that_goes_away(begin):
     session = begin(epochs=2)
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, width=80)
-    with BarProgress(console, session.batches.recipe) as bar:
+    with BarProgress(console, session.batches) as bar:
         session.run([bar])
         bar.bar.refresh()
     shown = re.split(r"\r|\n", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", stream.getvalue()))

@@ -75,7 +75,7 @@ def test_scores_do_not_depend_on_how_texts_are_blocked(begin_texts, letters, mon
 
 def test_a_network_learns_which_letters_a_text_holds(begin_texts):
     session, lines = begin_texts(epochs=15, width=16, dropout=0.0, learning_rate=0.03), []
-    session.run([PlainProgress(lines.append, session.batches.recipe)])
+    session.run([PlainProgress(lines.append, session.batches)])
     assert session.state.history[session.state.best.epoch - 1]["validation_accuracy"] > 0.9
     record = session.state.history[0]
     assert set(record) == {

@@ -19,6 +19,7 @@ from pellucid.errors import InterruptedRun
 from pellucid.files import make_folder, write_file
 from pellucid.settings import metric_of
 from pellucid.tasks import INPUT_KINDS
+from pellucid.training.batches import Batches
 from pellucid.training.loop import Observer
 from pellucid.training.recipe import Recipe
 from pellucid.training.state import State, save_checkpoint
@@ -148,15 +149,15 @@ class StopOnSignal(Observer):
 
 
 class PlainProgress(Observer):
-    """One line per epoch, for pipes and logs."""
+    """One line per epoch, for pipes and logs, of the batches of a training as their recipe is just then."""
 
-    def __init__(self, write: Any, recipe: Recipe) -> None:
+    def __init__(self, write: Any, batches: Batches) -> None:
         self.write = write
-        self.recipe = recipe
+        self.batches = batches
 
     def after_epoch(self, state: State) -> None:
         """Print the epoch's line."""
-        recipe = self.recipe
+        recipe = self.batches.recipe
         record = state.history[-1]
         line = f"  epoch {record['epoch']:>3} of {recipe.epochs}   loss {figure(record['train_loss'])}"
         if (score := _validation(record, recipe)) is not None:
@@ -170,11 +171,11 @@ class PlainProgress(Observer):
 class BarProgress:
     """One live line: the epoch under way, a bar, the last scores, rate and time left."""
 
-    def __init__(self, console: Any, recipe: Recipe) -> None:
+    def __init__(self, console: Any, batches: Batches) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         self.console = console
-        self.recipe = recipe
+        self.batches, recipe = batches, batches.recipe
         self.bar = Progress(
             TextColumn("  epoch {task.fields[epoch]} of {task.fields[epochs]}"),
             BarColumn(bar_width=None),
@@ -198,14 +199,22 @@ class BarProgress:
     def after_step(self, state: State) -> None:
         """Move the bar."""
         rate = state.sums.examples / max(state.sums.seconds, 1e-9)
-        epoch = min(len(state.history) + 1, self.recipe.epochs)  # also right where a run is resumed
-        self.bar.update(self.task, completed=state.step, rate=rate, epoch=epoch)
+        recipe = self.batches.recipe
+        epoch = min(len(state.history) + 1, recipe.epochs)  # also right where a run is resumed
+        self.bar.update(
+            self.task,
+            completed=state.step,
+            total=recipe.total_steps,
+            rate=rate,
+            epoch=epoch,
+            epochs=recipe.epochs,
+        )
 
     def after_epoch(self, state: State) -> None:
         """Show what the epoch came to."""
         record = state.history[-1]
         scores = [f"loss {figure(record['train_loss'])}  "]
-        if (score := _validation(record, self.recipe)) is not None:
+        if (score := _validation(record, self.batches.recipe)) is not None:
             scores.append(f"validation {figure(score[1])}  ")
         self.bar.update(self.task, scores="".join(scores))
 

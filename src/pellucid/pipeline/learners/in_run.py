@@ -330,7 +330,7 @@ def observers_of_run(
     checkpoint is written.
     """
     stop = StopOnSignal(checkpointer)
-    with context.stages.training(session.batches.recipe) as progress, stop.listening():
+    with context.stages.training(session.batches) as progress, stop.listening():
         yield [*progress, history, *watching, checkpointer, stop]
 
 

@@ -19,7 +19,8 @@ from threadpoolctl import threadpool_limits
 
 from pellucid.data.wording import COLUMNS, visible, wrapped
 from pellucid.errors import InterruptedRun
-from pellucid.training import Observer, Recipe
+from pellucid.training import Observer
+from pellucid.training.batches import Batches
 from pellucid.training.observers import BarProgress, PlainProgress, signals_to
 
 # Wider lines are not read with ease, however wide the terminal.
@@ -103,15 +104,15 @@ class Stages:
         self.console.print(Text.assemble((mark if tick else " ", "cyan"), " ", (shown, style)))
 
     @contextlib.contextmanager
-    def training(self, recipe: Recipe) -> Iterator[list[Observer]]:
+    def training(self, batches: Batches) -> Iterator[list[Observer]]:
         """Show training: a bar in a terminal, a line per epoch elsewhere; yields observers for the loop."""
         if self.quiet:
             yield []
         elif self.console.is_terminal:
-            with BarProgress(self.console, recipe) as progress:
+            with BarProgress(self.console, batches) as progress:
                 yield [progress]
         else:
-            yield [PlainProgress(lambda line: self.console.print(line, markup=False), recipe)]
+            yield [PlainProgress(lambda line: self.console.print(line, markup=False), batches)]
 
 
 @contextlib.contextmanager
