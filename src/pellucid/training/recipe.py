@@ -85,6 +85,11 @@ class Recipe(Saved):
     shortened: Annotated[tuple[tuple[int, int], ...], LEFT_OUT] = ()
 
     @property
+    def examples_seen(self) -> int:
+        """Training examples that all batches hold together, about."""
+        return self.total_steps * self.batch_size
+
+    @property
     def planned_steps(self) -> int:
         """Batches in all before any change of them."""
         return self.shortened[0][1] if self.shortened else self.total_steps

@@ -182,7 +182,7 @@ def _shortened(network: Planned, folds: Folds, context: RunContext, asked: int) 
         more = folds.trainings(count) - 1  # the first is ready by now
         share = (_for_network(context) - simple - more * network.prepare_seconds) / (1 + more)
         found = network.within(_clock() + share, least, asked)
-        if found.plan.recipe.total_steps == whole.recipe.total_steps:
+        if found.plan.recipe.examples_seen >= whole.recipe.examples_seen:
             break
     time.reserve("rest", max(0.0, time.left() - share))
     context.journal.decided(NETWORK_FOLDS, lambda: count)
