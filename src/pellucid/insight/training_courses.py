@@ -27,6 +27,7 @@ class Course:
         agreed: of these the ones that the judging models would have given themselves.
         label_precision: share of `label_issues` that is expected to be wrong.
         is_pretrained: whether a backbone was trained further, whose layers cannot be chosen.
+        has_even_updates: whether the lengths of updates follow from the learning rate alone, as with Muon.
     """
 
     history: Sequence[Record]
@@ -38,6 +39,7 @@ class Course:
     agreed: int = 0
     label_precision: float = 0.0
     is_pretrained: bool = False
+    has_even_updates: bool = False
 
     def remedy(self, of_own_layers: str) -> str:
         """The remedy where layers can be chosen, or the one for a backbone that was trained further."""
@@ -87,8 +89,10 @@ class Course:
     def update_ratio(self) -> float | None:
         """Largest update relative to the weights over the epochs, of the layer in the middle by it.
 
-        `None` where the layers were not measured.
+        `None` where the layers were not measured, or the lengths of updates are evidence of nothing.
         """
+        if self.has_even_updates:
+            return None
         return max((float(median(epoch)) for epoch in self.epochs("update_to_weight")), default=None)
 
     @property

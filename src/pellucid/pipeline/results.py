@@ -52,9 +52,12 @@ def findings_of(outcome: Outcome) -> list[dict[str, Any]] | None:
         chance = float(counts.max()) / max(1, int(counts.sum()))
         guessing = math.log(max(1, int((counts > 0).sum())))  # what weights of classes make of it, at most
     history = last_training(outcome.history)
+    is_tuned = "model" in history[-1]
+    recipe = (outcome.config.get("plan") or {}).get("recipe") or {}
     course = Course(
         history=history,
-        is_pretrained="model" in history[-1],
+        is_pretrained=is_tuned,
+        has_even_updates=not is_tuned and recipe.get("optimizer") == "muon",
         chance=chance,
         guessing=guessing,
         validated=len(dataset.validation) if outcome.folds is None else int(outcome.folds["test"]),
