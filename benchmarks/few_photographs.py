@@ -1,13 +1,17 @@
-"""A small folder of photographs: `pellucid train` on a pretrained backbone beside fastai and ultralytics.
+"""Small folders of photographs: `pellucid train` on a backbone beside timm, fastai and ultralytics.
 
-    python benchmarks/few_photographs.py FOLDER [--size 160] [--epochs 5] [--only pellucid fastai]
+    python benchmarks/few_photographs.py FOLDER... [--size 160] [--epochs 5] [--limit 2m]
+                                         [--only pellucid frozen fastai]
 
-FOLDER holds `train/` and `test/` with one sub-folder per class; `test/` may be large. Each contestant runs
-in a process of its own, one after the other, offline, and answers with its accuracy on `test/`. The seconds
+Each FOLDER holds `train/` and `test/` with one sub-folder per class; `test/` may be large. Each contestant
+runs in a process of its own, one after the other, offline, and answers with its accuracy on `test/`. The seconds
 that it took from start to end stand beside it, by the clock and, where the machine has other work too, by
 the processor, of all its threads together:
 
-- `pellucid train FOLDER --backbone efficientnet-lite0`, everything else at its default;
+- `pellucid train FOLDER --backbone efficientnet-lite0`, everything else at its default, within
+  `--limit` where one is given;
+- the same weights in timm's network as they are (frozen), and scikit-learn's logistic regression on their
+  features of the images at that size, standardised: twenty lines;
 - fastai's `vision_learner` with the same weights on images of the same size, then `fine_tune`, with
   `aug_transforms` and a tenth of the training images for validation, as its documentation shows;
 - ultralytics' `yolo11n-cls`, 100 epochs on 64 pixels, as its documentation shows. Its weights come over the
@@ -22,6 +26,7 @@ Takes: FOLDER; for 500 images to learn from and 5,000 to be tested about 6 minut
 import argparse
 import importlib.util
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -32,17 +37,47 @@ from measuring import PELLUCID, Among, command_line, heading, print_table, ran, 
 _NAME = "efficientnet-lite0"
 _NO_NETWORK = {"HF_HUB_OFFLINE": "1", "YOLO_OFFLINE": "true"}
 _MEAN, _SPREAD = (127 / 255,) * 3, (128 / 255,) * 3  # of colours, as these weights were trained
-_ANSWER = "accuracy: "
+_ANSWER, _LIMIT = "accuracy: ", "TIME_LIMIT_OF_PELLUCID"
 
 
 def with_pellucid(folder: str, size: int, epochs: int) -> float:
     del size, epochs
+    limit = os.environ.get(_LIMIT)
     with tempfile.TemporaryDirectory() as out:
         run = Path(out) / "run"
-        ran([PELLUCID, "train", folder, "--out", run, "--backbone", _NAME])
+        limited = ["--time-limit", limit] if limit else []
+        ran([PELLUCID, "train", folder, "--out", run, "--backbone", _NAME, *limited])
         metrics = json.loads((run / "metrics.json").read_bytes())
     accuracy: float = metrics["models"][metrics["recommended"]]["test"]["accuracy"]["value"]
     return accuracy
+
+
+def with_frozen(folder: str, size: int, epochs: int) -> float:
+    """Logistic regression on features of timm's network, whose weights stay as they are."""
+    del epochs
+    import numpy as np
+    import torch
+    from PIL import Image
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from timm import create_model
+    from timm.data import create_transform
+
+    from pellucid.pretrained import packaged_backbone
+
+    network = create_model("tf_efficientnet_lite0", num_classes=0).eval()
+    network.load_state_dict(packaged_backbone(_NAME).tensors, strict=False)
+    view = create_transform(size, mean=_MEAN, std=_SPREAD, crop_pct=1.0)
+    splits = {}
+    for split in ("train", "test"):
+        paths = sorted(Path(folder, split).glob("*/*"))
+        views = [view(Image.open(path).convert("RGB")) for path in paths]
+        with torch.inference_mode():
+            features = [network(torch.stack(views[start : start + 64])) for start in range(0, len(views), 64)]
+        splits[split] = np.concatenate(features), [path.parent.name for path in paths]
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(*splits["train"])
+    return float(model.score(*splits["test"]))
 
 
 def with_fastai(folder: str, size: int, epochs: int) -> float:
@@ -92,28 +127,35 @@ def with_ultralytics(folder: str, size: int, epochs: int) -> float:
 
 CONTESTANTS: dict[str, Callable[[str, int, int], float]] = {
     "pellucid": with_pellucid,
+    "frozen": with_frozen,
     "fastai": with_fastai,
     "ultralytics": with_ultralytics,
 }
-_STARTS = {"pellucid": "ImageNet", "fastai": "the same", "ultralytics": "random"}
+_PACKAGES = {"frozen": "timm"}
+_STARTS = {"ultralytics": "random"}
 
 
 def main() -> None:
-    parser = command_line(__doc__, size=160, epochs=5, only=Among(CONTESTANTS))
-    parser.add_argument("folder", metavar="FOLDER")
+    parser = command_line(__doc__, size=160, epochs=5, limit="", only=Among(CONTESTANTS))
+    parser.add_argument("folders", metavar="FOLDER", nargs="+")
     parser.add_argument("--alone", choices=CONTESTANTS, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.alone:
-        print(f"{_ANSWER}{CONTESTANTS[given.alone](given.folder, given.size, given.epochs)}")
+        print(f"{_ANSWER}{CONTESTANTS[given.alone](given.folders[0], given.size, given.epochs)}")
         return
     facts = heading("pellucid", "torch", "timm", "fastai", "ultralytics")
     rows, own = [], ["--size", given.size, "--epochs", given.epochs]
-    for name in filter(importlib.util.find_spec, given.only):
-        ended = ran([sys.executable, __file__, given.folder, "--alone", name, *own], _NO_NETWORK)
-        accuracy, seconds = float(ended.output.rpartition(_ANSWER)[2]), ended.seconds
-        costs = f"{seconds:.0f} s", f"{ended.processor_seconds:.0f} s"
-        rows.append([name, _STARTS[name], f"{accuracy:.3f}", *costs])
-    print_table(["contestant", "weights at the start", "accuracy", "whole time", "processor"], rows)
+    there = [name for name in given.only if importlib.util.find_spec(_PACKAGES.get(name, name))]
+    for folder in given.folders:
+        for name in there:
+            command = [sys.executable, __file__, folder, "--alone", name, *own]
+            ended = ran(command, _NO_NETWORK | {_LIMIT: given.limit})
+            accuracy, seconds = float(ended.output.rpartition(_ANSWER)[2]), ended.seconds
+            costs = f"{seconds:.0f} s", f"{ended.processor_seconds:.0f} s"
+            start = _STARTS.get(name, "ImageNet")
+            rows.append([Path(folder).name, name, start, f"{accuracy:.3f}", *costs])
+            print(*rows[-1], flush=True)
+    print_table(["images", "contestant", "weights at the start", "accuracy", "time", "processor"], rows)
     write_json(given.json, {**facts, "rows": rows})
 
 

@@ -59,6 +59,8 @@ def require_no_contradiction(settings: "Settings") -> None:
         "--threshold: takes one of two classes, such as spam=0.9; the other one follows": (
             settings.threshold is not None and len(settings.threshold) != 1
         ),
+        "--optimizer: muon learns weights that a batch norm follows, which --no-batch-norm leaves out; "
+        f"{one_out}": settings.optimizer == "muon" and not settings.batch_norm,
         "--folds: 1 leaves nothing to learn from; give 2 or more, or 0 for none": settings.folds == 1,
         "--folds: trains every model several times over, which --time-limit does not foresee; "
         f"give --epochs in its place, or {one_out}": settings.folds and settings.time_limit is not None,
