@@ -4,9 +4,9 @@
                                          [--only pellucid frozen fastai]
 
 Each FOLDER holds `train/` and `test/` with one sub-folder per class; `test/` may be large. Each contestant
-runs in a process of its own, one after the other, offline, and answers with its accuracy on `test/`. The seconds
-that it took from start to end stand beside it, by the clock and, where the machine has other work too, by
-the processor, of all its threads together:
+runs in a process of its own, one after the other, offline, and answers with its accuracy on `test/`, beside
+the seconds that it took from start to end, by the clock and, for machines with other work, of the processor,
+of all its threads together:
 
 - `pellucid train FOLDER --backbone efficientnet-lite0`, everything else at its default, within
   `--limit` where one is given;
@@ -26,7 +26,6 @@ Takes: FOLDER; for 500 images to learn from and 5,000 to be tested about 6 minut
 import argparse
 import importlib.util
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -37,24 +36,21 @@ from measuring import PELLUCID, Among, command_line, heading, print_table, ran, 
 _NAME = "efficientnet-lite0"
 _NO_NETWORK = {"HF_HUB_OFFLINE": "1", "YOLO_OFFLINE": "true"}
 _MEAN, _SPREAD = (127 / 255,) * 3, (128 / 255,) * 3  # of colours, as these weights were trained
-_ANSWER, _LIMIT = "accuracy: ", "TIME_LIMIT_OF_PELLUCID"
+_ANSWER = "accuracy: "
 
 
-def with_pellucid(folder: str, size: int, epochs: int) -> float:
-    del size, epochs
-    limit = os.environ.get(_LIMIT)
+def with_pellucid(folder: str, given: argparse.Namespace) -> float:
     with tempfile.TemporaryDirectory() as out:
         run = Path(out) / "run"
-        limited = ["--time-limit", limit] if limit else []
+        limited = ["--time-limit", given.limit] if given.limit else []
         ran([PELLUCID, "train", folder, "--out", run, "--backbone", _NAME, *limited])
         metrics = json.loads((run / "metrics.json").read_bytes())
     accuracy: float = metrics["models"][metrics["recommended"]]["test"]["accuracy"]["value"]
     return accuracy
 
 
-def with_frozen(folder: str, size: int, epochs: int) -> float:
+def with_frozen(folder: str, given: argparse.Namespace) -> float:
     """Logistic regression on features of timm's network, whose weights stay as they are."""
-    del epochs
     import numpy as np
     import torch
     from PIL import Image
@@ -68,7 +64,7 @@ def with_frozen(folder: str, size: int, epochs: int) -> float:
 
     network = create_model("tf_efficientnet_lite0", num_classes=0).eval()
     network.load_state_dict(packaged_backbone(_NAME).tensors, strict=False)
-    view = create_transform(size, mean=_MEAN, std=_SPREAD, crop_pct=1.0)
+    view = create_transform(given.size, mean=_MEAN, std=_SPREAD, crop_pct=1.0)
     splits = {}
     for split in ("train", "test"):
         paths = sorted(Path(folder, split).glob("*/*"))
@@ -80,7 +76,7 @@ def with_frozen(folder: str, size: int, epochs: int) -> float:
     return float(model.score(*splits["test"]))
 
 
-def with_fastai(folder: str, size: int, epochs: int) -> float:
+def with_fastai(folder: str, given: argparse.Namespace) -> float:
     """Train with fastai as its documentation shows, from the same weights."""
     from fastai.vision.all import (
         ImageDataLoaders,
@@ -98,7 +94,7 @@ def with_fastai(folder: str, size: int, epochs: int) -> float:
         Path(folder) / "train",
         valid_pct=0.1,
         seed=0,
-        item_tfms=Resize(size),
+        item_tfms=Resize(given.size),
         batch_tfms=[*aug_transforms(), Normalize.from_stats(_MEAN, _SPREAD)],
         num_workers=0,
     )
@@ -107,14 +103,14 @@ def with_fastai(folder: str, size: int, epochs: int) -> float:
     assert not missing, missing
     learner.freeze()
     with learner.no_bar(), learner.no_logging():
-        learner.fine_tune(epochs)
+        learner.fine_tune(given.epochs)
         test = loaders.test_dl(get_image_files(Path(folder) / "test"), with_labels=True)
         return float(learner.validate(dl=test)[1])
 
 
-def with_ultralytics(folder: str, size: int, epochs: int) -> float:
+def with_ultralytics(folder: str, given: argparse.Namespace) -> float:
     """Train ultralytics' smallest classifier as its documentation shows; size and epochs are its own."""
-    del size, epochs
+    del given
     from ultralytics import YOLO
 
     with tempfile.TemporaryDirectory() as out:
@@ -125,7 +121,7 @@ def with_ultralytics(folder: str, size: int, epochs: int) -> float:
         return float(model.metrics.top1)
 
 
-CONTESTANTS: dict[str, Callable[[str, int, int], float]] = {
+CONTESTANTS: dict[str, Callable[[str, argparse.Namespace], float]] = {
     "pellucid": with_pellucid,
     "frozen": with_frozen,
     "fastai": with_fastai,
@@ -141,15 +137,15 @@ def main() -> None:
     parser.add_argument("--alone", choices=CONTESTANTS, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.alone:
-        print(f"{_ANSWER}{CONTESTANTS[given.alone](given.folders[0], given.size, given.epochs)}")
+        print(f"{_ANSWER}{CONTESTANTS[given.alone](given.folders[0], given)}")
         return
     facts = heading("pellucid", "torch", "timm", "fastai", "ultralytics")
-    rows, own = [], ["--size", given.size, "--epochs", given.epochs]
+    rows, own = [], ["--size", given.size, "--epochs", given.epochs, "--limit", given.limit]
     there = [name for name in given.only if importlib.util.find_spec(_PACKAGES.get(name, name))]
     for folder in given.folders:
         for name in there:
             command = [sys.executable, __file__, folder, "--alone", name, *own]
-            ended = ran(command, _NO_NETWORK | {_LIMIT: given.limit})
+            ended = ran(command, _NO_NETWORK)
             accuracy, seconds = float(ended.output.rpartition(_ANSWER)[2]), ended.seconds
             costs = f"{seconds:.0f} s", f"{ended.processor_seconds:.0f} s"
             start = _STARTS.get(name, "ImageNet")
