@@ -1,9 +1,11 @@
 """`predict` on image files against decoding them alone on all cores.
 
-Writes Fashion-MNIST as PNG files, trains a model of each kind for one epoch (what it weighs counts here, not
-how good it is), and then, all in one process and in turns: decodes the files in threads, as `predict` does,
-and in processes; has the model answer the decoded images; and calls `predict`, from the paths to the finished
-CSV, with the loading of the model. Loading PyTorch, which takes a second or two, is not in it.
+Writes Fashion-MNIST as PNG files, trains a model of each kind for one epoch on `--data` (what it weighs counts
+here, not how good it is), and then, all in one process and in turns: decodes the files in threads, as
+`predict` does, and in processes; has the model answer the decoded images, and the runtime, from an export;
+runs the network alone on them and, where answers are averages of both, on their mirror images, its norms
+folded into its weights; and calls `predict`, from the paths to the finished CSV, with the loading of the
+model. Loading PyTorch, which takes a second or two, is not in it.
 
 Takes: about 5 minutes.
 """
@@ -31,6 +33,7 @@ from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.reading.forms import FASHION_FOLDER
 from pellucid.data.reading.input_places import open_places
 from pellucid.data.reading.inputs import blocks_of, decoders, fit_inputs
+from pellucid.runtime import load as load_exported
 from pellucid.settings import Settings
 from pellucid.tasks import IMAGES
 
@@ -70,6 +73,26 @@ def decode_in_processes(
     return np.concatenate(list(executor.map(_decode_some, parts)))
 
 
+def network_alone(model: Any, pixels: np.ndarray) -> Callable[[], None]:
+    """What runs a model's network, folded by TorchScript, over images and the views that it averages."""
+    import torch
+
+    def batch(start: int) -> torch.Tensor:
+        images = torch.from_numpy(pixels[start : start + _AT_A_TIME // 2]).permute(0, 3, 1, 2).float()
+        return torch.cat([images, images.flip(3)]) if model.mirror else images
+
+    with torch.no_grad():
+        network = torch.jit.freeze(torch.jit.trace(model.network.eval(), batch(0)))
+
+    def run() -> None:
+        with torch.inference_mode():
+            for start in range(0, len(pixels), _AT_A_TIME // 2):
+                network(batch(start))
+
+    run()
+    return run
+
+
 def speeds(folder: Path, paths: list[Path], runs: dict[str, Path], rounds: int) -> dict[str, Any]:
     """Measure the run of each model in turns on the images of a folder, and print images a second."""
     models = {name: load(run) for name, run in runs.items()}
@@ -91,7 +114,10 @@ def speeds(folder: Path, paths: list[Path], runs: dict[str, Path], rounds: int) 
             "decode, processes": partial(timed, decode_in_processes, paths, preprocessing, executor),
         }
         for name, model in models.items():
-            work[f"{name}: answer decoded ones"] = partial(timed, model.answer, pixels)
+            exported = load_exported(runs[name].with_suffix(".onnx"))
+            work[f"{name}: network alone"] = partial(timed, network_alone(model, pixels))
+            work[f"{name}: answer, decoded ones"] = partial(timed, model.answer, pixels)
+            work[f"{name}: runtime, decoded ones"] = partial(timed, exported.answer, pixels)
             work[f"{name}: predict"] = partial(timed, predict, runs[name], [str(folder)], out, Settings())
         found = in_turns(work, rounds)
     rates = {name: [rate for rate, _ in of] for name, of in found.items()}
@@ -106,23 +132,30 @@ def speeds(folder: Path, paths: list[Path], runs: dict[str, Path], rounds: int) 
     rows = []
     for name in runs:
         speed, threads = median[f"{name}: predict"], median["decode, threads"]
-        one_by_one = 1 / (1 / threads + 1 / median[f"{name}: answer decoded ones"])
+        one_by_one = 1 / (1 / threads + 1 / median[f"{name}: answer, decoded ones"])
         against = (threads, max(threads, median["decode, processes"]), one_by_one)
-        rows.append((name, *(f"{speed / each:.2f}" for each in against)))
+        alone = median[f"{name}: network alone"]
+        answering = [median[f"{name}: {way}, decoded ones"] / alone for way in ("answer", "runtime")]
+        rows.append(
+            (name, *(f"{speed / each:.2f}" for each in against), *(f"{each:.2f}" for each in answering))
+        )
     heads = ("decoding, threads", "decoding, fastest", "decoding, then answering")
-    print_table(("predict against", *heads), rows)
+    print_table(("", *(f"predict / {head}" for head in heads), "answer / network", "runtime / network"), rows)
     return found
 
 
 def main() -> int:
-    given = command_line(__doc__, images=10_000, models=["mlp", "cnn"], rounds=3, idx=BUNDLED).parse_args()
+    given = command_line(
+        __doc__, images=10_000, models=["mlp", "cnn"], rounds=3, idx=BUNDLED, data="sample:fashion"
+    ).parse_args()
     facts = heading("pellucid", "torch", "pillow", "numpy")
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         runs = {model: scratch / model for model in given.models}
         few = ["--preset", "quick", "--epochs", "1", "--no-baselines", "--folds", "0"]
         for model, run in runs.items():
-            ran([PELLUCID, "train", "sample:fashion", "--out", run, "--model", model, *few])
+            ran([PELLUCID, "train", given.data, "--out", run, "--model", model, *few])
+            ran([PELLUCID, "export", run, "--out", run.with_suffix(".onnx")])
         paths = write_images(scratch / "images", given.images, given.idx)
         facts |= speeds(scratch / "images", paths, runs, given.rounds)
     write_json(given.json, facts)
