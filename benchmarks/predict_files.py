@@ -1,7 +1,7 @@
 """`predict` on image files against decoding them alone on all cores.
 
-Writes Fashion-MNIST as PNG files, trains a model of each kind for one epoch on `--data` (what it weighs counts
-here, not how good it is), and then, all in one process and in turns: decodes the files in threads, as
+Writes Fashion-MNIST as PNG files, trains a model of each kind for one epoch on `--data` (what it weighs
+counts here, not how good it is), and then, all in one process and in turns: decodes the files in threads, as
 `predict` does, and in processes; has the model answer the decoded images, and the runtime, from an export;
 runs the network alone on them and, where answers are averages of both, on their mirror images, its norms
 folded into its weights; and calls `predict`, from the paths to the finished CSV, with the loading of the
