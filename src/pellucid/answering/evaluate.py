@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64, Int64, Shaped
 
 from pellucid.answering.answers import REASON, answered
 from pellucid.answering.decisions import Decisions, PredictOptions, share_in_words
@@ -230,10 +230,8 @@ def evaluate(
         StorageError: `confusion` cannot be written.
     """
     model = load(model_of(run, model_name).folder)
-    if confusion is not None and confusion.suffix.lower() != ".csv":
-        raise UsageError(f"--confusion: {confusion} does not end in .csv; choose a name that does")
-    if confusion is not None and not model.classes:
-        raise UsageError("--confusion: counts answers by class, and the model predicts numbers; leave it out")
+    if confusion is not None:
+        _require_counts(model, confusion)
     listing = _listing(model, place, settings)
     chosen = [index for index, split in enumerate(listing.splits) if split == TEST]
     rows = chosen or list(range(len(listing)))
@@ -248,15 +246,7 @@ def evaluate(
     # Groups by the column that names them, unless no two examples share one.
     first = first_of_groups([listing.groups[row] for row in readable])
     groups = None if len(np.unique(first)) == len(first) else Groups.of_sets(first)
-    predicted = labels
-    if model.target is REGRESSION:
-        scores = score_numbers(labels, outputs, settings.seed, groups)
-    else:
-        # Rankings are about the class of two that was rarer when the model was trained.
-        held_out = model.held_out if len(model.classes) == 2 else None
-        positive = None if held_out is None else rarer_class(held_out.labels)
-        predicted = decided(outputs, model.classes, settings.threshold or model.threshold)
-        scores = score(labels, outputs, settings.seed, groups, positive, predicted)
+    scores, predicted = _scored(model, labels, outputs, settings, groups)
     if confusion is not None and scores.confusion is not None:
         counts = zip(model.classes, scores.confusion.tolist(), strict=True)
         table = [["true / answer", *model.classes], *([name, *row] for name, row in counts)]
@@ -288,6 +278,31 @@ def evaluate(
         # Warnings of reading, but for those about labels, which are the model's to decide.
         warnings=(*[each for each in listing.warnings if "--target" not in each], *warnings),
     )
+
+
+def _require_counts(model: Model, confusion: Path) -> None:
+    """Refuse a file for the counts by class that is none, or of a model without classes."""
+    if confusion.suffix.lower() != ".csv":
+        raise UsageError(f"--confusion: {confusion} does not end in .csv; choose a name that does")
+    if not model.classes:
+        raise UsageError("--confusion: counts answers by class, and the model predicts numbers; leave it out")
+
+
+def _scored(
+    model: Model,
+    labels: Shaped[np.ndarray, " examples"],
+    outputs: Float64[np.ndarray, "examples ..."],
+    settings: Settings,
+    groups: Groups | None,
+) -> tuple[Scores, Shaped[np.ndarray, " examples"]]:
+    """Scores of the answers, and the class answered for each example; the labels where they are numbers."""
+    if model.target is REGRESSION:
+        return score_numbers(labels, outputs, settings.seed, groups), labels
+    # Rankings are about the class of two that was rarer when the model was trained.
+    held_out = model.held_out if len(model.classes) == 2 else None
+    positive = None if held_out is None else rarer_class(held_out.labels)
+    predicted = decided(outputs, model.classes, settings.threshold or model.threshold)
+    return score(labels, outputs, settings.seed, groups, positive, predicted), predicted
 
 
 def _listing(model: Model, place: str, settings: Settings) -> Listing:

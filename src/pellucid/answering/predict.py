@@ -182,18 +182,7 @@ def predict(
         with answers_to(None, columns) as write:
             labelling.go(AT_START, {}, lambda rows, _: write(rows))
     else:
-        question = {
-            "the version of Pellucid": version("pellucid"),
-            "the model": sha256(chosen.folder / "model.json"),
-            "INPUT": list(inputs),
-            **({"--text": list(typed)} if typed else {}),
-            "--input-column": settings.input_column,
-            "--encoding": settings.encoding,
-            "--max-error": options.max_error,
-            "--threshold": options.threshold,
-            "--costs": "" if options.costs is None else sha256(options.costs),
-            "--sets": options.sets,
-        }
+        question = _question(chosen.folder, inputs, typed, settings, options)
         with resumable_output(out, columns, question, resume) as output:
             labelling.go(
                 output.before,
@@ -219,6 +208,24 @@ def predict(
         abstained=None if decisions.promise is None else tally.abstained,
         warnings=tuple(warnings),
     )
+
+
+def _question(
+    folder: Path, inputs: Sequence[str], typed: Sequence[str], settings: Settings, options: PredictOptions
+) -> dict[str, Any]:
+    """What decides the rows, by its names in messages: work on another question is not resumed."""
+    return {
+        "the version of Pellucid": version("pellucid"),
+        "the model": sha256(folder / "model.json"),
+        "INPUT": list(inputs),
+        **({"--text": list(typed)} if typed else {}),
+        "--input-column": settings.input_column,
+        "--encoding": settings.encoding,
+        "--max-error": options.max_error,
+        "--threshold": options.threshold,
+        "--costs": "" if options.costs is None else sha256(options.costs),
+        "--sets": options.sets,
+    }
 
 
 def _same_for_all(run: Path, noun: str) -> tuple[str, ...]:
