@@ -185,8 +185,11 @@ def test_a_forest_keeps_the_trees_that_it_has_grown_in_time(monkeypatch):
     np.testing.assert_array_equal(same.held_out.answers, stopped.held_out.answers)
 
 
-def following(tmp_path, clock, **given):
-    """Function that follows a training of 1,000 steps in 90 s, and the context of its run."""
+def following(tmp_path, clock, decided=None, **given):
+    """Function that follows a training of 1,000 steps in 90 s, and the context of its run.
+
+    `decided` is what the journal has of an earlier process.
+    """
     pixels, labels = digits()
     everything = np.arange(400)
     material = Dataset(pixels, labels, everything[:300], everything[300:], CLASSES)
@@ -196,6 +199,7 @@ def following(tmp_path, clock, **given):
     assert network.plan.recipe.total_steps == 1_000
     context = context_of(tmp_path)
     context.time.reserve("conclusion", 10.0)
+    context.journal.save(decided or {})
     checkpointer = SimpleNamespace(total_steps=1_000)
     return _following(network, checkpointer, context), network.plan.recipe, context, checkpointer
 
@@ -243,6 +247,13 @@ def test_training_that_is_ahead_of_its_time_gets_more_steps_up_to_the_whole_plan
     follow, recipe, _, _ = following(tmp_path, clock)
     short = dataclasses.replace(recipe, total_steps=900)
     assert steps_until_the_end(follow, short, clock, lambda step: 0.01).total_steps == 1_000
+
+
+def test_a_resumed_training_leaves_the_time_that_was_kept_for_later(tmp_path, clock):
+    follow, recipe, context, _ = following(tmp_path, clock, {"seconds_after_training": 30.0})
+    found = steps_until_the_end(follow, recipe, clock, lambda step: 0.085)
+    assert 25 < context.time.left() < 35
+    assert found.total_steps < 1_000
 
 
 def test_without_a_limit_nothing_is_shortened(tmp_path, clock):

@@ -304,8 +304,11 @@ def _following(
         checkpointer.total_steps = recipe.total_steps
         context.journal.save({"plan": dataclasses.replace(network.plan, recipe=recipe).to_json()})
 
-    most = context.journal.decided("most_steps", lambda: network.most_steps)
-    return following(network, context.time, most, changed)
+    journal, left = context.journal, context.time.left()
+    most = journal.decided("most_steps", lambda: network.most_steps)
+    # A resumed run, whose plan is known, measures no step, and keeps the time that was kept at first.
+    kept = journal.decided("seconds_after_training", lambda: max(0.0, left - network.training_seconds))
+    return following(dataclasses.replace(network, training_seconds=left - kept), context.time, most, changed)
 
 
 def simple_in_run(network: Candidate, material: Dataset, context: RunContext) -> Sequence[Candidate]:
