@@ -196,9 +196,9 @@ def test_muon_without_norms_is_refused(settings, model):
 
 
 @pytest.mark.parametrize(
-    ("examples", "batch_size"), [(40, 16), (200, 16), (500, 32), (1_000, 64), (6_000, 64), (22_500, 256)]
+    ("examples", "batch_size"), [(40, 16), (200, 16), (500, 32), (1_000, 64), (6_000, 128), (22_500, 512)]
 )
-def test_batches_of_muon_are_an_eighth_of_few_images(examples, batch_size):
+def test_batches_of_muon_are_an_eighth_of_few_images_and_a_32nd_of_many(examples, batch_size):
     around = _around(**COLOURED, train_labels=np.arange(examples) % 10)
     assert choose_recipe(Settings(), around).batch_size == batch_size
 

@@ -165,16 +165,18 @@ def _of_pixels(
     Small data gets more epochs, in proportion to the square root of what it lacks to 50,000 examples, up to
     twenty times as many; above a quarter more, up to 11,250 images passed for each of `whole`. The batch is
     at most a 64th of the training split, a power of two from 16 on; of `muon`, whose steps cost more and gain
-    by larger batches, from an eighth of the split or 64 on. `adam` is the learning rate of an Adam,
+    by larger batches, a 32nd, from an eighth of the split or 64 on. `adam` is the learning rate of an Adam,
     decoupled or not, where it is not the usual one.
     """
     examples = len(around.train_labels)
     factor = min(20.0, math.sqrt(_WHOLE / max(1, examples)))
     factor = max(1.0, min(factor, max(_FACTOR, _MOST_PASSES / max(1, examples))))
-    smallest = _batch_size(examples, part=8, smallest=16, largest=64) if optimizer == "muon" else 16
+    part, smallest = 64, 16
+    if optimizer == "muon":
+        part, smallest = 32, _batch_size(examples, part=8, smallest=16, largest=64)
     return Defaults(
         epochs=round(whole * factor),
-        batch_size=settings.batch_size or _batch_size(examples, part=64, smallest=smallest, largest=largest),
+        batch_size=settings.batch_size or _batch_size(examples, part, smallest, largest),
         learning_rate=adam if adam and optimizer in _ADAMS else _LEARNING_RATES[optimizer],
         weight_decay=_WEIGHT_DECAY if optimizer in ("adamw", "muon") else 0.0,
         precision=around.precision,
