@@ -192,7 +192,7 @@ def learning_rate_too_high(course: Course) -> Finding | None:
         f"Found where the updates of half the layers reach {LARGE_UPDATE:g} of the weights, and the train or "
         f"validation loss rises from its lowest by {100 * RISE:.0f} % of its first value, or the train loss "
         f"is {100 * RISE:.0f} % above that of guessing; or where the train loss rises by "
-        f"{100 * STEEP_RISE:.0f} %, whatever the updates. {_RULE}; networks of our own learn well up "
+        f"{100 * STEEP_RISE:.0f} %, whatever the updates. {_RULE}; by AdamW our own networks learn well up "
         "to 0.04.",
         {
             "train_loss_rise": train,
