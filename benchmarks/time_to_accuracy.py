@@ -418,6 +418,7 @@ def rows(found: dict[tuple[str, int], list[dict[str, float]]]) -> list[tuple[str
 def draw(path: Path, found: dict[tuple[str, int], list[dict[str, float]]]) -> None:
     """Draw the mean accuracy of each over its median seconds, on a logarithmic scale."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     axes = (figure := Figure((7, 4.5), layout="constrained")).add_subplot()
     for name in dict.fromkeys(name for name, _ in found):
@@ -432,6 +433,9 @@ def draw(path: Path, found: dict[tuple[str, int], list[dict[str, float]]]) -> No
         style = {"linewidth": 2.5} if name in OURS else {"linestyle": "--"}
         axes.plot(*zip(*points, strict=True), marker="o", label=RECIPES[name].title.replace("`", ""), **style)
     axes.set(xscale="log", xlabel="seconds of training", ylabel="accuracy on test images")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     figure.savefig(path)

@@ -25,7 +25,6 @@ class InputKind:
     network: str  # family that serves by default; empty where the data decides
     has_lengths: bool  # whether examples differ in length, and steps of training with them
     is_augmented: bool  # whether a shifted or mirrored example keeps its label
-    is_weighted: bool  # whether class weights make up for imbalance by default
     smaller: str  # setting that makes a step of training cheaper
     speed: str  # name of the examples trained on in a second in `history.jsonl`
     example: str  # one file as a command takes it
@@ -50,7 +49,6 @@ IMAGES = InputKind(
     network="cnn",
     has_lengths=False,
     is_augmented=True,
-    is_weighted=True,
     smaller="--image-size",
     speed="images_per_second",
     example="IMAGE",
@@ -65,7 +63,6 @@ TEXTS = InputKind(
     network="",
     has_lengths=True,
     is_augmented=False,
-    is_weighted=False,
     smaller="--length",
     speed="texts_per_second",
     example="TEXT.txt",
@@ -80,7 +77,6 @@ VALUES = InputKind(
     network="mlp",
     has_lengths=False,
     is_augmented=False,
-    is_weighted=True,
     smaller="--image-size",
     speed="images_per_second",
     example="",

@@ -130,12 +130,15 @@ def test_plain_names_are_not_look_alikes():
 
 @pytest.mark.parametrize(
     ("weight", "words"),
-    [(None, "class weights in training make up for it"), ("none", "no class weights make up for it")],
+    [
+        ("balanced", "class weights in training make up for it"),
+        (None, "compare the scores of each class; where rare ones matter more"),
+    ],
 )
 def test_imbalance_and_what_is_done_about_it(weight, words):
     check = check_of(["a"] * 120 + ["b"] * 12, settings=Settings(class_weight=weight))
     assert check.imbalance > 5
-    assert check.balanced == (weight is None)
+    assert check.balanced == (weight is not None)
     assert f"'b': {check.imbalance:.3g} times; {words}" in said(check)
 
 

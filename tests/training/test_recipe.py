@@ -82,14 +82,13 @@ def test_what_the_user_set_stands():
     assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
 
 
-def test_imbalance_above_five_to_one_weights_the_classes():
-    labels = np.repeat([0, 1], [60, 10])
-    recipe = choose_recipe(Settings(), _around(train_labels=labels, classes=2))
-    assert recipe.class_weights == pytest.approx((70 / 120, 70 / 20))
-    mild = choose_recipe(Settings(), _around(train_labels=np.repeat([0, 1], [50, 10]), classes=2))
-    assert mild.class_weights is None
-    off = choose_recipe(Settings(class_weight="none"), _around(train_labels=labels, classes=2))
-    assert off.class_weights is None
+@pytest.mark.parametrize(
+    ("asked", "weights"), [(None, None), ("none", None), ("balanced", (70 / 120, 70 / 20))]
+)
+def test_rare_classes_of_images_are_weighted_only_where_it_is_asked_for(asked, weights):
+    around = _around(train_labels=np.repeat([0, 1], [60, 10]), classes=2)
+    found = choose_recipe(Settings(class_weight=asked), around).class_weights
+    assert found == (None if weights is None else pytest.approx(weights))
 
 
 def test_mirroring_follows_the_data_and_no_augment_switches_all_off():
@@ -203,6 +202,10 @@ def test_batches_of_muon_are_an_eighth_of_few_images_and_a_32nd_of_many(examples
     assert choose_recipe(Settings(), around).batch_size == batch_size
 
 
-def test_few_epochs_take_half_of_the_rate_of_muon():
-    rates = [choose_recipe(Settings(epochs=epochs), _around(**COLOURED)).learning_rate for epochs in (7, 8)]
-    assert rates == [0.12, 0.24]
+@pytest.mark.parametrize(
+    ("examples", "epochs", "rate"),
+    [(50_000, 7, 0.12), (50_000, 8, 0.24), (1_600, 23, 0.12), (1_600, 24, 0.24)],
+)
+def test_few_epochs_and_few_steps_take_half_of_the_rate_of_muon(examples, epochs, rate):
+    around = _around(**COLOURED, train_labels=np.arange(examples) % 10)
+    assert choose_recipe(Settings(epochs=epochs), around).learning_rate == rate

@@ -12,7 +12,6 @@ from jaxtyping import Int64
 from pellucid.data.dataset import NO_CONSTRAINTS, Dataset, EarlierConstraints
 from pellucid.data.decoded import Content
 from pellucid.data.findings import (
-    BALANCE_ABOVE,
     GroupFindings,
     LookAlikes,
     NumberFindings,
@@ -349,13 +348,7 @@ def examine(
         leaked=tuple(listing.sources[index] for index in dataset.leaked.tolist()),
         look_alikes=look_alikes(dataset.classes),
         imbalance=imbalance,
-        # By rule class weights make up for imbalance for images alone.
-        balanced=dataset.target is CLASSIFICATION
-        and (
-            dataset.input_kind.is_weighted and imbalance > BALANCE_ABOVE
-            if settings.class_weight is None
-            else settings.class_weight != "none"
-        ),
+        balanced=dataset.target is CLASSIFICATION and settings.class_weight not in (None, "none"),
         warnings=(
             *listing.warnings,
             *(() if images is None else images.warnings),

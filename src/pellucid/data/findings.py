@@ -66,7 +66,11 @@ def class_sentences(
         sentences.append(f"So do {count_of(len(alike) - 5, 'pair')} of classes more.")
     if imbalance > BALANCE_ABOVE:
         largest, smallest = (classes[train_counts.index(most(train_counts))] for most in (max, min))
-        remedy = "class weights in training make up for it" if balanced else "no class weights make up for it"
+        remedy = (
+            "class weights in training make up for it"
+            if balanced
+            else "compare the scores of each class; where rare ones matter more, try --class-weight balanced"
+        )
         sentences.append(
             f"The largest class, {quoted(largest)}, has many times the training examples of the smallest, "
             f"{quoted(smallest)}: {imbalance:.3g} times; {remedy}."

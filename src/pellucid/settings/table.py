@@ -312,8 +312,7 @@ class Settings:
         None,
         "training",
         "Weight of a class in the loss, of networks and of classical models: none, balanced, or a weight for "
-        "each (spam=5,ham=1; a class that is not named weighs 1); default: balanced in networks when the "
-        "largest class has more than five times the examples of the smallest, but never for texts",
+        "each (spam=5,ham=1; a class that is not named weighs 1); default: none",
         choices=("none", "balanced"),
         bounds=(1e-6, 1e6),
         from_text=(parse_numbers_by_class, "CLASS=WEIGHT,..."),

@@ -43,9 +43,6 @@ class AdversarialRules:
 BY_MEASUREMENT = AdversarialRules(generator_rate=1.0, momentum=0.0, stretch=1.0, averaging=0.999)
 
 
-IMBALANCE = 5.0
-
-
 @dataclass(frozen=True)
 class Recipe(Saved):
     """Every number that decides the result of training."""
@@ -184,20 +181,15 @@ def batches_per_epoch(examples: int, batch_size: int) -> int:
 
 
 def _class_weights(settings: Settings, around: Surroundings) -> tuple[float, ...] | None:
-    """Weights as asked for; by rule balanced ones, where images of the classes are far from equally many.
+    """Weights as asked for; none by rule.
 
-    Texts are left as they are unless weights are asked for: rare classes of texts have words of
-    their own, and weights cost more right answers than they give.
+    They distort the probabilities, and cost more right answers than they give (docs/benchmarks.md, "Class
+    weights").
     """
     if not around.target.has_probabilities:
         return None
-    wanted = settings.class_weight
-    if wanted is None:
-        counts = np.bincount(around.train_labels, minlength=around.classes)
-        is_imbalanced = counts.max() > IMBALANCE * counts[counts > 0].min()
-        wanted = "balanced" if is_imbalanced and around.input_kind.is_weighted else "none"
     names = around.names or tuple(map(str, range(around.classes)))
-    return weights_of_classes(wanted, around.train_labels, names)
+    return weights_of_classes(settings.class_weight, around.train_labels, names)
 
 
 def weights_of_classes(

@@ -79,7 +79,8 @@ _LEARNING_RATES = {
     "muon": 0.24,
 }
 _WEIGHT_DECAY, _WEIGHT_DECAY_OF_VECTORS = 0.05, 1.0  # of adamw and, beside it, muon; else 0
-_RATE_OF_FEW_EPOCHS = 0.12  # of muon
+# Of muon, for fewer than so many steps or than `FEW_EPOCHS`.
+_FEW_STEPS, _RATE_OF_FEW = 600, 0.12
 # Of Adam, decoupled or not, in networks that make images.
 _RATE_OF_AUTOENCODERS, _RATE_OF_ADVERSARIES = 0.004, 0.002
 _UPDATES_OF_VECTORS = 25  # for each epoch of the preset: small tables would end after a few steps
@@ -206,18 +207,20 @@ def of_images(settings: Settings, around: Surroundings) -> Defaults:
     """Defaults for images.
 
     The batch is at most 512; where `cnn` learns for fewer than 8 epochs 256, since more steps then teach it
-    more, and Muon's learning rate is half of the usual one. Its first block, the dearest, learns for two
-    thirds of the epochs where there are 40,000 images or more.
+    more. Muon's learning rate is then half of the usual one, as in fewer than 600 steps. The first block, the
+    dearest, learns for two thirds of the epochs where there are 40,000 images or more.
     """
     is_cnn = around.model == "cnn"
     preset, optimizer = PRESETS[settings.preset], optimizer_of(settings, around)
     are_many = is_cnn and len(around.train_labels) >= _MANY
     whole = preset.epochs_of_many if are_many else preset.epochs
     found = _of_pixels(settings, around, optimizer, whole=whole, largest=512)
-    if is_cnn and (settings.epochs or found.epochs) < FEW_EPOCHS:
+    epochs = settings.epochs or found.epochs
+    if is_cnn and epochs < FEW_EPOCHS:
         found = _of_pixels(settings, around, optimizer, whole=whole, largest=256)
-        if optimizer == "muon":
-            found = found._replace(learning_rate=_RATE_OF_FEW_EPOCHS)
+    steps = epochs * math.ceil(len(around.train_labels) / found.batch_size)
+    if optimizer == "muon" and (epochs < FEW_EPOCHS or steps < _FEW_STEPS):
+        found = found._replace(learning_rate=_RATE_OF_FEW)
     frozen_from = FROZEN_FROM if are_many and optimizer != "gd" else None
     return found._replace(label_smoothing=_LABEL_SMOOTHING, frozen_from=frozen_from)
 
