@@ -1,13 +1,15 @@
 """Tasks: the target that is predicted, the kind of inputs, and everything that follows from either."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float64, Int64, Shaped
+from jaxtyping import Float64, Int8, Int64, Shaped
 
 from pellucid.arithmetic import at_temperature, softmax
-from pellucid.settings import Metric, metric_of
+from pellucid.arithmetic.probabilities import decided, sigmoid, sigmoid_at_temperature
+from pellucid.settings import METRICS, Metric, metric_of
 
 # Names of the kinds of input, as `model.json` has them; values are feature vectors.
 InputName = Literal["images", "texts", "values"]
@@ -112,16 +114,25 @@ class Answering(Protocol):
         """The number for every input."""
 
 
+# State of a label of an example that may have several.
+PRESENT, ABSENT, UNKNOWN = 1, 0, -1
+
+# Between labels in one cell, of a table that is read and of answers.
+SEPARATOR = ";"
+
+
 @dataclass(frozen=True)
 class Target:
-    """Kind of labels to predict, and everything in which classes and numbers differ.
+    """Kind of labels to predict, and everything in which classes, numbers and several labels differ.
 
-    Answers are probabilities (n, classes), or numbers (n,).
+    Labels are codes of classes (n,), numbers (n,), or, of examples with several labels, whether each is
+    `PRESENT`, `ABSENT` or `UNKNOWN` (n, labels). Answers are probabilities (n, classes), of which those of
+    several labels do not exclude each other, or numbers (n,).
     """
 
     name: str  # second word of the task's name, as in `image-classification`
-    noun: Literal["class", "number", "image"]  # one label, for people; the value of `--target`
-    nouns: str  # several labels
+    noun: Literal["class", "number", "image", "labels"]  # the value of `--target`, and of metrics
+    nouns: str  # several labels, for people
     stratum: str  # what gives its share to a part of the data, for people
     dtype: str  # of labels
     # whether answers are probabilities, which are calibrated, and labels have names; or else numbers in the
@@ -134,10 +145,12 @@ class Target:
     headline: str  # key of the metric that titles a report
     contested: tuple[str, ...]  # keys of the metrics by which the test may contradict the choice of a model
     cell: type[str] | type[float]  # type of a label in a table of answers
+    is_exclusive: bool = True  # whether an example has one label only
 
     def decides(self, setting: str | None) -> Metric:
         """Metric by which models are chosen: that of the setting, where the target has none of its own."""
-        return metric_of(self.metric or setting)
+        found = metric_of(self.metric or setting or self.headline.replace("_", "-"))
+        return found if self.noun in found.targets else METRICS[self.headline]
 
     def outputs(self, classes: int) -> int:
         """Outputs of a model of so many classes."""
@@ -162,41 +175,86 @@ class Target:
     def of_logits(
         self, outputs: Float64[np.ndarray, "n outputs"], temperature: float = 1.0
     ) -> Float64[np.ndarray, "n ..."]:
-        """Answers from a network's outputs: the softmax at a temperature, or the numbers of column 0."""
-        return softmax(outputs / temperature) if self.has_probabilities else outputs[:, 0]
+        """Answers of a network's outputs at a temperature: softmax, sigmoids, or the numbers of column 0."""
+        if not self.has_probabilities:
+            return outputs[:, 0]
+        return softmax(outputs / temperature) if self.is_exclusive else sigmoid(outputs / temperature)
 
     def calibrated(
         self, answers: Float64[np.ndarray, "n ..."], temperature: float
     ) -> Float64[np.ndarray, "n ..."]:
         """Answers at a temperature; numbers have none."""
-        return at_temperature(answers, temperature) if self.has_probabilities else answers
+        if not self.has_probabilities:
+            return answers
+        tempered = at_temperature if self.is_exclusive else sigmoid_at_temperature
+        return tempered(answers, temperature)
 
     def quoted(self, label: str) -> str:
         """A label in a sentence: names of classes between quotation marks."""
         return repr(label) if self.has_probabilities else label
 
-    def labels(self, answers: Float64[np.ndarray, "n ..."]) -> Shaped[np.ndarray, " n"]:
-        """Predicted labels: the most probable class, or the number itself."""
+    def labels(
+        self,
+        answers: Float64[np.ndarray, "n ..."],
+        classes: Sequence[str] = (),
+        threshold: Mapping[str, float] | None = None,
+    ) -> Shaped[np.ndarray, "n ..."]:
+        """Predicted labels: the most probable class, all labels that are probable enough, or the number.
+
+        `threshold` holds the probability from which on a class is answered: of one of two classes, or of any
+        label; a label without one is answered from one half on.
+        """
+        if not self.has_probabilities:
+            return answers
+        if self.is_exclusive:
+            return decided(answers, classes, threshold or {})
+        least = np.array([(threshold or {}).get(name, 0.5) for name in classes] or 0.5)
+        return (answers >= least).astype(np.int8)
+
+    def texts(self, labels: Shaped[np.ndarray, "n ..."], classes: Sequence[str]) -> list[str]:
+        """Labels by the names of their classes, those of one example joined by `;`."""
+        if self.is_exclusive:
+            return [classes[code] for code in labels.tolist()]
+        return [
+            SEPARATOR.join(classes[code] for code in np.flatnonzero(row == PRESENT).tolist())
+            for row in labels
+        ]
+
+    def codes(self, labels: Shaped[np.ndarray, "n ..."]) -> Int64[np.ndarray, " n"]:
+        """Class of each example; its rarest label, or else 0; numbers are all of one."""
+        if not self.has_probabilities:
+            return np.zeros(len(labels), np.int64)
+        return labels if self.is_exclusive else np.maximum(rarest_labels(labels), 0)
+
+    def nearest(self, answers: Float64[np.ndarray, "n ..."]) -> Shaped[np.ndarray, " n"]:
+        """The most probable class or label of each answer, or the number itself."""
         return answers.argmax(axis=1) if self.has_probabilities else answers
 
-    def codes(self, labels: Shaped[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
-        """Class of each example; numbers are all of one."""
-        return labels if self.has_probabilities else np.zeros(len(labels), np.int64)
-
-    def counts(self, labels: Shaped[np.ndarray, " n"], classes: int) -> tuple[int, ...]:
+    def counts(self, labels: Shaped[np.ndarray, "n ..."], classes: int) -> tuple[int, ...]:
         """Examples of each of so many classes; of numbers, how many there are."""
         if not self.has_probabilities:
             return (len(labels),)
+        if not self.is_exclusive:
+            return tuple((labels == PRESENT).sum(axis=0).tolist())
         return tuple(np.bincount(labels, minlength=classes).tolist())
 
-    def strata(self, labels: Shaped[np.ndarray, " n"], least: int = 15) -> Int64[np.ndarray, " n"]:
-        """Stratum of each example, from 0 without gaps: its class, or its decile of `least` numbers or more.
+    def strata(self, labels: Shaped[np.ndarray, "n ..."], least: int = 15) -> Int64[np.ndarray, " n"]:
+        """Stratum of each example, from 0 without gaps: its class, rarest label, or decile of numbers.
 
-        Splits take equal shares of each.
+        Deciles are of `least` numbers or more. Splits take equal shares of each stratum.
         """
         if not self.has_probabilities:
             return deciles(labels, least)
-        return np.unique(labels, return_inverse=True)[1].reshape(-1).astype(np.int64)
+        codes = labels if self.is_exclusive else rarest_labels(labels)
+        return np.unique(codes, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def rarest_labels(labels: Int8[np.ndarray, "n labels"]) -> Int64[np.ndarray, " n"]:
+    """The label of each example that the fewest examples have; -1 where it has none."""
+    is_present = labels == PRESENT
+    order = np.argsort(is_present.sum(axis=0), kind="stable")
+    first = is_present[:, order].argmax(axis=1) if len(order) else np.zeros(len(labels), np.int64)
+    return np.where(is_present.any(axis=1), order[first], -1)
 
 
 CLASSIFICATION = Target(
@@ -230,6 +288,24 @@ REGRESSION = Target(
     cell=float,
 )
 
+# Any number of labels of each example, none included.
+MULTILABEL = Target(
+    name="multilabel-classification",
+    noun="labels",
+    nouns="labels",
+    stratum="label",
+    dtype="|i1",
+    has_probabilities=True,
+    dummy="majority",
+    constant="the share of each label in training",
+    loss="cross-entropy",
+    metric="",
+    headline="micro_f1",
+    contested=("micro_f1", "log_loss"),
+    cell=str,
+    is_exclusive=False,
+)
+
 # New images like those of the training data; labels are conditions, and there may be none.
 GENERATION = Target(
     name="generation",
@@ -248,9 +324,11 @@ GENERATION = Target(
 )
 
 # Every target of a prediction by the value of `--target`.
-TARGETS: dict[str, Target] = {target.noun: target for target in (CLASSIFICATION, REGRESSION)}
+TARGETS: dict[str, Target] = {target.noun: target for target in (CLASSIFICATION, REGRESSION, MULTILABEL)}
 
 
-def target_of(classes: int) -> Target:
-    """The target of a model or data set with so many classes; a regression has none."""
+def target_of(classes: int, labels: Shaped[np.ndarray, "n ..."] | None = None) -> Target:
+    """The target of data with so many classes: a regression has none; several labels have two axes."""
+    if labels is not None and labels.ndim == 2:
+        return MULTILABEL
     return CLASSIFICATION if classes else REGRESSION

@@ -264,7 +264,7 @@ def metric_value(
 
     Where a metric has a positive class it is `positive`, or else the rarer one of the labels.
     """
-    if metric.target == "number":
+    if "number" in metric.targets:
         return float(getattr(number_errors(labels, answers), metric.key))
     if metric.key in OF_COUNTS:
         counts = class_counts(labels, answers.argmax(axis=1), answers.shape[1])

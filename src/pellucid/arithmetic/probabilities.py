@@ -37,6 +37,30 @@ def at_temperature(
     return tempered
 
 
+def sigmoid(logits: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    r"""Probabilities $1 / (1 + e^{-z})$, which do not exclude each other."""
+    small = np.exp(-np.abs(logits))
+    probabilities: np.ndarray = np.where(logits >= 0, 1.0, small) / (1.0 + small)
+    return probabilities
+
+
+def sigmoid_at_temperature(
+    probabilities: Float64[np.ndarray, "examples labels"], temperature: float
+) -> Float64[np.ndarray, "examples labels"]:
+    r"""Make each probability bolder (below 1) or more cautious (above 1); one half stays.
+
+    $$q = \frac{p^{1/T}}{p^{1/T} + (1 - p)^{1/T}}$$
+
+    Of a sigmoid this is the sigmoid of the logit divided by $T$; at 1 the very same array comes back.
+    """
+    if temperature == 1:
+        return probabilities
+    larger = np.maximum(probabilities, 1 - probabilities)
+    present, absent = (((each / larger) ** (1 / temperature)) for each in (probabilities, 1 - probabilities))
+    tempered: np.ndarray = present / (present + absent)
+    return tempered
+
+
 def decided(
     probabilities: Float[np.ndarray, "examples classes"],
     classes: Sequence[str],

@@ -455,7 +455,7 @@ def _decide(found: ModelComparison, equally_simple: Sequence[Sequence[str]], nou
 def _is_chance(found: ModelComparison, dummy: str) -> bool:
     """True where the best may be ahead of the dummy by chance alone."""
     is_mean = found.metric.test not in ("exchange", "resample")
-    if found.metric.target == "number" or (found.examples < FEW and is_mean):
+    if "number" in found.metric.targets or (found.examples < FEW and is_mean):
         return found.by_chance > SURELY
     return found.p_value(dummy) * (len(found.scores) - 1) > LEVEL or found.by_chance > LEVEL
 

@@ -110,7 +110,7 @@ def _with_novelty(candidate: Candidate, heaviest: Candidate) -> Candidate:
     if detector is None or known is None:
         return candidate
     novelty = known[np.searchsorted(heaviest.held_out.positions, held_out.positions)]
-    outputs = candidate.model.target.labels(held_out.answers[~np.isnan(novelty)])
+    outputs = candidate.model.target.nearest(held_out.answers[~np.isnan(novelty)])
     if len(outputs) == 0:
         return candidate
     detector = for_answers_of(detector, outputs, len(candidate.model.classes))

@@ -156,7 +156,11 @@ class Run:
         """
         entries = self.metrics["models"]
         measured = {name for entry in entries.values() for name in entry.get("test") or {}}
-        shown = [each for each in METRICS.values() if each.target != "class" or not each.is_error]
+        shown = [
+            each
+            for each in METRICS.values()
+            if not {"class", "labels"} & {*each.targets} or not each.is_error
+        ]
         titles = {each.key: f"Test {each.words}" for each in shown if each.key in measured}
         # Sentences of the test that contradict the choice, or the scores on validation.
         against = (self.metrics.get(key) for key in ("contradiction", "disagreement"))

@@ -24,7 +24,7 @@ __all__ = ["SECTIONS", "Section", "render"]
 
 # The words of the report that need one line of explanation.
 GLOSSARY: Mapping[str, tuple[str, str]] = {
-    **{each.setting: (each.words, each.meaning) for each in METRICS.values() if each.target != "image"},
+    **{each.setting: (each.words, each.meaning) for each in METRICS.values() if "image" not in each.targets},
     "interval": (
         "95 % interval",
         "If the test were repeated with new examples of the same kind, intervals made this way would "

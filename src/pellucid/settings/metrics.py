@@ -8,6 +8,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+# Values of `--target`; images are made, not predicted.
+TargetName = Literal["class", "number", "image", "labels"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
@@ -16,7 +19,7 @@ class Metric:
     key: str  # its name in `metrics.json`
     words: str  # its name inside a sentence
     meaning: str  # one line for people who do not know it
-    target: Literal["class", "number", "image"]  # what the models predict that it scores
+    targets: tuple[TargetName, ...] = ("class",)  # what the models predict that it scores
     is_error: bool = False  # whether smaller is better
     lowest: float | None = 0.0  # smallest possible value
     highest: float | None = 1.0  # largest possible value
@@ -63,30 +66,67 @@ _ROWS = (
         key="accuracy",
         words="accuracy",
         meaning="Share of the examples that are classified correctly.",
-        target="class",
         interval="wilson",
         test="mcnemar",
+    ),
+    Metric(
+        key="micro_f1",
+        words="micro-F1",
+        meaning="Labels that were found, counted twice, as a share of those there are and those answered "
+        "together; every label of every example counts the same.",
+        targets=("labels",),
+        test="exchange",
     ),
     Metric(
         key="balanced_accuracy",
         words="balanced accuracy",
         meaning="Mean of the classes' recalls; every class counts the same, however rare.",
-        target="class",
         test="exchange",
     ),
     Metric(
         key="macro_f1",
         words="macro-F1",
         meaning="Mean of the classes' F1 scores; every class counts the same, however rare.",
-        target="class",
+        targets=("class", "labels"),
         test="exchange",
+    ),
+    Metric(
+        key="sample_f1",
+        words="sample F1",
+        meaning="Mean of the examples' F1 scores: labels found against those there are and those answered. "
+        "An example without labels scores 1 where none is answered.",
+        targets=("labels",),
+        test="sign-flip",
+    ),
+    Metric(
+        key="subset_accuracy",
+        words="subset accuracy",
+        meaning="Share of the examples all of whose labels are right: none missed, none too many.",
+        targets=("labels",),
+        interval="wilson",
+        test="sign-flip",
+    ),
+    Metric(
+        key="mean_average_precision",
+        words="mean average precision",
+        meaning="Mean over labels of how far the examples that have a label rank above the others; what "
+        "guesses get is the label\u2019s share.",
+        targets=("labels",),
+        test="resample",
+    ),
+    Metric(
+        key="ranking_average_precision",
+        words="ranking average precision",
+        meaning="Mean over examples of how far their own labels rank above the other labels; 1 is perfect.",
+        targets=("labels",),
+        test="sign-flip",
     ),
     Metric(
         key="log_loss",
         words="log loss",
-        meaning="Mean of \u2212ln(probability given to the true class); 0 is perfect, and confident mistakes "
+        meaning="Mean of \u2212ln(probability given to what is true); 0 is perfect, and confident mistakes "
         "cost most.",
-        target="class",
+        targets=("class", "labels"),
         is_error=True,
         highest=None,
         matters=0.05,
@@ -98,7 +138,6 @@ _ROWS = (
         words="average precision",
         meaning="Mean share of right ones among all examples ranked as high, over the examples of the rarer "
         "class; what guesses get is that class\u2019s share.",
-        target="class",
         test="resample",
         hint="rarer class",
         of_two=True,
@@ -108,7 +147,6 @@ _ROWS = (
         words="area under the ROC curve",
         meaning="How often an example of one class gets a higher probability of it than one of the other: 1 "
         "is perfect, 0.5 a guess.",
-        target="class",
         test="resample",
         of_two=True,
     ),
@@ -116,7 +154,7 @@ _ROWS = (
         key="expected_calibration_error",
         words="expected calibration error",
         meaning="Mean distance between the model's confidence and how often it is right.",
-        target="class",
+        targets=("class", "labels"),
         is_error=True,
         interval="bins",
     ),
@@ -124,7 +162,7 @@ _ROWS = (
         key="mean_absolute_error",
         words="mean absolute error",
         meaning="Mean distance between prediction and truth, in the unit of the labels; 0 is perfect.",
-        target="number",
+        targets=("number",),
         is_error=True,
         highest=None,
         matters=0.05,
@@ -134,7 +172,7 @@ _ROWS = (
         words="root mean squared error",
         meaning="Root of the mean squared distance between prediction and truth; few large errors weigh more "
         "in it than many small ones.",
-        target="number",
+        targets=("number",),
         is_error=True,
         highest=None,
         matters=0.05,
@@ -145,7 +183,7 @@ _ROWS = (
         words="R²",
         meaning="Share of the labels\u2019 variance that the predictions explain: 1 is perfect, 0 no better "
         "than the mean.",
-        target="number",
+        targets=("number",),
         lowest=None,
         hint="1 perfect, 0 the mean",
     ),
@@ -154,7 +192,7 @@ _ROWS = (
         words="bits per dimension",
         meaning="Upper bound of the bits that each grey level of an image takes when it is written down by "
         "the model\u2019s own probabilities; 8 is what equally likely levels take.",
-        target="image",
+        targets=("image",),
         is_error=True,
         highest=None,
         test="sign-flip",
@@ -166,15 +204,17 @@ _ROWS = (
 METRICS: dict[str, Metric] = {each.key: each for each in _ROWS}
 
 # Values of `--metric`.
-CHOICES = tuple(each.setting for each in _ROWS if each.target == "class" and each.test is not None)
+CHOICES = tuple(
+    each.setting for each in _ROWS if {"class", "labels"} & {*each.targets} and each.test is not None
+)
 
 # The one by which models that predict numbers are chosen and compared.
 NUMBER_METRIC = METRICS["root_mean_squared_error"]
 
 
-def metrics_of(target: Literal["class", "number", "image"], classes: int = 0) -> tuple[Metric, ...]:
+def metrics_of(target: TargetName, classes: int = 0) -> tuple[Metric, ...]:
     """The metrics of models that predict so many classes, or numbers, or make images."""
-    return tuple(each for each in _ROWS if each.target == target and (classes == 2 or not each.of_two))
+    return tuple(each for each in _ROWS if target in each.targets and (classes == 2 or not each.of_two))
 
 
 def metric_of(setting: str | None) -> Metric:

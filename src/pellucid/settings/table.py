@@ -93,7 +93,7 @@ class Settings:
         "data",
         "What is predicted; default: a number where a table's labels are numbers with fractions "
         "and more than 20 distinct values, a class elsewhere",
-        choices=("class", "number"),
+        choices=("class", "number", "labels"),
     )
     test: str | None = row(None, "data", "Separate labelled DATA that becomes the test split")
     input_column: str | None = row(

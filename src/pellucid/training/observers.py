@@ -222,7 +222,7 @@ class BarProgress:
 def _validation(record: Mapping[str, Any], recipe: Recipe) -> tuple[str, float] | None:
     """The score of an epoch that is shown, by its name; `None` where none is measured."""
     decides = metric_of(recipe.metric)
-    if decides.target != "number" and decides.in_history in record:
+    if "number" not in decides.targets and decides.in_history in record:
         return decides.words, record[decides.in_history]
     if "validation_root_mean_squared_error" in record:
         return "RMSE", record["validation_root_mean_squared_error"]

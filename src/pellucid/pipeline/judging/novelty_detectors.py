@@ -142,7 +142,7 @@ def _with_novelty(candidate: Candidate, measure: Measure | None) -> Candidate:
         return candidate
     is_drawn = ~np.isnan(held_out.signals).all(axis=1)
     signals, answers = held_out.signals[is_drawn], held_out.answers[is_drawn]
-    detector = calibrated_detector(measure, signals, model.target.labels(answers), len(model.classes))
+    detector = calibrated_detector(measure, signals, model.target.nearest(answers), len(model.classes))
     if detector is None:
         return candidate
     novelty = np.full(len(is_drawn), np.nan)
