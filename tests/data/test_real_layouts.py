@@ -144,7 +144,6 @@ def test_layouts_are_read_without_a_flag(tmp_path: Path, name: str) -> None:
         ("t.json", "[" * 200_000, "the file ends inside row 1"),
         ("t.json", "[]", "the table has no rows"),
         ("t.json", b'[{"text": "caf\xe9"}]', "line 1, byte 14: not UTF-8 .found 0xe9.*--encoding"),
-        ("t.txt", "__label__a one\n__label__a __label__b two\n", "row 2 has 2 labels, 'a' and 'b'"),
         ("t.txt", "__label__a one\n\nno label here\n", "empty label at row 3"),
         ("t.xlsx", b"PK no archive", "not a readable workbook|not a ZIP archive"),
         ("t.xls", b"\xd0\xcf", "tables that end in .xls are not read; save it as .xlsx"),

@@ -13,6 +13,7 @@ from pellucid.data.dataset import NO_CONSTRAINTS, Dataset, EarlierConstraints
 from pellucid.data.decoded import Content
 from pellucid.data.findings import (
     GroupFindings,
+    LabelFindings,
     LookAlikes,
     NumberFindings,
     SiblingFindings,
@@ -20,6 +21,7 @@ from pellucid.data.findings import (
     class_sentences,
     class_table,
     group_findings,
+    label_findings,
     look_alikes,
     missing_classes,
     number_findings,
@@ -80,6 +82,7 @@ class Check:
     # examples of each class in each split, in the order of `classes`; where numbers are predicted, of all
     # examples in each split
     counts: dict[str, tuple[int, ...]]
+    labels: LabelFindings | None  # how labels go together; `None` where an example has one class or a number
     numbers: NumberFindings | None  # the spread of the numbers to predict; `None` where classes are predicted
     texts: TextFindings | None  # lengths and scripts of texts; `None` where inputs are images
     # height, width and number of images, commonest first; nothing for texts
@@ -116,10 +119,17 @@ class Check:
         """One example, for people: `image` or `text`."""
         return "image" if self.texts is None else "text"
 
+    @property
+    def examples(self) -> dict[str, int]:
+        """Examples of each split."""
+        if self.labels is not None:
+            return dict(self.labels.examples)
+        return {part: sum(counts) for part, counts in self.counts.items()}
+
     def metrics(self) -> dict[str, Any]:
         """The counts that `metrics.json` has under `data`."""
         return {
-            **{part: sum(counts) for part, counts in self.counts.items()},
+            **self.examples,
             "skipped": len(self.skipped) + len(self.left_out),
             **({"rare_classes": self.rare} if self.rare else {}),
             "duplicates": self.duplicates,
@@ -150,6 +160,7 @@ class Check:
                 for code, name in enumerate(self.classes)
             },
             "numbers": None if self.numbers is None else self.numbers.to_json(),
+            **({} if self.labels is None else {"labels": self.labels.to_json()}),
             **inputs,
             "skipped_examples": [each._asdict() for each in (*self.skipped, *self.left_out)],
             "copies": [list(sources) for sources in self.copies],
@@ -179,6 +190,8 @@ class Check:
         ]
         if self.numbers is not None:
             sentences += self.numbers.sentences()
+        elif self.labels is not None:
+            sentences += self.labels.sentences(self.noun)
         else:
             counts = self.counts[TRAIN]
             sentences += class_sentences(
@@ -188,7 +201,9 @@ class Check:
 
     def table(self) -> list[str]:
         """Examples of each class in each split, or the spread of the numbers: heading first, 80 columns."""
-        return class_table(self.classes, self.counts) if self.numbers is None else self.numbers.table()
+        if self.numbers is not None:
+            return self.numbers.table()
+        return class_table(self.classes, self.counts, None if self.labels is None else self.examples)
 
     def lines(self) -> list[str]:
         """The sentences, wrapped to 80 columns, around the table."""
@@ -198,9 +213,11 @@ class Check:
 
 def _input_sentences(check: Check) -> list[str]:
     """Sentences about the images or texts, and those left out."""
-    total = sum(sum(counts) for counts in check.counts.values())
+    total = sum(check.examples.values())
     present = sum(map(any, zip(*check.counts.values(), strict=True)))
     classes = f" in {count_of(present, 'class')}" if check.classes else " without labels"
+    if check.labels is not None:
+        classes = f" with any of {count_of(present, 'label')}"
     of_what = classes if check.numbers is None else ", each with a number to predict,"
     form = _FORMS.get(check.form, check.form)
     sentences = [f"{count_of(total, check.noun)}{of_what} from {check.place} ({form})."]
@@ -262,6 +279,7 @@ def _copy_sentences(check: Check) -> list[str]:
             f"Equal {nouns} have different {'labels' if check.numbers is None else 'numbers'}, "
             f"of which one at most is right: "
             f"{count_of(len(check.conflicts), 'set')}, for instance {'; '.join(sets)}."
+            + ("" if check.numbers or check.labels else " Where several may apply, give --target labels.")
         )
     if check.near_duplicates:
         least = "" if check.near_complete else "at least "
@@ -304,7 +322,7 @@ def examine(
         part: dataset.target.counts(dataset.labels[positions], len(dataset.classes))
         for part, positions in dataset.split_positions.items()
     }
-    training = [count for count in counts[TRAIN] if count]
+    training = [count for count in counts[TRAIN] if count] or [1]
     imbalance = max(training) / min(training)
     sets = _copy_sets(copies.first, used)
     pairs = copies.near.pairs.tolist()
@@ -321,6 +339,7 @@ def examine(
         form=listing.form,
         classes=dataset.classes,
         counts=counts,
+        labels=label_findings(dataset),
         numbers=number_findings(dataset),
         texts=None if listing.texts is None else text_findings(listing, used),
         sizes=sizes,
@@ -332,7 +351,10 @@ def examine(
             for at in content.problems
         ),
         rare=dict(rare),
-        left_out=_left_out(listing, content, rare, settings.min_examples or 0),
+        left_out=(
+            *_left_out(listing, content, rare, settings.min_examples or 0),
+            *_not_looked_at(listing, content),
+        ),
         copies=tuple(tuple(listing.sources[index] for index in each) for each in sets),
         conflicts=tuple(
             tuple(Labelled(listing.sources[index], listing.labels[index]) for index in each)
@@ -384,6 +406,19 @@ def _left_out(listing: Listing, content: Content, rare: Mapping[str, int], least
     )
 
 
+def _not_looked_at(listing: Listing, content: Content) -> tuple[Skipped, ...]:
+    """Examples of which no label is known."""
+    if listing.label_sets is None:
+        return ()
+    unusable = {each.index for each in content.problems}
+    places = np.flatnonzero(~listing.label_sets.looked_at).tolist()
+    return tuple(
+        Skipped(at, listing.sources[at], "", listing.splits[at], "no label is known (--unlabelled unknown)")
+        for at in places
+        if at not in unusable
+    )
+
+
 def _related(dataset: Dataset, copies: Copies) -> tuple[Related, ...]:
     """Examples, sets and test examples across splits of each kind of relation, and of all kinds together."""
     count = len(dataset.labels)
@@ -412,7 +447,7 @@ def _warnings(
     """Classes with few or no examples in a split, a test split that was cut, and groups in two splits."""
     new = [code for code, name in enumerate(dataset.classes) if name not in known.classes]
     warnings = []
-    if new:
+    if new and dataset.target.is_exclusive:
         counts_of_new = {part: [numbers[code] for code in new] for part, numbers in counts.items()}
         warnings += missing_classes([dataset.classes[code] for code in new], counts_of_new)
     if VALIDATION in listing.splits and TEST not in listing.splits and len(dataset.test):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64, Shaped
+from jaxtyping import Bool, Float64, Int8, Int64, Shaped
 
 from pellucid.data.decoded import Content
 from pellucid.data.images.preprocessing import DIGEST_BYTES, Preprocessing
@@ -18,8 +18,10 @@ from pellucid.data.sibling_sets import together
 from pellucid.tasks import (
     GENERATION,
     IMAGES,
+    PRESENT,
     REGRESSION,
     TEXTS,
+    UNKNOWN,
     VALUES,
     InputKind,
     InputName,
@@ -57,9 +59,9 @@ class Dataset:
     # uint8 images (n, height, width, channels), usually memory-mapped and read-only; float32 vectors
     # (n, features); or texts
     inputs: Shaped[np.ndarray, "n ..."] | Texts
-    # position of the class in `classes` (0 for an example that is skipped, which is in no split), or
-    # the number to predict
-    labels: Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"]
+    # position of the class in `classes` (0 for an example that is skipped, which is in no split), the number
+    # to predict, or the state of each label (`tasks.PRESENT`, `ABSENT`, `UNKNOWN`) where there may be several
+    labels: Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"] | Int8[np.ndarray, "n classes"]
     train: Int64[np.ndarray, " train"]  # ascending positions of the training examples
     validation: Int64[np.ndarray, " validation"]
     classes: tuple[str, ...]  # names, sorted by code point; none where numbers are predicted
@@ -83,7 +85,7 @@ class Dataset:
     @property
     def target(self) -> Target:
         """Target of a model that learns from it."""
-        return target_of(len(self.classes)) if self.is_labelled else GENERATION
+        return target_of(len(self.classes), self.labels) if self.is_labelled else GENERATION
 
     @property
     def input_kind(self) -> InputKind:
@@ -113,11 +115,12 @@ class Dataset:
         return self.input_kind.noun
 
     def label_text(self, position: int) -> str:
-        """Name of the class of the example at `position`, or the shortest text of its number."""
+        """Class of the example at `position`, labels joined by `;`, or the shortest text of its number."""
         if not self.is_labelled:
             return ""
-        label = self.labels[position]
-        return self.classes[int(label)] if self.classes else number_text(float(label))
+        if not self.classes:
+            return number_text(float(self.labels[position]))
+        return self.target.texts(self.labels[position : position + 1], self.classes)[0]
 
     @property
     def split_positions(self) -> dict[str, Int64[np.ndarray, " positions"]]:
@@ -160,9 +163,18 @@ def build_dataset(
     """
     classes: tuple[str, ...] = ()
     labels = np.zeros(len(listing), np.int64) if listing.values is None else listing.values
-    if listing.values is None and listing.is_labelled:
-        names = {listing.labels[index] for index in np.flatnonzero(usable).tolist()}
-        classes = tuple(sorted(names | set(known_classes)))
+    if listing.label_sets is not None:
+        # A label that no example has cannot be learnt.
+        names, states = listing.label_sets
+        found = {names[code] for code in np.flatnonzero((states[usable] == PRESENT).any(axis=0)).tolist()}
+        classes = tuple(sorted(found | set(known_classes)))
+        labels = np.full((len(listing), len(classes)), UNKNOWN, np.int8)
+        for code, name in enumerate(classes):
+            if name in names:
+                labels[:, code] = states[:, names.index(name)]
+    elif listing.values is None and listing.is_labelled:
+        given = {listing.labels[index] for index in np.flatnonzero(usable).tolist()}
+        classes = tuple(sorted(given | set(known_classes)))
         codes = {name: code for code, name in enumerate(classes)}
         labels = np.array([codes.get(label, 0) for label in listing.labels], np.int64)
     train, validation, test = (
@@ -194,14 +206,14 @@ def build_dataset(
 
 def _fingerprint(
     content: Content,
-    labels: Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"],
+    labels: Shaped[np.ndarray, "n ..."],
     classes: tuple[str, ...],
     positions: tuple[np.ndarray, ...],
 ) -> str:
     """SHA-256 over all that decides a training; unlike digests of copies, it distinguishes case and space."""
     kept = None if content.preprocessing is None else content.preprocessing.to_json()
     digest = hashlib.sha256(json.dumps([classes, kept]).encode())
-    label_bytes, texts = target_of(len(classes)).dtype, content.inputs
+    label_bytes, texts = target_of(len(classes), labels).dtype, content.inputs
     for part in positions:
         digest.update(len(part).to_bytes(8, "little"))
         if isinstance(texts, Texts):

@@ -13,7 +13,7 @@ from pellucid.data.listing import TEST, TRAIN, Listing
 from pellucid.data.raw_texts import SCRIPTS, SCRIPTS_WITHOUT_SPACES, main_scripts
 from pellucid.data.sibling_sets import NEAR_COPIES, WORDS, RuleCounts, Siblings
 from pellucid.data.wording import aligned, count_of, quoted, some, some_quoted, visible
-from pellucid.tasks import CLASSIFICATION, REGRESSION
+from pellucid.tasks import CLASSIFICATION, PRESENT, REGRESSION, UNKNOWN
 
 BALANCE_ABOVE = 5.0
 _MOST_CLASSES = 20
@@ -78,8 +78,13 @@ def class_sentences(
     return sentences
 
 
-def class_table(classes: Sequence[str], counts: Mapping[str, Sequence[int]]) -> list[str]:
-    """Examples of the largest classes, and of the others together, in each split, within 80 columns."""
+def class_table(
+    classes: Sequence[str], counts: Mapping[str, Sequence[int]], examples: Mapping[str, int] | None = None
+) -> list[str]:
+    """Examples of the largest classes, and of the others together, in each split, within 80 columns.
+
+    `examples` are those of each split, where they are not the sum of the classes, being of several labels.
+    """
     parts = list(counts)
     rows = [(visible(name), [counts[part][code] for part in parts]) for code, name in enumerate(classes)]
     rest: list[tuple[str, list[int]]] = []
@@ -89,8 +94,13 @@ def class_table(classes: Sequence[str], counts: Mapping[str, Sequence[int]]) -> 
         sums = [sum(column) for column in zip(*(rows[at][1] for at in left), strict=True)]
         rest = [(f"and {len(left):,} more", sums)]
         rows = [rows[at] for at in kept]
-    every = [*rows, *rest, ("all", [sum(counts[part]) for part in parts])]
-    return aligned("class", parts, [(name, [f"{number:,}" for number in numbers]) for name, numbers in every])
+    total = [sum(counts[part]) if examples is None else examples[part] for part in parts]
+    every = [*rows, *rest, ("all" if examples is None else "examples", total)]
+    return aligned(
+        "class" if examples is None else "label",
+        parts,
+        [(name, [f"{number:,}" for number in numbers]) for name, numbers in every],
+    )
 
 
 def missing_classes(classes: Sequence[str], counts: Mapping[str, Sequence[int]]) -> list[str]:
@@ -108,6 +118,92 @@ def missing_classes(classes: Sequence[str], counts: Mapping[str, Sequence[int]])
         if absent and sum(numbers):
             sentences.append(f"The {part} split has no example of {named(absent)}.")
     return sentences
+
+
+# Test examples of a label below which its own scores say nothing.
+_FEW_OF_LABEL = 10
+_PAIRS_LISTED = 10
+
+
+@dataclass(frozen=True)
+class LabelFindings:
+    """How many labels examples have, which go together, and which have too few examples."""
+
+    examples: Mapping[str, int]  # of each split
+    per_example: float  # mean number of labels of an example
+    most: int  # most labels of one example
+    without: int  # examples that have no label
+    unknown: int  # labels of examples that nobody has looked at
+    distinct: int  # different sets of labels
+    pairs: Sequence[tuple[str, str, int]]  # labels that most examples have together, and how many
+    never_trained: Sequence[str]  # labels that no training example has
+    little_tested: Sequence[tuple[str, int]]  # labels of few test examples, and how many
+
+    def to_json(self) -> dict[str, Any]:
+        """The form of `labels` in the output of `inspect`."""
+        return {
+            "per_example": self.per_example,
+            "most": self.most,
+            "without": self.without,
+            "unknown": self.unknown,
+            "distinct_sets": self.distinct,
+            "pairs": [{"first": one, "second": other, "examples": count} for one, other, count in self.pairs],
+            "never_trained": list(self.never_trained),
+            "little_tested": {name: count for name, count in self.little_tested},
+        }
+
+    def sentences(self, noun: str) -> list[str]:
+        """The findings in words."""
+        sentences = [
+            f"{noun.capitalize()}s have {self.per_example:.2g} labels on average, {self.most} at most; "
+            f"{count_of(self.without, noun)} {'has' if self.without == 1 else 'have'} none of them."
+        ]
+        if self.unknown:
+            sentences.append(
+                f"Labels of {noun}s that nobody has looked at count neither in training nor in scores: "
+                f"{self.unknown:,}."
+            )
+        if self.pairs:
+            shown = [f"{quoted(one)} and {quoted(other)} ({count:,})" for one, other, count in self.pairs[:3]]
+            sentences.append(f"Labels that go together most often: {some(shown)}.")
+        if self.never_trained:
+            sentences.append(
+                f"No training {noun} has {some_quoted(self.never_trained)}, which no model will ever answer."
+            )
+        if self.little_tested:
+            shown = [f"{quoted(name)} ({count:,})" for name, count in self.little_tested]
+            sentences.append(
+                f"Fewer than {_FEW_OF_LABEL} test {noun}s have {count_of(len(shown), 'label')}, of which the "
+                f"test says next to nothing: {some(shown, 5)}."
+            )
+        return sentences
+
+
+def label_findings(dataset: Dataset) -> LabelFindings | None:
+    """Count labels and pairs of them; `None` where an example has one class or a number."""
+    if dataset.target.is_exclusive:
+        return None
+    used = np.sort(np.concatenate(list(dataset.split_positions.values())))
+    is_present = dataset.labels[used] == PRESENT
+    together = np.triu(is_present.T.astype(np.float32) @ is_present.astype(np.float32), 1)
+    order = np.argsort(-together, axis=None, kind="stable")[:_PAIRS_LISTED]
+    names = dataset.classes
+    pairs = [(*np.unravel_index(at, together.shape), int(together.flat[at])) for at in order.tolist()]
+    tested = (dataset.labels[dataset.test] == PRESENT).sum(axis=0).tolist()
+    trained = (dataset.labels[dataset.train] == PRESENT).any(axis=0)
+    few = [(name, count) for name, count in zip(names, tested, strict=True) if count < _FEW_OF_LABEL]
+    per_example = is_present.sum(axis=1)
+    return LabelFindings(
+        examples={part: len(positions) for part, positions in dataset.split_positions.items()},
+        per_example=float(per_example.mean()),
+        most=int(per_example.max()),
+        without=int((per_example == 0).sum()),
+        unknown=int((dataset.labels[used] == UNKNOWN).sum()),
+        distinct=len(np.unique(is_present, axis=0)),
+        pairs=[(names[int(one)], names[int(other)], count) for one, other, count in pairs if count],
+        never_trained=[names[code] for code in np.flatnonzero(~trained).tolist()],
+        little_tested=sorted(few, key=lambda each: each[1]) if len(dataset.test) else [],
+    )
 
 
 NO_LETTERS = "no letters"

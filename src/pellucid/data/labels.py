@@ -8,10 +8,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from email.utils import parsedate_to_datetime
+from typing import TypeGuard
 
 import numpy as np
 from jaxtyping import Float64, UInt64
 
+from pellucid.data.label_sets import as_array
 from pellucid.data.wording import quoted, some, some_quoted
 from pellucid.errors import DataError, UsageError
 
@@ -39,33 +41,51 @@ def read_number(text: str) -> float | None:
 MOST_ROWS = 10
 
 
-def label_texts(values: Sequence[object], place: str, source: Callable[[int], str]) -> list[str]:
+def label_texts(
+    values: Sequence[object], place: str, source: Callable[[int], str], *, may_be_empty: bool = False
+) -> list[str]:
     """Turn labels, which are text, numbers or truth values of one kind, into class names.
 
     Text stays as it is ("NA" and "null" too), whole numbers lose their fraction (`3.0` is `3`), truth values
-    become `true` and `false`. `source` names one of them for messages, such as `row 7`.
+    become `true` and `false`, lists become arrays of JSON (`label_sets.as_array`). `source` names one of them
+    for messages, such as `row 7`.
 
     Raises: `DataError` if a label is empty, not a number, of an unknown kind, or there are numbers and texts
     (1 and "1" would become one class by accident).
     """
     values = [value.item() if isinstance(value, np.generic) else value for value in values]
+    values = [as_array(value) if _is_list(value) else value for value in values]
     if all(type(value) is str for value in values):
         texts = list(map(str, values))
     else:
         _refuse_mixed_kinds(values, place, source)
         texts = ["" if _is_missing(value) else _as_text(value) for value in values]
-    empty = [index for index, text in enumerate(texts) if not text or text.isspace()]
-    if empty:
-        raise DataError(
-            f"{place}: empty label at {some([source(index) for index in empty], MOST_ROWS)}; "
-            "fill it in or remove the row"
-        )
+    if not may_be_empty:
+        require_labels(texts, place, source)
     for index, text in enumerate(texts):
         if not is_encodable(text):
             raise DataError(
                 f"{place}: the label at {source(index)} is not valid text: {quoted(text)}; fix it"
             )
     return texts
+
+
+def require_labels(texts: Sequence[str], place: str, source: Callable[[int], str]) -> None:
+    """Refuse empty labels.
+
+    Raises: `DataError` naming the first, as `source` does.
+    """
+    empty = [index for index, text in enumerate(texts) if not text or text.isspace()]
+    if empty:
+        raise DataError(
+            f"{place}: empty label at {some([source(index) for index in empty], MOST_ROWS)}; "
+            "fill it in or remove the row"
+        )
+
+
+def _is_list(value: object) -> TypeGuard[Sequence[object]]:
+    """Detect several labels of one example: a list of texts, numbers and truth values."""
+    return isinstance(value, (list, tuple)) and all(isinstance(each, (str, int, float)) for each in value)
 
 
 def require_classes(flag: str, names: Iterable[str], classes: Iterable[str], place: str) -> None:

@@ -99,7 +99,7 @@ def _copies(dataset: Dataset, check: Check, splits: list[str]) -> dict[int, str]
     reasons = {}
     for index, other in others.items():
         reasons[index] = f"exact copy of {dataset.sources[other]} in {splits[other]}"
-        if dataset.labels[other] != dataset.labels[index]:
-            other_label = dataset.label_text(other)
+        other_label = dataset.label_text(other)
+        if other_label != dataset.label_text(index):
             reasons[index] += f", labelled {dataset.target.quoted(other_label)} there"
     return reasons

@@ -7,8 +7,18 @@ from pathlib import Path
 import numpy as np
 
 from pellucid.data.data_files import File
+from pellucid.data.label_sets import LabelSets
 from pellucid.data.raw_texts import Texts
-from pellucid.tasks import CLASSIFICATION, GENERATION, IMAGES, REGRESSION, TEXTS, InputKind, Target
+from pellucid.tasks import (
+    CLASSIFICATION,
+    GENERATION,
+    IMAGES,
+    MULTILABEL,
+    REGRESSION,
+    TEXTS,
+    InputKind,
+    Target,
+)
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 UNDECIDED = ""
@@ -46,6 +56,8 @@ class Listing:
     array_files: tuple[Path, ...] = ()  # the files that `load_pixels` reads
     warnings: tuple[str, ...] = ()  # sentences for the user that refuse nothing
     values: np.ndarray | None = None  # float64 (n,), where numbers are predicted; `None` where classes are
+    # where an example may have several labels, of which `labels` has the names; `None` elsewhere
+    label_sets: LabelSets | None = None
     texts: Texts | None = None  # the texts themselves where the inputs are texts
     problems: tuple["Problem", ...] = ()  # texts that cannot be used, found while reading
     # columns of a table that group related examples, each as one number an example, equal for
@@ -87,6 +99,8 @@ class Listing:
         """Target of a model that learns from it."""
         if not self.is_labelled:
             return GENERATION
+        if self.label_sets is not None:
+            return MULTILABEL
         return CLASSIFICATION if self.values is None else REGRESSION
 
     def __len__(self) -> int:

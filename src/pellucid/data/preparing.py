@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -12,6 +13,7 @@ from pellucid.data.dataset import NO_CONSTRAINTS, Dataset, EarlierConstraints, b
 from pellucid.data.decoded import content_of, near_copies_of
 from pellucid.data.findings import look_alikes
 from pellucid.data.image_copies import first_with_content
+from pellucid.data.label_sets import LabelSets
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing, Problem
 from pellucid.data.reading.dispatch import read_data
 from pellucid.data.sibling_sets import linked, no_siblings
@@ -21,7 +23,7 @@ from pellucid.data.targets import require_spread
 from pellucid.data.wording import count_of, quoted, some, visible
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
-from pellucid.tasks import CLASSIFICATION, REGRESSION
+from pellucid.tasks import ABSENT, CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION
 
 _MOST_LISTED = 1000
 
@@ -55,9 +57,14 @@ def prepare(
     least = settings.min_examples or 0
     if least and not listing.target.has_probabilities:
         raise UsageError(f"--min-examples: {listing.place} has no classes; leave it out")
-    counts = Counter(listing.labels[index] for index in np.flatnonzero(usable).tolist())
-    rare = {name: n for name, n in sorted(counts.items()) if n < least and name not in known.classes}
-    usable &= np.array([label not in rare for label in listing.labels])
+    rare: dict[str, int] = {}
+    if listing.label_sets is not None:
+        usable &= listing.label_sets.looked_at
+        listing = _without_rare_labels(listing, usable, least)
+    elif listing.values is None:
+        counts = Counter(listing.labels[index] for index in np.flatnonzero(usable).tolist())
+        rare = {name: n for name, n in sorted(counts.items()) if n < least and name not in known.classes}
+        usable &= np.array([label not in rare for label in listing.labels])
     _require_targets(listing, usable, known, needed, rare)
     first = first_with_content(content.digests, usable)
     alone = np.flatnonzero(usable & (first == np.arange(len(first)))).astype(np.int64)
@@ -71,6 +78,22 @@ def prepare(
     _require_trained(listing, dataset, known)
     copies = Copies(first, near, siblings)
     return dataset, examine(listing, content, dataset, copies, settings, known, rare)
+
+
+def _without_rare_labels(listing: Listing, usable: Bool[np.ndarray, " n"], least: int) -> Listing:
+    """A listing without the labels that too few usable examples have, and a warning that names them."""
+    assert listing.label_sets is not None
+    names, states = listing.label_sets
+    counts = MULTILABEL.counts(states[usable], len(names))
+    kept = [code for code, count in enumerate(counts) if count >= max(1, least)]
+    left = [f"{quoted(name)} ({counts[code]:,})" for code, name in enumerate(names) if code not in set(kept)]
+    if not left:
+        return listing
+    sets = LabelSets(tuple(names[code] for code in kept), states[:, kept])
+    why = f"fewer than {least} examples have them (--min-examples)" if least else "no example has them"
+    return replace(listing, label_sets=sets, labels=sets.texts()).with_warnings(
+        f"{listing.place}: {count_of(len(left), 'label')} left out, since {why}: {some(left, 10)}"
+    )
 
 
 def _require_targets(
@@ -91,6 +114,15 @@ def _require_targets(
         raise DataError(f"{listing.place}: no {listing.noun} that can be used; give labelled {listing.noun}s")
     if listing.values is not None:
         require_spread(listing.values[usable], listing.place, listing.noun)
+    if listing.label_sets is not None and not known.classes and needed > 1:
+        states = listing.label_sets.states[usable]
+        differs = (states == PRESENT).any(axis=0) & (states == ABSENT).any(axis=0)
+        if not differs.any():
+            raise DataError(
+                f"{listing.place}: no label is there for some {listing.noun}s and not for others, which "
+                "leaves nothing to learn; give examples of both"
+            )
+        return
     classes = {listing.labels[index] for index in np.flatnonzero(usable).tolist()}
     if len(classes | set(known.classes)) < needed:
         raise DataError(

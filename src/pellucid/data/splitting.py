@@ -12,6 +12,8 @@ The rule for splits:
    except that a decile that groups hold together may give none.
 5. Examples that share a group, siblings and exact copies stay together.
 6. Chance comes from the seed alone; names, folders and locale play no part.
+7. Where an example may have several labels, each label gives its share, the rarest first, and the sizes of
+   the splits are exact. A label of fewer examples than splits stays in training.
 
 Where groups are large, shares are met as nearly as whole groups allow. With `--time-column` the rule of
 `split_by_time` replaces 2 to 4 and 6.
@@ -22,7 +24,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64, Int8, Int64
 
 from pellucid.data.dataset import Dataset
 from pellucid.data.labels import read_number
@@ -31,7 +33,7 @@ from pellucid.data.sibling_sets import together
 from pellucid.data.targets import CLASSES_AT_MOST
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError
-from pellucid.tasks import CLASSIFICATION, REGRESSION, Target
+from pellucid.tasks import CLASSIFICATION, PRESENT, REGRESSION, Target
 
 TEST_SHARE, MOST_TEST = 0.2, 10_000
 VALIDATION_SHARE, MOST_VALIDATION, LEAST_VALIDATION = 0.1, 5_000, 20
@@ -97,12 +99,38 @@ class Units(NamedTuple):
     labels: Int64[np.ndarray, " rows"]  # class of each row
     counts: Int64[np.ndarray, " rows"]  # examples of that class in the unit
     ranks: Int64[np.ndarray, " units"]  # place of each unit in the order drawn from the seed
+    # examples of each unit, where they may have several labels or none; `None` where each has one class
+    sizes: Int64[np.ndarray, " units"] | None = None
+
+    def content(self, unit: int) -> list[tuple[int, int]]:
+        """Classes of a unit with their numbers of examples."""
+        rows = slice(self.starts[unit], self.starts[unit + 1])
+        return list(zip(self.labels[rows].tolist(), self.counts[rows].tolist(), strict=True))
 
 
 def tabulated(of: Int64[np.ndarray, " pool"], labels: Int64[np.ndarray, " pool"], seed: int) -> Units:
     """Tabulate units (`of` each example) by class, or stratum of numbers, and draw their order."""
-    classes = int(labels.max()) + 1
-    cells, counts = np.unique(of * classes + labels, return_counts=True)
+    return _tabulated(of, of, labels, int(labels.max()) + 1, seed)
+
+
+def tabulated_sets(
+    of: Int64[np.ndarray, " pool"], states: Int8[np.ndarray, "pool labels"], seed: int
+) -> Units:
+    """Tabulate units by the labels that are present, of which each example may have several or none."""
+    examples, labels = np.nonzero(states == PRESENT)
+    units = _tabulated(of, of[examples], labels.astype(np.int64), max(1, states.shape[1]), seed)
+    return units._replace(sizes=np.bincount(of).astype(np.int64))
+
+
+def _tabulated(
+    of: Int64[np.ndarray, " pool"],
+    owners: Int64[np.ndarray, " labels"],
+    labels: Int64[np.ndarray, " labels"],
+    classes: int,
+    seed: int,
+) -> Units:
+    """Units of a pool by labels, of which each belongs to the unit in `owners`."""
+    cells, counts = np.unique(owners * classes + labels, return_counts=True)
     number = int(of.max()) + 1
     starts = np.searchsorted(cells // classes, np.arange(number + 1)).astype(np.int64)
     # The raw stream of a bit generator is the same in every version of numpy; `permutation` is not.
@@ -126,8 +154,7 @@ class _Selection:
 
     def content(self, unit: int) -> list[tuple[int, int]]:
         """Classes of a unit with their numbers of examples."""
-        rows = slice(self._units.starts[unit], self._units.starts[unit + 1])
-        return list(zip(self._units.labels[rows].tolist(), self._units.counts[rows].tolist(), strict=True))
+        return self._units.content(unit)
 
     def take(self, unit: int) -> None:
         """Take a unit."""
@@ -163,6 +190,8 @@ def _carve(
     reaches.
     """
     share, most, least = amount
+    if units.sizes is not None:
+        return _carve_labels(units, free, classes, keep, amount), []
     owners = np.repeat(np.arange(len(units.ranks)), np.diff(units.starts))
     rows = np.flatnonzero(free[owners])
     chosen = _Selection(units, rows, classes, keep)
@@ -209,6 +238,62 @@ def _carve(
     return list(chosen.taken), [label for label in range(classes) if not have[label] and examples[label]]
 
 
+# Units that are compared for the one that overshoots shares least.
+_COMPARED = 32
+
+
+def _carve_labels(
+    units: Units, free: Bool[np.ndarray, " units"], labels: int, keep: int, amount: tuple[float, int, int]
+) -> list[int]:
+    """Choose units of one split whose examples may have several labels; the arguments are those of `_carve`.
+
+    Label by label, the rarest first, units are taken until the label has its share; then others, so that the
+    split has its size.
+
+    Source: Sechidis, Tsoumakas and Vlahavas 2011, "On the Stratification of Multi-Label Data", algorithm 1;
+    here the size of the split is fixed, and units may be of several examples.
+    """
+    assert units.sizes is not None
+    share, most, least = amount
+    owners = np.repeat(np.arange(len(units.ranks)), np.diff(units.starts))
+    rows = np.flatnonzero(free[owners])
+    rows = rows[np.argsort(units.ranks[owners[rows]], kind="stable")]
+    chosen = _Selection(units, rows, labels, keep)
+    number, sizes = int(units.sizes[free].sum()), units.sizes
+    total = min(max(round(share * number), min(least, number // 4)), most)
+    examples = np.bincount(units.labels[rows], weights=units.counts[rows], minlength=labels)
+    wanted = np.floor(examples * total / max(1, number) + 0.5).astype(np.int64)
+    target = np.where(np.array(chosen.left) > keep, np.maximum(wanted, min(1, keep)), 0).tolist()
+    room = total
+
+    def take(unit: int) -> None:
+        nonlocal room
+        chosen.take(unit)
+        room -= int(sizes[unit])
+
+    def excess(unit: int) -> int:
+        counts = ((chosen.have[label] + count, target[label]) for label, count in units.content(unit))
+        return sum(max(0, have - wanted) for have, wanted in counts)
+
+    by_label = np.argsort(units.labels[rows], kind="stable")
+    ends = np.cumsum(np.bincount(units.labels[rows], minlength=labels))
+    for label in np.argsort(examples, kind="stable").tolist():
+        mine = owners[rows[by_label[ends[label - 1] if label else 0 : ends[label]]]].tolist()
+        while chosen.have[label] < target[label] and room > 0:
+            fitting = [unit for unit in mine if sizes[unit] <= room and chosen.may_take(unit)][:_COMPARED]
+            if not fitting:
+                break
+            take(min(fitting, key=excess))
+    order = np.flatnonzero(free)[np.argsort(units.ranks[free], kind="stable")].tolist()
+    for is_strict in (True, False):  # first what exceeds no share
+        for unit in order:
+            if room <= 0:
+                break
+            if sizes[unit] <= room and chosen.may_take(unit) and not (is_strict and excess(unit)):
+                take(unit)
+    return list(chosen.taken)
+
+
 def split(
     listing: Listing,
     first: Int64[np.ndarray, " n"],
@@ -235,15 +320,20 @@ def split(
     if not missing or len(pool) == 0:
         return splits
     # Strata of shares: the classes, sorted, or parts of equal size of the range of the numbers.
-    if listing.values is None:
+    units_of = together(pool, first, listing.groups)
+    if listing.label_sets is not None:
+        names = list(listing.label_sets.names)
+        units = tabulated_sets(units_of, listing.label_sets.states[pool], seed)
+    elif listing.values is None:
         texts = [listing.labels[index] for index in pool.tolist()]
         names = sorted(set(texts))
         codes = {name: code for code, name in enumerate(names)}
         labels = np.array([codes[text] for text in texts], np.int64)
+        units = tabulated(units_of, labels, seed)
     else:
         labels = REGRESSION.strata(listing.values[pool])
         names = [""] * (int(labels.max()) + 1)
-    units = tabulated(together(pool, first, listing.groups), labels, seed)
+        units = tabulated(units_of, labels, seed)
     free = np.ones(len(units.ranks), bool)
     for part in missing:
         keep = len(missing) - missing.index(part)
@@ -361,15 +451,20 @@ def folds(dataset: Dataset, count: int, seed: int) -> tuple[Dataset, ...]:
     """
     pool = np.sort(np.concatenate([dataset.train, dataset.validation]))
     sets = np.unique(dataset.together[pool], return_inverse=True)[1].reshape(-1).astype(np.int64)
-    # Class of each example, numbered without gaps; for numbers, its decile.
-    strata = dataset.target.strata(dataset.labels[pool], least=2 * count)
-    units = tabulated(sets, strata, seed)
+    if dataset.target.is_exclusive:
+        # Class of each example, numbered without gaps; for numbers, its decile.
+        strata = dataset.target.strata(dataset.labels[pool], least=2 * count)
+        units, classes = tabulated(sets, strata, seed), int(strata.max()) + 1
+    else:
+        strata, classes = np.zeros(len(pool), np.int64), len(dataset.classes)
+        units = tabulated_sets(sets, dataset.labels[pool], seed)
     _require_enough(dataset, units, strata, count)
-    classes = int(strata.max()) + 1
     free = np.ones(len(units.ranks), bool)
     of_unit = np.full(len(units.ranks), count - 1)
     for fold in range(count - 1):
-        taken, _ = _carve(units, free, classes, count - 1 - fold, (1 / (count - fold), len(pool), 0))
+        # A class keeps a unit for each later fold; a label need not be in every one.
+        keep = count - 1 - fold if units.sizes is None else 0
+        taken, _ = _carve(units, free, classes, keep, (1 / (count - fold), len(pool), 0))
         free[taken] = False
         of_unit[taken] = fold
     nothing = np.zeros(0, np.int64)
@@ -389,7 +484,7 @@ def folds(dataset: Dataset, count: int, seed: int) -> tuple[Dataset, ...]:
 
 def _require_enough(dataset: Dataset, units: Units, strata: Int64[np.ndarray, " pool"], count: int) -> None:
     """Refuse to divide too few numbers, and classes that cannot be in every fold."""
-    if dataset.target is REGRESSION:
+    if dataset.target is not CLASSIFICATION:
         if len(units.ranks) < 2 * count:
             raise DataError(
                 f"folds: {count_of(len(units.ranks), 'example')} that may be parted cannot fill "

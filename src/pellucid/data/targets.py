@@ -1,4 +1,4 @@
-"""The target of labels, classes or numbers to predict, and classes by other names."""
+"""The target of labels, one class, several labels or a number to predict, and classes by other names."""
 
 import dataclasses
 import re
@@ -8,11 +8,21 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float64
 
-from pellucid.data.labels import LARGEST, MOST_ROWS, NUMBER, number_text, read_number, require_classes
+from pellucid.data.label_sets import LabelSets, array_in, read_label_sets, with_answer
+from pellucid.data.labels import (
+    LARGEST,
+    MOST_ROWS,
+    NUMBER,
+    number_text,
+    read_number,
+    require_classes,
+    require_labels,
+)
 from pellucid.data.listing import Listing
 from pellucid.data.wording import count_of, quoted, some
-from pellucid.errors import DataError
+from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
+from pellucid.tasks import MULTILABEL, UNKNOWN
 
 _NAMES_SHOWN = 10
 
@@ -22,7 +32,10 @@ def renamed(listing: Listing, names: Mapping[str, str]) -> Listing:
 
     Raises: `UsageError` if the table names a class that the data does not have.
     """
+    sets = listing.label_sets
     counts = Counter(listing.labels)
+    if sets is not None:
+        counts = Counter(dict(zip(sets.names, MULTILABEL.counts(sets.states, len(sets.names)), strict=True)))
     require_classes("--rename", names, counts, listing.place)
     sources: dict[str, list[str]] = {}
     for name in counts:
@@ -36,7 +49,11 @@ def renamed(listing: Listing, names: Mapping[str, str]) -> Listing:
         if len(old) > 1:
             parts = " and ".join(f"{quoted(name)} ({count_of(counts[name], listing.noun)})" for name in old)
             sentences.append(f"Merged into {quoted(new)}: {parts}.")
-    return dataclasses.replace(listing, labels=new_names(listing.labels, names)).with_warnings(*sentences)
+    listing = listing.with_warnings(*sentences)
+    if sets is not None:
+        sets = renamed_sets(sets, names)
+        return dataclasses.replace(listing, labels=sets.texts(), label_sets=sets)
+    return dataclasses.replace(listing, labels=new_names(listing.labels, names))
 
 
 def new_names(labels: Sequence[str], names: Mapping[str, str]) -> list[str]:
@@ -44,14 +61,15 @@ def new_names(labels: Sequence[str], names: Mapping[str, str]) -> list[str]:
     return [names.get(label, label) for label in labels]
 
 
-# The target of labels, classes or numbers to predict, and the numbers themselves.
+# The target of labels, classes, several labels or numbers to predict, and the numbers themselves.
 #
 # The rule:
 #
-# 1. What the user asked for: `--target number` or `--target class`.
-# 2. Otherwise the labels of a table are numbers where every one of them is a number, at least one
+# 1. What the user asked for: `--target number`, `--target class` or `--target labels`.
+# 2. Otherwise an example has several labels where `label_sets.py` finds them.
+# 3. Otherwise the labels of a table are numbers where every one of them is a number, at least one
 #    has a fraction, and more than 20 differ.
-# 3. Everything else is classes.
+# 4. Everything else is classes.
 
 # So many distinct numbers may still be the names of classes.
 CLASSES_AT_MOST = 20
@@ -65,14 +83,22 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 
 
 def with_target(listing: Listing, settings: Settings) -> Listing:
-    """Decide by the rule at the top of this file whether labels are classes or numbers.
+    """Decide by the rule at the top of this file whether labels are classes, several labels or numbers.
 
-    Of `settings` it takes `target`. Where they are numbers the listing has `values`, and each label as the
-    shortest text of its number. A warning says what was decided and why, where the labels leave a doubt.
+    Of `settings` it takes `target`, `label_separator` and `unlabelled`. Where they are numbers the listing
+    has `values`, and each label as the shortest text of its number; where there are several, `label_sets`. A
+    warning says what was decided and why, where the labels leave a doubt.
 
-    Raises: `DataError` if numbers are asked for and a label is none, or all of many different labels are
-    numbers but for a decimal comma; with the rows.
+    Raises: `DataError` if a label is empty where one is needed, if numbers are asked for and a label is none,
+    or all of many different labels are numbers but for a decimal comma; with the rows. `UsageError` if a
+    setting belongs to several labels and there are none.
     """
+    if not listing.is_labelled:
+        return listing
+    sets = _sets_of(listing, settings)
+    if sets is not None:
+        return _as_sets(listing, sets, settings)
+    require_labels(listing.labels, listing.place, lambda index: _row(listing.sources[index]))
     if settings.target == "number":
         values = numbers_of(listing.labels, listing.sources, listing.place)
         return _as_numbers(listing, values, "as --target number asks")
@@ -96,6 +122,59 @@ def with_target(listing: Listing, settings: Settings) -> Listing:
         return _as_classes(listing, why)
     why = f"since they have fractions and {distinct:,} values; take them as classes with --target class"
     return _as_numbers(listing, found, why)
+
+
+def _row(source: str) -> str:
+    """A row of a table by its source, such as `table.csv:7`, or the source of anything else."""
+    number = source.rpartition(":")[2]
+    return f"row {number}" if number.isdigit() else source
+
+
+def _sets_of(listing: Listing, settings: Settings) -> LabelSets | None:
+    """Several labels of each example, where they are asked for or found; else `None`."""
+    given, separator = listing.label_sets, settings.label_separator
+    if settings.target in (None, "labels"):
+        is_asked = settings.target == "labels" or separator is not None
+        found = given or read_label_sets(
+            listing.labels, separator, listing.place, listing.sources, is_asked=is_asked
+        )
+        if found is not None:
+            return found
+    elif given is not None:
+        raise UsageError(
+            f"--target {settings.target}: the labels of {listing.place} are in "
+            f"{count_of(len(given.names), 'column')}; name one with --label-column"
+        )
+    for flag, value in (("--unlabelled", settings.unlabelled), ("--label-separator", separator)):
+        if value is not None:
+            raise UsageError(
+                f"{flag}: belongs to examples with several labels, and those of {listing.place} have one "
+                "each; leave it out, or give --target labels"
+            )
+    return None
+
+
+def _as_sets(listing: Listing, sets: LabelSets, settings: Settings) -> Listing:
+    """A listing with several labels of each example, and what empty cells mean."""
+    sets, sentences = with_answer(sets, settings.unlabelled, listing.place, listing.sources)
+    why = f"{listing.place}: an example may have several labels"
+    if listing.label_sets is None and settings.target is None:
+        one = next((text for text in listing.labels if (array_in(text) or [text]) != [text]), "")
+        one = one or next(text for text in listing.labels if text not in sets.names)
+        why += f", as in {quoted(one)}; take each text as one class with --target class"
+    return dataclasses.replace(listing, labels=sets.texts(), label_sets=sets).with_warnings(
+        why, *(f"{listing.place}: {each}" for each in sentences)
+    )
+
+
+def renamed_sets(sets: LabelSets, names: Mapping[str, str]) -> LabelSets:
+    """Sets whose labels have their new names; two labels of one new name become one."""
+    found = tuple(sorted({names.get(name, name) for name in sets.names}))
+    states = np.full((len(sets.states), len(found)), UNKNOWN, np.int8)
+    for code, name in enumerate(sets.names):
+        at = found.index(names.get(name, name))
+        states[:, at] = np.maximum(states[:, at], sets.states[:, code])
+    return LabelSets(found, states)
 
 
 def numbers_of(texts: Sequence[str], sources: Sequence[str], place: str) -> Float64[np.ndarray, " n"]:

@@ -91,8 +91,8 @@ class Settings:
     target: str | None = row(
         None,
         "data",
-        "What is predicted; default: a number where a table's labels are numbers with fractions "
-        "and more than 20 distinct values, a class elsewhere",
+        "What is predicted; default: any number of labels where an example has several, a number where a "
+        "table's labels are numbers with fractions and more than 20 distinct values, a class elsewhere",
         choices=("class", "number", "labels"),
     )
     test: str | None = row(None, "data", "Separate labelled DATA that becomes the test split")
@@ -101,7 +101,23 @@ class Settings:
         "data",
         "Table column with the texts or image paths; several text columns, comma-separated, are joined",
     )
-    label_column: str | None = row(None, "data", "Table column holding the labels")
+    label_column: str | None = row(
+        None,
+        "data",
+        "Table column holding the labels; several columns of 0 and 1, comma-separated, are one label each",
+    )
+    label_separator: str | None = row(
+        None,
+        "data",
+        "What separates several labels in one cell; default: ';' or '|', where such labels recur",
+    )
+    unlabelled: str | None = row(
+        None,
+        "data",
+        "What an empty cell means where an example may have several labels: no label applies, or nobody has "
+        "looked, so that it counts neither in training nor in scores; needed where a cell is empty",
+        choices=("none", "unknown"),
+    )
     label_from_name: str | None = row(
         None,
         "data",

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pellucid.data.data_files import IMAGE_KIND, TEXT_KIND, TEXT_SUFFIX, File, FileKind, Stored
+from pellucid.data.label_sets import in_several_folders
 from pellucid.data.labels import is_encodable
 from pellucid.data.listing import SPLIT_OF_NAME, TEST, TRAIN, UNDECIDED, VALIDATION, Listing
 from pellucid.data.reading.input_values import read_texts
@@ -33,8 +34,16 @@ def holds_texts(folder: Folder) -> bool:
     return has_text
 
 
-def read_folder(folder: Folder, place: str, kind: FileKind = IMAGE_KIND, depth: int | None = None) -> Listing:
+def read_folder(
+    folder: Folder,
+    place: str,
+    kind: FileKind = IMAGE_KIND,
+    depth: int | None = None,
+    target: str | None = "class",
+) -> Listing:
     """List class folders, or split folders of class folders.
+
+    With `target` `labels`, or `None` where many are there, files in several class folders are one example.
 
     `depth` is the number of folders that name a class, from the outermost on; by default one, where class
     folders do not look as if they held classes themselves.
@@ -44,7 +53,7 @@ def read_folder(folder: Folder, place: str, kind: FileKind = IMAGE_KIND, depth: 
     splits = _split_folders(folder)
     if not splits:
         _require_no_splits(folder, place, kind)
-        return _class_folders(folder, place, UNDECIDED, kind, depth)
+        return _one_of_each(_class_folders(folder, place, UNDECIDED, kind, depth), target)
     parts = [
         _class_folders(splits[split], str(splits[split]), split, kind, depth)
         for split in (TRAIN, VALIDATION, TEST)
@@ -60,7 +69,7 @@ def read_folder(folder: Folder, place: str, kind: FileKind = IMAGE_KIND, depth: 
     warnings = [warning for part in parts for warning in part.warnings]
     if extra:
         warnings.append(f"{place}: {some_quoted(extra)} beside the split folders left out")
-    return Listing(
+    listing = Listing(
         place=place,
         form="split folders",
         sources=[source for part in parts for source in part.sources],
@@ -68,6 +77,32 @@ def read_folder(folder: Folder, place: str, kind: FileKind = IMAGE_KIND, depth: 
         splits=[split for part in parts for split in part.splits],
         paths=[path for part in parts for path in part.paths or ()],
         warnings=tuple(warnings),
+    )
+    return _one_of_each(listing, target)
+
+
+def _one_of_each(listing: Listing, target: str | None) -> Listing:
+    """A listing in which files of one name and content in several class folders are one example."""
+    if target not in (None, "labels"):
+        return listing
+    files = listing.paths or ()
+    names = [posixpath.basename(place_of(file)) for file in files]
+    found = in_several_folders(names, listing.labels, listing.splits, files, is_asked=target == "labels")
+    if found is None:
+        return listing
+    kept, labels = found
+    chosen = kept.tolist()
+    repeated = len(files) - len(chosen)
+    return dataclasses.replace(
+        listing,
+        sources=[listing.sources[at] for at in chosen],
+        labels=labels,
+        splits=[listing.splits[at] for at in chosen],
+        groups=[listing.groups[at] for at in chosen],
+        paths=[files[at] for at in chosen],
+    ).with_warnings(
+        f"{listing.place}: {count_of(repeated, 'file')} of the same name and content as one in another class "
+        "folder: an example in several class folders has several labels"
     )
 
 
@@ -136,7 +171,7 @@ def read_text_folder(folder: Folder, place: str, settings: Settings) -> Listing:
     Raises: `DataError` as `read_folder`.
     """
     require_known(settings.encoding, place)
-    listing = in_stored_order(read_folder(folder, place, TEXT_KIND, settings.class_depth))
+    listing = in_stored_order(read_folder(folder, place, TEXT_KIND, settings.class_depth, settings.target))
     listing, encodings = read_texts(listing, settings.encoding)
     return listing.with_warnings(*encodings, f"{place}: read as texts, one in each {TEXT_SUFFIX} file")
 

@@ -73,13 +73,13 @@ def as_asked(listing: Listing, settings: Settings) -> Listing:
             f"--time-column: {listing.place} has splits of its own, which are not past and future; "
             "leave it out, or rename the column of the splits"
         )
-    if settings.rename is not None:
-        listing = renamed(listing, settings.rename)
     listing = with_target(listing, settings)
-    if settings.rename is not None and listing.values is not None:
-        raise UsageError(
-            f"--rename: names classes, but the labels of {listing.place} are numbers; leave it out"
-        )
+    if settings.rename is not None:
+        if listing.values is not None:
+            raise UsageError(
+                f"--rename: names classes, but the labels of {listing.place} are numbers; leave it out"
+            )
+        listing = renamed(listing, settings.rename)
     if TEST in listing.splits and VALIDATION in listing.splits:
         return listing
     splits = [UNDECIDED if split == TRAIN else split for split in listing.splits]

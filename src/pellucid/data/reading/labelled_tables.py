@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from pellucid.data.data_files import Stored
+from pellucid.data.label_sets import joined_sets, sets_of_columns
 from pellucid.data.labels import MOST_ROWS, group_text, label_texts, read_times, source_codes
 from pellucid.data.listing import SPLIT_OF_NAME, TEST, UNDECIDED, Listing
 from pellucid.data.raw_texts import TextWriter
@@ -85,7 +86,7 @@ class RowReader:
         self._table = table
         self.columns = columns
         self._numbers: list[np.ndarray] = []
-        self._labels: list[object] = []
+        self._labels: dict[str, list[object]] = {name: [] for name in columns.label_parts}
         self._splits: list[str] = []
         self._groups: list[str] = []
         self._sources: dict[str, list[np.ndarray]] = {name: [] for name in columns.sources}
@@ -104,8 +105,9 @@ class RowReader:
         for block in self._table.read(columns.names):
             self._table.require_rows(rows := rows + len(block.numbers))
             self._numbers.append(np.array(block.numbers, np.int64))
-            for label in block.columns[columns.label]:
-                self._labels.append(self._kept.setdefault(label, label) if type(label) is str else label)
+            for name, labels in self._labels.items():
+                for label in block.columns[name]:
+                    labels.append(self._kept.setdefault(label, label) if type(label) is str else label)
             if columns.split is not None:
                 self._splits += self._splits_of(block.columns[columns.split], block.numbers)
             if columns.group is not None:
@@ -130,7 +132,12 @@ class RowReader:
         def row(index: int) -> str:
             return f"row {numbers[index]}"
 
-        labels = label_texts(self._labels, place, row)
+        label_sets = sets_of_columns(self._labels, place, row) if len(self._labels) > 1 else None
+        if label_sets is None:
+            (values,) = self._labels.values()
+            labels = label_texts(values, place, row, may_be_empty=True)
+        else:
+            labels = label_sets.texts()
         if self._wrong:
             raise DataError(
                 f"{place}: column {quoted(str(columns.split))} holds {quoted(self._wrong[0][1])} at "
@@ -145,6 +152,7 @@ class RowReader:
             form="table",
             sources=row_names(place, numbers),
             labels=labels,
+            label_sets=label_sets,
             splits=self._splits,
             groups=self._groups,
             columns_of_sources={name: np.concatenate(codes) for name, codes in self._sources.items()},
@@ -173,7 +181,7 @@ def list_table(table: Table, folder: Path, settings: Settings) -> Listing:
     columns = choose_columns(table, folder, with_marked_columns(table, settings))
     if (packed := packed_column(table, settings)) is not None:
         # The images are read one by one later: here the labels take their place.
-        stand_in = ChosenInput(IMAGES, columns.label, (columns.label,))
+        stand_in = ChosenInput(IMAGES, columns.label, columns.label_parts[:1])
         rows, _ = RowReader(table, dataclasses.replace(columns, input=stand_in)).all()
         return dataclasses.replace(
             rows,
@@ -256,12 +264,14 @@ def joined(parts: Sequence[Listing]) -> Listing:
         name for name in first.columns_of_sources if all(name in part.columns_of_sources for part in parts)
     ]
     times = [part.times for part in parts if part.times is not None]
+    sets = [part.label_sets for part in parts if part.label_sets is not None]
     slices = [part.slices for part in parts if part.slices is not None]
     return Listing(
         place=first.place,
         form=first.form,
         sources=chained([part.sources for part in parts]),
         labels=all_of(part.labels for part in parts),
+        label_sets=joined_sets(sets, [part.place for part in parts]) if len(sets) == len(parts) else None,
         splits=all_of(part.splits for part in parts),
         groups=all_of(part.groups for part in parts),
         paths=None if first.paths is None else [path for part in parts for path in part.paths or ()],

@@ -143,9 +143,10 @@ def read_shards(shards: Sequence[Shard], place: str, settings: Settings) -> List
     parts, empty = [], []
     for shard in ordered:
         table = first if shard is ordered[0] else shard.open()
-        if not any(value is not None for value in table.head.columns.get(columns.label, ())):
-            later = shard.open().read([columns.label]) if columns.label in table.names else ()
-            if all(value is None for block in later for value in block.columns[columns.label]):
+        name = columns.label_parts[0]
+        if not any(value is not None for value in table.head.columns.get(name, ())):
+            later = shard.open().read([name]) if name in table.names else ()
+            if all(value is None for block in later for value in block.columns[name]):
                 empty.append(shard.name)
                 continue
         parts.append(list_table(table, shard.folder, chosen).in_split(shard.split))

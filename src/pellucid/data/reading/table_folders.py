@@ -133,7 +133,7 @@ def read_any_folder(folder: Folder, place: str, settings: Settings) -> Listing:
         return read_text_folder(folder, place, settings)
     if settings.generates and not folder.folders:
         return in_stored_order(read_unlabelled(folder, place))
-    return in_stored_order(read_folder(folder, place, IMAGE_KIND, settings.class_depth))
+    return in_stored_order(read_folder(folder, place, IMAGE_KIND, settings.class_depth, settings.target))
 
 
 def read_table(path: Path, place: str, settings: Settings) -> Listing:

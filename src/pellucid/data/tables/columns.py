@@ -11,7 +11,8 @@ The labels, where only one column can hold them:
 
 1. What the user asked for, and then what the file itself marks.
 2. A column of a usual name; or the only one left, empty ones not counted.
-3. Otherwise the only one that can hold labels: values that differ in every row are names of rows, long ones
+3. Several columns of 0 and 1, where no other column can hold labels: each is one label.
+4. Otherwise the only one that can hold labels: values that differ in every row are names of rows, long ones
    and nearly all different ones of several words are texts, what is mostly empty is something else, and a
    column such as `user_id` names groups of examples. Where two can, none is chosen.
 """
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pellucid.data.data_files import TEXT_SUFFIX, ends_like_image
+from pellucid.data.label_sets import are_states
 from pellucid.data.labels import read_number
 from pellucid.data.tables.table import Table
 from pellucid.data.wording import quoted, some, visible
@@ -44,7 +46,7 @@ TEXT_NAMES = (
 LESSER_TEXT_NAMES = ("title", "subject", "headline", "question", "summary", "description")
 
 # Usual names of a column of labels, the surest first.
-LABEL_NAMES = ("label", "class", "category", "target", "y", "labels", "species")
+LABEL_NAMES = ("label", "class", "category", "target", "y", "labels", "species", "tags")
 
 # Columns that are used without being asked for.
 SPLIT_NAME, GROUP_NAME = "split", "group"
@@ -318,7 +320,13 @@ _LONG = 60  # characters: names of classes are shorter
 
 
 def _choose_label(table: Table, inputs: Sequence[str], settings: Settings) -> tuple[str, str]:
-    """Choose the column of labels; with the reason, empty where its name or the user decided."""
+    """Choose the column of labels, or several, comma-separated; with the reason.
+
+    It is empty where the name or the user decided.
+    """
+    several = joined_names(table.names, settings.label_column or "")
+    if len(several) > 1 and all(name in table.names for name in several):
+        return ",".join(several), ""
     asked = _named_column(table, settings.label_column, "--label-column")
     if asked is not None:
         return asked, ""
@@ -342,7 +350,17 @@ def _choose_label(table: Table, inputs: Sequence[str], settings: Settings) -> tu
                 f"are {_listed(table)}; name one with --label-column"
             )
         return only, ""
+    return _only_able(table, left, filled, settings)
+
+
+def _only_able(
+    table: Table, left: Sequence[str], filled: Sequence[str], settings: Settings
+) -> tuple[str, str]:
+    """Choose the only column that can hold labels, or all of 0 and 1 where no other can; with the reason."""
     able = [name for name in filled if not names_source(name) and _can_be_labels(table.head.columns[name])]
+    states = [name for name in left if are_states(table.head.columns[name]) and "," not in name]
+    if len(states) > 1 and {*able} <= {*states} and settings.target in (None, "labels"):
+        return ",".join(states), "columns of 0 and 1, of which each is one label"
     if len(able) == 1:
         values = _filled(table.head.columns[able[0]])
         if len(values) >= _FEWEST and 2 * len(set(values)) <= len(values):
@@ -380,19 +398,21 @@ class Columns:
     """The columns that are read."""
 
     input: ChosenInput
-    label: str
+    label: str  # one, or several of 0 and 1, comma-separated
     split: str | None
     group: str | None
     sources: tuple[str, ...] = ()  # those that group related examples
     time: str | None = None
     slice: str | None = None  # by whose values scores are reported separately
+    label_parts: tuple[str, ...] = ()  # the columns of labels, one of them or several of 0 and 1
     why_label: str = ""  # reason where neither the user nor the name decided
     left_out: str = ""  # end of the sentence: what else is in a table without names of columns
 
     @property
     def names(self) -> Sequence[str]:
         """The columns, each once."""
-        chosen = (*self.input.parts, self.label, self.split, self.group, *self.sources, self.time, self.slice)
+        others = (self.split, self.group, *self.sources, self.time, self.slice)
+        chosen = (*self.input.parts, *self.label_parts, *others)
         return list(dict.fromkeys(name for name in chosen if name is not None))
 
     @property
@@ -405,7 +425,9 @@ class Columns:
         clauses = [self.input.clause("; --input-column names another")]
         why = f" ({self.why_label}; --label-column names another)" if self.why_label else ""
         uses = {"splits": self.split, "groups": self.group, "times": self.time, "slices": self.slice}
-        clauses.append(f"labels from column {quoted(self.label)}{why}")
+        several = f"s {some(list(map(quoted, self.label_parts)), _MOST_LISTED)}"
+        which = f" {quoted(self.label)}" if len(self.label_parts) == 1 else several
+        clauses.append(f"labels from column{which}{why}")
         clauses += [f"{use} from column {quoted(name)}" for use, name in uses.items() if name is not None]
         if self.sources:
             first = quoted(min(self.sources, key=place_of_source))
@@ -427,28 +449,30 @@ def choose_columns(table: Table, folder: Path, settings: Settings) -> Columns:
     group = _named_column(table, settings.group_column, "--group-column", GROUP_NAME)
     time = _named_column(table, settings.time_column, "--time-column")
     slices = _named_column(table, settings.slice_column, "--slice-column")
-    if len(parts) > 1 and label in parts:
+    label_parts = joined_names(table.names, label)
+    if len(parts) > 1 and {*label_parts} & {*parts}:
         raise UsageError(
             f"--input-column {name}: {table.place} has the labels in {quoted(label)}; leave it out"
         )
     for flag, column in (("--time-column", time), ("--slice-column", slices)):
-        if column is not None and column in (*parts, label):
+        if column is not None and column in (*parts, *label_parts):
             what = holds if column in parts else "labels"
             raise UsageError(f"{flag} {quoted(column)}: {table.place} has the {what} in it; name another")
     sources: tuple[str, ...] = ()
     if settings.groups:
-        taken = (*parts, label, split, group)
+        taken = (*parts, *label_parts, split, group)
         sources = tuple(name for name in table.names if name not in taken and names_source(name))
     return Columns(
         input=chosen,
         label=label,
+        label_parts=label_parts,
         split=split,
         group=group,
         sources=sources,
         time=time,
         slice=slices,
         why_label=why_label,
-        left_out=_left_out(table, holds, parts, {label, split, group, time, slices}),
+        left_out=_left_out(table, holds, parts, {*label_parts, split, group, time, slices}),
     )
 
 

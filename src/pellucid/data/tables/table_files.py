@@ -30,7 +30,6 @@ from pellucid.data.tables.table import (
 )
 from pellucid.data.tables.text_files import TextFile, open_binary, text_file
 from pellucid.data.tables.workbooks import open_workbook
-from pellucid.data.wording import quoted
 from pellucid.errors import DataError
 
 # Endings of tables; each but the last may be followed by `.gz`.
@@ -217,27 +216,20 @@ def _is_fasttext(path: Path) -> bool:
 
 def _open_fasttext(file: TextFile) -> Table:
     """Begin to read such lines; one without a label has an empty one."""
-    rows = (
-        (number, _text_and_label(line.strip(), f"{file.place}: row {number}"))
-        for number, line in filled_lines(file)
-    )
+    rows = ((number, _text_and_labels(line.strip())) for number, line in filled_lines(file))
     warning = f"{file.place}: read as lines of fastText, {_MARK}CLASS before each text"
     table = open_objects(rows, file.place)
     return dataclasses.replace(table, warnings=(warning,), marked={"input": "text", "label": "label"})
 
 
-def _text_and_label(line: str, place: str) -> dict[str, str | None]:
-    """Text and label of a line; the label may be anywhere between spaces, as it may for fastText."""
+def _text_and_labels(line: str) -> dict[str, object]:
+    """Text and label of a line, or several labels; they may be anywhere between spaces, as for fastText."""
     labels = [word.removeprefix(_MARK) for word in line.split() if word.startswith(_MARK)]
-    if len(labels) > 1:
-        raise DataError(
-            f"{place} has {len(labels)} labels, {quoted(labels[0])} and {quoted(labels[1])}; a text has one "
-            "here: keep one"
-        )
-    if not labels:
-        return {"text": line, "label": None}
-    before, _, after = line.partition(_MARK + labels[0])
-    return {"text": f"{before}{after.lstrip()}".strip(), "label": labels[0]}
+    text = line
+    for label in labels:
+        before, _, after = text.partition(_MARK + label)
+        text = f"{before}{after.lstrip()}".strip()
+    return {"text": text, "label": labels if len(labels) > 1 else next(iter(labels), None)}
 
 
 _TEXTS: dict[str, Callable[[TextFile], Table]] = {

@@ -1,0 +1,307 @@
+"""Several labels of one example: in lists, separated cells, columns of 0 and 1, or several class folders.
+
+The rule for a column of labels, where `--target` does not decide:
+
+1. Lists, of JSON or Parquet, are several labels; so are texts that are arrays of JSON or Python.
+2. So are texts of which some hold `;` or `|` between parts, where the parts recur: they are no more than the
+   different cells, and every cell of several parts shares one of them with another cell. A comma is never
+   taken for a separator unless `--label-separator` says so: names have commas.
+3. So are several columns of 0 and 1, where no other column can hold the labels.
+4. So are class folders, where files of one name and content are in several of them.
+
+An empty cell is a question that only the user can answer: no label applies, or nobody has looked.
+"""
+
+import ast
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Int8, Int64
+
+from pellucid.budgets import MEMORY
+from pellucid.data.data_files import File, contents
+from pellucid.data.wording import count_of, quoted, some, some_quoted
+from pellucid.errors import DataError
+from pellucid.files import read_regular
+from pellucid.tasks import ABSENT, PRESENT, SEPARATOR, UNKNOWN
+
+# Separators that are detected.
+SEPARATORS = (SEPARATOR, "|")
+
+# Longest cell that is read as an array, and most labels of all examples together.
+_LONGEST, _MOST_LABELS = 100_000, 20_000
+
+# Cells of a column that says for one label whether it applies; of other cells it is no such column.
+_STATES: dict[object, int] = {
+    **dict.fromkeys((1, 1.0, True, "1", "1.0", "true", "yes"), PRESENT),
+    **dict.fromkeys((0, 0.0, False, "0", "0.0", "false", "no"), ABSENT),
+    **dict.fromkeys((None, ""), UNKNOWN),
+}
+
+
+class LabelSets(NamedTuple):
+    """Labels of examples that may have any number of them."""
+
+    names: tuple[str, ...]  # of the labels, sorted by code point
+    states: Int8[np.ndarray, "examples labels"]  # `PRESENT`, `ABSENT`, or `UNKNOWN` where nobody has looked
+
+    def texts(self) -> list[str]:
+        """The labels of each example, joined by `;`."""
+        return [
+            SEPARATOR.join(self.names[code] for code in np.flatnonzero(row == PRESENT)) for row in self.states
+        ]
+
+    @property
+    def looked_at(self) -> Bool[np.ndarray, " examples"]:
+        """Whether at least one label of an example is known."""
+        found: np.ndarray = (self.states != UNKNOWN).any(axis=1)
+        return found
+
+
+def state_of(value: object) -> int | None:
+    """State of a label by the cell of its column; `None` of any other cell."""
+    if isinstance(value, float) and value != value:
+        return UNKNOWN
+    value = value.strip().lower() if isinstance(value, str) else value
+    return _STATES.get(value) if isinstance(value, (str, int, float, type(None))) else None
+
+
+def are_states(values: Sequence[object]) -> bool:
+    """Detect a column that says for one label whether it applies, by its first values."""
+    states = [state_of(value) for value in values]
+    return None not in states and any(state != UNKNOWN for state in states)
+
+
+def sets_of_columns(
+    columns: Mapping[str, Sequence[object]], place: str, source: Callable[[int], str]
+) -> LabelSets:
+    """Labels from columns of 0 and 1, each named as its label; an empty cell is unknown.
+
+    Raises: `DataError` if a cell is neither, with its row.
+    """
+    names = tuple(sorted(columns))
+    states = np.empty((len(next(iter(columns.values()))), len(names)), np.int8)
+    for code, name in enumerate(names):
+        for row, value in enumerate(columns[name]):
+            state = state_of(value)
+            if state is None:
+                raise DataError(
+                    f"{place}: column {quoted(name)} has {quoted(str(value))} at {source(row)}; where "
+                    "several columns hold labels each is 0 or 1, or empty"
+                )
+            states[row, code] = state
+    return LabelSets(names, states)
+
+
+def as_array(labels: Sequence[object]) -> str:
+    """Several labels of one example as the text of a JSON array, in which lists of labels are kept."""
+    return json.dumps(
+        [each if isinstance(each, str) else _plain(each) for each in labels], ensure_ascii=False
+    )
+
+
+def _plain(value: object) -> str:
+    """A label of a list that is no text: whole numbers lose their fraction."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def array_in(text: str) -> list[str] | None:
+    """Labels of a cell that holds an array of JSON, or a list of Python as pandas writes it; else `None`."""
+    text = text.strip()
+    if not (text.startswith("[") and text.endswith("]")) or len(text) > _LONGEST:
+        return None
+    for read in (json.loads, ast.literal_eval):
+        try:
+            found = read(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            continue
+        if isinstance(found, list) and all(isinstance(each, (str, int, float)) for each in found):
+            return [each if isinstance(each, str) else _plain(each) for each in found]
+    return None
+
+
+def separator_in(cells: Sequence[str]) -> str | None:
+    """The separator of several labels in cells, by rule 2 at the top of this file; `None` without one."""
+    different = {cell for cell in cells if cell}
+    for separator in SEPARATORS:
+        several = [parts_of(cell, separator) for cell in different if separator in cell]
+        if not several:
+            continue
+        every = Counter(part for cell in different for part in set(parts_of(cell, separator)))
+        if len(every) <= len(different) and all(any(every[part] > 1 for part in parts) for parts in several):
+            return separator
+    return None
+
+
+def parts_of(cell: str, separator: str) -> list[str]:
+    """Labels in a cell, without the space around them; nothing between two separators is none."""
+    return [part for each in cell.split(separator) if (part := each.strip())]
+
+
+def read_label_sets(
+    cells: Sequence[str], separator: str | None, place: str, sources: Sequence[str], *, is_asked: bool
+) -> LabelSets | None:
+    """Several labels from cells of text, in which an empty one is unknown; `None` where they are single ones.
+
+    With `is_asked` single labels will do too. `separator` is that of the user, if any; `sources` are where
+    each cell was read, for messages.
+
+    Raises: `DataError` if a label has a name that answers could not give back, or there are too many labels.
+    """
+    arrays = [array_in(cell) for cell in cells]
+    given = [array for array, cell in zip(arrays, cells, strict=True) if cell]
+    are_arrays = any(array is not None and len(array) != 1 for array in given) or None not in given
+    if given and are_arrays:
+        lists = [
+            [cell.strip()] if array is None else array for array, cell in zip(arrays, cells, strict=True)
+        ]
+    else:
+        separator = separator or separator_in(cells) or (_any_separator(cells) if is_asked else None)
+        if separator is None and not is_asked:
+            return None
+        lists = [parts_of(cell, separator) if separator else [cell.strip()] for cell in cells]
+    names = sorted({name for each in lists for name in each if name})
+    wrong = [name for name in names if SEPARATOR in name or not name.strip() or not name.isprintable()]
+    if wrong:
+        at = next(row for row, each in enumerate(lists) if wrong[0] in each)
+        raise DataError(
+            f"{place}: the label {quoted(wrong[0])} at {sources[at]} has {SEPARATOR!r} in it, or hidden "
+            "characters; answers with several labels separate them by it: rename the label"
+        )
+    _require_few(len(names), len(cells), place)
+    codes = {name: code for code, name in enumerate(names)}
+    states = np.zeros((len(cells), len(names)), np.int8)
+    for row, (each, cell) in enumerate(zip(lists, cells, strict=True)):
+        states[row, [codes[name] for name in each if name]] = PRESENT
+        if not cell.strip():
+            states[row] = UNKNOWN
+    return LabelSets(tuple(names), states)
+
+
+def _any_separator(cells: Sequence[str]) -> str | None:
+    return next((sign for sign in SEPARATORS if any(sign in cell for cell in cells)), None)
+
+
+def _require_few(labels: int, examples: int, place: str) -> None:
+    if labels > _MOST_LABELS or 8 * labels * examples > MEMORY.value():
+        raise DataError(
+            f"{place}: {labels:,} different labels of {count_of(examples, 'example')} are too many to learn "
+            f"(at most {_MOST_LABELS:,}); leave rare ones out, or give single labels with --target class"
+        )
+
+
+def joined_sets(parts: Sequence[LabelSets], places: Sequence[str]) -> LabelSets:
+    """Sets of several parts one after the other.
+
+    Raises: `DataError` if one has other labels than the first.
+    """
+    for part, place in zip(parts[1:], places[1:], strict=True):
+        if part.names != parts[0].names:
+            others = sorted({*part.names} ^ {*parts[0].names})
+            raise DataError(
+                f"{place}: its columns of labels are not those of {places[0]}: {some_quoted(others)}; give "
+                "the same columns everywhere"
+            )
+    return LabelSets(parts[0].names, np.concatenate([part.states for part in parts]))
+
+
+def with_answer(
+    sets: LabelSets, unlabelled: str | None, place: str, sources: Sequence[str]
+) -> tuple[LabelSets, list[str]]:
+    """Sets with empty cells as the user says they are meant, `none` or `unknown`, and what was done.
+
+    Raises: `DataError` if a cell is empty and the user has not said what that means.
+    """
+    is_empty = sets.states == UNKNOWN
+    rows = np.flatnonzero(is_empty.any(axis=1))
+    if len(rows) == 0:
+        return sets, []
+    of_rows = is_empty[rows].all(axis=1)
+    shown = some([sources[row] for row in rows.tolist()])
+    what = count_of(len(rows), "example")
+    if unlabelled is None:
+        cells = "no label" if of_rows.all() else "an empty cell of a label"
+        raise DataError(
+            f"{place}: {what} with {cells}: {shown}; does none apply to them (give --unlabelled none), or "
+            "has nobody looked (--unlabelled unknown)?"
+        )
+    if unlabelled == "none":
+        words = f"{what} without a label, taken as: no label applies (--unlabelled none)"
+        return LabelSets(sets.names, np.where(is_empty, ABSENT, sets.states).astype(np.int8)), [words]
+    some_known = len(rows) - int(of_rows.sum())
+    words = f"{int(of_rows.sum()):,} examples of which nobody knows the labels are left out"
+    if some_known:
+        words += f", and {count_of(int(is_empty.sum()), 'unknown label')} of others count nowhere"
+    return sets, [f"{words} (--unlabelled unknown)"]
+
+
+# Files in several class folders.
+
+# Sets of files of one name that are compared before all of them are.
+_TRIED = 200
+
+# Share of the different files that are in several folders, and their number, from which on that is taken for
+# several labels: a few are mistakes, which checks report.
+_LEAST_SHARE, _LEAST_FILES = 0.05, 3
+
+
+def in_several_folders(
+    names: Sequence[str],
+    labels: Sequence[str],
+    splits: Sequence[str],
+    files: Sequence[File],
+    *,
+    is_asked: bool,
+) -> tuple[Int64[np.ndarray, " kept"], list[str]] | None:
+    """Files of one name and content in several class folders: positions of the first ones, labels as arrays.
+
+    `names` are those of the files without their folders. `None` where too few are in several, unless
+    `is_asked` for.
+    """
+    alike: dict[tuple[str, str], list[int]] = {}
+    for position, (name, split) in enumerate(zip(names, splits, strict=True)):
+        alike.setdefault((name, split), []).append(position)
+    several = [each for each in alike.values() if len({labels[position] for position in each}) > 1]
+    # Folders of numbered files have the same names everywhere: a few of them show whether contents differ.
+    tried = several[:: max(1, len(several) // _TRIED)]
+    if not is_asked and not _with_content_of_another(tried, labels, files):
+        return None
+    together = _with_content_of_another(several, labels, files)
+    kept = np.array([at for at in range(len(names)) if at not in together], np.int64)
+    leaders = {leader for leader, _ in together.values()}
+    # One content under many names is no example with several labels, but a file that is damaged or empty.
+    different = {digest for _, digest in together.values()}
+    is_rule = len(leaders) >= max(_LEAST_FILES, _LEAST_SHARE * len(kept)) and 2 * len(different) > len(
+        leaders
+    )
+    if not is_asked and not is_rule:
+        return None
+    found = {at: [labels[at]] for at in kept.tolist()}
+    for position, (leader, _) in together.items():
+        found[leader].append(labels[position])
+    return kept, [as_array(sorted({*each})) for each in found.values()]
+
+
+def _with_content_of_another(
+    several: Sequence[Sequence[int]], labels: Sequence[str], files: Sequence[File]
+) -> dict[int, tuple[int, bytes]]:
+    """Positions of files that repeat one of another class in the same set: the first of them, and digests."""
+    found: dict[int, tuple[int, bytes]] = {}
+    for positions in several:
+        first: dict[bytes, int] = {}
+        for position, content in zip(positions, contents([files[at] for at in positions]), strict=True):
+            if isinstance(content, Path):
+                content = read_regular(content, MEMORY.value())
+            if isinstance(content, bytes):  # what cannot be read is reported when it is decoded
+                digest = hashlib.blake2b(content, digest_size=16).digest()
+                leader = first.setdefault(digest, position)
+                if leader != position and labels[leader] != labels[position]:
+                    found[position] = (leader, digest)
+    return found
