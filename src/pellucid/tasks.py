@@ -145,6 +145,7 @@ class Target:
     headline: str  # key of the metric that titles a report
     contested: tuple[str, ...]  # keys of the metrics by which the test may contradict the choice of a model
     cell: type[str] | type[float]  # type of a label in a table of answers
+    right: str = ""  # key of the share of examples that are answered right; empty where there is none
     is_exclusive: bool = True  # whether an example has one label only
 
     def decides(self, setting: str | None) -> Metric:
@@ -271,6 +272,7 @@ CLASSIFICATION = Target(
     headline="accuracy",
     contested=("accuracy", "log_loss"),
     cell=str,
+    right="accuracy",
 )
 REGRESSION = Target(
     name="regression",
@@ -301,8 +303,9 @@ MULTILABEL = Target(
     loss="cross-entropy",
     metric="",
     headline="micro_f1",
-    contested=("micro_f1", "log_loss"),
+    contested=("sample_f1", "log_loss"),
     cell=str,
+    right="subset_accuracy",
     is_exclusive=False,
 )
 

@@ -78,17 +78,21 @@ def decided(
     return found
 
 
-def checked_threshold(value: object, classes: Sequence[str]) -> dict[str, float]:
-    """A threshold as `decided` takes it, read from a file that is not trusted.
+def checked_threshold(
+    value: object, classes: Sequence[str], *, is_exclusive: bool = True
+) -> dict[str, float]:
+    """A threshold of one of two classes, or of any labels, read from a file that is not trusted.
 
-    Raises: `ValueError` if it is no object of one of two classes and a probability.
+    Raises: `ValueError` if it is no object of one of two classes, or of labels, and probabilities.
     """
-    if not isinstance(value, dict) or len(value) != 1 or len(classes) != 2 or not value.keys() <= {*classes}:
+    if not isinstance(value, dict) or not value.keys() <= {*classes}:
+        raise ValueError("'threshold' is not an object of classes")
+    if is_exclusive and (len(value) != 1 or len(classes) != 2):
         raise ValueError("'threshold' is not an object of one of two classes")
-    (least,) = value.values()
-    if isinstance(least, bool) or not isinstance(least, (int, float)) or not 0 <= least <= 1:
-        raise ValueError("'threshold' is not a probability from 0 to 1")
-    return {name: float(least) for name in value}
+    for least in value.values():
+        if isinstance(least, bool) or not isinstance(least, (int, float)) or not 0 <= least <= 1:
+            raise ValueError("'threshold' is not a probability from 0 to 1")
+    return {name: float(least) for name, least in value.items()}
 
 
 def weighted_mean(
@@ -103,6 +107,15 @@ def weighted_mean(
     for rows, weight in zip(answers, weights, strict=True):
         if weight:
             found += weight / sum(weights) * rows  # the weight itself could carry a number out of range
+    return found
+
+
+def of_all(
+    probabilities: Float[np.ndarray, "n labels"], answers: Shaped[np.ndarray, "n labels"]
+) -> Float64[np.ndarray, " n"]:
+    """Probability that all answered labels are right, were they independent of each other."""
+    of_each = np.where(answers == 1, probabilities, 1 - probabilities).astype(np.float64)
+    found: np.ndarray = of_each.prod(axis=1)
     return found
 
 

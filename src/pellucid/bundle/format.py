@@ -45,7 +45,16 @@ from pellucid.strict import (
     parse_file,
     sealed,
 )
-from pellucid.tasks import CLASSIFICATION, GENERATION, IMAGES, REGRESSION, TEXTS, InputKind, Target
+from pellucid.tasks import (
+    CLASSIFICATION,
+    GENERATION,
+    IMAGES,
+    MULTILABEL,
+    REGRESSION,
+    TEXTS,
+    InputKind,
+    Target,
+)
 from pellucid.tasks import VALUES as VECTORS
 
 FORMAT = 2
@@ -83,19 +92,27 @@ class ModelKind(NamedTuple):
 KINDS = {
     "image-classifier": ModelKind(IMAGES, CLASSIFICATION, is_classical=False),
     "image-regressor": ModelKind(IMAGES, REGRESSION, is_classical=False),
+    "image-multilabel-classifier": ModelKind(IMAGES, MULTILABEL, is_classical=False),
     "image-generator": ModelKind(IMAGES, GENERATION, is_classical=False),
     "feature-classifier": ModelKind(VECTORS, CLASSIFICATION, is_classical=False),
     "feature-regressor": ModelKind(VECTORS, REGRESSION, is_classical=False),
+    "feature-multilabel-classifier": ModelKind(VECTORS, MULTILABEL, is_classical=False),
     "text-classifier": ModelKind(TEXTS, CLASSIFICATION, is_classical=False),
     "text-regressor": ModelKind(TEXTS, REGRESSION, is_classical=False),
+    "text-multilabel-classifier": ModelKind(TEXTS, MULTILABEL, is_classical=False),
     "classical-image-classifier": ModelKind(IMAGES, CLASSIFICATION, is_classical=True),
     "classical-image-regressor": ModelKind(IMAGES, REGRESSION, is_classical=True),
+    "classical-image-multilabel-classifier": ModelKind(IMAGES, MULTILABEL, is_classical=True),
     "classical-feature-classifier": ModelKind(VECTORS, CLASSIFICATION, is_classical=True),
     "classical-feature-regressor": ModelKind(VECTORS, REGRESSION, is_classical=True),
+    "classical-feature-multilabel-classifier": ModelKind(VECTORS, MULTILABEL, is_classical=True),
     "classical-text-classifier": ModelKind(TEXTS, CLASSIFICATION, is_classical=True),
     "classical-text-regressor": ModelKind(TEXTS, REGRESSION, is_classical=True),
+    "classical-text-multilabel-classifier": ModelKind(TEXTS, MULTILABEL, is_classical=True),
     "average-image-classifier": ModelKind(IMAGES, CLASSIFICATION, is_classical=False, is_average=True),
     "average-image-regressor": ModelKind(IMAGES, REGRESSION, is_classical=False, is_average=True),
+    "average-image-multilabel-classifier": ModelKind(IMAGES, MULTILABEL, is_classical=False, is_average=True),
+    "average-text-multilabel-classifier": ModelKind(TEXTS, MULTILABEL, is_classical=False, is_average=True),
     "average-text-classifier": ModelKind(TEXTS, CLASSIFICATION, is_classical=False, is_average=True),
     "average-text-regressor": ModelKind(TEXTS, REGRESSION, is_classical=False, is_average=True),
 }
@@ -215,7 +232,8 @@ class Description(Saved):
     renamed: Annotated[Mapping[str, str], LEFT_OUT] = field(
         default_factory=dict
     )  # old names of classes to new
-    # one of two classes and the probability from which on it is answered; nothing where the most probable is
+    # probability from which on one of two classes is answered, or each of several labels; nothing where the
+    # most probable class is, or labels from one half on
     threshold: Annotated[Mapping[str, float], LEFT_OUT] = field(default_factory=dict)
     origin: Annotated[Origin | None, LEFT_OUT] = None  # of weights in it that others trained
     # of an average, the one of the most weight first
@@ -278,7 +296,7 @@ class Description(Saved):
             raise ValueError(f"'classes' is not a list of {least}different names")
         checked_temperature(self.temperature, classes)
         if self.threshold:
-            checked_threshold(dict(self.threshold), classes)
+            checked_threshold(dict(self.threshold), classes, is_exclusive=kind.target.is_exclusive)
         if not all(self.renamed):
             raise ValueError("'renamed' is not an object of old and new names")
         for new in self.renamed.values():

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Float64, Int64, Shaped
+from jaxtyping import Bool, Float, Float32, Float64, Shaped
 
-from pellucid.arithmetic.probabilities import trust
+from pellucid.arithmetic.probabilities import of_all, trust
 from pellucid.stored import Forms, read_arrays
 from pellucid.strict import LEFT_OUT, Whole, from_json, to_json
+from pellucid.tasks import PRESENT, UNKNOWN
 
 MOST_EXAMPLES = 10_000
 # Of all examples together: with many classes fewer examples are kept.
@@ -41,6 +42,7 @@ class _Settings:
 
     examples: Annotated[int, Whole(1, MOST_EXAMPLES)]
     novelty: bool
+    several: Annotated[bool, LEFT_OUT] = False  # whether an example may have several labels
     test: Annotated["_Settings | None", LEFT_OUT] = None
 
     def forms(self, width: int) -> Forms:
@@ -49,7 +51,7 @@ class _Settings:
             raise ValueError(f"held_out: {self.examples} examples of {width} classes are too many")
         rows = (self.examples,)
         return {
-            "labels": ("int32" if width else "float64", rows),
+            "labels": ("int8", (*rows, width)) if self.several else ("int32" if width else "float64", rows),
             "said": ("float32", (*rows, width)) if width else ("float64", rows),
             **({"novelty": ("float32", rows)} if self.novelty else {}),
         }
@@ -59,7 +61,8 @@ class _Settings:
 class HeldOut:
     """Labels and answers of held-out examples."""
 
-    labels: Shaped[np.ndarray, " n"]  # class codes, int32, or numbers, float64
+    # class codes, int32 (n,), states of labels, int8 (n, classes), or numbers, float64 (n,)
+    labels: Shaped[np.ndarray, "n ..."]
     said: Float[np.ndarray, "n ..."]  # probabilities, float32 (n, classes), or numbers, float64 (n,)
     novelty: Float32[np.ndarray, " n"] | None  # 0 to 1; None where the model has no detector
     test: "HeldOut | None" = None  # the same of test examples, which hold none themselves
@@ -68,6 +71,7 @@ class HeldOut:
     def of(cls, labels: np.ndarray, said: np.ndarray, novelty: np.ndarray | None) -> "HeldOut":
         """Answers as they are stored: of classes in 32 bits."""
         of_labels, of_said = (np.float64, np.float64) if said.ndim == 1 else (np.int32, np.float32)
+        of_labels = np.int8 if labels.ndim == 2 else of_labels
         stored = None if novelty is None else novelty.astype(np.float32)
         return cls(labels.astype(of_labels), said.astype(of_said), stored)
 
@@ -75,14 +79,18 @@ class HeldOut:
         return len(self.labels)
 
     def judged(
-        self, rate: float | None, answers: Int64[np.ndarray, " n"] | None = None
+        self, rate: float | None, answers: Shaped[np.ndarray, "n ..."] | None = None
     ) -> tuple[Float64[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
         """Trust in each answer of a model of classes, and whether it is wrong.
 
         `rate` is the share of familiar inputs that may count as unfamiliar, `None` without a detector;
-        `answers` are the class of each, by default the most probable one.
+        `answers` are the class of each, by default the most probable one, or the states of its labels. Of
+        several labels the answer is wrong where one of those known is.
         """
         answers = self.said.argmax(axis=1) if answers is None else answers
+        if answers.ndim == 2:
+            wrong = ((answers != self.labels) & (self.labels != UNKNOWN)).any(axis=1)
+            return trust(of_all(self.said, answers), self.novelty, 1.0 if rate is None else rate), wrong
         of_answer = self.said[np.arange(len(self)), answers]
         return trust(of_answer, self.novelty, 1.0 if rate is None else rate), answers != self.labels
 
@@ -102,7 +110,7 @@ class HeldOut:
 
     def _settings(self) -> _Settings:
         test = None if self.test is None else self.test._settings()
-        return _Settings(len(self), self.novelty is not None, test)
+        return _Settings(len(self), self.novelty is not None, self.labels.ndim == 2, test)
 
     @staticmethod
     def expected(settings: object, classes: Sequence[str]) -> Forms:
@@ -116,8 +124,8 @@ class HeldOut:
             return forms
         if test.test is not None:
             raise ValueError("held_out: a test within the test")
-        if test.novelty != stated.novelty:
-            raise ValueError("held_out: novelty of one split only")
+        if (test.novelty, test.several) != (stated.novelty, stated.several):
+            raise ValueError("held_out: novelty, or several labels, of one split only")
         return {**forms, **{_OF_TEST + name: form for name, form in test.forms(len(classes)).items()}}
 
     @classmethod
@@ -139,7 +147,10 @@ class HeldOut:
     def _of_one(cls, found: Mapping[str, np.ndarray], classes: Sequence[str]) -> "HeldOut":
         """Answers about one split, of arrays in their forms; a `ValueError` where they are none."""
         labels, said, novelty = found["labels"], found["said"], found.get("novelty")
-        if classes:
+        if labels.ndim == 2:
+            if ((labels < UNKNOWN) | (labels > PRESENT)).any() or ((said < 0) | (said > 1)).any():
+                raise ValueError("held_out: a state of a label, or a probability, is none")
+        elif classes:
             if ((labels < 0) | (labels >= len(classes))).any():
                 raise ValueError("held_out: a label is none of the classes")
             if (said < 0).any() or (np.abs(said.sum(axis=1, dtype=np.float64) - 1) > _SUM_TOLERANCE).any():

@@ -138,7 +138,7 @@ Own = TypeVar("Own", bound="Model")
 
 
 class Model:
-    """A trained model, of images, of texts or of feature vectors, for classes or for numbers.
+    """A trained model, of images, of texts or of feature vectors, for classes, several labels or numbers.
 
     Images are uint8 (examples, height, width, channels) as `preprocessing` makes them; they may
     be a memory map, which is read block by block and never copied whole. Texts are taken as they are: each
@@ -159,8 +159,10 @@ class Model:
     held_out: HeldOut | None = None  # answers about examples that it did not learn from
     joined_columns: tuple[str, ...] = ()  # of a table, whose texts it reads as one, each behind its name
     renamed: Mapping[str, str] = MappingProxyType({})  # old names of classes in its data to new ones
-    # one of two classes and the probability from which on it is answered; nothing where the most probable is
+    # probability from which on one of two classes is answered, or each of several labels; nothing where the
+    # most probable class is, or labels from one half on
     threshold: Mapping[str, float] = MappingProxyType({})
+    _target: Target | None = None  # None where the number of classes decides
 
     @property
     def novelty_rate(self) -> float | None:
@@ -169,8 +171,18 @@ class Model:
 
     @property
     def target(self) -> Target:
-        """Target of the answers: classes or a number."""
-        return target_of(len(self.classes))
+        """Target of the answers: classes, several labels or a number."""
+        return self._target or target_of(len(self.classes))
+
+    def with_target(self: Own, target: Target) -> Own:
+        """The same model, whose outputs are of another target."""
+        model = copy.copy(self)
+        model._target = target
+        return model
+
+    def decided(self, answers: Float64[np.ndarray, "examples ..."]) -> Shaped[np.ndarray, "examples ..."]:
+        """Labels by the model's threshold: codes of classes, states of several labels, or numbers."""
+        return self.target.labels(answers, self.classes, self.threshold)
 
     @property
     def columns_seen(self) -> int:
@@ -188,7 +200,9 @@ class Model:
         """The network's family, or the kind of classical model in words."""
 
     def predict_proba(self, inputs: Inputs) -> Float64[np.ndarray, "examples classes"]:
-        """Probability of every class for every input, in the order of `classes`; each row sums to one.
+        """Probability of every class for every input, in the order of `classes`.
+
+        Each row sums to one, except where an input may have several labels.
 
         Raises: `DataError` if the inputs are of another form, or the model predicts numbers.
         """

@@ -50,7 +50,7 @@ from pellucid.networks.costs import require_affordable
 from pellucid.networks.families import outline
 from pellucid.novelty import Detector
 from pellucid.stored import Forms
-from pellucid.tasks import CLASSIFICATION, GENERATION, TEXTS, VALUES
+from pellucid.tasks import GENERATION, TEXTS, VALUES
 
 # Model files of other makers that can run code when they are opened: recognised, never opened.
 
@@ -191,7 +191,10 @@ def _one(place: Path, description: Description) -> Model:
 
     tensors = _tensors(place, WEIGHTS_NAME, forms, description, check_cost)
     with _impossible(place):
-        model = put_together(description, network, tensors, words).for_data(
+        model = put_together(description, network, tensors, words)
+        if not isinstance(model, Generator):
+            model = model.with_target(description.is_of.target)
+        model = model.for_data(
             joined_columns=description.joined_columns,
             renamed=description.renamed,
             threshold=description.threshold,
@@ -208,6 +211,8 @@ def _average(place: Path, description: Description) -> Model:
         model = AverageModel(members, temperature=description.temperature)
         if model.input_kind != description.is_of.input_kind:
             raise ValueError("input_kind of the average are not those of its members")
+        if model.target is not description.is_of.target:
+            raise ValueError("the target of the average is not that of its members")
         for what in ("preprocessing", "classes", "joined_columns", "renamed", "threshold"):
             if getattr(model, what) != getattr(description, what):
                 raise ValueError(f"{what} of the average are not those of its members")
@@ -481,7 +486,7 @@ def _ask(model: Model) -> None:
         model.transform(inputs)
     elif isinstance(model, OnNetwork):
         model.said_of(model.outputs_and_seen(inputs)[:, : model.network.config.outputs])
-    elif model.target is CLASSIFICATION:
+    elif model.target.has_probabilities:
         model.predict_proba(inputs)
     else:
         model.predict_values(inputs)

@@ -40,7 +40,7 @@ from pellucid.errors import DivergedError
 from pellucid.files import write_folder
 from pellucid.networks import Network
 from pellucid.networks.config import Latent
-from pellucid.tasks import CLASSIFICATION, GENERATION, TEXTS, VALUES
+from pellucid.tasks import GENERATION, TEXTS, VALUES
 
 
 class Parts(NamedTuple):
@@ -219,8 +219,9 @@ def model_card(model: Model, facts: Mapping[str, Any]) -> str:
     kind = f"A model that predicts a number from {with_article(model.input_kind.noun)},"
     if model.target is GENERATION:
         kind = "A network that makes images,"
-    elif model.target is CLASSIFICATION:
+    elif model.target.has_probabilities:
         kind = model.input_kind.classifier
+        kind += "" if model.target.is_exclusive else " of several labels,"
     return _CARD.format(
         kind=kind,
         table="\n".join(lines),
@@ -291,7 +292,10 @@ def _output(model: Model) -> dict[str, str]:
         if model.temperature == 1
         else f"temperature {model.temperature:.3g}, fitted on validation examples"
     )
-    return {"output": f"a probability for each of {len(model.classes)} classes", "calibration": calibration}
+    output = f"a probability for each of {len(model.classes)} {model.target.nouns}"
+    if not model.target.is_exclusive:
+        output += ", any number of which may apply"
+    return {"output": output, "calibration": calibration}
 
 
 def _validation_facts(model: Model) -> dict[str, str]:
@@ -318,10 +322,17 @@ def _answers(model: Model) -> str:
     if model.target is GENERATION and not model.classes:
         return "## Classes\n\nNone: the training images had no labels."
     if model.classes:
-        lines = [f"- {plain_text(name)}" for name in model.classes[:_CLASSES_SHOWN]]
+        several = not model.target.is_exclusive
+        answered = {
+            name: f", answered from {model.threshold.get(name, 0.5):.2g} on" for name in model.classes
+        }
+        lines = [
+            f"- {plain_text(name)}{answered[name] if several else ''}"
+            for name in model.classes[:_CLASSES_SHOWN]
+        ]
         if len(model.classes) > _CLASSES_SHOWN:
             lines.append(f"- and {len(model.classes) - _CLASSES_SHOWN} more, listed in `model.json`")
-        return "## Classes\n\n" + "\n".join(lines)
+        return f"## {model.target.nouns.capitalize()}\n\n" + "\n".join(lines)
     answer = "## Numbers\n\nThe answer is one number for each input, in the unit of the training labels."
     network = getattr(model, "network", None)
     if network is None or network.rescale is None:

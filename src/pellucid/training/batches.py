@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int64, Shaped
+from jaxtyping import Float, Float64, Int8, Int64, Shaped
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
@@ -69,7 +69,8 @@ class Examples:
     # uint8 images (n, height, width, channels), float32 features (n, features) or the token ids of n
     # texts
     inputs: np.ndarray | Tokens
-    labels: np.ndarray  # int64 class of each, or float64 number to predict
+    # int64 class of each, float64 number to predict, or int8 states of its labels (n, classes)
+    labels: np.ndarray
     train: np.ndarray  # ascending positions of the training split
     validation: np.ndarray  # ascending positions of the validation split; may be empty
     classes: int  # number of classes; 0 where numbers are predicted, or images without labels are made
@@ -81,7 +82,7 @@ class Examples:
     @property
     def target(self) -> Target:
         """Target that is learnt: classes, numbers or images."""
-        return GENERATION if self.generates else target_of(self.classes)
+        return GENERATION if self.generates else target_of(self.classes, self.labels)
 
     @property
     def input_kind(self) -> InputKind:
@@ -109,7 +110,8 @@ class Batch(NamedTuple):
 
     # raw pixel values, features or token ids
     inputs: Float[Tensor, "batch ..."] | Int64[Tensor, "batch longest"]
-    labels: Int64[Tensor, " batch"] | Float64[Tensor, " batch"]  # class of each, or number to predict
+    # class of each, number to predict, or states of its labels
+    labels: Int64[Tensor, " batch"] | Float64[Tensor, " batch"] | Int8[Tensor, "batch classes"]
     indices: np.ndarray  # their positions in the data set, for messages
     mixed: Mixed | None = None  # second labels; None where each example has one
     weights: Float[Tensor, " batch"] | None = None  # of each in the loss; None where all weigh the same

@@ -14,7 +14,7 @@ from pellucid.arithmetic.draws import Purpose, torch_seed
 from pellucid.encoding.encoder import Tokens
 from pellucid.networks import Adversarial, Autoencoder, HeadAlone, Network
 from pellucid.settings import metric_of, metrics_of
-from pellucid.tasks import CLASSIFICATION, GENERATION
+from pellucid.tasks import CLASSIFICATION, GENERATION, MULTILABEL
 from pellucid.training.batches import ROWS, Batches, Examples, blocks_by_length, to_tensor
 from pellucid.training.hardware import pinned, seed_torch
 from pellucid.training.layer_health import epoch_health
@@ -95,7 +95,8 @@ def _close_epoch(state: State, batches: Batches, validation: Record) -> None:
     recipe = batches.recipe
     sums, state.sums = state.sums, Sums()
     examples = batches.examples
-    hits = {"train_accuracy": sums.correct / sums.examples} if examples.target.has_probabilities else {}
+    right = examples.target.right
+    hits = {f"train_{right}": sums.correct / sums.examples} if right else {}
     state.history.append(
         {
             "epoch": len(state.history) + 1,
@@ -126,12 +127,13 @@ def selection_score(validation: Record, metric: str) -> float:
     return decides.better(float(validation[decides.in_history]))
 
 
-# The metrics that may choose an epoch, in the order of `history.jsonl`: of two classes, and of others.
+# The metrics that may choose an epoch, in the order of `history.jsonl`: of two classes or labels, or others.
 _LOSS_FIRST = {
-    classes: sorted(
-        (metric for metric in metrics_of("class", classes) if metric.test),
+    (target.noun, classes): sorted(
+        (metric for metric in metrics_of(target.noun, classes) if metric.test),
         key=lambda metric: metric.key != "log_loss",
     )
+    for target in (CLASSIFICATION, MULTILABEL)
     for classes in (0, 2)
 }
 
@@ -157,9 +159,12 @@ def validator(
             return _score_bound(network, examples, device, beta)
         outputs = _outputs(network, examples, device)
         labels = examples.labels[examples.validation]
-        if examples.target is CLASSIFICATION:
-            probabilities = outputs.softmax(dim=1).cpu().numpy()
-            metrics = _LOSS_FIRST[2 if examples.classes == 2 else 0]
+        target = examples.target
+        if target.has_probabilities:
+            probabilities = (
+                (outputs.softmax(dim=1) if target.is_exclusive else outputs.sigmoid()).cpu().numpy()
+            )
+            metrics = _LOSS_FIRST[target.noun, 2 if examples.classes == 2 else 0]
             return {metric.in_history: metric_value(metric, labels, probabilities) for metric in metrics}
         assert network.rescale is not None
         errors = number_errors(labels, outputs[:, 0].cpu().numpy())

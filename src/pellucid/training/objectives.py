@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pellucid.networks import Adversarial, Autoencoder, HeadAlone, Network
 from pellucid.reference.autoencoder import NOISE_VARIANCE
-from pellucid.tasks import CLASSIFICATION, REGRESSION
+from pellucid.tasks import CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION, UNKNOWN
 from pellucid.training.batches import Batch, Examples
 from pellucid.training.hardware import arithmetic
 from pellucid.training.recipe import Recipe
@@ -131,6 +131,54 @@ class Classification(Objective):
         shares = batch.mixed.shares.to(device)
         others = shares * batch.mixed.weights.to(device)
         return [(labels, (1.0 - shares) * weights), (batch.mixed.labels.to(device), others)]
+
+
+def binary_cross_entropy(logits: Logits, targets: Logits) -> Logits:
+    r"""$-t \log p - (1 - t) \log (1 - p)$ of each label, $p$ the sigmoid of its logit.
+
+    Source: Nam et al. 2014, "Large-scale Multi-label Text Classification", section 3.2.
+    """
+    return F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+
+
+def squared_label_error(logits: Logits, targets: Logits) -> Logits:
+    """$(p - t)^2$ of each label, $p$ the sigmoid of its logit."""
+    return (logits.sigmoid() - targets).square()
+
+
+LOSSES_OF_LABELS: dict[str, Callable[[Logits, Logits], Logits]] = {
+    "cross-entropy": binary_cross_entropy,
+    "mse": squared_label_error,
+}
+
+
+class LabelClassification(Objective):
+    r"""Any number of labels: the mean over examples of the mean loss of their known labels.
+
+    A label that nobody has looked at counts nowhere. Targets are $t = (1-\varepsilon) y + \varepsilon / 2$
+    with the label smoothing $\varepsilon$ of the recipe. An example is right where all known labels are.
+    """
+
+    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
+        del network
+        self._recipe = recipe
+
+    def losses(self, batch: Batch, step: int) -> Iterator[Callable[[nn.Module, Batch], LossAndHits]]:
+        """The one loss."""
+        yield self._loss
+
+    def _loss(self, network: nn.Module, batch: Batch) -> LossAndHits:
+        recipe = self._recipe
+        logits, labels = _outputs(network, batch, recipe), batch.labels.to(recipe.device)
+        is_known, is_present = labels != UNKNOWN, labels == PRESENT
+        smoothing = recipe.label_smoothing
+        targets = is_present.float() * (1.0 - smoothing) + smoothing / 2
+        losses = LOSSES_OF_LABELS[recipe.loss](logits, targets) * is_known
+        of_examples = losses.sum(dim=1) / is_known.sum(dim=1).clamp(min=1)
+        if batch.weights is not None:
+            of_examples = of_examples * batch.weights.to(recipe.device)
+        is_right = ((logits >= 0) == is_present) | ~is_known
+        return LossAndHits(of_examples.sum() / self.weight(batch), int(is_right.all(dim=1).sum()))
 
 
 class Regression(Objective):
@@ -262,4 +310,8 @@ def make_objective(network: Network | HeadAlone, recipe: Recipe, examples: Examp
 
 _Make = Callable[[Any, Recipe], Objective]
 _OF_GENERATORS: dict[str, _Make] = {"elbo": EvidenceBound, "adversarial": AdversarialGame}
-_OF_TARGETS: dict[Any, _Make] = {CLASSIFICATION: Classification, REGRESSION: Regression}
+_OF_TARGETS: dict[Any, _Make] = {
+    CLASSIFICATION: Classification,
+    REGRESSION: Regression,
+    MULTILABEL: LabelClassification,
+}

@@ -127,6 +127,8 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
     optimizer = optimizer_of(settings, around)
     if optimizer == "gd" and settings.batch_size is not None:
         raise UsageError("--batch-size: gd takes the whole training split in each step; leave one out")
+    if not around.target.is_exclusive and settings.class_weight not in (None, "none"):
+        raise UsageError("--class-weight: belongs to examples of one class each; leave it out")
     if around.target is REGRESSION:
         of_classes = {
             "--loss cross-entropy": settings.loss == "cross-entropy",
@@ -186,7 +188,7 @@ def _class_weights(settings: Settings, around: Surroundings) -> tuple[float, ...
     They distort the probabilities, and cost more right answers than they give (docs/benchmarks.md, "Class
     weights").
     """
-    if not around.target.has_probabilities:
+    if not around.target.has_probabilities or not around.target.is_exclusive:
         return None
     names = around.names or tuple(map(str, range(around.classes)))
     return weights_of_classes(settings.class_weight, around.train_labels, names)

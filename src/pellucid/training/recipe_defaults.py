@@ -17,7 +17,7 @@ from pellucid.tasks import GENERATION, INPUT_KINDS, InputKind, InputName, Target
 class Surroundings:
     """Facts that a recipe depends on besides the settings."""
 
-    train_labels: np.ndarray  # class of each training example, or number to predict
+    train_labels: np.ndarray  # of each training example: class, states of labels, or number to predict
     classes: int  # number of classes; 0 where numbers are predicted
     takes: InputName
     precision: str
@@ -40,7 +40,7 @@ class Surroundings:
     @property
     def target(self) -> Target:
         """Target that is learnt: classes, numbers or images."""
-        return GENERATION if self.model in GENERATIVE else target_of(self.classes)
+        return GENERATION if self.model in GENERATIVE else target_of(self.classes, self.train_labels)
 
 
 @dataclass(frozen=True)

@@ -214,11 +214,12 @@ def _variations(
     draws = generator(settings.seed, Purpose.PROBE)
     labels, train, asked = examples.labels, examples.train, settings.mirror
     given = "mirroring is on, as --mirror asks" if asked else "mirroring is off, as --no-mirror asks"
+    erases = examples.target.is_exclusive  # of several labels one may be of the very piece that is missing
     if examples.target.has_probabilities:
         if asked is not None:
-            return (asked, True, True), (given,)
-        probe = probe_mirroring(pixels, labels, train, draws)
-        return (probe.keeps_class, True, True), (probe.sentence(),)
+            return (asked, True, erases), (given,)
+        probe = probe_mirroring(pixels, examples.target.codes(labels), train, draws)
+        return (probe.keeps_class, True, erases), (probe.sentence(),)
     shift = usual_shift(min(pixels.shape[1:3]))
     mirroring, shifting = probe_variations(pixels, labels, train, shift, draws)
     mirrors = mirroring.keeps_number if asked is None else asked
