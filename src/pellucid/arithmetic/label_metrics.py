@@ -10,7 +10,7 @@ answered, $p_{il}$ its probability; sums are over the known cells, of which exam
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int8, Int64
+from jaxtyping import Bool, Float64, Int8, Int64, Shaped
 
 from pellucid.arithmetic.metrics import (
     CALIBRATION_BINS,
@@ -85,6 +85,21 @@ def is_subset_right(
 ) -> Bool[np.ndarray, " examples"]:
     """Whether every known label of an example is answered right."""
     found: np.ndarray = ((labels < 0) | (labels == predicted)).all(axis=1)
+    return found
+
+
+def is_right(
+    labels: Shaped[np.ndarray, "examples ..."],
+    answers: Float64[np.ndarray, "examples outputs"],
+    predicted: Shaped[np.ndarray, "examples ..."] | None = None,
+) -> Bool[np.ndarray, " examples"]:
+    """Whether the class of each example is answered right, or every one of its known labels.
+
+    `predicted` are the decisions, by default the most probable class, or labels from one half on.
+    """
+    if labels.ndim == 2:
+        return is_subset_right(labels, at_one_half(answers) if predicted is None else predicted)
+    found: np.ndarray = (answers.argmax(axis=1) if predicted is None else predicted) == labels
     return found
 
 

@@ -6,12 +6,13 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64, Int64, Shaped
+from jaxtyping import Bool, Float64, Int64, Shaped
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 from pellucid.arithmetic import at_temperature
 from pellucid.arithmetic.draws import Purpose, generator
+from pellucid.arithmetic.label_metrics import label_calibration_error, label_calibration_terms
 from pellucid.arithmetic.metrics import (
     CALIBRATION_BINS,
     SMALLEST_PROBABILITY,
@@ -71,8 +72,39 @@ class _Bins:
         return np.where(deviations > 0, alike, drawn)
 
 
+class _Answers(NamedTuple):
+    """What was answered about a class of each example, or about each label of it."""
+
+    bins: np.ndarray  # of the confidence of each answer
+    gaps: np.ndarray  # one if right, less the confidence
+    confidence: np.ndarray
+    groups: Groups | None  # of answers that are not independent
+
+    @property
+    def sums(self) -> tuple[np.ndarray, np.ndarray]:
+        """Answers in each bin, and the sum of their confidence."""
+        return (
+            np.bincount(self.bins, minlength=CALIBRATION_BINS),
+            np.bincount(self.bins, self.confidence, CALIBRATION_BINS),
+        )
+
+
+def _answers(
+    labels: Shaped[np.ndarray, "examples ..."],
+    probabilities: Float64[np.ndarray, "examples classes"],
+    groups: Groups | None,
+) -> _Answers:
+    """The most probable class of each example; or each known cell of several labels, grouped by examples."""
+    if labels.ndim == 1:
+        return _Answers(*calibration_terms(labels, probabilities), probabilities.max(axis=1), groups)
+    known = labels >= 0
+    examples = np.nonzero(known)[0]
+    of = Groups.of_sets(examples if groups is None else groups.of[examples])
+    return _Answers(*label_calibration_terms(labels, probabilities), probabilities[known], of)
+
+
 def calibration_error(
-    labels: Int64[np.ndarray, " examples"],
+    labels: Shaped[np.ndarray, "examples ..."],
     probabilities: Float64[np.ndarray, "examples classes"],
     seed: int = 0,
     groups: Groups | None = None,
@@ -84,33 +116,35 @@ def calibration_error(
     gaps are taken to be $\theta \hat g_b / \hat\theta$, measured ones are drawn around them with
     binomial variance, and $\theta$ is kept while $\hat\theta$ lies within the middle 95 % of their
     $\sum_b |g_b|$. The measured error is always kept. With `groups` they are drawn with the covariance that
-    sums over groups show, where that is larger.
+    sums over groups show, where that is larger. Of several labels (examples, labels) every known cell is an
+    answer, and those of one example are a group: its labels are not independent.
 
     Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", eq. 3, for the error;
     Carpenter 1999, "Test inversion bootstrap confidence intervals", for the interval.
     """
-    bins, gaps = calibration_terms(labels, probabilities)
-    counts = np.bincount(bins, minlength=CALIBRATION_BINS)
-    held, confidence = counts > 0, np.bincount(bins, probabilities.max(axis=1), CALIBRATION_BINS)
+    answers = _answers(labels, probabilities, groups)
+    (counts, confidence), total = answers.sums, len(answers.bins)
+    held = counts > 0
     measured = _Bins(
-        share=counts[held] / len(labels),
+        share=counts[held] / total,
         confidence=confidence[held] / counts[held],
-        gap=np.bincount(bins, gaps, CALIBRATION_BINS)[held] / len(labels),
-        examples=len(labels),
-        together=None if groups is None else _covariance(bins, gaps, held, groups),
+        gap=np.bincount(answers.bins, answers.gaps, CALIBRATION_BINS)[held] / total,
+        examples=total,
+        together=None if answers.groups is None else _covariance(answers, held, answers.groups),
     )
-    value = expected_calibration_error(labels, probabilities)
+    error = expected_calibration_error if labels.ndim == 1 else label_calibration_error
+    value = error(labels, probabilities)
     low, high = _inverted(measured, value, seed)
     return Interval(value, min(low, value), min(1.0, max(high, value)))
 
 
 def _covariance(
-    bins: np.ndarray, gaps: np.ndarray, held: np.ndarray, groups: Groups
-) -> Float64[np.ndarray, "bins bins"]:
+    answers: _Answers, held: Bool[np.ndarray, " bins"], groups: Groups
+) -> Float64[np.ndarray, "held held"]:
     """Covariance of the measured gaps, from how the sums of the groups lie around their mean."""
     count, examples = groups.count, len(groups.of)
     sums = np.zeros((count, len(held)))
-    np.add.at(sums, (groups.of, bins), gaps)
+    np.add.at(sums, (groups.of, answers.bins), answers.gaps)
     residuals = sums[:, held] - np.outer(groups.sizes, sums[:, held].sum(axis=0) / examples)
     reach = (groups.quantile / NORMAL_QUANTILE) ** 2
     return residuals.T @ residuals * (reach * count / max(1, count - 1) / examples**2)
@@ -136,9 +170,9 @@ class ReliabilityBin(NamedTuple):
 
     low: float  # smallest confidence, not included
     high: float  # largest confidence, included
-    examples: int  # how many answers, at least one
+    examples: int  # how many answers, at least one; of several labels each is one
     confidence: float  # their mean confidence
-    accuracy: Interval  # share of right ones, with Wilson's interval
+    accuracy: Interval  # share of right ones, or of present labels, with Wilson's interval
 
 
 @dataclass(frozen=True)
@@ -150,23 +184,24 @@ class Reliability:
 
 
 def reliability(
-    labels: Int64[np.ndarray, " examples"],
+    labels: Shaped[np.ndarray, "examples ..."],
     probabilities: Float64[np.ndarray, "examples classes"],
     seed: int = 0,
     groups: Groups | None = None,
 ) -> Reliability:
     """Compare confidence with accuracy, bin by bin; `seed` draws for the interval of the error.
 
-    With `groups` intervals are by these.
+    Of several labels (examples, labels) the probability of each known cell is compared with how often labels
+    are present. With `groups` intervals are by these, those of several labels at least by examples.
 
     Raises: `ValueError` if there is no example.
     """
     if len(labels) == 0:
         raise ValueError("labels: no example to judge confidence by; at least one is needed")
-    bins, _ = calibration_terms(labels, probabilities)
-    counts = np.bincount(bins, minlength=CALIBRATION_BINS)
-    confidence = np.bincount(bins, weights=probabilities.max(axis=1), minlength=CALIBRATION_BINS)
-    right = probabilities.argmax(axis=1) == labels
+    answers = _answers(labels, probabilities, groups)
+    bins, within = answers.bins, answers.groups
+    counts, confidence = answers.sums
+    right = answers.gaps + answers.confidence > 0.5  # which are 0 or 1 but for rounding
     return Reliability(
         bins=tuple(
             ReliabilityBin(
@@ -175,7 +210,7 @@ def reliability(
                 examples=int(counts[place]),
                 confidence=float(confidence[place] / counts[place]),
                 accuracy=share_interval(
-                    right[bins == place], None if groups is None else groups.within(bins == place)
+                    right[bins == place], None if within is None else within.within(bins == place)
                 ),
             )
             for place in np.flatnonzero(counts).tolist()
