@@ -6,19 +6,20 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64, Int64, Shaped
+from jaxtyping import Bool, Float64, Int64, Shaped
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 from pellucid.arithmetic import at_temperature
 from pellucid.arithmetic.draws import Purpose, generator
+from pellucid.arithmetic.label_metrics import label_calibration_error, label_calibration_terms
 from pellucid.arithmetic.metrics import (
     CALIBRATION_BINS,
     SMALLEST_PROBABILITY,
     calibration_terms,
     expected_calibration_error,
 )
-from pellucid.arithmetic.probabilities import weighted_mean
+from pellucid.arithmetic.probabilities import sigmoid_at_temperature, weighted_mean
 from pellucid.bundle.held_out import MOST_MEMBERS
 from pellucid.evaluation.intervals import NORMAL_QUANTILE, TAILS, Groups, Interval, share_interval
 
@@ -71,8 +72,39 @@ class _Bins:
         return np.where(deviations > 0, alike, drawn)
 
 
+class _Answers(NamedTuple):
+    """What was answered about a class of each example, or about each label of it."""
+
+    bins: np.ndarray  # of the confidence of each answer
+    gaps: np.ndarray  # one if right, less the confidence
+    confidence: np.ndarray
+    groups: Groups | None  # of answers that are not independent
+
+    @property
+    def sums(self) -> tuple[np.ndarray, np.ndarray]:
+        """Answers in each bin, and the sum of their confidence."""
+        return (
+            np.bincount(self.bins, minlength=CALIBRATION_BINS),
+            np.bincount(self.bins, self.confidence, CALIBRATION_BINS),
+        )
+
+
+def _answers(
+    labels: Shaped[np.ndarray, "examples ..."],
+    probabilities: Float64[np.ndarray, "examples classes"],
+    groups: Groups | None,
+) -> _Answers:
+    """The most probable class of each example; or each known cell of several labels, grouped by examples."""
+    if labels.ndim == 1:
+        return _Answers(*calibration_terms(labels, probabilities), probabilities.max(axis=1), groups)
+    known = labels >= 0
+    examples = np.nonzero(known)[0]
+    of = Groups.of_sets(examples if groups is None else groups.of[examples])
+    return _Answers(*label_calibration_terms(labels, probabilities), probabilities[known], of)
+
+
 def calibration_error(
-    labels: Int64[np.ndarray, " examples"],
+    labels: Shaped[np.ndarray, "examples ..."],
     probabilities: Float64[np.ndarray, "examples classes"],
     seed: int = 0,
     groups: Groups | None = None,
@@ -84,33 +116,35 @@ def calibration_error(
     gaps are taken to be $\theta \hat g_b / \hat\theta$, measured ones are drawn around them with
     binomial variance, and $\theta$ is kept while $\hat\theta$ lies within the middle 95 % of their
     $\sum_b |g_b|$. The measured error is always kept. With `groups` they are drawn with the covariance that
-    sums over groups show, where that is larger.
+    sums over groups show, where that is larger. Of several labels (examples, labels) every known cell is an
+    answer, and those of one example are a group: its labels are not independent.
 
     Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", eq. 3, for the error;
     Carpenter 1999, "Test inversion bootstrap confidence intervals", for the interval.
     """
-    bins, gaps = calibration_terms(labels, probabilities)
-    counts = np.bincount(bins, minlength=CALIBRATION_BINS)
-    held, confidence = counts > 0, np.bincount(bins, probabilities.max(axis=1), CALIBRATION_BINS)
+    answers = _answers(labels, probabilities, groups)
+    (counts, confidence), total = answers.sums, len(answers.bins)
+    held = counts > 0
     measured = _Bins(
-        share=counts[held] / len(labels),
+        share=counts[held] / total,
         confidence=confidence[held] / counts[held],
-        gap=np.bincount(bins, gaps, CALIBRATION_BINS)[held] / len(labels),
-        examples=len(labels),
-        together=None if groups is None else _covariance(bins, gaps, held, groups),
+        gap=np.bincount(answers.bins, answers.gaps, CALIBRATION_BINS)[held] / total,
+        examples=total,
+        together=None if answers.groups is None else _covariance(answers, held, answers.groups),
     )
-    value = expected_calibration_error(labels, probabilities)
+    error = expected_calibration_error if labels.ndim == 1 else label_calibration_error
+    value = error(labels, probabilities)
     low, high = _inverted(measured, value, seed)
     return Interval(value, min(low, value), min(1.0, max(high, value)))
 
 
 def _covariance(
-    bins: np.ndarray, gaps: np.ndarray, held: np.ndarray, groups: Groups
-) -> Float64[np.ndarray, "bins bins"]:
+    answers: _Answers, held: Bool[np.ndarray, " bins"], groups: Groups
+) -> Float64[np.ndarray, "held held"]:
     """Covariance of the measured gaps, from how the sums of the groups lie around their mean."""
     count, examples = groups.count, len(groups.of)
     sums = np.zeros((count, len(held)))
-    np.add.at(sums, (groups.of, bins), gaps)
+    np.add.at(sums, (groups.of, answers.bins), answers.gaps)
     residuals = sums[:, held] - np.outer(groups.sizes, sums[:, held].sum(axis=0) / examples)
     reach = (groups.quantile / NORMAL_QUANTILE) ** 2
     return residuals.T @ residuals * (reach * count / max(1, count - 1) / examples**2)
@@ -136,9 +170,9 @@ class ReliabilityBin(NamedTuple):
 
     low: float  # smallest confidence, not included
     high: float  # largest confidence, included
-    examples: int  # how many answers, at least one
+    examples: int  # how many answers, at least one; of several labels each is one
     confidence: float  # their mean confidence
-    accuracy: Interval  # share of right ones, with Wilson's interval
+    accuracy: Interval  # share of right ones, or of present labels, with Wilson's interval
 
 
 @dataclass(frozen=True)
@@ -150,23 +184,24 @@ class Reliability:
 
 
 def reliability(
-    labels: Int64[np.ndarray, " examples"],
+    labels: Shaped[np.ndarray, "examples ..."],
     probabilities: Float64[np.ndarray, "examples classes"],
     seed: int = 0,
     groups: Groups | None = None,
 ) -> Reliability:
     """Compare confidence with accuracy, bin by bin; `seed` draws for the interval of the error.
 
-    With `groups` intervals are by these.
+    Of several labels (examples, labels) the probability of each known cell is compared with how often labels
+    are present. With `groups` intervals are by these, those of several labels at least by examples.
 
     Raises: `ValueError` if there is no example.
     """
     if len(labels) == 0:
         raise ValueError("labels: no example to judge confidence by; at least one is needed")
-    bins, _ = calibration_terms(labels, probabilities)
-    counts = np.bincount(bins, minlength=CALIBRATION_BINS)
-    confidence = np.bincount(bins, weights=probabilities.max(axis=1), minlength=CALIBRATION_BINS)
-    right = probabilities.argmax(axis=1) == labels
+    answers = _answers(labels, probabilities, groups)
+    bins, within = answers.bins, answers.groups
+    counts, confidence = answers.sums
+    right = answers.gaps + answers.confidence > 0.5  # which are 0 or 1 but for rounding
     return Reliability(
         bins=tuple(
             ReliabilityBin(
@@ -175,7 +210,7 @@ def reliability(
                 examples=int(counts[place]),
                 confidence=float(confidence[place] / counts[place]),
                 accuracy=share_interval(
-                    right[bins == place], None if groups is None else groups.within(bins == place)
+                    right[bins == place], None if within is None else within.within(bins == place)
                 ),
             )
             for place in np.flatnonzero(counts).tolist()
@@ -193,7 +228,7 @@ _MANY, _PARTS = 500, 5
 
 
 def fit_temperature(
-    labels: Int64[np.ndarray, " examples"], probabilities: Float64[np.ndarray, "examples classes"]
+    labels: Shaped[np.ndarray, "examples ..."], probabilities: Float64[np.ndarray, "examples classes"]
 ) -> float:
     r"""The likeliest temperature, drawn towards 1 as far as few examples say little.
 
@@ -202,11 +237,17 @@ def fit_temperature(
     the log loss of all examples and the logarithm of a normal prior on $t$ with $\sigma = 0.5$. A label whose
     probability is exactly 0 keeps it at every temperature and is left out.
 
+    Of several labels (examples, labels) each known cell is an answer of two classes, present and absent.
+
     Labels are of the validation split. 0.05 to 20; 1 where nothing can be fitted: no example, labels of one
     class only, answers that are all right or all wrong, or classes equally probable in all of them.
 
     Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2.
     """
+    if labels.ndim == 2:
+        known = labels >= 0
+        present = probabilities[known]
+        return fit_temperature(labels[known].astype(np.int64), np.stack([1 - present, present], axis=1))
     possible = probabilities[np.arange(len(labels)), labels] > 0
     labels, probabilities = labels[possible], probabilities[possible]
     right = probabilities.argmax(axis=1) == labels
@@ -225,7 +266,7 @@ def fit_temperature(
 
 
 def cross_fitted(
-    labels: Int64[np.ndarray, " examples"],
+    labels: Shaped[np.ndarray, "examples ..."],
     probabilities: Float64[np.ndarray, "examples classes"],
     temperature: float,
     seed: int = 0,
@@ -235,14 +276,14 @@ def cross_fitted(
     Below 500 examples each of five parts, drawn by chance, gets the temperature that fits the other four;
     from there on one example moves the temperature too little to matter, and all get the given one.
     """
-    count = len(labels)
+    count, tempered = len(labels), at_temperature if labels.ndim == 1 else sigmoid_at_temperature
     if count >= _MANY:
-        return at_temperature(probabilities, temperature)
+        return tempered(probabilities, temperature)
     part = generator(seed, Purpose.TEMPERATURES).permutation(count) % _PARTS
     found = np.empty_like(probabilities)
     for mine in (part == number for number in range(_PARTS)):
         fitted = fit_temperature(labels[~mine], probabilities[~mine])
-        found[mine] = at_temperature(probabilities[mine], fitted)
+        found[mine] = tempered(probabilities[mine], fitted)
     return found
 
 
@@ -261,22 +302,22 @@ _AVERAGE_STEPS = 20
 
 
 def chosen_weights(
-    labels: Shaped[np.ndarray, " examples"], outputs: Sequence[Float64[np.ndarray, "examples ..."]]
+    labels: Shaped[np.ndarray, "examples ..."], outputs: Sequence[Float64[np.ndarray, "examples ..."]]
 ) -> Int64[np.ndarray, " models"]:
     """Weight of every model in the average that loses least on some examples, at least one.
 
     Whole weights without a common divisor, 0 for a model that is no member; of models that serve equally the
-    first is taken. `outputs` are probabilities (examples, classes) or numbers (examples,) of every model,
-    simplest first.
+    first is taken. `outputs` are probabilities (examples, classes), those of several labels (examples,
+    labels), or numbers (examples,) of every model, simplest first.
     """
-    # Probability of the label, or error of the number: of a mean they are the mean of its members'.
-    places, has_classes = np.arange(len(labels)), outputs[0].ndim == 2
-    terms = np.stack([rows[places, labels] if has_classes else rows - labels for rows in outputs], axis=1)
+    has_classes = outputs[0].ndim == 2
+    terms, weights = _terms_of_mean(labels, outputs)
     counts, best = np.zeros(len(outputs), np.int64), np.zeros(len(outputs), np.int64)
-    least, total = np.inf, np.zeros(len(labels))
+    least, total = np.inf, np.zeros(len(terms))
     for step in range(1, _AVERAGE_STEPS + 1):
         means = (total[:, None] + terms) / step
-        losses = (-np.log(np.maximum(means, SMALLEST_PROBABILITY)) if has_classes else means**2).mean(axis=0)
+        each = -np.log(np.maximum(means, SMALLEST_PROBABILITY)) if has_classes else means**2
+        losses = (weights[:, None] * each).sum(axis=0) / weights.sum()
         if (counts > 0).sum() == MOST_MEMBERS:
             losses[counts == 0] = np.inf
         taken = int(losses.argmin())
@@ -288,8 +329,25 @@ def chosen_weights(
     return found
 
 
+def _terms_of_mean(
+    labels: Shaped[np.ndarray, "examples ..."], outputs: Sequence[Float64[np.ndarray, "examples ..."]]
+) -> tuple[Float64[np.ndarray, "terms models"], Float64[np.ndarray, " terms"]]:
+    """Of every model terms whose mean are those of the models' mean, and the weight of each in the loss.
+
+    They are the probabilities of what is true, of each known cell where labels are several; or errors.
+    """
+    if labels.ndim == 2:
+        known = labels >= 0
+        weights = (known / known.sum(axis=1, keepdims=True))[known]
+        terms = [np.where(labels == 1, rows, 1 - rows)[known] for rows in outputs]
+        return np.stack(terms, axis=1), weights
+    places, has_classes = np.arange(len(labels)), outputs[0].ndim == 2
+    terms = [rows[places, labels] if has_classes else rows - labels for rows in outputs]
+    return np.stack(terms, axis=1), np.ones(len(labels))
+
+
 def cross_fitted_average(
-    labels: Shaped[np.ndarray, " examples"],
+    labels: Shaped[np.ndarray, "examples ..."],
     outputs: Sequence[Float64[np.ndarray, "examples ..."]],
     seed: int = 0,
 ) -> Float64[np.ndarray, "examples ..."]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped, UInt16
 
+from pellucid.arithmetic.label_metrics import is_right
 from pellucid.arithmetic.rounding import figure, rounded, with_minus
 from pellucid.data.wording import count_of
 
@@ -174,13 +175,19 @@ class Worth(NamedTuple):
 
 
 def worth(
-    groups: Groups, labels: Shaped[np.ndarray, " examples"], answers: Float64[np.ndarray, "examples ..."]
+    groups: Groups,
+    labels: Shaped[np.ndarray, "examples ..."],
+    answers: Float64[np.ndarray, "examples ..."],
+    predicted: Shaped[np.ndarray, "examples ..."] | None = None,
 ) -> Worth:
-    """What examples are worth for a model's accuracy, or for its mean absolute error."""
+    """What examples are worth for a model's accuracy, or for its mean absolute error.
+
+    Of several labels all must be right. `predicted` are decisions, by default those of `is_right`.
+    """
     if answers.ndim == 1:
         terms, rare = np.abs(answers - labels), len(labels)
     else:
-        terms = (answers.argmax(axis=1) == labels).astype(np.float64)
+        terms = is_right(labels, answers, predicted).astype(np.float64)
         rare = int(min(terms.sum(), len(terms) - terms.sum()))
     correlation, effect = groups.correlation(terms, rare), groups.design_effect(terms, rare)
     return Worth(groups.count, len(labels), correlation, effect)

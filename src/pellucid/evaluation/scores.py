@@ -7,9 +7,10 @@ from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64, Int64, Shaped
 from scipy.special import stdtrit
 
+from pellucid.arithmetic.label_metrics import is_right
 from pellucid.arithmetic.metrics import (
     OF_COUNTS,
     OF_RANKS,
@@ -30,6 +31,7 @@ from pellucid.evaluation.intervals import (
     share_interval,
     studentised_interval,
 )
+from pellucid.evaluation.label_scores import LabelScore, label_scores
 from pellucid.settings import METRICS, Metric, metrics_of
 
 _NO_EXAMPLE = "labels: no example to score; at least one is needed"
@@ -45,6 +47,7 @@ class Scores:
     examples: int  # how many examples were scored
     # counts; rows are labels, columns predictions. `None` where numbers are predicted.
     confusion: Int64[np.ndarray, "classes classes"] | None = None
+    per_label: tuple[LabelScore, ...] = ()  # of several labels each, in their order
 
     def __getitem__(self, metric: str) -> Interval:
         """One score by its name in `metrics.json`."""
@@ -54,25 +57,33 @@ class Scores:
         """The value of `test` in `metrics.json`."""
         return {name: interval._asdict() for name, interval in self.intervals.items()}
 
+    def per_label_json(self) -> list[dict[str, Any]]:
+        """Scores of every label, in their order."""
+        return [each.to_json() for each in self.per_label]
+
 
 def score(
-    labels: Int64[np.ndarray, " examples"],
+    labels: Shaped[np.ndarray, "examples ..."],
     probabilities: Float64[np.ndarray, "examples classes"],
     seed: int = 0,
     groups: Groups | None = None,
     positive: int | None = None,
-    predicted: Int64[np.ndarray, " examples"] | None = None,
+    predicted: Shaped[np.ndarray, "examples ..."] | None = None,
 ) -> Scores:
-    """Score class probabilities against labels, every score with its interval.
+    """Score probabilities of classes, or of several labels, against labels, every score with its interval.
 
     With `groups` intervals are by these, and never narrower than without: how much few groups differ is known
     badly. Of two classes `positive` is the one that rankings are about, by default the rarer; they are scored
-    where both classes occur. `predicted` are the classes decided for, by default the most probable ones.
+    where both classes occur. `predicted` are the classes decided for, by default the most probable ones, or
+    decisions about several labels (examples, labels), by default those from one half on.
 
     Raises: `ValueError` if there is no example.
     """
     if len(labels) == 0:
         raise ValueError(_NO_EXAMPLE)
+    if labels.ndim == 2:
+        of_labels, per_label = label_scores(labels, probabilities, seed, groups, predicted)
+        return Scores(of_labels, len(labels), per_label=per_label)
     classes = probabilities.shape[1]
     predicted = probabilities.argmax(axis=1) if predicted is None else predicted
     # Intervals of the metrics without a formula for theirs, all from the same resamples.
@@ -261,7 +272,7 @@ class Slice(NamedTuple):
 
     value: str  # the value; empty where the cell is
     examples: int  # test examples of it
-    score: Interval  # accuracy or mean absolute error, with a simultaneous interval
+    score: Interval  # accuracy, subset accuracy or mean absolute error, with a simultaneous interval
     is_worse: bool  # the whole interval is worse than the score of all
 
     def to_json(self) -> dict[str, Any]:
@@ -287,7 +298,7 @@ class Slices:
     """
 
     column: str  # the column
-    metric: str  # key of the metric: `accuracy` or `mean_absolute_error`
+    metric: str  # key of the metric: `accuracy`, `subset_accuracy` or `mean_absolute_error`
     parts: Sequence[Slice]  # values with at least 20 test examples, worst first
     pooled: Slice | None  # the smaller values together, where these have 20; `None` where there are none
     pooled_values: int  # how many values are pooled
@@ -311,17 +322,20 @@ class Slices:
 def score_slices(
     column: str,
     values: Sequence[str],
-    labels: Int64[np.ndarray, " test"] | Float64[np.ndarray, " test"],
+    labels: Shaped[np.ndarray, "test ..."],
     answers: Float64[np.ndarray, "test ..."],
     groups: Groups | None = None,
+    predicted: Shaped[np.ndarray, "test ..."] | None = None,
 ) -> Slices:
     """Score a model on the examples of each value.
 
-    `answers` are probabilities (test, classes), scored by accuracy, or numbers (test,), by mean absolute
-    error. With `groups` intervals are by these.
+    `answers` are probabilities (test, classes), scored by accuracy, or of several labels by subset accuracy,
+    or numbers (test,), by mean absolute error. With `groups` intervals are by these. `predicted` are
+    decisions, by default the most probable classes, or labels from one half on.
     """
     is_error = answers.ndim == 1
-    terms = np.abs(answers - labels) if is_error else (answers.argmax(axis=1) == labels).astype(np.float64)
+    terms = np.abs(answers - labels) if is_error else is_right(labels, answers, predicted).astype(np.float64)
+    of_shares = "subset_accuracy" if labels.ndim == 2 else "accuracy"
     names, of, counts = np.unique(np.array(values, object), return_inverse=True, return_counts=True)
     of = of.reshape(-1)
     large = np.flatnonzero(counts >= FEWEST)
@@ -346,7 +360,7 @@ def score_slices(
     parts.sort(key=lambda each: -each.score.value if is_error else each.score.value)
     return Slices(
         column=column,
-        metric="mean_absolute_error" if is_error else "accuracy",
+        metric="mean_absolute_error" if is_error else of_shares,
         parts=parts,
         pooled=part("", small) if is_pooled else None,
         pooled_values=few if is_pooled else 0,

@@ -1,0 +1,211 @@
+"""Scores of several labels with their intervals, of all labels together and of each.
+
+The labels of one example are not independent, so what is resampled is examples, or groups of these.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int8
+from scipy.sparse import csr_array, vstack
+
+from pellucid.arithmetic.label_metrics import (
+    OF_LABEL_COUNTS,
+    at_one_half,
+    is_subset_right,
+    label_average_precisions,
+    label_calibration_error,
+    label_log_loss_terms,
+    ranked_labels,
+    ranking_precision_terms,
+    sample_f1_terms,
+)
+from pellucid.arithmetic.metrics import ClassCounts, average_precision
+from pellucid.evaluation.calibration import calibration_error
+from pellucid.evaluation.intervals import (
+    Groups,
+    Interval,
+    percentile_interval,
+    resample,
+    share_interval,
+)
+from pellucid.settings import METRICS, metrics_of
+
+
+class LabelScore(NamedTuple):
+    """Scores of one of several labels, `None` where there is nothing to score."""
+
+    known: int  # examples in which it is known
+    support: int  # of these the ones in which it is present
+    precision: Interval | None  # share of its answers that are right, with Wilson's interval
+    recall: Interval | None  # share of its examples that are found, with Wilson's interval
+    f1: Interval | None  # with an interval from resampled examples, as has average precision
+    average_precision: Interval | None  # where it is present in some examples and absent in others
+    expected_calibration_error: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Its scores by their names."""
+        found = self._asdict().items()
+        return {name: each._asdict() if isinstance(each, Interval) else each for name, each in found}
+
+    def with_ends_of(self, other: "LabelScore") -> "LabelScore":
+        """The same scores with intervals that contain both."""
+        both = zip(self._fields, self, other, strict=True)
+        wider: dict[str, Any] = {
+            name: mine.with_ends_of(its)
+            for name, mine, its in both
+            if isinstance(mine, Interval) and isinstance(its, Interval)
+        }
+        return self._replace(**wider)
+
+
+def label_scores(
+    labels: Int8[np.ndarray, "examples labels"],
+    probabilities: Float64[np.ndarray, "examples labels"],
+    seed: int = 0,
+    groups: Groups | None = None,
+    predicted: Int8[np.ndarray, "examples labels"] | None = None,
+) -> tuple[dict[str, Interval], tuple[LabelScore, ...]]:
+    """Every metric of several labels by its name in `metrics.json`, and the scores of each label.
+
+    A mean average precision is left out where no label is both present and absent, and a ranking average
+    precision where no example has both. Resamples without a present cell of a label say nothing about it.
+    With `groups` intervals are by these, and never narrower than without. `predicted` are decisions, by
+    default those at one half.
+    """
+    decisions = at_one_half(probabilities) if predicted is None else predicted
+    scores = _resampled(labels, probabilities, decisions)
+    values = scores(np.ones((1, len(labels))))[0]
+    draws = resample(scores, len(labels), seed, groups=groups)
+    count, first = labels.shape[1], len(_RESAMPLED)
+    # Average precisions with weights are of coarse steps; how far that moves them is taken back.
+    exact, precisions = values.copy(), label_average_precisions(labels, probabilities)
+    exact[first + count :] = precisions
+    if np.isfinite(precisions).any():
+        exact[_RESAMPLED.index("mean_average_precision")] = np.nanmean(precisions)
+    draws += exact - values
+
+    def interval(column: int, bounds: tuple[float, float] = (0.0, 1.0)) -> Interval | None:
+        drawn = draws[np.isfinite(draws[:, column]), column]
+        value = float(exact[column])
+        if not np.isfinite(value):
+            return None
+        return percentile_interval(value, np.clip(drawn, *bounds), groups, bounds)
+
+    resampled = {key: interval(column, METRICS[key].bounds) for column, key in enumerate(_RESAMPLED)}
+    resampled["subset_accuracy"] = share_interval(is_subset_right(labels, decisions), groups)
+    resampled["expected_calibration_error"] = calibration_error(labels, probabilities, seed, groups)
+    intervals = {each.key: resampled[each.key] for each in metrics_of("labels")}
+    present, answered = labels == 1, (decisions == 1) & (labels >= 0)
+
+    def share(of: Bool[np.ndarray, " examples"], hits: Bool[np.ndarray, " examples"]) -> Interval | None:
+        return share_interval(hits[of], None if groups is None else groups.within(of)) if of.any() else None
+
+    per_label = tuple(
+        LabelScore(
+            known=int((labels[:, label] >= 0).sum()),
+            support=int(present[:, label].sum()),
+            precision=share(answered[:, label], present[:, label]),
+            recall=share(present[:, label], answered[:, label]),
+            f1=interval(first + label),
+            average_precision=interval(first + count + label),
+            expected_calibration_error=label_calibration_error(labels[:, [label]], probabilities[:, [label]])
+            if (labels[:, label] >= 0).any()
+            else None,
+        )
+        for label in range(count)
+    )
+    found = {key: each for key, each in intervals.items() if each is not None}
+    if groups is not None:
+        plain, plain_of_label = label_scores(labels, probabilities, seed, None, decisions)
+        found = {key: each.with_ends_of(plain[key]) for key, each in found.items()}
+        pairs = zip(per_label, plain_of_label, strict=True)
+        per_label = tuple(mine.with_ends_of(its) for mine, its in pairs)
+    return found, per_label
+
+
+# Metrics whose intervals are from resamples, in the order of their columns.
+_RESAMPLED = (
+    *OF_LABEL_COUNTS,
+    "sample_f1",
+    "log_loss",
+    "ranking_average_precision",
+    "mean_average_precision",
+)
+
+
+# Present probabilities of a label at which its precision is known in a resample.
+_MOST_STEPS = 200
+
+
+def _resampled(
+    labels: Int8[np.ndarray, "examples labels"],
+    probabilities: Float64[np.ndarray, "examples labels"],
+    predicted: Int8[np.ndarray, "examples labels"],
+) -> Callable[[np.ndarray], np.ndarray]:
+    """From weights of the examples to the metrics, F1 of each label and average precision of each label.
+
+    What cannot be scored with these weights is not a number.
+    """
+    present, answered = labels == 1, (predicted == 1) & (labels >= 0)
+    cells = [each.astype(np.float64) for each in (present & answered, present, answered)]
+    means = [sample_f1_terms(labels, predicted), label_log_loss_terms(labels, probabilities)]
+    rankings = ranking_precision_terms(labels, probabilities)
+    ranks, precisions = ~np.isnan(rankings), label_precisions(labels, probabilities)
+
+    def scores(weights: np.ndarray) -> np.ndarray:
+        counts = ClassCounts(*(weights @ each for each in cells))
+        of_counts = [metric(counts) for metric in OF_LABEL_COUNTS.values()]
+        of_means = [weights @ terms / weights.sum(axis=1) for terms in means]
+        of_label = precisions(weights)
+        with np.errstate(invalid="ignore"):
+            ranking = weights[:, ranks] @ rankings[ranks] / weights[:, ranks].sum(axis=1)
+            f1 = np.where(counts.labelled > 0, 2 * counts.hits / (counts.labelled + counts.predicted), np.nan)
+            able = np.isfinite(of_label)
+            mean = np.where(able, of_label, 0.0).sum(axis=1) / able.sum(axis=1)
+        return np.concatenate(
+            [np.stack([*of_counts, *of_means, ranking, mean], axis=1), f1, of_label], axis=1
+        )
+
+    return scores
+
+
+def label_precisions(
+    labels: Int8[np.ndarray, "examples labels"], probabilities: Float64[np.ndarray, "examples labels"]
+) -> Callable[[np.ndarray], np.ndarray]:
+    """From weights of the examples (rows, examples) to the average precision of each label (rows, labels).
+
+    Only examples at or above each present one count in its precision. So a label's examples are added up
+    between its distinct present probabilities first, or 200 of these; all labels' sums are one product with a
+    sparse matrix. Not a number where no present or no absent example has weight.
+    """
+    able = np.flatnonzero(ranked_labels(labels)).tolist()
+    count = len(labels)
+    tables, widths = [], []
+    for label in able:
+        rows = np.flatnonzero(labels[:, label] >= 0)
+        stated, present = -probabilities[rows, label], labels[rows, label] == 1
+        steps = np.unique(stated[present])
+        if len(steps) > _MOST_STEPS:
+            steps = steps[np.linspace(0, len(steps) - 1, _MOST_STEPS).round().astype(np.int64)]
+        # of absent ones those below every present example are in a last place of their own
+        place = np.searchsorted(steps, stated, side="left") + np.where(present, 0, len(steps))
+        width = 2 * len(steps) + 1
+        tables.append(csr_array((np.ones(len(rows)), (place, rows)), shape=(width, count)))
+        widths.append(width)
+    table = vstack(tables, format="csr") if tables else csr_array((0, count))
+    starts = np.concatenate([[0], np.cumsum(widths)]).astype(np.int64)
+
+    def precisions(weights: np.ndarray) -> np.ndarray:
+        sums = (table @ np.ascontiguousarray(weights.T)).T
+        found = np.full((len(weights), labels.shape[1]), np.nan)
+        for label, start, width in zip(able, starts[:-1].tolist(), widths, strict=True):
+            steps = (width - 1) // 2
+            positive = sums[:, start : start + steps]
+            negative = sums[:, start + steps : start + width]
+            with_both = (positive.sum(axis=1) > 0) & (negative.sum(axis=1) > 0)
+            found[with_both, label] = average_precision(positive, negative[:, :steps])[with_both]
+        return found
+
+    return precisions
