@@ -4,7 +4,7 @@ import pytest
 from pellucid.evaluation import recommend, recommend_numbers
 from pellucid.evaluation.comparisons import flip_p_values, paired_interval
 from pellucid.evaluation.intervals import points
-from pellucid.settings.metrics import CHOICES, metric_of
+from pellucid.settings.metrics import metrics_of
 
 NAMES = ["logistic-regression", "svm", "random-forest", "cnn", "svm-on-cnn", "logistic-regression-on-cnn"]
 
@@ -21,7 +21,7 @@ def majority(labels, classes=4):
     return np.tile(np.bincount(labels, minlength=classes) / len(labels), (len(labels), 1))
 
 
-OF_ANY_CLASSES = [each for each in CHOICES if not metric_of(each).of_two]
+OF_ANY_CLASSES = [each.setting for each in metrics_of("class") if each.test is not None]
 EVERY = (None, *OF_ANY_CLASSES)
 
 LABELS = np.random.default_rng(0).integers(0, 4, 800)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64, Int8, Int64, Shaped
 
 from pellucid.settings.metrics import Metric
 
@@ -256,14 +256,20 @@ _OF_PROBABILITIES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
 
 def metric_value(
     metric: Metric,
-    labels: Int64[np.ndarray, " examples"] | Float64[np.ndarray, " examples"],
-    answers: Float64[np.ndarray, "examples classes"] | Float64[np.ndarray, " examples"],
+    labels: Shaped[np.ndarray, "examples ..."],
+    answers: Float64[np.ndarray, "examples ..."],
     positive: int | None = None,
+    predicted: Int8[np.ndarray, "examples labels"] | None = None,
 ) -> float:
-    """Value of any metric: of class probabilities, or of predicted numbers.
+    """Value of any metric: of probabilities of classes or of several labels, or of predicted numbers.
 
-    Where a metric has a positive class it is `positive`, or else the rarer one of the labels.
+    Where a metric has a positive class it is `positive`, or else the rarer one of the labels. `predicted` are
+    the decisions about several labels, by default those at one half.
     """
+    if labels.ndim == 2:
+        from pellucid.arithmetic.label_metrics import label_metric_value  # which builds on this file
+
+        return label_metric_value(metric, labels, answers, predicted)
     if "number" in metric.targets:
         return float(getattr(number_errors(labels, answers), metric.key))
     if metric.key in OF_COUNTS:

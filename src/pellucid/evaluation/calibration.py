@@ -18,7 +18,7 @@ from pellucid.arithmetic.metrics import (
     calibration_terms,
     expected_calibration_error,
 )
-from pellucid.arithmetic.probabilities import weighted_mean
+from pellucid.arithmetic.probabilities import sigmoid_at_temperature, weighted_mean
 from pellucid.bundle.held_out import MOST_MEMBERS
 from pellucid.evaluation.intervals import NORMAL_QUANTILE, TAILS, Groups, Interval, share_interval
 
@@ -193,7 +193,7 @@ _MANY, _PARTS = 500, 5
 
 
 def fit_temperature(
-    labels: Int64[np.ndarray, " examples"], probabilities: Float64[np.ndarray, "examples classes"]
+    labels: Shaped[np.ndarray, "examples ..."], probabilities: Float64[np.ndarray, "examples classes"]
 ) -> float:
     r"""The likeliest temperature, drawn towards 1 as far as few examples say little.
 
@@ -202,11 +202,17 @@ def fit_temperature(
     the log loss of all examples and the logarithm of a normal prior on $t$ with $\sigma = 0.5$. A label whose
     probability is exactly 0 keeps it at every temperature and is left out.
 
+    Of several labels (examples, labels) each known cell is an answer of two classes, present and absent.
+
     Labels are of the validation split. 0.05 to 20; 1 where nothing can be fitted: no example, labels of one
     class only, answers that are all right or all wrong, or classes equally probable in all of them.
 
     Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2.
     """
+    if labels.ndim == 2:
+        known = labels >= 0
+        present = probabilities[known]
+        return fit_temperature(labels[known].astype(np.int64), np.stack([1 - present, present], axis=1))
     possible = probabilities[np.arange(len(labels)), labels] > 0
     labels, probabilities = labels[possible], probabilities[possible]
     right = probabilities.argmax(axis=1) == labels
@@ -225,7 +231,7 @@ def fit_temperature(
 
 
 def cross_fitted(
-    labels: Int64[np.ndarray, " examples"],
+    labels: Shaped[np.ndarray, "examples ..."],
     probabilities: Float64[np.ndarray, "examples classes"],
     temperature: float,
     seed: int = 0,
@@ -235,14 +241,14 @@ def cross_fitted(
     Below 500 examples each of five parts, drawn by chance, gets the temperature that fits the other four;
     from there on one example moves the temperature too little to matter, and all get the given one.
     """
-    count = len(labels)
+    count, tempered = len(labels), at_temperature if labels.ndim == 1 else sigmoid_at_temperature
     if count >= _MANY:
-        return at_temperature(probabilities, temperature)
+        return tempered(probabilities, temperature)
     part = generator(seed, Purpose.TEMPERATURES).permutation(count) % _PARTS
     found = np.empty_like(probabilities)
     for mine in (part == number for number in range(_PARTS)):
         fitted = fit_temperature(labels[~mine], probabilities[~mine])
-        found[mine] = at_temperature(probabilities[mine], fitted)
+        found[mine] = tempered(probabilities[mine], fitted)
     return found
 
 
@@ -261,22 +267,22 @@ _AVERAGE_STEPS = 20
 
 
 def chosen_weights(
-    labels: Shaped[np.ndarray, " examples"], outputs: Sequence[Float64[np.ndarray, "examples ..."]]
+    labels: Shaped[np.ndarray, "examples ..."], outputs: Sequence[Float64[np.ndarray, "examples ..."]]
 ) -> Int64[np.ndarray, " models"]:
     """Weight of every model in the average that loses least on some examples, at least one.
 
     Whole weights without a common divisor, 0 for a model that is no member; of models that serve equally the
-    first is taken. `outputs` are probabilities (examples, classes) or numbers (examples,) of every model,
-    simplest first.
+    first is taken. `outputs` are probabilities (examples, classes), those of several labels (examples,
+    labels), or numbers (examples,) of every model, simplest first.
     """
-    # Probability of the label, or error of the number: of a mean they are the mean of its members'.
-    places, has_classes = np.arange(len(labels)), outputs[0].ndim == 2
-    terms = np.stack([rows[places, labels] if has_classes else rows - labels for rows in outputs], axis=1)
+    has_classes = outputs[0].ndim == 2
+    terms, weights = _terms_of_mean(labels, outputs)
     counts, best = np.zeros(len(outputs), np.int64), np.zeros(len(outputs), np.int64)
-    least, total = np.inf, np.zeros(len(labels))
+    least, total = np.inf, np.zeros(len(terms))
     for step in range(1, _AVERAGE_STEPS + 1):
         means = (total[:, None] + terms) / step
-        losses = (-np.log(np.maximum(means, SMALLEST_PROBABILITY)) if has_classes else means**2).mean(axis=0)
+        each = -np.log(np.maximum(means, SMALLEST_PROBABILITY)) if has_classes else means**2
+        losses = (weights[:, None] * each).sum(axis=0) / weights.sum()
         if (counts > 0).sum() == MOST_MEMBERS:
             losses[counts == 0] = np.inf
         taken = int(losses.argmin())
@@ -288,8 +294,25 @@ def chosen_weights(
     return found
 
 
+def _terms_of_mean(
+    labels: Shaped[np.ndarray, "examples ..."], outputs: Sequence[Float64[np.ndarray, "examples ..."]]
+) -> tuple[Float64[np.ndarray, "terms models"], Float64[np.ndarray, " terms"]]:
+    """Of every model terms whose mean are those of the models' mean, and the weight of each in the loss.
+
+    They are the probabilities of what is true, of each known cell where labels are several; or errors.
+    """
+    if labels.ndim == 2:
+        known = labels >= 0
+        weights = (known / known.sum(axis=1, keepdims=True))[known]
+        terms = [np.where(labels == 1, rows, 1 - rows)[known] for rows in outputs]
+        return np.stack(terms, axis=1), weights
+    places, has_classes = np.arange(len(labels)), outputs[0].ndim == 2
+    terms = [rows[places, labels] if has_classes else rows - labels for rows in outputs]
+    return np.stack(terms, axis=1), np.ones(len(labels))
+
+
 def cross_fitted_average(
-    labels: Shaped[np.ndarray, " examples"],
+    labels: Shaped[np.ndarray, "examples ..."],
     outputs: Sequence[Float64[np.ndarray, "examples ..."]],
     seed: int = 0,
 ) -> Float64[np.ndarray, "examples ..."]:
