@@ -14,7 +14,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from pellucid.strict import Field, Whole, declared, field_of, read_object
+from pellucid.strict import Field, Whole, declared, field_of, optional_of, read_object
 
 Own = TypeVar("Own", bound="Stored")
 
@@ -47,7 +47,7 @@ class Stored:
     """Base of dataclasses that a file holds as settings in JSON and arrays.
 
     Fields of an array type of jaxtyping are the arrays; settings are all other fields and, behind them, the
-    sizes that the arrays name in their annotations.
+    sizes that the arrays name in their annotations. A setting that may be `LEFT_OUT` is, at its default.
 
     Attributes:
         kind: name of what is stored, for files and messages.
@@ -69,7 +69,11 @@ class Stored:
     def to_json(self) -> dict[str, Any]:
         """Settings as plain JSON values, from which `expected` derives the forms of the arrays."""
         arrays = {name: sides for name, _, sides in self._arrays()}
-        settings = {name: getattr(self, name) for name in declared(type(self)) if name not in arrays}
+        settings = {
+            name: getattr(self, name)
+            for name, each in declared(type(self)).items()
+            if name not in arrays and not (each.is_left_out and getattr(self, name) == each.default)
+        }
         sizes: dict[str, int] = {}
         for name, sides in arrays.items():
             sizes.update(zip(sides, getattr(self, name).shape, strict=True))
@@ -102,6 +106,13 @@ class Stored:
         return {**{side: bounds for side, bounds in cls.SIZES.items() if side in named}, **fields}
 
     @classmethod
+    def _stated(cls, settings: object) -> dict[str, Any]:
+        """Settings within their bounds, those that were left out at their defaults."""
+        optional = optional_of(cls)
+        left_out = {name: each.default for name, each in declared(cls).items() if name in optional}
+        return {**left_out, **read_object(cls.kind, settings, cls._fields(), optional)}
+
+    @classmethod
     def _parts(cls, stated: Mapping[str, Any], found: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """What the object is built from, by settings within their bounds and arrays of their forms."""
         return {name: found[name] if name in found else stated[name] for name in declared(cls)}
@@ -112,7 +123,7 @@ class Stored:
 
         Raises: `ValueError` if they are not what `to_json` gives.
         """
-        return cls._forms(read_object(cls.kind, settings, cls._fields()))
+        return cls._forms(cls._stated(settings))
 
     @classmethod
     def from_parts(cls: type[Own], settings: object, arrays: Mapping[str, np.ndarray]) -> Own:
@@ -120,7 +131,7 @@ class Stored:
 
         Raises: `ValueError` if something is not what `to_json` and `arrays` give.
         """
-        stated = read_object(cls.kind, settings, cls._fields())
+        stated = cls._stated(settings)
         built = cls(**cls._parts(stated, read_arrays(cls.kind, cls._forms(stated), arrays)))
         built._check()
         return built

@@ -1,6 +1,7 @@
 """Classical baselines of a network, in two dicts, and the one way to train any of them."""
 
 import importlib
+import math
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -11,14 +12,16 @@ from threadpoolctl import threadpool_limits
 
 from pellucid.classical.forests import Forest, forest
 from pellucid.classical.image_features import FEATURES
-from pellucid.classical.kernel_machines import Kernel, Setup, machine
+from pellucid.classical.kernel_machines import MOST_SHARED, Kernel, Setup, machine
+from pellucid.classical.label_fitting import logistic_of_labels
+from pellucid.classical.label_forests import forest_of_labels
 from pellucid.classical.linear_fitting import logistic, ridge
 from pellucid.classical.predictors import Constant, Linear, Predictor, Rows
 from pellucid.classical.search import Trial, Work, search
 from pellucid.classical.text_baselines import TEXT_BASELINES, TEXT_NUMBER_BASELINES, dummy
 from pellucid.classical.training_set import Budget, Fitted, Setting, TrainingSet
 from pellucid.settings import metric_of
-from pellucid.tasks import CLASSIFICATION, IMAGES, REGRESSION, TEXTS, InputKind, Target
+from pellucid.tasks import CLASSIFICATION, IMAGES, MULTILABEL, REGRESSION, TEXTS, InputKind, Target
 
 Learner = Callable[[Rows, np.ndarray, Work], Predictor]
 
@@ -41,25 +44,49 @@ def _trials(*setups: tuple[str, Learner]) -> Baseline:
     return trials
 
 
+def _logistic(features: Rows, labels: np.ndarray, work: Work, strength: float) -> Predictor:
+    """Logistic regression of classes or of several labels."""
+    return (logistic_of_labels if labels.ndim == 2 else logistic)(features, labels, work, strength)
+
+
+def _forest(features: Rows, labels: np.ndarray, work: Work, least: int) -> Predictor:
+    """A random forest of classes, of several labels, or of numbers."""
+    return (forest_of_labels if labels.ndim == 2 else forest)(features, labels, work, least)
+
+
 # `benchmarks/baselines.py` names the set-ups that Fashion-MNIST takes.
-_LOGISTIC = _trials(*((f"C = {each:g}", partial(logistic, strength=each)) for each in (0.01, 0.1, 0.001)))
+_LOGISTIC = _trials(*((f"C = {each:g}", partial(_logistic, strength=each)) for each in (0.01, 0.1, 0.001)))
 _RIDGE = _trials(*((f"penalty = {each:g}", partial(ridge, strength=each)) for each in (0.01, 0.1, 1.0)))
-_FOREST = _trials(*((f"leaves of at least {each}", partial(forest, least=each)) for each in (1, 2)))
+_FOREST = _trials(*((f"leaves of at least {each}", partial(_forest, least=each)) for each in (1, 2)))
+_OF_CLASSES = (Setup(1.0, 5.0), Setup(2.0, 4.0), Setup(0.3, 5.0))
 _MACHINES = {
     target: _trials(
         *((f"C = {each.strength:g}, width = {each.width:g}", partial(machine, setup=each)) for each in setups)
     )
     for target, setups in (
-        (CLASSIFICATION, (Setup(1.0, 5.0), Setup(2.0, 4.0), Setup(0.3, 5.0))),
+        (CLASSIFICATION, _OF_CLASSES),
+        (MULTILABEL, _OF_CLASSES),
         (REGRESSION, (Setup(0.7, 3.0), Setup(0.7, 1.0), Setup(0.2, 10.0))),
     )
 }
+
+
+# Labels for which machines learn from all examples that may share a kernel; the cost grows with
+# the square of these. One machine of a label takes as long as so many of pairs of classes.
+_FULL_LABELS, _LEAST_OF_LABELS, _PAIRS_OF_A_LABEL = 50, 1_000, 6
 
 
 def _machine(training_set: TrainingSet, budget: Budget) -> list[Trial]:
     trials = _MACHINES[training_set.target](training_set, budget)
     if training_set.target is REGRESSION:  # one problem of all examples
         return [each._replace(most=budget.supported) for each in trials]
+    if training_set.target is MULTILABEL:  # one of all examples for each label
+        most = int(
+            min(MOST_SHARED, budget.supported) * min(1.0, math.sqrt(_FULL_LABELS / training_set.classes))
+        )
+        most = max(_LEAST_OF_LABELS, most)
+        trials = [each._replace(most=most, screened=most // 2) for each in trials]
+        return trials[: max(1, budget.pairs // (_PAIRS_OF_A_LABEL * training_set.classes))]
     return trials[: max(1, budget.pairs // max(1, training_set.classes * (training_set.classes - 1) // 2))]
 
 
@@ -78,8 +105,8 @@ NUMBER_BASELINES: dict[str, Baseline] = {
 ON_NETWORK = ("logistic-regression", "svm")
 NUMBER_ON_NETWORK = ("ridge", "svm")
 
-_OF_IMAGES = {CLASSIFICATION: BASELINES, REGRESSION: NUMBER_BASELINES}
-_OF_TEXTS = {CLASSIFICATION: TEXT_BASELINES, REGRESSION: TEXT_NUMBER_BASELINES}
+_OF_IMAGES = {CLASSIFICATION: BASELINES, MULTILABEL: BASELINES, REGRESSION: NUMBER_BASELINES}
+_OF_TEXTS = {CLASSIFICATION: TEXT_BASELINES, MULTILABEL: TEXT_BASELINES, REGRESSION: TEXT_NUMBER_BASELINES}
 
 
 def baselines_for(target: Target, input_kind: InputKind = IMAGES) -> Mapping[str, Baseline]:

@@ -1,6 +1,6 @@
 """Random forests: learnt by scikit-learn, laid out in plain arrays, and what their leaves answer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, ClassVar
@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int32, Int64
 
 from pellucid.classical.linear_fitting import constant
-from pellucid.classical.predictors import Outputs, Predictor, Rows, dense
+from pellucid.classical.predictors import Exclusive, Outputs, Predictor, Rows, dense
 from pellucid.classical.search import Work
 from pellucid.classical.training_set import OverdueError
 from pellucid.stored import Forms
@@ -20,7 +20,7 @@ _BLOCK_VALUES, _BLOCK_ENTRIES = 1 << 18, 1 << 22
 
 @dataclass(frozen=True, eq=False)
 class Forest(Predictor):
-    """Trees in plain arrays, of classes or of a number."""
+    """Trees in plain arrays, of classes, of several labels, or of a number."""
 
     kind: ClassVar[str] = "forest"
     number: bool  # whether a number is predicted
@@ -33,9 +33,11 @@ class Forest(Predictor):
     right: Int32[np.ndarray, " nodes"]  # what follows no
     # where each leaf's entries end; they begin where the former leaf's end
     ends: Int32[np.ndarray, " leaves"]
-    entry: Int32[np.ndarray, " entries"]  # class of each entry; all 0 for a number
-    # training examples of that class in the leaf; for a number the leaf's answer
+    entry: Int32[np.ndarray, " entries"]  # class or label of each entry; all 0 for a number
+    # training examples of that class in the leaf, or their share with that label, 0 without an entry; for a
+    # number the leaf's answer
     content: Int32[np.ndarray, " entries"] | Float64[np.ndarray, " entries"]
+    exclusive: Exclusive = True
 
     def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
         """Probabilities, or the number in column 0, for every row of length `inputs`."""
@@ -81,7 +83,7 @@ class Forest(Predictor):
     @cached_property
     def shares(self) -> Float64[np.ndarray, " entries"]:
         """Part of each entry in the answer of its leaf."""
-        if self.number:
+        if self.number or not self.exclusive:
             return self.content.astype(np.float64)
         totals = np.add.reduceat(self.content.astype(np.int64), np.concatenate([[0], self.ends[:-1]]))
         shares: np.ndarray = self.content / np.repeat(totals, np.diff(self.ends, prepend=0))
@@ -93,9 +95,10 @@ class Forest(Predictor):
         nodes, leaves, entries = stated["nodes"], stated["leaves"], stated["entries"]
         if leaves != nodes + stated["trees"]:  # every node parts one branch into two
             raise ValueError(f"forest: {stated['trees']} trees of {nodes} nodes cannot have {leaves} leaves")
-        if entries < leaves or (stated["number"] and entries != leaves):
+        if stated["exclusive"] and (entries < leaves or (stated["number"] and entries != leaves)):
             raise ValueError(f"forest: {entries} entries do not fit {leaves} leaves")
-        return {**forms, "content": ("float64", (entries,))} if stated["number"] else forms
+        are_counts = stated["exclusive"] and not stated["number"]
+        return forms if are_counts else {**forms, "content": ("float64", (entries,))}
 
     def _check(self) -> None:
         """Refuse also a tree that loops, is too deep or leaves its arrays."""
@@ -103,11 +106,16 @@ class Forest(Predictor):
         # Refuse a forest unless every leaf holds something, of classes that there are.
         forest = self
         starts = np.concatenate([[0], forest.ends[:-1]])
-        if (forest.ends <= starts).any() or forest.ends[-1] != len(forest.entry):
+        if (forest.ends < starts + forest.exclusive).any() or forest.ends[-1] != len(forest.entry):
             raise ValueError("forest: a leaf is empty, or the leaves do not share out all entries")
         if forest.entry.min() < 0 or forest.entry.max() >= forest.outputs:
             raise ValueError(f"forest: a leaf holds a class outside 0 to {forest.outputs - 1}")
-        if not forest.number and forest.content.min() < 1:
+        if not forest.exclusive:
+            rises = np.diff(forest.entry, prepend=-1) > 0
+            rises[starts[starts < len(rises)]] = True
+            if not rises.all() or forest.content.min() < 0 or forest.content.max() > 1:
+                raise ValueError("forest: a leaf holds a label twice, or a share outside 0 to 1")
+        elif not forest.number and forest.content.min() < 1:
             raise ValueError("forest: a leaf holds less than one example of a class")
 
 
@@ -152,42 +160,89 @@ def forest(features: Rows, labels: np.ndarray, work: Work, least: int) -> Predic
 
     if features.shape[1] == 0 or (work.classes and len(np.unique(labels)) == 1):
         return constant(labels, work.classes, work.weights)
-    settings: dict[str, Any] = {
-        "n_estimators": work.budget.trees,
-        "min_samples_leaf": least,
-        "max_depth": MOST_DEPTH,
-        "max_leaf_nodes": max(2, MOST_LEAVES // work.budget.trees),
-        "random_state": work.seed % 2**32,
-        "n_jobs": work.threads,
-        "max_samples": min(work.budget.grown, len(labels)),
-    }
+    settings = settings_of(work, least, len(labels))
     if work.classes == 0:
         share = 1 / 3 if features.shape[1] > 3 else 1.0
         model = RandomForestRegressor(max_features=share, **settings)
     else:
         model = RandomForestClassifier(max_features="sqrt", **settings)
+    grow(model, features, labels, work)
+    return laid_out(model, work.classes, work.weights is not None)
+
+
+def settings_of(work: Work, least: int, count: int, leaves: int = MOST_LEAVES) -> dict[str, Any]:
+    """Settings of every forest of scikit-learn that learns from so many examples, with `leaves` at most."""
+    return {
+        "n_estimators": work.budget.trees,
+        "min_samples_leaf": least,
+        "max_depth": MOST_DEPTH,
+        "max_leaf_nodes": max(2, leaves // work.budget.trees),
+        "random_state": work.seed % 2**32,
+        "n_jobs": work.threads,
+        "max_samples": min(work.budget.grown, count),
+    }
+
+
+def grow(model: Any, features: Rows, labels: np.ndarray, work: Work) -> None:
+    """Fit a forest of scikit-learn; some trees at a time where there is a deadline."""
+    trees = model.n_estimators
     if work.deadline is not None:
         # Grow the same trees some at a time, and stop where the deadline is over; no fewer than ten
         # are kept.
         model.set_params(warm_start=True)
         grown = 0
-        while grown < work.budget.trees:
+        while grown < trees:
             if work.is_overdue:
                 if grown >= _LEAST_TREES:
                     break
                 raise OverdueError
-            grown = min(grown + work.threads, work.budget.trees)
+            grown = min(grown + work.threads, trees)
             model.set_params(n_estimators=grown).fit(features, labels, work.weights)
     else:
         model.fit(features, labels, work.weights)
-    return laid_out(model, work.classes, work.weights is not None)
 
 
 def laid_out(model: Any, classes: int, is_weighted: bool = False) -> Forest:
     """Forest in plain arrays that answers as scikit-learn's in single precision; of numbers for 0 classes."""
-    parts: dict[str, list[np.ndarray]] = {name: [] for name in Forest.__dataclass_fields__}
-    nodes = leaves = entries = 0
-    for tree in (each.tree_ for each in model.estimators_):
+    trees = [each.tree_ for each in model.estimators_]
+    parts: dict[str, list[np.ndarray]] = {"ends": [], "entry": [], "content": []}
+    entries = 0
+    for tree in trees:
+        outer = tree.children_left < 0
+        if classes:
+            totals = tree.weighted_n_node_samples[outer, np.newaxis]
+            counts = np.rint(tree.value[outer, 0] * (_SHARES if is_weighted else totals))
+            leaf, column = np.nonzero(counts)
+            parts["ends"].append(entries + np.cumsum(np.bincount(leaf, minlength=len(counts))))
+            parts["entry"].append(model.classes_[column])
+            parts["content"].append(counts[leaf, column])
+        else:
+            answers = tree.value[outer, 0, 0]
+            parts["ends"].append(entries + 1 + np.arange(len(answers)))
+            parts["entry"].append(np.zeros(len(answers)))
+            parts["content"].append(answers)
+        entries += len(parts["entry"][-1])
+    content = np.float64 if classes == 0 else np.int32
+    types = {"ends": np.int32, "entry": np.int32, "content": content}
+    arrays: dict[str, Any] = {
+        name: np.concatenate(found).astype(types[name]) for name, found in parts.items()
+    }
+    return Forest(
+        outputs=classes or 1,
+        number=classes == 0,
+        inputs=model.n_features_in_,
+        **branches_of(trees),
+        **arrays,
+    )
+
+
+def branches_of(trees: Sequence[Any]) -> dict[str, Any]:
+    """The arrays that lead to the leaves, which follow each other tree by tree, from scikit-learn's trees."""
+    parts: dict[str, list[np.ndarray]] = {
+        name: [] for name in ("roots", "feature", "threshold", "left", "right")
+    }
+    nodes = leaves = 0
+    for tree in trees:
         inner = tree.children_left >= 0
         place = np.where(inner, nodes + np.cumsum(inner) - 1, -leaves - np.cumsum(~inner))
         parts["roots"].append(place[:1])
@@ -198,25 +253,8 @@ def laid_out(model: Any, classes: int, is_weighted: bool = False) -> Forest:
         parts["threshold"].append(np.where(near > thresholds, np.nextafter(near, np.float32(-np.inf)), near))
         parts["left"].append(place[tree.children_left[inner]])
         parts["right"].append(place[tree.children_right[inner]])
-        if classes:
-            totals = tree.weighted_n_node_samples[~inner, np.newaxis]
-            counts = np.rint(tree.value[~inner, 0] * (_SHARES if is_weighted else totals))
-            leaf, column = np.nonzero(counts)
-            parts["ends"].append(entries + np.cumsum(np.bincount(leaf, minlength=len(counts))))
-            parts["entry"].append(model.classes_[column])
-            parts["content"].append(counts[leaf, column])
-        else:
-            answers = tree.value[~inner, 0, 0]
-            parts["ends"].append(entries + 1 + np.arange(len(answers)))
-            parts["entry"].append(np.zeros(len(answers)))
-            parts["content"].append(answers)
         nodes, leaves = nodes + int(inner.sum()), leaves + int((~inner).sum())
-        entries += len(parts["entry"][-1])
-    content = np.float64 if classes == 0 else np.int32
-    types = {"threshold": np.float32, "content": content}
-    arrays = {
-        name: np.concatenate(found).astype(types.get(name, np.int32))
+    return {
+        name: np.concatenate(found).astype(np.float32 if name == "threshold" else np.int32)
         for name, found in parts.items()
-        if found
     }
-    return Forest(outputs=classes or 1, number=classes == 0, inputs=model.n_features_in_, **arrays)

@@ -8,12 +8,22 @@ from itertools import combinations
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int32, Int64
+from jaxtyping import Float32, Float64, Int8, Int32, Int64
 
-from pellucid.classical.linear_fitting import constant, moments, scale_out_of_sample, scaling, standardise
-from pellucid.classical.predictors import Outputs, Predictor, Rows, dense, spread
+from pellucid.classical.label_fitting import calibrated_out_of_sample, cell_weights, log_odds
+from pellucid.classical.linear_fitting import (
+    constant,
+    has_both,
+    label_shares,
+    moments,
+    scale_out_of_sample,
+    scaling,
+    standardise,
+)
+from pellucid.classical.predictors import Exclusive, Outputs, Predictor, Rows, dense, spread
 from pellucid.classical.search import Work
 from pellucid.stored import Forms
+from pellucid.tasks import PRESENT, UNKNOWN
 
 SHARPNESS = 5.0  # makes each vote nearly 0 or 1
 _BLOCK_VALUES = 1 << 22
@@ -47,7 +57,7 @@ def likeness(
 
 @dataclass(frozen=True, eq=False)
 class Kernel(Predictor):
-    """Machine with a Gaussian kernel, of classes or of a number."""
+    """Machine with a Gaussian kernel, of classes, of several labels, or of a number."""
 
     kind: ClassVar[str] = "kernel"
     PLACES: ClassVar[tuple[str, ...]] = ("ends", "classes")
@@ -58,14 +68,17 @@ class Kernel(Predictor):
     projection: Float32[np.ndarray, "inputs space"]  # from features to the space of the kernel
     points: Float32[np.ndarray, "points space"]  # the kept examples in that space
     gamma: Float64[np.ndarray, "1"]  # one number, how narrow the kernel is; positive
-    # one row for each point, one column for each class that was there to learn but the point's own; for
-    # a number one column
+    # one row for each point, one column for each class that was there to learn but the point's own; or for
+    # each label; for a number one column
     weights: Float64[np.ndarray, "points others"]
-    # one number for each pair of these classes, (0, 1), (0, 2), ... (1, 2), ...; for a number one.
+    # one number for each pair of these classes, (0, 1), (0, 2), ... (1, 2), ..., or for each label; for a
+    # number one
     bias: Float64[np.ndarray, " pairs"]
     scale: Float64[np.ndarray, "1"]  # one number, what the votes are multiplied by; positive
-    ends: Int32[np.ndarray, " columns"]  # where the points of each class end; those of the next follow
-    classes: Int32[np.ndarray, " columns"]  # which classes these are; ascending
+    # where the points of each class end; those of the next follow; labels share all points
+    ends: Int32[np.ndarray, " columns"]
+    classes: Int32[np.ndarray, " columns"]  # which classes or labels these are; ascending
+    exclusive: Exclusive = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inputs", len(self.mean))
@@ -76,11 +89,11 @@ class Kernel(Predictor):
         blocks = []
         for at in range(0, max(1, features.shape[0]), rows):
             projected = project(dense(features, at, at + rows), self.mean, self.projection)
-            if self.number:
-                blocks.append(self._likeness(projected) @ self.weights + self.bias)
+            if self.number or not self.exclusive:
+                blocks.append(self.decisions(projected))
             else:
                 blocks.append(self.votes(projected) * self.scale)
-        return spread(np.concatenate(blocks), self.classes, self.outputs, self.number)
+        return spread(np.concatenate(blocks), self.classes, self.outputs, self.number, self.exclusive)
 
     def votes(self, projected: Float64[np.ndarray, "n space"]) -> Float64[np.ndarray, "n columns"]:
         """Softly counted wins of each class against the others, 0 to their number, of projected rows."""
@@ -100,6 +113,11 @@ class Kernel(Predictor):
         votes: np.ndarray = won.sum(axis=2)
         return votes
 
+    def decisions(self, projected: Float64[np.ndarray, "n space"]) -> Float64[np.ndarray, "n columns"]:
+        """Decision value of each label, or the number, of projected rows."""
+        found: np.ndarray = self._likeness(projected) @ self.weights + self.bias
+        return found
+
     def _likeness(self, projected: Float64[np.ndarray, "n space"]) -> Float64[np.ndarray, "n points"]:
         return likeness(projected, self._points, float(self.gamma[0]))
 
@@ -110,6 +128,8 @@ class Kernel(Predictor):
     @classmethod
     def _forms(cls, stated: Mapping[str, Any]) -> Forms:
         columns = stated["columns"]
+        if not stated["exclusive"]:
+            return super()._forms({**stated, "others": columns, "pairs": columns})
         pairs = columns * (columns - 1) // 2
         forms = super()._forms({**stated, "others": max(1, columns - 1), "pairs": max(1, pairs)})
         if not stated["number"] and columns < 2:
@@ -137,6 +157,10 @@ class Kernel(Predictor):
 # against $j$, and $\mathrm{softmax}(s v)$ are the probabilities. The number $s$ is fitted on training
 # examples that the machine did not learn from, and does not change which class is first.
 #
+# Machines for several labels are one against the rest of the examples of which the label is known; all share
+# the projection and their examples, whose number `baselines` bounds. Decision values become probabilities as
+# `label_fitting` says, with slope and intercept folded into weights and biases.
+#
 # Source: Cortes and Vapnik, "Support-Vector Networks" (1995); Hsu and Lin, "A Comparison of Methods for
 # Multiclass Support Vector Machines" (2002), section 3.
 
@@ -145,6 +169,9 @@ _CHEAP = 10_000  # examples up to which learning once more, from the held-out on
 _AT_ONCE = 2_000  # examples up to which checking what a machine is given costs more than to solve it
 _FOR_COMPONENTS = 8_000
 _CACHE_MEGABYTES = 200
+# Examples up to which machines for several labels share one matrix of likenesses, of 200 MB; each is solved
+# about four times as fast then.
+MOST_SHARED = 5_000
 
 
 class Setup(NamedTuple):
@@ -174,7 +201,8 @@ def machine(features: Float32[np.ndarray, "n d"], labels: np.ndarray, work: Work
     centre, scale = scaling(features, work.one_unit)
     variance = float(np.count_nonzero(scale))
     present = np.unique(labels)
-    if len(present) == 1 or variance == 0:
+    nothing_differs = len(present) == 1 if labels.ndim == 1 else not has_both(labels).any()
+    if nothing_differs or variance == 0:
         return constant(labels, work.classes, work.weights)
     # Principal components of the first examples, and all examples seen through them.
     from sklearn.decomposition import PCA
@@ -191,6 +219,8 @@ def machine(features: Float32[np.ndarray, "n d"], labels: np.ndarray, work: Work
     options = {"C": setup.strength, "gamma": gamma, "cache_size": _CACHE_MEGABYTES}
     if work.classes == 0:
         return _for_numbers(make, rows, labels, work, options)
+    if labels.ndim == 2:
+        return _for_labels(make, rows, labels, work, options)
     return _for_classes(make, rows, np.searchsorted(present, labels), present, work, options)
 
 
@@ -255,6 +285,82 @@ def _for_classes(
     scale = np.array([scale_out_of_sample(labels, decide, once=work.for_comparison, weights=work.weights)])
     is_cheap = (len(labels) <= _CHEAP and not work.for_comparison) or not parts
     return replace(learnt_from(np.arange(len(labels))) if is_cheap else parts[-1], scale=scale)
+
+
+def _for_labels(
+    make: _Make,
+    rows: Float32[np.ndarray, "n space"],
+    labels: Int8[np.ndarray, "n labels"],
+    work: Work,
+    options: dict[str, Any],
+) -> Kernel:
+    """Machines of all labels, each against its absence, calibrated on examples that were held out."""
+    classes = np.arange(labels.shape[1], dtype=np.int32)
+
+    def learnt_from(positions: Int64[np.ndarray, " learnt"]) -> Kernel:
+        """Machines of all labels, learnt from some examples; the bias of one not learnt is no number."""
+        some = rows[positions]
+        weights, bias = _one_against_rest(some, labels[positions], work.of(positions), options)
+        supports = np.flatnonzero(weights.any(axis=1))
+        supports = supports if len(supports) else np.zeros(1, np.int64)
+        return make(
+            outputs=work.classes,
+            number=False,
+            points=some[supports],
+            weights=weights[supports],
+            bias=bias,
+            scale=np.ones(1),
+            ends=np.full(len(classes), len(supports), np.int32),
+            classes=classes,
+            exclusive=False,
+        )
+
+    parts = []
+
+    def decide(held: Int64[np.ndarray, " held"]) -> Float64[np.ndarray, "held labels"]:
+        parts.append(learnt_from(np.delete(np.arange(len(labels)), held)))
+        return parts[-1].decisions(rows[held].astype(np.float64))
+
+    slopes, intercepts = calibrated_out_of_sample(labels, decide, work)
+    is_cheap = len(labels) <= _CHEAP and not work.for_comparison
+    found = learnt_from(np.arange(len(labels))) if is_cheap else parts[-1]
+    unlearnt = log_odds(label_shares(labels, work.weights))
+    bias = np.where(np.isnan(found.bias), unlearnt, found.bias * slopes + intercepts)
+    return replace(found, weights=found.weights * slopes, bias=bias)
+
+
+def _one_against_rest(
+    rows: Float32[np.ndarray, "n space"],
+    labels: Int8[np.ndarray, "n labels"],
+    work: Work,
+    options: dict[str, Any],
+) -> tuple[Float64[np.ndarray, "n labels"], Float64[np.ndarray, " labels"]]:
+    """Weight of every example in the machine of each label, and the biases; several machines at a time."""
+    from sklearn.svm import SVC
+
+    weights, bias = np.zeros(labels.shape), np.full(labels.shape[1], np.nan)
+    cells = None
+    if work.weights is not None or work.class_weights is not None:
+        cells = cell_weights(labels, work)
+    wide = rows.astype(np.float64)
+    is_shared = len(rows) <= MOST_SHARED
+    seen = likeness(wide, wide, options["gamma"]) if is_shared else wide
+
+    def solve(label: int) -> None:
+        """Solve the problem of one label on the examples of which it is known."""
+        work.require_time()
+        known = np.flatnonzero(labels[:, label] != UNKNOWN)
+        some = seen
+        if len(known) < len(labels):
+            some = seen[np.ix_(known, known)] if is_shared else seen[known]
+        model = SVC(**options, kernel="precomputed" if is_shared else "rbf")
+        model.fit(some, labels[known, label] == PRESENT, None if cells is None else cells[known, label])
+        weights[known[model.support_], label] = model.dual_coef_[0]
+        bias[label] = model.intercept_[0]
+
+    with ThreadPoolExecutor(work.threads) as pool:
+        list(pool.map(solve, np.flatnonzero(has_both(labels)).tolist()))
+    return weights, bias
 
 
 def _pairs(

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Bool, Float32, Float64, Int8, Int64
 from threadpoolctl import threadpool_limits
 
 from pellucid.arithmetic import softmax
 from pellucid.classical.predictors import Constant, Linear, Predictor
 from pellucid.classical.search import Work
+from pellucid.tasks import ABSENT, PRESENT, UNKNOWN
 
 _BLOCK_VALUES = 1 << 21
 _SMALLEST = 1e-6
@@ -56,11 +57,36 @@ _TOLERANCE = 1e-3
 
 
 def constant(labels: np.ndarray, classes: int, weights: Float64[np.ndarray, " n"] | None = None) -> Constant:
-    """Constant model that answers with the shares of the classes, or with the mean where there are none."""
+    """Constant model that answers with the shares of the classes or labels, or with the mean without them."""
+    if labels.ndim == 2:
+        return Constant(number=False, answer=label_shares(labels, weights), exclusive=False)
     if classes:
         counts = np.bincount(labels, weights, minlength=classes)
         return Constant(number=False, answer=counts / counts.sum())
     return Constant(number=True, answer=np.array([np.average(labels, weights=weights)]))
+
+
+def label_shares(
+    labels: Int8[np.ndarray, "n labels"], weights: Float64[np.ndarray, " n"] | None = None
+) -> Float64[np.ndarray, " labels"]:
+    r"""Share of the known examples that have each label, never 0 or 1.
+
+    A label of which only one state is known has $(k + m) / (n + 1)$, where $k$ of $n$ known examples have it
+    and $m$ is the share of all labels: as if one more example were of the common kind.
+    """
+    known = (labels != UNKNOWN) * (np.ones(len(labels)) if weights is None else weights)[:, np.newaxis]
+    present, count = (known * (labels == PRESENT)).sum(axis=0), known.sum(axis=0)
+    mean = (present.sum() + 1) / (count.sum() + 2)
+    shares: np.ndarray = np.where(
+        has_both(labels), present / np.maximum(count, _SMALLEST), (present + mean) / (count + 1)
+    )
+    return shares
+
+
+def has_both(labels: Int8[np.ndarray, "n labels"]) -> Bool[np.ndarray, " labels"]:
+    """Whether both states of a label are known of some examples, so that there is something to learn."""
+    found: np.ndarray = (labels == PRESENT).any(axis=0) & (labels == ABSENT).any(axis=0)
+    return found
 
 
 def moments(
@@ -92,7 +118,7 @@ def logistic(
     weights, bias = model.coef_.T.astype(np.float64), model.intercept_.astype(np.float64)
     if len(present) == 2:  # one row speaks for both
         weights, bias = np.hstack([np.zeros_like(weights), weights]), np.concatenate([[0.0], bias])
-    return _folded(weights, bias, centre, scale, work.classes, present)
+    return folded(weights, bias, centre, scale, work.classes, present)
 
 
 def ridge(
@@ -110,16 +136,17 @@ def ridge(
     model.fit(rows, (labels - middle) / spread, work.weights)
     weights = model.coef_.reshape(-1, 1) * spread
     bias = np.array([model.intercept_ * spread + middle])
-    return _folded(weights, bias, centre, scale, 0, np.zeros(1, np.int64))
+    return folded(weights, bias, centre, scale, 0, np.zeros(1, np.int64))
 
 
-def _folded(
+def folded(
     weights: Float64[np.ndarray, "d columns"],
     bias: Float64[np.ndarray, " columns"],
     centre: Float32[np.ndarray, " d"],
     scale: Float32[np.ndarray, " d"],
     classes: int,
     present: Int64[np.ndarray, " columns"],
+    exclusive: bool = True,
 ) -> Linear:
     """Linear model of the features as they are, without standardisation."""
     weights = weights * scale.astype(np.float64)[:, np.newaxis]
@@ -129,6 +156,7 @@ def _folded(
         weights=weights,
         bias=bias - centre.astype(np.float64) @ weights,
         classes=present.astype(np.int32),
+        exclusive=exclusive,
     )
 
 

@@ -10,8 +10,9 @@ import scipy.sparse
 from jaxtyping import Float32, Float64, Int32
 
 from pellucid.arithmetic import softmax
+from pellucid.arithmetic.probabilities import sigmoid
 from pellucid.stored import Forms, Stored
-from pellucid.strict import Whole
+from pellucid.strict import LEFT_OUT, Whole
 
 # One row for each example, in single precision.
 Rows: TypeAlias = Float32[np.ndarray, "n d"] | scipy.sparse.csr_array
@@ -42,8 +43,9 @@ class Predictor(Stored):
         "entries": Whole(1, 100_000_000),
     }
     PLACES: ClassVar[tuple[str, ...]] = ()  # arrays that only say where the numbers of others belong
-    outputs: int  # classes, or 1 for a number
+    outputs: int  # classes, labels, or 1 for a number
     number: bool  # whether a number is predicted
+    exclusive: bool  # False where the outputs are probabilities of several labels
     inputs: int  # features of a row; 0 where any will do
 
     @property
@@ -53,17 +55,20 @@ class Predictor(Stored):
 
     @abstractmethod
     def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
-        """Probabilities that sum to one, or the number in column 0, for every row of length `inputs`.
+        """Probabilities, or the number in column 0, for every row of length `inputs`.
 
-        A row does not depend on the others.
+        Those of classes, which exclude each other, sum to one; each of a label is between 0 and 1. A row does
+        not depend on the others.
         """
 
     @classmethod
     def _forms(cls, stated: Mapping[str, Any]) -> Forms:
-        """Forms, as `Stored`; refused are several outputs of a number, and more columns than outputs."""
+        """Forms, as `Stored`; refused are several outputs or labels of a number, and columns in excess."""
         outputs, columns = stated["outputs"], stated.get("columns", 0)
         if stated["number"] and outputs != 1:
             raise ValueError(f"{cls.kind}: {outputs} outputs where a single number is predicted")
+        if stated["number"] and not stated["exclusive"]:
+            raise ValueError(f"{cls.kind}: several labels where a single number is predicted")
         if columns > outputs:
             raise ValueError(f"{cls.kind}: {columns} columns for {outputs} outputs")
         return super()._forms(stated)
@@ -75,19 +80,21 @@ class Predictor(Stored):
 
 
 Outputs = Annotated[int, Predictor.SIZES["outputs"]]
+Exclusive = Annotated[bool, LEFT_OUT]
 
 _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
 class Constant(Predictor):
-    """Shares of the classes, or mean, of the training examples; it takes any features and looks at none."""
+    """Shares of classes or labels, or mean, of the training examples; it takes any features."""
 
     kind: ClassVar[str] = "constant"
     outputs: int = field(init=False)
     inputs: int = field(init=False, default=0)
     number: bool
     answer: Float64[np.ndarray, " outputs"]
+    exclusive: Exclusive = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "outputs", len(self.answer))
@@ -97,13 +104,17 @@ class Constant(Predictor):
         return np.tile(self.answer, (features.shape[0], 1))
 
     def _check(self) -> None:
-        if not self.number and (self.answer.min() < 0 or abs(self.answer.sum() - 1) > _ROUNDING):
+        if self.number:
+            return
+        is_one = not self.exclusive or abs(self.answer.sum() - 1) <= _ROUNDING
+        if self.answer.min() < 0 or self.answer.max() > 1 + _ROUNDING or not is_one:
             raise ValueError("constant: the probabilities are not between 0 and 1, or do not sum to one")
 
 
 # Linear model: the weighted sum of the features, as probabilities or as a number.
 #
-# Notation: $x$ features, $W$ weights, $b$ bias; $z = x W + b$, and $p = \mathrm{softmax}(z)$.
+# Notation: $x$ features, $W$ weights, $b$ bias; $z = x W + b$, and $p = \mathrm{softmax}(z)$, or of several
+# labels, each against its own absence, $p_l = 1 / (1 + e^{-z_l})$.
 
 _BLOCK_VALUES = 1 << 22
 
@@ -113,18 +124,22 @@ def spread(
     classes: Int32[np.ndarray, " columns"],
     outputs: int,
     number: bool,
+    exclusive: bool = True,
 ) -> Float64[np.ndarray, "n outputs"]:
-    """Answer by the scores of the columns: the number, or their softmax, 0 for classes without a column."""
+    """Answer by the scores of the columns: the number, or their softmax, 0 for classes without a column.
+
+    Of several labels, which do not exclude each other, it is the sigmoid of each score.
+    """
     if number:
         return scores
     found = np.zeros((len(scores), outputs))
-    found[:, classes] = softmax(scores)
+    found[:, classes] = softmax(scores) if exclusive else sigmoid(scores)
     return found
 
 
 @dataclass(frozen=True, eq=False)
 class Linear(Predictor):
-    """Linear model of classes or of a number.
+    """Linear model of classes, of several labels, or of a number.
 
     Of `weights` and `bias` there is one column for each of the `classes` that were there to learn, ascending,
     with any standardisation in it.
@@ -138,6 +153,7 @@ class Linear(Predictor):
     weights: Float64[np.ndarray, "inputs columns"]
     bias: Float64[np.ndarray, " columns"]
     classes: Int32[np.ndarray, " columns"]
+    exclusive: Exclusive = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inputs", len(self.weights))
@@ -149,7 +165,7 @@ class Linear(Predictor):
         starts = range(0, max(1, features.shape[0]), rows)
         # Sparse rows stay sparse in double precision.
         scores = [features[at : at + rows].astype(np.float64) @ self.weights + self.bias for at in starts]
-        return spread(np.concatenate(scores), self.classes, self.outputs, self.number)
+        return spread(np.concatenate(scores), self.classes, self.outputs, self.number, self.exclusive)
 
     def _check(self) -> None:
         self._require_classes(self.classes)

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from pellucid.arithmetic import metric_value
+from pellucid.arithmetic.label_metrics import label_log_loss_terms
 from pellucid.arithmetic.metrics import log_loss_terms
 from pellucid.classical.predictors import Predictor, Rows
 from pellucid.classical.text_features import NOTHING
@@ -40,7 +41,7 @@ class Scale:
 class Work(NamedTuple):
     """Conditions of learning, but for the examples."""
 
-    classes: int  # how many there are; 0 where numbers are predicted
+    classes: int  # how many there are, or labels; 0 where numbers are predicted
     seed: int  # of everything drawn
     threads: int  # processor threads
     budget: Budget  # counts
@@ -51,7 +52,7 @@ class Work(NamedTuple):
     scale: Scale | None = None
     # of each example that is learnt from, above 0; `None` where all weigh the same
     weights: Float64[np.ndarray, " n"] | None = None
-    # of each class, by which the weights are multiplied; likewise
+    # of each class, by which the weights are multiplied, or of each label for those that have it; likewise
     class_weights: tuple[float, ...] | None = None
     # reading of `time.monotonic` after which the work is given up; `None` without one
     deadline: float | None = None
@@ -68,6 +69,8 @@ class Work(NamedTuple):
         """
         rows = most if isinstance(most, slice) else slice(most)
         weights = None if table.weights is None else table.weights[rows]
+        if table.labels.ndim == 2:  # each label has weights of its own
+            return self._replace(weights=weights, class_weights=None if is_blind else self.class_weights)
         if self.class_weights is not None and not is_blind:
             own = np.array(self.class_weights)[table.labels[rows]]
             weights = own if weights is None else own * weights
@@ -171,8 +174,11 @@ def search(
 def score(
     metric: str | None, labels: np.ndarray, outputs: Float64[np.ndarray, "n outputs"], target: Target
 ) -> float:
-    """Score of a predictor's outputs by the metric, errors negated: larger is better."""
-    decides = target.decides(metric)
+    """Score of a predictor's outputs by the metric, errors negated: larger is better.
+
+    Without a metric set-ups for several labels go by the log loss, which needs no thresholds.
+    """
+    decides = target.decides(metric if target.is_exclusive or metric is not None else "log-loss")
     return decides.better(metric_value(decides, labels, target.of_columns(outputs)))
 
 
@@ -223,8 +229,13 @@ def _screened(
         chosen = _as_good(configurations)
     elif metric == "log-loss" or not all(trial.calibrated for trial in trials):
         return configurations
-    else:
+    elif training_set.target.is_exclusive:
         chosen = _settled(configurations, np.stack([log_loss_terms(labels, each) for each in answers]))
+    elif metric is None:
+        return configurations
+    else:
+        losses = [label_log_loss_terms(labels, each) for each in answers]
+        chosen = _settled(configurations, np.stack(losses))
     return [each._replace(chosen=number == chosen) for number, each in enumerate(configurations)]
 
 

@@ -10,15 +10,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64, Int8, Int64
 
 from pellucid.classical.forests import forest
-from pellucid.classical.linear_fitting import FEW, constant, moments, scale_out_of_sample
+from pellucid.classical.label_fitting import calibrated_out_of_sample, cell_weights, log_odds
+from pellucid.classical.label_forests import forest_of_labels
+from pellucid.classical.linear_fitting import (
+    FEW,
+    constant,
+    has_both,
+    label_shares,
+    moments,
+    scale_out_of_sample,
+)
 from pellucid.classical.predictors import Linear, Predictor, Rows
 from pellucid.classical.search import Trial, Work
 from pellucid.classical.text_features import NOTHING, READINGS
 from pellucid.classical.training_set import Budget, TrainingSet
-from pellucid.tasks import CLASSIFICATION, REGRESSION, TEXTS
+from pellucid.tasks import CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION, TEXTS, UNKNOWN
 
 # Linear models of sparse features: for each class one against all others, and for numbers.
 #
@@ -32,8 +41,9 @@ from pellucid.tasks import CLASSIFICATION, REGRESSION, TEXTS
 # it is the mean label of the texts that hold the feature, in standard deviations from the mean of all. The
 # factors are folded into the weights, so that they cost nothing afterwards.
 #
-# $\mathrm{softmax}(s z)$ of the scores $z$ are the probabilities. The number $s$ is fitted on training
-# examples that a model of the same set-up did not learn from.
+# Of several labels each is such a class, on the texts of which it is known; its scores become probabilities
+# as `label_fitting` says. Of classes $\mathrm{softmax}(s z)$ of the scores $z$ are the probabilities. The
+# number $s$ is fitted on training examples that a model of the same set-up did not learn from.
 #
 # Where features outnumber the texts, the dual problem is solved by coordinate descent, else the problem
 # itself by the trust-region Newton method, which draws nothing by chance.
@@ -110,6 +120,57 @@ def for_classes(
     )
 
 
+def for_labels(
+    features: scipy.sparse.csr_array, labels: Int8[np.ndarray, "n labels"], work: Work, setup: TextSetup
+) -> Predictor:
+    """Train a linear model of several labels; their shares where nothing differs."""
+    if features.nnz == 0 or not has_both(labels).any():
+        return constant(labels, work.classes, work.weights)
+    parts = []
+
+    def decide(held: Int64[np.ndarray, " held"]) -> Float64[np.ndarray, "held labels"]:
+        """Scores of held-out texts by columns that were solved without them."""
+        others = np.delete(np.arange(len(labels)), held)
+        parts.append(_label_columns(features[others], labels[others], work.of(others), setup))
+        scores: np.ndarray = features[held].astype(np.float64) @ parts[-1].weights
+        scores += parts[-1].bias
+        return scores
+
+    slopes, intercepts = calibrated_out_of_sample(labels, decide, work)
+    found = parts[-1] if work.for_comparison else _label_columns(features, labels, work, setup)
+    learnt = np.isfinite(found.bias)
+    return Linear(
+        outputs=work.classes,
+        number=False,
+        weights=found.weights * slopes,
+        bias=np.where(learnt, found.bias * slopes + intercepts, log_odds(label_shares(labels, work.weights))),
+        classes=np.arange(labels.shape[1], dtype=np.int32),
+        exclusive=False,
+    )
+
+
+def _label_columns(
+    features: scipy.sparse.csr_array, labels: Int8[np.ndarray, "n labels"], work: Work, setup: TextSetup
+) -> _ClassWeights:
+    """Solve one problem for each label; the bias of one that cannot be learnt is no number."""
+    rows, weights = features.astype(np.float64), None
+    if work.weights is not None or work.class_weights is not None:
+        weights = cell_weights(labels, work)
+    columns = _ClassWeights(np.zeros((features.shape[1], labels.shape[1])), np.full(labels.shape[1], np.nan))
+
+    def solve(label: int) -> None:
+        """Solve the problem of one label on the texts of which it is known."""
+        known = np.flatnonzero(labels[:, label] != UNKNOWN)
+        own = work._replace(weights=None if weights is None else weights[known, label])
+        some = rows if len(known) == len(labels) else rows[known]
+        column = _column(some, labels[known, label] == PRESENT, own, setup)
+        columns.weights[:, label], columns.bias[label] = column
+
+    with ThreadPoolExecutor(work.threads) as pool:
+        list(pool.map(solve, np.flatnonzero(has_both(labels)).tolist()))
+    return columns
+
+
 def for_numbers(
     features: scipy.sparse.csr_array, labels: Float64[np.ndarray, " n"], work: Work, setup: TextSetup
 ) -> Predictor:
@@ -145,20 +206,25 @@ def _columns(
 
     def solve(place: int) -> None:
         """Solve the problem of one class and put its weights and bias into their column."""
-        work.require_time()
-        is_class = labels == present[place]
-        factor = np.ones(rows.shape[1])
-        if setup.by_label:
-            weights = 1 if work.weights is None else work.weights
-            inside, outside = (side * weights @ rows + _SMOOTHED for side in (is_class, ~is_class))
-            factor = _between(np.abs(np.log(inside / inside.sum()) - np.log(outside / outside.sum())))
-        model = _solved(setup, work, rows, factor, is_class)
-        columns.weights[:, place] = model.coef_[0] * factor
-        columns.bias[place] = model.intercept_[0]
+        columns.weights[:, place], columns.bias[place] = _column(rows, labels == present[place], work, setup)
 
     with ThreadPoolExecutor(work.threads) as pool:
         list(pool.map(solve, range(int(len(present) == 2), len(present))))
     return columns
+
+
+def _column(
+    rows: scipy.sparse.csr_array, is_class: Bool[np.ndarray, " n"], work: Work, setup: TextSetup
+) -> tuple[Float64[np.ndarray, " d"], float]:
+    """Weights and bias of one class against all others."""
+    work.require_time()
+    factor = np.ones(rows.shape[1])
+    if setup.by_label:
+        weights = 1 if work.weights is None else work.weights
+        inside, outside = (side * weights @ rows + _SMOOTHED for side in (is_class, ~is_class))
+        factor = _between(np.abs(np.log(inside / inside.sum()) - np.log(outside / outside.sum())))
+    model = _solved(setup, work, rows, factor, is_class)
+    return model.coef_[0] * factor, float(model.intercept_[0])
 
 
 def _solved(
@@ -263,7 +329,9 @@ def dummy(training_set: TrainingSet, budget: Budget) -> list[Trial]:
     return [Trial(features, "the training labels alone", learn, is_blind=True)]
 
 
-_LEARNERS = {CLASSIFICATION: for_classes, REGRESSION: for_numbers}
+_LEARNERS = {CLASSIFICATION: for_classes, MULTILABEL: for_labels, REGRESSION: for_numbers}
+# What features may be weighed by, for people.
+_WEIGHED_BY = {CLASSIFICATION: "class", MULTILABEL: "label", REGRESSION: "number"}
 
 
 def _linear(setups: tuple[tuple[str, TextSetup], ...]) -> Callable[[TrainingSet, Budget], list[Trial]]:
@@ -276,7 +344,7 @@ def _linear(setups: tuple[tuple[str, TextSetup], ...]) -> Callable[[TrainingSet,
         products = max(1, training_set.classes) * training_set.words
         most = max(1, int(budget.products / products))
         screened = max(_LEAST_SCREENED, int(budget.products / _SCREENED_PART / products))
-        by = f", weighed by {'number' if training_set.target is REGRESSION else 'class'}"
+        by = f", weighed by {_WEIGHED_BY[training_set.target]}"
         found = []
         for reading, setup in sorted(fitting, key=lambda each: kinds.index(each[0])):
             name = "penalty" if setup.model == RIDGE else "C"
@@ -307,7 +375,8 @@ def _small_forest(features: Rows, labels: np.ndarray, work: Work, least: int) ->
     budget = work.budget
     trees, grown = -(-budget.trees // TREES_LEFT_OUT), min(budget.grown, _GROWN)
     smaller = dataclasses.replace(budget, trees=trees, grown=grown)
-    return forest(features, labels, work._replace(budget=smaller), least)
+    learn = forest_of_labels if labels.ndim == 2 else forest
+    return learn(features, labels, work._replace(budget=smaller), least)
 
 
 # Linear models of the same n-grams, none simpler than another; the machine usually serves texts best.

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import scipy.sparse
-from jaxtyping import Int64
+from jaxtyping import Int8, Int64
 
 from pellucid.classical.predictors import Rows
 from pellucid.data.raw_texts import Texts
@@ -20,6 +20,7 @@ from pellucid.encoding.ngrams import Shape
 from pellucid.encoding.survey import SHORT_TEXT, Sample, script_of
 from pellucid.encoding.tfidf import MOST_FEATURES, CountedTexts, Tfidf, fit_tfidf
 from pellucid.encoding.words import written
+from pellucid.tasks import PRESENT, UNKNOWN
 
 TF_IDF = "tf-idf"
 # Features of a model that looks at none.
@@ -67,7 +68,10 @@ class TextTable(NamedTuple):
         if self.tfidf.features <= most:
             return self
         weights = self.tfidf.weigh(self.train)
-        merits = about_classes(weights, labels, classes) if classes else about_numbers(weights, labels)
+        if labels.ndim == 2:
+            merits = about_labels(weights, labels)
+        else:
+            merits = about_classes(weights, labels, classes) if classes else about_numbers(weights, labels)
         columns = np.sort(np.argsort(-merits, kind="stable")[:most])
         return TextTable(self.tfidf.only(columns), self.train[:, columns], self.validation[:, columns])
 
@@ -167,6 +171,19 @@ def about_classes(rows: Rows, labels: Int64[np.ndarray, " n"], classes: int) -> 
     expected = np.outer(np.bincount(labels, minlength=classes) / count, observed.sum(axis=0))
     found: np.ndarray = ((observed - expected) ** 2 / np.maximum(expected, _SMALLEST)).sum(axis=0)
     return found
+
+
+def about_labels(rows: Rows, labels: Int8[np.ndarray, "n labels"]) -> np.ndarray:
+    """Sum over the labels of the statistic of `about_classes` for presence and absence, where it is known."""
+    values, known = rows.astype(np.float64), (labels != UNKNOWN).astype(np.float64)
+    present = np.asarray((labels == PRESENT).astype(np.float64).T @ values)
+    total = np.asarray(known.T @ values)
+    share = (labels == PRESENT).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    squares = (present - share[:, np.newaxis] * total) ** 2
+    merits = np.zeros(total.shape[1])
+    for expected in (share[:, np.newaxis] * total, (1 - share)[:, np.newaxis] * total):
+        merits += (squares / np.maximum(expected, _SMALLEST)).sum(axis=0)
+    return merits
 
 
 def about_numbers(rows: Rows, labels: np.ndarray) -> np.ndarray:

@@ -75,7 +75,9 @@ class Budget:
     pairs: int = 600
     values: int = 100_000_000  # numbers (examples times features) that a table of features may hold
     text: int = 40_000_000  # bytes of training texts that a model may see
-    products: int = 400_000_000  # words of texts times classes that a linear model of texts may learn from
+    products: int = (
+        400_000_000  # words of texts times classes or labels that a linear model of texts may learn from
+    )
 
     def __post_init__(self) -> None:
         for name, count in dataclasses.asdict(self).items():
@@ -191,12 +193,12 @@ class TrainingSet:
 
     # uint8 (n, height, width, channels), which may be a memory map, float32 (n, d), or texts
     inputs: Shaped[np.ndarray, "n ..."] | Sequence[str]
-    # class codes, or numbers, of every input
-    labels: Int64[np.ndarray, " labels"] | Float64[np.ndarray, " labels"]
+    # class codes, numbers, or states of several labels (n, labels), of every input
+    labels: Shaped[np.ndarray, "n ..."]
     train: Int64[np.ndarray, " train"]  # ascending positions of the training examples, at least one
     # ascending positions of those on which configurations are compared; there may be none
     validation: Int64[np.ndarray, " validation"]
-    classes: int  # how many there are; 0 where numbers are predicted
+    classes: int  # how many there are, or labels; 0 where numbers are predicted
     # `images`, `texts`, `values` (feature vectors) or `network` (a network's hidden layer)
     kind: str = IMAGES
     # of every input in the loss, above 0 for training examples; `None` where all weigh the same
@@ -215,13 +217,15 @@ class TrainingSet:
             raise ValueError(f"inputs: {self.inputs.ndim} axes, where {self.kind} have {axes}")
         if len(self.labels) != len(self.inputs):
             raise ValueError(f"labels: {len(self.labels)} of them for {len(self.inputs)} inputs")
+        if self.labels.ndim == 2 and self.labels.shape[1] != self.classes:
+            raise ValueError(f"labels: {self.labels.shape[1]} columns of them for {self.classes} labels")
         if len(self.train) == 0:
             raise ValueError("train: no example to learn from")
 
     @property
     def target(self) -> Target:
-        """Target that is learnt: classes or numbers."""
-        return target_of(self.classes)
+        """Target that is learnt: classes, several labels, or numbers."""
+        return target_of(self.classes, self.labels)
 
     @property
     def input_kind(self) -> InputKind:
