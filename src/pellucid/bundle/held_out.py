@@ -70,10 +70,10 @@ class HeldOut:
     @classmethod
     def of(cls, labels: np.ndarray, said: np.ndarray, novelty: np.ndarray | None) -> "HeldOut":
         """Answers as they are stored: of classes in 32 bits."""
-        of_labels, of_said = (np.float64, np.float64) if said.ndim == 1 else (np.int32, np.float32)
-        of_labels = np.int8 if labels.ndim == 2 else of_labels
         stored = None if novelty is None else novelty.astype(np.float32)
-        return cls(labels.astype(of_labels), said.astype(of_said), stored)
+        if said.ndim == 1:
+            return cls(labels.astype(np.float64), said.astype(np.float64), stored)
+        return cls(labels.astype(np.int8 if labels.ndim == 2 else np.int32), said.astype(np.float32), stored)
 
     def __len__(self) -> int:
         return len(self.labels)
