@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float64, Int8, Int64, Shaped
+from jaxtyping import Bool, Float64, Int8, Int64, Shaped
 
 from pellucid.arithmetic import at_temperature, softmax
-from pellucid.arithmetic.probabilities import decided, sigmoid, sigmoid_at_temperature
+from pellucid.arithmetic.probabilities import decided, of_all, sigmoid, sigmoid_at_temperature
 from pellucid.settings import METRICS, Metric, metric_of
 
 # Names of the kinds of input, as `model.json` has them; values are feature vectors.
@@ -220,6 +220,22 @@ class Target:
             SEPARATOR.join(classes[code] for code in np.flatnonzero(row == PRESENT).tolist())
             for row in labels
         ]
+
+    def probability(
+        self, answers: Float64[np.ndarray, "n classes"], labels: Shaped[np.ndarray, "n ..."]
+    ) -> Float64[np.ndarray, " n"]:
+        """Probability that predicted labels are right; of several, that all are, were they independent."""
+        if not self.is_exclusive:
+            return of_all(answers, labels)
+        return np.take_along_axis(answers, labels[:, None], axis=1)[:, 0]
+
+    def wrong(
+        self, predicted: Shaped[np.ndarray, "n ..."], labels: Shaped[np.ndarray, "n ..."]
+    ) -> Bool[np.ndarray, " n"]:
+        """Whether predicted labels are wrong; of several, whether any of those known is."""
+        if self.is_exclusive:
+            return np.asarray(predicted != labels)
+        return np.asarray(((predicted != labels) & (labels != UNKNOWN)).any(axis=1))
 
     def codes(self, labels: Shaped[np.ndarray, "n ..."]) -> Int64[np.ndarray, " n"]:
         """Class of each example; its rarest label, or else 0; numbers are all of one."""

@@ -32,8 +32,9 @@ class Answer(NamedTuple):
     """Prediction for one input."""
 
     input: str
-    label: str | float | None  # the class, or the number predicted; `None` where the input could not be read
-    probability: float | None  # of that class; `None` for numbers
+    # the class, labels joined by `;`, or the number predicted; `None` where the input could not be read
+    label: str | float | None
+    probability: float | None  # that the label is right, or all labels are; `None` for numbers
     error: str  # why the input could not be read or answered; empty when fine
     novelty: float | None = None  # 0 to 1, share of validation examples less foreign; `None` if not known
     probabilities: tuple[float | None, ...] = ()  # of every class where they were asked for
@@ -189,7 +190,12 @@ def rows_of(decisions: Decisions, block: Block) -> Rows:
     answers, block = answered(model, block)
     decided = decisions.decide(*answers)
     novelty = repeat(None) if answers.novelty is None else iter(answers.novelty.round(_PLACES).tolist())
-    usable = zip(answers.said.tolist(), decided.answers.tolist(), novelty, decided.cells(), strict=False)
+    labels: list[Any] = decided.answers.tolist()
+    sure: list[float | None] = [None] * len(labels)
+    if model.classes:
+        labels = model.target.texts(decided.answers, model.classes)
+        sure = model.target.probability(answers.said, decided.answers).tolist()
+    usable = zip(answers.said.tolist(), labels, sure, novelty, decided.cells(), strict=False)
     nothing = (None,) * (len(model.classes) if with_probabilities else 0)
     unknown = (None,) * len(decisions.columns)
     rows = []
@@ -197,8 +203,7 @@ def rows_of(decisions: Decisions, block: Block) -> Rows:
         if error:
             rows.append(Answer(name, None, None, error, None, nothing, unknown))
             continue
-        output, best, foreign, cells = next(usable)
-        label, probability = (model.classes[best], output[best]) if model.classes else (output, None)
+        output, label, probability, foreign, cells = next(usable)
         shown = tuple(output) if with_probabilities else ()
         rows.append(Answer(name, label, probability, "", foreign, shown, cells))
     return Rows(rows, answers, 0 if decided.abstained is None else int(decided.abstained.sum()))

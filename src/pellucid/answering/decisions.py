@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Int64
+from jaxtyping import Bool, Float, Float64, Int64, Shaped
 
 from pellucid.answering.incoming import AnsweringModel
-from pellucid.arithmetic.probabilities import decided, trust
+from pellucid.arithmetic.probabilities import trust
 from pellucid.arithmetic.rounding import figure, per_cent, percent
 from pellucid.bundle.held_out import HeldOut
 from pellucid.data.labels import read_number, require_threshold
@@ -125,7 +125,7 @@ class PredictOptions:
 
     # largest error among the answered; the others are marked as abstained
     max_error: float | None = None
-    # one of two classes and the probability from which on it is answered, in place of the model's own
+    # probability from which on one of two classes, or a label of several, is answered, instead of the model's
     threshold: Mapping[str, float] | None = None
     costs: Path | None = None  # CSV of costs, by which the answer of least expected cost is chosen
     # probability with which a set of classes, or an interval of numbers, contains the truth
@@ -138,7 +138,8 @@ class PredictOptions:
 class Decided(NamedTuple):
     """Decisions about some inputs."""
 
-    answers: Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"]  # class of each as a position, or its number
+    # class of each as a position, states of its labels (n, labels), or its number
+    answers: Shaped[np.ndarray, "n ..."]
     abstained: Bool[np.ndarray, " n"] | None  # of each, whether it is not answered; `None` without a promise
     # of each its classes, the most probable first, or the ends of its interval; `None` likewise
     sets: list[list[str]] | list[list[float]] | None
@@ -190,10 +191,18 @@ class Decisions:
                     f"{options.names[name]}: {place} predicts numbers, which are not just right or wrong; "
                     "--sets 0.95 gives intervals"
                 )
-        require_threshold(options.threshold, model.classes, place)
+        for name, asked in (("costs", options.costs), ("sets", options.sets)):
+            if asked is not None and not model.target.is_exclusive:
+                raise UsageError(
+                    f"{options.names[name]}: chooses among classes of which one is right, and an input of "
+                    f"{place} may have several labels; leave it out, or give --threshold LABEL=SHARE"
+                )
+        require_threshold(options.threshold, model.classes, place, model.target)
         if options.threshold is not None and options.costs is not None:
             raise UsageError("--threshold: --costs decides in another way; leave one of them out")
         self._threshold = model.threshold if options.threshold is None else options.threshold
+        if not model.target.is_exclusive:  # labels that are not named keep the model's
+            self._threshold = {**model.threshold, **self._threshold}
         self._costs = None if options.costs is None else read_costs(options.costs, model.classes)
         self.promise = None if options.max_error is None else self._promise(options.max_error)
         self.coverage = None if options.sets is None else self._coverage(options.sets)
@@ -210,7 +219,7 @@ class Decisions:
         answers = outputs if outputs.ndim == 1 else self._answers(outputs)
         abstained = sets = None
         if self.promise is not None:
-            of_answer = np.take_along_axis(outputs, answers[:, None], axis=1)[:, 0]
+            of_answer = self.model.target.probability(outputs, answers)
             rate = self.model.novelty_rate
             trusted = trust(of_answer, novelty, 1.0 if rate is None else rate)
             abstained = ~(trusted >= self.promise.threshold)
@@ -223,12 +232,12 @@ class Decisions:
             sets = [[classes[code] for code in each] for each in codes]
         return Decided(answers, abstained, sets)
 
-    def _answers(self, probabilities: np.ndarray) -> Int64[np.ndarray, " n"]:
-        """Class of each, from probabilities as they were computed or stored."""
+    def _answers(self, probabilities: np.ndarray) -> Shaped[np.ndarray, "n ..."]:
+        """Class of each, or states of its labels, from probabilities as they were computed or stored."""
         probabilities = probabilities.astype(np.float64, copy=False)
         if self._costs is not None:
             return least_cost(probabilities, self._costs)
-        return decided(probabilities, self.model.classes, self._threshold)
+        return self.model.target.labels(probabilities, self.model.classes, self._threshold)
 
     def _held_out(self, flag: str) -> HeldOut:
         """The model's held-out answers; `UsageError` if it has none."""

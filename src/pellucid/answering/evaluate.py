@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64, Shaped
+from jaxtyping import Bool, Float64, Int8, Int64, Shaped
 
 from pellucid.answering.answers import REASON, answered
 from pellucid.answering.decisions import Decisions, PredictOptions, share_in_words
@@ -15,7 +15,6 @@ from pellucid.answering.incoming import first_few, incoming_rows, with_columns_o
 from pellucid.answering.naming import model_of
 from pellucid.answering.training_examples import is_data_of
 from pellucid.arithmetic.metrics import rarer_class
-from pellucid.arithmetic.probabilities import decided
 from pellucid.arithmetic.rounding import decimals, figure, per_cent, rounded
 from pellucid.bundle import Model, load
 from pellucid.data.labels import read_number
@@ -23,7 +22,7 @@ from pellucid.data.listing import TEST, Listing
 from pellucid.data.reading.dispatch import read_data
 from pellucid.data.sibling_sets import first_of_groups
 from pellucid.data.tables.csv_tables import as_csv
-from pellucid.data.targets import new_names
+from pellucid.data.targets import new_names, renamed_sets
 from pellucid.data.wording import count_of, quoted, some, wrapped
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.evaluation import (
@@ -42,13 +41,14 @@ from pellucid.evaluation import (
 from pellucid.evaluation.promises import kept_on
 from pellucid.files import write_file
 from pellucid.settings import METRICS, Settings
-from pellucid.tasks import REGRESSION, target_of
+from pellucid.tasks import ABSENT, CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION, UNKNOWN, Target
 
 _FORMAT = 1
 _CONFUSIONS_SHOWN = 5
 _NAME_WIDTH = 24
 _SLICES_SHOWN = 20
 _NAMES_SHOWN = 10
+_LABELS_SHOWN = 20
 
 
 class Abstention(NamedTuple):
@@ -85,6 +85,7 @@ class Evaluation:
     rows: str  # which of its rows were scored: `test split` or `all rows`
     skipped: int  # inputs left out because they could not be read
     classes: tuple[str, ...]  # the model's; none where it predicts numbers
+    target: Target  # what it predicts
     scores: Scores
     drift: Drift | None  # from the model's validation examples; `None` without a detector, or of too few
     slices: Slices | None  # scores by the values of a column, worst first; `None` where none was asked for
@@ -96,7 +97,7 @@ class Evaluation:
         """The evaluation as one document of plain JSON; `test` has the form it has in `metrics.json`."""
         document = {
             "format": _FORMAT,
-            "task": f"{self.noun}-{target_of(len(self.classes)).name}",
+            "task": f"{self.noun}-{self.target.name}",
             "run": self.run,
             "data": {
                 "place": self.place,
@@ -112,6 +113,9 @@ class Evaluation:
         document |= {name: each.to_json() for name, each in optional.items() if each is not None}
         if self.scores.confusion is not None:
             document["confusion"] = self.scores.confusion.tolist()
+        if not self.target.is_exclusive:
+            named = zip(self.classes, self.scores.per_label_json(), strict=True)
+            document["labels"] = [{"label": name, **each} for name, each in named]
         return document
 
     def to_text(self) -> str:
@@ -120,8 +124,10 @@ class Evaluation:
             f"Data    {_printable(self.place)}",
             f"Scored  {self.rows}: {self.scores.examples:,} {self.noun}s, {self.skipped:,} skipped",
             "",
-            *_table(self.scores),
+            *_table(self.scores, self.target),
         ]
+        if not self.target.is_exclusive:
+            lines += self._labels()
         if self.scores.confusion is not None:
             lines += self._confusions(self.scores.confusion)
         if self.worth is not None:
@@ -139,6 +145,19 @@ class Evaluation:
             lines += ["", *wrapped(_printable(sentence))]
         return "\n".join(lines)
 
+    def _labels(self) -> list[str]:
+        """Scores of the labels that most examples have."""
+        named = [*zip(self.classes, self.scores.per_label, strict=True)]
+        named.sort(key=lambda each: -each[1].support)
+        lines = ["", f"{'Label':<28}{'Examples':>9}{'Precision':>11}{'Recall':>8}{'F1':>8}"]
+        for name, each in named[:_LABELS_SHOWN]:
+            found = (each.precision, each.recall, each.f1)
+            precision, recall, f1 = ("" if one is None else figure(one.value) for one in found)
+            lines.append(f"{_cut(name):<28}{each.support:>9,}{precision:>11}{recall:>8}{f1:>8}")
+        if len(named) > _LABELS_SHOWN:
+            lines.append(f"and {len(named) - _LABELS_SHOWN:,} labels of fewer examples; --json has all")
+        return lines
+
     def _confusions(self, confusion: Int64[np.ndarray, "classes classes"]) -> list[str]:
         """The mistakes made most often."""
         mistakes = confusion.copy()
@@ -153,9 +172,9 @@ class Evaluation:
         return ["", f"{'Label':<28}{'Predicted':<28}{'Times':>6}", *lines] if lines else []
 
 
-def _table(scores: Scores) -> list[str]:
+def _table(scores: Scores, target: Target) -> list[str]:
     """Each score with its interval; errors of predicted numbers are in the labels' own unit."""
-    is_of_classes = scores.confusion is not None
+    is_of_classes = target.has_probabilities
     width = 8 if is_of_classes else 12
     lines = [f"{'Score':<28}{'Value':>{width}}   95 % interval"]
     for key, interval in scores.intervals.items():
@@ -235,7 +254,9 @@ def evaluate(
     listing = _listing(model, place, settings)
     chosen = [index for index, split in enumerate(listing.splits) if split == TEST]
     rows = chosen or list(range(len(listing)))
-    labels = (_numbers if model.target is REGRESSION else _class_codes)(listing, rows, model)
+    if listing.label_sets is not None:
+        rows = [row for row in rows if listing.label_sets.looked_at[row]]
+    labels = _READERS[model.target](listing, rows, model)
     gathering = None if model.detector is None else Gathering(model.detector, model.classes)
     options = PredictOptions(max_error=max_error, threshold=settings.threshold)
     decisions = Decisions(model, options, str(run))
@@ -256,7 +277,7 @@ def evaluate(
         values = [listing.slices[row] for row in readable]
         slices = score_slices(settings.slice_column, values, labels, outputs, groups)
     if (promise := decisions.promise) is not None:
-        kept = kept_on(0.5, 1.0 - abstained, predicted != labels)
+        kept = kept_on(0.5, 1.0 - abstained, model.target.wrong(predicted, labels))
         abstention = Abstention(promise.max_error, promise.expected, *kept)
     if not chosen and is_data_of(Path(run), place, len(listing)):
         warnings.append(
@@ -270,6 +291,7 @@ def evaluate(
         rows="test split" if chosen else "all rows",
         skipped=int((~is_readable).sum()),
         classes=model.classes,
+        target=model.target,
         scores=scores,
         drift=None if gathering is None else gathering.drift(model.input_kind.noun),
         slices=slices,
@@ -284,8 +306,10 @@ def _require_counts(model: Model, confusion: Path) -> None:
     """Refuse a file for the counts by class that is none, or of a model without classes."""
     if confusion.suffix.lower() != ".csv":
         raise UsageError(f"--confusion: {confusion} does not end in .csv; choose a name that does")
-    if not model.classes:
-        raise UsageError("--confusion: counts answers by class, and the model predicts numbers; leave it out")
+    if not model.classes or not model.target.is_exclusive:
+        raise UsageError(
+            f"--confusion: counts answers by class, and the model predicts {model.target.nouns}; leave it out"
+        )
 
 
 def _scored(
@@ -299,9 +323,12 @@ def _scored(
     if model.target is REGRESSION:
         return score_numbers(labels, outputs, settings.seed, groups), labels
     # Rankings are about the class of two that was rarer when the model was trained.
-    held_out = model.held_out if len(model.classes) == 2 else None
+    held_out = model.held_out if len(model.classes) == 2 and model.target.is_exclusive else None
     positive = None if held_out is None else rarer_class(held_out.labels)
-    predicted = decided(outputs, model.classes, settings.threshold or model.threshold)
+    threshold = settings.threshold or model.threshold
+    if not model.target.is_exclusive:
+        threshold = {**model.threshold, **threshold}
+    predicted = model.target.labels(outputs, model.classes, threshold)
     return score(labels, outputs, settings.seed, groups, positive, predicted), predicted
 
 
@@ -313,7 +340,8 @@ def _listing(model: Model, place: str, settings: Settings) -> Listing:
     noun = model.input_kind.noun
     try:
         asked = with_columns_of(model, settings)
-        listing = read_data(place, dataclasses.replace(asked, task=model.input_kind.task, target="class"))
+        target = "class" if model.target.is_exclusive else "labels"
+        listing = read_data(place, dataclasses.replace(asked, task=model.input_kind.task, target=target))
     except UsageError as error:
         if not str(error).startswith("--task"):
             raise
@@ -332,6 +360,9 @@ def _listing(model: Model, place: str, settings: Settings) -> Listing:
         "where it is a new name, give --rename with a table of your own"
         for old in doubtful
     ]
+    if listing.label_sets is not None:
+        sets = renamed_sets(listing.label_sets, model.renamed)
+        return dataclasses.replace(listing, labels=sets.texts(), label_sets=sets).with_warnings(*warnings)
     return dataclasses.replace(
         listing,
         labels=new_names(listing.labels, model.renamed),
@@ -377,6 +408,39 @@ def _class_codes(listing: Listing, rows: Sequence[int], model: Model) -> Int64[n
             f"{some([repr(name) for name in unknown], _NAMES_SHOWN)}; it knows {known}; rename or remove them"
         )
     return np.array([codes[label] for label in labels], np.int64)
+
+
+def _label_states(listing: Listing, rows: Sequence[int], model: Model) -> Int8[np.ndarray, "rows labels"]:
+    """States of the model's labels; one that is no column of 0 and 1 in the data is unknown.
+
+    Raises: `DataError` if the model does not know some of the labels that are there.
+    """
+    assert listing.label_sets is not None  # it was asked for
+    names, states = listing.label_sets
+    known = {name: code for code, name in enumerate(model.classes)}
+    present = (states[rows] == PRESENT).any(axis=0)
+    unknown = [names[code] for code in np.flatnonzero(present).tolist() if names[code] not in known]
+    if unknown:
+        raise DataError(
+            f"{listing.place}: the model does not know {count_of(len(unknown), 'label')} "
+            f"{some([repr(name) for name in unknown], _NAMES_SHOWN)}; it knows "
+            f"{some([repr(name) for name in model.classes], _NAMES_SHOWN)}; rename or remove them"
+        )
+    # In lists a label that no example has does not occur at all.
+    is_complete = not listing.has_label_columns
+    found = np.full((len(rows), len(known)), ABSENT if is_complete else UNKNOWN, np.int8)
+    for code, name in enumerate(names):
+        if name in known:
+            found[:, known[name]] = states[rows, code]
+    return found
+
+
+# How labels are read, by what the model predicts.
+_READERS: dict[Target, Callable[[Listing, Sequence[int], Model], np.ndarray]] = {
+    CLASSIFICATION: _class_codes,
+    REGRESSION: _numbers,
+    MULTILABEL: _label_states,
+}
 
 
 def _answers(

@@ -24,7 +24,7 @@ from pellucid.data.reading.input_places import STANDARD_INPUT, Cell, Input, open
 from pellucid.data.reading.inputs import blocks_of, decoders, fit_inputs, text_of
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
-from pellucid.tasks import TEXTS, InputKind
+from pellucid.tasks import TEXTS, InputKind, Target
 
 WARNINGS_SHOWN = 10
 _MOST_IN_BLOCK = 4096
@@ -54,8 +54,12 @@ class AnsweringModel(Protocol):
         """Class names in the order of the probabilities; none where a number is predicted."""
 
     @property
+    def target(self) -> Target:
+        """Target of the answers: classes, several labels or a number."""
+
+    @property
     def threshold(self) -> Mapping[str, float]:
-        """One of two classes and the probability from which on it is answered; or nothing."""
+        """Probability from which on one of two classes is answered, or each of several labels; or nothing."""
 
     @property
     def novelty_rate(self) -> float | None:

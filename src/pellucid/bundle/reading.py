@@ -213,7 +213,15 @@ def _average(place: Path, description: Description) -> Model:
             raise ValueError("input_kind of the average are not those of its members")
         if model.target is not description.is_of.target:
             raise ValueError("the target of the average is not that of its members")
-        for what in ("preprocessing", "classes", "joined_columns", "renamed", "threshold"):
+        same = ["preprocessing", "classes", "joined_columns", "renamed"]
+        if model.target.is_exclusive:
+            same.append("threshold")
+        else:  # of several labels its own, which its own answers fit
+            threshold = description.threshold
+            model = model.for_data(
+                joined_columns=model.joined_columns, renamed=model.renamed, threshold=threshold
+            )
+        for what in same:
             if getattr(model, what) != getattr(description, what):
                 raise ValueError(f"{what} of the average are not those of its members")
     return _completed(place, description, model)

@@ -16,6 +16,7 @@ from jaxtyping import Float64, UInt64
 from pellucid.data.label_sets import as_array
 from pellucid.data.wording import quoted, some, some_quoted
 from pellucid.errors import DataError, UsageError
+from pellucid.tasks import Target
 
 # Larger numbers leave the range in which networks compute; so do squares of their differences.
 LARGEST = 1e30
@@ -107,14 +108,16 @@ def require_classes(flag: str, names: Iterable[str], classes: Iterable[str], pla
     )
 
 
-def require_threshold(threshold: Mapping[str, float] | None, classes: Sequence[str], place: str) -> None:
-    """Refuse a threshold where there are not two classes, or of a class that is none of them.
+def require_threshold(
+    threshold: Mapping[str, float] | None, classes: Sequence[str], place: str, target: Target
+) -> None:
+    """Refuse a threshold of a class that is none, and where there are neither two classes nor several labels.
 
     Raises: `UsageError` naming it.
     """
     if threshold is None:
         return
-    if len(classes) != 2:
+    if len(classes) != 2 and target.is_exclusive:
         raise UsageError(
             f"--threshold: decides between two classes, and {place} has {len(classes) or 'no'} classes; "
             "leave it out, or give predict --costs a table of costs"

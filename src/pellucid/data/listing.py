@@ -58,6 +58,7 @@ class Listing:
     values: np.ndarray | None = None  # float64 (n,), where numbers are predicted; `None` where classes are
     # where an example may have several labels, of which `labels` has the names; `None` elsewhere
     label_sets: LabelSets | None = None
+    has_label_columns: bool = False  # whether each of several labels has a column of 0 and 1
     texts: Texts | None = None  # the texts themselves where the inputs are texts
     problems: tuple["Problem", ...] = ()  # texts that cannot be used, found while reading
     # columns of a table that group related examples, each as one number an example, equal for

@@ -12,6 +12,7 @@ from pellucid.bundle import AverageMember, AverageModel
 from pellucid.data import Check, Dataset, write_ledger
 from pellucid.data.wording import count_of, some
 from pellucid.evaluation.calibration import chosen_weights, cross_fitted_average
+from pellucid.evaluation.label_thresholds import fit_thresholds
 from pellucid.novelty import for_answers_of
 from pellucid.pipeline.comparing.standings import scores_of_folds
 from pellucid.pipeline.continual.forgetting import continual_metrics
@@ -101,7 +102,12 @@ def average_of(candidates: Sequence[Candidate], dataset: Dataset, settings: Sett
     )
     (candidate,) = calibrated([candidate], dataset, settings.seed)
     (candidate,) = with_held_out([_with_novelty(candidate, members[0])], dataset, settings.seed)
-    return candidate
+    if dataset.target.is_exclusive:
+        return candidate
+    model = candidate.model
+    threshold = _threshold(candidate, dataset, settings)
+    model = model.for_data(joined_columns=model.joined_columns, renamed=model.renamed, threshold=threshold)
+    return dataclasses.replace(candidate, model=model)
 
 
 def _with_novelty(candidate: Candidate, heaviest: Candidate) -> Candidate:
@@ -148,12 +154,9 @@ def with_averages_tested(candidates: Sequence[Candidate], tested: Mapping[str, T
             milliseconds += (
                 sum(tested[other.name].milliseconds for other in built) - sum(passes) + max(passes)
             )
-        found[each.name] = Tested(
-            raw,
-            model.target.calibrated(raw, model.temperature),
-            asked[0].novelty if model.detector is not None else None,
-            milliseconds,
-        )
+        answers = model.target.calibrated(raw, model.temperature)
+        novelty = asked[0].novelty if model.detector is not None else None
+        found[each.name] = Tested(raw, answers, novelty, milliseconds, model.decided(answers))
     return found
 
 
@@ -237,13 +240,24 @@ def _knowing_their_data(
         start = continual.start.model
         joined, renamed = joined or start.joined_columns, {**start.renamed, **renamed}
     renamed = {old: new for old, new in renamed.items() if new in dataset.classes}
-    threshold = settings.threshold or {}
     return [
         dataclasses.replace(
-            each, model=each.model.for_data(joined_columns=joined, renamed=renamed, threshold=threshold)
+            each,
+            model=each.model.for_data(
+                joined_columns=joined, renamed=renamed, threshold=_threshold(each, dataset, settings)
+            ),
         )
         for each in candidates
     ]
+
+
+def _threshold(candidate: Candidate, dataset: Dataset, settings: Settings) -> Mapping[str, float]:
+    """Threshold of a model's answers: the settings' own, or for several labels what fits held-out ones."""
+    given, held_out = settings.threshold or {}, candidate.held_out
+    if dataset.target.is_exclusive or not len(held_out.positions):
+        return given
+    least = fit_thresholds(dataset.labels[held_out.positions], held_out.answers).tolist()
+    return {name: given.get(name, least[code]) for code, name in enumerate(dataset.classes)}
 
 
 def _tested(
@@ -298,7 +312,7 @@ def _label_issues(
 ) -> LabelIssues | None:
     """Labels that are likely wrong; `None` where numbers are predicted."""
     dataset, settings = context.dataset, context.settings
-    if not dataset.target.has_probabilities:
+    if not dataset.target.has_probabilities or not dataset.target.is_exclusive:
         return None
     most = None  # as many training examples as the settings allow
     if context.time.is_limited and settings.baselines:

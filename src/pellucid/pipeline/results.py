@@ -47,7 +47,10 @@ def findings_of(outcome: Outcome) -> list[dict[str, Any]] | None:
         return None
     dataset, issues = outcome.dataset, outcome.label_issues
     chance, guessing = 0.0, 1.0  # numbers are learnt divided by their standard deviation
-    if dataset.target.has_probabilities:
+    if not dataset.target.is_exclusive:
+        shares = dataset.labels[dataset.train].clip(min=0).mean(axis=0).clip(1e-6, 1 - 1e-6)
+        guessing = float(-(shares * np.log(shares) + (1 - shares) * np.log(1 - shares)).mean())
+    elif dataset.target.has_probabilities:
         counts = np.bincount(dataset.labels[dataset.train], minlength=1)
         chance = float(counts.max()) / max(1, int(counts.sum()))
         guessing = math.log(max(1, int((counts > 0).sum())))  # what weights of classes make of it, at most
@@ -136,6 +139,13 @@ class Run:
             return (
                 f"{name} classifies {percent(accuracy.value)} of {tested:,} {noun} correctly "
                 f"(95 % interval {low} to {high} %)."
+            )
+        micro = read_score(test.get("micro_f1"))
+        if micro is not None:
+            return (
+                f"{name} reaches a micro-F1 of {scored(micro)} on {tested:,} {noun} (95 % interval "
+                f"{interval(micro)}), with all labels right for "
+                f"{percent(float(test['subset_accuracy']['value']))} of them."
             )
         if error is not None:
             ends = interval(error)
@@ -271,12 +281,14 @@ def _price(outcome: Outcome, entries: Mapping[str, Mapping[str, Any]]) -> str:
     held_out = {each.name: each.held_out for each in outcome.candidates}
     both = np.intersect1d(held_out[name].positions, held_out[rival].positions)
     labels, answers = outcome.dataset.labels[both], [held_out[each].about(both) for each in (name, rival)]
-    accuracy, loss = (
-        [metric_value(METRICS[key], labels, each) for each in answers] for key in ("accuracy", "log_loss")
+    headline = METRICS[outcome.dataset.target.headline]
+    score, loss = (
+        [metric_value(metric, labels, each) for each in answers] for metric in (headline, METRICS["log_loss"])
     )
-    ahead = 100 * (accuracy[0] - accuracy[1])
+    ahead = 100 * (score[0] - score[1])
+    more = f"{'less' if ahead < 0 else 'more'} {headline.words}"
     return (
-        f"{cost}, for {figure(abs(ahead), 2)} points {'less' if ahead < 0 else 'more'} accuracy and log loss "
+        f"{cost}, for {figure(abs(ahead), 2)} points {more} and log loss "
         f"{figure(loss[0])} instead of {figure(loss[1])} on held-out {outcome.dataset.noun}s."
     )
 

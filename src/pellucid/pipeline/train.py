@@ -150,7 +150,7 @@ def _work(
         stage.details += check.sentences()
     context = RunContext(folder, dataset, settings, stages, journal, TimeBudget.of(settings, stages.began))
     require_fitting_model(settings, dataset.target)
-    require_known_classes(settings, dataset.classes, place)
+    require_known_classes(settings, dataset.classes, place, dataset.target)
     require_fitting_inputs(settings, dataset.takes)
     if settings.generates:
         require_fitting_generator(settings, given, dataset.target)

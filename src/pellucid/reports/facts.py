@@ -12,7 +12,7 @@ from pellucid.evaluation import Interval, LearningCurve, Reliability
 from pellucid.evaluation.promises import ErrorPoint, Promise
 from pellucid.reports.formatting import read_score, whole
 from pellucid.settings import Metric
-from pellucid.tasks import CLASSIFICATION, GENERATION, REGRESSION, Target
+from pellucid.tasks import CLASSIFICATION, GENERATION, MULTILABEL, REGRESSION, Target
 
 Pixels = UInt8[np.ndarray, "height width channels"]
 
@@ -147,6 +147,19 @@ class CalibrationFacts:
 
 
 @dataclass(frozen=True)
+class LabelFacts:
+    """Labels of test examples that may have several, and the recommended model's answers."""
+
+    together: Int[
+        np.ndarray, "labels labels"
+    ]  # examples that have both of two labels; of one on the diagonal
+    answered_together: Int[np.ndarray, "labels labels"]  # examples for which both are answered
+    missed: Int[np.ndarray, " labels"]  # examples that have a label which is not answered
+    added: Int[np.ndarray, " labels"]  # examples for which one is answered that they do not have
+    per_example: Int[np.ndarray, "counts 2"]  # examples by their number of labels, in truth and in answers
+
+
+@dataclass(frozen=True)
 class AbstentionFacts:
     """Answers of the recommended model on the test split, when it may abstain.
 
@@ -188,6 +201,7 @@ class ReportFacts:
         learning_curve: score against number of training examples, or `None`.
         numbers: for numbers, one row (true, predicted) per test example; otherwise `None`.
         generated: images that a generator made; `None` in a run that predicts.
+        labels: how labels go together where examples may have several; `None` elsewhere.
     """
 
     title: str
@@ -209,6 +223,7 @@ class ReportFacts:
     learning_curve: LearningCurve | None = None
     numbers: Float64[np.ndarray, "test 2"] | None = None
     generated: GeneratedFacts | None = None
+    labels: LabelFacts | None = None
 
     @property
     def classes(self) -> Sequence[str]:
@@ -217,9 +232,11 @@ class ReportFacts:
 
     @property
     def target(self) -> Target:
-        """Classes, numbers or images."""
-        task = str(self.metrics.get("task", ""))
-        return next((each for each in (REGRESSION, GENERATION) if task.endswith(each.name)), CLASSIFICATION)
+        """Classes, several labels, numbers or images."""
+        task = str(self.metrics.get("task", "")).partition("-")[2]
+        return next(
+            (each for each in (REGRESSION, GENERATION, MULTILABEL) if task == each.name), CLASSIFICATION
+        )
 
     @property
     def is_regression(self) -> bool:
@@ -249,19 +266,21 @@ class ReportFacts:
 
     @property
     def tested(self) -> int:
-        """Examples in the confusion matrix."""
-        return int(self.confusion.sum())
+        """Examples in the confusion matrix, or tested where they may have several labels."""
+        return int(self.confusion.sum()) if self.labels is None else int(self.labels.per_example[:, 0].sum())
 
     @property
     def chance(self) -> float | None:
         """Share of the test split that its largest class makes up; `None` where nothing was tested."""
-        return float(self.confusion.sum(axis=1).max()) / self.tested if self.tested else None
+        if not self.tested or self.labels is not None:
+            return None
+        return float(self.confusion.sum(axis=1).max()) / self.tested
 
     def chance_by(self, metric: Metric) -> float | None:
         """Score of always predicting the commonest class of the test split; `None` where it is no share."""
         if metric.key == "accuracy" or not self.tested:
             return self.chance
-        if metric.key not in OF_COUNTS:
+        if metric.key not in OF_COUNTS or self.labels is not None:
             return None
         labelled = self.confusion.sum(axis=1)
         is_largest = np.arange(len(labelled)) == labelled.argmax()

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float64, Shaped
 
-from pellucid.arithmetic.probabilities import decided, require_finite
+from pellucid.arithmetic.probabilities import require_finite
 from pellucid.budgets import MEMORY
 from pellucid.bundle.held_out import Answers, HeldOut
 from pellucid.data.images.preprocessing import Preprocessing
@@ -27,7 +27,7 @@ from pellucid.runtime.metadata import (
     Metadata,
 )
 from pellucid.runtime.onnx_worker import Feed, IsolatedSession, SessionHere
-from pellucid.tasks import InputKind, Target, target_of
+from pellucid.tasks import InputKind, Target
 
 Inputs = Shaped[np.ndarray, "examples ..."] | Sequence[str]
 Encoders = Mapping[str, Encoder | TermWeights | None]
@@ -122,7 +122,7 @@ class ExportedModel:
 
     @property
     def threshold(self) -> Mapping[str, float]:
-        """One of two classes and the probability from which on it is answered; or nothing."""
+        """Probability from which on one of two classes, or each of several labels, is answered."""
         return self.metadata.threshold
 
     @property
@@ -132,8 +132,8 @@ class ExportedModel:
 
     @property
     def target(self) -> Target:
-        """Target of the answers: classes or a number."""
-        return target_of(len(self.classes))
+        """Target of the answers: classes, several labels or a number."""
+        return self.metadata.target
 
     @property
     def novelty_rate(self) -> float | None:
@@ -145,8 +145,8 @@ class ExportedModel:
         """Answers about examples that the model did not learn from; `None` where the file holds none."""
         return self.metadata.held_out
 
-    def predict(self, inputs: Sequence[Any] | np.ndarray) -> list[str] | list[float]:
-        """Label of each input: the class that is most probable, or decided for, or the number.
+    def predict(self, inputs: Sequence[Any] | np.ndarray) -> list[str] | list[float] | list[list[str]]:
+        """Label of each input: the class that is most probable, or decided for, its labels, or the number.
 
         Inputs are images as files (`str` or `Path`), as their bytes or as arrays (height, width[, channels]);
         or texts.
@@ -157,7 +157,10 @@ class ExportedModel:
         outputs = self.answer(self.ready(inputs)).said
         if outputs.ndim == 1:
             return [float(number) for number in outputs]
-        return [self.classes[code] for code in decided(outputs, self.classes, self.threshold).tolist()]
+        labels = self.target.labels(outputs, self.classes, self.threshold)
+        if self.target.is_exclusive:
+            return self.target.texts(labels, self.classes)
+        return [[self.classes[code] for code in np.flatnonzero(row).tolist()] for row in labels]
 
     def predict_proba(self, inputs: Sequence[Any] | np.ndarray) -> Float64[np.ndarray, "n classes"]:
         """Probability of every class for every input, as `predict` takes them.

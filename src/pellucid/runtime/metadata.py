@@ -29,7 +29,7 @@ from pellucid.strict import (
     read_object,
     to_bytes,
 )
-from pellucid.tasks import INPUT_KINDS, InputKind
+from pellucid.tasks import INPUT_KINDS, MULTILABEL, InputKind, Target, target_of
 
 # Held-out answers of a model as one text of the file's metadata: promises are made from them.
 
@@ -68,7 +68,8 @@ def _held_out(text: str, classes: tuple[str, ...]) -> HeldOut:
     return HeldOut.from_parts(read["settings"], classes, arrays)
 
 
-FORMAT = "1"
+# Several labels came with format 2, so that a runtime which would take them for classes refuses the file.
+FORMAT, FORMAT_OF_LABELS = "1", "2"
 TF_IDF = "tf-idf"
 # Names of the inputs of graphs.
 IMAGES, TOKENS, TERMS, VALUES = "images", "tokens", "terms", "values"
@@ -124,6 +125,7 @@ _KEYS = {
         "joined_columns",
         "threshold",
         "rows_at_once",
+        "target",
     ),
     *(f"{key}{end}" for key in ("encoder", "vocabulary") for end in _NUMBERED),
 }
@@ -146,8 +148,9 @@ class Metadata:
         held_out: answers about examples that the model did not learn from, from which every other promise
             is made; `None` where none were kept.
         joined_columns: columns of a table whose texts the model reads as one; none where it reads one.
-        threshold: one of two classes and the probability from which on it is answered; nothing where the
-            most probable class is.
+        threshold: probability from which on one of two classes, or each of several labels, is answered;
+            nothing where the most probable class is.
+        several: whether an input may have several labels.
         rows_at_once: examples that are answered together in the memory that is the default; `None` of files
             that do not state it.
     """
@@ -165,6 +168,12 @@ class Metadata:
     joined_columns: tuple[str, ...] = ()
     threshold: Mapping[str, float] = field(default_factory=dict)
     rows_at_once: int | None = None
+    several: bool = False
+
+    @property
+    def target(self) -> Target:
+        """Target of the answers: classes, several labels or a number."""
+        return MULTILABEL if self.several else target_of(len(self.classes))
 
     @property
     def inputs(self) -> dict[str, Encoder | TermWeights | None]:
@@ -186,6 +195,8 @@ class Metadata:
             "abstention": [list(each) for each in self.abstention],
         }
         found = {"format": FORMAT, "classes": _json(list(self.classes)), "details": _json(details)}
+        if self.several:
+            found |= {"format": FORMAT_OF_LABELS, "target": MULTILABEL.noun}
         if self.preprocessing is not None:
             found["preprocessing"] = _json(self.preprocessing.to_json())
         if self.held_out is not None:
@@ -211,7 +222,8 @@ class Metadata:
 
         Raises: `ValueError` if something is missing, unknown, of the wrong type or out of bounds.
         """
-        if found.get("format") != FORMAT:
+        several = found.get("format") == FORMAT_OF_LABELS and found.get("target") == MULTILABEL.noun
+        if not several and (found.get("format") != FORMAT or "target" in found):
             raise ValueError("no model that Pellucid exported, or of another format")
         if not found.keys() <= _KEYS or not {"classes", "details"} <= found.keys():
             raise ValueError("metadata is missing, or unknown")
@@ -239,7 +251,10 @@ class Metadata:
             encoders=encoders,
             held_out=_held_out(found["held_out"], classes) if "held_out" in found else None,
             joined_columns=joined,
-            threshold=checked_threshold(_parsed(found, "threshold"), classes) if "threshold" in found else {},
+            threshold=checked_threshold(_parsed(found, "threshold"), classes, is_exclusive=not several)
+            if "threshold" in found
+            else {},
+            several=several,
             rows_at_once=rows.read("rows_at_once", _parsed(found, "rows_at_once"))
             if "rows_at_once" in found
             else None,

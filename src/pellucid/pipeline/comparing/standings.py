@@ -20,6 +20,7 @@ from pellucid.evaluation.intervals import Interval, span
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.evaluation_budget import Folds
 from pellucid.settings import Metric, Settings, metrics_of
+from pellucid.tasks import target_of
 
 BETTER = "is better than"
 IDENTICAL = "the same in every training"
@@ -38,12 +39,12 @@ _AGAINST = {
 def scores_of(labels: np.ndarray, predictions: np.ndarray, classes: int) -> dict[str, float]:
     """Plain scores by the names of `metrics.json`; their spread over trainings shows how sure they are.
 
-    Labels are class codes, or numbers where `classes` is 0; predictions are probabilities (n, classes) or
-    numbers (n,).
+    Labels are class codes, states of several labels, or numbers where `classes` is 0; predictions are
+    probabilities (n, classes) or numbers (n,).
     """
     if classes == 0:
         return number_errors(labels, predictions)._asdict()
-    deciding = [metric for metric in metrics_of("class", classes) if metric.test]
+    deciding = [metric for metric in metrics_of(target_of(classes, labels).noun, classes) if metric.test]
     return {metric.key: metric_value(metric, labels, predictions) for metric in deciding}
 
 

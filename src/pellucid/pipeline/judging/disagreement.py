@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.arithmetic.label_metrics import at_one_half, label_log_loss_terms, sample_f1_terms
 from pellucid.arithmetic.metrics import log_loss_terms, metric_value
 from pellucid.arithmetic.rounding import figure
 from pellucid.data import Dataset
@@ -12,6 +13,7 @@ from pellucid.data.listing import TEST
 from pellucid.data.wording import quoted
 from pellucid.evaluation import Slices, holm, score_slices
 from pellucid.evaluation.comparisons import LEVEL, flip_p_values, mcnemar, splits_p_value
+from pellucid.evaluation.label_thresholds import cross_fitted_decisions
 from pellucid.evaluation.recommendation import ADDED
 from pellucid.pipeline.judging.testing import Tested, groups_of_test
 from pellucid.pipeline.learners.candidates import Candidate
@@ -22,10 +24,15 @@ from pellucid.settings import METRICS, metric_of
 _FEWEST = 20
 
 
-def _terms(key: str, labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
-    """Contribution of each example to a score, by the key of its metric."""
+def _terms(
+    key: str, labels: np.ndarray, answers: np.ndarray, decided: np.ndarray | None = None
+) -> np.ndarray:
+    """Contribution of each example to a score, by the key of its metric; `decided` are several labels."""
     if key == "log_loss":
-        return log_loss_terms(labels, answers)
+        terms = label_log_loss_terms if labels.ndim == 2 else log_loss_terms
+        return terms(labels, answers)
+    if key == "sample_f1":
+        return sample_f1_terms(labels, at_one_half(answers) if decided is None else decided)
     found: np.ndarray = answers.argmax(axis=1) == labels if key == "accuracy" else (answers - labels) ** 2
     return found.astype(np.float64)
 
@@ -46,8 +53,14 @@ def disagreement(
     labels = dataset.labels[places]
     answers = np.concatenate([candidate.held_out.answers, tested.answers])
     keys = dataset.target.contested
+    decided = None
+    if not dataset.target.is_exclusive:  # the held-out ones by thresholds that they took no part in choosing
+        own = cross_fitted_decisions(labels[~in_test], candidate.held_out.answers, settings["seed"])
+        decided = np.concatenate([own, tested.labels])
     p_values = [
-        splits_p_value(_terms(key, labels, answers), in_test, dataset.together[places], settings["seed"])
+        splits_p_value(
+            _terms(key, labels, answers, decided), in_test, dataset.together[places], settings["seed"]
+        )
         for key in keys
     ]
     clear = [(key, p) for key, p in zip(keys, holm(p_values), strict=True) if p <= LEVEL]
@@ -55,7 +68,12 @@ def disagreement(
         return None
     key, p_value = clear[0]  # the first is the one that people know best
     metric = METRICS[key]
-    validation, test = (metric_value(metric, labels[part], answers[part]) for part in (~in_test, in_test))
+    validation, test = (
+        metric_value(
+            metric, labels[part], answers[part], predicted=None if decided is None else decided[part]
+        )
+        for part in (~in_test, in_test)
+    )
     is_worse = metric.better(test) < metric.better(validation)
     noun = dataset.noun
     return {
@@ -116,7 +134,7 @@ def contradiction(
     for key in dataset.target.contested:
         if asked not in (None, key):
             continue
-        terms = {name: _terms(key, labels, each.answers) for name, each in tested.items()}
+        terms = {name: _terms(key, labels, each.answers, each.labels) for name, each in tested.items()}
         sign = -1.0 if METRICS[key].is_error else 1.0
         for name in others:
             ahead = sign * (terms[name] - terms[recommended])
@@ -134,8 +152,10 @@ def contradiction(
     if not clear:
         return None
     p_value, _, name, key = min(clear)
-    answers = (tested[each].answers for each in (name, recommended))
-    value, of_recommended = (metric_value(METRICS[key], labels, each) for each in answers)
+    value, of_recommended = (
+        metric_value(METRICS[key], labels, each.answers, predicted=each.labels if labels.ndim == 2 else None)
+        for each in (tested[name], tested[recommended])
+    )
     return {
         "model": name,
         "metric": key,
@@ -151,7 +171,7 @@ def contradiction(
 
 def _lead(key: str, other: float, recommended: float) -> float:
     """Lead of another model by means over the test: absolute in accuracy, else a share of its error."""
-    if key == "accuracy":
+    if not METRICS[key].is_error:
         return other - recommended
     added = ADDED[key]
     ratio = (recommended + added) / max(other + added, float(np.finfo(np.float64).tiny))

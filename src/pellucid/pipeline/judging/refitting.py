@@ -353,7 +353,9 @@ def draw_curve(
             fits = [each for each in cross_fit(learner.fit, splits) if each.train_examples < whole]
             points = [(each.train_examples, each.arrays["answers"]) for each in fits]
             points.append((whole, models[name].held_out.about(dataset.validation)))
-            points_of[name] = [(seen, dataset.target.labels(answers)) for seen, answers in points]
+            points_of[name] = [
+                (seen, dataset.target.labels(answers, dataset.classes)) for seen, answers in points
+            ]
         outlook = recommended if recommended in points_of else next(iter(points_of))
         curve = learning_curve(labels, points_of, outlook, settings.seed)
         stage.words = "trained on parts of the data for the learning curve"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int8, Int64, Shaped
 
 from pellucid.arithmetic import confusion_matrix, metric_value
 from pellucid.arithmetic.probabilities import decided
@@ -19,8 +19,16 @@ from pellucid.networks import NetworkConfig, describe
 from pellucid.pipeline.judging.testing import Tested, groups_of_test
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.run.context import RunContext
-from pellucid.reports import AbstentionFacts, Answered, CalibrationFacts, LabelIssues, ReportFacts
+from pellucid.reports import (
+    AbstentionFacts,
+    Answered,
+    CalibrationFacts,
+    LabelFacts,
+    LabelIssues,
+    ReportFacts,
+)
 from pellucid.reports.report import FirstMistakes, render_first_mistakes
+from pellucid.tasks import ABSENT, PRESENT
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,7 @@ MAX_ERRORS = (0.01, 0.02, 0.05, 0.1)
 
 
 def abstention_facts(
-    model: Model, tested: Tested, labels: Int64[np.ndarray, " test"]
+    model: Model, tested: Tested, labels: Shaped[np.ndarray, "test ..."]
 ) -> AbstentionFacts | None:
     """Error among the answered against their share, and promises as `predict` makes them.
 
@@ -76,7 +84,7 @@ def abstention_facts(
     rate, held_out = model.novelty_rate, model.held_out
 
     def judged_of(stored: HeldOut) -> tuple[np.ndarray, np.ndarray]:
-        return stored.judged(rate, decided(stored.said, model.classes, model.threshold))
+        return stored.judged(rate, model.decided(stored.said.astype(np.float64)))
 
     curve = error_curve(*judged_of(HeldOut.of(labels, tested.answers, tested.novelty)))
     if held_out is None:
@@ -110,6 +118,27 @@ def report_facts(outcome: Outcome, metrics: Mapping[str, Any]) -> ReportFacts:
         "ledger": outcome.ledger,
         "learning_curve": outcome.curve,
     }
+    seed, groups = config["settings"]["seed"], groups_of_test(dataset)
+    calibration = None
+    if dataset.classes and len(labels):
+        before, after = (reliability(labels, each, seed, groups) for each in (tested.raw, answers))
+        calibration = CalibrationFacts(outcome.recommended.model.temperature, before, after)
+    if not dataset.target.is_exclusive:
+        wrong = dataset.target.wrong(tested.labels, labels)
+        sure = dataset.target.probability(answers, tested.labels)
+        worst = [row for row in np.argsort(-sure, kind="stable").tolist() if wrong[row]][:_MISTAKES]
+        return ReportFacts(
+            **common,
+            confusion=np.zeros((0, 0), np.int64),
+            mistakes=[
+                _labels_answered(dataset, int(dataset.test[row]), tested.labels[row], float(sure[row]))
+                for row in worst
+            ],
+            label_issues=outcome.label_issues,
+            calibration=calibration,
+            abstention=abstention_facts(outcome.recommended.model, tested, labels),
+            labels=label_facts(labels, tested.labels),
+        )
     if dataset.is_regression:
         worst = np.argsort(-np.abs(answers - labels), kind="stable")[:_MISTAKES].tolist()
         return ReportFacts(
@@ -129,11 +158,6 @@ def report_facts(outcome: Outcome, metrics: Mapping[str, Any]) -> ReportFacts:
         matrix = np.zeros_like(matrix)
         for row, column, examples in together["confusion"]:
             matrix[row, column] = examples
-    calibration = None
-    if len(labels):
-        seed, groups = config["settings"]["seed"], groups_of_test(dataset)
-        before, after = (reliability(labels, each, seed, groups) for each in (tested.raw, answers))
-        calibration = CalibrationFacts(outcome.recommended.model.temperature, before, after)
     return ReportFacts(
         **common,
         confusion=matrix,
@@ -153,7 +177,8 @@ def show_first_mistakes(candidates: Sequence[Candidate], context: RunContext) ->
     """
     dataset, settings = context.dataset, context.settings
     able = [each for each in candidates if each.features]
-    if not able or not dataset.target.has_probabilities or len(dataset.validation) == 0:
+    is_of_classes = dataset.target.has_probabilities and dataset.target.is_exclusive
+    if not able or not is_of_classes or len(dataset.validation) == 0:
         return
     metric, labels = dataset.target.decides(settings.metric), dataset.labels[dataset.validation]
     best = max(able, key=lambda each: metric.better(metric_value(metric, labels, each.held_out.answers)))
@@ -223,6 +248,36 @@ def _answered(dataset: Dataset, place: int, probabilities: Float64[np.ndarray, "
         predicted=dataset.classes[predicted],
         probability=float(probabilities[predicted]),
         probability_of_label=float(probabilities[label]),
+    )
+
+
+def label_facts(
+    labels: Int8[np.ndarray, "test labels"], predicted: Int8[np.ndarray, "test labels"]
+) -> LabelFacts:
+    """Which labels go together in truth and in answers, and how many an example has."""
+    present, answered = (each == PRESENT for each in (labels, predicted))
+    most = int(max(present.sum(axis=1).max(initial=0), answered.sum(axis=1).max(initial=0)))
+    return LabelFacts(
+        together=present.T.astype(np.int64) @ present,
+        answered_together=answered.T.astype(np.int64) @ answered,
+        missed=(present & ~answered).sum(axis=0),
+        added=(answered & (labels == ABSENT)).sum(axis=0),
+        per_example=np.stack(
+            [np.bincount(each.sum(axis=1), minlength=most + 1) for each in (present, answered)], axis=1
+        ),
+    )
+
+
+def _labels_answered(
+    dataset: Dataset, place: int, predicted: Int8[np.ndarray, " labels"], probability: float
+) -> Answered:
+    return Answered(
+        shown=shown(dataset, place),
+        source=dataset.sources[place],
+        label=dataset.label_text(place),
+        predicted=dataset.target.texts(predicted[None], dataset.classes)[0],
+        probability=probability,
+        probability_of_label=None,
     )
 
 

@@ -12,7 +12,6 @@ from jaxtyping import Int64
 from pellucid import bundle
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.arithmetic.metrics import rarer_class
-from pellucid.arithmetic.probabilities import decided
 from pellucid.arithmetic.rounding import figure
 from pellucid.bundle import AverageModel
 from pellucid.bundle.held_out import most_kept
@@ -23,12 +22,14 @@ from pellucid.evaluation import (
     Comparison,
     Groups,
     compare_all,
+    compare_labels,
     compare_numbers,
     reliability,
     score,
     score_numbers,
     worth,
 )
+from pellucid.evaluation.label_thresholds import cross_fitted_decisions
 from pellucid.pipeline.learners.candidates import Candidate, answers_and_novelty
 from pellucid.pipeline.learners.preparation import Prepared
 from pellucid.settings import METRICS
@@ -43,6 +44,7 @@ class Tested:
     answers: np.ndarray  # the same at the model's temperature
     novelty: np.ndarray | None  # of each example, 0 to 1; None where the model cannot tell
     milliseconds: float  # to answer one example
+    labels: np.ndarray  # decided by the model's threshold: codes (n,), states (n, labels), or numbers (n,)
 
 
 def test_once(candidates: Sequence[Candidate], dataset: Dataset) -> dict[str, Tested]:
@@ -58,7 +60,8 @@ def test_once(candidates: Sequence[Candidate], dataset: Dataset) -> dict[str, Te
         raw, novelty = answers_and_novelty(candidate, dataset, dataset.test)
         seconds = in_body + (time.perf_counter() - began) / max(1, count)
         calibrated = dataset.target.calibrated(raw, candidate.model.temperature)
-        found[candidate.name] = Tested(raw, calibrated, novelty, 1000 * seconds)
+        labels = candidate.model.decided(calibrated)
+        found[candidate.name] = Tested(raw, calibrated, novelty, 1000 * seconds, labels)
     return found
 
 
@@ -82,13 +85,15 @@ def text_facts(prepared: Prepared, dataset: Dataset) -> dict[str, Any] | None:
 def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> dict[str, Any]:
     """A model's entry in `metrics.json`, its size on disk still missing; `seed` is that of the bootstrap."""
     labels, groups = dataset.labels[dataset.test], groups_of_test(dataset)
-    positive = rarer_class(dataset.labels[dataset.train]) if len(dataset.classes) == 2 else None
-    model = candidate.model
+    is_exclusive, model = dataset.target.is_exclusive, candidate.model
+    positive = None
+    if len(dataset.classes) == 2 and is_exclusive:
+        positive = rarer_class(dataset.labels[dataset.train])
 
     def measured(
         labels: np.ndarray, predictions: np.ndarray, groups: Groups | None = None
     ) -> dict[str, dict[str, float]]:
-        predicted = decided(predictions, model.classes, model.threshold) if model.classes else None
+        predicted = model.decided(predictions) if model.classes else None
         return scores(labels, predictions, seed, groups, positive, predicted)
 
     def without(left_out: np.ndarray) -> dict[str, dict[str, float]] | None:
@@ -98,7 +103,10 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
         return None if kept.all() else measured(labels[kept], tested.answers[kept], of_kept)
 
     has_siblings = len(dataset.with_sibling) > len(dataset.leaked)
-    validation = measured(dataset.labels[candidate.held_out.positions], candidate.held_out.answers)
+    held_out = dataset.labels[candidate.held_out.positions], candidate.held_out.answers
+    validation = measured(*held_out)
+    if not is_exclusive and len(held_out[0]):  # by thresholds that no example took part in choosing
+        validation = scores(*held_out, seed, predicted=cross_fitted_decisions(*held_out, seed))
     members = model.members if isinstance(model, AverageModel) else ()
     calibration = None
     if dataset.target.has_probabilities and len(labels):
@@ -127,7 +135,22 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
         **({"members": [{"name": each.name, "weight": each.weight} for each in members]} if members else {}),
         "configurations": [each.to_json() for each in candidate.configurations],
         "calibration": calibration,
+        **({} if is_exclusive else {"labels": _by_label(candidate, tested, dataset, groups, seed)}),
     }
+
+
+def _by_label(
+    candidate: Candidate, tested: Tested, dataset: Dataset, groups: Groups | None, seed: int
+) -> list[dict[str, Any]]:
+    """Scores of each label on the test, and the probability from which on it is answered."""
+    labels, model = dataset.labels[dataset.test], candidate.model
+    if len(labels) == 0:
+        return []
+    found = score(labels, tested.answers, seed, groups, predicted=model.decided(tested.answers))
+    return [
+        {"label": name, "threshold": model.threshold.get(name, 0.5), **each}
+        for name, each in zip(dataset.classes, found.per_label_json(), strict=True)
+    ]
 
 
 def groups_of_test(dataset: Dataset) -> Groups | None:
@@ -165,7 +188,7 @@ def rows_of_test(dataset: Dataset, tested: Tested, threshold: Mapping[str, float
     """A model's answers about the test split as a table, its head first, in the order of the ledger.
 
     Source, label, what was predicted and the novelty, then the probability of each class. `threshold` is the
-    model's between two classes, if any.
+    model's between two classes or of several labels, if any.
     """
     yield columns_beside(("source", "label", "predicted", "novelty"), dataset.classes)
     novelty = [None] * len(dataset.test) if tested.novelty is None else tested.novelty.tolist()
@@ -174,8 +197,11 @@ def rows_of_test(dataset: Dataset, tested: Tested, threshold: Mapping[str, float
         if dataset.is_regression:
             yield [source, label, float(answer), foreign]
         else:
-            (code,) = decided(answer[None], dataset.classes, threshold).tolist()
-            yield [source, label, dataset.classes[code], foreign, *answer.tolist()]
+            target = dataset.target
+            (predicted,) = target.texts(
+                target.labels(answer[None], dataset.classes, threshold), dataset.classes
+            )
+            yield [source, label, predicted, foreign, *answer.tolist()]
 
 
 def scores(
@@ -212,7 +238,11 @@ def comparisons(
     answers = {name: tested[name].answers for name in order}
     if len(answers) < 2 or len(labels) == 0:
         return []
-    found = compared(dataset.target, labels, answers, seed, groups_of_test(dataset))
+    groups = groups_of_test(dataset)
+    if not dataset.target.is_exclusive:
+        decisions = {name: tested[name].labels for name in order}
+        return [each.to_json() for each in compare_labels(labels, decisions, groups, seed)]
+    found = compared(dataset.target, labels, answers, seed, groups)
     return [each.to_json() for each in found]
 
 

@@ -92,7 +92,7 @@ class TrainingSets:
 def _fit_of(name: str, training_set: TrainingSet, settings: Settings, material: Dataset) -> "FitBaseline":
     """`fit_baseline` with what the settings decide; weights of classes as asked for, never by a rule."""
     weights = None  # as probabilities would be less honest
-    if material.classes:
+    if material.classes and material.target.is_exclusive:
         weights = weights_of_classes(settings.class_weight, material.labels[material.train], material.classes)
     return partial(
         fit_baseline,
@@ -185,7 +185,7 @@ class ClassicalLearner:
             material.classes,
             preprocessing=material.preprocessing,
             tfidf=fitted.tfidf,
-        )
+        ).with_target(material.target)
         began = time.perf_counter()
         held_out = HeldOutAnswers(material.validation, answers(model, material, material.validation))
         return Candidate(
@@ -405,7 +405,7 @@ def _standing_on(network: Candidate, below: FeatureCache, fitted: Fitted, datase
         preprocessing=above.preprocessing,
         network=above.network,
         encoder=above.encoder if isinstance(above, TextModel) else None,
-    )
+    ).with_target(dataset.target)
     candidate = Candidate(
         name=f"{fitted.name}-on-{network.name}",
         model=model,

@@ -456,7 +456,7 @@ def learner_of(settings: Settings, material: Dataset) -> Learner:
     """The learner that settings name, which fits that model alone."""
     require_prediction(settings)
     require_fitting_model(settings, material.target)
-    require_known_classes(settings, material.classes, "y")
+    require_known_classes(settings, material.classes, "y", material.target)
     if settings.model in CLASSICAL:
         require_fitting_inputs(settings, material.takes)
         return ClassicalLearner(settings.model, settings)

@@ -116,23 +116,25 @@ def examples_of(inputs: np.ndarray | Tokens, material: Dataset, *, generates: bo
 
 def model_of(network: Network, prepared: Prepared, classes: tuple[str, ...], recipe: Recipe) -> Model:
     """A trained network with everything that belongs to it; no `classes` where numbers are predicted."""
-    preparation = prepared.preparation
+    preparation, target = prepared.preparation, prepared.examples.target
     if preparation is None:
-        return FeatureModel(network, classes)
+        return FeatureModel(network, classes).with_target(target)
     if prepared.examples.generates:
         assert isinstance(preparation, Preprocessing)  # it takes images
         return generator_of(network, preparation, classes)
     if isinstance(preparation, Preprocessing):
-        return ImageModel(network, preparation, classes, mirror=recipe.augmentation.mirror)
-    return TextModel(network, preparation, classes)
+        mirror = recipe.augmentation.mirror
+        return ImageModel(network, preparation, classes, mirror=mirror).with_target(target)
+    return TextModel(network, preparation, classes).with_target(target)
 
 
 def unvaried_model_of(network: Network, prepared: Prepared, classes: tuple[str, ...]) -> Model:
     """The same of a network that saw every example as it is, so that it is asked about every image once."""
+    target = prepared.examples.target
     if isinstance(prepared.preparation, Preprocessing):
-        return ImageModel(network, prepared.preparation, classes)
+        return ImageModel(network, prepared.preparation, classes).with_target(target)
     assert prepared.preparation is not None  # feature vectors have no backbone
-    return TextModel(network, prepared.preparation, classes)
+    return TextModel(network, prepared.preparation, classes).with_target(target)
 
 
 def session_of(plan: "Plan", prepared: Prepared) -> Session[Network]:

@@ -21,6 +21,7 @@ from pellucid.settings import (
     Row,
     Settings,
     metric_of,
+    metrics_of,
 )
 from pellucid.tasks import REGRESSION, TARGETS, Target
 
@@ -41,9 +42,11 @@ def require_fitting_model(settings: Settings, target: Target) -> None:
         return
     if target is REGRESSION and settings.class_weight not in (None, "none"):
         raise UsageError("--class-weight: belongs to classes, but numbers are predicted; leave it out")
+    if not target.is_exclusive and settings.class_weight not in (None, "none"):
+        raise UsageError("--class-weight: belongs to examples of one class each; leave it out")
     fitting = baselines_for(target)
     if settings.model not in fitting:
-        other = next(each.nouns for each in TARGETS.values() if each is not target)
+        other = next(each.nouns for each in TARGETS.values() if settings.model in baselines_for(each))
         raise UsageError(
             f"--model: {settings.model} predicts {other}, and these labels are {target.nouns}; "
             f"choose auto, a network or one of {', '.join(fitting)}"
@@ -52,16 +55,23 @@ def require_fitting_model(settings: Settings, target: Target) -> None:
     _refuse(settings, idle, "steer networks only", f"--model is {settings.model}")
 
 
-def require_known_classes(settings: Settings, classes: Sequence[str], place: str) -> None:
+def require_known_classes(settings: Settings, classes: Sequence[str], place: str, target: Target) -> None:
     """Refuse settings that name a class which the data does not have, and a metric that it has none for."""
-    if metric_of(settings.metric).of_two and len(classes) != 2:
+    metric = metric_of(settings.metric)
+    if settings.metric is not None and target.has_probabilities and target.noun not in metric.targets:
+        fitting = [each.setting for each in metrics_of(target.noun, len(classes)) if each.test]
+        raise UsageError(
+            f"--metric: {settings.metric} is no score of {target.nouns} as {place} has them; choose one of "
+            f"{', '.join(fitting)}"
+        )
+    if metric.of_two and len(classes) != 2:
         raise UsageError(
             f"--metric: {settings.metric} ranks the examples of one of two classes, and {place} has "
             f"{len(classes) or 'no'} classes; choose another"
         )
     if isinstance(settings.class_weight, Mapping):
         require_classes("--class-weight", settings.class_weight, classes, place)
-    require_threshold(settings.threshold, classes, place)
+    require_threshold(settings.threshold, classes, place, target)
 
 
 def require_fitting_generator(settings: Settings, given: Mapping[str, Any], target: Target) -> None:
