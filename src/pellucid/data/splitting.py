@@ -279,11 +279,13 @@ def _carve_labels(
     ends = np.cumsum(np.bincount(units.labels[rows], minlength=labels))
     for label in np.argsort(examples, kind="stable").tolist():
         mine = owners[rows[by_label[ends[label - 1] if label else 0 : ends[label]]]].tolist()
+        mine = [unit for unit in mine if unit not in chosen.taken]
         while chosen.have[label] < target[label]:
             fitting = list(islice(filter(may_take, mine), _COMPARED))
             if not fitting:
                 break
             best = min(fitting, key=lambda unit: chosen.excess(unit, target) - chosen.gain(unit, target))
+            mine.remove(best)
             chosen.take(best)
             room -= int(sizes[best])
     order = np.flatnonzero(free)[np.argsort(units.ranks[free], kind="stable")].tolist()
