@@ -312,7 +312,7 @@ def _label_issues(
 ) -> LabelIssues | None:
     """Labels that are likely wrong; `None` where numbers are predicted."""
     dataset, settings = context.dataset, context.settings
-    if not dataset.target.has_probabilities or not dataset.target.is_exclusive:
+    if not dataset.target.has_probabilities:
         return None
     most = None  # as many training examples as the settings allow
     if context.time.is_limited and settings.baselines:
