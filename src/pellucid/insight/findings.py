@@ -128,9 +128,9 @@ def underfitting(course: Course) -> Finding | None:
         f"the epochs the train loss {'fell' if fall >= 0 else 'rose'} by {100 * abs(fall):.1f} %.",
         remedy,
         f"Found below {100 * LITTLE:.0f} % of the way at the end: (accuracy - chance) / (1 - chance), or R² "
-        "of numbers, the better of train and validation. Chance is the share of the largest class. Of several "
-        "labels the best of three: examples with all labels right in training, micro-F1 on validation, and "
-        "how far the train loss fell below that of guessing each label’s share.",
+        "of numbers, the better of train and validation. Chance is the share of the largest class. Of "
+        "several labels the best of three: examples with all labels right in training, micro-F1 on "
+        "validation, and how far the train loss fell below that of guessing the share of each label.",
         {"skill": skill, "train_loss_fall": fall},
     )
 
