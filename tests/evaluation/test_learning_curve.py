@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from pellucid.arithmetic.label_metrics import label_counts, micro_f1
 from pellucid.evaluation import wilson
 from pellucid.evaluation.learning_curve import learning_curve
 
@@ -80,3 +81,25 @@ def test_no_validation_example_and_no_curve():
     assert curve.curves == {"cnn": ()}
     with pytest.raises(ValueError, match="'svm' has no learning curve"):
         learning_curve(nothing, {}, "svm")
+
+
+def test_several_labels_are_scored_by_micro_f1():
+    """Wrong cells fall by a quarter with each doubling; unknown ones never count."""
+    generator = np.random.default_rng(0)
+    labels = (generator.random((800, 6)) < 0.3).astype(np.int8)
+    labels[generator.random(labels.shape) < 0.1] = -1
+    hardness = generator.random(labels.shape)
+    curve = [
+        (size, np.where((hardness < share) != (labels == 1), 1, 0).astype(np.int8))
+        for size, share in zip(SIZES, [0.2, 0.15, 0.1125, 0.0844], strict=True)
+    ]
+    found = learning_curve(labels, {"cnn": curve}, "cnn")
+    assert found.metric == found.to_json()["metric"] == "micro_f1"
+    for point, (size, predicted) in zip(found.curves["cnn"], curve, strict=True):
+        assert point.examples == size
+        assert point.score.value == pytest.approx(float(micro_f1(label_counts(labels, predicted))))
+        assert point.score.low < point.score.value < point.score.high
+    assert found.would_help is True
+    assert "the micro-F1 would be about 0." in found.outlook
+    nothing = learning_curve(labels[:0], {"cnn": [(5, labels[:0])]}, "cnn")
+    assert nothing.would_help is None

@@ -21,6 +21,7 @@ Where groups are large, shares are met as nearly as whole groups allow. With `--
 
 import dataclasses
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -168,16 +169,21 @@ class _Selection:
         is_left = (self.left[label] > self._keep for label, _ in self.content(unit))
         return unit not in self.taken and all(is_left)
 
+    def excess(self, unit: int, target: Sequence[int]) -> int:
+        """Examples of a unit by which shares would be overshot."""
+        counts = ((self.have[label] + count, target[label]) for label, count in self.content(unit))
+        return sum(max(0, have - wanted) for have, wanted in counts)
+
+    def gain(self, unit: int, target: Sequence[int]) -> int:
+        """Examples of a unit of classes that still lack their share."""
+        lacking = ((target[label] - self.have[label], count) for label, count in self.content(unit))
+        return sum(min(count, max(0, lack)) for lack, count in lacking)
+
     def take_best(self, units: Sequence[int], target: Sequence[int]) -> None:
         """Take, of the units that may be taken, the one that overshoots shares least."""
-
-        def excess(unit: int) -> int:
-            counts = ((self.have[label] + count, target[label]) for label, count in self.content(unit))
-            return sum(max(0, have - wanted) for have, wanted in counts)
-
         fitting = [unit for unit in units if self.may_take(unit)]
         if fitting:
-            self.take(min(fitting, key=excess))
+            self.take(min(fitting, key=lambda unit: self.excess(unit, target)))
 
 
 def _carve(
@@ -266,31 +272,27 @@ def _carve_labels(
     target = np.where(np.array(chosen.left) > keep, np.maximum(wanted, min(1, keep)), 0).tolist()
     room = total
 
-    def take(unit: int) -> None:
-        nonlocal room
-        chosen.take(unit)
-        room -= int(sizes[unit])
-
-    def excess(unit: int) -> int:
-        counts = ((chosen.have[label] + count, target[label]) for label, count in units.content(unit))
-        return sum(max(0, have - wanted) for have, wanted in counts)
+    def may_take(unit: int) -> bool:
+        return int(sizes[unit]) <= room and chosen.may_take(unit)
 
     by_label = np.argsort(units.labels[rows], kind="stable")
     ends = np.cumsum(np.bincount(units.labels[rows], minlength=labels))
     for label in np.argsort(examples, kind="stable").tolist():
         mine = owners[rows[by_label[ends[label - 1] if label else 0 : ends[label]]]].tolist()
-        while chosen.have[label] < target[label] and room > 0:
-            fitting = [unit for unit in mine if sizes[unit] <= room and chosen.may_take(unit)][:_COMPARED]
+        mine = [unit for unit in mine if unit not in chosen.taken]
+        while chosen.have[label] < target[label]:
+            fitting = list(islice(filter(may_take, mine), _COMPARED))
             if not fitting:
                 break
-            take(min(fitting, key=excess))
+            best = min(fitting, key=lambda unit: chosen.excess(unit, target) - chosen.gain(unit, target))
+            mine.remove(best)
+            chosen.take(best)
+            room -= int(sizes[best])
     order = np.flatnonzero(free)[np.argsort(units.ranks[free], kind="stable")].tolist()
-    for is_strict in (True, False):  # first what exceeds no share
-        for unit in order:
-            if room <= 0:
-                break
-            if sizes[unit] <= room and chosen.may_take(unit) and not (is_strict and excess(unit)):
-                take(unit)
+    for unit in (*(each for each in order if not chosen.excess(each, target)), *order):
+        if may_take(unit):  # first what exceeded no share, then any
+            chosen.take(unit)
+            room -= int(sizes[unit])
     return list(chosen.taken)
 
 

@@ -26,7 +26,15 @@ if TYPE_CHECKING:
     )
     from pellucid.evaluation.drift import Drift, Gathering
     from pellucid.evaluation.intervals import Groups, Interval, Worth, wilson, worth
-    from pellucid.evaluation.label_issues import LabelJudgement, judge_label_issues
+    from pellucid.evaluation.label_comparisons import compare_labels
+    from pellucid.evaluation.label_issues import (
+        CellJudgement,
+        LabelJudgement,
+        judge_cells,
+        judge_label_issues,
+    )
+    from pellucid.evaluation.label_scores import LabelScore
+    from pellucid.evaluation.label_thresholds import cross_fitted_decisions, fit_thresholds
     from pellucid.evaluation.learning_curve import CurvePoint, LearningCurve
     from pellucid.evaluation.recommendation import Recommendation, recommend, recommend_numbers
     from pellucid.evaluation.scores import Scores, Slices, area_under_roc, score, score_numbers, score_slices
@@ -40,7 +48,10 @@ __getattr__, __all__ = on_first_use(
         ),
         "drift": "Drift Gathering",
         "intervals": "Groups Worth worth Interval wilson",
-        "label_issues": "LabelJudgement judge_label_issues",
+        "label_comparisons": "compare_labels",
+        "label_issues": "CellJudgement LabelJudgement judge_cells judge_label_issues",
+        "label_scores": "LabelScore",
+        "label_thresholds": "cross_fitted_decisions fit_thresholds",
         "learning_curve": "CurvePoint LearningCurve",
         "recommendation": "Recommendation recommend recommend_numbers",
         "scores": "score_numbers area_under_roc Scores score Slices score_slices",

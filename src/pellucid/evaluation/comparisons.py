@@ -25,6 +25,7 @@ from pellucid.evaluation.intervals import (
     resample_within,
     span,
 )
+from pellucid.settings import METRICS
 
 # Tests by exchanging answers, resampling or shuffling, and intervals of differences by the bootstrap. Were
 # two models equally good, it would not matter which answer came from which; exchanging the two answers of an
@@ -170,8 +171,8 @@ def resampled_p_value(
 
 
 def shuffle_p_value(
-    score: Callable[[Int64[np.ndarray, " examples"]], float],
-    labels: Int64[np.ndarray, " examples"],
+    score: Callable[[Shaped[np.ndarray, "examples ..."]], float],
+    labels: Shaped[np.ndarray, "examples ..."],
     seed: int,
 ) -> float:
     """One-sided p-value, above 0, of a score of answers to labels against its values for shuffled labels."""
@@ -239,13 +240,13 @@ class Comparison:
 
     a: str  # name of the first model
     b: str  # name of the second model
-    # score of `a` less that of `b`, with its 95 % interval: of accuracy, where more is better, or of
-    # root mean squared error, where less is better
+    # score of `a` less that of `b`, with its 95 % interval: of accuracy or micro-F1, where more is better, or
+    # of root mean squared error, where less is better
     difference: Interval
     p_value: float  # probability of a difference this large by chance, two-sided, for this pair alone
     adjusted: float  # the same with all compared pairs counted (Holm)
     verdict: str  # one sentence
-    score: str = "accuracy"  # `accuracy` or `root_mean_squared_error`
+    score: str = "accuracy"  # `accuracy`, `micro_f1` or `root_mean_squared_error`
 
     def to_json(self) -> dict[str, Any]:
         """Entry of `comparisons` in `metrics.json`."""
@@ -335,30 +336,45 @@ def compare_all(
 
     Raises: `ValueError` if there is no example.
     """
-    examples = _examples(labels, groups)
+    examples = counted_examples(labels, groups)
     right = {name: answers == labels for name, answers in predicted.items()}
     pairs = list(combinations(right, 2))
     compared = [_compared(right[a], right[b], groups, seed) for a, b in pairs]
     p_values = [p_value for p_value, _ in compared]
     found = []
     for (a, b), (p_value, difference), adjusted in zip(pairs, compared, holm(p_values), strict=True):
-        size = points(difference)
-        if adjusted <= LEVEL:
-            verdict = (
-                f"{a} is {'better' if difference.value > 0 else 'worse'} than {b}: a difference of {size}"
-            )
-        elif max(-difference.low, difference.high) > WIDEST:
-            unlike = f"{int((right[a] != right[b]).sum()):,} of {examples}"
-            verdict = f"inconclusive: {a} and {b} disagree on {unlike}, a difference of {size}"
-        elif p_value > LEVEL:
-            verdict = f"inconclusive: {a} and {b} differ by {size}, which could be chance"
-        else:
-            verdict = (
-                f"inconclusive: {a} and {b} differ by {size}, which would be significant "
-                f"alone, but among {len(pairs)} comparisons one such is expected by chance"
-            )
-        found.append(Comparison(a, b, difference, p_value, adjusted, verdict))
+        unlike = f"{int((right[a] != right[b]).sum()):,} of {examples}"
+        found.append(compared_shares((a, b), difference, (p_value, adjusted), unlike, len(pairs)))
     return tuple(found)
+
+
+def compared_shares(
+    names: tuple[str, str],
+    difference: Interval,
+    p_values: tuple[float, float],
+    unlike: str,
+    pairs: int,
+    score: str = "accuracy",
+) -> Comparison:
+    """A comparison by a score from 0 to 1, more being better, with its verdict.
+
+    `p_values` are of this pair alone and with all `pairs` counted; `unlike` has the examples on which the two
+    disagree, in words.
+    """
+    (a, b), (p_value, adjusted) = names, p_values
+    size = points(difference) + ("" if score == "accuracy" else f" of {METRICS[score].words}")
+    if adjusted <= LEVEL:
+        verdict = f"{a} is {'better' if difference.value > 0 else 'worse'} than {b}: a difference of {size}"
+    elif max(-difference.low, difference.high) > WIDEST:
+        verdict = f"inconclusive: {a} and {b} disagree on {unlike}, a difference of {size}"
+    elif p_value > LEVEL:
+        verdict = f"inconclusive: {a} and {b} differ by {size}, which could be chance"
+    else:
+        verdict = (
+            f"inconclusive: {a} and {b} differ by {size}, which would be significant "
+            f"alone, but among {pairs} comparisons one such is expected by chance"
+        )
+    return Comparison(a, b, difference, p_value, adjusted, verdict, score)
 
 
 def _compared(
@@ -390,7 +406,7 @@ def compare_numbers(
 
     Raises: `ValueError` if there is no example.
     """
-    examples = _examples(labels, groups)
+    examples = counted_examples(labels, groups)
     squares = {name: (answers - labels) ** 2 for name, answers in predicted.items()}
     pairs = list(combinations(squares, 2))
     if not pairs:
@@ -416,7 +432,7 @@ def compare_numbers(
     return tuple(found)
 
 
-def _examples(labels: np.ndarray, groups: Groups | None) -> str:
+def counted_examples(labels: np.ndarray, groups: Groups | None) -> str:
     """The examples in words, and of how many groups they are."""
     if len(labels) == 0:
         raise ValueError("labels: no example to compare on; at least one is needed")

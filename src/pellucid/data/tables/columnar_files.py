@@ -15,10 +15,21 @@ from pellucid.data.data_files import Container, Read
 from pellucid.data.tables.table import NO_IMAGE, Block
 from pellucid.errors import DataError
 from pellucid.isolation import ChildEnded, Worker
+from pellucid.strict import parse_line
 
 _MOST_IMAGES = 1024
 _JOBS = {"parquet": "columns", "arrow": "columns", "xlsx": "workbooks"}
+
+
 # Kinds of cells by name: each comes as a pair of its name and a text.
+def _labels(text: str) -> list[object]:
+    """Several labels in one cell: texts, whole numbers and truth values."""
+    found = parse_line(text)
+    if not isinstance(found, list) or not {*map(type, found)} <= {str, int, bool}:
+        raise ValueError("a list of anything but labels")
+    return found
+
+
 _READ: dict[str, Callable[[str], Any]] = {
     "bytes": lambda text: text.encode("latin-1"),
     "datetime": datetime.fromisoformat,
@@ -26,6 +37,7 @@ _READ: dict[str, Callable[[str], Any]] = {
     "time": time.fromisoformat,
     "seconds": lambda text: timedelta(microseconds=int(text)),
     "decimal": Decimal,
+    "list": _labels,
 }
 
 
@@ -86,8 +98,8 @@ class TableFile:
     ) -> Iterator[Block]:
         """Blocks of the columns of these names, by default of all, of at most so many rows, from a row on.
 
-        Values of columns that hold lists or structures, and of those in `unread`, are not read: empty lists
-        take their place.
+        Values of columns that hold structures, or lists of anything but texts and whole numbers, and of those
+        in `unread`, are not read: empty lists take their place.
 
         Raises: `DataError` as `facts`.
         """
@@ -179,7 +191,7 @@ def _block(message: Mapping[str, Any], names: Sequence[str] | None) -> Block:
     """A block as the worker sends it, checked."""
 
     def cell(value: list[str]) -> Any:
-        """A cell that JSON has no kind for; lists and structures, which are not read, are empty lists."""
+        """A cell that JSON has no kind for; structures, which are not read, are empty lists."""
         return _READ[value[0]](value[1]) if value else value
 
     given = message["rows"]

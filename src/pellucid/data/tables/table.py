@@ -126,6 +126,8 @@ def names_in_schema(schema: Any) -> ClassNames:
     features = info.get("features") if isinstance(info, dict) else None
     found = {}
     for column, feature in features.items() if isinstance(features, dict) else ():
+        if isinstance(feature, dict) and isinstance(feature.get("feature"), dict):  # a list of labels
+            feature = feature["feature"]
         names = feature.get("names") if isinstance(feature, dict) else None
         if isinstance(names, dict):  # as old versions wrote them: number to name
             names = [names.get(str(number)) for number in range(len(names))]
@@ -145,6 +147,8 @@ def with_names(
     """
 
     def named(value: object, column: str, row: int) -> object:
+        if isinstance(value, list):  # several labels
+            return [named(each, column, row) for each in value]
         if type(value) is not int or value == _NO_LABEL:
             return None if value == _NO_LABEL else value
         if 0 <= value < len(names[column]):

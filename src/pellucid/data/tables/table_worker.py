@@ -7,6 +7,7 @@ more is read again with fewer rows. What takes more than that for one row is ref
 import bisect
 import contextlib
 import itertools
+import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
@@ -122,7 +123,22 @@ def _plain(value: Any) -> Any:
     for kind, name in ((datetime, "datetime"), (date, "date"), (time, "time")):
         if isinstance(value, kind):
             return [name, value.isoformat()]
-    return [] if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        # Several labels of one example; lists of anything else are not read.
+        return ["list", json.dumps(value)] if {*map(type, value)} <= {str, int, bool} else []
+    return str(value)
+
+
+def _is_read(kind: Any) -> bool:
+    """Detect the Arrow type of single values, or of lists of texts and whole numbers, which may be labels."""
+    import pyarrow as pa
+
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        inner = kind.value_type
+        return bool(
+            pa.types.is_string(inner) or pa.types.is_large_string(inner) or pa.types.is_integer(inner)
+        )
+    return not pa.types.is_nested(kind)
 
 
 class ColumnarFile:
@@ -215,7 +231,7 @@ class ColumnarFile:
     def block(
         self, names: Sequence[str] | None, rows: int, unread: Collection[str], row: int
     ) -> tuple[dict[str, Any], range] | None:
-        """Columns of at most so many rows from a row on; of lists, structures and `unread` empty lists.
+        """Columns of at most so many rows from a row on; of structures and `unread` empty lists.
 
         Of texts that are long there are fewer rows. `None` at the end.
         """
@@ -232,13 +248,8 @@ class ColumnarFile:
     def _read(
         self, names: Sequence[str], rows: int, unread: Collection[str], row: int
     ) -> Iterator[tuple[dict[str, Any], range]]:
-        import pyarrow as pa
 
-        plain = [
-            name
-            for name in names
-            if name not in unread and not pa.types.is_nested(self.schema.field(name).type)
-        ]
+        plain = [name for name in names if name not in unread and _is_read(self.schema.field(name).type)]
         size = min(rows, self._fitting_rows(plain, row, BLOCK_BYTES), max(1, CELLS // max(1, len(names))))
         while True:
             try:
@@ -397,6 +408,8 @@ class ParquetFile(ColumnarFile):
 
     def _unpacked(self, leaf: str, group: int) -> int:
         """Bytes of a column in a group of rows, as the footer claims."""
+        if leaf not in self._leaves:  # the elements of a list
+            leaf = next(each for each in self._leaves if each.startswith(f"{leaf}."))
         size: int = self._footer.row_group(group).column(self._leaves[leaf]).total_uncompressed_size
         return size
 

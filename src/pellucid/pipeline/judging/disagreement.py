@@ -14,7 +14,7 @@ from pellucid.data.wording import quoted
 from pellucid.evaluation import Slices, holm, score_slices
 from pellucid.evaluation.comparisons import LEVEL, flip_p_values, mcnemar, splits_p_value
 from pellucid.evaluation.label_thresholds import cross_fitted_decisions
-from pellucid.evaluation.recommendation import ADDED
+from pellucid.evaluation.model_comparisons import ADDED
 from pellucid.pipeline.judging.testing import Tested, groups_of_test
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.reports.formatting import interval, read_score, scored

@@ -1,0 +1,479 @@
+"""Models compared by what was held out: the expected score of each, and how far the best is ahead of it."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int8, Int64, Shaped
+from scipy.stats import rankdata
+
+from pellucid.arithmetic.label_metrics import (
+    OF_LABEL_DECISIONS,
+    OF_LABEL_PROBABILITIES,
+    label_counts,
+    label_log_loss_terms,
+    micro_f1,
+)
+from pellucid.arithmetic.metrics import (
+    OF_COUNTS,
+    OF_RANKS,
+    SMALLEST_PROBABILITY,
+    log_loss_terms,
+    metric_value,
+    rarer_class,
+)
+from pellucid.arithmetic.rounding import figure
+from pellucid.evaluation.comparisons import (
+    best_by_chance,
+    exchange_p_value,
+    flip_p_values,
+    mcnemar,
+    mean_difference,
+    paired_interval,
+    resampled_p_value,
+    rmse_differences,
+    shuffle_p_value,
+)
+from pellucid.evaluation.intervals import points, span
+from pellucid.evaluation.label_comparisons import label_exchange_p_value, precision_p_value
+from pellucid.evaluation.label_thresholds import cross_fitted_decisions
+from pellucid.settings import DUMMIES, NUMBER_METRIC, Metric, metric_of
+
+# Examples below which the dummy is compared by shuffled labels: a test of pairs takes the best of several
+# models that know nothing for better than it.
+FEW = 500
+# Share of a log loss, with 0.01 added, or of a squared error, that no user would notice.
+PRACTICALLY_NOTHING = 0.02
+# The same of accuracy and of other shares of examples.
+POINTS = 0.003
+# Added to a loss before shares of it are taken: of hardly any log loss, any share is nothing.
+ADDED = {"log_loss": 0.01, "root_mean_squared_error": 0.0}
+_OF_LOSS = f"at most {100 * PRACTICALLY_NOTHING:g} % of the log loss"
+_OF_POINTS = f"{100 * POINTS:g} points"
+# Standard deviation of differences between good models, as a share of the loss, by which they are shrunk; how
+# good the choice is then: `benchmarks/few_examples.py`.
+_SPREAD = 0.25
+# Examples on which ranks are compared; enough to find the weakest correlation worth a model.
+_MOST_RANKED = 2_000
+# Examples with several labels that are shuffled 799 times, likewise.
+_MOST_SHUFFLED = 1_000
+
+# Answers by name of the model, simplest first; not a number where a model was not asked.
+Outputs = Mapping[str, np.ndarray]
+# The same of what each example adds to a score.
+_Terms = Mapping[str, Float64[np.ndarray, " examples"]]
+
+
+class ModelComparison(NamedTuple):
+    """Scores on what was held out, and how a model is compared with the best."""
+
+    metric: Metric  # by which they are compared
+    scores: Mapping[str, float]  # expected of each model, simplest first; in the metric's own direction
+    best: str  # name of the best
+    terms: _Terms  # a number of every model and example, not a number where a model was not asked
+    p_value: Callable[[str], float]  # of the difference between the named model and the best
+    gain: Callable[[str], str]  # by how much the best is ahead of the named model, in words
+    # scores of the best and of the named model on the examples that judged both
+    pair: Callable[[str], tuple[float, float]]
+    lead: Callable[[str], float]  # of the best over the named model; up to 1 it is practically nothing
+    nothing: str  # what is practically nothing, in words
+    # probability that answers which know nothing score like the best, every model counted; by metrics
+    # that are no mean over examples two-sided; 0 where it is not asked for
+    by_chance: float = 0.0
+
+    @property
+    def examples(self) -> int:
+        """Examples held out."""
+        return len(self.terms[self.best])
+
+    def judged(self, name: str) -> int:
+        """Number of the examples about which the best and another model were asked."""
+        return int(_both(self.terms, name, self.best).sum())
+
+
+def compare_classifiers(
+    metric: Metric | None, labels: Shaped[np.ndarray, "examples ..."], outputs: Outputs, seed: int
+) -> ModelComparison:
+    """Compare models of classes, or of several labels (examples, labels), by a metric.
+
+    Without one by log loss; then a lead is practically nothing only where that in accuracy, or micro-F1, is,
+    too. Decisions about several labels are by thresholds that other examples chose.
+    """
+    decisions = _decisions(labels, outputs, seed) if labels.ndim == 2 else None
+    if metric is not None and metric.test in ("exchange", "resample"):
+        return _by_whole(metric, labels, outputs, decisions, seed)
+    of_loss = log_loss_terms if decisions is None else label_log_loss_terms
+    losses = {name: of_loss(labels, rows) for name, rows in outputs.items()}
+    by_chance = 0.0
+    if len(labels) < FEW and any(name in DUMMIES for name in outputs):
+        by_chance = _chance_of_lead(labels, outputs, seed)
+    if decisions is not None:
+        if metric is not None and metric.key != "log_loss":
+            return _by_label_terms(metric, labels, outputs, decisions, (losses, by_chance), seed)
+        shares = _expected_micro_f1(labels, outputs, decisions) if metric is None else None
+        return _by_log_loss(losses, by_chance, seed, shares, "micro-F1")
+    hits = {
+        name: np.where(np.isnan(rows[:, 0]), np.nan, rows.argmax(axis=1) == labels)
+        for name, rows in outputs.items()
+    }
+    accuracy = _estimated(hits, sign=1)
+    if metric is not None and metric.test == "mcnemar":
+        return _by_accuracy(metric, hits, losses, accuracy, by_chance)
+    return _by_log_loss(losses, by_chance, seed, accuracy if metric is None else None, "accuracy")
+
+
+def _by_log_loss(
+    losses: _Terms, by_chance: float, seed: int, shares: Mapping[str, float] | None, words: str
+) -> ModelComparison:
+    """Compare models by log loss, and where shares of right answers are given practically by these, too."""
+    scores = _estimated(losses, sign=-1)
+    best = min(scores, key=lambda name: scores[name])
+
+    def more(name: str) -> Float64[np.ndarray, " both"]:
+        both = _both(losses, name, best)
+        further: np.ndarray = losses[name][both] - losses[best][both]
+        return further
+
+    def lead(name: str) -> float:
+        of_loss = _lead_of_loss(scores[best], scores[name])
+        return of_loss if shares is None else max(of_loss, (shares[best] - shares[name]) / POINTS)
+
+    return ModelComparison(
+        metric=metric_of("log-loss"),
+        scores=scores,
+        best=best,
+        terms=losses,
+        p_value=lambda name: float(flip_p_values(more(name)[:, None], seed)[0]),
+        gain=lambda name: span(mean_difference(more(name), seed)),
+        pair=lambda name: _pair(losses, name, best),
+        lead=lead,
+        nothing=_OF_LOSS if shares is None else f"{_OF_LOSS} and {_OF_POINTS} of {words}",
+        by_chance=by_chance,
+    )
+
+
+def _decisions(
+    labels: Int8[np.ndarray, "examples labels"], outputs: Outputs, seed: int
+) -> dict[str, np.ndarray]:
+    """Decisions of every model about several labels, by thresholds that no example chose for itself."""
+    found = {}
+    for name, rows in outputs.items():
+        asked = ~np.isnan(rows[:, 0])
+        found[name] = np.zeros(labels.shape, np.int8)
+        found[name][asked] = cross_fitted_decisions(labels[asked], rows[asked], seed)
+    return found
+
+
+def _expected_micro_f1(
+    labels: Int8[np.ndarray, "examples labels"], outputs: Outputs, decisions: Mapping[str, np.ndarray]
+) -> dict[str, float]:
+    """Micro-F1 expected of every model."""
+    return _expected_wholes(
+        {name: rows[:, 0] for name, rows in outputs.items()},
+        lambda name, asked: float(micro_f1(label_counts(labels[asked], decisions[name][asked]))),
+    )[1]
+
+
+def _by_label_terms(
+    metric: Metric,
+    labels: Int8[np.ndarray, "examples labels"],
+    outputs: Outputs,
+    decisions: Mapping[str, np.ndarray],
+    loss: tuple[_Terms, float],
+    seed: int,
+) -> ModelComparison:
+    """Compare models of several labels by a mean over examples; log loss decides between equal ones.
+
+    The dummy's thresholds are made for F1, so that by other scores guesses may be better than it: from 500
+    examples on the best is compared with its own answers on shuffled labels, too.
+    """
+    losses, by_chance = loss
+    terms: dict[str, np.ndarray] = {}
+    for name, rows in outputs.items():
+        if metric.key in OF_LABEL_DECISIONS:
+            found = OF_LABEL_DECISIONS[metric.key](labels, decisions[name]).astype(np.float64)
+            terms[name] = np.where(np.isnan(rows[:, 0]), np.nan, found)
+        else:
+            terms[name] = OF_LABEL_PROBABILITIES[metric.key](labels, rows)
+            if np.isnan(terms[name]).all():  # no example has anything to rank
+                terms[name] = np.where(np.isnan(rows[:, 0]), np.nan, 0.0)
+    scores, of_loss = _estimated(terms, sign=1), _estimated(losses, sign=-1)
+    best = max(scores, key=lambda name: (scores[name], -of_loss[name]))
+
+    if len(labels) >= FEW:
+        asked = np.flatnonzero(~np.isnan(outputs[best][:, 0]))
+        by_chance = _chance_of_score(metric, labels, outputs[best], decisions[best], asked, seed) * len(
+            scores
+        )
+
+    def ahead(name: str) -> Float64[np.ndarray, " both"]:
+        both = _both(terms, name, best)
+        return np.asarray(terms[best][both] - terms[name][both])
+
+    return ModelComparison(
+        metric=metric,
+        scores=scores,
+        best=best,
+        terms=terms,
+        p_value=lambda name: float(flip_p_values(ahead(name)[:, None], seed)[0]),
+        gain=lambda name: points(mean_difference(ahead(name), seed)),
+        pair=lambda name: _pair(terms, name, best),
+        lead=lambda name: (scores[best] - scores[name]) / POINTS,
+        nothing=f"at most {_OF_POINTS}",
+        by_chance=by_chance,
+    )
+
+
+def _lead_of_loss(of_best: float, other: float) -> float:
+    """Lead in log loss, in leads that are practically nothing."""
+    return (other - of_best) / (PRACTICALLY_NOTHING * (of_best + ADDED["log_loss"]))
+
+
+def _chance_of_lead(labels: Shaped[np.ndarray, "examples ..."], outputs: Outputs, seed: int) -> float:
+    """Probability of the largest lead in log loss over the dummy on shuffled labels."""
+    places = np.arange(len(labels))
+    merits = {name: _merits(labels, rows) for name, rows in outputs.items()}
+    dummy = next(name for name in merits if name in DUMMIES)
+
+    def gains(shuffled: np.ndarray) -> Float64[np.ndarray, "rows models"]:
+        values = {name: rows[places, shuffled] for name, rows in merits.items()}
+        return np.stack([np.nanmean(each - values[dummy], axis=1) for each in values.values()], axis=1)
+
+    return best_by_chance(gains, labels if labels.ndim == 1 else places, seed)
+
+
+def _merits(
+    labels: Shaped[np.ndarray, "examples ..."], probabilities: Float64[np.ndarray, "examples classes"]
+) -> Float64[np.ndarray, "examples kinds"]:
+    """Log likelihood of each class by each answer; of several labels, of the labels of each example."""
+    present = np.log(np.maximum(probabilities, SMALLEST_PROBABILITY))
+    if labels.ndim == 1:
+        return np.asarray(present)
+    absent = np.log(np.maximum(1 - probabilities, SMALLEST_PROBABILITY))
+    sums = present @ (labels == 1).T.astype(np.float64) + absent @ (labels == 0).T.astype(np.float64)
+    return np.asarray(sums / (labels >= 0).sum(axis=1))
+
+
+def _by_accuracy(
+    metric: Metric, hits: _Terms, losses: _Terms, scores: Mapping[str, float], by_chance: float
+) -> ModelComparison:
+    """Compare models of classes by accuracy and McNemar's exact test; log loss decides between equal ones."""
+    loss = _estimated(losses, sign=-1)
+    best = max(scores, key=lambda name: (scores[name], -loss[name]))
+
+    def only(name: str) -> tuple[int, int]:
+        ahead = hits[best] - hits[name]
+        return int((ahead > 0).sum()), int((ahead < 0).sum())
+
+    return ModelComparison(
+        metric=metric,
+        scores=scores,
+        best=best,
+        terms=hits,
+        p_value=lambda name: mcnemar(*only(name)),
+        gain=lambda name: points(paired_interval(*only(name), int(_both(hits, name, best).sum()))),
+        pair=lambda name: _pair(hits, name, best),
+        lead=lambda name: max((scores[best] - scores[name]) / POINTS, _lead_of_loss(loss[best], loss[name])),
+        nothing=f"{_OF_LOSS} and {_OF_POINTS} of accuracy",
+        by_chance=by_chance,
+    )
+
+
+def _by_whole(
+    metric: Metric,
+    labels: Shaped[np.ndarray, "examples ..."],
+    outputs: Outputs,
+    decisions: Mapping[str, np.ndarray] | None,
+    seed: int,
+) -> ModelComparison:
+    """Compare models by a metric of counts or rankings, which is no mean over examples.
+
+    `decisions` are those about several labels.
+    """
+    first = {name: rows[:, 0] for name, rows in outputs.items()}
+    positive = rarer_class(labels) if metric.of_two else 0
+
+    def scored(name: str, asked: Bool[np.ndarray, " examples"]) -> float:
+        decided = None if decisions is None else decisions[name][asked]
+        return metric_value(metric, labels[asked], outputs[name][asked], positive, decided)
+
+    reference, scores = _expected_wholes(first, scored)
+    best = max(scores, key=lambda name: scores[name])
+
+    def pair(name: str) -> tuple[float, float]:
+        both = _both(first, name, best)
+        return scored(best, both), scored(name, both)
+
+    def p_value(name: str) -> float:
+        both = _both(first, name, best)
+        of_best, of_other = outputs[best][both], outputs[name][both]
+        if metric.of_two:
+            columns = of_best[:, positive], of_other[:, positive]
+            return resampled_p_value(OF_RANKS[metric.key], labels[both] == positive, columns, seed)
+        if decisions is None:
+            answers = of_best.argmax(axis=1), of_other.argmax(axis=1)
+            return exchange_p_value(OF_COUNTS[metric.key], labels[both], answers, of_best.shape[1], seed)
+        if metric.test == "resample":
+            return precision_p_value(labels[both], (of_best, of_other), seed)
+        decided = decisions[best][both], decisions[name][both]
+        return label_exchange_p_value(metric.key, labels[both], decided, seed)
+
+    decided = None if decisions is None else decisions[best]
+    asked = np.flatnonzero(_both(first, best, reference))
+    shuffled = _chance_of_score(metric, labels, outputs[best], decided, asked, seed)
+    return ModelComparison(
+        metric=metric,
+        scores=scores,
+        best=best,
+        terms=first,
+        p_value=p_value,
+        gain=lambda name: figure(pair(name)[0] - pair(name)[1]),
+        pair=pair,
+        lead=lambda name: (scores[best] - scores[name]) / POINTS,
+        nothing=f"at most {POINTS:g}",
+        by_chance=len(scores) * shuffled,
+    )
+
+
+def _chance_of_score(
+    metric: Metric,
+    labels: Shaped[np.ndarray, "examples ..."],
+    answers: Float64[np.ndarray, "examples classes"],
+    decisions: Int8[np.ndarray, "examples labels"] | None,
+    asked: Int64[np.ndarray, " asked"],
+    seed: int,
+) -> float:
+    """Probability, two-sided, of a score of answers to some examples, were the labels of these shuffled.
+
+    Of examples with several labels, about which there are decisions, at most 1,000 are shuffled.
+    """
+    some, decided = asked, None
+    positive = rarer_class(labels) if metric.of_two else 0
+    if decisions is not None:
+        some = np.random.default_rng(seed).permutation(asked)[:_MOST_SHUFFLED]
+        decided = decisions[some]
+    return 2 * shuffle_p_value(
+        lambda each: metric_value(metric, each, answers[some], positive, decided), labels[some], seed
+    )
+
+
+def _expected_wholes(
+    asked: _Terms, scored: Callable[[str, Bool[np.ndarray, " examples"]], float]
+) -> tuple[str, dict[str, float]]:
+    """The best model of those asked about most examples, and the score on all that is expected of each.
+
+    `scored` is the score of a model on some examples.
+    """
+    reference = _best_of_most_asked(asked, lambda name: scored(name, ~np.isnan(asked[name])))
+    both = {name: _both(asked, name, reference) for name in asked}
+    whole = scored(reference, both[reference])
+    return reference, {
+        name: scored(name, of) if of.all() else whole + scored(name, of) - scored(reference, of)
+        for name, of in both.items()
+    }
+
+
+def compare_regressors(
+    labels: Float64[np.ndarray, " examples"], outputs: Outputs, seed: int
+) -> ModelComparison:
+    """Compare models of numbers by root mean squared error.
+
+    Ranks decide whether any model knows something of the labels: a few large squared errors would hide it.
+    """
+    squares = {name: (answers - labels) ** 2 for name, answers in outputs.items()}
+    scores = {name: float(np.sqrt(max(0.0, mean))) for name, mean in _estimated(squares, sign=-1).items()}
+    best = min(scores, key=lambda name: scores[name])
+
+    def both(name: str) -> Float64[np.ndarray, "both 2"]:
+        asked = _both(squares, name, best)
+        return np.stack([squares[name][asked], squares[best][asked]], axis=1)
+
+    def p_value(name: str) -> float:
+        pair = both(name)
+        return float(flip_p_values((pair[:, 0] - pair[:, 1])[:, None], seed)[0])
+
+    def roots(name: str) -> tuple[float, float]:
+        first, second = _pair(squares, name, best)
+        return float(np.sqrt(first)), float(np.sqrt(second))
+
+    def lead(name: str) -> float:
+        least = max(scores[best] ** 2, float(np.finfo(np.float64).tiny))
+        return (scores[name] ** 2 - scores[best] ** 2) / (PRACTICALLY_NOTHING * least)
+
+    return ModelComparison(
+        metric=NUMBER_METRIC,
+        scores=scores,
+        best=best,
+        terms=squares,
+        p_value=p_value,
+        gain=lambda name: span(rmse_differences(both(name), np.array([[0, 1]]), seed)[0]),
+        pair=roots,
+        lead=lead,
+        nothing=f"at most {100 * PRACTICALLY_NOTHING:g} % of the squared error",
+        by_chance=_chance_of_ranks(labels, outputs, seed),
+    )
+
+
+def _chance_of_ranks(labels: Float64[np.ndarray, " examples"], outputs: Outputs, seed: int) -> float:
+    """Probability of the largest rank correlation of a model's answers with the labels, were these shuffled.
+
+    Source: Spearman 1904, "The Proof and Measurement of Association between Two Things".
+    """
+    some = np.random.default_rng(seed).permutation(len(labels))[:_MOST_RANKED]
+    wanted = _standard_ranks(labels[some])
+    answers = np.stack([_standard_ranks(rows[some]) for rows in outputs.values()], axis=1)
+    return best_by_chance(lambda shuffled: shuffled @ answers, wanted, seed)
+
+
+def _standard_ranks(values: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+    """Ranks of numbers, of mean 0 and length 1; 0 for what is none, and everywhere where all are equal."""
+    asked = ~np.isnan(values)
+    found = np.zeros(len(values))
+    ranks = rankdata(values[asked])
+    centred = ranks - ranks.mean() if len(ranks) else ranks
+    length = float(np.sqrt((centred**2).sum()))
+    found[asked] = centred / length if length > 0 else 0.0
+    return found
+
+
+def _best_of_most_asked(terms: _Terms, merit: Callable[[str], float]) -> str:
+    """Of the models that were asked about most examples the one of most merit, of equals the simplest."""
+    asked = {name: int((~np.isnan(values)).sum()) for name, values in terms.items()}
+    return max((name for name in terms if asked[name] == max(asked.values())), key=merit)
+
+
+def _both(terms: _Terms, name: str, other: str) -> Bool[np.ndarray, " examples"]:
+    """The examples about which two models were asked."""
+    found: np.ndarray = ~np.isnan(terms[name]) & ~np.isnan(terms[other])
+    return found
+
+
+def _pair(terms: _Terms, name: str, best: str) -> tuple[float, float]:
+    """Means of the best and of another model on the examples about which both were asked."""
+    both = _both(terms, name, best)
+    return float(terms[best][both].mean()), float(terms[name][both].mean())
+
+
+def _estimated(terms: _Terms, sign: int) -> dict[str, float]:
+    r"""Expected mean of every model on all examples; `sign` is 1 where more is better, else -1.
+
+    A model that was asked about fewer examples has a mean difference $\bar d$ from the best one asked about
+    most. It counts as $\bar d \, \tau^2 / (\tau^2 + s^2)$, with $s$ its standard error and $\tau$ a share of
+    the loss.
+
+    Source: James and Stein 1961, "Estimation with Quadratic Loss", with a variance known beforehand.
+    """
+    reference = _best_of_most_asked(terms, lambda name: sign * float(np.nanmean(terms[name])))
+    whole = float(np.nanmean(terms[reference]))
+    variance = (_SPREAD * (whole if sign < 0 else 1 - whole)) ** 2
+    found = {}
+    for name, values in terms.items():
+        if np.isnan(values).sum() == np.isnan(terms[reference]).sum():
+            found[name] = float(np.nanmean(values))
+        else:
+            both = _both(terms, name, reference)
+            differences = values[both] - terms[reference][both]
+            noise = float(differences.var()) / len(differences)
+            kept = variance / (variance + noise) if variance + noise > 0 else 1.0
+            found[name] = whole + kept * float(differences.mean())
+    return found
