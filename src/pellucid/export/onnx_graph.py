@@ -87,7 +87,8 @@ class NetworkAnswer(nn.Module):
         if self.mirror:
             outputs = (outputs + self.network(_values(inputs).flip(3))) / 2
         if not self.target.has_probabilities:
-            return outputs[:, 0]
+            numbers: Tensor = outputs[:, 0]
+            return numbers
         logits: Tensor = outputs / self.temperature
         return logits.softmax(1) if self.target.is_exclusive else logits.sigmoid()
 

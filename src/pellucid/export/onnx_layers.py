@@ -71,7 +71,7 @@ class LinearLayer(nn.Module):
 
 
 class KernelLayer(nn.Module):
-    """Likeness to kept examples, weighted and added up; of classes every pair decides, of labels each alone."""
+    """Likeness to kept examples, weighted and added up; of classes every pair decides."""
 
     mean: Tensor
     projection: Tensor
