@@ -123,7 +123,7 @@ def report_facts(outcome: Outcome, metrics: Mapping[str, Any]) -> ReportFacts:
     if dataset.classes and len(labels):
         before, after = (reliability(labels, each, seed, groups) for each in (tested.raw, answers))
         calibration = CalibrationFacts(outcome.recommended.model.temperature, before, after)
-    if not dataset.target.is_exclusive:
+    if tested.labels is not None:
         wrong = dataset.target.wrong(tested.labels, labels)
         sure = dataset.target.probability(answers, tested.labels)
         worst = [row for row in np.argsort(-sure, kind="stable").tolist() if wrong[row]][:_MISTAKES]
