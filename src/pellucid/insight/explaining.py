@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float64, UInt8
 
 from pellucid.arithmetic import softmax
+from pellucid.arithmetic.probabilities import sigmoid
 from pellucid.bundle import (
     AdversarialModel,
     AutoencoderModel,
@@ -39,7 +40,7 @@ from pellucid.insight.opened_networks import Opened, one_thread, open_network, o
 from pellucid.insight.reference_lines import CLOSED
 from pellucid.insight.unfolded_layers import one_hot
 from pellucid.reference import Line
-from pellucid.tasks import VALUES
+from pellucid.tasks import VALUES, Target
 
 PROBABILITIES = "probabilities"
 
@@ -315,7 +316,7 @@ def _network_of(model: Model, inputs: Inputs, against: int | None) -> dict[str, 
     checker = WeightChecker(model.network, opened, backward)
     checks = _checks(checker, opened)
     if against is not None:
-        opened = with_probabilities(opened, model.temperature)
+        opened = with_probabilities(opened, model.temperature, model.target)
     notes: list[str] = []
     if isinstance(model, ImageModel) and model.mirror:
         notes.append(
@@ -358,14 +359,18 @@ def _closed(opened: Opened) -> list[str]:
     ]
 
 
-def with_probabilities(opened: Opened, temperature: float) -> Opened:
-    """Add the lines from logits to probabilities of a temperature, in double precision as the model does."""
+def with_probabilities(opened: Opened, temperature: float, target: Target) -> Opened:
+    """Add the lines from logits to probabilities of a temperature, in double precision as the model does.
+
+    These are the softmax of all logits, or of several labels the sigmoid of each.
+    """
     lines, values = list(opened.lines), dict(opened.values)
     name = opened.output
     if temperature != 1:
         lines.append(Line("temperature", "divide", (name,), {"divisor": temperature}))
         values["temperature"] = values[name].astype(np.float64) / temperature
         name = "temperature"
-    lines.append(Line(PROBABILITIES, "softmax", (name,)))
-    values[PROBABILITIES] = softmax(values[name].astype(np.float64))
+    kind, to_probabilities = ("softmax", softmax) if target.is_exclusive else ("sigmoid", sigmoid)
+    lines.append(Line(PROBABILITIES, kind, (name,)))
+    values[PROBABILITIES] = to_probabilities(values[name].astype(np.float64))
     return dataclasses.replace(opened, lines=tuple(lines), values=values)
