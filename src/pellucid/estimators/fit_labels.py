@@ -15,7 +15,7 @@ from sklearn.utils.validation import assert_all_finite, column_or_1d
 
 from pellucid.data.label_sets import LabelSets
 from pellucid.data.labels import LARGEST, label_texts, require_classes
-from pellucid.data.tables.table import plain_values
+from pellucid.data.tables.table import is_frame, plain_values
 from pellucid.data.targets import new_names, renamed_sets, require_spread
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, UsageError
@@ -152,7 +152,7 @@ def _as_asked(found: Indicators, settings: Settings) -> Indicators:
         found = dataclasses.replace(found, classes=np.array(names), names=names, states=states)
     counts = (found.states == PRESENT).sum(axis=0)
     kept = counts >= (settings.min_examples or 0)
-    if not kept.any():
+    if len(kept) and not kept.any():
         raise DataError("y: min_examples leaves no label; give a smaller number")
     if kept.all():
         return found
@@ -221,12 +221,19 @@ def _require_one_column(y: object, advice: str = "") -> None:
         )
 
 
+def plain_labels(y: Any) -> Any:
+    """Labels without what libraries put around a single column of them."""
+    if scipy.sparse.issparse(y) and y.shape[1] == 1:
+        return y.toarray()
+    return y if is_frame(y) else plain_values(y)
+
+
 def texts_of(y: object) -> list[str]:
     """Labels of one kind as files hold them: `3` for 3 and 3.0, `true` for True.
 
     Raises: `DataError` if a label is missing or of another kind than the others.
     """
-    y = plain_values(y)
+    y = plain_labels(y)
     values = y if isinstance(y, (list, tuple)) and np.ndim(y) == 1 else column_or_1d(y, warn=True)
     plain = [value.item() if isinstance(value, np.generic) else value for value in values]
     return label_texts(plain, "y", lambda index: f"position {index}")
@@ -268,9 +275,7 @@ def read_targets(
 
     Raises: `UsageError` if there are none; `DataError` if one is unfit, or there are not as many as examples.
     """
-    y = plain_values(y)
-    if scipy.sparse.issparse(y) and y.shape[1] == 1:
-        y = y.toarray()
+    y = plain_labels(y)
     if settings.target == "number":
         return read_numbers(y, count, estimator_of(kind, "Classifier"))
     can_be_several = y is not None and settings.target != "class" and not settings.generates

@@ -177,8 +177,8 @@ def _from_lists(lists: Sequence[Any]) -> Indicators:
             owners += [position] * len(some)
         elif position not in missing:
             raise DataError(
-                f"y: {quoted(str(some))} at position {position} is no list of labels, as others are; put it "
-                "into one"
+                f"y: {quoted(str(some))} at position {position} is no list of labels, as others are; give "
+                "a list there too"
             )
     texts = label_texts(labels, "y", lambda index: f"position {owners[index]}")
     for owner, label in zip(owners, labels, strict=True):

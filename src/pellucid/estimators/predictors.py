@@ -10,12 +10,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from pellucid.bundle import Model
 from pellucid.data.label_sets import LabelSets
-from pellucid.data.tables.table import plain_values
 from pellucid.data.targets import new_names, renamed_sets
 from pellucid.data.wording import count_of, quoted
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.estimator import OF_CLASSIFIERS, OF_IMAGES, OF_PREDICTORS, OF_TEXTS, Estimator
-from pellucid.estimators.fit_labels import texts_of
+from pellucid.estimators.fit_labels import plain_labels, texts_of
 from pellucid.estimators.label_forms import read_indicators
 from pellucid.settings import NEURAL_OF_IMAGES, NEURAL_OF_TEXTS, Settings
 from pellucid.tasks import ABSENT, IMAGES, PRESENT, TEXTS, UNKNOWN, InputKind
@@ -51,6 +50,19 @@ _INPUTS = {
     Texts are taken as they are: the model splits them into words or smaller pieces by itself, what it
     splits them into is learnt from the training texts alone, and it is saved with the model.""",
 }
+# Classifiers alone.
+_SEVERAL = """\
+    Each {noun} has one label in `y`, or several, which do not exclude each other, given as one of
+
+    - an indicator array (n, labels) of 0 and 1, dense or sparse, or a list of its rows; nan is a label
+      that nobody has looked at, and counts neither in training nor in scores;
+    - a data frame of two or more such columns, whose names are the labels;
+    - lists, tuples or sets of labels, one for each {noun}, empty where no label applies. Labels are texts
+      or whole numbers. With `target="labels"` single ones will do too, and with `label_separator`
+      texts of several, as "red+round".
+
+    `predict` answers columns with an array of them, and lists with lists; the splitters and scores of
+    scikit-learn take columns alone. A single column is one label for each {noun}."""
 _PLACES = {
     (IMAGES, True): "a folder, a table, an `.npz` file or `sample:fashion`, as the command `train` does",
     (IMAGES, False): "a table with a column of numbers, or other DATA whose labels are numbers, as\n"
@@ -60,8 +72,9 @@ _PLACES = {
 }
 _VALIDATION = {
     True: """\
-    From 1,000 different training {nouns} on, and ten of each class, a tenth is set aside for
-    validation and the weights of the epoch that is best there are kept; with fewer, all are trained
+    From 1,000 different training {nouns} on, and ten of each class where each has one, a tenth is set
+    aside for validation; the weights of the epoch that is best there are kept, and of several labels
+    the thresholds that fit it. With fewer, all are trained on, and a label is answered from one half
     on. The same input, seed, machine and number of threads give the same model.""",
     False: """\
     Numbers may be of any size and unit: networks learn them standardised and answer in the unit of
@@ -82,7 +95,10 @@ _ATTRIBUTES = """\
         history_: one record for each epoch: losses, {scores}, learning rate, seconds; empty for a
             classical model.
         model_: the trained model."""
-_OF_CLASSES = "        classes_: the classes, sorted, of the type that `y` had; texts after `pellucid.load`."
+_OF_CLASSES = """\
+        classes_: the classes, sorted, of the type that `y` had, or the numbers or names of its columns, in
+            their order; texts after `pellucid.load`.
+        multilabel_: whether an example may have several labels."""
 _OF_IMAGES = """\
         n_features_in_: numbers in a feature vector; absent where images were learnt.
         feature_names_in_: names of the features, where a data frame had them."""
@@ -96,9 +112,11 @@ def _about(kind: InputKind, *, has_classes: bool) -> str:
     *others, last = _FOR_CLASSES if has_classes else _FOR_NUMBERS
     of_texts = " on the weights of words and parts of words (TF-IDF)" if kind is TEXTS else ""
     attributes = [_OF_CLASSES] * has_classes + [_OF_IMAGES] * (kind is IMAGES)
+    noun = "text" if kind is TEXTS else "example"
     pieces = (
         _INPUTS[kind].format(places=_PLACES[kind, has_classes]),
-        _VALIDATION[has_classes].format(nouns="texts" if kind is TEXTS else "examples"),
+        *([_SEVERAL.format(noun=noun)] if has_classes else []),
+        _VALIDATION[has_classes].format(nouns=f"{noun}s"),
         _ATTRIBUTES.format(
             features=of_texts,
             classical=f"{', '.join(f'`{name}`' for name in others)} or `{last}`",
@@ -258,7 +276,7 @@ class Classifier(
     def _states(self, y: Any) -> Int8[np.ndarray, "examples classes+1"]:
         """States of `classes_`, and behind them of any other label, which no example may have to be right."""
         found = read_indicators(
-            plain_values(y),
+            plain_labels(y),
             separator=self.label_separator,
             unlabelled=self.unlabelled or "unknown",
             is_asked=True,
