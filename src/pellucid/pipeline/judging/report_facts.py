@@ -28,7 +28,7 @@ from pellucid.reports import (
     ReportFacts,
 )
 from pellucid.reports.report import FirstMistakes, render_first_mistakes
-from pellucid.tasks import ABSENT, PRESENT
+from pellucid.tasks import ABSENT, PRESENT, UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -278,6 +278,7 @@ def _labels_answered(
         predicted=dataset.target.texts(predicted[None], dataset.classes)[0],
         probability=probability,
         probability_of_label=None,
+        unknown=[dataset.classes[code] for code in np.flatnonzero(dataset.labels[place] == UNKNOWN).tolist()],
     )
 
 
