@@ -110,7 +110,7 @@ def _config_of(run: Path) -> Mapping[str, Any] | None:
 
 
 def _network_of(model: Model, place: str, config: Mapping[str, Any] | None) -> ImageModel | TextModel:
-    """The network of a model that may be a classical one, or a `UsageError` if there is none that can go on."""
+    """The network of a model that may be a classical one; a `UsageError` where none can go on."""
     if not model.target.is_exclusive:
         raise UsageError(
             f"--from: the network of {place} answers several labels, which cannot continue training; train "
