@@ -13,6 +13,7 @@ from every_model import AVERAGES
 from exported_models import EVERY
 from insight.backbones import lite
 from models_with_detectors import with_detector
+from pellucid.bundle import ImageModel
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DataError, ModelFileError
 from pellucid.export.app.chromium import BrowserFailed, browsing
@@ -21,10 +22,12 @@ from pellucid.export.app.exporting import ask, export_app, prove_app
 from pellucid.export.app.kinds import KINDS
 from pellucid.export.export import metadata_of
 from pellucid.export.proof import held_out_examples
+from pellucid.networks import InputFacts, build, design
 from pellucid.pipeline.train import train
 from pellucid.runtime.metadata import Threshold
+from pellucid.settings import Settings
 from photographs import pieces
-from small_models import digits, number_model, untrained_model, write_digits
+from small_models import LABELS, digits, label_model, number_model, untrained_model, write_digits
 
 MODELS = {
     "cnn, mirrored": lambda: with_detector(untrained_model(mirror=True)).at(1.7),
@@ -33,6 +36,8 @@ MODELS = {
     "mlp": lambda: with_detector(untrained_model("mlp")),
     "average": lambda: EVERY["average of a network, models on it and another"](),
     "average of numbers": AVERAGES["average of numbers"],
+    "cnn of labels, mirrored": EVERY["cnn of labels, mirrored"],
+    "average of labels": EVERY["average of labels, at a temperature"],
 }
 COUNT = 12
 
@@ -55,6 +60,8 @@ def test_a_page_answers_as_its_model_does(chromium: str, tmp_path, name: str) ->
     ours = model.answer(pixels)
     said = np.array([each["said"] for each in found])
     np.testing.assert_allclose(said.reshape(ours.said.shape), ours.said, atol=1e-3, rtol=1e-3)
+    if model.classes:
+        assert [each["label"] for each in found] == model.target.texts(model.decided(said), model.classes)
     if ours.novelty is None:
         assert {each["novelty"] for each in found} == {None}
     else:
@@ -83,6 +90,85 @@ def test_a_page_shows_what_each_member_of_an_average_adds(chromium: str, tmp_pat
     assert "At the temperature 0.7" in found["sum"]
     assert found["decided"] == ["svm-on-cnn", "logistic-regression-on-cnn", "svm"]
     assert found["layers"] == "Layers are those of cnn."  # which the heavier svm-on-cnn is built on
+
+
+LABELS_SHOWN = """({
+  answer: document.getElementById("answer").textContent,
+  rows: [...document.querySelectorAll("#bars tr")].map((row) => [row.className,
+    ...[...row.querySelectorAll("td")].map((each) => each.textContent),
+    row.querySelector("button").textContent, row.querySelector("button").getAttribute("aria-pressed"),
+    row.querySelector(".least").offsetLeft]),
+  all: document.querySelector("#bars p").textContent,
+  tray: [...document.querySelectorAll("#rows tr:last-child td")].map((each) => each.textContent),
+  sum: document.getElementById("member-terms").textContent,
+})"""
+
+
+def test_labels_are_answered_from_their_thresholds_on_and_any_is_explained(chromium: str, tmp_path) -> None:
+    """Two thresholds are moved next to the probabilities of the image, to either side."""
+    model = AVERAGES["average of labels"]()
+    image = digits()[0][700]
+    (said,) = model.predict_proba(image[None])
+    first, second, third, fourth = model.classes
+    least = {first: said[0] - 0.01, second: said[1] + 0.01, third: 0.0, fourth: 1.0}
+    with opened(chromium, tmp_path, page(model.for_data(threshold=least))) as tab:
+        tab.evaluate(given(file_of(image[..., 0])))
+        found = tab.evaluate(LABELS_SHOWN)
+        tab.evaluate(f"document.querySelectorAll('#bars th button')[{len(model.classes) - 1}].click()")
+        chosen = tab.evaluate(LABELS_SHOWN)
+        assert tab.errors == []
+    assert found["answer"] == f"{first}, {third}"
+    names = [row[3] for row in found["rows"]]
+    assert sorted(names[:2]) == sorted([first, third])
+    assert [row[0] for row in found["rows"]] == ["answered", "answered", "", ""]
+    for _, probability, begins, name, _, mark in found["rows"]:
+        code = model.classes.index(name)
+        assert float(probability) == pytest.approx(said[code], abs=1e-3)
+        assert begins == f"from {float(f'{least[name]:.2g}'):g}"
+        assert mark == pytest.approx(100 * least[name], abs=1)
+    all_right = said[0] * (1 - said[1]) * said[2] * (1 - said[3])
+    assert float(re.search(r": (\S+)\.$", found["all"])[1]) == pytest.approx(all_right, abs=1e-3)
+    assert found["tray"][0] == f"{first};{third}"
+    assert float(found["tray"][1]) == pytest.approx(all_right, abs=1e-3)
+    assert [row[4] for row in chosen["rows"]] == ["false", "false", "false", "true"]
+    assert f"each model gives {names[-1]}" in chosen["sum"]
+    assert chosen["answer"] == found["answer"]
+
+
+def given(content: bytes) -> str:
+    """Script that drops a file on a page."""
+    return GIVE.replace(
+        "new File([blob], %s)",
+        f"new File([{list(content)}].map((each) => new Uint8Array(each)), 'digit.png')",
+    )
+
+
+def test_none_of_these_labels_is_an_answer(chromium: str, tmp_path) -> None:
+    model = label_model().for_data(threshold=dict.fromkeys(LABELS, 1.0))
+    with opened(chromium, tmp_path, page(model)) as tab:
+        tab.evaluate(GIVE % '"black.png"')
+        english = tab.evaluate("document.getElementById('answer').textContent")
+        tab.evaluate("document.getElementById('language').click()")
+        chinese = tab.evaluate("document.getElementById('answer').textContent")
+        verdict = tab.evaluate("""(() => {
+          document.querySelector('.strip button[data-layer="probabilities"]').click();
+          return document.getElementById("verdict").className;
+        })()""")
+        [found] = asked(tab, [file_of(np.zeros((8, 8), np.uint8))])
+        assert tab.errors == []
+    assert (english, chinese) == ("None of these labels", "没有任何标签")
+    assert found["label"] == ""
+    assert verdict == "verdict"
+
+
+@pytest.mark.parametrize("least", [0.0, 1.0])
+def test_the_threshold_of_one_of_two_classes_decides(chromium: str, tmp_path, least: float) -> None:
+    facts = InputFacts((1, 8, 8), 2, 1000)
+    two = build(design("mlp", Settings(model="mlp", width=8), facts))
+    model = ImageModel(two, Preprocessing(8, 8, 1), ("a", "b"))
+    with opened(chromium, tmp_path, page(model.for_data(threshold={"b": least}))) as tab:
+        [found] = asked(tab, [file_of(digits()[0][0, ..., 0])])
+    assert found["label"] == ("b" if least == 0 else "a")
 
 
 @pytest.fixture(scope="module")

@@ -11,15 +11,16 @@ from every_model import MODELS, classical_model
 from models_with_detectors import with_detector
 from pellucid.answering.decisions import PredictOptions
 from pellucid.answering.predict import predict
-from pellucid.bundle import load, save
+from pellucid.bundle import Answers, load, save
+from pellucid.data.label_sets import LabelSets
 from pellucid.errors import DataError, ModelFileError, StorageError, UsageError
 from pellucid.export import export as exporting
 from pellucid.export.export import by_reference, export, metadata_of
-from pellucid.export.proof import compare, held_out_examples, prove
+from pellucid.export.proof import DisagreeingError, compare, held_out_examples, prove
 from pellucid.pipeline.train import train
 from pellucid.runtime.exported import ExportedModel, opened
 from pellucid.settings import Settings
-from small_models import digits, write_digits
+from small_models import LABELS, digits, states, write_digits
 from text_models import texts
 
 onnx = pytest.importorskip("onnx")
@@ -46,10 +47,23 @@ def text_run(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def exports(run, text_run, tmp_path_factory):
-    """A folder with the files of both runs, `images.onnx` by the command, and what either export said."""
+def label_run(tmp_path_factory):
+    """A run on texts that may have several labels."""
+    table = tmp_path_factory.mktemp("labels") / "digits.csv"
+    rows = zip(texts()[:500], LabelSets(LABELS, states()[:500]).texts(), strict=True)
+    table.write_text("text,labels\n" + "".join(f"{text},{labels}\n" for text, labels in rows))
+    out = tmp_path_factory.mktemp("runs") / "labels"
+    given = {"target": "labels", "unlabelled": "none", "threads": 1, "learning_curve": False, "quiet": True}
+    train(table, out=out, model="logistic-regression", **given)
+    return out
+
+
+@pytest.fixture(scope="module")
+def exports(run, text_run, label_run, tmp_path_factory):
+    """A folder with the files of all runs, `images.onnx` by the command, and what either export said."""
     folder = tmp_path_factory.mktemp("exports")
     done = within.succeed("export", run, "--out", folder / "images.onnx")
+    export(str(label_run), folder / "labels.onnx")
     return folder, done.stderr, export(str(text_run), folder / "texts.onnx")
 
 
@@ -59,10 +73,13 @@ def test_a_run_becomes_one_file_that_was_proved_on_its_original_files(run, text_
     assert "mlp written" in said
     assert f"On {len(held_out)} held-out images it gave the labels of the model" in said
     assert "onnx.reference agrees on 4." in said
-    assert sorted(each.name for each in folder.iterdir()) == ["images.onnx", "texts.onnx"]
+    assert sorted(each.name for each in folder.iterdir()) == ["images.onnx", "labels.onnx", "texts.onnx"]
     assert of_texts.model == "rnn"
     assert of_texts.proof.examples == len(held_out_examples(str(text_run), text_run / "model").rows) > 40
     assert of_texts.proof.difference < 1e-5
+
+
+EVERY_OPTION = ("costs", "max_error", "sets")
 
 
 def costs_of(classes, folder):
@@ -86,12 +103,17 @@ def new_inputs(kind, folder):
     return folder / "new.csv"
 
 
-@pytest.mark.parametrize("kind", ["images", "texts"])
-@pytest.mark.parametrize("asked", [("max_error", "sets"), ("costs", "max_error", "sets")])
-def test_the_file_writes_the_rows_of_predict(run, text_run, exports, tmp_path, kind, asked):
+@pytest.mark.parametrize(
+    ("kind", "asked"),
+    [
+        *((kind, asked) for kind in ("images", "texts") for asked in (("max_error", "sets"), EVERY_OPTION)),
+        ("labels", ("max_error",)),
+    ],
+)
+def test_the_file_writes_the_rows_of_predict(run, text_run, label_run, exports, tmp_path, kind, asked):
     from pellucid.runtime.__main__ import main
 
-    folder = {"images": run, "texts": text_run}[kind]
+    folder = {"images": run, "texts": text_run, "labels": label_run}[kind]
     given = {"max_error": 0.9, "sets": 0.85, "costs": costs_of(load(folder).classes, tmp_path)}
     options = {name: given[name] for name in asked}
     new, ours_file = str(new_inputs(kind, tmp_path)), tmp_path / "ours.csv"
@@ -103,7 +125,10 @@ def test_the_file_writes_the_rows_of_predict(run, text_run, exports, tmp_path, k
         list(csv.reader((tmp_path / name).read_text().splitlines())) for name in ("ours.csv", "theirs.csv")
     )
     assert our_header == their_header
-    assert {"abstained", "set"} <= set(our_header)
+    assert ("abstained" in our_header, "set" in our_header) == (True, kind != "labels")
+    if kind == "labels":
+        assert our_header[-len(LABELS) :] == sorted(LABELS)
+        assert {";" in row[our_header.index("label")] for row in ours} == {True, False}
     assert len(ours) == len(theirs) >= 40
     assert "false" in {row[our_header.index("abstained")] for row in ours}
     exact = {"input", "label", "error", "abstained", "set"}
@@ -202,6 +227,33 @@ def test_data_that_changed_since_is_noticed(tmp_path):
         path.unlink()
     with pytest.raises(DataError, match="no longer the data that the run was made from"):
         export(str(tmp_path / "run"), tmp_path / "model.onnx")
+
+
+def test_labels_may_differ_only_where_a_threshold_is_met_within_a_tie():
+    """The threshold of `odd` is 0.4, of `large` 0.7; probabilities of both engines lie around them."""
+    model = MODELS["cnn of labels"]()
+
+    def answers(odd, large=0.1):
+        return Answers(np.array([[odd, 0.1, 0.1, large]]), None)
+
+    assert compare(model, ["one"], answers(0.400004), answers(0.399998), "the file") == pytest.approx(6e-6)
+    with pytest.raises(DisagreeingError, match=r"one: odd 0\.2916\d by .*, none 0\.4374\d by"):
+        compare(model, ["one"], answers(0.40002), answers(0.39998), "the file")
+    compare(model, ["one"], answers(0.5, 0.70002), answers(0.5, 0.70008), "the file")
+    with pytest.raises(DisagreeingError, match=r"one: odd;large .* by the model, odd .* by the"):
+        compare(model, ["one"], answers(0.5, 0.70002), answers(0.5, 0.69999), "the file")
+
+
+def test_the_threshold_of_one_of_two_classes_decides_what_is_another_label():
+    model = MODELS["cnn"]().for_data(threshold={"b": 0.2})
+    model.classes = ("a", "b")
+
+    def answers(b):
+        return Answers(np.array([[1 - b, b]]), None)
+
+    compare(model, ["one"], answers(0.200004), answers(0.199998), "the file")
+    with pytest.raises(DisagreeingError, match=r"one: b 0\.20002 by the model, a 0\.80002 by the file"):
+        compare(model, ["one"], answers(0.20002), answers(0.19998), "the file")
 
 
 @pytest.mark.parametrize("name", ["cnn of numbers", "svm"])

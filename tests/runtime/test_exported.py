@@ -14,7 +14,8 @@ from pellucid.answering.decisions import Decisions, PredictOptions
 from pellucid.answering.incoming import Block
 from pellucid.errors import DataError, NotFiniteError
 from pellucid.runtime.exported import batches
-from small_models import digits, write_digits
+from pellucid.tasks import MULTILABEL
+from small_models import LABELS, digits, write_digits
 from text_models import encoder, texts
 
 
@@ -28,6 +29,15 @@ def test_images_may_be_files_bytes_or_arrays(tmp_path):
     assert file.predict(given) == [file.classes[place] for place in expected.argmax(axis=1)]
     assert file.predict([]) == []
     assert file.predict_proba([]).shape == (0, 10)
+
+
+def test_several_labels_are_a_list_for_each_input():
+    model, file = EVERY["svm of texts, of labels"](), exported("svm of texts, of labels")
+    found, decided = file.predict(texts()[:60]), model.decided(model.predict_proba(texts()[:60]))
+    assert found == [[name for name, state in zip(LABELS, row, strict=True) if state] for row in decided]
+    assert len({tuple(each) for each in found}) > 2
+    assert file.predict([]) == []
+    assert file.target is MULTILABEL
 
 
 def test_texts_are_a_list():

@@ -203,11 +203,11 @@ def _are_other_labels(
 
 def _in_words(model: Model, answers: Answers, place: int) -> str:
     """An answer for messages: the label and its probability, the labels, or the number."""
-    answer = answers.said[place]
-    words = f"{answer:.6g}"
+    said = answers.said[place : place + 1]
     if model.target.has_probabilities:
-        labels = model.decided(answers.said[place : place + 1])
+        labels = model.decided(said)
         (label,) = model.target.texts(labels, model.classes)
-        (probability,) = model.target.probability(answers.said[place : place + 1], labels)
-        words = f"{label or 'none'} {probability:.5f}"
+        words = f"{label or 'none'} {model.target.probability(said, labels)[0]:.5f}"
+    else:
+        words = f"{said[0]:.6g}"
     return words if answers.novelty is None else f"{words} (novelty {answers.novelty[place]:.4f})"
