@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, logit
@@ -13,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
 from pellucid.arithmetic.label_metrics import label_log_loss_terms
+from pellucid.bundle.format import PredictorPlan, pack, unpack
 from pellucid.classical import BASELINES, PREDICTORS, Budget, TrainingSet, fit_baseline
 from pellucid.classical.kernel_machines import Setup, machine
 from pellucid.classical.label_fitting import calibrated_out_of_sample, logistic_of_labels, platt
@@ -22,6 +24,7 @@ from pellucid.classical.search import Work
 from pellucid.classical.text_baselines import LOGISTIC, SVM, TextSetup, for_labels
 from pellucid.classical.text_features import about_labels
 from pellucid.data.raw_texts import Texts
+from pellucid.strict import from_json, parse, to_bytes, to_json
 from pellucid.tasks import ABSENT, MULTILABEL, PRESENT, UNKNOWN
 
 SMALL = Budget(screened=300, screened_texts=300, iterations=60, trees=30)
@@ -74,7 +77,7 @@ def fitted(name, kind="values", threads=1):
     found = fit_baseline(name, lesson, seed=3, threads=threads, budget=SMALL)
     if kind == "values":
         return found, inputs[test], labels[test]
-    asked = [inputs[place] for place in test]
+    asked = [inputs[place] for place in test.tolist()]
     rows = np.zeros((len(test), 0), np.float32) if found.tfidf is None else found.tfidf.transform(asked)
     return found, rows, labels[test]
 
@@ -103,6 +106,17 @@ def test_it_beats_the_shares_and_is_all_in_its_arrays_and_settings(name, kind):
     alone = np.concatenate([predictor.predict(rows[[place]]) for place in range(5)])
     np.testing.assert_allclose(alone, answers[:5], rtol=0, atol=1e-12)
     assert predictor.predict(rows[:0]).shape == (0, LABELS)
+
+
+@every_baseline
+def test_a_file_gives_the_same_predictor(name):
+    predictor = fitted(name)[0].predictor
+    tensors = {name: torch.from_numpy(array.copy()) for name, array in predictor.arrays().items()}
+    written = to_bytes(to_json(PredictorPlan(predictor.kind, predictor.to_json())))
+    plan = from_json("predictor", parse(written), PredictorPlan)
+    arrays = {name: each.numpy() for name, each in unpack(pack(tensors)).items()}
+    again = PREDICTORS[plan.kind].from_parts(plan.settings, arrays)
+    np.testing.assert_array_equal(again.predict(vectors()[0]), predictor.predict(vectors()[0]))
 
 
 @pytest.mark.parametrize("kind", ["values", "texts"])
@@ -153,6 +167,26 @@ def test_little_data(name, kind, labels):
     answers = fit_baseline(name, lesson, seed=3, threads=1, budget=SMALL).predictor.predict(rows)
     assert answers.min() > 0
     assert answers.max() < 1
+
+
+def test_machines_of_many_labels_learn_from_fewer_examples_and_in_fewer_set_ups():
+    found = {}
+    for count in (10, 50, 200, 10_000):
+        labels = np.zeros((20, count), np.int8)
+        lesson = TrainingSet(
+            np.zeros((20, 1), np.float32), labels, np.arange(20), np.arange(0), count, "values"
+        )
+        trials = BASELINES["svm"](lesson, Budget())
+        found[count] = len(trials), trials[0].most, trials[0].screened
+    assert found == {10: (3, 5000, 2500), 50: (2, 5000, 2500), 200: (1, 2500, 1250), 10_000: (1, 1000, 500)}
+
+
+def test_what_excludes_each_other_is_not_in_the_settings_of_classes():
+    lesson = TrainingSet(vectors()[0], np.arange(900) % 3, np.arange(600), np.arange(600, 700), 3, "values")
+    for name in BASELINES:
+        predictor = fit_baseline(name, lesson, seed=3, threads=1, budget=SMALL).predictor
+        assert "exclusive" not in predictor.to_json()
+        assert PREDICTORS[predictor.kind].from_parts(predictor.to_json(), predictor.arrays()).exclusive
 
 
 def test_columns_are_labels():

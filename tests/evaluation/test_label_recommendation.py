@@ -64,7 +64,7 @@ def test_practically_nothing_is_of_log_loss_and_of_micro_f1():
 @pytest.mark.parametrize("examples", [100, 600])
 def test_answers_that_know_nothing_end_in_majority(metric, examples):
     found = []
-    for seed in range(12):
+    for seed in range(8):
         labels, _ = drawn_labels(examples, 4, seed=seed)
         generator = np.random.default_rng(seed)
         models = {"majority": majority(labels)}
@@ -72,7 +72,7 @@ def test_answers_that_know_nothing_end_in_majority(metric, examples):
             order = generator.permutation(examples)
             models[name] = blurred(drawn_labels(examples, 4, 0.3, seed)[1][order], 0.2, 1000 + seed)
         found.append(recommend(labels, models, metric, seed).name)
-    assert found.count("majority") >= 11
+    assert found.count("majority") >= 7
 
 
 def test_models_may_know_only_some_examples():

@@ -54,7 +54,7 @@ def cell_weights(labels: Int8[np.ndarray, "n labels"], work: Work) -> Float64[np
     return weights
 
 
-def log_odds(shares: Float64[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:
+def log_odds(shares: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
     """The inverse of the sigmoid."""
     return np.asarray(np.log(shares) - np.log1p(-shares))
 
@@ -174,8 +174,8 @@ def platt(
     hits, misses = weights[is_present].sum(), weights[~is_present].sum()
     aim = np.where(is_present, (hits + 1) / (hits + 2), 1 / (misses + 2))
     middle, spread = decisions.mean(), decisions.std()
-    share = float(np.average(aim, weights=weights))
-    constant_only = 0.0, float(log_odds(np.array(share)))
+    share = np.average(aim, weights=weights, keepdims=True)
+    constant_only = 0.0, float(log_odds(share)[0])
     if spread <= _SMALLEST * max(1.0, abs(middle)):
         return constant_only
     columns = np.stack([(decisions - middle) / spread, np.ones(len(decisions))], axis=1)

@@ -32,6 +32,7 @@ from pellucid.arithmetic.draws import Purpose, generator
 #     best of each      0.334  0.768  0.544  0.703  (0.335  0.768  0.545  0.704)
 _AS_MANY = 30.0
 LOWEST, HIGHEST = 0.02, 0.98
+_STEPS = 10_000
 _PARTS = 5
 
 
@@ -42,18 +43,22 @@ class _Best(NamedTuple):
     f1: float
 
 
-def _best(
+def _best_of(
     present: Float64[np.ndarray, " cells"], probabilities: Float64[np.ndarray, " cells"]
 ) -> _Best | None:
     """Best threshold, where `present` is 1, 0 or a probability for each cell; `None` with nothing to find."""
     total = float(present.sum())
     if total == 0:
         return None
-    order = np.argsort(-probabilities, kind="stable")
-    descending = np.append(probabilities[order], 0.0)
-    f1 = 2 * present[order].cumsum() / (total + np.arange(1, len(order) + 1))
-    place = int(np.where(descending[1:] < descending[:-1], f1, 0.0).argmax())
-    return _Best(float(descending[place] + descending[place + 1]) / 2, float(f1[place]))
+    # Sums at each step of a threshold's last decimal, from the largest probability down.
+    steps = _STEPS - np.floor(probabilities * _STEPS).astype(np.int64)
+    cells = np.bincount(steps, minlength=_STEPS + 1)
+    hits = np.bincount(steps, present, _STEPS + 1).cumsum()
+    f1 = np.where(cells > 0, 2 * hits / (total + cells.cumsum()), 0.0)
+    place = int(f1.argmax())
+    lower = np.flatnonzero(cells[place + 1 :])
+    following = place + 1 + int(lower[0]) if len(lower) else _STEPS + 1
+    return _Best(1 - (place + following - 1) / 2 / _STEPS, float(f1[place]))
 
 
 def _log_odds(threshold: float) -> float:
@@ -70,19 +75,18 @@ def fit_thresholds(
     label about which nothing is known.
     """
     known, present = labels >= 0, (labels == 1).astype(np.float64)
-    common = _best(present[known], probabilities[known])
+    common = _best_of(present[known], probabilities[known])
     found = np.full(labels.shape[1], 0.5)
     for label, mine in enumerate(known.T):
-        of_mine = probabilities[mine, label]
-        promised = _best(of_mine, of_mine)
-        priors = [0.5] if common is None else [common.threshold]
+        stated, given = probabilities[mine, label], present[mine, label]
+        priors = [0.5 if common is None else common.threshold]
+        promised, own = _best_of(stated, stated), _best_of(given, stated)
         if promised is not None:
             priors.append(promised.f1 / 2)
         log_odds = float(np.mean([_log_odds(each) for each in priors]))
-        own = _best(present[mine, label], of_mine)
         if own is not None:
-            count = float(present[mine, label].sum())
-            weight = count / (count + _AS_MANY)
+            examples = float(given.sum())
+            weight = examples / (examples + _AS_MANY)
             log_odds = weight * _log_odds(own.threshold) + (1 - weight) * log_odds
         found[label] = 1 / (1 + np.exp(-log_odds))
     return np.asarray(np.round(np.clip(found, LOWEST, HIGHEST), 4))

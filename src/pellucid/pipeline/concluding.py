@@ -156,7 +156,8 @@ def with_averages_tested(candidates: Sequence[Candidate], tested: Mapping[str, T
             )
         answers = model.target.calibrated(raw, model.temperature)
         novelty = asked[0].novelty if model.detector is not None else None
-        found[each.name] = Tested(raw, answers, novelty, milliseconds, model.decided(answers))
+        labels = None if model.target.is_exclusive else model.decided(answers)
+        found[each.name] = Tested(raw, answers, novelty, milliseconds, labels)
     return found
 
 
@@ -303,7 +304,7 @@ def _label_issues(
 ) -> LabelIssues | None:
     """Labels that are likely wrong; `None` where numbers are predicted."""
     dataset, settings = context.dataset, context.settings
-    if not dataset.target.has_probabilities or not dataset.target.is_exclusive:
+    if not dataset.target.has_probabilities:
         return None
     most = None  # as many training examples as the settings allow
     if context.time.is_limited and settings.baselines:

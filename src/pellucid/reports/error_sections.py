@@ -11,14 +11,15 @@ from jaxtyping import Float64
 from pellucid.evaluation import Interval, wilson
 from pellucid.reports.album import Album, Placed, bind
 from pellucid.reports.facts import Answered, LabelIssue, ReportFacts
-from pellucid.reports.formatting import Excerpt, excerpt, finite
+from pellucid.reports.formatting import Excerpt, excerpt, finite, read_score
 from pellucid.reports.plots import SINGLE_MARKS, Ruler, residual_plots, ruler
+from pellucid.tasks import SEPARATOR
 
 MATRIX_LIMIT = 20
 PAIRS_LIMIT = 30
 # Shares of a true class at which the colour of a cell deepens; errors are rare, so steps are fine near zero.
 STEPS = (0.0, 0.01, 0.02, 0.05, 0.10, 0.20, 0.40, 0.60, 0.80)
-WORST_SHOWN, WORST_TEXTS_SHOWN = 12, 6
+WORST_SHOWN, WORST_TEXTS_SHOWN, WORST_LABELS_SHOWN = 12, 6, 10
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,8 @@ class ClassRow:
     `name`: the class; `tested`: its test examples; `recall`: share of its examples classified correctly, with
     interval, `None` without test examples; `precision`: share of the answers with its name that were right,
     `None` without answers; `f1`: harmonic mean of the two, with interval, `None` where neither exists; `bar`:
-    the recall on a scale from 0 to 1.
+    the recall on a scale from 0 to 1; of one of several labels also its `average_precision`, and `threshold`,
+    the probability from which on it is answered.
     """
 
     name: str
@@ -116,6 +118,8 @@ class ClassRow:
     precision: Interval | None
     f1: Interval | None
     bar: Ruler | None
+    average_precision: Interval | None = None
+    threshold: float = 0.5
 
 
 def per_class(facts: ReportFacts) -> Sequence[ClassRow]:
@@ -125,8 +129,13 @@ def per_class(facts: ReportFacts) -> Sequence[ClassRow]:
     given $m$. With $J = t / m$, $F_1 = \frac{2t}{2t + (m - t)} = \frac{2J}{1 + J}$ rises with $J$, so the
     ends of Wilson's interval of $J$ become the ends of the interval of $F_1$.
 
+    Of several labels the scores are those of `metrics.json`, and labels without test examples come last.
+
     Source: Wilson 1927, as in `pellucid.evaluation.wilson`; the rest is derived here.
     """
+    if facts.labels is not None:
+        of_labels = [_label_row(entry) for entry in facts.label_entries]
+        return sorted(of_labels, key=lambda row: 2.0 if row.f1 is None else row.f1.value)
     right = np.diag(facts.confusion)
     tested, answered = facts.confusion.sum(axis=1), facts.confusion.sum(axis=0)
     # Groups make the score of a class as uncertain as the accuracy, as far as is known.
@@ -147,6 +156,14 @@ def per_class(facts: ReportFacts) -> Sequence[ClassRow]:
     return sorted(rows, key=lambda row: -1.0 if row.f1 is None else row.f1.value)
 
 
+def _label_row(entry: Mapping[str, Any]) -> ClassRow:
+    recall, precision, f1, average = (
+        read_score(entry[name]) for name in ("recall", "precision", "f1", "average_precision")
+    )
+    bar, name, support = None if recall is None else ruler(recall), str(entry["label"]), int(entry["support"])
+    return ClassRow(name, support, recall, precision, f1, bar, average, float(entry["threshold"]))
+
+
 @dataclass(frozen=True)
 class ShownExample:
     """An example with its image in the page's album, or the beginning of its text."""
@@ -154,6 +171,25 @@ class ShownExample:
     about: Answered | LabelIssue
     image: Placed | None = None
     text: Excerpt | None = None
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Its labels, of an example that may have several."""
+        return _names(self.about.label)
+
+    @property
+    def marked(self) -> Sequence[tuple[str, str]]:
+        """Its labels and those answered, each `right`, `missed`, `added`, or `unknown` to be right."""
+        if not isinstance(self.about, Answered):
+            return []
+        answered, unknown = _names(self.about.predicted), self.about.unknown
+        of_kind = {
+            "right": [name for name in self.names if name in answered],
+            "missed": [name for name in self.names if name not in answered],
+            "added": [name for name in answered if name not in (*self.names, *unknown)],
+            "unknown": [name for name in answered if name in unknown],
+        }
+        return [(kind, name) for kind, names in of_kind.items() for name in names]
 
     @property
     def off(self) -> float | None:
@@ -164,6 +200,10 @@ class ShownExample:
             return finite(float(self.about.predicted) - float(self.about.label))
         except ValueError:
             return None
+
+
+def _names(labels: str) -> Sequence[str]:
+    return labels.split(SEPARATOR) if labels else []
 
 
 def shown_examples(
@@ -191,34 +231,59 @@ def mistakes(facts: ReportFacts) -> Mapping[str, Any] | None:
     first = WORST_TEXTS_SHOWN if facts.noun == "text" else WORST_SHOWN
     if facts.numbers is not None:
         album, (worst,) = shown_examples(facts.mistakes)
-        found = {"residuals": residuals(facts.numbers, facts.noun), "worst": worst}
-        return (
-            {"is_regression": True, "first": first, "album": album, **found} if len(facts.numbers) else None
-        )
+        found = {"residuals": residuals(facts.numbers, facts.noun), "worst": worst, "first": first}
+        return {"template": "errors_numbers.html", "album": album, **found} if len(facts.numbers) else None
     if not facts.tested and facts.label_issues is None:
         return None
-    to_open = opened(facts)
+    to_open = opened(facts) if facts.labels is None else ()
     label_issues = () if facts.label_issues is None else facts.label_issues.shown
     album, (worst, uncertain, mislabelled, *of_cells) = shown_examples(
         facts.mistakes, facts.uncertain, label_issues, *(cell.examples for cell in to_open)
     )
     wrong = facts.confusion - np.diag(np.diag(facts.confusion))
+    shown = {
+        "tested": facts.tested,
+        "worst": worst,
+        "label_issues": facts.label_issues,
+        "mislabelled": mislabelled,
+        "first": first,
+        "album": album,
+    }
+    if facts.labels is not None:
+        return {**shown, "template": "errors_several.html", **label_mistakes(facts)}
     return {
-        "is_regression": False,
+        **shown,
+        "template": "errors_one.html",
         "matrix": matrix(facts),
         "steps": (*STEPS, 1.0),
         "pairs": most_confused(facts),
         "pair_count": int(np.count_nonzero(wrong)),
         "wrong": int(wrong.sum()),
-        "tested": facts.tested,
         "per_class": per_class(facts) if facts.tested else (),
         "opened": list(zip(to_open, of_cells, strict=True)),
-        "worst": worst,
         "uncertain": uncertain,
-        "label_issues": facts.label_issues,
-        "mislabelled": mislabelled,
-        "first": first,
-        "album": album,
+    }
+
+
+def label_mistakes(facts: ReportFacts) -> Mapping[str, Any]:
+    """Labels that were missed and added: content of `page/errors_several.html`; empty without labels."""
+    found = facts.labels
+    if found is None:
+        return {}
+    has, answered = np.diag(found.together), np.diag(found.answered_together)
+    order = np.argsort(-(found.missed + found.added), kind="stable")[:WORST_LABELS_SHOWN].tolist()
+    rows = [
+        (facts.classes[label], *(int(each[label]) for each in (found.missed, has, found.added, answered)))
+        for label in order
+        if found.missed[label] + found.added[label]
+    ]
+    return {
+        "rows": rows,
+        "has": int(has.sum()),
+        "missed": int(found.missed.sum()),
+        "answered": int(answered.sum()),
+        "added": int(found.added.sum()),
+        "right": facts.score("subset_accuracy"),
     }
 
 

@@ -86,7 +86,8 @@ class Answered:
     `shown`: an image with one or three channels, as the model saw it, or the text; `source`: path or
     `file:row`; `label`: true class, or true number as text; `predicted`: class answered, or number as text;
     `probability`: of the answer, 0 to 1, `None` for numbers; `probability_of_label`: likewise of the true
-    class.
+    class, `None` too of several labels, which `label` and `predicted` have joined by `;`; `unknown`: labels
+    of these that nobody has looked at.
     """
 
     shown: UInt8[np.ndarray, "height width channels"] | str
@@ -95,6 +96,7 @@ class Answered:
     predicted: str
     probability: float | None
     probability_of_label: float | None
+    unknown: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -271,21 +273,40 @@ class ReportFacts:
 
     @property
     def chance(self) -> float | None:
-        """Share of the test split that its largest class makes up; `None` where nothing was tested."""
+        """Share of the test split that its largest class makes up; `None` without a test or with labels."""
         if not self.tested or self.labels is not None:
             return None
         return float(self.confusion.sum(axis=1).max()) / self.tested
 
     def chance_by(self, metric: Metric) -> float | None:
-        """Score of always predicting the commonest class of the test split; `None` where it is no share."""
+        """Score of always predicting the commonest class of the test split; `None` where it is no share.
+
+        Of several labels the best micro-F1 of always answering the same ones, the most frequent.
+        """
+        if self.labels is not None:
+            return self._same_labels if metric.key == "micro_f1" and self.tested else None
         if metric.key == "accuracy" or not self.tested:
             return self.chance
-        if metric.key not in OF_COUNTS or self.labels is not None:
+        if metric.key not in OF_COUNTS:
             return None
         labelled = self.confusion.sum(axis=1)
         is_largest = np.arange(len(labelled)) == labelled.argmax()
         counts = ClassCounts(labelled * is_largest, labelled, self.tested * is_largest)
         return float(OF_COUNTS[metric.key](counts))
+
+    @property
+    def _same_labels(self) -> float:
+        known = np.array([each["known"] for each in self.label_entries])
+        present = np.array([each["support"] for each in self.label_entries])
+        order = np.argsort(-present / np.maximum(known, 1), kind="stable")
+        hits, answered = present[order].cumsum(), known[order].cumsum()
+        return float(np.max(2 * hits / (hits[-1:] + answered), initial=0.0)) if hits.any() else 0.0
+
+    @property
+    def label_entries(self) -> Sequence[Mapping[str, Any]]:
+        """Scores of each label by the recommended model, in the order of the labels; none of classes."""
+        found: Sequence[Mapping[str, Any]] = self.model.get("labels") or ()
+        return found
 
     def score(self, name: str, part: str = "test") -> Interval | None:
         """A score of the recommended model, such as `accuracy`; `None` where it was not measured.

@@ -34,16 +34,18 @@ def verdict_section(facts: ReportFacts) -> Mapping[str, Any]:
 
 
 def judge(facts: ReportFacts) -> Mapping[str, Any]:
-    """The verdict on a classifier by its test scores, and the classes that it may be trusted with.
+    """The verdict on a classifier by its test scores, and the classes or labels that it may be trusted with.
 
     A class is trusted if it is right at least nine times in ten when predicted, and doubtful if it is missed
     or predicted wrongly more than once in ten, both beyond doubt; of the others too little was tested.
     """
     headline = scored_models.headline(facts)
-    metric = METRICS["accuracy"] if headline.is_error else headline
+    is_told_by_target = headline.is_error or facts.labels is not None
+    metric = METRICS[facts.target.headline] if is_told_by_target else headline
     score, chance = facts.score(metric.key), facts.chance_by(metric)
     beats_chance = score is not None and chance is not None and score.low > chance
-    reference = None if chance is None else (chance, f"largest class {significant(chance)}")
+    constant = "largest class" if facts.labels is None else "same labels always"
+    reference = None if chance is None else (chance, f"{constant} {significant(chance)}")
     common = _common(facts, metric.key, beats_chance=beats_chance)
     rows = per_class(facts)
     trusted = [
@@ -67,7 +69,8 @@ def judge(facts: ReportFacts) -> Mapping[str, Any]:
         "trusted": _names([name for name in trusted if name not in doubtful][::-1]),
         "doubtful": _names(doubtful),
         "undecided": _names([row.name for row in rows if row.name not in (*trusted, *doubtful)]),
-        "confused": next(iter(most_confused(facts, 1)), None),
+        "confused": next(iter(most_confused(facts, 1)), None) if facts.labels is None else None,
+        "all_right": None if facts.labels is None else facts.score(facts.target.right),
         "tested": facts.tested,
     }
 
@@ -154,6 +157,7 @@ def _baseline(facts: ReportFacts) -> Mapping[str, Any] | None:
         "is_network": name == network,
         "score": scores[name or ""],
         "measure": headline.words,
+        "compared": "" if headline == (compares := scored_models.compared(facts)) else compares.words,
         "verdict": pair.verdict if pair else "",
     }
 

@@ -162,6 +162,8 @@ def ruler(
 # Curves over epochs.
 
 LEFT, RIGHT, TOP, BOTTOM = 42.0, 224.0, 12.0, 160.0
+# Numbers from this one on share the last bar.
+_MOST_COUNTED = 16
 
 
 class Series(NamedTuple):
@@ -220,21 +222,62 @@ def line_plot(
     return Plot(title, unit, f"{title}: {description}", "epoch", across, upward, marks, (300, 200))
 
 
+def counts_plot(counts: Mapping[str, Sequence[int]], title: str, note: str, x_label: str, label: str) -> Plot:
+    """Lay out one or two counts of each whole number from 0 as bars beside each other.
+
+    Numbers from `_MOST_COUNTED` on share the last place.
+    """
+    kept = {
+        name: [*found[:_MOST_COUNTED], sum(found[_MOST_COUNTED:])][: len(found)]
+        for name, found in counts.items()
+    }
+    places = max(len(found) for found in kept.values())
+    most = max((number for found in kept.values() for number in found), default=0)
+    right = LEFT + SIDE + 30
+    stride = -(-places // 8)
+    at = [
+        (float(number), f"{number}+" if number == _MOST_COUNTED else str(number))
+        for number in range((places - 1) % stride, places, stride)
+    ]
+    across = Axis(-0.5, places - 0.5, LEFT, right, at, decimals=2)
+    upward = Axis(0.0, 1.2 * most or 1.0, BOTTOM, TOP)
+    wide = round(0.8 * (across.place(1.0) - across.place(0.0)) / len(kept), 2)
+    marks = []
+    for order, (name, found) in enumerate(kept.items()):
+        css = ("count", "share")[order]
+        for number, examples in enumerate(found):
+            if examples:
+                y = min(upward.place(examples), BOTTOM - 1)
+                x = round(across.place(number) + wide * (order - len(kept) / 2), 2)
+                marks.append(mark("rect", css, x=x, y=y, width=wide, height=round(BOTTOM - y, 1)))
+        marks += [
+            mark("rect", css, x=right - 76, y=TOP + 18 * order - 4, width=9, height=9),
+            mark("text", "quiet", name, x=right - 62, y=TOP + 18 * order + 5),
+        ]
+    return Plot(title, note, label, x_label, across, upward, marks, (300, 200))
+
+
 # Reliability: accuracy against confidence in a square, and below it how many answers each bin holds.
 
 SIDE, SQUARE_LEFT, SQUARE_TOP = 220.0, 42.0, 24.0
 _COUNTS_TOP, _COUNTS_HEIGHT = 254.0, 34.0
 
 
-def reliability_plot(reliability: Reliability, title: str, note: str, label: str) -> Plot:
-    """Lay out a reliability diagram; empty bins leave no mark."""
+def reliability_plot(
+    reliability: Reliability,
+    title: str,
+    note: str,
+    label: str,
+    words: tuple[str, str] = ("confidence", "accuracy"),
+) -> Plot:
+    """Lay out a reliability diagram, whose axes are called `words`; empty bins leave no mark."""
     filled = [each for each in reliability.bins if each.examples]
     quarters = [(value, tick(value)) for value in (0.0, 0.25, 0.5, 0.75, 1.0)]
     left, right, top, bottom = SQUARE_LEFT, SQUARE_LEFT + SIDE, SQUARE_TOP, SQUARE_TOP + SIDE
     across, upward = Axis(0.0, 1.0, left, right, quarters), Axis(0.0, 1.0, bottom, top, quarters)
     counts_bottom = _COUNTS_TOP + _COUNTS_HEIGHT
     marks = [
-        mark("text", "quiet", "accuracy", x=left, y=top - 16),
+        mark("text", "quiet", words[1], x=left, y=top - 16),
         mark("line", "reference", x1=left, y1=bottom, x2=right, y2=top),
     ]
     most = max((each.examples for each in filled), default=0)
@@ -248,7 +291,7 @@ def reliability_plot(reliability: Reliability, title: str, note: str, label: str
         x = across.place(each.confidence)
         marks += _estimate(x, each.accuracy, upward, radius=3.5)
     return Plot(
-        title, note, label, "confidence", across, upward, marks, size=(300, 322), labels_at=counts_bottom
+        title, note, label, words[0], across, upward, marks, size=(300, 322), labels_at=counts_bottom
     )  # fmt: skip
 
 

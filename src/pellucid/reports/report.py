@@ -13,12 +13,14 @@ from pellucid.reports import (
     error_sections,
     formatting,
     generated_sections,
+    label_sections,
     model_sections,
     training_sections,
     trust_sections,
 )
 from pellucid.reports.facts import Answered, ReportFacts
 from pellucid.settings import METRICS
+from pellucid.tasks import PRESENT
 
 __all__ = ["SECTIONS", "Section", "render"]
 
@@ -31,8 +33,23 @@ GLOSSARY: Mapping[str, tuple[str, str]] = {
         "contain the true value 95 times in 100.",
     ),
     "f1": ("F1", "Harmonic mean of precision and recall; high only when both are."),
-    "recall": ("recall", "Of the examples that are of this class, the share predicted as this class."),
-    "precision": ("precision", "Of the examples predicted as this class, the share that is of this class."),
+    "recall": (
+        "recall",
+        "Of the examples that are of this class, or have this label, the share predicted so.",
+    ),
+    "precision": (
+        "precision",
+        "Of the examples predicted as this class, or with this label, the share for which that is right.",
+    ),
+    "label": (
+        "label",
+        "A name that applies to an example or does not. An example may have several, or none of these.",
+    ),
+    "threshold": (
+        "threshold",
+        "The probability from which on a label is answered; higher, and fewer answers are wrong but more "
+        "labels are missed.",
+    ),
     "p-value": (
         "p value",
         "How often a difference at least this large would be seen if the two were equally good.",
@@ -40,7 +57,7 @@ GLOSSARY: Mapping[str, tuple[str, str]] = {
     "temperature": (
         "temperature",
         "One number that makes all probabilities milder (above 1) or bolder (below 1) without changing "
-        "a prediction.",
+        "which class, or label, is the most probable.",
     ),
     "cross-validation": (
         "cross-validation",
@@ -88,6 +105,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("verdict", "Verdict", model_sections.verdict_section),
     Section("models", "Models compared", model_sections.model_table),
     Section("continual", "Kept and forgotten", model_sections.forgetting),
+    Section("by-label", "Label by label", label_sections.labels_section),
     Section("errors", "Mistakes", error_sections.mistakes),
     Section("slices", "Where is it worst?", trust_sections.slices_section),
     Section("reliability", "Can its probabilities be believed?", trust_sections.reliability_section),
@@ -199,18 +217,22 @@ def render_preview(dataset: Dataset, check: Check) -> str:
         "sentences": check.sentences(),
         "fitted": dataset.preprocessing,
         "noun": dataset.noun,
+        "target": dataset.target,
         "place": check.place,
     }
     return environment().get_template("preview.html").render(content=content)
 
 
 def _chosen(dataset: Dataset, positions: np.ndarray) -> tuple[list[int], list[int]]:
-    """The first examples of a split, and the first of each class that is not among them."""
+    """The first examples of a split, and the first of each class, or label, that is not among them."""
     first = positions[:SHOWN].tolist()
     if not dataset.classes:
         return first, []
     labels = dataset.labels[positions]
-    codes, at = np.unique(labels, return_index=True)
-    seen = set(labels[:SHOWN].tolist())
-    others = [int(positions[place]) for code, place in zip(codes, at, strict=True) if int(code) not in seen]
+    if dataset.target.is_exclusive:
+        _, places = np.unique(labels, return_index=True)
+    else:
+        is_present = labels == PRESENT
+        places = is_present.argmax(axis=0)[is_present.any(axis=0)]
+    others = [int(positions[place]) for place in dict.fromkeys(places.tolist()) if place >= SHOWN]
     return first, others[:SHOWN]

@@ -125,6 +125,7 @@ _MOST_LINES, _MOST_POINTS = 200, 400
 _COLUMNS = (
     ("train_loss", "Train loss"),
     ("train_accuracy", "Train accuracy"),
+    ("train_subset_accuracy", "Train subset accuracy"),
     ("validation_loss", "Validation loss"),
     ("train_generator_loss", "Loss of the generator"),
     ("train_discriminator_accuracy", "Discriminator accuracy"),
@@ -214,7 +215,8 @@ def _training_plots(facts: ReportFacts) -> Sequence[Plot | None]:
             ),
             rate,
         )
-    unit = "squared error" if facts.settings.get("loss") == "mse" else f"nats per {facts.noun}"
+    per = facts.noun if facts.target.is_exclusive else "label"
+    unit = "squared error" if facts.settings.get("loss") == "mse" else f"nats per {per}"
     y_range = None
     if facts.generated is not None:  # bits per dimension lie far from 0
         unit = "bits per dimension"
@@ -235,6 +237,13 @@ def _training_plots(facts: ReportFacts) -> Sequence[Plot | None]:
         words = "Root mean squared and mean absolute error on validation after each epoch"
         errors = series(("squared", squared), ("absolute", absolute))
         return line_plot(errors, "Error", words, "root mean squared, mean absolute"), loss, rate
+    if not facts.target.is_exclusive:
+        micro = series(("", "validation_micro_f1"))
+        words = "Micro-F1 on validation after each epoch"
+        f1 = line_plot([micro[0]._replace(style="plain")], "Micro-F1", words, "on validation", (0, 1))
+        words = "Share of examples with all labels right after each epoch"
+        right = line_plot(both("subset_accuracy"), "Subset accuracy", words, "all labels right", (0, 1))
+        return f1, right, loss, rate
     chance = None if facts.chance is None else (facts.chance, "largest class")
     words = "Share classified correctly after each epoch"
     accuracy = line_plot(both("accuracy"), "Accuracy", words, "share correct", (0, 1), chance)

@@ -24,15 +24,18 @@ def reliability_section(facts: ReportFacts) -> Mapping[str, Any] | None:
     if found is None or not any(each.examples for each in found.after.bins):
         return None
     is_changed = abs(found.temperature - 1) > _UNCHANGED
+    words = ("confidence", "accuracy") if facts.target.is_exclusive else ("probability", "share present")
     parts = []
     for when, part in (("before", found.before), ("after", found.after)):
         if not is_changed and when == "before":
             continue
         caption = f"{when} the temperature"
         note = f"at temperature {'1' if when == 'before' else significant(found.temperature)}"
-        label = f"Reliability {caption}: accuracy against confidence; every figure is in the table below"
+        stated, seen = words
+        label = f"Reliability {caption}: {seen} against {stated}; every figure is in the table below"
         caption = caption if is_changed else "as trained"
-        plot = reliability_plot(part, when.capitalize() if is_changed else "As trained", note, label)
+        title = when.capitalize() if is_changed else "As trained"
+        plot = reliability_plot(part, title, note, label, words)
         parts.append((caption, plot, [each for each in part.bins if each.examples]))
     filled = [each for each in found.after.bins if each.examples]
     return {
@@ -44,6 +47,7 @@ def reliability_section(facts: ReportFacts) -> Mapping[str, Any] | None:
         # Mean confidence is above the accuracy.
         "is_overconfident": sum(each.examples * (each.confidence - each.accuracy.value) for each in filled)
         > 0,
+        "words": words,
         "parts": parts,
     }
 

@@ -56,6 +56,7 @@ def disagreement(
     decided = None
     if not dataset.target.is_exclusive:  # the held-out ones by thresholds that they took no part in choosing
         own = cross_fitted_decisions(labels[~in_test], candidate.held_out.answers, settings["seed"])
+        assert tested.labels is not None  # of several labels they are decided
         decided = np.concatenate([own, tested.labels])
     p_values = [
         splits_p_value(
@@ -153,7 +154,7 @@ def contradiction(
         return None
     p_value, _, name, key = min(clear)
     value, of_recommended = (
-        metric_value(METRICS[key], labels, each.answers, predicted=each.labels if labels.ndim == 2 else None)
+        metric_value(METRICS[key], labels, each.answers, predicted=each.labels)
         for each in (tested[name], tested[recommended])
     )
     return {

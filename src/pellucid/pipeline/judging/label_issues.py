@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int64, Shaped
 
 from pellucid.arithmetic import at_temperature
 from pellucid.arithmetic.draws import Purpose, generator
-from pellucid.arithmetic.metrics import accuracy
+from pellucid.arithmetic.metrics import metric_value
 from pellucid.arithmetic.rounding import figure
 from pellucid.classical import FEATURES, VALUES, discriminant_answers, extract
 from pellucid.classical.training_set import Setting
@@ -17,6 +17,7 @@ from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.data.wording import count_of
 from pellucid.evaluation import LabelJudgement, fit_temperature, judge_label_issues
+from pellucid.evaluation.label_issues import LabelError, judge_cells
 from pellucid.pipeline.judging.refitting import Split, cross_fit
 from pellucid.pipeline.judging.report_facts import shown
 from pellucid.pipeline.judging.testing import drawn
@@ -25,7 +26,8 @@ from pellucid.pipeline.learners.classical import ClassicalLearner
 from pellucid.pipeline.learners.evaluation_budget import most_within_limit
 from pellucid.pipeline.run.context import RunContext
 from pellucid.reports import LabelIssue, LabelIssues
-from pellucid.settings import Settings
+from pellucid.settings import METRICS, Settings
+from pellucid.tasks import ABSENT, PRESENT
 
 # Training examples that are judged, at most; of more so many are drawn.
 _MOST_EXAMINED = 20_000
@@ -119,7 +121,7 @@ def fold_judge(
     setup = None if settings.metric == "log-loss" else _setup(candidates, body, material)
     learner = ClassicalLearner(
         LEARNER,
-        dataclasses.replace(settings, metric="accuracy"),
+        dataclasses.replace(settings, metric=METRICS[dataset.target.headline].setting),
         setup=setup,
         # That of the run's own logistic regression at this set-up: no model is trained for the scale of each
         # fold, since the judgement finds a temperature of its own.
@@ -128,7 +130,7 @@ def fold_judge(
     answers = out_of_fold(learner, material, fold)
     name, sees = (LEARNER, _SEEN[dataset.noun]) if body is None else (body.name, body.features)
     judge = Judge(name, sees, positions, answers, folds, is_drawn=len(positions) < len(left))
-    if not isinstance(seen, np.ndarray) or seen.shape[1] > _WIDEST:
+    if not isinstance(seen, np.ndarray) or seen.shape[1] > _WIDEST or not dataset.target.is_exclusive:
         return judge
     return judge._replace(answers=with_discriminant(answers, material, fold), second=SECOND)
 
@@ -142,7 +144,8 @@ def _best_body(candidates: Sequence[Candidate], dataset: Dataset) -> Candidate |
     def score(candidate: Candidate | None) -> float:
         if candidate is None or not len(candidate.held_out.positions):
             return 0.0
-        return accuracy(dataset.labels[candidate.held_out.positions], candidate.held_out.answers)
+        labels = dataset.labels[candidate.held_out.positions]
+        return metric_value(METRICS[dataset.target.headline], labels, candidate.held_out.answers)
 
     frozen = [
         each
@@ -271,8 +274,7 @@ def judge_labels(
                 shown=shown(dataset, place),
                 source=dataset.sources[place],
                 split=next(name for name, of in dataset.split_positions.items() if place in of),
-                label=dataset.classes[dataset.labels[place]],
-                suggested=dataset.classes[each.suggested],
+                **_named(each, dataset, place),
                 probability=each.probability,
                 probability_of_label=each.probability_of_label,
                 probability_wrong=each.probability_wrong,
@@ -300,9 +302,45 @@ def judge_labels(
     )
 
 
+def _named(error: LabelError, dataset: Dataset, place: int) -> dict[str, str]:
+    """The label that an example has and the one suggested; of several, one that is there or is not."""
+    if dataset.target.is_exclusive:
+        return {
+            "label": dataset.classes[dataset.labels[place]],
+            "suggested": dataset.classes[error.suggested],
+        }
+    name = dataset.classes[error.suggested]
+    is_present = bool(dataset.labels[place, error.suggested] == PRESENT)
+    states = (f"{name}: present", f"{name}: absent")
+    return {"label": states[not is_present], "suggested": states[is_present]}
+
+
+def _judgement(
+    labels: Shaped[np.ndarray, "n ..."], answers: Float64[np.ndarray, "n classes"]
+) -> LabelJudgement:
+    """The labels that answers contradict; of several labels each is judged by itself."""
+    if labels.ndim == 1:
+        return judge_label_issues(labels, answers)
+    cells = judge_cells(labels, answers)
+    found = [
+        LabelError(
+            position=each.position,
+            suggested=each.label,
+            probability=1 - each.probability if each.is_present else each.probability,
+            probability_of_label=each.probability if each.is_present else 1 - each.probability,
+            probability_wrong=each.probability_wrong,
+        )
+        for each in cells.found
+    ]
+    share = (cells.missing * (labels == ABSENT).sum() + cells.extra * (labels == PRESENT).sum()) / max(
+        1, cells.examined
+    )
+    return LabelJudgement(found, cells.examined, cells.agreed, bool(cells.able.any()), float(share))
+
+
 def _judged(judge: Judge, what: str, dataset: Dataset) -> _JudgedLabels:
     """A judge with its judgement, and in words how well it agrees with the labels and what follows."""
-    judgement = judge_label_issues(dataset.labels[judge.positions], judge.answers)
+    judgement = _judgement(dataset.labels[judge.positions], judge.answers)
     if not judgement.examined:
         return _JudgedLabels(judge, judgement, f"There was nothing to judge of {what}.")
     sees = "" if judge.sees is None else f" on {judge.sees}"

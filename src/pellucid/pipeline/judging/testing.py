@@ -44,7 +44,8 @@ class Tested:
     answers: np.ndarray  # the same at the model's temperature
     novelty: np.ndarray | None  # of each example, 0 to 1; None where the model cannot tell
     milliseconds: float  # to answer one example
-    labels: np.ndarray  # decided by the model's threshold: codes (n,), states (n, labels), or numbers (n,)
+    # states of several labels (n, labels), decided by the model's thresholds; None where an example has one
+    labels: np.ndarray | None = None
 
 
 def test_once(candidates: Sequence[Candidate], dataset: Dataset) -> dict[str, Tested]:
@@ -60,7 +61,7 @@ def test_once(candidates: Sequence[Candidate], dataset: Dataset) -> dict[str, Te
         raw, novelty = answers_and_novelty(candidate, dataset, dataset.test)
         seconds = in_body + (time.perf_counter() - began) / max(1, count)
         calibrated = dataset.target.calibrated(raw, candidate.model.temperature)
-        labels = candidate.model.decided(calibrated)
+        labels = None if dataset.target.is_exclusive else candidate.model.decided(calibrated)
         found[candidate.name] = Tested(raw, calibrated, novelty, 1000 * seconds, labels)
     return found
 
@@ -93,7 +94,7 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
     def measured(
         labels: np.ndarray, predictions: np.ndarray, groups: Groups | None = None
     ) -> dict[str, dict[str, float]]:
-        predicted = model.decided(predictions) if model.classes else None
+        predicted = dataset.target.labels(predictions, model.classes, model.threshold)
         return scores(labels, predictions, seed, groups, positive, predicted)
 
     def without(left_out: np.ndarray) -> dict[str, dict[str, float]] | None:
@@ -240,7 +241,7 @@ def comparisons(
         return []
     groups = groups_of_test(dataset)
     if not dataset.target.is_exclusive:
-        decisions = {name: tested[name].labels for name in order}
+        decisions = {name: decided for name in order if (decided := tested[name].labels) is not None}
         return [each.to_json() for each in compare_labels(labels, decisions, groups, seed)]
     found = compared(dataset.target, labels, answers, seed, groups)
     return [each.to_json() for each in found]

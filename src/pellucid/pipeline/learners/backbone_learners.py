@@ -121,7 +121,7 @@ class FrozenLearner:
             head = self._head(network, prepared, features, material)
             below = dataclasses.replace(head, train_seconds=0.0)
             simple = simple_models(below, train, material, settings, self.known)
-            stage.details += left_out(len(material.classes))
+            stage.details += left_out(len(material.classes), material.target)
             stage.words = (
                 f"trained {choice.name} (head), {' and '.join(each.name for each in simple)} on "
                 f"{count_of(len(train), material.noun)}"

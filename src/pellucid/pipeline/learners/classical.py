@@ -42,6 +42,7 @@ from pellucid.pipeline.learners.candidates import (
 from pellucid.pipeline.learners.evaluation_budget import most_within_limit
 from pellucid.pipeline.run.context import UNLIMITED, RunContext, TimeBudget, slowdown
 from pellucid.settings import DUMMIES, Settings
+from pellucid.tasks import Target
 from pellucid.training.hardware import choose_threads
 from pellucid.training.recipe import weights_of_classes
 
@@ -312,7 +313,7 @@ def on_network(dataset: Dataset, network: Candidate, context: RunContext) -> lis
 
     with context.stages.stage(f"training simple models on the last hidden layer of {network.name}") as stage:
         found = simple_models(network, train, dataset, settings, within=within)
-        stage.details += left_out(len(dataset.classes))
+        stage.details += left_out(len(dataset.classes), dataset.target)
         trained = " and ".join(each.name for each in found) or "no simple model, for lack of time,"
         stage.words = f"trained {trained}{on_validation(found, dataset, settings) if found else ''}"
     return found
@@ -353,7 +354,7 @@ def simple_models(
         weights=None if dataset.weights is None else dataset.weights[positions],
     )
     found = []
-    for name in _affordable(len(dataset.classes)):
+    for name in _affordable(len(dataset.classes), dataset.target):
         full = f"{name}-on-{network.name}"
         if known is not None and full not in known:
             continue  # there was no time for it
@@ -366,15 +367,17 @@ def simple_models(
     return found
 
 
-def _affordable(classes: int) -> tuple[str, ...]:
+def _affordable(classes: int, target: Target) -> tuple[str, ...]:
     """The simple models for the last hidden layer; 0 classes are numbers."""
     if classes == 0:
         return NUMBER_ON_NETWORK
-    return tuple(each for each in ON_NETWORK if each != "svm" or not left_out(classes))
+    return tuple(each for each in ON_NETWORK if each != "svm" or not left_out(classes, target))
 
 
-def left_out(classes: int) -> list[str]:
+def left_out(classes: int, target: Target) -> list[str]:
     """A sentence about the simple model that would take minutes for so many classes, if there is one."""
+    if not target.is_exclusive:  # each label is one machine, of fewer examples the more there are
+        return []
     pairs = classes * (classes - 1) // 2
     if pairs <= _MOST_PAIRS:
         return []
