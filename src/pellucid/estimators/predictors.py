@@ -273,7 +273,7 @@ class Classifier(
         is_wrong = self.model_.target.wrong(np.pad(predicted, ((0, 0), (0, 1))), labels)
         return float(np.average(~is_wrong, weights=weights))
 
-    def _states(self, y: Any) -> Int8[np.ndarray, "examples classes+1"]:
+    def _states(self, y: Any) -> Int8[np.ndarray, "examples classes_and_other"]:
         """States of `classes_`, and behind them of any other label, which no example may have to be right."""
         found = read_indicators(
             plain_labels(y),
