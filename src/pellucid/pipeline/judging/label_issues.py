@@ -310,7 +310,7 @@ def _named(error: LabelError, dataset: Dataset, place: int) -> dict[str, str]:
             "suggested": dataset.classes[error.suggested],
         }
     name = dataset.classes[error.suggested]
-    is_present = dataset.labels[place, error.suggested] == PRESENT
+    is_present = bool(dataset.labels[place, error.suggested] == PRESENT)
     states = (f"{name}: present", f"{name}: absent")
     return {"label": states[not is_present], "suggested": states[is_present]}
 
