@@ -8,26 +8,49 @@ import numpy as np
 from pellucid.bundle import AverageMember, AverageModel, ClassicalModel, Inputs, Model
 from pellucid.classical import Budget, Fitted, TrainingSet, fit_baseline
 from pellucid.data.raw_texts import Texts
-from small_models import CLASSES, DIGITS, SMALL, digits, number_model, untrained_model, vector_model, vectors
+from pellucid.tasks import CLASSIFICATION, MULTILABEL, REGRESSION, Target
+from small_models import (
+    CLASSES,
+    DIGITS,
+    LABELS,
+    SMALL,
+    digits,
+    label_model,
+    number_model,
+    states,
+    untrained_model,
+    vector_model,
+    vectors,
+    with_labels,
+)
 from text_models import text_model, texts
+
+NAMES = {CLASSIFICATION: CLASSES, REGRESSION: (), MULTILABEL: LABELS}
+"""What the outputs of models of a target are called."""
+
+
+def labels_of(target: Target) -> np.ndarray:
+    """Labels of the digits for a target."""
+    if target is MULTILABEL:
+        return states()
+    return digits()[1] if target is CLASSIFICATION else digits()[1].astype(np.float64)
 
 
 @functools.cache
-def fitted_baseline(name: str, kind: str, of_numbers: bool) -> Fitted:
+def fitted_baseline(name: str, kind: str, target: Target) -> Fitted:
     """A classical model trained on 300 digits, chosen by 100 more, within a small budget."""
-    labels = digits()[1]
     if "network" in kind:
-        inputs, seen = network_model(kind, of_numbers).transform(_taken(kind)[:400]), "network"
+        inputs, seen = network_model(kind, target).transform(_taken(kind)[:400]), "network"
     elif kind == "texts":
         inputs, seen = Texts.of(texts()[:400]), kind
     else:
         inputs, seen = _taken(kind)[:400], kind
     lesson = TrainingSet(
         inputs=inputs,
-        labels=labels[:400].astype(np.float64) if of_numbers else labels[:400],
+        labels=labels_of(target)[:400],
         train=np.arange(300),
         validation=np.arange(300, 400),
-        classes=0 if of_numbers else 10,
+        classes=len(NAMES[target]),
         kind=seen,
     )
     return fit_baseline(name, lesson, seed=0, threads=1, budget=Budget.shrunk(0.1))
@@ -41,27 +64,28 @@ def _taken(kind: str):
 
 
 @functools.cache
-def network_model(kind: str, of_numbers: bool) -> Model:
+def network_model(kind: str, target: Target) -> Model:
     """The network that the models on a network stand on."""
     if kind != "network":
         name = "text-cnn" if kind == "text network" else "sentence-encoder"
-        return text_model(name, () if of_numbers else CLASSES, width=32)
-    return number_model() if of_numbers else untrained_model()
+        return text_model(name, NAMES[target], width=32)
+    return {CLASSIFICATION: untrained_model, REGRESSION: number_model, MULTILABEL: label_model}[target]()
 
 
-def classical_model(name: str, kind: str = "images", *, of_numbers: bool = False) -> ClassicalModel:
+def classical_model(name: str, kind: str = "images", target: Target = CLASSIFICATION) -> ClassicalModel:
     """A trained classical model of `images`, `values` or `texts`, or on some `network`."""
-    fitted = fitted_baseline(name, kind, of_numbers)
-    network = network_model(kind, of_numbers) if "network" in kind else None
-    return ClassicalModel(
+    fitted = fitted_baseline(name, kind, target)
+    network = network_model(kind, target) if "network" in kind else None
+    model = ClassicalModel(
         fitted.predictor,
         fitted.features,
-        () if of_numbers else CLASSES,
+        NAMES[target],
         preprocessing=DIGITS if kind in ("images", "network") else None,
         network=None if network is None else network.network,
         tfidf=fitted.tfidf if kind == "texts" else None,
         encoder=network.encoder if kind in ("text network", "sentence network") else None,
     )
+    return with_labels(model) if target is MULTILABEL else model
 
 
 NEURAL: dict[str, Callable[[], Model]] = {
@@ -83,32 +107,50 @@ CLASSICAL: dict[str, Callable[[], Model]] = {
     "logistic-regression": lambda: classical_model("logistic-regression"),
     "svm": lambda: classical_model("svm"),
     "random-forest": lambda: classical_model("random-forest"),
-    "mean": lambda: classical_model("mean", of_numbers=True),
-    "ridge": lambda: classical_model("ridge", of_numbers=True),
-    "svm of numbers": lambda: classical_model("svm", of_numbers=True),
-    "random-forest of numbers": lambda: classical_model("random-forest", of_numbers=True),
+    "mean": lambda: classical_model("mean", target=REGRESSION),
+    "ridge": lambda: classical_model("ridge", target=REGRESSION),
+    "svm of numbers": lambda: classical_model("svm", target=REGRESSION),
+    "random-forest of numbers": lambda: classical_model("random-forest", target=REGRESSION),
     "majority of vectors": lambda: classical_model("majority", "values"),
     "svm of vectors": lambda: classical_model("svm", "values"),
     "majority of texts": lambda: classical_model("majority", "texts"),
     "logistic-regression of texts": lambda: classical_model("logistic-regression", "texts"),
     "svm of texts": lambda: classical_model("svm", "texts"),
     "random-forest of texts": lambda: classical_model("random-forest", "texts"),
-    "mean of texts, of numbers": lambda: classical_model("mean", "texts", of_numbers=True),
-    "ridge of texts, of numbers": lambda: classical_model("ridge", "texts", of_numbers=True),
-    "svm of texts, of numbers": lambda: classical_model("svm", "texts", of_numbers=True),
-    "ridge of vectors, of numbers": lambda: classical_model("ridge", "values", of_numbers=True),
+    "mean of texts, of numbers": lambda: classical_model("mean", "texts", REGRESSION),
+    "ridge of texts, of numbers": lambda: classical_model("ridge", "texts", REGRESSION),
+    "svm of texts, of numbers": lambda: classical_model("svm", "texts", REGRESSION),
+    "ridge of vectors, of numbers": lambda: classical_model("ridge", "values", REGRESSION),
 }
 ON_NETWORK: dict[str, Callable[[], Model]] = {
     "svm-on-cnn": lambda: classical_model("svm", "network"),
     "logistic-regression-on-cnn": lambda: classical_model("logistic-regression", "network"),
-    "ridge-on-cnn": lambda: classical_model("ridge", "network", of_numbers=True),
+    "ridge-on-cnn": lambda: classical_model("ridge", "network", REGRESSION),
     "svm-on-text-cnn": lambda: classical_model("svm", "text network"),
     "logistic-regression-on-sentence-encoder": lambda: classical_model(
         "logistic-regression", "sentence network"
     ),
-    "ridge-on-text-cnn": lambda: classical_model("ridge", "text network", of_numbers=True),
+    "ridge-on-text-cnn": lambda: classical_model("ridge", "text network", REGRESSION),
 }
-MODELS = NEURAL | CLASSICAL | ON_NETWORK
+OF_LABELS: dict[str, Callable[[], Model]] = {
+    "cnn of labels": label_model,
+    "text-cnn of labels": lambda: with_labels(text_model("text-cnn", LABELS)),
+    "mlp of vectors, of labels": lambda: with_labels(vector_model(LABELS)),
+    "majority of labels": lambda: classical_model("majority", target=MULTILABEL),
+    "logistic-regression of labels": lambda: classical_model("logistic-regression", target=MULTILABEL),
+    "svm of labels": lambda: classical_model("svm", target=MULTILABEL),
+    "random-forest of labels": lambda: classical_model("random-forest", target=MULTILABEL),
+    "logistic-regression of texts, of labels": lambda: classical_model(
+        "logistic-regression", "texts", MULTILABEL
+    ),
+    "svm of texts, of labels": lambda: classical_model("svm", "texts", MULTILABEL),
+    "random-forest of texts, of labels": lambda: classical_model("random-forest", "texts", MULTILABEL),
+    "svm-on-cnn of labels": lambda: classical_model("svm", "network", MULTILABEL),
+    "svm-on-text-cnn of labels": lambda: classical_model("svm", "text network", MULTILABEL),
+}
+"""Models of several labels."""
+
+MODELS = NEURAL | CLASSICAL | ON_NETWORK | OF_LABELS
 
 
 def average(weights: dict[str, int]) -> AverageModel:
@@ -124,12 +166,22 @@ AVERAGES: dict[str, Callable[[], Model]] = {
     "average of texts": lambda: average(
         {"svm of texts": 4, "svm-on-text-cnn": 3, "logistic-regression of texts": 2, "bag": 1}
     ),
+    "average of labels": lambda: average(
+        {"svm of labels": 3, "svm-on-cnn of labels": 2, "cnn of labels": 1, "random-forest of labels": 1}
+    ),
+    "average of texts, of labels": lambda: average(
+        {"svm of texts, of labels": 2, "text-cnn of labels": 1, "svm-on-text-cnn of labels": 1}
+    ),
     "average of texts, of numbers": lambda: average(
         {"ridge of texts, of numbers": 2, "svm of texts, of numbers": 1}
     ),
 }
 EVERY = MODELS | AVERAGES
-CLASSIFIERS = [name for name in MODELS if "numbers" not in name and not name.startswith(("mean", "ridge"))]
+CLASSIFIERS = [
+    name
+    for name in MODELS
+    if not any(word in name for word in ("numbers", "labels")) and not name.startswith(("mean", "ridge"))
+]
 
 
 def inputs_of(model: Model, count: int = 40) -> Inputs:

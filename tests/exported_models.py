@@ -12,7 +12,7 @@ from pellucid.bundle import AverageMember, AverageModel, Model
 from pellucid.export.export import finished, metadata_of
 from pellucid.export.onnx_graph import graph_of
 from pellucid.runtime.exported import ExportedModel, opened
-from small_models import number_model, untrained_model
+from small_models import label_model, number_model, untrained_model
 from text_models import text_model
 
 for library in ("onnx", "onnxscript", "onnxruntime"):
@@ -26,6 +26,9 @@ WITH_NOVELTY: dict[str, Callable[[], Model]] = {
     ).at(2.0),
     "rnn of lstm": lambda: text_model("rnn", cell="lstm", depth=2),
     "lenet of numbers": lambda: number_model("lenet"),
+    "cnn of labels, mirrored": lambda: with_detector(label_model(mirror=True)).at(1.7),
+    "random-forest of labels, at a temperature": lambda: MODELS["random-forest of labels"]().at(0.8),
+    "average of labels, at a temperature": lambda: with_detector(AVERAGES["average of labels"]()).at(0.6),
     "average of a network, models on it and another": lambda: with_detector(
         AverageModel(
             [
@@ -46,7 +49,8 @@ WITH_NOVELTY: dict[str, Callable[[], Model]] = {
 EVERY = WITH_NOVELTY | MODELS | AVERAGES
 QUICK = (
     "cnn, mirrored", "svm, with detector", "logistic-regression of texts, with detector", "rnn", "bag",
-    "average of texts that are read in three ways",
+    "average of texts that are read in three ways", "cnn of labels, mirrored", "svm of texts, of labels",
+    "average of labels, at a temperature",
 )  # fmt: skip
 """Of every kind of graph one, for the default run."""
 

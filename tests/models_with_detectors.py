@@ -2,9 +2,7 @@
 
 import functools
 
-import numpy as np
-
-from every_model import MODELS, inputs_of
+from every_model import MODELS, inputs_of, labels_of
 from pellucid.bundle import Model
 from pellucid.novelty import fit_detector, fit_measure
 from small_models import digits, trained_model, untrained_model
@@ -34,10 +32,10 @@ KINDS = {
 def with_detector(model: Model, *, train: int = 300, validation: int = 100) -> Model:
     """A model with a detector that was fitted on the first digits and calibrated on the next."""
     inputs = inputs_of(model, len(digits()[1]))
-    labels = digits()[1][:train] if model.classes else np.zeros(train, np.int64)
+    labels = model.target.codes(labels_of(model.target)[:train])
     measure = fit_measure(model.seen(inputs[:train]), labels, model.sort_seen)
     asked = inputs[train : train + validation]
-    said = model.target.labels(model.target.ask(model, asked))
+    said = model.target.nearest(model.target.ask(model, asked))
     return model.with_detector(fit_detector(measure, model.seen(asked), said, len(model.classes)))
 
 

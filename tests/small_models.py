@@ -14,11 +14,16 @@ from pellucid.bundle import FeatureModel, ImageModel
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.networks import NETWORKS, InputFacts, NetworkConfig, build, design
 from pellucid.settings import Settings
+from pellucid.tasks import ABSENT, MULTILABEL, UNKNOWN
 
 SMALL = "small-cnn"
 """Name for tests of the `cnn` for little time."""
 
 CLASSES = tuple(f"digit {number}" for number in range(10))
+LABELS = ("odd", "prime", "round", "large")
+"""Labels of a digit that may have several of them; 4 has none."""
+
+_WITH = ((1, 3, 5, 7, 9), (2, 3, 5, 7), (0, 6, 8, 9), (5, 6, 7, 8, 9))
 DIGITS = Preprocessing(8, 8, 1)
 
 
@@ -36,6 +41,15 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
     """Pixels (1797, 8, 8, 1) and labels of the digits."""
     bunch = load_digits()
     return (bunch.images * 15).astype(np.uint8)[..., None], bunch.target.astype(np.int64)
+
+
+@functools.cache
+def states() -> np.ndarray:
+    """Whether each of `LABELS` is present in each digit (1797, 4); of every tenth digit two are unknown."""
+    found = np.stack([np.isin(digits()[1], each) for each in _WITH], axis=1).astype(np.int8)
+    assert (found[digits()[1] == 4] == ABSENT).all()
+    found[::10, :2] = UNKNOWN
+    return found
 
 
 def untrained_model(name: str = "cnn", *, mirror: bool = False, **given) -> ImageModel:
@@ -69,6 +83,19 @@ def number_model(name: str = "cnn", *, mirror: bool = False) -> ImageModel:
     images = torch.from_numpy(pixels[:500]).permute(0, 3, 1, 2).float()
     network.initialise_from_data(images, torch.from_numpy(labels[:500]).double())
     return ImageModel(network, DIGITS, (), mirror=mirror)
+
+
+def label_model(name: str = "cnn", *, mirror: bool = False) -> ImageModel:
+    """An untrained model of several labels, two of which have a threshold of their own."""
+    network = build(design(name, Settings(model=name, width=8), InputFacts((1, 8, 8), len(LABELS), 1000)))
+    pixels, _ = digits()
+    network.initialise_from_data(torch.from_numpy(pixels[:500]).permute(0, 3, 1, 2).float())
+    return with_labels(ImageModel(network, DIGITS, LABELS, mirror=mirror))
+
+
+def with_labels(model):
+    """A model with an output for each of `LABELS` as one that knows of several labels, with thresholds."""
+    return model.with_target(MULTILABEL).for_data(threshold={"odd": 0.4, "large": 0.7})
 
 
 def vector_model(classes: tuple[str, ...] = CLASSES) -> FeatureModel:

@@ -13,7 +13,7 @@ from pellucid.bundle import ClassicalModel, Model, load, load_any, save
 from pellucid.bundle.format import KINDS
 from pellucid.classical import PREDICTORS, feature_length
 from pellucid.errors import DataError, ModelFileError
-from pellucid.tasks import TEXTS, VALUES
+from pellucid.tasks import CLASSIFICATION, MULTILABEL, TEXTS, VALUES
 from small_models import DIGITS, digits
 
 
@@ -107,7 +107,7 @@ def test_answers_have_one_row_for_each_input(each):
     for count in (0, 1, 3):
         found = each.target.ask(each, inputs_of(each)[:count])
         assert found.dtype == np.float64
-        assert found.shape == ((count, 10) if each.classes else (count,))
+        assert found.shape == ((count, len(each.classes)) if each.classes else (count,))
 
 
 def test_a_row_does_not_depend_on_its_batch(each):
@@ -144,7 +144,8 @@ def test_commands_take_models_of_images_and_of_texts_each_with_its_card(name, sa
     assert re.search(r"^\| parameters \| [\d,]+ \|$", card, re.M)
     assert "| training examples | 300 |" in card
     assert ("## Numbers" in card) == (not each.classes)
-    assert ("## Classes" in card) == bool(each.classes)
+    assert ("## Classes" in card) == (each.target is CLASSIFICATION)
+    assert ("## Labels" in card) == (each.target is MULTILABEL)
     assert "None" not in card
     assert max(len(line) for line in card.splitlines()) < 180
 

@@ -12,7 +12,7 @@ from pellucid.bundle import ClassicalModel, Model, TextModel, load_any, save
 from pellucid.bundle.model import require_texts
 from pellucid.data.raw_texts import Texts
 from pellucid.errors import DataError
-from pellucid.tasks import TEXTS
+from pellucid.tasks import CLASSIFICATION, TEXTS
 from small_models import CLASSES, DIGITS, digits, untrained_model, vector_model
 from text_models import encoder, text_model, texts, trained_text_model
 
@@ -196,7 +196,7 @@ def test_network_and_encoder_must_speak_of_the_same_ids(network: str, reads, wor
     ],
 )
 def test_parts_of_a_model_on_a_network_that_do_not_fit(parts: dict, words: str) -> None:
-    network = network_model("text network", False)
+    network = network_model("text network", CLASSIFICATION)
     fitting = {
         "predictor": classical_model("svm", "text network").predictor,
         "features": "network",

@@ -10,14 +10,17 @@ from every_model import inputs_of
 from exported_models import EVERY
 from generators import trained_generator
 from models_with_detectors import with_detector
+from pellucid.arithmetic.probabilities import sigmoid_at_temperature
+from pellucid.bundle import AverageModel, ClassicalModel
 from pellucid.classical import Predictor
 from pellucid.classical.forests import Forest
 from pellucid.encoding import Encoder
 from pellucid.errors import UsageError
-from pellucid.export.onnx_graph import answer_layer, graph_inputs
+from pellucid.export.onnx_graph import answer_layer, graph_inputs, tempered
 from pellucid.export.onnx_layers import NoveltyLayer, make_predictor_layer
 from pellucid.export.onnx_layers import make_measure_layer as layer_of_measure
 from pellucid.novelty import Measure
+from pellucid.tasks import MULTILABEL
 
 
 def taken(model, inputs):
@@ -49,16 +52,22 @@ def same_features(layer, model, inputs):
     layer.view.register_forward_hook(seen)
 
 
+def name_of_predictor(model):
+    """Kind of a classical model; empty of a network."""
+    return model.predictor.kind if isinstance(model, ClassicalModel) else ""
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_every_layer_answers_as_its_model(name):
     model = EVERY[name]()
     inputs = inputs_of(model)
     ours, layer = model.answer(inputs), answer_layer(model)
-    if name in ("random-forest", "random-forest of numbers"):
-        same_features(layer, model, inputs)
-    if name == "average":
-        (place,) = (at for at, each in enumerate(model.members) if each.name == "random-forest")
-        same_features(layer.members[place], model.members[place].model, inputs)
+    alone = [(layer, model)]
+    if isinstance(model, AverageModel):
+        alone = [(one, each.model) for one, each in zip(layer.members, model.members, strict=True)]
+    for one, each in alone:
+        if name_of_predictor(each) == "forest" and each.features == "pixels":
+            same_features(one, each, inputs)
     with torch.inference_mode():
         said, *novelty = (each.numpy() for each in layer(*taken(model, inputs)))
     np.testing.assert_allclose(said, ours.said, rtol=1e-5, atol=1e-5)
@@ -86,6 +95,35 @@ def test_leaves_of_several_classes_and_trees_of_one_leaf():
     expected = [[(0.75 + 0.5) / 2, 0.25, 0.125], [0.25, 0.75, 0]]
     np.testing.assert_allclose(forest.predict(rows), expected)
     np.testing.assert_allclose(make_predictor_layer(forest)(torch.from_numpy(rows)).numpy(), expected)
+
+
+def test_leaves_of_several_labels_may_be_empty():
+    """The same trees with shares of two labels: a leaf without an entry says 0 of all of them."""
+    forest = Forest(
+        outputs=3,
+        number=False,
+        exclusive=False,
+        inputs=2,
+        roots=np.array([0, -3], np.int32),
+        feature=np.array([1], np.int32),
+        threshold=np.array([0.5], np.float32),
+        left=np.array([-1], np.int32),
+        right=np.array([-2], np.int32),
+        ends=np.array([2, 2, 3], np.int32),
+        entry=np.array([0, 2, 1], np.int32),
+        content=np.array([0.75, 1.0, 0.5]),
+    )
+    rows = np.array([[9, 0.5], [0, 0.6]], np.float32)
+    expected = [[0.375, 0.25, 0.5], [0, 0.25, 0]]
+    np.testing.assert_allclose(forest.predict(rows), expected)
+    np.testing.assert_allclose(make_predictor_layer(forest)(torch.from_numpy(rows)).numpy(), expected)
+
+
+def test_temperatures_of_labels_are_those_of_log_odds():
+    probabilities = np.array([[0.0, 0.2, 0.5, 0.9, 1.0]])
+    found = tempered(torch.from_numpy(probabilities), 0.5, MULTILABEL).numpy()
+    np.testing.assert_allclose(found, [[0, 1 / 17, 0.5, 81 / 82, 1]])
+    np.testing.assert_allclose(found, sigmoid_at_temperature(probabilities, 0.5))
 
 
 def test_what_is_unknown_is_refused():

@@ -10,6 +10,7 @@ from pellucid.export import precision as judging
 from pellucid.export.export import export, metadata_of
 from pellucid.export.precision import Labelled, halved, judge
 from pellucid.runtime.exported import opened
+from pellucid.tasks import CLASSIFICATION, MULTILABEL
 from small_models import digits
 
 onnx = pytest.importorskip("onnx")
@@ -73,13 +74,27 @@ def test_a_file_that_is_larger_or_worse_beyond_chance_is_refused():
 
 
 def test_accuracy_is_compared_by_the_examples_that_set_the_files_apart():
-    rows = np.eye(2)[[0] * 90 + [1] * 10]
+    answers = np.array([0] * 90 + [1] * 10)
     labels = np.zeros(100, np.int64)
-    scores, p_value, is_worse = judging._scored(np.eye(2)[[0] * 100], rows, labels)
+    all_right = np.zeros(100, np.int64)
+    scores, p_value, is_worse = judging._scored(CLASSIFICATION, all_right, answers, labels)
     assert scores == (1.0, 0.9)
     assert p_value == pytest.approx(2 / 2**10)
     assert is_worse
-    assert not judging._scored(rows, np.eye(2)[[0] * 100], labels)[2]
+    assert not judging._scored(CLASSIFICATION, answers, all_right, labels)[2]
+
+
+def test_several_labels_are_compared_by_f1_of_those_that_are_known():
+    """Of 40 examples with label 0, and label 1 unknown, the second file answers label 0 for 30 alone."""
+    labels = np.tile(np.array([[1, -1]], np.int8), (40, 1))
+    ours = np.tile(np.array([[1, 1]], np.int8), (40, 1))
+    theirs = ours.copy()
+    theirs[:10, 0] = 0
+    scores, p_value, is_worse = judging._scored(MULTILABEL, ours, theirs, labels)
+    assert scores == (1.0, pytest.approx(2 * 30 / (30 + 40)))
+    assert p_value == pytest.approx(2 / 2**10, abs=1e-3)
+    assert is_worse
+    assert not judging._scored(MULTILABEL, theirs, ours, labels)[2]
 
 
 def test_halves_keep_what_does_not_fit_into_them():

@@ -10,7 +10,7 @@ from pellucid.networks import NETWORKS, InputFacts, Network, build, design
 from pellucid.networks.config import NetworkConfig
 from pellucid.networks.extending import Centres, centres_of, copied, with_classes
 from pellucid.settings import Settings
-from pellucid.tasks import TEXTS
+from pellucid.tasks import CLASSIFICATION, REGRESSION, TEXTS, Target
 from small_models import digits
 
 PIXELS, LABELS = digits()
@@ -100,10 +100,10 @@ def test_centres_are_means_of_what_the_last_layer_is_given() -> None:
     np.testing.assert_array_equal(found.of_class[11], found.of_all)  # a class without an example
 
 
-@pytest.mark.parametrize("of_numbers", [False, True])
+@pytest.mark.parametrize("target", [CLASSIFICATION, REGRESSION], ids=["classes", "numbers"])
 @pytest.mark.parametrize("kind", ["network", "text network"])
-def test_a_copy_has_the_same_weights_in_memory_of_its_own(kind: str, of_numbers: bool) -> None:
-    network = network_model(kind, of_numbers).network
+def test_a_copy_has_the_same_weights_in_memory_of_its_own(kind: str, target: Target) -> None:
+    network = network_model(kind, target).network
     frozen = [parameter.requires_grad for parameter in network.parameters()]
     other = copied(network)
     assert [parameter.requires_grad for parameter in other.parameters()] == frozen

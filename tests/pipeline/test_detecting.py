@@ -9,6 +9,7 @@ from every_model import MODELS, network_model
 from pellucid.data import Dataset
 from pellucid.pipeline.judging.novelty_detectors import judged_places, synthetic_outliers, with_detectors
 from pellucid.pipeline.learners.candidates import Candidate, HeldOutAnswers
+from pellucid.tasks import CLASSIFICATION
 from small_models import CLASSES, DIGITS, digits
 
 PIXELS, LABELS = digits()
@@ -46,7 +47,7 @@ def test_the_threshold_comes_from_validation_examples_and_from_no_training_examp
 
 
 def test_models_on_one_network_share_what_is_computed_of_it(monkeypatch):
-    standing, model = candidate("svm-on-cnn"), network_model("network", False)
+    standing, model = candidate("svm-on-cnn"), network_model("network", CLASSIFICATION)
     said = model.predict_proba(PIXELS[600:900])
     network = Candidate("cnn", model, 600, 1.0, HeldOutAnswers(MATERIAL.validation, said))
     assert network.model.network is standing.model.network

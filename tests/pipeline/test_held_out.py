@@ -97,7 +97,7 @@ def test_the_report_and_predict_make_the_same_promises():
     assert facts.promises[0.05] == Decisions(found.model, PredictOptions(max_error=0.05), "run").promise
     assert facts.promises[0.1] == Decisions(found.model, PredictOptions(max_error=0.1), "run").promise
     assert facts.promises[0.1].on_test.error.value <= 0.1
-    exported = dict(thresholds_of(found.model.held_out, CLASSES, found.model.novelty_rate, {}))
+    exported = dict(thresholds_of(found.model, found.model.held_out))
     assert exported[0.1] == facts.promises[0.1].threshold < 1
     assert exported[0.01] is None
     assert facts.promises[0.01].threshold == np.inf
@@ -107,7 +107,7 @@ def test_the_report_and_predict_make_the_same_promises():
     )
     refused = abstention_facts(broken.model, tested, LABELS[900:1300]).promises
     assert refused[0.1].is_refuted
-    exported = dict(thresholds_of(broken.model.held_out, CLASSES, broken.model.novelty_rate, {}))
+    exported = dict(thresholds_of(broken.model, broken.model.held_out))
     assert not exported.keys() & {0.1, 0.2}
     with pytest.raises(UsageError, match=r"0\.1 cannot be promised: the test refutes it"):
         Decisions(broken.model, PredictOptions(max_error=0.1), "run")

@@ -11,6 +11,7 @@ from pellucid.bundle import ImageModel, TextModel, save
 from pellucid.errors import ModelFileError, UsageError
 from pellucid.files import sha256
 from pellucid.pipeline.continual.starting_point import restored, starting_point
+from pellucid.tasks import CLASSIFICATION
 from runs_to_continue import old_images, old_texts, write_npz
 from small_models import digits
 
@@ -42,7 +43,7 @@ def test_a_run_whose_configuration_cannot_be_read_is_a_model_alone(tmp_path, con
 def test_a_model_on_a_network_gives_its_network(tmp_path, kind):
     save(classical_model("logistic-regression", kind), tmp_path / "model", {})
     start = starting_point(str(tmp_path))
-    expected = network_model(kind, False)
+    expected = network_model(kind, CLASSIFICATION)
     assert start.model.classes == expected.classes
     inputs = PIXELS[:20] if kind == "network" else ["I read a number here"]
     np.testing.assert_allclose(start.model.predict_proba(inputs), expected.predict_proba(inputs), atol=1e-6)

@@ -5,10 +5,15 @@ import os
 import numpy as np
 import pytest
 
-from exported_models import content_of
+from exported_models import EVERY, content_of
+from pellucid.bundle import HeldOut
 from pellucid.errors import ModelFileError
+from pellucid.export.export import metadata_of
 from pellucid.runtime.exported import load, opened
+from pellucid.runtime.metadata import Metadata
 from pellucid.runtime.onnx_files import require_plain
+from pellucid.tasks import MULTILABEL
+from small_models import states
 
 onnx = pytest.importorskip("onnx")
 
@@ -101,6 +106,7 @@ def test_a_file_cut_short_or_damaged_is_refused_at_every_place():
     ("key", "value", "reason"),
     [
         ("format", "2", "no model that Pellucid exported"),
+        ("format", "3", "no model that Pellucid exported"),
         ("classes", '["a"]', "of 1 classes"),
         ("classes", '["a", "a"]', "stands twice"),
         (
@@ -122,6 +128,38 @@ def test_metadata_that_contradict_the_graph_are_refused(key, value, reason):
 
     with pytest.raises(ModelFileError, match=rf"refused: .*{reason}"):
         opened(changed(change), "hostile.onnx")
+
+
+def of_labels(**changes: str | None) -> dict[str, str]:
+    """Metadata of a model of several labels with held-out answers, some of them changed or left out."""
+    held_out = HeldOut.of(states()[:100], np.full((100, 4), 0.25), None)
+    model = EVERY["cnn of labels"]().with_held_out(held_out)
+    stated = metadata_of(model, "cnn").to_properties() | changes
+    return {key: value for key, value in stated.items() if value is not None}
+
+
+def test_several_labels_are_never_taken_for_classes_nor_classes_for_labels():
+    found = of_labels()
+    assert (found["format"], found["target"]) == ("2", "labels")
+    read = Metadata.from_properties(found)
+    assert read.to_properties() == found
+    assert read.target is MULTILABEL
+    assert (read.held_out.labels == states()[:100]).all()
+    assert read.threshold == {"odd": 0.4, "large": 0.7}
+    alone = {"held_out": None, "threshold": None}
+    for changes in (
+        {"target": None},
+        {"target": "class"},
+        {"format": "1"},
+        {"format": "1", **alone},
+        {"target": None, **alone},
+    ):
+        with pytest.raises(ValueError, match="no model that Pellucid exported, or of another format"):
+            Metadata.from_properties(of_labels(**changes))
+    with pytest.raises(ValueError, match="held_out: of one label each where there may be several"):
+        Metadata.from_properties(of_labels(format="1", target=None, threshold=None))
+    with pytest.raises(ValueError, match="'threshold' is not an object of classes"):
+        Metadata.from_properties(of_labels(threshold='{"even": 0.5}'))
 
 
 def test_only_regular_files_are_opened(tmp_path):

@@ -256,7 +256,7 @@ def evaluate(
     rows = chosen or list(range(len(listing)))
     if listing.label_sets is not None:
         rows = [row for row in rows if listing.label_sets.looked_at[row]]
-    labels = _READERS[model.target](listing, rows, model)
+    labels = labels_for(model, listing, rows)
     gathering = None if model.detector is None else Gathering(model.detector, model.classes)
     options = PredictOptions(max_error=max_error, threshold=settings.threshold)
     decisions = Decisions(model, options, str(run))
@@ -441,6 +441,14 @@ _READERS: dict[Target, Callable[[Listing, Sequence[int], Model], np.ndarray]] = 
     REGRESSION: _numbers,
     MULTILABEL: _label_states,
 }
+
+
+def labels_for(model: Model, listing: Listing, rows: Sequence[int]) -> Shaped[np.ndarray, "rows ..."]:
+    """Labels of some rows as the model answers: codes of its classes, states of its labels, or numbers.
+
+    Raises: `DataError` if there are labels that it does not know, or no numbers where it predicts some.
+    """
+    return _READERS[model.target](listing, rows, model)
 
 
 def _answers(

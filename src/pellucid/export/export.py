@@ -137,10 +137,11 @@ def metadata_of(model: Model, name: str) -> Metadata:
         preprocessing=model.preprocessing,
         encoders=model.encoders,
         novelty_rate=model.novelty_rate,
-        abstention=thresholds_of(model.held_out, model.classes, model.novelty_rate, model.threshold),
+        abstention=thresholds_of(model, model.held_out),
         held_out=model.held_out,
         joined_columns=model.joined_columns,
         threshold=model.threshold,
+        several=not model.target.is_exclusive,
     )
 
 
@@ -149,8 +150,7 @@ def _with_promises(metadata: Metadata, labels: np.ndarray, answers: Answers) -> 
     kept = slice(most_kept(len(metadata.classes)))
     novelty = None if answers.novelty is None else answers.novelty[kept]
     held_out = HeldOut.of(labels[kept], answers.said[kept], novelty)
-    thresholds = thresholds_of(held_out, metadata.classes, metadata.novelty_rate, metadata.threshold)
-    return dataclasses.replace(metadata, held_out=held_out, abstention=thresholds)
+    return dataclasses.replace(metadata, held_out=held_out, abstention=thresholds_of(metadata, held_out))
 
 
 def finished(graph: Any, metadata: Metadata) -> bytes:

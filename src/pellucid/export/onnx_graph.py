@@ -17,7 +17,7 @@ from pellucid.export.onnx_layers import Hog, NoveltyLayer, Pixels, make_predicto
 from pellucid.export.precision import quiet
 from pellucid.networks import Network
 from pellucid.runtime.metadata import NOVELTY, NUMBERS, PROBABILITIES, TOKENS, inputs_of
-from pellucid.tasks import VALUES
+from pellucid.tasks import VALUES, Target
 
 _VIEWS = {"pixels": Pixels, "hog": Hog}
 
@@ -65,7 +65,7 @@ class NetworkAnswer(nn.Module):
         super().__init__()
         self.network = model.network
         self.mirror = isinstance(model, ImageModel) and model.mirror
-        self.temperature, self.has_probabilities = model.temperature, bool(model.classes)
+        self.temperature, self.target = model.temperature, model.target
         self.novelty = None if model.detector is None else NoveltyLayer(model.detector)
 
     def forward(self, inputs: Shaped[Tensor, "batch ..."]) -> tuple[Tensor, ...]:
@@ -86,8 +86,11 @@ class NetworkAnswer(nn.Module):
         outputs = self.network.head(hidden)
         if self.mirror:
             outputs = (outputs + self.network(_values(inputs).flip(3))) / 2
-        answer: Tensor = (outputs / self.temperature).softmax(1) if self.has_probabilities else outputs[:, 0]
-        return answer
+        if not self.target.has_probabilities:
+            numbers: Tensor = outputs[:, 0]
+            return numbers
+        logits: Tensor = outputs / self.temperature
+        return logits.softmax(1) if self.target.is_exclusive else logits.sigmoid()
 
 
 class ClassicalAnswer(nn.Module):
@@ -107,7 +110,7 @@ class ClassicalAnswer(nn.Module):
         else:
             self.view = nn.Identity()
         self.predictor = make_predictor_layer(model.predictor)
-        self.temperature, self.has_probabilities = model.temperature, bool(model.classes)
+        self.temperature, self.target = model.temperature, model.target
         self.novelty = None if model.detector is None else NoveltyLayer(model.detector)
 
     def forward(self, inputs: Shaped[Tensor, "batch ..."]) -> tuple[Tensor, ...]:
@@ -127,7 +130,9 @@ class ClassicalAnswer(nn.Module):
         """Probabilities or numbers from the features alone."""
         del inputs
         outputs: Tensor = self.predictor(features)
-        return tempered(outputs, self.temperature) if self.has_probabilities else outputs[:, 0]
+        if not self.target.has_probabilities:
+            return outputs[:, 0]
+        return tempered(outputs, self.temperature, self.target)
 
 
 class AverageAnswer(nn.Module):
@@ -157,7 +162,7 @@ class AverageAnswer(nn.Module):
             )
             for member in model.members
         ]
-        self.temperature, self.has_probabilities = model.temperature, bool(model.classes)
+        self.temperature, self.target = model.temperature, model.target
         self.novelty = None if model.detector is None else NoveltyLayer(model.detector)
 
     def forward(self, *inputs: Shaped[Tensor, "batch ..."]) -> tuple[Tensor, ...]:
@@ -171,7 +176,9 @@ class AverageAnswer(nn.Module):
                 features[place] = shared
                 parts[place] = self._member(place).answer(shared, taken).double() * self.shares[place]
         mean = torch.stack([parts[place] for place in range(len(self.members))]).sum(0)
-        answer = tempered(mean, self.temperature).float() if self.has_probabilities else mean.float()
+        if self.target.has_probabilities:
+            mean = tempered(mean, self.temperature, self.target)
+        answer = mean.float()
         # The detector measures the features of the member of the most weight, the first.
         return (answer,) if self.novelty is None else (answer, self.novelty(features[0]).float())
 
@@ -197,11 +204,20 @@ class NetworkView(nn.Module):
 
 
 def tempered(
-    probabilities: Float[Tensor, "batch classes"], temperature: float
+    probabilities: Float[Tensor, "batch classes"], temperature: float, target: Target
 ) -> Float[Tensor, "batch classes"]:
-    """Probabilities to the power of one over a temperature, which sum to 1 again."""
+    """Probabilities to the power of one over a temperature, of which those that exclude each other sum to 1.
+
+    Those of labels, which do not, are each of presence against absence.
+    """
     if temperature == 1:
         return probabilities
+    if not target.is_exclusive:
+        larger = torch.maximum(probabilities, 1 - probabilities)
+        present, absent = (
+            (each / larger) ** (1 / temperature) for each in (probabilities, 1 - probabilities)
+        )
+        return present / (present + absent)
     powers = (probabilities / probabilities.amax(1, keepdim=True)) ** (1 / temperature)
     return powers / powers.sum(1, keepdim=True)
 
@@ -253,7 +269,7 @@ def graph_of(model: Model) -> Any:
         for each in taken
     )
     with quiet(), torch.inference_mode():
-        answer = PROBABILITIES if model.classes else NUMBERS
+        answer = PROBABILITIES if model.target.has_probabilities else NUMBERS
         program = torch.onnx.export(
             layer,
             examples,

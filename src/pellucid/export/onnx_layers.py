@@ -62,7 +62,7 @@ class LinearLayer(nn.Module):
     def __init__(self, predictor: Linear) -> None:
         super().__init__()
         _keep(self, weights=predictor.weights, bias=predictor.bias)
-        self.spread = Spread(predictor.classes, predictor.outputs, predictor.number)
+        self.spread = Spread(predictor)
 
     def forward(self, features: Float[Tensor, "batch d"]) -> Outputs:
         """Probabilities, or the number in column 0."""
@@ -87,7 +87,8 @@ class KernelLayer(nn.Module):
         points = predictor.points.astype(np.float64)
         columns = len(predictor.classes)
         weights, bias = predictor.weights, predictor.bias
-        if not predictor.number:
+        self.is_of_pairs = predictor.exclusive and not predictor.number
+        if self.is_of_pairs:
             # Weights with a column for every class, 0 for a point's own; the bias of each pair, symmetric.
             owner = np.searchsorted(predictor.ends, np.arange(len(points)), "right")
             weights = np.zeros((len(points), columns))
@@ -95,7 +96,7 @@ class KernelLayer(nn.Module):
             bias, (first, second) = np.zeros((columns, columns)), np.triu_indices(columns, 1)
             bias[first, second] = bias[second, first] = predictor.bias
         self.gamma, self.scale = float(predictor.gamma[0]), float(predictor.scale[0])
-        self.number, self.sizes = predictor.number, np.diff(predictor.ends, prepend=0).tolist()
+        self.sizes = np.diff(predictor.ends, prepend=0).tolist()
         ones = np.ones((columns, columns))
         _keep(
             self,
@@ -108,15 +109,16 @@ class KernelLayer(nn.Module):
             # For whom a decision of two classes speaks: 1 the first, -1 the second, 0 a class by itself.
             sign=np.triu(ones, 1) - np.tril(ones, -1),
         )
-        self.spread = Spread(predictor.classes, predictor.outputs, predictor.number)
+        self.spread = Spread(predictor)
 
     def forward(self, features: Float[Tensor, "batch d"]) -> Outputs:
         """Probabilities, or the number in column 0."""
         rows = (features.double() - self.mean) @ self.projection.double()
         distances = rows.square().sum(1, keepdim=True) - 2 * rows @ self.points.double() + self.lengths
         near = (-self.gamma * distances.clamp(min=0)).exp()
-        if self.number:
-            return near @ self.weights + self.bias
+        if not self.is_of_pairs:
+            decided: Tensor = self.spread(near @ self.weights + self.bias)
+            return decided
         # Softly counted wins of each class against the others.
         parts = zip(torch.split(near, self.sizes, 1), torch.split(self.weights, self.sizes), strict=True)
         won = torch.stack([of_class @ weights for of_class, weights in parts], 1)
@@ -185,9 +187,10 @@ class Spread(nn.Module):
 
     chosen: Tensor
 
-    def __init__(self, classes: np.ndarray, outputs: int, number: bool) -> None:
+    def __init__(self, predictor: Linear | Kernel) -> None:
         super().__init__()
-        self.number, self.outputs = number, outputs
+        self.number, self.exclusive = predictor.number, predictor.exclusive
+        classes, outputs = predictor.classes, predictor.outputs
         self.is_whole = len(classes) == outputs
         chosen = np.zeros((len(classes), outputs))
         chosen[np.arange(len(classes)), classes] = 1
@@ -197,7 +200,7 @@ class Spread(nn.Module):
         """Probabilities, or the number in column 0."""
         if self.number:
             return scores
-        probabilities = scores.softmax(1)
+        probabilities = scores.softmax(1) if self.exclusive else scores.sigmoid()
         return probabilities if self.is_whole else probabilities @ self.chosen
 
 

@@ -12,19 +12,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float64, Shaped
+from jaxtyping import Shaped
 
+from pellucid.answering.evaluate import labels_for
 from pellucid.answering.incoming import incoming_rows
 from pellucid.answering.training_examples import rows_of, run_of
+from pellucid.arithmetic.label_metrics import label_counts, micro_f1
 from pellucid.arithmetic.probabilities import at_most
 from pellucid.bundle import Answers, Model
-from pellucid.data.labels import read_number
 from pellucid.data.listing import TRAIN
 from pellucid.errors import DataError
-from pellucid.evaluation import compare_numbers, mcnemar
+from pellucid.evaluation import compare_labels, compare_numbers, mcnemar
 from pellucid.export.proof import HeldOutExamples
 from pellucid.runtime.exported import ExportedModel, opened
 from pellucid.runtime.metadata import NOVELTY
+from pellucid.tasks import CLASSIFICATION, MULTILABEL, REGRESSION, Target
 
 FP32, FP16 = "fp32", "fp16"
 
@@ -34,6 +36,7 @@ _CALIBRATION_EXAMPLES = 256
 _QUANTISED = ["Conv", "MatMul", "Gemm", "Gather"]
 
 _ALPHA = 0.05
+_SCORES = {CLASSIFICATION: "accuracy", MULTILABEL: "micro-F1", REGRESSION: "RMSE"}
 _ROUNDS, _TIMED = 15, 64
 _SLOWER = 1.03  # a few per cent come and go with the place of the weights in memory
 
@@ -140,7 +143,7 @@ class Figures(NamedTuple):
     Attributes:
         bytes: of the file.
         milliseconds: of one processor core for one example, in batches, the graph alone.
-        score: accuracy, or root mean squared error.
+        score: accuracy, micro-F1 of several labels, or root mean squared error.
     """
 
     bytes: int
@@ -153,6 +156,7 @@ class Judgement(NamedTuple):
 
     Attributes:
         precision: of the smaller file.
+        target: of the answers.
         full: figures of the file in full precision.
         less: figures of the other.
         examples: answered by both.
@@ -163,6 +167,7 @@ class Judgement(NamedTuple):
     """
 
     precision: str
+    target: Target
     full: Figures
     less: Figures
     examples: int
@@ -173,11 +178,12 @@ class Judgement(NamedTuple):
 
     def table(self, noun: str) -> list[str]:
         """Lines of the figures of both files."""
-        score = "RMSE" if self.same is None else "accuracy"
+        score = _SCORES[self.target]
         lines = [f"{'':8}{'MB':>9}{'ms each':>10}{score:>10}"]
         for name, each in ((FP32, self.full), (self.precision, self.less)):
             lines.append(f"{name:8}{each.bytes / 1e6:9.2f}{each.milliseconds:10.3f}{each.score:10.4f}")
-        same = "" if self.same is None else f"{self.same:,} have the same label; "
+        label = "label" if self.target.is_exclusive else "labels"
+        same = "" if self.same is None else f"{self.same:,} have the same {label}; "
         lines.append(
             f"On {self.examples:,} held-out {noun}s {same}the largest difference is {self.difference:.1e}; "
             f"p = {self.p_value:.2g} that {score} differs by chance."
@@ -195,24 +201,18 @@ class Judgement(NamedTuple):
 
 
 class Labelled(NamedTuple):
-    """Held-out examples that could be read, as a model takes them, and their class codes or numbers."""
+    """Held-out examples that could be read, as a model takes them, and their labels."""
 
     inputs: Shaped[np.ndarray, "examples ..."] | list[str]
-    labels: Shaped[np.ndarray, " examples"]
+    labels: Shaped[np.ndarray, "examples ..."]
 
 
 def labelled(model: Model, examples: HeldOutExamples) -> Labelled:
     """Held-out examples from their original files, and their labels."""
     blocks = list(incoming_rows(model, examples.listing, examples.rows).blocks)
     errors = [error for block in blocks for error in block.errors]
-    stated = [
-        examples.listing.labels[row] for row, error in zip(examples.rows, errors, strict=True) if not error
-    ]
-    codes = {name: code for code, name in enumerate(model.classes)}
-    labels = np.array(
-        [codes[label] if codes else float(read_number(label) or 0.0) for label in stated],
-        np.int64 if codes else np.float64,
-    )
+    readable = [row for row, error in zip(examples.rows, errors, strict=True) if not error]
+    labels = labels_for(model, examples.listing, readable)
     if isinstance(blocks[0].inputs, np.ndarray):
         return Labelled(np.concatenate([np.asarray(block.inputs) for block in blocks]), labels)
     return Labelled([text for block in blocks for text in block.inputs], labels)
@@ -227,7 +227,8 @@ def judge(precision: str, content: bytes, smaller: bytes, examples: Labelled) ->
     full, less = opened(content, FP32, 1), opened(smaller, precision, 1)
     ours, theirs = full.computed(examples.inputs), less.computed(examples.inputs)
     times, is_slower = _timed(full, less, examples.inputs)
-    scores, p_value, is_worse = _scored(ours.said, theirs.said, examples.labels)
+    decided = [full.target.labels(each.said, full.classes, full.threshold) for each in (ours, theirs)]
+    scores, p_value, is_worse = _scored(full.target, decided[0], decided[1], examples.labels)
     reasons = {
         "its answers are not finite": not np.isfinite(theirs.said).all(),
         "it is not smaller": len(smaller) >= len(content),
@@ -236,10 +237,11 @@ def judge(precision: str, content: bytes, smaller: bytes, examples: Labelled) ->
     }
     judged = Judgement(
         precision,
+        full.target,
         Figures(len(content), times[0], scores[0]),
         Figures(len(smaller), times[1], scores[1]),
         len(examples.labels),
-        int((ours.said.argmax(1) == theirs.said.argmax(1)).sum()) if full.classes else None,
+        None if full.target is REGRESSION else int((~full.target.wrong(*decided)).sum()),
         float(np.abs(ours.said - theirs.said).max()),
         p_value,
         tuple(reason for reason, holds in reasons.items() if holds),
@@ -248,16 +250,22 @@ def judge(precision: str, content: bytes, smaller: bytes, examples: Labelled) ->
 
 
 def _scored(
-    ours: Float64[np.ndarray, "n ..."],
-    theirs: Float64[np.ndarray, "n ..."],
-    labels: Shaped[np.ndarray, " n"],
+    target: Target,
+    ours: Shaped[np.ndarray, "n ..."],
+    theirs: Shaped[np.ndarray, "n ..."],
+    labels: Shaped[np.ndarray, "n ..."],
 ) -> tuple[tuple[float, float], float, bool]:
-    """Accuracies and McNemar's p, or root mean squared errors and p by exchanged answers.
+    """Scores of decided labels, or of numbers, by two files, and p that they differ as much by chance.
 
-    At last whether the second file is worse beyond chance.
+    Accuracies have McNemar's p; micro-F1 and root mean squared errors that of exchanged answers. At last
+    whether the second file is worse beyond chance.
     """
-    if ours.ndim == 2:
-        right, also = ours.argmax(axis=1) == labels, theirs.argmax(axis=1) == labels
+    if not target.is_exclusive:
+        (compared,) = compare_labels(labels, {"full": ours, "less": theirs})
+        before, after = (float(micro_f1(label_counts(labels, each))) for each in (ours, theirs))
+        return (before, after), compared.p_value, after < before and compared.p_value < _ALPHA
+    if target.has_probabilities:
+        right, also = ours == labels, theirs == labels
         p_value = mcnemar(int((right & ~also).sum()), int((also & ~right).sum()))
         scores = (float(right.mean()), float(also.mean()))
         return scores, p_value, scores[1] < scores[0] and p_value < _ALPHA

@@ -1,20 +1,20 @@
 """Proof of an export: it answers held-out examples, from original files, and abstains as the model does."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Bool, Float64
 
 from pellucid.answering.incoming import incoming_rows
 from pellucid.answering.training_examples import ChangedData, rows_of, run_of
-from pellucid.arithmetic.probabilities import decided
 from pellucid.bundle import Answers, HeldOut, Model
 from pellucid.data.listing import TEST, VALIDATION, Listing
 from pellucid.errors import DataError, ModelFileError, PellucidError, UsageError
 from pellucid.evaluation.promises import checked_promise, least_examples
 from pellucid.runtime.exported import ExportedModel
-from pellucid.runtime.metadata import Threshold
+from pellucid.runtime.metadata import Metadata, Threshold
 
 # Held-out examples by which an export is proved.
 MOST_EXAMPLES = 1_000
@@ -57,20 +57,19 @@ def held_out_examples(place: str, folder: Path, most: int = MOST_EXAMPLES) -> He
     raise DataError(f"{place}: the run has no held-out examples on which the file could be proved")
 
 
-def thresholds_of(
-    held_out: HeldOut | None, classes: Sequence[str], rate: float | None, decision: Mapping[str, float]
-) -> tuple[Threshold, ...]:
+def thresholds_of(model: Model | Metadata, held_out: HeldOut | None) -> tuple[Threshold, ...]:
     """Thresholds for the errors that held-out answers suffice to promise and the test does not refute.
 
-    None where numbers are predicted. `rate` is the share of familiar inputs that may count as unfamiliar,
-    `decision` the threshold between two classes, if any.
+    None where numbers are predicted.
     """
-    if held_out is None or not classes:
+    if held_out is None or not model.target.has_probabilities:
         return ()
-    judged, of_test = (
-        None if each is None else each.judged(rate, decided(each.said, classes, decision))
-        for each in (held_out, held_out.test)
-    )
+
+    def judgement(of: HeldOut) -> tuple[Float64[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
+        answers = model.target.labels(of.said.astype(np.float64), model.classes, model.threshold)
+        return of.judged(model.novelty_rate, answers)
+
+    judged, of_test = (None if each is None else judgement(each) for each in (held_out, held_out.test))
     assert judged is not None  # only the test may be missing
     possible = (error for error in ERRORS if len(held_out) >= least_examples(error))
     found = [checked_promise(judged, of_test, error) for error in possible]
@@ -160,12 +159,10 @@ def compare(
     if ours.said.shape != theirs.said.shape:
         raise ModelFileError(f"export: {engine} gives answers of the shape {theirs.said.shape}; not written")
     off = np.abs(ours.said - theirs.said).reshape(len(names), -1).max(axis=1)
-    scale = 1.0 if model.classes else max(1e-30, float(np.abs(ours.said).max()))
+    scale = 1.0 if model.target.has_probabilities else max(1e-30, float(np.abs(ours.said).max()))
     wrong = ~(off <= allowance.difference * scale)
-    if model.classes:
-        best, other = ours.said.argmax(axis=1), theirs.said.argmax(axis=1)
-        rows = np.arange(len(names))
-        wrong |= (best != other) & (ours.said[rows, best] - ours.said[rows, other] > allowance.tie)
+    if model.target.has_probabilities:
+        wrong |= _are_other_labels(model, ours.said, theirs.said, allowance.tie)
     if model.detector is None or ours.novelty is None or theirs.novelty is None:
         wrong |= (ours.novelty is None) != (theirs.novelty is None)
     else:
@@ -185,9 +182,32 @@ def compare(
     return float(off.max())
 
 
+def _are_other_labels(
+    model: Model,
+    ours: Float64[np.ndarray, "n classes"],
+    theirs: Float64[np.ndarray, "n classes"],
+    tie: float,
+) -> Bool[np.ndarray, " n"]:
+    """Whether a file's probabilities decide for a label which the model's, moved by a tie, do not."""
+    found = model.decided(theirs)
+    # Where a threshold decides, it is met by the model's probability, or missed, within the tie.
+    fewest, most = model.decided(ours - tie), model.decided(ours + tie)
+    if not model.target.is_exclusive:
+        return np.asarray(((found < fewest) | (found > most)).any(axis=1))
+    is_other = (found != fewest) & (found != most)
+    if not model.threshold:
+        rows = np.arange(len(ours))
+        is_other &= ours[rows, most] - ours[rows, found] > tie
+    return np.asarray(is_other)
+
+
 def _in_words(model: Model, answers: Answers, place: int) -> str:
+    """An answer for messages: the label and its probability, the labels, or the number."""
     answer = answers.said[place]
-    words = (
-        f"{answer:.6g}" if answer.ndim == 0 else f"{model.classes[int(answer.argmax())]} {answer.max():.5f}"
-    )
+    words = f"{answer:.6g}"
+    if model.target.has_probabilities:
+        labels = model.decided(answers.said[place : place + 1])
+        (label,) = model.target.texts(labels, model.classes)
+        (probability,) = model.target.probability(answers.said[place : place + 1], labels)
+        words = f"{label or 'none'} {probability:.5f}"
     return words if answers.novelty is None else f"{words} (novelty {answers.novelty[place]:.4f})"

@@ -47,8 +47,8 @@ def _held_out_text(held_out: HeldOut) -> str:
     return _json({"settings": held_out.to_json(), "arrays": arrays})
 
 
-def _held_out(text: str, classes: tuple[str, ...]) -> HeldOut:
-    """Answers out of a file, or `ValueError` if they are not those of a model of these classes."""
+def _held_out(text: str, classes: tuple[str, ...], *, several: bool) -> HeldOut:
+    """Answers out of a file, or `ValueError` if they are not those of a model of these classes or labels."""
     if len(text) > _MOST_TEXT:
         raise ValueError(f"held_out: {len(text):,} characters, where {_MOST_TEXT:,} are admitted")
     read = read_object("held_out", parse(text.encode()), _HELD_OUT)
@@ -65,7 +65,10 @@ def _held_out(text: str, classes: tuple[str, ...]) -> HeldOut:
         if len(content) != wanted.itemsize * int(np.prod(shape)):
             raise ValueError(f"held_out: an array of {len(content):,} bytes, not of the shape {shape}")
         arrays[name] = np.frombuffer(content, wanted).astype(dtype).reshape(shape)
-    return HeldOut.from_parts(read["settings"], classes, arrays)
+    held_out = HeldOut.from_parts(read["settings"], classes, arrays)
+    if (held_out.labels.ndim == 2) != several:
+        raise ValueError("held_out: of one label each where there may be several, or of several")
+    return held_out
 
 
 # Several labels came with format 2, so that a runtime which would take them for classes refuses the file.
@@ -249,7 +252,7 @@ class Metadata:
             classes=classes,
             preprocessing=image,
             encoders=encoders,
-            held_out=_held_out(found["held_out"], classes) if "held_out" in found else None,
+            held_out=_held_out(found["held_out"], classes, several=several) if "held_out" in found else None,
             joined_columns=joined,
             threshold=checked_threshold(_parsed(found, "threshold"), classes, is_exclusive=not several)
             if "threshold" in found

@@ -68,7 +68,7 @@ def bodies_of(model: Model, kind: AppKind) -> list[Body]:
         seeing = members[group[0]].model
         opened = kind.opened(seeing)
         if opened is not None and isinstance(seeing, OnNetwork) and seeing.classes:
-            opened = with_probabilities(opened, seeing.temperature)
+            opened = with_probabilities(opened, seeing.temperature, seeing.target)
         found.append(Body(seeing, tuple(group), opened))
     return found
 
@@ -93,6 +93,8 @@ def app_facts(
     return {
         "model": metadata.model,
         "classes": list(metadata.classes),
+        "several": metadata.several,
+        "least": _least(metadata),
         "temperature": metadata.temperature if is_average else 1.0,
         "members": [
             _member(model, place, body_of[place], tensors) for place in range(len(members_of(model)))
@@ -104,6 +106,14 @@ def app_facts(
         "abstention": [list(each) for each in metadata.abstention],
         "tensors": tensors.places,
     }
+
+
+def _least(metadata: Metadata) -> list[float | None]:
+    """Probability from which on each class is answered; empty where the most probable one is."""
+    if not metadata.several and not metadata.threshold:
+        return []
+    default = 0.5 if metadata.several else None
+    return [metadata.threshold.get(name, default) for name in metadata.classes]
 
 
 def _number(place: int, first: int) -> str:

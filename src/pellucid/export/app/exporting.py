@@ -78,15 +78,33 @@ def _proved(model: Model, kind: AppKind, examples: HeldOutExamples, tab: Tab) ->
         if not readable:
             continue
         originals = (kind.original(model, examples.listing, row) for _, row in readable)
-        theirs = _answers(model, list(_asked(tab, originals)))
+        found = list(_asked(tab, originals))
+        theirs = _answers(model, found)
         ours = model.answer(block.inputs)
         engine = f"the page in {tab.product}"
         shown = [name for name, _ in readable]
         largest = max(largest, compare(model, shown, ours, theirs, engine, ALLOWANCE))
+        _require_labels(model, theirs, [str(each.get("label")) for each in found], engine)
         answered += len(readable)
     if not answered:
         raise DataError("export: none of the held-out examples can be read any more; put the data back")
     return AppProof(answered, largest, tab.product.replace("HeadlessChrome", "Chrome").replace("/", " "))
+
+
+def _require_labels(model: Model, answers: Answers, labels: Sequence[str], engine: str) -> None:
+    """Refuse a page that names other labels than its own probabilities decide for.
+
+    Raises: `ModelFileError` with the first.
+    """
+    if not model.target.has_probabilities:
+        return
+    expected = model.target.texts(model.decided(answers.said), model.classes)
+    for label, right in zip(labels, expected, strict=True):
+        if label != right:
+            raise ModelFileError(
+                f"export: not written: {engine} answers {label!r} where its probabilities decide for "
+                f"{right!r}; please report it"
+            )
 
 
 def _asked(tab: Tab, originals: Iterator[dict[str, str]]) -> Iterator[dict[str, Any]]:
@@ -102,7 +120,7 @@ def _asked(tab: Tab, originals: Iterator[dict[str, str]]) -> Iterator[dict[str, 
 
 
 def ask(tab: Tab, originals: Sequence[dict[str, str]]) -> list[dict[str, Any]]:
-    """Answers of an open page: `said`, `novelty` and `milliseconds`, or `error`.
+    """Answers of an open page: `said`, `label`, `novelty` and `milliseconds`, or `error`.
 
     Raises: `BrowserFailed` if its script fails.
     """
@@ -170,8 +188,6 @@ def export_app(
     say = announce or (lambda sentence: None)
     called = found.name or model.name
     say(f"writing {called} as a page")
-    for decided, least in model.threshold.items():
-        say(f"the page names the more probable class: it does not know the threshold {decided}={least:g}")
     metadata, card = metadata_of(model, called), card_of(model, called, found.folder)
     parts = page_of(model, metadata, card)
     program, proof = find_browser(), None

@@ -121,6 +121,7 @@ def predictor_page_data(
         "kind": predictor.kind,
         "outputs": predictor.outputs,
         "number": predictor.number,
+        "exclusive": predictor.exclusive,
         "opened": opened,
         "arrays": prefix,
     }

@@ -1,9 +1,9 @@
 // How unlike the training data an input is: distances from what the training examples have in common, as a rank.
 import { need, needWhole } from "../../../reports/explain/script/arrays.js";
-import { softmaxOf } from "../../../reports/explain/script/functions.js";
+import { sigmoid, softmaxOf } from "../../../reports/explain/script/functions.js";
 import { computed } from "../../../reports/explain/script/layers.js";
 import { stored } from "../../../reports/explain/script/page_data.js";
-import { app, arraysOf, layersOf } from "./app.js";
+import { app, arraysOf, layersOf, probabilityOf } from "./app.js";
 import { predicted, tempered } from "./classical.js";
 /** @import { Floats, HiddenLayer, Layer, Whole } from "../../../reports/explain/script/types.js" */
 /** @import { Answer, Body, Eyes, Features, Member, NoveltyFacts, OpenedAnswer } from "./types.js" */
@@ -144,7 +144,7 @@ export function answered(eyes, ready) {
   const mean = parts[0].said.map((_, at) =>
     parts.reduce((sum, { said }, place) => sum + app.members[place].share * said[at], 0),
   );
-  const said = app.classes.length ? tempered(mean, app.temperature) : mean;
+  const said = app.classes.length ? tempered(mean, app.temperature, !app.several) : mean;
   // The detector looks at what the member of the most weight sees, which is the first.
   const { features } = looks[0];
   const signals = app.bodies[0].hidden ? undefined : eyes.signals;
@@ -184,7 +184,7 @@ function lookedAt(eyes, ready, body) {
 function saidBy(eyes, ready, { predictor, mirror, temperature, body }, { features, values }) {
   if (predictor) {
     const said = predicted(predictor, features, arraysOf(predictor));
-    return app.classes.length ? tempered(said, temperature) : said.slice(0, 1);
+    return app.classes.length ? tempered(said, temperature, !app.several) : said.slice(0, 1);
   }
   const below = app.bodies[body];
   let outputs = Float64Array.from(need(values.get(below.output)).data);
@@ -193,7 +193,8 @@ function saidBy(eyes, ready, { predictor, mirror, temperature, body }, { feature
     outputs = outputs.map((output, at) => (output + others[at]) / 2);
   }
   if (!app.classes.length) return Array.from(outputs.slice(0, 1));
-  return Array.from(softmaxOf(outputs.map((logit) => logit / temperature)));
+  const logits = outputs.map((output) => output / temperature);
+  return Array.from(app.several ? logits.map(sigmoid) : softmaxOf(logits));
 }
 
 /** @param {Answer} answer */
@@ -206,7 +207,7 @@ export const looksForeign = ({ novelty }) =>
  */
 export function passedError(answer) {
   if (looksForeign(answer)) return null;
-  const trusted = Math.fround(Math.max(...answer.said));
+  const trusted = Math.fround(probabilityOf(answer.said));
   const passed = app.abstention.filter(([, least]) => least !== null && trusted >= least);
   return passed.length ? Math.min(...passed.map(([error]) => error)) : null;
 }

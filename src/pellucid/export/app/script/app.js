@@ -8,8 +8,45 @@ import { pageData, stored } from "../../../reports/explain/script/page_data.js";
 /** @type {App} */
 export const app = JSON.parse(byId("app").textContent);
 
-/** Position of the most probable class; of numbers 0. @param {number[]} said */
-export const bestOf = (said) => (app.classes.length ? said.indexOf(Math.max(...said)) : 0);
+/**
+ * Positions of what is answered: the most probable class, or that of two which a threshold decides for; all labels
+ * that are probable enough, if any; of numbers none.
+ * @param {number[]} said
+ */
+export function decided(said) {
+  if (app.several) return [...said.keys()].filter((at) => said[at] >= /** @type {number} */ (app.least[at]));
+  const at = app.least.findIndex((least) => least !== null);
+  if (at >= 0) return [said[at] >= /** @type {number} */ (app.least[at]) ? at : 1 - at];
+  return app.classes.length ? [said.indexOf(Math.max(...said))] : [];
+}
+
+/**
+ * What is answered, in words as in a file of answers: the class, or labels joined by semicolons.
+ * @param {number[]} said
+ */
+export const labelOf = (said) =>
+  decided(said)
+    .map((at) => app.classes[at])
+    .join(";");
+
+/**
+ * Probability that the class is right; of several labels that all are, were they independent of each other.
+ * @param {number[]} said
+ */
+export function probabilityOf(said) {
+  const answered = decided(said);
+  if (!app.several) return said[answered[0]];
+  return said.reduce((product, each, at) => product * (answered.includes(at) ? each : 1 - each), 1);
+}
+
+/** @type {{ label: number | null }} The one of several labels that people want to see explained; null of none */
+export const chosen = { label: null };
+
+/** Position of what is explained: the class that is answered, the chosen label or the most probable; of numbers 0. @param {number[]} said */
+export function bestOf(said) {
+  if (app.several) return chosen.label ?? said.indexOf(Math.max(...said));
+  return decided(said)[0] ?? 0;
+}
 
 /** Arrays of a predictor, by their names. @param {Predictor} predictor @returns {Arrays} */
 export const arraysOf = (predictor) => (name) => need(stored(predictor.arrays + name));

@@ -1,26 +1,43 @@
 // Classical models on features: linear models, forests, kernel machines, and the same answer always.
-import { softmaxOf } from "../../../reports/explain/script/functions.js";
+import { sigmoid, softmaxOf } from "../../../reports/explain/script/functions.js";
 /** @import { Floats, Numbers } from "../../../reports/explain/script/types.js" */
 /** @import { Arrays, Features, Predictor, Question } from "./types.js" */
 
 // Kernel machine: likeness to a number of kept examples, weighted and added up.
 //
 // Of classes every pair has a decision, in which only examples of the two have a weight; a decision is a vote that is
-// nearly 0 or 1, and the softmax of the votes, scaled, are the probabilities.
+// nearly 0 or 1, and the softmax of the votes, scaled, are the probabilities. Of labels each has a decision by itself, of
+// which the sigmoid is its probability.
 
 /** Makes each vote nearly 0 or 1. */
 const SHARPNESS = 5;
 
 /** @param {Predictor} facts @param {Features} features @param {Arrays} arrayOf */
-function byKernel({ outputs, number }, features, arrayOf) {
+function byKernel(facts, features, arrayOf) {
   const near = likenessOf(features, arrayOf);
-  if (number) {
-    const weights = arrayOf("weights").data;
-    return [near.reduce((sum, each, point) => sum + each * weights[point], arrayOf("bias").data[0])];
-  }
+  if (facts.number || !facts.exclusive) return spread(facts, likenessSums(near, arrayOf), arrayOf);
   const scale = arrayOf("scale").data[0];
-  const shares = softmaxOf(votesOf(decisionsOf(near, arrayOf)).map((vote) => vote * scale));
+  const votes = votesOf(decisionsOf(near, arrayOf)).map((vote) => vote * scale);
+  return spread(facts, votes, arrayOf);
+}
+
+/** Likeness to each kept example times its weight for each label, or for the number. @param {number[]} near @param {Arrays} arrayOf */
+function likenessSums(near, arrayOf) {
+  const { data, shape } = arrayOf("weights");
+  return Array.from(arrayOf("bias").data, (/** @type {number} */ bias, /** @type {number} */ column) =>
+    near.reduce((sum, each, point) => sum + each * data[point * shape[1] + column], bias),
+  );
+}
+
+/**
+ * The number, or probabilities by the scores of what was there to learn, 0 of all others: their softmax, or of labels
+ * the sigmoid of each.
+ * @param {Predictor} facts @param {ArrayLike<number>} scores @param {Arrays} arrayOf
+ */
+function spread({ outputs, number, exclusive }, scores, arrayOf) {
+  if (number) return Array.from(scores);
   const said = new Array(outputs).fill(0);
+  const shares = exclusive ? softmaxOf(scores) : Array.from(scores, sigmoid);
   arrayOf("classes").data.forEach((/** @type {number} */ of, /** @type {number} */ at) => {
     said[of] = shares[at];
   });
@@ -105,7 +122,7 @@ export const votesOf = (decisions) =>
 // Features are the numbers that differ from 0 and the columns they are in; those of a hidden layer are in all.
 
 /**
- * The scores of the classes that were there to learn; their softmax are the probabilities, all others are 0.
+ * The scores of the classes or labels that were there to learn.
  * @param {Features} features @param {Arrays} arrayOf
  */
 function scoresOf({ columns, values }, arrayOf) {
@@ -119,29 +136,20 @@ function scoresOf({ columns, values }, arrayOf) {
 }
 
 /** @param {Predictor} facts @param {Features} features @param {Arrays} arrayOf */
-function linear({ outputs, number }, features, arrayOf) {
-  const scores = scoresOf(features, arrayOf);
-  if (number) return Array.from(scores);
-  const said = new Array(outputs).fill(0);
-  const shares = softmaxOf(scores);
-  arrayOf("classes").data.forEach((/** @type {number} */ of, /** @type {number} */ at) => {
-    said[of] = shares[at];
-  });
-  return said;
-}
+const linear = (facts, features, arrayOf) => spread(facts, scoresOf(features, arrayOf), arrayOf);
 
 /**
  * The mean over the trees of what the leaves answer.
  * @param {Predictor} facts @param {Features} features @param {Arrays} arrayOf
  */
-function forest({ outputs, number }, features, arrayOf) {
+function forest({ outputs, number, exclusive }, features, arrayOf) {
   const walk = walker(features, arrayOf);
   const held = leafReader(arrayOf);
   const roots = arrayOf("roots").data;
   const said = new Array(outputs).fill(0);
   for (const root of roots) {
     const leaf = held(walk(root));
-    const whole = number ? 1 : leaf.reduce((sum, { content }) => sum + content, 0);
+    const whole = number || !exclusive ? 1 : leaf.reduce((sum, { content }) => sum + content, 0);
     for (const { entry, content } of leaf) said[entry] += content / whole / roots.length;
   }
   return said;
@@ -169,7 +177,7 @@ export function walker({ columns, values }, arrayOf) {
   };
 }
 
-/** What a leaf holds: training examples by class, or the one number. @param {Arrays} arrayOf */
+/** What a leaf holds: training examples by class, their share with each label, or the one number. @param {Arrays} arrayOf */
 export function leafReader(arrayOf) {
   const [ends, entry, content] = ["ends", "entry", "content"].map((name) => arrayOf(name).data);
   /** @param {number} leaf */
@@ -197,11 +205,20 @@ const PREDICTORS = {
 export const predicted = (facts, features, arrayOf) => PREDICTORS[facts.kind](facts, features, arrayOf);
 
 /**
- * Probabilities made bolder, below 1, or more cautious, above 1.
- * @param {number[]} probabilities @param {number} temperature
+ * Probabilities made bolder, below 1, or more cautious, above 1; those of classes, which exclude each other, sum to 1.
+ * @param {number[]} probabilities @param {number} temperature @param {boolean} isExclusive
  */
-export function tempered(probabilities, temperature) {
+export function tempered(probabilities, temperature, isExclusive) {
   if (temperature === 1) return probabilities;
+  if (!isExclusive) {
+    return probabilities.map((probability) => {
+      const larger = Math.max(probability, 1 - probability);
+      const [present, absent] = [probability, 1 - probability].map(
+        (each) => (each / larger) ** (1 / temperature),
+      );
+      return present / (present + absent);
+    });
+  }
   const most = Math.max(...probabilities);
   const powers = probabilities.map((probability) => (probability / most) ** (1 / temperature));
   const total = powers.reduce((sum, power) => sum + power, 0);
@@ -210,17 +227,17 @@ export function tempered(probabilities, temperature) {
 
 /**
  * Weights and bias of a linear model for a class, less their means over all classes: the part of its score that the
- * softmax looks at, as on the explain page. Of numbers as they are.
- * @param {Arrays} arrayOf @param {number} best position of the class
+ * softmax looks at, as on the explain page. Of labels and numbers as they are.
+ * @param {Arrays} arrayOf @param {number} best position of the class or label @param {boolean} isExclusive
  */
-export function linearFor(arrayOf, best) {
+export function linearFor(arrayOf, best, isExclusive) {
   const { data, shape } = arrayOf("weights");
   const biases = Array.from(arrayOf("bias").data);
   const own = Array.from(arrayOf("classes").data).indexOf(best);
   const count = shape[1];
   /** @param {number[]} values */
   const above = (values) =>
-    values[own] - (count > 1 ? values.reduce((sum, each) => sum + each, 0) / count : 0);
+    values[own] - (count > 1 && isExclusive ? values.reduce((sum, each) => sum + each, 0) / count : 0);
   return {
     bias: above(biases),
     /** @param {number} column */

@@ -21,6 +21,15 @@ import { say } from "./words/language.js";
 /** @import { Arrays, Body, Features, FeatureWords, OpenedAnswer, Question } from "./types.js" */
 /** @import { Word } from "./words/language.js" */
 
+/**
+ * The string of what the model predicts.
+ * @param {Word} ofNumber @param {Word} ofClass @param {Word} ofLabel
+ */
+function wordOf(ofNumber, ofClass, ofLabel) {
+  if (!app.classes.length) return ofNumber;
+  return app.several ? ofLabel : ofClass;
+}
+
 // Tables of a decision: rows of a name and numbers that belong to it.
 
 /** Rows of which a table is shown. */
@@ -71,11 +80,11 @@ const namesOf = (body, words) => words?.nameOf ?? ((column) => unitOf(body, colu
 // A linear model opened: what each feature adds to the score, as a table and, where features lie on the input, a map.
 
 /**
- * @param {Features} features @param {number} best position of the class that is answered; of numbers 0
+ * @param {Features} features @param {number} best position of the class or label that is explained; of numbers 0
  * @param {Decided} decided
  */
 function openedLinear({ columns, values }, best, { arrayOf, nameOf, mapOf }) {
-  const { bias, weightOf } = linearFor(arrayOf, best);
+  const { bias, weightOf } = linearFor(arrayOf, best, !app.several);
   const weights = columns.map(weightOf);
   const adds = Float64Array.from(weights, (weight, at) => weight * values[at]);
   const parts = {
@@ -88,7 +97,7 @@ function openedLinear({ columns, values }, best, { arrayOf, nameOf, mapOf }) {
     label: app.classes.length ? app.classes[best] : "",
   };
   return [
-    sentence(app.classes.length ? "linearSum" : "linearNumber", parts),
+    sentence(wordOf("linearNumber", "linearSum", "linearLabel"), parts),
     ...(mapOf ? drawnOnPlaces(mapOf(adds)) : []),
     tableOfRows(
       "linearTable",
@@ -114,7 +123,7 @@ function drawnOnPlaces({ shape: [rows, columns], data }) {
 /** @typedef {{ point: number, name: string, near: number, weight: number }} Kept example, and its weight for a pair */
 
 /**
- * @param {Features} features @param {number} best position of the class that is answered; of numbers 0
+ * @param {Features} features @param {number} best position of the class or label that is explained; of numbers 0
  * @param {Decided} decided
  */
 function openedKernel(features, best, { arrayOf }) {
@@ -122,7 +131,8 @@ function openedKernel(features, best, { arrayOf }) {
   const { shape } = arrayOf("points");
   const gamma = shown(arrayOf("gamma").data[0], 4);
   const kept = sentence("kernelKept", { count: shape[0], space: shape[1], gamma });
-  return [kept, ...(app.classes.length ? ofClasses(near, best, arrayOf) : ofNumber(near, arrayOf))];
+  const isOfPairs = app.classes.length > 0 && !app.several;
+  return [kept, ...(isOfPairs ? ofClasses(near, best, arrayOf) : ofOutput(near, best, arrayOf))];
 }
 
 /** @param {number[]} near @param {number} best @param {Arrays} arrayOf */
@@ -186,13 +196,20 @@ function placeOfPair(one, other, count) {
   return first * count - (first * (first + 1)) / 2 + second - first - 1;
 }
 
-/** @param {number[]} near @param {Arrays} arrayOf */
-function ofNumber(near, arrayOf) {
-  const weights = arrayOf("weights").data;
-  const bias = arrayOf("bias").data[0];
-  const kept = near.map((each, point) => ({ point, name: "", near: each, weight: weights[point] }));
+/** The number, or the decision for one of several labels. @param {number[]} near @param {number} best @param {Arrays} arrayOf */
+function ofOutput(near, best, arrayOf) {
+  const { data, shape } = arrayOf("weights");
+  const column = app.several ? Array.from(arrayOf("classes").data).indexOf(best) : 0;
+  const bias = arrayOf("bias").data[column];
+  const kept = near.map((each, point) => ({
+    point,
+    name: "",
+    near: each,
+    weight: data[point * shape[1] + column],
+  }));
   const sum = kept.reduce((total, each) => total + each.near * each.weight, bias);
-  return [sentence("kernelNumber", { bias: shown(bias, 4), sum: shown(sum, 4) }), tableOfKept(kept)];
+  const parts = { label: app.classes[best] ?? "", bias: shown(bias, 4), sum: shown(sum, 4) };
+  return [sentence(app.several ? "kernelLabel" : "kernelNumber", parts), tableOfKept(kept)];
 }
 
 /** @param {Kept[]} kept */
@@ -217,7 +234,7 @@ function tableOfKept(kept) {
 const shownTree = { tree: 0 };
 
 /**
- * @param {Features} features @param {number} best position of the class that is answered; of numbers 0
+ * @param {Features} features @param {number} best position of the class or label that is explained; of numbers 0
  * @param {Decided} decided
  */
 function openedForest(features, best, { arrayOf, nameOf }) {
@@ -248,9 +265,11 @@ function openedForest(features, best, { arrayOf, nameOf }) {
 /** What the trees answer together. @param {Leaf[]} leaves @param {number} best */
 function forestSentence(leaves, best) {
   const count = leaves.length;
-  if (!app.classes.length) {
-    const sum = leaves.reduce((total, [{ content }]) => total + content, 0);
-    return sentence("forestNumber", { count, mean: shown(sum / count, 4) });
+  if (!app.classes.length || app.several) {
+    const parts = leaves.flat().filter(({ entry }) => entry === best);
+    const mean = shown(parts.reduce((total, { content }) => total + content, 0) / count, 4);
+    if (!app.several) return sentence("forestNumber", { count, mean });
+    return sentence("forestLabel", { count, mean, label: app.classes[best] });
   }
   const votes = leaves.filter((leaf) => mostOf(leaf).entry === best).length;
   return sentence("forestVotes", { count, votes, label: app.classes[best] });
@@ -277,8 +296,10 @@ function wayOf(asked, leaf, nameOf) {
 /** @param {Leaf} leaf */
 function leafSentence(leaf) {
   if (!app.classes.length) return sentence("leafNumber", { number: shown(leaf[0].content, 4) });
-  const parts = leaf.map(({ entry, content }) => `${app.classes[entry]} (${content})`);
-  return sentence("leafHolds", { parts: parts.join(", ") });
+  const parts = leaf.map(
+    ({ entry, content }) => `${app.classes[entry]} (${app.several ? shown(content, 3) : content})`,
+  );
+  return sentence(app.several ? "leafShares" : "leafHolds", { parts: parts.join(", ") || "\u2013" });
 }
 
 // How each classical model among the members comes to what it says, for the input that is shown.

@@ -18,7 +18,7 @@ import { keep, shownLayers } from "../../../reports/explain/script/page_data.js"
 import { actions } from "../../../reports/explain/script/unit_views.js";
 import { forgetValues, layerValue } from "../../../reports/explain/script/values.js";
 import { answered, looksForeign, passedError, statusOf } from "./answer.js";
-import { app, bestOf } from "./app.js";
+import { app, bestOf, chosen, decided, labelOf, probabilityOf } from "./app.js";
 import { sentence, showDecision, tableOfRows } from "./decision.js";
 import { say, startLanguage } from "./words/language.js";
 /** @import { Whole } from "../../../reports/explain/script/types.js" */
@@ -30,6 +30,9 @@ import { say, startLanguage } from "./words/language.js";
 /** Classes that are shown at once; the others are folded. */
 const MOST = 5;
 
+/** Classes that are named at the top of the page, and labels as the answer. */
+const MOST_NAMED = 12;
+
 /** Most digits behind the point of a probability. */
 const MOST_DIGITS = 9;
 
@@ -40,22 +43,28 @@ function digits(probability) {
   return probability.toFixed(places);
 }
 
+/** The first of some classes by their names. @param {number[]} positions @param {string} between two names */
+function joinedNames(positions, between) {
+  const names = positions.slice(0, MOST_NAMED).map((at) => app.classes[at]);
+  return names.join(between) + (positions.length > MOST_NAMED ? " \u2026" : "");
+}
+
 /** @param {number} share */
 const percent = (share) => `${shown(100 * share, 3)} %`;
 
-/** The label of an answer: the most probable class, or the number. @param {Answer} answer */
-function labelOf({ said }) {
-  return app.classes.length ? app.classes[said.indexOf(Math.max(...said))] : shown(said[0], 4);
+/** An answer in words: the class or labels, and the probability that these are right; or the number. @param {Answer} answer */
+function answerText({ said }) {
+  if (!app.classes.length) return say("numberIs", { number: shown(said[0], 4) });
+  const answers = decided(said);
+  const probability = digits(probabilityOf(said));
+  if (!app.several) return say("answerIs", { label: app.classes[answers[0]], probability });
+  return answers.length ? joinedNames(answers, say("between")) : say("noLabel");
 }
 
 /** @param {string} name of the input @param {Answer & { milliseconds: number }} answer */
 function showAnswer(name, answer) {
-  const label = labelOf(answer);
-  const probability = digits(Math.max(...answer.said));
   byId("answer-of").textContent = name;
-  byId("answer").textContent = app.classes.length
-    ? say("answerIs", { label, probability })
-    : say("numberIs", { number: label });
+  byId("answer").textContent = answerText(answer);
   byId("bars").replaceChildren(...(app.classes.length ? barsOf(answer) : []));
   const status = statusOf(answer);
   byId("status").hidden = status === null;
@@ -67,20 +76,84 @@ function showAnswer(name, answer) {
   byId("took").textContent = say("took", { milliseconds: Math.max(1, Math.round(answer.milliseconds)) });
 }
 
-/** @param {Answer} answer */
+/** Probabilities as bars, those answered first; the rest is folded where there are many. @param {Answer} answer */
 function barsOf({ said }) {
-  const order = said.map((_, at) => at).sort((one, other) => said[other] - said[one]);
+  const answers = new Set(decided(said));
+  const order = [...said.keys()].sort(
+    (one, other) => Number(answers.has(other)) - Number(answers.has(one)) || said[other] - said[one],
+  );
   const rows = order.map((at) => {
-    const bar = element("span", { class: "bar" });
-    bar.style.setProperty("--share", String(said[at]));
-    const name = element("th", { scope: "row" }, element("span", { class: "foreign" }, app.classes[at]));
-    return element("tr", {}, name, element("td", {}, bar, digits(said[at])));
+    const name = element("th", { scope: "row" }, ...labelNodes(at, said, answers.has(at)));
+    return element(
+      "tr",
+      app.several && answers.has(at) ? { class: "answered" } : {},
+      name,
+      element("td", {}, barOf(at, said), digits(said[at])),
+      ...leastCell(at),
+    );
   });
-  const table = element("table", { class: "answers" }, element("tbody", {}, ...rows.slice(0, MOST)));
-  if (rows.length <= MOST) return [table];
-  const more = element("table", { class: "answers" }, element("tbody", {}, ...rows.slice(MOST)));
-  const summary = element("summary", {}, say("more", { count: rows.length - MOST }));
-  return [table, element("details", {}, summary, more)];
+  const first = Math.max(MOST, answers.size);
+  const table = element("table", { class: "answers" }, element("tbody", {}, ...rows.slice(0, first)));
+  const [above, below] = app.several ? notesOf(said) : [[], []];
+  if (rows.length <= first) return [...above, table, ...below];
+  const more = element("table", { class: "answers" }, element("tbody", {}, ...rows.slice(first)));
+  const count = rows.length - first;
+  const summary = element("summary", {}, say(app.several ? "moreLabels" : "more", { count }));
+  return [...above, table, element("details", {}, summary, more), ...below];
+}
+
+/** A probability below which digits say nothing to anybody. */
+const LEAST_SHOWN = 0.001;
+
+/**
+ * What is said above and below the bars of labels: how likely all are right, and what the marks are.
+ * @param {number[]} said @returns {[above: Node[], below: Node[]]}
+ */
+function notesOf(said) {
+  const all = probabilityOf(said);
+  const probability = all < LEAST_SHOWN ? `< ${LEAST_SHOWN}` : digits(all);
+  const note = (/** @type {string} */ text) => element("p", { class: "quiet" }, text);
+  return [[note(say("allRight", { probability }))], [note(say(isExplained ? "marksChoose" : "marks"))]];
+}
+
+/** Whether something below the bars explains a single label: words, members or a classical model. */
+const isExplained =
+  app.members.length > 1 ||
+  document.getElementById("drove") !== null ||
+  app.members.some(({ predictor }) => predictor?.opened);
+
+/**
+ * The name of a class; that of one of several labels is a button that explains it below.
+ * @param {number} at @param {number[]} said @param {boolean} isAnswered
+ */
+function labelNodes(at, said, isAnswered) {
+  const name = app.classes[at];
+  if (!app.several) return [element("span", { class: "foreign" }, name)];
+  const state = isAnswered ? [element("span", { class: "hidden" }, say("isAnswered"))] : [];
+  if (!isExplained) return [element("span", { class: "foreign" }, name), ...state];
+  const isShown = at === bestOf(said);
+  const choice = button({ class: "number-button foreign", "aria-pressed": String(isShown) }, name, () => {
+    chosen.label = at;
+    here.again();
+  });
+  return [choice, ...state];
+}
+
+/** The bar of a probability, with a mark where a label begins to be answered. @param {number} at @param {number[]} said */
+function barOf(at, said) {
+  const bar = element("span", { class: "bar" });
+  bar.style.setProperty("--share", String(said[at]));
+  if (!app.several) return bar;
+  const mark = element("span", { class: "least" });
+  mark.style.setProperty("--share", String(app.least[at]));
+  return element("span", { class: "track" }, bar, mark);
+}
+
+/** The probability from which on a label is answered, as a cell. @param {number} at */
+function leastCell(at) {
+  if (!app.several) return [];
+  const least = shown(/** @type {number} */ (app.least[at]), 2);
+  return [element("td", { class: "from" }, say("answeredFrom", { least }))];
 }
 
 /**
@@ -245,15 +318,13 @@ function startTray() {
 /** Differences below it say nothing to anybody. */
 const LEAST_TOLD = 1e-9;
 
-/** Classes that are named at the top of the page. */
-const MOST_NAMED = 12;
-
 /**
- * What is shown, drawn for the first time once `drawn` is kept, and how features of this kind of input are pageData.
+ * What is shown, drawn for the first time once `drawn` is kept, how features of this kind of input are named, and what
+ * shows the input and its answer once more.
  * @type {{ name: string, answer: TimedAnswer | null, drawn: Promise<void>, words: (body: Body) => FeatureWords |
- *   undefined }}
+ *   undefined, again: () => void }}
  */
-const here = { name: "", answer: null, drawn: Promise.resolve(), words: () => undefined };
+const here = { name: "", answer: null, drawn: Promise.resolve(), words: () => undefined, again: () => {} };
 
 /** @template Ready @param {InputKind<Ready>} kind @param {Ready} ready @returns {TimedAnswer} */
 function timed(kind, ready) {
@@ -263,9 +334,13 @@ function timed(kind, ready) {
   return { ...answer, milliseconds: performance.now() - start };
 }
 
-/** @param {string} name @param {TimedAnswer} answer */
-function show(name, answer) {
-  Object.assign(here, { name, answer });
+/** @param {string} name @param {TimedAnswer} answer @param {() => void} again shows the input where people gave it */
+function show(name, answer, again) {
+  const withAnswer = () => {
+    again();
+    show(name, answer, again);
+  };
+  Object.assign(here, { name, answer, again: withAnswer });
   showAnswer(name, answer);
   showMembers(answer);
   showValues(answer.values);
@@ -298,7 +373,7 @@ async function takeAll(kind, originals) {
       const answer = timed(kind, ready);
       const open = () => {
         kind.show(ready);
-        show(name, timed(kind, ready));
+        show(name, timed(kind, ready), () => kind.show(ready));
         byId("answer-title").scrollIntoView({ block: "nearest" });
       };
       if (done === 0) open();
@@ -319,8 +394,8 @@ async function takeAll(kind, originals) {
 
 /** @param {Answer} answer */
 const cellsOf = (answer) => ({
-  label: labelOf(answer),
-  probability: app.classes.length ? Math.max(...answer.said).toFixed(4) : "",
+  label: app.classes.length ? labelOf(answer.said) : shown(answer.said[0], 4),
+  probability: app.classes.length ? probabilityOf(answer.said).toFixed(4) : "",
   novelty: answer.novelty === null ? "" : answer.novelty.toFixed(4),
 });
 
@@ -355,7 +430,7 @@ const asked = (kind) => ({
     for (const original of originals) {
       try {
         const { said, novelty, milliseconds } = timed(kind, await kind.read(original));
-        found.push({ said, novelty, milliseconds });
+        found.push({ said, label: labelOf(said), novelty, milliseconds });
       } catch (error) {
         found.push({ error: String(error) });
       }
@@ -372,14 +447,14 @@ async function started(kind, opening) {
   here.words = kind.words;
   startLanguage(() => {
     sayFacts();
-    if (here.answer) show(here.name, here.answer);
+    if (here.answer) here.again();
   });
   sayFacts();
   sayState("opening");
   for (const [name, tensor] of await opening.weights(app.tensors)) keep(name, tensor);
   startTray();
   /** @type {(request: { name: string, ready: Ready }) => void} */
-  const changed = oncePerFrame(({ name, ready }) => show(name, timed(kind, ready)));
+  const changed = oncePerFrame(({ name, ready }) => show(name, timed(kind, ready), () => kind.show(ready)));
   kind.start({
     take: (originals) => void takeAll(kind, originals),
     changed: (name, ready) => changed({ name, ready }),
@@ -399,10 +474,9 @@ function sayState(key) {
 /** Sentences that hold facts about the model and the file. */
 function sayFacts() {
   document.title = say("title", { model: app.model });
-  const names =
-    app.classes.slice(0, MOST_NAMED).join(", ") + (app.classes.length > MOST_NAMED ? " \u2026" : "");
+  const names = joinedNames([...app.classes.keys()], ", ");
   byId("classes").textContent = app.classes.length
-    ? say("classes", { count: app.classes.length, names })
+    ? say(app.several ? "labels" : "classes", { count: app.classes.length, names })
     : "";
   byId("proof").textContent = app.proof
     ? say("proved", { ...app.proof, difference: Math.max(app.proof.difference, LEAST_TOLD).toExponential(0) })

@@ -24,6 +24,9 @@
  * @typedef {object} App
  * @property {string} model
  * @property {string[]} classes as they are called in the data; none where a number is predicted
+ * @property {boolean} several whether an input may have several labels
+ * @property {(number | null)[]} least probability from which on each label is answered, or the one of two classes that
+ *   has a threshold; nothing where the most probable class is
  * @property {number} temperature of the weighted mean of what the members say; 1 of a single one
  * @property {Member[]} members the models whose mean is the answer, that of the most weight first; mostly one
  * @property {Body[]} bodies what they see of an input, the first member's first
@@ -70,8 +73,8 @@
 
 /**
  * A classical model; `opened` where the page shows how it comes to its answer, `arrays` what their names begin with.
- * @typedef {{ kind: "linear" | "forest" | "kernel" | "constant", outputs: number, number: boolean, opened: boolean,
- *   arrays: string }} Predictor
+ * @typedef {{ kind: "linear" | "forest" | "kernel" | "constant", outputs: number, number: boolean, exclusive: boolean,
+ *   opened: boolean, arrays: string }} Predictor
  */
 
 /** @typedef {(name: string) => Numbers} Arrays of a predictor, by their names */

@@ -27,7 +27,7 @@ function erf(x) {
 }
 
 /** @param {number} x */
-const sigmoid = (x) => 1 / (1 + Math.exp(-x));
+export const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 
 /** @type {Record<string, (x: number, settings: Settings) => number>} Layers that are a function of each number. */
 export const FUNCTIONS = {

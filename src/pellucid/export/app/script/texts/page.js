@@ -147,14 +147,13 @@ function rampOf() {
 }
 
 /**
- * What is compared: the probability of the class that is answered, or the number.
+ * What is compared: the probability of the class or label that is explained, or the number.
  * @param {string} text @returns {(said: number[]) => number}
  */
 function scoreOf(text) {
   const { said } = answeredText(readText(text));
   showAgain();
-  if (!app.classes.length) return ([number]) => number;
-  const best = said.indexOf(Math.max(...said));
+  const best = bestOf(said);
   return (other) => other[best];
 }
 
@@ -192,14 +191,15 @@ export function showTerms(read) {
   if (!document.getElementById("term-rows") || !features || !known) return;
   const { said } = answeredText(read);
   const best = bestOf(said);
-  const { bias, weightOf } = linearFor(arraysOf(need(app.members[0].predictor)), best);
+  const { bias, weightOf } = linearFor(arraysOf(need(app.members[0].predictor)), best, !app.several);
   const terms = known.terms.flat();
   const { columns, values } = features;
   const rows = columns
     .map((column, at) => ({ term: terms[column], value: values[at], weight: weightOf(column) }))
     .sort((one, other) => Math.abs(other.value * other.weight) - Math.abs(one.value * one.weight));
   const sum = rows.reduce((total, { value, weight }) => total + value * weight, bias);
-  byId("terms-sum").textContent = say(app.classes.length ? "termsSum" : "linearNumber", {
+  const ofClass = app.several ? "termsLabel" : "termsSum";
+  byId("terms-sum").textContent = say(app.classes.length ? ofClass : "linearNumber", {
     count: rows.length,
     bias: shown(bias, 4),
     sum: shown(sum, 4),

@@ -27,11 +27,20 @@ export const CHINESE = {
   clear: "清空",
   answerTitle: "答案",
   classes: "它区分 {count} 类：{names}。",
+  labels: "它从 {count} 个标签中给出任意多个：{names}。",
   nothingYet: "还没有图像：请拖入一张，或者画一张。",
   blank: "手绘",
   answerIs: "{label}，概率 {probability}",
+  noLabel: "没有任何标签",
+  allRight: "若各标签相互独立，全部正确的概率为 {probability}。",
+  between: "、",
+  isAnswered: "（给出）",
+  answeredFrom: "{least} 起",
+  marks: "每条上的刻度是给出该标签所需的最低概率。",
+  marksChoose: "每条上的刻度是给出该标签所需的最低概率。选一个标签，下文就解释它。",
   numberIs: "{number}",
   more: "其余 {count} 类",
+  moreLabels: "其余 {count} 个标签",
   statusConfident: "有把握",
   statusUncertain: "没有把握",
   statusForeign: "陌生输入：请勿依赖此答案",
@@ -82,6 +91,7 @@ export const CHINESE = {
   unknownToken: "（未知）",
   termsTitle: "每个词的贡献",
   termsSum: "{count} 个词项与偏置 {bias} 相加，得到 {sum}，即 {label} 高于各类平均的分数。",
+  termsLabel: "{count} 个词项与偏置 {bias} 相加，得到 {sum}，即 {label} 的分数。",
   columnTerm: "词项",
   columnWeight: "在文本中的权重",
   columnOfClass: "对该类的权重",
@@ -105,6 +115,8 @@ export const CHINESE = {
   columnValue: "值",
   linearSum:
     "{count} 个特征与其权重的乘积，加上偏置 {bias}，得到 {sum}，即 {label} 高于各类平均的分数。概率是所有类的分数在模型温度下的 softmax。",
+  linearLabel:
+    "{count} 个特征与其权重的乘积，加上偏置 {bias}，得到 {sum}，即 {label} 的分数。每个标签的概率是它自己的分数在模型温度下的 sigmoid。",
   linearNumber: "{count} 个特征与其权重的乘积，加上偏置 {bias}，得到数值 {sum}。",
   linearTable: "贡献最大的特征",
   linearMap: "图像各处对分数的贡献：橙色支持答案，蓝色反对答案。",
@@ -115,6 +127,8 @@ export const CHINESE = {
   kernelPairs: "答案与其他各类的判定",
   kernelPair:
     "{label} 对 {other}，对它最不利的一次判定：与两类各保留样本的相似度乘以其权重，加上偏置 {bias}，得到 {sum}。",
+  kernelLabel:
+    "与各保留样本的相似度乘以其权重，加上偏置 {bias}，得到 {sum}，即 {label} 的分数。每个标签的概率是它自己的分数在模型温度下的 sigmoid。",
   kernelNumber: "与各保留样本的相似度乘以其权重，加上偏置 {bias}，得到数值 {sum}。",
   kernelTable: "贡献最大的保留样本",
   columnAgainst: "对手",
@@ -123,6 +137,8 @@ export const CHINESE = {
   columnKept: "保留样本",
   columnLikeness: "相似度",
   forestVotes: "{count} 棵树中，有 {votes} 棵的叶子最支持 {label}。答案是所有叶子所说的平均，取模型的温度。",
+  forestLabel:
+    "输入在 {count} 棵树中落到的叶子里，带有 {label} 的训练样本所占比例平均为 {mean}。取模型的温度，即为其概率。",
   forestNumber: "答案是 {mean}，即 {count} 棵树的平均。",
   treeNumber: "穿过哪棵树（共 {count} 棵，0 为第一棵）",
   treeTable: "这棵树依次提出的问题",
@@ -131,6 +147,7 @@ export const CHINESE = {
   yes: "是",
   no: "否",
   leafHolds: "终点的叶子里有这些类的训练样本：{parts}。",
+  leafShares: "终点的叶子里，带有各标签的训练样本所占比例：{parts}。",
   leafNumber: "终点的叶子给出 {number}。",
   madeBy: "由 Pellucid 制作。一个文件，一段自带脚本，不向任何服务器发请求。",
 };

@@ -25,11 +25,21 @@ export const ENGLISH = {
   clear: "Clear",
   answerTitle: "The answer",
   classes: "Classifies into {count} classes: {names}.",
+  labels: "Answers any number of {count} labels: {names}.",
   nothingYet: "No image yet: drop one, or draw.",
   blank: "drawing",
   answerIs: "{label}, probability {probability}",
+  noLabel: "None of these labels",
+  allRight: "Probability that all labels are right, were they independent: {probability}.",
+  between: ", ",
+  isAnswered: " (answered)",
+  answeredFrom: "from {least}",
+  marks: "The mark on each bar is the probability from which on its label is answered.",
+  marksChoose:
+    "The mark on each bar is the probability from which on its label is answered. Choose a label: what follows explains it.",
   numberIs: "{number}",
   more: "The other {count} classes",
+  moreLabels: "The other {count} labels",
   statusConfident: "Confident",
   statusUncertain: "Uncertain",
   statusForeign: "Unfamiliar input: do not rely on this answer",
@@ -87,6 +97,7 @@ export const ENGLISH = {
   termsTitle: "What each word adds",
   termsSum:
     "{count} terms and the bias {bias} add up to {sum}, the score of {label} above the mean of all classes.",
+  termsLabel: "{count} terms and the bias {bias} add up to {sum}, the score of {label}.",
   columnTerm: "term",
   columnWeight: "weight in the text",
   columnOfClass: "weight for the class",
@@ -113,6 +124,8 @@ export const ENGLISH = {
   columnValue: "value",
   linearSum:
     "{count} products of a feature and its weight, and the bias {bias}, add up to {sum}, the score of {label} above the mean of all classes. Probabilities are the softmax of the scores of all classes at the model's temperature.",
+  linearLabel:
+    "{count} products of a feature and its weight, and the bias {bias}, add up to {sum}, the score of {label}. The probability of each label is the sigmoid of its own score at the model's temperature.",
   linearNumber:
     "{count} products of a feature and its weight, and the bias {bias}, add up to the number {sum}.",
   linearTable: "Largest contributions",
@@ -124,6 +137,8 @@ export const ENGLISH = {
   kernelPairs: "Decisions of the answer against each other class",
   kernelPair:
     "{label} against {other}, the decision that speaks least for it: the kernel similarity to each support vector of the two times its weight, and the bias {bias}, add up to {sum}.",
+  kernelLabel:
+    "The kernel similarity to each support vector times its weight, and the bias {bias}, add up to {sum}, the score of {label}. The probability of each label is the sigmoid of its own score at the model's temperature.",
   kernelNumber:
     "The kernel similarity to each support vector times its weight, and the bias {bias}, add up to the number {sum}.",
   kernelTable: "Support vectors that add most",
@@ -134,6 +149,8 @@ export const ENGLISH = {
   columnLikeness: "likeness",
   forestVotes:
     "Of {count} trees {votes} end in a leaf that speaks most for {label}. The answer is the mean of what all their leaves say, at the model's temperature.",
+  forestLabel:
+    "The share of training examples with {label}, in the leaves of {count} trees where the input ends, is {mean} on average. That is its probability, at the model's temperature.",
   forestNumber: "The answer is {mean}, the mean of what {count} trees say.",
   treeNumber: "The way through tree (0 is the first of {count})",
   treeTable: "Questions of the tree, one after the other",
@@ -142,6 +159,7 @@ export const ENGLISH = {
   yes: "yes",
   no: "no",
   leafHolds: "In the leaf at the end are training examples of {parts}.",
+  leafShares: "In the leaf at the end are these shares of training examples with a label: {parts}.",
   leafNumber: "The leaf at the end says {number}.",
   madeBy: "Made by Pellucid. One file, one script of its own, no request to any server.",
 };
