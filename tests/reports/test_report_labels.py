@@ -11,6 +11,7 @@ from PIL import Image
 from sklearn.metrics import f1_score
 
 from pellucid.data import prepare
+from pellucid.pipeline.train import train
 from pellucid.reports import Answered, ReportFacts, render
 from pellucid.reports.error_sections import ShownExample, label_mistakes, mistakes, per_class
 from pellucid.reports.facts import LabelIssue, LabelIssues
@@ -160,6 +161,25 @@ def test_names_of_labels_are_shown_and_not_obeyed(digit_facts: ReportFacts) -> N
         assert not [name for _, found in page.elements for name in found if name.startswith("on")]
 
 
+def test_the_report_of_a_run_agrees_with_its_verdict(tmp_path: Path) -> None:
+    words = {"bird": "wing nest", "water": "river lake", "fast": "quick rapid"}
+    draws = np.random.default_rng(0)
+    lines = ["text,labels"]
+    for row in range(200):
+        chosen = [name for name in words if draws.random() < 0.4]
+        seen = [draws.choice(words[name].split()) for name in chosen if draws.random() < 0.8]
+        lines.append(f"{' '.join(seen)} item {row},{';'.join(chosen)}")
+    (tmp_path / "texts.csv").write_text("\n".join(lines))
+    run = train(str(tmp_path / "texts.csv"), out=tmp_path / "run", model="svm", unlabelled="none", quiet=True)
+    page = Page(run.report.read_text())
+    right = run.metrics["models"]["svm"]["test"]["subset_accuracy"]["value"]
+    (micro,) = re.findall(r"a micro-F1 of ([0-9.]+) on", run.verdict)
+    assert f"svm reaches a micro-F1 of {micro} on 40 unseen texts, with all labels right for" in page.text
+    assert f"{100 * right:.1f} % of them." in run.verdict
+    assert f"with all labels right for {100 * right:.1f} % of them." in page.text
+    assert "Labels with the most mistakes" in page.text
+
+
 def test_a_preview_shows_the_first_examples_and_the_first_of_every_other_label(tmp_path: Path) -> None:
     lines = ["image,labels"]
     for row in range(60):
@@ -170,4 +190,5 @@ def test_a_preview_shows_the_first_examples_and_the_first_of_every_other_label(t
     shown = [attributes.get("class") for attributes in page.all("ul")].count("labels")
     assert shown == len(page.all("use")) > 20
     assert "other labels" in page.text
+    assert {each.get("class") for each in page.all("li")} <= {"foreign", "right", None}
     assert "classes" not in page.text
