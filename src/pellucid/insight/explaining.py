@@ -189,6 +189,14 @@ def _label(
     ]
 
 
+def _answered(model: Model, answer: Float64[np.ndarray, " classes"]) -> int:
+    """The most probable class, or of several labels the most probable one that is answered, if any is."""
+    if model.target.is_exclusive:
+        return int(answer.argmax())
+    states = model.decided(answer[None])[0]
+    return int(np.where(states == PRESENT, answer, answer - 1).argmax())
+
+
 def _of_predictor(model: Model, inputs: Inputs, asked: int | None, truth: Against) -> Explanation:
     """Explanation of a model that predicts: its answer, attributions, contributions and layers."""
     answer = _answer(model, inputs)
@@ -197,7 +205,7 @@ def _of_predictor(model: Model, inputs: Inputs, asked: int | None, truth: Agains
     if not model.classes:
         truth = None
     else:
-        target = int(answer.argmax()) if asked is None else asked
+        target = _answered(model, answer) if asked is None else asked
         against = truth if asked is None and truth is not None else _alone(model, target)
     contributions = contributions_of(model, inputs, target) if isinstance(model, ClassicalModel) else None
     given = inputs[0]
