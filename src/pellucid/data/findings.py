@@ -173,8 +173,9 @@ class LabelFindings:
         if self.little_tested:
             shown = [f"{quoted(name)} ({count:,})" for name, count in self.little_tested]
             sentences.append(
-                f"Fewer than {_FEW_OF_LABEL} test {noun}s have {count_of(len(shown), 'label')}, of which the "
-                f"test says next to nothing: {some(shown, 5)}."
+                f"{count_of(len(shown), 'label')} {'has' if len(shown) == 1 else 'have'} fewer than "
+                f"{_FEW_OF_LABEL} test {noun}s, so that the test says next to nothing of "
+                f"{'it' if len(shown) == 1 else 'them'}: {some(shown, 5)}."
             )
         return sentences
 

@@ -13,7 +13,7 @@ from jaxtyping import Float64, Int8, Int64
 from pellucid.arithmetic.label_metrics import OF_LABEL_COUNTS
 from pellucid.arithmetic.metrics import ClassCounts
 from pellucid.evaluation.comparisons import (
-    EXCHANGES,
+    FLIPS,
     Comparison,
     compared_shares,
     counted_examples,
@@ -122,10 +122,10 @@ def label_exchange_p_value(
 
     seen = abs(float(score(totals[0]) - score(totals[1])))
     generator, as_large = np.random.default_rng(seed), 1
-    for rows in block_rows(EXCHANGES, len(change)):
+    for rows in block_rows(FLIPS, len(change)):
         moved = flips(generator, rows, len(change)) @ change
         as_large += int((np.abs(score(totals[0] + moved) - score(totals[1] - moved)) >= seen - 1e-12).sum())
-    return as_large / (EXCHANGES + 1)
+    return as_large / (FLIPS + 1)
 
 
 def precision_p_value(

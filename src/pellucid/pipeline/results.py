@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 import numpy as np
 
-from pellucid.arithmetic import metric_value
 from pellucid.arithmetic.rounding import figure, per_cent, percent
 from pellucid.bundle import AverageModel, Model, load_any, save
 from pellucid.data.ledger import write_rows
@@ -26,7 +25,7 @@ from pellucid.pipeline.judging.disagreement import contradiction, disagreement, 
 from pellucid.pipeline.judging.label_issues import as_json
 from pellucid.pipeline.judging.report_facts import Outcome, report_facts
 from pellucid.pipeline.judging.testing import comparisons, entry, rows_of_test
-from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.learners.candidates import Candidate, held_out_score
 from pellucid.pipeline.run.context import RunContext, task_name
 from pellucid.pipeline.run.journal import RunFolder, notes_of
 from pellucid.reports import render
@@ -281,10 +280,11 @@ def _price(outcome: Outcome, entries: Mapping[str, Mapping[str, Any]]) -> str:
         return f"{cost}."
     held_out = {each.name: each.held_out for each in outcome.candidates}
     both = np.intersect1d(held_out[name].positions, held_out[rival].positions)
-    labels, answers = outcome.dataset.labels[both], [held_out[each].about(both) for each in (name, rival)]
-    headline = METRICS[outcome.dataset.target.headline]
+    headline, seed = METRICS[outcome.dataset.target.headline], outcome.config["settings"]["seed"]
+    candidates = {each.name: each for each in outcome.candidates}
     score, loss = (
-        [metric_value(metric, labels, each) for each in answers] for metric in (headline, METRICS["log_loss"])
+        [held_out_score(metric, candidates[each], outcome.dataset, seed, both) for each in (name, rival)]
+        for metric in (headline, METRICS["log_loss"])
     )
     ahead = 100 * (score[0] - score[1])
     more = f"{'less' if ahead < 0 else 'more'} {headline.words}"

@@ -17,7 +17,7 @@ from pellucid.data import Dataset
 from pellucid.evaluation import corrected_interval, corrected_p_value, holm
 from pellucid.evaluation.comparisons import LEVEL
 from pellucid.evaluation.intervals import Interval, span
-from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.learners.candidates import Candidate, held_out_score
 from pellucid.pipeline.learners.evaluation_budget import Folds
 from pellucid.settings import Metric, Settings, metrics_of
 from pellucid.tasks import target_of
@@ -168,7 +168,7 @@ def scores_of_folds(
         some = np.intersect1d(part.validation, asked[candidate.name])
         if not len(some):
             return None
-        return metric_value(measure, dataset.labels[some], candidate.held_out.about(some))
+        return held_out_score(measure, candidate, dataset, settings.seed, some)
 
     scores: dict[str, list[Any]] = {
         each.name: [scored(each, part) for part in parts] for each in candidates if len(asked[each.name])

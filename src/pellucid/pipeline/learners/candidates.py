@@ -24,10 +24,17 @@ from pellucid.classical.text_features import weights_at_hand
 from pellucid.classical.training_set import NO_SETTING, Setting
 from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
-from pellucid.evaluation import Recommendation, cross_fitted, fit_temperature, recommend, recommend_numbers
+from pellucid.evaluation import (
+    Recommendation,
+    cross_fitted,
+    cross_fitted_decisions,
+    fit_temperature,
+    recommend,
+    recommend_numbers,
+)
 from pellucid.evaluation.label_thresholds import fit_thresholds
 from pellucid.files import make_folder, write_file
-from pellucid.settings import Settings
+from pellucid.settings import Metric, Settings
 from pellucid.strict import read_sealed, read_sealed_bytes, sealed, write_sealed_bytes
 from pellucid.tasks import TEXTS
 from pellucid.training.state import Record
@@ -348,11 +355,30 @@ def on_validation(candidates: Sequence[Candidate], dataset: Dataset, settings: S
     return f"{on_held_out(candidates, dataset, settings)} on validation" if len(dataset.validation) else ""
 
 
+def held_out_score(
+    metric: Metric,
+    candidate: Candidate,
+    dataset: Dataset,
+    seed: int,
+    some: Int64[np.ndarray, " some"] | None = None,
+) -> float:
+    """Score of a model on what was held out, or on some of these examples, by ascending positions.
+
+    Several labels are decided by thresholds that the example in question took no part in choosing.
+    """
+    held_out = candidate.held_out
+    labels, answers, decided = dataset.labels[held_out.positions], held_out.answers, None
+    if not dataset.target.is_exclusive and len(labels):
+        decided = cross_fitted_decisions(labels, answers, seed)
+    if some is not None:
+        places = np.searchsorted(held_out.positions, some)
+        labels, answers = labels[places], answers[places]
+        decided = None if decided is None else decided[places]
+    return metric_value(metric, labels, answers, predicted=decided)
+
+
 def on_held_out(candidates: Sequence[Candidate], dataset: Dataset, settings: Settings) -> str:
     """The models' scores on what was held out, by the metric that decides, in words behind a colon."""
     metric = dataset.target.decides(settings.metric)
-    shown = [
-        figure(metric_value(metric, dataset.labels[each.held_out.positions], each.held_out.answers))
-        for each in candidates
-    ]
+    shown = [figure(held_out_score(metric, each, dataset, settings.seed)) for each in candidates]
     return f": {metric.words} {' and '.join(shown)}"
