@@ -53,7 +53,7 @@ return given.texts.map((text) => {
   const best = said.indexOf(Math.max(...said));
   const [{ features }] = read.readings;
   const [{ predictor }] = app.members;
-  const linear = predictor?.kind === "linear" && features ? linearFor(arraysOf(predictor), best) : null;
+  const linear = predictor?.kind === "linear" && features ? linearFor(arraysOf(predictor), best, !app.several) : null;
   const { columns, values: numbers } = features ?? {};
   return {
     terms: linear && columns.map((column, at) => numbers[at] * linear.weightOf(column)),
