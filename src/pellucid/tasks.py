@@ -117,6 +117,9 @@ class Answering(Protocol):
 # State of a label of an example that may have several.
 PRESENT, ABSENT, UNKNOWN = 1, 0, -1
 
+# Probability from which on a label is answered that has no threshold of its own.
+EVEN = 0.5
+
 # Between labels in one cell, of a table that is read and of answers.
 SEPARATOR = ";"
 
@@ -209,7 +212,7 @@ class Target:
             return answers
         if self.is_exclusive:
             return decided(answers, classes, threshold or {})
-        least = np.array([(threshold or {}).get(name, 0.5) for name in classes] or 0.5)
+        least = np.array([(threshold or {}).get(name, EVEN) for name in classes] or EVEN)
         return (answers >= least).astype(np.int8)
 
     def texts(self, labels: Shaped[np.ndarray, "n ..."], classes: Sequence[str]) -> list[str]:

@@ -89,7 +89,7 @@ def test_what_names_no_class_or_too_many_is_refused(run, mails, tmp_path, capsys
     with pytest.raises(UsageError, match=r"--threshold: .* has no class 'spma'"):
         evaluate(str(run), place, Settings(threshold={"spma": 0.5}))
     with pytest.raises(UsageError, match="--threshold: takes one of two classes"):
-        Settings(threshold={"ham": 0.5, "spam": 0.5})
+        evaluate(str(run), place, Settings(threshold={"ham": 0.5, "spam": 0.5}))
     three = write(tmp_path / "three.csv", [*mails[0], *[("more of it", "odd")] * 20])
     for flags in (["--threshold", "odd=0.5"], ["--metric", "roc-auc"]):
         assert main(["train", three, "--out", str(tmp_path / "out"), *FAST, *flags]) == 2

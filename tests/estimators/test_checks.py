@@ -37,3 +37,9 @@ def test_scikit_learn_finds_nothing_wrong(
         pellucid.EXPECTED_FAILED_CHECKS
     )
     assert sum(status == "passed" for status in outcomes.values()) > 40, outcomes
+    of_several_labels = {name: status for name, status in outcomes.items() if "multilabel" in name}
+    assert sum(status == "passed" for status in of_several_labels.values()) == (
+        3
+        if isinstance(estimator, pellucid.ImageClassifier)
+        else 0  # the fourth asks for a `decision_function`
+    )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pellucid.errors import DataError, UsageError
-from pellucid.estimators.fit_data import read_labels, read_numbers, texts_of
+from pellucid.estimators.fit_labels import read_labels, read_numbers, texts_of
 
 
 def test_classes_are_sorted_as_the_caller_has_them_and_names_as_text() -> None:

@@ -8,7 +8,18 @@ from torch.nn import functional
 
 from pellucid.bundle import ImageModel, Model, TextModel
 from pellucid.insight.opened_networks import Opened, open_network
-from small_models import CLASSES, SMALL, digits, number_model, untrained_model
+from pellucid.tasks import PRESENT, UNKNOWN
+from small_models import (
+    CLASSES,
+    LABELS,
+    SMALL,
+    digits,
+    label_model,
+    number_model,
+    states,
+    untrained_model,
+    with_labels,
+)
 from text_models import text_model, texts
 
 IMAGES = {
@@ -22,6 +33,7 @@ IMAGES = {
     "mlp": lambda: untrained_model("mlp", width=16),
     "softmax-regression": lambda: untrained_model("mlp", depth=0),
     "cnn-of-numbers": lambda: number_model(),
+    "cnn-of-labels": lambda: label_model().at(1.7),
 }
 TEXTS = {
     "bag": lambda: text_model("bag"),
@@ -30,14 +42,15 @@ TEXTS = {
     "gru": lambda: text_model("rnn", cell="gru", depth=2),
     "sentence-encoder": lambda: text_model("sentence-encoder", length=32, depth=1),
     "lstm-of-numbers": lambda: text_model("rnn", ()),
+    "text-cnn-of-labels": lambda: with_labels(text_model("text-cnn", LABELS)),
 }
 NAMES = [*IMAGES, *TEXTS]
-OF_CLASSES = [name for name in NAMES if not name.endswith("numbers")]
+OF_LABELS = [name for name in NAMES if name.endswith("labels")]
 
 
 @functools.cache
 def model(name: str) -> Model:
-    """The model; those of classes were trained for some steps."""
+    """The model; those of classes or labels were trained for some steps."""
     made = {**IMAGES, **TEXTS}[name]()
     if made.classes:
         _train(made)
@@ -46,7 +59,8 @@ def model(name: str) -> Model:
 
 
 def _train(made: ImageModel | TextModel) -> None:
-    labels = torch.from_numpy(digits()[1][:256])
+    labels, of_labels = torch.from_numpy(digits()[1][:256]), torch.from_numpy(states()[:256])
+    known = (of_labels != UNKNOWN).float()
     if isinstance(made, TextModel):
         inputs = torch.from_numpy(made.encoder.encode(texts()[:256]).padded(np.arange(256), 8))
     else:
@@ -58,7 +72,13 @@ def _train(made: ImageModel | TextModel) -> None:
         torch.manual_seed(0)
         for _ in range(12):
             optimiser.zero_grad()
-            functional.cross_entropy(made.network(inputs), labels).backward()
+            outputs = made.network(inputs)
+            if made.target.is_exclusive:
+                loss = functional.cross_entropy(outputs, labels)
+            else:
+                present = (of_labels == PRESENT).float()
+                loss = functional.binary_cross_entropy_with_logits(outputs, present, weight=known)
+            loss.backward()
             optimiser.step()
 
 
@@ -76,4 +96,4 @@ def opened(name: str) -> Opened:
     return open_network(model(name).network, asked(name))
 
 
-__all__ = ["CLASSES", "IMAGES", "NAMES", "OF_CLASSES", "TEXTS", "asked", "model", "opened"]
+__all__ = ["CLASSES", "IMAGES", "NAMES", "OF_LABELS", "TEXTS", "asked", "model", "opened"]

@@ -1,5 +1,7 @@
 """Backbones opened: EfficientNet-Lite0 unit by unit, and what is said where another stays closed."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ import torch
 from insight.backbones import drawn, given, linear_copy, lite, opened_lite, photograph
 from pellucid.bundle import ClassicalModel
 from pellucid.classical.predictors import Linear
-from pellucid.insight.attribution import grad_cam, has_maps
+from pellucid.insight.attribution import grad_cam, has_maps, log_odds
 from pellucid.insight.explaining import explain_model
 from pellucid.insight.gradients import WeightChecker, go_back
 from pellucid.insight.layer_records import layer_records
@@ -88,7 +90,7 @@ def test_gradients_by_hand_and_by_autograd_agree_at_every_layer_and_weights_thre
 def test_the_last_maps_of_a_backbone_are_drawn():
     model = lite()
     assert has_maps(model.network)
-    maps = [grad_cam(model.network, given()[0], target) for target in range(3)]
+    maps = [grad_cam(model.network, given()[0], partial(log_odds, target=target)) for target in range(3)]
     assert all(each.shape == photograph().shape[1:3] and each.min() >= 0 for each in maps)
     assert max(each.max() for each in maps) > 0  # what speaks for one class speaks against the others
 

@@ -6,15 +6,19 @@ import numpy as np
 import pytest
 import torch
 
-from insight.small_networks import NAMES, model, opened
+from insight.small_networks import NAMES, OF_LABELS, model, opened
 from pellucid.insight.gradients import WeightChecker, go_back
 from pellucid.insight.opened_networks import open_network
 from pellucid.networks import InputFacts, build, design
 from pellucid.settings import Settings
 
+STATES = (1, 0, -1, 1)
+
 
 def backward_of(name, target=3):
     made = model(name)
+    if not made.target.is_exclusive:
+        target = STATES
     return go_back(made.network, opened(name), target if made.classes else None)
 
 
@@ -50,6 +54,18 @@ def test_the_loss_is_that_of_the_class(name):
     assert found.norm(opened(name).output) == pytest.approx(np.linalg.norm(away), rel=1e-4)
     if name == "text-cnn":  # ids have no gradient
         assert found.gradient("inputs") is found.norm("inputs") is found.disagreement("inputs") is None
+
+
+@pytest.mark.parametrize("name", OF_LABELS)
+def test_the_loss_is_that_of_the_labels_that_are_known(name):
+    """The mean of three labels, each against its presence or absence; the unknown one has no gradient."""
+    found, logits = backward_of(name), opened(name).value(opened(name).output).astype(np.float64)
+    probabilities = 1 / (1 + np.exp(-logits))
+    right = [probabilities[0], 1 - probabilities[1], probabilities[3]]
+    assert found.loss == pytest.approx(-np.log(right).mean(), rel=1e-5)
+    away = (probabilities - [1, 0, 0, 1]) / 3 * [1, 1, 0, 1]
+    np.testing.assert_allclose(found.gradient(opened(name).output), away, atol=1e-6)
+    assert found.gradient(opened(name).output)[2] == 0
 
 
 def test_a_number_is_its_own_loss():

@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 from torch import nn
 
-from every_model import CLASSICAL, ON_NETWORK, answers_of, inputs_of
+from every_model import CLASSICAL, OF_LABELS, ON_NETWORK, answers_of, inputs_of
 from pellucid.bundle import ClassicalModel
 from pellucid.classical.forests import Forest
 from pellucid.classical.kernel_machines import Kernel
 from pellucid.classical.predictors import Linear
-from pellucid.insight.contributions import _names, contributions_of
+from pellucid.insight.contributions import _names, _node_values, contributions_of
 from pellucid.insight.explaining import explain_model
 from pellucid.tasks import VALUES
 
 WITH_TERMS = [name for name in [*CLASSICAL, *ON_NETWORK] if not name.startswith(("majority", "mean"))]
-MODELS = CLASSICAL | ON_NETWORK
+MODELS = CLASSICAL | ON_NETWORK | OF_LABELS
+WITH_TERMS += [name for name in OF_LABELS if name.startswith(("svm", "logistic", "random-forest"))]
 
 
 def computed(model: ClassicalModel, inputs, target) -> float:
@@ -27,6 +28,8 @@ def computed(model: ClassicalModel, inputs, target) -> float:
         return float(answer[0])
     if isinstance(predictor, Forest):
         return float(answer[target])
+    if not predictor.exclusive:
+        return float(np.log(answer[target] / (1 - answer[target])))
     at = predictor.classes.tolist().index(target)
     if isinstance(predictor, Linear):
         logits = np.log(answer[predictor.classes])
@@ -39,11 +42,11 @@ def computed(model: ClassicalModel, inputs, target) -> float:
 def test_terms_add_up_to_what_the_model_computes(name):
     model = MODELS[name]()
     inputs = inputs_of(model, 1)
-    target = 4 if model.classes else None
+    target = min(4, len(model.classes) - 1) if model.classes else None
     found = contributions_of(model, inputs, target)
     assert found.total == pytest.approx(found.start + found.scores.sum())
     assert len(found.names) == len(found.scores)
-    if isinstance(model.predictor, Kernel) and target is not None:
+    if isinstance(model.predictor, Kernel) and target is not None and model.predictor.exclusive:
         decisions = pair_decisions(model.predictor, model.seen(inputs), target)
         assert found.total == pytest.approx(decisions.sum(), abs=1e-9)
     else:
@@ -94,9 +97,31 @@ def test_terms_are_on_the_map_by_colour_or_are_words():
     assert max(zip(found.scores, found.names, strict=True))[1] == "zero"
 
 
-@pytest.mark.parametrize("name", ["mean", "majority of texts"])
+@pytest.mark.parametrize("target", [0, 1])
+def test_nodes_of_a_forest_of_labels_are_the_mean_of_both_branches(target):
+    """A leaf without an entry says 0 of the label."""
+    forest = Forest(
+        outputs=2,
+        number=False,
+        exclusive=False,
+        inputs=2,
+        roots=np.array([0, -3], np.int32),
+        feature=np.array([1], np.int32),
+        threshold=np.array([0.5], np.float32),
+        left=np.array([-1], np.int32),
+        right=np.array([-2], np.int32),
+        ends=np.array([2, 2, 3], np.int32),
+        entry=np.array([0, 1, 1], np.int32),
+        content=np.array([0.75, 1.0, 0.5]),
+    )
+    nodes, leaves = _node_values(forest, target)
+    assert nodes.tolist() == [0.375, 0.5][target : target + 1]
+    assert leaves.tolist() == [[0.75, 0.0, 0.0], [1.0, 0.0, 0.5]][target]
+
+
+@pytest.mark.parametrize("name", ["mean", "majority of texts", "majority of labels"])
 def test_what_looks_at_nothing_says_so(name):
-    model = CLASSICAL[name]()
+    model = MODELS[name]()
     found = explain_model(model, inputs_of(model, 1))
     assert found.contributions is None
     assert found.attributions is None

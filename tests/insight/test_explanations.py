@@ -1,10 +1,13 @@
 """What drove the answer: each explanation by hand, and its axioms."""
 
+import dataclasses
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 
-from insight.small_networks import asked, model
+from insight.small_networks import OF_LABELS, asked, model
 from pellucid.bundle import ImageModel
 from pellucid.insight.attribution import (
     _collect,
@@ -17,7 +20,9 @@ from pellucid.insight.attribution import (
     integrated_gradients_of_text,
     log_odds,
     randomised,
+    score_of_outputs,
 )
+from pellucid.insight.explaining import explain_model
 from pellucid.insight.explanation import nearest
 from pellucid.insight.input_pieces import (
     MOST_PIECES,
@@ -27,10 +32,12 @@ from pellucid.insight.input_pieces import (
     occlusion,
     words_of,
 )
-from pellucid.tasks import IMAGES
+from pellucid.tasks import IMAGES, TEXTS
 from small_models import digits, untrained_model
 from text_models import texts
 from without_detector import WithoutDetector
+
+SCORE = partial(log_odds, target=3)
 
 
 def flat(array):
@@ -40,7 +47,7 @@ def flat(array):
 @pytest.mark.parametrize("name", ["cnn", "mlp"])
 def test_integrated_gradients_of_images_are_complete(name):
     image = asked(name)[0]
-    found = integrated_gradients_of_image(model(name).network, image, flat(image), 3)
+    found = integrated_gradients_of_image(model(name).network, image, flat(image), SCORE)
     ends = torch.from_numpy(np.stack([image, flat(image)]))
     with torch.no_grad():
         answers = log_odds(model(name).network(ends), 3)
@@ -53,7 +60,7 @@ def test_integrated_gradients_of_images_are_complete(name):
 @pytest.mark.parametrize("name", ["bag", "text-cnn", "gru"])
 def test_integrated_gradients_of_texts_are_complete(name):
     ids = asked(name)[0]
-    found = integrated_gradients_of_text(model(name).network, ids, 3)
+    found = integrated_gradients_of_text(model(name).network, ids, SCORE)
     assert found.scores.shape == ids.shape
     assert found.missing <= 0.02
     assert found.scores.sum() == pytest.approx(found.total, rel=0.03)
@@ -64,17 +71,56 @@ def test_integrated_gradients_of_a_straight_line_are_its_terms():
     image = asked("mlp")[0]
     # With two outputs the log-odds are the difference of the logits, which is a straight line.
     line.head = torch.nn.Linear(64, 2)
-    found = integrated_gradients_of_image(line, image, np.zeros_like(image), 1)
+    found = integrated_gradients_of_image(line, image, np.zeros_like(image), partial(log_odds, target=1))
     weight = (line.head.weight[1] - line.head.weight[0]).detach().numpy()
     expected = weight.reshape(8, 8) * image[0] / line.standardise.std.numpy()[0]
     np.testing.assert_allclose(found.scores, expected, rtol=1e-4, atol=1e-5)
     assert found.missing < 1e-4
 
 
+@pytest.mark.parametrize("name", OF_LABELS)
+def test_a_label_is_explained_by_its_own_logit(name):
+    """Another logit of any size changes nothing, as it would in a softmax."""
+    made, taken = model(name), asked(name)
+    score = score_of_outputs(made, 2)
+    outputs = torch.tensor([[9.0, -9.0, 0.25, 9.0]])
+    assert score(outputs).tolist() == [0.25]
+    inputs = [texts()[300]] if made.input_kind is TEXTS else digits()[0][300:301]
+    found = explain_model(made, inputs, target=2)
+    with torch.no_grad():
+        logit = float(made.network(torch.from_numpy(taken))[0, 2])
+    assert found.answer[2] == pytest.approx(1 / (1 + np.exp(-logit / made.temperature)), rel=1e-5)
+    by_path = next(each for each in found.attributions.methods if each.name == "integrated-gradients")
+    assert "slope of the logit of the label" in by_path.how
+    whole = found.attributions.pieces.ask(np.ones((1, by_path.scores.size), bool))
+    assert whole[0] == pytest.approx(found.answer[2], rel=1e-5)
+
+
+def test_labels_that_are_answered_are_named_with_their_thresholds():
+    made = model("cnn-of-labels")
+    found = explain_model(made, digits()[0][300:301], truth=(0, -1, 1, 1))
+    assert found.thresholds == (0.4, 0.5, 0.5, 0.7)
+    decided = made.decided(found.answer[None])[0]
+    assert sorted(found.answered) == np.flatnonzero(decided).tolist()
+    assert found.backward.target == (0, -1, 1, 1)
+    assert not found.loss_is_of_target
+    assert "; loss against round;large " in repr(found)
+    named = dataclasses.replace(found, answer=np.array([0.41, 0.2, 0.9, 0.69]))
+    assert named.headline == f"{made.name} says round (0.900), odd (0.410)"
+    assert named.threshold_words == "round is answered from 0.5 on, odd from 0.4"
+    none = dataclasses.replace(found, answer=np.array([0.39, 0.2, 0.4, 0.69]))
+    assert none.headline == f"{made.name} says none of these; most probable is large (0.690)"
+    assert none.threshold_words == "large is answered from 0.7 on"
+    alone = explain_model(made, digits()[0][300:301], target=1, truth=(0, -1, 1, 1))
+    assert alone.backward.target == (-1, 1, -1, -1)
+    assert alone.loss_is_of_target
+    assert found.labels_of((0, -1, 0, 0)) == "none of these"
+
+
 def test_the_order_of_ids_in_a_bag_does_not_matter():
     ids = asked("bag")[0]
-    turned = integrated_gradients_of_text(model("bag").network, ids[::-1].copy(), 3)
-    straight = integrated_gradients_of_text(model("bag").network, ids, 3)
+    turned = integrated_gradients_of_text(model("bag").network, ids[::-1].copy(), SCORE)
+    straight = integrated_gradients_of_text(model("bag").network, ids, SCORE)
     np.testing.assert_allclose(turned.scores[::-1], straight.scores, atol=1e-6)
 
 
@@ -91,7 +137,7 @@ def test_grad_cam_by_hand_and_none_of_perceptrons():
     for channel in range(kept[0].shape[1]):
         by_hand += float(gradient[0, channel].mean()) * kept[0][0, channel].detach().numpy()
     by_hand = np.maximum(by_hand, 0)
-    found = grad_cam(made.network, image, 3)
+    found = grad_cam(made.network, image, SCORE)
     assert found.shape == (8, 8)
     assert found.max() <= by_hand.max() + 1e-6
     assert found.mean() == pytest.approx(by_hand.mean(), rel=0.35)

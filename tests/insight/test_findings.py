@@ -245,3 +245,43 @@ def test_what_follows_from_a_cause_is_left_out_and_findings_are_whole_sentences_
             assert each[part].endswith(".")
             assert each[part][0].isupper()
     assert len(set(FINDINGS)) == len(FINDINGS) == 11
+
+
+def several(*epochs, **more):
+    """A training of several labels: losses, shares of examples all right, and micro-F1 of each epoch."""
+    keys = ("train_loss", "validation_loss", "train_subset_accuracy", "validation_subset_accuracy")
+    named = (*keys, "validation_micro_f1")
+    return Course([dict(zip(named, each, strict=True)) for each in epochs], **{"guessing": 0.2} | more)
+
+
+def test_several_labels_are_learnt_where_any_lower_bound_of_their_micro_f1_on_train_shows_it():
+    stuck = several(*[(0.21, 0.2, 0.05, 0.05, 0.1)] * 5)
+    assert stuck.skill == pytest.approx(0.1)
+    assert [each.name for each in find(stuck)] == ["underfitting"]
+    by_validation = several(*[(0.21, 0.2, 0.05, 0.05, 0.4)] * 5)
+    by_loss = several(*[(0.1, 0.2, 0.05, 0.05, 0.1)] * 5)
+    by_subsets = several(*[(0.21, 0.2, 0.35, 0.3, 0.1)] * 5)
+    skills = [each.skill for each in (by_validation, by_loss, by_subsets)]
+    assert skills == pytest.approx([0.4, 0.5, 0.35])
+    assert [underfitting(each) for each in (by_validation, by_loss, by_subsets)] == [None] * 3
+    assert several((0.21, 0.2, 0.05, 0.05, 0.4), guessing=0.0).skill == 0.4
+
+
+def test_several_labels_begin_at_one_half_each_so_a_first_epoch_above_guessing_is_no_evidence():
+    epochs = [(0.45, 0.21, 0.0, 0.0, 0.2), (0.3, 0.19, 0.2, 0.2, 0.4), (0.25, 0.18, 0.3, 0.3, 0.5)]
+    measured = [{**each, "health": layers(updates=(0.09,) * 4)} for each in several(*epochs).history]
+    assert find(Course(measured, guessing=0.2)) == []
+    above = [{**measured[0], "train_loss": 1.06 * math.log(2)}, *measured[1:]]
+    assert learning_rate_too_high(Course(above, guessing=0.2)) is not None
+
+
+def test_several_labels_overfit_by_the_examples_whose_labels_are_all_right():
+    epochs = [(0.3, 0.25, 0.1, 0.1, 0.4)] * 3
+    found = generalisation_gap(several(*epochs, (0.2, 0.24, 0.6, 0.25, 0.5), validated=100))
+    assert found.numbers["gap"] == pytest.approx(0.35)
+    assert "share of examples with all labels right was 60.0 % on training and 25.0 %" in found.evidence
+    assert generalisation_gap(several(*epochs, (0.2, 0.24, 0.3, 0.25, 0.5))) is None
+    worse = several(*epochs, (0.3, 0.2, 0.3, 0.3, 0.5), (0.1, 0.25, 0.6, 0.25, 0.5))
+    assert overfitting(worse) is not None
+    level = several(*epochs, (0.3, 0.2, 0.3, 0.3, 0.5), (0.1, 0.25, 0.3, 0.29, 0.5))
+    assert overfitting(level) is None

@@ -58,7 +58,9 @@ def test_every_kind_is_declared_once_and_opened():
     kinds = {same.kind for same in reference_lines.SAME.values() if isinstance(same.kind, str)}
     assert kinds <= answering | {"dropout", reference_lines.CLOSED}
     of_training = {"batch-norm", "dropout"}
-    losses = {kind for kind in LAYERS if kind.startswith(("cross", "squared")) or kind.endswith("-loss")}
+    losses = {
+        kind for kind in LAYERS if kind.startswith(("cross", "binary", "squared")) or kind.endswith("-loss")
+    }
     without_units = {"present", "turned-places"}
     assert OPENED == LAYERS.keys() - of_training - losses - without_units
 

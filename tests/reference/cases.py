@@ -14,6 +14,7 @@ LSTM_GATES, GRU_GATES = 4, 3
 TOKENS = np.array([[3, 5, 3, 4, 0], [2, 0, 0, 0, 0], [1, 6, 2, 2, 5]])
 LABELS = np.array([2, 0, 1, 1])
 CLASS_WEIGHTS = (0.5, 2.0, 1.25)
+STATES = np.array([[1, 0, -1], [0, 0, 0], [-1, 1, -1], [1, 1, 0]], np.int8)
 GROUPS = (2, 5, 7)
 
 
@@ -69,6 +70,17 @@ def smoothed(logits, labels):
     return functional.cross_entropy(
         logits, labels, weight=torch.tensor(CLASS_WEIGHTS).double(), label_smoothing=0.2
     )
+
+
+def of_known_labels(loss, logits, states, smoothing=0.0):
+    """Mean over examples of the mean loss of the labels that are known."""
+    targets = (states == 1).double() * (1 - smoothing) + smoothing / 2
+    losses = loss(logits, targets, reduction="none")
+    return torch.stack([row[known].mean() for row, known in zip(losses, states >= 0, strict=True)]).mean()
+
+
+def squared_sigmoid(logits, targets, reduction):
+    return functional.mse_loss(logits.sigmoid(), targets, reduction=reduction)
 
 
 def scaled(size, images):
@@ -323,5 +335,21 @@ CASES: dict[str, list[Case]] = {
             lambda x, y: (x.softmax(1) - functional.one_hot(y, 3)).square().sum(1).mean(),
             fixed=(1,),
         ),
+    ],
+    "binary-cross-entropy": [
+        Case(
+            (3 * draw(4, 3), np.abs(STATES)),
+            lambda logits, states: functional.binary_cross_entropy_with_logits(logits, states.double()),
+            fixed=(1,),
+        ),
+        Case(
+            (3 * draw(4, 3), STATES),
+            partial(of_known_labels, functional.binary_cross_entropy_with_logits, smoothing=0.2),
+            {"smoothing": 0.2},
+            fixed=(1,),
+        ),
+    ],
+    "squared-error-of-labels": [
+        Case((3 * draw(4, 3), STATES), partial(of_known_labels, squared_sigmoid), fixed=(1,)),
     ],
 }

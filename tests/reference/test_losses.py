@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -7,10 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
+from pellucid.reference import LAYERS
 from pellucid.reference.dense import draw_mask, dropout
-from pellucid.reference.losses import cross_entropy, cross_entropy_backward
+from pellucid.reference.losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_backward,
+    cross_entropy,
+    cross_entropy_backward,
+    squared_error_of_labels,
+)
+from pellucid.training.batches import Batch
+from pellucid.training.objectives import LabelClassification
 from reference.agreement import assert_agrees
-from reference.cases import draw
+from reference.cases import STATES, draw
+from reference.test_training import SMOOTHING, recipe_of
 
 QUARTERS = np.array([[0.0, math.log(3)]])  # probabilities of a quarter and three quarters
 
@@ -26,6 +37,45 @@ def test_cross_entropy_by_hand():
 
 def test_cross_entropy_of_certain_errors_is_finite():
     assert cross_entropy(np.array([[1e4, 0.0]]), np.array([1])) == 1e4
+
+
+def test_losses_of_several_labels_by_hand():
+    """Probabilities of a half and three quarters; what is not known counts nowhere, nor in the mean."""
+    both, first = np.array([[1, 0]], np.int8), np.array([[1, -1]], np.int8)
+    assert binary_cross_entropy(QUARTERS, both) == pytest.approx((math.log(2) + math.log(4)) / 2)
+    assert binary_cross_entropy(QUARTERS, first) == pytest.approx(math.log(2))
+    of_logits, _ = binary_cross_entropy_backward(1.0, QUARTERS, both)
+    assert of_logits[0].tolist() == pytest.approx([(0.5 - 1) / 2, 0.75 / 2])
+    of_logits, _ = binary_cross_entropy_backward(1.0, QUARTERS, first)
+    assert of_logits[0].tolist() == pytest.approx([0.5 - 1, 0.0])
+    assert squared_error_of_labels(QUARTERS, both) == pytest.approx((1 / 4 + 9 / 16) / 2)
+    # Of two examples that know one label and two, each counts one half.
+    rows, mixed = np.concatenate([QUARTERS, QUARTERS]), np.concatenate([first, both])
+    assert binary_cross_entropy(rows, mixed) == pytest.approx(
+        (math.log(2) + (math.log(2) + math.log(4)) / 2) / 2
+    )
+
+
+@pytest.mark.parametrize(
+    ("loss", "kind", "given"),
+    [
+        ("cross-entropy", "binary-cross-entropy", {"smoothing": SMOOTHING}),
+        ("mse", "squared-error-of-labels", {}),
+    ],
+)
+def test_losses_of_several_labels_are_those_of_training(loss, kind, given):
+    recipe, logits = recipe_of("adamw", loss), draw(4, 3).astype(np.float32)
+    network = torch.nn.Identity()
+    if loss == "mse":
+        recipe = dataclasses.replace(recipe, label_smoothing=0.0)
+    batch = Batch(torch.from_numpy(logits), torch.from_numpy(STATES), np.arange(4))
+    (ask,) = LabelClassification(network, recipe).losses(batch, 0)
+    expected = float(ask(network, batch).loss)
+    assert LAYERS[kind].forward(logits.astype(np.float64), STATES, **given) == pytest.approx(expected)
+
+
+def test_binary_cross_entropy_of_certain_errors_is_finite():
+    assert binary_cross_entropy(np.array([[-1e4, 1e4]]), np.array([[1, 1]], np.int8)) == 5e3
 
 
 @given(

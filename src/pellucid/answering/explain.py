@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pellucid.answering.answers import answered
 from pellucid.answering.incoming import Block, incoming
 from pellucid.answering.naming import ModelOfRun, model_of
-from pellucid.answering.training_examples import known_label, most_alike
+from pellucid.answering.training_examples import known_label, known_states, most_alike
 from pellucid.bundle import Generator, Inputs, Model, load_to_open
 from pellucid.data.reading.array_files import is_idx_folder
 from pellucid.data.reading.forms import PREFIX
@@ -17,6 +17,7 @@ from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.files import write_file
 from pellucid.insight.explaining import explain_model, opened_model
 from pellucid.insight.explanation import Explanation
+from pellucid.insight.gradients import Against
 from pellucid.reports.explain import render_explanation
 from pellucid.settings import Settings
 
@@ -50,9 +51,10 @@ def explain(
         out: the page, replaced through the save protocol.
         settings: column and encoding of tables.
         model_name: another model of the run.
-        class_name: class that loss and explanations are about; by default explanations are about the most
-            probable one, and the loss is against the true one where the input is part of the run's data. An
-            autoencoder opens the image as of this class; by default as of the true one, or the likeliest.
+        class_name: class or label that loss and explanations are about; by default explanations are about the
+            most probable one, and the loss is against the true one, or all labels that are known, where the
+            input is part of the run's data. An autoencoder opens the image as of this class; by default as of
+            the true one, or the likeliest.
         typed: the text itself, in place of a place.
 
     Returns:
@@ -78,7 +80,8 @@ def explain(
     elif class_name is not None:
         known = some([quoted(name) for name in model.classes], _NAMES_SHOWN)
         there = f"choose one of {known}" if model.classes else "the model knows no classes; leave it out"
-        raise UsageError(f"--class: {quoted(class_name)} is no class of the model; {there}")
+        noun = "class" if model.target.is_exclusive else "label"
+        raise UsageError(f"--class: {quoted(class_name)} is no {noun} of the model; {there}")
     if place is None:
         (block,) = incoming(model, (), settings, typed=(typed or "",)).blocks
         if block.errors[0]:
@@ -90,16 +93,26 @@ def explain(
         _, block = answered(model, Block([name], inputs, [""]))
         if block.errors[0]:
             raise ModelFileError(f"{name}: {block.errors[0]}, or choose another {model.input_kind.noun}")
-    label = "" if place is None else known_label(chosen.folder, name)
-    truth = model.classes.index(label) if label in model.classes else None
+    truth, of_data = (None, ()) if place is None else _truth(model, chosen.folder, name)
     explanation = explain_model(model, inputs, target, truth, chosen.name)
     nearest, compared, lacking = most_alike(chosen.folder, opened_model(model), inputs)
-    notes = [*_others(chosen), *explanation.notes, *lacking]
-    if label:
-        notes.append(f"In the data of this run its label is {quoted(label)}.")
-    explanation = dataclasses.replace(explanation, nearest=nearest, compared=compared, notes=tuple(notes))
+    notes = (*_others(chosen), *explanation.notes, *lacking, *of_data)
+    explanation = dataclasses.replace(explanation, nearest=nearest, compared=compared, notes=notes)
     write_file(out, render_explanation(explanation, name).encode("utf-8"))
     return Explained(explanation, out, warnings)
+
+
+def _truth(model: Model, folder: Path, name: str) -> tuple[Against, tuple[str, ...]]:
+    """Class or labels of an input of a run's own data, and the sentence about them; `None` of any other."""
+    label = known_label(folder, name)
+    if model.target.is_exclusive:
+        words = (f"In the data of this run its label is {quoted(label)}.",) if label else ()
+        return model.classes.index(label) if label in model.classes else None, words
+    states = None if label is None else known_states(folder, name, model.classes)
+    if states is None:
+        return None, ()
+    labels = f"its labels are {quoted(label)}" if label else "it has none of the labels"
+    return states, (f"In the data of this run {labels}.",)
 
 
 def _others(chosen: ModelOfRun) -> tuple[str, ...]:

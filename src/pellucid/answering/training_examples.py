@@ -16,6 +16,7 @@ from pellucid.insight.explanation import MOST_COMPARED, Like, nearest
 from pellucid.insight.opened_networks import one_thread
 from pellucid.settings import Settings
 from pellucid.strict import MOST_BYTES, read_json
+from pellucid.tasks import UNKNOWN
 
 _SHOWN = 8
 # Errors of files of a run that are missing or damaged: a model folder has none of them.
@@ -77,6 +78,28 @@ def known_label(folder: Path, name: str) -> str | None:
         return next(known, None)
     except _UNREADABLE:
         return None
+
+
+def known_states(folder: Path, name: str, classes: Sequence[str]) -> tuple[int, ...] | None:
+    """State of each of a model's labels of an input of a run's own data; `None` where it is not known.
+
+    The ledger has the labels that are present; which of the others nobody has looked at is in the data alone.
+    """
+    run, wanted = run_of(folder), os.path.abspath(name)
+    if run is None:
+        return None
+    try:
+        config = read_json(run / "config.json", MOST_BYTES)
+        listing = read_data(str(config["data"]["place"]), Settings(**config["settings"]))
+        sets, sources = listing.label_sets, map(os.path.abspath, listing.sources)
+        row = next((row for row, source in enumerate(sources) if source == wanted), None)
+    except _UNREADABLE:
+        return None
+    if sets is None or row is None:
+        return None
+    states = dict(zip(sets.names, sets.states[row].tolist(), strict=True))
+    found = tuple(states.get(each, UNKNOWN) for each in classes)
+    return found if any(each != UNKNOWN for each in found) else None
 
 
 def is_data_of(run: Path, place: str, rows: int) -> bool:

@@ -56,8 +56,7 @@ def cell_weights(labels: Int8[np.ndarray, "n labels"], work: Work) -> Float64[np
 
 def log_odds(shares: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
     """The inverse of the sigmoid."""
-    found: np.ndarray = np.log(shares) - np.log1p(-shares)
-    return found
+    return np.asarray(np.log(shares) - np.log1p(-shares))
 
 
 def logistic_of_labels(

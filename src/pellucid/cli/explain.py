@@ -44,8 +44,8 @@ def add_parser(subparsers: Any) -> None:
         "--class",
         dest="class_name",
         metavar="NAME",
-        help="Class that loss and explanations are about, or that an autoencoder opens the image as; "
-        "default: the most probable one",
+        help="Class or label that loss and explanations are about, or class that an autoencoder opens the "
+        "image as; default: the most probable one",
     )
     add_table_flags(parser, ("input_column", "encoding"))
     parser.set_defaults(run=run)
@@ -68,6 +68,9 @@ def run(arguments: argparse.Namespace) -> int:
         say(warning)
     found = done.explanation
     say(found.headline)
+    if found.thresholds and found.target is not None:
+        say(f"  {found.threshold_words}")
+        say(f"  explained for {found.classes[found.target]}")
     for line in found.mean_words:
         say(f"  {line}")
     if found.latents is not None:

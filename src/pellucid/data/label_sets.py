@@ -82,9 +82,10 @@ def sets_of_columns(
 ) -> LabelSets:
     """Labels from columns of 0 and 1, each named as its label; an empty cell is unknown.
 
-    Raises: `DataError` if a cell is neither, with its row.
+    Raises: `DataError` if a cell is neither, with its row, or a name could not be given back in answers.
     """
     names = tuple(sorted(columns))
+    require_fit_names(names, place)
     states = np.empty((len(next(iter(columns.values()))), len(names)), np.int8)
     for code, name in enumerate(names):
         for row, value in enumerate(columns[name]):
@@ -167,29 +168,44 @@ def read_label_sets(
         if separator is None and not is_asked:
             return None
         lists = [parts_of(cell, separator) if separator else [cell.strip()] for cell in cells]
+    found = sets_of_lists(lists, place, sources)
+    found.states[[not cell.strip() for cell in cells]] = UNKNOWN
+    return found
+
+
+def sets_of_lists(lists: Sequence[Sequence[str]], place: str, sources: Sequence[str]) -> LabelSets:
+    """Labels from a list of them for each example, all others of which are absent; an empty text is none.
+
+    Raises: `DataError` if a label has a name that answers could not give back, or there are too many labels.
+    """
     names = sorted({name for each in lists for name in each if name})
-    wrong = [name for name in names if SEPARATOR in name or not name.strip() or not name.isprintable()]
-    if wrong:
-        at = next(row for row, each in enumerate(lists) if wrong[0] in each)
-        raise DataError(
-            f"{place}: the label {quoted(wrong[0])} at {sources[at]} has {SEPARATOR!r} in it, or hidden "
-            "characters; answers with several labels separate them by it: rename the label"
-        )
-    _require_few(len(names), len(cells), place)
+    require_fit_names(
+        names, place, lambda name: f" at {sources[next(at for at, each in enumerate(lists) if name in each)]}"
+    )
+    require_few(len(names), len(lists), place)
     codes = {name: code for code, name in enumerate(names)}
-    states = np.zeros((len(cells), len(names)), np.int8)
-    for row, (each, cell) in enumerate(zip(lists, cells, strict=True)):
+    states = np.zeros((len(lists), len(names)), np.int8)
+    for row, each in enumerate(lists):
         states[row, [codes[name] for name in each if name]] = PRESENT
-        if not cell.strip():
-            states[row] = UNKNOWN
     return LabelSets(tuple(names), states)
+
+
+def require_fit_names(names: Sequence[str], place: str, where: Callable[[str], str] = lambda _: "") -> None:
+    """Refuse names of labels that answers, which join them by `;`, could not give back."""
+    for name in names:
+        if SEPARATOR in name or not name.strip() or not name.isprintable():
+            raise DataError(
+                f"{place}: the label {quoted(name)}{where(name)} has {SEPARATOR!r} in it, or hidden "
+                "characters; answers with several labels separate them by it: rename the label"
+            )
 
 
 def _any_separator(cells: Sequence[str]) -> str | None:
     return next((sign for sign in SEPARATORS if any(sign in cell for cell in cells)), None)
 
 
-def _require_few(labels: int, examples: int, place: str) -> None:
+def require_few(labels: int, examples: int, place: str) -> None:
+    """Refuse more labels than can be learnt, or that all examples together could have in memory."""
     if labels > _MOST_LABELS or 8 * labels * examples > MEMORY.value():
         raise DataError(
             f"{place}: {labels:,} different labels of {count_of(examples, 'example')} are too many to learn "

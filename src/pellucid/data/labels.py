@@ -111,7 +111,7 @@ def require_classes(flag: str, names: Iterable[str], classes: Iterable[str], pla
 def require_threshold(
     threshold: Mapping[str, float] | None, classes: Sequence[str], place: str, target: Target
 ) -> None:
-    """Refuse a threshold of a class that is none, and where there are neither two classes nor several labels.
+    """Refuse a threshold of a class that is none, and of one class but one of two; labels have one each.
 
     Raises: `UsageError` naming it.
     """
@@ -122,6 +122,8 @@ def require_threshold(
             f"--threshold: decides between two classes, and {place} has {len(classes) or 'no'} classes; "
             "leave it out, or give predict --costs a table of costs"
         )
+    if len(threshold) != 1 and target.is_exclusive:
+        raise UsageError("--threshold: takes one of two classes, such as spam=0.9; the other one follows")
     require_classes("--threshold", threshold, classes, place)
 
 

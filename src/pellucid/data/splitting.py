@@ -25,7 +25,7 @@ from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int8, Int64
+from jaxtyping import Bool, Float64, Int8, Int64, Shaped
 
 from pellucid.data.dataset import Dataset
 from pellucid.data.labels import read_number
@@ -421,11 +421,11 @@ def time_sentence(listing: Listing, split_positions: dict[str, Int64[np.ndarray,
 
 
 def places_in_strata(
-    labels: Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"],
+    labels: Shaped[np.ndarray, "n ..."],
     order: Int64[np.ndarray, " n"],
     target: Target,
 ) -> Float64[np.ndarray, " n"]:
-    """Place of each example among those of its class, or decile of numbers, above 0 and below 1.
+    """Place of each example among those of its class, rarest label or decile of numbers, above 0, below 1.
 
     `order` is drawn by chance. The examples below a share are a sample to which every class gives that share,
     and which lies within each larger one.

@@ -49,7 +49,7 @@ def load(folder: str | os.PathLike[str]) -> Loaded:
     the last hidden layer of a network, which no estimator fits by itself, that is the network's; of a
     linear one of texts it is `logistic-regression` or `ridge`, also where an `svm` was trained; of an
     average, which no estimator fits, that of the member of the most weight. Its classes are texts, whatever
-    they were when it was trained.
+    they were when it was trained, and several labels are answered as lists of them.
 
     Args:
         folder: a model folder, or a run, whose recommended model is taken.
@@ -78,7 +78,10 @@ def load(folder: str | os.PathLike[str]) -> Loaded:
         estimator = (TextRegressor if takes_texts else ImageRegressor)(model=name)
     else:
         estimator = (TextClassifier if takes_texts else ImageClassifier)(model=name)
-    estimator._take(model, np.array(model.classes))
+    classes, numbered = model.classes, tuple(map(str, range(len(model.classes))))
+    if not model.target.is_exclusive and tuple(sorted(numbered)) == classes:
+        classes = numbered  # columns of an indicator array stay in their order
+    estimator._take(model, np.array(classes))
     is_known = chosen.name in (None, model.name)
     estimator._loaded = model.name if is_known else f"{chosen.name} ({model.name})"
     return estimator

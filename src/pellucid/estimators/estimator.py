@@ -27,11 +27,13 @@ from pellucid.bundle.format import FILE_NAME
 from pellucid.bundle.writing import vector_length
 from pellucid.data.wording import count_of
 from pellucid.errors import ArgumentError, DataError, StorageError
-from pellucid.estimators.fit_data import VALIDATION_FROM, VALIDATION_FROM_EACH, FitData, Labels, weighted
+from pellucid.estimators.fit_data import VALIDATION_FROM, VALIDATION_FROM_EACH, FitData, weighted
 from pellucid.estimators.fit_images import fit_data_of_image_input, images_for
+from pellucid.estimators.fit_labels import Labels
 from pellucid.estimators.fit_texts import fit_data_of_text_input, texts_for
 from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.judging.testing import with_held_out
+from pellucid.pipeline.learners.candidates import threshold_of
 from pellucid.pipeline.learners.network import learner_of
 from pellucid.pipeline.learners.refusals import require_fitting_model
 from pellucid.pipeline.run.context import learner_time
@@ -46,7 +48,9 @@ _OF_ALL = (
     "schedule patience seed threads precision device"
 )
 OF_PREDICTORS = "backbone weights dropout"
-OF_CLASSIFIERS = "loss label_smoothing rename min_examples class_weight threshold metric"
+OF_CLASSIFIERS = (
+    "target label_separator unlabelled loss label_smoothing rename min_examples class_weight threshold metric"
+)
 OF_IMAGES = "image_size resize pooling batch_norm augment mirror"
 OF_TEXTS = "cell tokens length vectors tune_vectors"
 OF_GENERATORS = "image_size resize batch_norm latent beta"
@@ -93,7 +97,7 @@ class Estimator(
         plain = {
             name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()
         }
-        return Settings.from_mapping({**plain, "target": self.TARGET}, type(self).__name__)
+        return Settings.from_mapping({"target": self.TARGET, **plain}, type(self).__name__)
 
     def _fit_data(self, X: Any, y: Any, settings: Settings) -> FitData:
         """Examples and labels in any of the forms that `fit` takes, checked."""
@@ -121,7 +125,7 @@ class Estimator(
         self.history_ = [dict(record) for record in fitted.history]
         model = finished.model.for_data(
             joined_columns=data.joined_columns,
-            threshold=settings.threshold or {},
+            threshold=threshold_of(finished, material, settings),
             renamed={old: new for old, new in (settings.rename or {}).items() if new in material.classes},
         )
         return model, data.labels
@@ -268,7 +272,11 @@ def _give_constructor(estimator: type[Estimator]) -> None:
     estimator.__init__ = __init__  # type: ignore[assignment, method-assign]
     lines = []
     for row in rows(estimator):
-        choices = estimator.MODELS if row.name == "model" else row.choices
+        fitting = {
+            "model": estimator.MODELS,
+            "target": ("class", "labels"),
+        }  # numbers have their own estimators
+        choices = fitting.get(row.name, row.choices)
         shown = f" ({', '.join(choices)})" if choices else ""
         more = ", or a mapping from each class" if row.kind is dict else ""
         lines.append(f"        {row.name}: {row.meaning}{shown}{more}. Default: {defaults[row.name]!r}.")

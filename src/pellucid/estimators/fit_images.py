@@ -17,7 +17,8 @@ from pellucid.data.images.preprocessing import array_digests, value_range, with_
 from pellucid.data.reading.in_memory import is_in_memory
 from pellucid.data.reading.inputs import fit_inputs, list_inputs
 from pellucid.errors import DataError, UsageError
-from pellucid.estimators.fit_data import FitData, fit_data_at_place, fit_data_in_memory, read_targets
+from pellucid.estimators.fit_data import FitData, fit_data_at_place, fit_data_in_memory
+from pellucid.estimators.fit_labels import read_targets
 from pellucid.settings import Settings
 from pellucid.tasks import IMAGES
 

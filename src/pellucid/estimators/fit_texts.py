@@ -11,6 +11,7 @@ import numpy as np
 from pellucid.bundle.model import require_texts
 from pellucid.data.image_copies import first_with_content
 from pellucid.data.raw_texts import Texts
+from pellucid.data.reading.dispatch import as_asked
 from pellucid.data.reading.in_memory import is_in_memory
 from pellucid.data.reading.input_values import BLANK, is_blank, text_or_reason
 from pellucid.data.reading.inputs import list_texts
@@ -30,8 +31,8 @@ from pellucid.estimators.fit_data import (
     fit_data_at_place,
     fit_data_in_memory,
     fit_data_of_listing,
-    read_targets,
 )
+from pellucid.estimators.fit_labels import read_targets
 from pellucid.settings import Settings
 from pellucid.tasks import TEXTS
 
@@ -95,7 +96,8 @@ def fit_data_of_frame(frame: Any, y: object, settings: Settings) -> FitData:
             ) from error
         if columns.input.holds == IMAGES:
             raise DataError(f"{_NAME}: holds paths of images; give them to ImageClassifier or ImageRegressor")
-        return fit_data_of_listing(list_texts_of(table, columns, Path.cwd(), settings), settings, TEXTS)
+        listing = as_asked(list_texts_of(table, columns, Path.cwd(), settings), settings)
+        return fit_data_of_listing(listing, settings, TEXTS)
     names = tuple(table.names)
     if len(names) > 1:
         names = joined_names(table.names, str(named_inputs(table, ",".join(names))))

@@ -3,18 +3,21 @@
 from typing import Any, TypeVar
 
 import numpy as np
-from jaxtyping import Bool, Float64, Shaped
+from jaxtyping import Bool, Float64, Int8, Shaped
 from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from pellucid.arithmetic.probabilities import decided as decided_codes
 from pellucid.bundle import Model
-from pellucid.data.targets import new_names
-from pellucid.errors import DataError
+from pellucid.data.label_sets import LabelSets
+from pellucid.data.targets import new_names, renamed_sets
+from pellucid.data.wording import count_of, quoted
+from pellucid.errors import DataError, UsageError
 from pellucid.estimators.estimator import OF_CLASSIFIERS, OF_IMAGES, OF_PREDICTORS, OF_TEXTS, Estimator
-from pellucid.estimators.fit_data import texts_of
-from pellucid.settings import NEURAL_OF_IMAGES, NEURAL_OF_TEXTS
-from pellucid.tasks import IMAGES, TEXTS, InputKind
+from pellucid.estimators.fit_labels import plain_labels, texts_of
+from pellucid.estimators.label_forms import read_indicators
+from pellucid.settings import NEURAL_OF_IMAGES, NEURAL_OF_TEXTS, Settings
+from pellucid.tasks import ABSENT, IMAGES, PRESENT, TEXTS, UNKNOWN, InputKind
 
 # `Self` would do, but for the checks of types in tests.
 AnyClassifier = TypeVar("AnyClassifier", bound="Classifier")
@@ -47,6 +50,19 @@ _INPUTS = {
     Texts are taken as they are: the model splits them into words or smaller pieces by itself, what it
     splits them into is learnt from the training texts alone, and it is saved with the model.""",
 }
+# Classifiers alone.
+_SEVERAL = """\
+    Each {noun} has one label in `y`, or several, which do not exclude each other, given as one of
+
+    - an indicator array (n, labels) of 0 and 1, dense or sparse, or a list of its rows; nan is a label
+      that nobody has looked at, and counts neither in training nor in scores;
+    - a data frame of two or more such columns, whose names are the labels;
+    - lists, tuples or sets of labels, one for each {noun}, empty where no label applies. Labels are texts
+      or whole numbers. With `target="labels"` single ones will do too, and with `label_separator`
+      texts of several, as "red+round".
+
+    `predict` answers columns with an array of them, and lists with lists; the splitters and scores of
+    scikit-learn take columns alone. A single column is one label for each {noun}."""
 _PLACES = {
     (IMAGES, True): "a folder, a table, an `.npz` file or `sample:fashion`, as the command `train` does",
     (IMAGES, False): "a table with a column of numbers, or other DATA whose labels are numbers, as\n"
@@ -56,8 +72,9 @@ _PLACES = {
 }
 _VALIDATION = {
     True: """\
-    From 1,000 different training {nouns} on, and ten of each class, a tenth is set aside for
-    validation and the weights of the epoch that is best there are kept; with fewer, all are trained
+    From 1,000 different training {nouns} on, and ten of each class where each has one, a tenth is set
+    aside for validation; the weights of the epoch that is best there are kept, and of several labels
+    the thresholds that fit it. With fewer, all are trained on, and a label is answered from one half
     on. The same input, seed, machine and number of threads give the same model.""",
     False: """\
     Numbers may be of any size and unit: networks learn them standardised and answer in the unit of
@@ -78,7 +95,10 @@ _ATTRIBUTES = """\
         history_: one record for each epoch: losses, {scores}, learning rate, seconds; empty for a
             classical model.
         model_: the trained model."""
-_OF_CLASSES = "        classes_: the classes, sorted, of the type that `y` had; texts after `pellucid.load`."
+_OF_CLASSES = """\
+        classes_: the classes, sorted, of the type that `y` had, or the numbers or names of its columns, in
+            their order; texts after `pellucid.load`.
+        multilabel_: whether an example may have several labels."""
 _OF_IMAGES = """\
         n_features_in_: numbers in a feature vector; absent where images were learnt.
         feature_names_in_: names of the features, where a data frame had them."""
@@ -92,9 +112,11 @@ def _about(kind: InputKind, *, has_classes: bool) -> str:
     *others, last = _FOR_CLASSES if has_classes else _FOR_NUMBERS
     of_texts = " on the weights of words and parts of words (TF-IDF)" if kind is TEXTS else ""
     attributes = [_OF_CLASSES] * has_classes + [_OF_IMAGES] * (kind is IMAGES)
+    noun = "text" if kind is TEXTS else "example"
     pieces = (
         _INPUTS[kind].format(places=_PLACES[kind, has_classes]),
-        _VALIDATION[has_classes].format(nouns="texts" if kind is TEXTS else "examples"),
+        *([_SEVERAL.format(noun=noun)] if has_classes else []),
+        _VALIDATION[has_classes].format(nouns=f"{noun}s"),
         _ATTRIBUTES.format(
             features=of_texts,
             classical=f"{', '.join(f'`{name}`' for name in others)} or `{last}`",
@@ -112,13 +134,18 @@ class Classifier(
     """Fits one model and answers with the caller's own classes."""
 
     classes_: Shaped[np.ndarray, " classes"]
+    multilabel_: bool
+    label_separator: str | None
+    unlabelled: str | None
+    _answers_lists = True  # where an example may have several labels; else an indicator array
 
     def fit(self: AnyClassifier, X: Any, y: Any = None, sample_weight: Any = None) -> AnyClassifier:
         """Train one model from scratch.
 
         Args:
             X: examples or a path, in any of the forms above.
-            y: one label for each example: texts, whole numbers or truth values; none for a path.
+            y: one label for each example: texts, whole numbers or truth values; or several, in any of the
+                forms above; none for a path.
             sample_weight: weight of each example in the loss, 0 leaves it out; equal by default. It is
                 multiplied by that of the class. Validation examples choose epochs and set-ups without it.
 
@@ -133,25 +160,56 @@ class Classifier(
         model, labels = self._train(X, y, sample_weight)
         assert labels is not None  # numbers are learnt only where the settings ask for them
         self._take(model, labels.classes)
+        self._answers_lists = labels.are_lists
         return self
+
+    def _settings(self) -> Settings:
+        settings = super()._settings()
+        if settings.target == "number":
+            other = type(self).__name__.replace("Classifier", "Regressor")
+            raise UsageError(
+                f"target: numbers are learnt with {other}; give class or labels, or leave it out"
+            )
+        return settings
 
     def _take(self, model: Model, classes: Shaped[np.ndarray, " classes"]) -> None:
         super()._take(model, classes)
-        self.classes_ = classes
-        self._columns = np.array([model.classes.index(text) for text in texts_of(classes)])
+        self.classes_, self.multilabel_, self._answers_lists = classes, not model.target.is_exclusive, True
+        places = {name: place for place, name in enumerate(model.classes)}
+        self._columns = np.array([places[text] for text in texts_of(classes)])
 
-    def predict(self, X: Any) -> Shaped[np.ndarray, " examples"]:
+    def predict(self, X: Any) -> Shaped[np.ndarray, "examples ..."] | list[list[Any]]:
         """Name the most probable class of each example, or the one that a `threshold` decides for.
+
+        Of several labels those that are probable enough: by `threshold`, else from the probability on that
+        fitted the validation examples, else from one half on. They come as an array (n, labels) of 0 and 1,
+        columns in the order of `classes_`, where `y` was one, sparse or a data frame; as a list of the labels
+        of each example, in the order of `classes_`, where `y` was such lists, and after `pellucid.load`.
 
         Raises: `DataError` if an example cannot be read, or does not fit what was learnt.
         """
+        labels = self._predicted(X)
+        if not self.multilabel_:
+            named: np.ndarray = self.classes_[labels]
+            return named
+        if not self._answers_lists:
+            return labels.astype(np.int64)
+        return [self.classes_[row == PRESENT].tolist() for row in labels]
+
+    def _predicted(self, X: Any) -> Shaped[np.ndarray, "examples ..."]:
+        """Position in `classes_` of the class of each example, or the state of each of several labels."""
         probabilities = self.predict_proba(X)
-        names = [self.model_.classes[column] for column in self._columns.tolist()]
-        named: np.ndarray = self.classes_[decided_codes(probabilities, names, self.model_.threshold)]
-        return named
+        return self.model_.target.labels(probabilities, self._names, self.model_.threshold)
+
+    @property
+    def _names(self) -> list[str]:
+        """Names of `classes_` in the model."""
+        return [self.model_.classes[column] for column in self._columns.tolist()]
 
     def predict_proba(self, X: Any) -> Float64[np.ndarray, "examples classes"]:
-        """Give the probability of every class for each example, in the order of `classes_`; rows sum to one.
+        """Give the probability of every class for each example, in the order of `classes_`.
+
+        Rows sum to one, except where an example may have several labels, which do not exclude each other.
 
         Raises: `DataError` as `predict`.
         """
@@ -163,8 +221,8 @@ class Classifier(
         """Mark the examples that are better left unanswered, since the model does not know enough.
 
         With 95 % confidence at most a share of `max_error`, between 0 and 1, of the others get a wrong class,
-        as long as they are of the source, groups and time that the training data is from. Unfamiliar examples
-        are never answered.
+        or any wrong one of several labels, as long as they are of the source, groups and time that the
+        training data is from. Unfamiliar examples are never answered.
 
         Raises: `UsageError` if `max_error` is out of range, or cannot be promised: no or too few validation
         examples were set aside when the model was trained, or the test of its run refutes it; `DataError` as
@@ -180,28 +238,78 @@ class Classifier(
         They do with a probability of `coverage`, between 0 and 1; kept on average, for examples of the
         source, groups and time that the training data is from.
 
-        Raises: `UsageError` if `coverage` is out of range, or cannot be promised, as for `abstains`;
-        `DataError` as `predict`.
+        Raises: `UsageError` if `coverage` is out of range, or cannot be promised, as for `abstains`, or an
+        example may have several labels; `DataError` as `predict`.
         """
         sets = self._decide(X, sets=coverage).sets
         assert sets is not None
-        names = [self.model_.classes[column] for column in self._columns]
-        own = dict(zip(names, self.classes_.tolist(), strict=True))
-        return [[own[name] for name in each] for each in sets]
+        own = dict(zip(self._names, self.classes_.tolist(), strict=True))
+        return [[own[str(name)] for name in each] for each in sets]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Accuracy: the share of examples that are classified correctly, weighted where weights are given.
 
-        Labels are compared as files hold them, so that 3 is equal to "3" after `pellucid.load`; old names
-        that were renamed for training count as the new ones.
+        Of several labels all must be right (subset accuracy); those unknown in `y` do not count. Labels are
+        compared as files hold them, so that 3 is equal to "3" after `pellucid.load`; old names that were
+        renamed for training count as the new ones. Columns of a data frame are found by their names, those of
+        an array are in the order of `classes_`.
 
-        Raises: `DataError` if there are not as many labels as examples.
+        Raises: `DataError` if there are not as many labels as examples, or columns as `classes_`.
         """
-        named = np.array(texts_of(self.predict(X)))
-        labels = np.array(new_names(texts_of(y), self.model_.renamed))
-        if len(named) != len(labels):
-            raise DataError(f"y: {len(labels):,} labels for {len(named):,} examples; give one each")
-        return float(np.average(named == labels, weights=sample_weight))
+        predicted = self._predicted(X)
+        if self.multilabel_:
+            labels = self._states(y)
+        else:
+            labels = np.array(new_names(texts_of(y), self.model_.renamed))
+        if len(predicted) != len(labels):
+            raise DataError(f"y: {len(labels):,} labels for {len(predicted):,} examples; give one each")
+        if not self.multilabel_:
+            names = np.array(self._names)
+            return float(np.average(names[predicted] == labels, weights=sample_weight))
+        is_known = (labels != UNKNOWN).any(axis=1)
+        if not is_known.any():
+            raise DataError("y: no label is known, so that nothing can be scored; give some")
+        weights = is_known * (1.0 if sample_weight is None else np.asarray(sample_weight, np.float64))
+        is_wrong = self.model_.target.wrong(np.pad(predicted, ((0, 0), (0, 1))), labels)
+        return float(np.average(~is_wrong, weights=weights))
+
+    def _states(self, y: Any) -> Int8[np.ndarray, "examples classes_and_other"]:
+        """States of `classes_`, and behind them of any other label, which no example may have to be right."""
+        found = read_indicators(
+            plain_labels(y),
+            separator=self.label_separator,
+            unlabelled=self.unlabelled or "unknown",
+            is_asked=True,
+        )
+        assert found is not None  # since several labels are asked for
+        own, sets = self._names, LabelSets(found.names, found.states)
+        if found.form == "array" and len(found.names) != len(own):
+            raise DataError(
+                f"y: {count_of(len(found.names), 'column')} where the model has "
+                f"{count_of(len(own), 'label')}; give one for each of classes_"
+            )
+        sets = (
+            sets._replace(names=tuple(own))
+            if found.form == "array"
+            else renamed_sets(sets, self.model_.renamed)
+        )
+        missing = [name for name in own if name not in sets.names]
+        if missing and not found.are_lists:
+            raise DataError(f"y: no column {quoted(missing[0])}, which is a label of the model; add it")
+        states = np.full((len(sets.states), len(own) + 1), ABSENT, np.int8)  # of those that `y` never has
+        states[:, -1] = UNKNOWN
+        places = {name: place for place, name in enumerate(own)}
+        for name, column in zip(sets.names, sets.states.T, strict=True):
+            place = places.get(name, -1)
+            states[:, place] = column if place >= 0 else np.maximum(states[:, place], column)
+        if sets.names:
+            states[~sets.looked_at] = UNKNOWN
+        return states
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
 
 
 class Regressor(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,10 +39,22 @@ class Collected(NamedTuple):
     steps: int
 
 
-def log_odds(outputs: Float[Tensor, "batch outputs"], target: int | None) -> Float[Tensor, " batch"]:
-    """Log-odds of the class `target` for each row of logits, or the predicted number where it is `None`."""
-    if target is None:
-        return outputs[:, 0]
+# Number in question, by the outputs of a network.
+Score = Callable[[Float[Tensor, "batch outputs"]], Float[Tensor, " batch"]]
+
+
+def score_of_outputs(model: Model, target: int | None) -> Score:
+    """The number that explanations of a model are about: log-odds of a class or label, or what it predicts.
+
+    The logit of a label, which excludes no other, is its log-odds.
+    """
+    if target is None or not model.target.is_exclusive:
+        return lambda outputs: outputs[:, target or 0]
+    return partial(log_odds, target=target)
+
+
+def log_odds(outputs: Float[Tensor, "batch classes"], target: int) -> Float[Tensor, " batch"]:
+    """Log-odds of the class `target` against all others for each row of logits."""
     others = torch.cat([outputs[:, :target], outputs[:, target + 1 :]], 1)
     return outputs[:, target] - others.logsumexp(1)
 
@@ -50,14 +63,14 @@ def integrated_gradients_of_image(
     network: Network,
     image: Float[np.ndarray, "channels height width"],
     baseline: Float[np.ndarray, "channels height width"],
-    target: int | None,
+    score: Score,
 ) -> Collected:
     """Score every raw pixel, added up over the channels, on the way from the baseline to the image."""
     asked = still(network)
     end, start = (torch.from_numpy(each.astype(np.float32))[None] for each in (image, baseline))
 
     def answers(alphas: Tensor, way: Tensor) -> Tensor:
-        return log_odds(asked(start + alphas[:, None, None, None] * way), target)
+        return score(asked(start + alphas[:, None, None, None] * way))
 
     seen = 3 * math.prod(network.config.seen) if network.config.seen else image.size
     most = _MOST_OF_BACKBONE if network.config.seen else _MOST
@@ -65,9 +78,7 @@ def integrated_gradients_of_image(
     return found._replace(scores=found.scores[0].sum(axis=0))
 
 
-def integrated_gradients_of_text(
-    network: Network, ids: Int64[np.ndarray, " ids"], target: int | None
-) -> Collected:
+def integrated_gradients_of_text(network: Network, ids: Int64[np.ndarray, " ids"], score: Score) -> Collected:
     """Score every id of a text, in their order; without padding.
 
     Raises: `ValueError` where the network has no such way (`has_way`).
@@ -81,7 +92,7 @@ def integrated_gradients_of_text(
     def answers(alphas: Tensor, way: Tensor) -> Tensor:
         scaled = alphas[:, None, None] * way
         given.append(layer.bias + scaled.sum(1) if isinstance(layer, EmbeddingBag) else scaled)
-        return log_odds(asked(tokens.expand(len(alphas), -1)), target)
+        return score(asked(tokens.expand(len(alphas), -1)))
 
     found = _collect(answers, vectors, vectors.numel(), _MOST)
     replaces.remove()
@@ -149,9 +160,9 @@ def has_maps(network: Network) -> bool:
 
 
 def grad_cam(
-    network: Network, image: Float[np.ndarray, "channels height width"], target: int | None
+    network: Network, image: Float[np.ndarray, "channels height width"], score: Score
 ) -> Float64[np.ndarray, "height width"]:
-    r"""Grad-CAM of raw pixels for a class, or for a predicted number where `target` is `None`.
+    r"""Grad-CAM of raw pixels for a score $F$ of the outputs.
 
     The last maps $A$, each weighted by its mean gradient, and the positive part of their sum:
     $\alpha_k = \frac{1}{RC} \sum_{rc} \partial F / \partial A_{krc}$ and
@@ -164,7 +175,7 @@ def grad_cam(
     last = _last(asked)
     assert last is not None  # has_maps
     last.register_forward_pre_hook(lambda _, inputs: kept.append(inputs[0]))
-    answer = log_odds(asked(torch.from_numpy(image.astype(np.float32))[None]), target)
+    answer = score(asked(torch.from_numpy(image.astype(np.float32))[None]))
     (gradient,) = torch.autograd.grad(answer.sum(), kept[0])
     weighed = functional.relu((gradient.mean((2, 3), keepdim=True) * kept[0]).sum(1, keepdim=True))
     drawn = functional.interpolate(weighed.detach(), image.shape[1:], mode="bilinear", align_corners=False)
@@ -349,7 +360,7 @@ def randomised_model(model: ImageModel | TextModel, seed: int) -> ImageModel | T
     )
 
 
-_OF_PATH = "the slope of the log-odds of the class, collected on the straight way from {start} to the input"
+_OF_PATH = "the slope of {score}, collected on the straight way from {start} to the input"
 _HOW = {
     "grad-cam": "the last maps, weighed by their gradients and added up; what is above zero",
     "occlusion": "how far the answer falls when a window around a cell is painted over with the mean colour",
@@ -401,16 +412,16 @@ def attributions_of_image(
 
     Of an average the first two are those of its heaviest network; all are tested on its own answer.
     """
-    pieces = ImagePieces(model, pixels, target)
+    pieces, score = ImagePieces(model, pixels, target), score_of_outputs(model, target)
     raw = pixels.transpose(2, 0, 1).astype(np.float32)
     paint = np.broadcast_to(pieces.paint[:, None, None].astype(np.float32), raw.shape)
 
     def by_maps(asked: ImageModel) -> _Scored:
-        fine = grad_cam(asked.network, raw, target)
+        fine = grad_cam(asked.network, raw, score)
         return pieces.summed(fine), fine, ""
 
     def by_path(asked: ImageModel) -> _Scored:
-        found = integrated_gradients_of_image(asked.network, raw, paint, target)
+        found = integrated_gradients_of_image(asked.network, raw, paint, score)
         return pieces.summed(found.scores), found.scores, _completeness(found)
 
     def by_windows(asked: Model) -> _Scored:
@@ -425,7 +436,8 @@ def attributions_of_image(
                 methods["grad-cam"] = by_maps, member, whose
             methods["integrated-gradients"] = by_path, member, whose
     methods["occlusion"] = by_windows, model, ""
-    return Attributions(pieces, _tested(pieces, methods, "an image of its mean colour"))
+    way = _OF_PATH.format(score=_score_words(model, target), start="an image of its mean colour")
+    return Attributions(pieces, _tested(pieces, methods, way))
 
 
 def attributions_of_text(model: Model, text: str, target: int | None) -> Attributions:
@@ -436,10 +448,10 @@ def attributions_of_text(model: Model, text: str, target: int | None) -> Attribu
         methods = {"leave-one-out": (lambda _: (occlusion(words), None, ""), model, "")}
         return Attributions(words, _tested(words, methods, ""))
     ids = ids_of(model.encoder, text)
-    pieces = TokenPieces(model, ids, target)
+    pieces, score = TokenPieces(model, ids, target), score_of_outputs(model, target)
 
     def by_path(asked: TextModel) -> _Scored:
-        found = integrated_gradients_of_text(asked.network, ids, target)
+        found = integrated_gradients_of_text(asked.network, ids, score)
         return pieces.summed(found.scores), found.scores, _completeness(found)
 
     def by_leaving_out(asked: TextModel) -> _Scored:
@@ -450,7 +462,8 @@ def attributions_of_text(model: Model, text: str, target: int | None) -> Attribu
         methods["integrated-gradients"] = by_path, model, ""
     methods["leave-one-out"] = by_leaving_out, model, ""
     start = "a bag without n-grams" if model.network.config.groups else "vectors of zeros"
-    return Attributions(pieces, _tested(pieces, methods, start))
+    way = _OF_PATH.format(score=_score_words(model, target), start=start)
+    return Attributions(pieces, _tested(pieces, methods, way))
 
 
 def ids_of(encoder: Encoder, text: str) -> Int64[np.ndarray, " ids"]:
@@ -459,8 +472,15 @@ def ids_of(encoder: Encoder, text: str) -> Int64[np.ndarray, " ids"]:
     return found
 
 
-def _tested(pieces: Pieces, methods: dict[str, tuple[_Method, Model, str]], start: str) -> list[Attribution]:
-    """Run explanations and their tests."""
+def _score_words(model: Model, target: int | None) -> str:
+    """The number that gradients of a network are about, in words."""
+    if target is None:
+        return "the predicted number"
+    return "the log-odds of the class" if model.target.is_exclusive else "the logit of the label"
+
+
+def _tested(pieces: Pieces, methods: dict[str, tuple[_Method, Model, str]], way: str) -> list[Attribution]:
+    """Run explanations and their tests; `way` is how integrated gradients are computed, in words."""
     bench = Bench(pieces)
     networks = [asked for _, asked, _ in methods.values() if isinstance(asked, (ImageModel, TextModel))]
     others = [randomised_model(networks[0], seed) for seed in range(NETWORKS)] if networks else []
@@ -469,7 +489,7 @@ def _tested(pieces: Pieces, methods: dict[str, tuple[_Method, Model, str]], star
         scores, fine, note = method(asked)
         shuffled = others if isinstance(asked, (ImageModel, TextModel)) else []
         trial = bench.test(scores, [method(other)[0] for other in shuffled])
-        how = (_HOW.get(name) or _OF_PATH.format(start=start)) + whose
+        how = _HOW.get(name, way) + whose
         attributions.append(Attribution(name, how, scores, fine, note, trial))
     return attributions
 

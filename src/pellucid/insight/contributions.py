@@ -5,17 +5,19 @@ $K$ classes, which decides the softmax, is
 
 $$z_k - \bar z = \sum_i x_i (W_{ik} - \bar W_i) + (b_k - \bar b), \qquad \hat y = \sum_i x_i W_i + b$$
 
+The score of a label is compared with no other: it is the label's log-odds, $z_l = \sum_i x_i W_{il} + b_l$.
+
 **Random forest.** On the way down a tree the share of the class changes with each question; each change is
 booked to the feature that was asked about. The mean over the trees is the probability:
 
 $$p_k = \frac{1}{T} \sum_t \Bigl( v_{t,0} + \sum_j (v_{t,j+1} - v_{t,j}) \Bigr)$$
 
 with $v_{t,j}$ the share of the class among the training examples below the $j$-th node on the way. Where a
-number is predicted, leaves do not say how many examples they hold, and a node counts as the mean of both
-branches.
+number or labels are predicted, leaves do not say how many examples they hold, and a node counts as the mean
+of both branches.
 
 **Kernel machine.** Each kept example adds its likeness to the input times its weights; they are added up by
-the class that the kept examples belong to.
+the class that the kept examples belong to, but of a label or a number each is a term of its own.
 
 Source: Saabas 2014, "Interpreting random forests"; Palczewska et al. 2014, "Interpreting random forest
 classification models using a feature contribution method", arXiv:1312.1121, eq. 6.
@@ -69,7 +71,7 @@ class Contributions:
 def contributions_of(model: ClassicalModel, inputs: Inputs, target: int | None) -> Contributions | None:
     """Terms of a classical model's answer; `None` of one with a constant answer.
 
-    `inputs` holds one input; `target` is the class in question, `None` where a number is predicted.
+    `inputs` holds one input; `target` is the class or label in question, `None` where a number is predicted.
     """
     predictor = model.predictor
     if isinstance(predictor, Constant):
@@ -96,21 +98,29 @@ def contributions_of(model: ClassicalModel, inputs: Inputs, target: int | None) 
 
 
 _Terms = tuple[np.ndarray, float, str]
+_LOG_ODDS = "the log-odds of the label, before calibration"
 
 
 def _of_linear(predictor: Linear, features: np.ndarray, target: int | None) -> _Terms:
     """Features times their weights, for a class less the mean of all classes."""
+    weights, bias = predictor.weights, predictor.bias
+    what = "the predicted number" if target is None else _LOG_ODDS
+    if target is not None and predictor.exclusive:
+        weights, bias = weights - weights.mean(axis=1, keepdims=True), bias - bias.mean()
+        what = "the score of the class above the mean of all classes"
+    how = f"features times their weights; in all {what}"
+    at = _column(predictor, target)
+    if at is None:
+        return np.zeros(len(features)), 0.0, f"{how}; it was not there to learn"
+    return features * weights[:, at], float(bias[at]), how
+
+
+def _column(predictor: Linear | Kernel, target: int | None) -> int | None:
+    """Column of a class, a label or the number; `None` of a class that was not there to learn."""
     if target is None:
-        weights, bias = predictor.weights[:, 0], float(predictor.bias[0])
-        return features * weights, bias, "features times their weights; in all the predicted number"
+        return 0
     columns = predictor.classes.tolist()
-    centred = predictor.weights - predictor.weights.mean(axis=1, keepdims=True)
-    shifted = predictor.bias - predictor.bias.mean()
-    how = "features times their weights; in all the score of the class above the mean of all classes"
-    if target not in columns:
-        return np.zeros(len(features)), 0.0, f"{how}; this class was not there to learn"
-    at = columns.index(target)
-    return features * centred[:, at], float(shifted[at]), how
+    return columns.index(target) if target in columns else None
 
 
 def _of_forest(predictor: Forest, features: np.ndarray, target: int | None) -> _Terms:
@@ -130,7 +140,8 @@ def _of_forest(predictor: Forest, features: np.ndarray, target: int | None) -> _
             scores[asked] += after - value
             value = after
     trees = len(predictor.roots)
-    what = "the predicted number" if target is None else "the probability of the class, before calibration"
+    noun = "class" if predictor.exclusive else "label"
+    what = "the predicted number" if target is None else f"the probability of the {noun}, before calibration"
     return (
         scores / trees,
         float(start / trees),
@@ -139,21 +150,20 @@ def _of_forest(predictor: Forest, features: np.ndarray, target: int | None) -> _
 
 
 def _node_values(predictor: Forest, target: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """Share of the class, or mean number, of every node and of every leaf."""
-    starts = np.concatenate([[0], predictor.ends[:-1]]).astype(np.int64)
+    """Share of the class or label, or mean number, of every node and of every leaf."""
+    leaves = len(predictor.ends)
     content = predictor.content.astype(np.float64)
-    if target is None:
-        counts, sums = np.ones(len(starts)), np.add.reduceat(content, starts)
-    else:
-        counts = np.add.reduceat(content, starts)
-        sums = np.add.reduceat(np.where(predictor.entry == target, content, 0), starts)
+    of_leaf = np.repeat(np.arange(leaves), np.diff(predictor.ends, prepend=0))
+    has_counts = target is not None and predictor.exclusive
+    counts = np.bincount(of_leaf, content, leaves) if has_counts else np.ones(leaves)
+    sums = np.bincount(of_leaf, content * (predictor.entry == (target or 0)), leaves)
     below, of_class = np.zeros(len(predictor.feature)), np.zeros(len(predictor.feature))
     for node in reversed(range(len(predictor.feature))):  # branches lead to later nodes
         for branch in (int(predictor.left[node]), int(predictor.right[node])):
             of_branch = (
                 (below[branch], of_class[branch]) if branch >= 0 else (counts[-1 - branch], sums[-1 - branch])
             )
-            if target is None:
+            if not has_counts:
                 of_branch = (1.0, of_branch[1] / of_branch[0])
             below[node] += of_branch[0]
             of_class[node] += of_branch[1]
@@ -163,17 +173,19 @@ def _node_values(predictor: Forest, target: int | None) -> tuple[np.ndarray, np.
 def _of_kernel(
     predictor: Kernel, features: np.ndarray, model: ClassicalModel, target: int | None
 ) -> Contributions:
-    """Contributions of kept examples to the predicted number, or to the decisions for a class."""
+    """Contributions of kept examples to the predicted number, a label, or the decisions for a class."""
     row = features.astype(np.float32)[None]
     near = likeness(
         project(row, predictor.mean, predictor.projection),
         predictor.points.astype(np.float64),
         float(predictor.gamma[0]),
     )[0]
-    if target is None:
-        scores = near * predictor.weights[:, 0]
-        start, names = float(predictor.bias[0]), tuple(f"kept example {at}" for at in range(len(scores)))
-        how = "kept examples: likeness times weight; in all the predicted number"
+    own = _column(predictor, target)
+    if own is not None and (target is None or not predictor.exclusive):
+        scores = near * predictor.weights[:, own]
+        start, names = float(predictor.bias[own]), tuple(f"kept example {at}" for at in range(len(scores)))
+        what = "the predicted number" if target is None else _LOG_ODDS
+        how = f"kept examples: likeness times weight; in all {what}"
         return Contributions(how, names, None, scores, start, start + float(scores.sum()))
     columns = predictor.classes.tolist()
     scores, start = np.zeros(len(columns)), 0.0
@@ -182,9 +194,8 @@ def _of_kernel(
         "kernel similarity to support vectors times their weights; in all the decisions for the class "
         "against each other"
     )
-    if target not in columns:
+    if own is None:
         return Contributions(how, names, None, scores, 0.0, 0.0)
-    own = columns.index(target)
     first, second = np.triu_indices(len(columns), 1)
     for pair, (i, j) in enumerate(zip(first.tolist(), second.tolist(), strict=True)):
         if own in (i, j):

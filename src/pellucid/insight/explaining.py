@@ -7,8 +7,6 @@ import numpy as np
 import torch
 from jaxtyping import Float64, UInt8
 
-from pellucid.arithmetic import softmax
-from pellucid.arithmetic.probabilities import sigmoid
 from pellucid.bundle import (
     AdversarialModel,
     AutoencoderModel,
@@ -33,14 +31,14 @@ from pellucid.insight.explanation import Explanation, Mean, Term
 from pellucid.insight.generator_programs import CLASS, MADE, NOISE, adversarial_program, autoencoder_program
 from pellucid.insight.generator_terms import CONTEST_SEED as CONTEST_SEED
 from pellucid.insight.generator_terms import LATENT_SEED, bounds_by_class, contest_of, latents_of, noise_for
-from pellucid.insight.gradients import WeightCheck, WeightChecker, go_back
+from pellucid.insight.gradients import Against, WeightCheck, WeightChecker, go_back
 from pellucid.insight.input_pieces import TokenPieces, WordPieces
 from pellucid.insight.layer_records import cost_of, layer_records
 from pellucid.insight.opened_networks import Opened, one_thread, open_network, open_program
 from pellucid.insight.reference_lines import CLOSED
 from pellucid.insight.unfolded_layers import one_hot
 from pellucid.reference import Line
-from pellucid.tasks import VALUES, Target
+from pellucid.tasks import CLASSIFICATION, EVEN, PRESENT, UNKNOWN, VALUES, Target
 
 PROBABILITIES = "probabilities"
 
@@ -54,7 +52,11 @@ _MOST_CHECKS = 100
 
 
 def explain_model(
-    model: Model, inputs: Inputs, target: int | None = None, truth: int | None = None, name: str | None = None
+    model: Model,
+    inputs: Inputs,
+    target: int | None = None,
+    truth: Against = None,
+    name: str | None = None,
 ) -> Explanation:
     """Open a model on one input; of an average the answers of its members, and the layers of one of them.
 
@@ -62,10 +64,10 @@ def explain_model(
         model: trained, of any kind.
         inputs: one image (1, height, width, channels) as the model takes it, one feature vector
             (1, length), or a list of one text.
-        target: class that loss and explanations are about; by default explanations are about the most
-            probable one, and the loss is against the true one, where that is known. A model that makes
-            images is opened as of this class.
-        truth: the true class; `None` where it is not known.
+        target: class or label that loss and explanations are about; by default explanations are about the
+            most probable one, and the loss is against the true one, or all labels that are known, where there
+            are any. A model that makes images is opened as of this class.
+        truth: the true class, or of several labels the state of each; `None` where it is not known.
         name: that a run gives the model; by default its own.
 
     Returns:
@@ -77,6 +79,7 @@ def explain_model(
     """
     with one_thread():
         if isinstance(model, (AutoencoderModel, AdversarialModel)):
+            assert truth is None or isinstance(truth, int)  # such a model knows classes, not several labels
             found = _of_generator(model, require_images(inputs, model.preprocessing), target, truth)
         elif isinstance(model, Generator):
             raise ModelFileError(
@@ -186,15 +189,24 @@ def _label(
     ]
 
 
-def _of_predictor(model: Model, inputs: Inputs, target: int | None, truth: int | None) -> Explanation:
+def _answered(model: Model, answer: Float64[np.ndarray, " classes"]) -> int:
+    """The most probable class, or of several labels the most probable one that is answered, if any is."""
+    if model.target.is_exclusive:
+        return int(answer.argmax())
+    states = model.decided(answer[None])[0]
+    return int(np.where(states == PRESENT, answer, answer - 1).argmax())
+
+
+def _of_predictor(model: Model, inputs: Inputs, asked: int | None, truth: Against) -> Explanation:
     """Explanation of a model that predicts: its answer, attributions, contributions and layers."""
     answer = _answer(model, inputs)
-    against = truth if target is None else target
+    target: int | None = None
+    against: Against = None
     if not model.classes:
-        target = against = truth = None
+        truth = None
     else:
-        target = int(answer.argmax()) if target is None else target
-        against = target if against is None else against
+        target = _answered(model, answer) if asked is None else asked
+        against = truth if asked is None and truth is not None else _alone(model, target)
     contributions = contributions_of(model, inputs, target) if isinstance(model, ClassicalModel) else None
     given = inputs[0]
     is_constant = isinstance(model, ClassicalModel) and model.predictor.kind == "constant"
@@ -232,6 +244,7 @@ def _of_predictor(model: Model, inputs: Inputs, target: int | None, truth: int |
         answer=answer,
         target=target,
         truth=truth,
+        thresholds=_thresholds(model),
         inputs=given if isinstance(given, str) else np.asarray(given),
         attributions=attributions,
         contributions=contributions,
@@ -240,6 +253,20 @@ def _of_predictor(model: Model, inputs: Inputs, target: int | None, truth: int |
         **_pieces(shown, inputs, attributions),
         **opened,
     )
+
+
+def _alone(model: Model, target: int) -> Against:
+    """A class, or one of several labels as present and all others as not known."""
+    if model.target.is_exclusive:
+        return target
+    return tuple(PRESENT if code == target else UNKNOWN for code in range(len(model.classes)))
+
+
+def _thresholds(model: Model) -> tuple[float, ...]:
+    """Probability from which on each of several labels is answered; none where classes exclude each other."""
+    if model.target.is_exclusive:
+        return ()
+    return tuple(model.threshold.get(name, EVEN) for name in model.classes)
 
 
 def _answer(model: Model, inputs: Inputs) -> Float64[np.ndarray, " outputs"]:
@@ -289,7 +316,7 @@ def _pieces(model: Model, inputs: Inputs, attributions: Attributions | None) -> 
     return {"tokens": tuple(tokens), "pieces": tuple(pieces)}
 
 
-def _network_of(model: Model, inputs: Inputs, against: int | None) -> dict[str, Any]:
+def _network_of(model: Model, inputs: Inputs, against: Against) -> dict[str, Any]:
     """Layers of the model's network, opened forwards and, where the answer is its own, backwards."""
     if not isinstance(model, (ImageModel, TextModel, FeatureModel, ClassicalModel)) or model.network is None:
         return {}
@@ -359,18 +386,14 @@ def _closed(opened: Opened) -> list[str]:
     ]
 
 
-def with_probabilities(opened: Opened, temperature: float, target: Target) -> Opened:
-    """Add the lines from logits to probabilities of a temperature, in double precision as the model does.
-
-    These are the softmax of all logits, or of several labels the sigmoid of each.
-    """
+def with_probabilities(opened: Opened, temperature: float, target: Target = CLASSIFICATION) -> Opened:
+    """Add the lines from logits to probabilities of a temperature, in double precision as the model does."""
     lines, values = list(opened.lines), dict(opened.values)
     name = opened.output
     if temperature != 1:
         lines.append(Line("temperature", "divide", (name,), {"divisor": temperature}))
         values["temperature"] = values[name].astype(np.float64) / temperature
         name = "temperature"
-    kind, to_probabilities = ("softmax", softmax) if target.is_exclusive else ("sigmoid", sigmoid)
-    lines.append(Line(PROBABILITIES, kind, (name,)))
-    values[PROBABILITIES] = to_probabilities(values[name].astype(np.float64))
+    lines.append(Line(PROBABILITIES, "softmax" if target.is_exclusive else "sigmoid", (name,)))
+    values[PROBABILITIES] = target.of_logits(values[name].astype(np.float64))
     return dataclasses.replace(opened, lines=tuple(lines), values=values)

@@ -9,24 +9,29 @@ import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
 from pellucid.arithmetic.rounding import rounded
+from pellucid.data.wording import some
 from pellucid.insight.attribution import Attributions
 from pellucid.insight.contributions import Contributions
 from pellucid.insight.generator_terms import Contest, Latents
-from pellucid.insight.gradients import Backward, WeightCheck, WeightChecker
+from pellucid.insight.gradients import Against, Backward, WeightCheck, WeightChecker
 from pellucid.insight.layer_records import LayerRecord
 from pellucid.insight.opened_networks import Opened
 from pellucid.insight.receptive_fields import Box, receptive_field
 from pellucid.insight.unit_arithmetic import Arithmetic
 from pellucid.insight.units import open_unit
+from pellucid.tasks import PRESENT, SEPARATOR, UNKNOWN
+
+# Labels that a sentence names.
+_MOST_NAMED = 6
 
 
 @dataclass(frozen=True, eq=False)
 class Like:
     """Training example that a model finds like the input.
 
-    `source`: path, or file and row; `label`: its class or number, as text; `distance`: in the last hidden
-    layer, relative to the median of all that were compared; `inputs`: the image (height, width, channels) or
-    the text.
+    `source`: path, or file and row; `label`: its class, labels joined by `;`, or number, as text; `distance`:
+    in the last hidden layer, relative to the median of all that were compared; `inputs`: the image (height,
+    width, channels) or the text.
     """
 
     source: str
@@ -77,11 +82,14 @@ class Explanation:
 
     Attributes:
         model: its name.
-        classes: class names; none where a number is predicted.
-        answer: probabilities of the classes, the predicted number alone, or the bound or score of an image.
-        target: the class that explanations are about; `None` where a number is predicted, or without classes.
+        classes: names of classes or labels; none where a number is predicted.
+        answer: probabilities of these, the predicted number alone, or the bound or score of an image.
+        target: the class or label that explanations are about; `None` where a number is predicted, or without
+            classes.
         inputs: the image (height, width, channels) as the model takes it, the feature vector, or the text.
-        truth: the true class; `None` where it is not known.
+        truth: the true class, or of several labels the state of each; `None` where it is not known.
+        thresholds: probability from which on each of several labels is answered; none where classes exclude
+            each other, or a number is predicted.
         tokens: what a network of texts read, id by id, as it is in the text.
         pieces: what the attributions of a text give numbers to; none of an image.
         opened: lines, values and weights; `None` where there is no network that could be opened.
@@ -104,7 +112,8 @@ class Explanation:
     answer: Float64[np.ndarray, " outputs"]
     target: int | None
     inputs: UInt8[np.ndarray, "height width channels"] | Float32[np.ndarray, " features"] | str
-    truth: int | None = None
+    truth: Against = None
+    thresholds: tuple[float, ...] = ()
     tokens: tuple[str, ...] = ()
     pieces: tuple[str, ...] = ()
     opened: Opened | None = None
@@ -185,8 +194,45 @@ class Explanation:
         """Answer in words."""
         if not self.classes or self.makes_images:
             return f"{float(self.answer[0]):.6g}"
-        best = int(self.answer.argmax())
-        return f"{self.classes[best]} ({rounded(float(self.answer[best]), 3)})"
+        if self.thresholds:
+            named = some([self._with_probability(code) for code in self.answered], _MOST_NAMED)
+            return named or f"none of these; most probable is {self._with_probability(self._first)}"
+        return self._with_probability(self._first)
+
+    @property
+    def answered(self) -> list[int]:
+        """Of several labels those that are answered, the most probable first."""
+        order = np.argsort(-self.answer, kind="stable").tolist()
+        return [code for code in order if self.thresholds and self.answer[code] >= self.thresholds[code]]
+
+    @property
+    def loss_is_of_target(self) -> bool:
+        """True where the loss is against nothing but what explanations are about."""
+        against = None if self.backward is None else self.backward.target
+        if isinstance(against, tuple):
+            return against == tuple(PRESENT if at == self.target else UNKNOWN for at in range(len(against)))
+        return against is not None and against == self.target
+
+    @property
+    def threshold_words(self) -> str:
+        """From which probabilities on the labels are answered that are, or else the most probable one."""
+        first, *others = self.answered or [self._first]
+        words = [f"{self.classes[first]} is answered from {self.thresholds[first]:.3g} on"]
+        words += [f"{self.classes[code]} from {self.thresholds[code]:.3g}" for code in others]
+        return some(words, _MOST_NAMED)
+
+    def labels_of(self, states: tuple[int, ...]) -> str:
+        """Labels that are present, by name, joined by `;`."""
+        present = [name for name, state in zip(self.classes, states, strict=True) if state == PRESENT]
+        return SEPARATOR.join(present) or "none of these"
+
+    @property
+    def _first(self) -> int:
+        """The most probable class or label."""
+        return int(self.answer.argmax())
+
+    def _with_probability(self, code: int) -> str:
+        return f"{self.classes[code]} ({rounded(float(self.answer[code]), 3)})"
 
     @property
     def mean_words(self) -> tuple[str, ...]:
@@ -225,8 +271,9 @@ class Explanation:
         if self.target is not None:
             lines[0] += f"; explained for {self.classes[self.target]}"
         if self.backward is not None and self.backward.target is not None:
-            against = self.classes[self.backward.target]
-            lines[0] += f"; loss against {against} {self.backward.loss:.4g}"
+            against = self.backward.target
+            named = self.classes[against] if isinstance(against, int) else self.labels_of(against)
+            lines[0] += f"; loss against {named} {self.backward.loss:.4g}"
         lines += [f"  {line}" for line in self.mean_words]
         lines += [f"  {record!r}" for record in self.layers]
         if self.attributions is not None:

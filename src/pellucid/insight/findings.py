@@ -62,7 +62,7 @@ def overfitting(course: Course) -> Finding | None:
 
 def _train_is_ahead(course: Course) -> bool:
     """True where train ends ahead of validation, and validation below its best."""
-    train, validation = course.series("train_accuracy"), course.series("validation_accuracy")
+    train, validation = course.right("train"), course.right("validation")
     if train and validation:
         return train[-1] - validation[-1] >= GAP and validation[-1] < max(validation)
     return course.series("train_loss")[-1] < course.series("validation_loss")[-1]
@@ -73,8 +73,9 @@ def generalisation_gap(course: Course) -> Finding | None:
     skill = course.skill or 0.0
     if overfitting(course) is not None or len(course.history) < _FEWEST_EPOCHS or skill < LITTLE:
         return None
-    train, validation = course.series("train_accuracy"), course.series("validation_accuracy")
-    words, least, error = "accuracy", WIDE_GAP, 0.0
+    train, validation = course.right("train"), course.right("validation")
+    words = "share of examples with all labels right" if course.has_several_labels else "accuracy"
+    least, error = WIDE_GAP, 0.0
     if train and validation:
         if course.validated:
             error = math.sqrt(validation[-1] * (1 - validation[-1]) / course.validated)
@@ -87,7 +88,7 @@ def generalisation_gap(course: Course) -> Finding | None:
     gap = train[-1] - validation[-1]
     if gap < max(least, _ERRORS * error):
         return None
-    shown = percent if words == "accuracy" else figure
+    shown = figure if words == "R²" else percent
     return Finding(
         "generalisation-gap",
         "The network overfits: it does far better on its training examples than on others.",
@@ -127,7 +128,9 @@ def underfitting(course: Course) -> Finding | None:
         f"the epochs the train loss {'fell' if fall >= 0 else 'rose'} by {100 * abs(fall):.1f} %.",
         remedy,
         f"Found below {100 * LITTLE:.0f} % of the way at the end: (accuracy - chance) / (1 - chance), or R² "
-        "of numbers, the better of train and validation. Chance is the share of the largest class.",
+        "of numbers, the better of train and validation. Chance is the share of the largest class. Of "
+        "several labels the best of three: examples with all labels right in training, micro-F1 on "
+        "validation, and how far the train loss fell below that of guessing the share of each label.",
         {"skill": skill, "train_loss_fall": fall},
     )
 
@@ -174,7 +177,7 @@ def learning_rate_too_high(course: Course) -> Finding | None:
     """Learning rate too high: updates undo what was learnt."""
     losses = course.series("train_loss")
     train, validation = _largest_rise(losses), _largest_rise(course.series("validation_loss"))
-    above = max(losses, default=0.0) / course.guessing - 1.0 if course.guessing > 0 else 0.0
+    above = max(losses, default=0.0) / course.untrained - 1.0 if course.untrained > 0 else 0.0
     update = course.update_ratio or 0.0
     is_large = update >= LARGE_UPDATE and max(train, validation, above) >= RISE
     if not is_large and train < STEEP_RISE:

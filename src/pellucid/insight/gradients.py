@@ -20,27 +20,32 @@ from pellucid.reference.normalisation import normalised
 from pellucid.reference.notation import Declaration
 from pellucid.reference.recurrent import gru_sum_gradients, lstm_sum_gradients
 from pellucid.reference.walk import best_step
+from pellucid.tasks import PRESENT, UNKNOWN
 
 _LOSS = "loss"
 _OF_MAXIMA = ("max-pool", "global-max", "text-max")
 _ROUNDING = 1e-12
 _States = tuple[Tensor, object]
+# What a loss is against: a class, or of several labels the state of each; `None` where a number is predicted
+# or an image made.
+Against = int | tuple[int, ...] | None
 
 
 @dataclass(frozen=True, eq=False)
 class Backward:
     """Gradients of one loss.
 
-    `target`: the class that the loss is against, `None` where a number is predicted, or an image made;
-    `loss`: its value, the number itself where one is predicted; `values`: of every line, by hand, for a batch
-    of one; `gradients`: by name of a value (for a batch of one) or of a weight, by hand; `by_autograd`: the
-    same by torch, for what torch has a layer or a weight for; `terms`: layers whose numbers add up to the
-    loss, each with its factor, none where the loss is of the output; `sums`: by name of a recurrent layer,
-    the gradients at the sums inside its gates (step, gate): those that the input's weights meet, and those
-    that the state's weights meet.
+    `target`: the class that the loss is against, or the state of each of several labels, of which those that
+    are not known count nowhere; `None` where a number is predicted, or an image made; `loss`: its value, the
+    number itself where one is predicted; `values`: of every line, by hand, for a batch of one; `gradients`:
+    by name of a value (for a batch of one) or of a weight, by hand; `by_autograd`: the same by torch, for
+    what torch has a layer or a weight for; `terms`: layers whose numbers add up to the loss, each with its
+    factor, none where the loss is of the output; `sums`: by name of a recurrent layer, the gradients at the
+    sums inside its gates (step, gate): those that the input's weights meet, and those that the state's
+    weights meet.
     """
 
-    target: int | None
+    target: Against
     loss: float
     values: Mapping[str, Shaped[np.ndarray, "..."]]
     gradients: Mapping[str, Float64[np.ndarray, "..."]]
@@ -67,7 +72,7 @@ class Backward:
         return difference / largest if largest else difference
 
 
-def go_back(network: Network | Program, opened: Opened, target: int | None) -> Backward:
+def go_back(network: Network | Program, opened: Opened, target: Against) -> Backward:
     """Gradients of the loss at every layer and of every weight of an opened network, in two ways."""
     given: dict[str, np.ndarray] = {name: each.astype(np.float64) for name, each in opened.weights.items()}
     for name in opened.given:
@@ -77,8 +82,10 @@ def go_back(network: Network | Program, opened: Opened, target: int | None) -> B
     lines, terms = [*opened.lines], dict(network.terms) if isinstance(network, Program) else {}
     factors = terms or {opened.output: 1.0}
     if target is not None:
-        lines.append(Line(_LOSS, "cross-entropy", (opened.output, "labels")))
-        given["labels"] = np.array([target])
+        is_class = isinstance(target, int)
+        kind = "cross-entropy" if is_class else "binary-cross-entropy"
+        lines.append(Line(_LOSS, kind, (opened.output, "labels")))
+        given["labels"] = np.array([target], np.int64 if is_class else np.int8)
         factors = {_LOSS: 1.0}
     values = walk(lines, given)
     with_ties = dict(values)
@@ -118,16 +125,23 @@ def _sums(
     return found
 
 
-def loss_at(asked: Network | Program, given: Mapping[str, Tensor], target: int | None) -> Float[Tensor, ""]:
-    """Loss of a network for what it is given, by name: against a class, or the predicted number."""
+def loss_at(asked: Network | Program, given: Mapping[str, Tensor], target: Against) -> Float[Tensor, ""]:
+    """Loss of a network for what it is given, by name: against a class or labels, or the predicted number."""
     if isinstance(asked, Program):
         return asked.loss(given)
     outputs: Tensor = asked(given["inputs"])
-    return outputs[0, 0] if target is None else functional.cross_entropy(outputs, torch.tensor([target]))
+    if target is None:
+        return outputs[0, 0]
+    states = torch.tensor(target)
+    if isinstance(target, int):
+        return functional.cross_entropy(outputs, states[None])
+    known = states != UNKNOWN
+    present = (states[known] == PRESENT).to(outputs.dtype)
+    return functional.binary_cross_entropy_with_logits(outputs[0, known], present)
 
 
 def _by_autograd(
-    network: Network | Program, given: Mapping[str, np.ndarray], target: int | None
+    network: Network | Program, given: Mapping[str, np.ndarray], target: Against
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Gradients of values and weights by torch, and the values."""
     asked = layered(network).double().requires_grad_(True)

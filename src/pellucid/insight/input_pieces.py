@@ -34,12 +34,12 @@ class Pieces(Protocol):
     shape: tuple[int, ...]
 
     def ask(self, kept: Bool[np.ndarray, "variants pieces"]) -> Float64[np.ndarray, " variants"]:
-        """Probability of the class in question, or predicted number, with the `kept` pieces alone."""
+        """Probability of the class or label in question, or the number, with the `kept` pieces alone."""
         ...
 
 
 def score_of(model: Model, inputs: object, target: int | None) -> Float64[np.ndarray, " inputs"]:
-    """Probability of the class `target` for each input, or the predicted number where it is `None`."""
+    """Probability of the class or label `target` for each input, or the number where it is `None`."""
     if target is None:
         return model.predict_values(inputs)  # type: ignore[arg-type]
     probabilities: np.ndarray = model.predict_proba(inputs)[:, target]  # type: ignore[arg-type]
@@ -120,12 +120,9 @@ class TokenPieces:
                 ids[ids[:, 0] == 0, 0] = UNKNOWN
                 longest = max(1, int(some.sum(axis=1).max()))
                 outputs = network(torch.from_numpy(ids[:, :longest])).numpy().astype(np.float64)
-                if self._target is None:
-                    found.append(outputs[:, 0])
-                    continue
-                logits = outputs / self._model.temperature
-                powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-                found.append(powers[:, self._target] / powers.sum(axis=1))
+                target = self._model.target
+                answers = target.columns(target.of_logits(outputs, self._model.temperature))
+                found.append(answers[:, self._target or 0])
         return np.concatenate(found)
 
 

@@ -20,7 +20,8 @@ class Course:
     Attributes:
         history: one record for each epoch, as in `history.jsonl`.
         chance: share of the largest class among the training examples; 0 where numbers are predicted.
-        guessing: train loss of one who knows only how often each class is, or the mean number; 0 if unknown.
+        guessing: train loss of one who knows only how often each class or label is, or the mean number; 0 if
+            unknown.
         validated: validation examples; 0 if unknown.
         label_issues: labels that may well be wrong.
         examined: labels that were judged.
@@ -41,6 +42,16 @@ class Course:
     is_pretrained: bool = False
     has_even_updates: bool = False
 
+    @property
+    def has_several_labels(self) -> bool:
+        """True where an example may have several labels, which are right together or not."""
+        return "train_subset_accuracy" in (self.history[-1] if self.history else {})
+
+    @property
+    def untrained(self) -> float:
+        """Train loss that training begins with: guessing, or one half for each of several labels."""
+        return math.log(2) if self.has_several_labels else self.guessing
+
     def remedy(self, of_own_layers: str) -> str:
         """The remedy where layers can be chosen, or the one for a backbone that was trained further."""
         if not self.is_pretrained:
@@ -55,6 +66,10 @@ class Course:
         found = [record.get(key) for record in self.history]
         numbers = [float(each) for each in found if each is not None and math.isfinite(each)]
         return numbers if len(numbers) == len(self.history) else []
+
+    def right(self, part: str) -> list[float]:
+        """Share of `train` or `validation` examples answered right, by epoch; of labels, those all right."""
+        return self.series(f"{part}_{'subset_accuracy' if self.has_several_labels else 'accuracy'}")
 
     @cached_property
     def measured(self) -> list[Record]:
@@ -100,11 +115,16 @@ class Course:
         """Skill of the last epoch, from 0 for knowing nothing to 1 for knowing all; on train or validation.
 
         Of classes (accuracy - chance) / (1 - chance); of numbers R². The better of the two counts, since
-        training is scored on varied inputs while the weights still change.
+        training is scored on varied inputs while the weights still change. Of several labels the best of
+        what is below their micro-F1 on train: examples all right, micro-F1 on validation, and R² by loss.
         """
         if not self.history:
             return None
         last = self.history[-1]
+        if self.has_several_labels:
+            by_loss = 1.0 - float(last["train_loss"]) / self.guessing if self.guessing > 0 else 0.0
+            micro_f1 = float(last.get("validation_micro_f1", 0.0))
+            return max(float(last["train_subset_accuracy"]), micro_f1, by_loss)
         if "train_accuracy" not in last:
             scores = [1.0 - float(last["train_loss"]), float(last.get("validation_r2", -math.inf))]
             return max(scores)

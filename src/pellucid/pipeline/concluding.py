@@ -12,7 +12,6 @@ from pellucid.bundle import AverageMember, AverageModel
 from pellucid.data import Check, Dataset, write_ledger
 from pellucid.data.wording import count_of, some
 from pellucid.evaluation.calibration import chosen_weights, cross_fitted_average
-from pellucid.evaluation.label_thresholds import fit_thresholds
 from pellucid.novelty import for_answers_of
 from pellucid.pipeline.comparing.standings import scores_of_folds
 from pellucid.pipeline.continual.forgetting import continual_metrics
@@ -30,6 +29,7 @@ from pellucid.pipeline.learners.candidates import (
     HeldOutAnswers,
     calibrated,
     on_held_out,
+    threshold_of,
 )
 from pellucid.pipeline.learners.evaluation_budget import (
     Folds,
@@ -105,7 +105,7 @@ def average_of(candidates: Sequence[Candidate], dataset: Dataset, settings: Sett
     if dataset.target.is_exclusive:
         return candidate
     model = candidate.model
-    threshold = _threshold(candidate, dataset, settings)
+    threshold = threshold_of(candidate, dataset, settings)
     model = model.for_data(joined_columns=model.joined_columns, renamed=model.renamed, threshold=threshold)
     return dataclasses.replace(candidate, model=model)
 
@@ -245,20 +245,11 @@ def _knowing_their_data(
         dataclasses.replace(
             each,
             model=each.model.for_data(
-                joined_columns=joined, renamed=renamed, threshold=_threshold(each, dataset, settings)
+                joined_columns=joined, renamed=renamed, threshold=threshold_of(each, dataset, settings)
             ),
         )
         for each in candidates
     ]
-
-
-def _threshold(candidate: Candidate, dataset: Dataset, settings: Settings) -> Mapping[str, float]:
-    """Threshold of a model's answers: the settings' own, or for several labels what fits held-out ones."""
-    given, held_out = settings.threshold or {}, candidate.held_out
-    if dataset.target.is_exclusive or not len(held_out.positions):
-        return given
-    least = fit_thresholds(dataset.labels[held_out.positions], held_out.answers).tolist()
-    return {name: given.get(name, least[code]) for code, name in enumerate(dataset.classes)}
 
 
 def _tested(

@@ -142,10 +142,11 @@ class Run:
             )
         micro = read_score(test.get("micro_f1"))
         if micro is not None:
+            ends = f" (95 % interval {interval(micro)})" if interval(micro) else ""
+            right = percent(float(test["subset_accuracy"]["value"]))
             return (
-                f"{name} reaches a micro-F1 of {scored(micro)} on {tested:,} {noun} (95 % interval "
-                f"{interval(micro)}), with all labels right for "
-                f"{percent(float(test['subset_accuracy']['value']))} of them."
+                f"{name} reaches a micro-F1 of {scored(micro)} on {tested:,} {noun}{ends}, with all labels "
+                f"right for {right} of them."
             )
         if error is not None:
             ends = interval(error)

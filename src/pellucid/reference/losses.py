@@ -5,6 +5,10 @@ Losses that training minimises: cross-entropy, and squared errors of numbers and
 Notation: $n$ examples, $K$ classes, $z$ logits, $p = \mathrm{softmax}(z)$, $y_i$ the class of example $i$,
 $w_k$ the weight of class $k$.
 
+Of examples that may have several labels each has a probability of its own, $p_{il} = \sigma(z_{il})$;
+$y_{il}$ is 1 where example $i$ has label $l$ and 0 where it does not, and $K_i$ are the labels of which that
+is known: the others count nowhere.
+
 Losses of a generative adversarial network: of the discriminator, and of the generator.
 
 The discriminator gives an image a score $s$, positive where it takes it for a real one; $\sigma(s)$ is the
@@ -25,12 +29,14 @@ Source: Goodfellow et al. 2014, "Generative adversarial nets", NeurIPS, eq. 1 an
 """
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int8, Int64
 
-from pellucid.reference.activations import sigmoid, softmax, softmax_backward
+from pellucid.reference.activations import sigmoid, sigmoid_backward, softmax, softmax_backward
+from pellucid.tasks import PRESENT, UNKNOWN
 
 Logits = Float[np.ndarray, "examples classes"]
 Labels = Int64[np.ndarray, " examples"]
+States = Int8[np.ndarray, "examples classes"]
 Scores = Float[np.ndarray, " examples"]
 Predicted = Float[np.ndarray, "examples 1"]
 
@@ -124,6 +130,73 @@ def squared_error_of_probabilities_backward(
     errors = softmax(logits) - _smoothed(logits, labels, 0.0)
     of_probabilities = 2 * w[:, None] / w.sum() * errors * gradient
     return softmax_backward(of_probabilities, logits), None
+
+
+def binary_cross_entropy(logits: Logits, states: States, *, smoothing: float = 0.0) -> float:
+    r"""Cross-entropy of each label against its absence: the mean over examples of the mean of their labels.
+
+    $$L = \frac{1}{n} \sum_i \frac{1}{|K_i|} \sum_{l \in K_i}
+      \bigl(-t_{il} \ln p_{il} - (1 - t_{il}) \ln(1 - p_{il})\bigr), \qquad
+      t_{il} = (1 - \varepsilon) \, y_{il} + \frac{\varepsilon}{2}$$
+
+    `logits`: $z$; `states`: $y$, 1 or 0, or -1 where it is not known; `smoothing`: $\varepsilon$.
+
+    Source: Nam et al. 2014, "Large-scale multi-label text classification: revisiting neural networks",
+        arXiv:1312.5419, section 3.2.
+    """
+    shares, t = _known_shares(logits, states), _smoothed_states(logits, states, smoothing)
+    # $-\ln \sigma(z) = \ln(1 + e^{-z})$ and $-\ln(1 - \sigma(z)) = \ln(1 + e^z)$, which no $z$ overflows.
+    losses = t * np.logaddexp(0, -logits) + (1 - t) * np.logaddexp(0, logits)
+    return float((shares * losses).sum())
+
+
+def binary_cross_entropy_backward(
+    gradient: float, logits: Logits, states: States, *, smoothing: float = 0.0
+) -> tuple[Logits, None]:
+    r"""Gradient of `binary_cross_entropy`: the error of the probability of each label that is known.
+
+    $$\bar z_{il} = \frac{1}{n |K_i|} (p_{il} - t_{il}) \, \bar L \text{ where } l \in K_i, \text{ else } 0$$
+
+    Source: Bishop 2006, "Pattern recognition and machine learning", eq. 5.18.
+    """
+    errors = sigmoid(logits) - _smoothed_states(logits, states, smoothing)
+    return _known_shares(logits, states) * errors * gradient, None
+
+
+def squared_error_of_labels(logits: Logits, states: States) -> float:
+    r"""Squared error of the probability of each label: the mean over examples of the mean of their labels.
+
+    $$L = \frac{1}{n} \sum_i \frac{1}{|K_i|} \sum_{l \in K_i} (p_{il} - y_{il})^2$$
+
+    `logits`: $z$; `states`: $y$, as in `binary_cross_entropy`.
+
+    Source: Brier 1950, eq. 2, of each label and its absence, halved.
+    """
+    errors = sigmoid(logits) - _smoothed_states(logits, states, 0.0)
+    return float((_known_shares(logits, states) * errors**2).sum())
+
+
+def squared_error_of_labels_backward(gradient: float, logits: Logits, states: States) -> tuple[Logits, None]:
+    r"""Gradient of `squared_error_of_labels`, through the sigmoid.
+
+    $$\bar p_{il} = \frac{2}{n |K_i|} (p_{il} - y_{il}) \, \bar L \text{ where } l \in K_i, \text{ else } 0$$
+    """
+    errors = sigmoid(logits) - _smoothed_states(logits, states, 0.0)
+    of_probabilities = 2 * _known_shares(logits, states) * errors * gradient
+    return sigmoid_backward(of_probabilities, logits), None
+
+
+def _known_shares(logits: Logits, states: States) -> Logits:
+    r"""$\frac{1}{n |K_i|}$ of each label that is known, 0 of the others."""
+    known = (states != UNKNOWN).astype(logits.dtype)
+    shares: np.ndarray = known / np.maximum(known.sum(axis=1, keepdims=True), 1) / len(known)
+    return shares
+
+
+def _smoothed_states(logits: Logits, states: States, smoothing: float) -> Logits:
+    """The targets $t$: 1 and 0, both moved towards one half."""
+    targets: np.ndarray = (1 - smoothing) * (states == PRESENT).astype(logits.dtype) + smoothing / 2
+    return targets
 
 
 def _weights(logits: np.ndarray, class_weights: Weights) -> np.ndarray:

@@ -274,6 +274,8 @@ LAYERS: dict[str, Layer] = {
     "cross-entropy": _layer(losses.cross_entropy),
     "squared-error": _layer(losses.squared_error),
     "squared-error-of-probabilities": _layer(losses.squared_error_of_probabilities),
+    "binary-cross-entropy": _layer(losses.binary_cross_entropy),
+    "squared-error-of-labels": _layer(losses.squared_error_of_labels),
 }
 
 

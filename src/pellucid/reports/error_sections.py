@@ -231,9 +231,8 @@ def mistakes(facts: ReportFacts) -> Mapping[str, Any] | None:
     first = WORST_TEXTS_SHOWN if facts.noun == "text" else WORST_SHOWN
     if facts.numbers is not None:
         album, (worst,) = shown_examples(facts.mistakes)
-        found = {"residuals": residuals(facts.numbers, facts.noun), "worst": worst}
-        found |= {"template": "errors_numbers.html", "first": first, "album": album}
-        return found if len(facts.numbers) else None
+        found = {"residuals": residuals(facts.numbers, facts.noun), "worst": worst, "first": first}
+        return {"template": "errors_numbers.html", "album": album, **found} if len(facts.numbers) else None
     if not facts.tested and facts.label_issues is None:
         return None
     to_open = opened(facts) if facts.labels is None else ()

@@ -80,6 +80,7 @@ def labels_section(facts: ReportFacts) -> Mapping[str, Any] | None:
     tested = [row for row in rows if row.tested]
     return {
         "rows": rows,
+        "never_found": [row.name for row in tested if row.f1 is not None and row.f1.value == 0],
         "worst": [row for row in tested if row.f1 is not None][:3],
         "untested": [row.name for row in rows if not row.tested],
         "never_answered": [row.name for row in tested if row.precision is None],

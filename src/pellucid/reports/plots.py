@@ -237,7 +237,7 @@ def counts_plot(counts: Mapping[str, Sequence[int]], title: str, note: str, x_la
     stride = -(-places // 8)
     at = [
         (float(number), f"{number}+" if number == _MOST_COUNTED else str(number))
-        for number in range(0, places, stride)
+        for number in range((places - 1) % stride, places, stride)
     ]
     across = Axis(-0.5, places - 0.5, LEFT, right, at, decimals=2)
     upward = Axis(0.0, 1.2 * most or 1.0, BOTTOM, TOP)

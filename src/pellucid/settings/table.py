@@ -56,9 +56,6 @@ def require_no_contradiction(settings: "Settings") -> None:
         "--mirror: a way of varying images, which --no-augment leaves out; give one of them": (
             settings.mirror and settings.augment is False
         ),
-        "--threshold: takes one of two classes, such as spam=0.9; the other one follows": (
-            settings.threshold is not None and len(settings.threshold) != 1
-        ),
         "--optimizer: muon learns weights that a batch norm follows, which --no-batch-norm leaves out; "
         f"{one_out}": settings.optimizer == "muon" and not settings.batch_norm,
         "--folds: 1 leaves nothing to learn from; give 2 or more, or 0 for none": settings.folds == 1,
@@ -340,7 +337,8 @@ class Settings:
         None,
         "training",
         "Of two classes answer this one where its probability is at least so large, and the other elsewhere; "
-        "default: the more probable one",
+        "of several labels each that is named, likewise; default: the more probable class, and labels from "
+        "what fits the validation split",
         bounds=(0.0, 1.0),
         from_text=(parse_numbers_by_class, "CLASS=PROBABILITY"),
         not_with=(GENERATORS,),

@@ -262,7 +262,7 @@ def _without_missing(values: list[Any]) -> list[Any]:
     return [None if type(value).__name__ in ("NAType", "NaTType") else value for value in values]
 
 
-def _columns_of_frame(frame: Any, place: str) -> dict[str, list[Any]]:
+def columns_of_frame(frame: Any, place: str) -> dict[str, list[Any]]:
     """Every column of a frame as Python's own values; the index of pandas is no column."""
     library = _library_of(frame)
     names = list(map(str, frame.column_names if library == "pyarrow" else frame.columns))
@@ -283,7 +283,7 @@ def table_of_frame(frame: Any, place: str) -> Table:
 
     Raises: `DataError` if it has no rows, or two columns share a name.
     """
-    return table_of_columns(place, _columns_of_frame(frame, place))
+    return table_of_columns(place, columns_of_frame(frame, place))
 
 
 def json_lines_of_frame(frame: Any, place: str) -> Iterator[bytes]:
@@ -295,7 +295,7 @@ def json_lines_of_frame(frame: Any, place: str) -> Iterator[bytes]:
     """
     columns = {
         name: list(map(os.path.abspath, values)) if _are_image_paths(values) else values
-        for name, values in _columns_of_frame(frame, place).items()
+        for name, values in columns_of_frame(frame, place).items()
     }
     waiting: list[str] = []
     for number, row in enumerate(zip(*columns.values(), strict=True), start=1):

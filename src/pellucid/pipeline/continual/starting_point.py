@@ -110,7 +110,12 @@ def _config_of(run: Path) -> Mapping[str, Any] | None:
 
 
 def _network_of(model: Model, place: str, config: Mapping[str, Any] | None) -> ImageModel | TextModel:
-    """The network of a model that may be a classical one, or a `UsageError` if there is none."""
+    """The network of a model that may be a classical one; a `UsageError` where none can go on."""
+    if not model.target.is_exclusive:
+        raise UsageError(
+            f"--from: the network of {place} answers several labels, which cannot continue training; train "
+            "afresh on the old and the new data together"
+        )
     if isinstance(model, AverageModel):
         members = [each.model for each in model.members]
         model = next((each for each in members if not isinstance(each, ClassicalModel)), members[0])
@@ -240,6 +245,11 @@ def prepare_for(
         )
     if target is REGRESSION:
         listing = _with_numbers(listing)
+    elif listing.label_sets is not None:
+        raise DataError(
+            f"{listing.place}: an example has several labels, such as {listing.labels[0]!r}, and the network "
+            "that continues training answers one class; give single labels, or --target class"
+        )
     elif listing.values is not None:
         raise DataError(
             f"{listing.place}: the labels are numbers, such as {listing.labels[0]}, and the network that "

@@ -28,7 +28,7 @@ from pellucid.reports import (
     ReportFacts,
 )
 from pellucid.reports.report import FirstMistakes, render_first_mistakes
-from pellucid.tasks import ABSENT, PRESENT, UNKNOWN
+from pellucid.tasks import PRESENT, UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -254,14 +254,14 @@ def _answered(dataset: Dataset, place: int, probabilities: Float64[np.ndarray, "
 def label_facts(
     labels: Int8[np.ndarray, "test labels"], predicted: Int8[np.ndarray, "test labels"]
 ) -> LabelFacts:
-    """Which labels go together in truth and in answers, and how many an example has."""
-    present, answered = (each == PRESENT for each in (labels, predicted))
+    """Which labels go together in truth and in answers, and how many an example has, among the known."""
+    present, answered = labels == PRESENT, (predicted == PRESENT) & (labels != UNKNOWN)
     most = int(max(present.sum(axis=1).max(initial=0), answered.sum(axis=1).max(initial=0)))
     return LabelFacts(
         together=present.T.astype(np.int64) @ present,
         answered_together=answered.T.astype(np.int64) @ answered,
         missed=(present & ~answered).sum(axis=0),
-        added=(answered & (labels == ABSENT)).sum(axis=0),
+        added=(answered & ~present).sum(axis=0),
         per_example=np.stack(
             [np.bincount(each.sum(axis=1), minlength=most + 1) for each in (present, answered)], axis=1
         ),

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import io
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from pellucid.classical.training_set import NO_SETTING, Setting
 from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.evaluation import Recommendation, cross_fitted, fit_temperature, recommend, recommend_numbers
+from pellucid.evaluation.label_thresholds import fit_thresholds
 from pellucid.files import make_folder, write_file
 from pellucid.settings import Settings
 from pellucid.strict import read_sealed, read_sealed_bytes, sealed, write_sealed_bytes
@@ -302,6 +303,15 @@ def calibrated(candidates: Sequence[Candidate], dataset: Dataset, seed: int) -> 
         held_out = dataclasses.replace(each.held_out, answers=cross_fitted(labels, said, temperature, seed))
         found.append(dataclasses.replace(each, model=each.model.at(temperature), held_out=held_out))
     return found
+
+
+def threshold_of(candidate: Candidate, dataset: Dataset, settings: Settings) -> Mapping[str, float]:
+    """Threshold of a model's answers: the settings' own, or for several labels what fits held-out ones."""
+    given, held_out = settings.threshold or {}, candidate.held_out
+    if dataset.target.is_exclusive or not len(held_out.positions):
+        return given
+    least = fit_thresholds(dataset.labels[held_out.positions], held_out.answers).tolist()
+    return {name: given.get(name, least[code]) for code, name in enumerate(dataset.classes)}
 
 
 def recommended(

@@ -23,7 +23,7 @@ from pellucid.settings import (
     metric_of,
     metrics_of,
 )
-from pellucid.tasks import REGRESSION, TARGETS, Target
+from pellucid.tasks import CLASSIFICATION, GENERATION, REGRESSION, TARGETS, Target
 
 _TOKENS = [row for row in ROWS if set(row.belongs_to) & set(NEURAL_OF_TEXTS)]
 _OF_IMAGES = [row for row in ROWS if IMAGES in row.belongs_to]
@@ -76,10 +76,11 @@ def require_known_classes(settings: Settings, classes: Sequence[str], place: str
 
 def require_fitting_generator(settings: Settings, given: Mapping[str, Any], target: Target) -> None:
     """Refuse labels that are numbers, and settings that a network which makes images has no use for."""
-    if target is REGRESSION:
+    if target not in (CLASSIFICATION, GENERATION):
+        what = "numbers" if target is REGRESSION else "several of an image"
         raise UsageError(
             f"--model: {settings.model} makes images, of classes where there are labels, and these labels "
-            "are numbers; give --target class to take each as a class, or images without labels"
+            f"are {what}; give --target class to take each as a class, or images without labels"
         )
     idle = [row for row in ROWS if GENERATORS in row.not_with]
     also = ["--baselines"] if given.get("baselines") else []

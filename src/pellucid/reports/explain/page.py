@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jinja2 import Environment, PackageLoader
@@ -24,6 +24,7 @@ from pellucid.insight.input_pieces import ImagePieces
 from pellucid.reports.album import Album, bind
 from pellucid.reports.explain.page_data import BUDGET, HIDDEN, Packed, chosen_units, described, pack
 from pellucid.reports.report import environment
+from pellucid.tasks import PRESENT, UNKNOWN
 
 # Scripts of pages, joined from modules that a browser could load as they are.
 
@@ -74,6 +75,7 @@ _LATEX_TOKEN = re.compile(r"\\[a-zA-Z]+|\d+(?:\.\d+)?(?:e-?\d+)?|[a-zA-Z]|\S")
 _LATEX_LETTERS = {
     "gamma": "\u03b3",
     "mu": "\u03bc",
+    "partial": "\u2202",
     "sigma": "\u03c3",
     "epsilon": "\u03b5",
     "beta": "\u03b2",
@@ -202,6 +204,10 @@ class _Reader:
 LARGEST_PAGE = 8_000_000
 
 _LOSS = r"L = - \ln \frac{e^{z_{k}}}{\sum_{j} e^{z_{j}}}"
+_LOSS_OF_LABELS = (
+    r"L = \frac{1}{n} \sum_{l} (- y_{l} \ln p_{l} - (1 - y_{l}) \ln(1 - p_{l})) \\ "
+    r"p_{l} = \frac{1}{1 + e^{- z_{l}}} \\ \frac{\partial L}{\partial z_{l}} = \frac{1}{n} (p_{l} - y_{l})"
+)
 _LOSS_OF_BOUND = "L = R + Q - P"
 _BOUND = r"\ln p(x | y) \ge - E [L] \\ L = R + Q - P"
 _LOSS_OF_CONTEST = r"L_{D} = \ln(1 + e^{- s}) + \ln(1 + e^{t}) \\ L_{G} = \ln(1 + e^{- t})"
@@ -248,10 +254,13 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
         page_data["chosen"] = chosen_units(explanation, packed)
     contributions = _contributions(explanation)
     page_data["drivers"] = _attribution_data(explanation, contributions, packed)
-    loss = _LOSS if explanation.latents is None else _LOSS_OF_BOUND
-    if explanation.contest is not None:
+    loss = _LOSS_OF_LABELS if explanation.thresholds else _LOSS
+    if explanation.latents is not None:
+        loss = _LOSS_OF_BOUND
+    elif explanation.contest is not None:
         loss = _LOSS_OF_CONTEST
     script, text = joined_script(), explanation.inputs
+    states = None if explanation.backward is None else explanation.backward.target
     return (
         page_environment()
         .get_template("explain.html")
@@ -261,6 +270,7 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
             shown_text=text[:_LONGEST_TEXT] if isinstance(text, str) else "",
             answers=_answers(explanation),
             layers=[each for each in explanation.layers if each.kind not in HIDDEN],
+            known_labels=sum(each != UNKNOWN for each in states) if isinstance(states, tuple) else 0,
             has_temperature=any(each.name == "temperature" for each in explanation.layers),
             loss_formula=mathml(loss),
             contest=explanation.contest,
@@ -318,15 +328,36 @@ def _as_json(page_data: dict[str, Any]) -> Markup:
     return Markup(text)  # no character is left that means anything in HTML
 
 
-def _answers(explanation: Explanation) -> list[tuple[str, float, bool, bool]]:
-    """Classes, the most probable first; whether each is the one that is explained, and the true one."""
+class _Answer(NamedTuple):
+    """A class or label with its probability."""
+
+    name: str
+    probability: float
+    is_target: bool  # whether it is the one that is explained
+    is_true: bool  # the true class, or a label that the input has
+    threshold: float | None  # from which on a label is answered
+
+
+def _answers(explanation: Explanation) -> list[_Answer]:
+    """Classes or labels, the most probable first."""
     if not explanation.classes or explanation.makes_images:
         return []
-    target, truth = explanation.target, explanation.truth
+    target, truth, thresholds = explanation.target, explanation.truth, explanation.thresholds
+    true = (
+        [code for code, state in enumerate(truth) if state == PRESENT]
+        if isinstance(truth, tuple)
+        else [truth]
+    )
     order = np.argsort(-explanation.answer, kind="stable")[:_SHOWN_CLASSES].tolist()
-    order += [at for at in dict.fromkeys((target, truth)) if at is not None and at not in order]
+    more = (target, *true, *explanation.answered)
+    order += [at for at in dict.fromkeys(more) if at is not None and at not in order]
     names, answer = explanation.classes, explanation.answer
-    return [(names[at], float(answer[at]), at == target, at == truth) for at in order]
+    return [
+        _Answer(
+            names[at], float(answer[at]), at == target, at in true, thresholds[at] if thresholds else None
+        )
+        for at in order
+    ]
 
 
 def _album(explanation: Explanation) -> Album:

@@ -13,13 +13,13 @@ import {
   wholeOf,
 } from "./arrays.js";
 import { indexText } from "./dom.js";
-import { momentsOf, sumOf } from "./functions.js";
+import { FUNCTIONS, momentsOf, sumOf } from "./functions.js";
 import { computed } from "./layers.js";
 import { usesOf } from "./notation.js";
 import { gramOf, pageData, stored, tokenAtStep, tokenLabel } from "./page_data.js";
 import { mixtureAt, stepsAt } from "./units.js";
 import { boundLine, layerValue, tensorOf } from "./values.js";
-/** @import { HandKind, HiddenLayer, Layer, LineDeclaration, MovedWeight, Pointwise, Terms } from "./types.js" */
+/** @import { HandKind, HiddenLayer, Layer, LineDeclaration, MovedWeight, PageData, Pointwise, Terms } from "./types.js" */
 /** @import { ThreeWays, Unit, Whole } from "./types.js" */
 
 // The terms of a weight's gradient: the gradient above, what the weight meets, and where.
@@ -177,11 +177,26 @@ function lossWith(layer, moved) {
       return sum + factor * term.data[0];
     }, 0);
   }
-  const outputs = Array.from(need(held.get(pageData.output)).data);
-  if (pageData.against === null) return outputs[0];
+  return lossOf(Array.from(need(held.get(pageData.output)).data), pageData.against);
+}
+
+/**
+ * The loss of a network's outputs: against a class, or the mean over the labels that are known, of which a logit
+ * of the right sign costs little; the number itself where one is predicted.
+ * @param {number[]} outputs @param {PageData["against"]} against
+ */
+function lossOf(outputs, against) {
+  if (against === null) return outputs[0];
+  if (typeof against !== "number") {
+    const known = [...outputs.keys()].filter((label) => against[label] >= 0);
+    const losses = known.map((label) =>
+      FUNCTIONS.softplus(against[label] ? -outputs[label] : outputs[label], {}),
+    );
+    return sumOf(losses) / known.length;
+  }
   const most = Math.max(...outputs);
   const total = outputs.reduce((sum, z) => sum + Math.exp(z - most), 0);
-  return Math.log(total) + most - outputs[pageData.against];
+  return Math.log(total) + most - outputs[against];
 }
 
 /** @param {Layer | HiddenLayer} layer @returns {layer is Layer} */

@@ -99,7 +99,8 @@
  * @property {string[]} classes
  * @property {string} output name of the layer that the loss is of
  * @property {string[]} answers names of the layers after it
- * @property {number | null} against class of the loss; null where the model predicts a number or makes images
+ * @property {number | number[] | null} against class of the loss, or of several labels 1 for those that are
+ *   present, 0 for those absent and -1 for those not known; null where the model predicts a number or makes images
  * @property {string[]} unseeing layers that see nothing of the input, such as those of a generator
  * @property {Record<string, number>} terms layers whose numbers add up to the loss, each with its factor; none
  *   where the loss is of the output

@@ -1,5 +1,5 @@
 // What is shown of one unit: its arithmetic as tables to read and as text to copy.
-import { largest, NOT_IN_THE_PAGE, unlessMissing, unravel } from "./arrays.js";
+import { largest, need, NOT_IN_THE_PAGE, unlessMissing, unravel } from "./arrays.js";
 import {
   button,
   cell,
@@ -14,7 +14,7 @@ import {
   svg,
 } from "./dom.js";
 import { legend, onColour, scaleOf } from "./drawing.js";
-import { GATES, isCandidate } from "./functions.js";
+import { FUNCTIONS, GATES, isCandidate } from "./functions.js";
 import { isLearnt, pageData, tokenAtStep, tokenLabel, tokensBetween } from "./page_data.js";
 import { chosenUnits, openUnit } from "./units.js";
 import { fieldOf, layerValue } from "./values.js";
@@ -230,6 +230,22 @@ function softmaxView(powers) {
   return scrolling("exponentials", element("table", {}, head, element("tbody", {}, ...rows)));
 }
 
+/**
+ * The probability of each of several labels, the most probable first, that of the unit in bold.
+ * @param {Layer} layer @param {Unit} unit
+ */
+function labelsView(layer, [unit]) {
+  const logits = need(layerValue(layer.takes[0])).data;
+  const probabilities = Array.from(logits, (logit) => FUNCTIONS.sigmoid(logit, {}));
+  const rows = largest(probabilities, 20).map((at) => {
+    const name = pageData.classes[at];
+    const head = rowHead(at === unit ? element("strong", {}, name) : name);
+    return element("tr", {}, head, cell(shown(logits[at])), cell(shown(probabilities[at])));
+  });
+  const head = headOf(["label", "x", "probability"]);
+  return scrolling("labels", element("table", {}, head, element("tbody", {}, ...rows)));
+}
+
 // The gates of one recurrent unit, and what each step keeps and adds, over the whole text.
 
 /** @typedef {{ name: string, of: (step: PastStep) => number, scale: Scale }} Column */
@@ -372,6 +388,7 @@ function calculationView(layer, unit, { history, weighings, choice, value, curve
     ...(curve ? [curveView(layer.kind, curve)] : []),
     ...(steps.length ? [stepsList(steps)] : []),
     ...(powers ? [softmaxView(powers)] : []),
+    ...(layer.kind === "sigmoid" && pageData.answers.includes(layer.name) ? [labelsView(layer, unit)] : []),
   ];
 }
 
