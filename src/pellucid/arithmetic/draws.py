@@ -42,6 +42,7 @@ class Purpose(IntEnum):
     GENERATED_SHOWN = 28
     NOISE = 29
     AVERAGE = 30
+    LABELLING = 36
 
 
 def generator(seed: int, purpose: Purpose, position: int = 0) -> np.random.Generator:
