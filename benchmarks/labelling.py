@@ -1,4 +1,4 @@
-"""Labels that `pellucid label` needs beside random ones, whether its audit is honest, and what it says of itself.
+"""Labels that `pellucid label` needs beside random ones, and whether its audit is honest.
 
     python benchmarks/labelling.py [PHOTOS] [--sets r8 photographs] [--seeds 5] [--audits 100]
 

@@ -20,9 +20,10 @@ def add_parser(subparsers: Any) -> None:
         help="label images or texts by keyboard, with an honest running accuracy",
         usage="pellucid label FOLDER|TABLE --out TABLE [options]",
         examples=_EXAMPLES,
-        description="Serve a page on this machine on which images or texts are labelled by keyboard. Every "
-        "answer is in the table before the next question is asked. A model that learns meanwhile chooses what is "
-        "worth asking; a random part is kept for judging alone. Ctrl-C ends it, and the same command goes on.",
+        description="Serve a page on this machine on which images or texts are labelled by keyboard. "
+        "Every answer is in the table before the next question is asked. A model that learns meanwhile "
+        "chooses what is worth asking; a random part is kept for judging alone. Ctrl-C ends it, and the same "
+        "command goes on.",
     )
     parser.add_argument("place", metavar="FOLDER|TABLE", help="Folder of images or .txt files, or table")
     parser.add_argument(

@@ -1,7 +1,7 @@
 """Features of examples, computed once: of images by a backbone or HOG, of texts by TF-IDF, and near copies.
 
-They are computed in a process of their own, `python -m pellucid.labelling.features`, so that people are answered
-meanwhile.
+They are computed in a process of their own, `python -m pellucid.labelling.features`, so that people are
+answered meanwhile.
 
 Images that look like photographs get the features of the installed pretrained backbone, all others histograms
 of oriented gradients; texts their TF-IDF. Either is reduced to at most 128 numbers by principal components
@@ -9,6 +9,7 @@ of oriented gradients; texts their TF-IDF. Either is reduced to at most 128 numb
 same length, so that logistic regression of few labels knows one strength of its penalty.
 """
 
+import atexit
 import contextlib
 import hashlib
 import io
@@ -41,7 +42,6 @@ from pellucid.encoding.tfidf import fit_tfidf
 from pellucid.errors import DataError, StorageError
 from pellucid.files import make_folder, read_regular, write_file
 from pellucid.isolation import Channel, Child, isolated
-from pellucid.pretrained import OF_IMAGES, at_hand
 
 # Numbers of a row: with 64 or 256 models of 300 labels were up to half a point worse on R8 or photographs.
 _NUMBERS = 128
@@ -88,6 +88,7 @@ def features_apart(
     Raises: `DataError` if no image can be read, or the process ends.
     """
     child = Child("features", "pellucid.labelling.features")
+    atexit.register(child.close)
     try:
         if isinstance(examples, Texts):
             content = np.ascontiguousarray(examples.content).tobytes()
@@ -102,6 +103,7 @@ def features_apart(
                 progress(int(message["done"]), int(message["of"]))
     finally:
         child.close()
+        atexit.unregister(child.close)
 
 
 def main() -> None:
@@ -184,7 +186,7 @@ def _extractor(
     block: UInt8[np.ndarray, "images height width 3"],
 ) -> Callable[[np.ndarray], np.ndarray]:
     """What computes features, by the first images: the backbone at hand for photographs, else HOG."""
-    names = at_hand(OF_IMAGES) if look_like_photographs(block, np.arange(len(block))) else []
+    names = _backbones() if look_like_photographs(block, np.arange(len(block))) else []
     if not names:
         return lambda images: image_features.extract("hog", images)
     import torch
@@ -203,6 +205,13 @@ def _extractor(
         return features
 
     return of_backbone
+
+
+def _backbones() -> list[str]:
+    """Backbones of images that are installed; this loads torch, without which people are answered."""
+    from pellucid.pretrained import OF_IMAGES, at_hand
+
+    return at_hand(OF_IMAGES)
 
 
 def features_of_texts(texts: Texts) -> Rows:
@@ -245,14 +254,14 @@ def _components(rows: Float32[np.ndarray, "images wide"]) -> Float32[np.ndarray,
 def _of_one_length(rows: Float32[np.ndarray, "n features"]) -> Float32[np.ndarray, "n features"]:
     """Rows scaled so that a feature is 1 on average."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return (rows / np.maximum(lengths, 1e-9) * np.sqrt(rows.shape[1])).astype(np.float32)
+    return np.asarray(rows / np.maximum(lengths, 1e-9) * np.sqrt(rows.shape[1]), np.float32)
 
 
 # Features in the cache, found again by path, size and time of change of every file.
 
 
 def _cached_place(sources: Sequence[Path]) -> Path:
-    digest = hashlib.sha256(repr((_FORMAT, at_hand(OF_IMAGES))).encode())
+    digest = hashlib.sha256(repr((_FORMAT, _backbones())).encode())
     for each in sources:
         try:
             status = each.stat()

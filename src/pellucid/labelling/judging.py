@@ -1,4 +1,4 @@
-"""What labels have brought, judged on the audit alone: accuracy, what the last ones added, what selecting did.
+"""What labels have brought, judged on the audit alone: accuracy, what the last ones and selection added.
 
 A model is trained on the labels outside the audit, and asked about the audit. As this is a random sample that
 nobody learned from, the share of right answers and its interval are honest, however the other examples were
@@ -52,13 +52,13 @@ class Judgement(NamedTuple):
         right = "right" if is_exclusive else "right in every label"
         if self.accuracy is None:
             found.append(
-                f"The running accuracy appears once {_FEWEST_AUDITED} examples of the random audit are labelled."
+                f"The accuracy appears once {_FEWEST_AUDITED} examples of the random audit are labelled."
             )
         else:
             value, low, high = (figure(each) for each in self.accuracy)
             found.append(
-                f"A model of the {self.learned:,} labels outside the audit has {value} [{low}, {high}] of the "
-                f"{self.audited:,} audited examples {right}."
+                f"Accuracy {value} [{low}, {high}]: that share of the {self.audited:,} audited examples is "
+                f"{right} by a model of the {self.learned:,} labels outside the audit."
             )
         if self.last is not None:
             found.append(_about_last(self.last))
@@ -75,8 +75,7 @@ def _about_last(gain: Gain) -> str:
 
 
 def _about_selection(gain: Gain, audited: int) -> str:
-    number = f"{gain.labels:,}"
-    said = f"{number} selected labels in place of {number} random ones bring {_signed(gain.interval)}"
+    said = f"{gain.labels:,} selected labels in place of as many random ones bring {_signed(gain.interval)}"
     if gain.interval.low > 0:
         return f"Selection helps here: {said}."
     if gain.interval.high < 0:
@@ -115,12 +114,12 @@ def judge(features: Float32[np.ndarray, "pool features"], labels: Sequence[Label
     before = learned[: len(learned) - count]
     if count >= _FEWEST_COMPARED and any(each.labels for each in before):
         last = gain(count, model, trained(before))
+    # As many labels as there are random ones: those, and the first that were asked for whatever reason.
     random = [each for each in learned if each.policy == RANDOM]
-    chosen = [each for each in learned if each.policy != RANDOM]
-    pairs = min(len(random), len(chosen))
-    sides = [some[:pairs] for some in (chosen, random)]
-    if pairs >= _FEWEST_COMPARED and all(any(each.labels for each in side) for side in sides):
-        selected = gain(pairs, *map(trained, sides))
+    mixed = learned[: len(random)]
+    count = sum(each.policy != RANDOM for each in mixed)
+    if count >= _FEWEST_COMPARED and all(any(each.labels for each in side) for side in (mixed, random)):
+        selected = gain(count, trained(mixed), trained(random))
     return Judgement(len(learned), len(audit), accuracy, last, selected)
 
 

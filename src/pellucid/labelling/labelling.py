@@ -1,4 +1,4 @@
-"""`pellucid label` from beginning to end: a pool, a table, a page on this machine, and the command at the end."""
+"""`pellucid label` from beginning to end: a pool, a table, a page, and the command that trains on it."""
 
 import contextlib
 import sys

@@ -1,4 +1,4 @@
-"""The pool: every example that may be labelled, what is shown of it, its key in the table, and its features."""
+"""The pool: every example that may be labelled, what is shown of it, and its key in the table."""
 
 import dataclasses
 import io

@@ -100,9 +100,9 @@ class Model(NamedTuple):
         """Probability of each class; of several labels they do not exclude each other."""
         scores = features @ self.weights + self.bias
         if not self.is_exclusive:
-            return 1 / (1 + np.exp(-np.clip(scores, -50, 50)))
+            return np.asarray(1 / (1 + np.exp(-np.clip(scores, -50, 50))))
         exponents = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return exponents / exponents.sum(axis=1, keepdims=True)
+        return np.asarray(exponents / exponents.sum(axis=1, keepdims=True))
 
     def decided(
         self, features: Float32[np.ndarray, "examples features"]
@@ -110,18 +110,18 @@ class Model(NamedTuple):
         """The labels that each example gets: the most probable, or all that are more probable than not."""
         probabilities = self.probabilities(features)
         if not self.is_exclusive:
-            return probabilities > 0.5
-        return probabilities.argmax(axis=1)[:, np.newaxis] == np.arange(len(self.classes))
+            return np.asarray(probabilities > 0.5)
+        return np.asarray(probabilities.argmax(axis=1)[:, np.newaxis] == np.arange(len(self.classes)))
 
     def margins(self, features: Float32[np.ndarray, "examples features"]) -> Float64[np.ndarray, " examples"]:
         """How near each example is to another answer; 0 is nearest."""
         probabilities = self.probabilities(features)
         if not self.is_exclusive:
-            return np.abs(probabilities - 0.5).min(axis=1)
+            return np.asarray(np.abs(probabilities - 0.5).min(axis=1))
         if len(self.classes) < 2:
             return np.ones(len(features))
         ordered = np.sort(probabilities, axis=1)
-        return ordered[:, -1] - ordered[:, -2]
+        return np.asarray(ordered[:, -1] - ordered[:, -2])
 
 
 def fit(

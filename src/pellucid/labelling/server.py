@@ -18,7 +18,6 @@ from starlette.routing import Route
 from pellucid.errors import DataError, PellucidError, StorageError, UsageError
 from pellucid.labelling.session import Conflict, Labelling
 from pellucid.local_server import App, Guard
-from pellucid.reports.explain.page import joined_script
 from pellucid.strict import parse_line
 from pellucid.tasks import TEXTS
 
@@ -38,61 +37,56 @@ def application(labelling: Labelling) -> App:
     def home(_: Request) -> Response:
         return HTMLResponse(page, headers={"content-security-policy": policy})
 
-    def image(request: Request) -> Response:
-        """An image, by its number."""
-        position = request.path_params["position"]
-        if labelling.pool.kind is TEXTS or not 0 <= position < len(labelling.pool):
-            return JSONResponse({"error": "there is no such image"}, 404)
-        try:
-            content, kind = labelling.pool.image(position)
-        except DataError as error:
-            return JSONResponse({"error": f"this image cannot be read: {error}"}, 422)
-        # One and the same for as long as the page is open: the next one is fetched ahead.
-        return Response(content, media_type=kind, headers={"cache-control": "private, max-age=3600"})
-
     def status(_: Request) -> Response:
         return JSONResponse(labelling.status())
 
-    def next_question(asked: _Asked) -> _Asked:
-        return labelling.question(_person(asked))
-
-    def label(asked: _Asked) -> _Asked:
-        chosen = asked.get("labels")
-        if (
-            not isinstance(chosen, list)
-            or len(chosen) > _MOST_CHOSEN
-            or not all(isinstance(e, str) for e in chosen)
-        ):
-            raise UsageError("labels: a list of texts is expected")
-        seconds = asked.get("seconds", 0)
-        is_number = isinstance(seconds, (int, float)) and 0 <= seconds <= _LONGEST_SECONDS
-        return labelling.answer(
-            _person(asked), _example(asked), chosen, float(seconds) if is_number else 0.0, _text(asked, "by")
-        )
-
-    def skip(asked: _Asked) -> _Asked:
-        return labelling.skip(_person(asked), _example(asked), _text(asked, "by"))
-
-    def undo(asked: _Asked) -> _Asked:
-        return labelling.undo(_person(asked))
-
-    def suggest(asked: _Asked) -> _Asked:
-        found = labelling.suggestion(_person(asked), _example(asked))
-        return {"suggestion": [{"name": name, "probability": share} for name, share in found]}
+    def image(request: Request) -> Response:
+        return _image(labelling, request.path_params["position"])
 
     routes = [Route("/", home), Route("/api/image/{position:int}", image), Route("/api/status", status)]
-    for name, answer in (
-        ("next", next_question),
-        ("label", label),
-        ("skip", skip),
-        ("undo", undo),
-        ("suggest", suggest),
-    ):
-        routes.append(Route(f"/api/{name}", _answering(answer, labelling.token), methods=["POST"]))
+    for name, answer in _ANSWERS.items():
+        routes.append(Route(f"/api/{name}", _answering(answer, labelling), methods=["POST"]))
     return Guard(Starlette(routes=routes), _MOST_BYTES)
 
 
-def _answering(answer: Callable[[_Asked], _Asked], token: str) -> Callable[[Request], Any]:
+def _image(labelling: Labelling, position: int) -> Response:
+    """An image, by its number."""
+    if labelling.pool.kind is TEXTS or not 0 <= position < len(labelling.pool):
+        return JSONResponse({"error": "there is no such image"}, 404)
+    try:
+        content, kind = labelling.pool.image(position)
+    except DataError as error:
+        return JSONResponse({"error": f"this image cannot be read: {error}"}, 422)
+    # The next one is fetched ahead, and taken from there when its turn comes.
+    return Response(content, media_type=kind, headers={"cache-control": "private, max-age=3600"})
+
+
+def _label(labelling: Labelling, asked: _Asked) -> _Asked:
+    chosen, seconds = asked.get("labels"), asked.get("seconds", 0)
+    if not isinstance(chosen, list) or not all(isinstance(each, str) for each in chosen[:_MOST_CHOSEN]):
+        raise UsageError("labels: a list of texts is expected")
+    is_number = isinstance(seconds, (int, float)) and 0 <= seconds <= _LONGEST_SECONDS
+    taken = float(seconds) if is_number else 0.0
+    return labelling.answer(_person(asked), _example(asked), chosen[:_MOST_CHOSEN], taken, _text(asked, "by"))
+
+
+def _suggest(labelling: Labelling, asked: _Asked) -> _Asked:
+    found = labelling.suggestion(_person(asked), _example(asked))
+    return {"suggestion": [{"name": name, "probability": share} for name, share in found]}
+
+
+_ANSWERS: dict[str, Callable[[Labelling, _Asked], _Asked]] = {
+    "next": lambda labelling, asked: labelling.question(_person(asked)),
+    "label": _label,
+    "skip": lambda labelling, asked: labelling.skip(_person(asked), _example(asked), _text(asked, "by")),
+    "undo": lambda labelling, asked: labelling.undo(_person(asked)),
+    "suggest": _suggest,
+}
+
+
+def _answering(
+    answer: Callable[[Labelling, _Asked], _Asked], labelling: Labelling
+) -> Callable[[Request], Any]:
     """A route that takes JSON and gives JSON; what is wrong comes back as a sentence in `error`."""
 
     async def answered(request: Request) -> Response:
@@ -104,10 +98,10 @@ def _answering(answer: Callable[[_Asked], _Asked], token: str) -> Callable[[Requ
             return JSONResponse({"error": f"no JSON: {error}"}, 400)
         if not isinstance(asked, dict):
             return JSONResponse({"error": "a JSON object is expected"}, 400)
-        if asked.get("token") != token:
+        if asked.get("token") != labelling.token:
             return JSONResponse({"error": "the server labels other data by now; reload the page"}, 409)
         try:
-            return JSONResponse(await run_in_threadpool(answer, asked))
+            return JSONResponse(await run_in_threadpool(answer, labelling, asked))
         except Conflict as error:
             return JSONResponse({"error": str(error)}, 409)
         except StorageError as error:
@@ -142,8 +136,10 @@ def _example(asked: _Asked) -> int:
 def _page(labelling: Labelling) -> tuple[str, str]:
     """The page and its policy, which admits its own script, style and images alone."""
     environment = Environment(loader=PackageLoader("pellucid.labelling", "page"), autoescape=True)
-    style = files("pellucid.labelling").joinpath("page/label.css").read_text(encoding="utf-8")
-    script = joined_script("labelling/script/label.js")
+    room = files("pellucid.labelling")
+    style, script = (
+        room.joinpath(name).read_text(encoding="utf-8") for name in ("page/label.css", "script/label.js")
+    )
     facts = {
         "token": labelling.token,
         "texts": labelling.pool.kind is TEXTS,
@@ -159,7 +155,8 @@ def _page(labelling: Labelling) -> tuple[str, str]:
         return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
     policy = (
-        f"default-src 'none'; script-src {checksum(script)}; style-src {checksum(style)}; img-src 'self'; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; script-src {checksum(script)}; style-src {checksum(style)}; "
+        "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
     )
     return page, policy

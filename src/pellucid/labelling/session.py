@@ -1,8 +1,8 @@
 """A pool being labelled: who is asked what, what they answered, and a model that learns meanwhile.
 
-Nothing here knows of a network or a page. Every method may be called by any thread. An example that was handed
-out is leased to that person for ten minutes, so that nobody else is asked about it. Training runs in a thread
-of its own and leaves a list of what to ask next; to answer takes no longer than to write one row.
+Nothing here knows of a network or a page. Every method may be called by any thread. An example that was
+handed out is leased to that person for ten minutes, so that nobody else is asked about it. Training runs in a
+thread of its own and leaves a list of what to ask next; to answer takes no longer than to write one row.
 """
 
 import hashlib
@@ -190,7 +190,7 @@ class Labelling:
         with self._lock:
             mine = self._page_of(person)
             if not mine.answered:
-                raise Conflict("nothing to undo: this page has given no answer since the server was started")
+                raise Conflict("Nothing to undo: this page has given no answer since the server was started")
             example, labels = mine.answered[-1], list[str]()
             key = self.pool.keys[example]
             if example in self._skipped:
@@ -215,12 +215,12 @@ class Labelling:
         with self._lock:
             model, compared = self._guide.model, self._compared
             if example not in self._page_of(person).at_hand:
-                raise Conflict("another example is on this page by now; reload it")
+                raise Conflict("Another example is on this page by now; reload it")
         if model is None or compared is None:
-            raise Conflict("no model yet: it learns from the first labels outside the audit")
+            raise Conflict("No model yet: it learns from the first labels outside the audit")
         place = int(np.searchsorted(compared.positions, example))
         if place == len(compared.positions) or compared.positions[place] != example:
-            raise Conflict("no suggestion: this example is none of those that were compared")
+            raise Conflict("No suggestion: this example is none of those that were compared")
         probabilities = model.probabilities(compared.features[place : place + 1])[0]
         order = np.argsort(-probabilities, kind="stable")
         return [(model.classes[at], float(probabilities[at])) for at in order]
@@ -246,7 +246,7 @@ class Labelling:
                 "audited": by_policy[AUDIT],
                 "pool": len(self.pool),
                 "state": state,
-                "sentences": self._guide.judgement.sentences(is_exclusive=self.is_exclusive),
+                "sentences": [] if state else self._guide.judgement.sentences(is_exclusive=self.is_exclusive),
                 "command": self.command,
             }
 
@@ -294,7 +294,7 @@ class Labelling:
         if not mine.at_hand:
             return {"example": None, "upcoming": None, "waiting": waiting}
         example, *rest = mine.at_hand
-        shown = {"id": example}
+        shown: dict[str, Any] = {"id": example}
         if self.pool.kind is TEXTS:
             shown["text"] = self.pool.text(example)
         return {"example": shown, "upcoming": rest[0] if rest else None, "waiting": waiting}
@@ -342,7 +342,7 @@ class Labelling:
         if not 0 <= example < len(self.pool):
             raise UsageError(f"example {example}: there is none; reload the page")
         if not self._is_open(example) or not self._is_free_for(person, example):
-            raise Conflict("somebody else has this example, or it was answered meanwhile; here is another")
+            raise Conflict("Somebody else has this example, or it was answered meanwhile; here is another")
 
     def _leave(self, mine: _Person, example: int) -> None:
         self._leases.pop(example, None)
@@ -447,10 +447,8 @@ class Labelling:
 
     def summary(self) -> str:
         """What there is, in a sentence."""
-        return (
-            f"{count_of(len(self._labels), self.pool.kind.noun)} labelled, {len(self._skipped):,} skipped, of "
-            f"{len(self.pool):,}"
-        )
+        labelled, skipped = count_of(len(self._labels), self.pool.kind.noun), len(self._skipped)
+        return f"{labelled} labelled, {skipped:,} skipped, of {len(self.pool):,}"
 
 
 def _classes_of(labels: Iterable[Label]) -> int:

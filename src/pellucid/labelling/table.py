@@ -1,8 +1,8 @@
 """The table of labels: one row for each answer, on the disk before the next question is asked.
 
-Rows are appended by a single write and synced. A row that was cut short by a kill is completed or cut off when
-the table is opened again, and only that one. Undo replaces the table by the save protocol. What was skipped
-is kept beside it in `TABLE.skipped.jsonl`, since a row without a label is none to learn from.
+Rows are appended by a single write and synced. A row that was cut short by a kill is completed or cut off
+when the table is opened again, and only that one. Undo replaces the table by the save protocol. What was
+skipped is kept beside it in `TABLE.skipped.jsonl`, since a row without a label is none to learn from.
 
 Columns: `image`, a path that is relative to the table's folder where it lies below it, or `id` and `text`;
 `label`, several joined by semicolons; `split`, `test` for the audit and `train` for all others, as `pellucid
@@ -183,8 +183,9 @@ class LabelTable:
 
 def _csv_line(values: Any) -> bytes:
     file = io.StringIO(newline="")
-    csv.writer(file, lineterminator="\n").writerow(values)
-    return file.getvalue().encode()
+    # The characters of this line end are the ones that get quotes.
+    csv.writer(file, lineterminator="\r\n").writerow(values)
+    return file.getvalue().encode().removesuffix(b"\r\n") + b"\n"
 
 
 def _json_line(values: Mapping[str, Any]) -> bytes:
