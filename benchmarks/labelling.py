@@ -182,7 +182,7 @@ def main() -> None:
             continue
         rows, labels = texts() if name == "r8" else photographs(given.photographs)
         found[name] = {
-            "needed": needed(name, rows, labels, given.seeds),
+            "needed": needed(name, rows, labels, given.seeds) if given.seeds else None,
             "audit": covered(name, rows, labels, given.audits) if given.audits else None,
         }
     write_json(given.json, found)

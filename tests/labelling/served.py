@@ -50,6 +50,7 @@ class Server:
         self.process.send_signal(number)
         code = self.process.wait(timeout=60)
         self._rest.join()
+        self.process.stderr.close()
         return code
 
 

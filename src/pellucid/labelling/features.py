@@ -223,11 +223,11 @@ def features_of_texts(texts: Texts) -> Rows:
     fitted = fit_tfidf(texts, positions, READINGS[reading].shape)
     weights = scipy.sparse.csr_matrix(fitted.tfidf.weigh(fitted.counts))
     most = min(_NUMBERS, min(weights.shape) - 1)
-    rows = (
-        np.asarray(weights.toarray())
-        if most < 1
-        else TruncatedSVD(most, random_state=0).fit_transform(weights)
-    )
+    if most < 1:
+        rows = np.asarray(weights.toarray())
+    else:
+        with np.errstate(invalid="ignore"):  # of equal texts it divides by their variance
+            rows = TruncatedSVD(most, random_state=0).fit_transform(weights)
     first = first_with_content(text_digests(texts), np.ones(len(texts), bool))
     distinct = np.flatnonzero(first == np.arange(len(first)))
     sets = _sets(first, near_texts(texts, distinct).pairs)

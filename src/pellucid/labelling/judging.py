@@ -80,9 +80,10 @@ def _about_selection(gain: Gain, audited: int) -> str:
         return f"Selection helps here: {said}."
     if gain.interval.high < 0:
         return f"Selection does harm here: {said}. From now on examples are drawn at random."
-    if gain.interval.value <= 0 or gain.interval.high <= _HARDLY:
-        return f"Selection does not help here, as far as {audited:,} audited examples show: {said}."
-    return f"Whether selection helps here is open: {said}."
+    shown = f"as far as {audited:,} audited examples show"
+    if gain.interval.high <= _HARDLY:
+        return f"Selection does not help here, {shown}: {said}."
+    return f"Selection does not help here beyond chance, {shown}: {said}."
 
 
 def _signed(interval: Interval) -> str:
