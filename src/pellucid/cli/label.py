@@ -7,9 +7,9 @@ from typing import Any
 from pellucid.cli.command_line import add_table_flags, say, settings_from
 
 _EXAMPLES = (
-    ("pellucid label photos/ --out labels.csv", "images of a folder"),
-    ("pellucid label reviews.csv --out labels.csv --classes good,bad", "texts"),
-    ("pellucid label photos/ --out labels.csv --several-labels", "several to each"),
+    ("pellucid label photos/ --out l.csv", "images of a folder"),
+    ("pellucid label mails.csv --out l.csv --classes ham,spam", "texts"),
+    ("pellucid label photos/ --out l.csv --several-labels", "several"),
 )
 
 

@@ -212,7 +212,9 @@ async function advance(name, body = {}) {
  */
 async function explain(error) {
   if (!(error instanceof Refused)) {
-    complain("The server does not answer. All answers so far are in the table; start the command again and go on here.");
+    complain(
+      "The server does not answer. All answers so far are in the table; start the command again and go on here.",
+    );
     return;
   }
   complain(error.message);
@@ -246,14 +248,22 @@ async function suggest() {
   try {
     const { suggestion } = await ask("suggest", { example });
     if (open.example !== example) return;
-    const shares = new Map(suggestion.map((/** @type {{name: string, probability: number}} */ each) => [each.name, each.probability]));
+    const shares = new Map(
+      suggestion.map((/** @type {{name: string, probability: number}} */ each) => [
+        each.name,
+        each.probability,
+      ]),
+    );
     for (const button of part("classes").querySelectorAll("button")) {
       const bar = /** @type {HTMLElement} */ (button.querySelector(".share"));
       bar.style.setProperty("--share", String(shares.get(button.dataset.name ?? "") ?? 0));
     }
-    const first = suggestion.slice(0, 3).map(
-      (/** @type {{name: string, probability: number}} */ each) => `${each.name} ${Math.round(100 * each.probability)} %`,
-    );
+    const first = suggestion
+      .slice(0, 3)
+      .map(
+        (/** @type {{name: string, probability: number}} */ each) =>
+          `${each.name} ${Math.round(100 * each.probability)} %`,
+      );
     part("suggested").textContent = `The model of the labels so far: ${first.join(", ")}`;
   } catch (error) {
     part("suggested").textContent = error instanceof Refused ? error.message : "The server does not answer.";
@@ -305,7 +315,12 @@ function move(step) {
 const ACTIONS = new Map([
   ["n", () => showNewClass(true)],
   ["s", suggest],
-  ["x", () => open.example !== null && advance("skip", { example: open.example, by: /** @type {HTMLInputElement} */ (part("by")).value })],
+  [
+    "x",
+    () =>
+      open.example !== null &&
+      advance("skip", { example: open.example, by: /** @type {HTMLInputElement} */ (part("by")).value }),
+  ],
   ["u", () => advance("undo")],
   ["ArrowRight", () => move(1)],
   ["ArrowDown", () => move(1)],
