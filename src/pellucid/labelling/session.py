@@ -369,16 +369,20 @@ class Labelling:
             self._wake.notify_all()
 
     def _learn_always(self) -> None:
+        from threadpoolctl import threadpool_limits
+
         try:
             self.compare()
             learned: object = None
-            while not self._is_stopped:
-                if (seen := self._seen()) != learned:
-                    self.learn()
-                    learned = seen
-                    continue
-                with self._wake:
-                    self._wake.wait(timeout=1.0)
+            # On a busy machine the threads of such small products of matrices wait longest for one another.
+            with threadpool_limits(1):
+                while not self._is_stopped:
+                    if (seen := self._seen()) != learned:
+                        self.learn()
+                        learned = seen
+                        continue
+                    with self._wake:
+                        self._wake.wait(timeout=1.0)
         except Exception as error:  # people go on labelling without it
             reason = str(error) if isinstance(error, DataError) else f"{type(error).__name__}: {error}"
             with self._lock:
