@@ -13,7 +13,7 @@ aside as fresh examples, on which everything is measured; the rest is the pool.
 2. The share of simulations in which the interval on the audit contains the accuracy on the fresh examples,
    at 60, 120, 200 and 300 questions.
 
-Takes: FOLDER; R8 alone 15 minutes, photographs 20 more on two cores; features of 8,000 images 3 minutes
+Takes: FOLDER; with OMP_NUM_THREADS=1 half an hour on two cores; the features of 8,000 images 5 minutes more
 """
 
 import collections
