@@ -420,15 +420,15 @@ def storage_error(path: Path, error: OSError) -> StorageError:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold an existing folder for this process alone, by the file `.lock` in it.
+def locked(folder: Path, name: str = ".lock") -> Iterator[None]:
+    """Hold an existing folder, or one file in it, for this process alone, by a file of that name in it.
 
     The system frees the lock when the process dies.
 
     Raises: `RunLockedError` if another living process holds it; the message names it. `StorageError` if the
     lock file cannot be written, or is a link.
     """
-    path = folder / ".lock"
+    path = folder / name
     try:
         # Its content is replaced: of a link, hard or soft, that would be the content of somebody's own file.
         if path.is_symlink():

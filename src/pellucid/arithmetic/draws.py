@@ -43,6 +43,7 @@ class Purpose(IntEnum):
     NOISE = 29
     AVERAGE = 30
     THRESHOLDS = 31
+    LABELLING = 36
 
 
 def generator(seed: int, purpose: Purpose, position: int = 0) -> np.random.Generator:

@@ -1,0 +1,62 @@
+"""`pellucid label` from beginning to end: a pool, a table, a page, and the command that trains on it."""
+
+import contextlib
+import sys
+import webbrowser
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pellucid.data.wording import count_of
+from pellucid.files import locked, make_folder
+from pellucid.labelling.pool import read_pool
+from pellucid.labelling.server import application
+from pellucid.labelling.session import Labelling
+from pellucid.labelling.table import LabelTable, require_ending
+from pellucid.local_server import listening, serve
+from pellucid.settings import Settings
+from pellucid.tasks import TEXTS
+
+_SWITCH_SECONDS = 0.0005
+
+
+def label(
+    place: str,
+    out: Path,
+    settings: Settings,
+    *,
+    port: int,
+    several_labels: bool,
+    classes: Sequence[str],
+    say: Callable[[str], None],
+    opens_browser: bool = False,
+) -> None:
+    """Serve the page until the process is interrupted; `say` writes a line for the user.
+
+    Raises: `UsageError` if the port is taken, `DataError` if there is nothing to label or the table is none,
+    `RunLockedError` if somebody else labels into it.
+    """
+    require_ending(out)
+    pool = read_pool(place, out, settings)
+    make_folder(out.parent)
+    with locked(out.parent, f".{out.name}.lock"), contextlib.closing(listening(port)) as own:
+        table = LabelTable(out, holds_texts=pool.kind is TEXTS)
+        labelling = Labelling(
+            pool, table, seed=settings.seed, is_exclusive=not several_labels, classes=classes
+        )
+        for warning in pool.warnings:
+            say(warning)
+        if labelling.elsewhere:
+            say(f"{out}: {count_of(labelling.elsewhere, 'row')} about other examples, left as they are")
+        address = f"http://127.0.0.1:{own.getsockname()[1]}/"
+        say(f"{labelling.summary()}\nlabels: {out}\npage: {address}  (Ctrl-C ends it)")
+        # Whoever answers a request would wait so long for a thread that trains, again and again.
+        sys.setswitchinterval(_SWITCH_SECONDS)
+        labelling.start()
+        if opens_browser:
+            webbrowser.open(address)
+        try:
+            with contextlib.suppress(KeyboardInterrupt):
+                serve(application(labelling), own)
+        finally:
+            labelling.stop()
+            say(f"{labelling.summary()}\ntrain on them: {labelling.command}")

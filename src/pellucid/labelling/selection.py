@@ -1,0 +1,199 @@
+"""Which example is asked next: a random audit, typical ones first, then half by margin and half at random.
+
+Every n-th question is about the audit, a random sample that is drawn before anything else and never learned
+from. The others teach a model, in this order:
+
+1. Typical examples, until there are ten labels for each class on average: k-means divides the examples into
+   as many clusters as there are labels and ten more; of the largest clusters without a label the example in
+   the densest place is asked.
+2. In turns the example whose two most probable classes are nearest to each other, and a random one. With
+   several labels to an example the one with a label whose probability is nearest to one half.
+
+Source: Hacohen, Dekel and Weinshall 2022, "Active Learning on a Budget: Opposite Strategies Suit High and Low
+Budgets" (TypiClust), for typical examples at first and uncertain ones later; Scheffer, Decomain and Wrobel
+2001, "Active Hidden Markov Models for Information Extraction", for the margin.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int64
+
+from pellucid.arithmetic.draws import Purpose, generator
+
+AUDIT, TYPICAL, MARGIN, RANDOM = "audit", "typical", "margin", "random"
+POLICIES = (AUDIT, TYPICAL, MARGIN, RANDOM)
+
+# Every third question is about the audit until it has a hundred labels, afterwards every tenth: the interval
+# of a share of a hundred examples is at most 20 points wide, of 300 at most 11.
+AUDIT_FIRST, AUDIT_MOST = 100, 300
+_EVERY_FIRST, _EVERY_LATER = 3, 10
+# Part of a small pool that is kept for the audit at most.
+_AUDIT_SHARE = 5
+
+# Typical labels of a class, on average, before uncertain examples are asked: twice as many, or half, reached
+# less on R8 with 300 labels and more (benchmarks/labelling.py).
+_TYPICAL_EACH = 10
+_AHEAD = 10
+_MOST_CLUSTERS, _NEIGHBOURS, _COMPARED = 200, 20, 500
+# Inverse strength of the penalty of logistic regression, for each label: 0.2 with 100 of them, 0.02 with
+# 1,000, near the best of 0.01, 0.1 and 1 on R8 and on photographs.
+_STRENGTH, _STEPS = 20.0, 200
+
+
+class Label(NamedTuple):
+    """What somebody said about an example."""
+
+    example: int  # its position in the pool
+    labels: tuple[str, ...]  # one, or in sorted order as many as it has
+    policy: str  # why it was asked
+
+
+def audit_sample(pool: int, seed: int) -> Int64[np.ndarray, " audit"]:
+    """Positions kept for judging alone, in the order in which they are asked."""
+    order = generator(seed, Purpose.LABELLING).permutation(pool)
+    return order[: min(AUDIT_MOST, -(-pool // _AUDIT_SHARE))].astype(np.int64)
+
+
+def random_order(pool: int, seed: int) -> Int64[np.ndarray, " pool"]:
+    """All positions in the order in which random ones are asked."""
+    return generator(seed, Purpose.LABELLING, 1).permutation(pool).astype(np.int64)
+
+
+def next_policy(asked: Mapping[str, int], classes: int, *, is_ready: bool, is_harmful: bool = False) -> str:
+    """Why the next example is asked, by how many were asked for each reason.
+
+    Before features are there (`is_ready`), and where selection has been found to do harm, only the audit and
+    random examples are asked.
+    """
+    counts = Counter(asked)
+    number, audits = counts.total() + 1, counts[AUDIT]
+    first = _EVERY_FIRST * AUDIT_FIRST
+    due = -(-min(number, first) // _EVERY_FIRST) + max(0, number - first) // _EVERY_LATER
+    if audits < min(AUDIT_MOST, due):
+        return AUDIT
+    if not is_ready or is_harmful:
+        return RANDOM
+    if is_early(counts, classes):
+        return TYPICAL
+    return MARGIN if counts[MARGIN] <= counts[RANDOM] else RANDOM
+
+
+def is_early(asked: Mapping[str, int], classes: int) -> bool:
+    """Whether there are fewer than ten labels a class, so that typical examples are asked."""
+    return sum(asked.get(each, 0) for each in (TYPICAL, MARGIN, RANDOM)) < _TYPICAL_EACH * max(2, classes)
+
+
+class Model(NamedTuple):
+    """Logistic regression on features: of one of the classes, or of each of several labels by itself."""
+
+    classes: tuple[str, ...]
+    weights: Float64[np.ndarray, "features classes"]
+    bias: Float64[np.ndarray, " classes"]
+    is_exclusive: bool  # whether an example has one label only
+
+    def probabilities(
+        self, features: Float32[np.ndarray, "examples features"]
+    ) -> Float64[np.ndarray, "examples classes"]:
+        """Probability of each class; of several labels they do not exclude each other."""
+        scores = features @ self.weights + self.bias
+        if not self.is_exclusive:
+            return np.asarray(1 / (1 + np.exp(-np.clip(scores, -50, 50))))
+        exponents = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return np.asarray(exponents / exponents.sum(axis=1, keepdims=True))
+
+    def decided(
+        self, features: Float32[np.ndarray, "examples features"]
+    ) -> Bool[np.ndarray, "examples classes"]:
+        """The labels that each example gets: the most probable, or all that are more probable than not."""
+        probabilities = self.probabilities(features)
+        if not self.is_exclusive:
+            return np.asarray(probabilities > 0.5)
+        return np.asarray(probabilities.argmax(axis=1)[:, np.newaxis] == np.arange(len(self.classes)))
+
+    def margins(self, features: Float32[np.ndarray, "examples features"]) -> Float64[np.ndarray, " examples"]:
+        """How near each example is to another answer; 0 is nearest."""
+        probabilities = self.probabilities(features)
+        if not self.is_exclusive:
+            return np.asarray(np.abs(probabilities - 0.5).min(axis=1))
+        if len(self.classes) < 2:
+            return np.ones(len(features))
+        ordered = np.sort(probabilities, axis=1)
+        return np.asarray(ordered[:, -1] - ordered[:, -2])
+
+
+def fit(
+    features: Float32[np.ndarray, "pool features"], learned: Sequence[Label], *, is_exclusive: bool
+) -> Model:
+    """Train on labels, at least one, of examples of the pool."""
+    from sklearn.linear_model import LogisticRegression
+
+    rows = features[[each.example for each in learned]]
+    classes = tuple(sorted({label for each in learned for label in each.labels}))
+    present = np.array([[name in each.labels for name in classes] for each in learned], bool)
+    weights, bias = np.zeros((features.shape[1], len(classes))), np.zeros(len(classes))
+    settings = {"C": _STRENGTH / len(learned), "max_iter": _STEPS, "tol": 1e-3}
+    if is_exclusive and len(classes) > 1:
+        fitted = LogisticRegression(**settings).fit(rows, present.argmax(axis=1))
+        if len(classes) == 2:  # one row of weights speaks for both
+            weights[:, 1], bias[1] = fitted.coef_[0], fitted.intercept_[0]
+        else:
+            weights, bias = fitted.coef_.T, fitted.intercept_
+    elif not is_exclusive:
+        for at, column in enumerate(present.T):
+            if column.all():  # nothing to learn from: the odds of one example without it
+                bias[at] = np.log(2 * len(column) + 1)
+                continue
+            fitted = LogisticRegression(**settings).fit(rows, column)
+            weights[:, at], bias[at] = fitted.coef_[0], fitted.intercept_[0]
+    return Model(classes, np.asarray(weights, np.float64), np.asarray(bias, np.float64), is_exclusive)
+
+
+def is_right(
+    model: Model, features: Float32[np.ndarray, "pool features"], judged: Sequence[Label]
+) -> Bool[np.ndarray, " judged"]:
+    """Whether a model gives each example exactly its labels; a class it never saw is a mistake."""
+    decided = model.decided(features[[each.example for each in judged]])
+    return np.array(
+        [
+            {name for name, has in zip(model.classes, row, strict=True) if has} == set(each.labels)
+            for row, each in zip(decided, judged, strict=True)
+        ],
+        bool,
+    )
+
+
+def typical(
+    features: Float32[np.ndarray, "pool features"],
+    candidates: Int64[np.ndarray, " candidates"],
+    learned: Int64[np.ndarray, " learned"],
+    seed: int,
+) -> list[int]:
+    """The next ten typical examples among candidates, of the largest clusters without a label first."""
+    from sklearn.cluster import KMeans
+
+    if not len(candidates):
+        return []
+    positions = np.concatenate([learned, candidates])
+    rows, number = features[positions], len(learned)
+    clusters = min(number + _AHEAD, _MOST_CLUSTERS, len(candidates))
+    found = KMeans(clusters, n_init=1, max_iter=20, random_state=seed).fit(rows).labels_
+    labelled = np.bincount(found[:number], minlength=clusters)
+    sizes = np.bincount(found, minlength=clusters)
+    chosen = []
+    for cluster in np.lexsort((-sizes, labelled))[:_AHEAD]:
+        members = number + np.flatnonzero(found[number:] == cluster)
+        if len(members):
+            chosen.append(int(positions[members[_densest(rows[members])]]))
+    return chosen
+
+
+def _densest(rows: Float32[np.ndarray, "members features"]) -> int:
+    """The row with the least mean distance to its nearest neighbours, of evenly spread ones where many."""
+    others = rows[:: -(-len(rows) // _COMPARED)]
+    squares = (others**2).sum(axis=1)
+    distances = (rows**2).sum(axis=1)[:, np.newaxis] + squares - 2 * rows @ others.T
+    nearest = np.sort(np.sqrt(np.maximum(distances, 0)), axis=1)[:, : _NEIGHBOURS + 1]
+    return int(nearest.mean(axis=1).argmin())

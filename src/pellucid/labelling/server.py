@@ -1,0 +1,162 @@
+"""The page of labelling and what it asks: JSON about examples, which are named by their numbers alone."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from pellucid.errors import DataError, PellucidError, StorageError, UsageError
+from pellucid.labelling.session import Conflict, Labelling
+from pellucid.local_server import App, Guard
+from pellucid.strict import parse_line
+from pellucid.tasks import TEXTS
+
+# Bytes of a request: a thousand labels of 200 characters would have more, and no example has so many.
+_MOST_BYTES = 1 << 16
+_LONGEST_PERSON = 64
+_MOST_CHOSEN = 200
+_LONGEST_SECONDS = 86_400.0
+
+_Asked = dict[str, Any]
+
+
+def application(labelling: Labelling) -> App:
+    """Everything that is answered, behind the guard of local servers."""
+    page, policy = _page(labelling)
+
+    def home(_: Request) -> Response:
+        return HTMLResponse(page, headers={"content-security-policy": policy})
+
+    def status(_: Request) -> Response:
+        return JSONResponse(labelling.status())
+
+    def image(request: Request) -> Response:
+        return _image(labelling, request.path_params["position"])
+
+    routes = [Route("/", home), Route("/api/image/{position:int}", image), Route("/api/status", status)]
+    for name, answer in _ANSWERS.items():
+        routes.append(Route(f"/api/{name}", _answering(answer, labelling), methods=["POST"]))
+    return Guard(Starlette(routes=routes), _MOST_BYTES)
+
+
+def _image(labelling: Labelling, position: int) -> Response:
+    """An image, by its number."""
+    if labelling.pool.kind is TEXTS or not 0 <= position < len(labelling.pool):
+        return JSONResponse({"error": "there is no such image"}, 404)
+    try:
+        content, kind = labelling.pool.image(position)
+    except DataError as error:
+        return JSONResponse({"error": f"this image cannot be read: {error}"}, 422)
+    # The next one is fetched ahead, and taken from there when its turn comes.
+    return Response(content, media_type=kind, headers={"cache-control": "private, max-age=3600"})
+
+
+def _label(labelling: Labelling, asked: _Asked) -> _Asked:
+    chosen, seconds = asked.get("labels"), asked.get("seconds", 0)
+    if not isinstance(chosen, list) or not all(isinstance(each, str) for each in chosen[:_MOST_CHOSEN]):
+        raise UsageError("labels: a list of texts is expected")
+    is_number = isinstance(seconds, (int, float)) and 0 <= seconds <= _LONGEST_SECONDS
+    taken = float(seconds) if is_number else 0.0
+    return labelling.answer(_person(asked), _example(asked), chosen[:_MOST_CHOSEN], taken, _text(asked, "by"))
+
+
+def _suggest(labelling: Labelling, asked: _Asked) -> _Asked:
+    found = labelling.suggestion(_person(asked), _example(asked))
+    return {"suggestion": [{"name": name, "probability": share} for name, share in found]}
+
+
+_ANSWERS: dict[str, Callable[[Labelling, _Asked], _Asked]] = {
+    "next": lambda labelling, asked: labelling.question(_person(asked)),
+    "label": _label,
+    "skip": lambda labelling, asked: labelling.skip(_person(asked), _example(asked), _text(asked, "by")),
+    "undo": lambda labelling, asked: labelling.undo(_person(asked)),
+    "suggest": _suggest,
+}
+
+
+def _answering(
+    answer: Callable[[Labelling, _Asked], _Asked], labelling: Labelling
+) -> Callable[[Request], Any]:
+    """A route that takes JSON and gives JSON; what is wrong comes back as a sentence in `error`."""
+
+    async def answered(request: Request) -> Response:
+        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+            return JSONResponse({"error": "JSON is expected"}, 415)
+        try:
+            asked = parse_line((await request.body()).decode())
+        except ValueError as error:
+            return JSONResponse({"error": f"no JSON: {error}"}, 400)
+        if not isinstance(asked, dict):
+            return JSONResponse({"error": "a JSON object is expected"}, 400)
+        if asked.get("token") != labelling.token:
+            return JSONResponse({"error": "the server labels other data by now; reload the page"}, 409)
+        try:
+            return JSONResponse(await run_in_threadpool(answer, labelling, asked))
+        except Conflict as error:
+            return JSONResponse({"error": str(error)}, 409)
+        except StorageError as error:
+            return JSONResponse({"error": str(error)}, 507)
+        except PellucidError as error:
+            return JSONResponse({"error": str(error)}, 422)
+
+    return answered
+
+
+def _text(asked: _Asked, name: str) -> str:
+    value = asked.get(name, "")
+    if not isinstance(value, str):
+        raise UsageError(f"{name}: a text is expected")
+    return " ".join("".join(each if each.isprintable() else " " for each in value).split())
+
+
+def _person(asked: _Asked) -> str:
+    person = _text(asked, "person")
+    if not 0 < len(person) <= _LONGEST_PERSON:
+        raise UsageError(f"person: 1 to {_LONGEST_PERSON} characters are expected")
+    return person
+
+
+def _example(asked: _Asked) -> int:
+    example = asked.get("example")
+    if not isinstance(example, int) or isinstance(example, bool):
+        raise UsageError("example: a number is expected")
+    return example
+
+
+def _page(labelling: Labelling) -> tuple[str, str]:
+    """The page and its policy, which admits its own script, style and images alone."""
+    environment = Environment(loader=PackageLoader("pellucid.labelling", "page"), autoescape=True)
+    room = files("pellucid.labelling")
+    style, script = (
+        room.joinpath(name).read_text(encoding="utf-8") for name in ("page/label.css", "script/label.js")
+    )
+    facts = {
+        "token": labelling.token,
+        "texts": labelling.pool.kind is TEXTS,
+        "exclusive": labelling.is_exclusive,
+        "noun": labelling.pool.kind.noun,
+    }
+    data = Markup(json.dumps(facts).replace("<", "\\u003c"))
+    page = environment.get_template("label.html").render(
+        facts=facts, data=data, style=Markup(style), script=Markup(script)
+    )
+
+    def checksum(text: str) -> str:
+        return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+    policy = (
+        f"default-src 'none'; script-src {checksum(script)}; style-src {checksum(style)}; "
+        "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    )
+    return page, policy

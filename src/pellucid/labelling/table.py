@@ -1,0 +1,235 @@
+"""The table of labels: one row for each answer, on the disk before the next question is asked.
+
+Rows are appended by a single write and synced. A row that was cut short by a kill is completed or cut off
+when the table is opened again, and only that one. Undo replaces the table by the save protocol. What was
+skipped is kept beside it in `TABLE.skipped.jsonl`, since a row without a label is none to learn from.
+
+Columns: `image`, a path that is relative to the table's folder where it lies below it, or `id` and `text`;
+`label`, several joined by semicolons; `split`, `test` for the audit and `train` for all others, as `pellucid
+train` reads it; then `policy`, `seconds`, `at` and `by`, which training leaves alone.
+"""
+
+import contextlib
+import csv
+import io
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pellucid.budgets import LINE_BYTES, MEMORY
+from pellucid.data.wording import quoted, some_quoted
+from pellucid.errors import DataError, StorageError, UsageError
+from pellucid.files import read_regular, storage_error, sync_folder, write_file
+from pellucid.labelling.selection import AUDIT, POLICIES, RANDOM
+from pellucid.strict import parse_line
+
+SEPARATOR = ";"
+_BESIDE = ("label", "split", "policy", "seconds", "at", "by")
+_ENDINGS = (".csv", ".jsonl")
+
+
+class Row(NamedTuple):
+    """One answer, as a row of the table has it."""
+
+    key: str  # path of the image as the table has it, or id of the text
+    text: str  # the text itself; empty for images
+    labels: tuple[str, ...]
+    policy: str
+    seconds: float  # from the example's appearance to the answer
+    at: str  # time of the answer, by ISO 8601 with its zone
+    by: str  # who gave it, where they said so
+
+
+def require_ending(path: Path) -> None:
+    """Refuse a table of another form.
+
+    Raises: `UsageError` naming the forms.
+    """
+    if path.suffix.lower() not in _ENDINGS:
+        raise UsageError(
+            f"--out: {path}: a table of labels ends in {' or '.join(_ENDINGS)}; give such a name"
+        )
+
+
+class LabelTable:
+    """A table that is open for labels; the caller has locked it."""
+
+    def __init__(self, path: Path, *, holds_texts: bool) -> None:
+        self.path = path
+        self._beside = path.with_name(f"{path.name}.skipped.jsonl")
+        self._is_csv = path.suffix.lower() == ".csv"
+        self._inputs = ("id", "text") if holds_texts else ("image",)
+        self._columns: tuple[str, ...] = (*self._inputs, *_BESIDE)
+        self.rows: list[Row] = []
+        self._lines: list[bytes] = []  # of each row, as it is in the table
+        self.skipped: set[str] = set()
+        limit = csv.field_size_limit(LINE_BYTES)
+        try:
+            self._open()
+        finally:
+            csv.field_size_limit(limit)
+
+    def append(self, row: Row) -> None:
+        """Add an answer, which is on the disk when this returns.
+
+        Raises: `StorageError` if the disk is full or refuses; the table is then as it was.
+        """
+        line = self._line(row)
+        _append(self.path, line)
+        self.rows.append(row)
+        self._lines.append(line)
+
+    def take_back(self, key: str) -> Row | None:
+        """Remove the last answer about an example, and return it; `None` where there is none.
+
+        Raises: `StorageError` as for `append`.
+        """
+        place = next((at for at in reversed(range(len(self.rows))) if self.rows[at].key == key), None)
+        if place is None:
+            return None
+        lines = [*self._lines[:place], *self._lines[place + 1 :]]
+        write_file(self.path, b"".join([self._header, *lines]))
+        self._lines = lines
+        return self.rows.pop(place)
+
+    def skip(self, key: str, at: str, by: str, *, is_taken_back: bool = False) -> None:
+        """Note that nobody is to be asked about an example, or that somebody is after all.
+
+        Raises: `StorageError` as for `append`.
+        """
+        _append(
+            self._beside, _json_line({"asked_again" if is_taken_back else "skipped": key, "at": at, "by": by})
+        )
+        (self.skipped.discard if is_taken_back else self.skipped.add)(key)
+
+    def _open(self) -> None:
+        """Read the rows that are there, or begin the table.
+
+        Raises: `DataError` if what is there is no table of labels; it is left as it is.
+        """
+        content = _read(self.path) if self.path.exists() else b""
+        lines, rest = _whole_lines(content, self._is_csv)
+        self._header = lines.pop(0) if self._is_csv and lines else b""
+        if self._header:
+            self._columns = tuple(next(csv.reader([self._header.decode("utf-8-sig", "replace")])))
+            missing = [name for name in (self._inputs[-1], "label") if name not in self._columns]
+            if missing:
+                raise self._refusal(f"no column {some_quoted(missing)}")
+        elif self._is_csv:
+            if rest:
+                raise self._refusal("its first line has no end")
+            self._header = _csv_line(self._columns)
+        lines = [line for line in lines if line.strip()]
+        self.rows = [self._row(line) for line in lines]
+        if rest.strip():
+            # A row that a kill cut short; one that has everything but its end is whole.
+            with contextlib.suppress(DataError):
+                self.rows.append(self._row(rest + b"\n"))
+                lines.append(rest + b"\n")
+        self._lines = lines
+        if rest or not content:
+            write_file(self.path, b"".join([self._header, *lines]))
+        for line in (_read(self._beside) if self._beside.exists() else b"").split(b"\n"):
+            # A line that was cut short is passed over.
+            with contextlib.suppress(ValueError):
+                found = parse_line(line.decode()) if line else {}
+                if isinstance(found, dict):
+                    self.skipped.discard(str(found.get("asked_again", "")))
+                    self.skipped |= {str(found["skipped"])} if "skipped" in found else set()
+
+    def _refusal(self, reason: str) -> DataError:
+        return DataError(
+            f"{self.path}: no table of labels of these examples ({reason}); give --out another name"
+        )
+
+    def _row(self, line: bytes) -> Row:
+        """Row of a line, whose columns may have another order and others beside them.
+
+        Raises: `DataError` if it is none.
+        """
+        try:
+            found: Any = line.decode("utf-8-sig")
+            if self._is_csv:
+                values = next(csv.reader(io.StringIO(found, newline=""), strict=True))
+                found = dict(zip(self._columns, values, strict=True))
+            else:
+                found = parse_line(found)
+            given = {name: str(found.get(name) or "") for name in (*self._inputs, *_BESIDE)}
+            seconds = float(given["seconds"] or 0)
+        except (ValueError, AttributeError, csv.Error, StopIteration) as error:
+            raise self._refusal(
+                f"{quoted(line.decode(errors='replace').strip())} is no row: {error}"
+            ) from error
+        if not given[self._inputs[-1]]:
+            raise self._refusal(f"a row without {quoted(self._inputs[-1])}")
+        policy = given["policy"] if given["policy"] in POLICIES else ""
+        policy = policy or (AUDIT if given["split"] == "test" else RANDOM)
+        labels = tuple(sorted({part.strip() for part in given["label"].split(SEPARATOR) if part.strip()}))
+        return Row(
+            given[self._inputs[0]], given.get("text", ""), labels, policy, seconds, given["at"], given["by"]
+        )
+
+    def _line(self, row: Row) -> bytes:
+        inputs = (row.key, row.text)[: len(self._inputs)]
+        split = "test" if row.policy == AUDIT else "train"
+        beside = (SEPARATOR.join(row.labels), split, row.policy, round(row.seconds, 2), row.at, row.by)
+        values = dict(zip((*self._inputs, *_BESIDE), (*inputs, *beside), strict=True))
+        if self._is_csv:
+            return _csv_line([values.get(name, "") for name in self._columns])
+        return _json_line(values)
+
+
+def _csv_line(values: Any) -> bytes:
+    file = io.StringIO(newline="")
+    # The characters of this line end are the ones that get quotes.
+    csv.writer(file, lineterminator="\r\n").writerow(values)
+    return file.getvalue().encode().removesuffix(b"\r\n") + b"\n"
+
+
+def _json_line(values: Mapping[str, Any]) -> bytes:
+    return json.dumps(values, ensure_ascii=False).encode() + b"\n"
+
+
+def _whole_lines(content: bytes, is_csv: bool) -> tuple[list[bytes], bytes]:
+    """The whole lines of a table, and what follows the last one; in CSV no line ends between quotes."""
+    lines: list[bytes] = []
+    start = at = quotes = 0
+    for piece in content.split(b"\n")[:-1]:
+        at += len(piece) + 1
+        quotes += piece.count(b'"') if is_csv else 0
+        if quotes % 2 == 0:
+            lines.append(content[start:at])
+            start = at
+    return lines, content[start:]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return read_regular(path, MEMORY.value())
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise DataError(f"{path}: cannot be read: {reason}; give --out another name") from error
+
+
+def _append(path: Path, line: bytes) -> None:
+    """Add a line in a single write, and sync; what a full disk took of it is taken back."""
+    is_new = not path.exists()
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
+        try:
+            before = os.fstat(descriptor).st_size
+            written = os.write(descriptor, line)
+            if written < len(line):
+                os.ftruncate(descriptor, before)
+                raise OSError(28, "no space left on device")
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if is_new:
+            sync_folder(path.parent)
+    except StorageError:
+        raise
+    except OSError as error:
+        raise storage_error(path, error) from error
