@@ -64,12 +64,13 @@ def thresholds_of(model: Model | Metadata, held_out: HeldOut | None) -> tuple[Th
     """
     if held_out is None or not model.target.has_probabilities:
         return ()
-
-    def judgement(of: HeldOut) -> tuple[Float64[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
-        answers = model.target.labels(of.said.astype(np.float64), model.classes, model.threshold)
-        return of.judged(model.novelty_rate, answers)
-
-    judged, of_test = (None if each is None else judgement(each) for each in (held_out, held_out.test))
+    target, classes, threshold = model.target, model.classes, model.threshold
+    judged, of_test = (
+        None
+        if each is None
+        else each.judged(model.novelty_rate, target.labels(each.said.astype(np.float64), classes, threshold))
+        for each in (held_out, held_out.test)
+    )
     assert judged is not None  # only the test may be missing
     possible = (error for error in ERRORS if len(held_out) >= least_examples(error))
     found = [checked_promise(judged, of_test, error) for error in possible]

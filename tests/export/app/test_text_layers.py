@@ -53,7 +53,8 @@ return given.texts.map((text) => {
   const best = said.indexOf(Math.max(...said));
   const [{ features }] = read.readings;
   const [{ predictor }] = app.members;
-  const linear = predictor?.kind === "linear" && features ? linearFor(arraysOf(predictor), best) : null;
+  const isLinear = predictor?.kind === "linear" && features;
+  const linear = isLinear ? linearFor(arraysOf(predictor), best, !app.several) : null;
   const { columns, values: numbers } = features ?? {};
   return {
     terms: linear && columns.map((column, at) => numbers[at] * linear.weightOf(column)),

@@ -42,10 +42,12 @@ export function probabilityOf(said) {
 /** @type {{ label: number | null }} The one of several labels that people want to see explained; null of none */
 export const chosen = { label: null };
 
-/** Position of what is explained: the class that is answered, the chosen label or the most probable; of numbers 0. @param {number[]} said */
+/** Position of what is explained: the class that is answered, the chosen label or the most probable answered; of numbers 0. @param {number[]} said */
 export function bestOf(said) {
-  if (app.several) return chosen.label ?? said.indexOf(Math.max(...said));
-  return decided(said)[0] ?? 0;
+  const answers = decided(said);
+  if (!app.several) return answers[0] ?? 0;
+  const able = answers.length ? answers : [...said.keys()];
+  return chosen.label ?? able.reduce((most, at) => (said[at] > said[most] ? at : most));
 }
 
 /** Arrays of a predictor, by their names. @param {Predictor} predictor @returns {Arrays} */
