@@ -23,6 +23,7 @@ from pellucid.pipeline.learners.in_run import everything_of, train_baselines
 from pellucid.pipeline.run.context import TimeBudget
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
+from pellucid.tasks import CLASSIFICATION
 
 SETTINGS = Settings(threads=1, preset="quick")
 NAMES = ("majority", "svm", "random-forest")
@@ -56,7 +57,7 @@ def test_each_model_of_a_line_has_its_own_score(labels, said, words):
 
 @pytest.mark.parametrize(("classes", "expected"), [(2, True), (100, True), (101, False), (300, False)])
 def test_no_machine_for_each_of_very_many_pairs_of_classes(classes, expected):
-    names, sentences = _affordable(classes), left_out(classes)
+    names, sentences = _affordable(classes, CLASSIFICATION), left_out(classes)
     assert names[0] == "logistic-regression"
     assert ("svm" in names) is expected
     assert bool(sentences) is not expected

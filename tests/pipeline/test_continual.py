@@ -28,6 +28,7 @@ from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.journal import Journal, RunFolder
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
+from pellucid.tasks import CLASSIFICATION
 from runs_to_continue import NEW, OLD, old_images, old_numbers, old_texts, write_npz, write_texts
 from small_models import CLASSES, digits, untrained_model
 
@@ -112,7 +113,7 @@ def test_new_names_of_classes_go_before_those_of_the_earlier_run():
         joined_columns=(), renamed={"zero": "digit 0", "one": "digit 1", "gone": "none"}
     )
     context = SimpleNamespace(
-        dataset=SimpleNamespace(joined_columns=(), classes=CLASSES),
+        dataset=SimpleNamespace(joined_columns=(), classes=CLASSES, target=CLASSIFICATION),
         settings=Settings(rename={"zero": "digit 2"}),
     )
     continual = SimpleNamespace(start=SimpleNamespace(model=earlier))
