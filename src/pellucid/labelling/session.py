@@ -253,7 +253,7 @@ class Labelling:
     @property
     def command(self) -> str:
         """The command that trains on the table."""
-        several = "" if self.is_exclusive else " --target labels"
+        several = "" if self.is_exclusive else " --target labels --unlabelled none"
         run = self._table.path.with_name(f"{self._table.path.stem}-run")
         return f"pellucid train {shlex.quote(str(self._table.path))}{several} --out {shlex.quote(str(run))}"
 
