@@ -216,7 +216,7 @@ def test_several_labels_and_none(texts) -> None:
         question = labelling.answer("ann", question["example"]["id"], labels)
         labelling.learn()
     assert {each["label"] for each in rows_of(texts[1])} == {"", "warm", "cold;warm"}
-    assert labelling.command.startswith(f"pellucid train {texts[1]} --target labels --out")
+    assert labelling.command.startswith(f"pellucid train {texts[1]} --target labels --unlabelled none --out")
     again = labelling_of(*texts, is_exclusive=False)
     assert again.status()["labelled"] == 40
     with pytest.raises(UsageError, match="an example has several labels, 'cold;warm'; add --several-labels"):
