@@ -57,7 +57,7 @@ def test_each_model_of_a_line_has_its_own_score(labels, said, words):
 
 @pytest.mark.parametrize(("classes", "expected"), [(2, True), (100, True), (101, False), (300, False)])
 def test_no_machine_for_each_of_very_many_pairs_of_classes(classes, expected):
-    names, sentences = _affordable(classes, CLASSIFICATION), left_out(classes)
+    names, sentences = _affordable(classes, CLASSIFICATION), left_out(classes, CLASSIFICATION)
     assert names[0] == "logistic-regression"
     assert ("svm" in names) is expected
     assert bool(sentences) is not expected
