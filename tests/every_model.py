@@ -136,6 +136,7 @@ OF_LABELS: dict[str, Callable[[], Model]] = {
     "cnn of labels": label_model,
     "text-cnn of labels": lambda: with_labels(text_model("text-cnn", LABELS)),
     "mlp of vectors, of labels": lambda: with_labels(vector_model(LABELS)),
+    "svm of vectors, of labels": lambda: classical_model("svm", "values", MULTILABEL),
     "majority of labels": lambda: classical_model("majority", target=MULTILABEL),
     "logistic-regression of labels": lambda: classical_model("logistic-regression", target=MULTILABEL),
     "svm of labels": lambda: classical_model("svm", target=MULTILABEL),

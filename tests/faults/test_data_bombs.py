@@ -273,7 +273,7 @@ def test_columns_of_lists_are_left_alone(tmp_path):
     )  # fmt: skip
     found = read_data(str(path), Settings())
     assert len(found) == 40
-    with pytest.raises(DataError, match="is a list; use text or a number"):
+    with pytest.raises(DataError, match="no label at all; labels in lists are texts or whole numbers"):
         read_data(str(path), Settings(label_column="vector"))
 
 

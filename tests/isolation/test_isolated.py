@@ -136,7 +136,8 @@ def test_the_worker_hands_back_what_arrow_reads(name, tmp_path):
         assert list(map(_shown, block.columns[column])) == list(map(_shown, expected)), column
     assert block.columns["beyond"][1:] == [datetime(1970, 1, 1), None, datetime(1970, 1, 1, 0, 0, 0, 1)]
     assert block.columns["beyond"][0] == "timestamp[us] out of range"
-    assert list(block.columns["list"]) == list(block.columns["structure"]) == [[]] * 4
+    assert list(block.columns["list"]) == made["list"].to_pylist()
+    assert list(block.columns["structure"]) == [[]] * 4
     assert list(block.numbers) == [1, 2, 3, 4]
 
 

@@ -44,6 +44,7 @@ class Purpose(IntEnum):
     AVERAGE = 30
     THRESHOLDS = 31
     LABELLING = 36
+    LABEL_SUMS = 37
 
 
 def generator(seed: int, purpose: Purpose, position: int = 0) -> np.random.Generator:

@@ -41,7 +41,7 @@ def forest_of_labels(
     shares = label_shares(labels, work.weights)
     aims = np.where(labels == UNKNOWN, 0.0, (labels == PRESENT) - shares)
     if aims.shape[1] > _SEEN:
-        chance = generator(work.seed, Purpose.SEARCH)
+        chance = generator(work.seed, Purpose.LABEL_SUMS)
         aims = aims @ chance.normal(size=(aims.shape[1], _SEEN)) / np.sqrt(_SEEN)
     grown = work._replace(budget=dataclasses.replace(work.budget, trees=max(1, work.budget.trees - 1)))
     settings = settings_of(grown, least, len(labels), min(MOST_LEAVES, _MOST_NUMBERS // labels.shape[1]))

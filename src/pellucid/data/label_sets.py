@@ -179,6 +179,8 @@ def sets_of_lists(lists: Sequence[Sequence[str]], place: str, sources: Sequence[
     Raises: `DataError` if a label has a name that answers could not give back, or there are too many labels.
     """
     names = sorted({name for each in lists for name in each if name})
+    if not names:
+        raise DataError(f"{place}: there is no label at all; labels in lists are texts or whole numbers")
     require_fit_names(
         names, place, lambda name: f" at {sources[next(at for at, each in enumerate(lists) if name in each)]}"
     )
