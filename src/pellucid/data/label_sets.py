@@ -168,6 +168,8 @@ def read_label_sets(
         if separator is None and not is_asked:
             return None
         lists = [parts_of(cell, separator) if separator else [cell.strip()] for cell in cells]
+    if not any(map(any, lists)):
+        raise DataError(f"{place}: there is no label at all; labels in lists are texts or whole numbers")
     found = sets_of_lists(lists, place, sources)
     found.states[[not cell.strip() for cell in cells]] = UNKNOWN
     return found
@@ -179,8 +181,6 @@ def sets_of_lists(lists: Sequence[Sequence[str]], place: str, sources: Sequence[
     Raises: `DataError` if a label has a name that answers could not give back, or there are too many labels.
     """
     names = sorted({name for each in lists for name in each if name})
-    if not names:
-        raise DataError(f"{place}: there is no label at all; labels in lists are texts or whole numbers")
     require_fit_names(
         names, place, lambda name: f" at {sources[next(at for at, each in enumerate(lists) if name in each)]}"
     )
