@@ -48,7 +48,8 @@ def require_fitting_model(settings: Settings, target: Target) -> None:
     if settings.model not in fitting:
         other = next(each.nouns for each in TARGETS.values() if settings.model in baselines_for(each))
         raise UsageError(
-            f"--model: {settings.model} predicts {other}, and these labels are {target.nouns}; "
+            f"--model: {settings.model} predicts {other}, and these labels are "
+            f"{target.nouns if target.is_exclusive else 'several of an example'}; "
             f"choose auto, a network or one of {', '.join(fitting)}"
         )
     idle = [row for row in ROWS if CLASSICAL_MODELS in row.not_with]
