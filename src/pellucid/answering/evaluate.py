@@ -314,12 +314,12 @@ def _require_counts(model: Model, confusion: Path) -> None:
 
 def _scored(
     model: Model,
-    labels: Shaped[np.ndarray, " examples"],
+    labels: Shaped[np.ndarray, "examples ..."],
     outputs: Float64[np.ndarray, "examples ..."],
     settings: Settings,
     groups: Groups | None,
-) -> tuple[Scores, Shaped[np.ndarray, " examples"]]:
-    """Scores of the answers, and the class answered for each example; the labels where they are numbers."""
+) -> tuple[Scores, Shaped[np.ndarray, "examples ..."]]:
+    """Scores of the answers, and the class or labels answered for each; the labels where they are numbers."""
     if model.target is REGRESSION:
         return score_numbers(labels, outputs, settings.seed, groups), labels
     # Rankings are about the class of two that was rarer when the model was trained.
