@@ -153,9 +153,9 @@ class Metadata:
         joined_columns: columns of a table whose texts the model reads as one; none where it reads one.
         threshold: probability from which on one of two classes, or each of several labels, is answered;
             nothing where the most probable class is.
-        several: whether an input may have several labels.
         rows_at_once: examples that are answered together in the memory that is the default; `None` of files
             that do not state it.
+        several: whether an input may have several labels.
     """
 
     model: str
