@@ -126,7 +126,7 @@ def main() -> None:
         __doc__, kinds=Among(MAKE), examples=[1_000, 10_000, 100_000], plot=Path, preset="quick"
     )
     arguments = parser.parse_args()
-    found = {"heading": heading("torch", "numpy"), "runs": []}
+    head, measured = heading("torch", "numpy"), list[dict[str, Any]]()
     for kind in arguments.kinds:
         for count in arguments.examples:
             with tempfile.TemporaryDirectory() as folder:
@@ -137,12 +137,12 @@ def main() -> None:
                     {"XDG_CACHE_HOME": folder},
                 )  # fmt: skip
             seconds = {**stages_of(ended.errors), _WHOLE: ended.seconds}
-            found["runs"].append(
+            measured.append(
                 {"kind": kind, "examples": count, "seconds": seconds, "megabytes": ended.megabytes}
             )
             print(f"{kind}, {count:,}: {ended.seconds:,.1f} s, {ended.megabytes:,.0f} MB", flush=True)
     for kind in arguments.kinds:
-        runs = [run for run in found["runs"] if run["kind"] == kind]
+        runs = [run for run in measured if run["kind"] == kind]
         stages = list(dict.fromkeys(stage for run in runs for stage in run["seconds"]))
         print_table(
             [f"{kind}: microseconds per example", *(f"{run['examples']:,}" for run in runs)],
@@ -153,8 +153,8 @@ def main() -> None:
             + [["peak memory, MB", *(f"{run['megabytes']:,.0f}" for run in runs)]],
         )
     if arguments.plot is not None:
-        plot(found["runs"], arguments.plot)
-    write_json(arguments.json, found)
+        plot(measured, arguments.plot)
+    write_json(arguments.json, {**head, "runs": measured})
 
 
 if __name__ == "__main__":
