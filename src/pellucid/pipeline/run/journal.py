@@ -34,7 +34,7 @@ _TABLES = ("test.csv", "test.csv.gz")
 _FILES = ("report.html", "metrics.json", "history.jsonl", "config.json", "data.jsonl", "data.jsonl.gz")
 # The study of `tune`, with what SQLite keeps beside it, and what only `tune` writes.
 STUDY = "study.db"
-_OF_TUNE = (STUDY, f"{STUDY}-wal", f"{STUDY}-shm", "trials.csv", "best.toml", "models.html")
+_OF_TUNE = (STUDY, f"{STUDY}-wal", f"{STUDY}-shm", "best.toml", "models.html")
 _NAMES = (*_FILES, *_TABLES, *_OF_TUNE, FRAME_NAME, "model", "models", "checkpoints", "samples")
 _SPACE = 50_000_000
 

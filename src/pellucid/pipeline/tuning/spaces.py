@@ -1,12 +1,16 @@
 """Search spaces of `tune`: which settings of each network are varied, around what its rules choose."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from pellucid.data import Check, Dataset
 from pellucid.errors import UsageError
-from pellucid.pipeline.learners.preparation import Plan
-from pellucid.settings import Settings
+from pellucid.pipeline.learners.network import NetworkLearner
+from pellucid.pipeline.learners.preparation import Plan, Prepared
+from pellucid.pipeline.run.context import TimeBudget
+from pellucid.settings import Metric, Settings
 
 MOST_VALUES = 20
 _DIGITS = 3  # significant ones of a drawn number: more decide nothing, and nobody reads them
@@ -152,3 +156,35 @@ def require_variable(vary: Mapping[str, Sequence[Any]]) -> None:
     for name, values in vary.items():
         if len(values) > MOST_VALUES:
             raise UsageError(f"--vary {name}: has {len(values)} values, and {MOST_VALUES} are the most")
+
+
+# What only the encoder of texts goes by: where one of these is varied, texts are made ready for each trial.
+_OF_ENCODER = {"tokens", "length", "vectors", "tune_vectors"}
+
+
+@dataclass(frozen=True, eq=False)
+class Tuning:
+    """What is tuned: the same in each process of a study."""
+
+    name: str  # of the study
+    given: Mapping[str, Any]
+    settings: Settings  # of the default recipe, with threads, device and precision as they were chosen
+    dataset: Dataset
+    check: Check
+    prepared: Prepared
+    plan: Plan  # of the default recipe
+    space: Sequence[Dimension]
+    trials: int
+    metric: Metric
+    time: TimeBudget
+
+    def settings_of(self, values: Mapping[str, Any], seed: int | None = None) -> Settings:
+        """The settings of a trial by those that are varied."""
+        # Without its name the optimiser would follow from whether a learning rate is given.
+        own = {"optimizer": self.plan.recipe.optimizer, **values}
+        return dataclasses.replace(self.settings, seed=self.settings.seed if seed is None else seed, **own)
+
+    def learner(self, settings: Settings) -> NetworkLearner:
+        """The learner of a trial; what no trial changes is made ready once."""
+        own = {each.name for each in self.space} & _OF_ENCODER
+        return NetworkLearner(settings, prepare=None if own else lambda material: self.prepared)
