@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float64
 
 from pellucid.arithmetic import metric_value
 from pellucid.arithmetic.metrics import rarer_class
@@ -158,7 +157,7 @@ def judge(
             )
             return float(tuned - default)
 
-        def gaps(weights: np.ndarray) -> Float64[np.ndarray, "resamples 1"]:
+        def gaps(weights: np.ndarray) -> np.ndarray:
             return np.array([[gap(counts)] for counts in weights])
 
         draws = resample(gaps, len(labels), seed, groups=groups)[:, 0]

@@ -52,7 +52,7 @@ class _TakenElsewhereError(Exception):
 def storage_url(storage: str | None, run: Path) -> sqlalchemy.URL:
     """The address of a study: of a database, or of a SQLite file by its path; by default of one in the run.
 
-    Raises: `UsageError` if it is no address of a database.
+    Raises: `UsageError` if it is no address of a database, or its driver is not installed.
     """
     examples = "such as sqlite:///study.db or postgresql://user@host/database"
     if storage is None or "://" not in storage:
@@ -60,10 +60,16 @@ def storage_url(storage: str | None, run: Path) -> sqlalchemy.URL:
     else:
         try:
             url = sqlalchemy.make_url(storage)
+            if url.drivername == "postgresql":  # without a name it would be psycopg2
+                url = url.set(drivername="postgresql+psycopg")
+            url.get_dialect().import_dbapi()
         except (sqlalchemy.exc.ArgumentError, ValueError) as error:
             raise UsageError(f"--storage: {storage!r} is no address of a database, {examples}") from error
-    if url.drivername == "postgresql":  # psycopg of this decade, where none is named
-        return url.set(drivername="postgresql+psycopg")
+        except ImportError as error:
+            raise UsageError(
+                f"--storage: the driver for {url.get_backend_name()}, {error.name}, is not installed; "
+                "for PostgreSQL: pip install 'psycopg[binary]'"
+            ) from error
     if url.get_backend_name() != "sqlite":
         return url
     if url.database in (None, "", ":memory:"):
@@ -79,7 +85,7 @@ def opened_study(url: sqlalchemy.URL, name: str, *, afresh: bool = False) -> Ite
 
     `afresh` removes what the study holds. What the database refuses, also later on, is a `StorageError`.
 
-    Raises: `StorageError` if the database cannot be used; `UsageError` if its driver is missing.
+    Raises: `StorageError` if the database cannot be used.
     """
     place = url.render_as_string(hide_password=True)
     try:
@@ -120,23 +126,21 @@ def _opened(url: sqlalchemy.URL) -> RDBStorage:
                 warnings.simplefilter("ignore", ExperimentalWarning)
                 storage = RDBStorage(address, engine, heartbeat_interval=HEARTBEAT, grace_period=GRACE)
             break
-        except ImportError as error:
-            raise UsageError(
-                f"--storage: {place} needs a driver for {url.get_backend_name()} that is not installed; "
-                "for PostgreSQL: pip install 'psycopg[binary]'"
-            ) from error
         except RuntimeError as error:  # the tables are of another version of Optuna
             reason = str(error).partition("\n")[0]
             raise StorageError(f"{place}: {reason}; give another --storage") from error
-        except (StorageInternalError, sqlalchemy.exc.SQLAlchemyError):
+        except sqlalchemy.exc.SQLAlchemyError as error:
             # Of two that create the tables at the same moment the one that lost finds them made.
-            if attempt == _ATTEMPTS:
+            if attempt == _ATTEMPTS or "already exists" not in str(error):
                 raise
             time.sleep(_BETWEEN)
     if is_sqlite:
+        # What a dead process has committed is safe without waiting for the disk each time.
+        synchronous = "PRAGMA synchronous=NORMAL"
+        sqlalchemy.event.listen(storage.engine, "connect", lambda each, _: each.execute(synchronous))
+        storage.engine.dispose()
         # By default SQLite locks a file at the first write: two processes that have both read a waiting trial
         # would both run it.
-        storage.engine.dispose()
         begin = "BEGIN IMMEDIATE"
         sqlalchemy.event.listen(storage.engine, "begin", lambda each: each.exec_driver_sql(begin))
     return storage
