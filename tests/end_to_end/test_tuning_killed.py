@@ -1,0 +1,199 @@
+"""`tune` in real processes: killed and started again, and sharing a database while one of them dies."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+
+from pellucid.pipeline.tuning.tune import tune
+from small_models import digits
+
+pytestmark = pytest.mark.slow
+
+TRIALS = 5
+GIVEN = {"model": "mlp", "epochs": 2, "threads": 1}
+# A heartbeat that finds the dead within seconds.
+COMMAND = """
+import sys
+from pellucid.pipeline.tuning import study
+study.HEARTBEAT, study.GRACE = 1, 5
+from pellucid.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    pixels, labels = digits()
+    path = tmp_path_factory.mktemp("data") / "digits.npz"
+    np.savez(path, x_train=pixels[:400], y_train=labels[:400], x_test=pixels[900:], y_test=labels[900:])
+    return path
+
+
+@contextlib.contextmanager
+def started(data: Path, run: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that tunes; it is killed at the end if it still runs."""
+    words = ["tune", str(data), "--out", str(run), "--trials", str(TRIALS), *more]
+    for name, value in GIVEN.items():
+        words += [f"--{name}", str(value)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def when(happened: Callable[[], bool], *processes: subprocess.Popen[str]) -> None:
+    """Wait for something that processes do."""
+    until = time.monotonic() + 120
+    while not happened():
+        assert all(each.poll() is None for each in processes), [each.communicate() for each in processes]
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def states(database: Path) -> Counter[str]:
+    """How many trials of a database are in which state."""
+    if not database.exists():
+        return Counter()
+    with (
+        contextlib.closing(sqlite3.connect(database, timeout=60)) as file,
+        contextlib.suppress(sqlite3.Error),
+    ):
+        return Counter(state for (state,) in file.execute("SELECT state FROM trials"))
+    return Counter()  # there are no tables yet
+
+
+def ends(process: subprocess.Popen[str]) -> None:
+    """It must end well."""
+    _, said = process.communicate(timeout=200)
+    assert process.returncode == 0, said
+
+
+def found(run: Path) -> dict:
+    """What a study found, without its times."""
+    tuned = json.loads((run / "metrics.json").read_text())["tune"]
+    for each in tuned["trials"]:
+        each["facts"].pop("seconds", None)
+    return tuned
+
+
+def test_a_study_killed_in_a_trial_and_in_the_last_trainings_ends_in_the_same_bytes(data, tmp_path):
+    whole = tune(data, out=tmp_path / "whole", trials=TRIALS, quiet=True, **GIVEN)
+    run = tmp_path / "run"
+    with started(data, run) as process:
+        when(lambda: states(run / "study.db")["COMPLETE"] >= 2, process)
+        when(lambda: states(run / "study.db")["RUNNING"] == 1, process)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert states(run / "study.db")["RUNNING"] == 1
+    with started(data, run) as process:
+        when(lambda: bool([*run.glob("checkpoints/afresh-*.npz")]), process)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert not (run / "metrics.json").exists()
+    with started(data, run) as process:
+        ends(process)
+    assert found(run) == found(whole)
+    assert [each["slot"] for each in found(run)["trials"]] == list(range(TRIALS))
+    ended = states(run / "study.db")
+    assert ended["COMPLETE"] + ended["PRUNED"] == TRIALS
+    assert ended["FAIL"] == 1
+    assert ended["RUNNING"] == ended["WAITING"] == 0
+    for file in ("model/weights.safetensors", "best.toml", "test.csv"):
+        assert (run / file).read_bytes() == (whole / file).read_bytes()
+
+
+@pytest.fixture
+def postgresql() -> Iterator[str]:
+    """Address of a real server on the loopback."""
+    programs = [Path(each).parent for each in (shutil.which("initdb"),) if each is not None]
+    programs += sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not programs or not (programs[-1] / "initdb").exists():
+        pytest.skip("needs a PostgreSQL server: apt-get install postgresql")
+    pytest.importorskip("psycopg")
+    place = Path(tempfile.mkdtemp(prefix="pellucid-postgresql-"))
+    user = {"user": "postgres"} if os.getuid() == 0 else {}  # it refuses to run as root
+    if user:
+        shutil.chown(place, "postgres")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    kept = place / "data"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": place, **user}
+    made = [programs[-1] / "initdb", "-D", kept, "-U", "me", "--auth=trust", "--no-sync"]
+    subprocess.run(made, check=True, **quiet)
+    server = [programs[-1] / "postgres", "-D", kept, "-p", str(port), "-k", place, "-c", "fsync=off"]
+    with subprocess.Popen([*server, "-c", "listen_addresses=127.0.0.1"], **quiet) as process:
+        try:
+            asked = [programs[-1] / "pg_isready", "-h", "127.0.0.1", "-p", str(port)]
+            when(lambda: subprocess.run(asked, **quiet).returncode == 0)
+            yield f"postgresql://me@127.0.0.1:{port}/postgres"
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait()
+            shutil.rmtree(place)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_two_processes_share_a_study_of_which_one_dies(kind, data, tmp_path, request):
+    """As on two machines: each has a folder of its own, so that only the heartbeat shows who is dead."""
+    address = f"sqlite:///{tmp_path}/shared.db"
+    if kind == "postgresql":
+        address = request.getfixturevalue("postgresql").replace("postgresql://", "postgresql+psycopg://")
+    more = ["--storage", address]
+
+    def trials() -> list[optuna.trial.FrozenTrial]:
+        try:
+            storage = optuna.storages.RDBStorage(address)
+            (name,) = optuna.get_all_study_names(storage)
+            return optuna.load_study(study_name=name, storage=storage).get_trials()
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()
+
+    def caught() -> list[optuna.trial.FrozenTrial]:
+        """The trial that the one to be killed is in the middle of, while the other is in one, too."""
+        dying.send_signal(signal.SIGSTOP)
+        with contextlib.suppress(Exception):  # there are no tables yet
+            live = [each for each in trials() if each.state.name == "RUNNING" and "values" in each.user_attrs]
+            of_both = {each.user_attrs["worker"].split("-")[-2]: each for each in live}
+            if {*of_both} == {str(dying.pid), str(living.pid)}:
+                return [of_both[str(dying.pid)]]
+        dying.send_signal(signal.SIGCONT)
+        return []
+
+    runs, dead = [tmp_path / "a", tmp_path / "b"], []
+    with started(data, runs[0], *more) as dying, started(data, runs[1], *more) as living:
+        when(lambda: all((run / "checkpoints").exists() for run in runs), dying, living)
+        when(lambda: bool(dead.extend(caught()) or dead), dying, living)
+        dying.send_signal(signal.SIGKILL)
+        dying.wait()
+        ends(living)
+    every = trials()
+    assert every[dead[0].number].state.name == "FAIL"
+    ended = [each for each in every if each.state.name in ("COMPLETE", "PRUNED")]
+    assert sorted(each.user_attrs["slot"] for each in ended) == list(range(TRIALS))
+    (again,) = [each for each in ended if each.user_attrs["slot"] == dead[0].user_attrs["slot"]]
+    assert again.params == dead[0].params
+    with started(data, runs[0], *more) as process:
+        ends(process)
+    assert len(trials()) == len(every)
+    assert found(runs[0]) == found(runs[1])
