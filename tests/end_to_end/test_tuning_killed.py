@@ -19,18 +19,19 @@ import numpy as np
 import optuna
 import pytest
 
+from pellucid.pipeline.tuning import conclusion
 from pellucid.pipeline.tuning.tune import tune
 from small_models import digits
 
 pytestmark = pytest.mark.slow
 
-TRIALS = 5
-GIVEN = {"model": "mlp", "epochs": 2, "threads": 1}
-# A heartbeat that finds the dead within seconds.
-COMMAND = """
+TRIALS, SEEDS = 4, 2
+GIVEN = {"model": "mlp", "epochs": 3, "threads": 1}
+# With a heartbeat that finds the dead within seconds, and fewer last trainings.
+COMMAND = f"""
 import sys
-from pellucid.pipeline.tuning import study
-study.HEARTBEAT, study.GRACE = 1, 5
+from pellucid.pipeline.tuning import conclusion, study
+conclusion.SEEDS, study.HEARTBEAT, study.GRACE = {SEEDS}, 1, 5
 from pellucid.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
@@ -45,28 +46,29 @@ def data(tmp_path_factory) -> Path:
 
 
 @contextlib.contextmanager
-def started(data: Path, run: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
+def started(data: Path, run: Path, *more: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process that tunes; it is killed at the end if it still runs."""
     words = ["tune", str(data), "--out", str(run), "--trials", str(TRIALS), *more]
     for name, value in GIVEN.items():
         words += [f"--{name}", str(value)]
-    process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
+    with run.with_suffix(".log").open("w") as log:
+        process = subprocess.Popen([sys.executable, "-c", COMMAND, *words], stdout=log, stderr=log)
     try:
         yield process
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
 
 
-def when(happened: Callable[[], bool], *processes: subprocess.Popen[str]) -> None:
+def when(happened: Callable[[], bool], *processes: subprocess.Popen[bytes]) -> None:
     """Wait for something that processes do."""
     until = time.monotonic() + 120
     while not happened():
-        assert all(each.poll() is None for each in processes), [each.communicate() for each in processes]
+        assert all(each.poll() is None for each in processes), [
+            each.args for each in processes if each.poll() is not None
+        ]
         assert time.monotonic() < until
-        time.sleep(0.1)
+        time.sleep(0.05)
 
 
 def states(database: Path) -> Counter[str]:
@@ -81,10 +83,9 @@ def states(database: Path) -> Counter[str]:
     return Counter()  # there are no tables yet
 
 
-def ends(process: subprocess.Popen[str]) -> None:
-    """It must end well."""
-    _, said = process.communicate(timeout=200)
-    assert process.returncode == 0, said
+def ends(process: subprocess.Popen[bytes]) -> None:
+    """It must end well; what it printed is beside its folder, in a file of the same name."""
+    assert process.wait(timeout=200) == 0, process.args
 
 
 def found(run: Path) -> dict:
@@ -95,7 +96,10 @@ def found(run: Path) -> dict:
     return tuned
 
 
-def test_a_study_killed_in_a_trial_and_in_the_last_trainings_ends_in_the_same_bytes(data, tmp_path):
+def test_a_study_killed_in_a_trial_and_in_the_last_trainings_ends_in_the_same_bytes(
+    data, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(conclusion, "SEEDS", SEEDS)
     whole = tune(data, out=tmp_path / "whole", trials=TRIALS, quiet=True, **GIVEN)
     run = tmp_path / "run"
     with started(data, run) as process:
@@ -160,14 +164,15 @@ def test_two_processes_share_a_study_of_which_one_dies(kind, data, tmp_path, req
         address = request.getfixturevalue("postgresql").replace("postgresql://", "postgresql+psycopg://")
     more = ["--storage", address]
 
+    found_in = []
+
     def trials() -> list[optuna.trial.FrozenTrial]:
-        try:
+        if not found_in:
             storage = optuna.storages.RDBStorage(address)
+            request.addfinalizer(lambda: (storage.remove_session(), storage.engine.dispose()))
             (name,) = optuna.get_all_study_names(storage)
-            return optuna.load_study(study_name=name, storage=storage).get_trials()
-        finally:
-            storage.remove_session()
-            storage.engine.dispose()
+            found_in.append(optuna.load_study(study_name=name, storage=storage))
+        return found_in[0].get_trials(deepcopy=False)
 
     def caught() -> list[optuna.trial.FrozenTrial]:
         """The trial that the one to be killed is in the middle of, while the other is in one, too."""
