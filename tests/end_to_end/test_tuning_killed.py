@@ -26,12 +26,15 @@ from small_models import digits
 pytestmark = pytest.mark.slow
 
 TRIALS, SEEDS = 4, 2
-GIVEN = {"model": "mlp", "epochs": 3, "threads": 1}
-# With a heartbeat that finds the dead within seconds, and fewer last trainings.
+GIVEN = {"model": "mlp", "epochs": 1, "threads": 1}
+HEARTBEAT, GRACE = 1, 4  # seconds, so that the dead are found soon
+# With fewer last trainings; the first trial of a process may take as long as the test wants.
 COMMAND = f"""
-import sys
-from pellucid.pipeline.tuning import conclusion, study
-conclusion.SEEDS, study.HEARTBEAT, study.GRACE = {SEEDS}, 1, 5
+import sys, time
+from pellucid.pipeline.tuning import conclusion, study, tune
+conclusion.SEEDS, study.HEARTBEAT, study.GRACE = {SEEDS}, {HEARTBEAT}, {GRACE}
+if sys.argv.pop(1) == "endless":
+    tune._trial = lambda *_: time.sleep(600)
 from pellucid.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
@@ -46,13 +49,13 @@ def data(tmp_path_factory) -> Path:
 
 
 @contextlib.contextmanager
-def started(data: Path, run: Path, *more: str) -> Iterator[subprocess.Popen[bytes]]:
+def started(data: Path, run: Path, *more: str, trial: str = "usual") -> Iterator[subprocess.Popen[bytes]]:
     """A process that tunes; it is killed at the end if it still runs."""
     words = ["tune", str(data), "--out", str(run), "--trials", str(TRIALS), *more]
     for name, value in GIVEN.items():
         words += [f"--{name}", str(value)]
     with run.with_suffix(".log").open("w") as log:
-        process = subprocess.Popen([sys.executable, "-c", COMMAND, *words], stdout=log, stderr=log)
+        process = subprocess.Popen([sys.executable, "-c", COMMAND, trial, *words], stdout=log, stderr=log)
     try:
         yield process
     finally:
@@ -174,30 +177,27 @@ def test_two_processes_share_a_study_of_which_one_dies(kind, data, tmp_path, req
             found_in.append(optuna.load_study(study_name=name, storage=storage))
         return found_in[0].get_trials(deepcopy=False)
 
-    def caught() -> list[optuna.trial.FrozenTrial]:
-        """The trial that the one to be killed is in the middle of, while the other is in one, too."""
-        dying.send_signal(signal.SIGSTOP)
+    def ended() -> list[int]:
         with contextlib.suppress(Exception):  # there are no tables yet
-            live = [each for each in trials() if each.state.name == "RUNNING" and "values" in each.user_attrs]
-            of_both = {each.user_attrs["worker"].split("-")[-2]: each for each in live}
-            if {*of_both} == {str(dying.pid), str(living.pid)}:
-                return [of_both[str(dying.pid)]]
-        dying.send_signal(signal.SIGCONT)
+            return sorted(
+                each.user_attrs["slot"] for each in trials() if each.state.name in ("COMPLETE", "PRUNED")
+            )
         return []
 
-    runs, dead = [tmp_path / "a", tmp_path / "b"], []
-    with started(data, runs[0], *more) as dying, started(data, runs[1], *more) as living:
-        when(lambda: all((run / "checkpoints").exists() for run in runs), dying, living)
-        when(lambda: bool(dead.extend(caught()) or dead), dying, living)
+    runs = [tmp_path / "a", tmp_path / "b"]
+    with started(data, runs[0], *more, trial="endless") as dying, started(data, runs[1], *more) as living:
+        when(lambda: len(ended()) == TRIALS - 1, dying, living)
+        time.sleep(2 * GRACE)
+        (dead,) = [each for each in trials() if each.state.name == "RUNNING"]
+        assert f"-{dying.pid}-" in dead.user_attrs["worker"]  # it lives, and nobody takes its trial away
         dying.send_signal(signal.SIGKILL)
         dying.wait()
         ends(living)
     every = trials()
-    assert every[dead[0].number].state.name == "FAIL"
-    ended = [each for each in every if each.state.name in ("COMPLETE", "PRUNED")]
-    assert sorted(each.user_attrs["slot"] for each in ended) == list(range(TRIALS))
-    (again,) = [each for each in ended if each.user_attrs["slot"] == dead[0].user_attrs["slot"]]
-    assert again.params == dead[0].params
+    assert ended() == list(range(TRIALS))
+    assert every[dead.number].state.name == "FAIL"
+    again = every[-1]
+    assert (again.params, again.user_attrs["slot"]) == (dead.params, dead.user_attrs["slot"])
     with started(data, runs[0], *more) as process:
         ends(process)
     assert len(trials()) == len(every)
