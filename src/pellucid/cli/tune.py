@@ -12,14 +12,11 @@ _LEFT_OUT = ("baselines", "learning_curve", "folds", "from_", "rehearse", "backb
 
 _EXAMPLES = (
     ("pellucid tune photos/ --out run/", "30 trials"),
-    ("pellucid tune mails.csv --model rnn --out run/ --time-limit 2h", "within two hours"),
+    ("pellucid tune mails.csv --out run/ --time-limit 2h", "within two hours"),
     ("pellucid tune photos/ --vary depth=2,3,4 --out run/", "a setting more"),
-    ("pellucid tune photos/ --out run/ --storage postgresql://me@db/tune", "many machines"),
+    ("pellucid tune photos/ --out run/ --storage URL", "many machines"),
 )
-_MAIN = (
-    "--out --trials --time-limit --storage --vary --resume --overwrite --label-column --input-column --model "
-    "--metric"
-).split()
+_MAIN = "--out --trials --time-limit --storage --vary --model".split()
 
 
 def add_parser(subparsers: Any) -> None:
@@ -30,9 +27,8 @@ def add_parser(subparsers: Any) -> None:
         usage="pellucid tune DATA --out RUN [options]",
         examples=_EXAMPLES,
         main=_MAIN,
-        description="Train a network by trials with other settings, judge each on the validation split, and "
-        "compare the best with the default recipe on test data that no trial saw. The same command started "
-        "again, also beside the first, works on the same study.",
+        description="Train a network by trials with other settings, and compare the best with the default "
+        "recipe on test data that no trial saw. The same command goes on after a kill, or shares the trials.",
     )
     add_data(parser)
     parser.add_argument("--out", type=Path, metavar="RUN", help="Folder for everything the study leaves")
@@ -42,8 +38,8 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--storage",
         metavar="URL",
-        help="Database that processes and machines share, such as postgresql://user@host/database, or a "
-        "SQLite file (default: one in RUN, for processes of this machine)",
+        help="Database that processes and machines share, such as postgresql://user@host/database "
+        "(default: study.db in RUN)",
     )
     parser.add_argument(
         "--vary",
