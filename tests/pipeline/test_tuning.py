@@ -19,8 +19,11 @@ from pellucid.arithmetic import metric_value
 from pellucid.data import prepare
 from pellucid.errors import DataError, DivergedError, StorageError, UsageError
 from pellucid.pipeline.learners.preparation import make_plan, prepared_for
+from pellucid.pipeline.run.context import TimeBudget
 from pellucid.pipeline.train import train
+from pellucid.pipeline.tuning import conclusion
 from pellucid.pipeline.tuning import study as studies
+from pellucid.pipeline.tuning import tune as tuning
 from pellucid.pipeline.tuning.conclusion import Answered, judge
 from pellucid.pipeline.tuning.spaces import SPACES, space_of
 from pellucid.pipeline.tuning.study import Search, Trained, opened_study, storage_url
@@ -281,6 +284,18 @@ def test_a_study_leaves_an_ordinary_run(studied, data):
     assert found["verdict"].partition(": ")[0] + "." in (studied / "report.html").read_text()
 
 
+def test_a_study_whose_time_is_over_ends_in_a_verdict_all_the_same(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(tuning, "_require_time", lambda _: None)
+    monkeypatch.setattr(tuning, "_left", lambda _, search: math.inf if len(search.outcomes) < 2 else 0.0)
+    monkeypatch.setattr(TimeBudget, "left", lambda _: -1.0)
+    monkeypatch.setattr(conclusion, "best_of", lambda complete, metric: complete[-1])
+    run = tune(data, out=tmp_path / "run", trials=9, time_limit="1h", **TINY)
+    found = json.loads((run / "metrics.json").read_text())["tune"]
+    assert (found["trials_ended"], found["trials_asked"]) == (2, 9)
+    assert set(found["judged"]["test_scores"]) == {"default", "tuned"}
+    assert "that were asked for" in (run / "report.html").read_text()
+
+
 def test_best_toml_trains_the_best_trial(studied, data, tmp_path):
     found = json.loads((studied / "metrics.json").read_text())["tune"]
     run = tmp_path / "run"
@@ -397,6 +412,7 @@ def test_without_optuna_the_message_names_the_extra(data, tmp_path, monkeypatch)
     assert "tune: needs optuna, which is not installed; pip install 'pellucid[tune]'" in done.stderr
 
 
+@pytest.mark.slow
 def test_several_labels_and_numbers_are_tuned_too(tmp_path):
     """One trial besides the default each, to the verdict."""
     rows = ["text,label,amount"]

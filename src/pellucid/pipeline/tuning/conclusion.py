@@ -26,7 +26,7 @@ from pellucid.pipeline.learners.candidates import Candidate, answers, calibrated
 from pellucid.pipeline.learners.evaluation_budget import Folds
 from pellucid.pipeline.learning import Learned
 from pellucid.pipeline.results import write_models
-from pellucid.pipeline.run.context import RunContext
+from pellucid.pipeline.run.context import UNLIMITED, RunContext
 from pellucid.pipeline.run.journal import Journal, RunFolder, command_line
 from pellucid.pipeline.run.stages import Stages
 from pellucid.pipeline.tuning.spaces import Tuning
@@ -196,7 +196,8 @@ def conclude_study(
             candidates.append(dataclasses.replace(learner.trained(network, dataset)[0], name=name))
     journal.decided("plan", network.plan.to_json)
     of_run = Settings(**journal.content["settings"])
-    context = RunContext(folder, dataset, of_run, stages, journal, tuning.time)
+    # The verdict needs both models whatever the clock says; time for this was reserved when the study began.
+    context = RunContext(folder, dataset, of_run, stages, journal, UNLIMITED)
     learned = Learned(candidates, None, network.as_trained(), (), candidates[-1].history)
     outcome = conclude(learned, tuning.check, Folds(dataset), context)
     verdict = None

@@ -29,10 +29,11 @@ from pellucid.pipeline.learners.refusals import (
     require_known_classes,
     require_prediction,
 )
-from pellucid.pipeline.run.context import TimeBudget, data_identity, require_same_data
+from pellucid.pipeline.learners.time_limits import seconds_of_conclusion
+from pellucid.pipeline.run.context import TimeBudget, data_identity, require_same_data, slowdown
 from pellucid.pipeline.run.journal import Journal, RunFolder, command_line, require_unchanged
 from pellucid.pipeline.run.stages import Stages, interruptible
-from pellucid.pipeline.tuning.conclusion import best_of, conclude_study, last_trainings
+from pellucid.pipeline.tuning.conclusion import DEFAULT, TUNED, best_of, conclude_study, last_trainings
 from pellucid.pipeline.tuning.spaces import Tuning, require_variable, space_of
 from pellucid.reports.formatting import seconds
 from pellucid.settings import CLASSICAL, ROWS, Settings
@@ -209,6 +210,10 @@ def _begin(
     identity = {"data": data_identity(dataset), "given": own, "space": spaces, "trials": count}
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
     budget = TimeBudget.of(asked_for, stages.began)
+    if budget.is_limited:
+        budget.reserve(
+            "conclusion", slowdown() * seconds_of_conclusion(len(dataset.test), len((DEFAULT, TUNED)))
+        )
     found = Tuning(
         f"pellucid-{digest}", given, settings, dataset, check, prepared, plan, space, count, metric, budget
     )
@@ -239,10 +244,12 @@ def _require_time(tuning: Tuning) -> None:
     if not tuning.time.is_limited:
         return
     training = tuning.learner(tuning.settings).planned(tuning.dataset).session.expected_seconds()
-    if _FEWEST * training > tuning.time.left():
+    left = tuning.time.left()
+    if _FEWEST * training > left:
+        allowed = tuning.time.whole - left + 1.5 * _FEWEST * training
         raise UsageError(
             f"--time-limit: a training of {tuning.plan.name} takes about {seconds(training)} here, and tune "
-            f"needs {_FEWEST} to compare: allow {seconds(1.5 * _FEWEST * training)}, or give fewer --epochs"
+            f"needs {_FEWEST} and a report to compare: allow {seconds(allowed)}, or give fewer --epochs"
         )
 
 
