@@ -4,7 +4,7 @@ One study is never killed; the other is killed by SIGKILL several times, each a 
 went on, and started again by the same command. Both are to have the same trials with the same scores, and no
 trial twice.
 
-Takes: about 10 minutes with two cores
+Takes: about 15 minutes with two cores
 """
 
 import json
