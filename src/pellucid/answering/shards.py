@@ -123,10 +123,9 @@ class Merged(NamedTuple):
 def merge(out: Path) -> Merged:
     """Write the answers to all inputs from the parts beside a file, the same bytes as without shards.
 
-    Raises:
-        UsageError: a part is missing, two answer different questions, or `out` has another ending.
-        DataError: a part is damaged, or the inputs changed between two shards.
-        StorageError: `out` cannot be written; a former file is then intact.
+    Raises: `UsageError` if a part is missing, two answer different questions, or `out` has another ending;
+    `DataError` if a part is damaged, or the inputs changed between two shards; `StorageError` if `out` cannot
+    be written, and a former file is then intact.
     """
     check_ending(out)
     parts = _parts_beside(out)
