@@ -15,7 +15,6 @@ from pellucid.runtime.__main__ import main
 from small_models import digits, write_digits
 from text_models import texts
 
-
 LIGHT = """
 import sys
 from pellucid.ray import Predictor
@@ -75,7 +74,7 @@ def test_what_is_no_image_has_its_reason(models, tmp_path):
         "no such file": str(tmp_path / "nowhere.png"),
         "is nothing, where a path, the bytes of a file or an array is expected": None,
         "is an int, where a path, the bytes of a file or an array is expected": 7,
-        "is an ndarray, where a path, the bytes of a file or an array is expected": np.array(["a"]),
+        "is a ndarray, where a path, the bytes of a file or an array is expected": np.array(["a"]),
         "not an image (HTML)": b"<html></html>",
         "images have the shape": np.zeros(3),
         "not numbers": np.full((8, 8), np.nan),
