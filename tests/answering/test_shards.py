@@ -265,16 +265,14 @@ def test_a_part_of_another_model(folder, parts, tmp_path):
         tmp_path / "model", [str(folder / "images")], parts, Settings(), shard=Shard(3, 3),
         options=PredictOptions(probabilities=True),
     )  # fmt: skip
-    refused(
-        parts, UsageError, "--merge: the model is another in part 3 than in part 1; run .* --shard 3/3 as"
-    )
+    refused(parts, UsageError, "--merge: part 3 differs from part 1 in the model; run .* --shard 3/3 as")
 
 
 def test_a_part_of_another_question(folder, parts):
     ask(folder, ["images", "images/0001.png"], parts, shard=Shard(2, 3))
-    refused(parts, UsageError, "--merge: INPUT is another in part 2 than in part 1")
+    refused(parts, UsageError, "--merge: part 2 differs from part 1 in INPUT")
     predict(folder / "model", [str(folder / "images")], parts, Settings(), shard=Shard(2, 3))
-    refused(parts, UsageError, "--merge: the columns is another in part 2 than in part 1")
+    refused(parts, UsageError, "--merge: part 2 differs from part 1 in the columns")
 
 
 @pytest.mark.parametrize("change", ["gone", "new", "moved", "at the end"])

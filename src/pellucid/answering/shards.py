@@ -159,7 +159,7 @@ def _parts_beside(out: Path) -> list[Path]:
     Raises: `UsageError` if there is none, one is missing, or there are parts of several numbers of shards.
     """
     form = re.compile(rf"{re.escape(out.stem)}\.([0-9]{{1,7}})-of-([0-9]{{1,7}}){re.escape(out.suffix)}")
-    names = [each.name for each in out.parent.iterdir()] if out.parent.is_dir() else []
+    names = {each.name for each in out.parent.iterdir()} if out.parent.is_dir() else set()
     shards = [Shard(int(found[1]), int(found[2])) for found in map(form.fullmatch, names) if found]
     known = {shard for shard in shards if part_of(out, shard).name in names}
     if not known:
@@ -193,7 +193,7 @@ def _require_one_question(records: list[Record]) -> None:
         for words in {**first, **record.question}:
             if record.question.get(words) != first.get(words):
                 raise UsageError(
-                    f"--merge: {words} is another in part {number} than in part 1; "
+                    f"--merge: part {number} differs from part 1 in {words}; "
                     f"run predict with --shard {number}/{len(records)} as the others"
                 )
 

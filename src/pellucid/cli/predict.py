@@ -95,7 +95,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--model", metavar="NAME", help="Model of the run; default: the recommended one")
     add_table_flags(parser, ("input_column", "encoding", "threshold"))
-    parser.set_defaults(run=run, refuse=parser.error)
+    parser.set_defaults(run=run, parser=parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -103,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.merge is not None:
         return _merge(arguments)
     if arguments.run_folder is None:
-        arguments.refuse("the following arguments are required: RUN")
+        arguments.parser.error("the following arguments are required: RUN")
     from pellucid.answering.decisions import PredictOptions
     from pellucid.answering.predict import Listener, predict
     from pellucid.answering.shards import shard_of
@@ -160,8 +160,9 @@ def _merge(arguments: argparse.Namespace) -> int:
     from pellucid.answering.shards import merge
     from pellucid.data.wording import count_of
 
-    given = ("run_folder", "inputs", "text", "out", "shard", "resume")
-    if any(getattr(arguments, name) for name in given):
+    default = arguments.parser.get_default
+    beside = vars(arguments).keys() - {"run", "parser", "merge", "debug"}
+    if any(getattr(arguments, name) != default(name) for name in beside):
         raise UsageError(
             "--merge: takes nothing but the file whose parts are to be merged; leave the rest out"
         )
