@@ -13,6 +13,7 @@ from pyspark.sql.functions import pandas_udf
 from pellucid.ray import Predictor  # needs no Ray
 
 model, folder, out = sys.argv[1:]
+spark = SparkSession.builder.getOrCreate()
 
 
 @pandas_udf("label string, probability double, error string, novelty double")
@@ -22,7 +23,6 @@ def answer(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
         yield pd.DataFrame(predictor({"image": images})).drop(columns="image")
 
 
-spark = SparkSession.builder.getOrCreate()
 found = {"pathGlobFilter": "*.png", "recursiveFileLookup": "true"}
 files = spark.read.format("binaryFile").options(**found).load(folder)
 answers = files.select("path", answer("content").alias("answer")).select("path", "answer.*")

@@ -144,7 +144,6 @@ def test_shards_and_their_merge(run, tmp_path, capfd):
         (["run", "x", "--merge", "a.csv"], "error: --merge: takes nothing but the file whose parts"),
         (["--merge", "a.csv", "--shard", "1/2"], "error: --merge: takes nothing but the file whose parts"),
         (["--merge", "a.csv", "--probabilities"], "error: --merge: takes nothing but the file whose parts"),
-        (["--shard", "1/2"], "error: the following arguments are required: RUN"),
     ],
 )
 def test_a_wrong_shard_is_refused_before_anything_is_read(words, message, capfd):
