@@ -2,12 +2,12 @@
 
     python benchmarks/many_inputs.py [--images 60000] [--few 10000] [--rounds 3] [--ways shards ray]
 
-Fashion-MNIST is written as PNG files, a `cnn` is trained on it for one epoch (what it weighs counts here, not
-how good it is) and exported. Plain processes are two of `predict`, or of `pellucid.runtime`, each with one half
-of the files and one thread. Beside them: two of `predict --shard` and their merge, and
+Fashion-MNIST is written as PNG files, a `cnn` is trained on it for one epoch (what it weighs counts here,
+not how good it is) and exported. Plain processes are two of `predict`, or of `pellucid.runtime`, each with
+one half of the files and one thread. Beside them: two of `predict --shard` and their merge, and
 `examples/many_inputs/ray_data.py` with two actors. Everybody labels `--few` files, too: what is left of the
-time is that of the others alone, without the start of processes and, of Ray, of a cluster. Every row is compared
-with those of the plain processes.
+time is that of the others alone, without the start of processes and, of Ray, of a cluster. Every row is
+compared with those of the plain processes.
 
 Takes: a quarter of an hour on two cores
 """
