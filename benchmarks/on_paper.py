@@ -476,7 +476,7 @@ def measure(few: int, many: int) -> dict[str, float]:
             "prepare": of_one(inspecting),
             "reopen": of_one(inspecting),
         }
-        spent = [training(epochs).processor_seconds for epochs in (1, 5)]
+        spent = [training(epochs).processor_seconds for epochs in (1, 1, 5)][1:]  # the first one decodes
         metrics = json.loads((run / "metrics.json").read_text())
         found["train"] = 1000 * (spent[1] - spent[0]) / (4 * metrics["data"]["train"])
         found["predict"] = of_one(
