@@ -150,15 +150,18 @@ def test_a_worker_of_ray_that_is_killed_loses_no_row_and_repeats_none(given, exp
     noted, out = tmp_path / "noted", tmp_path / "out.json"
     words = [sys.executable, "-c", SLOW_RAY, given / "model.onnx", given / "images", noted, out]
     with subprocess.Popen([str(word) for word in words], env=AROUND, stderr=subprocess.PIPE) as process:
-        until = time.monotonic() + 240
-        workers: list[int] = []
-        while len(set(workers)) < 2 or len(workers) < 6:  # both are at work
-            assert process.poll() is None
-            assert time.monotonic() < until, "Ray did not begin"
-            time.sleep(0.05)
-            workers = list(map(int, noted.read_text().split())) if noted.exists() else []
-        os.kill(workers[-1], signal.SIGKILL)
-        _, said = process.communicate(timeout=300)
+        try:
+            until = time.monotonic() + 500
+            workers: list[int] = []
+            while len(set(workers)) < 2 or len(workers) < 6:  # both are at work
+                assert process.poll() is None
+                assert time.monotonic() < until, "Ray did not begin"
+                time.sleep(0.05)
+                workers = list(map(int, noted.read_text().split())) if noted.exists() else []
+            os.kill(workers[-1], signal.SIGKILL)
+            _, said = process.communicate(timeout=600)
+        finally:
+            process.kill()
         assert process.returncode == 0, said[-3000:]
     assert len(set(map(int, noted.read_text().split()))) == 3  # another took the place of the killed one
     require_equal(json.loads(out.read_text()), expected)
