@@ -30,7 +30,7 @@ class ImageGenerator(Estimator):
     `fit` takes an array of images, (n, height, width) or (n, height, width, 1 or 3), with or without a label
     each, or a path as the command `train` does; a folder without class folders is data too. The other methods
     take arrays, an image, a folder of images or a list of images. From 1,000 different training images on a
-    tenth is set aside for validation. The same input, seed, machine and number of threads give the same
+    tenth is set aside for validation. The same input and seed give, on the same kind of processor, the same
     model.
 
     {parameters}

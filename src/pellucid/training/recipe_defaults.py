@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.networks.config import MANY_CLASSES
-from pellucid.settings import GENERATIVE, Settings
+from pellucid.settings import GENERATIVE, MOST_PARTS, Settings
 from pellucid.tasks import GENERATION, INPUT_KINDS, InputKind, InputName, Target, target_of
 
 
@@ -88,6 +89,7 @@ _WHOLE, _MOST_PASSES, _FACTOR = 50_000, 11_250, 1.25
 _MANY = 40_000
 _ADAMS = ("adam", "adamw")
 _NORMED = ("cnn", "lenet", "mlp")  # networks whose batch norms cancel the scale of weights
+_NORMED_OVER_BATCHES = (*_NORMED, "vae", "gan", "backbone")
 
 
 @dataclass(frozen=True)
@@ -316,6 +318,42 @@ DEFAULTS: dict[InputName, Callable[[Settings, Surroundings], Defaults]] = {
     "texts": of_texts,
     "values": of_values,
 }
+
+
+# Least examples of a part, for each family of networks whose batches are computed in parts
+# (`benchmarks/shared_batches.py`); the others are too small, or learn from too few examples at a time.
+_OF_PART = {
+    "cnn": 64,
+    "lenet": 64,
+    "mlp": 128,
+    "vae": 64,
+    "rnn": 32,
+    "text-cnn": 32,
+    "backbone": 16,
+    "sentence-encoder": 8,
+}
+# Of fewer examples batch norms learn nothing of use.
+_LEAST_OF_NORMS = 8
+
+
+def choose_parts(settings: Settings, model: str, takes: InputName, batch_size: int, device: str) -> int:
+    """Parts of a batch: as asked for, or by rule as many as hold enough examples, on a processor.
+
+    Raises: `UsageError` if there are more than the batch can fill.
+    """
+    if settings.parts is None:
+        of_part = _OF_PART.get(model, batch_size) if takes != "values" and device == "cpu" else batch_size
+        return max(1, min(MOST_PARTS, batch_size // of_part))
+    if model == "bag" and settings.parts > 1:
+        raise UsageError("--parts: bag learns from each batch as a whole; leave it out")
+    has_norms = settings.batch_norm and model in _NORMED_OVER_BATCHES
+    least, why = (_LEAST_OF_NORMS, ", the fewest for batch norm") if has_norms else (1, "")
+    if batch_size < settings.parts * least and settings.parts > 1:
+        raise UsageError(
+            f"--parts: {settings.parts} parts of a batch of {batch_size} have fewer than "
+            f"{count_of(least, 'example')} each{why}; give at most {max(1, batch_size // least)}"
+        )
+    return settings.parts
 
 
 def _batch_size(examples: int, part: int, smallest: int, largest: int) -> int:

@@ -1,6 +1,7 @@
 """Preparation of data for a network, and the plan of its training, decided before the first step."""
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -177,6 +178,13 @@ def make_plan(settings: Settings, prepared: Prepared) -> Plan:
     trained = prepared.trained
     network = design(prepared.name, settings, prepared.facts) if trained is None else trained.config
     return Plan(prepared.name, network, recipe, (*prepared.reasons, *reasons))
+
+
+def decided_plan(journal: Journal, settings: Settings, plan: Callable[[], Plan]) -> Plan:
+    """The plan of a run, decided once; a resumed run may have another number of threads."""
+    found = journal.decided("plan", plan, Plan.to_json, Plan.from_json)
+    recipe = dataclasses.replace(found.recipe, threads=settings.threads or found.recipe.threads)
+    return dataclasses.replace(found, recipe=recipe)
 
 
 def make_recipe(settings: Settings, prepared: Prepared) -> tuple[Recipe, tuple[str, ...]]:
