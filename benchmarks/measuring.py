@@ -95,6 +95,7 @@ class Ended(NamedTuple):
     processor_seconds: float
     megabytes: float
     output: str
+    errors: str  # what it printed to the standard error stream
 
 
 def ran(command: Sequence[object], environment: Mapping[str, str] | None = None) -> Ended:
@@ -113,7 +114,7 @@ def ran(command: Sequence[object], environment: Mapping[str, str] | None = None)
             raise SystemExit(f"error: {shlex.join(words)}: {process.returncode}\n{errors.read()[-2000:]}")
         per_megabyte = 1e6 if sys.platform == "darwin" else 1e6 / 1024  # bytes there, KiB elsewhere
         used = usage.ru_utime + usage.ru_stime
-        return Ended(seconds, used, usage.ru_maxrss / per_megabyte, output.read())
+        return Ended(seconds, used, usage.ru_maxrss / per_megabyte, output.read(), errors.read())
 
 
 def in_turns(

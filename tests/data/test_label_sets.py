@@ -146,9 +146,7 @@ def test_another_value_in_a_column_of_0_and_1_is_refused_with_its_row(tmp_path):
 
 def test_an_empty_cell_is_a_question(tmp_path):
     place = table(tmp_path / "t.csv", ["one,a;b", "two,b", "three,a", "four,"])
-    with pytest.raises(
-        DataError, match=r"t.csv:5; does none apply .*--unlabelled none.*--unlabelled unknown"
-    ):
+    with pytest.raises(DataError, match=r"t.csv:5; give --unlabelled none .*--unlabelled unknown"):
         read(place)
     assert sets_of(read(place, unlabelled="none"))[3] == set()
     assert not read(place, unlabelled="unknown").label_sets.looked_at[3]

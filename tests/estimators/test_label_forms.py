@@ -125,7 +125,9 @@ def test_texts_of_several_labels():
     np.testing.assert_array_equal(found.states, MultiLabelBinarizer().fit_transform(NAMED))
     assert read_indicators(["a;b", "c"], is_asked=True).classes.tolist() == ["a", "b", "c"]
     for missing in (cells, [None, *NAMED[1:]], [np.nan, *NAMED[1:]]):
-        with pytest.raises(DataError, match=r"y: 1 example with no label: position [01]; does none apply"):
+        with pytest.raises(
+            DataError, match=r"y: 1 example with no label: position [01]; give --unlabelled none"
+        ):
             read_indicators(missing, separator="+" if missing is cells else None)
     unknown = read_indicators([None, *NAMED[1:]], unlabelled="unknown")
     assert unknown.states[:2].tolist() == [[-1, -1, -1], [0, 0, 0]]

@@ -268,7 +268,7 @@ def test_tables_with_several_labels_in_a_cell(tmp_path):
     frame = pandas.DataFrame({"text": TEXTS[:200], "tags": ["|".join(each) for each in LISTS[:200]]})
     frame.to_csv(tmp_path / "texts.csv", index=False)
     make = functools.partial(pellucid.TextClassifier, model="logistic-regression", threads=1)
-    with pytest.raises(pellucid.DataError, match=r"with no label: .*does none apply to them"):
+    with pytest.raises(pellucid.DataError, match=r"with no label: .*give --unlabelled none"):
         make().fit(tmp_path / "texts.csv")
     estimator = make(unlabelled="none").fit(tmp_path / "texts.csv")
     assert estimator.classes_.tolist() == sorted(NAMES)

@@ -75,9 +75,7 @@ class Budget:
     pairs: int = 600
     values: int = 100_000_000  # numbers (examples times features) that a table of features may hold
     text: int = 40_000_000  # bytes of training texts that a model may see
-    products: int = (
-        400_000_000  # words of texts times classes or labels that a linear model of texts may learn from
-    )
+    products: int = 400_000_000  # words of texts times classes that a linear model of texts may learn from
 
     def __post_init__(self) -> None:
         for name, count in dataclasses.asdict(self).items():

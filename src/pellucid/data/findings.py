@@ -174,7 +174,7 @@ class LabelFindings:
             shown = [f"{quoted(name)} ({count:,})" for name, count in self.little_tested]
             sentences.append(
                 f"{count_of(len(shown), 'label')} {'has' if len(shown) == 1 else 'have'} fewer than "
-                f"{_FEW_OF_LABEL} test {noun}s, so that the test says next to nothing of "
+                f"{_FEW_OF_LABEL} test {noun}s, so that the test says next to nothing about "
                 f"{'it' if len(shown) == 1 else 'them'}: {some(shown, 5)}."
             )
         return sentences

@@ -168,7 +168,7 @@ def read_label_sets(
         if separator is None and not is_asked:
             return None
         lists = [parts_of(cell, separator) if separator else [cell.strip()] for cell in cells]
-    if not any(map(any, lists)):
+    if lists and not any(map(any, lists)):
         raise DataError(f"{place}: there is no label at all; labels in lists are texts or whole numbers")
     found = sets_of_lists(lists, place, sources)
     found.states[[not cell.strip() for cell in cells]] = UNKNOWN
@@ -247,8 +247,8 @@ def with_answer(
     if unlabelled is None:
         cells = "no label" if of_rows.all() else "an empty cell of a label"
         raise DataError(
-            f"{place}: {what} with {cells}: {shown}; does none apply to them (give --unlabelled none), or "
-            "has nobody looked (--unlabelled unknown)?"
+            f"{place}: {what} with {cells}: {shown}; give --unlabelled none if no label applies there, or "
+            "--unlabelled unknown if nobody has looked"
         )
     if unlabelled == "none":
         words = f"{what} without a label, taken as: no label applies (--unlabelled none)"
@@ -296,10 +296,8 @@ def in_several_folders(
     leaders = {leader for leader, _ in together.values()}
     # One content under many names is no example with several labels, but a file that is damaged or empty.
     different = {digest for _, digest in together.values()}
-    is_rule = len(leaders) >= max(_LEAST_FILES, _LEAST_SHARE * len(kept)) and 2 * len(different) > len(
-        leaders
-    )
-    if not is_asked and not is_rule:
+    is_frequent = len(leaders) >= max(_LEAST_FILES, _LEAST_SHARE * len(kept))
+    if not is_asked and not (is_frequent and 2 * len(different) > len(leaders)):
         return None
     found = {at: [labels[at]] for at in kept.tolist()}
     for position, (leader, _) in together.items():

@@ -35,8 +35,8 @@ from pellucid.labelling.selection import (
     random_order,
     typical,
 )
-from pellucid.labelling.table import SEPARATOR, LabelTable, Row
-from pellucid.tasks import TEXTS
+from pellucid.labelling.table import LabelTable, Row
+from pellucid.tasks import SEPARATOR, TEXTS
 
 _LEASE_SECONDS = 600.0
 # Examples that a person has at hand: the one on the screen and the next, whose image is fetched ahead.

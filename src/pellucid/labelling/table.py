@@ -24,8 +24,8 @@ from pellucid.errors import DataError, StorageError, UsageError
 from pellucid.files import read_regular, storage_error, sync_folder, write_file
 from pellucid.labelling.selection import AUDIT, POLICIES, RANDOM
 from pellucid.strict import parse_line
+from pellucid.tasks import SEPARATOR
 
-SEPARATOR = ";"
 _BESIDE = ("label", "split", "policy", "seconds", "at", "by")
 _ENDINGS = (".csv", ".jsonl")
 

@@ -21,7 +21,6 @@ _MOST_IMAGES = 1024
 _JOBS = {"parquet": "columns", "arrow": "columns", "xlsx": "workbooks"}
 
 
-# Kinds of cells by name: each comes as a pair of its name and a text.
 def _labels(text: str) -> list[object]:
     """Several labels in one cell: texts, whole numbers and truth values."""
     found = parse_line(text)
@@ -30,6 +29,7 @@ def _labels(text: str) -> list[object]:
     return found
 
 
+# Kinds of cells by name: each comes as a pair of its name and a text.
 _READ: dict[str, Callable[[str], Any]] = {
     "bytes": lambda text: text.encode("latin-1"),
     "datetime": datetime.fromisoformat,

@@ -256,7 +256,7 @@ def judge_labels(
                 )
                 judgement, noun = judged[-1].judgement, f"training {dataset.noun}"
                 stage.words = (
-                    f"judged the labels of {count_of(judgement.examined, noun)} by {judge.names}, "
+                    f"judged the labels of {count_of(len(judge.positions), noun)} by {judge.names}, "
                     f"{'which agrees' if judge.second is None else 'whose mean agrees'} with "
                     f"{figure(100 * judgement.accuracy)} %: {count_of(len(judgement.found), 'label')} "
                     "likely wrong"
@@ -353,7 +353,7 @@ def _judged(judge: Judge, what: str, dataset: Dataset) -> _JudgedLabels:
     if not judgement.is_able:
         follows = "That is too weak, or too little, to call a label wrong, so none of these is listed."
     elif not judgement.share:
-        follows = "A share of wrong labels cannot be told from none, so none of these is listed."
+        follows = "The share of wrong labels is not distinguishable from zero, so none of these is listed."
     return _JudgedLabels(
         judge,
         judgement,

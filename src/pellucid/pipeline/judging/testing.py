@@ -10,10 +10,11 @@ import numpy as np
 from jaxtyping import Int64
 
 from pellucid import bundle
+from pellucid.arithmetic import metric_value
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.arithmetic.metrics import rarer_class
 from pellucid.arithmetic.rounding import figure
-from pellucid.bundle import AverageModel
+from pellucid.bundle import AverageModel, Model
 from pellucid.bundle.held_out import most_kept
 from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
@@ -21,6 +22,7 @@ from pellucid.data.tables.csv_tables import columns_beside, written
 from pellucid.evaluation import (
     Comparison,
     Groups,
+    Scores,
     compare_all,
     compare_labels,
     compare_numbers,
@@ -32,8 +34,8 @@ from pellucid.evaluation import (
 from pellucid.evaluation.label_thresholds import cross_fitted_decisions
 from pellucid.pipeline.learners.candidates import Candidate, answers_and_novelty
 from pellucid.pipeline.learners.preparation import Prepared
-from pellucid.settings import METRICS
-from pellucid.tasks import Target
+from pellucid.settings import METRICS, metrics_of
+from pellucid.tasks import EVEN, Target
 
 
 @dataclass(frozen=True)
@@ -91,23 +93,26 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
     if len(dataset.classes) == 2 and is_exclusive:
         positive = rarer_class(dataset.labels[dataset.train])
 
-    def measured(
-        labels: np.ndarray, predictions: np.ndarray, groups: Groups | None = None
-    ) -> dict[str, dict[str, float]]:
+    def measured(labels: np.ndarray, predictions: np.ndarray, groups: Groups | None = None) -> Scores:
         predicted = dataset.target.labels(predictions, model.classes, model.threshold)
-        return scores(labels, predictions, seed, groups, positive, predicted)
+        return scored(labels, predictions, seed, groups, positive, predicted)
 
     def without(left_out: np.ndarray) -> dict[str, dict[str, float]] | None:
         """Scores without some test examples; `None` where there are none of these."""
         kept = ~np.isin(dataset.test, left_out)
         of_kept = None if groups is None or not kept.any() else groups.within(kept)
-        return None if kept.all() else measured(labels[kept], tested.answers[kept], of_kept)
+        return None if kept.all() else measured(labels[kept], tested.answers[kept], of_kept).to_json()
 
     has_siblings = len(dataset.with_sibling) > len(dataset.leaked)
     held_out = dataset.labels[candidate.held_out.positions], candidate.held_out.answers
-    validation = measured(*held_out)
-    if not is_exclusive and len(held_out[0]):  # by thresholds that no example took part in choosing
-        validation = scores(*held_out, seed, predicted=cross_fitted_decisions(*held_out, seed))
+    # Plain values, without intervals: validation decides, it does not conclude.
+    if is_exclusive or not len(held_out[0]):
+        validation = {key: each.value for key, each in measured(*held_out).intervals.items()}
+    else:  # by thresholds that no example took part in choosing
+        decided = cross_fitted_decisions(*held_out, seed)
+        validation = {
+            each.key: metric_value(each, *held_out, predicted=decided) for each in metrics_of("labels")
+        }
     members = model.members if isinstance(model, AverageModel) else ()
     calibration = None
     if dataset.target.has_probabilities and len(labels):
@@ -117,10 +122,10 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
             "before": before.error._asdict(),
             "after": after.error._asdict(),
         }
+    of_test = measured(labels, tested.answers, groups)
     return {
-        # Plain values, without intervals: validation decides, it does not conclude.
-        "validation": {name: float(each["value"]) for name, each in validation.items()},
-        "test": measured(labels, tested.answers, groups),
+        "validation": validation,
+        "test": of_test.to_json(),
         **({} if groups is None else _by_groups(candidate, tested, dataset, groups, seed)),
         "test_without_leaked": without(dataset.leaked),
         "test_without_siblings": without(dataset.with_sibling) if has_siblings else None,
@@ -136,21 +141,15 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
         **({"members": [{"name": each.name, "weight": each.weight} for each in members]} if members else {}),
         "configurations": [each.to_json() for each in candidate.configurations],
         "calibration": calibration,
-        **({} if is_exclusive else {"labels": _by_label(candidate, tested, dataset, groups, seed)}),
+        **({} if is_exclusive else {"labels": _by_label(of_test, model)}),
     }
 
 
-def _by_label(
-    candidate: Candidate, tested: Tested, dataset: Dataset, groups: Groups | None, seed: int
-) -> list[dict[str, Any]]:
+def _by_label(of_test: Scores, model: Model) -> list[dict[str, Any]]:
     """Scores of each label on the test, and the probability from which on it is answered."""
-    labels, model = dataset.labels[dataset.test], candidate.model
-    if len(labels) == 0:
-        return []
-    found = score(labels, tested.answers, seed, groups, predicted=model.decided(tested.answers))
     return [
-        {"label": name, "threshold": model.threshold.get(name, 0.5), **each}
-        for name, each in zip(dataset.classes, found.per_label_json(), strict=True)
+        {"label": name, "threshold": model.threshold.get(name, EVEN), **each}
+        for name, each in zip(model.classes, of_test.per_label_json(), strict=False)
     ]
 
 
@@ -205,25 +204,32 @@ def rows_of_test(dataset: Dataset, tested: Tested, threshold: Mapping[str, float
             yield [source, label, predicted, foreign, *answer.tolist()]
 
 
-def scores(
+def scored(
     labels: np.ndarray,
     predictions: np.ndarray,
     seed: int,
     groups: Groups | None = None,
     positive: int | None = None,
     predicted: np.ndarray | None = None,
-) -> dict[str, dict[str, float]]:
-    """Scores with intervals, as `metrics.json` has them; nothing where there is no example.
+) -> Scores:
+    """Scores with intervals; nothing where there is no example.
 
     Labels are class codes or numbers, predictions probabilities (n, classes) or numbers (n,); the seed is
     that of the bootstrap, and `positive` the class of two that rankings are about; `predicted`
     are the classes that were decided for, by default the most probable ones.
     """
     if len(labels) == 0:
-        return {}
+        return Scores({}, 0)
     if predictions.ndim == 2:
-        return score(labels, predictions, seed, groups, positive, predicted).to_json()
-    return score_numbers(labels, predictions, seed, groups).to_json()
+        return score(labels, predictions, seed, groups, positive, predicted)
+    return score_numbers(labels, predictions, seed, groups)
+
+
+def scores(
+    labels: np.ndarray, predictions: np.ndarray, seed: int, groups: Groups | None = None
+) -> dict[str, dict[str, float]]:
+    """Scores as `scored`, in the form of `metrics.json`."""
+    return scored(labels, predictions, seed, groups).to_json()
 
 
 def comparisons(
