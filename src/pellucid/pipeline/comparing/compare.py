@@ -35,6 +35,7 @@ from pellucid.pipeline.learners.preparation import (
     make_plan,
     network_name,
     prepared_for,
+    require_parts,
     require_precision,
     require_precision_again,
 )
@@ -176,7 +177,7 @@ def _work(place: str, design: Design, folder: RunFolder, journal: Journal, stage
             require_fitting_model(own, first.target)
             require_fitting_inputs(own, first.takes)
             if own.model not in CLASSICAL:
-                make_plan(own, prepared_for(network_name(own, first), first, own))
+                require_parts(own, make_plan(own, prepared_for(network_name(own, first), first, own)))
     journal.begin()
     make_folder(folder.checkpoints)
     trained = _train(variants, design, divided, folder.checkpoints / "trainings", stages)
