@@ -45,7 +45,7 @@ from pellucid.training.hardware import choose_threads
 # classes, that take images or texts, and that make images.
 _OF_ALL = (
     "model activation width depth preset epochs time_limit batch_size optimizer learning_rate weight_decay "
-    "schedule patience seed threads precision device"
+    "schedule patience seed threads parts precision device"
 )
 OF_PREDICTORS = "backbone weights dropout"
 OF_CLASSIFIERS = (

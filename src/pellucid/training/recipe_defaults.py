@@ -325,7 +325,6 @@ DEFAULTS: dict[InputName, Callable[[Settings, Surroundings], Defaults]] = {
 _OF_PART = {
     "cnn": 64,
     "lenet": 64,
-    "mlp": 128,
     "vae": 64,
     "rnn": 32,
     "text-cnn": 32,
