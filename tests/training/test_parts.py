@@ -215,7 +215,7 @@ def test_parts_are_alike_in_size_and_none_is_small(begin):
 @pytest.mark.parametrize(
     ("given", "parts", "reason"),
     [
-        ({}, 22, "a batch has 178 examples and batch norm needs 8 examples of each part"),
+        ({}, 22, "a batch has 178 examples and batch norm needs 8 examples in each part"),
         ({"batch_norm": False}, 178, "a batch has 178 examples"),
         ({"model": "bag"}, 1, "bag learns from each batch as a whole"),
     ],

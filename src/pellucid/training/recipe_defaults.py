@@ -356,7 +356,7 @@ def most_parts(settings: Settings, model: str, batch_size: int) -> MostParts:
         return MostParts(1, "bag learns from each batch as a whole")
     has_norms = settings.batch_norm and model in _NORMED_OVER_BATCHES
     least = _LEAST_OF_NORMS if has_norms else 1
-    needs = f" and batch norm needs {count_of(least, 'example')} of each part" if has_norms else ""
+    needs = f" and batch norm needs {count_of(least, 'example')} in each part" if has_norms else ""
     return MostParts(max(1, batch_size // least), f"a batch has {count_of(batch_size, 'example')}{needs}")
 
 
