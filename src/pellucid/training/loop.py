@@ -13,6 +13,7 @@ from pellucid.arithmetic import metric_value, number_errors
 from pellucid.arithmetic.draws import Purpose, torch_seed
 from pellucid.encoding.encoder import Tokens
 from pellucid.networks import Adversarial, Autoencoder, HeadAlone, Network
+from pellucid.pieces import in_pieces
 from pellucid.settings import metric_of, metrics_of
 from pellucid.tasks import CLASSIFICATION, GENERATION, MULTILABEL
 from pellucid.training.batches import ROWS, Batches, Examples, blocks_by_length, to_tensor
@@ -175,22 +176,24 @@ def validator(
     return validate
 
 
-@torch.inference_mode()
 def _score_bound(network: Autoencoder, examples: Examples, device: str, beta: float) -> Record:
     """Evidence lower bound in bits per dimension, and its two terms in nats per image.
 
     The latent variables are drawn by the same noise after every epoch.
     """
     network.eval()
-    noise = torch.Generator().manual_seed(torch_seed(0, Purpose.LATENT))
-    sums, positions = np.zeros(2), examples.validation
-    for block in np.split(positions, range(ROWS, len(positions), ROWS)):
-        images = to_tensor(examples.inputs, block).to(device)
-        labels = torch.from_numpy(examples.labels[block]).to(device)
-        drawn = torch.randn(len(block), network.latent, generator=noise).to(device)
-        terms = network.terms(images, labels, drawn)
-        sums += [float(each.double().sum()) for each in terms]
-    reconstruction, divergence = (sums / len(positions)).tolist()
+    draws, positions = torch.Generator().manual_seed(torch_seed(0, Purpose.LATENT)), examples.validation
+    noise = torch.randn(len(positions), network.latent, generator=draws)
+
+    @torch.inference_mode()
+    def sums(block: np.ndarray) -> list[float]:
+        some = positions[block]
+        labels, drawn = torch.from_numpy(examples.labels[some]).to(device), noise[block].to(device)
+        terms = network.terms(to_tensor(examples.inputs, some).to(device), labels, drawn)
+        return [float(term.double().sum()) for term in terms]
+
+    found = in_pieces(sums, np.split(np.arange(len(positions)), range(ROWS, len(positions), ROWS)))
+    reconstruction, divergence = (np.sum(found, axis=0) / len(positions)).tolist()
     unit = math.prod(network.config.input_shape) * math.log(2)
     return {
         "validation_loss": (reconstruction + beta * divergence) / unit,
@@ -200,7 +203,6 @@ def _score_bound(network: Autoencoder, examples: Examples, device: str, beta: fl
     }
 
 
-@torch.inference_mode()
 def _outputs(network: Network | HeadAlone, examples: Examples, device: str) -> Tensor:
     """Outputs of the network on the validation split, in float64."""
     network.eval()
@@ -209,8 +211,13 @@ def _outputs(network: Network | HeadAlone, examples: Examples, device: str) -> T
         blocks = blocks_by_length(examples.inputs.lengths[positions])
     else:
         blocks = np.split(np.arange(len(positions)), range(ROWS, len(positions), ROWS))
-    rows = [network(to_tensor(examples.inputs, positions[block]).to(device)) for block in blocks]
-    return torch.cat(rows)[np.argsort(np.concatenate(blocks))].double()
+
+    @torch.inference_mode()
+    def ask(block: np.ndarray) -> Tensor:
+        outputs: Tensor = network(to_tensor(examples.inputs, positions[block]).to(device))
+        return outputs.double()
+
+    return torch.cat(in_pieces(ask, blocks))[np.argsort(np.concatenate(blocks))]
 
 
 # Weight interpolation between a network before and after further training, $(1 - \alpha) \theta_0 + \alpha

@@ -18,6 +18,7 @@ from pellucid.encoding.encoder import Tokens
 from pellucid.errors import UsageError
 from pellucid.networks import Autoencoder, HeadAlone, Network, NetworkConfig, build
 from pellucid.networks.extending import copied
+from pellucid.pieces import in_pieces
 from pellucid.tasks import IMAGES, REGRESSION
 from pellucid.training.batches import ROWS, Batches, Examples, as_stored, text_frequencies, to_tensor
 from pellucid.training.hardware import keep_freed_memory, pinned
@@ -38,7 +39,7 @@ Draws = Float64[np.ndarray, "draws latent"]
 Components = Float64[np.ndarray, "components latent"]
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def refit_prior(network: Autoencoder, examples: Examples, seed: int, device: str) -> None:
     r"""Fit the prior of each class of a trained autoencoder anew, to at most 30,000 training images.
 
@@ -59,13 +60,15 @@ def refit_prior(network: Autoencoder, examples: Examples, seed: int, device: str
         return
     network.eval()
     positions = examples.train[:: -(-len(examples.train) // _MOST_DRAWS)]
-    noise = generator(seed, Purpose.PRIOR)
-    rows = []
-    for block in np.split(positions, range(ROWS, len(positions), ROWS)):
-        found = network.posterior(to_tensor(examples.inputs, block).to(device))
-        drawn = noise.standard_normal((len(block), network.latent), dtype=np.float32)
-        rows.append(found.drawn(torch.from_numpy(drawn).to(device)).double().cpu().numpy())
-    draws, labels = np.concatenate(rows), examples.labels[positions]
+    noise = generator(seed, Purpose.PRIOR).standard_normal((len(positions), network.latent), np.float32)
+
+    @torch.inference_mode()
+    def drawn(block: slice) -> np.ndarray:
+        found = network.posterior(to_tensor(examples.inputs, positions[block]).to(device))
+        return found.drawn(torch.from_numpy(noise[block]).to(device)).double().cpu().numpy()
+
+    blocks = [slice(start, start + ROWS) for start in range(0, len(positions), ROWS)]
+    draws, labels = np.concatenate(in_pieces(drawn, blocks)), examples.labels[positions]
     for code in range(len(prior.means)):
         of_class = draws[labels == code]
         count = min(prior.means.shape[1], len(of_class) // _FEWEST_EACH)

@@ -35,6 +35,7 @@ from pellucid.pipeline.learners.preparation import (
     make_plan,
     network_name,
     prepared_for,
+    require_parts,
     require_precision,
     require_precision_again,
 )
@@ -48,7 +49,7 @@ from pellucid.pipeline.run.journal import Journal, RunFolder, command_line, requ
 from pellucid.pipeline.run.stages import Stages, counting, interruptible
 from pellucid.reports.comparison import ComparisonFacts, render_comparison
 from pellucid.settings import CLASSICAL, Settings
-from pellucid.training.hardware import choose_device, choose_precision
+from pellucid.training.hardware import choose_device, choose_precision, pinned
 
 SEEDS, FOLDS = 3, 3
 MOST_SEEDS = 100
@@ -176,10 +177,11 @@ def _work(place: str, design: Design, folder: RunFolder, journal: Journal, stage
             require_fitting_model(own, first.target)
             require_fitting_inputs(own, first.takes)
             if own.model not in CLASSICAL:
-                make_plan(own, prepared_for(network_name(own, first), first, own))
+                require_parts(own, make_plan(own, prepared_for(network_name(own, first), first, own)))
     journal.begin()
     make_folder(folder.checkpoints)
-    trained = _train(variants, design, divided, folder.checkpoints / "trainings", stages)
+    with pinned(machine["threads"]):
+        trained = _train(variants, design, divided, folder.checkpoints / "trainings", stages)
     every = [part for seed in design.seed_numbers() for part in divided(seed)]
     train, test = (float(np.mean([len(getattr(part, of)) for part in every])) for of in ("train", "test"))
     measure = dataset.target.decides(settings.metric)

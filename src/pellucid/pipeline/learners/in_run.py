@@ -37,7 +37,13 @@ from pellucid.pipeline.learners.candidates import (
 )
 from pellucid.pipeline.learners.classical import ClassicalLearner, TrainingSets, on_network
 from pellucid.pipeline.learners.network import NetworkLearner, Planned, following, recipe_words
-from pellucid.pipeline.learners.preparation import Plan, Prepared, make_plan, unvaried_model_of
+from pellucid.pipeline.learners.preparation import (
+    Plan,
+    Prepared,
+    decided_plan,
+    make_plan,
+    unvaried_model_of,
+)
 from pellucid.pipeline.run.context import UNLIMITED, RunContext, TimeBudget
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import CLASSICAL, DUMMIES, Settings
@@ -236,7 +242,7 @@ def network_of_run(context: RunContext) -> NetworkLearner:
                     "version of a library; install the versions in config.json, or start again with "
                     "--overwrite"
                 )
-        return journal.decided("plan", lambda: plan(prepared), Plan.to_json, Plan.from_json)
+        return decided_plan(journal, context.settings, lambda: plan(prepared))
 
     return NetworkLearner(
         context.settings,

@@ -299,7 +299,7 @@ class Journal:
 
 
 def settings_of(given: Mapping[str, Any], journal: Journal) -> Settings:
-    """Settings of this run, checked: those given, or those of the run being resumed."""
+    """Settings of this run, checked: those given, or those of the run being resumed but for its threads."""
     if "design" in journal:
         raise UsageError(
             "--resume: what stands there is a comparison, not a run of train; choose another --out, "
@@ -309,15 +309,15 @@ def settings_of(given: Mapping[str, Any], journal: Journal) -> Settings:
         "settings", lambda: Settings(**given), dataclasses.asdict, lambda saved: Settings(**saved)
     )
     require_unchanged(given, settings)
-    return settings
+    return dataclasses.replace(settings, threads=given.get("threads", settings.threads))
 
 
 def require_unchanged(given: Mapping[str, Any], before: Settings) -> None:
-    """Refuse settings that differ from those a run was started with."""
+    """Refuse settings that differ from those a run was started with; threads decide nothing, and may."""
     changed = [
         f"{name} was {getattr(before, name)}, is {value}"
         for name, value in given.items()
-        if getattr(before, name) != value
+        if getattr(before, name) != value and name != "threads"
     ]
     if changed:
         raise UsageError(
