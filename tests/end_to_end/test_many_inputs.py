@@ -30,6 +30,7 @@ AROUND = {
     "PYTHONPATH": os.pathsep.join([str(write_reference.ROOT / "src"), os.environ.get("PYTHONPATH", "")]),
     "OMP_NUM_THREADS": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_raylet_start_wait_time_s": "200",
 }
 COUNT = 2500
 
