@@ -3,6 +3,7 @@ import time
 
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from pellucid.pieces import in_pieces, shared_out, threads
 
@@ -61,3 +62,14 @@ def test_an_error_stops_what_is_not_begun_and_is_raised():
 
 def test_no_pieces_give_nothing():
     assert in_pieces(lambda piece: piece, []) == []
+
+
+def test_blas_has_one_thread_within_and_its_own_again():
+    def blas():
+        return {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
+
+    with threadpool_limits(2, "blas"):
+        with shared_out(3):
+            in_pieces(lambda _: None, range(4))
+            assert blas() == {1}
+        assert blas() == {2}

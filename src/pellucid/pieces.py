@@ -1,18 +1,22 @@
 """Work in pieces, each computed by one thread, so that results do not depend on how many threads there are.
 
-Torch divides an operation among its threads, and sums round as they were divided. So an operation has one
-thread here, and threads share out what is computed piece by piece: parts of a batch, blocks of examples,
-parameters. The pieces are the same for any number of threads, and which thread computes one decides nothing.
+Torch and NumPy's BLAS divide an operation among their threads, and sums round as they were divided. So an
+operation has one thread here, and threads share out what is computed piece by piece: parts of a batch, blocks
+of examples, parameters. The pieces are the same for any number of threads, and which thread computes one
+decides nothing.
 """
 
 import contextlib
+import functools
 import itertools
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import ContextVar
 from typing import TypeVar
 
 import torch
+from threadpoolctl import ThreadpoolController
 
 Piece = TypeVar("Piece")
 Found = TypeVar("Found")
@@ -42,14 +46,27 @@ class _Crew:
 _CREW: ContextVar[_Crew | None] = ContextVar("crew", default=None)
 
 
+@functools.lru_cache(1)
+def _libraries(_of_scipy: int) -> ThreadpoolController:
+    """The libraries that are loaded, whose search takes milliseconds; SciPy's modules bring one of BLAS."""
+    return ThreadpoolController()
+
+
+def _one_thread_of_blas() -> contextlib.AbstractContextManager[object]:
+    libraries = _libraries(sum(name.startswith("scipy.") for name in list(sys.modules)))
+    limited: contextlib.AbstractContextManager[object] = libraries.limit(limits=1, user_api="blas")
+    return limited
+
+
 @contextlib.contextmanager
 def shared_out(threads: int) -> Iterator[None]:
-    """Within, an operation of torch has one thread, and `in_pieces` has so many threads for its pieces."""
+    """Within, an operation has one thread, and `in_pieces` has so many threads for its pieces."""
     before, crew = torch.get_num_threads(), _Crew(threads)
     torch.set_num_threads(1)  # for threads that are started from now on, too
     token = _CREW.set(crew)
     try:
-        yield
+        with _one_thread_of_blas():
+            yield
     finally:
         _CREW.reset(token)
         crew.close()

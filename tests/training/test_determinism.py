@@ -62,7 +62,7 @@ FAMILIES = {
     "muon": ("begin", {"batch_size": 200, "width": 32, "optimizer": "muon"}, 3),
     "gd": ("begin", {"optimizer": "gd", "parts": 2}, 2),
     "lenet": ("begin", {"model": "lenet", "batch_size": 200, "optimizer": "nesterov"}, 3),
-    "mlp": ("begin", {"model": "mlp", "batch_size": 300, "width": 300}, 2),
+    "mlp": ("begin", {"model": "mlp", "batch_size": 300, "width": 300, "parts": 2}, 2),
     "mlp of one part": ("begin", {"model": "mlp", "width": 700}, 1),
     "numbers": ("begin_numbers", {"batch_size": 200}, 3),
     "text-cnn": ("begin_texts", {"batch_size": 128, "dropout": 0.3}, 4),

@@ -9,9 +9,11 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 
 from pellucid.data.images.augmentation import Augmentation
-from pellucid.errors import DivergedError, UsageError
+from pellucid.errors import DivergedError
+from pellucid.settings import Settings
 from pellucid.training.hardware import pinned
 from pellucid.training.parts import Networks, PartDropout, PartSum, TreeSum, parts_of
+from pellucid.training.recipe_defaults import most_parts
 from training.sessions import first_batch, same, step_of, weights_of
 
 WHOLE = 178
@@ -211,28 +213,30 @@ def test_parts_are_alike_in_size_and_none_is_small(begin):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "parts", "reason"),
     [
-        (
-            {"parts": 30},
-            "--parts: 30 parts of a batch of 178 have fewer than 8 examples each, the fewest for batch norm; "
-            "give at most 22",
-        ),
-        (
-            {"parts": 200, "batch_norm": False},
-            "--parts: 200 parts of a batch of 178 have fewer than 1 example each; give at most 178",
-        ),
+        ({}, 22, "a batch has 178 examples and batch norm needs 8 examples in each part"),
+        ({"batch_norm": False}, 178, "a batch has 178 examples"),
+        ({"model": "bag"}, 1, "bag learns from each batch as a whole"),
     ],
 )
-def test_more_parts_than_a_batch_can_fill_are_refused(begin, given, said):
-    with pytest.raises(UsageError) as refusal:
-        begin(batch_size=WHOLE, **given)
-    assert str(refusal.value) == said
+def test_a_batch_has_no_more_parts_than_it_can_fill(begin, begin_texts, given, parts, reason):
+    start = begin_texts if given.get("model") == "bag" else begin
+    recipe = start(batch_size=WHOLE, parts=1000, **given).batches.recipe
+    assert recipe.parts == parts
+    assert most_parts(Settings(**given), given.get("model", "cnn"), WHOLE) == (parts, reason)
 
 
-def test_a_network_that_learns_by_rows_has_one_part(begin_texts):
-    with pytest.raises(UsageError, match="--parts: bag learns from each batch as a whole; leave it out"):
-        begin_texts(model="bag", parts=2)
+def test_statistics_that_a_network_keeps_stay_as_they_are_to_the_bit(begin):
+    session = begin(threads=2, parts=3, batch_size=WHOLE)
+    recipe, network = session.batches.recipe, session.network
+    norm = network.get_submodule("body.block1.norm1")
+    norm.running_mean.uniform_(), norm.eval()
+    before = norm.running_mean.clone()
+    Networks(network, recipe).sum(
+        parts_of(WHOLE, recipe), lambda part, lent: PartSum(torch.zeros(1).double(), [])
+    )
+    assert torch.equal(norm.running_mean, before)
 
 
 def test_torch_has_its_own_threads_as_before(begin):

@@ -26,6 +26,7 @@ from pellucid.bundle import Model, load
 from pellucid.errors import UsageError
 from pellucid.evaluation import Drift, Gathering
 from pellucid.files import sha256
+from pellucid.pieces import shared_out, threads
 from pellucid.settings import DUMMIES, Settings
 
 # Called with the inputs done, and the inputs in all where that can be known.
@@ -179,11 +180,11 @@ def predict(
     columns = columns_of(classes, decisions.columns, model.target.cell)
     labelling = _Labelling(model, decisions, asked, listener.progress)
     if out is None:
-        with answers_to(None, columns) as write:
+        with answers_to(None, columns) as write, shared_out(threads()):
             labelling.go(AT_START, {}, lambda rows, _: write(rows))
     else:
         question = _question(chosen.folder, inputs, typed, settings, options)
-        with resumable_output(out, columns, question, resume) as output:
+        with resumable_output(out, columns, question, resume) as output, shared_out(threads()):
             labelling.go(
                 output.before,
                 output.memory,

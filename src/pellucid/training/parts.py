@@ -109,7 +109,7 @@ class _Copy(NamedTuple):
     """A network that has the very parameters of another one."""
 
     network: nn.Module
-    running: list[Tensor]  # means and variances of its batch norms
+    norms: list[nn.modules.batchnorm._BatchNorm]
     draws: torch.Generator  # from which all its dropout draws
 
 
@@ -130,24 +130,24 @@ class Networks:
         self._network, self._ranks, self._device = network, ranks, recipe.device
         own = {id(each): each for each in network.parameters()}
         copies = [copy.deepcopy(network, dict(own)) for _ in range(min(recipe.threads, recipe.parts - 1))]
-        self._running = _running(network) if copies or ranks is not None else []
+        self._norms = _norms(network) if copies or ranks is not None else []
         self._copies: SimpleQueue[_Copy] = SimpleQueue()
         for each in copies:
-            self._copies.put(_Copy(each, _running(each), _own_draws(each)))
+            self._copies.put(_Copy(each, _norms(each), _own_draws(each)))
 
     def sum(self, parts: Sequence[Part], work: Callable[[Part, nn.Module], PartSum]) -> PartSum:
         """Sum of what `work` gives over the parts; the network's running means become those of the sum."""
         mine = parts if self._ranks is None else self._ranks.share(parts)
         if len(parts) == 1:
-            found = in_pieces(lambda part: work(part, self._network)._replace(running=self._running), mine)
-            return self._of_all_ranks(*found)
-        before = [each.clone() for each in self._running]
+            found = in_pieces(lambda part: work(part, self._network), mine)
+            return self._of_all_ranks(*(each._replace(running=_running(self._norms)) for each in found))
+        before = [each.clone() for each in _running(self._norms)]
         seeds = torch.randint(_SEEDS, (len(parts),)).tolist()
         whole, tree = parts[-1].examples.stop, TreeSum(len(parts), PartSum.plus)
 
         def put(part: Part) -> None:
-            with self._lent(part, before, seeds[part.number]) as (network, running):
-                found = work(part, network)
+            with self._lent(part, before, seeds[part.number]) as (network, norms):
+                found, running = work(part, network), _running(norms)
                 share = (part.examples.stop - part.examples.start) / whole
                 shares = torch._foreach_mul(running, share) if running else ()
             tree.put(found._replace(running=shares), part.number)
@@ -175,24 +175,26 @@ class Networks:
             message = self._ranks.broadcast(None if total is None else total.to_message())
             total = total or PartSum.from_message(message, self._device)
         assert total is not None
-        if self._running:
-            torch._foreach_copy_(self._running, list(total.running))
+        if own := _running(self._norms):
+            torch._foreach_copy_(own, list(total.running))
         return total
 
     @contextlib.contextmanager
-    def _lent(self, part: Part, before: list[Tensor], seed: int) -> Iterator[tuple[nn.Module, list[Tensor]]]:
-        """A network for a part, as it was before the step, and its running means and variances."""
+    def _lent(
+        self, part: Part, before: list[Tensor], seed: int
+    ) -> Iterator[tuple[nn.Module, list[nn.modules.batchnorm._BatchNorm]]]:
+        """A network for a part, as it was before the step, and its batch norms."""
         if part.number == 0:  # measured where layers are (`layer_health.py`)
-            yield self._network, self._running
+            yield self._network, self._norms
             return
         lent = self._copies.get()
         try:
             if lent.network.training != self._network.training:  # to go through all layers takes longer
                 lent.network.train(self._network.training)
             if before:
-                torch._foreach_copy_(lent.running, before)
+                torch._foreach_copy_(_running(lent.norms), before)
             lent.draws.manual_seed(seed)
-            yield lent.network, lent.running
+            yield lent.network, lent.norms
         finally:
             self._copies.put(lent)
 
@@ -226,8 +228,14 @@ def _own_draws(network: nn.Module) -> torch.Generator:
     return draws
 
 
-def _running(network: nn.Module) -> list[Tensor]:
-    """Running means and variances of the batch norms."""
+def _norms(network: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
+    """The batch norms of a network."""
+    return [each for each in network.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm)]
+
+
+def _running(norms: Sequence[nn.modules.batchnorm._BatchNorm]) -> list[Tensor]:
+    """Running means and variances of the batch norms that learn them, as those of a backbone do not."""
+    learning = [norm for norm in norms if norm.training]
     # Their `data`, so that gradients do not notice a change: in training they do not depend on these.
-    norms = [each for each in network.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm)]
-    return [each.data for norm in norms for each in (norm.running_mean, norm.running_var) if each is not None]
+    found = [each for norm in learning for each in (norm.running_mean, norm.running_var) if each is not None]
+    return [each.data for each in found]

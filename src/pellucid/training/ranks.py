@@ -257,6 +257,17 @@ class Ranks:
                 found.append((0, rank, "has ended"))
         return [(rank, what) for _, rank, what in sorted(found)]
 
+    def words(self, parts: int) -> str:
+        """How many processes compute a batch of so many parts, as `2 of 3 processes of 1 thread each`."""
+        some = f"{parts} of " if parts < self.size else ""
+        why = f", as a batch has {parts} part{'s' * (parts > 1)}" if some else ""
+        return f"{some}{self.size} processes of {self.threads} thread{'s' * (self.threads > 1)} each{why}"
+
+    @property
+    def is_on_one_machine(self) -> bool:
+        """True where all of them share the cores of one machine."""
+        return len({about["machine"] for about in self._abouts}) == 1
+
     @property
     def first(self) -> int | None:
         """Process of rank 0, where it is on this machine."""

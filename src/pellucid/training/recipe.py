@@ -90,6 +90,11 @@ class Recipe(Saved):
         return self.total_steps * self.batch_size
 
     @property
+    def busy_threads(self) -> int:
+        """Threads that compute a batch, each at least a part of it."""
+        return min(self.threads, self.parts)
+
+    @property
     def planned_steps(self) -> int:
         """Batches in all before any change of them."""
         return self.shortened[0][1] if self.shortened else self.total_steps

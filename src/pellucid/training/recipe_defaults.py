@@ -89,7 +89,7 @@ _WHOLE, _MOST_PASSES, _FACTOR = 50_000, 11_250, 1.25
 _MANY = 40_000
 _ADAMS = ("adam", "adamw")
 _NORMED = ("cnn", "lenet", "mlp")  # networks whose batch norms cancel the scale of weights
-_NORMED_OVER_BATCHES = (*_NORMED, "vae", "gan", "backbone")
+_NORMED_OVER_BATCHES = (*_NORMED, "vae", "gan")  # a backbone keeps its statistics
 
 
 @dataclass(frozen=True)
@@ -325,7 +325,6 @@ DEFAULTS: dict[InputName, Callable[[Settings, Surroundings], Defaults]] = {
 _OF_PART = {
     "cnn": 64,
     "lenet": 64,
-    "mlp": 128,
     "vae": 64,
     "rnn": 32,
     "text-cnn": 32,
@@ -337,23 +336,28 @@ _LEAST_OF_NORMS = 8
 
 
 def choose_parts(settings: Settings, model: str, takes: InputName, batch_size: int, device: str) -> int:
-    """Parts of a batch: as asked for, or by rule as many as hold enough examples, on a processor.
+    """Parts of a batch: as asked for where it can fill them, or by rule such as hold enough examples."""
+    if settings.parts is not None:
+        return min(settings.parts, most_parts(settings, model, batch_size).parts)
+    of_part = _OF_PART.get(model, batch_size) if takes != "values" and device == "cpu" else batch_size
+    return max(1, min(MOST_PARTS, batch_size // of_part))
 
-    Raises: `UsageError` if there are more than the batch can fill.
-    """
-    if settings.parts is None:
-        of_part = _OF_PART.get(model, batch_size) if takes != "values" and device == "cpu" else batch_size
-        return max(1, min(MOST_PARTS, batch_size // of_part))
-    if model == "bag" and settings.parts > 1:
-        raise UsageError("--parts: bag learns from each batch as a whole; leave it out")
+
+class MostParts(NamedTuple):
+    """Bound of the parts of a batch."""
+
+    parts: int
+    reason: str  # a clause
+
+
+def most_parts(settings: Settings, model: str, batch_size: int) -> MostParts:
+    """The most parts that a batch can fill."""
+    if model == "bag":
+        return MostParts(1, "bag learns from each batch as a whole")
     has_norms = settings.batch_norm and model in _NORMED_OVER_BATCHES
-    least, why = (_LEAST_OF_NORMS, ", the fewest for batch norm") if has_norms else (1, "")
-    if batch_size < settings.parts * least and settings.parts > 1:
-        raise UsageError(
-            f"--parts: {settings.parts} parts of a batch of {batch_size} have fewer than "
-            f"{count_of(least, 'example')} each{why}; give at most {max(1, batch_size // least)}"
-        )
-    return settings.parts
+    least = _LEAST_OF_NORMS if has_norms else 1
+    needs = f" and batch norm needs {count_of(least, 'example')} in each part" if has_norms else ""
+    return MostParts(max(1, batch_size // least), f"a batch has {count_of(batch_size, 'example')}{needs}")
 
 
 def _batch_size(examples: int, part: int, smallest: int, largest: int) -> int:

@@ -12,7 +12,6 @@ from typing import Generic, NamedTuple, TypeVar
 import numpy as np
 import torch
 from jaxtyping import Float32, Float64, Int64
-from threadpoolctl import threadpool_limits
 
 from pellucid.arithmetic.draws import Purpose, generator, torch_seed
 from pellucid.encoding.encoder import Tokens
@@ -78,8 +77,7 @@ def refit_prior(network: Autoencoder, examples: Examples, seed: int, device: str
         if not count:
             continue  # too few images for one component: what was learnt in training stays
         starts = generator(seed, Purpose.PRIOR, 1 + code).permutation(len(of_class))
-        with threadpool_limits(1, "blas"):  # another number of threads would round otherwise
-            weights, means, variances = _mixture(of_class, of_class[starts[:count]])
+        weights, means, variances = _mixture(of_class, of_class[starts[:count]])
         prior.logits[code] = _NEVER  # of components that the class has too few images for
         prior.logits[code, :count] = torch.from_numpy(np.log(weights))
         prior.means[code, :count] = torch.from_numpy(means)

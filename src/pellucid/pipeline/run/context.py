@@ -152,7 +152,7 @@ def require_same_data(place: str, dataset: Dataset, journal: Journal, stages: St
     versions["instructions"] = instructions()
     before = journal.decided("versions", lambda: versions)
     for name, value in versions.items():
-        if before.get(name) != value:
+        if before.get(name, value) != value:  # an older run may not have noted it
             stages.line(
                 f"warning: {name} was {before.get(name)}, is {value}; weights may differ from an unbroken run"
             )
