@@ -55,7 +55,7 @@ class Way:
     def __str__(self) -> str:
         return f"{self.processes} x {self.threads}"
 
-    def command(self, family: str, run: Path, time_out: float = 90.0) -> list[str]:
+    def command(self, family: str, run: Path, time_out: float = 120.0) -> list[str]:
         """The command of a training this way, which goes on with what is there."""
         words = [*FAMILIES[family].split(), "--out", str(run), "--threads", str(self.threads), "--resume"]
         more = ["--processes", str(self.processes)] if self.processes > 1 else []

@@ -111,7 +111,7 @@ def follow(ranks: Ranks) -> None:
     while ranks.ordered()[0] is Order.TRAIN:
         message = unpacked(ranks.broadcast())
         try:
-            network, state, batches = _begun(message, ranks)
+            network, state, batches = _received(message, ranks)
         except RankFailedError as error:
             ranks.send(packed(str(error)), 0)
             raise
@@ -169,22 +169,22 @@ def _training(
     return packed(document, [*tensors.values(), *arrays.sent])
 
 
-def _begun(message: Message, ranks: Ranks) -> tuple[Network, State, Batches]:
+def _received(message: Message, ranks: Ranks) -> tuple[Network, State, Batches]:
     """Network, state and batches of a training, as `_training` of rank 0 describes them.
 
     Raises: `RankFailedError` if the examples cannot be read here.
     """
-    told, count = message.document, len(message.document["tensors"])
-    recipe = dataclasses.replace(Recipe.from_json(told["recipe"]), threads=ranks.threads)
-    examples = _examples(told["examples"], message.tensors[count:])
+    described, count = message.document, len(message.document["tensors"])
+    recipe = dataclasses.replace(Recipe.from_json(described["recipe"]), threads=ranks.threads)
+    examples = _examples(described["examples"], message.tensors[count:])
     with pinned(ranks.threads):
-        network = build(NetworkConfig.from_json(told["network"]), torch.Generator().manual_seed(0))
+        network = build(NetworkConfig.from_json(described["network"]), torch.Generator().manual_seed(0))
         network = network.to(recipe.device)
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,unused-ignore]
-        _let_learn(network, told["optimised"])
-        state = State(network, build_optimizer(network, recipe, told["shares"]))
-        state.restore(dict(zip(told["tensors"], message.tensors, strict=False)), told["scalars"])
-        _let_learn(network, told["learning"])
+        _let_learn(network, described["optimised"])
+        state = State(network, build_optimizer(network, recipe, described["shares"]))
+        state.restore(dict(zip(described["tensors"], message.tensors, strict=False)), described["scalars"])
+        _let_learn(network, described["learning"])
     return network, state, Batches(examples, recipe)
 
 
@@ -244,7 +244,7 @@ def _sample(array: np.ndarray) -> list[int]:
     return [zlib.crc32(each.tobytes()) for each in parts]
 
 
-def _examples(told: dict[str, Any], sent: list[Tensor]) -> Examples:
+def _examples(described: dict[str, Any], sent: list[Tensor]) -> Examples:
     """Examples as `_Arrays` described them."""
 
     def read(place: dict[str, Any]) -> np.ndarray:
@@ -265,10 +265,10 @@ def _examples(told: dict[str, Any], sent: list[Tensor]) -> Examples:
         return found
 
     names = ("inputs", "labels", "train", "validation", "weights")
-    arrays = {name: None if told[name] is None else read(told[name]) for name in names}
+    arrays = {name: None if described[name] is None else read(described[name]) for name in names}
     inputs: Any = arrays.pop("inputs")
-    if told["tokens"] is not None:
-        offsets = read(told["tokens"]["offsets"])
-        inputs = Tokens(inputs, offsets, told["tokens"]["vocabulary"], told["tokens"]["length"])
-    rest: dict[str, Any] = {"classes": told["classes"], "generates": told["generates"]}
-    return Examples(inputs, **arrays, **rest, names=tuple(told["names"]))  # type: ignore[arg-type]
+    if described["tokens"] is not None:
+        offsets = read(described["tokens"]["offsets"])
+        inputs = Tokens(inputs, offsets, described["tokens"]["vocabulary"], described["tokens"]["length"])
+    rest: dict[str, Any] = {"classes": described["classes"], "generates": described["generates"]}
+    return Examples(inputs, **arrays, **rest, names=tuple(described["names"]))  # type: ignore[arg-type]

@@ -38,7 +38,7 @@ from pellucid.training.hardware import instructions
 Piece = TypeVar("Piece")
 
 # Seconds that one exchange may take, and that a started process may take until it is ready.
-TIME_OUT, _START = 90.0, 120.0
+TIME_OUT, _START = 120.0, 120.0
 # While rank 0 does work of its own the others wait, nearly as long as 32 bits of milliseconds hold.
 _PATIENCE = datetime.timedelta(days=20)
 # Bytes that are broadcast at a time, each piece within the time-out.
