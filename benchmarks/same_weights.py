@@ -2,8 +2,9 @@
 
     python benchmarks/same_weights.py [cnn rnn vae ...] [--threads 1 2 3 4] [--schedules 20] [--avx2]
 
-Each family learns from a bundled sample, once on each number of threads; `backbone`, of drawn weights, from
-300 images of it. What must agree are all files of its models and its table of the test (`test.csv`).
+Each family learns from a bundled sample, once on each number of threads; `folds`, and `backbone` of drawn
+weights, from 300 images of it. What must agree are all files of its models and its table of the test
+(`test.csv`).
 `--schedules` says how many trainings are killed with SIGKILL, up to three times each, at random moments,
 family after family, and each time resumed on a number of threads that is drawn anew.
 
@@ -33,7 +34,7 @@ FAMILIES = {
     "muon": f"{IMAGES} --model cnn --width 16 --batch-size 256 --optimizer muon --epochs 2 {ALONE}",
     "lenet": f"{IMAGES} --model lenet --batch-size 256 --epochs 6 {ALONE}",
     "mlp": f"{IMAGES} --model mlp --batch-size 256 --epochs 12 {ALONE}",
-    "folds": f"{IMAGES} --model mlp --batch-size 256 --folds 3 --epochs 4",
+    "folds": "few.npz --model mlp --batch-size 64 --parts 4 --folds 3 --epochs 8",
     "backbone": f"few.npz --backbone test_efficientnet --weights backbone.safetensors {ALONE} --epochs 3",
     "vae": f"{IMAGES} --model vae --width 16 --batch-size 192 --epochs 3",
     "gan": f"{IMAGES} --model gan --width 8 --batch-size 128 --parts 4 --epochs 2",
@@ -102,13 +103,13 @@ def main() -> int:
     draws, hashes, times, kills = random.Random(given.seed), {}, {}, dict.fromkeys(given.families, 0)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        if "backbone" in given.families:
-            write_backbone()
+        write_backbone()
         for family in given.families:
             for threads in given.threads:
                 run = Path(f"{family}-{threads}")
                 times[family] = ran(command(family, run, threads)).seconds
                 hashes.setdefault(family, {})[f"{threads} threads"] = digest(run)
+            print(f"{family}: {', '.join(hashes[family].values())}", flush=True)
         for number, family in zip(range(given.schedules), itertools.cycle(given.families), strict=False):
             run = Path(f"{family}-schedule-{number}")
             for _ in range(draws.randint(1, KILLS)):

@@ -299,8 +299,7 @@ def of_adversaries(settings: Settings, around: Surroundings) -> Defaults:
     """Defaults for `gan`.
 
     Twice the epochs of a classifier of images. The batch is at most 64: the two networks follow each other in
-    many small steps. One thread unless asked otherwise: a second makes such steps a third faster on a quiet
-    machine, and many times slower next to another program.
+    many small steps. One thread unless asked otherwise, since such a batch has one part.
     """
     whole, optimizer = PRESETS[settings.preset].epochs, settings.optimizer or "adam"
     found = _of_pixels(settings, around, optimizer, whole=whole, largest=64, adam=_RATE_OF_ADVERSARIES)
