@@ -56,7 +56,9 @@ from pellucid.reports.formatting import seconds
 from pellucid.reports.report import render_preview
 from pellucid.settings import CLASSICAL, Settings, name_of
 from pellucid.training import Recipe
+from pellucid.training.follower import follow_torchrun
 from pellucid.training.hardware import choose_threads, pinned
+from pellucid.training.ranks import rank_of_torchrun, together
 
 
 def data_given(data: Any, settings: Settings) -> str | Listing:
@@ -109,9 +111,13 @@ def train(
         ModelFileError: the run of `from_` holds no model, or a damaged one.
         StorageError: `out` is taken or cannot be written to.
         DivergedError: the loss stopped being finite.
+        RankFailedError: one of several processes ended, stopped, or cannot do what the others do.
         InterruptedRun: a signal came; what was finished is kept.
     """
     folder = RunFolder(Path(out))
+    if rank_of_torchrun():
+        follow_torchrun(given.get("threads"))
+        return Run(folder.path)
     given_data, data = data, place_of(data, folder)
     checked = Settings.from_mapping(given, "settings")
     given = {name: value for name in map(name_of, given) if (value := getattr(checked, name)) is not None}
@@ -125,13 +131,23 @@ def train(
     with folder.opened(resume, overwrite), interruptible(folder.path):
         if resume and folder.is_finished:
             folder.prune()  # a kill may have come between the last file and this
-            return Run(folder.path)
+            with together(Settings()):  # those of torchrun may end
+                return Run(folder.path)
         journal = Journal(folder, resume=resume)
         settings = settings_of(given, journal)
         require_precision_of_run(settings, journal)
         stages = Stages(quiet=quiet, began=began)
         keep_frame(given_data, data, resume=resume)
-        with free_cores(settings, journal, stages), pinned(choose_threads(settings)):
+        with (
+            free_cores(settings, journal, stages),
+            together(settings) as ranks,
+            pinned(choose_threads(settings)),
+        ):
+            if ranks is not None and ranks.is_on_one_machine:
+                stages.paragraph(
+                    f"{ranks.size} processes train together; on one machine they are no faster than as many "
+                    "threads of one process."
+                )
             _work(data_given(data, settings), given, settings, journal, folder, stages)
     return Run(folder.path)
 

@@ -386,6 +386,15 @@ class Settings:
         "Processor threads; default: OMP_NUM_THREADS, or one per core that is free",
         bounds=(1, 1024),
     )
+    processes: int | None = row(
+        None,
+        "run",
+        "Processes on this machine that train together, with the cores shared out among them; the weights do "
+        "not depend on it",
+        bounds=(1, 256),
+        not_with=(CLASSICAL_MODELS,),
+        off=1,
+    )
     parts: int | None = row(
         None,
         "run",

@@ -20,6 +20,7 @@ from pellucid.training.batches import ROWS, Batches, Examples, blocks_by_length,
 from pellucid.training.hardware import pinned, seed_torch
 from pellucid.training.layer_health import epoch_health
 from pellucid.training.optimisers import learning_rate
+from pellucid.training.ranks import Ranks, packed, unpacked
 from pellucid.training.recipe import Recipe
 from pellucid.training.state import Best, Record, State, Sums, weights_of
 from pellucid.training.steps import Step
@@ -140,7 +141,11 @@ _LOSS_FIRST = {
 
 
 def validator(
-    network: Network | HeadAlone, examples: Examples, device: str, beta: float = 1.0
+    network: Network | HeadAlone,
+    examples: Examples,
+    device: str,
+    beta: float = 1.0,
+    ranks: Ranks | None = None,
 ) -> Callable[[], Record]:
     """Function that scores the network as it is, in evaluation mode, on the validation split.
 
@@ -149,7 +154,8 @@ def validator(
     `validation_mean_absolute_error` and `validation_r2`, or, for made images, `validation_loss` (bits per
     dimension, the divergence weighed by `beta`), `validation_elbo` (the same at 1),
     `validation_reconstruction` and `validation_kl` (nats per image); an empty record when there is no
-    validation split, and for a gan, whose images no number of an epoch judges.
+    validation split, and for a gan, whose images no number of an epoch judges. `ranks` score it together,
+    each some of the blocks of examples; the record is then empty but with rank 0.
     """
 
     def validate() -> Record:
@@ -157,8 +163,10 @@ def validator(
             return {}
         if examples.target is GENERATION:
             assert isinstance(network, Autoencoder)
-            return _score_bound(network, examples, device, beta)
-        outputs = _outputs(network, examples, device)
+            return _score_bound(network, examples, device, beta, ranks)
+        outputs = _outputs(network, examples, device, ranks)
+        if outputs is None:
+            return {}
         labels = examples.labels[examples.validation]
         target = examples.target
         if target.has_probabilities:
@@ -176,7 +184,9 @@ def validator(
     return validate
 
 
-def _score_bound(network: Autoencoder, examples: Examples, device: str, beta: float) -> Record:
+def _score_bound(
+    network: Autoencoder, examples: Examples, device: str, beta: float, ranks: Ranks | None
+) -> Record:
     """Evidence lower bound in bits per dimension, and its two terms in nats per image.
 
     The latent variables are drawn by the same noise after every epoch.
@@ -186,14 +196,16 @@ def _score_bound(network: Autoencoder, examples: Examples, device: str, beta: fl
     noise = torch.randn(len(positions), network.latent, generator=draws)
 
     @torch.inference_mode()
-    def sums(block: np.ndarray) -> list[float]:
+    def sums(block: np.ndarray) -> Tensor:
         some = positions[block]
         labels, drawn = torch.from_numpy(examples.labels[some]).to(device), noise[block].to(device)
         terms = network.terms(to_tensor(examples.inputs, some).to(device), labels, drawn)
-        return [float(term.double().sum()) for term in terms]
+        return torch.stack([term.double().sum() for term in terms]).cpu()
 
-    found = in_pieces(sums, np.split(np.arange(len(positions)), range(ROWS, len(positions), ROWS)))
-    reconstruction, divergence = (np.sum(found, axis=0) / len(positions)).tolist()
+    found = _in_blocks(sums, np.split(np.arange(len(positions)), range(ROWS, len(positions), ROWS)), ranks)
+    if not found:
+        return {}
+    reconstruction, divergence = (np.sum([each.numpy() for each in found], axis=0) / len(positions)).tolist()
     unit = math.prod(network.config.input_shape) * math.log(2)
     return {
         "validation_loss": (reconstruction + beta * divergence) / unit,
@@ -203,8 +215,23 @@ def _score_bound(network: Autoencoder, examples: Examples, device: str, beta: fl
     }
 
 
-def _outputs(network: Network | HeadAlone, examples: Examples, device: str) -> Tensor:
-    """Outputs of the network on the validation split, in float64."""
+def _in_blocks(
+    work: Callable[[np.ndarray], Tensor], blocks: Sequence[np.ndarray], ranks: Ranks | None
+) -> list[Tensor]:
+    """Results of work on blocks, in their order; with several ranks each computes some, rank 0 has all."""
+    if ranks is None:
+        return in_pieces(work, blocks)
+    found = in_pieces(work, ranks.share(blocks))
+    if ranks.rank:
+        ranks.send(packed(None, found), 0)
+        return []
+    return found + [each for rank in range(1, ranks.size) for each in unpacked(ranks.receive(rank)).tensors]
+
+
+def _outputs(
+    network: Network | HeadAlone, examples: Examples, device: str, ranks: Ranks | None
+) -> Tensor | None:
+    """Outputs of the network on the validation split, in float64; `None` where only rank 0 has all."""
     network.eval()
     positions = examples.validation
     if isinstance(examples.inputs, Tokens):
@@ -215,9 +242,10 @@ def _outputs(network: Network | HeadAlone, examples: Examples, device: str) -> T
     @torch.inference_mode()
     def ask(block: np.ndarray) -> Tensor:
         outputs: Tensor = network(to_tensor(examples.inputs, positions[block]).to(device))
-        return outputs.double()
+        return outputs.double().cpu()
 
-    return torch.cat(in_pieces(ask, blocks))[np.argsort(np.concatenate(blocks))]
+    found = _in_blocks(ask, blocks, ranks)
+    return torch.cat(found)[np.argsort(np.concatenate(blocks))] if found else None
 
 
 # Weight interpolation between a network before and after further training, $(1 - \alpha) \theta_0 + \alpha

@@ -8,10 +8,11 @@ from queue import SimpleQueue
 from typing import Generic, NamedTuple, TypeVar
 
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, UInt8
 from torch import Tensor, nn
 
 from pellucid.pieces import in_pieces
+from pellucid.training.ranks import Ranks, packed, unpacked
 from pellucid.training.recipe import Recipe
 
 Sum = TypeVar("Sum")
@@ -79,6 +80,7 @@ class PartSum(NamedTuple):
     # of the parameters that learn; None of those that the loss does not reach
     gradients: Sequence[Float[Tensor, "..."] | None]
     running: Sequence[Float[Tensor, " channels"]] = ()  # shares in running means and variances of batch norms
+    names: Sequence[Sequence[str]] = ((), ())  # of some of the numbers, alike in all parts
 
     def plus(self, other: "PartSum") -> "PartSum":
         """Both together."""
@@ -86,7 +88,21 @@ class PartSum(NamedTuple):
         found = iter(torch._foreach_add(mine, others) if mine else ())
         gradients = [None if each is None else next(found) for each in self.gradients]
         running = torch._foreach_add([*self.running], [*other.running]) if self.running else ()
-        return PartSum(self.numbers + other.numbers, gradients, running)
+        return PartSum(self.numbers + other.numbers, gradients, running, self.names)
+
+    def to_message(self) -> UInt8[Tensor, " bytes"]:
+        """The same for another rank."""
+        there = [each for each in self.gradients if each is not None]
+        is_there = [each is not None for each in self.gradients]
+        return packed([self.names, is_there], [self.numbers, *there, *self.running])
+
+    @classmethod
+    def from_message(cls, message: UInt8[Tensor, " bytes"], device: str) -> "PartSum":
+        """What another rank sent."""
+        (names, is_there), (numbers, *tensors) = unpacked(message, device)
+        found = iter(tensors)
+        gradients = [next(found) if each else None for each in is_there]
+        return cls(numbers.cpu(), gradients, [*found], names)
 
 
 class _Copy(NamedTuple):
@@ -105,24 +121,27 @@ class Networks:
     ones are means over all parts, which begin with those before the step. Dropout draws for each part from a
     generator of its own: from a common one threads would draw in an order of their own.
 
+    Where there are several ranks, each computes some of the parts, and all get the sum.
+
     Source: Hoffer, Hubara and Soudry, "Train longer, generalize better", NeurIPS 2017, section 4.
     """
 
-    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
-        self._network = network
+    def __init__(self, network: nn.Module, recipe: Recipe, ranks: Ranks | None = None) -> None:
+        self._network, self._ranks, self._device = network, ranks, recipe.device
         own = {id(each): each for each in network.parameters()}
         copies = [copy.deepcopy(network, dict(own)) for _ in range(min(recipe.threads, recipe.parts - 1))]
-        self._norms = _norms(network) if copies else []
+        self._norms = _norms(network) if copies or ranks is not None else []
         self._copies: SimpleQueue[_Copy] = SimpleQueue()
         for each in copies:
             self._copies.put(_Copy(each, _norms(each), _own_draws(each)))
 
     def sum(self, parts: Sequence[Part], work: Callable[[Part, nn.Module], PartSum]) -> PartSum:
         """Sum of what `work` gives over the parts; the network's running means become those of the sum."""
+        mine = parts if self._ranks is None else self._ranks.share(parts)
         if len(parts) == 1:
-            return in_pieces(lambda part: work(part, self._network), parts)[0]
-        own = _running(self._norms)
-        before = [each.clone() for each in own]
+            found = in_pieces(lambda part: work(part, self._network), mine)
+            return self._of_all_ranks(*(each._replace(running=_running(self._norms)) for each in found))
+        before = [each.clone() for each in _running(self._norms)]
         seeds = torch.randint(_SEEDS, (len(parts),)).tolist()
         whole, tree = parts[-1].examples.stop, TreeSum(len(parts), PartSum.plus)
 
@@ -133,10 +152,32 @@ class Networks:
                 shares = torch._foreach_mul(running, share) if running else ()
             tree.put(found._replace(running=shares), part.number)
 
-        in_pieces(put, parts)
-        if own:
-            torch._foreach_copy_(own, list(tree.total.running))
-        return tree.total
+        in_pieces(put, mine)
+        if self._ranks is not None:
+            self._add_along_ranks(tree, len(parts), self._ranks)
+        return self._of_all_ranks(*tree.nodes.values())
+
+    def _add_along_ranks(self, tree: TreeSum[PartSum], parts: int, ranks: Ranks) -> None:
+        """Complete the tree with rank 0: a node goes to the rank that has its sibling on the left."""
+        level = 0
+        while 1 << level < parts:
+            for place in range(1, -(-parts >> level), 2):
+                to, sender = (ranks.rank_of(each << level, parts) for each in (place - 1, place))
+                if ranks.rank == sender != to:
+                    ranks.send(tree.nodes.pop((level, place)).to_message(), to)
+                elif ranks.rank == to != sender:
+                    tree.put(PartSum.from_message(ranks.receive(sender), self._device), place, level)
+            level += 1
+
+    def _of_all_ranks(self, total: PartSum | None = None) -> PartSum:
+        """The sum over all parts, which rank 0 has; the network's running means become those of the sum."""
+        if self._ranks is not None:
+            message = self._ranks.broadcast(None if total is None else total.to_message())
+            total = total or PartSum.from_message(message, self._device)
+        assert total is not None
+        if own := _running(self._norms):
+            torch._foreach_copy_(own, list(total.running))
+        return total
 
     @contextlib.contextmanager
     def _lent(

@@ -14,6 +14,7 @@ from pellucid.training.batches import Batch, Examples
 from pellucid.training.objectives import LossOfPart, Objective, make_objective
 from pellucid.training.optimisers import SHARE, values_of
 from pellucid.training.parts import Networks, Part, PartSum, parts_of
+from pellucid.training.ranks import Ranks
 from pellucid.training.recipe import Recipe, batches_per_epoch
 
 
@@ -44,12 +45,13 @@ class TrainingStep:
         objective: Objective,
         recipe: Recipe,
         examples: int,
+        ranks: Ranks | None = None,
     ) -> None:
         self._network, self._optimizer, self._objective = network, optimizer, objective
         self._gd_examples = examples if recipe.optimizer == "gd" else None
         self._per_update = batches_per_epoch(examples, recipe.batch_size) if recipe.optimizer == "gd" else 1
         self._parameters = list(network.parameters())
-        self._recipe, self._networks = recipe, Networks(network, recipe)
+        self._recipe, self._networks = recipe, Networks(network, recipe, ranks)
 
     def __call__(self, batch: Batch, step: int, learning_rate: float) -> StepResult:
         """Take one step at a learning rate; `step` counts those already taken.
@@ -81,24 +83,24 @@ class TrainingStep:
             scale = examples / self._gd_examples
         parts, parameters = parts_of(examples, self._recipe), self._learning()
         whole = self._objective.weight(batch) if len(parts) > 1 else 0.0
-        names: tuple[tuple[str, ...], tuple[str, ...]] = (), ()
 
         def work(part: Part, network: nn.Module) -> PartSum:
             """Share of a part in the mean loss and in other means, its hits, and gradients of its share."""
-            nonlocal names
             mine = batch if len(parts) == 1 else batch.part(part.examples)
             found = loss(network, mine, part.examples)
             share = 1.0 if len(parts) == 1 else self._objective.weight(mine) / whole
-            names = tuple(found.also), tuple(found.kept)
+            names = [*found.also], [*found.kept]
             shown = [share * each for each in (*found.also.values(), *found.kept.values())]
             mean = found.loss if share == 1.0 else found.loss * share
             numbers = torch.tensor([mean.item(), found.hits, *shown], dtype=torch.float64)
             descended = mean if scale == 1.0 else mean * scale
-            return PartSum(numbers, torch.autograd.grad(descended, parameters, allow_unused=True))
+            return PartSum(
+                numbers, torch.autograd.grad(descended, parameters, allow_unused=True), names=names
+            )
 
         found = self._networks.sum(parts, work)
         value, hits, *shown = found.numbers.tolist()
-        also, kept = names
+        also, kept = found.names
         means |= zip(kept, shown[len(also) :], strict=True)
         if math.isfinite(value):
             for parameter, gradient in zip(parameters, found.gradients, strict=True):
@@ -125,8 +127,12 @@ def _require_finite(value: float, what: str, batch: Batch, step: int, rate: floa
 
 
 def make_step(
-    network: Network | HeadAlone, optimizer: torch.optim.Optimizer, recipe: Recipe, examples: Examples
+    network: Network | HeadAlone,
+    optimizer: torch.optim.Optimizer,
+    recipe: Recipe,
+    examples: Examples,
+    ranks: Ranks | None = None,
 ) -> TrainingStep:
-    """The step of training for the objective of the recipe."""
+    """The step of training for the objective of the recipe; `ranks` take it together."""
     objective = make_objective(network, recipe, examples)
-    return TrainingStep(network, optimizer, objective, recipe, len(examples.train))
+    return TrainingStep(network, optimizer, objective, recipe, len(examples.train), ranks)

@@ -53,6 +53,7 @@ from pellucid.training import Recipe, Session
 from pellucid.training.hardware import keep_freed_memory, pinned
 from pellucid.training.loop import Observer
 from pellucid.training.observers import Checkpointer, HistoryFile, Snapshots, StopOnSignal
+from pellucid.training.ranks import current
 from pellucid.training.state import load_checkpoint
 
 _FITTED, _AGAIN = "fitted.json", "-again"
@@ -228,6 +229,10 @@ def network_of_run(context: RunContext) -> NetworkLearner:
     def plan(prepared: Prepared) -> Plan:
         with context.stages.stage("planning") as stage:
             found = make_plan(context.settings, prepared)
+            ranks = current()
+            if ranks is not None:
+                reasons = (*found.reasons, f"Each batch is computed by {ranks.words(found.recipe.parts)}.")
+                found = dataclasses.replace(found, reasons=reasons)
             stage.words = f"planned {found.name}: {recipe_words(found)}"
             stage.details += found.reasons
         return found

@@ -37,6 +37,7 @@ from pellucid.pipeline.run.context import LEAST_SHARE, UNLIMITED, TimeBudget, sl
 from pellucid.settings import CLASSICAL, Settings
 from pellucid.training import Recipe, Session
 from pellucid.training.batches import Batches
+from pellucid.training.ranks import current
 from pellucid.training.recipe_defaults import FEW_EPOCHS
 
 
@@ -419,7 +420,10 @@ def recipe_words(plan: Plan) -> str:
 
 
 def _words_on_threads(recipe: Recipe) -> str:
-    """How many threads compute a batch, as `2 threads`, and why no more where its parts bound them."""
+    """How many threads or processes compute a batch, and why no more where its parts bound them."""
+    ranks = current()
+    if ranks is not None:
+        return ranks.words(recipe.parts)
     if recipe.device != "cpu" or recipe.busy_threads == recipe.threads:
         return count_of(recipe.threads, "thread")
     return (
