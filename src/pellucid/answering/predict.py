@@ -37,6 +37,7 @@ from pellucid.bundle import Model, load
 from pellucid.errors import UsageError
 from pellucid.evaluation import Drift, Gathering
 from pellucid.files import sha256
+from pellucid.pieces import shared_out, threads
 from pellucid.settings import DUMMIES, Settings
 
 # Called with the inputs done, and the inputs in all where that can be known.
@@ -194,13 +195,14 @@ def predict(
     columns = columns_of(classes, decisions.columns, model.target.cell)
     labelling = _Labelling(model, decisions, asked, listener.progress)
     if out is None:
-        with answers_to(None, columns) as write:
+        with answers_to(None, columns) as write, shared_out(threads()):
             labelling.go(AT_START, {}, lambda rows, _: write(rows))
     else:
         question = _question(chosen.folder, inputs, typed, settings, options, columns)
         if shard is not None:
             out = part_of(out, shard)
-        _answer_into(out, columns, question, resume, labelling, asked.share)
+        with shared_out(threads()):
+            _answer_into(out, columns, question, resume, labelling, asked.share)
     noun, tally, gathering = model.input_kind.noun, labelling.tally, labelling.gathering
     warnings = [*asked.warnings, *first_few(tally.warnings, noun, tally.warned)]
     if options.model is None:

@@ -45,6 +45,7 @@ class Purpose(IntEnum):
     THRESHOLDS = 31
     LABELLING = 36
     LABEL_SUMS = 37
+    TRIALS = 40
 
 
 def generator(seed: int, purpose: Purpose, position: int = 0) -> np.random.Generator:

@@ -12,14 +12,26 @@ from typing import Any, TextIO
 
 from pellucid import __version__, cores
 from pellucid.budgets import shortened
-from pellucid.cli import compare, demo, evaluate, explain, export, generate, inspect, label, predict, train
+from pellucid.cli import (
+    compare,
+    demo,
+    evaluate,
+    explain,
+    export,
+    generate,
+    inspect,
+    label,
+    predict,
+    train,
+    tune,
+)
 from pellucid.cli.command_line import Parser, say, shown
 from pellucid.errors import PellucidError, StorageError
 
 # At the end all memory is given back at once; to look for cycles among all objects first takes half a second.
 atexit.register(gc.freeze)
 
-COMMANDS = (demo, inspect, train, evaluate, predict, explain, compare, generate, export, label)
+COMMANDS = (demo, inspect, train, evaluate, predict, explain, compare, tune, generate, export, label)
 
 # Commands that read what others made, and their flag for it.
 _ISOLATED = ("inspect", "train", "evaluate", "predict", "explain", "label")

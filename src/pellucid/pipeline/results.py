@@ -224,6 +224,13 @@ _FORMAT = 2
 
 def write_results(folder: RunFolder, outcome: Outcome) -> None:
     """Score and save every model, then the report, then `metrics.json`, which marks the run as finished."""
+    metrics = write_models(folder, outcome)
+    write_file(folder.path / "report.html", render(report_facts(outcome, metrics)).encode())
+    folder.write_json("metrics.json", metrics)
+
+
+def write_models(folder: RunFolder, outcome: Outcome) -> dict[str, Any]:
+    """Score and save every model, and the answers about the test; the content of `metrics.json`."""
     dataset, config, name = outcome.dataset, outcome.config, outcome.recommendation.name
     settings, recommended = config["settings"], outcome.tested[outcome.recommendation.name]
     seed = settings["seed"]
@@ -261,8 +268,7 @@ def write_results(folder: RunFolder, outcome: Outcome) -> None:
     }
     rows = as_csv([*rows_of_test(dataset, recommended, outcome.recommended.model.threshold)])
     write_rows(folder.path / "test.csv", rows, len(dataset.test))
-    write_file(folder.path / "report.html", render(report_facts(outcome, metrics)).encode())
-    folder.write_json("metrics.json", metrics)
+    return metrics
 
 
 def _price(outcome: Outcome, entries: Mapping[str, Mapping[str, Any]]) -> str:

@@ -131,7 +131,7 @@ def make_variants(vary: Mapping[str, Sequence[Any]], given: Mapping[str, Any]) -
             "compare: --vary is missing; name a setting and its values: --vary activation=relu,tanh"
         )
     rows = {name: _row(name) for name in vary}
-    values_of = {row.name: _checked(row.name, vary[name], given) for name, row in rows.items()}
+    values_of = {row.name: checked_values(row.name, vary[name], given) for name, row in rows.items()}
     combinations = list(itertools.product(*values_of.values()))
     if len(combinations) > MOST_VARIANTS:
         raise UsageError(
@@ -141,7 +141,7 @@ def make_variants(vary: Mapping[str, Sequence[Any]], given: Mapping[str, Any]) -
     return [_variant(dict(zip(values_of, values, strict=True)), given) for values in combinations]
 
 
-def _checked(name: str, values: Sequence[Any], given: Mapping[str, Any]) -> tuple[Any, ...]:
+def checked_values(name: str, values: Sequence[Any], given: Mapping[str, Any]) -> tuple[Any, ...]:
     """The values of one setting, brought to its type."""
     if name in given:
         raise UsageError(f"--vary {name}: is also fixed at {shown(given[name])}; leave one of them out")

@@ -24,7 +24,7 @@ from pellucid.settings import METRICS, metric_of
 _FEWEST = 20
 
 
-def _terms(
+def terms_of(
     key: str, labels: np.ndarray, answers: np.ndarray, decided: np.ndarray | None = None
 ) -> np.ndarray:
     """Contribution of each example to a score, by the key of its metric; `decided` are several labels."""
@@ -60,7 +60,7 @@ def disagreement(
         decided = np.concatenate([own, tested.labels])
     p_values = [
         splits_p_value(
-            _terms(key, labels, answers, decided), in_test, dataset.together[places], settings["seed"]
+            terms_of(key, labels, answers, decided), in_test, dataset.together[places], settings["seed"]
         )
         for key in keys
     ]
@@ -135,7 +135,7 @@ def contradiction(
     for key in dataset.target.contested:
         if asked not in (None, key):
             continue
-        terms = {name: _terms(key, labels, each.answers, each.labels) for name, each in tested.items()}
+        terms = {name: terms_of(key, labels, each.answers, each.labels) for name, each in tested.items()}
         sign = -1.0 if METRICS[key].is_error else 1.0
         for name in others:
             ahead = sign * (terms[name] - terms[recommended])

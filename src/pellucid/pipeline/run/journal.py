@@ -32,7 +32,10 @@ FRAME_NAME = "frame.jsonl"
 # Files of a run that may as well be a user's own, and so do not mark a folder as a run.
 _TABLES = ("test.csv", "test.csv.gz")
 _FILES = ("report.html", "metrics.json", "history.jsonl", "config.json", "data.jsonl", "data.jsonl.gz")
-_NAMES = (*_FILES, *_TABLES, FRAME_NAME, "model", "models", "checkpoints", "samples")
+# The study of `tune`, with what SQLite keeps beside it, and what only `tune` writes.
+STUDY = "study.db"
+_OF_TUNE = (STUDY, f"{STUDY}-wal", f"{STUDY}-shm", "best.toml", "models.html")
+_NAMES = (*_FILES, *_TABLES, *_OF_TUNE, FRAME_NAME, "model", "models", "checkpoints", "samples")
 _SPACE = 50_000_000
 
 
@@ -127,7 +130,7 @@ class RunFolder:
     def _require_room(self, *, is_wanted: bool) -> None:
         """Refuse a folder that holds something else than a run, or a run that is not wanted."""
         names = {entry.name for entry in self.path.iterdir()} - {".lock"}
-        is_run = bool(names & (set(_NAMES) - set(_TABLES)))
+        is_run = bool(names & (set(_NAMES) - {*_TABLES, *_OF_TUNE}))
         if is_run and not is_wanted:
             raise StorageError(
                 f"{self.path}: already holds a run; give --resume to go on, --overwrite to replace it, "
@@ -184,6 +187,9 @@ _FORMAT = 1
 _REVISED = "within_limit"
 # Key of the sentences on what a time limit leaves out.
 NOTES = "left_out"
+
+# Settings that decide nothing, and may be others when a run is resumed.
+_FREE = ("threads", "processes")
 
 Decision = TypeVar("Decision")
 
@@ -299,25 +305,27 @@ class Journal:
 
 
 def settings_of(given: Mapping[str, Any], journal: Journal) -> Settings:
-    """Settings of this run, checked: those given, or those of the run being resumed."""
-    if "design" in journal:
-        raise UsageError(
-            "--resume: what stands there is a comparison, not a run of train; choose another --out, "
-            "or use --overwrite"
-        )
+    """Settings of this run, checked: those given, or those of the run being resumed but for `_FREE`."""
+    for key, what in (("design", "a comparison"), ("tuning", "a study of tune")):
+        if key in journal:
+            raise UsageError(
+                f"--resume: the folder holds {what}, not a run of train; choose another --out, "
+                "or use --overwrite"
+            )
     settings = journal.decided(
         "settings", lambda: Settings(**given), dataclasses.asdict, lambda saved: Settings(**saved)
     )
     require_unchanged(given, settings)
-    return settings
+    threads, processes = given.get("threads", settings.threads), given.get("processes")
+    return dataclasses.replace(settings, threads=threads, processes=processes)
 
 
 def require_unchanged(given: Mapping[str, Any], before: Settings) -> None:
-    """Refuse settings that differ from those a run was started with."""
+    """Refuse settings that differ from those a run was started with, but for those that decide nothing."""
     changed = [
         f"{name} was {getattr(before, name)}, is {value}"
         for name, value in given.items()
-        if getattr(before, name) != value
+        if getattr(before, name) != value and name not in _FREE
     ]
     if changed:
         raise UsageError(
