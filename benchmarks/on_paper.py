@@ -65,7 +65,7 @@ RULES = {
     "batch_by_rule": Input(256, "largest batch by rule for `quick`", "`training/recipe_defaults.py`"),
     "epochs": Input(6, "epochs of `quick`", "`training/recipe_defaults.py`"),
     "save": Input(60, "seconds between two checkpoints of a long epoch", "`training/observers.py`"),
-    "time_out": Input(90, "seconds until a silent process counts as gone", "`training/ranks.py`"),
+    "time_out": Input(120, "seconds until a silent process counts as gone", "`training/ranks.py`"),
     "save_answers": Input(2, "seconds between two saves of answers", "`answering/resumable_output.py`"),
 }
 # Assumed: nobody offered these.

@@ -22,10 +22,14 @@ def test_every_table_is_what_the_script_prints():
 
 def test_rules_are_those_of_the_code():
     from pellucid.answering import resumable_output
+    from pellucid.settings.table import MOST_PARTS
     from pellucid.training.observers import Checkpointer
-    from pellucid.training.recipe_defaults import PRESETS
+    from pellucid.training.ranks import TIME_OUT
+    from pellucid.training.recipe_defaults import _OF_PART, PRESETS
 
     rules = {name: each.value for name, each in runpy.run_path(str(SCRIPT))["RULES"].items()}
+    assert (rules["part"], rules["most_parts"]) == (_OF_PART["cnn"], MOST_PARTS)
+    assert rules["time_out"] == TIME_OUT
     assert rules["epochs"] == PRESETS["quick"].epochs_of_many
     assert rules["save_answers"] == resumable_output._SECONDS_BETWEEN
     assert rules["save"] == Checkpointer.__init__.__defaults__[-1]
