@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 TRIALS, SEEDS = 4, 2
 GIVEN = {"model": "mlp", "epochs": 1, "threads": 1}
-HEARTBEAT, GRACE = 1, 4  # seconds, so that the dead are found soon
+HEARTBEAT, GRACE = 1, 8  # seconds, so that the dead are found soon
 # With fewer last trainings; the first trial of a process may take as long as the test wants.
 COMMAND = f"""
 import sys, time
@@ -65,7 +65,7 @@ def started(data: Path, run: Path, *more: str, trial: str = "usual") -> Iterator
 
 def when(happened: Callable[[], bool], *processes: subprocess.Popen[bytes]) -> None:
     """Wait for something that processes do."""
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while not happened():
         assert all(each.poll() is None for each in processes), [
             each.args for each in processes if each.poll() is not None
@@ -88,7 +88,7 @@ def states(database: Path) -> Counter[str]:
 
 def ends(process: subprocess.Popen[bytes]) -> None:
     """It must end well; what it printed is beside its folder, in a file of the same name."""
-    assert process.wait(timeout=200) == 0, process.args
+    assert process.wait(timeout=300) == 0, process.args
 
 
 def found(run: Path) -> dict:
@@ -187,7 +187,7 @@ def test_two_processes_share_a_study_of_which_one_dies(kind, data, tmp_path, req
     runs = [tmp_path / "a", tmp_path / "b"]
     with started(data, runs[0], *more, trial="endless") as dying, started(data, runs[1], *more) as living:
         when(lambda: len(ended()) == TRIALS - 1, dying, living)
-        time.sleep(2 * GRACE)
+        time.sleep(GRACE + 2)
         (dead,) = [each for each in trials() if each.state.name == "RUNNING"]
         assert f"-{dying.pid}-" in dead.user_attrs["worker"]  # it lives, and nobody takes its trial away
         dying.send_signal(signal.SIGKILL)
