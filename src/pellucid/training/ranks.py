@@ -163,13 +163,13 @@ class Ranks:
                         "would round otherwise; use machines of one kind with the same versions"
                     )
 
-    def send(self, message: Bytes, to: int) -> None:
-        """Send a message to one rank, which receives it."""
+    def send(self, message: Tensor, to: int) -> None:
+        """Send a message, as `packed` makes it, to one rank, which receives it."""
         with self._exchanging(to):
             dist.send(torch.tensor([len(message)]), to)
             dist.send(message, to)
 
-    def receive(self, sender: int) -> Bytes:
+    def receive(self, sender: int) -> Tensor:
         """The next message of one rank."""
         with self._exchanging(sender):
             length = torch.zeros(1, dtype=torch.int64)
@@ -178,7 +178,7 @@ class Ranks:
             dist.recv(message, sender)
         return message
 
-    def broadcast(self, message: Bytes | None = None) -> Bytes:
+    def broadcast(self, message: Tensor | None = None) -> Tensor:
         """The message of rank 0, which alone gives it, for all of them."""
         with self._exchanging(None if self.rank == 0 else 0):
             length = torch.tensor([0 if message is None else len(message)])
