@@ -85,7 +85,7 @@ def state(process: int) -> str:
 def lost(
     words: Sequence[str], seconds: float, number: signal.Signals, draws: random.Random, most: float
 ) -> Any:
-    """Send a signal to a random rank after some time; what came of it, `None` where it came too late."""
+    """Send a signal to a random rank after some time; what came of it, `None` if the command ended before."""
     process = started(words)
     try:
         if code := process.wait(timeout=seconds):

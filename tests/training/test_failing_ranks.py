@@ -14,7 +14,7 @@ from pellucid.errors import RankFailedError
 from pellucid.settings import Settings
 from pellucid.training import ranks as ranks_module
 from pellucid.training.ranks import together
-from training.sessions import After
+from training.sessions import After, same
 from training.test_ranks import alone
 
 
@@ -31,6 +31,7 @@ from training.test_ranks import alone
             "rank 2 of 3: is stopped, as by SIGSTOP or Ctrl-Z; run the same command with --resume",
         ),
     ],
+    ids=["SIGKILL", "SIGSTOP"],
 )
 def test_a_rank_that_ends_or_stops_is_named_and_nobody_is_left(monkeypatch, begin, number, found):
     monkeypatch.setattr(ranks_module, "TIME_OUT", 4.0)
@@ -50,6 +51,20 @@ def test_a_rank_that_ends_or_stops_is_named_and_nobody_is_left(monkeypatch, begi
         alone(run)
     assert time.monotonic() - began < 60
     assert all(process.poll() is not None for process in processes)
+
+
+@pytest.mark.slow
+def test_ranks_wait_for_rank_0_longer_than_an_exchange_may_take(monkeypatch, begin):
+    monkeypatch.setattr(ranks_module, "TIME_OUT", 2.0)
+
+    def run():
+        with together(Settings(processes=2, threads=1)):
+            time.sleep(4.0)
+            return (
+                begin(batch_size=260, epochs=1).run([After(epoch=lambda state: time.sleep(4.0))]).state_dict()
+            )
+
+    assert same(alone(lambda: begin(batch_size=260, epochs=1).run().state_dict()), alone(run))
 
 
 @pytest.mark.slow

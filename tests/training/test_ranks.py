@@ -16,6 +16,7 @@ from killing import killed_and_resumed
 from pellucid.errors import DivergedError, RankFailedError, UsageError
 from pellucid.settings import Settings
 from pellucid.training.joint import _Arrays, _examples
+from pellucid.training.parts import PartSum
 from pellucid.training.ranks import Ranks, packed, together, unpacked
 from training.sessions import After, same
 from training.test_determinism import FAMILIES
@@ -132,6 +133,19 @@ def test_a_message_is_taken_apart_again(kinds):
     for one, other in zip(sent, received, strict=True):
         assert one.dtype == other.dtype
         assert torch.equal(one, other)
+
+
+def test_a_sum_of_parts_reaches_another_rank_as_it_is():
+    gradients = [torch.randn(3, 2).T, None, torch.zeros(())]
+    sent = PartSum(torch.rand(3).double(), gradients, [torch.rand(4)], [["accuracy"], ["variance"]])
+    numbers, received, running, names = PartSum.from_message(sent.to_message(), "cpu")
+    assert same(
+        {"numbers": sent.numbers, "running": sent.running[0]}, {"numbers": numbers, "running": running[0]}
+    )
+    assert torch.equal(received[0], gradients[0])
+    assert received[1] is None
+    assert torch.equal(received[2], gradients[2])
+    assert names == sent.names
 
 
 @given(st.integers(1, 40), st.integers(1, 12))

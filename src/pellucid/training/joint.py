@@ -51,13 +51,13 @@ def joint(
     if ranks is None or ranks.is_busy or batches.recipe.parts == 1 or not isinstance(network, Network):
         yield None
         return
-    ranks.order(Order.TRAIN)
-    ranks.broadcast(_training(network, optimizer, batches, shares))
-    for rank in range(1, ranks.size):
-        problem = unpacked(ranks.receive(rank)).document
-        if problem:
-            ranks.is_broken = True
-            raise RankFailedError(f"rank {rank} of {ranks.size}: {problem}")
+    training = _training(network, optimizer, batches, shares)
+    with ranks.in_step():
+        ranks.order(Order.TRAIN)
+        ranks.broadcast(training)
+        for rank in range(1, ranks.size):
+            if problem := unpacked(ranks.receive(rank)).document:
+                raise RankFailedError(f"rank {rank} of {ranks.size}: {problem}")
     ranks.is_busy = True
     try:
         yield ranks
@@ -75,17 +75,12 @@ def ordered_step(step: Step, network: nn.Module, ranks: Ranks | None) -> Step:
 
     def take(batch: Batch, taken: int, rate: float) -> StepResult:
         nonlocal learning
-        if learning != (learning := _learning(network)):
-            ranks.order(Order.LEARN)
-            ranks.broadcast(packed(learning))
-        ranks.order(Order.STEP, batch.number, taken, rate)
-        try:
+        with ranks.in_step():
+            if learning != (learning := _learning(network)):
+                ranks.order(Order.LEARN)
+                ranks.broadcast(packed(learning))
+            ranks.order(Order.STEP, batch.number, taken, rate)
             return step(batch, taken, rate)
-        except DivergedError:
-            raise  # by all ranks at the same place
-        except BaseException:
-            ranks.is_broken = True
-            raise
 
     return take
 
@@ -96,8 +91,9 @@ def ordered_validation(validate: Callable[[], Record], ranks: Ranks | None) -> C
         return validate
 
     def score() -> Record:
-        ranks.order(Order.VALIDATE)
-        return validate()
+        with ranks.in_step():
+            ranks.order(Order.VALIDATE)
+            return validate()
 
     return score
 

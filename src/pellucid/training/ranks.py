@@ -31,7 +31,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from pellucid import cores
-from pellucid.errors import RankFailedError, UsageError
+from pellucid.errors import DivergedError, RankFailedError, UsageError
 from pellucid.settings import Settings
 from pellucid.training.hardware import instructions
 
@@ -138,9 +138,9 @@ class Ranks:
             limit = datetime.timedelta(seconds=self._time_out)
             given: dict[str, Any] = {} if store is None else {"store": store}
             dist.init_process_group("gloo", rank=self.rank, world_size=self.size, timeout=limit, **given)
-            # For orders: the others wait for them, while rank 0 is soon rid of them.
+            # The others wait for orders as long as they must, but they take them from rank 0 soon.
             patience = _PATIENCE if self.rank else limit
-            self._patient = dist.new_group(timeout=patience, backend="gloo")
+            self._orders = dist.new_group(timeout=patience, backend="gloo")
         self.is_broken = False
         about = {
             "pid": os.getpid(),
@@ -163,13 +163,13 @@ class Ranks:
                         "would round otherwise; use machines of one kind with the same versions"
                     )
 
-    def send(self, message: Bytes, to: int) -> None:
-        """Send a message to one rank, which receives it."""
+    def send(self, message: Tensor, to: int) -> None:
+        """Send a message, as `packed` makes it, to one rank, which receives it."""
         with self._exchanging(to):
             dist.send(torch.tensor([len(message)]), to)
             dist.send(message, to)
 
-    def receive(self, sender: int) -> Bytes:
+    def receive(self, sender: int) -> Tensor:
         """The next message of one rank."""
         with self._exchanging(sender):
             length = torch.zeros(1, dtype=torch.int64)
@@ -178,7 +178,7 @@ class Ranks:
             dist.recv(message, sender)
         return message
 
-    def broadcast(self, message: Bytes | None = None) -> Bytes:
+    def broadcast(self, message: Tensor | None = None) -> Tensor:
         """The message of rank 0, which alone gives it, for all of them."""
         with self._exchanging(None if self.rank == 0 else 0):
             length = torch.tensor([0 if message is None else len(message)])
@@ -193,13 +193,13 @@ class Ranks:
         """Let the others know what is done next, in numbers."""
         with self._exchanging():
             order = torch.tensor([kind, number, taken, rate], dtype=torch.float64)
-            dist.broadcast(order, 0, group=self._patient)
+            dist.broadcast(order, 0, group=self._orders)
 
     def ordered(self) -> tuple[Order, int, int, float]:
         """The next order, however long rank 0 takes."""
         with self._exchanging(0):
             order = torch.zeros(4, dtype=torch.float64)
-            dist.broadcast(order, 0, group=self._patient)
+            dist.broadcast(order, 0, group=self._orders)
         kind, number, taken, rate = order.tolist()
         return Order(int(kind)), int(number), int(taken), rate
 
@@ -213,13 +213,24 @@ class Ranks:
         return place * self.size // pieces
 
     @contextlib.contextmanager
+    def in_step(self) -> Iterator[None]:
+        """Within, ranks do the same; an error of this one alone leaves the others where they cannot go on."""
+        try:
+            yield
+        except DivergedError:
+            raise  # by all of them at the same place
+        except BaseException:
+            self.is_broken = True
+            raise
+
+    @contextlib.contextmanager
     def _exchanging(self, peer: int | None = None) -> Iterator[None]:
         """Report an exchange that failed, perhaps with one `peer`, by the rank that is the cause."""
         try:
             yield
         except RuntimeError as error:
             self.is_broken = True
-            raise self._failure(str(error), peer) from error
+            raise self._failure(str(error).partition("\n")[0], peer) from error
 
     def _failure(self, reason: str, peer: int | None) -> RankFailedError:
         """Error that names the rank that ended or stopped, after a short search."""
@@ -230,7 +241,7 @@ class Ranks:
             rank, what = found[0]
         else:
             silent = f"did not answer within {self._time_out:g} seconds"
-            what = silent if "imed out" in reason else f"cannot be reached ({reason.splitlines()[0][:200]})"
+            what = silent if "imed out" in reason else f"cannot be reached ({reason[:200]})"
             rank = -1 if peer is None else peer
         name = f"rank {rank} of {self.size}" if rank >= 0 else f"a rank of {self.size}"
         return RankFailedError(
