@@ -2,8 +2,8 @@
 
     python benchmarks/same_weights.py [cnn rnn vae ...] [--threads 1 2 3 4] [--schedules 20] [--avx2]
 
-Each family learns from a bundled sample, once on each number of threads; `folds`, and `backbone` of drawn
-weights, from 300 images of it. What must agree are all files of its models and its table of the test
+Each family learns from a bundled sample, once on each number of threads; `folds`, `gan`, and `backbone` of
+drawn weights, from 300 images of it. What must agree are all files of its models and its table of the test
 (`test.csv`).
 `--schedules` says how many trainings are killed with SIGKILL, up to three times each, at random moments,
 family after family, and each time resumed on a number of threads that is drawn anew.
@@ -37,7 +37,7 @@ FAMILIES = {
     "folds": "few.npz --model mlp --batch-size 64 --parts 4 --folds 3 --epochs 8",
     "backbone": f"few.npz --backbone test_efficientnet --weights backbone.safetensors {ALONE} --epochs 3",
     "vae": f"{IMAGES} --model vae --width 16 --batch-size 192 --epochs 3",
-    "gan": f"{IMAGES} --model gan --width 8 --batch-size 128 --parts 4 --epochs 2",
+    "gan": "few.npz --model gan --width 8 --batch-size 64 --parts 4 --epochs 20",
     "bag": f"{TEXTS} --model bag --epochs 2 --folds 0",
     "text-cnn": f"{TEXTS} --model text-cnn --width 32 --epochs 2 {ALONE}",
     "rnn": f"{TEXTS} --model rnn --width 32 --length 100 --epochs 2 {ALONE}",
