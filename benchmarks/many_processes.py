@@ -172,15 +172,19 @@ def main() -> int:
         hashes, seconds, kills = same_on_any(given.families, ways, given.schedules, draws)
         signals = itertools.cycle((signal.SIGKILL, signal.SIGSTOP))
         for place, family in zip(range(given.kills), itertools.cycle(given.families), strict=False):
-            run, way = Path(f"{family}-lost-{place}"), draws.choice(several)
-            words = way.command(family, run, given.time_out)
-            moment, most = draws.uniform(0.1, 0.9) * seconds[family], given.time_out + SLACK
-            found = lost(words, moment, next(signals), draws, most)
+            way, found = draws.choice(several), None
+            number, moment = next(signals), draws.uniform(0.1, 0.9) * seconds[family]
+            for number_of_try in itertools.count():  # until the signal comes before the end
+                run = Path(f"{family}-lost-{place}-{number_of_try}")
+                words = way.command(family, run, given.time_out)
+                found = lost(words, moment, number, draws, given.time_out + SLACK)
+                if found is not None:
+                    break
+                moment /= 2
             ran(draws.choice(ways).command(family, run))
-            if found is not None:
-                hashes[family][f"lost {place}"] = digest(run)
-                outcomes.append({"family": family, "way": str(way), **found})
-                print(outcomes[-1], flush=True)
+            hashes[family][f"lost {place}"] = digest(run)
+            outcomes.append({"family": family, "way": str(way), **found})
+            print(outcomes[-1], flush=True)
         timed: dict[str, dict[str, Any]] = {}
         for family in given.families if given.rounds else ():
             numbers = itertools.count()
