@@ -93,12 +93,12 @@ def anonymous(process: int) -> float | None:
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon")), None)
 
 
-def sampled(process: subprocess.Popen[bytes]) -> Iterator[float]:
-    """Memory of a process every second until it ends."""
+def sampled(process: subprocess.Popen[bytes], seconds: float = 1.0) -> Iterator[float]:
+    """Memory of a process, by default every second, until it ends."""
     while process.poll() is None:
         if (megabytes := anonymous(process.pid)) is not None:
             yield megabytes
-        time.sleep(1)
+        time.sleep(seconds)
 
 
 def train(data: Path, run: Path, side: int, group: Group, baselines: bool) -> Trained:

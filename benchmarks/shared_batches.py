@@ -1,16 +1,17 @@
-"""Training rate of `cnn` where threads take a part of each batch, against threads that share every layer.
+"""Training rate where threads compute parts of each batch, against threads that share every operation.
 
-    python benchmarks/shared_batches.py [--batch 256] [--precision bf16] [--beside 0 1] [--threads 2]
+    python benchmarks/shared_batches.py [--models cnn mlp rnn] [--parts 2 8] [--beside 0 1] [--threads 2]
 
-The same network on the same images of 28 by 28 pixels, drawn by chance since only time matters; a network for
-each of the two ways, both trained in turns, in one process. `--beside` says how many busy processes count up
-for ever meanwhile. With `ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2` before it as a processor of AVX2
-alone computes.
+The same network on the same examples, images of 28 by 28 pixels or texts of 20 to 200 words, drawn by chance
+since only time matters; batches and parts are those by rule, and `--parts` adds others. All ways are trained
+in turns, in one process. `--beside` says how many busy processes count up for ever meanwhile. With
+`ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2` before it as a processor of AVX2 alone computes.
 
-Takes: about a minute for each number of busy processes.
+Takes: about a minute for each model and number of busy processes.
 """
 
 import contextlib
+import dataclasses
 import os
 import statistics
 import subprocess
@@ -24,14 +25,16 @@ import numpy as np
 import torch
 from measuring import Among, command_line, cores, heading, middle, print_table, spread, summary, write_json
 
+from pellucid.encoding.encoder import Tokens
 from pellucid.networks import InputFacts, design
-from pellucid.settings import Settings
-from pellucid.training import Examples, Session, Surroundings, choose_recipe
-from pellucid.training import steps as step_module
-from pellucid.training.hardware import keep_freed_memory
+from pellucid.settings import GENERATIVE, NEURAL_OF_TEXTS, Settings
+from pellucid.training import Examples, Recipe, Session, Surroundings, choose_recipe
+from pellucid.training.hardware import keep_freed_memory, pinned
 from pellucid.training.steps import make_step
 
-IMAGES, CLASSES, SIDE = 20_000, 10, 28
+EXAMPLES, CLASSES, SIDE, LONGEST, WORDS = 20_000, 10, 28, 200, 20_000
+# Milliseconds that a turn takes at least, so that steps of small networks are timed as well.
+TURN = 1500.0
 
 
 @contextlib.contextmanager
@@ -47,48 +50,98 @@ def busy(number: int) -> Iterator[None]:
             each.wait()
 
 
-def main() -> int:
-    own = {"beside": [0, 1], "threads": cores(), "rounds": 5, "steps": 40}
-    given = command_line(__doc__, batch=256, precision=Among(("bf16", "fp32"), "bf16"), **own).parse_args()
-    facts = heading("pellucid", "torch")
+def begin(model: str, precision: str, batch: int | None, threads: int) -> Session:
+    """A session of a network on drawn examples."""
     draws = np.random.default_rng(0)
-    images = draws.integers(0, 255, (IMAGES, SIDE, SIDE, 1), dtype=np.uint8)
-    examples = Examples(images, draws.integers(0, CLASSES, IMAGES), np.arange(IMAGES), np.arange(0), CLASSES)
-    settings = Settings(precision=given.precision, batch_size=given.batch, epochs=1)
-    kind = {"takes": "images", "shortest_side": SIDE, "mirror_keeps_class": True, "model": "cnn"}
-    own = {"classes": CLASSES, "precision": given.precision, "device": "cpu", "threads": given.threads}
-    around = Surroundings(train_labels=examples.labels, **kind, **own)
-    recipe = choose_recipe(settings, around)
-    config = design("cnn", settings, InputFacts((1, SIDE, SIDE), CLASSES, IMAGES))
-    keep_freed_memory()
-    torch.set_num_threads(given.threads)
-    steps, families = {}, step_module.FEWEST
-    for way, shared in (("every layer", {}), ("each batch", families)):
-        step_module.FEWEST = shared
-        session = Session.start(config, examples, recipe)
+    if model in NEURAL_OF_TEXTS:
+        lengths = draws.integers(20, LONGEST, EXAMPLES)
+        ids = draws.integers(2, WORDS, lengths.sum()).astype(np.int32)
+        inputs = Tokens(ids, np.concatenate([[0], np.cumsum(lengths)]), vocabulary=WORDS, length=LONGEST)
+        facts = InputFacts((LONGEST,), CLASSES, EXAMPLES, vocabulary=WORDS)
+    else:
+        inputs = draws.integers(0, 255, (EXAMPLES, SIDE, SIDE, 1), dtype=np.uint8)
+        facts = InputFacts((1, SIDE, SIDE), CLASSES, EXAMPLES)
+    labels, every = draws.integers(0, CLASSES, EXAMPLES), np.arange(EXAMPLES)
+    examples = Examples(inputs, labels, every, every[:0], CLASSES, model in GENERATIVE)
+    settings = Settings(model=model, precision=precision, batch_size=batch, epochs=16, threads=threads)
+    around = Surroundings(
+        train_labels=labels,
+        classes=CLASSES,
+        takes=examples.takes,
+        precision=precision,
+        device="cpu",
+        threads=threads,
+        model=model,
+        shortest_side=SIDE,
+        channels=1,
+        mirror_keeps_class=True,
+    )
+    return Session.start(design(model, settings, facts), examples, choose_recipe(settings, around))
+
+
+def turns(sessions: dict[str, Session], rounds: int, threads: int) -> dict[str, list[float]]:
+    """Examples a second of each way, in turns."""
+    rates: dict[str, list[float]] = {way: [] for way in sessions}
+    steps, batches = {}, {}
+    for way, session in sessions.items():
+        recipe = session.batches.recipe
         session.network.train()
-        steps[way] = make_step(session.network, session.state.optimizer, recipe, examples)
-    batches = [batch for batch, _ in zip(session.batches.epoch(0), range(given.steps), strict=False)]
+        steps[way] = make_step(session.network, session.state.optimizer, recipe, session.batches.examples)
+        batches[way] = [batch for batch, _ in zip(session.batches.epoch(0), range(40), strict=False)]
+    with pinned(threads):
+        for _ in range(rounds):
+            for way, step in steps.items():
+                torch.set_num_threads(threads if way == OPERATIONS else 1)
+                for batch in batches[way][:2]:
+                    step(batch, 0, 1e-3)
+                seen, began = 0, time.perf_counter()
+                while (time.perf_counter() - began) * 1000 < TURN:
+                    for batch in batches[way][:10]:
+                        step(batch, 0, 1e-3)
+                        seen += len(batch.labels)
+                rates[way].append(seen / (time.perf_counter() - began))
+    return rates
+
+
+OPERATIONS = "every operation"
+
+
+def main() -> int:
+    given = command_line(
+        __doc__,
+        models=["cnn"],
+        precision=Among(("bf16", "fp32"), "bf16"),
+        batch=int,
+        parts=[0],
+        beside=[0],
+        threads=cores(),
+        rounds=5,
+    ).parse_args()
+    facts = heading("pellucid", "torch")
+    keep_freed_memory()
     rows, kept = [], {}
-    for beside in given.beside:
-        rates: dict[str, list[float]] = {way: [] for way in steps}
-        with busy(beside):
-            for _ in range(given.rounds):
-                for way, step in steps.items():
-                    for batch in batches[:3]:
-                        step(batch, 0, 1e-3)
-                    began = time.perf_counter()
-                    for batch in batches:
-                        step(batch, 0, 1e-3)
-                    rates[way].append(len(batches) * given.batch / (time.perf_counter() - began))
-        one, other = rates.values()
-        ratios = [new / old for old, new in zip(one, other, strict=True)]
-        told = [middle(each) for each in (one, other)]
-        rows.append((str(beside), *told, f"{statistics.median(ratios):.2f} [{spread(ratios, 2)}]"))
-        kept[str(beside)] = {way: summary(each) for way, each in rates.items()}
-    print(f"n = {given.rounds} rounds; images a second, median and range\n")
-    print_table(("busy processes", "threads share every layer", "each batch", "ratio"), rows)
-    write_json(given.json, {**facts, "images_per_second": kept})
+    for model in given.models:
+        first = begin(model, given.precision, given.batch, given.threads)
+        rule: Recipe = first.batches.recipe
+        sessions = {}
+        for parts in dict.fromkeys((1, rule.parts, *filter(None, given.parts))):
+            session = begin(model, given.precision, given.batch, given.threads)
+            session.batches.recipe = dataclasses.replace(rule, parts=parts)
+            sessions[f"parts {parts}"] = session
+        whole = begin(model, given.precision, given.batch, given.threads)
+        whole.batches.recipe = dataclasses.replace(rule, parts=1)
+        sessions = {f"{rule.parts} parts": sessions.pop(f"parts {rule.parts}"), OPERATIONS: whole, **sessions}
+        for beside in given.beside:
+            with busy(beside):
+                rates = turns(sessions, given.rounds, given.threads)
+            for way, found in rates.items():
+                ratios = [new / old for old, new in zip(rates[OPERATIONS], found, strict=True)]
+                told = f"{statistics.median(ratios):.2f} [{spread(ratios, 2)}]"
+                rows.append((model, str(rule.batch_size), str(beside), way, middle(found), told))
+            kept[f"{model} beside {beside}"] = {way: summary(each) for way, each in rates.items()}
+    print(f"n = {given.rounds} rounds, {given.threads} threads; examples a second, median and range\n")
+    print_table(("network", "batch", "busy processes", "threads share", "rate", "ratio"), rows)
+    write_json(given.json, {**facts, "examples_per_second": kept})
     return 0
 
 

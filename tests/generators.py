@@ -29,7 +29,7 @@ def begin(given=None, *, is_labelled=True, **settings):
         takes="images",
         precision="fp32",
         device="cpu",
-        threads=1,
+        threads=chosen.threads,
         model=chosen.model,
         shortest_side=8,
     )

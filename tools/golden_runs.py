@@ -31,8 +31,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "src" / "pellucid" / "data"
 CLASSES = ("top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot")
-# One thread, so that sums have one order whatever else the machine does; no pretrained weights by accident.
-SURROUNDINGS = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "PELLUCID_BACKBONES": "none"}
+# No pretrained weights by accident.
+SURROUNDINGS = {"OMP_WAIT_POLICY": "PASSIVE", "PELLUCID_BACKBONES": "none"}
 
 ALONE = "--no-baselines --folds 0"
 FEW = "--epochs 3"
@@ -270,12 +270,15 @@ def main() -> int:
     parser.add_argument("--compare", type=Path, help="JSON file of an earlier call")
     parser.add_argument("--keep", type=Path, help="folder for the blanked texts, to show differences later")
     parser.add_argument("--only", default=",".join(RUNS), help=f"some of {','.join(RUNS)}")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="threads of each run, which decide nothing (default: 1)"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time (default: 2)")
     arguments = parser.parse_args()
     names = [name for name in RUNS if name in arguments.only.split(",")]
     if len(names) != len(arguments.only.split(",")):
         parser.error(f"--only: takes some of {', '.join(RUNS)}")
-    os.environ.update(SURROUNDINGS)
+    os.environ.update(SURROUNDINGS, OMP_NUM_THREADS=str(arguments.threads))
     import pellucid
 
     if ROOT not in Path(pellucid.__file__).parents:

@@ -9,6 +9,7 @@
     ├── StorageError        5   also OSError
     │   └── RunLockedError  5
     ├── DivergedError       6   also ArithmeticError
+    ├── RankFailedError     7
     └── InterruptedRun      129, 130 or 143
 
 A message reads `PLACE: what is wrong; what to do`.
@@ -81,6 +82,12 @@ class DivergedError(PellucidError, ArithmeticError):
     """The loss or a gradient stopped being finite."""
 
     exit_code = 6
+
+
+class RankFailedError(PellucidError):
+    """One of the processes that train together ended, stopped, or cannot do what the others do."""
+
+    exit_code = 7
 
 
 class InterruptedRun(PellucidError):

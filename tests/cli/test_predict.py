@@ -120,6 +120,39 @@ def test_nothing_to_label(capfd):
     assert capfd.readouterr().err.startswith("error: INPUT: nothing to label")
 
 
+def test_shards_and_their_merge(run, tmp_path, capfd):
+    write_digits(tmp_path / "images", range(5))
+    words = ["predict", str(run), str(tmp_path / "images"), "--out", str(tmp_path / "out.csv")]
+    assert main(words) == 0
+    whole = (tmp_path / "out.csv").read_bytes()
+    for number in (1, 2):
+        assert main([*words, "--shard", f"{number}/2"]) == 0
+    capfd.readouterr()
+    assert main(["predict", "--merge", str(tmp_path / "out.csv")]) == 0
+    said = f"5 rows of 2 parts merged into {tmp_path / 'out.csv'}; the parts are no longer needed\n"
+    assert capfd.readouterr().err == said
+    assert (tmp_path / "out.csv").read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["run", "x", "--out", "a.csv", "--shard", "9/8"],
+            "error: --shard: '9/8' is no shard; give I/N with I",
+        ),
+        (["run", "x", "--merge", "a.csv"], "error: --merge: takes nothing but the file whose parts"),
+        (["--merge", "a.csv", "--shard", "1/2"], "error: --merge: takes nothing but the file whose parts"),
+        (["--merge", "a.csv", "--probabilities"], "error: --merge: takes nothing but the file whose parts"),
+    ],
+)
+def test_a_wrong_shard_is_refused_before_anything_is_read(words, message, capfd):
+    assert main(["predict", *words]) == 2
+    said = capfd.readouterr().err
+    assert said.startswith(message)
+    assert said.count("\n") == 1
+
+
 def pellucid(*words, **more):
     code = "import sys; from pellucid.cli.main import main; sys.exit(main())"
     return subprocess.Popen([sys.executable, "-c", code, *map(str, words)], stderr=subprocess.PIPE, **more)

@@ -14,7 +14,7 @@ from killing import KILL_IN_SAVE
 
 CHAINS, KILLS_PER_CHAIN = int(os.environ.get("KILL_CHAINS", "2")), 3
 """Six kills; `KILL_CHAINS=20` in the environment makes sixty."""
-TRAINING = ("--epochs", "8", "--width", "8", "--threads", "1", "--seed", "5", "--dropout", "0.1")
+TRAINING = ("--epochs", "8", "--width", "8", "--parts", "2", "--seed", "5", "--dropout", "0.1")
 
 
 BY_FOLDS, BY_VALIDATION = (), ("--folds", "0")
@@ -74,10 +74,11 @@ def test_kills_at_random_moments_change_no_byte(pellucid, few_digits, unbroken, 
     words = ["train", str(few_digits), "--out", str(run), *TRAINING, *judging, "--resume"]
     began = time.monotonic()
     for number in range(KILLS_PER_CHAIN):
+        given = [*words, "--threads", str(draws.randint(1, 3))]
         if number % 2:
-            code = _killed_in_save(draws.randint(1, 60), words)
+            code = _killed_in_save(draws.randint(1, 60), given)
         else:
-            code = _killed_after(draws.uniform(1.0, 6.0), words)
+            code = _killed_after(draws.uniform(1.0, 6.0), given)
         assert code in (-signal.SIGKILL, 0)
     assert _finish(pellucid, words, run) == unbroken[judging]
     assert time.monotonic() - began < 280

@@ -23,4 +23,6 @@ def test_a_processor_without_bf16_trains_in_fp32_and_says_what_it_cannot_do(proc
         "error: --precision: this processor has no bf16 for the LSTM of rnn; give"
     )
     process.succeed("train", data, "--out", run, *SMALL, **AVX2)
-    assert json.loads((run / "config.json").read_text())["plan"]["recipe"]["precision"] == "fp32"
+    config = json.loads((run / "config.json").read_text())
+    assert config["plan"]["recipe"]["precision"] == "fp32"
+    assert config["versions"]["instructions"].startswith("AVX2")

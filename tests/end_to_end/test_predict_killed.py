@@ -13,8 +13,6 @@ from models_with_detectors import with_detector
 from pellucid.bundle import save
 from small_models import trained_model, write_digits
 
-pytestmark = pytest.mark.slow
-
 KILLS = int(os.environ.get("KILLS", "4"))
 """Kills of each form of file; `KILLS=40` in the environment makes more."""
 
@@ -34,12 +32,29 @@ def given(tmp_path_factory):
     return folder
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")]
+
+
 @pytest.mark.parametrize("form", ["csv", pytest.param("jsonl"), "parquet"])
 def test_kills_at_random_moments_change_no_byte(form, given, tmp_path):
     out = tmp_path / f"answers.{form}"
     words = ["predict", "run", "images", "table.csv", "some.tar.gz", "--out", str(out), "--probabilities"]
-    asked = {"words": words, "out": str(out), "kills": KILLS, "seed": os.environ.get("KILL_SEED", form)}
+    require_equal(words, out, given)
+    assert [path.name for path in tmp_path.iterdir()] == [out.name]
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_shard_killed_at_random_moments_is_the_same_part(form, given, tmp_path):
+    out = tmp_path / f"answers.{form}"
+    part = tmp_path / f"answers.2-of-3.{form}"
+    words = ["predict", "run", "images", "table.csv", "--out", str(out), "--probabilities", "--shard", "2/3"]
+    require_equal(words, part, given)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [part.name, f"{part.name}.json"]
+
+
+def require_equal(words, out, given):
+    """Kill and resume `predict` again and again, and compare what it leaves with what one process writes."""
+    asked = {"words": words, "out": str(out), "kills": KILLS, "seed": os.environ.get("KILL_SEED", out.suffix)}
     command = [sys.executable, "-c", KILLED_PREDICTS, json.dumps(asked)]
     around = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=given, capture_output=True, text=True, env=around)
@@ -49,4 +64,3 @@ def test_kills_at_random_moments_change_no_byte(form, given, tmp_path):
     assert said["resumed"] >= 1, said
     assert said["is_equal"], said
     assert said["says_the_same"], said
-    assert [path.name for path in tmp_path.iterdir()] == [out.name]

@@ -182,7 +182,7 @@ def test_what_stands_there_and_is_another_is_refused(data, half_done, unbroken, 
     (tmp_path / "run" / "config.json").write_bytes(sealed({"settings": {}, "plan": {}}))
     with pytest.raises(UsageError, match="holds a run of train, not of compare"):
         compare(data, out=tmp_path / "run", vary=ACTIVATIONS, resume=True, **TINY)
-    with pytest.raises(UsageError, match="what stands there is a comparison, not a run of train"):
+    with pytest.raises(UsageError, match="the folder holds a comparison, not a run of train"):
         train(data, out=half_done, resume=True, quiet=True)
 
 

@@ -11,6 +11,7 @@ import torch
 from safetensors.numpy import load_file
 from sklearn.datasets import load_digits
 
+from pellucid import pieces
 from pellucid.pipeline import concluding
 from pellucid.pipeline.results import Run
 from pellucid.pipeline.train import train
@@ -80,7 +81,7 @@ def test_threads_bind_every_part_of_a_run_and_are_given_back(tmp_path, monkeypat
     seen = []
 
     def test_once(*given):
-        seen.append(torch.get_num_threads())
+        seen.append((torch.get_num_threads(), pieces.threads()))
         return tested(*given)
 
     tested = concluding.test_once
@@ -94,4 +95,4 @@ def test_threads_bind_every_part_of_a_run_and_are_given_back(tmp_path, monkeypat
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
-    assert seen == [2]
+    assert seen == [(1, 2)]

@@ -344,7 +344,7 @@ def test_a_study_that_goes_on_is_the_one_that_was_begun(stopped, data, tmp_path)
         tune(data, out=stopped, storage=str(tmp_path / "other.db"), **TINY)
     with pytest.raises(UsageError, match="epochs was 2, is 3"):
         tune(data, out=stopped, **{**TINY, "epochs": 3})
-    with pytest.raises(UsageError, match="what stands there is a study of tune"):
+    with pytest.raises(UsageError, match="the folder holds a study of tune"):
         train(data, out=stopped, resume=True, **TINY)
     pixels, labels = digits()
     other = tmp_path / data.name

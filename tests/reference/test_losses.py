@@ -69,8 +69,8 @@ def test_losses_of_several_labels_are_those_of_training(loss, kind, given):
     if loss == "mse":
         recipe = dataclasses.replace(recipe, label_smoothing=0.0)
     batch = Batch(torch.from_numpy(logits), torch.from_numpy(STATES), np.arange(4))
-    (ask,) = LabelClassification(network, recipe).losses(batch, 0)
-    expected = float(ask(network, batch).loss)
+    (ask,) = LabelClassification(network, recipe).losses(batch, 0, {})
+    expected = float(ask(network, batch, slice(None)).loss)
     assert LAYERS[kind].forward(logits.astype(np.float64), STATES, **given) == pytest.approx(expected)
 
 

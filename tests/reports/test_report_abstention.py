@@ -1,4 +1,4 @@
-"""The report's section on abstention: promises, the curve, and what stands there where there are none."""
+"""The report's section on abstention: promises, the curve, and what is there without any."""
 
 import dataclasses
 

@@ -27,7 +27,7 @@ def loss_of(loss: str, smoothing: float = 0.0, weights: torch.Tensor | None = No
     recipe = SimpleNamespace(loss=loss, label_smoothing=smoothing, device="cpu", precision="fp32")
     objective = LabelClassification(Given(), recipe)
     batch = Batch(LOGITS.clone().requires_grad_(), torch.from_numpy(STATES), np.arange(2), weights=weights)
-    (found,) = (each(Given(), batch) for each in objective.losses(batch, 0))
+    (found,) = (each(Given(), batch, slice(None)) for each in objective.losses(batch, 0, {}))
     found.loss.backward()
     return found, batch.inputs.grad
 

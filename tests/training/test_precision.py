@@ -9,7 +9,7 @@ import torch
 
 from pellucid.settings import Settings
 from pellucid.training import hardware
-from pellucid.training.hardware import choose_precision, lacking
+from pellucid.training.hardware import choose_precision, instructions, lacking
 from processors import AVX2, plays_avx2
 
 NO_LSTM = "this processor has no bf16 for the LSTM of rnn"
@@ -50,6 +50,14 @@ def test_precision_is_what_was_asked_for_else_by_capability(processor, features,
 def test_what_onednn_may_not_use_is_not_there(processor, bounds, chosen):
     processor(avx512_bf16=True, **bounds)
     assert choose_precision(Settings(), "cpu") == chosen
+
+
+def test_the_instructions_that_sums_depend_on_are_named(processor, monkeypatch):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    processor(avx512_bf16=True, amx=True)
+    assert instructions() == "AVX512 bf16 AMX"
+    processor(avx512_bf16=True, ONEDNN_MAX_CPU_ISA="avx2")
+    assert instructions() == "AVX512 bf16, oneDNN up to AVX2"
 
 
 def test_only_an_lstm_in_bf16_can_be_too_much_and_a_device_without_bf16(monkeypatch):

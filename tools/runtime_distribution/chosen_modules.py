@@ -21,7 +21,7 @@ ROOT = HERE.parent.parent
 SOURCE = ROOT / "src"
 FOLDER = "pellucid_runtime"
 
-ENTRANCES = ("pellucid.runtime.__main__", "pellucid.runtime.exported")
+ENTRANCES = ("pellucid.runtime.__main__", "pellucid.runtime.exported", "pellucid.ray")
 LIBRARIES = {"numpy", "PIL", "onnxruntime"}
 ON_REQUEST = {"openpyxl", "pyarrow", "tokenizers"}
 """Libraries that only some answers need, imported where they do."""

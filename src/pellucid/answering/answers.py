@@ -124,6 +124,30 @@ def parquet_from(lines: Iterable[bytes], columns: Columns, file: _Bytes) -> None
             write([tuple(json.loads(line).values())])
 
 
+def parquet_joined(parts: Sequence[Path], file: _Bytes) -> None:
+    """Write the rows of Parquet files of answers, in order and in the groups that one file would have."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    schema = parquet.read_schema(parts[0])
+    waiting = schema.empty_table()
+    with parquet.ParquetWriter(file, schema) as writer:
+
+        def flush(count: int) -> pa.Table:
+            (batch,) = waiting.slice(0, count).combine_chunks().to_batches()
+            writer.write_batch(batch)
+            return waiting.slice(count)
+
+        for part in parts:
+            with parquet.ParquetFile(part) as opened:
+                for batch in opened.iter_batches(_ROWS_PER_GROUP):
+                    waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch])])
+                    if len(waiting) >= _ROWS_PER_GROUP:
+                        waiting = flush(_ROWS_PER_GROUP)
+        if len(waiting):
+            flush(len(waiting))
+
+
 @contextlib.contextmanager
 def _parquet_rows(file: _Bytes, columns: Columns) -> Iterator[Callable[[Sequence[tuple[Any, ...]]], None]]:
     """A Parquet file that takes rows, some thousand a group."""

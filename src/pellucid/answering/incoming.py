@@ -11,6 +11,7 @@ import queue
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -20,8 +21,8 @@ from pellucid.bundle.held_out import Answers, HeldOut
 from pellucid.data.data_files import contents
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.listing import Listing
-from pellucid.data.reading.input_places import STANDARD_INPUT, Cell, Input, open_places
-from pellucid.data.reading.inputs import blocks_of, decoders, fit_inputs, text_of
+from pellucid.data.reading.input_places import STANDARD_INPUT, Cell, Input, Opened, open_places
+from pellucid.data.reading.inputs import blocks_of, decoders, fit_inputs, most_in_block, text_of
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
 from pellucid.tasks import TEXTS, InputKind, Target
@@ -95,6 +96,52 @@ class ResumeCursor(NamedTuple):
 AT_START = ResumeCursor(0, "")
 
 
+class Shard(NamedTuple):
+    """One of several consecutive parts of the inputs, `3/8` on the command line; numbers begin at 1."""
+
+    number: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+
+@dataclass
+class Share:
+    """The inputs of a shard: from `start` on, as many as there are between two whole blocks.
+
+    Seams are digests of the input at which a shard begins, and of the one behind its end; empty behind the
+    last of all. Two shards belong together where one's end is the other's beginning.
+    """
+
+    total: int  # inputs of all shards
+    start: int
+    stop: int
+    is_last: bool
+    begins: str = ""  # seams, complete once all blocks have passed
+    ends: str = ""
+
+    def inputs(self, opened: Opened) -> Iterator[Input]:
+        """The inputs of the shard, to be gone through once; the last one takes all that there are."""
+        waiting = opened.inputs_from(self.start)
+        following = next(waiting, None)
+        self.begins = _seam(following)
+        for _ in itertools.count() if self.is_last else range(self.stop - self.start):
+            if following is None:
+                break
+            yield following
+            following = next(waiting, None)
+        self.ends = _seam(following)
+
+
+def _seam(given: Input | None) -> str:
+    """Digest of an input's name and size; its time may differ between copies on several machines."""
+    if given is None:
+        return ""
+    size = given.stamp.partition(":")[0]
+    return hashlib.sha256(f"{given.name}\0{size}".encode(errors="surrogatepass")).hexdigest()
+
+
 class Incoming(NamedTuple):
     """Everything that a model is asked about."""
 
@@ -103,6 +150,7 @@ class Incoming(NamedTuple):
     blocks_after: Callable[[ResumeCursor], Iterator[Block]]
     how_many: Callable[[], int | None]  # `None` where only reading shows
     warnings: Sequence[str] = ()  # that refuse nothing; complete once all blocks have passed
+    share: "Share | None" = None  # where these are a shard of the inputs
 
     @property
     def blocks(self) -> Iterator[Block]:
@@ -117,26 +165,52 @@ def incoming(
     *,
     may_pipe: bool = False,
     typed: Sequence[str] = (),
+    shard: Shard | None = None,
 ) -> Incoming:
     """Open the images or texts, as the model takes them, of files, folders, globs, tables or archives.
 
     They are read as their blocks are asked for; `settings` say column and encoding of tables. Where
     standard input may be read (`may_pipe`), the place `-` is it. Behind the places come texts that
-    were `typed`, named `text:1`, `text:2` and so on.
+    were `typed`, named `text:1`, `text:2` and so on. Of a `shard` there are its inputs alone.
 
     Raises: `DataError` if a place does not exist or holds nothing the model takes; `UsageError` if texts are
-    typed for a model of images.
+    typed for a model of images, or the inputs of a shard cannot be counted beforehand.
     """
     if typed and model.input_kind is not TEXTS:
         raise UsageError("--text: gives a text, and the model takes images; give files of images")
     # There is none where a program runs without a terminal; then `-` is a file that does not exist.
     stdin = getattr(sys.stdin, "buffer", None) if may_pipe and STANDARD_INPUT in places else None
     opened = open_places(places, with_columns_of(model, settings), model.input_kind, stdin, typed)
+    if shard is None:
+        return Incoming(
+            lambda before: _made_ready(model, opened.inputs, settings.encoding, before),
+            opened.how_many,
+            opened.warnings,
+        )
+    share = _share_of(shard, opened.how_many(), _most_in_block(model))
     return Incoming(
-        lambda before: _made_ready(model, opened.inputs, settings.encoding, before),
-        opened.how_many,
+        lambda before: _made_ready(model, share.inputs(opened), settings.encoding, before),
+        lambda: share.stop - share.start,
         opened.warnings,
+        share,
     )
+
+
+def _share_of(shard: Shard, total: int | None, block: int) -> Share:
+    """Cut so many inputs into shards of whole blocks, which an answer to all of them has too.
+
+    Raises: `UsageError` if it is not known how many there are.
+    """
+    if total is None:
+        raise UsageError(
+            "--shard: how many inputs standard input or a .tar.gz holds shows only at its end; "
+            "write it to a file, or unpack it"
+        )
+    blocks = -(-total // block)
+    start, stop = (
+        min(total, block * (blocks * number // shard.of)) for number in (shard.number - 1, shard.number)
+    )
+    return Share(total, start, stop, is_last=shard.number == shard.of)
 
 
 def incoming_rows(model: AnsweringModel, listing: Listing, rows: Sequence[int]) -> Incoming:
@@ -212,27 +286,33 @@ def _made_ready(
         )
     # Both cut a block off before they take the next input.
     if model.input_kind is TEXTS:
-        blocks = _text_blocks(passing(inputs), encoding)
+        blocks = _text_blocks(passing(inputs), encoding, before.number)
     else:
         assert model.preprocessing is not None  # load gives models of images or of texts
-        blocks = _image_blocks(passing(inputs), model.preprocessing)
+        blocks = _image_blocks(passing(inputs), model.preprocessing, before.number)
     for block in blocks:
         yield block._replace(passed=digest.hexdigest())
 
 
-def _image_blocks(inputs: Iterator[Input], preprocessing: Preprocessing) -> Iterator[Block]:
+def _most_in_block(model: AnsweringModel) -> int:
+    """Inputs of a block, of which every multiple begins a new one."""
+    return _MOST_IN_BLOCK if model.preprocessing is None else most_in_block(model.preprocessing)
+
+
+def _image_blocks(inputs: Iterator[Input], preprocessing: Preprocessing, before: int) -> Iterator[Block]:
     """Decode and fit images as the model was trained."""
     with decoders() as executor:
-        for block in blocks_of(inputs, preprocessing):
+        for block in blocks_of(inputs, preprocessing, before):
             fitted = fit_inputs(block, preprocessing, executor)
             yield Block([each.name for each in block], fitted.pixels, fitted.errors, fitted.warnings)
 
 
-def _text_blocks(inputs: Iterator[Input], encoding: str | None) -> Iterator[Block]:
+def _text_blocks(inputs: Iterator[Input], encoding: str | None, before: int) -> Iterator[Block]:
     """Read texts and cut them into blocks that fit into memory, however many there are.
 
-    Where a block ends depends on the texts since it began, and on nothing else.
+    Where a block ends depends on the texts since it began and on the multiples of the most that it holds.
     """
+    number = before
     for first in inputs:
         names: list[str] = []
         texts: list[str] = []
@@ -245,7 +325,8 @@ def _text_blocks(inputs: Iterator[Input], encoding: str | None) -> Iterator[Bloc
             if not reason:
                 texts.append(text)
                 characters += len(text)
-            if len(names) == _MOST_IN_BLOCK or characters >= _MOST_CHARACTERS:
+            number += 1
+            if number % _MOST_IN_BLOCK == 0 or characters >= _MOST_CHARACTERS:
                 break
         yield Block(names, texts, errors)
 

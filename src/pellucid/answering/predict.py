@@ -8,13 +8,23 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pellucid.answering.answers import REASON, Answer, answers_to, check_ending, columns_of, rows_of
+from pellucid.answering.answers import (
+    REASON,
+    Answer,
+    Columns,
+    answers_to,
+    check_ending,
+    columns_of,
+    rows_of,
+)
 from pellucid.answering.decisions import Decisions, PredictOptions
 from pellucid.answering.incoming import (
     AT_START,
     WARNINGS_SHOWN,
     Incoming,
     ResumeCursor,
+    Shard,
+    Share,
     ahead,
     first_few,
     incoming,
@@ -22,10 +32,12 @@ from pellucid.answering.incoming import (
 )
 from pellucid.answering.naming import model_of, recommended_by
 from pellucid.answering.resumable_output import resumable_output
+from pellucid.answering.shards import COLUMNS, finished, part_of, write_record
 from pellucid.bundle import Model, load
 from pellucid.errors import UsageError
 from pellucid.evaluation import Drift, Gathering
 from pellucid.files import sha256
+from pellucid.pieces import shared_out, threads
 from pellucid.settings import DUMMIES, Settings
 
 # Called with the inputs done, and the inputs in all where that can be known.
@@ -132,6 +144,7 @@ def predict(
     resume: bool = False,
     listener: Listener = _NOBODY,
     typed: Sequence[str] = (),
+    shard: Shard | None = None,
 ) -> Predicted:
     """Label images or texts and write one row for each, in their order.
 
@@ -147,9 +160,10 @@ def predict(
         options: which model answers, whether each class gets a column, whether it may abstain, what wrong
             answers cost, and whether there are prediction sets.
         resume: whether to go on with the rows that an earlier process left unfinished beside `out`; the file
-            then has the same bytes as if it had never died.
+            then has the same bytes as if it had never died. A part that is finished stays as it is.
         listener: gets what is promised, and how far the work is.
         typed: texts to label behind the inputs, named `text:1`, `text:2` and so on.
+        shard: which share of the inputs to label; its rows go to a part file beside `out`.
 
     Returns:
         How many were labelled, how many could not be, and what is unlike the training data.
@@ -166,12 +180,14 @@ def predict(
     """
     require_input(inputs, typed)
     check_ending(out)
+    if shard is not None and out is None:
+        raise UsageError("--shard: a part is a file, named after that of all answers; give --out")
     if resume and out is None:
         raise UsageError("--resume: what was written to standard output cannot be gone on with; give --out")
     options = dataclasses.replace(options, threshold=options.threshold or settings.threshold)
     chosen = model_of(run, options.model)
     model = load(chosen.folder)
-    asked = incoming(model, inputs, settings, may_pipe=True, typed=typed)
+    asked = incoming(model, inputs, settings, may_pipe=True, typed=typed, shard=shard)
     decisions = Decisions(model, options, str(run))
     for sentence in decisions.announcement():
         listener.announce(sentence)
@@ -179,16 +195,14 @@ def predict(
     columns = columns_of(classes, decisions.columns, model.target.cell)
     labelling = _Labelling(model, decisions, asked, listener.progress)
     if out is None:
-        with answers_to(None, columns) as write:
+        with answers_to(None, columns) as write, shared_out(threads()):
             labelling.go(AT_START, {}, lambda rows, _: write(rows))
     else:
-        question = _question(chosen.folder, inputs, typed, settings, options)
-        with resumable_output(out, columns, question, resume) as output:
-            labelling.go(
-                output.before,
-                output.memory,
-                lambda rows, passed: output.add(rows, passed, labelling.memory()),
-            )
+        question = _question(chosen.folder, inputs, typed, settings, options, columns)
+        if shard is not None:
+            out = part_of(out, shard)
+        with shared_out(threads()):
+            _answer_into(out, columns, question, resume, labelling, asked.share)
     noun, tally, gathering = model.input_kind.noun, labelling.tally, labelling.gathering
     warnings = [*asked.warnings, *first_few(tally.warnings, noun, tally.warned)]
     if options.model is None:
@@ -210,10 +224,39 @@ def predict(
     )
 
 
+def _answer_into(
+    out: Path,
+    columns: Columns,
+    question: Mapping[str, Any],
+    resume: bool,
+    labelling: _Labelling,
+    share: Share | None,
+) -> None:
+    """Write the rows of a file, or of a part, which gets its record."""
+    done = None if share is None or not resume else finished(out, question, share)
+    if done is not None:  # its inputs are gone through, to see that none has changed
+        labelling.go(done.cursor, done.memory, lambda rows, passed: None)
+        return
+    with resumable_output(out, columns, question, resume) as output:
+        labelling.go(
+            output.before,
+            output.memory,
+            lambda rows, passed: output.add(rows, passed, labelling.memory()),
+        )
+        if share is not None:
+            memory = labelling.memory()
+            output.record = lambda digest: write_record(out, question, share, output.before, digest, memory)
+
+
 def _question(
-    folder: Path, inputs: Sequence[str], typed: Sequence[str], settings: Settings, options: PredictOptions
+    folder: Path,
+    inputs: Sequence[str],
+    typed: Sequence[str],
+    settings: Settings,
+    options: PredictOptions,
+    columns: Columns,
 ) -> dict[str, Any]:
-    """What decides the rows, by its names in messages: work on another question is not resumed."""
+    """What decides the rows, by its names in messages: work on another question is not resumed or merged."""
     return {
         "the version of Pellucid": version("pellucid"),
         "the model": sha256(folder / "model.json"),
@@ -222,9 +265,10 @@ def _question(
         "--input-column": settings.input_column,
         "--encoding": settings.encoding,
         "--max-error": options.max_error,
-        "--threshold": options.threshold,
+        "--threshold": None if options.threshold is None else dict(options.threshold),
         "--costs": "" if options.costs is None else sha256(options.costs),
         "--sets": options.sets,
+        COLUMNS: list(columns),
     }
 
 

@@ -7,11 +7,10 @@ as JSON lines, because such a file cannot be added to. At the end the rows get t
 """
 
 import contextlib
-import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -46,6 +45,7 @@ class ResumableOutput:
     Attributes:
         before: inputs that have a row; at first those that an earlier process answered.
         memory: JSON values that the earlier process saved with them; empty where there was none.
+        record: gets the SHA-256 of all rows before they have their name.
 
     Args:
         out: file that the rows become.
@@ -56,6 +56,7 @@ class ResumableOutput:
 
     before: ResumeCursor
     memory: Mapping[str, Any]
+    record: Callable[[str], object]
 
     def __init__(
         self, out: Path, columns: Columns, question: Mapping[str, Any], found: "tuple[_State, Draft] | None"
@@ -64,6 +65,7 @@ class ResumableOutput:
         self._is_parquet = out.suffix.lower() == PARQUET
         self._form = ".jsonl" if self._is_parquet else out.suffix.lower()
         self._saved_at = time.monotonic()
+        self.record = lambda _: None
         if found is not None:
             state, self._draft = found
             self.before, self.memory = ResumeCursor(state.inputs, state.passed), state.memory
@@ -88,7 +90,7 @@ class ResumableOutput:
         self._saved_at = time.monotonic()
 
     def finish(self) -> None:
-        """Give the rows their name."""
+        """Give the rows their name, once they are recorded."""
         self._draft.finish()
         rows, draft = self._folder / _ROWS, self._draft
         if self._is_parquet:
@@ -96,6 +98,7 @@ class ResumableOutput:
             with contextlib.closing(Draft(rows.open("wb"))) as draft, lines.open("rb") as file:
                 parquet_from(file, self._columns, draft)
                 draft.finish()
+        self.record(draft.sha256())
         put_in_place(rows, self._out, draft.sha256())
 
     def close(self) -> None:
@@ -117,7 +120,7 @@ def resumable_output(
     Args:
         out: file that the answers become; it changes only when the block ends without an exception.
         columns: of the answers.
-        question: everything else that decides a row, by the words a user knows it by.
+        question: everything that decides a row, as JSON has it, by the words a user knows it by.
         resume: whether to go on where rows of an earlier process are there; without, they are thrown away.
 
     Yields:
@@ -136,11 +139,10 @@ def resumable_output(
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise storage_error(out, error) from error
-    plain = json.loads(json.dumps({**question, "the columns": list(columns)}))
     with locked(folder), resumable():
-        found = _found(out, plain) if resume else None
+        found = _found(out, question) if resume else None
         try:
-            with contextlib.closing(ResumableOutput(out, columns, plain, found)) as rows:
+            with contextlib.closing(ResumableOutput(out, columns, question, found)) as rows:
                 yield rows
                 rows.finish()
         except StorageError as error:

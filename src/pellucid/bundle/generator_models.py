@@ -1,8 +1,8 @@
 """Generators as models: autoencoders and adversarial networks that make images."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, NoReturn
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 import torch
@@ -16,9 +16,12 @@ from pellucid.errors import DataError
 from pellucid.networks import Adversarial, Autoencoder, Network
 from pellucid.networks.costs import hidden_units, rows_at_once
 from pellucid.novelty import FeatureKind
+from pellucid.pieces import in_pieces
 from pellucid.tasks import GENERATION, IMAGES, Target
 
 _BLOCK = 256
+
+Found = TypeVar("Found")
 
 
 class Generator(Model):
@@ -86,7 +89,6 @@ class Generator(Model):
 
     predict_proba = predict_values = _answers = answer
 
-    @torch.inference_mode()
     def _images(
         self,
         make: Callable[[Tensor, Tensor], Tensor],
@@ -96,23 +98,37 @@ class Generator(Model):
         """Decode in blocks, the last filled up, so that no image depends on how many are made."""
         images = np.empty((len(rows), *self.shape), np.uint8)
         size = rows_at_once(self.network.config, _BLOCK)
-        for start in range(0, len(rows), size):
+
+        @torch.inference_mode()
+        def decode(start: int) -> None:
             part = rows[start : start + size]
             missing = size - len(part)
             block = torch.from_numpy(np.pad(part, ((0, missing), (0, 0))))
             codes = torch.from_numpy(np.pad(labels[start : start + size], (0, missing)))
             made = finite_answers(make(block, codes)).clamp(0, 255).round().to(torch.uint8)
             images[start : start + size] = made.permute(0, 2, 3, 1).numpy()[: len(part)]
+
+        in_pieces(decode, range(0, len(rows), size))
         return images
 
-    def _blocks(self, images: Inputs) -> Iterator[tuple[Tensor, slice]]:
-        """Images as the network takes them, and which they are; a `DataError` of inputs of another form."""
-        pixels = require_images(images, self.preprocessing)
+    def _blocks(self, images: int) -> list[slice]:
+        """Blocks in which the network takes so many images."""
         size = rows_at_once(self.network.config, _BLOCK)
-        for start in range(0, len(pixels), size):
-            rows = slice(start, start + size)
+        return [slice(start, min(start + size, images)) for start in range(0, images, size)]
+
+    def _of_blocks(self, images: Inputs, ask: Callable[[Tensor, slice], Found]) -> list[Found]:
+        """What `ask` gives for each block, of images as the network takes them and of which they are.
+
+        Raises: `DataError` if the inputs are of another form.
+        """
+        pixels = require_images(images, self.preprocessing)
+
+        @torch.inference_mode()
+        def asked(rows: slice) -> Found:
             block = np.ascontiguousarray(pixels[rows])
-            yield torch.from_numpy(block).permute(0, 3, 1, 2).float(), rows
+            return ask(torch.from_numpy(block).permute(0, 3, 1, 2).float(), rows)
+
+        return in_pieces(asked, self._blocks(len(pixels)))
 
 
 class Bound(NamedTuple):
@@ -148,11 +164,10 @@ class AutoencoderModel(Generator):
         assert isinstance(self.network.head, nn.Linear)  # every encoder ends in one
         return self.network.head.in_features
 
-    @torch.inference_mode()
     def seen(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
         """The encoder's last hidden layer, before it is pressed into latent variables."""
         network = self.network
-        found = [network.body(network.standardise(block)) for block, _ in self._blocks(inputs)]
+        found = self._of_blocks(inputs, lambda block, _: network.body(network.standardise(block)))
         values: Float32[np.ndarray, "examples hidden"] = torch.cat(
             [torch.zeros(0, self.columns_seen), *found]
         ).numpy()
@@ -207,34 +222,37 @@ class AutoencoderModel(Generator):
         """Means of the latent variables of each image, as `Model.transform`."""
         return self.posteriors(inputs)[0]
 
-    @torch.inference_mode()
     def posteriors(
         self, inputs: Inputs
     ) -> tuple[Float32[np.ndarray, "examples latent"], Float32[np.ndarray, "examples latent"]]:
         """Means and variances of the latent variables of each image; a `DataError` as for `transform`."""
-        found = [self.network.posterior(block) for block, _ in self._blocks(inputs)]
+        found = self._of_blocks(inputs, lambda block, _: self.network.posterior(block))
         none = torch.zeros(0, self.network.latent)
-        means = finite_answers(torch.cat([none, *(each.means for each in found)]))
-        return means.numpy(), torch.cat([none, *(each.log_variances.exp() for each in found)]).numpy()
+        means = finite_answers(torch.cat([none, *(block.means for block in found)]))
+        return means.numpy(), torch.cat([none, *(block.log_variances.exp() for block in found)]).numpy()
 
     @staticmethod
     def draws_of_bound(seed: int) -> torch.Generator:
         """Generator of the noise that the bound is taken with, a row for each image."""
         return torch.Generator().manual_seed(torch_seed(seed, Purpose.BOUND))
 
-    @torch.inference_mode()
     def bound(self, images: Inputs, labels: Int64[np.ndarray, " examples"], seed: int) -> Bound:
         """Evidence lower bound of images with their classes, the latent variables drawn by a seed.
 
         Raises: `DataError` if the inputs are of another form.
         """
         draws, network = self.draws_of_bound(seed), self.network
-        parts = [[np.zeros(0)] * 2]
-        for block, rows in self._blocks(images):
+        noise = {
+            rows.start: torch.randn(rows.stop - rows.start, network.latent, generator=draws)
+            for rows in self._blocks(len(images))
+        }
+
+        def terms(block: Tensor, rows: slice) -> list[np.ndarray]:
             codes = torch.from_numpy(np.ascontiguousarray(labels[rows]))
-            noise = torch.randn(len(block), network.latent, generator=draws)
-            parts.append([each.double().numpy() for each in network.terms(block, codes, noise)])
-        return Bound(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+            return [term.double().numpy() for term in network.terms(block, codes, noise[rows.start])]
+
+        found = [[np.zeros(0)] * 2, *self._of_blocks(images, terms)]
+        return Bound(*(np.concatenate(term) for term in zip(*found, strict=True)))
 
 
 class AdversarialModel(Generator):
@@ -253,13 +271,11 @@ class AdversarialModel(Generator):
         draws = generator(seed, Purpose.NOISE)
         return draws.standard_normal((count, self.network.latent), dtype=np.float32)
 
-    @torch.inference_mode()
     def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
         """The discriminator's last hidden layer, as `Model.transform`."""
-        rows = [finite_answers(self.network.features(block)).numpy() for block, _ in self._blocks(inputs)]
+        rows = self._of_blocks(inputs, lambda block, _: finite_answers(self.network.features(block)).numpy())
         return np.concatenate([np.zeros((0, hidden_units(self.network.config)), np.float32), *rows])
 
-    @torch.inference_mode()
     def scores(
         self, images: Inputs, labels: Int64[np.ndarray, " examples"]
     ) -> Float64[np.ndarray, " examples"]:
@@ -267,8 +283,9 @@ class AdversarialModel(Generator):
 
         Raises: `DataError` if the inputs are of another form.
         """
-        parts = [np.zeros(0)]
-        for block, rows in self._blocks(images):
+
+        def ask(block: Tensor, rows: slice) -> np.ndarray:
             codes = torch.from_numpy(np.ascontiguousarray(labels[rows]))
-            parts.append(self.network.scores(block, codes).double().numpy())
-        return np.concatenate(parts)
+            return self.network.scores(block, codes).double().numpy()
+
+        return np.concatenate([np.zeros(0), *self._of_blocks(images, ask)])

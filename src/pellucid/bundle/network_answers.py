@@ -10,9 +10,10 @@ from jaxtyping import Float, Float32, Int64, Shaped
 from torch import Tensor, nn
 
 from pellucid.bundle.model import Inputs
-from pellucid.encoding import Encoder
+from pellucid.encoding import Encoder, Tokens
 from pellucid.networks import Network
 from pellucid.networks.costs import rows_at_once
+from pellucid.pieces import in_pieces
 
 _MOST_IMAGES, _MOST_ROWS = 128, 4096
 # Pixels of a block as a backbone sees them: more would fall out of the processor's cache.
@@ -36,14 +37,18 @@ def answer_in_batches(
     if len(inputs) == 0:
         return answer_in_batches(network, np.zeros((1, *inputs.shape[1:]), inputs.dtype), answer)[:0]
     device = next(network.parameters()).device
-    found = []
-    with answering(network, device):
-        for block in blocks(inputs, _most(network, inputs)):
+    rows = rows_of_block(inputs, _most(network, inputs))
+
+    def ask(start: int) -> np.ndarray:
+        block = np.array(inputs[start : start + rows])  # which may be a memory map
+        with plain(device):
             batch = torch.from_numpy(_filled_up(block)).to(device)
             if batch.ndim == 4:
                 batch = batch.permute(0, 3, 1, 2)
-            found.append(answer(batch.float()).cpu().numpy()[: len(block)])
-    return np.concatenate(found)
+            return answer(batch.float()).cpu().numpy()[: len(block)]
+
+    with answering(network, device):
+        return np.concatenate(in_pieces(ask, range(0, len(inputs), rows)))
 
 
 def _most(network: nn.Module, inputs: Shaped[np.ndarray, "examples ..."]) -> int:
@@ -75,9 +80,14 @@ def blocks(
 
     A block has 1 to `most` consecutive examples; large inputs come fewer at a time.
     """
-    rows = min(most, max(1, MOST_VALUES // max(1, inputs[0].size)))
+    rows = rows_of_block(inputs, most)
     for start in range(0, len(inputs), rows):
         yield np.array(inputs[start : start + rows])
+
+
+def rows_of_block(inputs: Shaped[np.ndarray, "examples ..."], most: int) -> int:
+    """Examples that a block of one or more inputs has: 1 to `most`."""
+    return min(most, max(1, MOST_VALUES // max(1, math.prod(inputs.shape[1:]))))
 
 
 def input_blocks(inputs: Inputs) -> Iterator[Inputs]:
@@ -90,18 +100,21 @@ def input_blocks(inputs: Inputs) -> Iterator[Inputs]:
 
 @contextlib.contextmanager
 def answering(network: nn.Module, device: torch.device) -> Iterator[None]:
-    """Hold a network in evaluation mode and plain fp32 for a while; everything is put back afterwards."""
+    """Keep a network in evaluation mode and plain fp32 for a while; everything is put back afterwards."""
     was_training = network.training
     network.eval()
     try:
-        with (
-            torch.inference_mode(),
-            torch.autocast(device.type, enabled=False),
-            torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False),
-        ):
+        with plain(device), torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False):
             yield
     finally:
         network.train(was_training)
+
+
+@contextlib.contextmanager
+def plain(device: torch.device) -> Iterator[None]:
+    """Compute in fp32 and without gradients, which each thread must be told."""
+    with torch.inference_mode(), torch.autocast(device.type, enabled=False):
+        yield
 
 
 # Asking a text network about any number of texts: those of like length together, answers in order.
@@ -133,10 +146,13 @@ def answer_texts(
         for block in text_blocks(texts):
             tokens = encoder.encode(block)
             order = np.argsort(tokens.lengths, kind="stable")
-            rows = [
-                answer(torch.from_numpy(tokens.padded(batch, _MULTIPLE)).to(device)).cpu().numpy()
-                for batch in _batches(order, tokens.lengths, most)
-            ]
+
+            def ask(batch: Int64[np.ndarray, " batch"], tokens: Tokens = tokens) -> np.ndarray:
+                ids = torch.from_numpy(tokens.padded(batch, _MULTIPLE)).to(device)
+                with plain(device):
+                    return answer(ids).cpu().numpy()
+
+            rows = in_pieces(ask, list(_batches(order, tokens.lengths, most)))
             in_order = np.empty((len(block), rows[0].shape[1]), np.float32)
             in_order[order] = np.concatenate(rows)
             found.append(in_order)

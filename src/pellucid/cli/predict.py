@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.cli.command_line import add_table_flags, counting, say, settings_from
-from pellucid.errors import DataError
+from pellucid.errors import DataError, UsageError
 
 _EXAMPLES = (
     ("pellucid predict run/ photo.jpg", "one image"),
@@ -31,7 +31,8 @@ def add_parser(subparsers: Any) -> None:
         "does not know: --max-error. What is promised is checked on the test split, and is about inputs of "
         "the source, groups and time that the model's data is from.",
     )
-    parser.add_argument("run_folder", metavar="RUN", help="Run or model folder")
+    run_folder = parser.add_argument("run_folder", metavar="RUN", help="Run or model folder")
+    run_folder.required = False  # with --merge there is none
     inputs = parser.add_argument(
         "inputs",
         nargs="+",
@@ -80,18 +81,36 @@ def add_parser(subparsers: Any) -> None:
         action="store_true",
         help="Go on with what an earlier predict left unfinished; no row is lost or written twice",
     )
+    parser.add_argument(
+        "--shard",
+        metavar="I/N",
+        help="Label the I-th of N parts of the inputs, into a part file such as labels.3-of-8.csv; processes "
+        "anywhere may share the work",
+    )
+    parser.add_argument(
+        "--merge",
+        type=Path,
+        metavar="FILE",
+        help="Write FILE from its parts, the same bytes as without --shard; takes neither RUN nor INPUT",
+    )
     parser.add_argument("--model", metavar="NAME", help="Model of the run; default: the recommended one")
     add_table_flags(parser, ("input_column", "encoding", "threshold"))
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Label inputs and return exit code 0, also where some could not be; 3 where the only one could not."""
+    if arguments.merge is not None:
+        return _merge(arguments)
+    if arguments.run_folder is None:
+        arguments.parser.error("the following arguments are required: RUN")
     from pellucid.answering.decisions import PredictOptions
     from pellucid.answering.predict import Listener, predict
+    from pellucid.answering.shards import shard_of
     from pellucid.arithmetic.rounding import percent
     from pellucid.data.wording import count_of
 
+    shard = None if arguments.shard is None else shard_of(arguments.shard)
     with counting("labelling") as progress:
         done = predict(
             arguments.run_folder,
@@ -108,6 +127,7 @@ def run(arguments: argparse.Namespace) -> int:
             resume=arguments.resume,
             listener=Listener(_say_at_length, progress),
             typed=arguments.text,
+            shard=shard,
         )
     for warning in done.warnings:
         say(warning)
@@ -133,6 +153,23 @@ def run(arguments: argparse.Namespace) -> int:
         _say_at_length(done.drift.sentence)
     is_lone = (done.labelled, done.unanswered, done.unreadable) == (0, 0, 1)
     return DataError.exit_code if is_lone else 0
+
+
+def _merge(arguments: argparse.Namespace) -> int:
+    """Merge the parts of a file."""
+    from pellucid.answering.shards import merge
+    from pellucid.data.wording import count_of
+
+    default = arguments.parser.get_default
+    beside = vars(arguments).keys() - {"run", "parser", "merge", "debug"}
+    if any(getattr(arguments, name) != default(name) for name in beside):
+        raise UsageError(
+            "--merge: takes nothing but the file whose parts are to be merged; leave the rest out"
+        )
+    merged = merge(arguments.merge)
+    rows, parts = count_of(merged.rows, "row"), count_of(merged.parts, "part")
+    say(f"{rows} of {parts} merged into {arguments.merge}; the parts are no longer needed")
+    return 0
 
 
 def _say_at_length(sentence: str) -> None:

@@ -39,13 +39,13 @@ from pellucid.pipeline.learners.refusals import require_fitting_model
 from pellucid.pipeline.run.context import learner_time
 from pellucid.settings import CLASSICAL, ROWS, Row, Settings, instead_of
 from pellucid.tasks import IMAGES, TARGETS, TEXTS, InputKind
-from pellucid.training.hardware import choose_threads
+from pellucid.training.hardware import choose_threads, pinned
 
 # Names of the settings that are parameters of every estimator, and of some: of those that predict, that learn
 # classes, that take images or texts, and that make images.
 _OF_ALL = (
     "model activation width depth preset epochs time_limit batch_size optimizer learning_rate weight_decay "
-    "schedule patience seed threads precision device"
+    "schedule patience seed threads parts precision device"
 )
 OF_PREDICTORS = "backbone weights dropout"
 OF_CLASSIFIERS = (
@@ -118,10 +118,11 @@ class Estimator(
         settings = self._settings()
         data = weighted(self._fit_data(X, y, settings), sample_weight)
         material = data.material
-        with advice_about_neighbours(choose_threads(settings)):
+        threads = choose_threads(settings)
+        with advice_about_neighbours(threads), pinned(threads):
             (fitted,) = learner_of(settings, material).fit(material, learner_time(settings, began))
-        detecting = with_detectors([fitted], material, settings.seed)
-        (finished,) = with_held_out(detecting, material, settings.seed)
+            detecting = with_detectors([fitted], material, settings.seed)
+            (finished,) = with_held_out(detecting, material, settings.seed)
         self.history_ = [dict(record) for record in fitted.history]
         model = finished.model.for_data(
             joined_columns=data.joined_columns,

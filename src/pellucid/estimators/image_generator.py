@@ -21,7 +21,7 @@ from pellucid.pipeline.learners.preparation import require_precision
 from pellucid.pipeline.run.context import learner_time
 from pellucid.settings import GENERATIVE, Settings
 from pellucid.tasks import IMAGES
-from pellucid.training.hardware import choose_threads
+from pellucid.training.hardware import choose_threads, pinned
 
 
 class ImageGenerator(Estimator):
@@ -30,7 +30,7 @@ class ImageGenerator(Estimator):
     `fit` takes an array of images, (n, height, width) or (n, height, width, 1 or 3), with or without a label
     each, or a path as the command `train` does; a folder without class folders is data too. The other methods
     take arrays, an image, a folder of images or a list of images. From 1,000 different training images on a
-    tenth is set aside for validation. The same input, seed, machine and number of threads give the same
+    tenth is set aside for validation. The same input and seed give, on the same kind of processor, the same
     model.
 
     {parameters}
@@ -79,10 +79,11 @@ class ImageGenerator(Estimator):
         data = self._fit_data(X, y, settings)
         require_enough_images(settings, len(data.material.train), "X")
         require_precision(settings, cell_of(settings))
-        with advice_about_neighbours(choose_threads(settings)):
+        threads = choose_threads(settings)
+        with advice_about_neighbours(threads), pinned(threads):
             (fitted,) = NetworkLearner(settings).fit(data.material, learner_time(settings, began))
-        assert isinstance(fitted.model, Generator)  # settings ask for one
-        model = generator_with_detector(fitted.model, data.material, settings.seed)
+            assert isinstance(fitted.model, Generator)  # settings ask for one
+            model = generator_with_detector(fitted.model, data.material, settings.seed)
         names: Any = model.classes if data.labels is None else data.labels.classes
         self._take(model, np.array(names))
         self.history_ = [dict(record) for record in fitted.history]

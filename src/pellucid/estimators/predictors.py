@@ -75,12 +75,12 @@ _VALIDATION = {
     From 1,000 different training {nouns} on, and ten of each class where each has one, a tenth is set
     aside for validation; the weights of the epoch that is best there are kept, and of several labels
     the thresholds that fit it. With fewer, all are trained on, and a label is answered from one half
-    on. The same input, seed, machine and number of threads give the same model.""",
+    on. The same input and seed give the same model on the same kind of processor.""",
     False: """\
     Numbers may be of any size and unit: networks learn them standardised and answer in the unit of
     `y`. The loss is the squared error. From 1,000 different training {nouns} on, a tenth is set aside
     for validation and the weights of the epoch whose root mean squared error is smallest there are
-    kept; with fewer, all are trained on. The same input, seed, machine and number of threads give the
+    kept; with fewer, all are trained on. The same input and seed give, on the same kind of processor, the
     same model.""",
 }
 _ATTRIBUTES = """\

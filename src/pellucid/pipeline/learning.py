@@ -123,7 +123,8 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
         planned.network is not None
         and not planned.backbones
         and settings.time_limit is None
-        and planned.network.plan.recipe.threads < choose_threads(settings)
+        and settings.threads is None
+        and planned.network.plan.recipe.busy_threads < choose_threads(settings)
     )
     if names and leaves_cores_free:
         quiet = context._replace(stages=stages.beside_a_bar())

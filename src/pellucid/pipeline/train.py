@@ -9,6 +9,7 @@ from typing import Any
 from pellucid.data import Dataset, Listing, prepare
 from pellucid.data.reading.dispatch import read_dataset, require_existing
 from pellucid.data.reading.in_memory import is_in_memory
+from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.files import write_file
 from pellucid.networks import as_text, describe
@@ -27,6 +28,7 @@ from pellucid.pipeline.learners.preparation import (
     make_plan,
     network_name,
     prepared_for,
+    require_parts,
     require_precision,
     require_precision_of_run,
 )
@@ -53,7 +55,10 @@ from pellucid.pipeline.run.stages import Stages, interruptible
 from pellucid.reports.formatting import seconds
 from pellucid.reports.report import render_preview
 from pellucid.settings import CLASSICAL, Settings, name_of
+from pellucid.training import Recipe
+from pellucid.training.follower import follow_torchrun
 from pellucid.training.hardware import choose_threads, pinned
+from pellucid.training.ranks import rank_of_torchrun, together
 
 
 def data_given(data: Any, settings: Settings) -> str | Listing:
@@ -106,9 +111,13 @@ def train(
         ModelFileError: the run of `from_` holds no model, or a damaged one.
         StorageError: `out` is taken or cannot be written to.
         DivergedError: the loss stopped being finite.
+        RankFailedError: one of several processes ended, stopped, or cannot do what the others do.
         InterruptedRun: a signal came; what was finished is kept.
     """
     folder = RunFolder(Path(out))
+    if rank_of_torchrun():
+        follow_torchrun(given.get("threads"))
+        return Run(folder.path)
     given_data, data = data, place_of(data, folder)
     checked = Settings.from_mapping(given, "settings")
     given = {name: value for name in map(name_of, given) if (value := getattr(checked, name)) is not None}
@@ -122,13 +131,23 @@ def train(
     with folder.opened(resume, overwrite), interruptible(folder.path):
         if resume and folder.is_finished:
             folder.prune()  # a kill may have come between the last file and this
-            return Run(folder.path)
+            with together(Settings()):  # those of torchrun may end
+                return Run(folder.path)
         journal = Journal(folder, resume=resume)
         settings = settings_of(given, journal)
         require_precision_of_run(settings, journal)
         stages = Stages(quiet=quiet, began=began)
         keep_frame(given_data, data, resume=resume)
-        with free_cores(settings, journal, stages), pinned(choose_threads(settings)):
+        with (
+            free_cores(settings, journal, stages),
+            together(settings) as ranks,
+            pinned(choose_threads(settings)),
+        ):
+            if ranks is not None and ranks.is_on_one_machine:
+                stages.paragraph(
+                    f"{ranks.size} processes train together; on one machine they are no faster than as many "
+                    "threads of one process."
+                )
             _work(data_given(data, settings), given, settings, journal, folder, stages)
     return Run(folder.path)
 
@@ -239,16 +258,18 @@ def durations(dataset: Dataset, settings: Settings) -> list[str]:
     for choice in () if settings.generates else chosen(settings, learning):
         cost = measured(choice, learning, settings, len(dataset.test), folds).cost
         parts[choice.name] = cost.needed(cost.most) + cost.tuning * cost.example
-    steps = 0
+    steps, bounds = 0, []
     if settings.model not in CLASSICAL and not settings.builds_on_backbone:
         network = NetworkLearner(settings).planned(learning)
+        require_parts(settings, network.plan)
+        bounds = _bound_by_parts(network.plan.recipe)
         steps, of_network = network.plan.recipe.total_steps, network.session.expected_seconds()
         trainings = folds.trainings(folds.judged_within(network.seconds))
         parts[network.plan.name] = trainings * (of_network + network.prepare_seconds)
     parts["test and report"] = slowed * seconds_of_conclusion(len(dataset.test), len(names) + STANDING_ON)
     total = sum(parts.values())
     shares = ", ".join(f"{name} {seconds(each)}" for name, each in parts.items() if each)
-    found = [f"A training would take about {seconds(total)} here just now: {shares}."]
+    found = [f"A training would take about {seconds(total)} here just now: {shares}.", *bounds]
     time = TimeBudget.of(settings)
     if time.is_limited and total > time.whole:
         share = time.whole / total
@@ -263,3 +284,14 @@ def durations(dataset: Dataset, settings: Settings) -> list[str]:
             lacks.append("there is no learning curve")
         found.append(f"Within {settings.time_limit}, {'; '.join(lacks)}.")
     return found
+
+
+def _bound_by_parts(recipe: Recipe) -> list[str]:
+    """A sentence where a batch has fewer parts than there are threads."""
+    if recipe.device != "cpu" or recipe.busy_threads == recipe.threads:
+        return []
+    parts = count_of(recipe.parts, "part")
+    return [
+        f"A batch of {recipe.batch_size:,} has {parts}, so {recipe.busy_threads} of {recipe.threads} threads "
+        "compute it; a larger --batch-size has more, and is another recipe."
+    ]

@@ -41,6 +41,8 @@ NO_BACKBONE = "none"
 # What settings belong to or do not go with, besides the models by their names.
 IMAGES, GENERATORS, BACKBONES = "images", "models that make images", "pretrained networks"
 
+MOST_PARTS = 1024  # of a batch
+
 # Weighted mean of several trained models of a run, which no setting asks for.
 AVERAGE = "average"
 
@@ -383,6 +385,22 @@ class Settings:
         "run",
         "Processor threads; default: OMP_NUM_THREADS, or one per core that is free",
         bounds=(1, 1024),
+    )
+    processes: int | None = row(
+        None,
+        "run",
+        "Processes on this machine that train together, with the cores shared out among them; the weights do "
+        "not depend on it",
+        bounds=(1, 256),
+        not_with=(CLASSICAL_MODELS,),
+        off=1,
+    )
+    parts: int | None = row(
+        None,
+        "run",
+        "Parts of a batch, of which each thread or process computes some; default: by network and batch size",
+        bounds=(1, MOST_PARTS),
+        not_with=(CLASSICAL_MODELS,),
     )
     precision: str = row(
         "auto",

@@ -115,13 +115,15 @@ class Batch(NamedTuple):
     indices: np.ndarray  # their positions in the data set, for messages
     mixed: Mixed | None = None  # second labels; None where each example has one
     weights: Float[Tensor, " batch"] | None = None  # of each in the loss; None where all weigh the same
+    number: int = 0  # of the batch, over all epochs
 
     def part(self, examples: slice) -> "Batch":
         """Some of the examples."""
         mixed = self.mixed
         own = None if mixed is None else Mixed(*(each[examples] for each in mixed))
         weights = None if self.weights is None else self.weights[examples]
-        return Batch(self.inputs[examples], self.labels[examples], self.indices[examples], own, weights)
+        inputs, labels, indices = self.inputs[examples], self.labels[examples], self.indices[examples]
+        return Batch(inputs, labels, indices, own, weights, self.number)
 
 
 class Batches:
@@ -130,6 +132,7 @@ class Batches:
     def __init__(self, examples: Examples, recipe: Recipe) -> None:
         self.examples = examples
         self.recipe = recipe
+        self._latest: tuple[int, list[np.ndarray]] = (-1, [])  # an epoch, and its batches
 
     @property
     def per_epoch(self) -> int:
@@ -166,6 +169,13 @@ class Batches:
         for number in numbers.tolist():
             yield self._batch(cut[number], 0, number)
 
+    def numbered(self, number: int) -> Batch:
+        """One batch by its number over all epochs; the fastest in ascending order."""
+        epoch, position = divmod(number, self.per_epoch)
+        if self._latest[0] != epoch:
+            self._latest = epoch, self._cut(epoch)
+        return self._batch(self._latest[1][position], epoch, number)
+
     def _cut(self, epoch: int) -> list[np.ndarray]:
         """Positions of each batch of an epoch."""
         draws = generator(self.recipe.seed, Purpose.ORDER, epoch)
@@ -189,9 +199,9 @@ class Batches:
                 )
                 dropped = torch.from_numpy(chances < self.recipe.word_dropout)
                 ids.masked_fill_(dropped & (ids != PADDING), UNKNOWN)
-            return Batch(ids, labels, indices, weights=own)
+            return Batch(ids, labels, indices, weights=own, number=number)
         if augmentation.is_off:
-            return Batch(to_tensor(inputs, indices), labels, indices, weights=own)
+            return Batch(to_tensor(inputs, indices), labels, indices, weights=own, number=number)
         mirrored = (self._mirror_bits[indices] + epoch % 2) % 2 == 1
         draws = generator(self.recipe.seed, Purpose.AUGMENTATION, number)
         images = augmented_batch(inputs, indices, mirrored & augmentation.mirror, augmentation, draws)
@@ -199,7 +209,7 @@ class Batches:
         if augmentation.mix > 0:
             shares = torch.from_numpy(mix(images, augmentation.mix, draws))
             mixed = Mixed(labels.roll(1), shares, torch.ones_like(shares) if own is None else own.roll(1))
-        return Batch(as_stored(images, slice(None)).float(), labels, indices, mixed, own)
+        return Batch(as_stored(images, slice(None)).float(), labels, indices, mixed, own, number)
 
 
 def to_tensor(

@@ -11,6 +11,7 @@ from torch import nn
 
 from pellucid import cores
 from pellucid.errors import UsageError
+from pellucid.pieces import shared_out
 from pellucid.settings import Settings
 from pellucid.training.recipe import Recipe
 
@@ -30,14 +31,9 @@ def seed_torch(seed: int, device: str) -> None:
 
 @contextlib.contextmanager
 def pinned(threads: int) -> Iterator[None]:
-    """Compute with a fixed number of threads, which decides how sums round; restore torch's own state."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        with torch.random.fork_rng():
-            yield
-    finally:
-        torch.set_num_threads(before)
+    """Compute piece by piece with so many threads, and restore torch's own random state afterwards."""
+    with shared_out(threads), torch.random.fork_rng():
+        yield
 
 
 def choose_threads(settings: Settings) -> int:
@@ -80,12 +76,23 @@ def choose_precision(settings: Settings, device: str) -> str:
     if settings.precision != "auto":
         return settings.precision
     if device == "cpu":
-        bound = next(filter(None, map(os.environ.get, _BOUNDS)), "")
         is_there = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        is_native = is_there and bound.lower() not in _BOUNDS_BELOW_BF16
+        is_native = is_there and _bound().lower() not in _BOUNDS_BELOW_BF16
     else:
         is_native = device == "cuda" and torch.cuda.get_device_capability() >= (8, 0)
     return "bf16" if is_native else "fp32"
+
+
+def _bound() -> str:
+    """What oneDNN is kept to; empty without a bound."""
+    return next(filter(None, map(os.environ.get, _BOUNDS)), "")
+
+
+def instructions() -> str:
+    """The processor's instructions that decide how sums round, as torch and oneDNN use them."""
+    have = {"bf16": torch.cpu._is_avx512_bf16_supported(), "AMX": torch.cpu._is_amx_tile_supported()}
+    found = " ".join([torch.backends.cpu.get_cpu_capability(), *(name for name in have if have[name])])
+    return found + (f", oneDNN up to {_bound().upper()}" if _bound() else "")
 
 
 def arithmetic(recipe: Recipe) -> torch.autocast:

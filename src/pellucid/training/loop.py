@@ -13,12 +13,14 @@ from pellucid.arithmetic import metric_value, number_errors
 from pellucid.arithmetic.draws import Purpose, torch_seed
 from pellucid.encoding.encoder import Tokens
 from pellucid.networks import Adversarial, Autoencoder, HeadAlone, Network
+from pellucid.pieces import in_pieces
 from pellucid.settings import metric_of, metrics_of
 from pellucid.tasks import CLASSIFICATION, GENERATION, MULTILABEL
 from pellucid.training.batches import ROWS, Batches, Examples, blocks_by_length, to_tensor
 from pellucid.training.hardware import pinned, seed_torch
 from pellucid.training.layer_health import epoch_health
 from pellucid.training.optimisers import learning_rate
+from pellucid.training.ranks import Ranks, packed, unpacked
 from pellucid.training.recipe import Recipe
 from pellucid.training.state import Best, Record, State, Sums, weights_of
 from pellucid.training.steps import Step
@@ -139,7 +141,11 @@ _LOSS_FIRST = {
 
 
 def validator(
-    network: Network | HeadAlone, examples: Examples, device: str, beta: float = 1.0
+    network: Network | HeadAlone,
+    examples: Examples,
+    device: str,
+    beta: float = 1.0,
+    ranks: Ranks | None = None,
 ) -> Callable[[], Record]:
     """Function that scores the network as it is, in evaluation mode, on the validation split.
 
@@ -148,7 +154,8 @@ def validator(
     `validation_mean_absolute_error` and `validation_r2`, or, for made images, `validation_loss` (bits per
     dimension, the divergence weighed by `beta`), `validation_elbo` (the same at 1),
     `validation_reconstruction` and `validation_kl` (nats per image); an empty record when there is no
-    validation split, and for a gan, whose images no number of an epoch judges.
+    validation split, and for a gan, whose images no number of an epoch judges. `ranks` score it together,
+    each some of the blocks of examples; the record is then empty but with rank 0.
     """
 
     def validate() -> Record:
@@ -156,8 +163,10 @@ def validator(
             return {}
         if examples.target is GENERATION:
             assert isinstance(network, Autoencoder)
-            return _score_bound(network, examples, device, beta)
-        outputs = _outputs(network, examples, device)
+            return _score_bound(network, examples, device, beta, ranks)
+        outputs = _outputs(network, examples, device, ranks)
+        if outputs is None:
+            return {}
         labels = examples.labels[examples.validation]
         target = examples.target
         if target.has_probabilities:
@@ -175,22 +184,28 @@ def validator(
     return validate
 
 
-@torch.inference_mode()
-def _score_bound(network: Autoencoder, examples: Examples, device: str, beta: float) -> Record:
+def _score_bound(
+    network: Autoencoder, examples: Examples, device: str, beta: float, ranks: Ranks | None
+) -> Record:
     """Evidence lower bound in bits per dimension, and its two terms in nats per image.
 
     The latent variables are drawn by the same noise after every epoch.
     """
     network.eval()
-    noise = torch.Generator().manual_seed(torch_seed(0, Purpose.LATENT))
-    sums, positions = np.zeros(2), examples.validation
-    for block in np.split(positions, range(ROWS, len(positions), ROWS)):
-        images = to_tensor(examples.inputs, block).to(device)
-        labels = torch.from_numpy(examples.labels[block]).to(device)
-        drawn = torch.randn(len(block), network.latent, generator=noise).to(device)
-        terms = network.terms(images, labels, drawn)
-        sums += [float(each.double().sum()) for each in terms]
-    reconstruction, divergence = (sums / len(positions)).tolist()
+    draws, positions = torch.Generator().manual_seed(torch_seed(0, Purpose.LATENT)), examples.validation
+    noise = torch.randn(len(positions), network.latent, generator=draws)
+
+    @torch.inference_mode()
+    def sums(block: np.ndarray) -> Tensor:
+        some = positions[block]
+        labels, drawn = torch.from_numpy(examples.labels[some]).to(device), noise[block].to(device)
+        terms = network.terms(to_tensor(examples.inputs, some).to(device), labels, drawn)
+        return torch.stack([term.double().sum() for term in terms]).cpu()
+
+    found = _in_blocks(sums, np.split(np.arange(len(positions)), range(ROWS, len(positions), ROWS)), ranks)
+    if not found:
+        return {}
+    reconstruction, divergence = (np.sum([each.numpy() for each in found], axis=0) / len(positions)).tolist()
     unit = math.prod(network.config.input_shape) * math.log(2)
     return {
         "validation_loss": (reconstruction + beta * divergence) / unit,
@@ -200,17 +215,37 @@ def _score_bound(network: Autoencoder, examples: Examples, device: str, beta: fl
     }
 
 
-@torch.inference_mode()
-def _outputs(network: Network | HeadAlone, examples: Examples, device: str) -> Tensor:
-    """Outputs of the network on the validation split, in float64."""
+def _in_blocks(
+    work: Callable[[np.ndarray], Tensor], blocks: Sequence[np.ndarray], ranks: Ranks | None
+) -> list[Tensor]:
+    """Results of work on blocks, in their order; with several ranks each computes some, rank 0 has all."""
+    if ranks is None:
+        return in_pieces(work, blocks)
+    found = in_pieces(work, ranks.share(blocks))
+    if ranks.rank:
+        ranks.send(packed(None, found), 0)
+        return []
+    return found + [each for rank in range(1, ranks.size) for each in unpacked(ranks.receive(rank)).tensors]
+
+
+def _outputs(
+    network: Network | HeadAlone, examples: Examples, device: str, ranks: Ranks | None
+) -> Tensor | None:
+    """Outputs of the network on the validation split, in float64; `None` where only rank 0 has all."""
     network.eval()
     positions = examples.validation
     if isinstance(examples.inputs, Tokens):
         blocks = blocks_by_length(examples.inputs.lengths[positions])
     else:
         blocks = np.split(np.arange(len(positions)), range(ROWS, len(positions), ROWS))
-    rows = [network(to_tensor(examples.inputs, positions[block]).to(device)) for block in blocks]
-    return torch.cat(rows)[np.argsort(np.concatenate(blocks))].double()
+
+    @torch.inference_mode()
+    def ask(block: np.ndarray) -> Tensor:
+        outputs: Tensor = network(to_tensor(examples.inputs, positions[block]).to(device))
+        return outputs.double().cpu()
+
+    found = _in_blocks(ask, blocks, ranks)
+    return torch.cat(found)[np.argsort(np.concatenate(blocks))] if found else None
 
 
 # Weight interpolation between a network before and after further training, $(1 - \alpha) \theta_0 + \alpha

@@ -27,16 +27,21 @@ class LossAndHits(NamedTuple):
     loss: Tensor  # mean over them
     hits: int = 0  # 0 where that has no meaning
     also: Mapping[str, float] = {}  # what else is recorded, by name: means over them
+    kept: Mapping[str, float] = {}  # what the objective itself needs, likewise
+
+
+# Loss of a network on a part of a batch, and which of the batch's examples these are.
+LossOfPart = Callable[[nn.Module, Batch, slice], LossAndHits]
 
 
 @runtime_checkable
 class Objective(Protocol):
     """What a network learns."""
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Callable[[nn.Module, Batch], LossAndHits]]:
-        """Functions of a network and examples whose mean loss is to go down, each once the last one has.
+    def losses(self, batch: Batch, step: int, means: Mapping[str, float]) -> Iterator[LossOfPart]:
+        """Losses whose mean over a batch is to go down, each once the last one has.
 
-        The examples are the batch, or a micro-batch of it. `step` counts those already taken.
+        `step` counts those already taken; `means` then has over the batch what the losses kept.
         """
 
     def weight(self, batch: Batch) -> float:
@@ -98,7 +103,7 @@ class Classification(Objective):
         weights = recipe.class_weights
         self._weights = None if weights is None else torch.tensor(weights, device=recipe.device)
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Callable[[nn.Module, Batch], LossAndHits]]:
+    def losses(self, batch: Batch, step: int, means: Mapping[str, float]) -> Iterator[LossOfPart]:
         """The one loss."""
         yield self._loss
 
@@ -109,7 +114,7 @@ class Classification(Objective):
             return super().weight(batch)
         return sum(float((share * weights[labels]).sum()) for labels, share in self._answers(batch))
 
-    def _loss(self, network: nn.Module, batch: Batch) -> LossAndHits:
+    def _loss(self, network: nn.Module, batch: Batch, examples: slice) -> LossAndHits:
         logits, answers = _outputs(network, batch, self._recipe), self._answers(batch)
         loss = LOSSES[self._recipe.loss]
         total = torch.zeros((), device=logits.device)
@@ -163,11 +168,11 @@ class LabelClassification(Objective):
         del network
         self._recipe = recipe
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Callable[[nn.Module, Batch], LossAndHits]]:
+    def losses(self, batch: Batch, step: int, means: Mapping[str, float]) -> Iterator[LossOfPart]:
         """The one loss."""
         yield self._loss
 
-    def _loss(self, network: nn.Module, batch: Batch) -> LossAndHits:
+    def _loss(self, network: nn.Module, batch: Batch, examples: slice) -> LossAndHits:
         recipe = self._recipe
         logits, labels = _outputs(network, batch, recipe), batch.labels.to(recipe.device)
         is_known, is_present = labels != UNKNOWN, labels == PRESENT
@@ -195,11 +200,11 @@ class Regression(Objective):
         self._mean = float(network.rescale.mean)
         self._std = float(network.rescale.std)
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Callable[[nn.Module, Batch], LossAndHits]]:
+    def losses(self, batch: Batch, step: int, means: Mapping[str, float]) -> Iterator[LossOfPart]:
         """The one loss."""
         yield self._loss
 
-    def _loss(self, network: nn.Module, batch: Batch) -> LossAndHits:
+    def _loss(self, network: nn.Module, batch: Batch, examples: slice) -> LossAndHits:
         outputs, device = _outputs(network, batch, self._recipe), self._recipe.device
         targets = ((batch.labels.to(device) - self._mean) / self._std).float()
         errors = ((outputs.squeeze(1) - self._mean) / self._std - targets).square()
@@ -214,9 +219,9 @@ _LEAST_SHARE = 0.05  # of a batch in the running mean of variances
 class EvidenceBound(Objective):
     r"""Images made by an autoencoder: the loss is $(R + \beta K) / (D \ln 2)$, in bits per dimension.
 
-    $R$ is the reconstruction under the best variance for the batch, $K$ the divergence from the prior of each
-    image's class, as in `reference/autoencoder.py`; $\beta$ rises during the warm-up. The network keeps a
-    running mean of the variances, which it uses outside of training.
+    $R$ is the reconstruction under the best variance for the part of a batch, $K$ the divergence from the
+    prior of each image's class, as in `reference/autoencoder.py`; $\beta$ rises during the warm-up. The
+    network keeps a running mean of the variances, which it uses outside of training.
 
     Source: Rybkin et al. 2021, arXiv:2006.13202, section 3; Sønderby et al. 2016, "Ladder variational
         autoencoders", arXiv:1602.02282, section 2.3, for the warm-up.
@@ -225,24 +230,27 @@ class EvidenceBound(Objective):
     def __init__(self, network: Autoencoder, recipe: Recipe) -> None:
         self._network, self._recipe = network, recipe
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Callable[[nn.Module, Batch], LossAndHits]]:
-        """The bound of the whole batch, its noise drawn by torch's generator, which each step is seeded."""
-        network, recipe = self._network, self._recipe
-        images, labels = batch.inputs.to(recipe.device), batch.labels.to(recipe.device)
-        with arithmetic(recipe):
-            found = network.posterior(images)
-            noise = torch.randn_like(found.means)
-            drawn = found.drawn(noise)
-            decoded = network.decode(drawn, labels)
-        variance = (decoded - images).square().mean() + NOISE_VARIANCE
-        dimensions = images[0].numel()
-        reconstruction = 0.5 * dimensions * (1 + math.log(2 * math.pi) + variance.log())
-        divergence = network.divergence(found, drawn, noise, labels).mean()
-        weighed = reconstruction + recipe.beta_at(step) * divergence
-        loss = LossAndHits(weighed / (dimensions * math.log(2)))
-        yield lambda *_: loss
-        with torch.no_grad():
-            network.variance.lerp_(variance.detach(), max(_LEAST_SHARE, 1 / (step + 1)))
+    def losses(self, batch: Batch, step: int, means: Mapping[str, float]) -> Iterator[LossOfPart]:
+        """The bound; noise for the whole batch is drawn by torch's generator, which each step is seeded."""
+        recipe = self._recipe
+        noise = torch.randn(len(batch.labels), self._network.latent, device=recipe.device)
+
+        def bound(network: Any, part: Batch, examples: slice) -> LossAndHits:
+            images, labels = part.inputs.to(recipe.device), part.labels.to(recipe.device)
+            with arithmetic(recipe):
+                found = network.posterior(images)
+                drawn = found.drawn(noise[examples])
+                decoded = network.decode(drawn, labels)
+            variance = (decoded - images).square().mean() + NOISE_VARIANCE
+            dimensions = images[0].numel()
+            reconstruction = 0.5 * dimensions * (1 + math.log(2 * math.pi) + variance.log())
+            divergence = network.divergence(found, drawn, noise[examples], labels).mean()
+            weighed = reconstruction + recipe.beta_at(step) * divergence
+            return LossAndHits(weighed / (dimensions * math.log(2)), kept={"variance": variance.item()})
+
+        yield bound
+        kept = self._network.variance
+        kept.lerp_(torch.full_like(kept, means["variance"]), max(_LEAST_SHARE, 1 / (step + 1)))
 
 
 def discriminator_loss(real: Scores, made: Scores) -> Tensor:
@@ -276,29 +284,35 @@ class AdversarialGame(Objective):
         assert recipe.adversarial is not None  # the recipe of such a network has it
         self._network, self._recipe, self._rules = network, recipe, recipe.adversarial
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Callable[[nn.Module, Batch], LossAndHits]]:
-        """The discriminator's loss, then the generator's, on the whole batch.
+    def losses(self, batch: Batch, step: int, means: Mapping[str, float]) -> Iterator[LossOfPart]:
+        """The discriminator's loss, then the generator's.
 
-        The noise is drawn by torch's generator, which each step is seeded.
+        Noise for the whole batch is drawn by torch's generator, which each step is seeded.
         """
         network, recipe = self._network, self._recipe
-        images, labels = batch.inputs.to(recipe.device), batch.labels.to(recipe.device)
-        noise = torch.randn(len(labels), network.latent, device=recipe.device)
-        with arithmetic(recipe):
-            made = network.made(noise, labels, averaged=False)
-            scores = network.scores(torch.cat([images, made.detach()]), labels.repeat(2))
-        real, fake = scores.chunk(2)
-        of_discriminator = LossAndHits(discriminator_loss(real, fake))
-        yield lambda *_: of_discriminator
+        noise = torch.randn(len(batch.labels), network.latent, device=recipe.device)
+        made: dict[int, Tensor] = {}  # images of each part
+
+        def of_discriminator(judge: Any, part: Batch, examples: slice) -> LossAndHits:
+            images, labels = part.inputs.to(recipe.device), part.labels.to(recipe.device)
+            with arithmetic(recipe):
+                own = made[examples.start] = judge.made(noise[examples], labels, averaged=False)
+                scores = judge.scores(torch.cat([images, own.detach()]), labels.repeat(2))
+            real, fake = scores.chunk(2)
+            right = 0.5 * float((real > 0).float().mean() + (fake < 0).float().mean())
+            return LossAndHits(discriminator_loss(real, fake), also={"discriminator_accuracy": right})
+
+        def of_generator(judge: Any, part: Batch, examples: slice) -> LossAndHits:
+            with arithmetic(recipe):
+                scores = judge.scores(made[examples.start], part.labels.to(recipe.device))
+            loss = generator_loss(scores)
+            return LossAndHits(loss, also={"generator_loss": loss.item()})
+
+        yield of_discriminator
         if self._rules.stretch:
             network.limit(self._rules.stretch)
         network.judging(learns=False)
-        with arithmetic(recipe):
-            judged = network.scores(made, labels)
-        loss = generator_loss(judged)
-        right = 0.5 * float((real > 0).float().mean() + (fake < 0).float().mean())
-        also = {"generator_loss": loss.item(), "discriminator_accuracy": right}
-        yield lambda *_: LossAndHits(loss, also=also)
+        yield of_generator
         network.judging(learns=True)
         network.follow(min(self._rules.averaging, (step + 1) / (step + 10)))
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from pellucid.networks import Network
 from pellucid.networks.text_layers import EmbeddingBag
+from pellucid.pieces import in_pieces, threads
 from pellucid.training.recipe import Recipe
 
 # Steps after which the running mean of squares is scaled anew: over so many the factor grows to 150.
@@ -64,6 +65,32 @@ BETAS = (0.9, 0.99)
 # Key of a parameter group that says which share of the learning rate it gets.
 SHARE = "share_of_rate"
 
+# Numbers that one thread updates sooner than another one has woken up.
+_FEW_NUMBERS = 2**17
+
+
+def shares_of(optimizer: torch.optim.Optimizer, count: int) -> list[torch.optim.Optimizer]:
+    """The optimiser as up to `count` ones that update some parameters each, with the state of the whole."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    count = min(count, sum(parameter.numel() for parameter in parameters) // _FEW_NUMBERS)
+    if count <= 1:
+        return [optimizer]
+    loads, share_of = [0] * count, {}
+    for parameter in sorted(parameters, key=torch.Tensor.numel, reverse=True):
+        share = share_of[parameter] = loads.index(min(loads))
+        loads[share] += parameter.numel()
+    found = []
+    for share in range(count):
+        own = object.__new__(type(optimizer))
+        own.__dict__.update(optimizer.__dict__)
+        own.param_groups = [
+            {**group, "params": [one for one in group["params"] if share_of[one] == share]}
+            for group in optimizer.param_groups
+        ]
+        found.append(own)
+    return found
+
+
 _GUARDED = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
 
 
@@ -71,14 +98,15 @@ def _plain(kind: type[torch.optim.Optimizer]) -> Any:
     """The optimiser `kind` without the guards against torch's compiler; an Adam updates sparse rows first.
 
     The first call of each guard imports the compiler, which takes most of a second and is never asked.
+    Threads share out the parameters, which do not depend on one another.
     """
-    step = inspect.unwrap(kind.step)
+    update = torch.no_grad()(inspect.unwrap(kind.step))
     begin = (lambda _: None) if kind is torch.optim.SGD else update_rows
 
-    def step_without_gradient(self: torch.optim.Optimizer) -> Any:
+    def step_without_gradient(self: torch.optim.Optimizer) -> None:
         with torch.no_grad():
             begin(self)
-            return step(self)
+        in_pieces(update, shares_of(self, threads()))
 
     bare = {name: inspect.unwrap(getattr(kind, name)) for name in _GUARDED}
     return type(kind.__name__, (kind,), {**bare, "step": step_without_gradient})
@@ -113,15 +141,20 @@ class _Muon(_ADAMW):  # type: ignore[misc,valid-type]
     in_bf16 = False  # whether matrices are made orthogonal in bf16
 
     def step(self) -> Any:
-        with torch.no_grad():
-            for group in self.param_groups:
-                for weight in group["params"] if group[TURNED] else ():
-                    if (gradient := weight.grad) is not None:
-                        weight.grad = None
-                        self._turn(weight, gradient, group["lr"])
+        turned = [
+            (weight, group["lr"])
+            for group in self.param_groups
+            for weight in group["params"]
+            if group[TURNED] and weight.grad is not None
+        ]
+        turned.sort(key=lambda one: one[0].numel(), reverse=True)  # the longest work begins first
+        in_pieces(lambda one: self._turn(*one), turned)
         return super().step()
 
-    def _turn(self, weight: nn.Parameter, gradient: Tensor, rate: float) -> None:
+    @torch.no_grad()
+    def _turn(self, weight: nn.Parameter, rate: float) -> None:
+        gradient, weight.grad = weight.grad, None
+        assert gradient is not None  # or else it is not turned
         memory = self.state[weight]
         if not memory:
             memory |= {

@@ -13,8 +13,8 @@ from pellucid.data.images.augmentation import Augmentation, usual_shift
 from pellucid.data.labels import require_classes
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
-from pellucid.settings import ADVERSARIAL, Settings
-from pellucid.strict import LEFT_OUT, Saved
+from pellucid.settings import ADVERSARIAL, MOST_PARTS, Settings
+from pellucid.strict import LEFT_OUT, Saved, Whole
 from pellucid.tasks import CLASSIFICATION, GENERATION, REGRESSION
 from pellucid.training.recipe_defaults import (
     DEFAULTS,
@@ -24,6 +24,7 @@ from pellucid.training.recipe_defaults import (
     PRESETS,
     WARM_UP,
     Surroundings,
+    choose_parts,
     optimizer_of,
 )
 
@@ -62,7 +63,7 @@ class Recipe(Saved):
     metric: str  # score that decides which epoch is best: one of the settings', or the target's own
     precision: str  # `fp32` or `bf16`
     device: str  # where training runs
-    threads: int  # processor threads
+    threads: int  # processor threads, which decide nothing but how long it takes
     seed: int  # seed of every draw
     word_dropout: Annotated[float, LEFT_OUT] = (
         0.0  # share of the ids of a training text that are replaced by `UNKNOWN`
@@ -77,6 +78,8 @@ class Recipe(Saved):
     # share of the epochs, rounded up to a whole one, after which the first block of `cnn` stays as it
     # is; None where it learns to the end
     frozen_from: Annotated[float | None, LEFT_OUT] = None
+    # parts of a batch, each of which goes through the network by itself; smaller batches have fewer
+    parts: Annotated[int, Whole(1, MOST_PARTS), LEFT_OUT] = 1
     # steps at which training, behind its time or ahead of it, was made shorter or longer, each with the
     # steps in all until then; the schedule goes on from there and ends with the last step
     shortened: Annotated[tuple[tuple[int, int], ...], LEFT_OUT] = ()
@@ -85,6 +88,11 @@ class Recipe(Saved):
     def examples_seen(self) -> int:
         """Training examples that all batches hold together, about."""
         return self.total_steps * self.batch_size
+
+    @property
+    def busy_threads(self) -> int:
+        """Threads that compute a batch, each at least a part of it."""
+        return min(self.threads, self.parts)
 
     @property
     def planned_steps(self) -> int:
@@ -146,11 +154,12 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
     epochs = settings.epochs or default.epochs
     loss = settings.loss or ("adversarial" if around.model == ADVERSARIAL else around.target.loss)
     has_bound = loss == GENERATION.loss
+    batch_size = min(default.batch_size, examples)
     smoothing = default.label_smoothing if loss == "cross-entropy" else 0.0
     return Recipe(
         epochs=epochs,
         total_steps=epochs * batches_per_epoch(examples, default.batch_size),
-        batch_size=min(default.batch_size, examples),
+        batch_size=batch_size,
         optimizer=optimizer,
         learning_rate=default.learning_rate if settings.learning_rate is None else settings.learning_rate,
         weight_decay=default.weight_decay if settings.weight_decay is None else settings.weight_decay,
@@ -170,6 +179,7 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
         warm_up=WARM_UP if has_bound else None,
         adversarial=BY_MEASUREMENT if loss == "adversarial" else None,
         frozen_from=default.frozen_from,
+        parts=choose_parts(settings, around.model, around.takes, batch_size, around.device),
     )
 
 

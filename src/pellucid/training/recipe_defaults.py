@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.networks.config import MANY_CLASSES
-from pellucid.settings import GENERATIVE, Settings
+from pellucid.settings import GENERATIVE, MOST_PARTS, Settings
 from pellucid.tasks import GENERATION, INPUT_KINDS, InputKind, InputName, Target, target_of
 
 
@@ -88,6 +89,7 @@ _WHOLE, _MOST_PASSES, _FACTOR = 50_000, 11_250, 1.25
 _MANY = 40_000
 _ADAMS = ("adam", "adamw")
 _NORMED = ("cnn", "lenet", "mlp")  # networks whose batch norms cancel the scale of weights
+_NORMED_OVER_BATCHES = (*_NORMED, "vae", "gan")  # a backbone keeps its statistics
 
 
 @dataclass(frozen=True)
@@ -297,8 +299,7 @@ def of_adversaries(settings: Settings, around: Surroundings) -> Defaults:
     """Defaults for `gan`.
 
     Twice the epochs of a classifier of images. The batch is at most 64: the two networks follow each other in
-    many small steps. One thread unless asked otherwise: a second makes such steps a third faster on a quiet
-    machine, and many times slower next to another program.
+    many small steps. One thread unless asked otherwise, since such a batch has one part.
     """
     whole, optimizer = PRESETS[settings.preset].epochs, settings.optimizer or "adam"
     found = _of_pixels(settings, around, optimizer, whole=whole, largest=64, adam=_RATE_OF_ADVERSARIES)
@@ -316,6 +317,46 @@ DEFAULTS: dict[InputName, Callable[[Settings, Surroundings], Defaults]] = {
     "texts": of_texts,
     "values": of_values,
 }
+
+
+# Least examples of a part, for each family of networks whose batches are computed in parts
+# (`benchmarks/shared_batches.py`); the others are too small, or learn from too few examples at a time.
+_OF_PART = {
+    "cnn": 64,
+    "lenet": 64,
+    "vae": 64,
+    "rnn": 32,
+    "text-cnn": 32,
+    "backbone": 16,
+    "sentence-encoder": 8,
+}
+# Of fewer examples batch norms learn nothing of use.
+_LEAST_OF_NORMS = 8
+
+
+def choose_parts(settings: Settings, model: str, takes: InputName, batch_size: int, device: str) -> int:
+    """Parts of a batch: as asked for where it can fill them, or by rule such as hold enough examples."""
+    if settings.parts is not None:
+        return min(settings.parts, most_parts(settings, model, batch_size).parts)
+    of_part = _OF_PART.get(model, batch_size) if takes != "values" and device == "cpu" else batch_size
+    return max(1, min(MOST_PARTS, batch_size // of_part))
+
+
+class MostParts(NamedTuple):
+    """Bound of the parts of a batch."""
+
+    parts: int
+    reason: str  # a clause
+
+
+def most_parts(settings: Settings, model: str, batch_size: int) -> MostParts:
+    """The most parts that a batch can fill."""
+    if model == "bag":
+        return MostParts(1, "bag learns from each batch as a whole")
+    has_norms = settings.batch_norm and model in _NORMED_OVER_BATCHES
+    least = _LEAST_OF_NORMS if has_norms else 1
+    needs = f" and batch norm needs {count_of(least, 'example')} in each part" if has_norms else ""
+    return MostParts(max(1, batch_size // least), f"a batch has {count_of(batch_size, 'example')}{needs}")
 
 
 def _batch_size(examples: int, part: int, smallest: int, largest: int) -> int:

@@ -18,12 +18,15 @@ from pellucid.encoding.encoder import Tokens
 from pellucid.errors import UsageError
 from pellucid.networks import Autoencoder, HeadAlone, Network, NetworkConfig, build
 from pellucid.networks.extending import copied
+from pellucid.pieces import in_pieces
 from pellucid.tasks import IMAGES, REGRESSION
 from pellucid.training.batches import ROWS, Batches, Examples, as_stored, text_frequencies, to_tensor
 from pellucid.training.hardware import keep_freed_memory, pinned
+from pellucid.training.joint import joint, ordered_step, ordered_validation
 from pellucid.training.layer_health import ExaminedStep
 from pellucid.training.loop import Observer, fit, validator
 from pellucid.training.optimisers import build_optimizer
+from pellucid.training.ranks import Ranks
 from pellucid.training.recipe import Recipe
 from pellucid.training.state import State
 from pellucid.training.steps import make_step
@@ -38,7 +41,7 @@ Draws = Float64[np.ndarray, "draws latent"]
 Components = Float64[np.ndarray, "components latent"]
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def refit_prior(network: Autoencoder, examples: Examples, seed: int, device: str) -> None:
     r"""Fit the prior of each class of a trained autoencoder anew, to at most 30,000 training images.
 
@@ -59,13 +62,15 @@ def refit_prior(network: Autoencoder, examples: Examples, seed: int, device: str
         return
     network.eval()
     positions = examples.train[:: -(-len(examples.train) // _MOST_DRAWS)]
-    noise = generator(seed, Purpose.PRIOR)
-    rows = []
-    for block in np.split(positions, range(ROWS, len(positions), ROWS)):
-        found = network.posterior(to_tensor(examples.inputs, block).to(device))
-        drawn = noise.standard_normal((len(block), network.latent), dtype=np.float32)
-        rows.append(found.drawn(torch.from_numpy(drawn).to(device)).double().cpu().numpy())
-    draws, labels = np.concatenate(rows), examples.labels[positions]
+    noise = generator(seed, Purpose.PRIOR).standard_normal((len(positions), network.latent), np.float32)
+
+    @torch.inference_mode()
+    def drawn(block: slice) -> np.ndarray:
+        found = network.posterior(to_tensor(examples.inputs, positions[block]).to(device))
+        return found.drawn(torch.from_numpy(noise[block]).to(device)).double().cpu().numpy()
+
+    blocks = [slice(start, start + ROWS) for start in range(0, len(positions), ROWS)]
+    draws, labels = np.concatenate(in_pieces(drawn, blocks)), examples.labels[positions]
     for code in range(len(prior.means)):
         of_class = draws[labels == code]
         count = min(prior.means.shape[1], len(of_class) // _FEWEST_EACH)
@@ -114,8 +119,26 @@ def _measure(network: Network | HeadAlone, batches: Batches, slowest: float) -> 
     Where a step takes longer than `slowest` only that is measured.
     """
     trial = copy.deepcopy(network)
+    optimizer = build_optimizer(trial, batches.recipe)
+    with joint(trial, optimizer, batches) as ranks, pinned(_threads(batches.recipe, ranks)):
+        return _measured(trial, optimizer, batches, slowest, ranks)
+
+
+def _threads(recipe: Recipe, ranks: Ranks | None) -> int:
+    """Threads of this process."""
+    return recipe.threads if ranks is None else ranks.threads
+
+
+def _measured(
+    trial: Network | HeadAlone,
+    optimizer: torch.optim.Optimizer,
+    batches: Batches,
+    slowest: float,
+    ranks: Ranks | None,
+) -> tuple[float, float]:
+    """Seconds as `_measure` has them, on this very network."""
     recipe = batches.recipe
-    step = make_step(trial, build_optimizer(trial, recipe), recipe, batches.examples)
+    step = ordered_step(make_step(trial, optimizer, recipe, batches.examples, ranks), trial, ranks)
     trial.train()
     took = 0.0
     for number, batch in enumerate(batches.typical(_WARM_STEPS)):
@@ -130,7 +153,7 @@ def _measure(network: Network | HeadAlone, batches: Batches, slowest: float) -> 
         step(batch, number, 1e-6)
         seconds.append(time.perf_counter() - began)
     began = time.perf_counter()
-    validator(trial, batches.examples, recipe.device)()
+    ordered_validation(validator(trial, batches.examples, recipe.device, ranks=ranks), ranks)()
     # Steps on texts differ by their lengths, so their mean counts; else only a busy machine makes them.
     average = statistics.fmean if batches.examples.input_kind.has_lengths else statistics.median
     return average(seconds), time.perf_counter() - began
@@ -166,6 +189,7 @@ class Session(Generic[Learner]):
     network: Learner
     batches: Batches
     state: State
+    shares: Mapping[str, float] | None = None  # of the learning rate, by parameter; the others get the whole
 
     @staticmethod
     def start(
@@ -195,13 +219,12 @@ class Session(Generic[Learner]):
             network = network.to(recipe.device)
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,unused-ignore]
             optimizer = build_optimizer(network, recipe, shares)
-            return Session(network, Batches(examples, recipe), State(network, optimizer))
+            return Session(network, Batches(examples, recipe), State(network, optimizer), shares)
 
     def expected_seconds(self) -> float:
         """Seconds that all of it would take here just now, by a few steps of a copy."""
         recipe = self.batches.recipe
-        with pinned(recipe.threads):
-            step_seconds, validation_seconds = _measure(self.network, self.batches, math.inf)
+        step_seconds, validation_seconds = _measure(self.network, self.batches, math.inf)
         return recipe.total_steps * (step_seconds + validation_seconds / self.batches.per_epoch)
 
     def limit(self, seconds: float, scored_after: int, least: float = 0.0, fewest: int = 0) -> Fitting:
@@ -218,8 +241,7 @@ class Session(Generic[Learner]):
         batches, recipe = self.batches, self.batches.recipe
         began = time.perf_counter()
         slowest = 2 * max(least, seconds) / fewest if fewest else math.inf
-        with pinned(recipe.threads):
-            step_seconds, validation_seconds = _measure(self.network, batches, slowest)
+        step_seconds, validation_seconds = _measure(self.network, batches, slowest)
         scoring = scored_after * validation_seconds / max(1, len(batches.examples.validation))
         # Answers are means over an image and its mirror image where mirroring keeps the label.
         scoring *= 2 if recipe.augmentation.mirror else 1
@@ -256,12 +278,16 @@ class Session(Generic[Learner]):
         """
         recipe, examples = self.batches.recipe, self.batches.examples
         keep_freed_memory()
-        with pinned(recipe.threads):
-            step = make_step(self.network, self.state.optimizer, recipe, examples)
+        network, optimizer = self.network, self.state.optimizer
+        with (
+            joint(network, optimizer, self.batches, self.shares) as ranks,
+            pinned(_threads(recipe, ranks)),
+        ):
+            step = ordered_step(make_step(network, optimizer, recipe, examples, ranks), network, ranks)
             examined = ExaminedStep(step, self.state, self.batches)
             beta = 1.0 if recipe.beta is None else recipe.beta
-            validate = validator(self.network, examples, recipe.device, beta)
-            fit(self.state, examined, self.batches, validate, observers, follow)
+            validate = validator(network, examples, recipe.device, beta, ranks)
+            fit(self.state, examined, self.batches, ordered_validation(validate, ranks), observers, follow)
         if keeps_best and self.state.best is not None:
             self.network.load_state_dict(self.state.best.weights)
         if isinstance(self.network, Autoencoder):

@@ -7,6 +7,7 @@ stops at one bad input: what cannot be read carries its reason along.
 """
 
 import dataclasses
+import functools
 import glob
 import itertools
 import os
@@ -69,9 +70,16 @@ class Input(NamedTuple):
 class Opened(NamedTuple):
     """Inputs of one or more places, in the order given."""
 
-    inputs: Iterator[Input]  # to be gone through once
+    # the inputs behind the first so many, which are passed over without being read where the form permits it;
+    # to be gone through once, and from 0 where `how_many` gives `None`
+    inputs_from: Callable[[int], Iterator[Input]]
     how_many: Callable[[], int | None]  # by going through names alone; `None` where only reading shows
     warnings: list[str]  # sentences for the user that refuse nothing; complete once all inputs have passed
+
+    @property
+    def inputs(self) -> Iterator[Input]:
+        """All inputs, to be gone through once."""
+        return self.inputs_from(0)
 
 
 class _Asked(NamedTuple):
@@ -112,15 +120,21 @@ def open_places(
     for place in found:
         if stdin is not None and place == STANDARD_INPUT:
             piped = _piped_texts(stdin, settings.encoding) if asked.is_of_texts else _piped_images(stdin)
-            opened.append(Opened(piped, lambda: None, []))
+            opened.append(Opened(_passing_over(piped), lambda: None, []))
         else:
-            opened.append(_OPENERS[form_of(place)](place, asked))
+            each = _OPENERS[form_of(place)](place, asked)
+            opened.append(each._replace(how_many=functools.cache(each.how_many)))
     if typed:
         texts = (
             Input(f"text:{number}", Cell(text), stamp=text) for number, text in enumerate(typed, start=1)
         )
-        opened.append(Opened(texts, lambda: len(typed), []))
+        opened.append(Opened(_passing_over(texts), lambda: len(typed), []))
     return opened[0] if len(opened) == 1 else _joined(opened)
+
+
+def _passing_over(inputs: Iterator[Input]) -> Callable[[int], Iterator[Input]]:
+    """As `Opened.inputs_from`, of inputs that cost nothing until they are decoded."""
+    return lambda start: itertools.islice(inputs, start, None)
 
 
 def _existing(place: str, asked: _Asked, stdin: BufferedIOBase | None) -> list[str]:
@@ -148,10 +162,14 @@ def _joined(opened: Sequence[Opened]) -> Opened:
     """Several places as one."""
     warnings: list[str] = []
 
-    def inputs() -> Iterator[Input]:
+    def inputs_from(start: int) -> Iterator[Input]:
+        """Inputs of all places; of one that lies before the start as a whole only the number is asked."""
         for each in opened:
-            yield from each.inputs
-            warnings.extend(each.warnings)
+            number = each.how_many() if start else None
+            if number is None or start < number:
+                yield from each.inputs_from(start)
+                warnings.extend(each.warnings)
+            start = max(0, start - (number or 0))
 
     def count() -> int | None:
         """All inputs together, where that of each place is known."""
@@ -163,7 +181,7 @@ def _joined(opened: Sequence[Opened]) -> Opened:
             total += number
         return total
 
-    return Opened(inputs(), count, warnings)
+    return Opened(inputs_from, count, warnings)
 
 
 def _stamp_of(path: Path) -> str:
@@ -178,7 +196,11 @@ def _stamp_of(path: Path) -> str:
 def _file(place: str, asked: _Asked) -> Opened:
     """A single image, or a file that holds one text."""
     path = Path(place)
-    return Opened(iter([Input(place, path, stamp=_stamp_of(path))]), lambda: 1, [])
+    return Opened(
+        lambda start: itertools.islice([Input(place, path, stamp=_stamp_of(path))], start, None),
+        lambda: 1,
+        [],
+    )
 
 
 def _listed(place: str, asked: _Asked) -> Opened:
@@ -192,12 +214,12 @@ def _listed(place: str, asked: _Asked) -> Opened:
     if asked.is_of_texts:
         if listing.texts is None:
             raise DataError(f"{place}: holds images; give texts to a model of texts")
-        texts = zip(listing.sources, listing.texts, strict=True)
-        return Opened((Input(name, Cell(text)) for name, text in texts), lambda: len(listing), [])
+        texts = (Input(name, Cell(text)) for name, text in zip(listing.sources, listing.texts, strict=True))
+        return Opened(_passing_over(texts), lambda: len(listing), [])
     if listing.load_pixels is None:
         raise DataError(f"{place}: holds texts; give images to a model of images")
-    images = zip(listing.sources, listing.load_pixels(), strict=True)
-    return Opened(itertools.starmap(Input, images), lambda: len(listing), list(listing.warnings))
+    images = itertools.starmap(Input, zip(listing.sources, listing.load_pixels(), strict=True))
+    return Opened(_passing_over(images), lambda: len(listing), list(listing.warnings))
 
 
 def _folder(place: str, asked: _Asked) -> Opened:
@@ -220,11 +242,12 @@ def _folder(place: str, asked: _Asked) -> Opened:
     warnings: list[str] = []
     before = "" if str(folder) == "." else os.path.join(folder, "")
 
-    def inputs() -> Iterator[Input]:
+    def inputs_from(start: int) -> Iterator[Input]:
         """Files of the kind, and a warning of the others at the end."""
-        left_out = others
+        left_out, number = others, 0
         for path, is_one in itertools.chain(first, walked):
-            if is_one:
+            number += is_one
+            if is_one and number > start:
                 # By hand: `relative_to` would take as long as a small image does to be decoded.
                 name = os.path.join(place, str(path).removeprefix(before))
                 assert isinstance(path, Path)
@@ -236,7 +259,7 @@ def _folder(place: str, asked: _Asked) -> Opened:
     def count() -> int:
         return sum(is_one for _, is_one in DiskFolder(folder, is_kept=False).walk(kind))
 
-    return Opened(inputs(), count, warnings)
+    return Opened(inputs_from, count, warnings)
 
 
 def _archive(place: str, asked: _Asked) -> Opened:
@@ -244,33 +267,32 @@ def _archive(place: str, asked: _Asked) -> Opened:
     path, kind = Path(place), asked.kind
     warnings: list[str] = []
     try:
-        first = next(_packed_files(path, place, kind, []), None)
+        first = next(_packed_files(path, place, kind, [], 0), None)
     except DataError as error:
         raise DataError(f"{place}: {error}") from error
     if first is None:
         raise DataError(f"{place}: no {kind.what} in this archive; choose another INPUT")
 
     def count() -> int | None:
-        """Files of the kind by their names; `None` where all would have to be unpacked for it."""
+        """Files of the kind, none of them read; `None` where all would have to be unpacked for it."""
         if path.name.lower().endswith("gz"):
             return None
-        try:
-            return sum(kind.ends(each.name) and not _is_clutter(each.name) for each in members_of(path))
-        except DataError:
-            return None
+        return sum(1 for _ in _packed_files(path, place, kind, [], None))
 
-    return Opened(_packed_files(path, place, kind, warnings), count, warnings)
+    return Opened(lambda start: _packed_files(path, place, kind, warnings, start), count, warnings)
 
 
 def _is_clutter(name: str) -> bool:
     return any(is_clutter(part) for part in name.split("/") if part not in ("", ".", ".."))
 
 
-def _packed_files(path: Path, place: str, kind: FileKind, warnings: list[str]) -> Iterator[Input]:
+def _packed_files(
+    path: Path, place: str, kind: FileKind, warnings: list[str], start: int | None
+) -> Iterator[Input]:
     """Go through the files of a kind in an archive; clutter is passed over, others are counted in a warning.
 
     Where the archive itself turns out to be damaged after the first of them, one more input named like the
-    archive reports it.
+    archive reports it. The first `start` files are passed over; with `None` all come, but without content.
     """
     others, passed = 0, 0
     stamp = _stamp_of(path)
@@ -279,16 +301,17 @@ def _packed_files(path: Path, place: str, kind: FileKind, warnings: list[str]) -
             if _is_clutter(member.name):
                 continue
             is_one, content, reason = kind.ends(member.name), b"", member.error
+            is_read = start is not None and passed >= start
             try:
-                if not reason:
-                    start = member.start()
-                    is_one = is_one or (kind.starts is not None and kind.starts(start))
-                    content = member.content() if is_one else b""
+                if not reason and (is_read or not is_one):
+                    beginning = member.start()
+                    is_one = is_one or (kind.starts is not None and kind.starts(beginning))
+                    content = member.content() if is_one and is_read else b""
             except DataError as error:
                 reason = str(error)
             except DAMAGED as error:
                 reason = f"damaged in the archive ({str(error).lower()})"
-            if is_one:
+            if is_one and (is_read or start is None):
                 name = posixpath.join(place, member.name.removeprefix("./").lstrip("/"))
                 yield Input(name, content, reason, stamp)
             passed, others = passed + is_one, others + (not is_one)
@@ -309,32 +332,35 @@ def _table(place: str, asked: _Asked) -> Opened:
         chosen = ChosenInput(IMAGES, packed, (packed,))
         # Another column has the numbers of the rows.
         names: Sequence[str] = [next((name for name in table.names if name != packed), packed)]
-        inputs = _packed_cells(table, packed, names)
+        inputs_from = functools.partial(_packed_cells, table, packed, names)
     else:
         task = "text" if asked.is_of_texts else "image"
         chosen = choose_input(table, path.parent, dataclasses.replace(settings, task=task))
-        names, inputs = chosen.parts, _cells(table, chosen, asked.kind)
+        names, inputs_from = chosen.parts, functools.partial(_cells, table, chosen, asked.kind)
 
     def count() -> int:
+        if table.rows is not None:
+            return table.rows
         blocks = open_table(path, place, settings.encoding).read(names)
         return sum(len(block.numbers) for block in blocks)
 
-    return Opened(inputs, count, [*table.warnings, f"{place}: {chosen.clause()}"])
+    return Opened(inputs_from, count, [*table.warnings, f"{place}: {chosen.clause()}"])
 
 
-def _packed_cells(table: Table, column: str, others: Sequence[str]) -> Iterator[Input]:
+def _packed_cells(table: Table, column: str, others: Sequence[str], start: int) -> Iterator[Input]:
     """The images in the cells of a column, read one by one; other columns give the numbers of the rows."""
     stamp, container = _stamp_of(Path(table.place)), table.images[column]
-    numbers, cells = itertools.tee(number for block in table.read(others) for number in block.numbers)
+    rows = (number for block in table.read_from(others, start) for number in block.numbers)
+    numbers, cells = itertools.tee(rows)
     for found, number in zip(contents(Stored(container, row - 1) for row in cells), numbers, strict=True):
         content, reason = (b"", str(found)) if isinstance(found, DataError) else (found, "")
         yield Input(f"{table.place}:{number}", content, reason, stamp)
 
 
-def _cells(table: Table, chosen: ChosenInput, kind: FileKind) -> Iterator[Input]:
+def _cells(table: Table, chosen: ChosenInput, kind: FileKind, start: int) -> Iterator[Input]:
     """The texts in a column or in several that are joined, or the files that a column names."""
     stamp, finder = _stamp_of(Path(table.place)), PathFinder(Path(table.place).parent)
-    for block in table.read(chosen.parts):
+    for block in table.read_from(chosen.parts, start):
         for number, value in zip(block.numbers, inputs_of(block.columns, chosen.parts), strict=True):
             name = f"{table.place}:{number}"
             if chosen.holds not in (IMAGES, TEXT_FILES):

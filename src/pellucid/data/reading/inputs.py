@@ -85,19 +85,27 @@ def list_inputs(places: Sequence[str], settings: Settings) -> Inputs:
     return Inputs(images, tuple(opened.warnings))
 
 
-def blocks_of(inputs: Iterable[Input], preprocessing: Preprocessing) -> Iterator[Sequence[Input]]:
+def most_in_block(preprocessing: Preprocessing) -> int:
+    """Most images of a block, that fit into memory however large the model's own size is."""
+    size = preprocessing.height * preprocessing.width * preprocessing.channels
+    return min(_MOST_IN_BLOCK, max(1, _MOST_BLOCK_BYTES // size))
+
+
+def blocks_of(
+    inputs: Iterable[Input], preprocessing: Preprocessing, before: int = 0
+) -> Iterator[Sequence[Input]]:
     """Cut inputs into blocks that fit into memory, however many there are and however large they get.
 
-    Where a block ends depends on the inputs since it began, and on nothing else.
+    A block ends where the inputs since it began are many bytes, and at every multiple of `most_in_block` of
+    all inputs, of which so many lie `before`: what begins there is cut as if nothing lay before it.
     """
-    size = preprocessing.height * preprocessing.width * preprocessing.channels
-    most = min(_MOST_IN_BLOCK, max(1, _MOST_BLOCK_BYTES // size))
+    most = most_in_block(preprocessing)
     block: list[Input] = []
     packed = 0
-    for each in inputs:
+    for number, each in enumerate(inputs, start=before + 1):
         block.append(each)
         packed += len(each.source) if isinstance(each.source, bytes) else 0
-        if len(block) == most or packed >= _MOST_BLOCK_BYTES:
+        if number % most == 0 or packed >= _MOST_BLOCK_BYTES:
             yield block
             block, packed = [], 0
     if block:

@@ -50,6 +50,19 @@ class Table:
     classes: ClassNames = field(default_factory=dict)  # names of integer labels, which `read` gives
     rows: int | None = None  # how many the file claims; `None` where it claims nothing
     most_rows: int | None = None  # more are not kept in memory; `None` where they are already
+    # the rows of some columns behind the first so many, where the form finds them without reading these
+    seek: Callable[[Sequence[str], int], Iterator[Block]] | None = None
+
+    def read_from(self, names: Sequence[str], start: int) -> Iterator[Block]:
+        """As `read`, without the first `start` rows."""
+        if start and self.seek is not None:
+            yield from self.seek(names, start)
+            return
+        for block in self.read(names):
+            if start < len(block.numbers):
+                columns = {name: values[start:] for name, values in block.columns.items()}
+                yield Block(columns, block.numbers[start:]) if start else block
+            start = max(0, start - len(block.numbers))
 
     def require_rows(self, rows: int) -> None:
         """Refuse to keep so many rows.

@@ -110,12 +110,12 @@ def _open_columns(path: Path, place: str, form: str) -> Table:
         images, classes = facts["images"], facts["classes"]
         head = next(with_names(columns.blocks(None, ROWS_FIRST, images), classes, place), Block({}, range(0)))
 
-    def read(names: Sequence[str]) -> Iterator[Block]:
+    def read(names: Sequence[str], start: int = 0) -> Iterator[Block]:
         with open_columns(path, place, form) as columns:
-            yield from with_names(columns.blocks(names, ROWS_LATER, images), classes, place)
+            yield from with_names(columns.blocks(names, ROWS_LATER, images, start), classes, place)
 
     cells = {name: ImageCells(path, place, form, leaf) for name, leaf in images.items()}
-    return Table(place, head, read, images=cells, classes=classes, rows=facts.get("rows"))
+    return Table(place, head, read, images=cells, classes=classes, rows=facts.get("rows"), seek=read)
 
 
 # Orange's `.tab` files: a header of three rows (names, types, roles), or of one whose names begin with flags

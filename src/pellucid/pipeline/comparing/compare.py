@@ -35,6 +35,7 @@ from pellucid.pipeline.learners.preparation import (
     make_plan,
     network_name,
     prepared_for,
+    require_parts,
     require_precision,
     require_precision_again,
 )
@@ -48,7 +49,9 @@ from pellucid.pipeline.run.journal import Journal, RunFolder, command_line, requ
 from pellucid.pipeline.run.stages import Stages, counting, interruptible
 from pellucid.reports.comparison import ComparisonFacts, render_comparison
 from pellucid.settings import CLASSICAL, Settings
-from pellucid.training.hardware import choose_device, choose_precision
+from pellucid.training.follower import follow_torchrun
+from pellucid.training.hardware import choose_device, choose_precision, pinned
+from pellucid.training.ranks import rank_of_torchrun, together
 
 SEEDS, FOLDS = 3, 3
 MOST_SEEDS = 100
@@ -126,9 +129,13 @@ def compare(
         DataError: the data is refused, or differs from that of the comparison being resumed.
         StorageError: `out` is taken or cannot be written to.
         DivergedError: the loss of a variant stopped being finite.
+        RankFailedError: one of several processes ended, stopped, or cannot do what the others do.
         InterruptedRun: a signal came; finished trainings are kept.
     """
     folder = RunFolder(Path(out))
+    if rank_of_torchrun():
+        follow_torchrun(given.get("threads"))
+        return folder.path
     place = os.fspath(data)
     if seeds is not None and not 1 <= seeds <= MOST_SEEDS:
         raise UsageError(f"--seeds: {seeds} is outside 1 to {MOST_SEEDS}")
@@ -141,10 +148,12 @@ def compare(
     with folder.opened(resume, overwrite), interruptible(folder.path):
         if resume and folder.is_finished:
             folder.prune()
-            return folder.path
+            with together(Settings()):  # those of torchrun may end
+                return folder.path
         journal = Journal(folder, resume=resume)
         design = _design(folder.path, vary, seeds, given, journal)
-        _work(place, design, folder, journal, Stages(quiet=quiet))
+        with together(dataclasses.replace(design.settings, processes=given.get("processes"))):
+            _work(place, design, folder, journal, Stages(quiet=quiet))
     return folder.path
 
 
@@ -176,10 +185,11 @@ def _work(place: str, design: Design, folder: RunFolder, journal: Journal, stage
             require_fitting_model(own, first.target)
             require_fitting_inputs(own, first.takes)
             if own.model not in CLASSICAL:
-                make_plan(own, prepared_for(network_name(own, first), first, own))
+                require_parts(own, make_plan(own, prepared_for(network_name(own, first), first, own)))
     journal.begin()
     make_folder(folder.checkpoints)
-    trained = _train(variants, design, divided, folder.checkpoints / "trainings", stages)
+    with pinned(machine["threads"]):
+        trained = _train(variants, design, divided, folder.checkpoints / "trainings", stages)
     every = [part for seed in design.seed_numbers() for part in divided(seed)]
     train, test = (float(np.mean([len(getattr(part, of)) for part in every])) for of in ("train", "test"))
     measure = dataset.target.decides(settings.metric)

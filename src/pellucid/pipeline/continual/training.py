@@ -35,7 +35,14 @@ from pellucid.pipeline.continual.starting_point import (
 from pellucid.pipeline.learners.candidates import Candidate, recommended
 from pellucid.pipeline.learners.in_run import simple_in_run, train_in_run
 from pellucid.pipeline.learners.network import NetworkLearner, recipe_words
-from pellucid.pipeline.learners.preparation import Plan, Prepared, examples_of, make_plan, require_precision
+from pellucid.pipeline.learners.preparation import (
+    Plan,
+    Prepared,
+    decided_plan,
+    examples_of,
+    make_plan,
+    require_precision,
+)
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.journal import Journal
 from pellucid.pipeline.run.stages import Stages
@@ -265,7 +272,7 @@ def continual_learner(continual: ContinualTraining, context: RunContext) -> Netw
     return NetworkLearner(
         settings,
         prepare=lambda _: _prepared(continual, dataset, settings),
-        decide=lambda prepared: journal.decided("plan", lambda: plan(prepared), Plan.to_json, Plan.from_json),
+        decide=lambda prepared: decided_plan(journal, settings, lambda: plan(prepared)),
         train=partial(train_in_run, context=context),
         build_on=partial(simple_in_run, context=context),
     )

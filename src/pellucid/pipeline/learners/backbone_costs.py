@@ -27,6 +27,7 @@ from pellucid.training import Recipe
 from pellucid.training.hardware import choose_threads, keep_freed_memory, pinned
 from pellucid.training.loop import SHARES
 from pellucid.training.recipe import batches_per_epoch
+from pellucid.training.recipe_defaults import choose_parts
 
 # Examples shown, unless epochs are given; none with the preset `quick`. What they gain:
 # `benchmarks/backbones.py --tuning`.
@@ -77,7 +78,7 @@ def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:
     """
     examples = len(prepared.examples.train)
     named = dataclasses.replace(prepared, name=_LIKE) if prepared.encoder is not None else prepared
-    chosen, _ = make_recipe(settings, named)
+    chosen, _ = make_recipe(dataclasses.replace(settings, parts=None), named)
     batch_size = settings.batch_size or min(_BATCH, max(1, examples))
     per_epoch = batches_per_epoch(examples, batch_size)
     passes = _PASSES[settings.preset]
@@ -86,6 +87,7 @@ def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:
     if settings.epochs is None:
         steps = min(steps, -(-passes // batch_size))
     is_adaptive = settings.optimizer in (None, "adam", "adamw")
+    family = "backbone" if prepared.encoder is None else "sentence-encoder"
     return dataclasses.replace(
         chosen,
         epochs=epochs,
@@ -95,6 +97,7 @@ def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:
         weight_decay=_WEIGHT_DECAY if settings.weight_decay is None else settings.weight_decay,
         metric="log-loss" if prepared.examples.classes else chosen.metric,
         precision="fp32" if settings.precision == "auto" else chosen.precision,
+        parts=choose_parts(settings, family, prepared.examples.takes, batch_size, chosen.device),
     )
 
 

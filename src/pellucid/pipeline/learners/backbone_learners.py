@@ -47,7 +47,7 @@ from pellucid.training.state import Record, weights_of
 
 _SECONDS = 1.0
 _OF_TUNING = ["epochs", "batch_size", "learning_rate", "weight_decay", "optimizer", "schedule"]
-_OF_TUNING += ["augment", "mirror", "patience"]
+_OF_TUNING += ["augment", "mirror", "patience", "parts"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -120,16 +120,16 @@ class ClassicalLearner:
     scale: float | None = None
 
     def cost(self, material: Dataset) -> float:
-        """A share of what all classical models together may take."""
-        return self._all_seconds(material) / _TOGETHER
+        """A share of what all classical models together may take on two cores."""
+        return self._all_seconds(material, _FULL_CORES) / _TOGETHER
 
-    def _all_seconds(self, material: Dataset) -> float:
+    def _all_seconds(self, material: Dataset, threads: int) -> float:
         """Seconds that all baselines together may take."""
         inputs, train = material.inputs, material.train
         if isinstance(inputs, Texts):
             return _SECONDS_A_BYTE * float((inputs.offsets[train + 1] - inputs.offsets[train]).sum())
         size = math.sqrt(math.prod(inputs.shape[1:]) / _FULL_VALUES)
-        cores = _FULL_CORES / min(_FULL_CORES, choose_threads(self.settings))
+        cores = _FULL_CORES / min(_FULL_CORES, threads)
         return _FULL_SECONDS * min(1.0, len(train) / _FULL_EXAMPLES) * cores * min(_LARGEST, max(1.0, size))
 
     def fit(self, material: Dataset, time: TimeBudget = UNLIMITED, most: float = 0.0) -> Sequence[Candidate]:
@@ -153,7 +153,7 @@ class ClassicalLearner:
         load_learner(self.name)
         return fitted_within(
             seconds,
-            max(1e-3, self._all_seconds(material) / _LEARNING),
+            max(1e-3, self._all_seconds(material, choose_threads(self.settings)) / _LEARNING),
             lambda share: self._share_of_budget(share, material),
             lambda budget, deadline: self._fitted(material, budget, deadline),
             enough=whole.for_all(len(material.train)) if self._takes_all(material) else 0.0,

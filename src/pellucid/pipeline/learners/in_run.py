@@ -37,7 +37,13 @@ from pellucid.pipeline.learners.candidates import (
 )
 from pellucid.pipeline.learners.classical import ClassicalLearner, TrainingSets, on_network
 from pellucid.pipeline.learners.network import NetworkLearner, Planned, following, recipe_words
-from pellucid.pipeline.learners.preparation import Plan, Prepared, make_plan, unvaried_model_of
+from pellucid.pipeline.learners.preparation import (
+    Plan,
+    Prepared,
+    decided_plan,
+    make_plan,
+    unvaried_model_of,
+)
 from pellucid.pipeline.run.context import UNLIMITED, RunContext, TimeBudget
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import CLASSICAL, DUMMIES, Settings
@@ -47,6 +53,7 @@ from pellucid.training import Recipe, Session
 from pellucid.training.hardware import keep_freed_memory, pinned
 from pellucid.training.loop import Observer
 from pellucid.training.observers import Checkpointer, HistoryFile, Snapshots, StopOnSignal
+from pellucid.training.ranks import current
 from pellucid.training.state import load_checkpoint
 
 _FITTED, _AGAIN = "fitted.json", "-again"
@@ -222,6 +229,10 @@ def network_of_run(context: RunContext) -> NetworkLearner:
     def plan(prepared: Prepared) -> Plan:
         with context.stages.stage("planning") as stage:
             found = make_plan(context.settings, prepared)
+            ranks = current()
+            if ranks is not None:
+                reasons = (*found.reasons, f"Each batch is computed by {ranks.words(found.recipe.parts)}.")
+                found = dataclasses.replace(found, reasons=reasons)
             stage.words = f"planned {found.name}: {recipe_words(found)}"
             stage.details += found.reasons
         return found
@@ -236,7 +247,7 @@ def network_of_run(context: RunContext) -> NetworkLearner:
                     "version of a library; install the versions in config.json, or start again with "
                     "--overwrite"
                 )
-        return journal.decided("plan", lambda: plan(prepared), Plan.to_json, Plan.from_json)
+        return decided_plan(journal, context.settings, lambda: plan(prepared))
 
     return NetworkLearner(
         context.settings,

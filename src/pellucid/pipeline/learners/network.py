@@ -37,6 +37,7 @@ from pellucid.pipeline.run.context import LEAST_SHARE, UNLIMITED, TimeBudget, sl
 from pellucid.settings import CLASSICAL, Settings
 from pellucid.training import Recipe, Session
 from pellucid.training.batches import Batches
+from pellucid.training.ranks import current
 from pellucid.training.recipe_defaults import FEW_EPOCHS
 
 
@@ -369,12 +370,16 @@ def learner_on_part(network: Planned, settings: Settings, *, keeps_best: bool = 
             own = dataclasses.replace(own, epochs=epochs, preset=_ROOMY if wider > 0 else own.preset)
             whole = make_plan(own, network.prepared)
         fresh = make_plan(own, prepared)
+        parts = fresh.recipe.parts
+        if settings.parts is not None:  # as large as those of the whole
+            parts = max(1, plan.recipe.parts * fresh.recipe.batch_size // plan.recipe.batch_size)
         share = plan.recipe.total_steps / whole.recipe.total_steps  # below 1 where a time limit shortened it
         recipe = dataclasses.replace(
             fresh.recipe,
             epochs=plan.recipe.epochs if is_limited else fresh.recipe.epochs,
             total_steps=max(1, math.ceil(share * fresh.recipe.total_steps)),
             frozen_from=plan.recipe.frozen_from,
+            parts=parts,
         )
         # A vocabulary learnt from the whole split would know words that the part does not hold.
         return dataclasses.replace(fresh, network=plan.network.with_inputs_of(fresh.network), recipe=recipe)
@@ -400,7 +405,7 @@ def recipe_words(plan: Plan) -> str:
         recipe.loss if recipe.beta in (None, 1.0) else f"{recipe.loss} with beta {recipe.beta:g}": True,
         f"label smoothing {recipe.label_smoothing:g}": recipe.label_smoothing,
         recipe.precision: True,
-        count_of(recipe.threads, "thread"): True,
+        _words_on_threads(recipe): True,
         f"shifted by up to {augmentation.shift} px": varied and augmentation.shift,
         "mirrored in every other epoch": varied and augmentation.mirror,
         f"a rectangle erased from {100 * augmentation.erase:.0f} % of them": varied
@@ -412,6 +417,18 @@ def recipe_words(plan: Plan) -> str:
     if recipe.frozen_epochs:
         parts[f"the first block frozen from epoch {recipe.epochs - recipe.frozen_epochs + 1} on"] = True
     return ", ".join(words for words, is_so in parts.items() if is_so)
+
+
+def _words_on_threads(recipe: Recipe) -> str:
+    """How many threads or processes compute a batch, and why no more where its parts bound them."""
+    ranks = current()
+    if ranks is not None:
+        return ranks.words(recipe.parts)
+    if recipe.device != "cpu" or recipe.busy_threads == recipe.threads:
+        return count_of(recipe.threads, "thread")
+    return (
+        f"{recipe.busy_threads} of {recipe.threads} threads as a batch has {count_of(recipe.parts, 'part')}"
+    )
 
 
 # Fewer training images are no distribution that could be learnt; it is the smallest batch by rule, too.

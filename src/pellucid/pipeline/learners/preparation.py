@@ -1,6 +1,7 @@
 """Preparation of data for a network, and the plan of its training, decided before the first step."""
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from pellucid.pipeline.run.journal import Journal
 from pellucid.settings import GENERATIVE, Settings
 from pellucid.training import Examples, Recipe, Session, Surroundings, WordVectors, choose_recipe
 from pellucid.training.hardware import choose_device, choose_precision, choose_threads, lacking
+from pellucid.training.recipe_defaults import most_parts
 
 # Networks of texts; the first that has every setting given is taken.
 _PREFERRED = ("bag", "text-cnn", "rnn")
@@ -177,6 +179,29 @@ def make_plan(settings: Settings, prepared: Prepared) -> Plan:
     trained = prepared.trained
     network = design(prepared.name, settings, prepared.facts) if trained is None else trained.config
     return Plan(prepared.name, network, recipe, (*prepared.reasons, *reasons))
+
+
+def decided_plan(journal: Journal, settings: Settings, plan: Callable[[], Plan]) -> Plan:
+    """The plan of a run, decided once; a resumed run may have another number of threads.
+
+    Raises: `UsageError` if a batch cannot fill the parts that were asked for.
+    """
+
+    def fitting() -> Plan:
+        found = plan()
+        require_parts(settings, found)
+        return found
+
+    found = journal.decided("plan", fitting, Plan.to_json, Plan.from_json)
+    recipe = dataclasses.replace(found.recipe, threads=settings.threads or found.recipe.threads)
+    return dataclasses.replace(found, recipe=recipe)
+
+
+def require_parts(settings: Settings, plan: Plan) -> None:
+    """Refuse more parts than a batch can fill; trainings on a part of the data have fewer."""
+    if settings.parts is not None and settings.parts > plan.recipe.parts:
+        most, reason = most_parts(settings, plan.name, plan.recipe.batch_size)
+        raise UsageError(f"--parts: {settings.parts:,} is too many, since {reason}; give at most {most:,}")
 
 
 def make_recipe(settings: Settings, prepared: Prepared) -> tuple[Recipe, tuple[str, ...]]:

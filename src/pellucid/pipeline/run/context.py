@@ -16,6 +16,7 @@ from pellucid.pipeline.run.journal import NOTES, Journal, RunFolder
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings, parse_duration
 from pellucid.tasks import GENERATION, TEXTS
+from pellucid.training.hardware import instructions
 
 # Of a time limit, what training a network gets in any case, even where the time is up before.
 LEAST_SHARE = 0.1
@@ -148,9 +149,10 @@ def require_same_data(place: str, dataset: Dataset, journal: Journal, stages: St
     # Texts also depend on what cuts them into tokens.
     names = (*_LIBRARIES, *(("tokenizers",) if dataset.input_kind is TEXTS else ()))
     versions = {"python": platform.python_version(), **{name: version(name) for name in names}}
+    versions["instructions"] = instructions()
     before = journal.decided("versions", lambda: versions)
     for name, value in versions.items():
-        if before.get(name) != value:
+        if before.get(name, value) != value:  # an older run may not have noted it
             stages.line(
                 f"warning: {name} was {before.get(name)}, is {value}; weights may differ from an unbroken run"
             )

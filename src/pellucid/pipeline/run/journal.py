@@ -188,6 +188,9 @@ _REVISED = "within_limit"
 # Key of the sentences on what a time limit leaves out.
 NOTES = "left_out"
 
+# Settings that decide nothing, and may be others when a run is resumed.
+_FREE = ("threads", "processes")
+
 Decision = TypeVar("Decision")
 
 
@@ -302,26 +305,27 @@ class Journal:
 
 
 def settings_of(given: Mapping[str, Any], journal: Journal) -> Settings:
-    """Settings of this run, checked: those given, or those of the run being resumed."""
+    """Settings of this run, checked: those given, or those of the run being resumed but for `_FREE`."""
     for key, what in (("design", "a comparison"), ("tuning", "a study of tune")):
         if key in journal:
             raise UsageError(
-                f"--resume: what stands there is {what}, not a run of train; choose another --out, "
+                f"--resume: the folder holds {what}, not a run of train; choose another --out, "
                 "or use --overwrite"
             )
     settings = journal.decided(
         "settings", lambda: Settings(**given), dataclasses.asdict, lambda saved: Settings(**saved)
     )
     require_unchanged(given, settings)
-    return settings
+    threads, processes = given.get("threads", settings.threads), given.get("processes")
+    return dataclasses.replace(settings, threads=threads, processes=processes)
 
 
 def require_unchanged(given: Mapping[str, Any], before: Settings) -> None:
-    """Refuse settings that differ from those a run was started with."""
+    """Refuse settings that differ from those a run was started with, but for those that decide nothing."""
     changed = [
         f"{name} was {getattr(before, name)}, is {value}"
         for name, value in given.items()
-        if getattr(before, name) != value
+        if getattr(before, name) != value and name not in _FREE
     ]
     if changed:
         raise UsageError(
