@@ -10,22 +10,24 @@ import torch
 from torch import nn
 
 from pellucid import cores
+from pellucid.arithmetic.draws import Purpose, torch_seed
 from pellucid.errors import UsageError
 from pellucid.pieces import shared_out
 from pellucid.settings import Settings
 from pellucid.training.recipe import Recipe
 
 
-def seed_torch(seed: int, device: str) -> None:
-    """Seed (below 2**63) torch's own generators of one device.
+def seed_step(recipe: Recipe, step: int) -> None:
+    """Seed torch's own generators of the device for one step, of which dropout draws.
 
     `torch.manual_seed` seeds every kind of device, absent ones too, and takes longer than the
     step of a small network.
     """
+    seed = torch_seed(recipe.seed, Purpose.DROPOUT, step)
     torch.default_generator.manual_seed(seed)
-    if device == "cuda":
+    if recipe.device == "cuda":
         torch.cuda.manual_seed(seed)
-    elif device == "mps":
+    elif recipe.device == "mps":
         torch.mps.manual_seed(seed)
 
 

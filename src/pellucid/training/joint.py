@@ -16,12 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pellucid.arithmetic.draws import Purpose, torch_seed
 from pellucid.encoding.encoder import Tokens
 from pellucid.errors import DivergedError, RankFailedError
 from pellucid.networks import HeadAlone, Network, NetworkConfig, build
 from pellucid.training.batches import Batch, Batches, Examples
-from pellucid.training.hardware import keep_freed_memory, pinned, seed_torch
+from pellucid.training.hardware import keep_freed_memory, pinned, seed_step
 from pellucid.training.loop import validator
 from pellucid.training.optimisers import build_optimizer
 from pellucid.training.ranks import Message, Order, Ranks, current, packed, unpacked
@@ -130,7 +129,7 @@ def _train(network: Network, state: State, batches: Batches, ranks: Ranks) -> No
                 validate()
             else:
                 network.train()
-                seed_torch(torch_seed(recipe.seed, Purpose.DROPOUT, taken), recipe.device)
+                seed_step(recipe, taken)
                 with contextlib.suppress(DivergedError):  # rank 0 reports it, and ends this training
                     step(batches.numbered(number), taken, rate)
 

@@ -17,7 +17,7 @@ from pellucid.pieces import in_pieces
 from pellucid.settings import metric_of, metrics_of
 from pellucid.tasks import CLASSIFICATION, GENERATION, MULTILABEL
 from pellucid.training.batches import ROWS, Batches, Examples, blocks_by_length, to_tensor
-from pellucid.training.hardware import pinned, seed_torch
+from pellucid.training.hardware import pinned, seed_step
 from pellucid.training.layer_health import epoch_health
 from pellucid.training.optimisers import learning_rate
 from pellucid.training.ranks import Ranks, packed, unpacked
@@ -73,7 +73,7 @@ def fit(
         left = batches.epoch(epoch, start=state.step - epoch * batches.per_epoch)
         while state.step < recipe.total_steps and (batch := next(left, None)) is not None:
             began = time.perf_counter()
-            seed_torch(torch_seed(recipe.seed, Purpose.DROPOUT, state.step), recipe.device)
+            seed_step(recipe, state.step)
             result = step(batch, state.step, _rate(recipe, state.step))
             state.step += 1
             state.sums.add(result, time.perf_counter() - began)
