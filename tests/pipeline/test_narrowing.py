@@ -133,7 +133,7 @@ def test_a_network_of_which_no_step_fits_makes_way_for_the_next(slow, monkeypatc
 def test_a_network_that_is_far_too_slow_is_measured_no_further(monkeypatch):
     monkeypatch.undo()
     scored = []
-    monkeypatch.setattr(timing, "validator", lambda *_: lambda: scored.append(True))
+    monkeypatch.setattr(timing, "validator", lambda *_, **__: lambda: scored.append(True))
     session = learner_of(Settings(**CNN), MATERIAL).planned(MATERIAL).session
     for fewest, expected in [(10**9, []), (0, [True])]:
         session.limit(5.0, 0, fewest=fewest)
