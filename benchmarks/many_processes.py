@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from measuring import command_line, heading, in_turns, middle, print_table, ran, summary, write_json
-from same_weights import FAMILIES, digest, write_backbone
+from same_weights import FAMILIES, digest, print_hashes, write_backbone
 
 # The command, with a time-out of its own and a checkpoint after every epoch.
 DRIVER = """
@@ -92,7 +92,7 @@ def lost(
             raise SystemExit(f"error: {' '.join(words)}: {code}")
         return None
     except subprocess.TimeoutExpired:
-        pass
+        pass  # it is in the middle of its work, as is wanted
     others = followers(process.pid)
     rank = draws.randrange(len(others) + 1)
     os.kill([process.pid, *others][rank], number)
@@ -153,6 +153,53 @@ def same_on_any(
     return hashes, seconds, kills
 
 
+def lost_in_time(
+    way: Way,
+    family: str,
+    name: str,
+    moment: float,
+    number: signal.Signals,
+    draws: random.Random,
+    time_out: float,
+) -> tuple[Path, dict[str, Any]]:
+    """Train anew until a signal comes before the end; the run, and what came of it."""
+    for number_of_try in itertools.count():
+        run = Path(f"{name}-{number_of_try}")
+        found = lost(way.command(family, run, time_out), moment, number, draws, time_out + SLACK)
+        if found is not None:
+            return run, found
+        moment /= 2
+    raise AssertionError
+
+
+def timed_in_turns(family: str, rounds: int) -> dict[str, Any]:
+    """Seconds of training after the first epoch: one process of two threads, and two of one."""
+    numbers = itertools.count()
+
+    def time_of(way: Way) -> float:
+        run = Path(f"{family}-timed-{next(numbers)}")
+        ran(way.command(family, run))
+        return training_seconds(run)
+
+    return in_turns({str(way): (lambda way=way: time_of(way)) for way in (Way(2), Way(1, 2))}, rounds)
+
+
+def print_lost(outcomes: Sequence[dict[str, Any]], time_out: float) -> bool:
+    """Print what came of the lost ranks; whether no process hung or was left behind."""
+    kinds: dict[tuple[str, str, str], list[float]] = {}
+    for each in outcomes:
+        key = each["signal"], "rank 0" if each["rank"] == 0 else "another", str(each["code"])
+        kinds.setdefault(key, []).append(each["seconds"])
+    print(f"\n{len(outcomes)} ranks lost; time-out {time_out:g} s\n")
+    print_table(
+        ("signal", "to", "exit code", "times", "seconds, at most"),
+        [(*key, str(len(seconds)), f"{max(seconds):.1f}") for key, seconds in sorted(kinds.items())],
+    )
+    left = sum(each["left"] for each in outcomes)
+    print(f"\nprocesses left behind: {left}")
+    return not left and not any(each["code"] == "hung" for each in outcomes)
+
+
 def main() -> int:
     parser = command_line(
         __doc__, processes=[2, 3, 4], schedules=20, kills=50, rounds=5, time_out=8.0, seed=0
@@ -172,65 +219,19 @@ def main() -> int:
         hashes, seconds, kills = same_on_any(given.families, ways, given.schedules, draws)
         signals = itertools.cycle((signal.SIGKILL, signal.SIGSTOP))
         for place, family in zip(range(given.kills), itertools.cycle(given.families), strict=False):
-            way, found = draws.choice(several), None
-            number, moment = next(signals), draws.uniform(0.1, 0.9) * seconds[family]
-            for number_of_try in itertools.count():  # until the signal comes before the end
-                run = Path(f"{family}-lost-{place}-{number_of_try}")
-                words = way.command(family, run, given.time_out)
-                found = lost(words, moment, number, draws, given.time_out + SLACK)
-                if found is not None:
-                    break
-                moment /= 2
+            way, moment = draws.choice(several), draws.uniform(0.1, 0.9) * seconds[family]
+            name = f"{family}-lost-{place}"
+            run, found = lost_in_time(way, family, name, moment, next(signals), draws, given.time_out)
             ran(draws.choice(ways).command(family, run))
             hashes[family][f"lost {place}"] = digest(run)
             outcomes.append({"family": family, "way": str(way), **found})
             print(outcomes[-1], flush=True)
-        timed: dict[str, dict[str, Any]] = {}
-        for family in given.families if given.rounds else ():
-            numbers = itertools.count()
-
-            def time_of(way: Way, family: str = family, numbers: Any = numbers) -> float:
-                run = Path(f"{family}-timed-{next(numbers)}")
-                ran(way.command(family, run))
-                return training_seconds(run)
-
-            pair = {str(way): way for way in (Way(2), Way(1, 2))}
-            turns = {name: (lambda way=way: time_of(way)) for name, way in pair.items()}
-            timed[family] = in_turns(turns, given.rounds)
-    rows = [
-        (
-            family,
-            str(len(found)),
-            str(kills[family]),
-            str(len(set(found.values()))),
-            next(iter(found.values())),
-        )
-        for family, found in hashes.items()
-    ]
+        timed = {family: timed_in_turns(family, given.rounds) for family in given.families if given.rounds}
     print(f"\n{', '.join(map(str, ways))} (processes x threads)\n")
-    print_table(("family", "trainings", "kills", "different hashes", "the first"), rows)
+    print_hashes(hashes, kills)
     is_well = all(len(set(found.values())) == 1 for found in hashes.values())
     if outcomes:
-        ended = Counter(
-            (each["signal"], "rank 0" if each["rank"] == 0 else "another", str(each["code"]))
-            for each in outcomes
-        )
-        print(f"\n{len(outcomes)} ranks lost; time-out {given.time_out:g} s\n")
-        longest = {
-            key: max(
-                each["seconds"]
-                for each in outcomes
-                if (each["signal"], str(each["code"])) == (key[0], key[2])
-            )
-            for key in ended
-        }
-        print_table(
-            ("signal", "to", "exit code", "times", "seconds, at most"),
-            [(*key, str(times), f"{longest[key]:.1f}") for key, times in sorted(ended.items())],
-        )
-        left = sum(each["left"] for each in outcomes)
-        print(f"\nprocesses left behind: {left}")
-        is_well = is_well and not left and not any(each["code"] == "hung" for each in outcomes)
+        is_well = print_lost(outcomes, given.time_out) and is_well
     if timed:
         print("\nseconds of training after the first epoch\n")
         print_table(

@@ -20,7 +20,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +92,21 @@ def killed(words: Sequence[str], seconds: float) -> bool:
     return False
 
 
+def print_hashes(hashes: Mapping[str, Mapping[str, str]], kills: Mapping[str, int]) -> None:
+    """Print for each family how many different hashes its trainings ended in."""
+    rows = [
+        (
+            family,
+            str(len(found)),
+            str(kills[family]),
+            str(len(set(found.values()))),
+            next(iter(found.values())),
+        )
+        for family, found in hashes.items()
+    ]
+    print_table(("family", "trainings", "kills", "different hashes", "the first"), rows)
+
+
 def main() -> int:
     parser = command_line(__doc__, threads=[1, 2, 3, 4], schedules=20, seed=0, avx2=False)
     parser.add_argument("families", nargs="*", default=list(FAMILIES), metavar="FAMILY")
@@ -119,18 +134,8 @@ def main() -> int:
                 kills[family] += 1
             ran(command(family, run, draws.choice(given.threads)))
             hashes[family][f"schedule {number}"] = digest(run)
-    rows = [
-        (
-            family,
-            str(len(found)),
-            str(kills[family]),
-            str(len(set(found.values()))),
-            next(iter(found.values())),
-        )
-        for family, found in hashes.items()
-    ]
     print(f"threads {', '.join(map(str, given.threads))}; {sum(kills.values())} kills\n")
-    print_table(("family", "trainings", "kills", "different hashes", "the first"), rows)
+    print_hashes(hashes, kills)
     write_json(given.json, {**facts, "hashes": hashes, "kills": kills})
     return int(any(len(set(found.values())) > 1 for found in hashes.values()))
 

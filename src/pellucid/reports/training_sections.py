@@ -117,7 +117,6 @@ def repetition(facts: ReportFacts) -> Mapping[str, Any]:
             for name, value in facts.settings.items()
             if name not in idle
         ],
-        "versions": sorted(facts.versions.items()),
     }
 
 
