@@ -15,6 +15,7 @@ from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.data.images.augmentation import augmented_batch, mix
 from pellucid.encoding.encoder import PADDING, UNKNOWN, Tokens
 from pellucid.tasks import GENERATION, IMAGES, TEXTS, VALUES, InputKind, InputName, Target, target_of
+from pellucid.training.order import ReadAhead, shuffled_windows
 from pellucid.training.recipe import Recipe, batches_per_epoch
 
 # Batches whose texts are sorted together: more would save little padding, fewer would mix lengths better.
@@ -126,13 +127,21 @@ class Batch(NamedTuple):
         return Batch(inputs, labels, indices, own, weights, self.number)
 
 
+class _Epoch(NamedTuple):
+    """Batches of an epoch, and what reads them before they are needed."""
+
+    number: int
+    cut: list[Int64[np.ndarray, " batch"]]  # positions of each batch
+    ahead: ReadAhead
+
+
 class Batches:
     """Training split cut into batches, in an order drawn anew for each epoch."""
 
     def __init__(self, examples: Examples, recipe: Recipe) -> None:
         self.examples = examples
         self.recipe = recipe
-        self._latest: tuple[int, list[np.ndarray]] = (-1, [])  # an epoch, and its batches
+        self._latest: _Epoch | None = None
 
     @property
     def per_epoch(self) -> int:
@@ -151,8 +160,9 @@ class Batches:
         (Jordan, "94% on CIFAR-10 in 3.29 seconds", 2024, section 3.6). Texts of similar length
         are in one batch.
         """
-        for position, indices in enumerate(self._cut(epoch)[start:], start=start):
-            yield self._batch(indices, epoch, epoch * self.per_epoch + position)
+        drawn = self._drawn(epoch)
+        for position in range(start, self.per_epoch):
+            yield self._batch(drawn, position)
 
     def typical(self, count: int) -> Iterator[Batch]:
         """Up to `count` batches that are typical, for measuring how long a step takes.
@@ -160,33 +170,43 @@ class Batches:
         They are the first of the first epoch; for texts, batches from its narrowest to its widest in equal
         steps, again and again where there are few.
         """
-        cut = self._cut(0)
-        numbers = np.arange(len(cut))[:count]
+        drawn = self._drawn(0)
+        numbers = np.arange(len(drawn.cut))[:count]
         if isinstance(self.examples.inputs, Tokens):
             lengths = self.examples.inputs.lengths
-            by_width = np.argsort([lengths[indices].max() for indices in cut])
-            numbers = by_width[np.linspace(0, len(cut) - 1, 2 * count + 1)[1::2].round().astype(np.int64)]
+            by_width = np.argsort([lengths[indices].max() for indices in drawn.cut])
+            chosen = np.linspace(0, len(drawn.cut) - 1, 2 * count + 1)[1::2].round().astype(np.int64)
+            numbers = by_width[chosen]
         for number in numbers.tolist():
-            yield self._batch(cut[number], 0, number)
+            yield self._batch(drawn, number)
 
     def numbered(self, number: int) -> Batch:
         """One batch by its number over all epochs; the fastest in ascending order."""
         epoch, position = divmod(number, self.per_epoch)
-        if self._latest[0] != epoch:
-            self._latest = epoch, self._cut(epoch)
-        return self._batch(self._latest[1][position], epoch, number)
+        return self._batch(self._drawn(epoch), position)
 
-    def _cut(self, epoch: int) -> list[np.ndarray]:
-        """Positions of each batch of an epoch."""
-        draws = generator(self.recipe.seed, Purpose.ORDER, epoch)
-        order = draws.permutation(self.examples.train)
-        size = self.recipe.batch_size
-        if isinstance(self.examples.inputs, Tokens):
-            lengths = self.examples.inputs.lengths[order]
-            return batches_by_length(order, lengths, size, self.per_epoch, draws)
-        return np.split(order, [size * position for position in range(1, self.per_epoch)])
+    def _drawn(self, epoch: int) -> _Epoch:
+        """An epoch cut into batches; the one asked for last is kept."""
+        if self._latest is None or self._latest.number != epoch:
+            self._latest = self._cut(epoch)
+        return self._latest
 
-    def _batch(self, indices: np.ndarray, epoch: int, number: int) -> Batch:
+    def _cut(self, epoch: int) -> _Epoch:
+        """Draw the order of an epoch and cut it into batches."""
+        draws, inputs = generator(self.recipe.seed, Purpose.ORDER, epoch), self.examples.inputs
+        rows, size = None if isinstance(inputs, Tokens) else inputs, self.recipe.batch_size
+        windows = shuffled_windows(self.examples.train, rows, draws)
+        order = np.concatenate(windows)
+        if isinstance(inputs, Tokens):
+            cut = batches_by_length(order, inputs.lengths[order], size, self.per_epoch, draws)
+        else:
+            cut = np.split(order, [size * position for position in range(1, self.per_epoch)])
+        return _Epoch(epoch, cut, ReadAhead(rows, windows))
+
+    def _batch(self, drawn: _Epoch, position: int) -> Batch:
+        epoch, indices = drawn.number, drawn.cut[position]
+        number = epoch * self.per_epoch + position
+        drawn.ahead.wait_for(position * self.recipe.batch_size + len(indices))
         augmentation = self.recipe.augmentation
         labels = torch.from_numpy(self.examples.labels[indices])
         inputs, weights = self.examples.inputs, self.examples.weights

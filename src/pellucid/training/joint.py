@@ -9,7 +9,6 @@ import contextlib
 import dataclasses
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from pellucid.training.batches import Batch, Batches, Examples
 from pellucid.training.hardware import keep_freed_memory, pinned, seed_step
 from pellucid.training.loop import validator
 from pellucid.training.optimisers import build_optimizer
+from pellucid.training.order import place_in_file
 from pellucid.training.ranks import Message, Order, Ranks, current, packed, unpacked
 from pellucid.training.recipe import Recipe
 from pellucid.training.state import Record, State
@@ -210,25 +210,12 @@ class _Arrays:
     def _described(self, array: np.ndarray) -> dict[str, Any]:
         """Where an array is: in a file from some byte on, or among those sent."""
         found: dict[str, Any] = {"dtype": array.dtype.str, "shape": [*array.shape]}
-        place = _mapped(array)
+        place = place_in_file(array)
         if place is not None:
-            path, offset = place
-            return found | {"path": path, "offset": offset, "sample": _sample(array)}
+            return found | {"path": str(place.path), "offset": place.offset, "sample": _sample(array)}
         plain = np.array(array, order="C")  # one that may be written to, as torch wants it
         self.sent.append(torch.from_numpy(plain.reshape(-1).view(np.uint8)))
         return found | {"sent": len(self.sent) - 1}
-
-
-def _mapped(array: np.ndarray) -> tuple[str, int] | None:
-    """Path of the file whose bytes an array is, and the place in it; `None` where it is no part of a file."""
-    root = array
-    while isinstance(root.base, np.ndarray):
-        root = root.base
-    if not isinstance(root, np.memmap) or root.filename is None or not array.flags.c_contiguous:
-        return None
-    path = Path(root.filename)
-    begin = array.__array_interface__["data"][0] - root.__array_interface__["data"][0]
-    return (str(path.absolute()), root.offset + begin) if array.size and path.exists() else None
 
 
 def _sample(array: np.ndarray) -> list[int]:

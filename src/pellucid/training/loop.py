@@ -71,8 +71,10 @@ def fit(
         for each in first_block:
             each.requires_grad_(not recipe.is_frozen(epoch, batches.per_epoch))
         left = batches.epoch(epoch, start=state.step - epoch * batches.per_epoch)
-        while state.step < recipe.total_steps and (batch := next(left, None)) is not None:
+        while state.step < recipe.total_steps:
             began = time.perf_counter()
+            if (batch := next(left, None)) is None:
+                break
             seed_step(recipe, state.step)
             result = step(batch, state.step, _rate(recipe, state.step))
             state.step += 1
