@@ -134,6 +134,9 @@ STRUCTURE = 4_000_000
 # Seconds of a request to a local server, from its first byte to the last of its body.
 REQUEST_SECONDS = 30.0
 
+# Inputs of one request to a server of models.
+REQUEST_INPUTS = 256
+
 # Connections to a local server that are kept; with more, the one that has been idle longest is closed. Files
 # that a process may open are often 1,024.
 CONNECTIONS = 400
