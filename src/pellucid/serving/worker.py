@@ -9,6 +9,7 @@ import binascii
 import codecs
 import contextlib
 import dataclasses
+import gc
 import importlib
 import json
 import os
@@ -320,6 +321,7 @@ def _serve(channel: Channel) -> None:
         channel.send({"refused": str(error), "code": error.exit_code})
         return
     del contents, loading
+    gc.freeze()  # nothing of all this is garbage, and a search through it would delay answers
     channel.send({"about": {name: each.about for name, each in models.items()}})
     while (asked := channel.receive()) is not None:
         message, content = asked
