@@ -70,8 +70,10 @@ session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionP
 classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
 def answer(content):
     pixels = np.asarray(Image.open(io.BytesIO(content)).convert("L"))
-    shares = session.run(["probabilities"], {"images": pixels[None, None]})[0][0].tolist()
-    return {"label": classes[int(np.argmax(shares))], "probabilities": dict(zip(classes, shares))}
+    shares, novelty = session.run(["probabilities", "novelty"], {"images": pixels[None, None]})
+    shares = shares[0].tolist()
+    found = {"label": classes[int(np.argmax(shares))], "probabilities": dict(zip(classes, shares))}
+    return {**found, "novelty": float(novelty[0])}
 """
 SERVERS = {
     "fastapi": _ANSWER

@@ -1,6 +1,7 @@
 """What is asked over HTTP, and how it is answered: paths, statuses, tokens, and one hop to a process."""
 
 import hmac
+import json
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -127,6 +128,7 @@ class _Asking:
 
     def __init__(self, state: State, job: str) -> None:
         self._state, self._job = state, job
+        self._messages: dict[tuple[str, str], bytes] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -152,9 +154,16 @@ class _Asking:
             if name is not None and found is not None and found.status == 200:
                 monitor.answered(name, found.counted, found.waited, found.took)
 
+    def _message(self, name: str, kind: str) -> bytes:
+        """What a process is asked, as JSON, of which there are few."""
+        if (name, kind) not in self._messages:
+            asked = {"job": self._job, "model": name, "kind": kind}
+            self._messages[name, kind] = json.dumps(asked).encode()
+        return self._messages[name, kind]
+
     async def _found(self, name: str, scope: Scope, receive: Receive) -> Reply:
         kinds = [value.decode("latin-1") for key, value in scope["headers"] if key == b"content-type"]
-        message = {"job": self._job, "model": name, "kind": _kind(kinds)}
+        message = self._message(name, _kind(kinds))
         body = (await receive())["body"]
         return await self._state.workers.answer(message, body, _gone(receive))
 

@@ -24,7 +24,7 @@ from pellucid.answering.answers import Answer, rows_of
 from pellucid.answering.decisions import Decisions, PredictOptions
 from pellucid.answering.incoming import Block
 from pellucid.budgets import REQUEST_INPUTS
-from pellucid.data.images.decoding import NotAnImage, TooManyPixels
+from pellucid.data.images.decoding import NotAnImage, TooManyPixels, quiet_pillow
 from pellucid.data.reading.input_values import text_or_reason
 from pellucid.data.tables.table import Joined
 from pellucid.errors import DataError, ModelFileError, UsageError
@@ -323,6 +323,8 @@ def _serve(channel: Channel) -> None:
     del contents, loading
     gc.freeze()  # nothing of all this is garbage, and a search through it would delay answers
     channel.send({"about": {name: each.about for name, each in models.items()}})
+    # Once for all: silencing anew for each image takes as long as decoding a small one.
+    quiet_pillow().__enter__()
     while (asked := channel.receive()) is not None:
         message, content = asked
         model = models[message["model"]]
