@@ -1,20 +1,30 @@
 """Answers over HTTP: those of the runtime to the last bit, alone and under load, or the reason of none."""
 
 import csv
+import dataclasses
 import json
 import subprocess
 import sys
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO, StringIO
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 
-from exported_models import content_of, exported
+from exported_models import EVERY, content_of, exported
 from pellucid.data.reading.inputs import text_or_reason
-from pellucid.runtime.exported import load
+from pellucid.data.tables.table import Joined
+from pellucid.errors import DataError
+from pellucid.export.export import finished, metadata_of
+from pellucid.export.onnx_graph import graph_of
+from pellucid.runtime.exported import load, opened
+from pellucid.serving import worker
+from pellucid.serving.worker import Answering, Refused
 from serving.served import IMAGES, JSON, PNG, TEXTS, base64_of, png_of, serving, write_models
+from small_models import vector_model, vectors
 from text_models import texts
 
 MODELS = {
@@ -136,8 +146,6 @@ def bomb():
     Image.new("1", (1, 1)).save(file, "PNG")
     content = bytearray(file.getvalue())
     content[16:24] = (13_400).to_bytes(4, "big") * 2
-    import zlib
-
     content[29:33] = zlib.crc32(bytes(content[12:29])).to_bytes(4, "big")
     return bytes(content)
 
@@ -229,15 +237,14 @@ def test_what_a_model_takes_is_told(server):
     assert json.loads(server.ask("GET", "/api/model")[2])["size"] == [8, 8]  # of the first one
 
 
-def test_columns_that_a_model_reads_as_one_are_joined(tmp_path):
-    import dataclasses
+@pytest.fixture
+def unlimited(monkeypatch):
+    """No limit of processor time, which the process of the tests would keep for good."""
+    monkeypatch.setattr(worker, "begin_job", lambda seconds=None: None)
 
-    import onnx
 
-    from pellucid.data.tables.table import Joined
-    from pellucid.export.export import finished
-    from pellucid.serving.worker import Answering, Refused
-
+@pytest.mark.usefixtures("unlimited")
+def test_columns_that_a_model_reads_as_one_are_joined():
     graph = onnx.load_model_from_string(content_of(TEXTS))
     metadata = dataclasses.replace(exported(TEXTS).metadata, joined_columns=("title", "body"))
     answering = Answering(finished(graph, metadata), "joined.onnx")
@@ -248,3 +255,45 @@ def test_columns_that_a_model_reads_as_one_are_joined(tmp_path):
     assert by_columns == answering.predict("json", json.dumps({"text": text}).encode())[1]
     with pytest.raises(Refused, match="has no column 'titel' in this model"):
         answering.predict("json", b'{"text": {"titel": "seven"}}')
+
+
+@pytest.mark.usefixtures("unlimited")
+def test_a_number_is_explained_too():
+    model = exported("lenet of numbers")
+    found = json.loads(Answering(content_of("lenet of numbers"), "x").explain("image", png_of(0))[1])
+    assert found["explained"] is None
+    assert found["score"] == found["label"] == model.predict_values([png_of(0)])[0]
+    with pytest.raises(DataError, match="it predicts classes"):
+        exported(IMAGES).predict_values([png_of(0)])
+
+
+@pytest.mark.usefixtures("unlimited")
+def test_vectors_of_numbers_are_answered_and_others_refused():
+    model = vector_model()
+    content = finished(graph_of(model), metadata_of(model, "vectors"))
+    answering = Answering(content, "vectors.onnx")
+    rows = vectors()[:3].astype(np.float32)
+    given = [*rows.tolist(), [1.0], ["a"] * rows.shape[1]]
+    _, body = answering.predict("json", json.dumps({"values": given}).encode())
+    answers = json.loads(body)["answers"]
+    expected = opened(content, "x", 1).predict_proba(rows)
+    assert [list(each["probabilities"].values()) for each in answers[:3]] == expected.tolist()
+    assert answers[3:] == [{"error": f"is no list of {rows.shape[1]} numbers"}] * 2
+    with pytest.raises(Refused, match="this model takes numbers"):
+        answering.explain("json", json.dumps({"value": given[0]}).encode())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EVERY)
+def test_every_kind_of_model_answers_within_its_limits(name, tmp_path):
+    """Nothing is imported or opened once the process has limited itself."""
+    model = exported(name)
+    with serving(*write_models(tmp_path, model=name), "--workers", "1") as server:
+        if model.input_kind.name == "texts":
+            body, headers = json.dumps({"text": "größer, it is 数字 \U0001f3b2 seven"}), JSON
+        elif model.input_kind.name == "images":
+            body, headers = png_of(0, (300, 200), "JPEG"), PNG
+        else:
+            body, headers = json.dumps({"value": vectors()[0].tolist()}), JSON
+        assert server.predict(body, headers)[0] == 200
+        assert server.predict(body, headers, job="explain")[0] == (422 if "value" in str(body) else 200)

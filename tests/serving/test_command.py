@@ -71,6 +71,7 @@ def test_a_folder_that_changes_while_it_is_read_is_refused(run, tmp_path, monkey
     assert not list((tmp_path / "cache").rglob("*.onnx"))
 
 
+@pytest.mark.slow
 def test_a_kept_file_that_was_changed_is_made_anew(run, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     content = served_content(str(run), lambda sentence: None)

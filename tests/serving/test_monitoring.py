@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from pellucid.arithmetic.probabilities import LEVEL
 from pellucid.bundle.held_out import HeldOut
 from pellucid.data.images.preprocessing import Preprocessing
-from pellucid.evaluation.comparisons import LEVEL
 from pellucid.runtime.metadata import Metadata
 from pellucid.serving.monitoring import WINDOW, DriftWatch, Monitor, above
 from pellucid.tasks import IMAGES

@@ -128,7 +128,7 @@ def test_a_process_that_is_killed_under_load_is_replaced_and_no_answer_is_anothe
         assert metric(server, "pellucid_queue_waiting") == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_what_is_under_way_is_finished_at_the_end(tmp_path, number):
     """Eight explanations are asked for, and the signal comes while they wait."""
     with serving(*write_models(tmp_path, words=TEXTS), "--workers", "1") as server:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.arithmetic.probabilities import LEVEL
 from pellucid.evaluation import Interval
-from pellucid.evaluation.comparisons import LEVEL
 from pellucid.reports import scored_models, trust_sections
 from pellucid.reports.error_sections import most_confused, per_class
 from pellucid.reports.facts import ReportFacts

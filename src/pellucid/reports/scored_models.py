@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pellucid.arithmetic.probabilities import LEVEL
 from pellucid.evaluation import Interval
-from pellucid.evaluation.comparisons import LEVEL
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.formatting import finite, read_score
 from pellucid.reports.plots import Ruler, ruler

@@ -71,6 +71,9 @@ class DriftWatch:
         windows: compared so far.
         alarms: of these with an alarm.
         last: the last one; `None` before.
+
+    Args:
+        metadata: of the model, with its held-out answers.
     """
 
     windows: int
