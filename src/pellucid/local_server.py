@@ -9,11 +9,16 @@ This is plain ASGI (https://asgi.readthedocs.io, HTTP 2.4), without a library.
 """
 
 import asyncio
+import contextlib
 import socket
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, NamedTuple
+import threading
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pellucid.errors import UsageError
+
+if TYPE_CHECKING:
+    import uvicorn
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -173,11 +178,8 @@ def listening(port: int) -> socket.socket:
     return own
 
 
-def serve(app: App, own: socket.socket) -> None:
-    """Answer requests on a socket until the process is interrupted.
-
-    Raises: `KeyboardInterrupt` once all requests under way are answered.
-    """
+def server_of(app: App, seconds: int = 2) -> "uvicorn.Server":
+    """A server of uvicorn that gives requests under way so many seconds once it is to end."""
     import uvicorn
 
     config = uvicorn.Config(
@@ -191,7 +193,33 @@ def serve(app: App, own: socket.socket) -> None:
         server_header=False,
         limit_concurrency=200,
         timeout_keep_alive=30,
-        timeout_graceful_shutdown=2,
+        timeout_graceful_shutdown=seconds,
         h11_max_incomplete_event_size=1 << 14,
     )
-    uvicorn.Server(config).run(sockets=[own])
+    return uvicorn.Server(config)
+
+
+def serve(app: App, own: socket.socket) -> None:
+    """Answer requests on a socket until the process is interrupted.
+
+    Raises: `KeyboardInterrupt` once all requests under way are answered.
+    """
+    server_of(app).run(sockets=[own])
+
+
+# Seconds that a server in the background may take to end, besides those of requests under way.
+_TO_END = 2.0
+
+
+@contextlib.contextmanager
+def served_meanwhile(app: App, own: socket.socket) -> Iterator[None]:
+    """Answer requests on a socket in a thread of its own, for as long as the work within takes."""
+    server = server_of(app, seconds=1)
+    thread = threading.Thread(target=server.run, args=([own],), name="pellucid-server", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(1 + _TO_END)
+        own.close()

@@ -52,6 +52,7 @@ from pellucid.pipeline.run.journal import (
     settings_of,
 )
 from pellucid.pipeline.run.stages import Stages, interruptible
+from pellucid.pipeline.watching import watched
 from pellucid.reports.formatting import seconds
 from pellucid.reports.report import render_preview
 from pellucid.settings import CLASSICAL, Settings, name_of
@@ -137,8 +138,10 @@ def train(
         settings = settings_of(given, journal)
         require_precision_of_run(settings, journal)
         stages = Stages(quiet=quiet, began=began)
+        place = os.fspath(data) if isinstance(data, (str, os.PathLike)) else type(data).__name__
         keep_frame(given_data, data, resume=resume)
         with (
+            watched(checked, place, folder, stages, resume=resume),
             free_cores(settings, journal, stages),
             together(settings) as ranks,
             pinned(choose_threads(settings)),
@@ -168,6 +171,8 @@ def _work(
         stage.words = f"read and checked {len(dataset.labels):,} {dataset.noun}s from {place}"
         stage.details += check.sentences()
     context = RunContext(folder, dataset, settings, stages, journal, TimeBudget.of(settings, stages.began))
+    for each in stages.onlookers:
+        each.read(context, check)
     require_fitting_model(settings, dataset.target)
     require_known_classes(settings, dataset.classes, place, dataset.target)
     require_fitting_inputs(settings, dataset.takes)
