@@ -158,7 +158,10 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
     for reserved in ("folds", "rest", "backbones"):
         time.reserve(reserved, 0.0)
     reserve_for_conclusion(context, candidates)
-    return _judged(learned, planned.folds, context) if planned.folds.parts else learned
+    if planned.folds.parts:
+        learned = _judged(learned, planned.folds, context)
+        stages.fitted(learned.candidates)
+    return learned
 
 
 def _train_classical(

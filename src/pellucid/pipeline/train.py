@@ -55,7 +55,7 @@ from pellucid.pipeline.run.stages import Stages, interruptible
 from pellucid.pipeline.watching import watched
 from pellucid.reports.formatting import seconds
 from pellucid.reports.report import render_preview
-from pellucid.settings import CLASSICAL, Settings, name_of
+from pellucid.settings import CLASSICAL, OF_ONLOOKERS, Settings, name_of
 from pellucid.training import Recipe
 from pellucid.training.follower import follow_torchrun
 from pellucid.training.hardware import choose_threads, pinned
@@ -121,7 +121,11 @@ def train(
         return Run(folder.path)
     given_data, data = data, place_of(data, folder)
     checked = Settings.from_mapping(given, "settings")
-    given = {name: value for name in map(name_of, given) if (value := getattr(checked, name)) is not None}
+    given = {
+        name: value
+        for name in map(name_of, given)
+        if (value := getattr(checked, name)) is not None and name not in OF_ONLOOKERS
+    }
     require_place_of_its_own(checked, folder.path, is_network=checked.model not in CLASSICAL)
     if not resume:
         require_precision(checked, cell_of(checked))

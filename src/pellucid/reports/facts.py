@@ -204,7 +204,8 @@ class ReportFacts:
         numbers: for numbers, one row (true, predicted) per test example; otherwise `None`.
         generated: images that a generator made; `None` in a run that predicts.
         labels: how labels go together where examples may have several; `None` elsewhere.
-        judged: the split that scores and answers are of: `test`, or `validation` while a run is under way.
+        judged: the examples that scores and answers are of: `test`, or, while a run is under way,
+            `validation` or `held-out`, those of folds.
         chosen: what the recommended model is called beside its name, such as `in training` under way.
     """
 

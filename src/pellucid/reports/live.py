@@ -24,6 +24,7 @@ def render_sections(facts: ReportFacts) -> str:
     The functions and templates are those of the report.
     """
     known = {section.key: section for section in (SECTIONS if facts.generated is None else OF_GENERATORS)}
+    known["training"] = known["training"]._replace(title="How training goes")
     wanted = [known[key] for key in _WATCHED if key in known]
     built = [(section, section.build(facts)) for section in wanted]
     shown = [(section, content) for section, content in built if content is not None]

@@ -312,7 +312,6 @@ def settings_of(given: Mapping[str, Any], journal: Journal) -> Settings:
                 f"--resume: the folder holds {what}, not a run of train; choose another --out, "
                 "or use --overwrite"
             )
-    given = {name: value for name, value in given.items() if name not in OF_ONLOOKERS}
     settings = journal.decided("settings", lambda: Settings(**given), _kept, lambda saved: Settings(**saved))
     require_unchanged(given, settings)
     threads, processes = given.get("threads", settings.threads), given.get("processes")

@@ -115,7 +115,7 @@ def points_of(model: str, record: Record) -> list[Point]:
 
 
 class _Log(Onlooker):
-    """Writes one thing after the other in a thread of its own; what fails is tried again and warned of once."""
+    """Writes one thing after another in its own thread; what fails is tried again, and warned of once."""
 
     def __init__(self, writer: Writer, name: str, stages: Stages) -> None:
         self._writer, self._name, self._stages = writer, name, stages

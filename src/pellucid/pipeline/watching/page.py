@@ -29,9 +29,9 @@ from pellucid.strict import parse_line
 
 # One port for every run, so that the page of one that was killed finds the one that resumes it.
 PORT = 8002
-# Times that making the sections took which have to pass before they are made again: one hundredth of the time
-# of one core at most, however often they are asked for and however short an epoch is.
-_APART = 100
+# Share of one core that making the sections may take, however short an epoch is, and seconds that they may
+# take at once besides: the first time templates are read (`benchmarks/watching.py`).
+_SHARE, _AT_ONCE = 0.01, 0.5
 # Seconds between two renderings, at least; since the last question for which somebody counts as looking; that
 # a finished report is kept for who looks, and the news of an error.
 _BETWEEN, _LOOKING, _KEPT, _KEPT_ERROR = 2.0, 5.0, 15.0, 1.5
@@ -52,7 +52,8 @@ class Page:
         self.progress, self.folder, self.token = progress, folder, secrets.token_urlsafe(16)
         self.is_delivered = threading.Event()
         self._asked = -_LOOKING
-        self._sections, self._version, self._next = "", -1, 0.0
+        self._sections, self._version = "", -1
+        self._began, self._made, self._spent = time.monotonic(), -_BETWEEN, 0.0
         self._making = threading.Lock()
 
     @property
@@ -85,21 +86,29 @@ class Page:
 
     async def _answer_sections(self, request: Request) -> Response:
         """The newest sections; nothing where the page has them, and no newer ones are due."""
-        if time.monotonic() >= self._next and self.progress.version != self._version:
+        if self._is_due:
             await run_in_threadpool(self._make)
         if not self._sections or request.query_params.get("have") == str(self._version):
             return Response(status_code=204)
         return HTMLResponse(self._sections, headers={"x-version": str(self._version)})
 
+    @property
+    def _is_due(self) -> bool:
+        """True where there is something new to show, and time for it."""
+        now = time.monotonic()
+        has_time = self._spent <= _SHARE * (now - self._began) + _AT_ONCE
+        return self.progress.version != self._version and now >= self._made + _BETWEEN and has_time
+
     def _make(self) -> None:
         """Make the sections, unless somebody else's question had them made meanwhile."""
         with self._making:
-            version, began = self.progress.version, time.monotonic()
-            if began < self._next or version == self._version:
+            if not self._is_due:
                 return
+            version, began = self.progress.version, time.thread_time()
             if (facts := self.progress.facts()) is not None:
                 self._sections, self._version = render_sections(facts), version
-            self._next = began + max(_BETWEEN, _APART * (time.monotonic() - began))
+            self._made = time.monotonic()
+            self._spent += time.thread_time() - began
 
     async def _stop(self, request: Request) -> Response:
         """End the training of the network after the step under way."""

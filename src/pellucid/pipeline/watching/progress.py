@@ -192,7 +192,7 @@ class Progress(Onlooker):
             found.append((f"{self.context.dataset.noun.capitalize()}s a second", count(rate)))
         if training.history:
             last = training.history[-1]
-            found.append(("Loss", figure(last["train_loss"])))
+            found.append(("Train loss", figure(last["train_loss"])))
             found += [
                 (f"Validation {metric.words}", figure(last[metric.in_history]))
                 for metric in [self._decides]
@@ -253,7 +253,7 @@ class Progress(Onlooker):
             "layers": layers,
             "command": config.get("command", ""),
             "ledger": "",
-            "judged": "validation",
+            "judged": "held-out" if self._has_folds else "validation",
             "chosen": words,
         }
         empty = np.zeros((0, 0), np.int64)
@@ -273,6 +273,13 @@ class Progress(Onlooker):
             confusion=confusion_matrix(labels, answers.argmax(axis=1), len(dataset.classes)),
             mistakes=self._mistakes(labels, answers),
         )
+
+    @property
+    def _has_folds(self) -> bool:
+        """True where models were judged on folds, which hold more than the validation split."""
+        assert self.context is not None
+        validation = self.context.dataset.validation
+        return any(not np.isin(each.held_out.positions, validation).all() for each in self.trained.values())
 
     def _chosen(self, entries: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
         """The model whose answers are shown, and what it is called: that in training, or the best so far."""
