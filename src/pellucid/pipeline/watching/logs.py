@@ -18,7 +18,7 @@ from pellucid.data import Check
 from pellucid.errors import UsageError
 from pellucid.pipeline.results import Run
 from pellucid.pipeline.run.context import RunContext
-from pellucid.pipeline.run.journal import RunFolder
+from pellucid.pipeline.run.journal import Journal, RunFolder
 from pellucid.pipeline.run.stages import Onlooker, Stages
 from pellucid.training import Observer, Session
 from pellucid.training.state import Record, State
@@ -73,6 +73,7 @@ def logged(tool: str, place: str, folder: RunFolder, stages: Stages, *, resume: 
     try:
         yield
         outcome = "finished"
+        log.put_settings()
         run = Run(folder.path)
         log.put(lambda: writer.results(run, scores_of(run.metrics)))
     except KeyboardInterrupt:
@@ -120,6 +121,7 @@ class _Log(Onlooker):
     def __init__(self, writer: Writer, name: str, stages: Stages) -> None:
         self._writer, self._name, self._stages = writer, name, stages
         self._waiting: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._journal: Journal | None = None
         self._deadline = float("inf")
         self._has_warned = False
         self._ending = threading.Event()
@@ -131,14 +133,20 @@ class _Log(Onlooker):
         self._waiting.put(write)
 
     def read(self, context: RunContext, check: Check) -> None:
-        """Write the settings."""
+        """Keep the journal, in which the settings are."""
         del check
-        journal = context.journal
-        self.put(lambda: self._writer.settings(journal.content))
+        self._journal = context.journal
+
+    def put_settings(self) -> None:
+        """Have the settings written, once: when all of them are decided."""
+        if self._journal is not None:
+            content, self._journal = self._journal.content, None
+            self.put(lambda: self._writer.settings(content))
 
     @contextlib.contextmanager
     def training(self, name: str, session: Session[Any]) -> Iterator[Sequence[Observer]]:
         """Write the records that are there, of a training that is resumed, and each that comes."""
+        self.put_settings()
         self._put_points([point for record in session.state.history for point in points_of(name, record)])
         yield [_Epochs(name, self._put_points)]
 
@@ -270,18 +278,21 @@ class _MLflow:
             made = self._client.create_run(experiment, run_name=folder.path.name, tags={"pellucid.run": tag})
             self._id = made.info.run_id
         self._last: dict[str, int] = {}
+        self._known: set[str] = set()
         if former:
             self._last = {name: self._epoch_of(name) for name in former[0].data.metrics}
+            self._known = set(former[0].data.params)
 
     def _epoch_of(self, name: str) -> int:
         """The last epoch of a metric that is there already."""
         return max((each.step for each in self._client.get_metric_history(self._id, name)), default=-1)
 
     def settings(self, found: Mapping[str, Any]) -> None:
-        """Write settings as parameters and the command as a tag; a resumed run has the same ones."""
-        rows = _flat(found).items()
-        parameters = [self._param(name, value[:_LONGEST_PARAMETER]) for name, value in rows]
-        self._client.log_batch(self._id, params=parameters)
+        """Write settings as parameters, which MLflow never changes, and the command as a tag."""
+        rows = {name: value for name, value in _flat(found).items() if name not in self._known}
+        parameters = [self._param(name, value[:_LONGEST_PARAMETER]) for name, value in rows.items()]
+        for start in range(0, len(parameters), 100):
+            self._client.log_batch(self._id, params=parameters[start : start + 100])
         self._client.set_tag(self._id, "pellucid.command", str(found.get("command", "")))
 
     def points(self, found: Sequence[Point]) -> None:

@@ -85,6 +85,7 @@ class Progress(Onlooker):
         self.message = ""
         self.is_finished = False
         self._entries: dict[str, dict[str, Any]] = {}
+        self._fits = 0
         self._stages: list[str] = []
         self._lines: list[str] = []
         self._stop = threading.Event()
@@ -114,6 +115,7 @@ class Progress(Onlooker):
         self.trained = {**self.trained, **{each.name: each for each in candidates}}
         for each in candidates:
             self._entries.pop(each.name, None)
+        self._fits += 1
 
     @contextlib.contextmanager
     def training(self, name: str, session: Session[Any]) -> Iterator[Sequence[Observer]]:
@@ -148,7 +150,7 @@ class Progress(Onlooker):
         """A number that grows with each thing that the sections have to show."""
         training = self.under_way
         epochs = 0 if training is None else 1 + training.epochs + training.is_over
-        return (self.check is not None) + len(self.trained) + epochs
+        return (self.check is not None) + self._fits + epochs
 
     def news(self) -> dict[str, Any]:
         """What changes from moment to moment, in words, as JSON for the page."""
