@@ -31,30 +31,37 @@ function part(name) {
 }
 
 /**
- * Make a node equal to another one, changing no more than differs: what is open, focused or scrolled stays so.
+ * Give an element the attributes of another one; what a reader opened or closed stays so.
+ * @param {Element} element
+ * @param {Element} fresh
+ */
+function takeAttributes(element, fresh) {
+  for (const { name } of [...element.attributes]) {
+    if (!fresh.hasAttribute(name) && name !== "open") element.removeAttribute(name);
+  }
+  for (const { name, value } of fresh.attributes) {
+    if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+  }
+}
+
+/**
+ * Make a node equal to another one, changing no more than differs: what is focused, selected or scrolled stays.
  * @param {Node} node
  * @param {Node} fresh
  */
 function makeEqual(node, fresh) {
   if (node.isEqualNode(fresh)) return;
-  const isAlike = node.nodeType === fresh.nodeType && node.nodeName === fresh.nodeName;
-  if (!isAlike || (node instanceof Element && fresh instanceof Element && node.id !== fresh.id)) {
+  const areElements = node instanceof Element && fresh instanceof Element;
+  if (node.nodeName !== fresh.nodeName || (areElements && node.id !== fresh.id)) {
     node.parentNode?.replaceChild(document.importNode(fresh, true), node);
-  } else if (node instanceof Element && fresh instanceof Element) {
-    for (const { name } of [...node.attributes]) {
-      // A reader opens and closes; the run does not.
-      if (!fresh.hasAttribute(name) && name !== "open") node.removeAttribute(name);
-    }
-    for (const { name, value } of fresh.attributes) {
-      if (node.getAttribute(name) !== value) node.setAttribute(name, value);
-    }
+  } else if (areElements) {
+    takeAttributes(node, fresh);
     const before = [...node.childNodes];
-    const after = [...fresh.childNodes];
-    after.forEach((each, at) => {
+    [...fresh.childNodes].forEach((each, at) => {
       if (at < before.length) makeEqual(before[at], each);
       else node.append(document.importNode(each, true));
     });
-    before.slice(after.length).forEach((each) => each.remove());
+    before.slice(fresh.childNodes.length).forEach((each) => each.remove());
   } else {
     node.nodeValue = fresh.nodeValue;
   }
@@ -97,7 +104,15 @@ function made(tag, words) {
 }
 
 const { token } = /** @type {{ token: string }} */ (JSON.parse(part("page-data").textContent ?? ""));
-const shown = { version: -1, figures: "", spoken: "", spokenAt: 0, message: "", isOver: false, isStopping: false };
+const shown = {
+  version: -1,
+  figures: "",
+  spoken: "",
+  spokenAt: 0,
+  message: "",
+  isOver: false,
+  isStopping: false,
+};
 
 /** @param {string} words */
 function complain(words) {
@@ -204,8 +219,8 @@ async function watch() {
     pause = PAUSE_WITHOUT_ANSWER;
     complain(
       shown.message ||
-      "The run does not answer: it has ended, or was stopped. What is shown is how far it had come. " +
-        "The same command with --resume goes on, and this page with it.",
+        "The run does not answer: it has ended, or was stopped. What is shown is how far it had come. " +
+          "The same command with --resume goes on, and this page with it.",
     );
   }
   if (!shown.isOver) setTimeout(watch, pause);
@@ -223,7 +238,9 @@ part("stop").addEventListener("click", async () => {
     if (!reply.ok) throw new Error(String(reply.status));
   } catch {
     shown.isStopping = false;
-    complain("The run did not take the request to stop; Ctrl-C in its terminal ends it, and --resume goes on.");
+    complain(
+      "The run did not take the request to stop; Ctrl-C in its terminal ends it, and --resume goes on.",
+    );
   }
 });
 
