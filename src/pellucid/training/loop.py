@@ -7,7 +7,6 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float64
 from torch import Tensor
 
 from pellucid.arithmetic import metric_value, number_errors
@@ -52,7 +51,7 @@ class Observer(Protocol):
 class AnswersObserver(Protocol):
     """Observer that gets the network's answers on validation as well."""
 
-    def after_validation(self, answers: Float64[np.ndarray, "validation ..."]) -> None:
+    def after_validation(self, answers: np.ndarray) -> None:
         """Called once in an epoch, before its record is made: probabilities (n, classes), or numbers (n,)."""
 
 
