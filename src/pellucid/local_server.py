@@ -14,7 +14,8 @@ import contextlib
 import ipaddress
 import json
 import socket
-from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
+import threading
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pellucid.budgets import CONNECTIONS, REQUEST_SECONDS
@@ -296,3 +297,21 @@ def serve(app: App, own: socket.socket) -> None:
     Raises: `KeyboardInterrupt` once all requests under way are answered.
     """
     server_of(app).run(sockets=[own])
+
+
+# Seconds that a server in the background may take to end, besides those of requests under way.
+_TO_END = 2.0
+
+
+@contextlib.contextmanager
+def served_meanwhile(app: App, own: socket.socket) -> Iterator[None]:
+    """Answer requests on a socket in a thread of its own, for as long as the work within takes."""
+    server = server_of(app, seconds=1)
+    thread = threading.Thread(target=server.run, args=([own],), name="pellucid-server", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(1 + _TO_END)
+        own.close()

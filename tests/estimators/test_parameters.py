@@ -21,7 +21,7 @@ OF_CLASSES_ALONE = {
 OF_IMAGES_ALONE = {"image_size", "resize", "pooling", "batch_norm", "augment", "mirror"}
 OF_TEXTS_ALONE = {"cell", "tokens", "length", "vectors", "tune_vectors"}
 OF_GENERATORS_ALONE = {"latent", "beta"}
-OF_RUNS_ALONE = {"baselines", "learning_curve", "folds", "from_", "rehearse", "processes"}
+OF_RUNS_ALONE = {"baselines", "learning_curve", "folds", "from_", "rehearse", "processes", "watch", "log"}
 PARAMETERS = [
     row
     for row in ROWS

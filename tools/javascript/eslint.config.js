@@ -55,8 +55,8 @@ export default [
     },
   },
   {
-    // This page has a server of its own, which it asks.
-    files: ["src/pellucid/labelling/**"],
+    // These pages have servers of their own, which they ask.
+    files: ["src/pellucid/labelling/**", "src/pellucid/reports/script/**"],
     rules: {
       "no-restricted-globals": ["error", ...REACHING_OUT.filter((each) => each !== "fetch")],
     },

@@ -7,7 +7,7 @@ from typing import Any
 from pellucid.cli.command_line import add_data, add_settings, settings_given
 from pellucid.errors import UsageError
 
-_LEFT_OUT = ("time_limit", "baselines", "learning_curve", "folds")
+_LEFT_OUT = ("time_limit", "baselines", "learning_curve", "folds", "watch", "log")
 
 _EXAMPLES = (
     ("pellucid compare photos/ --vary activation=relu,tanh --out run/", "2 variants"),

@@ -8,7 +8,17 @@ from typing import Any
 from pellucid.cli.command_line import add_data, add_settings, settings_given
 from pellucid.errors import UsageError
 
-_LEFT_OUT = ("baselines", "learning_curve", "folds", "from_", "rehearse", "backbone", "weights")
+_LEFT_OUT = (
+    "baselines",
+    "learning_curve",
+    "folds",
+    "from_",
+    "rehearse",
+    "backbone",
+    "weights",
+    "watch",
+    "log",
+)
 
 _EXAMPLES = (
     ("pellucid tune photos/ --out run/", "30 trials"),

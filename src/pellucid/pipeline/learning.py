@@ -137,7 +137,9 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
             time.reserve("folds", _ASKED_TOO * once * (planned.folds.trainings(1) - 1))
         reserve_for_conclusion(context, baselines, STANDING_ON)
         backbones = limit_backbones(planned.backbones, planned.costs, context)
-        built = [frozen_in_run(choice, context).built(dataset) for choice in backbones]
+        for choice in backbones:
+            built.append(frozen_in_run(choice, context).built(dataset))
+            stages.fitted(built[-1].candidates)
         has_others = any(each.features for each in baselines) and settings.model == "auto"
         seconds = _LEAST_OF_NETWORK * time.whole if time.is_limited else 0.0
         sentence = f"The network is left out: there was no time for it within {settings.time_limit}."
@@ -146,15 +148,20 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
         network, neural = _train_neural(planned, backbones, context)
     own = [] if network is None else network.session.state.history
     records = [*own]
+    stages.fitted(neural)
     for place, each in enumerate(built):  # the records of fine-tuning come behind those of the networks
         built[place] = tuned_in_run(each, records, context)
         records += built[place].history
+        stages.fitted(built[place].candidates[-1:])
     candidates = [*baselines, *neural, *(candidate for each in built for candidate in each.candidates)]
     learned = Learned(candidates, planned.continual, network, built, own)
     for reserved in ("folds", "rest", "backbones"):
         time.reserve(reserved, 0.0)
     reserve_for_conclusion(context, candidates)
-    return _judged(learned, planned.folds, context) if planned.folds.parts else learned
+    if planned.folds.parts:
+        learned = _judged(learned, planned.folds, context)
+        stages.fitted(learned.candidates)
+    return learned
 
 
 def _train_classical(

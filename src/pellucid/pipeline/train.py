@@ -52,9 +52,10 @@ from pellucid.pipeline.run.journal import (
     settings_of,
 )
 from pellucid.pipeline.run.stages import Stages, interruptible
+from pellucid.pipeline.watching import watched
 from pellucid.reports.formatting import seconds
 from pellucid.reports.report import render_preview
-from pellucid.settings import CLASSICAL, Settings, name_of
+from pellucid.settings import CLASSICAL, OF_ONLOOKERS, Settings, name_of
 from pellucid.training import Recipe
 from pellucid.training.follower import follow_torchrun
 from pellucid.training.hardware import choose_threads, pinned
@@ -120,7 +121,11 @@ def train(
         return Run(folder.path)
     given_data, data = data, place_of(data, folder)
     checked = Settings.from_mapping(given, "settings")
-    given = {name: value for name in map(name_of, given) if (value := getattr(checked, name)) is not None}
+    given = {
+        name: value
+        for name in map(name_of, given)
+        if (value := getattr(checked, name)) is not None and name not in OF_ONLOOKERS
+    }
     require_place_of_its_own(checked, folder.path, is_network=checked.model not in CLASSICAL)
     if not resume:
         require_precision(checked, cell_of(checked))
@@ -137,8 +142,10 @@ def train(
         settings = settings_of(given, journal)
         require_precision_of_run(settings, journal)
         stages = Stages(quiet=quiet, began=began)
+        place = os.fspath(data) if isinstance(data, (str, os.PathLike)) else type(data).__name__
         keep_frame(given_data, data, resume=resume)
         with (
+            watched(checked, place, folder, stages, resume=resume),
             free_cores(settings, journal, stages),
             together(settings) as ranks,
             pinned(choose_threads(settings)),
@@ -168,6 +175,8 @@ def _work(
         stage.words = f"read and checked {len(dataset.labels):,} {dataset.noun}s from {place}"
         stage.details += check.sentences()
     context = RunContext(folder, dataset, settings, stages, journal, TimeBudget.of(settings, stages.began))
+    for each in stages.onlookers:
+        each.read(context, check)
     require_fitting_model(settings, dataset.target)
     require_known_classes(settings, dataset.classes, place, dataset.target)
     require_fitting_inputs(settings, dataset.takes)

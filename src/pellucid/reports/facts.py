@@ -204,6 +204,9 @@ class ReportFacts:
         numbers: for numbers, one row (true, predicted) per test example; otherwise `None`.
         generated: images that a generator made; `None` in a run that predicts.
         labels: how labels go together where examples may have several; `None` elsewhere.
+        judged: the examples that scores and answers are of: `test`, or, while a run is under way,
+            `validation` or `held-out`, those of folds.
+        chosen: what the recommended model is called beside its name, such as `in training` under way.
     """
 
     title: str
@@ -226,6 +229,13 @@ class ReportFacts:
     numbers: Float64[np.ndarray, "test 2"] | None = None
     generated: GeneratedFacts | None = None
     labels: LabelFacts | None = None
+    judged: str = "test"
+    chosen: str = "recommended"
+
+    @property
+    def is_under_way(self) -> bool:
+        """True while the run goes on: its models are judged by validation alone."""
+        return self.judged != "test"
 
     @property
     def classes(self) -> Sequence[str]:

@@ -15,6 +15,7 @@ from pellucid.settings.rows import (
     not_known,
     parse_duration,
     parse_image_size,
+    parse_log,
 )
 from pellucid.settings.table import (
     ADVERSARIAL,
@@ -30,6 +31,7 @@ from pellucid.settings.table import (
     NEURAL_OF_IMAGES,
     NEURAL_OF_TEXTS,
     NO_BACKBONE,
+    OF_ONLOOKERS,
     ROWS,
     Settings,
     name_of,
@@ -52,6 +54,7 @@ __all__ = [
     "NEURAL_OF_TEXTS",
     "NO_BACKBONE",
     "NUMBER_METRIC",
+    "OF_ONLOOKERS",
     "ROWS",
     "Group",
     "Metric",
@@ -65,4 +68,5 @@ __all__ = [
     "not_known",
     "parse_duration",
     "parse_image_size",
+    "parse_log",
 ]

@@ -240,6 +240,22 @@ def parse_duration(text: str | None) -> float | None:
     return float(match[1]) * {"s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}[match[2]]
 
 
+LOGS = ("tensorboard", "mlflow")
+
+
+def parse_log(text: str | None) -> tuple[str, str] | None:
+    """Read `tensorboard:DIR` or `mlflow:URI`: the tool, and the place; `None` stays `None`.
+
+    Raises: `UsageError` if the text is of another form.
+    """
+    if text is None:
+        return None
+    tool, colon, place = text.partition(":")
+    if tool not in LOGS or not colon or not place.strip():
+        raise UsageError(f"--log: {text!r} is neither tensorboard:DIR nor mlflow:URI")
+    return tool, place
+
+
 _WILD = {"{label}": "(?P<label>[^/]+)", "*": "[^/]*", "?": "[^/]"}
 
 

@@ -13,6 +13,7 @@ from pellucid.settings.rows import (
     instead_of,
     parse_duration,
     parse_image_size,
+    parse_log,
     parse_name_pattern,
     parse_names,
     parse_numbers_by_class,
@@ -42,6 +43,9 @@ NO_BACKBONE = "none"
 IMAGES, GENERATORS, BACKBONES = "images", "models that make images", "pretrained networks"
 
 MOST_PARTS = 1024  # of a batch
+
+# Settings that show a run and leave no trace in it: a run has the same bytes whoever watches it.
+OF_ONLOOKERS = ("watch", "log")
 
 # Weighted mean of several trained models of a run, which no setting asks for.
 AVERAGE = "average"
@@ -77,6 +81,7 @@ def require_no_contradiction(settings: "Settings") -> None:
             raise UsageError(message)
     if settings.label_from_name is not None:
         parse_name_pattern(settings.label_from_name)
+    parse_log(settings.log)
     parse_image_size(settings.image_size)
     parse_duration(settings.time_limit)
 
@@ -437,6 +442,19 @@ class Settings:
         bounds=(0, 50),
         not_with=(GENERATORS,),
         off=0,
+    )
+    watch: bool = row(
+        False,
+        "run",
+        "Show the report on a page of this machine while it is being made, with a button that ends the "
+        "training of the network early and well; the page opens where there is a display",
+        off=False,
+    )
+    log: str | None = row(
+        None,
+        "run",
+        "Write curves, settings and final scores for another tool as well: tensorboard:DIR or mlflow:URI, "
+        "each with its extra",
     )
 
     def __post_init__(self) -> None:

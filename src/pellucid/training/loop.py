@@ -47,6 +47,14 @@ class Observer(Protocol):
         return
 
 
+@runtime_checkable
+class AnswersObserver(Protocol):
+    """Observer that gets the network's answers on validation as well."""
+
+    def after_validation(self, answers: np.ndarray) -> None:
+        """Called once in an epoch, before its record is made: probabilities (n, classes), or numbers (n,)."""
+
+
 def fit(
     state: State,
     step: Step,
@@ -148,6 +156,7 @@ def validator(
     device: str,
     beta: float = 1.0,
     ranks: Ranks | None = None,
+    observers: Sequence[Observer] = (),
 ) -> Callable[[], Record]:
     """Function that scores the network as it is, in evaluation mode, on the validation split.
 
@@ -157,8 +166,10 @@ def validator(
     dimension, the divergence weighed by `beta`), `validation_elbo` (the same at 1),
     `validation_reconstruction` and `validation_kl` (nats per image); an empty record when there is no
     validation split, and for a gan, whose images no number of an epoch judges. `ranks` score it together,
-    each some of the blocks of examples; the record is then empty but with rank 0.
+    each some of the blocks of examples; the record is then empty but with rank 0. `observers` get the answers
+    if they are for that.
     """
+    onlookers = [each for each in observers if isinstance(each, AnswersObserver)]
 
     def validate() -> Record:
         if not len(examples.validation) or isinstance(network, Adversarial):
@@ -175,10 +186,15 @@ def validator(
             probabilities = (
                 (outputs.softmax(dim=1) if target.is_exclusive else outputs.sigmoid()).cpu().numpy()
             )
+            for onlooker in onlookers:
+                onlooker.after_validation(probabilities)
             metrics = _LOSS_FIRST[target.noun, 2 if examples.classes == 2 else 0]
             return {metric.in_history: metric_value(metric, labels, probabilities) for metric in metrics}
         assert network.rescale is not None
-        errors = number_errors(labels, outputs[:, 0].cpu().numpy())
+        numbers = outputs[:, 0].cpu().numpy()
+        for onlooker in onlookers:
+            onlooker.after_validation(numbers)
+        errors = number_errors(labels, numbers)
         standardised = errors.root_mean_squared_error / float(network.rescale.std)
         found = {f"validation_{name}": value for name, value in errors._asdict().items()}
         return {"validation_loss": standardised * standardised, **found}

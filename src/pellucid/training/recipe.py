@@ -106,6 +106,11 @@ class Recipe(Saved):
             self, total_steps=total_steps, epochs=max(self.epochs, epochs), shortened=shortened
         )
 
+    def stopped_after(self, step: int, per_epoch: int) -> "Recipe":
+        """The recipe that ends with a step already taken; gd, which updates there alone, with its epoch."""
+        total = per_epoch * math.ceil(step / per_epoch) if self.optimizer == "gd" else step
+        return self if total >= self.total_steps else self.ending_at(total, step, per_epoch)
+
     @property
     def frozen_epochs(self) -> int:
         """Epochs at the end in which the first block stays as it is."""

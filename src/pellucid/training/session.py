@@ -286,7 +286,7 @@ class Session(Generic[Learner]):
             step = ordered_step(make_step(network, optimizer, recipe, examples, ranks), network, ranks)
             examined = ExaminedStep(step, self.state, self.batches)
             beta = 1.0 if recipe.beta is None else recipe.beta
-            validate = validator(network, examples, recipe.device, beta, ranks)
+            validate = validator(network, examples, recipe.device, beta, ranks, observers)
             fit(self.state, examined, self.batches, ordered_validation(validate, ranks), observers, follow)
         if keeps_best and self.state.best is not None:
             self.network.load_state_dict(self.state.best.weights)

@@ -24,6 +24,8 @@ _NOT_GIVEN = {
     "learning_curve": "belongs to train",
     "from_": "belongs to train: compare trains every variant afresh; leave it out",
     "rehearse": "belongs to --from, and compare trains every variant afresh; leave it out",
+    "watch": "belongs to train; leave it out",
+    "log": "belongs to train; leave it out",
 }
 _ROW_OF = {row.name: row for row in ROWS}
 _OF_TRAINING = [row for row in ROWS if row.group in ("network", "training")]

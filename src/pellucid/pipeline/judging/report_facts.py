@@ -149,7 +149,7 @@ def report_facts(outcome: Outcome, metrics: Mapping[str, Any]) -> ReportFacts:
         )
 
     def answered(rows: Sequence[int]) -> list[Answered]:
-        return [_answered(dataset, int(dataset.test[row]), answers[row]) for row in rows]
+        return answered_rows(dataset, dataset.test, answers, rows)
 
     predicted = decided(answers, dataset.classes, config["settings"].get("threshold") or {})
     matrix = confusion_matrix(labels, predicted, len(dataset.classes))
@@ -188,7 +188,7 @@ def show_first_mistakes(candidates: Sequence[Candidate], context: RunContext) ->
         return
     place = str(context.journal.content["data"]["place"])
     rows = worst_rows(labels, answers)[:_FIRST]
-    worst = [_answered(dataset, int(dataset.validation[row]), answers[row]) for row in rows]
+    worst = answered_rows(dataset, dataset.validation, answers, rows)
     found = FirstMistakes(place, dataset.noun, best.name, len(labels), wrong, worst)
     page = context.folder.path / "report.html"
     write_file(page, render_first_mistakes(found).encode())
@@ -237,6 +237,16 @@ def shown(dataset: Dataset, place: int) -> np.ndarray | str:
     if isinstance(dataset.inputs, Texts):
         return dataset.inputs[place]
     return np.array(dataset.inputs[place])
+
+
+def answered_rows(
+    dataset: Dataset,
+    positions: Int64[np.ndarray, " asked"],
+    probabilities: Float64[np.ndarray, "asked classes"],
+    rows: Sequence[int],
+) -> list[Answered]:
+    """Some of the examples at some positions, by their rows among these, and what was answered."""
+    return [_answered(dataset, int(positions[row]), probabilities[row]) for row in rows]
 
 
 def _answered(dataset: Dataset, place: int, probabilities: Float64[np.ndarray, " classes"]) -> Answered:

@@ -203,9 +203,13 @@ _KEPT = {
 _KEPT_BLINDLY = "the mean of the weights before and after is kept"
 
 
-def to_the_end(session: Session[Network], observers: Sequence[Observer] = ()) -> None:
+def to_the_end(
+    session: Session[Network],
+    observers: Sequence[Observer] = (),
+    follow: Callable[[int, Recipe], Recipe] | None = None,
+) -> None:
     """Train to the end of fine-tuning; the last weights count, but where patience may end it before."""
-    session.run(observers, keeps_best=session.batches.recipe.patience is not None)
+    session.run(observers, keeps_best=session.batches.recipe.patience is not None, follow=follow)
 
 
 @dataclass(frozen=True, eq=False)

@@ -177,6 +177,7 @@ def _trained(
     former = _restored(folder, learner.name, material)
     if former is not None:
         stages.line(f"took over {learner.name} from before the interruption")
+        stages.fitted([former])
         return former
     if fit is None:
         return None
@@ -194,6 +195,7 @@ def _trained(
         write_file(folder / _FITTED, sealed(facts))
         score = on_validation([candidate], material, learner.settings)
         stage.words = f"trained {learner.name}{words}{part_of(candidate, material)}{score}"
+    stages.fitted([candidate])
     return candidate
 
 
@@ -282,10 +284,16 @@ def train_in_run(network: Planned, context: RunContext) -> None:
             return generator.sample(generator.turns(_SHOWN), context.settings.seed)
 
         watching.append(Snapshots(folder.samples, make, plan.recipe.epochs))
+
+    def stopped(recipe: Recipe) -> None:
+        checkpointer.total_steps = recipe.total_steps
+        context.journal.save({"plan": dataclasses.replace(plan, recipe=recipe).to_json()})
+
     with context.stages.stage(f"training {plan.name}", f"trained {plan.name}", spinner=False) as stage:
         history = HistoryFile(folder.path / "history.jsonl")
-        with observers_of_run(session, checkpointer, history, context, watching) as observers:
-            session.run(observers, follow=_following(network, checkpointer, context))
+        follow = stoppable(plan.name, session, context, stopped, _following(network, checkpointer, context))
+        with observers_of_run(plan.name, session, checkpointer, history, context, watching) as observers:
+            session.run(observers, follow=follow)
         _report_pace(plan.name, session.batches.recipe, context)
         best = session.state.best
         if best is not None:
@@ -297,11 +305,55 @@ _MUCH_LESS = 0.9  # of the steps that were planned
 
 def _report_pace(name: str, recipe: Recipe, context: RunContext) -> None:
     """Report a training that ended with far fewer steps than were planned for its time."""
+    if name in context.journal.content.get(STOPPED, {}):
+        return
     if recipe.total_steps < _MUCH_LESS * recipe.planned_steps:
         context.leave_out(
             f"{name} fell behind its time, since other programs use this machine, and its training was made "
             "shorter while it ran."
         )
+
+
+# Key of the journal: by name, the step after which the training of a network was stopped by hand.
+STOPPED = "stopped"
+
+
+def stoppable(
+    name: str,
+    session: Session[Network],
+    context: RunContext,
+    stopped: Callable[[Recipe], object],
+    follow: Callable[[int, Recipe], Recipe] | None = None,
+) -> Callable[[int, Recipe], Recipe] | None:
+    """`follow` for a training that ends after the step under way where an onlooker asks for that.
+
+    The journal keeps the step, and `stopped` what follows from it, in one write: a resumed run ends after the
+    same step, with the same weights. Then nothing else changes the number of steps.
+    """
+    stages, journal = context.stages, context.journal
+    if name in journal.content.get(STOPPED, {}):
+        return None
+    if not stages.onlookers:
+        return follow
+
+    def ask(step: int, recipe: Recipe) -> Recipe:
+        """The recipe that holds from here on."""
+        if not stages.stop_is_wanted():
+            return recipe if follow is None else follow(step, recipe)
+        per_epoch = session.batches.per_epoch
+        found = recipe.stopped_after(step, per_epoch)
+        if found is recipe:  # it is at its end, or ends there as was asked before
+            return recipe
+        with journal.together():
+            journal.save({STOPPED: {**journal.content.get(STOPPED, {}), name: step}})
+            stopped(found)
+            context.leave_out(
+                f"The training of {name} was stopped by hand after step {step:,} of {recipe.total_steps:,}, "
+                f"in epoch {math.ceil(step / per_epoch):,} of {recipe.epochs:,}; what it had learned counts."
+            )
+        return found
+
+    return ask
 
 
 def _following(
@@ -332,19 +384,20 @@ def simple_in_run(network: Candidate, material: Dataset, context: RunContext) ->
 
 @contextmanager
 def observers_of_run(
+    name: str,
     session: Session[Network],
     checkpointer: Checkpointer,
     history: HistoryFile,
     context: RunContext,
     watching: Sequence[Observer] = (),
 ) -> Iterator[list[Observer]]:
-    """Every observer that the training of a session has in a run, some of one's own among them.
+    """Every observer that the training of a network of that name has in a run, some of one's own among them.
 
     Within, progress is shown, and a signal that comes ends the training with `InterruptedRun` once a
     checkpoint is written.
     """
     stop = StopOnSignal(checkpointer)
-    with context.stages.training(session.batches) as progress, stop.listening():
+    with context.stages.training(name, session) as progress, stop.listening():
         yield [*progress, history, *watching, checkpointer, stop]
 
 
@@ -366,12 +419,20 @@ def tuned_in_run(built: Built, before: Sequence[Mapping[str, Any]], context: Run
 
     def run(session: Session[Network]) -> None:
         make_folder(checkpoints)
-        total = session.batches.recipe.total_steps
+        batches = session.batches
+        if (step := context.journal.content.get(STOPPED, {}).get(name)) is not None:
+            batches.recipe = batches.recipe.stopped_after(step, batches.per_epoch)
+        total = batches.recipe.total_steps
         load_checkpoint(checkpoints, session.state, total)
         checkpointer = Checkpointer(checkpoints, {"model": name}, total)
         history = HistoryFile(context.folder.path / "history.jsonl", before, name)
-        with observers_of_run(session, checkpointer, history, context) as observers:
-            to_the_end(session, observers)
+
+        def stopped(recipe: Recipe) -> None:
+            checkpointer.total_steps = recipe.total_steps
+
+        follow = stoppable(name, session, context, stopped)
+        with observers_of_run(name, session, checkpointer, history, context) as observers:
+            to_the_end(session, observers, follow)
 
     return TuningLearner(frozen_in_run(built.choice, context), run, built).tuned(context.dataset)
 

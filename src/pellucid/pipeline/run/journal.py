@@ -23,7 +23,7 @@ from pellucid.files import (
     write_json,
     writing,
 )
-from pellucid.settings import ROWS, Settings
+from pellucid.settings import OF_ONLOOKERS, ROWS, Settings
 from pellucid.strict import read_sealed, sealed
 
 # A data frame given in Python: the run's own DATA.
@@ -312,12 +312,15 @@ def settings_of(given: Mapping[str, Any], journal: Journal) -> Settings:
                 f"--resume: the folder holds {what}, not a run of train; choose another --out, "
                 "or use --overwrite"
             )
-    settings = journal.decided(
-        "settings", lambda: Settings(**given), dataclasses.asdict, lambda saved: Settings(**saved)
-    )
+    settings = journal.decided("settings", lambda: Settings(**given), _kept, lambda saved: Settings(**saved))
     require_unchanged(given, settings)
     threads, processes = given.get("threads", settings.threads), given.get("processes")
     return dataclasses.replace(settings, threads=threads, processes=processes)
+
+
+def _kept(settings: Settings) -> dict[str, Any]:
+    """Settings as a run keeps them: who looks on leaves no trace in it."""
+    return {name: value for name, value in dataclasses.asdict(settings).items() if name not in OF_ONLOOKERS}
 
 
 def require_unchanged(given: Mapping[str, Any], before: Settings) -> None:

@@ -8,23 +8,54 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn, TextIO, TypeVar
+from typing import Any, NoReturn, TextIO, TypeVar
 
 from threadpoolctl import threadpool_limits
 
+from pellucid.data import Check
 from pellucid.data.wording import COLUMNS, visible, wrapped
 from pellucid.errors import InterruptedRun
-from pellucid.training import Observer
-from pellucid.training.batches import Batches
+from pellucid.training import Observer, Session
 from pellucid.training.observers import BarProgress, PlainProgress, signals_to
 
 # Wider lines are not read with ease, however wide the terminal.
 _MOST_COLUMNS = 120
+
+
+class Onlooker:
+    """Follows what a run does while it does it, and decides nothing of it; each method may be left as it is.
+
+    Called in the thread that does the work, so that what takes long belongs into another one.
+    """
+
+    @contextlib.contextmanager
+    def stage(self, words: str) -> Iterator[None]:
+        """A stage goes on within."""
+        yield
+
+    def line(self, text: str) -> None:
+        """A line was printed, of a stage that is over or by itself."""
+
+    def read(self, context: Any, check: Check) -> None:
+        """The data was read and checked; `context` is the `RunContext`."""
+
+    def fitted(self, candidates: Sequence[Any]) -> None:
+        """Models are trained: each a `Candidate`."""
+
+    @contextlib.contextmanager
+    def training(self, name: str, session: Session[Any]) -> Iterator[Sequence[Observer]]:
+        """A network of that name is trained within; yields observers of the loop."""
+        yield ()
+
+    def stop_is_wanted(self) -> bool:
+        """True where somebody asked that the training of the network ends after the step under way."""
+        return False
 
 
 @dataclass
@@ -45,6 +76,7 @@ class Stages:
         self.quiet = quiet
         self.console = Console(file=self.stream, highlight=False, soft_wrap=True)
         self.began = time.monotonic() if began is None else began
+        self.onlookers: list[Onlooker] = []
         self._spins = True
 
     def beside_a_bar(self) -> "Stages":
@@ -62,12 +94,13 @@ class Stages:
         """
         current = Stage(words)
         began = time.monotonic()
-        if spinner and self._spins and self.console.is_terminal and not self.quiet:
-            from rich.markup import escape
+        with contextlib.ExitStack() as stack:
+            for each in self.onlookers:
+                stack.enter_context(each.stage(words))
+            if spinner and self._spins and self.console.is_terminal and not self.quiet:
+                from rich.markup import escape
 
-            with self.console.status(escape(visible(words))):
-                yield current
-        else:
+                stack.enter_context(self.console.status(escape(visible(words))))
             yield current
         over = done if done is not None and current.words == words else current.words
         self.line(self._wrapped(f"{over}  {time.monotonic() - began:.1f} s"), tick=True)
@@ -92,6 +125,8 @@ class Stages:
 
     def line(self, text: str, tick: bool = False, style: str = "") -> None:
         """Print one line, never read as markup; a tick closes a stage."""
+        for each in self.onlookers:
+            each.line(" ".join(text.split()))
         if self.quiet:
             return
         from rich.text import Text
@@ -104,15 +139,32 @@ class Stages:
         self.console.print(Text.assemble((mark if tick else " ", "cyan"), " ", (shown, style)))
 
     @contextlib.contextmanager
-    def training(self, batches: Batches) -> Iterator[list[Observer]]:
-        """Show training: a bar in a terminal, a line per epoch elsewhere; yields observers for the loop."""
-        if self.quiet:
-            yield []
-        elif self.console.is_terminal:
-            with BarProgress(self.console, batches) as progress:
-                yield [progress]
-        else:
-            yield [PlainProgress(lambda line: self.console.print(line, markup=False), batches)]
+    def training(self, name: str, session: Session[Any]) -> Iterator[list[Observer]]:
+        """Show the training of a network: a bar in a terminal, a line per epoch elsewhere.
+
+        Yields observers for the loop, those of onlookers among them.
+        """
+        with contextlib.ExitStack() as stack:
+            found: list[Observer] = []
+            for each in self.onlookers:
+                found += stack.enter_context(each.training(name, session))
+            if self.quiet:
+                pass
+            elif self.console.is_terminal:
+                found.append(stack.enter_context(BarProgress(self.console, session.batches)))
+            else:
+                write = partial(self.console.print, markup=False)
+                found.append(PlainProgress(write, session.batches))
+            yield found
+
+    def fitted(self, candidates: Sequence[Any]) -> None:
+        """Let onlookers know that models are trained: each a `Candidate`."""
+        for each in self.onlookers:
+            each.fitted(candidates)
+
+    def stop_is_wanted(self) -> bool:
+        """True where an onlooker asks that the training of the network ends after the step under way."""
+        return any(each.stop_is_wanted() for each in self.onlookers)
 
 
 @contextlib.contextmanager

@@ -53,6 +53,8 @@ _NOT_GIVEN = {
     "rehearse": "belongs to --from, and every trial is trained afresh; leave it out",
     "backbone": "the layers of a pretrained network are fixed; leave it out",
     "weights": "belongs to --backbone, whose layers are fixed; leave it out",
+    "watch": "belongs to train; leave it out",
+    "log": "belongs to train; leave it out",
 }
 _LEFT_OUT: Mapping[str, Any] = {"baselines": False, "learning_curve": False, "folds": 0, "backbone": "none"}
 _ROW = {row.name: row for row in ROWS}

@@ -1,0 +1,83 @@
+"""The page of a run under way: its frame and script, and the sections of the report that have content."""
+
+import base64
+import hashlib
+import json
+import re
+from functools import cache
+from importlib.resources import files
+
+from markupsafe import Markup
+
+from pellucid.reports.facts import ReportFacts
+from pellucid.reports.report import OF_GENERATORS, SECTIONS, environment
+
+# Sections of the report that a run under way has content for, in the order in which they are watched.
+_WATCHED = ("training", "errors", "models", "network", "data", "repeat")
+_STYLES = ("style.css", "models.css", "errors.css", "training.css", "live.css", "print.css")
+_STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+
+
+def render_sections(facts: ReportFacts) -> str:
+    """Write the sections of the report as HTML, and in front of them the list of these for navigation.
+
+    The functions and templates are those of the report.
+    """
+    known = {section.key: section for section in (SECTIONS if facts.generated is None else OF_GENERATORS)}
+    known["training"] = known["training"]._replace(title="How training goes")
+    wanted = [known[key] for key in _WATCHED if key in known]
+    built = [(section, section.build(facts)) for section in wanted]
+    shown = [(section, content) for section, content in built if content is not None]
+    return environment().get_template("live_sections.html").render(facts=facts, sections=shown)
+
+
+def render_page(title: str, token: str) -> tuple[str, str]:
+    """Write the page that asks for these sections, and its policy, which admits its own script and style.
+
+    `token` distinguishes one run of the program from another.
+    """
+    style, script = _style(), _script()
+    data = Markup(json.dumps({"token": token}).replace("<", "\\u003c"))
+    page = (
+        environment()
+        .get_template("live.html")
+        .render(title=title, data=data, style=Markup(style), script=Markup(script))
+    )
+    return page, (
+        f"default-src 'none'; script-src {_checksum(script)}; style-src {_checksum(style)}; img-src data:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+def policy_of_report(page: str) -> str:
+    """The policy under which a finished report is served: its own styles and images, and nothing else."""
+    styles = " ".join(sorted({_checksum(each) for each in _STYLE.findall(page)})) or "'none'"
+    return (
+        f"default-src 'none'; style-src {styles}; img-src data:; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    )
+
+
+def with_place(page: str, place: str) -> str:
+    """A finished report with a line at its top that says where its file lies."""
+    line = environment().get_template("live_end.html").render(place=place)
+    top = '<main id="main" tabindex="-1">'
+    return page.replace(top, f"{top}\n{line}", 1)
+
+
+@cache
+def _style() -> str:
+    return "\n".join(_own(f"page/{name}") for name in _STYLES)
+
+
+@cache
+def _script() -> str:
+    return _own("script/live.js")
+
+
+def _own(name: str) -> str:
+    return files("pellucid.reports").joinpath(name).read_text(encoding="utf-8")
+
+
+def _checksum(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

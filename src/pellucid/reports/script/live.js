@@ -1,0 +1,247 @@
+// The page of a run under way: asks its run for news, and puts the sections of the report in their places.
+
+/**
+ * News of a run. Words are made by the run; the page shows them.
+ * @typedef {{
+ *   token: string, state: "under way" | "finished" | "failed", title: string, version: number,
+ *   share: number | null, words: string, left: string, figures: [string, string][], lines: string[],
+ *   spoken: string, can_stop: boolean, is_stopping: boolean, message: string,
+ * }} News
+ */
+
+/** Milliseconds between two questions, and after one that was not answered. */
+const PAUSE = 1000;
+const PAUSE_WITHOUT_ANSWER = 2000;
+
+/** Milliseconds between two sentences for screen readers, which must not talk all the time. */
+const BETWEEN_SENTENCES = 15000;
+
+/** Pixels from the top of the page that count as its top. */
+const TOP = 200;
+
+/**
+ * An element of the page by its name.
+ * @param {string} name
+ * @returns {HTMLElement}
+ */
+function part(name) {
+  const found = document.getElementById(name);
+  if (!found) throw new Error(`no element ${name}`);
+  return found;
+}
+
+/**
+ * Give an element the attributes of another one; what a reader opened or closed stays so.
+ * @param {Element} element
+ * @param {Element} fresh
+ */
+function takeAttributes(element, fresh) {
+  for (const { name } of [...element.attributes]) {
+    if (!fresh.hasAttribute(name) && name !== "open") element.removeAttribute(name);
+  }
+  for (const { name, value } of fresh.attributes) {
+    if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+  }
+}
+
+/**
+ * Make a node equal to another one, changing no more than differs: what is focused, selected or scrolled stays.
+ * @param {Node} node
+ * @param {Node} fresh
+ */
+function makeEqual(node, fresh) {
+  if (node.isEqualNode(fresh)) return;
+  const areElements = node instanceof Element && fresh instanceof Element;
+  if (node.nodeName !== fresh.nodeName || (areElements && node.id !== fresh.id)) {
+    node.parentNode?.replaceChild(document.importNode(fresh, true), node);
+  } else if (areElements) {
+    takeAttributes(node, fresh);
+    const before = [...node.childNodes];
+    [...fresh.childNodes].forEach((each, at) => {
+      if (at < before.length) makeEqual(before[at], each);
+      else node.append(document.importNode(each, true));
+    });
+    before.slice(fresh.childNodes.length).forEach((each) => each.remove());
+  } else {
+    node.nodeValue = fresh.nodeValue;
+  }
+}
+
+/**
+ * Put new sections in their places, by their names; some may come between others.
+ * @param {Element} fresh
+ */
+function showSections(fresh) {
+  const place = part("sections");
+  const wanted = [...fresh.children];
+  for (const each of [...place.children]) {
+    if (!wanted.some((other) => other.id === each.id)) each.remove();
+  }
+  wanted.forEach((each, at) => {
+    const known = document.getElementById(each.id);
+    if (known) makeEqual(known, each);
+    else place.insertBefore(document.importNode(each, true), place.children[at] ?? null);
+  });
+}
+
+/**
+ * Set a text where it differs, so that a selection stays.
+ * @param {string} name
+ * @param {string} words
+ */
+function write(name, words) {
+  if (part(name).textContent !== words) part(name).textContent = words;
+}
+
+/**
+ * @param {string} tag
+ * @param {string} words
+ */
+function made(tag, words) {
+  const element = document.createElement(tag);
+  element.textContent = words;
+  return element;
+}
+
+const { token } = /** @type {{ token: string }} */ (JSON.parse(part("page-data").textContent ?? ""));
+const shown = {
+  version: -1,
+  figures: "",
+  spoken: "",
+  spokenAt: 0,
+  message: "",
+  isOver: false,
+  isStopping: false,
+};
+
+/** @param {string} words */
+function complain(words) {
+  write("problem", words);
+  part("problem").hidden = words === "";
+}
+
+/** @param {News} news */
+function speak(news) {
+  const now = Date.now();
+  if (news.spoken === shown.spoken || now - shown.spokenAt < BETWEEN_SENTENCES) return;
+  shown.spoken = news.spoken;
+  shown.spokenAt = now;
+  write("spoken", news.spoken);
+}
+
+/** @param {News} news */
+function showFigures(news) {
+  const figures = JSON.stringify(news.figures);
+  if (figures !== shown.figures) {
+    shown.figures = figures;
+    const rows = news.figures.map(([name, value]) => {
+      const row = document.createElement("div");
+      row.append(made("dt", name), made("dd", value));
+      return row;
+    });
+    part("figures").replaceChildren(...rows);
+  }
+  const lines = part("lines");
+  news.lines.slice(lines.childElementCount).forEach((line) => lines.append(made("li", line)));
+}
+
+/** @param {News} news */
+function show(news) {
+  write("now-title", news.title);
+  document.title = `${news.words || news.title} · Pellucid`;
+  const bar = /** @type {HTMLProgressElement} */ (part("progress"));
+  part("bar").hidden = news.share === null;
+  bar.value = news.share ?? 0;
+  write("progress-words", news.words);
+  write("left", news.left);
+  showFigures(news);
+  const isStopping = news.is_stopping || shown.isStopping;
+  part("stopping").hidden = !news.can_stop && !isStopping;
+  /** @type {HTMLButtonElement} */ (part("stop")).disabled = isStopping;
+  write("stop", isStopping ? "Training stops after this step" : "Stop training now");
+  if (!news.can_stop && !news.is_stopping) shown.isStopping = false;
+  speak(news);
+}
+
+/** The part of the report that is read just now, to be shown again by the finished one; "" at the top. */
+function placeOfReader() {
+  if (scrollY < TOP) return "";
+  const sections = [...part("sections").children];
+  const read = sections.filter((each) => each.getBoundingClientRect().top < innerHeight / 2).pop();
+  return read ? `#${read.id}` : "";
+}
+
+/**
+ * @param {string} path
+ * @param {RequestInit} [options]
+ */
+function ask(path, options) {
+  return fetch(path, { ...options, cache: "no-store", signal: AbortSignal.timeout(10000) });
+}
+
+/** Ask for the sections, which the run makes no more often than it can afford. */
+async function renew() {
+  const reply = await ask(`/api/sections?have=${shown.version}`);
+  if (reply.status !== 200) return;
+  const fresh = new DOMParser().parseFromString(await reply.text(), "text/html");
+  const parts = fresh.getElementById("parts");
+  const sections = fresh.getElementById("sections");
+  if (!parts || !sections) return;
+  makeEqual(part("parts"), parts);
+  showSections(sections);
+  shown.version = Number(reply.headers.get("x-version"));
+}
+
+async function look() {
+  const reply = await ask("/api/news");
+  const news = /** @type {News} */ (await reply.json());
+  if (news.token !== token) {
+    location.reload(); // the run was resumed by another process, or another run is shown here now
+    shown.isOver = true;
+    return;
+  }
+  shown.message = news.message;
+  complain(news.message);
+  show(news);
+  if (news.state === "finished") {
+    shown.isOver = true;
+    location.replace(`/report.html${placeOfReader()}`);
+    return;
+  }
+  if (news.version !== shown.version) await renew();
+}
+
+async function watch() {
+  let pause = PAUSE;
+  try {
+    if (!document.hidden) await look();
+  } catch {
+    pause = PAUSE_WITHOUT_ANSWER;
+    complain(
+      shown.message ||
+        "The run does not answer: it has ended, or was stopped. What is shown is how far it had come. " +
+          "The same command with --resume goes on, and this page with it.",
+    );
+  }
+  if (!shown.isOver) setTimeout(watch, pause);
+}
+
+part("stop").addEventListener("click", async () => {
+  shown.isStopping = true;
+  /** @type {HTMLButtonElement} */ (part("stop")).disabled = true;
+  try {
+    const reply = await ask("/api/stop", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ token }),
+    });
+    if (!reply.ok) throw new Error(String(reply.status));
+  } catch {
+    shown.isStopping = false;
+    complain(
+      "The run did not take the request to stop; Ctrl-C in its terminal ends it, and --resume goes on.",
+    );
+  }
+});
+
+watch();
