@@ -30,7 +30,7 @@ from pellucid.strict import read_sealed, sealed
 FRAME_NAME = "frame.jsonl"
 
 # Files of a run that may as well be a user's own, and so do not mark a folder as a run.
-_TABLES = ("test.csv", "test.csv.gz")
+_TABLES = ("test.csv", "test.csv.gz", "applied.csv", "applied.csv.gz")
 _FILES = ("report.html", "metrics.json", "history.jsonl", "config.json", "data.jsonl", "data.jsonl.gz")
 # The study of `tune`, with what SQLite keeps beside it, and what only `tune` writes.
 STUDY = "study.db"
