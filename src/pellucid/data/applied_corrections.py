@@ -130,6 +130,11 @@ class Applied:
             found.setdefault(each.position, []).append(f"{what} ({name}, row {each.correction.row})")
         return {position: "; ".join(reasons) for position, reasons in found.items()}
 
+    def in_force(self) -> list[Correction]:
+        """The corrections that made the labels what they are, for others to go on from."""
+        kinds = (RELABELLED, LEFT_OUT, CONFIRMED, REPLACED)
+        return [each.correction for each in self.outcomes if each.kind in kinds]
+
     def rows(self) -> Iterator[list[str]]:
         """The table as it was applied, its head first: each row with its outcome and the example it found."""
         yield [*COLUMNS, "outcome"]

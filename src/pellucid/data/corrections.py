@@ -82,15 +82,19 @@ def correction_of(given: Mapping[str, Any], row: int = 0) -> Correction:
 
 
 def _text(value: object) -> str:
-    """A cell as text; a text that was kept from becoming a formula is as it was."""
+    """A cell as text."""
     if value is None or value != value:
         return ""
-    text = value if isinstance(value, str) else class_name(value)
+    return unguarded(value if isinstance(value, str) else class_name(value))
+
+
+def unguarded(text: str) -> str:
+    """A cell of a table as it was before it was kept from becoming a formula."""
     return text[1:] if re.match(r"'+[=+\-@\t\r\n]", text) else text
 
 
 def guarded(text: str) -> str:
-    """The inverse of `_text` for what `as_csv` does not guard itself."""
+    """The inverse of `unguarded` for what `as_csv` does not guard itself."""
     return f"'{text}" if re.match(r"'+[=+\-@\t\r\n]", text) else text
 
 

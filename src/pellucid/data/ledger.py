@@ -31,8 +31,12 @@ _ROW: Fields = {
 def write_ledger(folder: Path, dataset: Dataset, check: Check) -> Path:
     """Write `data.jsonl`, or `data.jsonl.gz` above 100,000 examples, into a folder; equal data, equal bytes.
 
+    Beside it `applied.csv`, where labels were corrected.
+
     Raises: `StorageError` if it cannot be written.
     """
+    if check.corrections is not None:
+        write_applied(folder, check.corrections)
     content = "".join(ledger_lines(dataset, check)).encode()
     return write_rows(folder / "data.jsonl", content, len(dataset.sources))
 

@@ -161,8 +161,8 @@ class Settings:
     corrections: str | None = row(
         None,
         "data",
-        "Table of corrected labels and of examples to leave out, as a report makes it (corrections.csv); every "
-        "example stays in the split that it has without them",
+        "Table of corrected labels and of examples to leave out, as the report of a run makes it "
+        "(corrections.csv); every example stays in the split that it has without them",
     )
     min_examples: int | None = row(
         None, "data", "Leave classes with fewer examples out", bounds=(1, 1_000_000_000)

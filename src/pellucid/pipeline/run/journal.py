@@ -47,6 +47,8 @@ def unusable(path: Path, reason: str) -> StorageError:
 class RunFolder:
     """Folder of one run: who may write to it, what is in it, and when it counts as finished."""
 
+    files = _NAMES  # names of what a run writes, which overwriting removes
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self.checkpoints = path / "checkpoints"
