@@ -238,9 +238,19 @@ def write_results(folder: RunFolder, outcome: Outcome) -> None:
         metrics["corrections"] = judge_corrections(applied, dataset, predicted, seed, folder.path)
         lines = b"".join(map(correction_line, applied.in_force()))
         earlier = lines.decode() if len(lines) <= _MOST_CARRIED else ""
-    collecting = CorrectionFacts(os.fspath(folder.path), model_digits(folder.path), earlier)
+    command = _with_corrections(outcome.config["command"])
+    collecting = CorrectionFacts(os.fspath(folder.path), model_digits(folder.path), earlier, command)
     write_file(folder.path / "report.html", render(report_facts(outcome, metrics, collecting)).encode())
     folder.write_json("metrics.json", metrics)
+
+
+def _with_corrections(command: str) -> str:
+    """The command that trains again with corrections; empty where the run was made in Python."""
+    words = shlex.split(command) if command.startswith("pellucid ") else []
+    for flag in ("--out", "--corrections"):
+        if flag in words:
+            del words[words.index(flag) : words.index(flag) + 2]
+    return shlex.join([*words, "--out", "NEW_RUN", "--corrections", "corrections.csv"]) if words else ""
 
 
 def write_models(folder: RunFolder, outcome: Outcome) -> dict[str, Any]:

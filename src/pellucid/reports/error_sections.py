@@ -10,7 +10,7 @@ from jaxtyping import Float64
 
 from pellucid.evaluation import Interval, wilson
 from pellucid.reports.album import Album, Placed, bind
-from pellucid.reports.facts import Answered, Labelled, LabelIssue, ReportFacts
+from pellucid.reports.facts import Answered, LabelIssue, Labelled, ReportFacts
 from pellucid.reports.formatting import Excerpt, excerpt, finite, read_score
 from pellucid.reports.plots import SINGLE_MARKS, Ruler, residual_plots, ruler
 from pellucid.tasks import SEPARATOR
@@ -242,7 +242,6 @@ def corrections(facts: ReportFacts, shown: Sequence[Sequence[ShownExample]]) -> 
         "classes": list(facts.classes),
         "kind": facts.target.noun,
         "noun": facts.noun,
-        "place": facts.title,
         **given._asdict(),
     }
 

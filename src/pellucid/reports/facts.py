@@ -96,12 +96,14 @@ class CorrectionFacts(NamedTuple):
     """What the page needs to collect corrections.
 
     `run`: folder of the run; `model`: digits that name its recommended model; `earlier`: lines of the
-    corrections that the run has applied, which the next ones go on from.
+    corrections that the run has applied, which the next ones go on from; `command`: trains with the
+    corrections, empty where it is not known.
     """
 
     run: str
     model: str
     earlier: str = ""
+    command: str = ""
 
 
 @dataclass(frozen=True)
