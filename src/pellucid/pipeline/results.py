@@ -29,13 +29,13 @@ from pellucid.pipeline.judging.report_facts import Outcome, report_facts
 from pellucid.pipeline.judging.testing import comparisons, entry, rows_of_test
 from pellucid.pipeline.learners.candidates import Candidate, held_out_score
 from pellucid.pipeline.run.context import RunContext, task_name
-from pellucid.pipeline.run.journal import RunFolder, command_line, notes_of
+from pellucid.pipeline.run.journal import RunFolder, notes_of
 from pellucid.reports import render
 from pellucid.reports.facts import CorrectionFacts
 from pellucid.reports.formatting import interval, read_score, scored, seconds, size, visible
 from pellucid.reports.generated_sections import verdict_of_generator
 from pellucid.reports.scored_models import is_classical
-from pellucid.settings import METRICS
+from pellucid.settings import METRICS, command_line
 from pellucid.strict import MOST_BYTES, Object, read_json
 from pellucid.tasks import GENERATION
 

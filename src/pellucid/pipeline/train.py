@@ -47,7 +47,6 @@ from pellucid.pipeline.run.journal import (
     Journal,
     RunFolder,
     call_of,
-    command_line,
     keep_frame,
     place_of,
     settings_of,
@@ -55,7 +54,7 @@ from pellucid.pipeline.run.journal import (
 from pellucid.pipeline.run.stages import Stages, interruptible
 from pellucid.reports.formatting import seconds
 from pellucid.reports.report import render_preview
-from pellucid.settings import CLASSICAL, Settings, name_of
+from pellucid.settings import CLASSICAL, Settings, command_line, name_of
 from pellucid.training import Recipe
 from pellucid.training.follower import follow_torchrun
 from pellucid.training.hardware import choose_threads, pinned

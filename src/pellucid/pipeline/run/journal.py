@@ -3,9 +3,7 @@
 import contextlib
 import copy
 import dataclasses
-import json
 import os
-import shlex
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,7 +21,7 @@ from pellucid.files import (
     write_json,
     writing,
 )
-from pellucid.settings import ROWS, Settings
+from pellucid.settings import Settings
 from pellucid.strict import read_sealed, sealed
 
 # A data frame given in Python: the run's own DATA.
@@ -333,21 +331,6 @@ def require_unchanged(given: Mapping[str, Any], before: Settings) -> None:
         raise UsageError(
             f"--resume: settings changed ({'; '.join(changed)}); leave them out, or use --overwrite"
         )
-
-
-def command_line(
-    words: Sequence[str], given: Mapping[str, Any], show: Callable[[Any], str] = str, last: Sequence[str] = ()
-) -> str:
-    """A command line, quoted for a shell: words, the flags of given settings, and what comes last."""
-    flags = {row.name: row.flag for row in ROWS}
-    found = ["pellucid", *words]
-    for name, value in given.items():
-        if isinstance(value, bool):
-            found.append(flags[name] if value else f"--no-{flags[name][2:]}")
-        else:
-            text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else show(value)
-            found += [flags[name], text]
-    return shlex.join([*found, *last])
 
 
 def call_of(place: str, given: Mapping[str, Any], out: Path) -> str:
