@@ -276,7 +276,7 @@ def _chosen(
     elif parts:
         warnings.append(
             f"{listing.place} has {noun}s that a run learned from ({', '.join(parts)}); they are left out, "
-            "since answers about them flatter"
+            "since answers about them flatter."
         )
         words = f"{words} that neither run learned from".strip()
     rows = np.flatnonzero(kept).astype(np.int64)
@@ -424,7 +424,7 @@ def page_of(found: RunComparison, path: Path, places: Sequence[str], given: Mapp
             (name, len(rows), [change(row) for row in rows[:MOST_SHOWN]]) for name, rows in groups.items()
         ],
         versions={"pellucid": version("pellucid")},
-        command=command_line(["compare", *places], given),
+        command=command_line(["compare", *places], given, last=["--out", os.fspath(path)]),
     )
     write_file(path, render_changes(facts).encode())
 

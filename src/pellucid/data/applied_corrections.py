@@ -276,37 +276,38 @@ def _applied(labels: _Labels, position: int, rows: Sequence[Correction]) -> tupl
 
     The last one that fits counts: one whose `was` is the label in the data, or what an earlier one made.
     """
-    there = label = labels.of(position)
-    made: dict[int, Outcome] = {}
-    known, results = {there}, {}
+    there = labels.of(position)
+    label, is_left_out, known = there, False, {there}
+    made: list[Outcome] = []
     for at, each in enumerate(rows):
         was = labels.read(each.was) if each.was else None
         wanted = labels.read(each.label) if each.action == LABEL else was if was in known else label
-        if was is None or was in known or (each.action == LABEL and wanted == there):
-            results[at] = (wanted, each.action == LEAVE_OUT)
-            label = wanted
-            known.add(wanted)
+        if was is not None and was not in known and not (each.action == LABEL and wanted == label):
+            later = next((one for one in rows[at + 1 :] if one.was and labels.read(one.was) == wanted), None)
+            words = (
+                f"row {each.row}: {quoted(each.input)} is labelled {labels.shown(label)}; the correction "
+                f"expects {labels.shown(was)}"
+            )
+            found = Outcome(each, CONTRADICTORY, position, words)
+            if later is not None:  # a step on the way, of which the data has the end
+                found = Outcome(each, REPLACED, position, f"row {each.row} by row {later.row}")
+            made.append(found)
             continue
-        later = next((one for one in rows[at + 1 :] if one.was and labels.read(one.was) == wanted), None)
-        words = (
-            f"row {each.row}: {quoted(each.input)} is labelled {labels.shown(label)}; the correction expects "
-            f"{labels.shown(was)}"
-        )
-        made[at] = Outcome(each, CONTRADICTORY, position, words)
-        if later is not None:  # a step on the way, of which the data has the end
-            made[at] = Outcome(each, REPLACED, position, f"row {each.row} by row {later.row}")
-    last = max(results, default=-1)
-    final = results.get(last, (there, False))
-    for at, result in results.items():
-        each = rows[at]
         kind = {LABEL: RELABELLED, LEAVE_OUT: LEFT_OUT, RIGHT: CONFIRMED}[each.action]
-        if (kind == RELABELLED and result == (there, False)) or (at < last and result == final):
+        if (wanted, each.action == LEAVE_OUT) != (label, is_left_out):
+            words = f" by row {each.row}"
+            made = [
+                one._replace(kind=REPLACED, words=f"row {one.correction.row}{words}")
+                if one.kind in (RELABELLED, LEFT_OUT, CONFIRMED)
+                else one
+                for one in made
+            ]
+        elif kind != CONFIRMED:
             kind = ALREADY
-        elif at < last:
-            kind = REPLACED
-        words = f"row {each.row} by row {rows[last].row}" if kind == REPLACED else ""
-        made[at] = Outcome(each, kind, position, words)
-    return *final, [made[at] for at in range(len(rows))]
+        label, is_left_out = wanted, each.action == LEAVE_OUT
+        known.add(wanted)
+        made.append(Outcome(each, kind, position))
+    return label, is_left_out, made
 
 
 def _matched(

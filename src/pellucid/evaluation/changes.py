@@ -59,7 +59,7 @@ class Changes:
             f"{verdict}: of {count_of(self.examples, noun)} {right:,} {'is' if right == 1 else 'are'} "
             f"{became[0]} and {wrong:,} {became[1]}; {self.metric.words} {self.shown(self.scores[0])} "
             f"before, {self.shown(self.scores[1])} after, difference {self.difference} "
-            f"(p = {_p_value(found.adjusted)})."
+            f"({_p_value(found.adjusted)})."
         )
 
     def shown(self, value: float) -> str:
@@ -90,7 +90,7 @@ class Changes:
 
 
 def _p_value(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.2g}"
+    return "p < 0.001" if value < 0.001 else f"p = {value:.2g}"
 
 
 def changes(

@@ -1,4 +1,4 @@
-"""The page of two runs on the same data: whether the later one is better, and what is newly right or wrong."""
+"""The page of two runs on the same data: is the later one better, and what is newly right or wrong."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

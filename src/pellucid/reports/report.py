@@ -107,7 +107,7 @@ class Section(NamedTuple):
 SECTIONS: tuple[Section, ...] = (
     Section("verdict", "Verdict", model_sections.verdict_section),
     Section("models", "Models compared", model_sections.model_table),
-    Section("corrections", "Did the corrections help?", model_sections.corrections),
+    Section("corrected", "Did the corrections help?", model_sections.corrections),
     Section("continual", "Kept and forgotten", model_sections.forgetting),
     Section("by-label", "Label by label", label_sections.labels_section),
     Section("errors", "Mistakes", error_sections.mistakes),

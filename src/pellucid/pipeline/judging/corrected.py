@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped
 
+from pellucid.arithmetic.rounding import percent
 from pellucid.data import Dataset
 from pellucid.data.applied_corrections import Applied
 from pellucid.data.corrections import DIGITS, unguarded
@@ -64,6 +65,7 @@ class _Earlier(NamedTuple):
 
     rows: Int64[np.ndarray, " shared"]  # of the new run's test examples
     predicted: Sequence[str]  # what was answered then
+    share_right: float  # of all its answers, by the labels as they were then
 
 
 def _answers_of(run: Path, dataset: Dataset) -> _Earlier:
@@ -73,17 +75,18 @@ def _answers_of(run: Path, dataset: Dataset) -> _Earlier:
     """
     path = next((run / name for name in _TESTS if (run / name).is_file()), run / _TESTS[0])
     found: dict[str, str] = {}
-    table = open_table(path, str(path))
-    for block in table.read(("source", "predicted")):
-        sources, answers = (block.columns[name] for name in ("source", "predicted"))
-        found |= zip(map(unguarded, map(str, sources)), map(unguarded, map(str, answers)), strict=True)
+    right, names = 0, ("source", "label", "predicted")
+    for block in open_table(path, str(path)).read(names):
+        columns = [[unguarded(str(cell)) for cell in block.columns[name]] for name in names]
+        found |= zip(columns[0], columns[2], strict=True)
+        right += sum(label == answer for label, answer in zip(*columns[1:], strict=True))
     rows = [
         row
         for row, position in enumerate(dataset.test.tolist())
         if written(dataset.sources[position]) in found
     ]
     predicted = [found[written(dataset.sources[int(dataset.test[row])])] for row in rows]
-    return _Earlier(np.array(rows, np.int64), predicted)
+    return _Earlier(np.array(rows, np.int64), predicted, right / max(1, len(found)))
 
 
 def _as_labels(dataset: Dataset, texts: Sequence[str]) -> Shaped[np.ndarray, "n ..."]:
@@ -137,6 +140,11 @@ def judge_corrections(
             f"{count_of(count, 'label')} of the test {'was' if count == 1 else 'were'} corrected where "
             f"mistakes of {earlier} were shown, which favours that run."
         )
+        if made[0].metric.key == "accuracy":
+            words[-1] += (
+                f" By the labels as they were it scored {percent(then.share_right)}; that this is "
+                f"{percent(made[0].scores[0])} now is a matter of the test, not of the model."
+            )
     if len(made) > 1:
         words.append(f"Without {'it' if count == 1 else 'them'}: {made[1].sentence(noun)}")
         found["without_corrected"] = made[1].to_json()
