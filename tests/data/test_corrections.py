@@ -231,9 +231,9 @@ def test_several_labels_are_corrected_as_a_set(tmp_path):
     assert dataset.label_text(0) == "b;c;d"
     assert dataset.classes == ("a", "b", "c", "d")
     assert dataset.label_text(40) == "c"
+    held_out = next(listing.sources[at] for at in dataset.test.tolist() if at % 4 == 0)
+    once = table(tmp_path, f"{held_out},e,,c", heading="input,label,action,was")
     with pytest.raises(DataError, match=r"1 new class: 'e' has 0 examples; .* needs an example to train"):
-        held_out = next(listing.sources[at] for at in dataset.test.tolist() if at % 4 == 0)
-        once = table(tmp_path, f"{held_out},e,,c", heading="input,label,action,was")
         prepare(str(path), Settings(corrections=once))
     nothing = table(tmp_path, f"{source},,label,c", heading="input,label,action,was")
     dataset, _ = prepare(str(path), Settings(corrections=nothing))

@@ -16,8 +16,10 @@ from jaxtyping import Bool, Int64, Shaped
 from pellucid.arithmetic.rounding import percent
 from pellucid.data import Dataset
 from pellucid.data.applied_corrections import Applied
-from pellucid.data.corrections import DIGITS, unguarded
+from pellucid.data.corrections import DIGITS, content_digits, unguarded
 from pellucid.data.labels import read_number
+from pellucid.data.ledger import read_ledger
+from pellucid.data.listing import TEST
 from pellucid.data.reading.forms import require_local
 from pellucid.data.tables.csv_tables import written
 from pellucid.data.tables.table_files import open_table
@@ -71,22 +73,27 @@ class _Earlier(NamedTuple):
 def _answers_of(run: Path, dataset: Dataset) -> _Earlier:
     """Read an earlier run's answers about the test, nothing trusted.
 
-    Raises: `DataError` if they cannot be read; `OSError` if there are none.
+    Examples are the same where their contents are, which the run's ledger has; where rows were inserted since,
+    names would be those of others.
+
+    Raises: `DataError` or `ValueError` if they cannot be read; `OSError` if there are none.
     """
     path = next((run / name for name in _TESTS if (run / name).is_file()), run / _TESTS[0])
+    contents = {
+        written(str(row["source"])): str(row.get("content", ""))
+        for row in read_ledger(run)
+        if row["split"] == TEST
+    }
     found: dict[str, str] = {}
-    right, names = 0, ("source", "label", "predicted")
+    right, asked, names = 0, 0, ("source", "label", "predicted")
     for block in open_table(path, str(path)).read(names):
-        columns = [[unguarded(str(cell)) for cell in block.columns[name]] for name in names]
-        found |= zip(columns[0], columns[2], strict=True)
-        right += sum(label == answer for label, answer in zip(*columns[1:], strict=True))
-    rows = [
-        row
-        for row, position in enumerate(dataset.test.tolist())
-        if written(dataset.sources[position]) in found
-    ]
-    predicted = [found[written(dataset.sources[int(dataset.test[row])])] for row in rows]
-    return _Earlier(np.array(rows, np.int64), predicted, right / max(1, len(found)))
+        for source, label, answer in zip(*(block.columns[name] for name in names), strict=True):
+            found[contents.get(unguarded(str(source)), "")] = unguarded(str(answer))
+            right, asked = right + (label == answer), asked + 1
+    found.pop("", None)  # a run that did not note contents
+    digits = [] if dataset.digests is None else content_digits(dataset.digests[dataset.test])
+    rows = [row for row, content in enumerate(digits) if content in found]
+    return _Earlier(np.array(rows, np.int64), [found[digits[row]] for row in rows], right / max(1, asked))
 
 
 def _as_labels(dataset: Dataset, texts: Sequence[str]) -> Shaped[np.ndarray, "n ..."]:
@@ -125,7 +132,7 @@ def judge_corrections(
     found: dict[str, Any] = {"earlier": os.fspath(earlier)}
     try:
         then = _answers_of(earlier, dataset)
-    except (PellucidError, OSError, LookupError) as error:
+    except (PellucidError, OSError, LookupError, ValueError) as error:
         why = f"The answers of {earlier} about the test cannot be read, so {_UNKNOWN}: {error}."
         return {**found, "words": [why]}
     if not len(then.rows):
