@@ -224,7 +224,11 @@ function start() {
   bar.append(toggle(), element("span", { class: "quiet" }, words + went));
   bar.hidden = false;
   document.getElementById("labels")?.after(element("p", { class: "corrections" }, toggle()));
-  document.body.append(tools);
+  bar.after(tools); // so that the keyboard reaches them next
+  document.addEventListener("keydown", (event) => {
+    const isBelow = document.activeElement?.closest(".fix");
+    if (event.key === "Escape" && isBelow) tools.querySelector("button")?.focus();
+  });
   mark();
   try {
     takeOver(localStorage.getItem(key) ?? tableOf([]));
