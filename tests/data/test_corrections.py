@@ -309,6 +309,14 @@ def test_what_was_appended_is_read_again(tmp_path_factory, rows):
     assert CorrectionsFile(path).rows == list(found)
 
 
+def test_a_table_without_rows_corrects_nothing(tmp_path):
+    path = tmp_path / "corrections.csv"
+    assert CorrectionsFile(path).rows == []
+    dataset, check = corrected(str(path))
+    assert check.metrics()["corrections"]["rows"] == 0
+    assert dataset.fingerprint == prepare(listing_of(LABELS), Settings())[0].fingerprint
+
+
 def test_a_row_that_was_cut_short_is_removed_when_the_table_is_opened(tmp_path):
     path = tmp_path / "corrections.csv"
     CorrectionsFile(path).append(Correction("a.png", "cat"))

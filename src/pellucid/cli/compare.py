@@ -21,7 +21,7 @@ _LEFT_OUT = ("time_limit", "baselines", "learning_curve", "folds")
 _EXAMPLES = (
     ("pellucid compare photos/ --vary activation=relu,tanh --out run/", "2 variants"),
     ("pellucid compare photos/ --vary depth=2,3 --out run/ --seeds 5", "5 seeds"),
-    ("pellucid compare run1/ run2/ photos/", "newly right and wrong"),
+    ("pellucid compare run1/ run2/ photos/", "two runs"),
     ("pellucid compare run1/ run2/ photos/ --out changes.html", "as a page"),
 )
 _MAIN = (

@@ -37,6 +37,7 @@ COLUMNS = ("input", "label", "action", "was", "content", "run", "model")
 DIGITS = 16
 _CONTENT = re.compile(f"x[0-9a-f]{{{DIGITS}}}", re.ASCII)
 
+_MARK = b"\xef\xbb\xbf"  # that some programs write before UTF-8
 _LISTED, _LONGEST = 20, 10_000
 
 
@@ -130,6 +131,9 @@ def read_corrections(place: str) -> Corrections:
         raise DataError(f"--corrections {place}: no such file; give a table of corrections")
     if not is_table(path):
         raise DataError(f"--corrections {place}: no table by its name; give one such as corrections.csv")
+    head = as_csv([COLUMNS]).strip()
+    if path.stat().st_size <= len(head) + 5 and read_regular(path, 1 << 10).lstrip(_MARK).strip() == head:
+        return Corrections(place, [])  # nobody has corrected anything yet
     table = open_table(path, place)
     names = [name for name in COLUMNS if name in table.names]
     if not {"input", "content"} & {*names} or not {"label", "action"} & {*names}:
@@ -186,7 +190,7 @@ class CorrectionsFile:
                 raise DataError(f"{path}: cannot be read: {reason}; give another file") from error
         lines, rest = whole_lines(content, is_csv=True)
         head = as_csv([COLUMNS])
-        if lines and lines[0].lstrip(b"\xef\xbb\xbf").rstrip() != head.rstrip():
+        if lines and lines[0].lstrip(_MARK).rstrip() != head.rstrip():
             raise DataError(f"{path}: not a table of corrections with the columns {', '.join(COLUMNS)}")
         if rest or not lines:
             write_file(path, b"".join(lines or [head]))

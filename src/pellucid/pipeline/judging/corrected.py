@@ -73,7 +73,7 @@ class _Earlier(NamedTuple):
 def _answers_of(run: Path, dataset: Dataset) -> _Earlier:
     """Read an earlier run's answers about the test, nothing trusted.
 
-    Examples are the same where their contents are, which the run's ledger has; where rows were inserted since,
+    Examples are the same where their contents are, which the run's ledger has; where rows were inserted,
     names would be those of others.
 
     Raises: `DataError` or `ValueError` if they cannot be read; `OSError` if there are none.
