@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from measuring import PELLUCID, command_line, heading, print_table, write_json
+from measuring import PELLUCID, command_line, cores, heading, print_table, write_json
 from PIL import Image
 
 _SHARD = 10_000
@@ -102,8 +102,9 @@ def sampled(process: subprocess.Popen[bytes], seconds: float = 1.0) -> Iterator[
 
 
 def train(data: Path, run: Path, side: int, group: Group, baselines: bool) -> Trained:
-    """Train once, in a group, with a cache of its own."""
+    """Train once, in a group, with as many threads as there are cores, whatever else runs."""
     given = ["--model", "lenet", "--epochs", "1", "--image-size", str(side), "--backbone", "none"]
+    given += ["--threads", str(cores())]
     command = [PELLUCID, "train", str(data), "--out", str(run), "--overwrite", *given]
     command += [] if baselines else ["--no-baselines"]
     log, began = run.with_suffix(".log"), time.perf_counter()

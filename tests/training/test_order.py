@@ -4,8 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from pellucid.arithmetic.draws import Purpose, generator
+from pellucid.data.images.augmentation import Augmentation
+from pellucid.errors import StorageError
 from pellucid.training import Batches, order
 from pellucid.training.order import ReadAhead, place_in_file, shuffled_windows
 
@@ -86,34 +89,60 @@ def test_the_place_of_a_mapped_array_is_found(stored, tmp_path):
     assert place_in_file(np.asarray(stored).copy()) is None
 
 
-def read_so_far():
-    """Bytes that this process has asked the system for."""
-    lines = Path("/proc/self/io").read_text().splitlines()
-    return int(lines[0].removeprefix("rchar:"))
+def test_batches_are_read_from_the_file_window_by_window(tiny_windows, stored):
+    """Also a batch that begins in one window and ends in another, and what a resumed epoch begins with."""
+    positions = np.flatnonzero(np.random.default_rng(1).random(_ROWS) < 0.8)
+    windows = shuffled_windows(positions, stored, draws())
+    taken = np.concatenate(windows)
+    for begin in (0, 1_000):
+        ahead = ReadAhead(stored, windows)
+        for start in range(begin, len(taken), 50):
+            indices = taken[start : start + 50]
+            rows, places = ahead.rows(indices, start)
+            assert np.array_equal(rows[places], stored[indices])
+            assert len(rows) <= 2 * max(map(len, windows))
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/io"), reason="only Linux counts what a process reads")
-def test_a_window_is_read_once_and_the_next_one_beside_it(tiny_windows, stored):
+def test_the_next_window_is_read_beside_the_present_one(tiny_windows, stored):
     windows = shuffled_windows(np.arange(_ROWS), stored, draws())
     ahead = ReadAhead(stored, windows)
-    window = 64 * _SIZE
-    began = read_so_far()
-    for count in (1, 30, 64):
-        ahead.wait_for(count)
-    [reader.join() for reader in ahead._readers.values()]
-    assert 2 * window <= read_so_far() - began < 3 * window
-    ahead.wait_for(65)
-    [reader.join() for reader in ahead._readers.values()]
-    assert 3 * window <= read_so_far() - began < 4 * window
-    ahead.wait_for(_ROWS)
-    assert set(ahead._readers) >= {0, 1, 2, len(windows) - 1}
+    ahead.rows(windows[0][:10], 0)
+    assert [*ahead._readers] == [0, 1]
+    ahead.rows(windows[1][:10], len(windows[0]))
+    assert [*ahead._readers] == [1, 2]
 
 
-def test_a_file_that_is_gone_or_cut_short_stops_no_reader(tiny_windows, stored, tmp_path):
+def test_arrays_in_memory_are_used_as_they_are(tiny_windows, stored):
+    inputs = np.array(stored)
+    windows = shuffled_windows(np.arange(_ROWS), inputs, draws())
+    rows, places = ReadAhead(inputs, windows).rows(windows[0][:7], 0)
+    assert rows is inputs
+    assert np.array_equal(places, windows[0][:7])
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_file_that_is_gone_or_cut_short_is_named(tiny_windows, stored, tmp_path, is_gone):
     windows = shuffled_windows(np.arange(_ROWS), stored, draws())
-    ahead, gone = ReadAhead(stored, windows), ReadAhead(stored, windows)
-    with (tmp_path / "rows.npy").open("r+b") as file:
-        file.truncate(_SIZE)
-    ahead.wait_for(1)
-    (tmp_path / "rows.npy").unlink()
-    gone.wait_for(1)
+    ahead = ReadAhead(stored, windows)
+    path = tmp_path / "rows.npy"
+    if is_gone:
+        path.unlink()
+    else:
+        os.truncate(path, _SIZE)
+    with pytest.raises(
+        StorageError, match="rows.npy: cannot be read: " + ("no such" if is_gone else "the file")
+    ):
+        ahead.rows(windows[0][:10], 0)
+
+
+def test_training_from_windows_of_a_file_is_that_from_memory(tiny_windows, begin, digits, tmp_path):
+    """The same batches, varied in the same way, whoever reads them."""
+    np.save(tmp_path / "digits.npy", digits.inputs)
+    mapped = dataclasses.replace(digits, inputs=np.load(tmp_path / "digits.npy", mmap_mode="r"))
+    recipe = dataclasses.replace(
+        begin().batches.recipe, batch_size=48, augmentation=Augmentation(shift=2, mirror=True, mix=0.5)
+    )
+    pairs = zip(Batches(digits, recipe).epoch(1), Batches(mapped, recipe).epoch(1), strict=True)
+    for one, other in pairs:
+        assert torch.equal(one.inputs, other.inputs)
+        assert np.array_equal(one.indices, other.indices)

@@ -132,7 +132,7 @@ class _Epoch(NamedTuple):
 
     number: int
     cut: list[Int64[np.ndarray, " batch"]]  # positions of each batch
-    ahead: ReadAhead
+    ahead: ReadAhead | None  # none of texts, whose ids are in memory
 
 
 class Batches:
@@ -201,15 +201,17 @@ class Batches:
             cut = batches_by_length(order, inputs.lengths[order], size, self.per_epoch, draws)
         else:
             cut = np.split(order, [size * position for position in range(1, self.per_epoch)])
-        return _Epoch(epoch, cut, ReadAhead(rows, windows))
+        return _Epoch(epoch, cut, None if rows is None else ReadAhead(rows, windows))
 
     def _batch(self, drawn: _Epoch, position: int) -> Batch:
         epoch, indices = drawn.number, drawn.cut[position]
         number = epoch * self.per_epoch + position
-        drawn.ahead.wait_for(position * self.recipe.batch_size + len(indices))
         augmentation = self.recipe.augmentation
         labels = torch.from_numpy(self.examples.labels[indices])
-        inputs, weights = self.examples.inputs, self.examples.weights
+        weights = self.examples.weights
+        inputs, places = self.examples.inputs, indices
+        if not isinstance(inputs, Tokens) and drawn.ahead is not None:
+            inputs, places = drawn.ahead.rows(indices, position * self.recipe.batch_size)
         own = None if weights is None else torch.from_numpy(weights[indices].astype(np.float32))
         if isinstance(inputs, Tokens):
             ids = to_tensor(inputs, indices)
@@ -221,10 +223,10 @@ class Batches:
                 ids.masked_fill_(dropped & (ids != PADDING), UNKNOWN)
             return Batch(ids, labels, indices, weights=own, number=number)
         if augmentation.is_off:
-            return Batch(to_tensor(inputs, indices), labels, indices, weights=own, number=number)
+            return Batch(to_tensor(inputs, places), labels, indices, weights=own, number=number)
         mirrored = (self._mirror_bits[indices] + epoch % 2) % 2 == 1
         draws = generator(self.recipe.seed, Purpose.AUGMENTATION, number)
-        images = augmented_batch(inputs, indices, mirrored & augmentation.mirror, augmentation, draws)
+        images = augmented_batch(inputs, places, mirrored & augmentation.mirror, augmentation, draws)
         mixed = None
         if augmentation.mix > 0:
             shares = torch.from_numpy(mix(images, augmentation.mix, draws))

@@ -1,13 +1,16 @@
 """Order of the examples in an epoch: random; of very many bytes, random blocks and random inside windows."""
 
-import contextlib
+import io
 import threading
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Int64, Shaped
+
+from pellucid.errors import StorageError
 
 # Bytes of inputs from which on only those of a window are shuffled. It is no property of the machine, so that
 # the order, and with it the trained weights, are the same whatever memory there is.
@@ -58,37 +61,93 @@ def shuffled_windows(
 
 
 class ReadAhead:
-    """Reads each window of an epoch from the disk in one go, while batches are taken from the one before."""
+    """Inputs of the batches of an epoch, each window read while batches are taken from the one before.
 
-    def __init__(self, inputs: np.ndarray | None, windows: Sequence[Int64[np.ndarray, " window"]]) -> None:
+    What is mapped into memory would be read by the system around each place that is asked for, many times as
+    much as is needed, and that would push out what has been read already.
+    """
+
+    def __init__(self, inputs: np.ndarray, windows: Sequence[Int64[np.ndarray, " window"]]) -> None:
+        self._inputs, self._windows = inputs, windows
         self._ends = np.cumsum([len(window) for window in windows])
-        self._windows = windows
-        # Where all fits into memory the system keeps what was read once.
-        self._place = None if inputs is None or len(windows) == 1 else place_in_file(inputs)
-        self._size = 0 if inputs is None else inputs[:1].nbytes
-        self._readers: dict[int, threading.Thread] = {}
+        self._place = None if len(windows) == 1 else place_in_file(inputs)
+        self._readers: dict[int, _Reader] = {}
 
-    def wait_for(self, count: int) -> None:
-        """Return once the window that has the `count`-th example of the epoch's order has been read."""
+    def rows(
+        self, indices: Int64[np.ndarray, " batch"], start: int
+    ) -> tuple[Shaped[np.ndarray, "m ..."], Int64[np.ndarray, " batch"]]:
+        """An array that contains the inputs at `indices`, and their places in it.
+
+        `start` is the place of the first of them in the order of the epoch.
+
+        Raises: `StorageError` if the file of the inputs cannot be read.
+        """
         if self._place is None:
-            return
-        window = min(int(np.searchsorted(self._ends, count)), len(self._windows) - 1)
-        for number in range(window, min(window + 2, len(self._windows))):
+            return self._inputs, indices
+        first, last = np.searchsorted(self._ends, [start, start + len(indices) - 1], side="right").tolist()
+        for number in [each for each in self._readers if each < first]:
+            del self._readers[number]
+        for number in range(first, min(last + 2, len(self._windows))):
             if number not in self._readers:
-                self._readers[number] = threading.Thread(target=self._read, args=(number,), daemon=True)
-                self._readers[number].start()
-        self._readers[window].join()
+                self._readers[number] = _Reader(self._inputs, self._place, np.sort(self._windows[number]))
+        if first == last:
+            return self._readers[first].found(indices)
+        cuts = (self._ends[first:last] - start).tolist()
+        parts = enumerate(np.split(indices, cuts), start=first)
+        found = [self._readers[number].found(some) for number, some in parts]
+        return np.concatenate([rows[places] for rows, places in found]), np.arange(len(indices))
 
-    def _read(self, number: int) -> None:
-        """Have the system read a window; what fails here fails again, and is reported, where it is used."""
-        assert self._place is not None
-        path, offset = self._place
-        positions = np.sort(self._windows[number])
-        runs = np.split(positions, np.flatnonzero(np.diff(positions) > _BLOCK // self._size) + 1)
-        room = bytearray(4 * _BLOCK)
-        with contextlib.suppress(OSError), path.open("rb", buffering=0) as file:
-            for run in runs:
-                file.seek(offset + int(run[0]) * self._size)
-                left = int(run[-1] + 1 - run[0]) * self._size
-                while left > 0 and (count := file.readinto(memoryview(room)[:left])):
-                    left -= count
+
+class _Reader(threading.Thread):
+    """Reads the rows at ascending positions into memory, beside whoever started it."""
+
+    def __init__(self, inputs: np.ndarray, place: FilePlace, positions: Int64[np.ndarray, " window"]) -> None:
+        super().__init__(daemon=True)
+        self._positions, self._place = positions, place
+        self._rows = np.empty((len(positions), *inputs.shape[1:]), inputs.dtype)
+        self._failed: OSError | None = None
+        self.start()
+
+    def found(
+        self, indices: Int64[np.ndarray, " some"]
+    ) -> tuple[Shaped[np.ndarray, "window ..."], Int64[np.ndarray, " some"]]:
+        """All rows, once they have been read, and the places of some of them."""
+        self.join()
+        if self._failed is not None:
+            reason = (self._failed.strerror or str(self._failed)).lower()
+            raise StorageError(f"{self._place.path}: cannot be read: {reason}") from self._failed
+        return self._rows, np.searchsorted(self._positions, indices)
+
+    def run(self) -> None:
+        """Read one stretch of the file after the other."""
+        size = self._rows[:1].nbytes
+        # Rows in between that belong to other splits are read with them, where they are few.
+        borders = np.flatnonzero(np.diff(self._positions) > max(1, _BLOCK // size)) + 1
+        pieces = [0, *borders.tolist(), len(self._positions)]
+        most = max(1, 4 * _BLOCK // size)
+        room = np.empty((most, *self._rows.shape[1:]), self._rows.dtype)
+        try:
+            with self._place.path.open("rb", buffering=0) as file:
+                for start, end in pairwise(pieces):
+                    while start < end:
+                        begin = int(self._positions[start])
+                        stop = int(np.searchsorted(self._positions[:end], begin + most))
+                        count = int(self._positions[stop - 1]) + 1 - begin
+                        file.seek(self._place.offset + begin * size)
+                        _fill(file, room[:count].reshape(-1).view(np.uint8).data)
+                        self._rows[start:stop] = room[self._positions[start:stop] - begin]
+                        start = stop
+        except OSError as error:
+            self._failed = error
+
+
+def _fill(file: io.FileIO, room: memoryview) -> None:
+    """Read as many bytes as there is room for.
+
+    Raises: `OSError` if the file has fewer.
+    """
+    while room:
+        count = file.readinto(room)
+        if not count:
+            raise OSError("the file is shorter than when it was opened")
+        room = room[count:]
