@@ -4,8 +4,8 @@
 
 Handwritten digits of scikit-learn, a twentieth labelled wrong by chance, or 45 % of the nines as fours, the
 threes as eights and the ones as sevens. In each round somebody who knows corrects every likely label error
-that the report shows, 40 at most, and trains again; in the last line all wrong labels are corrected. `score` is
-that of the test by its labels, corrected as far as they are; `first run` that of the first run by the same
+that the report shows, 40 at most, and trains again; in the last line all wrong labels are corrected. `score`
+is that of the test by its labels, corrected as far as they are; `first run` that of the first run by the same
 labels; `of others` both, of the test examples that nobody corrected.
 
 Takes: 1 minute on two cores
