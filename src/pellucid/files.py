@@ -286,6 +286,30 @@ def writing(path: Path) -> Iterator[Draft]:
             temporary.unlink(missing_ok=True)
 
 
+def append_synced(path: Path, content: bytes) -> None:
+    """Add to a file, or begin one, in a single write, and sync; what a full disk took of it is taken back.
+
+    Raises: `StorageError` if the disk is full or refuses; the file is then as it was.
+    """
+    is_new = not path.exists()
+    try:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(path, flags, 0o644)
+        try:
+            before = os.fstat(descriptor).st_size
+            written = os.write(descriptor, content)
+            if written < len(content):
+                os.ftruncate(descriptor, before)
+                raise OSError(errno.ENOSPC, "no space left on device")
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if is_new:
+            sync_folder(path.parent)
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
 def put_in_place(temporary: Path, path: Path, digest: str) -> None:
     """End of the save protocol: read back what was written and synced, give it its name, sync the folder.
 

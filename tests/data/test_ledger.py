@@ -19,7 +19,7 @@ def rows_of(place, settings, folder):
 def test_one_line_per_example_read_with_its_split(tmp_path):
     rows, dataset = rows_of(listing_of(["a", "b"] * 20), Settings(), tmp_path)
     assert [row["id"] for row in rows] == list(range(40))
-    assert set(rows[0]) == {"id", "source", "label", "split", "fate", "reason"}
+    assert set(rows[0]) == {"id", "source", "label", "split", "fate", "reason", "content"}
     assert rows[7]["source"] == "table.csv:8"
     assert rows[7]["label"] == "b"
     assert {row["fate"] for row in rows} == {"used"}

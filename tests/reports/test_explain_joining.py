@@ -10,7 +10,7 @@ import pytest
 from pellucid.export.app.kinds import KINDS
 from pellucid.insight import units
 from pellucid.reports.explain import page, render_explanation
-from pellucid.reports.explain.page import joined_script, modules_from
+from pellucid.reports.scripts import joined_script, modules_from
 from reports.explained import explained, explained_large
 
 PACKAGE = files("pellucid")

@@ -24,7 +24,8 @@ def page(digit_facts: ReportFacts) -> Page:
 
 def test_sections_follow_the_argument(rich_facts: ReportFacts) -> None:
     page = Page(render(rich_facts))
-    keys = [section.key for section in SECTIONS if section.key != "by-label"]  # of several labels only
+    left_out = ("by-label", "corrected")  # of several labels, and of corrected ones, only
+    keys = [section.key for section in SECTIONS if section.key not in left_out]
     assert [section["id"] for section in page.all("section")] == keys
     links = [link["href"] for link in page.all("a")]
     assert [f"#{key}" for key in keys] == links[1 : 1 + len(keys)]
@@ -95,7 +96,7 @@ def test_parts_that_do_not_exist_are_left_out(
     rich_facts: ReportFacts, missing: dict[str, object], gone: set[str]
 ) -> None:
     page = Page(render(dataclasses.replace(rich_facts, **missing)))
-    shown = [section.key for section in SECTIONS if section.key not in {*gone, "by-label"}]
+    shown = [section.key for section in SECTIONS if section.key not in {*gone, "by-label", "corrected"}]
     assert [section["id"] for section in page.all("section")] == shown
     assert not {link["href"] for link in page.all("a")} & {f"#{key}" for key in gone}
 

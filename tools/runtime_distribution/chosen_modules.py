@@ -60,7 +60,9 @@ def files() -> dict[str, Path]:
     """
     chosen = modules()
     strangers = {
-        name: by for name, by in libraries(chosen).items() if name not in LIBRARIES | ON_REQUEST | SERVER | STAND_IN
+        name: by
+        for name, by in libraries(chosen).items()
+        if name not in LIBRARIES | ON_REQUEST | SERVER | STAND_IN
     }
     if strangers:
         raise RuntimeError(

@@ -251,7 +251,7 @@ def evaluate(
     model = load(model_of(run, model_name).folder)
     if confusion is not None:
         _require_counts(model, confusion)
-    listing = _listing(model, place, settings)
+    listing = listing_for(model, place, settings)
     chosen = [index for index, split in enumerate(listing.splits) if split == TEST]
     rows = chosen or list(range(len(listing)))
     if listing.label_sets is not None:
@@ -332,7 +332,7 @@ def _scored(
     return score(labels, outputs, settings.seed, groups, positive, predicted), predicted
 
 
-def _listing(model: Model, place: str, settings: Settings) -> Listing:
+def listing_for(model: Model, place: str, settings: Settings) -> Listing:
     """The data, read as what the model takes.
 
     Raises: `DataError` if it holds something else, or cannot be read.

@@ -1,5 +1,6 @@
 """The training examples of a run, found again through its ledger, to be compared with a new input."""
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -138,4 +139,7 @@ def rows_of(run: Path, splits: Sequence[str], most: int) -> tuple[Listing, list[
     for row in rows:
         if row >= len(listing) or listing.sources[row] != known[row]["source"]:
             raise ChangedData(f"{place} is no longer the data that the run was made from")
-    return listing, rows
+    labels = list(listing.labels)  # as the run learned them, some of which were corrected
+    for row in rows:
+        labels[row] = known[row]["label"]
+    return dataclasses.replace(listing, labels=labels), rows

@@ -38,6 +38,26 @@ def add_settings(
         _add_flags(parser, parser.add_argument_group(f"{group} settings"), rows)
 
 
+def add_run_flags(parser: argparse.ArgumentParser, out: str, resume: str) -> None:
+    """Add `--out`, `--resume` and `--overwrite`, the first two with what they mean here."""
+    parser.add_argument("--out", type=Path, metavar="RUN", help=out)
+    parser.add_argument("--resume", action="store_true", help=resume)
+    parser.add_argument("--overwrite", action="store_true", help="Replace what a former run left in RUN")
+
+
+def require_out(arguments: argparse.Namespace, command: str, place: str) -> None:
+    """Refuse a command without a folder for its results; first of all DATA that is missing.
+
+    Raises: `DataError` if DATA is missing, `UsageError` if `--out` is.
+    """
+    if arguments.out is not None:
+        return
+    from pellucid.data.reading.dispatch import require_existing
+
+    require_existing(place)
+    raise UsageError(f"{command}: --out RUN is missing; name a folder for the results")
+
+
 def add_table_flags(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
     """Add the flags of the named settings."""
     _add_flags(parser, parser, [row for row in ROWS if row.name in names])

@@ -1,10 +1,19 @@
-"""`pellucid compare`: train variants over folds and seeds, say which difference is real."""
+"""`pellucid compare`: train variants over folds and seeds, or compare two runs on the same data."""
 
 import argparse
+import json
+import sys
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.command_line import add_data, add_settings, settings_given
+from pellucid.cli.command_line import (
+    add_run_flags,
+    add_settings,
+    counting,
+    require_out,
+    say,
+    settings_given,
+)
 from pellucid.errors import UsageError
 
 _LEFT_OUT = ("time_limit", "baselines", "learning_curve", "folds", "watch", "log")
@@ -12,10 +21,12 @@ _LEFT_OUT = ("time_limit", "baselines", "learning_curve", "folds", "watch", "log
 _EXAMPLES = (
     ("pellucid compare photos/ --vary activation=relu,tanh --out run/", "2 variants"),
     ("pellucid compare photos/ --vary depth=2,3 --out run/ --seeds 5", "5 seeds"),
-    ("pellucid compare mails.csv --vary model=bag,rnn --out run/", "2 networks"),
+    ("pellucid compare run1/ run2/ photos/", "two runs"),
+    ("pellucid compare run1/ run2/ photos/ --out changes.html", "as a page"),
 )
 _MAIN = (
-    "--vary --out --seeds --folds --resume --overwrite --label-column --input-column --model --preset"
+    "--vary --out --seeds --folds --resume --overwrite --corrections --changes --json --label-column "
+    "--input-column --model --preset"
 ).split()
 
 
@@ -23,14 +34,17 @@ def add_parser(subparsers: Any) -> None:
     """Add `compare` to the commands."""
     parser = subparsers.add_parser(
         "compare",
-        help="train variants and say which difference is real",
-        usage="pellucid compare DATA --vary NAME=V1,V2,... --out RUN [options]",
+        help="train variants, or take two runs, and say which difference is real",
+        usage="pellucid compare DATA --vary NAME=V1,V2,... --out RUN [options]\n"
+        "       pellucid compare RUN1 RUN2 DATA [options]",
         examples=_EXAMPLES,
         main=_MAIN,
         description="Train variants of a network with several seeds on the same folds of the data, and say "
-        "which difference is real. The test split is set aside and not used.",
+        "which difference is real; the test split is set aside and not used. Or compare two runs on the same "
+        "labelled data: which examples are newly right and newly wrong, and whether that is beyond chance.",
     )
-    add_data(parser)
+    places = "Folder, table, IDX folder, .npz, sample:fashion or sample:spam; before it two runs, or none"
+    parser.add_argument("places", nargs="+", metavar="DATA", help=places)
     parser.add_argument(
         "--vary",
         action="append",
@@ -39,36 +53,51 @@ def add_parser(subparsers: Any) -> None:
         help="A network or training setting and the values to compare, such as "
         "activation=relu,tanh; given again, every combination is trained",
     )
-    parser.add_argument("--out", type=Path, metavar="RUN", help="Folder for everything the comparison leaves")
+    add_run_flags(
+        parser,
+        "Folder for everything the comparison of variants leaves; of two runs, FILE.html for a page",
+        "Go on after the trainings that are finished",
+    )
     parser.add_argument("--seeds", type=int, metavar="N", help="Seeds, 1 to 100 (default: 3)")
     parser.add_argument(
         "--folds", type=int, default=argparse.SUPPRESS, metavar="K", help="Folds, 2 to 50 (default: 3)"
     )
-    parser.add_argument("--resume", action="store_true", help="Go on after the trainings that are finished")
-    parser.add_argument("--overwrite", action="store_true", help="Replace what a former run left in RUN")
+    parser.add_argument(
+        "--changes", type=Path, metavar="FILE.csv", help="Of two runs: every example newly right or wrong"
+    )
+    parser.add_argument("--json", action="store_true", help="Of two runs: print one JSON document")
     parser.set_defaults(setting_names=["folds"])
     add_settings(parser, ("data", "network", "training", "run"), _LEFT_OUT)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compare variants and return exit code 0.
+    """Compare variants, or two runs, and return exit code 0.
 
-    Raises: `DataError` if DATA is missing; `UsageError` if `--out` is, or flags contradict each other.
+    Raises: `DataError` if DATA is missing; `UsageError` if `--out` is, or words or flags contradict each
+    other.
     """
     given = settings_given(arguments)
-    if arguments.out is None:
-        from pellucid.data.reading.dispatch import require_existing
-
-        require_existing(arguments.data)
-        raise UsageError("compare: --out RUN is missing; name a folder for the results")
+    places = arguments.places
+    if len(places) == 3 and not arguments.vary:
+        return _compare_runs(arguments, given)
+    if len(places) != 1:
+        what = "--vary trains variants on one DATA" if arguments.vary else "give RUN1 RUN2 DATA"
+        raise UsageError(
+            f"compare: {len(places)} places are given; {what}"
+            f"{', without runs' if arguments.vary else ', or one DATA with --vary'}"
+        )
+    for flag, value in (("--changes", arguments.changes), ("--json", arguments.json)):
+        if value:
+            raise UsageError(f"{flag}: belongs to the comparison of two runs, RUN1 RUN2 DATA; leave it out")
+    require_out(arguments, "compare", places[0])
     from pellucid.pipeline.comparing.variants import parse_vary
 
     vary = parse_vary(arguments.vary)
     from pellucid.pipeline.comparing.compare import compare
 
     compare(
-        arguments.data,
+        places[0],
         out=arguments.out,
         vary=vary,
         seeds=arguments.seeds,
@@ -76,4 +105,31 @@ def run(arguments: argparse.Namespace) -> int:
         overwrite=arguments.overwrite,
         **given,
     )
+    return 0
+
+
+def _compare_runs(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
+    """Compare two runs on the same data, print the outcome, and write what is asked for."""
+    first, second, place = arguments.places
+    for flag, value in (
+        ("--seeds", arguments.seeds),
+        ("--resume", arguments.resume),
+        ("--overwrite", arguments.overwrite),
+    ):
+        if value:
+            raise UsageError(f"{flag}: belongs to training, and runs are compared as they are; leave it out")
+    for flag, path, ending in (("--out", arguments.out, ".html"), ("--changes", arguments.changes, ".csv")):
+        if path is not None and path.suffix.lower() != ending:
+            raise UsageError(f"{flag} {path}: of two runs it writes a {ending} file; name one")
+    from pellucid.answering.compare_runs import compare_runs, page_of, write_changes
+
+    with counting("reading") as progress:
+        found = compare_runs(first, second, place, given, progress)
+    if arguments.out is not None:
+        page_of(found, arguments.out, arguments.places, given)
+    if arguments.changes is not None:
+        write_changes(found, arguments.changes)
+    for warning in found.warnings:
+        say(warning)
+    sys.stdout.write((json.dumps(found.to_json()) if arguments.json else found.to_text()) + "\n")
     return 0

@@ -6,8 +6,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.command_line import add_data, add_settings, counting, settings_given
-from pellucid.errors import UsageError
+from pellucid.cli.command_line import (
+    add_data,
+    add_run_flags,
+    add_settings,
+    counting,
+    require_out,
+    settings_given,
+)
 
 _EXAMPLES = (
     ("pellucid train photos/ --out run/", "folders of classes"),
@@ -32,9 +38,7 @@ def add_parser(subparsers: Any) -> None:
         "the validation data, test each once and write a report.",
     )
     add_data(parser)
-    parser.add_argument("--out", type=Path, metavar="RUN", help="Folder for everything the run leaves")
-    parser.add_argument("--resume", action="store_true", help="Go on from the last checkpoint in RUN")
-    parser.add_argument("--overwrite", action="store_true", help="Replace what a former run left in RUN")
+    add_run_flags(parser, "Folder for everything the run leaves", "Go on from the last checkpoint in RUN")
     parser.add_argument(
         "--describe", action="store_true", help="Print the network's layers and stop; needs no --out"
     )
@@ -69,11 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stderr.write("\n".join(sentences) + "\n")
         sys.stdout.write(f"{arguments.dry_run}\n")
         return 0
-    if arguments.out is None:
-        from pellucid.data.reading.dispatch import require_existing
-
-        require_existing(arguments.data)
-        raise UsageError("train: --out RUN is missing; name a folder for the results")
+    require_out(arguments, "train", arguments.data)
     from pellucid.pipeline.train import train
 
     train(

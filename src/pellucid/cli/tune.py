@@ -2,11 +2,9 @@
 
 import argparse
 import time
-from pathlib import Path
 from typing import Any
 
-from pellucid.cli.command_line import add_data, add_settings, settings_given
-from pellucid.errors import UsageError
+from pellucid.cli.command_line import add_data, add_run_flags, add_settings, require_out, settings_given
 
 _LEFT_OUT = (
     "baselines",
@@ -41,7 +39,11 @@ def add_parser(subparsers: Any) -> None:
         "recipe on test data that no trial saw. The same command goes on after a kill, or shares the trials.",
     )
     add_data(parser)
-    parser.add_argument("--out", type=Path, metavar="RUN", help="Folder for everything the study leaves")
+    add_run_flags(
+        parser,
+        "Folder for everything the study leaves",
+        "Go on with the study in RUN, as without it, too",
+    )
     parser.add_argument(
         "--trials", type=int, metavar="N", help="Trials in all, over every process (default: 30)"
     )
@@ -58,10 +60,6 @@ def add_parser(subparsers: Any) -> None:
         metavar="NAME=V1,V2,...",
         help="A further setting to vary, or other values of one that is; may be given again",
     )
-    parser.add_argument(
-        "--resume", action="store_true", help="Go on with the study in RUN, as without it, too"
-    )
-    parser.add_argument("--overwrite", action="store_true", help="Replace what a former run left in RUN")
     add_settings(parser, ("data", "network", "training", "run"), _LEFT_OUT)
     parser.set_defaults(run=run)
 
@@ -73,11 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     began = time.monotonic()
     given = settings_given(arguments)
-    if arguments.out is None:
-        from pellucid.data.reading.dispatch import require_existing
-
-        require_existing(arguments.data)
-        raise UsageError("tune: --out RUN is missing; name a folder for the results")
+    require_out(arguments, "tune", arguments.data)
     from pellucid.pipeline.comparing.variants import parse_vary
 
     vary = parse_vary(arguments.vary)

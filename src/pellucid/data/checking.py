@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Int64
 
+from pellucid.data.applied_corrections import Applied
 from pellucid.data.dataset import NO_CONSTRAINTS, Dataset, EarlierConstraints
 from pellucid.data.decoded import Content
 from pellucid.data.findings import (
@@ -95,6 +96,7 @@ class Check:
     skipped: tuple[Skipped, ...]  # examples that cannot be used
     rare: dict[str, int]  # classes left out for having too few examples, and how many each has
     left_out: tuple[Skipped, ...]  # their examples
+    removed: tuple[Skipped, ...]  # examples that corrections leave out
     copies: tuple[tuple[str, ...], ...]  # sources of each set of exact copies
     conflicts: tuple[tuple[Labelled, ...], ...]  # those sets of exact copies whose labels differ
     near_copies: tuple[tuple[str, str], ...]  # sources of pairs that are nearly the same
@@ -113,6 +115,7 @@ class Check:
     siblings: SiblingFindings  # examples that belong together, by rule
     # how many of them each split has, those of a column among them; `None` without any
     groups: GroupFindings | None = None
+    corrections: Applied | None = None  # what became of each correction; `None` without any
 
     @property
     def noun(self) -> str:
@@ -130,13 +133,14 @@ class Check:
         """The counts that `metrics.json` has under `data`."""
         return {
             **self.examples,
-            "skipped": len(self.skipped) + len(self.left_out),
+            "skipped": len(self.skipped) + len(self.left_out) + len(self.removed),
             **({"rare_classes": self.rare} if self.rare else {}),
             "duplicates": self.duplicates,
             "near_duplicates": self.near_duplicates,
             "leaked": len(self.leaked),
             **self.siblings.metrics(),
             **({} if self.groups is None else {"groups": self.groups.to_json()}),
+            **({} if self.corrections is None else {"corrections": self.corrections.metrics()}),
         }
 
     def to_json(self) -> dict[str, Any]:
@@ -162,7 +166,7 @@ class Check:
             "numbers": None if self.numbers is None else self.numbers.to_json(),
             **({} if self.labels is None else {"labels": self.labels.to_json()}),
             **inputs,
-            "skipped_examples": [each._asdict() for each in (*self.skipped, *self.left_out)],
+            "skipped_examples": [each._asdict() for each in (*self.skipped, *self.left_out, *self.removed)],
             "copies": [list(sources) for sources in self.copies],
             "conflicts": [[each._asdict() for each in conflict] for conflict in self.conflicts],
             "near_copies": [list(pair) for pair in self.near_copies],
@@ -187,6 +191,7 @@ class Check:
             *_copy_sentences(self),
             *self.siblings.sentences(self.noun, own_splits=self.own_splits),
             *(() if self.groups is None else self.groups.sentences(self.noun)),
+            *(() if self.corrections is None else self.corrections.sentences(self.noun)),
         ]
         if self.numbers is not None:
             sentences += self.numbers.sentences()
@@ -311,11 +316,12 @@ def examine(
     settings: Settings,
     known: EarlierConstraints = NO_CONSTRAINTS,
     rare: Mapping[str, int] = MappingProxyType({}),
+    corrections: Applied | None = None,
 ) -> Check:
     """Check data that is read, decoded and split; nothing is refused here.
 
     Classes of `known` are not missed where the data has none of them. `rare` are classes that were left out,
-    with the examples of each.
+    with the examples of each. `listing` has its labels corrected.
     """
     used = np.sort(np.concatenate(list(dataset.split_positions.values())))
     counts = {
@@ -325,7 +331,8 @@ def examine(
     training = [count for count in counts[TRAIN] if count] or [1]
     imbalance = max(training) / min(training)
     sets = _copy_sets(copies.first, used)
-    pairs = copies.near.pairs.tolist()
+    near = copies.near.pairs
+    pairs = near[np.isin(near, used).all(axis=1)].tolist()
     images, preprocessing = content.images, content.preprocessing
     sizes: tuple[tuple[int, int, int], ...] = ()
     modes: tuple[tuple[str, int], ...] = ()
@@ -351,10 +358,15 @@ def examine(
             for at in content.problems
         ),
         rare=dict(rare),
-        left_out=(
-            *_left_out(listing, content, rare, settings.min_examples or 0),
-            *_not_looked_at(listing, content),
+        left_out=tuple(
+            each
+            for each in (
+                *_left_out(listing, content, rare, settings.min_examples or 0),
+                *_not_looked_at(listing, content),
+            )
+            if corrections is None or each.position not in corrections.left_out
         ),
+        removed=() if corrections is None else _removed(listing, corrections),
         copies=tuple(tuple(listing.sources[index] for index in each) for each in sets),
         conflicts=tuple(
             tuple(Labelled(listing.sources[index], listing.labels[index]) for index in each)
@@ -380,6 +392,7 @@ def examine(
         first=copies.first,
         siblings=sibling_findings(copies.siblings, dataset),
         groups=group_findings(copies.siblings, dataset),
+        corrections=corrections,
     )
 
 
@@ -403,6 +416,15 @@ def _left_out(listing: Listing, content: Content, rare: Mapping[str, int], least
         Skipped(index, listing.sources[index], label, listing.splits[index], reasons[label])
         for index, label in enumerate(listing.labels)
         if label in rare and index not in unusable
+    )
+
+
+def _removed(listing: Listing, corrections: Applied) -> tuple[Skipped, ...]:
+    """Examples that corrections leave out."""
+    reasons = corrections.reasons()
+    return tuple(
+        Skipped(at, listing.sources[at], listing.labels[at], listing.splits[at], reasons[at])
+        for at in sorted(corrections.left_out)
     )
 
 

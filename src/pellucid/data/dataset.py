@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int8, Int64, Shaped
+from jaxtyping import Bool, Float64, Int8, Int64, Shaped, UInt8
 
 from pellucid.data.decoded import Content
 from pellucid.data.images.preprocessing import DIGEST_BYTES, Preprocessing
@@ -81,6 +81,8 @@ class Dataset:
     joined_columns: tuple[str, ...] = ()  # columns of a table whose texts were joined to one text
     given_splits: tuple[str, ...] = ()  # names of the splits that the user made; the others were cut here
     has_groups: bool = False  # whether a column of groups was given
+    # digest of the content of each example; `None` where nobody asks for it
+    digests: UInt8[np.ndarray, "examples bytes"] | None = None
 
     @property
     def target(self) -> Target:
@@ -201,6 +203,7 @@ def build_dataset(
         joined_columns=listing.joined_columns,
         given_splits=tuple(part for part in (TRAIN, VALIDATION, TEST) if part in listing.splits),
         has_groups=any(listing.groups),
+        digests=content.digests,
     )
 
 

@@ -8,26 +8,35 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.data.applied_corrections import Applied
 from pellucid.data.checking import Check
+from pellucid.data.corrections import content_digits
 from pellucid.data.dataset import Dataset
+from pellucid.data.tables.csv_tables import as_csv
 from pellucid.data.tables.text_files import TextFile, count_lines
 from pellucid.files import open_regular, write_file
 from pellucid.strict import Fields, Text, Whole, parse, read_object
 
+# Corrections with what became of each.
+APPLIED_NAME = "applied.csv"
 USED, LEAKED, SKIPPED = "used", "leaked", "skipped"
 LARGEST_PLAIN = 100_000
 _LONGEST = 1 << 20
 _ROW: Fields = {
     "id": Whole(0, 1 << 40),
-    **{name: Text(_LONGEST, 0) for name in ("source", "label", "split", "fate", "reason")},
+    **{name: Text(_LONGEST, 0) for name in ("source", "label", "split", "fate", "reason", "content")},
 }
 
 
 def write_ledger(folder: Path, dataset: Dataset, check: Check) -> Path:
     """Write `data.jsonl`, or `data.jsonl.gz` above 100,000 examples, into a folder; equal data, equal bytes.
 
+    Beside it `applied.csv`, where labels were corrected.
+
     Raises: `StorageError` if it cannot be written.
     """
+    if check.corrections is not None:
+        write_applied(folder, check.corrections)
     content = "".join(ledger_lines(dataset, check)).encode()
     return write_rows(folder / "data.jsonl", content, len(dataset.sources))
 
@@ -44,6 +53,15 @@ def write_rows(path: Path, content: bytes, rows: int) -> Path:
     return path
 
 
+def write_applied(folder: Path, corrections: Applied) -> Path:
+    """Write `applied.csv` into a folder: every correction as it was read, with what became of it.
+
+    Raises: `StorageError` if it cannot be written.
+    """
+    rows = list(corrections.rows())
+    return write_rows(folder / APPLIED_NAME, as_csv(rows), len(rows))
+
+
 def read_ledger(run: Path) -> Iterator[dict[str, Any]]:
     """Read the rows of a run's ledger, nothing trusted.
 
@@ -55,7 +73,7 @@ def read_ledger(run: Path) -> Iterator[dict[str, Any]]:
     open_regular(path).close()  # a ledger that is missing is no fault of the data
     with TextFile(path, str(path), "utf-8").lines("\n", count_lines) as lines:
         for line in lines:
-            yield read_object("ledger", parse(line.encode()), _ROW)
+            yield read_object("ledger", parse(line.encode()), _ROW, {"content"})
 
 
 def ledger_lines(dataset: Dataset, check: Check) -> Iterator[str]:
@@ -63,11 +81,12 @@ def ledger_lines(dataset: Dataset, check: Check) -> Iterator[str]:
 
     `fate` is `used`; `leaked`, a test example that is scored but left out of `test_without_leaked`;
     or `skipped`, an example in no split. `reason` says why it was skipped, of which example it is an
-    exact copy, or with which one it belongs and by which rule; it is empty for all others.
+    exact copy, or with which one it belongs and by which rule, and what a correction made of it; it is empty
+    for all others. `content` is equal for exact copies, and empty where it is not known.
 
     Each text ends in a newline.
     """
-    skipped = {each.position: each for each in (*check.skipped, *check.left_out)}
+    skipped = {each.position: each for each in (*check.skipped, *check.left_out, *check.removed)}
     splits = [""] * len(dataset.labels)
     for part, positions in dataset.split_positions.items():
         for position in positions.tolist():
@@ -78,6 +97,9 @@ def ledger_lines(dataset: Dataset, check: Check) -> Iterator[str]:
         for index, (rule, other) in check.siblings.reasons.items()
     }
     reasons |= _copies(dataset, check, splits)
+    for index, reason in ({} if check.corrections is None else check.corrections.reasons()).items():
+        reasons[index] = f"{reason}; {reasons[index]}" if index in reasons else reason
+    contents = [""] * len(dataset.labels) if dataset.digests is None else content_digits(dataset.digests)
     for index, source in enumerate(dataset.sources):
         label, split, fate = dataset.label_text(index), splits[index], fates.get(index, USED)
         reason = reasons.get(index, "")
@@ -85,6 +107,7 @@ def ledger_lines(dataset: Dataset, check: Check) -> Iterator[str]:
             left_out = skipped[index]
             label, split, fate, reason = left_out.label, left_out.split, SKIPPED, left_out.reason
         row = {"id": index, "source": source, "label": label, "split": split, "fate": fate, "reason": reason}
+        row["content"] = contents[index]
         yield json.dumps(row) + "\n"
 
 

@@ -8,7 +8,9 @@ from types import MappingProxyType
 import numpy as np
 from jaxtyping import Bool
 
+from pellucid.data.applied_corrections import apply_corrections, require_new_classes
 from pellucid.data.checking import Check, Copies, examine
+from pellucid.data.corrections import read_corrections
 from pellucid.data.dataset import NO_CONSTRAINTS, Dataset, EarlierConstraints, build_dataset
 from pellucid.data.decoded import content_of, near_copies_of
 from pellucid.data.findings import look_alikes
@@ -39,12 +41,15 @@ def prepare(
     """Make data ready for training, or report all that is wrong with it.
 
     `make` are the splits to cut where the user gave none; an estimator cuts no test. `known` is of an earlier
-    model that continues training on this data. `progress` gets the images decoded and the images in all.
+    model that continues training on this data. Splits are cut before labels are corrected, so that every
+    example is in the split that it has without corrections. `progress` gets the images decoded and the images
+    in all.
 
     Raises: `DataError` if images or texts cannot be used (and `skip_bad` is off), there are fewer than two
     classes, a class is too small for the splits to be made, or is tested and never trained on, or all numbers
-    to predict are the same.
+    to predict are the same; or corrections do not fit the data.
     """
+    table = None if settings.corrections is None else read_corrections(settings.corrections)
     listing = place if isinstance(place, Listing) else read_data(place, settings)
     needed = 1 if settings.generates else 2
     _require_targets(listing, np.ones(len(listing), bool), known, needed)
@@ -53,18 +58,11 @@ def prepare(
     usable[[problem.index for problem in content.problems]] = False
     if content.problems and not settings.skip_bad:
         raise _unusable(listing, content.problems)
-    # Classes with fewer examples, and how many each has; those of an earlier model stay.
     least = settings.min_examples or 0
     if least and not listing.target.has_probabilities:
         raise UsageError(f"--min-examples: {listing.place} has no classes; leave it out")
-    rare: dict[str, int] = {}
-    if listing.label_sets is not None:
-        usable &= listing.label_sets.looked_at
-        listing = _without_rare_labels(listing, usable, least)
-    elif listing.values is None:
-        counts = Counter(listing.labels[index] for index in np.flatnonzero(usable).tolist())
-        rare = {name: n for name, n in sorted(counts.items()) if n < least and name not in known.classes}
-        usable &= np.array([label not in rare for label in listing.labels])
+    given, readable = listing, usable
+    listing, usable, rare = _without_rare(given, readable, least, known)
     _require_targets(listing, usable, known, needed, rare)
     first = first_with_content(content.digests, usable)
     alone = np.flatnonzero(usable & (first == np.arange(len(first)))).astype(np.int64)
@@ -74,10 +72,40 @@ def prepare(
         siblings = find_siblings(listing, content, first, usable, near)
     kept = linked(first, siblings.first)
     splits = split(listing, kept, usable, settings.seed, make)
+    applied = None
+    if table is not None:
+        needed_of_new = 1 + len(({VALIDATION, TEST} & {*make}) - {*given.splits})
+        corrected, applied = apply_corrections(
+            given, content.digests, splits, table, skip_bad=settings.skip_bad
+        )
+        readable = readable & ~np.isin(np.arange(len(readable)), list(applied.left_out))
+        listing, usable, rare = _without_rare(corrected, readable, least, known)
+        splits[usable & (splits == UNDECIDED)] = TRAIN  # of a class that is rare without corrections
+        used = np.where(usable, splits, UNDECIDED)
+        require_new_classes(given, listing, used, needed_of_new, known.classes, table.place)
+        _require_targets(listing, usable, known, needed, rare)
+        first = first_with_content(content.digests, usable)
     dataset = build_dataset(listing, content, splits, first, usable, known.classes, kept)
     _require_trained(listing, dataset, known)
     copies = Copies(first, near, siblings)
-    return dataset, examine(listing, content, dataset, copies, settings, known, rare)
+    return dataset, examine(listing, content, dataset, copies, settings, known, rare, applied)
+
+
+def _without_rare(
+    listing: Listing, readable: Bool[np.ndarray, " n"], least: int, known: EarlierConstraints
+) -> tuple[Listing, Bool[np.ndarray, " n"], dict[str, int]]:
+    """A listing without labels that are too rare, which examples are used, and classes that are too small.
+
+    Of the last how many examples each has; classes of an earlier model stay.
+    """
+    if listing.label_sets is not None:
+        usable = readable & listing.label_sets.looked_at
+        return _without_rare_labels(listing, usable, least), usable, {}
+    if listing.values is not None:
+        return listing, readable, {}
+    counts = Counter(listing.labels[index] for index in np.flatnonzero(readable).tolist())
+    rare = {name: n for name, n in sorted(counts.items()) if n < least and name not in known.classes}
+    return listing, readable & np.array([label not in rare for label in listing.labels]), rare
 
 
 def _without_rare_labels(listing: Listing, usable: Bool[np.ndarray, " n"], least: int) -> Listing:

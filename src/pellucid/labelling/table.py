@@ -13,15 +13,15 @@ import contextlib
 import csv
 import io
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pellucid.budgets import LINE_BYTES, MEMORY
+from pellucid.data.tables.csv_tables import whole_lines
 from pellucid.data.wording import quoted, some_quoted
-from pellucid.errors import DataError, StorageError, UsageError
-from pellucid.files import read_regular, storage_error, sync_folder, write_file
+from pellucid.errors import DataError, UsageError
+from pellucid.files import append_synced, read_regular, write_file
 from pellucid.labelling.selection import AUDIT, POLICIES, RANDOM
 from pellucid.strict import parse_line
 from pellucid.tasks import SEPARATOR
@@ -77,7 +77,7 @@ class LabelTable:
         Raises: `StorageError` if the disk is full or refuses; the table is then as it was.
         """
         line = self._line(row)
-        _append(self.path, line)
+        append_synced(self.path, line)
         self.rows.append(row)
         self._lines.append(line)
 
@@ -99,7 +99,7 @@ class LabelTable:
 
         Raises: `StorageError` as for `append`.
         """
-        _append(
+        append_synced(
             self._beside, _json_line({"asked_again" if is_taken_back else "skipped": key, "at": at, "by": by})
         )
         (self.skipped.discard if is_taken_back else self.skipped.add)(key)
@@ -110,7 +110,7 @@ class LabelTable:
         Raises: `DataError` if what is there is no table of labels; it is left as it is.
         """
         content = _read(self.path) if self.path.exists() else b""
-        lines, rest = _whole_lines(content, self._is_csv)
+        lines, rest = whole_lines(content, self._is_csv)
         self._header = lines.pop(0) if self._is_csv and lines else b""
         if self._header:
             self._columns = tuple(next(csv.reader([self._header.decode("utf-8-sig", "replace")])))
@@ -192,44 +192,9 @@ def _json_line(values: Mapping[str, Any]) -> bytes:
     return json.dumps(values, ensure_ascii=False).encode() + b"\n"
 
 
-def _whole_lines(content: bytes, is_csv: bool) -> tuple[list[bytes], bytes]:
-    """The whole lines of a table, and what follows the last one; in CSV no line ends between quotes."""
-    lines: list[bytes] = []
-    start = at = quotes = 0
-    for piece in content.split(b"\n")[:-1]:
-        at += len(piece) + 1
-        quotes += piece.count(b'"') if is_csv else 0
-        if quotes % 2 == 0:
-            lines.append(content[start:at])
-            start = at
-    return lines, content[start:]
-
-
 def _read(path: Path) -> bytes:
     try:
         return read_regular(path, MEMORY.value())
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise DataError(f"{path}: cannot be read: {reason}; give --out another name") from error
-
-
-def _append(path: Path, line: bytes) -> None:
-    """Add a line in a single write, and sync; what a full disk took of it is taken back."""
-    is_new = not path.exists()
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
-        try:
-            before = os.fstat(descriptor).st_size
-            written = os.write(descriptor, line)
-            if written < len(line):
-                os.ftruncate(descriptor, before)
-                raise OSError(28, "no space left on device")
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        if is_new:
-            sync_folder(path.parent)
-    except StorageError:
-        raise
-    except OSError as error:
-        raise storage_error(path, error) from error

@@ -14,6 +14,7 @@ import numpy as np
 
 from pellucid.arithmetic.rounding import figure, per_cent, percent
 from pellucid.bundle import AverageModel, Model, load_any, save
+from pellucid.data.corrections import correction_line
 from pellucid.data.ledger import write_rows
 from pellucid.data.tables.csv_tables import as_csv
 from pellucid.errors import StorageError
@@ -21,6 +22,7 @@ from pellucid.files import link_folder, make_folder, write_file
 from pellucid.insight.findings import find
 from pellucid.insight.training_courses import Course
 from pellucid.pipeline.continual.forgetting import continual_sentences
+from pellucid.pipeline.judging.corrected import judge_corrections, model_digits
 from pellucid.pipeline.judging.disagreement import contradiction, disagreement, worst_slice
 from pellucid.pipeline.judging.label_issues import as_json
 from pellucid.pipeline.judging.report_facts import Outcome, report_facts
@@ -29,10 +31,11 @@ from pellucid.pipeline.learners.candidates import Candidate, held_out_score
 from pellucid.pipeline.run.context import RunContext, task_name
 from pellucid.pipeline.run.journal import RunFolder, notes_of
 from pellucid.reports import render
+from pellucid.reports.facts import CorrectionFacts
 from pellucid.reports.formatting import interval, read_score, scored, seconds, size, visible
 from pellucid.reports.generated_sections import verdict_of_generator
 from pellucid.reports.scored_models import is_classical
-from pellucid.settings import METRICS
+from pellucid.settings import METRICS, command_line
 from pellucid.strict import MOST_BYTES, Object, read_json
 from pellucid.tasks import GENERATION
 
@@ -220,13 +223,34 @@ def _address(path: Path) -> str:
 
 _AGAIN = "judged the model as it was before, and were then learned from too"
 _FORMAT = 2
+# Bytes of earlier corrections that a report carries on; of more it asks to import the file.
+_MOST_CARRIED = 1 << 20
 
 
 def write_results(folder: RunFolder, outcome: Outcome) -> None:
     """Score and save every model, then the report, then `metrics.json`, which marks the run as finished."""
     metrics = write_models(folder, outcome)
-    write_file(folder.path / "report.html", render(report_facts(outcome, metrics)).encode())
+    applied, dataset, earlier = outcome.check.corrections, outcome.dataset, ""
+    if applied is not None:
+        model, answers = outcome.recommended.model, outcome.tested[outcome.recommendation.name].answers
+        predicted = dataset.target.labels(answers, dataset.classes, model.threshold)
+        seed = outcome.config["settings"]["seed"]
+        metrics["corrections"] = judge_corrections(applied, dataset, predicted, seed, folder.path)
+        lines = b"".join(map(correction_line, applied.in_force()))
+        earlier = lines.decode() if len(lines) <= _MOST_CARRIED else ""
+    command = _with_corrections(outcome.config["command"])
+    collecting = CorrectionFacts(os.fspath(folder.path), model_digits(folder.path), earlier, command)
+    write_file(folder.path / "report.html", render(report_facts(outcome, metrics, collecting)).encode())
     folder.write_json("metrics.json", metrics)
+
+
+def _with_corrections(command: str) -> str:
+    """The command that trains again with corrections; empty where the run was made in Python."""
+    words = shlex.split(command) if command.startswith("pellucid ") else []
+    for flag in ("--out", "--corrections"):
+        if flag in words:
+            del words[words.index(flag) : words.index(flag) + 2]
+    return shlex.join([*words, "--out", "NEW_RUN", "--corrections", "corrections.csv"]) if words else ""
 
 
 def write_models(folder: RunFolder, outcome: Outcome) -> dict[str, Any]:
@@ -332,6 +356,7 @@ def say_end(run: Run, context: RunContext, continual: Mapping[str, Any] | None) 
         *([] if continual is None else continual_sentences(continual)),
         findings_line(metrics),
         worst_slice(metrics.get("slices"), dataset.noun),
+        *(metrics.get("corrections") or {}).get("words", ()),
     ]
     for sentence in sentences:
         if sentence is not None:
@@ -340,4 +365,8 @@ def say_end(run: Run, context: RunContext, continual: Mapping[str, Any] | None) 
     folder = shlex.quote(str(run.folder))
     new, one = dataset.input_kind.examples, dataset.input_kind.example
     stages.line(f"look inside: pellucid explain {folder} {one} --out page.html")
+    if "corrections" in metrics:
+        given, earlier = context.settings.corrections, metrics["corrections"]["earlier"] or "EARLIER_RUN"
+        words = ["compare", earlier, str(run.folder), str(context.journal.content["data"]["place"])]
+        stages.line(f"newly right and wrong: {command_line(words, {'corrections': given})}")
     stages.line(f"next: pellucid predict {folder} {new}")

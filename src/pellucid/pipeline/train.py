@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.data import Dataset, Listing, prepare
+from pellucid.data.corrections import read_corrections
 from pellucid.data.reading.dispatch import read_dataset, require_existing
 from pellucid.data.reading.in_memory import is_in_memory
 from pellucid.data.wording import count_of
@@ -46,7 +47,6 @@ from pellucid.pipeline.run.journal import (
     Journal,
     RunFolder,
     call_of,
-    command_line,
     keep_frame,
     place_of,
     settings_of,
@@ -55,7 +55,7 @@ from pellucid.pipeline.run.stages import Stages, interruptible
 from pellucid.pipeline.watching import watched
 from pellucid.reports.formatting import seconds
 from pellucid.reports.report import render_preview
-from pellucid.settings import CLASSICAL, OF_ONLOOKERS, Settings, name_of
+from pellucid.settings import CLASSICAL, OF_ONLOOKERS, Settings, command_line, name_of
 from pellucid.training import Recipe
 from pellucid.training.follower import follow_torchrun
 from pellucid.training.hardware import choose_threads, pinned
@@ -133,6 +133,8 @@ def train(
         for path in (given_data, checked.test):
             if isinstance(path, (str, os.PathLike)):
                 require_existing(os.fspath(path))
+        if checked.corrections is not None:
+            _require_corrections(checked.corrections, folder, overwrite=overwrite)
     with folder.opened(resume, overwrite), interruptible(folder.path):
         if resume and folder.is_finished:
             folder.prune()  # a kill may have come between the last file and this
@@ -157,6 +159,14 @@ def train(
                 )
             _work(data_given(data, settings), given, settings, journal, folder, stages)
     return Run(folder.path)
+
+
+def _require_corrections(place: str, folder: RunFolder, *, overwrite: bool) -> None:
+    """Refuse a malformed table of corrections before anything is read, or one that would be overwritten."""
+    is_own = Path(place).absolute().parent == folder.path.absolute() and Path(place).name in folder.files
+    if overwrite and is_own:
+        raise UsageError(f"--corrections {place}: --overwrite removes it; copy it to another place first")
+    read_corrections(place)
 
 
 def _work(

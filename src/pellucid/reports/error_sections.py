@@ -10,7 +10,7 @@ from jaxtyping import Float64
 
 from pellucid.evaluation import Interval, wilson
 from pellucid.reports.album import Album, Placed, bind
-from pellucid.reports.facts import Answered, LabelIssue, ReportFacts
+from pellucid.reports.facts import Answered, LabelIssue, Labelled, ReportFacts
 from pellucid.reports.formatting import Excerpt, excerpt, finite, read_score
 from pellucid.reports.plots import SINGLE_MARKS, Ruler, residual_plots, ruler
 from pellucid.tasks import SEPARATOR
@@ -168,9 +168,10 @@ def _label_row(entry: Mapping[str, Any]) -> ClassRow:
 class ShownExample:
     """An example with its image in the page's album, or the beginning of its text."""
 
-    about: Answered | LabelIssue
+    about: Answered | LabelIssue | Labelled
     image: Placed | None = None
     text: Excerpt | None = None
+    number: int | None = None  # among the different examples that can be corrected; `None` of others
 
     @property
     def names(self) -> Sequence[str]:
@@ -207,20 +208,42 @@ def _names(labels: str) -> Sequence[str]:
 
 
 def shown_examples(
-    *groups: Sequence[Answered] | Sequence[LabelIssue],
+    *groups: Sequence[Answered] | Sequence[LabelIssue] | Sequence[Labelled],
 ) -> tuple[Album, list[list[ShownExample]]]:
     """Bind the images of all groups of examples into one album, and cut texts to what a page can show."""
     album = bind([each.shown for group in groups for each in group if not isinstance(each.shown, str)])
     places = iter(album.places)
-    return album, [
-        [
-            ShownExample(each, text=excerpt(each.shown))
-            if isinstance(each.shown, str)
-            else ShownExample(each, image=next(places))
-            for each in group
-        ]
-        for group in groups
-    ]
+    numbers: dict[tuple[str, str], int] = {}
+
+    def example(each: Answered | LabelIssue | Labelled) -> ShownExample:
+        number = None
+        if each.example is not None:
+            number = numbers.setdefault((each.example.input, each.example.content), len(numbers))
+        if isinstance(each.shown, str):
+            return ShownExample(each, text=excerpt(each.shown), number=number)
+        return ShownExample(each, image=next(places), number=number)
+
+    return album, [[example(each) for each in group] for group in groups]
+
+
+def corrections(facts: ReportFacts, shown: Sequence[Sequence[ShownExample]]) -> Mapping[str, Any] | None:
+    """What the script of corrections is given; `None` where the page collects none."""
+    given = facts.corrections
+    if given is None:
+        return None
+    found: dict[int, dict[str, str]] = {}
+    for each in (each for group in shown for each in group):
+        example = each.about.example
+        if each.number is not None and example is not None:
+            known = found.setdefault(each.number, example._asdict())
+            known["suggestion"] = known["suggestion"] or example.suggestion
+    return {
+        "examples": [found[number] for number in sorted(found)],
+        "classes": list(facts.classes),
+        "kind": facts.target.noun,
+        "noun": facts.noun,
+        **given._asdict(),
+    }
 
 
 def mistakes(facts: ReportFacts) -> Mapping[str, Any] | None:
@@ -230,16 +253,30 @@ def mistakes(facts: ReportFacts) -> Mapping[str, Any] | None:
     """
     first = WORST_TEXTS_SHOWN if facts.noun == "text" else WORST_SHOWN
     if facts.numbers is not None:
-        album, (worst,) = shown_examples(facts.mistakes)
-        found = {"residuals": residuals(facts.numbers, facts.noun), "worst": worst, "first": first}
+        album, shown_ones = shown_examples(facts.mistakes, facts.copies, facts.unfamiliar)
+        worst, copies, unfamiliar = shown_ones
+        found = {
+            "residuals": residuals(facts.numbers, facts.noun),
+            "worst": worst,
+            "first": first,
+            "copies": _pairs(copies),
+            "unfamiliar": unfamiliar,
+            "corrections": corrections(facts, shown_ones),
+        }
         return {"template": "errors_numbers.html", "album": album, **found} if len(facts.numbers) else None
     if not facts.tested and facts.label_issues is None:
         return None
     to_open = opened(facts) if facts.labels is None else ()
     label_issues = () if facts.label_issues is None else facts.label_issues.shown
-    album, (worst, uncertain, mislabelled, *of_cells) = shown_examples(
-        facts.mistakes, facts.uncertain, label_issues, *(cell.examples for cell in to_open)
+    album, shown_ones = shown_examples(
+        facts.mistakes,
+        facts.uncertain,
+        label_issues,
+        facts.copies,
+        facts.unfamiliar,
+        *(cell.examples for cell in to_open),
     )
+    worst, uncertain, mislabelled, copies, unfamiliar, *of_cells = shown_ones
     wrong = facts.confusion - np.diag(np.diag(facts.confusion))
     shown = {
         "tested": facts.tested,
@@ -248,6 +285,9 @@ def mistakes(facts: ReportFacts) -> Mapping[str, Any] | None:
         "mislabelled": mislabelled,
         "first": first,
         "album": album,
+        "copies": _pairs(copies),
+        "unfamiliar": unfamiliar,
+        "corrections": corrections(facts, shown_ones),
     }
     if facts.labels is not None:
         return {**shown, "template": "errors_several.html", **label_mistakes(facts)}
@@ -263,6 +303,10 @@ def mistakes(facts: ReportFacts) -> Mapping[str, Any] | None:
         "opened": list(zip(to_open, of_cells, strict=True)),
         "uncertain": uncertain,
     }
+
+
+def _pairs(copies: Sequence[ShownExample]) -> list[tuple[ShownExample, ShownExample]]:
+    return list(zip(copies[::2], copies[1::2], strict=True))
 
 
 def label_mistakes(facts: ReportFacts) -> Mapping[str, Any]:

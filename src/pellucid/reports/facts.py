@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64, Int, UInt8
@@ -79,6 +79,50 @@ class Check(Protocol):
         """The findings as numbers."""
 
 
+class Example(NamedTuple):
+    """An example as a correction of it names it.
+
+    `input`: path or `file:row`; `was`: its label; `content`: digits of its content; `suggestion`: the label
+    that it may have instead, empty where none is known. Several labels are joined by `;`.
+    """
+
+    input: str
+    was: str
+    content: str
+    suggestion: str = ""
+
+
+class CorrectionFacts(NamedTuple):
+    """What the page needs to collect corrections.
+
+    `run`: folder of the run; `model`: digits that name its recommended model; `earlier`: lines of the
+    corrections that the run has applied, which the next ones go on from; `command`: trains with the
+    corrections, empty where it is not known.
+    """
+
+    run: str
+    model: str
+    earlier: str = ""
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """An example with its label: a near copy of another, or one unlike the training data.
+
+    `shown`: an image, or the text; `source`: path or `file:row`; `split`: `train`, `validation` or `test`;
+    `label`: its label; `note`: one more thing about it, such as its novelty; `example`: itself for
+    corrections.
+    """
+
+    shown: UInt8[np.ndarray, "height width channels"] | str
+    source: str
+    split: str
+    label: str
+    note: str = ""
+    example: Example | None = None
+
+
 @dataclass(frozen=True)
 class Answered:
     """An example and what the recommended model predicted.
@@ -87,7 +131,7 @@ class Answered:
     `file:row`; `label`: true class, or true number as text; `predicted`: class answered, or number as text;
     `probability`: of the answer, 0 to 1, `None` for numbers; `probability_of_label`: likewise of the true
     class, `None` too of several labels, which `label` and `predicted` have joined by `;`; `unknown`: labels
-    of these that nobody has looked at.
+    of these that nobody has looked at; `example`: itself for corrections.
     """
 
     shown: UInt8[np.ndarray, "height width channels"] | str
@@ -97,6 +141,7 @@ class Answered:
     probability: float | None
     probability_of_label: float | None
     unknown: Sequence[str] = ()
+    example: Example | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +151,7 @@ class LabelIssue:
     `shown`: an image with one or three channels, or the text; `source`: path or `file:row`; `split`: `train`,
     `validation` or `test`; `label`: its label; `suggested`: the class it likely belongs to; `probability`: of
     the suggested class, 0 to 1; `probability_of_label`: of its label, 0 to 1; `probability_wrong`: that its
-    label is wrong, by the model and by how often labels are, 0 to 1.
+    label is wrong, by the model and by how often labels are, 0 to 1; `example`: itself for corrections.
     """
 
     shown: UInt8[np.ndarray, "height width channels"] | str
@@ -117,6 +162,7 @@ class LabelIssue:
     probability: float
     probability_of_label: float
     probability_wrong: float
+    example: Example | None = None
 
 
 @dataclass(frozen=True)
@@ -207,6 +253,9 @@ class ReportFacts:
         judged: the examples that scores and answers are of: `test`, or, while a run is under way,
             `validation` or `held-out`, those of folds.
         chosen: what the recommended model is called beside its name, such as `in training` under way.
+        copies: pairs of copies, of equal content under different labels or near ones, one behind the other.
+        unfamiliar: test examples that are most unlike the training data.
+        corrections: what collecting corrections needs; `None` where the page collects none.
     """
 
     title: str
@@ -231,6 +280,9 @@ class ReportFacts:
     labels: LabelFacts | None = None
     judged: str = "test"
     chosen: str = "recommended"
+    copies: Sequence[Labelled] = ()
+    unfamiliar: Sequence[Labelled] = ()
+    corrections: CorrectionFacts | None = None
 
     @property
     def is_under_way(self) -> bool:

@@ -397,3 +397,29 @@ def _kept(row: Mapping[str, Any]) -> Mapping[str, Any]:
         "after": after,
         "is_real": p_value is not None and p_value <= LEVEL and after < before,
     }
+
+
+def corrections(facts: ReportFacts) -> Mapping[str, Any] | None:
+    """Whether corrected labels helped, against the earlier run: content of `page/corrections.html`.
+
+    `None` in a run without corrections.
+    """
+    found = facts.metrics.get("corrections")
+    if not isinstance(found, Mapping):
+        return None
+    compared = [
+        (
+            words,
+            entry,
+            read_score(
+                next(
+                    (value for key, value in entry["comparison"].items() if key.endswith("_difference")), None
+                )
+            ),
+        )
+        for key, words in (("all", "all of them"), ("without_corrected", "those that nobody corrected"))
+        if (entry := found.get(key))
+    ]
+    counts = (facts.metrics.get("data") or {}).get("corrections") or {}
+    first, *others = [str(each) for each in found["words"]]
+    return {"first": first, "words": others, "compared": compared, "counts": counts}

@@ -1,11 +1,13 @@
 """The report, its sections in the order of the argument, and the pages shown before there is one."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from pellucid.data import Check, Dataset
 from pellucid.data.raw_texts import Texts
@@ -19,6 +21,7 @@ from pellucid.reports import (
     trust_sections,
 )
 from pellucid.reports.facts import Answered, ReportFacts
+from pellucid.reports.scripts import checksum, joined_script
 from pellucid.settings import METRICS
 from pellucid.tasks import PRESENT
 
@@ -104,6 +107,7 @@ class Section(NamedTuple):
 SECTIONS: tuple[Section, ...] = (
     Section("verdict", "Verdict", model_sections.verdict_section),
     Section("models", "Models compared", model_sections.model_table),
+    Section("corrected", "Did the corrections help?", model_sections.corrections),
     Section("continual", "Kept and forgotten", model_sections.forgetting),
     Section("by-label", "Label by label", label_sections.labels_section),
     Section("errors", "Mistakes", error_sections.mistakes),
@@ -133,13 +137,27 @@ OF_GENERATORS: tuple[Section, ...] = (
 def render(facts: ReportFacts) -> str:
     """Write the report as HTML, to be encoded as UTF-8.
 
-    The page is one self-contained file: no script, no request, every foreign text escaped and its invisible
-    characters shown. Equal facts give equal text.
+    The page is one self-contained file: no request, every foreign text escaped and its invisible characters
+    shown. Its only script, which its policy admits by a checksum, collects corrections of labels. Equal facts
+    give equal text.
     """
     sections = SECTIONS if facts.generated is None else OF_GENERATORS
     built = [(section, section.build(facts)) for section in sections]
     shown = [(section, content) for section, content in built if content is not None]
-    return environment().get_template("report.html").render(facts=facts, sections=shown)
+    script = ""
+    if any(
+        isinstance(content.get("corrections"), Mapping)
+        for section, content in shown
+        if section.key == "errors"
+    ):
+        script = joined_script("reports/script/corrections.js")
+    return (
+        environment()
+        .get_template("report.html")
+        .render(
+            facts=facts, sections=shown, script=Markup(script), checksum=checksum(script) if script else ""
+        )
+    )
 
 
 @cache
@@ -157,8 +175,14 @@ def environment() -> Environment:
     names = "count extent interval milliseconds percent p_value probability rough scored seconds shortened"
     for name in (*names.split(), "significant", "size", "tick"):
         shared.filters[name] = getattr(formatting, name)
+    shared.filters["as_data"] = as_data
     shared.globals.update(glossary=GLOSSARY)
     return shared
+
+
+def as_data(value: Any) -> Markup:
+    """Plain values as JSON within a `script` element, which nothing in them can end."""
+    return Markup(json.dumps(value, ensure_ascii=True).replace("<", "\\u003c"))
 
 
 # Pages before there is a report: the data as a dry run sees it, and first mistakes while a run goes on.

@@ -7,6 +7,7 @@ import json
 import numbers
 import os
 import re
+import shlex
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -61,7 +62,7 @@ class Row:
     @property
     def flag(self) -> str:
         """Flag of the command line, such as `--learning-rate`."""
-        return "--" + self.key.replace("_", "-")
+        return flag_of(self.name)
 
     def is_used(self, settings: Any) -> bool:
         """True where settings hold another value than the default and the one that says the same."""
@@ -133,6 +134,26 @@ def instead_of(name: str, known: Sequence[str]) -> str:
     if _OURS.get(name) in known:
         return f"{name!r}; use {_OURS[name]}"
     return f"{name!r}{likely_meant(name, known)}; known are {', '.join(known)}"
+
+
+def flag_of(name: str) -> str:
+    """Flag of a setting by its name in Python, such as `--learning-rate`."""
+    return "--" + name.rstrip("_").replace("_", "-")
+
+
+def command_line(
+    words: Sequence[str], given: Mapping[str, Any], show: Callable[[Any], str] = str, last: Sequence[str] = ()
+) -> str:
+    """A command line, quoted for a shell: words, the flags of given settings, and what comes last."""
+    found = ["pellucid", *words]
+    for name, value in given.items():
+        flag = flag_of(name)
+        if isinstance(value, bool):
+            found.append(flag if value else f"--no-{flag[2:]}")
+        else:
+            text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else show(value)
+            found += [flag, text]
+    return shlex.join([*found, *last])
 
 
 _KIND_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}

@@ -163,6 +163,12 @@ class Settings:
         "of one new name become one",
         from_text=(parse_names, "FILE"),
     )
+    corrections: str | None = row(
+        None,
+        "data",
+        "Table of corrected labels and of examples to leave out, as the report of a run makes it "
+        "(corrections.csv); every example stays in the split that it has without them",
+    )
     min_examples: int | None = row(
         None, "data", "Leave classes with fewer examples out", bounds=(1, 1_000_000_000)
     )

@@ -226,6 +226,19 @@ def why_no_header(header: Sequence[str], rows: Sequence[Sequence[str]], folder: 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
+def whole_lines(content: bytes, is_csv: bool) -> tuple[list[bytes], bytes]:
+    """The whole lines of a table, and what follows the last one; in CSV no line ends between quotes."""
+    lines: list[bytes] = []
+    start = at = quotes = 0
+    for piece in content.split(b"\n")[:-1]:
+        at += len(piece) + 1
+        quotes += piece.count(b'"') if is_csv else 0
+        if quotes % 2 == 0:
+            lines.append(content[start:at])
+            start = at
+    return lines, content[start:]
+
+
 def as_csv(rows: Sequence[Sequence[Any]]) -> bytes:
     """CSV; a text that a spreadsheet would take for a formula gets a `'` before it."""
     text = io.StringIO()

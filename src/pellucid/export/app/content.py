@@ -25,9 +25,10 @@ from pellucid.insight.explanation import Explanation
 from pellucid.insight.layer_records import layer_records
 from pellucid.insight.opened_networks import Opened
 from pellucid.novelty import Detector
-from pellucid.reports.explain.page import joined_script, mathml, page_environment
+from pellucid.reports.explain.page import mathml, page_environment
 from pellucid.reports.explain.page_data import HIDDEN, Packed, described
 from pellucid.reports.formatting import interval, read_score, scored
+from pellucid.reports.scripts import joined_script
 from pellucid.runtime.metadata import Metadata
 from pellucid.settings.metrics import METRICS
 

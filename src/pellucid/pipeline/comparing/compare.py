@@ -45,10 +45,10 @@ from pellucid.pipeline.learners.refusals import (
     require_prediction,
 )
 from pellucid.pipeline.run.context import require_same_data, task_name
-from pellucid.pipeline.run.journal import Journal, RunFolder, command_line, require_unchanged
+from pellucid.pipeline.run.journal import Journal, RunFolder, require_unchanged
 from pellucid.pipeline.run.stages import Stages, counting, interruptible
 from pellucid.reports.comparison import ComparisonFacts, render_comparison
-from pellucid.settings import CLASSICAL, Settings
+from pellucid.settings import CLASSICAL, Settings, command_line
 from pellucid.training.follower import follow_torchrun
 from pellucid.training.hardware import choose_device, choose_precision, pinned
 from pellucid.training.ranks import rank_of_torchrun, together

@@ -20,6 +20,7 @@ from pellucid.data.dataset import EarlierConstraints
 from pellucid.data.images.decoding import GREY_MODES
 from pellucid.data.images.preprocessing import array_digests
 from pellucid.data.labels import number_text, read_number
+from pellucid.data.ledger import APPLIED_NAME
 from pellucid.data.raw_texts import Spool, Texts, TextWriter
 from pellucid.data.splitting import places_in_strata
 from pellucid.data.text_copies import text_digests
@@ -296,6 +297,9 @@ def read_earlier(record: Record) -> Earlier:
         place, values = str(record["data"]["place"]), record["settings"]
         names = {row.name for row in ROWS}
         settings = Settings(**{name: value for name, value in values.items() if name in names})
+        kept = Path(str(record.get("run", "")), APPLIED_NAME)
+        if settings.corrections is not None and kept.is_file():  # the table itself may have grown since
+            settings = dataclasses.replace(settings, corrections=str(kept))
         if record["known"] is None:
             dataset, _ = prepare(place, settings)
         else:

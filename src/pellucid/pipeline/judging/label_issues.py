@@ -19,7 +19,7 @@ from pellucid.data.wording import count_of
 from pellucid.evaluation import LabelJudgement, fit_temperature, judge_label_issues
 from pellucid.evaluation.label_issues import LabelError, judge_cells
 from pellucid.pipeline.judging.refitting import Split, cross_fit
-from pellucid.pipeline.judging.report_facts import shown
+from pellucid.pipeline.judging.report_facts import example_of, shown
 from pellucid.pipeline.judging.testing import drawn
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.classical import ClassicalLearner
@@ -27,7 +27,7 @@ from pellucid.pipeline.learners.evaluation_budget import most_within_limit
 from pellucid.pipeline.run.context import RunContext
 from pellucid.reports import LabelIssue, LabelIssues
 from pellucid.settings import METRICS, Settings
-from pellucid.tasks import ABSENT, PRESENT
+from pellucid.tasks import ABSENT, PRESENT, SEPARATOR
 
 # Training examples that are judged, at most; of more so many are drawn.
 _MOST_EXAMINED = 20_000
@@ -278,6 +278,7 @@ def judge_labels(
                 probability=each.probability,
                 probability_of_label=each.probability_of_label,
                 probability_wrong=each.probability_wrong,
+                example=example_of(dataset, place, _suggested_labels(each, dataset, place)),
             )
             for each, place in found[:_SHOWN]
         ],
@@ -313,6 +314,15 @@ def _named(error: LabelError, dataset: Dataset, place: int) -> dict[str, str]:
     is_present = bool(dataset.labels[place, error.suggested] == PRESENT)
     states = (f"{name}: present", f"{name}: absent")
     return {"label": states[not is_present], "suggested": states[is_present]}
+
+
+def _suggested_labels(error: LabelError, dataset: Dataset, place: int) -> str:
+    """The label that is suggested; of several labels all of them, with the doubtful one the other way."""
+    name, labels = dataset.classes[error.suggested], dataset.label_text(place)
+    if dataset.target.is_exclusive:
+        return name
+    others = {each for each in labels.split(SEPARATOR) if each}
+    return SEPARATOR.join(sorted(others ^ {name}))
 
 
 def _judgement(

@@ -9,8 +9,11 @@ from jaxtyping import Float64, Int8, Int64, Shaped
 
 from pellucid.arithmetic import confusion_matrix, metric_value
 from pellucid.arithmetic.probabilities import decided
+from pellucid.arithmetic.rounding import figure
 from pellucid.bundle import HeldOut, Model
 from pellucid.data import Check, Dataset
+from pellucid.data.corrections import content_digits
+from pellucid.data.listing import TEST
 from pellucid.data.raw_texts import Texts
 from pellucid.evaluation import LearningCurve, Recommendation, Slices, reliability
 from pellucid.evaluation.promises import checked_promise, error_curve, least_examples
@@ -27,6 +30,7 @@ from pellucid.reports import (
     LabelIssues,
     ReportFacts,
 )
+from pellucid.reports.facts import CorrectionFacts, Example, Labelled
 from pellucid.reports.report import FirstMistakes, render_first_mistakes
 from pellucid.tasks import PRESENT, UNKNOWN
 
@@ -99,10 +103,13 @@ def abstention_facts(
 
 
 _FIRST, _MISTAKES, _UNCERTAIN, _PER_CELL, _CELLS = 24, 40, 24, 8, 300
+_PAIRS, _UNFAMILIAR = 12, 12
 
 
-def report_facts(outcome: Outcome, metrics: Mapping[str, Any]) -> ReportFacts:
-    """Gather everything the report shows."""
+def report_facts(
+    outcome: Outcome, metrics: Mapping[str, Any], corrections: CorrectionFacts | None = None
+) -> ReportFacts:
+    """Gather everything the report shows; with `corrections` it collects some."""
     dataset, config = outcome.dataset, outcome.config
     tested = outcome.tested[outcome.recommendation.name]
     labels, answers = dataset.labels[dataset.test], tested.answers
@@ -117,6 +124,9 @@ def report_facts(outcome: Outcome, metrics: Mapping[str, Any]) -> ReportFacts:
         "command": config["command"],
         "ledger": outcome.ledger,
         "learning_curve": outcome.curve,
+        "copies": copies_shown(dataset, outcome.check),
+        "unfamiliar": unfamiliar(dataset, tested, outcome.recommended.model.novelty_rate),
+        "corrections": corrections,
     }
     seed, groups = config["settings"]["seed"], groups_of_test(dataset)
     calibration = None
@@ -232,6 +242,75 @@ def uncertain_rows(probabilities: Float64[np.ndarray, "test classes"]) -> list[i
     return [int(row) for row in np.argsort(top[:, 1] - top[:, 0], kind="stable")[:_UNCERTAIN]]
 
 
+def copies_shown(dataset: Dataset, check: Check) -> list[Labelled]:
+    """Pairs of copies that the report shows: equal ones under different labels, then near ones, at most 12.
+
+    Of near copies those with different labels come first.
+    """
+    conflicts = [(one[0].source, other.source) for one in check.conflicts for other in one[1:]]
+    wanted = {source for pair in (*conflicts, *check.near_copies) for source in pair}
+    places = {source: at for at, source in enumerate(dataset.sources) if source in wanted}
+
+    def is_alike(pair: tuple[str, str]) -> bool:
+        one, other = (dataset.label_text(places[source]) for source in pair)
+        return one == other
+
+    near = sorted(check.near_copies, key=is_alike)
+    pairs = [*conflicts, *near][:_PAIRS]
+    splits = _splits_of(dataset, [places[source] for pair in pairs for source in pair])
+    return [
+        Labelled(
+            shown=shown(dataset, places[source]),
+            source=source,
+            split=splits[places[source]],
+            label=dataset.label_text(places[source]),
+            example=example_of(dataset, places[source], _other_label(dataset, places[other], places[source])),
+        )
+        for pair in pairs
+        for source, other in (pair, pair[::-1])
+    ]
+
+
+def _other_label(dataset: Dataset, other: int, place: int) -> str:
+    """Label of a copy where it differs from that of an example."""
+    label = dataset.label_text(other)
+    return "" if label == dataset.label_text(place) else label
+
+
+def unfamiliar(dataset: Dataset, tested: Tested, rate: float | None) -> list[Labelled]:
+    """Test examples flagged as unlike the training data, at most 12, the most unlike first."""
+    if tested.novelty is None or rate is None or not len(dataset.test):
+        return []
+    order = np.argsort(-tested.novelty, kind="stable")[:_UNFAMILIAR].tolist()
+    return [
+        Labelled(
+            shown=shown(dataset, place),
+            source=dataset.sources[place],
+            split=TEST,
+            label=dataset.label_text(place),
+            note=f"novelty {figure(float(tested.novelty[row]))}",
+            example=example_of(dataset, place),
+        )
+        for row, place in ((row, int(dataset.test[row])) for row in order)
+        if tested.novelty[row] >= 1 - rate
+    ]
+
+
+def _splits_of(dataset: Dataset, places: Sequence[int]) -> dict[int, str]:
+    """Name of the split of some examples."""
+    return {
+        place: name
+        for name, positions in dataset.split_positions.items()
+        for place in np.intersect1d(positions, np.array(places, np.int64)).tolist()
+    }
+
+
+def example_of(dataset: Dataset, place: int, suggestion: str = "") -> Example:
+    """An example as a correction of it names it."""
+    content = "" if dataset.digests is None else content_digits(dataset.digests[place : place + 1])[0]
+    return Example(dataset.sources[place], dataset.label_text(place), content, suggestion)
+
+
 def shown(dataset: Dataset, place: int) -> np.ndarray | str:
     """An example as the report shows it: an image as models saw it, or the text."""
     if isinstance(dataset.inputs, Texts):
@@ -258,6 +337,7 @@ def _answered(dataset: Dataset, place: int, probabilities: Float64[np.ndarray, "
         predicted=dataset.classes[predicted],
         probability=float(probabilities[predicted]),
         probability_of_label=float(probabilities[label]),
+        example=example_of(dataset, place, dataset.classes[predicted]),
     )
 
 
@@ -281,14 +361,16 @@ def label_facts(
 def _labels_answered(
     dataset: Dataset, place: int, predicted: Int8[np.ndarray, " labels"], probability: float
 ) -> Answered:
+    answered = dataset.target.texts(predicted[None], dataset.classes)[0]
     return Answered(
         shown=shown(dataset, place),
         source=dataset.sources[place],
         label=dataset.label_text(place),
-        predicted=dataset.target.texts(predicted[None], dataset.classes)[0],
+        predicted=answered,
         probability=probability,
         probability_of_label=None,
         unknown=[dataset.classes[code] for code in np.flatnonzero(dataset.labels[place] == UNKNOWN).tolist()],
+        example=example_of(dataset, place, answered),
     )
 
 
@@ -300,4 +382,5 @@ def _number_answered(dataset: Dataset, place: int, prediction: float) -> Answere
         predicted=f"{prediction:.4g}",
         probability=None,
         probability_of_label=None,
+        example=example_of(dataset, place),
     )

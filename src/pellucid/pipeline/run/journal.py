@@ -3,9 +3,7 @@
 import contextlib
 import copy
 import dataclasses
-import json
 import os
-import shlex
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,14 +21,14 @@ from pellucid.files import (
     write_json,
     writing,
 )
-from pellucid.settings import OF_ONLOOKERS, ROWS, Settings
+from pellucid.settings import OF_ONLOOKERS, Settings
 from pellucid.strict import read_sealed, sealed
 
 # A data frame given in Python: the run's own DATA.
 FRAME_NAME = "frame.jsonl"
 
 # Files of a run that may as well be a user's own, and so do not mark a folder as a run.
-_TABLES = ("test.csv", "test.csv.gz")
+_TABLES = ("test.csv", "test.csv.gz", "applied.csv", "applied.csv.gz")
 _FILES = ("report.html", "metrics.json", "history.jsonl", "config.json", "data.jsonl", "data.jsonl.gz")
 # The study of `tune`, with what SQLite keeps beside it, and what only `tune` writes.
 STUDY = "study.db"
@@ -46,6 +44,8 @@ def unusable(path: Path, reason: str) -> StorageError:
 
 class RunFolder:
     """Folder of one run: who may write to it, what is in it, and when it counts as finished."""
+
+    files = _NAMES  # names of what a run writes, which overwriting removes
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -334,21 +334,6 @@ def require_unchanged(given: Mapping[str, Any], before: Settings) -> None:
         raise UsageError(
             f"--resume: settings changed ({'; '.join(changed)}); leave them out, or use --overwrite"
         )
-
-
-def command_line(
-    words: Sequence[str], given: Mapping[str, Any], show: Callable[[Any], str] = str, last: Sequence[str] = ()
-) -> str:
-    """A command line, quoted for a shell: words, the flags of given settings, and what comes last."""
-    flags = {row.name: row.flag for row in ROWS}
-    found = ["pellucid", *words]
-    for name, value in given.items():
-        if isinstance(value, bool):
-            found.append(flags[name] if value else f"--no-{flags[name][2:]}")
-        else:
-            text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else show(value)
-            found += [flags[name], text]
-    return shlex.join([*found, *last])
 
 
 def call_of(place: str, given: Mapping[str, Any], out: Path) -> str:

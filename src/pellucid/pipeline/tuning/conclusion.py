@@ -27,12 +27,12 @@ from pellucid.pipeline.learners.evaluation_budget import Folds
 from pellucid.pipeline.learning import Learned
 from pellucid.pipeline.results import write_models
 from pellucid.pipeline.run.context import UNLIMITED, RunContext
-from pellucid.pipeline.run.journal import Journal, RunFolder, command_line
+from pellucid.pipeline.run.journal import Journal, RunFolder
 from pellucid.pipeline.run.stages import Stages
 from pellucid.pipeline.tuning.spaces import Tuning
 from pellucid.reports import render
 from pellucid.reports.tuning import TuningFacts, render_tuning
-from pellucid.settings import NUMBER_METRIC, ROWS, Metric, Settings
+from pellucid.settings import NUMBER_METRIC, ROWS, Metric, Settings, command_line
 
 if TYPE_CHECKING:
     from pellucid.pipeline.tuning.study import EndedTrial

@@ -31,12 +31,12 @@ from pellucid.pipeline.learners.refusals import (
 )
 from pellucid.pipeline.learners.time_limits import seconds_of_conclusion
 from pellucid.pipeline.run.context import TimeBudget, data_identity, require_same_data, slowdown
-from pellucid.pipeline.run.journal import Journal, RunFolder, command_line, require_unchanged
+from pellucid.pipeline.run.journal import Journal, RunFolder, require_unchanged
 from pellucid.pipeline.run.stages import Stages, interruptible
 from pellucid.pipeline.tuning.conclusion import DEFAULT, TUNED, best_of, conclude_study, last_trainings
 from pellucid.pipeline.tuning.spaces import Tuning, require_variable, space_of
 from pellucid.reports.formatting import seconds
-from pellucid.settings import CLASSICAL, ROWS, Settings
+from pellucid.settings import CLASSICAL, ROWS, Settings, command_line
 
 if TYPE_CHECKING:
     from pellucid.pipeline.tuning.study import EndedTrial, Reporter, Search, Trained

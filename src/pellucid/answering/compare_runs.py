@@ -1,0 +1,437 @@
+"""Two runs on the same labelled examples: which are newly right or newly wrong, and is it beyond chance."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64, Shaped
+
+from pellucid.answering.evaluate import listing_for
+from pellucid.answering.naming import model_of
+from pellucid.answering.training_examples import run_of
+from pellucid.bundle import Model, load
+from pellucid.data.applied_corrections import Applied, apply_corrections
+from pellucid.data.corrections import content_digits, read_corrections
+from pellucid.data.decoded import Content, content_of
+from pellucid.data.labels import number_text, read_number
+from pellucid.data.ledger import read_ledger
+from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
+from pellucid.data.raw_texts import Texts
+from pellucid.data.sibling_sets import first_of_groups
+from pellucid.data.tables.csv_tables import as_csv
+from pellucid.data.wording import count_of, quoted, some, visible, wrapped
+from pellucid.errors import DataError, UsageError
+from pellucid.evaluation import Groups
+from pellucid.evaluation.changes import Changes, changes, together
+from pellucid.files import write_file
+from pellucid.reports.changes import MOST_SHOWN, Change, ChangesFacts, render_changes
+from pellucid.settings import Settings, command_line, flag_of, name_of
+from pellucid.strict import MOST_BYTES, read_json
+from pellucid.tasks import ABSENT, MULTILABEL, PRESENT, REGRESSION, UNKNOWN, Target
+
+_FORMAT = 1
+_BLOCK = 1024
+_SHOWN, _NAMED = 20, 10
+_SEEN = (TRAIN, VALIDATION)
+# Settings that say how DATA is read and judged; others belong to training.
+OF_DATA = (
+    "task target test input_column label_column label_separator unlabelled label_from_name class_depth "
+    "group_column split_column rename corrections encoding skip_bad seed"
+).split()
+# Of these what a run's own DATA needs, as the run was given it.
+_OF_RUN = [name for name in OF_DATA if name not in ("corrections", "skip_bad", "seed")]
+
+
+class Judged(NamedTuple):
+    """Both models' labels of the examples, and how probable each was; of numbers there is no probability."""
+
+    predicted: Shaped[np.ndarray, "examples ..."]
+    probabilities: Float64[np.ndarray, " examples"] | None
+
+
+@dataclass(frozen=True)
+class RunComparison:
+    """An earlier and a later run on the same examples."""
+
+    runs: tuple[str, str]  # names of the two, the earlier one first
+    place: str  # the data
+    noun: str  # what one input is: `image` or `text`
+    target: Target
+    rows: str  # which examples were compared, in words
+    changes: Changes  # by the labels, corrected where corrections were given
+    uncorrected: Changes | None  # by the labels as they are in the data; `None` without corrections
+    sources: Sequence[str]  # of the examples that were compared
+    labels: Sequence[str]
+    answers: tuple[Sequence[str], Sequence[str]]  # labels that each run gives
+    probabilities: tuple[Float64[np.ndarray, " examples"] | None, Float64[np.ndarray, " examples"] | None]
+    inputs: Shaped[np.ndarray, "examples ..."] | Sequence[str]  # as the later run takes them
+    warnings: tuple[str, ...]  # sentences for the user about the data
+
+    def sentences(self) -> list[str]:
+        """The outcome in words."""
+        found = [self.changes.sentence(self.noun)]
+        if self.uncorrected is not None:
+            found.append(f"By the labels as they are in the data: {self.uncorrected.sentence(self.noun)}")
+        return found
+
+    def changed(self) -> Iterator[tuple[str, int]]:
+        """What changed, and the row: the newly right or nearer ones first."""
+        names = ("nearer", "farther") if self.target is REGRESSION else ("newly right", "newly wrong")
+        for name, rows in zip(names, (self.changes.newly_right, self.changes.newly_wrong), strict=True):
+            yield from ((name, row) for row in rows.tolist())
+
+    def table(self) -> Iterator[list[Any]]:
+        """Every example that changed, the head first."""
+        yield ["input", "change", "label", "earlier", "later", "earlier_probability", "later_probability"]
+        for change, row in self.changed():
+            shares = ["" if each is None else float(each[row]) for each in self.probabilities]
+            answers = [each[row] for each in self.answers]
+            yield [self.sources[row], change, self.labels[row], *answers, *shares]
+
+    def to_json(self) -> dict[str, Any]:
+        """The comparison as one document of plain JSON."""
+        head, *rows = self.table()
+        return {
+            "format": _FORMAT,
+            "task": f"{self.noun}-{self.target.name}",
+            "runs": list(self.runs),
+            "data": {"place": self.place, "rows": self.rows, "examples": self.changes.examples},
+            "words": self.sentences(),
+            "comparison": self.changes.to_json(),
+            "uncorrected": None if self.uncorrected is None else self.uncorrected.to_json(),
+            "changed": [dict(zip(head, row, strict=True)) for row in rows],
+        }
+
+    def to_text(self) -> str:
+        """The comparison for a terminal of 80 columns, without the last line break."""
+        lines = [f"Data  {visible(self.place)}", *wrapped(f"Rows  {self.rows}", indent="      ")]
+        for sentence in self.sentences():
+            lines += ["", *wrapped(visible(sentence))]
+        every = list(self.changed())
+        for name in dict.fromkeys(name for name, _ in every):
+            rows = [row for change, row in every if change == name]
+            lines += ["", f"{name.capitalize()}: {count_of(len(rows), self.noun)}"]
+            lines += [f"  {visible(self._line(row))}" for row in rows[:_SHOWN]]
+            if len(rows) > _SHOWN:
+                lines.append(f"  and {len(rows) - _SHOWN:,} more; --changes FILE.csv has all")
+        return "\n".join(lines)
+
+    def _line(self, row: int) -> str:
+        earlier, later = (each[row] or "no label" for each in self.answers)
+        return f"{self.sources[row]}: {self.labels[row] or 'no label'}, was {earlier}, now {later}"
+
+
+def compare_runs(
+    first: str,
+    second: str,
+    place: str,
+    given: Mapping[str, Any],
+    progress: Callable[[int, int], None] | None = None,
+) -> RunComparison:
+    """Ask the recommended models of two runs about the same data, and compare their answers in pairs.
+
+    The test split of the data is used, or all of it where it has none, without the examples that either run
+    learned from. `given` are settings by name of how the data is read.
+
+    Raises:
+        UsageError: a setting belongs to training.
+        DataError: the data cannot be read, or the two runs do not answer about it; or corrections do not fit.
+        ModelFileError: a model is damaged or unsafe, or has no finite answer to an input.
+    """
+    unfit = [name for name in map(name_of, given) if name not in OF_DATA]
+    if unfit:
+        raise UsageError(
+            f"{flag_of(unfit[0])}: belongs to training, and runs are compared as they are; leave it out"
+        )
+    models = [load(model_of(run).folder) for run in (first, second)]
+    _require_alike(models, (first, second))
+    later = models[1]
+    settings = Settings(**{**_settings_of_run(second, place), **given})
+    listing = listing_for(later, place, settings)
+    contents = [content_of(listing, settings, progress, each.preprocessing) for each in models]
+    given_listing, applied = listing, None
+    digests = contents[1].digests
+    if settings.corrections is not None:
+        table = read_corrections(settings.corrections)
+        splits = np.array(listing.splits, dtype="<U10")
+        listing, applied = apply_corrections(listing, digests, splits, table, skip_bad=settings.skip_bad)
+    chosen = _chosen(listing, contents, applied, (first, second), skip_bad=settings.skip_bad)
+    rows = chosen.rows
+    names = _names_of(models, listing, given_listing, rows)
+    judged = [_judged(*pair, rows, names) for pair in zip(models, contents, strict=True)]
+    answers = dict(zip(_short(first, second), (each.predicted for each in judged), strict=True))
+    firsts = first_of_groups([listing.groups[row] for row in rows.tolist()])
+    groups = None if len(np.unique(firsts)) == len(firsts) else Groups.of_sets(firsts)
+
+    def compared(some: Listing) -> Changes:
+        return changes(later.target, _labels(some, rows, names), answers, settings.seed, groups)
+
+    found, uncorrected = compared(listing), None
+    if applied is not None:
+        found, uncorrected = together(found, compared(given_listing))
+    warnings = [each for each in listing.warnings if "--target" not in each] + chosen.warnings
+    inputs = contents[1].inputs
+    return RunComparison(
+        runs=found.names,
+        place=listing.place,
+        noun=listing.noun,
+        target=later.target,
+        rows=chosen.words,
+        changes=found,
+        uncorrected=uncorrected,
+        sources=[listing.sources[row] for row in rows.tolist()],
+        labels=[listing.labels[row] for row in rows.tolist()],
+        answers=(_texts(judged[0], names), _texts(judged[1], names)),
+        probabilities=(judged[0].probabilities, judged[1].probabilities),
+        inputs=[str(inputs[row]) for row in rows.tolist()] if isinstance(inputs, Texts) else inputs[rows],
+        warnings=(*warnings, *_unknown_labels(models, listing, rows, answers)),
+    )
+
+
+def _require_alike(models: Sequence[Model], runs: tuple[str, str]) -> None:
+    """Refuse two models that do not answer the same question."""
+    first, second = models
+    for what, one, other in (
+        ("takes", first.input_kind.nouns, second.input_kind.nouns),
+        ("predicts", first.target.nouns, second.target.nouns),
+    ):
+        if one != other:
+            raise DataError(
+                f"{runs[0]}: {what} {one}, and {runs[1]} {what} {other}; give two runs that do the same"
+            )
+
+
+def _short(first: str, second: str) -> tuple[str, str]:
+    """Names of two runs that differ."""
+    names = tuple(os.path.normpath(each) for each in (first, second))
+    return (names[0], names[1]) if names[0] != names[1] else (f"{names[0]} (1)", f"{names[1]} (2)")
+
+
+def _settings_of_run(run: str, place: str) -> dict[str, Any]:
+    """How a run's own data is read; nothing of other data."""
+    folder = run_of(Path(run))
+    try:
+        assert folder is not None
+        config = read_json(folder / "config.json", MOST_BYTES)
+        if os.path.realpath(config["data"]["place"]) != os.path.realpath(place):
+            return {}
+        found = {name: config["settings"].get(name) for name in _OF_RUN}
+        Settings(**{name: value for name, value in found.items() if value is not None})
+    except (AssertionError, OSError, ValueError, KeyError, TypeError):
+        return {}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+class _Chosen(NamedTuple):
+    """Examples that are compared."""
+
+    rows: Int64[np.ndarray, " rows"]
+    words: str
+    warnings: list[str]
+
+
+def _chosen(
+    listing: Listing,
+    contents: Sequence[Content],
+    applied: Applied | None,
+    runs: tuple[str, str],
+    *,
+    skip_bad: bool,
+) -> _Chosen:
+    """The test examples, or all, without those that cannot be used or that a run learned from."""
+    noun = listing.noun
+    problems = {each.index: each for content in contents for each in content.problems}
+    usable = np.ones(len(listing), bool)
+    usable[list(problems)] = False
+    if problems and not skip_bad:
+        named = some([f"{each.source}: {each.reason}" for each in problems.values()], _NAMED)
+        raise DataError(
+            f"{listing.place}: {count_of(len(problems), noun)} cannot be read, {named}; fix them or leave "
+            "them out with --skip-bad"
+        )
+    if applied is not None:
+        usable[list(applied.left_out)] = False
+    if listing.label_sets is not None:
+        usable &= listing.label_sets.looked_at
+    is_test = np.array(listing.splits, dtype="<U10") == TEST
+    words = "of the test split" if is_test.any() else ""
+    asked = usable & is_test if is_test.any() else usable
+    if not asked.any():
+        raise DataError(f"{listing.place}: no {noun} to compare on; give labelled {noun}s")
+    seen = {run: _learned(run, listing, content_digits(contents[1].digests)) for run in runs}
+    either = np.any(list(seen.values()), axis=0)
+    parts = [f"{int((asked & each).sum()):,} of {run}" for run, each in seen.items() if (asked & each).any()]
+    warnings = []
+    kept = asked & ~either
+    if not kept.any():
+        kept = asked
+        warnings.append(
+            f"warning: every {noun} is among what these runs learned from ({', '.join(parts)}), so that both "
+            "scores flatter; give data that neither has seen"
+        )
+    elif parts:
+        warnings.append(
+            f"{listing.place} has {noun}s that a run learned from ({', '.join(parts)}); they are left out, "
+            "since answers about them flatter."
+        )
+        words = f"{words} that neither run learned from".strip()
+    rows = np.flatnonzero(kept).astype(np.int64)
+    skipped = f"; {count_of(len(problems), noun)} skipped" if problems else ""
+    return _Chosen(rows, f"{count_of(len(rows), noun)} {words}".strip() + skipped, warnings)
+
+
+def _learned(run: str, listing: Listing, contents: Sequence[str]) -> Bool[np.ndarray, " examples"]:
+    """Which examples are in a run's training or validation, by content; by name where its ledger has none."""
+    found = np.zeros(len(listing), bool)
+    folder = run_of(Path(run))
+    if folder is None:
+        return found
+    try:
+        rows = [row for row in read_ledger(folder) if row["split"] in _SEEN]
+    except (OSError, ValueError):
+        return found
+    known = {row["content"] for row in rows if row.get("content")}
+    names = {os.path.abspath(row["source"]) for row in rows if not row.get("content")}
+    for at, content in enumerate(contents):
+        found[at] = content in known or bool(names and os.path.abspath(listing.sources[at]) in names)
+    return found
+
+
+def _names_of(
+    models: Sequence[Model], listing: Listing, uncorrected: Listing, rows: Int64[np.ndarray, " rows"]
+) -> tuple[str, ...]:
+    """Classes, or labels, of both models and of the data; none of numbers."""
+    known = {name for model in models for name in model.classes}
+    if models[0].target is REGRESSION:
+        return ()
+    for each in (listing, uncorrected):
+        if each.label_sets is not None:
+            known |= {*each.label_sets.names}
+        else:
+            known |= {each.labels[row] for row in rows.tolist()}
+    return tuple(sorted(known))
+
+
+def _labels(
+    listing: Listing, rows: Int64[np.ndarray, " rows"], names: tuple[str, ...]
+) -> Shaped[np.ndarray, "rows ..."]:
+    """Labels of some rows: codes of classes, states of labels, or numbers."""
+    if listing.label_sets is not None:
+        states = np.full((len(rows), len(names)), UNKNOWN, np.int8)
+        if not listing.has_label_columns:  # in lists a label that no example has does not occur at all
+            states[:] = ABSENT
+        for code, name in enumerate(listing.label_sets.names):
+            states[:, names.index(name)] = listing.label_sets.states[rows, code]
+        return states
+    texts = [listing.labels[row] for row in rows.tolist()]
+    if names:
+        codes = {name: code for code, name in enumerate(names)}
+        return np.array([codes[text] for text in texts], np.int64)
+    numbers = [read_number(text) for text in texts]
+    wrong = [text for text, number in zip(texts, numbers, strict=True) if number is None]
+    if wrong:
+        raise DataError(
+            f"{listing.place}: the runs predict numbers, but {count_of(len(wrong), 'label')} is none: "
+            f"{some([quoted(text) for text in wrong], _NAMED)}; give numbers"
+        )
+    return np.array(numbers, np.float64)
+
+
+def _judged(
+    model: Model, content: Content, rows: Int64[np.ndarray, " rows"], names: tuple[str, ...]
+) -> Judged:
+    """A model's labels of some rows, by the names of both models, and how probable each is."""
+    inputs, said = content.inputs, []
+    for start in range(0, len(rows), _BLOCK):
+        block = inputs[rows[start : start + _BLOCK]]
+        said.append(model.answer(block if isinstance(block, np.ndarray) else list(block)).said)
+    outputs = np.concatenate(said)
+    predicted = model.target.labels(outputs, model.classes, model.threshold)
+    if model.target is REGRESSION:
+        return Judged(predicted, None)
+    probabilities = model.target.probability(outputs, predicted)
+    places = np.array([names.index(name) for name in model.classes], np.int64)
+    if model.target is not MULTILABEL:
+        return Judged(places[predicted], probabilities)
+    states = np.full((len(rows), len(names)), ABSENT, np.int8)
+    states[:, places] = predicted
+    return Judged(states, probabilities)
+
+
+def _texts(judged: Judged, names: tuple[str, ...]) -> list[str]:
+    """Labels that a model gives, in words."""
+    if not names:
+        return [number_text(float(f"{value:.6g}")) for value in judged.predicted.tolist()]
+    if judged.predicted.ndim == 1:
+        return [names[code] for code in judged.predicted.tolist()]
+    return MULTILABEL.texts(judged.predicted, names)
+
+
+def _unknown_labels(
+    models: Sequence[Model],
+    listing: Listing,
+    rows: Int64[np.ndarray, " rows"],
+    answers: Mapping[str, np.ndarray],
+) -> list[str]:
+    """Warnings of labels of the data that a model does not know, all of which it labels wrong."""
+    if models[0].target is REGRESSION:
+        return []
+    there = {listing.labels[row] for row in rows.tolist()}
+    if listing.label_sets is not None:
+        present = (listing.label_sets.states[rows] == PRESENT).any(axis=0)
+        there = {listing.label_sets.names[code] for code in np.flatnonzero(present).tolist()}
+    found = []
+    for name, model in zip(answers, models, strict=True):
+        unknown = sorted(there - {*model.classes})
+        if unknown:
+            named = some([quoted(each) for each in unknown], _NAMED)
+            found.append(f"warning: {name} does not know {named}, so that it labels those examples wrong")
+    return found
+
+
+# What is written: a page, and a table.
+
+
+def page_of(found: RunComparison, path: Path, places: Sequence[str], given: Mapping[str, Any]) -> None:
+    """Write the page of a comparison; `places` and `given` are the words of the command.
+
+    Raises: `StorageError` if it cannot be written.
+    """
+    groups: dict[str, list[int]] = {}
+    for name, row in found.changed():
+        groups.setdefault(name, []).append(row)
+
+    def change(row: int) -> Change:
+        shares = [None if each is None else float(each[row]) for each in found.probabilities]
+        return Change(
+            shown=found.inputs[row],
+            source=found.sources[row],
+            label=found.labels[row],
+            answers=(found.answers[0][row], found.answers[1][row]),
+            probabilities=(shares[0], shares[1]),
+        )
+
+    facts = ChangesFacts(
+        title=found.place,
+        noun=found.noun,
+        found=found.to_json(),
+        warnings=found.warnings,
+        groups=[
+            (name, len(rows), [change(row) for row in rows[:MOST_SHOWN]]) for name, rows in groups.items()
+        ],
+        versions={"pellucid": version("pellucid")},
+        command=command_line(["compare", *places], given, last=["--out", os.fspath(path)]),
+    )
+    write_file(path, render_changes(facts).encode())
+
+
+def write_changes(found: RunComparison, path: Path) -> None:
+    """Write every example that changed as CSV.
+
+    Raises: `StorageError` if it cannot be written.
+    """
+    write_file(path, as_csv(list(found.table())))

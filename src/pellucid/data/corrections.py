@@ -1,0 +1,213 @@
+"""Corrections: labels that people put right, or examples that they leave out, in a table beside the data.
+
+A row is about one example. Columns, of which `input` or `content` and `label` or `action` are needed:
+
+- `input`: path or `file:row` of the example, as `predict` and the ledger name it;
+- `label`: the right label: a class, labels joined by `;`, or a number;
+- `action`: `label` (the default), `leave-out`, or `right` where somebody confirmed the label;
+- `was`: the label that the example had when it was corrected;
+- `content`: the example's content in 16 hexadecimal digits behind an `x`, as the ledger has it, by which it
+  is found again after a file was renamed or rows were inserted;
+- `run`, `model`: the run whose report showed the example, and likewise digits of its model.
+"""
+
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import UInt8
+
+from pellucid.budgets import MEMORY
+from pellucid.data.tables.csv_tables import as_csv, whole_lines
+from pellucid.data.tables.table_files import is_table, open_table
+from pellucid.data.wording import count_of, quoted, some, visible
+from pellucid.errors import DataError
+from pellucid.files import append_synced, read_regular, write_file
+from pellucid.settings.rows import class_name
+
+LABEL, LEAVE_OUT, RIGHT = "label", "leave-out", "right"
+ACTIONS = (LABEL, LEAVE_OUT, RIGHT)
+COLUMNS = ("input", "label", "action", "was", "content", "run", "model")
+# Hexadecimal digits that name a content or a model: of a million examples hardly any two share them.
+# The letter before them keeps spreadsheets from taking them for a number.
+DIGITS = 16
+_CONTENT = re.compile(f"x[0-9a-f]{{{DIGITS}}}", re.ASCII)
+
+_MARK = b"\xef\xbb\xbf"  # that some programs write before UTF-8
+_LISTED, _LONGEST = 20, 10_000
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One row of a table of corrections."""
+
+    input: str  # path or `file:row`; empty where the content alone names the example
+    label: str = ""  # the right label; empty where the example is left out, or has none of several labels
+    action: str = LABEL
+    was: str = ""  # the label that was shown; empty where it is not known
+    content: str = ""  # of the example, as `content_digits` gives it; empty where it is not known
+    run: str = ""  # folder of the run in which it was found
+    model: str = ""  # of that run, as `content`
+    row: int = 0  # of the table; 0 where it comes from none
+
+    def cells(self) -> list[str]:
+        """Its cells in the order of `COLUMNS`."""
+        return [getattr(self, name) for name in COLUMNS]
+
+
+def correction_of(given: Mapping[str, Any], row: int = 0) -> Correction:
+    """A correction from its values by column, nothing trusted; other columns are passed over.
+
+    Raises: `ValueError` with what was found and what is expected.
+    """
+    values = {name: _text(given.get(name)) for name in COLUMNS}
+    too_long = next((name for name, value in values.items() if len(value) > _LONGEST), None)
+    if too_long is not None:
+        raise ValueError(
+            f"{too_long} has {len(values[too_long]):,} characters; at most {_LONGEST:,} are read"
+        )
+    values["action"] = values["action"].strip().lower() or LABEL
+    if values["action"] not in ACTIONS:
+        raise ValueError(f"action {quoted(values['action'])}; one of {', '.join(ACTIONS)} is expected")
+    for name in ("content", "model"):
+        values[name] = values[name].strip().lower()
+        if values[name] and not _CONTENT.fullmatch(values[name]):
+            raise ValueError(f"{name} {quoted(values[name])}; x and {DIGITS} hexadecimal digits are expected")
+    if not values["input"] and not values["content"]:
+        raise ValueError("neither input nor content; one of them has to name the example")
+    return Correction(**values, row=row)
+
+
+def _text(value: object) -> str:
+    """A cell as text."""
+    if value is None or value != value:
+        return ""
+    return unguarded(value if isinstance(value, str) else class_name(value))
+
+
+def unguarded(text: str) -> str:
+    """A cell of a table as it was before it was kept from becoming a formula."""
+    return text[1:] if re.match(r"'+[=+\-@\t\r\n]", text) else text
+
+
+def guarded(text: str) -> str:
+    """The inverse of `unguarded` for what `as_csv` does not guard itself."""
+    return f"'{text}" if re.match(r"'+[=+\-@\t\r\n]", text) else text
+
+
+def content_digits(digests: UInt8[np.ndarray, "n bytes"]) -> list[str]:
+    """Contents of examples as tables have them, from their digests."""
+    return [f"x{row.tobytes().hex()}" for row in digests[:, : DIGITS // 2]]
+
+
+class Corrections(NamedTuple):
+    """A table of corrections."""
+
+    place: str  # of the table as the user gave it
+    rows: Sequence[Correction]
+
+    @property
+    def runs(self) -> list[tuple[str, str]]:
+        """Folder and model of each run whose report showed an example, the commonest first."""
+        counts: dict[tuple[str, str], int] = {}
+        for each in self.rows:
+            if each.model:
+                counts[each.run, each.model] = counts.get((each.run, each.model), 0) + 1
+        return sorted(counts, key=lambda key: -counts[key])
+
+
+def read_corrections(place: str) -> Corrections:
+    """Read a table of corrections: CSV, TSV, JSONL, Parquet or another form of a table.
+
+    Raises: `DataError` if it cannot be read, is no such table, or a row is malformed, with the row, what was
+    found and what is expected.
+    """
+    path = Path(place)
+    if not path.is_file():
+        raise DataError(f"--corrections {place}: no such file; give a table of corrections")
+    if not is_table(path):
+        raise DataError(f"--corrections {place}: no table by its name; give one such as corrections.csv")
+    head = as_csv([COLUMNS]).strip()
+    if path.stat().st_size <= len(head) + 5 and read_regular(path, 1 << 10).lstrip(_MARK).strip() == head:
+        return Corrections(place, [])  # nobody has corrected anything yet
+    table = open_table(path, place)
+    names = [name for name in COLUMNS if name in table.names]
+    if not {"input", "content"} & {*names} or not {"label", "action"} & {*names}:
+        raise DataError(
+            f"{place}: columns {some([quoted(name) for name in table.names], 10)} found; a table of "
+            f"corrections has {', '.join(COLUMNS)}, of which input and label are enough"
+        )
+    rows: list[Correction] = []
+    wrong: list[str] = []
+    for block in table.read(names):
+        for number, *cells in zip(block.numbers, *(block.columns[name] for name in names), strict=True):
+            try:
+                rows.append(correction_of(dict(zip(names, cells, strict=True)), number))
+            except ValueError as error:
+                wrong.append(f"row {number}: {error}")
+        table.require_rows(len(rows))
+    if wrong:
+        raise malformed_rows(place, wrong)
+    return Corrections(place, rows)
+
+
+def malformed_rows(place: str, lines: Sequence[str]) -> DataError:
+    """The refusal of a table with malformed rows, each named with what was found and what is expected."""
+    them = "it" if len(lines) == 1 else "them"
+    return DataError(
+        f"{place}: {count_of(len(lines), 'malformed correction')}; fix {them}{listed_rows(lines)}"
+    )
+
+
+def listed_rows(lines: Sequence[str]) -> str:
+    """Lines of a message below its first, twenty at most."""
+    more = [f"and {len(lines) - _LISTED:,} more"] if len(lines) > _LISTED else []
+    return "".join(f"\n  {visible(line)}" for line in (*lines[:_LISTED], *more))
+
+
+# A table that grows while somebody corrects.
+
+
+class CorrectionsFile:
+    """A CSV file of corrections that is open for more; may be used by several threads.
+
+    A row is on the disk when `append` returns. One that a kill cut short is removed when the file is opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        content = b""
+        if path.exists():
+            try:
+                content = read_regular(path, MEMORY.value())
+            except OSError as error:
+                reason = (error.strerror or str(error)).lower()
+                raise DataError(f"{path}: cannot be read: {reason}; give another file") from error
+        lines, rest = whole_lines(content, is_csv=True)
+        head = as_csv([COLUMNS])
+        if lines and lines[0].lstrip(_MARK).rstrip() != head.rstrip():
+            raise DataError(f"{path}: not a table of corrections with the columns {', '.join(COLUMNS)}")
+        if rest or not lines:
+            write_file(path, b"".join(lines or [head]))
+        self.rows = list(read_corrections(str(path)).rows) if len(lines) > 1 else []
+
+    def append(self, correction: Correction) -> Correction:
+        """Add a correction, and return it with its row.
+
+        Raises: `StorageError` if the disk is full or refuses; the file is then as it was.
+        """
+        with self._lock:
+            placed = replace(correction, row=len(self.rows) + 2)
+            append_synced(self.path, correction_line(placed))
+            self.rows.append(placed)
+            return placed
+
+
+def correction_line(correction: Correction) -> bytes:
+    """A correction as a line of CSV."""
+    return as_csv([list(map(guarded, correction.cells()))])

@@ -1,0 +1,190 @@
+"""Did corrections help: a run on corrected data against the run in whose report the mistakes were found.
+
+Both answered about the same test examples, since corrections leave every example in its split. So the answers
+in the earlier run's `test.csv` are compared with the new ones in pairs, by the labels as they are now.
+"""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Int64, Shaped
+
+from pellucid.arithmetic.rounding import percent
+from pellucid.data import Dataset
+from pellucid.data.applied_corrections import Applied
+from pellucid.data.corrections import DIGITS, content_digits, unguarded
+from pellucid.data.labels import read_number
+from pellucid.data.ledger import read_ledger
+from pellucid.data.listing import TEST
+from pellucid.data.reading.forms import require_local
+from pellucid.data.tables.csv_tables import written
+from pellucid.data.tables.table_files import open_table
+from pellucid.data.wording import count_of
+from pellucid.errors import PellucidError
+from pellucid.evaluation.changes import Changes, changes, together
+from pellucid.files import read_regular
+from pellucid.pipeline.judging.testing import groups_of_test
+from pellucid.strict import MOST_BYTES
+from pellucid.tasks import ABSENT, PRESENT, SEPARATOR
+
+_MODEL = Path("model", "model.json")
+_TESTS = ("test.csv", "test.csv.gz")
+
+
+def model_digits(run: Path) -> str:
+    """Name of a run's recommended model by its content, as corrections have it; empty where there is none."""
+    try:
+        content = read_regular(run / _MODEL, MOST_BYTES)
+    except OSError:
+        return ""
+    return f"x{hashlib.sha256(content).hexdigest()[:DIGITS]}"
+
+
+def find_earlier(applied: Applied, out: Path) -> Path | None:
+    """The run in whose report most corrections were made, where it can be found; `None` where it cannot.
+
+    It is looked for where it was, in the folder of the corrections, and beside `out`.
+    """
+    beside = Path(applied.table.place).absolute().parent
+    for name, model in applied.table.runs:
+        try:
+            require_local(name)
+        except PellucidError:
+            continue
+        last = Path(name).name
+        for place in (Path(name), beside, beside / last, out.absolute().parent / last):
+            if place.absolute() != out.absolute() and model_digits(place) == model:
+                return place
+    return None
+
+
+class _Earlier(NamedTuple):
+    """Answers of an earlier run about test examples that the new run has, too."""
+
+    rows: Int64[np.ndarray, " shared"]  # of the new run's test examples
+    predicted: Sequence[str]  # what was answered then
+    share_right: float  # of all its answers, by the labels as they were then
+
+
+def _answers_of(run: Path, dataset: Dataset) -> _Earlier:
+    """Read an earlier run's answers about the test, nothing trusted.
+
+    Examples are the same where their contents are, which the run's ledger has; where rows were inserted,
+    names would be those of others.
+
+    Raises: `DataError` or `ValueError` if they cannot be read; `OSError` if there are none.
+    """
+    path = next((run / name for name in _TESTS if (run / name).is_file()), run / _TESTS[0])
+    contents = {
+        written(str(row["source"])): str(row.get("content", ""))
+        for row in read_ledger(run)
+        if row["split"] == TEST
+    }
+    found: dict[str, str] = {}
+    right, asked, names = 0, 0, ("source", "label", "predicted")
+    for block in open_table(path, str(path)).read(names):
+        for source, label, answer in zip(*(block.columns[name] for name in names), strict=True):
+            found[contents.get(unguarded(str(source)), "")] = unguarded(str(answer))
+            right, asked = right + (label == answer), asked + 1
+    found.pop("", None)  # a run that did not note contents
+    digits = [] if dataset.digests is None else content_digits(dataset.digests[dataset.test])
+    rows = [row for row, content in enumerate(digits) if content in found]
+    return _Earlier(np.array(rows, np.int64), [found[digits[row]] for row in rows], right / max(1, asked))
+
+
+def _as_labels(dataset: Dataset, texts: Sequence[str]) -> Shaped[np.ndarray, "n ..."]:
+    """Answers in the form of the data's labels; a class that the data no longer has is one of its own."""
+    if dataset.is_regression:
+        return np.array([float("nan") if (value := read_number(text)) is None else value for text in texts])
+    codes = {name: code for code, name in enumerate(dataset.classes)}
+    if dataset.target.is_exclusive:
+        return np.array([codes.get(text, len(codes)) for text in texts], np.int64)
+    states = np.full((len(texts), len(codes)), ABSENT, np.int8)
+    for row, text in enumerate(texts):
+        for name in text.split(SEPARATOR):
+            if name in codes:
+                states[row, codes[name]] = PRESENT
+    return states
+
+
+_UNKNOWN = "it is not known whether the corrections helped"
+
+
+def judge_corrections(
+    applied: Applied, dataset: Dataset, predicted: Shaped[np.ndarray, "test ..."], seed: int, out: Path
+) -> dict[str, Any]:
+    """Whether corrections helped, on test examples that both runs tested: `corrections` in `metrics.json`.
+
+    `predicted` are the labels that the recommended model gives the test examples. Without the answers of the
+    earlier run there are only words.
+    """
+    earlier = find_earlier(applied, out)
+    if earlier is None:
+        named = next((f" {name}" for name, _ in applied.table.runs if name), "")
+        missing = f"the run{named} in which the mistakes were found is not here"
+        if not applied.table.runs:
+            missing = "the corrections do not name the run in which the mistakes were found"
+        return {"earlier": None, "words": [f"{missing[0].upper()}{missing[1:]}, so {_UNKNOWN}."]}
+    found: dict[str, Any] = {"earlier": os.fspath(earlier)}
+    try:
+        then = _answers_of(earlier, dataset)
+    except (PellucidError, OSError, LookupError, ValueError) as error:
+        why = f"The answers of {earlier} about the test cannot be read, so {_UNKNOWN}: {error}."
+        return {**found, "words": [why]}
+    if not len(then.rows):
+        words = [f"The test examples are others than those of {earlier}, so {_UNKNOWN}."]
+        return {**found, "words": words}
+    is_relabelled = np.isin(dataset.test[then.rows], list(applied.before))
+    made = _compared(dataset, then, predicted, is_relabelled, seed, (os.fspath(earlier), os.fspath(out)))
+    noun, count = f"test {dataset.noun}", int(is_relabelled.sum())
+    words = [_OUTCOMES[made[0].finding], made[0].sentence(noun)]
+    if count:
+        words.append(
+            f"{count_of(count, 'label')} of the test {'was' if count == 1 else 'were'} corrected where "
+            f"mistakes of {earlier} were shown, which favours that run."
+        )
+        if made[0].metric.key == "accuracy":
+            words[-1] += (
+                f" By the labels as they were it scored {percent(then.share_right)}; that this is "
+                f"{percent(made[0].scores[0])} now is a matter of the test, not of the model."
+            )
+    if len(made) > 1:
+        words.append(f"Without {'it' if count == 1 else 'them'}: {made[1].sentence(noun)}")
+        found["without_corrected"] = made[1].to_json()
+    return {**found, "words": words, "finding": made[0].finding, "all": made[0].to_json()}
+
+
+_OUTCOMES = {
+    "better": "The corrections helped.",
+    "worse": "With the corrections the model is worse.",
+    "chance": "Whether the corrections helped cannot be decided on this test.",
+}
+
+
+def _compared(
+    dataset: Dataset,
+    then: _Earlier,
+    predicted: Shaped[np.ndarray, "test ..."],
+    is_relabelled: Bool[np.ndarray, " shared"],
+    seed: int,
+    names: tuple[str, str],
+) -> list[Changes]:
+    """Both runs on all shared test examples and, where some were corrected, on the others alone."""
+    labels, before = dataset.labels[dataset.test[then.rows]], _as_labels(dataset, then.predicted)
+    now, groups = predicted[then.rows], groups_of_test(dataset)
+
+    def compared(kept: Bool[np.ndarray, " shared"]) -> Changes:
+        chosen = np.zeros(len(dataset.test), bool)
+        chosen[then.rows[kept]] = True
+        of_kept = None if groups is None else groups.within(chosen)
+        both = dict(zip(names, (before[kept], now[kept]), strict=True))
+        return changes(dataset.target, labels[kept], both, seed, of_kept)
+
+    is_known = np.isfinite(before) if dataset.is_regression else np.ones(len(labels), bool)
+    others = is_known & ~is_relabelled
+    found = [compared(is_known)]
+    return together(*found, compared(others)) if is_relabelled.any() and others.any() else found

@@ -1,0 +1,240 @@
+// Corrections of labels, collected on the report: kept in this browser, and given as corrections.csv.
+import { button, byId, element } from "../explain/script/dom.js";
+import { canonical, choiceText, controlsOf } from "./correction_controls.js";
+import { correctionsOf, tableOf } from "./correction_table.js";
+
+/** @import { Choice, Control, PageFacts } from "./correction_controls.js" */
+/** @import { Correction } from "./correction_table.js" */
+
+const page = /** @type {PageFacts} */ (JSON.parse(byId("corrections-data").textContent ?? ""));
+const key = `pellucid-corrections-${page.model}`;
+const FILE = "corrections.csv";
+
+/** What was chosen, by the number of the example. */
+const choices = /** @type {Map<number, Choice>} */ (new Map());
+
+/** Corrections that were imported and are of no example that this page shows. */
+let others = /** @type {Correction[]} */ ([]);
+
+/** Corrections that the run has applied. */
+const earlier = page.earlier ? correctionsOf(tableOf([]) + page.earlier) : [];
+
+/** What shows each example's choice, by its number. */
+const controls = /** @type {Map<number, Control[]>} */ (new Map());
+const marks = /** @type {Map<number, HTMLElement[]>} */ (new Map());
+
+const toggles = /** @type {HTMLButtonElement[]} */ ([]);
+const status = element("p", { role: "status" });
+const count = element("strong", {});
+const tools = element("div", { class: "correction-tools", role: "region", "aria-label": "Corrections" });
+
+/** @returns {Correction[]} */
+function chosen() {
+  return [...choices].map(([number, { action, label }]) => {
+    const { input, was, content } = page.examples[number];
+    return { input, label, action, was, content, run: page.run, model: page.model };
+  });
+}
+
+const table = () => tableOf([...earlier, ...others, ...chosen()]);
+
+/** Keep what was chosen, so that it survives a reload. */
+function keep() {
+  try {
+    if (choices.size || others.length) localStorage.setItem(key, tableOf([...others, ...chosen()]));
+    else localStorage.removeItem(key);
+  } catch {
+    say("This browser keeps nothing for this page: download before you leave it.");
+  }
+}
+
+/** @param {string} text */
+function say(text) {
+  status.textContent = text;
+}
+
+/** Show an example's choice wherever the page shows the example. @param {number} number */
+function show(number) {
+  const choice = choices.get(number);
+  for (const each of controls.get(number) ?? []) each.show(choice);
+  for (const each of marks.get(number) ?? []) {
+    each.textContent = choice ? choiceText(page, choice) : "";
+    each.hidden = !choice;
+  }
+}
+
+/** Show how many there are. */
+function total() {
+  const all = choices.size + others.length;
+  count.textContent = `${all} correction${all === 1 ? "" : "s"}`;
+  tools.hidden = !all && !document.body.classList.contains("correcting");
+  for (const each of tools.querySelectorAll("[data-needs]")) each.toggleAttribute("disabled", !all);
+}
+
+/** @param {number} number @param {Choice | null} choice */
+function choose(number, choice) {
+  if (choice) choices.set(number, choice);
+  else choices.delete(number);
+  show(number);
+  total();
+  say("");
+  keep();
+}
+
+/** The example that a correction is about, as this page shows it; -1 where it shows none. @param {Correction} each */
+function place(each) {
+  const fits = page.examples.map(
+    ({ input, was, content }) =>
+      (!each.was || canonical(page.kind, each.was) === canonical(page.kind, was)) &&
+      (each.content ? each.content === content : each.input === input),
+  );
+  const named = page.examples.findIndex(({ input }, at) => fits[at] && input === each.input);
+  return named >= 0 || fits.filter(Boolean).length !== 1 ? named : fits.indexOf(true);
+}
+
+/** Go on from a table: how many corrections it has. @param {string} text */
+function takeOver(text) {
+  const found = correctionsOf(text);
+  const known = new Set([...earlier, ...others].map((each) => tableOf([each])));
+  for (const each of found) {
+    const number = place(each);
+    if (number >= 0) {
+      choices.set(number, { action: each.action, label: each.action === "label" ? each.label : "" });
+      show(number);
+    } else if (!known.has(tableOf([each]))) {
+      others.push(each);
+    }
+  }
+  total();
+  return found.length;
+}
+
+/** Turn correcting on or off. */
+function correct() {
+  const on = document.body.classList.toggle("correcting");
+  for (const each of toggles) {
+    each.setAttribute("aria-pressed", String(on));
+    each.textContent = on ? "Stop correcting" : "Correct labels";
+  }
+  if (on && !controls.size) build();
+  total();
+}
+
+/** One more button that turns it on or off. */
+function toggle() {
+  const made = button({ type: "button", "aria-pressed": "false" }, "Correct labels", correct);
+  toggles.push(made);
+  return made;
+}
+
+/** Put the controls below every example. */
+function build() {
+  for (const figure of document.querySelectorAll("figure[data-example]")) {
+    const number = Number(figure.getAttribute("data-example"));
+    const made = controlsOf(page, page.examples[number], (choice) => choose(number, choice));
+    controls.set(number, [...(controls.get(number) ?? []), made]);
+    figure.append(made.node);
+    made.show(choices.get(number));
+  }
+}
+
+/** Put a line for its choice below every example. */
+function mark() {
+  for (const figure of document.querySelectorAll("figure[data-example]")) {
+    const number = Number(figure.getAttribute("data-example"));
+    const made = element("p", { class: "corrected" });
+    made.hidden = true;
+    marks.set(number, [...(marks.get(number) ?? []), made]);
+    figure.append(made);
+  }
+}
+
+function download() {
+  const address = URL.createObjectURL(new Blob([table()], { type: "text/csv" }));
+  element("a", { href: address, download: FILE }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10000);
+  say(`Saved as ${FILE}.`);
+}
+
+async function copy() {
+  try {
+    await navigator.clipboard.writeText(table());
+  } catch {
+    const area = element("textarea", { "aria-label": "Corrections" });
+    area.value = table();
+    tools.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+  say("Copied.");
+}
+
+/** @param {HTMLInputElement} field */
+async function read(field) {
+  const file = field.files?.[0];
+  if (!file) return;
+  try {
+    const number = takeOver(await file.text());
+    say(`Took over ${number} correction${number === 1 ? "" : "s"} of ${file.name}.`);
+    keep();
+  } catch (error) {
+    say(`${file.name}: ${error instanceof Error ? error.message : error}`);
+  }
+  field.value = "";
+}
+
+/** Forget everything, at the second press. @param {HTMLButtonElement} pressed */
+function clear(pressed) {
+  if (pressed.textContent === "Clear") {
+    pressed.textContent = "Clear all of them";
+    setTimeout(() => (pressed.textContent = "Clear"), 5000);
+    return;
+  }
+  pressed.textContent = "Clear";
+  const numbers = [...choices.keys()];
+  choices.clear();
+  others = [];
+  numbers.forEach(show);
+  total();
+  keep();
+  say("Cleared.");
+}
+
+function start() {
+  const field = element("input", { type: "file", accept: ".csv,text/csv", class: "hidden", tabindex: -1 });
+  field.setAttribute("aria-label", "Import corrections");
+  field.onchange = () => read(field);
+  const clearing = button({ type: "button", "data-needs": "" }, "Clear", () => clear(clearing));
+  tools.append(
+    count,
+    button({ type: "button", "data-needs": "", class: "main" }, `Download ${FILE}`, download),
+    button({ type: "button", "data-needs": "" }, "Copy", copy),
+    button({ type: "button" }, "Import", () => field.click()),
+    clearing,
+    field,
+    status,
+    ...(page.command ? [element("p", { class: "then" }, "Then ", element("code", {}, page.command))] : []),
+  );
+  const words = `Put the label of any ${page.noun} shown here right, or leave the ${page.noun} out.`;
+  const went = earlier.length
+    ? ` This run applied ${earlier.length} correction${earlier.length === 1 ? "" : "s"}, which the file goes on from.`
+    : "";
+  const bar = byId("corrections");
+  bar.append(toggle(), element("span", { class: "quiet" }, words + went));
+  bar.hidden = false;
+  document.getElementById("labels")?.after(element("p", { class: "corrections" }, toggle()));
+  bar.after(tools); // so that the keyboard reaches them next
+  document.addEventListener("keydown", (event) => {
+    const isBelow = document.activeElement?.closest(".fix");
+    if (event.key === "Escape" && isBelow) tools.querySelector("button")?.focus();
+  });
+  mark();
+  try {
+    takeOver(localStorage.getItem(key) ?? tableOf([]));
+  } catch {
+    total();
+  }
+}
+
+start();
