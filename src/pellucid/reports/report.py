@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pellucid.data import Check, Dataset
 from pellucid.data.raw_texts import Texts
+from pellucid.pages import visible
 from pellucid.reports import (
     error_sections,
     formatting,
@@ -148,7 +149,7 @@ def environment() -> Environment:
     shared = Environment(
         loader=PackageLoader("pellucid.reports", "page"),
         autoescape=True,
-        finalize=formatting.visible,
+        finalize=visible,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

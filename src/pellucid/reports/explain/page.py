@@ -1,14 +1,10 @@
 """The explain page: template, script, formulas, numbers, and a policy that admits nothing else."""
 
-import base64
-import hashlib
 import json
 import math
-import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.resources import files
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,51 +17,13 @@ from pellucid.insight.explanation import Explanation
 from pellucid.insight.generator_terms import CONTEST_SEED, LATENT_SEED, STEPS, Latents
 from pellucid.insight.gradients import WeightCheck
 from pellucid.insight.input_pieces import ImagePieces
+from pellucid.pages import checksum, joined_script
 from pellucid.reports.album import Album, bind
 from pellucid.reports.explain.page_data import BUDGET, HIDDEN, Packed, chosen_units, described, pack
 from pellucid.reports.report import environment
 from pellucid.tasks import PRESENT, UNKNOWN
 
-# Scripts of pages, joined from modules that a browser could load as they are.
-
-# Scripts lie in this package; `joined_script` takes paths within it.
-_PACKAGE = files("pellucid")
 _START = "reports/explain/script/start.js"
-
-_JS_IMPORT = re.compile(r'^import \{[^}]*\} from "([^"]*)";\n', re.MULTILINE)
-_JS_TYPES = re.compile(r"^ */\*\*(?:(?!\*/).)*\*/\n", re.MULTILINE | re.DOTALL)
-_JS_EXPORT = re.compile(r"^export (?=async function |function |const )", re.MULTILINE)
-
-
-def modules_from(start: str) -> dict[str, str]:
-    """Texts by path of a module and of all that it imports, in the order in which a browser runs them."""
-    modules: dict[str, str] = {}
-
-    def add(path: str) -> None:
-        text = (_PACKAGE / path).read_text(encoding="utf-8")
-        for source in _JS_IMPORT.findall(text):
-            imported = posixpath.normpath(posixpath.join(posixpath.dirname(path), source))
-            if imported not in modules:
-                add(imported)
-        modules[path] = text
-
-    add(start)
-    return modules
-
-
-@cache
-def joined_script(start: str = _START) -> str:
-    """One script of a module and of all that it imports.
-
-    Without imports, exports and types they share one function's names, so that one script with one checksum
-    does for the page's policy. It waits where one of them waits.
-    """
-    modules = modules_from(start).values()
-    parts = [_JS_EXPORT.sub("", _JS_TYPES.sub("", _JS_IMPORT.sub("", module))) for module in modules]
-    waits = any(re.search(r"^await ", part, re.MULTILINE) for part in parts)
-    function = "async () =>" if waits else "() =>"
-    return f'"use strict";\n({function} {{\n' + "\n".join(parts) + "})();\n"
-
 
 # Formulas as MathML, which browsers draw by themselves, from the LaTeX that layers use: letters, numbers and
 # signs, `_{}` and `^{}`, `\frac{}{}`, `\sqrt{}`, `\sum`, `\max`, Greek letters and some signs by name.
@@ -259,7 +217,7 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
         loss = _LOSS_OF_BOUND
     elif explanation.contest is not None:
         loss = _LOSS_OF_CONTEST
-    script, text = joined_script(), explanation.inputs
+    script, text = joined_script(_START), explanation.inputs
     states = None if explanation.backward is None else explanation.backward.target
     return (
         page_environment()
@@ -289,7 +247,7 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
             left_out=packed.left_out,
             gradients_left_out=packed.gradients_left_out,
             script=Markup(script),  # our own file
-            checksum=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+            checksum=checksum(script),
             page_data=_as_json(page_data),
             numbers=packed.text,
         )

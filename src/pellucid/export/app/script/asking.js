@@ -1,0 +1,127 @@
+// The server as what answers: it is asked about the original file or text, and what drove the answer where wanted.
+import { byId } from "../../../reports/explain/script/dom.js";
+import { app, bestOf } from "./app.js";
+import { headersOf, keepToken, tokenKept } from "./token.js";
+import { say, spoken } from "./words/language.js";
+/** @import { Answer, Way } from "./types.js" */
+/** @import { Word } from "./words/language.js" */
+
+/** What is said of an answer that is none, by its status. @type {Record<number, Word>} */
+const REFUSALS = {
+  400: "serverUnreadable",
+  408: "serverSlow",
+  413: "serverTooLarge",
+  415: "serverWrongKind",
+  422: "serverUnusable",
+  503: "serverBusy",
+};
+
+/** How often a server that is busy is asked again, and the longest wait in seconds before that. */
+const [MOST_TRIES, LONGEST_WAIT] = [4, 5];
+
+/** What to send, and its type. @typedef {{ body: Blob | string, type: string }} Question */
+
+/**
+ * The document of a reply.
+ * @param {"predict" | "explain"} what @param {Question} question @param {string} [more] of the query
+ * @returns {Promise<Record<string, any>>}
+ */
+async function askServer(what, { body, type }, more = "") {
+  const headers = { "content-type": type, ...headersOf(tokenKept()) };
+  const query = [app.served?.query.slice(1), more].filter(Boolean).join("&");
+  for (let tries = 1; ; tries += 1) {
+    const reply = await fetch(`api/${what}${query && `?${query}`}`, { method: "POST", headers, body }).catch(
+      () => {
+        throw spoken("serverGone");
+      },
+    );
+    if (reply.ok) return reply.json();
+    if (reply.status === 401) {
+      keepToken("");
+      location.reload(); // to the page that asks for the token
+    }
+    if (reply.status !== 503 || tries === MOST_TRIES) throw await refusalOf(reply);
+    const wait = Math.min(LONGEST_WAIT, Number(reply.headers.get("retry-after")) || 1);
+    await new Promise((resolve) => setTimeout(resolve, 1000 * wait));
+  }
+}
+
+/** Why there is no answer, with the server's own sentence. @param {Response} reply */
+async function refusalOf(reply) {
+  const text = await reply.text();
+  let reason = text.trim();
+  try {
+    reason = String(JSON.parse(text).error ?? reason);
+  } catch {
+    // A plain sentence.
+  }
+  return spoken(REFUSALS[reply.status] ?? "serverFailed", { reason, status: reply.status });
+}
+
+/** @param {Record<string, any>} found @returns {Answer} */
+function answerOf({ probabilities, number, novelty }) {
+  const said = app.classes.length ? app.classes.map((name) => probabilities[name]) : [number];
+  return { said, novelty: novelty ?? null };
+}
+
+// What drove the answer, once somebody has asked for it: from then on it follows every answer.
+
+/** Milliseconds without a change after which the server is asked. */
+const PAUSE = 300;
+
+/**
+ * What is shown of which question; `turn` is that of the last one that was asked.
+ * @type {{ isWanted: boolean, turn: number, timer: ReturnType<typeof setTimeout> | undefined, of: string | null }}
+ */
+const drove = { isWanted: false, turn: 0, timer: undefined, of: null };
+
+/**
+ * The server as what answers inputs.
+ * @template Ready
+ * @param {(ready: Ready) => Promise<Question>} questionOf
+ * @param {(found: Record<string, any>, ready: Ready) => void} paint what the server found to have driven an answer
+ * @returns {Way<Ready, Answer>}
+ */
+export function byServer(questionOf, paint) {
+  /** @param {Answer} answer @param {Ready} ready */
+  const explain = async ({ said }, ready) => {
+    drove.turn += 1;
+    const { turn } = drove;
+    byId("drove-state").textContent = say("droveAsking");
+    try {
+      const more = app.classes.length ? `label=${encodeURIComponent(app.classes[bestOf(said)])}` : "";
+      const found = await askServer("explain", await questionOf(ready), more);
+      if (turn !== drove.turn) return;
+      byId("explained").hidden = false;
+      byId("drove-state").textContent = "";
+      paint(found, ready);
+    } catch (error) {
+      if (turn === drove.turn) byId("drove-state").textContent = error instanceof Error ? error.message : "";
+    }
+  };
+  return {
+    isExplained: true,
+    opens: "ready",
+    start: async () => {},
+    answer: async (ready) => answerOf(await askServer("predict", await questionOf(ready))),
+    show(answer, ready) {
+      byId("drove").hidden = false;
+      const button = byId("explain");
+      button.onclick = () => {
+        drove.isWanted = !drove.isWanted;
+        button.setAttribute("aria-expanded", String(drove.isWanted));
+        if (drove.isWanted) void explain(answer, ready);
+        else byId("explained").hidden = true;
+      };
+      clearTimeout(drove.timer);
+      drove.turn += 1;
+      if (drove.isWanted) drove.timer = setTimeout(() => void explain(answer, ready), PAUSE);
+    },
+    hide() {
+      clearTimeout(drove.timer);
+      drove.turn += 1;
+      byId("drove").hidden = true;
+    },
+    open: () => {},
+  };
+}
