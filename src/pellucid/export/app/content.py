@@ -19,9 +19,9 @@ from pellucid.export.app.kinds import KINDS, AppKind
 from pellucid.export.app.page_data import Tensors, predictor_page_data
 from pellucid.export.app.shell import (
     Served,
+    ServedPage,
     facts_of,
     filled,
-    policy_of_page,
     script_values,
     shell_environment,
 )
@@ -218,10 +218,9 @@ class Page:
         parts = {id: _environment().get_template(name).render(**self.values) for id, name in shown.items()}
         return filled(self.values, {**self.app, "proof": proof}, self.page_data, parts, served).encode()
 
-    @property
-    def policy(self) -> str:
-        """The policy of contents with which a server hands it out."""
-        return policy_of_page(self.values, asks=False)
+    def served(self, served: Served) -> ServedPage:
+        """The page as a server hands it out: it answers by itself, and asks nobody."""
+        return ServedPage(self.html(None, served).decode(), (str(self.values["script"]),), asks=False)
 
 
 def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any], *, exactly: bool = False) -> Page:

@@ -32,13 +32,11 @@ class Served(NamedTuple):
     """How a page is handed out by a server.
 
     Attributes:
-        name: of the model there.
-        query: what addresses of the API end in to reach it, such as `?model=mails`; empty of the only one.
+        query: what addresses of the API end in to reach its model, such as `?model=mails`.
         asks: whether the server answers, and not the page by itself.
         choices: pages of all models there.
     """
 
-    name: str
     query: str
     asks: bool
     choices: Sequence[Choice]
@@ -46,6 +44,26 @@ class Served(NamedTuple):
     def facts(self) -> dict[str, Any]:
         """What the script needs, as `served` in the document `app`."""
         return {"query": self.query, "asks": self.asks}
+
+
+class ServedPage(NamedTuple):
+    """A page that a server hands out.
+
+    Attributes:
+        html: the page.
+        scripts: that may run in it.
+        asks: whether they may ask the server.
+    """
+
+    html: str
+    scripts: tuple[str, ...]
+    asks: bool
+
+    @property
+    def policy(self) -> str:
+        """Its policy of contents, which admits these scripts, its style, and images that it makes itself."""
+        connect = "'self'" if self.asks else "'none'"
+        return policy_of(self.scripts, [style()], images="data: blob:", connect=connect)
 
 
 def facts_of(metadata: Metadata) -> dict[str, Any]:
@@ -110,13 +128,6 @@ def script_values(start: str) -> dict[str, Any]:
     return {"script": Markup(script), "checksum": checksum(script)}  # our own file
 
 
-def policy_of_page(values: Mapping[str, Any], *, asks: bool) -> str:
-    """The policy of contents with which a server hands out a page."""
-    return policy_of(
-        [str(values["script"])], [style()], images="data: blob:", connect="'self'" if asks else "'none'"
-    )
-
-
 @cache
 def shell_environment() -> Environment:
     """Template environment: escaping, and invisible characters shown, as on all pages."""
@@ -153,14 +164,14 @@ class _Area(NamedTuple):
 _AREAS = {"images": _Area("images.html", "nothingYet"), "texts": _Area("texts.html", "nothingTyped")}
 
 
-def has_area(metadata: Metadata) -> bool:
-    """Whether people can hand such inputs to a page: images and texts, but no feature vectors."""
-    return metadata.input_kind.name in _AREAS
+def asking_page(metadata: Metadata, card: Mapping[str, Any], served: Served) -> ServedPage:
+    """The page that asks its server; `card` is for the model card.
 
-
-def asking_page(metadata: Metadata, card: Mapping[str, Any], served: Served) -> tuple[str, str]:
-    """The page that asks its server, and its policy; `card` is for the model card."""
+    Of a model of feature vectors, which people do not hand over, it says how programs ask.
+    """
     kind = metadata.input_kind.name
+    if kind not in _AREAS:
+        return _page_without_area(metadata, served)
     area, image = _AREAS[kind], metadata.preprocessing
     app = {
         **facts_of(metadata),
@@ -195,15 +206,20 @@ def asking_page(metadata: Metadata, card: Mapping[str, Any], served: Served) -> 
         **script_values(f"{kind}/asking.js"),
     }
     page = filled(values, app, json.dumps({"layers": [], "places": {}}), {}, served)
-    return page, policy_of_page(values, asks=True)
+    return ServedPage(page, (str(values["script"]),), asks=True)
 
 
-def locked_page(policy_scripts: Sequence[str]) -> tuple[str, str]:
-    """The page that asks for a token, and its policy; that of `policy_scripts` takes its place with it."""
+def _page_without_area(metadata: Metadata, served: Served) -> ServedPage:
+    template = shell_environment().get_template("values.html")
+    values = {"title": metadata.model, "served": served, "style": Markup(style())}
+    return ServedPage(template.render(**values), (), asks=False)
+
+
+def locked_page(page: ServedPage) -> ServedPage:
+    """A page that asks for a token, with which it fetches another, and gives that its place."""
     values = script_values("locked.js")
     html = shell_environment().get_template("locked.html").render(**values, style=Markup(style()))
-    scripts = [str(values["script"]), *policy_scripts]
-    return html, policy_of(scripts, [style()], images="data: blob:")
+    return ServedPage(html, (str(values["script"]), *page.scripts), asks=True)
 
 
 def card_of_metadata(metadata: Metadata) -> dict[str, Any]:

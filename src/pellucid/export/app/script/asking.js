@@ -1,8 +1,8 @@
 // The server as what answers: it is asked about the original file or text, and what drove the answer where wanted.
-import { byId } from "../../../reports/explain/script/dom.js";
-import { app, bestOf } from "./app.js";
+import { byId, shown } from "../../../reports/explain/script/dom.js";
+import { app } from "./app.js";
 import { headersOf, keepToken, tokenKept } from "./token.js";
-import { say, spoken } from "./words/language.js";
+import { reasonOf, say, spoken } from "./words/language.js";
 /** @import { Answer, Way } from "./types.js" */
 /** @import { Word } from "./words/language.js" */
 
@@ -23,18 +23,15 @@ const [MOST_TRIES, LONGEST_WAIT] = [4, 5];
 
 /**
  * The document of a reply.
- * @param {"predict" | "explain"} what @param {Question} question @param {string} [more] of the query
- * @returns {Promise<Record<string, any>>}
+ * @param {"predict" | "explain"} what @param {Question} question @returns {Promise<Record<string, any>>}
  */
-async function askServer(what, { body, type }, more = "") {
+async function askServer(what, { body, type }) {
   const headers = { "content-type": type, ...headersOf(tokenKept()) };
-  const query = [app.served?.query.slice(1), more].filter(Boolean).join("&");
+  const address = `api/${what}${app.served?.query ?? ""}`;
   for (let tries = 1; ; tries += 1) {
-    const reply = await fetch(`api/${what}${query && `?${query}`}`, { method: "POST", headers, body }).catch(
-      () => {
-        throw spoken("serverGone");
-      },
-    );
+    const reply = await fetch(address, { method: "POST", headers, body }).catch(() => {
+      throw spoken("serverGone");
+    });
     if (reply.ok) return reply.json();
     if (reply.status === 401) {
       keepToken("");
@@ -59,8 +56,8 @@ async function refusalOf(reply) {
 }
 
 /** @param {Record<string, any>} found @returns {Answer} */
-function answerOf({ probabilities, number, novelty }) {
-  const said = app.classes.length ? app.classes.map((name) => probabilities[name]) : [number];
+function answerOf({ label, probabilities, novelty }) {
+  const said = app.classes.length ? app.classes.map((name) => probabilities[name]) : [Number(label)];
   return { said, novelty: novelty ?? null };
 }
 
@@ -70,10 +67,16 @@ function answerOf({ probabilities, number, novelty }) {
 const PAUSE = 300;
 
 /**
- * What is shown of which question; `turn` is that of the last one that was asked.
- * @type {{ isWanted: boolean, turn: number, timer: ReturnType<typeof setTimeout> | undefined, of: string | null }}
+ * Whether it is asked for; `turn` is that of the last question, whose answer alone is shown.
+ * @type {{ isWanted: boolean, turn: number, timer: ReturnType<typeof setTimeout> | undefined }}
  */
-const drove = { isWanted: false, turn: 0, timer: undefined, of: null };
+const drove = { isWanted: false, turn: 0, timer: undefined };
+
+/** What is explained, of the whole input and of nothing of it. @param {Record<string, any>} found */
+function droveText({ explained, score, baseline }) {
+  const parts = { score: shown(score, 4), baseline: shown(baseline, 4) };
+  return explained === null ? say("droveOfNumber", parts) : say("droveOf", { ...parts, label: explained });
+}
 
 /**
  * The server as what answers inputs.
@@ -83,39 +86,39 @@ const drove = { isWanted: false, turn: 0, timer: undefined, of: null };
  * @returns {Way<Ready, Answer>}
  */
 export function byServer(questionOf, paint) {
-  /** @param {Answer} answer @param {Ready} ready */
-  const explain = async ({ said }, ready) => {
+  /** @param {Ready} ready */
+  const explain = async (ready) => {
     drove.turn += 1;
     const { turn } = drove;
     byId("drove-state").textContent = say("droveAsking");
     try {
-      const more = app.classes.length ? `label=${encodeURIComponent(app.classes[bestOf(said)])}` : "";
-      const found = await askServer("explain", await questionOf(ready), more);
+      const found = await askServer("explain", await questionOf(ready));
       if (turn !== drove.turn) return;
       byId("explained").hidden = false;
       byId("drove-state").textContent = "";
+      byId("drove-of").textContent = droveText(found);
       paint(found, ready);
     } catch (error) {
-      if (turn === drove.turn) byId("drove-state").textContent = error instanceof Error ? error.message : "";
+      if (turn === drove.turn) byId("drove-state").textContent = reasonOf(error);
     }
   };
   return {
-    isExplained: true,
+    isExplained: false,
     opens: "ready",
     start: async () => {},
     answer: async (ready) => answerOf(await askServer("predict", await questionOf(ready))),
-    show(answer, ready) {
+    show(_, ready) {
       byId("drove").hidden = false;
       const button = byId("explain");
       button.onclick = () => {
         drove.isWanted = !drove.isWanted;
         button.setAttribute("aria-expanded", String(drove.isWanted));
-        if (drove.isWanted) void explain(answer, ready);
+        if (drove.isWanted) void explain(ready);
         else byId("explained").hidden = true;
       };
       clearTimeout(drove.timer);
       drove.turn += 1;
-      if (drove.isWanted) drove.timer = setTimeout(() => void explain(answer, ready), PAUSE);
+      if (drove.isWanted) drove.timer = setTimeout(() => void explain(ready), PAUSE);
     },
     hide() {
       clearTimeout(drove.timer);

@@ -13,7 +13,7 @@ function sayState(key) {
 /** Ask for the page of the model. @param {string} token */
 async function unlock(token) {
   keepToken(token);
-  const reply = await fetch(location.href, { headers: headersOf(token) }).catch(() => null);
+  const reply = await fetch(`api/page${location.search}`, { headers: headersOf(token) }).catch(() => null);
   if (reply?.ok) {
     open(await reply.text());
     return;

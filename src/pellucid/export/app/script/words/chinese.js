@@ -174,4 +174,6 @@ export const CHINESE = {
   tokenLabel: "令牌",
   unlock: "打开",
   wrongToken: "令牌不正确。",
+  droveOf: "{label} 的概率：完整输入为 {score}，去掉全部内容后为 {baseline}。",
+  droveOfNumber: "对完整输入的预测为 {score}，去掉全部内容后为 {baseline}。",
 };

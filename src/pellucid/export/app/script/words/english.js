@@ -191,4 +191,6 @@ export const ENGLISH = {
   tokenLabel: "Token",
   unlock: "Open",
   wrongToken: "This is not the token of this server.",
+  droveOf: "Probability of {label}: {score} for the whole input, {baseline} for nothing of it.",
+  droveOfNumber: "Predicted for the whole input: {score}; for nothing of it: {baseline}.",
 };
