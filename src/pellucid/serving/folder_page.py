@@ -1,4 +1,4 @@
-"""What the folder of a served model adds to its page: the card of its run, and a page that answers by itself."""
+"""What the folder of a served model adds to its page: the card of its run, and answers by the page itself."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from pellucid.runtime.metadata import Metadata
 from pellucid.serving.page import FolderPage
 
 # Parameters of a model whose page may hold it, at two bytes each and a third more in base64, and bytes that
-# its weights may have there: beyond them a phone on a slow network waits longer for the page than for answers.
+# its weights may have there: beyond them a slow network takes longer for the page than for many answers.
 _MOST_PARAMETERS = 1_500_000
 _MOST_BYTES = 4_000_000
 

@@ -56,9 +56,9 @@ async function refusalOf(reply) {
 }
 
 /** @param {Record<string, any>} found @returns {Answer} */
-function answerOf({ label, probabilities, novelty }) {
+function answerOf({ label, probabilities, novelty, warning }) {
   const said = app.classes.length ? app.classes.map((name) => probabilities[name]) : [Number(label)];
-  return { said, novelty: novelty ?? null };
+  return { said, novelty: novelty ?? null, warning };
 }
 
 // What drove the answer, once somebody has asked for it: from then on it follows every answer.

@@ -146,7 +146,7 @@ function leastCell(at) {
  * @param {Answer} answer
  */
 function sentences(answer) {
-  const said = [];
+  const said = answer.warning ? [answer.warning] : [];
   if (answer.novelty !== null && app.novelty) {
     const parts = { novelty: answer.novelty.toFixed(3), threshold: shown(1 - app.novelty.rate, 3) };
     said.push(say(looksForeign(answer) ? "foreign" : "familiar", parts));

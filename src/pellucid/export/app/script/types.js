@@ -66,6 +66,7 @@
  * @typedef {object} Answer
  * @property {number[]} said probabilities in the order of the classes, or the one number predicted
  * @property {number | null} novelty 0 to 1; null without a detector
+ * @property {string} [warning] what a server left out of the input, such as all frames but the first
  */
 
 /**
