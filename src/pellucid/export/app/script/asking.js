@@ -113,6 +113,8 @@ export function byServer(questionOf, paint) {
       button.onclick = () => {
         drove.isWanted = !drove.isWanted;
         button.setAttribute("aria-expanded", String(drove.isWanted));
+        button.dataset.say = drove.isWanted ? "explainLess" : "explain";
+        button.textContent = say(drove.isWanted ? "explainLess" : "explain");
         if (drove.isWanted) void explain(ready);
         else byId("explained").hidden = true;
       };

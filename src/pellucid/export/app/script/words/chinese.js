@@ -166,6 +166,7 @@ export const CHINESE = {
   serverUnusable: "服务器无法对此输入作答（{reason}）。",
   serverFailed: "服务器拒绝了请求，状态码 {status}（{reason}）。",
   explain: "显示是什么左右了答案",
+  explainLess: "隐藏",
   droveAsking: "正在询问服务器 \u2026",
   droveHelpImage: "逐一用平均颜色遮住图像的各部分：橙色表示遮住后答案的概率下降，蓝色表示上升。",
   droveHelpAsking: "逐一去掉每个词：橙色表示去掉后答案的概率下降，蓝色表示上升。点击某个词即可选中并改写。",

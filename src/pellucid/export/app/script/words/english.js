@@ -180,6 +180,7 @@ export const ENGLISH = {
   serverUnusable: "The server cannot answer this input ({reason}).",
   serverFailed: "The server refused it with status {status} ({reason}).",
   explain: "Show what drove it",
+  explainLess: "Hide what drove it",
   droveAsking: "Asking the server \u2026",
   droveHelpImage:
     "Parts of the image are covered in turn with its mean colour: orange where the answer falls without them, blue where it rises.",
