@@ -131,6 +131,16 @@ NESTED = 100
 # Commas and brackets of one JSON document or line: each may stand for 70 bytes of memory.
 STRUCTURE = 4_000_000
 
+# Seconds of a request to a local server, from its first byte to the last of its body.
+REQUEST_SECONDS = 30.0
+
+# Inputs of one request to a server of models.
+REQUEST_INPUTS = 256
+
+# Connections to a local server that are kept; with more, the one that has been idle longest is closed. Files
+# that a process may open are often 1,024.
+CONNECTIONS = 400
+
 # Characters of one line of a message; names from files have no length of their own.
 MESSAGE = 2_000
 

@@ -1,19 +1,27 @@
-"""A server for this machine alone: who may ask what is decided before a request reaches the pages behind it.
+"""A server that few may ask: who may is decided before a request reaches what lies behind.
 
 Any page in a browser can send requests to 127.0.0.1, and a name of its own that it points there makes it the
-"same origin". Therefore every request must name this machine as its host, whatever its port is, and come from
-a page of this server or from a program, which sends no origin. Bodies are counted as they arrive, and have
-one deadline. No path, address or file name is ever taken from a request by what lies behind.
+"same origin". Therefore every request must name a known host, whatever its port is, and come from a page of
+this server or from a program, which sends no origin. Bodies are counted as they arrive; a request has one
+deadline, from its first byte to the last of its body. No path, address or file name is ever taken from a
+request by what lies behind.
 
-This is plain ASGI (https://asgi.readthedocs.io, HTTP 2.4), without a library.
+The guard is plain ASGI (https://asgi.readthedocs.io, HTTP 2.4), without a library.
 """
 
 import asyncio
+import contextlib
+import ipaddress
+import json
 import socket
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pellucid.budgets import CONNECTIONS, REQUEST_SECONDS
 from pellucid.errors import UsageError
+
+if TYPE_CHECKING:
+    import uvicorn
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -32,21 +40,47 @@ _HEADERS = {
     "x-frame-options": "DENY",
 }
 _NOTHING = "default-src 'none'; frame-ancestors 'none'"
-_SECONDS = 30.0
+# Seconds for which the rest of a refused body is taken, and thrown away: whoever sends it would otherwise see
+# a broken connection in place of the reply.
+_LINGER = 1.0
+# Bodies of the largest size that are in memory at a time, of all connections.
+_LARGE_BODIES = 8
+# Names of headers in small letters, each with its values in order.
+Headers = Mapping[str, list[str]]
 
 
-class _Refusal(NamedTuple):
-    """Why a request is refused."""
+class Refusal(NamedTuple):
+    """Why a request is refused, and more headers of the reply."""
 
     status: int
     reason: str
+    headers: Mapping[str, str] = {}
 
 
 class Guard:
-    """Middleware that lets through what pages of this server and programs of this machine ask."""
+    """Middleware that lets through what pages of this server and programs ask.
 
-    def __init__(self, app: App, most_bytes: int, hosts: tuple[str, ...] = LOOPBACK) -> None:
-        self._app, self._most, self._hosts = app, most_bytes, hosts
+    Args:
+        app: what answers.
+        most_bytes: of a body.
+        hosts: names and addresses of this server beside the address to which a connection came.
+        behind_proxy: further names, under which a proxy may serve pages by https.
+        admits: decides about a request by its scope and headers, before its body is read.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        most_bytes: int,
+        hosts: Collection[str] = LOOPBACK,
+        *,
+        behind_proxy: Collection[str] = (),
+        admits: Callable[[Scope, Headers], Refusal | None] | None = None,
+    ) -> None:
+        self._app, self._most, self._admits = app, most_bytes, admits
+        self._behind_proxy = {name.lower() for name in behind_proxy}
+        self._hosts = {name.lower() for name in hosts} | self._behind_proxy
+        self._held = 0  # bytes of bodies that are in memory
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -56,71 +90,125 @@ class Guard:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
-        refusal = self._refusal(scope)
-        body = b""
-        if refusal is None:
-            try:
-                found = await asyncio.wait_for(self._body(receive), _SECONDS)
-            except TimeoutError:
-                refusal = _Refusal(408, f"the request took longer than {_SECONDS:g} seconds")
-            else:
-                if found is None:
-                    return  # whoever asked is gone
-                refusal, body = (found, b"") if isinstance(found, _Refusal) else (None, found)
-        if refusal is not None:
-            await _refuse(send, refusal)
-            return
-        is_given = False
-
-        async def given() -> Message:
-            nonlocal is_given
-            if is_given:
-                return await receive()
-            is_given = True
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        await self._app(scope, given, _with_headers(send))
-
-    def _refusal(self, scope: Scope) -> _Refusal | None:
-        """Judge the headers as they came, since a library may read them in another way."""
         headers: dict[str, list[str]] = {}
         for name, value in scope["headers"]:
             headers.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
+        refusal = self._refusal(scope, headers)
+        if refusal is None and self._admits is not None:
+            refusal = self._admits(scope, headers)
+        if refusal is not None:
+            await self.refuse(refusal, receive, send)
+            return
+        body = bytearray()
+        try:
+            found = await self._read(scope, receive, body)
+            if found is not None:
+                await self.refuse(found, receive, send)
+            elif scope["type"] != "gone":
+                await self._app(scope, _given(bytes(body), receive), _with_headers(send))
+        finally:
+            self._held -= len(body)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> Refusal | None:
+        """Judge the headers as they came, since a library may read them in another way."""
         hosts = headers.get("host", [])
         name, separator, port = hosts[0].rpartition(":") if len(hosts) == 1 else ("", "", "")
         if len(hosts) == 1 and (not separator or hosts[0].endswith("]")):
             name, port = hosts[0], "80"
-        if name.lower() not in self._hosts or not (port.isascii() and port.isdigit()):
-            return _Refusal(403, "this server answers to names of this machine alone, such as 127.0.0.1")
-        if any(origin.lower() != f"http://{hosts[0].lower()}" for origin in headers.get("origin", [])):
-            return _Refusal(403, "a page of another origin may not ask this server")
+        name = name.lower()
+        is_known = name in self._hosts or name == _address(scope)
+        if not is_known or not (port.isascii() and port.isdigit()):
+            return Refusal(403, "this server answers to names of this machine alone, such as 127.0.0.1")
+        schemes = ("http", "https") if name in self._behind_proxy else ("http",)
+        own = {f"{scheme}://{hosts[0].lower()}" for scheme in schemes}
+        if any(origin.lower() not in own for origin in headers.get("origin", [])):
+            return Refusal(403, "a page of another origin may not ask this server")
         is_link = scope["method"] == "GET" and headers.get("sec-fetch-mode") == ["navigate"]
         if not is_link and any(
             site not in ("same-origin", "none") for site in headers.get("sec-fetch-site", [])
         ):
-            return _Refusal(403, "a page of another site may not ask this server")
-        if any(
-            not size.isdigit() or int(size[:20]) > self._most for size in headers.get("content-length", [])
-        ):
+            return Refusal(403, "a page of another site may not ask this server")
+        sizes = headers.get("content-length", [])
+        if sizes and "transfer-encoding" in headers:
+            return Refusal(400, "a request has a content-length or a transfer-encoding, not both")
+        if any(not size.isdigit() or int(size[:20]) > self._most for size in sizes):
             return self._too_large
         return None
 
     @property
-    def _too_large(self) -> _Refusal:
-        return _Refusal(413, f"the request has more than {self._most:,} bytes")
+    def _too_large(self) -> Refusal:
+        return Refusal(413, f"the request has more than {self._most:,} bytes")
 
-    async def _body(self, receive: Receive) -> bytes | _Refusal | None:
-        """The body, counted as it comes; `None` where the connection was closed."""
-        body = bytearray()
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return None
-            body += message.get("body", b"")
-            if len(body) > self._most:
-                return self._too_large
-            if not message.get("more_body", False):
-                return bytes(body)
+    async def _read(self, scope: Scope, receive: Receive, body: bytearray) -> Refusal | None:
+        """Read the body, counted as it comes; the scope is of type `gone` where the connection was closed."""
+        loop = asyncio.get_running_loop()
+        deadline = scope.get("state", {}).get("deadline") or loop.time() + REQUEST_SECONDS
+        try:
+            async with asyncio.timeout_at(deadline):
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        scope["type"] = "gone"
+                        return None
+                    more = message.get("body", b"")
+                    if len(body) + len(more) > self._most:
+                        return self._too_large
+                    if self._held + len(more) > _LARGE_BODIES * self._most:
+                        return Refusal(503, "too many large requests at a time", {"retry-after": "1"})
+                    body += more
+                    self._held += len(more)
+                    if not message.get("more_body", False):
+                        return None
+        except TimeoutError:
+            return Refusal(408, f"the request took longer than {REQUEST_SECONDS:g} seconds")
+
+    async def refuse(self, refusal: Refusal, receive: Receive, send: Send) -> None:
+        """Reply with the reason as JSON, and close the connection, on which more of the body may follow."""
+        content = json.dumps({"error": refusal.reason}).encode()
+        headers = {
+            "content-type": "application/json",
+            "content-length": str(len(content)),
+            "connection": "close",
+            **refusal.headers,
+        }
+        start = {
+            "type": "http.response.start",
+            "status": refusal.status,
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        }
+        await _with_headers(send)(start)
+        await send({"type": "http.response.body", "body": content, "more_body": True})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER):
+                while (await receive()).get("more_body", False):
+                    pass
+        await send({"type": "http.response.body", "body": b""})
+
+
+def _address(scope: Scope) -> str:
+    """Address of this machine to which the connection came, as a host is written; `none` where it is unknown.
+
+    Whoever points a name of theirs at this machine sends that name, never its address.
+    """
+    try:
+        found = ipaddress.ip_address((scope.get("server") or ("",))[0])
+    except ValueError:
+        return "none"
+    return f"[{found}]" if found.version == 6 else str(found)
+
+
+def _given(body: bytes, receive: Receive) -> Receive:
+    """Messages of a body that was read."""
+    is_given = False
+
+    async def given() -> Message:
+        nonlocal is_given
+        if is_given:
+            return await receive()
+        is_given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return given
 
 
 def _with_headers(send: Send) -> Send:
@@ -128,49 +216,69 @@ def _with_headers(send: Send) -> Send:
         if message["type"] == "http.response.start":
             own = list(message.get("headers", []))
             known = {name.lower() for name, _ in own}
-            more = {"content-security-policy": _NOTHING, **_HEADERS}
-            own += [
-                (name.encode(), value.encode()) for name, value in more.items() if name.encode() not in known
-            ]
+            own += [each for each in _ENCODED_HEADERS if each[0] not in known]
             message = {**message, "headers": own}
         await send(message)
 
     return sent
 
 
-async def _refuse(send: Send, refusal: _Refusal) -> None:
-    """Reply with one line of text, and close the connection, on which more of the body may follow."""
-    content = f"{refusal.reason}\n".encode()
-    headers = {
-        "content-type": "text/plain; charset=utf-8",
-        "content-length": str(len(content)),
-        "connection": "close",
-    }
-    start = {
-        "type": "http.response.start",
-        "status": refusal.status,
-        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-    }
-    sent = _with_headers(send)
-    await sent(start)
-    await sent({"type": "http.response.body", "body": content})
+_ENCODED_HEADERS = [
+    (name.encode(), value.encode())
+    for name, value in {"content-security-policy": _NOTHING, **_HEADERS}.items()
+]
 
 
-def listening(port: int) -> socket.socket:
-    """A socket on the loopback address; port 0 takes a free one.
+def listening(port: int, host: str = "127.0.0.1") -> socket.socket:
+    """A socket on an address of this machine, by default the loopback one; port 0 takes a free one.
 
-    Raises: `UsageError` if the port is taken, or none that this user may have.
+    Raises: `UsageError` if the port is taken, or none that this user may have, or the host is no address of
+    this machine.
     """
-    own = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    if not 0 <= port < 1 << 16:
+        raise UsageError(f"--port {port}: must be 0 to 65535; choose another")
+    try:
+        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError) as error:
+        raise UsageError(f"--host {host}: {_reason(error)}; give an address of this machine") from error
+    own = socket.socket(family, socket.SOCK_STREAM)
     own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        own.bind(("127.0.0.1", port))
+        own.bind(place)
         own.listen(128)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         own.close()
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
-        raise UsageError(f"--port {port}: {reason}; choose another, or 0 for any free one") from error
+        where = f"--port {port}" if host == "127.0.0.1" else f"--host {host} --port {port}"
+        raise UsageError(f"{where}: {_reason(error)}; choose another, or 0 for any free one") from error
     return own
+
+
+def _reason(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error)).lower()
+
+
+def server_of(app: App, seconds: int = 2) -> "uvicorn.Server":
+    """A server of uvicorn that gives requests under way so many seconds once it is told to end."""
+    import uvicorn
+
+    from pellucid.connections import Bounded
+
+    config = uvicorn.Config(
+        app,
+        http=Bounded,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_level="error",
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=2 * CONNECTIONS,
+        backlog=128,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=seconds,
+        h11_max_incomplete_event_size=1 << 14,
+    )
+    return uvicorn.Server(config)
 
 
 def serve(app: App, own: socket.socket) -> None:
@@ -178,20 +286,4 @@ def serve(app: App, own: socket.socket) -> None:
 
     Raises: `KeyboardInterrupt` once all requests under way are answered.
     """
-    import uvicorn
-
-    config = uvicorn.Config(
-        app,
-        http="h11",
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        log_level="warning",
-        proxy_headers=False,
-        server_header=False,
-        limit_concurrency=200,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=2,
-        h11_max_incomplete_event_size=1 << 14,
-    )
-    uvicorn.Server(config).run(sockets=[own])
+    server_of(app).run(sockets=[own])

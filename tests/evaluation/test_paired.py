@@ -8,7 +8,8 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from pellucid.evaluation import compare_all, compare_numbers, holm, mcnemar
+from pellucid.arithmetic.probabilities import holm
+from pellucid.evaluation import compare_all, compare_numbers, mcnemar
 from pellucid.evaluation.comparisons import WIDEST, WIDEST_RELATIVE, _variance, flip_p_values, paired_interval
 
 

@@ -24,14 +24,8 @@ from pellucid.insight.attribution import (
 )
 from pellucid.insight.explaining import explain_model
 from pellucid.insight.explanation import nearest
-from pellucid.insight.input_pieces import (
-    MOST_PIECES,
-    ImagePieces,
-    TokenPieces,
-    WordPieces,
-    occlusion,
-    words_of,
-)
+from pellucid.insight.input_pieces import TokenPieces
+from pellucid.insight.occlusion import MOST_PIECES, ImagePieces, WordPieces, occlusion, words_of
 from pellucid.tasks import IMAGES, TEXTS
 from small_models import digits, untrained_model
 from text_models import texts

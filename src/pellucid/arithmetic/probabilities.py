@@ -1,4 +1,4 @@
-"""Probabilities from logits, at a temperature, averaged over models; and the binomial distribution."""
+"""Probabilities from logits, at a temperature, averaged over models; distributions, and p-values adjusted."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -208,3 +208,38 @@ def require_finite(answers: Shaped[np.ndarray, "inputs ..."]) -> None:
             f"model: what it computes for input {places[0] + 1} is not a finite number; train it again",
             places,
         )
+
+
+def chi_squared_tail(value: float, degrees: int) -> float:
+    r"""Chance that a $\chi^2$ of so many degrees of freedom, at least 1, is larger than a value.
+
+    With $h = x / 2$ and $k$ degrees it is $e^{-h} \sum_{i < k/2} h^i / i!$ for even $k$; for odd $k$ it is
+    $\mathrm{erfc} \sqrt h + e^{-h} \sum_{i \le (k-1)/2} h^{i-1/2} / \Gamma(i + 1/2)$.
+
+    Source: Abramowitz and Stegun 1964, 26.4.4 and 26.4.5.
+    """
+    half = value / 2
+    if half <= 0:
+        return 1.0
+    is_odd = degrees % 2
+    powers = np.arange(degrees // 2) + 0.5 * is_odd
+    terms = [math.exp(power * math.log(half) - half - math.lgamma(power + 1)) for power in powers.tolist()]
+    return min(1.0, math.fsum([math.erfc(math.sqrt(half)) if is_odd else 0.0, *terms]))
+
+
+# Most often a false alarm may come where nothing differs.
+LEVEL = 0.05
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    r"""Adjust p-values so that among all of them a false alarm stays as rare as for one, in the given order.
+
+    In ascending order, $\tilde p_{(i)} = \max_{j \le i} \min(1, (m - j + 1) \, p_{(j)})$.
+
+    Source: Holm 1979, "A Simple Sequentially Rejective Multiple Test Procedure".
+    """
+    adjusted, largest = [1.0] * len(p_values), 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=lambda place: p_values[place])):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = largest
+    return adjusted

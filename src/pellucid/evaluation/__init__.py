@@ -21,7 +21,6 @@ if TYPE_CHECKING:
         compare_numbers,
         corrected_interval,
         corrected_p_value,
-        holm,
         mcnemar,
     )
     from pellucid.evaluation.drift import Drift, Gathering
@@ -44,7 +43,7 @@ __getattr__, __all__ = on_first_use(
     {
         "calibration": "Reliability ReliabilityBin cross_fitted fit_temperature reliability",
         "comparisons": (
-            "Comparison compare_all compare_numbers corrected_interval corrected_p_value holm mcnemar"
+            "Comparison compare_all compare_numbers corrected_interval corrected_p_value mcnemar"
         ),
         "drift": "Drift Gathering",
         "intervals": "Groups Worth worth Interval wilson",

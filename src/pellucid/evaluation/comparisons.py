@@ -1,7 +1,7 @@
 """Comparisons of models on the same test examples or over folds: tests and intervals of the difference."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 from scipy.special import bdtr, stdtr, stdtrit
 
 from pellucid.arithmetic.metrics import ClassCounts, class_counts, ranked
+from pellucid.arithmetic.probabilities import LEVEL, holm
 from pellucid.data.wording import count_of
 from pellucid.evaluation.intervals import (
     NORMAL_QUANTILE,
@@ -228,7 +229,6 @@ def splits_p_value(
 
 # Comparisons of every pair of models.
 
-LEVEL = 0.05
 # Reach of the interval of a small difference: share of the examples, or of the labels' spread.
 WIDEST, WIDEST_RELATIVE = 0.05, 0.1
 _NUDGE = 1e-12  # without variance at the difference itself, the excess is zero there too
@@ -307,20 +307,6 @@ def mcnemar(only_a: int, only_b: int) -> float:
     """
     unlike = only_a + only_b
     return 1.0 if unlike == 0 else float(min(1.0, 2 * bdtr(float(min(only_a, only_b)), unlike, 0.5)))
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    r"""Adjust p-values so that among all of them a false alarm stays as rare as for one, in the given order.
-
-    In ascending order, $\tilde p_{(i)} = \max_{j \le i} \min(1, (m - j + 1) \, p_{(j)})$.
-
-    Source: Holm 1979, "A Simple Sequentially Rejective Multiple Test Procedure".
-    """
-    adjusted, largest = [1.0] * len(p_values), 0.0
-    for rank, place in enumerate(sorted(range(len(p_values)), key=lambda place: p_values[place])):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
-        adjusted[place] = largest
-    return adjusted
 
 
 def compare_all(

@@ -12,13 +12,13 @@ from jaxtyping import Float64, Int8, Int64
 
 from pellucid.arithmetic.label_metrics import OF_LABEL_COUNTS
 from pellucid.arithmetic.metrics import ClassCounts
+from pellucid.arithmetic.probabilities import holm
 from pellucid.evaluation.comparisons import (
     FLIPS,
     Comparison,
     compared_shares,
     counted_examples,
     flips,
-    holm,
 )
 from pellucid.evaluation.intervals import (
     Groups,

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, Shaped
 
+from pellucid.arithmetic.probabilities import LEVEL
 from pellucid.arithmetic.rounding import figure
 from pellucid.data.wording import count_of
-from pellucid.evaluation.comparisons import LEVEL
 from pellucid.evaluation.model_comparisons import (
     FEW,
     ModelComparison,

@@ -14,7 +14,8 @@ from torch.nn import functional
 
 from pellucid.bundle import AverageMember, AverageModel, ImageModel, Model, TextModel
 from pellucid.encoding import Encoder
-from pellucid.insight.input_pieces import ImagePieces, Pieces, TokenPieces, WordPieces, occlusion
+from pellucid.insight.input_pieces import TokenPieces
+from pellucid.insight.occlusion import ImagePieces, Pieces, WordPieces, occlusion
 from pellucid.insight.opened_networks import still
 from pellucid.networks import Network
 from pellucid.networks.layers import GlobalPool

@@ -32,8 +32,9 @@ from pellucid.insight.generator_programs import CLASS, MADE, NOISE, adversarial_
 from pellucid.insight.generator_terms import CONTEST_SEED as CONTEST_SEED
 from pellucid.insight.generator_terms import LATENT_SEED, bounds_by_class, contest_of, latents_of, noise_for
 from pellucid.insight.gradients import Against, WeightCheck, WeightChecker, go_back
-from pellucid.insight.input_pieces import TokenPieces, WordPieces
+from pellucid.insight.input_pieces import TokenPieces
 from pellucid.insight.layer_records import cost_of, layer_records
+from pellucid.insight.occlusion import WordPieces
 from pellucid.insight.opened_networks import Opened, one_thread, open_network, open_program
 from pellucid.insight.reference_lines import CLOSED
 from pellucid.insight.unfolded_layers import one_hot

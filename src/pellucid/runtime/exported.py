@@ -171,6 +171,15 @@ class ExportedModel:
             raise DataError("model: it predicts numbers and has no probabilities; use predict")
         return self.answer(self.ready(inputs)).said
 
+    def predict_values(self, inputs: Sequence[Any] | np.ndarray) -> Float64[np.ndarray, " n"]:
+        """Number predicted for every input, as `predict` takes them.
+
+        Raises: Errors as `predict`, and `DataError` if the model predicts classes.
+        """
+        if self.classes:
+            raise DataError("model: it predicts classes; use predict or predict_proba")
+        return self.answer(self.ready(inputs)).said
+
     def ready(self, inputs: Sequence[Any] | np.ndarray) -> Inputs:
         """Inputs as `answer` takes them: images decoded and fitted, texts as they are.
 

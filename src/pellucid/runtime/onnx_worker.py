@@ -32,8 +32,8 @@ _PROGRAM = "pellucid.runtime.onnx_worker"
 # Of the address space that onnxruntime asks for it uses half at worst: its arena grows by powers of two.
 _ARENA = 2
 # Bytes for each of the file's own: its content, the weights out of it, and these rearranged or in 32 bits.
-_WEIGHTS = 8
-_STACK_BYTES = 16 << 20  # of a thread of onnxruntime, with room for its own allocations
+WEIGHTS = 8
+STACK_BYTES = 16 << 20  # of a thread of onnxruntime, with room for its own allocations
 # Seconds of processor time for opening a file, and for a batch, on each thread: threads that wait spin.
 _SECONDS = 30
 
@@ -305,9 +305,9 @@ def _serve(channel: Channel) -> None:
 
     try:
         content = read_model(asked[0]["path"], place)
-        memory = memory_limit() + _WEIGHTS * len(content) + _STACK_BYTES * (threads or usable())
+        memory = memory_limit() + WEIGHTS * len(content) + STACK_BYTES * (threads or usable())
         if "the memory" in confine(may_open=False, memory=memory):
-            threading.Thread(target=_watch_memory, args=(memory,), daemon=True).start()
+            threading.Thread(target=watch_memory, args=(memory,), daemon=True).start()
         begin_job(seconds)
         session = SessionHere(content, place, threads)
     except (ModelFileError, UsageError) as error:
@@ -330,7 +330,7 @@ def _serve(channel: Channel) -> None:
         channel.send({"forms": list(map(_forms, answers))}, _joined(itertools.chain(*answers)))
 
 
-def _watch_memory(most: int) -> None:
+def watch_memory(most: int) -> None:
     """End this process where it comes to hold so many bytes more, on a system that does not limit them."""
     with contextlib.suppress(ImportError):  # Windows
         import resource

@@ -42,7 +42,7 @@ from pellucid.budgets import (
     ROWS_OF_AN_IMAGE,
     SCANS,
 )
-from pellucid.data.data_files import what_it_is
+from pellucid.data.data_files import is_image_start, what_it_is
 from pellucid.data.images.pixels import (
     UNKNOWN,
     Taken,
@@ -97,6 +97,14 @@ _IMAGE: Fields = {
 }  # fmt: skip
 
 Found = TypeVar("Found")
+
+
+class NotAnImage(DataError):
+    """The bytes are of another kind."""
+
+
+class TooManyPixels(DataError):
+    """The image has more pixels than the budget admits, or its bytes can hold."""
 
 
 class _Quiet:
@@ -298,13 +306,15 @@ def _open(file: io.BytesIO | io.BufferedReader, start: bytes) -> Image.Image:
     of_rows = PIXELS_OF_A_ROW * max(0, max(image.size) - ROWS_OF_AN_IMAGE)
     if pixels + of_rows > limit:
         rows = f", with {of_rows:,} for the memory of so long a side," if pixels <= limit else ""
-        raise DataError(f"{size} pixels{rows} is over the limit of {limit:,} pixels; {PIXELS.remedy}")
+        raise TooManyPixels(f"{size} pixels{rows} is over the limit of {limit:,} pixels; {PIXELS.remedy}")
     if pixels > PIXELS_ANYWAY:
         before = file.tell()
         length = file.seek(0, io.SEEK_END)
         file.seek(before)
         if pixels > PIXELS_PER_BYTE * length:
-            raise DataError(f"{size} pixels are more than {length:,} bytes can hold; use an undamaged copy")
+            raise TooManyPixels(
+                f"{size} pixels are more than {length:,} bytes can hold; use an undamaged copy"
+            )
     return image
 
 
@@ -378,11 +388,14 @@ def tiff_pages(file: Seekable, most: int = FRAMES) -> int:
 def _plain_reason(error: Exception, content: bytes) -> DataError:
     """One plain reason of whatever a decoder raised on bad bytes."""
     if isinstance(error, UnidentifiedImageError):
-        return DataError(what_it_is(content))
+        kind = DataError if is_image_start(content[:16]) else NotAnImage
+        return kind(what_it_is(content))
     if isinstance(error, Image.DecompressionBombError):
         match = re.search(r"\((\d+) pixels\)", str(error))
         found = f"{int(match[1]):,}" if match else "the image's number of"
-        return DataError(f"{found} pixels is over the limit of {PIXELS.value():,} pixels; {PIXELS.remedy}")
+        return TooManyPixels(
+            f"{found} pixels is over the limit of {PIXELS.value():,} pixels; {PIXELS.remedy}"
+        )
     if isinstance(error, MemoryError):
         return DataError("too large for this machine's memory")
     text = " ".join(str(error).split())

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from pellucid.arithmetic import metric_value, number_errors
+from pellucid.arithmetic.probabilities import holm
 from pellucid.arithmetic.rounding import figure
 from pellucid.data import Dataset
-from pellucid.evaluation import corrected_interval, corrected_p_value, holm
+from pellucid.evaluation import corrected_interval, corrected_p_value
 from pellucid.evaluation.comparisons import LEVEL
 from pellucid.evaluation.intervals import Interval, span
 from pellucid.pipeline.learners.candidates import Candidate, held_out_score

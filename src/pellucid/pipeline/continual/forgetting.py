@@ -7,11 +7,12 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from pellucid.arithmetic import confusion_matrix
+from pellucid.arithmetic.probabilities import holm
 from pellucid.arithmetic.rounding import figure, percent
 from pellucid.bundle import Model
 from pellucid.data import Dataset
 from pellucid.data.wording import count_of, quoted, some
-from pellucid.evaluation import Comparison, Interval, holm, mcnemar
+from pellucid.evaluation import Comparison, Interval, mcnemar
 from pellucid.evaluation.comparisons import LEVEL, WIDEST, WIDEST_RELATIVE
 from pellucid.evaluation.intervals import points, span
 from pellucid.pipeline.continual.starting_point import contents, labels_among

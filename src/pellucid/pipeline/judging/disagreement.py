@@ -7,11 +7,12 @@ import numpy as np
 
 from pellucid.arithmetic.label_metrics import at_one_half, label_log_loss_terms, sample_f1_terms
 from pellucid.arithmetic.metrics import log_loss_terms, metric_value
+from pellucid.arithmetic.probabilities import holm
 from pellucid.arithmetic.rounding import figure
 from pellucid.data import Dataset
 from pellucid.data.listing import TEST
 from pellucid.data.wording import quoted
-from pellucid.evaluation import Slices, holm, score_slices
+from pellucid.evaluation import Slices, score_slices
 from pellucid.evaluation.comparisons import LEVEL, flip_p_values, mcnemar, splits_p_value
 from pellucid.evaluation.label_thresholds import cross_fitted_decisions
 from pellucid.evaluation.model_comparisons import ADDED

@@ -16,7 +16,7 @@ from pellucid.insight.attribution import Trial
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.generator_terms import CONTEST_SEED, LATENT_SEED, STEPS, Latents
 from pellucid.insight.gradients import WeightCheck
-from pellucid.insight.input_pieces import ImagePieces
+from pellucid.insight.occlusion import ImagePieces
 from pellucid.pages import checksum, joined_script
 from pellucid.reports.album import Album, bind
 from pellucid.reports.explain.page_data import BUDGET, HIDDEN, Packed, chosen_units, described, pack

@@ -1,0 +1,279 @@
+"""What is asked over HTTP, and how it is answered: paths, statuses, tokens, and one hop to a process."""
+
+import hmac
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs
+
+import anyio
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from pellucid.budgets import REQUEST_INPUTS
+from pellucid.local_server import LOOPBACK, App, Guard, Headers, Receive, Refusal, Scope, Send
+from pellucid.runtime.metadata import Metadata
+from pellucid.serving.monitoring import Monitor
+from pellucid.serving.openapi import document
+from pellucid.serving.page import FolderPage, opened_page_of, page_of
+from pellucid.serving.workers import Gone, Overloaded, Workers
+
+# Bytes of a request: an image of a camera has up to 15 million.
+MOST_BYTES = 20 << 20
+_JSON = "application/json"
+_BYTES = "application/octet-stream"
+_PREDICT, _EXPLAIN = "/api/predict", "/api/explain"
+# What needs the token where there is one: everything that a model says, and everything about who asks.
+_PRIVATE = ("/api/", "/metrics")
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model that is served, as pages know it."""
+
+    name: str  # under which it is asked
+    metadata: Metadata  # of its file
+    content: bytes  # of its file
+    others: tuple[str, ...] = ()  # names of the other models
+    needs_token: bool = False  # whether `/api/` wants a bearer token
+    folder_page: FolderPage | None = None  # what its folder adds to its page, if it has one
+
+
+@dataclass
+class State:
+    """What a server has: processes, and models once the first process has opened them."""
+
+    workers: Workers
+    names: tuple[str, ...]  # of the models; the first one answers where none is named
+    token: str | None = None
+    served: Mapping[str, Served] = field(default_factory=dict)
+    monitor: Monitor | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """True while requests can be answered."""
+        return self.monitor is not None and self.workers.alive > 0
+
+
+def application(state: State, hosts: Collection[str] = ()) -> App:
+    """Everything that is answered, behind the guard; `hosts` are names under which a proxy serves this."""
+    routes = [
+        Route(_PREDICT, _Asking(state, "predict"), methods=["POST"]),
+        Route(_EXPLAIN, _Asking(state, "explain"), methods=["POST"]),
+        *(Route(path, _replying(answer, state)) for path, answer in _PLAIN.items()),
+    ]
+    inner = Starlette(routes=routes, exception_handlers={HTTPException: _not_found})
+    inner.router.redirect_slashes = False  # its address is made of what the client calls this server
+    return Guard(inner, MOST_BYTES, LOOPBACK, behind_proxy=hosts, admits=_Admission(state))
+
+
+class _Admission:
+    """Refuses requests by their headers, before a body is read."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._wanted = None if state.token is None else f"bearer {state.token}".encode()
+
+    def __call__(self, scope: Scope, headers: Headers) -> Refusal | None:
+        refusal = self._refusal(scope["path"], scope["method"], headers)
+        if refusal is not None and self._state.monitor is not None:
+            self._state.monitor.count(_endpoint(scope["path"]), refusal.status, 0.0)
+        return refusal
+
+    def _refusal(self, path: str, method: str, headers: Headers) -> Refusal | None:
+        if self._wanted is not None and path.startswith(_PRIVATE):
+            given = headers.get("authorization", [])
+            scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+            if not hmac.compare_digest(f"{scheme.lower()} {token.strip()}".encode(), self._wanted):
+                return Refusal(
+                    401, "a token is needed: Authorization: Bearer TOKEN", {"www-authenticate": "Bearer"}
+                )
+        if method != "POST" or path not in (_PREDICT, _EXPLAIN):
+            return None
+        if not _kind(headers.get("content-type", [])):
+            return Refusal(415, f"send the bytes of an image as image/png or the like, or {_JSON}")
+        overload = self._state.workers.overload() if self._state.is_ready else None
+        return None if overload is None else _busy(overload)
+
+
+def _busy(overload: Overloaded) -> Refusal:
+    return Refusal(503, str(overload), {"retry-after": str(overload.seconds)})
+
+
+def _endpoint(path: str) -> str:
+    """A path as metrics know it: whatever is not there counts as one."""
+    return path if path in (_PREDICT, _EXPLAIN, *_PLAIN) else "(others)"
+
+
+def _kind(values: list[str]) -> str:
+    """What a body is by its content type: `json`, `image`, or nothing that is read."""
+    name = values[0].partition(";")[0].strip().lower() if len(values) == 1 else ""
+    if name == _JSON:
+        return "json"
+    return "image" if name.startswith("image/") or name == _BYTES else ""
+
+
+class _Asking:
+    """Endpoint whose answers come from a process."""
+
+    def __init__(self, state: State, job: str) -> None:
+        self._state, self._job = state, job
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        began = time.perf_counter()
+        reply = await self._reply(scope, receive)
+        if reply is None:
+            return  # nobody waits for it
+        if self._state.monitor is not None:
+            self._state.monitor.count(f"/api/{self._job}", reply.status_code, time.perf_counter() - began)
+        await reply(scope, receive, send)
+
+    async def _reply(self, scope: Scope, receive: Receive) -> Response | None:
+        try:
+            name = _model(scope, self._state)
+        except HTTPException as error:
+            return JSONResponse({"error": error.detail}, error.status_code)
+        kinds = [value.decode("latin-1") for key, value in scope["headers"] if key == b"content-type"]
+        message = {"job": self._job, "model": name, "kind": _kind(kinds)}
+        body = (await receive())["body"]
+        try:
+            found = await self._state.workers.answer(message, body, _gone(receive))
+        except Gone:
+            return None
+        except Overloaded as error:
+            refusal = _busy(error)
+            return JSONResponse({"error": refusal.reason}, refusal.status, dict(refusal.headers))
+        if found.status == 200 and self._state.monitor is not None:
+            self._state.monitor.answered(name, found.counted, found.waited, found.took)
+        return Response(found.body, found.status, media_type=_JSON)
+
+
+def _gone(receive: Receive) -> Callable[[], Awaitable[bool]]:
+    """Whether the client has closed the connection, to be asked once the body is read."""
+
+    async def is_gone() -> bool:
+        message: Mapping[str, Any] = {}
+        with anyio.CancelScope() as scope:
+            scope.cancel()  # what is there already is taken; nothing is waited for
+            message = await receive()
+        return message.get("type") == "http.disconnect"
+
+    return is_gone
+
+
+def _model(scope: Scope, state: State) -> str:
+    """Name of the model that a request asks; `HTTPException` if there is none of this name."""
+    if not scope["query_string"]:
+        return state.names[0]
+    try:
+        asked = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True, max_num_fields=20)
+    except ValueError as error:
+        raise HTTPException(400, "the query cannot be read") from error
+    names: list[str] = asked.get("model", [state.names[0]])
+    if len(names) != 1 or names[0] not in state.names:
+        known = ", ".join(state.names[:10])
+        raise HTTPException(404, f"there is no model of this name; there are: {known}")
+    return names[0]
+
+
+# Everything that needs no process.
+
+
+def _home(request: Request, state: State) -> Response:
+    if not state.is_ready:
+        return HTMLResponse("<p>The server is starting; reload in a second.</p>", 503, {"retry-after": "1"})
+    return _page(page_of(state.served[_model(request.scope, state)]))
+
+
+def _opened(request: Request, state: State) -> Response:
+    """The page of a model, which needs the token, unlike that which asks for it."""
+    if not state.is_ready:
+        return JSONResponse({"error": "starting"}, 503, {"retry-after": "1"})
+    return _page(opened_page_of(state.served[_model(request.scope, state)]))
+
+
+def _page(page: tuple[str, str]) -> Response:
+    html, policy = page
+    return HTMLResponse(html, headers={"content-security-policy": policy})
+
+
+def _health(_: Request, state: State) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+def _readiness(_: Request, state: State) -> Response:
+    if state.is_ready:
+        return JSONResponse({"status": "ready"})
+    return JSONResponse({"error": "starting"}, 503, {"retry-after": "1"})
+
+
+def _about(request: Request, state: State) -> Response:
+    if state.monitor is None:
+        return JSONResponse({"error": "starting"}, 503, {"retry-after": "1"})
+    name = _model(request.scope, state)
+    metadata, watch = state.served[name].metadata, state.monitor.drift[name]
+    image = metadata.preprocessing
+    found = {
+        "name": name,
+        "models": list(state.names),
+        "model": metadata.model,
+        "pellucid": metadata.pellucid,
+        "input": metadata.input_kind.name,
+        "target": metadata.target.noun,
+        "classes": list(metadata.classes),
+        "size": None if image is None else [image.height, image.width],
+        "channels": None if image is None else image.channels,
+        "columns": list(metadata.joined_columns),
+        "novelty_rate": metadata.novelty_rate,
+        "most_inputs": REQUEST_INPUTS,
+        "most_bytes": MOST_BYTES,
+        "drift": None if watch.last is None else watch.last.to_json(),
+    }
+    return JSONResponse(found)
+
+
+def _metrics(_: Request, state: State) -> Response:
+    if state.monitor is None:
+        return JSONResponse({"error": "starting"}, 503, {"retry-after": "1"})
+    return Response(state.monitor.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _openapi(_: Request, state: State) -> Response:
+    return JSONResponse(document(state.names, needs_token=state.token is not None))
+
+
+_PLAIN: dict[str, Callable[[Request, State], Response]] = {
+    "/": _home,
+    "/api/page": _opened,
+    "/healthz": _health,
+    "/readyz": _readiness,
+    "/metrics": _metrics,
+    "/openapi.json": _openapi,
+    "/api/model": _about,
+}
+
+
+def _replying(answer: Callable[[Request, State], Response], state: State) -> Any:
+    async def replied(request: Request) -> Response:
+        reply = answer(request, state)
+        if state.monitor is not None:
+            state.monitor.count(request.scope["path"], reply.status_code, 0.0)
+        return reply
+
+    return replied
+
+
+async def _not_found(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    words = {404: "there is nothing here", 405: "this path is asked in another way"}
+    reason = (
+        error.detail
+        if error.status_code not in words or "model" in error.detail
+        else words[error.status_code]
+    )
+    return JSONResponse({"error": reason}, error.status_code, dict(error.headers or {}))

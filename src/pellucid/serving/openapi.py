@@ -1,0 +1,186 @@
+"""The API in the form of OpenAPI 3.1; a test tries it against a real server."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pellucid import __version__
+
+_Schema = dict[str, Any]
+
+_TEXT: _Schema = {"type": "string"}
+_SHARE: _Schema = {"type": "number", "minimum": 0, "maximum": 1}
+_ERROR: _Schema = {
+    "type": "object",
+    "properties": {"error": _TEXT},
+    "required": ["error"],
+    "additionalProperties": False,
+}
+_ANSWER: _Schema = {
+    "type": "object",
+    "properties": {
+        "label": {"type": ["string", "number"], "description": "class, labels joined by `;`, or number"},
+        "labels": {"type": "array", "items": _TEXT, "description": "where there may be several"},
+        "probability": {**_SHARE, "description": "that the label is right"},
+        "probabilities": {"type": "object", "additionalProperties": _SHARE},
+        "novelty": {**_SHARE, "description": "share of validation examples that look less foreign"},
+        "unfamiliar": {
+            "type": "boolean",
+            "description": "unlike the training data: do not rely on the answer",
+        },
+        "warning": {"type": "string", "description": "what was left out, such as frames"},
+    },
+    "required": ["label"],
+}
+_SCORES: _Schema = {"type": "array", "items": {"type": "number"}}
+_EXPLANATION: _Schema = {
+    **_ANSWER,
+    "properties": {
+        **_ANSWER["properties"],
+        "method": {"const": "occlusion"},
+        "explained": {"type": ["string", "null"], "description": "class whose probability is explained"},
+        "score": {"type": "number", "description": "its probability, or the number, of the whole input"},
+        "baseline": {"type": "number", "description": "the same without any piece"},
+        "rows": {"type": "integer"},
+        "columns": {"type": "integer"},
+        "pieces": {"type": "array", "items": _TEXT, "description": "words, which make up the text"},
+        "scores": {
+            "description": "fall of the score without each piece",
+            "oneOf": [_SCORES, {"type": "array", "items": _SCORES}],
+        },
+    },
+    "required": ["label", "method", "score", "baseline", "scores"],
+}
+_LISTED: _Schema = {"type": "array", "minItems": 1, "maxItems": 256}
+_NUMBERS: _Schema = {"type": "array", "items": {"type": "number"}}
+_COLUMNS: _Schema = {"oneOf": [_TEXT, {"type": "object", "additionalProperties": _TEXT}]}
+
+
+def _one_of(several: bool) -> _Schema:
+    """JSON of a request: an input of some kind, or several."""
+    kinds: list[tuple[str, _Schema]] = [
+        ("text", _COLUMNS),
+        ("image", {"type": "string", "contentEncoding": "base64"}),
+        ("value", _NUMBERS),
+    ]
+    forms = {name: schema for name, schema in kinds}
+    if several:
+        forms |= {f"{name}s": {**_LISTED, "items": schema} for name, schema in kinds}
+    return {
+        "oneOf": [
+            {
+                "type": "object",
+                "properties": {name: schema},
+                "required": [name],
+                "additionalProperties": False,
+            }
+            for name, schema in forms.items()
+        ]
+    }
+
+
+def _json(schema: _Schema, description: str) -> _Schema:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+_REASONS = {
+    "400": "an image that cannot be read, or no JSON",
+    "401": "no token, or another",
+    "403": "a host or origin that may not ask",
+    "404": "no such path or model",
+    "405": "another method",
+    "408": "the request took too long",
+    "413": "more bytes or pixels than are taken",
+    "415": "another content type, or no image",
+    "422": "an input that this model does not take",
+    "503": "busy or starting; try again after Retry-After seconds",
+}
+
+
+def _refusals(*statuses: str) -> _Schema:
+    found = {status: _json(_ERROR, _REASONS[status]) for status in ("400", "403", "404", "405", *statuses)}
+    if "503" in found:
+        found["503"]["headers"] = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}}}
+    return found
+
+
+def document(names: Sequence[str], *, needs_token: bool) -> dict[str, Any]:
+    """The description of the API of a server that serves these models."""
+    model = {
+        "name": "model",
+        "in": "query",
+        "description": f"name of the model; default: {names[0]}",
+        "schema": {"enum": list(names)},
+    }
+    private: _Schema = {"security": [{"token": []}]} if needs_token else {}
+    locked = ("401",) if needs_token else ()
+
+    def asking(words: str, schema: _Schema, *, several: bool) -> _Schema:
+        image = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
+        body = {
+            "application/json": {"schema": _one_of(several)},
+            "image/*": image,
+            "application/octet-stream": image,
+        }
+        return {
+            "post": {
+                "summary": words,
+                "parameters": [model],
+                "requestBody": {"required": True, "content": body},
+                "responses": {
+                    "200": _json(schema, "the answer"),
+                    **_refusals("408", "413", "415", "422", "503", *locked),
+                },
+                **private,
+            }
+        }
+
+    def reading(
+        words: str, content: _Schema, *, parameters: Sequence[_Schema] = (), lock: bool = False
+    ) -> _Schema:
+        more = private if lock else {}
+        return {
+            "get": {
+                "summary": words,
+                "parameters": list(parameters),
+                "responses": {
+                    "200": {"description": words, "content": content},
+                    **_refusals("408", "413", "503", *(locked if lock else ())),
+                },
+                **more,
+            }
+        }
+
+    answers = {
+        "type": "object",
+        "properties": {"answers": {"type": "array", "items": {"anyOf": [_ANSWER, _ERROR]}}},
+        "required": ["answers"],
+    }
+    status = {"application/json": {"schema": {"type": "object", "properties": {"status": _TEXT}}}}
+    found: dict[str, Any] = {
+        "openapi": "3.1.0",
+        "info": {"title": "Pellucid", "version": __version__, "license": {"name": "Apache-2.0"}},
+        "paths": {
+            "/api/predict": asking(
+                "Label one input, or several", {"anyOf": [_ANSWER, answers]}, several=True
+            ),
+            "/api/explain": asking("Label one input, and say why", _EXPLANATION, several=False),
+            "/api/model": reading(
+                "What a model takes and answers, and its last window of drift",
+                {
+                    "application/json": {
+                        "schema": {"type": "object", "required": ["name", "models", "classes"]}
+                    }
+                },
+                parameters=[model],
+                lock=True,
+            ),
+            "/healthz": reading("The server runs", status),
+            "/readyz": reading("The server answers", status),
+            "/metrics": reading("Metrics for Prometheus", {"text/plain": {"schema": _TEXT}}, lock=True),
+            "/openapi.json": reading("This document", {"application/json": {"schema": {"type": "object"}}}),
+            "/": reading("A page", {"text/html": {"schema": _TEXT}}, parameters=[model]),
+        },
+    }
+    if needs_token:
+        found["components"] = {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}}
+    return found

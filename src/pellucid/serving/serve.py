@@ -1,0 +1,220 @@
+"""A server from beginning to end: files read, processes started, requests answered, and a graceful end."""
+
+import asyncio
+import contextlib
+import importlib.util
+import ipaddress
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pellucid.errors import ModelFileError, UsageError
+from pellucid.files import read_regular
+from pellucid.local_server import listening, server_of
+from pellucid.runtime.onnx_files import read_model
+from pellucid.serving.workers import Source, Workers
+
+# Seconds that requests under way have at the end.
+_GRACE = 30
+_NEEDED = ("starlette", "uvicorn", "prometheus_client")
+_MOST_TOKEN_BYTES, _LEAST_TOKEN = 4096, 16
+_ENDING = ".onnx"
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """Options of a server."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    token_file: Path | None = None
+    allowed_hosts: tuple[str, ...] = ()  # names under which a proxy or others reach it
+    workers: int | None = None  # processes that answer; default: one for each core, at most 8
+
+
+def require_installed() -> None:
+    """Refuse to go on where something is missing.
+
+    Raises: `UsageError` with what to install.
+    """
+    missing = [name.replace("_", "-") for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        verb = "is" if len(missing) == 1 else "are"
+        raise UsageError(
+            f"serve: needs {', '.join(missing)}, which {verb} not installed; pip install 'pellucid[serve]'"
+        )
+
+
+def named(place: str) -> tuple[str | None, str]:
+    """The name that `NAME=PATH` gives, if it does, and the path."""
+    name, separator, path = place.partition("=")
+    if separator and name and "/" not in name and not os.path.exists(place):
+        return name, path
+    return None, place
+
+
+def sources_of(places: Sequence[str]) -> list[Source]:
+    """Read ONNX files, each `FILE` or `NAME=FILE`; its stem is its name where none is given.
+
+    Raises: `ModelFileError` if there is no such file, `UsageError` if two have one name.
+    """
+    found: list[Source] = []
+    for place in places:
+        name, path = named(place)
+        if not path.lower().endswith(_ENDING):
+            raise ModelFileError(
+                f"{path}: does not end in {_ENDING}; give a model that pellucid export wrote"
+            )
+        found.append(Source(name or Path(path).stem, path, read_model(os.path.abspath(path), path)))
+    require_names(found)
+    return found
+
+
+def require_names(sources: Sequence[Source]) -> None:
+    """Refuse two models of one name.
+
+    Raises: `UsageError` with both.
+    """
+    seen: dict[str, str] = {}
+    for name, place, _ in sources:
+        if name in seen:
+            raise UsageError(f"{place}: its name {name!r} is that of {seen[name]} too; give NAME=PATH")
+        seen[name] = place
+
+
+def read_token(path: Path) -> str:
+    """The token that a file holds.
+
+    Raises: `UsageError` if it cannot be read or is no token.
+    """
+    try:
+        token = read_regular(path, _MOST_TOKEN_BYTES).decode().strip()
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or "no text").lower()
+        raise UsageError(f"--token-file: {path}: {reason}; give a file that holds a token") from error
+    if len(token) < _LEAST_TOKEN or not token.isascii() or any(each <= " " for each in token):
+        raise UsageError(
+            f"--token-file: {path}: a token is {_LEAST_TOKEN} or more characters without spaces; make one by "
+            "python -c 'import secrets; print(secrets.token_urlsafe())'"
+        )
+    return token
+
+
+def serve(sources: Sequence[Source], options: ServeOptions, say: Callable[[str], object]) -> None:
+    """Answer requests about models until SIGINT or SIGTERM, then finish what is under way.
+
+    `say` takes sentences for the user.
+
+    Raises: `UsageError` if something is missing or an option cannot be met, `ModelFileError` if a file is
+    refused.
+    """
+    require_installed()
+    token = None if options.token_file is None else read_token(options.token_file)
+    if options.workers is not None and options.workers < 1:
+        raise UsageError(f"--workers: {options.workers} is no number of processes; give 1 or more")
+    with contextlib.closing(listening(options.port, options.host)) as own:
+        if not _is_loopback(own.getsockname()[0]):
+            for sentence in _warnings(options, has_token=token is not None):
+                say(sentence)
+        asyncio.run(_serve(sources, options, own, token, say))
+
+
+def _is_loopback(address: str) -> bool:
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+
+
+def _warnings(options: ServeOptions, *, has_token: bool) -> Iterator[str]:
+    """What a user should know who lets others in."""
+    yield (
+        f"warning: --host {options.host}: every machine that reaches this one can ask, and what is sent can "
+        "be read on the way; put it behind a proxy with TLS (docs/serving.md)"
+    )
+    if not has_token:
+        yield "warning: no --token-file: whoever reaches the port may use the model"
+
+
+async def _serve(
+    sources: Sequence[Source],
+    options: ServeOptions,
+    own: Any,
+    token: str | None,
+    say: Callable[[str], object],
+) -> None:
+    began = time.monotonic()
+    workers = Workers(sources, options.workers)
+    starting = asyncio.ensure_future(workers.start())
+    await asyncio.sleep(0)  # processes start, while this one imports what follows
+    from pellucid.serving.application import State, application
+
+    names = tuple(each.name for each in sources)
+    state = State(workers, names, token)
+    server = server_of(application(state, options.allowed_hosts), _GRACE)
+    # uvicorn would raise the signal once more at its end, and the exit code would not be 0.
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, server.handle_exit, number, None)
+    answering = asyncio.ensure_future(server.serve(sockets=[own]))
+    try:
+        await asyncio.wait((starting, answering), return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            return  # told to end before it had begun
+        await starting
+        _open(state, sources)
+        say(_announcement(state, own, time.monotonic() - began))
+        await answering
+    finally:
+        starting.cancel()
+        server.should_exit = True
+        await asyncio.gather(answering, starting, return_exceptions=True)
+        await workers.stop()
+
+
+def _open(state: Any, sources: Sequence[Source]) -> None:
+    """Take up what the models' files say, once a process has opened them.
+
+    Raises: `ModelFileError` if they say something impossible.
+    """
+    from pellucid.runtime.metadata import Metadata
+    from pellucid.serving.application import Served
+    from pellucid.serving.monitoring import Monitor
+
+    workers, models = state.workers, {}
+    for each in sources:
+        try:
+            models[each.name] = Metadata.from_properties(workers.about[each.name]["properties"])
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise ModelFileError(f"{each.place}: refused: {error}; export the model again") from error
+    contents = {each.name: each.content for each in sources}
+    state.served = {
+        name: Served(
+            name,
+            metadata,
+            contents[name],
+            tuple(other for other in models if other != name),
+            state.token is not None,
+        )
+        for name, metadata in models.items()
+    }
+    state.monitor = Monitor(
+        models,
+        waiting=lambda: workers.waiting,
+        alive=lambda: workers.alive,
+        restarts=lambda: workers.restarts,
+    )
+
+
+def _announcement(state: Any, own: Any, seconds: float) -> str:
+    """What is served where."""
+    host, port = own.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    lines = [
+        f"{name}: {each.metadata.model}, takes {each.metadata.input_kind.name}"
+        for name, each in state.served.items()
+    ]
+    lines.append(f"serving at http://{shown}:{port}/ after {seconds:.1f} s  (Ctrl-C ends it)")
+    return "\n".join(lines)

@@ -1,0 +1,335 @@
+"""Program of the processes that answer requests: what a request and a model's file hold is untrusted.
+
+It takes the content of the files, limits itself for good, opens them, and answers one request after another:
+images are decoded and texts encoded here, by the code of `predict`, and the reply is ready to be sent.
+"""
+
+import base64
+import binascii
+import contextlib
+import dataclasses
+import importlib
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pellucid.answering.answers import Answer, rows_of
+from pellucid.answering.decisions import Decisions, PredictOptions
+from pellucid.answering.incoming import Block
+from pellucid.budgets import REQUEST_INPUTS
+from pellucid.data.images.decoding import NotAnImage, TooManyPixels, quiet_pillow
+from pellucid.data.reading.input_values import text_or_reason
+from pellucid.data.tables.table import Joined
+from pellucid.errors import DataError, ModelFileError, UsageError
+from pellucid.insight.occlusion import ImagePieces, WordPieces, occlusion
+from pellucid.isolation import Channel, begin_job, confine, image_memory
+from pellucid.runtime.exported import ExportedModel, Inputs, Session, opened
+from pellucid.runtime.onnx_files import LARGEST
+from pellucid.runtime.onnx_worker import (
+    STACK_BYTES,
+    WEIGHTS,
+    Feed,
+    memory_limit,
+    seconds_limit,
+    watch_memory,
+)
+from pellucid.strict import parse
+
+_PLACES = 6
+
+# Of what a request may ask for, by the name of the one input and that of several.
+_TEXTS, _IMAGES, _VALUES = ("text", "texts"), ("image", "images"), ("value", "values")
+
+
+class Refused(Exception):
+    """A request that cannot be answered: the status of the reply, and the reason."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class Asked(NamedTuple):
+    """Inputs of a request: what can be used, and a reason with a status for each that cannot."""
+
+    inputs: Inputs
+    errors: list[str]  # empty where an input can be used
+    statuses: list[int]
+    warnings: list[str]  # one for each input; empty where nothing was left out
+    is_one: bool
+
+
+@dataclasses.dataclass
+class _Limited:
+    """A session each batch of which has the processor time of one."""
+
+    session: Session
+    seconds: int
+
+    def run(self, outputs: Sequence[str], feeds: Iterable[Feed]) -> Iterator[list[np.ndarray]]:
+        """Outputs by their names, of each batch."""
+        for feed in feeds:
+            begin_job(self.seconds)
+            yield from self.session.run(outputs, [feed])
+
+
+class Answering:
+    """A model that answers requests."""
+
+    def __init__(self, content: bytes, place: str) -> None:
+        model = opened(content, place, 1)
+        about: dict[str, Any] = model.session.about  # type: ignore[attr-defined]
+        self.about = about
+        limited = dataclasses.replace(model, session=_Limited(model.session, seconds_limit(1)))
+        self.model: ExportedModel = limited
+        self._width = about["inputs"]["values"][1][1] if "values" in about["inputs"] else 0
+        with_all = PredictOptions(probabilities=bool(model.classes))
+        self._decisions = Decisions(limited, with_all, place)
+
+    def predict(self, kind: str, content: bytes) -> tuple[dict[str, Any], bytes]:
+        """What the server counts of the answers about a request, and the body of the reply.
+
+        Raises: `Refused` where there is none.
+        """
+        asked = self._read(kind, content)
+        rows = self._rows(asked)
+        warned = zip(rows, asked.warnings, strict=True)
+        found = [self._answer(row) | ({"warning": words} if words else {}) for row, words in warned]
+        counted = {
+            "labels": [row.label for row in rows if not row.error],
+            "novelty": [row.novelty for row in rows if not row.error and row.novelty is not None],
+            "inputs": len(rows),
+        }
+        if not asked.is_one:
+            return counted, _json({"answers": found})
+        if rows[0].error:
+            raise Refused(asked.statuses[0] or 422, rows[0].error)
+        return counted, _json(found[0])
+
+    def explain(self, kind: str, content: bytes) -> tuple[dict[str, Any], bytes]:
+        """As `predict`, of one input: how much its answer falls without each of its pieces.
+
+        Raises: `Refused` where there is no answer, or it cannot be cut into pieces.
+        """
+        asked = self._read(kind, content)
+        if not asked.is_one:
+            raise Refused(422, "explain takes one input; send it by itself")
+        if self.model.input_kind.name == "values":
+            raise Refused(422, "explain cuts images and texts into pieces, and this model takes numbers")
+        (row,) = self._rows(asked)
+        if row.error:
+            raise Refused(asked.statuses[0] or 422, row.error)
+        target, name = None, None
+        if self.model.classes:
+            target = int(np.argmax([each or 0.0 for each in row.probabilities]))
+            name = self.model.classes[target]
+        pieces: ImagePieces | WordPieces
+        if isinstance(asked.inputs, np.ndarray):
+            pieces = ImagePieces(self.model, asked.inputs[0], target)
+            described: dict[str, Any] = {"rows": pieces.shape[0], "columns": pieces.shape[1]}
+        else:
+            pieces = WordPieces(self.model, asked.inputs[0], target)
+            described = {"pieces": pieces.words}
+        count = int(np.prod(pieces.shape))
+        scores = occlusion(pieces).round(_PLACES)
+        whole, nothing = pieces.ask(np.array([[True] * count, [False] * count])).tolist()
+        found = {
+            **self._answer(row),
+            "method": "occlusion",
+            "explained": name,
+            "score": whole,
+            "baseline": nothing,
+            **described,
+            "scores": scores.reshape(pieces.shape).tolist(),
+        }
+        counted: dict[str, Any] = {"labels": [], "novelty": [], "inputs": 1}
+        return counted, _json(found)
+
+    def _rows(self, asked: Asked) -> list[Answer]:
+        block = Block([""] * len(asked.errors), asked.inputs, asked.errors)
+        return rows_of(self._decisions, block).rows
+
+    def _answer(self, row: Answer) -> dict[str, Any]:
+        """An answer as clients get it."""
+        if row.error:
+            return {"error": row.error}
+        model = self.model
+        found: dict[str, Any] = {"label": row.label}
+        if model.classes:
+            if not model.target.is_exclusive:
+                states = model.target.labels(
+                    np.array([row.probabilities], np.float64), model.classes, model.threshold
+                )
+                found["labels"] = [model.classes[code] for code in np.flatnonzero(states[0]).tolist()]
+            found["probability"] = row.probability
+            found["probabilities"] = dict(zip(model.classes, row.probabilities, strict=True))
+        if row.novelty is not None and model.novelty_rate is not None:
+            found["novelty"] = row.novelty
+            found["unfamiliar"] = row.novelty > 1 - model.novelty_rate
+        return found
+
+    def _read(self, kind: str, content: bytes) -> Asked:
+        """Inputs of a request whose body is an `image` or `json`.
+
+        Raises: `Refused` if it holds none that the model takes.
+        """
+        takes = self.model.input_kind.name
+        if kind == "image":
+            if takes != "images":
+                raise Refused(415, f"this model takes {takes}; send them as JSON")
+            return self._images([content], is_one=True)
+        one, several = {"images": _IMAGES, "texts": _TEXTS, "values": _VALUES}[takes]
+        try:
+            found = parse(content)
+        except ValueError as error:
+            raise Refused(400, f"no JSON: {error}") from error
+        if not isinstance(found, dict) or len(found) != 1 or not found.keys() <= {one, several}:
+            raise Refused(422, f'an object is expected with "{one}" or "{several}" and nothing else')
+        is_one = one in found
+        values = [found[one]] if is_one else found[several]
+        if not isinstance(values, list) or not 1 <= len(values) <= REQUEST_INPUTS:
+            raise Refused(422, f"{several}: a list of 1 to {REQUEST_INPUTS} is expected")
+        if takes == "texts":
+            return self._texts(values, is_one=is_one)
+        if takes == "values":
+            return self._vectors(values, is_one=is_one)
+        return self._images(list(map(_decoded, values)), is_one=is_one)
+
+    def _images(self, contents: Sequence[bytes | str], *, is_one: bool) -> Asked:
+        """Images from the bytes of their files; a text is the reason why there are none."""
+        preprocessing = self.model.preprocessing
+        assert preprocessing is not None
+        fitted, errors, statuses, warnings = [], [], [], []
+        for each in contents:
+            error, status, warning = each if isinstance(each, str) else "", 422, None
+            if isinstance(each, bytes):
+                begin_job()
+                try:
+                    with quiet_pillow():
+                        pixels, warning = preprocessing.image_and_warning(each)
+                    fitted.append(pixels)
+                except DataError as refused:
+                    error, status = str(refused), _status(refused)
+            errors.append(error)
+            statuses.append(status if error else 0)
+            warnings.append(warning or "")
+        shape = (0, *preprocessing.size, preprocessing.channels)
+        arrays = np.stack(fitted) if fitted else np.zeros(shape, np.uint8)
+        return Asked(arrays, errors, statuses, warnings, is_one)
+
+    def _texts(self, values: Sequence[Any], *, is_one: bool) -> Asked:
+        """Texts, or objects of the columns that the model reads as one."""
+        columns = self.model.joined_columns
+        texts, errors = [], []
+        for value in values:
+            if isinstance(value, dict) and columns:
+                unknown = sorted(value.keys() - set(columns))
+                text, error = text_or_reason(Joined(columns, tuple(value.get(name) for name in columns)))
+                error = f"has no column {unknown[0]!r} in this model" if unknown else error
+            elif isinstance(value, str):
+                text, error = text_or_reason(value)
+            else:
+                text, error = "", "is no text"
+            errors.append(error)
+            if not error:
+                texts.append(text)
+        return Asked(texts, errors, [422 * bool(each) for each in errors], [""] * len(errors), is_one)
+
+    def _vectors(self, values: Sequence[Any], *, is_one: bool) -> Asked:
+        """Vectors of as many numbers as the model takes."""
+        rows, errors = [], []
+        for value in values:
+            is_vector = isinstance(value, list) and len(value) == self._width
+            if is_vector and all(
+                isinstance(each, (int, float)) and not isinstance(each, bool) for each in value
+            ):
+                rows.append(value)
+                errors.append("")
+            else:
+                errors.append(f"is no list of {self._width} numbers")
+        with np.errstate(over="ignore"):
+            arrays = np.asarray(rows, np.float64).reshape(len(rows), self._width).astype(np.float32)
+        return Asked(arrays, errors, [422 * bool(each) for each in errors], [""] * len(errors), is_one)
+
+
+def _decoded(value: object) -> bytes | str:
+    """The bytes of an image in base64, or the reason why there are none."""
+    if not isinstance(value, str):
+        return "is no text in base64"
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        return "is no text in base64"
+
+
+def _status(error: DataError) -> int:
+    """Status of a reply about an image that cannot be read."""
+    if isinstance(error, TooManyPixels):
+        return 413
+    return 415 if isinstance(error, NotAnImage) else 400
+
+
+def _json(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def main() -> None:
+    """Answer what the parent asks until it is gone."""
+    # What a library prints must not come between messages.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    try:
+        _serve(Channel(sys.stdin.buffer, answers, LARGEST))
+    except BrokenPipeError:
+        os._exit(0)  # the parent went away; nothing is left to be flushed
+
+
+def _serve(channel: Channel) -> None:
+    from PIL import Image
+
+    # They open files of their own, which they may no longer do below.
+    for library in ("onnxruntime", "tokenizers"):
+        with contextlib.suppress(ImportError):  # of which opening a model speaks
+            importlib.import_module(library)
+    Image.init()
+    loading = channel.receive()
+    if loading is None:
+        return
+    names, lengths, contents = loading[0]["names"], loading[0]["lengths"], memoryview(loading[1])
+    weights = WEIGHTS * len(contents) + STACK_BYTES
+    memory = max(image_memory(), memory_limit()) + weights
+    if "the memory" in confine(may_open=False, memory=memory):
+        threading.Thread(target=watch_memory, args=(memory,), daemon=True).start()
+    models: dict[str, Answering] = {}
+    at = 0
+    try:
+        for name, length in zip(names, lengths, strict=True):
+            begin_job(seconds_limit(1))
+            models[name] = Answering(bytes(contents[at : at + length]), loading[0]["places"][name])
+            at += length
+    except (ModelFileError, UsageError) as error:
+        channel.send({"refused": str(error), "code": error.exit_code})
+        return
+    del contents, loading
+    channel.send({"about": {name: each.about for name, each in models.items()}})
+    while (asked := channel.receive()) is not None:
+        message, content = asked
+        model = models[message["model"]]
+        answer = model.explain if message["job"] == "explain" else model.predict
+        try:
+            begin_job()
+            counted, body = answer(message["kind"], content)
+            channel.send({"status": 200, **counted}, body)
+        except Refused as refused:
+            channel.send({"status": refused.status}, _json({"error": str(refused)}))
+        except ModelFileError as error:  # onnxruntime cannot compute it
+            channel.send({"status": 422}, _json({"error": str(error)}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,317 @@
+"""Processes that answer requests, and the bounded queue before them; for one event loop, without threads.
+
+Each process has every model, whose files were read once: what becomes of them later changes no answer. One
+that ends is replaced; what it was asked goes to another once, unless the limits ended it.
+"""
+
+import asyncio
+import collections
+import contextlib
+import json
+import signal
+import struct
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pellucid.cores import usable
+from pellucid.errors import ModelFileError, PellucidError, UsageError
+from pellucid.runtime.onnx_files import LARGEST
+
+_PROGRAM = "pellucid.serving.worker"
+_LENGTHS = struct.Struct("<QQ")
+_PIPE_BYTES = 1 << 20
+# More processes than this gain little: one process speaks HTTP for all of them.
+_MOST_WORKERS = 8
+# Requests that wait, and seconds for which the last of them would wait: more are refused.
+MOST_WAITING = 256
+_LONGEST_WAIT = 5.0
+# Seconds for which one request may take a process, and for which a process may start.
+_PATIENCE = 150.0
+# Seconds between two attempts to replace a process.
+_PAUSE = 1.0
+_SMOOTHING = 0.05  # weight of the last request in the mean of how long one takes
+
+
+class Overloaded(Exception):
+    """Too many requests wait; `seconds` later there may be room."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__("the server is busy; try again later")
+        self.seconds = seconds
+
+
+class Gone(Exception):
+    """Whoever asked has closed the connection."""
+
+
+class _Ended(Exception):
+    """A process ended; `how` is the signal or exit code."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__(how)
+        self.how = how
+
+
+class Reply(NamedTuple):
+    """What a process answers: a status, what is counted, and the body of the reply."""
+
+    status: int
+    counted: Mapping[str, Any]
+    body: bytes
+    waited: float  # seconds in the queue
+    took: float  # seconds in the process
+
+
+class Source(NamedTuple):
+    """A model: its name, the file as messages call it, and its content."""
+
+    name: str
+    place: str
+    content: bytes
+
+
+class _Worker:
+    """One process, as the event loop sees it."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._process, self._to, self._from = process, process.stdin, process.stdout
+
+    @classmethod
+    async def start(cls, sources: Sequence[Source]) -> tuple["_Worker", dict[str, Any]]:
+        """A process that has the models, and what their files say about themselves.
+
+        Raises: `ModelFileError` if a file is refused, `UsageError` if no process can be started, `_Ended`.
+        """
+        # -P: no module is taken from the working folder, whose files may be untrusted.
+        words = [sys.executable, "-P", "-m", _PROGRAM]
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *words,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for the server, which lets it finish
+                pipesize=_PIPE_BYTES,
+                limit=_PIPE_BYTES,
+            )
+        except OSError as error:
+            raise UsageError(f"serve: no process can be started ({error}); end others") from error
+        self = cls(process)
+        message = {
+            "names": [each.name for each in sources],
+            "places": {each.name: each.place for each in sources},
+            "lengths": [len(each.content) for each in sources],
+        }
+        try:
+            reply, _ = await self.ask(message, *(each.content for each in sources))
+        except BaseException:
+            self.kill()
+            raise
+        if "refused" in reply:
+            self.kill()
+            kind = UsageError if reply.get("code") == UsageError.exit_code else ModelFileError
+            raise kind(str(reply["refused"])[:10_000])
+        return self, reply
+
+    async def ask(self, message: Mapping[str, Any], *contents: bytes) -> tuple[dict[str, Any], bytes]:
+        """Send a message with bytes, and take the answer.
+
+        Raises: `_Ended` if the process is gone, answers what it never would, or takes too long.
+        """
+        text = json.dumps(message).encode()
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                self._to.write(_LENGTHS.pack(len(text), sum(map(len, contents))) + text)
+                for content in contents:
+                    self._to.write(content)
+                await self._to.drain()
+                lengths = _LENGTHS.unpack(await self._from.readexactly(_LENGTHS.size))
+                if max(lengths) > LARGEST:
+                    raise ValueError("a message that is too long")
+                reply = json.loads(await self._from.readexactly(lengths[0]))
+                body = await self._from.readexactly(lengths[1]) if lengths[1] else b""
+        except TimeoutError as error:
+            raise await self._ended("does not answer") from error
+        except (OSError, EOFError, ValueError) as error:
+            raise await self._ended() from error
+        except asyncio.CancelledError:
+            self.kill()  # the next answer would be that to this message
+            raise
+        if not isinstance(reply, dict):
+            raise await self._ended("answers what it never would")
+        return reply, body
+
+    async def _ended(self, how: str = "") -> _Ended:
+        """How the process ended, which it has afterwards."""
+        if not how:
+            with contextlib.suppress(TimeoutError):
+                code = await asyncio.wait_for(self._process.wait(), 5)
+                how = f"ended with {code}"
+                if code < 0:
+                    with contextlib.suppress(ValueError):
+                        how = signal.Signals(-code).name
+        self.kill()
+        return _Ended(how or "does not answer")
+
+    def kill(self) -> None:
+        """End the process, whatever it does."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        with contextlib.suppress(OSError, RuntimeError):
+            self._to.close()
+
+
+class Workers:
+    """Processes that answer, and the requests that wait for one.
+
+    Attributes:
+        about: of each model, what its file says about itself, not trusted; empty until the first has started.
+        restarts: processes that were replaced.
+
+    Args:
+        sources: the models.
+        count: of processes; by default one for each core, at most 8.
+    """
+
+    about: dict[str, dict[str, Any]]
+    restarts: int
+
+    def __init__(self, sources: Sequence[Source], count: int | None = None) -> None:
+        self.about, self.restarts = {}, 0
+        self.count = count or min(_MOST_WORKERS, usable())
+        self._sources = sources
+        self._alive: set[_Worker] = set()
+        self._idle: list[_Worker] = []
+        self._waiting: collections.deque[asyncio.Future[_Worker]] = collections.deque()
+        self._seconds = 0.0  # that a request takes, on average
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Start all processes, and wait for the first.
+
+        Raises: `ModelFileError` if a file is refused, `UsageError` if no process can be started.
+        """
+        first = asyncio.ensure_future(_Worker.start(self._sources))
+        for _ in range(1, self.count):
+            self._do(self._replace())
+        try:
+            worker, reply = await first
+        except _Ended as error:
+            places = ", ".join(each.place for each in self._sources)
+            raise ModelFileError(f"{places}: refused: the process that opens it {error.how}") from error
+        self.about = reply["about"]
+        self._take(worker)
+
+    @property
+    def alive(self) -> int:
+        """Processes that can be asked."""
+        return len(self._alive)
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a process."""
+        return len(self._waiting)
+
+    def overload(self) -> Overloaded | None:
+        """The reason to refuse one more request now, if there is one."""
+        if self._idle:
+            return None
+        wait = (len(self._waiting) + 1) * self._seconds / max(1, self.alive)
+        if len(self._waiting) < MOST_WAITING and wait <= _LONGEST_WAIT:
+            return None
+        return Overloaded(max(1, round(wait)))
+
+    async def answer(
+        self, message: Mapping[str, Any], content: bytes, is_gone: Callable[[], Awaitable[bool]]
+    ) -> Reply:
+        """The answer of a process to a request, once one is free.
+
+        Raises: `Overloaded` if too many wait, `Gone` if nobody waits for the answer any more.
+        """
+        began = time.perf_counter()
+        for attempt in range(2):
+            worker = await self._free(is_gone)
+            asked = time.perf_counter()
+            try:
+                reply, body = await worker.ask(message, content)
+            except _Ended as error:
+                self._lose(worker)
+                if error.how == signal.SIGKILL.name and attempt == 0:
+                    continue  # somebody ended it, or the system for want of memory
+                reason = f"this input is refused: the process that answers it {error.how}"
+                return Reply(422, {}, json.dumps({"error": reason}).encode(), asked - began, 0.0)
+            except BaseException:
+                self._lose(worker)
+                raise
+            took = time.perf_counter() - asked
+            self._seconds += (took - self._seconds) * (_SMOOTHING if self._seconds else 1.0)
+            self._release(worker)
+            return Reply(int(reply.get("status", 500)), reply, body, asked - began, took)
+        raise AssertionError("the second attempt returns")
+
+    async def _free(self, is_gone: Callable[[], Awaitable[bool]]) -> _Worker:
+        if self._idle:
+            return self._idle.pop()
+        overload = self.overload()
+        if overload is not None:
+            raise overload
+        future: asyncio.Future[_Worker] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        try:
+            worker = await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled():
+                self._release(future.result())
+            raise
+        if await is_gone():
+            self._release(worker)
+            raise Gone
+        return worker
+
+    def _take(self, worker: _Worker) -> None:
+        self._alive.add(worker)
+        self._release(worker)
+
+    def _release(self, worker: _Worker) -> None:
+        """Give a process to the request that has waited longest, or keep it for the next."""
+        while self._waiting:
+            future = self._waiting.popleft()
+            if not future.done():
+                future.set_result(worker)
+                return
+        self._idle.append(worker)
+
+    def _lose(self, worker: _Worker) -> None:
+        worker.kill()
+        self._alive.discard(worker)
+        self.restarts += 1
+        self._do(self._replace())
+
+    async def _replace(self) -> None:
+        """Start a process in the place of one that ended, until it succeeds."""
+        while True:
+            try:
+                self._take((await _Worker.start(self._sources))[0])
+                return
+            except (PellucidError, _Ended):
+                await asyncio.sleep(_PAUSE)
+
+    def _do(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        """End all processes."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for worker in self._alive:
+            worker.kill()
+        # Until they are waited for, the event loop cannot be closed quietly.
+        await asyncio.gather(*(each._process.wait() for each in self._alive), return_exceptions=True)
