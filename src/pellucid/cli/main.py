@@ -22,6 +22,7 @@ from pellucid.cli import (
     inspect,
     label,
     predict,
+    serve,
     train,
     tune,
 )
@@ -31,7 +32,7 @@ from pellucid.errors import PellucidError, StorageError
 # At the end all memory is given back at once; to look for cycles among all objects first takes half a second.
 atexit.register(gc.freeze)
 
-COMMANDS = (demo, inspect, train, evaluate, predict, explain, compare, tune, generate, export, label)
+COMMANDS = (demo, inspect, train, evaluate, predict, explain, compare, tune, generate, export, serve, label)
 
 # Commands that read what others made, and their flag for it.
 _ISOLATED = ("inspect", "train", "evaluate", "predict", "explain", "label")

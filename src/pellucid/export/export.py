@@ -34,7 +34,7 @@ from pellucid.runtime.onnx_files import LARGEST
 from pellucid.runtime.onnx_worker import Feed
 
 ENDING = ".onnx"
-_NEEDED = ("onnx", "onnxscript", "onnxruntime")  # what a plain installation lacks
+NEEDED = ("onnx", "onnxscript", "onnxruntime")  # what a plain installation lacks
 _BATCHES_WORK = 2 * WORK.default * WORK.scale  # multiply-adds of one batch: a few seconds on two cores
 
 
@@ -72,7 +72,7 @@ def export(
     answer as it does, or less precision is not worth it; `StorageError` if `out` cannot be written.
     """
     require_place(out, ENDING)
-    missing = [needed for needed in _NEEDED if importlib.util.find_spec(needed) is None]
+    missing = [needed for needed in NEEDED if importlib.util.find_spec(needed) is None]
     if missing:
         verb = "is" if len(missing) == 1 else "are"
         raise UsageError(

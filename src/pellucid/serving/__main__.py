@@ -3,51 +3,10 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 from pellucid.errors import PellucidError
-from pellucid.serving.serve import ServeOptions, serve, sources_of
-
-
-def add_flags(parser: Any) -> None:
-    """Add the options of a server, which `pellucid serve` has too."""
-    parser.add_argument(
-        "--host",
-        default="127.0.0.1",
-        metavar="ADDRESS",
-        help="Address to listen at (default: this machine alone)",
-    )
-    parser.add_argument(
-        "--port", type=int, default=8000, metavar="N", help="Port (default: 8000; 0: any free)"
-    )
-    parser.add_argument(
-        "--token-file",
-        type=Path,
-        metavar="FILE",
-        help="Whoever asks must send the token that this file holds",
-    )
-    parser.add_argument(
-        "--allow-host", action="append", default=[], metavar="NAME",
-        help="Name under which a proxy or other machines reach it; repeatable",
-    )  # fmt: skip
-    parser.add_argument(
-        "--workers",
-        type=int,
-        metavar="N",
-        help="Processes that answer (default: one for each core, at most 8)",
-    )
-
-
-def options_of(arguments: argparse.Namespace) -> ServeOptions:
-    """The options that were given."""
-    return ServeOptions(
-        host=arguments.host,
-        port=arguments.port,
-        token_file=arguments.token_file,
-        allowed_hosts=tuple(arguments.allow_host),
-        workers=arguments.workers,
-    )
+from pellucid.serving.flags import add_flags, options_of
+from pellucid.serving.serve import serve, sources_of
 
 
 def main(words: Sequence[str] | None = None) -> int:

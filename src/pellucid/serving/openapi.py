@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pellucid import __version__
-
 _Schema = dict[str, Any]
+_VERSION = "1"  # of the API, whatever that of the program is
 
 _TEXT: _Schema = {"type": "string"}
 _SHARE: _Schema = {"type": "number", "minimum": 0, "maximum": 1}
@@ -158,7 +157,7 @@ def document(names: Sequence[str], *, needs_token: bool) -> dict[str, Any]:
     status = {"application/json": {"schema": {"type": "object", "properties": {"status": _TEXT}}}}
     found: dict[str, Any] = {
         "openapi": "3.1.0",
-        "info": {"title": "Pellucid", "version": __version__, "license": {"name": "Apache-2.0"}},
+        "info": {"title": "Pellucid", "version": _VERSION, "license": {"name": "Apache-2.0"}},
         "paths": {
             "/api/predict": asking(
                 "Label one input, or several", {"anyOf": [_ANSWER, answers]}, several=True

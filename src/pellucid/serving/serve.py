@@ -8,7 +8,6 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from pellucid.errors import ModelFileError, UsageError
 from pellucid.files import read_regular
 from pellucid.local_server import listening, server_of
 from pellucid.runtime.onnx_files import read_model
+from pellucid.serving.flags import ServeOptions
 from pellucid.serving.workers import Source, Workers
 
 # Seconds that requests under way have at the end.
@@ -23,17 +23,6 @@ _GRACE = 30
 _NEEDED = ("starlette", "uvicorn", "prometheus_client")
 _MOST_TOKEN_BYTES, _LEAST_TOKEN = 4096, 16
 _ENDING = ".onnx"
-
-
-@dataclass(frozen=True)
-class ServeOptions:
-    """Options of a server."""
-
-    host: str = "127.0.0.1"
-    port: int = 8000
-    token_file: Path | None = None
-    allowed_hosts: tuple[str, ...] = ()  # names under which a proxy or others reach it
-    workers: int | None = None  # processes that answer; default: one for each core, at most 8
 
 
 def require_installed() -> None:

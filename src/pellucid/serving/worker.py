@@ -22,7 +22,7 @@ from pellucid.answering.answers import Answer, rows_of
 from pellucid.answering.decisions import Decisions, PredictOptions
 from pellucid.answering.incoming import Block
 from pellucid.budgets import REQUEST_INPUTS
-from pellucid.data.images.decoding import NotAnImage, TooManyPixels, quiet_pillow
+from pellucid.data.images.decoding import NotAnImage, TooManyPixels
 from pellucid.data.reading.input_values import text_or_reason
 from pellucid.data.tables.table import Joined
 from pellucid.errors import DataError, ModelFileError, UsageError
@@ -210,8 +210,7 @@ class Answering:
             if isinstance(each, bytes):
                 begin_job()
                 try:
-                    with quiet_pillow():
-                        pixels, warning = preprocessing.image_and_warning(each)
+                    pixels, warning = preprocessing.image_and_warning(each)
                     fitted.append(pixels)
                 except DataError as refused:
                     error, status = str(refused), _status(refused)
