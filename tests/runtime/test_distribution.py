@@ -18,7 +18,9 @@ NOT_COUNTED = ("pip", "setuptools", "pkg_resources", "_distutils_hack", "distuti
 
 def test_the_wheel_holds_no_module_that_needs_more_than_it_installs():
     chosen = chosen_modules.modules()
-    known = chosen_modules.LIBRARIES | chosen_modules.ON_REQUEST | chosen_modules.STAND_IN | chosen_modules.SERVER
+    known = (
+        chosen_modules.LIBRARIES | chosen_modules.ON_REQUEST | chosen_modules.STAND_IN | chosen_modules.SERVER
+    )
     assert set(chosen_modules.libraries(chosen)) == known
     assert "pellucid.runtime.exported" in chosen
     assert "pellucid.answering.decisions" in chosen

@@ -32,8 +32,11 @@ LIBRARIES = {"numpy", "PIL", "onnxruntime"}
 ON_REQUEST = {"openpyxl", "pyarrow", "tokenizers"}
 """Libraries that only some answers need, imported where they do."""
 
-SERVER = {"anyio", "prometheus_client", "starlette", "uvicorn"}
-"""Libraries of the extra `serve`, which only `pellucid.serving` needs; starlette brings anyio."""
+SERVER = {"anyio", "jinja2", "markupsafe", "prometheus_client", "starlette", "uvicorn"}
+"""Libraries of the extra `serve`, which only `pellucid.serving` needs; starlette brings anyio, jinja2 markupsafe."""
+
+PAGES = ("export/app/page", "export/app/script", "reports/explain/page", "reports/explain/script")
+"""Folders of templates, styles and scripts, of which the page of a server is made."""
 
 STAND_IN = {"jaxtyping"}
 """Libraries that `pellucid/runtime/__init__.py` stands in for."""
@@ -60,16 +63,24 @@ def files() -> dict[str, Path]:
     """
     chosen = modules()
     strangers = {
-        name: by for name, by in libraries(chosen).items() if name not in LIBRARIES | ON_REQUEST | SERVER | STAND_IN
+        name: by
+        for name, by in libraries(chosen).items()
+        if name not in LIBRARIES | ON_REQUEST | SERVER | STAND_IN
     }
     if strangers:
         raise RuntimeError(
             f"pellucid-runtime: modules import libraries that are no dependencies: {strangers}"
         )
-    found = {f"{FOLDER}/{path.relative_to(SOURCE)}": path for path in chosen.values()}
+    found = {f"{FOLDER}/{path.relative_to(SOURCE)}": path for path in (*chosen.values(), *page_files())}
     found[f"{FOLDER}/pellucid/py.typed"] = SOURCE / "pellucid" / "py.typed"
     found |= {f"{FOLDER}/{name}": ROOT / name for name in ("LICENSE", "NOTICE")}
     return found | {"pellucid-runtime.pth": HERE / "pellucid-runtime.pth"}
+
+
+def page_files() -> list[Path]:
+    """Templates, styles and scripts."""
+    folders = [SOURCE / "pellucid" / each for each in PAGES]
+    return [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
 
 
 def modules() -> dict[str, Path]:

@@ -15,11 +15,12 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from pellucid.budgets import REQUEST_INPUTS
+from pellucid.export.app.shell import FolderPage
 from pellucid.local_server import LOOPBACK, App, Guard, Headers, Receive, Refusal, Scope, Send
 from pellucid.runtime.metadata import Metadata
 from pellucid.serving.monitoring import Monitor
 from pellucid.serving.openapi import document
-from pellucid.serving.page import FolderPage, opened_page_of, page_of
+from pellucid.serving.page import opened_page_of, page_of
 from pellucid.serving.workers import Gone, Overloaded, Workers
 
 # Bytes of a request: an image of a camera has up to 15 million.

@@ -1,26 +1,19 @@
 """The page of a served model: that of the app, which answers by itself where it can, or asks the server."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 from urllib.parse import quote
 
-from pellucid.export.app.shell import Choice, Served, ServedPage, asking_page, card_of_metadata, locked_page
+from pellucid.export.app.shell import (
+    Choice,
+    FolderPage,
+    Served,
+    ServedPage,
+    asking_page,
+    card_of_metadata,
+    locked_page,
+)
 from pellucid.runtime.metadata import Metadata
-
-if TYPE_CHECKING:
-    from pellucid.export.app.content import Page
-
-
-class FolderPage(NamedTuple):
-    """What a model folder adds to the page of its model.
-
-    Attributes:
-        card: facts for the model card, of the run that the folder lies in.
-        page: that answers by itself; `None` where the model is too large, or of a kind that pages lack.
-    """
-
-    card: Mapping[str, Any]
-    page: "Page | None"
 
 
 class ServedModel(Protocol):
@@ -67,14 +60,12 @@ def opened_page_of(served: ServedModel) -> tuple[str, str]:
 
 def _page(served: ServedModel) -> ServedPage:
     own = served.folder_page
+    page = None if own is None else own.page
+    if page is None:
+        card = card_of_metadata(served.metadata) if own is None else own.card
+        page = asking_page(served.metadata, card, Served(asks=True, query=_query(served.name)))
     names = sorted((served.name, *served.others))
-    choices = [Choice(name, _query(name), name == served.name) for name in names]
-    asks = own is None or own.page is None
-    way = Served(_query(served.name), asks, choices)
-    if own is not None and own.page is not None:
-        return own.page.served(way)
-    card = card_of_metadata(served.metadata) if own is None else own.card
-    return asking_page(served.metadata, card, way)
+    return page.among([Choice(name, _query(name), name == served.name) for name in names])
 
 
 def _query(name: str) -> str:

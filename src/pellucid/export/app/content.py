@@ -218,9 +218,10 @@ class Page:
         parts = {id: _environment().get_template(name).render(**self.values) for id, name in shown.items()}
         return filled(self.values, {**self.app, "proof": proof}, self.page_data, parts, served).encode()
 
-    def served(self, served: Served) -> ServedPage:
+    def served(self) -> ServedPage:
         """The page as a server hands it out: it answers by itself, and asks nobody."""
-        return ServedPage(self.html(None, served).decode(), (str(self.values["script"]),), asks=False)
+        html = self.html(None, Served(asks=False)).decode()
+        return ServedPage(html, (str(self.values["script"]),), asks=False)
 
 
 def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any], *, exactly: bool = False) -> Page:

@@ -20,6 +20,11 @@ from pellucid.runtime.metadata import Metadata
 _FOLDERS = ("export/app/page", "reports/explain/page")
 
 
+# In a page that a server hands out, the place of the choice among its models; names are escaped, so that
+# none can be taken for it.
+_CHOICES = "<!--choices-->"
+
+
 class Choice(NamedTuple):
     """A model among those that a server has pages for."""
 
@@ -32,18 +37,12 @@ class Served(NamedTuple):
     """How a page is handed out by a server.
 
     Attributes:
-        query: what addresses of the API end in to reach its model, such as `?model=mails`.
         asks: whether the server answers, and not the page by itself.
-        choices: pages of all models there.
+        query: what addresses of the API end in to reach its model, such as `?model=mails`.
     """
 
-    query: str
     asks: bool
-    choices: Sequence[Choice]
-
-    def facts(self) -> dict[str, Any]:
-        """What the script needs, as `served` in the document `app`."""
-        return {"query": self.query, "asks": self.asks}
+    query: str = ""
 
 
 class ServedPage(NamedTuple):
@@ -64,6 +63,25 @@ class ServedPage(NamedTuple):
         """Its policy of contents, which admits these scripts, its style, and images that it makes itself."""
         connect = "'self'" if self.asks else "'none'"
         return policy_of(self.scripts, [style()], images="data: blob:", connect=connect)
+
+    def among(self, choices: Sequence[Choice]) -> "ServedPage":
+        """The page with a choice among models, where there are several."""
+        shown = ""
+        if len(choices) > 1:
+            shown = shell_environment().get_template("choices.html").render(choices=choices)
+        return self._replace(html=self.html.replace(_CHOICES, shown, 1))
+
+
+class FolderPage(NamedTuple):
+    """What a model's folder adds to the page that a server hands out.
+
+    Attributes:
+        card: facts for the model card, of the run that the folder lies in.
+        page: that answers by itself; `None` where the model is too large, or of a kind that pages lack.
+    """
+
+    card: Mapping[str, Any]
+    page: ServedPage | None
 
 
 def facts_of(metadata: Metadata) -> dict[str, Any]:
@@ -115,11 +133,16 @@ def filled(
     `values` are those of the template beside what is filled in here; `app` and `page_data` its documents,
     `parts` rendered ones by the id of their place. Without `served` it is a file, with a policy of its own.
     """
-    app = {**app, "served": None if served is None else served.facts()}
+    app = {**app, "served": None if served is None else served._asdict()}
     documents = {"page-data": page_data, "app": json.dumps(app, allow_nan=False)}
     packed = deflated(json.dumps({"documents": documents, "parts": dict(parts)}).encode())
-    more = {"documents": packed, "served": served, "style": Markup(style())}  # our own files
+    more = {"documents": packed, "served": served, **shared_values()}
     return shell_environment().get_template("app.html").render({**values, **more})
+
+
+def shared_values() -> dict[str, Any]:
+    """Values of every template: the style, and the place of the choice among models; our own texts."""
+    return {"style": Markup(style()), "choices_place": Markup(_CHOICES)}
 
 
 def script_values(start: str) -> dict[str, Any]:
@@ -211,14 +234,14 @@ def asking_page(metadata: Metadata, card: Mapping[str, Any], served: Served) -> 
 
 def _page_without_area(metadata: Metadata, served: Served) -> ServedPage:
     template = shell_environment().get_template("values.html")
-    values = {"title": metadata.model, "served": served, "style": Markup(style())}
+    values = {"title": metadata.model, "served": served, **shared_values()}
     return ServedPage(template.render(**values), (), asks=False)
 
 
 def locked_page(page: ServedPage) -> ServedPage:
     """A page that asks for a token, with which it fetches another, and gives that its place."""
     values = script_values("locked.js")
-    html = shell_environment().get_template("locked.html").render(**values, style=Markup(style()))
+    html = shell_environment().get_template("locked.html").render(**values, **shared_values())
     return ServedPage(html, (str(values["script"]), *page.scripts), asks=True)
 
 
