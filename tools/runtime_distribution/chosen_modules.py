@@ -33,7 +33,7 @@ ON_REQUEST = {"openpyxl", "pyarrow", "tokenizers"}
 """Libraries that only some answers need, imported where they do."""
 
 SERVER = {"anyio", "jinja2", "markupsafe", "prometheus_client", "starlette", "uvicorn"}
-"""Libraries of the extra `serve`, which only `pellucid.serving` needs; starlette brings anyio, jinja2 markupsafe."""
+"""Libraries of the extra `serve`, for `pellucid.serving`; starlette brings anyio, jinja2 markupsafe."""
 
 PAGES = ("export/app/page", "export/app/script", "reports/explain/page", "reports/explain/script")
 """Folders of templates, styles and scripts, of which the page of a server is made."""

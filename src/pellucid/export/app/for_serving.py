@@ -20,7 +20,7 @@ _STARTS = ("images/start.js", "texts/start.js")
 
 
 def folder_page(place: str) -> FolderPage:
-    """What the folder of a served model adds to its page: the card of its run, and answers by the page itself.
+    """What the folder of a served model adds to its page: the card of its run, and answers of its own.
 
     Raises: `UsageError` if there is no model, `ModelFileError` if it is damaged.
     """
