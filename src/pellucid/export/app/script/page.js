@@ -214,7 +214,14 @@ function startTray() {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   };
-  byId("tray-progress").textContent = say("working", { done: 0, all: 0 });
+}
+
+const progress = { done: 0, all: 0 };
+
+/** Say how many of the originals that were handed over are answered. @param {Partial<typeof progress>} [found] */
+function sayProgress(found = {}) {
+  Object.assign(progress, found);
+  byId("tray-progress").textContent = say("working", progress);
 }
 
 // What an input sets in motion, and the page's beginning.
@@ -302,7 +309,7 @@ async function takeAll(kind, way, originals) {
       addRow({ name, label: "", probability: "", error: reasonOf(error), novelty: "" }, null);
     }
     done += 1;
-    byId("tray-progress").textContent = say("working", { done, all: originals.length });
+    sayProgress({ done, all: originals.length });
     await new Promise((resolve) => setTimeout(resolve, 0)); // the page stays alive between two answers
   }
 }
@@ -364,6 +371,7 @@ async function started(kind, way) {
   here.isExplained = way.isExplained;
   startLanguage(() => {
     sayFacts();
+    sayProgress();
     here.again?.();
   });
   sayFacts();
