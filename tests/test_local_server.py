@@ -103,7 +103,11 @@ def test_other_sites_may_lead_here_and_ask_nothing(site: str) -> None:
 def test_a_body_is_counted_while_it_comes() -> None:
     assert asked(HOST, pieces=(b"x" * 60, b"x" * 40))[3] == [b"x" * 100]
     status, headers, _, seen, left = asked(HOST, pieces=(b"x" * 60, b"x" * 41, b"x" * 1000))
-    assert (status, seen, left) == (413, [], 0)  # the rest is taken, so that the reply arrives, and thrown away
+    assert (status, seen, left) == (
+        413,
+        [],
+        0,
+    )  # the rest is taken, so that the reply arrives, and thrown away
     assert headers["connection"] == "close"
 
 

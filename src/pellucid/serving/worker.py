@@ -6,6 +6,7 @@ images are decoded and texts encoded here, by the code of `predict`, and the rep
 
 import base64
 import binascii
+import codecs
 import contextlib
 import dataclasses
 import importlib
@@ -41,6 +42,8 @@ from pellucid.runtime.onnx_worker import (
 from pellucid.strict import parse
 
 _PLACES = 6
+# Of texts as arrays and of JSON; Python loads a module for each where it is first used.
+_ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-32-le", "latin-1", "ascii")
 
 # Of what a request may ask for, by the name of the one input and that of several.
 _TEXTS, _IMAGES, _VALUES = ("text", "texts"), ("image", "images"), ("value", "values")
@@ -296,6 +299,8 @@ def _serve(channel: Channel) -> None:
         with contextlib.suppress(ImportError):  # of which opening a model speaks
             importlib.import_module(library)
     Image.init()
+    for encoding in _ENCODINGS:
+        codecs.lookup(encoding)
     loading = channel.receive()
     if loading is None:
         return
