@@ -1,82 +1,33 @@
-"""A real server of exported models in a process of its own, and its pages in a real browser."""
+"""Pages of a real server in a real browser, and what the API answers about the same inputs."""
 
 import base64
-import contextlib
-import http.client
 import json
-import os
-import re
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from pellucid.export.app.chromium import Tab
+from serving.served import JSON, PNG, Server
 
 
-class Server:
-    """The process, and its address."""
-
-    def __init__(self, *words: str | Path, module: str = "pellucid.serving") -> None:
-        command = [sys.executable, "-m", *module.split(), *map(str, words), "--port", "0"]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ)
-        assert self.process.stderr is not None
-        said: list[str] = []
-        for line in self.process.stderr:
-            said.append(line)
-            if found := re.search(r"http://127\.0\.0\.1:(\d+)/", line):
-                self.port = int(found[1])
-                return
-        raise AssertionError("".join(said))
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}/"
-
-    def ask(
-        self, method: str, path: str, body: Any = None, **headers: str
-    ) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and content of a reply."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
-            connection.request(
-                method, path, body, {key.replace("_", "-"): text for key, text in headers.items()}
-            )
-            reply = connection.getresponse()
-            return reply.status, {key.lower(): value for key, value in reply.getheaders()}, reply.read()
-        finally:
-            connection.close()
-
-    def predicted(
-        self, body: bytes | str, what: str = "predict", model: str = "", **headers: str
-    ) -> dict[str, Any]:
-        """The document that the API answers with about the bytes of an image, or a text."""
-        kind = "image/png" if isinstance(body, bytes) else "application/json"
-        content = body if isinstance(body, bytes) else json.dumps({"text": body})
-        query = f"?model={model}" if model else ""
-        status, _, reply = self.ask("POST", f"/api/{what}{query}", content, content_type=kind, **headers)
-        assert status == 200, reply
-        found: dict[str, Any] = json.loads(reply)
-        return found
-
-    def end(self) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
-        self.process.wait(timeout=60)
-        assert self.process.stderr is not None
-        self.process.stderr.close()
+def address(server: Server, model: str = "") -> str:
+    """Address of the page of a model, by default of the first."""
+    return f"http://127.0.0.1:{server.port}/" + (f"?model={model}" if model else "")
 
 
-@contextlib.contextmanager
-def serving(*words: str | Path, module: str = "pellucid.serving") -> Iterator[Server]:
-    """A server for a while."""
-    server = Server(*words, module=module)
-    try:
-        yield server
-    finally:
-        server.end()
+def open_page(tab: Tab, server: Server, model: str = "") -> None:
+    """Open a page, and wait until it can be used."""
+    tab.open(address(server, model))
+    tab.evaluate("pellucid.ready.then((page) => page.isDrawn()).then(() => 1)")
+
+
+def predicted(
+    server: Server, body: bytes | str, job: str = "predict", model: str | None = None, token: str = ""
+) -> dict[str, Any]:
+    """The document that the API answers with about the bytes of an image, or a text."""
+    headers = {**(PNG if isinstance(body, bytes) else JSON), "authorization": f"Bearer {token}"}
+    content = body if isinstance(body, bytes) else json.dumps({"text": body})
+    status, found = server.predict(content, headers, model, job)
+    assert status == 200, found
+    return found
 
 
 def until(tab: Tab, expression: str) -> None:

@@ -14,7 +14,8 @@ from pellucid.export.app.exporting import ask
 from pellucid.pipeline.train import train
 from pellucid.runtime import load
 from photographs import pieces
-from serving.served_pages import Server, drop, serving, text_of, until, write
+from serving.served import serving
+from serving.served_pages import address, drop, open_page, predicted, text_of, until, write
 from small_models import digits, write_digits
 from text_models import texts
 
@@ -62,13 +63,8 @@ def tab(chromium):
         yield found
 
 
-def open_page(tab, server: Server, model: str) -> None:
-    tab.open(f"{server.address}?model={model}")
-    tab.evaluate("pellucid.ready.then(() => 1)")
-
-
 def shown(answer) -> str:
-    """An answer of the API as the page words it, with digits enough that what is below 1 does not read as 1."""
+    """An answer of the API as the page words it, with so many digits that less than 1 does not read as 1."""
     probability, places = answer["probability"], 3
     while probability < 1 and float(f"{probability:.{places}f}") == 1:
         places += 1
@@ -94,7 +90,7 @@ def test_images_are_answered_as_the_api_and_the_runtime_do(server, models, tab) 
     named = [(f"{at}.png", "image/png", content) for at, content in enumerate(files)]
     drop(tab, *named, ("a.png", "image/png", b"<html>"))
     until(tab, f"document.querySelectorAll('#rows tr').length === {len(files) + 1}")
-    api = [server.predicted(content, model="digits") for content in files]
+    api = [predicted(server, content, model="digits") for content in files]
     rows = shown_rows(tab)
     assert [row[1] for row in rows[:-1]] == [each["label"] for each in api]
     assert [row[2] for row in rows[:-1]] == [f"{each['probability']:.4f}" for each in api]
@@ -118,7 +114,7 @@ def test_what_drove_an_image_is_drawn_over_it_and_follows_the_next(server, tab) 
     assert tab.evaluate("document.getElementById('explained').hidden")
     tab.evaluate("document.getElementById('explain').click()")
     until(tab, "!document.getElementById('explained').hidden")
-    found = server.predicted(content, "explain", "digits")
+    found = predicted(server, content, "explain", "digits")
     words = text_of(tab, "drove-of")
     assert words.startswith(f"Probability of {found['explained']}: {found['score']:.4g} for the whole input")
     colours = tab.evaluate("""(() => {
@@ -145,7 +141,7 @@ def test_a_drawing_is_answered_and_problems_are_in_the_answers_place(server, tab
     tab.evaluate("""document.getElementById("easel").dispatchEvent(
       new KeyboardEvent("keydown", { key: "ArrowUp", bubbles: true }))""")
     until(tab, "document.getElementById('answer').textContent.startsWith('digit')")
-    black = server.predicted(file_of(np.zeros((8, 8), np.uint8)), model="digits")
+    black = predicted(server, file_of(np.zeros((8, 8), np.uint8)), model="digits")
     assert text_of(tab, "answer") == shown(black)
 
 
@@ -157,13 +153,13 @@ def test_texts_are_answered_as_the_api_and_the_runtime_do(server, models, tab) -
     assert [each["said"] for each in found] == ours.tolist()
     for text in (asked[0], asked[-1]):
         write(tab, text)
-        api = server.predicted(text, model="texts")
+        api = predicted(server, text, model="texts")
         answer = shown(api)
         until(tab, f"document.getElementById('answer').textContent === {json.dumps(answer)}")
         assert text_of(tab, "status") == STATUS[api["unfamiliar"]]
     tab.evaluate("document.getElementById('explain').click()")
     until(tab, "document.querySelector('#highlight span') !== null")
-    explained = server.predicted(asked[-1], "explain", "texts")
+    explained = predicted(server, asked[-1], "explain", "texts")
     spans = tab.evaluate("[...document.querySelectorAll('#highlight span')].map((each) => each.textContent)")
     assert spans == explained["pieces"]
     assert tab.evaluate("document.querySelectorAll('#highlight b').length") == 0
@@ -186,8 +182,8 @@ def test_numbers_and_labels_are_answered_as_the_api_does(tmp_path, tab) -> None:
         numbers = ask(tab, originals)
         open_page(tab, server, "labels")
         labels = ask(tab, originals)
-        of_numbers = [server.predicted(content, model="numbers") for content in contents]
-        of_labels = [server.predicted(content, model="labels") for content in contents]
+        of_numbers = [predicted(server, content, model="numbers") for content in contents]
+        of_labels = [predicted(server, content, model="labels") for content in contents]
     assert [each["said"] for each in numbers] == [[float(each["label"])] for each in of_numbers]
     assert [each["said"] for each in labels] == [[*each["probabilities"].values()] for each in of_labels]
     assert [each["label"] for each in labels] == [each["label"] for each in of_labels]
@@ -224,8 +220,7 @@ def test_hostile_names_are_shown_as_text(server, tab) -> None:
 
 
 def test_another_model_is_chosen_by_keyboard(server, tab) -> None:
-    tab.open(server.address)
-    tab.evaluate("pellucid.ready.then(() => 1)")
+    open_page(tab, server)
     assert text_of(tab, "models-title") == "Models"
     tab.evaluate("document.querySelector('.choices a:not([aria-current])').focus()")
     wanted = tab.evaluate("document.activeElement.textContent")
@@ -242,8 +237,7 @@ def test_a_page_asks_its_server_alone_and_waits_where_it_is_busy(models, tab) ->
         assert "unsafe" not in policy
         assert "connect-src 'self'" in policy
         assert b"models-title" not in content  # of one model there is no choice
-        tab.open(server.address)
-        tab.evaluate("pellucid.ready.then(() => 1)")
+        open_page(tab, server)
         tab.evaluate("""(() => {
           const real = fetch;
           let asked = 0;
@@ -256,7 +250,7 @@ def test_a_page_asks_its_server_alone_and_waits_where_it_is_busy(models, tab) ->
         write(tab, "one two three")
         until(tab, "document.getElementById('answer').textContent.includes('probability')")
         asked = {each.split("?")[0] for each in tab.requests}
-        assert asked == {server.address, f"{server.address}api/predict"}
+        assert asked == {address(server), f"{address(server)}api/predict"}
         server.end()
         write(tab, "four")
         until(tab, "document.getElementById('answer').textContent.startsWith('The server does not answer')")
@@ -271,7 +265,7 @@ def test_a_token_is_asked_for_once_and_nothing_is_said_without_it(hostile_conten
         assert b"HYPERLINK" not in content
         assert b'id="documents"' not in content
         assert server.ask("GET", "/api/page")[0] == 401
-        tab.open(server.address)
+        tab.open(address(server))
         type_token = """(() => {
           document.getElementById("token").value = %s;
           document.getElementById("unlock").requestSubmit();
@@ -287,9 +281,9 @@ def test_a_token_is_asked_for_once_and_nothing_is_said_without_it(hostile_conten
             image = file_of(digits()[0][3, ..., 0])
             drop(tab, ("digit.png", "image/png", image))
             until(tab, "document.querySelectorAll('#rows tr').length === 1")
-            api = server.predicted(image, authorization=f"Bearer {TOKEN}")
+            api = predicted(server, image, token=TOKEN)
             assert shown_rows(tab)[0][1:3] == [api["label"], f"{api['probability']:.4f}"]
-            tab.open(server.address)  # the tab keeps it
+            tab.open(address(server))  # the tab keeps it
             until(tab, "globalThis.pellucid !== undefined")
         assert all("401" in each for each in tab.errors)
 
@@ -310,15 +304,14 @@ def test_the_page_of_a_small_run_answers_by_itself_as_the_api_does(run, tmp_path
     shutil.copytree(run, tmp_path / "run")
     contents = [file_of(each[..., 0]) for each in digits()[0][500:506]]
     for _ in range(2):  # the second time it comes out of the cache
-        with serving(tmp_path / "run", module="pellucid serve") as server:
+        with serving(tmp_path / "run", command=("-m", "pellucid", "serve")) as server:
             status, headers, _ = server.ask("GET", "/")
             assert status == 200
             assert "connect-src 'none'" in headers["content-security-policy"]
             assert "unsafe" not in headers["content-security-policy"]
-            tab.open(server.address)
-            tab.evaluate("pellucid.ready.then((page) => page.isDrawn()).then(() => 1)")
+            open_page(tab, server)
             found = ask(tab, [original(content) for content in contents])
-            api = [server.predicted(content) for content in contents]
+            api = [predicted(server, content) for content in contents]
             assert "Computed in your browser" in text_of(tab, "proof")
             # What it is drawn with is set by script, which the policy admits.
             assert tab.evaluate("document.querySelector('.strip li[data-volume]').hasAttribute('style')")
