@@ -30,6 +30,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_MOST_HEADERS, _LONGEST_ADDRESS = 100, 8192
 # Headers of every reply, a page's own policy of contents apart.
 _HEADERS = {
     "cache-control": "no-store",
@@ -91,7 +92,7 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
             return
         headers: dict[str, list[str]] = {}
-        for name, value in scope["headers"]:
+        for name, value in scope["headers"][:_MOST_HEADERS]:
             headers.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
         refusal = self._refusal(scope, headers)
         if refusal is None and self._admits is not None:
@@ -111,6 +112,10 @@ class Guard:
 
     def _refusal(self, scope: Scope, headers: Headers) -> Refusal | None:
         """Judge the headers as they came, since a library may read them in another way."""
+        if len(scope["headers"]) > _MOST_HEADERS:
+            return Refusal(431, f"the request has more than {_MOST_HEADERS} headers")
+        if len(scope.get("raw_path", b"")) + len(scope.get("query_string", b"")) > _LONGEST_ADDRESS:
+            return Refusal(414, f"the address has more than {_LONGEST_ADDRESS:,} characters")
         hosts = headers.get("host", [])
         name, separator, port = hosts[0].rpartition(":") if len(hosts) == 1 else ("", "", "")
         if len(hosts) == 1 and (not separator or hosts[0].endswith("]")):

@@ -62,7 +62,10 @@ class Server:
             if found := re.search(r"serving at http://[^ ]+:(\d+)/", line):
                 self.port = int(found[1])
                 break
-        assert self.port, "".join(self.said)
+        if not self.port:
+            self.process.wait(timeout=60)
+            self.process.stderr.close()
+            raise AssertionError("".join(self.said))
         self._rest = threading.Thread(target=lambda: self.said.extend(self.process.stderr))
         self._rest.start()
 

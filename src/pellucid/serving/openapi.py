@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from pellucid.budgets import REQUEST_INPUTS
+
 _Schema = dict[str, Any]
 _VERSION = "1"  # of the API, whatever that of the program is
 
@@ -49,7 +51,12 @@ _EXPLANATION: _Schema = {
     },
     "required": ["label", "method", "score", "baseline", "scores"],
 }
-_LISTED: _Schema = {"type": "array", "minItems": 1, "maxItems": 256}
+_LISTED: _Schema = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": REQUEST_INPUTS,
+    "description": "what cannot be used gets its reason in its place of the answers",
+}
 _NUMBERS: _Schema = {"type": "array", "items": {"type": "number"}}
 _COLUMNS: _Schema = {"oneOf": [_TEXT, {"type": "object", "additionalProperties": _TEXT}]}
 
@@ -63,7 +70,7 @@ def _one_of(several: bool) -> _Schema:
     ]
     forms = {name: schema for name, schema in kinds}
     if several:
-        forms |= {f"{name}s": {**_LISTED, "items": schema} for name, schema in kinds}
+        forms |= {f"{name}s": _LISTED for name, _ in kinds}
     return {
         "oneOf": [
             {

@@ -242,8 +242,10 @@ class Workers:
                 reply, body = await worker.ask(message, content)
             except _Ended as error:
                 self._lose(worker)
-                if error.how == signal.SIGKILL.name and attempt == 0:
-                    continue  # somebody ended it, or the system for want of memory
+                if error.how == signal.SIGKILL.name:  # by somebody, or by the system for want of memory
+                    if attempt == 0:
+                        continue
+                    raise Overloaded(1) from error
                 reason = f"this input is refused: the process that answers it {error.how}"
                 return Reply(422, {}, json.dumps({"error": reason}).encode(), asked - began, 0.0)
             except BaseException:

@@ -1,0 +1,117 @@
+"""Drift of what a server is asked: found where it is, seldom where it is not, however often one looks."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from pellucid.bundle.held_out import HeldOut
+from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.evaluation.comparisons import LEVEL
+from pellucid.runtime.metadata import Metadata
+from pellucid.serving.monitoring import WINDOW, DriftWatch, Monitor, above
+from pellucid.tasks import IMAGES
+
+CLASSES = ("a", "b", "c")
+SHARES = (0.5, 0.3, 0.2)
+
+
+def metadata(held_out=None, classes=CLASSES):
+    image = Preprocessing(8, 8, 1)
+    return Metadata("m", "0", IMAGES, classes, 1.0, image, (), 0.05, (), held_out)
+
+
+def held_out(count=1000, seed=0):
+    """Answers of a model about its validation examples: rather sure, with these shares."""
+    draws = np.random.default_rng(seed)
+    codes = draws.choice(3, count, p=SHARES)
+    said = np.full((count, 3), 0.1)
+    said[np.arange(count), codes] = 0.8
+    return HeldOut.of(codes, said, np.sort(draws.random(count)))
+
+
+def asked(draws, count, shares=SHARES, power=1.0):
+    """Answers and novelty of a stream."""
+    return draws.choice(CLASSES, count, p=shares).tolist(), (draws.random(count) ** power).tolist()
+
+
+def test_the_chance_is_that_of_all_pairs():
+    draws = np.random.default_rng(0)
+    here, then = draws.integers(0, 9, 40).astype(float), draws.integers(0, 9, 30).astype(float)
+    pairs = (here[:, None] > then).mean() + 0.5 * (here[:, None] == then).mean()
+    assert above(here, then) == pytest.approx(pairs)
+
+
+def test_a_stream_like_the_reference_is_no_drift_and_another_one_is():
+    watch, draws = DriftWatch(metadata(held_out())), np.random.default_rng(1)
+    watch.add(*asked(draws, WINDOW - 1))
+    assert watch.last is None
+    watch.add(*asked(draws, 1))
+    assert watch.last is not None
+    assert (watch.windows, watch.alarms, watch.last.alarms) == (1, 0, [])
+    assert watch.last.alpha == pytest.approx(6 * LEVEL / np.pi**2)
+    watch.add(*asked(draws, WINDOW, power=0.3))
+    assert watch.last.alarms == ["novelty"]
+    assert watch.last.shifts["novelty"].effect == pytest.approx(1 - 2 / (1 + 1 / 0.3), abs=0.1)
+    watch.add(*asked(draws, WINDOW, (0.2, 0.3, 0.5)))
+    assert watch.last.alarms == ["answers"]
+    assert watch.last.alpha == pytest.approx(6 * LEVEL / (3 * np.pi) ** 2)
+    found = watch.last.to_json()
+    assert (found["window"], found["reference"], found["alarms"]) == (3, 1000, ["answers"])
+    assert "the answer 'a' is given for" in found["shifts"]["answers"]["words"]
+
+
+def test_tests_are_those_of_scipy():
+    reference, draws = held_out(), np.random.default_rng(2)
+    watch = DriftWatch(metadata(reference))
+    labels, novelty = asked(draws, WINDOW, (0.4, 0.35, 0.25), 0.9)
+    watch.add(labels, novelty)
+    assert watch.last is not None
+    ranks = stats.mannwhitneyu(novelty, reference.novelty, use_continuity=False, method="asymptotic").pvalue
+    counts = [[labels.count(name) for name in CLASSES], np.bincount(reference.said.argmax(axis=1)).tolist()]
+    classes = stats.chi2_contingency(counts, correction=False).pvalue
+    small, large = sorted((ranks, classes))
+    found = sorted(each.p_value for each in watch.last.shifts.values())
+    assert found == pytest.approx([min(1, 2 * small), max(min(1, 2 * small), large)], rel=1e-2)
+
+
+def test_looking_a_hundred_times_gives_few_false_alarms():
+    """Of 200 servers, each with 25 windows of the very distribution of its reference."""
+    false = 0
+    for seed in range(200):
+        draws = np.random.default_rng(seed)
+        watch = DriftWatch(metadata(held_out(5000, 1000 + seed)))
+        watch.add(*asked(draws, 25 * WINDOW))
+        assert watch.windows == 25
+        false += watch.alarms > 0
+    assert false <= 18  # of 200 at 5 % more come with a chance of 1 %
+
+
+def test_without_held_out_answers_the_first_window_is_the_reference():
+    watch, draws = DriftWatch(metadata()), np.random.default_rng(3)
+    watch.add(*asked(draws, WINDOW))
+    assert (watch.windows, watch.last) == (0, None)
+    watch.add(*asked(draws, WINDOW, power=0.2))
+    assert watch.last is not None
+    assert (watch.last.reference, watch.last.alarms) == (WINDOW, ["novelty"])
+
+
+def test_numbers_are_compared_by_ranks():
+    draws = np.random.default_rng(4)
+    reference = HeldOut.of(np.zeros(500), draws.normal(size=500), None)
+    watch = DriftWatch(dataclasses.replace(metadata(reference, ()), novelty_rate=None))
+    watch.add(draws.normal(size=WINDOW).tolist(), [])
+    watch.add((draws.normal(size=WINDOW) + 1).tolist(), [])
+    assert watch.last is not None
+    assert (watch.windows, watch.alarms, watch.last.alarms) == (2, 1, ["answers"])
+
+
+def test_many_classes_share_a_counter_beyond_a_hundred():
+    classes = tuple(f"class {number}" for number in range(300))
+    monitor = Monitor({"m": metadata(classes=classes)}, waiting=int, alive=int, restarts=int)
+    for name in classes:
+        monitor.answered("m", {"labels": [name], "novelty": [], "inputs": 1}, 0.0, 0.0)
+    text = monitor.text().decode()
+    assert text.count("pellucid_answers_total{") == 101
+    assert 'pellucid_answers_total{label="(others)",model="m"} 200.0' in text
