@@ -145,7 +145,7 @@ SERVERS: dict[str, tuple[Callable[[Path], contextlib.AbstractContextManager[str]
 
 
 def check(tab: Tab, axe: str, name: str) -> list[object]:
-    """What axe-core finds, and whether it scrolls sideways, at both sizes, in both themes, in every language."""
+    """What axe-core finds, and whether it scrolls sideways, at both sizes, both themes, each language."""
     found: list[object] = []
     tab.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     tab.evaluate(f"{axe}; 1")
