@@ -13,11 +13,11 @@ How a page is put together, and where a kind of input (images, texts) plugs in:
   `stored(name)` gives any.
 - `shell.py` fills the template, whoever answers, and needs no torch: a server makes its page with it.
 - `content.py` renders the page of a model. It has three documents, all deflated: `page-data` (as on the
-  explain page: the layers), `app` (everything else) and the weights; one script, `start.js` of the kind with all that it
-  imports, allowed by its checksum. That module calls `startPage(kind, way, opening)`: an object of the type
-  `InputKind` in `script/types.js` says how an input is read, turned into what the network takes and shown,
-  one of the type `Way` what answers: `inBrowser` of `browser.js`, or `byServer` of `asking.js`, with which
-  the page of a server (`asking.js` of the kind) asks for answers and for what drove them.
+  explain page: the layers), `app` (everything else) and the weights; one script, `start.js` of the kind with
+  all that it imports, allowed by its checksum. That module calls `startPage(kind, way, opening)`: an object
+  of the type `InputKind` in `script/types.js` says how an input is read, turned into what the network takes
+  and shown, one of the type `Way` what answers: `inBrowser` of `browser.js`, or `byServer` of `asking.js`,
+  with which the page of a server (`asking.js` of the kind) asks for answers and for what drove them.
 - `computed` of the explain page's `layers.js` gives a whole layer in single precision; `script/answer.js`
   runs the network with it and keeps the values of all layers.
 - Every string that people read is in `script/words/` by its key, in English and in Chinese.
