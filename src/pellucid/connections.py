@@ -10,7 +10,38 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pellucid.budgets import CONNECTIONS, REQUEST_SECONDS
 
-_TOO_LATE = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+_REASON = b'{"error": "the request took longer than %d seconds"}' % REQUEST_SECONDS
+_TOO_LATE = (
+    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-type: application/json\r\n"
+    b"content-length: %d\r\n\r\n" % len(_REASON)
+) + _REASON
+
+
+class _Corked:
+    """A transport that sends what is written in one turn of the event loop together.
+
+    A reply comes as its head, its body and its end; each would be a packet that wakes its reader.
+    """
+
+    def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop, self._waiting = transport, loop, bytearray()
+
+    def write(self, data: bytes) -> None:
+        if not self._waiting:
+            self._loop.call_soon(self._send)
+        self._waiting += data
+
+    def _send(self) -> None:
+        if self._waiting:
+            self._transport.write(bytes(self._waiting))
+            self._waiting.clear()
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 class Bounded(H11Protocol):
@@ -22,6 +53,7 @@ class Bounded(H11Protocol):
     def connection_made(self, transport: Any) -> None:
         """Begin, and make room."""
         super().connection_made(transport)
+        self.transport = _Corked(transport, self.loop)  # type: ignore[assignment]
         self.app_state = {}
         self._timer: asyncio.TimerHandle | None = None
         self._has_sent = False
@@ -62,9 +94,10 @@ class Bounded(H11Protocol):
             self._timer = None
 
     def _close_late(self) -> None:
-        """Close a connection whose header is not complete; of bodies the guard takes care."""
+        """Close a connection whose request is not complete, of which nothing was answered yet."""
         self._timer = None
-        if self.is_idle and not self.transport.is_closing():
-            if self._has_sent:
-                self.transport.write(_TOO_LATE)
-            self.transport.close()
+        if self.transport.is_closing() or not (self.is_idle or self.cycle.more_body):
+            return
+        if self._has_sent and (self.is_idle or not self.cycle.response_started):
+            self.transport.write(_TOO_LATE)
+        self.transport.close()

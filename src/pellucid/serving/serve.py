@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import importlib.util
 import ipaddress
 import os
@@ -154,6 +155,7 @@ async def _serve(
             return  # told to end before it had begun
         await starting
         _open(state, sources)
+        gc.freeze()  # nothing of all this is garbage, and a search through it would delay answers
         say(_announcement(state, own, time.monotonic() - began))
         await answering
     finally:

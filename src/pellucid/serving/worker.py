@@ -9,6 +9,7 @@ import binascii
 import codecs
 import contextlib
 import dataclasses
+import gc
 import importlib
 import json
 import os
@@ -23,7 +24,7 @@ from pellucid.answering.answers import Answer, rows_of
 from pellucid.answering.decisions import Decisions, PredictOptions
 from pellucid.answering.incoming import Block
 from pellucid.budgets import REQUEST_INPUTS
-from pellucid.data.images.decoding import NotAnImage, TooManyPixels
+from pellucid.data.images.decoding import NotAnImage, TooManyPixels, quiet_pillow
 from pellucid.data.reading.input_values import text_or_reason
 from pellucid.data.tables.table import Joined
 from pellucid.errors import DataError, ModelFileError, UsageError
@@ -320,7 +321,10 @@ def _serve(channel: Channel) -> None:
         channel.send({"refused": str(error), "code": error.exit_code})
         return
     del contents, loading
+    gc.freeze()  # nothing of all this is garbage, and a search through it would delay answers
     channel.send({"about": {name: each.about for name, each in models.items()}})
+    # Once for all: silencing anew for each image takes as long as decoding a small one.
+    quiet_pillow().__enter__()
     while (asked := channel.receive()) is not None:
         message, content = asked
         model = models[message["model"]]

@@ -74,13 +74,20 @@ class Source(NamedTuple):
     folder_page: FolderPage | None = None  # what its folder adds to its page, if it has one
 
 
-class _Worker:
-    """One process, as the event loop sees it."""
+class _Worker(asyncio.SubprocessProtocol):
+    """One process, as the event loop sees it; it is asked one thing at a time.
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        self._process, self._to, self._from = process, process.stdin, process.stdout
+    Attributes:
+        ended: how the process ended, once it has.
+    """
+
+    ended: asyncio.Future[str]
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.ended = self._loop.create_future()
+        self._found = bytearray()
+        self._reply: asyncio.Future[tuple[dict[str, Any], bytes]] | None = None
 
     @classmethod
     async def start(cls, sources: Sequence[Source]) -> tuple["_Worker", dict[str, Any]]:
@@ -91,25 +98,22 @@ class _Worker:
         # -P: no module is taken from the working folder, whose files may be untrusted.
         words = [sys.executable, "-P", "-m", _PROGRAM]
         try:
-            process = await asyncio.create_subprocess_exec(
+            _, self = await asyncio.get_running_loop().subprocess_exec(
+                cls,
                 *words,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for the server, which lets it finish
                 pipesize=_PIPE_BYTES,
-                limit=_PIPE_BYTES,
             )
         except OSError as error:
             raise UsageError(f"serve: no process can be started ({error}); end others") from error
-        self = cls(process)
         message = {
             "names": [each.name for each in sources],
             "places": {each.name: each.place for each in sources},
             "lengths": [len(each.content) for each in sources],
         }
         try:
-            reply, _ = await self.ask(message, *(each.content for each in sources))
+            reply, _ = await self.ask(json.dumps(message).encode(), *(each.content for each in sources))
         except BaseException:
             self.kill()
             raise
@@ -119,52 +123,72 @@ class _Worker:
             raise kind(str(reply["refused"])[:10_000])
         return self, reply
 
-    async def ask(self, message: Mapping[str, Any], *contents: bytes) -> tuple[dict[str, Any], bytes]:
-        """Send a message with bytes, and take the answer.
+    async def ask(self, message: bytes, *contents: bytes) -> tuple[dict[str, Any], bytes]:
+        """Send a message, which is JSON, with bytes, and take the answer.
 
         Raises: `_Ended` if the process is gone, answers what it never would, or takes too long.
         """
-        text = json.dumps(message).encode()
+        if self.ended.done():
+            raise _Ended(self.ended.result())
+        self._reply = self._loop.create_future()
+        patience = self._loop.call_later(_PATIENCE, self._end, "does not answer")
+        head = _LENGTHS.pack(len(message), sum(map(len, contents)))
+        self._to.write(b"".join((head, message, *contents)))
         try:
-            async with asyncio.timeout(_PATIENCE):
-                self._to.write(_LENGTHS.pack(len(text), sum(map(len, contents))) + text)
-                for content in contents:
-                    self._to.write(content)
-                await self._to.drain()
-                lengths = _LENGTHS.unpack(await self._from.readexactly(_LENGTHS.size))
-                if max(lengths) > LARGEST:
-                    raise ValueError("a message that is too long")
-                reply = json.loads(await self._from.readexactly(lengths[0]))
-                body = await self._from.readexactly(lengths[1]) if lengths[1] else b""
-        except TimeoutError as error:
-            raise await self._ended("does not answer") from error
-        except (OSError, EOFError, ValueError) as error:
-            raise await self._ended() from error
+            return await self._reply
         except asyncio.CancelledError:
             self.kill()  # the next answer would be that to this message
             raise
-        if not isinstance(reply, dict):
-            raise await self._ended("answers what it never would")
-        return reply, body
+        finally:
+            patience.cancel()
 
-    async def _ended(self, how: str = "") -> _Ended:
-        """How the process ended, which it has afterwards."""
-        if not how:
-            with contextlib.suppress(TimeoutError):
-                code = await asyncio.wait_for(self._process.wait(), 5)
-                how = f"ended with {code}"
-                if code < 0:
-                    with contextlib.suppress(ValueError):
-                        how = signal.Signals(-code).name
+    def connection_made(self, transport: Any) -> None:
+        """Take the pipes of the process."""
+        self._transport, self._to = transport, transport.get_pipe_transport(0)
+
+    def pipe_data_received(self, _: int, data: bytes) -> None:
+        """Take a part of an answer, and hand it over once it is complete."""
+        found = self._found
+        found += data
+        if len(found) < _LENGTHS.size:
+            return
+        of_reply, of_body = _LENGTHS.unpack_from(found)
+        end = _LENGTHS.size + of_reply
+        if max(of_reply, of_body) > LARGEST:
+            self._end("sends what it never would")
+        elif len(found) >= end + of_body and self._reply is not None and not self._reply.done():
+            try:
+                reply = json.loads(found[_LENGTHS.size : end])
+            except ValueError:
+                reply = None
+            body = bytes(found[end : end + of_body])
+            found.clear()
+            if isinstance(reply, dict):
+                self._reply.set_result((reply, body))
+            else:
+                self._end("sends what it never would")
+
+    def process_exited(self) -> None:
+        """Let whoever waits know how the process ended."""
+        code = self._transport.get_returncode() or 0
+        how = f"ended with {code}"
+        if code < 0:
+            with contextlib.suppress(ValueError):
+                how = signal.Signals(-code).name
+        self._end(how)
+
+    def _end(self, how: str) -> None:
+        if not self.ended.done():
+            self.ended.set_result(how)
+        if self._reply is not None and not self._reply.done():
+            self._reply.set_exception(_Ended(self.ended.result()))
         self.kill()
-        return _Ended(how or "does not answer")
 
     def kill(self) -> None:
         """End the process, whatever it does."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        with contextlib.suppress(OSError, RuntimeError):
-            self._to.close()
+        if not self.ended.done():
+            self.ended.set_result("was ended")
+        self._transport.close()  # kills it, and closes its pipes
 
 
 class Workers:
@@ -227,10 +251,8 @@ class Workers:
             return None
         return Overloaded(max(1, round(wait)))
 
-    async def answer(
-        self, message: Mapping[str, Any], content: bytes, is_gone: Callable[[], Awaitable[bool]]
-    ) -> Reply:
-        """The answer of a process to a request, once one is free.
+    async def answer(self, message: bytes, content: bytes, is_gone: Callable[[], Awaitable[bool]]) -> Reply:
+        """The answer of a process to a request, whose `message` is JSON, once one is free.
 
         Raises: `Overloaded` if too many wait, `Gone` if nobody waits for the answer any more.
         """
@@ -317,5 +339,3 @@ class Workers:
         await asyncio.gather(*tasks, return_exceptions=True)
         for worker in self._alive:
             worker.kill()
-        # Until they are waited for, the event loop cannot be closed quietly.
-        await asyncio.gather(*(each._process.wait() for each in self._alive), return_exceptions=True)
