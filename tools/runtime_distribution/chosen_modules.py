@@ -6,6 +6,7 @@ removed without harm to the other.
 """
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,8 +36,13 @@ ON_REQUEST = {"openpyxl", "pyarrow", "tokenizers"}
 SERVER = {"anyio", "jinja2", "markupsafe", "prometheus_client", "starlette", "uvicorn"}
 """Libraries of the extra `serve`, for `pellucid.serving`; starlette brings anyio, jinja2 markupsafe."""
 
-PAGES = ("export/app/page", "export/app/script", "reports/explain/page", "reports/explain/script")
-"""Folders of templates, styles and scripts, of which the page of a server is made."""
+PAGE = ("export/app/page/*.html", "export/app/page/app.css", "reports/explain/page/explain.css")
+"""Templates and style of the page of a server."""
+
+SCRIPTS = ("images/asking.js", "texts/asking.js", "locked.js")
+"""Modules with which its scripts begin, in `export/app/script/`; the app's own engines stay behind."""
+
+_SCRIPT = re.compile(r'^import \{[^}]*\} from "([^"]*)";$', re.MULTILINE)
 
 STAND_IN = {"jaxtyping"}
 """Libraries that `pellucid/runtime/__init__.py` stands in for."""
@@ -78,9 +84,16 @@ def files() -> dict[str, Path]:
 
 
 def page_files() -> list[Path]:
-    """Templates, styles and scripts."""
-    folders = [SOURCE / "pellucid" / each for each in PAGES]
-    return [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
+    """Templates, style and scripts of the page of a server."""
+    package = SOURCE / "pellucid"
+    found = [path for pattern in PAGE for path in sorted(package.glob(pattern))]
+    waiting = [package / "export/app/script" / each for each in SCRIPTS]
+    while waiting:
+        path = waiting.pop().resolve()
+        if path not in found:
+            found.append(path)
+            waiting += [path.parent / each for each in _SCRIPT.findall(path.read_text(encoding="utf-8"))]
+    return found
 
 
 def modules() -> dict[str, Path]:
