@@ -441,26 +441,6 @@ def test_a_program_that_is_no_browser_is_told() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_everybody_can_use_a_page(chromium: str, axe_core, tmp_path, width: int, theme: str) -> None:
-    with opened(chromium, tmp_path, page(with_detector(untrained_model(mirror=True)))) as tab:
-        tab.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False
-        )
-        tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
-        tab.evaluate(GIVE % '"a.png"')
-        tab.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
-        tab.evaluate(axe_core.read_text(encoding="utf-8") + "; 1")
-        found = tab.evaluate(
-            "axe.run().then(({ violations }) => violations.map((each) => [each.id, each.nodes[0].html]))"
-        )
-        needed = tab.evaluate("document.documentElement.scrollWidth")
-    assert found == []
-    assert needed <= width
-
-
-@pytest.mark.slow
 def test_efficientnet_lite0_answers_as_its_model_does(chromium: str, tmp_path) -> None:
     model = lite(3, (160, 160), 160)
     photographs = pieces("china", 3, 160)

@@ -9,12 +9,16 @@ import pytest
 
 from pellucid.export.app.kinds import KINDS
 from pellucid.insight import units
+from pellucid.pages import joined_script, modules_from
 from pellucid.reports.explain import page, render_explanation
-from pellucid.reports.scripts import joined_script, modules_from
 from reports.explained import explained, explained_large
 
 PACKAGE = files("pellucid")
-STARTS = ["reports/explain/script/start.js", *(f"export/app/script/{kind}/start.js" for kind in KINDS)]
+STARTS = [
+    "reports/explain/script/start.js",
+    *(f"export/app/script/{kind}/{way}.js" for kind in KINDS for way in ("start", "asking")),
+    "export/app/script/locked.js",
+]
 TYPES = "reports/explain/script/types.js"
 
 
@@ -39,7 +43,7 @@ def test_every_file_is_joined_but_the_types():
 def test_a_joined_script_knows_each_name_once_and_nothing_of_a_module_is_left(start):
     modules, script = modules_from(start), joined_script(start)
     names = [name for text in modules.values() for name in declared(text)]
-    assert len(names) > 100
+    assert len(names) > 15
     assert [name for name, count in Counter(names).items() if count > 1] == []
     assert declared(script) == names
     before = set()

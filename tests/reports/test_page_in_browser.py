@@ -1,7 +1,5 @@
 """What a browser does with a report: it obeys nothing foreign, and its links work without a script."""
 
-import re
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -9,7 +7,7 @@ import pytest
 
 from pellucid.reports import ReportFacts, render
 from pellucid.reports.error_sections import opened
-from reports.browser import AXE, open_page
+from reports.browser import open_page
 
 HOSTILE = (
     "<script>document.title = 'owned'</script>",
@@ -103,34 +101,3 @@ def test_a_cell_opens_closes_and_goes_back_without_a_script(
     assert (closed["cells"], closed["focused"]) == ([], f"at-{cell.key}")
     assert (again["cells"], again["examples"]) == ([f"cell-{cell.key}"], count)
     assert back["cells"] == []
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["rich_facts", "number_facts"])
-@pytest.mark.parametrize(("width", "theme"), [(360, "dark"), (1280, "light")])
-def test_the_accessibility_checker_finds_nothing(
-    chromium: str,
-    axe_core: Path,
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-    kind: str,
-    width: int,
-    theme: str,
-) -> None:
-    facts: ReportFacts = request.getfixturevalue(kind)
-    folder = tmp_path / "served"
-    folder.mkdir()
-    shutil.copy(axe_core, folder / "axe.min.js")
-    # The page forbids scripts, so the checker looks at it without its policy.
-    page = re.sub(r"<meta http-equiv=[^>]*>", "", render(facts)).replace("</body>", AXE + "</body>")
-    (folder / "checked.html").write_text(page, encoding="utf-8")
-    cells = opened(facts)
-    place = f"checked.html#cell-{cells[0].key}" if cells else "checked.html"
-    # A window of the browser cannot be as narrow as a phone, a frame can.
-    frame = f'<!doctype html><title>checking</title><iframe src="{place}" width="{width}" height="900" '
-    (folder / "frame.html").write_text(frame + 'style="border: 0"></iframe>', encoding="utf-8")
-    found, _, _ = open_page(chromium, folder, "frame.html", theme)
-    assert found["violations"] == []
-    assert found["passes"] > 20
-    assert (found["wide"], found["dark"]) == (width, theme == "dark")
-    assert found["needed"] <= width, "the page scrolls sideways"

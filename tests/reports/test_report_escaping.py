@@ -4,8 +4,9 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from pellucid.pages import visible
 from pellucid.reports import ReportFacts, render
-from pellucid.reports.formatting import shortened, visible
+from pellucid.reports.formatting import shortened
 from reports.report_page import HOSTILE, Page
 
 

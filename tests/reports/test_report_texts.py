@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from pellucid.pages import visible
 from pellucid.reports import ReportFacts, render
 from pellucid.reports.comparison import ComparisonFacts
-from pellucid.reports.formatting import excerpt, visible
+from pellucid.reports.formatting import excerpt
 from pellucid.reports.report import environment
 from pellucid.reports.training_sections import repetition as build_repeat
 from reports.made_texts import TOKENS, text_facts

@@ -24,8 +24,12 @@ def test_the_wheel_holds_no_module_that_needs_more_than_it_installs():
     assert set(chosen_modules.libraries(chosen)) == known
     assert "pellucid.runtime.exported" in chosen
     assert "pellucid.answering.decisions" in chosen
-    for room in ("training", "networks", "pipeline", "classical", "reports", "cli", "export", "estimators"):
+    for room in ("training", "networks", "pipeline", "classical", "reports", "cli", "estimators"):
         assert not [name for name in chosen if name.startswith(f"pellucid.{room}")]
+    # The page of a server, and nothing else that exports.
+    exports = {name for name in chosen if name.startswith("pellucid.export")}
+    assert exports == {"pellucid.export", "pellucid.export.app", "pellucid.export.app.shell"}
+    assert {path.suffix for path in chosen_modules.page_files()} == {".html", ".css", ".js"}
 
 
 def test_the_wheel_shares_no_file_with_pellucid():

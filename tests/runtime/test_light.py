@@ -126,3 +126,31 @@ def test_what_only_pellucid_does_is_named(packages):
     done = run(packages, "-c", "import pellucid; pellucid.train")
     assert done.returncode == 1
     assert "pellucid.train: only pellucid-runtime is installed here; pip install pellucid" in done.stderr
+
+
+PAGE = """
+import sys
+from types import SimpleNamespace
+from pellucid.runtime import load
+from pellucid.serving.page import page_of
+metadata = load(sys.argv[1]).metadata
+page, policy = page_of(SimpleNamespace(
+    name="a", metadata=metadata, others=("b",), needs_token=False, folder_page=None))
+print(metadata.classes[0] in page, "models-title" in page, policy.count("sha256-"))
+strangers = {"torch", "sklearn", "scipy", "pyarrow", "tokenizers", "safetensors"} & sys.modules.keys()
+assert not strangers, strangers
+"""
+
+
+@pytest.mark.parametrize("name", ["cnn, mirrored", "logistic-regression of texts, with detector"])
+def test_the_page_of_a_server_is_made(packages, tmp_path, name):
+    """With the package of templates beside them, which the extra `serve` installs."""
+    for library in ("jinja2", "markupsafe"):
+        found = importlib.util.find_spec(library)
+        place = packages / library
+        if not place.exists():
+            place.symlink_to(Path(found.submodule_search_locations[0]))
+    done = run(packages, "-c", PAGE, file_of(name, tmp_path))
+    assert done.returncode == 0, done.stderr
+    # The names of classes are in the page's documents, which are deflated.
+    assert done.stdout == "False True 2\n"

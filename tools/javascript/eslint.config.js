@@ -56,16 +56,26 @@ export default [
   },
   {
     // These pages have servers of their own, which they ask.
-    files: ["src/pellucid/labelling/**", "src/pellucid/reports/script/**"],
+    files: ["src/pellucid/labelling/**", "src/pellucid/reports/script/live.js"],
     rules: {
       "no-restricted-globals": ["error", ...REACHING_OUT.filter((each) => each !== "fetch")],
     },
   },
   {
     // What somebody corrected must survive a reload.
-    files: ["src/pellucid/reports/script/**"],
+    files: ["src/pellucid/reports/script/corrections.js"],
     rules: {
       "no-restricted-globals": ["error", ...REACHING_OUT.filter((each) => each !== "localStorage")],
+    },
+  },
+  {
+    // So has this one, whose server may ask for a token, which is kept for the visit.
+    files: ["src/pellucid/export/app/script/{asking,locked,token}.js"],
+    rules: {
+      "no-restricted-globals": [
+        "error",
+        ...REACHING_OUT.filter((each) => !["fetch", "sessionStorage"].includes(each)),
+      ],
     },
   },
   { files: ["tools/**"], rules: { "no-restricted-syntax": "off" } },

@@ -6,6 +6,7 @@ removed without harm to the other.
 """
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,8 +33,16 @@ LIBRARIES = {"numpy", "PIL", "onnxruntime"}
 ON_REQUEST = {"openpyxl", "pyarrow", "tokenizers"}
 """Libraries that only some answers need, imported where they do."""
 
-SERVER = {"anyio", "prometheus_client", "starlette", "uvicorn"}
-"""Libraries of the extra `serve`, which only `pellucid.serving` needs; starlette brings anyio."""
+SERVER = {"anyio", "jinja2", "markupsafe", "prometheus_client", "starlette", "uvicorn"}
+"""Libraries of the extra `serve`, for `pellucid.serving`; starlette brings anyio, jinja2 markupsafe."""
+
+PAGE = ("export/app/page/*.html", "export/app/page/app.css", "reports/explain/page/explain.css")
+"""Templates and style of the page of a server."""
+
+SCRIPTS = ("images/asking.js", "texts/asking.js", "locked.js")
+"""Modules with which its scripts begin, in `export/app/script/`; the app's own engines stay behind."""
+
+_SCRIPT = re.compile(r'^import \{[^}]*\} from "([^"]*)";$', re.MULTILINE)
 
 STAND_IN = {"jaxtyping"}
 """Libraries that `pellucid/runtime/__init__.py` stands in for."""
@@ -68,10 +77,23 @@ def files() -> dict[str, Path]:
         raise RuntimeError(
             f"pellucid-runtime: modules import libraries that are no dependencies: {strangers}"
         )
-    found = {f"{FOLDER}/{path.relative_to(SOURCE)}": path for path in chosen.values()}
+    found = {f"{FOLDER}/{path.relative_to(SOURCE)}": path for path in (*chosen.values(), *page_files())}
     found[f"{FOLDER}/pellucid/py.typed"] = SOURCE / "pellucid" / "py.typed"
     found |= {f"{FOLDER}/{name}": ROOT / name for name in ("LICENSE", "NOTICE")}
     return found | {"pellucid-runtime.pth": HERE / "pellucid-runtime.pth"}
+
+
+def page_files() -> list[Path]:
+    """Templates, style and scripts of the page of a server."""
+    package = SOURCE / "pellucid"
+    found = [path for pattern in PAGE for path in sorted(package.glob(pattern))]
+    waiting = [package / "export/app/script" / each for each in SCRIPTS]
+    while waiting:
+        path = waiting.pop().resolve()
+        if path not in found:
+            found.append(path)
+            waiting += [path.parent / each for each in _SCRIPT.findall(path.read_text(encoding="utf-8"))]
+    return found
 
 
 def modules() -> dict[str, Path]:

@@ -44,10 +44,12 @@ def run(arguments: argparse.Namespace) -> int:
     for each in arguments.models:
         name, place = named(each)
         if Path(place).is_dir():
+            from pellucid.export.app.for_serving import folder_page
             from pellucid.export.for_serving import served_content
 
             stem = Path(place).absolute().name
-            sources.append(Source(name or stem, place, served_content(place, say)))
+            content = served_content(place, say)
+            sources.append(Source(name or stem, place, content, folder_page(place)))
         else:
             sources += sources_of([each])
     require_names(sources)

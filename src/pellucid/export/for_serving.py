@@ -37,7 +37,7 @@ def served_content(place: str, announce: Callable[[str], None]) -> bytes:
         )
     folder = model_of(place, None).folder
     key = _key(folder)
-    kept = cache_folder().parent / "served" / f"{key[:40]}.onnx"
+    kept = kept_folder() / f"{key[:40]}.onnx"
     with contextlib.suppress(OSError, ValueError):
         return read_sealed_bytes(kept, LARGEST)
     announce(f"{place}: exporting it, once")
@@ -48,20 +48,32 @@ def served_content(place: str, announce: Callable[[str], None]) -> bytes:
     if _key(folder) != key:
         raise ModelFileError(f"{place}: changed while it was read; start again")
     if is_proved:
-        with contextlib.suppress(OSError):  # a cache that cannot be written costs seconds next time
-            make_folder(kept.parent)
-            write_sealed_bytes(kept, content)
-            for old in sorted(kept.parent.glob("*.onnx"), key=lambda file: file.stat().st_mtime)[
-                :-_MOST_KEPT
-            ]:
-                old.unlink(missing_ok=True)
+        keep(kept, content)
     return content
 
 
+def kept_folder() -> Path:
+    """Folder of what is made of models to be served, which need not exist yet."""
+    return cache_folder().parent / "served"
+
+
+def keep(kept: Path, content: bytes) -> None:
+    """Keep a file, and the last ones of its ending."""
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs seconds next time
+        make_folder(kept.parent)
+        write_sealed_bytes(kept, content)
+        alike = sorted(kept.parent.glob(f"*{kept.suffix}"), key=lambda file: file.stat().st_mtime)
+        for old in alike[:-_MOST_KEPT]:
+            old.unlink(missing_ok=True)
+
+
+def described(folder: Path) -> bytes:
+    """What decides a file made of a model: the program, and its description, which holds checksums."""
+    return version("pellucid").encode() + read_regular(folder / "model.json", MEMORY.value())
+
+
 def _key(folder: Path) -> str:
-    """Digest of what decides a file: the program, and the model, whose description holds checksums."""
-    described = read_regular(folder / "model.json", MEMORY.value())
-    return hashlib.sha256(version("pellucid").encode() + described).hexdigest()
+    return hashlib.sha256(described(folder)).hexdigest()
 
 
 def _proved(place: str, announce: Callable[[str], None]) -> bytes | None:

@@ -1,7 +1,5 @@
 """The page of labelling and what it asks: JSON about examples, which are named by their numbers alone."""
 
-import base64
-import hashlib
 import json
 from collections.abc import Callable
 from importlib.resources import files
@@ -18,6 +16,7 @@ from starlette.routing import Route
 from pellucid.errors import DataError, PellucidError, StorageError, UsageError
 from pellucid.labelling.session import Conflict, Labelling
 from pellucid.local_server import App, Guard
+from pellucid.pages import policy_of
 from pellucid.strict import parse_line
 from pellucid.tasks import TEXTS
 
@@ -151,12 +150,4 @@ def _page(labelling: Labelling) -> tuple[str, str]:
         facts=facts, data=data, style=Markup(style), script=Markup(script)
     )
 
-    def checksum(text: str) -> str:
-        return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-    policy = (
-        f"default-src 'none'; script-src {checksum(script)}; style-src {checksum(style)}; "
-        "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
-    )
-    return page, policy
+    return page, policy_of([script], [style], images="'self' data:")

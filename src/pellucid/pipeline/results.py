@@ -21,6 +21,7 @@ from pellucid.errors import StorageError
 from pellucid.files import link_folder, make_folder, write_file
 from pellucid.insight.findings import find
 from pellucid.insight.training_courses import Course
+from pellucid.pages import visible
 from pellucid.pipeline.continual.forgetting import continual_sentences
 from pellucid.pipeline.judging.corrected import judge_corrections, model_digits
 from pellucid.pipeline.judging.disagreement import contradiction, disagreement, worst_slice
@@ -32,7 +33,7 @@ from pellucid.pipeline.run.context import RunContext, task_name
 from pellucid.pipeline.run.journal import RunFolder, notes_of
 from pellucid.reports import render
 from pellucid.reports.facts import CorrectionFacts
-from pellucid.reports.formatting import interval, read_score, scored, seconds, size, visible
+from pellucid.reports.formatting import interval, read_score, scored, seconds, size
 from pellucid.reports.generated_sections import verdict_of_generator
 from pellucid.reports.scored_models import is_classical
 from pellucid.settings import METRICS, command_line

@@ -1,12 +1,9 @@
-"""Numbers as people read them, and untrusted text with every invisible character shown."""
+"""Numbers as people read them, and excerpts of untrusted text."""
 
 import math
-import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-
-from markupsafe import Markup
 
 from pellucid.arithmetic.rounding import decimals, figure, rounded, with_minus
 from pellucid.arithmetic.rounding import percent as plain_percent
@@ -176,25 +173,8 @@ def setting(value: Any) -> str:
 
 # Untrusted text: every character that hides, reorders or breaks is shown by its code.
 
-_LINE_BREAKS = {"\t": "⇥", "\n": "↵", "\r": "␍"}
-# Control characters, bidirectional controls, zero-width characters other than the two joiners that
-# emoji, Persian and the Indian scripts need, line separators, lone surrogates and non-characters.
-_HIDDEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"
-)
 _JOINERS = "\u200c\u200d\ufe0e\ufe0f"
 _SPACIOUS = 8
-
-
-def visible(value: Any) -> Any:
-    """Replace characters that would hide themselves or reorder their neighbours.
-
-    The page's templates pass every value through this function, before escaping. Text gets `↵` for a line
-    break and `⟨U+202E⟩` for anything else that is invisible; markup and other values stay as they are.
-    """
-    if isinstance(value, Markup) or not isinstance(value, str):
-        return value
-    return _HIDDEN.sub(lambda match: _LINE_BREAKS.get(match[0], f"⟨U+{ord(match[0]):04X}⟩"), value)
 
 
 def shortened(text: str, length: int = 48) -> str:

@@ -1,7 +1,5 @@
 """The page of a run under way: its frame and script, and the sections of the report that have content."""
 
-import base64
-import hashlib
 import json
 import re
 from functools import cache
@@ -9,12 +7,14 @@ from importlib.resources import files
 
 from markupsafe import Markup
 
+from pellucid.pages import policy_of
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.report import OF_GENERATORS, SECTIONS, environment
 
 # Sections of the report that a run under way has content for, in the order in which they are watched.
 _WATCHED = ("training", "errors", "models", "network", "data", "repeat")
 _STYLES = ("style.css", "models.css", "errors.css", "training.css", "live.css", "print.css")
+_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 
 
@@ -43,19 +43,13 @@ def render_page(title: str, token: str) -> tuple[str, str]:
         .get_template("live.html")
         .render(title=title, data=data, style=Markup(style), script=Markup(script))
     )
-    return page, (
-        f"default-src 'none'; script-src {_checksum(script)}; style-src {_checksum(style)}; img-src data:; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
+    return page, policy_of([script], [style], images="data:")
 
 
 def policy_of_report(page: str) -> str:
-    """The policy under which a finished report is served: its own styles and images, and nothing else."""
-    styles = " ".join(sorted({_checksum(each) for each in _STYLE.findall(page)})) or "'none'"
-    return (
-        f"default-src 'none'; style-src {styles}; img-src data:; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
-    )
+    """The policy under which a finished report is served: its own script, styles and images, nothing else."""
+    own = [sorted(set(kind.findall(page))) for kind in (_SCRIPT, _STYLE)]
+    return policy_of(*own, images="data:", connect="'none'")
 
 
 def with_place(page: str, place: str) -> str:
@@ -77,7 +71,3 @@ def _script() -> str:
 
 def _own(name: str) -> str:
     return files("pellucid.reports").joinpath(name).read_text(encoding="utf-8")
-
-
-def _checksum(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from pellucid.data import Check, Dataset
 from pellucid.data.raw_texts import Texts
+from pellucid.pages import checksum, joined_script, visible
 from pellucid.reports import (
     error_sections,
     formatting,
@@ -21,7 +22,6 @@ from pellucid.reports import (
     trust_sections,
 )
 from pellucid.reports.facts import Answered, ReportFacts
-from pellucid.reports.scripts import checksum, joined_script
 from pellucid.settings import METRICS
 from pellucid.tasks import PRESENT
 
@@ -166,7 +166,7 @@ def environment() -> Environment:
     shared = Environment(
         loader=PackageLoader("pellucid.reports", "page"),
         autoescape=True,
-        finalize=formatting.visible,
+        finalize=visible,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -16,11 +16,12 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from pellucid.budgets import REQUEST_INPUTS
+from pellucid.export.app.shell import FolderPage
 from pellucid.local_server import LOOPBACK, App, Guard, Headers, Receive, Refusal, Scope, Send
 from pellucid.runtime.metadata import Metadata
 from pellucid.serving.monitoring import Monitor
 from pellucid.serving.openapi import document
-from pellucid.serving.page import page_of
+from pellucid.serving.page import opened_page_of, page_of
 from pellucid.serving.workers import Gone, Overloaded, Reply, Workers
 
 # Bytes of a request: an image of a camera has up to 15 million.
@@ -41,6 +42,7 @@ class Served:
     content: bytes  # of its file
     others: tuple[str, ...] = ()  # names of the other models
     needs_token: bool = False  # whether `/api/` wants a bearer token
+    folder_page: FolderPage | None = None  # what its folder adds to its page, if it has one
 
 
 @dataclass
@@ -202,7 +204,18 @@ def _model(scope: Scope, state: State) -> str:
 def _home(request: Request, state: State) -> Response:
     if not state.is_ready:
         return HTMLResponse("<p>The server is starting; reload in a second.</p>", 503, {"retry-after": "1"})
-    html, policy = page_of(state.served[_model(request.scope, state)])
+    return _page(page_of(state.served[_model(request.scope, state)]))
+
+
+def _opened(request: Request, state: State) -> Response:
+    """The page of a model, which needs the token, unlike that which asks for it."""
+    if not state.is_ready:
+        return JSONResponse({"error": "starting"}, 503, {"retry-after": "1"})
+    return _page(opened_page_of(state.served[_model(request.scope, state)]))
+
+
+def _page(page: tuple[str, str]) -> Response:
+    html, policy = page
     return HTMLResponse(html, headers={"content-security-policy": policy})
 
 
@@ -253,6 +266,7 @@ def _openapi(_: Request, state: State) -> Response:
 
 _PLAIN: dict[str, Callable[[Request, State], Response]] = {
     "/": _home,
+    "/api/page": _opened,
     "/healthz": _health,
     "/readyz": _readiness,
     "/metrics": _metrics,

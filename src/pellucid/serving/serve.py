@@ -21,7 +21,7 @@ from pellucid.serving.workers import Source, Workers
 
 # Seconds that requests under way have at the end.
 _GRACE = 30
-_NEEDED = ("starlette", "uvicorn", "prometheus_client")
+_NEEDED = ("starlette", "uvicorn", "prometheus_client", "jinja2")
 _MOST_TOKEN_BYTES, _LEAST_TOKEN = 4096, 16
 _ENDING = ".onnx"
 
@@ -70,7 +70,7 @@ def require_names(sources: Sequence[Source]) -> None:
     Raises: `UsageError` with both.
     """
     seen: dict[str, str] = {}
-    for name, place, _ in sources:
+    for name, place in ((each.name, each.place) for each in sources):
         if name in seen:
             raise UsageError(f"{place}: its name {name!r} is that of {seen[name]} too; give NAME=PATH")
         seen[name] = place
@@ -180,14 +180,15 @@ def _open(state: Any, sources: Sequence[Source]) -> None:
             models[each.name] = Metadata.from_properties(workers.about[each.name]["properties"])
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise ModelFileError(f"{each.place}: refused: {error}; export the model again") from error
-    contents = {each.name: each.content for each in sources}
+    by_name = {each.name: each for each in sources}
     state.served = {
         name: Served(
             name,
             metadata,
-            contents[name],
+            by_name[name].content,
             tuple(other for other in models if other != name),
             state.token is not None,
+            by_name[name].folder_page,
         )
         for name, metadata in models.items()
     }

@@ -296,7 +296,7 @@ def _serve(channel: Channel) -> None:
     from PIL import Image
 
     # They open files of their own, which they may no longer do below.
-    for library in ("onnxruntime", "tokenizers"):
+    for library in ("onnxruntime", "tokenizers", "encodings.utf_32_le"):
         with contextlib.suppress(ImportError):  # of which opening a model speaks
             importlib.import_module(library)
     Image.init()

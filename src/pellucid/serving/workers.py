@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from pellucid.cores import usable
 from pellucid.errors import ModelFileError, PellucidError, UsageError
+from pellucid.export.app.shell import FolderPage
 from pellucid.runtime.onnx_files import LARGEST
 
 _PROGRAM = "pellucid.serving.worker"
@@ -70,6 +71,7 @@ class Source(NamedTuple):
     name: str
     place: str
     content: bytes
+    folder_page: FolderPage | None = None  # what its folder adds to its page, if it has one
 
 
 class _Worker(asyncio.SubprocessProtocol):

@@ -11,10 +11,13 @@ How a page is put together, and where a kind of input (images, texts) plugs in:
   for every name where it and its steps begin, and its shape. Weights have the names of the lines
   (`body.0.weight`); what else a model needs is added under a prefix (`novelty.axes`). In the page
   `stored(name)` gives any.
-- `content.py` renders the page. It has three documents, all deflated: `page-data` (as on the explain page:
-  the layers), `app` (everything else) and the weights; one script, `start.js` of the kind with all that it
-  imports, allowed by its checksum. That module calls `startPage(kind, opening)` with an object of the type
-  `InputKind` in `script/types.js`: how an input is read, turned into what the network takes and shown.
+- `shell.py` fills the template, whoever answers, and needs no torch: a server makes its page with it.
+- `content.py` renders the page of a model. It has three documents, all deflated: `page-data` (as on the
+  explain page: the layers), `app` (everything else) and the weights; one script, `start.js` of the kind with
+  all that it imports, allowed by its checksum. That module calls `startPage(kind, way, opening)`: an object
+  of the type `InputKind` in `script/types.js` says how an input is read, turned into what the network takes
+  and shown, one of the type `Way` what answers: `inBrowser` of `browser.js`, or `byServer` of `asking.js`,
+  with which the page of a server (`asking.js` of the kind) asks for answers and for what drove them.
 - `computed` of the explain page's `layers.js` gives a whole layer in single precision; `script/answer.js`
   runs the network with it and keeps the values of all layers.
 - Every string that people read is in `script/words/` by its key, in English and in Chinese.

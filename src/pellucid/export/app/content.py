@@ -1,7 +1,5 @@
 """The page put together: its templates, script and documents, what they tell of the model, and its card."""
 
-import base64
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,14 +10,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jinja2 import ChoiceLoader, Environment, PackageLoader
-from markupsafe import Markup
+from jinja2 import ChoiceLoader, Environment
 
 from pellucid.answering.training_examples import run_of
 from pellucid.bundle import AverageMember, AverageModel, ClassicalModel, ImageModel, Model
 from pellucid.bundle.models import OnNetwork
 from pellucid.export.app.kinds import KINDS, AppKind
-from pellucid.export.app.page_data import Tensors, deflated, predictor_page_data
+from pellucid.export.app.page_data import Tensors, predictor_page_data
+from pellucid.export.app.shell import (
+    Served,
+    ServedPage,
+    facts_of,
+    filled,
+    script_values,
+    shell_environment,
+)
 from pellucid.insight.explaining import with_probabilities
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.layer_records import layer_records
@@ -28,7 +33,6 @@ from pellucid.novelty import Detector
 from pellucid.reports.explain.page import mathml, page_environment
 from pellucid.reports.explain.page_data import HIDDEN, Packed, described
 from pellucid.reports.formatting import interval, read_score, scored
-from pellucid.reports.scripts import joined_script
 from pellucid.runtime.metadata import Metadata
 from pellucid.settings.metrics import METRICS
 
@@ -92,10 +96,7 @@ def app_facts(
     ]
     body_of = {member: place for place, body in enumerate(bodies) for member in body.members}
     return {
-        "model": metadata.model,
-        "classes": list(metadata.classes),
-        "several": metadata.several,
-        "least": _least(metadata),
+        **facts_of(metadata),
         "temperature": metadata.temperature if is_average else 1.0,
         "members": [
             _member(model, place, body_of[place], tensors) for place in range(len(members_of(model)))
@@ -104,17 +105,8 @@ def app_facts(
         "opened": shown,
         "input": kind.facts(model),
         "novelty": None if model.detector is None else _detector(model.detector, tensors),
-        "abstention": [list(each) for each in metadata.abstention],
         "tensors": tensors.places,
     }
-
-
-def _least(metadata: Metadata) -> list[float | None]:
-    """Probability from which on each class is answered; empty where the most probable one is."""
-    if not metadata.several and not metadata.threshold:
-        return []
-    default = 0.5 if metadata.several else None
-    return [metadata.threshold.get(name, default) for name in metadata.classes]
 
 
 def _number(place: int, first: int) -> str:
@@ -217,13 +209,19 @@ class Page:
     app: Mapping[str, Any]
     page_data: str
 
-    def html(self, proof: Mapping[str, Any] | None) -> bytes:
-        """The file. `proof` says on how many held-out examples it was proved; `None` where it was not."""
+    def html(self, proof: Mapping[str, Any] | None, served: Served | None = None) -> bytes:
+        """The file, or the page of a server.
+
+        `proof` says on how many held-out examples it was proved; `None` where it was not.
+        """
         shown = _PARTS if self.values["layers"] else {}
-        parts = {id: _rendered(name, self.values) for id, name in shown.items()}
-        app = json.dumps({**self.app, "proof": proof}, allow_nan=False)
-        documents = json.dumps({"documents": {"page-data": self.page_data, "app": app}, "parts": parts})
-        return _rendered("app.html", {**self.values, "documents": deflated(documents.encode())}).encode()
+        parts = {id: _environment().get_template(name).render(**self.values) for id, name in shown.items()}
+        return filled(self.values, {**self.app, "proof": proof}, self.page_data, parts, served).encode()
+
+    def served(self) -> ServedPage:
+        """The page as a server hands it out: it answers by itself, and asks nobody."""
+        html = self.html(None, Served(asks=False)).decode()
+        return ServedPage(html, (str(self.values["script"]),), asks=False)
 
 
 def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any], *, exactly: bool = False) -> Page:
@@ -237,8 +235,8 @@ def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any], *, exactl
     facts = app_facts(model, kind, metadata, bodies, tensors)
     opened = bodies[opened_place(bodies)].opened
     explanation = explanation_of(metadata, opened)
-    script = joined_script(f"export/app/script/{model.input_kind.name}/start.js")
     values = {
+        "title": explanation.model,
         "explanation": explanation,
         "layers": [each for each in explanation.layers if each.kind not in HIDDEN],
         "formulas": {}
@@ -251,23 +249,19 @@ def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any], *, exactl
         "nothing": kind.nothing,
         "facts": facts,
         "card": card,
-        "script": Markup(script),  # our own file
-        "checksum": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
         "weights": tensors.text,
+        **script_values(f"{model.input_kind.name}/start.js"),
     }
     return Page(values, facts, json.dumps(layers_page_data(metadata, opened), allow_nan=False))
 
 
-def _rendered(name: str, values: Mapping[str, Any]) -> str:
-    return _environment().get_template(name).render(**values)
-
-
 @cache
 def _environment() -> Environment:
-    shared = page_environment()
-    assert shared.loader is not None  # it has its templates
-    own = PackageLoader("pellucid.export.app", "page")
-    return shared.overlay(loader=ChoiceLoader([own, shared.loader]))
+    """Templates of layers, with the formats of numbers of the explain page."""
+    shared, own = page_environment(), shell_environment()
+    assert shared.loader is not None  # both have their templates
+    assert own.loader is not None
+    return shared.overlay(loader=ChoiceLoader([own.loader, shared.loader]))
 
 
 def refusal(model: Model) -> str:

@@ -15,8 +15,8 @@ from torch import nn
 from pellucid.bundle import ClassicalModel, ImageModel, Model, TextModel
 from pellucid.data.data_files import Stored
 from pellucid.data.listing import Listing
-from pellucid.data.tables.columns import LABEL_NAMES, LESSER_TEXT_NAMES, TEXT_NAMES
 from pellucid.export.app.page_data import Tensors, encoder_page_data, terms_page_data, without_head
+from pellucid.export.app.shell import text_columns
 from pellucid.insight.opened_networks import Opened, layered, open_network
 from pellucid.insight.reference_lines import CLOSED, taken_apart
 from pellucid.insight.unfolded_layers import KnownWords
@@ -80,17 +80,6 @@ def _of_known_words(network: Network) -> Network:
     found = copy.deepcopy(network)
     found.body = nn.Sequential(OrderedDict(words=KnownWords(layer)))
     return found
-
-
-def text_facts(model: Model) -> dict[str, Any]:
-    """Facts of texts in tables, of the form `TextFacts` in the script's types."""
-    return {
-        "columns": {
-            "texts": [*TEXT_NAMES, *LESSER_TEXT_NAMES],
-            "labels": [*LABEL_NAMES],
-            "joined": [*model.joined_columns],
-        },
-    }
 
 
 def text_body(model: Model, tensors: Tensors, number: str) -> dict[str, Any]:
@@ -235,7 +224,7 @@ KINDS: dict[str, AppKind] = {
         refusal=refusal_of_texts,
         opened=opened_on_text,
         formula=formula_of_text,
-        facts=text_facts,
+        facts=lambda model: text_columns(model.joined_columns),
         body=text_body,
         original=original_text,
         template="texts.html",

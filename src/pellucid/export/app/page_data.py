@@ -3,7 +3,6 @@
 import base64
 import dataclasses
 import unicodedata
-import zlib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -17,6 +16,7 @@ from pellucid.encoding.term_weights import TermWeights
 from pellucid.encoding.token_encoders import BYTE, SUB_WORDS
 from pellucid.encoding.words import kind_of
 from pellucid.insight.opened_networks import Opened
+from pellucid.pages import deflated
 
 _LARGEST = 32767
 _NOTHING = 1e-30
@@ -76,11 +76,6 @@ class Tensors:
         self._parts.append(content + bytes(-len(content) % 4))
         self._size += len(content) + -len(content) % 4
         return at
-
-
-def deflated(content: bytes) -> str:
-    """Bytes as the page holds them: deflated, in base64."""
-    return base64.b64encode(zlib.compress(content, 9)).decode("ascii")
 
 
 def stepped(

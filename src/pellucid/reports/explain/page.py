@@ -17,14 +17,13 @@ from pellucid.insight.explanation import Explanation
 from pellucid.insight.generator_terms import CONTEST_SEED, LATENT_SEED, STEPS, Latents
 from pellucid.insight.gradients import WeightCheck
 from pellucid.insight.occlusion import ImagePieces
+from pellucid.pages import checksum, joined_script
 from pellucid.reports.album import Album, bind
 from pellucid.reports.explain.page_data import BUDGET, HIDDEN, Packed, chosen_units, described, pack
 from pellucid.reports.report import environment
-from pellucid.reports.scripts import checksum, joined_script
 from pellucid.tasks import PRESENT, UNKNOWN
 
 _START = "reports/explain/script/start.js"
-
 
 # Formulas as MathML, which browsers draw by themselves, from the LaTeX that layers use: letters, numbers and
 # signs, `_{}` and `^{}`, `\frac{}{}`, `\sqrt{}`, `\sum`, `\max`, Greek letters and some signs by name.

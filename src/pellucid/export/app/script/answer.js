@@ -3,10 +3,10 @@ import { need, needWhole } from "../../../reports/explain/script/arrays.js";
 import { sigmoid, softmaxOf } from "../../../reports/explain/script/functions.js";
 import { computed } from "../../../reports/explain/script/layers.js";
 import { stored } from "../../../reports/explain/script/page_data.js";
-import { app, arraysOf, layersOf, probabilityOf } from "./app.js";
+import { app, arraysOf, layersOf } from "./app.js";
 import { predicted, tempered } from "./classical.js";
 /** @import { Floats, HiddenLayer, Layer, Whole } from "../../../reports/explain/script/types.js" */
-/** @import { Answer, Body, Eyes, Features, Member, NoveltyFacts, OpenedAnswer } from "./types.js" */
+/** @import { Body, Eyes, Features, Member, NoveltyFacts, OpenedAnswer } from "./types.js" */
 
 const TINY = 1e-12;
 const LEAST_REACH = 1e-9;
@@ -118,15 +118,12 @@ function placed(foreign) {
 /** @param {number} found -1 where all are smaller @param {Floats} reference */
 const countOf = (found, reference) => (found < 0 ? reference.length : found);
 
-// From an input to an answer: probabilities or a number, novelty, and how far it is to be relied on.
+// From an input to an answer: probabilities or a number, and novelty.
 //
 // A model has one member, an average several. What members see of an input, the last hidden layer of a network or
 // features, is computed once for all that see the same; each then says something, and the weighted mean is the answer.
 
 /** @typedef {{ features: Features, values: Map<string, Whole> }} Look what a body sees of an input */
-
-/** Largest error of a setting that an answer passes to be called confident. */
-const CONFIDENT = 0.05;
 
 /** Numbers in all columns. @param {ArrayLike<number>} values @returns {Features} */
 export const inAllColumns = (values) => ({ columns: Array.from(values, (_, at) => at), values });
@@ -195,29 +192,4 @@ function saidBy(eyes, ready, { predictor, mirror, temperature, body }, { feature
   if (!app.classes.length) return Array.from(outputs.slice(0, 1));
   const logits = outputs.map((output) => output / temperature);
   return Array.from(app.several ? logits.map(sigmoid) : softmaxOf(logits));
-}
-
-/** @param {Answer} answer */
-export const looksForeign = ({ novelty }) =>
-  novelty !== null && app.novelty !== null && novelty > 1 - app.novelty.rate;
-
-/**
- * The smallest error of the settings of `--max-error` that answer this input; null where none does.
- * @param {Answer} answer
- */
-export function passedError(answer) {
-  if (looksForeign(answer)) return null;
-  const trusted = Math.fround(probabilityOf(answer.said));
-  const passed = app.abstention.filter(([, least]) => least !== null && trusted >= least);
-  return passed.length ? Math.min(...passed.map(([error]) => error)) : null;
-}
-
-/**
- * How far an answer is to be relied on; of numbers only whether the input is unfamiliar.
- * @param {Answer} answer @returns {"statusForeign" | "statusConfident" | "statusUncertain" | null}
- */
-export function statusOf(answer) {
-  if (looksForeign(answer)) return "statusForeign";
-  if (!app.classes.length) return null;
-  return (passedError(answer) ?? 1) <= CONFIDENT ? "statusConfident" : "statusUncertain";
 }

@@ -3,7 +3,7 @@ import { need } from "../../../reports/explain/script/arrays.js";
 import { byId } from "../../../reports/explain/script/dom.js";
 import { pageData, stored } from "../../../reports/explain/script/page_data.js";
 /** @import { HiddenLayer, Layer } from "../../../reports/explain/script/types.js" */
-/** @import { App, Arrays, Body, Predictor } from "./types.js" */
+/** @import { Answer, App, Arrays, Body, Predictor } from "./types.js" */
 
 /** @type {App} */
 export const app = JSON.parse(byId("app").textContent);
@@ -58,3 +58,33 @@ export const arraysOf = (predictor) => (name) => need(stored(predictor.arrays + 
  * @param {Body} body @returns {(Layer | HiddenLayer)[]}
  */
 export const layersOf = (body) => body.layers ?? pageData.layers;
+
+// How far an answer is to be relied on.
+
+/** Largest error of a setting that an answer passes to be called confident. */
+const CONFIDENT = 0.05;
+
+/** @param {Answer} answer */
+export const looksForeign = ({ novelty }) =>
+  novelty !== null && app.novelty !== null && novelty > 1 - app.novelty.rate;
+
+/**
+ * The smallest error of the settings of `--max-error` that answer this input; null where none does.
+ * @param {Answer} answer
+ */
+export function passedError(answer) {
+  if (looksForeign(answer)) return null;
+  const trusted = Math.fround(probabilityOf(answer.said));
+  const passed = app.abstention.filter(([, least]) => least !== null && trusted >= least);
+  return passed.length ? Math.min(...passed.map(([error]) => error)) : null;
+}
+
+/**
+ * How far an answer is to be relied on; of numbers only whether the input is unfamiliar.
+ * @param {Answer} answer @returns {"statusForeign" | "statusConfident" | "statusUncertain" | null}
+ */
+export function statusOf(answer) {
+  if (looksForeign(answer)) return "statusForeign";
+  if (!app.classes.length) return null;
+  return (passedError(answer) ?? 1) <= CONFIDENT ? "statusConfident" : "statusUncertain";
+}

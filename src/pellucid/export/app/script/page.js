@@ -1,28 +1,18 @@
-// What people see and do, whatever the model takes: answers, layers, tables, and the page's beginning.
-import { clamp } from "../../../reports/explain/script/arrays.js";
+// What people see and do, whatever the model takes and whoever answers: answers, tables, and the page's beginning.
 import { button, byId, element, shown } from "../../../reports/explain/script/dom.js";
-import { thumbnail } from "../../../reports/explain/script/drawing.js";
 import {
-  chooseLayer,
-  current,
-  drawLayer,
-  drawUnit,
-  pinUnit,
-  placeInAddress,
-  startCopying,
-  startMaps,
-  startStrip,
-  stripButtons,
-} from "../../../reports/explain/script/page.js";
-import { keep, shownLayers } from "../../../reports/explain/script/page_data.js";
-import { actions } from "../../../reports/explain/script/unit_views.js";
-import { forgetValues, layerValue } from "../../../reports/explain/script/values.js";
-import { answered, looksForeign, passedError, statusOf } from "./answer.js";
-import { app, bestOf, chosen, decided, labelOf, probabilityOf } from "./app.js";
-import { sentence, showDecision, tableOfRows } from "./decision.js";
-import { say, startLanguage } from "./words/language.js";
-/** @import { Whole } from "../../../reports/explain/script/types.js" */
-/** @import { Answer, Body, FeatureWords, InputKind, OpenedAnswer, Opening, Row } from "./types.js" */
+  app,
+  bestOf,
+  chosen,
+  decided,
+  labelOf,
+  looksForeign,
+  passedError,
+  probabilityOf,
+  statusOf,
+} from "./app.js";
+import { reasonOf, say, startLanguage } from "./words/language.js";
+/** @import { Answer, Opening, OnPage, Original, Row, Way } from "./types.js" */
 /** @import { Word } from "./words/language.js" */
 
 // The answer in words and bars: the most probable classes, and one line on how far it is to be relied on.
@@ -64,6 +54,7 @@ function answerText({ said }) {
 /** @param {string} name of the input @param {Answer & { milliseconds: number }} answer */
 function showAnswer(name, answer) {
   byId("answer-of").textContent = name;
+  delete byId("answer").dataset.say;
   byId("answer").textContent = answerText(answer);
   byId("bars").replaceChildren(...(app.classes.length ? barsOf(answer) : []));
   const status = statusOf(answer);
@@ -113,14 +104,8 @@ function notesOf(said) {
   const all = probabilityOf(said);
   const probability = all < LEAST_SHOWN ? `< ${LEAST_SHOWN}` : digits(all);
   const note = (/** @type {string} */ text) => element("p", { class: "quiet" }, text);
-  return [[note(say("allRight", { probability }))], [note(say(isExplained ? "marksChoose" : "marks"))]];
+  return [[note(say("allRight", { probability }))], [note(say(here.isExplained ? "marksChoose" : "marks"))]];
 }
-
-/** Whether something below the bars explains a single label: words, members or a classical model. */
-const isExplained =
-  app.members.length > 1 ||
-  document.getElementById("drove") !== null ||
-  app.members.some(({ predictor }) => predictor?.opened);
 
 /**
  * The name of a class; that of one of several labels is a button that explains it below.
@@ -130,11 +115,11 @@ function labelNodes(at, said, isAnswered) {
   const name = app.classes[at];
   if (!app.several) return [element("span", { class: "foreign" }, name)];
   const state = isAnswered ? [element("span", { class: "hidden" }, say("isAnswered"))] : [];
-  if (!isExplained) return [element("span", { class: "foreign" }, name), ...state];
+  if (!here.isExplained) return [element("span", { class: "foreign" }, name), ...state];
   const isShown = at === bestOf(said);
   const choice = button({ class: "number-button foreign", "aria-pressed": String(isShown) }, name, () => {
     chosen.label = at;
-    here.again();
+    here.again?.();
   });
   return [choice, ...state];
 }
@@ -161,7 +146,7 @@ function leastCell(at) {
  * @param {Answer} answer
  */
 function sentences(answer) {
-  const said = [];
+  const said = answer.warning ? [answer.warning] : [];
   if (answer.novelty !== null && app.novelty) {
     const parts = { novelty: answer.novelty.toFixed(3), threshold: shown(1 - app.novelty.rate, 3) };
     said.push(say(looksForeign(answer) ? "foreign" : "familiar", parts));
@@ -172,84 +157,6 @@ function sentences(answer) {
   if (passed !== null) said.push(say("passes", { error: percent(passed) }));
   else said.push(errors ? say("passesNone", { errors }) : say("nothingPromised"));
   return said;
-}
-
-// The members of an average: what each says, times its share of the weights, adds up to the answer.
-
-/** @param {OpenedAnswer} answer */
-function showMembers({ said, parts }) {
-  if (app.members.length === 1) return;
-  const best = bestOf(said);
-  const label = app.classes.length ? app.classes[best] : "";
-  const whole = app.members.reduce((sum, { weight }) => sum + weight, 0);
-  const adds = app.members.map(({ share }, place) => share * parts[place].said[best]);
-  /** @type {[string, string, string, string][]} */
-  const rows = app.members.map(({ name, weight }, place) => [
-    name,
-    shown(parts[place].said[best], 4),
-    `${weight} / ${whole}`,
-    shown(adds[place], 4),
-  ]);
-  const sum = shown(
-    adds.reduce((total, each) => total + each, 0),
-    4,
-  );
-  const tempers = app.classes.length > 0 && app.temperature !== 1;
-  const after = { temperature: shown(app.temperature, 4), probability: shown(said[best], 4) };
-  const onOpened = app.members.filter(({ body }) => body === app.opened);
-  const { name: opened } = onOpened.find(({ predictor }) => !predictor) ?? onOpened[0];
-  const layersOfMember = document.getElementById("glass-of");
-  if (layersOfMember) layersOfMember.textContent = say("layersOf", { name: opened });
-  byId("members").hidden = false;
-  byId("member-terms").replaceChildren(
-    sentence(app.classes.length ? "membersSum" : "membersNumber", { sum, label }),
-    tableOfRows("membersTitle", ["columnMember", "columnSays", "columnShare", "columnAdds"], rows),
-    ...(tempers ? [sentence("membersTempered", after)] : []),
-  );
-}
-
-// The network, alive: every layer follows the input, and any unit of it opens its arithmetic.
-
-/** @type {{ canvases: (HTMLCanvasElement | null)[], isStarted: boolean }} */
-const glass = { canvases: [], isStarted: false };
-
-/** Show every layer as it is for an input. @param {Map<string, Whole>} values */
-function showValues(values) {
-  for (const [name, found] of values) keep(name, found);
-  forgetValues();
-  if (!shownLayers.length) return;
-  if (glass.isStarted) drawAnew();
-  else startGlass();
-}
-
-function startGlass() {
-  glass.isStarted = true;
-  Object.assign(actions, { pinUnit });
-  glass.canvases = [...stripButtons()].map((each) => each.querySelector("canvas"));
-  startStrip();
-  startMaps();
-  startCopying();
-  openPlace();
-  window.onhashchange = () => {
-    if (location.hash.includes("/")) openPlace();
-  };
-}
-
-function openPlace() {
-  const { layer, unit } = placeInAddress();
-  if (layer) chooseLayer(layer, unit);
-}
-
-function drawAnew() {
-  shownLayers.forEach((layer, at) => {
-    const canvas = glass.canvases[at];
-    if (canvas) thumbnail(canvas, layerValue(layer.name));
-  });
-  const { pinned } = current;
-  if (!pinned) return;
-  pinned.unit = clamp(pinned.unit, pinned.layer.shape); // of a text, which may have become shorter
-  drawLayer(pinned.layer);
-  drawUnit(pinned);
 }
 
 // The answers of a visit as a table, and as a file of comma-separated values with the columns of `predict`.
@@ -307,87 +214,102 @@ function startTray() {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   };
-  byId("tray-progress").textContent = say("working", { done: 0, all: 0 });
 }
 
-// The page's beginning: weights opened, every part given its clicks, and what an input sets in motion.
+const progress = { done: 0, all: 0 };
 
-/** @typedef {OpenedAnswer & { milliseconds: number }} TimedAnswer */
-/** @typedef {{ name: string, original: File | Record<string, string> }} Named */
+/** Say how many of the originals that were handed over are answered. @param {Partial<typeof progress>} [found] */
+function sayProgress(found = {}) {
+  Object.assign(progress, found);
+  byId("tray-progress").textContent = say("working", progress);
+}
+
+// What an input sets in motion, and the page's beginning.
+
+/** @typedef {{ name: string, original: Original }} Named */
+/** @typedef {Answer & { milliseconds: number }} TimedAnswer */
 
 /** Differences below it say nothing to anybody. */
 const LEAST_TOLD = 1e-9;
 
 /**
- * What is shown, drawn for the first time once `drawn` is kept, how features of this kind of input are named, and what
- * shows the input and its answer once more.
- * @type {{ name: string, answer: TimedAnswer | null, drawn: Promise<void>, words: (body: Body) => FeatureWords |
- *   undefined, again: () => void }}
+ * Whether something below the bars explains a single label; what is shown, drawn for the first time once `drawn` is
+ * kept, and what shows it once more.
+ * @type {{ isExplained: boolean, drawn: Promise<void>, again: (() => void) | null }}
  */
-const here = { name: "", answer: null, drawn: Promise.resolve(), words: () => undefined, again: () => {} };
+const here = { isExplained: false, drawn: Promise.resolve(), again: null };
 
-/** @template Ready @param {InputKind<Ready>} kind @param {Ready} ready @returns {TimedAnswer} */
-function timed(kind, ready) {
+/**
+ * @template Ready @template {Answer} Given @param {Way<Ready, Given>} way @param {Ready} ready
+ * @returns {Promise<Given & { milliseconds: number }>}
+ */
+async function timed(way, ready) {
   const start = performance.now();
-  const answer = answered(kind, ready);
-  kind.answered?.(ready);
+  const answer = await way.answer(ready);
   return { ...answer, milliseconds: performance.now() - start };
 }
 
-/** @param {string} name @param {TimedAnswer} answer @param {() => void} again shows the input where people gave it */
-function show(name, answer, again) {
-  const withAnswer = () => {
-    again();
-    show(name, answer, again);
+/**
+ * Show an answer; once more where the language or the label that is explained changes.
+ * @template Ready @template {Answer} Given @param {OnPage<Ready>} kind @param {Way<Ready, Given>} way
+ * @param {{ name: string, ready: Ready }} input @param {Given & { milliseconds: number }} answer
+ */
+function show(kind, way, { name, ready }, answer) {
+  const draw = () => {
+    showAnswer(name, answer);
+    way.show(answer, ready);
   };
-  Object.assign(here, { name, answer, again: withAnswer });
-  showAnswer(name, answer);
-  showMembers(answer);
-  showValues(answer.values);
-  showDecision(answer, here.words);
+  here.again = () => {
+    kind.show(ready);
+    draw();
+  };
+  draw();
 }
 
 /**
- * Open the layers for the first time, once the page has said that it is ready: they are many, and the first run is
- * slow.
- * @template Ready @param {InputKind<Ready>} kind @param {Ready} ready
+ * Say in the answer's place why there is none.
+ * @template Ready @template {Answer} Given @param {Way<Ready, Given>} way @param {string} name @param {unknown} error
  */
-function openLater(kind, ready) {
-  here.drawn = new Promise((resolve) => {
-    setTimeout(() => {
-      if (!here.answer) showValues(timed(kind, ready).values);
-      resolve();
-    }, 0);
-  });
+function showProblem(way, name, error) {
+  const draw = () => {
+    byId("answer-of").textContent = name;
+    delete byId("answer").dataset.say;
+    byId("answer").textContent = reasonOf(error);
+  };
+  here.again = draw;
+  byId("bars").replaceChildren();
+  byId("took").textContent = "";
+  for (const id of ["status", "basis"]) byId(id).hidden = true;
+  way.hide();
+  draw();
 }
 
 /**
  * Answer originals one after the other: the first one is opened, and every one becomes a row.
- * @template Ready @param {InputKind<Ready>} kind @param {Named[]} originals
+ * @template Ready @template {Answer} Given @param {OnPage<Ready>} kind @param {Way<Ready, Given>} way
+ * @param {Named[]} originals
  */
-async function takeAll(kind, originals) {
+async function takeAll(kind, way, originals) {
   let done = 0;
   for (const { name, original } of originals) {
     try {
       const ready = await kind.read(original);
-      const answer = timed(kind, ready);
-      const open = () => {
+      const answer = await timed(way, ready);
+      /** @param {Given & { milliseconds: number }} found */
+      const open = (found) => {
         kind.show(ready);
-        show(name, timed(kind, ready), () => kind.show(ready));
+        show(kind, way, { name, ready }, found);
         byId("answer-title").scrollIntoView({ block: "nearest" });
       };
-      if (done === 0) open();
-      addRow({ name, error: "", ...cellsOf(answer) }, open);
+      if (done === 0) open(answer);
+      const again = () => void timed(way, ready).then(open, (error) => showProblem(way, name, error));
+      addRow({ name, error: "", ...cellsOf(answer) }, again);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      if (originals.length === 1) {
-        delete byId("state").dataset.say;
-        byId("state").textContent = reason;
-      }
-      addRow({ name, label: "", probability: "", error: reason, novelty: "" }, null);
+      if (done === 0) showProblem(way, name, error);
+      addRow({ name, label: "", probability: "", error: reasonOf(error), novelty: "" }, null);
     }
     done += 1;
-    byId("tray-progress").textContent = say("working", { done, all: originals.length });
+    sayProgress({ done, all: originals.length });
     await new Promise((resolve) => setTimeout(resolve, 0)); // the page stays alive between two answers
   }
 }
@@ -400,36 +322,39 @@ const cellsOf = (answer) => ({
 });
 
 /**
- * Do the last of many requests once the next picture is drawn.
- * @template T @param {(request: T) => void} act @returns {(request: T) => void}
+ * Do the last of many requests once the next picture is drawn, and the one before it is done.
+ * @template T @param {(request: T) => Promise<void>} act @returns {(request: T) => void}
  */
-function oncePerFrame(act) {
-  /** @type {{ request: T | null }} */
-  const waiting = { request: null };
+function latestOnly(act) {
+  /** @type {{ request: T | null, isUnderWay: boolean }} */
+  const waiting = { request: null, isUnderWay: false };
+  const next = async () => {
+    const { request } = waiting;
+    waiting.request = null;
+    if (request !== null) await act(request);
+    waiting.isUnderWay = waiting.request !== null;
+    if (waiting.isUnderWay) requestAnimationFrame(() => void next());
+  };
   return (request) => {
-    const isWaiting = waiting.request !== null;
     waiting.request = request;
-    if (isWaiting) return;
-    requestAnimationFrame(() => {
-      const latest = waiting.request;
-      waiting.request = null;
-      if (latest !== null) act(latest);
-    });
+    if (waiting.isUnderWay) return;
+    waiting.isUnderWay = true;
+    requestAnimationFrame(() => void next());
   };
 }
 
 /**
  * What Python asks when it replays the page, and what measures it.
- * @template Ready @param {InputKind<Ready>} kind
+ * @template Ready @template {Answer} Given @param {OnPage<Ready>} kind @param {Way<Ready, Given>} way
  */
-const asked = (kind) => ({
+const asked = (kind, way) => ({
   isDrawn: () => here.drawn,
   /** @param {Record<string, string>[]} originals */
   answer: async (originals) => {
     const found = [];
     for (const original of originals) {
       try {
-        const { said, novelty, milliseconds } = timed(kind, await kind.read(original));
+        const { said, novelty, milliseconds } = await timed(way, await kind.read(original));
         found.push({ said, label: labelOf(said), novelty, milliseconds });
       } catch (error) {
         found.push({ error: String(error) });
@@ -438,30 +363,50 @@ const asked = (kind) => ({
     return found;
   },
   /** @param {Record<string, string>} original */
-  inputs: async (original) =>
-    Array.from(kind.inputs(await kind.read(original), app.bodies[app.opened], false).data),
+  inputs: async (original) => way.inputs?.(await kind.read(original)),
 });
 
-/** @template Ready @param {InputKind<Ready>} kind @param {Opening} opening */
-async function started(kind, opening) {
-  here.words = kind.words;
+/** @template Ready @template {Answer} Given @param {OnPage<Ready>} kind @param {Way<Ready, Given>} way */
+async function started(kind, way) {
+  here.isExplained = way.isExplained;
   startLanguage(() => {
     sayFacts();
-    if (here.answer) here.again();
+    sayProgress();
+    here.again?.();
   });
   sayFacts();
-  sayState("opening");
-  for (const [name, tensor] of await opening.weights(app.tensors)) keep(name, tensor);
+  sayState(way.opens);
+  await way.start();
   startTray();
-  /** @type {(request: { name: string, ready: Ready }) => void} */
-  const changed = oncePerFrame(({ name, ready }) => show(name, timed(kind, ready), () => kind.show(ready)));
+  /** @type {(input: { name: string, ready: Ready }) => void} */
+  const changed = latestOnly(async (input) => {
+    try {
+      show(kind, way, input, await timed(way, input.ready));
+    } catch (error) {
+      showProblem(way, input.name, error);
+    }
+  });
   kind.start({
-    take: (originals) => void takeAll(kind, originals),
+    take: (originals) => void takeAll(kind, way, originals),
     changed: (name, ready) => changed({ name, ready }),
-    opened: (ready) => openLater(kind, ready),
+    opened: (ready) => openLater(way, ready),
   });
   sayState("ready");
-  return asked(kind);
+  return asked(kind, way);
+}
+
+/**
+ * Show what there is before anybody gave an input, once the page has said that it is ready: the first run of many
+ * layers is slow.
+ * @template Ready @template {Answer} Given @param {Way<Ready, Given>} way @param {Ready} ready
+ */
+function openLater(way, ready) {
+  here.drawn = new Promise((resolve) => {
+    setTimeout(() => {
+      if (!here.again) way.open(ready);
+      resolve();
+    }, 0);
+  });
 }
 
 /** Say how far the page is, in whatever language it is read later. @param {Word} key */
@@ -473,23 +418,30 @@ function sayState(key) {
 
 /** Sentences that hold facts about the model and the file. */
 function sayFacts() {
-  document.title = say("title", { model: app.model });
+  document.title = say(app.served?.asks ? "titleAsking" : "title", { model: app.model });
   const names = joinedNames([...app.classes.keys()], ", ");
   byId("classes").textContent = app.classes.length
     ? say(app.several ? "labels" : "classes", { count: app.classes.length, names })
     : "";
-  byId("proof").textContent = app.proof
-    ? say("proved", { ...app.proof, difference: Math.max(app.proof.difference, LEAST_TOLD).toExponential(0) })
-    : say("notProved");
+  byId("proof").textContent = proofText();
+}
+
+/** Where the answers come from, and how that is known. */
+function proofText() {
+  if (app.served) return say(app.served.asks ? "proofAsking" : "proofServed");
+  if (!app.proof) return say("notProved");
+  const difference = Math.max(app.proof.difference, LEAST_TOLD).toExponential(0);
+  return say("proved", { ...app.proof, difference });
 }
 
 /**
- * Start the page for a kind of input.
- * @template Ready @param {InputKind<Ready>} kind @param {Opening} opening
+ * Start the page for a kind of input, and for what answers it.
+ * @template Ready @template {Answer} Given @param {OnPage<Ready>} kind @param {Way<Ready, Given>} way
+ * @param {Opening} opening
  */
-export function startPage(kind, opening) {
+export function startPage(kind, way, opening) {
   document.documentElement.classList.add("scripted");
-  started(kind, opening).then(opening.resolve, (error) => {
+  started(kind, way).then(opening.resolve, (error) => {
     byId("state").textContent = say("failed", { reason: String(error) });
     opening.reject(error);
   });

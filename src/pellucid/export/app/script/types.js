@@ -36,6 +36,8 @@
  * @property {[error: number, trust: number | null][]} abstention
  * @property {Record<string, TensorPlace>} tensors
  * @property {{ examples: number, difference: number, browser: string } | null} proof
+ * @property {{ query: string, asks: boolean } | null} served how a server hands the page out: what addresses of its API
+ *   end in, and whether it answers itself; null of a file
  */
 
 /**
@@ -64,6 +66,7 @@
  * @typedef {object} Answer
  * @property {number[]} said probabilities in the order of the classes, or the one number predicted
  * @property {number | null} novelty 0 to 1; null without a detector
+ * @property {string} [warning] what a server left out of the input, such as all frames but the first
  */
 
 /**
@@ -96,22 +99,43 @@
  * @property {(features: Features) => number[]} [signals] of novelty, where they are not those of directions
  */
 
+/** @typedef {File | Record<string, string>} Original as people hand it over, or as Python writes it for the proof */
+
 /**
  * What is particular to a kind of input on the page.
  * @template Ready
  * @typedef {object} OnPage
- * @property {(original: File | Record<string, string>) => Promise<Ready>} read an original as people hand it over, or
- *   as Python writes it for the proof; rejects with an `Error` in words where it cannot be read
- * @property {(body: Body) => FeatureWords | undefined} words of features of the input itself
- * @property {(ready: Ready) => void} [answered] what is to be done once another input was answered
+ * @property {(original: Original) => Promise<Ready>} read rejects with an `Error` in words where it cannot be read
  * @property {(ready: Ready) => void} show it where people gave it
  * @property {(page: PageActions<Ready>) => void} start give the area its clicks and keys
  */
 
 /**
+ * What a page that answers by itself needs of a kind of input.
+ * @template Ready
+ * @typedef {object} Opened
+ * @property {(body: Body) => FeatureWords | undefined} words of features of the input itself
+ * @property {(ready: Ready) => void} [answered] what is to be done once another input was answered
+ */
+
+/**
  * A kind of input: how an original becomes what members see.
  * @template Ready
- * @typedef {Eyes<Ready> & OnPage<Ready>} InputKind
+ * @typedef {Eyes<Ready> & OnPage<Ready> & Opened<Ready>} InputKind
+ */
+
+/**
+ * What answers inputs: the page by itself, or its server.
+ * @template Ready @template {Answer} Given
+ * @typedef {object} Way
+ * @property {boolean} isExplained whether something below the bars explains a single label
+ * @property {"opening" | "ready"} opens what is said before the first answer is possible
+ * @property {() => Promise<void>} start make it possible
+ * @property {(ready: Ready) => Given | Promise<Given>} answer rejects with an `Error` in words where there is none
+ * @property {(answer: Given, ready: Ready) => void} show what is known of an answer beside its bars
+ * @property {() => void} hide all of that
+ * @property {(ready: Ready) => void} open what there is before anybody gave an input
+ * @property {(ready: Ready) => number[]} [inputs] what a network takes of an input, which the proof compares
  */
 
 /**
@@ -125,7 +149,7 @@
  * What the area of a kind of input can ask of the page.
  * @template Ready
  * @typedef {object} PageActions
- * @property {(originals: { name: string, original: File | Record<string, string> }[]) => void} take answer originals:
+ * @property {(originals: { name: string, original: Original }[]) => void} take answer originals:
  *   the first one is opened, several become a table
  * @property {(name: string, ready: Ready) => void} changed answer and open an input that was changed by hand
  * @property {(ready: Ready) => void} opened open the layers alone, as they are before anybody gave an input

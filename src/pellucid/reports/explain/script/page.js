@@ -447,6 +447,8 @@ export function startStrip() {
     const button = buttons[at];
     const canvas = button.querySelector("canvas");
     if (canvas) thumbnail(canvas, layerValue(layer.name));
+    const line = button.closest("li");
+    line?.style.setProperty("--volume", line.dataset.volume ?? "1");
     button.onclick = () => choose(layer);
     button.onkeydown = (event) => {
       const step = STRIP_KEYS[event.key];

@@ -27,8 +27,11 @@ export function putOnEasel(image) {
 /** @param {Image8} image */
 function showOnEasel(image) {
   easel.image = { ...image, data: Uint8Array.from(image.data) };
-  const canvas = canvasById("easel");
-  const { data, height, width, channels } = image;
+  paintImage(canvasById("easel"), image);
+}
+
+/** Draw an image pixel by pixel. @param {HTMLCanvasElement} canvas @param {Image8} image */
+export function paintImage(canvas, { data, height, width, channels }) {
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const context = contextOf(canvas);
   const shown = context.createImageData(width, height);

@@ -1,21 +1,16 @@
-// Images as a kind of input: dropped, pasted, chosen, photographed or drawn.
+// Images as a kind of input of a page that answers by itself.
 // The first import: nothing else begins before the documents of the page are opened.
 import { opening } from "../opening.js";
-import { bytesOfBase64, wholeOf } from "../../../../reports/explain/script/arrays.js";
-import { byId } from "../../../../reports/explain/script/dom.js";
+import { wholeOf } from "../../../../reports/explain/script/arrays.js";
 import { inAllColumns } from "../answer.js";
-import { app } from "../app.js";
+import { inBrowser } from "../browser.js";
 import { startPage } from "../page.js";
-import { say } from "../words/language.js";
-import { blankImage, putOnEasel, startDrawing } from "./drawing.js";
+import { readImage, startImages } from "./area.js";
+import { putOnEasel } from "./drawing.js";
 import { FEATURES, PLACES } from "./features.js";
-import { decoded, drafted, fitted, innerSize } from "./pixels.js";
-/** @import { Body, InputKind, PageActions } from "../types.js" */
+/** @import { Body, InputKind } from "../types.js" */
 /** @import { FeatureKind } from "./features.js" */
 /** @import { Image8 } from "./pixels.js" */
-
-/** Bytes at the beginning of a file that contain its EXIF. */
-const LONGEST_START = 1 << 17;
 
 /** Maps of an image, as the network takes them. @param {Image8} image @param {boolean} isMirrored */
 function mapsOf({ data, height, width, channels }, isMirrored) {
@@ -34,48 +29,6 @@ function mapsOf({ data, height, width, channels }, isMirrored) {
 /** What a classical model without a network sees of an image. @param {Body} body */
 const featureKind = (body) => /** @type {FeatureKind} */ (body.input.features);
 
-/** @param {File | Record<string, string>} original */
-async function readImage(original) {
-  const blob = original instanceof Blob ? original : new Blob([bytesOfBase64(original.file)]);
-  const image = await decoded(blob).catch(() => {
-    throw new Error(say("unreadable", { name: original instanceof File ? original.name : "" }));
-  });
-  const inner = innerSize(image);
-  if (app.input.stretch) return fitted(image, inner);
-  const start = new DataView(await blob.slice(0, LONGEST_START).arrayBuffer());
-  return fitted(drafted(image, start, inner), inner);
-}
-
-/** @param {PageActions<Image8>} page */
-function startImages(page) {
-  /** @param {Iterable<File>} files */
-  const take = (files) => {
-    const originals = [...files].map((file) => ({ name: file.name, original: file }));
-    if (originals.length) page.take(originals);
-  };
-  for (const id of ["choose", "photograph"]) {
-    const field = /** @type {HTMLInputElement} */ (byId(id));
-    field.onchange = () => {
-      take(field.files || []);
-      field.value = "";
-    };
-  }
-  document.ondragover = (event) => {
-    event.preventDefault();
-    byId("drop").classList.add("over");
-  };
-  document.ondragleave = () => byId("drop").classList.remove("over");
-  document.ondrop = (event) => {
-    event.preventDefault();
-    byId("drop").classList.remove("over");
-    take(event.dataTransfer?.files || []);
-  };
-  document.onpaste = (event) => take(event.clipboardData?.files || []);
-  startDrawing((image) => page.changed(say("blank"), image));
-  putOnEasel(blankImage());
-  page.opened(blankImage());
-}
-
 /** @type {InputKind<Image8>} */
 const images = {
   read: readImage,
@@ -83,7 +36,7 @@ const images = {
   seen: (image, body) => inAllColumns(FEATURES[featureKind(body)](image)),
   words: (body) => PLACES[featureKind(body)],
   show: putOnEasel,
-  start: startImages,
+  start: (page) => startImages(page, (image) => image),
 };
 
-startPage(images, opening);
+startPage(images, inBrowser(images), opening);

@@ -8,8 +8,8 @@ import { app, arraysOf, bestOf } from "../app.js";
 import { linearFor } from "../classical.js";
 import { say } from "../words/language.js";
 import { FIRST } from "./grams.js";
+import { showLosses } from "./highlight.js";
 import { answeredText, fitShapes, lossesOf, piecesOfText, readText } from "./reading.js";
-/** @import { Pair } from "../../../../reports/explain/script/types.js" */
 /** @import { Found, ReaderFacts, ReadText } from "./types.js" */
 
 // The text that is shown now: what the layers of the page speak of, whatever else is answered meanwhile.
@@ -120,30 +120,8 @@ async function drive({ text }, isWanted, choose) {
     },
   });
   if (!losses) return;
-  const most = Math.max(...losses.map(Math.abs)) || 1;
-  const parts = coloured(text, pieces, choose, (span, at) => {
-    span.style.background = shadeOf(losses[at] / most);
-    span.title = shown(losses[at], 3);
-  });
-  byId("highlight").replaceChildren(...parts);
-  byId("drove-legend").replaceChildren(shown(-most, 3), rampOf(), shown(most, 3));
+  showLosses(text, pieces, losses, choose);
   byId("drove-state").textContent = "";
-}
-
-/** The shade behind a word that matters most: so much of a colour that text is legible in both themes. */
-const STRONGEST = 0.6;
-
-/**
- * Orange for what speaks for the answer, blue for what speaks against it, the stronger the more.
- * @param {number} share -1 to 1
- */
-const shadeOf = (share) =>
-  `rgb(${share > 0 ? "214 98 20" : "43 121 185"} / ${(STRONGEST * Math.abs(share)).toFixed(3)})`;
-
-function rampOf() {
-  const ramp = element("span", { class: "ramp" });
-  ramp.style.background = `linear-gradient(to right, ${[-1, 0, 1].map(shadeOf).join(", ")})`;
-  return ramp;
 }
 
 /**
@@ -155,25 +133,6 @@ function scoreOf(text) {
   showAgain();
   const best = bestOf(said);
   return (other) => other[best];
-}
-
-/**
- * The text in pieces, and between them what belongs to none.
- * @param {string} text @param {Pair[]} pieces @param {(start: number, end: number) => void} choose
- * @param {(span: HTMLElement, at: number) => void} paint
- */
-function coloured(text, pieces, choose, paint) {
-  /** @type {(Node | string)[]} */
-  const parts = [];
-  let before = 0;
-  pieces.forEach(([start, end], at) => {
-    const span = element("span", {}, text.slice(start, end));
-    span.onclick = () => choose(start, end);
-    paint(span, at);
-    parts.push(text.slice(before, start), span);
-    before = end;
-  });
-  return [...parts, text.slice(before)];
 }
 
 // What each word of a text adds to the score of the class that is answered, by a linear model.

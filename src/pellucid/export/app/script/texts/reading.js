@@ -4,14 +4,13 @@ import { pageData, stored } from "../../../../reports/explain/script/page_data.j
 import { lineOf } from "../../../../reports/explain/script/values.js";
 import { answered } from "../answer.js";
 import { app, layersOf } from "../app.js";
-import { say } from "../words/language.js";
 import { aligned } from "./characters.js";
 import { encoderOf } from "./encoder.js";
 import { FIRST, termsReader, termWeights } from "./grams.js";
 import { wordsOf } from "./words.js";
 /** @import { Floats, HiddenLayer, Layer, Numbers, Pair } from "../../../../reports/explain/script/types.js" */
 /** @import { Body, Eyes, Features } from "../types.js" */
-/** @import { Found, ReaderFacts, Reading, ReadText, TextFacts } from "./types.js" */
+/** @import { Found, ReaderFacts, Reading, ReadText } from "./types.js" */
 
 // How far the words of a text are from those of training texts and of classes: signals of novelty.
 //
@@ -63,22 +62,10 @@ export function fitShapes(layers, length) {
 
 // From a text to what members take: ids of a network, or weights of the n-grams of a classical model.
 
-const BLANK = /^[\p{Cc}\p{Cf}\p{Zs}\p{Zl}\p{Zp}]*$/u;
-const HALF_A_PAIR = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
-
-/** @type {TextFacts} */
-export const facts = /** @type {TextFacts} */ (app.input);
-
 /** @typedef {(text: string) => Reading} BodyReader */
 
 /** @type {(BodyReader | undefined)[]} of each body, made when it is first needed */
 const bodyReaders = [];
-
-/** Refuse what is no text. @param {string} text */
-export function requireText(text) {
-  if (BLANK.test(text)) throw new Error(say("blankText"));
-  if (HALF_A_PAIR.test(text)) throw new Error(say("halfAPair"));
-}
 
 /** @param {string} text @returns {ReadText} */
 export function readText(text) {

@@ -162,4 +162,36 @@ export const ENGLISH = {
   leafShares: "In the leaf at the end are these shares of training examples with a label: {parts}.",
   leafNumber: "The leaf at the end says {number}.",
   madeBy: "Made by Pellucid. One file, one script of its own, no request to any server.",
+  titleAsking: "{model} \u00b7 answers from its server",
+  leadServed: "The whole model is in this page. Nothing that you give it leaves this device.",
+  leadAsking:
+    "What you give this page is sent to the server that it came from, which answers and keeps none of it.",
+  modelsTitle: "Models",
+  proofServed:
+    "Computed in your browser from the model's weights in 16 bits; answers of /api/predict, in full precision, may differ from the third decimal on.",
+  proofAsking: "Answered by the server exactly as pellucid predict answers.",
+  madeByServed: "Made by Pellucid. One script of its own, no request to any other server.",
+  serverGone: "The server does not answer. Is it still running?",
+  serverBusy: "The server is busy; try again in a moment.",
+  serverSlow: "The input took too long to reach the server; try again.",
+  serverTooLarge: "This input is too large for the server ({reason}).",
+  serverWrongKind: "The server does not take this kind of file ({reason}).",
+  serverUnreadable: "The server cannot read this input ({reason}).",
+  serverUnusable: "The server cannot answer this input ({reason}).",
+  serverFailed: "The server refused it with status {status} ({reason}).",
+  explain: "Show what drove it",
+  explainLess: "Hide what drove it",
+  droveAsking: "Asking the server \u2026",
+  droveHelpImage:
+    "Parts of the image are covered in turn with its mean colour: orange where the answer falls without them, blue where it rises.",
+  droveHelpAsking:
+    "Each word is left out in turn: orange where the answer falls without it, blue where it rises. A click selects a word, to be written anew.",
+  lockedTitle: "This server asks for a token",
+  lockedLead:
+    "Whoever started it has the token. It is kept in this tab until the tab is closed, and sent to this server alone.",
+  tokenLabel: "Token",
+  unlock: "Open",
+  wrongToken: "This is not the token of this server.",
+  droveOf: "Probability of {label}: {score} for the whole input, {baseline} for nothing of it.",
+  droveOfNumber: "Predicted for the whole input: {score}; for nothing of it: {baseline}.",
 };

@@ -5,20 +5,33 @@ import { ENGLISH } from "./english.js";
 
 /** @typedef {keyof typeof ENGLISH} Word */
 
-const spoken = { isChinese: navigator.language.toLowerCase().startsWith("zh") };
+const language = { isChinese: navigator.language.toLowerCase().startsWith("zh") };
 
 /**
  * A string of the page in its language.
  * @param {Word} key @param {Record<string, string | number>} [parts] what is filled in
  */
 export function say(key, parts = {}) {
-  const text = (spoken.isChinese ? CHINESE : ENGLISH)[key];
+  const text = (language.isChinese ? CHINESE : ENGLISH)[key];
   return text.replace(/\{(\w+)\}/g, (_, name) => String(parts[name]));
+}
+
+/**
+ * An error in words, which can be said again in the other language.
+ * @param {Word} key @param {Record<string, string | number>} [parts]
+ */
+export const spoken = (key, parts = {}) => Object.assign(new Error(say(key, parts)), { key, parts });
+
+/** Why something failed, in the page's language. @param {unknown} error */
+export function reasonOf(error) {
+  if (!(error instanceof Error)) return String(error);
+  const { key, parts } = /** @type {{ key?: Word, parts?: Record<string, string> }} */ (error);
+  return key ? say(key, parts) : error.message;
 }
 
 /** Write the strings of all parts of the page that have one. */
 function sayAll() {
-  document.documentElement.lang = spoken.isChinese ? "zh-CN" : "en";
+  document.documentElement.lang = language.isChinese ? "zh-CN" : "en";
   /** @type {NodeListOf<HTMLElement>} */
   const parts = document.querySelectorAll("[data-say]");
   for (const part of parts) part.textContent = say(/** @type {Word} */ (part.dataset.say));
@@ -30,7 +43,7 @@ function sayAll() {
  */
 export function startLanguage(onChange) {
   byId("language").onclick = () => {
-    spoken.isChinese = !spoken.isChinese;
+    language.isChinese = !language.isChinese;
     sayAll();
     onChange();
   };

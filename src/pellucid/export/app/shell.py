@@ -1,0 +1,256 @@
+"""The page without a model: its template filled and its documents packed, whoever answers. Needs no torch.
+
+With it the page of a model that its server answers for: what it holds comes from an exported file's metadata.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from pellucid.data.tables.columns import LABEL_NAMES, LESSER_TEXT_NAMES, TEXT_NAMES
+from pellucid.pages import checksum, deflated, joined_script, policy_of, visible
+from pellucid.runtime.metadata import Metadata
+
+# Folders of templates, in the order in which they are looked through.
+_FOLDERS = ("export/app/page", "reports/explain/page")
+
+
+# In a page that a server hands out, the place of the choice among its models; names are escaped, so that
+# none can be taken for it.
+_CHOICES = "<!--choices-->"
+
+
+class Choice(NamedTuple):
+    """A model among those that a server has pages for."""
+
+    name: str
+    address: str
+    is_shown: bool
+
+
+class Served(NamedTuple):
+    """How a page is handed out by a server.
+
+    Attributes:
+        asks: whether the server answers, and not the page by itself.
+        query: what addresses of the API end in to reach its model, such as `?model=mails`.
+    """
+
+    asks: bool
+    query: str = ""
+
+
+class ServedPage(NamedTuple):
+    """A page that a server hands out.
+
+    Attributes:
+        html: the page.
+        scripts: that may run in it.
+        asks: whether they may ask the server.
+    """
+
+    html: str
+    scripts: tuple[str, ...]
+    asks: bool
+
+    @property
+    def policy(self) -> str:
+        """Its policy of contents, which admits these scripts, its style, and images that it makes itself."""
+        connect = "'self'" if self.asks else "'none'"
+        return policy_of(self.scripts, [style()], images="data: blob:", connect=connect)
+
+    def among(self, choices: Sequence[Choice]) -> "ServedPage":
+        """The page with a choice among models, where there are several."""
+        shown = ""
+        if len(choices) > 1:
+            shown = shell_environment().get_template("choices.html").render(choices=choices)
+        return self._replace(html=self.html.replace(_CHOICES, shown, 1))
+
+
+class FolderPage(NamedTuple):
+    """What a model's folder adds to the page that a server hands out.
+
+    Attributes:
+        card: facts for the model card, of the run that the folder lies in.
+        page: that answers by itself; `None` where the model is too large, or of a kind that pages lack.
+    """
+
+    card: Mapping[str, Any]
+    page: ServedPage | None
+
+
+def facts_of(metadata: Metadata) -> dict[str, Any]:
+    """Facts of a model that every page needs, of its document `app`."""
+    return {
+        "model": metadata.model,
+        "classes": list(metadata.classes),
+        "several": metadata.several,
+        "least": _least(metadata),
+        "abstention": [list(each) for each in metadata.abstention],
+    }
+
+
+def _least(metadata: Metadata) -> list[float | None]:
+    """Probability from which on each class is answered; empty where the most probable one is."""
+    if not metadata.several and not metadata.threshold:
+        return []
+    default = 0.5 if metadata.several else None
+    return [metadata.threshold.get(name, default) for name in metadata.classes]
+
+
+def text_columns(joined: Sequence[str]) -> dict[str, Any]:
+    """Facts of texts in tables, of the form `TextFacts` in the script's types."""
+    return {
+        "columns": {
+            "texts": [*TEXT_NAMES, *LESSER_TEXT_NAMES],
+            "labels": [*LABEL_NAMES],
+            "joined": [*joined],
+        },
+    }
+
+
+@cache
+def style() -> str:
+    """The style of the page: that of the explain page, and its own."""
+    found = [_source("explain.css"), _source("app.css")]
+    return "\n".join(text for text in found if text is not None)
+
+
+def filled(
+    values: Mapping[str, Any],
+    app: Mapping[str, Any],
+    page_data: str,
+    parts: Mapping[str, str],
+    served: Served | None,
+) -> str:
+    """The whole page as HTML.
+
+    `values` are those of the template beside what is filled in here; `app` and `page_data` its documents,
+    `parts` rendered ones by the id of their place. Without `served` it is a file, with a policy of its own.
+    """
+    app = {**app, "served": None if served is None else served._asdict()}
+    documents = {"page-data": page_data, "app": json.dumps(app, allow_nan=False)}
+    packed = deflated(json.dumps({"documents": documents, "parts": dict(parts)}).encode())
+    more = {"documents": packed, "served": served, **shared_values()}
+    return shell_environment().get_template("app.html").render({**values, **more})
+
+
+def shared_values() -> dict[str, Any]:
+    """Values of every template: the style, and the place of the choice among models; our own texts."""
+    return {"style": Markup(style()), "choices_place": Markup(_CHOICES)}
+
+
+def script_values(start: str) -> dict[str, Any]:
+    """The script that begins with a module in `script/`, and its checksum, as values of the template."""
+    script = joined_script(f"export/app/script/{start}")
+    return {"script": Markup(script), "checksum": checksum(script)}  # our own file
+
+
+@cache
+def shell_environment() -> Environment:
+    """Template environment: escaping, and invisible characters shown, as on all pages."""
+    return Environment(
+        loader=FunctionLoader(_source),
+        autoescape=True,
+        finalize=visible,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _source(name: str) -> str | None:
+    """A template or style by its name, without importing the rooms that they lie in."""
+    for folder in _FOLDERS:
+        place = files("pellucid").joinpath(folder, name)
+        if place.is_file():
+            return place.read_text(encoding="utf-8")
+    return None
+
+
+# The page of a model that its server answers for.
+
+
+class _Area(NamedTuple):
+    """What a kind of input shows: its template, and the key of what is said before there is an input."""
+
+    template: str
+    nothing: str
+
+
+_AREAS = {"images": _Area("images.html", "nothingYet"), "texts": _Area("texts.html", "nothingTyped")}
+
+
+def asking_page(metadata: Metadata, card: Mapping[str, Any], served: Served) -> ServedPage:
+    """The page that asks its server; `card` is for the model card.
+
+    Of a model of feature vectors, which people do not hand over, it says how programs ask.
+    """
+    kind = metadata.input_kind.name
+    if kind not in _AREAS:
+        return _page_without_area(metadata, served)
+    area, image = _AREAS[kind], metadata.preprocessing
+    app = {
+        **facts_of(metadata),
+        "temperature": 1.0,
+        "members": [],
+        "bodies": [],
+        "opened": 0,
+        "input": text_columns(metadata.joined_columns)
+        if image is None
+        else {
+            "height": image.height,
+            "width": image.width,
+            "channels": image.channels,
+            "stretch": image.stretch,
+            "columnsMayBeFirst": False,  # the server prepares the image; the page only shows it
+        },
+        "novelty": None
+        if metadata.novelty_rate is None
+        else {"kind": "", "rate": metadata.novelty_rate, "settings": {}},
+        "tensors": {},
+        "proof": None,
+    }
+    values = {
+        "title": metadata.model,
+        "layers": [],
+        "template": area.template,
+        "below": "asked_below.html",
+        "nothing": area.nothing,
+        "facts": app,
+        "card": card,
+        "weights": "",
+        **script_values(f"{kind}/asking.js"),
+    }
+    page = filled(values, app, json.dumps({"layers": [], "places": {}}), {}, served)
+    return ServedPage(page, (str(values["script"]),), asks=True)
+
+
+def _page_without_area(metadata: Metadata, served: Served) -> ServedPage:
+    template = shell_environment().get_template("values.html")
+    values = {"title": metadata.model, "served": served, **shared_values()}
+    return ServedPage(template.render(**values), (), asks=False)
+
+
+def locked_page(page: ServedPage) -> ServedPage:
+    """A page that asks for a token, with which it fetches another, and gives that its place."""
+    values = script_values("locked.js")
+    html = shell_environment().get_template("locked.html").render(**values, **shared_values())
+    return ServedPage(html, (str(values["script"]), *page.scripts), asks=True)
+
+
+def card_of_metadata(metadata: Metadata) -> dict[str, Any]:
+    """Facts for the card of a model of which there is an exported file alone."""
+    image = metadata.preprocessing
+    size = (
+        []
+        if image is None
+        else [("cardInput", f"{image.width} \u00d7 {image.height} \u00d7 {image.channels}")]
+    )
+    return {"rows": [*size, ("cardVersion", f"Pellucid {metadata.pellucid}")], "metric": "", "models": []}
