@@ -1,19 +1,20 @@
 """What a server of an exported model costs, beside the model alone and other servers of the same file.
 
-    python benchmarks/serving.py [--model FILE.onnx] [--servers pellucid fastapi litserve bentoml] [--rounds 3]
-                                 [--seconds 180] [--requests 50000] [--folder FOLDER]
+    python benchmarks/serving.py [--model FILE.onnx] [--servers pellucid fastapi litserve bentoml]
+                                 [--rounds 3] [--seconds 180] [--requests 50000] [--folder FOLDER]
 
-The model is a `cnn` of Fashion-MNIST (or its bundled part), trained with `--preset quick` unless a file is given.
-Every request is the PNG of one test image, on loopback and kept connections.
+The model is a `cnn` of Fashion-MNIST (or its bundled part), trained with `--preset quick` unless a file is
+given. Every request is the PNG of one test image, on loopback and kept connections.
 
-1. Median of one client, beside onnxruntime alone and the same answer in one process (decoded, fitted, computed);
-   from the start of the process to its first answer; images a second of 16 clients. In turns, `--rounds` times.
-2. Pellucid alone: 50 clients for `--seconds`: latencies, replies that are not 200, and the memory of all its
-   processes before and after `--requests` requests.
+1. Median of one client, beside onnxruntime alone and the same answer in one process (decoded, fitted,
+   computed); from the start of the process to its first answer; images a second of 16 clients. In turns,
+   `--rounds` times.
+2. Pellucid alone: 50 clients for `--seconds`: latencies, replies that are not 200, and the memory of all
+   its processes before and after `--requests` requests.
 3. Megabytes that each takes beyond onnxruntime, NumPy and Pillow, installed in an environment of its own.
 
-Other servers answer by the same file and onnxruntime with one thread, in the way their documentation shows; they
-decode by Pillow alone, without limits. Load is made by wrk (Debian's package `wrk`).
+Other servers answer by the same file and onnxruntime with one thread, in the way their documentation shows;
+they decode by Pillow alone, without limits. Load is made by wrk (Debian's package `wrk`).
 
 Takes: on two cores about 15 minutes with the training; others than `pellucid` need pip's index
 """
@@ -420,9 +421,9 @@ def main() -> None:
                 model, folder, files, arguments.seconds, arguments.requests
             )
             print(
-                f"50 clients for {arguments.seconds:.0f} s: {last['per_second']:,.0f} images/s, p50 {last['p50']:.1f} ms, "
-                f"p99 {last['p99']:.1f} ms, longest {last['most']:.0f} ms; not 200: {last['not_200']:.0f}, broken: "
-                f"{last['broken']:.0f}\nmemory of all processes: {last['memory_before']:.1f} MB, after "
+                f"50 clients for {arguments.seconds:.0f} s: {last['per_second']:,.0f} images/s, "
+                f"p50 {last['p50']:.1f} ms, p99 {last['p99']:.1f} ms, longest {last['most']:.0f} ms; "
+                f"not 200: {last['not_200']:.0f}, broken: {last['broken']:.0f}\nmemory of all processes: {last['memory_before']:.1f} MB, after "
                 f"{last['answered']:,.0f} requests {last['memory_after']:.1f} MB"
             )
         for name in arguments.servers:

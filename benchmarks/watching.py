@@ -3,7 +3,7 @@
     python benchmarks/watching.py [DATA] [--rounds 5] [--epochs 10] [--width N] [--threads 1]
 
 The same command runs with and without `--watch` in turns, the order changing from round to round. A client
-asks as the page does: for news once a second, and for the sections whenever there are newer ones. For each
+asks as the page does: for news every 1.5 seconds, and for the sections whenever there are newer ones. For each
 round the ratio of two times is taken: that of the training alone, as the command says it (`trained cnn ...
 31.4 s`), and the processor time of the whole command, which other programs disturb less. The weights must be
 the same bytes.
@@ -48,7 +48,7 @@ def look(port: int, ends: threading.Event, answers: list[int]) -> None:
         connection.request("GET", path)
         return connection.getresponse()
 
-    while not ends.wait(1.0):
+    while not ends.wait(1.5):
         try:
             content = ask("/api/news").read()
             answers.append(len(content))

@@ -8,9 +8,10 @@ import numpy as np
 from jaxtyping import Int64, Shaped
 
 from pellucid.arithmetic.label_metrics import label_counts, micro_f1
+from pellucid.arithmetic.probabilities import LEVEL, holm
 from pellucid.arithmetic.rounding import figure, per_cent
 from pellucid.data.wording import count_of
-from pellucid.evaluation.comparisons import LEVEL, Comparison, compare_all, compare_numbers, holm
+from pellucid.evaluation.comparisons import Comparison, compare_all, compare_numbers
 from pellucid.evaluation.intervals import Groups
 from pellucid.evaluation.label_comparisons import compare_labels
 from pellucid.settings import METRICS, Metric

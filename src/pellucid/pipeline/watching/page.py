@@ -31,7 +31,7 @@ from pellucid.strict import parse_line
 PORT = 8002
 # Share of one core that making the sections may take, however short an epoch is, and seconds that they may
 # take at once besides: the first time templates are read (`benchmarks/watching.py`).
-_SHARE, _AT_ONCE = 0.01, 0.5
+_SHARE, _AT_ONCE = 0.01, 0.3
 # Seconds between two renderings, at least; since the last question for which somebody counts as looking; that
 # a finished report is kept for who looks, and the news of an error.
 _BETWEEN, _LOOKING, _KEPT, _KEPT_ERROR = 2.0, 5.0, 15.0, 1.5

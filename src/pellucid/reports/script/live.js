@@ -10,7 +10,7 @@
  */
 
 /** Milliseconds between two questions, and after one that was not answered. */
-const PAUSE = 1000;
+const PAUSE = 1500;
 const PAUSE_WITHOUT_ANSWER = 2000;
 
 /** Milliseconds between two sentences for screen readers, which must not talk all the time. */
