@@ -423,7 +423,8 @@ def main() -> None:
             print(
                 f"50 clients for {arguments.seconds:.0f} s: {last['per_second']:,.0f} images/s, "
                 f"p50 {last['p50']:.1f} ms, p99 {last['p99']:.1f} ms, longest {last['most']:.0f} ms; "
-                f"not 200: {last['not_200']:.0f}, broken: {last['broken']:.0f}\nmemory of all processes: {last['memory_before']:.1f} MB, after "
+                f"not 200: {last['not_200']:.0f}, broken: {last['broken']:.0f}\n"
+                f"memory of all processes: {last['memory_before']:.1f} MB, after "
                 f"{last['answered']:,.0f} requests {last['memory_after']:.1f} MB"
             )
         for name in arguments.servers:
