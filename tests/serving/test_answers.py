@@ -159,7 +159,7 @@ def test_an_input_that_cannot_be_read_has_its_status_and_reason(server):
         (400, "no JSON", '{"text": "a", "text": "b"}', JSON, "words"),
         (400, "no JSON", '{"text": "\\ud800"}', JSON, "words"),
         (413, "over the limit of 100,000,000 pixels", bomb(), PNG, "svm"),
-        (415, "not an image (HTML)", b"<html>", PNG, "svm"),
+        (400, "not an image (HTML)", b"<html>", PNG, "svm"),
         (415, "this model takes texts", whole, PNG, "words"),
         (
             415,

@@ -204,7 +204,7 @@ def test_names_behind_a_proxy_and_the_warning_of_an_open_address(words):
 def test_metrics_count_what_was_answered(words):
     with serving(*words, "--workers", "1") as server:
         labels = [server.predict(png_of(seed))[1] for seed in range(30)]
-        assert server.predict(b"no image")[0] == 415
+        assert server.predict(b"no image")[0] == 400
         assert server.ask("GET", "/whatever/path")[0] == 404
         text = server.ask("GET", "/metrics")[2].decode()
         for label in {each["label"] for each in labels}:
@@ -213,7 +213,7 @@ def test_metrics_count_what_was_answered(words):
         unfamiliar = sum(each["unfamiliar"] for each in labels)
         assert metric(server, "pellucid_unfamiliar_total") == unfamiliar
         assert 'pellucid_requests_total{endpoint="/api/predict",status="200"} 30.0' in text
-        assert 'pellucid_requests_total{endpoint="/api/predict",status="415"} 1.0' in text
+        assert 'pellucid_requests_total{endpoint="/api/predict",status="400"} 1.0' in text
         assert 'pellucid_request_seconds_count{endpoint="/api/predict"} 30.0' in text
         assert "whatever" not in text
         assert metric(server, "process_resident_memory_bytes") > 1e7

@@ -96,14 +96,14 @@ def test_images_are_answered_as_the_api_and_the_runtime_do(server, models, tab) 
     assert [row[2] for row in rows[:-1]] == [f"{each['probability']:.4f}" for each in api]
     assert [row[4] for row in rows[:-1]] == [f"{each['novelty']:.4f}" for each in api]
     assert rows[-1][0] == "a.png"
-    assert rows[-1][3].startswith("The server does not take this kind of file (not an image")
+    assert rows[-1][3].startswith("The server cannot read this input (not an image")
     # The first is opened; any other is, by a click on its row.
     assert text_of(tab, "answer-of") == "0.png"
     tab.evaluate("document.querySelectorAll('#rows button')[6].click()")
     until(tab, "document.getElementById('answer-of').textContent === '6.png'")
     assert text_of(tab, "answer") == shown(api[6])
     assert text_of(tab, "status") == STATUS[api[6]["unfamiliar"]]
-    assert all("415" in each for each in tab.errors)
+    assert all("400" in each for each in tab.errors)
 
 
 def test_what_drove_an_image_is_drawn_over_it_and_follows_the_next(server, tab) -> None:

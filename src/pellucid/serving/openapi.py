@@ -96,7 +96,7 @@ _REASONS = {
     "405": "another method",
     "408": "the request took too long",
     "413": "more bytes or pixels than are taken",
-    "415": "another content type, or no image",
+    "415": "another content type",
     "422": "an input that this model does not take",
     "503": "busy or starting; try again after Retry-After seconds",
 }

@@ -24,7 +24,7 @@ from pellucid.answering.answers import Answer, rows_of
 from pellucid.answering.decisions import Decisions, PredictOptions
 from pellucid.answering.incoming import Block
 from pellucid.budgets import REQUEST_INPUTS
-from pellucid.data.images.decoding import NotAnImage, TooManyPixels, quiet_pillow
+from pellucid.data.images.decoding import TooManyPixels, quiet_pillow
 from pellucid.data.reading.input_values import text_or_reason
 from pellucid.data.tables.table import Joined
 from pellucid.errors import DataError, ModelFileError, UsageError
@@ -272,9 +272,7 @@ def _decoded(value: object) -> bytes | str:
 
 def _status(error: DataError) -> int:
     """Status of a reply about an image that cannot be read."""
-    if isinstance(error, TooManyPixels):
-        return 413
-    return 415 if isinstance(error, NotAnImage) else 400
+    return 413 if isinstance(error, TooManyPixels) else 400
 
 
 def _json(document: dict[str, Any]) -> bytes:

@@ -42,7 +42,7 @@ from pellucid.budgets import (
     ROWS_OF_AN_IMAGE,
     SCANS,
 )
-from pellucid.data.data_files import is_image_start, what_it_is
+from pellucid.data.data_files import what_it_is
 from pellucid.data.images.pixels import (
     UNKNOWN,
     Taken,
@@ -97,10 +97,6 @@ _IMAGE: Fields = {
 }  # fmt: skip
 
 Found = TypeVar("Found")
-
-
-class NotAnImage(DataError):
-    """The bytes are of another kind."""
 
 
 class TooManyPixels(DataError):
@@ -388,8 +384,7 @@ def tiff_pages(file: Seekable, most: int = FRAMES) -> int:
 def _plain_reason(error: Exception, content: bytes) -> DataError:
     """One plain reason of whatever a decoder raised on bad bytes."""
     if isinstance(error, UnidentifiedImageError):
-        kind = DataError if is_image_start(content[:16]) else NotAnImage
-        return kind(what_it_is(content))
+        return DataError(what_it_is(content))
     if isinstance(error, Image.DecompressionBombError):
         match = re.search(r"\((\d+) pixels\)", str(error))
         found = f"{int(match[1]):,}" if match else "the image's number of"
