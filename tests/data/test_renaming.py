@@ -65,6 +65,7 @@ def test_rare_classes_are_left_out_said_and_in_the_ledger(tmp_path):
         "split": "",
         "fate": "skipped",
         "reason": "class of 2 examples, fewer than --min-examples 5",
+        "content": rows[85]["content"],
     }
 
 

@@ -135,7 +135,17 @@ def compare_runs(
     """Ask the recommended models of two runs about the same data, and compare their answers in pairs.
 
     The test split of the data is used, or all of it where it has none, without the examples that either run
-    learned from. `given` are settings by name of how the data is read.
+    learned from.
+
+    Args:
+        first: the earlier run, or a model folder.
+        second: the later one.
+        place: DATA, in any of its forms.
+        given: settings by name of how the data is read; the later run's own data is read as it was.
+        progress: called with the inputs done and the inputs in all.
+
+    Returns:
+        The comparison.
 
     Raises:
         UsageError: a setting belongs to training.

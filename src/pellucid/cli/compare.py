@@ -24,10 +24,7 @@ _EXAMPLES = (
     ("pellucid compare run1/ run2/ photos/", "two runs"),
     ("pellucid compare run1/ run2/ photos/ --out changes.html", "as a page"),
 )
-_MAIN = (
-    "--vary --out --seeds --folds --resume --overwrite --corrections --changes --json --label-column "
-    "--input-column --model --preset"
-).split()
+_MAIN = ("--vary --out --seeds --folds --resume --corrections --changes --json").split()
 
 
 def add_parser(subparsers: Any) -> None:
@@ -39,11 +36,10 @@ def add_parser(subparsers: Any) -> None:
         "       pellucid compare RUN1 RUN2 DATA [options]",
         examples=_EXAMPLES,
         main=_MAIN,
-        description="Train variants of a network with several seeds on the same folds of the data, and say "
-        "which difference is real; the test split is set aside and not used. Or compare two runs on the same "
-        "labelled data: which examples are newly right and newly wrong, and whether that is beyond chance.",
+        description="Train variants of a network with several seeds on the same folds of the data, without "
+        "its test split. Or compare two runs on the same labelled data: what is newly right and newly wrong.",
     )
-    places = "Folder, table, IDX folder, .npz, sample:fashion or sample:spam; before it two runs, or none"
+    places = "Folder, table, IDX folder, .npz or sample:fashion; before it two runs, or none"
     parser.add_argument("places", nargs="+", metavar="DATA", help=places)
     parser.add_argument(
         "--vary",
@@ -55,7 +51,7 @@ def add_parser(subparsers: Any) -> None:
     )
     add_run_flags(
         parser,
-        "Folder for everything the comparison of variants leaves; of two runs, FILE.html for a page",
+        "Folder for everything it leaves; of two runs, FILE.html for a page",
         "Go on after the trainings that are finished",
     )
     parser.add_argument("--seeds", type=int, metavar="N", help="Seeds, 1 to 100 (default: 3)")
