@@ -8,9 +8,9 @@ from pellucid.cli.command_line import say
 from pellucid.serving.flags import add_flags, options_of
 
 _EXAMPLES = (
-    ("pellucid serve run/", "a page and an API on this machine"),
+    ("pellucid serve run/", "a page and an API"),
     ("pellucid serve cats.onnx mails=text.onnx", "two models"),
-    ("pellucid serve run/ --host 0.0.0.0 --token-file token.txt", "for others"),
+    ("pellucid serve run/ --host 0.0.0.0 --token-file T", "for others"),
 )
 
 
