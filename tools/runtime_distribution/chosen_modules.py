@@ -33,8 +33,8 @@ LIBRARIES = {"numpy", "PIL", "onnxruntime"}
 ON_REQUEST = {"openpyxl", "pyarrow", "tokenizers"}
 """Libraries that only some answers need, imported where they do."""
 
-SERVER = {"anyio", "jinja2", "markupsafe", "prometheus_client", "starlette", "uvicorn"}
-"""Libraries of the extra `serve`, for `pellucid.serving`; starlette brings anyio, jinja2 markupsafe."""
+SERVER = {"jinja2", "markupsafe", "prometheus_client", "starlette", "uvicorn"}
+"""Libraries of the extra `serve`, for `pellucid.serving`; jinja2 brings markupsafe."""
 
 PAGE = ("export/app/page/*.html", "export/app/page/app.css", "reports/explain/page/explain.css")
 """Templates and style of the page of a server."""

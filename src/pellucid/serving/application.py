@@ -3,12 +3,11 @@
 import hmac
 import json
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
-import anyio
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -167,20 +166,7 @@ class _Asking:
         kinds = [value.decode("latin-1") for key, value in scope["headers"] if key == b"content-type"]
         message = self._message(name, _kind(kinds))
         body = (await receive())["body"]
-        return await self._state.workers.answer(message, body, _gone(receive))
-
-
-def _gone(receive: Receive) -> Callable[[], Awaitable[bool]]:
-    """Whether the client has closed the connection, to be asked once the body is read."""
-
-    async def is_gone() -> bool:
-        message: Mapping[str, Any] = {}
-        with anyio.CancelScope() as scope:
-            scope.cancel()  # what is there already is taken; nothing is waited for
-            message = await receive()
-        return message.get("type") == "http.disconnect"
-
-    return is_gone
+        return await self._state.workers.answer(message, body, Request(scope, receive).is_disconnected)
 
 
 def _model(scope: Scope, state: State) -> str:

@@ -78,14 +78,16 @@ class _Worker(asyncio.SubprocessProtocol):
     """One process, as the event loop sees it; it is asked one thing at a time.
 
     Attributes:
-        ended: how the process ended, once it has.
+        ended: how the process ended, once it has or is given up.
+        gone: done once there is no such process any more.
     """
 
     ended: asyncio.Future[str]
+    gone: asyncio.Future[None]
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self.ended = self._loop.create_future()
+        self.ended, self.gone = self._loop.create_future(), self._loop.create_future()
         self._found = bytearray()
         self._reply: asyncio.Future[tuple[dict[str, Any], bytes]] | None = None
 
@@ -176,6 +178,8 @@ class _Worker(asyncio.SubprocessProtocol):
             with contextlib.suppress(ValueError):
                 how = signal.Signals(-code).name
         self._end(how)
+        if not self.gone.done():
+            self.gone.set_result(None)
 
     def _end(self, how: str) -> None:
         if not self.ended.done():
@@ -339,3 +343,5 @@ class Workers:
         await asyncio.gather(*tasks, return_exceptions=True)
         for worker in self._alive:
             worker.kill()
+        if self._alive:
+            await asyncio.wait([each.gone for each in self._alive], timeout=5)
