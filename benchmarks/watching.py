@@ -3,7 +3,7 @@
     python benchmarks/watching.py [DATA] [--rounds 5] [--epochs 10] [--width N] [--threads 1]
 
 The same command runs with and without `--watch` in turns, the order changing from round to round. A client
-asks as the page does: for news every 1.5 seconds, and for the sections whenever there are newer ones. For each
+asks as the page does: for news every 1.5 seconds, and for the sections when there are newer ones. For each
 round the ratio of two times is taken: that of the training alone, as the command says it (`trained cnn ...
 31.4 s`), and the processor time of the whole command, which other programs disturb less. The weights must be
 the same bytes.
