@@ -5,6 +5,7 @@ import queue
 import re
 import socket
 import threading
+import time
 import webbrowser
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.datasets import load_digits
 
 import pellucid
 from pellucid.errors import DataError
+from pellucid.pipeline import train as train_module
 from pellucid.pipeline.train import train
 from pellucid.pipeline.watching import page as watching_page
 from pellucid.pipeline.watching.progress import Progress
@@ -219,7 +221,17 @@ def test_a_port_that_is_taken_and_one_that_cannot_be_had_leave_the_run_alone(
     assert (tmp_path / "none" / "metrics.json").exists()
 
 
-def test_a_run_that_fails_says_so_on_its_page(looked_at, tmp_path):
+def test_a_run_that_fails_says_so_on_its_page(looked_at, tmp_path, monkeypatch):
+    real = train_module.prepare
+
+    def once_it_is_looked_at(*given):
+        for _ in range(600):
+            if looked_at.news:
+                break
+            time.sleep(0.1)
+        return real(*given)
+
+    monkeypatch.setattr(train_module, "prepare", once_it_is_looked_at)
     (tmp_path / "mails.csv").write_text("label,text\na,one\na,two\n")
     looked_at.start()
     with pytest.raises(DataError):
