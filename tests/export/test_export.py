@@ -214,7 +214,7 @@ def test_what_cannot_be_proved_or_written_is_refused(run, tmp_path, monkeypatch)
         export(str(run), tmp_path / "model.html")
     with pytest.raises(StorageError, match="its folder does not exist"):
         export(str(run), tmp_path / "nowhere" / "model.onnx")
-    monkeypatch.setattr(exporting, "_NEEDED", ("onnx", "no_such_module"))
+    monkeypatch.setattr(exporting, "NEEDED", ("onnx", "no_such_module"))
     with pytest.raises(UsageError, match=r"needs no_such_module, which is not installed; pip install"):
         export(str(run), tmp_path / "model.onnx")
 

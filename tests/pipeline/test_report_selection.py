@@ -54,6 +54,7 @@ def under_way(tmp_path) -> SimpleNamespace:
     lines: list[str] = []
     images = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 1), dtype=np.uint8)
     dataset = SimpleNamespace(
+        digests=None,
         inputs=images,
         labels=np.array([0, 1, 2, 0, *LABELS]),
         sources=[f"images/{number}.png" for number in range(10)],
@@ -61,6 +62,7 @@ def under_way(tmp_path) -> SimpleNamespace:
         validation=np.arange(4, 10),
         target=CLASSIFICATION,
         noun="image",
+        label_text=lambda place: dataset.classes[dataset.labels[place]],
     )
     return SimpleNamespace(
         dataset=dataset,

@@ -14,6 +14,7 @@ from sklearn.datasets import load_digits
 
 import pellucid
 from pellucid.errors import DataError
+from pellucid.pages import checksum
 from pellucid.pipeline import train as train_module
 from pellucid.pipeline.train import train
 from pellucid.pipeline.watching import page as watching_page
@@ -85,7 +86,9 @@ def test_the_page_shows_the_report_while_it_is_made_and_ends_as_it(digits, looke
     assert status == 200
     assert "".join(report.replace(line[0], "", 1).split()) == "".join(own.split())
     assert str(tmp_path / "watched" / "report.html") in line[0]
-    assert "script" not in headers["content-security-policy"]
+    (script,) = re.findall(r"<script>(.*?)</script>", own, re.DOTALL)
+    assert f"script-src '{checksum(script)}';" in headers["content-security-policy"]
+    assert "connect-src 'none'" in headers["content-security-policy"]
     # The same weights, to the byte, and no trace in what is kept.
     train(str(digits), out=tmp_path / "alone", folds=0, baselines=False, **SMALL)
     assert weights(tmp_path / "watched") == weights(tmp_path / "alone")

@@ -12,7 +12,8 @@ from runtime_distribution import chosen_modules
 from exported_models import content_of
 from small_models import write_digits
 
-MOST_BYTES = 180_000_000
+# Of which onnxruntime, NumPy and Pillow have 178; the rest is the package with the page of its server.
+MOST_BYTES = 182_000_000
 NOT_COUNTED = ("pip", "setuptools", "pkg_resources", "_distutils_hack", "distutils-precedence")
 
 

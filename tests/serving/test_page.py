@@ -134,7 +134,9 @@ def test_what_drove_an_image_is_drawn_over_it_and_follows_the_next(server, tab) 
 def test_a_drawing_is_answered_and_problems_are_in_the_answers_place(server, tab) -> None:
     open_page(tab, server, "digits")
     drop(tab, ("page.png", "image/png", b"<html></html>"))
-    until(tab, "document.getElementById('answer').textContent.startsWith('The server cannot read this input')")
+    until(
+        tab, "document.getElementById('answer').textContent.startsWith('The server cannot read this input')"
+    )
     tab.evaluate("document.getElementById('language').click()")
     assert text_of(tab, "answer").startswith("服务器无法读取此输入")
     tab.evaluate("document.getElementById('language').click()")
