@@ -181,3 +181,32 @@ def test_nothing_overflows_and_the_console_is_silent_while_correcting(
                 mobile=False,
             )
             assert page.ask("document.documentElement.scrollWidth") <= width
+
+
+def test_axe_finds_nothing_while_correcting(chromium: str, axe_core: Path, run: Run, tmp_path: Path) -> None:
+    with browser(chromium, tmp_path / "profile") as page:
+        page.open(run.report.as_uri())
+        page.ask("document.querySelector('#corrections button').click()")
+        page.ask(f"{FIRST}.querySelector('.fix button').click()")
+        page.ask("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+        page.ask(axe_core.read_text(encoding="utf-8"))
+        for width in (360, 1280):
+            for scheme in ("light", "dark"):
+                page._call(
+                    "Emulation.setDeviceMetricsOverride",
+                    width=width,
+                    height=900,
+                    deviceScaleFactor=1,
+                    mobile=False,
+                )
+                page._call(
+                    "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}]
+                )
+                found = page._call(
+                    "Runtime.evaluate",
+                    expression="axe.run().then(each => JSON.stringify(each.violations.map("
+                    "one => [one.impact, one.id, one.nodes[0].html])))",
+                    awaitPromise=True,
+                    returnByValue=True,
+                )
+                assert json.loads(found["result"]["value"]) == []
