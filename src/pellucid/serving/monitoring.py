@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from pellucid.arithmetic.probabilities import LEVEL, holm
@@ -156,7 +156,7 @@ class DriftWatch:
         return np.bincount(codes.astype(np.int64), minlength=len(self._codes)).astype(np.float64)
 
 
-def above(here: Float64[np.ndarray, " inputs"], then: Float64[np.ndarray, " reference"]) -> float:
+def above(here: Float[np.ndarray, " inputs"], then: Float[np.ndarray, " reference"]) -> float:
     """Chance that a number from here is larger than one from then, equals counting half."""
     known = np.sort(then)
     sides = [np.searchsorted(known, here, side) for side in ("left", "right")]

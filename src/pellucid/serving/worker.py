@@ -91,7 +91,8 @@ class Answering:
         self.about = about
         limited = dataclasses.replace(model, session=_Limited(model.session, seconds_limit(1)))
         self.model: ExportedModel = limited
-        self._width = about["inputs"]["values"][1][1] if "values" in about["inputs"] else 0
+        width = about["inputs"]["values"][1][1] if "values" in about["inputs"] else 0
+        self._width = width if isinstance(width, int) else None  # none where any number of them will do
         with_all = PredictOptions(probabilities=bool(model.classes))
         self._decisions = Decisions(limited, with_all, place)
 
@@ -247,16 +248,18 @@ class Answering:
         """Vectors of as many numbers as the model takes."""
         rows, errors = [], []
         for value in values:
-            is_vector = isinstance(value, list) and len(value) == self._width
+            is_vector = isinstance(value, list) and len(value) == (
+                self._width or len(rows[0] if rows else value)
+            )
             if is_vector and all(
                 isinstance(each, (int, float)) and not isinstance(each, bool) for each in value
             ):
                 rows.append(value)
                 errors.append("")
             else:
-                errors.append(f"is no list of {self._width} numbers")
+                errors.append(f"is no list of {self._width or len(rows[0] if rows else [])} numbers")
         with np.errstate(over="ignore"):
-            arrays = np.asarray(rows, np.float64).reshape(len(rows), self._width).astype(np.float32)
+            arrays = np.asarray(rows, np.float64).reshape(len(rows), -1 if rows else 0).astype(np.float32)
         return Asked(arrays, errors, [422 * bool(each) for each in errors], [""] * len(errors), is_one)
 
 

@@ -43,7 +43,7 @@ def place_in_file(array: np.ndarray) -> FilePlace | None:
 
 def shuffled_windows(
     positions: Int64[np.ndarray, " n"], inputs: np.ndarray | None, draws: np.random.Generator
-) -> list[Int64[np.ndarray, " window"]]:
+) -> list[Int64[np.ndarray, " _"]]:
     """Ascending positions in random order, cut into windows; a single one unless the inputs are `LARGE`.
 
     A window holds blocks of neighbouring positions, drawn from everywhere, and all of its positions are
@@ -67,7 +67,7 @@ class ReadAhead:
     much as is needed, and that would push out what has been read already.
     """
 
-    def __init__(self, inputs: np.ndarray, windows: Sequence[Int64[np.ndarray, " window"]]) -> None:
+    def __init__(self, inputs: np.ndarray, windows: Sequence[Int64[np.ndarray, " _"]]) -> None:
         self._inputs, self._windows = inputs, windows
         self._ends = np.cumsum([len(window) for window in windows])
         self._place = None if len(windows) == 1 else place_in_file(inputs)
