@@ -246,7 +246,8 @@ class Answering:
 
     def _vectors(self, values: Sequence[Any], *, is_one: bool) -> Asked:
         """Vectors of as many numbers as the model takes."""
-        rows, errors = [], []
+        rows: list[list[float]] = []
+        errors: list[str] = []
         for value in values:
             is_vector = isinstance(value, list) and len(value) == (
                 self._width or len(rows[0] if rows else value)
