@@ -121,6 +121,20 @@ class Channel:
                 each.close()
 
 
+def answer_parent(work: Callable[[Channel], None], most: int) -> None:
+    """Do the work of a child program over its standard input and output, until it is done or the parent gone.
+
+    `most` are the bytes of the longest message that is taken.
+    """
+    # What a library prints must not come between messages.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    try:
+        work(Channel(sys.stdin.buffer, answers, most))
+    except BrokenPipeError:
+        os._exit(0)  # the parent went away; nothing is left to be flushed
+
+
 PROGRAM = "pellucid.data.decoder"
 _PATIENCE = 20.0 * SECONDS
 

@@ -4,16 +4,16 @@ Started by `pellucid.isolation` with its job. It imports all that it will need, 
 only then takes the first byte.
 """
 
-import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from pellucid.budgets import MEMORY, PIXELS
 from pellucid.errors import DataError
-from pellucid.isolation import Channel, begin_job, confine, image_memory
+from pellucid.isolation import Channel, answer_parent, begin_job, confine, image_memory
 
 # Bytes of memory for which no parent is asked: as many threads as there are cores take that much anyway.
 _LITTLE = 8 << 20
@@ -21,14 +21,8 @@ _LITTLE = 8 << 20
 
 def main(words: Sequence[str]) -> None:
     """Do the work of one job, `images`, `columns` or `workbooks`, until the parent is gone."""
-    # What a library prints must not come between messages.
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    channel = Channel(sys.stdin.buffer, answers, MEMORY.value() + 3 * PIXELS.value())
-    try:
-        _images(channel) if words[0] == "images" else _tables(channel, words[0])
-    except BrokenPipeError:
-        os._exit(0)  # the parent went away; nothing is left to be flushed
+    work = _images if words[0] == "images" else partial(_tables, job=words[0])
+    answer_parent(work, MEMORY.value() + 3 * PIXELS.value())
 
 
 def _images(channel: Channel) -> None:

@@ -13,7 +13,6 @@ import atexit
 import contextlib
 import hashlib
 import io
-import os
 import sys
 import zipfile
 from collections.abc import Callable, Sequence
@@ -41,7 +40,7 @@ from pellucid.data.text_copies import near_texts, text_digests
 from pellucid.encoding.tfidf import fit_tfidf
 from pellucid.errors import DataError, StorageError
 from pellucid.files import make_folder, read_regular, write_file
-from pellucid.isolation import Channel, Child, isolated
+from pellucid.isolation import Channel, Child, answer_parent, isolated
 
 # Numbers of a row: with 64 or 256 models of 300 labels were up to half a point worse on R8 or photographs.
 _NUMBERS = 128
@@ -108,9 +107,10 @@ def features_apart(
 
 def main() -> None:
     """Compute what the parent asks for, and end with it."""
-    # Whatever is printed must not come between messages.
-    channel = Channel(sys.stdin.buffer, os.fdopen(os.dup(1), "wb"), sys.maxsize)
-    os.dup2(2, 1)
+    answer_parent(_compute, sys.maxsize)
+
+
+def _compute(channel: Channel) -> None:
     channel.send({"unlimited": []})
     asked = channel.receive()
     if asked is None:

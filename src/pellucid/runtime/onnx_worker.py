@@ -23,7 +23,7 @@ import numpy as np
 from pellucid.budgets import MEMORY, WORK
 from pellucid.cores import usable
 from pellucid.errors import ModelFileError, PellucidError, UsageError
-from pellucid.isolation import Channel, Child, ChildEnded, begin_job, confine
+from pellucid.isolation import Channel, Child, ChildEnded, answer_parent, begin_job, confine
 from pellucid.runtime.onnx_files import LARGEST, read_model, require_plain
 
 INSTALL = "pip install onnxruntime"
@@ -281,13 +281,7 @@ def _arrays(forms: Sequence[Sequence[tuple[str, Sequence[int]]]], content: bytes
 
 def main() -> None:
     """Open one file, and answer about batches until the parent is gone."""
-    # What a library prints must not come between messages.
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    try:
-        _serve(Channel(sys.stdin.buffer, answers, LARGEST))
-    except BrokenPipeError:
-        os._exit(0)  # the parent went away; nothing is left to be flushed
+    answer_parent(_serve, LARGEST)
 
 
 def _serve(channel: Channel) -> None:

@@ -12,8 +12,6 @@ import dataclasses
 import gc
 import importlib
 import json
-import os
-import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -29,7 +27,7 @@ from pellucid.data.reading.input_values import text_or_reason
 from pellucid.data.tables.table import Joined
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.insight.occlusion import ImagePieces, WordPieces, occlusion
-from pellucid.isolation import Channel, begin_job, confine, image_memory
+from pellucid.isolation import Channel, answer_parent, begin_job, confine, image_memory
 from pellucid.runtime.exported import ExportedModel, Inputs, Session, opened
 from pellucid.runtime.onnx_files import LARGEST
 from pellucid.runtime.onnx_worker import (
@@ -91,8 +89,7 @@ class Answering:
         self.about = about
         limited = dataclasses.replace(model, session=_Limited(model.session, seconds_limit(1)))
         self.model: ExportedModel = limited
-        width = about["inputs"]["values"][1][1] if "values" in about["inputs"] else 0
-        self._width = width if isinstance(width, int) else None  # none where any number of them will do
+        self._width = about["inputs"]["values"][1][1] if "values" in about["inputs"] else 0
         with_all = PredictOptions(probabilities=bool(model.classes))
         self._decisions = Decisions(limited, with_all, place)
 
@@ -248,21 +245,20 @@ class Answering:
         """Vectors of as many numbers as the model takes."""
         rows: list[list[float]] = []
         errors: list[str] = []
+        # A model of no features, which answers the most frequent class, takes vectors of any one length.
+        width = self._width or next((len(value) for value in values if isinstance(value, list)), 0)
         for value in values:
-            is_vector = isinstance(value, list) and len(value) == (
-                self._width or len(rows[0] if rows else value)
-            )
+            is_vector = isinstance(value, list) and len(value) == width
             if is_vector and all(
                 isinstance(each, (int, float)) and not isinstance(each, bool) for each in value
             ):
                 rows.append(value)
                 errors.append("")
             else:
-                errors.append(f"is no list of {self._width or len(rows[0] if rows else [])} numbers")
+                errors.append(f"is no list of {width} numbers")
         with np.errstate(over="ignore"):
-            arrays = np.asarray(rows, np.float64).reshape(len(rows), -1 if rows else 0).astype(np.float32)
-        if self._width == 0:  # the most frequent class is the answer whatever is given
-            arrays = arrays[:, :0]
+            arrays = np.asarray(rows, np.float64).reshape(len(rows), width).astype(np.float32)
+        arrays = arrays[:, : self._width]
         return Asked(arrays, errors, [422 * bool(each) for each in errors], [""] * len(errors), is_one)
 
 
@@ -287,13 +283,7 @@ def _json(document: dict[str, Any]) -> bytes:
 
 def main() -> None:
     """Answer what the parent asks until it is gone."""
-    # What a library prints must not come between messages.
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    try:
-        _serve(Channel(sys.stdin.buffer, answers, LARGEST))
-    except BrokenPipeError:
-        os._exit(0)  # the parent went away; nothing is left to be flushed
+    answer_parent(_serve, LARGEST)
 
 
 def _serve(channel: Channel) -> None:
