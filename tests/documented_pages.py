@@ -1,13 +1,15 @@
 """Documentation executed as its reader would: every block of a page, in order, in one folder with small data.
 
-A shell block runs as it is written, with three differences that make it quick. What trains gets `QUICKER`, the
-bundled samples are cut to a tenth, and lines that match `EXCEPTIONS` are left out. A line that is nothing but a
-`pellucid` command runs within this process, anything else in a shell. A server goes on until the page ends.
+A shell block runs as it is written, but for what makes it quick: commands that train get `QUICKER`, the
+bundled samples are cut to a tenth, and lines that match `EXCEPTIONS` are left out. A line that is nothing but
+a `pellucid` command runs within this process, anything else in a shell. A server goes on until the next one, or
+the page's end.
 """
 
 import contextlib
 import csv
 import gzip
+import itertools
 import json
 import os
 import re
@@ -17,7 +19,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,39 +27,45 @@ import pytest
 from PIL import Image
 from sybil import Example
 from sybil.document import Document
-from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
+from sybil.parsers.markdown import CodeBlockParser
 
 from command_line import within
 from pellucid.data.reading import forms
 
 ROOT = Path(__file__).parent.parent
 # Pages of another language have the code of their English ones, which another test compares.
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"] + sorted(
-    page for page in (ROOT / "docs").rglob("*.md") if not {"_build", "zh"} & set(page.parts)
-)
+PAGES = [
+    *(ROOT / "README.md", ROOT / "CONTRIBUTING.md"),
+    *sorted(page for page in (ROOT / "docs").rglob("*.md") if not {"_build", "zh"} & set(page.parts)),
+]
 
 # Lines that no test can run, and why.
 EXCEPTIONS = {
-    r"(\S*/)?pip install ": "downloads packages; what extras it names is tested",
-    r"python3 -m venv ": "an environment without the packages that the next line would download",
-    r"\.venv/bin/pellucid ": "of such an environment",
-    r"pellucid demo$": "a minute; make demo and tests/end_to_end/test_main_path.py run it",
-    r"docker ": "needs the daemon; tests/end_to_end/test_containers.py runs it where there is one",
-    r"torchrun --nnodes 2 ": "needs two machines",
-    r"export XDG_CACHE_HOME=/shared/cache": "a disk of these two machines",
-    r".*postgresql://": "needs a server of PostgreSQL; tests/pipeline/test_tuning_storage.py has one",
-    r".*mlflow:http:": "needs a server of MLflow; tests/pipeline/test_logs.py has one",
-    r"python examples/run_all\.py|python examples/page\.py": "under an hour; tests/test_textbook.py",
-    r"sudo ": "changes the machine",
+    r"(\S*/)?pip install ": "downloads packages; that extras exist is tested",
+    r"python3 -m venv ": "an environment that stays empty without the next line",
+    r"\.venv/bin/pellucid ": "the command of such an environment",
+    r"docker ": "needs the daemon of Docker",
+    r"(export XDG_CACHE_HOME=/shared|torchrun --nnodes 2 )": "needs two machines that share a disk",
+    r".*postgresql://": "needs a server of PostgreSQL; tests/end_to_end/test_tuning_killed.py starts one",
+    r".*mlflow:http:": "needs a server of MLflow; tests/pipeline/test_logs.py starts one",
+    r".*--backbone (resnet18|all-minilm|mine)": "weights that readers bring; tests/pretrained has some",
+    r".*--precision fp16": "refused where a machine gains nothing by it; tests/export/test_precision.py",
+    r"python examples/": "under an hour; tests/test_textbook.py runs them on next to nothing",
 }
 
-# What is appended to a command that trains, by a pattern of the command, unless its flag is given already.
+# What is appended to a command that trains, by a pattern of it, unless it has the flag already.
 QUICKER = (
-    (r"\b(train|compare|tune)\b(?!.*--model (svm|random-forest|logistic-regression|ridge))", "--epochs 1"),
-    (r"\btune\b", "--trials 2"),
-    (r"\bcompare\b.*--vary", "--seeds 2"),
+    (r"\b(train|compare|tune) (?!.*--model (svm|random-forest|logistic-regression|ridge))", "--epochs 1"),
+    (r"\btrain ", "--folds 0"),
+    (r"\btune ", "--trials 2"),
+    (r"\bcompare .*--vary", "--seeds 2"),
 )
-# Folders of images that pages name: with the class of clothes that serves as each of theirs, and without classes.
+_SERVERS = re.compile(r"pellucid (serve|label) ")
+_DEFAULT_PORTS = {"serve": "8000", "label": "8001"}
+_FOR_A_SHELL = set("$`*?|&;<>()~")
+_PORTS = re.compile(r"\b(127\.0\.0\.1:|--port )(8000|8001|8080)\b")
+
+# Folders of images that pages name: with the class of clothes for each of theirs, and without classes.
 CLASS_FOLDERS = {
     "photos": {"cat": 0, "dog": 1},
     "more": {"cat": 0, "bird": 9},
@@ -66,9 +74,7 @@ CLASS_FOLDERS = {
     "more-labelled-photos": {"cat": 0, "dog": 1},
 }
 FOLDERS = ("new-images", "many")
-_SERVERS = re.compile(r"pellucid (serve|label) ")
-_FOR_A_SHELL = set("$`*?|&;<>()~")
-_PORTS = re.compile(r"\b(127\.0\.0\.1:|--port )(8000|8001)\b")
+FILES = ("one.jpg", "two.jpg", "new/one.jpg", "new/two.jpg", "image.png", "scan.tif")
 
 
 def excepted(line: str) -> bool:
@@ -100,7 +106,7 @@ class Reader:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._servers: list[subprocess.Popen[str]] = []
+        self._server: subprocess.Popen[str] | None = None
         self._ports: dict[str, str] = {}
 
     def shell(self, example: Example) -> None:
@@ -124,11 +130,12 @@ class Reader:
         exec(compile(source, example.path, "exec"), example.namespace)
 
     def leave(self) -> None:
-        """End what goes on."""
-        for server in self._servers:
-            server.send_signal(signal.SIGINT)
-        for server in self._servers:
-            server.communicate(timeout=30)
+        """End the server, as Ctrl-C does."""
+        if self._server is not None:
+            self._server.send_signal(signal.SIGINT)
+            said, _ = self._server.communicate(timeout=30)
+            assert self._server.returncode == 0, said
+        self._server = None
 
     def _command(self, line: str) -> None:
         done = within(*shlex.split(quicker(line))[1:])
@@ -139,24 +146,27 @@ class Reader:
             return
         text = "\n".join(map(quicker, lines))
         done = subprocess.run(
-            ["bash", "-euc", text], cwd=self._folder, capture_output=True, text=True, timeout=300, env=_environment()
+            ["bash", "-euc", text], cwd=self._folder, env=_environment(),
+            capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
         assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
 
     def _serve(self, line: str) -> None:
-        """Start a server, and wait until it has printed where it answers."""
-        server = subprocess.Popen(
+        """Start a server in the place of the one before, and wait until it has printed where it answers."""
+        self.leave()
+        if "--port" not in line:
+            line = f"{line} {self._local('--port ' + _DEFAULT_PORTS[line.split()[1]])}"
+        self._server = subprocess.Popen(
             ["bash", "-c", f"exec {line}"], cwd=self._folder, text=True, env=_environment(),
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
-        self._servers.append(server)
-        assert server.stdout is not None
-        said = ""
-        for each in server.stdout:
-            said += each
+        assert self._server.stdout is not None
+        said = []
+        for each in self._server.stdout:
+            said.append(each)
             if "http://" in each:
                 return
-        raise AssertionError(f"{line}\n{said}")
+        raise AssertionError(f"{line}\n{''.join(said)}")
 
     def _local(self, text: str) -> str:
         """The text with free ports in the place of documented ones, which other programs may have."""
@@ -169,18 +179,19 @@ class Reader:
 
 def parse(page: Path, reader: Reader) -> Document:
     """A page with its blocks; each can be evaluated."""
-    parsers = (PythonCodeBlockParser(), CodeBlockParser("sh", reader.shell))
-    document = Document.parse(str(page), *parsers)
-    for _, region in document.regions:
-        if region.evaluator != reader.shell:
-            region.evaluator = reader.python
-    return document
+    languages = {"sh": reader.shell, "python": reader.python}
+    parsers = (CodeBlockParser(language, evaluator) for language, evaluator in languages.items())
+    return Document.parse(str(page), *parsers)
 
 
 @contextlib.contextmanager
-def reading(folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
-    """A reader in a folder, with a copy of the data that `prepare` wrote, and samples cut short."""
+def reading(
+    folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch, run: Path | None = None
+) -> Iterator[Reader]:
+    """A reader in a folder with copies of the data that `prepare` wrote and of a run; samples are short."""
     shutil.copytree(data, folder, dirs_exist_ok=True)
+    if run is not None:
+        shutil.copytree(run, folder / "run")
     samples = _small_samples(data.parent)
     monkeypatch.setattr(forms, "FASHION_FOLDER", samples)
     monkeypatch.setattr(forms, "SPAM_FILE", samples / "spam.jsonl.gz")
@@ -192,40 +203,76 @@ def reading(folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
         reader.leave()
 
 
-def prepare(folder: Path) -> None:
-    """Write the data that pages name, made of the bundled samples: images of clothes, subjects of mails."""
-    images, labels = (
-        _idx(forms.FASHION_FOLDER / f"train-{kind}-ubyte.gz")[1] for kind in ("images-idx3", "labels-idx1")
-    )
-    taken = iter(range(10**6))
+def needs_run(page: Path) -> bool:
+    """Whether the page begins with a run of its reader's: one called `run/` is used before it is made."""
+    code = (region.parsed for _, region in parse(page, Reader(page.parent)).regions)
+    named = re.search(r"""(--out |out=")?\brun/""", "".join(code))
+    return named is not None and named[1] is None
 
-    def write(place: str, count: int, kind: int | None = None) -> None:
-        fitting = np.flatnonzero(labels == kind) if kind is not None else np.arange(len(labels))
-        (folder / place).mkdir(parents=True, exist_ok=True)
-        for _ in range(count):
-            number = fitting[next(taken) % len(fitting)]
-            Image.fromarray(images[number]).save(folder / place / f"{number:05d}.png")
+
+def train(data: Path) -> Path:
+    """A run on the images of `prepare`, beside them."""
+    run = data.parent / "run"
+    done = within("train", data / "photos", "--out", run, "--epochs", "2", "--folds", "0", "--model", "cnn")
+    assert done.returncode == 0, done.stderr
+    return run
+
+
+def prepare(folder: Path) -> None:
+    """Write the data that pages name, made of the bundled samples: images of clothes, and mails."""
+    (_, images), (_, labels) = (
+        _idx(forms.FASHION_FOLDER / f"train-{kind}-ubyte.gz") for kind in ("images-idx3", "labels-idx1")
+    )
+    taken = itertools.count()
+
+    def write(place: str, kind: int | None = None) -> None:
+        """Write the next image, or the next of a class."""
+        fitting = np.arange(len(labels)) if kind is None else np.flatnonzero(labels == kind)
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(images[fitting[next(taken) % len(fitting)]]).save(folder / place)
 
     for place, kinds in CLASS_FOLDERS.items():
-        for name, kind in kinds.items():
-            write(f"{place}/{name}", 40, kind)
-    for place in FOLDERS:
-        write(place, 10)
-    for name in ("one.jpg", "two.jpg", "image.png", "new/one.jpg", "new/two.jpg"):
-        (folder / name).parent.mkdir(exist_ok=True)
-        Image.fromarray(images[next(taken)]).save(folder / name)
-    _write_reviews(folder)
-
-
-def _write_reviews(folder: Path) -> None:
+        for (name, kind), number in itertools.product(kinds.items(), range(40)):
+            write(f"{place}/{name}/{number:03d}.png", kind)
+    for place, number in itertools.product(FOLDERS, range(10)):
+        write(f"{place}/{number:03d}.png")
+    for name in FILES:
+        write(name)
     with gzip.open(forms.SPAM_FILE, "rt", encoding="utf-8") as lines:
-        rows = [json.loads(line) for line in lines][:160]
-    names = {"ham": "good", "spam": "bad"}
-    for name, labelled, part in (("reviews", True, rows), ("new-reviews", False, rows[:20])):
-        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
-            table = csv.writer(file)
-            table.writerow(["text", "label"] if labelled else ["text"])
-            table.writerows([row["text"][:300], *([names[row["label"]]] if labelled else [])] for row in part)
+        mails = [json.loads(line) for line in itertools.islice(lines, 160)]
+    texts = [mail["text"][:300] for mail in mails]
+    opinions = ["bad" if mail["label"] == "spam" else "good" for mail in mails]
+    _write_table(folder / "reviews.csv", ("text", "label"), zip(texts, opinions, strict=True))
+    _write_table(folder / "new-reviews.csv", ("text",), zip(texts[:20]))
+    _write_table(folder / "tagged.csv", ("text", "label"), zip(texts, _tags(len(texts)), strict=True))
+    # What a reader would have made in the browser.
+    corrected = sorted((folder / "photos/cat").iterdir())[:3]
+    rows = [(str(path.relative_to(folder)), "dog") for path in corrected]
+    _write_table(folder / "corrections.csv", ("input", "label"), rows)
+    asked = [(f"photos/{name}/{number:03d}.png", name) for name in ("cat", "dog") for number in range(40)]
+    _write_table(folder / "labels.csv", ("image", "label"), asked)
+    _write_vectors(folder, sorted(set(" ".join(texts).lower().split()))[:2000])
+
+
+def _tags(count: int) -> list[str]:
+    return [("praise;acting", "complaint", "praise", "")[number % 4] for number in range(count)]
+
+
+def _write_table(path: Path, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(columns)
+        table.writerows(rows)
+
+
+def _write_vectors(folder: Path, words: list[str]) -> None:
+    """Vectors of words drawn by chance: as a text of GloVe's, and as a matrix beside its vocabulary."""
+    vectors = np.random.default_rng(0).normal(size=(len(words), 100)).astype(np.float32)
+    np.save(folder / "vectors.npy", vectors)
+    (folder / "vectors.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
+    with (folder / "glove.6B.100d.txt").open("w", encoding="utf-8") as file:
+        for word, vector in zip(words, vectors, strict=True):
+            file.write(f"{word} {' '.join(f'{each:.3f}' for each in vector)}\n")
 
 
 def _small_samples(folder: Path) -> Path:

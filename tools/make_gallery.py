@@ -2,8 +2,8 @@
 
     python tools/make_gallery.py        # about four minutes on two quiet cores; make gallery does it too
 
-Writes docs/_extra/gallery, which Sphinx copies into the site beside the pages. Runs stay in docs/_build/gallery, so
-that another call trains nothing; `make clean` removes both.
+Writes docs/_extra/gallery, which Sphinx copies into the site beside the pages. Runs stay in
+docs/_build/gallery, so that another call trains nothing; `make clean` removes both.
 """
 
 import argparse
@@ -32,7 +32,7 @@ TRAINED = {
     "vae": "train sample:fashion --model vae --preset quick",
 }
 
-# The pages, each with its command and the run that it is of. boot.png and mail.txt come from the samples' tests.
+# The pages, each with its command and its run. boot.png and mail.txt come from the samples' tests.
 PAGES = {
     "explain-cnn.html": ("explain {run} boot.png --model cnn", "images"),
     "explain-svm.html": ("explain {run} boot.png --model svm", "images"),

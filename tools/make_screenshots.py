@@ -1,4 +1,4 @@
-"""Make the pictures of the documentation: parts of the gallery's pages, as a browser without a window shows them.
+"""Make the pictures of the documentation: parts of the gallery's pages, as a browser shows them.
 
     python tools/make_screenshots.py                # every picture; needs Chromium, Chrome or Edge
     python tools/make_screenshots.py explain-unit   # some of them
