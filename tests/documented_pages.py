@@ -2,8 +2,8 @@
 
 A shell block runs as it is written, but for what makes it quick: commands that train get `QUICKER`, the
 bundled samples are cut to a tenth, and lines that match `EXCEPTIONS` are left out. A line that is nothing but
-a `pellucid` command runs within this process, anything else in a shell. A server goes on until the next one, or
-the page's end.
+a `pellucid` command runs within this process, anything else in a shell. A server goes on until the next one,
+or the end of the page.
 """
 
 import contextlib

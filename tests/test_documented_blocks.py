@@ -57,7 +57,7 @@ def marked(name: str):
     return pytest.param(name, marks=() if name in FIRST else (pytest.mark.slow,))
 
 
-@pytest.mark.parametrize("name", map(marked, EXECUTED))
+@pytest.mark.parametrize("name", [marked(name) for name in EXECUTED])
 def test_every_block_of_a_page_runs(name, data, tmp_path, monkeypatch, request):
     page = EXECUTED[name]
     run = request.getfixturevalue("finished") if needs_run(page) else None
@@ -69,7 +69,7 @@ def test_every_block_of_a_page_runs(name, data, tmp_path, monkeypatch, request):
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_a_block_is_one_that_is_run_or_that_nobody_can_run(page):
     text = page.read_text(encoding="utf-8")
-    fences = re.findall(r"^\s*(?:```+|:::+)(\S*)", text, re.MULTILINE)[::2]
+    fences = re.findall(r"^\s*```+(\S*)", text, re.MULTILINE)[::2]
     assert {each for each in fences if not each.startswith("{")} <= LANGUAGES
     for block in blocks(page, "toml"):
         assert tomllib.loads(block)
