@@ -1,7 +1,7 @@
 """Documentation executed as its reader would: every block of a page, in order, in one folder with small data.
 
-Blocks run as they are written, but for what makes it quick: bundled samples are cut to a tenth, recipes have one
-epoch where a page asks for no number of them, validation judges and not folds, `QUICKER` adds flags, and
+Blocks run as they are written, but for what makes it quick: bundled samples are cut to a tenth, recipes have
+one epoch where a page asks for no number of them, validation judges and not folds, `QUICKER` adds flags, and
 lines that match `EXCEPTIONS` are left out. A line that is nothing but a `pellucid` command runs within this
 process, anything else in a shell. A server goes on until the next one, or the end of the page.
 """
@@ -160,6 +160,7 @@ class Reader:
         self._server = subprocess.Popen(
             ["bash", "-c", f"exec {line}"], cwd=self._folder, text=True, env=_environment(),
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell may have ignored it
         )  # fmt: skip
         assert self._server.stdout is not None
         said = []
