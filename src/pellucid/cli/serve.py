@@ -11,7 +11,7 @@ from pellucid.serving.flags import add_flags, options_of
 _EXAMPLES = (
     ("pellucid serve run/", "a page and an API"),
     ("pellucid serve cats.onnx mails=text.onnx", "two models"),
-    ("pellucid serve run/ --corrections c.csv", "labels corrected in its report"),
+    ("pellucid serve run/ --corrections c.csv", "labels put right there"),
     ("pellucid serve run/ --host 0.0.0.0 --token-file T", "for others"),
 )
 
