@@ -1,8 +1,8 @@
 """Draws and measures chapters 1 to 6 of Learn on one LeNet: `python examples/learn/networks.py`.
 
 Trains the network of these chapters on `sample:fashion` and, with three seeds each, such networks with and
-without shifted training images. Pictures go to docs/images/learn, figures to docs/learn/networks.json and from there
-into the chapters. `--check` trains nothing and reports whether the chapters agree with that record.
+without shifted training images. Pictures go to docs/images/learn, figures to docs/learn/networks.json and
+from there into the chapters. `--check` trains nothing and reports whether they agree with that record.
 
 Takes: about 2 minutes with one thread.
 """
@@ -44,9 +44,9 @@ RECORD, IMAGES = Path("docs/learn/networks.json"), Path("docs/images/learn")
 
 
 def story(folder: Path, epochs: int, threads: int) -> tuple[Network, Dataset]:
-    """The network of the chapters, trained into `folder/lenet`, and the data it learnt."""
+    """The network of the chapters, trained into `folder/lenet` unless it is there, and the data it learnt."""
     given = {**LENET, "epochs": epochs, "threads": threads, "baselines": False}
-    pellucid.train("sample:fashion", out=folder / "lenet", quiet=True, **given)
+    pellucid.train("sample:fashion", out=folder / "lenet", quiet=True, resume=True, **given)
     data, _ = prepare("sample:fashion", Settings())
     return pellucid.load(folder / "lenet").model_.network.eval(), data
 
@@ -236,8 +236,8 @@ def shift_table(record: dict[str, Any]) -> str:
         for words, found in (("accuracy", plain), ("accuracy, trained on shifted images", trained))
     ]
     words = (
-        f"Means over {SEEDS} trainings of {record['epochs']} epochs each, {FOR_SHIFTS} test images; a change is "
-        "the length of the difference over the length of the values."
+        f"Means over {SEEDS} trainings of {record['epochs']} epochs each, {FOR_SHIFTS} test images. A change "
+        "is the length of the difference over the length of the values."
     )
     header = ["images moved to the right by", *(f"{each} px" for each in SHIFTS)]
     return table(header, [*layers, *scores]) + f"\n{words}\n"
@@ -262,6 +262,7 @@ def main() -> int:
     flags.add_argument("--epochs", type=int, default=LENET["epochs"], help="passes of each training")
     flags.add_argument("--threads", type=int, default=1, help="processor threads (1)")
     flags.add_argument("--pictures", action="store_true", help="draw only, with the figures of the record")
+    flags.add_argument("--work", type=Path, help="folder that keeps the run lenet/; default: none")
     flags.add_argument("--out", type=Path, default=ROOT, help="folder in which docs/ lies")
     given = flags.parse_args()
     if given.check:
@@ -272,13 +273,14 @@ def main() -> int:
         if stale:
             print(f"run `python examples/learn/networks.py`: not up to date: {', '.join(stale)}")
         return int(bool(stale))
-    with tempfile.TemporaryDirectory() as work:
-        network, data = story(Path(work), given.epochs, given.threads)
+    with tempfile.TemporaryDirectory() as temporary:
+        work = given.work or Path(temporary)
+        network, data = story(work, given.epochs, given.threads)
         if given.pictures:
-            record = json.loads((given.out / RECORD).read_text(encoding="utf-8"))
+            record = json.loads((ROOT / RECORD).read_text(encoding="utf-8"))
         else:
             record = measured(data, given.epochs, given.threads)
-        svgs = drawn(network, data, Path(work) / "lenet", record)
+        svgs = drawn(network, data, work / "lenet", record)
     for folder in (RECORD.parent, IMAGES):
         (given.out / folder).mkdir(parents=True, exist_ok=True)
     (given.out / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
