@@ -29,6 +29,7 @@ import pellucid  # noqa: E402
 from pellucid.arithmetic import softmax  # noqa: E402
 from pellucid.data import prepare  # noqa: E402
 from pellucid.evaluation.generated_images import frechet  # noqa: E402
+from pellucid.insight.attribution import ids_of  # noqa: E402
 from pellucid.reference.recurrent import lstm_states  # noqa: E402
 from pellucid.settings import Settings  # noqa: E402
 
@@ -187,7 +188,7 @@ def dropout_figures(record: Record) -> str:
     ]
     header = ["", "without dropout", "with it, mean", "nine of ten masks"]
     return table(header, rows) + (
-        f"\nThe first two rows are of the image above and {DRAWS:,} masks, the last of one mask for each image; "
+        f"\nThe first two rows are of the image above and {DRAWS:,} masks, the last of one mask each; "
         "one training.\n"
     )
 
@@ -248,12 +249,13 @@ def recurrent() -> Record:
 def _states(classifier: Any, text: str) -> tuple[Any, list[str]]:
     """Gates and states of the LSTM that reads forwards, place by place, and the tokens that it read."""
     encoder, network = classifier.model_.encoder, classifier.model_.network.eval()
-    ids = encoder.encode(text)
-    layer = network.body.layers.forwards1
+    ids, layer = ids_of(encoder, text), network.body.layers.forwards1
     with torch.no_grad():
-        vectors = network.body.layers.embedding(torch.as_tensor(np.asarray(ids))[None]).double().numpy()
+        vectors = (
+            network.body.layers.embedding(torch.as_tensor(ids, dtype=torch.int64)[None]).double().numpy()
+        )
     weights = {name: each.detach().double().numpy() for name, each in layer.named_parameters()}
-    return lstm_states(vectors, *weights.values()), encoder.tokens(text)
+    return lstm_states(vectors, *weights.values()), [piece for piece, _ in encoder.explain(text)]
 
 
 def recurrent_figures(record: Record) -> str:
@@ -348,7 +350,7 @@ def autoencoder_figures(record: Record) -> str:
         "new images recognised as their class",
     ]
     return table(header, rows) + (
-        f"\nTrained on {TRAIN:,} images, error on {COMPARED} test images; {COMPARED} new images, recognised by "
+        f"\nTrained on {TRAIN:,} images, error on {COMPARED} test images; {COMPARED} new images, judged by "
         "a perceptron trained on the real ones; one training.\n"
     )
 
@@ -448,8 +450,8 @@ def classical_figures(record: Record) -> str:
     two = table(["two numbers an image", "accuracy on the training images", "on others"], both)
     return (
         f"{two}\n{PAIR[0]} against {PAIR[1]}: {len(record['points'])} training images and {record['tested']} "
-        f"others, the first two principal components, one training each.\n\n{forests}\nForests of scikit-learn "
-        f"on all 784 pixels, ten classes, {TRAIN:,} training images and {TEST:,} others.\n"
+        f"others, the first two principal components, one training each.\n\n{forests}\nForests of "
+        f"scikit-learn on all 784 pixels, ten classes, {TRAIN:,} training images and {TEST:,} others.\n"
     )
 
 
