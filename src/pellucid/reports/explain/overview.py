@@ -11,7 +11,7 @@ from pellucid.insight.tree_paths import TreePath
 from pellucid.reports.explain.page_data import HIDDEN
 
 # Stages of an overview: as many as fit beside each other and are taken in at a glance.
-MOST_STAGES = 7
+MOST_STAGES = 6
 
 # Layers that begin a stage; what follows them, such as a norm or an activation function, belongs to it.
 _BEGIN = {

@@ -4,7 +4,7 @@ import { byId, canvasById, contextOf, element, indexField, indexText, shown } fr
 import { layout, legend, outline, paint, thumbnail } from "./drawing.js";
 import { backwardView, WEIGHT_TITLE } from "./gradient_views.js";
 import { dropoutView, kernelsOf, laidOut, markStep, moreOf } from "./layer_views.js";
-import { layerCalled, learntOf, pageData, shownLayers, stored, tokenLabel } from "./page_data.js";
+import { hasLearnt, layerCalled, learntOf, shownLayers, stored, tokenLabel } from "./page_data.js";
 import { drawField, followUnit, showWindow } from "./seen_views.js";
 import { actions, arithmeticText, arithmeticView } from "./unit_views.js";
 import { chosenUnits } from "./units.js";
@@ -45,13 +45,13 @@ function placeText() {
 }
 
 /**
- * The layer that a view opens with: backwards the one that the loss is of, where the error sets out, and else the
- * second one, since the first only scales the inputs.
+ * The layer that a view opens with: backwards the last one with weights, near the loss, where the error sets out, and
+ * else the second one, since the first only scales the inputs.
  * @param {View} view
  */
 export function firstLayer(view) {
-  const last = view === "backward" ? layerCalled(pageData.output) : undefined;
-  return last && !last.hidden ? last : shownLayers[shownLayers.length > 1 ? 1 : 0];
+  const last = view === "backward" ? shownLayers.filter(hasLearnt).pop() : undefined;
+  return last ?? shownLayers[shownLayers.length > 1 ? 1 : 0];
 }
 
 /**
