@@ -49,7 +49,9 @@ def stages_of(explanation: Explanation) -> list[Stage]:
     """Stages of a network in the order of computation, at most `MOST_STAGES`; none where no layer is opened."""
     found: list[Stage] = []
     for layer in explanation.layers:
-        if layer.kind in HIDDEN or layer.part == "bound":
+        # Of an adversarial network what judges the given image is shown, and of an autoencoder not its bound.
+        is_aside = layer.part == "bound" or (explanation.contest is not None and not layer.receptive_field)
+        if layer.kind in HIDDEN or is_aside:
             continue
         kind = _kind(explanation, layer)
         if kind is None:

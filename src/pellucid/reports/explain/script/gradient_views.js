@@ -15,7 +15,6 @@ import {
 import { gradientsOf } from "./gradients.js";
 import { hasLearnt, learntOf, stored } from "./page_data.js";
 import { actions, nameOf } from "./unit_views.js";
-import { SLOPE } from "./units.js";
 import { gradientAt, tensorOf } from "./values.js";
 import { message, messageWith } from "./words/message.js";
 /** @import { Layer, OpenedUnit, Pinned, Terms, ThreeWays, Unit, Weighing, Weight } from "./types.js" */
@@ -52,7 +51,7 @@ function passedOn(above, { weighings, choice, curve, steps }) {
   if (choice) {
     return [element("p", {}, message("passesToWinner", { place: indexText(choice.source) }))];
   }
-  const slope = curve && steps.find(([words]) => words === SLOPE)?.[1];
+  const slope = curve && steps.find(([words]) => words === message("stepSlope"))?.[1];
   if (typeof slope !== "number") return [];
   const words = message("passesBySlope", {
     above: shown(above),

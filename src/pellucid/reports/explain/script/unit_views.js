@@ -286,7 +286,7 @@ function columnsOf(kind, history) {
   const isMemory = kind === "lstm";
   return [
     ...GATES[kind].map((name, gate) => ({
-      name,
+      name: message(name),
       of: (/** @type {PastStep} */ step) => step.gates[gate],
       scale: scaleOf(isCandidate(name) ? [-1, 1] : [0, 1]),
     })),
