@@ -31,6 +31,10 @@ _BEGIN = {
     "text-max": "features",
     "text-average": "features",
 }
+# Layers that lie beside each other, not behind: directions of a recurrent network, widths of filters, two pools.
+_BESIDE = ("lstm", "gru", "neighbours", "text-max", "text-average")
+# Layers that belong to no stage: the vector of a stage in another form, or a part of it.
+_NO_STAGE = ("flatten", "unflatten", "part", "clamp")
 # Shares of the longer side of the image up to which what a unit sees is a small pattern, or a part.
 _SMALL, _PART = 0.35, 0.8
 # Stages that many layers in a row may share.
@@ -55,9 +59,9 @@ def stages_of(explanation: Explanation) -> list[Stage]:
             continue
         kind = _kind(explanation, layer)
         if kind is None:
-            if found and _continues(found[-1].layer, layer):
+            if found and _continues(found[-1], layer):
                 found[-1] = found[-1]._replace(layer=layer)
-        elif found and kind == found[-1].kind == "states":  # both directions of a recurrent network are one
+        elif found and kind == found[-1].kind and layer.kind in _BESIDE:
             found[-1] = found[-1]._replace(layer=layer)
         else:
             found.append(Stage(kind, layer))
@@ -80,6 +84,8 @@ def _kind(explanation: Explanation, layer: LayerRecord) -> str | None:
     if layer.name == "probabilities":
         return "probabilities"
     kind = _BEGIN.get(layer.kind)
+    if kind == "image" and not explanation.makes_images:
+        return None  # a predicted number at the scale of the data
     if kind == "features" and layer.name.split(".")[0] == opened.output.split(".")[0] == "head":
         return "scores" if explanation.classes and not explanation.makes_images else "number"
     if kind == "maps":
@@ -94,9 +100,11 @@ def _sides(explanation: Explanation) -> tuple[int, ...]:
     return explanation.inputs.shape[:2]
 
 
-def _continues(before: LayerRecord, layer: LayerRecord) -> bool:
-    """True of a layer that gives numbers of the same form, or both directions of a recurrent one together."""
-    return len(layer.output_shape) == len(before.output_shape) and layer.kind != "flatten"
+def _continues(stage: Stage, layer: LayerRecord) -> bool:
+    """True of a layer that gives numbers of the same form; the class beside latent variables is none of them."""
+    if layer.kind in _NO_STAGE or (stage.kind == "latent" and layer.kind == "side-by-side"):
+        return False
+    return len(layer.output_shape) == len(stage.layer.output_shape)
 
 
 # One tree of a forest as lines: a branch ends at its depth, above the middle of what is below it.
