@@ -1,6 +1,7 @@
 """Overview of a network on one input, from pixels or words to scores, and a tree of a forest as a drawing."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,7 +32,7 @@ _BEGIN = {
     "text-max": "features",
     "text-average": "features",
 }
-# Layers that lie beside each other, not behind: directions of a recurrent network, widths of filters, two pools.
+# Layers beside each other, not behind: directions of a recurrent network, widths of filters, two pools.
 _BESIDE = ("lstm", "gru", "neighbours", "text-max", "text-average")
 # Layers that belong to no stage: the vector of a stage in another form, or a part of it.
 _NO_STAGE = ("flatten", "unflatten", "part", "clamp")
@@ -42,7 +43,7 @@ _SHARED = ("small-patterns", "parts", "whole", "made-maps", "context", "states",
 
 
 class Stage(NamedTuple):
-    """Stage of an overview: its kind, which has its words in the template, and the layer whose values it shows."""
+    """Stage of an overview: its kind, whose words the template has, and the layer whose values it shows."""
 
     kind: str
     layer: LayerRecord
@@ -50,7 +51,7 @@ class Stage(NamedTuple):
 
 
 def stages_of(explanation: Explanation) -> list[Stage]:
-    """Stages of a network in the order of computation, at most `MOST_STAGES`; none where no layer is opened."""
+    """Stages of a network in the order of computation, at most `MOST_STAGES`; none without opened layers."""
     found: list[Stage] = []
     for layer in explanation.layers:
         # Of an adversarial network what judges the given image is shown, and of an autoencoder not its bound.
@@ -68,7 +69,7 @@ def stages_of(explanation: Explanation) -> list[Stage]:
     while len(found) > MOST_STAGES:
         twins = [
             at
-            for at, (one, other) in enumerate(zip(found, found[1:], strict=False))
+            for at, (one, other) in enumerate(pairwise(found))
             if one.kind == other.kind and one.kind in _SHARED
         ]
         at = twins[0] if twins else MOST_STAGES // 2
@@ -101,7 +102,7 @@ def _sides(explanation: Explanation) -> tuple[int, ...]:
 
 
 def _continues(stage: Stage, layer: LayerRecord) -> bool:
-    """True of a layer that gives numbers of the same form; the class beside latent variables is none of them."""
+    """True of a layer that gives numbers of the same form, but for the class beside latent variables."""
     if layer.kind in _NO_STAGE or (stage.kind == "latent" and layer.kind == "side-by-side"):
         return False
     return len(layer.output_shape) == len(stage.layer.output_shape)
@@ -113,7 +114,7 @@ _WIDTH, _HEIGHT = 720, 240
 
 
 def drawing_of(path: TreePath) -> dict[str, Any]:
-    """Lines of a tree in two paths of SVG, those of the path of the input apart, and a place for each question."""
+    """Lines of a tree as two paths of SVG, one of them the input's, and a place for each question."""
     parents = path.parents.tolist()
     places = _places(parents)
     depth = max(1, max(down for _, down in places))
