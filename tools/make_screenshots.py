@@ -62,7 +62,7 @@ SMALL = {
     for page in (*make_gallery.REPORTS, *make_gallery.PAGES)
 }
 _MARGIN = 16  # beside a part, in CSS pixels
-_SETTLED = "new Promise((then) => setTimeout(then, 800))"
+_SETTLED = "new Promise((then) => setTimeout(then, 1500))"
 _PART = """(() => {{
   const box = document.querySelector({part!r})?.getBoundingClientRect();
   return box && [box.left + scrollX, box.top + scrollY, box.width, box.height];
@@ -87,7 +87,9 @@ def take(tab: Tab, shot: Shot, folder: Path) -> Image.Image:
     if shot.file:
         root = tab.call("DOM.getDocument")["root"]["nodeId"]
         field = tab.call("DOM.querySelector", nodeId=root, selector="input[type=file]")["nodeId"]
-        tab.call("DOM.setFileInputFiles", files=[str(make_gallery.RUNS / shot.file)], nodeId=field)
+        tab.call(
+            "DOM.setFileInputFiles", files=[str((make_gallery.RUNS / shot.file).absolute())], nodeId=field
+        )
     tab.evaluate(_SETTLED)
     left, top, width, height = 0, 0, shot.width, shot.height
     if shot.part:
