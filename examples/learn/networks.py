@@ -139,8 +139,8 @@ def two_weights(network: Network, data: Dataset) -> dict[str, Any]:
     """The loss as two weights of the head change, and the way that three optimisers take over it.
 
     Both weights belong to the score of shirts. Their inputs are, of the twenty largest, the two that rise and
-    fall together most: the loss is then a long, narrow valley. Each optimiser takes `STEPS` steps, each from
-    all images, at the one of `RATES` that ends with the smallest loss.
+    fall together most: the loss is then steep in one direction and flat in the other. Each optimiser takes
+    `STEPS` steps, each from all images, at the one of `RATES` that ends with the smallest loss.
     """
     rows = data.train[:FOR_LOSS]
     with torch.no_grad():
@@ -163,7 +163,7 @@ def two_weights(network: Network, data: Dataset) -> dict[str, Any]:
 
     p = softmax(logits)[:, label]
     curvatures = np.linalg.eigvalsh(chosen.T @ (chosen * (p * (1 - p))[:, None]) / len(rows))
-    # So far from the middle the loss has risen by 0.1 along the valley's floor, if it bends as in the middle.
+    # So far from the middle the loss has risen by 0.1 in the flat direction, if it bends as in the middle.
     reach = float(np.sqrt(0.2 / curvatures[0]))
     grid = np.linspace(-reach, reach, 80)
     losses = np.array([[loss_and_gradient(centre + np.array([a, b]))[0] for a in grid] for b in grid])
