@@ -61,7 +61,8 @@ def test_there_are_chapters() -> None:
 @each_chapter
 def test_a_chapter_has_every_part_in_order(chapter: Path) -> None:
     parts = parts_of(chapter)
-    assert list(parts) == PARTS
+    # Before its question the last chapter also compares and ships.
+    assert [part for part in parts if part not in ("Compare honestly", "Ship it")] == PARTS
     assert len(re.findall(r"[.?!](?=\s)", parts["The idea"] + "\n")) == 5
     for picture in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", parts["In a picture"]):
         assert (chapter.parent / picture).read_text(encoding="utf-8").startswith("<svg")
@@ -101,7 +102,7 @@ def test_figures_of_the_chapters_are_those_of_the_record() -> None:
 
 @pytest.mark.slow
 def test_everything_can_be_drawn_and_measured_anew(tmp_path: Path) -> None:
-    command = [sys.executable, str(SCRIPT), "--epochs", "1", "--out", str(tmp_path)]
+    command = [sys.executable, str(SCRIPT), "--seeds", "1", "--epochs", "1", "--out", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
     for picture in (ROOT / "docs" / "images" / "learn").glob("*.svg"):
