@@ -108,6 +108,7 @@ textbook: $(VENV)/.installed-plain
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going -b html docs docs/_build/html
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going -b html -t chinese -c docs docs/zh docs/_build/html/zh
 
 wheels: $(VENV)/.created
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist . tools/runtime_distribution

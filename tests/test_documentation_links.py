@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 import write_reference
 
-PAGES = [write_reference.ROOT / "README.md", *sorted((write_reference.ROOT / "docs").glob("*.md"))]
+DOCS = write_reference.ROOT / "docs"
+PAGES = [
+    *sorted(write_reference.ROOT.glob("README*.md")),
+    *(page for page in sorted(DOCS.rglob("*.md")) if not page.is_relative_to(DOCS / "_build")),
+]
 LINK = re.compile(r"\]\((?!https?://|mailto:)([^)\s#]*)(#[^)\s]+)?\)")
 
 
@@ -16,7 +20,7 @@ def _headings(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS.parent).as_posix())
 def test_links_lead_somewhere(page: Path) -> None:
     for place, anchor in LINK.findall(page.read_text(encoding="utf-8")):
         target = (page.parent / place).resolve() if place else page

@@ -1,4 +1,4 @@
-"""Every Chinese page is up to date with its English one: the same sections, code, links, tables and numbers."""
+"""Every Chinese page is up to date with its English one: the same code, links, tables and numbers."""
 
 import subprocess
 import sys

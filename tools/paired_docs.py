@@ -1,8 +1,8 @@
 """Pairs of English and Chinese pages: which Chinese sections are out of date, and where the two differ.
 
 The Chinese page of `docs/PATH.md` is `docs/zh/PATH.md`, that of `README.md` is `README.zh-CN.md`. The line
-after each Chinese heading is `<!-- en: HASH -->`: the first 8 hexadecimal digits of the SHA-256 of the English
-section when a person last compared the two.
+after each Chinese heading is `<!-- en: HASH -->`: the first 8 hexadecimal digits of the SHA-256 of the
+English section when a person last compared the two.
 
     python tools/paired_docs.py                        # every difference; exit code 1 if there is one
     python tools/paired_docs.py --accept FILE          # the Chinese FILE agrees with the English: new hashes
@@ -37,7 +37,7 @@ _OPTION = re.compile(r"^:(?:caption|alt|name):.*$", re.MULTILINE)
 _HAN = r"[\u3400-\u4dbf\u4e00-\u9fff]"
 _ENDS = r"\u3001\u3002\uff01\uff09\uff0c\uff1a\uff1b\uff1f\u201d"  # full-width punctuation after a word
 _FAULTS = {
-    "no space between Chinese and Latin letters, digits or code": rf"{_HAN}[A-Za-z0-9`$]|[A-Za-z0-9%`$]{_HAN}",
+    "no space between Chinese and Latin letters or digits": rf"{_HAN}[A-Za-z0-9`$]|[A-Za-z0-9%`$]{_HAN}",
     "a line break within a paragraph, which browsers show as a space": rf"[{_HAN[1:-1]}{_ENDS}]\n{_HAN}",
     "half-width punctuation beside Chinese": rf"{_HAN}[,.:;?!()]|[,:;?!()]{_HAN}",
     "a space beside full-width punctuation": rf"[{_ENDS}\uff08] (?=[^\s|])|(?<=[^\s|]) [{_ENDS}\uff08]",
