@@ -41,8 +41,8 @@ _FAULTS = {
     "a line break within a paragraph, which browsers show as a space": rf"[{_HAN[1:-1]}{_ENDS}]\n{_HAN}",
     "half-width punctuation beside Chinese": rf"{_HAN}[,.:;?!()]|[,:;?!()]{_HAN}",
     "a space beside full-width punctuation": rf"[{_ENDS}\uff08] (?=[^\s|])|(?<=[^\s|]) [{_ENDS}\uff08]",
-    "italics": rf"(?<!\*)\*(?!\*)[^*\n]*{_HAN}[^*\n]*(?<!\*)\*(?!\*)",
-    "punctuation at the end of bold text, which is then not shown as bold": rf"[{_ENDS}]\*\*(?=\w)",
+    "italics": rf"\*[^*\n]*{_HAN}[^*\n]*\*",
+    "punctuation at the end of bold text, which is then not shown as bold": rf"[{_ENDS}]\x03(?=\w)",
 }
 """What Chinese text must not contain, each with its name."""
 
@@ -279,6 +279,7 @@ def faults(text: str) -> Iterator[str]:
         The rule, and the place.
     """
     prose = _shown(_CODE.sub("`x`", _MATHS.sub("$x$", _prose(text)[0])))
+    prose = re.sub(r"\*\*([^*\n]+)\*\*", "\x02\\1\x03", prose)
     for fault, pattern in _FAULTS.items():
         for found in re.finditer(pattern, prose):
             yield f"{fault}: {prose[max(0, found.start() - 8) : found.end() + 8]!r}"
