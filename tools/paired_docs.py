@@ -16,6 +16,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import zip_longest
 from pathlib import Path
 
@@ -30,7 +31,8 @@ _MATHS = re.compile(r"\$\$.+?\$\$|(?<![\\$\w])\$(?! )[^$]+?(?<! )\$(?!\d)", re.D
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]*)\)")
 _HTML_LINK = re.compile(r"\b(?:href|src)=\"([^\"]*)\"")
 _TAG = re.compile(r"</?[a-zA-Z][^>]*>")
-_NUMERAL = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
+_NUMERAL = re.compile(r"(\d+(?:,\d{3})*(?:\.\d+)?)(?:\s+(thousand|million|billion|mega(?=pixel)|万|亿))?")
+_TIMES = {"thousand": 10**3, "万": 10**4, "million": 10**6, "mega": 10**6, "亿": 10**8, "billion": 10**9}
 _MONTH = re.compile(r"(\d{4} 年 )\d{1,2} 月")  # a word in English: November 2026
 _OPTION = re.compile(r"^:(?:caption|alt|name):.*$", re.MULTILINE)
 
@@ -147,7 +149,7 @@ def _code_blocks(text: str, page: Path, root: Path) -> list[object]:
     for block in _prose(text)[1]:
         head, _, body = block.partition("\n")
         if head.lstrip("`~:").strip() in ("text", "") and body:
-            found.append((head, body.count("\n"), tuple(sorted(_NUMERAL.findall(body)))))
+            found.append((head, body.count("\n"), tuple(numerals(body))))
         else:
             body = _OPTION.sub("", re.sub(r"(?:^|(?<=\s))#\s.*$|//\s.*$", "", body, flags=re.MULTILINE))
             found.append((head, tuple(line.rstrip() for line in body.splitlines() if line.strip())))
@@ -209,7 +211,7 @@ def _tables(text: str, page: Path, root: Path) -> list[object]:
 
 
 def numerals(prose: str) -> list[str]:
-    """Numbers written in digits, without separators of thousands.
+    """Numbers written in digits, without separators of thousands; 1.1 million and 110 万 are the same.
 
     Args:
         prose: text without code.
@@ -217,7 +219,8 @@ def numerals(prose: str) -> list[str]:
     Returns:
         The numbers, sorted.
     """
-    return sorted(each.replace(",", "") for each in _NUMERAL.findall(_MONTH.sub(r"\1", prose)))
+    found = [(digits.replace(",", ""), unit) for digits, unit in _NUMERAL.findall(_MONTH.sub(r"\1", prose))]
+    return sorted(f"{Decimal(digits) * _TIMES[unit]:.0f}" if unit else digits for digits, unit in found)
 
 
 def _numbers(text: str, page: Path, root: Path) -> list[object]:
