@@ -1,0 +1,123 @@
+"""Make the pictures of the documentation: parts of the gallery's pages, as a browser shows them.
+
+    python tools/make_screenshots.py                # every picture; needs Chromium, Chrome or Edge
+    python tools/make_screenshots.py explain-unit   # some of them
+
+The pages are those of tools/make_gallery.py, which comes first. Pictures go to docs/images, in 256 colours.
+"""
+
+import argparse
+import base64
+import io
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import make_gallery
+from PIL import Image
+
+from pellucid.export.app.chromium import Tab, browsing, find_browser
+
+IMAGES = make_gallery.DOCS / "images"
+
+
+class Shot(NamedTuple):
+    """One picture.
+
+    Attributes:
+        page: of the gallery, with the fragment that opens a place in it.
+        part: CSS selector of what is shown; the window where it is empty.
+        width: of the window, in CSS pixels.
+        height: of the window, and the most that is shown of a part.
+        steps: JavaScript that is run first, such as a click.
+        scale: pixels of the picture for each CSS pixel.
+    """
+
+    page: str
+    part: str = ""
+    width: int = 1024
+    height: int = 900
+    steps: str = ""
+    scale: float = 1.0
+
+
+SHOTS = {
+    "report": Shot("report-images.html", height=1584),
+    "report-verdict": Shot("report-images.html", "#verdict"),
+    "report-models": Shot("report-images.html", "#models", height=760),
+    "report-errors": Shot("report-images.html", "#errors", height=860),
+    "report-reliability": Shot("report-images.html", "#reliability", height=760),
+    "report-curve": Shot("report-images.html", "#curve", height=760),
+    "report-training": Shot("report-images.html", "#training", height=760),
+    "explain-overview": Shot("explain-cnn.html", width=1280),
+    "explain-unit": Shot("explain-cnn.html#forward/body.block1.conv1/3,14,14", width=1280),
+    "explain-backward": Shot("explain-cnn.html#backward/body.block1.conv1", width=1280),
+    "explain-why": Shot("explain-cnn.html#drove", width=1280),
+    "app-phone": Shot("app-images.html", width=390, height=844, scale=2),
+}
+_SETTLED = "new Promise((then) => setTimeout(then, 800))"
+_PART = """(() => {{
+  const box = document.querySelector({part!r})?.getBoundingClientRect();
+  return box && [box.left + scrollX, box.top + scrollY, box.width, box.height];
+}})()"""
+
+
+def take(tab: Tab, shot: Shot, folder: Path) -> Image.Image:
+    """Picture of one place.
+
+    Raises: `LookupError` if the page has no such part.
+    """
+    tab.call(
+        "Emulation.setDeviceMetricsOverride",
+        width=shot.width, height=shot.height, deviceScaleFactor=shot.scale, mobile=False,
+    )  # fmt: skip
+    light = [{"name": "prefers-color-scheme", "value": "light"}]
+    motion = [{"name": "prefers-reduced-motion", "value": "reduce"}]
+    tab.call("Emulation.setEmulatedMedia", features=light + motion)
+    tab.open("about:blank")  # the same page with another fragment would not be loaded anew
+    tab.open(f"{folder.absolute().as_uri()}/{shot.page}")
+    if shot.steps:
+        tab.evaluate(shot.steps)
+    tab.evaluate(_SETTLED)
+    left, top, width, height = 0, 0, shot.width, shot.height
+    if shot.part:
+        box = tab.evaluate(_PART.format(part=shot.part))
+        if not box:
+            raise LookupError(f"{shot.page}: no {shot.part}")
+        left, top, width, height = box
+    clip = {"x": left, "y": top, "width": width, "height": min(height, shot.height), "scale": 1}
+    taken = tab.call("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=bool(shot.part))
+    return Image.open(io.BytesIO(base64.b64decode(taken["data"]))).convert("RGB")
+
+
+def main() -> int:
+    """Take the pictures that are named, or all."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="pictures to take; default: all")
+    parser.add_argument(
+        "--gallery", type=Path, default=make_gallery.OUT, metavar="FOLDER", help="pages to show"
+    )
+    parser.add_argument("--out", type=Path, default=IMAGES, metavar="FOLDER", help="where pictures go")
+    arguments = parser.parse_args()
+    unknown = set(arguments.names) - set(SHOTS)
+    program = find_browser()
+    if unknown or program is None:
+        sys.stderr.write(
+            f"error: no picture {sorted(unknown)}\n" if unknown else "error: no Chromium, Chrome or Edge\n"
+        )
+        return 2
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    with browsing(program) as tab:
+        for name in arguments.names or SHOTS:
+            picture = take(tab, SHOTS[name], arguments.gallery)
+            # Without dithering plain areas stay plain, and the file a third as large.
+            few = picture.quantize(256, dither=Image.Dither.NONE)
+            few.save(arguments.out / f"{name}.png", optimize=True)
+            sys.stdout.write(f"{name}.png {picture.width} x {picture.height}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
