@@ -22,7 +22,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-_FENCE = re.compile(r"^ *(`{3,}|~{3,}|:{3,})(.*)$")
+_FENCE = re.compile(r"^ *(`{3,}|~{3,})(.*)$")
+_BOX = re.compile(r"^ *:{3,}.*$")  # of MyST: what it contains is ordinary text
 _HEADING = re.compile(r"^(#{1,6}) +(.*?) *$")
 _HASH = re.compile(r"^<!-- en: ([0-9a-f]{8}) -->\n?", re.MULTILINE)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -34,7 +35,6 @@ _TAG = re.compile(r"</?[a-zA-Z][^>]*>")
 _NUMERAL = re.compile(r"(\d+(?:,\d{3})*(?:\.\d+)?)(?:\s+(thousand|million|billion|mega(?=pixel)|万|亿))?")
 _TIMES = {"thousand": 10**3, "万": 10**4, "million": 10**6, "mega": 10**6, "亿": 10**8, "billion": 10**9}
 _MONTH = re.compile(r"(\d{4} 年 )\d{1,2} 月")  # a word in English: November 2026
-_OPTION = re.compile(r"^:(?:caption|alt|name):.*$", re.MULTILINE)
 
 _HAN = r"[\u3400-\u4dbf\u4e00-\u9fff]"
 _ENDS = r"\u3001\u3002\uff01\uff09\uff0c\uff1a\uff1b\uff1f\u201d"  # full-width punctuation after a word
@@ -138,7 +138,7 @@ def _prose(text: str) -> tuple[str, list[str]]:
             blocks[-1] += "\n" + line.strip()
             if found and found[1].startswith(fence) and not found[2].strip():
                 fence = ""
-        else:
+        elif not _BOX.match(line):
             prose.append(line)
     return "\n".join(prose), blocks
 
@@ -148,10 +148,12 @@ def _code_blocks(text: str, page: Path, root: Path) -> list[object]:
     found: list[object] = []
     for block in _prose(text)[1]:
         head, _, body = block.partition("\n")
-        if head.lstrip("`~:").strip() in ("text", "") and body:
+        if "{toctree}" in head:  # the pages that there are in this language; Sphinx checks them
+            continue
+        if head.lstrip("`~").strip() in ("text", "") and body:
             found.append((head, body.count("\n"), tuple(numerals(body))))
         else:
-            body = _OPTION.sub("", re.sub(r"(?:^|(?<=\s))#\s.*$|//\s.*$", "", body, flags=re.MULTILINE))
+            body = re.sub(r"(?:^|(?<=\s))#\s.*$|//\s.*$", "", body, flags=re.MULTILINE)
             found.append((head, tuple(line.rstrip() for line in body.splitlines() if line.strip())))
     return found
 
@@ -227,9 +229,9 @@ def _numbers(text: str, page: Path, root: Path) -> list[object]:
     return list(numerals(_shown(_MATHS.sub("", _CODE.sub("", _prose(text)[0])))))
 
 
-def _shown(prose: str) -> str:
-    """What a reader sees: the words of links without their targets, and no tags."""
-    return _TAG.sub("", _LINK.sub(r"\2", _LINK.sub(r"\2", prose)))
+def _shown(prose: str, tag: str = "") -> str:
+    """What a reader sees: the words of links without their targets, and nothing, or a mark, for each tag."""
+    return _TAG.sub(tag, _LINK.sub(r"\2", _LINK.sub(r"\2", prose)))
 
 
 _KINDS: dict[str, Callable[[str, Path, Path], list[object]]] = {
@@ -281,7 +283,7 @@ def faults(text: str) -> Iterator[str]:
     Yields:
         The rule, and the place.
     """
-    prose = _shown(_CODE.sub("`x`", _MATHS.sub("$x$", _prose(text)[0])))
+    prose = _shown(_CODE.sub("`x`", _MATHS.sub("$x$", _prose(text)[0])), "\x04")
     prose = re.sub(r"\*\*([^*\n]+)\*\*", "\x02\\1\x03", prose)
     for fault, pattern in _FAULTS.items():
         for found in re.finditer(pattern, prose):
