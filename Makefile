@@ -13,7 +13,7 @@ export OMP_WAIT_POLICY = PASSIVE
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-types test-avx2 test-all golden fuzz lint lint-types lint-style lint-js format format-js bench bench-gpu bench-list textbook docs wheels generated clean
+.PHONY: help demo test test-types test-avx2 test-all golden fuzz lint lint-types lint-style lint-js format format-js bench bench-gpu bench-list textbook docs gallery wheels generated clean
 
 help:
 	@echo "make demo        train on the bundled images and e-mails and write reports (about a minute)"
@@ -31,7 +31,8 @@ help:
 	@echo "make bench-gpu   training on a graphics card, beside airbench"
 	@echo "make bench-list  what each benchmark shows and how long it takes"
 	@echo "make textbook    every claim of docs/textbook.md tried anew: under an hour; ONLY='pooling ...' picks some"
-	@echo "make docs        the documentation, in docs/_build/html"
+	@echo "make docs        the documentation, in docs/_build/html; the first time with the gallery, a few minutes more"
+	@echo "make gallery     the gallery's models and pages anew, and the documentation's pictures of them; needs Chromium"
 	@echo "make wheels      the distributions pellucid and pellucid-runtime, in dist"
 	@echo "make generated   rewrite what the documentation takes from the source"
 	@echo "make clean       remove the environment and everything built"
@@ -106,9 +107,17 @@ bench-list: $(VENV)/.installed-plain
 textbook: $(VENV)/.installed-plain
 	$(BIN)/python examples/run_all.py $(ONLY)
 
-docs: $(VENV)/.installed-docs
+docs: $(VENV)/.installed-docs docs/_extra/gallery/version.txt
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going -b html docs docs/_build/html
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going -b html -t chinese -c docs docs/zh docs/_build/html/zh
+
+docs/_extra/gallery/version.txt: | $(VENV)/.installed-docs
+	$(BIN)/python tools/make_gallery.py
+
+gallery: $(VENV)/.installed-docs
+	rm -rf docs/_build/gallery
+	$(BIN)/python tools/make_gallery.py
+	$(BIN)/python tools/make_screenshots.py
 
 wheels: $(VENV)/.created
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist . tools/runtime_distribution
@@ -117,7 +126,7 @@ generated: $(VENV)/.installed-plain
 	$(BIN)/python tools/write_reference.py
 
 clean:
-	rm -rf $(VENV) tools/javascript/node_modules docs/_build build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) tools/javascript/node_modules docs/_build docs/_extra build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -21,8 +21,8 @@ version = release = pellucid.__version__
 
 extensions = ["myst_parser"]
 myst_heading_anchors = 3
-myst_enable_extensions = ["colon_fence", "dollarmath"]
-exclude_patterns = ["_build", "zh"]
+myst_enable_extensions = ["attrs_inline", "colon_fence", "dollarmath"]
+exclude_patterns = ["_build", "_extra", "zh"]
 templates_path = ["templates"]
 language = "zh_CN" if tags.has("chinese") else "en"  # noqa: F821, a name that Sphinx provides
 nitpicky = True
@@ -33,6 +33,9 @@ html_copy_source = False
 html_show_sourcelink = False
 html_static_path = ["static"]
 html_css_files = ["look.css"]
+# The gallery, which tools/make_gallery.py makes; pages link to it as gallery/NAME.html, in Chinese as ../gallery/.
+_has_gallery = language == "en" and (Path(__file__).parent / "_extra").is_dir()
+html_extra_path = ["_extra"] if _has_gallery else []
 html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#0b5f66", "color-brand-content": "#0b5f66"},
     "dark_css_variables": {"color-brand-primary": "#6cc5cc", "color-brand-content": "#6cc5cc"},

@@ -3,7 +3,8 @@
     python tools/make_screenshots.py                # every picture; needs Chromium, Chrome or Edge
     python tools/make_screenshots.py explain-unit   # some of them
 
-The pages are those of tools/make_gallery.py, which comes first. Pictures go to docs/images, in 256 colours.
+The pages are those of tools/make_gallery.py, which comes first. Pictures go to docs/images and
+docs/static/gallery, in 256 colours.
 """
 
 import argparse
@@ -17,8 +18,6 @@ import make_gallery
 from PIL import Image
 
 from pellucid.export.app.chromium import Tab, browsing, find_browser
-
-IMAGES = make_gallery.DOCS / "images"
 
 
 class Shot(NamedTuple):
@@ -54,6 +53,11 @@ SHOTS = {
     "explain-backward": Shot("explain-cnn.html#backward/body.block1.conv1", width=1280),
     "explain-why": Shot("explain-cnn.html#drove", width=1280),
     "app-phone": Shot("app-images.html", width=390, height=844, scale=2),
+}
+# Small pictures of the gallery on the front page, 4 : 3.
+SMALL = {
+    page.removesuffix(".html"): Shot(page, width=1120, height=840)
+    for page in (*make_gallery.REPORTS, *make_gallery.PAGES)
 }
 _SETTLED = "new Promise((then) => setTimeout(then, 800))"
 _PART = """(() => {{
@@ -99,23 +103,28 @@ def main() -> int:
     parser.add_argument(
         "--gallery", type=Path, default=make_gallery.OUT, metavar="FOLDER", help="pages to show"
     )
-    parser.add_argument("--out", type=Path, default=IMAGES, metavar="FOLDER", help="where pictures go")
+    parser.add_argument(
+        "--out", type=Path, default=make_gallery.DOCS, metavar="FOLDER", help="where pictures go"
+    )
     arguments = parser.parse_args()
-    unknown = set(arguments.names) - set(SHOTS)
+    every = {**SHOTS, **SMALL}
+    unknown = set(arguments.names) - set(every)
     program = find_browser()
     if unknown or program is None:
         sys.stderr.write(
             f"error: no picture {sorted(unknown)}\n" if unknown else "error: no Chromium, Chrome or Edge\n"
         )
         return 2
-    arguments.out.mkdir(parents=True, exist_ok=True)
     with browsing(program) as tab:
-        for name in arguments.names or SHOTS:
-            picture = take(tab, SHOTS[name], arguments.gallery)
+        for name in arguments.names or every:
+            folder = arguments.out / ("static/gallery" if name in SMALL else "images")
+            folder.mkdir(parents=True, exist_ok=True)
+            picture = take(tab, every[name], arguments.gallery)
+            if name in SMALL:
+                picture.thumbnail((480, 360), Image.Resampling.LANCZOS)
             # Without dithering plain areas stay plain, and the file a third as large.
-            few = picture.quantize(256, dither=Image.Dither.NONE)
-            few.save(arguments.out / f"{name}.png", optimize=True)
-            sys.stdout.write(f"{name}.png {picture.width} x {picture.height}\n")
+            picture.quantize(256, dither=Image.Dither.NONE).save(folder / f"{name}.png", optimize=True)
+            sys.stdout.write(f"{folder / name}.png {picture.width} x {picture.height}\n")
     return 0
 
 
