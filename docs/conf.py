@@ -33,7 +33,7 @@ html_copy_source = False
 html_show_sourcelink = False
 html_static_path = ["static"]
 html_css_files = ["look.css"]
-# The gallery, which tools/make_gallery.py makes; pages link to it as gallery/NAME.html, in Chinese as ../gallery/.
+# The gallery, which tools/make_gallery.py makes; pages link to it as gallery/NAME.html.
 _has_gallery = language == "en" and (Path(__file__).parent / "_extra").is_dir()
 html_extra_path = ["_extra"] if _has_gallery else []
 html_theme_options = {
