@@ -4,10 +4,12 @@ The Chinese pages are a second build of the folder zh, by the tag chinese, into 
 """
 
 import gettext
+import logging
 import re
 import tomllib
 from pathlib import Path
 
+import jieba  # cuts Chinese words for the search
 from sphinx.application import Sphinx
 
 import pellucid
@@ -41,6 +43,7 @@ html_theme_options = {
     "dark_css_variables": {"color-brand-primary": "#6cc5cc", "color-brand-content": "#6cc5cc"},
 }
 
+jieba.setLogLevel(logging.WARNING)
 _ZH = Path(__file__).parent / "zh"
 _SPHINX = '<a href="https://www.sphinx-doc.org/">Sphinx</a>'
 _WORDS_OF_FURO = {
