@@ -147,7 +147,7 @@ def _code_blocks(text: str, page: Path, root: Path) -> list[object]:
     """Code without its comments; of other listings, which may be translated, lines and numbers."""
     found: list[object] = []
     for block in _prose(text)[1]:
-        head, _, body = block.partition("\n")
+        head, _, body = block.replace("} ../../", "} ../").partition("\n")  # of an included file
         if "{toctree}" in head:  # the pages that there are in this language; Sphinx checks them
             continue
         if head.lstrip("`~").strip() in ("text", "") and body:
