@@ -107,7 +107,7 @@ _TITLES = {"relu": "ReLU", "sigmoid": "sigmoid", "tanh": "tanh"}
 def activations(record: Record) -> str:
     def draw(top: float) -> str:
         parts = []
-        most = max(max(of["share"]) for of in record.values())
+        most = max(max(of["share"][1:-1]) for of in record.values())  # the ends hold all that is beyond them
         for place, (name, of) in enumerate(record.items()):
             left, low = 40 + 200 * place, (-4, 4)
             x, y = scale(*low, left, left + 160), scale(-1.2, 3.2, top + 170, top + 50)
@@ -186,15 +186,15 @@ def dropout(record: Record) -> str:
     def draw(top: float) -> str:
         parts = [
             heading("The 64 hidden units for one image", top),
-            image_at(20, top + 42, 60, record["image"]),
+            image_at(20, top + 42, 52, record["image"]),
         ]
-        parts.append(word(20, top + 118, record["label"], INK, "start", 12))
+        parts.append(word(20, top + 110, record["label"], INK, "start", 12))
         rows = [("answering", None, record["whole"])]
         rows += [
             (f"step {at + 1}", mask, answer)
             for at, (mask, answer) in enumerate(zip(record["masks"], record["answers"], strict=True))
         ]
-        parts.append(word(512, top + 32, "probability of the class", FAINT, "start", 11))
+        parts.append(word(620, top + 32, "probability of the class", FAINT, "end", 11))
         for at, (name, mask, answer) in enumerate(rows):
             y = top + 42 + 30 * at
             parts += [word(142, y + 14, name, INK, "end", 12), cells(y, mask)]
@@ -391,7 +391,7 @@ def classical(record: Record) -> str:
                 word(
                     left,
                     upper + side + 18,
-                    f"right on {of['train']:.3f} of these, {of['test']:.3f} of others{kept}",
+                    f"right on {of['train']:.3f}, on others {of['test']:.3f}{kept}",
                     FAINT,
                     "start",
                     11,
