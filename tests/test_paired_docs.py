@@ -107,7 +107,7 @@ def test_a_changed_english_section_makes_the_chinese_one_old_until_it_is_accepte
         ("，共 ", "，共", "no space between"),
         ("两个文件，共", "两个文件, 共", "half-width punctuation"),
         ("两个文件，共", "两个文件，\n共", "line break"),
-        ("## 表格", "### 表格", "headings differ"),
+        ("## 表格", "### 表格", '"The table" has no Chinese section'),
     ],
 )
 def test_what_differs_is_named(made: tuple[Path, Path], old: str, new: str, kind: str) -> None:
@@ -117,7 +117,7 @@ def test_what_differs_is_named(made: tuple[Path, Path], old: str, new: str, kind
 
 def test_a_new_english_section_is_missing_in_chinese_and_cannot_be_accepted(made: tuple[Path, Path]) -> None:
     made[0].write_text(ENGLISH + "\n## Limits\n\nNone.\n", encoding="utf-8")
-    assert found(made) == ['docs/zh/shop.md: headings differ from "Limits" (English), the end (Chinese) on']
+    assert found(made) == ['docs/zh/shop.md: "Limits" has no Chinese section, or one of another level']
     with pytest.raises(ValueError, match="translate what is missing first"):
         paired_docs.accept(*made)
 

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import zip_longest
+from difflib import SequenceMatcher
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -260,18 +260,35 @@ def differences(english: Path, chinese: Path, root: Path = ROOT) -> Iterator[str
         yield f"{name}: its English page {english.relative_to(root).as_posix()} is gone"
         return
     first, second = (sections(page.read_text(encoding="utf-8")) for page in (english, chinese))
-    for one, other in zip_longest(first, second):
-        if one is None or other is None or one.level != other.level:
-            yield f"{name}: headings differ from {_quoted(one)} (English), {_quoted(other)} (Chinese) on"
-            return
+    for one, other in _aligned(first, second):
+        if one is None or other is None:
+            title, language = (
+                (other.title, "English") if one is None and other else (one and one.title, "Chinese")
+            )
+            yield f'{name}: "{title}" has no {language} section, or one of another level'
+            continue
         if one.hash != other.accepted:
-            yield f"{name}: {_quoted(other)}: the English section {_quoted(one)} has changed: en: {one.hash}"
+            yield f'{name}: "{other.title}": the English section "{one.title}" has changed: en: {one.hash}'
         for kind, of in _KINDS.items():
             here, there = of(one.text, english, root), of(other.text, chinese, root)
             if here != there:
                 only = f"{_only(here, there)} only in English, {_only(there, here)} only in Chinese"
-                yield f"{name}: {_quoted(other)}: {kind} differ: {only}"
-        yield from (f"{name}: {_quoted(other)}: {fault}" for fault in faults(other.text))
+                yield f'{name}: "{other.title}": {kind} differ: {only}'
+        yield from (f'{name}: "{other.title}": {fault}' for fault in faults(other.text))
+
+
+def _aligned(
+    english: list[Section], chinese: list[Section]
+) -> Iterator[tuple[Section | None, Section | None]]:
+    """Sections side by side: those whose hash agrees, and between them as many of the same levels."""
+    hashes = [each.hash for each in english], [each.accepted for each in chinese]
+    for _, start, end, begin, stop in SequenceMatcher(None, *hashes, autojunk=False).get_opcodes():
+        here, there = english[start:end], chinese[begin:stop]
+        if [each.level for each in here] == [each.level for each in there]:
+            yield from zip(here, there, strict=True)
+        else:
+            yield from ((one, None) for one in here)
+            yield from ((None, other) for other in there)
 
 
 def faults(text: str) -> Iterator[str]:
@@ -293,10 +310,6 @@ def faults(text: str) -> Iterator[str]:
 def _only(first: Iterable[object], second: Iterable[object]) -> str:
     left = Counter(map(str, first)) - Counter(map(str, second))
     return ", ".join(left.elements()) or "nothing"
-
-
-def _quoted(section: Section | None) -> str:
-    return "the end" if section is None else f'"{section.title}"'
 
 
 def accept(english: Path, chinese: Path, title: str | None = None) -> int:
