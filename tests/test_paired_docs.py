@@ -107,6 +107,7 @@ def test_a_changed_english_section_makes_the_chinese_one_old_until_it_is_accepte
         ("，共 ", "，共", "no space between"),
         ("两个文件，共", "两个文件, 共", "half-width punctuation"),
         ("两个文件，共", "两个文件，\n共", "line break"),
+        ("(#表格)", "(../shop.md#the-table)", "a link to an English page"),
         ("## 表格", "### 表格", '"The table" has no Chinese section'),
     ],
 )
@@ -120,6 +121,17 @@ def test_a_new_english_section_is_missing_in_chinese_and_cannot_be_accepted(made
     assert found(made) == ['docs/zh/shop.md: "Limits" has no Chinese section, or one of another level']
     with pytest.raises(ValueError, match="translate what is missing first"):
         paired_docs.accept(*made)
+
+
+def test_links_lead_to_the_chinese_page_where_there_is_one(made: tuple[Path, Path]) -> None:
+    for page, link, words in ((made[0], "other.md", "Other"), (made[1], "../other.md", "其他")):
+        (page.parent / "other.md").write_text(f"# {words}\n", encoding="utf-8")
+        page.write_text(f"# {words}\n\n[{words}]({link})\n", encoding="utf-8")
+    paired_docs.accept(*made)
+    lines = [line for line in found(made) if "shop.md" in line]
+    assert lines == [
+        'docs/zh/shop.md: "其他": a link to an English page that there is in Chinese: ../other.md'
+    ]
 
 
 def test_headings_in_code_are_no_sections() -> None:

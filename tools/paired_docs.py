@@ -274,7 +274,17 @@ def differences(english: Path, chinese: Path, root: Path = ROOT) -> Iterator[str
             if here != there:
                 only = f"{_only(here, there)} only in English, {_only(there, here)} only in Chinese"
                 yield f'{name}: "{other.title}": {kind} differ: {only}'
-        yield from (f'{name}: "{other.title}": {fault}' for fault in faults(other.text))
+        found = [*faults(other.text), *_links_to_english(other.text, chinese, root)]
+        yield from (f'{name}: "{other.title}": {fault}' for fault in found)
+
+
+def _links_to_english(text: str, chinese: Path, root: Path) -> Iterator[str]:
+    """Links to English pages that have a Chinese counterpart."""
+    for _, _, link in _LINK.findall(_CODE.sub("", _prose(text)[0])):
+        target = (chinese.parent / link.partition("#")[0]).resolve()
+        if target.suffix == ".md" and target.is_relative_to(root / "docs"):
+            if (root / "docs" / "zh" / target.relative_to(root / "docs")).exists():
+                yield f"a link to an English page that there is in Chinese: {link}"
 
 
 def _aligned(
