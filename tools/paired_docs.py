@@ -2,7 +2,7 @@
 
 The Chinese page of `docs/PATH.md` is `docs/zh/PATH.md`, that of `README.md` is `README.zh-CN.md`. The line
 after each Chinese heading is `<!-- en: HASH -->`: the first 8 hexadecimal digits of the SHA-256 of the
-English section when a person last compared the two.
+English section, every run of white space being one space, when a person last compared the two.
 
     python tools/paired_docs.py                        # every difference; exit code 1 if there is one
     python tools/paired_docs.py --accept FILE          # the Chinese FILE agrees with the English: new hashes
@@ -60,8 +60,8 @@ class Section:
 
     @property
     def hash(self) -> str:
-        """Eight hexadecimal digits of the section's text."""
-        return hashlib.sha256(self.text.encode()).hexdigest()[:8]
+        """Eight hexadecimal digits of the section's words: where its lines break does not count."""
+        return hashlib.sha256(" ".join(self.text.split()).encode()).hexdigest()[:8]
 
 
 def sections(page: str) -> list[Section]:
