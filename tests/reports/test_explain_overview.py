@@ -83,7 +83,7 @@ def test_of_a_text_the_text_comes_first_and_n_grams_are_folded():
     page = render_explanation(explained("bag"), "x")
     given = page[page.index('id="input-title"') : page.index("field-words")]
     assert given.index('aria-label="the text"') < given.index("<details")
-    assert "<details class=\"read\"><summary>As the network reads it: " in given
+    assert '<details class="read"><summary>As the network reads it: ' in given
     read = render_explanation(explained("lstm"), "x")
     assert '<details class="read" open><summary>' in read
 
@@ -121,9 +121,7 @@ def test_both_languages_have_the_same_sentences_with_the_same_parts():
 
 def test_every_sentence_is_used_and_every_key_that_is_used_is_there():
     keys = set(messages("english"))
-    code = "".join(
-        path.read_text(encoding="utf-8") for path in SCRIPT.iterdir() if path.name.endswith(".js")
-    )
+    code = "".join(path.read_text(encoding="utf-8") for path in SCRIPT.iterdir() if path.name.endswith(".js"))
     quoted = set(re.findall(r'"(\w+)"', code))
     assert keys - quoted == set()
     assert set(re.findall(r'\bmessage(?:With)?\(\s*"(\w+)"', code)) <= keys

@@ -97,7 +97,9 @@ def test_choosing_a_layer_leaves_its_heading_in_view(tab: Tab, tmp_path: Path, s
 
 
 @pytest.mark.slow
-def test_the_window_of_the_unit_under_the_pointer_slides_over_the_map_before(tab: Tab, tmp_path: Path) -> None:
+def test_the_window_of_the_unit_under_the_pointer_slides_over_the_map_before(
+    tab: Tab, tmp_path: Path
+) -> None:
     layer, explanation = "body.block1.conv1", explained("cnn")
     opened(tab, tmp_path, "cnn", f"#forward/{layer}/2,0,0")
     rows, columns = explanation.opened.value(layer).shape[1:]
