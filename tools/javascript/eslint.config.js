@@ -56,7 +56,11 @@ export default [
   },
   {
     // These pages have servers of their own, which they ask.
-    files: ["src/pellucid/labelling/**", "src/pellucid/reports/script/live.js"],
+    files: [
+      "src/pellucid/labelling/**",
+      "src/pellucid/reports/script/live.js",
+      "src/pellucid/reports/script/saved_corrections.js",
+    ],
     rules: {
       "no-restricted-globals": ["error", ...REACHING_OUT.filter((each) => each !== "fetch")],
     },
@@ -70,7 +74,7 @@ export default [
   },
   {
     // So has this one, whose server may ask for a token, which is kept for the visit.
-    files: ["src/pellucid/export/app/script/{asking,locked,token}.js"],
+    files: ["src/pellucid/export/app/script/{asking,locked}.js", "src/pellucid/reports/script/token.js"],
     rules: {
       "no-restricted-globals": [
         "error",

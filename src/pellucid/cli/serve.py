@@ -1,6 +1,7 @@
 """`pellucid serve`: answer requests over HTTP, on a page and for programs."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from pellucid.serving.flags import add_flags, options_of
 _EXAMPLES = (
     ("pellucid serve run/", "a page and an API"),
     ("pellucid serve cats.onnx mails=text.onnx", "two models"),
+    ("pellucid serve run/ --corrections c.csv", "labels put right there"),
     ("pellucid serve run/ --host 0.0.0.0 --token-file T", "for others"),
 )
 
@@ -30,6 +32,8 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "models", metavar="MODEL", nargs="+", help="RUN, model folder or ONNX file, or NAME=PATH"
     )
+    text = "Serve the run's report, too, and save corrections of labels in this table"
+    parser.add_argument("--corrections", type=Path, metavar="FILE", help=text)
     add_flags(parser)
     parser.set_defaults(run=run)
 
@@ -53,5 +57,5 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             sources += sources_of([each])
     require_names(sources)
-    serve(sources, options_of(arguments), say)
+    serve(sources, replace(options_of(arguments), corrections=arguments.corrections), say)
     return 0

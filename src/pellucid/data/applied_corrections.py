@@ -307,6 +307,8 @@ def _applied(labels: _Labels, position: int, rows: Sequence[Correction]) -> tupl
         label, is_left_out = wanted, each.action == LEAVE_OUT
         known.add(wanted)
         made.append(Outcome(each, kind, position))
+    if label == there:  # what was taken back changes nothing
+        made = [one._replace(kind=ALREADY) if one.kind == RELABELLED else one for one in made]
     return label, is_left_out, made
 
 

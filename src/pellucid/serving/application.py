@@ -1,11 +1,12 @@
 """What is asked over HTTP, and how it is answered: paths, statuses, tokens, and one hop to a process."""
 
+import asyncio
 import hmac
 import json
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
@@ -15,19 +16,24 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from pellucid.budgets import REQUEST_INPUTS
-from pellucid.export.app.shell import FolderPage
+from pellucid.errors import StorageError
+from pellucid.export.app.shell import FolderPage, ServedPage
 from pellucid.local_server import LOOPBACK, App, Guard, Headers, Receive, Refusal, Scope, Send
 from pellucid.runtime.metadata import Metadata
 from pellucid.serving.monitoring import Monitor
 from pellucid.serving.openapi import document
 from pellucid.serving.page import opened_page_of, page_of
 from pellucid.serving.workers import Gone, Overloaded, Reply, Workers
+from pellucid.strict import parse_line
+
+if TYPE_CHECKING:
+    from pellucid.serving.collecting import Collecting  # only where pellucid itself is installed
 
 # Bytes of a request: an image of a camera has up to 15 million.
 MOST_BYTES = 20 << 20
 _JSON = "application/json"
 _BYTES = "application/octet-stream"
-_PREDICT, _EXPLAIN = "/api/predict", "/api/explain"
+_PREDICT, _EXPLAIN, _CORRECTIONS = "/api/predict", "/api/explain", "/api/corrections"
 # What needs the token where there is one: everything that a model says, and everything about who asks.
 _PRIVATE = ("/api/", "/metrics")
 
@@ -41,6 +47,7 @@ class Served:
     content: bytes  # of its file
     others: tuple[str, ...] = ()  # names of the other models
     needs_token: bool = False  # whether `/api/` wants a bearer token
+    has_report: bool = False  # whether its report is served, for corrections
     folder_page: FolderPage | None = None  # what its folder adds to its page, if it has one
 
 
@@ -51,6 +58,7 @@ class State:
     workers: Workers
     names: tuple[str, ...]  # of the models; the first one answers where none is named
     token: str | None = None
+    collecting: "Collecting | None" = None  # where corrections are taken
     served: Mapping[str, Served] = field(default_factory=dict)
     monitor: Monitor | None = None
 
@@ -67,6 +75,9 @@ def application(state: State, hosts: Collection[str] = ()) -> App:
         *(Route(path, each, methods=["POST"]) for path, each in asking.items()),
         *(Route(path, _replying(answer, state)) for path, answer in _PLAIN.items()),
     ]
+    if state.collecting is not None:
+        routes += [Route(path, _replying(answer, state)) for path, answer in _COLLECTED.items()]
+        routes.append(Route(_CORRECTIONS, _correcting(state.collecting), methods=["POST"]))
     inner = Starlette(routes=routes, exception_handlers={HTTPException: _not_found})
     inner.router.redirect_slashes = False  # its address is made of what the client calls this server
 
@@ -113,7 +124,7 @@ def _busy(overload: Overloaded) -> Refusal:
 
 def _endpoint(path: str) -> str:
     """A path as metrics know it: whatever is not there counts as one."""
-    return path if path in (_PREDICT, _EXPLAIN, *_PLAIN) else "(others)"
+    return path if path in (_PREDICT, _EXPLAIN, *_PLAIN, *_COLLECTED) else "(others)"
 
 
 def _kind(values: list[str]) -> str:
@@ -190,19 +201,18 @@ def _model(scope: Scope, state: State) -> str:
 def _home(request: Request, state: State) -> Response:
     if not state.is_ready:
         return HTMLResponse("<p>The server is starting; reload in a second.</p>", 503, {"retry-after": "1"})
-    return _page(page_of(state.served[_model(request.scope, state)]))
+    return _page_of(page_of(state.served[_model(request.scope, state)]))
 
 
 def _opened(request: Request, state: State) -> Response:
     """The page of a model, which needs the token, unlike that which asks for it."""
     if not state.is_ready:
         return JSONResponse({"error": "starting"}, 503, {"retry-after": "1"})
-    return _page(opened_page_of(state.served[_model(request.scope, state)]))
+    return _page_of(opened_page_of(state.served[_model(request.scope, state)]))
 
 
-def _page(page: tuple[str, str]) -> Response:
-    html, policy = page
-    return HTMLResponse(html, headers={"content-security-policy": policy})
+def _page_of(page: ServedPage) -> Response:
+    return HTMLResponse(page.html, headers={"content-security-policy": page.policy})
 
 
 def _health(_: Request, state: State) -> Response:
@@ -247,7 +257,13 @@ def _metrics(_: Request, state: State) -> Response:
 
 
 def _openapi(_: Request, state: State) -> Response:
-    return JSONResponse(document(state.names, needs_token=state.token is not None))
+    return JSONResponse(
+        document(
+            state.names,
+            needs_token=state.token is not None,
+            takes_corrections=state.collecting is not None,
+        )
+    )
 
 
 _PLAIN: dict[str, Callable[[Request, State], Response]] = {
@@ -259,6 +275,54 @@ _PLAIN: dict[str, Callable[[Request, State], Response]] = {
     "/openapi.json": _openapi,
     "/api/model": _about,
 }
+
+
+def _report(_: Request, state: State) -> Response:
+    return _page_of(_collecting(state).report(needs_token=state.token is not None))
+
+
+def _opened_report(_: Request, state: State) -> Response:
+    return _page_of(_collecting(state).report(needs_token=False))
+
+
+def _corrections(_: Request, state: State) -> Response:
+    return Response(_collecting(state).rows(), media_type="text/csv; charset=utf-8")
+
+
+def _collecting(state: State) -> "Collecting":
+    assert state.collecting is not None  # else there are no such paths
+    return state.collecting
+
+
+# Where corrections are taken.
+_COLLECTED: dict[str, Callable[[Request, State], Response]] = {
+    "/report": _report,
+    "/api/report": _opened_report,
+    _CORRECTIONS: _corrections,
+}
+
+
+def _correcting(collecting: "Collecting") -> Any:
+    """What saves a correction, in a thread, since it waits for the disk."""
+
+    async def correct(request: Request) -> Response:
+        if _kind(request.headers.getlist("content-type")) != "json":
+            return JSONResponse({"error": f"send a correction as {_JSON}"}, 415)
+        try:
+            given = parse_line((await request.body()).decode())
+        except ValueError:
+            return JSONResponse({"error": "the body is no JSON"}, 400)
+        if not isinstance(given, dict):
+            return JSONResponse({"error": "a correction is an object"}, 422)
+        try:
+            row = await asyncio.to_thread(collecting.add, given)
+        except ValueError as error:
+            return JSONResponse({"error": str(error)}, 422)
+        except StorageError as error:
+            return JSONResponse({"error": str(error)}, 507)
+        return JSONResponse({"row": row}, 201)
+
+    return correct
 
 
 def _replying(answer: Callable[[Request, State], Response], state: State) -> Any:

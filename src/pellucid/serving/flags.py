@@ -14,6 +14,7 @@ class ServeOptions:
     port: int = 8000
     token_file: Path | None = None
     allowed_hosts: tuple[str, ...] = ()  # names under which a proxy or other machines reach it
+    corrections: Path | None = None  # table in which the report of the served run saves corrections
     workers: int | None = None  # processes that answer; default: one for each core, at most 8
 
 

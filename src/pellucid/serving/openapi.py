@@ -60,6 +60,26 @@ _LISTED: _Schema = {
 _NUMBERS: _Schema = {"type": "array", "items": {"type": "number"}}
 _COLUMNS: _Schema = {"oneOf": [_TEXT, {"type": "object", "additionalProperties": _TEXT}]}
 
+# As `data/corrections.py` reads it.
+_CORRECTION: _Schema = {
+    "type": "object",
+    "properties": {
+        "input": {**_TEXT, "description": "path or `file:row` of the example"},
+        "content": {
+            **_TEXT,
+            "description": "of the example, as the ledger has it",
+            "pattern": "^(x[0-9a-f]{16})?$",
+        },
+        "label": _TEXT,
+        "action": {"enum": ["label", "leave-out", "right"]},
+        "was": {**_TEXT, "description": "the label that was there"},
+        "run": _TEXT,
+        "model": {**_TEXT, "pattern": "^(x[0-9a-f]{16})?$"},
+    },
+    "anyOf": [{"required": ["input"]}, {"required": ["content"]}],
+}
+_SAVED: _Schema = {"type": "object", "properties": {"row": {"type": "integer"}}, "required": ["row"]}
+
 
 def _one_of(several: bool) -> _Schema:
     """JSON of a request: an input of some kind, or several."""
@@ -98,6 +118,7 @@ _REASONS = {
     "413": "more bytes or pixels than are taken",
     "415": "another content type",
     "422": "an input that this model does not take",
+    "507": "the disk is full",
     "503": "busy or starting; try again after Retry-After seconds",
 }
 
@@ -109,7 +130,7 @@ def _refusals(*statuses: str) -> _Schema:
     return found
 
 
-def document(names: Sequence[str], *, needs_token: bool) -> dict[str, Any]:
+def document(names: Sequence[str], *, needs_token: bool, takes_corrections: bool = False) -> dict[str, Any]:
     """The description of the API of a server that serves these models."""
     model = {
         "name": "model",
@@ -161,6 +182,7 @@ def document(names: Sequence[str], *, needs_token: bool) -> dict[str, Any]:
         "properties": {"answers": {"type": "array", "items": {"anyOf": [_ANSWER, _ERROR]}}},
         "required": ["answers"],
     }
+    html = {"text/html": {"schema": _TEXT}}
     status = {"application/json": {"schema": {"type": "object", "properties": {"status": _TEXT}}}}
     found: dict[str, Any] = {
         "openapi": "3.1.0",
@@ -184,9 +206,30 @@ def document(names: Sequence[str], *, needs_token: bool) -> dict[str, Any]:
             "/readyz": reading("The server answers", status),
             "/metrics": reading("Metrics for Prometheus", {"text/plain": {"schema": _TEXT}}, lock=True),
             "/openapi.json": reading("This document", {"application/json": {"schema": {"type": "object"}}}),
-            "/": reading("A page", {"text/html": {"schema": _TEXT}}, parameters=[model]),
+            "/": reading("A page", html, parameters=[model]),
         },
     }
+    if takes_corrections:
+        table = {"text/csv": {"schema": _TEXT}}
+        found["paths"] |= {
+            "/report": reading("The report of the run, which saves corrections here", html),
+            "/api/report": reading("The same, with the token", html, lock=True),
+            "/api/corrections": {
+                **reading("The table of corrections", table, lock=True),
+                "post": {
+                    "summary": "Save a correction of a label",
+                    "requestBody": {
+                        "required": True,
+                        "content": {"application/json": {"schema": _CORRECTION}},
+                    },
+                    "responses": {
+                        "201": _json(_SAVED, "its row of the table, which is on the disk"),
+                        **_refusals("408", "413", "415", "422", "503", "507", *locked),
+                    },
+                    **private,
+                },
+            },
+        }
     if needs_token:
         found["components"] = {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}}
     return found

@@ -36,36 +36,35 @@ class ServedModel(Protocol):
         """Whether `/api/` wants a bearer token."""
 
     @property
+    def has_report(self) -> bool:
+        """Whether its report is served."""
+
+    @property
     def folder_page(self) -> FolderPage | None:
         """What its folder adds; `None` where there is only its file."""
 
 
-def page_of(served: ServedModel) -> tuple[str, str]:
-    """The page as HTML, and its policy of contents, which admits its own script and style alone.
+def page_of(served: ServedModel) -> ServedPage:
+    """The page of a model.
 
     Where a token is needed it asks for that, and with it fetches the page of the model from `/api/page`: the
     names of classes, and perhaps weights, are for those alone who may ask the model.
     """
-    page = _page(served)
-    if served.needs_token:
-        page = locked_page(page)
-    return page.html, page.policy
+    page = opened_page_of(served)
+    return locked_page(page) if served.needs_token else page
 
 
-def opened_page_of(served: ServedModel) -> tuple[str, str]:
-    """The page of the model itself, as `page_of`, for whoever has shown the token."""
-    page = _page(served)
-    return page.html, page.policy
-
-
-def _page(served: ServedModel) -> ServedPage:
+def opened_page_of(served: ServedModel) -> ServedPage:
+    """The page of the model itself, for whoever has shown the token."""
     own = served.folder_page
     page = None if own is None else own.page
     if page is None:
         card = card_of_metadata(served.metadata) if own is None else own.card
         page = asking_page(served.metadata, card, Served(asks=True, query=_query(served.name)))
     names = sorted((served.name, *served.others))
-    return page.among([Choice(name, _query(name), name == served.name) for name in names])
+    return page.among(
+        [Choice(name, _query(name), name == served.name) for name in names], has_report=served.has_report
+    )
 
 
 def _query(name: str) -> str:

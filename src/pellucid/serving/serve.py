@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pellucid.errors import ModelFileError, UsageError
 from pellucid.files import read_regular
@@ -18,6 +18,9 @@ from pellucid.local_server import listening, server_of
 from pellucid.runtime.onnx_files import read_model
 from pellucid.serving.flags import ServeOptions
 from pellucid.serving.workers import Source, Workers
+
+if TYPE_CHECKING:
+    from pellucid.serving.collecting import Collecting
 
 # Seconds that requests under way have at the end.
 _GRACE = 30
@@ -106,11 +109,25 @@ def serve(sources: Sequence[Source], options: ServeOptions, say: Callable[[str],
     token = None if options.token_file is None else read_token(options.token_file)
     if options.workers is not None and options.workers < 1:
         raise UsageError(f"--workers: {options.workers} is no number of processes; give 1 or more")
+    collecting = None if options.corrections is None else _collecting(sources, options.corrections)
     with contextlib.closing(listening(options.port, options.host)) as own:
         if not _is_loopback(own.getsockname()[0]):
             for sentence in _warnings(options, has_token=token is not None):
                 say(sentence)
-        asyncio.run(_serve(sources, options, own, token, say))
+        asyncio.run(_serve(sources, options, own, token, collecting, say))
+
+
+def _collecting(sources: Sequence[Source], table: Path) -> "Collecting":
+    """What saves corrections of the one run that is served.
+
+    Raises: `UsageError` if there is no such run, or more than one.
+    """
+    from pellucid.serving.collecting import Collecting
+
+    folders = [each.place for each in sources if os.path.isdir(each.place)]
+    if len(folders) != 1:
+        raise UsageError("--corrections: the report of one run is served; give one run, and no other folder")
+    return Collecting(folders[0], table)
 
 
 def _is_loopback(address: str) -> bool:
@@ -132,6 +149,7 @@ async def _serve(
     options: ServeOptions,
     own: Any,
     token: str | None,
+    collecting: "Collecting | None",
     say: Callable[[str], object],
 ) -> None:
     began = time.monotonic()
@@ -141,7 +159,7 @@ async def _serve(
     from pellucid.serving.application import State, application
 
     names = tuple(each.name for each in sources)
-    state = State(workers, names, token)
+    state = State(workers, names, token, collecting)
     server = server_of(application(state, options.allowed_hosts), _GRACE)
     # uvicorn would raise the signal once more at its end, and the exit code would not be 0.
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
@@ -188,6 +206,7 @@ def _open(state: Any, sources: Sequence[Source]) -> None:
             by_name[name].content,
             tuple(other for other in models if other != name),
             state.token is not None,
+            state.collecting is not None and os.path.isdir(by_name[name].place),
             by_name[name].folder_page,
         )
         for name, metadata in models.items()
@@ -208,5 +227,7 @@ def _announcement(state: Any, own: Any, seconds: float) -> str:
         f"{name}: {each.metadata.model}, takes {each.metadata.input_kind.name}"
         for name, each in state.served.items()
     ]
+    if state.collecting is not None:
+        lines.append("corrections: made in the report, at /report")
     lines.append(f"serving at http://{shown}:{port}/ after {seconds:.1f} s  (Ctrl-C ends it)")
     return "\n".join(lines)

@@ -52,23 +52,25 @@ class ServedPage(NamedTuple):
         html: the page.
         scripts: that may run in it.
         asks: whether they may ask the server.
+        styles: what it is styled with beside the style of all of them.
     """
 
     html: str
     scripts: tuple[str, ...]
     asks: bool
+    styles: Sequence[str] = ()
 
     @property
     def policy(self) -> str:
         """Its policy of contents, which admits these scripts, its style, and images that it makes itself."""
         connect = "'self'" if self.asks else "'none'"
-        return policy_of(self.scripts, [style()], images="data: blob:", connect=connect)
+        return policy_of(self.scripts, [style(), *self.styles], images="data: blob:", connect=connect)
 
-    def among(self, choices: Sequence[Choice]) -> "ServedPage":
-        """The page with a choice among models, where there are several."""
-        shown = ""
-        if len(choices) > 1:
-            shown = shell_environment().get_template("choices.html").render(choices=choices)
+    def among(self, choices: Sequence[Choice], *, has_report: bool = False) -> "ServedPage":
+        """The page with a choice among models, where there are several, and a link to the report."""
+        shown = (
+            shell_environment().get_template("choices.html").render(choices=choices, has_report=has_report)
+        )
         return self._replace(html=self.html.replace(_CHOICES, shown, 1))
 
 
@@ -239,10 +241,10 @@ def _page_without_area(metadata: Metadata, served: Served) -> ServedPage:
 
 
 def locked_page(page: ServedPage) -> ServedPage:
-    """A page that asks for a token, with which it fetches another, and gives that its place."""
+    """A page that asks for a token, with which it fetches another from `/api/`, and gives that its place."""
     values = script_values("locked.js")
     html = shell_environment().get_template("locked.html").render(**values, **shared_values())
-    return ServedPage(html, (str(values["script"]), *page.scripts), asks=True)
+    return ServedPage(html, (str(values["script"]), *page.scripts), asks=True, styles=page.styles)
 
 
 def card_of_metadata(metadata: Metadata) -> dict[str, Any]:

@@ -1,7 +1,9 @@
-// Corrections of labels, collected on the report: kept in this browser, and given as corrections.csv.
+// Corrections of labels, collected on the report: kept in this browser, and given as corrections.csv; saved by the
+// server where one hands the report out for that.
 import { button, byId, element } from "../explain/script/dom.js";
 import { canonical, choiceText, controlsOf } from "./correction_controls.js";
 import { correctionsOf, tableOf } from "./correction_table.js";
+import { savedAt, savedTable, saveRow } from "./saved_corrections.js";
 
 /** @import { Choice, Control, PageFacts } from "./correction_controls.js" */
 /** @import { Correction } from "./correction_table.js" */
@@ -40,6 +42,7 @@ const table = () => tableOf([...earlier, ...others, ...chosen()]);
 
 /** Keep what was chosen, so that it survives a reload. */
 function keep() {
+  if (savedAt()) return;
   try {
     if (choices.size || others.length) localStorage.setItem(key, tableOf([...others, ...chosen()]));
     else localStorage.removeItem(key);
@@ -51,6 +54,14 @@ function keep() {
 /** @param {string} text */
 function say(text) {
   status.textContent = text;
+}
+
+/** Have the server save a choice; none is the label that was there. @param {number} number @param {Choice | null} choice */
+async function save(number, choice) {
+  const { input, was, content } = page.examples[number];
+  const { action, label } = choice ?? { action: "label", label: was };
+  const reason = await saveRow({ input, label, action, was, content, run: page.run, model: page.model });
+  say(reason ? `The server did not save this: ${reason}. Download the file.` : "Saved by the server.");
 }
 
 /** Show an example's choice wherever the page shows the example. @param {number} number */
@@ -79,6 +90,7 @@ function choose(number, choice) {
   total();
   say("");
   keep();
+  if (savedAt()) void save(number, choice);
 }
 
 /** The example that a correction is about, as this page shows it; -1 where it shows none. @param {Correction} each */
@@ -98,7 +110,14 @@ function takeOver(text) {
   const known = new Set([...earlier, ...others].map((each) => tableOf([each])));
   for (const each of found) {
     const number = place(each);
-    if (number >= 0) {
+    const isBack =
+      number >= 0 &&
+      each.action === "label" &&
+      canonical(page.kind, each.label) === canonical(page.kind, page.examples[number].was);
+    if (isBack) {
+      choices.delete(number);
+      show(number);
+    } else if (number >= 0) {
       choices.set(number, { action: each.action, label: each.action === "label" ? each.label : "" });
       show(number);
     } else if (!known.has(tableOf([each]))) {
@@ -107,6 +126,13 @@ function takeOver(text) {
   }
   total();
   return found.length;
+}
+
+/** Go on from what the server has. */
+async function takeOverSaved() {
+  const text = await savedTable();
+  if (text === null) say("The server does not answer: nothing that is corrected now is saved.");
+  else takeOver(text);
 }
 
 /** Turn correcting on or off. */
@@ -210,9 +236,7 @@ function start() {
     count,
     button({ type: "button", "data-needs": "", class: "main" }, `Download ${FILE}`, download),
     button({ type: "button", "data-needs": "" }, "Copy", copy),
-    button({ type: "button" }, "Import", () => field.click()),
-    clearing,
-    field,
+    ...(savedAt() ? [] : [button({ type: "button" }, "Import", () => field.click()), clearing, field]),
     status,
     ...(page.command ? [element("p", { class: "then" }, "Then ", element("code", {}, page.command))] : []),
   );
@@ -230,6 +254,11 @@ function start() {
     if (event.key === "Escape" && isBelow) tools.querySelector("button")?.focus();
   });
   mark();
+  if (savedAt()) {
+    total();
+    void takeOverSaved();
+    return;
+  }
   try {
     takeOver(localStorage.getItem(key) ?? tableOf([]));
   } catch {

@@ -1,7 +1,7 @@
 // The server as what answers: it is asked about the original file or text, and what drove the answer where wanted.
 import { byId, shown } from "../../../reports/explain/script/dom.js";
 import { app } from "./app.js";
-import { headersOf, keepToken, tokenKept } from "./token.js";
+import { headersOf, keepToken, tokenKept } from "../../../reports/script/token.js";
 import { reasonOf, say, spoken } from "./words/language.js";
 /** @import { Answer, Way } from "./types.js" */
 /** @import { Word } from "./words/language.js" */

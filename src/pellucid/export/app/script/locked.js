@@ -1,6 +1,6 @@
-// The page of a server that asks for a token: with it the page of the model is fetched, and takes its place.
+// The page of a server that asks for a token: with it the page of the model, or its report, is fetched, and takes its place.
 import { byId, element } from "../../../reports/explain/script/dom.js";
-import { headersOf, keepToken, tokenKept } from "./token.js";
+import { headersOf, keepToken, tokenKept } from "../../../reports/script/token.js";
 import { say, startLanguage } from "./words/language.js";
 /** @import { Word } from "./words/language.js" */
 
@@ -10,10 +10,11 @@ function sayState(key) {
   byId("state").textContent = say(key);
 }
 
-/** Ask for the page of the model. @param {string} token */
+/** Ask for the page. @param {string} token */
 async function unlock(token) {
   keepToken(token);
-  const reply = await fetch(`api/page${location.search}`, { headers: headersOf(token) }).catch(() => null);
+  const wanted = location.pathname.endsWith("/report") ? "api/report" : `api/page${location.search}`;
+  const reply = await fetch(wanted, { headers: headersOf(token) }).catch(() => null);
   if (reply?.ok) {
     open(await reply.text());
     return;

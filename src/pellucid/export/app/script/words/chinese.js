@@ -153,6 +153,7 @@ export const CHINESE = {
   titleAsking: "{model} \u00b7 由服务器作答",
   leadServed: "整个模型都在本页中。您提供的内容不会离开这台设备。",
   leadAsking: "您提供的内容会发送到提供本页的服务器；服务器只作答，不保存。",
+  reportLink: "此模型的报告（可在其中更正标签）",
   modelsTitle: "模型",
   proofServed: "由您的浏览器用 16 位权重计算；/api/predict 以全精度作答，从小数点后第三位起可能略有不同。",
   proofAsking: "由服务器作答，与 pellucid predict 完全相同。",

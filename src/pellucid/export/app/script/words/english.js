@@ -166,6 +166,7 @@ export const ENGLISH = {
   leadServed: "The whole model is in this page. Nothing that you give it leaves this device.",
   leadAsking:
     "What you give this page is sent to the server that it came from, which answers and keeps none of it.",
+  reportLink: "Report of this model, in which labels can be corrected",
   modelsTitle: "Models",
   proofServed:
     "Computed in your browser from the model's weights in 16 bits; answers of /api/predict, in full precision, may differ from the third decimal on.",
