@@ -1,13 +1,14 @@
 """Documentation executed as its reader would: every block of a page, in order, in one folder with small data.
 
-A shell block runs as it is written, but for what makes it quick: commands that train get `QUICKER`, the
-bundled samples are cut to a tenth, and lines that match `EXCEPTIONS` are left out. A line that is nothing but
-a `pellucid` command runs within this process, anything else in a shell. A server goes on until the next one,
-or the end of the page.
+Blocks run as they are written, but for what makes it quick: bundled samples are cut to a tenth, recipes have
+one epoch where a page asks for no number of them, validation judges and not folds, `QUICKER` adds flags, and
+lines that match `EXCEPTIONS` are left out. A line that is nothing but a `pellucid` command runs within this
+process, anything else in a shell. A server goes on until the next one, or the end of the page.
 """
 
 import contextlib
 import csv
+import dataclasses
 import gzip
 import io
 import itertools
@@ -33,6 +34,8 @@ from sybil.parsers.markdown import CodeBlockParser
 
 from command_line import within
 from pellucid.data.reading import forms
+from pellucid.pipeline.learners import evaluation_budget
+from pellucid.training import recipe_defaults
 
 ROOT = Path(__file__).parent.parent
 # Pages of another language have the code of their English ones, which another test compares.
@@ -59,12 +62,11 @@ EXCEPTIONS = {
     r"python examples/": "under an hour; tests/test_textbook.py runs them on next to nothing",
 }
 
-# What is appended to a command that trains, by a pattern of it, unless it has the flag already.
+# What is appended to commands that match, unless they have it: where another process trains, and to studies.
 QUICKER = (
-    (r"\b(train|compare|tune) (?!.*--model (svm|random-forest|logistic-regression|ridge))", "--epochs 1"),
-    (r"\btrain ", "--folds 0"),
-    (r"\btune ", "--trials 2"),
-    (r"\bcompare .*--vary", "--seeds 2"),
+    (r"[^p].*\bpellucid train ", "--epochs 1"),
+    (r".*\btune ", "--trials 4 --epochs 1"),
+    (r".*\bcompare .*--vary", "--seeds 2 --folds 2"),
 )
 _SERVERS = re.compile(r"pellucid (serve|label) ")
 _DEFAULT_PORTS = {"serve": "8000", "label": "8001"}
@@ -95,11 +97,10 @@ def lines_of(block: str) -> list[str]:
 
 
 def quicker(line: str) -> str:
-    """The command with flags that shorten training."""
-    for pattern, flag in QUICKER:
-        if re.search(r"\bpellucid " + pattern, line) and flag.split()[0] not in line:
-            end = " &" if line.endswith(" &") else ""
-            line = f"{line.removesuffix(' &')} {flag}{end}"
+    """The command with flags that shorten it."""
+    for pattern, flags in QUICKER:
+        if re.match(pattern, line) and flags.split()[0] not in line:
+            return f"{line.removesuffix(' &')} {flags}{' &' if line.endswith(' &') else ''}"
     return line
 
 
@@ -165,6 +166,7 @@ class Reader:
         self._server = subprocess.Popen(
             ["bash", "-c", f"exec {line}"], cwd=self._folder, text=True, env=_environment(),
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell may have ignored it
         )  # fmt: skip
         assert self._server.stdout is not None
         said = []
@@ -198,15 +200,34 @@ def reading(
     shutil.copytree(data, folder, dirs_exist_ok=True)
     if run is not None:
         shutil.copytree(run, folder / "run")
-    samples = _small_samples(data.parent)
-    monkeypatch.setattr(forms, "FASHION_FOLDER", samples)
-    monkeypatch.setattr(forms, "SPAM_FILE", samples / "spam.jsonl.gz")
+    shorten(data.parent, monkeypatch)
     monkeypatch.chdir(folder)
     reader = Reader(folder)
     try:
         yield reader
     finally:
         reader.leave()
+
+
+def shorten(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make this process train on small samples, made in the folder, for one epoch, without folds."""
+    samples = _small_samples(folder)
+    monkeypatch.setattr(forms, "FASHION_FOLDER", samples)
+    monkeypatch.setattr(forms, "SPAM_FILE", samples / "spam.jsonl.gz")
+    monkeypatch.setattr(evaluation_budget, "FEW", 0)
+    one = {
+        name: dataclasses.replace(each, epochs=1, epochs_of_many=1)
+        for name, each in recipe_defaults.PRESETS.items()
+    }
+    texts = {
+        name: dataclasses.replace(each, epochs=dict.fromkeys(each.epochs, 1))
+        for name, each in recipe_defaults.TEXTS.items()
+    }
+    monkeypatch.setattr(recipe_defaults, "PRESETS", one)
+    monkeypatch.setattr(recipe_defaults, "TEXTS", texts)
+    monkeypatch.setattr(recipe_defaults, "UPDATES_OF_TEXTS", dict.fromkeys(one, 1))
+    monkeypatch.setattr(recipe_defaults, "_UPDATES_OF_VECTORS", 1)
+    monkeypatch.setattr(recipe_defaults, "_WHOLE", 1)
 
 
 def needs_run(page: Path) -> bool:
@@ -219,7 +240,7 @@ def needs_run(page: Path) -> bool:
 def train(data: Path) -> Path:
     """A run on the images of `prepare`, beside them."""
     run = data.parent / "run"
-    done = within("train", data / "photos", "--out", run, "--epochs", "2", "--folds", "0", "--model", "cnn")
+    done = within("train", data / "photos", "--out", run, "--epochs", "3", "--folds", "0")
     assert done.returncode == 0, done.stderr
     return run
 
