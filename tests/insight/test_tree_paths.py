@@ -41,7 +41,7 @@ def test_questions_lead_from_the_root_to_the_leaf():
         after = [question.after for question in path.questions]
         assert [question.before for question in path.questions[1:]] == after[:-1]
         assert after[-1] == path.answer
-        # Marked are the root, and as many branches below it as there are questions, each below the one before.
+        # Marked are the root and a branch for each question, each below the one before.
         marked = np.flatnonzero(path.is_on_path)
         assert path.parents[marked].tolist() == [-1, *marked[:-1]]
         assert len(marked) == len(path.questions) + 1

@@ -60,8 +60,8 @@ def test_a_tree_is_drawn_with_its_path_apart():
     # Leaves are at one, three and five sixths of 720 pixels; a fork is in the middle of its branches.
     assert drawn["path"] == "M300.0 0.0H480.0V120.0M480.0 120.0H360.0V240.0"
     assert drawn["others"] == "M300.0 0.0H120.0V120.0M480.0 120.0H600.0V240.0"
-    assert drawn["questions"] == [(300.0, 0.0), (480.0, 120.0)]
-    assert drawn["leaf"] == (360.0, 240.0)
+    assert np.array(drawn["questions"]) == pytest.approx(np.array([[300, 0], [480, 120]]))
+    assert drawn["leaf"] == pytest.approx((360, 240))
 
 
 def test_a_forest_shows_one_tree_and_a_machine_its_support_vectors_and_kernel():
@@ -81,7 +81,7 @@ def test_a_forest_shows_one_tree_and_a_machine_its_support_vectors_and_kernel():
 
 def test_of_a_text_the_text_comes_first_and_n_grams_are_folded():
     page = render_explanation(explained("bag"), "x")
-    given = page[page.index('id="input-title"') : page.index("field-words")]
+    given = page[page.index('id="input-title"') : page.index('id="field-words"')]
     assert given.index('aria-label="the text"') < given.index("<details")
     assert '<details class="read"><summary>As the network reads it: ' in given
     read = render_explanation(explained("lstm"), "x")

@@ -1,4 +1,4 @@
-"""The explain page as a reader meets it: its first view, headings in view, windows that slide, masks and steps."""
+"""The explain page as a reader meets it: its first view, headings in view, sliding windows, masks, steps."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 
 from pellucid.export.app.chromium import Tab, browsing
 from pellucid.reports.explain import render_explanation
+from pellucid.reports.explain.page_data import HIDDEN
 from reports.explained import explained
 
 SIZES = ((360, 760), (1280, 800))
@@ -80,19 +81,21 @@ def test_choosing_a_layer_leaves_its_heading_in_view(tab: Tab, tmp_path: Path, s
         tab.evaluate(f"document.querySelector('.strip [data-layer=\"{layer}\"]').click()")
         top, bottom, covered, title = tab.evaluate(
             """(() => { const box = document.getElementById("layer-title").getBoundingClientRect();
-              const fixed = [...document.querySelectorAll(".tabs, .strip")].filter((part) =>
-                getComputedStyle(part).position === "sticky" && part.getBoundingClientRect().left < box.right &&
-                part.getBoundingClientRect().right > box.left);
-              const covered = Math.max(...fixed.map((part) => part.getBoundingClientRect().bottom));
-              return [box.top, box.bottom, covered, document.getElementById("layer-title").textContent]; })()"""
+              const fixed = [...document.querySelectorAll(".tabs, .strip")]
+                .filter((part) => getComputedStyle(part).position === "sticky")
+                .map((part) => part.getBoundingClientRect())
+                .filter(({ left, right }) => left < box.right && right > box.left);
+              const covered = Math.max(...fixed.map(({ bottom }) => bottom));
+              const title = document.getElementById("layer-title").textContent;
+              return [box.top, box.bottom, covered, title]; })()"""
         )
         assert title.startswith(f"{layer}: ")
         assert covered <= top
         assert bottom <= size[1]
         assert tab.evaluate(
-            """(() => { const box = document.querySelector(".strip [aria-current=true]").getBoundingClientRect();
-              return box.top >= 0 && box.bottom <= innerHeight + 1 && box.left >= 0 && box.right <= innerWidth + 1;
-            })()"""
+            """(() => { const chosen = document.querySelector(".strip [aria-current=true]");
+              const { top, bottom, left, right } = chosen.getBoundingClientRect();
+              return top >= 0 && bottom <= innerHeight + 1 && left >= 0 && right <= innerWidth + 1; })()"""
         ), "the chosen layer is in view in the strip too"
 
 
@@ -108,13 +111,13 @@ def test_the_window_of_the_unit_under_the_pointer_slides_over_the_map_before(
     for row, column in ((3, 4), (6, 6)):
         move_over(tab, ".sliding .own canvas", (column + 0.5) / columns, (row + 0.5) / rows)
         top, left, height, width = frame(tab, "own")
-        assert (top, left) == pytest.approx((100 * row / rows, 100 * column / columns))
-        assert (height, width) == pytest.approx((100 / rows, 100 / columns))
-        # A kernel of 3×3 with a border of one: the window is cut at the edges of the map.
+        assert (top, left) == pytest.approx((100 * row / rows, 100 * column / columns), abs=0.001)
+        assert (height, width) == pytest.approx((100 / rows, 100 / columns), abs=0.001)
+        # A kernel of three rows and columns with a border of one: the window is cut at the edges of the map.
         first = [max(0, place - 1) for place in (row, column)]
         last = [min(6, place + 1) for place in (row, column)]
         spans = [end - start + 1 for start, end in zip(first, last, strict=True)]
-        assert frame(tab, "seen") == pytest.approx([100 / 7 * each for each in (*first, *spans)])
+        assert frame(tab, "seen") == pytest.approx([100 / 7 * each for each in (*first, *spans)], abs=0.001)
         number = float(explanation.opened.value(layer)[2, row, column])
         words = tab.evaluate("document.querySelector('.sliding > p').textContent").replace("\u2212", "-")
         assert f"Unit (2, {row}, {column}) sees" in words
@@ -144,7 +147,7 @@ def test_the_window_slides_by_itself_when_asked_and_never_glides_where_motion_is
     )
     assert tab.evaluate("document.querySelector('#window button').textContent") == "Stop"
     tab.evaluate("new Promise((done) => setTimeout(done, 2500)).then(() => 1)")
-    assert tab.evaluate("window.seen.size") == 9, "every unit of a map of 3×3"
+    assert tab.evaluate("window.seen.size") == 9, "every unit of a map of three rows and columns"
     assert tab.evaluate("document.querySelector('#window button').textContent") != "Stop"
     assert "Unit (1, 0, 0)" in tab.evaluate("document.querySelector('.sliding > p').textContent")
 
@@ -159,7 +162,8 @@ def test_backward_opens_on_the_unit_with_the_largest_gradient(tab: Tab, tmp_path
     assert layer == ("head.linear" if name == "cnn" else "head"), "the last layer with weights"
     gradient = np.abs(explanation.backward.gradient(layer))
     assert gradient[tuple(map(int, unit.split(",")))] == gradient.max()
-    for record in explanation.layers[1:6:2]:
+    shown = [each for each in explanation.layers if each.kind not in HIDDEN]
+    for record in shown[1:6:2]:
         tab.evaluate(f"document.querySelector('.strip [data-layer=\"{record.name}\"]').click()")
         layer, unit = str(tab.evaluate("location.hash")).split("/")[1:3]
         gradient = np.abs(explanation.backward.gradient(layer))

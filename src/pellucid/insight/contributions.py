@@ -16,8 +16,8 @@ with $v_{t,j}$ the share of the class among the training examples below the $j$-
 number or labels are predicted, leaves do not say how many examples they hold, and a node counts as the mean
 of both branches.
 
-**Support vector machine.** Each support vector adds its kernel similarity to the input times its weights; they
-are added up by the class that the support vectors belong to, but of a label or a number each is a term of its own.
+**Support vector machine.** Each support vector adds its kernel similarity to the input times its weights;
+they are added up by the class that the support vectors belong to, but of a label or a number each is a term.
 
 Source: Saabas 2014, "Interpreting random forests"; Palczewska et al. 2014, "Interpreting random forest
 classification models using a feature contribution method", arXiv:1312.1121, eq. 6.
@@ -38,7 +38,7 @@ from pellucid.insight.tree_paths import TreePath, node_values, path_through
 
 
 class KernelFacts(NamedTuple):
-    """Support vectors of a machine by class, and the γ of its kernel.
+    """Support vectors of a machine by class, and the gamma of its kernel.
 
     `counts`: how many of each class there are, or how many in all where each label has all of them;
     `most_similar`: class of the support vector that is most like the input, `None` where they have none;
@@ -59,8 +59,8 @@ class Contributions:
     `how`: what is added up, in words; `names`: of the terms; `features`: the value of each feature, none
     where terms are no features; `scores`: the terms; `start`: what they are added to; `total`: the sum of
     all; `map_shape`: rows and columns of an image that the terms can be drawn as, empty where they cannot;
-    `on_map`: the cell of the image that each term belongs to, none without one; `path`: of a random forest, the
-    way of the input through one of its trees; `kernel`: of a support vector machine, its support vectors and γ.
+    `on_map`: the cell of the image that each term belongs to, none without one; `path`: of a random forest,
+    the way of the input through one of its trees; `kernel`: of a support vector machine, its support vectors.
     """
 
     how: str

@@ -394,6 +394,4 @@ def _opened(
         else:
             taken = [values[name] for name in line.takes]
             values[line.name] = LAYERS[line.kind].forward(*taken, **line.settings)
-    return Opened(
-        tuple(lines), values, weights_of(asked), output, tuple(given), dropouts=dropouts_of(asked)
-    )
+    return Opened(tuple(lines), values, weights_of(asked), output, tuple(given), dropouts=dropouts_of(asked))

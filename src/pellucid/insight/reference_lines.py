@@ -160,7 +160,7 @@ def taken_apart(network: Network | Program) -> tuple[list[Line], str]:
 
 
 def dropouts_of(network: Network | Program) -> dict[str, float]:
-    """Probability with which training zeroes each number that a layer takes, by name of the layer behind dropout.
+    """Probability with which training zeroes each number that a layer takes, by its name.
 
     An answer is computed without dropout, so it is among the lines of a network in training mode alone.
     """

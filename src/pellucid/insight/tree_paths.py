@@ -1,11 +1,12 @@
-"""One tree of a random forest, whole, with the path that an input takes through it from question to question."""
+"""One tree of a random forest, whole, with the path of an input through it from question to question."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Bool, Float32, Float64, Int64
 
 from pellucid.classical.forests import Forest
 
@@ -16,8 +17,8 @@ MOST_DRAWN = 1500
 class Question(NamedTuple):
     """Question on the path: whether a feature is at most a threshold.
 
-    `value`: of the feature; `before`, `after`: share of the class or label, or mean number, among the training
-    examples at this node and behind the answer.
+    `value`: of the feature; `before`, `after`: share of the class or label, or mean number, among the
+    training examples at this node and behind the answer.
     """
 
     feature: int
@@ -32,11 +33,11 @@ class Question(NamedTuple):
 class TreePath:
     """Path of an input through one tree of a forest, and the form of the whole tree.
 
-    `tree`: its place among the `trees` of the forest, the first is 0; `questions`: on the path, from the root;
-    `answer`: of the leaf where the path ends, the share of the class or label, or the number; `forest`: the mean
-    of these answers over all trees; `parents`: of every branch that is drawn, place of the one above, -1 of the
-    root, parents before children and the branch of yes before that of no; `is_on_path`: of each of them;
-    `whole`: branches of the tree, more than are drawn where some were cut.
+    `tree`: its place among the `trees` of the forest, the first is 0; `questions`: on the path, from the
+    root; `answer`: of the leaf where the path ends, the share of the class or label, or the number; `forest`:
+    the mean of these answers over all trees; `parents`: of every branch that is drawn, place of the one
+    above, -1 of the root, parents before children and the branch of yes before that of no; `is_on_path`: of
+    each of them; `whole`: branches of the tree, more than are drawn where some were cut.
     """
 
     tree: int
@@ -45,7 +46,7 @@ class TreePath:
     answer: float
     forest: float
     parents: Int64[np.ndarray, " branches"]
-    is_on_path: np.ndarray
+    is_on_path: Bool[np.ndarray, " branches"]
     whole: int
 
 
@@ -89,7 +90,7 @@ def path_through(
     tree = int(np.abs(answers - mean).argmin())
     path = paths[tree]
     questions = []
-    for node, following in zip(path, path[1:], strict=False):
+    for node, following in pairwise(path):
         asked = int(predictor.feature[node])
         questions.append(
             Question(

@@ -1,6 +1,7 @@
 """Overview of a network on one input, from pixels or words to scores, and a tree of a forest as a drawing."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +32,10 @@ _BEGIN = {
     "text-max": "features",
     "text-average": "features",
 }
+# Layers beside each other, not behind: directions of a recurrent network, widths of filters, two pools.
+_BESIDE = ("lstm", "gru", "neighbours", "text-max", "text-average")
+# Layers that belong to no stage: the vector of a stage in another form, or a part of it.
+_NO_STAGE = ("flatten", "unflatten", "part", "clamp")
 # Shares of the longer side of the image up to which what a unit sees is a small pattern, or a part.
 _SMALL, _PART = 0.35, 0.8
 # Stages that many layers in a row may share.
@@ -38,7 +43,7 @@ _SHARED = ("small-patterns", "parts", "whole", "made-maps", "context", "states",
 
 
 class Stage(NamedTuple):
-    """Stage of an overview: its kind, which has its words in the template, and the layer whose values it shows."""
+    """Stage of an overview: its kind, whose words the template has, and the layer whose values it shows."""
 
     kind: str
     layer: LayerRecord
@@ -46,7 +51,7 @@ class Stage(NamedTuple):
 
 
 def stages_of(explanation: Explanation) -> list[Stage]:
-    """Stages of a network in the order of computation, at most `MOST_STAGES`; none where no layer is opened."""
+    """Stages of a network in the order of computation, at most `MOST_STAGES`; none without opened layers."""
     found: list[Stage] = []
     for layer in explanation.layers:
         # Of an adversarial network what judges the given image is shown, and of an autoencoder not its bound.
@@ -55,16 +60,16 @@ def stages_of(explanation: Explanation) -> list[Stage]:
             continue
         kind = _kind(explanation, layer)
         if kind is None:
-            if found and _continues(found[-1].layer, layer):
+            if found and _continues(found[-1], layer):
                 found[-1] = found[-1]._replace(layer=layer)
-        elif found and kind == found[-1].kind == "states":  # both directions of a recurrent network are one
+        elif found and kind == found[-1].kind and layer.kind in _BESIDE:
             found[-1] = found[-1]._replace(layer=layer)
         else:
             found.append(Stage(kind, layer))
     while len(found) > MOST_STAGES:
         twins = [
             at
-            for at, (one, other) in enumerate(zip(found, found[1:], strict=False))
+            for at, (one, other) in enumerate(pairwise(found))
             if one.kind == other.kind and one.kind in _SHARED
         ]
         at = twins[0] if twins else MOST_STAGES // 2
@@ -80,6 +85,8 @@ def _kind(explanation: Explanation, layer: LayerRecord) -> str | None:
     if layer.name == "probabilities":
         return "probabilities"
     kind = _BEGIN.get(layer.kind)
+    if kind == "image" and not explanation.makes_images:
+        return None  # a predicted number at the scale of the data
     if kind == "features" and layer.name.split(".")[0] == opened.output.split(".")[0] == "head":
         return "scores" if explanation.classes and not explanation.makes_images else "number"
     if kind == "maps":
@@ -94,9 +101,11 @@ def _sides(explanation: Explanation) -> tuple[int, ...]:
     return explanation.inputs.shape[:2]
 
 
-def _continues(before: LayerRecord, layer: LayerRecord) -> bool:
-    """True of a layer that gives numbers of the same form, or both directions of a recurrent one together."""
-    return len(layer.output_shape) == len(before.output_shape) and layer.kind != "flatten"
+def _continues(stage: Stage, layer: LayerRecord) -> bool:
+    """True of a layer that gives numbers of the same form, but for the class beside latent variables."""
+    if layer.kind in _NO_STAGE or (stage.kind == "latent" and layer.kind == "side-by-side"):
+        return False
+    return len(layer.output_shape) == len(stage.layer.output_shape)
 
 
 # One tree of a forest as lines: a branch ends at its depth, above the middle of what is below it.
@@ -105,7 +114,7 @@ _WIDTH, _HEIGHT = 720, 240
 
 
 def drawing_of(path: TreePath) -> dict[str, Any]:
-    """Lines of a tree in two paths of SVG, those of the path of the input apart, and a place for each question."""
+    """Lines of a tree as two paths of SVG, one of them the input's, and a place for each question."""
     parents = path.parents.tolist()
     places = _places(parents)
     depth = max(1, max(down for _, down in places))

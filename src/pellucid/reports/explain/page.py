@@ -248,7 +248,9 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
                     "title": _TITLES[each.name],
                     "driver": each,
                     "plots": _plots(each.trial),
-                    "largest": np.argsort(-np.abs(each.scores.ravel()), kind="stable")[:_SHOWN_TERMS].tolist(),
+                    "largest": np.argsort(-np.abs(each.scores.ravel()), kind="stable")[
+                        :_SHOWN_TERMS
+                    ].tolist(),
                 }
                 for each in (() if explanation.attributions is None else explanation.attributions.methods)
             ],
