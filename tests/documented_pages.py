@@ -22,6 +22,8 @@ import socket
 import subprocess
 import sys
 import tarfile
+import urllib.error
+import urllib.request
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -172,7 +174,11 @@ class Reader:
         said = []
         for each in self._server.stdout:
             said.append(each)
-            if "http://" in each:
+            address = re.search(r"http://[\w.]+:\d+/", each)
+            if address is not None:
+                # Only who answers has begun to heed Ctrl-C.
+                with contextlib.suppress(urllib.error.HTTPError):
+                    urllib.request.urlopen(address[0].replace("0.0.0.0", "127.0.0.1"), timeout=60).close()
                 return
         raise AssertionError(f"{line}\n{''.join(said)}")
 
