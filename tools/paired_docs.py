@@ -154,7 +154,8 @@ def _code_blocks(text: str, page: Path, root: Path) -> list[object]:
             found.append((head, body.count("\n"), tuple(numerals(body))))
         else:
             body = re.sub(r"(?:^|(?<=\s))#\s.*$|//\s.*$", "", body, flags=re.MULTILINE)
-            found.append((head, tuple(line.rstrip() for line in body.splitlines() if line.strip())))
+            lines = (" ".join(line.split()) for line in body.replace("\\\n", " ").splitlines())
+            found.append((head, tuple(line for line in lines if line)))
     return found
 
 
