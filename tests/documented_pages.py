@@ -73,7 +73,7 @@ QUICKER = (
 _SERVERS = re.compile(r"pellucid (serve|label) ")
 _DEFAULT_PORTS = {"serve": "8000", "label": "8001"}
 _FOR_A_SHELL = set("$`*?|&;<>()~")
-_PORTS = re.compile(r"\b(127\.0\.0\.1:|--port )(8000|8001|8080)\b")
+_PORTS = re.compile(r"(\b127\.0\.0\.1:|--port )(8000|8001|8080)\b")
 
 # Folders of images that pages name: with the class of clothes for each of theirs, and without classes.
 CLASS_FOLDERS = {
@@ -280,8 +280,9 @@ def prepare(folder: Path) -> None:
     _write_table(folder / "tagged.csv", ("text", "label"), zip(texts, _tags(len(texts)), strict=True))
     # What a reader would have made in the browser.
     corrected = sorted((folder / "photos/cat").iterdir())[:3]
-    rows = [(str(path.relative_to(folder)), "dog") for path in corrected]
-    _write_table(folder / "corrections.csv", ("input", "label"), rows)
+    rows = [(str(path.relative_to(folder)), "dog", "label", "cat", "", "", "") for path in corrected]
+    columns = ("input", "label", "action", "was", "content", "run", "model")
+    _write_table(folder / "corrections.csv", columns, rows)
     asked = [(f"photos/{name}/{number:03d}.png", name) for name in ("cat", "dog") for number in range(40)]
     _write_table(folder / "labels.csv", ("image", "label"), asked)
     _write_vectors(folder, sorted(set(" ".join(texts).lower().split()))[:2000])

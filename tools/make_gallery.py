@@ -24,9 +24,10 @@ DOCS = Path(__file__).parent.parent / "docs"
 OUT = DOCS / "_extra" / "gallery"
 RUNS = DOCS / "_build" / "gallery"
 
-# What is trained, by the folder of its run. The first and the third are compared with all classical models.
+# What is trained, by the folder of its run. Images and texts are compared with all classical models.
 TRAINED = {
     "images": "train sample:fashion --model cnn --preset quick",
+    "lenet": "train sample:fashion --model lenet --no-batch-norm --no-augment --no-baselines --epochs 8",
     "perceptron": "train sample:fashion --model mlp --preset quick --no-baselines",
     "texts": "train sample:spam --model rnn --preset quick",
     "vae": "train sample:fashion --model vae --preset quick",
@@ -37,6 +38,7 @@ PAGES = {
     "explain-cnn.html": ("explain {run} boot.png --model cnn", "images"),
     "explain-svm.html": ("explain {run} boot.png --model svm", "images"),
     "explain-forest.html": ("explain {run} boot.png --model random-forest", "images"),
+    "explain-lenet.html": ("explain {run} boot.png --model lenet", "lenet"),
     "explain-perceptron.html": ("explain {run} boot.png --model mlp", "perceptron"),
     "explain-lstm.html": ("explain {run} mail.txt --model rnn", "texts"),
     "explain-vae.html": ("explain {run} boot.png", "vae"),

@@ -75,6 +75,7 @@ def take(tab: Tab, shot: Shot, folder: Path) -> Image.Image:
         "Emulation.setDeviceMetricsOverride",
         width=shot.width, height=shot.height, deviceScaleFactor=shot.scale, mobile=False,
     )  # fmt: skip
+    tab.call("Emulation.setScrollbarsHidden", hidden=True)
     light = [{"name": "prefers-color-scheme", "value": "light"}]
     motion = [{"name": "prefers-reduced-motion", "value": "reduce"}]
     tab.call("Emulation.setEmulatedMedia", features=light + motion)
