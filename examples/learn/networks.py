@@ -30,6 +30,7 @@ from pellucid.arithmetic import softmax  # noqa: E402
 from pellucid.arithmetic.draws import Purpose, torch_seed  # noqa: E402
 from pellucid.data import Dataset, prepare  # noqa: E402
 from pellucid.networks import Network, build  # noqa: E402
+from pellucid.pipeline.learners.network import learner_of  # noqa: E402
 from pellucid.reference import RULES, Memory, Numbers  # noqa: E402
 from pellucid.settings import Settings  # noqa: E402
 
@@ -115,15 +116,19 @@ def changes_by_shift(network: Network, data: Dataset) -> dict[str, list[float]]:
     return found
 
 
-def measured(data: Dataset, epochs: int, threads: int) -> dict[str, Any]:
-    """The figures of the chapters: losses on the line, and what shifted images change, for every seed."""
-    images, labels = data.inputs[data.train][..., 0], data.labels[data.train]
-    record: dict[str, Any] = {"epochs": epochs, "train": len(images), "line": [], "shifts": {}}
+def measured(network: Network, data: Dataset, epochs: int, threads: int) -> dict[str, Any]:
+    """The figures of the chapters: losses on the line, and what shifted images change, for every seed.
+
+    The network of the chapters is the first of those that saw no shifted images.
+    """
+    record: dict[str, Any] = {"epochs": epochs, "train": len(data.train), "line": [], "shifts": {}}
     for name, augment in (("as they are", False), ("shifted in training", True)):
         record["shifts"][name] = []
         for seed in range(SEEDS):
             given = {**LENET, "augment": augment, "epochs": epochs, "threads": threads, "seed": seed}
-            network = pellucid.ImageClassifier(**given).fit(images, labels).model_.network.eval()
+            if augment or seed:
+                (fitted,) = learner_of(Settings(**given), data).fit(data)
+                network = fitted.model.network.eval()
             record["shifts"][name].append(changes_by_shift(network, data))
             if not augment:
                 record["line"].append(losses_on_the_line(network, start_of(network, seed), data))
@@ -279,13 +284,12 @@ def main() -> int:
         if given.pictures:
             record = json.loads((ROOT / RECORD).read_text(encoding="utf-8"))
         else:
-            record = measured(data, given.epochs, given.threads)
-        svgs = drawn(network, data, work / "lenet", record)
-    for folder in (RECORD.parent, IMAGES):
-        (given.out / folder).mkdir(parents=True, exist_ok=True)
-    (given.out / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    for name, svg in svgs.items():
-        (given.out / IMAGES / f"{name}.svg").write_text(svg, encoding="utf-8")
+            record = measured(network, data, given.epochs, given.threads)
+        for folder in (RECORD.parent, IMAGES):
+            (given.out / folder).mkdir(parents=True, exist_ok=True)
+        (given.out / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        for name, svg in drawn(network, data, work / "lenet", record).items():
+            (given.out / IMAGES / f"{name}.svg").write_text(svg, encoding="utf-8")
     if given.out == ROOT:
         for name in TABLES:
             path, text = filled(name, record)

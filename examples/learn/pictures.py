@@ -69,10 +69,9 @@ def cells(colours: np.ndarray, x: float, y: float, width: float, height: float) 
     )
 
 
-def bold(x: float, y: float, text: str) -> str:
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" fill="{INK}" font-size="13" font-weight="600">{escape(text)}</text>'
-    )
+def bold(x: float, y: float, text: str, colour: str = INK) -> str:
+    place = f'x="{x:.1f}" y="{y:.1f}"'
+    return f'<text {place} fill="{colour}" font-size="13" font-weight="600">{escape(text)}</text>'
 
 
 def path(points: np.ndarray, colour: str, width: float = 2) -> str:
