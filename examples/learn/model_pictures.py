@@ -330,8 +330,8 @@ def gan(record: Record) -> str:
             colour=colour,
         )
         for words, key, colour in (
-            ("discriminator", "discriminator_loss", BLUE),
-            ("generator", "generator_loss", ORANGE),
+            ("discriminator", "train_loss", BLUE),
+            ("generator", "train_generator_loss", ORANGE),
         )
     ]
     rows = [
