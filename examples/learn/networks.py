@@ -36,7 +36,7 @@ from pellucid.settings import Settings  # noqa: E402
 
 # The network of the chapters, as their commands train it.
 LENET: dict[str, Any] = {"model": "lenet", "batch_norm": False, "augment": False, "epochs": 8}
-SEEDS, SHIFTS = 3, (0, 1, 2, 3, 4)
+SHIFTS = (0, 1, 2, 3, 4)  # columns to the right
 # Training images over which losses are means, and test images that are shifted.
 FOR_LOSS, FOR_SHIFTS = 1_000, 500
 SHARES = tuple(round(0.1 * each, 1) for each in range(11))
@@ -116,7 +116,7 @@ def changes_by_shift(network: Network, data: Dataset) -> dict[str, list[float]]:
     return found
 
 
-def measured(network: Network, data: Dataset, epochs: int, threads: int) -> dict[str, Any]:
+def measured(network: Network, data: Dataset, seeds: int, epochs: int, threads: int) -> dict[str, Any]:
     """The figures of the chapters: losses on the line, and what shifted images change, for every seed.
 
     The network of the chapters is the first of those that saw no shifted images.
@@ -124,7 +124,7 @@ def measured(network: Network, data: Dataset, epochs: int, threads: int) -> dict
     record: dict[str, Any] = {"epochs": epochs, "train": len(data.train), "line": [], "shifts": {}}
     for name, augment in (("as they are", False), ("shifted in training", True)):
         record["shifts"][name] = []
-        for seed in range(SEEDS):
+        for seed in range(seeds):
             given = {**LENET, "augment": augment, "epochs": epochs, "threads": threads, "seed": seed}
             if augment or seed:
                 (fitted,) = learner_of(Settings(**given), data).fit(data)
@@ -139,8 +139,8 @@ def two_weights(network: Network, data: Dataset) -> dict[str, Any]:
     """The loss as two weights of the head change, and the way that three optimisers take over it.
 
     Both weights belong to the score of shirts. Their inputs are, of the twenty largest, the two that rise and
-    fall together most: the loss is then a long, narrow valley. Each optimiser takes `STEPS` steps, each from
-    all images, at the one of `RATES` that ends with the smallest loss.
+    fall together most: the loss is then steep in one direction and flat in the other. Each optimiser takes
+    `STEPS` steps, each from all images, at the one of `RATES` that ends with the smallest loss.
     """
     rows = data.train[:FOR_LOSS]
     with torch.no_grad():
@@ -163,7 +163,7 @@ def two_weights(network: Network, data: Dataset) -> dict[str, Any]:
 
     p = softmax(logits)[:, label]
     curvatures = np.linalg.eigvalsh(chosen.T @ (chosen * (p * (1 - p))[:, None]) / len(rows))
-    # So far from the middle the loss has risen by 0.1 along the valley's floor, if it bends as in the middle.
+    # So far from the middle the loss has risen by 0.1 in the flat direction, if it bends as in the middle.
     reach = float(np.sqrt(0.2 / curvatures[0]))
     grid = np.linspace(-reach, reach, 80)
     losses = np.array([[loss_and_gradient(centre + np.array([a, b]))[0] for a in grid] for b in grid])
@@ -241,8 +241,8 @@ def shift_table(record: dict[str, Any]) -> str:
         for words, found in (("accuracy", plain), ("accuracy, trained on shifted images", trained))
     ]
     words = (
-        f"Means over {SEEDS} trainings of {record['epochs']} epochs each, {FOR_SHIFTS} test images. A change "
-        "is the length of the difference over the length of the values."
+        f"Means over {len(record['line'])} trainings of {record['epochs']} epochs each, {FOR_SHIFTS} test "
+        "images. A change is the length of the difference over the length of the values."
     )
     header = ["images moved to the right by", *(f"{each} px" for each in SHIFTS)]
     return table(header, [*layers, *scores]) + f"\n{words}\n"
@@ -265,6 +265,7 @@ def main() -> int:
     flags = argparse.ArgumentParser(description="Draw and measure chapters 1 to 6 of Learn.")
     flags.add_argument("--check", action="store_true", help="train nothing, report what is not up to date")
     flags.add_argument("--epochs", type=int, default=LENET["epochs"], help="passes of each training")
+    flags.add_argument("--seeds", type=int, default=3, help="trainings of each kind (3)")
     flags.add_argument("--threads", type=int, default=1, help="processor threads (1)")
     flags.add_argument("--pictures", action="store_true", help="draw only, with the figures of the record")
     flags.add_argument("--work", type=Path, help="folder that keeps the run lenet/; default: none")
@@ -284,7 +285,7 @@ def main() -> int:
         if given.pictures:
             record = json.loads((ROOT / RECORD).read_text(encoding="utf-8"))
         else:
-            record = measured(network, data, given.epochs, given.threads)
+            record = measured(network, data, given.seeds, given.epochs, given.threads)
         for folder in (RECORD.parent, IMAGES):
             (given.out / folder).mkdir(parents=True, exist_ok=True)
         (given.out / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

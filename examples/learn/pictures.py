@@ -101,10 +101,10 @@ def neuron(sum_: Weighing, image: np.ndarray) -> str:
     marks += [
         word(left, 196, "sum so far, from the bias to the score", INK, "start", 12),
         stroke(left, zero, right, zero, FAINT, 1, "4 3"),
-        word(left - 8, zero + 4, "0", INK, "end", 12),
+        word(right + 8, zero + 4, "0", INK, "start", 12),
         path(np.stack([np.linspace(left, right, len(so_far)), places], axis=1), TEAL),
         dot(right, places[-1], 4.2, TEAL),
-        word(left - 8, places[0] - 6, f"bias {sum_.bias:.2f}", INK, "end", 12),
+        word(left - 8, places[0] + 4, f"bias {sum_.bias:.2f}".replace("-", "\u2212"), INK, "end", 12),
         word(right + 14, places[-1] - 9, f"{so_far[-1]:.2f}", TEAL, "end", 13),
     ]
     return figure(
@@ -163,7 +163,7 @@ def _through(found: Explanation, image: np.ndarray, title: str, *, gradients: bo
         words = f"{name[5:]}: {f'largest {np.abs(numbers).max():.2g}' if gradients else size}"
         marks += [
             bold(20, y + 22, layer),
-            word(20, y + 38, words, FAINT, "start", 12),
+            word(20, y + 38, words, FAINT, "start", 11),
         ]
         has_signs = gradients or name.startswith("body.conv")
         marks.append(_row(numbers, y, signed if has_signs else bright))
@@ -262,9 +262,10 @@ def pooling(
     found: Explanation, shifts: Sequence[Mapping[str, Sequence[float]]], columns: Sequence[int]
 ) -> str:
     """Chapter 6: one map before and after pooling, and how far shifted images change each layer."""
-    channel = int(found.layer("body.pool1").values.max(axis=(1, 2)).argmax())
+    # Not at the border, where windows of the convolution see zeros beyond the image.
+    inner = found.layer("body.pool1").values[:, 2:-2, 2:-2]
+    channel, row, column = np.add(np.unravel_index(inner.argmax(), inner.shape), (0, 2, 2))
     maps = {name: found.layer(f"body.{name}").values[channel] for name in ("conv1", "pool1")}
-    row, column = np.unravel_index(maps["pool1"].argmax(), maps["pool1"].shape)
     marks, cell = [heading("Max pooling: of four numbers the largest is kept", 0)], 240 / 14
     for x, (name, numbers) in zip((60.0, 350.0), maps.items(), strict=True):
         size = " \u00d7 ".join(map(str, numbers.shape))
