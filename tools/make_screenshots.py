@@ -51,7 +51,7 @@ SHOTS = {
     "explain-overview": Shot("explain-cnn.html", width=1280),
     "explain-unit": Shot("explain-cnn.html#forward/body.block1.conv1/3,14,14", width=1280),
     "explain-backward": Shot("explain-cnn.html#backward/body.block1.conv1", width=1280),
-    "explain-why": Shot("explain-cnn.html#drove", width=1280),
+    "explain-why": Shot("explain-cnn.html#drove", ":has(> #drove-title)", width=1280),
     "app-phone": Shot("app-images.html", width=390, height=844, scale=2),
 }
 # Small pictures of the gallery on the front page, 4 : 3.
@@ -59,6 +59,7 @@ SMALL = {
     page.removesuffix(".html"): Shot(page, width=1120, height=840)
     for page in (*make_gallery.REPORTS, *make_gallery.PAGES)
 }
+_MARGIN = 16  # beside a part, in CSS pixels
 _SETTLED = "new Promise((then) => setTimeout(then, 800))"
 _PART = """(() => {{
   const box = document.querySelector({part!r})?.getBoundingClientRect();
@@ -89,8 +90,8 @@ def take(tab: Tab, shot: Shot, folder: Path) -> Image.Image:
         box = tab.evaluate(_PART.format(part=shot.part))
         if not box:
             raise LookupError(f"{shot.page}: no {shot.part}")
-        left, top, width, height = box
-    clip = {"x": left, "y": top, "width": width, "height": min(height, shot.height), "scale": 1}
+        left, top, width, height = box[0] - _MARGIN, box[1], box[2] + 2 * _MARGIN, box[3]
+    clip = {"x": max(0, left), "y": top, "width": width, "height": min(height, shot.height), "scale": 1}
     taken = tab.call("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=bool(shot.part))
     return Image.open(io.BytesIO(base64.b64decode(taken["data"]))).convert("RGB")
 
