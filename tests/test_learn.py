@@ -61,7 +61,8 @@ def test_there_are_chapters() -> None:
 @each_chapter
 def test_a_chapter_has_every_part_in_order(chapter: Path) -> None:
     parts = parts_of(chapter)
-    assert list(parts) == PARTS
+    # Before its question the last chapter also compares and ships.
+    assert [part for part in parts if part not in ("Compare honestly", "Ship it")] == PARTS
     assert len(re.findall(r"[.?!](?=\s)", parts["The idea"] + "\n")) == 5
     for picture in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", parts["In a picture"]):
         assert (chapter.parent / picture).read_text(encoding="utf-8").startswith("<svg")
