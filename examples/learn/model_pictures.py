@@ -335,17 +335,14 @@ def gan(record: Record) -> str:
         )
     ]
     rows = [
-        (f"{epochs} passes", f"distance {of['frechet']:.1f}", of["images"]) for epochs, of in record.items()
+        (f"{epochs} pass{'es' if epochs != '1' else ''}", f"distance {of['frechet']:.1f}", of["images"])
+        for epochs, of in record.items()
     ]
     panels: list[Any] = [
         Lines("The losses of both networks", "passes over the images", "loss, nats", lines),
-        _image_rows(rows, _classes(longest), "What the generator makes of the same noise"),
+        _image_rows(rows, longest["classes"], "What the generator makes of the same noise"),
     ]
     return figure(panels, "Both losses of a GAN over its training, and images after several passes")
-
-
-def _classes(record: Record) -> Sequence[str]:
-    return record.get("classes", [""] * len(record["images"]))
 
 
 # Chapter 12.

@@ -359,6 +359,7 @@ def gan() -> Record:
         images, names = made.sample(TEST, seed=1), np.array(made.classes_)
         features = judge.transform(images).astype(float) / unit
         record[str(epochs)] = {
+            "classes": names.tolist(),
             "images": [pictures.packed(each) for each in images[: len(names)]],
             "frechet": frechet(real.astype(float) / unit, features).value,
             "recognised": float((judge.predict(images) == names[np.arange(TEST) % len(names)]).mean()),
