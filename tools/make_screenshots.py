@@ -28,7 +28,7 @@ class Shot(NamedTuple):
         part: CSS selector of what is shown; the window where it is empty.
         width: of the window, in CSS pixels.
         height: of the window, and the most that is shown of a part.
-        steps: JavaScript that is run first, such as a click.
+        file: of the gallery's inputs, which the page's first field of files gets.
         scale: pixels of the picture for each CSS pixel.
     """
 
@@ -36,7 +36,7 @@ class Shot(NamedTuple):
     part: str = ""
     width: int = 1024
     height: int = 900
-    steps: str = ""
+    file: str = ""
     scale: float = 1.0
 
 
@@ -52,15 +52,17 @@ SHOTS = {
     "explain-unit": Shot("explain-cnn.html#forward/body.block1.conv1/3,14,14", width=1280),
     "explain-backward": Shot("explain-cnn.html#backward/body.block1.conv1", width=1280),
     "explain-why": Shot("explain-cnn.html#drove", ":has(> #drove-title)", width=1280),
-    "app-phone": Shot("app-images.html", width=390, height=844, scale=2),
+    "app-phone": Shot("app-images.html", width=390, height=844, file="boot.png", scale=2),
 }
 # Small pictures of the gallery on the front page, 4 : 3.
 SMALL = {
-    page.removesuffix(".html"): Shot(page, width=1120, height=840)
+    page.removesuffix(".html"): Shot(
+        page, width=1120, height=840, file="boot.png" if page == "app-images.html" else ""
+    )
     for page in (*make_gallery.REPORTS, *make_gallery.PAGES)
 }
 _MARGIN = 16  # beside a part, in CSS pixels
-_SETTLED = "new Promise((then) => setTimeout(then, 800))"
+_SETTLED = "new Promise((then) => setTimeout(then, 1500))"
 _PART = """(() => {{
   const box = document.querySelector({part!r})?.getBoundingClientRect();
   return box && [box.left + scrollX, box.top + scrollY, box.width, box.height];
@@ -82,8 +84,12 @@ def take(tab: Tab, shot: Shot, folder: Path) -> Image.Image:
     tab.call("Emulation.setEmulatedMedia", features=light + motion)
     tab.open("about:blank")  # the same page with another fragment would not be loaded anew
     tab.open(f"{folder.absolute().as_uri()}/{shot.page}")
-    if shot.steps:
-        tab.evaluate(shot.steps)
+    if shot.file:
+        root = tab.call("DOM.getDocument")["root"]["nodeId"]
+        field = tab.call("DOM.querySelector", nodeId=root, selector="input[type=file]")["nodeId"]
+        tab.call(
+            "DOM.setFileInputFiles", files=[str((make_gallery.RUNS / shot.file).absolute())], nodeId=field
+        )
     tab.evaluate(_SETTLED)
     left, top, width, height = 0, 0, shot.width, shot.height
     if shot.part:
