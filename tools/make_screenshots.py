@@ -91,14 +91,16 @@ def take(tab: Tab, shot: Shot, folder: Path) -> Image.Image:
             "DOM.setFileInputFiles", files=[str((make_gallery.RUNS / shot.file).absolute())], nodeId=field
         )
     tab.evaluate(_SETTLED)
-    left, top, width, height = 0, 0, shot.width, shot.height
+    more: dict[str, object] = {}
     if shot.part:
         box = tab.evaluate(_PART.format(part=shot.part))
         if not box:
             raise LookupError(f"{shot.page}: no {shot.part}")
-        left, top, width, height = box[0] - _MARGIN, box[1], box[2] + 2 * _MARGIN, box[3]
-    clip = {"x": max(0, left), "y": top, "width": width, "height": min(height, shot.height), "scale": 1}
-    taken = tab.call("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=bool(shot.part))
+        left, top, width, height = box
+        clip = {"x": max(0, left - _MARGIN), "y": top, "width": width + 2 * _MARGIN}
+        clip |= {"height": min(height, shot.height), "scale": 1}
+        more = {"clip": clip, "captureBeyondViewport": True}
+    taken = tab.call("Page.captureScreenshot", format="png", **more)
     return Image.open(io.BytesIO(base64.b64decode(taken["data"]))).convert("RGB")
 
 
