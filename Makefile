@@ -13,7 +13,7 @@ export OMP_WAIT_POLICY = PASSIVE
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-types test-avx2 test-all golden fuzz lint lint-types lint-style lint-js format format-js bench bench-gpu bench-list textbook docs wheels release release-check lint-release generated clean
+.PHONY: help demo test test-types test-avx2 test-all golden fuzz lint lint-types lint-style lint-js format format-js bench bench-gpu bench-list textbook docs gallery wheels release release-check lint-release generated clean
 
 help:
 	@echo "make demo        train on the bundled images and e-mails and write reports (about a minute)"
@@ -31,11 +31,12 @@ help:
 	@echo "make bench-gpu   training on a graphics card, beside airbench"
 	@echo "make bench-list  what each benchmark shows and how long it takes"
 	@echo "make textbook    every claim of docs/textbook.md tried anew: under an hour; ONLY='pooling ...' picks some"
-	@echo "make docs        the documentation, in docs/_build/html"
 	@echo "make wheels      wheels and source archives of pellucid and pellucid-runtime, in dist, with their SHA-256"
 	@echo "make release     the same, checked as a package index checks them"
 	@echo "make release-check  the wheels of dist installed and used on every Python that is here; writes their SBOMs"
 	@echo "make lint-release   CITATION.cff and the workflows of CI by their schemas"
+	@echo "make docs        the documentation, in docs/_build/html; the first time with the gallery, a few minutes more"
+	@echo "make gallery     the gallery's models and pages anew, and the documentation's pictures of them; needs Chromium"
 	@echo "make generated   rewrite what the documentation takes from the source"
 	@echo "make clean       remove the environment and everything built"
 
@@ -110,8 +111,17 @@ bench-list: $(VENV)/.installed-plain
 textbook: $(VENV)/.installed-plain
 	$(BIN)/python examples/run_all.py $(ONLY)
 
-docs: $(VENV)/.installed-docs
+docs: $(VENV)/.installed-docs docs/_extra/gallery/version.txt
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going -b html docs docs/_build/html
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going -b html -t chinese -c docs docs/zh docs/_build/html/zh
+
+docs/_extra/gallery/version.txt: | $(VENV)/.installed-docs
+	$(BIN)/python tools/make_gallery.py
+
+gallery: $(VENV)/.installed-docs
+	rm -rf docs/_build/gallery
+	$(BIN)/python tools/make_gallery.py
+	$(BIN)/python tools/make_screenshots.py
 
 # Each wheel is built from its source archive, so that the archive is known to suffice. Files of other versions go.
 wheels: $(VENV)/.has-build
@@ -140,7 +150,7 @@ generated: $(VENV)/.installed-plain
 	$(BIN)/python tools/write_reference.py
 
 clean:
-	rm -rf $(VENV) tools/javascript/node_modules docs/_build build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) tools/javascript/node_modules docs/_build docs/_extra build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
