@@ -472,7 +472,8 @@ def filled(name: str, record: Record) -> str:
     text = (ROOT / PAGES / CHAPTERS[name].page).read_text(encoding="utf-8")
     start, end = f"<!-- {name}: start -->\n", f"<!-- {name}: end -->\n"
     before, after = text[: text.index(start) + len(start)], text[text.index(end) :]
-    return before + CHAPTERS[name].figures(record) + after
+    source = f" By `python examples/learn/models.py {name}`.\n"
+    return before + CHAPTERS[name].figures(record).removesuffix("\n") + source + after
 
 
 def stale(records: Mapping[str, Record]) -> list[str]:
