@@ -10,8 +10,8 @@ import write_reference
 
 DOCS = write_reference.ROOT / "docs"
 PAGES = [
-    write_reference.ROOT / "README.md",
-    *sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts),
+    *sorted(write_reference.ROOT.glob("README*.md")),
+    *(page for page in sorted(DOCS.rglob("*.md")) if not page.is_relative_to(DOCS / "_build")),
 ]
 LINK = re.compile(r"\]\((?!https?://|mailto:)([^)\s#]*)(#[^)\s]+)?\)")
 

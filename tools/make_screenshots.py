@@ -28,7 +28,7 @@ class Shot(NamedTuple):
         part: CSS selector of what is shown; the window where it is empty.
         width: of the window, in CSS pixels.
         height: of the window, and the most that is shown of a part.
-        steps: JavaScript that is run first, such as a click.
+        file: of the gallery's inputs, which the page's first field of files gets.
         scale: pixels of the picture for each CSS pixel.
     """
 
@@ -36,7 +36,7 @@ class Shot(NamedTuple):
     part: str = ""
     width: int = 1024
     height: int = 900
-    steps: str = ""
+    file: str = ""
     scale: float = 1.0
 
 
@@ -51,15 +51,18 @@ SHOTS = {
     "explain-overview": Shot("explain-cnn.html", width=1280),
     "explain-unit": Shot("explain-cnn.html#forward/body.block1.conv1/3,14,14", width=1280),
     "explain-backward": Shot("explain-cnn.html#backward/body.block1.conv1", width=1280),
-    "explain-why": Shot("explain-cnn.html#drove", width=1280),
-    "app-phone": Shot("app-images.html", width=390, height=844, scale=2),
+    "explain-why": Shot("explain-cnn.html#drove", ":has(> #drove-title)", width=1280),
+    "app-phone": Shot("app-images.html", width=390, height=844, file="boot.png", scale=2),
 }
 # Small pictures of the gallery on the front page, 4 : 3.
 SMALL = {
-    page.removesuffix(".html"): Shot(page, width=1120, height=840)
+    page.removesuffix(".html"): Shot(
+        page, width=1120, height=840, file="boot.png" if page == "app-images.html" else ""
+    )
     for page in (*make_gallery.REPORTS, *make_gallery.PAGES)
 }
-_SETTLED = "new Promise((then) => setTimeout(then, 800))"
+_MARGIN = 16  # beside a part, in CSS pixels
+_SETTLED = "new Promise((then) => setTimeout(then, 1500))"
 _PART = """(() => {{
   const box = document.querySelector({part!r})?.getBoundingClientRect();
   return box && [box.left + scrollX, box.top + scrollY, box.width, box.height];
@@ -75,22 +78,29 @@ def take(tab: Tab, shot: Shot, folder: Path) -> Image.Image:
         "Emulation.setDeviceMetricsOverride",
         width=shot.width, height=shot.height, deviceScaleFactor=shot.scale, mobile=False,
     )  # fmt: skip
+    tab.call("Emulation.setScrollbarsHidden", hidden=True)
     light = [{"name": "prefers-color-scheme", "value": "light"}]
     motion = [{"name": "prefers-reduced-motion", "value": "reduce"}]
     tab.call("Emulation.setEmulatedMedia", features=light + motion)
     tab.open("about:blank")  # the same page with another fragment would not be loaded anew
     tab.open(f"{folder.absolute().as_uri()}/{shot.page}")
-    if shot.steps:
-        tab.evaluate(shot.steps)
+    if shot.file:
+        root = tab.call("DOM.getDocument")["root"]["nodeId"]
+        field = tab.call("DOM.querySelector", nodeId=root, selector="input[type=file]")["nodeId"]
+        tab.call(
+            "DOM.setFileInputFiles", files=[str((make_gallery.RUNS / shot.file).absolute())], nodeId=field
+        )
     tab.evaluate(_SETTLED)
-    left, top, width, height = 0, 0, shot.width, shot.height
+    more: dict[str, object] = {}
     if shot.part:
         box = tab.evaluate(_PART.format(part=shot.part))
         if not box:
             raise LookupError(f"{shot.page}: no {shot.part}")
         left, top, width, height = box
-    clip = {"x": left, "y": top, "width": width, "height": min(height, shot.height), "scale": 1}
-    taken = tab.call("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=bool(shot.part))
+        clip = {"x": max(0, left - _MARGIN), "y": top, "width": width + 2 * _MARGIN}
+        clip |= {"height": min(height, shot.height), "scale": 1}
+        more = {"clip": clip, "captureBeyondViewport": True}
+    taken = tab.call("Page.captureScreenshot", format="png", **more)
     return Image.open(io.BytesIO(base64.b64decode(taken["data"]))).convert("RGB")
 
 

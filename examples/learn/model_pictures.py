@@ -330,22 +330,19 @@ def gan(record: Record) -> str:
             colour=colour,
         )
         for words, key, colour in (
-            ("discriminator", "discriminator_loss", BLUE),
-            ("generator", "generator_loss", ORANGE),
+            ("discriminator", "train_loss", BLUE),
+            ("generator", "train_generator_loss", ORANGE),
         )
     ]
     rows = [
-        (f"{epochs} passes", f"distance {of['frechet']:.1f}", of["images"]) for epochs, of in record.items()
+        (f"{epochs} pass{'es' if epochs != '1' else ''}", f"distance {of['frechet']:.1f}", of["images"])
+        for epochs, of in record.items()
     ]
     panels: list[Any] = [
         Lines("The losses of both networks", "passes over the images", "loss, nats", lines),
-        _image_rows(rows, _classes(longest), "What the generator makes of the same noise"),
+        _image_rows(rows, longest["classes"], "What the generator makes of the same noise"),
     ]
     return figure(panels, "Both losses of a GAN over its training, and images after several passes")
-
-
-def _classes(record: Record) -> Sequence[str]:
-    return record.get("classes", [""] * len(record["images"]))
 
 
 # Chapter 12.

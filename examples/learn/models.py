@@ -47,7 +47,7 @@ DROPOUT, DRAWS, SHOWN_DRAWS = 0.5, 2_000, 4
 # Tokens that are read of a mail; the beginning of a short mail of spam in the test split.
 LENGTH, MAIL = 60, "NEED TO FIND SOMETHING?"
 LATENT, COMPARED = 32, 500
-GAN_EPOCHS = (1, 4, 16)
+GAN_EPOCHS, GAN_WIDTH = (1, 3, 9), 16
 PAIR = ("Pullover", "Dress")
 MODELS = {
     "logistic-regression": "logistic regression",
@@ -267,7 +267,7 @@ def recurrent_figures(record: Record) -> str:
 
 def autoencoder() -> Record:
     found = sample()
-    vae = pellucid.ImageGenerator(model="vae", latent=LATENT, epochs=16, threads=1, seed=SEED)
+    vae = pellucid.ImageGenerator(model="vae", latent=LATENT, width=16, epochs=16, threads=1, seed=SEED)
     vae.fit(found.images, found.labels)
     images = found.images.reshape(TRAIN, -1).astype(float)
     mean = images.mean(axis=0)
@@ -354,20 +354,22 @@ def gan() -> Record:
     real, record = judge.transform(found.test_images), {}
     unit = float(np.sqrt(real.astype(float).var(axis=0).mean()))
     for epochs in GAN_EPOCHS:
-        given = {"model": "gan", "width": 32, "schedule": "constant", "threads": 1, "seed": SEED}
+        given = {"model": "gan", "width": GAN_WIDTH, "schedule": "constant", "threads": 1, "seed": SEED}
         made = pellucid.ImageGenerator(**given, epochs=epochs).fit(found.images, found.labels)
         images, names = made.sample(TEST, seed=1), np.array(made.classes_)
         features = judge.transform(images).astype(float) / unit
         record[str(epochs)] = {
+            "classes": names.tolist(),
             "images": [pictures.packed(each) for each in images[: len(names)]],
             "frechet": frechet(real.astype(float) / unit, features).value,
             "recognised": float((judge.predict(images) == names[np.arange(TEST) % len(names)]).mean()),
-            "history": [{key: each[key] for key in LOSSES} for each in made.history_],
+            "history": [{key: each[key] for key in (*LOSSES, RIGHT)} for each in made.history_],
         }
     return record
 
 
-LOSSES = ("discriminator_loss", "generator_loss")
+# Keys of the history: losses of discriminator and generator, and how often the discriminator is right.
+LOSSES, RIGHT = ("train_loss", "train_generator_loss"), "train_discriminator_accuracy"
 
 
 def gan_figures(record: Record) -> str:
@@ -375,12 +377,13 @@ def gan_figures(record: Record) -> str:
     for epochs, of in record.items():
         last = of["history"][-1]
         losses = [f"{last[key]:.2f}" for key in LOSSES]
-        rows.append([epochs, *losses, f"{of['frechet']:.1f}", f"{100 * of['recognised']:.0f} %"])
+        right = f"{100 * last[RIGHT]:.0f} %"
+        rows.append([epochs, *losses, right, f"{of['frechet']:.1f}", f"{100 * of['recognised']:.0f} %"])
     header = ["passes over the images", "loss of the discriminator", "loss of the generator"]
-    header += ["Fréchet distance", "images recognised as their class"]
+    header += ["discriminator right", "Fréchet distance", "images recognised as their class"]
     return table(header, rows) + (
-        f"\n{TRAIN:,} training images, width 32, one training each; {TEST:,} generated images, judged by the "
-        "features of a perceptron trained on real images.\n"
+        f"\n{TRAIN:,} training images, width {GAN_WIDTH}, one training each; {TEST:,} images made, judged by "
+        "the features of a perceptron trained on real images.\n"
     )
 
 
@@ -469,7 +472,8 @@ def filled(name: str, record: Record) -> str:
     text = (ROOT / PAGES / CHAPTERS[name].page).read_text(encoding="utf-8")
     start, end = f"<!-- {name}: start -->\n", f"<!-- {name}: end -->\n"
     before, after = text[: text.index(start) + len(start)], text[text.index(end) :]
-    return before + CHAPTERS[name].figures(record) + after
+    source = f" By `python examples/learn/models.py {name}`.\n"
+    return before + CHAPTERS[name].figures(record).removesuffix("\n") + source + after
 
 
 def stale(records: Mapping[str, Record]) -> list[str]:
@@ -504,6 +508,9 @@ def main() -> int:
         if not given.pictures:
             print(f"{name}: measuring", flush=True)
             records[name] = chapter.measured()
+            # Another process may have written other chapters meanwhile.
+            others = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+            records = others | {name: records[name]}
             path.write_text(json.dumps(records, separators=(",", ":")) + "\n", encoding="utf-8")
         (ROOT / IMAGES / f"{name}.svg").write_text(chapter.drawn(records[name]), encoding="utf-8")
         page = ROOT / PAGES / chapter.page
