@@ -1,0 +1,163 @@
+"""The catalogue of everything that people read: sentences taken from the source by Babel, their Chinese, and what ships.
+
+    python tools/catalogue.py           # new sentences into src/pellucid/languages/zh_CN.po, and zh_CN.json from it
+    python tools/catalogue.py --missing # sentences that have no Chinese yet
+
+Sentences are f-strings as they stand in the source: `f"{path}: row {row} has no label"` is the message
+`{path}: row {row} has no label`. A program that speaks Chinese recognises a finished sentence by its message
+(`pellucid.language`), so that files that machines read, and exceptions, are English in every language.
+"""
+
+import argparse
+import ast
+import json
+import re
+import string
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po, write_po
+
+from pellucid.data.wording import count_of
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "pellucid"
+CATALOGUE = SOURCE / "languages" / "zh_CN.po"
+SHIPPED = CATALOGUE.with_suffix(".json")
+# Rooms and files whose texts nobody reads: mathematics for readers of the source, forms, names of shapes.
+NOBODY = ("arithmetic", "serving/openapi.py", "languages", "reports/svg", "data/raw_texts.py")
+# What people read beside sentences that stand in the source as they are read.
+NOUNS = (
+    "character", "class", "column", "copy", "core", "correction", "epoch", "example", "feature vector", "file", "group",
+    "image", "label", "latent", "layer", "line", "model", "parameter", "part", "row", "second", "seed", "set", "step",
+    "test example", "test image", "test text", "text", "thread", "token", "training", "training example",
+    "training image", "training text", "trial", "validation example", "validation image", "validation text", "word",
+)  # fmt: skip
+OTHERS = ("{names} and {rest} more", "{one} and {other}", "{one} or {other}", "number", "labels", "number of examples")
+_WORDS = re.compile(r"[A-Za-z][a-z']+[ ,;:.)]+(?:[({]|[a-z{])|[}] [a-z]{3,}|[a-z]{3,}[:,]? [{]")
+_FORMS = re.compile(r"\(\?|\\[dswb]|^\s*<|^[#.@][\w-]+ *[{]|%[A-Za-z] %")
+
+
+def messages_of(text: str) -> Iterator[tuple[int, str]]:
+    """Line and message of every sentence of a module."""
+    tree = ast.parse(text)
+    skipped = {id(part) for node in ast.walk(tree) for part in _silent(node)}
+
+    def walk(node: ast.AST) -> Iterator[tuple[int, str]]:
+        if id(node) in skipped:
+            return
+        if isinstance(node, ast.JoinedStr):
+            message = message_of(node)
+            if _is_sentence(message):
+                yield node.lineno, message
+            for part in node.values:
+                if isinstance(part, ast.FormattedValue):
+                    yield from walk(part.value)
+            return
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _is_sentence(node.value):
+            yield node.lineno, node.value.replace("{", "{{").replace("}", "}}")
+        for child in ast.iter_child_nodes(node):
+            yield from walk(child)
+
+    yield from walk(tree)
+
+
+def _silent(node: ast.AST) -> Iterator[ast.AST]:
+    """Parts of a node that nobody reads: documentation, annotations, patterns, names."""
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        yield from (each for each in node.body if isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))
+    if isinstance(node, ast.ClassDef | ast.Module):
+        yield from (each for each in node.body if isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        yield from (each.annotation for each in _arguments(node.args) if each.annotation is not None)
+        if node.returns is not None:
+            yield node.returns
+    if isinstance(node, ast.AnnAssign):
+        yield node.annotation
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple):
+        yield node.slice  # a type with a shape
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _name(node.func) in _QUIET:
+        yield from node.args
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("cast", "TypeVar", "__import__"):
+        yield from node.args
+
+
+_QUIET = ("re.compile", "re.sub", "re.search", "re.match", "re.fullmatch", "re.findall", "re.split")
+
+
+def _name(node: ast.expr) -> str:
+    return ast.unparse(node)
+
+
+def _arguments(given: ast.arguments) -> list[ast.arg]:
+    more = [each for each in (given.vararg, given.kwarg) if each is not None]
+    return [*given.posonlyargs, *given.args, *given.kwonlyargs, *more]
+
+
+def _is_sentence(message: str) -> bool:
+    plain = re.sub(r"\{[^{}]*\}", "{}", message)
+    return bool(_WORDS.search(plain)) and not _FORMS.search(message)
+
+
+def message_of(node: ast.JoinedStr) -> str:
+    """An f-string as a message: its values are fields, named after what they are."""
+    names: list[str] = []
+    parts: list[str] = []
+    for part in node.values:
+        if isinstance(part, ast.FormattedValue):
+            name = _field(part.value)
+            while name in names:
+                name = f"{name.rstrip('23456789')}{sum(each.rstrip('23456789') == name.rstrip('23456789') for each in names) + 1}"
+            names.append(name)
+            parts.append(f"{{{name}}}")
+        elif isinstance(part, ast.Constant):
+            parts.append(str(part.value).replace("{", "{{").replace("}", "}}"))
+    return "".join(parts)
+
+
+def _field(node: ast.expr) -> str:
+    """Name of a value: its own, else that of what it is made of."""
+    if isinstance(node, ast.Name):
+        return node.id.strip("_") or "value"
+    if isinstance(node, ast.Attribute):
+        return node.attr.strip("_")
+    if isinstance(node, ast.Call):
+        inner = [each for each in node.args if not isinstance(each, ast.Constant)]
+        if inner and _field(inner[0]) != "value":
+            return _field(inner[0])
+        return _field(node.func)
+    if isinstance(node, ast.Subscript | ast.Await | ast.Starred):
+        return _field(node.value)
+    if isinstance(node, ast.BinOp):
+        left = _field(node.left)
+        return left if left != "value" else _field(node.right)
+    if isinstance(node, ast.IfExp):
+        return _field(node.body) if not isinstance(node.body, ast.Constant) else "word"
+    return "value"
+
+
+def python_messages(
+    file: IO[bytes], keywords: Any, comment_tags: Any, options: Any
+) -> Iterator[tuple[int, str, str, list[str]]]:
+    """Babel's extractor of a module of ours."""
+    for line, message in messages_of(file.read().decode()):
+        yield line, "", message, []
+
+
+def extracted() -> Catalog:
+    """Every message of the source, with its places."""
+    found = Catalog(locale="zh_CN", project="Pellucid", charset="utf-8")
+    methods = [("**.py", python_messages)]
+    for name, line, message, comments, context in extract_from_dir(SOURCE, methods):
+        if not name.startswith(NOBODY):
+            found.add(message, locations=[(name, line)], user_comments=comments, context=context)
+    for noun in NOUNS:
+        for message in (noun, f"1 {noun}", "{count}" + count_of(2, noun)[1:], count_of(2, noun)[2:]):
+            found.add(message, locations=[("nouns", 0)])
+    for message in OTHERS:
+        found.add(message, locations=[("others", 0)])
+    return found
