@@ -1,7 +1,7 @@
-"""The catalogue of everything that people read: sentences taken from the source by Babel, their Chinese, and what ships.
+"""The catalogue of what people read: sentences taken from the source by Babel, their Chinese, and what ships.
 
-    python tools/catalogue.py           # new sentences into src/pellucid/languages/zh_CN.po, and zh_CN.json from it
-    python tools/catalogue.py --missing # sentences that have no Chinese yet
+    python tools/catalogue.py            # new sentences into languages/zh_CN.po, and zh_CN.json from it
+    python tools/catalogue.py --missing  # sentences that have no Chinese yet
 
 Sentences are f-strings as they stand in the source: `f"{path}: row {row} has no label"` is the message
 `{path}: row {row} has no label`. A program that speaks Chinese recognises a finished sentence by its message
@@ -32,12 +32,16 @@ SHIPPED = CATALOGUE.with_suffix(".json")
 NOBODY = ("arithmetic", "serving/openapi.py", "languages", "reports/svg", "data/raw_texts.py")
 # What people read beside sentences that stand in the source as they are read.
 NOUNS = (
-    "character", "class", "column", "copy", "core", "correction", "epoch", "example", "feature vector", "file", "group",
-    "image", "label", "latent", "layer", "line", "model", "parameter", "part", "row", "second", "seed", "set", "step",
-    "test example", "test image", "test text", "text", "thread", "token", "training", "training example",
-    "training image", "training text", "trial", "validation example", "validation image", "validation text", "word",
+    "character", "class", "column", "copy", "core", "correction", "epoch", "example", "feature vector", "file",
+    "group", "image", "label", "latent", "layer", "line", "model", "parameter", "part", "row", "second", "seed",
+    "set", "step", "test example", "test image", "test text", "text", "thread", "token", "training",
+    "training example", "training image", "training text", "trial", "validation example", "validation image",
+    "validation text", "word",
 )  # fmt: skip
-OTHERS = ("{names} and {rest} more", "{one} and {other}", "{one} or {other}", "number", "labels", "number of examples")
+OTHERS = (
+    "{names} and {rest} more", "arguments", "commands", "examples:", "number", "number of examples",
+    "options",
+)  # fmt: skip
 _WORDS = re.compile(r"[A-Za-z][a-z']+[ ,;:.)]+(?:[({]|[a-z{])|[}] [a-z]{3,}|[a-z]{3,}[:,]? [{]")
 _FORMS = re.compile(r"\(\?|\\[dswb]|^\s*<|^[#.@][\w-]+ *[{]|%[A-Za-z] %")
 
@@ -69,9 +73,13 @@ def messages_of(text: str) -> Iterator[tuple[int, str]]:
 def _silent(node: ast.AST) -> Iterator[ast.AST]:
     """Parts of a node that nobody reads: documentation, annotations, patterns, names."""
     if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-        yield from (each for each in node.body if isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))
+        yield from (
+            each for each in node.body if isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant)
+        )
     if isinstance(node, ast.ClassDef | ast.Module):
-        yield from (each for each in node.body if isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))
+        yield from (
+            each for each in node.body if isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant)
+        )
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         yield from (each.annotation for each in _arguments(node.args) if each.annotation is not None)
         if node.returns is not None:
@@ -80,17 +88,13 @@ def _silent(node: ast.AST) -> Iterator[ast.AST]:
         yield node.annotation
     if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple):
         yield node.slice  # a type with a shape
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _name(node.func) in _QUIET:
-        yield from node.args
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("cast", "TypeVar", "__import__"):
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in _QUIET:
         yield from node.args
 
 
-_QUIET = ("re.compile", "re.sub", "re.search", "re.match", "re.fullmatch", "re.findall", "re.split")
-
-
-def _name(node: ast.expr) -> str:
-    return ast.unparse(node)
+_QUIET = (
+    "cast", "re.compile", "re.findall", "re.fullmatch", "re.match", "re.search", "re.split", "re.sub",
+)  # fmt: skip
 
 
 def _arguments(given: ast.arguments) -> list[ast.arg]:
@@ -110,10 +114,9 @@ def message_of(node: ast.JoinedStr) -> str:
     for part in node.values:
         if isinstance(part, ast.FormattedValue):
             name = _field(part.value)
-            while name in names:
-                name = f"{name.rstrip('23456789')}{sum(each.rstrip('23456789') == name.rstrip('23456789') for each in names) + 1}"
             names.append(name)
-            parts.append(f"{{{name}}}")
+            count = names.count(name)
+            parts.append(f"{{{name if count == 1 else f'{name}{count}'}}}")
         elif isinstance(part, ast.Constant):
             parts.append(str(part.value).replace("{", "{{").replace("}", "}}"))
     return "".join(parts)
@@ -161,3 +164,86 @@ def extracted() -> Catalog:
     for message in OTHERS:
         found.add(message, locations=[("others", 0)])
     return found
+
+
+def compiled(catalogue: Catalog) -> str:
+    """What ships: translations by message, as JSON."""
+    found = {str(each.id): each.string for each in catalogue if each.id and each.string}
+    return json.dumps(found, ensure_ascii=False, indent=0, sort_keys=True) + "\n"
+
+
+def read() -> Catalog:
+    """The catalogue as it is on the disk; an empty one where there is none."""
+    if not CATALOGUE.exists():
+        return Catalog(locale="zh_CN", project="Pellucid", charset="utf-8")
+    with CATALOGUE.open("rb") as file:
+        return read_po(file, locale="zh_CN")
+
+
+def updated() -> Catalog:
+    """The catalogue with the messages of the source, and no others; translations are kept."""
+    found, known = extracted(), read()
+    for each in found:
+        before = known.get(each.id) if each.id else None
+        if before is not None:
+            each.string, each.user_comments = before.string, before.user_comments
+    return found
+
+
+def write(catalogue: Catalog) -> None:
+    """Write the catalogue, and what ships."""
+    with CATALOGUE.open("wb") as file:
+        write_po(
+            file,
+            catalogue,
+            width=0,
+            no_location=True,
+            omit_header=False,
+            sort_output=True,
+            ignore_obsolete=True,
+        )
+    SHIPPED.write_text(compiled(catalogue), encoding="utf-8")
+
+
+def wrong(catalogue: Catalog) -> list[str]:
+    """Messages without a translation, and translations with fields that their message does not have."""
+    found = []
+    for each in catalogue:
+        if not each.id:
+            continue
+        if not each.string:
+            found.append(f"no translation: {each.id!r} {each.locations[:1]}")
+        elif not set(_fields(str(each.string))) <= set(_fields(str(each.id))):
+            found.append(f"unknown field: {each.id!r}: {each.string!r}")
+    return found
+
+
+def _fields(text: str) -> list[str]:
+    return [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Bring the catalogue up to date, or list what is missing."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--missing", action="store_true", help="list what is missing, and change nothing")
+    parser.add_argument(
+        "--take", type=Path, nargs="+", help="JSON files of translations by message to take over"
+    )
+    given = parser.parse_args(words)
+    catalogue = updated()
+    for path in given.take or ():
+        for message, translation in json.loads(path.read_text(encoding="utf-8")).items():
+            if (each := catalogue.get(message)) is not None:
+                each.string = message if translation is None else translation
+                each.user_comments = ["nobody reads it"] if translation is None else []
+    if not given.missing:
+        write(catalogue)
+    lines = wrong(catalogue)
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    return 1 if lines else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

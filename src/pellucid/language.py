@@ -1,10 +1,10 @@
 """The language of what people read: English sentences recognised by the catalogue, and said in Chinese.
 
-The source says everything in English, as f-strings. A program that speaks another language translates where a
-sentence reaches a person: on the terminal, or as a page is written. The sentence is recognised by its message,
+The source has everything in English, as f-strings. A program that speaks another language translates where a
+sentence reaches a person: on the terminal, or as a page is written. It is recognised by its message,
 the f-string with named fields for its values, which `languages/zh_CN.json` has with its translation; values
-that are messages themselves are translated first. So files that machines read and exceptions are English in every language,
-and a sentence that came from a file or from another process is translated as well as one made here.
+that are messages themselves are translated first. So files that machines read, and exceptions, are English in
+every language, and a sentence from a file or another process is translated as well as one made here.
 """
 
 import json
@@ -28,12 +28,12 @@ _JOINTS = (re.compile(r"(\n+[ \t]*)"), re.compile(r"((?<=[.!?])\s+(?=[A-Z`'\"(\d
 
 
 def language_of(name: str) -> str:
-    """The language that a name such as `zh`, `zh_CN.UTF-8` or `en-GB` asks for: English where it is neither."""
+    """The language that a name such as `zh`, `zh_CN.UTF-8` or `en-GB` asks for; by default English."""
     return CHINESE if re.match(r"zh(?![a-z])", name.strip().lower()) else ENGLISH
 
 
 def language() -> str:
-    """The language of this program: that of `PELLUCID_LANGUAGE`, which `--language` sets, else of the locale."""
+    """The language of this program: `PELLUCID_LANGUAGE`, which `--language` sets, else that of the locale."""
     names = (VARIABLE, "LC_ALL", "LC_MESSAGES", "LANG")
     return language_of(next((os.environ[name] for name in names if os.environ.get(name)), ENGLISH))
 
@@ -74,7 +74,11 @@ class Catalogue:
     """Messages with their translation."""
 
     def __init__(self, translations: Mapping[str, str]) -> None:
-        self._whole = {_unescaped(one): _unescaped(other) for one, other in translations.items() if not _FIELD.search(one)}
+        self._whole = {
+            _unescaped(one): _unescaped(other)
+            for one, other in translations.items()
+            if not _FIELD.search(one)
+        }
         with_fields = [_message(one, other) for one, other in translations.items() if _FIELD.search(one)]
         self._messages = sorted(with_fields, key=lambda each: -each.weight)
         self.translate = lru_cache(1 << 14)(self._translate)
@@ -113,7 +117,9 @@ class Catalogue:
             if len(parts) > 1:
                 found = [part if at % 2 else self._found(part, depth + 1) for at, part in enumerate(parts)]
                 if any(each is not None for each in found[::2]):
-                    return "".join(part if each is None else each for part, each in zip(parts, found, strict=True))
+                    return "".join(
+                        part if each is None else each for part, each in zip(parts, found, strict=True)
+                    )
         return None
 
 
