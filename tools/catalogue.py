@@ -32,11 +32,11 @@ SHIPPED = CATALOGUE.with_suffix(".json")
 NOBODY = ("arithmetic", "serving/openapi.py", "languages", "reports/svg", "data/raw_texts.py")
 # What people read beside sentences that stand in the source as they are read.
 NOUNS = (
-    "character", "class", "column", "copy", "core", "correction", "epoch", "example", "feature vector", "file",
-    "group", "image", "label", "latent", "layer", "line", "model", "parameter", "part", "row", "second", "seed",
-    "set", "step", "test example", "test image", "test text", "text", "thread", "token", "training",
-    "training example", "training image", "training text", "trial", "validation example", "validation image",
-    "validation text", "word",
+    "character", "class", "column", "copy", "core", "correction", "epoch", "example", "feature vector",
+    "file", "group", "image", "label", "latent", "layer", "line", "model", "parameter", "part", "row",
+    "second", "seed", "set", "step", "test example", "test image", "test text", "text", "thread", "token",
+    "training", "training example", "training image", "training text", "trial", "validation example",
+    "validation image", "validation text", "word",
 )  # fmt: skip
 OTHERS = (
     "{names} and {rest} more", "arguments", "commands", "examples:", "number", "number of examples",

@@ -95,10 +95,9 @@ class Catalogue:
             return whole
         if depth > _DEEPEST or not _LETTER.search(text):
             return None
-        if "\n" not in text:
-            for message in self._messages:
-                if message.words in text and (match := message.form.fullmatch(text)):
-                    return self._filled(message, match, depth)
+        for message in self._messages:
+            if message.words in text and (match := message.form.fullmatch(text)):
+                return self._filled(message, match, depth)
         return self._joined(text, depth)
 
     def _filled(self, message: Message, match: re.Match[str], depth: int) -> str:
@@ -124,12 +123,14 @@ class Catalogue:
 
 
 def _message(text: str, translation: str) -> Message:
-    parts = _FIELD.split(text)
+    parts = _FIELD.split(text.strip())
     literals = [_unescaped(part) for part in parts[::2]]
     form = "".join(
-        re.escape(_unescaped(part)) if at % 2 == 0 else f"(?P<{part}>.*?)" for at, part in enumerate(parts)
+        # A value is within one line, so that sentences on lines of their own are found by themselves.
+        re.escape(_unescaped(part)) if at % 2 == 0 else f"(?P<{part}>.*?)"
+        for at, part in enumerate(parts)
     )
-    return Message(re.compile(form), max(literals, key=len), sum(map(len, literals)), translation)
+    return Message(re.compile(form), max(literals, key=len), sum(map(len, literals)), translation.strip())
 
 
 def _unescaped(text: str) -> str:
