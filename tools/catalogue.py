@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+import template_messages
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
@@ -158,6 +159,9 @@ def extracted() -> Catalog:
     for name, line, message, comments, context in extract_from_dir(SOURCE, methods):
         if not name.startswith(NOBODY):
             found.add(message, locations=[(name, line)], user_comments=comments, context=context)
+    for path in sorted(SOURCE.rglob("*.html")):
+        for message in template_messages.messages_of(path):
+            found.add(message, locations=[(str(path.relative_to(SOURCE)), 0)])
     for noun in NOUNS:
         for message in (noun, f"1 {noun}", "{count}" + count_of(2, noun)[1:], count_of(2, noun)[2:]):
             found.add(message, locations=[("nouns", 0)])
