@@ -64,7 +64,9 @@ def messages_of(text: str) -> Iterator[tuple[int, str]]:
                     yield from walk(part.value)
             return
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and _is_sentence(node.value):
-            yield node.lineno, node.value.replace("{", "{{").replace("}", "}}")
+            # Most with braces are filled in by `format`.
+            is_form = re.fullmatch(r"(?:[^{}]|\{[a-z_]+\})*", node.value)
+            yield node.lineno, node.value if is_form else node.value.replace("{", "{{").replace("}", "}}")
         for child in ast.iter_child_nodes(node):
             yield from walk(child)
 

@@ -1,4 +1,4 @@
-"""Messages of the templates of pages: what lies between their tags, with named fields for what is filled in."""
+"""Messages of the templates of pages: what lies between their tags, with fields for what is filled in."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -10,6 +10,7 @@ every language, and a sentence from a file or another process is translated as w
 import json
 import os
 import re
+import string
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -19,7 +20,6 @@ ENGLISH, CHINESE = "en", "zh-CN"
 LANGUAGES = (ENGLISH, CHINESE)
 VARIABLE = "PELLUCID_LANGUAGE"
 _CATALOGUES = {CHINESE: "zh_CN.json"}
-_FIELD = re.compile(r"\{(\w+)\}")
 # A value within a sentence that is a sentence itself may have values in turn, as deep as this.
 _DEEPEST = 6
 _LETTER = re.compile(r"[A-Za-z]{2}")
@@ -74,13 +74,11 @@ class Catalogue:
     """Messages with their translation."""
 
     def __init__(self, translations: Mapping[str, str]) -> None:
-        self._whole = {
-            _unescaped(one): _unescaped(other)
-            for one, other in translations.items()
-            if not _FIELD.search(one)
-        }
-        with_fields = [_message(one, other) for one, other in translations.items() if _FIELD.search(one)]
-        self._messages = sorted(with_fields, key=lambda each: -each.weight)
+        read = [(_parsed(one), other) for one, other in translations.items()]
+        whole = [(parts, other) for parts, other in read if len(parts) == 1]
+        self._whole = {parts[0].strip(): other.format().strip() for parts, other in whole}
+        others = [_message(parts, other) for parts, other in read if len(parts) > 1]
+        self._messages = sorted(others, key=lambda each: -each.weight)
         self.translate = lru_cache(1 << 14)(self._translate)
 
     def _translate(self, text: str) -> str:
@@ -122,19 +120,20 @@ class Catalogue:
         return None
 
 
-def _message(text: str, translation: str) -> Message:
-    parts = _FIELD.split(text.strip())
-    literals = [_unescaped(part) for part in parts[::2]]
-    form = "".join(
-        # A value is within one line, so that sentences on lines of their own are found by themselves.
-        re.escape(_unescaped(part)) if at % 2 == 0 else f"(?P<{part}>.*?)"
-        for at, part in enumerate(parts)
-    )
+def _message(parts: list[str], translation: str) -> Message:
+    form = "".join(re.escape(part) if at % 2 == 0 else f"(?P<{part}>.*?)" for at, part in enumerate(parts))
+    literals = parts[::2]
     return Message(re.compile(form), max(literals, key=len), sum(map(len, literals)), translation.strip())
 
 
-def _unescaped(text: str) -> str:
-    return text.replace("{{", "{").replace("}}", "}")
+def _parsed(message: str) -> list[str]:
+    """What a message says around its fields, and between these pieces the names of the fields."""
+    parts = [""]
+    for literal, name, _, _ in string.Formatter().parse(message.strip()):
+        parts[-1] += literal
+        if name is not None:
+            parts += [name, ""]
+    return parts
 
 
 @cache

@@ -1,14 +1,16 @@
 """A page that is written in English, in another language: its sentences found between its tags.
 
-What lies between two tags of blocks, such as a paragraph or a cell, is one text. Elements within it, such as
-`<strong>`, are values of that text, which a translation may put elsewhere, and texts in turn. Scripts, styles,
-code and what users named (`class="foreign"`) stay as they are, to the last byte.
+What lies between two tags of blocks, such as a paragraph or a cell, is one text. Elements within it, such
+as `<strong>`, are values of that text, which a translation may put elsewhere, and texts in turn. Scripts,
+styles, code and what users named (`class="foreign"`) stay as they are, to the last byte.
 """
 
 import re
 from collections.abc import Iterator
 from html import escape, unescape
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, Template
 
 from pellucid.language import ENGLISH, language, translated
 
@@ -51,6 +53,20 @@ def translated_page(html: str, wanted: str = "") -> str:
     if wanted == ENGLISH:
         return html
     return _LANG.sub(rf"\g<1>{wanted}\g<2>", Page(html, wanted).written(), count=1)
+
+
+class _TranslatedTemplate(Template):
+    """A template whose page is in the language of this program."""
+
+    def render(self, *given: Any, **values: Any) -> str:
+        """The page; what it includes is a part of it."""
+        return translated_page(super().render(*given, **values))
+
+
+class PageEnvironment(Environment):
+    """Templates that are written in English, and rendered in the language of this program."""
+
+    template_class = _TranslatedTemplate
 
 
 class _Part(NamedTuple):
@@ -142,6 +158,7 @@ class Page:
         return "".join(made)
 
     def said(self, text: str, inner: list[str]) -> str:
+        """A text in the other language; `inner` are the elements within it, one for each mark."""
         before, after = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
         plain = " ".join(unescape(text).split())
         found = translated(plain, self._wanted) if re.search("[A-Za-z]{2}", plain) else plain
@@ -152,6 +169,8 @@ class Page:
         return MARK.sub(lambda mark: inner[ord(mark[0]) - FIRST_MARK], shown)
 
     def tag(self, text: str) -> str:
+        """A tag whose attributes are in the other language."""
+
         def said(match: re.Match[str]) -> str:
             return f'{match[1]}="{escape(translated(unescape(match[2]), self._wanted))}"'
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader
+from jinja2 import PackageLoader
 from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -16,6 +16,7 @@ from starlette.routing import Route
 from pellucid.errors import DataError, PellucidError, StorageError, UsageError
 from pellucid.labelling.session import Conflict, Labelling
 from pellucid.local_server import App, Guard
+from pellucid.page_language import PageEnvironment
 from pellucid.pages import policy_of
 from pellucid.strict import parse_line
 from pellucid.tasks import TEXTS
@@ -134,7 +135,7 @@ def _example(asked: _Asked) -> int:
 
 def _page(labelling: Labelling) -> tuple[str, str]:
     """The page and its policy, which admits its own script, style and images alone."""
-    environment = Environment(loader=PackageLoader("pellucid.labelling", "page"), autoescape=True)
+    environment = PageEnvironment(loader=PackageLoader("pellucid.labelling", "page"), autoescape=True)
     room = files("pellucid.labelling")
     style, script = (
         room.joinpath(name).read_text(encoding="utf-8") for name in ("page/label.css", "script/label.js")
