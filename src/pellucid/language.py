@@ -22,6 +22,8 @@ VARIABLE = "PELLUCID_LANGUAGE"
 _CATALOGUES = {CHINESE: "zh_CN.json"}
 # A value within a sentence that is a sentence itself may have values in turn, as deep as this.
 _DEEPEST = 6
+# Spaces beside punctuation of full width, which has its own.
+_SQUEEZED = re.compile(r"(?<=[\u3000-\u303f\uff00-\uffef]) +| +(?=[\u3001\u3002\uff00-\uffef])")
 _LETTER = re.compile(r"[A-Za-z]{2}")
 # Where sentences that were joined are told apart, from the outside in.
 _JOINTS = (re.compile(r"(\n+[ \t]*)"), re.compile(r"((?<=[.!?])\s+(?=[A-Z`'\"(\d]))"), re.compile(r"(; )"))
@@ -76,15 +78,13 @@ class Catalogue:
     def __init__(self, translations: Mapping[str, str]) -> None:
         read = [(_parsed(one), other) for one, other in translations.items()]
         whole = [(parts, other) for parts, other in read if len(parts) == 1]
-        self._whole = {parts[0].strip(): other.format().strip() for parts, other in whole}
+        self._whole = {parts[0]: other.format() for parts, other in whole}
         others = [_message(parts, other) for parts, other in read if len(parts) > 1]
         self._messages = sorted(others, key=lambda each: -each.weight)
         self.translate = lru_cache(1 << 14)(self._translate)
 
     def _translate(self, text: str) -> str:
-        inner = text.strip()
-        found = self._found(inner, 0)
-        return text if found is None else text.replace(inner, found, 1)
+        return _SQUEEZED.sub("", self._value(text, -1))
 
     def _found(self, text: str, depth: int) -> str | None:
         """Translation of a text; `None` if there is none."""
@@ -103,9 +103,14 @@ class Catalogue:
         return message.translation.format_map(values)
 
     def _value(self, value: str, depth: int) -> str:
+        """Translation of a whole text or of a value within one, else the same."""
+        # A message may begin or end with a space, where it is put behind something.
+        found = self._found(value, depth + 1)
         inner = value.strip()
-        found = self._found(inner, depth + 1) if inner else None
-        return value if found is None else value.replace(inner, found, 1)
+        if found is None and inner != value:
+            found = self._found(inner, depth + 1)
+            return value if found is None else value.replace(inner, found, 1)
+        return value if found is None else found
 
     def _joined(self, text: str, depth: int) -> str | None:
         """Sentences one after another, each by itself."""
@@ -123,13 +128,13 @@ class Catalogue:
 def _message(parts: list[str], translation: str) -> Message:
     form = "".join(re.escape(part) if at % 2 == 0 else f"(?P<{part}>.*?)" for at, part in enumerate(parts))
     literals = parts[::2]
-    return Message(re.compile(form), max(literals, key=len), sum(map(len, literals)), translation.strip())
+    return Message(re.compile(form), max(literals, key=len), sum(map(len, literals)), translation)
 
 
 def _parsed(message: str) -> list[str]:
     """What a message says around its fields, and between these pieces the names of the fields."""
     parts = [""]
-    for literal, name, _, _ in string.Formatter().parse(message.strip()):
+    for literal, name, _, _ in string.Formatter().parse(message):
         parts[-1] += literal
         if name is not None:
             parts += [name, ""]
