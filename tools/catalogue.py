@@ -23,7 +23,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
-from pellucid.data.wording import count_of
+from pellucid.data.wording import count_of, with_article
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "pellucid"
@@ -33,40 +33,40 @@ SHIPPED = CATALOGUE.with_suffix(".json")
 NOBODY = ("arithmetic", "serving/openapi.py", "languages", "reports/svg", "data/raw_texts.py")
 # What people read beside sentences that stand in the source as they are read.
 NOUNS = (
-    "character", "class", "column", "copy", "core", "correction", "epoch", "example", "feature vector",
-    "file", "group", "image", "label", "latent", "layer", "line", "model", "parameter", "part", "row",
-    "second", "seed", "set", "step", "test example", "test image", "test text", "text", "thread", "token",
-    "training", "training example", "training image", "training text", "trial", "validation example",
-    "validation image", "validation text", "word",
+    "character", "class", "colour image", "column", "copy", "core", "correction", "epoch", "example",
+    "feature vector", "file", "group", "image", "label", "latent", "latent variable", "layer", "line", "model",
+    "more character", "more variant", "old class", "old test example", "old test image", "old test text",
+    "other trial", "parameter", "part", "row", "second", "seed", "set", "step", "test example", "test image",
+    "test text", "text", "thread", "token", "training", "training example", "training image", "training text",
+    "trial", "validation example", "validation image", "validation text", "variant", "word",
 )  # fmt: skip
 OTHERS = (
-    "{names} and {rest} more", "arguments", "commands", "examples:", "number", "number of examples",
-    "options",
+    "{names} and {rest} more", "accuracy", "after", "arguments", "before", "better", "commands", "examples:",
+    "inconclusive", "less", "missing", "more", "no", "number", "number of examples", "numbers", "options",
+    "something", "test", "train", "usage:", "validation", "values", "worse",
 )  # fmt: skip
 _WORDS = re.compile(r"[A-Za-z][a-z']+[ ,;:.)]+(?:[({]|[a-z{])|[}] [a-z]{3,}|[a-z]{3,}[:,]? [{]")
 _FORMS = re.compile(r"\(\?|\\[dswb]|^\s*<|^[#.@][\w-]+ *[{]|%[A-Za-z] %")
 
 
-def messages_of(text: str) -> Iterator[tuple[int, str]]:
-    """Line and message of every sentence of a module."""
+def messages_of(text: str) -> Iterator[tuple[int, str, list[str]]]:
+    """Line and message of every sentence of a module, and the fields of it that are numbers."""
     tree = ast.parse(text)
     skipped = {id(part) for node in ast.walk(tree) for part in _silent(node)}
 
-    def walk(node: ast.AST) -> Iterator[tuple[int, str]]:
+    def walk(node: ast.AST) -> Iterator[tuple[int, str, list[str]]]:
         if id(node) in skipped:
             return
         if isinstance(node, ast.JoinedStr):
-            message = message_of(node)
+            message, numbers = message_of(node)
             if _is_sentence(message):
-                yield node.lineno, message
+                yield node.lineno, message, numbers
             for part in node.values:
                 if isinstance(part, ast.FormattedValue):
                     yield from walk(part.value)
             return
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and _is_sentence(node.value):
-            # Most with braces are filled in by `format`.
-            is_form = re.fullmatch(r"(?:[^{}]|\{[a-z_]+\})*", node.value)
-            yield node.lineno, node.value if is_form else node.value.replace("{", "{{").replace("}", "}}")
+            yield node.lineno, _filled_later(node.value), []
         for child in ast.iter_child_nodes(node):
             yield from walk(child)
 
@@ -110,19 +110,38 @@ def _is_sentence(message: str) -> bool:
     return bool(_WORDS.search(plain)) and not _FORMS.search(message)
 
 
-def message_of(node: ast.JoinedStr) -> str:
-    """An f-string as a message: its values are fields, named after what they are."""
+def _filled_later(text: str) -> str:
+    """A constant as a message: most that have braces are filled in by `format`."""
+    if not re.fullmatch(r"(?:[^{}]|\{[a-z_]*(?::[^{}]*)?\})*", text):
+        return text.replace("{", "{{").replace("}", "}}")
+    names = iter(["value", *(f"value{number}" for number in range(2, 20))])
+    return re.sub(r"\{([a-z_]*)(?::[^{}]*)?\}", lambda match: f"{{{match[1] or next(names)}}}", text)
+
+
+def message_of(node: ast.JoinedStr) -> tuple[str, list[str]]:
+    """An f-string as a message, its values being fields, and those of them that are numbers."""
     names: list[str] = []
+    numbers: list[str] = []
     parts: list[str] = []
     for part in node.values:
         if isinstance(part, ast.FormattedValue):
             name = _field(part.value)
             names.append(name)
             count = names.count(name)
-            parts.append(f"{{{name if count == 1 else f'{name}{count}'}}}")
+            field = name if count == 1 else f"{name}{count}"
+            parts.append(f"{{{field}}}")
+            if _is_number(part):
+                numbers.append(field)
         elif isinstance(part, ast.Constant):
             parts.append(str(part.value).replace("{", "{{").replace("}", "}}"))
-    return "".join(parts)
+    return "".join(parts), numbers
+
+
+def _is_number(part: ast.FormattedValue) -> bool:
+    spec = "" if part.format_spec is None else ast.unparse(part.format_spec)
+    return bool(re.search(r"[,%dfge]", spec.strip("f'"))) or ast.unparse(part.value).startswith(
+        ("len(", "sum(")
+    )
 
 
 def _field(node: ast.expr) -> str:
@@ -150,8 +169,8 @@ def python_messages(
     file: IO[bytes], keywords: Any, comment_tags: Any, options: Any
 ) -> Iterator[tuple[int, str, str, list[str]]]:
     """Babel's extractor of a module of ours."""
-    for line, message in messages_of(file.read().decode()):
-        yield line, "", message, []
+    for line, message, numbers in messages_of(file.read().decode()):
+        yield line, "", message, [" ".join(["numbers:", *numbers])] if numbers else []
 
 
 def extracted() -> Catalog:
@@ -160,13 +179,21 @@ def extracted() -> Catalog:
     methods = [("**.py", python_messages)]
     for name, line, message, comments, context in extract_from_dir(SOURCE, methods):
         if not name.startswith(NOBODY):
-            found.add(message, locations=[(name, line)], user_comments=comments, context=context)
+            known = found.get(message, context)
+            comments = (
+                comments if known is None else [each for each in known.auto_comments if each in comments]
+            )
+            if known is not None:
+                known.auto_comments = comments
+            found.add(message, locations=[(name, line)], auto_comments=comments, context=context)
     for path in sorted(SOURCE.rglob("*.html")):
         for message in template_messages.messages_of(path):
             found.add(message, locations=[(str(path.relative_to(SOURCE)), 0)])
     for noun in NOUNS:
-        for message in (noun, f"1 {noun}", "{count}" + count_of(2, noun)[1:], count_of(2, noun)[2:]):
+        many = count_of(2, noun)[2:]
+        for message in (noun, many, f"1 {noun}", with_article(noun)):
             found.add(message, locations=[("nouns", 0)])
+        found.add(f"{{count}} {many}", locations=[("nouns", 0)], auto_comments=["numbers: count"])
     for message in OTHERS:
         found.add(message, locations=[("others", 0)])
     return found
@@ -174,7 +201,10 @@ def extracted() -> Catalog:
 
 def compiled(catalogue: Catalog) -> str:
     """What ships: translations by message, as JSON."""
-    found = {str(each.id): each.string for each in catalogue if each.id and each.string}
+    known = [each for each in catalogue if each.id and each.string and each.string != each.id]
+    messages = {str(each.id): each.string for each in known}
+    numbers = {str(each.id): each.auto_comments[0].split()[1:] for each in known if each.auto_comments}
+    found = {"messages": messages, "numbers": numbers}
     return json.dumps(found, ensure_ascii=False, indent=0, sort_keys=True) + "\n"
 
 

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -25,8 +25,15 @@ _DEEPEST = 6
 # Spaces beside punctuation of full width, which has its own.
 _SQUEEZED = re.compile(r"(?<=[\u3000-\u303f\uff00-\uffef]) +| +(?=[\u3001\u3002\uff00-\uffef])")
 _LETTER = re.compile(r"[A-Za-z]{2}")
-# Where sentences that were joined are told apart, from the outside in.
-_JOINTS = (re.compile(r"(\n+[ \t]*)"), re.compile(r"((?<=[.!?])\s+(?=[A-Z`'\"(\d]))"), re.compile(r"(; )"))
+# Where texts that were joined are separated, from the outside in; lists only where they are values.
+_LINES, _SENTENCES = re.compile(r"(\n+[ \t]*)"), re.compile(r"((?<=[.!?])\s+(?=[A-Z`'\"(\d]))")
+_CLAUSES, _LIST = re.compile(r"(; )"), re.compile(r"(, and |, | and )")
+_AND = {", and ": "\u4ee5\u53ca ", " and ": " \u548c "}
+# What a field matches: a number as the source formats it, else anything but the end of one sentence and the
+# beginning of the next.
+_NUMBER, _ANYTHING = r"[^A-Za-z]*?", r"(?:(?![.!?] [A-Z]).)*?"
+# What may lie between two values of which it is not clear where the first one ends.
+_CLOSE = ("", " ", ".", ", ")
 
 
 def language_of(name: str) -> str:
@@ -41,7 +48,7 @@ def language() -> str:
 
 
 def set_language(name: str) -> None:
-    """Say everything in this language from now on, in processes that are started, too."""
+    """Use this language from now on, in processes that are started, too."""
     os.environ[VARIABLE] = language_of(name)
 
 
@@ -64,43 +71,35 @@ class Message(NamedTuple):
         words: its longest words, which every such sentence has.
         weight: characters of it that are no fields; of two messages the more particular one has more.
         translation: with the same fields, or some of them.
+        close: pairs of fields with next to nothing between them, and that.
     """
 
     form: re.Pattern[str]
     words: str
     weight: int
     translation: str
+    close: Sequence[tuple[str, str, str]]
 
 
 class Catalogue:
-    """Messages with their translation."""
+    """Translations by message.
 
-    def __init__(self, translations: Mapping[str, str]) -> None:
-        read = [(_parsed(one), other) for one, other in translations.items()]
-        whole = [(parts, other) for parts, other in read if len(parts) == 1]
-        self._whole = {parts[0]: other.format() for parts, other in whole}
-        others = [_message(parts, other) for parts, other in read if len(parts) > 1]
+    Args:
+        translations: by message.
+        numbers: names of those fields of a message that are numbers.
+    """
+
+    def __init__(self, translations: Mapping[str, str], numbers: Mapping[str, Sequence[str]]) -> None:
+        read = [(one, _parsed(one), other) for one, other in translations.items()]
+        self._whole = {parts[0]: other.format() for _, parts, other in read if len(parts) == 1}
+        others = [
+            _message(parts, numbers.get(one, ()), other) for one, parts, other in read if len(parts) > 1
+        ]
         self._messages = sorted(others, key=lambda each: -each.weight)
         self.translate = lru_cache(1 << 14)(self._translate)
 
     def _translate(self, text: str) -> str:
         return _SQUEEZED.sub("", self._value(text, -1))
-
-    def _found(self, text: str, depth: int) -> str | None:
-        """Translation of a text; `None` if there is none."""
-        whole = self._whole.get(text)
-        if whole is not None:
-            return whole
-        if depth > _DEEPEST or not _LETTER.search(text):
-            return None
-        for message in self._messages:
-            if message.words in text and (match := message.form.fullmatch(text)):
-                return self._filled(message, match, depth)
-        return self._joined(text, depth)
-
-    def _filled(self, message: Message, match: re.Match[str], depth: int) -> str:
-        values = {name: self._value(value, depth) for name, value in match.groupdict().items()}
-        return message.translation.format_map(values)
 
     def _value(self, value: str, depth: int) -> str:
         """Translation of a whole text or of a value within one, else the same."""
@@ -112,23 +111,77 @@ class Catalogue:
             return value if found is None else value.replace(inner, found, 1)
         return value if found is None else found
 
-    def _joined(self, text: str, depth: int) -> str | None:
-        """Sentences one after another, each by itself."""
-        for joint in _JOINTS:
+    def _found(self, text: str, depth: int) -> str | None:
+        """Translation of a text; `None` if there is none."""
+        if depth > _DEEPEST or not _LETTER.search(text):
+            return None
+        found = self._said(text, depth)
+        if found is None and text[0].isupper():  # as it begins a sentence
+            found = self._said(text[0].lower() + text[1:], depth)
+        if found is not None:
+            return found
+        for joint in (_LINES, _SENTENCES, _CLAUSES, *((_LIST,) if depth else ())):
             parts = joint.split(text)
             if len(parts) > 1:
-                found = [part if at % 2 else self._found(part, depth + 1) for at, part in enumerate(parts)]
-                if any(each is not None for each in found[::2]):
+                each = [part if at % 2 else self._found(part, depth + 1) for at, part in enumerate(parts)]
+                if any(one is not None for one in each[::2]):
+                    pairs = zip(parts, each, strict=True)
                     return "".join(
-                        part if each is None else each for part, each in zip(parts, found, strict=True)
+                        _AND.get(part, part) if one is None else _AND.get(one, one) for part, one in pairs
                     )
         return None
 
+    def _said(self, text: str, depth: int) -> str | None:
+        """Translation of a text that is one message."""
+        if text in self._whole:
+            return self._whole[text]
+        for message in self._messages:
+            if message.words in text and (match := message.form.fullmatch(text)):
+                return self._filled(message, match, depth)
+        return None
 
-def _message(parts: list[str], translation: str) -> Message:
-    form = "".join(re.escape(part) if at % 2 == 0 else f"(?P<{part}>.*?)" for at, part in enumerate(parts))
+    def _filled(self, message: Message, match: re.Match[str], depth: int) -> str:
+        values = match.groupdict()
+        for first, second, between in message.close:
+            values[first], values[second] = self._separated(values[first], values[second], between, depth)
+        said = {name: self._value(value, depth) for name, value in values.items()}
+        return message.translation.format_map(said)
+
+    def _separated(self, first: str, second: str, between: str, depth: int) -> tuple[str, str]:
+        """Two values that lie side by side, so that as much of them as possible is known."""
+        both = first + between + second
+        if between:
+            cuts = [match.start() for match in re.finditer(re.escape(between), both)]
+        else:
+            cuts = sorted({0, len(both), *(match.start() for match in re.finditer(r"[ ,;:(]", both))})
+        best = (first, second)
+        most = self._known(first, depth) + self._known(second, depth)
+        for cut in reversed(cuts):
+            pair = both[:cut], both[cut + len(between) :]
+            known = self._known(pair[0], depth) + self._known(pair[1], depth)
+            if known > most:
+                best, most = pair, known
+        return best
+
+    def _known(self, value: str, depth: int) -> float:
+        """How well a value is known: 1 if it is a message, less if it is a name or a number."""
+        if not value:
+            return 0.1
+        if not _LETTER.search(value):
+            return 0.5
+        return 1.0 if self._value(value, depth + 1) != value else 0.0
+
+
+def _message(parts: list[str], numbers: Sequence[str], translation: str) -> Message:
+    form = "".join(
+        f"(?P<{part}>{_NUMBER if part in numbers else _ANYTHING})" if at % 2 else re.escape(part)
+        for at, part in enumerate(parts)
+    )
     literals = parts[::2]
-    return Message(re.compile(form), max(literals, key=len), sum(map(len, literals)), translation)
+    pairs = zip(parts[1::2], parts[3::2], parts[2::2], strict=False)
+    close = [pair for pair in pairs if pair[2] in _CLOSE]
+    words = max(literals, key=len)
+    return Message(re.compile(form), words, sum(map(len, literals)), translation, close)
 
 
 def _parsed(message: str) -> list[str]:
@@ -144,4 +197,5 @@ def _parsed(message: str) -> list[str]:
 @cache
 def _catalogue(wanted: str) -> Catalogue:
     path = files("pellucid").joinpath("languages", _CATALOGUES[wanted])
-    return Catalogue(json.loads(path.read_text(encoding="utf-8")))
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return Catalogue(found["messages"], found["numbers"])
