@@ -34,7 +34,8 @@ NOBODY = ("arithmetic", "serving/openapi.py", "languages", "reports/svg", "data/
 # What people read beside sentences that stand in the source as they are read.
 NOUNS = (
     "character", "class", "colour image", "column", "copy", "core", "correction", "epoch", "example",
-    "feature vector", "file", "group", "image", "label", "latent", "latent variable", "layer", "line", "model",
+    "feature vector", "file", "group", "image", "label", "latent", "latent variable", "layer", "line",
+    "model",
     "more character", "more variant", "old class", "old test example", "old test image", "old test text",
     "other trial", "parameter", "part", "row", "second", "seed", "set", "step", "test example", "test image",
     "test text", "text", "thread", "token", "training", "training example", "training image", "training text",
@@ -107,7 +108,7 @@ def _arguments(given: ast.arguments) -> list[ast.arg]:
 
 def _is_sentence(message: str) -> bool:
     plain = re.sub(r"\{[^{}]*\}", "{}", message)
-    return bool(_WORDS.search(plain)) and not _FORMS.search(message)
+    return bool(_WORDS.search(plain)) and not _FORMS.search(message) and not message.startswith("    ")
 
 
 def _filled_later(text: str) -> str:
@@ -187,6 +188,8 @@ def extracted() -> Catalog:
                 known.auto_comments = comments
             found.add(message, locations=[(name, line)], auto_comments=comments, context=context)
     for path in sorted(SOURCE.rglob("*.html")):
+        if "app" in path.parts:
+            continue  # this page speaks both languages: script/words
         for message in template_messages.messages_of(path):
             found.add(message, locations=[(str(path.relative_to(SOURCE)), 0)])
     for noun in NOUNS:

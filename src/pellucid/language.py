@@ -32,6 +32,8 @@ _AND = {", and ": "\u4ee5\u53ca ", " and ": " \u548c "}
 # What a field matches: a number as the source formats it, else anything but the end of one sentence and the
 # beginning of the next.
 _NUMBER, _ANYTHING = r"[^A-Za-z]*?", r"(?:(?![.!?] [A-Z]).)*?"
+# Letters of a message that many a text has by chance.
+_FEW = 10
 # What may lie between two values of which it is not clear where the first one ends.
 _CLOSE = ("", " ", ".", ", ")
 
@@ -69,7 +71,7 @@ class Message(NamedTuple):
     Attributes:
         form: what sentences of it look like.
         words: its longest words, which every such sentence has.
-        weight: characters of it that are no fields; of two messages the more particular one has more.
+        weight: letters of it that are no fields; of two messages the more particular one has more.
         translation: with the same fields, or some of them.
         close: pairs of fields with next to nothing between them, and that.
     """
@@ -123,13 +125,21 @@ class Catalogue:
         for joint in (_LINES, _SENTENCES, _CLAUSES, *((_LIST,) if depth else ())):
             parts = joint.split(text)
             if len(parts) > 1:
-                each = [part if at % 2 else self._found(part, depth + 1) for at, part in enumerate(parts)]
-                if any(one is not None for one in each[::2]):
-                    pairs = zip(parts, each, strict=True)
-                    return "".join(
-                        _AND.get(part, part) if one is None else _AND.get(one, one) for part, one in pairs
-                    )
+                return self._joined(parts, depth)
         return None
+
+    def _joined(self, parts: list[str], depth: int) -> str | None:
+        """Texts that were joined, with what joins them; all or none, since they may be the user's."""
+        made = []
+        for at, part in enumerate(parts):
+            if at % 2:
+                made.append(_AND.get(part, part))
+                continue
+            found = self._value(part, depth - 1)
+            if found == part and " " in part.strip() and _LETTER.search(part):
+                return None
+            made.append(found)
+        return "".join(made)
 
     def _said(self, text: str, depth: int) -> str | None:
         """Translation of a text that is one message."""
@@ -137,6 +147,8 @@ class Catalogue:
             return self._whole[text]
         for message in self._messages:
             if message.words in text and (match := message.form.fullmatch(text)):
+                if not depth and message.weight < _FEW and any(map(_LETTER.search, match.groups())):
+                    continue  # a text of the user may look like that
                 return self._filled(message, match, depth)
         return None
 
@@ -181,7 +193,8 @@ def _message(parts: list[str], numbers: Sequence[str], translation: str) -> Mess
     pairs = zip(parts[1::2], parts[3::2], parts[2::2], strict=False)
     close = [pair for pair in pairs if pair[2] in _CLOSE]
     words = max(literals, key=len)
-    return Message(re.compile(form), words, sum(map(len, literals)), translation, close)
+    weight = sum(character.isalpha() for part in literals for character in part)
+    return Message(re.compile(form), words, weight, translation, close)
 
 
 def _parsed(message: str) -> list[str]:
