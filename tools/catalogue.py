@@ -24,6 +24,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 from pellucid.data.wording import count_of, with_article
+from pellucid.page_language import messages_of_script
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "pellucid"
@@ -42,9 +43,15 @@ NOUNS = (
     "trial", "validation example", "validation image", "validation text", "variant", "word",
 )  # fmt: skip
 OTHERS = (
-    "{names} and {rest} more", "accuracy", "after", "arguments", "before", "better", "commands", "examples:",
-    "inconclusive", "less", "missing", "more", "no", "number", "number of examples", "numbers", "options",
-    "something", "test", "train", "usage:", "validation", "values", "worse",
+    "{names} and {rest} more", "accuracy", "after", "arguments", "before", "best so far", "better",
+    "commands", "correct:", "examples:", "held-out", "high", "inconclusive", "interval", "less",
+    "less is better", "list", "little", "look inside: {command}", "low", "macro F1", "matrix", "missing",
+    "more", "much", "next: {command}", "no", "number", "number of examples", "numbers", "options",
+    "p-value", "positional arguments", "report: {path}", "something", "test", "the best so far",
+    "the following arguments are required: {names}", "threshold", "too little", "too much", "train",
+    "usage:", "validation", "values", "worse", "{count} answers", "{count} kinds", "{count} pairs",
+    "{points} points", "argument {name}: expected one argument", "argument {name}: {reason}",
+    "invalid {kind} value: {value}", "in {count} classes",
 )  # fmt: skip
 _WORDS = re.compile(r"[A-Za-z][a-z']+[ ,;:.)]+(?:[({]|[a-z{])|[}] [a-z]{3,}|[a-z]{3,}[:,]? [{]")
 _FORMS = re.compile(r"\(\?|\\[dswb]|^\s*<|^[#.@][\w-]+ *[{]|%[A-Za-z] %")
@@ -177,29 +184,34 @@ def python_messages(
 def extracted() -> Catalog:
     """Every message of the source, with its places."""
     found = Catalog(locale="zh_CN", project="Pellucid", charset="utf-8")
-    methods = [("**.py", python_messages)]
-    for name, line, message, comments, context in extract_from_dir(SOURCE, methods):
+    for name, line, message, comments, _ in extract_from_dir(SOURCE, [("**.py", python_messages)]):
         if not name.startswith(NOBODY):
-            known = found.get(message, context)
-            comments = (
-                comments if known is None else [each for each in known.auto_comments if each in comments]
-            )
-            if known is not None:
-                known.auto_comments = comments
-            found.add(message, locations=[(name, line)], auto_comments=comments, context=context)
-    for path in sorted(SOURCE.rglob("*.html")):
-        if "app" in path.parts:
-            continue  # this page speaks both languages: script/words
+            _add(found, message, (name, line), comments)
+    # The page of an exported model speaks both languages by itself: script/words.
+    templates = [path for path in sorted(SOURCE.rglob("*.html")) if "app" not in path.parts]
+    for path in templates:
         for message in template_messages.messages_of(path):
-            found.add(message, locations=[(str(path.relative_to(SOURCE)), 0)])
+            _add(found, message, (str(path.relative_to(SOURCE)), 0))
+    for path in sorted(SOURCE.rglob("*.js")):
+        for message in messages_of_script(path.read_text(encoding="utf-8")):
+            _add(found, message, (str(path.relative_to(SOURCE)), 0))
     for noun in NOUNS:
         many = count_of(2, noun)[2:]
         for message in (noun, many, f"1 {noun}", with_article(noun)):
-            found.add(message, locations=[("nouns", 0)])
-        found.add(f"{{count}} {many}", locations=[("nouns", 0)], auto_comments=["numbers: count"])
+            _add(found, message, ("nouns", 0))
+        _add(found, f"{{count}} {many}", ("nouns", 0), ["numbers: count"])
     for message in OTHERS:
-        found.add(message, locations=[("others", 0)])
+        _add(found, message, ("others", 0))
     return found
+
+
+def _add(found: Catalog, message: str, place: tuple[str, int], comments: Sequence[str] = ()) -> None:
+    """Add a message; what is a number in one place and not in another is none."""
+    known = found.get(message)
+    if known is not None:
+        comments = [each for each in known.auto_comments if each in comments]
+        known.auto_comments = []
+    found.add(message, locations=[place], auto_comments=comments)
 
 
 def compiled(catalogue: Catalog) -> str:

@@ -24,11 +24,27 @@ def messages_of(path: Path) -> list[str]:
     found: list[str] = []
     _Template(found).read(tree.body)
     found += [each.value for each in tree.find_all(nodes.Const) if _is_text(each.value)]
+    found += [message for each in tree.find_all(nodes.Concat) if (message := _concatenated(each))]
     return list(dict.fromkeys(found))
 
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(_CONSTANT.fullmatch(value.strip()) or value.count(" ") > 1)
+
+
+def _concatenated(node: nodes.Concat) -> str:
+    """What `~` makes as a message; empty where it has no word of ours."""
+    names = [None if isinstance(each, nodes.Const) else _name(each) for each in node.nodes]
+    parts = []
+    for at, each in enumerate(node.nodes):
+        name = names[at]
+        if name is None:
+            parts.append(str(each.as_const()))
+        else:
+            count = names[: at + 1].count(name)
+            parts.append(f"{{{name if count == 1 else f'{name}{count}'}}}")
+    message = " ".join("".join(parts).split())
+    return message if _LETTERS.search(re.sub(r"\{\w+\}", "", message)) else ""
 
 
 class _Template:

@@ -33,7 +33,8 @@ _AND = {", and ": "\u4ee5\u53ca ", " and ": " \u548c "}
 # beginning of the next.
 _NUMBER, _ANYTHING = r"[^A-Za-z]*?", r"(?:(?![.!?] [A-Z]).)*?"
 # Letters of a message that many a text has by chance.
-_FEW = 10
+_FEW, _SOME = 10, 30
+_TEXT = re.compile(r"[a-z]{2,} [a-z]{2,} [a-z]{2,}")
 # What may lie between two values of which it is not clear where the first one ends.
 _CLOSE = ("", " ", ".", ", ")
 
@@ -149,14 +150,21 @@ class Catalogue:
             if message.words in text and (match := message.form.fullmatch(text)):
                 if not depth and message.weight < _FEW and any(map(_LETTER.search, match.groups())):
                     continue  # a text of the user may look like that
-                return self._filled(message, match, depth)
+                found = self._filled(message, match, depth)
+                if found is not None:
+                    return found
         return None
 
-    def _filled(self, message: Message, match: re.Match[str], depth: int) -> str:
+    def _filled(self, message: Message, match: re.Match[str], depth: int) -> str | None:
+        """A translation with its values; `None` where a short message has a value that is an unknown text."""
         values = match.groupdict()
         for first, second, between in message.close:
             values[first], values[second] = self._separated(values[first], values[second], between, depth)
         said = {name: self._value(value, depth) for name, value in values.items()}
+        if message.weight < _SOME and any(
+            said[name] == value and _TEXT.search(value) for name, value in values.items()
+        ):
+            return None
         return message.translation.format_map(said)
 
     def _separated(self, first: str, second: str, between: str, depth: int) -> tuple[str, str]:
@@ -176,19 +184,23 @@ class Catalogue:
         return best
 
     def _known(self, value: str, depth: int) -> float:
-        """How well a value is known: 1 if it is a message, less if it is a name or a number."""
-        if not value:
-            return 0.1
+        """How much of a value is known: its length if it is a message, hardly anything if it is a name."""
         if not _LETTER.search(value):
-            return 0.5
-        return 1.0 if self._value(value, depth + 1) != value else 0.0
+            return 0.5 if value else 0.1
+        return len(value) if self._value(value, depth + 1) != value else 0.0
 
 
 def _message(parts: list[str], numbers: Sequence[str], translation: str) -> Message:
-    form = "".join(
-        f"(?P<{part}>{_NUMBER if part in numbers else _ANYTHING})" if at % 2 else re.escape(part)
-        for at, part in enumerate(parts)
-    )
+    form, seen = "", set[str]()
+    for at, part in enumerate(parts):
+        if at % 2 == 0:
+            form += re.escape(part)
+        elif part in seen:
+            form += f"(?P={part})"
+        else:
+            kind = _NUMBER if part in numbers else ".*?" if part.startswith("part") else _ANYTHING
+            form += f"(?P<{part}>{kind})"
+            seen.add(part)
     literals = parts[::2]
     pairs = zip(parts[1::2], parts[3::2], parts[2::2], strict=False)
     close = [pair for pair in pairs if pair[2] in _CLOSE]

@@ -5,6 +5,7 @@ as `<strong>`, are values of that text, which a translation may put elsewhere, a
 styles, code and what users named (`class="foreign"`) stay as they are, to the last byte.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from html import escape, unescape
@@ -41,6 +42,7 @@ INLINE = frozenset(
 _VOID = frozenset({"br", "img", "input", "link", "meta", "hr", "wbr"})
 _KEPT = re.compile(r'^<(?:code|pre|kbd|samp)\b|\bclass="(?:[^"]* )?foreign(?: [^"]*)?"|\btranslate="no"')
 ATTRIBUTE = re.compile(r'\b(aria-label|title|alt|placeholder|data-title)="([^"]*)"')
+_SAID = re.compile(r'\btr\(\s*("(?:[^"\\]|\\.)*")')
 _LANG = re.compile(r'(<html\b[^>]*\blang=")en(")')
 # An element within a text, while the text is translated: one character that no text has.
 FIRST_MARK = 0xF0000
@@ -52,7 +54,20 @@ def translated_page(html: str, wanted: str = "") -> str:
     wanted = wanted or language()
     if wanted == ENGLISH:
         return html
-    return _LANG.sub(rf"\g<1>{wanted}\g<2>", Page(html, wanted).written(), count=1)
+    made = _LANG.sub(rf"\g<1>{wanted}\g<2>", Page(html, wanted).written(), count=1)
+    said = {message: translated(message, wanted) for message in messages_of_script(html)}
+    if not said:
+        return made
+    # What the scripts of the page say, where they look it up (`reports/script/tr.js`).
+    content = json.dumps(said, ensure_ascii=False).replace("<", "\\u003c")
+    return made.replace(
+        "<script>", f'<script type="application/json" id="translations">{content}</script>\n<script>', 1
+    )
+
+
+def messages_of_script(text: str) -> list[str]:
+    """Messages that a script says by `tr("...")`, in their order."""
+    return list(dict.fromkeys(json.loads(match) for match in _SAID.findall(text)))
 
 
 class _TranslatedTemplate(Template):
