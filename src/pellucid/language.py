@@ -33,7 +33,7 @@ _AND = {", and ": "\u4ee5\u53ca ", " and ": " \u548c "}
 # beginning of the next.
 _NUMBER, _ANYTHING = r"[^A-Za-z]*?", r"(?:(?![.!?] [A-Z]).)*?"
 # Letters of a message that many a text has by chance.
-_FEW, _SOME = 10, 30
+_LEAST, _FEW, _SOME = 4, 10, 30
 _TEXT = re.compile(r"[a-z]{2,} [a-z]{2,} [a-z]{2,}")
 # What may lie between two values of which it is not clear where the first one ends.
 _CLOSE = ("", " ", ".", ", ")
@@ -148,8 +148,9 @@ class Catalogue:
             return self._whole[text]
         for message in self._messages:
             if message.words in text and (match := message.form.fullmatch(text)):
-                if not depth and message.weight < _FEW and any(map(_LETTER.search, match.groups())):
-                    continue  # a text of the user may look like that
+                least = _LEAST if depth else _FEW
+                if message.weight < least and any(map(_LETTER.search, match.groups())):
+                    continue  # a text of the user, or of another message, may look like that
                 found = self._filled(message, match, depth)
                 if found is not None:
                     return found

@@ -176,12 +176,16 @@ class Page:
         """A text in the other language; `inner` are the elements within it, one for each mark."""
         before, after = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
         plain = " ".join(unescape(text).split())
-        found = translated(plain, self._wanted) if re.search("[A-Za-z]{2}", plain) else plain
-        if found == plain:
-            found, shown = text, text
-        else:
-            shown = before + escape(found, quote=False) + after
-        return MARK.sub(lambda mark: inner[ord(mark[0]) - FIRST_MARK], shown)
+        found = translated(plain, self._wanted)
+        if found != plain:
+            text = before + escape(found, quote=False) + after
+        elif inner:  # elements with nothing in common: each text between them by itself
+            parts = [translated(unescape(part), self._wanted) for part in MARK.split(text)]
+            marks = [mark[0] for mark in MARK.finditer(text)]
+            text = "".join(
+                escape(part, quote=False) + mark for part, mark in zip(parts, [*marks, ""], strict=True)
+            )
+        return MARK.sub(lambda mark: inner[ord(mark[0]) - FIRST_MARK], text)
 
     def tag(self, text: str) -> str:
         """A tag whose attributes are in the other language."""
