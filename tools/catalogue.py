@@ -42,17 +42,7 @@ NOUNS = (
     "test text", "text", "thread", "token", "training", "training example", "training image", "training text",
     "trial", "validation example", "validation image", "validation text", "variant", "word",
 )  # fmt: skip
-OTHERS = (
-    "{names} and {rest} more", "accuracy", "after", "arguments", "before", "best so far", "better",
-    "commands", "correct:", "examples:", "held-out", "high", "inconclusive", "interval", "less",
-    "less is better", "list", "little", "look inside: {command}", "low", "macro F1", "matrix", "missing",
-    "more", "much", "next: {command}", "no", "number", "number of examples", "numbers", "options",
-    "p-value", "positional arguments", "report: {path}", "something", "test", "the best so far",
-    "the following arguments are required: {names}", "threshold", "too little", "too much", "train",
-    "usage:", "validation", "values", "worse", "{count} answers", "{count} kinds", "{count} pairs",
-    "{points} points", "argument {name}: expected one argument", "argument {name}: {reason}",
-    "invalid {kind} value: {value}", "in {count} classes",
-)  # fmt: skip
+OTHERS = Path(__file__).with_name("more_messages.txt")  # one in each line
 _WORDS = re.compile(r"[A-Za-z][a-z']+[ ,;:.)]+(?:[({]|[a-z{])|[}] [a-z]{3,}|[a-z]{3,}[:,]? [{]")
 _FORMS = re.compile(r"\(\?|\\[dswb]|^\s*<|^[#.@][\w-]+ *[{]|%[A-Za-z] %")
 
@@ -200,7 +190,7 @@ def extracted() -> Catalog:
         for message in (noun, many, f"1 {noun}", with_article(noun)):
             _add(found, message, ("nouns", 0))
         _add(found, f"{{count}} {many}", ("nouns", 0), ["numbers: count"])
-    for message in OTHERS:
+    for message in OTHERS.read_text(encoding="utf-8").splitlines():
         _add(found, message, ("others", 0))
     return found
 

@@ -13,6 +13,7 @@ import re
 import string
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
+from heapq import merge
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ _CATALOGUES = {CHINESE: "zh_CN.json"}
 _DEEPEST = 6
 # Spaces beside punctuation of full width, which has its own.
 _SQUEEZED = re.compile(r"(?<=[\u3000-\u303f\uff00-\uffef]) +| +(?=[\u3001\u3002\uff00-\uffef])")
+_WORD = re.compile("[A-Za-z]+")
 _LETTER = re.compile(r"[A-Za-z]{2}")
 # Where texts that were joined are separated, from the outside in; lists only where they are values.
 _LINES, _SENTENCES = re.compile(r"(\n+[ \t]*)"), re.compile(r"((?<=[.!?])\s+(?=[A-Z`'\"(\d]))")
@@ -31,7 +33,7 @@ _CLAUSES, _LIST = re.compile(r"(; )"), re.compile(r"(, and |, | and )")
 _AND = {", and ": "\u4ee5\u53ca ", " and ": " \u548c "}
 # What a field matches: a number as the source formats it, else anything but the end of one sentence and the
 # beginning of the next.
-_NUMBER, _ANYTHING = r"[^A-Za-z]*?", r"(?:(?![.!?] [A-Z]).)*?"
+_NUMBER, _ANYTHING = r"[^A-Za-z]*?[^A-Za-z\s][^A-Za-z]*?", r"(?:(?![.!?] [A-Z]).)*?"
 # Letters of a message that many a text has by chance.
 _LEAST, _FEW, _SOME = 4, 10, 30
 _TEXT = re.compile(r"[a-z]{2,} [a-z]{2,} [a-z]{2,}")
@@ -71,14 +73,14 @@ class Message(NamedTuple):
 
     Attributes:
         form: what sentences of it look like.
-        words: its longest words, which every such sentence has.
+        word: its longest word, which every such sentence has; empty where none is certain.
         weight: letters of it that are no fields; of two messages the more particular one has more.
         translation: with the same fields, or some of them.
         close: pairs of fields with next to nothing between them, and that.
     """
 
     form: re.Pattern[str]
-    words: str
+    word: str
     weight: int
     translation: str
     close: Sequence[tuple[str, str, str]]
@@ -98,8 +100,11 @@ class Catalogue:
         others = [
             _message(parts, numbers.get(one, ()), other) for one, parts, other in read if len(parts) > 1
         ]
-        self._messages = sorted(others, key=lambda each: -each.weight)
+        self._messages: dict[str, list[Message]] = {}  # by a word that all sentences of a message have
+        for message in sorted(others, key=lambda each: -each.weight):
+            self._messages.setdefault(message.word, []).append(message)
         self.translate = lru_cache(1 << 14)(self._translate)
+        self._found = lru_cache(1 << 14)(self._find)
 
     def _translate(self, text: str) -> str:
         return _SQUEEZED.sub("", self._value(text, -1))
@@ -114,7 +119,7 @@ class Catalogue:
             return value if found is None else value.replace(inner, found, 1)
         return value if found is None else found
 
-    def _found(self, text: str, depth: int) -> str | None:
+    def _find(self, text: str, depth: int) -> str | None:
         """Translation of a text; `None` if there is none."""
         if depth > _DEEPEST or not _LETTER.search(text):
             return None
@@ -146,8 +151,10 @@ class Catalogue:
         """Translation of a text that is one message."""
         if text in self._whole:
             return self._whole[text]
-        for message in self._messages:
-            if message.words in text and (match := message.form.fullmatch(text)):
+        words = {"", *_WORD.findall(text)}
+        known = [self._messages[word] for word in words & self._messages.keys()]
+        for message in merge(*known, key=lambda each: -each.weight):
+            if match := message.form.fullmatch(text):
                 least = _LEAST if depth else _FEW
                 if message.weight < least and any(map(_LETTER.search, match.groups())):
                     continue  # a text of the user, or of another message, may look like that
@@ -205,9 +212,20 @@ def _message(parts: list[str], numbers: Sequence[str], translation: str) -> Mess
     literals = parts[::2]
     pairs = zip(parts[1::2], parts[3::2], parts[2::2], strict=False)
     close = [pair for pair in pairs if pair[2] in _CLOSE]
-    words = max(literals, key=len)
+    # What is next to a field may be a part of a word.
+    certain = [word for part in _glued(literals) for word in _WORD.findall(part)]
     weight = sum(character.isalpha() for part in literals for character in part)
-    return Message(re.compile(form), words, weight, translation, close)
+    return Message(re.compile(form), max(certain, key=len, default=""), weight, translation, close)
+
+
+def _glued(literals: Sequence[str]) -> list[str]:
+    """Pieces between fields without what touches a field."""
+    last = len(literals) - 1
+    pieces = []
+    for at, part in enumerate(literals):
+        piece = part if at == 0 else re.sub(r"^[A-Za-z]+", "", part)
+        pieces.append(piece if at == last else re.sub(r"[A-Za-z]+$", "", piece))
+    return pieces
 
 
 def _parsed(message: str) -> list[str]:

@@ -26,6 +26,7 @@ INLINE = frozenset(
         "b",
         "bdi",
         "br",
+        "button",
         "code",
         "dfn",
         "em",
@@ -40,7 +41,7 @@ INLINE = frozenset(
     }
 )
 _VOID = frozenset({"br", "img", "input", "link", "meta", "hr", "wbr"})
-_KEPT = re.compile(r'^<(?:code|pre|kbd|samp)\b|\bclass="(?:[^"]* )?foreign(?: [^"]*)?"|\btranslate="no"')
+_KEPT = re.compile(r'^<(?:bdi|code|pre|kbd|samp)\b|\bclass="(?:[^"]* )?foreign(?: [^"]*)?"|\btranslate="no"')
 ATTRIBUTE = re.compile(r'\b(aria-label|title|alt|placeholder|data-title)="([^"]*)"')
 _SAID = re.compile(r'\btr\(\s*("(?:[^"\\]|\\.)*")')
 _LANG = re.compile(r'(<html\b[^>]*\blang=")en(")')
