@@ -20,7 +20,7 @@ from pellucid.reports.comparison import render_comparison
 from pellucid.reports.explain import render_explanation
 from pellucid.reports.report import render_preview
 from pellucid.settings import METRICS, Settings
-from reports.explained import explained
+from reports.explained import explained, explained_classical
 from reports.made_labels import several_facts
 from reports.made_texts import text_facts
 from reports.test_report_comparison import compared
@@ -61,6 +61,12 @@ def explain(tab: Tab) -> None:
         until(tab, "!document.getElementById('explained').hidden")
 
 
+def open_layer(tab: Tab) -> None:
+    """Go forward to the second layer of an explain page, and into the details of one of its units."""
+    tab.evaluate("document.getElementById('tab-forward').click()")
+    tab.evaluate("document.querySelectorAll('.strip button')[1].click()")
+
+
 def file_with(content: str | bytes, folder: Path) -> str:
     place = folder / "page.html"
     place.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -99,6 +105,12 @@ FILES: dict[str, tuple[Callable[..., str | bytes], Act]] = {
     "study of settings": (lambda _, folder: studied(folder), nothing),
     "explain page": (lambda *_: render_explanation(explained("cnn"), "a.png"), nothing),
     "explain page of a text": (lambda *_: render_explanation(explained("text-cnn"), "a.txt"), nothing),
+    "explain page, a layer": (lambda *_: render_explanation(explained("cnn"), "a.png"), open_layer),
+    "explain page, unrolled": (lambda *_: render_explanation(explained("lstm"), "a.txt"), open_layer),
+    "explain page of a forest": (
+        lambda *_: render_explanation(explained_classical("random-forest"), "a.png"),
+        nothing,
+    ),
     "app": (lambda *_: page(with_detector(untrained_model(mirror=True))), give_image),
     "app of texts": (lambda *_: page(text_model("text-cnn")), give_text),
 }

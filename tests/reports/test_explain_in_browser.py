@@ -264,4 +264,4 @@ def test_a_link_from_the_bound_opens_the_layer(chromium: str, tmp_path: Path) ->
     assert 0 <= found["top"] < 720
     assert found["maps"] == found["painted"] == len(explained("vae").latents.traversals)
     other, _, _ = open_page(chromium, folder, "cnn-opened.html")
-    assert other["opened"] == [0, "forward", False, None], "a page without a bound has no such view"
+    assert other["opened"] == [0, "drove", True, None], "a page without a bound has no such view"

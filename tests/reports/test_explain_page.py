@@ -276,10 +276,10 @@ def test_the_page_of_an_autoencoder_shows_draw_bound_and_traversals():
     assert f"<h1>{explanation.headline}</h1>" in page
     tabs = re.findall(r'data-view="(\w+)"[^>]*>([^<]+)</button>', page)
     assert tabs == [
+        ("drove", "Latents"),
         ("forward", "Forward"),
         ("backward", "Backward"),
         ("bound", "Bound"),
-        ("drove", "Latents"),
     ]
     parts = re.findall(r'<li class="part">([^<]+)</li>', page)
     assert parts == ["encoder", "latent variables", "decoder", "bound"]

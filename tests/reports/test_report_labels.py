@@ -136,7 +136,7 @@ def test_likely_wrong_labels_are_cells(facts: ReportFacts) -> None:
 def test_a_page_of_labels_speaks_of_no_classes_and_of_every_part(facts: ReportFacts) -> None:
     page = Page(render(facts))
     keys = [each["id"] for each in page.all("section")]
-    assert [*keys[:4], *keys[-2:]] == ["verdict", "models", "by-label", "errors", "data", "repeat"]
+    assert [*keys[:4], *keys[-3:]] == ["verdict", "models", "by-label", "errors", "data", "repeat", "next"]
     assert {"reliability", "training"} <= set(keys)
     sections = page.text.partition("Made by Pellucid")[0]
     assert re.findall(r"\S* ?\bclass(?:es)?\b", sections) == []

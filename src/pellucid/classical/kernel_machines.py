@@ -66,7 +66,7 @@ class Kernel(Predictor):
     outputs: Outputs  # classes, or 1 for a number
     mean: Float32[np.ndarray, " inputs"]  # taken away from each feature
     projection: Float32[np.ndarray, "inputs space"]  # from features to the space of the kernel
-    points: Float32[np.ndarray, "points space"]  # the kept examples in that space
+    points: Float32[np.ndarray, "points space"]  # the support vectors in that space
     gamma: Float64[np.ndarray, "1"]  # one number, how narrow the kernel is; positive
     # one row for each point, one column for each class that was there to learn but the point's own; or for
     # each label; for a number one column

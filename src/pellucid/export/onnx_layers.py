@@ -71,7 +71,7 @@ class LinearLayer(nn.Module):
 
 
 class KernelLayer(nn.Module):
-    """Likeness to kept examples, weighted and added up; of classes every pair decides."""
+    """Kernel similarity to support vectors, weighted and added up; of classes every pair decides."""
 
     mean: Tensor
     projection: Tensor

@@ -16,14 +16,15 @@ with $v_{t,j}$ the share of the class among the training examples below the $j$-
 number or labels are predicted, leaves do not say how many examples they hold, and a node counts as the mean
 of both branches.
 
-**Kernel machine.** Each kept example adds its likeness to the input times its weights; they are added up by
-the class that the kept examples belong to, but of a label or a number each is a term of its own.
+**Support vector machine.** Each support vector adds its kernel similarity to the input times its weights;
+they are added up by the class that the support vectors belong to, but of a label or a number each is a term.
 
 Source: Saabas 2014, "Interpreting random forests"; Palczewska et al. 2014, "Interpreting random forest
 classification models using a feature contribution method", arXiv:1312.1121, eq. 6.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64
@@ -33,6 +34,22 @@ from pellucid.classical.forests import Forest
 from pellucid.classical.image_features import LONGEST_OF_HOG, LONGEST_OF_PIXELS, ORIENTATIONS, grid, pooled
 from pellucid.classical.kernel_machines import Kernel, likeness, project
 from pellucid.classical.predictors import Constant, Linear, dense
+from pellucid.insight.tree_paths import TreePath, node_values, path_through
+
+
+class KernelFacts(NamedTuple):
+    """Support vectors of a machine by class, and the gamma of its kernel.
+
+    `counts`: how many of each class there are, or how many in all where each label has all of them;
+    `most_similar`: class of the support vector that is most like the input, `None` where they have none;
+    `similarity`: its kernel with the input, 0 to 1; `space`: numbers of each support vector.
+    """
+
+    counts: tuple[int, ...]
+    most_similar: int | None
+    similarity: float
+    gamma: float
+    space: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +59,8 @@ class Contributions:
     `how`: what is added up, in words; `names`: of the terms; `features`: the value of each feature, none
     where terms are no features; `scores`: the terms; `start`: what they are added to; `total`: the sum of
     all; `map_shape`: rows and columns of an image that the terms can be drawn as, empty where they cannot;
-    `on_map`: the cell of the image that each term belongs to, none without one.
+    `on_map`: the cell of the image that each term belongs to, none without one; `path`: of a random forest,
+    the way of the input through one of its trees; `kernel`: of a support vector machine, its support vectors.
     """
 
     how: str
@@ -53,6 +71,8 @@ class Contributions:
     total: float
     map_shape: tuple[int, ...] = ()
     on_map: np.ndarray | None = None
+    path: TreePath | None = None
+    kernel: KernelFacts | None = None
 
     @property
     def drawn(self) -> Float64[np.ndarray, "rows columns"] | None:
@@ -79,11 +99,14 @@ def contributions_of(model: ClassicalModel, inputs: Inputs, target: int | None) 
     features = dense(model.seen(inputs), 0, 1)[0].astype(np.float64)
     if isinstance(predictor, Kernel):
         return _of_kernel(predictor, features, model, target)
+    path = None
     if isinstance(predictor, Linear):
         scores, start, how = _of_linear(predictor, features, target)
     else:
         assert isinstance(predictor, Forest)  # every kind of predictor is named here
-        scores, start, how = _of_forest(predictor, features, target)
+        of_nodes = node_values(predictor, target)
+        scores, start, how = _of_forest(predictor, features, target, *of_nodes)
+        path = path_through(predictor, features.astype(np.float32), *of_nodes)
     shape, cells = _places(model, inputs)
     return Contributions(
         how,
@@ -94,6 +117,7 @@ def contributions_of(model: ClassicalModel, inputs: Inputs, target: int | None) 
         start + float(scores.sum()),
         shape,
         cells,
+        path,
     )
 
 
@@ -123,9 +147,10 @@ def _column(predictor: Linear | Kernel, target: int | None) -> int | None:
     return columns.index(target) if target in columns else None
 
 
-def _of_forest(predictor: Forest, features: np.ndarray, target: int | None) -> _Terms:
+def _of_forest(
+    predictor: Forest, features: np.ndarray, target: int | None, values: np.ndarray, leaves: np.ndarray
+) -> _Terms:
     """Changes that the questions of the trees make to the answer, by the feature they ask about."""
-    values, leaves = _node_values(predictor, target)
     scores, start = np.zeros(len(features)), 0.0
     narrow = features.astype(np.float32)
     for root in predictor.roots.tolist():
@@ -149,31 +174,10 @@ def _of_forest(predictor: Forest, features: np.ndarray, target: int | None) -> _
     )
 
 
-def _node_values(predictor: Forest, target: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """Share of the class or label, or mean number, of every node and of every leaf."""
-    leaves = len(predictor.ends)
-    content = predictor.content.astype(np.float64)
-    of_leaf = np.repeat(np.arange(leaves), np.diff(predictor.ends, prepend=0))
-    has_counts = target is not None and predictor.exclusive
-    counts = np.bincount(of_leaf, content, leaves) if has_counts else np.ones(leaves)
-    sums = np.bincount(of_leaf, content * (predictor.entry == (target or 0)), leaves)
-    below, of_class = np.zeros(len(predictor.feature)), np.zeros(len(predictor.feature))
-    for node in reversed(range(len(predictor.feature))):  # branches lead to later nodes
-        for branch in (int(predictor.left[node]), int(predictor.right[node])):
-            of_branch = (
-                (below[branch], of_class[branch]) if branch >= 0 else (counts[-1 - branch], sums[-1 - branch])
-            )
-            if not has_counts:
-                of_branch = (1.0, of_branch[1] / of_branch[0])
-            below[node] += of_branch[0]
-            of_class[node] += of_branch[1]
-    return of_class / np.maximum(below, 1e-300), sums / counts
-
-
 def _of_kernel(
     predictor: Kernel, features: np.ndarray, model: ClassicalModel, target: int | None
 ) -> Contributions:
-    """Contributions of kept examples to the predicted number, a label, or the decisions for a class."""
+    """Contributions of support vectors to the predicted number, a label, or the decisions for a class."""
     row = features.astype(np.float32)[None]
     near = likeness(
         project(row, predictor.mean, predictor.projection),
@@ -181,12 +185,13 @@ def _of_kernel(
         float(predictor.gamma[0]),
     )[0]
     own = _column(predictor, target)
+    kernel = _kernel_facts(predictor, near)
     if own is not None and (target is None or not predictor.exclusive):
         scores = near * predictor.weights[:, own]
-        start, names = float(predictor.bias[own]), tuple(f"kept example {at}" for at in range(len(scores)))
+        start, names = float(predictor.bias[own]), tuple(f"support vector {at}" for at in range(len(scores)))
         what = "the predicted number" if target is None else _LOG_ODDS
-        how = f"kept examples: likeness times weight; in all {what}"
-        return Contributions(how, names, None, scores, start, start + float(scores.sum()))
+        how = f"kernel similarity to the support vectors times their weights; in all {what}"
+        return Contributions(how, names, None, scores, start, start + float(scores.sum()), kernel=kernel)
     columns = predictor.classes.tolist()
     scores, start = np.zeros(len(columns)), 0.0
     names = tuple(f"support vectors of {model.classes[each]}" for each in columns)
@@ -195,7 +200,7 @@ def _of_kernel(
         "against each other"
     )
     if own is None:
-        return Contributions(how, names, None, scores, 0.0, 0.0)
+        return Contributions(how, names, None, scores, 0.0, 0.0, kernel=kernel)
     first, second = np.triu_indices(len(columns), 1)
     for pair, (i, j) in enumerate(zip(first.tolist(), second.tolist(), strict=True)):
         if own in (i, j):
@@ -206,7 +211,18 @@ def _of_kernel(
                 some = slice(begin, int(predictor.ends[of]))
                 column = against - (against > of)
                 scores[of] += sign * float(near[some] @ predictor.weights[some, column])
-    return Contributions(how, names, None, scores, start, start + float(scores.sum()))
+    return Contributions(how, names, None, scores, start, start + float(scores.sum()), kernel=kernel)
+
+
+def _kernel_facts(predictor: Kernel, near: Float64[np.ndarray, " points"]) -> KernelFacts:
+    """What there is to know of the support vectors, whose kernels with the input are `near`."""
+    best, space = int(near.argmax()), predictor.points.shape[1]
+    counts: tuple[int, ...] = (len(near),)
+    most_similar = None
+    if not predictor.number and predictor.exclusive:  # support vectors of a class follow each other
+        counts = tuple(np.diff(predictor.ends, prepend=0).tolist())
+        most_similar = int(predictor.classes[np.searchsorted(predictor.ends, best, side="right")])
+    return KernelFacts(counts, most_similar, float(near[best]), float(predictor.gamma[0]), space)
 
 
 _COLOURS = ("red", "green", "blue")

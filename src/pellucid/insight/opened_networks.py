@@ -17,7 +17,7 @@ from torch.fx.passes.shape_prop import ShapeProp
 
 from pellucid.bundle.network_answers import answering
 from pellucid.data.wording import some
-from pellucid.insight.reference_lines import SAME, is_known, taken_apart, weights_of
+from pellucid.insight.reference_lines import SAME, dropouts_of, is_known, taken_apart, weights_of
 from pellucid.insight.unfolded_layers import Closed, PaddedConvolution, Program, add, resize, side_by_side
 from pellucid.networks import Network
 from pellucid.networks.backbone import Backbone, ScaleAndStandardise
@@ -244,7 +244,8 @@ class Opened:
     each for a batch of one example; `weights`: by the names that the lines use; `output`: name of the line
     whose value are the logits, the predicted number, or the image made; `given`: names of what the network
     was given, `inputs` is among them; `parts`: part of the network that each line belongs to, by name, none
-    where there is one part alone.
+    where there is one part alone; `dropouts`: of each line behind a dropout, by name, the probability with
+    which training zeroes the numbers that it takes.
     """
 
     lines: tuple[Line, ...]
@@ -253,6 +254,7 @@ class Opened:
     output: str
     given: tuple[str, ...] = ("inputs",)
     parts: Mapping[str, str] = field(default_factory=dict)
+    dropouts: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def by_name(self) -> dict[str, Line]:
@@ -392,4 +394,4 @@ def _opened(
         else:
             taken = [values[name] for name in line.takes]
             values[line.name] = LAYERS[line.kind].forward(*taken, **line.settings)
-    return Opened(tuple(lines), values, weights_of(asked), output, tuple(given))
+    return Opened(tuple(lines), values, weights_of(asked), output, tuple(given), dropouts=dropouts_of(asked))

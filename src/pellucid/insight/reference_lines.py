@@ -159,6 +159,23 @@ def taken_apart(network: Network | Program) -> tuple[list[Line], str]:
     return lines, value
 
 
+def dropouts_of(network: Network | Program) -> dict[str, float]:
+    """Probability with which training zeroes each number that a layer takes, by its name.
+
+    An answer is computed without dropout, so it is among the lines of a network in training mode alone.
+    """
+    was_training = network.training
+    lines, _ = taken_apart(network.train())
+    network.train(was_training)
+    found = {line.name: float(line.settings["probability"]) for line in lines if line.kind == "dropout"}
+    return {
+        line.name: found[name]
+        for line in lines
+        for name in line.takes
+        if name in found and line.kind != "dropout"
+    }
+
+
 def weights_of(network: nn.Module) -> dict[str, np.ndarray]:
     """Copy of all tensors, fixed ones such as running means too, by the names that the lines use."""
     tensors = network.state_dict().items()

@@ -121,6 +121,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("network", "The network", training_sections.network_section),
     Section("data", "The data", training_sections.data_section),
     Section("repeat", "How to repeat it", training_sections.repetition),
+    Section("next", "What to do next", training_sections.next_steps),
 )
 
 # Sections of a run that made images.
@@ -131,7 +132,7 @@ OF_GENERATORS: tuple[Section, ...] = (
     Section("reconstructions", "What it keeps of an image", generated_sections.reconstructions),
     Section("latent", "How it arranges images", generated_sections.latent),
     Section("bound", "How likely real images are", generated_sections.bound),
-    *(each for each in SECTIONS if each.key in ("training", "network", "data", "repeat")),
+    *(each for each in SECTIONS if each.key in ("training", "network", "data", "repeat", "next")),
 )
 
 

@@ -104,6 +104,34 @@ def _tokens(found: Any) -> Mapping[str, Any] | None:
     }
 
 
+def next_steps(facts: ReportFacts) -> Mapping[str, Any] | None:
+    """What to do with a finished run, step by step: content of `page/next.html`; `None` while it goes on."""
+    if facts.is_under_way:
+        return None
+    one = "text.txt" if facts.noun == "text" else "image.png"
+    opened = f"pellucid explain . {one} --out page.html"
+    if facts.generated is not None:
+        steps = [
+            ("Make new images.", "pellucid generate . --count 64 --out images/"),
+            ("See how it makes one, step by step.", opened),
+        ]
+    elif facts.noun == "example":  # vectors of numbers, which have no page
+        steps = [
+            ("Answer new rows.", "pellucid predict . rows.csv --out answers.csv"),
+            ("Make one file that other programs can run.", "pellucid export . --out model.onnx"),
+        ]
+    else:
+        steps = [
+            ("Open one answer and see why it was given.", opened),
+            (f"Label new {facts.noun}s.", f"pellucid predict . {facts.noun}s/ --out answers.csv"),
+            (
+                "Make one file that answers in any browser, on a phone too.",
+                "pellucid export . --out app.html",
+            ),
+        ]
+    return {"steps": steps, "has_issues": facts.label_issues is not None and facts.label_issues.count > 0}
+
+
 def repetition(facts: ReportFacts) -> Mapping[str, Any]:
     """The command, settings and versions that make the run again: content of `page/repeat.html`."""
     meanings = {row.name: row.meaning for row in ROWS}

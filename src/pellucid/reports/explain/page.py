@@ -19,6 +19,7 @@ from pellucid.insight.gradients import WeightCheck
 from pellucid.insight.occlusion import ImagePieces
 from pellucid.pages import checksum, joined_script
 from pellucid.reports.album import Album, bind
+from pellucid.reports.explain.overview import drawing_of, stages_of
 from pellucid.reports.explain.page_data import BUDGET, HIDDEN, Packed, chosen_units, described, pack
 from pellucid.reports.report import environment
 from pellucid.tasks import PRESENT, UNKNOWN
@@ -166,6 +167,7 @@ _LOSS_OF_LABELS = (
     r"L = \frac{1}{n} \sum_{l} (- y_{l} \ln p_{l} - (1 - y_{l}) \ln(1 - p_{l})) \\ "
     r"p_{l} = \frac{1}{1 + e^{- z_{l}}} \\ \frac{\partial L}{\partial z_{l}} = \frac{1}{n} (p_{l} - y_{l})"
 )
+_KERNEL = r"k(u, v) = e^{- \gamma \lVert u - v \rVert^{2}}"
 _LOSS_OF_BOUND = "L = R + Q - P"
 _BOUND = r"\ln p(x | y) \ge - E [L] \\ L = R + Q - P"
 _LOSS_OF_CONTEST = r"L_{D} = \ln(1 + e^{- s}) + \ln(1 + e^{t}) \\ L_{G} = \ln(1 + e^{- t})"
@@ -237,9 +239,19 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
             latents=None if explanation.latents is None else _latents(explanation, explanation.latents),
             bound_formula=mathml(_BOUND),
             noise_seed=LATENT_SEED,
+            kernel_formula=mathml(_KERNEL),
+            stages=stages_of(explanation),
+            is_bag=any(each.kind == "weighed-sum" for each in explanation.layers),
             formulas={each.name: mathml(each.formula) for each in explanation.layers},
             drivers=[
-                {"title": _TITLES[each.name], "driver": each, "plots": _plots(each.trial)}
+                {
+                    "title": _TITLES[each.name],
+                    "driver": each,
+                    "plots": _plots(each.trial),
+                    "largest": np.argsort(-np.abs(each.scores.ravel()), kind="stable")[
+                        :_SHOWN_TERMS
+                    ].tolist(),
+                }
                 for each in (() if explanation.attributions is None else explanation.attributions.methods)
             ],
             contributions=contributions,
@@ -348,7 +360,8 @@ def _contributions(explanation: Explanation) -> list[dict[str, Any]]:
                 for at in np.argsort(-np.abs(each.scores), kind="stable")[:_SHOWN_TERMS].tolist()
                 if each.scores[at]
             ]
-            found.append({"key": key, "name": name, "contributions": each, "terms": terms})
+            tree = None if each.path is None or not each.path.questions else drawing_of(each.path)
+            found.append({"key": key, "name": name, "contributions": each, "terms": terms, "tree": tree})
     return found
 
 

@@ -231,6 +231,7 @@ def _layer(explanation: Explanation, opened: Opened, record: LayerRecord) -> dic
         "declaration": record.declaration,
         "shape": list(record.output_shape),
         "hidden": record.kind in HIDDEN,
+        "dropout": opened.dropouts.get(record.name),
         "norm": None if backward is None else backward.norm(record.name),
         "disagreement": None if backward is None else backward.disagreement(record.name),
     }

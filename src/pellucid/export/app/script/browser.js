@@ -7,6 +7,7 @@ import {
   current,
   drawLayer,
   drawUnit,
+  loudestUnit,
   pinUnit,
   placeInAddress,
   startCopying,
@@ -98,7 +99,9 @@ function drawAnew() {
   });
   const { pinned } = current;
   if (!pinned) return;
-  pinned.unit = clamp(pinned.unit, pinned.layer.shape); // of a text, which may have become shorter
+  // The unit that was chosen stays, in a text that has become shorter the last one; else it is the strongest here.
+  const { layer, unit } = pinned;
+  pinned.unit = current.isAsked ? clamp(unit, layer.shape) : loudestUnit(layer);
   drawLayer(pinned.layer);
   drawUnit(pinned);
 }

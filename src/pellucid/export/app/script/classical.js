@@ -3,7 +3,7 @@ import { sigmoid, softmaxOf } from "../../../reports/explain/script/functions.js
 /** @import { Floats, Numbers } from "../../../reports/explain/script/types.js" */
 /** @import { Arrays, Features, Predictor, Question } from "./types.js" */
 
-// Kernel machine: likeness to a number of kept examples, weighted and added up.
+// Kernel machine: kernel similarity to its support vectors, weighted and added up.
 //
 // Of classes every pair has a decision, in which only examples of the two have a weight; a decision is a vote that is
 // nearly 0 or 1, and the softmax of the votes, scaled, are the probabilities. Of labels each has a decision by itself, of
@@ -21,7 +21,7 @@ function byKernel(facts, features, arrayOf) {
   return spread(facts, votes, arrayOf);
 }
 
-/** Likeness to each kept example times its weight for each label, or for the number. @param {number[]} near @param {Arrays} arrayOf */
+/** Kernel similarity to each support vector times its weight for each label, or for the number. @param {number[]} near @param {Arrays} arrayOf */
 function likenessSums(near, arrayOf) {
   const { data, shape } = arrayOf("weights");
   return Array.from(arrayOf("bias").data, (/** @type {number} */ bias, /** @type {number} */ column) =>
@@ -44,7 +44,7 @@ function spread({ outputs, number, exclusive }, scores, arrayOf) {
   return said;
 }
 
-/** How near every kept example is, 0 to 1. @param {Features} features @param {Arrays} arrayOf */
+/** How near every support vector is, 0 to 1. @param {Features} features @param {Arrays} arrayOf */
 export function likenessOf({ values }, arrayOf) {
   const place = projected(values, arrayOf("mean").data, arrayOf("projection"));
   const { data, shape } = arrayOf("points");

@@ -118,7 +118,7 @@ function drawnOnPlaces({ shape: [rows, columns], data }) {
   return [element("p", { class: "quiet" }, say("linearMap")), canvas, legend(scale)];
 }
 
-// A kernel machine opened: the decision of each pair of classes, and the kept examples that make the closest one.
+// A kernel machine opened: the decision of each pair of classes, and the support vectors that make the closest one.
 
 /** @typedef {{ point: number, name: string, near: number, weight: number }} Kept example, and its weight for a pair */
 

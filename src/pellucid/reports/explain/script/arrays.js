@@ -3,8 +3,7 @@
 
 // What the page needs and may lack: a large network's numbers do not all fit into it.
 
-export const NOT_IN_THE_PAGE =
-  "this number is not in the page: the network is too large for all of them to fit";
+const NOT_IN_THE_PAGE = "this number is not in the page: the network is too large for all of them to fit";
 
 class Missing extends Error {}
 

@@ -284,3 +284,37 @@ function loudestMap(data, size) {
   }
   return data.subarray(best * size, (best + 1) * size);
 }
+
+/** Maps that a picture of a stage shows at most. */
+const MOST_MAPS = 4;
+
+/**
+ * A picture of a stage of the overview: the loudest maps beside and below each other, or its rows or numbers.
+ * @param {HTMLCanvasElement} canvas @param {Numbers | null} found
+ */
+export function overviewPicture(canvas, found) {
+  if (!found) return;
+  const { shape } = found;
+  canvas.classList.toggle("rows", shape.length === 2);
+  if (shape.length !== 3 || shape[0] < MOST_MAPS || found.kept) {
+    thumbnail(canvas, found);
+    return;
+  }
+  const [count, rows, columns] = shape;
+  const sums = Array.from({ length: count }, (_, map) =>
+    Array.from(found.row(map) ?? []).reduce((sum, number) => sum + Math.abs(number), 0),
+  );
+  const loudest = sums
+    .map((_, map) => map)
+    .sort((one, other) => sums[other] - sums[one])
+    .slice(0, MOST_MAPS);
+  const [wide, high] = [2 * columns + 1, 2 * rows + 1];
+  Object.assign(canvas, { width: wide, height: high });
+  const context = contextOf(canvas);
+  loudest.forEach((map, at) => {
+    const tile = element("canvas");
+    const data = found.row(map) ?? new Float32Array(0);
+    paintPixels(tile, [rows, columns], data, scaleOf(data));
+    context.drawImage(tile, (at % 2) * (columns + 1), Math.floor(at / 2) * (rows + 1));
+  });
+}

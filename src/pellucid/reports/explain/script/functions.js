@@ -1,5 +1,7 @@
 // Functions of numbers that layers are made of, in double precision.
+import { message } from "./words/message.js";
 /** @import { CellStep, Floats, Mixture, Pair, Settings } from "./types.js" */
+/** @import { MessageKey } from "./words/message.js" */
 
 /** A term of the series of the error function that changes no digit of a sum near 1. */
 const NEGLIGIBLE = 1e-18;
@@ -73,14 +75,26 @@ export function momentsOf(vector) {
 /** Length of a vector, or the least by which one is divided. @param {Iterable<number>} vector */
 export const lengthOf = (vector) => Math.max(Math.hypot(...vector), 1e-12);
 
-/** @type {Record<string, string[]>} Gates of recurrent layers. */
-export const GATES = {
-  lstm: ["input gate i", "forget gate f", "candidate g", "output gate o"],
-  gru: ["reset gate r", "update gate z", "candidate g"],
+/** @type {Record<string, [MessageKey, MessageKey]>} what both factors of a product are called in some kinds of layers */
+const COLUMNS = {
+  "attention-weights": ["columnKey", "columnQuery"],
+  attention: ["columnValue", "columnWeight"],
 };
 
-/** A candidate goes through tanh, a gate through the sigmoid. @param {string} name */
-export const isCandidate = (name) => name.startsWith("candidate");
+/** What both factors of a product are called. @param {string} [kind] of a layer @returns {[seen: string, weight: string]} */
+export function columnsOfProduct(kind = "") {
+  const [seen, weight] = COLUMNS[kind] ?? ["seen", "columnWeight"];
+  return [message(seen), message(weight)];
+}
+
+/** @type {Record<string, MessageKey[]>} Gates of recurrent layers, by the keys of their names. */
+export const GATES = {
+  lstm: ["gateInput", "gateForget", "gateCandidate", "gateOutput"],
+  gru: ["gateReset", "gateUpdate", "gateCandidate"],
+};
+
+/** A candidate goes through tanh, a gate through the sigmoid. @param {MessageKey} name */
+export const isCandidate = (name) => name === "gateCandidate";
 
 /**
  * Sums inside the gates of recurrent units, gate by gate: those from the place, which begin at `at`, and those from

@@ -15,24 +15,18 @@ import {
 import { gradientsOf } from "./gradients.js";
 import { hasLearnt, learntOf, stored } from "./page_data.js";
 import { actions, nameOf } from "./unit_views.js";
-import { SLOPE } from "./units.js";
 import { gradientAt, tensorOf } from "./values.js";
+import { message, messageWith } from "./words/message.js";
 /** @import { Layer, OpenedUnit, Pinned, Terms, ThreeWays, Unit, Weighing, Weight } from "./types.js" */
+/** @import { MessageKey } from "./words/message.js" */
 
 // The error flowing back: the gradient at a layer, and the chain rule at the pinned unit.
 
 /** How the layer's gradient by hand compares with that by autograd. @param {Layer} layer */
 function normWords({ norm, disagreement }) {
   if (norm === null) return [];
-  const same = disagreement === null ? "" : shown(disagreement, 2);
-  return [
-    element(
-      "p",
-      {},
-      `Length of the gradient at this layer: ${shown(norm, 4)}.`,
-      same && ` By hand and by autograd it is the same to ${same} of its largest entry.`,
-    ),
-  ];
+  const parts = { norm: shown(norm, 4), share: disagreement === null ? "" : shown(disagreement, 2) };
+  return [element("p", {}, message(parts.share ? "gradientLengthChecked" : "gradientLength", parts))];
 }
 
 /**
@@ -41,37 +35,29 @@ function normWords({ norm, disagreement }) {
  */
 function chainView(layer, unit, found) {
   const above = gradientAt(layer.name, unit);
-  if (above === undefined) {
-    const none =
-      "There is no gradient here: the loss does not depend on it, or it does not fit into the page.";
-    return [element("p", { class: "quiet" }, none)];
-  }
-  const number = element("span", { class: "number", id: "above" }, shown(above, 6));
-  const words = `. If the number grew by a little, the loss would ${effectOf(above)}.`;
-  const parts = [element("p", {}, "Gradient of the loss at this number: ", number, words)];
+  if (above === undefined) return [element("p", { class: "quiet" }, message("noGradientHere"))];
+  const gradient = element("span", { class: "number", id: "above" }, shown(above, 6));
+  const key = above === 0 ? "gradientStays" : above > 0 ? "gradientGrows" : "gradientFalls";
+  const words = messageWith(key, { gradient, size: shown(Math.abs(above), 3) });
+  const parts = [element("p", {}, ...words)];
   return found ? [...parts, ...passedOn(above, found)] : parts;
-}
-
-/** @param {number} above */
-function effectOf(above) {
-  if (above === 0) return "stay as it is";
-  return `${above > 0 ? "grow" : "fall"} by ${shown(Math.abs(above), 3)} times as much`;
 }
 
 /** @param {number} above @param {OpenedUnit} found */
 function passedOn(above, { weighings, choice, curve, steps }) {
   if (weighings.length === 1 && !steps.length) {
-    const words =
-      "By the chain rule it passes on, to each number it saw, itself times the weight, and to each weight itself times the number seen:";
-    return [element("p", {}, words), chainTable(above, weighings[0])];
+    return [element("p", {}, message("passesOn")), chainTable(above, weighings[0])];
   }
   if (choice) {
-    const words = `All of it goes to the winner at ${indexText(choice.source)}; the other numbers of the window get nothing.`;
-    return [element("p", {}, words)];
+    return [element("p", {}, message("passesToWinner", { place: indexText(choice.source) }))];
   }
-  const slope = curve && steps.find(([words]) => words === SLOPE)?.[1];
+  const slope = curve && steps.find(([words]) => words === message("stepSlope"))?.[1];
   if (typeof slope !== "number") return [];
-  const words = `passed on: ${shown(above)} \u00d7 slope ${shown(slope)} = ${shown(above * slope)}`;
+  const words = message("passesBySlope", {
+    above: shown(above),
+    slope: shown(slope),
+    product: shown(above * slope),
+  });
   return [element("p", { class: "equation" }, words)];
 }
 
@@ -89,8 +75,8 @@ function chainTable(above, weighing) {
       product(weighing.patch[at]),
     ),
   );
-  const head = headOf(["at", "to the number seen", "to the weight"]);
-  return scrolling("chain rule", element("table", {}, head, element("tbody", {}, ...rows)));
+  const head = headOf([message("columnAt"), message("columnToSeen"), message("columnToWeight")]);
+  return scrolling(message("chainLabel"), element("table", {}, head, element("tbody", {}, ...rows)));
 }
 
 // The gradient of one weight: the terms of the chain rule, and the three ways in one table.
@@ -105,11 +91,16 @@ function termsTable({ above, seen, at }) {
   const kept = order.reduce((sum, place) => sum + products[place], 0);
   const rows = order.map((place) => termsRow(at(place), [above[place], seen[place], products[place]]));
   const rest = products.length - order.length;
-  if (rest > 0) rows.push(totalRow(`${counted(rest)} smaller terms`, total - kept));
-  rows.push(totalRow("sum: the gradient of this weight", total));
-  const head = headOf(["where it is used", "gradient there", "\u00d7 number seen", "= term"]);
+  if (rest > 0) rows.push(totalRow(message("restTerms", { count: counted(rest) }), total - kept));
+  rows.push(totalRow(message("sumOfTerms"), total));
+  const head = headOf([
+    message("columnUsed"),
+    message("columnGradientThere"),
+    message("columnTimesSeen"),
+    message("columnTerm"),
+  ]);
   const table = element("table", { class: "terms" }, head, element("tbody", {}, ...rows));
-  return scrolling("terms of the chain rule", table);
+  return scrolling(message("termsLabel"), table);
 }
 
 /** @param {string} label @param {number[]} numbers */
@@ -127,17 +118,17 @@ const labelled = (label) => element("th", { scope: "row", class: "foreign" }, la
 function threeTable({ byHand, byAutograd, byDifference, relativeError }) {
   /** @param {string} label @param {number | null} number @param {number} [digits] */
   const line = (label, number, digits = 7) =>
-    element("tr", {}, rowHead(label), cell(number === null ? "not in the page" : shown(number, digits)));
+    element("tr", {}, rowHead(label), cell(number === null ? message("notInPage") : shown(number, digits)));
   return element(
     "table",
     { class: "three", id: "three-ways" },
     element(
       "tbody",
       {},
-      line("by hand: the sum above, in this page", byHand),
-      line("by autograd (PyTorch)", byAutograd),
-      line("by central difference, in this page", byDifference),
-      line("relative error", relativeError, 2),
+      line(message("byHand"), byHand),
+      line(message("byAutograd"), byAutograd),
+      line(message("byDifference"), byDifference),
+      line(message("relativeError"), relativeError, 2),
     ),
   );
 }
@@ -147,28 +138,28 @@ function threeTable({ byHand, byAutograd, byDifference, relativeError }) {
 /** Id of the heading over the weight that is shown. */
 export const WEIGHT_TITLE = "weight-title";
 
-/** @type {Record<string, string[]>} */
+/** @type {Record<string, MessageKey[]>} */
 const AXES = {
-  dense: ["unit", "input"],
-  convolution: ["filter", "channel", "row", "column"],
-  "transposed-convolution": ["channel", "filter", "row", "column"],
-  neighbours: ["filter", "number", "token"],
-  "fixed-norm": ["channel"],
-  "layer-norm": ["number"],
-  embedding: ["id", "number"],
-  places: ["place", "number"],
-  "weighed-sum": ["id", "unit"],
-  "mixture-density": ["prior", "component", "number"],
-  lstm: ["row of gates", "input"],
-  gru: ["row of gates", "input"],
+  dense: ["axisUnit", "axisInput"],
+  convolution: ["axisFilter", "axisChannel", "axisRow", "axisColumn"],
+  "transposed-convolution": ["axisChannel", "axisFilter", "axisRow", "axisColumn"],
+  neighbours: ["axisFilter", "axisNumber", "axisToken"],
+  "fixed-norm": ["axisChannel"],
+  "layer-norm": ["axisNumber"],
+  embedding: ["axisId", "axisNumber"],
+  places: ["axisPlace", "axisNumber"],
+  "weighed-sum": ["axisId", "axisUnit"],
+  "mixture-density": ["axisPrior", "axisComponent", "axisNumber"],
+  lstm: ["axisGates", "axisInput"],
+  gru: ["axisGates", "axisInput"],
 };
-/** @type {Partial<Record<string, string>>} */
+/** @type {Partial<Record<string, MessageKey>>} */
 const BIAS_AXIS = {
-  convolution: "filter",
-  "transposed-convolution": "filter",
-  neighbours: "filter",
-  "fixed-norm": "channel",
-  "layer-norm": "number",
+  convolution: "axisFilter",
+  "transposed-convolution": "axisFilter",
+  neighbours: "axisFilter",
+  "fixed-norm": "axisChannel",
+  "layer-norm": "axisNumber",
 };
 
 /** Kinds whose tensors all have the same axes. */
@@ -178,12 +169,10 @@ const WITHOUT_BIAS = ["lstm", "gru", "mixture-density"];
 function weightView(layer, found, asked) {
   const [name, index] = weightShown(layer, found, asked);
   const here = gradientsOf(layer, name, index);
-  const title = `One weight: ${name}[${index.join(", ")}]`;
-  const choice =
-    "Any weight of this layer can be chosen: by its numbers below, or by a click on it among the products of a unit.";
+  const title = message("weightTitle", { name, index: index.join(", ") });
   return [
     element("h3", { id: WEIGHT_TITLE, tabindex: "-1" }, title),
-    element("p", { class: "quiet" }, choice),
+    element("p", { class: "quiet" }, message("weightChoice")),
     weightInputs(layer, name, index),
     ...(here.terms
       ? [element("p", {}, usedWords(here.weight, here.terms.above.length)), termsTable(here.terms)]
@@ -225,42 +214,43 @@ function weightInputs(layer, name, index) {
   const part = layer.weights.indexOf(name);
   const { shape } = tensorOf(layer, part);
   const isBias = part > 0 && !WITHOUT_BIAS.includes(layer.kind);
-  const axes = isBias ? [BIAS_AXIS[layer.kind] || "unit"] : AXES[layer.kind];
+  const axes = isBias ? [BIAS_AXIS[layer.kind] ?? /** @type {MessageKey} */ ("axisUnit")] : AXES[layer.kind];
   const options = learntOf(layer).map((each) => ({ value: each, text: each, selected: each === name }));
   const select = selectOf("weight-name", options, (value) => actions.pinWeight(value, null, "weight-name"));
   const fields = index.map((value, axis) => {
     const id = `weight-${axis}`;
-    return indexField(id, axes[axis], { value, size: shape[axis] }, (at) =>
+    return indexField(id, message(axes[axis]), { value, size: shape[axis] }, (at) =>
       actions.pinWeight(name, replacedAt(index, axis, at), id),
     );
   });
   return element(
     "p",
     { class: "inputs" },
-    element("label", { for: "weight-name" }, "Weights ", select),
+    element("label", { for: "weight-name" }, message("weightsField"), select),
     ...fields,
   );
 }
 
-/** @param {number | null} weight @param {number} count of the places at which it is used */
+/**
+ * What a weight is, and where it is used, as two sentences.
+ * @param {number | null} weight @param {number} count of the places at which it is used
+ */
 function usedWords(weight, count) {
-  const is = weight === null ? "The page does not hold this weight." : `The weight is ${shown(weight, 7)}.`;
-  const times =
-    ["It is not used on this input", "It is used once"][count] ?? `It is used at ${counted(count)} places`;
-  return `${is} ${times}; by the chain rule its gradient is the sum, over these, of the gradient there times the number that it meets.`;
+  const is = weight === null ? message("weightNotHeld") : message("weightIs", { weight: shown(weight, 7) });
+  /** @type {MessageKey} */
+  const key = count === 0 ? "usedNowhere" : count === 1 ? "usedOnce" : "usedOften";
+  return `${is} ${message(key, { count: counted(count) })}`;
 }
 
 /** @param {ThreeWays} here @param {string} name @param {number[]} index */
 function notesOn({ step, byHand, byAutograd, byDifference }, name, index) {
   const notes = [];
   if (step !== null) {
-    notes.push(
-      `For the difference this page computed the network from this layer on twice, with the weight moved by ${shown(step, 2)} to either side.`,
-    );
+    notes.push(message("differenceStep", { step: shown(step, 2) }));
   }
   if ([byHand, byAutograd, byDifference].includes(null)) {
-    const inPython = `pellucid.explain(model, input).weight(\u201c${name}\u201d, ${indexText(index)})`;
-    notes.push(`Not all of it fits into the page. In Python, ${inPython} gives all three.`);
+    const call = `pellucid.explain(model, input).weight("${name}", ${indexText(index)})`;
+    notes.push(message("weightInPython", { call }));
   }
   return notes.map((words) => element("p", { class: "quiet" }, words));
 }

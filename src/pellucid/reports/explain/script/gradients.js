@@ -19,6 +19,7 @@ import { usesOf } from "./notation.js";
 import { gramOf, pageData, stored, tokenAtStep, tokenLabel } from "./page_data.js";
 import { mixtureAt, stepsAt } from "./units.js";
 import { boundLine, layerValue, tensorOf } from "./values.js";
+import { message } from "./words/message.js";
 /** @import { HandKind, HiddenLayer, Layer, LineDeclaration, MovedWeight, PageData, Pointwise, Terms } from "./types.js" */
 /** @import { ThreeWays, Unit, Whole } from "./types.js" */
 
@@ -41,7 +42,7 @@ const termsAt = (layer, uses, label = placeLabel(layer)) => ({
 /** How places of a layer are called: by their index, their token or their unit. @param {Layer} layer @returns {(place: Unit) => string} */
 function placeLabel({ shape: { length } }) {
   if (length === 3) return indexText;
-  return length === 2 ? ([token]) => tokenLabel(token) : ([unit]) => `unit ${unit}`;
+  return length === 2 ? ([token]) => tokenLabel(token) : ([unit]) => message("useOfUnit", { unit });
 }
 
 /**
@@ -135,7 +136,7 @@ function throughTime(layer, part, [row, number]) {
     if (part >= 2) return 1;
     return ofState ? (t ? met[t - 1] : 0) : met[t];
   });
-  return { above, seen, at: (t) => `step ${t} \u201c${tokenAtStep(layer, t)}\u201d` };
+  return { above, seen, at: (step) => message("useAtStep", { step, token: tokenAtStep(layer, step) }) };
 }
 
 /** @param {Layer} layer @param {number} part which of its tensors @param {number[]} index @returns {Terms} */

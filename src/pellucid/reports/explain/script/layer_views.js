@@ -1,35 +1,82 @@
 // What is shown of a whole layer: its kernels, winning n-grams, and steps over a text.
-import { need, unlessMissing, wholeOf } from "./arrays.js";
-import { button, cell, element, headOf, rowHead, scrolling, shown } from "./dom.js";
-import { layout, legend, onColour, paint, scaleOf } from "./drawing.js";
+import { need, unlessMissing, unravel, wholeOf } from "./arrays.js";
+import { button, cell, contextOf, counted, element, headOf, rowHead, scrolling, shown } from "./dom.js";
+import { layout, legend, onColour, paint, paintPixels, scaleOf } from "./drawing.js";
 import { layerCalled, shapeOf, stored, tokenAtStep } from "./page_data.js";
 import { actions, gramAt } from "./unit_views.js";
 import { openUnit } from "./units.js";
 import { layerValue } from "./values.js";
+import { message } from "./words/message.js";
 /** @import { Floats, Layer, Shape, Unit, Whole } from "./types.js" */
 
-// How far the states of a whole recurrent layer move at each step, token by token.
+// A recurrent layer unrolled: a cell for each token, with its state and how far it moves at this step.
 
 /** @param {Layer} layer */
-function stepsView(layer) {
+function unrolledView(layer) {
   const states = layerValue(layer.name);
   if (!states || states.kept) return null;
   const moves = movesOf(states);
-  const scale = scaleOf([0, ...moves]);
-  const spans = moves.flatMap((move, t) => {
-    const span = element("span", { title: shown(move, 3) }, tokenAtStep(layer, t));
-    return [onColour(span, scale.colour(move)), " "];
+  const [ofMoves, ofStates] = [scaleOf([0, ...moves]), scaleOf(states.data)];
+  const steps = moves.map((move, t) => {
+    const token = tokenAtStep(layer, t);
+    const canvas = element("canvas", { "aria-hidden": "true" });
+    paintPixels(canvas, [states.shape[1], 1], states.row(t), ofStates);
+    const moved = onColour(element("span", { class: "moves" }, shown(move, 2)), ofMoves.colour(move));
+    const name = element("span", { class: "foreign" }, token);
+    const label = message("unrolledStep", { step: t, token, move: shown(move, 3) });
+    const made = element(
+      "button",
+      { "data-step": t, tabindex: "-1", "aria-label": label },
+      canvas,
+      moved,
+      name,
+    );
+    made.onclick = () => openStep(t);
+    made.onkeydown = (event) => {
+      const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      const next = by && steps[t + by]?.querySelector("button");
+      if (!next) return;
+      event.preventDefault();
+      openStep(t + by);
+      next.focus();
+    };
+    return element("li", {}, made);
   });
-  const words =
-    "How far the states of the layer move at each token (length of the change), in the order in which they are read.";
   return element(
     "div",
     {},
-    element("h3", {}, "What each step adds"),
-    element("p", { class: "quiet" }, words),
-    element("p", { class: "pieces foreign" }, ...spans),
-    legend(scale),
+    element("h3", {}, message("unrolledTitle")),
+    element("p", { class: "quiet" }, message("unrolledWords")),
+    scrolling(message("unrolledLabel"), element("ol", { class: "unrolled" }, ...steps)),
+    legend(ofMoves),
   );
+}
+
+/** The unit that is pinned, at another step. @param {number} step */
+function openStep(step) {
+  actions.pinUnit([step, shownStep.channel]);
+}
+
+/** @type {{ channel: number }} of the pinned unit, which another step keeps */
+const shownStep = { channel: 0 };
+
+/** Mark the step of the pinned unit, to which the keyboard then comes. @param {Unit} unit */
+export function markStep(unit) {
+  const [step, channel] = unit;
+  if (unit.length === 2) shownStep.channel = channel;
+  /** @type {NodeListOf<HTMLButtonElement>} */
+  const buttons = document.querySelectorAll(".unrolled [data-step]");
+  buttons.forEach((each, t) => {
+    each.setAttribute("aria-current", t === step ? "step" : "false");
+    each.tabIndex = t === step ? 0 : -1;
+    const holder = each.closest(".scroll");
+    const item = each.parentElement;
+    if (t !== step || !holder || !item) return;
+    const left = item.offsetLeft - /** @type {HTMLElement} */ (item.parentElement).offsetLeft;
+    if (left < holder.scrollLeft || left + item.offsetWidth > holder.scrollLeft + holder.clientWidth) {
+      holder.scrollLeft = left - holder.clientWidth / 3;
+    }
+  });
 }
 
 /** @param {Whole} states */
@@ -61,37 +108,110 @@ function winnersView(layer) {
     const gram = element("td", { class: "foreign words" }, gramAt(layer.takes[0], [place, filter]));
     return element("tr", {}, rowHead(link), cell(shown(number, 4)), cell(String(place)), gram);
   });
-  const head = headOf(["filter", "largest", "at", "n-gram"], "n-gram");
+  const gram = message("columnGram");
+  const head = headOf([message("columnFilter"), message("columnLargest"), message("columnAt"), gram], gram);
   const table = element("table", {}, head, element("tbody", {}, ...rows));
   return element(
     "details",
     { open: true },
-    element("summary", {}, `The n-gram that won, for each of ${winners.length} filters`),
-    scrolling("winning n-grams", table, "scroll tall"),
+    element("summary", {}, message("winnersTitle", { count: winners.length })),
+    scrolling(message("winnersLabel"), table, "scroll tall"),
   );
 }
 
 // A whole layer in words, and what there is to show of a whole layer of a text.
 
 /** How the numbers of a layer are drawn, in words. @param {Layer} layer */
-export function laidOut({ kind, takes, shape: [first, second, third] }) {
-  if (kind === "attention-weights") {
-    return `a map for each of ${first} heads, query tokens as rows, key tokens as columns`;
-  }
+export function laidOut({ kind, takes, shape: [count, second, third] }) {
+  if (kind === "attention-weights") return message("layoutOfHeads", { count });
   if (third !== undefined) {
-    return `${first === 1 ? "one map" : `${first} maps`} of ${second}\u00d7${third} numbers`;
+    const size = { rows: second, columns: third };
+    return count === 1 ? message("layoutOfOneMap", size) : message("layoutOfMaps", { count, ...size });
   }
-  if (second !== undefined) {
-    const heads = kind === "attention" ? `, ${second / shapeOf(takes[1])[0]} of each head side by side` : "";
-    return `${first} places of the text (rows) with ${second} numbers each${heads}`;
+  if (second !== undefined && kind === "attention") {
+    return message("layoutOfAttention", { count, numbers: second, each: second / shapeOf(takes[1])[0] });
   }
-  return `${first} ${first === 1 ? "number" : "numbers"}`;
+  if (second !== undefined) return message("layoutOfText", { count, numbers: second });
+  return count === 1 ? message("layoutOfOne") : message("layoutOfNumbers", { count });
 }
 
-/** The n-grams that won, or what each step adds. @param {Layer} layer */
+/** The n-grams that won, or the layer unrolled. @param {Layer} layer */
 export function moreOf(layer) {
   if (layer.kind === "text-max") return winnersView(layer);
-  return layer.kind === "lstm" || layer.kind === "gru" ? stepsView(layer) : null;
+  return layer.kind === "lstm" || layer.kind === "gru" ? unrolledView(layer) : null;
+}
+
+// Dropout before a layer, as training has it: an example, since an answer is computed without.
+
+/** Numbers of which a mask can be drawn. */
+const MOST_DROPPED = 20_000;
+
+/** @param {Layer} layer @returns {Element[]} */
+export function dropoutView(layer) {
+  const { dropout } = layer;
+  if (!dropout) return [];
+  const found = layerValue(layer.takes[0]);
+  const words = { probability: shown(dropout, 3), kept: shown(1 - dropout, 3) };
+  const parts = [
+    element("h3", {}, message("dropoutTitle")),
+    element("p", {}, message("dropoutWords", words)),
+  ];
+  if (!found || found.kept || found.data.length > MOST_DROPPED) return parts;
+  const canvas = element("canvas", { role: "img" });
+  const example = element("p", { class: "quiet" });
+  let seed = 0;
+  const draw = () => {
+    seed += 1;
+    const dropped = paintDropped(canvas, found, dropout, seed);
+    const counts = { dropped: counted(dropped), count: counted(found.data.length) };
+    example.textContent = message("dropoutExample", counts);
+    canvas.setAttribute("aria-label", message("dropoutLabel", counts));
+  };
+  draw();
+  const again = button({ class: "plain-button" }, message("dropoutAgain"), draw);
+  return [...parts, element("div", { class: "dropped scroll" }, canvas), example, element("p", {}, again)];
+}
+
+/**
+ * Draw the numbers that a layer takes, and cross out those of a mask; returns how many these are.
+ * @param {HTMLCanvasElement} canvas @param {Whole} found @param {number} probability @param {number} seed
+ */
+function paintDropped(canvas, found, probability, seed) {
+  const plan = layout(found.shape, 320, 56);
+  paint(canvas, found, plan);
+  const context = contextOf(canvas);
+  const [wide, high] = plan.cell;
+  const draws = uniform(seed);
+  let dropped = 0;
+  for (let at = 0; at < found.data.length; at += 1) {
+    if (draws() >= probability) continue;
+    dropped += 1;
+    const [x, y] = plan.spot(unravel(at, found.shape));
+    context.fillStyle = "#fff";
+    context.fillRect(x, y, wide, high);
+    context.strokeStyle = "#767676";
+    context.beginPath();
+    context.moveTo(x, y);
+    context.lineTo(x + wide, y + high);
+    context.moveTo(x + wide, y);
+    context.lineTo(x, y + high);
+    context.stroke();
+  }
+  return dropped;
+}
+
+/**
+ * Numbers from 0 to below 1 by a seed, the same in every browser (mulberry32).
+ * @param {number} seed
+ */
+function uniform(seed) {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
 }
 
 // The weights of a unit as images: kernels by channel, a row for each token, or the maps a dense unit sees.
@@ -100,22 +220,22 @@ export function moreOf(layer) {
 export function kernelsOf(layer, unit) {
   if (layer.kind === "convolution") {
     const [at, own, [count, ...shape]] = weightsOf(layer, unit[0]);
-    const label = `kernels of filter ${at}, one for each of ${shape[0]} channels`;
-    return own ? tiles(`Kernels of filter ${at} of ${count}`, label, wholeOf(shape, own)) : [];
+    const label = message("kernelsImage", { at, channels: shape[0] });
+    return own ? tiles(message("kernelsTitle", { at, count }), label, wholeOf(shape, own)) : [];
   }
   if (layer.kind === "transposed-convolution") return transposedKernels(layer, unit[0]);
   if (layer.kind === "neighbours") {
     const [at, own, [count, numbers, kernel]] = weightsOf(layer, unit[1]);
-    const title = `Weights of filter ${at} of ${count}: a row for each neighbouring token`;
-    const label = `weights of filter ${at}, a row for each of ${kernel} neighbouring tokens`;
+    const title = message("kernelsOfTokens", { at, count });
+    const label = message("kernelsOfTokensImage", { at, kernel });
     return own ? tiles(title, label, rowForEachToken(own, numbers, kernel)) : [];
   }
   const seen = layer.kind === "dense" && mapsSeenBy(layer);
   if (!seen) return [];
   const [at, own, [count]] = weightsOf(layer, unit[0]);
-  const maps = seen[0] === 1 ? "map" : `${seen[0]} maps`;
-  const title = `Weights of unit ${at} of ${count}, laid out as the ${maps} it sees`;
-  return own ? tiles(title, `weights of unit ${at} as ${seen[0]} maps`, wholeOf(seen, own)) : [];
+  const [maps] = seen;
+  const title = message(maps === 1 ? "weightsAsMap" : "weightsAsMaps", { at, count, maps });
+  return own ? tiles(title, message("weightsAsMapsImage", { at, maps }), wholeOf(seen, own)) : [];
 }
 
 /**
@@ -131,7 +251,7 @@ function transposedKernels(layer, at) {
   for (let i = 0; i < inputs; i += 1) {
     own.set(weight.row(i).subarray(at * size, (at + 1) * size), i * size);
   }
-  const title = `Kernels laid on map ${at} of ${outputs}, one for each of ${inputs} maps below`;
+  const title = message("kernelsLaid", { at, count: outputs, inputs });
   return tiles(title, title, wholeOf([inputs, height, width], own));
 }
 
@@ -165,5 +285,5 @@ function mapsSeenBy(layer) {
 function tiles(title, label, found) {
   const canvas = element("canvas", { role: "img", "aria-label": label });
   const scale = paint(canvas, found, layout(found.shape, 320));
-  return [element("h3", {}, title), scrolling("kernels", canvas), legend(scale)];
+  return [element("h3", {}, title), scrolling(message("kernelsLabel"), canvas), legend(scale)];
 }

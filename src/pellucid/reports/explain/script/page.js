@@ -3,17 +3,24 @@ import { clamp, loudestIn, need, replacedAt } from "./arrays.js";
 import { byId, canvasById, contextOf, element, indexField, indexText, shown } from "./dom.js";
 import { layout, legend, outline, paint, thumbnail } from "./drawing.js";
 import { backwardView, WEIGHT_TITLE } from "./gradient_views.js";
-import { kernelsOf, laidOut, moreOf } from "./layer_views.js";
-import { layerCalled, learntOf, pageData, shownLayers, stored, tokenLabel } from "./page_data.js";
+import { dropoutView, kernelsOf, laidOut, markStep, moreOf } from "./layer_views.js";
+import { hasLearnt, layerCalled, learntOf, shownLayers, stored, tokenLabel } from "./page_data.js";
+import { drawField, followUnit, showWindow } from "./seen_views.js";
 import { actions, arithmeticText, arithmeticView } from "./unit_views.js";
 import { chosenUnits } from "./units.js";
-import { fieldOf, gradientAt, layerValue, numberAt } from "./values.js";
-/** @import { Layer, Layout, Numbers, Pair, Pinned, Scale, Unit, View, Weight } from "./types.js" */
+import { gradientAt, layerValue, numberAt } from "./values.js";
+import { message } from "./words/message.js";
+/** @import { Layer, Layout, Numbers, Pinned, Scale, Unit, View, Weight } from "./types.js" */
+/** @import { MessageKey } from "./words/message.js" */
 
 // What the page shows: the view, and of a network the chosen layer, its pinned unit and weight.
 
-/** @type {{ view: View, pinned: Pinned | null }} pinned: null where the model has no network to open */
-export const current = { view: "forward", pinned: null };
+/**
+ * `pinned`: null where the model has no network to open; `isChosen`, `isAsked`: whether the reader chose the layer, or
+ * the unit too, by click, key or link, rather than the page.
+ * @type {{ view: View, pinned: Pinned | null, isChosen: boolean, isAsked: boolean }}
+ */
+export const current = { view: "forward", pinned: null, isChosen: false, isAsked: false };
 
 // The address after #, which remembers the place: #view/layer/unit/weight.
 
@@ -38,15 +45,27 @@ function placeText() {
 }
 
 /**
- * The place that the address names; where it names no layer, the second one: the first only scales the inputs.
- * @returns {{ view: View, layer: Layer | null, unit: Unit | null, weight: Weight | null }}
+ * The layer that a view opens with: backwards the last one with weights, near the loss, where the error sets out, and
+ * else the second one, since the first only scales the inputs.
+ * @param {View} view
+ */
+export function firstLayer(view) {
+  const last = view === "backward" ? shownLayers.filter(hasLearnt).pop() : undefined;
+  return last ?? shownLayers[shownLayers.length > 1 ? 1 : 0];
+}
+
+/**
+ * The place that the address names; `isNamed`: whether it names a layer.
+ * @returns {{ view: View, layer: Layer | null, isNamed: boolean, unit: Unit | null, weight: Weight | null }}
  */
 export function placeInAddress() {
   const [viewName, name, unit, weight] = location.hash.slice(1).split("/");
-  const named = layerCalled(decodeURIComponent(name || "")) || shownLayers[shownLayers.length > 1 ? 1 : 0];
-  const layer = named && !named.hidden ? named : null;
+  const view = viewOf(viewName);
+  const named = layerCalled(decodeURIComponent(name || ""));
+  const layer = (named ? (named.hidden ? null : named) : firstLayer(view)) ?? null;
   return {
-    view: viewOf(viewName),
+    view,
+    isNamed: named !== undefined,
     layer,
     unit: unit ? numbersOf(unit) : null,
     weight: layer && weightFrom(layer, weight),
@@ -58,7 +77,8 @@ function viewOf(name) {
   if (VIEWS.some((view) => view === name) && document.getElementById(`tab-${name}`)) {
     return /** @type {View} */ (name);
   }
-  return shownLayers.length ? "forward" : "drove";
+  // A model as a page has this one view alone, and no tabs.
+  return document.getElementById("panel-drove") ? "drove" : "forward";
 }
 
 /**
@@ -68,56 +88,6 @@ function viewOf(name) {
 function weightFrom(layer, text) {
   const [name, index] = decodeURIComponent(text || "").split(":");
   return index && learntOf(layer).includes(name) ? [name, numbersOf(index)] : null;
-}
-
-// What the pinned unit sees, marked on the input and said in words.
-
-/** @param {Pinned} pinned */
-function drawField({ layer, unit }) {
-  if (pageData.unseeing.includes(layer.name)) {
-    hideBox();
-    return;
-  }
-  const field = fieldOf(layer.name, unit);
-  const box = document.getElementById("field");
-  if (box) drawBox(box, field);
-  else if (document.getElementById("field-words")) markTokens(field);
-}
-
-/** What is made of noise sees nothing of the image that is given. */
-function hideBox() {
-  const box = document.getElementById("field");
-  if (box) box.style.display = "none";
-  byId("field-words").textContent = "This unit sees nothing of the given image.";
-}
-
-/** @param {HTMLElement} box @param {Pair[] | null} field */
-function drawBox(box, field) {
-  const [height, width] = pageData.inputs.slice(1);
-  const [rows, columns] = field || [
-    [0, height - 1],
-    [0, width - 1],
-  ];
-  const [[top, bottom], [left, right]] = [rows, columns];
-  Object.assign(box.style, {
-    display: "",
-    top: `${(100 * top) / height}%`,
-    left: `${(100 * left) / width}%`,
-    height: `${(100 * (bottom - top + 1)) / height}%`,
-    width: `${(100 * (right - left + 1)) / width}%`,
-  });
-  byId("field-words").textContent = `This unit sees rows ${top} to ${bottom}, columns ${left} to ${right}.`;
-}
-
-/** @param {Pair[] | null} field */
-function markTokens(field) {
-  const [low, high] = field ? field[0] : [0, pageData.tokens.length - 1];
-  document
-    .querySelectorAll("#tokens span")
-    .forEach((span, at) => span.classList.toggle("seen", at >= low && at <= high));
-  byId("field-words").textContent = field
-    ? `This unit sees tokens ${low} to ${high}.`
-    : "This unit sees the whole text.";
 }
 
 // The numbers of the chosen layer as an image: drawn, outlined at the pinned unit, led by pointer and keys.
@@ -167,14 +137,24 @@ export function startMaps() {
     if (unit) actions.pinUnit(unit);
   };
   maps.onmousemove = (event) => {
-    byId("hovered").textContent = wordsOn(unitUnder(event));
+    const unit = unitUnder(event);
+    byId("hovered").textContent = wordsOn(unit);
+    if (unit && current.pinned) followUnit(current.pinned.layer, unit);
   };
+  // What is pinned is shown again once the pointer has left.
+  byId("maps-holder").onmouseleave = leave;
+  byId("window").onmouseleave = leave;
   maps.onkeydown = (event) => {
     const unit = current.pinned && unitBeside(current.pinned.layer, current.pinned.unit, event.key);
     if (!unit) return;
     event.preventDefault();
     actions.pinUnit(unit);
   };
+}
+
+function leave() {
+  byId("hovered").textContent = "";
+  if (current.pinned) followUnit(current.pinned.layer, current.pinned.unit);
 }
 
 /** @param {MouseEvent} event */
@@ -194,8 +174,12 @@ function wordsOn(unit) {
   const { name, kind } = current.pinned.layer;
   const number = current.view === "backward" ? gradientAt(name, unit) : numberAt(name, unit);
   const [, query, key] = unit;
-  const tokens = kind === "attention-weights" ? `, query ${tokenLabel(query)}, key ${tokenLabel(key)}` : "";
-  return `unit ${indexText(unit)}${tokens}: ${number === undefined ? "not in the page" : shown(number)}`;
+  const parts = {
+    unit: indexText(unit),
+    number: number === undefined ? message("notInPage") : shown(number),
+  };
+  if (kind !== "attention-weights") return message("hovered", parts);
+  return message("hoveredOfTokens", { ...parts, query: tokenLabel(query), key: tokenLabel(key) });
 }
 
 /**
@@ -227,7 +211,7 @@ function unitBeside({ shape }, unit, key) {
 /** @param {Layer} layer */
 export function drawLayer(layer) {
   const isBackward = current.view === "backward";
-  byId("layer-title").textContent = `${layer.name}: ${layer.words}`;
+  byId("layer-title").textContent = message("layerTitle", { name: layer.name, words: layer.words });
   const facts = document.querySelector(`[data-layer-facts="${CSS.escape(layer.name)}"]`);
   byId("layer-facts").replaceChildren(
     ...(facts ? [...facts.children].map((child) => child.cloneNode(true)) : []),
@@ -237,26 +221,20 @@ export function drawLayer(layer) {
   const scale = drawMaps(layer, found);
   const more = found && !isBackward ? moreOf(layer) : null;
   byId("maps-legend").replaceChildren(...(found && scale ? legendOf(layer, found, scale) : [noNumbers()]));
-  byId("layer-more").replaceChildren(...(more ? [more] : []));
+  byId("layer-more").replaceChildren(...(more ? [more] : []), ...dropoutView(layer));
 }
 
 /** @param {string} words */
 const quiet = (words) => element("p", { class: "quiet" }, words);
 
-const noNumbers = () =>
-  quiet(
-    current.view === "backward" ? "No gradient reaches this layer." : "The page does not hold these numbers.",
-  );
+const noNumbers = () => quiet(message(current.view === "backward" ? "noGradientReaches" : "numbersNotHeld"));
 
 /** @param {Layer} layer @param {Numbers} found @param {Scale} scale */
 function legendOf(layer, found, scale) {
-  const what = current.view === "backward" ? "The gradient of the loss" : "What the layer gives";
-  const parts = [
-    legend(scale),
-    quiet(`${what}: ${laidOut(layer)}. A click, or the arrow keys, open one of them.`),
-  ];
+  const words = current.view === "backward" ? "gradientsLaidOut" : "valuesLaidOut";
+  const parts = [legend(scale), quiet(message(words, { layout: laidOut(layer) }))];
   if (found.kept) {
-    parts.push(quiet(`Held by the page: ${found.kept.length} of ${found.shape[0]}; the others are grey.`));
+    parts.push(quiet(message("partHeld", { kept: found.kept.length, all: found.shape[0] })));
   }
   return parts;
 }
@@ -264,8 +242,10 @@ function legendOf(layer, found, scale) {
 // The pinned unit: its index, its arithmetic or gradients, its weights, and what it sees.
 
 /** Names of the axes of a layer that has so many. */
-const AXIS_NAMES = [[], ["unit"], ["place", "channel"], ["channel", "row", "column"]];
-const ATTENTION_AXES = ["head", "query token", "key token"];
+/** @type {MessageKey[][]} */
+const AXIS_NAMES = [[], ["axisUnit"], ["axisPlace", "axisChannel"], ["axisChannel", "axisRow", "axisColumn"]];
+/** @type {MessageKey[]} */
+const ATTENTION_AXES = ["axisHead", "axisQuery", "axisKey"];
 
 /** @param {Pinned} pinned */
 export function drawUnit(pinned) {
@@ -273,14 +253,16 @@ export function drawUnit(pinned) {
   outlineUnit(unit);
   byId("unit-inputs").replaceChildren(...unitInputs(pinned));
   const { parts, found } = arithmeticView(layer, unit);
-  byId("unit-title").textContent = `Unit ${indexText(unit)}`;
+  byId("unit-title").textContent = message("unitTitle", { unit: indexText(unit) });
   const arithmetic = byId("arithmetic");
   arithmetic.replaceChildren(...(current.view === "backward" ? backwardView(pinned, found) : parts));
   arithmetic.dataset.difference = found ? String(found.difference / Math.max(found.magnitude, 1e-30)) : "";
   byId("as-text").textContent = found ? arithmeticText(layer, unit, found) : "";
   byId("copy-holder").hidden = !found;
   byId("kernels").replaceChildren(...kernelsOf(layer, unit));
-  drawField(pinned);
+  drawField(layer, unit);
+  showWindow(layer, unit);
+  markStep(unit);
 }
 
 /** @param {Pinned} pinned */
@@ -288,7 +270,7 @@ const unitInputs = ({ layer, unit }) =>
   unit.map((value, axis) => {
     const id = `unit-${axis}`;
     const name = (layer.kind === "attention-weights" ? ATTENTION_AXES : AXIS_NAMES[unit.length])[axis];
-    return indexField(id, name, { value, size: layer.shape[axis] }, (at) =>
+    return indexField(id, message(name), { value, size: layer.shape[axis] }, (at) =>
       actions.pinUnit(replacedAt(unit, axis, at), id),
     );
   });
@@ -310,12 +292,12 @@ export function showView(view) {
   for (const [id, isHidden] of Object.entries({
     "panel-network": view !== "forward" && view !== "backward",
     "panel-bound": view !== "bound",
+    "panel-drove": view !== "drove",
     loss: view !== "backward",
   })) {
     const part = document.getElementById(id);
     if (part) part.hidden = isHidden;
   }
-  byId("panel-drove").hidden = view !== "drove";
   document.body.dataset.view = view;
 }
 
@@ -347,6 +329,7 @@ export function startTabs(onView) {
  * @param {Pinned["weight"]} [weight]
  */
 export function chooseLayer(layer, unit, weight = null) {
+  current.isAsked = unit !== null;
   const pinned = { layer, unit: unit ? clamp(unit, layer.shape) : loudestUnit(layer), weight };
   current.pinned = pinned;
   drawLayer(layer);
@@ -358,7 +341,7 @@ export function chooseLayer(layer, unit, weight = null) {
  * The unit whose number is largest: backwards the number that the loss depends on most.
  * @param {Layer} layer
  */
-function loudestUnit(layer) {
+export function loudestUnit(layer) {
   const isBackward = current.view === "backward";
   const [chosen] = chosenUnits(layer);
   if (chosen && !isBackward) return chosen.unit;
@@ -383,10 +366,12 @@ function showInList(button) {
   const item = button.parentElement;
   const list = item?.parentElement;
   if (!item || !list) return;
-  const top = item.offsetTop - list.offsetTop;
-  const bottom = top + item.offsetHeight;
+  const [top, left] = [item.offsetTop - list.offsetTop, item.offsetLeft - list.offsetLeft];
+  const [bottom, right] = [top + item.offsetHeight, left + item.offsetWidth];
   if (top < list.scrollTop) list.scrollTop = top;
   else if (bottom > list.scrollTop + list.clientHeight) list.scrollTop = bottom - list.clientHeight;
+  if (left < list.scrollLeft) list.scrollLeft = left;
+  else if (right > list.scrollLeft + list.clientWidth) list.scrollLeft = right - list.clientWidth;
 }
 
 /** Buttons of the strip, one for each layer. */
@@ -398,11 +383,13 @@ export function pinUnit(unit, focused) {
   const { pinned } = current;
   if (!pinned) return;
   pinned.unit = clamp(unit, pinned.layer.shape);
+  Object.assign(current, { isChosen: true, isAsked: true });
   drawUnit(pinned);
   rememberPlace();
   if (focused) refocus(focused);
   const verdict = document.getElementById("verdict");
-  byId("said").textContent = `unit ${indexText(pinned.unit)}: ${verdict ? verdict.textContent : ""}`;
+  const parts = { unit: indexText(pinned.unit), verdict: verdict ? verdict.textContent : "" };
+  byId("said").textContent = message("unitChosen", parts);
 }
 
 /**
@@ -465,7 +452,17 @@ export function startStrip() {
 /** @param {Layer} layer */
 function choose(layer) {
   chooseLayer(layer, null);
+  current.isChosen = true;
   rememberPlace();
+  showTitle();
+}
+
+/** Scroll to the heading of the chosen layer where it is out of view, below what stays at the top of the window. */
+export function showTitle() {
+  const title = byId("layer-title");
+  const { top, bottom } = title.getBoundingClientRect();
+  const margin = Number.parseFloat(getComputedStyle(title).scrollMarginTop) || 0;
+  if (top < margin - 16 || bottom > window.innerHeight) title.scrollIntoView({ block: "start" });
 }
 
 // The button that copies a calculation as text.
@@ -475,13 +472,13 @@ export function startCopying() {
     const text = byId("as-text");
     try {
       await navigator.clipboard.writeText(text.textContent ?? "");
-      byId("said").textContent = "copied";
+      byId("said").textContent = message("copied");
     } catch {
       // A page that was opened from a file may be refused the clipboard.
       const selection = getSelection();
       selection?.removeAllRanges();
       selection?.selectAllChildren(text);
-      byId("said").textContent = "selected; copy it with the keyboard";
+      byId("said").textContent = message("selected");
     }
   };
 }

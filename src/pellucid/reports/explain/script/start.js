@@ -1,14 +1,16 @@
 // The explain page's beginning: every part of it is given its clicks and keys.
 import { need } from "./arrays.js";
-import { byId, shown } from "./dom.js";
-import { centred, centredScale, legend, onColour, paintPixels, scaleOf } from "./drawing.js";
+import { shown } from "./dom.js";
+import { centred, centredScale, legend, onColour, overviewPicture, paintPixels, scaleOf } from "./drawing.js";
 import {
   chooseLayer,
   current,
+  firstLayer,
   pinUnit,
   pinWeight,
   placeInAddress,
   rememberPlace,
+  showTitle,
   showView,
   startCopying,
   startMaps,
@@ -17,6 +19,7 @@ import {
 } from "./page.js";
 import { pageData, shownLayers, stored } from "./page_data.js";
 import { actions } from "./unit_views.js";
+import { layerValue } from "./values.js";
 
 // What drove the answer: the scores of each explanation, over the image or behind the pieces of the text.
 
@@ -30,11 +33,25 @@ function drawDrivers() {
     /** @type {NodeListOf<HTMLElement>} */
     const pieces = document.querySelectorAll(`[data-driver-pieces="${name}"] span`);
     const colour = scale.signed ? scale.colour : centred(scale.high || 1);
-    pieces.forEach((piece, at) => {
-      onColour(piece, colour(data[at]));
-      piece.title = shown(data[at], 3);
-    });
+    for (const piece of pieces) {
+      const number = data[Number(piece.dataset.at)];
+      onColour(piece, colour(number));
+      piece.title = shown(number, 3);
+    }
     document.querySelector(`[data-driver-legend="${name}"]`)?.replaceChildren(legend(scale));
+  }
+}
+
+// The overview: a picture of each stage, and the input before them.
+
+function drawStages() {
+  /** @type {NodeListOf<HTMLCanvasElement>} */
+  const canvases = document.querySelectorAll("canvas[data-stage]");
+  for (const canvas of canvases) overviewPicture(canvas, layerValue(canvas.dataset.stage ?? ""));
+  const input = document.querySelector(".image img")?.cloneNode();
+  if (input instanceof HTMLImageElement) {
+    input.alt = "";
+    document.querySelector("[data-input-copy]")?.append(input);
   }
 }
 
@@ -44,11 +61,13 @@ function start() {
   document.documentElement.classList.add("scripted");
   Object.assign(actions, { pinUnit, pinWeight });
   startTabs(() => {
-    const { pinned } = current;
-    if (pinned) chooseLayer(pinned.layer, pinned.unit);
+    const { view, pinned, isChosen, isAsked } = current;
+    // What the page chose itself gives way to what matters most in this view.
+    if (pinned) chooseLayer(isChosen ? pinned.layer : firstLayer(view), isAsked ? pinned.unit : null);
     rememberPlace();
   });
   drawDrivers();
+  drawStages();
   if (shownLayers.length) {
     startStrip();
     startMaps();
@@ -59,14 +78,16 @@ function start() {
     if (location.hash === "#main") return;
     const before = current.view;
     showPlaceInAddress();
-    if (current.view !== before && current.pinned) byId("layer-title").scrollIntoView({ block: "nearest" });
+    const isOpened = current.view === "forward" || current.view === "backward";
+    if (current.view !== before && current.pinned && isOpened) showTitle();
   };
   showPlaceInAddress();
 }
 
 function showPlaceInAddress() {
-  const { view, layer, unit, weight } = placeInAddress();
+  const { view, layer, isNamed, unit, weight } = placeInAddress();
   showView(view);
+  current.isChosen = isNamed;
   if (layer) chooseLayer(layer, unit, weight);
 }
 

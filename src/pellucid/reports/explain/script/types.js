@@ -63,6 +63,7 @@
  * @property {Settings} settings
  * @property {Shape} shape of what it gives
  * @property {Declaration | null} declaration the layer as Python declares it; null of kinds by hand
+ * @property {number | null} dropout probability with which training zeroes each number that it takes; null: none does
  * @property {number | null} norm length of the gradient at the layer
  * @property {number | null} disagreement of it by hand and by autograd, as a share of its largest entry
  */

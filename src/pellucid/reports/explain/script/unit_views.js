@@ -1,5 +1,5 @@
 // What is shown of one unit: its arithmetic as tables to read and as text to copy.
-import { largest, need, NOT_IN_THE_PAGE, unlessMissing, unravel } from "./arrays.js";
+import { largest, need, unlessMissing, unravel } from "./arrays.js";
 import {
   button,
   cell,
@@ -18,8 +18,10 @@ import { FUNCTIONS, GATES, isCandidate } from "./functions.js";
 import { isLearnt, pageData, tokenAtStep, tokenLabel, tokensBetween } from "./page_data.js";
 import { chosenUnits, openUnit } from "./units.js";
 import { fieldOf, layerValue } from "./values.js";
+import { message } from "./words/message.js";
 /** @import { Choice, ComparedUnit, Floats, Layer, OpenedUnit, PastStep, Scale, Step, Unit } from "./types.js" */
 /** @import { Weighing } from "./types.js" */
+/** @import { MessageKey } from "./words/message.js" */
 
 // What buttons and fields of the views ask for; `start.js` says how it is done.
 
@@ -49,7 +51,7 @@ function weightLink(weighing, at, digits = 5) {
   if (!weighing.weightAt) return text;
   const [name, index] = weighing.weightAt(at);
   if (!isLearnt(name)) return text;
-  const title = `gradient of ${name}[${index.join(", ")}]`;
+  const title = message("gradientOf", { name, index: index.join(", ") });
   return button({ class: "number-button", title }, text, () => actions.pinWeight(name, index));
 }
 
@@ -70,11 +72,14 @@ function productTable(weighing) {
   const rest = products.length - order.length;
   if (rest > 0) {
     const kept = order.reduce((total, at) => total + products[at], 0);
-    const head = rowHead(`${counted(rest)} smaller products`);
+    const head = rowHead(message("restProducts", { count: counted(rest) }));
     rows.push(element("tr", { class: "rest" }, head, cell(""), cell(""), cell(shown(sum - kept))));
   }
-  const head = headOf(["at", ...weighing.columns, "product"]);
-  return scrolling("products", element("table", { class: "products" }, head, element("tbody", {}, ...rows)));
+  const head = headOf([message("columnAt"), ...weighing.columns, message("columnProduct")]);
+  return scrolling(
+    message("productsLabel"),
+    element("table", { class: "products" }, head, element("tbody", {}, ...rows)),
+  );
 }
 
 // Patch, kernel and products of one channel as three squares of numbers.
@@ -92,10 +97,10 @@ function squares(weighing) {
   if (order.length === 1) return element("div", {}, holder);
   const options = order.map((channel) => ({
     value: channel,
-    text: `channel ${channel}: ${shown(weighing.sums[channel])}`,
+    text: message("channelSum", { channel, sum: shown(weighing.sums[channel]) }),
   }));
   const select = selectOf("channel-shown", options, (value) => draw(Number(value)));
-  const label = element("label", { for: "channel-shown" }, "Channel, by its sum: ");
+  const label = element("label", { for: "channel-shown" }, message("channelBySum"));
   return element("div", {}, element("p", {}, label, select), holder);
 }
 
@@ -108,12 +113,12 @@ function squaresOf(weighing, channel) {
   /** @param {number} at */
   const linked = (at) => weightLink(weighing, channel * size + at, 3);
   return [
-    square("seen", part(weighing.patch), width),
+    square(message("seen"), part(weighing.patch), width),
     element("span", { class: "sign" }, "\u00d7"),
-    square("kernel", part(weighing.weights), width, linked),
+    square(message("kernel"), part(weighing.weights), width, linked),
     element("span", { class: "sign" }, "="),
-    square("products", part(weighing.products), width),
-    element("p", { class: "sum" }, `sum of channel ${channel}: ${shown(weighing.sums[channel])}`),
+    square(message("products"), part(weighing.products), width),
+    element("p", { class: "sum" }, message("sumOfChannel", { channel, sum: shown(weighing.sums[channel]) })),
   ];
 }
 
@@ -142,37 +147,41 @@ function weighingView(weighing) {
   const { name, shape, products, sum, bias, value } = weighing;
   const isSquare = shape.length === 3 && shape[1] * shape[2] <= LARGEST_SQUARE && shape[1] > 1;
   const table = productTable(weighing);
-  const folded = element("details", {}, element("summary", {}, "The largest products"), table);
-  const added = `sum of ${counted(products.length)} products ${shown(sum, 7)} + bias ${shown(bias)}`;
+  const folded = element("details", {}, element("summary", {}, message("largestProducts")), table);
+  const parts = {
+    count: counted(products.length),
+    sum: shown(sum, 7),
+    bias: shown(bias),
+    value: shown(value, 7),
+  };
   return [
     ...(name ? [element("h3", { class: "gate" }, name)] : []),
     ...(isSquare ? [squares(weighing)] : []),
     isSquare || name ? folded : table,
-    element("p", { class: "equation" }, `${added} = ${shown(value, 7)}`),
+    element("p", { class: "equation" }, message("sumAndBias", parts)),
   ];
 }
 
 /** The tokens that a place of a text sees. @param {string} name of a layer @param {Unit} unit */
 export function gramAt(name, unit) {
   const field = fieldOf(name, unit);
-  return field ? tokensBetween(...field[0]) : "the whole text";
+  return field ? tokensBetween(...field[0]) : message("wholeText");
 }
 
 /** @param {Layer} layer @param {Choice} choice @param {number} value the largest number */
 function choiceView(layer, choice, value) {
   const [source] = layer.takes;
   const { data, shape, winner } = choice;
-  const tokens = layer.kind === "text-max" ? `, which sees \u201c${gramAt(source, choice.source)}\u201d` : "";
-  const equal = Array.from(data).filter((number) => number >= value - 1e-6 * Math.abs(value)).length;
-  const reached = equal > 1 ? `, which is reached ${equal} times,` : "";
-  const words = `The largest of ${data.length} numbers${reached} stands at ${indexText(choice.source)} of ${source}${tokens}.`;
-  const parts = [
-    element(
-      "p",
-      {},
-      `${words} No weights can choose a largest number: taking the maximum is not a convolution.`,
-    ),
-  ];
+  const times = Array.from(data).filter((number) => number >= value - 1e-6 * Math.abs(value)).length;
+  const words = { count: data.length, times, place: indexText(choice.source), source };
+  /** @type {MessageKey} */
+  let key = times > 1 ? "largestTimes" : "largestOnce";
+  let tokens = "";
+  if (layer.kind === "text-max") {
+    key = times > 1 ? "largestTimesText" : "largestOnceText";
+    tokens = gramAt(source, choice.source);
+  }
+  const parts = [element("p", {}, message(key, { ...words, tokens }))];
   if (shape.length === 2 && data.length <= LARGEST_SQUARE) {
     const [height, width] = shape;
     const rows = Array.from({ length: height }, (_, k) => {
@@ -182,9 +191,9 @@ function choiceView(layer, choice, value) {
       );
       return element("tr", {}, ...cells);
     });
-    const caption = element("caption", {}, "the window");
+    const caption = element("caption", {}, message("windowCaption"));
     const table = element("table", { class: "square" }, caption, element("tbody", {}, ...rows));
-    parts.push(scrolling("window", table));
+    parts.push(scrolling(message("windowLabel"), table));
   }
   return parts;
 }
@@ -202,7 +211,7 @@ function curveView(kind, { x, y, height }) {
   const spot = (place, at) => [110 * (1 + place / reach), 100 - (100 * (at - low)) / (high - low)];
   const [middle, zero] = spot(0, 0);
   const [cx, cy] = spot(x, y);
-  const label = `${kind} at ${shown(x)} is ${shown(y)}`;
+  const label = message("curveAt", { kind, x: shown(x), y: shown(y) });
   const drawing = svg("svg", { viewBox: "-6 -6 232 112", class: "curve", role: "img", "aria-label": label });
   const points = places.map((place) => spot(place, height(place)).join(",")).join(" ");
   drawing.append(
@@ -226,8 +235,8 @@ function softmaxView(powers) {
       cell(shown(powers[at] / total)),
     ),
   );
-  const head = headOf(["class", "exponential", "share"]);
-  return scrolling("exponentials", element("table", {}, head, element("tbody", {}, ...rows)));
+  const head = headOf([message("columnClass"), message("columnExponential"), message("columnShare")]);
+  return scrolling(message("exponentialsLabel"), element("table", {}, head, element("tbody", {}, ...rows)));
 }
 
 /**
@@ -242,8 +251,8 @@ function labelsView(layer, [unit]) {
     const head = rowHead(at === unit ? element("strong", {}, name) : name);
     return element("tr", {}, head, cell(shown(logits[at])), cell(shown(probabilities[at])));
   });
-  const head = headOf(["label", "x", "probability"]);
-  return scrolling("labels", element("table", {}, head, element("tbody", {}, ...rows)));
+  const head = headOf([message("columnLabel"), "x", message("columnProbability")]);
+  return scrolling(message("labelsLabel"), element("table", {}, head, element("tbody", {}, ...rows)));
 }
 
 // The gates of one recurrent unit, and what each step keeps and adds, over the whole text.
@@ -260,13 +269,13 @@ function gatesView(layer, place, history) {
     const token = element("td", { class: "foreign" }, tokenAtStep(layer, t));
     return element("tr", { class: t === place ? "here" : null }, rowHead(String(t)), token, ...cells);
   });
-  const head = headOf(["step", "token", ...columns.map(({ name }) => name)]);
+  const head = headOf([message("columnStep"), message("columnToken"), ...columns.map(({ name }) => name)]);
   const table = element("table", { class: "gates" }, head, element("tbody", {}, ...rows));
   return element(
     "details",
     { open: true },
-    element("summary", {}, "This unit over the whole text: its gates, and what each step adds"),
-    scrolling("gates over the text", table, "scroll tall"),
+    element("summary", {}, message("gatesTitle")),
+    scrolling(message("gatesLabel"), table, "scroll tall"),
   );
 }
 
@@ -274,20 +283,17 @@ function gatesView(layer, place, history) {
 function columnsOf(kind, history) {
   /** @param {string} name @param {Column["of"]} of */
   const column = (name, of) => ({ name, of, scale: scaleOf(history.map(of)) });
-  const [carries, kept, added] =
-    kind === "lstm"
-      ? ["memory", "f \u00d7 before", "i \u00d7 g"]
-      : ["state", "z \u00d7 before", "(1 \u2212 z) \u00d7 g"];
+  const isMemory = kind === "lstm";
   return [
     ...GATES[kind].map((name, gate) => ({
-      name,
+      name: message(name),
       of: (/** @type {PastStep} */ step) => step.gates[gate],
       scale: scaleOf(isCandidate(name) ? [-1, 1] : [0, 1]),
     })),
-    column(`kept of the ${carries}: ${kept}`, (step) => step.kept),
-    column(`added to the ${carries}: ${added}`, (step) => step.added),
-    ...(kind === "lstm" ? [column("memory", (step) => step.memory)] : []),
-    column("state", (step) => step.state),
+    column(message(isMemory ? "keptOfMemory" : "keptOfState"), (step) => step.kept),
+    column(message(isMemory ? "addedToMemory" : "addedToState"), (step) => step.added),
+    ...(isMemory ? [column(message("memory"), (step) => step.memory)] : []),
+    column(message("state"), (step) => step.state),
   ];
 }
 
@@ -301,7 +307,12 @@ function attentionView(layer, [head, query, key]) {
   if (!map) return [];
   const length = layer.shape[1];
   const weights = map.subarray(query * length, (query + 1) * length);
-  const words = `Head ${head}, query of token ${tokenLabel(query)}: its weights over all tokens, which add up to 1. The key of token ${tokenLabel(key)} has ${shown(weights[key], 4)}.`;
+  const words = message("headWeights", {
+    head,
+    query: tokenLabel(query),
+    key: tokenLabel(key),
+    weight: shown(weights[key], 4),
+  });
   const scale = scaleOf([0, ...weights]);
   const spans = pageData.tokens.flatMap((token, place) => {
     const span = element("span", { title: `${place}: ${shown(weights[place], 3)}` }, token || "(unknown)");
@@ -326,11 +337,20 @@ function largestTable(weights, onPlace) {
     head.className = "foreign";
     return element("tr", {}, head, element("td", {}, link));
   });
-  const head = headOf(["token", "weight"], "token");
+  const name = message("columnToken");
+  const head = headOf([name, message("columnWeight")], name);
   const table = element("table", {}, head, element("tbody", {}, ...rows));
-  const more = weights.length > SHOWN_TOKENS ? ` (the ${SHOWN_TOKENS} largest of ${weights.length})` : "";
-  const summary = element("summary", {}, `The weights as numbers${more}`);
-  return element("details", {}, summary, scrolling("weights of the tokens", table));
+  const isCut = weights.length > SHOWN_TOKENS;
+  const words = message(isCut ? "largestWeights" : "weightsAsNumbers", {
+    shown: SHOWN_TOKENS,
+    count: weights.length,
+  });
+  return element(
+    "details",
+    {},
+    element("summary", {}, words),
+    scrolling(message("tokenWeightsLabel"), table),
+  );
 }
 
 // The arithmetic of one unit, as tables to read and as text to copy.
@@ -351,16 +371,14 @@ export function arithmeticView(layer, unit) {
 
 /** @param {Layer} layer @param {Unit} unit */
 function missingView(layer, unit) {
-  const inPython = `pellucid.explain(model, input).unit(\u201c${layer.name}\u201d, ${indexText(unit)})`;
-  const parts = [
-    element("p", { class: "quiet" }, `${NOT_IN_THE_PAGE}. In Python, ${inPython} opens any unit.`),
-  ];
+  const call = `pellucid.explain(model, input).unit("${layer.name}", ${indexText(unit)})`;
+  const parts = [element("p", { class: "quiet" }, message("opensInPython", { call }))];
   const chosen = chosenUnits(layer);
   if (chosen.length) {
     const buttons = chosen.map((each) =>
       button({ class: "plain-button" }, indexText(each.unit), () => actions.pinUnit(each.unit)),
     );
-    parts.push(element("p", {}, "Units of this layer that the page can open: ", ...buttons));
+    parts.push(element("p", {}, message("unitsThatOpen"), ...buttons));
   }
   return parts;
 }
@@ -371,19 +389,23 @@ function verdict({ network, value, difference, magnitude }) {
   return element(
     "p",
     { class: agrees ? "verdict" : "verdict wrong", id: "verdict" },
-    `network says ${shown(network, 7)}, by hand ${shown(value, 7)}, difference ${shown(difference, 2)}`,
-    agrees ? "" : ": more than rounding explains",
+    message(agrees ? "verdict" : "verdictWrong", {
+      network: shown(network, 7),
+      value: shown(value, 7),
+      difference: shown(difference, 2),
+    }),
   );
 }
 
 /** @param {Layer} layer @param {Unit} unit @param {OpenedUnit} found @returns {Element[]} */
 function calculationView(layer, unit, { history, weighings, choice, value, curve, steps, powers }) {
   const isRecurrent = layer.kind === "lstm" || layer.kind === "gru";
-  const mean = "A mean is a convolution whose weights are all equal and never learnt.";
   return [
     ...(isRecurrent && history ? [gatesView(layer, unit[0], history)] : []),
     ...weighings.flatMap(weighingView),
-    ...(layer.kind.includes("average") ? [element("p", { class: "quiet" }, mean)] : []),
+    ...(layer.kind.includes("average")
+      ? [element("p", { class: "quiet" }, message("meanIsConvolution"))]
+      : []),
     ...(choice ? choiceView(layer, choice, value) : []),
     ...(curve ? [curveView(layer.kind, curve)] : []),
     ...(steps.length ? [stepsList(steps)] : []),
@@ -404,7 +426,7 @@ const stepsList = (steps) =>
 
 /** @param {Layer} layer @param {Unit} unit @param {ComparedUnit} found */
 export function arithmeticText(layer, unit, { weighings, choice, steps, network, value, difference }) {
-  const lines = [`${layer.name} (${layer.words}), unit ${indexText(unit)}`];
+  const lines = [message("copiedTitle", { layer: layer.name, words: layer.words, unit: indexText(unit) })];
   for (const weighing of weighings) {
     const { name, patch, weights, products, sum, bias } = weighing;
     if (name) lines.push(`${name}:`);
@@ -413,14 +435,15 @@ export function arithmeticText(layer, unit, { weighings, choice, steps, network,
       lines.push(`  ${nameOf(weighing, at)}: ${weights[at]} \u00d7 ${patch[at]} = ${products[at]}`);
     }
     if (products.length > order.length) {
-      lines.push(`  and ${products.length - order.length} smaller products`);
+      lines.push(`  ${message("copiedRest", { count: products.length - order.length })}`);
     }
-    lines.push(`  sum ${sum} + bias ${bias} = ${weighing.value}`);
+    lines.push(`  ${message("copiedSum", { sum, bias, value: weighing.value })}`);
   }
   if (choice) {
-    lines.push(`largest of ${choice.data.length} numbers, at ${indexText(choice.source)} of what is pooled`);
+    const parts = { count: choice.data.length, place: indexText(choice.source) };
+    lines.push(message("copiedLargest", parts));
   }
   for (const [words, number] of steps) lines.push(`${words} = ${number}`);
-  lines.push(`network says ${network}, by hand ${value}, difference ${difference}`);
+  lines.push(message("verdict", { network, value, difference }));
   return lines.join("\n");
 }

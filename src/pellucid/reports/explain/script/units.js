@@ -7,6 +7,7 @@ import {
   exponentials,
   FUNCTIONS,
   GATES,
+  columnsOfProduct,
   isCandidate,
   lengthOf,
   mixtureOf,
@@ -17,13 +18,10 @@ import {
 import { isCopy, placesOf, summandsOf } from "./notation.js";
 import { gramOf, pageData, partOfChannel, stored, tokenLabel } from "./page_data.js";
 import { boundLine, layerValue, lineOf, numberAt, taken, tensorOf, tensorsOf, wholesOf } from "./values.js";
+import { message } from "./words/message.js";
 /** @import { ComparedUnit, HandKind, Layer, LineDeclaration, Numbers, OpenedUnit, Pair } from "./types.js" */
+/** @import { MessageKey } from "./words/message.js" */
 /** @import { PastStep, Pointwise, Step, Unit, Weighing } from "./types.js" */
-
-/** @type {Weighing["columns"]} What both factors of a product are called, and what in some kinds of layers. */
-const SEEN = ["seen", "weight"];
-/** @type {Record<string, Weighing["columns"]>} */
-const COLUMNS = { "attention-weights": ["key", "query"], attention: ["value", "weight"] };
 
 /**
  * A weighed sum with all its products.
@@ -42,7 +40,7 @@ function weigh(parts) {
   return {
     name: "",
     names: null,
-    columns: SEEN,
+    columns: columnsOfProduct(),
     weightAt: null,
     ...parts,
     products,
@@ -68,7 +66,7 @@ function wordsOfSum({ kind, weights }, line, { shape, indexAt }) {
   if (kind === "weighed-sum") names = every.map((at) => gramOf(indexAt(seen, at)[0]));
   /** @type {Weighing["weightAt"]} */
   const weightAt = weight ? (at) => [weights[0], indexAt(weight, at)] : null;
-  return { names, columns: COLUMNS[kind] ?? SEEN, weightAt };
+  return { names, columns: columnsOfProduct(kind), weightAt };
 }
 
 /** @param {Layer} layer @param {LineDeclaration} line @param {Unit} unit @returns {OpenedUnit} */
@@ -77,7 +75,7 @@ function byLine(layer, line, unit) {
   const { patch, weights, bias, seen, shape, ...places } = summandsOf(own, unit);
   if (isCopy(own)) {
     const source = places.indexAt(seen, 0);
-    return stepped([[`the number at ${indexText(source)}`, patch[0]]], Math.abs(patch[0]));
+    return stepped([[message("stepCopied", { place: indexText(source) }), patch[0]]], Math.abs(patch[0]));
   }
   if (line.operation === "max") {
     const winner = patch.reduce((best, number, at) => (number > patch[best] ? at : best), 0);
@@ -89,8 +87,15 @@ function byLine(layer, line, unit) {
   return calculation({ weighings: [weighing], value: weighing.value, magnitude: weighing.magnitude });
 }
 
-/** Name of the step that holds the slope of an activation. */
-export const SLOPE = "slope there";
+/** @type {Record<string, MessageKey>} what a declared step works with, by the word that its declaration has for it */
+const DECLARED = {
+  mean: "stepMean",
+  variance: "stepVariance",
+  deviation: "stepDeviation",
+  scale: "stepScale",
+  shift: "stepShift",
+  shortcut: "stepShortcut",
+};
 
 /** @type {Record<string, string>} */
 const SIGNS = { "+": "+", "-": "\u2212", "*": "\u00d7", "/": "\u00f7", "/\u221a": "\u00f7" };
@@ -115,7 +120,9 @@ export function stepsAt(layer, steps, unit) {
   const after = steps.map(([operation, , words, operand, at]) => {
     let number = at === "setting" ? layer.settings[operand] : operandAt(layer, Number(operand), at, unit);
     let text = [
-      words.replace("{number}", String(unit[unit.length - 1])).replace("{place}", String(unit[0])),
+      (words in DECLARED ? message(DECLARED[words]) : words)
+        .replace("{number}", String(unit[unit.length - 1]))
+        .replace("{place}", String(unit[0])),
       shown(number),
     ]
       .filter(Boolean)
@@ -173,8 +180,8 @@ function byFunction({ kind, settings, words: name, takes }, words, unit) {
     ...stepped(
       [
         ["x", x],
-        [SLOPE, slope],
-        [`${name} of x`, y],
+        [message("stepSlope"), slope],
+        [message("stepFunction", { name }), y],
       ],
       magnitude,
     ),
@@ -212,10 +219,10 @@ function layerNormUnit(layer, unit) {
   return stepped(
     [
       ["x", vector[number]],
-      [`\u2212 mean ${shown(mean)} of the ${vector.length} numbers`, centred],
-      [`\u00f7 \u221a(variance ${shown(variance)} + ${epsilon})`, centred / deviation],
-      [`\u00d7 scale ${shown(scale)}`, (scale * centred) / deviation],
-      [`+ shift ${shown(shift)}`, (scale * centred) / deviation + shift],
+      [message("normMean", { mean: shown(mean), count: vector.length }), centred],
+      [message("normVariance", { variance: shown(variance), epsilon }), centred / deviation],
+      [message("normScale", { scale: shown(scale) }), (scale * centred) / deviation],
+      [message("normShift", { shift: shown(shift) }), (scale * centred) / deviation + shift],
     ],
     ((Math.abs(vector[number]) + size) * Math.abs(scale)) / deviation + Math.abs(shift),
   );
@@ -229,7 +236,7 @@ function ofUnitLength(layer, [unit]) {
   return stepped(
     [
       ["x", vector[unit]],
-      [`\u00f7 length ${shown(length)} of the vector`, y],
+      [message("normLength", { length: shown(length) }), y],
     ],
     Math.abs(y),
   );
@@ -240,14 +247,14 @@ function sideBySideUnit(layer, unit) {
   const { name, channel } = partOfChannel(layer, unit[unit.length - 1]);
   const source = [...unit.slice(0, -1), channel];
   const number = need(numberAt(name, source));
-  return stepped([[`the number at ${indexText(source)} of ${name}`, number]], Math.abs(number));
+  return stepped([[message("stepCopiedFrom", { place: indexText(source), name }), number]], Math.abs(number));
 }
 
 /** @param {Layer} layer @param {Unit} unit */
 function lookedUp(layer, [place, number]) {
   const id = pageData.ids[place];
   const found = need(tensorOf(layer).row(id))[number];
-  const words = `number ${number} of the vector of \u201c${pageData.tokens[place]}\u201d (id ${id})`;
+  const words = message("stepVector", { number, token: pageData.tokens[place], id });
   return stepped([[words, found]], Math.abs(found));
 }
 
@@ -262,39 +269,45 @@ function attentionWeight({ kind, takes, settings: { heads } }, [head, query, key
   };
   const asks = partOfToken(0, query);
   const products = pageData.tokens.map((_, token) =>
-    weigh({ patch: partOfToken(1, token), weights: asks, shape: [size], bias: 0, columns: COLUMNS[kind] }),
+    weigh({
+      patch: partOfToken(1, token),
+      weights: asks,
+      shape: [size],
+      bias: 0,
+      columns: columnsOfProduct(kind),
+    }),
   );
   const scores = products.map(({ value }) => value / Math.sqrt(size));
   const { steps, value } = softmaxSteps(
-    `s: query times key \u00f7 \u221a${size}`,
+    message("stepScore", { size }),
     "s",
     scores,
     key,
-    "tokens",
+    "stepPowersOfTokens",
   );
   return calculation({ weighings: [products[key]], steps, value, magnitude: 1 }); // the weights of a row add up to it
 }
 
 /**
  * @param {string} first words of the score @param {string} letter of it @param {ArrayLike<number>} scores
- * @param {number} at which of them @param {string} noun what all of them are
+ * @param {number} at which of them @param {MessageKey} sum words of the sum over all of them
  */
-function softmaxSteps(first, letter, scores, at, noun) {
+function softmaxSteps(first, letter, scores, at, sum) {
   const { most, powers } = exponentials(scores);
   const total = sumOf(powers);
   /** @type {Step[]} */
   const steps = [
     [first, scores[at]],
-    [`e to the power of ${letter} \u2212 ${shown(most)}`, powers[at]],
-    [`sum of these powers over all ${powers.length} ${noun}`, total],
-    ["the one divided by the sum", powers[at] / total],
+    [message("stepPower", { letter, most: shown(most) }), powers[at]],
+    [message(sum, { count: powers.length }), total],
+    [message("stepShare"), powers[at] / total],
   ];
   return { steps, value: powers[at] / total, powers };
 }
 
 /** @param {Layer} layer @param {Unit} unit */
 function softmaxUnit(layer, [unit]) {
-  const { steps, powers } = softmaxSteps("z", "z", wholesOf(layer)[0], unit, "classes");
+  const { steps, powers } = softmaxSteps("z", "z", wholesOf(layer)[0], unit, "stepPowersOfClasses");
   return { ...stepped(steps, 1), powers: Array.from(powers) };
 }
 
@@ -308,10 +321,10 @@ function recurrentUnit(layer, [place, unit]) {
   const sumsAt = (t) =>
     GATES[kind].map((name, gate) => {
       const row = gate * shape[1] + unit;
-      /** @param {string} where @param {Numbers} weight @param {Numbers} bias @param {Weighing["patch"]} patch @returns {Weighing} */
+      /** @param {MessageKey} where @param {Numbers} weight @param {Numbers} bias @param {Weighing["patch"]} patch @returns {Weighing} */
       const sum = (where, weight, bias, patch) =>
         weigh({
-          name: `${name}, from the ${where}`,
+          name: message(where, { gate: message(name) }),
           patch,
           weights: need(weight.row(row)),
           shape: [patch.length],
@@ -319,8 +332,8 @@ function recurrentUnit(layer, [place, unit]) {
           weightAt: (at) => [names[weight === ofInput ? 0 : 1], [row, at]],
         });
       return [
-        sum("place", ofInput, inputBias, need(inputs.row(t))),
-        sum("states before", ofState, stateBias, t ? need(states.row(t - 1)) : nothing),
+        sum("gateFromPlace", ofInput, inputBias, need(inputs.row(t))),
+        sum("gateFromStates", ofState, stateBias, t ? need(states.row(t - 1)) : nothing),
       ];
     });
   /** @type {PastStep[]} */
@@ -340,18 +353,17 @@ function recurrentUnit(layer, [place, unit]) {
 /** @param {string} kind @param {PastStep} now @returns {Step[]} */
 function stepsOfCell(kind, now) {
   const gates = GATES[kind].map((name, gate) => {
-    const words = `${name}, after ${isCandidate(name) ? "tanh" : "the sigmoid"}`;
+    const words = message(isCandidate(name) ? "gateAfterTanh" : "gateAfterSigmoid", { gate: message(name) });
     return /** @type {Step} */ ([words, now.gates[gate]]);
   });
   if (kind === "gru") {
-    const words = "state h: (1 \u2212 z) \u00d7 g + z \u00d7 state before";
-    return [...gates, ["state before", now.former], [words, now.state]];
+    return [...gates, [message("stateBefore"), now.former], [message("stateOfGru"), now.state]];
   }
   return [
     ...gates,
-    ["memory before", now.former],
-    ["memory s: f \u00d7 memory before + i \u00d7 g", now.memory],
-    ["state h: o \u00d7 tanh(s)", now.state],
+    [message("memoryBefore"), now.former],
+    [message("memoryOfLstm"), now.memory],
+    [message("stateOfLstm"), now.state],
   ];
 }
 
@@ -361,10 +373,10 @@ function latentDrawn(layer, unit) {
   const deviation = Math.exp(logVariance / 2);
   return stepped(
     [
-      ["mean \u03bc", mean],
-      ["log variance \u03bb", logVariance],
-      ["deviation \u03c3 = e to the power of \u03bb / 2", deviation],
-      ["noise \u03b5", noise],
+      [message("latentMean"), mean],
+      [message("latentLogVariance"), logVariance],
+      [message("latentDeviation"), deviation],
+      [message("latentNoise"), noise],
       ["\u03c3 \u00d7 \u03b5", deviation * noise],
       ["z = \u03bc + \u03c3 \u00d7 \u03b5", mean + deviation * noise],
     ],
@@ -379,13 +391,13 @@ function reconstructed(layer) {
   const { count, errors, ofErrors, density, sum } = reconstructionOf(variance, given, rebuilt);
   return stepped(
     [
-      ["grey levels D", count],
-      ["variance v of a grey level", variance],
-      ["sum of (rebuilt \u2212 given)\u00b2 over all of them", errors],
-      ["+ D / 12, the noise within one grey level", errors + count / 12],
+      [message("greyLevels"), count],
+      [message("greyVariance"), variance],
+      [message("greyErrors"), errors],
+      [message("greyNoise"), errors + count / 12],
       ["\u00f7 2 v", ofErrors],
       ["D / 2 \u00d7 ln(2 \u03c0 v)", density],
-      ["reconstruction: the sum of these two, in nats", sum],
+      [message("reconstructionSum"), sum],
     ],
     Math.abs(density) + ofErrors,
   );
@@ -397,10 +409,10 @@ function drawDensity(layer) {
   const { squares, spreads, constant, sum } = densityOfDraw(logVariances, noise);
   return stepped(
     [
-      ["sum of the squares of the noise \u03b5", squares],
-      ["sum of the log variances \u03bb", spreads],
-      [`${noise.length} latent variables \u00d7 ln 2 \u03c0`, constant],
-      ["ln q(z|x) = \u2212 half of the sum of these three, in nats", sum],
+      [message("noiseSquares"), squares],
+      [message("logVarianceSum"), spreads],
+      [message("latentConstant", { count: noise.length }), constant],
+      [message("densityOfDraw"), sum],
     ],
     (squares + sumOf(logVariances.map(Math.abs)) + constant) / 2,
   );
@@ -417,10 +429,16 @@ function priorDensity(layer) {
   const order = [...components].sort((one, other) => other.joint - one.joint).slice(0, MOST_COMPONENTS);
   /** @type {Step[]} */
   const steps = order.map(({ k, logShare, squares, spreads, joint }) => [
-    `component ${k}: ln ${shown(Math.exp(logShare), 4)} \u2212 (${shown(squares)} + ${shown(spreads)} + ${shown(constant)}) / 2`,
+    message("priorComponent", {
+      component: k,
+      share: shown(Math.exp(logShare), 4),
+      squares: shown(squares),
+      spreads: shown(spreads),
+      constant: shown(constant),
+    }),
     joint,
   ]);
-  steps.push(["ln p(z|y) = ln of the sum of e to the power of these, in nats", sum]);
+  steps.push([message("densityOfPrior"), sum]);
   return stepped(steps, order[0].magnitude);
 }
 
@@ -465,7 +483,7 @@ function openedBeforehand(layer, unit) {
   const line = lineOf(layer);
   const isBag = layer.kind === "weighed-sum"; // whose places follow from its numbers
   const places = line && !isBag && placesOf(boundLine(layer, line), unit);
-  const words = line && places ? wordsOfSum(layer, line, places) : { columns: COLUMNS[layer.kind] ?? SEEN };
+  const words = line && places ? wordsOfSum(layer, line, places) : { columns: columnsOfProduct(layer.kind) };
   const weighings = found.weighings.map(({ name, at, shape, bias }) => {
     const [patch, weights] = ["patch", "weights"].map((part) => need(stored(`${at}:${part}`)).data);
     return weigh({ name, patch, weights, shape, bias, ...words });

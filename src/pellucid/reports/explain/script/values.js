@@ -151,6 +151,17 @@ function followedBack(layer, start) {
   return boxes.get("inputs") ?? null;
 }
 
+/**
+ * First and last row and column, or place of a text, that a unit sees of the first thing that its layer takes.
+ * @param {Layer} layer @param {Unit} unit
+ */
+export const windowOf = (layer, unit) =>
+  sourceBox(
+    layer,
+    layer.takes[0],
+    axesOfPlaces(unit).map((place) => /** @type {Pair} */ ([place, place])),
+  );
+
 /** @param {Pair} one @param {Pair} other @returns {Pair} */
 const joinedRanges = ([low, high], other) => [Math.min(low, other[0]), Math.max(high, other[1])];
 

@@ -121,21 +121,21 @@ export const CHINESE = {
   linearTable: "贡献最大的特征",
   linearMap: "图像各处对分数的贡献：橙色支持答案，蓝色反对答案。",
   kernelKept:
-    "模型保留了 {count} 个训练样本，位于 {space} 个方向的空间中。输入与某个样本的相似度为 exp(\u2212{gamma} d\u00b2)，d 是两者的距离。",
+    "模型保留了 {count} 个训练样本作为支持向量，位于 {space} 个方向的空间中。输入与某个支持向量的核函数值为 exp(\u2212{gamma} d\u00b2)，d 是两者的距离。",
   kernelVotes:
     "每一对类单独判定。{label} 得到 {votes} 票，乘以 {scale} 即为分数 {score}。概率是所有类的分数在模型温度下的 softmax。",
   kernelPairs: "答案与其他各类的判定",
   kernelPair:
-    "{label} 对 {other}，对它最不利的一次判定：与两类各保留样本的相似度乘以其权重，加上偏置 {bias}，得到 {sum}。",
+    "{label} 对 {other}，对它最不利的一次判定：与两类各支持向量的核函数值乘以其权重，加上偏置 {bias}，得到 {sum}。",
   kernelLabel:
-    "与各保留样本的相似度乘以其权重，加上偏置 {bias}，得到 {sum}，即 {label} 的分数。每个标签的概率是它自己的分数在模型温度下的 sigmoid。",
-  kernelNumber: "与各保留样本的相似度乘以其权重，加上偏置 {bias}，得到数值 {sum}。",
-  kernelTable: "贡献最大的保留样本",
+    "与各支持向量的核函数值乘以其权重，加上偏置 {bias}，得到 {sum}，即 {label} 的分数。每个标签的概率是它自己的分数在模型温度下的 sigmoid。",
+  kernelNumber: "与各支持向量的核函数值乘以其权重，加上偏置 {bias}，得到数值 {sum}。",
+  kernelTable: "贡献最大的支持向量",
   columnAgainst: "对手",
   columnDecision: "判定值",
   columnVote: "票",
-  columnKept: "保留样本",
-  columnLikeness: "相似度",
+  columnKept: "支持向量",
+  columnLikeness: "核函数",
   forestVotes: "{count} 棵树中，有 {votes} 棵的叶子最支持 {label}。答案是所有叶子所说的平均，取模型的温度。",
   forestLabel:
     "输入在 {count} 棵树中落到的叶子里，带有 {label} 的训练样本所占比例平均为 {mean}。取模型的温度，即为其概率。",

@@ -131,7 +131,7 @@ export const ENGLISH = {
   linearTable: "Largest contributions",
   linearMap: "What each place of the image adds to the score: orange speaks for the answer, blue against it.",
   kernelKept:
-    "The model keeps {count} training examples in a space of {space} directions. An input is as like one of them as exp(\u2212{gamma} d\u00b2), where d is the distance between both.",
+    "The model keeps {count} training examples, its support vectors, in a space of {space} directions. The kernel of an input and a support vector is exp(\u2212{gamma} d\u00b2), where d is the distance between both.",
   kernelVotes:
     "Each pair of classes is decided separately. The votes for {label} add up to {votes}; times {scale} that is its score {score}. Probabilities are the softmax of the scores of all classes at the model's temperature.",
   kernelPairs: "Decisions of the answer against each other class",
@@ -145,8 +145,8 @@ export const ENGLISH = {
   columnAgainst: "against",
   columnDecision: "decision",
   columnVote: "vote",
-  columnKept: "kept example",
-  columnLikeness: "likeness",
+  columnKept: "support vector",
+  columnLikeness: "kernel",
   forestVotes:
     "Of {count} trees {votes} end in a leaf that speaks most for {label}. The answer is the mean of what all their leaves say, at the model's temperature.",
   forestLabel:

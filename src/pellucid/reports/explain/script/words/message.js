@@ -1,0 +1,27 @@
+// Sentences of the script in the language of the page, which its document states.
+import { CHINESE_MESSAGES } from "./chinese.js";
+import { ENGLISH_MESSAGES } from "./english.js";
+
+/** @typedef {keyof typeof ENGLISH_MESSAGES} MessageKey */
+
+/** The sentence of a key as it is written, with its {names}. @param {MessageKey} key */
+function template(key) {
+  const isChinese = document.documentElement.lang.toLowerCase().startsWith("zh");
+  return (isChinese ? CHINESE_MESSAGES : ENGLISH_MESSAGES)[key];
+}
+
+/**
+ * A sentence in the language of the page.
+ * @param {MessageKey} key @param {Record<string, string | number>} [parts] what is filled in
+ */
+export const message = (key, parts = {}) =>
+  template(key).replace(/\{(\w+)\}/g, (_, name) => String(parts[name]));
+
+/**
+ * A sentence with elements in it, as the children of a paragraph.
+ * @param {MessageKey} key @param {Record<string, string | Node>} parts @returns {(string | Node)[]}
+ */
+export const messageWith = (key, parts) =>
+  template(key)
+    .split(/\{(\w+)\}/)
+    .map((piece, at) => (at % 2 ? parts[piece] : piece));
