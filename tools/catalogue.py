@@ -25,6 +25,7 @@ from babel.messages.pofile import read_po, write_po
 
 from pellucid.data.wording import count_of, with_article
 from pellucid.page_language import messages_of_script
+from pellucid.settings import METRICS
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "pellucid"
@@ -39,10 +40,11 @@ NOUNS = (
     "model",
     "more character", "more variant", "old class", "old test example", "old test image", "old test text",
     "other trial", "parameter", "part", "row", "second", "seed", "set", "step", "test example", "test image",
-    "test text", "text", "thread", "token", "training", "training example", "training image", "training text",
+    "test text", "text", "thread", "token", "trainable layer", "training", "training example", "training image", "training text",
     "trial", "validation example", "validation image", "validation text", "variant", "word",
 )  # fmt: skip
 OTHERS = Path(__file__).with_name("more_messages.txt")  # one in each line
+_COUNTS = ("count", "number", "points")  # fields of others that are numbers
 _WORDS = re.compile(r"[A-Za-z][a-z']+[ ,;:.)]+(?:[({]|[a-z{])|[}] [a-z]{3,}|[a-z]{3,}[:,]? [{]")
 _FORMS = re.compile(r"\(\?|\\[dswb]|^\s*<|^[#.@][\w-]+ *[{]|%[A-Za-z] %")
 
@@ -189,9 +191,16 @@ def extracted() -> Catalog:
         many = count_of(2, noun)[2:]
         for message in (noun, many, f"1 {noun}", with_article(noun)):
             _add(found, message, ("nouns", 0))
-        _add(found, f"{{count}} {many}", ("nouns", 0), ["numbers: count"])
+        for message in (f"{{count}} {noun}", f"{{count}} {many}"):
+            _add(found, message, ("nouns", 0), ["numbers: count"])
+    for metric in METRICS.values():
+        for message in (metric.words, with_article(metric.words), f"mean {metric.words}"):
+            _add(found, message, ("metrics", 0))
+        for split in ("test", "validation"):
+            _add(found, f"{split} {metric.words}", ("metrics", 0))
     for message in OTHERS.read_text(encoding="utf-8").splitlines():
-        _add(found, message, ("others", 0))
+        numbers = [name for name in _fields(message) if name in _COUNTS]
+        _add(found, message, ("others", 0), [" ".join(["numbers:", *numbers])] if numbers else [])
     return found
 
 

@@ -102,7 +102,7 @@ class _Collected(Page):
         super().__init__(text, "")
         self._found, self._names = found, names
 
-    def said(self, text: str, inner: list[str]) -> str:
+    def said(self, text: str, inner: list[str]) -> str | None:
         """Collect a text."""
         self._add(text, inner)
         return MARK.sub(lambda mark: _at(inner, ord(mark[0]) - FIRST_MARK, mark[0]), text)

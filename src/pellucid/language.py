@@ -29,13 +29,19 @@ _WORD = re.compile("[A-Za-z]+")
 _LETTER = re.compile(r"[A-Za-z]{2}")
 # Where texts that were joined are separated, from the outside in; lists only where they are values.
 _LINES, _SENTENCES = re.compile(r"(\n+[ \t]*)"), re.compile(r"((?<=[.!?])\s+(?=[A-Z`'\"(\d]))")
-_CLAUSES, _LIST = re.compile(r"(; )"), re.compile(r"(, and |, | and )")
+_CLAUSES, _COLON, _LIST = (re.compile(form) for form in (r"(; )", r"(: )", r"(, and |, | and )"))
 _AND = {", and ": "\u4ee5\u53ca ", " and ": " \u548c "}
 # What a field matches: a number as the source formats it, else anything but the end of one sentence and the
 # beginning of the next.
 _NUMBER, _ANYTHING = r"[^A-Za-z]*?[^A-Za-z\s][^A-Za-z]*?", r"(?:(?![.!?] [A-Z]).)*?"
+# Fields of what users named, which is said as it is.
+_NAMES = frozenset(
+    {"column", "file", "folder", "label", "names", "path", "place", "predicted", "quoted", "source", "suggested"}
+    | {"true"}
+)
 # Letters of a message that many a text has by chance.
-_LEAST, _FEW, _SOME = 4, 10, 30
+_LEAST, _FEW, _SOME = 4, 8, 30
+_DIGITS = "0123456789"
 _TEXT = re.compile(r"[a-z]{2,} [a-z]{2,} [a-z]{2,}")
 # What may lie between two values of which it is not clear where the first one ends.
 _CLOSE = ("", " ", ".", ", ")
@@ -128,7 +134,7 @@ class Catalogue:
             found = self._said(text[0].lower() + text[1:], depth)
         if found is not None:
             return found
-        for joint in (_LINES, _SENTENCES, _CLAUSES, *((_LIST,) if depth else ())):
+        for joint in (_LINES, _SENTENCES, _CLAUSES, _COLON, *((_LIST,) if depth else ())):
             parts = joint.split(text)
             if len(parts) > 1:
                 return self._joined(parts, depth)
@@ -155,9 +161,6 @@ class Catalogue:
         known = [self._messages[word] for word in words & self._messages.keys()]
         for message in merge(*known, key=lambda each: -each.weight):
             if match := message.form.fullmatch(text):
-                least = _LEAST if depth else _FEW
-                if message.weight < least and any(map(_LETTER.search, match.groups())):
-                    continue  # a text of the user, or of another message, may look like that
                 found = self._filled(message, match, depth)
                 if found is not None:
                     return found
@@ -168,10 +171,15 @@ class Catalogue:
         values = match.groupdict()
         for first, second, between in message.close:
             values[first], values[second] = self._separated(values[first], values[second], between, depth)
-        said = {name: self._value(value, depth) for name, value in values.items()}
-        if message.weight < _SOME and any(
-            said[name] == value and _TEXT.search(value) for name, value in values.items()
-        ):
+        said = {
+            name: value if name.rstrip(_DIGITS) in _NAMES else self._value(value, depth)
+            for name, value in values.items()
+        }
+        unknown = [value for name, value in values.items() if said[name] == value and _LETTER.search(value)]
+        # A text of the user, or of another message, may look like a short one.
+        if unknown and message.weight < (_LEAST if depth else _FEW):
+            return None
+        if message.weight < _SOME and any(map(_TEXT.search, unknown)):
             return None
         return message.translation.format_map(said)
 

@@ -44,6 +44,7 @@ _VOID = frozenset({"br", "img", "input", "link", "meta", "hr", "wbr"})
 _KEPT = re.compile(r'^<(?:bdi|code|pre|kbd|samp)\b|\bclass="(?:[^"]* )?foreign(?: [^"]*)?"|\btranslate="no"')
 ATTRIBUTE = re.compile(r'\b(aria-label|title|alt|placeholder|data-title)="([^"]*)"')
 _SAID = re.compile(r'\btr\(\s*("(?:[^"\\]|\\.)*")')
+_LETTERS = re.compile("[A-Za-z]{2}")
 _LANG = re.compile(r'(<html\b[^>]*\blang=")en(")')
 # An element within a text, while the text is translated: one character that no text has.
 FIRST_MARK = 0xF0000
@@ -139,6 +140,7 @@ class Page:
         """Text and elements within it up to the next tag of a block, or the end of the element `end`."""
         made: list[str] = []
         inner: list[str] = []
+        begin = self._at
         while self._at < len(self._parts):
             part = self._parts[self._at]
             if not part.name:
@@ -151,7 +153,10 @@ class Page:
                 break
             made.append(chr(FIRST_MARK + len(inner)))
             inner.append(self._element())
-        return self.said("".join(made), inner)
+        found = self.said("".join(made), inner)
+        if found is None:  # as it is: never a sentence of two languages
+            return "".join(part.text for part in self._parts[begin : self._at])
+        return found
 
     def _element(self) -> str:
         part = self._parts[self._at]
@@ -173,18 +178,21 @@ class Page:
             made.append(self._block_tag())
         return "".join(made)
 
-    def said(self, text: str, inner: list[str]) -> str:
-        """A text in the other language; `inner` are the elements within it, one for each mark."""
+    def said(self, text: str, inner: list[str]) -> str | None:
+        """A text in the other language, `None` without one; `inner` are its elements, one for each mark."""
         before, after = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
         plain = " ".join(unescape(text).split())
         found = translated(plain, self._wanted)
         if found != plain:
             text = before + escape(found, quote=False) + after
         elif inner:  # elements with nothing in common: each text between them by itself
-            parts = [translated(unescape(part), self._wanted) for part in MARK.split(text)]
+            parts = [unescape(part) for part in MARK.split(text)]
+            said = [translated(part, self._wanted) for part in parts]
+            if any(one == other and _LETTERS.search(one) for one, other in zip(parts, said, strict=True)):
+                return None
             marks = [mark[0] for mark in MARK.finditer(text)]
             text = "".join(
-                escape(part, quote=False) + mark for part, mark in zip(parts, [*marks, ""], strict=True)
+                escape(part, quote=False) + mark for part, mark in zip(said, [*marks, ""], strict=True)
             )
         return MARK.sub(lambda mark: inner[ord(mark[0]) - FIRST_MARK], text)
 
