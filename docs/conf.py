@@ -1,7 +1,16 @@
-"""Configuration of Sphinx; `make docs` builds the pages and treats warnings as errors."""
+"""Configuration of Sphinx; `make docs` builds the pages and treats warnings as errors.
 
+The Chinese pages are a second build of the folder zh, by the tag chinese, into the folder zh of the site.
+"""
+
+import gettext
+import logging
+import re
 import tomllib
 from pathlib import Path
+
+import jieba  # cuts Chinese words for the search
+from sphinx.application import Sphinx
 
 import pellucid
 
@@ -14,8 +23,10 @@ version = release = pellucid.__version__
 
 extensions = ["myst_parser"]
 myst_heading_anchors = 3
-myst_enable_extensions = ["colon_fence", "dollarmath"]
-exclude_patterns = ["_build"]
+myst_enable_extensions = ["attrs_inline", "colon_fence", "dollarmath"]
+exclude_patterns = ["_build", "_extra", "zh"]
+templates_path = ["templates"]
+language = "zh_CN" if tags.has("chinese") else "en"  # noqa: F821, a name that Sphinx provides
 nitpicky = True
 
 html_theme = "furo"
@@ -24,7 +35,59 @@ html_copy_source = False
 html_show_sourcelink = False
 html_static_path = ["static"]
 html_css_files = ["look.css"]
+# The gallery, which tools/make_gallery.py makes; pages link to it as gallery/NAME.html.
+_has_gallery = language == "en" and (Path(__file__).parent / "_extra").is_dir()
+html_extra_path = ["_extra"] if _has_gallery else []
 html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#0b5f66", "color-brand-content": "#0b5f66"},
     "dark_css_variables": {"color-brand-primary": "#6cc5cc", "color-brand-content": "#6cc5cc"},
 }
+
+jieba.setLogLevel(logging.WARNING)
+_ZH = Path(__file__).parent / "zh"
+_SPHINX = '<a href="https://www.sphinx-doc.org/">Sphinx</a>'
+_WORDS_OF_FURO = {
+    "Skip to content": "跳到正文",
+    "Back to top": "回到顶部",
+    "On this page": "本页内容",
+    "Home": "首页",
+    "Made with ": "本站使用 ",
+    f"{_SPHINX} and ": f"{_SPHINX} 与 ",
+    "Please activate JavaScript to enable the search functionality.": "搜索需要启用 JavaScript。",
+}
+
+
+class _FuroInChinese(gettext.NullTranslations):
+    """Words of the theme that Sphinx's own catalogue lacks."""
+
+    def gettext(self, message: str) -> str:
+        return _WORDS_OF_FURO.get(message, message)
+
+
+def _lead_to_english_pages(app: Sphinx, name: str, source: list[str]) -> None:
+    """Links of a Chinese page to a page without a Chinese counterpart lead to the English one of the site."""
+    folder = (_ZH / name).parent
+
+    def led(found: re.Match[str]) -> str:
+        words, place, anchor = found.groups("")
+        is_here = (folder / f"{place}.md").resolve().is_relative_to(_ZH)
+        return found[0] if is_here else f'<a href="{place}.html{anchor}">{words}</a>'
+
+    source[0] = re.sub(r"(?<!!)\[([^\[\]]+)\]\((\.\./[^)#:]*)\.md(#[^)]*)?\)", led, source[0])
+
+
+def _link_other_language(
+    app: Sphinx, name: str, template: str, context: dict[str, object], tree: object
+) -> None:
+    """The same page in the other language, or its first page, for the template."""
+    other = Path(app.srcdir).parent if language == "zh_CN" else _ZH
+    found = name if (other / f"{name}.md").exists() else "index"
+    up = "../" * name.count("/")
+    context["other_language"] = f"{up}../{found}.html" if language == "zh_CN" else f"{up}zh/{found}.html"
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("html-page-context", _link_other_language)
+    if language == "zh_CN":
+        app.translator.add_fallback(_FuroInChinese())
+        app.connect("source-read", _lead_to_english_pages)

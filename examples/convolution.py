@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from drawing import figure
-from showing import cost, panels_of, sections, table
+from showing import NO, PARTLY, YES, Conclusion, against, cost, finding, panels_of, sections, table
 from trying import BARE, DRAWS, Options, images, twins
 
 from pellucid.data import prepare
@@ -90,3 +90,12 @@ def shown(record: dict[str, Any]) -> str:
     ]
     first_table = table(["", "multiply-adds an image", "parameters"], sizes)
     return "\n".join([first_table, *sections(record["kinds"], TITLES, LENET), f"{cost(record)}\n"])
+
+
+def concluded(record: dict[str, Any]) -> Conclusion:
+    still, moved = record["kinds"].values()
+    others = [name for name in still["variants"] if name != LENET]
+    better = [finding(found, LENET, name) == "better" for found in (still, moved) for name in others]
+    verdict = YES if all(better) else PARTLY if any(better) else NO
+    gained = f"{against(moved, LENET, others[-1])} for equal parameters, images moved"
+    return Conclusion(verdict, f"accuracy {gained}; {against(still, LENET, others[0])} for equal work, still")

@@ -10,7 +10,7 @@ Takes: about 12 minutes with one thread.
 from typing import Any
 
 from drawing import CATEGORIES, Line, Lines, figure
-from showing import beside, cost, plain, span, table, trainings
+from showing import Conclusion, against, beside, cost, holds, plain, span, table, trainings
 from trying import Options, compared, images
 
 SIZES = (300, 1_000, 3_000, 10_000)
@@ -53,8 +53,18 @@ def shown(record: dict[str, Any]) -> str:
         others = [name for name in NAMES if name != "cnn"]
         paired.append([f"{each['train']:,}", *(", ".join(beside(each, "cnn", name)) for name in others)])
     last = list(record["sizes"].values())[-1]
-    heads = ["images trained on", *(f"network less {NAMES[name]}" for name in NAMES if name != "cnn")]
+    heads = ["images trained on", *(f"network minus {NAMES[name]}" for name in NAMES if name != "cnn")]
     return (
         f"{table(header, rows)}\nPaired differences in accuracy:\n\n{table(heads, paired)}\n"
         f"{trainings(last)} {cost(record)}\n"
+    )
+
+
+def concluded(record: dict[str, Any]) -> Conclusion:
+    """With little data the claim is that the classical model is ahead, with much that the network is."""
+    few, many = (list(record["sizes"].values())[at] for at in (0, -1))
+    little, much = holds(few, "svm", "cnn"), holds(many, "cnn", "svm")
+    numbers = (f"{against(each, 'cnn', 'svm')} on {each['train']:,} images" for each in (few, many))
+    return Conclusion(
+        f"much data: {much}; little: {little}", f"network minus SVM: accuracy {', '.join(numbers)}"
     )

@@ -10,7 +10,21 @@ Takes: about 3 minutes with one thread.
 from typing import Any
 
 from drawing import Dots, figure
-from showing import beside, cost, panels_of, rows_of, span, table, trainings
+from showing import (
+    NO,
+    PARTLY,
+    YES,
+    Conclusion,
+    against,
+    beside,
+    cost,
+    finding,
+    panels_of,
+    rows_of,
+    span,
+    table,
+    trainings,
+)
 from trying import BARE, Options, images, twins
 
 SIZES, RATES = (1_000, 10_000), (0.0, 0.25, 0.5)
@@ -50,6 +64,18 @@ def shown(record: dict[str, Any]) -> str:
         ]
         parts.append(
             f"{size} images\n\n{table(['dropout', 'gap', 'accuracy', 'log loss'], means)}\n"
-            f"{table(['less without dropout', 'gap', 'accuracy', 'log loss'], paired)}\n{trainings(found)}\n"
+            f"{table(['minus that without dropout', 'gap', 'accuracy', 'log loss'], paired)}\n"
+            f"{trainings(found)}\n"
         )
     return "\n".join(parts) + f"\n{cost(record)}\n"
+
+
+def concluded(record: dict[str, Any]) -> Conclusion:
+    found, most = next(iter(record["sizes"].values())), f"{max(RATES):g}"
+    smaller, better = (finding(found, most, NONE, measure) == "better" for measure in ("gap", "accuracy"))
+    numbers = (
+        f"{words} {against(found, most, NONE, key)}"
+        for key, words in (("gap", "gap"), ("accuracy", "accuracy"))
+    )
+    verdict = YES if smaller and better else f"{PARTLY}: the gap alone" if smaller else NO
+    return Conclusion(verdict, f"{most} on {next(iter(record['sizes']))} images: {', '.join(numbers)}")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from drawing import CATEGORIES, Dots, Line, Lines, figure
-from showing import beside, cost, rows_of, span, table, trainings
+from showing import NO, YES, Conclusion, beside, cost, rows_of, span, table, trainings
 from torch import nn
 from trying import BARE, Options, compared, images
 
@@ -26,6 +26,7 @@ from pellucid.settings import Settings
 NAMES = ("relu", "tanh", "sigmoid")
 DEPTH, WIDTH, BATCH, STARTS = 10, 64, 512, 5
 FITTED, COMMON = "fitted to the activation", "the same for all"
+VANISHED = 0.1  # of the last layer's gradient
 FIXED = {
     **BARE,
     "depth": DEPTH,
@@ -135,4 +136,13 @@ def shown(record: dict[str, Any]) -> str:
         f"{table(header, first)}\n"
         f"{table(['', 'accuracy', 'difference to relu', 'accuracy with batch norm'], scores)}\n"
         f"{trainings(found)} {cost(record)}\n"
+    )
+
+
+def concluded(record: dict[str, Any]) -> Conclusion:
+    """It would hold if ReLU sent the first layer so little of the last one's gradient."""
+    of = {name: record["starts"][FITTED][name][0] for name in NAMES}
+    numbers = ", ".join(f"{name} {ratio:.2g}" for name, ratio in of.items())
+    return Conclusion(
+        YES if of["relu"] < VANISHED else NO, f"first layer's gradient over the last's: {numbers}"
     )

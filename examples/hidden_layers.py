@@ -13,7 +13,19 @@ from typing import Any
 
 import numpy as np
 from drawing import Dots, figure
-from showing import cost, differences_table, plain, rows_of, trainings
+from showing import (
+    NO,
+    PARTLY,
+    YES,
+    Conclusion,
+    against,
+    cost,
+    differences_table,
+    finding,
+    plain,
+    rows_of,
+    trainings,
+)
 from trying import DRAWS, Options, compared, images, mails, texts_of
 
 from pellucid.data import prepare
@@ -95,3 +107,11 @@ def shown(record: dict[str, Any]) -> str:
         base = next(iter(found["variants"]))
         parts.append(f"{heads}\n\n{differences_table(found, base)}\n{trainings(found, examples)}\n")
     return "\n".join(parts) + f"\n{cost(record)}\n"
+
+
+def concluded(record: dict[str, Any]) -> Conclusion:
+    sets = record["sets"]
+    better = [finding(sets[name], "1", "0") == "better" for name in ("points", "pairs")]
+    better.append(finding(sets["mails"], "bag", "logistic-regression") == "better")
+    verdict = YES if all(better) else f"{YES}, for XOR" if all(better[:2]) else PARTLY if any(better) else NO
+    return Conclusion(verdict, f"accuracy {against(sets['pairs'], '1', '0')} on XOR of two images")

@@ -11,7 +11,17 @@ from typing import Any
 
 import numpy as np
 from drawing import CATEGORIES, Line, Lines, figure
-from showing import cost, differences_table, panels_of, rates_chosen, table, trainings
+from showing import (
+    Conclusion,
+    against,
+    cost,
+    differences_table,
+    holds,
+    panels_of,
+    rates_chosen,
+    table,
+    trainings,
+)
 from trying import BARE, Options, best_rates, images, twins
 
 from pellucid.arithmetic import softmax
@@ -53,7 +63,7 @@ def drawn(record: dict[str, Any]) -> str:
         Line(name, gradients["margins"], gradients[name], colour=colour)
         for colour, name in zip(CATEGORIES, LOSSES, strict=False)
     ]
-    x_axis = "right logit less the wrong one; below 0 the answer is wrong"
+    x_axis = "right logit minus the wrong one; below 0 the answer is wrong"
     panels = [
         *panels_of(record["trained"], "Accuracy on the folds", "mse"),
         *panels_of(record["trained"], "Log loss on the folds: smaller is better", "mse", "log_loss"),
@@ -74,3 +84,8 @@ def shown(record: dict[str, Any]) -> str:
         f"{table(header, rows)}\n"
         f"{rates_chosen(record, RATES)} {trainings(found)} {cost(record)}\n"
     )
+
+
+def concluded(record: dict[str, Any]) -> Conclusion:
+    found = record["trained"]
+    return Conclusion(holds(found, *LOSSES), f"accuracy {against(found, *LOSSES)}")

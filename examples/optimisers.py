@@ -11,7 +11,17 @@ Takes: about 4 minutes with one thread.
 from typing import Any
 
 from drawing import CATEGORIES, Line, Lines, figure
-from showing import beside, cost, differences_table, losses_table, panels_of, trainings
+from showing import (
+    Conclusion,
+    against,
+    beside,
+    cost,
+    differences_table,
+    holds,
+    losses_table,
+    panels_of,
+    trainings,
+)
 from trying import BARE, Options, best_rates, images, twins
 
 RATES = {
@@ -59,6 +69,14 @@ def shown(record: dict[str, Any]) -> str:
     )
     return (
         f"{differences_table(found, NAMES['sgd'])}\n{losses_table(found, NAMES.values())}\n"
-        f"Adam less momentum: {', '.join(beside(found, *pair))}.\n\n"
+        f"Adam minus momentum: {', '.join(beside(found, *pair))}.\n\n"
         f"Learning rates chosen: {chosen}. {trainings(found)} {cost(record)}\n"
+    )
+
+
+def concluded(record: dict[str, Any]) -> Conclusion:
+    found, (adam, momentum) = record["trained"], (NAMES["adam"], NAMES["momentum"])
+    slow, best = holds(found, NAMES["sgd"], NAMES["gd"]), holds(found, adam, momentum)
+    return Conclusion(
+        f"slow: {slow}; Adam: {best}", f"Adam minus momentum: accuracy {against(found, adam, momentum)}"
     )

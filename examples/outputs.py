@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from drawing import figure
-from showing import cost, differences_table, panels_of, rates_chosen, table, trainings
+from showing import NO, YES, Conclusion, cost, differences_table, panels_of, rates_chosen, table, trainings
 from torch import Tensor, nn
 from trying import TUNING_SEED, Options, images, summed_up
 
@@ -188,4 +188,12 @@ def shown(record: dict[str, Any]) -> str:
         f"{table(named, several)}\n{table(header, rows)}\n{differences_table(found, SOFTMAX)}\n"
         f"{differences_table(found, SOFTMAX, 'log_loss')}\n"
         f"{rates_chosen(record, RATES)} {trainings(found)} {cost(record)}\n"
+    )
+
+
+def concluded(record: dict[str, Any]) -> Conclusion:
+    """It would hold if the outputs of hardly any image, one in a hundred, were no probabilities."""
+    off = record["outputs"][SIGMOID]["off_by_tenth"]
+    return Conclusion(
+        YES if off < 0.01 else NO, f"of {100 * off:.0f} % of the images the outputs do not add up to 1"
     )

@@ -1,12 +1,14 @@
-"""Fills the generated parts of docs/textbook.md from the records of the tries: `python examples/page.py`.
+"""Fills the generated parts of docs/textbook.md from the records: `python examples/page.py`.
 
-Between `<!-- NAME: start -->` and `<!-- NAME: end -->` stands what the script of that name shows of its
-record in docs/textbook. `--plots` draws every plot anew from the records too; nothing is trained.
+Between `<!-- NAME: start -->` and `<!-- NAME: end -->` is what the script of that name shows of its record in
+docs/textbook; `summary` is the table of all. `--plots` draws every plot anew from the records too; nothing is
+trained.
 """
 
 import argparse
 import importlib
 import json
+import re
 import sys
 from types import ModuleType
 from typing import Any
@@ -32,10 +34,21 @@ def record_of(name: str) -> dict[str, Any]:
 
 
 def part(name: str) -> str:
-    """Plot and figures in Markdown, between the marks of a try."""
+    """Plot and figures in Markdown, between the marks of an experiment."""
     module, record = script(name), record_of(name)
     title = module.drawn(record).partition("<title>")[2].partition("</title>")[0]
     return f"![{title}](images/textbook/{name}.svg)\n\n{module.shown(record)}"
+
+
+def summary(page: str) -> str:
+    """Table of all claims in the order of the page: whether each holds, one number, and a link."""
+    rows = []
+    for name in NAMES:
+        heading = page[: page.index(f"<!-- {name}: start -->")].rpartition("\n## ")[2].partition("\n")[0]
+        anchor = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        record = record_of(name)
+        rows.append([f"[{record['claim']}](#{anchor})", *script(name).concluded(record)])
+    return table(["claim", "does it hold?", "one number"], rows)
 
 
 def costs() -> str:
@@ -51,7 +64,11 @@ def costs() -> str:
 
 def filled(page: str) -> str:
     """The page with its generated parts brought up to date."""
-    for name, text in [*((name, part(name)) for name in NAMES), ("costs", costs())]:
+    for name, text in [
+        ("summary", summary(page)),
+        *((name, part(name)) for name in NAMES),
+        ("costs", costs()),
+    ]:
         start, end = f"<!-- {name}: start -->\n", f"<!-- {name}: end -->\n"
         before, after = page[: page.index(start) + len(start)], page[page.index(end) :]
         page = before + text + after
@@ -60,7 +77,7 @@ def filled(page: str) -> str:
 
 def main() -> int:
     """Rewrite the page, or say whether it is up to date: with `--check` 1 where it is not, else 0."""
-    flags = argparse.ArgumentParser(description="Fill docs/textbook.md from the records of the tries.")
+    flags = argparse.ArgumentParser(description="Fill docs/textbook.md from the records of the experiments.")
     flags.add_argument("--check", action="store_true", help="write nothing, say whether all is up to date")
     flags.add_argument("--plots", action="store_true", help="draw every plot anew")
     arguments = flags.parse_args()

@@ -9,7 +9,7 @@ Takes: about 4 minutes with one thread.
 from typing import Any
 
 from drawing import figure
-from showing import cost, panels_of, plain, sections
+from showing import Conclusion, against, cost, holds, panels_of, plain, sections
 from trying import Options, compared, images
 
 NETWORKS = {"lenet": {"epochs": 6}, "cnn": {"epochs": 4, "width": 8}}
@@ -34,3 +34,10 @@ def drawn(record: dict[str, Any]) -> str:
 
 def shown(record: dict[str, Any]) -> str:
     return "\n".join([*sections(record["networks"], TITLES, "average"), f"{cost(record)}\n"])
+
+
+def concluded(record: dict[str, Any]) -> Conclusion:
+    networks = record["networks"]
+    each = "; ".join(f"{TITLES[name]}: {holds(found, 'max', 'average')}" for name, found in networks.items())
+    last = list(networks)[-1]
+    return Conclusion(each, f"accuracy {against(networks[last], 'max', 'average')} in the {TITLES[last]}")

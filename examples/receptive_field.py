@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from drawing import Dots, Row, figure
-from showing import cost, table
+from showing import NO, YES, Conclusion, cost, table
 from torch import Tensor, nn
 from trying import Options, images
 
@@ -140,4 +140,12 @@ def shown(record: dict[str, Any]) -> str:
     return (
         "".join(parts) + f"One unit in the middle of each layer, {IMAGES} images; the change is relative to "
         f"the spread of the unit over images. {cost(record)}\n"
+    )
+
+
+def concluded(record: dict[str, Any]) -> Conclusion:
+    first = next(iter(record["networks"].values()))[0]
+    verdict = YES if first["share"] == 1 else NO
+    return Conclusion(
+        verdict, f"a unit of the first convolution of LeNet: {100 * first['share']:.0f} % of the image"
     )

@@ -1,12 +1,22 @@
 """Figures in Markdown, as the page of the textbook shows them: tables, intervals, paired differences."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from drawing import Dots, Row
 from trying import difference
 
 Record = Mapping[str, Any]
+
+YES, NO, PARTLY, INCONCLUSIVE = "yes", "no", "partly", "inconclusive"
+_ALIKE = "no difference that matters"
+
+
+class Conclusion(NamedTuple):
+    """One row of the table at the top of the page: whether a claim holds, and the one number that says so."""
+
+    holds: str
+    number: str
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -16,7 +26,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def span(mean: Record, digits: int = 3, signed: bool = False) -> str:
-    """A value with its interval, such as `0.936 [0.931, 0.941]`; `digits` stand behind the point."""
+    """A value with its interval, such as `0.936 [0.931, 0.941]`; `digits` after the point."""
     plus = "+" if signed else ""
     value, low, high = (f"{mean[key]:{plus}.{digits}f}" for key in ("value", "low", "high"))
     return f"{value} [{low}, {high}]"
@@ -33,11 +43,11 @@ def finding(record: Record, a: str, b: str, measure: str = "accuracy") -> str:
     Raises: `ValueError` if the verdict is about others.
     """
     verdict = str(difference(record, a, b, measure)["verdict"])
-    for sign, words in (("no difference", "no difference that matters"), ("the same", "the same")):
+    for sign, words in (("no difference", _ALIKE), ("the same", "the same")):
         if sign in verdict:
             return words
     if "too few" in verdict:
-        return "not told apart"
+        return INCONCLUSIVE
     for better, words in ((a, "better"), (b, "worse")):
         if verdict.startswith(f"{better} is better"):
             return words
@@ -52,6 +62,12 @@ def differences_table(record: Record, base: str, measure: str = "accuracy") -> s
         rows.append([*cells, *(["", ""] if name == base else beside(record, name, base, measure))])
     words = measure.replace("_", " ")
     return table(["", words, f"difference to {base}", "verdict"], rows)
+
+
+def holds(record: Record, a: str, b: str, measure: str = "accuracy") -> str:
+    """Whether "a is better than b" holds: yes, no (worse, or no difference that matters), or inconclusive."""
+    verdict = finding(record, a, b, measure)
+    return {"better": YES, INCONCLUSIVE: INCONCLUSIVE}.get(verdict, NO)
 
 
 def beside(record: Record, name: str, base: str, measure: str = "accuracy") -> list[str]:
@@ -70,7 +86,7 @@ def sections(
 
 
 def trainings(record: Record, what: str = "images") -> str:
-    """A sentence on how many trainings stand behind the figures."""
+    """A sentence on the number of trainings behind the figures."""
     return (
         f"{record['trainings']} trainings of each, on {record['train']:,} {what}, judged on "
         f"{record['judged']:,} others."
@@ -84,7 +100,7 @@ def rates_chosen(record: Record, rates: Iterable[float]) -> str:
 
 
 def cost(record: Record) -> str:
-    """A sentence on what the whole try cost."""
+    """A sentence on the cost of the whole experiment."""
     threads = "1 thread" if record["threads"] == 1 else f"{record['threads']} threads"
     return f"{record['processor_seconds']:,.0f} s of processor time with {threads}."
 
@@ -112,14 +128,14 @@ def losses_table(record: Record, names: Iterable[str]) -> str:
 def panels_of(
     record: Record, title: str, base: str, measure: str = "accuracy", names: Mapping[str, str] | None = None
 ) -> list[Dots]:
-    """Two panels: means of all variants, and how far each lies from one of them, `base`."""
+    """Two panels: means of all variants, and the paired difference of each from one of them, `base`."""
     labels, words = names or {}, measure.replace("_", " ")
     rows = []
     for name in record["variants"]:
         if name != base:
             each = difference(record, name, base, measure)
             rows.append(Row(labels.get(name, name), each["value"], each["low"], each["high"]))
-    paired = f"The same, training by training, less {labels.get(base, base)}"
+    paired = f"Paired differences: each minus {labels.get(base, base)}"
     return [
         Dots(title, words, rows_of(record, measure, names)),
         Dots(paired, f"difference in {words}", rows, (0.0, "no difference")),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from drawing import figure
-from showing import cost, panels_of, plain, sections, table
+from showing import NO, PARTLY, YES, Conclusion, against, cost, finding, panels_of, plain, sections, table
 from trying import ROOT, Options, compared, mails, texts_of
 
 NAMES = {"bag": "bag of words", "text-cnn": "convolution", "rnn": "LSTM"}
@@ -61,3 +61,15 @@ def shown(record: dict[str, Any]) -> str:
     header = ["one training takes", *(TITLES[name] for name in record["sets"])]
     parts = [*sections(record["sets"], TITLES, "bag", "texts"), table(header, rows) + f"\n{cost(record)}\n"]
     return "\n".join(parts)
+
+
+def concluded(record: dict[str, Any]) -> Conclusion:
+    sets = record["sets"]
+    needed = [
+        finding(found, name, "bag") == "better" for found in sets.values() for name in ("text-cnn", "rnn")
+    ]
+    numbers = (
+        f"{against(found, 'rnn', 'bag')} on {TITLES[name].partition(':')[0]}" for name, found in sets.items()
+    )
+    verdict = YES if all(needed) else PARTLY if any(needed) else NO
+    return Conclusion(verdict, f"LSTM minus bag of words: accuracy {', '.join(numbers)}")

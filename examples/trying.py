@@ -1,10 +1,10 @@
-"""What every try shares: its trainings, their statistics and its record.
+"""What every experiment shares: its trainings, their statistics and its record.
 
-A try asks one sentence of the textbooks of real data. `compared` hands settings to `compare` of Pellucid.
-`twins` is for variants that differ in several settings at once, such as an optimiser with the learning
-rate that suits it, and for what `compare` does not say, the score on the training examples: folds, seeds
-and statistics are those of `compare`, but no examples are kept back to choose an epoch; the weights after
-the last one are judged. `best_rates` chooses that rate in trainings of their own, with another seed.
+An experiment tests one claim of the textbooks on real data. `compared` calls Pellucid's `compare`. `twins` is
+for variants that differ in several settings at once, such as an optimiser with the learning rate that suits
+it, and for what `compare` does not report, the score on the training examples: folds, seeds and statistics
+are those of `compare`, but no examples are kept back to choose an epoch; the weights after the last one are
+judged. `best_rates` chooses that rate in separate trainings with another seed.
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ from pellucid.settings import METRICS, Settings
 ROOT = Path(__file__).resolve().parent.parent
 RECORDS, IMAGES = Path("docs/textbook"), Path("docs/images/textbook")
 TUNING_SEED = 1000
-# Seed of what a try makes up: none of those that divide the examples, whose draws would be the same.
+# Seed of what an experiment makes up: none of those that divide the examples, whose draws would be the same.
 DRAWS = 20_260
 _ACCURACY, _SEEN = METRICS["accuracy"], "accuracy on the training examples"
 MEASURES = {
@@ -52,7 +52,7 @@ Scores = Mapping[str, Sequence[Mapping[str, Any]]]
 class Options:
     """How much is tried: at most so many examples, trainings on each fold, folds for each seed.
 
-    `epochs` are passes in every training, `None` for what each try asks for; `work` is a folder for what is
+    `epochs` are passes in every training, `None` for those of each experiment; `work` is a folder for what is
     not kept.
     """
 
@@ -69,7 +69,7 @@ class Options:
         return {} if self.epochs is None else {"epochs": self.epochs}
 
     def passes(self, usual: int) -> int:
-        """Epochs of a training: the usual ones of the try, or what was given for all."""
+        """Epochs of a training: the usual ones of the experiment, or what was given for all."""
         return self.epochs or usual
 
 
@@ -244,7 +244,7 @@ def difference(record: Record, a: str, b: str, measure: str = "accuracy") -> Rec
 
 
 def run(module: ModuleType, options: Options, out: Path) -> None:
-    """Try the sentence of a module; write its record and its plot into the folder in which `docs` lies."""
+    """Test the claim of a module; write its record and its plot into the folder in which `docs` lies."""
     name = module.__name__
     print(f"{name}: {(module.__doc__ or '').splitlines()[0]}", flush=True)
     began, cpu = time.perf_counter(), sum(os.times()[:4])
@@ -262,7 +262,7 @@ def run(module: ModuleType, options: Options, out: Path) -> None:
 
 
 def write(name: str, record: Record, drawn: Callable[[Record], str], out: Path) -> None:
-    """Write record and plot of a try; `out` is the folder in which `docs` lies."""
+    """Write record and plot of an experiment; `out` is the folder in which `docs` lies."""
     for folder in (RECORDS, IMAGES):
         (out / folder).mkdir(parents=True, exist_ok=True)
     text = json.dumps(record, indent=1, allow_nan=False)

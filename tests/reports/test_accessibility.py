@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from app_pages import file_of, page
+from command_line import within
 from labelling.served import serving as labelling
 from labelling.served import write_images, write_texts
 from models_with_detectors import with_detector
 from pellucid.data import prepare
 from pellucid.export.app.chromium import Tab, browsing
+from pellucid.pipeline.train import train
 from pellucid.pipeline.tuning.tune import tune
 from pellucid.reports import render
 from pellucid.reports.comparison import render_comparison
@@ -28,6 +30,7 @@ from serving.served import TEXTS, serving, write_models
 from serving.served_pages import address, drop, until, write
 from small_models import digits, untrained_model
 from text_models import text_model
+from watched import watching
 
 SIZES = ((360, 760), (1280, 900))
 # What a test does with a page once it is open, so that all of it is shown.
@@ -75,6 +78,14 @@ def file_with(content: str | bytes, folder: Path) -> str:
 
 def studied(folder: Path) -> str:
     """The page of a small study of settings."""
+    data = write_digits(folder)
+    given = {"model": "mlp", "epochs": 2, "threads": 1, "quiet": True}
+    run = tune(data, out=folder / "run", trials=3, **given)
+    return (run / "report.html").as_uri()
+
+
+def write_digits(folder: Path) -> Path:
+    """A small split of digits in a file."""
     pixels, labels = digits()
     split = {
         "x_train": pixels[:300],
@@ -83,9 +94,19 @@ def studied(folder: Path) -> str:
         "y_test": labels[500:600],
     }
     np.savez(folder / "digits.npz", **split)
-    given = {"model": "mlp", "epochs": 2, "threads": 1, "quiet": True}
-    run = tune(folder / "digits.npz", out=folder / "run", trials=3, **given)
-    return (run / "report.html").as_uri()
+    return folder / "digits.npz"
+
+
+def changed(folder: Path) -> str:
+    """The page that compares the answers of two runs."""
+    data = write_digits(folder)
+    given = {"learning_curve": False, "threads": 1, "quiet": True}
+    for name in ("majority", "logistic-regression"):
+        train(data, out=folder / name, model=name, **given)
+    runs = str(folder / "majority"), str(folder / "logistic-regression")
+    done = within("compare", *runs, data, "--out", folder / "changes.html")
+    assert done.returncode == 0, done.stderr
+    return (folder / "changes.html").as_uri()
 
 
 def previewed(folder: Path) -> str:
@@ -103,6 +124,7 @@ FILES: dict[str, tuple[Callable[..., str | bytes], Act]] = {
     "preview": (lambda _, folder: previewed(folder), nothing),
     "comparison": (lambda *_: render_comparison(compared(METRICS["accuracy"], "v7")), nothing),
     "study of settings": (lambda _, folder: studied(folder), nothing),
+    "changes between two runs": (lambda _, folder: changed(folder), nothing),
     "explain page": (lambda *_: render_explanation(explained("cnn"), "a.png"), nothing),
     "explain page of a text": (lambda *_: render_explanation(explained("text-cnn"), "a.txt"), nothing),
     "explain page, a layer": (lambda *_: render_explanation(explained("cnn"), "a.png"), open_layer),
@@ -142,6 +164,19 @@ def locked(folder: Path) -> Iterator[str]:
         yield found
 
 
+@contextlib.contextmanager
+def watched(folder: Path) -> Iterator[str]:
+    """The page of a run under way."""
+    words = ("--epochs", "2000", "--width", "16", "--threads", "1", "--no-baselines", "--watch")
+    with watching("train", write_digits(folder), "--out", folder / "run", "--model", "mlp", *words) as run:
+        run.until(lambda news: news["can_stop"])
+        yield f"http://127.0.0.1:{run.port}/"
+
+
+def wait_for_sections(tab: Tab) -> None:
+    until(tab, "document.querySelectorAll('#sections > *').length > 0")
+
+
 def wait_for_question(tab: Tab) -> None:
     until(tab, "document.getElementById('counts').textContent.startsWith('0 of ')")
 
@@ -149,6 +184,7 @@ def wait_for_question(tab: Tab) -> None:
 SERVERS: dict[str, tuple[Callable[[Path], contextlib.AbstractContextManager[str]], Act]] = {
     "label page": (lambda folder: labelled(folder, "texts"), wait_for_question),
     "label page of images": (lambda folder: labelled(folder, "images"), wait_for_question),
+    "page of a run under way": (watched, wait_for_sections),
     "served page": (lambda folder: served(folder, "digits"), give_image),
     "served page of texts": (lambda folder: served(folder, "texts"), give_text),
     "served page of vectors": (lambda folder: served(folder, "vectors"), nothing),

@@ -182,7 +182,7 @@ def test_a_recurrent_layer_is_unrolled_and_its_steps_are_walked(tab: Tab, tmp_pa
     opened(tab, tmp_path, "lstm", f"#forward/{layer}/2,5")
     states = explanation.opened.value(layer)
     labels = tab.evaluate(
-        "[...document.querySelectorAll('.unrolled button')].map((each) => each.getAttribute('aria-label'))"
+        "[...document.querySelectorAll('.unrolled button .hidden')].map((each) => each.textContent)"
     )
     assert len(labels) == len(states)
     moves = np.linalg.norm(np.diff(states, axis=0, prepend=np.zeros_like(states[:1])), axis=1)

@@ -1,8 +1,9 @@
-"""Modules that answering exported models needs, found by following imports, for the wheel pellucid-runtime.
+"""Modules that answering exported models needs, found by following imports, for pellucid-runtime.
 
-The wheel holds them in a folder of its own, which a `.pth` file puts at the end of the path. So it shares no
-file with the distribution `pellucid`: where both are installed `pellucid` is found first, and either can be
-removed without harm to the other.
+Its source archive contains them too, so that a wheel can be built from it without this repository. The wheel
+holds them in a folder of its own, which a `.pth` file puts at the end of the path. So it shares no file with
+the distribution `pellucid`: where both are installed `pellucid` is found first, and either can be removed
+without harm to the other.
 """
 
 import ast
@@ -48,18 +49,25 @@ STAND_IN = {"jaxtyping"}
 """Libraries that `pellucid/runtime/__init__.py` stands in for."""
 
 
-class RuntimeWheel(_Base):
-    """Hatch's hook: the chosen modules as files of the wheel."""
+class RuntimeFiles(_Base):
+    """Hatch's hook: the chosen modules as files of the wheel and of the source archive."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Name the files of the wheel.
+        """Name the files of the wheel or of the source archive.
 
         Raises: `RuntimeError` if the source is not there, or a module needs a library that is no dependency.
         """
         del version
-        if not SOURCE.is_dir():
-            raise RuntimeError(f"{SOURCE}: missing; build the wheel in a checkout: make wheels")
-        build_data["force_include"] = {str(path): place for place, path in files().items()}
+        if (HERE / FOLDER).is_dir():  # an unpacked source archive
+            found = {str(path.relative_to(HERE)): path for path in sorted((HERE / FOLDER).rglob("*"))}
+            found["pellucid-runtime.pth"] = HERE / "pellucid-runtime.pth"
+        elif SOURCE.is_dir():
+            found = files()
+        else:
+            raise RuntimeError(
+                f"{SOURCE}: missing; build from a clone (make wheels) or from a source archive"
+            )
+        build_data["force_include"] = {str(path): place for place, path in found.items() if path.is_file()}
 
 
 def files() -> dict[str, Path]:

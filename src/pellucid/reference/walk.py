@@ -5,6 +5,14 @@ A whole network as a list of lines, walked forwards for its values and backwards
 Each line names what it computes and the values it takes: inputs, weights, or what lines before it computed.
 
 ```python
+import numpy as np
+from pellucid.reference import Line, walk, walk_back
+
+draws = np.random.default_rng(0)
+weights = {"hidden.weight": draws.normal(size=(4, 3)), "hidden.bias": np.zeros(4)}
+weights |= {"logits.weight": draws.normal(size=(2, 4)), "logits.bias": np.zeros(2)}
+x, y = draws.normal(size=(5, 3)), np.array([0, 1, 0, 1, 1])
+
 lines = [
     Line("hidden", "dense", ("inputs", "hidden.weight", "hidden.bias")),
     Line("bent", "relu", ("hidden",)),

@@ -23,14 +23,18 @@ _DATA = '<script type="application/json" id="corrections-data"'
 
 
 class Collecting:
-    """The report of a run, and the table in which its corrections are saved."""
+    """The report of a run, and the table in which its corrections are saved, made where there is none.
+
+    Args:
+        run: its folder.
+        table: of corrections.
+
+    Raises:
+        UsageError: if the folder has no report that corrects labels.
+        DataError: if the file is no table of corrections.
+    """
 
     def __init__(self, run: str, table: Path) -> None:
-        """Read the report of a run, and open the table, which is made where there is none.
-
-        Raises: `UsageError` if the folder has no report that corrects labels, `DataError` if the file is no
-        table of corrections.
-        """
         path = Path(run) / _REPORT
         try:
             page = read_regular(path, _LARGEST).decode()

@@ -47,7 +47,7 @@ class Stage(NamedTuple):
 
     kind: str
     layer: LayerRecord
-    count: int = 1  # layers that compute something new in it
+    layers: int = 1  # how many of its layers compute something new
 
 
 def stages_of(explanation: Explanation) -> list[Stage]:
@@ -73,8 +73,8 @@ def stages_of(explanation: Explanation) -> list[Stage]:
             if one.kind == other.kind and one.kind in _SHARED
         ]
         at = twins[0] if twins else MOST_STAGES // 2
-        count = found[at].count + found[at + 1].count if twins else found[at + 1].count
-        found[at : at + 2] = [found[at + 1]._replace(count=count)]
+        count = found[at].layers + found[at + 1].layers if twins else found[at + 1].layers
+        found[at : at + 2] = [found[at + 1]._replace(layers=count)]
     return found
 
 

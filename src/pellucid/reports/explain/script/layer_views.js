@@ -21,16 +21,14 @@ function unrolledView(layer) {
     const token = tokenAtStep(layer, t);
     const canvas = element("canvas", { "aria-hidden": "true" });
     paintPixels(canvas, [states.shape[1], 1], states.row(t), ofStates);
-    const moved = onColour(element("span", { class: "moves" }, shown(move, 2)), ofMoves.colour(move));
-    const name = element("span", { class: "foreign" }, token);
-    const label = message("unrolledStep", { step: t, token, move: shown(move, 3) });
-    const made = element(
-      "button",
-      { "data-step": t, tabindex: "-1", "aria-label": label },
-      canvas,
-      moved,
-      name,
+    const moved = onColour(
+      element("span", { class: "moves", "aria-hidden": "true" }, shown(move, 2)),
+      ofMoves.colour(move),
     );
+    const name = element("span", { class: "foreign", "aria-hidden": "true" }, token);
+    const words = message("unrolledStep", { step: t, token, move: shown(move, 3) });
+    const label = element("span", { class: "hidden" }, words);
+    const made = element("button", { "data-step": t, tabindex: "-1" }, canvas, moved, name, label);
     made.onclick = () => openStep(t);
     made.onkeydown = (event) => {
       const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];

@@ -225,7 +225,11 @@ function caption(figure, text) {
  */
 function drawSheet(figure, { size, data }, drawn) {
   const canvas = figure.querySelector("canvas");
-  if (!canvas || !data) return;
+  if (!canvas) return;
+  if (!data) {
+    Object.assign(canvas, { width: 1, height: 1 }); // the page lacks these numbers
+    return;
+  }
   const some = drawn === undefined ? data : Array.prototype.slice.call(data, 0, drawn);
   paintPixels(canvas, size, some, scaleOf(data));
 }
