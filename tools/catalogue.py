@@ -38,8 +38,9 @@ NOUNS = (
     "character", "class", "colour image", "column", "copy", "core", "correction", "epoch", "example",
     "feature vector", "file", "group", "image", "label", "latent", "latent variable", "layer", "line",
     "model",
-    "more character", "more variant", "old class", "old test example", "old test image", "old test text",
-    "other trial", "parameter", "part", "row", "second", "seed", "set", "step", "test example", "test image",
+    "more character", "more variant", "new test example", "new test image", "new test text",
+    "new validation example", "new validation image", "new validation text", "old class", "old test example", "old test image", "old test text",
+    "old training image", "old training text", "other trial", "parameter", "part", "row", "second", "seed", "set", "step", "test example", "test image",
     "test text", "text", "thread", "token", "trainable layer", "training", "training example", "training image", "training text",
     "trial", "validation example", "validation image", "validation text", "variant", "word",
 )  # fmt: skip

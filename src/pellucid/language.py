@@ -40,9 +40,14 @@ _NAMES = frozenset(
     | {"true"}
 )
 # Letters of a message that many a text has by chance.
-_LEAST, _FEW, _SOME = 4, 8, 30
+_FEW = 8
 _DIGITS = "0123456789"
-_TEXT = re.compile(r"[a-z]{2,} [a-z]{2,} [a-z]{2,}")
+# Words that show that a text is English; in quotation marks it is a name.
+_ENGLISH = re.compile(
+    r"\b(?:an?|and|are|as|at|be|by|for|from|has|have|in|is|its?|no|not|of|on|or|so|than|that|the|this|to|was|were|with)\b",
+    re.IGNORECASE,
+)
+_QUOTED = re.compile(r"'[^']*'")
 # What may lie between two values of which it is not clear where the first one ends.
 _CLOSE = ("", " ", ".", ", ")
 
@@ -132,6 +137,9 @@ class Catalogue:
         found = self._said(text, depth)
         if found is None and text[0].isupper():  # as it begins a sentence
             found = self._said(text[0].lower() + text[1:], depth)
+        if found is None and text.endswith(".") and not text.endswith(".."):
+            whole = self._find(text[:-1], depth)
+            found = None if whole is None else whole + "\u3002"
         if found is not None:
             return found
         for joint in (_LINES, _SENTENCES, _CLAUSES, _COLON, *((_LIST,) if depth else ())):
@@ -147,10 +155,15 @@ class Catalogue:
             if at % 2:
                 made.append(_AND.get(part, part))
                 continue
-            found = self._value(part, depth - 1)
-            if found == part and " " in part.strip() and _LETTER.search(part):
-                return None
-            made.append(found)
+            made.append(self._value(part, depth - 1))
+        words = [at for at, part in enumerate(parts) if at % 2 == 0 and _LETTER.search(part)]
+        unknown = [parts[at] for at in words if made[at] == parts[at]]
+        # Names in a list, a place before a colon; nothing else stays in the midst of what is known.
+        if any(" " in part.strip() for part in unknown):
+            return None
+        is_mixed = 0 < len(unknown) < len(words)
+        if is_mixed and not (parts[1] == ": " and made[-1] != parts[-1]):
+            return None
         return "".join(made)
 
     def _said(self, text: str, depth: int) -> str | None:
@@ -175,12 +188,13 @@ class Catalogue:
             name: value if name.rstrip(_DIGITS) in _NAMES else self._value(value, depth)
             for name, value in values.items()
         }
-        unknown = [value for name, value in values.items() if said[name] == value and _LETTER.search(value)]
+        unknown = {name: value for name, value in values.items() if said[name] == value and _LETTER.search(value)}
         # A text of the user, or of another message, may look like a short one.
-        if unknown and message.weight < (_LEAST if depth else _FEW):
+        if unknown and message.weight < _FEW:
             return None
-        if message.weight < _SOME and any(map(_TEXT.search, unknown)):
-            return None
+        others = (value for name, value in unknown.items() if name.rstrip(_DIGITS) not in (*_NAMES, "error"))
+        if any(_ENGLISH.search(_QUOTED.sub("", value)) for value in others):
+            return None  # never a sentence of two languages
         return message.translation.format_map(said)
 
     def _separated(self, first: str, second: str, between: str, depth: int) -> tuple[str, str]:
