@@ -7,8 +7,8 @@ from importlib.resources import files
 import catalogue
 import pytest
 
-from pellucid.language import Catalogue, _parsed, language, translated
-from pellucid.page_language import translated_page
+from pellucid.language import _ELEMENTS, Catalogue, _parsed, language, translated
+from pellucid.page_language import FIRST_MARK, translated_page
 
 SHIPPED = json.loads(files("pellucid").joinpath("languages", "zh_CN.json").read_text(encoding="utf-8"))
 
@@ -29,6 +29,9 @@ def test_finished_sentences_are_recognised_as_their_messages():
         numbers = SHIPPED["numbers"].get(message, ())
         names = _parsed(message)[1::2]
         values = {name: f"{at + 11}" if name in numbers else f"Zq{at}" for at, name in enumerate(names)}
+        values |= {
+            name: chr(FIRST_MARK + at) for at, name in enumerate(names) if name.rstrip("23") in _ELEMENTS
+        }
         if sum(map(str.isalpha, "".join(_parsed(message)[::2]))) < 10:
             continue  # recognised as a value within others alone
         said = re.sub(" ", "", found.translate(message.format_map(values)))

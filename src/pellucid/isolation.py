@@ -222,7 +222,9 @@ class Child:
             yield
         except (LookupError, TypeError, ValueError, ArithmeticError) as error:
             self.close()
-            reason = f"its decoder answered what no decoder answers ({str(error)[:100]}); use an undamaged copy"
+            reason = (
+                f"its decoder answered what no decoder answers ({str(error)[:100]}); use an undamaged copy"
+            )
             raise ChildEnded(reason) from error
 
     def close(self) -> None:

@@ -34,9 +34,23 @@ _AND = {", and ": "\u4ee5\u53ca ", " and ": " \u548c "}
 # What a field matches: a number as the source formats it, else anything but the end of one sentence and the
 # beginning of the next.
 _NUMBER, _ANYTHING = r"[^A-Za-z]*?[^A-Za-z\s][^A-Za-z]*?", r"(?:(?![.!?] [A-Z]).)*?"
+# Fields of elements within a text of a page, each a character of its own there (`page_language`).
+_ELEMENTS, _MARK = frozenset({"bdi", "span", "strong"}), "[\U000f0000-\U000ffffd]"
 # Fields of what users named, which is said as it is.
 _NAMES = frozenset(
-    {"column", "file", "folder", "label", "names", "path", "place", "predicted", "quoted", "source", "suggested"}
+    {
+        "column",
+        "file",
+        "folder",
+        "label",
+        "names",
+        "path",
+        "place",
+        "predicted",
+        "quoted",
+        "source",
+        "suggested",
+    }
     | {"true"}
 )
 # Letters of a message that many a text has by chance.
@@ -106,7 +120,7 @@ class Catalogue:
     """
 
     def __init__(self, translations: Mapping[str, str], numbers: Mapping[str, Sequence[str]]) -> None:
-        read = [(one, _parsed(one), other) for one, other in translations.items()]
+        read = [(one, _parsed(one.replace("\u00a0", " ")), other) for one, other in translations.items()]
         self._whole = {parts[0]: other.format() for _, parts, other in read if len(parts) == 1}
         others = [
             _message(parts, numbers.get(one, ()), other) for one, parts, other in read if len(parts) > 1
@@ -118,7 +132,9 @@ class Catalogue:
         self._found = lru_cache(1 << 14)(self._find)
 
     def _translate(self, text: str) -> str:
-        return _SQUEEZED.sub("", self._value(text, -1))
+        plain = text.replace("\u00a0", " ")
+        found = self._value(plain, -1)
+        return text if found == plain else _SQUEEZED.sub("", found)
 
     def _value(self, value: str, depth: int) -> str:
         """Translation of a whole text or of a value within one, else the same."""
@@ -143,9 +159,9 @@ class Catalogue:
         if found is not None:
             return found
         for joint in (_LINES, _SENTENCES, _CLAUSES, _COLON, *((_LIST,) if depth else ())):
-            parts = joint.split(text)
-            if len(parts) > 1:
-                return self._joined(parts, depth)
+            parts = joint.split(text, 1 if joint is _COLON else 0)
+            if len(parts) > 1 and (found := self._joined(parts, depth)) is not None:
+                return found
         return None
 
     def _joined(self, parts: list[str], depth: int) -> str | None:
@@ -188,9 +204,14 @@ class Catalogue:
             name: value if name.rstrip(_DIGITS) in _NAMES else self._value(value, depth)
             for name, value in values.items()
         }
-        unknown = {name: value for name, value in values.items() if said[name] == value and _LETTER.search(value)}
+        unknown, known = dict[str, str](), message.weight
+        for name, value in values.items():
+            if said[name] != value:
+                known += sum(map(str.isalpha, value))
+            elif _LETTER.search(_QUOTED.sub("", value)) and f"{{{name}}}" in message.translation:
+                unknown[name] = value
         # A text of the user, or of another message, may look like a short one.
-        if unknown and message.weight < _FEW:
+        if unknown and known < _FEW:
             return None
         others = (value for name, value in unknown.items() if name.rstrip(_DIGITS) not in (*_NAMES, "error"))
         if any(_ENGLISH.search(_QUOTED.sub("", value)) for value in others):
@@ -229,6 +250,8 @@ def _message(parts: list[str], numbers: Sequence[str], translation: str) -> Mess
             form += f"(?P={part})"
         else:
             kind = _NUMBER if part in numbers else ".*?" if part.startswith("part") else _ANYTHING
+            if part.rstrip(_DIGITS) in _ELEMENTS:
+                kind = _MARK
             form += f"(?P<{part}>{kind})"
             seen.add(part)
     literals = parts[::2]

@@ -305,7 +305,10 @@ def holes():
         ("segv", "the process that decodes it ended by SIGSEGV; use an undamaged copy"),
         ("exit", "the process that decodes it ended with 3; use an undamaged copy"),
         ("spin", "the process that decodes it ended by SIGXCPU; use an undamaged copy"),
-        ("lie", "its decoder answered what no decoder answers (an image that is none); use an undamaged copy"),
+        (
+            "lie",
+            "its decoder answered what no decoder answers (an image that is none); use an undamaged copy",
+        ),
         ("memory", "too large for this machine's memory"),
         ("open", "corrupt image ([Errno 24] Too many open files: "),
         ("write", "corrupt image ([Errno 24] Too many open files: "),

@@ -276,7 +276,9 @@ def continued(recipe: Recipe, settings: Settings, examples: int, *, new_classes:
 
 def continued_words(fresh: Recipe, recipe: Recipe, settings: Settings) -> str:
     """Sentence on the rule, with both learning rates and both numbers of epochs."""
-    rate = f"A network that continues training has the learning rate {recipe.learning_rate:g}, as it was given."
+    rate = (
+        f"A network that continues training has the learning rate {recipe.learning_rate:g}, as it was given."
+    )
     if settings.learning_rate is None:
         rate = (
             f"A network that continues training has a low learning rate: {recipe.learning_rate:g}, "
