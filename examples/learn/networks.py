@@ -1,10 +1,10 @@
 """Draws and measures chapters 1 to 6 of Learn on one LeNet: `python examples/learn/networks.py`.
 
-Trains the network of these chapters on `sample:fashion` and, with three seeds each, such networks with and
+Trains the network of these chapters on `sample:fashion` and, with two seeds each, such networks with and
 without shifted training images. Pictures go to docs/images/learn, figures to docs/learn/networks.json and
 from there into the chapters. `--check` trains nothing and reports whether they agree with that record.
 
-Takes: about 2 minutes with one thread.
+Takes: about 2 minutes of processor time with one thread.
 """
 
 import argparse
@@ -265,7 +265,7 @@ def main() -> int:
     flags = argparse.ArgumentParser(description="Draw and measure chapters 1 to 6 of Learn.")
     flags.add_argument("--check", action="store_true", help="train nothing, report what is not up to date")
     flags.add_argument("--epochs", type=int, default=LENET["epochs"], help="passes of each training")
-    flags.add_argument("--seeds", type=int, default=3, help="trainings of each kind (3)")
+    flags.add_argument("--seeds", type=int, default=2, help="trainings of each kind (2)")
     flags.add_argument("--threads", type=int, default=1, help="processor threads (1)")
     flags.add_argument("--pictures", action="store_true", help="draw only, with the figures of the record")
     flags.add_argument("--work", type=Path, help="folder that keeps the run lenet/; default: none")

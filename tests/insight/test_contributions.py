@@ -11,8 +11,9 @@ from pellucid.bundle import ClassicalModel
 from pellucid.classical.forests import Forest
 from pellucid.classical.kernel_machines import Kernel
 from pellucid.classical.predictors import Linear
-from pellucid.insight.contributions import _names, _node_values, contributions_of
+from pellucid.insight.contributions import _names, contributions_of
 from pellucid.insight.explaining import explain_model
+from pellucid.insight.tree_paths import node_values
 from pellucid.tasks import VALUES
 
 WITH_TERMS = [name for name in [*CLASSICAL, *ON_NETWORK] if not name.startswith(("majority", "mean"))]
@@ -114,7 +115,7 @@ def test_nodes_of_a_forest_of_labels_are_the_mean_of_both_branches(target):
         entry=np.array([0, 1, 1], np.int32),
         content=np.array([0.75, 1.0, 0.5]),
     )
-    nodes, leaves = _node_values(forest, target)
+    nodes, leaves = node_values(forest, target)
     assert nodes.tolist() == [0.375, 0.5][target : target + 1]
     assert leaves.tolist() == [[0.75, 0.0, 0.0], [1.0, 0.0, 0.5]][target]
 

@@ -134,9 +134,9 @@ from types import SimpleNamespace
 from pellucid.runtime import load
 from pellucid.serving.page import page_of
 metadata = load(sys.argv[1]).metadata
-page, policy = page_of(SimpleNamespace(
-    name="a", metadata=metadata, others=("b",), needs_token=False, folder_page=None))
-print(metadata.classes[0] in page, "models-title" in page, policy.count("sha256-"))
+page = page_of(SimpleNamespace(
+    name="a", metadata=metadata, others=("b",), needs_token=False, has_report=False, folder_page=None))
+print(metadata.classes[0] in page.html, "models-title" in page.html, page.policy.count("sha256-"))
 strangers = {"torch", "sklearn", "scipy", "pyarrow", "tokenizers", "safetensors"} & sys.modules.keys()
 assert not strangers, strangers
 """

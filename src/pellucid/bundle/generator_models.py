@@ -125,7 +125,7 @@ class Generator(Model):
 
         @torch.inference_mode()
         def asked(rows: slice) -> Found:
-            block = np.ascontiguousarray(pixels[rows])
+            block = np.array(pixels[rows], order="C")  # a copy: torch warns of arrays that are read alone
             return ask(torch.from_numpy(block).permute(0, 3, 1, 2).float(), rows)
 
         return in_pieces(asked, self._blocks(len(pixels)))
