@@ -37,12 +37,13 @@ NOBODY = ("arithmetic", "serving/openapi.py", "languages", "reports/svg", "data/
 NOUNS = (
     "character", "class", "colour image", "column", "copy", "core", "correction", "epoch", "example",
     "feature vector", "file", "group", "image", "label", "latent", "latent variable", "layer", "line",
-    "model",
-    "more character", "more variant", "new test example", "new test image", "new test text",
-    "new validation example", "new validation image", "new validation text", "old class", "old test example", "old test image", "old test text",
-    "old training image", "old training text", "other trial", "parameter", "part", "row", "second", "seed", "set", "step", "test example", "test image",
-    "test text", "text", "thread", "token", "trainable layer", "training", "training example", "training image", "training text",
-    "trial", "validation example", "validation image", "validation text", "variant", "word",
+    "model", "more character", "more variant", "new test example", "new test image", "new test text",
+    "new validation example", "new validation image", "new validation text", "old class",
+    "old test example", "old test image", "old test text", "old training image", "old training text",
+    "other trial", "parameter", "part", "row", "second", "seed", "set", "step", "test example",
+    "test image", "test text", "text", "thread", "token", "trainable layer", "training", "training example",
+    "training image", "training text", "trial", "validation example", "validation image", "validation text",
+    "variant", "word",
 )  # fmt: skip
 OTHERS = Path(__file__).with_name("more_messages.txt")  # one in each line
 _COUNTS = ("count", "number", "points")  # fields of others that are numbers
@@ -188,6 +189,12 @@ def extracted() -> Catalog:
     for path in sorted(SOURCE.rglob("*.js")):
         for message in messages_of_script(path.read_text(encoding="utf-8")):
             _add(found, message, (str(path.relative_to(SOURCE)), 0))
+    _add_words(found)
+    return found
+
+
+def _add_words(found: Catalog) -> None:
+    """Add what people read beside sentences of the source: nouns, metrics, and others."""
     for noun in NOUNS:
         many = count_of(2, noun)[2:]
         for message in (noun, many, f"1 {noun}", with_article(noun)):
@@ -202,7 +209,6 @@ def extracted() -> Catalog:
     for message in OTHERS.read_text(encoding="utf-8").splitlines():
         numbers = [name for name in _fields(message) if name in _COUNTS]
         _add(found, message, ("others", 0), [" ".join(["numbers:", *numbers])] if numbers else [])
-    return found
 
 
 def _add(found: Catalog, message: str, place: tuple[str, int], comments: Sequence[str] = ()) -> None:
