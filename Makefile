@@ -146,7 +146,8 @@ lint-release: $(VENV)/.has-release-tools
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci .gitlab-ci.yml
 
-generated: $(VENV)/.installed-plain
+generated: $(VENV)/.installed-test
+	$(BIN)/python tools/catalogue.py
 	$(BIN)/python tools/write_reference.py
 
 clean:

@@ -202,7 +202,7 @@ class Child:
         try:
             found = self._channel.receive()
         except (OSError, ValueError, RecursionError) as error:
-            raise self._ended(f"says what it never would: {str(error)[:100]}") from error
+            raise self._ended(f"gave an answer that is no answer: {str(error)[:100]}") from error
         self._deadline = math.inf
         if found is None:
             raise self._ended()
@@ -222,7 +222,9 @@ class Child:
             yield
         except (LookupError, TypeError, ValueError, ArithmeticError) as error:
             self.close()
-            reason = f"its decoder says what it never would ({str(error)[:100]}); use an undamaged copy"
+            reason = (
+                f"its decoder answered what no decoder answers ({str(error)[:100]}); use an undamaged copy"
+            )
             raise ChildEnded(reason) from error
 
     def close(self) -> None:

@@ -155,7 +155,7 @@ def test_an_average_is_no_member_of_another(folder, tmp_path):
         (lambda members: members[:1], "members: no list of 2 to 5 models"),
         (lambda members: members * 2, "members: no list of 2 to 5 models"),
         (lambda members: [members[0], members[0]], "two of them have the same name"),
-        (lambda members: members[::-1], "they do not stand by weight"),
+        (lambda members: members[::-1], "they are not sorted by weight"),
         (lambda members: [members[0] | {"weight": 0}, members[1]], "weight: 0 is no whole number"),
         (lambda members: [members[0] | {"weight": 10**9}, members[1]], "no whole number from 1 to 1000"),
         (lambda members: [members[0] | {"name": "../svm"}, members[1]], "name: '../svm' is malformed"),

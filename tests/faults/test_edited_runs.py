@@ -61,7 +61,7 @@ def test_checkpoints_that_were_all_edited_are_refused(pellucid, digits_npz, run,
         path.write_bytes(content)
     done = pellucid(*_words(digits_npz, run), "--resume")
     assert done.returncode == 5, done.stderr
-    assert "this checkpoint cannot be gone on from" in done.stderr
+    assert "training cannot continue from this checkpoint" in done.stderr
     assert "start again with --overwrite" in done.stderr
 
 

@@ -305,7 +305,10 @@ def holes():
         ("segv", "the process that decodes it ended by SIGSEGV; use an undamaged copy"),
         ("exit", "the process that decodes it ended with 3; use an undamaged copy"),
         ("spin", "the process that decodes it ended by SIGXCPU; use an undamaged copy"),
-        ("lie", "its decoder says what it never would (an image that is none); use an undamaged copy"),
+        (
+            "lie",
+            "its decoder answered what no decoder answers (an image that is none); use an undamaged copy",
+        ),
         ("memory", "too large for this machine's memory"),
         ("open", "corrupt image ([Errno 24] Too many open files: "),
         ("write", "corrupt image ([Errno 24] Too many open files: "),
@@ -339,7 +342,7 @@ def test_a_table_that_takes_too_much_memory_is_refused_with_the_figure():
 @pytest.mark.usefixtures("broken_worker")
 def test_a_worker_that_lies_is_ended():
     with pytest.raises(
-        DataError, match=r"^lies: its decoder says what it never would \(rows that are no numbers"
+        DataError, match=r"^lies: its decoder answered what no decoder answers \(rows that are no numbers"
     ):
         open_table(SHARD, "lies")
 

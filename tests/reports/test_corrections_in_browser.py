@@ -148,7 +148,7 @@ def test_a_file_is_imported_and_gone_on_from(chromium: str, run: Run, tmp_path: 
                 time.sleep(0.05)
             raise AssertionError("nothing was said")
 
-        assert take(path) == "Took over 3 corrections of corrections.csv."
+        assert take(path) == "Corrections taken over from corrections.csv: 3."
         assert count(page) == "3 corrections"
         marks = "document.querySelectorAll('[data-example=\"0\"] .corrected')"
         assert page.ask(f"[...{marks}].every(each => each.textContent === '→ 3')") is True

@@ -169,7 +169,7 @@ def _require_agreement(members: Sequence[AverageMember]) -> None:
         ):
             raise ValueError(f"members: {name} and {members[0].name} know other classes or columns")
     if [each.weight for each in members] != sorted((each.weight for each in members), reverse=True):
-        raise ValueError("members: they do not stand by weight, the most first")
+        raise ValueError("members: they are not sorted by weight, the largest first")
 
 
 def _sharing(members: Sequence[AverageMember]) -> Iterator[AverageMember]:

@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TextIO
 
 from pellucid.errors import UsageError
 from pellucid.files import read_regular
+from pellucid.language import translated
 from pellucid.settings import ROWS, Group, Row, Settings, likely_meant, name_of, not_known
 
 _PLACEHOLDERS = {str: "TEXT", int: "N", float: "X"}
@@ -215,10 +216,12 @@ def shown() -> Iterator[None]:
 
 
 def say(text: str, piped: int | None = None) -> None:
-    """Write lines to standard error, on a terminal in its width and never broken within a word.
+    """Write lines to standard error, in the language of the user.
 
-    `piped` are the columns where it is no terminal; by default lines stay whole there, for programs to read.
+    On a terminal they have its width, and are never broken within a word. `piped` are the columns where it
+    is no terminal; by default lines stay whole there, for programs to read.
     """
+    text = translated(text)
     columns = min(_WIDEST, shutil.get_terminal_size().columns) if sys.stderr.isatty() else piped
     if columns is not None:
         from pellucid.data.wording import wrapped
@@ -252,25 +255,25 @@ class Parser(argparse.ArgumentParser):
         """Usage, description, examples and options: the main ones, or all of them by their groups."""
         formatter = self._get_formatter()
         formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)
-        formatter.add_text(self.description)
+        formatter.add_text(translated(self.description or ""))
         pieces = [formatter.format_help()]
         if self.examples:
             widest = max(len(command) for command, _ in self.examples)
-            lines = [f"  {command:<{widest}}  # {meaning}" for command, meaning in self.examples]
-            pieces.append("\n".join(["examples:", *lines, ""]))
+            lines = [f"  {command:<{widest}}  # {translated(meaning)}" for command, meaning in self.examples]
+            pieces.append("\n".join([translated("examples:"), *lines, ""]))
         groups = [(group.title, group._group_actions) for group in self._action_groups]
         if self.main:
             options = [self._option_string_actions[flag] for flag in self.main]
             groups = [groups[0], ("options", options)]
         formatter = self._get_formatter()
         for title, actions in groups:
-            formatter.start_section(title)
+            formatter.start_section(translated(title or ""))
             formatter.add_arguments(actions)
             formatter.end_section()
         pieces.append(formatter.format_help())
         if self.main:
             hidden = len(self._actions) - sum(len(actions) for _, actions in groups)
-            pieces.append(f"{hidden} more options: {self.prog} --help-all\n")
+            pieces.append(translated(f"{hidden} more options: {self.prog} --help-all") + "\n")
         return "\n".join(pieces)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -311,5 +314,22 @@ class _HelpAll(argparse.Action):
         parser.exit()
 
 
+class _Formatter(argparse.HelpFormatter):
+    """Help in the language of the user."""
+
+    def _expand_help(self, action: argparse.Action) -> str:
+        return translated(super()._expand_help(action))
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        from pellucid.data.wording import wrapped
+
+        return super()._split_lines(text, width) if text.isascii() else wrapped(text, width)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        from pellucid.data.wording import wrapped
+
+        return super()._fill_text(text, width, indent) if text.isascii() else "\n".join(wrapped(text, width))
+
+
 def _formatter(prog: str) -> argparse.HelpFormatter:
-    return argparse.HelpFormatter(prog, width=min(_WIDEST, shutil.get_terminal_size().columns) - 2)
+    return _Formatter(prog, width=min(_WIDEST, shutil.get_terminal_size().columns) - 2)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid import cores
+from pellucid.language import translated
 
 # Settings for the images: with half the usual shift six epochs serve as well as the ten of `quick`.
 _IMAGES: dict[str, Any] = {"preset": "quick", "epochs": 6}
@@ -56,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
 
             finished.append(Run(spam))
     for each in finished:
-        sys.stdout.write(f"{each.verdict}\n{each.report}\n")
+        sys.stdout.write(f"{translated(each.verdict)}\n{each.report}\n")
     return code
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pellucid.cli.command_line import add_data, add_settings, add_table_flags, counting, say, settings_from
 from pellucid.errors import UsageError
+from pellucid.language import translated
 
 _EXAMPLES = (
     ("pellucid inspect photos/", "a folder for each class"),
@@ -65,7 +66,9 @@ def run(arguments: argparse.Namespace) -> int:
         document = check.to_json() if odd is None else {**check.to_json(), "odd": odd.to_json()}
         text = json.dumps(document, indent=2)
     else:
-        text = "\n".join(check.lines() if odd is None else [*check.lines(), "", *odd.lines()])
+        text = "\n".join(
+            map(translated, check.lines() if odd is None else [*check.lines(), "", *odd.lines()])
+        )
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
     if odd is not None and arguments.sheet is not None:

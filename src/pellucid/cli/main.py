@@ -28,6 +28,7 @@ from pellucid.cli import (
 )
 from pellucid.cli.command_line import Parser, say, shown
 from pellucid.errors import PellucidError, StorageError
+from pellucid.language import LANGUAGES, set_language
 
 # At the end all memory is given back at once; to look for cycles among all objects first takes half a second.
 atexit.register(gc.freeze)
@@ -58,6 +59,8 @@ def build_parser() -> argparse.ArgumentParser:
     for name in _ISOLATED:
         subparsers.choices[name].add_argument("--isolate", action="store_true", help=_ISOLATE)
     for each in subparsers.choices.values():
+        text = "Language of what is printed and written for people (default: that of the locale)"
+        each.add_argument("--language", choices=LANGUAGES, help=text)
         each.add_argument("--debug", action="store_true", help="Show the traceback of an error")
     return parser
 
@@ -75,6 +78,7 @@ def main(words: Sequence[str] | None = None) -> int:
         sys.stderr = open(os.devnull, "w")
     if sys.stdout is None:  # a stream that refuses whatever is printed there
         sys.stdout = open(os.devnull)
+    _choose_language(sys.argv[1:] if words is None else words)
     with shown():
         try:
             arguments = build_parser().parse_args(words)
@@ -83,6 +87,14 @@ def main(words: Sequence[str] | None = None) -> int:
         except OSError as refused:  # of the help
             return _report_refused(refused)
         return int(_ended(_run(arguments)))
+
+
+def _choose_language(words: Sequence[str]) -> None:
+    """Take the language from the words before they are parsed: help and errors of parsing are in it, too."""
+    for word, following in zip(words, (*words[1:], ""), strict=True):
+        flag, _, value = word.partition("=")
+        if flag == "--language" and (value or following) in LANGUAGES:
+            set_language(value or following)
 
 
 def _run(arguments: argparse.Namespace) -> int:

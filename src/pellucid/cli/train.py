@@ -14,6 +14,7 @@ from pellucid.cli.command_line import (
     require_out,
     settings_given,
 )
+from pellucid.language import translated
 
 _EXAMPLES = (
     ("pellucid train photos/ --out run/", "folders of classes"),
@@ -63,14 +64,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.describe:
         from pellucid.pipeline.train import describe_network
 
-        sys.stdout.write(describe_network(arguments.data, given) + "\n")
+        sys.stdout.write(translated(describe_network(arguments.data, given)) + "\n")
         return 0
     if arguments.dry_run is not None:
         from pellucid.pipeline.train import preview
 
         with counting("reading") as progress:
             sentences = preview(arguments.data, given, arguments.dry_run, progress)
-        sys.stderr.write("\n".join(sentences) + "\n")
+        sys.stderr.write("\n".join(map(translated, sentences)) + "\n")
         sys.stdout.write(f"{arguments.dry_run}\n")
         return 0
     require_out(arguments, "train", arguments.data)

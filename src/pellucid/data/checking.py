@@ -220,12 +220,15 @@ def _input_sentences(check: Check) -> list[str]:
     """Sentences about the images or texts, and those left out."""
     total = sum(check.examples.values())
     present = sum(map(any, zip(*check.counts.values(), strict=True)))
-    classes = f" in {count_of(present, 'class')}" if check.classes else " without labels"
-    if check.labels is not None:
-        classes = f" with any of {count_of(present, 'label')}"
-    of_what = classes if check.numbers is None else ", each with a number to predict,"
-    form = _FORMS.get(check.form, check.form)
-    sentences = [f"{count_of(total, check.noun)}{of_what} from {check.place} ({form})."]
+    examples, place = count_of(total, check.noun), f"{check.place} ({_FORMS.get(check.form, check.form)})"
+    if check.numbers is not None:
+        sentences = [f"{examples}, each with a number to predict, from {place}."]
+    elif check.labels is not None:
+        sentences = [f"{examples} with any of {count_of(present, 'label')} from {place}."]
+    elif check.classes:
+        sentences = [f"{examples} in {count_of(present, 'class')} from {place}."]
+    else:
+        sentences = [f"{examples} without labels from {place}."]
     sentences += _image_sentences(check) if check.texts is None else check.texts.sentences()
     if check.skipped:
         named = [f"{each.source} ({each.reason})" for each in check.skipped]
@@ -255,8 +258,10 @@ def _image_sentences(check: Check) -> list[str]:
         )
     else:
         same = (heights[0], widths[0]) == (height, width_)
-        sizes = f"All are {heights[0]} x {widths[0]} pixels"
-        sizes += f", and trained at {target}." if same else f"; each is {fitted}."
+        pixels = f"{heights[0]} x {widths[0]} pixels"
+        sizes = (
+            f"All are {pixels}, and trained at {target}." if same else f"All are {pixels}; each is {fitted}."
+        )
     modes = ", ".join(f"{count:,} {mode}" for mode, count in check.modes)
     return [sizes, f"They are stored as: {modes}."]
 

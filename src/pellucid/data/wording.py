@@ -1,8 +1,11 @@
 """Foreign names in sentences: shown so that nothing hidden or harmful reaches the terminal."""
 
+import re
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
+
+from pellucid.language import translated
 
 # Columns of a terminal that everything fits into.
 COLUMNS = 80
@@ -58,7 +61,12 @@ def some_quoted(names: Iterable[str], most: int = 3) -> str:
 
 
 def wrapped(text: str, columns: int = COLUMNS, indent: str = "") -> list[str]:
-    """A text in lines of so many columns, no word broken, nor alone in the last."""
+    """A text in lines of so many columns, no word broken, nor alone in the last.
+
+    Chinese is broken between any two characters.
+    """
+    if _WIDE.search(text):
+        return _wrapped_wide(text, columns, indent)
 
     def lines_of(size: int) -> list[str]:
         return textwrap.wrap(
@@ -74,6 +82,22 @@ def wrapped(text: str, columns: int = COLUMNS, indent: str = "") -> list[str]:
             break
         lines = narrower
     return lines
+
+
+# Characters that fill two columns, each with the punctuation that must not begin a line.
+_WIDE = re.compile(r"[\u2e80-\ufaff\uff00-\uffef]")
+_NEVER_FIRST = "\uff0c\u3002\uff1a\uff1b\uff01\uff1f\u3001\uff09\u300b\u300d\u201d\u2019%"
+_PIECES = re.compile(rf"\s+|{_WIDE.pattern}[{_NEVER_FIRST}]*|[^\s\u2e80-\ufaff\uff00-\uffef]+")
+
+
+def _wrapped_wide(text: str, columns: int, indent: str) -> list[str]:
+    lines, line = [], ""
+    for piece in _PIECES.findall(text):
+        if line.strip() and width(line + piece.rstrip()) > columns:
+            lines.append(line.rstrip())
+            line = indent
+        line += piece if line.strip() or not piece.isspace() else ""
+    return [*lines, line.rstrip()] if line.strip() else lines
 
 
 def width(text: str) -> int:
@@ -95,10 +119,12 @@ def fitted(text: str, columns: int) -> str:
 
 def aligned(heading: str, columns: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
     """Lines of a table of 80 columns, headings first: names to the left, cells to the right."""
-    widths = [max(len(column), *(len(cells[at]) for _, cells in rows)) for at, column in enumerate(columns)]
+    heading, columns = translated(heading), [translated(column) for column in columns]
+    widths = [max(width(column), *(len(cells[at]) for _, cells in rows)) for at, column in enumerate(columns)]
     room = COLUMNS - sum(widths) - 2 * len(widths)
     names = min(room, max(width(name) for name in (heading, *(name for name, _ in rows))))
     return [
-        fitted(name, names) + "".join(f"  {cell:>{size}}" for cell, size in zip(cells, widths, strict=True))
+        fitted(name, names)
+        + "".join(f"  {' ' * (size - width(cell))}{cell}" for cell, size in zip(cells, widths, strict=True))
         for name, cells in ((heading, columns), *rows)
     ]

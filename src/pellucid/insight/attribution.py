@@ -121,7 +121,7 @@ def _vectors(network: Network, tokens: Tensor) -> tuple[nn.Module, Tensor]:
         if isinstance(layer, EmbeddingBag):
             ids = tokens.sort(dim=1).values
             return layer, layer.weigh(ids)[:, :, None] * layer.weight[ids]
-    raise ValueError("no vectors of ids that the way leads along")
+    raise ValueError("no embeddings to integrate gradients along")
 
 
 def _collect(answers: Callable[[Tensor, Tensor], Tensor], way: Tensor, size: int, most: int) -> Collected:

@@ -1,11 +1,11 @@
 """The page of labelling and what it asks: JSON about examples, which are named by their numbers alone."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader
+from jinja2 import PackageLoader
 from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -15,8 +15,10 @@ from starlette.routing import Route
 
 from pellucid.errors import DataError, PellucidError, StorageError, UsageError
 from pellucid.labelling.session import Conflict, Labelling
+from pellucid.language import translated
 from pellucid.local_server import App, Guard
-from pellucid.pages import policy_of
+from pellucid.page_language import PageEnvironment
+from pellucid.pages import joined_script, policy_of
 from pellucid.strict import parse_line
 from pellucid.tasks import TEXTS
 
@@ -83,6 +85,14 @@ _ANSWERS: dict[str, Callable[[Labelling, _Asked], _Asked]] = {
 }
 
 
+def _reply(found: Mapping[str, Any], status: int = 200) -> JSONResponse:
+    """JSON whose sentences are in the language of the user."""
+    said: dict[str, Any] = {name: translated(found[name]) for name in ("error", "state") if name in found}
+    if "sentences" in found:
+        said["sentences"] = [translated(each) for each in found["sentences"]]
+    return JSONResponse({**found, **said}, status)
+
+
 def _answering(
     answer: Callable[[Labelling, _Asked], _Asked], labelling: Labelling
 ) -> Callable[[Request], Any]:
@@ -98,15 +108,15 @@ def _answering(
         if not isinstance(asked, dict):
             return JSONResponse({"error": "a JSON object is expected"}, 400)
         if asked.get("token") != labelling.token:
-            return JSONResponse({"error": "the server labels other data by now; reload the page"}, 409)
+            return _reply({"error": "the server labels other data by now; reload the page"}, 409)
         try:
-            return JSONResponse(await run_in_threadpool(answer, labelling, asked))
+            return _reply(await run_in_threadpool(answer, labelling, asked))
         except Conflict as error:
-            return JSONResponse({"error": str(error)}, 409)
+            return _reply({"error": str(error)}, 409)
         except StorageError as error:
-            return JSONResponse({"error": str(error)}, 507)
+            return _reply({"error": str(error)}, 507)
         except PellucidError as error:
-            return JSONResponse({"error": str(error)}, 422)
+            return _reply({"error": str(error)}, 422)
 
     return answered
 
@@ -134,16 +144,15 @@ def _example(asked: _Asked) -> int:
 
 def _page(labelling: Labelling) -> tuple[str, str]:
     """The page and its policy, which admits its own script, style and images alone."""
-    environment = Environment(loader=PackageLoader("pellucid.labelling", "page"), autoescape=True)
+    environment = PageEnvironment(loader=PackageLoader("pellucid.labelling", "page"), autoescape=True)
     room = files("pellucid.labelling")
-    style, script = (
-        room.joinpath(name).read_text(encoding="utf-8") for name in ("page/label.css", "script/label.js")
-    )
+    style = room.joinpath("page/label.css").read_text(encoding="utf-8")
+    script = joined_script("labelling/script/label.js")
     facts = {
         "token": labelling.token,
         "texts": labelling.pool.kind is TEXTS,
         "exclusive": labelling.is_exclusive,
-        "noun": labelling.pool.kind.noun,
+        "shown": translated(labelling.pool.kind.noun),
     }
     data = Markup(json.dumps(facts).replace("<", "\\u003c"))
     page = environment.get_template("label.html").render(

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from pellucid.evaluation import Interval, wilson
+from pellucid.language import translated
 from pellucid.reports.album import Album, Placed, bind
 from pellucid.reports.facts import Answered, LabelIssue, Labelled, ReportFacts
 from pellucid.reports.formatting import Excerpt, excerpt, finite, read_score
@@ -241,7 +242,7 @@ def corrections(facts: ReportFacts, shown: Sequence[Sequence[ShownExample]]) -> 
         "examples": [found[number] for number in sorted(found)],
         "classes": list(facts.classes),
         "kind": facts.target.noun,
-        "noun": facts.noun,
+        "noun": translated(facts.noun),
         **given._asdict(),
     }
 

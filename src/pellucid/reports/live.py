@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from markupsafe import Markup
 
-from pellucid.pages import policy_of
+from pellucid.pages import joined_script, policy_of
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.report import OF_GENERATORS, SECTIONS, environment
 
@@ -66,7 +66,7 @@ def _style() -> str:
 
 @cache
 def _script() -> str:
-    return _own("script/live.js")
+    return joined_script("reports/script/live.js")
 
 
 def _own(name: str) -> str:

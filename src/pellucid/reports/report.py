@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from pellucid.data import Check, Dataset
 from pellucid.data.raw_texts import Texts
+from pellucid.page_language import PageEnvironment
 from pellucid.pages import checksum, joined_script, visible
 from pellucid.reports import (
     error_sections,
@@ -164,7 +165,7 @@ def render(facts: ReportFacts) -> str:
 @cache
 def environment() -> Environment:
     """Template environment of all pages in `page/`: escaping, the formats of numbers, and the glossary."""
-    shared = Environment(
+    shared = PageEnvironment(
         loader=PackageLoader("pellucid.reports", "page"),
         autoescape=True,
         finalize=visible,

@@ -157,7 +157,7 @@ class _Worker(asyncio.SubprocessProtocol):
         of_reply, of_body = _LENGTHS.unpack_from(found)
         end = _LENGTHS.size + of_reply
         if max(of_reply, of_body) > LARGEST:
-            self._end("sends what it never would")
+            self._end("sent what is no answer")
         elif len(found) >= end + of_body and self._reply is not None and not self._reply.done():
             try:
                 reply = json.loads(found[_LENGTHS.size : end])
@@ -168,7 +168,7 @@ class _Worker(asyncio.SubprocessProtocol):
             if isinstance(reply, dict):
                 self._reply.set_result((reply, body))
             else:
-                self._end("sends what it never would")
+                self._end("sent what is no answer")
 
     def process_exited(self) -> None:
         """Let whoever waits know how the process ended."""

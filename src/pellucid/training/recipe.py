@@ -276,14 +276,17 @@ def continued(recipe: Recipe, settings: Settings, examples: int, *, new_classes:
 
 def continued_words(fresh: Recipe, recipe: Recipe, settings: Settings) -> str:
     """Sentence on the rule, with both learning rates and both numbers of epochs."""
-    rate = f"a learning rate of {recipe.learning_rate:g}, " + (
-        f"a fifth of the {fresh.learning_rate:g} of a fresh one"
-        if settings.learning_rate is None
-        else "as it was given"
+    rate = (
+        f"A network that continues training has the learning rate {recipe.learning_rate:g}, as it was given."
     )
+    if settings.learning_rate is None:
+        rate = (
+            f"A network that continues training has a low learning rate: {recipe.learning_rate:g}, "
+            f"a fifth of the {fresh.learning_rate:g} of a new one."
+        )
     epochs = count_of(recipe.epochs, "epoch")
     if settings.epochs is not None:
-        epochs += ", as it was given"
-    elif recipe.epochs < fresh.epochs:
-        epochs += f", half of {fresh.epochs}"
-    return f"A network that continues training is taught gently: {rate}, for {epochs}."
+        return f"{rate} It trains for {epochs}, as it was given."
+    if recipe.epochs < fresh.epochs:
+        return f"{rate} It trains for {epochs}, half of {fresh.epochs}."
+    return f"{rate} It trains for {epochs}."

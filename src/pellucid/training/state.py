@@ -239,7 +239,7 @@ def load_checkpoint(folder: Path, state: State, total_steps: int | None = None) 
             state.restore(tensors, document.state, total_steps)
         except (OSError, ValueError, safetensors.SafetensorError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            broken = broken or f"{path}: this checkpoint cannot be gone on from: {reason}"
+            broken = broken or f"{path}: training cannot continue from this checkpoint: {reason}"
             continue
         return document.identity
     if broken:

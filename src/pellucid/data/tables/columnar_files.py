@@ -183,7 +183,9 @@ class TableFile:
             raise
         except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
             self._worker.end()
-            reason = f"its decoder says what it never would ({str(error)[:100]}); use an undamaged copy"
+            reason = (
+                f"its decoder answered what no decoder answers ({str(error)[:100]}); use an undamaged copy"
+            )
             raise DataError(f"{self._place}: {reason}") from error
 
 

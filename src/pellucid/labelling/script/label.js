@@ -1,4 +1,5 @@
 // The page of labelling: asks its server for the next example, and sends what a person says about it.
+import { tr } from "../../reports/script/tr.js";
 
 /**
  * What the server says of the whole, and of the question that is open.
@@ -9,7 +10,7 @@
  * }} Standing
  */
 
-/** @typedef {{ token: string, texts: boolean, exclusive: boolean, noun: string }} Facts */
+/** @typedef {{ token: string, texts: boolean, exclusive: boolean, shown: string }} Facts */
 
 /** Keys of the classes, in their order; other letters are keys of the buttons. */
 const KEYS = "123456789abcdefghijklmopqrtvwyz";
@@ -108,7 +109,8 @@ function showChosen() {
     button.setAttribute("aria-pressed", String(open.chosen.has(button.dataset.name ?? "")));
   }
   const save = document.getElementById("save-words");
-  if (save) save.textContent = open.chosen.size ? `Save ${open.chosen.size}` : "None of these";
+  const words = open.chosen.size ? tr("Save {count}", { count: open.chosen.size }) : tr("None of these");
+  if (save) save.textContent = words;
 }
 
 /** @param {Standing["classes"]} classes */
@@ -148,10 +150,13 @@ function classButton(name, at) {
  */
 function showStanding(standing) {
   showClasses(standing.classes);
-  const skipped = standing.skipped ? `, ${counted(standing.skipped)} skipped` : "";
-  part("counts").textContent =
-    `${counted(standing.labelled)} of ${counted(standing.pool)} labelled, ` +
-    `${counted(standing.audited)} of them for the audit${skipped}`;
+  const skipped = standing.skipped ? tr(", {count} skipped", { count: counted(standing.skipped) }) : "";
+  part("counts").textContent = tr("{labelled} of {pool} labelled, {audited} of them for the audit{skipped}", {
+    labelled: counted(standing.labelled),
+    pool: counted(standing.pool),
+    audited: counted(standing.audited),
+    skipped,
+  });
   part("state").textContent = standing.state;
   part("state").hidden = standing.state === "";
   part("sentences").replaceChildren(...standing.sentences.map((each) => made("li", "", each)));
@@ -174,8 +179,10 @@ function showQuestion(standing) {
   showStanding(standing);
   part("finished").hidden = example !== null;
   part("finished").textContent = standing.waiting
-    ? `All others are labelled; ${counted(standing.waiting)} are on the pages of other people.`
-    : `Every ${facts.noun} is labelled.`;
+    ? tr("All others are labelled; {count} are on the pages of other people.", {
+        count: counted(standing.waiting),
+      })
+    : tr("Every {noun} is labelled.", { noun: facts.shown });
   if (facts.texts) {
     part("text").hidden = example === null;
     part("text").textContent = example?.text ?? "";
@@ -213,7 +220,9 @@ async function advance(name, body = {}) {
 async function explain(error) {
   if (!(error instanceof Refused)) {
     complain(
-      "The server does not answer. All answers so far are in the table; start the command again and go on here.",
+      tr(
+        "The server does not answer. All answers so far are in the table; start the command again and go on here.",
+      ),
     );
     return;
   }
@@ -264,9 +273,12 @@ async function suggest() {
         (/** @type {{name: string, probability: number}} */ each) =>
           `${each.name} ${Math.round(100 * each.probability)} %`,
       );
-    part("suggested").textContent = `The model of the labels so far: ${first.join(", ")}`;
+    part("suggested").textContent = tr("The model of the labels so far: {names}", {
+      names: first.join(", "),
+    });
   } catch (error) {
-    part("suggested").textContent = error instanceof Refused ? error.message : "The server does not answer.";
+    part("suggested").textContent =
+      error instanceof Refused ? error.message : tr("The server does not answer.");
   }
 }
 
@@ -391,7 +403,7 @@ if (!facts.texts) {
     image.classList.toggle("small", Math.max(image.naturalWidth, image.naturalHeight) <= SMALL);
     open.since = performance.now();
   });
-  image.addEventListener("error", () => complain("This image cannot be read; skip it with x."));
+  image.addEventListener("error", () => complain(tr("This image cannot be read; skip it with x.")));
 }
 setInterval(look, PAUSE);
 open.isBusy = false;

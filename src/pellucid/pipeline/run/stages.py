@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 from pellucid.data import Check
 from pellucid.data.wording import COLUMNS, visible, wrapped
 from pellucid.errors import InterruptedRun
+from pellucid.language import translated
 from pellucid.training import Observer, Session
 from pellucid.training.observers import BarProgress, PlainProgress, signals_to
 
@@ -103,20 +104,20 @@ class Stages:
                 stack.enter_context(self.console.status(escape(visible(words))))
             yield current
         over = done if done is not None and current.words == words else current.words
-        self.line(self._wrapped(f"{over}  {time.monotonic() - began:.1f} s"), tick=True)
+        self.line(self._wrapped(f"{translated(over)}  {time.monotonic() - began:.1f} s"), tick=True)
         for detail in current.details:
             self.paragraph(detail)
 
     def paragraph(self, text: str) -> None:
         """Print a text, never read as markup, in lines that fit."""
-        self.line(self._wrapped(text))
+        self.line(self._wrapped(translated(text)))
 
     def verdict(self, text: str) -> None:
         """Print what all comes to, below an empty line, and bold where the terminal has styles."""
         if not self.quiet:
             self.console.print()
             has_styles = self.console.color_system is not None and not self.console.no_color
-            self.line(self._wrapped(text), style="bold" if has_styles else "")
+            self.line(self._wrapped(translated(text)), style="bold" if has_styles else "")
 
     def _wrapped(self, text: str) -> str:
         """Text in lines of the terminal's width, or of 80 columns where there is none."""

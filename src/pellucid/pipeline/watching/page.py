@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from pellucid.errors import PellucidError, UsageError
 from pellucid.files import read_regular
+from pellucid.language import translated
 from pellucid.local_server import App, Guard, listening, served_meanwhile
 from pellucid.pipeline.run.journal import RunFolder
 from pellucid.pipeline.run.stages import Stages
@@ -72,7 +73,7 @@ class Page:
 
         async def news(_: Request) -> Response:
             self._asked = time.monotonic()
-            return JSONResponse({"token": self.token, **self.progress.news()})
+            return JSONResponse({"token": self.token, **_said(self.progress.news())})
 
         routes = [
             Route("/", home),
@@ -141,6 +142,13 @@ class Page:
         except OSError:
             return JSONResponse({"error": "there is no such file yet"}, 404)
         return Response(content, media_type=_LINKED[name])
+
+
+def _said(news: dict[str, Any]) -> dict[str, Any]:
+    """News in the language of the user."""
+    words = {name: translated(news[name]) for name in ("title", "words", "left", "spoken", "message")}
+    figures = [(translated(name), translated(value)) for name, value in news["figures"]]
+    return {**news, **words, "figures": figures, "lines": [translated(line) for line in news["lines"]]}
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 // Controls below an example by which its label is corrected, or the example left out.
 import { button, element } from "../explain/script/dom.js";
+import { tr } from "./tr.js";
 
 /** @typedef {{ input: string, was: string, content: string, suggestion: string }} Example */
 
@@ -32,17 +33,18 @@ export const canonical = (kind, text) =>
 
 /** @param {string} kind @param {string} text */
 export const shownLabel = (kind, text) =>
-  kind === "labels" ? labelsOf(text).join(", ") || "no label" : text;
+  kind === "labels" ? labelsOf(text).join(", ") || tr("no label") : text;
 
 /**
  * A choice in words.
  * @param {PageFacts} page @param {Choice} choice
  */
 export function choiceText(page, choice) {
-  if (choice.action === "leave-out") return "left out";
-  if (choice.action === "right") return "label is right";
+  if (choice.action === "leave-out") return tr("left out");
+  if (choice.action === "right") return tr("label is right");
   const isNew = page.kind === "class" && !page.classes.includes(choice.label);
-  return `→ ${shownLabel(page.kind, choice.label)}${isNew ? " (a new class)" : ""}`;
+  const label = shownLabel(page.kind, choice.label);
+  return `→ ${isNew ? tr("{label} (a new class)", { label }) : label}`;
 }
 
 /**
@@ -51,14 +53,18 @@ export function choiceText(page, choice) {
  * @returns {Control}
  */
 function classControl(page, example, onLabel) {
-  const typed = element("input", { type: "text", "aria-label": "New class", placeholder: "New class" });
+  const typed = element("input", {
+    type: "text",
+    "aria-label": tr("New class"),
+    placeholder: tr("New class"),
+  });
   typed.hidden = true;
   const options = page.classes.map((name) => element("option", { value: name }, name));
   const select = element(
     "select",
-    { "aria-label": "Right label" },
+    { "aria-label": tr("Right label") },
     ...options,
-    element("option", { value: ANOTHER }, "Another …"),
+    element("option", { value: ANOTHER }, tr("Another …")),
   );
   select.onchange = () => {
     typed.hidden = select.value !== ANOTHER;
@@ -85,7 +91,11 @@ function classControl(page, example, onLabel) {
  */
 function labelsControl(page, example, onLabel) {
   const boxes = page.classes.map((name) => element("input", { type: "checkbox", value: name }));
-  const more = element("input", { type: "text", "aria-label": "More labels", placeholder: "More; labels" });
+  const more = element("input", {
+    type: "text",
+    "aria-label": tr("More labels"),
+    placeholder: tr("More; labels"),
+  });
   const changed = () => {
     const ticked = boxes.filter((each) => each.checked).map((each) => each.value);
     onLabel([...ticked, ...labelsOf(more.value)].join(SEPARATOR));
@@ -108,7 +118,7 @@ function labelsControl(page, example, onLabel) {
  * @returns {Control}
  */
 function numberControl(_, example, onLabel) {
-  const field = element("input", { type: "number", step: "any", "aria-label": "Right number" });
+  const field = element("input", { type: "number", step: "any", "aria-label": tr("Right number") });
   field.onchange = () => onLabel(field.value || example.was);
   return {
     node: element("span", { class: "choose" }, field),
@@ -136,8 +146,8 @@ export function controlsOf(page, example, onChoice) {
     onChoice(isPressed ? null : choice);
   };
   const offered = [
-    { text: "Label is right", choice: { action: "right", label: "" } },
-    { text: "Leave out", choice: { action: "leave-out", label: "" } },
+    { text: tr("Label is right"), choice: { action: "right", label: "" } },
+    { text: tr("Leave out"), choice: { action: "leave-out", label: "" } },
   ];
   const hasSuggestion =
     page.kind !== "number" && example.suggestion && !same(example.suggestion, example.was);

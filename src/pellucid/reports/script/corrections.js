@@ -3,6 +3,7 @@
 import { button, byId, element } from "../explain/script/dom.js";
 import { canonical, choiceText, controlsOf } from "./correction_controls.js";
 import { correctionsOf, tableOf } from "./correction_table.js";
+import { tr } from "./tr.js";
 import { savedAt, savedTable, saveRow } from "./saved_corrections.js";
 
 /** @import { Choice, Control, PageFacts } from "./correction_controls.js" */
@@ -28,7 +29,7 @@ const marks = /** @type {Map<number, HTMLElement[]>} */ (new Map());
 const toggles = /** @type {HTMLButtonElement[]} */ ([]);
 const status = element("p", { role: "status" });
 const count = element("strong", {});
-const tools = element("div", { class: "correction-tools", role: "region", "aria-label": "Corrections" });
+const tools = element("div", { class: "correction-tools", role: "region", "aria-label": tr("Corrections") });
 
 /** @returns {Correction[]} */
 function chosen() {
@@ -47,7 +48,7 @@ function keep() {
     if (choices.size || others.length) localStorage.setItem(key, tableOf([...others, ...chosen()]));
     else localStorage.removeItem(key);
   } catch {
-    say("This browser keeps nothing for this page: download before you leave it.");
+    say(tr("This browser keeps nothing for this page: download before you leave it."));
   }
 }
 
@@ -61,7 +62,11 @@ async function save(number, choice) {
   const { input, was, content } = page.examples[number];
   const { action, label } = choice ?? { action: "label", label: was };
   const reason = await saveRow({ input, label, action, was, content, run: page.run, model: page.model });
-  say(reason ? `The server did not save this: ${reason}. Download the file.` : "Saved by the server.");
+  say(
+    reason
+      ? tr("The server did not save this: {reason}. Download the file.", { reason })
+      : tr("Saved by the server."),
+  );
 }
 
 /** Show an example's choice wherever the page shows the example. @param {number} number */
@@ -77,7 +82,7 @@ function show(number) {
 /** Show how many there are. */
 function total() {
   const all = choices.size + others.length;
-  count.textContent = `${all} correction${all === 1 ? "" : "s"}`;
+  count.textContent = all === 1 ? tr("1 correction") : tr("{count} corrections", { count: all });
   tools.hidden = !all && !document.body.classList.contains("correcting");
   for (const each of tools.querySelectorAll("[data-needs]")) each.toggleAttribute("disabled", !all);
 }
@@ -131,7 +136,7 @@ function takeOver(text) {
 /** Go on from what the server has. */
 async function takeOverSaved() {
   const text = await savedTable();
-  if (text === null) say("The server does not answer: nothing that is corrected now is saved.");
+  if (text === null) say(tr("The server does not answer: nothing that is corrected now is saved."));
   else takeOver(text);
 }
 
@@ -140,7 +145,7 @@ function correct() {
   const on = document.body.classList.toggle("correcting");
   for (const each of toggles) {
     each.setAttribute("aria-pressed", String(on));
-    each.textContent = on ? "Stop correcting" : "Correct labels";
+    each.textContent = on ? tr("Stop correcting") : tr("Correct labels");
   }
   if (on && !controls.size) build();
   total();
@@ -148,7 +153,7 @@ function correct() {
 
 /** One more button that turns it on or off. */
 function toggle() {
-  const made = button({ type: "button", "aria-pressed": "false" }, "Correct labels", correct);
+  const made = button({ type: "button", "aria-pressed": "false" }, tr("Correct labels"), correct);
   toggles.push(made);
   return made;
 }
@@ -179,21 +184,21 @@ function download() {
   const address = URL.createObjectURL(new Blob([table()], { type: "text/csv" }));
   element("a", { href: address, download: FILE }).click();
   setTimeout(() => URL.revokeObjectURL(address), 10000);
-  say(`Saved as ${FILE}.`);
+  say(tr("Saved as {file}.", { file: FILE }));
 }
 
 async function copy() {
   try {
     await navigator.clipboard.writeText(table());
   } catch {
-    const area = element("textarea", { "aria-label": "Corrections" });
+    const area = element("textarea", { "aria-label": tr("Corrections") });
     area.value = table();
     tools.append(area);
     area.select();
     document.execCommand("copy");
     area.remove();
   }
-  say("Copied.");
+  say(tr("Copied."));
 }
 
 /** @param {HTMLInputElement} field */
@@ -202,7 +207,7 @@ async function read(field) {
   if (!file) return;
   try {
     const number = takeOver(await file.text());
-    say(`Took over ${number} correction${number === 1 ? "" : "s"} of ${file.name}.`);
+    say(tr("Corrections taken over from {file}: {number}.", { file: file.name, number }));
     keep();
   } catch (error) {
     say(`${file.name}: ${error instanceof Error ? error.message : error}`);
@@ -212,37 +217,45 @@ async function read(field) {
 
 /** Forget everything, at the second press. @param {HTMLButtonElement} pressed */
 function clear(pressed) {
-  if (pressed.textContent === "Clear") {
-    pressed.textContent = "Clear all of them";
-    setTimeout(() => (pressed.textContent = "Clear"), 5000);
+  if (pressed.textContent === tr("Clear")) {
+    pressed.textContent = tr("Clear all of them");
+    setTimeout(() => (pressed.textContent = tr("Clear")), 5000);
     return;
   }
-  pressed.textContent = "Clear";
+  pressed.textContent = tr("Clear");
   const numbers = [...choices.keys()];
   choices.clear();
   others = [];
   numbers.forEach(show);
   total();
   keep();
-  say("Cleared.");
+  say(tr("Cleared."));
 }
 
 function start() {
   const field = element("input", { type: "file", accept: ".csv,text/csv", class: "hidden", tabindex: -1 });
-  field.setAttribute("aria-label", "Import corrections");
+  field.setAttribute("aria-label", tr("Import corrections"));
   field.onchange = () => read(field);
-  const clearing = button({ type: "button", "data-needs": "" }, "Clear", () => clear(clearing));
+  const clearing = button({ type: "button", "data-needs": "" }, tr("Clear"), () => clear(clearing));
   tools.append(
     count,
-    button({ type: "button", "data-needs": "", class: "main" }, `Download ${FILE}`, download),
-    button({ type: "button", "data-needs": "" }, "Copy", copy),
-    ...(savedAt() ? [] : [button({ type: "button" }, "Import", () => field.click()), clearing, field]),
+    button(
+      { type: "button", "data-needs": "", class: "main" },
+      tr("Download {file}", { file: FILE }),
+      download,
+    ),
+    button({ type: "button", "data-needs": "" }, tr("Copy"), copy),
+    ...(savedAt() ? [] : [button({ type: "button" }, tr("Import"), () => field.click()), clearing, field]),
     status,
-    ...(page.command ? [element("p", { class: "then" }, "Then ", element("code", {}, page.command))] : []),
+    ...(page.command
+      ? [element("p", { class: "then" }, `${tr("Then")} `, element("code", {}, page.command))]
+      : []),
   );
-  const words = `Put the label of any ${page.noun} shown here right, or leave the ${page.noun} out.`;
+  const words = tr("Put the label of any {noun} shown here right, or leave the {noun} out.", {
+    noun: page.noun,
+  });
   const went = earlier.length
-    ? ` This run applied ${earlier.length} correction${earlier.length === 1 ? "" : "s"}, which the file goes on from.`
+    ? ` ${tr("The file goes on from the corrections that this run applied: {count}.", { count: earlier.length })}`
     : "";
   const bar = byId("corrections");
   bar.append(toggle(), element("span", { class: "quiet" }, words + went));

@@ -1,4 +1,5 @@
 // The page of a run under way: asks its run for news, and puts the sections of the report in their places.
+import { tr } from "./tr.js";
 
 /**
  * News of a run. Words are made by the run; the page shows them.
@@ -158,7 +159,7 @@ function show(news) {
   const isStopping = news.is_stopping || shown.isStopping;
   part("stopping").hidden = !news.can_stop && !isStopping;
   /** @type {HTMLButtonElement} */ (part("stop")).disabled = isStopping;
-  write("stop", isStopping ? "Training stops after this step" : "Stop training now");
+  write("stop", isStopping ? tr("Training stops after this step") : tr("Stop training now"));
   if (!news.can_stop && !news.is_stopping) shown.isStopping = false;
   speak(news);
 }
@@ -219,8 +220,9 @@ async function watch() {
     pause = PAUSE_WITHOUT_ANSWER;
     complain(
       shown.message ||
-        "The run does not answer: it has ended, or was stopped. What is shown is how far it had come. " +
-          "The same command with --resume goes on, and this page with it.",
+        tr(
+          "The run does not answer: it has ended, or was stopped. What is shown is how far it had come. The same command with --resume goes on, and this page with it.",
+        ),
     );
   }
   if (!shown.isOver) setTimeout(watch, pause);
@@ -239,7 +241,7 @@ part("stop").addEventListener("click", async () => {
   } catch {
     shown.isStopping = false;
     complain(
-      "The run did not take the request to stop; Ctrl-C in its terminal ends it, and --resume goes on.",
+      tr("The run did not take the request to stop; Ctrl-C in its terminal ends it, and --resume goes on."),
     );
   }
 });

@@ -1,0 +1,292 @@
+"""The language of what people read: English sentences recognised by the catalogue, and said in Chinese.
+
+The source has everything in English, as f-strings. A program that speaks another language translates where a
+sentence reaches a person: on the terminal, or as a page is written. It is recognised by its message,
+the f-string with named fields for its values, which `languages/zh_CN.json` has with its translation; values
+that are messages themselves are translated first. So files that machines read, and exceptions, are English in
+every language, and a sentence from a file or another process is translated as well as one made here.
+"""
+
+import json
+import os
+import re
+import string
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
+from heapq import merge
+from importlib.resources import files
+from typing import NamedTuple
+
+ENGLISH, CHINESE = "en", "zh-CN"
+LANGUAGES = (ENGLISH, CHINESE)
+VARIABLE = "PELLUCID_LANGUAGE"
+_CATALOGUES = {CHINESE: "zh_CN.json"}
+# A value within a sentence that is a sentence itself may have values in turn, as deep as this.
+_DEEPEST = 6
+# Spaces beside punctuation of full width, which has its own.
+_SQUEEZED = re.compile(r"(?<=[\u3000-\u303f\uff00-\uffef]) +| +(?=[\u3001\u3002\uff00-\uffef])")
+_WORD = re.compile("[A-Za-z]+")
+_LETTER = re.compile(r"[A-Za-z]{2}")
+# Where texts that were joined are separated, from the outside in; lists only where they are values.
+_LINES, _SENTENCES = re.compile(r"(\n+[ \t]*)"), re.compile(r"((?<=[.!?])\s+(?=[A-Z`'\"(\d]))")
+_CLAUSES, _COLON, _LIST = (re.compile(form) for form in (r"(; )", r"(: )", r"(, and |, | and )"))
+_AND = {", and ": "\u4ee5\u53ca ", " and ": " \u548c "}
+# What a field matches: a number as the source formats it, else anything but the end of one sentence and the
+# beginning of the next.
+_NUMBER, _ANYTHING = r"[^A-Za-z]*?[^A-Za-z\s][^A-Za-z]*?", r"(?:(?![.!?] [A-Z]).)*?"
+# Fields of elements within a text of a page, each a character of its own there (`page_language`).
+_ELEMENTS, _MARK = frozenset({"bdi", "span", "strong"}), "[\U000f0000-\U000ffffd]"
+# Fields of what users named, which is said as it is.
+_NAMES = frozenset(
+    {
+        "column",
+        "file",
+        "folder",
+        "label",
+        "names",
+        "path",
+        "place",
+        "predicted",
+        "quoted",
+        "source",
+        "suggested",
+    }
+    | {"true"}
+)
+# Letters of a message that many a text has by chance.
+_FEW = 8
+_DIGITS = "0123456789"
+# Words that show that a text is English; in quotation marks it is a name.
+_ENGLISH = re.compile(
+    r"\b(?:an?|and|are|as|at|be|by|for|from|has|have|in|is|its?|no|not|of|on|or|so|than|that|the|this|to|was|were|with)\b",
+    re.IGNORECASE,
+)
+_QUOTED = re.compile(r"'[^']*'")
+# What may lie between two values of which it is not clear where the first one ends.
+_CLOSE = ("", " ", ".", ", ")
+
+
+def language_of(name: str) -> str:
+    """The language that a name such as `zh`, `zh_CN.UTF-8` or `en-GB` asks for; by default English."""
+    return CHINESE if re.match(r"zh(?![a-z])", name.strip().lower()) else ENGLISH
+
+
+def language() -> str:
+    """The language of this program: `PELLUCID_LANGUAGE`, which `--language` sets, else that of the locale."""
+    names = (VARIABLE, "LC_ALL", "LC_MESSAGES", "LANG")
+    return language_of(next((os.environ[name] for name in names if os.environ.get(name)), ENGLISH))
+
+
+def set_language(name: str) -> None:
+    """Use this language from now on, in processes that are started, too."""
+    os.environ[VARIABLE] = language_of(name)
+
+
+def translated(text: str, wanted: str = "") -> str:
+    """A text in the language of this program, or in `wanted`; what is not in the catalogue stays as it is.
+
+    White space at either end is kept.
+    """
+    wanted = wanted or language()
+    if wanted == ENGLISH or not _LETTER.search(text):
+        return text
+    return _catalogue(wanted).translate(text)
+
+
+class Message(NamedTuple):
+    """A message of the catalogue.
+
+    Attributes:
+        form: what sentences of it look like.
+        word: its longest word, which every such sentence has; empty where none is certain.
+        weight: letters of it that are no fields; of two messages the more particular one has more.
+        translation: with the same fields, or some of them.
+        close: pairs of fields with next to nothing between them, and that.
+    """
+
+    form: re.Pattern[str]
+    word: str
+    weight: int
+    translation: str
+    close: Sequence[tuple[str, str, str]]
+
+
+class Catalogue:
+    """Translations by message.
+
+    Args:
+        translations: by message.
+        numbers: names of those fields of a message that are numbers.
+    """
+
+    def __init__(self, translations: Mapping[str, str], numbers: Mapping[str, Sequence[str]]) -> None:
+        read = [(one, _parsed(one.replace("\u00a0", " ")), other) for one, other in translations.items()]
+        self._whole = {parts[0]: other.format() for _, parts, other in read if len(parts) == 1}
+        others = [
+            _message(parts, numbers.get(one, ()), other) for one, parts, other in read if len(parts) > 1
+        ]
+        self._messages: dict[str, list[Message]] = {}  # by a word that all sentences of a message have
+        for message in sorted(others, key=lambda each: -each.weight):
+            self._messages.setdefault(message.word, []).append(message)
+        self.translate = lru_cache(1 << 14)(self._translate)
+        self._found = lru_cache(1 << 14)(self._find)
+
+    def _translate(self, text: str) -> str:
+        plain = text.replace("\u00a0", " ")
+        found = self._value(plain, -1)
+        return text if found == plain else _SQUEEZED.sub("", found)
+
+    def _value(self, value: str, depth: int) -> str:
+        """Translation of a whole text or of a value within one, else the same."""
+        # A message may begin or end with a space, where it is put behind something.
+        found = self._found(value, depth + 1)
+        inner = value.strip()
+        if found is None and inner != value:
+            found = self._found(inner, depth + 1)
+            return value if found is None else value.replace(inner, found, 1)
+        return value if found is None else found
+
+    def _find(self, text: str, depth: int) -> str | None:
+        """Translation of a text; `None` if there is none."""
+        if depth > _DEEPEST or not _LETTER.search(text):
+            return None
+        found = self._said(text, depth)
+        if found is None and text[0].isupper():  # as it begins a sentence
+            found = self._said(text[0].lower() + text[1:], depth)
+        if found is None and text.endswith(".") and not text.endswith(".."):
+            whole = self._find(text[:-1], depth)
+            found = None if whole is None else whole + "\u3002"
+        if found is not None:
+            return found
+        for joint in (_LINES, _SENTENCES, _CLAUSES, _COLON, *((_LIST,) if depth else ())):
+            parts = joint.split(text, 1 if joint is _COLON else 0)
+            if len(parts) > 1 and (found := self._joined(parts, depth)) is not None:
+                return found
+        return None
+
+    def _joined(self, parts: list[str], depth: int) -> str | None:
+        """Texts that were joined, with what joins them; all or none, since they may be the user's."""
+        made = []
+        for at, part in enumerate(parts):
+            if at % 2:
+                made.append(_AND.get(part, part))
+                continue
+            made.append(self._value(part, depth - 1))
+        words = [at for at, part in enumerate(parts) if at % 2 == 0 and _LETTER.search(part)]
+        unknown = [parts[at] for at in words if made[at] == parts[at]]
+        # Names in a list, a place before a colon; nothing else stays in the midst of what is known.
+        if any(" " in part.strip() for part in unknown):
+            return None
+        is_mixed = 0 < len(unknown) < len(words)
+        if is_mixed and not (parts[1] == ": " and made[-1] != parts[-1]):
+            return None
+        return "".join(made)
+
+    def _said(self, text: str, depth: int) -> str | None:
+        """Translation of a text that is one message."""
+        if text in self._whole:
+            return self._whole[text]
+        words = {"", *_WORD.findall(text)}
+        known = [self._messages[word] for word in words & self._messages.keys()]
+        for message in merge(*known, key=lambda each: -each.weight):
+            if match := message.form.fullmatch(text):
+                found = self._filled(message, match, depth)
+                if found is not None:
+                    return found
+        return None
+
+    def _filled(self, message: Message, match: re.Match[str], depth: int) -> str | None:
+        """A translation with its values; `None` where a short message has a value that is an unknown text."""
+        values = match.groupdict()
+        for first, second, between in message.close:
+            values[first], values[second] = self._separated(values[first], values[second], between, depth)
+        said = {
+            name: value if name.rstrip(_DIGITS) in _NAMES else self._value(value, depth)
+            for name, value in values.items()
+        }
+        unknown, known = dict[str, str](), message.weight
+        for name, value in values.items():
+            if said[name] != value:
+                known += sum(map(str.isalpha, value))
+            elif _LETTER.search(_QUOTED.sub("", value)) and f"{{{name}}}" in message.translation:
+                unknown[name] = value
+        # A text of the user, or of another message, may look like a short one.
+        if unknown and known < _FEW:
+            return None
+        others = (value for name, value in unknown.items() if name.rstrip(_DIGITS) not in (*_NAMES, "error"))
+        if any(_ENGLISH.search(_QUOTED.sub("", value)) for value in others):
+            return None  # never a sentence of two languages
+        return message.translation.format_map(said)
+
+    def _separated(self, first: str, second: str, between: str, depth: int) -> tuple[str, str]:
+        """Two values that lie side by side, so that as much of them as possible is known."""
+        both = first + between + second
+        if between:
+            cuts = [match.start() for match in re.finditer(re.escape(between), both)]
+        else:
+            cuts = sorted({0, len(both), *(match.start() for match in re.finditer(r"[ ,;:(]", both))})
+        best = (first, second)
+        most = self._known(first, depth) + self._known(second, depth)
+        for cut in reversed(cuts):
+            pair = both[:cut], both[cut + len(between) :]
+            known = self._known(pair[0], depth) + self._known(pair[1], depth)
+            if known > most:
+                best, most = pair, known
+        return best
+
+    def _known(self, value: str, depth: int) -> float:
+        """How much of a value is known: its length if it is a message, hardly anything if it is a name."""
+        if not _LETTER.search(value):
+            return 0.5 if value else 0.1
+        return len(value) if self._value(value, depth + 1) != value else 0.0
+
+
+def _message(parts: list[str], numbers: Sequence[str], translation: str) -> Message:
+    form, seen = "", set[str]()
+    for at, part in enumerate(parts):
+        if at % 2 == 0:
+            form += re.escape(part)
+        elif part in seen:
+            form += f"(?P={part})"
+        else:
+            kind = _NUMBER if part in numbers else ".*?" if part.startswith("part") else _ANYTHING
+            if part.rstrip(_DIGITS) in _ELEMENTS:
+                kind = _MARK
+            form += f"(?P<{part}>{kind})"
+            seen.add(part)
+    literals = parts[::2]
+    pairs = zip(parts[1::2], parts[3::2], parts[2::2], strict=False)
+    close = [pair for pair in pairs if pair[2] in _CLOSE]
+    # What is next to a field may be a part of a word.
+    certain = [word for part in _glued(literals) for word in _WORD.findall(part)]
+    weight = sum(character.isalpha() for part in literals for character in part)
+    return Message(re.compile(form), max(certain, key=len, default=""), weight, translation, close)
+
+
+def _glued(literals: Sequence[str]) -> list[str]:
+    """Pieces between fields without what touches a field."""
+    last = len(literals) - 1
+    pieces = []
+    for at, part in enumerate(literals):
+        piece = part if at == 0 else re.sub(r"^[A-Za-z]+", "", part)
+        pieces.append(piece if at == last else re.sub(r"[A-Za-z]+$", "", piece))
+    return pieces
+
+
+def _parsed(message: str) -> list[str]:
+    """What a message says around its fields, and between these pieces the names of the fields."""
+    parts = [""]
+    for literal, name, _, _ in string.Formatter().parse(message):
+        parts[-1] += literal
+        if name is not None:
+            parts += [name, ""]
+    return parts
+
+
+@cache
+def _catalogue(wanted: str) -> Catalogue:
+    path = files("pellucid").joinpath("languages", _CATALOGUES[wanted])
+    if not path.is_file():  # in `pellucid-runtime`, whose few lines are English
+        return Catalogue({}, {})
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return Catalogue(found["messages"], found["numbers"])

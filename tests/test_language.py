@@ -1,0 +1,91 @@
+"""Two languages from one catalogue: complete, recognised in every sentence, and never in a user's text."""
+
+import json
+import re
+from importlib.resources import files
+
+import catalogue
+import pytest
+
+from pellucid.language import _ELEMENTS, Catalogue, _parsed, language, translated
+from pellucid.page_language import FIRST_MARK, translated_page
+
+SHIPPED = json.loads(files("pellucid").joinpath("languages", "zh_CN.json").read_text(encoding="utf-8"))
+
+
+def test_every_message_of_the_source_is_in_the_catalogue_with_its_translation():
+    assert catalogue.wrong(catalogue.updated()) == []
+
+
+def test_what_ships_is_the_catalogue():
+    assert catalogue.compiled(catalogue.read()) == catalogue.SHIPPED.read_text(encoding="utf-8")
+
+
+def test_finished_sentences_are_recognised_as_their_messages():
+    """Each message is filled in, and said with the same values; at most one in two hundred is not."""
+    found = Catalogue(SHIPPED["messages"], SHIPPED["numbers"])
+    others = []
+    for message, translation in SHIPPED["messages"].items():
+        numbers = SHIPPED["numbers"].get(message, ())
+        names = _parsed(message)[1::2]
+        values = {name: f"{at + 11}" if name in numbers else f"Zq{at}" for at, name in enumerate(names)}
+        values |= {
+            name: chr(FIRST_MARK + at) for at, name in enumerate(names) if name.rstrip("23") in _ELEMENTS
+        }
+        if sum(map(str.isalpha, "".join(_parsed(message)[::2]))) < 10:
+            continue  # recognised as a value within others alone
+        said = re.sub(" ", "", found.translate(message.format_map(values)))
+        if said != re.sub(" ", "", translation.format_map(values)):
+            others.append(message)
+    assert len(others) <= len(SHIPPED["messages"]) / 200, others
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "images and texts of 3 classes or more",
+        "I have images, and 3 of them are from 2012. No label was given.",
+        "from one to another; on it",
+        "<b>cat</b> & dog: not a digit",
+        "猫和狗",
+    ],
+)
+def test_a_text_of_the_user_stays_as_it_is(text):
+    assert translated(text, "zh-CN") == text
+
+
+def test_a_page_keeps_scripts_code_and_names_to_the_last_byte():
+    page = (
+        '<!doctype html><html lang="en"><head><style>p{a:b}</style></head><body><h2>Mistakes</h2>'
+        '<p>Recommended: <strong class="foreign">Mistakes</strong>.</p><code>Mistakes</code>'
+        '<script>const a = "Mistakes" < 3;</script></body></html>'
+    )
+    said = translated_page(page, "zh-CN")
+    for kept in (
+        "<style>p{a:b}</style>",
+        'foreign">Mistakes</strong>',
+        "<code>Mistakes</code>",
+        '"Mistakes" < 3;',
+    ):
+        assert kept in said
+    assert '<html lang="zh-CN">' in said
+    assert "<h2>Mistakes</h2>" not in said
+    assert translated_page(page, "en") == page
+
+
+@pytest.mark.parametrize(
+    ("variables", "wanted"),
+    [
+        ({}, "en"),
+        ({"LANG": "zh_CN.UTF-8"}, "zh-CN"),
+        ({"LANG": "zh_CN.UTF-8", "LC_ALL": "C"}, "en"),
+        ({"LANG": "de_DE.UTF-8"}, "en"),
+        ({"PELLUCID_LANGUAGE": "zh", "LC_ALL": "en_US.UTF-8"}, "zh-CN"),
+    ],
+)
+def test_the_language_is_that_of_the_variable_then_of_the_locale(monkeypatch, variables, wanted):
+    for name in ("PELLUCID_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert language() == wanted
