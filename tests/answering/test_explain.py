@@ -1,6 +1,7 @@
 """`explain` on finished runs: which model is opened, which input, and the page that comes out."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -152,7 +153,7 @@ def test_what_answers_is_what_is_opened(run, recommends_svm, tmp_path, capsys):
             assert f"{name} says {label} (" in capsys.readouterr().err
             page = out.read_text(encoding="utf-8")
             assert f"<title>{name} on " in page
-            assert f"<h1>{name} says {label} (" in page
+            assert re.search(f"<h1>.*{name}</span> says <span>{re.escape(label)} \\(", page)
         found = pellucid.explain(place, PIXELS[410, ..., 0])
         assert repr(found).startswith(f"{name} says {label} (")
 
