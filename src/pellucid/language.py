@@ -54,7 +54,7 @@ _NAMES = frozenset(
     | {"true"}
 )
 # Letters of a message that many a text has by chance.
-_FEW = 8
+_LEAST, _FEW = 2, 7
 _DIGITS = "0123456789"
 # Words that show that a text is English; in quotation marks it is a name.
 _ENGLISH = re.compile(
@@ -126,7 +126,9 @@ class Catalogue:
             _message(parts, numbers.get(one, ()), other) for one, parts, other in read if len(parts) > 1
         ]
         self._messages: dict[str, list[Message]] = {}  # by a word that all sentences of a message have
-        for message in sorted(others, key=lambda each: -each.weight):
+        for message in sorted(
+            (each for each in others if each.weight >= _LEAST), key=lambda each: -each.weight
+        ):
             self._messages.setdefault(message.word, []).append(message)
         self.translate = lru_cache(1 << 14)(self._translate)
         self._found = lru_cache(1 << 14)(self._find)
