@@ -108,13 +108,13 @@ def test_the_terminal_and_the_report_say_what_was_kept(gone_on):
     found = metrics_of(run)["continual"]
     assert found["forgetting"]["sentence"] in said
     assert "The network rehearses 270 of the 270 old training images beside the 100 new ones" in said
-    assert "A network that continues training is taught gently: a learning rate of 0.002" in said
+    assert "A network that continues training has a low learning rate: 0.002" in said
     page = (run / "report.html").read_text()
     assert '<h2 id="continual-title">Kept and forgotten</h2>' in page
     assert "Old test accuracy" in page
     config = json.loads((run / "config.json").read_text())
     assert "--from" in config["command"]
-    assert any("continues training is taught gently" in reason for reason in config["plan"]["reasons"])
+    assert any("continues training has a low learning rate" in reason for reason in config["plan"]["reasons"])
     assert config["continual"]["weights_sha256"] == found["weights_sha256"]
 
 

@@ -31,7 +31,7 @@ def test_verdict_and_table_name_score_leaks_baseline_reason_and_configurations(
     assert "cnn classifies 95.3 % of 697 unseen images correctly, but 12 of them are also in its" in page.text
     assert "Recommended: cnn. Test accuracy 0.953 [0.934, 0.966]; 0.952" in page.text
     assert "without the leaked images" in page.text
-    assert "The best of the others, svm, reached an accuracy of 0.924" in page.text
+    assert "The best of the others, svm: accuracy 0.924" in page.text
     assert f"Why this one. {rich_facts.metrics['reason']}" in page.text
     assert "400 fewer" in page.text
     assert "svm was trained on fewer images than there are: 400 of 800." in page.text
@@ -44,7 +44,7 @@ def test_verdict_and_table_name_score_leaks_baseline_reason_and_configurations(
 def test_what_is_recommended_is_named_as_what_it_is(rich_facts: ReportFacts) -> None:
     text = part(rich_facts, "verdict", recommended="random-forest").text
     assert "random-forest, a classical model, classifies" in text
-    assert "The network, cnn, reached an accuracy of 0.953" in text
+    assert "The network, cnn: accuracy 0.953" in text
     training = part(rich_facts, "training", recommended="random-forest").text
     assert "This is how cnn was trained, the network; random-forest, which is recommended" in training
     text = part(rich_facts, "verdict", recommended="majority").text
@@ -94,7 +94,7 @@ def test_a_model_that_learned_from_its_judges_says_so(rich_facts: ReportFacts) -
     found = rich_facts.metrics["models"]
     again = {name: {**entry, "trained_again": name == "svm"} for name, entry in found.items()}
     text = part(rich_facts, "models", models=again).text
-    assert "svm learned once more in the end, from the 300 images of the validation split too." in text
+    assert "svm: trained again at the end, with the 300 images of the validation split as well." in text
     assert "the test scores are those of the model that was kept" in text
     assert "7 models were trained and tested on the same test images" in text
 
@@ -188,7 +188,7 @@ def test_numbers_speak_of_the_typical_error(number_facts: ReportFacts) -> None:
     assert "svm, a classical model, has a mean absolute error of 18.7 on 697 unseen images." in page.text
     assert "Test mean absolute error 18.7" in page.text
     assert "Always predicting the mean would reach 28.9." in page.text
-    assert "The network, cnn, reached a root mean squared error of 26.7" in page.text
+    assert "The network, cnn: root mean squared error 26.7" in page.text
     assert "to within 37.4: nine predictions in ten were at most that far off." in page.text
     assert "Values below 185 or above 427: none was tested." in page.text
     assert "accuracy" not in re.sub(r"accuracy Share of the examples.*", "", page.text)

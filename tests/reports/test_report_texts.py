@@ -55,7 +55,7 @@ def test_every_example_shows_its_text_cut_where_long_and_tokens_are_explained(
     assert not page.all("image")
     quotes = page.all("blockquote")
     assert len(quotes) == len(shown) > 60
-    assert all(quote == {"class": "excerpt", "dir": "auto"} for quote in quotes)
+    assert all(quote == {"class": "excerpt", "dir": "auto", "translate": "no"} for quote in quotes)
     assert max(map(len, excerpts(page))) <= 400
     longest = max((each.shown for each in facts.mistakes if isinstance(each.shown, str)), key=len)
     assert len(longest) > 1000
@@ -64,8 +64,8 @@ def test_every_example_shows_its_text_cut_where_long_and_tokens_are_explained(
         "Every text is split into words (tokens), and each of these becomes a number, its place in a "
         "vocabulary of 21,204 that was made from the training texts alone. At most 400 of them are read."
     ) in page.text
-    assert "Of the 171,220 pieces of the test texts 6,021 (3.52 %) are not in the vocabulary" in page.text
-    assert "83 test texts of 675 (12.3 %) are longer than that; what follows was not read." in page.text
+    assert "Of the 171,220 pieces of the test texts 3.52 % (6,021) are not in the vocabulary" in page.text
+    assert "Longer than that: 12.3 % of the test texts (83 of 675); what follows was not read." in page.text
     for reason in TOKENS["reasons"]:
         assert reason in page.text
     assert "Receptive field" not in page.text
@@ -98,8 +98,8 @@ def test_tokens_of_a_bag_and_none_of_images(facts: ReportFacts, digit_facts: Rep
     assert "At most" not in text
     assert "How this was chosen" not in text
     assert (
-        "Of the 171,220 single words of the test texts 6,021 (3.52 %) are not in the vocabulary and are "
-        "passed over."
+        "Of the 171,220 single words of the test texts 3.52 % (6,021) are not in the vocabulary and are "
+        "ignored."
     ) in part(facts, "network", text={**TOKENS, "encoder": "n-grams"}).text
     text = part(digit_facts, "network").text
     assert "How it reads a text" not in text

@@ -31,7 +31,7 @@ def test_the_rule_shrinks_rate_and_epochs(fresh):
 def test_new_classes_get_all_epochs(fresh):
     recipe = continued(fresh, Settings(), 600, new_classes=1)
     assert (recipe.epochs, recipe.learning_rate) == (5, pytest.approx(RATE_SHARE * 0.01))
-    assert continued_words(fresh, recipe, Settings()).endswith("of a fresh one, for 5 epochs.")
+    assert continued_words(fresh, recipe, Settings()).endswith("of a new one. It trains for 5 epochs.")
 
 
 def test_what_was_set_stands(fresh):
@@ -40,7 +40,7 @@ def test_what_was_set_stands(fresh):
     recipe = continued(given, settings, 600, new_classes=0)
     assert (recipe.learning_rate, recipe.epochs, recipe.total_steps) == (0.3, 7, 70)
     assert continued_words(given, recipe, settings) == (
-        "A network that continues training is taught gently: a learning rate of 0.3, as it was given, for 7 "
+        "A network that continues training has the learning rate 0.3, as it was given. It trains for 7 "
         "epochs, as it was given."
     )
 
@@ -52,7 +52,7 @@ def test_a_single_epoch_is_the_least(fresh):
 
 def test_the_words_name_both_recipes(fresh):
     words = continued_words(fresh, continued(fresh, Settings(), 600, new_classes=0), Settings())
-    assert "0.002, a fifth of the 0.01 of a fresh one" in words
+    assert "0.002, a fifth of the 0.01 of a new one" in words
     assert "half of 5" in words
 
 
