@@ -29,7 +29,7 @@ ADMITTED = (
 FACTS = (
     "1,797 grey images of 8 x 8 pixels with a number each.",
     "Every text was judged by a model that never saw it.",
-    "Every image was judged by a model that never saw it.",
+    "Every example was judged by a model that never saw it.",
     "The network rehearses 200 of the 700 old training images beside the 200 new ones.",
     "v7 is best",
 )
