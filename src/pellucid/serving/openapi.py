@@ -130,6 +130,19 @@ def _refusals(*statuses: str) -> _Schema:
     return found
 
 
+_CORRECTING: _Schema = {
+    "summary": "Save a correction of a label",
+    "requestBody": {"required": True, "content": {"application/json": {"schema": _CORRECTION}}},
+}
+
+
+def _saved(*locked: str) -> _Schema:
+    return {
+        "201": _json(_SAVED, "its row of the table, which is on the disk"),
+        **_refusals("408", "413", "415", "422", "503", "507", *locked),
+    }
+
+
 def document(names: Sequence[str], *, needs_token: bool, takes_corrections: bool = False) -> dict[str, Any]:
     """The description of the API of a server that serves these models."""
     model = {
@@ -216,18 +229,7 @@ def document(names: Sequence[str], *, needs_token: bool, takes_corrections: bool
             "/api/report": reading("The same, with the token", html, lock=True),
             "/api/corrections": {
                 **reading("The table of corrections", table, lock=True),
-                "post": {
-                    "summary": "Save a correction of a label",
-                    "requestBody": {
-                        "required": True,
-                        "content": {"application/json": {"schema": _CORRECTION}},
-                    },
-                    "responses": {
-                        "201": _json(_SAVED, "its row of the table, which is on the disk"),
-                        **_refusals("408", "413", "415", "422", "503", "507", *locked),
-                    },
-                    **private,
-                },
+                "post": {**_CORRECTING, "responses": _saved(*locked), **private},
             },
         }
     if needs_token:
