@@ -265,7 +265,7 @@ def prepare(folder: Path) -> None:
         Image.fromarray(images[fitting[next(taken) % len(fitting)]]).save(folder / place)
 
     for place, kinds in CLASS_FOLDERS.items():
-        for (name, kind), number in itertools.product(kinds.items(), range(40)):
+        for (name, kind), number in itertools.product(kinds.items(), range(60)):
             write(f"{place}/{name}/{number:03d}.png", kind)
     for place, number in itertools.product(FOLDERS, range(10)):
         write(f"{place}/{number:03d}.png")
