@@ -26,11 +26,12 @@ _DEEPEST = 6
 # Spaces beside punctuation of full width, which has its own.
 _SQUEEZED = re.compile(r"(?<=[\u3000-\u303f\uff00-\uffef]) +| +(?=[\u3001\u3002\uff00-\uffef])")
 _WORD = re.compile("[A-Za-z]+")
+_HAN = re.compile("[\u4e00-\u9fff]")
 _LETTER = re.compile(r"[A-Za-z]{2}")
 # Where texts that were joined are separated, from the outside in; lists only where they are values.
 _LINES, _SENTENCES = re.compile(r"(\n+[ \t]*)"), re.compile(r"((?<=[.!?])\s+(?=[A-Z`'\"(\d]))")
 _CLAUSES, _COLON, _LIST = (re.compile(form) for form in (r"(; )", r"(: )", r"(, and |, | and )"))
-_AND = {", and ": "\u4ee5\u53ca ", " and ": " \u548c "}
+_AND = {", and ": "\u4ee5\u53ca ", " and ": " \u548c ", "; ": "\uff1b"}
 # What a field matches: a number as the source formats it, else anything but the end of one sentence and the
 # beginning of the next.
 _NUMBER, _ANYTHING = r"[^A-Za-z]*?[^A-Za-z\s][^A-Za-z]*?", r"(?:(?![.!?] [A-Z]).)*?"
@@ -54,11 +55,12 @@ _NAMES = frozenset(
     | {"true"}
 )
 # Letters of a message that many a text has by chance.
-_LEAST, _FEW = 2, 7
+_LEAST, _TINY, _FEW = 2, 3, 7
 _DIGITS = "0123456789"
 # Words that show that a text is English; in quotation marks it is a name.
 _ENGLISH = re.compile(
-    r"\b(?:an?|and|are|as|at|be|by|for|from|has|have|in|is|its?|no|not|of|on|or|so|than|that|the|this|to|was|were|with)\b",
+    r"(?<![\w./-])(?:an?|and|are|as|at|be|by|for|from|has|have|in|is|its?|no|not|of|on|or|so|than|that|the|this|to|was"
+    r"|were|with)(?![\w/-])",  # none that is a part of a path
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"'[^']*'")
@@ -93,6 +95,11 @@ def translated(text: str, wanted: str = "") -> str:
     return _catalogue(wanted).translate(text)
 
 
+def translated_lines(text: str) -> str:
+    """Lines of a text, each in the language of this program; those that are data stay as they are."""
+    return "\n".join(map(translated, text.split("\n")))
+
+
 class Message(NamedTuple):
     """A message of the catalogue.
 
@@ -102,6 +109,7 @@ class Message(NamedTuple):
         weight: letters of it that are no fields; of two messages the more particular one has more.
         translation: with the same fields, or some of them.
         close: pairs of fields with next to nothing between them, and that.
+        is_list: whether values of it may be lists, as behind a colon or a comma.
     """
 
     form: re.Pattern[str]
@@ -109,6 +117,7 @@ class Message(NamedTuple):
     weight: int
     translation: str
     close: Sequence[tuple[str, str, str]]
+    is_list: bool
 
 
 class Catalogue:
@@ -174,6 +183,12 @@ class Catalogue:
                 made.append(_AND.get(part, part))
                 continue
             made.append(self._value(part, depth - 1))
+        if parts[1] == ": " and made[0] != parts[0]:
+            made[1] = "\uff1a"  # a place keeps its colon, a sentence has one of full width
+        said = [at for at in range(1, len(parts), 2) if _HAN.search(made[at - 1]) and _HAN.search(made[at + 1])]
+        comma = "\uff0c" if any(re.search(r"[ \d\uff0c]", made[at]) for at in range(0, len(parts), 2)) else "\u3001"
+        for at in said:
+            made[at] = comma if parts[at] == ", " else made[at]
         words = [at for at, part in enumerate(parts) if at % 2 == 0 and _LETTER.search(part)]
         unknown = [parts[at] for at in words if made[at] == parts[at]]
         # Names in a list, a place before a colon; nothing else stays in the midst of what is known.
@@ -206,6 +221,9 @@ class Catalogue:
             name: value if name.rstrip(_DIGITS) in _NAMES else self._value(value, depth)
             for name, value in values.items()
         }
+        # Two words joined by `of` or `to` are no list of phrases.
+        if message.weight <= _TINY and not message.is_list and any(", " in value for value in values.values()):
+            return None
         unknown, known = dict[str, str](), message.weight
         for name, value in values.items():
             if said[name] != value:
@@ -262,7 +280,8 @@ def _message(parts: list[str], numbers: Sequence[str], translation: str) -> Mess
     # What is next to a field may be a part of a word.
     certain = [word for part in _glued(literals) for word in _WORD.findall(part)]
     weight = sum(character.isalpha() for part in literals for character in part)
-    return Message(re.compile(form), max(certain, key=len, default=""), weight, translation, close)
+    is_list = any(re.search("[:,;]| and ", part) for part in literals)
+    return Message(re.compile(form), max(certain, key=len, default=""), weight, translation, close, is_list)
 
 
 def _glued(literals: Sequence[str]) -> list[str]:

@@ -15,7 +15,7 @@ from pellucid.cli.command_line import (
     settings_given,
 )
 from pellucid.errors import UsageError
-from pellucid.language import translated
+from pellucid.language import translated_lines
 
 _LEFT_OUT = ("time_limit", "baselines", "learning_curve", "folds", "watch", "log")
 
@@ -128,5 +128,5 @@ def _compare_runs(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
         write_changes(found, arguments.changes)
     for warning in found.warnings:
         say(warning)
-    sys.stdout.write((json.dumps(found.to_json()) if arguments.json else translated(found.to_text())) + "\n")
+    sys.stdout.write((json.dumps(found.to_json()) if arguments.json else translated_lines(found.to_text())) + "\n")
     return 0

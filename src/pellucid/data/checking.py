@@ -220,15 +220,16 @@ def _input_sentences(check: Check) -> list[str]:
     """Sentences about the images or texts, and those left out."""
     total = sum(check.examples.values())
     present = sum(map(any, zip(*check.counts.values(), strict=True)))
-    examples, place = count_of(total, check.noun), f"{check.place} ({_FORMS.get(check.form, check.form)})"
+    form = _FORMS.get(check.form, check.form)
+    examples, place = count_of(total, check.noun), check.place
     if check.numbers is not None:
-        sentences = [f"{examples}, each with a number to predict, from {place}."]
+        sentences = [f"{examples}, each with a number to predict, from {place} ({form})."]
     elif check.labels is not None:
-        sentences = [f"{examples} with any of {count_of(present, 'label')} from {place}."]
+        sentences = [f"{examples} with any of {count_of(present, 'label')} from {place} ({form})."]
     elif check.classes:
-        sentences = [f"{examples} in {count_of(present, 'class')} from {place}."]
+        sentences = [f"{examples} in {count_of(present, 'class')} from {place} ({form})."]
     else:
-        sentences = [f"{examples} without labels from {place}."]
+        sentences = [f"{examples} without labels from {place} ({form})."]
     sentences += _image_sentences(check) if check.texts is None else check.texts.sentences()
     if check.skipped:
         named = [f"{each.source} ({each.reason})" for each in check.skipped]

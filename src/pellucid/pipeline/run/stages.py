@@ -110,14 +110,14 @@ class Stages:
 
     def paragraph(self, text: str) -> None:
         """Print a text, never read as markup, in lines that fit."""
-        self.line(self._wrapped(translated(text)))
+        self.line(self._wrapped(text))
 
     def verdict(self, text: str) -> None:
         """Print what all comes to, below an empty line, and bold where the terminal has styles."""
         if not self.quiet:
             self.console.print()
             has_styles = self.console.color_system is not None and not self.console.no_color
-            self.line(self._wrapped(translated(text)), style="bold" if has_styles else "")
+            self.line(self._wrapped(text), style="bold" if has_styles else "")
 
     def _wrapped(self, text: str) -> str:
         """Text in lines of the terminal's width, or of 80 columns where there is none."""
