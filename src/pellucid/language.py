@@ -26,6 +26,7 @@ _DEEPEST = 6
 # Spaces beside punctuation of full width, which has its own.
 _SQUEEZED = re.compile(r"(?<=[\u3000-\u303f\uff00-\uffef]) +| +(?=[\u3001\u3002\uff00-\uffef])")
 _WORD = re.compile("[A-Za-z]+")
+_BEGIN = re.compile("(?:error|warning): ")
 _HAN = re.compile("[\u4e00-\u9fff]")
 _LETTER = re.compile(r"[A-Za-z]{2}")
 # Where texts that were joined are separated, from the outside in; lists only where they are values.
@@ -40,17 +41,26 @@ _ELEMENTS, _MARK = frozenset({"bdi", "span", "strong"}), "[\U000f0000-\U000ffffd
 # Fields of what users named, which is said as it is.
 _NAMES = frozenset(
     {
+        "alike",
+        "close",
         "column",
+        "command",
         "file",
         "folder",
         "label",
+        "longest",
+        "model",
         "names",
+        "near",
         "path",
         "place",
+        "out",
         "predicted",
         "quoted",
+        "report",
         "source",
         "suggested",
+        "twins",
     }
     | {"true"}
 )
@@ -93,11 +103,6 @@ def translated(text: str, wanted: str = "") -> str:
     if wanted == ENGLISH or not _LETTER.search(text):
         return text
     return _catalogue(wanted).translate(text)
-
-
-def translated_lines(text: str) -> str:
-    """Lines of a text, each in the language of this program; those that are data stay as they are."""
-    return "\n".join(map(translated, text.split("\n")))
 
 
 class Message(NamedTuple):
@@ -169,6 +174,9 @@ class Catalogue:
             found = None if whole is None else whole + "\u3002"
         if found is not None:
             return found
+        if begin := _BEGIN.match(text):
+            rest = self._find(text[begin.end() :], depth)
+            return None if rest is None else self._whole[begin[0].strip()] + rest
         for joint in (_LINES, _SENTENCES, _CLAUSES, _COLON, *((_LIST,) if depth else ())):
             parts = joint.split(text, 1 if joint is _COLON else 0)
             if len(parts) > 1 and (found := self._joined(parts, depth)) is not None:
@@ -185,8 +193,14 @@ class Catalogue:
             made.append(self._value(part, depth - 1))
         if parts[1] == ": " and made[0] != parts[0]:
             made[1] = "\uff1a"  # a place keeps its colon, a sentence has one of full width
-        said = [at for at in range(1, len(parts), 2) if _HAN.search(made[at - 1]) and _HAN.search(made[at + 1])]
-        comma = "\uff0c" if any(re.search(r"[ \d\uff0c]", made[at]) for at in range(0, len(parts), 2)) else "\u3001"
+        said = [
+            at for at in range(1, len(parts), 2) if _HAN.search(made[at - 1]) and _HAN.search(made[at + 1])
+        ]
+        comma = (
+            "\uff0c"
+            if any(re.search(r"[ \d\uff0c]", made[at]) for at in range(0, len(parts), 2))
+            else "\u3001"
+        )
         for at in said:
             made[at] = comma if parts[at] == ", " else made[at]
         words = [at for at, part in enumerate(parts) if at % 2 == 0 and _LETTER.search(part)]
@@ -222,7 +236,11 @@ class Catalogue:
             for name, value in values.items()
         }
         # Two words joined by `of` or `to` are no list of phrases.
-        if message.weight <= _TINY and not message.is_list and any(", " in value for value in values.values()):
+        if (
+            message.weight <= _TINY
+            and not message.is_list
+            and any(", " in value for value in values.values())
+        ):
             return None
         unknown, known = dict[str, str](), message.weight
         for name, value in values.items():
@@ -231,7 +249,12 @@ class Catalogue:
             elif _LETTER.search(_QUOTED.sub("", value)) and f"{{{name}}}" in message.translation:
                 unknown[name] = value
         # A text of the user, or of another message, may look like a short one.
-        if unknown and known < _FEW:
+        if known < _FEW and any(
+            " " in value or not (message.is_list or name.rstrip(_DIGITS) in _NAMES)
+            for name, value in unknown.items()
+        ):
+            return None
+        if message.weight < _FEW and any(_ENGLISH.search(value) for value in unknown.values()):
             return None
         others = (value for name, value in unknown.items() if name.rstrip(_DIGITS) not in (*_NAMES, "error"))
         if any(_ENGLISH.search(_QUOTED.sub("", value)) for value in others):

@@ -369,5 +369,6 @@ def say_end(run: Run, context: RunContext, continual: Mapping[str, Any] | None) 
     if "corrections" in metrics:
         given, earlier = context.settings.corrections, metrics["corrections"]["earlier"] or "EARLIER_RUN"
         words = ["compare", earlier, str(run.folder), str(context.journal.content["data"]["place"])]
-        stages.line(f"newly right and wrong: {command_line(words, {'corrections': given})}")
+        command = command_line(words, {"corrections": given})
+        stages.line(f"newly right and wrong: {command}")
     stages.line(f"next: pellucid predict {folder} {new}")

@@ -29,7 +29,7 @@ from pellucid.data.data_files import TEXT_SUFFIX, ends_like_image
 from pellucid.data.label_sets import are_states
 from pellucid.data.labels import read_number
 from pellucid.data.tables.table import Table
-from pellucid.data.wording import quoted, some, visible
+from pellucid.data.wording import quoted, some, some_quoted, visible
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings, likely_meant
 
@@ -422,18 +422,20 @@ class Columns:
 
     def sentence(self) -> str:
         """The choice, for people."""
-        clauses = [self.input.clause("; --input-column names another")]
-        why = f" ({self.why_label}; --label-column names another)" if self.why_label else ""
+        clauses = [self.input.clause(", --input-column names another")]
+        why = f" ({self.why_label}, --label-column names another)" if self.why_label else ""
         uses = {"splits": self.split, "groups": self.group, "times": self.time, "slices": self.slice}
-        several = f"s {some(list(map(quoted, self.label_parts)), _MOST_LISTED)}"
-        which = f" {quoted(self.label)}" if len(self.label_parts) == 1 else several
-        clauses.append(f"labels from column{which}{why}")
+        clauses.append(
+            f"labels from column {quoted(self.label)}{why}"
+            if len(self.label_parts) == 1
+            else f"labels from columns {some_quoted(self.label_parts, _MOST_LISTED)}{why}"
+        )
         clauses += [f"{use} from column {quoted(name)}" for use, name in uses.items() if name is not None]
         if self.sources:
             first = quoted(min(self.sources, key=place_of_source))
             flag = f"--group-column {first} keeps each in one split"
             clauses.append(f"perhaps groups in column {first} ({flag})")
-        return ", ".join(clauses) + self.left_out
+        return "; ".join(clauses) + self.left_out
 
 
 def choose_columns(table: Table, folder: Path, settings: Settings) -> Columns:

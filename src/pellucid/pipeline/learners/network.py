@@ -402,7 +402,9 @@ def recipe_words(plan: Plan) -> str:
         f"{recipe.total_steps:,} steps of {recipe.batch_size}": True,
         f"{recipe.optimizer} with learning rate {recipe.learning_rate:g}": True,
         f"{recipe.schedule} schedule": True,
-        f"loss function {recipe.loss}" if recipe.beta in (None, 1.0) else f"loss function {recipe.loss} with beta {recipe.beta:g}": True,
+        f"loss function {recipe.loss}"
+        if recipe.beta in (None, 1.0)
+        else f"loss function {recipe.loss} with beta {recipe.beta:g}": True,
         f"label smoothing {recipe.label_smoothing:g}": recipe.label_smoothing,
         f"{recipe.precision} precision": True,
         _words_on_threads(recipe): True,

@@ -102,8 +102,9 @@ class Verdict:
         seeds, difference = len(self.scores[DEFAULT]), span(self.difference)
         tuned, default = (figure(self.means[name]) for name in (TUNED, DEFAULT))
         outcome = (
-            f"the best of {self.trials} trials has {self.metric.words} {tuned}, the default recipe {default}, "
-            f"on {self.examples} that no trial saw, over {seeds} trainings of each (difference {difference})."
+            f"the best of {self.trials} trials has {self.metric.words} {tuned}, the default recipe "
+            f"{default}, on {self.examples} that no trial saw, over {seeds} trainings of each (difference "
+            f"{difference})."
             if seeds > 1
             else f"the best of {self.trials} trials has {self.metric.words} {tuned}, the default recipe "
             f"{default}, on {self.examples} that no trial saw (difference {difference})."
