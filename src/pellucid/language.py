@@ -166,6 +166,11 @@ class Catalogue:
         """Translation of a text; `None` if there is none."""
         if depth > _DEEPEST or not _LETTER.search(text):
             return None
+        if begin := _BEGIN.match(text):
+            rest = self._find(text[begin.end() :], depth)
+            return None if rest is None else self._whole[begin[0].strip()] + rest
+        if depth and "; " in text and (found := self._joined(_CLAUSES.split(text), depth)) is not None:
+            return found  # several values, of which none is a part of another
         found = self._said(text, depth)
         if found is None and text[0].isupper():  # as it begins a sentence
             found = self._said(text[0].lower() + text[1:], depth)
@@ -174,9 +179,6 @@ class Catalogue:
             found = None if whole is None else whole + "\u3002"
         if found is not None:
             return found
-        if begin := _BEGIN.match(text):
-            rest = self._find(text[begin.end() :], depth)
-            return None if rest is None else self._whole[begin[0].strip()] + rest
         for joint in (_LINES, _SENTENCES, _CLAUSES, _COLON, *((_LIST,) if depth else ())):
             parts = joint.split(text, 1 if joint is _COLON else 0)
             if len(parts) > 1 and (found := self._joined(parts, depth)) is not None:

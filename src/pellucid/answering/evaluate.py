@@ -23,7 +23,7 @@ from pellucid.data.reading.dispatch import read_data
 from pellucid.data.sibling_sets import first_of_groups
 from pellucid.data.tables.csv_tables import as_csv
 from pellucid.data.targets import new_names, renamed_sets
-from pellucid.data.wording import count_of, filled, quoted, some, wrapped
+from pellucid.data.wording import count_of, filled, fitted, quoted, some, wrapped
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.evaluation import (
     Drift,
@@ -155,7 +155,7 @@ class Evaluation:
         for name, each in named[:_LABELS_SHOWN]:
             found = (each.precision, each.recall, each.f1)
             precision, recall, f1 = ("" if one is None else figure(one.value) for one in found)
-            lines.append(f"{_cut(name):<28}{each.support:>9,}{precision:>11}{recall:>8}{f1:>8}")
+            lines.append(f"{_cut(name)}{each.support:>9,}{precision:>11}{recall:>8}{f1:>8}")
         if len(named) > _LABELS_SHOWN:
             more = f"and {len(named) - _LABELS_SHOWN:,} labels of fewer examples; --json has all"
             lines.append(translated(more))
@@ -168,7 +168,7 @@ class Evaluation:
         worst = np.argsort(-mistakes, axis=None, kind="stable")[:_CONFUSIONS_SHOWN]
         pairs = [divmod(int(cell), len(self.classes)) for cell in worst]
         lines = [
-            f"{_cut(self.classes[true]):<28}{_cut(self.classes[predicted]):<28}{times:>6,}"
+            f"{_cut(self.classes[true])}{_cut(self.classes[predicted])}{times:>6,}"
             for true, predicted in pairs
             if (times := mistakes[true, predicted]) > 0
         ]
@@ -197,8 +197,8 @@ def _slice_table(slices: Slices, noun: str) -> list[str]:
     """Each value's score with its simultaneous interval, worst first."""
     title = METRICS[slices.metric].title
     heads = _heads((title, 20), ("95 % together", 15), (f"{noun.capitalize()}s", 8))
-    lines = ["", f"{_cut(slices.column):<28}{heads}"]
-    rows = [(_cut(each.value) or "(empty)", each) for each in slices.parts[:_SLICES_SHOWN]]
+    lines = ["", _cut(slices.column) + heads]
+    rows = [(_cut(each.value or translated("(empty)")), each) for each in slices.parts[:_SLICES_SHOWN]]
     if slices.pooled is not None:
         rows.append((translated(f"{slices.pooled_values:,} smaller ones"), slices.pooled))
     for name, each in rows:
@@ -219,8 +219,8 @@ def _printable(text: str) -> str:
 
 
 def _cut(name: str) -> str:
-    shown = _printable(name)
-    return shown if len(shown) <= _NAME_WIDTH else shown[: _NAME_WIDTH - 3] + "..."
+    """A name in the first column of a table, where Chinese takes two columns a character."""
+    return fitted(_printable(name), _NAME_WIDTH) + "    "
 
 
 def evaluate(

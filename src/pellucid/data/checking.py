@@ -272,11 +272,12 @@ def _copy_sentences(check: Check) -> list[str]:
     sentences = []
     nouns = f"{check.noun}s"
     if check.duplicates:
-        largest = max(check.copies, key=len)
-        alike = "" if check.texts is None else " but for case and space"
+        sets, largest = count_of(len(check.copies), "set"), some(max(check.copies, key=len))
         sentences.append(
-            f"Exact copies{alike} of other {nouns}: {check.duplicates:,}, in "
-            f"{count_of(len(check.copies), 'set')}, for instance {some(largest)}."
+            f"Exact copies of other {nouns}: {check.duplicates:,}, in {sets}, for instance {largest}."
+            if check.texts is None
+            else f"Exact copies but for case and space of other texts: {check.duplicates:,}, in {sets}, for "
+            f"instance {largest}."
         )
     if check.leaked:
         sentences.append(
@@ -285,12 +286,15 @@ def _copy_sentences(check: Check) -> list[str]:
         )
     if check.conflicts:
         shown = quoted if check.numbers is None else str
-        sets = [some([f"{source} ({shown(label)})" for source, label in one]) for one in check.conflicts[:3]]
+        listed = [
+            some([f"{source} ({shown(label)})" for source, label in one]) for one in check.conflicts[:3]
+        ]
+        several = "" if check.numbers or check.labels else "Where several may apply, give --target labels."
         sentences.append(
             f"Equal {nouns} have different {'labels' if check.numbers is None else 'numbers'}, "
             f"of which one at most is right: "
-            f"{count_of(len(check.conflicts), 'set')}, for instance {'; '.join(sets)}."
-            + ("" if check.numbers or check.labels else " Where several may apply, give --target labels.")
+            f"{count_of(len(check.conflicts), 'set')}, for instance {'; '.join(listed)}."
+            + (several and f" {several}")
         )
     if check.near_duplicates:
         least = "" if check.near_complete else "at least "

@@ -402,9 +402,13 @@ class GroupFindings:
     def sentences(self, noun: str) -> list[str]:
         """The counts, what follows for intervals, and what so few groups cannot show."""
         listed = ", ".join(f"{count:,} in {part}" for part, count in self.counts.items())
-        what = "Groups" if self.are_given else "Siblings and copies counted as one"
         matter = f"; {noun}s of one group are alike, so that intervals of test scores are by groups"
-        sentences = [f"{what}: {listed}{matter if self.matter else ''}."]
+        matter = matter if self.matter else ""
+        sentences = [
+            f"Groups: {listed}{matter}."
+            if self.are_given
+            else f"Siblings and copies counted as one: {listed}{matter}."
+        ]
         if self.are_few:
             sentences.append(
                 f"The test split has only {count_of(self.counts[TEST], 'group')}, which says little about "

@@ -87,10 +87,11 @@ def findings_line(metrics: Mapping[str, Any]) -> str | None:
     """
     if not metrics.get("findings"):
         return None
-    names = ", ".join(str(finding["name"]).replace("-", " ") for finding in metrics["findings"])
+    found = ", ".join(str(finding["name"]).replace("-", " ") for finding in metrics["findings"])
     network = next((name for name in metrics["models"] if not is_classical(name)), None)
-    of_network = "" if network is None or network == metrics["recommended"] else f" of {network}"
-    return f"training{of_network}: {names}; the report says how to fix it"
+    if network is None or network == metrics["recommended"]:
+        return f"training: {found}; the report says how to fix it"
+    return f"training of {network}: {found}; the report says how to fix it"
 
 
 _CELL = "text-align: left; padding: 2px 12px 2px 0"

@@ -162,7 +162,7 @@ class PlainProgress(Observer):
         record = state.history[-1]
         words = [f"epoch {record['epoch']:>3} of {recipe.epochs}", f"loss {figure(record['train_loss'])}"]
         if (score := _validation(record, recipe)) is not None:
-            words.append(f"validation {score[0]} {figure(score[1])}")
+            words.append(f"{translated(f'validation {score[0]}')} {figure(score[1])}")
         if "train_discriminator_accuracy" in record:
             words.append(f"discriminator right {figure(record['train_discriminator_accuracy'])}")
         speed = next(record[kind.speed] for kind in INPUT_KINDS.values() if kind.speed in record)
