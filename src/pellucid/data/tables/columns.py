@@ -171,11 +171,13 @@ class ChosenInput(NamedTuple):
     parts: tuple[str, ...]  # the columns whose texts are joined, or the one
     why: str = ""  # reason where neither the user nor the name decided
 
-    def clause(self, hint: str = "") -> str:
-        """The choice, for people; `hint` follows the reason, if there is one."""
+    def clause(self, flag: str = "") -> str:
+        """The choice, for people; `flag` chooses another column, where this one has a reason."""
         if len(self.parts) > 1:
             return f"{self.holds} joined from columns {' and '.join(map(quoted, self.parts))}"
-        why = f" ({self.why}{hint})" if self.why else ""
+        if self.why and flag:
+            return f"{self.holds} from column {quoted(self.name)} ({self.why}, {flag} names another)"
+        why = f" ({self.why})" if self.why else ""
         return f"{self.holds} from column {quoted(self.name)}{why}"
 
 
@@ -422,14 +424,16 @@ class Columns:
 
     def sentence(self) -> str:
         """The choice, for people."""
-        clauses = [self.input.clause(", --input-column names another")]
+        clauses = [self.input.clause("--input-column")]
         why = f" ({self.why_label}, --label-column names another)" if self.why_label else ""
         uses = {"splits": self.split, "groups": self.group, "times": self.time, "slices": self.slice}
-        clauses.append(
-            f"labels from column {quoted(self.label)}{why}"
-            if len(self.label_parts) == 1
-            else f"labels from columns {some_quoted(self.label_parts, _MOST_LISTED)}{why}"
-        )
+        if len(self.label_parts) > 1:
+            clauses.append(f"labels from columns {some_quoted(self.label_parts, _MOST_LISTED)}{why}")
+        elif self.why_label:
+            label, reason = quoted(self.label), self.why_label
+            clauses.append(f"labels from column {label} ({reason}, --label-column names another)")
+        else:
+            clauses.append(f"labels from column {quoted(self.label)}")
         clauses += [f"{use} from column {quoted(name)}" for use, name in uses.items() if name is not None]
         if self.sources:
             first = quoted(min(self.sources, key=place_of_source))
