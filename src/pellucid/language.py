@@ -69,8 +69,8 @@ _LEAST, _TINY, _FEW = 2, 3, 7
 _DIGITS = "0123456789"
 # Words that show that a text is English; in quotation marks it is a name.
 _ENGLISH = re.compile(
-    r"(?<![\w./-])(?:an?|and|are|as|at|be|by|for|from|has|have|in|is|its?|no|not|of|on|or|so|than|that|the|this|to|was"
-    r"|were|with)(?![\w/-])",  # none that is a part of a path
+    r"(?<![\w./-])(?:an?|and|are|as|at|be|but|by|can|did|for|from|has|have|if|in|is|its?|may|no|not|of|on|or|see|so|than"
+    r"|that|the|there|this|to|was|were|which|will|with|you)(?![\w/-])",  # none that is a part of a path
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"'[^']*'")
@@ -154,12 +154,15 @@ class Catalogue:
 
     def _value(self, value: str, depth: int) -> str:
         """Translation of a whole text or of a value within one, else the same."""
-        # A message may begin or end with a space, where it is put behind something.
-        found = self._found(value, depth + 1)
         inner = value.strip()
-        if found is None and inner != value:
-            found = self._found(inner, depth + 1)
-            return value if found is None else value.replace(inner, found, 1)
+        if inner != value:
+            # A message may begin or end with a space, where it is put behind something.
+            found = self._said(value, depth + 1)
+            if found is None:
+                found = self._found(inner, depth + 1)
+                return value if found is None else value.replace(inner, found, 1)
+            return found
+        found = self._found(value, depth + 1)
         return value if found is None else found
 
     def _find(self, text: str, depth: int) -> str | None:
@@ -229,6 +232,8 @@ class Catalogue:
     def _filled(self, message: Message, match: re.Match[str], depth: int) -> str | None:
         """A translation with its values; `None` where a short message has a value that is an unknown text."""
         values = match.groupdict()
+        if any(_BEGIN.match(value) for value in values.values()):
+            return None  # no place, but what is said before one
         for first, second, between in message.close:
             values[first], values[second] = self._separated(values[first], values[second], between, depth)
         said = {
