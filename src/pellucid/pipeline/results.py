@@ -153,8 +153,11 @@ class Run:
             )
         if error is not None:
             ends = interval(error)
-            return f"{name} has a mean absolute error of {scored(error)} on {tested:,} {noun}" + (
-                f" (95 % interval {ends})." if ends else "."
+            if not ends:
+                return f"{name} has a mean absolute error of {scored(error)} on {tested:,} {noun}."
+            return (
+                f"{name} has a mean absolute error of {scored(error)} on {tested:,} {noun} (95 % interval "
+                f"{ends})."
             )
         if self.metrics["task"].endswith(GENERATION.name):
             return verdict_of_generator(self.metrics)

@@ -287,8 +287,8 @@ def durations(dataset: Dataset, settings: Settings) -> list[str]:
         parts[network.plan.name] = trainings * (of_network + network.prepare_seconds)
     parts["test and report"] = slowed * seconds_of_conclusion(len(dataset.test), len(names) + STANDING_ON)
     total = sum(parts.values())
-    shares = "; ".join(f"{name}: {seconds(each)}" for name, each in parts.items() if each)
-    found = [f"A training would take about {seconds(total)} here just now. {shares}.", *bounds]
+    shares = " ".join(f"{seconds(each)} of it for {name}." for name, each in parts.items() if each)
+    found = [" ".join([f"A training would take about {seconds(total)} here just now.", shares]), *bounds]
     time = TimeBudget.of(settings)
     if time.is_limited and total > time.whole:
         share = time.whole / total

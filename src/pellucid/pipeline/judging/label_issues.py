@@ -355,9 +355,9 @@ def _judged(judge: Judge, what: str, dataset: Dataset) -> _JudgedLabels:
         return _JudgedLabels(judge, judgement, f"There was nothing to judge of {what}.")
     is_one, names = judge.second is None, judge.names
     if judge.sees is not None:
-        names = f"{names} on {judge.sees}"
+        names = f"{names}, judging by {judge.sees},"
     if judge.folds:
-        names = f"{names}, trained {judge.folds} times on a part and asked about the rest,"
+        names = f"{names.rstrip(',')}, trained {judge.folds} times on a part and asked about the rest,"
     share = figure(100 * judgement.accuracy)
     sentences = [
         f"{names} judged {what}, none of which it had learnt from."

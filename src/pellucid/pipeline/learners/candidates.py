@@ -352,7 +352,7 @@ def recommended(
 
 def on_validation(candidates: Sequence[Candidate], dataset: Dataset, settings: Settings) -> str:
     """As `on_held_out`, behind a colon; nothing without a validation split."""
-    return f": {on_held_out(candidates, dataset, settings)} on validation" if len(dataset.validation) else ""
+    return f": validation {on_held_out(candidates, dataset, settings)}" if len(dataset.validation) else ""
 
 
 def held_out_score(
