@@ -205,6 +205,8 @@ def _add_words(found: Catalog) -> None:
     for metric in METRICS.values():
         for message in (metric.words, with_article(metric.words), f"mean {metric.words}"):
             _add(found, message, ("metrics", 0))
+        for message in (f"{metric.words} {{scores}}", f"validation {metric.words} {{scores}}"):
+            _add(found, message, ("metrics", 0), ["numbers: scores"])
         for split in ("test", "validation"):
             _add(found, f"{split} {metric.words}", ("metrics", 0))
     for message in OTHERS.read_text(encoding="utf-8").splitlines():

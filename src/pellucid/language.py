@@ -30,7 +30,12 @@ _BEGIN = re.compile("(?:error|warning): ")
 _HAN = re.compile("[\u4e00-\u9fff]")
 _LETTER = re.compile(r"[A-Za-z]{2}")
 # Where texts that were joined are separated, from the outside in; lists only where they are values.
-_LINES, _SENTENCES = re.compile(r"(\n+[ \t]*)"), re.compile(r"((?<=[.!?])\s+(?=[A-Z`'\"(\d]))")
+_LINES, _SENTENCES = (
+    re.compile(r"(\n+[ \t]*)"),
+    re.compile(
+        r"((?<=[.!?])\s+(?=[A-Z`'\"(\d])|(?<=[\])]\.)\s+(?=[a-z]))"  # names of models begin sentences, too
+    ),
+)
 _CLAUSES, _COLON, _LIST = (re.compile(form) for form in (r"(; )", r"(: )", r"(, and |, | and )"))
 _AND = {", and ": "\u4ee5\u53ca ", " and ": " \u548c ", "; ": "\uff1b"}
 # What a field matches: a number as the source formats it, else anything but the end of one sentence and the
@@ -69,8 +74,8 @@ _LEAST, _TINY, _FEW = 2, 3, 7
 _DIGITS = "0123456789"
 # Words that show that a text is English; in quotation marks it is a name.
 _ENGLISH = re.compile(
-    r"(?<![\w./-])(?:an?|and|are|as|at|be|by|for|from|has|have|in|is|its?|no|not|of|on|or|so|than|that|the|this|to|was"
-    r"|were|with)(?![\w/-])",  # none that is a part of a path
+    r"(?<![\w./-])(?:an?|and|are|as|at|be|but|by|can|did|for|from|has|have|if|in|is|its?|may|no|not|of|on|or|see|so|than"
+    r"|that|the|there|this|to|was|were|which|will|with|you)(?![\w/-])",  # none that is a part of a path
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"'[^']*'")
@@ -154,12 +159,15 @@ class Catalogue:
 
     def _value(self, value: str, depth: int) -> str:
         """Translation of a whole text or of a value within one, else the same."""
-        # A message may begin or end with a space, where it is put behind something.
-        found = self._found(value, depth + 1)
         inner = value.strip()
-        if found is None and inner != value:
-            found = self._found(inner, depth + 1)
-            return value if found is None else value.replace(inner, found, 1)
+        if inner != value:
+            # A message may begin or end with a space, where it is put behind something.
+            found = self._said(value, depth + 1)
+            if found is None:
+                found = self._found(inner, depth + 1)
+                return value if found is None else value.replace(inner, found, 1)
+            return found
+        found = self._found(value, depth + 1)
         return value if found is None else found
 
     def _find(self, text: str, depth: int) -> str | None:
@@ -231,6 +239,8 @@ class Catalogue:
     def _filled(self, message: Message, match: re.Match[str], depth: int) -> str | None:
         """A translation with its values; `None` where a short message has a value that is an unknown text."""
         values = match.groupdict()
+        if any(_BEGIN.match(f"{value}: ") for value in values.values()):
+            return None  # no place, but what is said before one
         for first, second, between in message.close:
             values[first], values[second] = self._separated(values[first], values[second], between, depth)
         said = {
@@ -250,13 +260,7 @@ class Catalogue:
                 known += sum(map(str.isalpha, value))
             elif _LETTER.search(_QUOTED.sub("", value)) and f"{{{name}}}" in message.translation:
                 unknown[name] = value
-        # A text of the user, or of another message, may look like a short one.
-        if known < _FEW and any(
-            " " in value or not (message.is_list or name.rstrip(_DIGITS) in _NAMES)
-            for name, value in unknown.items()
-        ):
-            return None
-        if message.weight < _FEW and any(_ENGLISH.search(value) for value in unknown.values()):
+        if _is_doubtful(message, known, unknown):
             return None
         others = (value for name, value in unknown.items() if name.rstrip(_DIGITS) not in (*_NAMES, "error"))
         if any(_ENGLISH.search(_QUOTED.sub("", value)) for value in others):
@@ -284,6 +288,18 @@ class Catalogue:
         if not _LETTER.search(value):
             return 0.5 if value else 0.1
         return len(value) if self._value(value, depth + 1) != value else 0.0
+
+
+def _is_doubtful(message: Message, known: int, unknown: Mapping[str, str]) -> bool:
+    """True where a text with these unknown values is perhaps no sentence of the message."""
+    if any(re.match("[;,] ", value) for value in unknown.values()):
+        return True  # the beginning of another phrase
+    if known < _FEW and any(
+        " " in value or not (message.is_list or name.rstrip(_DIGITS) in _NAMES)
+        for name, value in unknown.items()
+    ):
+        return True
+    return message.weight < _FEW and any(_ENGLISH.search(value) for value in unknown.values())
 
 
 def _message(parts: list[str], numbers: Sequence[str], translation: str) -> Message:

@@ -142,9 +142,9 @@ class Evaluation:
             share, low, high = (per_cent(end, self.drift.novelty.value) for end in self.drift.novelty)
             sentence = (
                 f"Unlike the training data: {share} % [{low}, {high}] of the {self.noun}s, where "
-                f"{100 * self.drift.expected:g} % is expected. {self.drift.sentence}"
+                f"{100 * self.drift.expected:g} % is expected."
             )
-            lines += ["", *wrapped(_printable(sentence))]
+            lines += ["", *wrapped(_printable(" ".join([sentence, self.drift.sentence])))]
         return "\n".join(lines)
 
     def _labels(self) -> list[str]:
@@ -182,9 +182,9 @@ def _table(scores: Scores, target: Target) -> list[str]:
     lines = [f"{_heads(('Score', -28), ('Value', width))}   {translated('95 % interval')}"]
     for key, interval in scores.intervals.items():
         metric, places = METRICS[key], decimals(interval.value)
-        words = f"{metric.title} ({metric.hint})" if metric.hint else metric.title
+        words = translated(metric.title) + (f" ({translated(metric.hint)})" if metric.hint else "")
         value, low, high = (rounded(end, places) if is_of_classes else figure(end) for end in interval)
-        lines.append(f"{filled(translated(words), -28)}{value:>{width}}   [{low}, {high}]")
+        lines.append(f"{filled(words, -28)}{value:>{width}}   [{low}, {high}]")
     return lines if is_of_classes else [*lines, "", translated("Errors are in the unit of the labels.")]
 
 

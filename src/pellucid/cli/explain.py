@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.cli.command_line import add_table_flags, say, settings_from
-from pellucid.language import translated
 
 _EXAMPLES = (
     ("pellucid explain run/ photo.jpg --out page.html", "an image"),
@@ -78,6 +77,6 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"  {found.latents.bound_words}")
     for each in found.attributions.methods if found.attributions is not None else ():
         verdict = "faithful here" if each.trial.is_faithful else "not faithful here"
-        say(f"  {translated(each.name)}: {verdict}")
+        say(f"  {each.name}: {verdict}")
     say(f"page: {done.out}")
     return 0

@@ -154,8 +154,11 @@ class Run:
             )
         if error is not None:
             ends = interval(error)
-            return f"{name} has a mean absolute error of {scored(error)} on {tested:,} {noun}" + (
-                f" (95 % interval {ends})." if ends else "."
+            if not ends:
+                return f"{name} has a mean absolute error of {scored(error)} on {tested:,} {noun}."
+            return (
+                f"{name} has a mean absolute error of {scored(error)} on {tested:,} {noun} (95 % interval "
+                f"{ends})."
             )
         if self.metrics["task"].endswith(GENERATION.name):
             return verdict_of_generator(self.metrics)
@@ -304,12 +307,15 @@ def _price(outcome: Outcome, entries: Mapping[str, Mapping[str, Any]]) -> str:
         return ""
     slower = entries[name]["milliseconds_per_example"] - entries[rival]["milliseconds_per_example"]
     larger = (entries[name]["bytes"] - entries[rival]["bytes"]) / 1_000_000
-    cost = (
-        f"{name} takes {figure(abs(slower), 2)} ms {'less' if slower < 0 else 'more'} for an answer and "
-        f"{figure(abs(larger), 2)} MB {'less' if larger < 0 else 'more'} than {rival}"
-    )
+    time, size = (f"{figure(abs(each), 2)}" for each in (slower, larger))
+    cost = {
+        (False, False): f"{name} takes {time} ms more for an answer and {size} MB more than {rival}.",
+        (False, True): f"{name} takes {time} ms more for an answer and {size} MB less than {rival}.",
+        (True, False): f"{name} takes {time} ms less for an answer and {size} MB more than {rival}.",
+        (True, True): f"{name} takes {time} ms less for an answer and {size} MB less than {rival}.",
+    }[slower < 0, larger < 0]
     if not outcome.dataset.target.has_probabilities:
-        return f"{cost}."
+        return cost
     held_out = {each.name: each.held_out for each in outcome.candidates}
     both = np.intersect1d(held_out[name].positions, held_out[rival].positions)
     headline, seed = METRICS[outcome.dataset.target.headline], outcome.config["settings"]["seed"]
@@ -319,11 +325,14 @@ def _price(outcome: Outcome, entries: Mapping[str, Mapping[str, Any]]) -> str:
         for metric in (headline, METRICS["log_loss"])
     )
     ahead = 100 * (score[0] - score[1])
-    more = f"{'less' if ahead < 0 else 'more'} {headline.words}"
-    return (
-        f"{cost}, for {figure(abs(ahead), 2)} points {more} and log loss "
-        f"{figure(loss[0])} instead of {figure(loss[1])} on held-out {outcome.dataset.noun}s."
+    points, words, noun = figure(abs(ahead), 2), headline.words, outcome.dataset.noun
+    losses = f"log loss {figure(loss[0])} instead of {figure(loss[1])}"
+    gain = (
+        f"On held-out {noun}s it has {points} points less {words} and {losses}."
+        if ahead < 0
+        else f"On held-out {noun}s it has {points} points more {words} and {losses}."
     )
+    return f"{cost} {gain}"
 
 
 def _save(path: Path, candidate: Candidate, found: Mapping[str, Any], config: Mapping[str, Any]) -> int:

@@ -352,7 +352,7 @@ def recommended(
 
 def on_validation(candidates: Sequence[Candidate], dataset: Dataset, settings: Settings) -> str:
     """As `on_held_out`, behind a colon; nothing without a validation split."""
-    return f": {on_held_out(candidates, dataset, settings)} on validation" if len(dataset.validation) else ""
+    return f": validation {on_held_out(candidates, dataset, settings)}" if len(dataset.validation) else ""
 
 
 def held_out_score(
@@ -381,4 +381,4 @@ def on_held_out(candidates: Sequence[Candidate], dataset: Dataset, settings: Set
     """The models' scores on what was held out, by the metric that decides, in words."""
     metric = dataset.target.decides(settings.metric)
     shown = [figure(held_out_score(metric, each, dataset, settings.seed)) for each in candidates]
-    return f"{metric.words} {' and '.join(shown)}"
+    return f"{metric.words} {', '.join(shown)}"
