@@ -176,7 +176,7 @@ class Catalogue:
             return None
         if begin := _BEGIN.match(text):
             rest = self._find(text[begin.end() :], depth)
-            return None if rest is None else self._whole[begin[0].strip()] + rest
+            return self._said(text, depth) if rest is None else self._whole[begin[0].strip()] + rest
         if depth and "; " in text and (found := self._joined(_CLAUSES.split(text), depth)) is not None:
             return found  # several values, of which none is a part of another
         found = self._said(text, depth)
