@@ -95,7 +95,8 @@ class Standings:
         best, words = self.best, self.measure.words
         of_best = [each for each in self.contrasts if best in (each.a, each.b)]
         found = {each.b if each.a == best else each.a: each.finding for each in of_best}
-        level = f"mean {words} {span(self.means[best])}"
+        interval = span(self.means[best])
+        level = f"mean {words} {interval}"
         if all(finding == BETTER for finding in found.values()):
             others = next(iter(found)) if len(found) == 1 else f"each of the other {len(found)}"
             return f"{best} is best: {level} over {self.trainings:,} trainings, better beyond chance than {others}."
