@@ -18,6 +18,7 @@ from pellucid.files import write_file
 from pellucid.insight.explaining import explain_model, opened_model
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.gradients import Against
+from pellucid.language import translated
 from pellucid.reports.explain import render_explanation
 from pellucid.settings import Settings
 
@@ -86,7 +87,7 @@ def explain(
         (block,) = incoming(model, (), settings, typed=(typed or "",)).blocks
         if block.errors[0]:
             raise DataError(f"--text: {block.errors[0]}; give another text")
-        name, inputs, warnings = "typed text", block.inputs, tuple(block.warnings)
+        name, inputs, warnings = translated("typed text"), block.inputs, tuple(block.warnings)
     else:
         name, inputs, warnings = _one_input(model, place, settings)
     if not isinstance(model, Generator):
