@@ -13,7 +13,7 @@ from pathlib import Path
 from paired_docs import ROOT, sections, slug
 
 PHRASES = Path(__file__).with_suffix(".json")
-NAMES = ("textbook.md",)
+NAMES = ("textbook.md", "on-paper.md")
 
 _BLOCK = re.compile(
     r"(<!-- (?:(?P<name>\w+): start|by on_paper\.py: (?P<table>\w+)) -->\n)(.*?)(<!-- (?:\w+: )?end -->)",
