@@ -343,7 +343,9 @@ def accept(english: Path, chinese: Path, title: str | None = None) -> int:
     except ValueError as error:
         raise ValueError(f"{chinese}: {error}") from error
     chinese.write_text(after, encoding="utf-8")
-    return sum(one.accepted != other.accepted for one, other in zip(sections(before), sections(after), strict=True))
+    return sum(
+        one.accepted != other.accepted for one, other in zip(sections(before), sections(after), strict=True)
+    )
 
 
 def hashed(english: str, chinese: str, title: str | None = None) -> str:
