@@ -1,8 +1,8 @@
 """The generated tables of Chinese pages: those of the English pages, with words from chinese_blocks.json.
 
-Scripts write tables and figures between marks of an English page (docs/textbook.md, docs/on-paper.md). Its Chinese
-page has the same marks; `make generated` fills them. Numbers are `#` in the phrases of chinese_blocks.json, and
-`{0}`, `{1}` and so on in their Chinese. A phrase without Chinese is an error.
+Scripts write tables and figures between marks of an English page (docs/textbook.md, docs/on-paper.md). Its
+Chinese page has the same marks; `make generated` fills them. Numbers are `#` in the phrases of
+chinese_blocks.json, and `{0}`, `{1}` and so on in their Chinese. A phrase without Chinese is an error.
 """
 
 import json
@@ -32,8 +32,8 @@ def _phrases() -> dict[str, str]:
     return phrases
 
 
-def _phrase(text: str) -> str:
-    """A cell or sentence in Chinese; the same where it has no words."""
+def phrase(text: str) -> str:
+    """A cell or sentence of a generated table in Chinese; the same where it has no words."""
     if not _WORD.search(_CODE.sub("", text)):
         return text
     numbers = _NUMBER.findall(text)
@@ -49,10 +49,10 @@ def _line(text: str, anchors: dict[str, str]) -> str:
     link = _LINK.fullmatch(text)
     if link:
         target = f"../{link[3]}" if link[1] else f"#{anchors[link[3][1:]]}"
-        return f"{link[1]}[{_phrase(link[2])}]({target})"
+        return f"{link[1]}[{phrase(link[2])}]({target})"
     if text.startswith("**") and text.endswith("**"):
-        return f"**{_phrase(text[2:-2])}**"
-    return "".join(_phrase(sentence) for sentence in _SENTENCE.split(text))
+        return f"**{phrase(text[2:-2])}**"
+    return "".join(phrase(sentence) for sentence in _SENTENCE.split(text))
 
 
 def _block(english: str, anchors: dict[str, str]) -> str:

@@ -339,7 +339,7 @@ def accept(english: Path, chinese: Path, title: str | None = None) -> int:
     """
     before = chinese.read_text(encoding="utf-8")
     try:
-        after = hashed(english.read_text(encoding="utf-8"), before, title)
+        after = hashed(english.read_text(encoding="utf-8"), before, *([title] if title else []))
     except ValueError as error:
         raise ValueError(f"{chinese}: {error}") from error
     chinese.write_text(after, encoding="utf-8")
@@ -348,13 +348,13 @@ def accept(english: Path, chinese: Path, title: str | None = None) -> int:
     )
 
 
-def hashed(english: str, chinese: str, title: str | None = None) -> str:
+def hashed(english: str, chinese: str, *titles: str) -> str:
     """A Chinese page with the hashes of the English sections below its headings.
 
     Args:
         english: the text of the English page.
         chinese: that of the Chinese page, with the same headings.
-        title: the Chinese heading of one section; default: all.
+        titles: Chinese headings of sections; default: all.
 
     Returns:
         The Chinese page's new text.
@@ -365,11 +365,12 @@ def hashed(english: str, chinese: str, title: str | None = None) -> str:
     first, second = sections(english), sections(chinese)
     if [each.level for each in first] != [each.level for each in second]:
         raise ValueError("its headings are not those of the English page; translate what is missing first")
-    if title is not None and title not in [each.title for each in second]:
-        raise ValueError(f"no section {title!r}")
+    for title in titles:
+        if title not in [each.title for each in second]:
+            raise ValueError(f"no section {title!r}")
     parts = []
     for one, other in zip(first, second, strict=True):
-        accepted = one.hash if title in (None, other.title) else other.accepted
+        accepted = one.hash if not titles or other.title in titles else other.accepted
         lines = other.text.split("\n")
         at = 1 if other.level else 0
         parts.append("\n".join([*lines[:at], f"<!-- en: {accepted} -->", *lines[at:]]))

@@ -1,9 +1,9 @@
 """Writes the parts of the documentation that are taken from the source, so that they stay true.
 
-docs/settings.md comes from the settings table, docs/zh/settings.md from it and the catalogue; docs/mathematics.md
-from the docstrings of the reference; the tree in docs/architecture.md from the files and the first line of each
-one's docstring, or first comment of JavaScript; tables of Chinese pages from the English ones. Tests compare them
-all with the source.
+docs/settings.md comes from the settings table, docs/zh/settings.md from it and the catalogue;
+docs/mathematics.md from the docstrings of the reference; the tree in docs/architecture.md from the files and
+the first line of each one's docstring, or first comment of JavaScript; tables of Chinese pages from the
+English ones. Tests compare them all with the source.
 """
 
 import ast
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import chinese_blocks
+from chinese_blocks import phrase
 from mathematics_page import mathematics_page
 from paired_docs import hashed
 
@@ -40,22 +41,6 @@ The preset or the data decides a default that stands here as *by rule*; what was
 when training starts and saved in `config.json`. The last column says which inputs or models a setting belongs
 to and which have no use for it: given there, it is refused.
 """
-_CHINESE_SETTINGS_HEAD = """\
-# 设置
-
-`src/pellucid/settings/table.py` 中的一个表格提供 `pellucid train` 的选项、`--config` 文件的键、估计器的参数和本页（由 `make generated` 写出）。\
-在 TOML 和 Python 中，名称用下划线代替连字符：`--learning-rate` 为 `learning_rate`；在 Python 中，`from` 是该语言的关键字，因此 `--from` 为 `from_`。\
-标为“按规则”的默认值由预设或数据决定；所作的决定在训练开始时显示，并保存在 `config.json` 中。\
-最后一列说明一项设置属于哪些输入或模型，以及对哪些没有用处：在那里给出会被拒绝。
-"""
-# What stands in the table beside the meanings, which the catalogue has.
-_CHINESE_WORDS = {
-    "Data": "数据", "Network": "网络", "Training": "训练", "Run": "运行",
-    "Flag": "选项", "Values": "取值", "Default": "默认", "Meaning": "含义", "Fits": "适用于",
-    "*none*": "无", "*by rule*": "按规则", "yes or no": "是或否", "text": "文本", "all": "全部",
-    "whole number, {} to {}": "整数，{} 至 {}", "number, {} to {}": "数，{} 至 {}",
-    "not {}": "不适用于{}", ", ": "、", "; ": "；",
-}  # fmt: skip
 
 
 def settings_reference() -> str:
@@ -64,47 +49,56 @@ def settings_reference() -> str:
     Returns:
         A table for each group, in the order of the settings table.
     """
-    return _SETTINGS_HEAD + _settings_tables(str, str)
+    return _SETTINGS_HEAD + _settings_tables(
+        str, lambda row: [*_cells(row), _markdown(row.meaning), _fits(row)]
+    )
 
 
 def chinese_settings_reference() -> str:
-    """The same page in Chinese.
+    """The page of settings in Chinese: what stands above its tables, and the tables.
 
     Returns:
-        Its text, with the hashes of the English sections.
+        The page, with the hashes of the English tables.
     """
-
-    def word(english: str) -> str:
-        return english if english.startswith("`") else _CHINESE_WORDS[english]
-
-    def sentence(english: str) -> str:
-        chinese = translated(english, CHINESE)
-        if chinese == english and " " in english:
-            raise ValueError(f"no Chinese for {english!r}: see tools/catalogue.py")
-        return chinese
-
-    return hashed(settings_reference(), _CHINESE_SETTINGS_HEAD + _settings_tables(word, sentence))
+    head, _, _ = CHINESE_SETTINGS.read_text(encoding="utf-8").partition("\n## ")
+    page = head + _settings_tables(phrase, _chinese_cells)
+    return hashed(settings_reference(), page, *map(phrase, _GROUP_TITLES.values()))
 
 
-def _settings_tables(word: Callable[[str], str], sentence: Callable[[str], str]) -> str:
-    """The tables in the language of two functions, of words of this file and of sentences of the program."""
+def _settings_tables(word: Callable[[str], str], cells: Callable[[Row], list[str]]) -> str:
     parts = []
     for group, title in _GROUP_TITLES.items():
         head = " | ".join(map(word, ("Flag", "Values", "Default", "Meaning", "Fits")))
         parts.append(f"\n## {word(title)}\n\n| {head} |\n| --- | --- | --- | --- | --- |\n")
-        for row in (row for row in ROWS if row.group == group):
-            flag = f"`{row.flag}`, `--no-{row.flag[2:]}`" if row.kind is bool else f"`{row.flag}`"
-            meaning = sentence(row.meaning).replace("|", "\\|").replace("<", "\\<")  # signs of Markdown
-            cells = (flag, _values(row, word), word(_default(row)), meaning, _fits(row, word, sentence))
-            parts.append(f"| {' | '.join(cells)} |\n")
+        parts.extend(f"| {' | '.join(cells(row))} |\n" for row in ROWS if row.group == group)
     return "".join(parts)
 
 
-def _fits(row: Row, word: Callable[[str], str], sentence: Callable[[str], str]) -> str:
+def _cells(row: Row) -> list[str]:
+    flag = f"`{row.flag}`, `--no-{row.flag[2:]}`" if row.kind is bool else f"`{row.flag}`"
+    return [flag, _values(row), _default(row)]
+
+
+def _chinese_cells(row: Row) -> list[str]:
+    meaning = translated(row.meaning, CHINESE)
+    if meaning == row.meaning:
+        raise ValueError(f"no Chinese for {meaning!r}: see tools/catalogue.py")
+    fits = []
+    for names in _fits(row).split("; "):
+        each = names.removeprefix("not ").split(", ")
+        joined = "\u3001".join(phrase(name) if name == "all" else translated(name, CHINESE) for name in each)
+        fits.append(phrase("not") + joined if names.startswith("not ") else joined)
+    return [*map(phrase, _cells(row)), _markdown(meaning), "\uff1b".join(fits)]
+
+
+def _markdown(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "\\<")
+
+
+def _fits(row: Row) -> str:
     """What a setting belongs to, and what has no use for it."""
-    belongs, not_with = (word(", ").join(map(sentence, names)) for names in (row.belongs_to, row.not_with))
-    no_use = word("not {}").format(not_with) if not_with else ""
-    return word("; ").join(filter(None, (belongs, no_use))) or word("all")
+    no_use = f"not {', '.join(row.not_with)}" if row.not_with else ""
+    return "; ".join(filter(None, (", ".join(row.belongs_to), no_use))) or "all"
 
 
 def _default(row: Row) -> str:
@@ -114,16 +108,16 @@ def _default(row: Row) -> str:
     return "*none*" if is_free_text else "*by rule*"
 
 
-def _values(row: Row, word: Callable[[str], str]) -> str:
+def _values(row: Row) -> str:
     """What a setting admits, in words."""
     if row.choices or row.form:
         return " ".join(f"`{choice}`" for choice in (*row.choices, row.form) if choice)
     if row.kind is bool:
-        return word("yes or no")
+        return "yes or no"
     if row.low is None or row.high is None:
-        return word("text")
-    form = "whole number, {} to {}" if row.kind is int else "number, {} to {}"
-    return word(form).format(_plain(row.low), _plain(row.high))
+        return "text"
+    kind = "whole number" if row.kind is int else "number"
+    return f"{kind}, {_plain(row.low)} to {_plain(row.high)}"
 
 
 def _plain(number: float) -> str:
