@@ -5,14 +5,13 @@ import os
 import random
 import re
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
+import spawning
 from killing import KILL_IN_SAVE
 
 pytestmark = pytest.mark.slow
@@ -281,7 +280,7 @@ def test_settings_that_mean_nothing_to_a_gan_are_refused(pellucid, digits_npz, t
 
 
 def killed_in_save(count, words):
-    done = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, str(count), *words], capture_output=True)
+    done = spawning.run("-c", KILL_IN_SAVE, count, *words, capture_output=True)
     return done.returncode
 
 

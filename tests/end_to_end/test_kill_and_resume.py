@@ -4,12 +4,12 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+import spawning
 from killing import KILL_IN_SAVE
 
 CHAINS, KILLS_PER_CHAIN = int(os.environ.get("KILL_CHAINS", "2")), 3
@@ -32,9 +32,7 @@ def unbroken(pellucid, few_digits, tmp_path_factory) -> dict[tuple[str, ...], by
 
 
 def _killed_after(seconds: float, words: list[str]) -> int:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pellucid", *words], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    )
+    process = spawning.Process("-m", "pellucid", *words, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     try:
         return process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -43,7 +41,7 @@ def _killed_after(seconds: float, words: list[str]) -> int:
 
 
 def _killed_in_save(count: int, words: list[str]) -> int:
-    done = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, str(count), *words], capture_output=True)
+    done = spawning.run("-c", KILL_IN_SAVE, count, *words, capture_output=True)
     return done.returncode
 
 
