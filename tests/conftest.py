@@ -12,6 +12,8 @@ import hypothesis
 import pytest
 from threadpoolctl import threadpool_limits
 
+import made_once
+
 # Before numpy or torch are imported: sums differ between one thread and two.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_variable] = "1"
@@ -43,6 +45,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="beside --jaxtyping-packages: fail where a function with a shape was never executed",
     )
+    parser.addoption(
+        "--but-for", metavar="FILE", help="leave out the tests named in a file, which another run has"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -51,6 +56,20 @@ def pytest_configure(config: pytest.Config) -> None:
         from executed_types import EveryShape
 
         config.pluginmanager.register(EveryShape())
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what another run has, but not properties, of which that one tries few examples."""
+    if (file := config.getoption("but_for")) is None:
+        return
+    others = set(Path(file).read_text(encoding="utf-8").splitlines())
+
+    def is_left(item: pytest.Item) -> bool:
+        is_property = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+        return is_property or not {item.nodeid, item.nodeid.partition("[")[0]} & others
+
+    config.hook.pytest_deselected(items=[each for each in items if not is_left(each)])
+    items[:] = filter(is_left, items)
 
 
 def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:
@@ -80,6 +99,13 @@ def _no_network() -> Iterator[None]:
     _refused.clear()
     yield
     assert not _refused, f"this test used the network: {_refused}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_files(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What takes long to make is made once for all workers of a run."""
+    folder = tmp_path_factory.getbasetemp()
+    made_once.folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
 
 @pytest.fixture(scope="session", autouse=True)

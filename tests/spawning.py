@@ -85,7 +85,7 @@ def _is_forkable(words: list[str], env: Mapping[str, str]) -> bool:
 
 
 def _server() -> tuple[socket.socket, dict[str, str], subprocess.Popen[bytes]]:
-    """Connection to the process that is forked, its environment, and itself; forks of this one have theirs."""
+    """Connection to the process that is forked, its environment, and itself; forks of us have their own."""
     if os.getpid() not in _servers:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         env = dict(os.environ)
