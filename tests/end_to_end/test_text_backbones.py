@@ -31,7 +31,20 @@ def small(tmp_path):
 
 
 def on(small, run, *words):
-    return ["train", small, "--out", run, "--backbone", "mine", "--threads", "1", "--no-baselines", *words]
+    return [
+        "train",
+        small,
+        "--out",
+        run,
+        "--backbone",
+        "mine",
+        "--threads",
+        "1",
+        "--no-baselines",
+        "--folds",
+        "2",
+        *words,
+    ]
 
 
 def test_a_sentence_encoder_is_tuned_and_answers(pellucid, small, tmp_path):
@@ -73,7 +86,7 @@ def test_both_that_are_installed_are_considered(pellucid, tmp_path, monkeypatch)
         "bread": "Knead the dough with flour and salt",
     }
     data, run = table(tmp_path / "real.csv", texts, 40), tmp_path / "run"
-    words = ("--preset", "quick", "--threads", "1", "--no-baselines")
+    words = ("--preset", "quick", "--threads", "1", "--no-baselines", "--folds", "2")
     pellucid.succeed("train", data, "--out", run, *words)
     metrics = json.loads((run / "metrics.json").read_text())
     on_both = [[f"logistic-regression-on-{name}", f"svm-on-{name}", name] for name in NAMES]
