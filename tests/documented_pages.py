@@ -34,6 +34,7 @@ from sybil import Example
 from sybil.document import Document
 from sybil.parsers.markdown import CodeBlockParser
 
+import spawning
 from command_line import within
 from pellucid.classical import Budget
 from pellucid.data.reading import forms
@@ -167,10 +168,9 @@ class Reader:
         self.leave()
         if "--port" not in line:
             line = f"{line} {self._local('--port ' + _DEFAULT_PORTS[line.split()[1]])}"
-        self._server = subprocess.Popen(
-            ["bash", "-c", f"exec {line}"], cwd=self._folder, text=True, env=_environment(),
+        self._server = spawning.Process(
+            "-m", *shlex.split(line), cwd=self._folder, text=True, env=_environment(),
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell may have ignored it
         )  # fmt: skip
         assert self._server.stdout is not None
         said = []

@@ -14,6 +14,7 @@ import importlib
 import json
 import os
 import runpy
+import signal
 import socket
 import subprocess
 import sys
@@ -149,6 +150,7 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> None:
         os.close(each)
     if request["is_own"]:
         os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have ignored it
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])

@@ -199,7 +199,7 @@ def check(tab: Tab, axe: str, name: str) -> list[object]:
     tab.evaluate(f"{axe}; 1")
     languages = 2 if tab.evaluate("document.getElementById('language') !== null") else 1
     pairs = zip(itertools.product(SIZES, ("light", "dark")), (False, True, False, True), strict=True)
-    for ((width, height), theme), is_other_language in pairs:
+    for ((width, height), theme), is_to_change in pairs:
         tab.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -208,7 +208,7 @@ def check(tab: Tab, axe: str, name: str) -> list[object]:
             mobile=False,
         )
         tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
-        if languages == 2 and is_other_language:
+        if languages == 2 and is_to_change:
             tab.evaluate("document.getElementById('language').click()")
         language = tab.evaluate("document.documentElement.lang")
         violations, passes = tab.evaluate(
