@@ -173,6 +173,8 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> None:
 
 
 if __name__ == "__main__":
+    # No thread may run where a process forks, and Arrow's allocator would begin one.
+    os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
     for _name in PRELOADED:
         with contextlib.suppress(ImportError):
             importlib.import_module(_name)
