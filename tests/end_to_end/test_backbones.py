@@ -33,7 +33,7 @@ def on_tiny(photos, tiny, run):
     return [
         *("train", str(photos), "--out", str(run), "--backbone", NAME, "--weights", str(tiny)),
         *("--threads", "1", "--no-baselines", "--epochs", "2", "--batch-size", "16", "--seed", "3"),
-        *("--preset", "quick", "--folds", "2"),
+        *("--preset", "quick"),
     ]
 
 
@@ -45,7 +45,7 @@ def weights_of(run):
 @pytest.fixture(scope="module")
 def unbroken(pellucid, photos, tiny, tmp_path_factory):
     run = tmp_path_factory.mktemp("unbroken") / "run"
-    done = pellucid.succeed(*on_tiny(photos, tiny, run))
+    done = pellucid.succeed(*on_tiny(photos, tiny, run), "--folds", "2")
     assert "computed features of test-efficientnet at 128x128: 80 images" in done.stderr
     assert "fine-tun" in done.stderr
     return run
@@ -106,7 +106,6 @@ def test_an_installed_backbone_is_considered_within_a_limit_and_wins_where_it_he
     run = tmp_path / "run"
     words = (
         "--preset", "quick", "--epochs", "2", "--threads", "1", "--image-size", "96", "--time-limit", "250s",
-        "--folds", "2",
     )  # fmt: skip
     done = pellucid.succeed("train", photos, "--out", run, *words)
     config = json.loads((run / "config.json").read_text())

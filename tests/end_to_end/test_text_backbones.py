@@ -86,8 +86,8 @@ def test_both_that_are_installed_are_considered(pellucid, tmp_path, monkeypatch)
         "bread": "Knead the dough with flour and salt",
     }
     data, run = table(tmp_path / "real.csv", texts, 40), tmp_path / "run"
-    words = ("--preset", "quick", "--threads", "1", "--no-baselines", "--folds", "2")
-    pellucid.succeed("train", data, "--out", run, *words)
+    words = ("--preset", "quick", "--threads", "1", "--no-baselines")
+    pellucid.succeed("train", data, "--out", run, *words, "--folds", "2")
     metrics = json.loads((run / "metrics.json").read_text())
     on_both = [[f"logistic-regression-on-{name}", f"svm-on-{name}", name] for name in NAMES]
     assert list(metrics["models"]) == ["bag", *on_both[0], *on_both[1]]
