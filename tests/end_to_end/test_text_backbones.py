@@ -31,20 +31,8 @@ def small(tmp_path):
 
 
 def on(small, run, *words):
-    return [
-        "train",
-        small,
-        "--out",
-        run,
-        "--backbone",
-        "mine",
-        "--threads",
-        "1",
-        "--no-baselines",
-        "--folds",
-        "2",
-        *words,
-    ]
+    flags = ("--backbone", "mine", "--threads", "1", "--no-baselines", "--folds", "2")
+    return ["train", small, "--out", run, *flags, *words]
 
 
 def test_a_sentence_encoder_is_tuned_and_answers(pellucid, small, tmp_path):
