@@ -141,7 +141,7 @@ def test_vocabularies_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "has 5 of these: those that occur in the most training texts" in reasons[1]
     words, reasons = fit_tokens(*everyone(ENGLISH), Settings())
     assert words.vocabulary == 6
-    assert "holds 4 words: those that stand in most training texts" in reasons[1]
+    assert "has 4 words: those that occur in the most training texts" in reasons[1]
 
 
 def test_of_many_texts_some_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
