@@ -155,7 +155,7 @@ def test_finished_trainings_are_not_trained_again_and_the_result_is_the_same(
     monkeypatch.setattr(comparing, "learner_of", None)  # a finished comparison trains nothing
     capsys.readouterr()
     assert compare(data, out=run, vary=ACTIVATIONS, resume=True) == run
-    assert "is finished already, so nothing was done" in capsys.readouterr().err
+    assert "is finished already, so nothing was done" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize(
