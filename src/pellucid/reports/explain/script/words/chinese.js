@@ -17,6 +17,7 @@ export const CHINESE_MESSAGES = {
   gradientsLaidOut: "损失的梯度：{layout}。单击或按方向键可打开其中一个。",
   partHeld: "本页含其中 {kept} / {all}，其余为灰色。",
   unitTitle: "单元 {unit}",
+  unitOfClass: "单元 {unit}：{name}",
   unitChosen: "单元 {unit}：{verdict}",
   axisUnit: "单元",
   axisPlace: "位置",
