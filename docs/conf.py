@@ -45,6 +45,10 @@ html_theme_options = {
 
 jieba.setLogLevel(logging.WARNING)
 _ZH = Path(__file__).parent / "zh"
+# Terms that jieba would cut in two, such as learning rate: the search does not cut what it is asked for.
+for term in re.findall(r"^\| ([^|]*?) \|", (_ZH / "glossary.md").read_text(encoding="utf-8"), re.MULTILINE):
+    for word in re.findall(r"[\u4e00-\u9fff]{2,}", re.sub(r"\uff08.*?\uff09", "", term)):
+        jieba.add_word(word)
 _SPHINX = '<a href="https://www.sphinx-doc.org/">Sphinx</a>'
 _WORDS_OF_FURO = {
     "Skip to content": "跳到正文",

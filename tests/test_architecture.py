@@ -8,6 +8,7 @@ import runpy
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import mathematics_page
@@ -56,10 +57,17 @@ def test_every_file_of_the_tree_says_what_it_is_for() -> None:
     assert not silent, f"no docstring, or no comment in docs/architecture.md: {silent}"
 
 
-def test_documented_settings_equal_the_table() -> None:
-    page = write_reference.SETTINGS.read_text(encoding="utf-8")
-    wrong = differences(page.splitlines(), write_reference.settings_reference().splitlines())
-    assert not wrong, f"docs/settings.md: run `{write_reference.COMMAND}`\n" + "\n".join(wrong)
+@pytest.mark.parametrize(
+    ("path", "written"),
+    [
+        (write_reference.SETTINGS, write_reference.settings_reference),
+        (write_reference.CHINESE_SETTINGS, write_reference.chinese_settings_reference),
+    ],
+    ids=["english", "chinese"],
+)
+def test_documented_settings_equal_the_table(path: Path, written: Callable[[], str]) -> None:
+    wrong = differences(path.read_text(encoding="utf-8").splitlines(), written().splitlines())
+    assert not wrong, f"{path}: run `{write_reference.COMMAND}`\n" + "\n".join(wrong)
 
 
 def test_documented_formulas_equal_those_of_the_reference() -> None:

@@ -87,6 +87,8 @@ def test_links_into_the_gallery_open_at_units_that_exist(
             continue
         assert view in ("forward", "backward")
         assert layer in shapes[page], f"{page}: no layer {layer}"
+        if not unit:
+            continue  # the page opens the unit whose number is largest
         index = tuple(map(int, unit.split(",")))
         shape = shapes[page][layer]
         assert len(index) == len(shape)

@@ -337,22 +337,44 @@ def accept(english: Path, chinese: Path, title: str | None = None) -> int:
     Raises:
         ValueError: the headings differ, or none is called so.
     """
-    first, second = (sections(page.read_text(encoding="utf-8")) for page in (english, chinese))
+    before = chinese.read_text(encoding="utf-8")
+    try:
+        after = hashed(english.read_text(encoding="utf-8"), before, *([title] if title else []))
+    except ValueError as error:
+        raise ValueError(f"{chinese}: {error}") from error
+    chinese.write_text(after, encoding="utf-8")
+    return sum(
+        one.accepted != other.accepted for one, other in zip(sections(before), sections(after), strict=True)
+    )
+
+
+def hashed(english: str, chinese: str, *titles: str) -> str:
+    """A Chinese page with the hashes of the English sections below its headings.
+
+    Args:
+        english: the text of the English page.
+        chinese: that of the Chinese page, with the same headings.
+        titles: Chinese headings of sections; default: all.
+
+    Returns:
+        The Chinese page's new text.
+
+    Raises:
+        ValueError: the headings differ, or none is called so.
+    """
+    first, second = sections(english), sections(chinese)
     if [each.level for each in first] != [each.level for each in second]:
-        raise ValueError(
-            f"{chinese}: its headings are not those of {english}; translate what is missing first"
-        )
-    if title is not None and title not in [each.title for each in second]:
-        raise ValueError(f"{chinese}: no section {title!r}")
-    parts, changed = [], 0
+        raise ValueError("its headings are not those of the English page; translate what is missing first")
+    for title in titles:
+        if title not in [each.title for each in second]:
+            raise ValueError(f"no section {title!r}")
+    parts = []
     for one, other in zip(first, second, strict=True):
-        accepted = one.hash if title in (None, other.title) else other.accepted
-        changed += accepted != other.accepted
+        accepted = one.hash if not titles or other.title in titles else other.accepted
         lines = other.text.split("\n")
         at = 1 if other.level else 0
         parts.append("\n".join([*lines[:at], f"<!-- en: {accepted} -->", *lines[at:]]))
-    chinese.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
-    return changed
+    return "\n\n".join(parts) + "\n"
 
 
 def main() -> int:

@@ -1,21 +1,27 @@
 """Writes the parts of the documentation that are taken from the source, so that they stay true.
 
-docs/settings.md comes from the settings table; docs/mathematics.md from the docstrings of the reference;
-the tree in docs/architecture.md from the files and the first line of each one's docstring, or first comment
-of JavaScript. Tests compare all three with the source.
+docs/settings.md comes from the settings table, docs/zh/settings.md from it and the catalogue;
+docs/mathematics.md from the docstrings of the reference; the tree in docs/architecture.md from the files and
+the first line of each one's docstring, or first comment of JavaScript; tables of Chinese pages from the
+English ones. Tests compare them all with the source.
 """
 
 import ast
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import chinese_blocks
+from chinese_blocks import phrase
 from mathematics_page import mathematics_page
+from paired_docs import hashed
 
+from pellucid.language import CHINESE, translated
 from pellucid.settings import ROWS, Row
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = ROOT / "docs" / "settings.md"
+CHINESE_SETTINGS = ROOT / "docs" / "zh" / "settings.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 MATHEMATICS = ROOT / "docs" / "mathematics.md"
 COMMAND = "make generated"
@@ -43,18 +49,50 @@ def settings_reference() -> str:
     Returns:
         A table for each group, in the order of the settings table.
     """
-    parts = [_SETTINGS_HEAD]
+    return _SETTINGS_HEAD + _settings_tables(
+        str, lambda row: [*_cells(row), _markdown(row.meaning), _fits(row)]
+    )
+
+
+def chinese_settings_reference() -> str:
+    """The page of settings in Chinese: what stands above its tables, and the tables.
+
+    Returns:
+        The page, with the hashes of the English tables.
+    """
+    head, _, _ = CHINESE_SETTINGS.read_text(encoding="utf-8").partition("\n## ")
+    page = head + _settings_tables(phrase, _chinese_cells)
+    return hashed(settings_reference(), page, *map(phrase, _GROUP_TITLES.values()))
+
+
+def _settings_tables(word: Callable[[str], str], cells: Callable[[Row], list[str]]) -> str:
+    parts = []
     for group, title in _GROUP_TITLES.items():
-        parts.append(
-            f"\n## {title}\n\n| Flag | Values | Default | Meaning | Fits |\n| --- | --- | --- | --- | --- |\n"
-        )
-        parts.extend(_settings_line(row) for row in ROWS if row.group == group)
+        head = " | ".join(map(word, ("Flag", "Values", "Default", "Meaning", "Fits")))
+        parts.append(f"\n## {word(title)}\n\n| {head} |\n| --- | --- | --- | --- | --- |\n")
+        parts.extend(f"| {' | '.join(cells(row))} |\n" for row in ROWS if row.group == group)
     return "".join(parts)
 
 
-def _settings_line(row: Row) -> str:
+def _cells(row: Row) -> list[str]:
     flag = f"`{row.flag}`, `--no-{row.flag[2:]}`" if row.kind is bool else f"`{row.flag}`"
-    return f"| {flag} | {_values(row)} | {_default(row)} | {row.meaning} | {_fits(row)} |\n"
+    return [flag, _values(row), _default(row)]
+
+
+def _chinese_cells(row: Row) -> list[str]:
+    meaning = translated(row.meaning, CHINESE)
+    if meaning == row.meaning:
+        raise ValueError(f"no Chinese for {meaning!r}: see tools/catalogue.py")
+    fits = []
+    for names in _fits(row).split("; "):
+        each = names.removeprefix("not ").split(", ")
+        joined = "\u3001".join(phrase(name) if name == "all" else translated(name, CHINESE) for name in each)
+        fits.append(phrase("not") + joined if names.startswith("not ") else joined)
+    return [*map(phrase, _cells(row)), _markdown(meaning), "\uff1b".join(fits)]
+
+
+def _markdown(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "\\<")
 
 
 def _fits(row: Row) -> str:
@@ -180,6 +218,9 @@ def main() -> int:
     """
     SETTINGS.write_text(settings_reference(), encoding="utf-8")
     MATHEMATICS.write_text(mathematics_page(), encoding="utf-8")
+    CHINESE_SETTINGS.write_text(chinese_settings_reference(), encoding="utf-8")
+    for page, text in chinese_blocks.pages().items():
+        page.write_text(text, encoding="utf-8")
     ARCHITECTURE.write_text(architecture(ARCHITECTURE.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 

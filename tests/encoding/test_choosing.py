@@ -28,7 +28,7 @@ def test_words_where_spaces_part_them() -> None:
     assert reasons == (
         "Texts are split into words: 100 % of their characters belong to scripts that put spaces "
         "between words.",
-        f"The vocabulary holds {len(encoder.entries)} words: all of the training texts.",
+        f"The vocabulary has {len(encoder.entries)} words: all of the training texts.",
         "Texts are read whole, up to 32 words.",
     )
 
@@ -47,7 +47,7 @@ def test_a_vocabulary_is_judged_on_the_tenth_held_out() -> None:
     assert isinstance(few, TokenEncoder)
     assert few.tokens == "words"
     assert "lacks 0 % of the words of the others" in reasons[0]
-    assert "those that stand in 2 training texts or more" in reasons[1]
+    assert "those that occur in at least 2 training texts" in reasons[1]
     more, reasons = fit_tokens(*everyone(many(30_000)), Settings())
     assert isinstance(more, TokenEncoder)
     assert more.tokens == "sub-words"
@@ -124,7 +124,7 @@ def test_a_bag_of_words_and_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert reasons == (
         "Texts are seen as a bag of words and pairs of neighbouring words: 100 % of their characters "
         "belong to scripts that put spaces between words.",
-        f"The vocabulary holds {sum(encoder.kept)} of these: all of the training texts.",
+        f"The vocabulary has {sum(encoder.kept)} of these: all of the training texts.",
         "Texts are read whole, up to 4,096 n-grams of words.",
     )
     assert fit_ngrams(*everyone(ENGLISH), Settings(length=3)).encoder.length == 3
@@ -138,10 +138,10 @@ def test_vocabularies_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choosing, "_MOST_ENTRIES", {"words": 4})
     bag, reasons = fit_ngrams(*everyone(ENGLISH), Settings())
     assert bag.vocabulary == 7
-    assert "holds 5 of these: those that stand in most training texts" in reasons[1]
+    assert "has 5 of these: those that occur in the most training texts" in reasons[1]
     words, reasons = fit_tokens(*everyone(ENGLISH), Settings())
     assert words.vocabulary == 6
-    assert "holds 4 words: those that stand in most training texts" in reasons[1]
+    assert "has 4 words: those that occur in the most training texts" in reasons[1]
 
 
 def test_of_many_texts_some_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

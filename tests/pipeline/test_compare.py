@@ -140,7 +140,7 @@ def test_the_test_split_is_not_looked_at(data, unbroken, tmp_path):
 
 
 def test_finished_trainings_are_not_trained_again_and_the_result_is_the_same(
-    data, unbroken, tmp_path, monkeypatch
+    data, unbroken, tmp_path, monkeypatch, capsys
 ):
     done, again, run = [], [], tmp_path / "run"
     with monkeypatch.context() as patch:
@@ -153,7 +153,9 @@ def test_finished_trainings_are_not_trained_again_and_the_result_is_the_same(
     assert (done, again) == (["relu", "relu", "relu", "tanh"], ["tanh", "tanh"])
     assert timeless(run) == timeless(unbroken)
     monkeypatch.setattr(comparing, "learner_of", None)  # a finished comparison trains nothing
-    assert compare(data, out=run, vary=ACTIVATIONS, resume=True, quiet=True) == run
+    capsys.readouterr()
+    assert compare(data, out=run, vary=ACTIVATIONS, resume=True) == run
+    assert "is finished already, so nothing was done" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize(

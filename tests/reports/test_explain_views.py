@@ -73,6 +73,15 @@ def test_it_opens_with_why_and_an_overview_whose_pictures_are_drawn(tab: Tab, tm
 
 
 @pytest.mark.slow
+def test_scores_and_probabilities_are_titled_with_their_class(tab: Tab, tmp_path: Path) -> None:
+    explanation = explained("cnn")
+    for layer in (explanation.opened.output, "probabilities"):
+        opened(tab, tmp_path, "cnn", f"#forward/{layer}/3")
+        title = tab.evaluate("document.getElementById('unit-title').textContent")
+        assert title == f"Unit (3): {explanation.classes[3]}"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 def test_choosing_a_layer_leaves_its_heading_in_view(tab: Tab, tmp_path: Path, size: tuple[int, int]) -> None:
     opened(tab, tmp_path, "cnn", "#forward/body.stem", size)

@@ -476,7 +476,7 @@ class SiblingFindings:
             sentences.append(f"Related {noun}s are kept in one split; --no-groups turns this off.")
         if self.in_test:
             sentences.append(
-                f"Test {noun}s related to one in train or validation, in the splits that you gave: "
+                f"Test {noun}s related to one in train or validation, in the given splits: "
                 f"{len(self.in_test):,}, for instance {some(self.in_test)}; the score is also given without "
                 "them and without exact copies."
             )

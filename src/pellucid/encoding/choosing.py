@@ -90,13 +90,13 @@ def fit_tokens(texts: Texts, train: Int64[np.ndarray, " train"], settings: Setti
         some = (normalise(text) for block in sample.thinned(_BYTES_JOINED).blocks() for text in block)
         encoder = TokenEncoder(tokens, LONGEST, (), learn_merges(some, _MOST_ENTRIES[tokens]))
         size = encoder.vocabulary - FIRST
-        vocabulary = (f"The vocabulary holds {size:,} sub-words: the bytes, and what often stands together.",)
+        vocabulary = (f"The vocabulary has {size:,} sub-words: the bytes, and what often occurs together.",)
     else:
         most = _MOST_ENTRIES[tokens]
         kept = most_frequent((found or survey(tokens, sample, least, most)).counted, least, most)
         encoder = TokenEncoder(tokens, LONGEST, spelt(tokens, sample, kept))
         frequency = _by_frequency(len(kept) == most, least)
-        vocabulary = (f"The vocabulary holds {len(encoder.entries):,} {tokens}: {frequency}.",)
+        vocabulary = (f"The vocabulary has {len(encoder.entries):,} {tokens}: {frequency}.",)
     length, reading = _length(encoder, tokens, sample, settings.length)
     encoder = TokenEncoder(tokens, length, encoder.entries, encoder.merges)
     return Fitting(encoder, (reason, *vocabulary, reading, *_of_sample(sample)))
@@ -132,7 +132,7 @@ def fit_ngrams(texts: Texts, train: Int64[np.ndarray, " train"], settings: Setti
         encoder,
         (
             f"Texts are seen as a bag of {bag.words}: {why_these}.",
-            f"The vocabulary holds {sum(sizes):,} of these: {_by_frequency(sizes == bag.most, least)}.",
+            f"The vocabulary has {sum(sizes):,} of these: {_by_frequency(sizes == bag.most, least)}.",
             _reading(f"n-grams of {bag.noun}", length, why, whole),
             *_of_sample(sample),
         ),
@@ -203,9 +203,9 @@ def _by_script(script: Script) -> str:
 
 def _by_frequency(is_full: bool, least: int) -> str:
     if is_full:
-        return "those that stand in most training texts"
+        return "those that occur in the most training texts"
     return (
-        "all of the training texts" if least == 1 else f"those that stand in {least} training texts or more"
+        "all of the training texts" if least == 1 else f"those that occur in at least {least} training texts"
     )
 
 

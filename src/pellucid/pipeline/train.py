@@ -138,6 +138,7 @@ def train(
     with folder.opened(resume, overwrite), interruptible(folder.path):
         if resume and folder.is_finished:
             folder.prune()  # a kill may have come between the last file and this
+            Stages(quiet=quiet).finished_before(folder.path)
             with together(Settings()):  # those of torchrun may end
                 return Run(folder.path)
         journal = Journal(folder, resume=resume)

@@ -73,7 +73,7 @@ def matrix(facts: ReportFacts) -> Sequence[Sequence[Cell]]:
 
 
 def most_confused(facts: ReportFacts, limit: int = PAIRS_LIMIT) -> Sequence[Cell]:
-    """The commonest mistakes by falling count, then in the order of the classes."""
+    """The most frequent mistakes by falling count, then in the order of the classes."""
     wrong = facts.confusion - np.diag(np.diag(facts.confusion))
     order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
     rows, columns = np.unravel_index(order, wrong.shape)

@@ -148,6 +148,7 @@ def compare(
     with folder.opened(resume, overwrite), interruptible(folder.path):
         if resume and folder.is_finished:
             folder.prune()
+            Stages(quiet=quiet).finished_before(folder.path)
             with together(Settings()):  # those of torchrun may end
                 return folder.path
         journal = Journal(folder, resume=resume)

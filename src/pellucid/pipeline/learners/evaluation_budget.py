@@ -118,7 +118,7 @@ class Folds:
             what = f"{len(self.parts)} folds, each of whole groups, of the {count_of(groups, 'group')} and"
         return (
             f"{why}models are judged on {what} the {count_of(pool, noun)} that are not "
-            "for the test, each by models that did not learn from it; the models kept learn from all "
+            "for the test, each by models that were not trained on it; the final models are trained on all "
             f"{pool:,}"
         )
 

@@ -112,6 +112,10 @@ class Stages:
         """Print a text, never read as markup, in lines that fit."""
         self._print(self._wrapped(text))
 
+    def finished_before(self, run: Path) -> None:
+        """Print why `--resume` does nothing."""
+        self.paragraph(f"{run}: is finished already, so nothing was done; --overwrite starts again")
+
     def verdict(self, text: str) -> None:
         """Print what all comes to, below an empty line, and bold where the terminal has styles."""
         if not self.quiet:

@@ -251,7 +251,7 @@ function start() {
       ? [element("p", { class: "then" }, `${tr("Then")} `, element("code", {}, page.command))]
       : []),
   );
-  const words = tr("Put the label of any {noun} shown here right, or leave the {noun} out.", {
+  const words = tr("Correct the label of any {noun} shown here, or exclude the {noun}.", {
     noun: page.noun,
   });
   const went = earlier.length

@@ -4,7 +4,7 @@ import { byId, canvasById, contextOf, element, indexField, indexText, shown } fr
 import { layout, legend, outline, paint, thumbnail } from "./drawing.js";
 import { backwardView, WEIGHT_TITLE } from "./gradient_views.js";
 import { dropoutView, kernelsOf, laidOut, markStep, moreOf } from "./layer_views.js";
-import { hasLearnt, layerCalled, learntOf, shownLayers, stored, tokenLabel } from "./page_data.js";
+import { hasLearnt, layerCalled, learntOf, pageData, shownLayers, stored, tokenLabel } from "./page_data.js";
 import { drawField, followUnit, showWindow } from "./seen_views.js";
 import { actions, arithmeticText, arithmeticView } from "./unit_views.js";
 import { chosenUnits } from "./units.js";
@@ -253,7 +253,7 @@ export function drawUnit(pinned) {
   outlineUnit(unit);
   byId("unit-inputs").replaceChildren(...unitInputs(pinned));
   const { parts, found } = arithmeticView(layer, unit);
-  byId("unit-title").textContent = message("unitTitle", { unit: indexText(unit) });
+  byId("unit-title").textContent = unitTitle(pinned);
   const arithmetic = byId("arithmetic");
   arithmetic.replaceChildren(...(current.view === "backward" ? backwardView(pinned, found) : parts));
   arithmetic.dataset.difference = found ? String(found.difference / Math.max(found.magnitude, 1e-30)) : "";
@@ -263,6 +263,15 @@ export function drawUnit(pinned) {
   drawField(layer, unit);
   showWindow(layer, unit);
   markStep(unit);
+}
+
+/** Title of a unit: its index, and its class where it is a score or probability. @param {Pinned} pinned */
+function unitTitle({ layer, unit }) {
+  const { output, answers, classes } = pageData;
+  const isOfClass = unit.length === 1 && (layer.name === output || answers.includes(layer.name));
+  const name = isOfClass ? classes[unit[0]] : undefined;
+  const index = indexText(unit);
+  return name ? message("unitOfClass", { unit: index, name }) : message("unitTitle", { unit: index });
 }
 
 /** @param {Pinned} pinned */

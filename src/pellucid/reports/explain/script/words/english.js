@@ -21,6 +21,7 @@ export const ENGLISH_MESSAGES = {
   gradientsLaidOut: "The gradient of the loss: {layout}. A click, or the arrow keys, open one of them.",
   partHeld: "Held by the page: {kept} of {all}; the others are grey.",
   unitTitle: "Unit {unit}",
+  unitOfClass: "Unit {unit}: {name}",
   unitChosen: "unit {unit}: {verdict}",
   axisUnit: "unit",
   axisPlace: "place",
