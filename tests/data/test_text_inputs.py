@@ -139,11 +139,12 @@ def test_the_sample(tmp_path: Path) -> None:
 def test_a_chinese_table_of_excel_is_refused_with_the_encoding_that_reads_it(
     tmp_path: Path,
 ) -> None:
-    rows = "评论,类别\n房间很干净,好评\n字太小,差评\n" * 20
+    texts = [f"第{n}次入住的房间很干净而且服务员也很热情" for n in range(40)]
+    rows = "评论,类别\n" + "".join(f"{text},{'好评' if n % 2 else '差评'}\n" for n, text in enumerate(texts))
     table = write(tmp_path / "评论.csv", rows.encode("gb18030"))
     columns = {"input_column": "评论", "label_column": "类别"}
     with pytest.raises(DataError, match=r"not UTF-8 .* such as --encoding gb18030"):
         read_data(str(table), Settings(**columns))
     listing = read_data(str(table), Settings(**columns, encoding="gb18030"))
     assert listing.texts is not None
-    assert (listing.texts[0], listing.labels[0]) == ("房间很干净", "好评")
+    assert (listing.texts[0], listing.labels[0]) == (texts[0], "差评")
