@@ -36,7 +36,8 @@ NOBODY = ("arithmetic", "serving/openapi.py", "languages", "reports/svg", "data/
 # What people read beside sentences that stand in the source as they are read.
 NOUNS = (
     "character", "class", "colour image", "column", "copy", "core", "correction", "epoch", "example",
-    "feature vector", "file", "group", "image", "label", "latent", "latent variable", "layer", "line",
+    "feature vector", "file", "group", "held-out example",
+    "held-out image", "held-out text", "image", "label", "latent", "latent variable", "layer", "line",
     "model", "more character", "more variant", "new test example", "new test image", "new test text",
     "new validation example", "new validation image", "new validation text", "old class",
     "old test example", "old test image", "old test text", "old training image", "old training text",
@@ -46,7 +47,7 @@ NOUNS = (
     "variant", "word",
 )  # fmt: skip
 OTHERS = Path(__file__).with_name("more_messages.txt")  # one in each line
-_COUNTS = ("count", "number", "points")  # fields of others that are numbers
+_COUNTS = ("count", "number", "number2", "number3", "points")  # fields of others that are numbers
 _WORDS = re.compile(r"[A-Za-z][a-z']+[ ,;:.)]+(?:[({]|[a-z{])|[}] [a-z]{3,}|[a-z]{3,}[:,]? [{]")
 _FORMS = re.compile(r"\(\?|\\[dswb]|^\s*<|^[#.@][\w-]+ *[{]|%[A-Za-z] %")
 
@@ -204,6 +205,8 @@ def _add_words(found: Catalog) -> None:
     for metric in METRICS.values():
         for message in (metric.words, with_article(metric.words), f"mean {metric.words}"):
             _add(found, message, ("metrics", 0))
+        for message in (f"{metric.words} {{scores}}", f"validation {metric.words} {{scores}}"):
+            _add(found, message, ("metrics", 0), ["numbers: scores"])
         for split in ("test", "validation"):
             _add(found, f"{split} {metric.words}", ("metrics", 0))
     for message in OTHERS.read_text(encoding="utf-8").splitlines():

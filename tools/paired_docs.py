@@ -144,14 +144,14 @@ def _prose(text: str) -> tuple[str, list[str]]:
 
 
 def _code_blocks(text: str, page: Path, root: Path) -> list[object]:
-    """Code without its comments; of other listings, which may be translated, lines and numbers."""
+    """Code without its comments; of other listings, which may be translated, the numbers."""
     found: list[object] = []
     for block in _prose(text)[1]:
         head, _, body = block.replace("} ../../", "} ../").partition("\n")  # of an included file
         if "{toctree}" in head:  # the pages that there are in this language; Sphinx checks them
             continue
         if head.lstrip("`~").strip() in ("text", "") and body:
-            found.append((head, body.count("\n"), tuple(numerals(body))))
+            found.append((head, tuple(numerals(body))))
         else:
             body = re.sub(r"(?:^|(?<=\s))#\s.*$|//\s.*$", "", body, flags=re.MULTILINE)
             lines = (" ".join(line.split()) for line in body.replace("\\\n", " ").splitlines())

@@ -26,11 +26,18 @@ _DEEPEST = 6
 # Spaces beside punctuation of full width, which has its own.
 _SQUEEZED = re.compile(r"(?<=[\u3000-\u303f\uff00-\uffef]) +| +(?=[\u3001\u3002\uff00-\uffef])")
 _WORD = re.compile("[A-Za-z]+")
+_BEGIN = re.compile("(?:error|warning): ")
+_HAN = re.compile("[\u4e00-\u9fff]")
 _LETTER = re.compile(r"[A-Za-z]{2}")
 # Where texts that were joined are separated, from the outside in; lists only where they are values.
-_LINES, _SENTENCES = re.compile(r"(\n+[ \t]*)"), re.compile(r"((?<=[.!?])\s+(?=[A-Z`'\"(\d]))")
+_LINES, _SENTENCES = (
+    re.compile(r"(\n+[ \t]*)"),
+    re.compile(
+        r"((?<=[.!?])\s+(?=[A-Z`'\"(\d])|(?<=[\])]\.)\s+(?=[a-z]))"  # names of models begin sentences, too
+    ),
+)
 _CLAUSES, _COLON, _LIST = (re.compile(form) for form in (r"(; )", r"(: )", r"(, and |, | and )"))
-_AND = {", and ": "\u4ee5\u53ca ", " and ": " \u548c "}
+_AND = {", and ": "\u4ee5\u53ca ", " and ": " \u548c ", "; ": "\uff1b"}
 # What a field matches: a number as the source formats it, else anything but the end of one sentence and the
 # beginning of the next.
 _NUMBER, _ANYTHING = r"[^A-Za-z]*?[^A-Za-z\s][^A-Za-z]*?", r"(?:(?![.!?] [A-Z]).)*?"
@@ -39,26 +46,36 @@ _ELEMENTS, _MARK = frozenset({"bdi", "span", "strong"}), "[\U000f0000-\U000ffffd
 # Fields of what users named, which is said as it is.
 _NAMES = frozenset(
     {
+        "alike",
+        "close",
         "column",
+        "command",
         "file",
         "folder",
         "label",
+        "longest",
+        "model",
         "names",
+        "near",
         "path",
         "place",
+        "out",
         "predicted",
         "quoted",
+        "report",
         "source",
         "suggested",
+        "twins",
     }
     | {"true"}
 )
 # Letters of a message that many a text has by chance.
-_LEAST, _FEW = 2, 7
+_LEAST, _TINY, _FEW = 2, 3, 7
 _DIGITS = "0123456789"
 # Words that show that a text is English; in quotation marks it is a name.
 _ENGLISH = re.compile(
-    r"\b(?:an?|and|are|as|at|be|by|for|from|has|have|in|is|its?|no|not|of|on|or|so|than|that|the|this|to|was|were|with)\b",
+    r"(?<![\w./-])(?:an?|and|are|as|at|be|but|by|can|did|for|from|has|have|if|in|is|its?|may|no|not|of|on|or|see|so|than"
+    r"|that|the|there|this|to|was|were|which|will|with|you)(?![\w/-])",  # none that is a part of a path
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"'[^']*'")
@@ -102,6 +119,7 @@ class Message(NamedTuple):
         weight: letters of it that are no fields; of two messages the more particular one has more.
         translation: with the same fields, or some of them.
         close: pairs of fields with next to nothing between them, and that.
+        is_list: whether values of it may be lists, as behind a colon or a comma.
     """
 
     form: re.Pattern[str]
@@ -109,6 +127,7 @@ class Message(NamedTuple):
     weight: int
     translation: str
     close: Sequence[tuple[str, str, str]]
+    is_list: bool
 
 
 class Catalogue:
@@ -140,18 +159,26 @@ class Catalogue:
 
     def _value(self, value: str, depth: int) -> str:
         """Translation of a whole text or of a value within one, else the same."""
-        # A message may begin or end with a space, where it is put behind something.
-        found = self._found(value, depth + 1)
         inner = value.strip()
-        if found is None and inner != value:
-            found = self._found(inner, depth + 1)
-            return value if found is None else value.replace(inner, found, 1)
+        if inner != value:
+            # A message may begin or end with a space, where it is put behind something.
+            found = self._said(value, depth + 1)
+            if found is None:
+                found = self._found(inner, depth + 1)
+                return value if found is None else value.replace(inner, found, 1)
+            return found
+        found = self._found(value, depth + 1)
         return value if found is None else found
 
     def _find(self, text: str, depth: int) -> str | None:
         """Translation of a text; `None` if there is none."""
         if depth > _DEEPEST or not _LETTER.search(text):
             return None
+        if begin := _BEGIN.match(text):
+            rest = self._find(text[begin.end() :], depth)
+            return self._said(text, depth) if rest is None else self._whole[begin[0].strip()] + rest
+        if depth and "; " in text and (found := self._joined(_CLAUSES.split(text), depth)) is not None:
+            return found  # several values, of which none is a part of another
         found = self._said(text, depth)
         if found is None and text[0].isupper():  # as it begins a sentence
             found = self._said(text[0].lower() + text[1:], depth)
@@ -174,6 +201,18 @@ class Catalogue:
                 made.append(_AND.get(part, part))
                 continue
             made.append(self._value(part, depth - 1))
+        if parts[1] == ": " and made[0] != parts[0]:
+            made[1] = "\uff1a"  # a place keeps its colon, a sentence has one of full width
+        said = [
+            at for at in range(1, len(parts), 2) if _HAN.search(made[at - 1]) and _HAN.search(made[at + 1])
+        ]
+        comma = (
+            "\uff0c"
+            if any(re.search(r"[ \d\uff0c]", made[at]) for at in range(0, len(parts), 2))
+            else "\u3001"
+        )
+        for at in said:
+            made[at] = comma if parts[at] == ", " else made[at]
         words = [at for at, part in enumerate(parts) if at % 2 == 0 and _LETTER.search(part)]
         unknown = [parts[at] for at in words if made[at] == parts[at]]
         # Names in a list, a place before a colon; nothing else stays in the midst of what is known.
@@ -200,20 +239,28 @@ class Catalogue:
     def _filled(self, message: Message, match: re.Match[str], depth: int) -> str | None:
         """A translation with its values; `None` where a short message has a value that is an unknown text."""
         values = match.groupdict()
+        if any(_BEGIN.match(f"{value}: ") for value in values.values()):
+            return None  # no place, but what is said before one
         for first, second, between in message.close:
             values[first], values[second] = self._separated(values[first], values[second], between, depth)
         said = {
             name: value if name.rstrip(_DIGITS) in _NAMES else self._value(value, depth)
             for name, value in values.items()
         }
+        # Two words joined by `of` or `to` are no list of phrases.
+        if (
+            message.weight <= _TINY
+            and not message.is_list
+            and any(", " in value for value in values.values())
+        ):
+            return None
         unknown, known = dict[str, str](), message.weight
         for name, value in values.items():
             if said[name] != value:
                 known += sum(map(str.isalpha, value))
             elif _LETTER.search(_QUOTED.sub("", value)) and f"{{{name}}}" in message.translation:
                 unknown[name] = value
-        # A text of the user, or of another message, may look like a short one.
-        if unknown and known < _FEW:
+        if _is_doubtful(message, known, unknown):
             return None
         others = (value for name, value in unknown.items() if name.rstrip(_DIGITS) not in (*_NAMES, "error"))
         if any(_ENGLISH.search(_QUOTED.sub("", value)) for value in others):
@@ -243,6 +290,18 @@ class Catalogue:
         return len(value) if self._value(value, depth + 1) != value else 0.0
 
 
+def _is_doubtful(message: Message, known: int, unknown: Mapping[str, str]) -> bool:
+    """True where a text with these unknown values is perhaps no sentence of the message."""
+    if any(re.match("[;,] ", value) for value in unknown.values()):
+        return True  # the beginning of another phrase
+    if known < _FEW and any(
+        " " in value or not (message.is_list or name.rstrip(_DIGITS) in _NAMES)
+        for name, value in unknown.items()
+    ):
+        return True
+    return message.weight < _FEW and any(_ENGLISH.search(value) for value in unknown.values())
+
+
 def _message(parts: list[str], numbers: Sequence[str], translation: str) -> Message:
     form, seen = "", set[str]()
     for at, part in enumerate(parts):
@@ -262,7 +321,8 @@ def _message(parts: list[str], numbers: Sequence[str], translation: str) -> Mess
     # What is next to a field may be a part of a word.
     certain = [word for part in _glued(literals) for word in _WORD.findall(part)]
     weight = sum(character.isalpha() for part in literals for character in part)
-    return Message(re.compile(form), max(certain, key=len, default=""), weight, translation, close)
+    is_list = any(re.search("[:,;]| and ", part) for part in literals)
+    return Message(re.compile(form), max(certain, key=len, default=""), weight, translation, close, is_list)
 
 
 def _glued(literals: Sequence[str]) -> list[str]:

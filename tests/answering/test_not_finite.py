@@ -64,7 +64,7 @@ def test_predict_gives_it_a_row_with_the_reason_and_answers_the_rest(run, model,
     said = [[float(row[name]) for name in model.classes] for row in rows[::2]]
     np.testing.assert_allclose(said, alone, atol=1e-6)
     assert capfd.readouterr().err == (
-        "3 images labelled by mlp, 2 got no finite answer: see the column error\n"
+        "3 images labelled by mlp\n2 got no finite answer: see the column error\n"
     )
 
 

@@ -36,7 +36,7 @@ def test_csv_goes_to_standard_output_and_words_to_standard_error(run, tmp_path, 
         "input": str(tmp_path / "bad.png"), "label": "", "probability": "",
         "error": "empty file (zero bytes)", "novelty": "",
     }  # fmt: skip
-    assert output.err == "3 images labelled by mlp, 1 could not be read: see the column error\n"
+    assert output.err == "3 images labelled by mlp\n1 could not be read: see the column error\n"
 
 
 def test_a_model_folder_a_file_and_probabilities(run, tmp_path, capfd):

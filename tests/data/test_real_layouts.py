@@ -205,7 +205,7 @@ def test_the_column_of_labels_is_found_where_only_one_can_be_it(tmp_path: Path) 
     listing = read(made("id,review,sentiment", range(0, 42, 7), TEXTS, LABELS))
     assert listing.labels == LABELS
     assert listing.warnings[-1].endswith(
-        "labels from column 'sentiment' (the only one left whose values repeat; --label-column names another)"
+        "labels from column 'sentiment' (the only one left whose values repeat, --label-column names another)"
     )
     asked = r"which column holds the labels(, )?"
     two = made("lang,id,review,sentiment", [0, 1] * 3, range(6), TEXTS, LABELS)

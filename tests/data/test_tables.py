@@ -78,7 +78,7 @@ def test_tables_that_are_refused(write_table: Write, name: str, content: str, me
 def test_columns_are_told_by_content_and_name(write_table: Write) -> None:
     listing = read(write_table("t.csv", "species,id,where\ncat,7,photos/cat/0.png\ndog,8,photos/dog/0.png\n"))
     assert listing.labels == ["cat", "dog"]
-    assert "images from column 'where', labels from column 'species'" in listing.warnings[-1]
+    assert "images from column 'where'; labels from column 'species'" in listing.warnings[-1]
 
 
 def test_columns_can_be_named(write_table: Write) -> None:

@@ -45,7 +45,8 @@ def test_lengths_are_those_of_the_texts_that_are_used() -> None:
     assert found.words == (1, 1, 2, 2)
     assert found.longest == "mails.csv:6"
     assert found.sentences()[0] == (
-        "They are 5 to 30 characters long, half of them at most 7, and of 1 to 2 words, half of at most 1; "
+        "They are 5 to 30 characters long, half of them at most 7; they have 1 to 2 words, half of "
+        "them at most 1; "
         "the longest is mails.csv:6."
     )
 

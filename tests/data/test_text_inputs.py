@@ -134,3 +134,16 @@ def test_the_sample(tmp_path: Path) -> None:
     assert list(inputs.names) == list(listing.sources)
     assert inputs.texts[7] == listing.texts[7]
     assert not any(inputs.errors)
+
+
+def test_a_chinese_table_of_excel_is_refused_with_the_encoding_that_reads_it(
+    tmp_path: Path,
+) -> None:
+    rows = "评论,类别\n房间很干净,好评\n字太小,差评\n" * 20
+    table = write(tmp_path / "评论.csv", rows.encode("gb18030"))
+    columns = {"input_column": "评论", "label_column": "类别"}
+    with pytest.raises(DataError, match=r"not UTF-8 .* such as --encoding gb18030"):
+        read_data(str(table), Settings(**columns))
+    listing = read_data(str(table), Settings(**columns, encoding="gb18030"))
+    assert listing.texts is not None
+    assert (listing.texts[0], listing.labels[0]) == ("房间很干净", "好评")

@@ -70,8 +70,8 @@ def test_every_form_gives_the_same_texts(tmp_path: Path, form: str, packed: bool
     first = 2 if form in ("csv", "tsv") else 1
     assert listing.sources == [f"{path}:{first + index}" for index in range(4)]
     assert listing.warnings[-1].endswith(
-        "texts from column 'text', labels from column 'label', "
-        "splits from column 'split', groups from column 'group'"
+        "texts from column 'text'; labels from column 'label'; "
+        "splits from column 'split'; groups from column 'group'"
     )
     assert listing.problems == ()
     assert listing.paths is listing.pixels is listing.load_pixels is None
@@ -231,7 +231,7 @@ def test_a_table_of_texts_without_a_header(tmp_path: Path) -> None:
     assert listing.sources[0] == f"{path}:1"
     assert listing.warnings == (
         f"{path}: the first row holds 'ham' as rows below it do, so the table has no header",
-        f"{path}: texts from column 'column 2' (the longest texts; --input-column names another), "
+        f"{path}: texts from column 'column 2' (the longest texts, --input-column names another); "
         "labels from column 'column 1'",
     )
     numbers = "\n".join(f"{number % 2},text {number} of many" for number in range(6))
@@ -279,7 +279,7 @@ def test_a_column_of_text_files_is_followed(tmp_path: Path) -> None:
         assert texts_of(listing) == ["first\nmail", "zweite Mail, schön", ""]
         assert listing.warnings == (
             f"{path}: 1 file read as UTF-16",
-            f"{path}: text files from column 'path', labels from column 'label'",
+            f"{path}: text files from column 'path'; labels from column 'label'",
         )
         ((source, reason),) = ((problem.source, problem.reason) for problem in listing.problems)
         assert source == f"{path}:4"

@@ -35,12 +35,12 @@ NAMES = ("majority", "svm", "random-forest")
         (
             np.array([0, 1]),
             [np.array([[0.9, 0.1], [0.8, 0.2]]), np.array([[0.9, 0.1], [0.2, 0.8]])],
-            ": accuracy 0.500 and 1.00 on validation",
+            ": validation accuracy 0.500, 1.00",
         ),
         (
             np.array([1.0, 2.0]),
             [np.array([2.0, 3.0]), np.array([1.0, 2.0])],
-            ": root mean squared error 1.00 and 0 on validation",
+            ": validation root mean squared error 1.00, 0",
         ),
         (np.zeros(0), [np.zeros(0)], ""),
     ],

@@ -56,7 +56,8 @@ def several_facts(base: ReportFacts, names: Sequence[str] = NAMES, known: int = 
         "comparisons": [
             {"a": "logistic-regression", "b": "cnn", "p_value": 0.25, "p_value_holm": 0.25,
              "micro_f1_difference": {"value": -0.11, "low": -0.3, "high": 0.05},
-             "verdict": "inconclusive: logistic-regression and cnn differ by 11 points of micro-F1"},
+             "verdict": "inconclusive: logistic-regression and cnn differ by 11 points of micro-F1, "
+                        "which could be chance"},
         ],
     }  # fmt: skip
     texts, counts = MULTILABEL.texts, {"train": 5, "validation": 1, "test": 2}

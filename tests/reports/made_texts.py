@@ -15,7 +15,13 @@ TOKENS: Mapping[str, Any] = {
     "vocabulary": 21_204,
     "length": 400,
     "test_coverage": {"texts": 675, "ids": 171_220, "unknown": 6_021, "cut": 83},
-    "reasons": ["Spaces part the words of the training texts.", "95 % of them have at most 400 words."],
+    "reasons": [
+        "Texts are split into words: 100 % of their characters belong to scripts that put spaces between "
+        "words, and a vocabulary of words made from nine tenths of the training texts lacks 4.1 % of the "
+        "words of the others.",
+        "The first 400 words of a text are read, enough for 95 % of the training texts; 95.1 % of the "
+        "training texts are read whole.",
+    ],
 }
 
 

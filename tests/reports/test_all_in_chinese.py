@@ -100,12 +100,8 @@ def texts_of(page: str) -> list[str]:
     return parser.found
 
 
-# Pages on which sentences are left in English: those around paths of runs, and the lead of a study.
-NOT_YET = ("changes", "study", "report of texts", "report of several")
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in FILES if not name.startswith(("app", *NOT_YET))])
+@pytest.mark.parametrize("name", [name for name in FILES if not name.startswith("app")])
 def test_a_page_has_no_english_sentence(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -23,11 +23,12 @@ from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.raw_texts import Texts
 from pellucid.data.sibling_sets import first_of_groups
 from pellucid.data.tables.csv_tables import as_csv
-from pellucid.data.wording import count_of, quoted, some, visible, wrapped
+from pellucid.data.wording import count_of, filled, quoted, some, visible, wrapped
 from pellucid.errors import DataError, UsageError
 from pellucid.evaluation import Groups
 from pellucid.evaluation.changes import Changes, changes, together
 from pellucid.files import write_file
+from pellucid.language import translated
 from pellucid.reports.changes import MOST_SHOWN, Change, ChangesFacts, render_changes
 from pellucid.settings import Settings, command_line, flag_of, name_of
 from pellucid.strict import MOST_BYTES, read_json
@@ -108,21 +109,29 @@ class RunComparison:
 
     def to_text(self) -> str:
         """The comparison for a terminal of 80 columns, without the last line break."""
-        lines = [f"Data  {visible(self.place)}", *wrapped(f"Rows  {self.rows}", indent="      ")]
+        heads = [filled(translated(words), -6) for words in ("Data", "Rows")]
+        lines = [
+            f"{heads[0]}{visible(self.place)}",
+            *wrapped(f"{heads[1]}{translated(self.rows)}", indent="      "),
+        ]
         for sentence in self.sentences():
             lines += ["", *wrapped(visible(sentence))]
         every = list(self.changed())
         for name in dict.fromkeys(name for name, _ in every):
             rows = [row for change, row in every if change == name]
-            lines += ["", f"{name.capitalize()}: {count_of(len(rows), self.noun)}"]
+            lines += ["", translated(f"{name.capitalize()}: {count_of(len(rows), self.noun)}")]
             lines += [f"  {visible(self._line(row))}" for row in rows[:_SHOWN]]
             if len(rows) > _SHOWN:
-                lines.append(f"  and {len(rows) - _SHOWN:,} more; --changes FILE.csv has all")
+                lines.append(
+                    "  " + translated(f"and {len(rows) - _SHOWN:,} more; --changes FILE.csv has all")
+                )
         return "\n".join(lines)
 
     def _line(self, row: int) -> str:
-        earlier, later = (each[row] or "no label" for each in self.answers)
-        return f"{self.sources[row]}: {self.labels[row] or 'no label'}, was {earlier}, now {later}"
+        none = translated("no label")
+        earlier, later = (each[row] or none for each in self.answers)
+        change = translated(f"label {self.labels[row] or none}, answer was {earlier}, is now {later}")
+        return f"{self.sources[row]}: {change}"
 
 
 def compare_runs(

@@ -23,7 +23,7 @@ from pellucid.data.reading.dispatch import read_data
 from pellucid.data.sibling_sets import first_of_groups
 from pellucid.data.tables.csv_tables import as_csv
 from pellucid.data.targets import new_names, renamed_sets
-from pellucid.data.wording import count_of, quoted, some, wrapped
+from pellucid.data.wording import count_of, filled, fitted, quoted, some, wrapped
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.evaluation import (
     Drift,
@@ -40,6 +40,7 @@ from pellucid.evaluation import (
 )
 from pellucid.evaluation.promises import kept_on
 from pellucid.files import write_file
+from pellucid.language import translated
 from pellucid.settings import METRICS, Settings
 from pellucid.tasks import ABSENT, CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION, UNKNOWN, Target
 
@@ -121,8 +122,9 @@ class Evaluation:
     def to_text(self) -> str:
         """The evaluation for a terminal of 80 columns, without the last line break."""
         lines = [
-            f"Data    {_printable(self.place)}",
-            f"Scored  {self.rows}: {self.scores.examples:,} {self.noun}s, {self.skipped:,} skipped",
+            _heads(("Data", -8)) + _printable(self.place),
+            _heads(("Scored", -8))
+            + translated(f"{self.rows}: {self.scores.examples:,} {self.noun}s, {self.skipped:,} skipped"),
             "",
             *_table(self.scores, self.target),
         ]
@@ -140,22 +142,23 @@ class Evaluation:
             share, low, high = (per_cent(end, self.drift.novelty.value) for end in self.drift.novelty)
             sentence = (
                 f"Unlike the training data: {share} % [{low}, {high}] of the {self.noun}s, where "
-                f"{100 * self.drift.expected:g} % is expected. {self.drift.sentence}"
+                f"{100 * self.drift.expected:g} % is expected."
             )
-            lines += ["", *wrapped(_printable(sentence))]
+            lines += ["", *wrapped(_printable(" ".join([sentence, self.drift.sentence])))]
         return "\n".join(lines)
 
     def _labels(self) -> list[str]:
         """Scores of the labels that most examples have."""
         named = [*zip(self.classes, self.scores.per_label, strict=True)]
         named.sort(key=lambda each: -each[1].support)
-        lines = ["", f"{'Label':<28}{'Examples':>9}{'Precision':>11}{'Recall':>8}{'F1':>8}"]
+        lines = ["", _heads(("Label", -28), ("Examples", 9), ("Precision", 11), ("Recall", 8), ("F1", 8))]
         for name, each in named[:_LABELS_SHOWN]:
             found = (each.precision, each.recall, each.f1)
             precision, recall, f1 = ("" if one is None else figure(one.value) for one in found)
-            lines.append(f"{_cut(name):<28}{each.support:>9,}{precision:>11}{recall:>8}{f1:>8}")
+            lines.append(f"{_cut(name)}{each.support:>9,}{precision:>11}{recall:>8}{f1:>8}")
         if len(named) > _LABELS_SHOWN:
-            lines.append(f"and {len(named) - _LABELS_SHOWN:,} labels of fewer examples; --json has all")
+            more = f"and {len(named) - _LABELS_SHOWN:,} labels of fewer examples; --json has all"
+            lines.append(translated(more))
         return lines
 
     def _confusions(self, confusion: Int64[np.ndarray, "classes classes"]) -> list[str]:
@@ -165,42 +168,49 @@ class Evaluation:
         worst = np.argsort(-mistakes, axis=None, kind="stable")[:_CONFUSIONS_SHOWN]
         pairs = [divmod(int(cell), len(self.classes)) for cell in worst]
         lines = [
-            f"{_cut(self.classes[true]):<28}{_cut(self.classes[predicted]):<28}{times:>6,}"
+            f"{_cut(self.classes[true])}{_cut(self.classes[predicted])}{times:>6,}"
             for true, predicted in pairs
             if (times := mistakes[true, predicted]) > 0
         ]
-        return ["", f"{'Label':<28}{'Predicted':<28}{'Times':>6}", *lines] if lines else []
+        return ["", _heads(("Label", -28), ("Predicted", -28), ("Times", 6)), *lines] if lines else []
 
 
 def _table(scores: Scores, target: Target) -> list[str]:
     """Each score with its interval; errors of predicted numbers are in the labels' own unit."""
     is_of_classes = target.has_probabilities
     width = 8 if is_of_classes else 12
-    lines = [f"{'Score':<28}{'Value':>{width}}   95 % interval"]
+    lines = [f"{_heads(('Score', -28), ('Value', width))}   {translated('95 % interval')}"]
     for key, interval in scores.intervals.items():
         metric, places = METRICS[key], decimals(interval.value)
-        words = f"{metric.title} ({metric.hint})" if metric.hint else metric.title
+        words = translated(metric.title) + (f" ({translated(metric.hint)})" if metric.hint else "")
         value, low, high = (rounded(end, places) if is_of_classes else figure(end) for end in interval)
-        lines.append(f"{words:<28}{value:>{width}}   [{low}, {high}]")
-    return lines if is_of_classes else [*lines, "", "Errors are in the unit of the labels."]
+        lines.append(f"{filled(words, -28)}{value:>{width}}   [{low}, {high}]")
+    return lines if is_of_classes else [*lines, "", translated("Errors are in the unit of the labels.")]
+
+
+def _heads(*columns: tuple[str, int]) -> str:
+    """Headings at their widths; negative ones to the left."""
+    return "".join(filled(translated(words), size) for words, size in columns)
 
 
 def _slice_table(slices: Slices, noun: str) -> list[str]:
     """Each value's score with its simultaneous interval, worst first."""
     title = METRICS[slices.metric].title
-    lines = ["", f"{_cut(slices.column):<28}{title:>20}  95 % together  {noun.capitalize()}s"]
-    rows = [(_cut(each.value) or "(empty)", each) for each in slices.parts[:_SLICES_SHOWN]]
+    heads = _heads((title, 20), ("95 % together", 15), (f"{noun.capitalize()}s", 8))
+    lines = ["", _cut(slices.column) + heads]
+    rows = [(_cut(each.value or translated("(empty)")), each) for each in slices.parts[:_SLICES_SHOWN]]
     if slices.pooled is not None:
-        rows.append((f"{slices.pooled_values:,} smaller ones", slices.pooled))
+        rows.append((translated(f"{slices.pooled_values:,} smaller ones"), slices.pooled))
     for name, each in rows:
         value, low, high = (figure(end) for end in each.score)
-        worse = "  worse" if each.is_worse else ""
-        lines.append(f"{name:<28}{value:>20}  {f'[{low}, {high}]':<15}{each.examples:>6,}{worse}")
+        worse = f"  {translated('worse')}" if each.is_worse else ""
+        lines.append(f"{filled(name, -28)}{value:>20}  {f'[{low}, {high}]':<15}{each.examples:>6,}{worse}")
     if len(slices.parts) > _SLICES_SHOWN:
-        lines.append(f"and {len(slices.parts) - _SLICES_SHOWN:,} better values more; --json has all")
+        more = f"and {len(slices.parts) - _SLICES_SHOWN:,} better values more; --json has all"
+        lines.append(translated(more))
     if slices.left_out[1]:
-        lines.append(f"Left out, too few even together: {slices.left_out[1]:,} {noun}s")
-    return [*lines, "Worse: the whole interval is worse than the score of all (Bonferroni)."]
+        lines.append(translated(f"Left out, too few even together: {slices.left_out[1]:,} {noun}s"))
+    return [*lines, translated("Worse: the whole interval is worse than the score of all (Bonferroni).")]
 
 
 def _printable(text: str) -> str:
@@ -209,8 +219,8 @@ def _printable(text: str) -> str:
 
 
 def _cut(name: str) -> str:
-    shown = _printable(name)
-    return shown if len(shown) <= _NAME_WIDTH else shown[: _NAME_WIDTH - 3] + "..."
+    """A name in the first column of a table, where Chinese takes two columns a character."""
+    return fitted(_printable(name), _NAME_WIDTH) + "    "
 
 
 def evaluate(

@@ -120,12 +120,13 @@ def _others(chosen: ModelOfRun) -> tuple[str, ...]:
     if not chosen.others:
         return ()
     is_recommended = chosen.name == chosen.recommended
-    own = "is the model that the run recommends" if is_recommended else "is a model of the run"
     rest = [each for each in chosen.others if each != chosen.recommended]
-    if not is_recommended and chosen.recommended is not None:
-        own += f", which recommends {chosen.recommended}"
-    others = some(rest, _NAMES_SHOWN)
-    return (f"{chosen.name} {own}{f'; --model opens the others: {others}' if rest else ''}.",)
+    own = f"{chosen.name} is a model of the run."
+    if is_recommended:
+        own = f"{chosen.name} is the model that the run recommends."
+    elif chosen.recommended is not None:
+        own = f"{chosen.name} is a model of the run, which recommends {chosen.recommended}."
+    return (own, *([f"--model opens the others: {some(rest, _NAMES_SHOWN)}."] if rest else []))
 
 
 def _one_input(model: Model, place: str, settings: Settings) -> tuple[str, Inputs, tuple[str, ...]]:

@@ -17,9 +17,10 @@ from pellucid.answering.training_examples import is_data_of
 from pellucid.arithmetic.rounding import figure, percent
 from pellucid.bundle import Generator, load_any
 from pellucid.data import Check, Dataset, Listing, prepare, read_data
-from pellucid.data.wording import count_of, quoted, some, visible, wrapped
+from pellucid.data.wording import count_of, filled, quoted, some, visible, width, wrapped
 from pellucid.errors import DataError, StorageError, UsageError
 from pellucid.files import write_file, write_folder
+from pellucid.language import translated
 from pellucid.settings import Settings, likely_meant
 from pellucid.tasks import TEXTS
 
@@ -180,16 +181,16 @@ class Oddities:
             f"{above} would.",
             *self.warnings,
         ]
-        listed = []
+        listed, odder = [], translated("odder than")
         for place, each in enumerate(self.oddest[:_LISTED], start=1):
             is_beyond = each.novelty > self.held_out / (self.held_out + 1)
-            rank = "all" if is_beyond else percent(each.novelty)
+            rank = filled(translated("all") if is_beyond else percent(each.novelty), -width(odder))
             name = visible(f"{each.source} ({each.label})" if each.label else each.source)
-            listed.append(f"{place:>3}  {figure(each.distance):>8}  {rank:<10}  {name}")
+            listed.append(f"{place:>3}  {figure(each.distance):>8}  {rank}  {name}")
         return [
             *(line for each in sentences for line in wrapped(visible(each))),
             "",
-            "     distance  odder than  image",
+            f"     {filled(translated('distance'), 8)}  {odder}  {translated('image')}",
             *listed,
             "",
             "The distance of the median held-out image is 1.",

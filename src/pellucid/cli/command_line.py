@@ -140,7 +140,7 @@ def counting(words: str) -> Iterator[Callable[[int, int | None], None] | None]:
     )
     console = Console(file=getattr(sys.stderr, "plain", sys.stderr))
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(words, total=None, visible=False, counted="")
+        task = bar.add_task(translated(words), total=None, visible=False, counted="")
         begun: tuple[float, int] | None = None
 
         def show(done: int, total: int | None) -> None:

@@ -15,7 +15,6 @@ from pellucid.cli.command_line import (
     settings_given,
 )
 from pellucid.errors import UsageError
-from pellucid.language import translated
 
 _LEFT_OUT = ("time_limit", "baselines", "learning_curve", "folds", "watch", "log")
 
@@ -79,10 +78,10 @@ def run(arguments: argparse.Namespace) -> int:
     if len(places) == 3 and not arguments.vary:
         return _compare_runs(arguments, given)
     if len(places) != 1:
-        what = "--vary trains variants on one DATA" if arguments.vary else "give RUN1 RUN2 DATA"
         raise UsageError(
-            f"compare: {len(places)} places are given; {what}"
-            f"{', without runs' if arguments.vary else ', or one DATA with --vary'}"
+            f"compare: {len(places)} places are given; --vary trains variants on one DATA, without runs"
+            if arguments.vary
+            else f"compare: {len(places)} places are given; give RUN1 RUN2 DATA, or one DATA with --vary"
         )
     for flag, value in (("--changes", arguments.changes), ("--json", arguments.json)):
         if value:
@@ -128,5 +127,5 @@ def _compare_runs(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
         write_changes(found, arguments.changes)
     for warning in found.warnings:
         say(warning)
-    sys.stdout.write((json.dumps(found.to_json()) if arguments.json else translated(found.to_text())) + "\n")
+    sys.stdout.write((json.dumps(found.to_json()) if arguments.json else found.to_text()) + "\n")
     return 0

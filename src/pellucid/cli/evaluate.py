@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.cli.command_line import add_data, add_table_flags, counting, say, settings_from
-from pellucid.language import translated
 
 _EXAMPLES = (
     ("pellucid evaluate run/ new-photos/", "folders of classes"),
@@ -68,5 +67,5 @@ def run(arguments: argparse.Namespace) -> int:
         )
     for warning in done.warnings:
         say(warning)
-    sys.stdout.write((json.dumps(done.to_json()) if arguments.json else translated(done.to_text())) + "\n")
+    sys.stdout.write((json.dumps(done.to_json()) if arguments.json else done.to_text()) + "\n")
     return 0

@@ -91,7 +91,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _choose_language(words: Sequence[str]) -> None:
     """Take the language from the words before they are parsed: help and errors of parsing are in it, too."""
-    for word, following in zip(words, (*words[1:], ""), strict=True):
+    for word, following in zip(words, (*words[1:], ""), strict=False):
         flag, _, value = word.partition("=")
         if flag == "--language" and (value or following) in LANGUAGES:
             set_language(value or following)
@@ -104,7 +104,7 @@ def _run(arguments: argparse.Namespace) -> int:
             if getattr(arguments, "isolate", False):
                 from pellucid.isolation import isolated
 
-                stack.enter_context(isolated(lambda sentence: sys.stderr.write(f"{sentence}\n")))
+                stack.enter_context(isolated(say))
             return int(arguments.run(arguments))
     except PellucidError as error:
         _print(error, f"error: {error}", arguments.debug)

@@ -131,12 +131,11 @@ def run(arguments: argparse.Namespace) -> int:
         )
     for warning in done.warnings:
         say(warning)
-    sentence = f"{count_of(done.labelled, done.noun)} labelled by {done.model}"
+    say(f"{count_of(done.labelled, done.noun)} labelled by {done.model}")
     if done.unreadable:
-        sentence += f", {done.unreadable:,} could not be read: see the column error"
+        say(f"{done.unreadable:,} could not be read: see the column error")
     if done.unanswered:
-        sentence += f", {done.unanswered:,} got no finite answer: see the column error"
-    say(sentence)
+        say(f"{done.unanswered:,} got no finite answer: see the column error")
     if done.abstained is not None and done.labelled:
         answered = done.labelled - done.abstained
         say(

@@ -220,15 +220,16 @@ def _input_sentences(check: Check) -> list[str]:
     """Sentences about the images or texts, and those left out."""
     total = sum(check.examples.values())
     present = sum(map(any, zip(*check.counts.values(), strict=True)))
-    examples, place = count_of(total, check.noun), f"{check.place} ({_FORMS.get(check.form, check.form)})"
+    form = _FORMS.get(check.form, check.form)
+    examples, place = count_of(total, check.noun), check.place
     if check.numbers is not None:
-        sentences = [f"{examples}, each with a number to predict, from {place}."]
+        sentences = [f"{examples}, each with a number to predict, from {place} ({form})."]
     elif check.labels is not None:
-        sentences = [f"{examples} with any of {count_of(present, 'label')} from {place}."]
+        sentences = [f"{examples} with any of {count_of(present, 'label')} from {place} ({form})."]
     elif check.classes:
-        sentences = [f"{examples} in {count_of(present, 'class')} from {place}."]
+        sentences = [f"{examples} in {count_of(present, 'class')} from {place} ({form})."]
     else:
-        sentences = [f"{examples} without labels from {place}."]
+        sentences = [f"{examples} without labels from {place} ({form})."]
     sentences += _image_sentences(check) if check.texts is None else check.texts.sentences()
     if check.skipped:
         named = [f"{each.source} ({each.reason})" for each in check.skipped]
@@ -271,11 +272,12 @@ def _copy_sentences(check: Check) -> list[str]:
     sentences = []
     nouns = f"{check.noun}s"
     if check.duplicates:
-        largest = max(check.copies, key=len)
-        alike = "" if check.texts is None else " but for case and space"
+        sets, largest = count_of(len(check.copies), "set"), some(max(check.copies, key=len))
         sentences.append(
-            f"Exact copies{alike} of other {nouns}: {check.duplicates:,}, in "
-            f"{count_of(len(check.copies), 'set')}, for instance {some(largest)}."
+            f"Exact copies of other {nouns}: {check.duplicates:,}, in {sets}, for instance {largest}."
+            if check.texts is None
+            else f"Exact copies but for case and space of other texts: {check.duplicates:,}, in {sets}, for "
+            f"instance {largest}."
         )
     if check.leaked:
         sentences.append(
@@ -284,12 +286,15 @@ def _copy_sentences(check: Check) -> list[str]:
         )
     if check.conflicts:
         shown = quoted if check.numbers is None else str
-        sets = [some([f"{source} ({shown(label)})" for source, label in one]) for one in check.conflicts[:3]]
+        listed = [
+            some([f"{source} ({shown(label)})" for source, label in one]) for one in check.conflicts[:3]
+        ]
+        several = "" if check.numbers or check.labels else "Where several may apply, give --target labels."
         sentences.append(
             f"Equal {nouns} have different {'labels' if check.numbers is None else 'numbers'}, "
             f"of which one at most is right: "
-            f"{count_of(len(check.conflicts), 'set')}, for instance {'; '.join(sets)}."
-            + ("" if check.numbers or check.labels else " Where several may apply, give --target labels.")
+            f"{count_of(len(check.conflicts), 'set')}, for instance {'; '.join(listed)}."
+            + (several and f" {several}")
         )
     if check.near_duplicates:
         least = "" if check.near_complete else "at least "

@@ -13,6 +13,7 @@ from pellucid.data.listing import TEST, TRAIN, Listing
 from pellucid.data.raw_texts import SCRIPTS, SCRIPTS_WITHOUT_SPACES, main_scripts
 from pellucid.data.sibling_sets import NEAR_COPIES, WORDS, RuleCounts, Siblings
 from pellucid.data.wording import aligned, count_of, quoted, some, some_quoted, visible
+from pellucid.language import translated
 from pellucid.tasks import CLASSIFICATION, PRESENT, REGRESSION, UNKNOWN
 
 BALANCE_ABOVE = 5.0
@@ -92,10 +93,10 @@ def class_table(
         largest = sorted(range(len(rows)), key=lambda at: (-sum(rows[at][1]), at))
         kept, left = sorted(largest[: _MOST_CLASSES - 5]), largest[_MOST_CLASSES - 5 :]
         sums = [sum(column) for column in zip(*(rows[at][1] for at in left), strict=True)]
-        rest = [(f"and {len(left):,} more", sums)]
+        rest = [(translated(f"and {len(left):,} more"), sums)]
         rows = [rows[at] for at in kept]
     total = [sum(counts[part]) if examples is None else examples[part] for part in parts]
-    every = [*rows, *rest, ("all" if examples is None else "examples", total)]
+    every = [*rows, *rest, (translated("all" if examples is None else "examples"), total)]
     return aligned(
         "class" if examples is None else "label",
         parts,
@@ -253,10 +254,11 @@ class TextFindings:
                 f"at most {characters.median:,}"
             )
         if has_words and words.shortest == words.longest:
-            lengths += f", and of {count_of(words.longest, 'word')} each"
+            lengths += f"; each has {count_of(words.longest, 'word')}"
         elif has_words:
             lengths += (
-                f", and of {words.shortest:,} to {words.longest:,} words, half of at most {words.median:,}"
+                f"; they have {words.shortest:,} to {words.longest:,} words, half of them at most "
+                f"{words.median:,}"
             )
         sentences = [f"{lengths}; the longest is {self.longest}."]
         if self.scripts[0][0] != NO_LETTERS:
@@ -348,13 +350,13 @@ class NumberFindings:
         splits = self.splits.values()
         rows = [
             (
-                name.replace("_", " "),
+                translated(name.replace("_", " ")),
                 ["" if each is None else f"{getattr(each, name):.6g}" for each in splits],
             )
             for name in Distribution._fields[1:]
         ]
         counts = [f"{0 if each is None else each.examples:,}" for each in splits]
-        return aligned("number", list(self.splits), [*rows, (f"{self.noun}s", counts)])
+        return aligned("number", list(self.splits), [*rows, (translated(f"{self.noun}s"), counts)])
 
 
 def number_findings(dataset: Dataset) -> NumberFindings | None:
@@ -400,9 +402,13 @@ class GroupFindings:
     def sentences(self, noun: str) -> list[str]:
         """The counts, what follows for intervals, and what so few groups cannot show."""
         listed = ", ".join(f"{count:,} in {part}" for part, count in self.counts.items())
-        what = "Groups" if self.are_given else "Siblings and copies counted as one"
         matter = f"; {noun}s of one group are alike, so that intervals of test scores are by groups"
-        sentences = [f"{what}: {listed}{matter if self.matter else ''}."]
+        matter = matter if self.matter else ""
+        sentences = [
+            f"Groups: {listed}{matter}."
+            if self.are_given
+            else f"Siblings and copies counted as one: {listed}{matter}."
+        ]
         if self.are_few:
             sentences.append(
                 f"The test split has only {count_of(self.counts[TEST], 'group')}, which says little about "

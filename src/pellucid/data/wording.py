@@ -61,10 +61,11 @@ def some_quoted(names: Iterable[str], most: int = 3) -> str:
 
 
 def wrapped(text: str, columns: int = COLUMNS, indent: str = "") -> list[str]:
-    """A text in lines of so many columns, no word broken, nor alone in the last.
+    """A text in the user's language, in lines of so many columns, no word broken, nor alone in the last.
 
     Chinese is broken between any two characters.
     """
+    text = translated(text)
     if _WIDE.search(text):
         return _wrapped_wide(text, columns, indent)
 
@@ -106,6 +107,12 @@ def width(text: str) -> int:
         0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "WF")
         for character in text
     )
+
+
+def filled(text: str, columns: int) -> str:
+    """A text and spaces, together so many columns; the text to the left where these are negative."""
+    space = " " * (abs(columns) - width(text))
+    return text + space if columns < 0 else space + text
 
 
 def fitted(text: str, columns: int) -> str:

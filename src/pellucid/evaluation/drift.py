@@ -46,7 +46,7 @@ class Drift:
 
     @property
     def sentence(self) -> str:
-        """The outcome in one plain sentence, without a line break."""
+        """The outcome in plain sentences, without a line break."""
         shifts = [each for each in (self.foreignness, self.answers) if each.is_real]
         if not shifts:
             return (
@@ -54,14 +54,13 @@ class Drift:
                 f"p = {min(self.foreignness.p_value, self.answers.p_value):.2g})."
             )
         chances = ["p < 0.001" if each.p_value < 0.001 else f"p = {each.p_value:.2g}" for each in shifts]
-        parts = [
-            f"{each.words} ({chance}, a {each.size} difference)"
+        found = [
+            f"Drift: {each.words} ({chance}, a {each.size} difference)."
             for each, chance in zip(shifts, chances, strict=True)
         ]
-        doubt = ""
         if all(each.size == "slight" for each in shifts):
-            doubt = "; with so many inputs even what hardly matters is no chance"
-        return f"Drift: {', and '.join(parts)}{doubt}."
+            found.append("Slight: with so many inputs even what hardly matters is no chance.")
+        return " ".join(found)
 
     def to_json(self) -> dict[str, Any]:
         """The value of `drift` in the document of `evaluate`."""

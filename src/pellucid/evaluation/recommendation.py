@@ -118,19 +118,18 @@ def _decide(found: ModelComparison, equally_simple: Sequence[Sequence[str]], nou
 
     simpler = [name for name in names if simplicity(name) < simplicity(best) and name != dummy]
     if not simpler:
-        score, place = f"{words} {figure(found.pair(best)[0])}", _place(found, best, noun)
+        score, examples = f"{words} {figure(found.pair(best)[0])}", _examples(found, best, noun)
         return Recommendation(
-            best, f"{best} is the best {place}, with {score}, and no other model is simpler."
+            best, f"{best} is the best on {examples}, with {score}, and no other model is simpler."
         )
     equal = [name for name in simpler if found.lead(name) <= 1 + _ROUNDING]
     if equal:
         simplest = min(simplicity(name) for name in equal)
         name = min((each for each in equal if simplicity(each) == simplest), key=found.lead)
         first, second = found.pair(name)
-        place = _place(found, name, noun)
         return Recommendation(
             name,
-            f"{place[0].upper()}{place[1:]} {best} scored best, {words} {figure(first)} "
+            f"On {_examples(found, name, noun)} {best} scored best, {words} {figure(first)} "
             f"against {figure(second)}, but that lead is practically nothing ({found.nothing}); {name} is "
             "the simpler model.",
             rival=best,
@@ -139,8 +138,8 @@ def _decide(found: ModelComparison, equally_simple: Sequence[Sequence[str]], nou
     first, second = found.pair(rival)
     return Recommendation(
         best,
-        f"{best} is the best {_place(found, rival, noun)}, with {words} {figure(first)}; the best of the "
-        f"simpler models, {rival}, has {figure(second)}, behind by {found.gain(rival)}.",
+        f"{best} is the best on {_examples(found, rival, noun)}, with {words} {figure(first)}; the best of "
+        f"the simpler models, {rival}, has {figure(second)}, behind by {found.gain(rival)}.",
         rival=rival,
     )
 
@@ -153,22 +152,22 @@ def _is_chance(found: ModelComparison, dummy: str) -> bool:
     return found.p_value(dummy) * (len(found.scores) - 1) > LEVEL or found.by_chance > LEVEL
 
 
-def _place(found: ModelComparison, name: str, noun: str) -> str:
+def _examples(found: ModelComparison, name: str, noun: str) -> str:
     """The examples that judged both the best and a model."""
     whole, judged = count_of(found.examples, noun), found.judged(name)
-    return f"on {whole}" if judged == found.examples else f"on {judged} of {whole}"
+    return whole if judged == found.examples else f"{judged:,} of {whole}"
 
 
 def _why_the_dummy(found: ModelComparison, dummy: str, noun: str) -> str:
     """Reason to take no model that looks at its inputs."""
-    place = _place(found, dummy, noun)
+    examples = _examples(found, dummy, noun)
     first, second = found.pair(dummy)
     score = f"{found.metric.words} {figure(first)}"
     if found.best == dummy:
-        return f"The trained models are no better than {dummy}: {place} it is the best, with {score}."
+        return f"The trained models are no better than {dummy}: on {examples} it is the best, with {score}."
     others = count_of(len(found.scores) - 1, "model")
     return (
-        f"The trained models are no better than {dummy}: {place} {found.best} scored best, {score} against "
-        f"{figure(second)}, but the difference, {found.gain(dummy)}, could be chance: the best of {others} "
-        "that know nothing comes that far by chance."
+        f"The trained models are no better than {dummy}: on {examples} {found.best} scored best, {score} "
+        f"against {figure(second)}, but the difference, {found.gain(dummy)}, could be chance: the best of "
+        f"{others} that know nothing comes that far by chance."
     )

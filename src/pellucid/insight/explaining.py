@@ -224,12 +224,12 @@ def _of_predictor(model: Model, inputs: Inputs, asked: int | None, truth: Agains
         mean = _mean_of(model, inputs, target)
         members = some([each.name for each in mean.terms], _MOST_NAMED)
         what = "Layers, gradients and loss" if "checker" in opened else "Layers"
-        layers = f"{what} are those of {mean.opened}. " if mean.opened else ""
-        notes.insert(
-            0,
-            f"The answer is a weighted mean of what {members} say. {layers}Each of them is opened by itself "
-            "with --model NAME.",
-        )
+        sentences = [
+            f"The answer is a weighted mean of what {members} say.",
+            *([f"{what} are those of {mean.opened}."] if mean.opened else []),
+            "Each of them is opened by itself with --model NAME.",
+        ]
+        notes.insert(0, " ".join(sentences))
     if isinstance(shown, ClassicalModel) and shown.predictor.kind == "constant":
         notes.append(
             f"This model gives every input the same answer, {shown.target.constant}: it looks at nothing."

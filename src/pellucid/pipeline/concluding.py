@@ -62,8 +62,10 @@ def with_average(
     assert isinstance(found.model, AverageModel)
     whole = sum(found.model.weights)
     members = [f"{each.name} {100 * each.weight / whole:.0f} %" for each in found.model.members]
-    words = f"weighted average of {len(members)} models ({some(members, len(members))})"
-    stages.paragraph(f"ensemble: {words}{on_held_out([found], dataset, settings)} on held-out examples")
+    stages.paragraph(
+        f"ensemble: weighted average of {len(members)} models ({some(members, len(members))}), with "
+        f"{on_held_out([found], dataset, settings)} on held-out examples"
+    )
     return [*candidates, found]
 
 

@@ -87,10 +87,11 @@ def findings_line(metrics: Mapping[str, Any]) -> str | None:
     """
     if not metrics.get("findings"):
         return None
-    names = ", ".join(str(finding["name"]).replace("-", " ") for finding in metrics["findings"])
+    found = ", ".join(str(finding["name"]).replace("-", " ") for finding in metrics["findings"])
     network = next((name for name in metrics["models"] if not is_classical(name)), None)
-    of_network = "" if network is None or network == metrics["recommended"] else f" of {network}"
-    return f"training{of_network}: {names}; the report says how to fix it"
+    if network is None or network == metrics["recommended"]:
+        return f"training: {found}; the report says how to fix it"
+    return f"training of {network}: {found}; the report says how to fix it"
 
 
 _CELL = "text-align: left; padding: 2px 12px 2px 0"
@@ -153,8 +154,11 @@ class Run:
             )
         if error is not None:
             ends = interval(error)
-            return f"{name} has a mean absolute error of {scored(error)} on {tested:,} {noun}" + (
-                f" (95 % interval {ends})." if ends else "."
+            if not ends:
+                return f"{name} has a mean absolute error of {scored(error)} on {tested:,} {noun}."
+            return (
+                f"{name} has a mean absolute error of {scored(error)} on {tested:,} {noun} (95 % interval "
+                f"{ends})."
             )
         if self.metrics["task"].endswith(GENERATION.name):
             return verdict_of_generator(self.metrics)
@@ -303,12 +307,15 @@ def _price(outcome: Outcome, entries: Mapping[str, Mapping[str, Any]]) -> str:
         return ""
     slower = entries[name]["milliseconds_per_example"] - entries[rival]["milliseconds_per_example"]
     larger = (entries[name]["bytes"] - entries[rival]["bytes"]) / 1_000_000
-    cost = (
-        f"{name} takes {figure(abs(slower), 2)} ms {'less' if slower < 0 else 'more'} for an answer and "
-        f"{figure(abs(larger), 2)} MB {'less' if larger < 0 else 'more'} than {rival}"
-    )
+    time, size = (f"{figure(abs(each), 2)}" for each in (slower, larger))
+    cost = {
+        (False, False): f"{name} takes {time} ms more for an answer and {size} MB more than {rival}.",
+        (False, True): f"{name} takes {time} ms more for an answer and {size} MB less than {rival}.",
+        (True, False): f"{name} takes {time} ms less for an answer and {size} MB more than {rival}.",
+        (True, True): f"{name} takes {time} ms less for an answer and {size} MB less than {rival}.",
+    }[slower < 0, larger < 0]
     if not outcome.dataset.target.has_probabilities:
-        return f"{cost}."
+        return cost
     held_out = {each.name: each.held_out for each in outcome.candidates}
     both = np.intersect1d(held_out[name].positions, held_out[rival].positions)
     headline, seed = METRICS[outcome.dataset.target.headline], outcome.config["settings"]["seed"]
@@ -318,11 +325,14 @@ def _price(outcome: Outcome, entries: Mapping[str, Mapping[str, Any]]) -> str:
         for metric in (headline, METRICS["log_loss"])
     )
     ahead = 100 * (score[0] - score[1])
-    more = f"{'less' if ahead < 0 else 'more'} {headline.words}"
-    return (
-        f"{cost}, for {figure(abs(ahead), 2)} points {more} and log loss "
-        f"{figure(loss[0])} instead of {figure(loss[1])} on held-out {outcome.dataset.noun}s."
+    points, words, noun = figure(abs(ahead), 2), headline.words, outcome.dataset.noun
+    losses = f"log loss {figure(loss[0])} instead of {figure(loss[1])}"
+    gain = (
+        f"On held-out {noun}s it has {points} points less {words} and {losses}."
+        if ahead < 0
+        else f"On held-out {noun}s it has {points} points more {words} and {losses}."
     )
+    return f"{cost} {gain}"
 
 
 def _save(path: Path, candidate: Candidate, found: Mapping[str, Any], config: Mapping[str, Any]) -> int:
@@ -369,5 +379,6 @@ def say_end(run: Run, context: RunContext, continual: Mapping[str, Any] | None) 
     if "corrections" in metrics:
         given, earlier = context.settings.corrections, metrics["corrections"]["earlier"] or "EARLIER_RUN"
         words = ["compare", earlier, str(run.folder), str(context.journal.content["data"]["place"])]
-        stages.line(f"newly right and wrong: {command_line(words, {'corrections': given})}")
+        command = command_line(words, {"corrections": given})
+        stages.line(f"newly right and wrong: {command}")
     stages.line(f"next: pellucid predict {folder} {new}")

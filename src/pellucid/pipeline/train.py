@@ -274,7 +274,7 @@ def durations(dataset: Dataset, settings: Settings) -> list[str]:
     slowed = slowdown()
     classical = slowed * sum(ClassicalLearner(each, settings).cost(learning) for each in names)
     classical *= 1 + _OF_FOLD * (folds.trainings() - 1)
-    parts = {f"classical {'models' if len(names) > 1 else 'model'}": classical}
+    parts = {"classical models" if len(names) > 1 else "classical model": classical}
     for choice in () if settings.generates else chosen(settings, learning):
         cost = measured(choice, learning, settings, len(dataset.test), folds).cost
         parts[choice.name] = cost.needed(cost.most) + cost.tuning * cost.example
@@ -288,8 +288,8 @@ def durations(dataset: Dataset, settings: Settings) -> list[str]:
         parts[network.plan.name] = trainings * (of_network + network.prepare_seconds)
     parts["test and report"] = slowed * seconds_of_conclusion(len(dataset.test), len(names) + STANDING_ON)
     total = sum(parts.values())
-    shares = ", ".join(f"{name} {seconds(each)}" for name, each in parts.items() if each)
-    found = [f"A training would take about {seconds(total)} here just now: {shares}.", *bounds]
+    shares = " ".join(f"{seconds(each)} of it for {name}." for name, each in parts.items() if each)
+    found = [" ".join([f"A training would take about {seconds(total)} here just now.", shares]), *bounds]
     time = TimeBudget.of(settings)
     if time.is_limited and total > time.whole:
         share = time.whole / total

@@ -65,7 +65,8 @@ def abstention_section(facts: ReportFacts) -> Mapping[str, Any] | None:
         return None
     rows = [(each, _share(each.error)) for each in found.curve]
     spoken = "; ".join(
-        f"{100 * point.share:.3g}\u00a0% answered, {' '.join(error)} of them wrong" for point, error in rows
+        f"{100 * point.share:.3g}\u00a0% answered, {' '.join(figures)} of them wrong"
+        for point, figures in rows
     )
     label = f"Error among the answered against the share answered. {spoken}"
     note = f"on the test {facts.noun}s, smaller is better"

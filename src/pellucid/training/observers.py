@@ -17,6 +17,7 @@ from PIL import Image
 from pellucid.arithmetic.rounding import figure
 from pellucid.errors import InterruptedRun
 from pellucid.files import make_folder, write_file
+from pellucid.language import translated
 from pellucid.settings import metric_of
 from pellucid.tasks import INPUT_KINDS
 from pellucid.training.batches import Batches
@@ -159,13 +160,13 @@ class PlainProgress(Observer):
         """Print the epoch's line."""
         recipe = self.batches.recipe
         record = state.history[-1]
-        line = f"  epoch {record['epoch']:>3} of {recipe.epochs}   loss {figure(record['train_loss'])}"
+        words = [f"epoch {record['epoch']:>3} of {recipe.epochs}", f"loss {figure(record['train_loss'])}"]
         if (score := _validation(record, recipe)) is not None:
-            line += f"   validation {score[0]} {figure(score[1])}"
+            words.append(f"{translated(f'validation {score[0]}')} {figure(score[1])}")
         if "train_discriminator_accuracy" in record:
-            line += f"   discriminator right {figure(record['train_discriminator_accuracy'])}"
+            words.append(f"discriminator right {figure(record['train_discriminator_accuracy'])}")
         speed = next(record[kind.speed] for kind in INPUT_KINDS.values() if kind.speed in record)
-        self.write(f"{line}   {speed:,.0f}/s")
+        self.write("   ".join(["", *map(translated, words), f"{speed:,.0f}/s"])[1:])
 
 
 class BarProgress:
@@ -177,7 +178,7 @@ class BarProgress:
         self.console = console
         self.batches, recipe = batches, batches.recipe
         self.bar = Progress(
-            TextColumn("  epoch {task.fields[epoch]} of {task.fields[epochs]}"),
+            TextColumn("  {task.fields[epoch]}"),
             BarColumn(bar_width=None),
             TextColumn("{task.fields[scores]}{task.fields[rate]:,.0f}/s"),
             TimeRemainingColumn(),
@@ -186,7 +187,7 @@ class BarProgress:
             expand=True,
         )
         self.task = self.bar.add_task(
-            "", total=recipe.total_steps, epoch=1, epochs=recipe.epochs, scores="", rate=0.0
+            "", total=recipe.total_steps, epoch=_epoch(1, recipe), scores="", rate=0.0
         )
 
     def __enter__(self) -> "BarProgress":
@@ -206,17 +207,20 @@ class BarProgress:
             completed=state.step,
             total=recipe.total_steps,
             rate=rate,
-            epoch=epoch,
-            epochs=recipe.epochs,
+            epoch=_epoch(epoch, recipe),
         )
 
     def after_epoch(self, state: State) -> None:
         """Show what the epoch came to."""
         record = state.history[-1]
-        scores = [f"loss {figure(record['train_loss'])}  "]
+        scores = [f"loss {figure(record['train_loss'])}"]
         if (score := _validation(record, self.batches.recipe)) is not None:
-            scores.append(f"validation {figure(score[1])}  ")
-        self.bar.update(self.task, scores="".join(scores))
+            scores.append(f"validation {figure(score[1])}")
+        self.bar.update(self.task, scores="".join(f"{translated(each)}  " for each in scores))
+
+
+def _epoch(number: int, recipe: Recipe) -> str:
+    return translated(f"epoch {number} of {recipe.epochs}")
 
 
 def _validation(record: Mapping[str, Any], recipe: Recipe) -> tuple[str, float] | None:

@@ -29,7 +29,7 @@ from pellucid.data.data_files import TEXT_SUFFIX, ends_like_image
 from pellucid.data.label_sets import are_states
 from pellucid.data.labels import read_number
 from pellucid.data.tables.table import Table
-from pellucid.data.wording import quoted, some, visible
+from pellucid.data.wording import quoted, some, some_quoted, visible
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings, likely_meant
 
@@ -171,11 +171,13 @@ class ChosenInput(NamedTuple):
     parts: tuple[str, ...]  # the columns whose texts are joined, or the one
     why: str = ""  # reason where neither the user nor the name decided
 
-    def clause(self, hint: str = "") -> str:
-        """The choice, for people; `hint` follows the reason, if there is one."""
+    def clause(self, flag: str = "") -> str:
+        """The choice, for people; `flag` chooses another column, where this one has a reason."""
         if len(self.parts) > 1:
             return f"{self.holds} joined from columns {' and '.join(map(quoted, self.parts))}"
-        why = f" ({self.why}{hint})" if self.why else ""
+        if self.why and flag:
+            return f"{self.holds} from column {quoted(self.name)} ({self.why}, {flag} names another)"
+        why = f" ({self.why})" if self.why else ""
         return f"{self.holds} from column {quoted(self.name)}{why}"
 
 
@@ -422,18 +424,22 @@ class Columns:
 
     def sentence(self) -> str:
         """The choice, for people."""
-        clauses = [self.input.clause("; --input-column names another")]
-        why = f" ({self.why_label}; --label-column names another)" if self.why_label else ""
+        clauses = [self.input.clause("--input-column")]
+        why = f" ({self.why_label}, --label-column names another)" if self.why_label else ""
         uses = {"splits": self.split, "groups": self.group, "times": self.time, "slices": self.slice}
-        several = f"s {some(list(map(quoted, self.label_parts)), _MOST_LISTED)}"
-        which = f" {quoted(self.label)}" if len(self.label_parts) == 1 else several
-        clauses.append(f"labels from column{which}{why}")
+        if len(self.label_parts) > 1:
+            clauses.append(f"labels from columns {some_quoted(self.label_parts, _MOST_LISTED)}{why}")
+        elif self.why_label:
+            label, reason = quoted(self.label), self.why_label
+            clauses.append(f"labels from column {label} ({reason}, --label-column names another)")
+        else:
+            clauses.append(f"labels from column {quoted(self.label)}")
         clauses += [f"{use} from column {quoted(name)}" for use, name in uses.items() if name is not None]
         if self.sources:
             first = quoted(min(self.sources, key=place_of_source))
             flag = f"--group-column {first} keeps each in one split"
             clauses.append(f"perhaps groups in column {first} ({flag})")
-        return ", ".join(clauses) + self.left_out
+        return "; ".join(clauses) + self.left_out
 
 
 def choose_columns(table: Table, folder: Path, settings: Settings) -> Columns:

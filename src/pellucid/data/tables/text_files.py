@@ -6,6 +6,7 @@ import functools
 import io
 import itertools
 import os
+import re
 import sys
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
@@ -194,11 +195,20 @@ def decode_text(content: bytes, encoding: str | None) -> Decoded:
     try:
         return Decoded(content.decode(used).removeprefix(_BYTE_ORDER_MARK), used)
     except UnicodeDecodeError as error:
-        raise DataError(f"byte {error.start}: {_not_encoded(used, content[error.start])}") from error
+        raise DataError(f"byte {error.start}: {_not_encoded(used, content[error.start :])}") from error
 
 
-def _not_encoded(encoding: str, found: int) -> str:
-    return f"not {encoding.upper()} (found {found:#04x}); name the encoding, such as --encoding cp1252"
+def _not_encoded(encoding: str, rest: bytes) -> str:
+    """What is wrong with bytes from the first on that does not fit, and an encoding that they may be in."""
+    likely = "gb18030" if _is_chinese(rest[:_START]) else "cp1252"
+    return f"not {encoding.upper()} (found {rest[0]:#04x}); name the encoding, such as --encoding {likely}"
+
+
+def _is_chinese(content: bytes) -> bool:
+    """Whether bytes look like GB 18030, as Excel writes Chinese tables: two bytes a character, in a row."""
+    runs = [len(run) for run in re.findall(rb"[\x80-\xff]+", content)]
+    even = sum(length for length in runs if length % 2 == 0)
+    return even > 0.8 * sum(runs) and sum(runs) > 2 * len(runs)
 
 
 # Files of text as streams.
@@ -256,14 +266,14 @@ class TextFile:
         self, newline: str, count_rows: Callable[[Iterator[str]], int], what: str = "row"
     ) -> DataError:
         """The error that names the first bytes that do not fit."""
-        byte, found = self._first_undecodable()
+        byte, rest = self._first_undecodable()
         start = io.BufferedReader(_Start(open_binary(self.path), byte))
         with io.TextIOWrapper(start, self.encoding, errors="replace", newline=newline) as lines:
             row = count_rows(lines)
-        return DataError(f"{self.place}: {what} {row}, byte {byte}: {_not_encoded(self.encoding, found)}")
+        return DataError(f"{self.place}: {what} {row}, byte {byte}: {_not_encoded(self.encoding, rest)}")
 
-    def _first_undecodable(self) -> tuple[int, int]:
-        """Position and value of the first byte that does not fit."""
+    def _first_undecodable(self) -> tuple[int, bytes]:
+        """Position of the first byte that does not fit, and bytes from there on."""
         decoder = codecs.getincrementaldecoder(self.encoding)()
         read = 0
         block = b"?"
@@ -274,7 +284,7 @@ class TextFile:
                 try:
                     decoder.decode(block, final=not block)
                 except UnicodeDecodeError as error:
-                    return read - waiting + error.start, error.object[error.start]
+                    return read - waiting + error.start, error.object[error.start :]
                 read += len(block)
         raise DataError(f"{self.place}: changes while it is being read; wait until it is complete")
 

@@ -95,11 +95,11 @@ class Standings:
         best, words = self.best, self.measure.words
         of_best = [each for each in self.contrasts if best in (each.a, each.b)]
         found = {each.b if each.a == best else each.a: each.finding for each in of_best}
-        level = f"mean {words} {span(self.means[best])}"
-        over = f"over {self.trainings} trainings"
+        interval = span(self.means[best])
+        level = f"mean {words} {interval}"
         if all(finding == BETTER for finding in found.values()):
             others = next(iter(found)) if len(found) == 1 else f"each of the other {len(found)}"
-            return f"{best} is best: {level} {over}, better beyond chance than {others}."
+            return f"{best} is best: {level} over {self.trainings:,} trainings, better beyond chance than {others}."
         if all(finding == IDENTICAL for finding in found.values()):
             value = figure(self.means[best].value)
             return f"Nothing differs: all gave the same {words}, {value}, in every training."
@@ -107,7 +107,8 @@ class Standings:
         for finding, form in _AGAINST.items():
             if names := [name for name, each in found.items() if each == finding]:
                 parts.append(form.format(_listed(names)))
-        return f"{best} has the best {level} {over}; it is {', and '.join(parts)}."
+        against = ", and ".join(parts)
+        return f"{best} has the best {level} over {self.trainings:,} trainings; it is {against}."
 
 
 def _listed(names: Sequence[str], most: int = 3) -> str:

@@ -88,33 +88,36 @@ def disagreement(
         "test_is_worse": is_worse,
         "words": f"Validation and test disagree beyond chance (p = {p_value:.2g}): {metric.words} "
         f"{figure(test)} on {len(dataset.test):,} test {noun}s against {figure(validation)} on "
-        f"{len(positions):,} held-out {noun}s. {_reason(dataset, settings, is_worse=is_worse)}",
+        f"{len(positions):,} held-out {noun}s." + f" {_reason(dataset, settings, is_worse=is_worse)}",
     }
 
 
 def _reason(dataset: Dataset, settings: Mapping[str, Any], *, is_worse: bool) -> str:
     """What may make the splits differ, by who made them, and what to go by."""
-    drawn = "Both were drawn at random from the same data, so it is groups that no column names"
-    why, remedy = f"{drawn}, or that validation judged a model that had learned from fewer examples", ""
+    why, remedy = (
+        "Both were drawn at random from the same data, so it is groups that no column names, or that "
+        "validation judged a model that had learned from fewer examples.",
+        "",
+    )
     if TEST in dataset.given_splits:
         why = (
             "The test came with the data: it may be of another source, other groups (people, devices, "
-            "places) or another time than what was trained on"
+            "places) or another time than what was trained on."
         )
-        remedy = "train on more data like it"
+        remedy = "Go by the test score; train on more data like it."
     elif settings["time_column"]:
-        why = "The test is the latest part of the data: what is asked may have changed with time"
-        remedy = "train on later data"
+        why = "The test is the latest part of the data: what is asked may have changed with time."
+        remedy = "Go by the test score; train on later data."
     elif settings["group_column"]:
-        why = "The groups of the test are others than those of validation, and groups differ"
-        remedy = "train on more groups"
+        why = "The groups of the test are others than those of validation, and groups differ."
+        remedy = "Go by the test score; train on more groups."
     elif is_worse:
         why = (
-            f"{drawn} (people, devices, places), or the choice of model and epoch by validation, which "
-            "flatters its score"
+            "Both were drawn at random from the same data, so it is groups that no column names (people, "
+            "devices, places), or the choice of model and epoch by validation, which flatters its score."
         )
-        remedy = "name groups by --group-column"
-    return f"{why}. Go by the test score" + (f"; {remedy}." if is_worse else ".")
+        remedy = "Go by the test score; name groups by --group-column."
+    return f"{why} {remedy if is_worse else 'Go by the test score.'}"
 
 
 def contradiction(

@@ -353,9 +353,20 @@ def _judged(judge: Judge, what: str, dataset: Dataset) -> _JudgedLabels:
     judgement = _judgement(dataset.labels[judge.positions], judge.answers)
     if not judgement.examined:
         return _JudgedLabels(judge, judgement, f"There was nothing to judge of {what}.")
-    sees = "" if judge.sees is None else f" on {judge.sees}"
-    who, agree = ("it", "it agrees") if judge.second is None else ("they", "their mean agrees")
-    folds = f", trained {judge.folds} times on a part and asked about the rest," if judge.folds else ""
+    is_one, names = judge.second is None, judge.names
+    if judge.sees is not None:
+        names = f"{names}, judging by {judge.sees},"
+    if judge.folds:
+        names = f"{names.rstrip(',')}, trained {judge.folds} times on a part and asked about the rest,"
+    share = figure(100 * judgement.accuracy)
+    sentences = [
+        f"{names} judged {what}, none of which it had learnt from."
+        if is_one
+        else f"{names} judged {what}, none of which they had learnt from.",
+        f"It agrees with {share} % of {judgement.examined:,} labels."
+        if is_one
+        else f"Their mean agrees with {share} % of {judgement.examined:,} labels.",
+    ]
     follows = (
         f"About {figure(100 * judgement.share, 2)} % of these labels seem wrong, and "
         f"{len(judgement.found):,} are listed."
@@ -364,12 +375,7 @@ def _judged(judge: Judge, what: str, dataset: Dataset) -> _JudgedLabels:
         follows = "That is too weak, or too little, to call a label wrong, so none of these is listed."
     elif not judgement.share:
         follows = "The share of wrong labels is not distinguishable from zero, so none of these is listed."
-    return _JudgedLabels(
-        judge,
-        judgement,
-        f"{judge.names}{sees}{folds} judged {what}, none of which {who} had learnt from; {agree} with "
-        f"{figure(100 * judgement.accuracy)} % of {judgement.examined:,} labels. {follows}",
-    )
+    return _JudgedLabels(judge, judgement, " ".join([*sentences, follows]))
 
 
 def as_json(label_issues: LabelIssues | None) -> dict[str, Any] | None:

@@ -215,10 +215,12 @@ def judged_by_folds(
             ]
             done |= {each.name: each for each in judged}
             examples = count_of(sum(len(part.validation) for part in parts), folds.dataset.noun)
-            of_all = "" if len(parts) == len(folds.parts) else f" of {len(folds.parts)}"
+            names = ", ".join(each.name for each in judged)
+            score = on_held_out(judged, folds.dataset, context.settings)
             stage.words = (
-                f"judged {', '.join(each.name for each in judged)} on {len(parts)}{of_all} folds, {examples}"
-                f"{on_held_out(judged, folds.dataset, context.settings)}"
+                f"judged {names} on {len(parts)} folds, {examples}: {score}"
+                if len(parts) == len(folds.parts)
+                else f"judged {names} on {len(parts)} of {len(folds.parts)} folds, {examples}: {score}"
             )
         history = history or found[0].history
     return [done[each.name] for each in candidates if each.name in done], history

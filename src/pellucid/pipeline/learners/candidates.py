@@ -351,8 +351,8 @@ def recommended(
 
 
 def on_validation(candidates: Sequence[Candidate], dataset: Dataset, settings: Settings) -> str:
-    """As `on_held_out`; nothing without a validation split."""
-    return f"{on_held_out(candidates, dataset, settings)} on validation" if len(dataset.validation) else ""
+    """As `on_held_out`, behind a colon; nothing without a validation split."""
+    return f": validation {on_held_out(candidates, dataset, settings)}" if len(dataset.validation) else ""
 
 
 def held_out_score(
@@ -378,7 +378,7 @@ def held_out_score(
 
 
 def on_held_out(candidates: Sequence[Candidate], dataset: Dataset, settings: Settings) -> str:
-    """The models' scores on what was held out, by the metric that decides, in words behind a colon."""
+    """The models' scores on what was held out, by the metric that decides, in words."""
     metric = dataset.target.decides(settings.metric)
     shown = [figure(held_out_score(metric, each, dataset, settings.seed)) for each in candidates]
-    return f": {metric.words} {' and '.join(shown)}"
+    return f"{metric.words} {', '.join(shown)}"

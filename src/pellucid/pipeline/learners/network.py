@@ -400,11 +400,13 @@ def recipe_words(plan: Plan) -> str:
     parts = {
         count_of(recipe.epochs, "epoch"): True,
         f"{recipe.total_steps:,} steps of {recipe.batch_size}": True,
-        f"{recipe.optimizer} {recipe.learning_rate:g}": True,
-        recipe.schedule: True,
-        recipe.loss if recipe.beta in (None, 1.0) else f"{recipe.loss} with beta {recipe.beta:g}": True,
+        f"{recipe.optimizer} with learning rate {recipe.learning_rate:g}": True,
+        f"{recipe.schedule} schedule": True,
+        f"loss function {recipe.loss}"
+        if recipe.beta in (None, 1.0)
+        else f"loss function {recipe.loss} with beta {recipe.beta:g}": True,
         f"label smoothing {recipe.label_smoothing:g}": recipe.label_smoothing,
-        recipe.precision: True,
+        f"{recipe.precision} precision": True,
         _words_on_threads(recipe): True,
         f"shifted by up to {augmentation.shift} px": varied and augmentation.shift,
         "mirrored in every other epoch": varied and augmentation.mirror,

@@ -101,16 +101,16 @@ class Stages:
             if spinner and self._spins and self.console.is_terminal and not self.quiet:
                 from rich.markup import escape
 
-                stack.enter_context(self.console.status(escape(visible(words))))
+                stack.enter_context(self.console.status(escape(visible(translated(words)))))
             yield current
         over = done if done is not None and current.words == words else current.words
-        self.line(self._wrapped(f"{translated(over)}  {time.monotonic() - began:.1f} s"), tick=True)
+        self._print(self._wrapped(f"{translated(over)}  {time.monotonic() - began:.1f} s"), tick=True)
         for detail in current.details:
             self.paragraph(detail)
 
     def paragraph(self, text: str) -> None:
         """Print a text, never read as markup, in lines that fit."""
-        self.line(self._wrapped(translated(text)))
+        self._print(self._wrapped(text))
 
     def finished_before(self, run: Path) -> None:
         """Print why `--resume` does nothing."""
@@ -121,7 +121,7 @@ class Stages:
         if not self.quiet:
             self.console.print()
             has_styles = self.console.color_system is not None and not self.console.no_color
-            self.line(self._wrapped(translated(text)), style="bold" if has_styles else "")
+            self._print(self._wrapped(text), style="bold" if has_styles else "")
 
     def _wrapped(self, text: str) -> str:
         """Text in lines of the terminal's width, or of 80 columns where there is none."""
@@ -130,6 +130,9 @@ class Stages:
 
     def line(self, text: str, tick: bool = False, style: str = "") -> None:
         """Print one line, never read as markup; a tick closes a stage."""
+        self._print(translated(text), tick, style)
+
+    def _print(self, text: str, tick: bool = False, style: str = "") -> None:
         for each in self.onlookers:
             each.line(" ".join(text.split()))
         if self.quiet:

@@ -99,14 +99,17 @@ class Verdict:
             "lost": "Tuning made it worse",
             "nothing": "Tuning gained nothing",
         }
-        seeds = len(self.scores[DEFAULT])
-        over = f", over {count_of(seeds, 'training')} of each" if seeds > 1 else ""
+        seeds, difference = len(self.scores[DEFAULT]), span(self.difference)
         tuned, default = (figure(self.means[name]) for name in (TUNED, DEFAULT))
-        return (
-            f"{start[self.finding]}: the best of {self.trials} trials has {self.metric.words} {tuned}, the "
-            f"default recipe {default}, on {self.examples} that no trial saw{over} (difference "
-            f"{span(self.difference)})."
+        outcome = (
+            f"the best of {self.trials} trials has {self.metric.words} {tuned}, the default recipe "
+            f"{default}, on {self.examples} that no trial saw, over {seeds} trainings of each (difference "
+            f"{difference})."
+            if seeds > 1
+            else f"the best of {self.trials} trials has {self.metric.words} {tuned}, the default recipe "
+            f"{default}, on {self.examples} that no trial saw (difference {difference})."
         )
+        return f"{start[self.finding]}: {outcome}"
 
     def to_json(self) -> dict[str, Any]:
         """Its part of `tune` in `metrics.json`."""
