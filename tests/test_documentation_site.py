@@ -44,7 +44,7 @@ def test_what_is_wrong_with_a_page_is_found(chromium: str, axe_core: Path, tmp_p
         "html-has-lang",
         "image-alt",
         "360 px, dark: serious: color-contrast",
-        "sideways, needs 500",
+        "sideways, needs 50",
     ):
         assert each in found
     assert "requests http://127.0.0.1:9/a.png" in found
