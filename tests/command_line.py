@@ -5,10 +5,10 @@ import csv
 import io
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import spawning
 from pellucid.cli.main import main
 
 Ended = subprocess.CompletedProcess[str]
@@ -46,8 +46,10 @@ def within(*words: object) -> Ended:
 @Command
 def alone(*words: object, **environment: str) -> Ended:
     """Run a command in a process of its own, as a user does."""
-    return subprocess.run(
-        [sys.executable, "-m", "pellucid", *map(str, words)],
+    return spawning.run(
+        "-m",
+        "pellucid",
+        *words,
         capture_output=True,
         text=True,
         timeout=300,

@@ -12,6 +12,8 @@ import hypothesis
 import pytest
 from threadpoolctl import threadpool_limits
 
+import made_once
+
 # Before numpy or torch are imported: sums differ between one thread and two.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_variable] = "1"
@@ -28,8 +30,8 @@ IN_CI = os.environ.get("CI", "") not in ("", "0", "false")
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 
 # Examples for each property: the default run, make test-all, and make test-types, which only needs calls.
-# CI draws the same ones each time, so that twice as many would be no news.
-for _profile, _examples in (("quick", 25), ("thorough", 50 if IN_CI else 100), ("few", 5)):
+# CI draws the same ones each time.
+for _profile, _examples in (("quick", 25), ("thorough", 50), ("few", 5)):
     hypothesis.settings.register_profile(_profile, deadline=None, derandomize=IN_CI, max_examples=_examples)
 hypothesis.settings.load_profile("quick")
 
@@ -43,6 +45,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="beside --jaxtyping-packages: fail where a function with a shape was never executed",
     )
+    parser.addoption(
+        "--but-for", metavar="FILE", help="leave out the tests named in a file, which another run has"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -51,6 +56,31 @@ def pytest_configure(config: pytest.Config) -> None:
         from executed_types import EveryShape
 
         config.pluginmanager.register(EveryShape())
+
+
+# Begun first, so that no worker is left alone with one of them in the end.
+LONG_FILES = (
+    "test_documented_blocks.py",
+    "test_textbook.py",
+    "test_graphs.py",
+    "test_accessibility.py",
+    "test_generators.py",
+)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put long files first, and leave out what another run has, but for properties, which it tries less."""
+    items.sort(key=lambda item: item.path.name not in LONG_FILES)
+    if (file := config.getoption("but_for")) is None:
+        return
+    others = set(Path(file).read_text(encoding="utf-8").splitlines())
+
+    def is_left(item: pytest.Item) -> bool:
+        is_property = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+        return is_property or not {item.nodeid, item.nodeid.partition("[")[0]} & others
+
+    config.hook.pytest_deselected(items=[each for each in items if not is_left(each)])
+    items[:] = filter(is_left, items)
 
 
 def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:
@@ -80,6 +110,13 @@ def _no_network() -> Iterator[None]:
     _refused.clear()
     yield
     assert not _refused, f"this test used the network: {_refused}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_files(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What takes long to make is made once for all workers of a run."""
+    folder = tmp_path_factory.getbasetemp()
+    made_once.folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -34,7 +34,9 @@ from sybil import Example
 from sybil.document import Document
 from sybil.parsers.markdown import CodeBlockParser
 
+import spawning
 from command_line import within
+from pellucid.classical import Budget
 from pellucid.data.reading import forms
 from pellucid.pipeline.learners import evaluation_budget
 from pellucid.training import recipe_defaults
@@ -70,6 +72,7 @@ QUICKER = (
     (r".*\btune ", "--trials 4 --epochs 1"),
     (r".*\bcompare .*--vary", "--seeds 2 --folds 2"),
 )
+SMALL = Budget(examples=600, screened=200, judged=200, configurations=2, trees=10, components=20)
 _SERVERS = re.compile(r"pellucid (serve|label) ")
 _DEFAULT_PORTS = {"serve": "8000", "label": "8001"}
 _FOR_A_SHELL = set("$`*?|&;<>()~")
@@ -165,10 +168,9 @@ class Reader:
         self.leave()
         if "--port" not in line:
             line = f"{line} {self._local('--port ' + _DEFAULT_PORTS[line.split()[1]])}"
-        self._server = subprocess.Popen(
-            ["bash", "-c", f"exec {line}"], cwd=self._folder, text=True, env=_environment(),
+        self._server = spawning.Process(
+            "-m", *shlex.split(line), cwd=self._folder, text=True, env=_environment(),
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell may have ignored it
         )  # fmt: skip
         assert self._server.stdout is not None
         said = []
@@ -216,11 +218,15 @@ def reading(
 
 
 def shorten(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make this process train on small samples, made in the folder, for one epoch, without folds."""
+    """Make this process train on small samples, made in the folder, for one epoch, without folds.
+
+    Classical models choose between two set-ups, and forests are small.
+    """
     samples = _small_samples(folder)
     monkeypatch.setattr(forms, "FASHION_FOLDER", samples)
     monkeypatch.setattr(forms, "SPAM_FILE", samples / "spam.jsonl.gz")
     monkeypatch.setattr(evaluation_budget, "FEW", 0)
+    monkeypatch.setattr(Budget, "of_preset", lambda _: SMALL)
     one = {
         name: dataclasses.replace(each, epochs=1, epochs_of_many=1)
         for name, each in recipe_defaults.PRESETS.items()

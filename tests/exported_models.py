@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+import made_once
 from every_model import AVERAGES, MODELS, average
 from models_with_detectors import with_detector
 from pellucid.bundle import AverageMember, AverageModel, Model
@@ -65,9 +66,13 @@ def look_operators_up_once() -> None:
 @functools.cache
 def content_of(name: str) -> bytes:
     """The file of a model."""
-    look_operators_up_once()
-    model = EVERY[name]()
-    return finished(graph_of(model), metadata_of(model, name))
+
+    def made() -> bytes:
+        look_operators_up_once()
+        model = EVERY[name]()
+        return finished(graph_of(model), metadata_of(model, name))
+
+    return made_once.content(f"export of {name}", made)
 
 
 @functools.cache

@@ -23,6 +23,9 @@ def recipe_of(target: str) -> str:
 def test_ci_checks_types_and_shapes_of_every_call() -> None:
     assert re.search(r"^make test-all$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
     assert re.search(r"^\t\$\(MAKE\) test-types$", recipe_of("test-all"), re.MULTILINE)
+    # Each test is in one of the two runs.
+    assert '-m "" ' in recipe_of("test-all")
+    assert "--but-for tests/executed_types.txt\n" in recipe_of("test-all")
     recipe = recipe_of("test-types")
     assert "--jaxtyping-packages=pellucid,executed_types.check --every-shape" in recipe
     assert '-m ""' in recipe  # the slow ones too

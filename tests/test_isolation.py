@@ -40,7 +40,8 @@ def test_works_alone():
 
 @pytest.mark.slow
 def test_reaching_for_the_network_fails_a_test_that_swallows_the_refusal(tmp_path: Path) -> None:
-    shutil.copy(Path(__file__).with_name("conftest.py"), tmp_path)
+    for name in ("conftest.py", "made_once.py"):
+        shutil.copy(Path(__file__).with_name(name), tmp_path)
     (tmp_path / "test_swallowed.py").write_text(SWALLOWED)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tmp_path, tmp_path],

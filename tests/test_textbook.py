@@ -13,7 +13,7 @@ import write_reference
 ROOT = write_reference.ROOT
 EXAMPLES = ROOT / "examples"
 PAGE = (ROOT / "docs" / "textbook.md").read_text(encoding="utf-8")
-TINY = ("--examples", "300", "--seeds", "1", "--folds", "2", "--epochs", "1")
+TINY = ("--examples", "150", "--seeds", "1", "--folds", "2", "--epochs", "1")
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "docs" / "textbook").glob("*.json"))
 
 

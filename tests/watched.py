@@ -7,11 +7,12 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any
+
+import spawning
 
 
 class Asked:
@@ -57,8 +58,10 @@ class Watched(Asked):
 
     def __init__(self, *words: object, **environment: str) -> None:
         plain = {name: value for name, value in os.environ.items() if "DISPLAY" not in name}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "pellucid", *map(str, words)],
+        self.process = spawning.Process(
+            "-m",
+            "pellucid",
+            *words,
             stderr=subprocess.PIPE,
             text=True,
             env={**plain, "NO_COLOR": "1", **environment},

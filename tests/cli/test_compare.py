@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+import spawning
 from command_line import within
 
 TINY = ("--model", "mlp", "--depth", "1", "--width", "16", "--epochs", "3", "--threads", "1")
@@ -26,18 +26,17 @@ def data(tmp_path_factory) -> Path:
 
 
 def command(*words: object) -> list[str]:
-    return [sys.executable, "-m", "pellucid", "compare", *map(str, words)]
+    return ["-m", "pellucid", "compare", *map(str, words)]
 
 
 def compare(*words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*words),
+    return spawning.run(
+        *command(*words),
         capture_output=True,
         text=True,
         encoding="utf-8",
-        env=os.environ | {"NO_COLOR": "1", "PYTHONUTF8": "1"},
+        env=os.environ | {"NO_COLOR": "1"},
         timeout=300,
-        check=False,
     )
 
 
@@ -99,7 +98,7 @@ def _trainings(run: Path, process: subprocess.Popen[str], number: int) -> None:
 def test_a_signal_keeps_what_is_finished(data, tmp_path, number, code):
     run = tmp_path / "run"
     words = (data, *VARY, "--out", run, *TINY, "--epochs", "40")
-    process = subprocess.Popen(command(*words), stderr=subprocess.PIPE, text=True)
+    process = spawning.Process(*command(*words), stderr=subprocess.PIPE, text=True)
     _trainings(run, process, 1)
     process.send_signal(number)
     message = process.communicate(timeout=30)[1]

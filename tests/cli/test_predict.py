@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import spawning
 from models_with_detectors import with_detector
 from pellucid import TextClassifier
 from pellucid.arithmetic.rounding import percent
@@ -155,7 +156,7 @@ def test_a_wrong_shard_is_refused_before_anything_is_read(words, message, capfd)
 
 def pellucid(*words, **more):
     code = "import sys; from pellucid.cli.main import main; sys.exit(main())"
-    return subprocess.Popen([sys.executable, "-c", code, *map(str, words)], stderr=subprocess.PIPE, **more)
+    return spawning.Process("-c", code, *words, stderr=subprocess.PIPE, **more)
 
 
 def test_a_reader_that_leaves_early_is_no_error(run, tmp_path):
@@ -232,10 +233,8 @@ def test_progress_on_a_terminal(run, tmp_path):
     (tmp_path / "table.csv").write_text("image\n" + "0000.png\n" * 20_000)
     ours, theirs = pty.openpty()
     code = "import sys; from pellucid.cli.main import main; sys.exit(main())"
-    words = [sys.executable, "-c", code, "predict", str(run), str(tmp_path / "table.csv")]
-    process = subprocess.Popen(
-        [*words, "--out", str(tmp_path / "out.csv")], stderr=theirs, env={**os.environ, "TERM": "xterm"}
-    )
+    words = ("predict", run, tmp_path / "table.csv", "--out", tmp_path / "out.csv")
+    process = spawning.Process("-c", code, *words, stderr=theirs, env={**os.environ, "TERM": "xterm"})
     os.close(theirs)
     said = b""
     try:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import spawning
 from data.made import listing_of
 from made_images import context, encoded
 from pellucid.data import Images, Listing, Preprocessing, decode_all, read_data
@@ -246,8 +247,7 @@ print("whole", flush=True)
 
 
 def writer(place: Path, manner: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-c", WRITER, str(place), manner]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    return spawning.Process("-c", WRITER, place, manner, stdout=subprocess.PIPE, text=True)
 
 
 def test_what_a_killed_writer_left_is_neither_trusted_nor_kept(class_folders: Path, own_cache: Path) -> None:

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import numpy as np
@@ -13,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import spawning
 from data.made import images_of, listing_of, read
 from pellucid.data import prepare, write_ledger
 from pellucid.data.applied_corrections import (
@@ -344,8 +344,7 @@ while True:
 def test_nothing_that_was_confirmed_is_lost_when_the_writer_is_killed(tmp_path):
     path, start = tmp_path / "corrections.csv", 0
     for pause in (0.05, 0.01, 0.03):
-        words = [sys.executable, "-c", KILLED, path, str(start)]
-        with subprocess.Popen(words, stdout=subprocess.PIPE) as child:
+        with spawning.Process("-c", KILLED, path, start, stdout=subprocess.PIPE) as child:
             assert child.stdout is not None
             confirmed = [child.stdout.readline()]
             time.sleep(pause)

@@ -4,11 +4,10 @@ import json
 import re
 import shutil
 import signal
-import subprocess
-import sys
 
 import pytest
 
+import spawning
 from killing import KILL_IN_SAVE
 from pellucid.strict import sealed
 from photographs import class_folders
@@ -46,7 +45,7 @@ def weights_of(run):
 @pytest.fixture(scope="module")
 def unbroken(pellucid, photos, tiny, tmp_path_factory):
     run = tmp_path_factory.mktemp("unbroken") / "run"
-    done = pellucid.succeed(*on_tiny(photos, tiny, run))
+    done = pellucid.succeed(*on_tiny(photos, tiny, run), "--folds", "2")
     assert "computed features of test-efficientnet at 128x128: 80 images" in done.stderr
     assert "fine-tun" in done.stderr
     return run
@@ -67,7 +66,7 @@ def test_every_model_on_a_backbone_is_in_the_metrics(unbroken):
 @pytest.mark.usefixtures("unbroken")  # which has filled the cache of images
 def test_what_a_limit_left_is_taken_over_after_a_kill(pellucid, photos, tiny, tmp_path):
     words = [*on_tiny(photos, tiny, tmp_path / "killed"), "--time-limit", "300s", "--resume"]
-    killed = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, "4", *words], capture_output=True)
+    killed = spawning.run("-c", KILL_IN_SAVE, "4", *words, capture_output=True)
     assert killed.returncode == -signal.SIGKILL
     place = tmp_path / "killed" / "config.json"
     config = json.loads(place.read_text())
@@ -80,7 +79,7 @@ def test_what_a_limit_left_is_taken_over_after_a_kill(pellucid, photos, tiny, tm
         run = tmp_path / f"again-{saves}"
         shutil.copytree(tmp_path / "killed", run)
         words[3] = str(run)
-        again = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, saves, *words], capture_output=True)
+        again = spawning.run("-c", KILL_IN_SAVE, saves, *words, capture_output=True)
         assert again.returncode == -signal.SIGKILL
         pellucid.succeed(*words)
         metrics = json.loads((run / "metrics.json").read_text())

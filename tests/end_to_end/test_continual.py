@@ -2,16 +2,14 @@
 
 import csv
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 import pellucid as package
+import spawning
 from killing import KILL_IN_SAVE
 from pellucid.cli.main import main
 from pellucid.data import read_data
@@ -207,9 +205,7 @@ def test_a_run_that_was_killed_ends_in_the_same_bytes_without_the_old_run(
     shutil.copytree(old, tmp_path / "old")
     words = ["train", str(write("new.npz", (3, 5))), "--from", str(tmp_path / "old")]
     words += ["--out", str(tmp_path / "run"), *GENTLE]
-    killed = subprocess.run(
-        [sys.executable, "-c", KILL_IN_SAVE, "36", *words], capture_output=True, env=os.environ, check=False
-    )
+    killed = spawning.run("-c", KILL_IN_SAVE, "36", *words, capture_output=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert list((tmp_path / "run" / "checkpoints").glob("step-*"))
     shutil.rmtree(tmp_path / "old")

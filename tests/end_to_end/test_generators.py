@@ -5,17 +5,24 @@ import os
 import random
 import re
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
+import spawning
 from killing import KILL_IN_SAVE
+from pellucid.pipeline.judging import generated_images
 
 pytestmark = pytest.mark.slow
+
+# Classifiers that measure a run's images take most of its time: they learn for one epoch, except where the
+# measures are looked at.
+SHORT = """
+from pellucid.pipeline.judging import generated_images
+generated_images._MOST_EPOCHS = 1
+"""
 
 SMALL = ("--model", "vae", "--epochs", "3", "--width", "8", "--threads", "1", "--seed", "5")
 SMALL_GAN = ("--model", "gan", *SMALL[2:])
@@ -28,8 +35,15 @@ MEASURES = (
 def run(pellucid, digits_npz, tmp_path_factory):
     """A finished run on digits with their classes."""
     folder = tmp_path_factory.mktemp("vae") / "run"
-    done = pellucid.succeed("train", digits_npz, "--out", folder, *SMALL, "--epochs", "12")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(generated_images, "_MOST_EPOCHS", 5)  # enough to recognise digits
+        done = pellucid.succeed("train", digits_npz, "--out", folder, *SMALL, "--epochs", "12")
     return folder, done.stderr
+
+
+@pytest.fixture
+def short(monkeypatch):
+    monkeypatch.setattr(generated_images, "_MOST_EPOCHS", 1)
 
 
 @pytest.fixture(scope="module")
@@ -97,16 +111,18 @@ def test_the_report_shows_every_section_and_no_foreign_word(run):
     assert page.count("not measured") == 0
 
 
-def test_the_same_seed_gives_the_same_bytes(pellucid, digits_npz, tmp_path):
+@pytest.mark.usefixtures("short")
+def test_the_same_seed_gives_the_same_bytes(pellucid, few_digits, tmp_path):
     weights = []
     for name in ("a", "b"):
-        pellucid.succeed("train", digits_npz, "--out", tmp_path / name, *SMALL)
+        pellucid.succeed("train", few_digits, "--out", tmp_path / name, *SMALL)
         weights.append((tmp_path / name / "model" / "weights.safetensors").read_bytes())
         metrics = json.loads((tmp_path / name / "metrics.json").read_text())
         weights[-1] += json.dumps([metrics["generators"], metrics["models"]["vae"]["test"]]).encode()
     assert weights[0] == weights[1]
 
 
+@pytest.mark.usefixtures("short")
 def test_images_without_labels_are_data(pellucid, loose, tmp_path):
     done = pellucid.succeed("train", loose, "--out", tmp_path / "run", *SMALL, "--beta", "2")
     assert "read without labels" in " ".join(done.stderr.split())
@@ -128,12 +144,13 @@ def test_images_without_labels_are_data(pellucid, loose, tmp_path):
     assert "the model knows no classes; leave it out" in refused.stderr
 
 
-def test_a_time_limit_is_turned_into_steps_once(pellucid, digits_npz, tmp_path):
-    given = [*SMALL[:2], "--width", "8", "--threads", "1", "--epochs", "9000", "--time-limit", "40s"]
-    done = pellucid.succeed("train", digits_npz, "--out", tmp_path / "run", *given)
+@pytest.mark.usefixtures("short")
+def test_a_time_limit_is_turned_into_steps_once(pellucid, few_digits, tmp_path):
+    given = [*SMALL[:2], "--width", "8", "--threads", "1", "--epochs", "9000", "--time-limit", "25s"]
+    done = pellucid.succeed("train", few_digits, "--out", tmp_path / "run", *given)
     recipe = json.loads((tmp_path / "run" / "config.json").read_text())["plan"]["recipe"]
     assert recipe["epochs"] < 9000
-    assert "What fits into 40s: " in done.stderr
+    assert "What fits into 25s: " in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -218,7 +235,9 @@ def test_commands_that_predict_refuse_a_generator(pellucid, run, digits_npz, loo
 def gan_run(pellucid, digits_npz, tmp_path_factory):
     """A finished run of generator and discriminator on digits with their classes."""
     folder = tmp_path_factory.mktemp("gan") / "run"
-    done = pellucid.succeed("train", digits_npz, "--out", folder, *SMALL_GAN, "--epochs", "12")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(generated_images, "_MOST_EPOCHS", 5)  # enough to recognise digits
+        done = pellucid.succeed("train", digits_npz, "--out", folder, *SMALL_GAN, "--epochs", "12")
     return folder, done.stderr
 
 
@@ -281,17 +300,18 @@ def test_settings_that_mean_nothing_to_a_gan_are_refused(pellucid, digits_npz, t
 
 
 def killed_in_save(count, words):
-    done = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, str(count), *words], capture_output=True)
+    done = spawning.run("-c", SHORT + KILL_IN_SAVE, count, *words, capture_output=True)
     return done.returncode
 
 
+@pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("small", [SMALL, SMALL_GAN], ids=["vae", "gan"])
 def test_kills_at_random_moments_change_no_byte(pellucid, few_digits, tmp_path, small):
     """One in training and one anywhere; `KILLS=20` in the environment makes more."""
     draws = random.Random(os.environ.get("KILL_SEED", "pellucid"))
     run = tmp_path / "run"
-    words = ["train", str(few_digits), "--out", str(run), *small, "--epochs", "6", "--resume"]
-    assert killed_in_save(24, words) == -signal.SIGKILL
+    words = ["train", str(few_digits), "--out", str(run), *small, "--epochs", "4", "--resume"]
+    assert killed_in_save(20, words) == -signal.SIGKILL
     assert list((run / "checkpoints").glob("step-*"))
     for _ in range(int(os.environ.get("KILLS", "1"))):
         assert killed_in_save(draws.randint(1, 60), words) in (-signal.SIGKILL, 0)

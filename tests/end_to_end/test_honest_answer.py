@@ -4,13 +4,13 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+import spawning
 from pellucid.runtime import load as load_exported
 
 QUICK = ("--epochs", "8", "--width", "16", "--threads", "1")
@@ -134,7 +134,7 @@ def test_shuffled_labels_end_in_majority(pellucid, pixels, tmp_path):
 def test_a_run_stopped_among_the_baselines_goes_on_where_it_was(pellucid, digits_npz, run, tmp_path):
     folder = tmp_path / "run"
     words = [str(word) for word in ("train", digits_npz, "--out", folder, *QUICK, *BY_VALIDATION)]
-    process = subprocess.Popen([sys.executable, "-m", "pellucid", *words], stderr=subprocess.PIPE, text=True)
+    process = spawning.Process("-m", "pellucid", *words, stderr=subprocess.PIPE, text=True)
     kept = folder / "checkpoints" / "baselines" / "logistic-regression" / "fitted.json"
     end = time.monotonic() + 120
     while not kept.exists():

@@ -4,20 +4,20 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+import spawning
 from killing import KILL_IN_SAVE
 
 CHAINS, KILLS_PER_CHAIN = int(os.environ.get("KILL_CHAINS", "2")), 3
 """Six kills; `KILL_CHAINS=20` in the environment makes sixty."""
-TRAINING = ("--epochs", "8", "--width", "8", "--parts", "2", "--seed", "5", "--dropout", "0.1")
+TRAINING = ("--epochs", "4", "--width", "8", "--parts", "2", "--seed", "5", "--dropout", "0.1")
 
 
-BY_FOLDS, BY_VALIDATION = (), ("--folds", "0")
+BY_FOLDS, BY_VALIDATION = ("--folds", "2"), ("--folds", "0", "--no-learning-curve")
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +32,7 @@ def unbroken(pellucid, few_digits, tmp_path_factory) -> dict[tuple[str, ...], by
 
 
 def _killed_after(seconds: float, words: list[str]) -> int:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pellucid", *words], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    )
+    process = spawning.Process("-m", "pellucid", *words, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     try:
         return process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -43,7 +41,7 @@ def _killed_after(seconds: float, words: list[str]) -> int:
 
 
 def _killed_in_save(count: int, words: list[str]) -> int:
-    done = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, str(count), *words], capture_output=True)
+    done = spawning.run("-c", KILL_IN_SAVE, count, *words, capture_output=True)
     return done.returncode
 
 
@@ -56,10 +54,10 @@ def _finish(pellucid, words: list[str], run: Path) -> bytes:
 
 
 @pytest.mark.slow
-def test_a_kill_inside_a_save_loses_nothing(pellucid, digits_npz, tmp_path):
+def test_a_kill_inside_a_save_loses_nothing(pellucid, few_digits, tmp_path):
     run, whole = tmp_path / "run", tmp_path / "whole"
-    given = [*TRAINING, "--epochs", "3", "--width", "8", "--no-baselines", "--resume"]
-    words = ["train", str(digits_npz), "--out", str(run), *given]
+    given = [*TRAINING, "--no-baselines", "--folds", "2", "--resume"]
+    words = ["train", str(few_digits), "--out", str(run), *given]
     assert _killed_in_save(25, words) == -signal.SIGKILL
     assert list((run / "checkpoints").glob("step-*"))
     assert _finish(pellucid, words, run) == _finish(pellucid, [*words[:3], str(whole), *given], whole)

@@ -10,7 +10,7 @@ from PIL import Image
 
 import pellucid as package
 
-QUICK = ("--epochs", "5", "--width", "16", "--threads", "1", "--no-baselines")
+QUICK = ("--epochs", "5", "--width", "16", "--threads", "1", "--no-baselines", "--folds", "2")
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,14 @@ def test_evaluate_agrees_with_the_run_on_its_own_test_split(run, pellucid, digit
 @pytest.mark.slow
 def test_the_python_road_gives_the_same_run(run, digits_npz, tmp_path):
     finished = package.train(
-        digits_npz, out=tmp_path / "python", epochs=5, width=16, threads=1, baselines=False, quiet=True
+        digits_npz,
+        out=tmp_path / "python",
+        epochs=5,
+        width=16,
+        threads=1,
+        baselines=False,
+        folds=2,
+        quiet=True,
     )
     assert (
         finished.metrics["models"]["cnn"]["test"]

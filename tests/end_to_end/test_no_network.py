@@ -72,17 +72,9 @@ def test_a_socket_of_the_internet_is_seen(strace, tmp_path):
     assert _families(calls.read_text()) == {"AF_INET"}
 
 
-@pytest.mark.slow
-def test_no_process_of_any_command_opens_a_socket_of_the_internet(strace, few_digits, image, tmp_path):
-    calls = tmp_path / "calls"
-    done = _run([*strace, "-o", calls], few_digits, image, tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert _has_all(tmp_path)
-    assert _families(calls.read_text(errors="replace")) <= set(ALLOWED)
-
-
-@pytest.mark.slow
-def test_every_command_works_where_there_is_no_network_at_all(few_digits, image, tmp_path):
+@pytest.fixture(scope="module")
+def without_network():
+    """Words before a command that has no network at all."""
     alone = ["unshare", "--net", "--map-root-user"]
     look = [sys.executable, "-c", "import socket; print([name for _, name in socket.if_nameindex()])"]
     try:
@@ -90,6 +82,16 @@ def test_every_command_works_where_there_is_no_network_at_all(few_digits, image,
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("needs unshare, and the right to make a namespace")
     assert seen.stdout.strip() in ("[]", "['lo']")  # a loopback that is down
-    done = _run(alone, few_digits, image, tmp_path)
+    return alone
+
+
+@pytest.mark.slow
+def test_every_command_works_without_a_network_and_opens_no_socket_of_the_internet(
+    without_network, strace, few_digits, image, tmp_path
+):
+    """No process that a command starts opens one, either."""
+    calls = tmp_path / "calls"
+    done = _run([*without_network, *strace, "-o", calls], few_digits, image, tmp_path)
     assert done.returncode == 0, done.stderr
     assert _has_all(tmp_path)
+    assert _families(calls.read_text(errors="replace")) <= set(ALLOWED)

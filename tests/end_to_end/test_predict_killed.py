@@ -2,12 +2,11 @@
 
 import json
 import os
-import subprocess
-import sys
 import tarfile
 
 import pytest
 
+import spawning
 from killing import KILLED_PREDICTS
 from models_with_detectors import with_detector
 from pellucid.bundle import save
@@ -55,9 +54,10 @@ def test_a_shard_killed_at_random_moments_is_the_same_part(form, given, tmp_path
 def require_equal(words, out, given):
     """Kill and resume `predict` again and again, and compare what it leaves with what one process writes."""
     asked = {"words": words, "out": str(out), "kills": KILLS, "seed": os.environ.get("KILL_SEED", out.suffix)}
-    command = [sys.executable, "-c", KILLED_PREDICTS, json.dumps(asked)]
     around = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=given, capture_output=True, text=True, env=around)
+    done = spawning.run(
+        "-c", KILLED_PREDICTS, json.dumps(asked), cwd=given, capture_output=True, text=True, env=around
+    )
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     assert said["killed"] >= 2, said

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import spawning
 from command_line import within
 from pellucid.data.ledger import read_ledger
 
@@ -112,8 +113,8 @@ def test_a_label_is_explained_and_the_graph_answers_alike(run, tmp_path):
 
 def test_a_killed_run_goes_on_to_the_same_weights(run, texts, tmp_path):
     folder = tmp_path / "killed"
-    words = [sys.executable, "-m", "pellucid", "train", str(texts), "--out", str(folder), *FLAGS]
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    words = ("-m", "pellucid", "train", texts, "--out", folder, *FLAGS)
+    process = spawning.Process(*words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None and not list(folder.glob("checkpoints/*")):
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGKILL)

@@ -31,7 +31,8 @@ def small(tmp_path):
 
 
 def on(small, run, *words):
-    return ["train", small, "--out", run, "--backbone", "mine", "--threads", "1", "--no-baselines", *words]
+    flags = ("--backbone", "mine", "--threads", "1", "--no-baselines", "--folds", "2")
+    return ["train", small, "--out", run, *flags, *words]
 
 
 def test_a_sentence_encoder_is_tuned_and_answers(pellucid, small, tmp_path):
@@ -74,7 +75,7 @@ def test_both_that_are_installed_are_considered(pellucid, tmp_path, monkeypatch)
     }
     data, run = table(tmp_path / "real.csv", texts, 40), tmp_path / "run"
     words = ("--preset", "quick", "--threads", "1", "--no-baselines")
-    pellucid.succeed("train", data, "--out", run, *words)
+    pellucid.succeed("train", data, "--out", run, *words, "--folds", "2")
     metrics = json.loads((run / "metrics.json").read_text())
     on_both = [[f"logistic-regression-on-{name}", f"svm-on-{name}", name] for name in NAMES]
     assert list(metrics["models"]) == ["bag", *on_both[0], *on_both[1]]

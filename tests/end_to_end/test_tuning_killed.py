@@ -8,7 +8,6 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -19,6 +18,7 @@ import numpy as np
 import optuna
 import pytest
 
+import spawning
 from pellucid.pipeline.tuning import conclusion
 from pellucid.pipeline.tuning.study import opened_study, storage_url
 from pellucid.pipeline.tuning.tune import tune
@@ -56,7 +56,7 @@ def started(data: Path, run: Path, *more: str, trial: str = "usual") -> Iterator
     for name, value in GIVEN.items():
         words += [f"--{name}", str(value)]
     with run.with_suffix(".log").open("w") as log:
-        process = subprocess.Popen([sys.executable, "-c", COMMAND, trial, *words], stdout=log, stderr=log)
+        process = spawning.Process("-c", COMMAND, trial, *words, stdout=log, stderr=log)
     try:
         yield process
     except BaseException as error:
@@ -182,7 +182,7 @@ with study.opened_study(study.storage_url(None, run.parent), "study") as found:
 
 def test_three_processes_share_sqlite_and_no_slot_is_filled_twice(tmp_path):
     def searching(name: str, seconds: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, "-c", SEARCH, str(tmp_path / name), seconds])
+        return spawning.Process("-c", SEARCH, tmp_path / name, seconds)
 
     database = tmp_path / "study.db"
     with searching("a", "600") as dying:

@@ -87,11 +87,11 @@ def test_a_page_that_is_closed_and_one_that_nobody_opens_do_not_hold_up_the_run(
 
 @pytest.mark.slow
 def test_killed_and_resumed_while_watched_the_weights_are_those_of_a_run_that_nobody_watched(
-    pellucid, digits_npz, tmp_path
+    pellucid, few_digits, tmp_path
 ):
     training = (*TRAINING, "--epochs", "12", "--dropout", "0.1")
     run = tmp_path / "run"
-    words = ("train", digits_npz, "--out", run, *training, "--watch", "--resume")
+    words = ("train", few_digits, "--out", run, *training, "--watch", "--resume")
     with watching(*words) as first:
         news = first.until(lambda news: news["words"].startswith("Epoch 6 of"))
         token = news["token"]
@@ -101,7 +101,7 @@ def test_killed_and_resumed_while_watched_the_weights_are_those_of_a_run_that_no
         news = second.until(lambda news: news["can_stop"])
         assert news["token"] != token  # by which the page knows that it has to load anew
         assert second.wait() == 0
-    pellucid.succeed("train", digits_npz, "--out", tmp_path / "alone", *training)
+    pellucid.succeed("train", few_digits, "--out", tmp_path / "alone", *training)
     assert weights(run) == weights(tmp_path / "alone")
 
 

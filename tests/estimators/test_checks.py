@@ -19,7 +19,7 @@ QUICK = {"model": "mlp", "depth": 1, "width": 16, "epochs": 6, "threads": 1}
     [
         pellucid.ImageClassifier(**QUICK),
         pellucid.ImageRegressor(**QUICK),
-        pytest.param(pellucid.ImageClassifier(epochs=40), marks=pytest.mark.slow),
+        pytest.param(pellucid.ImageClassifier(epochs=15, width=8, threads=1), marks=pytest.mark.slow),
     ],
     ids=repr,
 )

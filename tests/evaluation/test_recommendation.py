@@ -145,13 +145,9 @@ def test_shuffled_labels_end_in_majority_by_other_metrics(metric):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("metric", "examples"), [*((each, 100) for each in EVERY), ("accuracy", 1000), (None, 1000)]
-)
-def test_shuffled_labels_end_in_majority_95_percent_of_the_time(metric, examples):
-    found = [
-        shuffled(examples, metric, seed).name == "majority" for seed in range(200 if examples < 1000 else 100)
-    ]
+@pytest.mark.parametrize("metric", EVERY)
+def test_shuffled_labels_end_in_majority_95_percent_of_the_time(metric):
+    found = [shuffled(100, metric, seed).name == "majority" for seed in range(100)]
     assert np.mean(found) >= 0.95
 
 

@@ -3,11 +3,10 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 
 import pytest
 
+import spawning
 from killing import KILL_IN_SAVE
 from pellucid.strict import read_sealed, sealed
 
@@ -26,7 +25,7 @@ def killed(digits_npz, tmp_path_factory):
     """A run that was killed when it had two checkpoints."""
     run = tmp_path_factory.mktemp("killed") / "run"
     words = map(str, _words(digits_npz, run))
-    done = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, "40", *words], capture_output=True)
+    done = spawning.run("-c", KILL_IN_SAVE, "40", *words, capture_output=True)
     assert done.returncode == -signal.SIGKILL
     assert len(list((run / "checkpoints").glob("step-*"))) == 2
     return run

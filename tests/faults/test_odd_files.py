@@ -6,8 +6,6 @@ import pty
 import select
 import socket
 import struct
-import subprocess
-import sys
 import threading
 import time
 import zlib
@@ -16,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import spawning
 from command_line import within
 from limited import quickly, within_limits
 from made_images import decode_image
@@ -302,9 +301,7 @@ def test_a_flipped_bit_in_cached_pixels_is_noticed(tmp_path, monkeypatch):
 def seen_in_a_terminal(*words):
     """What a command writes to a terminal."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pellucid", *map(str, words)], stdout=theirs, stderr=theirs, stdin=theirs
-    )
+    process = spawning.Process("-m", "pellucid", *words, stdout=theirs, stderr=theirs, stdin=theirs)
     os.close(theirs)
     content = b""
     while select.select([ours], [], [], 60)[0]:

@@ -11,6 +11,8 @@ import time
 import numpy as np
 import pytest
 
+import spawning
+
 SMALL = ("--width", "8", "--threads", "1", "--no-baselines")
 
 
@@ -28,9 +30,7 @@ def tiny_disk(tmp_path):
 
 
 def _started(*words):
-    return subprocess.Popen(
-        [sys.executable, "-m", "pellucid", *map(str, words)], stderr=subprocess.PIPE, text=True
-    )
+    return spawning.Process("-m", "pellucid", *words, stderr=subprocess.PIPE, text=True)
 
 
 def _wait_for(path, process, seconds=60):

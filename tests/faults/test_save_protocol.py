@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import spawning
 from pellucid import files
 from pellucid.errors import RunLockedError, StorageError
 
@@ -233,9 +234,7 @@ with locked(Path(sys.argv[1])):
 @contextlib.contextmanager
 def running(code: str, place: Path) -> Iterator[subprocess.Popen[str]]:
     """Code in a process of its own, once it has printed a line; killed at the end."""
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(place)], stdout=subprocess.PIPE, text=True
-    ) as process:
+    with spawning.Process("-c", code, place, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         process.stdout.readline()
         try:

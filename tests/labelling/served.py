@@ -7,21 +7,22 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+import spawning
+
 
 class Server:
     """The process, its address and what it said."""
 
     def __init__(self, place, out, *flags, **environment) -> None:
-        words = [sys.executable, "-m", "pellucid", "label", str(place), "--out", str(out), "--port", "0"]
-        self.process = subprocess.Popen(
-            [*words, *flags], stderr=subprocess.PIPE, text=True, env={**os.environ, **environment}
+        words = ["-m", "pellucid", "label", place, "--out", out, "--port", "0"]
+        self.process = spawning.Process(
+            *words, *flags, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment}
         )
         self.said: list[str] = []
         self.port = 0

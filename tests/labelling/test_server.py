@@ -180,12 +180,6 @@ def test_nothing_is_lost_when_it_is_killed(texts) -> None:
     killed(*texts, 6)
 
 
-@pytest.mark.slow
-def test_nothing_is_lost_in_20_kills(tmp_path) -> None:
-    write_texts(tmp_path / "texts.csv", 6_000)
-    killed(tmp_path / "texts.csv", tmp_path / "labels.csv", 20)
-
-
 def test_one_table_has_one_server_and_one_port_too(texts) -> None:
     place, out = texts
     with serving(place, out) as server:

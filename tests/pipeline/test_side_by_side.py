@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 import warnings
@@ -14,6 +13,7 @@ import warnings
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
+import spawning
 from pellucid.pipeline.run.stages import Stages, side_by_side
 
 
@@ -121,12 +121,7 @@ def test_lines_beside_a_bar_stay_whole():
 def command(table, run, threads, *more):
     words = ["train", table, "--out", run, "--model", "bag", "--folds", "0", *more]
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    return subprocess.Popen(
-        [sys.executable, "-m", "pellucid", *map(str, words)],
-        env=environment,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return spawning.Process("-m", "pellucid", *words, env=environment, stderr=subprocess.PIPE, text=True)
 
 
 def known(run):

@@ -2,13 +2,12 @@
 
 import os
 import re
-import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
+import spawning
 from pellucid.cli.main import build_parser
 from pellucid.language import CHINESE, translated
 from pellucid.page_language import translated_page
@@ -154,8 +153,9 @@ ERRORS = (
 @pytest.mark.parametrize("words", ERRORS, ids=" ".join)
 def test_an_error_has_no_english_sentence(words: tuple[str, ...], tmp_path: Path) -> None:
     environment = {**os.environ, "PELLUCID_LANGUAGE": "zh"}
-    command = [sys.executable, "-m", "pellucid", *words]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    done = spawning.run(
+        "-m", "pellucid", *words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode != 0
     lines = [line for line in done.stderr.splitlines() if not line.startswith(("usage", "用法", "  "))]
     assert re.search("[\u4e00-\u9fff]", "".join(lines)), done.stderr

@@ -66,7 +66,7 @@ def test_the_averaged_generator_follows_and_is_never_trained():
 
 
 def test_training_makes_images_that_lie_nearer_to_real_ones():
-    session = adversarial(epochs=30)
+    session = adversarial(epochs=15)
     real = session.batches.examples.inputs[session.batches.examples.train].astype(float)
     fresh = _mean_image(session.network)
     trained = _mean_image(session.run())
@@ -87,7 +87,7 @@ def _mean_image(network):
 
 
 def test_a_class_asked_for_is_what_is_made():
-    model = trained_generator(60, model="gan")
+    model = trained_generator(20, model="gan")
     zeros, ones = (model.sample(np.full(200, code), 0).astype(float).mean(axis=0) for code in (0, 1))
     middle = np.s_[2:6, 3:5, 0]
     assert zeros[middle].mean() < ones[middle].mean()  # a nought is open in the middle, a one is not

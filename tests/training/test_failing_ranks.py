@@ -3,13 +3,13 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import spawning
 from pellucid.errors import RankFailedError
 from pellucid.settings import Settings
 from pellucid.training import ranks as ranks_module
@@ -105,9 +105,9 @@ sys.exit(main(sys.argv[1:]))
 def test_the_command_ends_with_7_and_is_resumed_with_any_number_of_processes(digits, tmp_path):
     np.savez(tmp_path / "digits.npz", x_train=digits.inputs, y_train=digits.labels)
 
-    def command(out, *more, program=(sys.executable, "-c", COMMAND)):
+    def command(out, *more, program=("-c", COMMAND)):
         words = ["train", str(tmp_path / "digits.npz"), "--out", str(tmp_path / out), *TRAIN, *more]
-        return subprocess.Popen([*program, *words], stderr=subprocess.PIPE, text=True)
+        return spawning.Process(*program, *words, stderr=subprocess.PIPE, text=True)
 
     def finished(process):
         _, errors = process.communicate(timeout=200)
@@ -123,7 +123,7 @@ def test_the_command_ends_with_7_and_is_resumed_with_any_number_of_processes(dig
     assert code == 7
     assert "error: rank 1 of 3: was ended by SIGKILL" in errors
     assert not any(Path(f"/proc/{each}").exists() for each in children)
-    torchrun = (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "pellucid")
+    torchrun = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "pellucid")
     assert finished(command("run", "--resume", program=torchrun))[0] == 0
     weights = [(tmp_path / out / "models/cnn/weights.safetensors").read_bytes() for out in ("alone", "run")]
     assert weights[0] == weights[1]

@@ -86,8 +86,15 @@ def test_a_page_answers_as_its_classical_model_does(browser: Tab, tmp_path: Path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["logistic-regression", "random-forest", "svm-on-cnn", "svm of labels"])
-@pytest.mark.parametrize(("width", "theme"), [(360, "dark"), (1280, "light")])
+@pytest.mark.parametrize(
+    ("name", "width", "theme"),
+    [
+        ("logistic-regression", 360, "dark"),
+        ("random-forest", 1280, "light"),
+        ("svm-on-cnn", 360, "light"),
+        ("svm of labels", 1280, "dark"),
+    ],
+)
 def test_everybody_can_use_it(
     browser: Tab, axe_core: Path, tmp_path: Path, name: str, width: int, theme: str
 ) -> None:
