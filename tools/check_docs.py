@@ -15,13 +15,14 @@ from pathlib import Path
 from pellucid.export.app.chromium import Tab, browsing, find_browser
 
 SIZES = ((360, 760), (1280, 900))
-# Two frames later the page knows what scrolls at this size. A theme changes nothing but colours. Minor is, for one,
-# the empty corner of a table.
+# Two frames later the page knows what scrolls at this size. A theme changes nothing but colours.
+# Minor is, for one, the empty corner of a table.
 FINDINGS = """
 new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))
   .then(() => axe.run(document, { elementRef: false, resultTypes: ["violations"], ...%s }))
-  .then(({ violations, passes }) => [violations.filter((each) => each.impact !== "minor").map(({ impact, id, nodes }) =>
-    `${impact}: ${id}, ${nodes.length} times: ${nodes[0].html.slice(0, 200)}`), passes.length])
+  .then(({ violations, passes }) => [violations.filter(({ impact }) => impact !== "minor")
+    .map(({ impact, id, nodes }) => `${impact}: ${id}, ${nodes.length} x: ${nodes[0].html.slice(0, 200)}`)
+    , passes.length])
 """
 RULES = {"light": "{}", "dark": '{ runOnly: ["color-contrast"] }'}
 
