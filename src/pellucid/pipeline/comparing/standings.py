@@ -99,7 +99,9 @@ class Standings:
         level = f"mean {words} {interval}"
         if all(finding == BETTER for finding in found.values()):
             others = next(iter(found)) if len(found) == 1 else f"each of the other {len(found)}"
-            return f"{best} is best: {level} over {self.trainings:,} trainings, better beyond chance than {others}."
+            return (
+                f"{best} is best: {level} over {self.trainings:,} trainings, better beyond chance than {others}."
+            )
         if all(finding == IDENTICAL for finding in found.values()):
             value = figure(self.means[best].value)
             return f"Nothing differs: all gave the same {words}, {value}, in every training."
