@@ -28,6 +28,7 @@ _SQUEEZED = re.compile(r"(?<=[\u3000-\u303f\uff00-\uffef]) +| +(?=[\u3001\u3002\
 _WORD = re.compile("[A-Za-z]+")
 _BEGIN = re.compile("(?:error|warning): ")
 _HAN = re.compile("[\u4e00-\u9fff]")
+_SPACES_OF_PART = re.compile(f"^ (?={_HAN.pattern})|(?<={_HAN.pattern}) $")
 _LETTER = re.compile(r"[A-Za-z]{2}")
 # Where texts that were joined are separated, from the outside in; lists only where they are values.
 _LINES, _SENTENCES = (
@@ -248,12 +249,9 @@ class Catalogue:
             name: value if name.rstrip(_DIGITS) in _NAMES else self._value(value, depth)
             for name, value in values.items()
         }
-        # Two words joined by `of` or `to` are no list of phrases.
-        if (
-            message.weight <= _TINY
-            and not message.is_list
-            and any(_JOINED.search(value) for value in values.values())
-        ):
+        # Two words joined by `of` or `to` are no list of phrases; a part of a template is a phrase of its own.
+        listed = (name for name, value in values.items() if _JOINED.search(value))
+        if message.weight <= _TINY and not message.is_list and not all(map(_is_part, listed)):
             return None
         unknown, known = dict[str, str](), message.weight
         for name, value in values.items():
@@ -266,7 +264,12 @@ class Catalogue:
         others = (value for name, value in unknown.items() if name.rstrip(_DIGITS) not in (*_NAMES, "error"))
         if any(_ENGLISH.search(_QUOTED.sub("", value)) for value in others):
             return None  # never a sentence of two languages
-        return message.translation.format_map(said)
+        translation = message.translation
+        for name in (name for name, value in values.items() if said[name] != value):
+            if _is_part(name):
+                said[name] = _SPACES_OF_PART.sub("", said[name])
+            translation = _joined_up(translation, name, said[name])
+        return translation.format_map(said)
 
     def _separated(self, first: str, second: str, between: str, depth: int) -> tuple[str, str]:
         """Two values that lie side by side, so that as much of them as possible is known."""
@@ -291,6 +294,21 @@ class Catalogue:
         return len(value) if self._value(value, depth + 1) != value else 0.0
 
 
+def _joined_up(translation: str, name: str, value: str) -> str:
+    """The translation without a space between its Chinese and that of a field: spaces set Latin letters off."""
+    han, field = _HAN.pattern, re.escape(f"{{{name}}}")
+    if _HAN.match(value):
+        translation = re.sub(f"(?<={han}) (?={field})", "", translation)
+    if _HAN.match(value[-1:]):
+        translation = re.sub(f"(?<={field}) (?={han})", "", translation)
+    return translation
+
+
+def _is_part(name: str) -> bool:
+    """True of a field that is a part of a template's sentence."""
+    return name.startswith("part")
+
+
 def _is_doubtful(message: Message, known: int, unknown: Mapping[str, str]) -> bool:
     """True where a text with these unknown values is perhaps no sentence of the message."""
     if any(re.match("[;,] ", value) for value in unknown.values()):
@@ -311,7 +329,7 @@ def _message(parts: list[str], numbers: Sequence[str], translation: str) -> Mess
         elif part in seen:
             form += f"(?P={part})"
         else:
-            kind = _NUMBER if part in numbers else ".*?" if part.startswith("part") else _ANYTHING
+            kind = _NUMBER if part in numbers else ".*?" if _is_part(part) else _ANYTHING
             if part.rstrip(_DIGITS) in _ELEMENTS:
                 kind = _MARK
             form += f"(?P<{part}>{kind})"

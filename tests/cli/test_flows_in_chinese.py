@@ -12,7 +12,7 @@ from small_models import digits
 
 RUN = ("--model", "logistic-regression", "--threads", "1", "--no-learning-curve")
 # Lines that programs read, and what the tests name: rows of answers, paths, commands to copy.
-READ_BY_PROGRAMS = re.compile(r"^\S*,|^\S+$|pellucid \S+ .*|python -m pellucid\S* .*")
+READ_BY_PROGRAMS = re.compile(r"^\S*,.*|^\S+$|pellucid \S+ .*|python -m pellucid\S* .*")
 
 
 def lines_of(*words: object, code: int = 0) -> list[str]:
