@@ -249,7 +249,7 @@ class Catalogue:
             name: value if name.rstrip(_DIGITS) in _NAMES else self._value(value, depth)
             for name, value in values.items()
         }
-        # Two words joined by `of` or `to` are no list of phrases; a part of a template is a phrase of its own.
+        # Two words joined by `of` or `to` are no list; a part of a template is a phrase of its own.
         listed = (name for name, value in values.items() if _JOINED.search(value))
         if message.weight <= _TINY and not message.is_list and not all(map(_is_part, listed)):
             return None
@@ -264,12 +264,7 @@ class Catalogue:
         others = (value for name, value in unknown.items() if name.rstrip(_DIGITS) not in (*_NAMES, "error"))
         if any(_ENGLISH.search(_QUOTED.sub("", value)) for value in others):
             return None  # never a sentence of two languages
-        translation = message.translation
-        for name in (name for name, value in values.items() if said[name] != value):
-            if _is_part(name):
-                said[name] = _SPACES_OF_PART.sub("", said[name])
-            translation = _joined_up(translation, name, said[name])
-        return translation.format_map(said)
+        return _joined_up(message.translation, values, said).format_map(said)
 
     def _separated(self, first: str, second: str, between: str, depth: int) -> tuple[str, str]:
         """Two values that lie side by side, so that as much of them as possible is known."""
@@ -294,13 +289,17 @@ class Catalogue:
         return len(value) if self._value(value, depth + 1) != value else 0.0
 
 
-def _joined_up(translation: str, name: str, value: str) -> str:
-    """The translation without a space between its Chinese and that of a field: spaces set Latin letters off."""
-    han, field = _HAN.pattern, re.escape(f"{{{name}}}")
-    if _HAN.match(value):
-        translation = re.sub(f"(?<={han}) (?={field})", "", translation)
-    if _HAN.match(value[-1:]):
-        translation = re.sub(f"(?<={field}) (?={han})", "", translation)
+def _joined_up(translation: str, values: Mapping[str, str], said: dict[str, str]) -> str:
+    """The translation without spaces between its Chinese and that of its fields; parts lose theirs, too."""
+    han = _HAN.pattern
+    for name in (name for name, value in values.items() if said[name] != value):
+        if _is_part(name):
+            said[name] = _SPACES_OF_PART.sub("", said[name])
+        field = re.escape(f"{{{name}}}")
+        if _HAN.match(said[name]):
+            translation = re.sub(f"(?<={han}) (?={field})", "", translation)
+        if _HAN.match(said[name][-1:]):
+            translation = re.sub(f"(?<={field}) (?={han})", "", translation)
     return translation
 
 
