@@ -27,6 +27,7 @@ _DEEPEST = 6
 _SQUEEZED = re.compile(r"(?<=[\u3000-\u303f\uff00-\uffef]) +| +(?=[\u3001\u3002\uff00-\uffef])")
 _WORD = re.compile("[A-Za-z]+")
 _BEGIN = re.compile("(?:error|warning): ")
+_BRACKETED = re.compile(r"\(([^()]*)\)")
 _HAN = re.compile("[\u4e00-\u9fff]")
 _SPACES_OF_PART = re.compile(f"^ (?={_HAN.pattern})|(?<={_HAN.pattern}) $")
 _LETTER = re.compile(r"[A-Za-z]{2}")
@@ -181,9 +182,14 @@ class Catalogue:
             return self._said(text, depth) if rest is None else self._whole[begin[0].strip()] + rest
         if depth and "; " in text and (found := self._joined(_CLAUSES.split(text), depth)) is not None:
             return found  # several values, of which none is a part of another
-        found = self._said(text, depth)
-        if found is None and text[0].isupper():  # as it begins a sentence
-            found = self._said(text[0].lower() + text[1:], depth)
+        if bracketed := _BRACKETED.fullmatch(text):
+            found = self._find(bracketed[1], depth)
+            return None if found is None else f"\uff08{found}\uff09"
+        within = text[0].lower() + text[1:]  # where it does not begin a sentence
+        found = self._whole.get(within) if text not in self._whole else None
+        found = found or self._said(text, depth)
+        if found is None and text[0].isupper():
+            found = self._said(within, depth)
         if found is None and text.endswith(".") and not text.endswith(".."):
             whole = self._find(text[:-1], depth)
             found = None if whole is None else whole + "\u3002"
@@ -283,9 +289,12 @@ class Catalogue:
         return best
 
     def _known(self, value: str, depth: int) -> float:
-        """How much of a value is known: its length if it is a message, hardly anything if it is a name."""
+        """How much of a value is known: its length if it is a message or a number, nothing if it is a name.
+
+        A number stands apart from the words before it, so there is more for one that is alone.
+        """
         if not _LETTER.search(value):
-            return 0.5 if value else 0.1
+            return len(value) + 2.0 if value else 0.1
         return len(value) if self._value(value, depth + 1) != value else 0.0
 
 

@@ -42,7 +42,7 @@ INLINE = frozenset(
 )
 _VOID = frozenset({"br", "img", "input", "link", "meta", "hr", "wbr"})
 _KEPT = re.compile(r'^<(?:bdi|code|pre|kbd|samp)\b|\bclass="(?:[^"]* )?foreign(?: [^"]*)?"|\btranslate="no"')
-ATTRIBUTE = re.compile(r'\b(aria-label|title|alt|placeholder|data-title)="([^"]*)"')
+ATTRIBUTE = re.compile(r'\b(aria-label|title|alt|placeholder|data-title|data-label)="([^"]*)"')
 _SAID = re.compile(r'\btr\(\s*("(?:[^"\\]|\\.)*")')
 _LETTERS = re.compile("[A-Za-z]{2}")
 _LANG = re.compile(r'(<html\b[^>]*\blang=")en(")')
@@ -65,6 +65,11 @@ def translated_page(html: str, wanted: str = "") -> str:
     return made.replace(
         "<script>", f'<script type="application/json" id="translations">{content}</script>\n<script>', 1
     )
+
+
+def _is_sentence(text: str) -> bool:
+    """True of a text that is more than a name, such as Grad-CAM."""
+    return bool(_LETTERS.search(text)) and (" " in text.strip() or text.strip().islower())
 
 
 def messages_of_script(text: str) -> list[str]:
@@ -188,7 +193,7 @@ class Page:
         elif inner:  # elements with nothing in common: each text between them by itself
             parts = [unescape(part) for part in MARK.split(text)]
             said = [translated(part, self._wanted) for part in parts]
-            if any(one == other and _LETTERS.search(one) for one, other in zip(parts, said, strict=True)):
+            if any(one == other and _is_sentence(one) for one, other in zip(parts, said, strict=True)):
                 return None
             marks = [mark[0] for mark in MARK.finditer(text)]
             text = "".join(

@@ -88,7 +88,9 @@ def wrapped(text: str, columns: int = COLUMNS, indent: str = "") -> list[str]:
 # Characters that fill two columns, each with the punctuation that must not begin a line.
 _WIDE = re.compile(r"[\u2e80-\ufaff\uff00-\uffef]")
 _NEVER_FIRST = "\uff0c\u3002\uff1a\uff1b\uff01\uff1f\u3001\uff09\u300b\u300d\u201d\u2019%"
-_PIECES = re.compile(rf"\s+|{_WIDE.pattern}[{_NEVER_FIRST}]*|[^\s\u2e80-\ufaff\uff00-\uffef]+")
+_PIECES = re.compile(
+    rf"\s+|{_WIDE.pattern}[{_NEVER_FIRST}]*|[^\s\u2e80-\ufaff\uff00-\uffef]+[{_NEVER_FIRST}]*"
+)
 
 
 def _wrapped_wide(text: str, columns: int, indent: str) -> list[str]:

@@ -85,7 +85,8 @@ export const CHINESE = {
   halfAPair: "含有半个代理对，不是文本",
   cutNote: "模型只读这段文本的前 {count} 个词元；其后的内容不起作用。",
   droveTitle: "哪些字词左右了答案",
-  droveHelp: "逐一去掉每个词（中文为每个字）：橙色表示去掉后答案的概率下降，蓝色表示上升。点击某处即可选中并改写。",
+  droveHelp:
+    "逐一去掉每个词（中文为每个字）：橙色表示去掉后答案的概率下降，蓝色表示上升。点击某处即可选中并改写。",
   droveWorking: "已逐一去掉 {done} / {count} \u2026",
   readTitle: "网络读到的样子",
   unknownToken: "（未知）",
@@ -170,7 +171,8 @@ export const CHINESE = {
   explainLess: "隐藏",
   droveAsking: "正在询问服务器 \u2026",
   droveHelpImage: "逐一用平均颜色遮住图像的各部分：橙色表示遮住后答案的概率下降，蓝色表示上升。",
-  droveHelpAsking: "逐一去掉每个词（中文为每个字）：橙色表示去掉后答案的概率下降，蓝色表示上升。点击某处即可选中并改写。",
+  droveHelpAsking:
+    "逐一去掉每个词（中文为每个字）：橙色表示去掉后答案的概率下降，蓝色表示上升。点击某处即可选中并改写。",
   lockedTitle: "此服务器需要令牌",
   lockedLead: "令牌由启动服务器的人提供。它只保存在此标签页中，关闭标签页即消失，并且只发送给此服务器。",
   tokenLabel: "令牌",
