@@ -113,6 +113,11 @@ def translated(text: str, wanted: str = "") -> str:
     return _catalogue(wanted).translate(text)
 
 
+def translated_form(message: str) -> str:
+    """The translation of a message of which the fields are still to be filled."""
+    return message if language() == ENGLISH else _catalogue(language()).forms.get(message, message)
+
+
 class Message(NamedTuple):
     """A message of the catalogue.
 
@@ -142,6 +147,7 @@ class Catalogue:
     """
 
     def __init__(self, translations: Mapping[str, str], numbers: Mapping[str, Sequence[str]]) -> None:
+        self.forms = translations
         read = [(one, _parsed(one.replace("\u00a0", " ")), other) for one, other in translations.items()]
         self._whole = {parts[0]: other.format() for _, parts, other in read if len(parts) == 1}
         others = [

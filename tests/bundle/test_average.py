@@ -97,7 +97,7 @@ def test_members_are_whole_model_folders(folder):
     assert not (folder / "weights.safetensors").exists()
     card = (folder / "README.md").read_text()
     assert "| model | average of svm, svm\\-on\\-cnn, cnn, random\\-forest |" in card
-    assert "svm 3 of 7, svm\\-on\\-cnn 2 of 7, cnn 1 of 7, random\\-forest 1 of 7" in card
+    assert "svm 3/7, svm\\-on\\-cnn 2/7, cnn 1/7, random\\-forest 1/7" in card
 
 
 def test_members_that_are_saved_already_are_linked(tmp_path):
@@ -110,7 +110,7 @@ def test_members_that_are_saved_already_are_linked(tmp_path):
 
 
 def test_words_of_members_are_warned_of(saved):
-    assert "stand in `tokenizer.json` and `vocabulary.json` of its members" in " ".join(
+    assert "are in `tokenizer.json` and `vocabulary.json` of its members" in " ".join(
         (saved("average of texts") / "README.md").read_text().split()
     )
 

@@ -207,7 +207,7 @@ def test_classical_models_learned_something(name):
                 "| input | one text, of which the first 24 tokens are read |",
                 "| tokens | words; 26 different ones |",
                 "or `pellucid predict path/to/this/folder text.txt`.",
-                "Words of the training texts stand in `tokenizer.json`",
+                "Words of the training texts are in `tokenizer.json`",
             ],
         ),
         ("rnn of sub-words", ["| tokens | words and parts of words; "]),

@@ -267,7 +267,7 @@ def test_every_kind_of_tokens_is_saved(tokens, tmp_path):
     assert loaded.encoder == encoder("text-cnn", tokens)
     assert np.array_equal(answers_of(loaded), answers_of(model))
     card = (tmp_path / "model" / "README.md").read_text()
-    assert ("Words of the training texts stand in" in card) == (tokens != "bytes")
+    assert ("Words of the training texts are in" in card) == (tokens != "bytes")
 
 
 def test_names_of_classes_are_shown_as_text(tmp_path):

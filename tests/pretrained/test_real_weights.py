@@ -120,7 +120,7 @@ def test_six_sentences_are_enough_and_the_folder_says_the_same(minilm: TextBackb
     card = (tmp_path / "model" / "README.md").read_text()
     for words in (r"all\-MiniLM\-L6\-v2, a sentence encoder for English", r"Apache\-2\.0", "huggingface"):
         assert words in card
-    assert "Words of the training texts stand in" not in card
+    assert "Words of the training texts are in" not in card
 
 
 def test_a_small_head_is_saved_too(minilm: TextBackbone, tmp_path: Path) -> None:

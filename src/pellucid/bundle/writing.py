@@ -38,6 +38,7 @@ from pellucid.encoding import Encoder
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import DivergedError
 from pellucid.files import write_folder
+from pellucid.language import translated, translated_form
 from pellucid.networks import Network
 from pellucid.networks.config import Latent
 from pellucid.tasks import GENERATION, TEXTS, VALUES
@@ -172,12 +173,14 @@ def _described(
 # The model card: what a model is, in words.
 
 _CLASSES_SHOWN = 50
+# Facts whose values are the user's own words.
+_NAMED = frozenset({"trained on"})
 _COLOURS = {1: "grey", 3: "colour"}
 _FEATURES = {
     "pixels": "pixels",
     "hog": "histograms of oriented gradients (HOG)",
     "values": "the values as they are",
-    "tf-idf": "how often {title} stand in the text, and how rare they are (TF-IDF); {count} of them",
+    "tf-idf": "how often {title} occur in the text and how rare they are (TF-IDF), {count} of them",
     "network": "the last hidden layer of a {network} network, which lies in this folder",
 }
 _COMMANDS = {
@@ -206,27 +209,32 @@ def model_card(model: Model, facts: Mapping[str, Any]) -> str:
         **{name: fact for each in origins if each is not None for name, fact in each.facts().items()},
         **facts,
     }
-    lines = [f"| {plain_text(str(name))} | {plain_text(_shown(value))} |" for name, value in rows.items()]
+    shown = {
+        name: _shown(value) if name in _NAMED else translated(_shown(value)) for name, value in rows.items()
+    }
+    lines = [
+        f"| {plain_text(translated(str(name)))} | {plain_text(value)} |" for name, value in shown.items()
+    ]
     plans = [EncodingPlan.of(each.encoding) for each in parts if each.encoding is not None]
     files = sorted({f"`{plan.file}`" for plan in plans if plan.holds_words})
     words = ""
     if files:
-        of_members = " of its members" if isinstance(model, AverageModel) else ""
-        words = (
-            f"\nWords of the training texts stand in {' and '.join(files)}{of_members}: whoever passes this "
-            "folder on passes them on too.\n"
-        )
+        named, passed = " and ".join(files), "whoever passes this folder on passes them on too."
+        said = f"Words of the training texts are in {named}: {passed}"
+        if isinstance(model, AverageModel):
+            said = f"Words of the training texts are in {named} of its members: {passed}"
+        words = f"\n{translated(said)}\n"
     kind = f"A model that predicts a number from {with_article(model.input_kind.noun)},"
     if model.target is GENERATION:
         kind = "A network that makes images,"
     elif model.target.has_probabilities:
         kind = model.input_kind.classifier
         kind += "" if model.target.is_exclusive else " of several labels,"
-    return _CARD.format(
-        kind=kind,
+    return translated_form(_CARD).format(
+        kind=translated(kind),
         table="\n".join(lines),
         answers=_answers(model),
-        command=_GENERATE if model.target is GENERATION else _COMMANDS[model.input_kind.name],
+        command=translated(_GENERATE if model.target is GENERATION else _COMMANDS[model.input_kind.name]),
         words=words,
     )
 
@@ -248,8 +256,8 @@ def _features(model: Model) -> dict[str, str]:
     """Features of a classical model, pieces of a text, mirroring of an image, or members of an average."""
     if isinstance(model, AverageModel):
         whole = sum(model.weights)
-        shares = ", ".join(f"{each.name} {each.weight} of {whole}" for each in model.members)
-        return {"members": f"{shares}: the weights in their mean; each lies in the folder members"}
+        names = ", ".join(f"{each.name} {each.weight}/{whole}" for each in model.members)
+        return {"members": f"{names}, the weights in their mean, each in the folder members"}
     if isinstance(model, ImageModel):
         return {"mirroring": "answers are averaged with the mirrored image's" if model.mirror else "none"}
     if not isinstance(model, (ClassicalModel, TextModel)):
@@ -258,12 +266,12 @@ def _features(model: Model) -> dict[str, str]:
     if isinstance(model, ClassicalModel):
         if not model.predictor.inputs:
             return {"features": "none: it looks at nothing"}
-        names = {
+        fields = {
             "network": model.network and model.network.name,
             "count": f"{model.tfidf.features:,}" if model.tfidf is not None else "",
             "title": EncodingPlan.of(model.tfidf).title if model.tfidf is not None else "",
         }
-        found["features"] = _FEATURES[model.features].format(**names)
+        found["features"] = _FEATURES[model.features].format(**fields)
     if model.encoder is not None:
         plan = EncodingPlan.of(model.encoder)
         found[plan.noun] = f"{plan.title}; {model.encoder.vocabulary:,} different ones"
@@ -320,28 +328,35 @@ def _validation_facts(model: Model) -> dict[str, str]:
 def _answers(model: Model) -> str:
     """The classes, or what the numbers are, with mean and spread of the training labels where known."""
     if model.target is GENERATION and not model.classes:
-        return "## Classes\n\nNone: the training images had no labels."
+        return _section("Classes", translated("None: the training images had no labels."))
     if model.classes:
         several = not model.target.is_exclusive
         answered = {
-            name: f", answered from {model.threshold.get(name, 0.5):.2g} on" for name in model.classes
+            name: translated(f", answered from {model.threshold.get(name, 0.5):.2g} on")
+            for name in model.classes
         }
         lines = [
             f"- {plain_text(name)}{answered[name] if several else ''}"
             for name in model.classes[:_CLASSES_SHOWN]
         ]
         if len(model.classes) > _CLASSES_SHOWN:
-            lines.append(f"- and {len(model.classes) - _CLASSES_SHOWN} more, listed in `model.json`")
-        return f"## {model.target.nouns.capitalize()}\n\n" + "\n".join(lines)
-    answer = "## Numbers\n\nThe answer is one number for each input, in the unit of the training labels."
+            more = f"and {len(model.classes) - _CLASSES_SHOWN} more, listed in `model.json`"
+            lines.append(f"- {translated(more)}")
+        return _section(model.target.nouns.capitalize(), "\n".join(lines))
+    answer = "The answer is one number for each input, in the unit of the training labels."
     network = getattr(model, "network", None)
     if network is None or network.rescale is None:
-        return answer
+        return _section("Numbers", translated(answer))
     mean, std = float(network.rescale.mean), float(network.rescale.std)
-    return (
-        f"{answer} Those had the mean {mean:.4g} and the standard deviation {std:.3g}; an answer far outside "
+    doubt = (
+        f"Those had the mean {mean:.4g} and the standard deviation {std:.3g}; an answer far outside "
         "deserves doubt."
     )
+    return _section("Numbers", translated(f"{answer} {doubt}"))
+
+
+def _section(title: str, content: str) -> str:
+    return f"## {translated(title)}\n\n{content}"
 
 
 def plain_text(text: str) -> str:
