@@ -380,8 +380,7 @@ def _parsed(message: str) -> list[str]:
 
 @cache
 def _catalogue(wanted: str) -> Catalogue:
-    path = files("pellucid").joinpath("languages", _CATALOGUES[wanted])
-    if not path.is_file():  # in `pellucid-runtime`, whose few lines are English
-        return Catalogue({}, {})
-    found = json.loads(path.read_text(encoding="utf-8"))
+    found = json.loads(
+        files("pellucid").joinpath("languages", _CATALOGUES[wanted]).read_text(encoding="utf-8")
+    )
     return Catalogue(found["messages"], found["numbers"])

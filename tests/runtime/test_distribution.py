@@ -30,7 +30,7 @@ def test_the_wheel_holds_no_module_that_needs_more_than_it_installs():
     # The page of a server, and nothing else that exports.
     exports = {name for name in chosen if name.startswith("pellucid.export")}
     assert exports == {"pellucid.export", "pellucid.export.app", "pellucid.export.app.shell"}
-    assert {path.suffix for path in chosen_modules.page_files()} == {".html", ".css", ".js"}
+    assert {path.suffix for path in chosen_modules.page_files()} == {".html", ".css", ".js", ".json"}
 
 
 def test_the_wheel_shares_no_file_with_pellucid():

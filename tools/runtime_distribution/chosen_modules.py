@@ -40,6 +40,9 @@ SERVER = {"jinja2", "markupsafe", "prometheus_client", "starlette", "uvicorn"}
 PAGE = ("export/app/page/*.html", "export/app/page/app.css", "reports/explain/page/explain.css")
 """Templates and style of the page of a server."""
 
+LANGUAGES = "languages/*.json"
+"""What is printed, in other languages than English."""
+
 SCRIPTS = ("images/asking.js", "texts/asking.js", "locked.js")
 """Modules with which its scripts begin, in `export/app/script/`; the app's own engines stay behind."""
 
@@ -92,9 +95,9 @@ def files() -> dict[str, Path]:
 
 
 def page_files() -> list[Path]:
-    """Templates, style and scripts of the page of a server."""
+    """Templates, style and scripts of the page of a server, and translations."""
     package = SOURCE / "pellucid"
-    found = [path for pattern in PAGE for path in sorted(package.glob(pattern))]
+    found = [path for pattern in (*PAGE, LANGUAGES) for path in sorted(package.glob(pattern))]
     waiting = [package / "export/app/script" / each for each in SCRIPTS]
     while waiting:
         path = waiting.pop().resolve()

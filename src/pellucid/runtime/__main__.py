@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from pellucid.errors import PellucidError, StorageError
+from pellucid.language import translated
 from pellucid.runtime import stand_in_for_jaxtyping
 
 
@@ -16,7 +17,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2."""
-        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+        self.exit(2, translated(f"error: {message}; see {self.prog} --help") + "\n")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -29,12 +30,10 @@ def main(words: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except PellucidError as error:
-        sys.stderr.write(f"error: {_plain(str(error))}\n")
+        _say(f"error: {error}")
         return error.exit_code
     except ImportError as error:
-        sys.stderr.write(
-            f"error: {error.name or error}: is needed for this and not installed; pip install it\n"
-        )
+        _say(f"error: {error.name or error}: is needed for this and not installed; pip install it")
         return 2
     except KeyboardInterrupt:
         return 130
@@ -45,15 +44,16 @@ def main(words: Sequence[str] | None = None) -> int:
         if isinstance(error, BrokenPipeError):
             return 0
         reason = (error.strerror or "it is closed").lower()
-        sys.stderr.write(f"error: standard output: cannot write: {reason}; send it somewhere else\n")
+        _say(f"error: standard output: cannot write: {reason}; send it somewhere else")
         return StorageError.exit_code
 
 
-def _plain(message: str) -> str:
-    """A message whose names cannot move the cursor."""
+def _say(message: str) -> None:
+    """Write a line in the language of the user, in which no name can move the cursor."""
     from pellucid.data.wording import visible
 
-    return message if message.isprintable() else visible(message)
+    line = translated(message)
+    sys.stderr.write(f"{line if line.isprintable() else visible(line)}\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -122,7 +122,7 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     decisions = Decisions(model, options, arguments.model)
     for sentence in decisions.announcement():
-        sys.stderr.write(f"{_plain(sentence)}\n")
+        _say(sentence)
     given = {"input_column": arguments.input_column, "encoding": arguments.encoding}
     settings = Settings(**{k: v for k, v in given.items() if v is not None})
     asked = incoming(model, arguments.inputs, settings, may_pipe=True, typed=arguments.text)
@@ -136,7 +136,7 @@ def _run(arguments: argparse.Namespace) -> int:
             count += len(block.warnings)
             warnings += block.warnings[: WARNINGS_SHOWN - len(warnings)]
     for warning in (*asked.warnings, *first_few(warnings, model.input_kind.noun, count)):
-        sys.stderr.write(f"{_plain(warning)}\n")
+        _say(warning)
     return 0
 
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from pellucid.errors import PellucidError
+from pellucid.language import translated
 from pellucid.serving.flags import add_flags, options_of
 from pellucid.serving.serve import serve, sources_of
 
@@ -31,7 +32,7 @@ def main(words: Sequence[str] | None = None) -> int:
 def _say(sentence: str) -> None:
     from pellucid.data.wording import visible
 
-    lines = sentence.split("\n")
+    lines = translated(sentence).split("\n")
     sys.stderr.write("".join(f"{line if line.isprintable() else visible(line)}\n" for line in lines))
     sys.stderr.flush()
 
