@@ -354,11 +354,12 @@ class Decisions:
             wrong = share_in_words(promise.on_test.error)
             few = "" if promise.is_confirmed else ", which does not refute it and is too little to confirm it"
             checked = f"Checked on {of_test}: {wrong} of the answered are wrong{few}."
-        return (
+        promised = (
             f"Promised with {_SURE} confidence: at most {error} of the answered {noun}s get a wrong label "
-            f"({method}). {checked} Expected: {share_in_words(promise.expected)} are answered, the rest "
-            "abstained."
+            f"({method})."
         )
+        expected = f"Expected: {share_in_words(promise.expected)} are answered, the rest abstained."
+        return f"{promised} {checked} {expected}"
 
     def _covered(self, coverage: Coverage) -> str:
         """The promise of the sets, and what the test shows."""
@@ -370,21 +371,20 @@ class Decisions:
         draw = f"on {count_of(coverage.examples, f'held-out {noun}')}; for one such draw {low} to {high} %"
         checked = _UNCHECKED
         if coverage.on_test is not None:
-            of_test = (
-                f"{count_of(coverage.tested, f'test {noun}')}: they cover {share_in_words(coverage.on_test)}"
-            )
-            checked = f"Checked on {of_test}."
+            of_test, covered = count_of(coverage.tested, f"test {noun}"), share_in_words(coverage.on_test)
+            checked = f"Checked on {of_test}: they cover {covered}."
             if coverage.is_refuted:
-                checked = f"Too narrow on {of_test}; widened to what these need."
-        if not self.model.classes:
-            return (
-                f"Promised: intervals, {figure(coverage.cutoff)} to either side, contain the number of "
-                f"{value} % of {noun}s (split conformal, absolute residual, {draw}). {checked}"
-            )
-        return (
+                checked = f"Too narrow on {of_test}: they cover {covered}; widened to what these need."
+        promised = (
             f"Promised: sets contain the true class of at least {value} % of {noun}s (split conformal, "
-            f"score 1 - probability, {draw}). {checked}"
+            f"score 1 - probability, {draw})."
         )
+        if not self.model.classes:
+            promised = (
+                f"Promised: intervals, {figure(coverage.cutoff)} to either side, contain the number of "
+                f"{value} % of {noun}s (split conformal, absolute residual, {draw})."
+            )
+        return f"{promised} {checked}"
 
 
 def share_in_words(share: Interval) -> str:
