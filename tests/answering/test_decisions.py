@@ -60,7 +60,7 @@ def test_it_answers_those_of_most_trust_and_says_beforehand_how_many(model):
     assert "learn then test: exact binomial tests in a fixed order, on 300 held-out images" in first
     assert "are answered, the rest abstained" in first
     assert "It was not checked: the model has no test answers." in first
-    assert last.endswith("do not hold under distribution shift, and whatever looks unfamiliar is abstained.")
+    assert last.endswith("do not hold under distribution shift. Whatever looks unfamiliar is abstained.")
 
 
 def test_a_foreign_input_is_abstained_however_sure_the_model_is(model):

@@ -116,6 +116,7 @@ FLAGS = {"max_error": "--max-error", "costs": "--costs", "sets": "--sets"}
 ARGUMENTS = {"max_error": "max_error", "sets": "coverage"}
 
 _SURE = f"{100 * CONFIDENCE:g} %"
+_UNFAMILIAR = "Whatever looks unfamiliar is abstained."
 _UNCHECKED = "It was not checked: the model has no test answers."
 
 
@@ -320,12 +321,13 @@ class Decisions:
         if self.coverage is not None:
             sentences.append(self._covered(self.coverage))
         if sentences:
-            is_cautious = self.promise is not None and self.model.novelty_rate is not None
-            unfamiliar = ", and whatever looks unfamiliar is abstained." if is_cautious else "."
-            sentences.append(
+            about = (
                 f"Promises are about {self._noun}s of the source, groups and time that the model's data is "
-                f"from; they do not hold under distribution shift{unfamiliar}"
+                "from; they do not hold under distribution shift."
             )
+            if self.promise is not None and self.model.novelty_rate is not None:
+                about = f"{about} {_UNFAMILIAR}"
+            sentences.append(about)
         return sentences
 
     def _promised(self, promise: Promise) -> str:
