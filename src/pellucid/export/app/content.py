@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jinja2 import ChoiceLoader, Environment
+from jinja2 import ChoiceLoader, Environment, Template
 
 from pellucid.answering.training_examples import run_of
 from pellucid.bundle import AverageMember, AverageModel, ClassicalModel, ImageModel, Model
@@ -29,7 +29,9 @@ from pellucid.insight.explaining import with_probabilities
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.layer_records import layer_records
 from pellucid.insight.opened_networks import Opened
+from pellucid.language import CHINESE
 from pellucid.novelty import Detector
+from pellucid.page_language import translated_page
 from pellucid.reports.explain.page import mathml, page_environment
 from pellucid.reports.explain.page_data import HIDDEN, Packed, described
 from pellucid.reports.formatting import interval, read_score, scored
@@ -215,7 +217,9 @@ class Page:
         `proof` says on how many held-out examples it was proved; `None` where it was not.
         """
         shown = _PARTS if self.values["layers"] else {}
-        parts = {id: _environment().get_template(name).render(**self.values) for id, name in shown.items()}
+        parts = {
+            id: _in_both(_environment().get_template(name).render(self.values)) for id, name in shown.items()
+        }
         return filled(self.values, {**self.app, "proof": proof}, self.page_data, parts, served).encode()
 
     def served(self) -> ServedPage:
@@ -261,7 +265,14 @@ def _environment() -> Environment:
     shared, own = page_environment(), shell_environment()
     assert shared.loader is not None  # both have their templates
     assert own.loader is not None
-    return shared.overlay(loader=ChoiceLoader([own.loader, shared.loader]))
+    found = shared.overlay(loader=ChoiceLoader([own.loader, shared.loader]))
+    found.template_class = Template  # in English, whatever the language of this program
+    return found
+
+
+def _in_both(html: str) -> dict[str, str]:
+    """A part of the page in the languages between which its button switches."""
+    return {"en": html, "zh": translated_page(html, CHINESE)}
 
 
 def refusal(model: Model) -> str:

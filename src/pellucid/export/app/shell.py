@@ -5,7 +5,7 @@ With it the page of a model that its server answers for: what it holds comes fro
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from pellucid.data.tables.columns import LABEL_NAMES, LESSER_TEXT_NAMES, TEXT_NAMES
+from pellucid.language import CHINESE, translated
 from pellucid.pages import checksum, deflated, joined_script, policy_of, visible
 from pellucid.runtime.metadata import Metadata
 
@@ -127,13 +128,14 @@ def filled(
     values: Mapping[str, Any],
     app: Mapping[str, Any],
     page_data: str,
-    parts: Mapping[str, str],
+    parts: Mapping[str, Mapping[str, str]],
     served: Served | None,
 ) -> str:
     """The whole page as HTML.
 
     `values` are those of the template beside what is filled in here; `app` and `page_data` its documents,
-    `parts` rendered ones by the id of their place. Without `served` it is a file, with a policy of its own.
+    `parts` rendered ones by the id of their place and by language. Without `served` it is a file, with a
+    policy of its own.
     """
     app = {**app, "served": None if served is None else served._asdict()}
     documents = {"page-data": page_data, "app": json.dumps(app, allow_nan=False)}
@@ -156,7 +158,7 @@ def script_values(start: str) -> dict[str, Any]:
 @cache
 def shell_environment() -> Environment:
     """Template environment: escaping, and invisible characters shown, as on all pages."""
-    return Environment(
+    found = Environment(
         loader=FunctionLoader(_source),
         autoescape=True,
         finalize=visible,
@@ -165,6 +167,8 @@ def shell_environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    found.filters["chinese"] = partial(translated, wanted=CHINESE)
+    return found
 
 
 def _source(name: str) -> str | None:

@@ -13,6 +13,7 @@ from pellucid.insight.opened_networks import Opened
 from pellucid.insight.reference_lines import CLOSED
 from pellucid.insight.unit_arithmetic import Arithmetic
 from pellucid.insight.units import open_unit
+from pellucid.language import CHINESE, translated
 from pellucid.pages import visible
 
 # Most bytes of numbers in a page; as text they take a third more.
@@ -219,6 +220,7 @@ def _layer(explanation: Explanation, opened: Opened, record: LayerRecord) -> dic
         "name": record.name,
         "kind": record.kind,
         "words": record.words,
+        "chinese": translated(record.words, CHINESE),
         "takes": [
             name
             for name in record.takes

@@ -23,9 +23,22 @@ function inflated(id) {
 async function openDocuments() {
   const { documents, parts } = await inflated("documents").json();
   for (const [id, text] of Object.entries(documents)) byId(id).textContent = text;
-  for (const [id, html] of Object.entries(parts)) {
-    byId(id).replaceChildren(...new DOMParser().parseFromString(html, "text/html").body.childNodes);
+  const place = () => Object.entries(parts).forEach(([id, texts]) => placePart(byId(id), texts));
+  document.addEventListener("languagechange", place);
+  place();
+}
+
+/** Write a part of the page in its language. @param {HTMLElement} place @param {{ en: string, zh: string }} texts */
+function placePart(place, texts) {
+  const html = document.documentElement.lang === "en" ? texts.en : texts.zh;
+  const { body } = new DOMParser().parseFromString(html, "text/html");
+  if (!place.querySelector("button")) {
+    place.replaceChildren(...body.childNodes);
+    return;
   }
+  // Buttons have thumbnails, and somebody may have chosen one: only their words are written anew.
+  const [now, then] = [place, body].map((each) => [...each.querySelectorAll("h2, .part, button > span")]);
+  now.forEach((each, at) => each.replaceChildren(...then[at].childNodes));
 }
 
 /** All weights, most of them in 16 bits, each by its name. @param {Record<string, TensorPlace>} tensors */

@@ -9,7 +9,7 @@ import { drawField, followUnit, showWindow } from "./seen_views.js";
 import { actions, arithmeticText, arithmeticView } from "./unit_views.js";
 import { chosenUnits } from "./units.js";
 import { gradientAt, layerValue, numberAt } from "./values.js";
-import { message } from "./words/message.js";
+import { message, layerWords } from "./words/message.js";
 /** @import { Layer, Layout, Numbers, Pinned, Scale, Unit, View, Weight } from "./types.js" */
 /** @import { MessageKey } from "./words/message.js" */
 
@@ -211,8 +211,10 @@ function unitBeside({ shape }, unit, key) {
 /** @param {Layer} layer */
 export function drawLayer(layer) {
   const isBackward = current.view === "backward";
-  byId("layer-title").textContent = message("layerTitle", { name: layer.name, words: layer.words });
+  byId("layer-title").textContent = message("layerTitle", { name: layer.name, words: layerWords(layer) });
   const facts = document.querySelector(`[data-layer-facts="${CSS.escape(layer.name)}"]`);
+  byId("as-text-title").textContent = message("asText");
+  byId("copy").textContent = message("copy");
   byId("layer-facts").replaceChildren(
     ...(facts ? [...facts.children].map((child) => child.cloneNode(true)) : []),
   );

@@ -118,7 +118,11 @@ export function showWindow(layer, unit) {
     holder.replaceChildren();
     return;
   }
-  if (sliding.layer !== layer || !holder.firstChild) holder.replaceChildren(...windowView(layer));
+  // Words of the page may have changed their language meanwhile.
+  if (sliding.layer !== layer || holder.lang !== document.documentElement.lang || !holder.firstChild) {
+    holder.replaceChildren(...windowView(layer));
+    holder.lang = document.documentElement.lang;
+  }
   sliding.layer = layer;
   moveWindow(unit);
 }

@@ -58,6 +58,7 @@
  * @property {string} name
  * @property {string} kind
  * @property {string} words what it does, for people
+ * @property {string} chinese the same in Chinese
  * @property {string[]} takes names of the layers whose values it takes; "inputs" for what the model is given
  * @property {string[]} weights names of its tensors
  * @property {Settings} settings

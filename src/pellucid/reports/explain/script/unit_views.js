@@ -18,7 +18,7 @@ import { FUNCTIONS, GATES, isCandidate } from "./functions.js";
 import { isLearnt, pageData, tokenAtStep, tokenLabel, tokensBetween } from "./page_data.js";
 import { chosenUnits, openUnit } from "./units.js";
 import { fieldOf, layerValue } from "./values.js";
-import { message } from "./words/message.js";
+import { message, layerWords } from "./words/message.js";
 /** @import { Choice, ComparedUnit, Floats, Layer, OpenedUnit, PastStep, Scale, Step, Unit } from "./types.js" */
 /** @import { Weighing } from "./types.js" */
 /** @import { MessageKey } from "./words/message.js" */
@@ -426,7 +426,9 @@ const stepsList = (steps) =>
 
 /** @param {Layer} layer @param {Unit} unit @param {ComparedUnit} found */
 export function arithmeticText(layer, unit, { weighings, choice, steps, network, value, difference }) {
-  const lines = [message("copiedTitle", { layer: layer.name, words: layer.words, unit: indexText(unit) })];
+  const lines = [
+    message("copiedTitle", { layer: layer.name, words: layerWords(layer), unit: indexText(unit) }),
+  ];
   for (const weighing of weighings) {
     const { name, patch, weights, products, sum, bias } = weighing;
     if (name) lines.push(`${name}:`);

@@ -35,6 +35,13 @@ function sayAll() {
   /** @type {NodeListOf<HTMLElement>} */
   const parts = document.querySelectorAll("[data-say]");
   for (const part of parts) part.textContent = say(/** @type {Word} */ (part.dataset.say));
+  /** @type {NodeListOf<HTMLElement>} */
+  const written = document.querySelectorAll("[data-chinese]"); // what the model's facts say
+  for (const part of written) {
+    part.dataset.english ??= part.textContent ?? "";
+    part.textContent = (language.isChinese ? part.dataset.chinese : part.dataset.english) ?? "";
+  }
+  document.dispatchEvent(new Event("languagechange"));
 }
 
 /**

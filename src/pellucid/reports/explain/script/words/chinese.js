@@ -28,6 +28,8 @@ export const CHINESE_MESSAGES = {
   axisQuery: "查询词元",
   axisKey: "键词元",
   copied: "已复制",
+  copy: "复制",
+  asText: "以文字显示",
   selected: "已选中，请用键盘复制",
   layoutOfHeads: "{count} 个头各有一张图，行是查询词元，列是键词元",
   layoutOfOneMap: "一张 {rows}\u00d7{columns} 的特征图",

@@ -32,6 +32,8 @@ export const ENGLISH_MESSAGES = {
   axisQuery: "query token",
   axisKey: "key token",
   copied: "copied",
+  copy: "Copy",
+  asText: "As text",
   selected: "selected; copy it with the keyboard",
   layoutOfHeads: "a map for each of {count} heads, query tokens as rows, key tokens as columns",
   layoutOfOneMap: "one map of {rows}\u00d7{columns} numbers",

@@ -4,11 +4,13 @@ import { ENGLISH_MESSAGES } from "./english.js";
 
 /** @typedef {keyof typeof ENGLISH_MESSAGES} MessageKey */
 
+const isChinese = () => document.documentElement.lang.toLowerCase().startsWith("zh");
+
 /** The sentence of a key as it is written, with its {names}. @param {MessageKey} key */
-function template(key) {
-  const isChinese = document.documentElement.lang.toLowerCase().startsWith("zh");
-  return (isChinese ? CHINESE_MESSAGES : ENGLISH_MESSAGES)[key];
-}
+const template = (key) => (isChinese() ? CHINESE_MESSAGES : ENGLISH_MESSAGES)[key];
+
+/** What a layer does, in the language of the page. @param {{ words: string, chinese: string }} layer */
+export const layerWords = ({ words, chinese }) => (isChinese() ? chinese : words);
 
 /**
  * A sentence in the language of the page.
