@@ -58,6 +58,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(EveryShape())
 
 
+@pytest.fixture(autouse=True)
+def language_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """English again after a test that runs a command in another language."""
+    monkeypatch.setenv("PELLUCID_LANGUAGE", "en")
+
+
 # Begun first, so that no worker is left alone with one of them in the end.
 LONG_FILES = (
     "test_documented_blocks.py",

@@ -66,7 +66,7 @@ def test_it_stands_last_and_leaves_the_dummy_out(candidates, average, capsys):
     said = " ".join(capsys.readouterr().err.split())
     model, whole = average.model, sum(average.model.weights)
     shares = ", ".join(f"{each.name} {100 * each.weight / whole:.0f} %" for each in model.members)
-    assert f"ensemble: weighted average of {len(model.members)} models ({shares}): accuracy" in said
+    assert f"ensemble: weighted average of {len(model.members)} models ({shares}), with accuracy" in said
 
 
 def test_its_held_out_answers_are_not_those_that_it_was_chosen_by(candidates, average):

@@ -58,7 +58,9 @@ class _Bins:
         if self.together is None:
             return 1.0
         alone = replace(self, together=None).deviations(self.gap)
-        return np.asarray(np.sqrt(np.maximum(1.0, np.diag(self.together) / alone**2)))
+        # Where all examples of a bin agree with their confidence, nothing deviates.
+        wider = np.divide(np.diag(self.together), alone**2, out=np.ones_like(alone), where=alone > 0)
+        return np.asarray(np.sqrt(np.maximum(1.0, wider)))
 
     def noise(self, seed: int) -> np.ndarray:
         """Draws of unit variance for each bin; with groups those of one group move together."""

@@ -198,7 +198,7 @@ def read_pairs(pairs: Pairs, place: str, settings: Settings) -> Listing:
         listing = read_shards(
             shards, place, dataclasses.replace(settings, input_column="text", label_column="label")
         )
-    columns = "texts from column 'text', labels from column 'label'"
+    columns = "texts from column 'text'; labels from column 'label'"
     lines = "texts and labels line by line, each pair of files being a table"
     warnings = [each.replace(f"{place}: {columns}", f"{place}: {lines}") for each in listing.warnings]
     if pairs.unlabelled:
