@@ -12,7 +12,7 @@ from pellucid.reports.explain import page, page_data, render_explanation
 from reports.browser import open_page
 from reports.explained import GENERATORS, explained, explained_large, explained_wide
 
-WEIGHTS = 1
+WEIGHTS = 3
 WALK = """<!doctype html><title>walking</title>
 <iframe id="frame" src="page.html" width="1280" height="900" style="border: 0"></iframe>
 <script>onload = async () => {
