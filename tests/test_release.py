@@ -156,7 +156,7 @@ def test_the_same_source_gives_the_same_bytes(built):
 def test_wheels_hold_every_file_of_the_package_and_nothing_else(built):
     package = ROOT / "src" / "pellucid"
     here = {str(path.relative_to(ROOT / "src")) for path in package.rglob("*") if path.is_file()}
-    here = {name for name in here if "__pycache__" not in name}
+    here = {name for name in here if "__pycache__" not in name and not name.endswith(".po")}
     for name, before in (("pellucid", ""), ("pellucid_runtime", "pellucid_runtime/")):
         with zipfile.ZipFile(built[0] / f"{name}-{__version__}-py3-none-any.whl") as wheel:
             names = [each for each in wheel.namelist() if ".dist-info/" not in each]

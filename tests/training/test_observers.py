@@ -88,7 +88,8 @@ def test_progress_follows_a_recipe_that_gets_longer(begin):
         session.run([PlainProgress(lines.append, batches), bar], follow=follow)
         (task,) = bar.bar.tasks
     assert [line.split("loss")[0].split()[1:] for line in lines] == [[str(n), "of", "3"] for n in (1, 2, 3)]
-    assert (task.total, task.completed, task.fields["epochs"]) == (session.state.step, session.state.step, 3)
+    steps = session.state.step
+    assert (task.total, task.completed, task.fields["epoch"]) == (steps, steps, "epoch 3 of 3")
 
 
 def test_training_is_one_live_line_that_goes_away(begin):
