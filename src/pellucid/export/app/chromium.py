@@ -208,7 +208,7 @@ def browsing(program: str) -> Iterator[Tab]:
         finally:
             os.close(to_write)
             os.close(from_read)
-            # Wait for a browser that was told to end, and end it where it does not.
+            # Wait for a browser that was asked to end, and kill it where it does not.
             try:
                 process.wait(timeout=5)
             except subprocess.TimeoutExpired:
