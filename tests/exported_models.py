@@ -51,7 +51,6 @@ EVERY = WITH_NOVELTY | MODELS | AVERAGES
 QUICK = (
     "cnn, mirrored", "svm, with detector", "logistic-regression of texts, with detector", "rnn", "bag",
     "average of texts that are read in three ways", "cnn of labels, mirrored", "svm of texts, of labels",
-    "average of labels, at a temperature",
 )  # fmt: skip
 """Of every kind of graph one, for the default run."""
 

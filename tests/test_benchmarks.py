@@ -19,6 +19,7 @@ def _driver(path: Path) -> str:
     raise LookupError(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["honest_answer", "starting"])
 def test_a_driver_finds_what_it_times(name: str, tmp_path: Path) -> None:
     clock = [str(tmp_path / "seconds.json")] if name == "honest_answer" else []

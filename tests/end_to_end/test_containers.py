@@ -45,6 +45,7 @@ def as_parquet(digit_files: Path) -> Path:
     return place
 
 
+@pytest.mark.slow
 def test_archives_and_tables_train_as_folders_do(
     digit_files: Path, as_parquet: Path, tmp_path: Path, pellucid: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

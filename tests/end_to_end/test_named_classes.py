@@ -68,6 +68,7 @@ def test_old_labels_are_scored_under_their_new_names(run, mails, tmp_path):
     assert loose.scores["log_loss"].value == plain.scores["log_loss"].value
 
 
+@pytest.mark.slow
 def test_every_way_to_ask_obeys_the_threshold(run, mails, tmp_path):
     texts = [text for text, _ in mails[1]]
     classifier = pellucid.load(run)

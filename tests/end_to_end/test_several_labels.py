@@ -111,6 +111,7 @@ def test_a_label_is_explained_and_the_graph_answers_alike(run, tmp_path):
         assert all(abs(float(mine[name]) - float(other[name])) < 1e-5 for name in WORDS)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_weights(run, texts, tmp_path):
     folder = tmp_path / "killed"
     words = ("-m", "pellucid", "train", texts, "--out", folder, *FLAGS)

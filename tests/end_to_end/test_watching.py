@@ -27,6 +27,7 @@ def _press(tab, key: str, code: int, text: str = "") -> None:
         tab.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **more)
 
 
+@pytest.mark.slow
 def test_a_browser_watches_and_stops_by_keyboard_and_has_the_report_in_the_end(
     chromium, axe_core, digits_npz, tmp_path
 ):
@@ -77,6 +78,7 @@ def test_a_browser_watches_and_stops_by_keyboard_and_has_the_report_in_the_end(
     assert (tmp_path / "run" / "metrics.json").exists()
 
 
+@pytest.mark.slow
 def test_a_page_that_is_closed_and_one_that_nobody_opens_do_not_hold_up_the_run(digits_npz, tmp_path):
     words = ("train", digits_npz, "--out", tmp_path / "run", "--epochs", "3", *TRAINING, "--watch")
     with watching(*words) as run:

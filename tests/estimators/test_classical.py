@@ -70,6 +70,7 @@ def test_the_features_are_chosen_on_few_examples_too() -> None:
     assert estimator.score(digits()[0][100:600], ink()[100:600]) > 0.8
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_forest() -> None:
     def answers(seed: int) -> np.ndarray:
         estimator = pellucid.ImageClassifier(model="random-forest", threads=1, seed=seed)

@@ -264,6 +264,7 @@ def test_learning_anew_forgets_the_old_form():
     assert estimator.predict(DIGITS.data[:1]).tolist() == [0]
 
 
+@pytest.mark.slow
 def test_tables_with_several_labels_in_a_cell(tmp_path):
     frame = pandas.DataFrame({"text": TEXTS[:200], "tags": ["|".join(each) for each in LISTS[:200]]})
     frame.to_csv(tmp_path / "texts.csv", index=False)

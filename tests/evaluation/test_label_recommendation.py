@@ -61,7 +61,7 @@ def test_practically_nothing_is_of_log_loss_and_of_micro_f1():
 
 
 @pytest.mark.parametrize("metric", EVERY)
-@pytest.mark.parametrize("examples", [100, 600])
+@pytest.mark.parametrize("examples", [100, pytest.param(600, marks=pytest.mark.slow)])
 def test_answers_that_know_nothing_end_in_majority(metric, examples):
     found = []
     for seed in range(8):

@@ -57,6 +57,7 @@ def test_what_cannot_be_scored_is_none():
         score(labels[:0], said[:0])
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_truth():
     """Of 100 intervals at 95 % each, fewer than 87 hold it once in a thousand."""
     many, stated = drawn_labels(100_000, 5, 1.3, seed=999, unknown=0.1)

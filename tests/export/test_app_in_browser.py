@@ -392,6 +392,7 @@ def run(tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 def test_a_page_is_proved_on_original_files(chromium: str, run, tmp_path) -> None:
     done = export_app(str(run), tmp_path / "app.html")
     assert done.proof is not None

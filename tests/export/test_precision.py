@@ -44,6 +44,7 @@ def test_a_smaller_file_that_answers_as_well_is_written(run, tmp_path, monkeypat
     assert difference < (0.003 if precision == "fp16" else 0.2)
 
 
+@pytest.mark.slow
 def test_what_is_not_worth_it_is_refused_with_the_figures(run, tmp_path, monkeypatch):
     monkeypatch.setattr(judging, "_timed", lambda *given: ((1.0, 1.5), True))
     said: list[str] = []

@@ -43,6 +43,7 @@ def write_parquet(path, columns, **given):
     return path
 
 
+@pytest.mark.slow
 def test_a_dictionary_that_stands_for_gigabytes(tmp_path):
     """Sixteen megabytes of one letter, said a thousand times: 2 kB that once took 16 GB."""
     text = pa.DictionaryArray.from_arrays(pa.array([0] * 1000, pa.int32()), pa.array(["a" * (16 << 20)]))

@@ -86,6 +86,7 @@ def test_the_program_and_its_units_are_the_very_numbers_of_the_network(shape, cl
     }
 
 
+@pytest.mark.slow
 def test_fields_the_draw_and_the_outcome_in_words():
     found = explained("vae")
     assert found.field("body.conv1", (0, 1, 1)) == ((1, 4), (1, 4))

@@ -175,6 +175,7 @@ def test_a_raised_budget_starts_another_worker(tmp_path, monkeypatch):
     assert len(open_table(tmp_path / "t.parquet", "t").head.columns["a"][0]) == 40 << 20
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit of memory")
 def test_a_batch_that_takes_too_much_memory_is_read_with_fewer_rows(tmp_path, monkeypatch):
     """A thousand rows of a megabyte in a dictionary of a few: a gigabyte at once, but not a few at a time."""

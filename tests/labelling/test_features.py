@@ -84,6 +84,7 @@ def test_they_are_computed_once(tmp_path, monkeypatch: pytest.MonkeyPatch) -> No
     assert not np.array_equal(features_of_images(sources).rows, first.rows)
 
 
+@pytest.mark.slow
 def test_a_process_of_their_own_gives_the_same(tmp_path) -> None:
     write_images(tmp_path / "in", 12)
     write_texts(tmp_path / "texts.csv", 30)

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 import spawning
 from command_line import rows_of
 from labelling.served import write_texts
@@ -56,6 +58,7 @@ print(json.dumps({"confirmed": len(confirmed), "doubtful": doubtful}))
 """
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_in_60_kills(tmp_path) -> None:
     write_texts(tmp_path / "texts.csv", 6_000)
     words = ("-c", KILLED, tmp_path / "texts.csv", tmp_path / "labels.csv", 60)

@@ -46,6 +46,7 @@ class Keyboard:
         self.until(f"document.getElementById('counts').textContent.startsWith('{labelled} of ')")
 
 
+@pytest.mark.slow
 def test_texts_by_keyboard_alone(chromium: str, tmp_path) -> None:
     write_texts(tmp_path / "texts.csv", 40)
     out = tmp_path / "labels.csv"

@@ -32,6 +32,7 @@ def wait_for_features(person):
     raise AssertionError("features took two minutes")
 
 
+@pytest.mark.slow
 def test_texts_from_the_first_question_to_a_trained_model(texts) -> None:
     place, out = texts
     with serving(place, out, "--classes", "sun,sea") as server:
@@ -176,6 +177,7 @@ def killed(place, out, kills: int) -> None:
     assert len(confirmed) >= kills
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_when_it_is_killed(texts) -> None:
     killed(*texts, 6)
 

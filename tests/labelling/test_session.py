@@ -223,6 +223,7 @@ def test_several_labels_and_none(texts) -> None:
         labelling_of(*texts)
 
 
+@pytest.mark.slow
 def test_images_by_paths_of_the_table(tmp_path) -> None:
     write_images(tmp_path / "in")
     (tmp_path / "in" / "broken.png").write_bytes(b"\x89PNG nothing")

@@ -57,6 +57,7 @@ def test_without_from_nothing_goes_on(tmp_path):
     assert begin(Settings(), {}, tmp_path) is None
 
 
+@pytest.mark.slow
 def test_the_same_data_again_starts_from_the_very_weights_and_leaves_nothing_to_rehearse():
     continual = continuing_from(old_images())
     dataset, _ = read_on(continual, str(continual.records[0]["data"]["place"]), SETTINGS)
@@ -90,6 +91,7 @@ def test_new_rows_depend_on_the_seed_and_the_data_alone(tmp_path):
     assert (said.numpy() == labels[rows] - 7).mean() > 0.7
 
 
+@pytest.mark.slow
 def test_vectors_that_were_kept_stay_kept(tmp_path):
     data = write_texts(tmp_path / "more.csv", range(5), slice(900, 1300))
     continual = continuing_from(old_texts())
@@ -156,6 +158,7 @@ def prepare_old():
     return prepare(listing_of(labels, pixels=images_of(len(labels), side=8)), Settings())[0]
 
 
+@pytest.mark.slow
 def test_numbers_in_another_unit_are_warned_of():
     continual = dataclasses.replace(continuing_from(old_numbers()), earlier=[GONE])
     labels = np.random.default_rng(0).uniform(0, 5, 200)

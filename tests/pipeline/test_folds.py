@@ -48,6 +48,7 @@ def of_classical(dataset, folder, names, **changes):
     return judged_by_folds(trainings, candidates, folds, context)[0], folds
 
 
+@pytest.mark.slow
 def test_every_example_that_is_not_for_the_test_is_judged_once_by_a_model_that_did_not_learn_from_it(
     tmp_path,
 ):

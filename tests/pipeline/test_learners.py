@@ -75,6 +75,7 @@ def test_a_network_on_a_part_costs_its_share_of_the_whole():
     assert learner.cost(part) == pytest.approx(whole.seconds / 4)
 
 
+@pytest.mark.slow
 def test_learners_on_a_backbone_train_on_a_part_at_the_set_ups_that_were_taken(photos, tmp_path):
     settings, material = given("backbone, tuned", photos, tmp_path)
     (choice,) = chosen(settings, material)

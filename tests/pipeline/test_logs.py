@@ -94,6 +94,7 @@ def test_tensorboard_has_the_curves_of_the_report_and_the_scores_of_the_test(dig
     assert "--log" not in config["command"]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_has_every_epoch_once(digits, tmp_path, monkeypatch):
     from pellucid.training.observers import Checkpointer
 

@@ -127,6 +127,7 @@ def test_every_entry_of_metrics_json(run):
     checked.finish()
 
 
+@pytest.mark.slow
 def test_every_entry_where_folds_judge(run_by_folds):
     run, checked = run_by_folds, run_by_folds.checked
     data, pool = run.metrics["data"], len(run.splits["train"][1])

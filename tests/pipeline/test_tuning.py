@@ -284,6 +284,7 @@ def test_a_study_leaves_an_ordinary_run(studied, data):
     assert found["verdict"].partition(": ")[0] + "." in (studied / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_study_whose_time_is_over_ends_in_a_verdict_all_the_same(data, tmp_path, monkeypatch):
     monkeypatch.setattr(tuning, "_require_time", lambda _: None)
     monkeypatch.setattr(tuning, "_left", lambda _, search: math.inf if len(search.outcomes) < 2 else 0.0)

@@ -35,7 +35,7 @@ def test_stages_go_from_pixels_or_words_to_the_answer():
     assert vae.index("latent") < vae.index("made-maps") < vae.index("image")
 
 
-@pytest.mark.parametrize("name", [*NAMES, *GENERATORS, BACKBONE])
+@pytest.mark.parametrize("name", [*NAMES, *GENERATORS, pytest.param(BACKBONE, marks=pytest.mark.slow)])
 def test_every_stage_is_a_link_to_its_layer_and_there_are_few(name):
     found = explained(name)
     stages = stages_of(found)

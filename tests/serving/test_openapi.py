@@ -32,6 +32,7 @@ def try_all(server, examples, seed, *flags):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_server_answers_as_it_says(models):
     with serving(*models, "--workers", "1") as server:
         try_all(server, 5, 1)

@@ -92,6 +92,7 @@ def test_a_full_queue_refuses_at_once_and_what_waits_is_answered(tmp_path):
             assert metric(server, "pellucid_answers_total") - before == MOST_WAITING + 1 - 100
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_under_load_is_replaced_and_no_answer_is_another(words):
     with serving(*words, "--workers", "2") as server:
         bodies = [png_of(seed) for seed in range(8)]

@@ -9,6 +9,7 @@ from pellucid.errors import UsageError
 from training.sessions import same
 
 
+@pytest.mark.slow
 def test_a_limit_becomes_a_number_of_steps_that_keeps_it(begin):
     session = begin(epochs=100_000, model="mlp", width=32)
     began = time.monotonic()
