@@ -27,7 +27,7 @@ def test_every_form_is_told_apart(class_folders: Path, tmp_path: Path) -> None:
 
 
 def test_data_that_is_missing_or_of_no_form(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="gone: no such file or folder$"):
+    with pytest.raises(DataError, match=r"gone: no such file or folder$"):
         read_data(str(tmp_path / "gone"), Settings())
     (tmp_path / "notes.docx").write_bytes(b"PK")
     with pytest.raises(DataError, match=r"notes.docx: not a form of DATA; give a folder of class folders"):
