@@ -42,7 +42,7 @@ def test_a_path_that_is_missing_is_compared_with_its_neighbours(
     monkeypatch.chdir(class_folders)
     with pytest.raises(DataError) as refused:
         read_data("nothing/like/it", Settings())
-    assert str(refused.value) == f"nothing/like/it: no such file or folder in {class_folders}"
+    assert str(refused.value) == f"nothing/like/it: no such file or folder (looked in {class_folders})"
 
 
 def test_training_rows_are_fixed_only_when_all_three_splits_are_given(

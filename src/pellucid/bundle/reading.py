@@ -149,9 +149,8 @@ def model_folder(folder: str | Path) -> Path:
     """
     place = Path(folder)
     if not place.exists():
-        raise ModelFileError(
-            f"{place}: there is no such folder{likely_path(str(place))}; give a run or a model folder"
-        )
+        meant = likely_path(str(place))
+        raise ModelFileError(f"{place}: there is no such folder{meant}; give a run or a model folder")
     if not place.is_dir():
         refuse_foreign_file(place)
         raise ModelFileError(f"{place}: a file, not a model folder; give a run or a model folder")

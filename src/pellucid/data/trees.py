@@ -292,7 +292,7 @@ def likely_path(place: str) -> str:
         beside = sorted(visible(name) for name in os.listdir(path.parent))
     except (OSError, ValueError):
         beside = []
-    return likely_meant(path.name, beside) or ("" if path.is_absolute() else f" in {Path.cwd()}")
+    return likely_meant(path.name, beside) or ("" if path.is_absolute() else f" (looked in {Path.cwd()})")
 
 
 def is_archive(path: Path) -> bool:

@@ -92,7 +92,7 @@ def dummy(facts: ReportFacts) -> str | None:
 
 
 def score_of_constant(facts: ReportFacts, metric: Metric) -> float | None:
-    """Score of always predicting the same: the dummy's where it was tested, or of the test's commonest class."""
+    """Score of always predicting the same: the dummy's, or that of the test's commonest class."""
     score = model_score(facts.models.get(dummy(facts) or "", {}), metric)
     return facts.chance_by(metric) if score is None or facts.all_classes is not None else score.value
 

@@ -93,7 +93,8 @@ def require_existing(place: str) -> None:
     """
     require_local(place)
     if form_of(place) not in (Form.SAMPLE, Form.PATTERN) and not os.path.exists(place):
-        raise DataError(f"{place}: no such file or folder{likely_path(place)}")
+        meant = likely_path(place)
+        raise DataError(f"{place}: no such file or folder{meant}")
 
 
 def _read(place: str, settings: Settings) -> Listing:

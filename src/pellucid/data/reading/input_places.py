@@ -154,7 +154,8 @@ def _existing(place: str, asked: _Asked, stdin: BufferedIOBase | None) -> list[s
             f"echo {text} | pellucid predict RUN -"
         )
     if not any(sign in place for sign in "*?["):
-        raise DataError(f"{place}: no such file or folder{likely_path(place)}")
+        meant = likely_path(place)
+        raise DataError(f"{place}: no such file or folder{meant}")
     found = sorted(glob.glob(place, recursive=True), key=lambda name: Path(name).parts)
     if not found:
         raise DataError(f"{place}: nothing matches this pattern; choose another INPUT")
