@@ -142,7 +142,7 @@ def _one_input(model: Model, place: str, settings: Settings) -> tuple[str, Input
     if count != 1:
         holds = "several" if count is None else f"{count:,}"
         raise DataError(
-            f"{place}: holds {holds} {noun}s, and one is opened at a time; name it: {block.names[0]}"
+            f"{place}: holds {holds} {noun}s, and one is opened at a time; name one, such as {block.names[0]}"
         )
     if block.errors[0]:
         raise DataError(f"{block.names[0]}: {block.errors[0]}; choose another {noun}")
