@@ -50,7 +50,10 @@ class Budget:
     @property
     def remedy(self) -> str:
         """Advice on raising it, for the end of a message."""
-        return f"if you trust it, raise {self.variable} (now {self.value() / self.scale:g} {self.unit})"
+        return (
+            f"if you trust it, raise {self.variable} in the environment "
+            f"(now {self.value() / self.scale:g} {self.unit})"
+        )
 
 
 # Memory that one file may take while it is read, and one answer of a model while it is computed. A laptop

@@ -229,10 +229,10 @@ def test_one_row_of_a_table_of_texts(tmp_path, capsys):
     assert said.endswith(f"page: {out}\n")
     assert texts()[1].split()[0] in out.read_text(encoding="utf-8")
     with pytest.raises(
-        DataError, match=r"texts\.csv: holds 3 texts, and one is opened at a time; name it: .*:2"
+        DataError, match=r"texts\.csv: holds 3 texts, and one is opened at a time; name one, such as .*:2"
     ):
         explain(tmp_path / "model", str(table), out, Settings())
-    with pytest.raises(DataError, match=r"texts\.csv:9: .*texts\.csv has no such row; the first is .*:2"):
+    with pytest.raises(DataError, match=r"texts\.csv:9: .*texts\.csv has no such example; the first is .*:2"):
         explain(tmp_path / "model", f"{table}:9", out, Settings())
     alone = tmp_path / "one.txt"
     alone.write_text(texts()[5], encoding="utf-8")

@@ -71,5 +71,5 @@ def test_what_the_process_beside_says_is_shown_and_its_exit_code_is_the_commands
     (taken / "letter.txt").write_text("not a run")
     assert main(["demo", "--out", str(run)]) == 5
     said = capsys.readouterr()
-    assert "holds files that are no run" in said.err
+    assert "holds files, but no run" in said.err
     assert said.out.splitlines() == ["sample:fashion was learnt.", f"{run}/report.html"]

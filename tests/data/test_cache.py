@@ -110,6 +110,17 @@ def test_bad_files_become_problems_and_never_exceptions(class_folders: Path, own
         assert preprocessing.size == (24, 32)
 
 
+def test_an_image_over_the_budget_is_read_once_the_budget_is_raised(
+    class_folders: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("RGB", (200, 100)).save(class_folders / "cat" / "large.png")
+    monkeypatch.setenv("PELLUCID_MEGAPIXELS", "0.01")
+    (problem,) = decode(class_folders)[1].problems
+    assert problem.reason.endswith("raise PELLUCID_MEGAPIXELS in the environment (now 0.01 megapixels)")
+    monkeypatch.setenv("PELLUCID_MEGAPIXELS", "1")
+    assert decode(class_folders)[1].problems == ()
+
+
 def test_when_every_file_is_bad(class_folders: Path, own_cache: Path) -> None:
     for path in class_folders.glob("*/*.png"):
         path.write_bytes(b"no image")

@@ -91,7 +91,7 @@ def test_images_are_known_by_content_whatever_they_are_called(class_folders: Pat
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["cat/1.png", "bird/notes.txt", "fish/2.txt"], "no image in class folder 'bird', 'fish'; put"),
+        (["cat/1.png", "bird/notes.txt", "fish/2.txt"], "class folders without an image: 'bird', 'fish'"),
         (["1.png", "2.png"], "photos: 2 images but no class folders; make one sub-folder"),
         ([], "photos: holds no class folders; make one sub-folder"),
         (None, r"set: cannot be read \(no such file or directory\)"),

@@ -2,8 +2,10 @@
 
 import io
 import os
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from made_images import context, encoded
@@ -114,6 +116,33 @@ def test_names_join_the_place_as_it_was_given(
     images(tmp_path, "a/a/1.png")
     inside = "a/a/1.png" if place in (".", "./") else "a/1.png"
     assert names(place) == [os.path.join(place, inside)]
+
+
+def test_one_example_of_several_by_its_name(tmp_path: Path) -> None:
+    texts = tmp_path / "t.csv"
+    texts.write_text("text\ngood\nbad\n", encoding="utf-8")
+    packed = tmp_path / "a.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, side in (("cat/1.png", 3), ("cat/2.png", 4)):
+            archive.writestr(name, encoded(context(side, side), "PNG"))
+    np.savez(tmp_path / "n.npz", x_train=np.arange(8, dtype=np.uint8).reshape(2, 2, 2), y_train=[0, 1])
+    for whole, kind in (
+        (texts, TEXTS),
+        (packed, IMAGES),
+        (tmp_path / "n.npz", IMAGES),
+        ("sample:fashion", IMAGES),
+    ):
+        there = opened(str(whole), kind=kind)
+        (one,) = opened(there[1].name, kind=kind)
+        assert one.name == there[1].name
+        assert np.array_equal(np.asarray(one.source), np.asarray(there[1].source))
+        assert open_places([there[1].name], Settings(), kind).how_many() == 1
+    with pytest.raises(DataError, match=r"t\.csv:9: .*t\.csv has no such example; the first is .*t\.csv:2"):
+        opened(f"{texts}:9", kind=TEXTS)
+    with pytest.raises(
+        DataError, match=r"a\.zip/3\.png: .*a\.zip has no such example; the first is .*cat/1\.png"
+    ):
+        opened(f"{packed}/3.png")
 
 
 def test_how_many(tmp_path: Path) -> None:

@@ -27,11 +27,22 @@ def test_every_form_is_told_apart(class_folders: Path, tmp_path: Path) -> None:
 
 
 def test_data_that_is_missing_or_of_no_form(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="gone: no such file or folder"):
+    with pytest.raises(DataError, match=r"gone: no such file or folder$"):
         read_data(str(tmp_path / "gone"), Settings())
     (tmp_path / "notes.docx").write_bytes(b"PK")
     with pytest.raises(DataError, match=r"notes.docx: not a form of DATA; give a folder of class folders"):
         read_data(str(tmp_path / "notes.docx"), Settings())
+
+
+def test_a_path_that_is_missing_is_compared_with_its_neighbours(
+    class_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DataError, match=r"photo: no such file or folder \(did you mean photos\?\)$"):
+        read_data(str(class_folders.parent / "photo"), Settings())
+    monkeypatch.chdir(class_folders)
+    with pytest.raises(DataError) as refused:
+        read_data("nothing/like/it", Settings())
+    assert str(refused.value) == f"nothing/like/it: no such file or folder (looked in {class_folders})"
 
 
 def test_training_rows_are_fixed_only_when_all_three_splits_are_given(

@@ -137,5 +137,7 @@ def test_the_other_kind_is_refused(mails: Path, tmp_path: Path) -> None:
     require_refused(mails / "ham", "2 texts but no class folders; make one sub-folder for each class")
     put(tmp_path / "photos", "a/1.png", "b/1.png", content=encoded(context()))
     require_refused(
-        tmp_path / "photos", r"photos: no \.txt file in class folder 'a', 'b'; put texts there", task="text"
+        tmp_path / "photos",
+        r"photos: class folders without a \.txt file: 'a', 'b'",
+        task="text",
     )

@@ -309,7 +309,7 @@ def test_a_stroke_is_followed_by_answer_and_layers(chromium: str, tmp_path) -> N
         tab.evaluate("document.getElementById('language').click()")
         assert "答案" in tab.evaluate("document.getElementById('answer-title').textContent")
         assert tab.evaluate("document.documentElement.lang") == "zh-CN"
-    assert before == "No image yet: drop one, or draw."
+    assert before == "No image yet: choose a file, or draw."
     assert found["answer"].startswith("digit ")
     assert found["drawn"] > found["layers"] / 2
     assert found["shifted"] > found["layers"] / 2

@@ -132,7 +132,7 @@ def test_a_folder_of_other_things_is_never_taken(pellucid, digits_npz, tmp_path)
     for flags in ((), ("--overwrite",), ("--resume",)):
         done = pellucid("train", digits_npz, "--out", tmp_path, *flags, *SMALL)
         assert done.returncode == 5
-        assert "holds files that are no run" in done.stderr
+        assert "holds files, but no run" in done.stderr
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 

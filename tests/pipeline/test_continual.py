@@ -14,7 +14,7 @@ from pellucid.data import prepare
 from pellucid.data.dataset import EarlierConstraints
 from pellucid.errors import UsageError
 from pellucid.pipeline import concluding
-from pellucid.pipeline.continual.starting_point import Earlier, starting_point
+from pellucid.pipeline.continual.starting_point import Earlier, read_earlier, rehearsed, starting_point
 from pellucid.pipeline.continual.training import (
     ContinualTraining,
     begin,
@@ -178,6 +178,24 @@ def test_a_rehearsal_that_was_asked_for_needs_old_data(tmp_path):
         UsageError, match=r"--rehearse: nothing is at hand to rehearse: .* is a model folder al"
     ):
         recall(continual, dataset, settings, Journal(RunFolder(tmp_path)), QUIET)
+
+
+def test_validation_examples_that_the_network_learned_from_judge_it_no_more():
+    start = starting_point(str(old_images()))
+    (kept,) = dataclasses.replace(start, config={**start.config, "judged_on_folds": {}}).records
+    (learned,) = dataclasses.replace(start, config={**start.config, "judged_on_folds": {"cnn": 1}}).records
+    before, after = read_earlier(kept).dataset, read_earlier(learned).dataset
+    assert before is not None
+    assert after is not None
+    assert len(before.validation) > 0
+    assert sorted([*before.train, *before.validation]) == after.train.tolist()
+    assert len(after.validation) == 0
+    new, _ = prepare(listing_of(["x", "y"] * 20, pixels=images_of(40, seed=9)), Settings())
+    new = dataclasses.replace(
+        new, inputs=np.zeros((40, *after.inputs.shape[1:]), np.uint8), classes=after.classes
+    )
+    found = rehearsed(new, [after], seed=1)
+    assert (found.train, found.validation) == (len(after.train), 0)
 
 
 def test_records_carry_all_earlier_data_along():

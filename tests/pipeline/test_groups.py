@@ -118,7 +118,7 @@ def test_many_rows_are_packed(tmp_path):
 def test_a_table_of_the_users_own_does_not_make_a_folder_a_run(tmp_path):
     (tmp_path / "test.csv").write_text("mine")
     with (
-        pytest.raises(StorageError, match="holds files that are no run"),
+        pytest.raises(StorageError, match="holds files, but no run"),
         RunFolder(tmp_path).opened(False, True),
     ):
         pass

@@ -31,6 +31,7 @@ def test_stages_go_from_pixels_or_words_to_the_answer():
     assert kinds_of("lstm") == ["vectors", "states", "features", "scores", "probabilities"]
     assert kinds_of("text-cnn") == ["vectors", "n-grams", "features", "scores", "probabilities"]
     assert kinds_of("cnn-of-numbers")[-1] == "number"
+    assert kinds_of("gan")[-1] == "number"  # the discriminator's score
     vae = kinds_of("vae")
     assert vae.index("latent") < vae.index("made-maps") < vae.index("image")
 

@@ -9,9 +9,6 @@ from pellucid.answering.incoming import Block, incoming
 from pellucid.answering.naming import ModelOfRun, model_of
 from pellucid.answering.training_examples import known_label, known_states, most_alike
 from pellucid.bundle import Generator, Inputs, Model, load_to_open
-from pellucid.data.reading.array_files import is_idx_folder
-from pellucid.data.reading.forms import PREFIX
-from pellucid.data.trees import DiskFolder
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.files import write_file
@@ -48,7 +45,8 @@ def explain(
 
     Args:
         run: a run, whose recommended model is opened, or a model folder.
-        place: an image or text file, or a row of a table as `FILE:ROW`; `None` where a text is typed.
+        place: an image or text file, or one example of several by its name, such as `FILE:ROW`; `None` where
+            a text is typed.
         out: the page, replaced through the save protocol.
         settings: column and encoding of tables.
         model_name: another model of the run.
@@ -136,41 +134,16 @@ def _one_input(model: Model, place: str, settings: Settings) -> tuple[str, Input
     Raises: `DataError` if it cannot be read, or is more than one.
     """
     noun = model.input_kind.noun
-    table = _table_of(place)
-    asked = incoming(model, [place if table is None else table], settings)
-    count = 1 if table is not None else asked.how_many()
-    first = ""
-    for block in asked.blocks:
-        first = first or block.names[0]
-        if count != 1:
-            holds = "several" if count is None else f"{count:,}"
-            raise DataError(f"{place}: holds {holds} {noun}s, and one is opened at a time; name it: {first}")
-        if table is not None and place not in block.names:
-            continue
-        at = 0 if table is None else block.names.index(place)
-        if block.errors[at]:
-            raise DataError(f"{block.names[at]}: {block.errors[at]}; choose another {noun}")
-        usable = sum(not each for each in block.errors[:at])
-        return (
-            block.names[at],
-            block.inputs[usable : usable + 1],
-            (*asked.warnings, *block.warnings),
+    asked = incoming(model, [place], settings)
+    count = asked.how_many()
+    block = next(iter(asked.blocks), None)
+    if block is None:
+        raise DataError(f"{place}: holds no {noun}; give a file of one")
+    if count != 1:
+        holds = "several" if count is None else f"{count:,}"
+        raise DataError(
+            f"{place}: holds {holds} {noun}s, and one is opened at a time; name one, such as {block.names[0]}"
         )
-    if table is not None:
-        raise DataError(f"{place}: {table} has no such row; the first is {first or 'missing'}")
-    raise DataError(f"{place}: holds no {noun}; give a file of one")
-
-
-def _table_of(place: str) -> str | None:
-    """Table of `FILE:ROW`, `FILE:ARRAY:ROW` or a row of a sample; `None` for anything else."""
-    if Path(place).exists():
-        return None
-    before = place
-    while ":" in before:
-        before = before.rpartition(":")[0]
-        if before.startswith(PREFIX):
-            return before.split("/")[0]
-        path = Path(before)
-        if path.is_file():
-            return str(path.parent) if is_idx_folder(DiskFolder(path.parent)) else before
-    return None
+    if block.errors[0]:
+        raise DataError(f"{block.names[0]}: {block.errors[0]}; choose another {noun}")
+    return block.names[0], block.inputs, (*asked.warnings, *block.warnings)

@@ -88,7 +88,7 @@ def generate(
     labels = _labels(model, count, class_name, run)
     is_empty_folder = out.is_dir() and not any(out.iterdir())
     if not is_empty_folder and (out.exists() or out.is_symlink()):
-        raise StorageError(f"{out}: is there already and is no empty folder; choose another --out")
+        raise StorageError(f"{out}: already exists and is not an empty folder; choose another --out")
     images = model.sample(labels, seed)
     width = max(5, len(str(count)))
     names = [f"{number:0{width}d}.png" for number in range(1, count + 1)]

@@ -154,7 +154,8 @@ def predict(
 
     Args:
         run: a run or a model folder of images or texts, neural or classical, of classes or numbers.
-        inputs: files, folders, globs, tables, archives, or `-` for standard input.
+        inputs: files, folders, globs, tables, archives, one example of these by its name, or `-` for
+            standard input.
         out: a `.csv`, `.jsonl` or `.parquet` file to replace; `None` writes CSV to standard output.
         settings: column of the inputs and encoding of tables.
         options: which model answers, whether each class gets a column, whether it may abstain, what wrong

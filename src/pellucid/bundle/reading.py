@@ -39,6 +39,7 @@ from pellucid.bundle.model import Inputs, Model, finite_answers
 from pellucid.bundle.models import ClassicalModel, FeatureModel, ImageModel, OnNetwork, TextModel
 from pellucid.classical import PREDICTORS, TF_IDF
 from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.data.trees import likely_path
 from pellucid.encoding import ENCODERS
 from pellucid.encoding.encoder import MOST_BYTES as WORDS_LIMIT
 from pellucid.encoding.encoder import UNKNOWN
@@ -148,7 +149,8 @@ def model_folder(folder: str | Path) -> Path:
     """
     place = Path(folder)
     if not place.exists():
-        raise ModelFileError(f"{place}: there is no such folder; give a run or a model folder")
+        meant = likely_path(str(place))
+        raise ModelFileError(f"{place}: there is no such folder{meant}; give a run or a model folder")
     if not place.is_dir():
         refuse_foreign_file(place)
         raise ModelFileError(f"{place}: a file, not a model folder; give a run or a model folder")

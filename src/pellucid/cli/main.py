@@ -53,6 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--version", action="version", help="Show the version and stop", version=f"pellucid {__version__}"
     )
+    parser.add_argument("--language", choices=LANGUAGES, help=argparse.SUPPRESS)  # of every command, below
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, prog="pellucid")
     for command in COMMANDS:
         command.add_parser(subparsers)

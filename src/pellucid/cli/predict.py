@@ -38,8 +38,8 @@ def add_parser(subparsers: Any) -> None:
         nargs="+",
         default=[],
         metavar="INPUT",
-        help="Image or text file, folder of such, glob, table, archive (.zip, .tar, .tar.gz), or - for "
-        "standard input: paths of images or one image, or a text a line",
+        help="Image or text file, folder of such, glob, table, archive (.zip, .tar, .tar.gz), row of a "
+        "table as FILE:ROW, or - for standard input: paths of images or one image, or a text a line",
     )
     inputs.required = False  # `nargs="*"` would take nothing where an option stands between RUN and INPUT
     parser.add_argument(

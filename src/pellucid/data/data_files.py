@@ -70,7 +70,7 @@ class FileKind:
     """The files that are wanted."""
 
     noun: str  # what one holds, `image` or `text`
-    what: str  # one of them, as in `no image in class folder`
+    what: str  # one of them, as in `no image in this folder`
     no_such: str  # why others are left out
     suffixes: frozenset[str]  # of names of such files
     starts: Callable[[bytes], bool] | None = None  # detects one without such a name by its first bytes

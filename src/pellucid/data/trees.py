@@ -25,9 +25,10 @@ from pellucid.data.data_files import (
     is_note,
     unreadable,
 )
-from pellucid.data.wording import quoted, some_quoted
+from pellucid.data.wording import quoted, some_quoted, visible
 from pellucid.errors import DataError
 from pellucid.files import Unpacking, open_regular
+from pellucid.settings import likely_meant
 
 
 class Folder(ABC):
@@ -282,6 +283,16 @@ def enclosed_warning(place: str, inner: Folder, notes: list[str]) -> str:
 
 # Archives. Only the names are in memory. What no honest one holds is refused as a whole: names that lead out
 # of it, two files of one name, far more bytes than it has. A file that cannot be read has its reason.
+
+
+def likely_path(place: str) -> str:
+    """For messages of a missing path: what beside it is likely meant, or where it was looked for."""
+    path = Path(place)
+    try:
+        beside = sorted(visible(name) for name in os.listdir(path.parent))
+    except (OSError, ValueError):
+        beside = []
+    return likely_meant(path.name, beside) or ("" if path.is_absolute() else f" (looked in {Path.cwd()})")
 
 
 def is_archive(path: Path) -> bool:

@@ -119,8 +119,9 @@ def _decide(found: ModelComparison, equally_simple: Sequence[Sequence[str]], nou
     simpler = [name for name in names if simplicity(name) < simplicity(best) and name != dummy]
     if not simpler:
         score, examples = f"{words} {figure(found.pair(best)[0])}", _examples(found, best, noun)
+        apart = "no other model" if dummy is None else f"no other model except {dummy}"
         return Recommendation(
-            best, f"{best} is the best on {examples}, with {score}, and no other model is simpler."
+            best, f"{best} is the best on {examples}, with {score}, and {apart} is simpler."
         )
     equal = [name for name in simpler if found.lead(name) <= 1 + _ROUNDING]
     if equal:

@@ -117,8 +117,8 @@ def require_place(out: Path, ending: str) -> None:
     """
     if out.suffix.lower() != ending:
         raise UsageError(
-            f"--out: {out} does not end in {ending}; end it in .onnx for a file for programs, or in "
-            ".html for a page that answers in a browser"
+            f"--out: {out} does not end in {ending}; choose a name that ends in .onnx for a file for "
+            "programs, or in .html for a page that answers in a browser"
         )
     if out.is_dir():
         raise StorageError(f"{out}: a folder stands there; choose another --out")

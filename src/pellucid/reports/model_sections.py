@@ -42,7 +42,7 @@ def judge(facts: ReportFacts) -> Mapping[str, Any]:
     headline = scored_models.headline(facts)
     is_told_by_target = headline.is_error or facts.labels is not None
     metric = METRICS[facts.target.headline] if is_told_by_target else headline
-    score, chance = facts.score(metric.key), facts.chance_by(metric)
+    score, chance = facts.score(metric.key), scored_models.score_of_constant(facts, metric)
     beats_chance = score is not None and chance is not None and score.low > chance
     constant = "largest class" if facts.labels is None else "same labels always"
     reference = None if chance is None else (chance, f"{constant} {significant(chance)}")

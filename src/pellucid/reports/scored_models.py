@@ -91,6 +91,12 @@ def dummy(facts: ReportFacts) -> str | None:
     return next((name for name in facts.models if name in DUMMIES), None)
 
 
+def score_of_constant(facts: ReportFacts, metric: Metric) -> float | None:
+    """Score of always predicting the same: the dummy's, or that of the test's commonest class."""
+    score = model_score(facts.models.get(dummy(facts) or "", {}), metric)
+    return facts.chance_by(metric) if score is None or facts.all_classes is not None else score.value
+
+
 def colour(name: str) -> int:
     """Place of a model's colour, by its name in `metrics.json`: 0 to 7, the style sheet's `model-N`."""
     if name == AVERAGE:

@@ -32,7 +32,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import __version__ as pillow_version
 
-from pellucid.budgets import MEMORY
+from pellucid.budgets import MEMORY, PIXELS
 from pellucid.data.data_files import Container, Stored
 from pellucid.data.images.decoding_plans import Plan, plan_arrays, plan_files
 from pellucid.data.images.pixels import largest_side
@@ -334,7 +334,8 @@ def _key(listing: Listing, settings: Settings, fixed: Preprocessing | None) -> s
     fitted = (settings.image_size or largest_side(settings)) if fixed is None else fixed
     if fixed is None and settings.resize != "fit":
         fitted = f"{fitted} {settings.resize}"
-    digest.update(repr((FORMAT, pillow_version, fitted, len(listing))).encode())
+    # An image that the budget of pixels refused is read anew where the budget was raised.
+    digest.update(repr((FORMAT, pillow_version, fitted, len(listing), PIXELS.value())).encode())
     folder = os.getcwd()
     known: dict[Container, bytes] = {}
     for path in listing.array_files if listing.paths is None else listing.paths:

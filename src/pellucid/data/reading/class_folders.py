@@ -18,7 +18,7 @@ from pellucid.data.reading.labelled_files import suggested_pattern
 from pellucid.data.tables.table_files import is_table
 from pellucid.data.tables.text_files import require_known
 from pellucid.data.trees import Folder, path_within, place_of, suffix_of
-from pellucid.data.wording import count_of, quoted, some_quoted, visible
+from pellucid.data.wording import count_of, quoted, some_quoted, visible, with_article
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
@@ -221,8 +221,8 @@ def _class_folders(folder: Folder, place: str, split: str, kind: FileKind, depth
         _refuse_texts(others, place)
     if empty:
         raise DataError(
-            f"{place}: no {kind.what} in class folder {some_quoted(empty, 10)}; "
-            f"put {kind.noun}s there or remove the folder"
+            f"{place}: class folders without {with_article(kind.what)}: {some_quoted(empty, 10)}; "
+            f"put {kind.noun}s there, or remove these folders"
         )
     # Names of the folders that lead to each file.
     leading = [path_within(path, folder).split("/")[:-1] for path in paths]

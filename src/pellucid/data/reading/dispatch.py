@@ -28,7 +28,7 @@ from pellucid.data.reading.shards import (
 from pellucid.data.reading.table_folders import read_any_folder, read_table
 from pellucid.data.tables.table_files import is_table, open_table
 from pellucid.data.targets import renamed, with_target
-from pellucid.data.trees import DiskFolder, enclosed, enclosed_warning, is_archive, open_archive
+from pellucid.data.trees import DiskFolder, enclosed, enclosed_warning, is_archive, likely_path, open_archive
 from pellucid.data.wording import count_of, quoted
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
@@ -93,7 +93,8 @@ def require_existing(place: str) -> None:
     """
     require_local(place)
     if form_of(place) not in (Form.SAMPLE, Form.PATTERN) and not os.path.exists(place):
-        raise DataError(f"{place}: no such file or folder")
+        meant = likely_path(place)
+        raise DataError(f"{place}: no such file or folder{meant}")
 
 
 def _read(place: str, settings: Settings) -> Listing:

@@ -1,9 +1,10 @@
 """INPUT, what a model is to label: each place is opened, and its inputs follow one by one.
 
-Places are files, folders (sub-folders included), globs, tables, archives, `.npz` files, IDX folders, samples
-and `-`, which is standard input. What lies in them is listed while it is asked for, so that memory does not
-grow with the number of inputs; arrays, samples and the names of a single folder are held as a whole. Nothing
-stops at one bad input: what cannot be read carries its reason along.
+Places are files, folders (sub-folders included), globs, tables, archives, `.npz` files, IDX folders, samples,
+the name of one example of several, such as `FILE:ROW`, and `-`, which is standard input. What lies in them is
+listed while it is asked for, so that memory does not grow with the number of inputs; arrays, samples and the
+names of a single folder are held as a whole. Nothing stops at one bad input: what cannot be read carries its
+reason along.
 """
 
 import dataclasses
@@ -13,7 +14,7 @@ import itertools
 import os
 import posixpath
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import BufferedIOBase
 from pathlib import Path
 from typing import NamedTuple
@@ -31,13 +32,14 @@ from pellucid.data.data_files import (
     is_clutter,
     is_image_start,
 )
-from pellucid.data.reading.forms import Form, form_of, require_local
+from pellucid.data.reading.array_files import is_idx_folder
+from pellucid.data.reading.forms import PREFIX, Form, form_of, require_local
 from pellucid.data.reading.input_values import MISSING, NO_PATH, OUTSIDE, PathFinder, packed_column
 from pellucid.data.tables.columns import IMAGES, TEXT_FILES, ChosenInput, choose_input
 from pellucid.data.tables.table import Table, inputs_of
 from pellucid.data.tables.table_files import is_table, open_table
 from pellucid.data.tables.text_files import decode_text, require_known
-from pellucid.data.trees import DiskFolder, members_of
+from pellucid.data.trees import DiskFolder, is_archive, likely_path, members_of
 from pellucid.data.wording import count_of, with_article
 from pellucid.errors import DataError
 from pellucid.settings import Settings
@@ -122,7 +124,8 @@ def open_places(
             piped = _piped_texts(stdin, settings.encoding) if asked.is_of_texts else _piped_images(stdin)
             opened.append(Opened(_passing_over(piped), lambda: None, []))
         else:
-            each = _OPENERS[form_of(place)](place, asked)
+            whole = _whole_of(place)
+            each = _OPENERS[form_of(place)](place, asked) if whole is None else _one_of(whole, place, asked)
             opened.append(each._replace(how_many=functools.cache(each.how_many)))
     if typed:
         texts = (
@@ -132,7 +135,7 @@ def open_places(
     return opened[0] if len(opened) == 1 else _joined(opened)
 
 
-def _passing_over(inputs: Iterator[Input]) -> Callable[[int], Iterator[Input]]:
+def _passing_over(inputs: Iterable[Input]) -> Callable[[int], Iterator[Input]]:
     """As `Opened.inputs_from`, of inputs that cost nothing until they are decoded."""
     return lambda start: itertools.islice(inputs, start, None)
 
@@ -141,7 +144,7 @@ def _existing(place: str, asked: _Asked, stdin: BufferedIOBase | None) -> list[s
     """A place itself, or what a glob matches."""
     require_local(place)
     is_piped = stdin is not None and place == STANDARD_INPUT
-    if is_piped or form_of(place) is Form.SAMPLE or os.path.lexists(place):
+    if is_piped or form_of(place) is Form.SAMPLE or os.path.lexists(place) or _whole_of(place) is not None:
         return [place]
     # Words of a text rather than the name of a file, which seldom has a space and mostly an ending.
     if asked.is_of_texts and (" " in place.strip() or not (Path(place).suffix or os.sep in place)):
@@ -151,11 +154,38 @@ def _existing(place: str, asked: _Asked, stdin: BufferedIOBase | None) -> list[s
             f"echo {text} | pellucid predict RUN -"
         )
     if not any(sign in place for sign in "*?["):
-        raise DataError(f"{place}: no such file or folder")
+        meant = likely_path(place)
+        raise DataError(f"{place}: no such file or folder{meant}")
     found = sorted(glob.glob(place, recursive=True), key=lambda name: Path(name).parts)
     if not found:
         raise DataError(f"{place}: nothing matches this pattern; choose another INPUT")
     return found
+
+
+def _whole_of(place: str) -> str | None:
+    """Table, arrays, sample or archive of which the place names one example; `None` of anything else."""
+    if os.path.lexists(place):
+        return None
+    before = place
+    while ":" in before:
+        before = before.rpartition(":")[0]
+        if before.startswith(PREFIX):
+            return before.split("/")[0]
+        if os.path.isfile(before):
+            folder = Path(before).parent
+            return str(folder) if is_idx_folder(DiskFolder(folder)) else before
+    return next((str(each) for each in Path(place).parents if is_archive(each) and each.is_file()), None)
+
+
+def _one_of(whole: str, place: str, asked: _Asked) -> Opened:
+    """The one example that has this name in a table, arrays, a sample or an archive."""
+    opened = _OPENERS[form_of(whole)](whole, asked)
+    first = None
+    for each in opened.inputs:
+        if each.name == place:
+            return Opened(_passing_over([each]), lambda: 1, opened.warnings)
+        first = first or each.name
+    raise DataError(f"{place}: {whole} has no such example; the first is {first or 'missing'}")
 
 
 def _joined(opened: Sequence[Opened]) -> Opened:

@@ -33,7 +33,8 @@ from pellucid.tasks import IMAGES, REGRESSION, TEXTS, InputKind, Target, target_
 
 _KEPT = "start"
 
-# Record to find earlier data again by: `run`, `settings`, `known` classes, `data` of `config.json`.
+# Record to find earlier data again by: `run`, `settings`, `known` classes, `data` of `config.json`, and
+# `learned_validation`, whether the network learned from its validation split too, since folds judged it.
 Record = Mapping[str, Any]
 
 
@@ -59,7 +60,11 @@ class StartingPoint:
         if self.config is None:
             return []
         before = self.config.get("continual") or {}
-        own = {"run": self.place, **{name: self.config[name] for name in ("data", "settings")}}
+        own = {
+            "run": self.place,
+            **{name: self.config[name] for name in ("data", "settings")},
+            "learned_validation": bool(self.config.get("judged_on_folds")),
+        }
         return [{**own, "known": before.get("old_classes")}, *before.get("earlier", ())]
 
     def keep(self, checkpoints: Path) -> None:
@@ -316,6 +321,9 @@ def read_earlier(record: Record) -> Earlier:
         return Earlier("", None, f"config.json of {run} does not say how its data is read")
     if has_changed:
         return Earlier(place, None, f"{place} is not what it was trained on: it has changed since")
+    if record.get("learned_validation"):
+        learned = np.sort(np.concatenate([dataset.train, dataset.validation]))
+        dataset = dataclasses.replace(dataset, train=learned, validation=dataset.validation[:0])
     return Earlier(place, dataset)
 
 
@@ -323,7 +331,8 @@ def read_earlier(record: Record) -> Earlier:
 #
 # The rule: as many old training examples as there are new ones, at least 1,000, at most all; each class gives
 # its share (of numbers, every tenth of their range), by a draw that depends on the seed alone. Validation
-# examples are taken in the same proportion, so that the best epoch is chosen by both. Old examples whose
+# examples are taken in the same proportion, so that the best epoch is chosen by both, unless the network
+# has learned from them: where folds judged it, they are training examples. Old examples whose
 # content is anywhere in the new data are left out: no test example is learned by way of an old copy.
 #
 # Source: Robins 1995, "Catastrophic Forgetting, Rehearsal and Pseudorehearsal"; Rolnick et al. 2019,

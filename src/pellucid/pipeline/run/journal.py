@@ -138,7 +138,7 @@ class RunFolder:
             )
         hidden = {name for name in names if name.startswith(".") and name.endswith((".tmp", ".old"))}
         if names - hidden and not is_run:
-            raise StorageError(f"{self.path}: holds files that are no run; choose another --out")
+            raise StorageError(f"{self.path}: holds files, but no run; choose another --out")
 
     def _remove_leftovers(self) -> None:
         """Remove temporary files of a process that was killed inside a save."""

@@ -87,7 +87,9 @@ def _kind(explanation: Explanation, layer: LayerRecord) -> str | None:
     kind = _BEGIN.get(layer.kind)
     if kind == "image" and not explanation.makes_images:
         return None  # a predicted number at the scale of the data
-    if kind == "features" and layer.name.split(".")[0] == opened.output.split(".")[0] == "head":
+    # The head of a discriminator gives its score, and the losses come after it.
+    last = "head" if explanation.contest is not None else opened.output.split(".")[0]
+    if kind == "features" and layer.name.split(".")[0] == last == "head":
         return "scores" if explanation.classes and not explanation.makes_images else "number"
     if kind == "maps":
         seen = max(size / side for size, side in zip(layer.receptive_field, _sides(explanation), strict=True))
