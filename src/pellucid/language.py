@@ -32,17 +32,19 @@ _HAN = re.compile("[\u4e00-\u9fff]")
 _SPACES_OF_PART = re.compile(f"^ (?={_HAN.pattern})|(?<={_HAN.pattern}) $")
 _LETTER = re.compile(r"[A-Za-z]{2}")
 # Where texts that were joined are separated, from the outside in; lists only where they are values.
-_LINES, _SENTENCES = (
+_LINES, _SENTENCES, _SENTENCES_OF_NAMES = (
     re.compile(r"(\n+[ \t]*)"),
-    re.compile(
-        r"((?<=[.!?])\s+(?=[A-Z`'\"(\d])|(?<=[\])]\.)\s+(?=[a-z]))"  # names of models begin sentences, too
-    ),
+    re.compile(r"((?<=[.!?])\s+(?=[A-Z`'\"(\d]))"),
+    re.compile(r"((?<=[.!?])\s+)"),  # names of models begin sentences, too
 )
 _CLAUSES, _COLON, _LIST = (re.compile(form) for form in (r"(; )", r"(: )", r"(, and |, | and )"))
 _AND = {", and ": "\u4ee5\u53ca ", " and ": " \u548c ", "; ": "\uff1b"}
 # What a field matches: a number as the source formats it, else anything but the end of one sentence and the
 # beginning of the next.
-_NUMBER, _ANYTHING = r"[^A-Za-z]*?[^A-Za-z\s][^A-Za-z]*?", r"(?:(?![.!?] [A-Z]).)*?"
+_NUMBER, _ANYTHING = (
+    r"[^A-Za-z]*?[^A-Za-z\s][^A-Za-z]*?",
+    r"(?:(?![.!?] [A-Z]|(?<=[a-z]{3})[.] [a-z]).)*?",
+)
 # Fields of elements within a text of a page, each a character of its own there (`page_language`).
 _ELEMENTS, _MARK = frozenset({"bdi", "span", "strong"}), "[\U000f0000-\U000ffffd]"
 # Fields of what users named, which is said as it is.
@@ -111,6 +113,13 @@ def translated(text: str, wanted: str = "") -> str:
     if wanted == ENGLISH or not _LETTER.search(text):
         return text
     return _catalogue(wanted).translate(text)
+
+
+def translated_list(text: str) -> str:
+    """Phrases that are joined by commas, each of them translated; names and formulas among them stay as they are."""
+    phrases = text.split(", ")
+    said = [translated(each) for each in phrases]
+    return text if said == phrases else "\uff0c".join(said)
 
 
 def translated_form(message: str) -> str:
@@ -201,7 +210,7 @@ class Catalogue:
             found = None if whole is None else whole + "\u3002"
         if found is not None:
             return found
-        for joint in (_LINES, _SENTENCES, _CLAUSES, _COLON, *((_LIST,) if depth else ())):
+        for joint in (_LINES, _SENTENCES, _SENTENCES_OF_NAMES, _CLAUSES, _COLON, *((_LIST,) if depth else ())):
             parts = joint.split(text, 1 if joint is _COLON else 0)
             if len(parts) > 1 and (found := self._joined(parts, depth)) is not None:
                 return found
@@ -284,23 +293,23 @@ class Catalogue:
         if between:
             cuts = [match.start() for match in re.finditer(re.escape(between), both)]
         else:
-            cuts = sorted({0, len(both), *(match.start() for match in re.finditer(r"[ ,;:(]", both))})
+            cuts = sorted({0, len(both), *(match.start() for match in re.finditer(r"[ ;:(]|,(?!\d)", both))})
         best = (first, second)
-        most = self._known(first, depth) + self._known(second, depth)
+        most = self._known(first, depth) + self._known(second, depth, is_behind=True)
         for cut in reversed(cuts):
             pair = both[:cut], both[cut + len(between) :]
-            known = self._known(pair[0], depth) + self._known(pair[1], depth)
+            known = self._known(pair[0], depth) + self._known(pair[1], depth, is_behind=True)
             if known > most:
                 best, most = pair, known
         return best
 
-    def _known(self, value: str, depth: int) -> float:
+    def _known(self, value: str, depth: int, *, is_behind: bool = False) -> float:
         """How much of a value is known: its length if it is a message or a number, nothing if it is a name.
 
         A number stands apart from the words before it, so there is more for one that is alone.
         """
         if not _LETTER.search(value):
-            return len(value) + 2.0 if value else 0.1
+            return len(value) + (2.0 if is_behind else 0.0) if value else 0.1
         return len(value) if self._value(value, depth + 1) != value else 0.0
 
 

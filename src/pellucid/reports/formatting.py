@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from pellucid.arithmetic.rounding import decimals, figure, rounded, with_minus
 from pellucid.arithmetic.rounding import percent as plain_percent
 from pellucid.evaluation import Interval
+from pellucid.language import translated
 
 NOT_MEASURED = "not measured"
 _SPACE = "\u00a0"
@@ -163,11 +164,11 @@ def unbroken(sentence: Any) -> str:
 def setting(value: Any) -> str:
     """A setting's value as people write it."""
     if value is None:
-        return "by rule"
+        return translated("by rule")
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return translated("yes" if value else "no")
     if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {each}" for name, each in value.items())
+        return ", ".join(f"{name}: {setting(each)}" for name, each in value.items())
     return str(value)
 
 
