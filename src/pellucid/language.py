@@ -67,6 +67,7 @@ _NAMES = frozenset(
         "predicted",
         "quoted",
         "report",
+        "said",
         "source",
         "suggested",
         "twins",
@@ -210,7 +211,14 @@ class Catalogue:
             found = None if whole is None else whole + "\u3002"
         if found is not None:
             return found
-        for joint in (_LINES, _SENTENCES, _SENTENCES_OF_NAMES, _CLAUSES, _COLON, *((_LIST,) if depth else ())):
+        for joint in (
+            _LINES,
+            _SENTENCES,
+            _SENTENCES_OF_NAMES,
+            _CLAUSES,
+            _COLON,
+            *((_LIST,) if depth else ()),
+        ):
             parts = joint.split(text, 1 if joint is _COLON else 0)
             if len(parts) > 1 and (found := self._joined(parts, depth)) is not None:
                 return found
@@ -309,7 +317,7 @@ class Catalogue:
         A number stands apart from the words before it, so there is more for one that is alone.
         """
         if not _LETTER.search(value):
-            return len(value) + (2.0 if is_behind else 0.0) if value else 0.1
+            return len(value) + (2.0 if is_behind else 0.0) if value.strip() else 0.1
         return len(value) if self._value(value, depth + 1) != value else 0.0
 
 
@@ -337,7 +345,7 @@ def _is_doubtful(message: Message, known: int, unknown: Mapping[str, str]) -> bo
     if any(re.match("[;,] ", value) for value in unknown.values()):
         return True  # the beginning of another phrase
     if known < _FEW and any(
-        " " in value or not (message.is_list or name.rstrip(_DIGITS) in _NAMES)
+        name.rstrip(_DIGITS) not in _NAMES and (" " in value or not message.is_list)
         for name, value in unknown.items()
     ):
         return True

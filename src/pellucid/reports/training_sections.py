@@ -49,7 +49,9 @@ def _findings(details: Mapping[str, Any]) -> Sequence[tuple[str, int, Sequence[S
         return details.get(key) or []
 
     conflicts = [[f"{each['source']}: {each['label']}" for each in one] for one in found("conflicts")]
-    siblings = [(translated(each["rule"].replace("_", " ")), *each["examples"]) for each in found("sibling_sets")]
+    siblings = [
+        (translated(each["rule"].replace("_", " ")), *each["examples"]) for each in found("sibling_sets")
+    ]
     lists = (
         ("Left out", [(each["source"], each["reason"]) for each in found("skipped_examples")]),
         ("Leaked from the test split", [(each,) for each in found("leaked_examples")]),
