@@ -142,10 +142,8 @@ def message_of(node: ast.JoinedStr) -> tuple[str, list[str]]:
 
 
 def _is_number(part: ast.FormattedValue) -> bool:
-    spec = "" if part.format_spec is None else ast.unparse(part.format_spec)
-    return bool(re.search(r"[,%dfge]", spec.strip("f'"))) or ast.unparse(part.value).startswith(
-        ("len(", "sum(")
-    )
+    spec = "" if part.format_spec is None else ast.unparse(part.format_spec).removeprefix("f")
+    return bool(re.search(r"[,%dfge]", spec)) or ast.unparse(part.value).startswith(("len(", "sum("))
 
 
 def _field(node: ast.expr) -> str:

@@ -42,7 +42,7 @@ _AND = {", and ": "\u4ee5\u53ca ", " and ": " \u548c ", "; ": "\uff1b"}
 # What a field matches: a number as the source formats it, else anything but the end of one sentence and the
 # beginning of the next.
 _NUMBER, _ANYTHING = (
-    r"[^A-Za-z]*?[^A-Za-z\s][^A-Za-z]*?",
+    r"(?:[^A-Za-z]|(?<=\d)e(?=[+-]\d))*?[^A-Za-z\s](?:[^A-Za-z]|(?<=\d)e(?=[+-]\d))*?",
     r"(?:(?![.!?] [A-Z]|(?<=[a-z]{3})[.] [a-z]).)*?",
 )
 # Fields of elements within a text of a page, each a character of its own there (`page_language`).
@@ -85,6 +85,8 @@ _ENGLISH = re.compile(
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"'[^']*'")
+# A number that a comma or a colon ends.
+_FIGURE = re.compile(r"\d[\d,.]*(?: %)?(?=[,:;] )")
 # What may lie between two values of which it is not clear where the first one ends.
 _CLOSE = ("", " ", ".", ", ")
 
@@ -117,7 +119,7 @@ def translated(text: str, wanted: str = "") -> str:
 
 
 def translated_list(text: str) -> str:
-    """Phrases that are joined by commas, each of them translated; names and formulas among them stay as they are."""
+    """Phrases joined by commas, each translated; names and formulas among them stay as they are."""
     phrases = text.split(", ")
     said = [translated(each) for each in phrases]
     return text if said == phrases else "\uff0c".join(said)
@@ -298,6 +300,8 @@ class Catalogue:
     def _separated(self, first: str, second: str, between: str, depth: int) -> tuple[str, str]:
         """Two values that lie side by side, so that as much of them as possible is known."""
         both = first + between + second
+        if not between and (figure := _FIGURE.match(both)):
+            return figure[0], both[figure.end() :]
         if between:
             cuts = [match.start() for match in re.finditer(re.escape(between), both)]
         else:

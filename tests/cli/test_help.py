@@ -26,7 +26,7 @@ def test_short_help_fits_a_screen_and_the_rest_is_in_help_all(name):
         assert len(line) <= 80, line
     assert len(short.splitlines()) <= 40
     assert short.startswith(f"usage: pellucid {name}")
-    (subparsers,) = (each for each in build_parser()._actions if each.choices)
+    (subparsers,) = (each for each in build_parser()._actions if isinstance(each.choices, dict))
     options = {
         flag
         for action in subparsers.choices[name]._actions
