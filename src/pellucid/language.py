@@ -234,7 +234,7 @@ class Catalogue:
                 made.append(_AND.get(part, part))
                 continue
             made.append(self._value(part, depth - 1))
-        if parts[1] == ": " and made[0] != parts[0]:
+        if parts[1] == ": " and (made[0] != parts[0] or not _LETTER.search(parts[0])):
             made[1] = "\uff1a"  # a place keeps its colon, a sentence has one of full width
         said = [
             at for at in range(1, len(parts), 2) if _HAN.search(made[at - 1]) and _HAN.search(made[at + 1])
