@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from browsers import browsing
 from pellucid.bundle import Model
-from pellucid.export.app.chromium import Tab, browsing
+from pellucid.export.app.chromium import Tab
 from pellucid.export.app.content import page_of
 from pellucid.export.export import metadata_of
 

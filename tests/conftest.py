@@ -12,6 +12,7 @@ import hypothesis
 import pytest
 from threadpoolctl import threadpool_limits
 
+import browsers
 import made_once
 
 # Before numpy or torch are imported: sums differ between one thread and two.
@@ -177,12 +178,13 @@ def axe_core() -> Path:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> str:
-    """Path of the browser that renders reports."""
+def chromium() -> Iterator[str]:
+    """Path of the browser that opens pages."""
     path = shutil.which("chromium")
     _need(path is not None, "chromium")
     assert path is not None
-    return path
+    yield path
+    browsers.close()
 
 
 @pytest.fixture(scope="session")

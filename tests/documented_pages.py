@@ -38,7 +38,7 @@ import spawning
 from command_line import within
 from pellucid.classical import Budget
 from pellucid.data.reading import forms
-from pellucid.pipeline.learners import evaluation_budget
+from pellucid.pipeline.learners import backbone_costs, evaluation_budget
 from pellucid.training import recipe_defaults
 
 ROOT = Path(__file__).parent.parent
@@ -226,6 +226,7 @@ def shorten(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forms, "FASHION_FOLDER", samples)
     monkeypatch.setattr(forms, "SPAM_FILE", samples / "spam.jsonl.gz")
     monkeypatch.setattr(evaluation_budget, "FEW", 0)
+    monkeypatch.setattr(backbone_costs, "_MOST_EPOCHS", 1)
     monkeypatch.setattr(Budget, "of_preset", lambda _: SMALL)
     one = {
         name: dataclasses.replace(each, epochs=1, epochs_of_many=1)

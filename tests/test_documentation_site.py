@@ -8,7 +8,7 @@ from pathlib import Path
 import check_docs
 import pytest
 
-from pellucid.export.app.chromium import browsing
+from browsers import browsing
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILDS = {"en": ["docs"], "zh": ["-t", "chinese", "-c", "docs", "docs/zh"]}

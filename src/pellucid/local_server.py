@@ -268,7 +268,7 @@ def _reason(error: Exception) -> str:
 
 
 def server_of(app: App, seconds: int = 2) -> "uvicorn.Server":
-    """A server of uvicorn that gives requests under way so many seconds once it is told to end."""
+    """A server of uvicorn that gives requests under way so many seconds once it is asked to end."""
     import uvicorn
 
     from pellucid.connections import Bounded

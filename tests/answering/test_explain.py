@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import pellucid
 from every_model import classical_model
@@ -69,6 +70,18 @@ def test_a_run_is_opened_with_its_nearest_training_examples(run, tmp_path):
     assert found.nearest[0].source[-10:] in page
     again = explain(run, str(file), tmp_path / "again.html", Settings())
     assert page_of(again) == page
+
+
+def test_an_unfamiliar_input_is_reported(run, data, tmp_path, capsys):
+    noise = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    (digit,) = write_digits(tmp_path, [410])
+    words = "Unfamiliar input: it does not look like the training data (novelty "
+    for file, is_unfamiliar in ((tmp_path / "noise.png", True), (digit, False)):
+        page = tmp_path / "page.html"
+        assert main(["explain", str(run), str(file), "--out", str(page)]) == 0
+        assert (words in capsys.readouterr().err) == is_unfamiliar
+        assert (words in page.read_text(encoding="utf-8")) == is_unfamiliar
 
 
 def test_a_training_example_is_nearest_to_itself_and_its_label_known(run, data, tmp_path):

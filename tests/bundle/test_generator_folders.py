@@ -106,7 +106,7 @@ def test_a_detector_is_kept_and_changes_no_weight(folder, tmp_path):
     ("changes", "message"),
     [
         ({"kind": "image-classifier"}, "is no network of a model of the kind image-classifier"),
-        ({"classes": ["a", "b"]}, "classes apart"),
+        ({"classes": ["a", "b"]}, "distinguishes 10 classes"),
         ({"classes": ["a", "a"]}, "different names"),
         ({"mirror": True}, "mirror"),
     ],
@@ -118,7 +118,7 @@ def test_a_description_that_cannot_be_is_refused(folder, changes, message):
 
 def test_a_classifier_is_no_generator(tmp_path):
     config = design("vae", Settings(model="vae", width=8), InputFacts((1, 8, 8), 3, 100))
-    with pytest.raises(ValueError, match="3 classes apart, and 10 are named"):
+    with pytest.raises(ValueError, match="3 classes, and 10 are named"):
         AutoencoderModel(build(config), DIGITS, CLASSES)
 
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from pellucid.export.app.chromium import browsing
+from browsers import browsing
 from watched import watching, weights
 
 TRAINING = ("--width", "8", "--parts", "2", "--seed", "5", "--threads", "1", "--folds", "0", "--no-baselines")

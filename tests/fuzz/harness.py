@@ -42,7 +42,7 @@ class Limits(NamedTuple):
 
 
 _LIMITS = Limits()
-_BATCH = 100
+_BATCH, _ROUND = 100, 20
 _HEAD = struct.Struct(">IQ")
 """Before each message: its length, and the growth of memory."""
 
@@ -211,8 +211,8 @@ def fuzz(group: str, name: str, trial: Trial, count: int) -> Tally:
     Raises: `AssertionError` with target and seed of each find.
     """
     tally, began, seed = Tally(), time.monotonic(), first_seed()
-    count = max(count, _BATCH) if budget() else count
     if budget():
+        count = _ROUND
         sys.__stderr__.write(f"\nfuzzing {name} from PELLUCID_FUZZ_SEED={seed}\n")
     with tempfile.TemporaryDirectory(dir=fast_place()) as place:
         while True:

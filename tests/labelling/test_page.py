@@ -6,9 +6,9 @@ import time
 
 import pytest
 
+from browsers import browsing
 from command_line import rows_of
 from labelling.served import serving, write_images, write_texts
-from pellucid.export.app.chromium import browsing
 
 
 class Keyboard:

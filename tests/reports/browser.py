@@ -2,15 +2,14 @@
 
 import contextlib
 import functools
-import html
 import http.server
 import json
-import re
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from browsers import browsing
 
 AXE = """<script src="axe.min.js"></script>
 <script>onload = async () => {
@@ -27,6 +26,11 @@ AXE = """<script src="axe.min.js"></script>
   else parent.document.title = JSON.stringify(found);
 };</script>"""
 
+FINISHED = """new Promise((done) => {
+  const look = () => document.title.startsWith("{") ? done(document.title) : setTimeout(look, 10);
+  look();
+})"""
+
 
 @contextlib.contextmanager
 def served(folder: Path) -> Iterator[tuple[str, list[str]]]:
@@ -34,6 +38,13 @@ def served(folder: Path) -> Iterator[tuple[str, list[str]]]:
     asked: list[str] = []
 
     class Handler(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path == "/favicon.ico":
+                self.send_response(204)
+                self.end_headers()
+            else:
+                super().do_GET()
+
         def log_message(self, format: str, *values: Any) -> None:
             asked.append(self.path)
 
@@ -51,18 +62,13 @@ def served(folder: Path) -> Iterator[tuple[str, list[str]]]:
 def open_page(
     chromium: str, folder: Path, page: str, theme: str = "light"
 ) -> tuple[dict[str, Any], list[str], list[str]]:
-    """Open a page that leaves JSON in its title; return that, the console's lines and the requests."""
-    profile = folder.with_name("profile")
-    with served(folder) as (address, asked):
-        command = [
-            *(chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
-            *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-            *(f"--user-data-dir={profile}", "--enable-logging=stderr", "--virtual-time-budget=20000"),
-            f"--blink-settings=preferredColorScheme={0 if theme == 'dark' else 1}",
-            *("--window-size=1400,900", "--dump-dom", f"{address}/{page}"),
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=True)
-    title = re.search(r"<title>(\{.*?\})</title>", done.stdout, re.DOTALL)
-    assert title is not None, "the harness did not finish"
-    console = [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
-    return json.loads(html.unescape(title[1])), console, asked
+    """Open a page that leaves JSON in its title; return that, complaints of the console and the requests."""
+    with served(folder) as (address, asked), browsing(chromium) as tab:
+        scheme = {"name": "prefers-color-scheme", "value": theme}
+        tab.call("Emulation.setEmulatedMedia", features=[scheme])
+        tab.call(
+            "Emulation.setDeviceMetricsOverride", width=1400, height=900, deviceScaleFactor=1, mobile=False
+        )
+        tab.open(f"{address}/{page}")
+        title = tab.evaluate(FINISHED, 180.0)
+        return json.loads(title), tab.errors, asked

@@ -10,12 +10,13 @@ import pytest
 from sklearn.datasets import load_digits
 
 import pellucid
+from browsers import browsing, press
 from data.made import written
 from pellucid.data import prepare
 from pellucid.data.corrections import read_corrections
+from pellucid.export.app.chromium import Tab
 from pellucid.pipeline.results import Run
 from pellucid.settings import Settings
-from reports.keyboard import Driven, browser
 
 pytestmark = pytest.mark.slow
 
@@ -33,18 +34,18 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return pellucid.train(folder / "d.npz", out=folder / "run", **given)
 
 
-def press_until(page: Driven, key: str, words: str) -> None:
+def press_until(page: Tab, key: str, words: str) -> None:
     """Press a key until the focus is on a control with this text or name."""
     focused = "(e => e && (e.getAttribute('aria-label') || e.textContent).trim())(document.activeElement)"
     for _ in range(200):
-        if page.ask(focused) == words:
+        if page.evaluate(focused) == words:
             return
-        page.press(key)
-    raise AssertionError(f"{words} is not reached by {key}; the focus is on {page.ask(focused)}")
+        press(page, key)
+    raise AssertionError(f"{words} is not reached by {key}; the focus is on {page.evaluate(focused)}")
 
 
-def count(page: Driven) -> str:
-    return str(page.ask("document.querySelector('.correction-tools strong').textContent"))
+def count(page: Tab) -> str:
+    return str(page.evaluate("document.querySelector('.correction-tools strong').textContent"))
 
 
 def test_a_label_is_corrected_by_keyboard_kept_and_downloaded(
@@ -52,55 +53,64 @@ def test_a_label_is_corrected_by_keyboard_kept_and_downloaded(
 ) -> None:
     address = run.report.as_uri()
     issue = run.metrics["label_issues"]["examples"][0]
-    with browser(chromium, tmp_path / "profile") as page:
-        page._call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    with browsing(chromium) as page:
+        context = page.call("Target.getTargetInfo")["targetInfo"]["browserContextId"]
+        given = {"behavior": "allow", "downloadPath": str(tmp_path), "browserContextId": context}
+        page.call("Browser.setDownloadBehavior", **given)
         page.open(address)
         # Without correcting there are no controls, and no bar.
-        assert page.ask("document.querySelectorAll('.fix').length") == 0
-        assert page.ask("getComputedStyle(document.querySelector('.correction-tools')).display") == "none"
+        assert page.evaluate("document.querySelectorAll('.fix').length") == 0
+        assert (
+            page.evaluate("getComputedStyle(document.querySelector('.correction-tools')).display") == "none"
+        )
         press_until(page, "Tab", "Correct labels")
-        page.press("Enter", "Tab")
-        assert page.ask("document.activeElement.textContent") == "Import"  # there is nothing to download yet
-        assert page.ask("document.querySelectorAll('.fix').length") > 40
-        page.ask(f"{FIRST}.querySelector('.fix button').focus()")
-        page.press("Enter")  # the suggestion
+        press(page, "Enter", "Tab")
+        assert (
+            page.evaluate("document.activeElement.textContent") == "Import"
+        )  # there is nothing to download yet
+        assert page.evaluate("document.querySelectorAll('.fix').length") > 40
+        page.evaluate(f"{FIRST}.querySelector('.fix button').focus()")
+        press(page, "Enter")  # the suggestion
         assert count(page) == "1 correction"
-        page.press("Tab")  # the classes, of which the first is chosen by typing
-        assert page.ask("document.activeElement.tagName") == "SELECT"
+        press(page, "Tab")  # the classes, of which the first is chosen by typing
+        assert page.evaluate("document.activeElement.tagName") == "SELECT"
         second = f"{FIRST}.nextElementSibling"
-        page.ask(f"{second}.querySelectorAll('.fix button')[2].focus()")
-        page.press("Enter")
+        page.evaluate(f"{second}.querySelectorAll('.fix button')[2].focus()")
+        press(page, "Enter")
         assert count(page) == "2 corrections"
-        assert page.ask(f"{second}.querySelector('.corrected').textContent") == "left out"
+        assert page.evaluate(f"{second}.querySelector('.corrected').textContent") == "left out"
         # A class that is not there yet is typed.
         third = f"{second}.nextElementSibling"
-        page.ask(
+        page.evaluate(
             f"(s => {{ s.value = [...s.options].at(-1).value; s.dispatchEvent(new Event('change')); }})"
             f"({third}.querySelector('select'))"
         )
-        assert page.ask("document.activeElement.getAttribute('aria-label')") == "New class"
-        page.press("z", "Enter")
-        assert page.ask(f"{third}.querySelector('.corrected').textContent") == "→ z (a new class)"
+        assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "New class"
+        press(page, "z", "Enter")
+        assert page.evaluate(f"{third}.querySelector('.corrected').textContent") == "→ z (a new class)"
         # A reload loses nothing, and what is pressed again is taken back.
         page.open(address)
         assert count(page) == "3 corrections"
-        assert page.ask(f"{FIRST}.querySelector('.corrected').textContent") == f"→ {issue['suggested']}"
-        page.ask("document.querySelector('#corrections button').click()")
-        page.ask(f"{second}.querySelectorAll('.fix button')[2].click()")
+        assert page.evaluate(f"{FIRST}.querySelector('.corrected').textContent") == f"→ {issue['suggested']}"
+        page.evaluate("document.querySelector('#corrections button').click()")
+        page.evaluate(f"{second}.querySelectorAll('.fix button')[2].click()")
         assert count(page) == "2 corrections"
-        page.ask(f"{FIRST}.querySelector('.fix button').focus()")
-        page.press("Escape")  # from an example to what is to be done with all of them
-        page.press("Enter")
+        page.evaluate(f"{FIRST}.querySelector('.fix button').focus()")
+        press(page, "Escape")  # from an example to what is to be done with all of them
+        press(page, "Enter")
         path = tmp_path / "corrections.csv"
         for _ in range(100):
             if path.exists():
                 break
             time.sleep(0.1)
-        assert page.ask("document.querySelector('[role=status]').textContent") == "Saved as corrections.csv."
+        assert (
+            page.evaluate("document.querySelector('[role=status]').textContent")
+            == "Saved as corrections.csv."
+        )
         # Nothing of it is printed.
-        page._call("Emulation.setEmulatedMedia", media="print")
+        page.call("Emulation.setEmulatedMedia", media="print")
         for kind in (".correction-tools", "#corrections", ".fix", ".corrected"):
-            assert page.ask(f"getComputedStyle(document.querySelector('{kind}')).display") == "none"
+            assert page.evaluate(f"getComputedStyle(document.querySelector('{kind}')).display") == "none"
     rows = read_corrections(str(path)).rows
     assert (rows[0].input, rows[0].was, rows[0].label) == (
         issue["source"],
@@ -131,18 +141,18 @@ def test_a_file_is_imported_and_gone_on_from(chromium: str, run: Run, tmp_path: 
         rows.writerow(["renamed.png", "3", "label", one["was"], one["content"], "", ""])
         rows.writerow(['a "b", c.png', "'=1+1", "label", "x", "", "", ""])
         rows.writerow([other["input"], "7", "label", "stale", other["content"], "", ""])
-    with browser(chromium, tmp_path / "profile") as page:
+    with browsing(chromium) as page:
         page.open(run.report.as_uri())
-        page.ask("document.querySelector('#corrections button').click()")
-        node = page._call("DOM.getDocument")["root"]["nodeId"]
-        field = page._call("DOM.querySelector", nodeId=node, selector=".correction-tools input[type=file]")[
+        page.evaluate("document.querySelector('#corrections button').click()")
+        node = page.call("DOM.getDocument")["root"]["nodeId"]
+        field = page.call("DOM.querySelector", nodeId=node, selector=".correction-tools input[type=file]")[
             "nodeId"
         ]
 
         def take(file: Path) -> str:
-            page._call("DOM.setFileInputFiles", nodeId=field, files=[str(file)])
+            page.call("DOM.setFileInputFiles", nodeId=field, files=[str(file)])
             for _ in range(100):
-                said = str(page.ask("document.querySelector('[role=status]').textContent"))
+                said = str(page.evaluate("document.querySelector('[role=status]').textContent"))
                 if said and file.name in said:
                     return said
                 time.sleep(0.05)
@@ -151,12 +161,12 @@ def test_a_file_is_imported_and_gone_on_from(chromium: str, run: Run, tmp_path: 
         assert take(path) == "Corrections taken over from corrections.csv: 3."
         assert count(page) == "3 corrections"
         marks = "document.querySelectorAll('[data-example=\"0\"] .corrected')"
-        assert page.ask(f"[...{marks}].every(each => each.textContent === '→ 3')") is True
-        page.ask("document.querySelector('.correction-tools input[type=file]').value = ''")
+        assert page.evaluate(f"[...{marks}].every(each => each.textContent === '→ 3')") is True
+        page.evaluate("document.querySelector('.correction-tools input[type=file]').value = ''")
         bad = written(tmp_path / "bad.csv", "input,action\na.png,burn\n")
         assert take(bad) == "bad.csv: row 2 has the action burn; one of label, leave-out, right is expected"
         assert count(page) == "3 corrections"
-        kept = page.ask("Object.values(localStorage)[0]")
+        kept = page.evaluate("Object.values(localStorage)[0]")
     found = read_corrections(str(written(tmp_path / "kept.csv", kept))).rows
     assert [(each.input, each.label) for each in found] == [
         ('a "b", c.png', "=1+1"),
@@ -168,41 +178,41 @@ def test_a_file_is_imported_and_gone_on_from(chromium: str, run: Run, tmp_path: 
 def test_nothing_overflows_and_the_console_is_silent_while_correcting(
     chromium: str, run: Run, tmp_path: Path
 ) -> None:
-    with browser(chromium, tmp_path / "profile") as page:
+    with browsing(chromium) as page:
         page.open(run.report.as_uri())
-        page.ask("document.querySelector('#corrections button').click()")
-        page.ask("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+        page.evaluate("document.querySelector('#corrections button').click()")
+        page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
         for width in (360, 768, 1280):
-            page._call(
+            page.call(
                 "Emulation.setDeviceMetricsOverride",
                 width=width,
                 height=900,
                 deviceScaleFactor=1,
                 mobile=False,
             )
-            assert page.ask("document.documentElement.scrollWidth") <= width
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_axe_finds_nothing_while_correcting(chromium: str, axe_core: Path, run: Run, tmp_path: Path) -> None:
-    with browser(chromium, tmp_path / "profile") as page:
+    with browsing(chromium) as page:
         page.open(run.report.as_uri())
-        page.ask("document.querySelector('#corrections button').click()")
-        page.ask(f"{FIRST}.querySelector('.fix button').click()")
-        page.ask("document.querySelectorAll('details').forEach(each => { each.open = true; })")
-        page.ask(axe_core.read_text(encoding="utf-8"))
+        page.evaluate("document.querySelector('#corrections button').click()")
+        page.evaluate(f"{FIRST}.querySelector('.fix button').click()")
+        page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+        page.evaluate(axe_core.read_text(encoding="utf-8"))
         for width in (360, 1280):
             for scheme in ("light", "dark"):
-                page._call(
+                page.call(
                     "Emulation.setDeviceMetricsOverride",
                     width=width,
                     height=900,
                     deviceScaleFactor=1,
                     mobile=False,
                 )
-                page._call(
+                page.call(
                     "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}]
                 )
-                found = page._call(
+                found = page.call(
                     "Runtime.evaluate",
                     expression="axe.run().then(each => JSON.stringify(each.violations.map("
                     "one => [one.impact, one.id, one.nodes[0].html])))",

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pellucid.export.app.chromium import Tab, browsing
+from browsers import browsing
+from pellucid.export.app.chromium import Tab
 from pellucid.reports.explain import render_explanation
 from pellucid.reports.explain.page_data import HIDDEN
 from reports.explained import explained

@@ -2,12 +2,11 @@
 
 import html
 import json
-import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from browsers import browsing
 from pellucid.reports import ReportFacts, render
 
 WIDTHS = (360, 768, 1280)
@@ -33,15 +32,9 @@ def test_nothing_overflows_and_nothing_is_fetched(
     )
     page = tmp_path / "measure.html"
     page.write_text(MEASURE.format(frames=frames), encoding="utf-8")
-    command = [
-        *(chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
-        *("--disable-background-networking", f"--user-data-dir={tmp_path / 'profile'}"),
-        *("--virtual-time-budget=5000", "--dump-dom", page.as_uri()),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    title = re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL)
-    assert title is not None
-    measured = json.loads(html.unescape(title[1]))
+    with browsing(chromium) as tab:
+        tab.open(page.as_uri())
+        measured = json.loads(tab.evaluate("document.title"))
     assert [each["width"] for each in measured] == list(WIDTHS)
     for each in measured:
         assert each["needed"] <= each["width"], "the page scrolls sideways"

@@ -9,8 +9,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 import pellucid
+from browsers import browsing
 from pellucid.data.corrections import read_corrections
-from pellucid.export.app.chromium import browsing
 from serving.served import JSON, Server, serving
 from serving.served_pages import until
 

@@ -8,8 +8,8 @@ import onnx
 import pytest
 
 from app_pages import HOSTILE, file_of, original
+from browsers import browsing
 from exported_models import content_of
-from pellucid.export.app.chromium import browsing
 from pellucid.export.app.exporting import ask
 from pellucid.pipeline.train import train
 from pellucid.runtime import load

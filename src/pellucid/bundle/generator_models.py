@@ -40,7 +40,7 @@ class Generator(Model):
     def __init__(self, network: Network, preprocessing: Preprocessing, classes: Sequence[str]) -> None:
         if network.config.conditions != max(1, len(classes)):
             raise ValueError(
-                f"the network tells {network.config.conditions} classes apart, and {len(classes)} are named"
+                f"the network distinguishes {network.config.conditions} classes, and {len(classes)} are named"
             )
         self.network = network.eval()
         self.sees_through = network

@@ -112,7 +112,7 @@ def answering(network: nn.Module, device: torch.device) -> Iterator[None]:
 
 @contextlib.contextmanager
 def plain(device: torch.device) -> Iterator[None]:
-    """Compute in fp32 and without gradients, which each thread must be told."""
+    """Compute in fp32 and without gradients, a setting that each thread has of its own."""
     with torch.inference_mode(), torch.autocast(device.type, enabled=False):
         yield
 

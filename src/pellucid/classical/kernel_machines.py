@@ -133,7 +133,7 @@ class Kernel(Predictor):
         pairs = columns * (columns - 1) // 2
         forms = super()._forms({**stated, "others": max(1, columns - 1), "pairs": max(1, pairs)})
         if not stated["number"] and columns < 2:
-            raise ValueError("kernel: a single class has nothing to be told from")
+            raise ValueError("kernel: a single class cannot be separated from another")
         return forms
 
     def _check(self) -> None:

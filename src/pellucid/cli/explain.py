@@ -68,6 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
         say(warning)
     found = done.explanation
     say(found.headline)
+    if found.unfamiliar:
+        say(f"  {found.unfamiliar}")
     if found.thresholds and found.target is not None:
         say(f"  {found.threshold_words}")
         say(f"  explained for {found.classes[found.target]}")

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float64, UInt8
 
+from pellucid.arithmetic.rounding import figure
 from pellucid.bundle import (
     AdversarialModel,
     AutoencoderModel,
@@ -251,8 +252,21 @@ def _of_predictor(model: Model, inputs: Inputs, asked: int | None, truth: Agains
         contributions=contributions,
         mean=mean,
         notes=tuple(notes),
+        unfamiliar=_unfamiliar(model, inputs),
         **_pieces(shown, inputs, attributions),
         **opened,
+    )
+
+
+def _unfamiliar(model: Model, inputs: Inputs) -> str:
+    """Sentence about an input that the model's detector finds unlike the training data; empty otherwise."""
+    rate, novelty = model.novelty_rate, model.answer(inputs).novelty
+    if rate is None or novelty is None or novelty[0] <= 1 - rate:
+        return ""
+    found, most = figure(float(novelty[0])), figure(1 - rate)
+    return (
+        f"Unfamiliar input: it does not look like the training data (novelty {found}, where more than {most} "
+        "is unfamiliar). Do not rely on this answer."
     )
 
 

@@ -105,6 +105,7 @@ class Explanation:
         nearest: training examples that are like it, of the `compared` ones.
         compared: number of training examples; 0 where the training data is not at hand.
         notes: sentences that a reader should know.
+        unfamiliar: the sentence about an input unlike the training data; empty where it is not, or not known.
     """
 
     model: str
@@ -129,6 +130,7 @@ class Explanation:
     nearest: Sequence[Like] = ()
     compared: int = 0
     notes: tuple[str, ...] = ()
+    unfamiliar: str = ""
 
     def layer(self, name: str) -> LayerRecord:
         """Record of a layer, by the name that the network calls it.
@@ -274,7 +276,7 @@ class Explanation:
             against = self.backward.target
             named = self.classes[against] if isinstance(against, int) else self.labels_of(against)
             lines[0] += f"; loss against {named} {self.backward.loss:.4g}"
-        lines += [f"  {line}" for line in self.mean_words]
+        lines += [f"  {line}" for line in (self.unfamiliar, *self.mean_words) if line]
         lines += [f"  {record!r}" for record in self.layers]
         if self.attributions is not None:
             lines += [f"  {each!r}" for each in self.attributions.methods]

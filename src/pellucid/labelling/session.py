@@ -1,7 +1,7 @@
 """A pool being labelled: who is asked what, what they answered, and a model that learns meanwhile.
 
 Nothing here knows of a network or a page. Every method may be called by any thread. An example that was
-handed out is leased to that person for ten minutes, so that nobody else is asked about it. Training runs in a
+given out is leased to that person for ten minutes, so that nobody else is asked about it. Training runs in a
 thread of its own and leaves a list of what to ask next; to answer takes no longer than to write one row.
 """
 
@@ -92,7 +92,7 @@ class Labelling:
         self._guide, self._fault, self._progress = _Guide(), "", (0, 0)
         self._labels: dict[int, Label] = {}  # by position in the pool, in the order of the answers
         self._skipped: set[int] = set()
-        self._policies: dict[int, str] = {}  # of what was handed out
+        self._policies: dict[int, str] = {}  # of what was given out
         self._leases: dict[int, tuple[str, float]] = {}
         self._people: dict[str, _Person] = {}
         self._classes: dict[str, None] = {}
@@ -156,7 +156,7 @@ class Labelling:
                 if self._labels[example].labels == names:  # the same again, after a reply that was lost
                     return self.question(person)
             self._require_free(person, example)
-            # One that was handed out before a restart may have been chosen, and counts as such.
+            # One that was given out before a restart may have been chosen, and counts as such.
             policy = self._policies.get(example) or (AUDIT if example in self._in_audit else MARGIN)
             key = self.pool.keys[example]
             text = self.pool.texts[example] if self.pool.kind is TEXTS else ""

@@ -250,7 +250,7 @@ class NetworkConfig(Saved):
 
     @property
     def conditions(self) -> int:
-        """Classes that a network which makes images tells apart; 0 in networks that predict."""
+        """Classes that a network which makes images distinguishes; 0 in networks that predict."""
         return self.own.conditions if isinstance(self.own, (Latent, Noise)) else 0
 
     def with_inputs_of(self, other: "NetworkConfig") -> "NetworkConfig":

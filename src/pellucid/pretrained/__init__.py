@@ -1,4 +1,4 @@
-"""Pretrained weights from local files alone: read strictly, never run, their origin told."""
+"""Pretrained weights from local files alone: read strictly, never run, with their origin."""
 
 from pellucid.pretrained.image_backbones import ImageBackbone, packaged_backbone, timm_backbone
 from pellucid.pretrained.known_weights import (

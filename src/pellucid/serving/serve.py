@@ -170,7 +170,7 @@ async def _serve(
     try:
         await asyncio.wait((starting, answering), return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():
-            return  # told to end before it had begun
+            return  # asked to end before it had begun
         await starting
         _open(state, sources)
         gc.freeze()  # nothing of all this is garbage, and a search through it would delay answers

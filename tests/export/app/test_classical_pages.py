@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from app_pages import file_of, original, page
+from browsers import browsing
 from every_model import CLASSICAL, OF_LABELS, ON_NETWORK
 from models_with_detectors import with_detector
-from pellucid.export.app.chromium import Tab, browsing
+from pellucid.export.app.chromium import Tab
 from pellucid.export.app.exporting import ask
 from small_models import digits
 

@@ -76,18 +76,25 @@ class Tab:
         self._to, self._from, self._buffer, self._number = to_browser, from_browser, b"", 0
         self.requests, self.errors, self._session, self._loaded = [], [], "", False
         self.product = str(self.call("Browser.getVersion")["product"])
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self.attach()
+
+    def attach(self, **settings: Any) -> None:
+        """Go on in a new page, of such settings of the protocol's `Target.createTarget`."""
+        self._session = ""
+        target = self.call("Target.createTarget", url="about:blank", **settings)["targetId"]
         self._session = str(self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
+        self.requests, self.errors, self._loaded = [], [], False
         for domain in ("Inspector", "Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
 
     def open(self, address: str) -> None:
-        """Go to an address, and wait until the page and its scripts are loaded.
+        """Go to an address, and wait until the page and its scripts are loaded, unless they are already.
 
         Raises: `BrowserFailed` if that takes longer than a minute.
         """
         self._loaded = False
-        self.call("Page.navigate", url=address)
+        if "loaderId" not in self.call("Page.navigate", url=address):
+            return  # another place of the same page
         deadline = time.monotonic() + _LONGEST_LOAD
         while not self._loaded:
             self._note(self._read(deadline))
@@ -208,7 +215,7 @@ def browsing(program: str) -> Iterator[Tab]:
         finally:
             os.close(to_write)
             os.close(from_read)
-            # Wait for a browser that was told to end, and end it where it does not.
+            # Wait for a browser that was asked to end, and kill it where it does not.
             try:
                 process.wait(timeout=5)
             except subprocess.TimeoutExpired:

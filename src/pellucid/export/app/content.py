@@ -1,4 +1,4 @@
-"""The page put together: its templates, script and documents, what they tell of the model, and its card."""
+"""The page put together: its templates, script and documents, the facts of the model, and its card."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -92,7 +92,7 @@ def app_facts(
     """The document `app` of a page, but card and proof; the arrays it speaks of are added to `tensors`."""
     shown = opened_place(bodies)
     is_average = isinstance(model, AverageModel)
-    told_bodies = [
+    body_facts = [
         _body(body, kind, metadata, tensors, number=_number(place, shown), is_shown=place == shown)
         for place, body in enumerate(bodies)
     ]
@@ -103,7 +103,7 @@ def app_facts(
         "members": [
             _member(model, place, body_of[place], tensors) for place in range(len(members_of(model)))
         ],
-        "bodies": told_bodies,
+        "bodies": body_facts,
         "opened": shown,
         "input": kind.facts(model),
         "novelty": None if model.detector is None else _detector(model.detector, tensors),
@@ -143,7 +143,7 @@ def _member(model: Model, place: int, body: int, tensors: Tensors) -> dict[str, 
 def _body(
     body: Body, kind: AppKind, metadata: Metadata, tensors: Tensors, *, number: str, is_shown: bool
 ) -> dict[str, Any]:
-    """A body, of the form `Body` in the script's types; layers that the page shows are told elsewhere."""
+    """A body, of the form `Body` in the script's types; layers that the page shows are in `page-data`."""
     opened, layers, hidden = body.opened, None, ""
     if opened is not None:
         prefix = f"network{number}." if number else ""
@@ -187,7 +187,7 @@ def explanation_of(metadata: Metadata, opened: Opened | None) -> Explanation:
 
 
 def _detector(detector: Detector, tensors: Tensors) -> dict[str, Any]:
-    """Settings of a detector; its arrays are kept in single precision, since ranks are told by them."""
+    """Settings of a detector; its arrays are kept in single precision, since ranks depend on them."""
     arrays = {name: array for name, array in detector.arrays().items() if name != "answers"}
     tensors.add_all(arrays, NOVELTY, exactly=True)
     return {"kind": detector.measure.kind, "rate": detector.rate, "settings": detector.measure.to_json()}

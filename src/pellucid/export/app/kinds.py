@@ -113,7 +113,7 @@ class AppKind(NamedTuple):
         body: what they need of how one model sees an input, as `input` of its body; arrays that it speaks of
             join the tensors, their names behind a number where several bodies have such.
         original: a held-out example as the page takes it, by listing and row: JSON for `kind.read`.
-        template: in `page/`, the area where an input is handed over.
+        template: in `page/`, the area that takes an input.
         below: another one, for what stands below the answer; empty for nothing.
         nothing: key of what is said before there is an input.
     """

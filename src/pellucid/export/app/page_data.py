@@ -95,7 +95,7 @@ def _split(whole: Int16[np.ndarray, "rows columns"]) -> bytes:
     return pairs[:, 1].tobytes() + pairs[:, 0].tobytes()
 
 
-# Classical models as pages have them: their arrays, what is told of them, and the network below them.
+# Classical models as pages have them: their arrays, facts about them, and the network below them.
 
 
 def predictor_page_data(

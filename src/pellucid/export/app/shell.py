@@ -35,7 +35,7 @@ class Choice(NamedTuple):
 
 
 class Served(NamedTuple):
-    """How a page is handed out by a server.
+    """How a server delivers a page.
 
     Attributes:
         asks: whether the server answers, and not the page by itself.
