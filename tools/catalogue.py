@@ -48,6 +48,7 @@ NOUNS = (
 )  # fmt: skip
 OTHERS = Path(__file__).with_name("more_messages.txt")  # one in each line
 _COUNTS = ("count", "number", "number2", "number3", "points")  # fields of others that are numbers
+_SHORT = 3
 _WORDS = re.compile(r"[A-Za-z][a-z']+[ ,;:.)]+(?:[({]|[a-z{])|[}] [a-z]{3,}|[a-z]{3,}[:,]? [{]")
 _FORMS = re.compile(r"\(\?|\\[dswb]|^\s*<|^[#.@][\w-]+ *[{]|%[A-Za-z] %")
 
@@ -141,10 +142,8 @@ def message_of(node: ast.JoinedStr) -> tuple[str, list[str]]:
 
 
 def _is_number(part: ast.FormattedValue) -> bool:
-    spec = "" if part.format_spec is None else ast.unparse(part.format_spec)
-    return bool(re.search(r"[,%dfge]", spec.strip("f'"))) or ast.unparse(part.value).startswith(
-        ("len(", "sum(")
-    )
+    spec = "" if part.format_spec is None else ast.unparse(part.format_spec).removeprefix("f")
+    return bool(re.search(r"[,%dfge]", spec)) or ast.unparse(part.value).startswith(("len(", "sum("))
 
 
 def _field(node: ast.expr) -> str:
@@ -185,8 +184,12 @@ def extracted() -> Catalog:
     # The page of an exported model speaks both languages by itself: script/words.
     templates = [path for path in sorted(SOURCE.rglob("*.html")) if "app" not in path.parts]
     for path in templates:
+        counted = set(re.findall(r"(\w+)\|count\b", path.read_text(encoding="utf-8")))
         for message in template_messages.messages_of(path):
-            _add(found, message, (str(path.relative_to(SOURCE)), 0))
+            # Of few words; a longer one is not taken for another.
+            numbers = counted & set(_fields(message)) if len(message.split()) <= _SHORT else ()
+            comments = [" ".join(["numbers:", *sorted(numbers)])] if numbers else []
+            _add(found, message, (str(path.relative_to(SOURCE)), 0), comments)
     for path in sorted(SOURCE.rglob("*.js")):
         for message in messages_of_script(path.read_text(encoding="utf-8")):
             _add(found, message, (str(path.relative_to(SOURCE)), 0))

@@ -107,9 +107,9 @@ class _Collected(Page):
         self._add(text, inner)
         return MARK.sub(lambda mark: _at(inner, ord(mark[0]) - FIRST_MARK, mark[0]), text)
 
-    def tag(self, text: str) -> str:
+    def tag(self, text: str, attributes: re.Pattern[str] = ATTRIBUTE) -> str:
         """Collect what the attributes of a tag say."""
-        for match in ATTRIBUTE.finditer(text):
+        for match in attributes.finditer(text):
             self._add(match[2], [])
         return text
 

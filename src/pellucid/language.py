@@ -32,17 +32,19 @@ _HAN = re.compile("[\u4e00-\u9fff]")
 _SPACES_OF_PART = re.compile(f"^ (?={_HAN.pattern})|(?<={_HAN.pattern}) $")
 _LETTER = re.compile(r"[A-Za-z]{2}")
 # Where texts that were joined are separated, from the outside in; lists only where they are values.
-_LINES, _SENTENCES = (
+_LINES, _SENTENCES, _SENTENCES_OF_NAMES = (
     re.compile(r"(\n+[ \t]*)"),
-    re.compile(
-        r"((?<=[.!?])\s+(?=[A-Z`'\"(\d])|(?<=[\])]\.)\s+(?=[a-z]))"  # names of models begin sentences, too
-    ),
+    re.compile(r"((?<=[.!?])\s+(?=[A-Z`'\"(\d]))"),
+    re.compile(r"((?<=[.!?])\s+)"),  # names of models begin sentences, too
 )
 _CLAUSES, _COLON, _LIST = (re.compile(form) for form in (r"(; )", r"(: )", r"(, and |, | and )"))
 _AND = {", and ": "\u4ee5\u53ca ", " and ": " \u548c ", "; ": "\uff1b"}
 # What a field matches: a number as the source formats it, else anything but the end of one sentence and the
 # beginning of the next.
-_NUMBER, _ANYTHING = r"[^A-Za-z]*?[^A-Za-z\s][^A-Za-z]*?", r"(?:(?![.!?] [A-Z]).)*?"
+_NUMBER, _ANYTHING = (
+    r"(?:[^A-Za-z]|(?<=\d)e(?=[+-]\d))*?[^A-Za-z\s](?:[^A-Za-z]|(?<=\d)e(?=[+-]\d))*?",
+    r"(?:(?![.!?] [A-Z]|(?<=[a-z]{3})[.] [a-z]).)*?",
+)
 # Fields of elements within a text of a page, each a character of its own there (`page_language`).
 _ELEMENTS, _MARK = frozenset({"bdi", "span", "strong"}), "[\U000f0000-\U000ffffd]"
 # Fields of what users named, which is said as it is.
@@ -65,6 +67,7 @@ _NAMES = frozenset(
         "predicted",
         "quoted",
         "report",
+        "said",
         "source",
         "suggested",
         "twins",
@@ -82,6 +85,8 @@ _ENGLISH = re.compile(
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"'[^']*'")
+# A number that a comma or a colon ends.
+_FIGURE = re.compile(r"\d[\d,.]*(?: %)?(?=[,:;] )")
 # What may lie between two values of which it is not clear where the first one ends.
 _CLOSE = ("", " ", ".", ", ")
 
@@ -111,6 +116,13 @@ def translated(text: str, wanted: str = "") -> str:
     if wanted == ENGLISH or not _LETTER.search(text):
         return text
     return _catalogue(wanted).translate(text)
+
+
+def translated_list(text: str) -> str:
+    """Phrases joined by commas, each translated; names and formulas among them stay as they are."""
+    phrases = text.split(", ")
+    said = [translated(each) for each in phrases]
+    return text if said == phrases else "\uff0c".join(said)
 
 
 def translated_form(message: str) -> str:
@@ -201,7 +213,14 @@ class Catalogue:
             found = None if whole is None else whole + "\u3002"
         if found is not None:
             return found
-        for joint in (_LINES, _SENTENCES, _CLAUSES, _COLON, *((_LIST,) if depth else ())):
+        for joint in (
+            _LINES,
+            _SENTENCES,
+            _SENTENCES_OF_NAMES,
+            _CLAUSES,
+            _COLON,
+            *((_LIST,) if depth else ()),
+        ):
             parts = joint.split(text, 1 if joint is _COLON else 0)
             if len(parts) > 1 and (found := self._joined(parts, depth)) is not None:
                 return found
@@ -215,7 +234,7 @@ class Catalogue:
                 made.append(_AND.get(part, part))
                 continue
             made.append(self._value(part, depth - 1))
-        if parts[1] == ": " and made[0] != parts[0]:
+        if parts[1] == ": " and (made[0] != parts[0] or not _LETTER.search(parts[0])):
             made[1] = "\uff1a"  # a place keeps its colon, a sentence has one of full width
         said = [
             at for at in range(1, len(parts), 2) if _HAN.search(made[at - 1]) and _HAN.search(made[at + 1])
@@ -281,26 +300,28 @@ class Catalogue:
     def _separated(self, first: str, second: str, between: str, depth: int) -> tuple[str, str]:
         """Two values that lie side by side, so that as much of them as possible is known."""
         both = first + between + second
+        if not between and (figure := _FIGURE.match(both)):
+            return figure[0], both[figure.end() :]
         if between:
             cuts = [match.start() for match in re.finditer(re.escape(between), both)]
         else:
-            cuts = sorted({0, len(both), *(match.start() for match in re.finditer(r"[ ,;:(]", both))})
+            cuts = sorted({0, len(both), *(match.start() for match in re.finditer(r"[ ;:(]|,(?!\d)", both))})
         best = (first, second)
-        most = self._known(first, depth) + self._known(second, depth)
+        most = self._known(first, depth) + self._known(second, depth, is_behind=True)
         for cut in reversed(cuts):
             pair = both[:cut], both[cut + len(between) :]
-            known = self._known(pair[0], depth) + self._known(pair[1], depth)
+            known = self._known(pair[0], depth) + self._known(pair[1], depth, is_behind=True)
             if known > most:
                 best, most = pair, known
         return best
 
-    def _known(self, value: str, depth: int) -> float:
+    def _known(self, value: str, depth: int, *, is_behind: bool = False) -> float:
         """How much of a value is known: its length if it is a message or a number, nothing if it is a name.
 
         A number stands apart from the words before it, so there is more for one that is alone.
         """
         if not _LETTER.search(value):
-            return len(value) + 2.0 if value else 0.1
+            return len(value) + (2.0 if is_behind else 0.0) if value.strip() else 0.1
         return len(value) if self._value(value, depth + 1) != value else 0.0
 
 
@@ -328,7 +349,7 @@ def _is_doubtful(message: Message, known: int, unknown: Mapping[str, str]) -> bo
     if any(re.match("[;,] ", value) for value in unknown.values()):
         return True  # the beginning of another phrase
     if known < _FEW and any(
-        " " in value or not (message.is_list or name.rstrip(_DIGITS) in _NAMES)
+        name.rstrip(_DIGITS) not in _NAMES and (" " in value or not message.is_list)
         for name, value in unknown.items()
     ):
         return True

@@ -43,6 +43,8 @@ INLINE = frozenset(
 _VOID = frozenset({"br", "img", "input", "link", "meta", "hr", "wbr"})
 _KEPT = re.compile(r'^<(?:bdi|code|pre|kbd|samp)\b|\bclass="(?:[^"]* )?foreign(?: [^"]*)?"|\btranslate="no"')
 ATTRIBUTE = re.compile(r'\b(aria-label|title|alt|placeholder|data-title|data-label)="([^"]*)"')
+# The name of an element whose content stays as it is.
+_NAMED = re.compile(r'\b(aria-label)="([^"]*)"')
 _SAID = re.compile(r'\btr\(\s*("(?:[^"\\]|\\.)*")')
 _LETTERS = re.compile("[A-Za-z]{2}")
 _LANG = re.compile(r'(<html\b[^>]*\blang=")en(")')
@@ -127,7 +129,7 @@ class Page:
         part = self._parts[self._at]
         self._at += 1
         if part.name and not part.ends and part.name not in _VOID and _KEPT.search(part.text):
-            return part.text + self._rest_of(part.name)
+            return self.tag(part.text, _NAMED) + self._rest_of(part.name)
         return self.tag(part.text) if part.name else part.text
 
     def _rest_of(self, name: str) -> str:
@@ -169,7 +171,7 @@ class Page:
         if part.name in _VOID:
             return part.text
         if _KEPT.search(part.text):
-            return part.text + self._rest_of(part.name)
+            return self.tag(part.text, _NAMED) + self._rest_of(part.name)
         made = [self.tag(part.text)]
         while self._at < len(self._parts):
             made.append(self._run())
@@ -201,10 +203,10 @@ class Page:
             )
         return MARK.sub(lambda mark: inner[ord(mark[0]) - FIRST_MARK], text)
 
-    def tag(self, text: str) -> str:
+    def tag(self, text: str, attributes: re.Pattern[str] = ATTRIBUTE) -> str:
         """A tag whose attributes are in the other language."""
 
         def said(match: re.Match[str]) -> str:
             return f'{match[1]}="{escape(translated(unescape(match[2]), self._wanted))}"'
 
-        return ATTRIBUTE.sub(said, text)
+        return attributes.sub(said, text)

@@ -86,7 +86,7 @@ def test_terms_are_on_the_map_by_colour_or_are_words():
         assert found.drawn.sum() == pytest.approx(found.scores.sum())
     model = next(made for made in (each() for each in CLASSICAL.values()) if made.features == "pixels")
     names = _names(model, 12, (2, 2), np.repeat(np.arange(4), 3))
-    assert names[4] == "pixel at row 0, column 1, green"
+    assert names[4] == "pixel at row 0, column 1, in green"
     assert len(set(names)) == 12
     assert _names(model, 4, (2, 2), np.arange(4))[1] == "pixel at row 0, column 1"
     model = CLASSICAL["logistic-regression of texts"]()

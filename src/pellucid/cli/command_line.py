@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TextIO
 from pellucid.errors import UsageError
 from pellucid.files import read_regular
 from pellucid.language import translated
+from pellucid.runtime.help import Formatter
 from pellucid.settings import ROWS, Group, Row, Settings, likely_meant, name_of, not_known
 
 _PLACEHOLDERS = {str: "TEXT", int: "N", float: "X"}
@@ -255,7 +256,7 @@ class Parser(argparse.ArgumentParser):
         """Usage, description, examples and options: the main ones, or all of them by their groups."""
         formatter = self._get_formatter()
         formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)
-        formatter.add_text(translated(self.description or ""))
+        formatter.add_text(self.description)
         pieces = [formatter.format_help()]
         if self.examples:
             widest = max(len(command) for command, _ in self.examples)
@@ -267,7 +268,7 @@ class Parser(argparse.ArgumentParser):
             groups = [groups[0], ("options", options)]
         formatter = self._get_formatter()
         for title, actions in groups:
-            formatter.start_section(translated(title or ""))
+            formatter.start_section(title)
             formatter.add_arguments(actions)
             formatter.end_section()
         pieces.append(formatter.format_help())
@@ -314,22 +315,5 @@ class _HelpAll(argparse.Action):
         parser.exit()
 
 
-class _Formatter(argparse.HelpFormatter):
-    """Help in the language of the user."""
-
-    def _expand_help(self, action: argparse.Action) -> str:
-        return translated(super()._expand_help(action))
-
-    def _split_lines(self, text: str, width: int) -> list[str]:
-        from pellucid.data.wording import wrapped
-
-        return super()._split_lines(text, width) if text.isascii() else wrapped(text, width)
-
-    def _fill_text(self, text: str, width: int, indent: str) -> str:
-        from pellucid.data.wording import wrapped
-
-        return super()._fill_text(text, width, indent) if text.isascii() else "\n".join(wrapped(text, width))
-
-
 def _formatter(prog: str) -> argparse.HelpFormatter:
-    return _Formatter(prog, width=min(_WIDEST, shutil.get_terminal_size().columns) - 2)
+    return Formatter(prog, width=min(_WIDEST, shutil.get_terminal_size().columns) - 2)

@@ -53,17 +53,27 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--version", action="version", help="Show the version and stop", version=f"pellucid {__version__}"
     )
-    parser.add_argument("--language", choices=LANGUAGES, help=argparse.SUPPRESS)  # of every command, below
+    _add_language(parser)
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, prog="pellucid")
     for command in COMMANDS:
         command.add_parser(subparsers)
     for name in _ISOLATED:
         subparsers.choices[name].add_argument("--isolate", action="store_true", help=_ISOLATE)
     for each in subparsers.choices.values():
-        text = "Language of what is printed and written for people (default: that of the locale)"
-        each.add_argument("--language", choices=LANGUAGES, help=text)
+        _add_language(each)
         each.add_argument("--debug", action="store_true", help="Show the traceback of an error")
     return parser
+
+
+def _add_language(parser: Parser) -> None:
+    """Add `--language`, which `main` has read before: it may come before the command or after it."""
+    text = "Language of what is printed and written for people (default: that of the locale)"
+    parser.add_argument("--language", choices=LANGUAGES, type=_language, help=text)
+
+
+def _language(name: str) -> str:
+    """The language of a name such as `zh`; another name as it is."""
+    return next((each for each in LANGUAGES if name and each.startswith(name.lower())), name)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -94,8 +104,8 @@ def _choose_language(words: Sequence[str]) -> None:
     """Take the language from the words before they are parsed: help and errors of parsing are in it, too."""
     for word, following in zip(words, (*words[1:], ""), strict=False):
         flag, _, value = word.partition("=")
-        if flag == "--language" and (value or following) in LANGUAGES:
-            set_language(value or following)
+        if flag == "--language" and (name := _language(value or following)) in LANGUAGES:
+            set_language(name)
 
 
 def _run(arguments: argparse.Namespace) -> int:

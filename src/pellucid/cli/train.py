@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.describe:
         from pellucid.pipeline.train import describe_network
 
-        sys.stdout.write(translated(describe_network(arguments.data, given)) + "\n")
+        sys.stdout.write(describe_network(arguments.data, given) + "\n")
         return 0
     if arguments.dry_run is not None:
         from pellucid.pipeline.train import preview

@@ -131,7 +131,7 @@ def _decide(found: ModelComparison, equally_simple: Sequence[Sequence[str]], nou
         score = f"{words} {figure(first)}"
         return Recommendation(
             name,
-            f"On {_examples(found, name, noun)} {best} scored best, {score} "
+            f"On {_examples(found, name, noun)}, {best} scored best, {score} "
             f"against {figure(second)}, but that lead is practically nothing ({found.nothing}); {name} is "
             "the simpler model.",
             rival=best,
@@ -170,7 +170,7 @@ def _why_the_dummy(found: ModelComparison, dummy: str, noun: str) -> str:
         return f"The trained models are no better than {dummy}: on {examples} it is the best, with {score}."
     others = count_of(len(found.scores) - 1, "model")
     return (
-        f"The trained models are no better than {dummy}: on {examples} {found.best} scored best, {score} "
+        f"The trained models are no better than {dummy}: on {examples}, {found.best} scored best, {score} "
         f"against {figure(second)}, but the difference, {found.gain(dummy)}, could be chance: the best of "
         f"{others} that know nothing comes that far by chance."
     )

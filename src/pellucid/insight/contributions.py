@@ -23,6 +23,7 @@ Source: Saabas 2014, "Interpreting random forests"; Palczewska et al. 2014, "Int
 classification models using a feature contribution method", arXiv:1312.1121, eq. 6.
 """
 
+import itertools
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -239,12 +240,13 @@ def _names(
         return tuple(what.format(at) for at in range(count))
     places = [f"row {cell // shape[1]}, column {cell % shape[1]}" for cell in cells.tolist()]
     if model.features == "pixels":
-        channels = count // int(np.prod(shape))
-        colours = [f", {name}" for name in _COLOURS] if channels == len(_COLOURS) else [""] * channels
-        return tuple(f"pixel at {place}{colours[at % channels]}" for at, place in enumerate(places))
+        if count // int(np.prod(shape)) != len(_COLOURS):
+            return tuple(f"pixel at {cell}" for cell in places)
+        colours = itertools.cycle(_COLOURS)
+        return tuple(f"pixel at {cell}, in {colour}" for cell, colour in zip(places, colours, strict=False))
     turns = [at % ORIENTATIONS * 180 // ORIENTATIONS for at in range(count)]
     return tuple(
-        f"gradient of {turn} to {turn + 20}° at {place}" for turn, place in zip(turns, places, strict=True)
+        f"gradient of {turn} to {turn + 20}° at {cell}" for turn, cell in zip(turns, places, strict=True)
     )
 
 

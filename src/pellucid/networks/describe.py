@@ -1,11 +1,14 @@
 """Table of a network's layers, without data, training or memory for weights."""
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from torch import nn
 
+from pellucid.data.wording import filled, width
+from pellucid.language import translated
 from pellucid.networks.autoencoder import Prior
 from pellucid.networks.backbone import ScaleAndStandardise
 from pellucid.networks.config import NetworkConfig
@@ -17,10 +20,7 @@ from pellucid.networks.transformer import Attend, PositionalEmbedding, UnitLengt
 
 _LINE_LENGTH = 80
 _WITHIN = "backbone.layers."
-_HEADER = (
-    ("", "", "", "", "multiply-", "receptive"),
-    ("layer", "kind", "output", "parameters", "adds", "field"),
-)
+_HEADER = ("layer", "kind", "output", "parameters", "multiply-adds", "receptive field")
 
 
 class LayerRow(NamedTuple):
@@ -77,30 +77,35 @@ def _part(name: str) -> str:
 
 
 def as_text(rows: Sequence[LayerRow]) -> str:
-    """Table of rows with totals, at most 80 characters wide; longer names are cut with `…`."""
+    """Table of rows with totals, at most 80 columns wide, in the user's language; longer names are cut."""
     parameters = sum(row.parameters for row in rows)
     multiply_adds = sum(row.multiply_adds for row in rows)
-    total = ("total", "", "", f"{parameters:,}", f"{multiply_adds:,}", "")
-    table = [*_HEADER]
+    total = (translated("total"), "", "", f"{parameters:,}", f"{multiply_adds:,}", "")
+    heads = [["", *re.split("(?<=-)| ", translated(each))][-2:] for each in _HEADER]
+    above, below = (tuple(each) for each in zip(*heads, strict=True))
+    table = [above, below] if any(above) else [below]
+    headed = len(table)
     for row in rows:
         shape, field = (
             "x".join(map(str, lengths)) for lengths in (row.output_shape, row.receptive_field or ())
         )
-        table.append((row.name, row.kind, shape, f"{row.parameters:,}", f"{row.multiply_adds:,}", field))
+        table.append(
+            (row.name, translated(row.kind), shape, f"{row.parameters:,}", f"{row.multiply_adds:,}", field)
+        )
     table.append(total)
-    widths = [max(len(line[column]) for line in table) for column in range(len(total))]
+    widths = [max(width(line[column]) for line in table) for column in range(len(total))]
     for column in (0, 1):
         excess = sum(widths) + len(widths) - 1 - _LINE_LENGTH
         widths[column] = max(8, widths[column] - max(0, excess))
     lines = []
     for cells in table:
         parts = []
-        for column, (cell, width) in enumerate(zip(cells, widths, strict=True)):
-            text = cell if len(cell) <= width else cell[: width - 1] + "…"
-            parts.append(text.ljust(width) if column < 2 else text.rjust(width))
+        for column, (cell, size) in enumerate(zip(cells, widths, strict=True)):
+            text = cell if width(cell) <= size else cell[: size - 1] + "…"
+            parts.append(filled(text, -size if column < 2 else size))
         lines.append(" ".join(parts).rstrip())
-    rule = "-" * max(len(line) for line in lines)
-    return "\n".join([*lines[:2], rule, *lines[2:-1], rule, lines[-1]])
+    rule = "-" * max(width(line) for line in lines)
+    return "\n".join([*lines[:headed], rule, *lines[headed:-1], rule, lines[-1]])
 
 
 class _Field:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from pellucid.arithmetic.rounding import decimals, figure, rounded, with_minus
 from pellucid.arithmetic.rounding import percent as plain_percent
 from pellucid.evaluation import Interval
+from pellucid.language import CHINESE, language, translated
 
 NOT_MEASURED = "not measured"
 _SPACE = "\u00a0"
@@ -110,6 +111,10 @@ def rough(value: Any) -> str:
     number = finite(value)
     if number is None or abs(number) < 10_000:
         return count(number)
+    if language() == CHINESE:  # by ten thousands
+        ten_thousands = number / 10_000
+        is_large = abs(ten_thousands) >= 10_000
+        return _with_unit(ten_thousands / (10_000 if is_large else 1), "\u4ebf" if is_large else "\u4e07")
     return _by_thousands(number, ("thousand", "million", "billion", "trillion"))
 
 
@@ -163,11 +168,11 @@ def unbroken(sentence: Any) -> str:
 def setting(value: Any) -> str:
     """A setting's value as people write it."""
     if value is None:
-        return "by rule"
+        return translated("by rule")
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return translated("yes" if value else "no")
     if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {each}" for name, each in value.items())
+        return ", ".join(f"{name}: {setting(each)}" for name, each in value.items())
     return str(value)
 
 

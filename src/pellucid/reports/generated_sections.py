@@ -45,11 +45,11 @@ def verdict_of_generator(metrics: Mapping[str, Any]) -> str:
         ]
         figures = "".join(f", on those of {words} {percent(found.value)}" for words, found in simpler)
         equal = [words for words, found in simpler if made.low <= found.high]
-        over = "it" if len(simpler) == 1 else " or ".join(equal)
+        gain = f"no significant gain over {'it' if len(simpler) == 1 else ' or '.join(equal)}"
+        compared = f"{figures}: {gain}" if equal else figures
         return (
             f"A classifier trained only on images of {name} scores {percent(made.value)} on "
-            f"{images}, on as many real ones {percent(real.value)}{figures}"
-            f"{f': no significant gain over {over}' if equal else ''}."
+            f"{images}, on as many real ones {percent(real.value)}{compared}."
         )
     near, at_best = (read_score((rows.get(row) or {}).get("coverage")) for row in (name, REAL))
     bits = read_score((metrics["models"][name].get("test") or {}).get("bits_per_dimension"))

@@ -8,6 +8,7 @@ import numpy as np
 
 from pellucid.arithmetic.probabilities import LEVEL
 from pellucid.evaluation import Interval
+from pellucid.language import translated, translated_list
 from pellucid.reports import scored_models, trust_sections
 from pellucid.reports.error_sections import most_confused, per_class
 from pellucid.reports.facts import ReportFacts
@@ -275,9 +276,11 @@ def _tried(model: str, entry: Mapping[str, Any]) -> Mapping[str, Any] | None:
     chosen = marked[0] if marked else -1 if best is None else scores.index(best)
     lines = []
     for place, (each, score) in enumerate(zip(configurations, scores, strict=True)):
-        words = ", ".join(text for key in ("features", "words") if (text := str(each.get(key) or "")))
-        lines.append((words, None if score is None else abs(score), place == chosen))
-    return {"model": model, "features": features, "configurations": lines}
+        kind, words = (str(each.get(key) or "") for key in ("features", "words"))
+        if kind and not words.lower().startswith(kind.lower()):
+            words = f"{kind}, {words}" if words else kind
+        lines.append((translated_list(words), None if score is None else abs(score), place == chosen))
+    return {"model": model, "features": translated(features), "configurations": lines}
 
 
 # Cross-validation: the same models on other splits of the same data.

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pellucid.language import translated
 from pellucid.reports import scored_models
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.formatting import finite, percent, setting, significant, superscript, tick, whole
@@ -48,7 +49,9 @@ def _findings(details: Mapping[str, Any]) -> Sequence[tuple[str, int, Sequence[S
         return details.get(key) or []
 
     conflicts = [[f"{each['source']}: {each['label']}" for each in one] for one in found("conflicts")]
-    siblings = [(each["rule"].replace("_", " "), *each["examples"]) for each in found("sibling_sets")]
+    siblings = [
+        (translated(each["rule"].replace("_", " ")), *each["examples"]) for each in found("sibling_sets")
+    ]
     lists = (
         ("Left out", [(each["source"], each["reason"]) for each in found("skipped_examples")]),
         ("Leaked from the test split", [(each,) for each in found("leaked_examples")]),

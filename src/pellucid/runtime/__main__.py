@@ -10,6 +10,7 @@ from typing import NoReturn
 from pellucid.errors import PellucidError, StorageError
 from pellucid.language import translated
 from pellucid.runtime import stand_in_for_jaxtyping
+from pellucid.runtime.help import Formatter
 
 
 class _Parser(argparse.ArgumentParser):
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     """Parser of the command's words."""
     parser = _Parser(
         prog="python -m pellucid.runtime",
+        formatter_class=Formatter,
         description="Label images or texts with a model that `pellucid export` wrote.",
     )
     parser.add_argument("model", help="the .onnx file")

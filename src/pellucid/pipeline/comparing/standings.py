@@ -110,7 +110,7 @@ class Standings:
         for finding, form in _AGAINST.items():
             if names := [name for name, each in found.items() if each == finding]:
                 parts.append(form.format(_listed(names)))
-        against = ", and ".join(parts)
+        against = "; ".join(parts)
         return f"{best} has the best {level} over {self.trainings:,} trainings; it is {against}."
 
 

@@ -67,7 +67,7 @@ class Judge(NamedTuple):
     is_drawn: bool = False  # whether there were more examples, of which chance chose these
 
     @property
-    def names(self) -> str:
+    def models(self) -> str:
         """Its models in words."""
         return self.name if self.second is None else f"{self.name} and {self.second}"
 
@@ -256,7 +256,7 @@ def judge_labels(
                 )
                 judgement, noun = judged[-1].judgement, f"training {dataset.noun}"
                 stage.words = (
-                    f"judged the labels of {count_of(len(judge.positions), noun)} by {judge.names}, "
+                    f"judged the labels of {count_of(len(judge.positions), noun)} by {judge.models}, "
                     f"{'which agrees' if judge.second is None else 'whose mean agrees'} with "
                     f"{figure(100 * judgement.accuracy)} %: {count_of(len(judgement.found), 'label')} "
                     "likely wrong"
@@ -353,16 +353,16 @@ def _judged(judge: Judge, what: str, dataset: Dataset) -> _JudgedLabels:
     judgement = _judgement(dataset.labels[judge.positions], judge.answers)
     if not judgement.examined:
         return _JudgedLabels(judge, judgement, f"There was nothing to judge of {what}.")
-    is_one, names = judge.second is None, judge.names
+    is_one, models = judge.second is None, judge.models
     if judge.sees is not None:
-        names = f"{names}, judging by {judge.sees},"
+        models = f"{models} (judging by {judge.sees})"
     if judge.folds:
-        names = f"{names.rstrip(',')}, trained {judge.folds} times on a part and asked about the rest,"
+        models = f"{models}, trained {judge.folds} times on a part and asked about the rest,"
     share = figure(100 * judgement.accuracy)
     sentences = [
-        f"{names} judged {what}, none of which it had learnt from."
+        f"{models} judged {what}, none of which it had learnt from."
         if is_one
-        else f"{names} judged {what}, none of which they had learnt from.",
+        else f"{models} judged {what}, none of which they had learnt from.",
         f"It agrees with {share} % of {judgement.examined:,} labels."
         if is_one
         else f"Their mean agrees with {share} % of {judgement.examined:,} labels.",

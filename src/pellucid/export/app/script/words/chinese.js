@@ -11,7 +11,7 @@ export const CHINESE = {
   ready: "就绪。",
   failed: "本页无法启动：{reason}",
   proved:
-    "本文件定名之前，曾在 {browser} 中打开，对 {examples} 个未参与训练的原始文件作答，与模型一致：标签全部相同，概率相差不超过 {difference}。",
+    "写出本文件时，曾在 {browser} 中打开它，对 {examples} 个留出样本作答，与模型一致：标签全部相同，概率相差不超过 {difference}。",
   notProved: "未经浏览器验证：写出本文件时没有可用的浏览器。",
   inputTitle: "您的图像",
   dropHere: "将图像拖到这里，粘贴，或者",
