@@ -14,7 +14,7 @@ from pellucid.data.data_files import IMAGE_KIND
 from pellucid.data.reading import class_folders as reading
 from pellucid.data.reading.dispatch import read_data
 from pellucid.data.trees import DiskFolder
-from pellucid.errors import DataError
+from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
 
 IMAGE = encoded(context())
@@ -172,3 +172,8 @@ def test_a_folder_of_texts_is_read_once(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(os, "scandir", counted)
     assert len(read_data(str(tmp_path), Settings())) == 3
     assert scanned.count("ham") == scanned.count("spam") == 1
+
+
+def test_class_folders_have_no_column_of_labels(class_folders: Path) -> None:
+    with pytest.raises(UsageError, match=r"--label-column 'kind': .* has no columns; leave it out"):
+        read_data(str(class_folders), Settings(label_column="kind"))

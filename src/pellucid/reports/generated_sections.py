@@ -44,8 +44,10 @@ def verdict_of_generator(metrics: Mapping[str, Any]) -> str:
             (words, found) for row, words in _SIMPLER.items() if row != name and (found := accuracy.get(row))
         ]
         figures = "".join(f", on those of {words} {percent(found.value)}" for words, found in simpler)
+        worse = [words for words, found in simpler if made.high < found.low]
         equal = [words for words, found in simpler if made.low <= found.high]
-        gain = f"no significant gain over {'it' if len(simpler) == 1 else ' or '.join(equal)}"
+        rivals = "it" if len(simpler) == 1 else " or ".join(worse or equal)
+        gain = f"significantly worse than {rivals}" if worse else f"no significant gain over {rivals}"
         compared = f"{figures}: {gain}" if equal else figures
         return (
             f"A classifier trained only on images of {name} scores {percent(made.value)} on "

@@ -33,6 +33,8 @@ from pellucid.data.wording import count_of, quoted
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
 
+_FOLDERS = ("class folders", "split folders")
+
 
 def read_data(place: str, settings: Settings) -> Listing:
     """List every example of DATA, and of `--test DATA` if given; no image is decoded.
@@ -63,6 +65,7 @@ def as_asked(listing: Listing, settings: Settings) -> Listing:
             )
         listing = with_test(listing, _read(settings.test, settings))
     for flag, name, values in (
+        ("--label-column", settings.label_column, None if listing.form in _FOLDERS else listing.labels),
         ("--time-column", settings.time_column, listing.times),
         ("--slice-column", settings.slice_column, listing.slices),
     ):
