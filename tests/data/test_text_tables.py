@@ -195,6 +195,13 @@ def test_columns_that_are_asked_for(
     assert len(read(path, **named)) == 2
 
 
+def test_full_width_commas_are_named(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", "text,label\ngood,a\nbad,b\n".replace(",", "\uff0c"))
+    require_refused(
+        path, r"Columns are 'text\uff0clabel' \(full-width commas do not separate columns; save it"
+    )
+
+
 def test_images_stay_images_until_texts_are_asked_for(
     write_table: Callable[[str, bytes | str], Path],
 ) -> None:

@@ -113,7 +113,10 @@ def joined_names(names: Sequence[str], asked: str) -> tuple[str, ...]:
 
 
 def _listed(table: Table) -> str:
-    return some(list(map(quoted, table.names)), _MOST_LISTED)
+    names = some(list(map(quoted, table.names)), _MOST_LISTED)
+    if len(table.names) == 1 and "\uff0c" in names:
+        return f"{names} (full-width commas do not separate columns; save it with ordinary ones)"
+    return names
 
 
 def _named_column(table: Table, asked: str | None, flag: str, usual: str = "") -> str | None:
