@@ -99,7 +99,7 @@ def test_more_probabilities_than_there_is_room_for(tmp_path):
 
 
 def test_a_budget_is_raised_by_its_variable_and_read_strictly(monkeypatch):
-    with pytest.raises(ValueError, match=r"raise PELLUCID_MEMORY_GB \(now 1 gigabytes\)"):
+    with pytest.raises(ValueError, match=r"raise PELLUCID_MEMORY_GB in the environment \(now 1 gigabytes\)"):
         require_affordable(LARGE_IMAGE)
     monkeypatch.setenv("PELLUCID_MEMORY_GB", "100")
     require_affordable(LARGE_IMAGE)
