@@ -12,7 +12,6 @@ import hypothesis
 import pytest
 from threadpoolctl import threadpool_limits
 
-import browsers
 import made_once
 
 # Before numpy or torch are imported: sums differ between one thread and two.
@@ -184,6 +183,8 @@ def chromium() -> Iterator[str]:
     _need(path is not None, "chromium")
     assert path is not None
     yield path
+    import browsers
+
     browsers.close()
 
 
