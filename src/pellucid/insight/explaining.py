@@ -201,7 +201,8 @@ def _answered(model: Model, answer: Float64[np.ndarray, " classes"]) -> int:
 
 def _of_predictor(model: Model, inputs: Inputs, asked: int | None, truth: Against) -> Explanation:
     """Explanation of a model that predicts: its answer, attributions, contributions and layers."""
-    answer = _answer(model, inputs)
+    said, novelty = model.answer(inputs)
+    answer: np.ndarray = model.target.columns(said)[0]
     target: int | None = None
     against: Against = None
     if not model.classes:
@@ -252,18 +253,18 @@ def _of_predictor(model: Model, inputs: Inputs, asked: int | None, truth: Agains
         contributions=contributions,
         mean=mean,
         notes=tuple(notes),
-        unfamiliar=_unfamiliar(model, inputs),
+        unfamiliar="" if novelty is None else _unfamiliar(model, float(novelty[0])),
         **_pieces(shown, inputs, attributions),
         **opened,
     )
 
 
-def _unfamiliar(model: Model, inputs: Inputs) -> str:
+def _unfamiliar(model: Model, novelty: float) -> str:
     """Sentence about an input that the model's detector finds unlike the training data; empty otherwise."""
-    rate, novelty = model.novelty_rate, model.answer(inputs).novelty
-    if rate is None or novelty is None or novelty[0] <= 1 - rate:
+    rate = model.novelty_rate
+    if rate is None or novelty <= 1 - rate:
         return ""
-    found, most = figure(float(novelty[0])), figure(1 - rate)
+    found, most = figure(novelty), figure(1 - rate)
     return (
         f"Unfamiliar input: it does not look like the training data (novelty {found}, where more than {most} "
         "is unfamiliar). Do not rely on this answer."
