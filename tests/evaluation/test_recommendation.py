@@ -1,10 +1,13 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from pellucid.evaluation import recommend, recommend_numbers
 from pellucid.evaluation.comparisons import flip_p_values, paired_interval
 from pellucid.evaluation.intervals import points
-from pellucid.settings.metrics import metrics_of
+from pellucid.evaluation.recommendation import _why_the_dummy
+from pellucid.settings.metrics import METRICS, metrics_of
 
 NAMES = ["logistic-regression", "svm", "random-forest", "cnn", "svm-on-cnn", "logistic-regression-on-cnn"]
 
@@ -332,3 +335,14 @@ def test_by_accuracy_the_gain_is_over_the_examples_that_both_answered():
     gain = paired_interval(int((right & ~other).sum()), int((other & ~right).sum()), 200)
     assert "on 200 of 800 validation examples" in found.reason
     assert f"behind by {points(gain)}." in found.reason
+
+
+def test_a_best_model_that_is_worse_where_both_were_judged_is_not_said_to_lead():
+    """Folds may judge a model by fewer examples, on which the constant answer does better."""
+    found = SimpleNamespace(
+        metric=METRICS["log_loss"], examples=19, best="cnn", judged=lambda _: 5, pair=lambda _: (1.55, 1.43)
+    )
+    assert _why_the_dummy(found, "majority", "held-out example") == (
+        "The trained models are no better than majority: on 5 of 19 held-out examples, "
+        "cnn has log loss 1.55, majority 1.43."
+    )

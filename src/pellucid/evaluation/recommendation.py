@@ -168,6 +168,11 @@ def _why_the_dummy(found: ModelComparison, dummy: str, noun: str) -> str:
     score = f"{found.metric.words} {figure(first)}"
     if found.best == dummy:
         return f"The trained models are no better than {dummy}: on {examples} it is the best, with {score}."
+    if first > second if found.metric.is_error else first < second:  # best on examples that others lack
+        return (
+            f"The trained models are no better than {dummy}: on {examples}, {found.best} has {score}, "
+            f"{dummy} {figure(second)}."
+        )
     others = count_of(len(found.scores) - 1, "model")
     return (
         f"The trained models are no better than {dummy}: on {examples}, {found.best} scored best, {score} "
