@@ -44,7 +44,7 @@ def killed_and_resumed(begin, step, folder, every):
     with pytest.raises(InterruptedRun):
         begin().run([KillAt(step, folder, every)])
     resumed = begin()
-    assert load_checkpoint(folder, resumed.state) == ({"data": 1} if step >= every else None)
+    assert load_checkpoint(folder, resumed.state, resumed.batches) == ({"data": 1} if step >= every else None)
     assert resumed.state.step == step - step % every
     return resumed
 

@@ -45,7 +45,7 @@ def saved(begin, tmp_path):
     """A folder with the last two of three checkpoints, all of the same weights."""
     session = begin(epochs=1)
     for step in (1, 2, 3):
-        session.state.step = step
+        session.state.step, session.state.sums.examples = step, 50 * step
         save_checkpoint(tmp_path, session.state, {})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000000002", "step-000000003"]
     return tmp_path
@@ -113,6 +113,14 @@ def edited(path, change):
 
 EDITS = {
     "a step beyond the end": (lambda state: state.update(step=10**9), "step 1,000,000,000 of"),
+    "a step before its epoch": (
+        lambda state: state.update(history=[{"epoch": 1}]),
+        "at step 3, and records 1 epoch of 10 steps and 150 ex",
+    ),
+    "a step without examples": (
+        lambda state: state["sums"].update(examples=0),
+        "and 0 examples of the next one",
+    ),
     "a sum that is no number": (lambda state: state["sums"].update(loss=None), "loss: None is no number"),
     "a best epoch without weights": (
         lambda state: state.update(best={"epoch": 1, "score": 0.5}),
@@ -128,13 +136,13 @@ def test_an_edited_checkpoint_is_passed_over_or_named(begin, saved, edit):
     change, reason = EDITS[edit]
     edited(saved / "step-000000003", change)
     fresh = begin(epochs=1)
-    load_checkpoint(saved, fresh.state, 10)
+    load_checkpoint(saved, fresh.state, fresh.batches)
     assert fresh.state.step == 2
     edited(saved / "step-000000002", change)
     fresh = begin(epochs=1)
     said = "step-000000003: training cannot continue from this checkpoint"
     with pytest.raises(StorageError, match=rf"{said}: .*{reason}"):
-        load_checkpoint(saved, fresh.state, 10)
+        load_checkpoint(saved, fresh.state, fresh.batches)
     assert fresh.state.step == 0
 
 

@@ -12,9 +12,11 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from pellucid.data.wording import count_of
 from pellucid.errors import DivergedError, StorageError
 from pellucid.files import read_regular, write_folder
 from pellucid.strict import Number, OneOf, Text, Whole, from_json, read_sealed, sealed, to_json
+from pellucid.training.batches import Batches
 from pellucid.training.steps import StepResult
 
 Record = dict[str, Any]
@@ -97,16 +99,16 @@ class State:
         )
         return scalars
 
-    def restore(self, tensors: dict[str, Tensor], scalars: object, total_steps: int | None = None) -> None:
+    def restore(self, tensors: dict[str, Tensor], scalars: object, batches: Batches | None = None) -> None:
         """Put back the `tensors` (flat names to values) and the `scalars` of a saved state, nothing trusted.
 
-        `total_steps` are those of the recipe, where it is known.
+        `batches` are those of the training, where the state may be of another one.
 
         Raises: `ValueError` if something is not what `tensors` and `scalars` give; the state stays as it is.
         """
         read = from_json("state", scalars, _Scalars)
-        if total_steps is not None and read.step > total_steps:
-            raise ValueError(f"step {read.step:,} of {total_steps:,}")
+        if batches is not None:
+            _check_position(read, batches)
         parts = self._read_tensors(tensors, has_best=read.best is not None)
         self.network.load_state_dict(parts["network"])
         learnt = [each for group in self.optimizer.param_groups for each in group["params"]]
@@ -178,6 +180,21 @@ class _Scalars:
     history: Sequence[Record]
 
 
+def _check_position(read: _Scalars, batches: Batches) -> None:
+    """Refuse a step that lies elsewhere than the epochs recorded and the sums of the one under way say."""
+    total, epochs = batches.recipe.total_steps, len(read.history)
+    if read.step > total:
+        raise ValueError(f"step {read.step:,} of {total:,}")
+    into_epoch = read.step - epochs * batches.per_epoch
+    is_open = read.sums.examples > 0
+    fits = 0 < into_epoch <= batches.per_epoch if is_open else into_epoch == 0 or read.step == total
+    if not fits:
+        raise ValueError(
+            f"it is at step {read.step:,}, and records {count_of(epochs, 'epoch')} of {batches.per_epoch:,} "
+            f"steps and {count_of(read.sums.examples, 'example')} of the next one"
+        )
+
+
 def weights_of(network: nn.Module) -> dict[str, Tensor]:
     """Copy of a network's weights and buffers, by name."""
     return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
@@ -223,10 +240,10 @@ def save_checkpoint(folder: Path, state: State, identity: Mapping[str, Any]) -> 
     return path
 
 
-def load_checkpoint(folder: Path, state: State, total_steps: int | None = None) -> dict[str, Any] | None:
+def load_checkpoint(folder: Path, state: State, batches: Batches | None = None) -> dict[str, Any] | None:
     """Restore the newest intact checkpoint into `state` and return its identity; `None` without one.
 
-    `total_steps` are those of the recipe, beyond which no checkpoint lies.
+    `batches` are those of the training that goes on: each checkpoint's step is compared with them.
 
     Raises: `StorageError` if there are checkpoints and none is intact; the state is then left alone.
     """
@@ -236,7 +253,7 @@ def load_checkpoint(folder: Path, state: State, total_steps: int | None = None) 
     for path in reversed(_checkpoints(folder)):
         try:
             document, tensors = _read(path, most)
-            state.restore(tensors, document.state, total_steps)
+            state.restore(tensors, document.state, batches)
         except (OSError, ValueError, safetensors.SafetensorError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             broken = broken or f"{path}: training cannot continue from this checkpoint: {reason}"

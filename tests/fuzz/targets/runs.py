@@ -69,7 +69,7 @@ def checkpoint_trial(draw: random.Random, place: Path) -> str:
         (folder / name).write_bytes(content)
     session = begin()
     total = session.batches.recipe.total_steps
-    load_checkpoint(place, session.state, total)
+    load_checkpoint(place, session.state, session.batches)
     assert 0 <= session.state.step <= total
     session.run()
     assert all(bool(tensor.isfinite().all()) for tensor in session.network.state_dict().values())

@@ -270,7 +270,7 @@ def train_in_run(network: Planned, context: RunContext) -> None:
     """
     plan, session, folder = network.plan, network.session, context.folder
     total = plan.recipe.total_steps
-    if load_checkpoint(folder.checkpoints, session.state, total) is not None:
+    if load_checkpoint(folder.checkpoints, session.state, session.batches) is not None:
         context.stages.line(f"going on after step {session.state.step:,} of {total:,}")
     checkpointer = Checkpointer(folder.checkpoints, context.journal.content["data"], total)
     watching: list[Observer] = []
@@ -423,7 +423,7 @@ def tuned_in_run(built: Built, before: Sequence[Mapping[str, Any]], context: Run
         if (step := context.journal.content.get(STOPPED, {}).get(name)) is not None:
             batches.recipe = batches.recipe.stopped_after(step, batches.per_epoch)
         total = batches.recipe.total_steps
-        load_checkpoint(checkpoints, session.state, total)
+        load_checkpoint(checkpoints, session.state, batches)
         checkpointer = Checkpointer(checkpoints, {"model": name}, total)
         history = HistoryFile(context.folder.path / "history.jsonl", before, name)
 
