@@ -1,11 +1,14 @@
 """Sets of examples that belong together: what copies, groups and each rule for siblings link, joined."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int64
+
+from pellucid.data.wording import count_of
 
 
 def together(
@@ -74,7 +77,7 @@ class RuleCounts(NamedTuple):
 class Siblings:
     """Examples that belong together."""
 
-    # for each example the first one of its set by all rules; its own position where it is alone
+    # for each example the first one of its set by all rules, copies and groups; its own position if alone
     first: Int64[np.ndarray, " n"]
     # what each rule found, in the order of the rules; nothing where none was asked
     found: Mapping[str, RuleCounts]
@@ -105,9 +108,50 @@ class Siblings:
                 yield rule, part.tolist()
 
 
-def no_siblings(count: int) -> Siblings:
-    """Siblings where no rule is asked."""
-    return Siblings(np.arange(count, dtype=np.int64), {}, {})
+def no_siblings(kept: Int64[np.ndarray, " n"]) -> Siblings:
+    """Siblings where no rule is asked; `kept` is the first example with which each one stays all the same."""
+    return Siblings(kept, {}, {})
+
+
+def with_groups(
+    copies: Int64[np.ndarray, " n"], groups: Sequence[str], usable: int, noun: str
+) -> tuple[Int64[np.ndarray, " n"], tuple[str, ...]]:
+    """Join copies and groups: the first example of each set, and a warning about copies that are divided.
+
+    A text that hundreds of documents repeat, such as a notice of rights, would join all of them into one set.
+    So contents are left apart, those in the most groups first, until no set is larger than a split can take
+    or than the largest group. `copies` is the first example with the same content, `usable` how many examples
+    can be used.
+    """
+    if not any(groups):
+        return copies, ()
+    places, of_groups = np.arange(len(copies), dtype=np.int64), first_of_groups(groups)
+    contents = np.unique(np.stack([copies, of_groups], axis=1), axis=0)[:, 0]
+    spread = np.bincount(contents, minlength=len(copies))[copies]  # groups that have the content
+
+    def joined_up_to(limit: int) -> Int64[np.ndarray, " n"]:
+        return linked(of_groups, np.where(spread <= limit, copies, places))
+
+    def largest(limit: int) -> int:
+        return int(np.bincount(joined_up_to(limit)).max())
+
+    whole = joined_up_to(len(copies))
+    size, most = int(np.bincount(whole).max()), max(_most_of(usable), largest(0))
+    if size <= most:
+        return whole, ()
+    limits = [0, *np.unique(spread).tolist()]
+    limit = limits[bisect_right(limits, most, key=largest) - 1]
+    repeated = len(np.unique(copies[spread > limit]))
+    return joined_up_to(limit), (
+        f"Copies of {count_of(repeated, noun)} in more than {count_of(limit, 'group')} each would join {size:,} "
+        "examples into one set, which is more than a split can take; groups stay whole, and these copies may "
+        "be in several splits.",
+    )
+
+
+def _most_of(usable: int) -> int:
+    """Most examples of a set."""
+    return max(FEWEST_OF_ALL, usable // MOST_OF_ALL)
 
 
 def joined(
@@ -115,23 +159,25 @@ def joined(
     usable: int,
     copies: Int64[np.ndarray, " n"],
     links: Mapping[str, Int64[np.ndarray, "links 2"]],
-    warnings: Sequence[str] = (),
+    kept: Int64[np.ndarray, " n"] | None = None,
 ) -> Siblings:
     """Join what the rules found, one after the other, but for sets that would take a whole split.
 
     `usable` is how many examples can be used. `copies` is the first example with the same content: links
-    between copies count for nothing, and copies count when sets are measured.
+    between copies count for nothing. `kept` is the first example with which each one stays anyway, by default
+    `copies`; these sets count when others are measured.
     """
-    most = max(FEWEST_OF_ALL, usable // MOST_OF_ALL)
+    kept = copies if kept is None else kept
+    most = _most_of(usable)
     places = np.arange(count, dtype=np.int64)
-    of_copies = np.stack([copies, places], axis=1)[copies != places]
-    pairs, found, kept_links, notes = of_copies, {}, {}, list(warnings)
+    pairs = np.stack([kept, places], axis=1)[kept != places]
+    found, kept_links, notes = {}, {}, []
     for rule, fresh in links.items():
         fresh = np.sort(fresh, axis=1)
         fresh = fresh[copies[fresh[:, 0]] != copies[fresh[:, 1]]]
         first = first_of_sets(count, np.concatenate([pairs, fresh]))
         sizes = np.bincount(first, minlength=count)
-        is_small = sizes[first[fresh[:, 0]]] <= most
+        is_small = (sizes[first[fresh[:, 0]]] <= most) | (kept[fresh[:, 0]] == kept[fresh[:, 1]])
         if not is_small.all():
             largest = int(sizes[first[fresh[~is_small, 0]]].max())
             notes.append(
@@ -143,5 +189,4 @@ def joined(
         members = np.unique(fresh)
         found[rule] = RuleCounts(len(np.unique(first_of_sets(count, fresh)[members])), len(members))
         pairs = np.concatenate([pairs, fresh])
-    first = first_of_sets(count, np.concatenate([pairs[len(of_copies) :], of_copies]))
-    return Siblings(first, found, kept_links, tuple(notes))
+    return Siblings(first_of_sets(count, pairs), found, kept_links, tuple(notes))

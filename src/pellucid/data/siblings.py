@@ -277,8 +277,13 @@ def find_siblings(
     first: Int64[np.ndarray, " n"],
     usable: Bool[np.ndarray, " n"],
     near: NearCopies,
+    kept: Int64[np.ndarray, " n"],
 ) -> Siblings:
-    """Find the examples that belong together, by every rule that fits the inputs."""
+    """Find the examples that belong together, by every rule that fits the inputs.
+
+    `first` is the position of the first example with the same content, `kept` of the first one with which
+    copies and groups keep each.
+    """
     count, texts, images = len(listing), content.inputs, content.images
     alone = np.flatnonzero(usable & (first == np.arange(count))).astype(np.int64)
 
@@ -303,7 +308,7 @@ def find_siblings(
     name, by_column = by_source(listing.columns_of_sources, np.flatnonzero(usable).astype(np.int64))
     if listing.columns_of_sources:
         links[SOURCES] = by_column
-    found = joined(count, int(usable.sum()), first, links)
+    found = joined(count, int(usable.sum()), first, links, kept)
     if name is None or not found.found[SOURCES].sets:
         return found
     sentence = f"Examples with the same {quoted(name)} stay together (--no-groups turns this off)."
