@@ -40,6 +40,18 @@ def test_finished_sentences_are_recognised_as_their_messages():
     assert len(others) <= len(SHIPPED["messages"]) / 200, others
 
 
+def test_lists_of_labelled_examples_lie_within_a_sentence():
+    """Three sets of examples and their labels, of which two name how many more there are."""
+    listed = "t.csv:5 ('a b'), t.csv:12 ('c') and 633 more; t.csv:8 ('a b'), t.csv:9 (4.5); t.csv:1 ('c') and 2 more"
+    said = translated(
+        f"Equal texts have different labels, of which one at most is right: 3 sets, for instance {listed}.",
+        "zh-CN",
+    )
+    assert "以及另外 633 个" in said
+    assert "以及另外 2 个" in said
+    assert not re.search("more|and|instance", said)
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -85,6 +85,8 @@ _ENGLISH = re.compile(
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"'[^']*'")
+# Examples with their labels in a list, which are the user's; lists of them are joined by semicolons.
+_LABELLED = re.compile(r"(?:[^;()]+ \((?:'[^']*'|[-\d.e]+)\)(?:, )?)+")
 # A number that a comma or a colon ends.
 _FIGURE = re.compile(r"\d[\d,.]*(?: %)?(?=[,:;] )")
 # What may lie between two values of which it is not clear where the first one ends.
@@ -246,7 +248,11 @@ class Catalogue:
         )
         for at in said:
             made[at] = comma if parts[at] == ", " else made[at]
-        words = [at for at, part in enumerate(parts) if at % 2 == 0 and _LETTER.search(part)]
+        words = [
+            at
+            for at, part in enumerate(parts)
+            if at % 2 == 0 and _LETTER.search(part) and not (parts[1] == "; " and _LABELLED.fullmatch(part))
+        ]
         unknown = [parts[at] for at in words if made[at] == parts[at]]
         # Names in a list, a place before a colon; nothing else stays in the midst of what is known.
         if any(" " in part.strip() for part in unknown):
