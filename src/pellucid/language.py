@@ -30,6 +30,7 @@ _BEGIN = re.compile("(?:error|warning): ")
 _BRACKETED = re.compile(r"\(([^()]*)\)")
 _HAN = re.compile("[\u4e00-\u9fff]")
 _SPACES_OF_PART = re.compile(f"^ (?={_HAN.pattern})|(?<={_HAN.pattern}) $")
+_NARROW_FIRST, _NARROW_LAST = re.compile("[A-Za-z0-9]"), re.compile("[A-Za-z0-9%]")
 _LETTER = re.compile(r"[A-Za-z]{2}")
 # Where texts that were joined are separated, from the outside in; lists only where they are values.
 _LINES, _SENTENCES, _SENTENCES_OF_NAMES = (
@@ -185,7 +186,8 @@ class Catalogue:
         inner = value.strip()
         if inner != value:
             # A message may begin or end with a space, where it is put behind something.
-            found = self._said(value, depth + 1)
+            is_known = inner in self._whole and value not in self._whole
+            found = None if is_known else self._said(value, depth + 1)
             if found is None:
                 found = self._found(inner, depth + 1)
                 return value if found is None else value.replace(inner, found, 1)
@@ -236,8 +238,8 @@ class Catalogue:
                 made.append(_AND.get(part, part))
                 continue
             made.append(self._value(part, depth - 1))
-        if parts[1] == ": " and (made[0] != parts[0] or not _LETTER.search(parts[0])):
-            made[1] = "\uff1a"  # a place keeps its colon, a sentence has one of full width
+        if parts[1] == ": " and (depth or made[0] != parts[0] or not _LETTER.search(parts[0])):
+            made[1] = "\uff1a"  # a place before all else keeps its colon, a sentence has one of full width
         said = [
             at for at in range(1, len(parts), 2) if _HAN.search(made[at - 1]) and _HAN.search(made[at + 1])
         ]
@@ -332,8 +334,14 @@ class Catalogue:
 
 
 def _joined_up(translation: str, values: Mapping[str, str], said: dict[str, str]) -> str:
-    """The translation without spaces between its Chinese and that of its fields; parts lose theirs, too."""
+    """The translation with its spaces: none beside Chinese in fields and parts, one beside letters and digits."""
     han = _HAN.pattern
+    for name in values:
+        field = re.escape(f"{{{name}}}")
+        if _NARROW_FIRST.match(said[name]):
+            translation = re.sub(f"(?<={han})(?={field})", " ", translation)
+        if _NARROW_LAST.match(said[name][-1:]):
+            translation = re.sub(f"(?<={field})(?={han})", " ", translation)
     for name in (name for name, value in values.items() if said[name] != value):
         if _is_part(name):
             said[name] = _SPACES_OF_PART.sub("", said[name])
@@ -370,7 +378,9 @@ def _message(parts: list[str], numbers: Sequence[str], translation: str) -> Mess
         elif part in seen:
             form += f"(?P={part})"
         else:
-            kind = _NUMBER if part in numbers else ".*?" if _is_part(part) else _ANYTHING
+            # What a sentence follows is whole sentences.
+            is_free = _is_part(part) or re.match(" [A-Z]", parts[at + 1])
+            kind = _NUMBER if part in numbers else ".*?" if is_free else _ANYTHING
             if part.rstrip(_DIGITS) in _ELEMENTS:
                 kind = _MARK
             form += f"(?P<{part}>{kind})"
