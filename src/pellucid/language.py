@@ -140,6 +140,7 @@ class Message(NamedTuple):
         form: what sentences of it look like.
         word: its longest word, which every such sentence has; empty where none is certain.
         weight: letters of it that are no fields; of two messages the more particular one has more.
+        length: characters of it that are no fields, which decide between equal weights.
         translation: with the same fields, or some of them.
         close: pairs of fields with next to nothing between them, and that.
         is_list: whether values of it may be lists, as behind a colon or a comma.
@@ -148,6 +149,7 @@ class Message(NamedTuple):
     form: re.Pattern[str]
     word: str
     weight: int
+    length: int
     translation: str
     close: Sequence[tuple[str, str, str]]
     is_list: bool
@@ -169,9 +171,7 @@ class Catalogue:
             _message(parts, numbers.get(one, ()), other) for one, parts, other in read if len(parts) > 1
         ]
         self._messages: dict[str, list[Message]] = {}  # by a word that all sentences of a message have
-        for message in sorted(
-            (each for each in others if each.weight >= _LEAST), key=lambda each: -each.weight
-        ):
+        for message in sorted((each for each in others if each.weight >= _LEAST), key=_particular):
             self._messages.setdefault(message.word, []).append(message)
         self.translate = lru_cache(1 << 14)(self._translate)
         self._found = lru_cache(1 << 14)(self._find)
@@ -270,7 +270,7 @@ class Catalogue:
             return self._whole[text]
         words = {"", *_WORD.findall(text)}
         known = [self._messages[word] for word in words & self._messages.keys()]
-        for message in merge(*known, key=lambda each: -each.weight):
+        for message in merge(*known, key=_particular):
             if match := message.form.fullmatch(text):
                 found = self._filled(message, match, depth)
                 if found is not None:
@@ -392,7 +392,13 @@ def _message(parts: list[str], numbers: Sequence[str], translation: str) -> Mess
     certain = [word for part in _glued(literals) for word in _WORD.findall(part)]
     weight = sum(character.isalpha() for part in literals for character in part)
     is_list = any(re.search("[:,;]| and ", part) for part in literals)
-    return Message(re.compile(form), max(certain, key=len, default=""), weight, translation, close, is_list)
+    word, length = max(certain, key=len, default=""), sum(map(len, literals))
+    return Message(re.compile(form), word, weight, length, translation, close, is_list)
+
+
+def _particular(message: Message) -> tuple[int, int]:
+    """A key by which the most particular messages come first."""
+    return -message.weight, -message.length
 
 
 def _glued(literals: Sequence[str]) -> list[str]:
