@@ -56,6 +56,21 @@ def test_a_score_is_no_part_of_the_count_before_it():
     assert said == "已训练 random-forest（8,812 段文本中的 8,618 个）：验证准确率 0.628"
 
 
+@pytest.mark.parametrize("name", ["t.csv", "我的 数据/空 文本.csv", "my data/t.csv"])
+def test_names_of_files_may_have_spaces(name):
+    for sentence in (
+        f"Left out because they cannot be used: 2 texts, {name}:9 (holds no text), {name}:10 (holds no text).",
+        f"{name}: 2 of 300 texts cannot be used; fix or remove them, or leave them out with --skip-bad\n"
+        f"  {name}:9: holds no text\n  {name}:10: holds no text",
+        f"{name}: texts from column 'a b'; labels from column 'c'; groups from column 'd'",
+    ):
+        said = translated(sentence, "zh-CN")
+        assert re.sub(f"'.*?'|--skip-bad|{name}", "", said) == re.sub(
+            "[A-Za-z]", "", re.sub(f"'.*?'|--skip-bad|{name}", "", said)
+        )
+        assert said.count(name) == sentence.count(name)
+
+
 def test_lists_of_labelled_examples_lie_within_a_sentence():
     """Three sets of examples and their labels, of which two name how many more there are."""
     listed = "t.csv:5 ('a b'), t.csv:12 ('c') and 633 more; t.csv:8 ('a b'), t.csv:9 (4.5); t.csv:1 ('c') and 2 more"

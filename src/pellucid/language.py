@@ -28,6 +28,8 @@ _SQUEEZED = re.compile(r"(?<=[\u3000-\u303f\uff00-\uffef]) +| +(?=[\u3001\u3002\
 _WORD = re.compile("[A-Za-z]+")
 _BEGIN = re.compile("(?:error|warning): ")
 _BRACKETED = re.compile(r"\(([^()]*)\)")
+_NOTED = re.compile(r"(\S.*) \(([^()]*)\)")
+_NOTE = re.compile(r" \(([^()' ]+ [^()']*)\)(?=, |$)")  # of several words, as no name of a copy is
 _HAN = re.compile("[\u4e00-\u9fff]")
 _SPACES_OF_PART = re.compile(f"^ (?={_HAN.pattern})|(?<={_HAN.pattern}) $")
 _NARROW_FIRST, _NARROW_LAST = re.compile("[A-Za-z0-9]"), re.compile("[A-Za-z0-9%]")
@@ -88,6 +90,8 @@ _ENGLISH = re.compile(
 _QUOTED = re.compile(r"'[^']*'")
 # Examples with their labels in a list, which are the user's; lists of them are joined by semicolons.
 _LABELLED = re.compile(r"(?:[^;()]+ \((?:'[^']*'|[-\d.e]+)\)(?:, )?)+")
+# A file, perhaps with a row, or a folder, perhaps with spaces in its name.
+_PLACE = re.compile(r"[^:;]*[^:;\s][./\\][^:;\s][^:;]*(?::\d+)?")
 # A number that a comma or a colon ends.
 _FIGURE = re.compile(r"\d[\d,.]*(?: %)?(?=[,:;] )")
 # What may lie between two values of which it is not clear where the first one ends.
@@ -217,6 +221,10 @@ class Catalogue:
             found = None if whole is None else whole + "\u3002"
         if found is not None:
             return found
+        if depth and (noted := _NOTED.fullmatch(text)) and not _ENGLISH.search(noted[1]):
+            note = self._find(noted[2], depth)  # of a name, such as why an example was left out
+            if note is not None:
+                return f"{self._value(noted[1], depth)}\uff08{note}\uff09"
         for joint in (
             _LINES,
             _SENTENCES,
@@ -238,8 +246,10 @@ class Catalogue:
                 made.append(_AND.get(part, part))
                 continue
             made.append(self._value(part, depth - 1))
-        if parts[1] == ": " and (depth or made[0] != parts[0] or not _LETTER.search(parts[0])):
-            made[1] = "\uff1a"  # a place before all else keeps its colon, a sentence has one of full width
+        is_place = parts[1] == ": " and made[0] == parts[0] and bool(_PLACE.fullmatch(parts[0]))
+        is_named = not depth and made[0] == parts[0] and _LETTER.search(parts[0])
+        if parts[1] == ": " and not (is_place or is_named):
+            made[1] = "\uff1a"  # a place keeps its colon, a sentence has one of full width
         said = [
             at for at in range(1, len(parts), 2) if _HAN.search(made[at - 1]) and _HAN.search(made[at + 1])
         ]
@@ -257,7 +267,7 @@ class Catalogue:
         ]
         unknown = [parts[at] for at in words if made[at] == parts[at]]
         # Names in a list, a place before a colon; nothing else stays in the midst of what is known.
-        if any(" " in part.strip() for part in unknown):
+        if any(" " in part.strip() for part in (unknown[1:] if is_place else unknown)):
             return None
         is_mixed = 0 < len(unknown) < len(words)
         if is_mixed and not (parts[1] == ": " and made[-1] != parts[-1]):
@@ -285,7 +295,7 @@ class Catalogue:
         for first, second, between in message.close:
             values[first], values[second] = self._separated(values[first], values[second], between, depth)
         said = {
-            name: value if name.rstrip(_DIGITS) in _NAMES else self._value(value, depth)
+            name: (self._named if name.rstrip(_DIGITS) in _NAMES else self._value)(value, depth)
             for name, value in values.items()
         }
         # Two words joined by `of` or `to` are no list; a part of a template is a phrase of its own.
@@ -304,6 +314,15 @@ class Catalogue:
         if any(_ENGLISH.search(_QUOTED.sub("", value)) for value in others):
             return None  # never a sentence of two languages
         return _joined_up(message.translation, values, said).format_map(said)
+
+    def _named(self, value: str, depth: int) -> str:
+        """Names of the user's as they are, with what is noted behind them in brackets."""
+
+        def noted(match: re.Match[str]) -> str:
+            note = self._found(match[1], depth + 1)
+            return match[0] if note is None else f"\uff08{note}\uff09"
+
+        return _NOTE.sub(noted, value)
 
     def _separated(self, first: str, second: str, between: str, depth: int) -> tuple[str, str]:
         """Two values that lie side by side, so that as much of them as possible is known."""

@@ -92,8 +92,8 @@ _NEVER_FIRST = "\uff0c\u3002\uff1a\uff1b\uff01\uff1f\u3001\uff09\u300b\u300d\u30
 _NEVER_LAST = r"'\"(\[\uff08\u300a\u300c\u300e\u3010\u201c\u2018"
 _NARROW = r"[^\s\u2e80-\ufaff\uff00-\uffef]"
 _PIECES = re.compile(
-    rf"\s+|{_NARROW}*[{_NEVER_LAST}]+{_WIDE.pattern}[{_NEVER_FIRST}]*(?:[.,:;)\]'\"]{_NARROW}*)?"
-    rf"|{_WIDE.pattern}[{_NEVER_FIRST}]*(?:[.,:;)\]'\"]{_NARROW}*)?|{_NARROW}+(?: (?:%|m?s|[kMG]B)(?![A-Za-z]){_NARROW}*)?[{_NEVER_FIRST}]*"
+    rf"\s+|{_NARROW}*[{_NEVER_LAST}]+{_WIDE.pattern}[{_NEVER_FIRST}]*(?:[.,:;)\]'\"]{_NARROW}*[{_NEVER_FIRST}]*)?"
+    rf"|{_WIDE.pattern}[{_NEVER_FIRST}]*(?:[.,:;)\]'\"]{_NARROW}*[{_NEVER_FIRST}]*)?|{_NARROW}+(?: (?:%|m?s|[kMG]B)(?![A-Za-z]){_NARROW}*)?[{_NEVER_FIRST}]*"
 )
 
 
