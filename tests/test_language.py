@@ -56,6 +56,24 @@ def test_a_score_is_no_part_of_the_count_before_it():
     assert said == "已训练 random-forest（8,812 段文本中的 8,618 个）：验证准确率 0.628"
 
 
+@pytest.mark.parametrize(
+    ("sentence", "said"),
+    [
+        (
+            "--model: '网络' is no model of 运行/; choose one of svm, bag",
+            "--model: '网络' 不是 运行/ 的模型；应从 svm, bag 中选择",
+        ),
+        (
+            "评估.csv has texts that a run learned from (运行/ was trained on 173; 我的 运行 was trained on 2); they are left out, since answers "
+            "about them flatter.",
+            "评估.csv 中有某个运行学习过的文本（运行/ 学习过 173 个；我的 运行 学习过 2 个）；这些已排除，因为对它们的答案会使得分偏高。",
+        ),
+    ],
+)
+def test_chinese_names_are_no_numbers(sentence, said):
+    assert translated(sentence, "zh-CN") == said
+
+
 @pytest.mark.parametrize("name", ["t.csv", "我的 数据/空 文本.csv", "my data/t.csv"])
 def test_names_of_files_may_have_spaces(name):
     for sentence in (

@@ -45,7 +45,8 @@ _AND = {", and ": "\u4ee5\u53ca ", " and ": " \u548c ", "; ": "\uff1b"}
 # What a field matches: a number as the source formats it, else anything but the end of one sentence and the
 # beginning of the next.
 _NUMBER, _ANYTHING = (
-    r"(?:[^A-Za-z]|(?<=\d)e(?=[+-]\d))*?[^A-Za-z\s](?:[^A-Za-z]|(?<=\d)e(?=[+-]\d))*?",
+    r"(?:[^A-Za-z\u4e00-\u9fff]|(?<=\d)e(?=[+-]\d))*?[^A-Za-z\u4e00-\u9fff\s]"
+    r"(?:[^A-Za-z\u4e00-\u9fff]|(?<=\d)e(?=[+-]\d))*?",
     r"(?:(?![.!?] [A-Z]|(?<=[a-z]{3})[.] [a-z]).)*?",
 )
 # Fields of elements within a text of a page, each a character of its own there (`page_language`).
@@ -338,7 +339,8 @@ class Catalogue:
         for cut in reversed(cuts):
             pair = both[:cut], both[cut + len(between) :]
             known = self._known(pair[0], depth) + self._known(pair[1], depth, is_behind=True)
-            if known > most:
+            # What is unknown belongs to the first one, since a second one is often empty.
+            if known > most or (known == most and not best[0]):
                 best, most = pair, known
         return best
 
@@ -347,7 +349,7 @@ class Catalogue:
 
         A number stands apart from the words before it, so there is more for one that is alone.
         """
-        if not _LETTER.search(value):
+        if not (_LETTER.search(value) or _HAN.search(value)):
             return len(value) + (2.0 if is_behind else 0.0) if value.strip() else 0.1
         return len(value) if self._value(value, depth + 1) != value else 0.0
 
