@@ -115,6 +115,19 @@ def test_a_text_of_the_user_stays_as_it_is(text):
     assert translated(text, "zh-CN") == text
 
 
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [
+        ("<p><span>Mistakes</span>, <span>Settings</span>. <span>Data</span></p>", "<p><span>错误</span>，<span>设置</span>。<span>数据</span></p>"),
+        ("<p><strong>Why this one.</strong> <span>Settings</span></p>", "<p><strong>为什么是它。</strong><span>设置</span></p>"),
+        ("<p>Mistakes <bdi>cat</bdi>, <bdi>狗</bdi></p>", "<p>错误 <bdi>cat</bdi>, <bdi>狗</bdi></p>"),
+        ("<p>Mistakes <code>a</code></p>", "<p>错误 <code>a</code></p>"),
+    ],
+)  # fmt: skip
+def test_elements_have_the_spaces_and_the_punctuation_of_chinese(english, chinese):
+    assert translated_page(english, "zh-CN") == chinese
+
+
 def test_a_page_keeps_scripts_code_and_names_to_the_last_byte():
     page = (
         '<!doctype html><html lang="en"><head><style>p{a:b}</style></head><body><h2>Mistakes</h2>'

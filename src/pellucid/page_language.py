@@ -54,7 +54,7 @@ MARK = re.compile(f"[{chr(FIRST_MARK)}-{chr(FIRST_MARK + 0xFFFD)}]")
 # Beside an element: a space that would be beside Chinese on both sides, and punctuation of half width.
 _SPACES_BEFORE = re.compile(f"([\u3000-\u9fff\uff00-\uffef])( *)({MARK.pattern})")
 _SPACES_BEHIND = re.compile(f"({MARK.pattern})( *)(?=([\u3000-\u9fff\uff00-\uffef]))")
-_JOINT = re.compile(f"({MARK.pattern})([,;.:]) (?={MARK.pattern})")
+_JOINT = re.compile(f"({MARK.pattern})([,;.:]?) (?={MARK.pattern})")
 _PUNCTUATION = "\u3001\u3002\uff0c\uff1a\uff1b\uff08\uff09\uff01\uff1f"
 _FULL_WIDTH = {",": "\uff0c", ";": "\uff1b", ".": "\u3002", ":": "\uff1a"}
 _HAN = re.compile("[\u4e00-\u9fff]")
@@ -246,6 +246,9 @@ def _closed_up(text: str, inner: list[str]) -> str:
         return match[1] + space(match[3], match[2], plain(match[1])[-1:])
 
     def joint(match: re.Match[str]) -> str:
-        return match[1] + (_FULL_WIDTH[match[2]] if _HAN.search(plain(match[1])) else f"{match[2]} ")
+        shown = plain(match[1])
+        if match[2]:
+            return match[1] + (_FULL_WIDTH[match[2]] if _HAN.search(shown) else f"{match[2]} ")
+        return match[1] + ("" if shown and shown[-1] in _PUNCTUATION else " ")
 
     return _JOINT.sub(joint, _SPACES_BEHIND.sub(behind, _SPACES_BEFORE.sub(before, text)))
