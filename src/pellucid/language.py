@@ -92,7 +92,7 @@ _QUOTED = re.compile(r"'[^']*'")
 # Examples with their labels in a list, which are the user's; lists of them are joined by semicolons.
 _LABELLED = re.compile(r"(?:[^;()]+ \((?:'[^']*'|[-\d.e]+)\)(?:, )?)+")
 # A file, perhaps with a row, or a folder, perhaps with spaces in its name.
-_PLACE = re.compile(r"[^:;]*[^:;\s][./\\][^:;\s][^:;]*(?::\d+)?")
+_PLACE = re.compile(r"(?=.*[^\W\d])[^:;]*[^:;\s][./\\][^:;\s][^:;]*(?::\d+)?")
 # A number that a comma or a colon ends.
 _FIGURE = re.compile(r"\d[\d,.]*(?: %)?(?=[,:;] )")
 # What may lie between two values of which it is not clear where the first one ends.
