@@ -211,7 +211,7 @@ class Catalogue:
             return found  # several values, of which none is a part of another
         if bracketed := _BRACKETED.fullmatch(text):
             found = self._find(bracketed[1], depth)
-            return None if found is None else f"\uff08{found}\uff09"
+            return self._said(text, depth) if found is None else f"\uff08{found}\uff09"
         within = text[0].lower() + text[1:]  # where it does not begin a sentence
         found = self._whole.get(within) if text not in self._whole else None
         found = found or self._said(text, depth)
