@@ -32,11 +32,14 @@ def page(model: Model, name: str = "a model") -> bytes:
 
 
 @contextlib.contextmanager
-def opened(program: str, folder: Path, content: bytes) -> Iterator[Tab]:
-    """A browser with a page that is ready."""
+def opened(program: str, folder: Path, content: bytes, early: str = "") -> Iterator[Tab]:
+    """A browser with a page that is ready; the script `early` runs before the page's own."""
     place = folder / "app.html"
     place.write_bytes(content)
     with browsing(program) as tab:
+        if early:  # once the page is parsed, and before any script of its own
+            source = f"document.addEventListener('readystatechange', () => {{ {early} }}, {{ once: true }})"
+            tab.call("Page.addScriptToEvaluateOnNewDocument", source=source)
         tab.open(place.as_uri())
         tab.evaluate("pellucid.ready.then((page) => page.isDrawn()).then(() => 1)")
         yield tab

@@ -44,6 +44,20 @@ def press(tab: Tab, *keys: str) -> None:
         tab.call("Input.dispatchKeyEvent", type="keyUp", key=key, **code)
 
 
+def until(tab: Tab, expression: str) -> None:
+    """Wait in the page until something is true of it."""
+    wait = f"""new Promise((done, fail) => {{
+      const end = Date.now() + 20000;
+      const look = () => {{
+        if ({expression}) done(0);
+        else if (Date.now() > end) fail(new Error(document.body.innerText));
+        else setTimeout(look, 20);
+      }};
+      look();
+    }})"""
+    tab.evaluate(wait)
+
+
 def _browser(program: str) -> Tab:
     global _tab
     if _tab is None:

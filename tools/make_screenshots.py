@@ -90,6 +90,7 @@ def take(tab: Tab, shot: Shot, folder: Path) -> Image.Image:
         tab.call(
             "DOM.setFileInputFiles", files=[str((make_gallery.RUNS / shot.file).absolute())], nodeId=field
         )
+        tab.evaluate("pellucid.ready.then(() => 1)")
     tab.evaluate(_SETTLED)
     more: dict[str, object] = {}
     if shot.part:

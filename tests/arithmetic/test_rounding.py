@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.arithmetic.rounding import decimals, figure, per_cent, percent, rounded
+from pellucid.arithmetic.rounding import decimals, figure, figures, per_cent, percent, rounded
 from pellucid.evaluation import Interval
 from pellucid.evaluation.intervals import points
 from pellucid.reports import formatting
@@ -71,6 +71,13 @@ def test_ends_have_the_places_of_their_value():
     assert [per_cent(end, 0.9364) for end in (0.9364, 0.9312, 0.94)] == ["93.6", "93.1", "94.0"]
     assert (percent(0.0), percent(1.0)) == ("0 %", "100 %")
     assert decimals(0.0213) == 4
+
+
+def test_two_numbers_get_the_digits_that_make_them_differ():
+    assert figures(0.2141, 0.25) == ("0.214", "0.250")
+    assert figures(0.21379, 0.21412) == ("0.2138", "0.2141")
+    assert figures(0.5, 0.5) == ("0.500", "0.500")
+    assert figures(float("nan"), 0.5) == ("nan", "0.500")
 
 
 def test_points_are_rounded_the_same_way():

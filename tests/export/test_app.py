@@ -150,17 +150,50 @@ def test_the_card_says_what_the_run_found(run):
     rows = dict(card["rows"])
     learned = json.loads((run / "metrics.json").read_text())["models"]["mlp"]["train_examples"]
     assert re.fullmatch(rf"images\d*, {learned}", rows["cardTrained"])
+    assert rows["cardModel"] == "mlp"
+    assert card["title"] in rows["cardTrained"]
     assert rows["cardScore"].startswith("accuracy 0.")
     assert rows["cardInput"] == f"{DIGITS.width} \u00d7 {DIGITS.height} \u00d7 1"
     assert [each["name"] for each in card["models"] if each["is_own"]] == ["mlp"]
     assert len(card["models"]) > 3
     assert card["models"][-1]["name"] == "majority"
     assert [key for key, _ in card_of(number_model("mlp"), "mlp", run.parent)["rows"]] == [
+        "cardModel",
         "cardInput",
         "cardParameters",
         "cardVersion",
     ]
     assert CARD["models"] == []
+
+
+@pytest.mark.parametrize(
+    ("place", "title"),
+    [
+        ("sample:spam", "spam"),
+        ("mails/评论.csv.gz", "评论"),
+        ("C:\\photos\\v1.2\\", "v1.2"),
+        ("photos/.csv", ".csv"),
+        (None, ""),
+    ],
+)
+def test_a_page_is_called_as_its_data(tmp_path, place, title):
+    data = {} if place is None else {"place": place}
+    (tmp_path / "config.json").write_text(json.dumps({"data": data}))
+    (tmp_path / "metrics.json").write_text("{}")
+    card = card_of(number_model("mlp"), "mlp", tmp_path / "models" / "mlp")
+    assert card["title"] == title
+    shown = page_of(number_model("mlp"), metadata_of(number_model("mlp"), "mlp"), card).html(None).decode()
+    assert f'class="foreign">{title or "mlp"}</h1>' in shown
+
+
+def test_a_page_gets_a_title_and_an_onnx_file_does_not(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(exporting, "find_browser", lambda: None)
+    done = within("export", run, "--out", tmp_path / "app.html", "--title", "Digits <b>")
+    assert done.returncode == 0, done.stderr
+    assert 'class="foreign">Digits &lt;b&gt;</h1>' in (tmp_path / "app.html").read_text()
+    done = within("export", run, "--out", tmp_path / "model.onnx", "--title", "Digits")
+    assert done.returncode == 2
+    assert "--title: it is the heading of a page" in done.stderr
 
 
 def test_one_example_that_a_page_cannot_read_leaves_the_novelty_of_the_others():

@@ -1,5 +1,6 @@
 """Pages in a real browser: they answer as their models do, prepare images as Pillow does, and obey nobody."""
 
+import base64
 import dataclasses
 import io
 import re
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from app_pages import CARD, HOSTILE, file_of, opened, original, page
+from browsers import until
 from every_model import AVERAGES
 from exported_models import EVERY
 from insight.backbones import lite
@@ -236,6 +238,21 @@ def test_what_is_no_image_is_said_so(grey_and_colour) -> None:
     _, tab = grey_and_colour
     [found] = ask(tab, [original(b"<html></html>")])
     assert "cannot read it as an image" in found["error"]
+
+
+def test_a_file_chosen_while_the_page_opens_is_answered(chromium: str, tmp_path) -> None:
+    content = base64.b64encode(file_of(digits()[0][3, ..., 0])).decode()
+    early = f"""
+      const files = new DataTransfer();
+      const bytes = Uint8Array.from(atob("{content}"), (each) => each.charCodeAt(0));
+      files.items.add(new File([bytes], "early.png", {{ type: "image/png" }}));
+      document.getElementById("choose").files = files.files;
+    """
+    with opened(chromium, tmp_path, page(untrained_model("mlp")), early) as tab:
+        until(tab, "document.querySelectorAll('#rows tr').length === 1")
+        assert tab.evaluate("document.getElementById('answer-of').textContent") == "early.png"
+        assert "probability" in tab.evaluate("document.getElementById('answer').textContent")
+        assert tab.errors == []
 
 
 def test_hostile_names_are_not_obeyed(chromium: str, tmp_path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app_pages import file_of, page
-from browsers import browsing
+from browsers import browsing, until
 from command_line import within
 from labelling.served import serving as labelling
 from labelling.served import write_images, write_texts
@@ -28,7 +28,7 @@ from reports.made_labels import several_facts
 from reports.made_texts import text_facts
 from reports.test_report_comparison import compared
 from serving.served import TEXTS, serving, write_models
-from serving.served_pages import address, drop, until, write
+from serving.served_pages import address, drop, write
 from small_models import digits, untrained_model
 from text_models import text_model
 from watched import watching

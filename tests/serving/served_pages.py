@@ -30,20 +30,6 @@ def predicted(
     return found
 
 
-def until(tab: Tab, expression: str) -> None:
-    """Wait in the page until something is true of it."""
-    wait = f"""new Promise((done, fail) => {{
-      const end = Date.now() + 20000;
-      const look = () => {{
-        if ({expression}) done(0);
-        else if (Date.now() > end) fail(new Error(document.body.innerText));
-        else setTimeout(look, 20);
-      }};
-      look();
-    }})"""
-    tab.evaluate(wait)
-
-
 def drop(tab: Tab, *files: tuple[str, str, bytes]) -> None:
     """Drop files, each with its name and type, on the page."""
     given = json.dumps([[name, kind, base64.b64encode(content).decode()] for name, kind, content in files])

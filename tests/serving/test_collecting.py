@@ -9,10 +9,9 @@ import pytest
 from sklearn.datasets import load_digits
 
 import pellucid
-from browsers import browsing
+from browsers import browsing, until
 from pellucid.data.corrections import read_corrections
 from serving.served import JSON, Server, serving
-from serving.served_pages import until
 
 pytest.importorskip("prometheus_client")
 pytestmark = pytest.mark.slow

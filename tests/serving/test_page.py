@@ -8,14 +8,14 @@ import onnx
 import pytest
 
 from app_pages import HOSTILE, file_of, original
-from browsers import browsing
+from browsers import browsing, until
 from exported_models import content_of
 from pellucid.export.app.exporting import ask
 from pellucid.pipeline.train import train
 from pellucid.runtime import load
 from photographs import pieces
 from serving.served import serving
-from serving.served_pages import address, drop, open_page, predicted, text_of, until, write
+from serving.served_pages import address, drop, open_page, predicted, text_of, write
 from small_models import digits, write_digits
 from text_models import texts
 

@@ -62,6 +62,12 @@ def figure(value: float, digits: int = 3) -> str:
     return f"{int(whole):,}"
 
 
+def figures(first: float, second: float) -> tuple[str, str]:
+    """Two numbers that are compared, with three significant digits, or as many more as make them differ."""
+    shown = [(figure(first, digits), figure(second, digits)) for digits in range(3, _MOST_PLACES)]
+    return next((each for each in shown if each[0] != each[1]), shown[0])
+
+
 def percent(share: float) -> str:
     """A share as a percentage with the digits that the share itself is shown with, such as `92.2 %`."""
     return f"{per_cent(share, share)} %"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.cli.command_line import say
+from pellucid.errors import UsageError
 
 _LEAST_SHOWN = 1e-9  # digits beyond the ninth mean nothing to anybody
 
@@ -39,6 +40,7 @@ def add_parser(subparsers: Any) -> None:
         help="fp16: weights in half precision; int8: weights and activations in 8 bits. Refused, with the "
         "figures, where the file is not smaller, or slower, or less accurate beyond chance (default: fp32)",
     )
+    parser.add_argument("--title", help="Heading of a page (default: the name of the data)")
     parser.set_defaults(run=run)
 
 
@@ -46,6 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Export and return exit code 0."""
     if arguments.out.suffix.lower() == ".html":
         return _page(arguments)
+    if arguments.title is not None:
+        raise UsageError("--title: it is the heading of a page; leave it out, or write --out app.html")
     from pellucid.data.wording import count_of
     from pellucid.export.export import export
 
@@ -69,12 +73,11 @@ def _page(arguments: argparse.Namespace) -> int:
     Raises: `UsageError` if a precision was asked for.
     """
     from pellucid.data.wording import count_of
-    from pellucid.errors import UsageError
     from pellucid.export.app.exporting import export_app
 
     if arguments.precision != "fp32":
         raise UsageError("--precision: a page always holds weights in half precision; leave it out")
-    done = export_app(arguments.run_folder, arguments.out, arguments.model, say)
+    done = export_app(arguments.run_folder, arguments.out, arguments.model, say, arguments.title)
     proof = "It was not proved in a browser: none was found, of Chromium, Chrome and Edge; the page says so."
     if done.proof is not None:
         examples = count_of(done.proof.examples, f"held-out {done.noun}")

@@ -18,8 +18,8 @@ from pellucid.data.image_copies import first_with_content
 from pellucid.data.label_sets import LabelSets
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing, Problem
 from pellucid.data.reading.dispatch import read_data
-from pellucid.data.sibling_sets import no_siblings, with_groups
-from pellucid.data.siblings import find_siblings
+from pellucid.data.sibling_sets import no_siblings
+from pellucid.data.siblings import find_siblings, with_groups
 from pellucid.data.splitting import split
 from pellucid.data.targets import require_spread
 from pellucid.data.wording import count_of, quoted, some, visible

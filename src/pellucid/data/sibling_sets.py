@@ -1,14 +1,11 @@
 """Sets of examples that belong together: what copies, groups and each rule for siblings link, joined."""
 
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int64
-
-from pellucid.data.wording import count_of
 
 
 def together(
@@ -113,44 +110,8 @@ def no_siblings(kept: Int64[np.ndarray, " n"]) -> Siblings:
     return Siblings(kept, {}, {})
 
 
-def with_groups(
-    copies: Int64[np.ndarray, " n"], groups: Sequence[str], usable: int, noun: str
-) -> tuple[Int64[np.ndarray, " n"], tuple[str, ...]]:
-    """Join copies and groups: the first example of each set, and a warning about copies that are divided.
-
-    A text that hundreds of documents repeat, such as a notice of rights, would join all of them into one set.
-    So contents are left apart, those in the most groups first, until no set is larger than a split can take
-    or than the largest group. `copies` is the first example with the same content, `usable` how many examples
-    can be used.
-    """
-    if not any(groups):
-        return copies, ()
-    places, of_groups = np.arange(len(copies), dtype=np.int64), first_of_groups(groups)
-    contents = np.unique(np.stack([copies, of_groups], axis=1), axis=0)[:, 0]
-    spread = np.bincount(contents, minlength=len(copies))[copies]  # groups that have the content
-
-    def joined_up_to(limit: int) -> Int64[np.ndarray, " n"]:
-        return linked(of_groups, np.where(spread <= limit, copies, places))
-
-    def largest(limit: int) -> int:
-        return int(np.bincount(joined_up_to(limit)).max())
-
-    whole = joined_up_to(len(copies))
-    size, most = int(np.bincount(whole).max()), max(_most_of(usable), largest(0))
-    if size <= most:
-        return whole, ()
-    limits = [0, *np.unique(spread).tolist()]
-    limit = limits[bisect_right(limits, most, key=largest) - 1]
-    repeated = len(np.unique(copies[spread > limit]))
-    return joined_up_to(limit), (
-        f"Copies of {count_of(repeated, noun)} in more than {count_of(limit, 'group')} each would join {size:,} "
-        "examples into one set, which is more than a split can take; groups stay whole, and these copies may "
-        "be in several splits.",
-    )
-
-
-def _most_of(usable: int) -> int:
-    """Most examples of a set."""
+def most_of_a_set(usable: int) -> int:
+    """Most examples of a set, of so many that can be used."""
     return max(FEWEST_OF_ALL, usable // MOST_OF_ALL)
 
 
@@ -168,7 +129,7 @@ def joined(
     `copies`; these sets count when others are measured.
     """
     kept = copies if kept is None else kept
-    most = _most_of(usable)
+    most = most_of_a_set(usable)
     places = np.arange(count, dtype=np.int64)
     pairs = np.stack([kept, places], axis=1)[kept != places]
     found, kept_links, notes = {}, {}, []

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float64, Shaped
 
 from pellucid.arithmetic.probabilities import LEVEL
-from pellucid.arithmetic.rounding import figure
+from pellucid.arithmetic.rounding import figure, figures
 from pellucid.data.wording import count_of
 from pellucid.evaluation.model_comparisons import (
     FEW,
@@ -127,22 +127,22 @@ def _decide(found: ModelComparison, equally_simple: Sequence[Sequence[str]], nou
     if equal:
         simplest = min(simplicity(name) for name in equal)
         name = min((each for each in equal if simplicity(each) == simplest), key=found.lead)
-        first, second = found.pair(name)
-        score = f"{words} {figure(first)}"
+        first, second = figures(*found.pair(name))
+        score = f"{words} {first}"
         return Recommendation(
             name,
             f"On {_examples(found, name, noun)}, {best} scored best, {score} "
-            f"against {figure(second)}, but that lead is practically nothing ({found.nothing}); {name} is "
+            f"against {second}, but that lead is practically nothing ({found.nothing}); {name} is "
             "the simpler model.",
             rival=best,
         )
     rival = min(simpler, key=found.lead)
-    first, second = found.pair(rival)
-    score = f"{words} {figure(first)}"
+    first, second = figures(*found.pair(rival))
+    score = f"{words} {first}"
     return Recommendation(
         best,
         f"{best} is the best on {_examples(found, rival, noun)}, with {score}; the best of "
-        f"the simpler models, {rival}, has {figure(second)}, behind by {found.gain(rival)}.",
+        f"the simpler models, {rival}, has {second}, behind by {found.gain(rival)}.",
         rival=rival,
     )
 
@@ -164,18 +164,19 @@ def _examples(found: ModelComparison, name: str, noun: str) -> str:
 def _why_the_dummy(found: ModelComparison, dummy: str, noun: str) -> str:
     """Reason to take no model that looks at its inputs."""
     examples = _examples(found, dummy, noun)
-    first, second = found.pair(dummy)
-    score = f"{found.metric.words} {figure(first)}"
+    pair = found.pair(dummy)
+    first, second = figures(*pair)
+    score = f"{found.metric.words} {first}"
     if found.best == dummy:
         return f"The trained models are no better than {dummy}: on {examples} it is the best, with {score}."
-    if first > second if found.metric.is_error else first < second:  # best on examples that others lack
+    if pair[0] > pair[1] if found.metric.is_error else pair[0] < pair[1]:  # best on examples that others lack
         return (
             f"The trained models are no better than {dummy}: on {examples}, {found.best} has {score}, "
-            f"{dummy} {figure(second)}."
+            f"{dummy} {second}."
         )
     others = count_of(len(found.scores) - 1, "model")
     return (
         f"The trained models are no better than {dummy}: on {examples}, {found.best} scored best, {score} "
-        f"against {figure(second)}, but the difference, {found.gain(dummy)}, could be chance: the best of "
+        f"against {second}, but the difference, {found.gain(dummy)}, could be chance: the best of "
         f"{others} that know nothing comes that far by chance."
     )

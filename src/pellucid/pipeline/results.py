@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from pellucid.arithmetic.rounding import figure, per_cent, percent
+from pellucid.arithmetic.rounding import figure, figures, per_cent, percent
 from pellucid.bundle import AverageModel, Model, load_any, save
 from pellucid.data.corrections import correction_line
 from pellucid.data.ledger import write_rows
@@ -326,12 +326,14 @@ def _price(outcome: Outcome, entries: Mapping[str, Mapping[str, Any]]) -> str:
     )
     ahead = 100 * (score[0] - score[1])
     points, words, noun = figure(abs(ahead), 2), headline.words, outcome.dataset.noun
-    losses = f"log loss {figure(loss[0])} instead of {figure(loss[1])}"
-    gain = (
-        f"On held-out {noun}s it has {points} points less {words} and {losses}."
-        if ahead < 0
-        else f"On held-out {noun}s it has {points} points more {words} and {losses}."
-    )
+    own, other = figures(*loss)
+    losses = f"log loss {own} instead of {other}"
+    if ahead == 0:
+        gain = f"On held-out {noun}s it has the same {words} and {losses}."
+    elif ahead < 0:
+        gain = f"On held-out {noun}s it has {points} points less {words} and {losses}."
+    else:
+        gain = f"On held-out {noun}s it has {points} points more {words} and {losses}."
     return f"{cost} {gain}"
 
 

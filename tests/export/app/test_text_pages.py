@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from app_pages import opened, page
+from browsers import until
 from pellucid.bundle import TextModel
 from pellucid.export.app.chromium import Tab
 from text_models import text_model, texts
@@ -70,6 +71,15 @@ def test_a_typed_text_is_answered_and_a_word_changes_every_layer(tab: Tab, hosti
             .map((part) => part.textContent)"""
         )
         assert shapes == ["3\u00d7128"]
+
+
+def test_a_text_typed_while_the_page_opens_is_answered(chromium: str, tmp_path: Path) -> None:
+    early = "document.getElementById('text').value = 'four perhaps seven';"
+    model = text_model("text-cnn")
+    with opened(chromium, tmp_path, page(model), early) as tab:
+        until(tab, "document.getElementById('bars').children.length > 0")
+        said = model.predict_proba(["four perhaps seven"])[0]
+        assert f"{said.max():.3f}" in words(tab, "answer")
 
 
 def test_units_open_their_arithmetic(tab: Tab) -> None:

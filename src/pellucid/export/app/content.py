@@ -1,6 +1,7 @@
 """The page put together: its templates, script and documents, the facts of the model, and its card."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from pellucid.export.app.shell import (
     ServedPage,
     facts_of,
     filled,
+    heading,
     script_values,
     shell_environment,
 )
@@ -240,7 +242,7 @@ def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any], *, exactl
     opened = bodies[opened_place(bodies)].opened
     explanation = explanation_of(metadata, opened)
     values = {
-        "title": explanation.model,
+        "title": heading(metadata, card),
         "explanation": explanation,
         "layers": [each for each in explanation.layers if each.kind not in HIDDEN],
         "formulas": {}
@@ -298,6 +300,7 @@ def card_of(model: Model, name: str, folder: Path) -> dict[str, Any]:
     size = "" if image is None else f"{image.width} \u00d7 {image.height} \u00d7 {image.channels}"
     config, metrics = (_read(run, each) for each in ("config.json", "metrics.json"))
     rows = [
+        ("cardModel", name),
         ("cardTrained", _data(config, metrics, name)),
         ("cardScore", ""),
         ("cardInput", size),
@@ -311,6 +314,7 @@ def card_of(model: Model, name: str, folder: Path) -> dict[str, Any]:
     words = "" if key is None else METRICS[key].words
     shown = {each: text for each, text in rows if text} | ({"cardScore": f"{words} {own}"} if own else {})
     return {
+        "title": _title(config),
         "rows": [(each, shown[each]) for each, _ in rows if each in shown],
         "metric": words,
         "models": models,
@@ -326,12 +330,27 @@ def _read(run: Path | None, name: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _data(config: Mapping[str, Any], metrics: Mapping[str, Any], model: str) -> str:
-    """Name of the data, without the folders it lay in, and how many examples the model learned from."""
+_ENDINGS = re.compile(r"(?<=.)(\.[a-z][a-z0-9]{0,7})+$", re.IGNORECASE)
+
+
+def _title(config: Mapping[str, Any]) -> str:
+    """What a page is called: its data, without the ending of a file."""
+    return _ENDINGS.sub("", _data_name(config).removeprefix("sample:"))
+
+
+def _data_name(config: Mapping[str, Any]) -> str:
+    """Name of the data, without the folders it lay in; empty where the run does not have it."""
     data = config.get("data")
     if not isinstance(data, dict) or "place" not in data:
         return ""
-    name = str(data["place"]).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    return str(data["place"]).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+
+
+def _data(config: Mapping[str, Any], metrics: Mapping[str, Any], model: str) -> str:
+    """Name of the data, and how many examples the model learned from."""
+    if not (name := _data_name(config)):
+        return ""
+    data = config["data"]
     # Where folds judge, a model that is kept learns from the validation split too.
     own = (metrics.get("models") or {}).get(model)
     count = own.get("train_examples") if isinstance(own, dict) else data.get("train")

@@ -172,9 +172,15 @@ class ExportedApp(NamedTuple):
 
 
 def export_app(
-    run: str, out: Path, name: str | None = None, announce: Callable[[str], None] | None = None
+    run: str,
+    out: Path,
+    name: str | None = None,
+    announce: Callable[[str], None] | None = None,
+    title: str | None = None,
 ) -> ExportedApp:
     """Write the recommended model of a run, or another by its name, as a page; `announce` hears what is done.
+
+    The page is called `title`, or else as the data that the model learned from.
 
     Raises: `UsageError` if `out` has another ending, the model cannot be a page, or `run` lies in no run;
     `DataError` if the held-out examples are gone; `ModelFileError` if the model is damaged, or the page does
@@ -189,6 +195,8 @@ def export_app(
     called = found.name or model.name
     say(f"writing {called} as a page")
     metadata, card = metadata_of(model, called), card_of(model, called, found.folder)
+    if title is not None:
+        card["title"] = title
     parts = page_of(model, metadata, card)
     program, proof = find_browser(), None
     if program is not None:

@@ -193,6 +193,11 @@ class _Area(NamedTuple):
 _AREAS = {"images": _Area("images.html", "nothingYet"), "texts": _Area("texts.html", "nothingTyped")}
 
 
+def heading(metadata: Metadata, card: Mapping[str, Any]) -> str:
+    """Title of a page: that of its card, or else the name of its model."""
+    return str(card.get("title") or metadata.model)
+
+
 def asking_page(metadata: Metadata, card: Mapping[str, Any], served: Served) -> ServedPage:
     """The page that asks its server; `card` is for the model card.
 
@@ -224,7 +229,7 @@ def asking_page(metadata: Metadata, card: Mapping[str, Any], served: Served) -> 
         "proof": None,
     }
     values = {
-        "title": metadata.model,
+        "title": heading(metadata, card),
         "layers": [],
         "template": area.template,
         "below": "asked_below.html",

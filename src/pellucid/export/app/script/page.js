@@ -418,7 +418,9 @@ function sayState(key) {
 
 /** Sentences that hold facts about the model and the file. */
 function sayFacts() {
-  document.title = say(app.served?.asks ? "titleAsking" : "title", { model: app.model });
+  document.title = say(app.served?.asks ? "titleAsking" : "title", {
+    title: byId("title").textContent ?? "",
+  });
   const names = joinedNames([...app.classes.keys()], ", ");
   byId("classes").textContent = app.classes.length
     ? say(app.several ? "labels" : "classes", { count: app.classes.length, names })

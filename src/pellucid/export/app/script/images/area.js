@@ -39,13 +39,13 @@ export function startImages(page, readyOf) {
     const originals = [...files].map((file) => ({ name: file.name, original: file }));
     if (originals.length) page.take(originals);
   };
-  for (const id of ["choose", "photograph"]) {
-    const field = /** @type {HTMLInputElement} */ (byId(id));
-    field.onchange = () => {
-      take(field.files || []);
-      field.value = "";
-    };
-  }
+  const fields = ["choose", "photograph"].map((id) => /** @type {HTMLInputElement} */ (byId(id)));
+  /** @param {HTMLInputElement} field */
+  const takeFrom = (field) => {
+    take(field.files || []);
+    field.value = "";
+  };
+  for (const field of fields) field.onchange = () => takeFrom(field);
   document.ondragover = (event) => {
     event.preventDefault();
     byId("drop").classList.add("over");
@@ -60,4 +60,5 @@ export function startImages(page, readyOf) {
   startDrawing((image) => page.changed(say("blank"), readyOf(image)));
   putOnEasel(blankImage());
   page.opened(readyOf(blankImage()));
+  fields.forEach(takeFrom); // what was chosen while the page was opening
 }

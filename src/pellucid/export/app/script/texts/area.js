@@ -61,10 +61,11 @@ export function startTexts(page, readyOf, emptied) {
   /** @param {Iterable<File>} files */
   const take = (files) => void takeFiles(files, page);
   const chosen = /** @type {HTMLInputElement} */ (byId("choose"));
-  chosen.onchange = () => {
+  const takeChosen = () => {
     take(chosen.files || []);
     chosen.value = "";
   };
+  chosen.onchange = takeChosen;
   document.ondragover = (event) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
@@ -77,6 +78,9 @@ export function startTexts(page, readyOf, emptied) {
     event.preventDefault();
     take(event.dataTransfer.files);
   };
+  // What was given while the page was opening.
+  if (field().value) follow();
+  takeChosen();
 }
 
 /**

@@ -3,7 +3,7 @@
 
 /** @type {Record<keyof typeof ENGLISH, string>} */
 export const CHINESE = {
-  title: "{model} \u00b7 在浏览器中作答",
+  title: "{title} \u00b7 在浏览器中作答",
   skip: "跳到正文",
   lead: "整个模型都在这个文件里。您给它的内容不会离开本设备，也不需要网络。",
   language: "English",
@@ -66,6 +66,7 @@ export const CHINESE = {
   mirrorNote: "答案是原图与其镜像的平均；各层显示的是原图。",
   cardTitle: "关于此模型",
   cardTask: "任务",
+  cardModel: "模型",
   cardTrained: "训练数据，样本数",
   cardScore: "在从未见过的测试样本上的得分",
   cardDate: "制作日期",
@@ -151,7 +152,7 @@ export const CHINESE = {
   leafShares: "终点的叶子里，带有各标签的训练样本所占比例：{parts}。",
   leafNumber: "终点的叶子给出 {number}。",
   madeBy: "由 Pellucid 制作。一个文件，一段自带脚本，不向任何服务器发请求。",
-  titleAsking: "{model} \u00b7 由服务器作答",
+  titleAsking: "{title} \u00b7 由服务器作答",
   leadServed: "整个模型都在本页中。您提供的内容不会离开这台设备。",
   leadAsking: "您提供的内容会发送到提供本页的服务器；服务器只作答，不保存。",
   reportLink: "此模型的报告（可在其中更正标签）",

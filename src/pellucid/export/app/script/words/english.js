@@ -1,7 +1,7 @@
 // Every string of the page in English, by its key; {names} are filled in.
 
 export const ENGLISH = {
-  title: "{model} \u00b7 answers in your browser",
+  title: "{title} \u00b7 answers in your browser",
   skip: "Skip to the page",
   lead: "The whole model is in this file. Nothing that you give it leaves this device, and it needs no network.",
   language: "\u4e2d\u6587",
@@ -69,6 +69,7 @@ export const ENGLISH = {
     "The answer is the mean for the image and for its mirror image; the layers are those of the image as it is.",
   cardTitle: "About this model",
   cardTask: "task",
+  cardModel: "model",
   cardTrained: "training data, examples",
   cardScore: "score on test examples it never saw",
   cardDate: "created",
@@ -162,7 +163,7 @@ export const ENGLISH = {
   leafShares: "In the leaf at the end are these shares of training examples with a label: {parts}.",
   leafNumber: "The leaf at the end says {number}.",
   madeBy: "Made by Pellucid. One file, one script of its own, no request to any server.",
-  titleAsking: "{model} \u00b7 answers from its server",
+  titleAsking: "{title} \u00b7 answers from its server",
   leadServed: "The whole model is in this page. Nothing that you give it leaves this device.",
   leadAsking:
     "What you give this page is sent to the server that it came from, which answers and keeps none of it.",
