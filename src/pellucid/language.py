@@ -220,12 +220,18 @@ class Catalogue:
         if found is None and text.endswith(".") and not text.endswith(".."):
             whole = self._find(text[:-1], depth)
             found = None if whole is None else whole + "\u3002"
-        if found is not None:
-            return found
-        if depth and (noted := _NOTED.fullmatch(text)) and not _ENGLISH.search(noted[1]):
-            note = self._find(noted[2], depth)  # of a name, such as why an example was left out
-            if note is not None:
-                return f"{self._value(noted[1], depth)}\uff08{note}\uff09"
+        return found or self._noted(text, depth) or self._parted(text, depth)
+
+    def _noted(self, text: str, depth: int) -> str | None:
+        """Translation of a name with a note in brackets, such as why an example was left out."""
+        noted = _NOTED.fullmatch(text) if depth else None
+        if noted is None or _ENGLISH.search(noted[1]):
+            return None
+        note = self._find(noted[2], depth)
+        return None if note is None else f"{self._value(noted[1], depth)}\uff08{note}\uff09"
+
+    def _parted(self, text: str, depth: int) -> str | None:
+        """Translation of texts that were joined; `None` if there is none."""
         for joint in (
             _LINES,
             _SENTENCES,
@@ -355,7 +361,7 @@ class Catalogue:
 
 
 def _joined_up(translation: str, values: Mapping[str, str], said: dict[str, str]) -> str:
-    """The translation with its spaces: none beside Chinese in fields and parts, one beside letters and digits."""
+    """The translation with its spaces: none beside Chinese of fields, one beside their letters and digits."""
     han = _HAN.pattern
     for name in values:
         field = re.escape(f"{{{name}}}")

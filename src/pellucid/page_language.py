@@ -224,8 +224,9 @@ class Page:
 
 
 def _closed_up(text: str, inner: list[str]) -> str:
-    """A text with the spaces of Chinese beside elements: none before Chinese or behind its punctuation, one
-    before letters and digits. Names keep theirs.
+    """A text with the spaces of Chinese beside elements, but for those beside names.
+
+    There is none beside Chinese or behind its punctuation, one beside letters and digits.
     """
 
     def plain(mark: str) -> str:

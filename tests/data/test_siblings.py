@@ -146,7 +146,7 @@ def test_a_text_of_very_many_groups_does_not_join_them_all() -> None:
     assert set(dataset.leaked) == {at for at in dataset.test if at % paragraphs == 0}
     warned = [said for said in check.warnings if "would join" in said]
     assert warned == [
-        "Copies of 1 text in more than 2 groups each would join 200 examples into one set, which is more than "
-        "a split can take; groups stay whole, and these copies may be in several splits."
+        "Copies of 1 text in more than 2 groups each would join 200 examples into one set, which is more "
+        "than a split can take; groups stay whole, and these copies may be in several splits."
     ]
     assert not prepare(listing_of_texts(texts, listing.labels), Settings())[0].leaked.size

@@ -305,9 +305,9 @@ def with_groups(
     limit = limits[bisect_right(limits, most, key=largest) - 1]
     repeated = len(np.unique(copies[spread > limit]))
     return joined_up_to(limit), (
-        f"Copies of {count_of(repeated, noun)} in more than {count_of(limit, 'group')} each would join {size:,} "
-        "examples into one set, which is more than a split can take; groups stay whole, and these copies may "
-        "be in several splits.",
+        f"Copies of {count_of(repeated, noun)} in more than {count_of(limit, 'group')} each would join "
+        f"{size:,} examples into one set, which is more than a split can take; groups stay whole, and these "
+        "copies may be in several splits.",
     )
 
 

@@ -274,7 +274,8 @@ class Contest:
         of_generator = self.of_generator.arithmetic.value
         return (
             f"an image made of noise scores {_signed(self.score_of_made)}, with a loss of "
-            f"{self.loss_of_discriminator:.3g} nats for the discriminator and of {of_generator:.3g} for the generator"
+            f"{self.loss_of_discriminator:.3g} nats for the discriminator and of {of_generator:.3g} for the "
+            "generator"
         )
 
 

@@ -51,7 +51,10 @@ def verdict_of_generator(metrics: Mapping[str, Any]) -> str:
         plain, brief = (shares.get(words, "") for words in _SIMPLER.values())
         # Whole, since a translation could not tell where a part ends.
         if plain and brief:
-            compared = f", on those of a PCA + Gaussian baseline {plain}, on those of a vae that was trained briefly {brief}"
+            compared = (
+                f", on those of a PCA + Gaussian baseline {plain}, on those of a vae that was trained "
+                f"briefly {brief}"
+            )
         else:
             compared = f", on those of a PCA + Gaussian baseline {plain}" if plain else ""
         compared += f": {gain}" if equal else ""
