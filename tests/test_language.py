@@ -69,8 +69,8 @@ def test_a_score_is_no_part_of_the_count_before_it():
             "trained briefly 81.4 %: significantly worse than a PCA + Gaussian baseline or a vae that was "
             "trained briefly.",
             "只用 gan 的图像训练的分类器，在 2,000 张真实的测试图像上得分 70.1 %，"
-            "用同样多的真实图像训练则为 88.3 %，用 PCA 加高斯分布的基线的图像训练的为 80.5 %，"
-            "用简短训练的 vae 的图像训练的为 81.4 %：显著更差。",
+            "用同样多的真实图像训练则为 88.3 %，用 PCA 加高斯分布的基线所生成的图像训练的为 80.5 %，"
+            "用简短训练的 vae 所生成的图像训练的为 81.4 %：显著更差。",
         ),
         (
             "评估.csv has texts that a run learned from (运行/ was trained on 173; 其他 was trained "
