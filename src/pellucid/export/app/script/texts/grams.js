@@ -21,11 +21,7 @@ export function entriesReader({ kind, entries }) {
     const split = isWords ? wordsOf(points) : charactersOf(points);
     return split.map(([start, end]) => {
       const piece = !isWords && kindOf(points[start]) === SPACE ? " " : pieceOf(points, start, end);
-      return {
-        id: ids.get(piece) ?? UNKNOWN,
-        start: starts[start],
-        end: ends[end - 1],
-      };
+      return { id: ids.get(piece) ?? UNKNOWN, start: starts[start], end: ends[end - 1] };
     });
   };
 }
@@ -93,12 +89,7 @@ export function gramsReader({ names, kept, ...shape }) {
     namedGrams(origin.points, shape).forEach((grams, group) => {
       for (const { name, span } of grams) {
         const id = lookups[group].get(name);
-        if (id)
-          found.push({
-            id,
-            start: origin.starts[span[0]],
-            end: origin.ends[span[1] - 1],
-          });
+        if (id) found.push({ id, start: origin.starts[span[0]], end: origin.ends[span[1] - 1] });
       }
     });
     return found.sort((one, other) => one.id - other.id);
@@ -202,11 +193,13 @@ function cut(text) {
   return Array.from(text).slice(0, MOST_CHARACTERS).join("");
 }
 
-const NO_SPACES =
-  "[\\p{scx=Han}\\p{scx=Hira}\\p{scx=Kana}\\p{scx=Thai}\\p{scx=Laoo}\\p{scx=Khmr}\\p{scx=Mymr}]";
-const JOINTS = new RegExp(`(?<=${NO_SPACES}) (?=${NO_SPACES})`, "gu");
+// Scripts that put no spaces between words.
+const ALONE = ["Han", "Hira", "Kana", "Thai", "Laoo", "Khmr", "Mymr"]
+  .map((script) => `\\p{scx=${script}}`)
+  .join("");
+const JOINTS = new RegExp(`(?<=[${ALONE}]) (?=[${ALONE}])`, "gu");
 
-/** A term of several words as a text has it: without spaces within a script that has none. @param {string} term */
+/** A term of several words as a text has it: without spaces within such a script. @param {string} term */
 export const withoutJoints = (term) => term.replace(JOINTS, "");
 
 /** Runs of so many words, parted by a space. @param {Aligned} text @param {number} size */
