@@ -316,7 +316,7 @@ def memory_of(kept: Kept) -> float:
     for place in Path("/proc").glob("[0-9]*"):
         try:
             parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:
+        except OSError:  # it has ended meanwhile
             continue
         if parent == kept.process.pid:
             numbers.append(int(place.name))

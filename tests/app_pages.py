@@ -3,7 +3,7 @@
 import base64
 import contextlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,9 @@ HOSTILE = (
 CARD: dict[str, Any] = {"rows": [("cardTrained", "digits")], "metric": "", "models": []}
 
 
-def page(model: Model, name: str = "a model") -> bytes:
+def page(model: Model, name: str = "a model", examples: Sequence[Mapping[str, Any]] = ()) -> bytes:
     """The file of a model, not proved."""
-    return page_of(model, metadata_of(model, name), CARD).html(None)
+    return page_of(model, metadata_of(model, name), CARD, examples).html(None)
 
 
 @contextlib.contextmanager

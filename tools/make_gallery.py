@@ -42,8 +42,8 @@ PAGES = {
     "explain-perceptron.html": ("explain {run} boot.png --model mlp", "perceptron"),
     "explain-lstm.html": ("explain {run} mail.txt --model rnn", "texts"),
     "explain-vae.html": ("explain {run} boot.png", "vae"),
-    "app-images.html": ("export {run} --model cnn", "images"),
-    "app-texts.html": ("export {run}", "texts"),
+    "app-images.html": ("export {run} --model cnn --examples 6", "images"),
+    "app-texts.html": ("export {run} --examples 6", "texts"),
 }
 REPORTS = {"report-images.html": "images", "report-texts.html": "texts"}
 

@@ -24,7 +24,7 @@ from pellucid.export.export import metadata_of
 from pellucid.export.proof import DisagreeingError
 from small_models import DIGITS, digits, number_model, untrained_model, vector_model
 
-LARGEST_BESIDE_WEIGHTS = 300_000
+LARGEST_BESIDE_WEIGHTS = 310_000
 
 
 @pytest.fixture(scope="module")
@@ -117,14 +117,20 @@ def test_a_place_that_cannot_be_written_is_refused(run, tmp_path):
         export_app(str(run), tmp_path / "app.htm", "mlp")
 
 
+def facts_in(file):
+    """The document `app` of a page."""
+    packed = re.search(r'id="documents">([^<]*)<', file.read_text())
+    assert packed is not None
+    documents = json.loads(zlib.decompress(b64decode(packed[1])))["documents"]
+    return json.loads(documents["app"])
+
+
 def test_without_a_browser_the_page_says_that_it_was_not_proved(run, tmp_path, monkeypatch):
     monkeypatch.setattr(exporting, "find_browser", lambda: None)
     done = export_app(str(run), tmp_path / "app.html", "mlp")
     assert done.proof is None
-    packed = re.search(r'id="documents">([^<]*)<', (tmp_path / "app.html").read_text())
-    assert packed is not None
-    documents = json.loads(zlib.decompress(b64decode(packed[1])))["documents"]
-    assert json.loads(documents["app"])["proof"] is None
+    assert facts_in(tmp_path / "app.html")["proof"] is None
+    assert facts_in(tmp_path / "app.html")["examples"] == []
 
 
 def test_where_16_bits_change_an_answer_weights_have_32(run, tmp_path, monkeypatch):
@@ -186,14 +192,20 @@ def test_a_page_is_called_as_its_data(tmp_path, place, title):
     assert f'class="foreign">{title or "mlp"}</h1>' in shown
 
 
-def test_a_page_gets_a_title_and_an_onnx_file_does_not(run, tmp_path, monkeypatch):
+def test_a_page_gets_a_title_and_examples_and_an_onnx_file_does_not(run, tmp_path, monkeypatch):
     monkeypatch.setattr(exporting, "find_browser", lambda: None)
-    done = within("export", run, "--out", tmp_path / "app.html", "--title", "Digits <b>")
+    out = tmp_path / "app.html"
+    done = within("export", run, "--out", out, "--title", "Digits <b>", "--examples", 4)
     assert done.returncode == 0, done.stderr
-    assert 'class="foreign">Digits &lt;b&gt;</h1>' in (tmp_path / "app.html").read_text()
-    done = within("export", run, "--out", tmp_path / "model.onnx", "--title", "Digits")
-    assert done.returncode == 2
-    assert "--title: it is the heading of a page" in done.stderr
+    assert 'class="foreign">Digits &lt;b&gt;</h1>' in out.read_text()
+    examples = facts_in(out)["examples"]
+    assert len({each["label"] for each in examples}) == len(examples) == 4
+    for option, value in (("--title", "Digits"), ("--examples", 4)):
+        done = within("export", run, "--out", tmp_path / "model.onnx", option, value)
+        assert done.returncode == 2
+        assert f"{option}: it is for a page" in done.stderr
+    done = within("export", run, "--out", out, "--examples", 25)
+    assert (done.returncode, "--examples: 25 given; give 0 to 24" in done.stderr) == (2, True)
 
 
 def test_one_example_that_a_page_cannot_read_leaves_the_novelty_of_the_others():

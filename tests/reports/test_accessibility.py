@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app_pages import file_of, page
+from app_pages import file_of, original, page
 from browsers import browsing, until
 from command_line import within
 from labelling.served import serving as labelling
@@ -119,6 +119,9 @@ def previewed(folder: Path) -> str:
     return render_preview(*prepare(str(folder / "images"), Settings(seed=0)))
 
 
+IMAGE_TO_TRY = {"original": original(file_of(digits()[0][3, ..., 0])), "label": "digit 3"}
+TEXT_TO_TRY = {"original": {"text": "four perhaps seven"}, "label": "seven"}
+
 # Pages that are files: their content, or their address, from the facts of a report and a folder.
 FILES: dict[str, tuple[Callable[..., str | bytes], Act]] = {
     "report": (lambda get, _: render(get("rich_facts")), nothing),
@@ -137,8 +140,11 @@ FILES: dict[str, tuple[Callable[..., str | bytes], Act]] = {
         lambda *_: render_explanation(explained_classical("random-forest"), "a.png"),
         nothing,
     ),
-    "app": (lambda *_: page(with_detector(untrained_model(mirror=True))), give_image),
-    "app of texts": (lambda *_: page(text_model("text-cnn")), give_text),
+    "app": (
+        lambda *_: page(with_detector(untrained_model(mirror=True)), examples=[IMAGE_TO_TRY]),
+        give_image,
+    ),
+    "app of texts": (lambda *_: page(text_model("text-cnn"), examples=[TEXT_TO_TRY]), give_text),
 }
 
 

@@ -14,7 +14,6 @@ from insight.small_networks import NAMES
 from pellucid.insight.unit_arithmetic import TOLERANCE
 from pellucid.reports.explain import page, render_explanation
 from pellucid.reports.explain.page_data import HIDDEN, loudest_units
-from reports.browser import AXE, open_page
 from reports.explained import (
     BACKBONE,
     GENERATORS,
@@ -25,6 +24,7 @@ from reports.explained import (
     explained_large_generator,
     likes,
 )
+from reports.pages_over_http import AXE, open_page
 
 UNITS = 2
 MOST_LAYERS = (

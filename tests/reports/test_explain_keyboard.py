@@ -6,8 +6,8 @@ import pytest
 
 from browsers import browsing, press
 from pellucid.reports.explain import render_explanation
-from reports.browser import served
 from reports.explained import explained, explained_wide
+from reports.pages_over_http import served
 
 ACTIVE = "document.activeElement.id || document.activeElement.dataset.layer || document.activeElement.tagName"
 OUTLINE = "getComputedStyle(document.activeElement).outlineStyle"

@@ -9,8 +9,8 @@ import pytest
 
 from insight.small_networks import NAMES
 from pellucid.reports.explain import page, page_data, render_explanation
-from reports.browser import open_page
 from reports.explained import GENERATORS, explained, explained_large, explained_wide
+from reports.pages_over_http import open_page
 
 WEIGHTS = 3
 WALK = """<!doctype html><title>walking</title>

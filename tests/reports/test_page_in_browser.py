@@ -7,7 +7,7 @@ import pytest
 
 from pellucid.reports import ReportFacts, render
 from pellucid.reports.error_sections import opened
-from reports.browser import open_page
+from reports.pages_over_http import open_page
 
 HOSTILE = (
     "<script>document.title = 'owned'</script>",

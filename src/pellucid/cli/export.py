@@ -7,6 +7,7 @@ from typing import Any
 from pellucid.cli.command_line import say
 from pellucid.errors import UsageError
 
+_MOST_TO_TRY = 24
 _LEAST_SHOWN = 1e-9  # digits beyond the ninth mean nothing to anybody
 
 _EXAMPLES = (
@@ -41,6 +42,14 @@ def add_parser(subparsers: Any) -> None:
         "figures, where the file is not smaller, or slower, or less accurate beyond chance (default: fp32)",
     )
     parser.add_argument("--title", help="Heading of a page (default: the name of the data)")
+    parser.add_argument(
+        "--examples",
+        type=int,
+        default=0,
+        metavar="N",
+        help="Test examples, 1 to 24, that a page holds to try the model on; whoever gets the page has them "
+        "(default: 0)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -48,8 +57,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Export and return exit code 0."""
     if arguments.out.suffix.lower() == ".html":
         return _page(arguments)
-    if arguments.title is not None:
-        raise UsageError("--title: it is the heading of a page; leave it out, or write --out app.html")
+    for option, value in (("--title", arguments.title), ("--examples", arguments.examples)):
+        if value:
+            raise UsageError(f"{option}: it is for a page; leave it out, or write --out app.html")
     from pellucid.data.wording import count_of
     from pellucid.export.export import export
 
@@ -75,9 +85,13 @@ def _page(arguments: argparse.Namespace) -> int:
     from pellucid.data.wording import count_of
     from pellucid.export.app.exporting import export_app
 
+    if not 0 <= arguments.examples <= _MOST_TO_TRY:
+        raise UsageError(f"--examples: {arguments.examples} given; give 0 to {_MOST_TO_TRY}")
     if arguments.precision != "fp32":
         raise UsageError("--precision: a page always holds weights in half precision; leave it out")
-    done = export_app(arguments.run_folder, arguments.out, arguments.model, say, arguments.title)
+    done = export_app(
+        arguments.run_folder, arguments.out, arguments.model, say, arguments.title, arguments.examples
+    )
     proof = "It was not proved in a browser: none was found, of Chromium, Chrome and Edge; the page says so."
     if done.proof is not None:
         examples = count_of(done.proof.examples, f"held-out {done.noun}")

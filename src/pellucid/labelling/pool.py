@@ -1,7 +1,6 @@
 """The pool: every example that may be labelled, what is shown of it, and its key in the table."""
 
 import dataclasses
-import io
 import os
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -10,10 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Int64
-from PIL import Image
 
-from pellucid.data.images.decoding import Decoded, decode_content, quiet_pillow, read_content
-from pellucid.data.images.pixels import fit_image, inner_size
+from pellucid.data.images.decoding import read_content
+from pellucid.data.images.shown import shown_image
 from pellucid.data.raw_texts import Texts
 from pellucid.data.reading.forms import Form, form_of
 from pellucid.data.reading.input_places import Input, open_places
@@ -33,8 +31,6 @@ from pellucid.tasks import IMAGES, TEXTS, InputKind
 _MOST_IMAGES, _MOST_TEXTS = 5_000, 20_000
 # Longest side of an image as it is shown, and characters of a text.
 _SHOWN_SIDE, _SHOWN_CHARACTERS = 1_024, 20_000
-# Images of fewer pixels are shown as they are, without the losses of JPEG.
-_SMALL = 256 * 256
 
 
 class Compared(NamedTuple):
@@ -80,23 +76,7 @@ class Pool:
 
         Raises: `DataError` with the reason why it cannot be read.
         """
-
-        def shown(decoded: Decoded) -> np.ndarray:
-            own = decoded.size
-            size = own if max(own) <= _SHOWN_SIDE else inner_size(own, (_SHOWN_SIDE, _SHOWN_SIDE))
-            return fit_image(decoded.pixels, size, decoded.pixels.shape[2], own)
-
-        with quiet_pillow():
-            content = read_content(self.sources[position])
-            pixels = decode_content(content, (_SHOWN_SIDE, _SHOWN_SIDE), shown)
-        is_small = pixels.shape[0] * pixels.shape[1] <= _SMALL
-        file = io.BytesIO()
-        image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-        if is_small:
-            image.save(file, "PNG")
-        else:
-            image.save(file, "JPEG", quality=90)
-        return file.getvalue(), "image/png" if is_small else "image/jpeg"
+        return shown_image(read_content(self.sources[position]), _SHOWN_SIDE)
 
     def compare(self, seed: int, progress: Progress | None = None) -> Compared:
         """Compute the features of examples drawn at random, all of them where there are not too many.

@@ -230,15 +230,23 @@ class Page:
         return ServedPage(html, (str(self.values["script"]),), asks=False)
 
 
-def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any], *, exactly: bool = False) -> Page:
+def page_of(
+    model: Model,
+    metadata: Metadata,
+    card: Mapping[str, Any],
+    examples: Sequence[Mapping[str, Any]] = (),
+    *,
+    exactly: bool = False,
+) -> Page:
     """The page of a model, of a kind that is not refused; equal models give equal pages.
 
-    `card` is for the model card; `exactly` keeps all weights in single precision.
+    `card` is for the model card, `examples` are to try the model on, of the form `examples` in the script's
+    types; `exactly` keeps all weights in single precision.
     """
     kind = KINDS[model.input_kind.name]
     bodies = bodies_of(model, kind)
     tensors = Tensors(exactly=exactly)
-    facts = app_facts(model, kind, metadata, bodies, tensors)
+    facts = {**app_facts(model, kind, metadata, bodies, tensors), "examples": list(examples)}
     opened = bodies[opened_place(bodies)].opened
     explanation = explanation_of(metadata, opened)
     values = {

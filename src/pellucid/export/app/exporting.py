@@ -2,6 +2,8 @@
 
 import json
 import tempfile
+from base64 import b64decode, b64encode
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -12,6 +14,7 @@ import numpy as np
 from pellucid.answering.incoming import incoming_rows
 from pellucid.answering.naming import model_of
 from pellucid.bundle import Answers, Model, load
+from pellucid.data.images.shown import shown_image
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.export.app.chromium import BrowserFailed, Tab, browsing, find_browser
 from pellucid.export.app.content import card_of, page_of, refusal
@@ -171,16 +174,45 @@ class ExportedApp(NamedTuple):
     proof: AppProof | None
 
 
+_LONGEST_SIDE = 512  # of an image to try, in pixels
+
+
+def _to_try(model: Model, kind: AppKind, held_out: HeldOutExamples, count: int) -> list[dict[str, Any]]:
+    """Some examples with their labels, of as many labels as there are; images are made smaller."""
+    labels, rows = held_out.listing.labels, held_out.rows
+    seen: Counter[str] = Counter()
+    turns = []  # how often the label of each row came before it: all firsts come before all seconds
+    for row in rows:
+        turns.append(seen[labels[row]])
+        seen[labels[row]] += 1
+    order = sorted(range(len(rows)), key=lambda at: (turns[at], at))
+    found: list[dict[str, Any]] = []
+    for at in order:
+        if len(found) == count:
+            break
+        original = kind.original(model, held_out.listing, rows[at])
+        if "file" in original:
+            try:
+                content, _ = shown_image(b64decode(original["file"]), _LONGEST_SIDE)
+            except DataError:
+                continue
+            original["file"] = b64encode(content).decode("ascii")
+        found.append({"original": original, "label": labels[rows[at]]})
+    return found
+
+
 def export_app(
     run: str,
     out: Path,
     name: str | None = None,
     announce: Callable[[str], None] | None = None,
     title: str | None = None,
+    examples: int = 0,
 ) -> ExportedApp:
     """Write the recommended model of a run, or another by its name, as a page; `announce` hears what is done.
 
-    The page is called `title`, or else as the data that the model learned from.
+    The page is called `title`, or else as the data that the model learned from. It holds as many `examples`
+    of the test, to try the model on.
 
     Raises: `UsageError` if `out` has another ending, the model cannot be a page, or `run` lies in no run;
     `DataError` if the held-out examples are gone; `ModelFileError` if the model is damaged, or the page does
@@ -197,20 +229,22 @@ def export_app(
     metadata, card = metadata_of(model, called), card_of(model, called, found.folder)
     if title is not None:
         card["title"] = title
-    parts = page_of(model, metadata, card)
-    program, proof = find_browser(), None
-    if program is not None:
-        examples = held_out_examples(run, found.folder, MOST_EXAMPLES)
-        kind = KINDS[model.input_kind.name]
-        asked = f"{len(examples.rows):,} held-out {model.input_kind.nouns}"
+    program, proof, kind = find_browser(), None, KINDS[model.input_kind.name]
+    held_out = None
+    if program is not None or examples:
+        held_out = held_out_examples(run, found.folder, MOST_EXAMPLES)
+    shown = [] if held_out is None else _to_try(model, kind, held_out, examples)
+    parts = page_of(model, metadata, card, shown)
+    if program is not None and held_out is not None:
+        asked = f"{len(held_out.rows):,} held-out {model.input_kind.nouns}"
         say(f"comparing it in {program} with the model on {asked}")
         try:
-            proof = prove_app(model, kind, parts.html(None), examples, program)
+            proof = prove_app(model, kind, parts.html(None), held_out, program)
         except DisagreeingError:
             # A classical model on a deep network may answer what 16 bits change by more than is allowed.
             say("an answer differs by too much where weights have 16 bits; writing all 32 of them")
-            parts = page_of(model, metadata, card, exactly=True)
-            proof = prove_app(model, kind, parts.html(None), examples, program)
+            parts = page_of(model, metadata, card, shown, exactly=True)
+            proof = prove_app(model, kind, parts.html(None), held_out, program)
     content = parts.html(None if proof is None else proof._asdict())
     write_file(out, content)
     return ExportedApp(called, model.input_kind.noun, len(content), proof)

@@ -95,6 +95,7 @@ def facts_of(metadata: Metadata) -> dict[str, Any]:
         "several": metadata.several,
         "least": _least(metadata),
         "abstention": [list(each) for each in metadata.abstention],
+        "examples": [],
     }
 
 

@@ -11,9 +11,9 @@ import {
   probabilityOf,
   statusOf,
 } from "./app.js";
-import { reasonOf, say, startLanguage } from "./words/language.js";
-/** @import { Answer, Opening, OnPage, Original, Row, Way } from "./types.js" */
-/** @import { Word } from "./words/language.js" */
+import { nameNode, reasonOf, say, startLanguage, nameText } from "./words/language.js";
+/** @import { Answer, Named, Opening, OnPage, Row, Way } from "./types.js" */
+/** @import { Name, Word } from "./words/language.js" */
 
 // The answer in words and bars: the most probable classes, and one line on how far it is to be relied on.
 
@@ -51,9 +51,9 @@ function answerText({ said }) {
   return answers.length ? joinedNames(answers, say("between")) : say("noLabel");
 }
 
-/** @param {string} name of the input @param {Answer & { milliseconds: number }} answer */
+/** @param {Name} name of the input @param {Answer & { milliseconds: number }} answer */
 function showAnswer(name, answer) {
-  byId("answer-of").textContent = name;
+  byId("answer-of").textContent = nameText(name);
   delete byId("answer").dataset.say;
   byId("answer").textContent = answerText(answer);
   byId("bars").replaceChildren(...(app.classes.length ? barsOf(answer) : []));
@@ -178,7 +178,8 @@ function addRow(row, open) {
   rows.push(row);
   byId("tray").hidden = false;
   if (rows.length > MOST_SHOWN) return;
-  const name = open ? button({ class: "number-button foreign" }, row.name, open) : row.name;
+  const name = open ? button({ class: "number-button foreign" }, "", open) : element("span");
+  name.append(nameNode(row.name));
   byId("rows").append(
     element(
       "tr",
@@ -201,7 +202,7 @@ function quoted(cell) {
 /** All rows as comma-separated values. */
 function tableText() {
   const lines = rows.map(({ name, label, probability, error, novelty }) =>
-    [name, label, probability, error, novelty].map(quoted).join(","),
+    [nameText(name), label, probability, error, novelty].map(quoted).join(","),
   );
   return ["input,label,probability,error,novelty", ...lines, ""].join("\r\n");
 }
@@ -226,7 +227,6 @@ function sayProgress(found = {}) {
 
 // What an input sets in motion, and the page's beginning.
 
-/** @typedef {{ name: string, original: Original }} Named */
 /** @typedef {Answer & { milliseconds: number }} TimedAnswer */
 
 /** Differences below it say nothing to anybody. */
@@ -252,7 +252,7 @@ async function timed(way, ready) {
 /**
  * Show an answer; once more where the language or the label that is explained changes.
  * @template Ready @template {Answer} Given @param {OnPage<Ready>} kind @param {Way<Ready, Given>} way
- * @param {{ name: string, ready: Ready }} input @param {Given & { milliseconds: number }} answer
+ * @param {{ name: Name, ready: Ready }} input @param {Given & { milliseconds: number }} answer
  */
 function show(kind, way, { name, ready }, answer) {
   const draw = () => {
@@ -268,11 +268,11 @@ function show(kind, way, { name, ready }, answer) {
 
 /**
  * Say in the answer's place why there is none.
- * @template Ready @template {Answer} Given @param {Way<Ready, Given>} way @param {string} name @param {unknown} error
+ * @template Ready @template {Answer} Given @param {Way<Ready, Given>} way @param {Name} name @param {unknown} error
  */
 function showProblem(way, name, error) {
   const draw = () => {
-    byId("answer-of").textContent = name;
+    byId("answer-of").textContent = nameText(name);
     delete byId("answer").dataset.say;
     byId("answer").textContent = reasonOf(error);
   };
@@ -366,6 +366,20 @@ const asked = (kind, way) => ({
   inputs: async (original) => way.inputs?.(await kind.read(original)),
 });
 
+/**
+ * Examples of the test that the page holds, as buttons that answer them.
+ * @template Ready @param {OnPage<Ready>} kind @param {(originals: Named[]) => void} take
+ */
+function startExamples(kind, take) {
+  const buttons = app.examples.map(({ original, label }, at) => {
+    const name = () => say("exampleName", { number: at + 1, label });
+    const made = button({ class: "example plain-button" }, "", () => take([{ name, original }]));
+    made.append(kind.preview(original, () => say("example", { number: at + 1 })));
+    return made;
+  });
+  if (buttons.length) byId("examples").replaceChildren(...buttons);
+}
+
 /** @template Ready @template {Answer} Given @param {OnPage<Ready>} kind @param {Way<Ready, Given>} way */
 async function started(kind, way) {
   here.isExplained = way.isExplained;
@@ -378,7 +392,7 @@ async function started(kind, way) {
   sayState(way.opens);
   await way.start();
   startTray();
-  /** @type {(input: { name: string, ready: Ready }) => void} */
+  /** @type {(input: { name: Name, ready: Ready }) => void} */
   const changed = latestOnly(async (input) => {
     try {
       show(kind, way, input, await timed(way, input.ready));
@@ -386,8 +400,10 @@ async function started(kind, way) {
       showProblem(way, input.name, error);
     }
   });
+  const take = (/** @type {Named[]} */ originals) => void takeAll(kind, way, originals);
+  startExamples(kind, take);
   kind.start({
-    take: (originals) => void takeAll(kind, way, originals),
+    take,
     changed: (name, ready) => changed({ name, ready }),
     opened: (ready) => openLater(way, ready),
   });

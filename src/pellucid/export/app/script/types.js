@@ -1,4 +1,5 @@
 // The types of a page's own documents, and of a kind of input; the type checker alone reads this file.
+/** @import { Name } from "./words/language.js" */
 /** @import { HiddenLayer, Layer, Numbers, Shape, Whole } from "../../../reports/explain/script/types.js" */
 
 /**
@@ -35,6 +36,7 @@
  * @property {NoveltyFacts | null} novelty
  * @property {[error: number, trust: number | null][]} abstention
  * @property {Record<string, TensorPlace>} tensors
+ * @property {{ original: Original, label: string }[]} examples of the test, to try the model on
  * @property {{ examples: number, difference: number, browser: string } | null} proof
  * @property {{ query: string, asks: boolean } | null} served how a server hands the page out: what addresses of its API
  *   end in, and whether it answers itself; null of a file
@@ -101,12 +103,15 @@
 
 /** @typedef {File | Record<string, string>} Original as people hand it over, or as Python writes it for the proof */
 
+/** @typedef {{ name: Name, original: Original }} Named */
+
 /**
  * What is particular to a kind of input on the page.
  * @template Ready
  * @typedef {object} OnPage
  * @property {(original: Original) => Promise<Ready>} read rejects with an `Error` in words where it cannot be read
  * @property {(ready: Ready) => void} show it where people gave it
+ * @property {(original: Original, name: Name) => Node} preview of an example, small
  * @property {(page: PageActions<Ready>) => void} start give the area its clicks and keys
  */
 
@@ -149,12 +154,12 @@
  * What the area of a kind of input can ask of the page.
  * @template Ready
  * @typedef {object} PageActions
- * @property {(originals: { name: string, original: Original }[]) => void} take answer originals:
+ * @property {(originals: Named[]) => void} take answer originals:
  *   the first one is opened, several become a table
- * @property {(name: string, ready: Ready) => void} changed answer and open an input that was changed by hand
+ * @property {(name: Name, ready: Ready) => void} changed answer and open an input that was changed by hand
  * @property {(ready: Ready) => void} opened open the layers alone, as they are before anybody gave an input
  */
 
-/** @typedef {{ name: string, label: string, probability: string, error: string, novelty: string }} Row of the table */
+/** @typedef {{ name: Name, label: string, probability: string, error: string, novelty: string }} Row of the table */
 
 export {};

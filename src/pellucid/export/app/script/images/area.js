@@ -1,11 +1,13 @@
 // Where images are handed over: dropped, pasted, chosen, photographed or drawn.
 import { bytesOfBase64 } from "../../../../reports/explain/script/arrays.js";
-import { byId } from "../../../../reports/explain/script/dom.js";
+import { byId, element } from "../../../../reports/explain/script/dom.js";
 import { app } from "../app.js";
-import { say, spoken } from "../words/language.js";
-import { blankImage, putOnEasel, startDrawing } from "./drawing.js";
+import { nameNode, say, spoken } from "../words/language.js";
+import { startCamera } from "./camera.js";
+import { blankImage, paintImage, putOnEasel, startDrawing } from "./drawing.js";
 import { decoded, drafted, fitted, innerSize } from "./pixels.js";
 /** @import { Original, PageActions } from "../types.js" */
+/** @import { Name } from "../words/language.js" */
 /** @import { Image8 } from "./pixels.js" */
 
 /** Bytes at the beginning of a file that contain its EXIF. */
@@ -29,9 +31,16 @@ export async function readImage(original) {
   return fitted(drafted(image, start, inner), inner);
 }
 
+/** An example as the model sees it, with its name for those who do not. @param {Original} original @param {Name} name */
+export function previewImage(original, name) {
+  const canvas = element("canvas");
+  void readImage(original).then((image) => paintImage(canvas, image));
+  return element("span", {}, canvas, element("span", { class: "hidden" }, nameNode(name)));
+}
+
 /**
  * @template Ready @param {PageActions<Ready>} page
- * @param {(image: Image8) => Ready} readyOf an image that was drawn
+ * @param {(image: Image8) => Ready} readyOf an image that was drawn, or that the camera shows
  */
 export function startImages(page, readyOf) {
   /** @param {Iterable<File>} files */
@@ -57,7 +66,11 @@ export function startImages(page, readyOf) {
     take(event.dataTransfer?.files || []);
   };
   document.onpaste = (event) => take(event.clipboardData?.files || []);
-  startDrawing((image) => page.changed(say("blank"), readyOf(image)));
+  startDrawing((image) => page.changed(() => say("blank"), readyOf(image)));
+  startCamera((image) => {
+    putOnEasel(image);
+    page.changed(() => say("cameraName"), readyOf(image));
+  });
   putOnEasel(blankImage());
   page.opened(readyOf(blankImage()));
   fields.forEach(takeFrom); // what was chosen while the page was opening

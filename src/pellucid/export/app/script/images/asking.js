@@ -6,7 +6,7 @@ import { byId } from "../../../../reports/explain/script/dom.js";
 import { centredScale, legend, paintPixels } from "../../../../reports/explain/script/drawing.js";
 import { byServer } from "../asking.js";
 import { startPage } from "../page.js";
-import { fileOf, readImage, startImages } from "./area.js";
+import { fileOf, previewImage, readImage, startImages } from "./area.js";
 import { blankImage, paintImage, putOnEasel } from "./drawing.js";
 /** @import { OnPage } from "../types.js" */
 /** @import { Image8 } from "./pixels.js" */
@@ -39,6 +39,7 @@ const images = {
     return { image, file: fileOf(original) };
   },
   show: ({ image }) => putOnEasel(image ?? blankImage()),
+  preview: previewImage,
   start: (page) => startImages(page, (image) => ({ image, file: null })),
 };
 

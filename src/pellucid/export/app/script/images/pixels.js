@@ -318,9 +318,9 @@ export function borderColour({ data, height, width, channels }) {
 
 // From a file to pixels, by the browser's own decoders: upright by EXIF, over white, colours as they are stored.
 
-/** @param {Blob} file @returns {Promise<Image8>} red, green and blue */
-export async function decoded(file) {
-  const bitmap = await createImageBitmap(file, {
+/** @param {Blob | HTMLVideoElement} source a file, or what shows a picture now @returns {Promise<Image8>} red, green and blue */
+export async function decoded(source) {
+  const bitmap = await createImageBitmap(source, {
     imageOrientation: "from-image",
     colorSpaceConversion: "none",
     premultiplyAlpha: "default",

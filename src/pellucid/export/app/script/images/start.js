@@ -5,7 +5,7 @@ import { wholeOf } from "../../../../reports/explain/script/arrays.js";
 import { inAllColumns } from "../answer.js";
 import { inBrowser } from "../browser.js";
 import { startPage } from "../page.js";
-import { readImage, startImages } from "./area.js";
+import { previewImage, readImage, startImages } from "./area.js";
 import { putOnEasel } from "./drawing.js";
 import { FEATURES, PLACES } from "./features.js";
 /** @import { Body, InputKind } from "../types.js" */
@@ -36,6 +36,7 @@ const images = {
   seen: (image, body) => inAllColumns(FEATURES[featureKind(body)](image)),
   words: (body) => PLACES[featureKind(body)],
   show: putOnEasel,
+  preview: previewImage,
   start: (page) => startImages(page, (image) => image),
 };
 

@@ -1,5 +1,5 @@
 // Where texts are handed over: typed, pasted, or many of them out of a file.
-import { byId } from "../../../../reports/explain/script/dom.js";
+import { byId, element } from "../../../../reports/explain/script/dom.js";
 import { app } from "../app.js";
 import { say, spoken } from "../words/language.js";
 import { textsOfFile } from "./tables.js";
@@ -36,6 +36,17 @@ export async function givenText(original) {
   return text;
 }
 
+/** Characters of an example on its button. */
+const PREVIEWED = 60;
+
+/** How an example begins. @param {Original} original */
+export function previewText(original) {
+  const text = original instanceof File ? original.name : original.text;
+  const characters = [...text];
+  const cut = characters.length > PREVIEWED ? "\u2026" : "";
+  return element("span", { class: "foreign" }, characters.slice(0, PREVIEWED).join("") + cut);
+}
+
 /**
  * @template Ready @param {PageActions<Ready>} page
  * @param {(text: string) => Ready} readyOf a text that was typed; called at every change
@@ -50,7 +61,7 @@ export function startTexts(page, readyOf, emptied) {
       emptied();
       return;
     }
-    page.changed(say("typed"), readyOf(text));
+    page.changed(() => say("typed"), readyOf(text));
   };
   field().oninput = follow;
   byId("clear").onclick = () => {

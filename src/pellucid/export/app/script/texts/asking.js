@@ -3,7 +3,7 @@
 import { opening } from "../opening.js";
 import { byServer } from "../asking.js";
 import { startPage } from "../page.js";
-import { chooseWord, putInField, startTexts, givenText } from "./area.js";
+import { chooseWord, givenText, previewText, putInField, startTexts } from "./area.js";
 import { showLosses } from "./highlight.js";
 /** @import { Pair } from "../../../../reports/explain/script/types.js" */
 /** @import { OnPage } from "../types.js" */
@@ -28,6 +28,7 @@ const answering = byServer(questionOf, paintWords);
 const TEXTS = {
   read: givenText,
   show: putInField,
+  preview: previewText,
   start: (page) => startTexts(page, (text) => text, answering.hide),
 };
 

@@ -3,7 +3,7 @@
 import { opening } from "../opening.js";
 import { inBrowser } from "../browser.js";
 import { startPage } from "../page.js";
-import { chooseWord, putInField, startTexts, givenText } from "./area.js";
+import { chooseWord, givenText, previewText, putInField, startTexts } from "./area.js";
 import { driveNothing, driveSoon, showAgain, shownText, showRead, showTerms } from "./page.js";
 import { withoutJoints } from "./grams.js";
 import { readText, TEXT_EYES } from "./reading.js";
@@ -35,6 +35,7 @@ const TEXTS = {
     putInField(read.text);
     showText(read);
   },
+  preview: previewText,
   start(page) {
     const readyOf = (/** @type {string} */ text) => {
       const read = readText(text);

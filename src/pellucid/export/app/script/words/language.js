@@ -29,6 +29,20 @@ export function reasonOf(error) {
   return key ? say(key, parts) : error.message;
 }
 
+/** @typedef {string | (() => string)} Name of an input, or what says it in the page's language */
+
+/** @param {Name} name */
+export const nameText = (name) => (typeof name === "function" ? name() : name);
+
+/** A name as a node that follows the page's language. @param {Name} name */
+export function nameNode(name) {
+  const node = document.createTextNode(nameText(name));
+  document.addEventListener("languagechange", () => {
+    node.data = nameText(name);
+  });
+  return node;
+}
+
 /** Write the strings of all parts of the page that have one. */
 function sayAll() {
   document.documentElement.lang = language.isChinese ? "zh-CN" : "en";

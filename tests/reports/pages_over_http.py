@@ -1,4 +1,4 @@
-"""Driving a real browser: a page is served on the loopback address, and leaves what it found in its title."""
+"""A page served on the loopback address to a browser, which leaves what it found in its title."""
 
 import contextlib
 import functools
