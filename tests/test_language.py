@@ -40,6 +40,75 @@ def test_finished_sentences_are_recognised_as_their_messages():
     assert len(others) <= len(SHIPPED["messages"]) / 200, others
 
 
+def test_a_sentence_may_follow_others_that_are_a_value_of_it():
+    sets = "95 % intervals are from resampling the 108 groups tested, not single texts."
+    alike = (
+        f"{sets} Answers about one group are alike (intra-group correlation 0.241): these 2,550 texts say as "
+        "much as about 144 independent ones."
+    )
+    said = translated(alike, "zh-CN")
+    assert "0.241" in said
+    assert not re.search("[A-Za-z]", said)
+
+
+def test_a_score_is_no_part_of_the_count_before_it():
+    said = translated("trained random-forest from 8,618 of 8,812 texts: validation accuracy 0.628", "zh-CN")
+    assert said == "已训练 random-forest（8,812 段文本中的 8,618 个）：验证准确率 0.628"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "said"),
+    [
+        (
+            "--model: '网络' is no model of 运行/; choose one of svm, bag",
+            "--model: '网络' 不是 运行/ 的模型；应从 svm, bag 中选择",
+        ),
+        (
+            "A classifier trained only on images of gan scores 70.1 % on 2,000 real test images, on as "
+            "many real ones 88.3 %, on those of a PCA + Gaussian baseline 80.5 %, on those of a vae that was "
+            "trained briefly 81.4 %: significantly worse than a PCA + Gaussian baseline or a vae that was "
+            "trained briefly.",
+            "只用 gan 的图像训练的分类器，在 2,000 张真实的测试图像上得分 70.1 %，"
+            "用同样多的真实图像训练则为 88.3 %，用 PCA 加高斯分布的基线所生成的图像训练的为 80.5 %，"
+            "用简短训练的 vae 所生成的图像训练的为 81.4 %：显著更差。",
+        ),
+        (
+            "评估.csv has texts that a run learned from (运行/ was trained on 173; 其他 was trained "
+            "on 2); they are left out, since answers about them flatter.",
+            "评估.csv 中有某个运行学习过的文本（运行/ 学习过 173 个；其他 学习过 2 个）；这些已排除，"
+            "因为对它们的答案会使得分偏高。",
+        ),
+    ],
+)
+def test_every_value_is_found_where_it_ends(sentence, said):
+    assert translated(sentence, "zh-CN") == said
+
+
+@pytest.mark.parametrize("name", ["t.csv", "我的 数据/空 文本.csv", "my data/t.csv"])
+def test_names_of_files_may_have_spaces(name):
+    for sentence in (
+        f"Left out because they cannot be used: 2 texts, {name}:9 (holds no text), {name}:10 (no text).",
+        f"{name}: 2 of 300 texts cannot be used; fix or remove them, or leave them out with --skip-bad\n"
+        f"  {name}:9: holds no text\n  {name}:10: holds no text",
+        f"{name}: texts from column 'a b'; labels from column 'c'; groups from column 'd'",
+    ):
+        said = translated(sentence, "zh-CN")
+        assert not re.search("[A-Za-z]", re.sub(f"'.*?'|--skip-bad|{name}", "", said))
+        assert said.count(name) == sentence.count(name)
+
+
+def test_lists_of_labelled_examples_lie_within_a_sentence():
+    """Three sets of examples and their labels, of which two name how many more there are."""
+    listed = "t.csv:5 ('a b') and 633 more; t.csv:8 ('a b'), t.csv:9 (4.5); t.csv:1 ('c') and 2 more"
+    said = translated(
+        f"Equal texts have different labels, of which one at most is right: 3 sets, for instance {listed}.",
+        "zh-CN",
+    )
+    assert "以及另外 633 个" in said
+    assert "以及另外 2 个" in said
+    assert not re.search("more|and|instance", said)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -52,6 +121,19 @@ def test_finished_sentences_are_recognised_as_their_messages():
 )
 def test_a_text_of_the_user_stays_as_it_is(text):
     assert translated(text, "zh-CN") == text
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [
+        ("<i>Mistakes</i>, <i>Settings</i>. <i>Data</i>", "<i>错误</i>，<i>设置</i>。<i>数据</i>"),
+        ("<b>Why this one.</b> <i>Settings</i>", "<b>为什么是它。</b><i>设置</i>"),
+        ("Mistakes <bdi>cat</bdi>, <bdi>狗</bdi>", "错误 <bdi>cat</bdi>, <bdi>狗</bdi>"),
+        ("Mistakes <code>a</code>", "错误 <code>a</code>"),
+    ],
+)
+def test_elements_have_the_spaces_and_the_punctuation_of_chinese(english, chinese):
+    assert translated_page(f"<p>{english}</p>", "zh-CN") == f"<p>{chinese}</p>"
 
 
 def test_a_page_keeps_scripts_code_and_names_to_the_last_byte():

@@ -184,7 +184,10 @@ def extracted() -> Catalog:
     # The page of an exported model speaks both languages by itself: script/words.
     templates = [path for path in sorted(SOURCE.rglob("*.html")) if "app" not in path.parts]
     for path in templates:
-        counted = set(re.findall(r"(\w+)\|count\b", path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8")
+        counted = set(re.findall(r"(\w+)\|count\b", text)) - set(
+            re.findall(r"plural\([\w.]*?(\w+)[,|]", text)
+        )
         for message in template_messages.messages_of(path):
             # Of few words; a longer one is not taken for another.
             numbers = counted & set(_fields(message)) if len(message.split()) <= _SHORT else ()

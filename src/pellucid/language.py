@@ -28,8 +28,11 @@ _SQUEEZED = re.compile(r"(?<=[\u3000-\u303f\uff00-\uffef]) +| +(?=[\u3001\u3002\
 _WORD = re.compile("[A-Za-z]+")
 _BEGIN = re.compile("(?:error|warning): ")
 _BRACKETED = re.compile(r"\(([^()]*)\)")
+_NOTED = re.compile(r"(\S.*) \(([^()]*)\)")
+_NOTE = re.compile(r" \(([^()' ]+ [^()']*)\)(?=, |$)")  # of several words, as no name of a copy is
 _HAN = re.compile("[\u4e00-\u9fff]")
 _SPACES_OF_PART = re.compile(f"^ (?={_HAN.pattern})|(?<={_HAN.pattern}) $")
+_NARROW_FIRST, _NARROW_LAST = re.compile("[A-Za-z0-9]"), re.compile("[A-Za-z0-9%]")
 _LETTER = re.compile(r"[A-Za-z]{2}")
 # Where texts that were joined are separated, from the outside in; lists only where they are values.
 _LINES, _SENTENCES, _SENTENCES_OF_NAMES = (
@@ -42,7 +45,8 @@ _AND = {", and ": "\u4ee5\u53ca ", " and ": " \u548c ", "; ": "\uff1b"}
 # What a field matches: a number as the source formats it, else anything but the end of one sentence and the
 # beginning of the next.
 _NUMBER, _ANYTHING = (
-    r"(?:[^A-Za-z]|(?<=\d)e(?=[+-]\d))*?[^A-Za-z\s](?:[^A-Za-z]|(?<=\d)e(?=[+-]\d))*?",
+    r"(?:[^A-Za-z\u4e00-\u9fff]|(?<=\d)e(?=[+-]\d))*?[^A-Za-z\u4e00-\u9fff\s]"
+    r"(?:[^A-Za-z\u4e00-\u9fff]|(?<=\d)e(?=[+-]\d))*?",
     r"(?:(?![.!?] [A-Z]|(?<=[a-z]{3})[.] [a-z]).)*?",
 )
 # Fields of elements within a text of a page, each a character of its own there (`page_language`).
@@ -85,6 +89,10 @@ _ENGLISH = re.compile(
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"'[^']*'")
+# Examples with their labels in a list, which are the user's; lists of them are joined by semicolons.
+_LABELLED = re.compile(r"(?:[^;()]+ \((?:'[^']*'|[-\d.e]+)\)(?:, )?)+")
+# A file, perhaps with a row, or a folder, perhaps with spaces in its name.
+_PLACE = re.compile(r"(?=.*[^\W\d])[^:;]*[^:;\s][./\\][^:;\s][^:;]*(?::\d+)?")
 # A number that a comma or a colon ends.
 _FIGURE = re.compile(r"\d[\d,.]*(?: %)?(?=[,:;] )")
 # What may lie between two values of which it is not clear where the first one ends.
@@ -137,6 +145,7 @@ class Message(NamedTuple):
         form: what sentences of it look like.
         word: its longest word, which every such sentence has; empty where none is certain.
         weight: letters of it that are no fields; of two messages the more particular one has more.
+        length: characters of it that are no fields, which decide between equal weights.
         translation: with the same fields, or some of them.
         close: pairs of fields with next to nothing between them, and that.
         is_list: whether values of it may be lists, as behind a colon or a comma.
@@ -145,6 +154,7 @@ class Message(NamedTuple):
     form: re.Pattern[str]
     word: str
     weight: int
+    length: int
     translation: str
     close: Sequence[tuple[str, str, str]]
     is_list: bool
@@ -166,9 +176,7 @@ class Catalogue:
             _message(parts, numbers.get(one, ()), other) for one, parts, other in read if len(parts) > 1
         ]
         self._messages: dict[str, list[Message]] = {}  # by a word that all sentences of a message have
-        for message in sorted(
-            (each for each in others if each.weight >= _LEAST), key=lambda each: -each.weight
-        ):
+        for message in sorted((each for each in others if each.weight >= _LEAST), key=_particular):
             self._messages.setdefault(message.word, []).append(message)
         self.translate = lru_cache(1 << 14)(self._translate)
         self._found = lru_cache(1 << 14)(self._find)
@@ -183,7 +191,8 @@ class Catalogue:
         inner = value.strip()
         if inner != value:
             # A message may begin or end with a space, where it is put behind something.
-            found = self._said(value, depth + 1)
+            is_known = inner in self._whole and value not in self._whole
+            found = None if is_known else self._said(value, depth + 1)
             if found is None:
                 found = self._found(inner, depth + 1)
                 return value if found is None else value.replace(inner, found, 1)
@@ -202,7 +211,7 @@ class Catalogue:
             return found  # several values, of which none is a part of another
         if bracketed := _BRACKETED.fullmatch(text):
             found = self._find(bracketed[1], depth)
-            return None if found is None else f"\uff08{found}\uff09"
+            return self._said(text, depth) if found is None else f"\uff08{found}\uff09"
         within = text[0].lower() + text[1:]  # where it does not begin a sentence
         found = self._whole.get(within) if text not in self._whole else None
         found = found or self._said(text, depth)
@@ -211,8 +220,18 @@ class Catalogue:
         if found is None and text.endswith(".") and not text.endswith(".."):
             whole = self._find(text[:-1], depth)
             found = None if whole is None else whole + "\u3002"
-        if found is not None:
-            return found
+        return found or self._noted(text, depth) or self._parted(text, depth)
+
+    def _noted(self, text: str, depth: int) -> str | None:
+        """Translation of a name with a note in brackets, such as why an example was left out."""
+        noted = _NOTED.fullmatch(text) if depth else None
+        if noted is None or _ENGLISH.search(noted[1]):
+            return None
+        note = self._find(noted[2], depth)
+        return None if note is None else f"{self._value(noted[1], depth)}\uff08{note}\uff09"
+
+    def _parted(self, text: str, depth: int) -> str | None:
+        """Translation of texts that were joined; `None` if there is none."""
         for joint in (
             _LINES,
             _SENTENCES,
@@ -234,7 +253,9 @@ class Catalogue:
                 made.append(_AND.get(part, part))
                 continue
             made.append(self._value(part, depth - 1))
-        if parts[1] == ": " and (made[0] != parts[0] or not _LETTER.search(parts[0])):
+        is_place = parts[1] == ": " and made[0] == parts[0] and bool(_PLACE.fullmatch(parts[0]))
+        is_named = not depth and made[0] == parts[0] and _LETTER.search(parts[0])
+        if parts[1] == ": " and not (is_place or is_named):
             made[1] = "\uff1a"  # a place keeps its colon, a sentence has one of full width
         said = [
             at for at in range(1, len(parts), 2) if _HAN.search(made[at - 1]) and _HAN.search(made[at + 1])
@@ -246,10 +267,14 @@ class Catalogue:
         )
         for at in said:
             made[at] = comma if parts[at] == ", " else made[at]
-        words = [at for at, part in enumerate(parts) if at % 2 == 0 and _LETTER.search(part)]
+        words = [
+            at
+            for at, part in enumerate(parts)
+            if at % 2 == 0 and _LETTER.search(part) and not (parts[1] == "; " and _LABELLED.fullmatch(part))
+        ]
         unknown = [parts[at] for at in words if made[at] == parts[at]]
         # Names in a list, a place before a colon; nothing else stays in the midst of what is known.
-        if any(" " in part.strip() for part in unknown):
+        if any(" " in part.strip() for part in (unknown[1:] if is_place else unknown)):
             return None
         is_mixed = 0 < len(unknown) < len(words)
         if is_mixed and not (parts[1] == ": " and made[-1] != parts[-1]):
@@ -262,7 +287,7 @@ class Catalogue:
             return self._whole[text]
         words = {"", *_WORD.findall(text)}
         known = [self._messages[word] for word in words & self._messages.keys()]
-        for message in merge(*known, key=lambda each: -each.weight):
+        for message in merge(*known, key=_particular):
             if match := message.form.fullmatch(text):
                 found = self._filled(message, match, depth)
                 if found is not None:
@@ -277,7 +302,7 @@ class Catalogue:
         for first, second, between in message.close:
             values[first], values[second] = self._separated(values[first], values[second], between, depth)
         said = {
-            name: value if name.rstrip(_DIGITS) in _NAMES else self._value(value, depth)
+            name: (self._named if name.rstrip(_DIGITS) in _NAMES else self._value)(value, depth)
             for name, value in values.items()
         }
         # Two words joined by `of` or `to` are no list; a part of a template is a phrase of its own.
@@ -297,6 +322,15 @@ class Catalogue:
             return None  # never a sentence of two languages
         return _joined_up(message.translation, values, said).format_map(said)
 
+    def _named(self, value: str, depth: int) -> str:
+        """Names of the user's as they are, with what is noted behind them in brackets."""
+
+        def noted(match: re.Match[str]) -> str:
+            note = self._found(match[1], depth + 1)
+            return match[0] if note is None else f"\uff08{note}\uff09"
+
+        return _NOTE.sub(noted, value)
+
     def _separated(self, first: str, second: str, between: str, depth: int) -> tuple[str, str]:
         """Two values that lie side by side, so that as much of them as possible is known."""
         both = first + between + second
@@ -311,7 +345,8 @@ class Catalogue:
         for cut in reversed(cuts):
             pair = both[:cut], both[cut + len(between) :]
             known = self._known(pair[0], depth) + self._known(pair[1], depth, is_behind=True)
-            if known > most:
+            # What is unknown belongs to the first one, since a second one is often empty.
+            if known > most or (known == most and not best[0]):
                 best, most = pair, known
         return best
 
@@ -320,14 +355,20 @@ class Catalogue:
 
         A number stands apart from the words before it, so there is more for one that is alone.
         """
-        if not _LETTER.search(value):
+        if not (_LETTER.search(value) or _HAN.search(value)):
             return len(value) + (2.0 if is_behind else 0.0) if value.strip() else 0.1
         return len(value) if self._value(value, depth + 1) != value else 0.0
 
 
 def _joined_up(translation: str, values: Mapping[str, str], said: dict[str, str]) -> str:
-    """The translation without spaces between its Chinese and that of its fields; parts lose theirs, too."""
+    """The translation with its spaces: none beside Chinese of fields, one beside their letters and digits."""
     han = _HAN.pattern
+    for name in values:
+        field = re.escape(f"{{{name}}}")
+        if _NARROW_FIRST.match(said[name]):
+            translation = re.sub(f"(?<={han})(?={field})", " ", translation)
+        if _NARROW_LAST.match(said[name][-1:]):
+            translation = re.sub(f"(?<={field})(?={han})", " ", translation)
     for name in (name for name, value in values.items() if said[name] != value):
         if _is_part(name):
             said[name] = _SPACES_OF_PART.sub("", said[name])
@@ -364,7 +405,9 @@ def _message(parts: list[str], numbers: Sequence[str], translation: str) -> Mess
         elif part in seen:
             form += f"(?P={part})"
         else:
-            kind = _NUMBER if part in numbers else ".*?" if _is_part(part) else _ANYTHING
+            # What a sentence follows is whole sentences.
+            is_free = _is_part(part) or re.match(" [A-Z]", parts[at + 1])
+            kind = _NUMBER if part in numbers else ".*?" if is_free else _ANYTHING
             if part.rstrip(_DIGITS) in _ELEMENTS:
                 kind = _MARK
             form += f"(?P<{part}>{kind})"
@@ -376,7 +419,13 @@ def _message(parts: list[str], numbers: Sequence[str], translation: str) -> Mess
     certain = [word for part in _glued(literals) for word in _WORD.findall(part)]
     weight = sum(character.isalpha() for part in literals for character in part)
     is_list = any(re.search("[:,;]| and ", part) for part in literals)
-    return Message(re.compile(form), max(certain, key=len, default=""), weight, translation, close, is_list)
+    word, length = max(certain, key=len, default=""), sum(map(len, literals))
+    return Message(re.compile(form), word, weight, length, translation, close, is_list)
+
+
+def _particular(message: Message) -> tuple[int, int]:
+    """A key by which the most particular messages come first."""
+    return -message.weight, -message.length
 
 
 def _glued(literals: Sequence[str]) -> list[str]:

@@ -51,6 +51,16 @@ _LANG = re.compile(r'(<html\b[^>]*\blang=")en(")')
 # An element within a text, while the text is translated: one character that no text has.
 FIRST_MARK = 0xF0000
 MARK = re.compile(f"[{chr(FIRST_MARK)}-{chr(FIRST_MARK + 0xFFFD)}]")
+# Beside an element: a space that would be beside Chinese on both sides, and punctuation of half width.
+_SPACES_BEFORE = re.compile(f"([\u3000-\u9fff\uff00-\uffef])( *)({MARK.pattern})")
+_SPACES_BEHIND = re.compile(f"({MARK.pattern})( *)(?=([\u3000-\u9fff\uff00-\uffef]))")
+_JOINT = re.compile(f"({MARK.pattern})([,;.:]?) (?={MARK.pattern})")
+_PUNCTUATION = "\u3001\u3002\uff0c\uff1a\uff1b\uff08\uff09\uff01\uff1f"
+_FULL_WIDTH = {",": "\uff0c", ";": "\uff1b", ".": "\u3002", ":": "\uff1a"}
+_HAN = re.compile("[\u4e00-\u9fff]")
+_NARROW = re.compile("[A-Za-z0-9%]")
+# Tags, and beginnings of elements that are a part of the word before them.
+_ANY_TAG = re.compile("<su[bp]>.*|<[^>]*>", re.DOTALL)
 
 
 def translated_page(html: str, wanted: str = "") -> str:
@@ -201,6 +211,7 @@ class Page:
             text = "".join(
                 escape(part, quote=False) + mark for part, mark in zip(said, [*marks, ""], strict=True)
             )
+        text = _closed_up(text, inner)
         return MARK.sub(lambda mark: inner[ord(mark[0]) - FIRST_MARK], text)
 
     def tag(self, text: str, attributes: re.Pattern[str] = ATTRIBUTE) -> str:
@@ -210,3 +221,35 @@ class Page:
             return f'{match[1]}="{escape(translated(unescape(match[2]), self._wanted))}"'
 
         return attributes.sub(said, text)
+
+
+def _closed_up(text: str, inner: list[str]) -> str:
+    """A text with the spaces of Chinese beside elements, but for those beside names.
+
+    There is none beside Chinese or behind its punctuation, one beside letters and digits.
+    """
+
+    def plain(mark: str) -> str:
+        """What an element shows, where it was translated."""
+        element = inner[ord(mark) - FIRST_MARK]
+        return "" if _KEPT.search(element) else _ANY_TAG.sub("", element).strip()
+
+    def space(beside: str, given: str, shown: str) -> str:
+        """The space between Chinese and the nearest character that an element shows."""
+        if beside in _PUNCTUATION or _HAN.match(shown):
+            return ""
+        return " " if given or _NARROW.match(shown) else ""
+
+    def before(match: re.Match[str]) -> str:
+        return match[1] + space(match[1], match[2], plain(match[3])[:1]) + match[3]
+
+    def behind(match: re.Match[str]) -> str:
+        return match[1] + space(match[3], match[2], plain(match[1])[-1:])
+
+    def joint(match: re.Match[str]) -> str:
+        shown = plain(match[1])
+        if match[2]:
+            return match[1] + (_FULL_WIDTH[match[2]] if _HAN.search(shown) else f"{match[2]} ")
+        return match[1] + ("" if shown and shown[-1] in _PUNCTUATION else " ")
+
+    return _JOINT.sub(joint, _SPACES_BEHIND.sub(behind, _SPACES_BEFORE.sub(before, text)))

@@ -64,7 +64,7 @@ def test_what_a_run_learned_from_is_left_out_wherever_it_lies(runs, tmp_path):
     assert found.changes.examples == metrics["data"]["test"]
     learned = metrics["data"]["train"] + metrics["data"]["validation"]
     assert (
-        f"({learned:,} of {runs / 'weak'}, {learned:,} of {runs / 'good'}); they are left out"
+        f"({runs / 'weak'} was trained on {learned:,}; {runs / 'good'} was trained on {learned:,}); they are "
         in found.warnings[-1]
     )
     assert "that neither run learned from" in found.to_text()

@@ -61,6 +61,8 @@ def test_training_speaks_chinese(run: tuple[Path, list[str]]) -> None:
         (("tune", "digits.npz", "--out", "tuned", "--trials", "0"), 2),
         (("train", "nowhere.csv", "--out", "other"), 3),
         (("train", "digits.npz", "--no-such"), 2),
+        (("train", "digits.npz", "\u2014\u2014model"), 2),
+        (("train", "digits.npz", "other.npz"), 2),
         ((), 2),
     ],
     ids=lambda words: " ".join(words) if isinstance(words, tuple) else None,

@@ -57,6 +57,11 @@ def test_every_example_is_understood(name):
         (["trian", "x"], "COMMAND: 'trian' is not known (did you mean train?); choose one of demo, "),
         (["Train", "x"], "(did you mean train? They differ only in capitals); choose"),
         (["train", "x", "--modle", "cnn"], "--modle: there is no such option (did you mean --model?); "),
+        (
+            ["train", "x", "\u2014\u2014model"],
+            "\u2014\u2014model: there is no such option (did you mean --model?); ",
+        ),
+        (["train", "x", "\uff0d\uff0dmodle\uff1dcnn"], "there is no such option (did you mean --model?); "),
         (["train", "--modle=cnn"], "--modle: there is no such option (did you mean --model?); "),
         (["train", "x", "--lr", "1"], "--lr: there is no such option (did you mean --learning-rate?); "),
         (["train", "x", "--qqq"], "--qqq: there is no such option; see pellucid train --help-all"),

@@ -124,3 +124,29 @@ def test_a_whole_split_is_measured_by_the_examples_that_can_be_used() -> None:
     assert FEWEST_OF_ALL < 15
     assert (joined(100, 50, np.arange(100), {SOURCES: links}).first == np.arange(100)).all()
     assert joined(100, 100, np.arange(100), {SOURCES: links}).first[:15].tolist() == [0] * 15
+
+
+def test_a_text_of_very_many_groups_does_not_join_them_all() -> None:
+    """A notice on every page is divided, and counted as leaked; pages and rarer copies stay whole."""
+    pages, paragraphs = 40, 5
+    texts = made_texts(pages * paragraphs)
+    for page in range(pages):
+        texts[page * paragraphs] = "All rights reserved by whoever wrote these pages."
+    texts[1] = texts[paragraphs + 1]  # of two pages alone
+    columns = [f"page {at // paragraphs}" for at in range(len(texts))]
+    listing = listing_of_texts(texts, ["a", "b"] * (len(texts) // 2), groups=columns)
+    dataset, check = prepare(listing, Settings())
+    split_of = np.full(len(texts), -1)
+    for code, positions in enumerate(dataset.split_positions.values()):
+        split_of[positions] = code
+    by_page = split_of.reshape(pages, paragraphs)
+    assert (by_page == by_page[:, :1]).all()
+    assert by_page[0, 0] == by_page[1, 0]
+    assert set(split_of) == {0, 1, 2}
+    assert set(dataset.leaked) == {at for at in dataset.test if at % paragraphs == 0}
+    warned = [said for said in check.warnings if "would join" in said]
+    assert warned == [
+        "Copies of 1 text in more than 2 groups each would join 200 examples into one set, which is more "
+        "than a split can take; groups stay whole, and these copies may be in several splits."
+    ]
+    assert not prepare(listing_of_texts(texts, listing.labels), Settings())[0].leaked.size

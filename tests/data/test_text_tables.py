@@ -152,7 +152,7 @@ MICE, CATS = "Mice are small and quick and eat cheese", "Cats eat what eats chee
             0, "the longest texts",
         ),
         (("post", "words", "label"), [("17", MICE, "a"), ("18", CATS, "b")], 1, "the longest texts"),
-        (("文本", "标签"), [(f"很好 {n}", ("negative", "positive")[n % 2]) for n in range(20)], 0, "longest"),
+        (("正文", "备注", "标签"), [(f"很好 {n}", MICE, "好评差评"[n % 2 :][:2]) for n in range(20)], 0, ""),
         (("text", "kind"), [("yes", "and even longer names"), ("no", "of a class that has")] * 10, 0, ""),
         (("v1", "v2", "", ""), [("ham", "See you then", "", ""), ("spam", "A prize", "", "")] * 2, 1, ""),
     ],

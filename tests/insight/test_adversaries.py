@@ -92,7 +92,7 @@ def test_what_is_made_is_what_generate_makes_and_sees_nothing_of_the_image():
     contest = found.contest
     assert found.makes_images
     assert found.headline.startswith("gan takes the image for a")
-    assert "loss of the discriminator" in repr(found)
+    assert "nats for the discriminator" in repr(found)
     assert "score" in found._repr_html_()
     made = model.sample(np.array([contest.label]), CONTEST_SEED)[0]
     assert np.abs(made.astype(int) - contest.made).max() <= 1

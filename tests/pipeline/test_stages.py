@@ -73,6 +73,15 @@ def test_no_word_is_alone_in_the_last_line():
     assert wrapped("see https://example.org/a-very-long-address now", 20, "  ")[1].endswith("-long-address")
 
 
+def test_chinese_lines_begin_and_end_with_no_punctuation_that_belongs_elsewhere(monkeypatch):
+    monkeypatch.setenv("PELLUCID_LANGUAGE", "zh")
+    text = "例如手册.csv:5 ('系统管理'), 手册.csv:12（杂项），以及更多，共 68.3 %）2.5 s，手册.csv:268。"
+    for columns in range(16, 60):
+        lines = wrapped(text, columns)
+        assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+        assert not [line for line in lines if line[0] in "').，）:%s" or line[-1] in "('（"], columns
+
+
 @pytest.fixture
 def four_cores(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS")

@@ -283,18 +283,19 @@ def _chosen(
         raise DataError(f"{listing.place}: no {noun} to compare on; give labelled {noun}s")
     seen = {run: _learned(run, listing, content_digits(contents[1].digests)) for run in runs}
     either = np.any(list(seen.values()), axis=0)
-    parts = [f"{int((asked & each).sum()):,} of {run}" for run, each in seen.items() if (asked & each).any()]
+    counts = {run: int((asked & each).sum()) for run, each in seen.items()}
+    parts = [f"{place} was trained on {count:,}" for place, count in counts.items() if count]
     warnings = []
     kept = asked & ~either
     if not kept.any():
         kept = asked
         warnings.append(
-            f"warning: every {noun} is among what these runs learned from ({', '.join(parts)}), so that both "
+            f"warning: every {noun} is among what these runs learned from ({'; '.join(parts)}), so that both "
             "scores flatter; give data that neither has seen"
         )
     elif parts:
         warnings.append(
-            f"{listing.place} has {noun}s that a run learned from ({', '.join(parts)}); they are left out, "
+            f"{listing.place} has {noun}s that a run learned from ({'; '.join(parts)}); they are left out, "
             "since answers about them flatter."
         )
         words = f"{words} that neither run learned from".strip()

@@ -182,7 +182,7 @@ def _table(scores: Scores, target: Target) -> list[str]:
     lines = [f"{_heads(('Score', -28), ('Value', width))}   {translated('95 % interval')}"]
     for key, interval in scores.intervals.items():
         metric, places = METRICS[key], decimals(interval.value)
-        words = translated(metric.title) + (f" ({translated(metric.hint)})" if metric.hint else "")
+        words = translated(metric.title) + (translated(f" ({metric.hint})") if metric.hint else "")
         value, low, high = (rounded(end, places) if is_of_classes else figure(end) for end in interval)
         lines.append(f"{filled(words, -28)}{value:>{width}}   [{low}, {high}]")
     return lines if is_of_classes else [*lines, "", translated("Errors are in the unit of the labels.")]

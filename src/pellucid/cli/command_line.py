@@ -22,6 +22,8 @@ _CONFIG_BYTES = 1 << 20
 _FEW = 1000
 # Longer lines are hard to read, however wide the terminal.
 _WIDEST = 120
+# What keyboards, and programs that improve texts, make of hyphens.
+_OTHER_DASHES = tuple("\u2012\u2013\u2014\u2015\u2212\uff0d")
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -284,6 +286,11 @@ class Parser(argparse.ArgumentParser):
             if word == "--" or (self._subparsers is not None and not word.startswith("-")):
                 break  # what follows are no flags, or those of a command
             flag = word.partition("=")[0]
+            if flag.startswith(_OTHER_DASHES):  # or a text, which resembles none
+                meant = "--" + flag.lstrip("-" + "".join(_OTHER_DASHES)).partition("\uff1d")[0]
+                hint = f" (did you mean {meant}?)" if meant in known else likely_meant(meant, known)
+                if hint:
+                    self.error(f"{flag}: there is no such option{hint}")
             is_flag = word.startswith("--") and " " not in word
             if is_flag and not any(each.startswith(flag) for each in known):
                 self.error(f"{flag}: there is no such option{likely_meant(flag, known)}")

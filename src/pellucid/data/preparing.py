@@ -18,8 +18,8 @@ from pellucid.data.image_copies import first_with_content
 from pellucid.data.label_sets import LabelSets
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing, Problem
 from pellucid.data.reading.dispatch import read_data
-from pellucid.data.sibling_sets import linked, no_siblings
-from pellucid.data.siblings import find_siblings
+from pellucid.data.sibling_sets import no_siblings
+from pellucid.data.siblings import find_siblings, with_groups
 from pellucid.data.splitting import split
 from pellucid.data.targets import require_spread
 from pellucid.data.wording import count_of, quoted, some, visible
@@ -67,10 +67,12 @@ def prepare(
     first = first_with_content(content.digests, usable)
     alone = np.flatnonzero(usable & (first == np.arange(len(first)))).astype(np.int64)
     near = near_copies_of(listing, content, alone)
-    siblings = no_siblings(len(first))
+    kept, divided = with_groups(first, listing.groups, int(usable.sum()), listing.noun)
+    siblings = no_siblings(kept)
     if settings.groups:
-        siblings = find_siblings(listing, content, first, usable, near)
-    kept = linked(first, siblings.first)
+        siblings = find_siblings(listing, content, first, usable, near, kept)
+    siblings = replace(siblings, warnings=(*divided, *siblings.warnings))
+    kept = siblings.first
     splits = split(listing, kept, usable, settings.seed, make)
     applied = None
     if table is not None:

@@ -74,7 +74,7 @@ class RuleCounts(NamedTuple):
 class Siblings:
     """Examples that belong together."""
 
-    # for each example the first one of its set by all rules; its own position where it is alone
+    # for each example the first one of its set by all rules, copies and groups; its own position if alone
     first: Int64[np.ndarray, " n"]
     # what each rule found, in the order of the rules; nothing where none was asked
     found: Mapping[str, RuleCounts]
@@ -105,9 +105,14 @@ class Siblings:
                 yield rule, part.tolist()
 
 
-def no_siblings(count: int) -> Siblings:
-    """Siblings where no rule is asked."""
-    return Siblings(np.arange(count, dtype=np.int64), {}, {})
+def no_siblings(kept: Int64[np.ndarray, " n"]) -> Siblings:
+    """Siblings where no rule is asked; `kept` is the first example with which each one stays all the same."""
+    return Siblings(kept, {}, {})
+
+
+def most_of_a_set(usable: int) -> int:
+    """Most examples of a set, of so many that can be used."""
+    return max(FEWEST_OF_ALL, usable // MOST_OF_ALL)
 
 
 def joined(
@@ -115,23 +120,25 @@ def joined(
     usable: int,
     copies: Int64[np.ndarray, " n"],
     links: Mapping[str, Int64[np.ndarray, "links 2"]],
-    warnings: Sequence[str] = (),
+    kept: Int64[np.ndarray, " n"] | None = None,
 ) -> Siblings:
     """Join what the rules found, one after the other, but for sets that would take a whole split.
 
     `usable` is how many examples can be used. `copies` is the first example with the same content: links
-    between copies count for nothing, and copies count when sets are measured.
+    between copies count for nothing. `kept` is the first example with which each one stays anyway, by default
+    `copies`; these sets count when others are measured.
     """
-    most = max(FEWEST_OF_ALL, usable // MOST_OF_ALL)
+    kept = copies if kept is None else kept
+    most = most_of_a_set(usable)
     places = np.arange(count, dtype=np.int64)
-    of_copies = np.stack([copies, places], axis=1)[copies != places]
-    pairs, found, kept_links, notes = of_copies, {}, {}, list(warnings)
+    pairs = np.stack([kept, places], axis=1)[kept != places]
+    found, kept_links, notes = {}, {}, []
     for rule, fresh in links.items():
         fresh = np.sort(fresh, axis=1)
         fresh = fresh[copies[fresh[:, 0]] != copies[fresh[:, 1]]]
         first = first_of_sets(count, np.concatenate([pairs, fresh]))
         sizes = np.bincount(first, minlength=count)
-        is_small = sizes[first[fresh[:, 0]]] <= most
+        is_small = (sizes[first[fresh[:, 0]]] <= most) | (kept[fresh[:, 0]] == kept[fresh[:, 1]])
         if not is_small.all():
             largest = int(sizes[first[fresh[~is_small, 0]]].max())
             notes.append(
@@ -143,5 +150,4 @@ def joined(
         members = np.unique(fresh)
         found[rule] = RuleCounts(len(np.unique(first_of_sets(count, fresh)[members])), len(members))
         pairs = np.concatenate([pairs, fresh])
-    first = first_of_sets(count, np.concatenate([pairs[len(of_copies) :], of_copies]))
-    return Siblings(first, found, kept_links, tuple(notes))
+    return Siblings(first_of_sets(count, pairs), found, kept_links, tuple(notes))

@@ -10,7 +10,8 @@ publisher as often as a document, and what names a place of publication (`site`,
 import dataclasses
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Int64, UInt64
@@ -28,12 +29,15 @@ from pellucid.data.sibling_sets import (
     SOURCES,
     THREADS,
     Siblings,
+    first_of_groups,
     first_of_sets,
     joined,
+    linked,
+    most_of_a_set,
 )
 from pellucid.data.tables.columns import place_of_source
 from pellucid.data.text_copies import confirmed_texts
-from pellucid.data.wording import quoted
+from pellucid.data.wording import count_of, quoted
 
 Pairs = Int64[np.ndarray, "pairs 2"]
 Positions = Int64[np.ndarray, " positions"]
@@ -271,14 +275,55 @@ def confirmed_chains(
     return np.concatenate(links)
 
 
+def with_groups(
+    copies: Int64[np.ndarray, " n"], groups: Sequence[str], usable: int, noun: str
+) -> tuple[Int64[np.ndarray, " n"], tuple[str, ...]]:
+    """Join copies and groups: the first example of each set, and a warning about copies that are divided.
+
+    A text that hundreds of documents repeat, such as a notice of rights, would join all of them into one set.
+    So contents are left apart, those in the most groups first, until no set is larger than a split can take
+    or than the largest group. `copies` is the first example with the same content, `usable` how many examples
+    can be used.
+    """
+    if not any(groups):
+        return copies, ()
+    places, of_groups = np.arange(len(copies), dtype=np.int64), first_of_groups(groups)
+    contents = np.unique(np.stack([copies, of_groups], axis=1), axis=0)[:, 0]
+    spread = np.bincount(contents, minlength=len(copies))[copies]  # groups that have the content
+
+    def joined_up_to(limit: int) -> Int64[np.ndarray, " n"]:
+        return linked(of_groups, np.where(spread <= limit, copies, places))
+
+    def largest(limit: int) -> int:
+        return int(np.bincount(joined_up_to(limit)).max())
+
+    whole = joined_up_to(len(copies))
+    size, most = int(np.bincount(whole).max()), max(most_of_a_set(usable), largest(0))
+    if size <= most:
+        return whole, ()
+    limits = [0, *np.unique(spread).tolist()]
+    limit = limits[bisect_right(limits, most, key=largest) - 1]
+    repeated = len(np.unique(copies[spread > limit]))
+    return joined_up_to(limit), (
+        f"Copies of {count_of(repeated, noun)} in more than {count_of(limit, 'group')} each would join "
+        f"{size:,} examples into one set, which is more than a split can take; groups stay whole, and these "
+        "copies may be in several splits.",
+    )
+
+
 def find_siblings(
     listing: Listing,
     content: Content,
     first: Int64[np.ndarray, " n"],
     usable: Bool[np.ndarray, " n"],
     near: NearCopies,
+    kept: Int64[np.ndarray, " n"],
 ) -> Siblings:
-    """Find the examples that belong together, by every rule that fits the inputs."""
+    """Find the examples that belong together, by every rule that fits the inputs.
+
+    `first` is the position of the first example with the same content, `kept` of the first one with which
+    copies and groups keep each.
+    """
     count, texts, images = len(listing), content.inputs, content.images
     alone = np.flatnonzero(usable & (first == np.arange(count))).astype(np.int64)
 
@@ -303,7 +348,7 @@ def find_siblings(
     name, by_column = by_source(listing.columns_of_sources, np.flatnonzero(usable).astype(np.int64))
     if listing.columns_of_sources:
         links[SOURCES] = by_column
-    found = joined(count, int(usable.sum()), first, links)
+    found = joined(count, int(usable.sum()), first, links, kept)
     if name is None or not found.found[SOURCES].sets:
         return found
     sentence = f"Examples with the same {quoted(name)} stay together (--no-groups turns this off)."

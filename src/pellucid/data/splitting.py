@@ -57,8 +57,10 @@ class Shortage(NamedTuple):
     @property
     def words(self) -> str:
         """The count, such as `4 examples in 1 set that must stay together`."""
-        sets = f" in {count_of(self.sets, 'set')} that must stay together"
-        return count_of(self.examples, "example") + ("" if self.sets == self.examples else sets)
+        examples = count_of(self.examples, "example")
+        if self.sets == self.examples:
+            return examples
+        return f"{examples} in {count_of(self.sets, 'set')} that must stay together"
 
 
 def too_few_of_classes(

@@ -85,11 +85,18 @@ def wrapped(text: str, columns: int = COLUMNS, indent: str = "") -> list[str]:
     return lines
 
 
-# Characters that fill two columns, each with the punctuation that must not begin a line.
+# Characters that fill two columns; punctuation that must not begin a line, or must not end one.
 _WIDE = re.compile(r"[\u2e80-\ufaff\uff00-\uffef]")
-_NEVER_FIRST = "\uff0c\u3002\uff1a\uff1b\uff01\uff1f\u3001\uff09\u300b\u300d\u201d\u2019%"
+_NEVER_FIRST = "\uff0c\u3002\uff1a\uff1b\uff01\uff1f\u3001\uff09\u300b\u300d\u300f\u3011\u201d\u2019%"
+_NEVER_LAST = r"'\"(\[\uff08\u300a\u300c\u300e\u3010\u201c\u2018"
+_NARROW = r"[^\s\u2e80-\ufaff\uff00-\uffef]"
+# The rest of a word, or the end of a quotation, in letters stays with the Chinese before it; a unit with its
+# number.
+_BEHIND = rf"[{_NEVER_FIRST}]*(?:[.,:;)\]'\"]{_NARROW}*[{_NEVER_FIRST}]*)?"
+_UNIT = rf"(?: (?:%|m?s|[kMG]B)(?![A-Za-z]){_NARROW}*)?"
 _PIECES = re.compile(
-    rf"\s+|{_WIDE.pattern}[{_NEVER_FIRST}]*|[^\s\u2e80-\ufaff\uff00-\uffef]+[{_NEVER_FIRST}]*"
+    rf"\s+|{_NARROW}*[{_NEVER_LAST}]+{_WIDE.pattern}{_BEHIND}"
+    rf"|{_WIDE.pattern}{_BEHIND}|{_NARROW}+{_UNIT}[{_NEVER_FIRST}]*"
 )
 
 

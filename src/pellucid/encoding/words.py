@@ -54,6 +54,15 @@ def normalise(text: str) -> str:
     return unicodedata.normalize("NFKC", _UNSEEN.sub("", text)).replace("\u2019", "'").lower()
 
 
+_RANGES = "".join(f"{chr(first)}-{chr(last)}" for first, last in WITHOUT_SPACES)
+_JOINT = re.compile(f"(?<=[{_RANGES}]) (?=[{_RANGES}])")
+
+
+def without_joints(term: str) -> str:
+    """A term of several words as a text has it: without spaces within a script that has none."""
+    return term if term.isascii() else _JOINT.sub("", term)
+
+
 def written(text: str) -> str:
     """Text that UTF-8 can write: halves of surrogate pairs become question marks."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()

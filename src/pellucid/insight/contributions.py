@@ -35,6 +35,7 @@ from pellucid.classical.forests import Forest
 from pellucid.classical.image_features import LONGEST_OF_HOG, LONGEST_OF_PIXELS, ORIENTATIONS, grid, pooled
 from pellucid.classical.kernel_machines import Kernel, likeness, project
 from pellucid.classical.predictors import Constant, Linear, dense
+from pellucid.encoding.words import without_joints
 from pellucid.insight.tree_paths import TreePath, node_values, path_through
 
 
@@ -234,7 +235,7 @@ def _names(
 ) -> tuple[str, ...]:
     """Name of each feature."""
     if model.tfidf is not None:
-        return tuple(term for terms in model.tfidf.terms for term in terms)
+        return tuple(without_joints(term) for terms in model.tfidf.terms for term in terms)
     if cells is None:
         what = "unit {} of the last hidden layer" if model.network is not None else "feature {}"
         return tuple(what.format(at) for at in range(count))

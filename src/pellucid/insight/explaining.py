@@ -25,6 +25,7 @@ from pellucid.bundle.models import OnNetwork
 from pellucid.data.wording import quoted, some
 from pellucid.encoding import WordPieceEncoder
 from pellucid.encoding.encoder import FIRST
+from pellucid.encoding.words import without_joints
 from pellucid.errors import ModelFileError
 from pellucid.insight.attribution import Attributions, attributions_of_image, attributions_of_text, ids_of
 from pellucid.insight.contributions import contributions_of
@@ -318,7 +319,7 @@ def _pieces(model: Model, inputs: Inputs, attributions: Attributions | None) -> 
         # A mark before or behind the text is no piece of it, and has its name.
         if not piece and isinstance(encoder, WordPieceEncoder) and number >= FIRST:
             piece = encoder.entries[number - FIRST]
-        tokens.append(piece)
+        tokens.append(without_joints(piece))
     pieces: list[str] = []
     if attributions is not None and isinstance(attributions.pieces, WordPieces):
         pieces = [*attributions.pieces.words]

@@ -181,9 +181,9 @@ class Explanation:
     def headline(self) -> str:
         """Outcome for the input, as a sentence without its end."""
         if self.latents is not None:
-            return f"{self.model} {self.latents.headline}"
+            return self.latents.headline(self.model)
         if self.contest is not None:
-            return f"{self.model} {self.contest.headline}"
+            return self.contest.headline(self.model)
         return f"{self.model} says {self.said}"
 
     @property

@@ -113,10 +113,9 @@ class Latents:
         """The same in bits for each grey level."""
         return self.loss / (self.from_means.size * float(np.log(2)))
 
-    @property
-    def headline(self) -> str:
-        """The outcome in words."""
-        return f"rebuilds the image with an error of {self.error:.3g} grey levels"
+    def headline(self, model: str) -> str:
+        """The outcome for the input, in words."""
+        return f"{model} rebuilds the image with an error of {self.error:.3g} grey levels"
 
     @property
     def bound_words(self) -> str:
@@ -263,19 +262,20 @@ class Contest:
         """Loss of the discriminator on both images, by hand."""
         return self.of_given.arithmetic.value + self.of_made.arithmetic.value
 
-    @property
-    def headline(self) -> str:
-        """The outcome in words."""
-        taken = "a real" if self.score > 0 else "a made"
-        return f"takes the image for {taken} one: score {_signed(self.score)}"
+    def headline(self, model: str) -> str:
+        """The outcome for the input, in words."""
+        if self.score > 0:
+            return f"{model} takes the image for a real one: score {_signed(self.score)}"
+        return f"{model} takes the image for a generated one: score {_signed(self.score)}"
 
     @property
     def words(self) -> str:
         """Scores and losses in words."""
         of_generator = self.of_generator.arithmetic.value
         return (
-            f"an image made of noise scores {_signed(self.score_of_made)}; loss of the discriminator "
-            f"{self.loss_of_discriminator:.3g}, of the generator {of_generator:.3g} nats"
+            f"an image made of noise scores {_signed(self.score_of_made)}, with a loss of "
+            f"{self.loss_of_discriminator:.3g} nats for the discriminator and of {of_generator:.3g} for the "
+            "generator"
         )
 
 

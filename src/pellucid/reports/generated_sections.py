@@ -43,12 +43,21 @@ def verdict_of_generator(metrics: Mapping[str, Any]) -> str:
         simpler = [
             (words, found) for row, words in _SIMPLER.items() if row != name and (found := accuracy.get(row))
         ]
-        figures = "".join(f", on those of {words} {percent(found.value)}" for words, found in simpler)
         worse = [words for words, found in simpler if made.high < found.low]
         equal = [words for words, found in simpler if made.low <= found.high]
         rivals = "it" if len(simpler) == 1 else " or ".join(worse or equal)
         gain = f"significantly worse than {rivals}" if worse else f"no significant gain over {rivals}"
-        compared = f"{figures}: {gain}" if equal else figures
+        shares = {words: percent(found.value) for words, found in simpler}
+        plain, brief = (shares.get(words, "") for words in _SIMPLER.values())
+        # Whole, since a translation could not tell where a part ends.
+        if plain and brief:
+            compared = (
+                f", on those of a PCA + Gaussian baseline {plain}, on those of a vae that was trained "
+                f"briefly {brief}"
+            )
+        else:
+            compared = f", on those of a PCA + Gaussian baseline {plain}" if plain else ""
+        compared += f": {gain}" if equal else ""
         return (
             f"A classifier trained only on images of {name} scores {percent(made.value)} on "
             f"{images}, on as many real ones {percent(real.value)}{compared}."

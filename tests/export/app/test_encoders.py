@@ -17,7 +17,7 @@ from pellucid.data.raw_texts import Texts
 from pellucid.encoding import Encoder, WordPieceEncoder, fit_ngrams, fit_tokens
 from pellucid.encoding.ngrams import NgramEncoder, Shape, grams_of
 from pellucid.encoding.tfidf import fit_tfidf
-from pellucid.encoding.words import normalise
+from pellucid.encoding.words import normalise, without_joints
 from pellucid.export.app.page_data import encoder_page_data, terms_page_data
 from pellucid.settings import Settings
 from text_models import PIECES
@@ -161,3 +161,12 @@ def test_every_character_is_normalised_as_by_python(node: Node) -> None:
     given = {"characters": facts("words")["characters"], "texts": texts}
     for text, theirs in zip(texts, node.run(CHARACTERS, code, given), strict=True):
         assert theirs == normalise(text), [hex(ord(each)) for each in text]
+
+
+def test_terms_are_shown_as_they_are_written(node: Node) -> None:
+    """Words of a script without spaces are joined; those of others, and signs, keep their space."""
+    written = {"配 置 文": "配置文", "etc / passwd": "etc / passwd", "默 认 ip": "默认 ip", "か な": "かな"}
+    assert {term: without_joints(term) for term in written} == written
+    imports = TERMS.replace("termsReader, termWeights", "withoutJoints")
+    shown = node.run(imports, "return given.map(withoutJoints);", [*written])
+    assert shown == [*written.values()]

@@ -39,14 +39,16 @@ IMAGE_NAMES = ("image", "path", "file", "filename", "file_name", "filepath", "im
 # Usual names of a column of texts, the surest first.
 TEXT_NAMES = (
     "text", "texts", "review", "review_text", "message", "body", "content", "sentence", "comment", "tweet",
-    "document", "post", "sms", "email", "input",
+    "document", "post", "sms", "email", "input", "文本", "正文", "内容", "评论", "句子",
 )  # fmt: skip
 
 # Names of texts that often accompany longer ones.
-LESSER_TEXT_NAMES = ("title", "subject", "headline", "question", "summary", "description")
+LESSER_TEXT_NAMES = ("title", "subject", "headline", "question", "summary", "description", "标题", "摘要")
 
 # Usual names of a column of labels, the surest first.
-LABEL_NAMES = ("label", "class", "category", "target", "y", "labels", "species", "tags")
+LABEL_NAMES = (
+    "label", "class", "category", "target", "y", "labels", "species", "tags", "标签", "类别", "分类",
+)  # fmt: skip
 
 # Columns that are used without being asked for.
 SPLIT_NAME, GROUP_NAME = "split", "group"
@@ -370,9 +372,14 @@ def _only_able(
         values = _filled(table.head.columns[able[0]])
         if len(values) >= _FEWEST and 2 * len(set(values)) <= len(values):
             return able[0], "the only one left whose values repeat"
-    which = f", {some(list(map(quoted, able)), 10)}" if len(able) > 1 else ""
+    found = some(list(map(quoted, able)), 10)
+    if len(able) > 1:
+        raise DataError(
+            f"{table.place}: which column holds the labels, {found}? Columns are {_listed(table)}; "
+            "name one with --label-column"
+        )
     raise DataError(
-        f"{table.place}: which column holds the labels{which}? Columns are {_listed(table)}; "
+        f"{table.place}: which column holds the labels? Columns are {_listed(table)}; "
         "name one with --label-column"
     )
 

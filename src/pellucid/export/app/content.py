@@ -362,7 +362,7 @@ def _data(config: Mapping[str, Any], metrics: Mapping[str, Any], model: str) -> 
     # Where folds judge, a model that is kept learns from the validation split too.
     own = (metrics.get("models") or {}).get(model)
     count = own.get("train_examples") if isinstance(own, dict) else data.get("train")
-    return f"{name}, {count:,}" if isinstance(count, int) else name
+    return f"{name} \u00b7 {count:,}" if isinstance(count, int) else name
 
 
 def _date(run: Path | None) -> str:

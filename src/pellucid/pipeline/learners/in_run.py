@@ -193,8 +193,12 @@ def _trained(
         if candidate.budget is not None:
             facts["budget"] = dataclasses.asdict(candidate.budget)
         write_file(folder / _FITTED, sealed(facts))
-        score = on_validation([candidate], material, learner.settings)
-        stage.words = f"trained {learner.name}{words}{part_of(candidate, material)}{score}"
+        part = part_of(candidate, material)
+        score = on_validation([candidate], material, learner.settings).removeprefix(": ")
+        # Two sentences, so that the catalogue need not guess where the part ends and the score begins.
+        stage.words = f"trained {learner.name}{words}{part}"
+        if score:
+            stage.words = f"trained {learner.name}{words}{part}: {score}"
     stages.fitted([candidate])
     return candidate
 

@@ -193,6 +193,15 @@ function cut(text) {
   return Array.from(text).slice(0, MOST_CHARACTERS).join("");
 }
 
+// Scripts that put no spaces between words.
+const ALONE = ["Han", "Hira", "Kana", "Thai", "Laoo", "Khmr", "Mymr"]
+  .map((script) => `\\p{scx=${script}}`)
+  .join("");
+const JOINTS = new RegExp(`(?<=[${ALONE}]) (?=[${ALONE}])`, "gu");
+
+/** A term of several words as a text has it: without spaces within such a script. @param {string} term */
+export const withoutJoints = (term) => term.replace(JOINTS, "");
+
 /** Runs of so many words, parted by a space. @param {Aligned} text @param {number} size */
 function neighbours({ points }, size) {
   const spans = wordsOf(points);

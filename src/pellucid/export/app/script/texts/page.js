@@ -7,7 +7,7 @@ import { actions } from "../../../../reports/explain/script/unit_views.js";
 import { app, arraysOf, bestOf } from "../app.js";
 import { linearFor } from "../classical.js";
 import { say } from "../words/language.js";
-import { FIRST } from "./grams.js";
+import { FIRST, withoutJoints } from "./grams.js";
 import { showLosses } from "./highlight.js";
 import { answeredText, fitShapes, lossesOf, piecesOfText, readText } from "./reading.js";
 /** @import { Found, ReaderFacts, ReadText } from "./types.js" */
@@ -171,7 +171,7 @@ export function showTerms(read) {
         element(
           "tr",
           {},
-          element("th", { scope: "row", class: "foreign term" }, term),
+          element("th", { scope: "row", class: "foreign term" }, withoutJoints(term)),
           ...[value, weight, value * weight].map((number) => cell(shown(number, 4))),
         ),
       ),

@@ -5,6 +5,7 @@ import { inBrowser } from "../browser.js";
 import { startPage } from "../page.js";
 import { chooseWord, givenText, previewText, putInField, startTexts } from "./area.js";
 import { driveNothing, driveSoon, showAgain, shownText, showRead, showTerms } from "./page.js";
+import { withoutJoints } from "./grams.js";
 import { readText, TEXT_EYES } from "./reading.js";
 /** @import { Body, InputKind } from "../types.js" */
 /** @import { ReaderFacts, ReadText } from "./types.js" */
@@ -28,7 +29,7 @@ const TEXTS = {
   },
   words(body) {
     const terms = tfidfTermsOf(body);
-    return { nameOf: (column) => terms[column] };
+    return { nameOf: (column) => withoutJoints(terms[column]) };
   },
   show(read) {
     putInField(read.text);

@@ -70,7 +70,7 @@ export const CHINESE = {
   columnNovelty: "新颖度",
   working: "已答 {done} / {all}",
   glassTitle: "答案从何而来",
-  glassHelp: "上图经过每一层的样子。选一层，再选一个单元，就能看到它的算式。",
+  glassHelp: "输入经过每一层之后的样子。选一层，再选一个单元，就能看到它的算式。",
   mirrorNote: "答案是原图与其镜像的平均；各层显示的是原图。",
   cardTitle: "关于此模型",
   cardTask: "任务",
