@@ -49,8 +49,10 @@ def test_marks_of_the_reliability_diagram_stand_where_the_shares_are() -> None:
     ("after", "said"),
     [
         (binned(0.5, 0.9, error=Interval(0.01, 0.0, 0.03)), "Yes, as far as this test shows"),
-        (binned(0.4, 0.8, error=Interval(0.1, 0.05, 0.15)), "Roughly: it is slightly overconfident"),
-        (binned(0.6, 1.0, error=Interval(0.1, 0.05, 0.15)), "it is slightly underconfident"),
+        (binned(0.4, 0.88, error=Interval(0.03, 0.01, 0.05)), "Roughly: it is slightly overconfident"),
+        (binned(0.6, 0.92, error=Interval(0.03, 0.01, 0.05)), "it is slightly underconfident"),
+        (binned(0.4, 0.8, error=Interval(0.1, 0.05, 0.15)), "No: it is overconfident"),
+        (binned(0.6, 1.0, error=Interval(0.1, 0.05, 0.15)), "Not quite: it is underconfident"),
     ],
 )
 def test_whether_probabilities_can_be_believed(
@@ -69,6 +71,9 @@ def test_the_temperature_is_explained_where_there_is_a_test_and_classes(
     assert "is 0.700: as trained it was underconfident" in cold
     assert "so its probabilities were left as they were" in none
     assert "As trained at temperature 1" in none
+    assert "larger with it than without" not in hot
+    worse = calibrated(digit_facts, 1.4, binned(0.4, 0.6, error=Interval(0.3, 0.25, 0.35)))
+    assert "On the test images the distance is larger with it than without" in worse
     assert "Before at temperature 1" not in none
     empty = CalibrationFacts(1.0, Reliability((), Interval(0, 0, 0)), Reliability((), Interval(0, 0, 0)))
     assert section.reliability_section(dataclasses.replace(digit_facts, calibration=empty)) is None

@@ -12,7 +12,8 @@ from pellucid.reports.formatting import count, finite, interval, percent, read_s
 from pellucid.reports.plots import curve_plot, error_plot, reliability_plot, round_bounds, ruler
 from pellucid.settings import METRICS, NEURAL
 
-_UNCHANGED = 0.005
+# Temperatures that near to 1 change nothing; from this calibration error on probabilities are far off.
+_UNCHANGED, _FAR = 0.005, 0.05
 
 
 def reliability_section(facts: ReportFacts) -> Mapping[str, Any] | None:
@@ -43,6 +44,8 @@ def reliability_section(facts: ReportFacts) -> Mapping[str, Any] | None:
         "is_changed": is_changed,
         "before": found.before.error,
         "after": found.after.error,
+        "is_worse": is_changed and found.after.error.low > found.before.error.value,
+        "is_far": found.after.error.value >= _FAR,
         "is_chance": found.after.error.low <= 0,
         # Mean confidence is above the accuracy.
         "is_overconfident": sum(each.examples * (each.confidence - each.accuracy.value) for each in filled)
