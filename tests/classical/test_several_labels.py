@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 import pytest
+import scipy.sparse
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -117,6 +118,18 @@ def test_a_file_gives_the_same_predictor(name):
     arrays = {name: each.numpy() for name, each in unpack(pack(tensors)).items()}
     again = PREDICTORS[plan.kind].from_parts(plan.settings, arrays)
     np.testing.assert_array_equal(again.predict(vectors()[0]), predictor.predict(vectors()[0]))
+
+
+def test_threads_change_nothing_where_some_problems_draw_at_random_and_others_do_not():
+    """Of labels that are known of fewer texts than there are features the dual problem is solved."""
+    draws = np.random.default_rng(0)
+    features = scipy.sparse.random_array((300, 200), density=0.1, rng=draws, format="csr", dtype=np.float32)
+    labels = draws.integers(0, 2, (300, 12)).astype(np.int8)
+    labels[:150, ::2] = UNKNOWN
+    setup = TextSetup(LOGISTIC, 10.0)
+    found = [for_labels(features, labels, work(classes=12, threads=each), setup) for each in (1, *[4] * 12)]
+    for each in found[1:]:
+        np.testing.assert_array_equal(each.arrays()["weights"], found[0].arrays()["weights"])
 
 
 @pytest.mark.parametrize("kind", ["values", "texts"])

@@ -155,7 +155,7 @@ def test_the_card_says_what_the_run_found(run):
     card = card_of(number_model("mlp"), "mlp", run / "models" / "mlp")
     rows = dict(card["rows"])
     learned = json.loads((run / "metrics.json").read_text())["models"]["mlp"]["train_examples"]
-    assert re.fullmatch(rf"images\d*, {learned}", rows["cardTrained"])
+    assert re.fullmatch(rf"images\d* \u00b7 {learned}", rows["cardTrained"])
     assert rows["cardModel"] == "mlp"
     assert card["title"] in rows["cardTrained"]
     assert rows["cardScore"].startswith("accuracy 0.")

@@ -1,11 +1,11 @@
 """Classical models of texts: linear models of sparse features, and their set-ups, the best first."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager
 from functools import partial
-from threading import Lock
+from threading import Condition
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,9 +59,37 @@ _TOLERANCE = 1e-2
 _SMOOTHED = 0.1  # added to counts, whose logarithm is then finite
 _INSENSITIVE = 0.1
 
-# Coordinate descent draws its order from one generator of the whole process: problems solved at the same
-# time would give other weights each time.
-_DRAWING = Lock()
+
+class _Turns:
+    """A lock for what needs the whole of something, shared by all that only must not disturb it."""
+
+    def __init__(self) -> None:
+        self._free, self._shares = Condition(), 0
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold all of it."""
+        with self._free:
+            self._free.wait_for(lambda: self._shares == 0)
+            yield
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Hold a share of it."""
+        with self._free:
+            self._shares += 1
+        try:
+            yield
+        finally:
+            with self._free:
+                self._shares -= 1
+                self._free.notify_all()
+
+
+# Coordinate descent, for the dual problem, draws its order from one generator of the whole process, which
+# every problem seeds anew, also the primal ones, which draw nothing. So those that draw are solved alone:
+# otherwise they would give other weights each time.
+_DRAWING = _Turns()
 
 
 class TextSetup(NamedTuple):
@@ -254,8 +282,9 @@ def _solved(
     weighed = scipy.sparse.csr_array(
         (rows.data * factor[rows.indices], rows.indices, rows.indptr), rows.shape
     )
-    # Those that draw are fitted one at a time.
-    with _DRAWING if getattr(model, "dual", False) else nullcontext():
+    if setup.model == RIDGE:
+        return model.fit(weighed, labels, sample_weight=work.weights)
+    with _DRAWING.alone() if model.dual else _DRAWING.shared():
         return model.fit(weighed, labels, sample_weight=work.weights)
 
 
