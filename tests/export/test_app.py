@@ -15,6 +15,7 @@ from app_pages import CARD, HOSTILE, page
 from command_line import within
 from every_model import MODELS
 from models_with_detectors import with_detector
+from pellucid.data.listing import VALIDATION
 from pellucid.errors import StorageError, UsageError
 from pellucid.export.app import exporting
 from pellucid.export.app.content import card_of, page_of, refusal
@@ -206,6 +207,14 @@ def test_a_page_gets_a_title_and_examples_and_an_onnx_file_does_not(run, tmp_pat
         assert f"{option}: it is for a page" in done.stderr
     done = within("export", run, "--out", out, "--examples", 25)
     assert (done.returncode, "--examples: 25 given; give 0 to 24" in done.stderr) == (2, True)
+
+
+def test_examples_of_validation_are_not_passed_off_as_test_examples(run, tmp_path, monkeypatch):
+    found = exporting.held_out_examples(str(run), run / "model", 20)
+    monkeypatch.setattr(exporting, "held_out_examples", lambda *_: found._replace(split=VALIDATION))
+    with pytest.raises(UsageError, match="--examples: the run has no test examples"):
+        export_app(str(run), tmp_path / "app.html", examples=6)
+    assert not (tmp_path / "app.html").exists()
 
 
 def test_one_example_that_a_page_cannot_read_leaves_the_novelty_of_the_others():

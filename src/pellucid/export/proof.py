@@ -30,6 +30,7 @@ class HeldOutExamples(NamedTuple):
 
     listing: Listing
     rows: list[int]
+    split: str = TEST  # that they are of; what is kept of a model may have learned from validation in the end
 
 
 def held_out_examples(place: str, folder: Path, most: int = MOST_EXAMPLES) -> HeldOutExamples:
@@ -47,7 +48,7 @@ def held_out_examples(place: str, folder: Path, most: int = MOST_EXAMPLES) -> He
         for split in (TEST, VALIDATION):
             listing, rows = rows_of(run, (split,), most)
             if rows:
-                return HeldOutExamples(listing, rows)
+                return HeldOutExamples(listing, rows, split)
     except ChangedData as error:
         raise DataError(f"{place}: {error}; put the data back, on which the file is proved") from error
     except PellucidError as error:

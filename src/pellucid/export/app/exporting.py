@@ -15,6 +15,7 @@ from pellucid.answering.incoming import incoming_rows
 from pellucid.answering.naming import model_of
 from pellucid.bundle import Answers, Model, load
 from pellucid.data.images.shown import shown_image
+from pellucid.data.listing import TEST
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.export.app.chromium import BrowserFailed, Tab, browsing, find_browser
 from pellucid.export.app.content import card_of, page_of, refusal
@@ -214,9 +215,10 @@ def export_app(
     The page is called `title`, or else as the data that the model learned from. It holds as many `examples`
     of the test, to try the model on.
 
-    Raises: `UsageError` if `out` has another ending, the model cannot be a page, or `run` lies in no run;
-    `DataError` if the held-out examples are gone; `ModelFileError` if the model is damaged, or the page does
-    not answer as it does; `StorageError` if `out` cannot be written.
+    Raises: `UsageError` if `out` has another ending, the model cannot be a page, `run` lies in no run, or
+    examples are wanted of a run without a test; `DataError` if the held-out examples are gone;
+    `ModelFileError` if the model is damaged, or the page does not answer as it does; `StorageError` if `out`
+    cannot be written.
     """
     require_place(out, ENDING)
     found = model_of(run, name)
@@ -233,6 +235,8 @@ def export_app(
     held_out = None
     if program is not None or examples:
         held_out = held_out_examples(run, found.folder, MOST_EXAMPLES)
+    if examples and held_out is not None and held_out.split != TEST:
+        raise UsageError("--examples: the run has no test examples; leave it out")
     shown = [] if held_out is None else _to_try(model, kind, held_out, examples)
     parts = page_of(model, metadata, card, shown)
     if program is not None and held_out is not None:
