@@ -313,7 +313,7 @@ def split_rule_of(journal: Journal) -> int:
 
     def known(saved: Any) -> int:
         if saved not in (FIRST_SPLIT_RULE, SPLIT_RULE):
-            raise ValueError("this version does not know the rule")
+            raise ValueError(f"{FIRST_SPLIT_RULE} or {SPLIT_RULE} expected")
         return int(saved)
 
     return journal.decided(
