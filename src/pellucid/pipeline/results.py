@@ -35,6 +35,7 @@ from pellucid.reports import render
 from pellucid.reports.facts import CorrectionFacts
 from pellucid.reports.formatting import interval, read_score, scored, seconds, size
 from pellucid.reports.generated_sections import verdict_of_generator
+from pellucid.reports.headlines import HELD_OUT, TEST, Headline, headline_of, scores_of
 from pellucid.reports.scored_models import is_classical
 from pellucid.settings import METRICS, command_line
 from pellucid.strict import MOST_BYTES, Object, read_json
@@ -126,8 +127,8 @@ class Run:
     @property
     def verdict(self) -> str:
         """The outcome in one sentence."""
-        name, tested = self.metrics["recommended"], self.metrics["data"]["test"]
-        test = self.metrics["models"][name].get("test") or {}
+        name, headline = self.metrics["recommended"], headline_of(self.metrics)
+        tested, test = headline.examples, scores_of(self.metrics["models"][name], headline.part)
         of_what, continual = "", self.metrics.get("continual") or {}
         together = continual.get("all_classes")
         if together is not None:
@@ -136,13 +137,15 @@ class Run:
             of_what = " of the new data"
         kind = str(self.metrics.get("task", "image")).split("-")[0]
         noun = kind if kind in ("image", "text") else "example"
-        noun = f"test {noun}{'' if tested == 1 else 's'}{of_what}"
+        nouns = f"{noun}{'' if tested == 1 else 's'}"
+        known = _known_from_training(headline, noun)
+        noun = f"held-out {nouns}" if headline.is_held_out else f"test {nouns}{of_what}"
         accuracy, error = read_score(test.get("accuracy")), read_score(test.get("mean_absolute_error"))
         if accuracy is not None:
             low, high = (per_cent(end, accuracy.value) for end in (accuracy.low, accuracy.high))
             return (
                 f"{name} classifies {percent(accuracy.value)} of {tested:,} {noun} correctly "
-                f"(95 % interval {low} to {high} %)."
+                f"(95 % interval {low} to {high} %).{known}"
             )
         micro = read_score(test.get("micro_f1"))
         if micro is not None:
@@ -150,19 +153,19 @@ class Run:
             right = percent(float(test["subset_accuracy"]["value"]))
             return (
                 f"{name} reaches a micro-F1 of {scored(micro)} on {tested:,} {noun}{ends}, with all labels "
-                f"right for {right} of them."
+                f"right for {right} of them.{known}"
             )
         if error is not None:
             ends = interval(error)
             if not ends:
-                return f"{name} has a mean absolute error of {scored(error)} on {tested:,} {noun}."
+                return f"{name} has a mean absolute error of {scored(error)} on {tested:,} {noun}.{known}"
             return (
                 f"{name} has a mean absolute error of {scored(error)} on {tested:,} {noun} (95 % interval "
-                f"{ends})."
+                f"{ends}).{known}"
             )
         if self.metrics["task"].endswith(GENERATION.name):
             return verdict_of_generator(self.metrics)
-        return f"{name} was trained, and nothing was left to test it on."
+        return f"{name} was trained, and nothing was left to test it on.{known}"
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}): {self.verdict}"
@@ -197,6 +200,20 @@ class Run:
             f'<p>Report: <a href="{_address(self.report)}">{_shown(self.report.as_posix())}</a>. '
             "In square brackets: 95 % intervals.</p>"
         )
+
+
+def _known_from_training(headline: Headline, noun: str) -> str:
+    """What the score leaves out, or is not of, since it is known from training; empty without any."""
+    if not headline.known:
+        return ""
+    has = "has" if headline.known == 1 else "have"
+    found = (
+        f" {headline.known:,} of the {headline.tested:,} test {noun}s {has} a copy or a relative in training "
+        "or validation"
+    )
+    if not headline.is_held_out:
+        return f"{found}; the score leaves {'it' if headline.known == 1 else 'them'} out."
+    return f"{found}, so that the test says nothing on new {noun}s."
 
 
 def _row(name: str, entry: Mapping[str, Any], titles: Mapping[str, str], *, is_recommended: bool) -> str:
@@ -264,11 +281,13 @@ def write_models(folder: RunFolder, outcome: Outcome) -> dict[str, Any]:
     settings, recommended = config["settings"], outcome.tested[outcome.recommendation.name]
     seed = settings["seed"]
     make_folder(folder.path / "models")
-    entries = {}
+    entries: dict[str, dict[str, Any]] = {}
+    data = outcome.check.metrics()
+    headline = headline_of({"data": data, "continual": outcome.continual})
     for candidate in outcome.candidates:
         found = entry(candidate, outcome.tested[candidate.name], dataset, seed)
         found["novelty"] = outcome.novelty.get(candidate.name)
-        found["bytes"] = _save(folder.path / "models" / candidate.name, candidate, found, config)
+        found["bytes"] = _save(folder.path / "models" / candidate.name, candidate, found, config, headline)
         entries[candidate.name] = found
     link_folder(folder.path / "models" / name, folder.path / "model")
     price = _price(outcome, entries)
@@ -277,14 +296,22 @@ def write_models(folder: RunFolder, outcome: Outcome) -> dict[str, Any]:
         "task": task_name(dataset),
         "seed": seed,
         "classes": list(dataset.classes),
-        "data": outcome.check.metrics(),
+        "data": data,
         **({"threshold": threshold} if (threshold := settings.get("threshold")) else {}),
         "recommended": name,
         "reason": " ".join([outcome.recommendation.reason, *([price] if price else [])]),
         "models": entries,
         "comparisons": comparisons(outcome.comparable, name, dataset, seed),
         "contradiction": contradiction(name, outcome.comparable, dataset, settings.get("metric"), seed),
-        "disagreement": disagreement(outcome.recommended, recommended, dataset, settings),
+        "disagreement": disagreement(
+            outcome.recommended,
+            recommended,
+            dataset,
+            settings,
+            outcome.candidates,
+            outcome.curve,
+            (config.get("judged_on_folds") or {}).get(name, 0),
+        ),
         "learning_curve": None if outcome.curve is None else outcome.curve.to_json(),
         "label_issues": as_json(outcome.label_issues),
         "findings": findings_of(outcome),
@@ -295,6 +322,7 @@ def write_models(folder: RunFolder, outcome: Outcome) -> dict[str, Any]:
         **({} if outcome.text is None else {"text": outcome.text}),
         **({} if outcome.continual is None else {"continual": outcome.continual}),
     }
+    metrics["headline"] = headline_of(metrics)._asdict()
     rows = as_csv([*rows_of_test(dataset, recommended, outcome.recommended.model.threshold)])
     write_rows(folder.path / "test.csv", rows, len(dataset.test))
     return metrics
@@ -337,17 +365,26 @@ def _price(outcome: Outcome, entries: Mapping[str, Mapping[str, Any]]) -> str:
     return f"{cost} {gain}"
 
 
-def _save(path: Path, candidate: Candidate, found: Mapping[str, Any], config: Mapping[str, Any]) -> int:
+def _save(
+    path: Path,
+    candidate: Candidate,
+    found: Mapping[str, Any],
+    config: Mapping[str, Any],
+    headline: Headline,
+) -> int:
     """Write a model folder, equal for equal runs, so without times; return its bytes."""
+    of = {HELD_OUT: "held-out", TEST: "test"}.get(headline.part, "unseen test")
+    known = f"{headline.known:,} of {headline.tested:,} test examples have a copy or a relative there"
     facts = {
         "trained on": config["data"]["place"],
         **({"continual training of": config["continual"]["from"]} if "continual" in config else {}),
         "training examples": candidate.train_examples,
         **({} if candidate.judged is None else {"validation examples": _AGAIN}),
         **{
-            f"test {name.replace('_', ' ')}": f"{each['value']:.3g} [{each['low']:.3g}, {each['high']:.3g}]"
-            for name, each in found["test"].items()
+            f"{of} {name.replace('_', ' ')}": f"{each['value']:.3g} [{each['low']:.3g}, {each['high']:.3g}]"
+            for name, each in scores_of(found, headline.part).items()
         },
+        **({"known from training": known} if headline.known else {}),
         "settings": "config.json of the run",
     }
     model = candidate.model
