@@ -72,7 +72,7 @@ def judge(facts: ReportFacts) -> Mapping[str, Any]:
         "undecided": _names([row.name for row in rows if row.name not in (*trusted, *doubtful)]),
         "confused": next(iter(most_confused(facts, 1)), None) if facts.labels is None else None,
         "all_right": None if facts.labels is None else facts.score(facts.target.right, judged.part),
-        "tested": judged.examples if judged.is_held_out else facts.tested,
+        "tested": judged.examples if judged.known else facts.tested,
     }
 
 
@@ -105,7 +105,7 @@ def judge_numbers(facts: ReportFacts) -> Mapping[str, Any]:
         "high": float(truth.max()) if len(truth) else None,
         "nine_in_ten": float(np.quantile(distances, _NINE_IN_TEN)) if len(truth) else None,
         "worst": _worst(truth, distances),
-        "tested": facts.headline.examples if facts.headline.is_held_out else len(truth),
+        "tested": facts.headline.examples or len(truth),
     }
 
 

@@ -20,7 +20,7 @@ def is_held_out_unseen(dataset: Dataset, positions: Int64[np.ndarray, " some"]) 
 
     Folds keep such sets together; a validation split that was given may not.
     """
-    if not np.isin(positions, dataset.validation).all():
+    if not len(dataset.together) or not np.isin(positions, dataset.validation).all():
         return np.ones(len(positions), bool)
     found: Bool[np.ndarray, " some"] = ~np.isin(dataset.together[positions], dataset.together[dataset.train])
     return found
