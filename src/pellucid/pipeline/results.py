@@ -126,8 +126,15 @@ class Run:
 
     @property
     def verdict(self) -> str:
-        """The outcome in one sentence."""
-        name, headline = self.metrics["recommended"], headline_of(self.metrics)
+        """The outcome in one sentence, and in another what of the test is known from training."""
+        headline = headline_of(self.metrics)
+        kind = str(self.metrics.get("task", "image")).split("-")[0]
+        noun = kind if kind in ("image", "text") else "example"
+        known = _known_from_training(headline, noun)
+        return " ".join([self._outcome(headline, noun), *([known] if known else [])])
+
+    def _outcome(self, headline: Headline, noun: str) -> str:
+        name = self.metrics["recommended"]
         tested, test = headline.examples, scores_of(self.metrics["models"][name], headline.part)
         of_what, continual = "", self.metrics.get("continual") or {}
         together = continual.get("all_classes")
@@ -135,17 +142,13 @@ class Run:
             test, tested, of_what = together["test"], together["examples"], " of old and new data"
         elif continual.get("missing_classes"):
             of_what = " of the new data"
-        kind = str(self.metrics.get("task", "image")).split("-")[0]
-        noun = kind if kind in ("image", "text") else "example"
-        nouns = f"{noun}{'' if tested == 1 else 's'}"
-        known = _known_from_training(headline, noun)
-        noun = f"held-out {nouns}" if headline.is_held_out else f"test {nouns}{of_what}"
+        noun = f"{'held-out' if headline.is_held_out else 'test'} {noun}{'' if tested == 1 else 's'}{of_what}"
         accuracy, error = read_score(test.get("accuracy")), read_score(test.get("mean_absolute_error"))
         if accuracy is not None:
             low, high = (per_cent(end, accuracy.value) for end in (accuracy.low, accuracy.high))
             return (
                 f"{name} classifies {percent(accuracy.value)} of {tested:,} {noun} correctly "
-                f"(95 % interval {low} to {high} %).{known}"
+                f"(95 % interval {low} to {high} %)."
             )
         micro = read_score(test.get("micro_f1"))
         if micro is not None:
@@ -153,19 +156,19 @@ class Run:
             right = percent(float(test["subset_accuracy"]["value"]))
             return (
                 f"{name} reaches a micro-F1 of {scored(micro)} on {tested:,} {noun}{ends}, with all labels "
-                f"right for {right} of them.{known}"
+                f"right for {right} of them."
             )
         if error is not None:
             ends = interval(error)
             if not ends:
-                return f"{name} has a mean absolute error of {scored(error)} on {tested:,} {noun}.{known}"
+                return f"{name} has a mean absolute error of {scored(error)} on {tested:,} {noun}."
             return (
                 f"{name} has a mean absolute error of {scored(error)} on {tested:,} {noun} (95 % interval "
-                f"{ends}).{known}"
+                f"{ends})."
             )
         if self.metrics["task"].endswith(GENERATION.name):
             return verdict_of_generator(self.metrics)
-        return f"{name} was trained, and nothing was left to test it on.{known}"
+        return f"{name} was trained, and nothing was left to test it on."
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}): {self.verdict}"
@@ -207,13 +210,15 @@ def _known_from_training(headline: Headline, noun: str) -> str:
     if not headline.known:
         return ""
     has = "has" if headline.known == 1 else "have"
-    found = (
-        f" {headline.known:,} of the {headline.tested:,} test {noun}s {has} a copy or a relative in training "
-        "or validation"
+    if headline.is_held_out:
+        return (
+            f"{headline.known:,} of the {headline.tested:,} test {noun}s {has} a copy or a relative in "
+            f"training or validation, so that the test says nothing on new {noun}s."
+        )
+    return (
+        f"{headline.known:,} of the {headline.tested:,} test {noun}s {has} a copy or a relative in training "
+        f"or validation; the score leaves {'it' if headline.known == 1 else 'them'} out."
     )
-    if not headline.is_held_out:
-        return f"{found}; the score leaves {'it' if headline.known == 1 else 'them'} out."
-    return f"{found}, so that the test says nothing on new {noun}s."
 
 
 def _row(name: str, entry: Mapping[str, Any], titles: Mapping[str, str], *, is_recommended: bool) -> str:

@@ -313,7 +313,7 @@ def split_rule_of(journal: Journal) -> int:
 
     def known(saved: Any) -> int:
         if saved not in (FIRST_SPLIT_RULE, SPLIT_RULE):
-            raise ValueError(f"{FIRST_SPLIT_RULE} or {SPLIT_RULE} expected")
+            raise ValueError(saved)
         return int(saved)
 
     return journal.decided(
