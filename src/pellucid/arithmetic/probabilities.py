@@ -167,6 +167,22 @@ def at_most_growing(hits: Int64[np.ndarray, " n"], first: int, share: float) -> 
     return chances
 
 
+def at_most_drawn(hits: int, drawn: int, marked: int, total: int) -> float:
+    r"""Chance of at most so many marked ones among `drawn` of `total`, of which `marked` are.
+
+    It is one side of Fisher's exact test: the hypergeometric distribution's
+    $\sum_{i \le k} \binom{K}{i} \binom{N - K}{m - i} / \binom{N}{m}$.
+    """
+    counts = np.arange(max(0, drawn + marked - total), hits + 1)
+    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, total + 1)))])
+
+    def ways(of: int, some: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+        return np.asarray(logs[of] - logs[some] - logs[of - some])
+
+    found = ways(marked, counts) + ways(total - marked, drawn - counts) - ways(total, np.array([drawn]))
+    return min(1.0, float(np.exp(found).sum()))
+
+
 def beta_quantile(rank: int, examples: int, tail: float) -> float:
     r"""Quantile of $\mathrm{Beta}(k, n + 1 - k)$: the share $x$ with $P(\mathrm{Bin}(n, x) \ge k)$ = `tail`.
 

@@ -95,8 +95,9 @@ def abstention_facts(
         return AbstentionFacts(curve, 0, {})
     judged = judged_of(held_out)
     of_test = None if held_out.test is None else judged_of(held_out.test)
+    unseen = len(held_out) + (0 if held_out.test is None else len(held_out.test))
     promises = {
-        each: checked_promise(judged, of_test, each) if len(held_out) >= least_examples(each) else None
+        each: checked_promise(judged, of_test, each) if unseen >= least_examples(each) else None
         for each in MAX_ERRORS
     }
     return AbstentionFacts(curve, len(held_out), promises)
