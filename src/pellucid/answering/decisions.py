@@ -364,10 +364,10 @@ class Decisions:
             # What chose a threshold is no independent check of it.
             checked = {
                 "both": f"On {of_test} {wrong} of the answered are wrong; these had a part in choosing it.",
-                "test": f"On {of_test} {wrong} of the answered are wrong; on held-out ones there are fewer "
-                "errors, so the test alone chose the threshold.",
-                "held-out": f"On {of_test} {wrong} of the answered are wrong; on held-out ones there are more "
-                "errors, so these chose the threshold.",
+                "test": f"On {of_test} {wrong} of the answered are wrong; held-out ones have fewer errors, "
+                "so the test alone chose it.",
+                "held-out": f"On {of_test} {wrong} of the answered are wrong; held-out ones have more "
+                "errors, so these alone chose it.",
             }[promise.basis]
         promised = (
             f"Promised with {_SURE} confidence: at most {error} of the answered {noun}s get a wrong label "

@@ -14,8 +14,8 @@ from pellucid.evaluation.intervals import TAILS, Interval, wilson
 CONFIDENCE = 0.95
 METHOD = "learn then test: exact binomial tests in a fixed order"
 # Sequences of tests: the share of the examples that the first test of each is about, and its part of the
-# level. A model that is sure of less than a quarter needs the second; where the examples are too few for it, one
-# sequence has the whole level (`benchmarks/abstention.py` compares).
+# level. A model that is sure of less than a quarter needs the second; where the examples are too few for
+# that, one sequence has the whole level (`benchmarks/abstention.py` compares).
 _QUARTER, _TENTH = 4, 10
 _OF_QUARTER, _OF_TENTH = 0.04, 0.01
 # Levels of Fisher's exact test at which held-out and test examples are not pooled: where the test has more
@@ -120,19 +120,21 @@ def checked_promise(held_out: TrustAndErrors, test: TestTrustAndErrors | None, m
     if test is None or len(test[0]) == 0:
         return promise(*held_out, max_error)
     both = np.concatenate([held_out[0], test[0]]), np.concatenate([held_out[1], test[1]])
-    threshold = promise(*both, max_error).threshold
+    together, alone = promise(*both, max_error), promise(*held_out, max_error)
+    threshold = together.threshold if together.answered else alone.threshold
     basis, is_refuted = _basis(held_out, test, threshold), False
     if basis == "test":
-        alone = promise(*test, max_error)
-        kept = kept_on(threshold, *test)
-        if alone.answered:
-            threshold = max(threshold, alone.threshold)
+        kept, of_test = kept_on(threshold, *test), promise(*test, max_error)
+        if of_test.answered:
+            threshold = max(threshold, of_test.threshold)
         elif kept.error is not None and kept.error.value > max_error:
             is_refuted = True
-        else:  # the errors are more, but not more than promised
-            basis = "both"
+        else:  # the test has more errors, but not more than promised
+            basis, threshold = "both", together.threshold
     elif basis == "held-out":
-        threshold = max(threshold, promise(*held_out, max_error).threshold)
+        threshold = max(together.threshold, alone.threshold)
+    else:
+        threshold = together.threshold
     on_test = kept_on(threshold, *test)
     threshold = math.inf if is_refuted else threshold
     trusted, is_wrong = {"held-out": held_out, "test": test, "both": both}[basis]
@@ -151,7 +153,7 @@ def checked_promise(held_out: TrustAndErrors, test: TestTrustAndErrors | None, m
 
 
 def _basis(held_out: TrustAndErrors, test: TestTrustAndErrors, threshold: float) -> Basis:
-    """Both splits where the errors among their answered are alike by Fisher's exact test, else the worse one."""
+    """Both splits where their errors among the answered are alike by Fisher's exact test, else the worse."""
     (held, held_wrong), (tested, test_wrong) = (
         (int((trusted >= threshold).sum()), int(is_wrong[trusted >= threshold].sum()))
         for trusted, is_wrong in (held_out, test)
