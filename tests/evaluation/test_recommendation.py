@@ -1,3 +1,4 @@
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -346,3 +347,60 @@ def test_a_best_model_that_is_worse_where_both_were_judged_is_not_said_to_lead()
         "The trained models are no better than majority: on 5 of 19 held-out examples, "
         "cnn has log loss 1.55, majority 1.43."
     )
+
+
+def sure(labels, right, confidence):
+    """Two classes: right where said so, each with its confidence."""
+    of_truth = np.where(right, confidence, 1 - confidence)
+    found = np.empty((len(labels), 2))
+    found[np.arange(len(labels)), labels] = of_truth
+    found[np.arange(len(labels)), 1 - labels] = 1 - of_truth
+    return found
+
+
+def test_an_average_is_taken_only_where_it_gains_and_loses_no_accuracy():
+    labels, right = np.arange(1000) % 2, np.arange(1000) < 800
+    svm, fewer = sure(labels, right, 0.8), np.arange(1000) < 791
+    # As seen: a log loss that is smaller by practically nothing, and 0.9 points less accuracy.
+    models = {"majority": majority(labels, 2), "svm": svm, "average": sure(labels, fewer, 0.8 + 0.02 * fewer)}
+    found = recommend(labels, models)
+    assert found.name == "svm"
+    assert "svm is the best on 1,000 validation examples" in found.reason
+    assert re.search(
+        r"An average of models gains practically nothing: log loss .* of svm alone\.$", found.reason
+    )
+    # Much less log loss, but less accuracy.
+    models["average"] = sure(labels, fewer, np.where(fewer, 0.95, 0.55))
+    found = recommend(labels, models)
+    assert found.name == "svm"
+    assert found.reason.endswith("of svm alone, but a worse accuracy.")
+    assert recommend(labels, models, "log-loss").name == "average"
+    # More accuracy alone is no reason either.
+    more = np.arange(1000) < 810
+    models["average"] = sure(labels, more, np.where(more, 0.80, 0.81))
+    assert recommend(labels, models).name == "svm"
+    models["average"] = sure(labels, right, np.where(right, 0.9, 0.7))
+    found = recommend(labels, models)
+    assert (found.name, found.rival) == ("average", "svm")
+
+
+def test_by_accuracy_an_average_may_not_have_more_log_loss():
+    labels = np.arange(1000) % 2
+    svm, more = sure(labels, np.arange(1000) < 800, 0.8), np.arange(1000) < 810
+    for confidence, name in ((0.8, "average"), (0.99, "svm")):
+        models = {"majority": majority(labels, 2), "svm": svm, "average": sure(labels, more, confidence)}
+        found = recommend(labels, models, "accuracy")
+        assert found.name == name
+    assert found.reason.endswith("but a worse log loss.")
+    models["average"] = sure(labels, np.arange(1000) < 802, 0.8)
+    assert (
+        "gains practically nothing: accuracy 0.802 against 0.800"
+        in recommend(labels, models, "accuracy").reason
+    )
+
+
+def test_an_average_of_numbers_gains_more_than_practically_nothing():
+    labels = np.random.default_rng(0).normal(size=500)
+    for gain, name in ((0.995, "ridge"), (0.95, "average")):
+        models = {"mean": np.zeros(500), "ridge": labels + 0.5, "average": labels + 0.5 * gain}
+        assert recommend_numbers(labels, models).name == name
