@@ -29,6 +29,7 @@ OF_ANY_CLASSES = [each.setting for each in metrics_of("class") if each.test is n
 EVERY = (None, *OF_ANY_CLASSES)
 
 LABELS = np.random.default_rng(0).integers(0, 4, 800)
+TRUE_TO_LABELS = stated(LABELS, 3, 2)
 
 
 @pytest.mark.parametrize("metric", EVERY)
@@ -347,6 +348,18 @@ def test_a_best_model_that_is_worse_where_both_were_judged_is_not_said_to_lead()
         "The trained models are no better than majority: on 5 of 19 held-out examples, "
         "cnn has log loss 1.55, majority 1.43."
     )
+
+
+def test_a_simpler_model_that_is_worse_than_the_dummy_is_no_rival_in_figures():
+    wrong = 1 - stated(LABELS, 8, 1)
+    models = {
+        "majority": majority(LABELS),
+        "svm": wrong / wrong.sum(axis=1, keepdims=True),
+        "cnn": TRUE_TO_LABELS,
+    }
+    found = recommend(LABELS, models)
+    assert found.name == "cnn"
+    assert found.reason.endswith("; no simpler model is better than majority.")
 
 
 def sure(labels, right, confidence):

@@ -172,6 +172,13 @@ def _decide(found: ModelComparison, equally_simple: Sequence[Sequence[str]], nou
     rival = min(simpler, key=found.lead)
     first, second = figures(*found.pair(rival))
     score = f"{words} {first}"
+    if dummy is not None and found.lead(rival) >= found.lead(dummy):
+        return Recommendation(
+            best,
+            f"{best} is the best on {_examples(found, rival, noun)}, with {score}; no simpler model is "
+            f"better than {dummy}.",
+            rival=rival,
+        )
     return Recommendation(
         best,
         f"{best} is the best on {_examples(found, rival, noun)}, with {score}; the best of "

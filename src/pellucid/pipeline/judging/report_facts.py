@@ -105,6 +105,7 @@ def abstention_facts(
 
 _FIRST, _MISTAKES, _UNCERTAIN, _PER_CELL, _CELLS = 24, 40, 24, 8, 300
 _PAIRS, _UNFAMILIAR = 12, 12
+_LEAST_LETTERS = 12
 
 
 def report_facts(
@@ -126,9 +127,10 @@ def report_facts(
         "ledger": outcome.ledger,
         "learning_curve": outcome.curve,
         "copies": copies_shown(dataset, outcome.check),
-        "unfamiliar": unfamiliar(dataset, tested, outcome.recommended.model.novelty_rate),
         "corrections": corrections,
     }
+    found, short = unfamiliar(dataset, tested, outcome.recommended.model.novelty_rate)
+    common |= {"unfamiliar": found, "unfamiliar_short": short}
     seed, groups = config["settings"]["seed"], groups_of_test(dataset)
     calibration = None
     if dataset.classes and len(labels):
@@ -278,11 +280,18 @@ def _other_label(dataset: Dataset, other: int, place: int) -> str:
     return "" if label == dataset.label_text(place) else label
 
 
-def unfamiliar(dataset: Dataset, tested: Tested, rate: float | None) -> list[Labelled]:
-    """Test examples flagged as unlike the training data, at most 12, the most unlike first."""
+def unfamiliar(dataset: Dataset, tested: Tested, rate: float | None) -> tuple[list[Labelled], int]:
+    """Test examples flagged as unlike the training data, at most 12, the most unlike first.
+
+    Texts of few letters are left out, since a single unseen word makes them look foreign; their number
+    stands beside.
+    """
     if tested.novelty is None or rate is None or not len(dataset.test):
-        return []
-    order = np.argsort(-tested.novelty, kind="stable")[:_UNFAMILIAR].tolist()
+        return [], 0
+    flagged = np.flatnonzero(tested.novelty >= 1 - rate)
+    order = flagged[np.argsort(-tested.novelty[flagged], kind="stable")].tolist()
+    short = {row for row in order if _is_short(dataset, int(dataset.test[row]))}
+    order = [row for row in order if row not in short][:_UNFAMILIAR]
     return [
         Labelled(
             shown=shown(dataset, place),
@@ -293,8 +302,13 @@ def unfamiliar(dataset: Dataset, tested: Tested, rate: float | None) -> list[Lab
             example=example_of(dataset, place),
         )
         for row, place in ((row, int(dataset.test[row])) for row in order)
-        if tested.novelty[row] >= 1 - rate
-    ]
+    ], len(short)
+
+
+def _is_short(dataset: Dataset, place: int) -> bool:
+    """Whether an example is a text of too few letters for its novelty to say much."""
+    text = shown(dataset, place)
+    return isinstance(text, str) and sum(letter.isalnum() for letter in text) < _LEAST_LETTERS
 
 
 def _splits_of(dataset: Dataset, places: Sequence[int]) -> dict[int, str]:
