@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float, Float64, Int64, Shaped
@@ -174,7 +175,7 @@ def at_most_drawn(hits: int, drawn: int, marked: int, total: int) -> float:
     $\sum_{i \le k} \binom{K}{i} \binom{N - K}{m - i} / \binom{N}{m}$.
     """
     counts = np.arange(max(0, drawn + marked - total), hits + 1)
-    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, total + 1)))])
+    logs = _log_factorials(total.bit_length())
 
     def ways(of: int, some: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
         return np.asarray(logs[of] - logs[some] - logs[of - some])
@@ -198,11 +199,17 @@ def beta_quantile(rank: int, examples: int, tail: float) -> float:
     return (low + high) / 2
 
 
+@lru_cache(maxsize=2)
+def _log_factorials(bits: int) -> Float64[np.ndarray, " numbers"]:
+    """Logarithms of the factorials of all numbers of at most so many bits."""
+    return np.array([math.lgamma(each + 1.0) for each in range(1 << bits)])
+
+
 def _chances(
     hits: Int64[np.ndarray, " n"], trials: Int64[np.ndarray, " n"], share: float
 ) -> Float64[np.ndarray, " n"]:
     """Chance of exactly so many hits; 0 of more hits than trials."""
-    factorials = np.array([math.lgamma(each + 1.0) for each in range(int(trials[-1]) + 1)])
+    factorials = _log_factorials(int(trials[-1]).bit_length())
     missed = np.maximum(trials - hits, 0)
     ways = factorials[trials] - factorials[np.minimum(hits, trials)] - factorials[missed]
     chances: np.ndarray = np.exp(ways + hits * math.log(share) + missed * math.log1p(-share))
