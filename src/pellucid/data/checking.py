@@ -14,7 +14,6 @@ from pellucid.data.applied_corrections import Applied
 from pellucid.data.dataset import NO_CONSTRAINTS, Dataset, EarlierConstraints
 from pellucid.data.decoded import Content
 from pellucid.data.findings import (
-    GroupFindings,
     LabelFindings,
     LookAlikes,
     NumberFindings,
@@ -22,7 +21,6 @@ from pellucid.data.findings import (
     TextFindings,
     class_sentences,
     class_table,
-    group_findings,
     label_findings,
     look_alikes,
     missing_classes,
@@ -30,6 +28,7 @@ from pellucid.data.findings import (
     sibling_findings,
     text_findings,
 )
+from pellucid.data.group_findings import GroupFindings, group_findings
 from pellucid.data.image_copies import NearCopies
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.sibling_sets import NEAR_COPIES, Siblings, first_of_sets

@@ -9,6 +9,7 @@ from pellucid.evaluation.promises import least_examples
 from pellucid.reports import scored_models
 from pellucid.reports.facts import AbstentionFacts, ReportFacts
 from pellucid.reports.formatting import count, finite, interval, percent, read_score, scored, significant
+from pellucid.reports.headlines import scores_of
 from pellucid.reports.plots import curve_plot, error_plot, reliability_plot, round_bounds, ruler
 from pellucid.settings import METRICS, NEURAL
 
@@ -164,7 +165,7 @@ def slices_section(facts: ReportFacts) -> Mapping[str, Any] | None:
     if not found:
         return None
     metric, pooled = METRICS[found["metric"]], found["pooled"]
-    whole = read_score((facts.model.get("test") or {}).get(metric.key))
+    whole = read_score(scores_of(facts.model, facts.headline.part).get(metric.key))
     entries = [*found["values"], *([pooled] if pooled else [])]
     scores = [read_score(each["score"]) for each in entries]
     bounds = (0.0, 1.0)

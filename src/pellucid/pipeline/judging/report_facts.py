@@ -20,7 +20,7 @@ from pellucid.evaluation import LearningCurve, Recommendation, Slices, reliabili
 from pellucid.evaluation.promises import checked_promise, error_curve, least_examples
 from pellucid.files import write_file
 from pellucid.networks import NetworkConfig, describe
-from pellucid.pipeline.judging.testing import Tested, groups_of_test
+from pellucid.pipeline.judging.testing import Tested, groups_of_test, unseen_of
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.journal import shown_place
@@ -113,9 +113,13 @@ _LEAST_LETTERS = 12
 def report_facts(
     outcome: Outcome, metrics: Mapping[str, Any], corrections: CorrectionFacts | None = None
 ) -> ReportFacts:
-    """Gather everything the report shows; with `corrections` it collects some."""
-    dataset, config = outcome.dataset, outcome.config
-    tested = outcome.tested[outcome.recommendation.name]
+    """Gather everything the report shows; with `corrections` it collects some.
+
+    Of the test it shows, counts and checks the unseen examples alone.
+    """
+    config, name = outcome.config, outcome.recommendation.name
+    dataset, of_models = unseen_of(outcome.dataset, outcome.tested)
+    tested = of_models[name]
     labels, answers = dataset.labels[dataset.test], tested.answers
     place, issues = str(config["data"]["place"]), outcome.label_issues
     if issues is not None:
@@ -132,7 +136,7 @@ def report_facts(
         "command": public_text(config["command"]),
         "ledger": outcome.ledger,
         "learning_curve": outcome.curve,
-        "copies": copies_shown(dataset, outcome.check),
+        "copies": copies_shown(outcome.dataset, outcome.check),
         "corrections": corrections,
     }
     found, short = unfamiliar(dataset, tested, outcome.recommended.model.novelty_rate)

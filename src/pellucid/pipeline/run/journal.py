@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pellucid.data.split_rules import FIRST_SPLIT_RULE, SPLIT_RULE
 from pellucid.data.tables.table import is_frame, is_lazy, json_lines_of_frame
 from pellucid.data.wording import public_name
 from pellucid.errors import DataError, PellucidError, StorageError, UsageError
@@ -303,6 +304,22 @@ class Journal:
         self._content = {**self._content, **more}
         if self._is_begun:
             self._folder.write_sealed(NAME, self._content)
+
+
+def split_rule_of(journal: Journal) -> int:
+    """Number of the rule by which the run's splits and folds are cut, which a resumed run keeps.
+
+    Runs of versions that had the first rule alone do not say.
+    """
+
+    def known(saved: Any) -> int:
+        if saved not in (FIRST_SPLIT_RULE, SPLIT_RULE):
+            raise ValueError(saved)
+        return int(saved)
+
+    return journal.decided(
+        "split_rule", lambda: FIRST_SPLIT_RULE if journal.is_resumed else SPLIT_RULE, from_json=known
+    )
 
 
 def settings_of(given: Mapping[str, Any], journal: Journal) -> Settings:
