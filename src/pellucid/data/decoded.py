@@ -11,7 +11,8 @@ from jaxtyping import Int64, UInt8
 
 from pellucid.budgets import MEMORY
 from pellucid.data import image_copies, text_copies
-from pellucid.data.image_copies import NearCopies, near_copies
+from pellucid.data.image_copies import NearCopies
+from pellucid.data.image_symmetries import SYMMETRY_RULE, all_copies
 from pellucid.data.images.cache import cache_folder, decode_all
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.listing import Images, Listing, Problem
@@ -55,18 +56,26 @@ def near_copies_of(
     """Search for near copies once among ascending `positions`; what is found in files is remembered."""
     if listing.pixels is not None:
         return _searched(content, positions)
-    rule = text_copies.RULE if content.preprocessing is None else (image_copies.RULE, content.preprocessing)
+    rule: object = text_copies.RULE
+    if content.preprocessing is not None:
+        rule = (image_copies.RULE, SYMMETRY_RULE, content.preprocessing)
     key = hashlib.sha256(repr(rule).encode())
+    if content.images is not None:
+        key.update(content.images.original_sizes.astype("<i8").tobytes())
     key.update(positions.astype("<i8").tobytes())
     key.update(np.ascontiguousarray(content.digests).tobytes())
 
     def search() -> Int64[np.ndarray, "rows 2"]:
         near = _searched(content, positions)
-        # The first row says whether the search was complete, the others are the pairs.
-        return np.concatenate([np.array([[near.complete, 0]], np.int64), near.pairs])
+        kinds = (near.pairs, near.turned, near.nearly_turned)
+        # Three rows say how the search went and how many pairs of each kind follow.
+        heads = [[near.complete, near.crops], [near.flat, len(near.pairs)], [len(near.turned), 0]]
+        return np.concatenate([np.array(heads, np.int64), *kinds])
 
-    rows = remembered("near-copies", key.hexdigest(), search, least=1)
-    return NearCopies(rows[1:], bool(rows[0, 0]))
+    rows = remembered("near-copies", key.hexdigest(), search, least=3)
+    (complete, crops), (flat, upright), (turned, _) = rows[:3].tolist()
+    pairs = np.split(rows[3:], [upright, upright + turned])
+    return NearCopies(pairs[0], bool(complete), pairs[1], pairs[2], bool(crops), flat)
 
 
 def remembered(
@@ -95,4 +104,5 @@ def _searched(content: Content, positions: Int64[np.ndarray, " positions"]) -> N
     if content.images is None:
         assert isinstance(content.inputs, Texts)
         return near_texts(content.inputs, positions)
-    return near_copies(content.images.pixels, content.images.perceptual_hashes, positions)
+    images = content.images
+    return all_copies(images.pixels, images.perceptual_hashes, images.original_sizes, positions)
