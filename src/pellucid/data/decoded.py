@@ -16,6 +16,7 @@ from pellucid.data.images.cache import cache_folder, decode_all
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.listing import Images, Listing, Problem
 from pellucid.data.raw_texts import Texts
+from pellucid.data.sibling_sets import CONTAINED, REORDERED, SAME_WORDS
 from pellucid.data.text_copies import near_texts, text_digests
 from pellucid.files import make_folder
 from pellucid.settings import Settings
@@ -62,11 +63,20 @@ def near_copies_of(
 
     def search() -> Int64[np.ndarray, "rows 2"]:
         near = _searched(content, positions)
-        # The first row says whether the search was complete, the others are the pairs.
-        return np.concatenate([np.array([[near.complete, 0]], np.int64), near.pairs])
+        others = [np.array([[len(pairs), 0]], np.int64) for pairs in near.others.values()]
+        others = [rows for each in zip(others, near.others.values(), strict=True) for rows in each]
+        behind = sum(map(len, others))
+        # The first row says whether the search was complete, and how many rows are of other rules; near
+        # copies follow, then those of each rule, their number first.
+        return np.concatenate([np.array([[near.complete, behind]], np.int64), near.pairs, *others])
 
     rows = remembered("near-copies", key.hexdigest(), search, least=1)
-    return NearCopies(rows[1:], bool(rows[0, 0]))
+    near, behind = np.split(rows[1:], [len(rows) - 1 - rows[0, 1]])
+    others = {}
+    for rule in (SAME_WORDS, REORDERED, CONTAINED) if len(behind) else ():
+        number = int(behind[0, 0])
+        others[rule], behind = behind[1 : 1 + number], behind[1 + number :]
+    return NearCopies(near, bool(rows[0, 0]), others)
 
 
 def remembered(

@@ -20,6 +20,8 @@ Not found: shifted, cropped, turned or mirrored copies; images of one brightness
 have nothing to compare; images with a side below 8 pixels.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -53,6 +55,8 @@ class NearCopies(NamedTuple):
 
     pairs: Pairs  # positions, the earlier one first, sorted
     complete: bool  # false where the search stopped at its limit; there may be more pairs then
+    # pairs that are copies in another way, the earlier one first, by the name of its rule for siblings
+    others: Mapping[str, Pairs] = MappingProxyType({})
 
 
 def first_with_content(

@@ -334,7 +334,7 @@ def find_siblings(
         alike, _ = confirmed_texts(texts, pairs, steps=_STEPS)
         return np.concatenate([alike, np.zeros(len(pairs) - len(alike), bool)])
 
-    links: dict[str, Links] = {NEAR_COPIES: confirmed_chains(count, near.pairs, still_alike)}
+    links: dict[str, Links] = {NEAR_COPIES: confirmed_chains(count, near.pairs, still_alike), **near.others}
     if images is not None and listing.paths is not None:
         key = hashlib.sha256(repr((BURST_RULE, SCENE_RULE, images.pixels.shape, listing.labels)).encode())
         key.update(b"\0".join(str(path).encode(errors="backslashreplace") for path in listing.paths))
