@@ -17,6 +17,7 @@ from pellucid.data.images.cache import cache_folder, decode_all
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.listing import Images, Listing, Problem
 from pellucid.data.raw_texts import Texts
+from pellucid.data.sibling_sets import CONTAINED, REORDERED, SAME_WORDS, TURNED
 from pellucid.data.text_copies import near_texts, text_digests
 from pellucid.files import make_folder
 from pellucid.settings import Settings
@@ -67,15 +68,21 @@ def near_copies_of(
 
     def search() -> Int64[np.ndarray, "rows 2"]:
         near = _searched(content, positions)
-        kinds = (near.pairs, near.turned, near.nearly_turned)
-        # Three rows say how the search went and how many pairs of each kind follow.
-        heads = [[near.complete, near.crops], [near.flat, len(near.pairs)], [len(near.turned), 0]]
-        return np.concatenate([np.array(heads, np.int64), *kinds])
+        heads = [[near.complete, near.crops], [near.flat, len(near.pairs)]]
+        others = [[(len(pairs), 0), *pairs.tolist()] for pairs in near.others.values()]
+        # The first rows say how the search went and how many near copies follow; then come those of each
+        # rule, their number first.
+        return np.array([*heads, *near.pairs.tolist(), *(row for each in others for row in each)], np.int64)
 
-    rows = remembered("near-copies", key.hexdigest(), search, least=3)
-    (complete, crops), (flat, upright), (turned, _) = rows[:3].tolist()
-    pairs = np.split(rows[3:], [upright, upright + turned])
-    return NearCopies(pairs[0], bool(complete), pairs[1], pairs[2], bool(crops), flat)
+    rows = remembered("near-copies", key.hexdigest(), search, least=2)
+    (complete, crops), (flat, number) = rows[:2].tolist()
+    pairs, behind = np.split(rows[2:], [number])
+    rules = (SAME_WORDS, REORDERED, CONTAINED) if content.images is None else TURNED
+    others = {}
+    for rule in rules if len(behind) else ():
+        number = int(behind[0, 0])
+        others[rule], behind = behind[1 : 1 + number], behind[1 + number :]
+    return NearCopies(pairs, bool(complete), others, bool(crops), flat)
 
 
 def remembered(

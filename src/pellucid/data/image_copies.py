@@ -20,7 +20,8 @@ Not found here: cropped, turned or mirrored copies (`image_symmetries`); shifted
 brightness all over, which have nothing to compare; images with a side below 8 pixels.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -55,9 +56,8 @@ class NearCopies(NamedTuple):
 
     pairs: Pairs  # positions, the earlier one first, sorted
     complete: bool  # false where the search stopped at its limit; there may be more pairs then
-    # pairs of images that are the same once one is turned by quarter turns or mirrored, and nearly the same
-    turned: Pairs = np.empty((0, 2), np.int64)
-    nearly_turned: Pairs = np.empty((0, 2), np.int64)
+    # pairs that are copies in another way, the earlier one first, by the name of its rule for siblings
+    others: Mapping[str, Pairs] = MappingProxyType({})
     crops: bool = False  # whether cropped copies were searched; they are not among very many images
     flat: int = 0  # images that were not compared, having no detail
 

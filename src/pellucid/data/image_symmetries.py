@@ -1,29 +1,30 @@
-r"""Turned, mirrored and cropped copies of images.
+r"""Turned, mirrored, cropped and brighter copies of images.
 
-An image can stand in eight ways: four quarter turns, each mirrored or not. Copies of any of them are found
-without trying eight ways for every pair. With the cosine transform $c_{pq}$ of 8 x 8 block means, mirroring
-changes signs alone, $c_{pq} \to (-1)^q c_{pq}$, and turning over the diagonal swaps $c_{pq}$ with $c_{qp}$. So
+An image can stand in eight ways: four quarter turns, each mirrored or not. Copies in any of them are
+found without trying all eight for every pair. With the cosine transform $c_{pq}$ of 8 x 8 block means,
+mirroring changes signs alone, $c_{pq} \to (-1)^q c_{pq}$, and turning over the diagonal swaps $c_{pq}$
+with $c_{qp}$. So
 
 $$\max(|c_{pq}|, |c_{qp}|), \quad \min(|c_{pq}|, |c_{qp}|), \qquad p \le q,$$
 
-are the same for all eight, and no two images are farther apart by them than they are in the way in which they
-fit best. Pairs that are near by these numbers are compared in all eight ways, and the best way is confirmed on
-the pixels:
+are the same for all eight, and by them no two images are farther apart than in the way in which they fit
+best. Pairs that are near by these numbers are compared in all eight ways, and confirmed on the pixels:
 
-1. Both are cut to the image itself, without the border that fitting it to a square adds, and averaged to at
-   most 32 x 32 cells in colour. Their heights and widths must be in proportion, up to a slight crop.
-2. Copies with the same pixels, up to rounding, are turned or mirrored copies.
-3. Else, if they correlate at 16 x 16 cells in grey, one is laid over the other (scales and shifts down and across, brightness and contrast, by Gauss and
-   Newton). They are near copies where at most 5 % of the values in grey then differ, nowhere much, the
-   correlation is high, and so is that of the detail: what is left without a blurred version. Two round blobs
-   correlate, and share no detail.
+1. Both are cut to the image itself, without the border that fitting it to a square adds, and averaged to
+   at most 32 x 32 cells in colour. Their heights and widths must be in proportion, up to a slight crop.
+2. Copies with the same cells, up to rounding, are turned or mirrored copies.
+3. Else, if they correlate at 16 x 16 cells in grey, one is laid over the other (scales and shifts down and
+   across, brightness and contrast, by Gauss and Newton). They are near copies where at most 5 % of the
+   values in grey then differ, nowhere much, the correlation is high, and so is that of the detail: what is
+   left without a blurred version. Two round blobs correlate, and share no detail.
 
-The numbers are measured on planted copies and on garments, photographs, signs and drawings without any.
+Cropped copies are searched by the block means of the middle of each image against those of whole images,
+among the nearest alone, and only where there are not too many images.
 
-Cropped copies are searched by the block means of the middle of each image against those of whole images, among
-the nearest alone, and only where there are not too many images.
+The numbers are measured on planted copies of photographs, and on garments, photographs, signs and emoji
+without any.
 
-Not found: copies turned by other angles, cropped by more than about 5 % a side, or of an image without detail.
+Not found: copies turned by other angles, cropped by more than about 5 % a side, or without detail.
 
 Source: Lucas and Kanade 1981, "An Iterative Image Registration Technique".
 """
@@ -36,6 +37,7 @@ from jaxtyping import Bool, Float32, Int64, UInt64
 
 from pellucid.data.image_copies import FLAT, NearCopies, Pairs, Pixels, Rows, near_by, near_copies
 from pellucid.data.images.pixels import inner_size
+from pellucid.data.sibling_sets import NEAR_TURNED_COPIES, TURNED_COPIES
 
 Sizes = Int64[np.ndarray, "n 2"]
 Positions = Int64[np.ndarray, " m"]
@@ -262,7 +264,7 @@ def laid(first: Cells, second: Cells) -> Laid:
     grey, target = first.mean(axis=1, keepdims=True), _smooth(second.mean(axis=1, keepdims=True))
     grey = _smooth(grey)
     slopes = [np.gradient(grey, axis=at).astype(np.float32) for at in (2, 3)]
-    for step in range(STEPS):
+    for _ in range(STEPS):
         shown, within = _warp(grey, moved)
         down, across = (_warp(each, moved)[0] * side for each in slopes)
         columns = [shown, np.ones_like(shown), down * axis[:, None], across * axis, down, across]
@@ -358,7 +360,8 @@ def all_copies(
     turned = _without(ways[is_equal & (ways[:, 2] > 0), :2], upright)
     nearly = _without(ways[is_copy & (ways[:, 2] > 0), :2], np.concatenate([upright, turned]))
     complete = near.complete and found.complete
-    return NearCopies(upright, complete, turned, nearly, found.crops, found.flat)
+    others = {TURNED_COPIES: turned, NEAR_TURNED_COPIES: nearly}
+    return NearCopies(upright, complete, others, found.crops, found.flat)
 
 
 def are_copies(pairs: Laid, steps: int = 1) -> Bool[np.ndarray, " pairs"]:

@@ -30,7 +30,6 @@ from pellucid.data.sibling_sets import (
     QUOTES,
     SOURCES,
     THREADS,
-    TURNED_COPIES,
     Siblings,
     first_of_groups,
     first_of_sets,
@@ -341,13 +340,9 @@ def find_siblings(
         alike, _ = confirmed_texts(texts, pairs, steps=_STEPS)
         return np.concatenate([alike, np.zeros(len(pairs) - len(alike), bool)])
 
-    links: dict[str, Links] = {NEAR_COPIES: confirmed_chains(count, near.pairs, still_alike)}
-    if images is not None:
-        sizes = images.original_sizes
-        links[TURNED_COPIES] = near.turned
-        links[NEAR_TURNED_COPIES] = confirmed_chains(
-            count, near.nearly_turned, lambda pairs: alike_in_any_way(images.pixels, sizes, pairs, _STEPS)
-        )
+    links: dict[str, Links] = {NEAR_COPIES: confirmed_chains(count, near.pairs, still_alike), **near.others}
+    if NEAR_TURNED_COPIES in links:
+        links[NEAR_TURNED_COPIES] = confirmed_chains(count, links[NEAR_TURNED_COPIES], still_alike)
     if images is not None and listing.paths is not None:
         key = hashlib.sha256(repr((BURST_RULE, SCENE_RULE, images.pixels.shape, listing.labels)).encode())
         key.update(b"\0".join(str(path).encode(errors="backslashreplace") for path in listing.paths))
