@@ -55,12 +55,12 @@ MOST_WAYS = 20_000
 MOST_OUT_OF_PROPORTION = 1.13
 COARSE_SIDE, SIDE = 16, 32
 PIXEL_LEVELS, STEPS = 9.0, 4
-MOST_ROUNDED = 2.0
+LITTLE_ROUNDED, MOST_ROUNDED = 2.0, 6.0
 LEAST_COARSE, LEAST_LAID, LEAST_DETAIL = 0.95, 0.97, 0.94
 MOST_BEYOND, MOST_BEYOND_IN_COLOUR, MOST_LOCAL = 0.05, 0.25, 18.0
 SYMMETRY_RULE = (
     REACH, CROP_REACH, CROPPED, MOST_CROPPED, NEAREST, LEAST_CORRELATION, LEAST_CORRELATION_CROPPED,
-    LEAST_CONTRAST, MOST_WAYS, MOST_OUT_OF_PROPORTION, COARSE_SIDE, SIDE, PIXEL_LEVELS, STEPS, MOST_ROUNDED,
+    LEAST_CONTRAST, MOST_WAYS, MOST_OUT_OF_PROPORTION, COARSE_SIDE, SIDE, PIXEL_LEVELS, STEPS, LITTLE_ROUNDED, MOST_ROUNDED,
     LEAST_COARSE, LEAST_LAID, LEAST_DETAIL, MOST_BEYOND, MOST_BEYOND_IN_COLOUR, MOST_LOCAL,
 )  # fmt: skip
 
@@ -350,10 +350,12 @@ def all_copies(
         each.correlation > LEAST_COARSE for each in _compared(pixels, sizes, ways, COARSE_SIDE, grey=True)
     ]
     ways = ways[np.concatenate(alike)] if alike else ways
-    same = [
-        np.stack([are_copies(each), each.largest <= MOST_ROUNDED])
-        for each in _compared(pixels, sizes, ways, min(SIDE, *pixels.shape[1:3]), grey=False)
-    ]
+    same = []
+    for each in _compared(pixels, sizes, ways, min(SIDE, *pixels.shape[1:3]), grey=False):
+        is_copy = are_copies(each)
+        # Fitting a turned image rounds otherwise; without detail, little rounding says that it is the same.
+        is_equal = (each.largest <= LITTLE_ROUNDED) | (is_copy & (each.largest <= MOST_ROUNDED))
+        same.append(np.stack([is_copy, is_equal]))
     is_copy, is_equal = np.concatenate(same, axis=1) if same else np.zeros((2, 0), bool)
     # Each pair once: as it stands before turned, and the same before nearly the same.
     upright = _distinct(near.pairs, ways[is_copy & (ways[:, 2] == 0), :2])

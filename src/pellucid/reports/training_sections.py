@@ -48,7 +48,7 @@ def _relations(details: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     kinds = {each["kind"]: each for each in details.get("searched") or ()}
     nothing = {"examples": 0, "sets": 0, "in_test": 0, "is_searched": True, "left": ""}
     return [
-        {**nothing, **kinds.get(kind, {}), **found.get(kind, {}), "kind": translated(kind.replace("_", " "))}
+        {**nothing, **kinds.get(kind, {}), **found.get(kind, {}), "kind": kind.replace("_", " ")}
         for kind in dict.fromkeys([*kinds, *found])
     ]
 
