@@ -122,8 +122,8 @@ def relation_sentences(noun: str, found: Sequence[Related], kinds: Sequence[Sear
     if none:
         sentences.append(f"Searched and not found among {noun}s: {named(none)}.")
     parts: dict[str, list[str]] = {}
-    for each in kinds:
-        if each.left:
-            parts.setdefault(each.left, []).append(each.kind)
-    sentences += [f"Not searched ({named(kinds)}): {left}." for left, kinds in parts.items()]
+    for one in kinds:
+        if one.left:
+            parts.setdefault(one.left, []).append(one.kind)
+    sentences += [f"Not searched ({named(of)}): {left}." for left, of in parts.items()]
     return sentences
