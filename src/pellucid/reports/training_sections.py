@@ -33,6 +33,7 @@ def data_section(facts: ReportFacts) -> Mapping[str, Any]:
     return {
         "counts": {name: facts.data_count(name) for name in (*splits, "skipped")},
         "groups": [f"{whole(groups.get(split)):,}" for split in splits if groups],
+        "several": _several(groups.get("several")),
         "sentences": facts.check.sentences() if facts.check is not None else [],
         "relations": _relations(details),
         "own_splits": bool(details.get("own_splits")),
@@ -51,6 +52,14 @@ def _relations(details: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         {**nothing, **kinds.get(kind, {}), **found.get(kind, {}), "kind": kind.replace("_", " ")}
         for kind in dict.fromkeys([*kinds, *found])
     ]
+
+
+def _several(found: Any) -> Sequence[tuple[int, int]]:
+    """Sets of two or more and the examples in them, by split; nothing of a run that did not count them."""
+    if not isinstance(found, dict):
+        return ()
+    parts = [found.get(split) or {} for split in ("train", "validation", "test")]
+    return [(whole(part.get("sets")), whole(part.get("examples"))) for part in parts]
 
 
 def _findings(details: Mapping[str, Any]) -> Sequence[tuple[str, int, Sequence[Sequence[str]]]]:
