@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from pellucid.data.applied_corrections import apply_corrections, require_new_classes
-from pellucid.data.checking import Check, Copies, examine
+from pellucid.data.checking import Check, examine
 from pellucid.data.corrections import read_corrections
 from pellucid.data.dataset import NO_CONSTRAINTS, Dataset, EarlierConstraints, build_dataset
 from pellucid.data.decoded import content_of, near_copies_of
@@ -18,6 +18,7 @@ from pellucid.data.image_copies import first_with_content
 from pellucid.data.label_sets import LabelSets
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing, Problem
 from pellucid.data.reading.dispatch import read_data
+from pellucid.data.relations import Copies
 from pellucid.data.sibling_sets import no_siblings
 from pellucid.data.siblings import find_siblings, with_groups
 from pellucid.data.split_rules import SPLIT_RULE
