@@ -65,7 +65,9 @@ def test_images_beyond_the_budget_of_a_request_are_not_decoded_and_the_others_an
     first, second, third, fourth = json.loads(body)["answers"]
     assert first == fourth
     assert "label" in second
-    reason = "not decoded: the images of one request may take 9 MB while they are decoded; send fewer at a time"
+    reason = (
+        "not decoded: the images of one request may take 9 MB while they are decoded; send fewer at a time"
+    )
     assert third == {"error": reason}
     budget.begin(is_long=True)  # by the next request
     assert "label" in json.loads(answering.predict("image", large)[1])

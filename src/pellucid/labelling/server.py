@@ -40,7 +40,7 @@ def application(labelling: Labelling) -> App:
         return HTMLResponse(page, headers={"content-security-policy": policy})
 
     def status(_: Request) -> Response:
-        return JSONResponse(labelling.status())
+        return _reply(labelling.status())
 
     def image(request: Request) -> Response:
         # Not as a number of the path: one of thousands of digits is none that Python reads.

@@ -123,10 +123,10 @@ class LabelTable:
             self._file.require_same()
         except ChangedFileError as error:
             kept = self._keep() if self.path.is_file() else ""
-            raise ChangedFileError(f"{error}{kept}") from error
+            raise ChangedFileError(f"{error}; {kept}" if kept else str(error)) from error
 
     def _keep(self) -> str:
-        """Save answers of this session that the table now lacks; a sentence about them, if there are any."""
+        """Save answers of this session that the table now lacks; a clause about them, if there are any."""
         there = self._answers_there()
         lacking = [
             line
@@ -137,7 +137,7 @@ class LabelTable:
             return ""
         beside = self.path.with_name(f"{self.path.name}.kept{self.path.suffix}")
         write_file(beside, b"".join([self._header, *lacking]))
-        return f". {count_of(len(lacking), 'answer')} of this session that it lacks are in {beside.name}"
+        return f"{count_of(len(lacking), 'answer')} of this session that it lacks, saved in {beside.name}"
 
     def _answers_there(self) -> set[tuple[str, tuple[str, ...]]]:
         """Examples and their labels in the table as somebody else has left it, as far as it can be read."""
