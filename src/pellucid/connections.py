@@ -5,6 +5,8 @@ for ever for a client that does not read its reply.
 """
 
 import asyncio
+import socket
+import struct
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +21,7 @@ from pellucid.budgets import CONNECTIONS, REPLY_SECONDS, REQUEST_SECONDS
 # event loop.
 _LINGER_SECONDS, _LINGER_PAUSE, _MOST_LINGERING = 1.0, 0.002, 16
 
+_NO_LONGER = struct.pack("ii", 1, 0)  # that a closed connection sends what it has
 _REASON = b'{"error": "the request took longer than %d seconds"}' % REQUEST_SECONDS
 _TOO_LATE = (
     b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-type: application/json\r\n"
@@ -99,7 +102,14 @@ class Bounded(H11Protocol):
         counts = Counter(each.address for each in others)
         found = [each for each in others if each.is_idle] or [each for each in others if each.is_unread]
         if found:
-            min(found, key=lambda each: (-counts[each.address], each.since)).transport.abort()
+            min(found, key=lambda each: (-counts[each.address], each.since)).cut_off()
+
+    def cut_off(self) -> None:
+        """End the connection at once, with what the system keeps of a reply that nobody reads."""
+        own = self.transport.get_extra_info("socket")
+        if own is not None:
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LONGER)
+        self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of a request; its deadline ends with its last one."""
@@ -124,7 +134,7 @@ class Bounded(H11Protocol):
         """Begin to wait for whoever does not read."""
         super().pause_writing()
         self.since = self.loop.time()
-        self._unread = self.loop.call_later(REPLY_SECONDS, self.transport.abort)
+        self._unread = self.loop.call_later(REPLY_SECONDS, self.cut_off)
 
     def resume_writing(self) -> None:
         """Go on with a reply."""
