@@ -1,4 +1,4 @@
-"""Corrections and the report through the server's HTTP, on loopback, without a model: bounds and floods."""
+"""What is asked over HTTP, on loopback, of made models: corrections, pages, bounds and floods of clients."""
 
 import contextlib
 import csv
@@ -16,13 +16,18 @@ import pytest
 
 from pellucid import connections
 from pellucid.data.corrections import COLUMNS, read_corrections
+from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.local_server import listening, served_meanwhile
+from pellucid.runtime.metadata import Metadata
 from pellucid.serving import collecting
 from pellucid.serving.collecting import Collecting
 from serving.served import JSON, Server
 
 pytest.importorskip("prometheus_client")
 from pellucid.serving.application import State, application
+from pellucid.serving.monitoring import Monitor
+from pellucid.serving.workers import Reply
+from pellucid.tasks import IMAGES
 
 HOST = b"host: 127.0.0.1\r\n"
 
@@ -226,3 +231,55 @@ def test_corrections_of_several_people_at_once_are_all_there(server, table):
     rows = read_corrections(str(table)).rows
     assert len({each.input for each in rows}) == len(rows) == 60
     assert server.ask("GET", "/api/corrections")[2] == table.read_bytes()
+
+
+class Asked:
+    """Processes that answer at once, with made times."""
+
+    alive, waiting, restarts, about = 1, 0, 0, {}
+
+    def overload(self, *, is_long=False):
+        return None
+
+    async def answer(self, asked, content, is_gone, *, is_long=False):
+        counted = {"labels": ["a"], "novelty": [], "inputs": 1}
+        return Reply(200, counted, json.dumps({"is_long": is_long}).encode(), waited=3.0, took=0.25)
+
+
+@pytest.fixture
+def asked():
+    metadata = Metadata("m", "0", IMAGES, ("a", "b"), 1.0, Preprocessing(8, 8, 1), (), None, ())
+    models = {"m": metadata}
+    state = State(Asked(), ("m",), served={"m": SimpleNamespace(metadata=metadata)})
+    state.monitor = Monitor(models, waiting=int, alive=int, restarts=int)
+    own = listening(0)
+    with served_meanwhile(application(state), own):
+        yield Served(own.getsockname()[1])
+
+
+def test_time_in_the_queue_and_in_the_process_are_told_apart(asked):
+    assert asked.ask("POST", "/api/predict", b"x", {"content-type": "image/png"})[0] == 200
+    text = asked.ask("GET", "/metrics")[2].decode()
+    assert "pellucid_queue_seconds_sum 3.0" in text
+    assert "pellucid_answer_seconds_sum 0.25" in text
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "kind", "is_long"),
+    [
+        ("predict", 100, "application/json", False),
+        ("predict", (1 << 20) + 1, "application/json", True),
+        ("predict", 5 << 20, "image/jpeg", False),
+        ("explain", 100, "image/png", True),
+    ],
+)
+def test_what_is_long_by_its_kind(asked, path, size, kind, is_long):
+    content = asked.ask("POST", f"/api/{path}", bytes(size), {"content-type": kind})[2]
+    assert json.loads(content) == {"is_long": is_long}
+
+
+def test_addresses_of_corrections_are_told_where_they_are(asked, server):
+    for served, is_there in ((asked, False), (server, True)):
+        found = json.loads(served.ask("GET", "/openapi.json")[2])
+        assert ("/api/corrections" in found["paths"]) == is_there
+        assert served.ask("GET", "/api/corrections")[0] == (200 if is_there else 404)
