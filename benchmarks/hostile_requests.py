@@ -1,7 +1,7 @@
 """What another client of a server notices of 1,000 hostile requests.
 
     python benchmarks/hostile_requests.py [--run RUN] [--processes 2] [--kinds dear bodies unread all]
-                                          [--rounds 3] [--quiet-seconds 10]
+                                          [--requests 1000] [--rounds 3] [--quiet-seconds 10]
 
 A `cnn` of Fashion-MNIST (or its bundled part) is served with its report, on loopback. One client on a kept
 connection sends the PNG of a test image again and again, and its latencies are noted: for some seconds alone,
@@ -55,10 +55,11 @@ from measuring import (
 )
 from PIL import Image
 
-# Requests of each kind, the connections on which they come, and seconds after which all of them are over.
-DEAR, DEAR_AT_ONCE = 200, 2
-BODIES, BODIES_AT_ONCE = 410, 8
-UNREAD = 390
+# Share of each kind among all requests, the connections on which they come, and seconds after which all are
+# over.
+DEAR, DEAR_AT_ONCE = 0.2, 2
+BODIES, BODIES_AT_ONCE = 0.41, 8
+UNREAD = 0.39
 LONGEST = 120.0
 BODY = bytes(20 << 20)
 PATHS = ("/api/predict", "/nothing", "/api/model", "/report")
@@ -122,15 +123,21 @@ def together(port: int, requests: list[bytes], count: int, at_once: int, found: 
         found.put(Counter(statuses))
 
 
-def dear(port: int, found: Any) -> None:
-    together(port, [dear_request()], DEAR, DEAR_AT_ONCE, found)
+def dear(port: int, requests: int, found: Any) -> None:
+    together(port, [dear_request()], round(DEAR * requests), DEAR_AT_ONCE, found)
 
 
-def bodies(port: int, found: Any) -> None:
-    together(port, [request_of(path, "image/png", BODY) for path in PATHS], BODIES, BODIES_AT_ONCE, found)
+def bodies(port: int, requests: int, found: Any) -> None:
+    together(
+        port,
+        [request_of(path, "image/png", BODY) for path in PATHS],
+        round(BODIES * requests),
+        BODIES_AT_ONCE,
+        found,
+    )
 
 
-def unread(port: int, found: Any) -> None:
+def unread(port: int, requests: int, found: Any) -> None:
     """Ask for the report on all connections at once, and read nothing until the server ends them."""
 
     async def one() -> str:
@@ -149,7 +156,7 @@ def unread(port: int, found: Any) -> None:
         return "closed"
 
     async def all_of_them() -> None:
-        found.put(Counter(await asyncio.gather(*(one() for _ in range(UNREAD)))))
+        found.put(Counter(await asyncio.gather(*(one() for _ in range(round(UNREAD * requests))))))
 
     asyncio.run(all_of_them())
 
@@ -245,7 +252,9 @@ def asked(port: int, request: bytes, end: Any) -> Latencies:
     return Latencies(seconds, refused)
 
 
-def one_round(run: Path, folder: Path, kind: str, processes: int, quiet_seconds: float) -> dict[str, Any]:
+def one_round(
+    run: Path, folder: Path, kind: str, processes: int, requests: int, quiet_seconds: float
+) -> dict[str, Any]:
     """A server asked by one client, alone and among hostile ones."""
     request = request_of(
         "/api/predict", "image/png", image_of(np.random.default_rng(0).integers(0, 255, (28, 28), np.uint8))
@@ -262,7 +271,9 @@ def one_round(run: Path, folder: Path, kind: str, processes: int, quiet_seconds:
             ending.callback(other.terminate)
             target = told.get(timeout=30)
         before, queue = server.megabytes(), context.Queue()
-        attackers = [context.Process(target=each, args=(target, queue), daemon=True) for each in KINDS[kind]]
+        attackers = [
+            context.Process(target=each, args=(target, requests, queue), daemon=True) for each in KINDS[kind]
+        ]
         for each in attackers:
             each.start()
         limit = time.perf_counter() + LONGEST
@@ -306,6 +317,7 @@ def main() -> None:
         run=str,
         kinds=Among(KINDS, list(KINDS)),
         processes=2,
+        requests=1_000,
         rounds=3,
         quiet_seconds=10.0,
     )
@@ -321,7 +333,7 @@ def main() -> None:
         rows = []
         for kind in arguments.kinds:
             rounds = [
-                one_round(run, folder, kind, arguments.processes, arguments.quiet_seconds)
+                one_round(run, folder, kind, arguments.processes, arguments.requests, arguments.quiet_seconds)
                 for _ in range(arguments.rounds)
             ]
             numbers = {key: [each[key] for each in rounds] for key in rounds[0] if key != "statuses"}

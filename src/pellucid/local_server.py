@@ -120,7 +120,7 @@ class Guard:
             if found is not None:
                 await self.refuse(found, receive, send)
             elif scope["type"] != "gone":
-                await self._app(scope, _given(bytes(body), receive), _with_headers(send))
+                await self._app(scope, _given(body, receive), _with_headers(send))
         finally:
             self._held -= len(body)
             self._held_by[address] -= len(body)
@@ -222,7 +222,7 @@ def _address(scope: Scope) -> str:
     return f"[{found}]" if found.version == 6 else str(found)
 
 
-def _given(body: bytes, receive: Receive) -> Receive:
+def _given(body: bytes | bytearray, receive: Receive) -> Receive:
     """Messages of a body that was read."""
     is_given = False
 

@@ -269,7 +269,8 @@ def test_time_in_the_queue_and_in_the_process_are_told_apart(asked):
     [
         ("predict", 100, "application/json", False),
         ("predict", (1 << 20) + 1, "application/json", True),
-        ("predict", 5 << 20, "image/jpeg", False),
+        ("predict", 8 << 20, "image/jpeg", False),
+        ("predict", (8 << 20) + 1, "image/jpeg", True),
         ("explain", 100, "image/png", True),
     ],
 )

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 MOST_BYTES = 20 << 20
 # Of a correction: each of its columns has ten thousand characters at most.
 _MOST_CORRECTION = 1 << 14
-# Bytes of JSON from which on a request counts as long: an image in it has up to three quarters of them.
-_LARGE = 1 << 20
+# Bytes from which on a request counts as long: of JSON, which is many inputs, and of an image, of which a
+# camera seldom makes as many; to hand them on takes as long as dozens of small answers.
+_LARGE = {"json": 1 << 20, "image": 8 << 20}
 _JSON = "application/json"
 _BYTES = "application/octet-stream"
 _PREDICT, _EXPLAIN, _CORRECTIONS = "/api/predict", "/api/explain", "/api/corrections"
@@ -200,11 +201,11 @@ class _Asking:
 
 
 def _is_long(path: str, kind: str, size: int) -> bool:
-    """Whether a request is long by its kind: an explanation takes hundreds of answers, and so do many inputs.
+    """Whether a request is long by its kind: an explanation takes hundreds of answers, or it is large.
 
     What else is long turns out as it is answered.
     """
-    return path == _EXPLAIN or (kind == "json" and size > _LARGE)
+    return path == _EXPLAIN or size > _LARGE[kind]
 
 
 def _model(scope: Scope, state: State) -> str:
