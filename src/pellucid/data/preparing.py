@@ -20,6 +20,7 @@ from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing, P
 from pellucid.data.reading.dispatch import read_data
 from pellucid.data.sibling_sets import no_siblings
 from pellucid.data.siblings import find_siblings, with_groups
+from pellucid.data.split_rules import SPLIT_RULE
 from pellucid.data.splitting import split
 from pellucid.data.targets import require_spread
 from pellucid.data.wording import count_of, quoted, some, visible
@@ -37,13 +38,14 @@ def prepare(
     make: Sequence[str] = (VALIDATION, TEST),
     progress: Callable[[int, int], None] | None = None,
     known: EarlierConstraints = NO_CONSTRAINTS,
+    split_rule: int = SPLIT_RULE,
 ) -> tuple[Dataset, Check]:
     """Make data ready for training, or report all that is wrong with it.
 
     `make` are the splits to cut where the user gave none; an estimator cuts no test. `known` is of an earlier
     model that continues training on this data. Splits are cut before labels are corrected, so that every
     example is in the split that it has without corrections. `progress` gets the images decoded and the images
-    in all.
+    in all. `split_rule` is the number of the rule by which splits are cut.
 
     Raises: `DataError` if images or texts cannot be used (and `skip_bad` is off), there are fewer than two
     classes, a class is too small for the splits to be made, or is tested and never trained on, or all numbers
@@ -73,7 +75,7 @@ def prepare(
         siblings = find_siblings(listing, content, first, usable, near, kept)
     siblings = replace(siblings, warnings=(*divided, *siblings.warnings))
     kept = siblings.first
-    splits = split(listing, kept, usable, settings.seed, make)
+    splits = split(listing, kept, usable, settings.seed, make, split_rule)
     applied = None
     if table is not None:
         needed_of_new = 1 + len(({VALIDATION, TEST} & {*make}) - {*given.splits})
@@ -87,7 +89,7 @@ def prepare(
         require_new_classes(given, listing, used, needed_of_new, known.classes, table.place)
         _require_targets(listing, usable, known, needed, rare)
         first = first_with_content(content.digests, usable)
-    dataset = build_dataset(listing, content, splits, first, usable, known.classes, kept)
+    dataset = build_dataset(listing, content, splits, first, usable, known.classes, kept, split_rule)
     _require_trained(listing, dataset, known)
     copies = Copies(first, near, siblings)
     return dataset, examine(listing, content, dataset, copies, settings, known, rare, applied)

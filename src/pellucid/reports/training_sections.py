@@ -33,6 +33,7 @@ def data_section(facts: ReportFacts) -> Mapping[str, Any]:
     return {
         "counts": {name: facts.data_count(name) for name in (*splits, "skipped")},
         "groups": [f"{whole(groups.get(split)):,}" for split in splits if groups],
+        "several": _several(groups.get("several")),
         "sentences": facts.check.sentences() if facts.check is not None else [],
         "related": details.get("related") or (),
         "own_splits": bool(details.get("own_splits")),
@@ -40,6 +41,14 @@ def data_section(facts: ReportFacts) -> Mapping[str, Any]:
         "class_counts": [each for each in (details.get("counts") or {}).items() if any(each[1].values())],
         "findings": _findings(details),
     }
+
+
+def _several(found: Any) -> Sequence[tuple[int, int]]:
+    """Sets of two or more and the examples in them, by split; nothing of a run that did not count them."""
+    if not isinstance(found, dict):
+        return ()
+    parts = [found.get(split) or {} for split in ("train", "validation", "test")]
+    return [(whole(part.get("sets")), whole(part.get("examples"))) for part in parts]
 
 
 def _findings(details: Mapping[str, Any]) -> Sequence[tuple[str, int, Sequence[Sequence[str]]]]:

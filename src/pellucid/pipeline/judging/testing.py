@@ -2,12 +2,12 @@
 
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 
 from pellucid import bundle
 from pellucid.arithmetic import metric_value
@@ -32,10 +32,12 @@ from pellucid.evaluation import (
     worth,
 )
 from pellucid.evaluation.label_thresholds import cross_fitted_decisions
+from pellucid.pipeline.judging.unseen import is_held_out_unseen, is_unseen, unseen_test
 from pellucid.pipeline.learners.candidates import Candidate, answers_and_novelty
 from pellucid.pipeline.learners.preparation import Prepared
+from pellucid.reports.headlines import FEWEST, HELD_OUT
 from pellucid.settings import METRICS, metrics_of
-from pellucid.tasks import EVEN, Target
+from pellucid.tasks import CLASSIFICATION, EVEN, Target
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,23 @@ class Tested:
     milliseconds: float  # to answer one example
     # states of several labels (n, labels), decided by the model's thresholds; None where an example has one
     labels: np.ndarray | None = None
+
+    def about(self, kept: Bool[np.ndarray, " test"]) -> "Tested":
+        """Predictions on some of the test examples."""
+        novelty, labels = self.novelty, self.labels
+        return Tested(
+            self.raw[kept],
+            self.answers[kept],
+            None if novelty is None else novelty[kept],
+            self.milliseconds,
+            None if labels is None else labels[kept],
+        )
+
+
+def unseen_of(dataset: Dataset, tested: Mapping[str, Tested]) -> tuple[Dataset, dict[str, Tested]]:
+    """The data and the predictions of each model with a test of the unseen examples alone."""
+    kept = is_unseen(dataset)
+    return unseen_test(dataset), {name: each.about(kept) for name, each in tested.items()}
 
 
 def test_once(candidates: Sequence[Candidate], dataset: Dataset) -> dict[str, Tested]:
@@ -104,6 +123,7 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
         return None if kept.all() else measured(labels[kept], tested.answers[kept], of_kept).to_json()
 
     has_siblings = len(dataset.with_sibling) > len(dataset.leaked)
+    kept = is_unseen(dataset)
     held_out = dataset.labels[candidate.held_out.positions], candidate.held_out.answers
     # Plain values, without intervals: validation decides, it does not conclude.
     if is_exclusive or not len(held_out[0]):
@@ -115,17 +135,26 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
         }
     members = model.members if isinstance(model, AverageModel) else ()
     calibration = None
-    if dataset.target.has_probabilities and len(labels):
-        before, after = (reliability(labels, each, seed, groups) for each in (tested.raw, tested.answers))
+    if dataset.target.has_probabilities and kept.any():
+        of_kept = None if groups is None else groups.within(kept)
+        before, after = (
+            reliability(labels[kept], each[kept], seed, of_kept) for each in (tested.raw, tested.answers)
+        )
         calibration = {
             "temperature": model.temperature,
             "before": before.error._asdict(),
             "after": after.error._asdict(),
         }
     of_test = measured(labels, tested.answers, groups)
+    of_unseen = of_test if kept.all() else measured(labels[kept], tested.answers[kept])
     return {
         "validation": validation,
         "test": of_test.to_json(),
+        **(
+            {}
+            if kept.sum() >= min(FEWEST, len(kept))
+            else {HELD_OUT: _held_out(candidate, dataset, measured)}
+        ),
         **({} if groups is None else _by_groups(candidate, tested, dataset, groups, seed)),
         "test_without_leaked": without(dataset.leaked),
         "test_without_siblings": without(dataset.with_sibling) if has_siblings else None,
@@ -141,8 +170,27 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
         **({"members": [{"name": each.name, "weight": each.weight} for each in members]} if members else {}),
         "configurations": [each.to_json() for each in candidate.configurations],
         "calibration": calibration,
-        **({} if is_exclusive else {"labels": _by_label(of_test, model)}),
+        **({} if is_exclusive else {"labels": _by_label(of_unseen, model)}),
     }
+
+
+def _held_out(
+    candidate: Candidate, dataset: Dataset, measured: Callable[..., Scores]
+) -> dict[str, Any] | None:
+    """Scores on what was held out and is unseen, with intervals; `None` where there is nothing.
+
+    Where labels are several, they are decided by the model's thresholds, which were chosen on these examples.
+    """
+    kept = is_held_out_unseen(dataset, candidate.held_out.positions)
+    positions, answers = candidate.held_out.positions[kept], candidate.held_out.answers[kept]
+    if not len(positions):
+        return None
+    labels, sets = dataset.labels[positions], dataset.sets_among(positions)
+    most_frequent = None
+    if dataset.target is CLASSIFICATION:
+        most_frequent = float(np.bincount(labels).max()) / len(labels)
+    scores = measured(labels, answers, None if sets is None else Groups.of_sets(sets))
+    return {"examples": len(positions), "most_frequent": most_frequent, "scores": scores.to_json()}
 
 
 def _by_label(of_test: Scores, model: Model) -> list[dict[str, Any]]:
@@ -193,7 +241,7 @@ def rows_of_test(dataset: Dataset, tested: Tested, threshold: Mapping[str, float
     yield columns_beside(("source", "label", "predicted", "novelty"), dataset.classes)
     novelty = [None] * len(dataset.test) if tested.novelty is None else tested.novelty.tolist()
     for position, answer, foreign in zip(dataset.test.tolist(), tested.answers, novelty, strict=True):
-        source, label = written(dataset.sources[position]), dataset.label_text(position)
+        source, label = written(dataset.names[position]), dataset.label_text(position)
         if dataset.is_regression:
             yield [source, label, float(answer), foreign]
         else:
@@ -235,11 +283,12 @@ def scores(
 def comparisons(
     tested: Mapping[str, Tested], recommended: str, dataset: Dataset, seed: int
 ) -> list[dict[str, Any]]:
-    """Every pair of models on the same test examples, in the form of `comparisons` in `metrics.json`.
+    """Every pair of models on the same unseen test examples, in the form of `comparisons` in `metrics.json`.
 
     Models come from the simplest on; `a` is the recommended one, of other pairs the less simple one. The seed
     is that of the permutations.
     """
+    dataset, tested = unseen_of(dataset, tested)
     labels = dataset.labels[dataset.test]
     order = sorted(list(tested)[::-1], key=lambda name: name != recommended)
     answers = {name: tested[name].answers for name in order}
@@ -278,14 +327,15 @@ def compared(
 def with_held_out(candidates: Sequence[Candidate], dataset: Dataset, seed: int) -> list[Candidate]:
     """Let every model keep its held-out answers; candidates have passed `with_detectors`.
 
-    Where it has a detector, they are those whose novelty is known; none where an answer is not finite.
+    Where it has a detector, they are those whose novelty is known; never those that are known from training;
+    none where an answer is not finite.
     """
     found = []
     for candidate in candidates:
         held_out, kept = candidate.held_out, None
         novelty = held_out.novelty
-        places = np.arange(len(held_out.positions))
-        places = places if novelty is None else np.flatnonzero(~np.isnan(novelty))
+        is_kept = is_held_out_unseen(dataset, held_out.positions)
+        places = np.flatnonzero(is_kept if novelty is None else is_kept & ~np.isnan(novelty))
         if len(places) and np.isfinite(held_out.answers[places]).all():
             some = drawn(places, most_kept(len(dataset.classes)), seed, Purpose.HELD_OUT_ANSWERS)
             labels, known = (
@@ -300,8 +350,8 @@ def with_held_out(candidates: Sequence[Candidate], dataset: Dataset, seed: int) 
 def with_test_answers(
     candidates: Sequence[Candidate], tested: Mapping[str, Tested], dataset: Dataset, seed: int
 ) -> list[Candidate]:
-    """Let every model keep its answers about test examples too, by which its promises are checked."""
-    most, every = most_kept(len(dataset.classes)), np.arange(len(dataset.test))
+    """Let every model keep its answers about unseen test examples too, by which its promises are checked."""
+    most, every = most_kept(len(dataset.classes)), np.flatnonzero(is_unseen(dataset))
     kept = drawn(every, most, seed, Purpose.HELD_OUT_ANSWERS)
     found = []
     for candidate in candidates:
@@ -310,7 +360,7 @@ def with_test_answers(
         if (
             held_out is not None
             and (held_out.novelty is None or novelty is not None)
-            and len(dataset.test)
+            and len(kept)
             and is_known
         ):
             known = novelty[kept] if held_out.novelty is not None and novelty is not None else None

@@ -77,6 +77,7 @@ export const CHINESE = {
   cardModel: "模型",
   cardTrained: "训练数据，样本数",
   cardScore: "在从未见过的测试样本上的得分",
+  cardHeldOut: "在训练之外留出的样本上的得分（测试样本已出现在训练中）",
   cardDate: "制作日期",
   cardVersion: "版本",
   cardParameters: "学得的参数",

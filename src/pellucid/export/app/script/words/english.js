@@ -80,6 +80,7 @@ export const ENGLISH = {
   cardModel: "model",
   cardTrained: "training data, examples",
   cardScore: "score on test examples it never saw",
+  cardHeldOut: "score on examples held out from training, as the test is known from it",
   cardDate: "created",
   cardVersion: "version",
   cardParameters: "parameters",
