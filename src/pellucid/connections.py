@@ -7,6 +7,7 @@ for ever for a client that does not read its reply.
 import asyncio
 import socket
 import struct
+import sys
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +22,8 @@ from pellucid.budgets import CONNECTIONS, REPLY_SECONDS, REQUEST_SECONDS
 # event loop.
 _LINGER_SECONDS, _LINGER_PAUSE, _MOST_LINGERING = 1.0, 0.002, 16
 
-_NO_LONGER = struct.pack("ii", 1, 0)  # that a closed connection sends what it has
+# For how long a closed connection sends what it has: not at all.
+_NO_LONGER = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 _REASON = b'{"error": "the request took longer than %d seconds"}' % REQUEST_SECONDS
 _TOO_LATE = (
     b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-type: application/json\r\n"
