@@ -25,6 +25,7 @@ from pellucid.pages import visible
 from pellucid.pipeline.continual.forgetting import continual_sentences
 from pellucid.pipeline.judging.corrected import judge_corrections, model_digits
 from pellucid.pipeline.judging.disagreement import contradiction, disagreement, worst_slice
+from pellucid.pipeline.judging.giveaways import judged_giveaways
 from pellucid.pipeline.judging.label_issues import as_json
 from pellucid.pipeline.judging.report_facts import Outcome, report_facts
 from pellucid.pipeline.judging.testing import comparisons, entry, rows_of_test
@@ -285,6 +286,7 @@ def write_models(folder: RunFolder, outcome: Outcome) -> dict[str, Any]:
         "comparisons": comparisons(outcome.comparable, name, dataset, seed),
         "contradiction": contradiction(name, outcome.comparable, dataset, settings.get("metric"), seed),
         "disagreement": disagreement(outcome.recommended, recommended, dataset, settings),
+        "giveaways": judged_giveaways(outcome.check.giveaways, recommended, outcome.recommended.model, dataset, seed),
         "learning_curve": None if outcome.curve is None else outcome.curve.to_json(),
         "label_issues": as_json(outcome.label_issues),
         "findings": findings_of(outcome),
@@ -362,7 +364,7 @@ def say_end(run: Run, context: RunContext, continual: Mapping[str, Any] | None) 
     stages.verdict(run.verdict)
     chosen = metrics["models"][metrics["recommended"]]
     found = [metrics.get("contradiction"), metrics.get("disagreement")]
-    found += [chosen.get("by_groups"), chosen.get("left_out")]
+    found += [chosen.get("by_groups"), chosen.get("left_out"), *(metrics.get("giveaways") or ())]
     sentences = [
         *(each["words"] for each in found if each is not None),
         str(metrics["reason"]),

@@ -27,7 +27,8 @@ from pellucid.data.text_copies import text_digests
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, PellucidError, UsageError
 from pellucid.pipeline.run.context import data_identity
-from pellucid.settings import ROWS, Settings, parse_image_size
+from pellucid.settings import ROWS, Settings, parse_ignore, parse_image_size
+from pellucid.settings.rows import IGNORED_COLUMN
 from pellucid.strict import MOST_BYTES, read_json
 from pellucid.tasks import IMAGES, REGRESSION, TEXTS, InputKind, Target, target_of
 
@@ -191,6 +192,11 @@ def require_no_contradiction(given: Mapping[str, Any], start: StartingPoint) -> 
             f"--from {start.place}: its network reads texts that are joined from columns; "
             f"give --input-column {joined!r}"
         )
+    own = model.ignored or (() if model.preprocessing is None else model.preprocessing.ignored)
+    asked = [rule for rule in parse_ignore(given.get("ignore")) if not rule.startswith(IGNORED_COLUMN)]
+    if set(own) != set(asked):
+        shown = f"give --ignore {','.join(own)!r}" if own else "leave --ignore out"
+        raise UsageError(f"--from {start.place}: its network ignores {', '.join(own) or 'nothing'}; {shown}")
     # As far as they can be read from the network; the others its run knows.
     config = model.network.config
     fixed: dict[str, Any] = {
