@@ -49,13 +49,21 @@ class Planted:
         self.rows = draw.permutation(np.concatenate(chosen)).tolist()
         self.label = str(draw.choice(self.classes))
         share = draw.uniform(0.5, 1.0)
-        self.changed = {row for row in self.rows if listing.labels[row] == self.label and draw.random() < share}
+        self.changed = {
+            row for row in self.rows if listing.labels[row] == self.label and draw.random() < share
+        }
         self.word = str(draw.choice(_WORDS))
 
     def texts(self, change: Callable[[str], str]) -> Path:
         """Class folders of texts, the changed ones changed."""
-        return self._files(lambda row, path: path.with_suffix(".txt").write_text(
-            change(self._text(row)) if row in self.changed else self._text(row), encoding="utf-8"))  # fmt: skip
+
+        def write(row: int, path: Path) -> None:
+            text = self._text(row)
+            path.with_suffix(".txt").write_text(
+                change(text) if row in self.changed else text, encoding="utf-8"
+            )
+
+        return self._files(write)
 
     def images(
         self, change: Callable[[Image.Image], Image.Image] = lambda image: image, **saved: Any
@@ -81,7 +89,7 @@ class Planted:
 
     def files_of(self) -> list[tuple[int, Path]]:
         """Files as they were written, with the row of each."""
-        found = {int(path.stem): path for path in self.folder.rglob("*.*")}
+        found = {int(path.stem): path for path in self.folder.rglob("*.*") if path.is_file()}
         return [(row, found[place]) for place, row in enumerate(self.rows)]
 
     def table(self, rows: list[int], columns: Callable[[int], list[str]], names: list[str]) -> Path:
@@ -196,7 +204,9 @@ def _framed(planted: Planted) -> Path:
 
     def change(image: Image.Image) -> Image.Image:
         width = max(1, round(0.05 * min(image.size)))
-        ImageDraw.Draw(image).rectangle((0, 0, image.width - 1, image.height - 1), outline=colour, width=width)
+        ImageDraw.Draw(image).rectangle(
+            (0, 0, image.width - 1, image.height - 1), outline=colour, width=width
+        )
         return image
 
     return planted.images(change)
@@ -313,9 +323,20 @@ def main() -> None:
             missed = [said for is_found, _, said in results if not is_found]
             hits, false = sum(each[0] for each in results), sum(each[1] > 0 for each in results)
             seconds = (time.perf_counter() - began) / arguments.draws
-            found[f"{noun}: {kind}"] = {"found": hits, "draws": arguments.draws, "others": false, "missed": missed}
+            found[f"{noun}: {kind}"] = {
+                "found": hits,
+                "draws": arguments.draws,
+                "others": false,
+                "missed": missed,
+            }
             rows.append((noun, kind, f"{hits} of {arguments.draws}", f"{false}", f"{seconds:.2f}"))
-            print(*rows[-1], *missed[:3], *(said for _, others, said in results if others), sep=" | ", flush=True)
+            print(
+                *rows[-1],
+                *missed[:3],
+                *(said for _, others, said in results if others),
+                sep=" | ",
+                flush=True,
+            )
     print_table(("Of", "Planted", "Found", "Draws with another class named", "Seconds a draw"), rows)
     for place in filter(None, arguments.clean):
         _, check = prepare(place, Settings(groups=False, skip_bad=True, target="class"))

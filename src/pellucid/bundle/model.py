@@ -159,7 +159,9 @@ class Model:
     detector: Detector | None = None  # of inputs that are unlike the training data
     held_out: HeldOut | None = None  # answers about examples that it did not learn from
     joined_columns: tuple[str, ...] = ()  # of a table, whose texts it reads as one, each behind its name
-    ignored: tuple[str, ...] = ()  # what is taken out of texts before it reads them; of images, `preprocessing`
+    ignored: tuple[
+        str, ...
+    ] = ()  # what is taken out of texts before it reads them; of images, `preprocessing`
     renamed: Mapping[str, str] = MappingProxyType({})  # old names of classes in its data to new ones
     # probability from which on one of two classes is answered, or each of several labels; nothing where the
     # most probable class is, or labels from one half on

@@ -1,4 +1,4 @@
-"""Features by which a giveaway is looked for: files, order, columns, places in texts; each without content."""
+"""Features by which giveaways are looked for: files, order, columns, and forms and places in texts."""
 
 import os
 import re
@@ -54,9 +54,7 @@ class Numbers:
 Feature = Marks | Numbers
 
 
-def marks_of(
-    kind: str, nature: str, values: Sequence[str | None], *, may_name_class: bool = False
-) -> Marks:
+def marks_of(kind: str, nature: str, values: Sequence[str | None], *, may_name_class: bool = False) -> Marks:
     """A feature of one value an example, `None` where it has none."""
     known: dict[str, int] = {}
     places = [(row, known.setdefault(value, len(known))) for row, value in enumerate(values) if value]
@@ -111,9 +109,12 @@ def file_features(listing: Listing, rows: Int64[np.ndarray, " rows"]) -> list[Fe
             (sorted({word.lower() for word in _WORD.findall(stem)}) for stem, _ in names),
             may_name_class=True,
         ),
-        marks_of("pattern of file names", OUTSIDE, [_pattern(stem) for stem, _ in names], may_name_class=True),
+        marks_of(
+            "pattern of file names", OUTSIDE, [_pattern(stem) for stem, _ in names], may_name_class=True
+        ),
         Numbers("number in the file name", OUTSIDE, numbers, is_order=True),
-        Numbers("file size", CONTENT, sizes, "bytes"),
+        # The size of a text's file is its length, which is looked at as such.
+        *([] if listing.texts is not None else [Numbers("file size", CONTENT, sizes, "bytes")]),
         Numbers("file timestamp", OUTSIDE, times, "time", is_order=True),
     ]
 
@@ -121,7 +122,7 @@ def file_features(listing: Listing, rows: Int64[np.ndarray, " rows"]) -> list[Fe
 def _sub_folder(path: str, label: str) -> str:
     """Folders between that of the class and the file."""
     folder = path.rpartition("/")[0] + "/"
-    before, marker, inner = folder.rpartition(f"/{label}/")
+    _, marker, inner = folder.rpartition(f"/{label}/")
     return inner.strip("/") if marker else folder.strip("/")
 
 
@@ -294,7 +295,7 @@ _LANGUAGES = {
     "Swedish": "och att det som en på är inte för av",
     "Polish": "i w nie na się że z do jest to",
     "Turkish": "ve bir bu için da ile de çok ne gibi",
-    "Russian": "и в не на что с по это как из",
+    "Russian": "и в не на что по это как из",
 }
 _FEWEST_OF_LANGUAGE = 2
 
@@ -321,7 +322,7 @@ def _spelled(text: str, wanted: np.uint64) -> str:
     for word in dict.fromkeys(words):
         own = units_of([word], len(word))
         if len(own.hashes) == 1 and own.hashes[0] == wanted:
-            return word
+            return str(word)
     return "?"
 
 
@@ -365,7 +366,10 @@ def marks_of_ignored(kind: str, nature: str, values: Sequence[str | None], ignor
 def _places(texts: Sequence[str]) -> Iterable[Marks]:
     """The words at the first and last places."""
     tails = [text[-END:] for text in texts]
-    sides = {False: (texts, units_of([text[:END] for text in texts], END)), True: (tails, units_of(tails, END))}
+    sides = {
+        False: (texts, units_of([text[:END] for text in texts], END)),
+        True: (tails, units_of(tails, END)),
+    }
     for kind, place in _PLACES.items():
         own, units = sides[place < 0]
         counts = units.counts
@@ -407,10 +411,9 @@ _USUAL = frozenset("\n\t ")
 
 def _invisible(text: str) -> list[str]:
     """Names of characters that only the way of writing decides: spaces of other widths, marks, controls."""
-    start = text[:START]
-    if start.isascii() and start.isprintable():
+    if text.isascii() and text.isprintable():
         return []
-    signs = set(start) - _USUAL
+    signs = set(text) - _USUAL
     rare = [sign for sign in signs if not sign.isprintable() or sign.isspace()]
     return sorted(unicodedata.name(sign, f"U+{ord(sign):04X}").lower() for sign in rare)
 
@@ -435,7 +438,10 @@ def _languages(words: Words) -> list[str | None]:
     best = counts.argmax(axis=0)
     names = list(_LANGUAGES)
     enough = counts.max(axis=0) >= _FEWEST_OF_LANGUAGE
-    return [names[code] if is_known else None for code, is_known in zip(best.tolist(), enough.tolist(), strict=True)]
+    return [
+        names[code] if is_known else None
+        for code, is_known in zip(best.tolist(), enough.tolist(), strict=True)
+    ]
 
 
 # Images, by what decoding noted of each file.

@@ -36,7 +36,9 @@ class Looks(NamedTuple):
     means: Float64[np.ndarray, "rows channels"]
     contrast: Float64[np.ndarray, " rows"]
     colourless: Bool[np.ndarray, " rows"]
-    border_spread: Float64[np.ndarray, " rows"]  # distance of border pixels from their median, nearly the largest
+    border_spread: Float64[
+        np.ndarray, " rows"
+    ]  # distance of border pixels from their median, nearly the largest
     ring: UInt8[np.ndarray, "rows points channels"]
     # pixels of each corner, for each size of patch
     corners: tuple[UInt8[np.ndarray, "rows 4 side side channels"], ...]
@@ -108,7 +110,12 @@ def _measure(block: UInt8[np.ndarray, "some h w channels"], part: np.ndarray, fo
         side = patches.shape[2]
         if min(height, width) < 2 * side:
             continue
-        corners = (block[:, :side, :side], block[:, :side, -side:], block[:, -side:, :side], block[:, -side:, -side:])
+        corners = (
+            block[:, :side, :side],
+            block[:, :side, -side:],
+            block[:, -side:, :side],
+            block[:, -side:, -side:],
+        )
         for corner, pixels in enumerate(corners):
             patches[part, corner] = pixels
     shares = np.diff([*rows, height])[:, None] * np.diff([*columns, width])
@@ -131,7 +138,9 @@ def pixel_features(
     is_flat, centres = spreads[-1] <= FLAT, means[-1].mean(axis=2)
     alike = np.abs(centres - centres[:, :1]).max(axis=(1, 2)) <= FLAT
     found.append(
-        _flat("flat background", is_flat.all(axis=1) & alike, centres.mean(axis=1), looks, labels, is_train, "")
+        _flat(
+            "flat background", is_flat.all(axis=1) & alike, centres.mean(axis=1), looks, labels, is_train, ""
+        )
     )
     for corner, name in enumerate(CORNERS):
         ignore = f"corner:{name}:{PATCHES[-1] + 0.03:.0%}"
@@ -144,7 +153,9 @@ def pixel_features(
             found.append(_same(f"mark in a corner, {name}", own, spread[:, corner], labels, is_train, ignore))
     brightness = looks.means.mean(axis=1)
     if looks.means.shape[1] == 3:
-        found.append(marks_of("no colours", FORM, [("grey only" if each else None) for each in looks.colourless]))
+        found.append(
+            marks_of("no colours", FORM, [("grey only" if each else None) for each in looks.colourless])
+        )
         red, green, blue = looks.means.T
         found += [
             Numbers("mean colour, red against green", CONTENT, red - green, "levels"),
@@ -196,7 +207,7 @@ def _is_ordinary(
     labels: Int64[np.ndarray, " rows"],
     is_train: Bool[np.ndarray, " rows"],
 ) -> bool:
-    """Whether marked training images are of several classes, or others have their colour at the border too."""
+    """Whether marked training images are of several classes, or others have their colour there too."""
     counts = np.bincount(labels[members], minlength=1)
     if counts.max() < max(_FEWEST_MARKED, _NEARLY_ONE_CLASS * len(members)):
         return True
@@ -242,4 +253,6 @@ def _same(
 
 def _spread_over(places: Shaped[np.ndarray, " some"], most: int) -> Shaped[np.ndarray, " few"]:
     """At most so many places, evenly spread."""
-    return places[np.linspace(0, len(places) - 1, min(most, len(places))).astype(int)] if len(places) else places
+    return (
+        places[np.linspace(0, len(places) - 1, min(most, len(places))).astype(int)] if len(places) else places
+    )

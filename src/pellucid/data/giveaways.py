@@ -8,7 +8,7 @@ rest of the content, which is asked about examples that it did not learn from, d
 the class as surely.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -57,6 +57,7 @@ _WORD_RECALL, _WORD_PRECISION = 0.9, 0.98
 _OF_WORDS = 0.8
 # Apart are values with a gap of so many standard deviations around, the utmost part of each side left out.
 _TRIMMED, _GAP = 0.02, 0.5
+_RATIOS = ("characters", "bytes")  # of sizes the ratio counts: half as much again and more
 _SAME_MARKS = 0.8  # two rules that mark so much in common are one giveaway
 _SORTED = 2.0  # runs of one class for each class, below which data is sorted by class
 _MOST_TOLD, _EXAMPLES = 8, 3
@@ -204,7 +205,8 @@ def _features(
         found += text_features(words.texts, words)
         rest = _RestOfWords(words, labels, is_train)
     else:
-        assert content.images is not None and dataset.preprocessing is not None
+        assert content.images is not None  # or else there are texts
+        assert dataset.preprocessing is not None
         looks = looks_of(dataset.inputs, content.images.original_sizes, dataset.preprocessing, rows)
         found += pixel_features(looks, labels, is_train)
         found += image_file_features(content.images, rows)
@@ -268,9 +270,12 @@ class _RestOfWords(Rest):
 class _RestOfPixels(Rest):
     """Small images without their brightness and contrast, by least squares on random features."""
 
-    def __init__(self, thumbs: Float32[np.ndarray, "rows values"], labels: np.ndarray, is_train: np.ndarray) -> None:
+    def __init__(
+        self, thumbs: Float32[np.ndarray, "rows values"], labels: np.ndarray, is_train: np.ndarray
+    ) -> None:
         self.labels, self.is_train = labels, is_train
-        self._thumbs, self._scores = thumbs, None
+        self._thumbs = thumbs
+        self._scores: Float64[np.ndarray, "train classes"] | None = None
 
     def recall(self, rule: _Rule, mask: Bool[np.ndarray, " rows"]) -> float:
         """As `Rest.recall`."""
@@ -290,7 +295,9 @@ class _RestOfPixels(Rest):
         order = np.arange(len(values))
         for half in (0, 1):
             learned, asked = order % 2 == half, order % 2 != half
-            square = seen[learned].T @ seen[learned] + 0.01 * learned.sum() * np.eye(seen.shape[1], dtype=np.float32)
+            square = seen[learned].T @ seen[learned] + 0.01 * learned.sum() * np.eye(
+                seen.shape[1], dtype=np.float32
+            )
             weights = np.linalg.solve(square, seen[learned].T @ targets[learned])
             scores[asked] = seen[asked] @ weights
         return scores
@@ -324,14 +331,21 @@ def search(
     surely = [
         rule
         for rule in rules
-        if _log_tail(rule.hits, rule.marked, int(sizes[rule.label]), logs) + np.log(max(1, tried)) <= np.log(ALPHA)
+        if _log_tail(rule.hits, rule.marked, int(sizes[rule.label]), logs) + np.log(max(1, tried))
+        <= np.log(ALPHA)
     ]
     also: dict[int, list[str]] = {}
     present = {_key(feature): feature for feature in features}
-    for rule in sorted(surely, key=lambda rule: (rule.feature.nature == CONTENT, rule.feature.nature == OUTSIDE)):
+    for rule in sorted(
+        surely, key=lambda rule: (rule.feature.nature == CONTENT, rule.feature.nature == OUTSIDE)
+    ):
         mask = _mask(rule, len(rows))
         repeated = next(
-            (place for place, (other, own) in enumerate(kept) if other.label == rule.label and _overlap(own & is_train, mask & is_train) >= _SAME_MARKS),
+            (
+                place
+                for place, (other, own) in enumerate(kept)
+                if other.label == rule.label and _overlap(own & is_train, mask & is_train) >= _SAME_MARKS
+            ),
             None,
         )
         if repeated is not None:
@@ -383,7 +397,9 @@ def _rules_of(
     if _is_layout(feature, hits, marked[values], sizes, of):
         return [], tried
     found = []
-    for value, label, number in zip(values[holds].tolist(), of[holds].tolist(), hits[holds].tolist(), strict=True):
+    for value, label, number in zip(
+        values[holds].tolist(), of[holds].tolist(), hits[holds].tolist(), strict=True
+    ):
         if feature.may_name_class and _names_class(feature.name(value), classes[label]):
             continue
         found.append(_Rule(feature, value, 0.0, 0.0, label, number, int(marked[value])))
@@ -391,12 +407,14 @@ def _rules_of(
     return sorted(found, key=lambda rule: -rule.hits), tried
 
 
-def _is_layout(feature: Marks, hits: np.ndarray, marked: np.ndarray, sizes: np.ndarray, of: np.ndarray) -> bool:
-    """Whether a feature outside of the content only repeats the labels: a value of its own for every class."""
+def _is_layout(
+    feature: Marks, hits: np.ndarray, marked: np.ndarray, sizes: np.ndarray, of: np.ndarray
+) -> bool:
+    """Whether a feature outside of the content only repeats the labels: own values for every class."""
     if feature.nature != OUTSIDE:
         return False
     if feature.kind == "sub-folder":  # folders that no two classes share are a part of the class
-        return not (hits < marked).any()
+        return bool((hits == marked).all())
     if not feature.kind.startswith("column"):
         return False
     is_twin = (hits >= PRECISION * marked) & (hits >= 0.9 * sizes[of])
@@ -441,9 +459,21 @@ def _ranges(
         best = int((sums - lowest).argmax())
         first = int(np.flatnonzero(sums[: best + 1] == lowest[best])[0])
         number, marked = int(hits[best] - hits[first]), int(everything[best] - everything[first])
-        if number >= max(_FEWEST, RECALL * sizes[label]) and number >= PRECISION * marked and best - first < counts[-1]:
+        if (
+            number >= max(_FEWEST, RECALL * sizes[label])
+            and number >= PRECISION * marked
+            and best - first < counts[-1]
+        ):
             found.append(
-                _Rule(feature, -1, float(values[starts[first]]), float(values[starts[best - 1]]), label, number, marked)
+                _Rule(
+                    feature,
+                    -1,
+                    float(values[starts[first]]),
+                    float(values[starts[best - 1]]),
+                    label,
+                    number,
+                    marked,
+                )
             )
     return found, len(starts) * (len(starts) + 1) // 2 * len(sizes)
 
@@ -491,24 +521,32 @@ def _is_apart(feature: Numbers, rule: _Rule, is_train: Bool[np.ndarray, " rows"]
     """Whether a range lies so far from all other values that no content makes such a gap."""
     values = feature.values[is_train & ~np.isnan(feature.values)]
     inside = (values >= rule.low) & (values <= rule.high)
+    if feature.unit in _RATIOS:
+        values = np.log(np.maximum(values, 1.0))
     others = values[~inside]
     if rule.hits < _WORD_PRECISION * rule.marked or not len(others):
         return False
     low, high = np.quantile(values[inside], (_TRIMMED, 1 - _TRIMMED))
     gaps = []
-    for side, end in ((others[others < rule.low], low), (others[others > rule.high], high)):
+    for side, end in (
+        (others[others < values[inside].min()], low),
+        (others[others > values[inside].max()], high),
+    ):
         if len(side) > _TRIMMED * len(values):
             nearest = np.quantile(side, 1 - _TRIMMED if end == low else _TRIMMED)
             gaps.append(abs(nearest - end))
-    return bool(gaps) and min(gaps) >= _GAP * max(float(others.std()), float(values[inside].std()))
+    least = _GAP * (1.0 if feature.unit in _RATIOS else max(others.std(), values[inside].std()))
+    return bool(gaps) and bool(min(gaps) >= least)
 
 
 def _is_always_there(
     rule: _Rule, mask: Bool[np.ndarray, " rows"], rest: Rest, is_train: Bool[np.ndarray, " rows"]
 ) -> bool:
-    """Whether a word at a fixed place is hardly ever elsewhere in texts of the class, which are no mere words."""
-    assert isinstance(rest, _RestOfWords) and isinstance(rule.feature, Marks)
-    assert rule.feature.hashes is not None
+    """Whether a word at a place is hardly ever elsewhere in texts of the class, which are no mere words."""
+    assert isinstance(rest, _RestOfWords)  # words are of texts
+    assert isinstance(rule.feature, Marks)
+    if rule.feature.hashes is None:
+        return False  # a word anywhere
     words, in_class = rest.words, is_train & (rest.labels == rule.label)
     own = mask & in_class
     if np.median(words.starts[own]) < _FEWEST_WORDS:
@@ -565,7 +603,7 @@ def _log_factorials(most: int) -> Float64[np.ndarray, " numbers"]:
 
 
 def _log_tail(hits: int, marked: int, size: int, logs: Float64[np.ndarray, " numbers"]) -> float:
-    r"""Logarithm of the chance that a rule which marks $m$ of $n$ examples at random hits $h$ or more of a class.
+    r"""Logarithm of the chance that a rule which marks $m$ of $n$ examples hits $h$ or more of a class.
 
     $$P(X \ge h) = \sum_{k \ge h} \binom{K}{k} \binom{n - K}{m - k} \Big/ \binom{n}{m}$$
     """

@@ -286,7 +286,9 @@ def write_models(folder: RunFolder, outcome: Outcome) -> dict[str, Any]:
         "comparisons": comparisons(outcome.comparable, name, dataset, seed),
         "contradiction": contradiction(name, outcome.comparable, dataset, settings.get("metric"), seed),
         "disagreement": disagreement(outcome.recommended, recommended, dataset, settings),
-        "giveaways": judged_giveaways(outcome.check.giveaways, recommended, outcome.recommended.model, dataset, seed),
+        "giveaways": judged_giveaways(
+            outcome.check.giveaways, recommended, outcome.recommended.model, dataset, seed
+        ),
         "learning_curve": None if outcome.curve is None else outcome.curve.to_json(),
         "label_issues": as_json(outcome.label_issues),
         "findings": findings_of(outcome),

@@ -1,4 +1,4 @@
-"""What gives classes away: features that are no content and alone mark a class, and the score without them."""
+"""What gives classes away: features that are no content and alone mark a class."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,11 +11,11 @@ _EXAMPLES = 3
 
 
 def giveaways_section(facts: ReportFacts) -> Mapping[str, Any] | None:
-    """Giveaways and what was looked at: content of `page/giveaways.html`; `None` where nothing was searched."""
-    searched = facts.check.giveaways if facts.check is not None else None
-    if searched is None or not searched.kinds:
+    """Giveaways and what was looked at: content of `page/giveaways.html`; `None` without a search."""
+    details = {} if facts.check is None else facts.check.to_json().get("giveaways") or {}
+    if not details.get("kinds"):
         return None
-    judged = facts.metrics.get("giveaways") or [each.to_json() for each in searched.found]
+    judged = facts.metrics.get("giveaways") or details["found"]
     metric = METRICS[facts.target.headline]
     return {
         "rows": [
@@ -24,7 +24,6 @@ def giveaways_section(facts: ReportFacts) -> Mapping[str, Any] | None:
         ],
         "metric": metric,
         "whole": facts.score(metric.key),
-        "kinds": searched.kinds,
-        "searched": searched.searched,
-        "columns": [kind.removeprefix("column ") for kind in searched.kinds if kind.startswith("column ")],
+        "kinds": details["kinds"],
+        "searched": details["searched"],
     }

@@ -18,7 +18,6 @@ from pellucid.reports import (
     formatting,
     generated_sections,
     giveaway_sections,
-    giveaway_sections,
     label_sections,
     model_sections,
     training_sections,

@@ -88,9 +88,7 @@ def decode_all(
         given, plan = listing.pixels, plan_arrays(listing.pixels, listing.splits, settings, fixed)
         parts = list[np.ndarray]()
         # Images that need no work are used as they are.
-        is_ready = (
-            given.dtype == np.uint8 and given.shape == plan.shape and not plan.preprocessing.ignored
-        )
+        is_ready = given.dtype == np.uint8 and given.shape == plan.shape and not plan.preprocessing.ignored
         gathered = _gathered(plan, (lambda _: None) if is_ready else parts.append, progress)
         pixels = given.view() if is_ready else np.concatenate(parts)
         pixels.flags.writeable = False

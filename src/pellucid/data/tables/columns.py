@@ -169,7 +169,12 @@ def other_columns(table: Table, columns: "Columns") -> tuple[str, ...]:
     for name in table.names:
         values = [value for value in table.head.columns[name] if value not in (None, "")]
         plain = all(isinstance(value, (str, int, float)) for value in values)
-        if name not in used and values and plain and max(len(str(value)) for value in values) <= _LONGEST_OTHER:
+        if (
+            name not in used
+            and values
+            and plain
+            and max(len(str(value)) for value in values) <= _LONGEST_OTHER
+        ):
             found.append(name)
     return tuple(found[:_MOST_OTHERS])
 

@@ -37,11 +37,13 @@ def judged_giveaways(
         words = f"{each.kind} {each.value} gives class {quoted(each.label)} away"
         if score is not None:
             value, low, high = (figure(score[end]) for end in ("value", "low", "high"))
-            of_them = "1 of them is" if of_class == 1 else f"{of_class:,} of them are"
+            asked = count_of(int(kept.sum()), f"test {dataset.noun}")
             words += (
-                f": of the {count_of(int(kept.sum()), f'test {dataset.noun}')} without it, of which "
-                f"{of_them} of this class, {metric.words} is {value} [{low}, {high}]"
+                f"; on the {asked} without it, {of_class:,} of them of this class, {metric.words} is {value} "
+                f"[{low}, {high}]"
             )
+            if not of_class:
+                words += f", which says nothing of this class; no test {dataset.noun} shows it without"
         entry["words"] = f"{words}. {each.remedy()}"
         entries.append(entry)
     return entries
