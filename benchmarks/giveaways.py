@@ -301,7 +301,7 @@ def tried(kind: str, plant: Callable[[Planted], Path], listing: Listing, seed: i
         depth = 1 if place.is_dir() else None
         settings = Settings(groups=False, skip_bad=True, target="class", class_depth=depth)
         _, check = prepare(os.fspath(place), settings)
-    label = planted.label.replace("/", "-") if place.is_dir() else planted.label
+        label = planted.label.replace("/", "-") if depth else planted.label
     hits = [each for each in check.giveaways.found if each.label == label]
     others = [each for each in check.giveaways.found if each.label != label]
     said = "; ".join(f"{each.kind} {each.value} of {each.label}" for each in check.giveaways.found)

@@ -36,11 +36,12 @@ def driving_giveaways(model: Model, run: Path, inputs: Inputs) -> tuple[str, ...
         after = model.predict_proba(without)[0]
         if before[answer] - after[answer] < _DRIVES:
             continue
-        then = model.classes[int(after.argmax())]
+        feature, label, then = str(each.get("feature")), model.classes[answer], model.classes[after.argmax()]
+        high, low = figure(before[answer]), figure(after[answer])
         sentences.append(
-            f"A giveaway drives this answer: {each.get('feature')} gives class {quoted(model.classes[answer])} "
-            f"away in the training data. Without it the probability of this class falls from "
-            f"{figure(before[answer])} to {figure(after[answer])}, and the answer is {quoted(then)}."
+            f"A giveaway drives this answer: {feature} gives class {quoted(label)} away in the training "
+            f"data. Without it the probability of this class falls from {high} to {low}, and the answer is "
+            f"{quoted(then)}."
         )
     return tuple(sentences)
 

@@ -16,6 +16,7 @@ _BLOCK_BYTES = 1 << 23
 PATCHES = (0.07, 0.12)
 _THUMB = 8
 _RING_POINTS = 32
+_PIXELS = 1024  # of an image, by which its darkest and brightest levels are judged
 
 # Levels of 255 within which pixels of a flat region lie, and at which two patches are the same mark.
 FLAT = 10.0
@@ -35,6 +36,8 @@ class Looks(NamedTuple):
 
     means: Float64[np.ndarray, "rows channels"]
     contrast: Float64[np.ndarray, " rows"]
+    darkest: Float64[np.ndarray, "rows channels"]  # levels below and above which hardly any pixel lies
+    brightest: Float64[np.ndarray, "rows channels"]
     colourless: Bool[np.ndarray, " rows"]
     border_spread: Float64[
         np.ndarray, " rows"
@@ -56,7 +59,8 @@ def looks_of(
     sides = [max(2, round(part * min(height, width))) for part in PATCHES]
     count = len(rows)
     found = Looks(
-        np.zeros((count, channels)), np.zeros(count), np.zeros(count, bool), np.zeros(count),
+        np.zeros((count, channels)), np.zeros(count), np.zeros((count, channels)),
+        np.zeros((count, channels)), np.zeros(count, bool), np.zeros(count),
         np.zeros((count, _RING_POINTS, channels), np.uint8),
         tuple(np.zeros((count, 4, side, side, channels), np.uint8) for side in sides),
         np.zeros((count, _THUMB * _THUMB * channels), np.float32),
@@ -93,13 +97,19 @@ def _measure(block: UInt8[np.ndarray, "some h w channels"], part: np.ndarray, fo
     rows, columns = (np.linspace(0, side, _THUMB + 1).astype(int)[:-1] for side in (height, width))
     sums = np.add.reduceat(np.add.reduceat(values, rows, axis=1), columns, axis=2)
     means = sums.sum(axis=(1, 2), dtype=np.float64) / (height * width)
-    squares = np.einsum("nhwc,nhwc->nc", values, values).astype(np.float64) / (height * width)
+    squares = np.einsum(values, [0, 1, 2, 3], values, [0, 1, 2, 3], [0, 3]).astype(np.float64) / (
+        height * width
+    )
     found.means[part] = means
     found.contrast[part] = np.sqrt(np.maximum(squares - means**2, 0.0)).mean(axis=1)
     if channels == 3:
         red, green, blue = block[..., 0], block[..., 1], block[..., 2]
         highest, lowest = (each(each(red, green), blue) for each in (np.maximum, np.minimum))
         found.colourless[part] = (highest - lowest).reshape(count, -1).max(axis=1) <= _COLOURLESS
+    some = block.reshape(count, -1, channels)[:, :: max(1, height * width // _PIXELS)]
+    ends = [int(share * (some.shape[1] - 1)) for share in (0.01, 0.99)]
+    some = np.partition(some, ends, axis=1)
+    found.darkest[part], found.brightest[part] = some[:, ends[0]], some[:, ends[1]]
     ring = np.concatenate([block[:, 0], block[:, -1], block[:, :, 0], block[:, :, -1]], axis=1)
     ordered = np.sort(ring, axis=1)
     middle = ordered[:, ring.shape[1] // 2]
@@ -157,10 +167,18 @@ def pixel_features(
             marks_of("no colours", FORM, [("grey only" if each else None) for each in looks.colourless])
         )
         red, green, blue = looks.means.T
+        # Light and camera colour the lightest parts, which are otherwise nearly white in most images.
+        lightest = np.log1p(looks.brightest)
         found += [
             Numbers("mean colour, red against green", CONTENT, red - green, "levels"),
             Numbers("mean colour, blue against green", CONTENT, blue - green, "levels"),
+            Numbers("lightest colour, red to green", CONTENT, np.exp(lightest[:, 0] - lightest[:, 1])),
+            Numbers("lightest colour, blue to green", CONTENT, np.exp(lightest[:, 2] - lightest[:, 1])),
         ]
+    names = ("red", "green", "blue") if looks.means.shape[1] == 3 else ("grey",)
+    for channel, name in enumerate(names):
+        found.append(Numbers(f"darkest {name}", CONTENT, looks.darkest[:, channel], "levels"))
+        found.append(Numbers(f"brightest {name}", CONTENT, looks.brightest[:, channel], "levels"))
     found.append(Numbers("mean brightness", CONTENT, brightness, "levels"))
     found.append(Numbers("contrast", CONTENT, looks.contrast, "levels"))
     return found

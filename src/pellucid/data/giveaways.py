@@ -53,6 +53,8 @@ _FEWEST_WORDS = 5  # words of a text, below which every word is at a fixed place
 _OF_CONTENT = 0.5
 # A word anywhere is nearly always content: it must be in nearly all of a class and in nothing else.
 _WORD_RECALL, _WORD_PRECISION = 0.9, 0.98
+# A range of a length or colour must hold half of a class: parts of honest content are often as blue.
+_NUMBER_RECALL = 0.5
 # So much of the class that the rest of a text gives, a word anywhere adds little.
 _OF_WORDS = 0.8
 # Apart are values with a gap of so many standard deviations around, the utmost part of each side left out.
@@ -512,8 +514,11 @@ def _is_content(
         return False
     if is_word and (recall < _WORD_RECALL or rule.hits < _WORD_PRECISION * rule.marked):
         return True
-    if isinstance(feature, Numbers) and _is_apart(feature, rule, is_train):
-        return False
+    if isinstance(feature, Numbers):
+        if _is_apart(feature, rule, is_train):
+            return False
+        if recall < _NUMBER_RECALL:
+            return True
     return rest.recall(rule, mask) >= (_OF_WORDS if is_word else _OF_CONTENT) * recall
 
 
