@@ -62,7 +62,8 @@ _TRIMMED, _GAP = 0.02, 0.5
 _RATIOS = ("characters", "bytes")  # of sizes the ratio counts: half as much again and more
 _SAME_MARKS = 0.8  # two rules that mark so much in common are one giveaway
 _SORTED = 2.0  # runs of one class for each class, below which data is sorted by class
-_MOST_TOLD, _EXAMPLES = 8, 3
+_SHORTEST_NAME = 3  # of a class, to be looked for within the name of a file
+_EXAMPLES = 3
 
 
 @dataclass(frozen=True)
@@ -427,7 +428,9 @@ def _names_class(value: str, label: str) -> bool:
     """Whether a part of a file's name is the class's, or a part of it."""
     plain, own = (" ".join(filter(str.isalpha, each.lower())) for each in (value, label))
     plain, own = plain.replace(" ", ""), own.replace(" ", "")
-    return bool(plain) and bool(own) and (plain in own or own in plain)
+    if min(len(plain), len(own)) < _SHORTEST_NAME:
+        return bool(plain) and plain == own
+    return plain in own or own in plain
 
 
 def _ranges(
