@@ -125,7 +125,7 @@ def darker(image: np.ndarray) -> None:
     [
         (mark, "mark in a corner, bottom-left", "corner:bottom-left:15%"),
         (frame, "flat border", "border:4%"),
-        (darker, "contrast", ""),
+        (darker, "darkest grey", ""),
     ],
 )
 def test_forms_of_images_are_found(change, kind, ignore):

@@ -248,6 +248,7 @@ def row_order(listing: Listing, rows: Int64[np.ndarray, " rows"]) -> list[Featur
 
 
 _MOSTLY = 0.9
+_FEWEST_NUMBERED = 50  # different values, below which they are no numbers of rows
 
 
 def column_features(
@@ -263,8 +264,16 @@ def column_features(
         numbers = np.array([_number(name) for name in names], np.float64)
         if len(has_value) and np.isfinite(numbers[own[has_value]]).mean() >= _MOSTLY:
             values = np.where(own >= 0, numbers[np.maximum(own, 0)], np.nan)
-            found.append(Numbers(kind, OUTSIDE, values, is_order=True))
+            found.append(Numbers(kind, OUTSIDE, values, is_order=_is_running(numbers)))
     return found
+
+
+def _is_running(numbers: Float64[np.ndarray, " values"]) -> bool:
+    """Whether different values of a column number its rows: whole ones, with few gaps."""
+    known = numbers[np.isfinite(numbers)]
+    if len(known) < 2 or (known != np.floor(known)).any():
+        return False
+    return bool(known.max() - known.min() < 2 * len(known) + 10 and len(known) > _FEWEST_NUMBERED)
 
 
 def _number(text: str) -> float:
@@ -277,7 +286,7 @@ def _number(text: str) -> float:
 
 # Texts: words and lines at fixed places, forms of writing, lengths.
 
-START, END = 1000, 200
+START, END = 800, 200
 _PLACES = {
     "first word": 0, "second word": 1, "third word": 2,
     "last word": -1, "second last word": -2, "third last word": -3,
@@ -331,7 +340,8 @@ def words_of(texts: Sequence[str]) -> Words:
     units = units_of(texts, START)
     hashes, codes = np.unique(units.hashes, return_inverse=True)
     rows = np.repeat(np.arange(len(texts)), units.counts)
-    pairs = np.unique(codes.astype(np.int64) * len(texts) + rows)
+    pairs = np.sort(codes.astype(np.int64) * len(texts) + rows)
+    pairs = pairs[np.concatenate([[True], pairs[1:] != pairs[:-1]])] if len(pairs) else pairs
     return Words(pairs % len(texts), pairs // len(texts), hashes, texts, units.counts)
 
 

@@ -62,6 +62,7 @@ _TRIMMED, _GAP = 0.02, 0.5
 _RATIOS = ("characters", "bytes")  # of sizes the ratio counts: half as much again and more
 _SAME_MARKS = 0.8  # two rules that mark so much in common are one giveaway
 _SORTED = 2.0  # runs of one class for each class, below which data is sorted by class
+_SHARED = 0.3  # of examples, in sub-folders that several classes have
 _SHORTEST_NAME = 3  # of a class, to be looked for within the name of a file
 _EXAMPLES = 3
 
@@ -416,8 +417,9 @@ def _is_layout(
     """Whether a feature outside of the content only repeats the labels: own values for every class."""
     if feature.nature != OUTSIDE:
         return False
-    if feature.kind == "sub-folder":  # folders that no two classes share are a part of the class
-        return bool((hits == marked).all())
+    if feature.kind == "sub-folder":  # where few folders are shared by classes, they are parts of a class
+        is_shared = hits < PRECISION * marked
+        return bool(hits[is_shared].sum() < _SHARED * hits.sum())
     if not feature.kind.startswith("column"):
         return False
     is_twin = (hits >= PRECISION * marked) & (hits >= 0.9 * sizes[of])
