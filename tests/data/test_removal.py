@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.made import listing_of_texts, made_texts
+from data.made import listing_of_texts, made_texts, read, require_refused, texts_of
 from pellucid.data import Preprocessing, prepare
 from pellucid.data.removal import image_without, text_without
 from pellucid.errors import UsageError
@@ -69,3 +69,19 @@ def test_settings_refuse_other_forms():
 def test_rules_of_other_inputs_are_refused():
     with pytest.raises(UsageError, match="--ignore border:4%: the data holds texts"):
         prepare(listing_of_texts(made_texts(40), ["a", "b"] * 20), Settings(ignore="border:4%"))
+
+
+def test_a_joined_column_is_left_out_and_another_changes_nothing(tmp_path):
+    path = tmp_path / "mails.csv"
+    rows = [f"title {n},{text},{'ab'[n % 2]},x\n" for n, text in enumerate(made_texts(40))]
+    path.write_text("title,body,label,batch\n" + "".join(rows))
+    both = read(path, input_column="title,body")
+    one = read(path, input_column="title,body", ignore="column:title")
+    assert "title 3" in texts_of(both)[3]
+    assert "title 3" not in texts_of(one)[3]
+    assert one.joined_columns == ()
+    unused = read(path, input_column="title,body", ignore="column:batch")
+    assert texts_of(unused) == texts_of(both)
+    assert any("--ignore changes nothing there" in each for each in unused.warnings)
+    require_refused(path, "--ignore column:titel is not there", ignore="column:titel")
+    require_refused(path, "leaves no inputs", input_column="body", ignore="column:body")

@@ -8,7 +8,6 @@ rest of the content, which is asked about examples that it did not learn from, d
 the class as surely.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -339,10 +338,7 @@ def search(
         <= np.log(ALPHA)
     ]
     also: dict[int, list[str]] = {}
-    present = {_key(feature): feature for feature in features}
-    for rule in sorted(
-        surely, key=lambda rule: (rule.feature.nature == CONTENT, rule.feature.nature == OUTSIDE)
-    ):
+    for rule in sorted(surely, key=_order):
         mask = _mask(rule, len(rows))
         repeated = next(
             (
@@ -356,7 +352,7 @@ def search(
             if rule.feature.kind != kept[repeated][0].feature.kind:
                 also.setdefault(repeated, []).append(rule.feature.kind)
             continue
-        if _is_content(rule, mask, rest, labels, is_train, present):
+        if _is_content(rule, mask, rest, labels, is_train):
             continue
         kept.append((rule, mask))
     found_all = [
@@ -368,8 +364,10 @@ def search(
     return Giveaways(tuple(found_all), kinds, int(is_train.sum()), tried)
 
 
-def _key(feature: Feature) -> str:
-    return feature.kind
+def _order(rule: _Rule) -> tuple[bool, bool, int]:
+    """Sorts forms first; then what may be content, that which marks most first; last what is outside."""
+    is_content = rule.feature.nature == CONTENT
+    return rule.feature.nature == OUTSIDE, is_content, -rule.hits if is_content else 0
 
 
 def _overlap(one: Bool[np.ndarray, " rows"], other: Bool[np.ndarray, " rows"]) -> float:
@@ -507,7 +505,6 @@ def _is_content(
     rest: Rest,
     labels: Int64[np.ndarray, " rows"],
     is_train: Bool[np.ndarray, " rows"],
-    present: Mapping[str, Feature],
 ) -> bool:
     """Whether what a rule marks is as good as content: the rest gives the class about as well."""
     feature = rule.feature

@@ -34,9 +34,10 @@ from pellucid.data.tables.columns import (
     other_columns,
 )
 from pellucid.data.tables.table import Table, inputs_of
-from pellucid.data.wording import quoted, some
+from pellucid.data.wording import quoted, some, visible
 from pellucid.errors import DataError
-from pellucid.settings import Settings
+from pellucid.settings import Settings, likely_meant, parse_ignore
+from pellucid.settings.rows import IGNORED_COLUMN
 
 
 class LazyTexts(Sequence[str]):
@@ -217,6 +218,7 @@ def list_table(table: Table, folder: Path, settings: Settings) -> Listing:
     Raises: `DataError` if its columns cannot be chosen, or a row has no label or image.
     """
     columns = choose_columns(table, folder, with_marked_columns(table, settings))
+    table, columns = without_ignored(table, columns, settings)
     if (packed := packed_column(table, settings)) is not None:
         # The images are read one by one later: here the labels take their place.
         stand_in = ChosenInput(IMAGES, columns.label, columns.label_parts[:1])
@@ -230,6 +232,31 @@ def list_table(table: Table, folder: Path, settings: Settings) -> Listing:
         return list_texts_of(table, columns, folder, settings)
     warnings = (*table.warnings, f"{table.place}: {columns.sentence()}")
     return dataclasses.replace(_with_paths(RowReader(table, columns), folder, settings), warnings=warnings)
+
+
+def without_ignored(table: Table, columns: Columns, settings: Settings) -> tuple[Table, Columns]:
+    """Columns whose texts are joined, without those that `--ignore` names; of others a warning of the table.
+
+    Raises: `DataError` if one is not there, or is the only one that holds inputs.
+    """
+    rules = [rule for rule in parse_ignore(settings.ignore) if rule.startswith(IGNORED_COLUMN)]
+    for name in (rule.removeprefix(IGNORED_COLUMN) for rule in rules):
+        kept = tuple(part for part in columns.input.parts if part != name)
+        if name not in table.names:
+            hint = visible(likely_meant(name, table.names))
+            raise DataError(
+                f"{table.place}: --ignore column:{name} is not there{hint}; name a column, or leave it out"
+            )
+        if not kept:
+            raise DataError(
+                f"{table.place}: --ignore column:{name} leaves no inputs; name another with --input-column"
+            )
+        if len(kept) == len(columns.input.parts):
+            why = f"column {quoted(name)} is no part of the inputs; --ignore changes nothing there"
+            table = dataclasses.replace(table, warnings=(*table.warnings, f"{table.place}: {why}"))
+        chosen = columns.input._replace(name=",".join(kept), parts=kept)
+        columns = dataclasses.replace(columns, input=chosen)
+    return table, columns
 
 
 def list_texts_of(table: Table, columns: Columns, folder: Path, settings: Settings) -> Listing:
