@@ -294,18 +294,18 @@ _PLACES = {
 _LINES_FIRST, _LINES_LAST, _SHORTEST_LINE = 30, 10, 3
 # Words that hold sentences together, which no topic has to itself.
 _LANGUAGES = {
-    "English": "the,and,of,to,in,is,that,for,with,was",
-    "German": "der,die,und,das,ist,nicht,mit,den,ein,von",
-    "French": "le,les,et,des,est,une,dans,pour,que,pas",
-    "Spanish": "el,los,y,las,es,una,por,con,para,del",
-    "Italian": "il,che,di,non,una,per,della,sono,gli,con",
-    "Portuguese": "o,os,e,uma,não,com,para,do,da,em",
-    "Dutch": "de,het,een,en,van,niet,zijn,met,voor,dat",
-    "Swedish": "och,att,det,som,en,på,är,inte,för,av",
-    "Polish": "i,w,nie,na,się,że,z,do,jest,to",
-    "Turkish": "ve,bir,bu,için,da,ile,de,çok,ne,gibi",
-    "Russian": "и,в,не,на,что,по,это,как,из",
-}
+    "English": ("the", "and", "of", "to", "in", "is", "that", "for", "with", "was"),
+    "German": ("der", "die", "und", "das", "ist", "nicht", "mit", "den", "ein", "von"),
+    "French": ("le", "les", "et", "des", "est", "une", "dans", "pour", "que", "pas"),
+    "Spanish": ("el", "los", "y", "las", "es", "una", "por", "con", "para", "del"),
+    "Italian": ("il", "che", "di", "non", "una", "per", "della", "sono", "gli", "con"),
+    "Portuguese": ("o", "os", "e", "uma", "não", "com", "para", "do", "da", "em"),
+    "Dutch": ("de", "het", "een", "en", "van", "niet", "zijn", "met", "voor", "dat"),
+    "Swedish": ("och", "att", "det", "som", "en", "på", "är", "inte", "för", "av"),
+    "Polish": ("i", "w", "nie", "na", "się", "że", "z", "do", "jest", "to"),
+    "Turkish": ("ve", "bir", "bu", "için", "da", "ile", "de", "çok", "ne", "gibi"),
+    "Russian": ("и", "в", "не", "на", "что", "по", "это", "как", "из"),
+}  # fmt: skip
 _FEWEST_OF_LANGUAGE = 2
 
 
@@ -441,7 +441,7 @@ def _languages(words: Words) -> list[str | None]:
     """Language of most function words of each text; `None` where fewer than two are found."""
     counts = np.zeros((len(_LANGUAGES), len(words.texts)), np.int64)
     for place, spelled in enumerate(_LANGUAGES.values()):
-        hashes = units_of(spelled.split(","), 20).hashes
+        hashes = units_of(spelled, 20).hashes
         at = np.searchsorted(words.hashes, hashes).clip(max=max(0, len(words.hashes) - 1))
         known = at[words.hashes[at] == hashes] if len(words.hashes) else at[:0]
         counts[place] = np.bincount(words.rows[np.isin(words.codes, known)], minlength=len(words.texts))

@@ -34,16 +34,22 @@ def judged_giveaways(
         entry["metric"] = metric.key
         entry["test_with"], entry["test_without"] = len(each.test_with), len(each.test_without)
         entry["test_without_of_class"] = of_class
-        words = f"{each.kind} {each.value} gives class {quoted(each.label)} away"
-        if score is not None:
+        name, remedy = f"{each.kind} {each.value}", each.remedy()
+        if score is None:
+            words = f"{name} gives class {quoted(each.label)} away. {remedy}"
+        else:
             value, low, high = (figure(score[end]) for end in ("value", "low", "high"))
             asked = count_of(int(kept.sum()), f"test {dataset.noun}")
-            words += (
-                f"; on the {asked} without it, {of_class:,} of them of this class, {metric.words} is {value} "
-                f"[{low}, {high}]"
+            words = (
+                f"{name} gives class {quoted(each.label)} away; on the {asked} without it, {of_class:,} of "
+                f"them of this class, {metric.words} is {value} [{low}, {high}]. {remedy}"
             )
             if not of_class:
-                words += f", which says nothing of this class; no test {dataset.noun} shows it without"
-        entry["words"] = f"{words}. {each.remedy()}"
+                words = (
+                    f"{name} gives class {quoted(each.label)} away; on the {asked} without it {metric.words} "
+                    f"is {value} [{low}, {high}], which says nothing of this class: all of its test "
+                    f"{dataset.noun}s that were looked at have it. {remedy}"
+                )
+        entry["words"] = words
         entries.append(entry)
     return entries
