@@ -22,6 +22,8 @@ _PIXELS = 1024  # of an image, by which its darkest and brightest levels are jud
 FLAT = 10.0
 SAME = 8.0
 _NOT_FLAT = 12.0
+# Of a corner that is taken out; marks are larger than the patches by which they are found.
+_TAKEN_OUT = "25%"
 _STEP = 24  # of a grid of colours; a second one, moved by half a step, has what lies at its edges
 _COLOURLESS = 3
 # Where so much of other classes' borders has the colour, it is the ordinary background of the data.
@@ -42,6 +44,7 @@ class Looks(NamedTuple):
     border_spread: Float64[
         np.ndarray, " rows"
     ]  # distance of border pixels from their median, nearly the largest
+    frame: Float64[np.ndarray, " rows"]  # width of a border of one colour, as a part of the shorter side
     ring: UInt8[np.ndarray, "rows points channels"]
     # pixels of each corner, for each size of patch
     corners: tuple[UInt8[np.ndarray, "rows 4 side side channels"], ...]
@@ -60,7 +63,7 @@ def looks_of(
     count = len(rows)
     found = Looks(
         np.zeros((count, channels)), np.zeros(count), np.zeros((count, channels)),
-        np.zeros((count, channels)), np.zeros(count, bool), np.zeros(count),
+        np.zeros((count, channels)), np.zeros(count, bool), np.zeros(count), np.zeros(count),
         np.zeros((count, _RING_POINTS, channels), np.uint8),
         tuple(np.zeros((count, 4, side, side, channels), np.uint8) for side in sides),
         np.zeros((count, _THUMB * _THUMB * channels), np.float32),
@@ -115,6 +118,7 @@ def _measure(block: UInt8[np.ndarray, "some h w channels"], part: np.ndarray, fo
     middle = ordered[:, ring.shape[1] // 2]
     low, high = (ordered[:, int(share * (ring.shape[1] - 1))].astype(np.int16) for share in (0.01, 0.99))
     found.border_spread[part] = np.maximum(high - middle, middle - low).max(axis=1)
+    found.frame[part] = _widths(block, middle, found.border_spread[part] <= FLAT)
     found.ring[part] = ring[:, np.linspace(0, ring.shape[1] - 1, _RING_POINTS).astype(int)]
     for patches in found.corners:
         side = patches.shape[2]
@@ -135,6 +139,26 @@ def _measure(block: UInt8[np.ndarray, "some h w channels"], part: np.ndarray, fo
     found.thumbs[part] = (thumbs / np.maximum(spread, 1.0)).reshape(count, -1)
 
 
+def _widths(
+    block: UInt8[np.ndarray, "some h w channels"],
+    colours: UInt8[np.ndarray, "some channels"],
+    is_flat: Bool[np.ndarray, " some"],
+) -> Float64[np.ndarray, " some"]:
+    """Width of the border of images that have one of one colour; at most a quarter of the shorter side."""
+    widths, places = np.zeros(len(block)), np.flatnonzero(is_flat)
+    side = min(block.shape[1:3])
+    for width in range(1, side // 4 + 1):
+        at, end = width - 1, -width
+        edges = [block[places, at], block[places, end], block[places, :, at], block[places, :, end]]
+        inner = np.concatenate([edge[:, width - 1 : edge.shape[1] - width + 1] for edge in edges], axis=1)
+        distances = np.abs(inner.astype(np.int16) - colours[places, None]).max(axis=2)
+        places = places[np.quantile(distances, 0.98, axis=1) <= FLAT] if len(places) else places
+        if not len(places):
+            break
+        widths[places] = width / side
+    return widths
+
+
 def pixel_features(
     looks: Looks, labels: Int64[np.ndarray, " rows"], is_train: Bool[np.ndarray, " rows"]
 ) -> list[Feature]:
@@ -142,7 +166,17 @@ def pixel_features(
     found = list[Feature]()
     flat_border = looks.border_spread <= FLAT
     colours = np.median(looks.ring, axis=1)
-    found.append(_flat("flat border", flat_border, colours, looks, labels, is_train, "border:4%"))
+    found.append(
+        _flat(
+            "flat border",
+            flat_border,
+            colours,
+            looks,
+            labels,
+            is_train,
+            _border_of(looks, flat_border & is_train),
+        )
+    )
     means = [patches.reshape(*patches.shape[:2], -1, patches.shape[-1]) for patches in looks.corners]
     spreads = [np.abs(each - each.mean(axis=2, keepdims=True)).max(axis=(2, 3)) for each in means]
     is_flat, centres = spreads[-1] <= FLAT, means[-1].mean(axis=2)
@@ -153,13 +187,13 @@ def pixel_features(
         )
     )
     for corner, name in enumerate(CORNERS):
-        ignore = f"corner:{name}:{PATCHES[-1] + 0.03:.0%}"
+        ignore = f"corner:{name}:{_TAKEN_OUT}"
         kind = f"flat corner, {name}"
         found.append(_flat(kind, is_flat[:, corner], centres[:, corner], looks, labels, is_train, ignore))
     for corner, name in enumerate(CORNERS):
         for patches, spread in zip(looks.corners, spreads, strict=True):
             own = patches[:, corner].reshape(len(labels), -1)
-            ignore = f"corner:{name}:{PATCHES[-1] + 0.03:.0%}"
+            ignore = f"corner:{name}:{_TAKEN_OUT}"
             found.append(_same(f"mark in a corner, {name}", own, spread[:, corner], labels, is_train, ignore))
     brightness = looks.means.mean(axis=1)
     if looks.means.shape[1] == 3:
@@ -182,6 +216,12 @@ def pixel_features(
     found.append(Numbers("mean brightness", CONTENT, brightness, "levels"))
     found.append(Numbers("contrast", CONTENT, looks.contrast, "levels"))
     return found
+
+
+def _border_of(looks: Looks, is_flat: Bool[np.ndarray, " rows"]) -> str:
+    """What `--ignore` takes to remove the borders of nearly all images that have one."""
+    widths = looks.frame[is_flat & (looks.frame > 0)]
+    return f"border:{min(50, 1 + int(np.ceil(100 * np.quantile(widths, 0.9))))}%" if len(widths) else ""
 
 
 def _flat(
