@@ -5,7 +5,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pellucid.pipeline.judging.report_facts import cell_rows, show_first_mistakes, uncertain_rows, worst_rows
+from pellucid.data import Dataset
+from pellucid.data.raw_texts import Texts
+from pellucid.pipeline.judging import testing
+from pellucid.pipeline.judging.report_facts import (
+    cell_rows,
+    show_first_mistakes,
+    uncertain_rows,
+    unfamiliar,
+    worst_rows,
+)
 from pellucid.settings import Settings
 from pellucid.tasks import CLASSIFICATION
 
@@ -46,6 +55,20 @@ def test_no_cell_gives_more_than_eight_and_all_together_300():
 def test_nothing_tested_shows_nothing():
     labels, said = LABELS[:0], SAID[:0]
     assert worst_rows(labels, said) == cell_rows(labels, said) == uncertain_rows(said) == []
+
+
+def test_texts_too_short_to_judge_are_counted_and_not_shown_as_unfamiliar():
+    texts = ["a plain text of the training data", "不是很好吃", "cryptographic zebras quarrel", "so what?"]
+    dataset = Dataset(
+        Texts.of(texts), np.zeros(4, np.int64), np.array([0]), np.array([], np.int64), ("a", "b"), None,
+        test=np.array([1, 2, 3]), sources=[f"row {number}" for number in range(4)],
+    )  # fmt: skip
+    answers = np.tile([0.9, 0.1], (3, 1))
+    tested = testing.Tested(answers, answers, np.array([0.9995, 0.98, 0.2]), 1.0)
+    shown, short = unfamiliar(dataset, tested, 0.05)
+    assert [each.shown for each in shown] == [texts[2]]
+    assert short == 1
+    assert unfamiliar(dataset, tested, None) == ([], 0)
 
 
 @pytest.fixture

@@ -55,6 +55,8 @@ def with_average(
 ) -> list[Candidate]:
     """Put an average behind the models, the least simple of all, where one loses less than each of them.
 
+    Whether it is recommended is another question: it then has to gain more than practically nothing.
+
     `candidates` are at their temperatures, with detectors and held-out answers.
     """
     found = average_of(candidates, dataset, settings)

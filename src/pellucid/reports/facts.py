@@ -255,6 +255,7 @@ class ReportFacts:
         chosen: what the recommended model is called beside its name, such as `in training` under way.
         copies: pairs of copies, of equal content under different labels or near ones, one behind the other.
         unfamiliar: test examples that are most unlike the training data.
+        unfamiliar_short: test texts as unlike it that are too short to judge, and not shown for that.
         corrections: what collecting corrections needs; `None` where the page collects none.
     """
 
@@ -282,6 +283,7 @@ class ReportFacts:
     chosen: str = "recommended"
     copies: Sequence[Labelled] = ()
     unfamiliar: Sequence[Labelled] = ()
+    unfamiliar_short: int = 0
     corrections: CorrectionFacts | None = None
 
     @property

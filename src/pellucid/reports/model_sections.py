@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.arithmetic.probabilities import LEVEL
-from pellucid.evaluation import Interval
+from pellucid.evaluation import Interval, wilson
 from pellucid.language import translated, translated_list
 from pellucid.reports import scored_models, trust_sections
 from pellucid.reports.error_sections import most_confused, per_class
@@ -18,8 +18,12 @@ from pellucid.reports.scored_models import pairings
 from pellucid.settings import DUMMIES, METRICS, Metric
 
 TRUSTED = 0.9
+# Width of the interval of a precision up to which enough was tested: it lies too near TRUSTED to decide.
+_NARROW = 0.1
 NAMES_SHOWN = 6
 _NINE_IN_TEN = 0.9
+# Answers, all of them right, from which Wilson's interval of a precision lies above TRUSTED.
+_LEAST_ANSWERS = next(answers for answers in range(1, 1000) if wilson(answers, answers).low >= TRUSTED)
 # A range of true values is named where the mean error of this quarter is so many times that of all.
 _QUARTERS, _MUCH_WORSE, _LEAST_IN_QUARTER = 4, 1.5, 10
 
@@ -38,7 +42,8 @@ def judge(facts: ReportFacts) -> Mapping[str, Any]:
     """The verdict on a classifier by its test scores, and the classes or labels that it may be trusted with.
 
     A class is trusted if it is right at least nine times in ten when predicted, and doubtful if it is missed
-    or predicted wrongly more than once in ten, both beyond doubt; of the others too little was tested.
+    or predicted wrongly more than once in ten, both beyond doubt; of the others too little was tested, or
+    the precision lies too near nine in ten. Where no class is trusted, all answers together may be.
     """
     headline = scored_models.headline(facts)
     is_told_by_target = headline.is_error or facts.labels is not None
@@ -59,6 +64,12 @@ def judge(facts: ReportFacts) -> Mapping[str, Any]:
         for row in rows
         if any(score is not None and score.high < TRUSTED for score in (row.precision, row.recall))
     ]
+    open_rows = [row for row in rows if row.name not in (*trusted, *doubtful)]
+    # A class that is mostly right where the model is no better than chance is neither.
+    undecided = [row for row in open_rows if row.precision is None or row.precision.low < TRUSTED]
+    near = [row for row in undecided if row.precision is not None and _width(row.precision) <= _NARROW]
+    few = [row for row in undecided if row not in near]
+    of_all = facts.score("accuracy") if facts.labels is None and common["beats_chance"] else None
     without = {} if facts.all_classes is None else {"without_leaked": None, "without_siblings": None}
     return {
         **common,
@@ -69,7 +80,12 @@ def judge(facts: ReportFacts) -> Mapping[str, Any]:
         "scale": None if score is None else ruler(score, reference=reference),
         "trusted": _names([name for name in trusted if name not in doubtful][::-1]),
         "doubtful": _names(doubtful),
-        "undecided": _names([row.name for row in rows if row.name not in (*trusted, *doubtful)]),
+        "undecided": _names([row.name for row in few]),
+        "near": _names([row.name for row in near]),
+        "near_one": near[0].precision if len(near) == 1 else None,
+        # All answers together, and how many answers with its name a class needs to be trusted.
+        "together": of_all if of_all is not None and of_all.low >= TRUSTED else None,
+        "needed": _LEAST_ANSWERS,
         "confused": next(iter(most_confused(facts, 1)), None) if facts.labels is None else None,
         "all_right": None if facts.labels is None else facts.score(facts.target.right),
         "tested": facts.tested,
@@ -164,6 +180,10 @@ def _baseline(facts: ReportFacts) -> Mapping[str, Any] | None:
         "compared": "" if headline == (compares := scored_models.compared(facts)) else compares.words,
         "verdict": pair.verdict if pair else "",
     }
+
+
+def _width(interval: Interval) -> float:
+    return interval.high - interval.low
 
 
 def _names(names: Sequence[str]) -> Mapping[str, Any]:

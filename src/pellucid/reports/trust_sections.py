@@ -88,7 +88,7 @@ def abstention_section(facts: ReportFacts) -> Mapping[str, Any] | None:
 
 
 def _promised(found: AbstentionFacts, max_error: float) -> Mapping[str, Any] | None:
-    """A promise and what became of it on the test split; `None` where the held-out examples are too few."""
+    """A promise and what it does on the test split; `None` where the examples are too few."""
     promise = found.promises.get(max_error)
     if promise is None:
         return None
@@ -97,8 +97,8 @@ def _promised(found: AbstentionFacts, max_error: float) -> Mapping[str, Any] | N
         "threshold": promise.threshold if promise.answered else None,
         "answered": _share(promise.expected if kept is None else kept.answered),
         "error": None if kept is None or kept.error is None else _share(kept.error),
-        "is_checked": kept is not None,
-        "is_confirmed": promise.is_confirmed,
+        "is_tested": kept is not None,
+        "basis": promise.basis,
         "is_refuted": promise.is_refuted,
     }
 
