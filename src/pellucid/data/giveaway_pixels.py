@@ -100,7 +100,7 @@ def _measure(block: UInt8[np.ndarray, "some h w channels"], part: np.ndarray, fo
     rows, columns = (np.linspace(0, side, _THUMB + 1).astype(int)[:-1] for side in (height, width))
     sums = np.add.reduceat(np.add.reduceat(values, rows, axis=1), columns, axis=2)
     means = sums.sum(axis=(1, 2), dtype=np.float64) / (height * width)
-    squares = np.einsum(values, [0, 1, 2, 3], values, [0, 1, 2, 3], [0, 3]).astype(np.float64) / (
+    squares = np.square(values).sum(axis=(1, 2), dtype=np.float64) / (
         height * width
     )
     found.means[part] = means

@@ -421,7 +421,7 @@ def _is_layout(
     if not feature.kind.startswith("column"):
         return False
     is_twin = (hits >= PRECISION * marked) & (hits >= 0.9 * sizes[of])
-    return len(np.unique(of[is_twin])) >= 0.9 * np.count_nonzero(sizes)
+    return bool(len(np.unique(of[is_twin])) >= 0.9 * np.count_nonzero(sizes))
 
 
 def _names_class(value: str, label: str) -> bool:
