@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pellucid.answering.answers import answered
+from pellucid.answering.giveaways import driving_giveaways
 from pellucid.answering.incoming import Block, incoming
 from pellucid.answering.naming import ModelOfRun, model_of
 from pellucid.answering.training_examples import known_label, known_states, most_alike, shown_name, whole_name
@@ -95,7 +96,8 @@ def explain(
     truth, of_data = (None, ()) if place is None else _truth(model, chosen.folder, name)
     explanation = explain_model(model, inputs, target, truth, chosen.name)
     nearest, compared, lacking = most_alike(chosen.folder, opened_model(model), inputs)
-    notes = (*_others(chosen), *explanation.notes, *lacking, *of_data)
+    driving = driving_giveaways(model, Path(run), inputs) if not isinstance(model, Generator) else ()
+    notes = (*_others(chosen), *driving, *explanation.notes, *lacking, *of_data)
     explanation = dataclasses.replace(explanation, nearest=nearest, compared=compared, notes=notes)
     shown = name if place is None else shown_name(chosen.folder, name)
     write_file(out, render_explanation(explanation, shown).encode("utf-8"))

@@ -200,6 +200,7 @@ def _one(place: Path, description: Description) -> Model:
             joined_columns=description.joined_columns,
             renamed=description.renamed,
             threshold=description.threshold,
+            ignored=description.ignored,
         )
     require_answers(model, str(place))
     return _completed(place, description, model)
@@ -215,13 +216,16 @@ def _average(place: Path, description: Description) -> Model:
             raise ValueError("input_kind of the average are not those of its members")
         if model.target is not description.is_of.target:
             raise ValueError("the target of the average is not that of its members")
-        same = ["preprocessing", "classes", "joined_columns", "renamed"]
+        same = ["preprocessing", "classes", "joined_columns", "ignored", "renamed"]
         if model.target.is_exclusive:
             same.append("threshold")
         else:  # of several labels its own, which its own answers fit
             threshold = description.threshold
             model = model.for_data(
-                joined_columns=model.joined_columns, renamed=model.renamed, threshold=threshold
+                joined_columns=model.joined_columns,
+                renamed=model.renamed,
+                threshold=threshold,
+                ignored=model.ignored,
             )
         for what in same:
             if getattr(model, what) != getattr(description, what):

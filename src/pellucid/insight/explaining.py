@@ -89,7 +89,8 @@ def explain_model(
                 f"model: {model.name} makes images in a way that is not opened; give a vae or gan"
             )
         else:
-            found = _of_predictor(model, inputs, target, truth)
+            read = inputs if isinstance(inputs, np.ndarray) else [*model.texts_of(inputs)]
+            found = _of_predictor(model, read, target, truth)
         return dataclasses.replace(found, model=model.name if name is None else name)
 
 

@@ -143,8 +143,11 @@ def _common(facts: ReportFacts, key: str, *, beats_chance: bool) -> dict[str, An
         "reason": str(facts.metrics.get("reason") or ""),
         "findings": [
             words
-            for each in ("contradiction", "disagreement")
-            if (words := str((facts.metrics.get(each) or {}).get("words") or ""))
+            for each in (
+                *(facts.metrics.get(key) for key in ("contradiction", "disagreement")),
+                *(facts.metrics.get("giveaways") or ()),
+            )
+            if (words := str((each or {}).get("words") or ""))
         ],
         "groups": [str(each["words"]) for each in by_groups if "words" in each],
         "baseline": _baseline(facts),

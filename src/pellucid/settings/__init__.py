@@ -16,6 +16,7 @@ from pellucid.settings.rows import (
     likely_meant,
     not_known,
     parse_duration,
+    parse_ignore,
     parse_image_size,
     parse_log,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "name_of",
     "not_known",
     "parse_duration",
+    "parse_ignore",
     "parse_image_size",
     "parse_log",
 ]

@@ -261,6 +261,66 @@ def parse_duration(text: str | None) -> float | None:
     return float(match[1]) * {"s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}[match[2]]
 
 
+# What `--ignore` takes out, with the most of an image, in per cent of its height and width.
+IGNORED_OF_TEXTS = ("token:", "first-line", "last-line")
+IGNORED_OF_IMAGES = ("border:", "corner:")
+IGNORED_COLUMN = "column:"
+CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
+_MOST_OF_SIDE = 50.0
+_MOST_IGNORED, _LONGEST_IGNORED = 100, 1000
+
+
+def parse_ignore(text: str | None) -> tuple[str, ...]:
+    """Read what is to be ignored, comma-separated; a comma within a token belongs to it. `None` is nothing.
+
+    Raises: `UsageError` if a part is of no known form, or asks for more than half of an image.
+    """
+    parts = list[str]()
+    for part in (text or "").split(","):
+        starts = part.strip().startswith((*IGNORED_OF_TEXTS, *IGNORED_OF_IMAGES, IGNORED_COLUMN))
+        if parts and not starts and parts[-1].startswith("token:"):
+            parts[-1] += f",{part}"
+        elif part.strip():
+            parts.append(part.strip())
+    for part in parts:
+        if not is_ignorable(part):
+            raise UsageError(
+                f"--ignore: {part!r} is none of token:WORD, first-line, last-line, column:NAME, border:4% or "
+                "corner:top-left:10% (top-left, top-right, bottom-left or bottom-right; at most 50 %)"
+            )
+    return tuple(dict.fromkeys(parts))
+
+
+def is_ignorable(part: str) -> bool:
+    """Whether one part is of a known form."""
+    if part in ("first-line", "last-line"):
+        return True
+    kind, _, value = part.partition(":")
+    if kind in ("token", "column"):
+        return 0 < len(value.strip()) <= _LONGEST_IGNORED and value == value.strip()
+    if kind == "corner":
+        corner, _, value = value.partition(":")
+        if corner not in CORNERS:
+            return False
+    elif kind != "border":
+        return False
+    match = re.fullmatch(r"(\d{1,2}(?:\.\d{1,2})?)%", value, re.ASCII)
+    return match is not None and 0 < float(match[1]) <= _MOST_OF_SIDE
+
+
+def ignored_rules(value: object) -> tuple[str, ...]:
+    """What is ignored as a file holds it, trusted in nothing.
+
+    Raises: `ValueError` if it is no list of known forms.
+    """
+    if not isinstance(value, (list, tuple)) or not 0 < len(value) <= _MOST_IGNORED:
+        raise ValueError(f"ignored: not one to {_MOST_IGNORED} rules")
+    for part in value:
+        if not isinstance(part, str) or not is_ignorable(part) or part.startswith(IGNORED_COLUMN):
+            raise ValueError("ignored: not every one is a rule of a known form")
+    return tuple(value)
+
+
 LOGS = ("tensorboard", "mlflow")
 
 
