@@ -1,11 +1,13 @@
-// The language of the page: that of the browser, until another one is asked for.
+// The language of the page: Chinese where it was made in Chinese or the browser speaks it, until another is asked for.
 import { byId } from "../../../../reports/explain/script/dom.js";
 import { CHINESE } from "./chinese.js";
 import { ENGLISH } from "./english.js";
 
 /** @typedef {keyof typeof ENGLISH} Word */
 
-const language = { isChinese: navigator.language.toLowerCase().startsWith("zh") };
+const language = {
+  isChinese: [document.documentElement.lang, navigator.language].some((each) => each.toLowerCase().startsWith("zh")),
+};
 
 /**
  * A string of the page in its language.
@@ -59,7 +61,7 @@ function sayAll() {
 }
 
 /**
- * Speak the browser's language, and the other one at a click.
+ * Speak the language of the page, and the other one at a click.
  * @param {() => void} onChange what else is written anew
  */
 export function startLanguage(onChange) {
