@@ -51,7 +51,7 @@ def explain(
         settings: column and encoding of tables.
         model_name: another model of the run.
         class_name: class or label that loss and explanations are about; by default explanations are about the
-            most probable one, and the loss is against the true one, or all labels that are known, where the
+            answered one, and the loss is against the true one, or all labels that are known, where the
             input is part of the run's data. An autoencoder opens the image as of this class; by default as of
             the true one, or the likeliest.
         typed: the text itself, in place of a place.

@@ -159,7 +159,7 @@ def with_averages_tested(candidates: Sequence[Candidate], tested: Mapping[str, T
         answers = model.target.calibrated(raw, model.temperature)
         novelty = asked[0].novelty if model.detector is not None else None
         labels = None if model.target.is_exclusive else model.decided(answers)
-        found[each.name] = Tested(raw, answers, novelty, milliseconds, labels)
+        found[each.name] = Tested(raw, answers, novelty, milliseconds, labels, each.model.threshold)
     return found
 
 
