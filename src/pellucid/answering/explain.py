@@ -124,7 +124,7 @@ def _others(chosen: ModelOfRun) -> tuple[str, ...]:
     if is_recommended:
         own = f"{chosen.name} is the model that the run recommends."
     elif chosen.recommended is not None:
-        own = f"{chosen.name} is a model of the run, which recommends {chosen.recommended}."
+        own = f"You opened {chosen.name}; the run recommends {chosen.recommended}."
     return (own, *([f"--model opens the others: {some(rest, _NAMES_SHOWN)}."] if rest else []))
 
 

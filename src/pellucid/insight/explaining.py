@@ -249,8 +249,8 @@ def _of_predictor(model: Model, inputs: Inputs, asked: int | None, truth: Agains
         )
     elif isinstance(shown, ClassicalModel) and shown.network is not None and "opened" in opened:
         notes.append(
-            "The classical model takes the last hidden layer of the network, which is opened below up to "
-            "there; the network's own head takes no part."
+            "The classical model reads the network's last hidden layer, up to which the network is opened "
+            "below; the network's own output layer is not used."
         )
     return Explanation(
         model=model.name,

@@ -177,9 +177,7 @@ def conclude(learned: Learned, check: Check, folds: Folds, context: RunContext) 
     reserve_for_conclusion(context, candidates)
     asked = most_detector_examples(len(dataset.train), len(dataset.validation))
     seconds = asked * sum(each.answer_seconds for each in candidates)
-    if context.affords(
-        seconds, "No model can tell inputs unlike the training data: there was no time for detectors."
-    ):
+    if context.affords(seconds, "Detection of unfamiliar inputs was left out: there was no time for it."):
         done = "fitted the novelty (out-of-distribution) detector"
         with stages.stage("fitting the novelty detector", done):
             candidates = with_detectors(candidates, folds.learning, settings.seed)
