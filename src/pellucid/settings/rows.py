@@ -140,7 +140,8 @@ def likely_meant(name: str, known: Sequence[str]) -> str:
         or difflib.get_close_matches(plain, names, 1, _ALIKE_FLAGS if dashes else _ALIKE)
         or [each for each in names if len(plain) > _A_PART and plain in each]
     )
-    return f" (did you mean {dashes}{near[0]}?)" if near else ""
+    meant = dashes + near[0] if near else ""
+    return f" (did you mean {meant}?)" if meant else ""
 
 
 def not_known(value: str, known: Sequence[str]) -> str:

@@ -36,7 +36,7 @@ _OF_TUNE = (STUDY, f"{STUDY}-wal", f"{STUDY}-shm", "best.toml", "models.html")
 _NAMES = (*_FILES, *_TABLES, *_OF_TUNE, FRAME_NAME, "model", "models", "checkpoints", "samples")
 _SPACE = 50_000_000
 # `pellucid demo` holds the second one, for both of its runs.
-DEMO_LOCK = ".demo.lock"
+DEMO_LOCK = ".demo_lock"
 _LOCKS = {".lock", DEMO_LOCK}
 
 
