@@ -147,7 +147,7 @@ def test_a_text_of_the_user_stays_as_it_is(text):
     ("english", "chinese"),
     [
         ("<i>Mistakes</i>, <i>Settings</i>. <i>Data</i>", "<i>错误</i>，<i>设置</i>。<i>数据</i>"),
-        ("<b>Why this one.</b> <i>Settings</i>", "<b>为什么是它。</b><i>设置</i>"),
+        ("<b>Mistakes.</b> <i>Settings</i>", "<b>错误。</b><i>设置</i>"),
         ("Mistakes <bdi>cat</bdi>, <bdi>狗</bdi>", "错误 <bdi>cat</bdi>, <bdi>狗</bdi>"),
         ("Mistakes <code>a</code>", "错误 <code>a</code>"),
     ],

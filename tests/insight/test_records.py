@@ -56,3 +56,9 @@ def test_formulas_and_costs_by_hand():
     pool = by_name("cnn-average-no-norm")["body.block1.pool"].cost
     assert (pool.parameters, pool.dense_parameters) == (0, 8 * 49 * 8 * 9)
     assert pool.multiply_adds == 8 * 9 * 4
+
+
+def test_networks_that_read_a_text_from_both_ends_say_in_which_direction():
+    records = {each.name: each.words for each in layer_records(opened("gru"))}
+    assert records["body.layers.forwards2"] == "GRU, forwards"
+    assert records["body.layers.backwards1"] == "GRU, backwards"

@@ -278,6 +278,15 @@ def layer_records(opened: Opened) -> list[LayerRecord]:
     return records
 
 
+# Of a text that is read from both ends, by a part of the layer's name.
+_DIRECTED = {
+    ("lstm", "forwards"): "LSTM, forwards",
+    ("lstm", "backwards"): "LSTM, backwards",
+    ("gru", "forwards"): "GRU, forwards",
+    ("gru", "backwards"): "GRU, backwards",
+}
+
+
 def _words(line: Line, weights: list[tuple[int, ...]]) -> str:
     """A layer in a few words for people, with its sizes where they distinguish layers."""
     if line.kind == "convolution":
@@ -297,6 +306,9 @@ def _words(line: Line, weights: list[tuple[int, ...]]) -> str:
         return f"divide by {line.settings['divisor']:g}"
     if line.name.endswith(".query_key_value"):
         return "dense: queries, keys and values of the heads"
+    for (kind, direction), words in _DIRECTED.items():
+        if line.kind == kind and direction in line.name:
+            return words
     return _WORDS.get(line.kind, line.kind)
 
 

@@ -10,7 +10,7 @@ export const CHINESE_MESSAGES = {
   hovered: "单元 {unit}：{number}",
   hoveredOfTokens: "单元 {unit}，查询 {query}，键 {key}：{number}",
   notInPage: "不在本页中",
-  layerTitle: "{name}：{words}",
+  layerTitle: "{words}（{name}）",
   noGradientReaches: "没有梯度到达这一层。",
   numbersNotHeld: "本页不含这些数。",
   valuesLaidOut: "这一层的输出：{layout}。指针移到单元上，即可看到它的感受野；单击或按方向键可打开一个单元。",
