@@ -36,7 +36,7 @@ def test_what_a_threshold_decides_is_a_mistake_or_none_as_in_the_matrix():
     assert cell_rows(labels, said, predicted)[:2] == [1, 3]
     assert uncertain_rows(said, ("no", "yes"), {"yes": 0.28}) == [2, 3, 1, 0]
     data = SimpleNamespace(
-        digests=None, inputs=np.zeros((4, 8, 8, 1), np.uint8), labels=labels, sources=list("abcd"),
+        digests=None, inputs=np.zeros((4, 8, 8, 1), np.uint8), labels=labels, names=list("abcd"),
         classes=("no", "yes"), label_text=lambda place: "",
     )  # fmt: skip
     (shown,) = answered_rows(data, np.arange(4), said, predicted, [1])
@@ -82,7 +82,7 @@ def under_way(tmp_path) -> SimpleNamespace:
         digests=None,
         inputs=images,
         labels=np.array([0, 1, 2, 0, *LABELS]),
-        sources=[f"images/{number}.png" for number in range(10)],
+        names=[f"images/{number}.png" for number in range(10)],
         classes=("boot", "coat", "<dress>"),
         validation=np.arange(4, 10),
         target=CLASSIFICATION,

@@ -1,7 +1,7 @@
 """Facts that the report of a run shows: its outcome, examples, figures and abstention."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from pellucid.data import Check, Dataset
 from pellucid.data.corrections import content_digits
 from pellucid.data.listing import TEST
 from pellucid.data.raw_texts import Texts
+from pellucid.data.wording import public_name, public_text
 from pellucid.evaluation import LearningCurve, Recommendation, Slices, reliability
 from pellucid.evaluation.promises import checked_promise, error_curve, least_examples
 from pellucid.files import write_file
@@ -21,6 +22,7 @@ from pellucid.networks import NetworkConfig, describe
 from pellucid.pipeline.judging.testing import Tested, groups_of_test
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.run.context import RunContext
+from pellucid.pipeline.run.journal import shown_place
 from pellucid.reports import (
     AbstentionFacts,
     Answered,
@@ -112,15 +114,19 @@ def report_facts(
     dataset, config = outcome.dataset, outcome.config
     tested = outcome.tested[outcome.recommendation.name]
     labels, answers = dataset.labels[dataset.test], tested.answers
+    place, issues = str(config["data"]["place"]), outcome.label_issues
+    if issues is not None:
+        named = [replace(each, source=public_name(each.source, place)) for each in issues.shown]
+        issues = replace(issues, shown=named)
     common: dict[str, Any] = {
-        "title": str(config["data"]["place"]),
+        "title": shown_place(config),
         "metrics": metrics,
         "history": outcome.history,
-        "check": outcome.check,
+        "check": outcome.check.shown_beside(place),
         "settings": {**config["settings"], **(config["plan"]["recipe"] or {})},
         "versions": config["versions"],
         "layers": () if outcome.network is None else describe(outcome.network),
-        "command": config["command"],
+        "command": public_text(config["command"]),
         "ledger": outcome.ledger,
         "learning_curve": outcome.curve,
         "copies": copies_shown(dataset, outcome.check),
@@ -143,7 +149,7 @@ def report_facts(
                 _labels_answered(dataset, int(dataset.test[row]), tested.labels[row], float(sure[row]))
                 for row in worst
             ],
-            label_issues=outcome.label_issues,
+            label_issues=issues,
             calibration=calibration,
             abstention=abstention_facts(outcome.recommended.model, tested, labels),
             labels=label_facts(labels, tested.labels),
@@ -174,7 +180,7 @@ def report_facts(
         mistakes=answered(worst_rows(labels, answers, predicted)),
         cells=answered(cell_rows(labels, answers, predicted)),
         uncertain=answered(uncertain_rows(answers, dataset.classes, tested.threshold)),
-        label_issues=outcome.label_issues,
+        label_issues=issues,
         calibration=calibration,
         abstention=abstention_facts(outcome.recommended.model, tested, labels),
     )
@@ -197,7 +203,7 @@ def show_first_mistakes(candidates: Sequence[Candidate], context: RunContext) ->
     wrong = int((predicted != labels).sum())
     if not wrong:
         return
-    place = str(context.journal.content["data"]["place"])
+    place = shown_place(context.journal.content)
     rows = worst_rows(labels, answers, predicted)[:_FIRST]
     worst = answered_rows(dataset, dataset.validation, answers, predicted, rows)
     found = FirstMistakes(place, dataset.noun, best.name, len(labels), wrong, worst)
@@ -275,7 +281,7 @@ def copies_shown(dataset: Dataset, check: Check) -> list[Labelled]:
     return [
         Labelled(
             shown=shown(dataset, places[source]),
-            source=source,
+            source=dataset.names[places[source]],
             split=splits[places[source]],
             label=dataset.label_text(places[source]),
             example=example_of(dataset, places[source], _other_label(dataset, places[other], places[source])),
@@ -299,7 +305,7 @@ def unfamiliar(dataset: Dataset, tested: Tested, rate: float | None) -> list[Lab
     return [
         Labelled(
             shown=shown(dataset, place),
-            source=dataset.sources[place],
+            source=dataset.names[place],
             split=TEST,
             label=dataset.label_text(place),
             note=f"novelty {figure(float(tested.novelty[row]))}",
@@ -322,7 +328,7 @@ def _splits_of(dataset: Dataset, places: Sequence[int]) -> dict[int, str]:
 def example_of(dataset: Dataset, place: int, suggestion: str = "") -> Example:
     """An example as a correction of it names it."""
     content = "" if dataset.digests is None else content_digits(dataset.digests[place : place + 1])[0]
-    return Example(dataset.sources[place], dataset.label_text(place), content, suggestion)
+    return Example(dataset.names[place], dataset.label_text(place), content, suggestion)
 
 
 def shown(dataset: Dataset, place: int) -> np.ndarray | str:
@@ -349,7 +355,7 @@ def _answered(
     label = int(dataset.labels[place])
     return Answered(
         shown=shown(dataset, place),
-        source=dataset.sources[place],
+        source=dataset.names[place],
         label=dataset.classes[label],
         predicted=dataset.classes[predicted],
         probability=float(probabilities[predicted]),
@@ -381,7 +387,7 @@ def _labels_answered(
     answered = dataset.target.texts(predicted[None], dataset.classes)[0]
     return Answered(
         shown=shown(dataset, place),
-        source=dataset.sources[place],
+        source=dataset.names[place],
         label=dataset.label_text(place),
         predicted=answered,
         probability=probability,
@@ -394,7 +400,7 @@ def _labels_answered(
 def _number_answered(dataset: Dataset, place: int, prediction: float) -> Answered:
     return Answered(
         shown=shown(dataset, place),
-        source=dataset.sources[place],
+        source=dataset.names[place],
         label=f"{dataset.labels[place]:.4g}",
         predicted=f"{prediction:.4g}",
         probability=None,
