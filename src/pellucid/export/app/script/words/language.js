@@ -1,12 +1,15 @@
-// The language of the page: Chinese where it was made in Chinese or the browser speaks it, until another is asked for.
+// The language of the page: that of the browser, until another one is asked for.
 import { byId } from "../../../../reports/explain/script/dom.js";
 import { CHINESE } from "./chinese.js";
 import { ENGLISH } from "./english.js";
 
 /** @typedef {keyof typeof ENGLISH} Word */
 
+// A page that was made in Chinese opens in it, whatever the browser speaks.
 const language = {
-  isChinese: [document.documentElement.lang, navigator.language].some((each) => each.toLowerCase().startsWith("zh")),
+  isChinese: [document.documentElement.lang, navigator.language].some((each) =>
+    each.toLowerCase().startsWith("zh"),
+  ),
 };
 
 /**
