@@ -287,7 +287,7 @@ def evaluate(
     slices = abstention = None
     if settings.slice_column is not None and listing.slices is not None:
         values = [listing.slices[row] for row in readable]
-        slices = score_slices(settings.slice_column, values, labels, outputs, groups)
+        slices = score_slices(settings.slice_column, values, labels, outputs, groups, predicted)
     if (promise := decisions.promise) is not None:
         kept = kept_on(0.5, 1.0 - abstained, model.target.wrong(predicted, labels))
         abstention = Abstention(promise.max_error, promise.expected, *kept)

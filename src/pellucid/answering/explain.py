@@ -52,7 +52,7 @@ def explain(
         settings: column and encoding of tables.
         model_name: another model of the run.
         class_name: class or label that loss and explanations are about; by default explanations are about the
-            most probable one, and the loss is against the true one, or all labels that are known, where the
+            answered one, and the loss is against the true one, or all labels that are known, where the
             input is part of the run's data. An autoencoder opens the image as of this class; by default as of
             the true one, or the likeliest.
         typed: the text itself, in place of a place.
@@ -127,7 +127,7 @@ def _others(chosen: ModelOfRun) -> tuple[str, ...]:
     if is_recommended:
         own = f"{chosen.name} is the model that the run recommends."
     elif chosen.recommended is not None:
-        own = f"{chosen.name} is a model of the run, which recommends {chosen.recommended}."
+        own = f"You opened {chosen.name}; the run recommends {chosen.recommended}."
     return (own, *([f"--model opens the others: {some(rest, _NAMES_SHOWN)}."] if rest else []))
 
 

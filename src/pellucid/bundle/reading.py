@@ -157,10 +157,23 @@ def model_folder(folder: str | Path) -> Path:
     for candidate in (place, place / "model"):
         if os.path.lexists(candidate / FILE_NAME):
             return candidate
+    if _is_unfinished(place):
+        raise ModelFileError(
+            f"{place}: a run that is not finished, so it has no model yet; if it was interrupted, finish it "
+            "by the command that began it, with --resume"
+        )
     for path in sorted(place.iterdir())[:100]:
         if path.is_file():
             refuse_foreign_file(path)
     raise ModelFileError(f"{place}: neither a model folder nor a finished run; {FILE_NAME} is missing")
+
+
+def _is_unfinished(place: Path) -> bool:
+    """True of the folder of a run that has begun and not ended; others have a `config.json`, too."""
+    has_begun = (place / "config.json").is_file() and any(
+        (place / each).exists() for each in (".lock", "checkpoints")
+    )
+    return has_begun and not (place / "metrics.json").exists()
 
 
 def _one(place: Path, description: Description) -> Model:

@@ -167,7 +167,7 @@ def with_averages_tested(candidates: Sequence[Candidate], tested: Mapping[str, T
         answers = model.target.calibrated(raw, model.temperature)
         novelty = asked[0].novelty if model.detector is not None else None
         labels = None if model.target.is_exclusive else model.decided(answers)
-        found[each.name] = Tested(raw, answers, novelty, milliseconds, labels)
+        found[each.name] = Tested(raw, answers, novelty, milliseconds, labels, each.model.threshold)
     return found
 
 
@@ -185,9 +185,7 @@ def conclude(learned: Learned, check: Check, folds: Folds, context: RunContext) 
     reserve_for_conclusion(context, candidates)
     asked = most_detector_examples(len(dataset.train), len(dataset.validation))
     seconds = asked * sum(each.answer_seconds for each in candidates)
-    if context.affords(
-        seconds, "No model can tell inputs unlike the training data: there was no time for detectors."
-    ):
+    if context.affords(seconds, "Detection of unfamiliar inputs was left out: there was no time for it."):
         done = "fitted the novelty (out-of-distribution) detector"
         with stages.stage("fitting the novelty detector", done):
             candidates = with_detectors(candidates, folds.learning, settings.seed)

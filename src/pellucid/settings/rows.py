@@ -29,7 +29,23 @@ _OURS = {
     "num_epochs": "epochs",
     "lr": "learning_rate",
     "learning_rate_init": "learning_rate",
-}  # what other libraries call them
+    "gpu": "device",
+    "cuda": "device",
+    "cpu": "device",
+    "workers": "threads",
+    "num_workers": "threads",
+    "early_stopping": "patience",
+    "pretrained": "backbone",
+    "resolution": "image_size",
+    "output": "out",
+    "output_dir": "out",
+    "out_dir": "out",
+    "force": "overwrite",
+}  # what other libraries and programs call them
+_OUR_VALUES = {"gpu": "cuda"}  # likewise of values, where the nearest name is another thing
+
+# Names of which so much is alike are taken for one another; in a flag a part of a word is easily alike.
+_ALIKE, _ALIKE_FLAGS = 0.6, 0.7
 
 
 # So many letters and more, found within a name, are a part of it that somebody remembers.
@@ -115,13 +131,17 @@ def likely_meant(name: str, known: Sequence[str]) -> str:
     """For messages: a question in brackets for the known name that is likely meant; nothing where none is."""
     if twins := [each for each in known if each.casefold() == name.casefold()]:
         return f" (did you mean {twins[0]}? They differ only in capitals)"
-    ours = "--" + _OURS.get(name.lstrip("-").replace("-", "_"), "").replace("_", "-")
+    # Dashes, which all flags share, would make any two short ones alike.
+    dashes = "--" if name.startswith("--") else ""
+    plain, names = name.removeprefix(dashes), [each.removeprefix(dashes) for each in known]
+    ours = _OURS.get(plain.replace("-", "_"), "").replace("_", "-") if dashes else _OUR_VALUES.get(plain)
     near = (
-        [each for each in known if each == ours]
-        or difflib.get_close_matches(name, known, 1)
-        or [each for each in known if len(name) > _A_PART and name in each]
+        [each for each in names if each == ours]
+        or difflib.get_close_matches(plain, names, 1, _ALIKE_FLAGS if dashes else _ALIKE)
+        or [each for each in names if len(plain) > _A_PART and plain in each]
     )
-    return f" (did you mean {near[0]}?)" if near else ""
+    meant = dashes + near[0] if near else ""
+    return f" (did you mean {meant}?)" if meant else ""
 
 
 def not_known(value: str, known: Sequence[str]) -> str:
