@@ -19,7 +19,7 @@ from pellucid.arithmetic.rounding import decimals, figure, per_cent, rounded
 from pellucid.bundle import Model, load
 from pellucid.data.labels import read_number
 from pellucid.data.listing import TEST, Listing
-from pellucid.data.reading.dispatch import read_data
+from pellucid.data.reading.dispatch import read_data, read_dataset
 from pellucid.data.sibling_sets import first_of_groups
 from pellucid.data.tables.csv_tables import as_csv
 from pellucid.data.targets import new_names, renamed_sets
@@ -262,10 +262,7 @@ def evaluate(
     if confusion is not None:
         _require_counts(model, confusion)
     listing = listing_for(model, place, settings)
-    chosen = [index for index, split in enumerate(listing.splits) if split == TEST]
-    rows = chosen or list(range(len(listing)))
-    if listing.label_sets is not None:
-        rows = [row for row in rows if listing.label_sets.looked_at[row]]
+    rows, chosen = scored_rows(listing)
     labels = labels_for(model, listing, rows)
     gathering = None if model.detector is None else Gathering(model.detector, model.classes)
     options = PredictOptions(max_error=max_error, threshold=settings.threshold)
@@ -312,6 +309,18 @@ def evaluate(
     )
 
 
+def scored_rows(listing: Listing) -> tuple[list[int], bool]:
+    """Examples that scores are of, and whether they are the test split; else they are all.
+
+    Without those of which no label is known.
+    """
+    chosen = [index for index, split in enumerate(listing.splits) if split == TEST]
+    rows = chosen or list(range(len(listing)))
+    if listing.label_sets is not None:
+        rows = [row for row in rows if listing.label_sets.looked_at[row]]
+    return rows, bool(chosen)
+
+
 def _require_counts(model: Model, confusion: Path) -> None:
     """Refuse a file for the counts by class that is none, or of a model without classes."""
     if confusion.suffix.lower() != ".csv":
@@ -342,8 +351,8 @@ def _scored(
     return score(labels, outputs, settings.seed, groups, positive, predicted), predicted
 
 
-def listing_for(model: Model, place: str, settings: Settings) -> Listing:
-    """The data, read as what the model takes.
+def listing_for(model: Model, place: Any, settings: Settings) -> Listing:
+    """The data at a path, or a data set of `datasets` or PyTorch, read as what the model takes.
 
     Raises: `DataError` if it holds something else, or cannot be read.
     """
@@ -351,7 +360,8 @@ def listing_for(model: Model, place: str, settings: Settings) -> Listing:
     try:
         asked = with_columns_of(model, settings)
         target = "class" if model.target.is_exclusive else "labels"
-        listing = read_data(place, dataclasses.replace(asked, task=model.input_kind.task, target=target))
+        read = read_data if isinstance(place, str) else read_dataset
+        listing = read(place, dataclasses.replace(asked, task=model.input_kind.task, target=target))
     except UsageError as error:
         if not str(error).startswith("--task"):
             raise
