@@ -38,8 +38,8 @@ if TYPE_CHECKING:
         TextRegressor,
         explain,
         load,
+        train,
     )
-    from pellucid.pipeline.train import train
 
 __version__ = "0.2.0"
 
@@ -71,7 +71,7 @@ __all__ = [
 _HOMES = {
     "explain": "pellucid.estimators",
     "load": "pellucid.estimators",
-    "train": "pellucid.pipeline.train",
+    "train": "pellucid.estimators",
     "EXPECTED_FAILED_CHECKS": "pellucid.estimators",
     "ImageClassifier": "pellucid.estimators",
     "ImageGenerator": "pellucid.estimators",
