@@ -100,9 +100,7 @@ def _measure(block: UInt8[np.ndarray, "some h w channels"], part: np.ndarray, fo
     rows, columns = (np.linspace(0, side, _THUMB + 1).astype(int)[:-1] for side in (height, width))
     sums = np.add.reduceat(np.add.reduceat(values, rows, axis=1), columns, axis=2)
     means = sums.sum(axis=(1, 2), dtype=np.float64) / (height * width)
-    squares = np.square(values).sum(axis=(1, 2), dtype=np.float64) / (
-        height * width
-    )
+    squares = np.square(values).sum(axis=(1, 2), dtype=np.float64) / (height * width)
     found.means[part] = means
     found.contrast[part] = np.sqrt(np.maximum(squares - means**2, 0.0)).mean(axis=1)
     if channels == 3:
