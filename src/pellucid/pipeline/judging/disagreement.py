@@ -198,8 +198,8 @@ def sliced(dataset: Dataset, column: str | None, tested: Tested) -> Slices | Non
     """Scores on the unseen test examples of each value; `None` where none was asked for or none is there."""
     if column is None or dataset.slices is None or not is_unseen(dataset).any():
         return None
-    tested, dataset = tested.about(is_unseen(dataset)), unseen_test(dataset)
-    values = [dataset.slices[index] for index in dataset.test.tolist()]
+    slices, tested, dataset = dataset.slices, tested.about(is_unseen(dataset)), unseen_test(dataset)
+    values = [slices[index] for index in dataset.test.tolist()]
     labels, groups = dataset.labels[dataset.test], groups_of_test(dataset)
     return score_slices(column, values, labels, tested.answers, groups, tested.decided(dataset))
 
