@@ -241,6 +241,6 @@ def rows_of(decisions: Decisions, block: Block) -> Rows:
     return Rows(rows, answers, 0 if decided.abstained is None else int(decided.abstained.sum()))
 
 
-def _readable(probabilities: Float64[np.ndarray, " n"]) -> list[float]:
+def _readable(probabilities: Float64[np.ndarray, " n"]) -> Sequence[float]:
     """Probabilities with as many significant digits as they are computed with."""
     return [float(f"{each:.{_DIGITS}g}") for each in probabilities.tolist()]

@@ -309,8 +309,8 @@ def comparisons(
     if not dataset.target.is_exclusive:
         decisions = {name: states for name in order if (states := tested[name].labels) is not None}
         return [each.to_json() for each in compare_labels(labels, decisions, groups, seed)]
-    decided = {name: tested[name].decided(dataset) for name in order}
-    found = compared(dataset.target, labels, answers, seed, groups, decided)
+    of_all = {name: tested[name].decided(dataset) for name in order}
+    found = compared(dataset.target, labels, answers, seed, groups, of_all)
     return [each.to_json() for each in found]
 
 
