@@ -261,7 +261,7 @@ def _tested(
     dataset = context.dataset
     with context.stages.stage("testing every model once") as stage:
         asked = [each for each in candidates if not isinstance(each.model, AverageModel)]
-        tested = with_averages_tested(candidates, test_once(asked, dataset))
+        tested = with_averages_tested(candidates, test_once(asked, dataset, stage.progress))
         models, examples = count_of(len(candidates), "model"), count_of(len(dataset.test), dataset.noun)
         stage.words = f"tested {models} once, on {examples}"
     # What is asked from here on was asked before, so that only scores and report are reserved.
@@ -285,7 +285,8 @@ def with_time_for_test(
     time, kept = context.time, list(candidates)
     if not time.is_limited:
         return kept
-    time.reserve("conclusion", 0.0)
+    # What is there is tested: it takes little time, and less than was spent on it.
+    time.reserve("conclusion", -time.share("late test"))
     needed = {recommended, *DUMMIES, *_members(next(each for each in kept if each.name == recommended))}
     for each in sorted(kept, key=lambda each: -each.answer_seconds):
         if each.name in needed:

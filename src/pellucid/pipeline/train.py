@@ -182,7 +182,10 @@ def _work(
     place = data if isinstance(data, str) else data.place
     continual = begin(settings, given, folder.checkpoints, journal)
     with stages.stage(f"reading and checking {place}") as stage:
-        dataset, check = prepare(data, settings) if continual is None else read_on(continual, place, settings)
+        if continual is None:
+            dataset, check = prepare(data, settings, progress=stage.progress)
+        else:
+            dataset, check = read_on(continual, place, settings)
         stage.words = f"read and checked {len(dataset.labels):,} {dataset.noun}s from {place}"
         stage.details += check.sentences()
     context = RunContext(folder, dataset, settings, stages, journal, TimeBudget.of(settings, stages.began))

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,10 +50,18 @@ class Tested:
     labels: np.ndarray | None = None
 
 
-def test_once(candidates: Sequence[Candidate], dataset: Dataset) -> dict[str, Tested]:
-    """Ask every model, at its temperature, about the test split, which is used here and nowhere before."""
-    found = {}
+def test_once(
+    candidates: Sequence[Candidate],
+    dataset: Dataset,
+    progress: Callable[[int, int], object],
+) -> dict[str, Tested]:
+    """Ask every model, at its temperature, about the test split, which is used here and nowhere before.
+
+    `progress` gets the answers given and those wanted.
+    """
+    found: dict[str, Tested] = {}
     for candidate in candidates:
+        progress(len(found) * len(dataset.test), len(candidates) * len(dataset.test))
         stored, count, in_body = candidate.stored, len(dataset.test), 0.0
         if stored is not None and count:
             # The first model on a body has its examples pass; the others must be charged for that as well.

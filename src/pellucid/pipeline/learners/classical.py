@@ -61,6 +61,9 @@ _PROBED, _SMALLEST, _PLANNED = 16.0, 1e-4, 0.85
 
 _TRIES, _LATER = 4, 16
 
+# A whole work that seems to take one in so many of the seconds is not begun with a part of it.
+_AT_ONCE = 4
+
 
 def make_training_set(material: Dataset) -> TrainingSet:
     """What a classical model fits: images, feature vectors or texts."""
@@ -227,19 +230,28 @@ def fitted_within(
     """
     ends, latest = (time.monotonic() + each for each in (seconds, max(seconds, most)))
     share, found, before = min(1.0, max(_SMALLEST, seconds / _PROBED / expected)), None, None
-    if share < enough and expected * enough * slowdown() < (latest - time.monotonic()) / 2:
+    slowed = slowdown() if enough else 1.0
+    # One set-up on all examples comes before any are compared, unless that seems to take no time at all.
+    if share < enough and expected * enough * slowed < latest - time.monotonic():
+        share = enough
+    elif share > enough > 0 and expected * slowed > seconds / _AT_ONCE:
         share = enough
     for _ in range(_TRIES):
         budget, began = budget_of(share), time.monotonic()
         if budget == before:
             break
+        until = latest if share <= enough else ends
         try:
-            found = fit(budget, latest if share <= enough else ends)
-        except OverdueError:
-            share /= _LATER
-            if found is not None or share < _SMALLEST or time.monotonic() > latest + seconds:
+            found = fit(budget, until)
+        except OverdueError as late:
+            now, given = time.monotonic(), until - began
+            if late.times is None:
+                share /= _LATER
+                ends = latest = now + seconds / 2
+            else:  # it was given up early, and there is time for so much of it
+                share *= _PLANNED * max(0.0, until - now) / (late.times * given)
+            if found is not None or share < _SMALLEST or now > began + given + seconds:
                 break
-            ends = latest = time.monotonic() + seconds / 2
             continue
         took, before, now = max(1e-3, time.monotonic() - began), budget, time.monotonic()
         further = max(
@@ -274,8 +286,8 @@ _MOST, _MOST_OF_TEXTS, _MOST_OF_QUICK, _MOST_PAIRS = 20_000, 10_000, 5_000, 5_00
 # Key of the journal: the counts that a time limit left each simple model; null where it is left out.
 SIMPLE_MODELS = "simple_models"
 
-# Of a time limit, what one simple model takes at most; and seconds that all its examples take, about.
-_MOST_OF_LIMIT, _EXPECTED = 0.1, 20.0
+# Seconds that all examples of a simple model take, about.
+_EXPECTED = 20.0
 
 # Fits a model, perhaps with a `budget` and a `deadline`; and does so, by its name, within the time of a run.
 FitBaseline = Callable[..., Fitted]
@@ -300,7 +312,7 @@ def on_network(dataset: Dataset, network: Candidate, context: RunContext) -> lis
         if name in known:
             return None if known[name] is None else fit(budget=Budget(**known[name]))
         found = fitted_within(
-            min(_MOST_OF_LIMIT * budget_of_run.whole, budget_of_run.left() / 3),
+            budget_of_run.share("model on a network"),
             _EXPECTED,
             lambda share: Budget.shrunk(share, len(train)),
             lambda budget, deadline: fit(budget=budget, deadline=deadline),
@@ -314,8 +326,8 @@ def on_network(dataset: Dataset, network: Candidate, context: RunContext) -> lis
     with context.stages.stage(f"training simple models on the last hidden layer of {network.name}") as stage:
         found = simple_models(network, train, dataset, settings, within=within)
         stage.details += left_out(len(dataset.classes), dataset.target)
-        trained = " and ".join(each.name for each in found) or "no simple model, for lack of time,"
-        stage.words = f"trained {trained}{on_validation(found, dataset, settings) if found else ''}"
+        trained = " and ".join(each.name for each in found)
+        stage.words = f"trained {trained}{on_validation(found, dataset, settings)}" if found else ""
     return found
 
 

@@ -1,13 +1,12 @@
 """Time limit of a run: who gets how much of what is left, decided when each begins.
 
 What comes after learning, the test and the report above all, has its seconds reserved before anything is
-trained, by counts first and then by what the models' answers took. Baselines get three tenths of the limit,
-or half of what is left; the network gets the rest, less what the simple models on it, folds and backbones
-take. A backbone that was asked for gets all that is left but what comes after it; those considered next to a
-network share three tenths of the limit. Of the training examples, a backbone learns from as many as fit;
-where not even a small part fits, one that was asked for is refused before anything is trained, and another is
-left out. What follows from a reading of the clock is entered into the journal as counts, which a resumed run
-takes over.
+trained, by counts first and then by what the models' answers took. Each part gets its share by one table
+(`SHARES`); the network gets the rest, less what the simple models on it, folds and backbones take. A backbone
+that was asked for gets all that is left but what comes after it. Of the training examples, a backbone learns
+from as many as fit; where not even a small part fits, one that was asked for is refused before anything is
+trained, and another is left out. What follows from a reading of the clock is entered into the journal as
+counts, which a resumed run takes over.
 """
 
 from collections.abc import Sequence
@@ -20,18 +19,14 @@ from pellucid.pipeline.learners.candidates import Candidate, FeatureTable
 from pellucid.pipeline.learners.classical import drawn_for_simple_models
 from pellucid.pipeline.learners.evaluation_budget import WITH_CURVE, Folds, has_curve, most_synthetic_outliers
 from pellucid.pipeline.learners.network import Planned, recipe_words
-from pellucid.pipeline.run.context import LEAST_SHARE, RunContext, TimeBudget, slowdown
+from pellucid.pipeline.run.context import SHARES, RunContext, TimeBudget, slowdown
 from pellucid.settings import CLASSICAL
 from pellucid.tasks import TEXTS
 
-# Of a time limit, what all baselines together may take, or all backbones next to a network; and, at most of
-# what is left, what the simple models on a network may.
-_SHARE, _OF_SIMPLE, _MOST_OF_SIMPLE = 0.3, 0.12, 0.2
-
 # Seconds on an idle machine of a report, of a model saved, and of each test example that a model is scored
-# on; times that a test example passes a model, its novelty included; the most of a limit that is reserved.
+# on; times that a test example passes a model, its novelty included.
 # `benchmarks/honest_answer.py` shows the seconds of these parts.
-_REPORT, _MODEL, _SCORED, _ASKED, _MOST_RESERVED = 1.0, 0.06, 6e-5, 1.6, 0.4
+_REPORT, _MODEL, _SCORED, _ASKED = 1.0, 0.06, 6e-5, 1.6
 
 # Models that a network brings: itself, and simple ones on its last hidden layer.
 STANDING_ON = 3
@@ -47,7 +42,7 @@ def reserve_for_conclusion(context: RunContext, found: Sequence[Candidate], expe
     """
     if context.time.is_limited:
         seconds = conclusion_seconds(context, found, expected)
-        context.time.reserve("conclusion", min(seconds, _MOST_RESERVED * context.time.whole))
+        context.time.reserve("conclusion", min(seconds, context.time.share("conclusion")))
 
 
 def conclusion_seconds(context: RunContext, found: Sequence[Candidate], expected: int = 0) -> float:
@@ -69,13 +64,9 @@ def time_of_baselines(context: RunContext, folds: Folds, needed: float = 0.0) ->
     settings, time = context.settings, context.time
     if not time.is_limited:
         return time
-    share, of_left = _SHARE, 0.5
-    if context.dataset.input_kind is TEXTS:  # where linear models reach most in little time
-        share, of_left = 0.4, 0.7
-    if settings.model in CLASSICAL:
-        share, of_left = 0.5, 1.0
-    seconds = of_left * (time.left() - needed)
-    return TimeBudget(max(0.0, min(share * time.whole, seconds)) / folds.trainings(1))
+    part = "classical models of texts" if context.dataset.input_kind is TEXTS else "classical models"
+    part = "classical model alone" if settings.model in CLASSICAL else part
+    return TimeBudget(time.share(part, needed) / folds.trainings(1))
 
 
 def costs_of(backbones: Sequence[BackboneChoice], folds: Folds, context: RunContext) -> list[Measured]:
@@ -88,7 +79,7 @@ def costs_of(backbones: Sequence[BackboneChoice], folds: Folds, context: RunCont
         return []
     found, test = [], len(dataset.test)
     for choice in backbones:
-        most = _SHARE * context.time.whole
+        most = SHARES["backbones"].of_limit * context.time.whole
         if not choice.is_asked_for and is_hopeless(choice, dataset, test, most):
             continue
         with stages.stage(f"measuring {choice.name}") as stage:
@@ -114,7 +105,7 @@ def limit_backbones(
     def fitting(backbones: tuple[BackboneChoice, ...]) -> tuple[BackboneChoice, ...]:
         left = _for_network(context)
         are_asked_for = any(each.choice.is_asked_for for each in costs)
-        seconds = left if are_asked_for else min(_SHARE * time.whole, left / 2)
+        seconds = left if are_asked_for else time.share("backbones")
         known = {each.choice.name: each for each in costs}
         kept: list[BackboneChoice] = []
         without: list[dict[str, str]] = []
@@ -170,8 +161,8 @@ def within_limit(network: Planned, folds: Folds, context: RunContext, asked: int
 def _shortened(network: Planned, folds: Folds, context: RunContext, asked: int) -> Planned:
     """The network with as many steps as fit now."""
     settings, stages, time = context.settings, context.stages, context.time
-    left, least = _for_network(context), LEAST_SHARE * time.whole
-    simple = min(_OF_SIMPLE * time.whole, _MOST_OF_SIMPLE * left) if settings.baselines else 0.0
+    left, least = _for_network(context), time.share("network")
+    simple = time.share("models on a network") if settings.baselines else 0.0
     asked += sum(len(part) for part in (context.dataset.validation, context.dataset.test))
     asked += most_synthetic_outliers(len(context.dataset.test))
     if settings.baselines:
