@@ -188,6 +188,8 @@ def conclude(learned: Learned, check: Check, folds: Folds, context: RunContext) 
         candidates = with_average(candidates, dataset, settings, stages)
     recommendation = recommended_on(continual, candidates, dataset, settings)
     best = next(each for each in candidates if each.name == recommendation.name)
+    if len(candidates) == 1 < len({*learned.trained, best.name}):
+        recommendation = recommendation._replace(reason=f"{best.name} is the only model judged in time.")
     if part := part_of(best, folds.learning):
         recommendation = recommendation._replace(reason=f"{recommendation.reason} It learned{part}.")
     curve = None
@@ -286,7 +288,7 @@ def with_time_for_test(
     if not time.is_limited:
         return kept
     # What is there is tested: it takes little time, and less than was spent on it.
-    time.reserve("conclusion", -time.share("late test"))
+    time.reserve("conclusion", -time.share("late-test"))
     needed = {recommended, *DUMMIES, *_members(next(each for each in kept if each.name == recommended))}
     for each in sorted(kept, key=lambda each: -each.answer_seconds):
         if each.name in needed:

@@ -74,6 +74,9 @@ class Learned:
     # one record for each epoch of the network's training; where folds judge, of the one that watched
     # the first fold
     history: Sequence[Mapping[str, Any]] = ()
+    trained: Sequence[
+        str
+    ] = ()  # names of all models that were trained; some may not have been judged in time
 
 
 def plan_learning(continual: ContinualTraining | None, folds: Folds, context: RunContext) -> PlannedLearning:
@@ -140,7 +143,7 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
             built.append(frozen_in_run(choice, context).built(dataset))
             stages.fitted(built[-1].candidates)
         has_others = any(each.features for each in baselines) and settings.model == "auto"
-        seconds = time.share("network that nobody named") if time.is_limited else 0.0
+        seconds = time.share("unnamed-network") if time.is_limited else 0.0
         sentence = f"The network is left out: there was no time for it within {settings.time_limit}."
         if has_others and planned.continual is None and not context.affords(seconds, sentence):
             planned = dataclasses.replace(planned, learner=None, network=None)
@@ -153,7 +156,8 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
         records += built[place].history
         stages.fitted(built[place].candidates[-1:])
     candidates = [*baselines, *neural, *(candidate for each in built for candidate in each.candidates)]
-    learned = Learned(candidates, planned.continual, network, built, own)
+    names = [each.name for each in candidates]
+    learned = Learned(candidates, planned.continual, network, built, own, names)
     for reserved in ("folds", "rest", "backbones"):
         time.reserve(reserved, 0.0)
     reserve_for_conclusion(context, candidates)

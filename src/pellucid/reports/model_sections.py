@@ -207,7 +207,8 @@ def model_table(facts: ReportFacts) -> Mapping[str, Any] | None:
 
     rows = [row(name, entry) for name, entry in facts.models.items()]
     rows.sort(key=lambda row: (not row["is_recommended"], *_by_score(row["score"], headline)))
-    notes = facts.metrics.get("notes")
+    found = facts.metrics.get("notes")
+    notes = [str(each) for each in found] if isinstance(found, list) else []
     return {
         "rows": rows,
         "recommended": rows[0],
@@ -225,8 +226,13 @@ def model_table(facts: ReportFacts) -> Mapping[str, Any] | None:
         "tried": [found for row in rows if (found := _tried(row["name"], row["facts"]))],
         "pairings": pairings(facts, facts.metrics.get("comparisons")),
         "folds": read_folds(facts),
-        "notes": [str(each) for each in notes] if isinstance(notes, list) else [],  # about backbones
+        "notes": notes,
+        "skipped": sum(_SKIPPED in each for each in notes),
     }
+
+
+# In the note on each model for which a time limit left no time.
+_SKIPPED = "left out: there was no time"
 
 
 def _by_score(score: Interval | None, measure: Metric) -> tuple[bool, float]:

@@ -248,13 +248,14 @@ class _Judging:
 
     def sentence(self, judged: Sequence[Candidate]) -> str:
         """Line on what was judged, and the scores."""
-        names, of = ", ".join(each.name for each in judged), len(self.folds.parts)
-        count = len(self.found)
-        examples = count_of(sum(len(part.validation) for part in self.parts[:count]), self.noun)
+        names, parts = ", ".join(each.name for each in judged), self.parts[: len(self.found)]
+        examples = count_of(sum(len(part.validation) for part in parts), self.noun)
         score = on_held_out(judged, self.folds.dataset, self.context.settings)
-        if count == of:
-            return f"judged {names} on {count} folds, {examples}: {score}"
-        return f"judged {names} on {count} of {of} folds, {examples}: {score}"
+        return (
+            f"judged {names} on {len(parts)} folds, {examples}: {score}"
+            if len(parts) == len(self.folds.parts)
+            else f"judged {names} on {len(parts)} of {len(self.folds.parts)} folds, {examples}: {score}"
+        )
 
 
 def judged_by_folds(

@@ -317,7 +317,7 @@ def on_network(dataset: Dataset, network: Candidate, context: RunContext) -> lis
         if name in known:
             return None if known[name] is None else fit(budget=Budget(**known[name]))
         found = fitted_within(
-            budget_of_run.share("model on a network"),
+            budget_of_run.share("one-on-network"),
             _EXPECTED,
             lambda share: Budget.shrunk(share, len(train)),
             lambda budget, deadline: fit(budget=budget, deadline=deadline),

@@ -64,8 +64,8 @@ def time_of_baselines(context: RunContext, folds: Folds, needed: float = 0.0) ->
     settings, time = context.settings, context.time
     if not time.is_limited:
         return time
-    part = "classical models of texts" if context.dataset.input_kind is TEXTS else "classical models"
-    part = "classical model alone" if settings.model in CLASSICAL else part
+    part = "classical-of-texts" if context.dataset.input_kind is TEXTS else "classical"
+    part = "classical-alone" if settings.model in CLASSICAL else part
     return TimeBudget(time.share(part, needed) / folds.trainings(1))
 
 
@@ -162,7 +162,7 @@ def _shortened(network: Planned, folds: Folds, context: RunContext, asked: int) 
     """The network with as many steps as fit now."""
     settings, stages, time = context.settings, context.stages, context.time
     left, least = _for_network(context), time.share("network")
-    simple = time.share("models on a network") if settings.baselines else 0.0
+    simple = time.share("all-on-network") if settings.baselines else 0.0
     asked += sum(len(part) for part in (context.dataset.validation, context.dataset.test))
     asked += most_synthetic_outliers(len(context.dataset.test))
     if settings.baselines:

@@ -28,18 +28,18 @@ class Share(NamedTuple):
 
 # Who gets how much of a time limit: the one table. What a part does not use is left for those after it.
 SHARES = {
-    "classical models": Share(0.3, 0.5),
-    "classical models of texts": Share(0.4, 0.7),  # where linear models reach most in little time
-    "classical model alone": Share(0.5, 1.0),
+    "classical": Share(0.3, 0.5),
+    "classical-of-texts": Share(0.4, 0.7),  # where linear models reach most in little time
+    "classical-alone": Share(0.5, 1.0),
     # Where photographs are few, features that were learned elsewhere are worth more than any others.
     "backbones": Share(0.5, 0.65),
-    "models on a network": Share(0.12, 0.2),
-    "model on a network": Share(0.1, 1 / 3),
-    "detector alone": Share(0.2),
+    "all-on-network": Share(0.12, 0.2),
+    "one-on-network": Share(0.1, 1 / 3),
+    "detector-alone": Share(0.2),
     "conclusion": Share(0.4),  # reserved at most
-    "network that nobody named": Share(0.02),  # with less it is left out
+    "unnamed-network": Share(0.02),  # with less it is left out
     "network": Share(0.1),  # it gets so much in any case, even where the time is up
-    "late test": Share(0.03),  # the test of models that are there may end so much behind the limit
+    "late-test": Share(0.03),  # the test of models that are there may end so much behind the limit
 }
 
 _OF_DETECTOR = 3.0  # seconds at most for the detector of a learner that trains alone
@@ -93,7 +93,7 @@ def learner_time(settings: Settings, began: float | None = None) -> TimeBudget:
     """A time limit for a learner that trains alone, less what its detector takes."""
     found = TimeBudget.of(settings, began)
     if found.is_limited:
-        found.reserve("detector", min(_OF_DETECTOR, found.share("detector alone")))
+        found.reserve("detector", min(_OF_DETECTOR, found.share("detector-alone")))
     return found
 
 

@@ -77,7 +77,7 @@ class Stage:
     words: str  # its line; may be replaced while it runs to say what came out, or emptied where nothing did
     details: list[str] = field(default_factory=list)  # further lines shown below it
     show: Callable[[str], object] = lambda _: None  # shows its progress, in words
-    began: float = field(default_factory=time.monotonic)
+    began: float = field(default_factory=lambda: time.monotonic())
 
     def progress(self, done: int, total: int) -> None:
         """Show how far it is, with its pace and the time left."""
