@@ -71,7 +71,9 @@ def test_a_long_run_says_first_about_how_long_it_takes_and_has_the_same_models(
         assert said.index("all of it") < re.search(r"epoch +1 of", said).start()
         monkeypatch.setattr("pellucid.pipeline.train._WORTH_TELLING", 1e6)
         train(data, out=tmp_path / "same", quiet=True, **given)
-        mine, same = (load_file(tmp_path / name / "models/mlp/model.safetensors") for name in ("run", "same"))
+        mine, same = (
+            load_file(tmp_path / name / "models/mlp/weights.safetensors") for name in ("run", "same")
+        )
         assert all(np.array_equal(mine[key], same[key]) for key in mine)
 
 
