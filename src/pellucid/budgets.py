@@ -116,6 +116,9 @@ DOCUMENT = 64 << 20
 # Rows of a sheet of a workbook, as many as Excel admits.
 SHEET_ROWS = 1 << 20
 
+# Cells of one row of a sheet, as many as Excel admits: its reader builds a row as a whole.
+SHEET_COLUMNS = 1 << 14
+
 # Memory that decoders of images share: large images are decoded one after the other.
 DECODING_BYTES = 600 << 20
 

@@ -88,7 +88,7 @@ def test_a_training_example_is_nearest_to_itself_and_its_label_known(run, data, 
     ledger = [json.loads(line) for line in (run / "data.jsonl").read_text().splitlines()]
     row = next(row for row in ledger if row["split"] == "train")
     done = explain(run, row["source"], tmp_path / "page.html", Settings())
-    assert done.explanation.nearest[0].source == row["source"]
+    assert done.explanation.nearest[0].source == row["source"].removeprefix(f"{data.parent}/")
     assert done.explanation.nearest[0].distance < 1e-5
     assert f"In the data of this run its label is '{row['label']}'." in done.explanation.notes
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pellucid.answering.answers import answered
 from pellucid.answering.incoming import Block, incoming
 from pellucid.answering.naming import ModelOfRun, model_of
-from pellucid.answering.training_examples import known_label, known_states, most_alike
+from pellucid.answering.training_examples import known_label, known_states, most_alike, shown_name, whole_name
 from pellucid.bundle import Generator, Inputs, Model, load_to_open
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError, ModelFileError, UsageError
@@ -87,7 +87,7 @@ def explain(
             raise DataError(f"--text: {block.errors[0]}; give another text")
         name, inputs, warnings = translated("typed text"), block.inputs, tuple(block.warnings)
     else:
-        name, inputs, warnings = _one_input(model, place, settings)
+        name, inputs, warnings = _one_input(model, whole_name(chosen.folder, place), settings)
     if not isinstance(model, Generator):
         _, block = answered(model, Block([name], inputs, [""]))
         if block.errors[0]:
@@ -97,7 +97,8 @@ def explain(
     nearest, compared, lacking = most_alike(chosen.folder, opened_model(model), inputs)
     notes = (*_others(chosen), *explanation.notes, *lacking, *of_data)
     explanation = dataclasses.replace(explanation, nearest=nearest, compared=compared, notes=notes)
-    write_file(out, render_explanation(explanation, name).encode("utf-8"))
+    shown = name if place is None else shown_name(chosen.folder, name)
+    write_file(out, render_explanation(explanation, shown).encode("utf-8"))
     return Explained(explanation, out, warnings)
 
 

@@ -294,7 +294,7 @@ def _ranked(run: str | Path, model: Generator, place: str, listing: Listing, dat
         beyond=int((novelty > detector.examples / (detector.examples + 1)).sum()),
         oddest=tuple(
             OddImage(
-                dataset.sources[row],
+                dataset.names[row],
                 dataset.label_text(row),
                 splits[row],
                 float(novelty[at]),

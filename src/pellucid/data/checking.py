@@ -1,5 +1,6 @@
 """Findings about the data before anything is trained: counts, copies, names, imbalance, all in one check."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,7 +34,16 @@ from pellucid.data.image_copies import NearCopies
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.sibling_sets import NEAR_COPIES, Siblings, first_of_sets
 from pellucid.data.splitting import time_sentence
-from pellucid.data.wording import count_of, quoted, some, some_quoted, visible, wrapped
+from pellucid.data.wording import (
+    count_of,
+    public_name,
+    public_text,
+    quoted,
+    some,
+    some_quoted,
+    visible,
+    wrapped,
+)
 from pellucid.settings import Settings
 from pellucid.tasks import CLASSIFICATION
 
@@ -183,6 +193,27 @@ class Check:
             "balanced_class_weights": self.balanced,
             "warnings": list(self.warnings),
         }
+
+    def shown_beside(self, place: str) -> "Check":
+        """The same with the paths in it as documents show them that are handed on; `place` is DATA."""
+
+        def shown(value: Any) -> Any:
+            if isinstance(value, str):
+                return public_text(public_name(value, place))
+            if isinstance(value, tuple) and hasattr(value, "_fields"):
+                return type(value)(*map(shown, value))
+            if isinstance(value, (tuple, list)):
+                return type(value)(map(shown, value))
+            if isinstance(value, Mapping):
+                return {key: shown(each) for key, each in value.items()}
+            if dataclasses.is_dataclass(value) and not isinstance(value, type):
+                fields = {each.name: shown(getattr(value, each.name)) for each in dataclasses.fields(value)}
+                return dataclasses.replace(value, **fields)
+            return value
+
+        found = shown(self)
+        assert isinstance(found, Check)
+        return found
 
     def sentences(self) -> list[str]:
         """Findings in words, safe to print, one line each: first what the data is, then what to know."""

@@ -71,6 +71,7 @@ class Dataset:
     # test examples whose exact content is in train or validation too
     leaked: Int64[np.ndarray, " leaked"] = field(default_factory=_nobody)
     sources: Sequence[str] = ()  # where each example comes from: a path, or `file:row`
+    names: Sequence[str] = ()  # the same for documents that are handed on, without the folders above DATA
     fingerprint: str = ""  # digest of contents, labels, splits and preprocessing: all that decides a training
     # number of the set (a group, siblings or exact copies) of each example, which must never be divided
     together: Int64[np.ndarray, " together"] = field(default_factory=_nobody)
@@ -194,6 +195,7 @@ def build_dataset(
         test=test,
         leaked=test[np.isin(first[test], first[fitted_on])],
         sources=listing.sources,
+        names=listing.names,
         preprocessing=content.preprocessing,
         fingerprint=_fingerprint(content, labels, classes, (train, validation, test)),
         together=sets,

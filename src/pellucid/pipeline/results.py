@@ -17,6 +17,7 @@ from pellucid.bundle import AverageModel, Model, load_any, save
 from pellucid.data.corrections import correction_line
 from pellucid.data.ledger import write_rows
 from pellucid.data.tables.csv_tables import as_csv
+from pellucid.data.wording import public_text
 from pellucid.errors import StorageError
 from pellucid.files import link_folder, make_folder, write_file
 from pellucid.insight.findings import find
@@ -30,7 +31,7 @@ from pellucid.pipeline.judging.report_facts import Outcome, report_facts
 from pellucid.pipeline.judging.testing import comparisons, entry, rows_of_test
 from pellucid.pipeline.learners.candidates import Candidate, held_out_score
 from pellucid.pipeline.run.context import RunContext, task_name
-from pellucid.pipeline.run.journal import RunFolder, notes_of
+from pellucid.pipeline.run.journal import RunFolder, notes_of, shown_place
 from pellucid.reports import render
 from pellucid.reports.facts import CorrectionFacts
 from pellucid.reports.formatting import interval, read_score, scored, seconds, size
@@ -243,8 +244,10 @@ def write_results(folder: RunFolder, outcome: Outcome) -> None:
         metrics["corrections"] = judge_corrections(applied, dataset, predicted, seed, folder.path)
         lines = b"".join(map(correction_line, applied.in_force()))
         earlier = lines.decode() if len(lines) <= _MOST_CARRIED else ""
-    command = _with_corrections(outcome.config["command"])
-    collecting = CorrectionFacts(os.fspath(folder.path), model_digits(folder.path), earlier, command)
+    command = public_text(_with_corrections(outcome.config["command"]))
+    collecting = CorrectionFacts(
+        public_text(os.fspath(folder.path)), model_digits(folder.path), earlier, command
+    )
     write_file(folder.path / "report.html", render(report_facts(outcome, metrics, collecting)).encode())
     folder.write_json("metrics.json", metrics)
 
@@ -340,8 +343,12 @@ def _price(outcome: Outcome, entries: Mapping[str, Mapping[str, Any]]) -> str:
 def _save(path: Path, candidate: Candidate, found: Mapping[str, Any], config: Mapping[str, Any]) -> int:
     """Write a model folder, equal for equal runs, so without times; return its bytes."""
     facts = {
-        "trained on": config["data"]["place"],
-        **({"continual training of": config["continual"]["from"]} if "continual" in config else {}),
+        "trained on": shown_place(config),
+        **(
+            {"continual training of": public_text(config["continual"]["from"])}
+            if "continual" in config
+            else {}
+        ),
         "training examples": candidate.train_examples,
         **({} if candidate.judged is None else {"validation examples": _AGAIN}),
         **{

@@ -224,7 +224,7 @@ def render_preview(dataset: Dataset, check: Check) -> str:
         [
             Answered(
                 inputs[position] if isinstance(inputs, Texts) else np.asarray(inputs[position]),
-                dataset.sources[position],
+                dataset.names[position],
                 dataset.label_text(position),
                 predicted=dataset.label_text(position),  # so that none of several labels looks wrong
                 probability=None,

@@ -6,7 +6,6 @@ import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 from jaxtyping import Int64
@@ -14,7 +13,7 @@ from jaxtyping import Int64
 from pellucid.data.data_files import Stored
 from pellucid.data.label_sets import joined_sets, sets_of_columns
 from pellucid.data.labels import MOST_ROWS, group_text, label_texts, read_times, source_codes
-from pellucid.data.listing import SPLIT_OF_NAME, TEST, UNDECIDED, Listing
+from pellucid.data.listing import SPLIT_OF_NAME, TEST, UNDECIDED, LazyTexts, Listing
 from pellucid.data.raw_texts import TextWriter
 from pellucid.data.reading.input_values import (
     FLAGS,
@@ -29,32 +28,6 @@ from pellucid.data.tables.table import Table, inputs_of
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
 from pellucid.settings import Settings
-
-
-class LazyTexts(Sequence[str]):
-    """Texts that are made or found when they are asked for instead of kept, by their position."""
-
-    def __init__(self, size: int, at: Callable[[int], str]) -> None:
-        self._size, self._at = size, at
-
-    def __len__(self) -> int:
-        return self._size
-
-    @overload
-    def __getitem__(self, which: int) -> str: ...
-
-    @overload
-    def __getitem__(self, which: slice) -> list[str]: ...
-
-    def __getitem__(self, which: int | slice) -> str | list[str]:
-        """One text by its position, or a list of them by a slice."""
-        places = range(self._size)[which]
-        return self._at(places) if isinstance(places, int) else list(map(self._at, places))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and len(self) == len(other) and all(map(str.__eq__, self, other))
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 def row_names(place: str, numbers: Int64[np.ndarray, " n"]) -> LazyTexts:

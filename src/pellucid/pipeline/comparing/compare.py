@@ -15,7 +15,7 @@ from pellucid import cores
 from pellucid.arithmetic.rounding import figure
 from pellucid.data import Check, Dataset, folds, prepare
 from pellucid.data.reading.dispatch import require_existing
-from pellucid.data.wording import count_of
+from pellucid.data.wording import count_of, public_text
 from pellucid.errors import DivergedError, UsageError
 from pellucid.files import make_folder, write_file
 from pellucid.networks.text_networks import cell_of
@@ -45,7 +45,7 @@ from pellucid.pipeline.learners.refusals import (
     require_prediction,
 )
 from pellucid.pipeline.run.context import require_same_data, task_name
-from pellucid.pipeline.run.journal import Journal, RunFolder, require_unchanged
+from pellucid.pipeline.run.journal import Journal, RunFolder, require_unchanged, shown_place
 from pellucid.pipeline.run.stages import Stages, counting, interruptible
 from pellucid.reports.comparison import ComparisonFacts, render_comparison
 from pellucid.settings import CLASSICAL, Settings, command_line
@@ -362,11 +362,11 @@ def _write(
     )
     write_file(folder.path / "history.jsonl", lines.encode())
     facts = ComparisonFacts(
-        title=str(config["data"]["place"]),
+        title=shown_place(config),
         metrics=metrics,
         settings={**config["settings"], **config["machine"], **dict.fromkeys(design.vary, "varied")},
         versions=config["versions"],
-        command=config["command"],
+        command=public_text(config["command"]),
     )
     write_file(folder.path / "report.html", render_comparison(facts).encode())
     folder.write_json("metrics.json", metrics)

@@ -25,10 +25,10 @@ from pellucid.data.raw_texts import Spool, Texts, TextWriter
 from pellucid.data.splitting import places_in_strata
 from pellucid.data.text_copies import text_digests
 from pellucid.data.wording import count_of, quoted, some
-from pellucid.errors import DataError, PellucidError, UsageError
+from pellucid.errors import DataError, PellucidError, StorageError, UsageError
 from pellucid.pipeline.run.context import data_identity
 from pellucid.settings import ROWS, Settings, parse_image_size
-from pellucid.strict import MOST_BYTES, read_json
+from pellucid.strict import read_sealed
 from pellucid.tasks import IMAGES, REGRESSION, TEXTS, InputKind, Target, target_of
 
 _KEPT = "start"
@@ -105,14 +105,49 @@ def restored(place: str, sha256: str, checkpoints: Path) -> StartingPoint:
     return start
 
 
+# What continual training takes from `config.json`, as kinds of values; `None` is another kind.
+_NOTHING = type(None)
+_TAKEN: Mapping[str, tuple[type, ...]] = {
+    "data": (dict,),
+    "settings": (dict,),
+    "plan": (dict, _NOTHING),
+    "continual": (dict, _NOTHING),
+}
+
+
 def _config_of(run: Path) -> Mapping[str, Any] | None:
-    """The configuration of a run; `None` where the folder is no run, or its file cannot be read."""
+    """The configuration of a run, as it was written; `None` where the folder has none.
+
+    Raises: `StorageError` if it was changed since, is damaged, or has a field of another kind.
+    """
+    path = run / "config.json"
     try:
-        document = read_json(run / "config.json", MOST_BYTES)
-        is_whole = isinstance(document["data"], dict) and isinstance(document["settings"], dict)
-    except (OSError, ValueError, KeyError, TypeError):
+        document = read_sealed(path)
+    except FileNotFoundError:
         return None
-    return document if is_whole else None
+    except (OSError, ValueError) as error:
+        raise _unusable(path, getattr(error, "strerror", None) or str(error)) from error
+    before = document.get("continual") or {}
+    fields = [(name, document.get(name), kinds) for name, kinds in _TAKEN.items()]
+    if isinstance(before, dict):
+        fields.append(("continual.old_classes", before.get("old_classes"), (list, _NOTHING)))
+        fields += [("continual.earlier", each, (dict,)) for each in _listed(before.get("earlier", []))]
+    for name, value, kinds in fields:
+        if not isinstance(value, kinds):
+            raise _unusable(path, f"{name!r} is {type(value).__name__}")
+    return document
+
+
+def _listed(value: Any) -> list[Any]:
+    """The values of a list; anything else as the only one, which is refused as such."""
+    return value if isinstance(value, list) else [value]
+
+
+def _unusable(path: Path, reason: str) -> StorageError:
+    return StorageError(
+        f"--from: {path}: {reason}; put back what stood there, or give {path.parent / 'model'}, whose "
+        "network continues without the data that it learned from"
+    )
 
 
 def _network_of(model: Model, place: str, config: Mapping[str, Any] | None) -> ImageModel | TextModel:
@@ -316,7 +351,7 @@ def read_earlier(record: Record) -> Earlier:
         has_changed = any(record["data"].get(key) != value for key, value in data_identity(dataset).items())
     except (PellucidError, OSError) as error:
         return Earlier(place, None, f"the data it was trained on cannot be read: {error}")
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError):
         run = record.get("run", "the run")
         return Earlier("", None, f"config.json of {run} does not say how its data is read")
     if has_changed:

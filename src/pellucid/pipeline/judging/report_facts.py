@@ -1,7 +1,7 @@
 """Facts that the report of a run shows: its outcome, examples, figures and abstention."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from pellucid.data import Check, Dataset
 from pellucid.data.corrections import content_digits
 from pellucid.data.listing import TEST
 from pellucid.data.raw_texts import Texts
+from pellucid.data.wording import public_name, public_text
 from pellucid.evaluation import LearningCurve, Recommendation, Slices, reliability
 from pellucid.evaluation.promises import checked_promise, error_curve, least_examples
 from pellucid.files import write_file
@@ -22,6 +23,7 @@ from pellucid.networks import NetworkConfig, describe
 from pellucid.pipeline.judging.testing import Tested, groups_of_test
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.run.context import RunContext
+from pellucid.pipeline.run.journal import shown_place
 from pellucid.reports import (
     AbstentionFacts,
     Answered,
@@ -113,15 +115,19 @@ def report_facts(
     dataset, config = outcome.dataset, outcome.config
     tested = outcome.tested[outcome.recommendation.name]
     labels, answers = dataset.labels[dataset.test], tested.answers
+    place, issues = str(config["data"]["place"]), outcome.label_issues
+    if issues is not None:
+        named = [replace(each, source=public_name(each.source, place)) for each in issues.shown]
+        issues = replace(issues, shown=named)
     common: dict[str, Any] = {
-        "title": str(config["data"]["place"]),
+        "title": shown_place(config),
         "metrics": metrics,
         "history": outcome.history,
-        "check": outcome.check,
+        "check": outcome.check.shown_beside(place),
         "settings": {**config["settings"], **(config["plan"]["recipe"] or {})},
         "versions": config["versions"],
         "layers": () if outcome.network is None else describe(outcome.network),
-        "command": config["command"],
+        "command": public_text(config["command"]),
         "ledger": outcome.ledger,
         "learning_curve": outcome.curve,
         "copies": copies_shown(dataset, outcome.check),
@@ -144,7 +150,7 @@ def report_facts(
                 _labels_answered(dataset, int(dataset.test[row]), tested.labels[row], float(sure[row]))
                 for row in worst
             ],
-            label_issues=outcome.label_issues,
+            label_issues=issues,
             calibration=calibration,
             abstention=abstention_facts(outcome.recommended.model, tested, labels),
             labels=label_facts(labels, tested.labels),
@@ -174,7 +180,7 @@ def report_facts(
         mistakes=answered(worst_rows(labels, answers)),
         cells=answered(cell_rows(labels, answers)),
         uncertain=answered(uncertain_rows(answers)),
-        label_issues=outcome.label_issues,
+        label_issues=issues,
         calibration=calibration,
         abstention=abstention_facts(outcome.recommended.model, tested, labels),
     )
@@ -196,7 +202,7 @@ def show_first_mistakes(candidates: Sequence[Candidate], context: RunContext) ->
     wrong = int((answers.argmax(axis=1) != labels).sum())
     if not wrong:
         return
-    place = str(context.journal.content["data"]["place"])
+    place = shown_place(context.journal.content)
     rows = worst_rows(labels, answers)[:_FIRST]
     worst = answered_rows(dataset, dataset.validation, answers, rows)
     found = FirstMistakes(place, dataset.noun, best.name, len(labels), wrong, worst)
@@ -261,7 +267,7 @@ def copies_shown(dataset: Dataset, check: Check) -> list[Labelled]:
     return [
         Labelled(
             shown=shown(dataset, places[source]),
-            source=source,
+            source=dataset.names[places[source]],
             split=splits[places[source]],
             label=dataset.label_text(places[source]),
             example=example_of(dataset, places[source], _other_label(dataset, places[other], places[source])),
@@ -285,7 +291,7 @@ def unfamiliar(dataset: Dataset, tested: Tested, rate: float | None) -> list[Lab
     return [
         Labelled(
             shown=shown(dataset, place),
-            source=dataset.sources[place],
+            source=dataset.names[place],
             split=TEST,
             label=dataset.label_text(place),
             note=f"novelty {figure(float(tested.novelty[row]))}",
@@ -308,7 +314,7 @@ def _splits_of(dataset: Dataset, places: Sequence[int]) -> dict[int, str]:
 def example_of(dataset: Dataset, place: int, suggestion: str = "") -> Example:
     """An example as a correction of it names it."""
     content = "" if dataset.digests is None else content_digits(dataset.digests[place : place + 1])[0]
-    return Example(dataset.sources[place], dataset.label_text(place), content, suggestion)
+    return Example(dataset.names[place], dataset.label_text(place), content, suggestion)
 
 
 def shown(dataset: Dataset, place: int) -> np.ndarray | str:
@@ -332,7 +338,7 @@ def _answered(dataset: Dataset, place: int, probabilities: Float64[np.ndarray, "
     label, predicted = int(dataset.labels[place]), int(probabilities.argmax())
     return Answered(
         shown=shown(dataset, place),
-        source=dataset.sources[place],
+        source=dataset.names[place],
         label=dataset.classes[label],
         predicted=dataset.classes[predicted],
         probability=float(probabilities[predicted]),
@@ -364,7 +370,7 @@ def _labels_answered(
     answered = dataset.target.texts(predicted[None], dataset.classes)[0]
     return Answered(
         shown=shown(dataset, place),
-        source=dataset.sources[place],
+        source=dataset.names[place],
         label=dataset.label_text(place),
         predicted=answered,
         probability=probability,
@@ -377,7 +383,7 @@ def _labels_answered(
 def _number_answered(dataset: Dataset, place: int, prediction: float) -> Answered:
     return Answered(
         shown=shown(dataset, place),
-        source=dataset.sources[place],
+        source=dataset.names[place],
         label=f"{dataset.labels[place]:.4g}",
         predicted=f"{prediction:.4g}",
         probability=None,

@@ -201,7 +201,7 @@ def rows_of_test(dataset: Dataset, tested: Tested, threshold: Mapping[str, float
     yield columns_beside(("source", "label", "predicted", "novelty"), dataset.classes)
     novelty = [None] * len(dataset.test) if tested.novelty is None else tested.novelty.tolist()
     for position, answer, foreign in zip(dataset.test.tolist(), tested.answers, novelty, strict=True):
-        source, label = written(dataset.sources[position]), dataset.label_text(position)
+        source, label = written(dataset.names[position]), dataset.label_text(position)
         if dataset.is_regression:
             yield [source, label, float(answer), foreign]
         else:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pellucid.data.tables.table import is_frame, is_lazy, json_lines_of_frame
+from pellucid.data.wording import public_name
 from pellucid.errors import DataError, PellucidError, StorageError, UsageError
 from pellucid.files import (
     locked,
@@ -340,6 +341,12 @@ def call_of(place: str, given: Mapping[str, Any], out: Path) -> str:
     """The call in Python that repeats a run on a data set given in Python."""
     words = [place, f"out={str(out)!r}", *(f"{name}={value!r}" for name, value in given.items())]
     return f"pellucid.train({', '.join(words)})"
+
+
+def shown_place(config: Mapping[str, Any]) -> str:
+    """DATA as documents of a run name it, without the folders above it; the content is `config.json`."""
+    place = str(config["data"]["place"])
+    return public_name(place, place)
 
 
 def notes_of(config: Mapping[str, Any]) -> list[str]:
