@@ -80,6 +80,21 @@ def test_those_beside_a_network_leave_it_a_part(is_asked_for, left, given, conte
     assert limits == [pytest.approx(given, abs=0.5)]
 
 
+def test_one_that_could_learn_from_a_part_alone_gets_less(context, monkeypatch):
+    (choice,) = chosen(context.settings, context.dataset)
+    choice, asked = dataclasses.replace(choice, is_asked_for=False), []
+
+    def within(self, seconds):
+        asked.append(seconds)
+        limits = BackboneLimits(20, False, 5.0, 0.0)
+        return dataclasses.replace(choice, train=choice.train[:20], limits=limits)
+
+    monkeypatch.setattr(Measured, "within", within)
+    context = context._replace(time=TimeBudget(100.0, time.monotonic() - 20.0))
+    limit_backbones((choice,), [Measured(choice, COST, context.dataset, context.settings)], context)
+    assert asked == [pytest.approx(50.0), pytest.approx(30.0)]
+
+
 def test_one_that_could_never_fit_is_not_even_measured(context, monkeypatch):
     material = context.dataset
     backbones = tuple(

@@ -24,6 +24,7 @@ from pellucid.data.wording import count_of
 from pellucid.evaluation.learning_curve import LearningCurve, learning_curve
 from pellucid.files import make_folder
 from pellucid.pipeline.judging.novelty_detectors import signals_by_model
+from pellucid.pipeline.learners.backbone_costs import SECONDS_A_VALUE
 from pellucid.pipeline.learners.backbone_learners import Built, FrozenLearner, TuningLearner
 from pellucid.pipeline.learners.candidates import (
     Candidate,
@@ -174,10 +175,12 @@ def trainings_of_backbone(built: Built, settings: Settings) -> list[FoldTraining
     """The models on the frozen features of a backbone, and the backbone tuned further."""
     choice, known = built.choice, {each.name: each for each in built.candidates}
     frozen = FrozenLearner(choice, settings, lambda *_: built.features, known)
-    found = [FoldTrainings(frozen, within=choice.train)]
+    seconds = SECONDS_A_VALUE * len(choice.train) * choice.width  # their features are there
+    found = [FoldTrainings(frozen, within=choice.train, seconds=seconds)]
     if built.is_tuned:
-        most = None if choice.limits is None else 1
-        found.append(FoldTrainings(TuningLearner(frozen), within=choice.train, most=most))
+        most, taken = None if choice.limits is None else 1, sum(each["seconds"] for each in built.history)
+        tuning = TuningLearner(frozen)
+        found.append(FoldTrainings(tuning, within=choice.train, most=most, seconds=seconds + taken))
     return found
 
 

@@ -99,19 +99,24 @@ def limit_backbones(
     Those for which there is no time are left out.
     """
     journal, time, stages = context.journal, context.time, context.stages
+    parts = ("backbones", "backbones-on-a-part")
     if not backbones or not time.is_limited or journal.is_revised("backbones"):
         return backbones
 
     def fitting(backbones: tuple[BackboneChoice, ...]) -> tuple[BackboneChoice, ...]:
         left = _for_network(context)
         are_asked_for = any(each.choice.is_asked_for for each in costs)
-        seconds = left if are_asked_for else time.share("backbones")
+        seconds, spent = {part: left if are_asked_for else time.share(part) for part in parts}, 0.0
         known = {each.choice.name: each for each in costs}
         kept: list[BackboneChoice] = []
         without: list[dict[str, str]] = []
         for choice in backbones:
             each = known.get(choice.name)
-            found = None if each is None else each.within(seconds)
+            found = None
+            for part in () if each is None else parts:
+                found = each.within(seconds[part] - spent)
+                if found is None or 2 * len(found.train) >= len(choice.train):
+                    break  # it learns from most of them, or not even from a part
             if found is None or found.limits is None:
                 reason = (
                     f"{choice.name}, which is installed, is left out: the features of enough examples would "
@@ -120,7 +125,7 @@ def limit_backbones(
                 without.append({"name": choice.name, "reason": reason})
                 stages.paragraph(reason)
                 continue
-            seconds -= found.limits.seconds_before + found.limits.seconds_after
+            spent += found.limits.seconds_before + found.limits.seconds_after
             kept.append(found)
             stages.paragraph(found.reason)
         journal.decided("backbones_left_out", lambda: without)

@@ -31,8 +31,9 @@ SHARES = {
     "classical": Share(0.3, 0.5),
     "classical-of-texts": Share(0.4, 0.7),  # where linear models reach most in little time
     "classical-alone": Share(0.5, 1.0),
-    # Where photographs are few, features that were learned elsewhere are worth more than any others.
+    # Features that were learned elsewhere are worth most where examples are few, if they serve all of these.
     "backbones": Share(0.5, 0.65),
+    "backbones-on-a-part": Share(0.3, 0.5),
     "all-on-network": Share(0.12, 0.2),
     "one-on-network": Share(0.1, 1 / 3),
     "detector-alone": Share(0.2),

@@ -231,6 +231,14 @@ class Stages:
 
 
 @contextlib.contextmanager
+def shown_meanwhile(words: str) -> Iterator[None]:
+    """Show that work goes on which reports by itself what came of it."""
+    with Stages().stage(words) as stage:
+        yield
+        stage.words = ""
+
+
+@contextlib.contextmanager
 def counting(stages: Stages, total: int, done: int = 0) -> Iterator[Callable[[str], None]]:
     """Show how many trainings are done; nothing where standard error is no terminal.
 
