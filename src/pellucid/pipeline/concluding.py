@@ -290,11 +290,12 @@ def with_time_for_test(
     # What is there is tested: it takes little time, and less than was spent on it.
     time.reserve("conclusion", -time.share("late-test"))
     needed = {recommended, *DUMMIES, *_members(next(each for each in kept if each.name == recommended))}
+    slowed = slowdown()
     for each in sorted(kept, key=lambda each: -each.answer_seconds):
         if each.name in needed:
             continue
         sentence = f"{each.name} is left out: there was no time to test it."
-        if not context.affords(conclusion_seconds(context, kept), sentence):
+        if not context.affords(conclusion_seconds(context, kept, slowed=slowed), sentence):
             kept = [other for other in kept if other is not each and each.name not in _members(other)]
     return kept
 

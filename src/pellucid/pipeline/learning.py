@@ -233,4 +233,5 @@ def _judged(learned: Learned, folds: Folds, context: RunContext) -> Learned:
     for each in learned.built:
         found += trainings_of_backbone(each, settings)
     candidates, watched = judged_by_folds(found, learned.candidates, folds, context)
+    context.time.reserve("detectors", 0.0)
     return dataclasses.replace(learned, candidates=candidates, history=watched or learned.history)

@@ -7,6 +7,7 @@ import json
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -35,10 +36,10 @@ from pellucid.pipeline.learners.candidates import (
     with_validation,
 )
 from pellucid.pipeline.learners.classical import drawn_for_simple_models, learner_at_setup, simple_models
-from pellucid.pipeline.learners.evaluation_budget import Folds
+from pellucid.pipeline.learners.evaluation_budget import Folds, most_detector_examples
 from pellucid.pipeline.learners.network import Learner, Planned, learner_on_part
 from pellucid.pipeline.run.context import RunContext
-from pellucid.pipeline.run.stages import Stages
+from pellucid.pipeline.run.stages import Stage, Stages
 from pellucid.settings import DUMMIES, Settings
 from pellucid.strict import field_of, parse, read_sealed_bytes, write_sealed_bytes
 from pellucid.training.state import Record
@@ -276,7 +277,12 @@ def judged_by_folds(
 
     def judge(each: _Judging, count: int) -> None:
         nonlocal history
-        with context.stages.stage(f"judging {each.name} on folds") as stage:
+        is_first = not each.found
+        with (
+            context.stages.stage(f"judging {each.name} on folds")
+            if is_first
+            else nullcontext(Stage("")) as stage
+        ):
             each.judge(count)
             judged = each.judged(candidates)
             stage.words = each.sentence(judged)
@@ -322,10 +328,18 @@ def _judge_in_time(
                 f"{each.name} is left out: there was no time to judge it on a fold within "
                 f"{settings.time_limit}."
             )
-    while able := [each for each in order if each.found and not each.is_over and each.fits()]:
-        for each in sorted(able, key=score, reverse=True):
-            if each.fits():
-                judge(each, 1)
+    # A further fold is worth less than knowing what is unlike the training data; a first one is worth more.
+    asked = most_detector_examples(len(dataset.train), len(dataset.validation))
+    detectors = asked * sum(each.answer_seconds for each in done.values())
+    context.time.reserve("detectors", min(detectors, context.time.share("detectors")))
+    before = {each.name: len(each.found) for each in order}
+    with context.stages.stage("judging the best on further folds") as stage:
+        while able := [each for each in order if each.found and not each.is_over and each.fits()]:
+            for each in sorted(able, key=score, reverse=True):
+                if each.fits():
+                    judge(each, 1)
+        further = [f"{each.name} {len(each.found)}" for each in order if len(each.found) > before[each.name]]
+        stage.words = f"folds that judged in the end: {', '.join(further)}" if further else ""
 
 
 def _joined(found: Sequence[Fit], parts: Sequence[Dataset]) -> dict[str, HeldOutAnswers]:

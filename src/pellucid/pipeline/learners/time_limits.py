@@ -28,6 +28,9 @@ from pellucid.tasks import TEXTS
 # `benchmarks/honest_answer.py` shows the seconds of these parts.
 _REPORT, _MODEL, _SCORED, _ASKED = 1.0, 0.06, 6e-5, 1.6
 
+# Seconds of calibrating, averaging and recommending, likewise.
+_RECOMMENDED = 0.6
+
 # Models that a network brings: itself, and simple ones on its last hidden layer.
 STANDING_ON = 3
 
@@ -41,17 +44,22 @@ def reserve_for_conclusion(context: RunContext, found: Sequence[Candidate], expe
     `expected` models are still to come.
     """
     if context.time.is_limited:
-        seconds = conclusion_seconds(context, found, expected)
+        seconds = conclusion_seconds(context, found, expected) + slowdown() * _RECOMMENDED
         context.time.reserve("conclusion", min(seconds, context.time.share("conclusion")))
 
 
-def conclusion_seconds(context: RunContext, found: Sequence[Candidate], expected: int = 0) -> float:
-    """Seconds of the test of some models, their scores and their report, at the pace of this machine now."""
+def conclusion_seconds(
+    context: RunContext, found: Sequence[Candidate], expected: int = 0, slowed: float | None = None
+) -> float:
+    """Seconds of the test of some models, their scores and their report, at the pace of this machine now.
+
+    `slowed` is how many times longer work takes on it, where that is known.
+    """
     test, models = len(context.dataset.test), len(found) + expected
     asked = sum(_ASKED * test * each.answer_seconds for each in found)
     tables = {each.stored.features for each in found if each.stored is not None}
     asked += sum(test * each.seconds_an_example for each in tables if isinstance(each, FeatureTable))
-    return asked + slowdown() * seconds_of_conclusion(test, models)
+    return asked + (slowdown() if slowed is None else slowed) * seconds_of_conclusion(test, models)
 
 
 def seconds_of_conclusion(test: int, models: int) -> float:
