@@ -13,13 +13,13 @@ from pellucid.answering.answers import REASON, answered
 from pellucid.answering.decisions import Decisions, PredictOptions, share_in_words
 from pellucid.answering.incoming import first_few, incoming_rows, with_columns_of
 from pellucid.answering.naming import model_of
-from pellucid.answering.training_examples import is_data_of
+from pellucid.answering.training_examples import is_data_of, run_of
 from pellucid.arithmetic.metrics import rarer_class
 from pellucid.arithmetic.rounding import decimals, figure, per_cent, rounded
 from pellucid.bundle import Model, load
 from pellucid.data.labels import read_number
 from pellucid.data.listing import TEST, Listing
-from pellucid.data.reading.dispatch import read_data
+from pellucid.data.reading.dispatch import read_data, read_dataset
 from pellucid.data.sibling_sets import first_of_groups
 from pellucid.data.tables.csv_tables import as_csv
 from pellucid.data.targets import new_names, renamed_sets
@@ -41,7 +41,9 @@ from pellucid.evaluation import (
 from pellucid.evaluation.promises import kept_on
 from pellucid.files import write_file
 from pellucid.language import translated
+from pellucid.reports.headlines import headline_of
 from pellucid.settings import METRICS, Settings
+from pellucid.strict import MOST_BYTES, read_json
 from pellucid.tasks import ABSENT, CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION, UNKNOWN, Target
 
 _FORMAT = 1
@@ -262,10 +264,7 @@ def evaluate(
     if confusion is not None:
         _require_counts(model, confusion)
     listing = listing_for(model, place, settings)
-    chosen = [index for index, split in enumerate(listing.splits) if split == TEST]
-    rows = chosen or list(range(len(listing)))
-    if listing.label_sets is not None:
-        rows = [row for row in rows if listing.label_sets.looked_at[row]]
+    rows, chosen = scored_rows(listing)
     labels = labels_for(model, listing, rows)
     gathering = None if model.detector is None else Gathering(model.detector, model.classes)
     options = PredictOptions(max_error=max_error, threshold=settings.threshold)
@@ -285,7 +284,7 @@ def evaluate(
     slices = abstention = None
     if settings.slice_column is not None and listing.slices is not None:
         values = [listing.slices[row] for row in readable]
-        slices = score_slices(settings.slice_column, values, labels, outputs, groups)
+        slices = score_slices(settings.slice_column, values, labels, outputs, groups, predicted)
     if (promise := decisions.promise) is not None:
         kept = kept_on(0.5, 1.0 - abstained, model.target.wrong(predicted, labels))
         abstention = Abstention(promise.max_error, promise.expected, *kept)
@@ -294,6 +293,8 @@ def evaluate(
             f"warning: {Path(run)} was trained on {place} itself, so these scores flatter it; give data that "
             "it has not seen, or see its report for the test"
         )
+    if chosen and (sentence := _known_from_training(Path(run), place, len(listing), model.input_kind.noun)):
+        warnings.append(sentence)
     return Evaluation(
         run=str(run),
         noun=model.input_kind.noun,
@@ -310,6 +311,18 @@ def evaluate(
         # Warnings of reading, but for those about labels, which are the model's to decide.
         warnings=(*[each for each in listing.warnings if "--target" not in each], *warnings),
     )
+
+
+def scored_rows(listing: Listing) -> tuple[list[int], bool]:
+    """Examples that scores are of, and whether they are the test split; else they are all.
+
+    Without those of which no label is known.
+    """
+    chosen = [index for index, split in enumerate(listing.splits) if split == TEST]
+    rows = chosen or list(range(len(listing)))
+    if listing.label_sets is not None:
+        rows = [row for row in rows if listing.label_sets.looked_at[row]]
+    return rows, bool(chosen)
 
 
 def _require_counts(model: Model, confusion: Path) -> None:
@@ -342,8 +355,27 @@ def _scored(
     return score(labels, outputs, settings.seed, groups, positive, predicted), predicted
 
 
-def listing_for(model: Model, place: str, settings: Settings) -> Listing:
-    """The data, read as what the model takes.
+def _known_from_training(run: Path, place: str, rows: int, noun: str) -> str:
+    """A warning where the run's own test has examples that are known from its training; else empty."""
+    folder = run_of(run)
+    if folder is None or not is_data_of(folder, place, rows):
+        return ""
+    try:
+        headline = headline_of(read_json(folder / "metrics.json", MOST_BYTES))
+    except (OSError, ValueError, TypeError, AttributeError):  # a damaged file is for others to refuse
+        return ""
+    if not headline.known:
+        return ""
+    has = "has" if headline.known == 1 else "have"
+    return (
+        f"warning: {headline.known:,} of the {headline.tested:,} test {noun}s of {folder} {has} a copy or a "
+        "relative in its training or validation, so these scores flatter it; see its report for the score of "
+        "the others"
+    )
+
+
+def listing_for(model: Model, place: Any, settings: Settings) -> Listing:
+    """The data at a path, or a data set of `datasets` or PyTorch, read as what the model takes.
 
     Raises: `DataError` if it holds something else, or cannot be read.
     """
@@ -351,7 +383,8 @@ def listing_for(model: Model, place: str, settings: Settings) -> Listing:
     try:
         asked = with_columns_of(model, settings)
         target = "class" if model.target.is_exclusive else "labels"
-        listing = read_data(place, dataclasses.replace(asked, task=model.input_kind.task, target=target))
+        read = read_data if isinstance(place, str) else read_dataset
+        listing = read(place, dataclasses.replace(asked, task=model.input_kind.task, target=target))
     except UsageError as error:
         if not str(error).startswith("--task"):
             raise

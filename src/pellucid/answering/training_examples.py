@@ -13,6 +13,7 @@ from pellucid.bundle import Inputs, Model
 from pellucid.data.ledger import USED, read_ledger
 from pellucid.data.listing import TRAIN, Listing
 from pellucid.data.reading.dispatch import read_data
+from pellucid.data.split_rules import FIRST_SPLIT_RULE, SPLIT_RULE
 from pellucid.data.wording import public_name
 from pellucid.errors import PellucidError
 from pellucid.insight.explanation import MOST_COMPARED, Like, nearest
@@ -138,6 +139,15 @@ def is_data_of(run: Path, place: str, rows: int) -> bool:
         return os.path.realpath(former["place"]) == os.path.realpath(place) and rows >= counted
     except _UNREADABLE:
         return False
+
+
+def split_rule_of_run(run: Path) -> int:
+    """Number of the rule by which a run's splits were cut; the first where it does not say a known one."""
+    try:
+        found = read_json(run / "config.json", MOST_BYTES).get("split_rule")
+    except _UNREADABLE:
+        return SPLIT_RULE
+    return SPLIT_RULE if found == SPLIT_RULE else FIRST_SPLIT_RULE
 
 
 class ChangedData(ValueError):

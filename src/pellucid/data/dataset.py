@@ -15,6 +15,7 @@ from pellucid.data.labels import number_text
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.raw_texts import Texts
 from pellucid.data.sibling_sets import together
+from pellucid.data.split_rules import SPLIT_RULE
 from pellucid.tasks import (
     GENERATION,
     IMAGES,
@@ -82,6 +83,9 @@ class Dataset:
     joined_columns: tuple[str, ...] = ()  # columns of a table whose texts were joined to one text
     given_splits: tuple[str, ...] = ()  # names of the splits that the user made; the others were cut here
     has_groups: bool = False  # whether a column of groups was given
+    split_rule: int = SPLIT_RULE  # number of the rule by which splits and folds are cut
+    # seconds since 1970 of each example, by which it was split; `None` where no time is known
+    times: Float64[np.ndarray, " n"] | None = None
     # digest of the content of each example; `None` where nobody asks for it
     digests: UInt8[np.ndarray, "examples bytes"] | None = None
 
@@ -157,6 +161,7 @@ def build_dataset(
     usable: Bool[np.ndarray, " n"],
     known_classes: Sequence[str] = (),
     kept: Int64[np.ndarray, " n"] | None = None,
+    split_rule: int = SPLIT_RULE,
 ) -> Dataset:
     """Put together what was read, decoded and split.
 
@@ -205,6 +210,8 @@ def build_dataset(
         joined_columns=listing.joined_columns,
         given_splits=tuple(part for part in (TRAIN, VALIDATION, TEST) if part in listing.splits),
         has_groups=any(listing.groups),
+        split_rule=split_rule,
+        times=listing.times,
         digests=content.digests,
     )
 

@@ -22,6 +22,7 @@ from pellucid.data import Check
 from pellucid.data.wording import COLUMNS, visible, wrapped
 from pellucid.errors import InterruptedRun
 from pellucid.language import translated
+from pellucid.settings import spoken
 from pellucid.training import Observer, Session
 from pellucid.training.observers import BarProgress, PlainProgress, signals_to
 
@@ -100,6 +101,8 @@ class Stages:
         self.began = time.monotonic() if began is None else began
         self.onlookers: list[Onlooker] = []
         self._spins = True
+        # Taken here, since other threads print too: a thread begins without what its caller set.
+        self._spoken = spoken()
 
     def beside_a_bar(self) -> "Stages":
         """Stages on the same terminal that show no spinner, for work during a training that shows its bar."""
@@ -196,6 +199,7 @@ class Stages:
 
         encoding = (getattr(self.stream, "encoding", None) or "ascii").lower()
         mark = "✓" if encoding.startswith("utf") else "ok"
+        text = self._spoken(text)
         # Names from files cannot move the cursor or colour the terminal.
         shown = "\n".join(map(visible, text.split("\n")))
         # In one go, so that a bar that is being drawn, or other work, does not come between.
