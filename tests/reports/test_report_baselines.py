@@ -160,6 +160,15 @@ def test_one_model_alone_says_so_in_one_line(digit_facts: ReportFacts) -> None:
     assert "The same on" not in page.text
 
 
+def test_one_model_alone_is_not_called_the_only_one_trained_where_others_were_left_out(
+    digit_facts: ReportFacts,
+) -> None:
+    notes = [f"{name} is left out: there was no time to test it." for name in ("svm", "random-forest")]
+    facts = dataclasses.replace(digit_facts, metrics={**digit_facts.metrics, "notes": notes})
+    page = Page(render(facts))
+    assert "cnn is the only model that was tested in time; 2 models left out." in page.text
+
+
 def test_folds_show_each_fold_on_a_scale_and_pairs_with_the_best(page: Page, rich_facts: ReportFacts) -> None:
     found = model_sections.read_folds(rich_facts)
     assert found is not None

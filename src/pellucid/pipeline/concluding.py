@@ -194,6 +194,8 @@ def conclude(learned: Learned, check: Check, folds: Folds, context: RunContext) 
         candidates = with_average(candidates, dataset, settings, stages)
     recommendation = recommended_on(continual, candidates, dataset, settings)
     best = next(each for each in candidates if each.name == recommendation.name)
+    if len(candidates) == 1 < len({*learned.trained, best.name}):
+        recommendation = recommendation._replace(reason=f"{best.name} is the only model judged in time.")
     if part := part_of(best, folds.learning):
         recommendation = recommendation._replace(reason=f"{recommendation.reason} It learned{part}.")
     curve = None
@@ -272,7 +274,7 @@ def _tested(
     dataset = context.dataset
     with context.stages.stage("testing every model once") as stage:
         asked = [each for each in candidates if not isinstance(each.model, AverageModel)]
-        tested = with_averages_tested(candidates, test_once(asked, dataset))
+        tested = with_averages_tested(candidates, test_once(asked, dataset, stage.progress))
         models, examples = count_of(len(candidates), "model"), count_of(len(dataset.test), dataset.noun)
         stage.words = f"tested {models} once, on {examples}"
     # What is asked from here on was asked before, so that only scores and report are reserved.
@@ -296,13 +298,15 @@ def with_time_for_test(
     time, kept = context.time, list(candidates)
     if not time.is_limited:
         return kept
-    time.reserve("conclusion", 0.0)
+    # What is there is tested: it takes little time, and less than was spent on it.
+    time.reserve("conclusion", -time.share("late-test"))
     needed = {recommended, *DUMMIES, *_members(next(each for each in kept if each.name == recommended))}
+    slowed = slowdown()
     for each in sorted(kept, key=lambda each: -each.answer_seconds):
         if each.name in needed:
             continue
         sentence = f"{each.name} is left out: there was no time to test it."
-        if not context.affords(conclusion_seconds(context, kept), sentence):
+        if not context.affords(conclusion_seconds(context, kept, slowed=slowed), sentence):
             kept = [other for other in kept if other is not each and each.name not in _members(other)]
     return kept
 

@@ -1,6 +1,7 @@
 """The verdict, and every model on one scale, on other splits, and after continual training."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -234,7 +235,8 @@ def model_table(facts: ReportFacts) -> Mapping[str, Any] | None:
 
     rows = [row(name, entry) for name, entry in facts.models.items()]
     rows.sort(key=lambda row: (not row["is_recommended"], *_by_score(row["score"], headline)))
-    notes = facts.metrics.get("notes")
+    found = facts.metrics.get("notes")
+    notes = [str(each) for each in found] if isinstance(found, list) else []
     return {
         "rows": rows,
         "recommended": rows[0],
@@ -252,7 +254,8 @@ def model_table(facts: ReportFacts) -> Mapping[str, Any] | None:
         "tried": [found for row in rows if (found := _tried(row["name"], row["facts"]))],
         "pairings": pairings(facts, facts.metrics.get("comparisons")),
         "folds": read_folds(facts),
-        "notes": [str(each) for each in notes] if isinstance(notes, list) else [],  # about backbones
+        "notes": notes,
+        "skipped": sum(re.search("left out: there was no time", each) is not None for each in notes),
     }
 
 

@@ -78,10 +78,18 @@ def unseen_of(dataset: Dataset, tested: Mapping[str, Tested]) -> tuple[Dataset, 
     return unseen_test(dataset), {name: each.about(kept) for name, each in tested.items()}
 
 
-def test_once(candidates: Sequence[Candidate], dataset: Dataset) -> dict[str, Tested]:
-    """Ask every model, at its temperature, about the test split, which is used here and nowhere before."""
-    found = {}
+def test_once(
+    candidates: Sequence[Candidate],
+    dataset: Dataset,
+    progress: Callable[[int, int], object],
+) -> dict[str, Tested]:
+    """Ask every model, at its temperature, about the test split, which is used here and nowhere before.
+
+    `progress` gets the answers given and those wanted.
+    """
+    found: dict[str, Tested] = {}
     for candidate in candidates:
+        progress(len(found) * len(dataset.test), len(candidates) * len(dataset.test))
         stored, count, in_body = candidate.stored, len(dataset.test), 0.0
         if stored is not None and count:
             # The first model on a body has its examples pass; the others must be charged for that as well.

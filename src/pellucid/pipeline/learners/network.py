@@ -33,7 +33,7 @@ from pellucid.pipeline.learners.refusals import (
     require_known_classes,
     require_prediction,
 )
-from pellucid.pipeline.run.context import LEAST_SHARE, UNLIMITED, TimeBudget, slowdown
+from pellucid.pipeline.run.context import UNLIMITED, TimeBudget, slowdown
 from pellucid.settings import CLASSICAL, Settings
 from pellucid.training import Observer, Recipe, Session
 from pellucid.training.batches import Batches
@@ -190,7 +190,7 @@ def following(
         return None
     began, first = time.monotonic(), network.session.state.step
     ends = min(time_left.deadline, began + network.training_seconds)
-    ends = max(ends, began + LEAST_SHARE * time_left.whole)
+    ends = max(ends, began + time_left.share("network"))
     between = max(_LEAST_BETWEEN, (ends - began) / _READINGS)
     last, seen, pace = began, first, 0.0
 
@@ -351,7 +351,7 @@ class NetworkLearner:
         network = self.planned(material)
         if not time.is_limited:
             return self.trained(network, material)
-        network = network.within(time.deadline, LEAST_SHARE * time.whole)
+        network = network.within(time.deadline, time.share("network"))
         if self.whole is not None:
             return self.trained(network, material)
         follow = following(network, time, network.most_steps)
