@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pellucid.errors import (
         ArgumentError,
+        ChangedFileError,
         DataError,
         DivergedError,
         InterruptedRun,
@@ -45,6 +46,7 @@ __version__ = "0.2.0"
 __all__ = [
     "EXPECTED_FAILED_CHECKS",
     "ArgumentError",
+    "ChangedFileError",
     "DataError",
     "DivergedError",
     "ImageClassifier",

@@ -116,6 +116,9 @@ DOCUMENT = 64 << 20
 # Rows of a sheet of a workbook, as many as Excel admits.
 SHEET_ROWS = 1 << 20
 
+# Cells of one row of a sheet, as many as Excel admits: its reader builds a row as a whole.
+SHEET_COLUMNS = 1 << 14
+
 # Memory that decoders of images share: large images are decoded one after the other.
 DECODING_BYTES = 600 << 20
 
@@ -136,6 +139,9 @@ STRUCTURE = 4_000_000
 
 # Seconds of a request to a local server, from its first byte to the last of its body.
 REQUEST_SECONDS = 30.0
+
+# Seconds for which a client of a local server may take nothing of a reply that is larger than buffers are.
+REPLY_SECONDS = 10.0
 
 # Inputs of one request to a server of models.
 REQUEST_INPUTS = 256

@@ -57,10 +57,16 @@ def test_it_answers_those_of_most_trust_and_says_beforehand_how_many(model):
     assert first.startswith(
         "Promised with 95 % confidence: at most 5 % of the answered images get a wrong label"
     )
-    assert "learn then test: exact binomial tests in a fixed order, on 300 held-out images" in first
+    assert (
+        "(threshold chosen and bounded on 300 held-out images; learn then test: exact binomial tests in a "
+        "fixed order)" in first
+    )
     assert "are answered, the rest abstained" in first
     assert "It was not checked: the model has no test answers." in first
-    assert last.endswith("do not hold under distribution shift. Whatever looks unfamiliar is abstained.")
+    assert last == (
+        "This holds for images from the same source and period as the model's data, independent of each "
+        "other, and not under distribution shift. The model also abstains on inputs that look unfamiliar."
+    )
 
 
 def test_a_foreign_input_is_abstained_however_sure_the_model_is(model):
@@ -115,20 +121,30 @@ def checked_by(model, wrong=0.0, count=300):
     return model.with_held_out(dataclasses.replace(model.held_out, test=test))
 
 
-def test_a_promise_is_checked_on_test_answers_and_refused_where_they_refute_it(model):
+def test_a_promise_is_made_on_held_out_and_test_answers_and_refused_where_these_refute_it(model):
     decider = Decisions(checked_by(model), PredictOptions(max_error=0.05), "run")
-    alone = Decisions(model, PredictOptions(max_error=0.05), "run").promise
-    assert decider.promise.threshold >= alone.threshold
+    assert decider.promise.basis == "both"
+    assert decider.promise.bounding == 600
     first = decider.announcement()[0]
-    assert "on 300 held-out images and, by itself, on 300 test images)" in first
-    assert re.search(r"Checked on 300 test images: \d.* % \[.*\] of the answered are wrong\. Expected", first)
-    few = Decisions(checked_by(model, count=20), PredictOptions(max_error=0.05), "run")
-    assert few.promise.threshold == alone.threshold
-    assert "which does not refute it and is too little to confirm it" in few.announcement()[0]
+    assert "(threshold chosen and bounded on 300 held-out and 300 test images; learn then test" in first
+    said = (
+        r"On 300 test images \d.* % \[.*\] of the answered are wrong; these had a part in choosing it\. Exp"
+    )
+    assert re.search(said, first)
+    assert "checked" not in first.lower()
+    worse = Decisions(checked_by(model, wrong=0.25), PredictOptions(max_error=0.4), "run")
+    assert worse.promise.basis == "test"
+    assert "held-out ones have fewer errors, so the test alone chose it" in worse.announcement()[0]
+    held = model.held_out
+    labels = np.where(np.arange(300) % 6 == 0, (held.said.argmax(axis=1) + 1) % 10, held.labels)
+    better = checked_by(model.with_held_out(dataclasses.replace(held, labels=labels)))
+    stricter = Decisions(better, PredictOptions(max_error=0.3), "run")
+    assert stricter.promise.basis == "held-out"
+    assert "held-out ones have more errors, so these alone chose it" in stricter.announcement()[0]
     with pytest.raises(
         UsageError,
-        match=r"--max-error: 0\.05 cannot be promised: .* 300 held-out images, 2\d\.\d % \[.*\] of the "
-        r"answered among 300 test images are wrong; ask for 0\.\d+ or more",
+        match=r"--max-error: 0\.05 cannot be promised: the test refutes it: 2\d\.\d % \[.*\] of the answered "
+        r"among 300 test images are wrong, more than among the 300 held-out images; ask for 0\.\d+ or more",
     ) as refused:
         Decisions(checked_by(model, wrong=0.25), PredictOptions(max_error=0.05), "run")
     advised = float(re.search(r"ask for (\S+) or", str(refused.value)).group(1))

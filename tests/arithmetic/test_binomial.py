@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import bdtr, betaincinv
+from scipy.stats import hypergeom
 
-from pellucid.arithmetic.probabilities import at_most, at_most_growing, beta_quantile
+from pellucid.arithmetic.probabilities import at_most, at_most_drawn, at_most_growing, beta_quantile
 
 
 def test_by_hand():
@@ -35,3 +36,12 @@ def test_quantiles_are_those_of_scipy(examples, place, tail):
     assert beta_quantile(rank, examples, tail) == pytest.approx(
         betaincinv(rank, examples + 1 - rank, tail), abs=1e-9
     )
+
+
+@given(st.data())
+def test_marked_ones_among_the_drawn_equal_scipy_hypergeometric(data):
+    total = data.draw(st.integers(0, 300))
+    drawn, marked = data.draw(st.integers(0, total)), data.draw(st.integers(0, total))
+    hits = data.draw(st.integers(max(0, drawn + marked - total), min(drawn, marked)))
+    expected = hypergeom.cdf(hits, total, marked, drawn) if total else 1.0
+    assert at_most_drawn(hits, drawn, marked, total) == pytest.approx(expected, rel=1e-9)

@@ -32,7 +32,10 @@ def test_counts_per_class_and_split():
         "near_duplicates": 0,
         "leaked": 0,
         "siblings": 0,
-        "siblings_by_rule": {"near_copies": {"sets": 0, "examples": 0}},
+        "siblings_by_rule": {
+            rule: {"sets": 0, "examples": 0}
+            for rule in ("near_copies", "turned_copies", "near_turned_copies")
+        },
         "test_siblings": 0,
     }
 
@@ -171,12 +174,32 @@ def test_groups_that_we_divide_are_not_warned_of():
         "train": 12,
         "validation": 4,
         "test": 4,
+        "several": {
+            "train": {"sets": 12, "examples": 48},
+            "validation": {"sets": 4, "examples": 16},
+            "test": {"sets": 4, "examples": 16},
+        },
         "given": True,
         "matter": True,
     }
+    assert (
+        "Of these are sets of two or more: 12 with 48 images in train, 4 with 16 images in validation, "
+        "4 with 16 images in test." in said(check)
+    )
+
     assert "Groups: 12 in train, 4 in validation, 4 in test; images of one group are alike" in said(check)
     assert "The test split has only 4 groups" in said(check)
     assert "one or two groups" not in said(check)
+
+
+def test_sets_of_copies_are_counted_in_each_split_and_nothing_where_all_stand_alone():
+    pixels = images_of(60)
+    pixels[1::10], pixels[2::10] = pixels[::10], pixels[::10]
+    check = check_of(["a"] * 60 + ["b"] * 40, pixels=np.concatenate([pixels, images_of(40, seed=1)]))
+    several = check.metrics()["groups"]["several"]
+    assert sum(each["sets"] for each in several.values()) == 6
+    assert sum(each["examples"] for each in several.values()) == 18
+    assert "groups" not in check_of(["a", "b"] * 40).metrics()
 
 
 def test_small_classes_in_the_users_own_split():

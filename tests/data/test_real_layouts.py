@@ -190,6 +190,28 @@ def test_sheets_of_the_same_columns_and_bombs_are_refused(
         require_refused(tmp_path / f"{name}.xlsx", words)
 
 
+def test_a_row_of_more_cells_than_excel_has_columns_is_refused(tmp_path: Path) -> None:
+    """All of them may claim the same place, so that no address says how many there are."""
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in [("text", "label"), *REVIEWS]:
+        book.active.append(row)
+    book.save(tmp_path / "whole.xlsx")
+
+    def with_cells(name: str, count: int) -> Path:
+        with (
+            zipfile.ZipFile(tmp_path / "whole.xlsx") as whole,
+            zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED) as made,
+        ):
+            for info in whole.infolist():
+                more = b'<row r="99">' + count * b'<c r="XFD1"/>' + b"</row></sheetData>"
+                made.writestr(info.filename, whole.read(info).replace(b"</sheetData>", more))
+        return tmp_path / name
+
+    assert len(read(with_cells("widest.xlsx", 16_384))) == len(REVIEWS)
+    require_refused(with_cells("bomb.xlsx", 16_385), "a row of more than 16,384 cells; use an undamaged copy")
+
+
 # --- columns
 
 

@@ -93,3 +93,22 @@ def test_a_metric_of_another_target_is_refused():
         recommend(LABELS, {"svm": TRUE, "cnn": TRUE}, "accuracy")
     with pytest.raises(ValueError, match=r"metric: 'micro-f1' does not score .* choose one of accuracy"):
         recommend(np.array([0, 1]), {"svm": np.eye(2), "cnn": np.eye(2)}, "micro-f1")
+
+
+def test_an_average_of_less_log_loss_and_a_worse_micro_f1_is_not_taken():
+    rows, columns = np.nonzero(LABELS >= 0)
+    some = np.random.default_rng(0).permutation(len(rows))
+
+    def stating(confidence, wrong):
+        """Equally sure of every answer, of which so many are wrong."""
+        is_right = np.full(LABELS.shape, True)
+        is_right[rows[some[:wrong]], columns[some[:wrong]]] = False
+        return np.where((LABELS == 1) == is_right, confidence, 1 - confidence)
+
+    models = {"majority": majority(LABELS), "svm": stating(0.8, 200), "average": stating(0.95, 230)}
+    found = recommend(LABELS, models)
+    assert found.name == "svm"
+    assert found.reason.endswith("of svm alone, but a worse micro-F1.")
+    assert recommend(LABELS, models, "log-loss").name == "average"
+    models["average"] = stating(0.95, 200)
+    assert recommend(LABELS, models).name == "average"

@@ -1,3 +1,4 @@
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -28,6 +29,7 @@ OF_ANY_CLASSES = [each.setting for each in metrics_of("class") if each.test is n
 EVERY = (None, *OF_ANY_CLASSES)
 
 LABELS = np.random.default_rng(0).integers(0, 4, 800)
+TRUE_TO_LABELS = stated(LABELS, 3, 2)
 
 
 @pytest.mark.parametrize("metric", EVERY)
@@ -346,3 +348,72 @@ def test_a_best_model_that_is_worse_where_both_were_judged_is_not_said_to_lead()
         "The trained models are no better than majority: on 5 of 19 held-out examples, "
         "cnn has log loss 1.55, majority 1.43."
     )
+
+
+def test_a_simpler_model_that_is_worse_than_the_dummy_is_no_rival_in_figures():
+    wrong = 1 - stated(LABELS, 8, 1)
+    models = {
+        "majority": majority(LABELS),
+        "svm": wrong / wrong.sum(axis=1, keepdims=True),
+        "cnn": TRUE_TO_LABELS,
+    }
+    found = recommend(LABELS, models)
+    assert found.name == "cnn"
+    assert found.reason.endswith("; no simpler model is better than majority.")
+
+
+def sure(labels, right, confidence):
+    """Two classes: right where said so, each with its confidence."""
+    of_truth = np.where(right, confidence, 1 - confidence)
+    found = np.empty((len(labels), 2))
+    found[np.arange(len(labels)), labels] = of_truth
+    found[np.arange(len(labels)), 1 - labels] = 1 - of_truth
+    return found
+
+
+def test_an_average_is_taken_only_where_it_gains_and_loses_no_accuracy():
+    labels, right = np.arange(1000) % 2, np.arange(1000) < 800
+    svm, fewer = sure(labels, right, 0.8), np.arange(1000) < 791
+    # As seen: a log loss that is smaller by practically nothing, and 0.9 points less accuracy.
+    models = {"majority": majority(labels, 2), "svm": svm, "average": sure(labels, fewer, 0.8 + 0.02 * fewer)}
+    found = recommend(labels, models)
+    assert found.name == "svm"
+    assert "svm is the best on 1,000 validation examples" in found.reason
+    assert re.search(
+        r"An average of models gains practically nothing: log loss .* of svm alone\.$", found.reason
+    )
+    # Much less log loss, but less accuracy.
+    models["average"] = sure(labels, fewer, np.where(fewer, 0.95, 0.55))
+    found = recommend(labels, models)
+    assert found.name == "svm"
+    assert found.reason.endswith("of svm alone, but a worse accuracy.")
+    assert recommend(labels, models, "log-loss").name == "average"
+    # More accuracy alone is no reason either.
+    more = np.arange(1000) < 810
+    models["average"] = sure(labels, more, np.where(more, 0.80, 0.81))
+    assert recommend(labels, models).name == "svm"
+    models["average"] = sure(labels, right, np.where(right, 0.9, 0.7))
+    found = recommend(labels, models)
+    assert (found.name, found.rival) == ("average", "svm")
+
+
+def test_by_accuracy_an_average_may_not_have_more_log_loss():
+    labels = np.arange(1000) % 2
+    svm, more = sure(labels, np.arange(1000) < 800, 0.8), np.arange(1000) < 810
+    for confidence, name in ((0.8, "average"), (0.99, "svm")):
+        models = {"majority": majority(labels, 2), "svm": svm, "average": sure(labels, more, confidence)}
+        found = recommend(labels, models, "accuracy")
+        assert found.name == name
+    assert found.reason.endswith("but a worse log loss.")
+    models["average"] = sure(labels, np.arange(1000) < 802, 0.8)
+    assert (
+        "gains practically nothing: accuracy 0.802 against 0.800"
+        in recommend(labels, models, "accuracy").reason
+    )
+
+
+def test_an_average_of_numbers_gains_more_than_practically_nothing():
+    labels = np.random.default_rng(0).normal(size=500)
+    for gain, name in ((0.995, "ridge"), (0.95, "average")):
+        models = {"mean": np.zeros(500), "ridge": labels + 0.5, "average": labels + 0.5 * gain}
+        assert recommend_numbers(labels, models).name == name

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from pellucid.evaluation import Interval, LearningCurve
 from pellucid.evaluation.comparisons import splits_p_value
+from pellucid.evaluation.learning_curve import CurvePoint
 from pellucid.pipeline.judging import testing
 from pellucid.pipeline.judging.disagreement import contradiction, disagreement, worst_slice
 from pellucid.tasks import CLASSIFICATION, REGRESSION
 
-SETTINGS = {"seed": 0, "time_column": None, "group_column": None}
+SETTINGS = {"seed": 0}
 
 
 def answers(right: int, count: int, sure: float = 0.8) -> np.ndarray:
@@ -20,7 +22,16 @@ def answers(right: int, count: int, sure: float = 0.8) -> np.ndarray:
     return np.stack([of_label, 1 - of_label], axis=1)
 
 
-def said(validation: np.ndarray, test: np.ndarray, settings=SETTINGS, **data):
+def said(
+    validation: np.ndarray,
+    test: np.ndarray,
+    others=None,
+    curve=None,
+    folds=0,
+    trained=0,
+    settings=SETTINGS,
+    **data,
+):
     """The finding about a model of these answers; labels are all of class 0, or 0."""
     first, second = len(validation), len(test)
     dataset = SimpleNamespace(
@@ -28,12 +39,28 @@ def said(validation: np.ndarray, test: np.ndarray, settings=SETTINGS, **data):
         test=np.arange(first, first + second),
         target=CLASSIFICATION if validation.ndim == 2 else REGRESSION,
         together=np.arange(first + second),
-        given_splits=("train", "test"),
+        train=np.zeros(0, np.int64),
+        validation=np.arange(first),
+        leaked=np.zeros(0, np.int64),
+        with_sibling=np.zeros(0, np.int64),
+        has_groups=False,
+        times=None,
         noun="text",
     )
     vars(dataset).update(data)
-    candidate = SimpleNamespace(held_out=SimpleNamespace(positions=np.arange(first), answers=validation))
-    return disagreement(candidate, testing.Tested(test, test, None, 1.0), dataset, settings)
+    parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    dataset.split_positions = parts
+    held_out = SimpleNamespace(positions=np.arange(first), answers=validation)
+    candidate = SimpleNamespace(name="cnn", held_out=held_out, judged=None, train_examples=trained)
+    others = [
+        candidate,
+        *(
+            SimpleNamespace(name=name, held_out=SimpleNamespace(positions=np.arange(first), answers=each))
+            for name, each in (others or {}).items()
+        ),
+    ]
+    tested = testing.Tested(test, test, None, 1.0)
+    return disagreement(candidate, tested, dataset, settings, others, curve, folds)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +74,8 @@ def test_a_drop_beyond_chance_is_said_with_both_sizes(first, second):
     assert (found["validation_examples"], found["test_examples"]) == (first[1], second[1])
     assert "Validation and test disagree beyond chance (p = 0." in found["words"]
     assert f"on {second[1]:,} test texts against" in found["words"]
-    assert "The test came with the data: it may be of another source, other groups" in found["words"]
+    assert found["words"].endswith("No reason for it could be computed. Go by the test score.")
+    assert (found["explained_by"], found["without"]) == (None, {})
 
 
 def test_what_chance_explains_is_not_said_and_nothing_of_few():
@@ -72,19 +100,104 @@ def test_numbers_are_compared_by_squared_errors():
     assert said(near, draws.normal(size=300)) is None
 
 
-@pytest.mark.parametrize(
-    ("settings", "data", "reason"),
-    [
-        ({}, {"given_splits": ()}, "Both were drawn at random from the same data"),
-        ({"time_column": "day"}, {"given_splits": ()}, "The test is the latest part of the data"),
-        ({"group_column": "person"}, {"given_splits": ()}, "The groups of the test are others"),
-        ({"group_column": "person"}, {}, "The test came with the data"),
-    ],
-)
-def test_the_reason_goes_by_whose_split_it_is(settings, data, reason):
-    found = said(answers(950, 1000), answers(850, 1000), {**SETTINGS, **settings}, **data)
-    assert reason in found["words"]
-    assert "Go by the test score; " in found["words"]
+def answers_by(right: np.ndarray, sure: float = 0.8) -> np.ndarray:
+    """Answers about examples of class 0, by which of them are right."""
+    return np.where(right[:, None], [sure, 1 - sure], [1 - sure, sure])
+
+
+def test_copies_of_training_examples_in_the_test_are_found_to_explain_it():
+    """The first 150 of 300 test texts are copies and all right; the rest does as well as validation."""
+    leaked = np.arange(300, 450)
+    test = np.concatenate([np.ones(150, bool), np.arange(150) < 120])
+    found = said(answers(240, 300), answers_by(test), leaked=leaked, with_sibling=leaked)
+    assert found["explained_by"] == "related"
+    without = found["without"]["related"]
+    assert (without["test_mean"], without["test_examples"], without["validation_examples"]) == (0.8, 150, 300)
+    assert without["p_value"] > 0.05
+    assert (
+        "Without the 150 test and 0 held-out texts that have a copy or a relative in training, it is 0.800 "
+        in (found["words"])
+    )
+    assert found["words"].endswith("that explains it. Go by the score of the unseen test texts.")
+
+
+def test_nothing_is_said_of_a_test_that_is_known_from_training():
+    leaked = np.arange(300, 350)
+    assert said(answers(240, 300), answers(50, 50), leaked=leaked, with_sibling=leaked) is None
+    assert said(answers(240, 300), answers(50, 50)) is not None
+
+
+def test_sets_of_several_that_stand_in_the_test_alone_explain_it():
+    """The fault of old splits: all pairs are in the test, where they are hard."""
+    together = np.arange(600)
+    together[400:600] = 400 + np.arange(200) // 2
+    test = np.concatenate([np.arange(200) < 180, np.arange(200) < 60])
+    found = said(answers(180, 200), answers_by(test), together=together)
+    assert found["explained_by"] == "sets"
+    assert found["without"]["sets"]["test_mean"] == 0.9
+    assert "the 200 test and 0 held-out texts in sets of two or more" in found["reason"]
+
+
+def test_the_group_that_adds_most_is_taken_away():
+    """The shuffled groups count one bad group as chance; beside a drop of all it only adds to it."""
+    together = np.arange(800)
+    together[400:420] = 400
+    test = np.arange(400) % 20 < 16
+    test[:20] = False
+    found = said(answers(380, 400), answers_by(test), together=together, has_groups=True)
+    assert found["without"]["group"]["test_examples"] == 380
+    assert found["without"]["group"]["test_mean"] == 0.8
+    assert "group" not in said(answers(380, 400), answers_by(test), together=together)["without"]
+
+
+def test_a_trend_over_time_explains_it_and_its_absence_does_not():
+    draws = np.random.default_rng(0)
+    times = np.arange(2000.0)
+    falling = draws.random(2000) < 0.95 - 0.4 * times / 2000
+    found = said(answers_by(falling[:1400]), answers_by(falling[1400:]), times=times)
+    assert found["explained_by"] == "time"
+    assert "Without the trend over time within both" in found["words"]
+    step = draws.random(2000) < np.where(times < 1400, 0.9, 0.7)
+    found = said(answers_by(step[:1400]), answers_by(step[1400:]), times=times)
+    assert found["explained_by"] is None
+    assert "the difference stays without a trend over time" in found["reason"]
+
+
+def test_more_training_examples_explain_it_where_the_curve_says_so():
+    points = [
+        CurvePoint(examples, Interval(value, value, value))
+        for examples, value in ((100, 0.5), (200, 0.6), (400, 0.7), (800, 0.8))
+    ]
+    curve = LearningCurve("accuracy", {"cnn": tuple(points)}, "cnn", "", True)
+    data = {"train": np.arange(800, 1200), "together": np.arange(1200), "trained": 800, "folds": 2}
+    found = said(answers(280, 400), answers(320, 400), curve=curve, **data)
+    assert found["explained_by"] == "learned_from"
+    assert "what 800 training texts are worth more than the 400 of validation" in found["words"]
+    level = [CurvePoint(examples, Interval(0.7, 0.7, 0.7)) for examples in (100, 200, 400, 800)]
+    flat = LearningCurve("accuracy", {"cnn": tuple(level)}, "cnn", "", False)
+    found = said(answers(280, 400), answers(320, 400), curve=flat, **data)
+    assert found["explained_by"] is None
+
+
+def test_choosing_among_many_guesses_explains_a_flattered_validation():
+    """Many models that guess: the best on validation is so by chance, and guesses on the test."""
+    draws = np.random.default_rng(1)
+    models = [draws.random(100) < 0.5 for _ in range(300)]
+    best = max(models, key=lambda each: each.sum())
+    others = {f"model {at}": answers_by(each) for at, each in enumerate(models) if each is not best}
+    found = said(answers_by(best), answers(150, 300), others)
+    assert found["explained_by"] == "choice"
+    assert "choosing among 300 models by the same held-out texts" in found["words"]
+    one = said(answers_by(best), answers(150, 300))
+    assert one["explained_by"] is None
+    assert "choice" not in one["without"]
+
+
+def test_no_sentence_blames_what_was_not_computed():
+    for first, second in (((950, 1000), (850, 1000)), ((850, 1000), (950, 1000))):
+        words = said(answers(*first), answers(*second))["words"]
+        for guess in ("source", "people", "devices", "may be", "flatters", "fewer examples"):
+            assert guess not in words
 
 
 def test_few_groups_of_many_examples_are_few():
@@ -116,6 +229,8 @@ def of_model(right, sure):
 
 def contradicted(metric=None, **models):
     data = SimpleNamespace(
+        leaked=np.zeros(0, np.int64),
+        with_sibling=np.zeros(0, np.int64),
         labels=CODES,
         test=np.arange(400),
         target=CLASSIFICATION,

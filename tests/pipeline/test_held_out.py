@@ -22,6 +22,7 @@ from pellucid.pipeline.learners.candidates import Candidate, HeldOutAnswers
 from small_models import CLASSES, DIGITS, digits
 
 PIXELS, LABELS = digits()
+NOBODY = np.zeros(0, np.int64)
 MATERIAL = Dataset(PIXELS, LABELS, np.arange(600), np.arange(600, 900), CLASSES, DIGITS)
 
 
@@ -69,7 +70,9 @@ def test_of_many_a_fair_draw_is_kept(monkeypatch):
 
 def test_a_tested_model_keeps_what_it_said_of_test_examples(monkeypatch):
     monkeypatch.setattr(judging, "most_kept", lambda classes: 250)
-    dataset = SimpleNamespace(labels=LABELS, test=np.arange(900, 1300), classes=CLASSES)
+    dataset = SimpleNamespace(
+        labels=LABELS, test=np.arange(900, 1300), classes=CLASSES, leaked=NOBODY, with_sibling=NOBODY
+    )
     for name in ("svm", "majority"):
         candidate = finished(name)
         said, novelty = candidate.model.answer(PIXELS[900:1300])
@@ -87,9 +90,27 @@ def test_a_tested_model_keeps_what_it_said_of_test_examples(monkeypatch):
         assert with_test_answers([candidate], {name: nothing}, dataset, 0) == [candidate]
 
 
+def test_copies_of_training_examples_check_no_promise():
+    """Of those kept for thresholds and their check none has a copy among what was learned from."""
+    together = np.arange(len(LABELS))
+    together[600:650] = together[:50]
+    candidate = finished("svm", dataclasses.replace(MATERIAL, together=together))
+    assert len(candidate.model.held_out) == 250
+    test, leaked = np.arange(900, 1300), np.arange(900, 1200)
+    said, novelty = candidate.model.answer(PIXELS[900:1300])
+    tested = {"svm": testing.Tested(said, said, novelty, 1.0)}
+    dataset = dataclasses.replace(MATERIAL, test=test, leaked=leaked[:100], with_sibling=leaked)
+    (found,) = with_test_answers([candidate], tested, dataset, 0)
+    np.testing.assert_array_equal(found.model.held_out.test.labels, LABELS[1200:1300])
+    dataset = dataclasses.replace(dataset, with_sibling=test)
+    assert with_test_answers([candidate], tested, dataset, 0)[0].model.held_out.test is None
+
+
 def test_the_report_and_predict_make_the_same_promises():
     candidate = finished("svm")
-    dataset = SimpleNamespace(labels=LABELS, test=np.arange(900, 1300), classes=CLASSES)
+    dataset = SimpleNamespace(
+        labels=LABELS, test=np.arange(900, 1300), classes=CLASSES, leaked=NOBODY, with_sibling=NOBODY
+    )
     said, novelty = candidate.model.answer(PIXELS[900:1300])
     tested = testing.Tested(said, said, novelty, 1.0)
     (found,) = with_test_answers([candidate], {"svm": tested}, dataset, 0)

@@ -4,8 +4,9 @@ import os
 
 import pytest
 
+from pellucid.data.split_rules import FIRST_SPLIT_RULE, SPLIT_RULE
 from pellucid.errors import StorageError
-from pellucid.pipeline.run.journal import Journal, RunFolder
+from pellucid.pipeline.run.journal import Journal, RunFolder, split_rule_of
 from pellucid.strict import read_sealed
 
 
@@ -145,3 +146,19 @@ def test_of_two_decisions_that_were_revised_neither_is_revised_again(folder):
         for key in ("backbones", "plan"):
             assert each.is_revised(key)
             assert each.revised(key, 9, lambda number: never()) == 9
+
+
+def test_a_new_run_keeps_the_rule_of_splits_and_an_older_one_is_resumed_by_the_first(folder):
+    journal = Journal(folder)
+    assert split_rule_of(journal) == SPLIT_RULE
+    journal.begin()
+    assert saved(folder)["split_rule"] == SPLIT_RULE == split_rule_of(Journal(folder, resume=True))
+    folder.write_sealed("config.json", {"format": 1, "plan": 1})  # as versions before it wrote it
+    assert split_rule_of(Journal(folder, resume=True)) == FIRST_SPLIT_RULE
+    assert saved(folder)["split_rule"] == FIRST_SPLIT_RULE
+
+
+def test_an_unknown_rule_of_splits_is_refused(folder):
+    folder.write_sealed("config.json", {"format": 1, "split_rule": 99})
+    with pytest.raises(StorageError, match="'split_rule' means nothing"):
+        split_rule_of(Journal(folder, resume=True))

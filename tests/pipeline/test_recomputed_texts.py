@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, fisher_exact
 
 import pellucid
 from command_line import within
@@ -85,7 +85,7 @@ def run(tmp_path_factory):
 def check_slices(run, checked: Recomputed) -> None:
     """Scores of the recommended model by shop, with intervals that hold together (Bonferroni)."""
     shops = np.array([row["shop"] for row in reviews() if row["split"] == "test"])
-    hits = run.tested[run.metrics["recommended"]].argmax(axis=1) == run.labels
+    hits = run.decide(run.tested[run.metrics["recommended"]]) == run.labels
     expected = []
     for shop in SHOPS:
         of_shop = hits[shops == shop]
@@ -162,36 +162,47 @@ def trust(kept):
 
 
 def threshold_of(trusted, is_wrong, error):
-    """Least trust of the last set, from a quarter on, whose error is proved small; `None` without one."""
-    count, found = len(trusted), None
+    """Least trust of the last set whose error is proved small, of two sequences where examples suffice."""
+    count, found = len(trusted), [math.inf]
     order = np.argsort(-trusted, kind="stable")
-    least = math.ceil(math.log(0.05) / math.log1p(-error))
-    for size in range(max(least, math.ceil(count / 4)), count + 1):
-        if binom.cdf(int(is_wrong[order[:size]].sum()), size, error) > 0.05:
-            break
-        if trusted[order[size - 1]] > 0:
-            found = float(trusted[order[size - 1]])
-    return found
+    sequences = [(math.ceil(count / 4), 0.05)]
+    if math.ceil(count / 10) >= math.ceil(math.log(0.01) / math.log1p(-error)):
+        sequences = [(math.ceil(count / 4), 0.04), (math.ceil(count / 10), 0.01)]
+    for first, level in sequences:
+        least = math.ceil(math.log(level) / math.log1p(-error))
+        for size in range(max(least, first), count + 1):
+            if binom.cdf(int(is_wrong[order[:size]].sum()), size, error) > level:
+                break
+            if trusted[order[size - 1]] > 0:
+                found.append(float(trusted[order[size - 1]]))
+    return min(found)
+
+
+def fewer(first, second, threshold):
+    """P-value of fewer errors among the answered of the first than among those of the second."""
+    table = [[is_wrong[trusted >= threshold].sum(), (~is_wrong)[trusted >= threshold].sum()]
+             for trusted, is_wrong in (first, second)]  # fmt: skip
+    return fisher_exact(table, "less").pvalue
 
 
 def promised(model, error):
-    """Threshold by held-out examples, checked on those of the test; and whether the test refutes it."""
+    """Threshold by held-out and test examples together, whose errors are alike."""
     held_out, of_test = trust(model.held_out), trust(model.held_out.test)
-    assert len(np.unique(held_out[0][held_out[0] > 0])) == (held_out[0] > 0).sum()  # no two alike
-    first, second = threshold_of(*held_out, error), threshold_of(*of_test, error)
-    found = first if second is None else math.inf if first is None else max(first, second)
-    if found is None or math.isinf(found):
-        return None, False
-    is_answered = of_test[0] >= found
-    return found, bool(is_answered.any() and of_test[1][is_answered].mean() > error)
+    both = [np.concatenate(each) for each in zip(held_out, of_test, strict=True)]
+    assert len(np.unique(both[0][both[0] > 0])) == (both[0] > 0).sum()  # no two alike
+    found = threshold_of(*both, error)
+    if math.isinf(found):
+        return None
+    assert fewer(held_out, of_test, found) > 0.1
+    assert fewer(of_test, held_out, found) > 0.01
+    return found
 
 
 def test_promises_of_predict(run, tmp_path):
     """Abstention and sets by the examples that the recommended model keeps beside its weights."""
     model, table = run.model, run.folder.parent / "reviews.csv"
-    error = next(each for each in (0.1, 0.2, 0.3) if promised(model, each)[0] is not None)
-    threshold, is_refuted = promised(model, error)
-    assert not is_refuted
+    error = next(each for each in (0.1, 0.2, 0.3) if promised(model, each) is not None)
+    threshold = promised(model, error)
     out = tmp_path / "answers.csv"
     within.succeed(
         "predict", run.folder, table, "--input-column", "text", "--max-error", error, "--sets", "0.9",
@@ -221,12 +232,11 @@ def test_promises_of_predict(run, tmp_path):
 
 
 def test_thresholds_of_an_exported_file(run):
-    """Those that the examples beside the weights prove, and the test does not refute."""
+    """Those that the examples beside the weights prove."""
     expected = []
     for error in (0.01, 0.02, 0.05, 0.1, 0.2):
-        if SIZES["validation"] >= math.ceil(math.log(0.05) / math.log1p(-error)):
-            threshold, is_refuted = promised(run.model, error)
-            expected += [] if is_refuted else [(error, threshold)]
+        if SIZES["validation"] + SIZES["test"] >= math.ceil(math.log(0.05) / math.log1p(-error)):
+            expected.append((error, promised(run.model, error)))
     found = metadata_of(run.model, "reviews").abstention
     assert [each[0] for each in found] == [error for error, _ in expected]
     for (_, least), (_, threshold) in zip(found, expected, strict=True):

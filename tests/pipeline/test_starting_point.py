@@ -1,6 +1,7 @@
 """RUN of `--from`: which network is found, and what is refused."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,9 +9,10 @@ import pytest
 import pellucid
 from every_model import average, classical_model, network_model
 from pellucid.bundle import ImageModel, TextModel, save
-from pellucid.errors import ModelFileError, UsageError
+from pellucid.errors import ModelFileError, PellucidError, StorageError, UsageError
 from pellucid.files import sha256
-from pellucid.pipeline.continual.starting_point import restored, starting_point
+from pellucid.pipeline.continual.starting_point import read_earlier, restored, starting_point
+from pellucid.strict import read_sealed, sealed
 from pellucid.tasks import CLASSIFICATION
 from runs_to_continue import old_images, old_texts, write_npz
 from small_models import digits
@@ -33,10 +35,11 @@ def test_a_model_folder_alone_knows_no_run():
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"data": 1, "settings": {}}'])
-def test_a_run_whose_configuration_cannot_be_read_is_a_model_alone(tmp_path, content):
+def test_a_run_whose_configuration_cannot_be_read_is_refused(tmp_path, content):
     shutil.copytree(old_images() / "model", tmp_path / "model")
     (tmp_path / "config.json").write_text(content)
-    assert starting_point(str(tmp_path)).config is None
+    with pytest.raises(StorageError, match=r"config\.json: .*; put back what stood there"):
+        starting_point(str(tmp_path))
 
 
 @pytest.mark.parametrize("kind", ["network", "text network"])
@@ -108,3 +111,47 @@ def test_without_a_copy_the_run_must_be_what_it_was(tmp_path):
         UsageError, match=r"--resume: the weights of .* are not those that the run was started"
     ):
         restored(place, "0" * 64, tmp_path)
+
+
+def _with_config(tmp_path, change):
+    """A copy of a run whose `config.json` somebody changed, its seal written anew."""
+    run = Path(shutil.copytree(old_images(), tmp_path / "run"))
+    document = read_sealed(run / "config.json")
+    change(document)
+    (run / "config.json").write_bytes(sealed(document))
+    return run
+
+
+def test_a_configuration_that_was_edited_is_refused(tmp_path):
+    run = Path(shutil.copytree(old_images(), tmp_path / "run"))
+    text = (run / "config.json").read_text()
+    (run / "config.json").write_text(text.replace('"seed": 0', '"seed": 1', 1))
+    assert (run / "config.json").read_text() != text
+    with pytest.raises(StorageError, match=r"config\.json: .*; put back what stood there, or give .*model"):
+        starting_point(str(run))
+    start = starting_point(str(run / "model"))  # what the message advises
+    assert start.config is not None or start.records == []
+
+
+@pytest.mark.parametrize("value", [None, 7, "text", [3], {"place": 3}, {"earlier": [7], "old_classes": 5}])
+@pytest.mark.parametrize("name", ["data", "settings", "plan", "continual"])
+def test_a_configuration_of_other_values_is_refused_or_says_nothing(tmp_path, name, value):
+    """Whoever changes a run on purpose writes its seal anew."""
+    run = _with_config(tmp_path, lambda document: document.update({name: value}))
+    try:
+        records = starting_point(str(run)).records
+    except PellucidError as error:
+        assert error.exit_code in (4, 5)  # noqa: PT017  # or nothing is raised
+        return
+    found = [read_earlier(each) for each in records]
+    assert all(each.dataset is not None or each.reason for each in found)
+
+
+@pytest.mark.parametrize("key", ["place", "classes", "preprocessing", "train", "fingerprint"])
+@pytest.mark.parametrize("value", [None, 7, "text", [3], {"a": 1}])
+def test_a_record_of_data_that_means_nothing_is_data_that_is_not_at_hand(tmp_path, key, value):
+    run = _with_config(tmp_path, lambda document: document["data"].update({key: value}))
+    (record,) = starting_point(str(run)).records
+    for known in (None, ["a", "b"], [3]):
+        found = read_earlier({**record, "known": known})
+        assert found.dataset is not None or found.reason

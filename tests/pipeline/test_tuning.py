@@ -1,5 +1,6 @@
 """`tune`: spaces around the default recipe, trials in slots, the verdict, and a small real study."""
 
+import contextlib
 import dataclasses
 import importlib.util
 import itertools
@@ -193,6 +194,36 @@ def test_a_trial_of_a_process_that_died_is_found_by_its_lock(tmp_path):
     _, outcomes, _ = searched(url, tmp_path, fake, 3)
     assert [each.slot for each in outcomes] == [0, 1, 2]
     assert fake.seen[0] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("slot", '"first"'),
+        ("slot", "10000"),
+        ("values", "null"),
+        ("values", '{"learning_rate": "much"}'),
+        ("values", '{"learning_rate": 1e9}'),
+        ("values", '{"other": 1}'),
+        ("score", '"good"'),
+        ("score", "NaN"),
+        ("facts", "[]"),
+        ("facts", '{"seconds": "long"}'),
+        ("facts", "{"),
+    ],
+)
+def test_a_study_that_was_edited_is_refused(tmp_path, name, value):
+    url = storage_url(None, tmp_path)
+    searched(url, tmp_path / "a", Fake(), 4)
+    with contextlib.closing(sqlite3.connect(str(url.database))) as database, database:
+        changed = database.execute(
+            "UPDATE trial_user_attributes SET value_json = ? WHERE key = ? AND trial_id = 2", (value, name)
+        )
+        assert changed.rowcount == 1
+    with pytest.raises(
+        StorageError, match=r"the study was changed by something else.*give another --storage"
+    ):
+        searched(url, tmp_path / "a", Fake(), 6)
 
 
 # The verdict.

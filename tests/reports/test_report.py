@@ -198,12 +198,31 @@ def test_guessing_leaks_and_siblings_are_in_the_verdict(
     models = {"cnn": dict(facts.metrics["models"]["cnn"])}
     models["cnn"]["test_without_leaked"] = {"accuracy": {"value": 0.7, "low": 0.6, "high": 0.78}}
     text = part(facts, "verdict", models=models).text
-    assert "unseen images correctly, but 3 of them are also in its training data." in text
-    assert "0.700 [0.600, 0.780] without the leaked images" in text
-    without = rich_facts.model["test_without_siblings"]["accuracy"]["value"]
-    words = rf"{without:.3f} \[[\d., ]+\] without the images that have a copy or a sibling in training"
-    assert re.search(words, part(rich_facts, "verdict").text)
+    data = facts.metrics["data"]
+    assert f"classifies 70.0 % of {data['test'] - 3} unseen images correctly." in text
+    assert "Test accuracy 0.700 [0.600, 0.780]." in text
+    assert f"3 of the {data['test']} test images have a copy or a sibling in training or validation." in text
     assert "Accuracy without siblings" in part(rich_facts, "models").text
+
+
+def test_a_test_that_is_known_from_training_has_the_held_out_score_as_headline(
+    digit_facts: ReportFacts,
+) -> None:
+    counts = digit_facts.metrics["data"]
+    data = {**counts, "leaked": counts["test"] - 19}
+    scores = {"accuracy": {"value": 0.81, "low": 0.75, "high": 0.86}}
+    held_out = {"examples": 300, "most_frequent": 0.12, "scores": scores}
+    models = {"cnn": {**digit_facts.metrics["models"]["cnn"], "held_out": held_out}}
+    text = part(digit_facts, "verdict", models=models, data=data).text
+    assert "classifies 81.0 % of 300 held-out images correctly." in text
+    assert "Held-out accuracy 0.810 [0.750, 0.860]." in text
+    assert "Always predicting the most frequent class would reach 0.120" in text
+    assert "The test therefore says nothing on new images" in text
+    assert "unseen" not in text
+    assert "scored once" not in text
+    nothing = {"cnn": {**digit_facts.metrics["models"]["cnn"], "held_out": None}}
+    text = part(digit_facts, "verdict", models=nothing, data=data).text
+    assert "nothing else was held out from training" in text
 
 
 def test_related_examples_are_in_one_table_with_whose_split_it_is(rich_facts: ReportFacts) -> None:
@@ -219,9 +238,28 @@ def test_related_examples_are_in_one_table_with_whose_split_it_is(rich_facts: Re
     assert re.search(r"near duplicates\s*296\s*121\s*58\b", text)
     assert re.search(r"Splits\s*yours, kept as they are", text)
     assert "related images may lie on both sides" in text
+    found["searched"] = [
+        {"kind": kind, "is_searched": True, "left": ""} for kind in ("exact copies", "near_turned_copies")
+    ]
     text = text_with([], False)
     assert re.search(r"Splits\s*made here", text)
-    assert "No exact copies, near duplicates or other related images were found." in text
+    assert re.search(r"exact copies\s*0\s*0\s*0\b", text)
+    assert re.search(r"near turned copies\s*0\s*0\s*0\b", text)
+
+
+def test_what_was_not_searched_has_no_counts(rich_facts: ReportFacts) -> None:
+    found = dict(rich_facts.check.to_json())
+    searched = [
+        {"kind": "exact copies", "is_searched": True, "left": ""},
+        {"kind": "turned_copies", "is_searched": True, "left": "3 images without detail"},
+        {"kind": "bursts", "is_searched": False, "left": "--no-groups"},
+    ]
+    check = SimpleNamespace(
+        sentences=lambda: [], to_json=lambda: {**found, "related": [], "searched": searched}
+    )
+    text = part(dataclasses.replace(rich_facts, check=check), "data").text
+    assert re.search(r"turned copies\s*0\s*0\s*0\s*3 images without detail", text)
+    assert re.search(r"bursts\s*--no-groups", text)
 
 
 def test_values_of_a_column_are_worst_first_with_what_is_beyond_chance(rich_facts: ReportFacts) -> None:

@@ -37,9 +37,9 @@ def test_the_share_answered_and_the_error_come_first_and_the_plot_in_words(digit
         in page.text
     )
     assert f"and {percent(kept.error.value)} of these answers are wrong" in page.text
-    assert "was decided on 900 held-out images" in page.text
-    assert "1 %cannot be promised: it takes at least 299 held-out images" in page.text
-    assert "and checked on 800 test images" in page.text
+    assert "was chosen on 900 held-out and 800 test images together" in page.text
+    assert "1 %cannot be promised: it takes at least 299 unseen images" in page.text
+    assert "what the table says of the test is no independent check" in page.text
     assert "does not hold under distribution shift" in page.text
     assert "drift voids" not in page.text
     untested = {0.05: promise(*held_out, 0.05)}
@@ -75,8 +75,8 @@ def test_marks_are_at_the_share_and_the_error() -> None:
 @pytest.mark.parametrize(
     ("wrong", "examples", "said"),
     [
-        (0.5, 400, "at most 5 % of its answers are wrong is not reachable on the validation data"),
-        (0.0, 40, "Too few examples were held out to promise that at most 5"),
+        (0.5, 400, "at most 5 % of its answers are wrong cannot be proved for any threshold"),
+        (0.0, 40, "There are too few unseen examples to promise that at most 5"),
     ],
 )
 def test_what_cannot_be_promised(digit_facts: ReportFacts, wrong: float, examples: int, said: str) -> None:

@@ -1,5 +1,6 @@
 """Who is taken for whom, and what may be trusted, on matrices small enough to check by hand."""
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -10,6 +11,7 @@ from pellucid.reports import ReportFacts
 from pellucid.reports import error_sections as tables
 from pellucid.reports.model_sections import judge
 from pellucid.settings import METRICS
+from reports.report_page import part
 
 
 @pytest.fixture
@@ -100,6 +102,7 @@ def test_trust_needs_the_whole_interval_and_many_names_are_counted(facts: Report
     assert verdict["doubtful"]["shown"] == ["dog", "cat"]
     assert verdict["trusted"]["shown"] == []
     assert verdict["undecided"]["shown"] == ["yak", "owl"]
+    assert verdict["near"]["shown"] == []
     assert verdict["beats_chance"]
     surer = judge(dataclasses.replace(facts, confusion=np.diag([100, 100, 5, 0])))
     assert set(surer["trusted"]["shown"]) == {"cat", "dog"}
@@ -109,6 +112,31 @@ def test_trust_needs_the_whole_interval_and_many_names_are_counted(facts: Report
     verdict = judge(dataclasses.replace(many, confusion=np.full((9, 9), 10)))
     assert len(verdict["doubtful"]["shown"]) == 6
     assert verdict["doubtful"]["more"] == 3
+
+
+def test_a_precision_too_near_nine_in_ten_is_said_with_its_figure(facts: ReportFacts) -> None:
+    """Of 1,000 answers with the name cat 904 are right: neither trusted nor doubtful, and well tested."""
+    near = dataclasses.replace(
+        facts, confusion=np.array([[904, 0, 0, 0], [96, 1904, 0, 0], [0, 0, 5, 0], [0] * 4]), mistakes=[]
+    )
+    verdict = judge(near)
+    assert (verdict["near"]["shown"], verdict["undecided"]["shown"]) == (["cat"], ["yak", "owl"])
+    text = part(near, "verdict").text
+    assert "cat: its precision 0.904 [0.884, 0.921] is too near 90.0 % to decide." in text
+
+
+def test_all_answers_together_are_trusted_where_each_class_has_too_few(facts: ReportFacts) -> None:
+    names = [f"class {k}" for k in range(40)]
+    matrix = np.diag(np.full(40, 29)) + np.eye(40, k=1, dtype=np.int64)
+    metrics = copy.deepcopy({**facts.metrics, "classes": names})
+    metrics["models"][facts.recommended]["test"]["accuracy"] = dict(
+        zip(("value", "low", "high"), wilson(1160, 1199), strict=True)
+    )
+    many = dataclasses.replace(facts, metrics=metrics, confusion=matrix, mistakes=[], cells=[])
+    text = part(many, "verdict").text
+    assert "All its answers together, of classes as mixed as in the test: 96.7 % are right." in text
+    assert "takes 35 test answers of that class, if all are right, and more if not" in text
+    assert "Nothing yet" not in text
 
 
 def test_the_largest_class_alone_is_that_of_the_labels(digit_facts):

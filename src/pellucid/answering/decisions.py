@@ -116,7 +116,7 @@ FLAGS = {"max_error": "--max-error", "costs": "--costs", "sets": "--sets"}
 ARGUMENTS = {"max_error": "max_error", "sets": "coverage"}
 
 _SURE = f"{100 * CONFIDENCE:g} %"
-_UNFAMILIAR = "Whatever looks unfamiliar is abstained."
+_UNFAMILIAR = "The model also abstains on inputs that look unfamiliar."
 _UNCHECKED = "It was not checked: the model has no test answers."
 
 
@@ -152,7 +152,7 @@ class Decided(NamedTuple):
 
 
 class Decisions:
-    """Makes a model's answers decisions, by thresholds from its held-out answers, checked on the test.
+    """Makes a model's answers decisions, by thresholds from its held-out answers and those of the test.
 
     Attributes:
         model: answers with probabilities or numbers.
@@ -263,14 +263,17 @@ class Decisions:
         flag, noun = self.options.names["max_error"], self._noun
         held_out = self._held_out(flag)
         needed = least_examples(max_error)
-        if len(held_out) < needed:
+        unseen, kind = len(held_out), "held-out"
+        if held_out.test is not None:
+            unseen, kind = unseen + len(held_out.test), "held-out and test"
+        if unseen < needed:
             # A share rounded up to two digits, so that what is advised suffices.
-            share = least_error(len(held_out))
+            share = least_error(unseen)
             places = 1 - math.floor(math.log10(share))
             possible = figure((math.ceil(share * 10.0**places) / 10.0**places), 2)
             raise UsageError(
-                f"{flag}: {max_error:g} cannot be promised: it takes {needed:,} held-out {noun}s, were "
-                f"every answer right, and {self._place} has {len(held_out):,}; ask for {possible} or more, "
+                f"{flag}: {max_error:g} cannot be promised: it takes {needed:,} {kind} {noun}s, were "
+                f"every answer right, and {self._place} has {unseen:,}; ask for {possible} or more, "
                 "or train with more data"
             )
         judged, of_test = self._judged(held_out)
@@ -282,10 +285,10 @@ class Decisions:
         other = least_promise(judged, of_test)
         milder = "" if other is None else f"ask for {other.max_error:g} or more, or "
         raise UsageError(
-            f"{flag}: {max_error:g} cannot be promised: the test refutes it: with the threshold from "
-            f"{len(held_out):,} held-out {noun}s, {share_in_words(promise.on_test.error)} of the "
-            f"answered among {promise.tested:,} test {noun}s are wrong; {milder}train with more data "
-            "like the test's"
+            f"{flag}: {max_error:g} cannot be promised: the test refutes it: "
+            f"{share_in_words(promise.on_test.error)} of the answered among {promise.tested:,} test {noun}s "
+            f"are wrong, more than among the {promise.examples:,} held-out {noun}s; {milder}train with more "
+            "data like the test's"
         )
 
     def _coverage(self, share: float) -> Coverage:
@@ -322,8 +325,8 @@ class Decisions:
             sentences.append(self._covered(self.coverage))
         if sentences:
             about = (
-                f"Promises are about {self._noun}s of the source, groups and time that the model's data is "
-                "from; they do not hold under distribution shift."
+                f"This holds for {self._noun}s from the same source and period as the model's data, "
+                "independent of each other, and not under distribution shift."
             )
             if self.promise is not None and self.model.novelty_rate is not None:
                 about = f"{about} {_UNFAMILIAR}"
@@ -333,10 +336,14 @@ class Decisions:
     def _promised(self, promise: Promise) -> str:
         """The promise of an error, the share that will be answered, and what the test shows."""
         noun, error = self._noun, f"{100 * promise.max_error:g} %"
-        method = f"{METHOD}, on {count_of(promise.examples, f'held-out {noun}')}"
+        of_held_out = count_of(promise.examples, f"held-out {noun}")
         of_test = count_of(promise.tested, f"test {noun}")
-        if promise.is_confirmed:
-            method += f" and, by itself, on {of_test}"
+        bounding = {
+            "held-out": of_held_out,
+            "test": of_test,
+            "both": f"{promise.examples:,} held-out and {of_test}",
+        }[promise.basis]
+        method = f"threshold chosen and bounded on {bounding}; {METHOD}"
         if not promise.answered:
             assert self.model.held_out is not None  # or there were no promise
             other = least_promise(*self._judged(self.model.held_out))
@@ -351,11 +358,17 @@ class Decisions:
         if promise.on_test is None:
             checked = _UNCHECKED
         elif promise.on_test.error is None:
-            checked = f"Checked on {of_test}: none of them is answered."
+            checked = f"None of the {of_test} is answered."
         else:
             wrong = share_in_words(promise.on_test.error)
-            few = "" if promise.is_confirmed else ", which does not refute it and is too little to confirm it"
-            checked = f"Checked on {of_test}: {wrong} of the answered are wrong{few}."
+            # What chose a threshold is no independent check of it.
+            checked = {
+                "both": f"On {of_test} {wrong} of the answered are wrong; these had a part in choosing it.",
+                "test": f"On {of_test} {wrong} of the answered are wrong; held-out ones have fewer errors, "
+                "so the test alone chose it.",
+                "held-out": f"On {of_test} {wrong} of the answered are wrong; held-out ones have more "
+                "errors, so these alone chose it.",
+            }[promise.basis]
         promised = (
             f"Promised with {_SURE} confidence: at most {error} of the answered {noun}s get a wrong label "
             f"({method})."

@@ -13,7 +13,7 @@ from pellucid.answering.answers import REASON, answered
 from pellucid.answering.decisions import Decisions, PredictOptions, share_in_words
 from pellucid.answering.incoming import first_few, incoming_rows, with_columns_of
 from pellucid.answering.naming import model_of
-from pellucid.answering.training_examples import is_data_of
+from pellucid.answering.training_examples import is_data_of, run_of
 from pellucid.arithmetic.metrics import rarer_class
 from pellucid.arithmetic.rounding import decimals, figure, per_cent, rounded
 from pellucid.bundle import Model, load
@@ -41,7 +41,9 @@ from pellucid.evaluation import (
 from pellucid.evaluation.promises import kept_on
 from pellucid.files import write_file
 from pellucid.language import translated
+from pellucid.reports.headlines import headline_of
 from pellucid.settings import METRICS, Settings
+from pellucid.strict import MOST_BYTES, read_json
 from pellucid.tasks import ABSENT, CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION, UNKNOWN, Target
 
 _FORMAT = 1
@@ -282,7 +284,7 @@ def evaluate(
     slices = abstention = None
     if settings.slice_column is not None and listing.slices is not None:
         values = [listing.slices[row] for row in readable]
-        slices = score_slices(settings.slice_column, values, labels, outputs, groups)
+        slices = score_slices(settings.slice_column, values, labels, outputs, groups, predicted)
     if (promise := decisions.promise) is not None:
         kept = kept_on(0.5, 1.0 - abstained, model.target.wrong(predicted, labels))
         abstention = Abstention(promise.max_error, promise.expected, *kept)
@@ -291,6 +293,8 @@ def evaluate(
             f"warning: {Path(run)} was trained on {place} itself, so these scores flatter it; give data that "
             "it has not seen, or see its report for the test"
         )
+    if chosen and (sentence := _known_from_training(Path(run), place, len(listing), model.input_kind.noun)):
+        warnings.append(sentence)
     return Evaluation(
         run=str(run),
         noun=model.input_kind.noun,
@@ -349,6 +353,25 @@ def _scored(
         threshold = {**model.threshold, **threshold}
     predicted = model.target.labels(outputs, model.classes, threshold)
     return score(labels, outputs, settings.seed, groups, positive, predicted), predicted
+
+
+def _known_from_training(run: Path, place: str, rows: int, noun: str) -> str:
+    """A warning where the run's own test has examples that are known from its training; else empty."""
+    folder = run_of(run)
+    if folder is None or not is_data_of(folder, place, rows):
+        return ""
+    try:
+        headline = headline_of(read_json(folder / "metrics.json", MOST_BYTES))
+    except (OSError, ValueError, TypeError, AttributeError):  # a damaged file is for others to refuse
+        return ""
+    if not headline.known:
+        return ""
+    has = "has" if headline.known == 1 else "have"
+    return (
+        f"warning: {headline.known:,} of the {headline.tested:,} test {noun}s of {folder} {has} a copy or a "
+        "relative in its training or validation, so these scores flatter it; see its report for the score of "
+        "the others"
+    )
 
 
 def listing_for(model: Model, place: Any, settings: Settings) -> Listing:

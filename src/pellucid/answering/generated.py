@@ -13,10 +13,11 @@ from jaxtyping import Int64, UInt8
 from PIL import Image
 
 from pellucid.answering.incoming import incoming_rows
-from pellucid.answering.training_examples import is_data_of
+from pellucid.answering.training_examples import is_data_of, split_rule_of_run
 from pellucid.arithmetic.rounding import figure, percent
 from pellucid.bundle import Generator, load_any
 from pellucid.data import Check, Dataset, Listing, prepare, read_data
+from pellucid.data.split_rules import SPLIT_RULE
 from pellucid.data.wording import count_of, filled, quoted, some, visible, width, wrapped
 from pellucid.errors import DataError, StorageError, UsageError
 from pellucid.files import write_file, write_folder
@@ -248,7 +249,8 @@ def inspect_odd(
     listing = read_data(place, settings)
     if listing.input_kind is TEXTS:
         raise DataError(f"{place}: holds texts, and {run} ranks images; give images")
-    dataset, check = prepare(listing, settings, progress=progress)
+    rule = split_rule_of_run(Path(run)) if is_data_of(Path(run), place, len(listing)) else SPLIT_RULE
+    dataset, check = prepare(listing, settings, progress=progress, split_rule=rule)
     return check, _ranked(run, model, place, listing, dataset)
 
 
@@ -294,7 +296,7 @@ def _ranked(run: str | Path, model: Generator, place: str, listing: Listing, dat
         beyond=int((novelty > detector.examples / (detector.examples + 1)).sum()),
         oddest=tuple(
             OddImage(
-                dataset.sources[row],
+                dataset.names[row],
                 dataset.label_text(row),
                 splits[row],
                 float(novelty[at]),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from pellucid.bundle import Inputs, Model
 from pellucid.data.ledger import USED, read_ledger
 from pellucid.data.listing import TRAIN, Listing
 from pellucid.data.reading.dispatch import read_data
+from pellucid.data.split_rules import FIRST_SPLIT_RULE, SPLIT_RULE
+from pellucid.data.wording import public_name
 from pellucid.errors import PellucidError
 from pellucid.insight.explanation import MOST_COMPARED, Like, nearest
 from pellucid.insight.opened_networks import one_thread
@@ -57,9 +60,7 @@ def _nearest_of(model: Model, inputs: Inputs, listing: Listing, rows: list[int])
     if not kept:
         raise ChangedData("none of them can be read any more")
     return [
-        Like(
-            listing.sources[kept[each.row]], str(listing.labels[kept[each.row]]), each.share, shown[each.row]
-        )
+        Like(listing.names[kept[each.row]], str(listing.labels[kept[each.row]]), each.share, shown[each.row])
         for each in nearest(model.transform(inputs), np.concatenate(hidden), _SHOWN)
     ], len(kept)
 
@@ -79,6 +80,33 @@ def known_label(folder: Path, name: str) -> str | None:
         return next(known, None)
     except _UNREADABLE:
         return None
+
+
+def _place_of(folder: Path) -> str:
+    """DATA of a run as the user gave it, by its folder or that of a model; empty where it is not known."""
+    run = run_of(folder)
+    try:
+        return "" if run is None else str(read_json(run / "config.json", MOST_BYTES)["data"]["place"])
+    except _UNREADABLE:
+        return ""
+
+
+def shown_name(folder: Path, name: str) -> str:
+    """Name of an input as a page shows it: without the folders above it, or above DATA of the run.
+
+    `folder` is that of a run, or of a model of it.
+    """
+    shown = public_name(name, _place_of(folder) or name)
+    return os.path.basename(shown) if os.path.isabs(shown) or shown.startswith("~") else shown
+
+
+def whole_name(folder: Path, name: str) -> str:
+    """The path of an input that is named as a run names it, below DATA; any other as it is."""
+    place = _place_of(folder)
+    own = re.split(rf"[{re.escape(os.sep)}:]", name, maxsplit=1)[0]  # DATA's own name, where it is one of its
+    if not os.path.isabs(place) or os.path.lexists(own) or own != os.path.basename(os.path.abspath(place)):
+        return name
+    return os.path.join(os.path.dirname(os.path.abspath(place)), name)
 
 
 def known_states(folder: Path, name: str, classes: Sequence[str]) -> tuple[int, ...] | None:
@@ -111,6 +139,15 @@ def is_data_of(run: Path, place: str, rows: int) -> bool:
         return os.path.realpath(former["place"]) == os.path.realpath(place) and rows >= counted
     except _UNREADABLE:
         return False
+
+
+def split_rule_of_run(run: Path) -> int:
+    """Number of the rule by which a run's splits were cut; the first where it does not say a known one."""
+    try:
+        found = read_json(run / "config.json", MOST_BYTES).get("split_rule")
+    except _UNREADABLE:
+        return SPLIT_RULE
+    return SPLIT_RULE if found == SPLIT_RULE else FIRST_SPLIT_RULE
 
 
 class ChangedData(ValueError):

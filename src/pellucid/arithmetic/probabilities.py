@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float, Float64, Int64, Shaped
@@ -167,6 +168,22 @@ def at_most_growing(hits: Int64[np.ndarray, " n"], first: int, share: float) -> 
     return chances
 
 
+def at_most_drawn(hits: int, drawn: int, marked: int, total: int) -> float:
+    r"""Chance of at most so many marked ones among `drawn` of `total`, of which `marked` are.
+
+    It is one side of Fisher's exact test: the hypergeometric distribution's
+    $\sum_{i \le k} \binom{K}{i} \binom{N - K}{m - i} / \binom{N}{m}$.
+    """
+    counts = np.arange(max(0, drawn + marked - total), hits + 1)
+    logs = _log_factorials(total.bit_length())
+
+    def ways(of: int, some: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+        return np.asarray(logs[of] - logs[some] - logs[of - some])
+
+    found = ways(marked, counts) + ways(total - marked, drawn - counts) - ways(total, np.array([drawn]))
+    return min(1.0, float(np.exp(found).sum()))
+
+
 def beta_quantile(rank: int, examples: int, tail: float) -> float:
     r"""Quantile of $\mathrm{Beta}(k, n + 1 - k)$: the share $x$ with $P(\mathrm{Bin}(n, x) \ge k)$ = `tail`.
 
@@ -182,11 +199,17 @@ def beta_quantile(rank: int, examples: int, tail: float) -> float:
     return (low + high) / 2
 
 
+@lru_cache(maxsize=2)
+def _log_factorials(bits: int) -> Float64[np.ndarray, " numbers"]:
+    """Logarithms of the factorials of all numbers of at most so many bits."""
+    return np.array([math.lgamma(each + 1.0) for each in range(1 << bits)])
+
+
 def _chances(
     hits: Int64[np.ndarray, " n"], trials: Int64[np.ndarray, " n"], share: float
 ) -> Float64[np.ndarray, " n"]:
     """Chance of exactly so many hits; 0 of more hits than trials."""
-    factorials = np.array([math.lgamma(each + 1.0) for each in range(int(trials[-1]) + 1)])
+    factorials = _log_factorials(int(trials[-1]).bit_length())
     missed = np.maximum(trials - hits, 0)
     ways = factorials[trials] - factorials[np.minimum(hits, trials)] - factorials[missed]
     chances: np.ndarray = np.exp(ways + hits * math.log(share) + missed * math.log1p(-share))

@@ -28,8 +28,8 @@ def add_parser(subparsers: Any) -> None:
         "order. Where the model predicts numbers, the column label holds them. An input that cannot be "
         "read gets a row that says why. The column novelty, from 0 to 1, is the share of the model's "
         "validation examples that look less foreign; above 0.95 an answer deserves doubt. It may say that it "
-        "does not know: --max-error. What is promised is checked on the test split, and is about inputs of "
-        "the source, groups and time that the model's data is from.",
+        "does not know: --max-error. What is promised holds for inputs from the same source and period as "
+        "the model's data.",
     )
     run_folder = parser.add_argument("run_folder", metavar="RUN", help="Run or model folder")
     run_folder.required = False  # with --merge there is none
@@ -59,8 +59,8 @@ def add_parser(subparsers: Any) -> None:
         "--max-error",
         type=float,
         metavar="SHARE",
-        help="Answer as many as can be while, with 95 %% confidence, at most this share of the answered is "
-        "wrong; the rest is marked in a column abstained",
+        help="Abstain so that, with 95 %% confidence, at most SHARE of the answers are wrong; abstained "
+        "inputs are marked in the column abstained",
     )
     parser.add_argument(
         "--costs",

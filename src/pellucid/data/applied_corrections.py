@@ -24,7 +24,6 @@ from pellucid.data.corrections import (
     RIGHT,
     Correction,
     Corrections,
-    guarded,
     listed_rows,
     malformed_rows,
 )
@@ -139,7 +138,7 @@ class Applied:
         """The table as it was applied, its head first: each row with its outcome and the example it found."""
         yield [*COLUMNS, "outcome"]
         for each in self.outcomes:
-            yield [*map(guarded, each.correction.cells()), each.kind]
+            yield [*each.correction.cells(), each.kind]
 
 
 def apply_corrections(
@@ -317,8 +316,8 @@ def _matched(
 ) -> list[int | str]:
     """Position of the example of each correction, by the rule at the top, or why there is none."""
     wanted = {each.input for each in table.rows if each.input}
-    by_name = {source: at for at, source in enumerate(listing.sources) if source in wanted}
-    if wanted - by_name.keys():  # a path may be written in another way
+    by_name = {name: at for at, name in enumerate(listing.names) if name in wanted}
+    if wanted - by_name.keys():  # a path may be whole, or written in another way
         others = {os.path.abspath(name): name for name in wanted - by_name.keys()}
         for at, source in enumerate(listing.sources):
             name = others.get(os.path.abspath(source))

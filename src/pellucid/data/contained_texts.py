@@ -54,7 +54,7 @@ class Windows(NamedTuple):
 
     def text_of(self, places: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
         """Number of the text that each place lies in."""
-        return np.searchsorted(self.offsets, places, side="right") - 1  # type: ignore[no-any-return]
+        return np.searchsorted(self.offsets, places, side="right") - 1
 
     def part(self, first: int, end: int) -> "Windows":
         """Those of neighbouring texts."""
@@ -101,7 +101,7 @@ def covered(windows: Windows, starts: Int64[np.ndarray, " some"]) -> Bool[np.nda
     count = len(windows.values)
     ends = starts + _lengths(windows.values[starts] % 2 == 1)
     depth = np.bincount(starts, minlength=count + 1) - np.bincount(ends, minlength=count + 1)
-    return (np.cumsum(depth) > 0)[:count]  # type: ignore[no-any-return]
+    return (np.cumsum(depth) > 0)[:count]
 
 
 class _Own(NamedTuple):
@@ -153,11 +153,11 @@ def candidates(
         block = windows.part(first, end)
         at = np.flatnonzero(are_among(block.values, different))
         at = at[np.unique(block.text_of(at) << 32 | block.values[at].astype(np.int64), return_index=True)[1]]
-        holder = block.text_of(at) + first
-        probe = np.searchsorted(different, block.values[at])
-        times = counts[probe]
+        holding = block.text_of(at) + first
+        probes_at = np.searchsorted(different, block.values[at])
+        times = counts[probes_at]
         offsets = np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times)
-        asking, holder = owner[np.repeat(starts[probe], times) + offsets], np.repeat(holder, times)
+        asking, holder = owner[np.repeat(starts[probes_at], times) + offsets], np.repeat(holding, times)
         agreeing = asking[asking != holder] * count + holder[asking != holder]
         found, agreements = np.unique(agreeing, return_counts=True)
         pairs.append(found[agreements >= wanted[found // count]])
@@ -245,14 +245,16 @@ def are_in(values: Int64[np.ndarray, " n"], others: Int64[np.ndarray, " others"]
     """True for each value that is among others; several times faster here than `isin`."""
     in_order = np.sort(others)
     places = np.searchsorted(in_order, values)
-    return np.append(in_order, -1)[places] == values  # type: ignore[no-any-return]
+    is_among: Bool[np.ndarray, " n"] = np.append(in_order, -1)[places] == values
+    return is_among
 
 
 def _keys(
     windows: Windows, places: Int64[np.ndarray, " n"], pair: Int64[np.ndarray, " n"]
 ) -> Int64[np.ndarray, " n"]:
     """One number for each window of each pair."""
-    return (pair << 32) | windows.values[places].astype(np.int64)
+    keys: Int64[np.ndarray, " n"] = (pair << 32) | windows.values[places].astype(np.int64)
+    return keys
 
 
 def _stand_alone(

@@ -15,6 +15,7 @@ from pellucid.data.labels import number_text
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.raw_texts import Texts
 from pellucid.data.sibling_sets import together
+from pellucid.data.split_rules import SPLIT_RULE
 from pellucid.tasks import (
     GENERATION,
     IMAGES,
@@ -71,6 +72,7 @@ class Dataset:
     # test examples whose exact content is in train or validation too
     leaked: Int64[np.ndarray, " leaked"] = field(default_factory=_nobody)
     sources: Sequence[str] = ()  # where each example comes from: a path, or `file:row`
+    names: Sequence[str] = ()  # the same for documents that are handed on, without the folders above DATA
     fingerprint: str = ""  # digest of contents, labels, splits and preprocessing: all that decides a training
     # number of the set (a group, siblings or exact copies) of each example, which must never be divided
     together: Int64[np.ndarray, " together"] = field(default_factory=_nobody)
@@ -81,6 +83,9 @@ class Dataset:
     joined_columns: tuple[str, ...] = ()  # columns of a table whose texts were joined to one text
     given_splits: tuple[str, ...] = ()  # names of the splits that the user made; the others were cut here
     has_groups: bool = False  # whether a column of groups was given
+    split_rule: int = SPLIT_RULE  # number of the rule by which splits and folds are cut
+    # seconds since 1970 of each example, by which it was split; `None` where no time is known
+    times: Float64[np.ndarray, " n"] | None = None
     # digest of the content of each example; `None` where nobody asks for it
     digests: UInt8[np.ndarray, "examples bytes"] | None = None
 
@@ -156,6 +161,7 @@ def build_dataset(
     usable: Bool[np.ndarray, " n"],
     known_classes: Sequence[str] = (),
     kept: Int64[np.ndarray, " n"] | None = None,
+    split_rule: int = SPLIT_RULE,
 ) -> Dataset:
     """Put together what was read, decoded and split.
 
@@ -194,6 +200,7 @@ def build_dataset(
         test=test,
         leaked=test[np.isin(first[test], first[fitted_on])],
         sources=listing.sources,
+        names=listing.names,
         preprocessing=content.preprocessing,
         fingerprint=_fingerprint(content, labels, classes, (train, validation, test)),
         together=sets,
@@ -203,6 +210,8 @@ def build_dataset(
         joined_columns=listing.joined_columns,
         given_splits=tuple(part for part in (TRAIN, VALIDATION, TEST) if part in listing.splits),
         has_groups=any(listing.groups),
+        split_rule=split_rule,
+        times=listing.times,
         digests=content.digests,
     )
 

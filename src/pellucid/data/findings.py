@@ -11,10 +11,10 @@ from jaxtyping import Float64, Int64
 from pellucid.data.dataset import Dataset
 from pellucid.data.listing import TEST, TRAIN, Listing
 from pellucid.data.raw_texts import SCRIPTS, SCRIPTS_WITHOUT_SPACES, main_scripts
-from pellucid.data.sibling_sets import NEAR_COPIES, WORDS, RuleCounts, Siblings
+from pellucid.data.sibling_sets import NEAR_COPIES, TURNED, WORDS, RuleCounts, Siblings
 from pellucid.data.wording import aligned, count_of, quoted, some, some_quoted, visible
 from pellucid.language import translated
-from pellucid.tasks import CLASSIFICATION, PRESENT, REGRESSION, UNKNOWN
+from pellucid.tasks import PRESENT, REGRESSION, UNKNOWN
 
 BALANCE_ABOVE = 5.0
 _MOST_CLASSES = 20
@@ -381,65 +381,6 @@ def _distribution(values: Float64[np.ndarray, " examples"]) -> Distribution:
 
 
 _SETS_LISTED = 100
-_THIN = 2
-
-
-@dataclass(frozen=True)
-class GroupFindings:
-    """Groups of examples, siblings and copies counted as one, in each split."""
-
-    counts: Mapping[str, int]  # groups by the name of the split; an example without a group is one by itself
-    are_given: bool  # whether a column of groups was given; else siblings alone make groups
-    # whether the examples of the test split share groups so much that its intervals are by groups
-    matter: bool
-    are_few: bool  # whether the groups of the test split are so few that it says little about others
-    thin: Sequence[str]  # classes of which training has one or two groups, where a column was given
-
-    def to_json(self) -> dict[str, Any]:
-        """The form of `data.groups` in `metrics.json`."""
-        return {**self.counts, "given": self.are_given, "matter": self.matter}
-
-    def sentences(self, noun: str) -> list[str]:
-        """The counts, what follows for intervals, and what so few groups cannot show."""
-        listed = ", ".join(f"{count:,} in {part}" for part, count in self.counts.items())
-        matter = f"; {noun}s of one group are alike, so that intervals of test scores are by groups"
-        matter = matter if self.matter else ""
-        sentences = [
-            f"Groups: {listed}{matter}."
-            if self.are_given
-            else f"Siblings and copies counted as one: {listed}{matter}."
-        ]
-        if self.are_few:
-            sentences.append(
-                f"The test split has only {count_of(self.counts[TEST], 'group')}, which says little about "
-                "others; give more groups if there are any."
-            )
-        if self.thin:
-            sentences.append(
-                f"Training has one or two groups of {count_of(len(self.thin), 'class')}, so that what is "
-                f"learned of {'it' if len(self.thin) == 1 else 'them'} may be the groups and not the class: "
-                f"{some_quoted(self.thin, 5)}."
-            )
-        return sentences
-
-
-def group_findings(siblings: Siblings, dataset: Dataset) -> GroupFindings | None:
-    """Count the groups of each split; `None` where no example belongs with another."""
-    if not dataset.has_groups and not siblings.examples:
-        return None
-    together, train = dataset.together, dataset.train
-    thin: list[str] = []
-    if dataset.has_groups and dataset.target is CLASSIFICATION:
-        pairs = np.unique(np.stack([dataset.labels[train], together[train]], axis=1), axis=0)
-        groups = np.bincount(pairs[:, 0], minlength=len(dataset.classes))
-        thin = [dataset.classes[code] for code in np.flatnonzero((groups > 0) & (groups <= _THIN)).tolist()]
-    return GroupFindings(
-        counts={name: len(np.unique(together[part])) for name, part in dataset.split_positions.items()},
-        are_given=dataset.has_groups,
-        matter=dataset.sets_among(dataset.test) is not None,
-        are_few=dataset.has_few_groups,
-        thin=thin,
-    )
 
 
 @dataclass(frozen=True)
@@ -466,7 +407,7 @@ class SiblingFindings:
         """A sentence for each rule but near copies, one on what is done, and one on the test."""
         sentences = []
         for rule, found in self.found.items():
-            if found.sets and rule != NEAR_COPIES:
+            if found.sets and rule != NEAR_COPIES and rule not in TURNED:
                 example = next(sources for name, sources in self.sets if name == rule)
                 sentences.append(
                     f"{noun.capitalize()}s {WORDS[rule]}: {found.examples:,} in "

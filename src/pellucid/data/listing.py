@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 
 from pellucid.data.data_files import File
 from pellucid.data.label_sets import LabelSets
 from pellucid.data.raw_texts import Texts
+from pellucid.data.wording import public_name
 from pellucid.tasks import (
     CLASSIFICATION,
     GENERATION,
@@ -29,6 +32,32 @@ SPLIT_OF_NAME = {
     "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION, "dev": VALIDATION,
     "test": TEST, "testing": TEST,
 }  # fmt: skip
+
+
+class LazyTexts(Sequence[str]):
+    """Texts that are made or found when they are asked for instead of kept, by their position."""
+
+    def __init__(self, size: int, at: Callable[[int], str]) -> None:
+        self._size, self._at = size, at
+
+    def __len__(self) -> int:
+        return self._size
+
+    @overload
+    def __getitem__(self, which: int) -> str: ...
+
+    @overload
+    def __getitem__(self, which: slice) -> list[str]: ...
+
+    def __getitem__(self, which: int | slice) -> str | list[str]:
+        """One text by its position, or a list of them by a slice."""
+        places = range(self._size)[which]
+        return self._at(places) if isinstance(places, int) else list(map(self._at, places))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and len(self) == len(other) and all(map(str.__eq__, self, other))
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)
@@ -71,6 +100,8 @@ class Listing:
     is_labelled: bool = True  # without labels, each is an empty text
     # columns of a table whose texts were joined to one text; none elsewhere
     joined_columns: tuple[str, ...] = ()
+    # every other column of a table: a code for each example, -1 where a cell is empty, and the texts of codes
+    other_columns: Mapping[str, tuple[np.ndarray, Sequence[str]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("splits", "groups"):
@@ -84,6 +115,11 @@ class Listing:
     def in_split(self, split: str) -> "Listing":
         """The same, all of it in one split; as it is where there is none."""
         return replace(self, splits=[split] * len(self)) if split else self
+
+    @cached_property
+    def names(self) -> Sequence[str]:
+        """Names of the examples in what a run writes: sources without the folders above DATA."""
+        return LazyTexts(len(self), lambda index: public_name(self.sources[index], self.place))
 
     @property
     def input_kind(self) -> InputKind:

@@ -9,22 +9,26 @@ import numpy as np
 from jaxtyping import Bool
 
 from pellucid.data.applied_corrections import apply_corrections, require_new_classes
-from pellucid.data.checking import Check, Copies, examine
+from pellucid.data.checking import Check, examine
 from pellucid.data.corrections import read_corrections
 from pellucid.data.dataset import NO_CONSTRAINTS, Dataset, EarlierConstraints, build_dataset
-from pellucid.data.decoded import content_of, near_copies_of
+from pellucid.data.decoded import Content, content_of, near_copies_of
 from pellucid.data.findings import look_alikes
 from pellucid.data.image_copies import first_with_content
 from pellucid.data.label_sets import LabelSets
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing, Problem
+from pellucid.data.raw_texts import Texts
 from pellucid.data.reading.dispatch import read_data
+from pellucid.data.relations import Copies
+from pellucid.data.removal import of_images, of_texts, texts_without
 from pellucid.data.sibling_sets import no_siblings
 from pellucid.data.siblings import find_siblings, with_groups
+from pellucid.data.split_rules import SPLIT_RULE
 from pellucid.data.splitting import split
 from pellucid.data.targets import require_spread
 from pellucid.data.wording import count_of, quoted, some, visible
 from pellucid.errors import DataError, UsageError
-from pellucid.settings import Settings
+from pellucid.settings import Settings, parse_ignore
 from pellucid.tasks import ABSENT, CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION
 
 _MOST_LISTED = 1000
@@ -37,13 +41,14 @@ def prepare(
     make: Sequence[str] = (VALIDATION, TEST),
     progress: Callable[[int, int], None] | None = None,
     known: EarlierConstraints = NO_CONSTRAINTS,
+    split_rule: int = SPLIT_RULE,
 ) -> tuple[Dataset, Check]:
     """Make data ready for training, or report all that is wrong with it.
 
     `make` are the splits to cut where the user gave none; an estimator cuts no test. `known` is of an earlier
     model that continues training on this data. Splits are cut before labels are corrected, so that every
     example is in the split that it has without corrections. `progress` gets the images decoded and the images
-    in all.
+    in all. `split_rule` is the number of the rule by which splits are cut.
 
     Raises: `DataError` if images or texts cannot be used (and `skip_bad` is off), there are fewer than two
     classes, a class is too small for the splits to be made, or is tested and never trained on, or all numbers
@@ -73,7 +78,7 @@ def prepare(
         siblings = find_siblings(listing, content, first, usable, near, kept)
     siblings = replace(siblings, warnings=(*divided, *siblings.warnings))
     kept = siblings.first
-    splits = split(listing, kept, usable, settings.seed, make)
+    splits = split(listing, kept, usable, settings.seed, make, split_rule)
     applied = None
     if table is not None:
         needed_of_new = 1 + len(({VALIDATION, TEST} & {*make}) - {*given.splits})
@@ -87,10 +92,26 @@ def prepare(
         require_new_classes(given, listing, used, needed_of_new, known.classes, table.place)
         _require_targets(listing, usable, known, needed, rare)
         first = first_with_content(content.digests, usable)
-    dataset = build_dataset(listing, content, splits, first, usable, known.classes, kept)
+    content = _without_ignored(content, settings)
+    dataset = build_dataset(listing, content, splits, first, usable, known.classes, kept, split_rule)
     _require_trained(listing, dataset, known)
     copies = Copies(first, near, siblings)
     return dataset, examine(listing, content, dataset, copies, settings, known, rare, applied)
+
+
+def _without_ignored(content: Content, settings: Settings) -> Content:
+    """Texts without what `--ignore` takes out; images are without it since they were decoded.
+
+    Raises: `UsageError` if it is of other inputs.
+    """
+    rules = parse_ignore(settings.ignore)
+    wrong = of_images(rules) if isinstance(content.inputs, Texts) else of_texts(rules)
+    if wrong:
+        inputs = "texts" if isinstance(content.inputs, Texts) else "images"
+        raise UsageError(f"--ignore {wrong[0]}: the data holds {inputs}, of which this takes out nothing")
+    if not isinstance(content.inputs, Texts) or not of_texts(rules):
+        return content
+    return replace(content, inputs=Texts.of(texts_without(content.inputs, of_texts(rules))))
 
 
 def _without_rare(

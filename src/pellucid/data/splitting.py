@@ -10,7 +10,8 @@ The rule for splits:
 4. Every class gives its share to each split, and at least one example. Where numbers are
    predicted, their deciles take the place of classes (fewer and wider ranges below 150 examples),
    except that a decile that groups hold together may give none.
-5. Examples that share a group, siblings and exact copies stay together.
+5. Examples that share a group, siblings and exact copies stay together. Such sets and single examples
+   stand in one order (`split_rules`): every split has its part of both.
 6. Chance comes from the seed alone; names, folders and locale play no part.
 7. Where an example may have several labels, each label gives its share, the rarest first, and the sizes of
    the splits are exact. A label of fewer examples than splits stays in training.
@@ -21,20 +22,21 @@ Where groups are large, shares are met as nearly as whole groups allow. With `--
 
 import dataclasses
 from collections.abc import Sequence
-from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int8, Int64, Shaped
+from jaxtyping import Bool, Float64, Int64, Shaped
 
 from pellucid.data.dataset import Dataset
 from pellucid.data.labels import read_number
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing
 from pellucid.data.sibling_sets import together
+from pellucid.data.split_rules import SPLIT_RULE, carve
+from pellucid.data.split_units import Units, tabulated, tabulated_sets
 from pellucid.data.targets import CLASSES_AT_MOST
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError
-from pellucid.tasks import CLASSIFICATION, PRESENT, REGRESSION, Target
+from pellucid.tasks import CLASSIFICATION, REGRESSION, Target
 
 TEST_SHARE, MOST_TEST = 0.2, 10_000
 VALIDATION_SHARE, MOST_VALIDATION, LEAST_VALIDATION = 0.1, 5_000, 20
@@ -87,230 +89,20 @@ def _needed(missing: Sequence[str]) -> str:
     return f"{len(missing) + 1} are needed, one each for {', '.join([TRAIN, *reversed(missing)])}"
 
 
-# Keeps the draws different from those of `numpy.random.default_rng(seed)`: somebody may have made the data
-# with that, and the same stream would put it in order, so that the test split held the smallest of the first
-# numbers.
-_OWN = (0xCA12,)
-
-
-class Units(NamedTuple):
-    """Sets that must stay together, as a sparse table of unit and class to number of examples."""
-
-    of: Int64[np.ndarray, " pool"]  # unit of each example of the pool
-    # where the rows of each unit begin in `labels` and `counts`, and the end
-    starts: Int64[np.ndarray, " units_and_end"]
-    labels: Int64[np.ndarray, " rows"]  # class of each row
-    counts: Int64[np.ndarray, " rows"]  # examples of that class in the unit
-    ranks: Int64[np.ndarray, " units"]  # place of each unit in the order drawn from the seed
-    # examples of each unit, where they may have several labels or none; `None` where each has one class
-    sizes: Int64[np.ndarray, " units"] | None = None
-
-    def content(self, unit: int) -> list[tuple[int, int]]:
-        """Classes of a unit with their numbers of examples."""
-        rows = slice(self.starts[unit], self.starts[unit + 1])
-        return list(zip(self.labels[rows].tolist(), self.counts[rows].tolist(), strict=True))
-
-
-def tabulated(of: Int64[np.ndarray, " pool"], labels: Int64[np.ndarray, " pool"], seed: int) -> Units:
-    """Tabulate units (`of` each example) by class, or stratum of numbers, and draw their order."""
-    return _tabulated(of, of, labels, int(labels.max()) + 1, seed)
-
-
-def tabulated_sets(
-    of: Int64[np.ndarray, " pool"], states: Int8[np.ndarray, "pool labels"], seed: int
-) -> Units:
-    """Tabulate units by the labels that are present, of which each example may have several or none."""
-    examples, labels = np.nonzero(states == PRESENT)
-    units = _tabulated(of, of[examples], labels.astype(np.int64), max(1, states.shape[1]), seed)
-    return units._replace(sizes=np.bincount(of).astype(np.int64))
-
-
-def _tabulated(
-    of: Int64[np.ndarray, " pool"],
-    owners: Int64[np.ndarray, " labels"],
-    labels: Int64[np.ndarray, " labels"],
-    classes: int,
-    seed: int,
-) -> Units:
-    """Units of a pool by labels, of which each belongs to the unit in `owners`."""
-    cells, counts = np.unique(owners * classes + labels, return_counts=True)
-    number = int(of.max()) + 1
-    starts = np.searchsorted(cells // classes, np.arange(number + 1)).astype(np.int64)
-    # The raw stream of a bit generator is the same in every version of numpy; `permutation` is not.
-    stream = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=_OWN))
-    # One draw an example, of which a unit takes its first: another pair held together moves few others.
-    first = np.unique(of, return_index=True)[1]
-    order = np.argsort(stream.random_raw(len(of))[first], kind="stable")
-    ranks = np.empty(number, np.int64)
-    ranks[order] = np.arange(number)
-    return Units(of, starts, cells % classes, counts.astype(np.int64), ranks)
-
-
-class _Selection:
-    """Units of one split: those taken so far, and examples and units of each class."""
-
-    def __init__(self, units: Units, rows: Int64[np.ndarray, " rows"], classes: int, keep: int) -> None:
-        self._units, self._keep = units, keep
-        self.left: list[int] = np.bincount(units.labels[rows], minlength=classes).tolist()  # units not taken
-        self.have = [0] * classes  # examples taken
-        self.taken: dict[int, None] = {}
-
-    def content(self, unit: int) -> list[tuple[int, int]]:
-        """Classes of a unit with their numbers of examples."""
-        return self._units.content(unit)
-
-    def take(self, unit: int) -> None:
-        """Take a unit."""
-        self.taken[unit] = None
-        for label, count in self.content(unit):
-            self.have[label] += count
-            self.left[label] -= 1
-
-    def may_take(self, unit: int) -> bool:
-        """True where every class of a unit keeps enough others for the splits still to be served."""
-        is_left = (self.left[label] > self._keep for label, _ in self.content(unit))
-        return unit not in self.taken and all(is_left)
-
-    def excess(self, unit: int, target: Sequence[int]) -> int:
-        """Examples of a unit by which shares would be overshot."""
-        counts = ((self.have[label] + count, target[label]) for label, count in self.content(unit))
-        return sum(max(0, have - wanted) for have, wanted in counts)
-
-    def gain(self, unit: int, target: Sequence[int]) -> int:
-        """Examples of a unit of classes that still lack their share."""
-        lacking = ((target[label] - self.have[label], count) for label, count in self.content(unit))
-        return sum(min(count, max(0, lack)) for lack, count in lacking)
-
-    def take_best(self, units: Sequence[int], target: Sequence[int]) -> None:
-        """Take, of the units that may be taken, the one that overshoots shares least."""
-        fitting = [unit for unit in units if self.may_take(unit)]
-        if fitting:
-            self.take(min(fitting, key=lambda unit: self.excess(unit, target)))
-
-
-def _carve(
-    units: Units, free: Bool[np.ndarray, " units"], classes: int, keep: int, amount: tuple[float, int, int]
-) -> tuple[list[int], list[int]]:
-    """Choose units of one split out of the free ones; also the classes that could give none.
-
-    Every class keeps `keep` units for the splits still to be cut. `amount` is the share of the free examples
-    that is wanted, and the most and least examples; the least holds as far as a quarter of the free ones
-    reaches.
-    """
-    share, most, least = amount
-    if units.sizes is not None:
-        return _carve_labels(units, free, classes, keep, amount), []
-    owners = np.repeat(np.arange(len(units.ranks)), np.diff(units.starts))
-    rows = np.flatnonzero(free[owners])
-    chosen = _Selection(units, rows, classes, keep)
-    left, have = chosen.left, chosen.have
-    # Examples each class should give: its exact share, rounded so that the total is right.
-    examples = np.bincount(units.labels[rows], weights=units.counts[rows], minlength=classes)
-    divisible = np.array([number > keep for number in left])
-    number = float(examples.sum())
-    total = min(max(round(share * number), min(least, int(number) // 4)), most)
-    ideal = np.where(divisible, examples, 0.0)
-    ideal *= total / max(1.0, float(ideal.sum()))
-    floor = np.floor(ideal).astype(np.int64)
-    floor[np.argsort(floor - ideal, kind="stable")[: max(0, total - int(floor.sum()))]] += 1
-    target = np.where(divisible, np.maximum(floor, 1), 0).tolist()
-    order = rows[np.argsort(units.ranks[owners[rows]], kind="stable")]
-    labels = units.labels[order]
-    is_single = np.add.reduceat(units.counts, units.starts[:-1])[owners[order]] == 1
-    # One unit for each class, those in the fewest units first.
-    by_class = np.argsort(labels, kind="stable")
-    ends = np.cumsum(np.bincount(labels, minlength=classes))
-    for label in np.argsort(left, kind="stable").tolist():
-        if not have[label] and left[label] > keep:
-            mine = by_class[ends[label - 1] if label else 0 : ends[label]]
-            singles = order[mine[is_single[mine]]]
-            if len(singles):
-                chosen.take(int(owners[singles[0]]))
-            else:
-                chosen.take_best(owners[order[mine]].tolist(), target)
-    # Then sets that lessen the squared distance to the shares, each relative to its share.
-    for unit in dict.fromkeys(owners[order[~is_single]].tolist()):
-        change = sum(
-            count * (2 * (have[label] - target[label]) + count) / max(1, target[label])
-            for label, count in chosen.content(unit)
-        )
-        if change < 0 and chosen.may_take(unit):
-            chosen.take(unit)
-    # Last single examples, in the drawn order, up to each class's share.
-    singles = order[is_single]
-    singles = singles[~np.isin(owners[singles], list(chosen.taken))]
-    for label in range(classes):
-        wanted = max(0, min(target[label] - have[label], left[label] - keep))
-        for row in singles[units.labels[singles] == label][:wanted]:
-            chosen.take(int(owners[row]))
-    return list(chosen.taken), [label for label in range(classes) if not have[label] and examples[label]]
-
-
-# Units that are compared for the one that overshoots shares least.
-_COMPARED = 32
-
-
-def _carve_labels(
-    units: Units, free: Bool[np.ndarray, " units"], labels: int, keep: int, amount: tuple[float, int, int]
-) -> list[int]:
-    """Choose units of one split whose examples may have several labels; the arguments are those of `_carve`.
-
-    Label by label, the rarest first, units are taken until the label has its share; then others, so that the
-    split has its size.
-
-    Source: Sechidis, Tsoumakas and Vlahavas 2011, "On the Stratification of Multi-Label Data", algorithm 1;
-    here the size of the split is fixed, and units may be of several examples.
-    """
-    assert units.sizes is not None
-    share, most, least = amount
-    owners = np.repeat(np.arange(len(units.ranks)), np.diff(units.starts))
-    rows = np.flatnonzero(free[owners])
-    rows = rows[np.argsort(units.ranks[owners[rows]], kind="stable")]
-    chosen = _Selection(units, rows, labels, keep)
-    number, sizes = int(units.sizes[free].sum()), units.sizes
-    total = min(max(round(share * number), min(least, number // 4)), most)
-    examples = np.bincount(units.labels[rows], weights=units.counts[rows], minlength=labels)
-    wanted = np.floor(examples * total / max(1, number) + 0.5).astype(np.int64)
-    target = np.where(np.array(chosen.left) > keep, np.maximum(wanted, min(1, keep)), 0).tolist()
-    room = total
-
-    def may_take(unit: int) -> bool:
-        return int(sizes[unit]) <= room and chosen.may_take(unit)
-
-    by_label = np.argsort(units.labels[rows], kind="stable")
-    ends = np.cumsum(np.bincount(units.labels[rows], minlength=labels))
-    for label in np.argsort(examples, kind="stable").tolist():
-        mine = owners[rows[by_label[ends[label - 1] if label else 0 : ends[label]]]].tolist()
-        mine = [unit for unit in mine if unit not in chosen.taken]
-        while chosen.have[label] < target[label]:
-            fitting = list(islice(filter(may_take, mine), _COMPARED))
-            if not fitting:
-                break
-            best = min(fitting, key=lambda unit: chosen.excess(unit, target) - chosen.gain(unit, target))
-            mine.remove(best)
-            chosen.take(best)
-            room -= int(sizes[best])
-    order = np.flatnonzero(free)[np.argsort(units.ranks[free], kind="stable")].tolist()
-    for unit in (*(each for each in order if not chosen.excess(each, target)), *order):
-        if may_take(unit):  # first what exceeded no share, then any
-            chosen.take(unit)
-            room -= int(sizes[unit])
-    return list(chosen.taken)
-
-
 def split(
     listing: Listing,
     first: Int64[np.ndarray, " n"],
     usable: Bool[np.ndarray, " n"],
     seed: int,
     make: Sequence[str] = (VALIDATION, TEST),
+    rule: int = SPLIT_RULE,
 ) -> np.ndarray:
     """`train`, `validation` or `test` for each example, by the rule at the top of this file.
 
     The order of the examples counts, their names do not. Those that are not `usable` stay as the user gave
     them. `first` is the position of the first example that each one stays with, copy or sibling; `make` are
     the splits to cut where the user gave none. Classes too small for them are all in training where the user
-    gave one of the splits.
+    gave one of the splits. `rule` is the number of the rule by which units are chosen.
 
     Raises: `DataError` if a class has too few examples, or too few groups, for the splits to be made.
     """
@@ -341,7 +133,7 @@ def split(
     free = np.ones(len(units.ranks), bool)
     for part in missing:
         keep = len(missing) - missing.index(part)
-        taken, without = _carve(units, free, len(names), keep, _AMOUNTS[part])
+        taken, without = carve(rule, units, free, len(names), keep, _AMOUNTS[part])
         refuses = not given & {VALIDATION, TEST}
         if refuses and without and listing.target is CLASSIFICATION:
             short = [
@@ -468,7 +260,8 @@ def folds(dataset: Dataset, count: int, seed: int) -> tuple[Dataset, ...]:
     for fold in range(count - 1):
         # A class keeps a unit for each later fold; a label need not be in every one.
         keep = count - 1 - fold if units.sizes is None else 0
-        taken, _ = _carve(units, free, classes, keep, (1 / (count - fold), len(pool), 0))
+        amount = (1 / (count - fold), len(pool), 0)
+        taken, _ = carve(dataset.split_rule, units, free, classes, keep, amount)
         free[taken] = False
         of_unit[taken] = fold
     nothing = np.zeros(0, np.int64)
@@ -476,7 +269,8 @@ def folds(dataset: Dataset, count: int, seed: int) -> tuple[Dataset, ...]:
     for fold in range(count):
         others = of_unit != fold
         is_kept_back = np.zeros(len(others), bool)
-        is_kept_back[_carve(units, others, classes, 1, _AMOUNTS[VALIDATION])[0]] = True
+        kept_back, _ = carve(dataset.split_rule, units, others, classes, 1, _AMOUNTS[VALIDATION])
+        is_kept_back[kept_back] = True
         train, validation, test = (
             pool[units_of_split[units.of]]
             for units_of_split in (others & ~is_kept_back, is_kept_back, ~others)

@@ -121,7 +121,7 @@ def near_texts(texts: Texts, positions: Int64[np.ndarray, " m"]) -> NearCopies:
 
 
 def _sorted(pairs: Int64[np.ndarray, "pairs 2"]) -> Int64[np.ndarray, "pairs 2"]:
-    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]  # type: ignore[no-any-return]
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 
 
 def _are_of(

@@ -1,5 +1,6 @@
 """Foreign names in sentences: shown so that nothing hidden or harmful reaches the terminal."""
 
+import os
 import re
 import textwrap
 import unicodedata
@@ -47,6 +48,33 @@ def count_of(number: int, noun: str) -> str:
     if noun.endswith("y"):
         return f"{number:,} {noun[:-1]}ies"
     return f"{number:,} {noun}{'es' if noun.endswith('s') else 's'}"
+
+
+def public_name(name: str, place: str) -> str:
+    """A path as documents that are handed on show it: without the folders above DATA, which is `place`.
+
+    An absolute path beside or within DATA begins with DATA's own name, another one of the user's with `~`.
+    """
+    if not os.path.isabs(name):
+        return name
+    above = os.path.dirname(os.path.abspath(place)).rstrip(os.sep) + os.sep
+    home = os.path.expanduser("~").rstrip(os.sep) + os.sep
+    if name.startswith(above):
+        return name[len(above) :].rstrip(os.sep)
+    return f"~{os.sep}{name[len(home) :]}" if len(home) > 1 and name.startswith(home) else name
+
+
+def public_text(text: str) -> str:
+    """A sentence or command as documents that are handed on show it: paths of the user's begin with `~`.
+
+    They are recognised where a word begins, also behind a quotation mark, an equals sign or a bracket.
+    """
+    home = os.path.expanduser("~").rstrip(os.sep)
+    if not home:
+        return text
+    # A shell knows no `~` within quotation marks, which therefore come behind it.
+    begin = re.compile(rf"(?<![^\s='\"(])(['\"]?){re.escape(home + os.sep)}")
+    return begin.sub(lambda found: f"~{os.sep}{found[1]}", text)
 
 
 def some(names: Sequence[str], most: int = 3) -> str:

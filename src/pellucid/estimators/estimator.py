@@ -25,6 +25,7 @@ from pellucid.answering.decisions import ARGUMENTS, Decided, Decisions, PredictO
 from pellucid.bundle import Inputs, Model, save
 from pellucid.bundle.format import FILE_NAME
 from pellucid.bundle.writing import vector_length
+from pellucid.data.removal import of_texts
 from pellucid.data.wording import count_of
 from pellucid.errors import ArgumentError, DataError, StorageError
 from pellucid.estimators.fit_data import VALIDATION_FROM, VALIDATION_FROM_EACH, FitData, weighted
@@ -38,7 +39,7 @@ from pellucid.pipeline.learners.candidates import threshold_of
 from pellucid.pipeline.learners.network import NetworkLearner, learner_of
 from pellucid.pipeline.learners.refusals import require_fitting_model, without_idle
 from pellucid.pipeline.run.context import learner_time
-from pellucid.settings import CLASSICAL, ROWS, Row, Settings, instead_of, methods_of_python
+from pellucid.settings import CLASSICAL, ROWS, Row, Settings, instead_of, methods_of_python, parse_ignore
 from pellucid.tasks import IMAGES, TARGETS, TEXTS, InputKind
 from pellucid.training.hardware import choose_threads, pinned
 
@@ -141,6 +142,7 @@ class Estimator(
             joined_columns=data.joined_columns,
             threshold=threshold_of(finished, material, settings),
             renamed={old: new for old, new in (settings.rename or {}).items() if new in material.classes},
+            ignored=of_texts(parse_ignore(settings.ignore)),
         )
         return model, data.labels
 

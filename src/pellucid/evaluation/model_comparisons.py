@@ -77,6 +77,10 @@ class ModelComparison(NamedTuple):
     pair: Callable[[str], tuple[float, float]]
     lead: Callable[[str], float]  # of the best over the named model; up to 1 it is practically nothing
     nothing: str  # what is practically nothing, in words
+    # whether the best is ahead of the named model by more than practically nothing in what decides alone
+    is_gain: Callable[[str], bool]
+    # the score beside it in which the best is behind the named model, in words; "" for none
+    loses: Callable[[str], str]
     # probability that answers which know nothing score like the best, every model counted; by metrics
     # that are no mean over examples two-sided; 0 where it is not asked for
     by_chance: float = 0.0
@@ -148,6 +152,8 @@ def _by_log_loss(
         pair=lambda name: _pair(losses, name, best),
         lead=lead,
         nothing=_OF_LOSS if shares is None else f"{_OF_LOSS} and {_OF_POINTS} of {words}",
+        is_gain=lambda name: _lead_of_loss(scores[best], scores[name]) > 1,
+        loses=lambda name: words if shares is not None and shares[best] < shares[name] else "",
         by_chance=by_chance,
     )
 
@@ -220,6 +226,8 @@ def _by_label_terms(
         pair=lambda name: _pair(terms, name, best),
         lead=lambda name: (scores[best] - scores[name]) / POINTS,
         nothing=f"at most {_OF_POINTS}",
+        is_gain=lambda name: scores[best] - scores[name] > POINTS,
+        loses=lambda name: "log loss" if of_loss[best] > of_loss[name] else "",
         by_chance=by_chance,
     )
 
@@ -275,6 +283,8 @@ def _by_accuracy(
         pair=lambda name: _pair(hits, name, best),
         lead=lambda name: max((scores[best] - scores[name]) / POINTS, _lead_of_loss(loss[best], loss[name])),
         nothing=f"{_OF_LOSS} and {_OF_POINTS} of accuracy",
+        is_gain=lambda name: scores[best] - scores[name] > POINTS,
+        loses=lambda name: "log loss" if loss[best] > loss[name] else "",
         by_chance=by_chance,
     )
 
@@ -331,6 +341,8 @@ def _by_whole(
         pair=pair,
         lead=lambda name: (scores[best] - scores[name]) / POINTS,
         nothing=f"at most {POINTS:g}",
+        is_gain=lambda name: scores[best] - scores[name] > POINTS,
+        loses=lambda _: "",
         by_chance=len(scores) * shuffled,
     )
 
@@ -410,6 +422,8 @@ def compare_regressors(
         pair=roots,
         lead=lead,
         nothing=f"at most {100 * PRACTICALLY_NOTHING:g} % of the squared error",
+        is_gain=lambda name: lead(name) > 1,
+        loses=lambda _: "",
         by_chance=_chance_of_ranks(labels, outputs, seed),
     )
 

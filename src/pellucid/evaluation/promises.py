@@ -2,24 +2,33 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int, Shaped
 
-from pellucid.arithmetic.probabilities import at_most, at_most_growing, beta_quantile
+from pellucid.arithmetic.probabilities import at_most, at_most_drawn, at_most_growing, beta_quantile
 from pellucid.evaluation.intervals import TAILS, Interval, wilson
 
 # Of a promise; intervals are 95 % too.
 CONFIDENCE = 0.95
 METHOD = "learn then test: exact binomial tests in a fixed order"
-_BEGINNING = 4
+# Sequences of tests: the share of the examples that the first test of each is about, and its part of the
+# level. A model that is sure of less than a quarter needs the second; where the examples are too few for
+# that, one sequence has the whole level (`benchmarks/abstention.py` compares).
+_QUARTER, _TENTH = 4, 10
+_OF_QUARTER, _OF_TENTH = 0.04, 0.01
+# Levels of Fisher's exact test at which held-out and test examples are not pooled: where the test has more
+# errors, which held-out ones that chose a model may hide, and where it has fewer.
+_TEST_WORSE, _TEST_BETTER = 0.1, 0.01
 _STEPS = 20
 _ROUNDING = 1e-9
 
 # Trust in each of `n` answers, and whether it is wrong.
 TrustAndErrors = tuple[Float64[np.ndarray, " n"], Bool[np.ndarray, " n"]]
 TestTrustAndErrors = tuple[Float64[np.ndarray, " tested"], Bool[np.ndarray, " tested"]]
+# Examples that bound the error of a threshold.
+Basis = Literal["held-out", "test", "both"]
 
 
 class ThresholdEffect(NamedTuple):
@@ -31,23 +40,30 @@ class ThresholdEffect(NamedTuple):
 
 @dataclass(frozen=True)
 class Promise:
-    """Threshold of trust, and the examples that it comes from."""
+    """Threshold of trust, and the examples that it was chosen and bounded on."""
 
     max_error: float  # the largest error among the answered, as promised
     threshold: float  # an input of at least this trust is answered; infinite where nothing can be promised
     examples: int  # held-out examples
-    answered: int  # of these with at least that trust
+    answered: int  # of the examples of `basis`, with at least that trust
     wrong: int  # of the answered
-    tested: int = 0  # test examples; 0 where there are none to check it on
-    # effect on these, of the refuted threshold where the test refutes it; `None` without any
+    tested: int = 0  # test examples
+    basis: Basis = "held-out"
+    # effect on the test examples, of the refuted threshold where they refute it; `None` without any
     on_test: ThresholdEffect | None = None
-    is_confirmed: bool = False  # whether the test examples alone give a threshold too
     is_refuted: bool = False  # whether the test refutes it; the threshold is then infinite
 
     @property
+    def bounding(self) -> int:
+        """Number of the examples that bound the error."""
+        return {"held-out": self.examples, "test": self.tested, "both": self.examples + self.tested}[
+            self.basis
+        ]
+
+    @property
     def expected(self) -> Interval:
-        """Share of inputs like the training data that will be answered."""
-        return wilson(self.answered, self.examples)
+        """Share of inputs like these examples that will be answered."""
+        return wilson(self.answered, self.bounding)
 
 
 class ErrorPoint(NamedTuple):
@@ -59,13 +75,13 @@ class ErrorPoint(NamedTuple):
     error: Interval  # share of wrong ones, with Wilson's interval
 
 
-def least_examples(max_error: float) -> int:
-    """Held-out examples without which nothing can be promised, were every one of them right."""
-    return math.ceil(math.log(1 - CONFIDENCE) / math.log1p(-max_error) - _ROUNDING)
+def least_examples(max_error: float, level: float = 1 - CONFIDENCE) -> int:
+    """Unseen examples without which nothing can be promised, were every one of them right."""
+    return math.ceil(math.log(level) / math.log1p(-max_error) - _ROUNDING)
 
 
 def least_error(examples: int) -> float:
-    """The smallest error that so many held-out examples could promise, were every one of them right."""
+    """The smallest error that so many unseen examples could promise, were every one of them right."""
     return -math.expm1(math.log(1 - CONFIDENCE) / examples)
 
 
@@ -74,42 +90,80 @@ def promise(
 ) -> Promise:
     """Choose the threshold that answers most and keeps the promise; equal trust together, trust 0 never."""
     count = len(trusted)
-    first = max(least_examples(max_error), math.ceil(count / _BEGINNING))
+    quarter, tenth = math.ceil(count / _QUARTER), math.ceil(count / _TENTH)
+    sequences = [(quarter, 1 - CONFIDENCE)]
+    if tenth >= least_examples(max_error, _OF_TENTH):
+        sequences = [(tenth, _OF_TENTH), (quarter, _OF_QUARTER)]
     order = np.lexsort((is_wrong, -trusted))  # of equal trust the right ones first, so that its end decides
     wrong = np.cumsum(is_wrong[order], dtype=np.int64)
-    chances = at_most_growing(wrong[first - 1 :], first, max_error)
-    passed = chances <= (1 - CONFIDENCE) * (1 + _ROUNDING)
-    steps = len(passed) if passed.all() else int(passed.argmin())
     ends, trust_at, _ = _sets(trusted, is_wrong)
-    kept = np.flatnonzero((ends >= first) & (ends < first + steps))
-    if len(kept) == 0:
+    best = -1
+    for share, level in sequences:
+        first = max(least_examples(max_error, level), share)
+        chances = at_most_growing(wrong[first - 1 :], first, max_error)
+        passed = chances <= level * (1 + _ROUNDING)
+        steps = len(passed) if passed.all() else int(passed.argmin())
+        kept = np.flatnonzero((ends >= first) & (ends < first + steps))
+        best = max(best, *kept.tolist()[-1:], -1)
+    if best < 0:
         return Promise(max_error, math.inf, count, 0, 0)
-    answered = int(ends[kept[-1]])
-    return Promise(max_error, float(trust_at[kept[-1]]), count, answered, int(wrong[answered - 1]))
+    answered = int(ends[best])
+    return Promise(max_error, float(trust_at[best]), count, answered, int(wrong[answered - 1]))
 
 
 def checked_promise(held_out: TrustAndErrors, test: TestTrustAndErrors | None, max_error: float) -> Promise:
-    """Choose the threshold from held-out examples, and check it on those of the test, where there are any."""
-    found = promise(*held_out, max_error)
+    """Choose the threshold from held-out and test examples together, where their errors are alike.
+
+    Where the test has more errors beyond chance, it alone gives the threshold; where it has fewer, the
+    stricter one of the held-out examples is used.
+    """
     if test is None or len(test[0]) == 0:
-        return found
-    of_test = promise(*test, max_error)
-    threshold = max(found.threshold, of_test.threshold) if of_test.answered else found.threshold
-    kept = kept_on(threshold, *test)
-    is_refuted = kept.error is not None and kept.error.value > max_error
+        return promise(*held_out, max_error)
+    both = np.concatenate([held_out[0], test[0]]), np.concatenate([held_out[1], test[1]])
+    together, alone = promise(*both, max_error), promise(*held_out, max_error)
+    threshold = together.threshold if together.answered else alone.threshold
+    basis, is_refuted = _basis(held_out, test, threshold), False
+    if basis == "test":
+        kept, of_test = kept_on(threshold, *test), promise(*test, max_error)
+        if of_test.answered:
+            threshold = max(threshold, of_test.threshold)
+        elif kept.error is not None and kept.error.value > max_error:
+            is_refuted = True
+        else:  # the test has more errors, but not more than promised
+            basis, threshold = "both", together.threshold
+    elif basis == "held-out":
+        threshold = max(together.threshold, alone.threshold)
+    else:
+        threshold = together.threshold
+    on_test = kept_on(threshold, *test)
     threshold = math.inf if is_refuted else threshold
-    is_answered = held_out[0] >= threshold
+    trusted, is_wrong = {"held-out": held_out, "test": test, "both": both}[basis]
+    is_answered = trusted >= threshold
     return Promise(
         max_error,
         threshold,
-        found.examples,
+        len(held_out[0]),
         int(is_answered.sum()),
-        int(held_out[1][is_answered].sum()),
+        int(is_wrong[is_answered].sum()),
         tested=len(test[0]),
-        on_test=kept,
-        is_confirmed=of_test.answered > 0,
+        basis=basis,
+        on_test=on_test,
         is_refuted=is_refuted,
     )
+
+
+def _basis(held_out: TrustAndErrors, test: TestTrustAndErrors, threshold: float) -> Basis:
+    """Both splits where their errors among the answered are alike by Fisher's exact test, else the worse."""
+    (held, held_wrong), (tested, test_wrong) = (
+        (int((trusted >= threshold).sum()), int(is_wrong[trusted >= threshold].sum()))
+        for trusted, is_wrong in (held_out, test)
+    )
+    total, wrong = held + tested, held_wrong + test_wrong
+    if at_most_drawn(held_wrong, held, wrong, total) <= _TEST_WORSE:
+        return "test"
+    if at_most_drawn(test_wrong, tested, wrong, total) <= _TEST_BETTER:
+        return "held-out"
+    return "both"
 
 
 def least_promise(held_out: TrustAndErrors, test: TestTrustAndErrors | None = None) -> Promise | None:

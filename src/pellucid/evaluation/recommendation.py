@@ -1,6 +1,6 @@
 """Recommendation of a model: the one that is expected to serve best, by what was held out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,10 +12,11 @@ from pellucid.data.wording import count_of
 from pellucid.evaluation.model_comparisons import (
     FEW,
     ModelComparison,
+    Outputs,
     compare_classifiers,
     compare_regressors,
 )
-from pellucid.settings import DUMMIES, NEURAL, metric_of, metrics_of
+from pellucid.settings import AVERAGE, DUMMIES, NEURAL, metric_of, metrics_of
 from pellucid.settings.metrics import TargetName
 
 # Level at which the best of all models must beat a dummy where labels are shuffled for the comparison.
@@ -47,6 +48,8 @@ def recommend(
     one is taken only where it is behind by practically nothing: 2 % of the log loss (with 0.01 added) and 0.3
     points of accuracy, of several labels micro-F1, or 0.3 points of the metric; never because few examples
     cannot prove a difference. Decisions about several labels are by thresholds that other examples chose.
+    An average of several models is taken only where it gains more than practically nothing over the best of
+    the others, and has no fewer right answers; where shares of right answers decide, no more log loss.
 
     `majority` is taken only where nothing is expected to be better: where it is the best itself, or where the
     best is not ahead of it beyond chance. The best of several models that know nothing easily beats it by
@@ -68,7 +71,12 @@ def recommend(
     early = _without_a_comparison(list(probabilities), len(labels))
     if early is not None:
         return early
-    return _decide(compare_classifiers(decides, labels, probabilities, seed), equally_simple, noun)
+    return _without_a_vain_average(
+        probabilities,
+        lambda outputs: compare_classifiers(decides, labels, outputs, seed),
+        equally_simple,
+        noun,
+    )
 
 
 def recommend_numbers(
@@ -87,7 +95,32 @@ def recommend_numbers(
     early = _without_a_comparison(list(predicted), len(labels))
     if early is not None:
         return early
-    return _decide(compare_regressors(labels, predicted, seed), equally_simple, noun)
+    return _without_a_vain_average(
+        predicted, lambda outputs: compare_regressors(labels, outputs, seed), equally_simple, noun
+    )
+
+
+def _without_a_vain_average(
+    outputs: Outputs,
+    compare: Callable[[Outputs], ModelComparison],
+    equally_simple: Sequence[Sequence[str]],
+    noun: str,
+) -> Recommendation:
+    """Recommendation among all models; without an average that is not worth its cost."""
+    found = compare(outputs)
+    if found.best != AVERAGE:
+        return _decide(found, equally_simple, noun)
+    others = compare({name: rows for name, rows in outputs.items() if name != AVERAGE})
+    name, is_gain, worse = others.best, found.is_gain(others.best), found.loses(others.best)
+    if is_gain and not worse:
+        return _decide(found, equally_simple, noun)
+    taken = _decide(others, equally_simple, noun)
+    first, second = figures(*found.pair(name))
+    score = f"{found.metric.words} {first}"
+    more = f"An average of models gains practically nothing: {score} against {second} of {name} alone."
+    if is_gain:
+        more = f"An average of models has {score} against {second} of {name} alone, but a worse {worse}."
+    return taken._replace(reason=f"{taken.reason} {more}")
 
 
 def _without_a_comparison(names: list[str], examples: int) -> Recommendation | None:
@@ -139,6 +172,13 @@ def _decide(found: ModelComparison, equally_simple: Sequence[Sequence[str]], nou
     rival = min(simpler, key=found.lead)
     first, second = figures(*found.pair(rival))
     score = f"{words} {first}"
+    if dummy is not None and found.lead(rival) >= found.lead(dummy):
+        return Recommendation(
+            best,
+            f"{best} is the best on {_examples(found, rival, noun)}, with {score}; no simpler model is "
+            f"better than {dummy}.",
+            rival=rival,
+        )
     return Recommendation(
         best,
         f"{best} is the best on {_examples(found, rival, noun)}, with {score}; the best of "

@@ -73,7 +73,8 @@ def thresholds_of(model: Model | Metadata, held_out: HeldOut | None) -> tuple[Th
         for each in (held_out, held_out.test)
     )
     assert judged is not None  # only the test may be missing
-    possible = (error for error in ERRORS if len(held_out) >= least_examples(error))
+    unseen = len(held_out) + (0 if held_out.test is None else len(held_out.test))
+    possible = (error for error in ERRORS if unseen >= least_examples(error))
     found = [checked_promise(judged, of_test, error) for error in possible]
     return tuple(
         Threshold(each.max_error, each.threshold if each.answered else None)

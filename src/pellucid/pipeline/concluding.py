@@ -10,6 +10,7 @@ import numpy as np
 from pellucid.arithmetic.probabilities import weighted_mean
 from pellucid.bundle import AverageMember, AverageModel
 from pellucid.data import Check, Dataset, write_ledger
+from pellucid.data.removal import of_texts
 from pellucid.data.wording import count_of, some
 from pellucid.evaluation.calibration import chosen_weights, cross_fitted_average
 from pellucid.novelty import for_answers_of
@@ -43,7 +44,7 @@ from pellucid.pipeline.learning import Learned
 from pellucid.pipeline.run.context import RunContext, slowdown
 from pellucid.pipeline.run.stages import Stages
 from pellucid.reports import LabelIssues
-from pellucid.settings import AVERAGE, DUMMIES, Settings
+from pellucid.settings import AVERAGE, DUMMIES, Settings, parse_ignore
 
 # With fewer held out, chance alone would decide which models serve an average.
 _LEAST_EXAMPLES = 50
@@ -53,6 +54,8 @@ def with_average(
     candidates: Sequence[Candidate], dataset: Dataset, settings: Settings, stages: Stages
 ) -> list[Candidate]:
     """Put an average behind the models, the least simple of all, where one loses less than each of them.
+
+    Whether it is recommended is another question: it then has to gain more than practically nothing.
 
     `candidates` are at their temperatures, with detectors and held-out answers.
     """
@@ -108,7 +111,12 @@ def average_of(candidates: Sequence[Candidate], dataset: Dataset, settings: Sett
         return candidate
     model = candidate.model
     threshold = threshold_of(candidate, dataset, settings)
-    model = model.for_data(joined_columns=model.joined_columns, renamed=model.renamed, threshold=threshold)
+    model = model.for_data(
+        joined_columns=model.joined_columns,
+        renamed=model.renamed,
+        threshold=threshold,
+        ignored=model.ignored,
+    )
     return dataclasses.replace(candidate, model=model)
 
 
@@ -159,7 +167,7 @@ def with_averages_tested(candidates: Sequence[Candidate], tested: Mapping[str, T
         answers = model.target.calibrated(raw, model.temperature)
         novelty = asked[0].novelty if model.detector is not None else None
         labels = None if model.target.is_exclusive else model.decided(answers)
-        found[each.name] = Tested(raw, answers, novelty, milliseconds, labels)
+        found[each.name] = Tested(raw, answers, novelty, milliseconds, labels, each.model.threshold)
     return found
 
 
@@ -177,9 +185,7 @@ def conclude(learned: Learned, check: Check, folds: Folds, context: RunContext) 
     reserve_for_conclusion(context, candidates)
     asked = most_detector_examples(len(dataset.train), len(dataset.validation))
     seconds = asked * sum(each.answer_seconds for each in candidates)
-    if context.affords(
-        seconds, "No model can tell inputs unlike the training data: there was no time for detectors."
-    ):
+    if context.affords(seconds, "Detection of unfamiliar inputs was left out: there was no time for it."):
         done = "fitted the novelty (out-of-distribution) detector"
         with stages.stage("fitting the novelty detector", done):
             candidates = with_detectors(candidates, folds.learning, settings.seed)
@@ -239,15 +245,20 @@ def _knowing_their_data(
     """
     dataset, settings = context.dataset, context.settings
     joined, renamed = dataset.joined_columns, {**(settings.rename or {})}
+    ignored = of_texts(parse_ignore(settings.ignore))
     if continual is not None:
         start = continual.start.model
         joined, renamed = joined or start.joined_columns, {**start.renamed, **renamed}
+        ignored = tuple(dict.fromkeys((*start.ignored, *ignored)))
     renamed = {old: new for old, new in renamed.items() if new in dataset.classes}
     return [
         dataclasses.replace(
             each,
             model=each.model.for_data(
-                joined_columns=joined, renamed=renamed, threshold=threshold_of(each, dataset, settings)
+                joined_columns=joined,
+                renamed=renamed,
+                threshold=threshold_of(each, dataset, settings),
+                ignored=ignored,
             ),
         )
         for each in candidates

@@ -13,7 +13,7 @@ import numpy as np
 
 from pellucid.bundle import AdversarialModel, AutoencoderModel, Generator, save
 from pellucid.data import Check, write_ledger
-from pellucid.data.wording import count_of
+from pellucid.data.wording import count_of, public_text
 from pellucid.evaluation.generated_images import GaussianOnComponents
 from pellucid.files import link_folder, make_folder, write_file
 from pellucid.networks import describe
@@ -37,6 +37,7 @@ from pellucid.pipeline.learners.network import baseline_autoencoder
 from pellucid.pipeline.learners.time_limits import within_limit
 from pellucid.pipeline.results import Run
 from pellucid.pipeline.run.context import RunContext, task_name
+from pellucid.pipeline.run.journal import shown_place
 from pellucid.reports import ReportFacts, render
 from pellucid.reports.generated_sections import BRIEF_AUTOENCODER, PLAIN
 from pellucid.settings import ADVERSARIAL
@@ -105,7 +106,7 @@ def _write(
     config = journal.content
     # No times, so that equal runs have equal cards.
     card: dict[str, Any] = {
-        "trained on": config["data"]["place"],
+        "trained on": shown_place(config),
         "training examples": candidate.train_examples,
     }
     if (bits := entry["test"].get("bits_per_dimension")) is not None:
@@ -127,16 +128,16 @@ def _write(
         **findings_of_generator(candidate.history, measures, name),
     }
     facts = ReportFacts(
-        title=str(config["data"]["place"]),
+        title=shown_place(config),
         metrics=metrics,
         history=candidate.history,
         confusion=np.zeros((0, 0), np.int64),
         mistakes=(),
-        check=check,
+        check=check.shown_beside(check.place),
         settings={**config["settings"], **config["plan"]["recipe"]},
         versions=config["versions"],
         layers=describe(model.network.config),
-        command=config["command"],
+        command=public_text(config["command"]),
         ledger=write_ledger(folder.path, dataset, check).name,
         generated=dataclasses.replace(
             generated_facts(model, dataset, settings.seed),

@@ -17,6 +17,7 @@ from pellucid.bundle import AverageModel, Model, load_any, save
 from pellucid.data.corrections import correction_line
 from pellucid.data.ledger import write_rows
 from pellucid.data.tables.csv_tables import as_csv
+from pellucid.data.wording import public_text
 from pellucid.errors import StorageError
 from pellucid.files import link_folder, make_folder, write_file
 from pellucid.insight.findings import find
@@ -25,16 +26,18 @@ from pellucid.pages import visible
 from pellucid.pipeline.continual.forgetting import continual_sentences
 from pellucid.pipeline.judging.corrected import judge_corrections, model_digits
 from pellucid.pipeline.judging.disagreement import contradiction, disagreement, worst_slice
+from pellucid.pipeline.judging.giveaways import judged_giveaways
 from pellucid.pipeline.judging.label_issues import as_json
 from pellucid.pipeline.judging.report_facts import Outcome, report_facts
 from pellucid.pipeline.judging.testing import comparisons, entry, rows_of_test
 from pellucid.pipeline.learners.candidates import Candidate, held_out_score
 from pellucid.pipeline.run.context import RunContext, task_name
-from pellucid.pipeline.run.journal import RunFolder, notes_of
+from pellucid.pipeline.run.journal import RunFolder, notes_of, shown_place
 from pellucid.reports import render
 from pellucid.reports.facts import CorrectionFacts
 from pellucid.reports.formatting import interval, read_score, scored, seconds, size
 from pellucid.reports.generated_sections import verdict_of_generator
+from pellucid.reports.headlines import HELD_OUT, TEST, Headline, headline_of, scores_of
 from pellucid.reports.scored_models import is_classical
 from pellucid.settings import METRICS, command_line
 from pellucid.strict import MOST_BYTES, Object, read_json
@@ -125,18 +128,23 @@ class Run:
 
     @property
     def verdict(self) -> str:
-        """The outcome in one sentence."""
-        name, tested = self.metrics["recommended"], self.metrics["data"]["test"]
-        test = self.metrics["models"][name].get("test") or {}
+        """The outcome in one sentence, and in another what of the test is known from training."""
+        headline = headline_of(self.metrics)
+        kind = str(self.metrics.get("task", "image")).split("-")[0]
+        noun = kind if kind in ("image", "text") else "example"
+        known = _known_from_training(headline, noun)
+        return " ".join([self._outcome(headline, noun), *([known] if known else [])])
+
+    def _outcome(self, headline: Headline, noun: str) -> str:
+        name = self.metrics["recommended"]
+        tested, test = headline.examples, scores_of(self.metrics["models"][name], headline.part)
         of_what, continual = "", self.metrics.get("continual") or {}
         together = continual.get("all_classes")
         if together is not None:
             test, tested, of_what = together["test"], together["examples"], " of old and new data"
         elif continual.get("missing_classes"):
             of_what = " of the new data"
-        kind = str(self.metrics.get("task", "image")).split("-")[0]
-        noun = kind if kind in ("image", "text") else "example"
-        noun = f"test {noun}{'' if tested == 1 else 's'}{of_what}"
+        noun = f"{'held-out' if headline.is_held_out else 'test'} {noun}{'' if tested == 1 else 's'}{of_what}"
         accuracy, error = read_score(test.get("accuracy")), read_score(test.get("mean_absolute_error"))
         if accuracy is not None:
             low, high = (per_cent(end, accuracy.value) for end in (accuracy.low, accuracy.high))
@@ -199,6 +207,22 @@ class Run:
         )
 
 
+def _known_from_training(headline: Headline, noun: str) -> str:
+    """What the score leaves out, or is not of, since it is known from training; empty without any."""
+    if not headline.known:
+        return ""
+    has = "has" if headline.known == 1 else "have"
+    if headline.is_held_out:
+        return (
+            f"{headline.known:,} of the {headline.tested:,} test {noun}s {has} a copy or a relative in "
+            f"training or validation, so that the test says nothing on new {noun}s."
+        )
+    return (
+        f"{headline.known:,} of the {headline.tested:,} test {noun}s {has} a copy or a relative in training "
+        f"or validation; the score leaves {'it' if headline.known == 1 else 'them'} out."
+    )
+
+
 def _row(name: str, entry: Mapping[str, Any], titles: Mapping[str, str], *, is_recommended: bool) -> str:
     """A model's line of the table."""
     words = f"<strong>{_shown(name)}</strong>, recommended" if is_recommended else _shown(name)
@@ -243,8 +267,10 @@ def write_results(folder: RunFolder, outcome: Outcome) -> None:
         metrics["corrections"] = judge_corrections(applied, dataset, predicted, seed, folder.path)
         lines = b"".join(map(correction_line, applied.in_force()))
         earlier = lines.decode() if len(lines) <= _MOST_CARRIED else ""
-    command = _with_corrections(outcome.config["command"])
-    collecting = CorrectionFacts(os.fspath(folder.path), model_digits(folder.path), earlier, command)
+    command = public_text(_with_corrections(outcome.config["command"]))
+    collecting = CorrectionFacts(
+        public_text(os.fspath(folder.path)), model_digits(folder.path), earlier, command
+    )
     write_file(folder.path / "report.html", render(report_facts(outcome, metrics, collecting)).encode())
     folder.write_json("metrics.json", metrics)
 
@@ -264,11 +290,13 @@ def write_models(folder: RunFolder, outcome: Outcome) -> dict[str, Any]:
     settings, recommended = config["settings"], outcome.tested[outcome.recommendation.name]
     seed = settings["seed"]
     make_folder(folder.path / "models")
-    entries = {}
+    entries: dict[str, dict[str, Any]] = {}
+    data = outcome.check.metrics()
+    headline = headline_of({"data": data, "continual": outcome.continual})
     for candidate in outcome.candidates:
         found = entry(candidate, outcome.tested[candidate.name], dataset, seed)
         found["novelty"] = outcome.novelty.get(candidate.name)
-        found["bytes"] = _save(folder.path / "models" / candidate.name, candidate, found, config)
+        found["bytes"] = _save(folder.path / "models" / candidate.name, candidate, found, config, headline)
         entries[candidate.name] = found
     link_folder(folder.path / "models" / name, folder.path / "model")
     price = _price(outcome, entries)
@@ -277,14 +305,25 @@ def write_models(folder: RunFolder, outcome: Outcome) -> dict[str, Any]:
         "task": task_name(dataset),
         "seed": seed,
         "classes": list(dataset.classes),
-        "data": outcome.check.metrics(),
+        "data": data,
         **({"threshold": threshold} if (threshold := settings.get("threshold")) else {}),
         "recommended": name,
         "reason": " ".join([outcome.recommendation.reason, *([price] if price else [])]),
         "models": entries,
         "comparisons": comparisons(outcome.comparable, name, dataset, seed),
         "contradiction": contradiction(name, outcome.comparable, dataset, settings.get("metric"), seed),
-        "disagreement": disagreement(outcome.recommended, recommended, dataset, settings),
+        "disagreement": disagreement(
+            outcome.recommended,
+            recommended,
+            dataset,
+            settings,
+            outcome.candidates,
+            outcome.curve,
+            (config.get("judged_on_folds") or {}).get(name, 0),
+        ),
+        "giveaways": judged_giveaways(
+            outcome.check.giveaways, recommended, outcome.recommended.model, dataset, seed
+        ),
         "learning_curve": None if outcome.curve is None else outcome.curve.to_json(),
         "label_issues": as_json(outcome.label_issues),
         "findings": findings_of(outcome),
@@ -295,6 +334,7 @@ def write_models(folder: RunFolder, outcome: Outcome) -> dict[str, Any]:
         **({} if outcome.text is None else {"text": outcome.text}),
         **({} if outcome.continual is None else {"continual": outcome.continual}),
     }
+    metrics["headline"] = headline_of(metrics)._asdict()
     rows = as_csv([*rows_of_test(dataset, recommended, outcome.recommended.model.threshold)])
     write_rows(folder.path / "test.csv", rows, len(dataset.test))
     return metrics
@@ -337,17 +377,30 @@ def _price(outcome: Outcome, entries: Mapping[str, Mapping[str, Any]]) -> str:
     return f"{cost} {gain}"
 
 
-def _save(path: Path, candidate: Candidate, found: Mapping[str, Any], config: Mapping[str, Any]) -> int:
+def _save(
+    path: Path,
+    candidate: Candidate,
+    found: Mapping[str, Any],
+    config: Mapping[str, Any],
+    headline: Headline,
+) -> int:
     """Write a model folder, equal for equal runs, so without times; return its bytes."""
+    of = {HELD_OUT: "held-out", TEST: "test"}.get(headline.part, "unseen test")
+    known = f"{headline.known:,} of {headline.tested:,} test examples have a copy or a relative there"
     facts = {
-        "trained on": config["data"]["place"],
-        **({"continual training of": config["continual"]["from"]} if "continual" in config else {}),
+        "trained on": shown_place(config),
+        **(
+            {"continual training of": public_text(config["continual"]["from"])}
+            if "continual" in config
+            else {}
+        ),
         "training examples": candidate.train_examples,
         **({} if candidate.judged is None else {"validation examples": _AGAIN}),
         **{
-            f"test {name.replace('_', ' ')}": f"{each['value']:.3g} [{each['low']:.3g}, {each['high']:.3g}]"
-            for name, each in found["test"].items()
+            f"{of} {name.replace('_', ' ')}": f"{each['value']:.3g} [{each['low']:.3g}, {each['high']:.3g}]"
+            for name, each in scores_of(found, headline.part).items()
         },
+        **({"known from training": known} if headline.known else {}),
         "settings": "config.json of the run",
     }
     model = candidate.model
@@ -362,7 +415,7 @@ def say_end(run: Run, context: RunContext, continual: Mapping[str, Any] | None) 
     stages.verdict(run.verdict)
     chosen = metrics["models"][metrics["recommended"]]
     found = [metrics.get("contradiction"), metrics.get("disagreement")]
-    found += [chosen.get("by_groups"), chosen.get("left_out")]
+    found += [chosen.get("by_groups"), chosen.get("left_out"), *(metrics.get("giveaways") or ())]
     sentences = [
         *(each["words"] for each in found if each is not None),
         str(metrics["reason"]),

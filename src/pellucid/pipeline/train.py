@@ -50,6 +50,7 @@ from pellucid.pipeline.run.journal import (
     keep_frame,
     place_of,
     settings_of,
+    split_rule_of,
 )
 from pellucid.pipeline.run.stages import Stages, interruptible
 from pellucid.pipeline.watching import watched
@@ -182,7 +183,11 @@ def _work(
     place = data if isinstance(data, str) else data.place
     continual = begin(settings, given, folder.checkpoints, journal)
     with stages.stage(f"reading and checking {place}") as stage:
-        dataset, check = prepare(data, settings) if continual is None else read_on(continual, place, settings)
+        rule = split_rule_of(journal)
+        if continual is None:
+            dataset, check = prepare(data, settings, split_rule=rule)
+        else:
+            dataset, check = read_on(continual, place, settings, rule)
         stage.words = f"read and checked {len(dataset.labels):,} {dataset.noun}s from {place}"
         stage.details += check.sentences()
     context = RunContext(folder, dataset, settings, stages, journal, TimeBudget.of(settings, stages.began))

@@ -247,6 +247,14 @@ def corrections(facts: ReportFacts, shown: Sequence[Sequence[ShownExample]]) -> 
     }
 
 
+def _unjudged(facts: ReportFacts) -> int:
+    """Examples whose labels were not judged; 0 where examples have several, which are counted by label."""
+    if facts.label_issues is None or facts.labels is not None:
+        return 0
+    examples = sum(facts.data_count(split) for split in ("train", "validation", "test"))
+    return max(0, examples - facts.label_issues.examined)
+
+
 def mistakes(facts: ReportFacts) -> Mapping[str, Any] | None:
     """Where the answers are wrong, with images or texts: content of `page/errors.html`.
 
@@ -262,6 +270,7 @@ def mistakes(facts: ReportFacts) -> Mapping[str, Any] | None:
             "first": first,
             "copies": _pairs(copies),
             "unfamiliar": unfamiliar,
+            "too_short": facts.unfamiliar_short,
             "corrections": corrections(facts, shown_ones),
         }
         return {"template": "errors_numbers.html", "album": album, **found} if len(facts.numbers) else None
@@ -288,6 +297,8 @@ def mistakes(facts: ReportFacts) -> Mapping[str, Any] | None:
         "album": album,
         "copies": _pairs(copies),
         "unfamiliar": unfamiliar,
+        "too_short": facts.unfamiliar_short,
+        "unjudged": _unjudged(facts),
         "corrections": corrections(facts, shown_ones),
     }
     if facts.labels is not None:

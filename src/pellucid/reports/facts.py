@@ -11,6 +11,7 @@ from pellucid.arithmetic.metrics import OF_COUNTS, ClassCounts
 from pellucid.evaluation import Interval, LearningCurve, Reliability
 from pellucid.evaluation.promises import ErrorPoint, Promise
 from pellucid.reports.formatting import read_score, whole
+from pellucid.reports.headlines import Headline, headline_of, scores_of
 from pellucid.settings import Metric
 from pellucid.tasks import CLASSIFICATION, GENERATION, MULTILABEL, REGRESSION, Target
 
@@ -255,6 +256,7 @@ class ReportFacts:
         chosen: what the recommended model is called beside its name, such as `in training` under way.
         copies: pairs of copies, of equal content under different labels or near ones, one behind the other.
         unfamiliar: test examples that are most unlike the training data.
+        unfamiliar_short: test texts as unlike it that are too short to judge, and not shown for that.
         corrections: what collecting corrections needs; `None` where the page collects none.
     """
 
@@ -282,6 +284,7 @@ class ReportFacts:
     chosen: str = "recommended"
     copies: Sequence[Labelled] = ()
     unfamiliar: Sequence[Labelled] = ()
+    unfamiliar_short: int = 0
     corrections: CorrectionFacts | None = None
 
     @property
@@ -373,12 +376,17 @@ class ReportFacts:
     def score(self, name: str, part: str = "test") -> Interval | None:
         """A score of the recommended model, such as `accuracy`; `None` where it was not measured.
 
-        `part` is `test`, `validation` or `test_without_leaked`. The test is of all classes where continual
-        training was tested on old and new examples together.
+        `part` is `validation` or one of `Headline.part`. The test is of all classes where continual training
+        was tested on old and new examples together.
         """
         if part == "test" and self.all_classes is not None:
             return read_score(self.all_classes["test"].get(name))
-        return read_score((self.model.get(part) or {}).get(name))
+        return read_score(scores_of(self.model, part).get(name))
+
+    @property
+    def headline(self) -> Headline:
+        """Scores that the run is judged by, which are of no example that is known from training."""
+        return headline_of(self.metrics)
 
     @property
     def all_classes(self) -> Mapping[str, Any] | None:
@@ -399,3 +407,9 @@ class ReportFacts:
     def data_count(self, name: str) -> int:
         """A count of the metrics, such as `train` or `leaked`; zero where it is missing."""
         return whole((self.metrics.get("data") or {}).get(name))
+
+    @property
+    def learning_count(self) -> int:
+        """Examples that a model may learn from: where folds judged, those of the validation split, too."""
+        has_folds = self.metrics.get("judged_on_folds") is not None
+        return self.data_count("train") + (self.data_count("validation") if has_folds else 0)

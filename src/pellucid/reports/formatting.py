@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from pellucid.arithmetic.rounding import decimals, figure, rounded, with_minus
 from pellucid.arithmetic.rounding import percent as plain_percent
+from pellucid.data.wording import public_text
 from pellucid.evaluation import Interval
 from pellucid.language import CHINESE, language, translated
 
@@ -173,7 +174,7 @@ def setting(value: Any) -> str:
         return translated("yes" if value else "no")
     if isinstance(value, Mapping):
         return ", ".join(f"{name}: {setting(each)}" for name, each in value.items())
-    return str(value)
+    return public_text(str(value))
 
 
 # Untrusted text: every character that hides, reorders or breaks is shown by its code.

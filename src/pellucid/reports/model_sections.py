@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.arithmetic.probabilities import LEVEL
-from pellucid.evaluation import Interval
+from pellucid.evaluation import Interval, wilson
 from pellucid.language import translated, translated_list
 from pellucid.reports import scored_models, trust_sections
 from pellucid.reports.error_sections import most_confused, per_class
@@ -18,8 +18,12 @@ from pellucid.reports.scored_models import pairings
 from pellucid.settings import DUMMIES, METRICS, Metric
 
 TRUSTED = 0.9
+# Width of the interval of a precision up to which enough was tested: it lies too near TRUSTED to decide.
+_NARROW = 0.1
 NAMES_SHOWN = 6
 _NINE_IN_TEN = 0.9
+# Answers, all of them right, from which Wilson's interval of a precision lies above TRUSTED.
+_LEAST_ANSWERS = next(answers for answers in range(1, 1000) if wilson(answers, answers).low >= TRUSTED)
 # A range of true values is named where the mean error of this quarter is so many times that of all.
 _QUARTERS, _MUCH_WORSE, _LEAST_IN_QUARTER = 4, 1.5, 10
 
@@ -38,13 +42,16 @@ def judge(facts: ReportFacts) -> Mapping[str, Any]:
     """The verdict on a classifier by its test scores, and the classes or labels that it may be trusted with.
 
     A class is trusted if it is right at least nine times in ten when predicted, and doubtful if it is missed
-    or predicted wrongly more than once in ten, both beyond doubt; of the others too little was tested.
+    or predicted wrongly more than once in ten, both beyond doubt; of the others too little was tested, or
+    the precision lies too near nine in ten. Where no class is trusted, all answers together may be.
     """
     headline = scored_models.headline(facts)
     is_told_by_target = headline.is_error or facts.labels is not None
     metric = METRICS[facts.target.headline] if is_told_by_target else headline
-    score, chance = facts.score(metric.key), scored_models.score_of_constant(facts, metric)
-    beats_chance = score is not None and chance is not None and score.low > chance
+    judged = facts.headline
+    score, chance = facts.score(metric.key, judged.part), scored_models.score_of_constant(facts, metric)
+    # What was held out may have nothing to compare with, of which nothing is then said.
+    beats_chance = score is not None and (judged.is_held_out if chance is None else score.low > chance)
     constant = "largest class" if facts.labels is None else "same labels always"
     reference = None if chance is None else (chance, f"{constant} {significant(chance)}")
     common = _common(facts, metric.key, beats_chance=beats_chance)
@@ -59,31 +66,43 @@ def judge(facts: ReportFacts) -> Mapping[str, Any]:
         for row in rows
         if any(score is not None and score.high < TRUSTED for score in (row.precision, row.recall))
     ]
-    without = {} if facts.all_classes is None else {"without_leaked": None, "without_siblings": None}
+    open_rows = [row for row in rows if row.name not in (*trusted, *doubtful)]
+    # A class that is mostly right where the model is no better than chance is neither.
+    undecided = [row for row in open_rows if row.precision is None or row.precision.low < TRUSTED]
+    near = [row for row in undecided if row.precision is not None and _width(row.precision) <= _NARROW]
+    few = [row for row in undecided if row not in near]
+    of_all = facts.score("accuracy", judged.part) if facts.labels is None and common["beats_chance"] else None
     return {
         **common,
-        **without,
         "metric": metric,
         "score": score,
         "chance": chance,
         "scale": None if score is None else ruler(score, reference=reference),
         "trusted": _names([name for name in trusted if name not in doubtful][::-1]),
         "doubtful": _names(doubtful),
-        "undecided": _names([row.name for row in rows if row.name not in (*trusted, *doubtful)]),
+        "undecided": _names([row.name for row in few]),
+        "near": _names([row.name for row in near]),
+        "near_one": near[0].precision if len(near) == 1 else None,
+        # All answers together, and how many answers with its name a class needs to be trusted.
+        "together": of_all if of_all is not None and of_all.low >= TRUSTED else None,
+        "needed": _LEAST_ANSWERS,
         "confused": next(iter(most_confused(facts, 1)), None) if facts.labels is None else None,
-        "all_right": None if facts.labels is None else facts.score(facts.target.right),
-        "tested": facts.tested,
+        "all_right": None if facts.labels is None else facts.score(facts.target.right, judged.part),
+        "tested": judged.examples if judged.known else facts.tested,
     }
 
 
 def judge_numbers(facts: ReportFacts) -> Mapping[str, Any]:
     """The verdict on a model of numbers: how far off it is, and between which values it was tested."""
-    error, r2 = facts.score("mean_absolute_error"), facts.score("r2")
+    part = facts.headline.part
+    error, squared, r2 = (
+        facts.score(key, part) for key in ("mean_absolute_error", "root_mean_squared_error", "r2")
+    )
     truth, predicted = (np.zeros((0, 2)) if facts.numbers is None else facts.numbers).T
     distances = np.abs(predicted - truth)
     # Error of always answering the mean: as measured, or else that of the test split's own mean.
     dummy = facts.models.get(scored_models.dummy(facts) or "", {})
-    measured = scored_models.model_score(dummy, METRICS["mean_absolute_error"])
+    measured = scored_models.model_score(dummy, METRICS["mean_absolute_error"], part)
     chance = None if measured is None else measured.value
     if measured is None and len(truth):
         chance = float(np.abs(truth - truth.mean()).mean())
@@ -94,7 +113,7 @@ def judge_numbers(facts: ReportFacts) -> Mapping[str, Any]:
     return {
         **_common(facts, "mean_absolute_error", beats_chance=r2 is not None and r2.low > 0),
         "error": error,
-        "squared": facts.score("root_mean_squared_error"),
+        "squared": squared,
         "r2": r2,
         "chance": chance,
         "scale": scale,
@@ -102,7 +121,7 @@ def judge_numbers(facts: ReportFacts) -> Mapping[str, Any]:
         "high": float(truth.max()) if len(truth) else None,
         "nine_in_ten": float(np.quantile(distances, _NINE_IN_TEN)) if len(truth) else None,
         "worst": _worst(truth, distances),
-        "tested": len(truth) or facts.data_count("test"),
+        "tested": facts.headline.examples or len(truth),
     }
 
 
@@ -117,14 +136,18 @@ def _common(facts: ReportFacts, key: str, *, beats_chance: bool) -> dict[str, An
         "kind": kind,
         "is_dummy": is_dummy,
         "beats_chance": beats_chance and not is_dummy,
-        "without_leaked": facts.score(key, "test_without_leaked"),
-        "without_siblings": facts.score(key, "test_without_siblings"),
-        "leaked": facts.data_count("leaked"),
+        "headline": facts.headline,
+        "of_all": facts.score(key) if facts.headline.known else None,
+        # only where old and new examples are tested together; else none of these is in the headline
+        "leaked": 0 if facts.all_classes is None else facts.data_count("leaked"),
         "reason": str(facts.metrics.get("reason") or ""),
         "findings": [
             words
-            for each in ("contradiction", "disagreement")
-            if (words := str((facts.metrics.get(each) or {}).get("words") or ""))
+            for each in (
+                *(facts.metrics.get(key) for key in ("contradiction", "disagreement")),
+                *(facts.metrics.get("giveaways") or ()),
+            )
+            if (words := str((each or {}).get("words") or ""))
         ],
         "groups": [str(each["words"]) for each in by_groups if "words" in each],
         "baseline": _baseline(facts),
@@ -140,7 +163,7 @@ def _baseline(facts: ReportFacts) -> Mapping[str, Any] | None:
     if facts.missing_classes:  # the others choose among fewer classes
         return None
     scores: dict[str, Interval | None] = {
-        name: scored_models.model_score(entry, headline)
+        name: scored_models.model_score(entry, headline, facts.headline.part)
         for name, entry in facts.models.items()
         if name != facts.recommended and name not in DUMMIES
     }
@@ -161,6 +184,10 @@ def _baseline(facts: ReportFacts) -> Mapping[str, Any] | None:
         "compared": "" if headline == (compares := scored_models.compared(facts)) else compares.words,
         "verdict": pair.verdict if pair else "",
     }
+
+
+def _width(interval: Interval) -> float:
+    return interval.high - interval.low
 
 
 def _names(names: Sequence[str]) -> Mapping[str, Any]:

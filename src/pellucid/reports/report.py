@@ -17,6 +17,7 @@ from pellucid.reports import (
     error_sections,
     formatting,
     generated_sections,
+    giveaway_sections,
     label_sections,
     model_sections,
     training_sections,
@@ -111,6 +112,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("corrected", "Did the corrections help?", model_sections.corrections),
     Section("continual", "Kept and forgotten", model_sections.forgetting),
     Section("by-label", "Label by label", label_sections.labels_section),
+    Section("giveaways", "What gives classes away", giveaway_sections.giveaways_section),
     Section("errors", "Mistakes", error_sections.mistakes),
     Section("slices", "Where is it worst?", trust_sections.slices_section),
     Section("reliability", "Can its probabilities be believed?", trust_sections.reliability_section),
@@ -224,7 +226,7 @@ def render_preview(dataset: Dataset, check: Check) -> str:
         [
             Answered(
                 inputs[position] if isinstance(inputs, Texts) else np.asarray(inputs[position]),
-                dataset.sources[position],
+                dataset.names[position],
                 dataset.label_text(position),
                 predicted=dataset.label_text(position),  # so that none of several labels looks wrong
                 probability=None,

@@ -10,6 +10,7 @@ from pellucid.arithmetic.probabilities import LEVEL
 from pellucid.evaluation import Interval
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.formatting import finite, read_score
+from pellucid.reports.headlines import scores_of
 from pellucid.reports.plots import Ruler, ruler
 from pellucid.settings import AVERAGE, DUMMIES, Metric, metrics_of
 
@@ -59,7 +60,7 @@ def _of_task(facts: ReportFacts) -> tuple[Metric, ...]:
 
 def model_score(entry: Mapping[str, Any], metric: Metric, part: str = "test") -> Interval | None:
     """A score of a model's entry in `metrics.json`, such as `test_without_leaked`; `None` if not measured."""
-    return read_score((entry.get(part) or {}).get(metric.key))
+    return read_score(scores_of(entry, part).get(metric.key))
 
 
 def is_classical(name: str) -> bool:
@@ -92,9 +93,15 @@ def dummy(facts: ReportFacts) -> str | None:
 
 
 def score_of_constant(facts: ReportFacts, metric: Metric) -> float | None:
-    """Score of always predicting the same: the dummy's, or that of the test's commonest class."""
-    score = model_score(facts.models.get(dummy(facts) or "", {}), metric)
-    return facts.chance_by(metric) if score is None or facts.all_classes is not None else score.value
+    """Score of always predicting the same: the dummy's, or that of the commonest class."""
+    headline = facts.headline
+    score = model_score(facts.models.get(dummy(facts) or "", {}), metric, headline.part)
+    if score is not None and facts.all_classes is None:
+        return score.value
+    if headline.is_held_out:
+        is_accuracy = metric.key == "accuracy"
+        return finite((facts.model.get(headline.part) or {}).get("most_frequent")) if is_accuracy else None
+    return facts.chance_by(metric)
 
 
 def colour(name: str) -> int:
@@ -116,7 +123,7 @@ def members(entry: Mapping[str, Any]) -> Sequence[tuple[str, int]]:
 
 def saw_fewer(facts: ReportFacts, entry: Mapping[str, Any]) -> bool:
     """True for a model that learned from some of the training examples only, by its entry or its count."""
-    seen, all_of_them = finite(entry.get("train_examples")), facts.data_count("train")
+    seen, all_of_them = finite(entry.get("train_examples")), facts.learning_count
     return bool(entry.get("saw_fewer", seen is not None and seen < all_of_them))
 
 

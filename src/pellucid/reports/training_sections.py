@@ -33,13 +33,33 @@ def data_section(facts: ReportFacts) -> Mapping[str, Any]:
     return {
         "counts": {name: facts.data_count(name) for name in (*splits, "skipped")},
         "groups": [f"{whole(groups.get(split)):,}" for split in splits if groups],
+        "several": _several(groups.get("several")),
         "sentences": facts.check.sentences() if facts.check is not None else [],
-        "related": details.get("related") or (),
+        "relations": _relations(details),
         "own_splits": bool(details.get("own_splits")),
         "spreads": [(name, spread) for name, spread in spreads if spread],
         "class_counts": [each for each in (details.get("counts") or {}).items() if any(each[1].values())],
         "findings": _findings(details),
     }
+
+
+def _relations(details: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """One row for each kind of relation: what was searched, found, and found across the splits."""
+    found = {each["kind"]: each for each in details.get("related") or ()}
+    kinds = {each["kind"]: each for each in details.get("searched") or ()}
+    nothing = {"examples": 0, "sets": 0, "in_test": 0, "is_searched": True, "left": ""}
+    return [
+        {**nothing, **kinds.get(kind, {}), **found.get(kind, {}), "kind": kind.replace("_", " ")}
+        for kind in dict.fromkeys([*kinds, *found])
+    ]
+
+
+def _several(found: Any) -> Sequence[tuple[int, int]]:
+    """Sets of two or more and the examples in them, by split; nothing of a run that did not count them."""
+    if not isinstance(found, dict):
+        return ()
+    parts = [found.get(split) or {} for split in ("train", "validation", "test")]
+    return [(whole(part.get("sets")), whole(part.get("examples"))) for part in parts]
 
 
 def _findings(details: Mapping[str, Any]) -> Sequence[tuple[str, int, Sequence[Sequence[str]]]]:
@@ -57,7 +77,7 @@ def _findings(details: Mapping[str, Any]) -> Sequence[tuple[str, int, Sequence[S
         ("Leaked from the test split", [(each,) for each in found("leaked_examples")]),
         ("Equal content under different labels", conflicts),
         ("Sets of exact copies", found("copies")),
-        ("Near duplicates", found("near_copies")),
+        ("Pairs of near duplicates", found("near_copies")),
         ("Sets of siblings", siblings),
         ("Test examples related to a training example", [(each,) for each in found("test_sibling_examples")]),
     )

@@ -9,6 +9,7 @@ from pellucid.evaluation.promises import least_examples
 from pellucid.reports import scored_models
 from pellucid.reports.facts import AbstentionFacts, ReportFacts
 from pellucid.reports.formatting import count, finite, interval, percent, read_score, scored, significant
+from pellucid.reports.headlines import scores_of
 from pellucid.reports.plots import curve_plot, error_plot, reliability_plot, round_bounds, ruler
 from pellucid.settings import METRICS, NEURAL
 
@@ -88,7 +89,7 @@ def abstention_section(facts: ReportFacts) -> Mapping[str, Any] | None:
 
 
 def _promised(found: AbstentionFacts, max_error: float) -> Mapping[str, Any] | None:
-    """A promise and what became of it on the test split; `None` where the held-out examples are too few."""
+    """A promise and what it does on the test split; `None` where the examples are too few."""
     promise = found.promises.get(max_error)
     if promise is None:
         return None
@@ -97,8 +98,8 @@ def _promised(found: AbstentionFacts, max_error: float) -> Mapping[str, Any] | N
         "threshold": promise.threshold if promise.answered else None,
         "answered": _share(promise.expected if kept is None else kept.answered),
         "error": None if kept is None or kept.error is None else _share(kept.error),
-        "is_checked": kept is not None,
-        "is_confirmed": promise.is_confirmed,
+        "is_tested": kept is not None,
+        "basis": promise.basis,
         "is_refuted": promise.is_refuted,
     }
 
@@ -164,7 +165,7 @@ def slices_section(facts: ReportFacts) -> Mapping[str, Any] | None:
     if not found:
         return None
     metric, pooled = METRICS[found["metric"]], found["pooled"]
-    whole = read_score((facts.model.get("test") or {}).get(metric.key))
+    whole = read_score(scores_of(facts.model, facts.headline.part).get(metric.key))
     entries = [*found["values"], *([pooled] if pooled else [])]
     scores = [read_score(each["score"]) for each in entries]
     bounds = (0.0, 1.0)

@@ -23,6 +23,7 @@ from pellucid.settings.rows import (
     likely_meant,
     not_known,
     parse_duration,
+    parse_ignore,
     parse_image_size,
     parse_log,
 )
@@ -81,6 +82,7 @@ __all__ = [
     "not_known",
     "of_python",
     "parse_duration",
+    "parse_ignore",
     "parse_image_size",
     "parse_log",
     "speaking_python",

@@ -6,17 +6,19 @@ import itertools
 import os
 import warnings
 import zipfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
+from xml.etree import ElementTree
 
-from pellucid.budgets import BLOCK_BYTES, CELLS, SHEET_ROWS, unpacked_limit, unpacks_to_more
+from pellucid.budgets import BLOCK_BYTES, CELLS, SHEET_COLUMNS, SHEET_ROWS, unpacked_limit, unpacks_to_more
 from pellucid.data.tables.columnar_files import TableFile
 from pellucid.data.tables.table import ROWS_FIRST, ROWS_LATER, Block, Table, require_different
 from pellucid.data.wording import quoted, some_quoted
 from pellucid.errors import DataError, UsageError
 from pellucid.files import open_regular
 
+_PART_BYTES = 1 << 16
 _INSTALL = 'pip install "pellucid[excel]", or openpyxl alone'
 
 
@@ -44,6 +46,38 @@ def open_workbook(path: Path, place: str) -> Table:
     return Table(place, first, read, (warning,) if others else ())
 
 
+class _CellsOfRow:
+    """Target of a parser of XML that counts the cells of each row and keeps nothing."""
+
+    def __init__(self) -> None:
+        self._cells: int | None = None  # of the row that is open; `None` before the first row of a part
+
+    def start(self, name: str, _: Mapping[str, str]) -> None:
+        """Count a cell where an element begins.
+
+        Raises: `DataError` if the row has more of them than Excel admits.
+        """
+        kind = name.rpartition("}")[2]
+        if kind == "row":
+            self._cells = 0
+        elif kind == "c" and self._cells is not None:
+            self._cells += 1
+            if self._cells > SHEET_COLUMNS:
+                raise DataError(f"a row of more than {SHEET_COLUMNS:,} cells; use an undamaged copy")
+
+
+def _require_rows_of_excel(part: IO[bytes]) -> None:
+    """Refuse a part of a workbook with a row that would take gigabytes before the reader could be stopped.
+
+    Cells may repeat the same place, so that no address bounds how many there are. A part that is no XML is
+    left to the reader, which refuses it where it matters.
+    """
+    parser = ElementTree.XMLParser(target=_CellsOfRow())
+    with contextlib.suppress(ElementTree.ParseError):
+        while content := part.read(_PART_BYTES):
+            parser.feed(content)
+
+
 class _Row(NamedTuple):
     number: int
     values: Sequence[Any]
@@ -63,6 +97,9 @@ class Workbook:
             with zipfile.ZipFile(self._file) as archive:
                 if sum(info.file_size for info in archive.infolist()) > limit:
                     raise DataError(unpacks_to_more(limit))
+                for info in archive.infolist():
+                    with archive.open(info) as part:
+                        _require_rows_of_excel(part)
             import openpyxl
 
             self._book = openpyxl.load_workbook(self._file, read_only=True, data_only=True, keep_links=False)

@@ -37,6 +37,7 @@ from pellucid.page_language import translated_page
 from pellucid.reports.explain.page import mathml, page_environment
 from pellucid.reports.explain.page_data import HIDDEN, Packed, described
 from pellucid.reports.formatting import interval, read_score, scored
+from pellucid.reports.headlines import headline_of, scores_of
 from pellucid.runtime.metadata import Metadata
 from pellucid.settings.metrics import METRICS
 
@@ -290,6 +291,8 @@ def refusal(model: Model) -> str:
     kind: AppKind | None = KINDS.get(model.input_kind.name)
     if kind is None:
         return f"{model.name} takes {model.input_kind.nouns}, and pages take images and texts only"
+    if model.ignored or (model.preprocessing is not None and model.preprocessing.ignored):
+        return f"{model.name} ignores parts of its inputs (--ignore), which pages cannot do yet"
     for name, _, member in members_of(model):
         if reason := kind.refusal(member):
             return reason if member is model else f"of its members {name} cannot be a page: {reason}"
@@ -307,20 +310,22 @@ def card_of(model: Model, name: str, folder: Path) -> dict[str, Any]:
     run, image = run_of(folder), model.preprocessing
     size = "" if image is None else f"{image.width} \u00d7 {image.height} \u00d7 {image.channels}"
     config, metrics = (_read(run, each) for each in ("config.json", "metrics.json"))
+    headline = headline_of(metrics)
+    score = "cardHeldOut" if headline.is_held_out else "cardScore"
     rows = [
         ("cardModel", name),
         ("cardTrained", _data(config, metrics, name)),
-        ("cardScore", ""),
+        (score, ""),
         ("cardInput", size),
         ("cardParameters", f"{model.parameters:,}"),
         ("cardDate", _date(run)),
         ("cardVersion", f"Pellucid {version('pellucid')}"),
     ]
     key = _metric(config, metrics, name)
-    models = [] if key is None else _models(metrics["models"], key, name)
+    models = [] if key is None else _models(metrics["models"], key, name, headline.part)
     own = next((each["score"] for each in models if each["is_own"]), "")
     words = "" if key is None else METRICS[key].words
-    shown = {each: text for each, text in rows if text} | ({"cardScore": f"{words} {own}"} if own else {})
+    shown = {each: text for each, text in rows if text} | ({score: f"{words} {own}"} if own else {})
     return {
         "title": _title(config),
         "rows": [(each, shown[each]) for each, _ in rows if each in shown],
@@ -377,18 +382,18 @@ def _date(run: Path | None) -> str:
 def _metric(config: Mapping[str, Any], metrics: Mapping[str, Any], name: str) -> str | None:
     """The metric that the run's models were chosen by, or else the first one that was measured."""
     try:
-        measured = metrics["models"][name]["test"]
+        measured = scores_of(metrics["models"][name], headline_of(metrics).part)
         asked = config["settings"]["metric"]
         return str(asked) if asked in measured else next(each for each in measured if each in METRICS)
     except (KeyError, TypeError, StopIteration):
         return None
 
 
-def _models(models: Mapping[str, Any], key: str, own: str) -> list[dict[str, Any]]:
-    """Every model with its score on the test examples, the best first."""
+def _models(models: Mapping[str, Any], key: str, own: str, part: str) -> list[dict[str, Any]]:
+    """Every model with its score in the part that the run is judged by, the best first."""
     found = []
     for name, facts in models.items():
-        score = read_score((facts.get("test") or {}).get(key)) if isinstance(facts, dict) else None
+        score = read_score(scores_of(facts, part).get(key)) if isinstance(facts, dict) else None
         if score is not None:
             found.append(
                 {

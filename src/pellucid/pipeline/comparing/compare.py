@@ -15,7 +15,7 @@ from pellucid import cores
 from pellucid.arithmetic.rounding import figure
 from pellucid.data import Check, Dataset, folds, prepare
 from pellucid.data.reading.dispatch import require_existing
-from pellucid.data.wording import count_of
+from pellucid.data.wording import count_of, public_text
 from pellucid.errors import DivergedError, UsageError
 from pellucid.files import make_folder, write_file
 from pellucid.networks.text_networks import cell_of
@@ -45,7 +45,7 @@ from pellucid.pipeline.learners.refusals import (
     require_prediction,
 )
 from pellucid.pipeline.run.context import require_same_data, task_name
-from pellucid.pipeline.run.journal import Journal, RunFolder, require_unchanged
+from pellucid.pipeline.run.journal import Journal, RunFolder, require_unchanged, shown_place, split_rule_of
 from pellucid.pipeline.run.stages import Stages, counting, interruptible
 from pellucid.reports.comparison import ComparisonFacts, render_comparison
 from pellucid.settings import CLASSICAL, Settings, command_line
@@ -170,7 +170,7 @@ def _work(place: str, design: Design, folder: RunFolder, journal: Journal, stage
         variants.append(dataclasses.replace(each, settings=dataclasses.replace(each.settings, **fixed)))
     # Afresh, what is chosen by rule is always there; a resumed comparison keeps what its machine chose.
     _require_precision(variants if journal.is_resumed else asked, is_resumed=journal.is_resumed)
-    dataset, check = _read(place, design, stages)
+    dataset, check = _read(place, design, split_rule_of(journal), stages)
     require_same_data(place, dataset, journal, stages)
     journal.decided("settings", lambda: settings, dataclasses.asdict)
     vary = [f"{name}={','.join(map(shown, values))}" for name, values in design.vary.items()]
@@ -277,9 +277,9 @@ def _require_precision(variants: Sequence[Variant], *, is_resumed: bool) -> None
                 require_precision(settings, cell)
 
 
-def _read(place: str, design: Design, stages: Stages) -> tuple[Dataset, Check]:
+def _read(place: str, design: Design, split_rule: int, stages: Stages) -> tuple[Dataset, Check]:
     with stages.stage(f"reading and checking {place}") as stage:
-        dataset, check = prepare(place, design.settings)
+        dataset, check = prepare(place, design.settings, split_rule=split_rule)
         stage.words = f"read and checked {count_of(len(dataset.labels), dataset.noun)} from {place}"
         stage.details += check.sentences()
         test = count_of(len(dataset.test), dataset.noun)
@@ -362,11 +362,11 @@ def _write(
     )
     write_file(folder.path / "history.jsonl", lines.encode())
     facts = ComparisonFacts(
-        title=str(config["data"]["place"]),
+        title=shown_place(config),
         metrics=metrics,
         settings={**config["settings"], **config["machine"], **dict.fromkeys(design.vary, "varied")},
         versions=config["versions"],
-        command=config["command"],
+        command=public_text(config["command"]),
     )
     write_file(folder.path / "report.html", render_comparison(facts).encode())
     folder.write_json("metrics.json", metrics)

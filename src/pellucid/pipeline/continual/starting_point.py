@@ -22,19 +22,22 @@ from pellucid.data.images.preprocessing import array_digests
 from pellucid.data.labels import number_text, read_number
 from pellucid.data.ledger import APPLIED_NAME
 from pellucid.data.raw_texts import Spool, Texts, TextWriter
+from pellucid.data.split_rules import FIRST_SPLIT_RULE, SPLIT_RULE
 from pellucid.data.splitting import places_in_strata
 from pellucid.data.text_copies import text_digests
 from pellucid.data.wording import count_of, quoted, some
-from pellucid.errors import DataError, PellucidError, UsageError
+from pellucid.errors import DataError, PellucidError, StorageError, UsageError
 from pellucid.pipeline.run.context import data_identity
-from pellucid.settings import ROWS, Settings, parse_image_size
-from pellucid.strict import MOST_BYTES, read_json
+from pellucid.settings import ROWS, Settings, parse_ignore, parse_image_size
+from pellucid.settings.rows import IGNORED_COLUMN
+from pellucid.strict import read_sealed
 from pellucid.tasks import IMAGES, REGRESSION, TEXTS, InputKind, Target, target_of
 
 _KEPT = "start"
 
 # Record to find earlier data again by: `run`, `settings`, `known` classes, `data` of `config.json`, and
-# `learned_validation`, whether the network learned from its validation split too, since folds judged it.
+# `learned_validation`, whether the network learned from its validation split too, since folds judged it, and
+# `split_rule`, by which its splits were cut.
 Record = Mapping[str, Any]
 
 
@@ -63,6 +66,7 @@ class StartingPoint:
         own = {
             "run": self.place,
             **{name: self.config[name] for name in ("data", "settings")},
+            "split_rule": self.config.get("split_rule", FIRST_SPLIT_RULE),
             "learned_validation": bool(self.config.get("judged_on_folds")),
         }
         return [{**own, "known": before.get("old_classes")}, *before.get("earlier", ())]
@@ -105,14 +109,49 @@ def restored(place: str, sha256: str, checkpoints: Path) -> StartingPoint:
     return start
 
 
+# What continual training takes from `config.json`, as kinds of values; `None` is another kind.
+_NOTHING = type(None)
+_TAKEN: Mapping[str, tuple[type, ...]] = {
+    "data": (dict,),
+    "settings": (dict,),
+    "plan": (dict, _NOTHING),
+    "continual": (dict, _NOTHING),
+}
+
+
 def _config_of(run: Path) -> Mapping[str, Any] | None:
-    """The configuration of a run; `None` where the folder is no run, or its file cannot be read."""
+    """The configuration of a run, as it was written; `None` where the folder has none.
+
+    Raises: `StorageError` if it was changed since, is damaged, or has a field of another kind.
+    """
+    path = run / "config.json"
     try:
-        document = read_json(run / "config.json", MOST_BYTES)
-        is_whole = isinstance(document["data"], dict) and isinstance(document["settings"], dict)
-    except (OSError, ValueError, KeyError, TypeError):
+        document = read_sealed(path)
+    except FileNotFoundError:
         return None
-    return document if is_whole else None
+    except (OSError, ValueError) as error:
+        raise _unusable(path, getattr(error, "strerror", None) or str(error)) from error
+    before = document.get("continual") or {}
+    fields = [(name, document.get(name), kinds) for name, kinds in _TAKEN.items()]
+    if isinstance(before, dict):
+        fields.append(("continual.old_classes", before.get("old_classes"), (list, _NOTHING)))
+        fields += [("continual.earlier", each, (dict,)) for each in _listed(before.get("earlier", []))]
+    for name, value, kinds in fields:
+        if not isinstance(value, kinds):
+            raise _unusable(path, f"{name!r} is {type(value).__name__}")
+    return document
+
+
+def _listed(value: Any) -> list[Any]:
+    """The values of a list; anything else as the only one, which is refused as such."""
+    return value if isinstance(value, list) else [value]
+
+
+def _unusable(path: Path, reason: str) -> StorageError:
+    return StorageError(
+        f"--from: {path}: {reason}; put back what stood there, or give {path.parent / 'model'}, whose "
+        "network continues without the data that it learned from"
+    )
 
 
 def _network_of(model: Model, place: str, config: Mapping[str, Any] | None) -> ImageModel | TextModel:
@@ -191,6 +230,11 @@ def require_no_contradiction(given: Mapping[str, Any], start: StartingPoint) -> 
             f"--from {start.place}: its network reads texts that are joined from columns; "
             f"give --input-column {joined!r}"
         )
+    own = model.ignored or (() if model.preprocessing is None else model.preprocessing.ignored)
+    asked = [rule for rule in parse_ignore(given.get("ignore")) if not rule.startswith(IGNORED_COLUMN)]
+    if set(own) != set(asked):
+        shown = f"give --ignore {','.join(own)!r}" if own else "leave --ignore out"
+        raise UsageError(f"--from {start.place}: its network ignores {', '.join(own) or 'nothing'}; {shown}")
     # As far as they can be read from the network; the others its run knows.
     config = model.network.config
     fixed: dict[str, Any] = {
@@ -234,7 +278,12 @@ _NAMES_SHOWN = 10
 
 
 def prepare_for(
-    place: str, settings: Settings, known: EarlierConstraints, input_kind: InputKind, target: Target
+    place: str,
+    settings: Settings,
+    known: EarlierConstraints,
+    input_kind: InputKind,
+    target: Target,
+    split_rule: int = SPLIT_RULE,
 ) -> tuple[Dataset, Check]:
     """Make data ready for continual training, as `prepare` does for a fresh network.
 
@@ -262,7 +311,7 @@ def prepare_for(
             "continues training answers classes; give classes, or take these numbers as such with --target "
             "class"
         )
-    dataset, check = prepare(listing, settings, known=known)
+    dataset, check = prepare(listing, settings, known=known, split_rule=split_rule)
     coloured = sum(count for mode, count in check.modes if mode not in GREY_MODES)
     if known.preprocessing is None or known.preprocessing.channels == 3 or not coloured:
         return dataset, check
@@ -302,21 +351,23 @@ def read_earlier(record: Record) -> Earlier:
         place, values = str(record["data"]["place"]), record["settings"]
         names = {row.name for row in ROWS}
         settings = Settings(**{name: value for name, value in values.items() if name in names})
+        rule = int(record.get("split_rule", FIRST_SPLIT_RULE))
         kept = Path(str(record.get("run", "")), APPLIED_NAME)
         if settings.corrections is not None and kept.is_file():  # the table itself may have grown since
             settings = dataclasses.replace(settings, corrections=str(kept))
         if record["known"] is None:
-            dataset, _ = prepare(place, settings)
+            dataset, _ = prepare(place, settings, split_rule=rule)
         else:
             fitted = record["data"]["preprocessing"]
             preprocessing = None if fitted is None else Preprocessing.from_json(fitted)
             known = EarlierConstraints(tuple(record["known"]), preprocessing)
             target = target_of(len(record["data"]["classes"]))
-            dataset, _ = prepare_for(place, settings, known, TEXTS if fitted is None else IMAGES, target)
+            kind = TEXTS if fitted is None else IMAGES
+            dataset, _ = prepare_for(place, settings, known, kind, target, rule)
         has_changed = any(record["data"].get(key) != value for key, value in data_identity(dataset).items())
     except (PellucidError, OSError) as error:
         return Earlier(place, None, f"the data it was trained on cannot be read: {error}")
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError):
         run = record.get("run", "the run")
         return Earlier("", None, f"config.json of {run} does not say how its data is read")
     if has_changed:

@@ -16,6 +16,7 @@ from pellucid.bundle import TextModel
 from pellucid.data import Check, Dataset
 from pellucid.data.dataset import EarlierConstraints
 from pellucid.data.raw_texts import Texts
+from pellucid.data.split_rules import SPLIT_RULE
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, UsageError
 from pellucid.evaluation import Recommendation
@@ -136,10 +137,12 @@ def begin(
     )
 
 
-def read_on(continual: ContinualTraining, place: str, settings: Settings) -> tuple[Dataset, Check]:
+def read_on(
+    continual: ContinualTraining, place: str, settings: Settings, split_rule: int = SPLIT_RULE
+) -> tuple[Dataset, Check]:
     """Make new data ready for the network: with all classes, old and new."""
     model = continual.start.model
-    return prepare_for(place, settings, continual.known, model.input_kind, model.target)
+    return prepare_for(place, settings, continual.known, model.input_kind, model.target, split_rule)
 
 
 def recall(

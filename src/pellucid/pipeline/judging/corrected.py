@@ -16,19 +16,19 @@ from jaxtyping import Bool, Int64, Shaped
 from pellucid.arithmetic.rounding import percent
 from pellucid.data import Dataset
 from pellucid.data.applied_corrections import Applied
-from pellucid.data.corrections import DIGITS, content_digits, unguarded
+from pellucid.data.corrections import DIGITS, content_digits
 from pellucid.data.labels import read_number
 from pellucid.data.ledger import read_ledger
 from pellucid.data.listing import TEST
 from pellucid.data.reading.forms import require_local
-from pellucid.data.tables.csv_tables import written
+from pellucid.data.tables.csv_tables import unguarded, written
 from pellucid.data.tables.table_files import open_table
-from pellucid.data.wording import count_of
+from pellucid.data.wording import count_of, public_name
 from pellucid.errors import PellucidError
 from pellucid.evaluation.changes import Changes, changes, together
 from pellucid.files import read_regular
 from pellucid.pipeline.judging.testing import groups_of_test
-from pellucid.strict import MOST_BYTES
+from pellucid.strict import MOST_BYTES, read_json
 from pellucid.tasks import ABSENT, PRESENT, SEPARATOR
 
 _MODEL = Path("model", "model.json")
@@ -56,7 +56,7 @@ def find_earlier(applied: Applied, out: Path) -> Path | None:
         except PellucidError:
             continue
         last = Path(name).name
-        for place in (Path(name), beside, beside / last, out.absolute().parent / last):
+        for place in (Path(name).expanduser(), beside, beside / last, out.absolute().parent / last):
             if place.absolute() != out.absolute() and model_digits(place) == model:
                 return place
     return None
@@ -79,10 +79,10 @@ def _answers_of(run: Path, dataset: Dataset) -> _Earlier:
     Raises: `DataError` or `ValueError` if they cannot be read; `OSError` if there are none.
     """
     path = next((run / name for name in _TESTS if (run / name).is_file()), run / _TESTS[0])
+    of_test = [row for row in read_ledger(run) if row["split"] == TEST]
+    place = read_json(run / "config.json", MOST_BYTES)["data"]["place"]
     contents = {
-        written(str(row["source"])): str(row.get("content", ""))
-        for row in read_ledger(run)
-        if row["split"] == TEST
+        written(public_name(str(row["source"]), str(place))): str(row.get("content", "")) for row in of_test
     }
     found: dict[str, str] = {}
     right, asked, names = 0, 0, ("source", "label", "predicted")

@@ -1,6 +1,6 @@
 """Disagreement of the test with validation, with the choice of a model, and between slices of the data."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,19 +10,17 @@ from pellucid.arithmetic.metrics import log_loss_terms, metric_value
 from pellucid.arithmetic.probabilities import LEVEL, holm
 from pellucid.arithmetic.rounding import figure
 from pellucid.data import Dataset
-from pellucid.data.listing import TEST
 from pellucid.data.wording import quoted
-from pellucid.evaluation import Slices, score_slices
-from pellucid.evaluation.comparisons import flip_p_values, mcnemar, splits_p_value
+from pellucid.evaluation import LearningCurve, Slices, score_slices
+from pellucid.evaluation.comparisons import flip_p_values, mcnemar
 from pellucid.evaluation.label_thresholds import cross_fitted_decisions
 from pellucid.evaluation.model_comparisons import ADDED
-from pellucid.pipeline.judging.testing import Tested, groups_of_test
+from pellucid.pipeline.judging.disagreement_reasons import FEWEST, Circumstances, Difference, explained
+from pellucid.pipeline.judging.testing import Tested, groups_of_test, unseen_of
+from pellucid.pipeline.judging.unseen import is_unseen, unseen_test
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.reports.formatting import interval, read_score, scored
 from pellucid.settings import METRICS, metric_of
-
-# With fewer examples no score is stable enough to report a difference.
-_FEWEST = 20
 
 
 def terms_of(
@@ -39,45 +37,68 @@ def terms_of(
 
 
 def disagreement(
-    candidate: Candidate, tested: Tested, dataset: Dataset, settings: Mapping[str, Any]
+    candidate: Candidate,
+    tested: Tested,
+    dataset: Dataset,
+    settings: Mapping[str, Any],
+    others: Sequence[Candidate] = (),
+    curve: LearningCurve | None = None,
+    folds: int = 0,
 ) -> dict[str, Any] | None:
     """Compare the recommended model's scores in validation and test, which are other examples.
 
-    Classes are compared by accuracy and log loss, numbers by squared errors, with Holm's correction. The form
-    of `disagreement` in `metrics.json`; `None` where the difference can be chance.
+    Classes are compared by accuracy and log loss, numbers by squared errors, with Holm's correction. `others`
+    are all models of the run, and `folds` those that judged the recommended one. The form of `disagreement`
+    in `metrics.json`; `None` where the difference can be chance, and where the test is known from training.
     """
-    positions = candidate.held_out.positions
-    if min(len(positions), len(dataset.test)) < _FEWEST:
+    positions, unseen = candidate.held_out.positions, is_unseen(dataset)
+    if min(len(positions), int(unseen.sum())) < FEWEST:
         return None
     places = np.concatenate([positions, dataset.test])
     in_test = np.arange(len(places)) >= len(positions)
     labels = dataset.labels[places]
     answers = np.concatenate([candidate.held_out.answers, tested.answers])
-    keys = dataset.target.contested
+    keys, seed = dataset.target.contested, settings["seed"]
     decided = None
     if not dataset.target.is_exclusive:  # the held-out ones by thresholds that they took no part in choosing
-        own = cross_fitted_decisions(labels[~in_test], candidate.held_out.answers, settings["seed"])
+        own = cross_fitted_decisions(labels[~in_test], candidate.held_out.answers, seed)
         assert tested.labels is not None  # of several labels they are decided
         decided = np.concatenate([own, tested.labels])
-    p_values = [
-        splits_p_value(
-            terms_of(key, labels, answers, decided), in_test, dataset.together[places], settings["seed"]
+    differences = [
+        Difference(
+            key, terms_of(key, labels, answers, decided), in_test, places, dataset.together[places], seed
         )
         for key in keys
     ]
-    clear = [(key, p) for key, p in zip(keys, holm(p_values), strict=True) if p <= LEVEL]
+    p_values = holm([each.p_value for each in differences])
+    clear = [(each, p) for each, p in zip(differences, p_values, strict=True) if p <= LEVEL]
     if not clear:
         return None
-    key, p_value = clear[0]  # the first is the one that people know best
-    metric = METRICS[key]
+    difference, p_value = clear[0]  # the first is the one that people know best
+    key, metric = difference.key, METRICS[difference.key]
     validation, test = (
         metric_value(
             metric, labels[part], answers[part], predicted=None if decided is None else decided[part]
         )
         for part in (~in_test, in_test)
     )
-    is_worse = metric.better(test) < metric.better(validation)
-    noun = dataset.noun
+    is_worse, noun = metric.better(test) < metric.better(validation), dataset.noun
+    learned = len(dataset.train) + len(dataset.validation)
+    judged_from = learned * (folds - 1) // folds if folds else len(dataset.train)
+    is_same_model = not folds and candidate.judged is None
+    known = Circumstances(
+        dataset=dataset,
+        model=candidate.name,
+        judged_from=candidate.train_examples if is_same_model else min(judged_from, candidate.train_examples),
+        tested_from=candidate.train_examples,
+        curve=curve,
+        # To choose on validation can only flatter it.
+        choices=_choices(key, candidate, others, dataset, seed) if is_worse else (),
+    )
+    found = explained(difference, known)
+    advice = "Go by the test score."
+    if not unseen.all():
+        advice = f"Go by the score of the unseen test {noun}s."
     return {
         "metric": key,
         "validation": validation,
@@ -86,38 +107,27 @@ def disagreement(
         "test_examples": len(dataset.test),
         "p_value_holm": p_value,
         "test_is_worse": is_worse,
+        **found,
         "words": f"Validation and test disagree beyond chance (p = {p_value:.2g}): {metric.words} "
         f"{figure(test)} on {len(dataset.test):,} test {noun}s against {figure(validation)} on "
-        f"{len(positions):,} held-out {noun}s." + f" {_reason(dataset, settings, is_worse=is_worse)}",
+        f"{len(positions):,} held-out {noun}s." + f" {found['reason']} {advice}",
     }
 
 
-def _reason(dataset: Dataset, settings: Mapping[str, Any], *, is_worse: bool) -> str:
-    """What may make the splits differ, by who made them, and what to go by."""
-    why, remedy = (
-        "Both were drawn at random from the same data, so it is groups that no column names, or that "
-        "validation judged a model that had learned from fewer examples.",
-        "",
-    )
-    if TEST in dataset.given_splits:
-        why = (
-            "The test came with the data: it may be of another source, other groups (people, devices, "
-            "places) or another time than what was trained on."
-        )
-        remedy = "Go by the test score; train on more data like it."
-    elif settings["time_column"]:
-        why = "The test is the latest part of the data: what is asked may have changed with time."
-        remedy = "Go by the test score; train on later data."
-    elif settings["group_column"]:
-        why = "The groups of the test are others than those of validation, and groups differ."
-        remedy = "Go by the test score; train on more groups."
-    elif is_worse:
-        why = (
-            "Both were drawn at random from the same data, so it is groups that no column names (people, "
-            "devices, places), or the choice of model and epoch by validation, which flatters its score."
-        )
-        remedy = "Go by the test score; name groups by --group-column."
-    return f"{why} {remedy if is_worse else 'Go by the test score.'}"
+def _choices(
+    key: str, candidate: Candidate, others: Sequence[Candidate], dataset: Dataset, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """What held-out examples add to the score and to the loss of each model that was asked about the same."""
+    positions, found = candidate.held_out.positions, []
+    labels = dataset.labels[positions]
+    loss = "log_loss" if dataset.target.has_probabilities else key
+    for each in others:
+        if not np.array_equal(each.held_out.positions, positions):
+            continue
+        answers = each.held_out.answers
+        decided = None if dataset.target.is_exclusive else cross_fitted_decisions(labels, answers, seed)
+        found.append((terms_of(key, labels, answers, decided), terms_of(loss, labels, answers)))
+    return found
 
 
 def contradiction(
@@ -130,9 +140,10 @@ def contradiction(
     the value of `--metric`, which is then the only score that may contradict. The form of `contradiction` in
     `metrics.json`; `None` where no model is ahead beyond chance.
     """
+    dataset, tested = unseen_of(dataset, tested)
     labels = dataset.labels[dataset.test]
     others = [name for name in tested if name != recommended]
-    if not others or len(labels) < _FEWEST:
+    if not others or len(labels) < FEWEST:
         return None
     found, groups = [], groups_of_test(dataset)
     asked = None if metric is None or dataset.is_regression else metric_of(metric).key
@@ -184,12 +195,13 @@ def _lead(key: str, other: float, recommended: float) -> float:
 
 
 def sliced(dataset: Dataset, column: str | None, tested: Tested) -> Slices | None:
-    """Scores on the test examples of each value; `None` where no column was asked for, or nothing tested."""
-    if column is None or dataset.slices is None or len(dataset.test) == 0:
+    """Scores on the unseen test examples of each value; `None` where none was asked for or none is there."""
+    if column is None or dataset.slices is None or not is_unseen(dataset).any():
         return None
-    values = [dataset.slices[index] for index in dataset.test.tolist()]
+    slices, tested, dataset = dataset.slices, tested.about(is_unseen(dataset)), unseen_test(dataset)
+    values = [slices[index] for index in dataset.test.tolist()]
     labels, groups = dataset.labels[dataset.test], groups_of_test(dataset)
-    return score_slices(column, values, labels, tested.answers, groups)
+    return score_slices(column, values, labels, tested.answers, groups, tested.decided(dataset))
 
 
 def worst_slice(slices: Mapping[str, Any] | None, noun: str) -> str | None:

@@ -306,7 +306,7 @@ def generated_facts(model: Generator, dataset: Dataset, seed: int) -> GeneratedF
     train = dataset.train[:: -(-len(dataset.train) // _MOST_SEARCHED)]
     found, _ = nearest(made.reshape(len(made), -1), inputs[train].reshape(len(train), -1))
     near = [
-        Pair(image, inputs[place], names[code], dataset.sources[place])
+        Pair(image, inputs[place], names[code], dataset.names[place])
         for image, place, code in zip(made, train[found].tolist(), turns.tolist(), strict=True)
     ]
     held_out = held_out_images(dataset)
@@ -316,7 +316,7 @@ def generated_facts(model: Generator, dataset: Dataset, seed: int) -> GeneratedF
     shown = np.sort(drawn[:_PAIRS])
     rebuilt = model.reconstruct(inputs[shown], dataset.labels[shown])
     pairs = [
-        Pair(inputs[place], made, dataset.label_text(place), dataset.sources[place])
+        Pair(inputs[place], made, dataset.label_text(place), dataset.names[place])
         for made, place in zip(rebuilt, shown.tolist(), strict=True)
     ]
     latent_map = _map(model, dataset, np.sort(drawn[:_POINTS]))

@@ -255,12 +255,14 @@ def judge_labels(
                     _judged(judge, f"the {dataset.noun}s of the training split{by_chance}", dataset)
                 )
                 judgement, noun = judged[-1].judgement, f"training {dataset.noun}"
-                stage.words = (
-                    f"judged the labels of {count_of(len(judge.positions), noun)} by {judge.models}, "
-                    f"{'which agrees' if judge.second is None else 'whose mean agrees'} with "
-                    f"{figure(100 * judgement.accuracy)} %: {count_of(len(judgement.found), 'label')} "
-                    "likely wrong"
+                checked, agrees = (
+                    count_of(len(judge.positions), f"{noun} label"),
+                    f"{figure(100 * judgement.accuracy)} %",
                 )
+                stage.words = f"checked {checked} (models agree with {agrees}): none looks wrong"
+                if judgement.found:
+                    likely = len(judgement.found)
+                    stage.words = f"checked {checked} (models agree with {agrees}): {likely:,} likely wrong"
     found = [
         (each, int(judge.positions[each.position]))
         for judge, judgement, _ in judged

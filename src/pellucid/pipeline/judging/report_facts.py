@@ -1,27 +1,28 @@
 """Facts that the report of a run shows: its outcome, examples, figures and abstention."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int8, Int64, Shaped
 
 from pellucid.arithmetic import confusion_matrix, metric_value
-from pellucid.arithmetic.probabilities import decided
 from pellucid.arithmetic.rounding import figure
 from pellucid.bundle import HeldOut, Model
 from pellucid.data import Check, Dataset
 from pellucid.data.corrections import content_digits
 from pellucid.data.listing import TEST
 from pellucid.data.raw_texts import Texts
+from pellucid.data.wording import public_name, public_text
 from pellucid.evaluation import LearningCurve, Recommendation, Slices, reliability
 from pellucid.evaluation.promises import checked_promise, error_curve, least_examples
 from pellucid.files import write_file
 from pellucid.networks import NetworkConfig, describe
-from pellucid.pipeline.judging.testing import Tested, groups_of_test
+from pellucid.pipeline.judging.testing import Tested, groups_of_test, unseen_of
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.run.context import RunContext
+from pellucid.pipeline.run.journal import shown_place
 from pellucid.reports import (
     AbstentionFacts,
     Answered,
@@ -95,8 +96,9 @@ def abstention_facts(
         return AbstentionFacts(curve, 0, {})
     judged = judged_of(held_out)
     of_test = None if held_out.test is None else judged_of(held_out.test)
+    unseen = len(held_out) + (0 if held_out.test is None else len(held_out.test))
     promises = {
-        each: checked_promise(judged, of_test, each) if len(held_out) >= least_examples(each) else None
+        each: checked_promise(judged, of_test, each) if unseen >= least_examples(each) else None
         for each in MAX_ERRORS
     }
     return AbstentionFacts(curve, len(held_out), promises)
@@ -104,30 +106,40 @@ def abstention_facts(
 
 _FIRST, _MISTAKES, _UNCERTAIN, _PER_CELL, _CELLS = 24, 40, 24, 8, 300
 _PAIRS, _UNFAMILIAR = 12, 12
+_LEAST_LETTERS = 12
 
 
 def report_facts(
     outcome: Outcome, metrics: Mapping[str, Any], corrections: CorrectionFacts | None = None
 ) -> ReportFacts:
-    """Gather everything the report shows; with `corrections` it collects some."""
-    dataset, config = outcome.dataset, outcome.config
-    tested = outcome.tested[outcome.recommendation.name]
+    """Gather everything the report shows; with `corrections` it collects some.
+
+    Of the test it shows, counts and checks the unseen examples alone.
+    """
+    config, name = outcome.config, outcome.recommendation.name
+    dataset, of_models = unseen_of(outcome.dataset, outcome.tested)
+    tested = of_models[name]
     labels, answers = dataset.labels[dataset.test], tested.answers
+    place, issues = str(config["data"]["place"]), outcome.label_issues
+    if issues is not None:
+        named = [replace(each, source=public_name(each.source, place)) for each in issues.shown]
+        issues = replace(issues, shown=named)
     common: dict[str, Any] = {
-        "title": str(config["data"]["place"]),
+        "title": shown_place(config),
         "metrics": metrics,
         "history": outcome.history,
-        "check": outcome.check,
+        "check": outcome.check.shown_beside(place),
         "settings": {**config["settings"], **(config["plan"]["recipe"] or {})},
         "versions": config["versions"],
         "layers": () if outcome.network is None else describe(outcome.network),
-        "command": config["command"],
+        "command": public_text(config["command"]),
         "ledger": outcome.ledger,
         "learning_curve": outcome.curve,
-        "copies": copies_shown(dataset, outcome.check),
-        "unfamiliar": unfamiliar(dataset, tested, outcome.recommended.model.novelty_rate),
+        "copies": copies_shown(outcome.dataset, outcome.check),
         "corrections": corrections,
     }
+    found, short = unfamiliar(dataset, tested, outcome.recommended.model.novelty_rate)
+    common |= {"unfamiliar": found, "unfamiliar_short": short}
     seed, groups = config["settings"]["seed"], groups_of_test(dataset)
     calibration = None
     if dataset.classes and len(labels):
@@ -144,7 +156,7 @@ def report_facts(
                 _labels_answered(dataset, int(dataset.test[row]), tested.labels[row], float(sure[row]))
                 for row in worst
             ],
-            label_issues=outcome.label_issues,
+            label_issues=issues,
             calibration=calibration,
             abstention=abstention_facts(outcome.recommended.model, tested, labels),
             labels=label_facts(labels, tested.labels),
@@ -158,10 +170,11 @@ def report_facts(
             numbers=np.stack([labels, answers], axis=1),
         )
 
-    def answered(rows: Sequence[int]) -> list[Answered]:
-        return answered_rows(dataset, dataset.test, answers, rows)
+    predicted = tested.decided(dataset)
 
-    predicted = decided(answers, dataset.classes, config["settings"].get("threshold") or {})
+    def answered(rows: Sequence[int]) -> list[Answered]:
+        return answered_rows(dataset, dataset.test, answers, predicted, rows)
+
     matrix = confusion_matrix(labels, predicted, len(dataset.classes))
     together = (outcome.continual or {}).get("all_classes")
     if together is not None:
@@ -171,10 +184,10 @@ def report_facts(
     return ReportFacts(
         **common,
         confusion=matrix,
-        mistakes=answered(worst_rows(labels, answers)),
-        cells=answered(cell_rows(labels, answers)),
-        uncertain=answered(uncertain_rows(answers)),
-        label_issues=outcome.label_issues,
+        mistakes=answered(worst_rows(labels, answers, predicted)),
+        cells=answered(cell_rows(labels, answers, predicted)),
+        uncertain=answered(uncertain_rows(answers, dataset.classes, tested.threshold)),
+        label_issues=issues,
         calibration=calibration,
         abstention=abstention_facts(outcome.recommended.model, tested, labels),
     )
@@ -193,12 +206,13 @@ def show_first_mistakes(candidates: Sequence[Candidate], context: RunContext) ->
     metric, labels = dataset.target.decides(settings.metric), dataset.labels[dataset.validation]
     best = max(able, key=lambda each: metric.better(metric_value(metric, labels, each.held_out.answers)))
     answers = best.held_out.answers
-    wrong = int((answers.argmax(axis=1) != labels).sum())
+    predicted = dataset.target.labels(answers, dataset.classes, settings.threshold)
+    wrong = int((predicted != labels).sum())
     if not wrong:
         return
-    place = str(context.journal.content["data"]["place"])
-    rows = worst_rows(labels, answers)[:_FIRST]
-    worst = answered_rows(dataset, dataset.validation, answers, rows)
+    place = shown_place(context.journal.content)
+    rows = worst_rows(labels, answers, predicted)[:_FIRST]
+    worst = answered_rows(dataset, dataset.validation, answers, predicted, rows)
     found = FirstMistakes(place, dataset.noun, best.name, len(labels), wrong, worst)
     page = context.folder.path / "report.html"
     write_file(page, render_first_mistakes(found).encode())
@@ -206,16 +220,20 @@ def show_first_mistakes(candidates: Sequence[Candidate], context: RunContext) ->
 
 
 def worst_rows(
-    labels: Int64[np.ndarray, " test"], probabilities: Float64[np.ndarray, "test classes"]
+    labels: Int64[np.ndarray, " test"],
+    probabilities: Float64[np.ndarray, "test classes"],
+    predicted: Int64[np.ndarray, " test"],
 ) -> list[int]:
-    """Wrong answers, the surest first, at most 40 rows."""
-    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
-    sureness = probabilities[wrong].max(axis=1, initial=0.0)
+    """Wrong answers, the surest first, at most 40 rows; `predicted` are the classes that are answered."""
+    wrong = np.flatnonzero(predicted != labels)
+    sureness = probabilities[wrong, predicted[wrong]]
     return [int(row) for row in wrong[np.argsort(-sureness, kind="stable")][:_MISTAKES]]
 
 
 def cell_rows(
-    labels: Int64[np.ndarray, " test"], probabilities: Float64[np.ndarray, "test classes"]
+    labels: Int64[np.ndarray, " test"],
+    probabilities: Float64[np.ndarray, "test classes"],
+    predicted: Int64[np.ndarray, " test"],
 ) -> list[int]:
     """Examples for the cells of the confusion matrix, mistakes first, at most 8 a cell and 300 in all.
 
@@ -223,9 +241,8 @@ def cell_rows(
     the fullest cells first.
     """
     classes = probabilities.shape[1]
-    predicted = probabilities.argmax(axis=1)
     cells = labels * classes + predicted
-    order = np.lexsort((-probabilities.max(axis=1, initial=0.0), cells))
+    order = np.lexsort((-probabilities[np.arange(len(labels)), predicted], cells))
     starts = np.searchsorted(cells[order], np.arange(classes * classes))
     places = np.arange(len(order)) - starts[cells[order]]
     kept = places < _PER_CELL
@@ -236,10 +253,20 @@ def cell_rows(
     return [int(row) for row in rows[first]]
 
 
-def uncertain_rows(probabilities: Float64[np.ndarray, "test classes"]) -> list[int]:
-    """Examples whose two likeliest classes are nearest to each other, at most 24, the least certain first."""
+def uncertain_rows(
+    probabilities: Float64[np.ndarray, "test classes"],
+    classes: Sequence[str],
+    threshold: Mapping[str, float],
+) -> list[int]:
+    """Examples about which the answer is decided most narrowly, at most 24, the least certain first.
+
+    Their two likeliest classes are nearest to each other, or the probability of a class to its threshold.
+    """
     top = np.sort(probabilities, axis=1)[:, -2:]
-    return [int(row) for row in np.argsort(top[:, 1] - top[:, 0], kind="stable")[:_UNCERTAIN]]
+    margins = top[:, 1] - top[:, 0]
+    for name, least in threshold.items():
+        margins = np.abs(probabilities[:, classes.index(name)] - least)
+    return [int(row) for row in np.argsort(margins, kind="stable")[:_UNCERTAIN]]
 
 
 def copies_shown(dataset: Dataset, check: Check) -> list[Labelled]:
@@ -261,7 +288,7 @@ def copies_shown(dataset: Dataset, check: Check) -> list[Labelled]:
     return [
         Labelled(
             shown=shown(dataset, places[source]),
-            source=source,
+            source=dataset.names[places[source]],
             split=splits[places[source]],
             label=dataset.label_text(places[source]),
             example=example_of(dataset, places[source], _other_label(dataset, places[other], places[source])),
@@ -277,23 +304,35 @@ def _other_label(dataset: Dataset, other: int, place: int) -> str:
     return "" if label == dataset.label_text(place) else label
 
 
-def unfamiliar(dataset: Dataset, tested: Tested, rate: float | None) -> list[Labelled]:
-    """Test examples flagged as unlike the training data, at most 12, the most unlike first."""
+def unfamiliar(dataset: Dataset, tested: Tested, rate: float | None) -> tuple[list[Labelled], int]:
+    """Test examples flagged as unlike the training data, at most 12, the most unlike first.
+
+    Texts of few letters are left out, since a single unseen word makes them look foreign; their number
+    stands beside.
+    """
     if tested.novelty is None or rate is None or not len(dataset.test):
-        return []
-    order = np.argsort(-tested.novelty, kind="stable")[:_UNFAMILIAR].tolist()
+        return [], 0
+    flagged = np.flatnonzero(tested.novelty >= 1 - rate)
+    order = flagged[np.argsort(-tested.novelty[flagged], kind="stable")].tolist()
+    short = {row for row in order if _is_short(dataset, int(dataset.test[row]))}
+    order = [row for row in order if row not in short][:_UNFAMILIAR]
     return [
         Labelled(
             shown=shown(dataset, place),
-            source=dataset.sources[place],
+            source=dataset.names[place],
             split=TEST,
             label=dataset.label_text(place),
             note=f"novelty {figure(float(tested.novelty[row]))}",
             example=example_of(dataset, place),
         )
         for row, place in ((row, int(dataset.test[row])) for row in order)
-        if tested.novelty[row] >= 1 - rate
-    ]
+    ], len(short)
+
+
+def _is_short(dataset: Dataset, place: int) -> bool:
+    """Whether an example is a text of too few letters for its novelty to say much."""
+    text = shown(dataset, place)
+    return isinstance(text, str) and sum(letter.isalnum() for letter in text) < _LEAST_LETTERS
 
 
 def _splits_of(dataset: Dataset, places: Sequence[int]) -> dict[int, str]:
@@ -308,7 +347,7 @@ def _splits_of(dataset: Dataset, places: Sequence[int]) -> dict[int, str]:
 def example_of(dataset: Dataset, place: int, suggestion: str = "") -> Example:
     """An example as a correction of it names it."""
     content = "" if dataset.digests is None else content_digits(dataset.digests[place : place + 1])[0]
-    return Example(dataset.sources[place], dataset.label_text(place), content, suggestion)
+    return Example(dataset.names[place], dataset.label_text(place), content, suggestion)
 
 
 def shown(dataset: Dataset, place: int) -> np.ndarray | str:
@@ -322,17 +361,20 @@ def answered_rows(
     dataset: Dataset,
     positions: Int64[np.ndarray, " asked"],
     probabilities: Float64[np.ndarray, "asked classes"],
+    predicted: Int64[np.ndarray, " asked"],
     rows: Sequence[int],
 ) -> list[Answered]:
     """Some of the examples at some positions, by their rows among these, and what was answered."""
-    return [_answered(dataset, int(positions[row]), probabilities[row]) for row in rows]
+    return [_answered(dataset, int(positions[row]), probabilities[row], int(predicted[row])) for row in rows]
 
 
-def _answered(dataset: Dataset, place: int, probabilities: Float64[np.ndarray, " classes"]) -> Answered:
-    label, predicted = int(dataset.labels[place]), int(probabilities.argmax())
+def _answered(
+    dataset: Dataset, place: int, probabilities: Float64[np.ndarray, " classes"], predicted: int
+) -> Answered:
+    label = int(dataset.labels[place])
     return Answered(
         shown=shown(dataset, place),
-        source=dataset.sources[place],
+        source=dataset.names[place],
         label=dataset.classes[label],
         predicted=dataset.classes[predicted],
         probability=float(probabilities[predicted]),
@@ -364,7 +406,7 @@ def _labels_answered(
     answered = dataset.target.texts(predicted[None], dataset.classes)[0]
     return Answered(
         shown=shown(dataset, place),
-        source=dataset.sources[place],
+        source=dataset.names[place],
         label=dataset.label_text(place),
         predicted=answered,
         probability=probability,
@@ -377,7 +419,7 @@ def _labels_answered(
 def _number_answered(dataset: Dataset, place: int, prediction: float) -> Answered:
     return Answered(
         shown=shown(dataset, place),
-        source=dataset.sources[place],
+        source=dataset.names[place],
         label=f"{dataset.labels[place]:.4g}",
         predicted=f"{prediction:.4g}",
         probability=None,

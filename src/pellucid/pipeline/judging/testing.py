@@ -2,12 +2,12 @@
 
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 
 from pellucid import bundle
 from pellucid.arithmetic import metric_value
@@ -32,10 +32,12 @@ from pellucid.evaluation import (
     worth,
 )
 from pellucid.evaluation.label_thresholds import cross_fitted_decisions
+from pellucid.pipeline.judging.unseen import is_held_out_unseen, is_unseen, unseen_test
 from pellucid.pipeline.learners.candidates import Candidate, answers_and_novelty
 from pellucid.pipeline.learners.preparation import Prepared
+from pellucid.reports.headlines import FEWEST, HELD_OUT
 from pellucid.settings import METRICS, metrics_of
-from pellucid.tasks import EVEN, Target
+from pellucid.tasks import CLASSIFICATION, EVEN, Target
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,32 @@ class Tested:
     milliseconds: float  # to answer one example
     # states of several labels (n, labels), decided by the model's thresholds; None where an example has one
     labels: np.ndarray | None = None
+    # probability from which on one of two classes, or a label, is answered; else the most probable class is
+    threshold: Mapping[str, float] = field(default_factory=dict)
+
+    def decided(self, dataset: Dataset) -> np.ndarray:
+        """Class of each example, states of its labels, or the number: what `predict` answers."""
+        if self.labels is not None:
+            return self.labels
+        return dataset.target.labels(self.answers, dataset.classes, self.threshold)
+
+    def about(self, kept: Bool[np.ndarray, " test"]) -> "Tested":
+        """Predictions on some of the test examples."""
+        novelty, labels = self.novelty, self.labels
+        return Tested(
+            self.raw[kept],
+            self.answers[kept],
+            None if novelty is None else novelty[kept],
+            self.milliseconds,
+            None if labels is None else labels[kept],
+            self.threshold,
+        )
+
+
+def unseen_of(dataset: Dataset, tested: Mapping[str, Tested]) -> tuple[Dataset, dict[str, Tested]]:
+    """The data and the predictions of each model with a test of the unseen examples alone."""
+    kept = is_unseen(dataset)
+    return unseen_test(dataset), {name: each.about(kept) for name, each in tested.items()}
 
 
 def test_once(candidates: Sequence[Candidate], dataset: Dataset) -> dict[str, Tested]:
@@ -64,7 +92,9 @@ def test_once(candidates: Sequence[Candidate], dataset: Dataset) -> dict[str, Te
         seconds = in_body + (time.perf_counter() - began) / max(1, count)
         calibrated = dataset.target.calibrated(raw, candidate.model.temperature)
         labels = None if dataset.target.is_exclusive else candidate.model.decided(calibrated)
-        found[candidate.name] = Tested(raw, calibrated, novelty, 1000 * seconds, labels)
+        found[candidate.name] = Tested(
+            raw, calibrated, novelty, 1000 * seconds, labels, candidate.model.threshold
+        )
     return found
 
 
@@ -104,6 +134,7 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
         return None if kept.all() else measured(labels[kept], tested.answers[kept], of_kept).to_json()
 
     has_siblings = len(dataset.with_sibling) > len(dataset.leaked)
+    kept = is_unseen(dataset)
     held_out = dataset.labels[candidate.held_out.positions], candidate.held_out.answers
     # Plain values, without intervals: validation decides, it does not conclude.
     if is_exclusive or not len(held_out[0]):
@@ -115,17 +146,26 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
         }
     members = model.members if isinstance(model, AverageModel) else ()
     calibration = None
-    if dataset.target.has_probabilities and len(labels):
-        before, after = (reliability(labels, each, seed, groups) for each in (tested.raw, tested.answers))
+    if dataset.target.has_probabilities and kept.any():
+        of_kept = None if groups is None else groups.within(kept)
+        before, after = (
+            reliability(labels[kept], each[kept], seed, of_kept) for each in (tested.raw, tested.answers)
+        )
         calibration = {
             "temperature": model.temperature,
             "before": before.error._asdict(),
             "after": after.error._asdict(),
         }
     of_test = measured(labels, tested.answers, groups)
+    of_unseen = of_test if kept.all() else measured(labels[kept], tested.answers[kept])
     return {
         "validation": validation,
         "test": of_test.to_json(),
+        **(
+            {}
+            if kept.sum() >= min(FEWEST, len(kept))
+            else {HELD_OUT: _held_out(candidate, dataset, measured)}
+        ),
         **({} if groups is None else _by_groups(candidate, tested, dataset, groups, seed)),
         "test_without_leaked": without(dataset.leaked),
         "test_without_siblings": without(dataset.with_sibling) if has_siblings else None,
@@ -141,8 +181,27 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
         **({"members": [{"name": each.name, "weight": each.weight} for each in members]} if members else {}),
         "configurations": [each.to_json() for each in candidate.configurations],
         "calibration": calibration,
-        **({} if is_exclusive else {"labels": _by_label(of_test, model)}),
+        **({} if is_exclusive else {"labels": _by_label(of_unseen, model)}),
     }
+
+
+def _held_out(
+    candidate: Candidate, dataset: Dataset, measured: Callable[..., Scores]
+) -> dict[str, Any] | None:
+    """Scores on what was held out and is unseen, with intervals; `None` where there is nothing.
+
+    Where labels are several, they are decided by the model's thresholds, which were chosen on these examples.
+    """
+    kept = is_held_out_unseen(dataset, candidate.held_out.positions)
+    positions, answers = candidate.held_out.positions[kept], candidate.held_out.answers[kept]
+    if not len(positions):
+        return None
+    labels, sets = dataset.labels[positions], dataset.sets_among(positions)
+    most_frequent = None
+    if dataset.target is CLASSIFICATION:
+        most_frequent = float(np.bincount(labels).max()) / len(labels)
+    scores = measured(labels, answers, None if sets is None else Groups.of_sets(sets))
+    return {"examples": len(positions), "most_frequent": most_frequent, "scores": scores.to_json()}
 
 
 def _by_label(of_test: Scores, model: Model) -> list[dict[str, Any]]:
@@ -193,7 +252,7 @@ def rows_of_test(dataset: Dataset, tested: Tested, threshold: Mapping[str, float
     yield columns_beside(("source", "label", "predicted", "novelty"), dataset.classes)
     novelty = [None] * len(dataset.test) if tested.novelty is None else tested.novelty.tolist()
     for position, answer, foreign in zip(dataset.test.tolist(), tested.answers, novelty, strict=True):
-        source, label = written(dataset.sources[position]), dataset.label_text(position)
+        source, label = written(dataset.names[position]), dataset.label_text(position)
         if dataset.is_regression:
             yield [source, label, float(answer), foreign]
         else:
@@ -235,11 +294,12 @@ def scores(
 def comparisons(
     tested: Mapping[str, Tested], recommended: str, dataset: Dataset, seed: int
 ) -> list[dict[str, Any]]:
-    """Every pair of models on the same test examples, in the form of `comparisons` in `metrics.json`.
+    """Every pair of models on the same unseen test examples, in the form of `comparisons` in `metrics.json`.
 
     Models come from the simplest on; `a` is the recommended one, of other pairs the less simple one. The seed
     is that of the permutations.
     """
+    dataset, tested = unseen_of(dataset, tested)
     labels = dataset.labels[dataset.test]
     order = sorted(list(tested)[::-1], key=lambda name: name != recommended)
     answers = {name: tested[name].answers for name in order}
@@ -247,9 +307,10 @@ def comparisons(
         return []
     groups = groups_of_test(dataset)
     if not dataset.target.is_exclusive:
-        decisions = {name: decided for name in order if (decided := tested[name].labels) is not None}
+        decisions = {name: states for name in order if (states := tested[name].labels) is not None}
         return [each.to_json() for each in compare_labels(labels, decisions, groups, seed)]
-    found = compared(dataset.target, labels, answers, seed, groups)
+    of_all = {name: tested[name].decided(dataset) for name in order}
+    found = compared(dataset.target, labels, answers, seed, groups, of_all)
     return [each.to_json() for each in found]
 
 
@@ -259,14 +320,15 @@ def compared(
     answers: Mapping[str, np.ndarray],
     seed: int,
     groups: Groups | None = None,
+    decided: Mapping[str, np.ndarray] | None = None,
 ) -> tuple[Comparison, ...]:
     """Every pair of models of a target, in order, by their answers about the same examples.
 
     Classes are compared by accuracy, numbers by root mean squared error. The seed is that of the bootstrap
-    and of the permutations.
+    and of the permutations; `decided` are the classes that models answer, by default the most probable ones.
     """
     if target.has_probabilities:
-        classes = {name: target.labels(each) for name, each in answers.items()}
+        classes = decided or {name: target.labels(each) for name, each in answers.items()}
         return compare_all(labels, classes, groups, seed)
     return compare_numbers(labels, answers, seed, groups)
 
@@ -278,14 +340,15 @@ def compared(
 def with_held_out(candidates: Sequence[Candidate], dataset: Dataset, seed: int) -> list[Candidate]:
     """Let every model keep its held-out answers; candidates have passed `with_detectors`.
 
-    Where it has a detector, they are those whose novelty is known; none where an answer is not finite.
+    Where it has a detector, they are those whose novelty is known; never those that are known from training;
+    none where an answer is not finite.
     """
     found = []
     for candidate in candidates:
         held_out, kept = candidate.held_out, None
         novelty = held_out.novelty
-        places = np.arange(len(held_out.positions))
-        places = places if novelty is None else np.flatnonzero(~np.isnan(novelty))
+        is_kept = is_held_out_unseen(dataset, held_out.positions)
+        places = np.flatnonzero(is_kept if novelty is None else is_kept & ~np.isnan(novelty))
         if len(places) and np.isfinite(held_out.answers[places]).all():
             some = drawn(places, most_kept(len(dataset.classes)), seed, Purpose.HELD_OUT_ANSWERS)
             labels, known = (
@@ -300,8 +363,8 @@ def with_held_out(candidates: Sequence[Candidate], dataset: Dataset, seed: int) 
 def with_test_answers(
     candidates: Sequence[Candidate], tested: Mapping[str, Tested], dataset: Dataset, seed: int
 ) -> list[Candidate]:
-    """Let every model keep its answers about test examples too, by which its promises are checked."""
-    most, every = most_kept(len(dataset.classes)), np.arange(len(dataset.test))
+    """Let every model keep its answers about unseen test examples too, by which its promises are checked."""
+    most, every = most_kept(len(dataset.classes)), np.flatnonzero(is_unseen(dataset))
     kept = drawn(every, most, seed, Purpose.HELD_OUT_ANSWERS)
     found = []
     for candidate in candidates:
@@ -310,7 +373,7 @@ def with_test_answers(
         if (
             held_out is not None
             and (held_out.novelty is None or novelty is not None)
-            and len(dataset.test)
+            and len(kept)
             and is_known
         ):
             known = novelty[kept] if held_out.novelty is not None and novelty is not None else None

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pellucid.data.split_rules import FIRST_SPLIT_RULE, SPLIT_RULE
 from pellucid.data.tables.table import is_frame, is_lazy, json_lines_of_frame
+from pellucid.data.wording import public_name
 from pellucid.errors import DataError, PellucidError, StorageError, UsageError
 from pellucid.files import (
     locked,
@@ -35,6 +37,9 @@ STUDY = "study.db"
 _OF_TUNE = (STUDY, f"{STUDY}-wal", f"{STUDY}-shm", "best.toml", "models.html")
 _NAMES = (*_FILES, *_TABLES, *_OF_TUNE, FRAME_NAME, "model", "models", "checkpoints", "samples")
 _SPACE = 50_000_000
+# `pellucid demo` holds the second one, for both of its runs.
+DEMO_LOCK = ".demo_lock"
+_LOCKS = {".lock", DEMO_LOCK}
 
 
 def unusable(path: Path, reason: str) -> StorageError:
@@ -129,7 +134,7 @@ class RunFolder:
 
     def _require_room(self, *, is_wanted: bool) -> None:
         """Refuse a folder that holds something else than a run, or a run that is not wanted."""
-        names = {entry.name for entry in self.path.iterdir()} - {".lock"}
+        names = {entry.name for entry in self.path.iterdir()} - _LOCKS
         is_run = bool(names & (set(_NAMES) - {*_TABLES, *_OF_TUNE}))
         if is_run and not is_wanted:
             raise StorageError(
@@ -304,6 +309,22 @@ class Journal:
             self._folder.write_sealed(NAME, self._content)
 
 
+def split_rule_of(journal: Journal) -> int:
+    """Number of the rule by which the run's splits and folds are cut, which a resumed run keeps.
+
+    Runs of versions that had the first rule alone do not say.
+    """
+
+    def known(saved: Any) -> int:
+        if saved not in (FIRST_SPLIT_RULE, SPLIT_RULE):
+            raise ValueError(saved)
+        return int(saved)
+
+    return journal.decided(
+        "split_rule", lambda: FIRST_SPLIT_RULE if journal.is_resumed else SPLIT_RULE, from_json=known
+    )
+
+
 def settings_of(given: Mapping[str, Any], journal: Journal) -> Settings:
     """Settings of this run, checked: those given, or those of the run being resumed but for `_FREE`."""
     for key, what in (("design", "a comparison"), ("tuning", "a study of tune")):
@@ -340,6 +361,12 @@ def call_of(place: str, given: Mapping[str, Any], out: Path) -> str:
     """The call in Python that repeats a run on a data set given in Python."""
     words = [place, f"out={str(out)!r}", *(f"{name}={value!r}" for name, value in given.items())]
     return f"pellucid.train({', '.join(words)})"
+
+
+def shown_place(config: Mapping[str, Any]) -> str:
+    """DATA as documents of a run name it, without the folders above it; the content is `config.json`."""
+    place = str(config["data"]["place"])
+    return public_name(place, place)
 
 
 def notes_of(config: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from pellucid.arithmetic import metric_value
 from pellucid.arithmetic.metrics import rarer_class
 from pellucid.arithmetic.rounding import figure
 from pellucid.data import Dataset
-from pellucid.data.wording import count_of
+from pellucid.data.wording import count_of, public_text
 from pellucid.evaluation.comparisons import mean_difference, rmse_differences
 from pellucid.evaluation.intervals import Interval, percentile_interval, resample, span
 from pellucid.files import write_file
@@ -27,7 +27,7 @@ from pellucid.pipeline.learners.evaluation_budget import Folds
 from pellucid.pipeline.learning import Learned
 from pellucid.pipeline.results import write_models
 from pellucid.pipeline.run.context import UNLIMITED, RunContext
-from pellucid.pipeline.run.journal import Journal, RunFolder
+from pellucid.pipeline.run.journal import Journal, RunFolder, shown_place
 from pellucid.pipeline.run.stages import Stages
 from pellucid.pipeline.tuning.spaces import Tuning
 from pellucid.reports import render
@@ -240,7 +240,7 @@ def _trained_again(
             if dataset.target.is_exclusive:
                 return {"answers": said}
             threshold = threshold_of(candidate, dataset, own)
-            model = candidate.model.for_data(joined_columns=(), renamed={}, threshold=threshold)
+            model = candidate.model.for_data(threshold=threshold)
             return {"answers": said, "decided": model.decided(said)}
 
         with stages.stage(f"trained {name} afresh, seed {seed}"):
@@ -302,12 +302,12 @@ def _write(
         words, given = [*words, "--config", str(folder.path / "best.toml")], {}
     following = command_line(words, given, shown)
     page = TuningFacts(
-        title=place,
+        title=shown_place(config),
         metrics=metrics,
         settings=config["settings"],
         versions=config["versions"],
-        command=config["command"],
-        following=following,
+        command=public_text(config["command"]),
+        following=public_text(following),
     )
     write_file(folder.path / "report.html", render_tuning(page).encode())
     folder.write_json("metrics.json", metrics)

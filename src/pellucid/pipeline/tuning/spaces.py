@@ -74,6 +74,12 @@ class Dimension:
     high: float = 0.0
     is_log: bool = False  # whether the logarithm is drawn evenly, not the number
 
+    def admits(self, value: Any) -> bool:
+        """True for a value that a trial may have."""
+        if self.values or value == self.default:
+            return any(type(value) is type(each) and value == each for each in (self.default, *self.values))
+        return type(value) in (int, float) and self.low <= value <= self.high
+
     def rounded(self, value: Any) -> Any:
         """A drawn value as a trial uses it: numbers of a range with few digits, the default as it is."""
         if self.values or value == self.default:

@@ -6,6 +6,7 @@ slot free, and the next trial takes the lowest free one, so that a study ends wi
 """
 
 import contextlib
+import math
 import os
 import platform
 import secrets
@@ -40,9 +41,23 @@ _ATTEMPTS, _BETWEEN = 8, 1.0  # at opening a database that others open, too, and
 # Trials that are never stopped early, and tenths of its course after which a trial may be.
 _STARTUP, _WARM_UP, _TENTHS = 5, 3, 10
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+_REASON = 200  # characters of the reason that a library gives
 _SLOT, _WORKER, _CLOSED = "slot", "worker", "closed"
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+class _ChangedStudyError(Exception):
+    """Something in a study that no trial has left there."""
+
+
+@contextlib.contextmanager
+def _as_left_by_trials() -> Iterator[None]:
+    """Turn what Optuna raises over values that it cannot read into `_ChangedStudyError`."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
+        raise _ChangedStudyError(str(error)) from error
 
 
 class _TakenElsewhereError(Exception):
@@ -85,7 +100,7 @@ def opened_study(url: sqlalchemy.URL, name: str, *, afresh: bool = False) -> Ite
 
     `afresh` removes what the study holds. What the database refuses, also later on, is a `StorageError`.
 
-    Raises: `StorageError` if the database cannot be used.
+    Raises: `StorageError` if the database cannot be used, or holds what no trial has left there.
     """
     place = url.render_as_string(hide_password=True)
     try:
@@ -100,6 +115,12 @@ def opened_study(url: sqlalchemy.URL, name: str, *, afresh: bool = False) -> Ite
         finally:
             storage.remove_session()
             storage.engine.dispose()
+    except _ChangedStudyError as error:
+        reason = str(error).strip().partition("\n")[0][:_REASON]
+        raise StorageError(
+            f"{place}: the study was changed by something else than its trials: {reason}; give another "
+            "--storage, or begin afresh with --overwrite"
+        ) from error
     except (StorageInternalError, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error) as error:
         cause = error.__cause__ if isinstance(error, StorageInternalError) else error
         reason = str(getattr(cause, "orig", None) or cause).strip().partition("\n")[0]
@@ -236,7 +257,7 @@ class Search:
     def live(self) -> dict[int, FrozenTrial]:
         """By slot the trial that counts: of those that were not broken off the first."""
         found: dict[int, FrozenTrial] = {}
-        for trial in self.study.get_trials(deepcopy=False):
+        for trial in self._trials():
             if trial.state is not TrialState.FAIL and _SLOT in trial.user_attrs:
                 found.setdefault(trial.user_attrs[_SLOT], trial)
         return dict(sorted(found.items()))
@@ -244,18 +265,54 @@ class Search:
     @property
     def outcomes(self) -> list[EndedTrial]:
         """What all ended trials came to, by slot."""
-        return [_outcome(each) for each in self.live().values() if each.state in _ENDED]
+        ended = [each for each in self.live().values() if each.state in _ENDED]
+        return [self._checked(_outcome(each)) for each in ended]
 
     @property
     def complete(self) -> list[EndedTrial]:
         """Those that have a score."""
         return [each for each in self.outcomes if each.score is not None]
 
+    def _trials(self, *states: TrialState) -> list[FrozenTrial]:
+        """The trials in some states, by default all, each without a slot or with one of this study."""
+        with _as_left_by_trials():
+            trials = self.study.get_trials(deepcopy=False, states=states or None)
+        for trial in trials:
+            slot = trial.user_attrs.get(_SLOT, 0)
+            if type(slot) is not int or not 0 <= slot < max(self.count, 1):
+                raise _ChangedStudyError(f"trial {trial.number}: slot {slot!r}")
+        return trials
+
+    def _checked(self, found: EndedTrial) -> EndedTrial:
+        """What a trial came to, its settings and figures being such as a trial has.
+
+        Raises: `_ChangedStudyError` for any others.
+        """
+        values, facts, score = found.values, found.facts, found.score
+        figures = facts if isinstance(facts, dict) else {"facts": facts}
+        figures = {
+            **figures,
+            "seconds": figures.get("seconds", 0.0),
+            "score": 0.0 if score is None else score,
+        }
+        if isinstance(scores := figures.pop("scores", {}), dict):
+            figures |= scores
+        wrong = [name for name, value in figures.items() if not _is_figure(value)]
+        if score is not None and "seconds" not in facts:
+            wrong.append("seconds")
+        if not isinstance(values, dict) or {*values} != {each.name for each in self.space}:
+            wrong.append("values")
+        else:
+            wrong += [each.name for each in self.space if not each.admits(values[each.name])]
+        if wrong:
+            raise _ChangedStudyError(f"trial of slot {found.slot}: {', '.join(map(str, wrong))}")
+        return found
+
     def _known_of(self, slot: int) -> dict[str, Any]:
         """Settings of a trial that are known before: the default's, or those of one that was broken off."""
         if slot == 0:
             return {each.name: each.default for each in self.space}
-        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
+        for trial in self._trials(TrialState.FAIL):
             if trial.user_attrs.get(_SLOT) == slot and len(trial.params) == len(self.space):
                 return dict(trial.params)
         return {}
@@ -321,7 +378,7 @@ class Search:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             optuna.storages.fail_stale_trials(self.study)
-        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        for trial in self._trials(TrialState.RUNNING):
             worker, seconds = trial.user_attrs.get(_WORKER), 0.0
             if worker is None and trial.datetime_start is not None:
                 seconds = (datetime.now() - trial.datetime_start).total_seconds()
@@ -356,8 +413,12 @@ def _outcome(trial: FrozenTrial) -> EndedTrial:
     known, is_complete = trial.user_attrs, trial.state is TrialState.COMPLETE
     state = "complete" if is_complete else "diverged" if "diverged" in known else "stopped early"
     tenths = _TENTHS if is_complete else trial.last_step or 0
-    score = known["score"] if is_complete else None
-    return EndedTrial(known[_SLOT], state, known["values"], score, known.get("facts", {}), tenths)
+    score = known.get("score", math.nan) if is_complete else None
+    return EndedTrial(known[_SLOT], state, known.get("values", {}), score, known.get("facts", {}), tenths)
+
+
+def _is_figure(value: Any) -> bool:
+    return value is None or (type(value) in (int, float) and math.isfinite(value))
 
 
 def importances(study: optuna.Study) -> dict[str, float]:
@@ -368,7 +429,7 @@ def importances(study: optuna.Study) -> dict[str, float]:
     """
     if len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))) < 2 * _STARTUP:
         return {}
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _as_left_by_trials():
         warnings.simplefilter("ignore")
         evaluator = optuna.importance.PedAnovaImportanceEvaluator()
         return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))

@@ -31,7 +31,7 @@ from pellucid.pipeline.learners.refusals import (
 )
 from pellucid.pipeline.learners.time_limits import seconds_of_conclusion
 from pellucid.pipeline.run.context import TimeBudget, data_identity, require_same_data, slowdown
-from pellucid.pipeline.run.journal import Journal, RunFolder, require_unchanged
+from pellucid.pipeline.run.journal import Journal, RunFolder, require_unchanged, split_rule_of
 from pellucid.pipeline.run.stages import Stages, interruptible
 from pellucid.pipeline.tuning.conclusion import DEFAULT, TUNED, best_of, conclude_study, last_trainings
 from pellucid.pipeline.tuning.spaces import Tuning, require_variable, space_of
@@ -173,7 +173,7 @@ def _begin(
     asked_for = Settings(**given)
     settings = dataclasses.replace(asked_for, **_LEFT_OUT, time_limit=None)
     with stages.stage(f"reading and checking {place}") as stage:
-        dataset, check = prepare(place, settings)
+        dataset, check = prepare(place, settings, split_rule=split_rule_of(journal))
         stage.words = f"read and checked {count_of(len(dataset.labels), dataset.noun)} from {place}"
         stage.details += check.sentences()
     for split in ("validation", "test"):
