@@ -32,7 +32,10 @@ def test_counts_per_class_and_split():
         "near_duplicates": 0,
         "leaked": 0,
         "siblings": 0,
-        "siblings_by_rule": {"near_copies": {"sets": 0, "examples": 0}},
+        "siblings_by_rule": {
+            rule: {"sets": 0, "examples": 0}
+            for rule in ("near_copies", "turned_copies", "near_turned_copies")
+        },
         "test_siblings": 0,
     }
 

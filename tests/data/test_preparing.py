@@ -125,7 +125,7 @@ def test_near_copies_are_searched_once_for_the_same_images(tmp_path, monkeypatch
     folder = write_class_folders(tmp_path / "photos", {"cat": 9, "dog": 9})
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     first = prepare(str(folder), Settings())
-    monkeypatch.setattr(content_room, "near_copies", _must_not_be_called)
+    monkeypatch.setattr(content_room, "all_copies", _must_not_be_called)
     assert prepare(str(folder), Settings())[1] == first[1]
 
 

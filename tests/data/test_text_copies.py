@@ -29,6 +29,12 @@ def pairs_of(texts: list[str]) -> list[list[int]]:
     return near_texts(Texts.of(texts), np.arange(len(texts))).pairs.tolist()
 
 
+def others_of(texts: list[str]) -> dict[str, list[list[int]]]:
+    """Pairs of each other kind of copy that was found."""
+    found = near_texts(Texts.of(texts), np.arange(len(texts))).others
+    return {rule: pairs.tolist() for rule, pairs in found.items() if len(pairs)}
+
+
 def same(one: str, other: str) -> bool:
     first, second = text_digests(Texts.of([one, other]))
     return bool((first == second).all())
@@ -51,11 +57,8 @@ def test_equal_digests_are_equal_texts(texts: list[str]) -> None:
 
 CHANGES: dict[str, Callable[[str], str]] = {
     "two words changed": lambda text: text.replace("patience", "courtesy").replace("slow", "broken"),
-    "quoted": lambda text: "> " + text.replace(". ", ".\n> "),
-    "other punctuation": lambda text: text.replace(",", ";").replace(".", " ..."),
-    "capitals": str.upper,
     "a word more": lambda text: f"{text} Recommended",
-    "decomposed": lambda text: unicodedata.normalize("NFD", text),
+    "other punctuation and a word": lambda text: text.replace(",", ";").replace("clean", "clear"),
 }
 
 
@@ -67,8 +70,8 @@ def test_a_changed_copy_is_found(change: Callable[[str], str]) -> None:
 
 @pytest.mark.parametrize(
     "copy",
-    [CHINESE.replace("早餐", "晚餐"), CHINESE.replace("，", ", "), f"补充：{CHINESE}", CHINESE[:-6]],
-    ids=["a word changed", "other punctuation", "a word more", "end cut off"],
+    [CHINESE.replace("早餐", "晚餐"), f"补充：{CHINESE}", CHINESE[:-6]],
+    ids=["a word changed", "a word more", "end cut off"],
 )
 def test_a_changed_copy_without_spaces_is_found(copy: str) -> None:
     others = [
@@ -92,11 +95,76 @@ def test_forms_that_repeat_the_same_words_are_no_copies() -> None:
     assert pairs_of([f"canada southern petroleum ltd{lines}", f"montreal trust holding inc{lines}"]) == []
 
 
-def test_short_texts_are_not_compared() -> None:
+SAME: dict[str, Callable[[str], str]] = {
+    "quoted": lambda text: "> " + text.replace(". ", ".\n> "),
+    "other punctuation": lambda text: text.replace(",", ";").replace(".", " ..."),
+    "capitals": str.upper,
+    "decomposed": lambda text: unicodedata.normalize("NFD", text),
+}
+
+
+@pytest.mark.parametrize("text", [REVIEW, CHINESE, "a very good hotel", "好酒店"])
+@pytest.mark.parametrize("change", SAME.values(), ids=SAME.keys())
+def test_the_same_words_are_found_in_texts_of_any_length(change: Callable[[str], str], text: str) -> None:
+    texts = [*made_texts(20), text, "", "!", change(text), "?"]
+    assert others_of(texts) == {"same_words": [[20, 23]]}
+    assert pairs_of(texts) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("C++", "C#"),
+        ("5 degrees", "-5 degrees"),
+        ("$ 5", "5"),
+        ("over > 3", "over < 3"),
+        ("good 😀", "good 😡"),
+    ],
+)
+def test_signs_that_tell_short_texts_apart_are_no_punctuation(one: str, other: str) -> None:
+    assert others_of([one, other]) == {}
+
+
+def test_short_texts_are_compared_for_nothing_else() -> None:
+    short = ["a very good hotel in town", "a very good hotel in the town", "in town a very good hotel"]
+    assert pairs_of(short) == []
+    assert others_of([*short, f"{REVIEW} {short[0]}."]) == {}
+
+
+def test_questions_that_differ_in_one_word_of_ten_are_no_copies() -> None:
     assert (
-        pairs_of(["a very good hotel in town", "a very good hotel in the town", "", "好酒店", "好酒店！"])
+        pairs_of(
+            ["How long does it take for a card to arrive?", "How long does it take for a transfer to arrive?"]
+        )
         == []
     )
+    assert pairs_of(
+        [
+            "Are there any fees if I top up my account with a card?",
+            "Are there fees if I top up my account with a card?",
+        ]
+    ) == [[0, 1]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [REVIEW, CHINESE.replace("，", "。")],
+    ids=["words", "characters"],
+)
+def test_sentences_in_another_order_are_found(text: str) -> None:
+    stop = "。" if "。" in text else ". "
+    sentences = [each for each in text.replace("; ", ". ").split(stop) if each]
+    turned = stop.join(reversed(sentences))
+    texts = [*made_texts(20), text, turned]
+    assert others_of(texts) == {"reordered": [[20, 21]]}
+    assert pairs_of(texts) == []
+
+
+def test_the_same_words_in_no_order_are_no_copy() -> None:
+    words = REVIEW.split()
+    random.Random(1).shuffle(words)
+    assert others_of([REVIEW, " ".join(words)]) == {}
+    assert pairs_of([REVIEW, " ".join(words)]) == []
 
 
 def test_a_text_that_only_begins_alike_is_no_copy() -> None:

@@ -238,9 +238,28 @@ def test_related_examples_are_in_one_table_with_whose_split_it_is(rich_facts: Re
     assert re.search(r"near duplicates\s*296\s*121\s*58\b", text)
     assert re.search(r"Splits\s*yours, kept as they are", text)
     assert "related images may lie on both sides" in text
+    found["searched"] = [
+        {"kind": kind, "is_searched": True, "left": ""} for kind in ("exact copies", "near_turned_copies")
+    ]
     text = text_with([], False)
     assert re.search(r"Splits\s*made here", text)
-    assert "No exact copies, near duplicates or other related images were found." in text
+    assert re.search(r"exact copies\s*0\s*0\s*0\b", text)
+    assert re.search(r"near turned copies\s*0\s*0\s*0\b", text)
+
+
+def test_what_was_not_searched_has_no_counts(rich_facts: ReportFacts) -> None:
+    found = dict(rich_facts.check.to_json())
+    searched = [
+        {"kind": "exact copies", "is_searched": True, "left": ""},
+        {"kind": "turned_copies", "is_searched": True, "left": "3 images without detail"},
+        {"kind": "bursts", "is_searched": False, "left": "--no-groups"},
+    ]
+    check = SimpleNamespace(
+        sentences=lambda: [], to_json=lambda: {**found, "related": [], "searched": searched}
+    )
+    text = part(dataclasses.replace(rich_facts, check=check), "data").text
+    assert re.search(r"turned copies\s*0\s*0\s*0\s*3 images without detail", text)
+    assert re.search(r"bursts\s*--no-groups", text)
 
 
 def test_values_of_a_column_are_worst_first_with_what_is_beyond_chance(rich_facts: ReportFacts) -> None:

@@ -83,8 +83,8 @@ class Prefixes(NamedTuple):
     shifts: UInt64[np.ndarray, " points_and_one"]
 
 
-def prefixes(points: UInt32[np.ndarray, " points"]) -> Prefixes:
-    """Prepare an array of code points."""
+def prefixes(points: UInt32[np.ndarray, " points"] | UInt64[np.ndarray, " points"]) -> Prefixes:
+    """Prepare an array of code points, or of names."""
     terms = points.astype(np.uint64)
     terms += np.uint64(1)
     terms *= _powers(_BASE, len(points))

@@ -28,10 +28,18 @@ from pellucid.data.findings import (
     sibling_findings,
     text_findings,
 )
+from pellucid.data.giveaways import NOT_SEARCHED, Giveaways, find_giveaways
 from pellucid.data.group_findings import GroupFindings, group_findings
-from pellucid.data.image_copies import NearCopies
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
-from pellucid.data.sibling_sets import NEAR_COPIES, Siblings, first_of_sets
+from pellucid.data.relations import (
+    NEAR_DUPLICATES,
+    Copies,
+    Related,
+    Searched,
+    related,
+    relation_sentences,
+    searched,
+)
 from pellucid.data.splitting import time_sentence
 from pellucid.data.wording import (
     count_of,
@@ -45,9 +53,6 @@ from pellucid.data.wording import (
 )
 from pellucid.settings import Settings
 from pellucid.tasks import CLASSIFICATION
-
-# Kinds of relation that are no rules of siblings.
-EXACT_COPIES, NEAR_DUPLICATES, ANY = "exact copies", "near duplicates", "any of these"
 
 _CLASSES_SHOWN = 10
 _FORMS = {
@@ -71,15 +76,6 @@ class Skipped(NamedTuple):
     label: str  # its class, or its number as text
     split: str  # the user's split, or empty
     reason: str  # what was found, such as `truncated image`
-
-
-class Related(NamedTuple):
-    """Examples that are related to another in one way."""
-
-    kind: str  # `exact copies`, `near duplicates` or another rule of siblings, or `any of these`
-    examples: int  # examples in its sets
-    sets: int  # sets of two or more
-    in_test: int  # test examples with a related one in train or validation
 
 
 @dataclass(frozen=True)
@@ -110,6 +106,7 @@ class Check:
     conflicts: tuple[tuple[Labelled, ...], ...]  # those sets of exact copies whose labels differ
     near_copies: tuple[tuple[str, str], ...]  # sources of pairs that are nearly the same
     related: tuple[Related, ...]  # examples related to others, one row for each kind that was found
+    searched: tuple[Searched, ...]  # kinds of relation that fit the inputs, and what was searched of each
     own_splits: bool  # whether the splits are the user's
     near_complete: bool  # false where the search for near copies stopped at its limit
     duplicates: int  # examples that repeat the content of one before them, in any split
@@ -125,6 +122,7 @@ class Check:
     # how many of them each split has, those of a column among them; `None` without any
     groups: GroupFindings | None = None
     corrections: Applied | None = None  # what became of each correction; `None` without any
+    giveaways: Giveaways = NOT_SEARCHED  # features that alone give a class away
 
     @property
     def noun(self) -> str:
@@ -180,6 +178,7 @@ class Check:
             "conflicts": [[each._asdict() for each in conflict] for conflict in self.conflicts],
             "near_copies": [list(pair) for pair in self.near_copies],
             "related": [each._asdict() for each in self.related],
+            "searched": [each._asdict() for each in self.searched],
             "own_splits": self.own_splits,
             "near_copies_complete": self.near_complete,
             "leaked_examples": list(self.leaked),
@@ -190,6 +189,7 @@ class Check:
             "look_alikes": [each._asdict() for each in self.look_alikes],
             "imbalance": self.imbalance,
             "balanced_class_weights": self.balanced,
+            "giveaways": self.giveaways.to_json(),
             "warnings": list(self.warnings),
         }
 
@@ -219,6 +219,7 @@ class Check:
         sentences = [
             *_input_sentences(self),
             *_copy_sentences(self),
+            *relation_sentences(self.noun, self.related, self.searched),
             *self.siblings.sentences(self.noun, own_splits=self.own_splits),
             *(() if self.groups is None else self.groups.sentences(self.noun)),
             *(() if self.corrections is None else self.corrections.sentences(self.noun)),
@@ -232,6 +233,7 @@ class Check:
             sentences += class_sentences(
                 self.classes, counts, self.look_alikes, self.imbalance, self.balanced
             )
+        sentences += self.giveaways.sentences(self.noun)
         return [visible(sentence) for sentence in (*sentences, *self.warnings)]
 
     def table(self) -> list[str]:
@@ -339,15 +341,6 @@ def _copy_sentences(check: Check) -> list[str]:
     return sentences
 
 
-class Copies(NamedTuple):
-    """Exact and near copies."""
-
-    # for each example the position of the first one with exactly the same content
-    first: Int64[np.ndarray, " n"]
-    near: NearCopies  # pairs that are nearly the same
-    siblings: Siblings  # sets of examples that belong together
-
-
 def examine(
     listing: Listing,
     content: Content,
@@ -414,7 +407,8 @@ def examine(
             if len({listing.labels[index] for index in each}) > 1
         ),
         near_copies=tuple((listing.sources[one], listing.sources[other]) for one, other in pairs),
-        related=_related(dataset, copies),
+        related=related(dataset, copies),
+        searched=searched(listing, content, copies, settings),
         own_splits=any(listing.splits),
         near_complete=copies.near.complete,
         duplicates=sum(len(each) - 1 for each in sets),
@@ -433,6 +427,7 @@ def examine(
         siblings=sibling_findings(copies.siblings, dataset),
         groups=group_findings(copies.siblings, dataset),
         corrections=corrections,
+        giveaways=find_giveaways(listing, content, dataset),
     )
 
 
@@ -479,28 +474,6 @@ def _not_looked_at(listing: Listing, content: Content) -> tuple[Skipped, ...]:
         for at in places
         if at not in unusable
     )
-
-
-def _related(dataset: Dataset, copies: Copies) -> tuple[Related, ...]:
-    """Examples, sets and test examples across splits of each kind of relation, and of all kinds together."""
-    count = len(dataset.labels)
-    is_learned, is_test = np.zeros((2, count), bool)
-    is_learned[np.concatenate([dataset.train, dataset.validation])] = True
-    is_test[dataset.test] = True
-    places = np.arange(count, dtype=np.int64)
-    exact = np.stack([copies.first, places], axis=1)[copies.first != places]
-    # The rule for near copies has the near duplicates again.
-    of_rules = {rule: links for rule, links in copies.siblings.links.items() if rule != NEAR_COPIES}
-    kinds = {EXACT_COPIES: exact, NEAR_DUPLICATES: copies.near.pairs, **of_rules}
-    found = []
-    for kind, pairs in [*kinds.items(), (ANY, np.concatenate(list(kinds.values())))]:
-        links = pairs[(is_learned | is_test)[pairs].all(axis=1)]
-        if not len(links):
-            continue
-        members, first = np.unique(links), first_of_sets(count, links)
-        crosses = is_test[members] & np.isin(first[members], first[members[is_learned[members]]])
-        found.append(Related(kind, len(members), len(np.unique(first[members])), int(crosses.sum())))
-    return tuple(found) if len(found) > 2 else tuple(found[:1])  # of one kind alone it is the same again
 
 
 def _warnings(

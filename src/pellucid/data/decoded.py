@@ -11,11 +11,13 @@ from jaxtyping import Int64, UInt8
 
 from pellucid.budgets import MEMORY
 from pellucid.data import image_copies, text_copies
-from pellucid.data.image_copies import NearCopies, near_copies
+from pellucid.data.image_copies import NearCopies
+from pellucid.data.image_symmetries import SYMMETRY_RULE, all_copies
 from pellucid.data.images.cache import cache_folder, decode_all
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.listing import Images, Listing, Problem
 from pellucid.data.raw_texts import Texts
+from pellucid.data.sibling_sets import CONTAINED, REORDERED, SAME_WORDS, TURNED
 from pellucid.data.text_copies import near_texts, text_digests
 from pellucid.files import make_folder
 from pellucid.settings import Settings
@@ -55,18 +57,32 @@ def near_copies_of(
     """Search for near copies once among ascending `positions`; what is found in files is remembered."""
     if listing.pixels is not None:
         return _searched(content, positions)
-    rule = text_copies.RULE if content.preprocessing is None else (image_copies.RULE, content.preprocessing)
+    rule: object = text_copies.RULE
+    if content.preprocessing is not None:
+        rule = (image_copies.RULE, SYMMETRY_RULE, content.preprocessing)
     key = hashlib.sha256(repr(rule).encode())
+    if content.images is not None:
+        key.update(content.images.original_sizes.astype("<i8").tobytes())
     key.update(positions.astype("<i8").tobytes())
     key.update(np.ascontiguousarray(content.digests).tobytes())
 
     def search() -> Int64[np.ndarray, "rows 2"]:
         near = _searched(content, positions)
-        # The first row says whether the search was complete, the others are the pairs.
-        return np.concatenate([np.array([[near.complete, 0]], np.int64), near.pairs])
+        heads = [[near.complete, near.crops], [near.flat, len(near.pairs)]]
+        others = [[(len(pairs), 0), *pairs.tolist()] for pairs in near.others.values()]
+        # The first rows say how the search went and how many near copies follow; then come those of each
+        # rule, their number first.
+        return np.array([*heads, *near.pairs.tolist(), *(row for each in others for row in each)], np.int64)
 
-    rows = remembered("near-copies", key.hexdigest(), search, least=1)
-    return NearCopies(rows[1:], bool(rows[0, 0]))
+    rows = remembered("near-copies", key.hexdigest(), search, least=2)
+    (complete, crops), (flat, number) = rows[:2].tolist()
+    pairs, behind = np.split(rows[2:], [number])
+    rules = (SAME_WORDS, REORDERED, CONTAINED) if content.images is None else TURNED
+    others = {}
+    for rule in rules if len(behind) else ():
+        number = int(behind[0, 0])
+        others[rule], behind = behind[1 : 1 + number], behind[1 + number :]
+    return NearCopies(pairs, bool(complete), others, bool(crops), flat)
 
 
 def remembered(
@@ -95,4 +111,5 @@ def _searched(content: Content, positions: Int64[np.ndarray, " positions"]) -> N
     if content.images is None:
         assert isinstance(content.inputs, Texts)
         return near_texts(content.inputs, positions)
-    return near_copies(content.images.pixels, content.images.perceptual_hashes, positions)
+    images = content.images
+    return all_copies(images.pixels, images.perceptual_hashes, images.original_sizes, positions)

@@ -11,7 +11,7 @@ from jaxtyping import Float64, Int64
 from pellucid.data.dataset import Dataset
 from pellucid.data.listing import TEST, TRAIN, Listing
 from pellucid.data.raw_texts import SCRIPTS, SCRIPTS_WITHOUT_SPACES, main_scripts
-from pellucid.data.sibling_sets import NEAR_COPIES, WORDS, RuleCounts, Siblings
+from pellucid.data.sibling_sets import NEAR_COPIES, TURNED, WORDS, RuleCounts, Siblings
 from pellucid.data.wording import aligned, count_of, quoted, some, some_quoted, visible
 from pellucid.language import translated
 from pellucid.tasks import PRESENT, REGRESSION, UNKNOWN
@@ -407,7 +407,7 @@ class SiblingFindings:
         """A sentence for each rule but near copies, one on what is done, and one on the test."""
         sentences = []
         for rule, found in self.found.items():
-            if found.sets and rule != NEAR_COPIES:
+            if found.sets and rule != NEAR_COPIES and rule not in TURNED:
                 example = next(sources for name, sources in self.sets if name == rule)
                 sentences.append(
                     f"{noun.capitalize()}s {WORDS[rule]}: {found.examples:,} in "

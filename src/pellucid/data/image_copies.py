@@ -16,10 +16,12 @@ few to the next:
 The numbers are measured, by `benchmarks/near_duplicates.py`: on Fashion-MNIST the hash alone calls
 millions of pairs of innocent garments copies, the three steps fewer than a hundred.
 
-Not found: shifted, cropped, turned or mirrored copies; images of one brightness all over, which
-have nothing to compare; images with a side below 8 pixels.
+Not found here: cropped, turned or mirrored copies (`image_symmetries`); shifted ones; images of one
+brightness all over, which have nothing to compare; images with a side below 8 pixels.
 """
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +29,7 @@ from jaxtyping import Bool, Float32, Int64, UInt8, UInt64
 
 Pixels = UInt8[np.ndarray, "n height width channels"]
 Pairs = Int64[np.ndarray, "pairs 2"]
+Rows = Int64[np.ndarray, "rows columns"]
 
 CORRELATION = 0.985
 HASH_BITS = 16
@@ -53,6 +56,10 @@ class NearCopies(NamedTuple):
 
     pairs: Pairs  # positions, the earlier one first, sorted
     complete: bool  # false where the search stopped at its limit; there may be more pairs then
+    # pairs that are copies in another way, the earlier one first, by the name of its rule for siblings
+    others: Mapping[str, Pairs] = MappingProxyType({})
+    crops: bool = False  # whether cropped copies were searched; they are not among very many images
+    flat: int = 0  # images that were not compared, having no detail
 
 
 def first_with_content(
@@ -117,38 +124,51 @@ def averaging(length: int, parts: int) -> Float32[np.ndarray, "parts length"]:
 
 def _candidates(blocks: Float32[np.ndarray, "m 64"], hashes: UInt64[np.ndarray, " m"]) -> tuple[Pairs, bool]:
     """Step 1: pairs whose block means and hashes are alike, and whether all were found."""
-    found = [np.empty((0, 2), np.int64)]
-    if len(blocks) < 2:
-        return found[0], True
     centred = blocks - blocks.mean(axis=1, keepdims=True)
     unit = centred / np.linalg.norm(centred, axis=1, keepdims=True)
-    around = unit - unit.mean(axis=0)
+    # The distance of unit vectors of correlation r is sqrt(2 - 2r).
+    reach = float(np.sqrt(2 - 2 * CORRELATION))
+    return near_by(unit, reach, lambda pairs: _alike(pairs, centred, hashes))
+
+
+def near_by(
+    vectors: Float32[np.ndarray, "m values"], reach: float, admitted: Callable[[Pairs], Rows]
+) -> tuple[Rows, bool]:
+    """What is admitted of the pairs of vectors at most `reach` apart, and whether all were compared.
+
+    A few pairs that are farther apart are asked, too: projections are compared, which are no farther apart
+    than the vectors.
+    """
+    found = [admitted(np.empty((0, 2), np.int64))]
+    if len(vectors) < 2:
+        return found[0], True
+    around = vectors - vectors.mean(axis=0)
     components = around @ np.linalg.eigh(around.T @ around)[1][:, : -_COMPONENTS - 1 : -1]
     order = np.argsort(components[:, 0], kind="stable")
-    components, centred, hashes = components[order], centred[order], hashes[order]
-    # The distance of unit vectors of correlation r is sqrt(2 - 2r), and that of their projections at most.
-    reach = np.float32(np.sqrt(2 - 2 * CORRELATION) + 1e-4)
-    ends = np.searchsorted(components[:, 0], components[:, 0] + reach, side="right")
+    components = components[order]
+    within = np.float32(reach + 1e-4)
+    ends = np.searchsorted(components[:, 0], components[:, 0] + within, side="right")
     half_norm = (components**2).sum(axis=1, keepdims=True) / 2
     one = np.ones_like(half_norm)
     left, right = np.hstack([components, -half_norm, one]), np.hstack([components, one, -half_norm]).T
     compared = candidates = start = 0
-    while start < len(unit):
-        farthest = ends[min(start + _MOST_ROWS, len(unit)) - 1]
+    while start < len(vectors):
+        farthest = ends[min(start + _MOST_ROWS, len(vectors)) - 1]
         rows = min(_MOST_ROWS, max(1, _CELLS // int(farthest - start)))
-        stop = min(start + rows, len(unit))
+        stop = min(start + rows, len(vectors))
         end = int(ends[stop - 1])
         # The product is minus half the squared distance between the projections.
-        near = np.flatnonzero(left[start:stop] @ right[:, start:end] >= -(reach**2) / 2)
+        near = np.flatnonzero(left[start:stop] @ right[:, start:end] >= -(within**2) / 2)
         first, second = np.divmod(near, end - start)
         pairs = np.stack([first, second], axis=1)[second > first] + start
-        found.append(order[_alike(pairs, centred, hashes)])
+        found.append(admitted(order[pairs]))
         compared += (stop - start) * (end - start)
         candidates += len(found[-1])
         start = stop
         if candidates > MOST_CANDIDATES or compared > MOST_COMPARISONS:
             break
-    return np.concatenate(found)[:MOST_CANDIDATES], start >= len(unit) and candidates <= MOST_CANDIDATES
+    complete = start >= len(vectors) and candidates <= MOST_CANDIDATES
+    return np.concatenate(found)[:MOST_CANDIDATES], complete
 
 
 def _alike(

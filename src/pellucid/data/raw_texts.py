@@ -207,6 +207,8 @@ def main_scripts(texts: list[str]) -> Int64[np.ndarray, " texts"]:
 _NOTHING, _IN_WORD, _ALONE = 0, 1, 2
 _KNOWN, _NO_LETTERS_FROM = 0x20000, 0x40000
 _PICTOGRAMS = ((0x2600, 0x27BF), (0x1F000, 0x1FAFF))
+# Ends of lines and sentences; full-width forms of these are made plain before.
+_BREAKS = np.array([ord(mark) for mark in "\n.!?:;|>。"], np.uint32)
 
 
 class TextUnits(NamedTuple):
@@ -235,6 +237,31 @@ def units_of(texts: Sequence[str], most_characters: int) -> TextUnits:
 
     Of each text only the first `most_characters` count.
     """
+    codes, kinds, firsts, ends, offsets = _cut(texts, most_characters)
+    return TextUnits(names(prefixes(codes), firsts, ends), offsets, kinds[firsts] == _ALONE)
+
+
+def sentence_starts(texts: Sequence[str], most_characters: int) -> Bool[np.ndarray, " units"]:
+    """True for each unit, as `units_of` cuts them, that begins a text, a line or a sentence."""
+    codes, _, firsts, ends, _ = _cut(texts, most_characters)
+    breaks = np.flatnonzero(np.isin(codes, _BREAKS))
+    before = np.searchsorted(breaks, firsts)
+    begins = np.ones(len(firsts), bool)
+    begins[1:] = before[1:] > np.searchsorted(breaks, ends[:-1])
+    return begins
+
+
+class _Cut(NamedTuple):
+    """Units of texts as stretches of their characters."""
+
+    codes: UInt32[np.ndarray, " points"]  # code points of all texts, a new line behind each
+    kinds: UInt8[np.ndarray, " points"]
+    firsts: Int64[np.ndarray, " units"]
+    ends: Int64[np.ndarray, " units"]
+    offsets: Int64[np.ndarray, " starts"]  # where the units of each text start, and where the last ones end
+
+
+def _cut(texts: Sequence[str], most_characters: int) -> _Cut:
     starts = (text[:most_characters] for text in texts)
     folded = [(text if text.isascii() else unicodedata.normalize("NFKC", text)).casefold() for text in starts]
     codes = np.frombuffer("\n".join([*folded, ""]).encode("utf-32-le", "replace"), np.uint32)
@@ -244,8 +271,7 @@ def units_of(texts: Sequence[str], most_characters: int) -> TextUnits:
     behind = np.concatenate([kinds[1:], [np.uint8(_NOTHING)]])
     firsts = np.flatnonzero((kinds == _ALONE) | ((kinds == _IN_WORD) & (before != _IN_WORD)))
     ends = np.flatnonzero((kinds == _ALONE) | ((kinds == _IN_WORD) & (behind != _IN_WORD))) + 1
-    offsets = np.searchsorted(firsts, text_starts).astype(np.int64)
-    return TextUnits(names(prefixes(codes), firsts, ends), offsets, kinds[firsts] == _ALONE)
+    return _Cut(codes, kinds, firsts, ends, np.searchsorted(firsts, text_starts).astype(np.int64))
 
 
 def sums(

@@ -49,10 +49,19 @@ def first_of_sets(count: int, pairs: Int64[np.ndarray, "pairs 2"]) -> Int64[np.n
 
 # Names of the rules, in the order in which they are joined: those that look at the content come first.
 NEAR_COPIES, BURSTS, QUOTES, THREADS, SOURCES = "near_copies", "bursts", "quotes", "threads", "sources"
+# Of images, after near copies.
+TURNED = (TURNED_COPIES, NEAR_TURNED_COPIES) = ("turned_copies", "near_turned_copies")
+# Of texts, after near copies.
+SAME_WORDS, REORDERED, CONTAINED = "same_words", "reordered", "contained"
 
 # Names for the examples of a set, by rule.
 WORDS: Mapping[str, str] = {
     NEAR_COPIES: "near copies of one another",
+    TURNED_COPIES: "the same once turned by quarter turns or mirrored",
+    NEAR_TURNED_COPIES: "nearly the same once turned by quarter turns or mirrored",
+    SAME_WORDS: "equal but for punctuation, case and space",
+    REORDERED: "of the same words in another order of sentences",
+    CONTAINED: "of which one contains the whole of another",
     BURSTS: "taken one after the other of one scene",
     QUOTES: "quoting one another",
     THREADS: "of one thread by mail headers or subject",

@@ -1,4 +1,4 @@
-"""Finding siblings: sources, threads, quotes, near copies and bursts, every rule asked in its order.
+"""Finding siblings: sources, threads, quotes, copies and bursts, every rule asked in its order.
 
 Sources are examples of one thread, document, person or recording, by a column of the table. One column is
 used, the first of `SOURCE_NAMES` (`tables/columns.py`) that divides the data into enough sets: two
@@ -20,11 +20,13 @@ from pellucid.arithmetic.draws import chained
 from pellucid.data.decoded import Content, remembered
 from pellucid.data.image_copies import NearCopies, confirmed_images
 from pellucid.data.image_siblings import BURST_RULE, SCENE_RULE, bursts
+from pellucid.data.image_symmetries import alike_in_any_way
 from pellucid.data.listing import Listing
 from pellucid.data.raw_texts import Texts, units_of
 from pellucid.data.sibling_sets import (
     BURSTS,
     NEAR_COPIES,
+    NEAR_TURNED_COPIES,
     QUOTES,
     SOURCES,
     THREADS,
@@ -330,11 +332,17 @@ def find_siblings(
     def still_alike(pairs: Links) -> Bool[np.ndarray, " pairs"]:
         """True for each pair that may be near copies of a common one."""
         if not isinstance(texts, Texts):
-            return confirmed_images(texts, pairs, _STEPS)
+            assert images is not None
+            upright = confirmed_images(texts, pairs, _STEPS)
+            rest = pairs[~upright]
+            upright[~upright] = alike_in_any_way(images.pixels, images.original_sizes, rest, _STEPS)
+            return upright
         alike, _ = confirmed_texts(texts, pairs, steps=_STEPS)
         return np.concatenate([alike, np.zeros(len(pairs) - len(alike), bool)])
 
-    links: dict[str, Links] = {NEAR_COPIES: confirmed_chains(count, near.pairs, still_alike)}
+    links: dict[str, Links] = {NEAR_COPIES: confirmed_chains(count, near.pairs, still_alike), **near.others}
+    if NEAR_TURNED_COPIES in links:
+        links[NEAR_TURNED_COPIES] = confirmed_chains(count, links[NEAR_TURNED_COPIES], still_alike)
     if images is not None and listing.paths is not None:
         key = hashlib.sha256(repr((BURST_RULE, SCENE_RULE, images.pixels.shape, listing.labels)).encode())
         key.update(b"\0".join(str(path).encode(errors="backslashreplace") for path in listing.paths))

@@ -35,12 +35,23 @@ def data_section(facts: ReportFacts) -> Mapping[str, Any]:
         "groups": [f"{whole(groups.get(split)):,}" for split in splits if groups],
         "several": _several(groups.get("several")),
         "sentences": facts.check.sentences() if facts.check is not None else [],
-        "related": details.get("related") or (),
+        "relations": _relations(details),
         "own_splits": bool(details.get("own_splits")),
         "spreads": [(name, spread) for name, spread in spreads if spread],
         "class_counts": [each for each in (details.get("counts") or {}).items() if any(each[1].values())],
         "findings": _findings(details),
     }
+
+
+def _relations(details: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """One row for each kind of relation: what was searched, found, and found across the splits."""
+    found = {each["kind"]: each for each in details.get("related") or ()}
+    kinds = {each["kind"]: each for each in details.get("searched") or ()}
+    nothing = {"examples": 0, "sets": 0, "in_test": 0, "is_searched": True, "left": ""}
+    return [
+        {**nothing, **kinds.get(kind, {}), **found.get(kind, {}), "kind": kind.replace("_", " ")}
+        for kind in dict.fromkeys([*kinds, *found])
+    ]
 
 
 def _several(found: Any) -> Sequence[tuple[int, int]]:
@@ -66,7 +77,7 @@ def _findings(details: Mapping[str, Any]) -> Sequence[tuple[str, int, Sequence[S
         ("Leaked from the test split", [(each,) for each in found("leaked_examples")]),
         ("Equal content under different labels", conflicts),
         ("Sets of exact copies", found("copies")),
-        ("Near duplicates", found("near_copies")),
+        ("Pairs of near duplicates", found("near_copies")),
         ("Sets of siblings", siblings),
         ("Test examples related to a training example", [(each,) for each in found("test_sibling_examples")]),
     )

@@ -202,7 +202,7 @@ def sliced(dataset: Dataset, column: str | None, tested: Tested) -> Slices | Non
     tested, dataset = tested.about(kept), unseen_test(dataset)
     values = [slices[index] for index in dataset.test.tolist()]
     labels, groups = dataset.labels[dataset.test], groups_of_test(dataset)
-    return score_slices(column, values, labels, tested.answers, groups)
+    return score_slices(column, values, labels, tested.answers, groups, tested.decided(dataset))
 
 
 def worst_slice(slices: Mapping[str, Any] | None, noun: str) -> str | None:
