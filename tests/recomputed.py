@@ -216,6 +216,7 @@ class Classified:
 
     def check_models(self, leaked: np.ndarray) -> None:
         """Every entry of every model; `leaked` are places of test examples with a copy in training."""
+        self.unseen = np.setdiff1d(np.arange(len(self.labels)), leaked)
         for name, entry in self.metrics["models"].items():
             self._check_model(name, entry, f"models/{name}", leaked)
 
@@ -232,7 +233,7 @@ class Classified:
         )
         self.check_scores(f"{path}/test", self.labels, self.tested[name])
         if len(leaked):
-            kept = np.setdiff1d(np.arange(len(self.labels)), leaked)
+            kept = self.unseen
             self.check_scores(f"{path}/test_without_leaked", self.labels[kept], self.tested[name][kept])
         else:
             equals(f"{path}/test_without_leaked", None)
@@ -253,8 +254,9 @@ class Classified:
             equals(f"{path}/members", members)
         equals(f"{path}/calibration/temperature", model.temperature)
         for key, answers in (("before", self.raw[name]), ("after", self.tested[name])):
-            found = reliability(self.labels, answers, self.seed).error._asdict()
-            equals(f"{path}/calibration/{key}", {**found, "value": calibration_error(self.labels, answers)})
+            labels, answers = self.labels[self.unseen], answers[self.unseen]
+            found = reliability(labels, answers, self.seed).error._asdict()
+            equals(f"{path}/calibration/{key}", {**found, "value": calibration_error(labels, answers)})
         self._check_configurations(name, entry, path)
         self._check_novelty(name, path)
         self._check_kept(name)
@@ -341,20 +343,25 @@ class Classified:
         model, kept = self.models[name], self.models[name].held_out
         inputs, labels = self.splits["validation"]
         np.testing.assert_array_equal(kept.labels, labels)
-        np.testing.assert_array_equal(kept.test.labels, self.labels)
+        np.testing.assert_array_equal(kept.test.labels, self.labels[self.unseen])
         np.testing.assert_allclose(kept.said, self.held_out[name], atol=1e-6)
-        np.testing.assert_allclose(kept.test.said, self.tested[name], atol=1e-6)
+        np.testing.assert_allclose(kept.test.said, self.tested[name][self.unseen], atol=1e-6)
         if model.detector is None:
             assert kept.novelty is kept.test.novelty is None
             return
         if not self._sees_more(name):
             np.testing.assert_allclose(kept.novelty, model.answer(inputs).novelty, atol=1e-4)
         asked = self.splits["test"][0]
-        np.testing.assert_allclose(kept.test.novelty, model.answer(asked).novelty, atol=1e-4)
+        np.testing.assert_allclose(kept.test.novelty, model.answer(asked).novelty[self.unseen], atol=1e-4)
 
     def check_choice(self) -> None:
-        """Recommendation, comparisons, contradiction and disagreement."""
-        equals, recommended, labels = self.checked.equals, self.metrics["recommended"], self.labels
+        """Recommendation, headline, comparisons, contradiction and disagreement."""
+        equals, recommended, unseen = self.checked.equals, self.metrics["recommended"], self.unseen
+        labels, known = self.labels[unseen], len(self.labels) - len(unseen)
+        part = "test_without_leaked" if known else "test"
+        equals(
+            "headline", {"part": part, "examples": len(unseen), "known": known, "tested": len(self.labels)}
+        )
         of_validation = self.splits["validation"][1]
         noun = "held-out example" if self.by_folds else "validation example"
         found = recommend(of_validation, self.held_out, None, self.seed, self.alike, noun)
@@ -362,7 +369,7 @@ class Classified:
         assert self.metrics["reason"].startswith(found.reason.removesuffix("."))
         self.checked.left_out("reason")
         order = [recommended, *[name for name in [*self.tested][::-1] if name != recommended]]
-        decided = {name: self.decide(self.tested[name]) for name in order}
+        decided = {name: self.decide(self.tested[name])[unseen] for name in order}
         right = {name: decided[name] == labels for name in order}
         pairs = [(a, b) for place, a in enumerate(order) for b in order[place + 1 :]]
         only = [(int((right[a] & ~right[b]).sum()), int((right[b] & ~right[a]).sum())) for a, b in pairs]
@@ -393,7 +400,7 @@ class Classified:
             answers.argmax(axis=1) == labels
             for answers, labels in (
                 (self.held_out[recommended], of_validation),
-                (self.tested[recommended], self.labels),
+                (self.tested[recommended][self.unseen], self.labels[self.unseen]),
             )
         ]
         table = [[int(each.sum()), int((~each).sum())] for each in hits]
@@ -560,12 +567,13 @@ class Classified:
 
     def check_contradiction(self) -> None:
         """The model that is ahead on the test, by McNemar's test and by exchanged losses."""
-        recommended, labels = self.metrics["recommended"], self.labels
+        recommended, labels = self.metrics["recommended"], self.labels[self.unseen]
         places, found = np.arange(len(labels)), []
-        for name, said in self.tested.items():
+        tested = {name: said[self.unseen] for name, said in self.tested.items()}
+        for name, said in tested.items():
             if name == recommended:
                 continue
-            own = self.tested[recommended]
+            own = tested[recommended]
             first, second = (each.argmax(axis=1) == labels for each in (said, own))
             b, c = int((first & ~second).sum()), int((second & ~first).sum())
             p_value = 1.0 if b + c == 0 else float(binomtest(b, b + c).pvalue)
@@ -588,8 +596,7 @@ class Classified:
         p_value = clear[said["metric"], said["model"]]
         assert p_value == min(clear.values())
         values = [
-            scores_of_classes(labels, self.tested[name])[said["metric"]]
-            for name in (said["model"], recommended)
+            scores_of_classes(labels, tested[name])[said["metric"]] for name in (said["model"], recommended)
         ]
         self.checked.equals("contradiction/value", values[0])
         self.checked.equals("contradiction/recommended_value", values[1])

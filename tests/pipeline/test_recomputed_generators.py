@@ -186,7 +186,8 @@ def test_every_entry_of_metrics_json(run):
     equals("data/test", TEST)
     for key in ("skipped", "duplicates", "near_duplicates", "leaked", "siblings", "test_siblings"):
         equals(f"data/{key}", 0)
-    equals("data/siblings_by_rule", {"near_copies": {"sets": 0, "examples": 0}})
+    rules = ("near_copies", "turned_copies", "near_turned_copies")
+    equals("data/siblings_by_rule", {rule: {"sets": 0, "examples": 0} for rule in rules})
     equals("comparisons", [])
     check_entry(run)
     check_measures(run)

@@ -107,9 +107,15 @@ def check_all_but_folds(run, data: dict[str, int], judged: np.ndarray | None = N
         equals(f"data/{key}", 0)
     for key in ("duplicates", "leaked"):
         equals(f"data/{key}", COPIES)
-    equals("data/siblings_by_rule", {"near_copies": {"sets": 0, "examples": 0}})
+    equals("data/groups/given", False)
+    equals("data/groups/matter", False)
+    equals("data/groups/test", SIZES["test"])
+    equals("data/groups/several/test", {"sets": COPIES, "examples": COPIES})
+    rules = ("near_copies", "turned_copies", "near_turned_copies")
+    equals("data/siblings_by_rule", {rule: {"sets": 0, "examples": 0} for rule in rules})
     run.check_models(leaked=np.arange(COPIES))
     run.check_choice()
+    equals("giveaways", [])
     run.check_label_issues()
     run.check_curve(judged)
     run.check_findings()
@@ -121,6 +127,9 @@ def check_all_but_folds(run, data: dict[str, int], judged: np.ndarray | None = N
 def test_every_entry_of_metrics_json(run):
     checked, equals = run.checked, run.checked.equals
     check_all_but_folds(run, {"train": 240, "validation": 150, "test": 160})
+    for name, sets in (("train", COPIES), ("validation", 0)):
+        equals(f"data/groups/{name}", run.metrics["data"][name])
+        equals(f"data/groups/several/{name}", {"sets": sets, "examples": sets})
     equals("judged_on_folds", None)
     equals("folds", None)
     checked.left_out("label_issues/judges/1/*")  # of models trained anew for each fold of the training split
@@ -135,6 +144,11 @@ def test_every_entry_where_folds_judge(run_by_folds):
     assert data["train"] + data["validation"] == pool
     check_all_but_folds(run, {"test": SIZES["test"]}, run.parts[0])
     checked.left_out("data/train", "data/validation")
+    for name in ("train", "validation"):  # each has its part of the images of which the test has a copy
+        checked.equals(f"data/groups/{name}", data[name])
+    several = data["groups"]["several"]
+    assert sum(several[name]["sets"] for name in ("train", "validation")) == COPIES
+    checked.left_out("data/groups/several/train/*", "data/groups/several/validation/*")
     own = ("majority", "logistic-regression", "svm", "random-forest", "mlp")
     checked.equals("judged_on_folds", dict.fromkeys(own, FOLDS))
     run.check_folds(run.parts)

@@ -227,12 +227,12 @@ def test_a_port_that_is_taken_and_one_that_cannot_be_had_leave_the_run_alone(
 def test_a_run_that_fails_says_so_on_its_page(looked_at, tmp_path, monkeypatch):
     real = train_module.prepare
 
-    def once_it_is_looked_at(*given):
+    def once_it_is_looked_at(*given, **more):
         for _ in range(600):
             if looked_at.news:
                 break
             time.sleep(0.1)
-        return real(*given)
+        return real(*given, **more)
 
     monkeypatch.setattr(train_module, "prepare", once_it_is_looked_at)
     (tmp_path / "mails.csv").write_text("label,text\na,one\na,two\n")

@@ -22,10 +22,12 @@ def page(digit_facts: ReportFacts) -> Page:
     return Page(render(digit_facts))
 
 
+LEFT_OUT = ("by-label", "corrected", "giveaways")  # of several labels, of corrected ones, and where searched
+
+
 def test_sections_follow_the_argument(rich_facts: ReportFacts) -> None:
     page = Page(render(rich_facts))
-    left_out = ("by-label", "corrected")  # of several labels, and of corrected ones, only
-    keys = [section.key for section in SECTIONS if section.key not in left_out]
+    keys = [section.key for section in SECTIONS if section.key not in LEFT_OUT]
     assert [section["id"] for section in page.all("section")] == keys
     links = [link["href"] for link in page.all("a")]
     assert [f"#{key}" for key in keys] == links[1 : 1 + len(keys)]
@@ -96,7 +98,7 @@ def test_parts_that_do_not_exist_are_left_out(
     rich_facts: ReportFacts, missing: dict[str, object], gone: set[str]
 ) -> None:
     page = Page(render(dataclasses.replace(rich_facts, **missing)))
-    shown = [section.key for section in SECTIONS if section.key not in {*gone, "by-label", "corrected"}]
+    shown = [section.key for section in SECTIONS if section.key not in {*gone, *LEFT_OUT}]
     assert [section["id"] for section in page.all("section")] == shown
     assert not {link["href"] for link in page.all("a")} & {f"#{key}" for key in gone}
 
