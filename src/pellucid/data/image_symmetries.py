@@ -51,7 +51,7 @@ REACH = 0.1
 CROP_REACH, CROPPED, MOST_CROPPED, NEAREST = 0.3, 0.025, 10_000, 8
 LEAST_CORRELATION, LEAST_CORRELATION_CROPPED = 0.985, 0.93
 LEAST_CONTRAST = 0.72
-MOST_WAYS = 10_000
+MOST_APART, MOST_WAYS = 4.5, 20_000
 MOST_OUT_OF_PROPORTION = 1.13
 COARSE_SIDE, SIDE = 16, 32
 PIXEL_LEVELS, STEPS = 9.0, 4
@@ -61,7 +61,7 @@ LEAST_LAID, LEAST_DETAIL = 0.97, 0.94
 MOST_BEYOND, MOST_BEYOND_IN_COLOUR, MOST_LOCAL = 0.05, 0.25, 18.0
 SYMMETRY_RULE = (
     REACH, CROP_REACH, CROPPED, MOST_CROPPED, NEAREST, LEAST_CORRELATION, LEAST_CORRELATION_CROPPED,
-    LEAST_CONTRAST, MOST_WAYS, MOST_OUT_OF_PROPORTION, COARSE_SIDE, SIDE, PIXEL_LEVELS, STEPS,
+    LEAST_CONTRAST, MOST_APART, MOST_WAYS, MOST_OUT_OF_PROPORTION, COARSE_SIDE, SIDE, PIXEL_LEVELS, STEPS,
     LITTLE_ROUNDED, MOST_ROUNDED, LEAST_COARSE, LEAST_COARSE_DETAIL, MOST_COARSE, LEAST_LAID, LEAST_DETAIL,
     MOST_BEYOND, MOST_BEYOND_IN_COLOUR, MOST_LOCAL,
 )  # fmt: skip
@@ -175,7 +175,7 @@ def candidates(pixels: Pixels, sizes: Sizes, positions: Positions) -> Candidates
         blocks.std((1, 2)),
     )
 
-    def fitting(pairs: Pairs, others: Units = units, least: float = LEAST_CORRELATION) -> Rows:
+    def fitting(pairs: Pairs, others: Units, least: float, most_apart: float) -> Rows:
         """Ways that may fit, each with its correlation in millionths."""
         found = [np.empty((0, 4), np.int64)]
         for start in range(0, len(pairs), _TOGETHER):
@@ -187,17 +187,24 @@ def candidates(pixels: Pixels, sizes: Sizes, positions: Positions) -> Candidates
             for swaps, off in enumerate((other - one, other + one)):
                 far = np.abs(off) > np.log(MOST_OUT_OF_PROPORTION)
                 correlation[far, 4 * swaps : 4 * swaps + 4] = -1
-            row, way = np.nonzero(correlation >= least)
+            # What is left of the block means, in levels, once both have the lower contrast of the two.
+            levels = contrasts[part].min(axis=1)[:, None] * np.sqrt(np.maximum(2 - 2 * correlation, 0))
+            row, way = np.nonzero((correlation >= least) & (levels <= most_apart))
             millionths = np.rint(1e6 * correlation[row, way]).astype(np.int64)
             found.append(np.column_stack([part[row], way, millionths]))
         return np.concatenate(found)
 
-    found, complete = near_by(_invariants(units), REACH, fitting)
+    found, complete = near_by(
+        _invariants(units), REACH, lambda pairs: fitting(pairs, units, LEAST_CORRELATION, MOST_APART)
+    )
     crops = len(positions) <= MOST_CROPPED
     if crops and len(positions) > 1:
         middle = _units(averaged(pixels, sizes, positions, _SIDE, CROPPED)[:, 0])
         pairs = _nearest(_invariants(middle), _invariants(units))
-        found = np.concatenate([found, fitting(pairs, middle, LEAST_CORRELATION_CROPPED)])
+        cropped = fitting(pairs, middle, LEAST_CORRELATION_CROPPED, np.inf)
+        best = np.argsort(-cropped[:, 3], kind="stable")[:MOST_WAYS]
+        complete &= len(cropped) <= MOST_WAYS
+        found = np.concatenate([found, cropped[best]])
     # The earlier image first; back from the second to the first, turns go the other way round.
     found[:, :2] = positions[found[:, :2]]
     is_later = found[:, 0] > found[:, 1]
@@ -205,9 +212,7 @@ def candidates(pixels: Pixels, sizes: Sizes, positions: Positions) -> Candidates
     found[is_later] = np.column_stack(
         [found[is_later, 1], found[is_later, 0], back[found[is_later, 2]], found[is_later, 3]]
     )
-    order = np.lexsort((found[:, 2], found[:, 1], found[:, 0], -found[:, 3]))
-    found = np.unique(found[order[:MOST_WAYS], :3], axis=0)
-    return Candidates(found, complete and len(order) <= MOST_WAYS, crops, flat)
+    return Candidates(np.unique(found[:, :3], axis=0), complete, crops, flat)
 
 
 def _nearest(queries: Float32[np.ndarray, "m values"], vectors: Float32[np.ndarray, "m values"]) -> Pairs:
