@@ -13,6 +13,7 @@ import jieba  # cuts Chinese words for the search
 from docutils import nodes
 from math_core import LatexToMathML
 from sphinx.application import Sphinx
+from sphinx.search.zh import SearchChinese
 from sphinx.writers.html5 import HTML5Translator
 
 import pellucid
@@ -66,6 +67,12 @@ _WORDS_OF_FURO = {
 }
 
 
+class _ChineseSearch(SearchChinese):
+    """Search that ends: since Sphinx 9 its script asks for `ChineseStemmer`, where it has the English one."""
+
+    language_name = "English"
+
+
 class _FuroInChinese(gettext.NullTranslations):
     """Words of the theme that Sphinx's own catalogue lacks."""
 
@@ -110,5 +117,6 @@ def setup(app: Sphinx) -> None:
     app.add_html_math_renderer("mathml", (_write_formula, None), (_write_formula, None))
     app.connect("html-page-context", _link_other_language)
     if language == "zh_CN":
+        app.add_search_language(_ChineseSearch)
         app.translator.add_fallback(_FuroInChinese())
         app.connect("source-read", _lead_to_english_pages)

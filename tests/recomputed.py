@@ -362,11 +362,12 @@ class Classified:
         assert self.metrics["reason"].startswith(found.reason.removesuffix("."))
         self.checked.left_out("reason")
         order = [recommended, *[name for name in [*self.tested][::-1] if name != recommended]]
-        right = {name: self.tested[name].argmax(axis=1) == labels for name in order}
+        decided = {name: self.decide(self.tested[name]) for name in order}
+        right = {name: decided[name] == labels for name in order}
         pairs = [(a, b) for place, a in enumerate(order) for b in order[place + 1 :]]
         only = [(int((right[a] & ~right[b]).sum()), int((right[b] & ~right[a]).sum())) for a, b in pairs]
         p_values = [1.0 if a + b == 0 else float(binomtest(a, a + b).pvalue) for a, b in only]
-        of_all = compare_all(labels, {name: self.tested[name].argmax(axis=1) for name in order})
+        of_all = compare_all(labels, decided)
         rows = zip(pairs, only, p_values, holm_by_hand(p_values), of_all, strict=True)
         expected = [
             {
@@ -546,7 +547,9 @@ class Classified:
         """`test.csv`: source, label, answer, novelty and probabilities of the recommended model."""
         with (self.folder / "test.csv").open(encoding="utf-8", newline="") as file:
             rows = [*csv.DictReader(file)]
-        assert [row["source"] for row in rows] == [*sources]
+        place = json.loads((self.folder / "config.json").read_text())["data"]["place"]
+        above = f"{Path(place).parent}/"
+        assert [row["source"] for row in rows] == [each.removeprefix(above) for each in sources]
         said, novelty = self.model.answer(self.splits["test"][0])
         assert [row["label"] for row in rows] == [self.classes[code] for code in self.labels]
         assert [row["predicted"] for row in rows] == [self.classes[code] for code in self.decide(said)]

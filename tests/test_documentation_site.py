@@ -31,6 +31,20 @@ def test_everybody_can_read_its_pages_without_a_network(
     assert '<div class="formula"><math display="block">' in chapter
     axe = axe_core.read_text(encoding="utf-8")
     assert check_docs.check([tmp_path / name for name in PAGES], axe, chromium) == {}
+    query = check_docs.QUERIES["" if language == "en" else language]
+    with browsing(chromium) as tab:
+        assert check_docs.problems_of_search(tab, tmp_path / "search.html", query) == []
+
+
+def test_a_search_that_never_ends_is_found(chromium: str, tmp_path: Path) -> None:
+    page = tmp_path / "search.html"
+    page.write_text(
+        "<!doctype html><div id='search-results'>Searching</div><script>new ChineseStemmer()</script>"
+    )
+    with browsing(chromium) as tab:
+        found = check_docs.problems_of_search(tab, page, "学习率", looks=2)
+    assert found[0] == "no result for 学习率: 'Searching'"
+    assert "ChineseStemmer is not defined" in found[1]
 
 
 def test_what_is_wrong_with_a_page_is_found(chromium: str, axe_core: Path, tmp_path: Path) -> None:

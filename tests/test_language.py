@@ -7,7 +7,8 @@ from importlib.resources import files
 import catalogue
 import pytest
 
-from pellucid.language import _ELEMENTS, Catalogue, _parsed, language, translated
+from command_line import within
+from pellucid.language import _ELEMENTS, Catalogue, _catalogue, _parsed, language, translated
 from pellucid.page_language import FIRST_MARK, translated_page
 
 SHIPPED = json.loads(files("pellucid").joinpath("languages", "zh_CN.json").read_text(encoding="utf-8"))
@@ -49,6 +50,25 @@ def test_a_sentence_may_follow_others_that_are_a_value_of_it():
     said = translated(alike, "zh-CN")
     assert "0.241" in said
     assert not re.search("[A-Za-z]", said)
+
+
+@pytest.mark.parametrize(("words", "most"), [(("--help",), 10), (("train", "--help-all"), 100)])
+def test_help_compiles_the_patterns_that_it_needs_alone(monkeypatch, words, most):
+    """Of thousands: to compile them all takes seconds."""
+    monkeypatch.setenv("PELLUCID_LANGUAGE", "zh")
+    _catalogue.cache_clear()
+    assert "语言" in within.succeed(*words).stdout
+    messages = [each for some in _catalogue("zh-CN")._messages.values() for each in some]
+    assert len(messages) > 2000
+    assert sum("form" in vars(each) for each in messages) <= most
+
+
+def test_of_messages_that_fit_equally_the_same_one_is_taken_in_every_process():
+    """Not by the order of a set of words, which changes from process to process."""
+    for first in ("learning", "networks", "examples", "accuracy", "settings", "training", "patterns"):
+        second = first[::-1]
+        found = Catalogue({f"{first} {{x}}": "甲{x}", f"{{x}} {second}": "乙{x}"}, {})
+        assert found.translate(f"{first} {second}").startswith("乙")
 
 
 def test_a_score_is_no_part_of_the_count_before_it():
@@ -127,7 +147,7 @@ def test_a_text_of_the_user_stays_as_it_is(text):
     ("english", "chinese"),
     [
         ("<i>Mistakes</i>, <i>Settings</i>. <i>Data</i>", "<i>错误</i>，<i>设置</i>。<i>数据</i>"),
-        ("<b>Why this one.</b> <i>Settings</i>", "<b>为什么是它。</b><i>设置</i>"),
+        ("<b>Mistakes.</b> <i>Settings</i>", "<b>错误。</b><i>设置</i>"),
         ("Mistakes <bdi>cat</bdi>, <bdi>狗</bdi>", "错误 <bdi>cat</bdi>, <bdi>狗</bdi>"),
         ("Mistakes <code>a</code>", "错误 <code>a</code>"),
     ],

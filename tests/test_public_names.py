@@ -68,6 +68,7 @@ def test_errors_are_also_the_fitting_builtins() -> None:
         "ModelFileError": (4, ValueError),
         "StorageError": (5, OSError),
         "RunLockedError": (5, OSError),
+        "ChangedFileError": (5, OSError),
         "DivergedError": (6, ArithmeticError),
     }
     for name, (exit_code, builtin) in expected.items():

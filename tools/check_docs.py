@@ -3,7 +3,8 @@
     python tools/check_docs.py [docs/_build/html] [--axe axe.min.js]
 
 axe-core checks each page as on a phone and on a desk, in the light and in the dark theme; pages must not
-scroll sideways, and may request nothing but files of the site. Needs Chromium, and axe-core from npm.
+scroll sideways, and may request nothing but files of the site. The search of each language has to find
+something that the site has. Needs Chromium, and axe-core from npm.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import quote
 
 from pellucid.export.app.chromium import Tab, browsing, find_browser
 
@@ -24,6 +26,24 @@ new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => do
     .map(({ impact, id, nodes }) => `${impact}: ${id}, ${nodes.length} x: ${nodes[0].html.slice(0, 200)}`)
     , passes.length])
 """
+# By the folder of a language what is asked for, of one word: the search does not cut Chinese words.
+QUERIES = {"": "calibration", "zh": "学习率"}
+# The number of results once it stays the same for a moment, or what the page says where there are none.
+SEARCHED = """
+new Promise((done) => {
+  const results = () => document.querySelectorAll("#search-results ul.search li").length;
+  const said = () => document.getElementById("search-results").innerText.trim();
+  let [before, looks] = [0, 0];
+  const look = () => {
+    const now = results();
+    if ((now && now === before) || ++looks > %d) return done(now || said());
+    before = now;
+    setTimeout(look, 100);
+  };
+  look();
+})
+"""
+LOOKS = 200
 RULES = {"light": "{}", "dark": '{ runOnly: ["color-contrast"] }'}
 
 
@@ -52,6 +72,14 @@ def problems(tab: Tab, page: Path, axe: str) -> list[str]:
     return found + [f"requests {each}" for each in tab.requests if not each.startswith(("file:", "data:"))]
 
 
+def problems_of_search(tab: Tab, page: Path, query: str, looks: int = LOOKS) -> list[str]:
+    """What is wrong with a language's search, which has to find `query`."""
+    tab.errors.clear()
+    tab.open(f"{page.as_uri()}?q={quote(query)}")
+    found = tab.evaluate(SEARCHED % looks, 60.0)
+    return [] if isinstance(found, (int, float)) else [f"no result for {query}: {found!r}", *tab.errors]
+
+
 def check(pages: Iterable[Path], axe: str, browser: str) -> dict[Path, list[str]]:
     """Problems of each page that has some."""
     with browsing(browser) as tab:
@@ -76,6 +104,11 @@ def main() -> None:
     if not pages or browser is None:
         sys.exit(f"error: {site}: no pages; run make docs" if browser else "error: no Chromium")
     found = check(pages, axe.read_text(encoding="utf-8"), browser)
+    with browsing(browser) as tab:
+        for folder, query in QUERIES.items():
+            page = site / folder / "search.html"
+            if wrong := problems_of_search(tab, page, query):
+                found[page] = [*found.get(page, []), *wrong]
     for page, each in found.items():
         print(f"{page.relative_to(site)}:", *each, sep="\n  ")
     print(f"{len(pages)} pages, {len(found)} with problems")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pellucid.errors import (
         ArgumentError,
+        ChangedFileError,
         DataError,
         DivergedError,
         InterruptedRun,
@@ -37,14 +38,15 @@ if TYPE_CHECKING:
         TextRegressor,
         explain,
         load,
+        train,
     )
-    from pellucid.pipeline.train import train
 
 __version__ = "0.2.0"
 
 __all__ = [
     "EXPECTED_FAILED_CHECKS",
     "ArgumentError",
+    "ChangedFileError",
     "DataError",
     "DivergedError",
     "ImageClassifier",
@@ -69,7 +71,7 @@ __all__ = [
 _HOMES = {
     "explain": "pellucid.estimators",
     "load": "pellucid.estimators",
-    "train": "pellucid.pipeline.train",
+    "train": "pellucid.estimators",
     "EXPECTED_FAILED_CHECKS": "pellucid.estimators",
     "ImageClassifier": "pellucid.estimators",
     "ImageGenerator": "pellucid.estimators",

@@ -140,6 +140,9 @@ STRUCTURE = 4_000_000
 # Seconds of a request to a local server, from its first byte to the last of its body.
 REQUEST_SECONDS = 30.0
 
+# Seconds for which a client of a local server may take nothing of a reply that is larger than buffers are.
+REPLY_SECONDS = 10.0
+
 # Inputs of one request to a server of models.
 REQUEST_INPUTS = 256
 

@@ -7,7 +7,8 @@
     ├── ModelFileError      4   also ValueError
     │   └── NotFiniteError  4
     ├── StorageError        5   also OSError
-    │   └── RunLockedError  5
+    │   ├── RunLockedError  5
+    │   └── ChangedFileError 5
     ├── DivergedError       6   also ArithmeticError
     ├── RankFailedError     7
     └── InterruptedRun      129, 130 or 143
@@ -76,6 +77,10 @@ class StorageError(PellucidError, OSError):
 
 class RunLockedError(StorageError):
     """Another process is writing to the same run."""
+
+
+class ChangedFileError(StorageError):
+    """Somebody else has changed, renamed or removed a file that this process writes."""
 
 
 class DivergedError(PellucidError, ArithmeticError):

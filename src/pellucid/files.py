@@ -22,7 +22,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, runtime_checkable
 
-from pellucid.errors import RunLockedError, StorageError
+from pellucid.errors import ChangedFileError, RunLockedError, StorageError
 
 _BLOCK = 1 << 20
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -308,6 +308,89 @@ def append_synced(path: Path, content: bytes) -> None:
             sync_folder(path.parent)
     except OSError as error:
         raise storage_error(path, error) from error
+
+
+class OwnFile:
+    """A file that one process adds to for a while: where somebody else has changed it, nothing is written.
+
+    An editor or a spreadsheet saves a file as it was when it was opened, or in its place: what is written at
+    the same time would be lost, or follow half a line. Who the file is, its size and its time are compared
+    before each write; its content, where these differ.
+
+    Attributes:
+        path: of the file.
+
+    Args:
+        path: of the file, which need not be there.
+    """
+
+    path: Path
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._seen = self._status()
+        self._digest, self._size = hashlib.sha256(), 0
+
+    def read(self, most: int) -> bytes:
+        """Its content, at most so many bytes; none where there is no such file.
+
+        Raises: `OSError` as `read_regular`.
+        """
+        self._seen = self._status()
+        content = b"" if self._seen is None else read_regular(self.path, most)
+        self._digest, self._size = hashlib.sha256(content), len(content)
+        return content
+
+    def append(self, content: bytes) -> None:
+        """Add to it, synced, or begin it.
+
+        Raises: `ChangedFileError` as `require_same`; `StorageError` as `append_synced`.
+        """
+        self.require_same()
+        append_synced(self.path, content)
+        self._digest.update(content)
+        self._size, self._seen = self._size + len(content), self._status()
+
+    def replace(self, content: bytes) -> None:
+        """Replace its content by the save protocol.
+
+        Raises: `ChangedFileError` as `require_same`; `StorageError` as `write_file`.
+        """
+        self.require_same()
+        write_file(self.path, content)
+        self._digest, self._size = hashlib.sha256(content), len(content)
+        self._seen = self._status()
+
+    def require_same(self) -> None:
+        """Refuse to go on where the file is not as this process read or left it.
+
+        Raises: `ChangedFileError` with what was found and what to do.
+        """
+        found = self._status()
+        if found == self._seen:
+            return
+        again = "end this command and start it again, and it goes on from the file as it then is"
+        if found is None:
+            raise ChangedFileError(
+                f"{self.path}: is no longer there, renamed or removed by somebody else; nothing was "
+                f"written; put it back, or {again}"
+            )
+        with contextlib.suppress(OSError):
+            if self._seen is not None and sha256(self.path) == self._digest.hexdigest():
+                self._seen = found  # saved anew with the same content
+                return
+        raise ChangedFileError(
+            f"{self.path}: was changed by somebody else ({found[2]:,} bytes, {self._size:,} expected); "
+            f"nothing was written; {again}"
+        )
+
+    def _status(self) -> tuple[int, int, int, int] | None:
+        """Device, number, size and time of the file; `None` where there is none."""
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def put_in_place(temporary: Path, path: Path, digest: str) -> None:

@@ -12,10 +12,10 @@ import os
 import re
 import string
 from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
 from heapq import merge
 from importlib.resources import files
-from typing import NamedTuple
 
 ENGLISH, CHINESE = "en", "zh-CN"
 LANGUAGES = (ENGLISH, CHINESE)
@@ -138,11 +138,13 @@ def translated_form(message: str) -> str:
     return message if language() == ENGLISH else _catalogue(language()).forms.get(message, message)
 
 
-class Message(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Message:
     """A message of the catalogue.
 
     Attributes:
-        form: what sentences of it look like.
+        parts: what it says around its fields, and between these pieces the names of the fields.
+        numbers: names of those fields that are numbers.
         word: its longest word, which every such sentence has; empty where none is certain.
         weight: letters of it that are no fields; of two messages the more particular one has more.
         length: characters of it that are no fields, which decide between equal weights.
@@ -151,13 +153,43 @@ class Message(NamedTuple):
         is_list: whether values of it may be lists, as behind a colon or a comma.
     """
 
-    form: re.Pattern[str]
+    parts: Sequence[str]
+    numbers: Sequence[str]
     word: str
     weight: int
     length: int
     translation: str
     close: Sequence[tuple[str, str, str]]
     is_list: bool
+
+    @cached_property
+    def form(self) -> re.Pattern[str]:
+        """What sentences of it look like; compiled at its first use, since all messages take seconds."""
+        form, seen = "", set[str]()
+        for at, part in enumerate(self.parts):
+            if at % 2 == 0:
+                form += re.escape(part)
+            elif part in seen:
+                form += f"(?P={part})"
+            else:
+                # What a sentence follows is whole sentences.
+                is_free = _is_part(part) or re.match(" [A-Z]", self.parts[at + 1])
+                kind = _NUMBER if part in self.numbers else ".*?" if is_free else _ANYTHING
+                if part.rstrip(_DIGITS) in _ELEMENTS:
+                    kind = _MARK
+                form += f"(?P<{part}>{kind})"
+                seen.add(part)
+        return re.compile(form)
+
+    def match(self, text: str) -> re.Match[str] | None:
+        """The values of a text that is a sentence of it; its form is compiled only where all pieces fit."""
+        at = 0
+        for piece in self.parts[::2]:
+            at = text.find(piece, at)
+            if at < 0:
+                return None
+            at += len(piece)
+        return self.form.fullmatch(text) if text.startswith(self.parts[0]) else None
 
 
 class Catalogue:
@@ -288,7 +320,7 @@ class Catalogue:
         words = {"", *_WORD.findall(text)}
         known = [self._messages[word] for word in words & self._messages.keys()]
         for message in merge(*known, key=_particular):
-            if match := message.form.fullmatch(text):
+            if match := message.match(text):
                 found = self._filled(message, match, depth)
                 if found is not None:
                     return found
@@ -398,20 +430,6 @@ def _is_doubtful(message: Message, known: int, unknown: Mapping[str, str]) -> bo
 
 
 def _message(parts: list[str], numbers: Sequence[str], translation: str) -> Message:
-    form, seen = "", set[str]()
-    for at, part in enumerate(parts):
-        if at % 2 == 0:
-            form += re.escape(part)
-        elif part in seen:
-            form += f"(?P={part})"
-        else:
-            # What a sentence follows is whole sentences.
-            is_free = _is_part(part) or re.match(" [A-Z]", parts[at + 1])
-            kind = _NUMBER if part in numbers else ".*?" if is_free else _ANYTHING
-            if part.rstrip(_DIGITS) in _ELEMENTS:
-                kind = _MARK
-            form += f"(?P<{part}>{kind})"
-            seen.add(part)
     literals = parts[::2]
     pairs = zip(parts[1::2], parts[3::2], parts[2::2], strict=False)
     close = [pair for pair in pairs if pair[2] in _CLOSE]
@@ -420,12 +438,12 @@ def _message(parts: list[str], numbers: Sequence[str], translation: str) -> Mess
     weight = sum(character.isalpha() for part in literals for character in part)
     is_list = any(re.search("[:,;]| and ", part) for part in literals)
     word, length = max(certain, key=len, default=""), sum(map(len, literals))
-    return Message(re.compile(form), word, weight, length, translation, close, is_list)
+    return Message(parts, numbers, word, weight, length, translation, close, is_list)
 
 
-def _particular(message: Message) -> tuple[int, int]:
-    """A key by which the most particular messages come first."""
-    return -message.weight, -message.length
+def _particular(message: Message) -> tuple[int, int, Sequence[str]]:
+    """A key by which the most particular messages come first, in the same order in every process."""
+    return -message.weight, -message.length, message.parts
 
 
 def _glued(literals: Sequence[str]) -> list[str]:

@@ -2,9 +2,9 @@
 
 Any page in a browser can send requests to 127.0.0.1, and a name of its own that it points there makes it the
 "same origin". Therefore every request must name a known host, whatever its port is, and come from a page of
-this server or from a program, which sends no origin. Bodies are counted as they arrive; a request has one
-deadline, from its first byte to the last of its body. No path, address or file name is ever taken from a
-request by what lies behind.
+this server or from a program, which sends no origin. A body is read where one is taken and nowhere else,
+counted as it arrives; a request has one deadline, from its first byte to the last of its body. No path,
+address or file name is ever taken from a request by what lies behind.
 
 The guard is plain ASGI (https://asgi.readthedocs.io, HTTP 2.4), without a library.
 """
@@ -15,6 +15,7 @@ import ipaddress
 import json
 import socket
 import threading
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -42,11 +43,17 @@ _HEADERS = {
     "x-frame-options": "DENY",
 }
 _NOTHING = "default-src 'none'; frame-ancestors 'none'"
-# Seconds for which the rest of a refused body is taken, and thrown away: whoever sends it would otherwise see
-# a broken connection in place of the reply.
-_LINGER = 1.0
-# Bodies of the largest size that are in memory at a time, of all connections.
-_LARGE_BODIES = 8
+# Memory for the bodies that are here at a time, in bodies of the largest size: of all clients, and of one
+# address, behind which a proxy may have many clients.
+_OF_ALL, _OF_ONE = 10, 8
+# A body may grow to this share of what the others leave of that memory, so that there is always room for
+# smaller ones; and to this many bytes in any case, since there are only so many connections.
+_SHARE, _SMALL = 1 / 4, 1 << 16
+# Bytes of a reply that are handed over at a time: what is not read waits here once for all, not once a
+# client.
+_PIECE = 1 << 16
+# Bytes that the system keeps of a reply which is not read, since it would take some megabytes of each.
+_SENT_AHEAD = 1 << 17
 # Names of headers in small letters, each with its values in order.
 Headers = Mapping[str, list[str]]
 
@@ -64,7 +71,7 @@ class Guard:
 
     Args:
         app: what answers.
-        most_bytes: of a body.
+        bodies: paths that take a body by POST, and the most bytes of each.
         hosts: names and addresses of this server beside the address to which a connection came.
         behind_proxy: further names, under which a proxy may serve pages by https.
         admits: decides about a request by its scope and headers, before its body is read.
@@ -73,16 +80,17 @@ class Guard:
     def __init__(
         self,
         app: App,
-        most_bytes: int,
+        bodies: Mapping[str, int],
         hosts: Collection[str] = LOOPBACK,
         *,
         behind_proxy: Collection[str] = (),
         admits: Callable[[Scope, Headers], Refusal | None] | None = None,
     ) -> None:
-        self._app, self._most, self._admits = app, most_bytes, admits
+        self._app, self._bodies, self._admits = app, bodies, admits
         self._behind_proxy = {name.lower() for name in behind_proxy}
         self._hosts = {name.lower() for name in hosts} | self._behind_proxy
-        self._held = 0  # bytes of bodies that are in memory
+        # Bytes of bodies that are in memory: of all, and of each address.
+        self._held, self._held_by = 0, Counter[str]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -101,15 +109,23 @@ class Guard:
         if refusal is not None:
             await self.refuse(refusal, receive, send)
             return
-        body = bytearray()
+        most = self._bodies.get(scope["path"], 0) if scope["method"] == "POST" else 0
+        if not most:
+            await self._app(scope, _given(b"", receive), _with_headers(send, is_last=_has_body(headers)))
+            return
+        body, address = bytearray(), (scope.get("client") or ("",))[0]
+        found = self._too_much(int((headers.get("content-length") or ["0"])[0][:20]), most, address)
         try:
-            found = await self._read(scope, receive, body)
+            found = found or await self._read(scope, receive, body, most, address)
             if found is not None:
                 await self.refuse(found, receive, send)
             elif scope["type"] != "gone":
-                await self._app(scope, _given(bytes(body), receive), _with_headers(send))
+                await self._app(scope, _given(body, receive), _with_headers(send))
         finally:
             self._held -= len(body)
+            self._held_by[address] -= len(body)
+            if not self._held_by[address]:
+                del self._held_by[address]
 
     def _refusal(self, scope: Scope, headers: Headers) -> Refusal | None:
         """Judge the headers as they came, since a library may read them in another way."""
@@ -137,15 +153,23 @@ class Guard:
         sizes = headers.get("content-length", [])
         if sizes and "transfer-encoding" in headers:
             return Refusal(400, "a request has a content-length or a transfer-encoding, not both")
-        if any(not size.isdigit() or int(size[:20]) > self._most for size in sizes):
-            return self._too_large
+        if len(sizes) > 1 or any(not (size.isascii() and size.isdigit()) for size in sizes):
+            return Refusal(400, "the content-length is no number")
         return None
 
-    @property
-    def _too_large(self) -> Refusal:
-        return Refusal(413, f"the request has more than {self._most:,} bytes")
+    def _too_much(self, size: int, most: int, address: str, own: int = 0) -> Refusal | None:
+        """Refuse a body of so many bytes, of which `own` are here, that is too large or has no room now."""
+        if size > most:
+            return Refusal(413, f"the request has more than {most:,} bytes")
+        largest = max(self._bodies.values())
+        left = min(_OF_ALL * largest - (self._held - own), _OF_ONE * largest - (self._held_by[address] - own))
+        if size > max(_SMALL, _SHARE * left):
+            return Refusal(503, "too many large requests at a time", {"retry-after": "1"})
+        return None
 
-    async def _read(self, scope: Scope, receive: Receive, body: bytearray) -> Refusal | None:
+    async def _read(
+        self, scope: Scope, receive: Receive, body: bytearray, most: int, address: str
+    ) -> Refusal | None:
         """Read the body, counted as it comes; the scope is of type `gone` where the connection was closed."""
         # `Bounded` closes connections whose body is late; its scopes say so.
         is_bounded = "deadline" in scope.get("state", {})
@@ -157,19 +181,19 @@ class Guard:
                         scope["type"] = "gone"
                         return None
                     more = message.get("body", b"")
-                    if len(body) + len(more) > self._most:
-                        return self._too_large
-                    if self._held + len(more) > _LARGE_BODIES * self._most:
-                        return Refusal(503, "too many large requests at a time", {"retry-after": "1"})
+                    refusal = self._too_much(len(body) + len(more), most, address, len(body))
+                    if refusal is not None:
+                        return refusal
                     body += more
                     self._held += len(more)
+                    self._held_by[address] += len(more)
                     if not message.get("more_body", False):
                         return None
         except TimeoutError:
             return Refusal(408, f"the request took longer than {REQUEST_SECONDS:g} seconds")
 
     async def refuse(self, refusal: Refusal, receive: Receive, send: Send) -> None:
-        """Reply with the reason as JSON, and close the connection, on which more of the body may follow."""
+        """Reply with the reason as JSON, and close the connection, on which a body may follow."""
         content = json.dumps({"error": refusal.reason}).encode()
         headers = {
             "content-type": "application/json",
@@ -183,12 +207,7 @@ class Guard:
             "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
         }
         await _with_headers(send)(start)
-        await send({"type": "http.response.body", "body": content, "more_body": True})
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LINGER):
-                while (await receive()).get("more_body", False):
-                    pass
-        await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.body", "body": content})
 
 
 def _address(scope: Scope) -> str:
@@ -203,7 +222,7 @@ def _address(scope: Scope) -> str:
     return f"[{found}]" if found.version == 6 else str(found)
 
 
-def _given(body: bytes, receive: Receive) -> Receive:
+def _given(body: bytes | bytearray, receive: Receive) -> Receive:
     """Messages of a body that was read."""
     is_given = False
 
@@ -217,14 +236,33 @@ def _given(body: bytes, receive: Receive) -> Receive:
     return given
 
 
-def _with_headers(send: Send) -> Send:
+def _has_body(headers: Headers) -> bool:
+    return "transfer-encoding" in headers or headers.get("content-length", ["0"]) != ["0"]
+
+
+def _with_headers(send: Send, *, is_last: bool = False) -> Send:
+    """Sends replies with the headers of every reply, and large ones in pieces.
+
+    `is_last` closes the connection, on which a body follows that nobody reads.
+    """
+
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
             own = list(message.get("headers", []))
             known = {name.lower() for name, _ in own}
             more = _OF_JSON if (b"content-type", b"application/json") in own else _OF_PAGES
             own += [each for each in more if each[0] not in known]
+            own += [(b"connection", b"close")] * is_last
             message = {**message, "headers": own}
+        body = message.get("body", b"")
+        if len(body) > _PIECE:
+            last = (len(body) - 1) // _PIECE * _PIECE
+            for at in range(0, last, _PIECE):
+                piece = body[at : at + _PIECE]
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                # The connection takes what it was given, and says whether there is room for more.
+                await asyncio.sleep(0)
+            message = {**message, "body": body[last:]}
         await send(message)
 
     return sent
@@ -253,6 +291,7 @@ def listening(port: int, host: str = "127.0.0.1") -> socket.socket:
     # The protocol is named, or the event loop leaves small packets waiting for one another: 40 ms a reply.
     own = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT_AHEAD)
     try:
         own.bind(place)
         own.listen(128)

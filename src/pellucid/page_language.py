@@ -46,6 +46,7 @@ ATTRIBUTE = re.compile(r'\b(aria-label|title|alt|placeholder|data-title|data-lab
 # The name of an element whose content stays as it is.
 _NAMED = re.compile(r'\b(aria-label)="([^"]*)"')
 _SAID = re.compile(r'\btr\(\s*("(?:[^"\\]|\\.)*")')
+_PROGRAM = re.compile('<script(?: type="module")?>')  # and no data
 _LETTERS = re.compile("[A-Za-z]{2}")
 _LANG = re.compile(r'(<html\b[^>]*\blang=")en(")')
 # An element within a text, while the text is translated: one character that no text has.
@@ -74,9 +75,8 @@ def translated_page(html: str, wanted: str = "") -> str:
         return made
     # What the scripts of the page say, where they look it up (`reports/script/tr.js`).
     content = json.dumps(said, ensure_ascii=False).replace("<", "\\u003c")
-    return made.replace(
-        "<script>", f'<script type="application/json" id="translations">{content}</script>\n<script>', 1
-    )
+    data = f'<script type="application/json" id="translations">{content}</script>\n'
+    return _PROGRAM.sub(lambda match: data + match[0], made, count=1)
 
 
 def _is_sentence(text: str) -> bool:

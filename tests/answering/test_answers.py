@@ -1,14 +1,20 @@
 import csv
 import io
 import json
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from pellucid.answering.answers import Answer, answers_to, columns_of
+from pellucid.answering.answers import Answer, answers_to, columns_of, rows_of
+from pellucid.answering.decisions import Decisions, PredictOptions
+from pellucid.answering.incoming import Block
+from pellucid.bundle.held_out import Answers
 from pellucid.errors import StorageError, UsageError
+from pellucid.tasks import CLASSIFICATION, IMAGES
 
 ANSWERS = [
     Answer("photos/a.png", "cat", 0.75, "", 0.5, (0.75, 0.25)),
@@ -20,6 +26,29 @@ def write(out, answers=ANSWERS, classes=("cat", "dog")):
     with answers_to(out, columns_of(classes)) as sink:
         for answer in answers:
             sink([answer])
+
+
+def test_probabilities_have_the_digits_that_models_compute_with_and_decisions_all(tmp_path):
+    model = with_probabilities([[1 / 3, 2 / 3], [0.49999999999, 0.50000000001], [1e-9 / 7, 1 - 1e-9 / 7]])
+    rows, answers, _ = rows_of(model, Block(["a", "b", "c"], np.zeros((3, 0)), [""] * 3))
+    assert [row.probability for row in rows] == [0.6666667, 0.5, 1.0]
+    assert [row.probabilities for row in rows] == [(0.3333333, 0.6666667), (0.5, 0.5), (1.428571e-10, 1.0)]
+    assert {row.label for row in rows} == {"dog"}
+    assert answers.said[0, 0] == 1 / 3
+
+
+def with_probabilities(said):
+    """Decisions of a model that says these, whatever it is asked about."""
+    model = SimpleNamespace(
+        answer=lambda inputs: Answers(np.array(said), None),
+        classes=("cat", "dog"),
+        target=CLASSIFICATION,
+        input_kind=IMAGES,
+        threshold={},
+        novelty_rate=None,
+        held_out=None,
+    )
+    return Decisions(model, PredictOptions(probabilities=True), "a model")
 
 
 def test_csv(tmp_path):

@@ -176,10 +176,10 @@ def test_any_model_of_a_run_is_opened_by_its_name(run, recommends_svm, tmp_path,
     out = tmp_path / "page.html"
     assert main(["explain", str(run), str(file), "--model", "svm", "--out", str(out)]) == 0
     assert "svm says " in capsys.readouterr().err
-    assert "svm is a model of the run, which recommends mlp." in out.read_text(encoding="utf-8")
+    assert "You opened svm; the run recommends mlp." in out.read_text(encoding="utf-8")
     done = explain(recommends_svm, str(file), out, Settings(), model_name="mlp")
     assert done.explanation.layers
-    assert "mlp is a model of the run, which recommends svm." in done.explanation.notes
+    assert "You opened mlp; the run recommends svm." in done.explanation.notes
     done = explain(recommends_svm, str(file), out, Settings())
     assert done.explanation.contributions is not None
     assert "What each part of the model adds" in page_of(done)

@@ -55,6 +55,18 @@ def test_a_folder_without_a_model(tmp_path):
         load(tmp_path)
 
 
+def test_a_run_that_is_not_finished(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(ModelFileError, match="neither a model folder nor a finished run"):
+        load(tmp_path)  # of another program
+    (tmp_path / "checkpoints").mkdir()
+    with pytest.raises(ModelFileError, match=r"not finished, so it has no model yet; .*with --resume$"):
+        load(tmp_path)
+    (tmp_path / "metrics.json").write_text("{}")
+    with pytest.raises(ModelFileError, match="neither a model folder nor a finished run"):
+        load(tmp_path)  # of a comparison, which leaves no model
+
+
 def test_a_plain_file(tmp_path):
     (tmp_path / "model.txt").write_text("weights: 1 2 3")
     with pytest.raises(ModelFileError, match=r"model\.txt: a file, not a model folder"):

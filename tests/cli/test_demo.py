@@ -1,6 +1,9 @@
 """`pellucid demo`: both samples, and what it ends with."""
 
 import contextlib
+import json
+import os
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,8 +12,10 @@ import pytest
 from pellucid import cores
 from pellucid.cli import demo
 from pellucid.cli.main import main
+from pellucid.files import locked
 from pellucid.pipeline import results
 from pellucid.pipeline import train as pipeline
+from pellucid.pipeline.run.journal import DEMO_LOCK
 
 
 @pytest.fixture
@@ -67,9 +72,71 @@ def test_what_the_process_beside_says_is_shown_and_its_exit_code_is_the_commands
     monkeypatch.setattr(demo, "_LOWEST", 0)  # beside other tests the lowest would wait for long
     run = tmp_path / "run"
     taken = tmp_path / "run-spam"
-    taken.mkdir()
-    (taken / "letter.txt").write_text("not a run")
+
+    def train(*_, **__):
+        taken.mkdir()
+        (taken / "letter.txt").write_text("not a run")
+        return SimpleNamespace(verdict="it was learnt.", report=run / "report.html")
+
+    monkeypatch.setattr(pipeline, "train", train)
+    monkeypatch.setattr(demo.sys, "executable", held_back(tmp_path, taken / "letter.txt"))
     assert main(["demo", "--out", str(run)]) == 5
     said = capsys.readouterr()
     assert "holds files, but no run" in said.err
-    assert said.out.splitlines() == ["sample:fashion was learnt.", f"{run}/report.html"]
+    assert said.out.splitlines() == ["it was learnt.", f"{run}/report.html"]
+
+
+def held_back(folder: Path, sign: Path) -> str:
+    """A Python that begins once a file is there."""
+    program = folder / "python"
+    program.write_text(
+        f'#!/bin/sh\nwhile [ ! -e "{sign}" ]; do sleep 0.05; done\nexec "{sys.executable}" "$@"\n'
+    )
+    program.chmod(0o755)
+    return str(program)
+
+
+def demonstration(folder: Path, sample: str, **settings) -> None:
+    folder.mkdir()
+    document = {"data": {"place": sample}, "settings": {"preset": "quick", **settings}}
+    (folder / "config.json").write_text(json.dumps(document))
+
+
+def test_an_earlier_demonstration_is_replaced_and_the_command_says_so(tmp_path, monkeypatch, trained, capsys):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    run, spam = tmp_path / "run", tmp_path / "run-spam"
+    assert main(["demo", "--out", str(run)]) == 0
+    assert "replaced" not in capsys.readouterr().err
+    (run / ".1f2e3d4c.tmp").touch()  # of a process that was killed
+    assert main(["demo", "--out", str(run)]) == 0
+    demonstration(spam, "sample:spam")
+    assert main(["demo", "--out", str(run)]) == 0
+    said = f"the earlier demonstration in {run} and {spam} is replaced; --out RUN keeps it\n"
+    assert capsys.readouterr().err == said
+    assert len(trained) == 6
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        (lambda place: demonstration(place, "sample:fashion", epochs=3), "holds a run, which is no demon"),
+        (lambda place: demonstration(place, "photos", epochs=6), "already holds a run, which is no demon"),
+        (lambda place: (place.mkdir(), (place / "config.json").touch()), "already holds a run, which is"),
+        (lambda place: (place.mkdir(), (place / "letter.txt").touch()), "holds files, but no run; choose"),
+        (lambda place: place.touch(), "not a directory; choose another --out"),
+    ],
+)
+def test_what_is_no_demonstration_is_refused_untouched(tmp_path, trained, capsys, made, reason):
+    made(tmp_path / "run")
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["demo", "--out", str(tmp_path / "run")]) == 5
+    assert reason in capsys.readouterr().err
+    assert (trained, sorted(tmp_path.rglob("*"))) == ([], before)
+
+
+def test_of_two_demonstrations_at_once_the_second_is_refused_and_names_the_process(tmp_path, trained, capsys):
+    (tmp_path / "run").mkdir()
+    with locked(tmp_path / "run", DEMO_LOCK):
+        assert main(["demo", "--out", str(tmp_path / "run")]) == 5
+    assert f"process {os.getpid()} is writing here; wait for it" in capsys.readouterr().err
+    assert trained == []

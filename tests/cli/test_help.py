@@ -64,6 +64,12 @@ def test_every_example_is_understood(name):
         (["train", "x", "\uff0d\uff0dmodle\uff1dcnn"], "there is no such option (did you mean --model?); "),
         (["train", "--modle=cnn"], "--modle: there is no such option (did you mean --model?); "),
         (["train", "x", "--lr", "1"], "--lr: there is no such option (did you mean --learning-rate?); "),
+        (["train", "x", "--gpu"], "--gpu: there is no such option (did you mean --device?); see"),
+        (["predict", "x", "--gpu"], "--gpu: there is no such option; see pellucid predict --help"),
+        (["train", "x", "--batch", "8", "--out-dir", "y"], "--out-dir: there is no such option (did you"),
+        (["train", "x", "--force"], "--force: there is no such option (did you mean --overwrite?); "),
+        (["train", "x", "--test-size", "9"], "--test-size: there is no such option; see pellucid train "),
+        (["train", "x", "--device", "gpu"], "--device: 'gpu' is not known (did you mean cuda?); choose"),
         (["train", "x", "--qqq"], "--qqq: there is no such option; see pellucid train --help-all"),
         (
             ["train", "x", "--model", "cnnn"],

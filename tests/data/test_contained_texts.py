@@ -101,11 +101,23 @@ def test_boilerplate_is_what_occurs_more_often_than_many_times(monkeypatch: pyte
     assert boilerplate(high).tolist() == [6, 2**31 + 2, 2**32 - 2]
 
 
-def test_units_in_a_common_window_are_covered() -> None:
+def test_units_in_a_window_are_covered() -> None:
     values = np.array([2, 4, 6, 8, 10, 12, 0, 0, 0, 0], np.uint32)
     windows = Windows(values, np.array([0, 10]))
-    assert covered(windows, np.array([6], np.uint32)).tolist() == [False] * 2 + [True] * 5 + [False] * 3
-    assert not covered(windows, np.zeros(0, np.uint32)).any()
+    assert covered(windows, np.array([2])).tolist() == [False] * 2 + [True] * 5 + [False] * 3
+    assert not covered(windows, np.zeros(0, np.int64)).any()
+
+
+def test_a_text_of_common_phrases_is_found_and_joins_no_other() -> None:
+    """Each of its phrases occurs in many others; together they do not."""
+    starts = [f"What should I do if my {thing}" for thing in ("card", "phone", "bag", "key", "car")]
+    ends = ("is gone", "is old", "was stolen last night", "does not work in the shop", "came late again")
+    questions = [f"{start} {end}?" for start in starts for end in ends] * 3
+    texts = [f"{question} {made}" for question, made in zip(questions, made_texts(75, 6), strict=True)]
+    text = "What should I do if my card was stolen last night?"
+    found = joined([*texts, text, f"Hello,\n{text}\n-- \n{FOOTER}"])
+    assert [75, 76] in found
+    assert all(75 in pair or 76 in pair for pair in found)
 
 
 def test_sentences_begin_behind_stops_and_lines() -> None:

@@ -32,7 +32,7 @@ from pellucid.data.corrections import (
     correction_line,
     read_corrections,
 )
-from pellucid.errors import DataError
+from pellucid.errors import ChangedFileError, DataError
 from pellucid.settings import Settings
 
 LABELS = ["cat", "dog"] * 30
@@ -339,6 +339,48 @@ while True:
     os.write(1, f"{at}\\n".encode())
     at += 1
 """
+
+
+def test_a_last_row_without_an_end_is_kept_where_it_is_whole(tmp_path):
+    """An editor that leaves the last line without an end is no kill that cut it short."""
+    path = tmp_path / "corrections.csv"
+    by_hand = f"{HEADING}\na.png,cat,,,,,\n'=b.png,'-dog,label,,,,"
+    path.write_text(by_hand)
+    table = CorrectionsFile(path)
+    assert [(each.input, each.label) for each in table.rows] == [("a.png", "cat"), ("=b.png", "-dog")]
+    table.append(Correction("c.png", "cat"))
+    assert [each.row for each in table.rows] == [2, 3, 4]
+    assert path.read_text() == by_hand + "\nc.png,cat,label,,,,\n"
+    assert table.content() == path.read_bytes()
+
+
+def test_a_table_that_somebody_else_changed_is_left_alone(tmp_path):
+    path = tmp_path / "corrections.csv"
+    table = CorrectionsFile(path)
+    table.append(Correction("a.png", "cat"))
+    with path.open("a") as file:
+        file.write("b.png,dog,label,,,,\n")
+    before = path.read_bytes()
+    with pytest.raises(ChangedFileError, match=r"corrections.csv: was changed by somebody else"):
+        table.append(Correction("c.png", "cat"))
+    assert path.read_bytes() == before
+    path.rename(tmp_path / "other.csv")
+    with pytest.raises(ChangedFileError, match=r"corrections.csv: is no longer there"):
+        table.append(Correction("c.png", "cat"))
+    assert not path.exists()
+    assert [each.input for each in table.rows] == ["a.png"]
+
+
+def test_only_forms_in_which_we_write_are_kept_from_formulas(tmp_path):
+    """What a user wrote as JSON is meant as it is."""
+    path = tmp_path / "corrections.jsonl"
+    path.write_text(json.dumps({"input": "'=a.png", "label": "'-1"}) + "\n")
+    (row,) = read_corrections(str(path)).rows
+    assert (row.input, row.label) == ("'=a.png", "'-1")
+    path = tmp_path / "corrections.csv"
+    path.write_text("input,label\n'=a.png,''-1\n")
+    (row,) = read_corrections(str(path)).rows
+    assert (row.input, row.label) == ("=a.png", "'-1")
 
 
 def test_nothing_that_was_confirmed_is_lost_when_the_writer_is_killed(tmp_path):

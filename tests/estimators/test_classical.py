@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, load_digits
+from sklearn.model_selection import GridSearchCV
 
 import pellucid
 from number_models import ink
@@ -111,24 +112,23 @@ def test_notebooks_can_look_at_a_fitted_estimator(model: str) -> None:
     [
         (
             pellucid.ImageClassifier(model="ridge"),
-            "--model: ridge predicts numbers, and these labels are classes; choose auto, a network or one of "
+            "model: ridge predicts numbers, and these labels are classes; choose auto, a network or one of "
             "majority, logistic-regression, svm, random-forest",
         ),
         (
             pellucid.ImageRegressor(model="logistic-regression"),
-            "--model: logistic-regression predicts classes, and these labels are numbers; .* "
+            "model: logistic-regression predicts classes, and these labels are numbers; .* "
             "mean, ridge, svm, random-forest",
         ),
         (pellucid.ImageRegressor(model="majority"), "majority predicts classes"),
         (
-            pellucid.ImageClassifier(model="svm", epochs=3, activation="relu"),
-            "--activation, --epochs: steer networks only, and --model is svm; leave them out",
+            pellucid.ImageClassifier(model="svm", backbone="efficientnet-lite0"),
+            "backbone: steers networks only, and model is svm; leave it out",
         ),
         (
             pellucid.ImageClassifier(model="svm", class_weight={11: 2.0}),
-            "--class-weight: y has no class '11' .is it '1'.*; it has '0', '1'",
+            "class_weight: y has no class '11' .is it '1'.*; it has '0', '1'",
         ),
-        (pellucid.ImageRegressor(model="mean", optimizer="adam"), "--optimizer: steers networks only"),
     ],
 )
 def test_what_does_not_fit_is_refused(
@@ -136,3 +136,23 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(pellucid.UsageError, match=words):
         estimator.fit(DIGITS.data[:50], DIGITS.target[:50])
+
+
+def test_a_parameter_that_the_model_has_no_use_for_is_ignored() -> None:
+    inputs, labels = DIGITS.data[:90], DIGITS.target[:90]
+    plain = pellucid.ImageClassifier(model="svm", threads=1).fit(inputs, labels)
+    idle = {"epochs": 3, "activation": "relu", "dropout": 0.5, "optimizer": "adam", "width": 9}
+    with_idle = pellucid.ImageClassifier(model="svm", threads=1, **idle).fit(inputs, labels)
+    assert (plain.predict_proba(inputs) == with_idle.predict_proba(inputs)).all()
+    assert with_idle.get_params()["epochs"] == 3
+
+
+def test_a_search_over_models_may_set_what_steers_some_of_them() -> None:
+    search = GridSearchCV(
+        pellucid.ImageClassifier(epochs=2, threads=1),
+        {"model": ["mlp", "svm", "logistic-regression"]},
+        cv=2,
+        error_score="raise",
+    )
+    search.fit(DIGITS.data[:120], DIGITS.target[:120])
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()

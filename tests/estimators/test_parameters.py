@@ -44,7 +44,7 @@ def test_parameters_are_the_settings_of_network_training_and_run(
     estimator: type[Estimator], missing: set[str]
 ) -> None:
     named = dict(inspect.signature(estimator).parameters)
-    assert list(named) == [row.name for row in PARAMETERS if row.name not in missing]
+    assert list(named) == [*(row.name for row in PARAMETERS if row.name not in missing), "verbose"]
     types = {field.name: field.type for field in dataclasses.fields(Settings)}
     for row in PARAMETERS:
         if row.name not in missing:
@@ -106,7 +106,7 @@ def test_the_constructor_only_stores() -> None:
     size = object()
     estimator = pellucid.ImageClassifier(image_size=size, model=3)  # type: ignore[arg-type]
     assert estimator.get_params()["image_size"] is size
-    assert set(vars(estimator)) == {row.name for row in PARAMETERS} - OF_TEXTS_ALONE
+    assert set(vars(estimator)) == {row.name for row in PARAMETERS} - OF_TEXTS_ALONE | {"verbose"}
     assert clone(pellucid.ImageClassifier(width=7)).width == 7
     assert repr(pellucid.ImageClassifier(width=7)) == "ImageClassifier(width=7)"
     assert clone(pellucid.TextRegressor(cell="gru")).get_params()["cell"] == "gru"
@@ -116,7 +116,7 @@ def test_the_constructor_only_stores() -> None:
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        ({"epochs": 0}, "ImageClassifier: --epochs: 0 is outside"),
+        ({"epochs": 0}, "ImageClassifier: epochs: 0 is outside"),
         ({"model": "resnet"}, "'resnet' is not known .did you mean lenet.*choose one of"),
         ({"model": "mean"}, "mean predicts numbers, and these labels are classes"),
         ({"loss": "mse", "label_smoothing": 0.1}, "belongs to cross-entropy"),
@@ -124,10 +124,10 @@ def test_the_constructor_only_stores() -> None:
         ({"image_size": 8}, "image_size: feature vectors have no size in pixels"),
         ({"augment": True}, "feature vectors cannot be shifted"),
         ({"patience": 3}, "patience: needs a validation split, and so 1,000 different examples"),
-        ({"class_weight": {5: 1.0}}, "--class-weight: y has no class '5'; it has '0', '1'"),
-        ({"class_weight": {1: 0.0}}, "--class-weight: 0.0 for 1 is outside"),
-        ({"class_weight": {1: "much"}}, "--class-weight: 'much' for 1 is not a number"),
-        ({"rename": {2: "two"}}, "--rename: y has no class '2'; it has '0', '1'"),
+        ({"class_weight": {5: 1.0}}, "class_weight: y has no class '5'; it has '0', '1'"),
+        ({"class_weight": {1: 0.0}}, "class_weight: 0.0 for 1 is outside"),
+        ({"class_weight": {1: "much"}}, "class_weight: 'much' for 1 is not a number"),
+        ({"rename": {2: "two"}}, "rename: y has no class '2'; it has '0', '1'"),
     ],
 )
 def test_fit_refuses_unfit_parameters(parameters: dict[str, object], words: str) -> None:

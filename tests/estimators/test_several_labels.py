@@ -204,9 +204,9 @@ def test_thresholds_are_those_asked_for_or_what_fits_validation(fitted):
     np.testing.assert_array_equal(
         asked.predict(DIGITS.data)[:, 0], asked.predict_proba(DIGITS.data)[:, 0] >= 0.9
     )
-    with pytest.raises(pellucid.UsageError, match="--threshold: y has no class '4'"):
+    with pytest.raises(pellucid.UsageError, match="threshold: y has no class '4'"):
         small(threshold={4: 0.5}).fit(DIGITS.data[:100], STATES[:100])
-    with pytest.raises(pellucid.UsageError, match="--threshold: takes one of two classes"):
+    with pytest.raises(pellucid.UsageError, match="threshold: takes one of two classes"):
         small(threshold={0: 0.5, 1: 0.5}).fit(DIGITS.data[:100], STATES[:100, 0])
 
 
@@ -269,7 +269,7 @@ def test_tables_with_several_labels_in_a_cell(tmp_path):
     frame = pandas.DataFrame({"text": TEXTS[:200], "tags": ["|".join(each) for each in LISTS[:200]]})
     frame.to_csv(tmp_path / "texts.csv", index=False)
     make = functools.partial(pellucid.TextClassifier, model="logistic-regression", threads=1)
-    with pytest.raises(pellucid.DataError, match=r"with no label: .*give --unlabelled none"):
+    with pytest.raises(pellucid.DataError, match=r"with no label: .*give unlabelled='none'"):
         make().fit(tmp_path / "texts.csv")
     estimator = make(unlabelled="none").fit(tmp_path / "texts.csv")
     assert estimator.classes_.tolist() == sorted(NAMES)

@@ -196,8 +196,8 @@ def test_a_bare_text_is_ambiguous(fitted: pellucid.TextClassifier, folder: Path)
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        ({"model": "cnn"}, "--model: cnn needs images, not texts; use text-cnn, rnn, bag or auto"),
-        ({"tokens": "letters"}, "TextClassifier: --tokens: 'letters' is not known"),
+        ({"model": "cnn"}, "model: cnn needs images, not texts; use text-cnn, rnn, bag or auto"),
+        ({"tokens": "letters"}, "TextClassifier: tokens: 'letters' is not known"),
     ],
 )
 def test_fit_refuses_unfit_parameters(parameters: dict[str, object], words: str) -> None:

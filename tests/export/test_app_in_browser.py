@@ -334,6 +334,17 @@ def test_a_stroke_is_followed_by_answer_and_layers(chromium: str, tmp_path) -> N
     assert found["language"] == "en"
 
 
+def test_a_page_made_in_chinese_opens_in_chinese(chromium: str, tmp_path, monkeypatch) -> None:
+    """In a browser that speaks English."""
+    monkeypatch.setenv("PELLUCID_LANGUAGE", "zh")
+    with opened(chromium, tmp_path, page(untrained_model("mlp"))) as tab:
+        assert tab.evaluate("navigator.language").startswith("en")
+        assert tab.evaluate("document.documentElement.lang") == "zh-CN"
+        assert "答案" in tab.evaluate("document.getElementById('answer-title').textContent")
+        tab.evaluate("document.getElementById('language').click()")
+        assert tab.evaluate("document.getElementById('answer-title').textContent") == "The answer"
+
+
 STATUS = """(async () => {
   const next = () => new Promise((done) => requestAnimationFrame(done));
   document.getElementById("easel").dispatchEvent(

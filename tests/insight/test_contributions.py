@@ -140,7 +140,7 @@ def test_the_network_below_a_classical_model_is_opened(name):
     np.testing.assert_allclose(
         found.opened.value(found.opened.output), model.transform(inputs_of(model, 1))[0], rtol=1e-5, atol=1e-6
     )
-    assert "head takes no part" in found.notes[0]
+    assert "output layer is not used" in found.notes[0]
     layer = found.layers[-1].name
     assert found.unit(layer, (0,)).agrees
 

@@ -28,7 +28,7 @@ from pellucid.insight.input_pieces import TokenPieces
 from pellucid.insight.occlusion import MOST_PIECES, ImagePieces, WordPieces, occlusion, words_of
 from pellucid.tasks import IMAGES, TEXTS
 from small_models import digits, untrained_model
-from text_models import texts
+from text_models import text_model, texts
 from without_detector import WithoutDetector
 
 SCORE = partial(log_odds, target=3)
@@ -88,6 +88,23 @@ def test_a_label_is_explained_by_its_own_logit(name):
     assert "slope of the logit of the label" in by_path.how
     whole = found.attributions.pieces.ask(np.ones((1, by_path.scores.size), bool))
     assert whole[0] == pytest.approx(found.answer[2], rel=1e-5)
+
+
+@pytest.mark.parametrize("factor", [0.99, 1.01])
+def test_a_threshold_decides_what_is_said_and_explained(factor):
+    """Not which class is more probable: the same rule as in the report and in `predict`."""
+    made = text_model("bag", ("ham", "spam"))
+    plain = explain_model(made, texts()[:1])
+    less = int(plain.answer.argmin())
+    assert plain.decided is None
+    assert plain.target == 1 - less
+    made.threshold = {made.classes[less]: float(plain.answer[less]) * factor}
+    found = explain_model(made, texts()[:1])
+    is_answered = factor < 1
+    expected = less if is_answered else 1 - less
+    assert found.target == found.decided == made.decided(found.answer[None])[0] == expected
+    assert found.said.startswith(f"{made.classes[expected]} (")
+    assert f"'{made.classes[less]}' is answered where its probability is at least" in found.notes[0]
 
 
 def test_labels_that_are_answered_are_named_with_their_thresholds():

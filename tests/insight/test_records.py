@@ -35,14 +35,14 @@ def test_parameters_and_shapes_are_those_of_the_description(name):
 def test_formulas_and_costs_by_hand():
     records = by_name("cnn")
     assert records["body.block1.conv1"].formula == (
-        r"y_{o r c} = \sum_{i=1}^{8} \sum_{k=0}^{2} \sum_{l=0}^{2} W_{o i k l} x_{i, r + k - 1, c + l - 1}"
+        r"y_{o r c} = \sum_{i=0}^{7} \sum_{k=0}^{2} \sum_{l=0}^{2} W_{o i k l} x_{i, r + k - 1, c + l - 1}"
     )
     assert records["body.block1.pool"].formula == r"y_{o r c} = \max_{k < 2, l < 2} x_{o, 2 r + k, 2 c + l}"
     assert by_name("cnn-average-no-norm")["body.block1.conv1"].formula.endswith("+ b_{o}")
     assert by_name("lenet")["body.conv1"].formula.endswith("x_{i, r + k - 2, c + l - 2}")
-    assert by_name("mlp")["body.linear1"].formula == r"y_{o} = \sum_{i=1}^{64} W_{o i} x_{i}"
+    assert by_name("mlp")["body.linear1"].formula == r"y_{o} = \sum_{i=0}^{63} W_{o i} x_{i}"
     assert by_name("text-cnn")["body.filters.conv2"].formula == (
-        r"y_{t o} = \sum_{i=1}^{128} \sum_{k=0}^{1} W_{o i k} x_{t + k, i} + b_{o}"
+        r"y_{t o} = \sum_{i=0}^{127} \sum_{k=0}^{1} W_{o i k} x_{t + k, i} + b_{o}"
     )
     assert by_name("cnn")["body.activation"].formula == r"y_{o r c} = x_{o r c} \Phi(x_{o r c})"
     cost = by_name("cnn-average-no-norm")["body.block1.conv1"].cost
@@ -56,3 +56,9 @@ def test_formulas_and_costs_by_hand():
     pool = by_name("cnn-average-no-norm")["body.block1.pool"].cost
     assert (pool.parameters, pool.dense_parameters) == (0, 8 * 49 * 8 * 9)
     assert pool.multiply_adds == 8 * 9 * 4
+
+
+def test_networks_that_read_a_text_from_both_ends_say_in_which_direction():
+    records = {each.name: each.words for each in layer_records(opened("gru"))}
+    assert records["body.layers.forwards2"] == "GRU, forwards"
+    assert records["body.layers.backwards1"] == "GRU, backwards"

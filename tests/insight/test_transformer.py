@@ -66,7 +66,7 @@ def test_fields_costs_and_formulas_by_hand():
     assert records[f"{LAYER}.attend.weights"].cost.multiply_adds == length * length * 64
     assert records[f"{LAYER}.attend"].cost == (0, length * length * 64, None, None)
     assert records[f"{LAYER}.norm1"].cost.parameters == 128
-    assert records[f"{LAYER}.linear1"].formula == r"y_{t o} = \sum_{i=1}^{64} W_{o i} x_{t i} + b_{o}"
+    assert records[f"{LAYER}.linear1"].formula == r"y_{t o} = \sum_{i=0}^{63} W_{o i} x_{t i} + b_{o}"
     assert r"\sqrt{16}" in records[f"{LAYER}.attend.weights"].formula
 
 

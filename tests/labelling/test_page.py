@@ -123,6 +123,28 @@ def test_images_with_several_labels(chromium: str, tmp_path) -> None:
     assert found == ["red;round", "", "round"]
 
 
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_the_page_is_in_one_language_and_names_what_is_labelled(chromium: str, tmp_path, language) -> None:
+    write_texts(tmp_path / "texts.csv", 10)
+    given = {"PELLUCID_LANGUAGE": language}
+    with (
+        browsing(chromium) as tab,
+        serving(tmp_path / "texts.csv", tmp_path / "labels.csv", "--classes", "1", **given) as server,
+    ):
+        tab.open(f"http://127.0.0.1:{server.port}/")
+        shown = "document.getElementById('counts').textContent"
+        Keyboard(tab).until(f"{shown}.includes('10')")
+        if language == "en":
+            assert tab.evaluate("document.title") == "Label texts · Pellucid"
+            assert tab.evaluate("document.querySelector('h1').textContent") == "Label texts"
+            assert tab.evaluate("document.getElementById('example-title').textContent") == "The text"
+        else:
+            assert tab.evaluate(shown) == "已标注 0 / 10\uff0c其中 0 个用于审核"
+        status = json.loads(server.ask("GET", "/api/status")[2])
+        for each in (status["state"], *status["sentences"]):
+            assert not each or each.isascii() == (language == "en"), each
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_page_fits_a_phone_and_everyone(chromium: str, axe_core, tmp_path, theme: str) -> None:
     write_texts(tmp_path / "texts.csv", 10)

@@ -86,6 +86,17 @@ def test_the_densest_point_of_the_largest_cluster_without_a_label_is_typical() -
     assert min(rest) >= 60
 
 
+def test_a_large_cluster_with_a_label_comes_after_small_ones_without() -> None:
+    """Twelve clusters far apart, of which the two largest have a label each."""
+    centres = [(100 * np.cos(at), 100 * np.sin(at)) for at in range(12)]
+    features = points(*((centre, 1e-3, 60 if at < 2 else 5) for at, centre in enumerate(centres)))
+    learned = np.array([0, 60])
+    candidates = np.setdiff1d(np.arange(len(features)), learned)
+    found = typical(features, candidates, learned, 0)
+    assert len(found) == 10
+    assert min(found) >= 120
+
+
 def test_ten_points_are_their_own_clusters_and_none_is_none() -> None:
     features = points(((0, 0), 1.0, 5))
     assert sorted(typical(features, np.arange(5), np.array([], np.int64), 0)) == [0, 1, 2, 3, 4]

@@ -82,6 +82,8 @@ def test_images_are_decoded_and_saved_anew(tmp_path) -> None:
         for path in (
             "/api/image/13",
             "/api/image/-1",
+            f"/api/image/{'1' * 5_000}",
+            "/api/image/1%C2%B2",
             "/api/image/..%2f..%2fetc%2fpasswd",
             "/etc/passwd",
             "//",
@@ -110,6 +112,47 @@ def test_two_people_at_once_never_label_the_same(texts) -> None:
             each.join()
     rows = rows_of(out)
     assert len({each["id"] for each in rows}) == len(rows) == 180
+
+
+def test_an_answer_to_a_table_that_somebody_edited_is_refused_with_what_to_do(texts) -> None:
+    place, out = texts
+    with serving(place, out, "--classes", "sun,sea") as server:
+        ann = Person(server)
+        question = ann.label(ann.get("next")["example"], "sun")
+        first = out.read_bytes()
+        edited = first + b"by hand,a text of mine,sea,train,random,0,,\n"
+        out.write_bytes(edited)
+        for name, more in (
+            ("label", {"example": question["example"]["id"], "labels": ["sun"]}),
+            ("undo", {}),
+        ):
+            status, found = ann.post(name, **more)
+            assert status == 409
+            assert "labels.csv: was changed by somebody else" in found["error"]
+            assert "end this command and start it again" in found["error"]
+            assert out.read_bytes() == edited
+        out.unlink()
+        status, found = ann.post("undo")
+        assert (status, out.exists()) == (409, False)
+        assert "is no longer there" in found["error"]
+        out.write_bytes(edited)
+        server.end()
+    with serving(place, out) as server:  # as the message says
+        ann = Person(server)
+        assert ann.get("next")["labelled"] == 1
+        ann.label(ann.get("next")["example"], "sun")
+    assert [each["label"] for each in rows_of(out)] == ["sun", "sea", "sun"]
+
+
+def test_a_client_of_many_names_leaves_examples_to_others(texts) -> None:
+    with serving(*texts) as server:
+        crowd = Person(server)
+        for number in range(300):
+            crowd.name = f"name {number}"
+            assert crowd.post("next")[0] == 200
+        found = Person(server, "ann").get("next")
+        assert found["example"] is not None
+        assert found["waiting"] <= 64
 
 
 def test_strangers_are_refused(texts) -> None:

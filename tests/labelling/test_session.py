@@ -207,6 +207,89 @@ def test_suggestions_are_of_the_model_and_of_ones_own_example(texts) -> None:
     assert not {"suggestion", "policy"} & {*question, *question["example"]}
 
 
+def test_a_suggestion_is_of_the_example_where_few_of_the_pool_are_compared(texts, monkeypatch) -> None:
+    monkeypatch.setattr("pellucid.labelling.pool._MOST_TEXTS", 30)
+    labelling = labelling_of(*texts)
+    labelling.compare()
+    compared = labelling._compared
+    assert 30 <= len(compared.positions) < len(labelling.pool)
+    question, checked = answered(labelling, "ann", 15), 0
+    while question["example"]:
+        example = question["example"]["id"]
+        place = int(np.searchsorted(compared.positions, example))
+        if place < len(compared.positions) and compared.positions[place] == example != place:
+            expected = labelling._guide.model.probabilities(compared.features[place : place + 1])[0]
+            found = dict(labelling.suggestion("ann", example))
+            names = labelling._guide.model.classes
+            assert [found[name] for name in names] == pytest.approx(expected.tolist())
+            checked += 1
+        question = answered(labelling, "ann", 1)
+    assert checked >= 5
+
+
+def test_questions_under_way_count_for_what_is_due(texts) -> None:
+    """Six people before anybody has answered: a third of the twelve they have at hand is of the audit."""
+    labelling = labelling_of(*texts)
+    for person in "abcdef":
+        labelling.question(person)
+    counts = collections.Counter(labelling._policies.values())
+    assert counts == {"audit": 4, "random": 8}
+
+
+def test_what_undo_pushes_from_the_page_is_free_for_others(texts) -> None:
+    labelling = labelling_of(*texts)
+    first = labelling.question("ann")
+    second = labelling.answer("ann", first["example"]["id"], ["sun"])
+    pushed = second["upcoming"]
+    found = labelling.undo("ann")
+    assert (found["example"]["id"], found["upcoming"]) == (first["example"]["id"], second["example"]["id"])
+    assert {at for at, (name, _) in labelling._leases.items() if name == "ann"} == {
+        found["example"]["id"],
+        found["upcoming"],
+    }
+    labelling.answer("bob", pushed, ["sea"])  # nobody has it
+
+
+def test_an_example_of_two_rows_loses_the_last_one_by_undo(texts) -> None:
+    place, out = texts
+    labelling = labelling_of(place, out)
+    question = labelling.question("ann")
+    example = question["example"]["id"]
+    labelling.answer("ann", example, ["sun"])
+    lines = out.read_text().splitlines(keepends=True)
+    out.write_text("".join([*lines, lines[-1].replace(",sun,", ",sea,")]))
+    again = labelling_of(place, out)
+    assert again.status()["labelled"] == 1
+    again._page_of("ann").answered.append(example)
+    assert again.undo("ann")["had"] == ["sea"]
+    assert [each["label"] for each in rows_of(out)] == ["sun"]
+
+
+def test_a_client_of_many_names_does_not_take_every_example(texts) -> None:
+    now = [0.0]
+    labelling = labelling_of(*texts, clock=lambda: now[0])
+    labelling.question("ann")
+    mine = set(labelling._page_of("ann").at_hand)
+    for number in range(1_000):
+        now[0] += 0.001
+        labelling.question(f"name {number}")
+        labelling.question("ann")  # who works on keeps hers
+        assert len(labelling._leases) <= 30
+    assert set(labelling._page_of("ann").at_hand) == mine
+    assert labelling.question("bob")["example"] is not None
+    labelling.answer("ann", next(iter(mine)), ["sun"])
+
+
+def test_a_few_people_keep_theirs_where_little_is_left(texts) -> None:
+    labelling = labelling_of(*texts)
+    answered(labelling, "ann", 44)
+    for person in ("ann", "bob", "cem", "dan"):
+        labelling.question(person)
+    at_hand = [at for person in ("ann", "bob", "cem", "dan") for at in labelling._page_of(person).at_hand]
+    assert len(set(at_hand)) == len(at_hand) == 8
+    assert set(at_hand) == set(labelling._leases)
+
+
 def test_several_labels_and_none(texts) -> None:
     labelling = labelling_of(*texts, is_exclusive=False, classes=["warm", "cold"])
     labelling.compare()

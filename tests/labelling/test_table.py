@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from command_line import rows_of
-from pellucid.errors import DataError, StorageError, UsageError
+from pellucid.data.tables.table_files import open_table
+from pellucid.errors import ChangedFileError, DataError, StorageError, UsageError
 from pellucid.labelling.table import LabelTable, Row, require_ending
 
 PRINTABLE = st.text(
@@ -33,7 +34,9 @@ def test_rows_come_back_as_they_were_given(tmp_path, ending: str) -> None:
     again = LabelTable(path, holds_texts=True)
     assert again.rows == table.rows == rows
     found = rows_of(path) if ending == "csv" else [json.loads(line) for line in path.read_text().splitlines()]
-    assert [each["text"] for each in found] == texts
+    # In CSV no cell becomes a formula.
+    assert [each["text"].removeprefix("'") for each in found] == texts
+    assert [each["text"].startswith("'=") for each in found] == [False, ending == "csv", False, False]
     assert {(each["label"], each["split"], each["policy"]) for each in found} == {("b;c", "test", "audit")}
 
 
@@ -149,3 +152,105 @@ def test_other_endings_are_refused(tmp_path) -> None:
         UsageError, match=r"--out: .*labels.xlsx: a table of labels ends in .csv or .jsonl; give"
     ):
         require_ending(tmp_path / "labels.xlsx")
+
+
+FORMULAS = st.text("'=+-@\t\r\nab,\"", min_size=1, max_size=6).filter(str.strip)
+
+
+@given(FORMULAS, st.text("'=+-@ab", min_size=1, max_size=4), FORMULAS)
+def test_no_cell_is_a_formula_and_every_text_comes_back(tmp_path_factory, text, label, by) -> None:
+    """By `label`, and by the reader of tables, from which `train` has them."""
+    path = tmp_path_factory.mktemp("formulas") / "labels.csv"
+    given_row = row("=t.csv:1", (label,), text=text, by=by)
+    LabelTable(path, holds_texts=True).append(given_row)
+    for cell in next(iter(rows_of(path))).values():
+        assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+    assert LabelTable(path, holds_texts=True).rows == [given_row]
+    names = ["id", "text", "label", "by"]
+    (block,) = open_table(path, str(path)).read(names)
+    assert [block.columns[name] for name in names] == [["=t.csv:1"], [text], [label], [by]]
+
+
+def test_of_two_answers_about_an_example_the_last_is_taken_back(tmp_path) -> None:
+    path = tmp_path / "labels.csv"
+    table = LabelTable(path, holds_texts=False)
+    for key, label in (("a.png", "cat"), ("b.png", "cat"), ("a.png", "dog")):
+        table.append(row(key, (label,)))
+    taken = table.take_back("a.png")
+    assert taken is not None
+    assert taken.labels == ("dog",)
+    assert [(each["image"], each["label"]) for each in rows_of(path)] == [("a.png", "cat"), ("b.png", "cat")]
+
+
+class TestSomebodyElse:
+    """What becomes of the table while somebody else has it."""
+
+    @pytest.fixture
+    def table(self, tmp_path):
+        table = LabelTable(tmp_path / "labels.csv", holds_texts=False)
+        table.append(row("a.png"))
+        table.append(row("b.png", ("dog",)))
+        return table
+
+    def refused(self, table, match: str) -> None:
+        """Nothing is written, whatever is asked."""
+        before = table.path.read_bytes() if table.path.exists() else None
+        for write in (
+            lambda: table.append(row("c.png")),
+            lambda: table.take_back("b.png"),
+            lambda: table.take_back("b.png"),
+        ):
+            with pytest.raises(ChangedFileError, match=match):
+                write()
+            assert (table.path.read_bytes() if table.path.exists() else None) == before
+        assert [each.key for each in table.rows] == ["a.png", "b.png"]
+
+    def test_a_row_that_was_added_by_hand_is_kept(self, table) -> None:
+        with table.path.open("a") as file:
+            file.write("hand.png,cat,train,random,0,,me\n")
+        self.refused(
+            table, r"labels.csv: was changed by somebody else \(\d+ bytes, \d+ expected\); nothing was"
+        )
+        assert [each.key for each in LabelTable(table.path, holds_texts=False).rows][-1] == "hand.png"
+        assert not table.path.with_name("labels.csv.kept.csv").exists()
+
+    def test_sorted_rows_are_left_as_they_are(self, table) -> None:
+        header, *lines = table.path.read_bytes().splitlines(keepends=True)
+        table.path.write_bytes(b"".join([header, *reversed(lines)]))  # of the same size
+        self.refused(table, "was changed by somebody else")
+        assert not table.path.with_name("labels.csv.kept.csv").exists()
+
+    def test_answers_that_an_editor_saved_over_are_kept_beside(self, table, tmp_path) -> None:
+        old = tmp_path / "old.csv"
+        old.write_text('image,label,note\r\n\'-x.png,"cat",by hand\r\na.png,cat,\r\n')
+        old.replace(table.path)
+        self.refused(table, r"1 answer of this session that it lacks, saved in labels.csv.kept.csv")
+        (kept,) = rows_of(tmp_path / "labels.csv.kept.csv")
+        assert (kept["image"], kept["label"]) == ("b.png", "dog")
+        assert [each.key for each in LabelTable(table.path, holds_texts=False).rows] == ["-x.png", "a.png"]
+
+    def test_a_table_that_was_renamed_is_not_begun_anew(self, table, tmp_path) -> None:
+        table.path.rename(tmp_path / "other.csv")
+        self.refused(
+            table, r"labels.csv: is no longer there, renamed or removed by somebody else; .*put it back"
+        )
+        assert not table.path.exists()
+        (tmp_path / "other.csv").rename(table.path)
+        table.append(row("c.png"))
+        assert [each["image"] for each in rows_of(table.path)] == ["a.png", "b.png", "c.png"]
+
+    def test_a_table_saved_with_the_same_content_goes_on(self, table) -> None:
+        content = table.path.read_bytes()
+        table.path.unlink()
+        table.path.write_bytes(content)
+        table.append(row("c.png"))
+        assert table.take_back("a.png") is not None
+        assert [each["image"] for each in rows_of(table.path)] == ["b.png", "c.png"]
+
+    def test_what_is_skipped_likewise(self, table, tmp_path) -> None:
+        table.skip("c.png", "now", "")
+        beside = tmp_path / "labels.csv.skipped.jsonl"
+        beside.write_bytes(beside.read_bytes() + b'{"skipped": "d.png"}')
+        with pytest.raises(ChangedFileError, match=r"skipped.jsonl: was changed by somebody else"):
+            table.skip("e.png", "now", "")
+        assert beside.read_bytes().endswith(b'{"skipped": "d.png"}')

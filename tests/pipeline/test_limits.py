@@ -1,21 +1,24 @@
 """How a time limit is kept: who gets how much of it, and what goes where it gets short."""
 
 import dataclasses
+import itertools
 import time
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from data.made import listing_of
+from data.made import listing_of, listing_of_texts
 from every_model import MODELS
 from pellucid.classical import Budget, OverdueError
+from pellucid.classical.search import Pace
 from pellucid.data import Dataset, Preprocessing, prepare
 from pellucid.data.wording import count_of
 from pellucid.pipeline import concluding
+from pellucid.pipeline.judging import refitting
 from pellucid.pipeline.judging.refitting import FoldTrainings, judged_by_folds
 from pellucid.pipeline.learners import classical, time_limits
-from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.learners.candidates import Candidate, with_answer_time
 from pellucid.pipeline.learners.classical import ClassicalLearner, fitted_within
 from pellucid.pipeline.learners.evaluation_budget import Folds, folds_of
 from pellucid.pipeline.learners.in_run import _following, _report_pace, part_of
@@ -103,7 +106,7 @@ def test_the_conclusion_is_reserved_by_what_the_answers_took(tmp_path, clock):
     assert of_both > 10  # a thousand test images of a hundredth of a second
     assert conclusion_seconds(context, [quick]) < of_both - 10
     reserve_for_conclusion(context, [quick, slow])
-    assert context.time.left() == pytest.approx(100 - of_both)
+    assert context.time.left() == pytest.approx(100 - of_both - 0.6)  # what comes before the test
     reserve_for_conclusion(context, [dataclasses.replace(slow, answer_seconds=1.0)])
     assert context.time.left() == pytest.approx(60)  # never more than two fifths of the limit
 
@@ -140,6 +143,68 @@ def test_a_model_of_which_no_part_fits_is_given_up(clock):
     began = clock.now
     assert within(clock, 2.0, 1.0, fixed=50.0) == (None, [])
     assert clock.now - began < 3 * 2.0
+
+
+def paced(clock, seconds, whole, most=0.0):
+    """Train something that is given up early where its pace says that it will not end in time."""
+    tried = []
+
+    def fit(share, deadline):
+        took, given = whole * share, deadline - clock.now
+        if took > given:
+            clock.now += took / 20
+            raise OverdueError(took / given)
+        tried.append(share)
+        clock.now += took
+        return share
+
+    return fitted_within(seconds, 10.0, lambda share: share, fit, enough=0.2, most=most), tried
+
+
+def test_a_model_that_falls_behind_learns_from_as_much_as_its_pace_allows(clock):
+    began = clock.now
+    found, tried = paced(clock, 10.0, 100.0)  # ten times longer than expected
+    assert found == tried[-1]
+    assert 0.06 < found <= 0.1
+    assert clock.now - began <= 11.0
+
+
+def test_one_set_up_on_all_texts_comes_before_any_are_compared(clock):
+    found, tried = paced(clock, 10.0, 8.0)
+    assert tried[0] == 0.2
+    assert found > 0.2
+    assert paced(clock, 4.0, 18.0) == (0.2, [0.2])
+
+
+def test_a_fit_is_given_up_once_its_pace_is_far_behind(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("pellucid.classical.search.time", SimpleNamespace(monotonic=lambda: now[0]))
+    pace = Pace(100, 50.0)
+    for _ in range(7):
+        now[0] += 1.0
+        pace.piece_done()
+    now[0] += 1.0
+    with pytest.raises(OverdueError) as late:
+        pace.piece_done()
+    assert late.value.times == pytest.approx(2.0)
+    of_one = Pace(2, 50.0)  # two classes: the first half tells of the second
+    now[0] += 48.0
+    with pytest.raises(OverdueError):
+        of_one.piece_done()
+
+
+def test_columns_of_a_linear_model_tell_its_pace(monkeypatch):
+    labels = np.arange(120) % 12
+    texts = [f"word{label} other{number} more" for number, label in enumerate(labels)]
+    listing = listing_of_texts(texts, [f"c{each}" for each in labels])
+    dataset, _ = prepare(listing, Settings())
+    learner, ticks = ClassicalLearner("svm", Settings(threads=1)), itertools.count()
+    assert learner._fitted(dataset, Budget(configurations=1), time.monotonic() + 60).train_examples
+    monkeypatch.setattr("pellucid.classical.search.time", SimpleNamespace(monotonic=lambda: next(ticks)))
+    with pytest.raises(OverdueError) as late:
+        learner._fitted(dataset, Budget(configurations=1), 60)
+    assert late.value.times > 1.25
+    assert next(ticks) < 60  # given up before the deadline
 
 
 def test_enough_of_the_texts_may_take_longer(clock):
@@ -300,6 +365,27 @@ def test_models_are_judged_on_as_many_folds_as_there_is_time_for(tmp_path, clock
     assert note == "forest is left out: there was no time to judge it on a fold within 14s."
 
 
+def test_the_cheapest_are_judged_first_and_the_best_on_further_folds(tmp_path, clock, monkeypatch):
+    scores = {"svm": 0.8, "forest": 0.9, "cnn": 0.7}
+    monkeypatch.setattr(refitting, "held_out_score", lambda metric, each, *_: scores[each.name])
+    order = []
+    monkeypatch.setattr(Judge, "fit", recorded(Judge.fit, order))
+    found, context = judged(tmp_path, clock, {"cnn": 8.0, "svm": 1.0, "forest": 2.0}, 18.0)
+    assert order[:6] == ["svm", "forest", "cnn", "forest", "svm", "forest"]
+    assert [each.name for each in found] == ["cnn", "svm", "forest"]
+    counts = context.journal.content["judged_on_folds"]
+    assert (counts["cnn"], counts["forest"]) == (1, 3)
+    assert context.time.left() >= 0
+
+
+def recorded(fit, order):
+    def fitted(self, material, time=None):
+        order.append(self.name)
+        return fit(self, material, time)
+
+    return fitted
+
+
 def test_one_model_is_judged_even_where_the_time_is_over(tmp_path, clock):
     found, context = judged(tmp_path, clock, {"svm": 20.0, "cnn": 20.0}, 5.0)
     assert [each.name for each in found] == ["svm"]
@@ -316,13 +402,43 @@ def test_the_dearest_models_are_left_out_of_the_test_but_never_what_the_recommen
     ]
     kept = concluding.with_time_for_test(candidates, "bag", context)
     assert [each.name for each in kept] == [*seconds]
-    clock.now += 16.0
+    clock.now += 16.5
     kept = concluding.with_time_for_test(candidates, "bag", context)
     assert [each.name for each in kept] == ["majority", "random-forest", "bag"]
     assert notes_of(context.journal.content) == ["svm is left out: there was no time to test it."]
     clock.now += 100.0
     kept = concluding.with_time_for_test(candidates, "svm", context)
     assert [each.name for each in kept] == ["majority", "svm"]
+
+
+def test_models_whose_test_takes_moments_are_tested_even_a_little_late(tmp_path, clock):
+    context = context_of(tmp_path, seconds=60.0, test=100)
+    candidates = [Candidate(name, MODELS["majority"](), 1, 1.0, answer_seconds=1e-5) for name in ("a", "b")]
+    clock.now += 59.9
+    assert concluding.with_time_for_test(candidates, "a", context) == candidates
+    clock.now += 5.0
+    assert [each.name for each in concluding.with_time_for_test(candidates, "a", context)] == ["a"]
+
+
+def test_answers_are_timed_before_folds_judge():
+    pixels, labels = digits()
+    own = Preprocessing(*pixels.shape[1:])
+    material = Dataset(pixels, labels, np.arange(300), np.zeros(0, np.int64), CLASSES, own)
+    candidate = ClassicalLearner("majority", Settings(threads=1)).fit(material)[0]
+    assert candidate.answer_seconds == 0
+    timed = with_answer_time(candidate, material)
+    assert 0 < timed.answer_seconds < 1
+    assert with_answer_time(timed, material) is timed
+
+
+def test_a_part_of_a_run_gets_the_smaller_of_its_shares(clock):
+    budget = TimeBudget(100.0)
+    assert budget.share("backbones") == pytest.approx(50.0)
+    clock.now += 60.0
+    assert budget.share("backbones") == pytest.approx(0.65 * 40)
+    assert budget.share("classical", besides=30.0) == pytest.approx(5.0)
+    assert budget.share("classical", besides=80.0) == 0.0
+    assert budget.share("network") == pytest.approx(10.0)
 
 
 def test_what_a_run_before_a_kill_left_out_stays_left_out(tmp_path, clock):

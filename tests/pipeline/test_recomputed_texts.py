@@ -85,7 +85,7 @@ def run(tmp_path_factory):
 def check_slices(run, checked: Recomputed) -> None:
     """Scores of the recommended model by shop, with intervals that hold together (Bonferroni)."""
     shops = np.array([row["shop"] for row in reviews() if row["split"] == "test"])
-    hits = run.tested[run.metrics["recommended"]].argmax(axis=1) == run.labels
+    hits = run.decide(run.tested[run.metrics["recommended"]]) == run.labels
     expected = []
     for shop in SHOPS:
         of_shop = hits[shops == shop]

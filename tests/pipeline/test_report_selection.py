@@ -5,10 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from pellucid.arithmetic.probabilities import decided
 from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.pipeline.judging import testing
 from pellucid.pipeline.judging.report_facts import (
+    answered_rows,
     cell_rows,
     show_first_mistakes,
     uncertain_rows,
@@ -25,16 +27,33 @@ SAID = np.array(
 
 
 def test_the_surest_mistake_comes_first_and_right_answers_never():
-    assert worst_rows(LABELS, SAID) == [3, 1]
+    assert worst_rows(LABELS, SAID, SAID.argmax(axis=1)) == [3, 1]
+
+
+def test_what_a_threshold_decides_is_a_mistake_or_none_as_in_the_matrix():
+    """A class is answered though the other one is more probable: the same rows, the probability its own."""
+    labels = np.array([0, 0, 1, 1])
+    said = np.array([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.75, 0.25]])
+    predicted = decided(said, ("no", "yes"), {"yes": 0.28})
+    assert predicted.tolist() == [0, 1, 1, 0]
+    assert worst_rows(labels, said, predicted) == [3, 1]
+    assert cell_rows(labels, said, predicted)[:2] == [1, 3]
+    assert uncertain_rows(said, ("no", "yes"), {"yes": 0.28}) == [2, 3, 1, 0]
+    data = SimpleNamespace(
+        digests=None, inputs=np.zeros((4, 8, 8, 1), np.uint8), labels=labels, names=list("abcd"),
+        classes=("no", "yes"), label_text=lambda place: "",
+    )  # fmt: skip
+    (shown,) = answered_rows(data, np.arange(4), said, predicted, [1])
+    assert (shown.label, shown.predicted, shown.probability) == ("no", "yes", 0.4)
 
 
 def test_the_nearest_two_classes_come_first():
-    assert uncertain_rows(SAID)[:2] == [2, 4]
-    assert sorted(uncertain_rows(SAID)) == list(range(6))
+    assert uncertain_rows(SAID, "abc", {})[:2] == [2, 4]
+    assert sorted(uncertain_rows(SAID, "abc", {})) == list(range(6))
 
 
 def test_cells_with_mistakes_come_before_right_ones_and_the_surest_before_the_others():
-    rows = cell_rows(LABELS, SAID)
+    rows = cell_rows(LABELS, SAID, SAID.argmax(axis=1))
     assert rows[:2] == [1, 3]
     assert sorted(rows) == list(range(6))
     assert rows.index(5) < rows.index(4)
@@ -44,7 +63,7 @@ def test_no_cell_gives_more_than_eight_and_all_together_300():
     generator = np.random.default_rng(0)
     labels = generator.integers(0, 10, size=5000)
     said = generator.dirichlet(np.ones(10), size=5000)
-    rows = np.array(cell_rows(labels, said))
+    rows = np.array(cell_rows(labels, said, said.argmax(axis=1)))
     assert len(rows) == len(set(rows)) == 300
     cells = labels[rows] * 10 + said[rows].argmax(axis=1)
     counts = np.bincount(cells, minlength=100)
@@ -54,14 +73,16 @@ def test_no_cell_gives_more_than_eight_and_all_together_300():
 
 def test_nothing_tested_shows_nothing():
     labels, said = LABELS[:0], SAID[:0]
-    assert worst_rows(labels, said) == cell_rows(labels, said) == uncertain_rows(said) == []
+    assert worst_rows(labels, said, labels) == cell_rows(labels, said, labels) == []
+    assert uncertain_rows(said, "abc", {}) == []
 
 
 def test_texts_too_short_to_judge_are_counted_and_not_shown_as_unfamiliar():
     texts = ["a plain text of the training data", "不是很好吃", "cryptographic zebras quarrel", "so what?"]
+    names = [f"row {number}" for number in range(4)]
     dataset = Dataset(
         Texts.of(texts), np.zeros(4, np.int64), np.array([0]), np.array([], np.int64), ("a", "b"), None,
-        test=np.array([1, 2, 3]), sources=[f"row {number}" for number in range(4)],
+        test=np.array([1, 2, 3]), sources=names, names=names,
     )  # fmt: skip
     answers = np.tile([0.9, 0.1], (3, 1))
     tested = testing.Tested(answers, answers, np.array([0.9995, 0.98, 0.2]), 1.0)
@@ -80,7 +101,7 @@ def under_way(tmp_path) -> SimpleNamespace:
         digests=None,
         inputs=images,
         labels=np.array([0, 1, 2, 0, *LABELS]),
-        sources=[f"images/{number}.png" for number in range(10)],
+        names=[f"images/{number}.png" for number in range(10)],
         classes=("boot", "coat", "<dress>"),
         validation=np.arange(4, 10),
         target=CLASSIFICATION,

@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 
 import pytest
 
@@ -9,7 +10,7 @@ from pellucid import cores
 from pellucid.data.wording import wrapped
 from pellucid.pipeline.run.context import free_cores
 from pellucid.pipeline.run.journal import Journal, RunFolder
-from pellucid.pipeline.run.stages import Stages
+from pellucid.pipeline.run.stages import Stages, roughly
 from pellucid.settings import Settings
 from pellucid.training.hardware import choose_threads
 
@@ -29,6 +30,39 @@ def test_a_stage_that_is_over_has_the_words_that_came_up_or_those_for_its_end():
         "wrote three files  0.0 s",
         "planning  0.0 s",
     ]
+
+
+def test_a_stage_without_words_in_the_end_says_nothing():
+    said = io.StringIO()
+    with Stages(said).stage("training svm") as stage:
+        stage.words = ""
+    assert said.getvalue() == ""
+
+
+def test_where_nothing_turns_a_stage_that_takes_long_says_so_and_how_far_it_is(monkeypatch):
+    monkeypatch.setattr("pellucid.pipeline.run.stages._SILENT", 0.05)
+    said = io.StringIO()
+    with Stages(said).stage("reading") as stage:
+        for done in range(1, 9):
+            time.sleep(0.04)
+            stage.progress(done, 8)
+    first, second, *others = said.getvalue().splitlines()
+    assert first == "  reading ..."
+    found = re.fullmatch(r"  reading  (\d) of 8, (\d+) per second, about 1 s left \.\.\.", second)
+    assert 1 <= int(found[1]) < 8
+    assert 10 <= int(found[2]) <= 25
+    assert len(others) <= 3
+    quick = io.StringIO()
+    with Stages(quick).stage("reading"):
+        pass
+    assert len(quick.getvalue().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.2, "1 s"), (41.4, "41 s"), (200, "3 min"), (4000, "67 min"), (9000, "2 h")]
+)
+def test_a_duration_that_is_only_known_about_has_no_more_digits(seconds, words):
+    assert roughly(seconds) == words
 
 
 class _Terminal(io.StringIO):

@@ -57,6 +57,26 @@ def before_the_test(run: Run) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.parametrize(("worth", "limit", "is_said"), [(0.0, None, 1), (1e6, None, 0), (0.0, "30s", 0)])
+def test_a_long_run_says_first_about_how_long_it_takes_and_has_the_same_models(
+    worth, limit, is_said, tmp_path, monkeypatch, capsys
+):
+    data = digits_with_a_test(tmp_path / "data.npz", shuffles_test=False)
+    monkeypatch.setattr("pellucid.pipeline.train._WORTH_TELLING", worth)
+    given = {"model": "mlp", "depth": 1, "width": 8, "epochs": 2, "threads": 1, "baselines": False}
+    train(data, out=tmp_path / "run", time_limit=limit, **given)
+    said = capsys.readouterr().err
+    assert len(re.findall(r"all of it will take about \d+ (s|min) here", said)) == is_said
+    if is_said:
+        assert said.index("all of it") < re.search(r"epoch +1 of", said).start()
+        monkeypatch.setattr("pellucid.pipeline.train._WORTH_TELLING", 1e6)
+        train(data, out=tmp_path / "same", quiet=True, **given)
+        mine, same = (
+            load_file(tmp_path / name / "models/mlp/weights.safetensors") for name in ("run", "same")
+        )
+        assert all(np.array_equal(mine[key], same[key]) for key in mine)
+
+
 @pytest.mark.parametrize(
     ("target", "folds"), [("class", 0), pytest.param("number", None, marks=pytest.mark.slow)]
 )

@@ -94,7 +94,7 @@ def test_a_convolution_by_hand():
     assert sums.weights.tolist() == kernel[0].tolist()
     assert sums.bias == 0.5
     assert bound.latex == (
-        r"y_{o r c} = \sum_{i=1}^{1} \sum_{k=0}^{1} \sum_{l=0}^{1} W_{o i k l} x_{i, r + k, c + l} + b_{o}"
+        r"y_{o r c} = \sum_{i=0}^{0} \sum_{k=0}^{1} \sum_{l=0}^{1} W_{o i k l} x_{i, r + k, c + l} + b_{o}"
     )
     edge = LINES["convolution"].bind([image, kernel], (1, 4, 4), {"padding": (1, 1)})
     assert edge.unit((0, 0, 0)).patch.tolist() == [[[0, 0], [0, 1]]]
@@ -111,7 +111,7 @@ def test_a_transposed_convolution_says_where_its_kernel_is():
         [np.ones((2, 3, 3)), np.ones((2, 4, 4, 4))], (4, 6, 6), {"stride": (2, 2), "padding": (1, 1)}
     )
     assert bound.latex == (
-        r"y_{o h w} = \sum_{i=1}^{2} \sum_{r=0}^{2} \sum_{c=0}^{2} W_{i o k l} x_{i r c} \\ "
+        r"y_{o h w} = \sum_{i=0}^{1} \sum_{r=0}^{2} \sum_{c=0}^{2} W_{i o k l} x_{i r c} \\ "
         r"k = h - 2 r + 1, 0 \le k \le 3 \\ l = w - 2 c + 1, 0 \le l \le 3"
     )
 

@@ -101,7 +101,7 @@ def test_what_the_page_computes_is_what_the_network_says(chromium: str, tmp_path
     for (layer, unit), (title, unit_title, verdict, difference, text) in zip(
         places, walked["seen"], strict=True
     ):
-        assert title.startswith(f"{layer}: ")
+        assert title.endswith(f" ({layer})")
         assert unit_title.split(": ")[0] == f"Unit ({', '.join(map(str, unit))})"  # a score has its class
         assert difference <= TOLERANCE, f"{layer} {unit}: {verdict}"
         said = re.match(r"network says ([-\d.e+]+), by hand ([-\d.e+]+), difference", text)
@@ -139,7 +139,7 @@ def test_chosen_units_of_a_large_network_open(
     walked, console, _ = open_page(chromium, folder, "walk.html")
     assert console == []
     for (layer, unit), (title, _, verdict, difference, text) in zip(places, walked["seen"], strict=True):
-        assert title.startswith(f"{layer}: ")
+        assert title.endswith(f" ({layer})")
         assert difference <= TOLERANCE, f"{layer} {unit}: {verdict}"
         said = re.match(r"network says ([-\d.e+]+), by hand", text)
         assert said is not None, f"{layer} {unit}: {text}"
@@ -258,7 +258,7 @@ def test_a_link_from_the_bound_opens_the_layer(chromium: str, tmp_path: Path) ->
     assert console == []
     assert found["opened"] == [0, "bound", True, False], "the page stays at its top"
     assert (found["view"], found["unit"]) == ("forward", "Unit (3)")
-    assert found["title"].startswith("draw: ")
+    assert found["title"].endswith(" (draw)")
     assert 0 <= found["top"] < 720
     assert found["maps"] == found["painted"] == len(explained("vae").latents.traversals)
     other, _, _ = open_page(chromium, folder, "cnn-opened.html")

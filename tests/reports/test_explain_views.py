@@ -99,7 +99,7 @@ def test_choosing_a_layer_leaves_its_heading_in_view(tab: Tab, tmp_path: Path, s
               const title = document.getElementById("layer-title").textContent;
               return [box.top, box.bottom, covered, title]; })()"""
         )
-        assert title.startswith(f"{layer}: ")
+        assert title.endswith(f" ({layer})")
         assert covered <= top
         assert bottom <= size[1]
         assert tab.evaluate(

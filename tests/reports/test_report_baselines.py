@@ -46,6 +46,12 @@ def test_verdict_and_table_name_score_leaks_baseline_reason_and_configurations(
     assert len(re.findall(r"C = 3 chosen0\.930", page.text)) == 5, "one for each model that had a choice"
 
 
+def test_where_folds_judged_a_model_may_learn_from_the_validation_split_too(rich_facts: ReportFacts) -> None:
+    """The count is the one that the terminal has said."""
+    text = part(rich_facts, "models", judged_on_folds={"svm": 5}).text
+    assert "svm was trained on fewer images than there are: 400 of 1,100." in text
+
+
 def test_what_is_recommended_is_named_as_what_it_is(rich_facts: ReportFacts) -> None:
     text = part(rich_facts, "verdict", recommended="random-forest").text
     assert "random-forest, a classical model, classifies" in text
@@ -152,6 +158,15 @@ def test_one_model_alone_says_so_in_one_line(digit_facts: ReportFacts) -> None:
     assert "Recommended:" not in page.text
     assert "compared with each" not in page.text
     assert "The same on" not in page.text
+
+
+def test_one_model_alone_is_not_called_the_only_one_trained_where_others_were_left_out(
+    digit_facts: ReportFacts,
+) -> None:
+    notes = [f"{name} is left out: there was no time to test it." for name in ("svm", "random-forest")]
+    facts = dataclasses.replace(digit_facts, metrics={**digit_facts.metrics, "notes": notes})
+    page = Page(render(facts))
+    assert "cnn is the only model that was tested in time; 2 models left out." in page.text
 
 
 def test_folds_show_each_fold_on_a_scale_and_pairs_with_the_best(page: Page, rich_facts: ReportFacts) -> None:

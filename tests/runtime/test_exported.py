@@ -12,9 +12,11 @@ from exported_models import EVERY, content_of, exported
 from pellucid.answering.answers import rows_of
 from pellucid.answering.decisions import Decisions, PredictOptions
 from pellucid.answering.incoming import Block
+from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DataError, NotFiniteError
-from pellucid.runtime.exported import batches
-from pellucid.tasks import MULTILABEL
+from pellucid.runtime.exported import ExportedModel, batches
+from pellucid.runtime.metadata import Metadata
+from pellucid.tasks import IMAGES, MULTILABEL
 from small_models import LABELS, digits, write_digits
 from text_models import encoder, texts
 
@@ -38,6 +40,30 @@ def test_several_labels_are_a_list_for_each_input():
     assert len({tuple(each) for each in found}) > 2
     assert file.predict([]) == []
     assert file.target is MULTILABEL
+
+
+class Said:
+    """A session that gives the same probabilities again and again."""
+
+    def __init__(self, rows) -> None:
+        self.rows = np.asarray(rows, np.float32)
+
+    def run(self, outputs, feeds):
+        for _ in feeds:
+            yield [self.rows]
+
+
+def test_labels_are_decided_by_the_threshold():
+    image = Preprocessing(8, 8, 1)
+    metadata = Metadata("m", "0", IMAGES, ("no", "yes"), 1.0, image, (), None, (), threshold={"yes": 0.2})
+    images = np.zeros((3, 8, 8, 1), np.uint8)
+    rows = [[0.9, 0.1], [0.7, 0.3], [0.4, 0.6]]
+    assert ExportedModel(metadata, Said(rows)).predict(images) == ["no", "yes", "yes"]
+    plain = dataclasses.replace(metadata, threshold={})
+    assert ExportedModel(plain, Said(rows)).predict(images) == ["no", "no", "yes"]
+    several = dataclasses.replace(metadata, several=True)
+    rows = [[0.9, 0.1], [0.45, 0.25], [0.5, 0.6]]
+    assert ExportedModel(several, Said(rows)).predict(images) == [["no"], ["yes"], ["no", "yes"]]
 
 
 def test_texts_are_a_list():

@@ -46,6 +46,11 @@ def base64_of(content):
     return base64.b64encode(content).decode()
 
 
+def as_written(numbers):
+    """Probabilities with the seven significant digits of every answer."""
+    return [as_written(each) if isinstance(each, list) else float(f"{each:.7g}") for each in numbers]
+
+
 class Server:
     """The process, its address and what it said."""
 

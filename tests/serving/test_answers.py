@@ -23,7 +23,7 @@ from pellucid.export.onnx_graph import graph_of
 from pellucid.runtime.exported import load, opened
 from pellucid.serving import worker
 from pellucid.serving.worker import Answering, Refused
-from serving.served import IMAGES, JSON, PNG, TEXTS, base64_of, png_of, serving, write_models
+from serving.served import IMAGES, JSON, PNG, TEXTS, as_written, base64_of, png_of, serving, write_models
 from small_models import vector_model, vectors
 from text_models import texts
 
@@ -105,8 +105,10 @@ def test_answers_are_those_of_the_runtime_alone_and_under_load(server, folder, n
 
     alone = [ask(number) for number in range(len(bodies))]
     for answer, answers in zip(alone, expected, strict=True):
-        said = list(answer["probabilities"].values()) if model.classes else answer["label"]
-        assert said == answers.said[0].tolist()
+        if model.classes:
+            assert list(answer["probabilities"].values()) == as_written(answers.said[0].tolist())
+        else:
+            assert answer["label"] == answers.said[0].tolist()
         assert answer.get("novelty") == (
             None if answers.novelty is None else round(float(answers.novelty[0]), 6)
         )
@@ -130,7 +132,7 @@ def test_several_inputs_of_one_request_are_answered_as_a_list(server, folder, na
     model = load(folder / f"{name}.onnx", 1)
     expected = model.answer(model.ready(inputs[:4])).said
     usable = [each for number, each in enumerate(answers) if number != 3]
-    assert [list(each["probabilities"].values()) for each in usable] == expected.tolist()
+    assert [list(each["probabilities"].values()) for each in usable] == as_written(expected.tolist())
 
 
 def test_several_labels_are_a_list_too(server):
@@ -201,7 +203,7 @@ def test_an_image_is_explained_by_its_cells(server, folder):
     scores = np.array(found["scores"])
     assert scores.shape == (8, 8)
     assert found["explained"] == found["label"]
-    assert found["score"] == found["probabilities"][found["label"]]
+    assert as_written([found["score"]]) == [found["probabilities"][found["label"]]]
     model = load(folder / "svm.onnx", 1)
     pixels = model.ready([body])[0]
     code = model.classes.index(found["label"])
@@ -277,7 +279,7 @@ def test_vectors_of_numbers_are_answered_and_others_refused():
     _, body = answering.predict("json", json.dumps({"values": given}).encode())
     answers = json.loads(body)["answers"]
     expected = opened(content, "x", 1).predict_proba(rows)
-    assert [list(each["probabilities"].values()) for each in answers[:3]] == expected.tolist()
+    assert [list(each["probabilities"].values()) for each in answers[:3]] == as_written(expected.tolist())
     assert answers[3:] == [{"error": f"is no list of {rows.shape[1]} numbers"}] * 2
     with pytest.raises(Refused, match="this model takes numbers"):
         answering.explain("json", json.dumps({"value": given[0]}).encode())

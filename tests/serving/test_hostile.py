@@ -1,15 +1,18 @@
 """What is sent to break a server: it is refused with a reason, and others are answered meanwhile."""
 
 import contextlib
+import io
 import json
 import socket
 import statistics
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from PIL import Image
 
-from serving.served import IMAGES, PNG, ask, png_of, serving, write_models
+from serving.served import IMAGES, JSON, PNG, ask, base64_of, png_of, serving, write_models
 
 HOST = b"host: 127.0.0.1\r\n"
 POST = b"POST /api/predict HTTP/1.1\r\n"
@@ -22,7 +25,8 @@ def server(tmp_path_factory):
     # The deadline of a request is shorter than that of a user: a sitecustomize of the test sets it.
     folder = tmp_path_factory.mktemp("shorter")
     (folder / "sitecustomize.py").write_text("import pellucid.budgets as b; b.REQUEST_SECONDS = 3.0\n")
-    with serving(*words, "--workers", "2", PYTHONPATH=str(folder)) as server:
+    # And an image may have fewer pixels, so that those of many are soon too many.
+    with serving(*words, "--workers", "2", PYTHONPATH=str(folder), PELLUCID_MEGAPIXELS="20") as server:
         yield server
         assert server.predict(png_of(0))[0] == 200
         assert server.process.poll() is None
@@ -168,6 +172,66 @@ def test_five_hundred_connections_that_say_nothing_keep_nobody_out(server):
         for _ in range(5):
             assert server.predict(png_of(1))[0] == 200
         assert server.memory() - before < 30_000_000
+
+
+def test_one_dear_request_is_answered_in_part_and_others_do_not_wait_for_it(server):
+    """Images of 16 megapixels in a few kilobytes, as a short and as a long request at a time."""
+    file = io.BytesIO()
+    Image.new("L", (4000, 4000), 255).save(file, "PNG")
+    image = base64_of(file.getvalue())
+    bodies = [json.dumps({"images": [image] * count}) for count in (8, 100)]
+    assert [len(body) > 1 << 20 for body in bodies] == [False, True]
+    with ThreadPoolExecutor(4) as executor:
+        dear = [executor.submit(server.predict, body, JSON) for body in bodies]
+        took = []
+        while not all(each.done() for each in dear):
+            began = time.perf_counter()
+            assert server.predict(png_of(3))[0] == 200
+            took.append(time.perf_counter() - began)
+        assert max(took) < 5
+        answered = [found["answers"] for status, found in (each.result() for each in dear) if status == 200]
+        assert {status for status, _ in (each.result() for each in dear)} <= {200, 503}
+    assert answered
+    for answers in answered:
+        errors = [each.get("error", "") for each in answers]
+        assert errors[:3] == [""] * 3
+        assert all(
+            each.startswith("not decoded: the images of one request may take 180 MB") for each in errors[3:]
+        )
+
+
+def test_large_bodies_leave_room_for_small_ones(server):
+    """Eight of nearly 20 MB each that do not end: five are held, three refused, others answered."""
+    head = POST + HOST + IMAGE + b"content-length: %d\r\n\r\n" % (20 << 20)
+    with contextlib.ExitStack() as stack:
+        for _ in range(8):
+            own = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=10))
+            with contextlib.suppress(ConnectionError):
+                own.sendall(head + bytes(19 << 20))
+        for size in ((8, 8), (300, 300), (1000, 1500)):
+            assert server.predict(png_of(5, size))[0] == 200
+        assert server.predict(bytes(20 << 20))[0] == 503
+    assert server.predict(bytes(20 << 20))[0] in (400, 503)
+
+
+def status_or_none(server, path):
+    """Status of the reply to a large body, if it came before the end of the connection."""
+    with contextlib.suppress(ConnectionError):
+        return server.ask("POST", path, bytes(20 << 20))[0]
+    return None
+
+
+def test_what_nobody_takes_is_refused_before_it_is_read(server):
+    """However many send it at once."""
+    before = server.memory()
+    with ThreadPoolExecutor(8) as executor:
+        paths = ["/nothing", "/api/model", "/healthz", "/"] * 4
+        found = executor.map(lambda path: status_or_none(server, path), paths)
+        assert server.predict(png_of(6))[0] == 200
+        # Who sends on for more than a second may find the connection closed in place of the reply.
+        assert {status for status in found if status} <= {404, 405}
+    assert status_or_none(server, "/nothing") == 404
+    assert server.memory() - before < 40_000_000
 
 
 def test_others_are_answered_while_some_are_hostile(server):

@@ -115,3 +115,25 @@ def test_many_classes_share_a_counter_beyond_a_hundred():
     text = monitor.text().decode()
     assert text.count("pellucid_answers_total{") == 101
     assert 'pellucid_answers_total{label="(others)",model="m"} 200.0' in text
+
+
+def test_inputs_are_unfamiliar_beyond_the_rate():
+    monitor = Monitor({"m": metadata()}, waiting=int, alive=int, restarts=int)  # of 5 %
+    monitor.answered("m", {"labels": ["a"] * 4, "novelty": [0.3, 0.92, 0.96, 0.97], "inputs": 4}, 0.0, 0.0)
+    assert 'pellucid_unfamiliar_total{model="m"} 2.0' in monitor.text().decode()
+
+
+def test_answers_by_a_threshold_are_compared_with_held_out_ones_by_the_same():
+    draws = np.random.default_rng(5)
+    said = draws.uniform(0.0, 0.6, 1_000)
+    answers = HeldOut.of(np.zeros(1_000, np.int64), np.column_stack([1 - said, said]), draws.random(1_000))
+    two = dataclasses.replace(metadata(answers, ("no", "yes")), threshold={"yes": 0.2})
+    watch = DriftWatch(two)
+    given = np.where(draws.uniform(0.0, 0.6, WINDOW) >= 0.2, "yes", "no").tolist()
+    watch.add(given, draws.random(WINDOW).tolist())
+    assert watch.last is not None
+    assert (watch.windows, watch.last.alarms) == (1, [])
+    assert abs(watch.last.shifts["answers"].effect) < 0.2
+    # By the most probable class a third of these would be yes, and a window of them drift.
+    watch.add(np.where(said[:WINDOW] >= 0.5, "yes", "no").tolist(), draws.random(WINDOW).tolist())
+    assert watch.last.alarms == ["answers"]

@@ -48,7 +48,12 @@ def await_metric(server, name, least):
 
 def test_a_full_queue_refuses_at_once_and_what_waits_is_answered(tmp_path):
     """One process that is stopped: as many wait as may, the rest has 503 within a few milliseconds."""
-    with serving(*write_models(tmp_path, svm=IMAGES), "--workers", "1") as server:
+    # On a busy machine this takes longer than a request waits.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import pellucid.serving.workers as w; w.LONGEST_WAIT = 60.0\n"
+    )
+    words = write_models(tmp_path, svm=IMAGES)
+    with serving(*words, "--workers", "1", PYTHONPATH=str(tmp_path)) as server:
         body = png_of(0)
         for _ in range(60):  # until the server knows how long a request takes, on a busy machine too
             assert server.predict(body)[0] == 200

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Float64
 
 from pellucid.answering.decisions import Decisions
 from pellucid.answering.incoming import AnsweringModel, Block
@@ -20,6 +21,8 @@ from pellucid.files import writing
 _FIXED_COLUMNS = ("input", "label", "probability", "error", "novelty")
 _ROWS_PER_GROUP = 4096
 _PLACES = 6
+# Models compute in single precision, which has about so many significant digits; further ones are noise.
+_DIGITS = 7
 
 PARQUET = ".parquet"
 _FORMS = (".csv", ".jsonl", PARQUET)
@@ -209,17 +212,23 @@ class Rows(NamedTuple):
 
 
 def rows_of(decisions: Decisions, block: Block) -> Rows:
-    """Let a model answer about a block of inputs, decide, and make a row for each."""
+    """Let a model answer about a block of inputs, decide, and make a row for each.
+
+    Decisions are made from probabilities as they were computed; rows have seven digits of them.
+    """
     model, with_probabilities = decisions.model, decisions.options.probabilities
     answers, block = answered(model, block)
     decided = decisions.decide(*answers)
     novelty = repeat(None) if answers.novelty is None else iter(answers.novelty.round(_PLACES).tolist())
     labels: list[Any] = decided.answers.tolist()
-    sure: list[float | None] = [None] * len(labels)
+    sure: Sequence[float | None] = [None] * len(labels)
     if model.classes:
         labels = model.target.texts(decided.answers, model.classes)
-        sure = model.target.probability(answers.said, decided.answers).tolist()
-    usable = zip(answers.said.tolist(), labels, sure, novelty, decided.cells(), strict=False)
+        sure = _readable(model.target.probability(answers.said, decided.answers))
+    shown: Iterable[tuple[float, ...]] = repeat(())
+    if with_probabilities:
+        shown = zip(*map(_readable, answers.said.T), strict=True)
+    usable = zip(labels, sure, novelty, decided.cells(), shown, strict=False)
     nothing = (None,) * (len(model.classes) if with_probabilities else 0)
     unknown = (None,) * len(decisions.columns)
     rows = []
@@ -227,7 +236,11 @@ def rows_of(decisions: Decisions, block: Block) -> Rows:
         if error:
             rows.append(Answer(name, None, None, error, None, nothing, unknown))
             continue
-        output, label, probability, foreign, cells = next(usable)
-        shown = tuple(output) if with_probabilities else ()
-        rows.append(Answer(name, label, probability, "", foreign, shown, cells))
+        label, probability, foreign, cells, output = next(usable)
+        rows.append(Answer(name, label, probability, "", foreign, output, cells))
     return Rows(rows, answers, 0 if decided.abstained is None else int(decided.abstained.sum()))
+
+
+def _readable(probabilities: Float64[np.ndarray, " n"]) -> Sequence[float]:
+    """Probabilities with as many significant digits as they are computed with."""
+    return [float(f"{each:.{_DIGITS}g}") for each in probabilities.tolist()]

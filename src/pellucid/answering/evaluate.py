@@ -19,7 +19,7 @@ from pellucid.arithmetic.rounding import decimals, figure, per_cent, rounded
 from pellucid.bundle import Model, load
 from pellucid.data.labels import read_number
 from pellucid.data.listing import TEST, Listing
-from pellucid.data.reading.dispatch import read_data
+from pellucid.data.reading.dispatch import read_data, read_dataset
 from pellucid.data.sibling_sets import first_of_groups
 from pellucid.data.tables.csv_tables import as_csv
 from pellucid.data.targets import new_names, renamed_sets
@@ -264,10 +264,7 @@ def evaluate(
     if confusion is not None:
         _require_counts(model, confusion)
     listing = listing_for(model, place, settings)
-    chosen = [index for index, split in enumerate(listing.splits) if split == TEST]
-    rows = chosen or list(range(len(listing)))
-    if listing.label_sets is not None:
-        rows = [row for row in rows if listing.label_sets.looked_at[row]]
+    rows, chosen = scored_rows(listing)
     labels = labels_for(model, listing, rows)
     gathering = None if model.detector is None else Gathering(model.detector, model.classes)
     options = PredictOptions(max_error=max_error, threshold=settings.threshold)
@@ -287,7 +284,7 @@ def evaluate(
     slices = abstention = None
     if settings.slice_column is not None and listing.slices is not None:
         values = [listing.slices[row] for row in readable]
-        slices = score_slices(settings.slice_column, values, labels, outputs, groups)
+        slices = score_slices(settings.slice_column, values, labels, outputs, groups, predicted)
     if (promise := decisions.promise) is not None:
         kept = kept_on(0.5, 1.0 - abstained, model.target.wrong(predicted, labels))
         abstention = Abstention(promise.max_error, promise.expected, *kept)
@@ -314,6 +311,18 @@ def evaluate(
         # Warnings of reading, but for those about labels, which are the model's to decide.
         warnings=(*[each for each in listing.warnings if "--target" not in each], *warnings),
     )
+
+
+def scored_rows(listing: Listing) -> tuple[list[int], bool]:
+    """Examples that scores are of, and whether they are the test split; else they are all.
+
+    Without those of which no label is known.
+    """
+    chosen = [index for index, split in enumerate(listing.splits) if split == TEST]
+    rows = chosen or list(range(len(listing)))
+    if listing.label_sets is not None:
+        rows = [row for row in rows if listing.label_sets.looked_at[row]]
+    return rows, bool(chosen)
 
 
 def _require_counts(model: Model, confusion: Path) -> None:
@@ -365,8 +374,8 @@ def _known_from_training(run: Path, place: str, rows: int, noun: str) -> str:
     )
 
 
-def listing_for(model: Model, place: str, settings: Settings) -> Listing:
-    """The data, read as what the model takes.
+def listing_for(model: Model, place: Any, settings: Settings) -> Listing:
+    """The data at a path, or a data set of `datasets` or PyTorch, read as what the model takes.
 
     Raises: `DataError` if it holds something else, or cannot be read.
     """
@@ -374,7 +383,8 @@ def listing_for(model: Model, place: str, settings: Settings) -> Listing:
     try:
         asked = with_columns_of(model, settings)
         target = "class" if model.target.is_exclusive else "labels"
-        listing = read_data(place, dataclasses.replace(asked, task=model.input_kind.task, target=target))
+        read = read_data if isinstance(place, str) else read_dataset
+        listing = read(place, dataclasses.replace(asked, task=model.input_kind.task, target=target))
     except UsageError as error:
         if not str(error).startswith("--task"):
             raise

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pellucid.answering.answers import answered
+from pellucid.answering.giveaways import driving_giveaways
 from pellucid.answering.incoming import Block, incoming
 from pellucid.answering.naming import ModelOfRun, model_of
 from pellucid.answering.training_examples import known_label, known_states, most_alike, shown_name, whole_name
@@ -51,7 +52,7 @@ def explain(
         settings: column and encoding of tables.
         model_name: another model of the run.
         class_name: class or label that loss and explanations are about; by default explanations are about the
-            most probable one, and the loss is against the true one, or all labels that are known, where the
+            answered one, and the loss is against the true one, or all labels that are known, where the
             input is part of the run's data. An autoencoder opens the image as of this class; by default as of
             the true one, or the likeliest.
         typed: the text itself, in place of a place.
@@ -95,7 +96,8 @@ def explain(
     truth, of_data = (None, ()) if place is None else _truth(model, chosen.folder, name)
     explanation = explain_model(model, inputs, target, truth, chosen.name)
     nearest, compared, lacking = most_alike(chosen.folder, opened_model(model), inputs)
-    notes = (*_others(chosen), *explanation.notes, *lacking, *of_data)
+    driving = driving_giveaways(model, Path(run), inputs) if not isinstance(model, Generator) else ()
+    notes = (*_others(chosen), *driving, *explanation.notes, *lacking, *of_data)
     explanation = dataclasses.replace(explanation, nearest=nearest, compared=compared, notes=notes)
     shown = name if place is None else shown_name(chosen.folder, name)
     write_file(out, render_explanation(explanation, shown).encode("utf-8"))
@@ -125,7 +127,7 @@ def _others(chosen: ModelOfRun) -> tuple[str, ...]:
     if is_recommended:
         own = f"{chosen.name} is the model that the run recommends."
     elif chosen.recommended is not None:
-        own = f"{chosen.name} is a model of the run, which recommends {chosen.recommended}."
+        own = f"You opened {chosen.name}; the run recommends {chosen.recommended}."
     return (own, *([f"--model opens the others: {some(rest, _NAMES_SHOWN)}."] if rest else []))
 
 

@@ -52,7 +52,7 @@ class AverageModel(Model):
         self.weights = tuple(each.weight for each in self.members)
         self.heaviest, first = self.members[0], self.members[0].model
         self.input_kind, self.preprocessing = first.input_kind, first.preprocessing
-        self.classes, self.joined_columns = first.classes, first.joined_columns
+        self.classes, self.joined_columns, self.ignored = first.classes, first.joined_columns, first.ignored
         self.renamed, self.threshold, self._target = first.renamed, first.threshold, first.target
         self.sort_seen, self.sees_through = first.sort_seen, first.sees_through
         self.temperature = checked_temperature(temperature, self.classes)
@@ -162,10 +162,11 @@ def _require_agreement(members: Sequence[AverageMember]) -> None:
             raise ValueError(f"members: the weight of {name} is {weight}, not 1 to {MOST_WEIGHT:,}")
         if (model.input_kind, model.preprocessing) != (first.input_kind, first.preprocessing):
             raise ValueError(f"members: {name} and {members[0].name} take other inputs")
-        if (model.target, model.classes, model.joined_columns) != (
+        if (model.target, model.classes, model.joined_columns, model.ignored) != (
             first.target,
             first.classes,
             first.joined_columns,
+            first.ignored,
         ):
             raise ValueError(f"members: {name} and {members[0].name} know other classes or columns")
     if [each.weight for each in members] != sorted((each.weight for each in members), reverse=True):

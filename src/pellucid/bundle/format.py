@@ -22,6 +22,7 @@ from pellucid.bundle.held_out import LEAST_MEMBERS, MOST_MEMBERS, MOST_WEIGHT
 from pellucid.bundle.model import LEAST_TEMPERATURE, MOST_TEMPERATURE, checked_temperature
 from pellucid.classical import FEATURES, HIDDEN, PREDICTORS, TF_IDF, VALUES
 from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.data.removal import ignored_of_texts
 from pellucid.data.tables.table import joined_columns_of
 from pellucid.encoding import ENCODERS, Encoder, NgramEncoder, WordPieceEncoder
 from pellucid.encoding.tfidf import Tfidf
@@ -229,6 +230,8 @@ class Description(Saved):
     held_out: Annotated[Mapping[str, Any] | None, LEFT_OUT] = None
     # columns of a table whose texts it reads as one; none where it reads one
     joined_columns: Annotated[tuple[str, ...], Read(joined_columns_of), LEFT_OUT] = ()
+    # what is taken out of texts before it reads them; nothing where it reads them whole
+    ignored: Annotated[tuple[str, ...], Read(ignored_of_texts), LEFT_OUT] = ()
     renamed: Annotated[Mapping[str, str], LEFT_OUT] = field(
         default_factory=dict
     )  # old names of classes to new
@@ -267,6 +270,8 @@ class Description(Saved):
             raise ValueError(f"'mirror' must be false in a model of the kind {kind.name}")
         if self.joined_columns and kind.input_kind is not TEXTS:
             raise ValueError(f"joined_columns: a model of the kind {kind.name} reads no columns of texts")
+        if self.ignored and kind.input_kind is not TEXTS:
+            raise ValueError(f"ignored: a model of the kind {kind.name} reads no texts")
         if self.architecture is not None:
             self._check_network(kind, self.architecture)
 

@@ -16,6 +16,7 @@ from pellucid.classical.predictors import Rows
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.labels import is_encodable
 from pellucid.data.raw_texts import Texts
+from pellucid.data.removal import texts_without
 from pellucid.encoding import Encoder
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import DataError
@@ -158,6 +159,9 @@ class Model:
     detector: Detector | None = None  # of inputs that are unlike the training data
     held_out: HeldOut | None = None  # answers about examples that it did not learn from
     joined_columns: tuple[str, ...] = ()  # of a table, whose texts it reads as one, each behind its name
+    ignored: tuple[
+        str, ...
+    ] = ()  # what is taken out of texts before it reads them; of images, `preprocessing`
     renamed: Mapping[str, str] = MappingProxyType({})  # old names of classes in its data to new ones
     # probability from which on one of two classes is answered, or each of several labels; nothing where the
     # most probable class is, or labels from one half on
@@ -173,6 +177,13 @@ class Model:
     def target(self) -> Target:
         """Target of the answers: classes, several labels or a number."""
         return self._target or target_of(len(self.classes))
+
+    def texts_of(self, inputs: Inputs) -> Sequence[str]:
+        """Texts as it reads them, without what is ignored.
+
+        Raises: `DataError` if they are of another form.
+        """
+        return texts_without(require_texts(inputs), self.ignored)
 
     def with_target(self: Own, target: Target) -> Own:
         """The same model, whose outputs are of another target."""
@@ -283,9 +294,11 @@ class Model:
         joined_columns: tuple[str, ...] = (),
         renamed: Mapping[str, str] = MappingProxyType({}),
         threshold: Mapping[str, float] = MappingProxyType({}),
+        ignored: tuple[str, ...] = (),
     ) -> Own:
         """The same model, which knows how data like its own is read and decided."""
         model = copy.copy(self)
+        model.ignored = ignored
         model.joined_columns, model.renamed, model.threshold = joined_columns, dict(renamed), dict(threshold)
         return model
 

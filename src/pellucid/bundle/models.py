@@ -18,7 +18,6 @@ from pellucid.bundle.model import (
     finite_answers,
     require_agreement,
     require_images,
-    require_texts,
     require_vectors,
 )
 from pellucid.bundle.network_answers import answer_in_batches, answer_texts, input_blocks
@@ -172,7 +171,7 @@ class TextModel(OnNetwork):
     def _asked(
         self, inputs: Inputs, question: Callable[[Tensor], Float[Tensor, "batch values"]]
     ) -> Float32[np.ndarray, "examples values"]:
-        return answer_texts(self.network, self.encoder, require_texts(inputs), question)
+        return answer_texts(self.network, self.encoder, self.texts_of(inputs), question)
 
 
 class FeatureModel(OnNetwork):
@@ -314,7 +313,7 @@ class ClassicalModel(Model):
     def _checked(self, inputs: Inputs) -> Inputs:
         """Refuse inputs of another form with a `DataError`; the same come back."""
         if self.input_kind is TEXTS:
-            return require_texts(inputs)
+            return self.texts_of(inputs)
         if self.preprocessing is None:
             return require_vectors(inputs, self.length)
         return require_images(inputs, self.preprocessing)

@@ -157,10 +157,23 @@ def model_folder(folder: str | Path) -> Path:
     for candidate in (place, place / "model"):
         if os.path.lexists(candidate / FILE_NAME):
             return candidate
+    if _is_unfinished(place):
+        raise ModelFileError(
+            f"{place}: a run that is not finished, so it has no model yet; if it was interrupted, finish it "
+            "by the command that began it, with --resume"
+        )
     for path in sorted(place.iterdir())[:100]:
         if path.is_file():
             refuse_foreign_file(path)
     raise ModelFileError(f"{place}: neither a model folder nor a finished run; {FILE_NAME} is missing")
+
+
+def _is_unfinished(place: Path) -> bool:
+    """True of the folder of a run that has begun and not ended; others have a `config.json`, too."""
+    has_begun = (place / "config.json").is_file() and any(
+        (place / each).exists() for each in (".lock", "checkpoints")
+    )
+    return has_begun and not (place / "metrics.json").exists()
 
 
 def _one(place: Path, description: Description) -> Model:
@@ -200,6 +213,7 @@ def _one(place: Path, description: Description) -> Model:
             joined_columns=description.joined_columns,
             renamed=description.renamed,
             threshold=description.threshold,
+            ignored=description.ignored,
         )
     require_answers(model, str(place))
     return _completed(place, description, model)
@@ -215,13 +229,16 @@ def _average(place: Path, description: Description) -> Model:
             raise ValueError("input_kind of the average are not those of its members")
         if model.target is not description.is_of.target:
             raise ValueError("the target of the average is not that of its members")
-        same = ["preprocessing", "classes", "joined_columns", "renamed"]
+        same = ["preprocessing", "classes", "joined_columns", "ignored", "renamed"]
         if model.target.is_exclusive:
             same.append("threshold")
         else:  # of several labels its own, which its own answers fit
             threshold = description.threshold
             model = model.for_data(
-                joined_columns=model.joined_columns, renamed=model.renamed, threshold=threshold
+                joined_columns=model.joined_columns,
+                renamed=model.renamed,
+                threshold=threshold,
+                ignored=model.ignored,
             )
         for what in same:
             if getattr(model, what) != getattr(description, what):

@@ -172,7 +172,7 @@ def folded(
 # Examples of which a fifth, held out once, says little about the scale.
 FEW = 1_000
 
-_HELD, _PARTS = 1_000, 5
+_HELD, PARTS = 1_000, 5
 _LOG_LOW, _LOG_HIGH, _STEPS = -7.0, 7.0, 60
 _GOLDEN = (5**0.5 - 1) / 2
 
@@ -218,14 +218,14 @@ def parts_held_out(
     """
     part = np.full(len(labels), -1)
     if len(labels) > FEW:
-        first = len(labels) - min(_HELD, len(labels) // _PARTS)
+        first = len(labels) - min(_HELD, len(labels) // PARTS)
         part[first:][np.isin(labels[first:], labels[:first])] = 0
     else:
         for number, each in enumerate(np.unique(labels)):
             members = np.flatnonzero(labels == each)
             if len(members) > 1:
-                part[members] = (np.arange(len(members)) + number) % _PARTS
-    held_out = [held for number in range(_PARTS) if len(held := np.flatnonzero(part == number))]
+                part[members] = (np.arange(len(members)) + number) % PARTS
+    held_out = [held for number in range(PARTS) if len(held := np.flatnonzero(part == number))]
     return held_out[:1] if once else held_out
 
 

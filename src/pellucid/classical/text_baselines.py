@@ -17,6 +17,7 @@ from pellucid.classical.label_fitting import calibrated_out_of_sample, cell_weig
 from pellucid.classical.label_forests import forest_of_labels
 from pellucid.classical.linear_fitting import (
     FEW,
+    PARTS,
     constant,
     has_both,
     label_shares,
@@ -24,7 +25,7 @@ from pellucid.classical.linear_fitting import (
     scale_out_of_sample,
 )
 from pellucid.classical.predictors import Linear, Predictor, Rows
-from pellucid.classical.search import Trial, Work
+from pellucid.classical.search import Pace, Trial, Work
 from pellucid.classical.text_features import NOTHING, READINGS
 from pellucid.classical.training_set import Budget, TrainingSet
 from pellucid.tasks import CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION, TEXTS, UNKNOWN
@@ -119,6 +120,10 @@ def for_classes(
     if len(present) == 1 or features.nnz == 0:
         return constant(labels, work.classes, work.weights)
     known, parts = work.scale, []
+    if work.deadline is not None and not work.for_comparison:
+        is_known = known is not None and known.value is not None
+        solved = 1 if is_known else 1 + (PARTS if len(labels) <= FEW else 1)
+        work = work._replace(pace=Pace(solved * (len(present) - (len(present) == 2)), work.deadline))
 
     def decide(held: Int64[np.ndarray, " held"]) -> Float64[np.ndarray, "held classes"]:
         """Scores of held-out texts by columns that were solved without them."""
@@ -252,6 +257,8 @@ def _column(
         inside, outside = (side * weights @ rows + _SMOOTHED for side in (is_class, ~is_class))
         factor = _between(np.abs(np.log(inside / inside.sum()) - np.log(outside / outside.sum())))
     model = _solved(setup, work, rows, factor, is_class)
+    if work.pace is not None:
+        work.pace.piece_done()
     return model.coef_[0] * factor, float(model.intercept_[0])
 
 

@@ -28,7 +28,14 @@ from pellucid.tasks import InputKind, Target, target_of
 
 
 class OverdueError(Exception):
-    """A model took so much longer than expected that it was given up; nothing of it is kept."""
+    """A model took so much longer than expected that it was given up; nothing of it is kept.
+
+    `times` says how many times its seconds the whole of it would have taken, above 1, where its pace told.
+    """
+
+    def __init__(self, times: float | None = None) -> None:
+        super().__init__()
+        self.times = times
 
 
 _LEAST = {

@@ -4,17 +4,20 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pellucid import cores
+from pellucid.cli.command_line import say
+from pellucid.errors import StorageError
 from pellucid.language import translated
 
 # Settings for the images: with half the usual shift six epochs serve as well as the ten of `quick`.
 _IMAGES: dict[str, Any] = {"preset": "quick", "epochs": 6}
 
 _MAILS: dict[str, Any] = {"preset": "quick"}
+_CONFIG_BYTES = 1 << 26
 # Priority of what may only take what others leave.
 _LOWEST = 19
 
@@ -26,7 +29,8 @@ def add_parser(subparsers: Any) -> None:
         help="train on the bundled real samples",
         usage="pellucid demo [--out RUN]",
         description="Train networks and their baselines on 10,000 real images of clothes and on real "
-        "e-mails, wanted and unwanted, in about a minute. The e-mails' results go to RUN-spam.",
+        "e-mails, wanted and unwanted, in about a minute. The e-mails' results go to RUN-spam. An earlier "
+        "demonstration there is replaced, and nothing else.",
     )
     parser.add_argument(
         "--out", type=Path, default=Path("demo-run"), metavar="RUN", help="Where the results go"
@@ -37,11 +41,30 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train on `sample:fashion` and `sample:spam`, end with the paths of the reports; exit code 0.
 
+    What an earlier demonstration left there is replaced.
+
+    Raises: `StorageError` if something else is there; `RunLockedError` if another demonstration writes there.
+    """
+    from pellucid.files import locked, make_folder
+    from pellucid.pipeline.run.journal import DEMO_LOCK
+
+    out: Path = arguments.out
+    spam = Path(f"{out}-spam")
+    earlier = [_is_earlier(out, "sample:fashion", _IMAGES), _is_earlier(spam, "sample:spam", _MAILS)]
+    make_folder(out)
+    # Each run has a lock of its own, which is free before it begins and once it ends.
+    with locked(out, DEMO_LOCK):
+        if any(earlier):
+            say(f"the earlier demonstration in {out} and {spam} is replaced; --out RUN keeps it")
+        return _trained(out, spam)
+
+
+def _trained(out: Path, spam: Path) -> int:
+    """Train on both samples and print what came out; the exit code.
+
     Where there are two cores or more, a second process trains on the mails while the images keep a single
     core busy.
     """
-    out: Path = arguments.out
-    spam = Path(f"{out}-spam")
     threads = cores.asked() or cores.free()
     code = 0
     if threads == 1:
@@ -59,6 +82,36 @@ def run(arguments: argparse.Namespace) -> int:
     for each in finished:
         sys.stdout.write(f"{translated(each.verdict)}\n{each.report}\n")
     return code
+
+
+def _is_earlier(place: Path, sample: str, settings: Mapping[str, Any]) -> bool:
+    """True where a folder holds an earlier demonstration, which the same command can make again.
+
+    Raises: `StorageError` if it holds anything else.
+    """
+    from pellucid.pipeline.run.journal import DEMO_LOCK, NAME
+    from pellucid.strict import read_json
+
+    try:
+        names = {entry.name for entry in place.iterdir()} - {".lock", DEMO_LOCK}
+        names = {name for name in names if not (name.startswith(".") and name.endswith((".tmp", ".old")))}
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StorageError(f"{place}: {(error.strerror or '').lower()}; choose another --out") from error
+    if not names:
+        return False
+    if NAME not in names:
+        raise StorageError(f"{place}: holds files, but no run; choose another --out")
+    try:
+        config = read_json(place / NAME, _CONFIG_BYTES)
+        found = config.get("data", {}).get("place", sample), config["settings"]
+        is_own = found[0] == sample and all(found[1][name] == value for name, value in settings.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        is_own = False
+    if not is_own:
+        raise StorageError(f"{place}: already holds a run, which is no demonstration; choose another --out")
+    return True
 
 
 def _train(sample: str, out: Path, settings: dict[str, Any]) -> Any:

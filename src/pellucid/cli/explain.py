@@ -54,16 +54,18 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Explain one answer and return exit code 0."""
     from pellucid.answering.explain import explain
+    from pellucid.pipeline.run.stages import shown_meanwhile
 
-    done = explain(
-        arguments.run_folder,
-        arguments.input,
-        arguments.out,
-        settings_from(arguments),
-        model_name=arguments.model_name,
-        class_name=arguments.class_name,
-        typed=arguments.text,
-    )
+    with shown_meanwhile(f"opening the model and writing {arguments.out}"):
+        done = explain(
+            arguments.run_folder,
+            arguments.input,
+            arguments.out,
+            settings_from(arguments),
+            model_name=arguments.model_name,
+            class_name=arguments.class_name,
+            typed=arguments.text,
+        )
     for warning in done.warnings:
         say(warning)
     found = done.explanation

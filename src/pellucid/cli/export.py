@@ -62,8 +62,10 @@ def run(arguments: argparse.Namespace) -> int:
             raise UsageError(f"{option}: it is for a page; leave it out, or write --out app.html")
     from pellucid.data.wording import count_of
     from pellucid.export.export import export
+    from pellucid.pipeline.run.stages import shown_meanwhile
 
-    done = export(arguments.run_folder, arguments.out, arguments.model, say, arguments.precision)
+    with shown_meanwhile(f"writing {arguments.out} and proving it"):
+        done = export(arguments.run_folder, arguments.out, arguments.model, say, arguments.precision)
     proof = done.proof
     examples = count_of(proof.examples, f"held-out {done.noun}")
     form = "" if done.judged is None else f" In {done.judged.precision} it is worth it."
@@ -84,14 +86,16 @@ def _page(arguments: argparse.Namespace) -> int:
     """
     from pellucid.data.wording import count_of
     from pellucid.export.app.exporting import export_app
+    from pellucid.pipeline.run.stages import shown_meanwhile
 
     if not 0 <= arguments.examples <= _MOST_TO_TRY:
         raise UsageError(f"--examples: {arguments.examples} given; give 0 to {_MOST_TO_TRY}")
     if arguments.precision != "fp32":
         raise UsageError("--precision: a page always holds weights in half precision; leave it out")
-    done = export_app(
-        arguments.run_folder, arguments.out, arguments.model, say, arguments.title, arguments.examples
-    )
+    with shown_meanwhile(f"writing {arguments.out} and proving it"):
+        done = export_app(
+            arguments.run_folder, arguments.out, arguments.model, say, arguments.title, arguments.examples
+        )
     proof = "It was not proved in a browser: none was found, of Chromium, Chrome and Edge; the page says so."
     if done.proof is not None:
         examples = count_of(done.proof.examples, f"held-out {done.noun}")

@@ -24,7 +24,6 @@ from pellucid.data.corrections import (
     RIGHT,
     Correction,
     Corrections,
-    guarded,
     listed_rows,
     malformed_rows,
 )
@@ -139,7 +138,7 @@ class Applied:
         """The table as it was applied, its head first: each row with its outcome and the example it found."""
         yield [*COLUMNS, "outcome"]
         for each in self.outcomes:
-            yield [*map(guarded, each.correction.cells()), each.kind]
+            yield [*each.correction.cells(), each.kind]
 
 
 def apply_corrections(

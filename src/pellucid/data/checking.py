@@ -28,6 +28,7 @@ from pellucid.data.findings import (
     sibling_findings,
     text_findings,
 )
+from pellucid.data.giveaways import NOT_SEARCHED, Giveaways, find_giveaways
 from pellucid.data.group_findings import GroupFindings, group_findings
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.relations import (
@@ -121,6 +122,7 @@ class Check:
     # how many of them each split has, those of a column among them; `None` without any
     groups: GroupFindings | None = None
     corrections: Applied | None = None  # what became of each correction; `None` without any
+    giveaways: Giveaways = NOT_SEARCHED  # features that alone give a class away
 
     @property
     def noun(self) -> str:
@@ -187,6 +189,7 @@ class Check:
             "look_alikes": [each._asdict() for each in self.look_alikes],
             "imbalance": self.imbalance,
             "balanced_class_weights": self.balanced,
+            "giveaways": self.giveaways.to_json(),
             "warnings": list(self.warnings),
         }
 
@@ -230,6 +233,7 @@ class Check:
             sentences += class_sentences(
                 self.classes, counts, self.look_alikes, self.imbalance, self.balanced
             )
+        sentences += self.giveaways.sentences(self.noun)
         return [visible(sentence) for sentence in (*sentences, *self.warnings)]
 
     def table(self) -> list[str]:
@@ -423,6 +427,7 @@ def examine(
         siblings=sibling_findings(copies.siblings, dataset),
         groups=group_findings(copies.siblings, dataset),
         corrections=corrections,
+        giveaways=find_giveaways(listing, content, dataset),
     )
 
 

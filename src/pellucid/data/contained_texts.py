@@ -11,6 +11,9 @@ where no spaces part words.
    windows, or 40 of characters, they must stand there as whole sentences or lines, because questions are
    often a part of longer ones by chance.
 
+A text of common phrases, which leave it too few words of its own, is looked up by its rare windows; a text
+that contains it has all of its windows, as whole sentences or lines.
+
 Not found: texts of which each has more around the same words that no other has.
 """
 
@@ -25,6 +28,8 @@ from pellucid.data.raw_texts import Texts, TextUnits, sentence_starts, units_of
 
 WORDS_OF_WINDOW, CHARACTERS_OF_WINDOW = 5, 8
 MANY = 10
+# Own windows of a text of the fewest words, 8, and of the fewest characters, 16, that is compared.
+FEWEST_OF_WORDS, FEWEST_OF_CHARACTERS = 4, 9
 PROBES, FOUND = 4, 2
 WHOLE = 0.8
 LONG_WORDS, LONG_CHARACTERS = 20, 40
@@ -46,6 +51,10 @@ class Windows(NamedTuple):
     # within the window
     values: UInt32[np.ndarray, " units"]
     offsets: Int64[np.ndarray, " starts"]  # where those of each text start, and where the last ones end
+
+    def text_of(self, places: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
+        """Number of the text that each place lies in."""
+        return np.searchsorted(self.offsets, places, side="right") - 1
 
     def part(self, first: int, end: int) -> "Windows":
         """Those of neighbouring texts."""
@@ -87,28 +96,34 @@ def boilerplate(values: UInt32[np.ndarray, " n"]) -> UInt32[np.ndarray, " common
     return np.concatenate(found)
 
 
-def covered(windows: Windows, common: UInt32[np.ndarray, " common"]) -> Bool[np.ndarray, " units"]:
-    """True for each unit that lies in a window of boilerplate."""
+def covered(windows: Windows, starts: Int64[np.ndarray, " some"]) -> Bool[np.ndarray, " units"]:
+    """True for each unit that lies in one of the windows at some places."""
     count = len(windows.values)
-    starts = np.flatnonzero(_are_among(windows.values, common))
     ends = starts + _lengths(windows.values[starts] % 2 == 1)
-    open_ = np.bincount(starts, minlength=count + 1) - np.bincount(ends, minlength=count + 1)
-    return (np.cumsum(open_) > 0)[:count]  # type: ignore[no-any-return]
+    depth = np.bincount(starts, minlength=count + 1) - np.bincount(ends, minlength=count + 1)
+    return (np.cumsum(depth) > 0)[:count]
 
 
-def _own_windows(windows: Windows, is_covered: Bool[np.ndarray, " units"]) -> Int64[np.ndarray, " own"]:
-    """Places of the windows that no boilerplate touches, of texts that have enough of them."""
-    running = np.concatenate([[0], np.cumsum(is_covered)])
-    is_long = windows.values % 2 == 1
-    starts = np.flatnonzero(windows.values)
-    starts = starts[running[starts + _lengths(is_long[starts])] == running[starts]]
-    text = np.searchsorted(windows.offsets, starts, side="right") - 1
+class _Own(NamedTuple):
+    """Windows that say something about their texts."""
+
+    places: Int64[np.ndarray, " own"]
+    has_enough: Bool[np.ndarray, " texts"]  # texts of which these hold their own words alone
+
+
+def _own_windows(windows: Windows, common: UInt32[np.ndarray, " common"]) -> _Own:
+    """Windows that no boilerplate touches, of texts that have enough of them; of others all that are rare."""
     count = len(windows.offsets) - 1
-    of_characters = np.bincount(text, is_long[starts], minlength=count)
-    every = np.bincount(text, minlength=count)
-    # As many as a text of the fewest words, 8, or of the fewest characters, 16, has.
-    has_enough = every >= np.where(2 * of_characters > every, 9, 4)
-    return starts[has_enough[text]]  # type: ignore[no-any-return]
+    is_common = are_among(windows.values, common)
+    running = np.concatenate([[0], np.cumsum(covered(windows, np.flatnonzero(is_common)))])
+    is_long = windows.values % 2 == 1
+    rare = np.flatnonzero((windows.values != 0) & ~is_common)
+    is_own = running[rare + _lengths(is_long[rare])] == running[rare]
+    text = windows.text_of(rare)
+    every = np.bincount(text[is_own], minlength=count)
+    of_characters = np.bincount(text[is_own], is_long[rare[is_own]], minlength=count)
+    has_enough = every >= np.where(2 * of_characters > every, FEWEST_OF_CHARACTERS, FEWEST_OF_WORDS)
+    return _Own(rare[is_own | ~has_enough[text]], has_enough)
 
 
 def candidates(
@@ -120,28 +135,32 @@ def candidates(
     owners = [np.zeros(0, np.int64)]
     for first, end in windows.blocks():
         block = windows.part(first, end)
-        own = _own_windows(block, covered(block, common))
-        text = np.searchsorted(block.offsets, own, side="right") - 1
-        texts, begins, each = np.unique(text, return_index=True, return_counts=True)
+        own = _own_windows(block, common).places
+        texts, begins, each = np.unique(block.text_of(own), return_index=True, return_counts=True)
         for probe in range(PROBES):
             probes.append(block.values[own[begins + (2 * probe + 1) * each // (2 * PROBES)]])
             owners.append(texts + first)
     asked, owner = np.concatenate(probes), np.concatenate(owners)
     order = np.lexsort((owner, asked))
     asked, owner = asked[order], owner[order]
+    once = np.ones(len(asked), bool)
+    once[1:] = (asked[1:] != asked[:-1]) | (owner[1:] != owner[:-1])
+    asked, owner = asked[once], owner[once]
+    wanted = np.minimum(FOUND, np.bincount(owner, minlength=count))
     different, starts, counts = np.unique(asked, return_index=True, return_counts=True)
     pairs = [np.zeros(0, np.int64)]
     for first, end in windows.blocks():
         block = windows.part(first, end)
-        at = np.flatnonzero(_are_among(block.values, different))
-        holder = np.searchsorted(block.offsets, at, side="right") - 1 + first
-        probe = np.searchsorted(different, block.values[at])
-        times = counts[probe]
+        at = np.flatnonzero(are_among(block.values, different))
+        at = at[np.unique(block.text_of(at) << 32 | block.values[at].astype(np.int64), return_index=True)[1]]
+        holding = block.text_of(at) + first
+        probes_at = np.searchsorted(different, block.values[at])
+        times = counts[probes_at]
         offsets = np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times)
-        asking, holder = owner[np.repeat(starts[probe], times) + offsets], np.repeat(holder, times)
+        asking, holder = owner[np.repeat(starts[probes_at], times) + offsets], np.repeat(holding, times)
         agreeing = asking[asking != holder] * count + holder[asking != holder]
         found, agreements = np.unique(agreeing, return_counts=True)
-        pairs.append(found[agreements >= FOUND])
+        pairs.append(found[agreements >= wanted[found // count]])
     # A shorter text in a longer one; of two as long the earlier one in the later one.
     asking, holder = np.divmod(np.concatenate(pairs), max(count, 1))
     sizes = np.diff(windows.offsets)
@@ -165,26 +184,49 @@ def confirmed_contained(
         contents = texts[distinct]
         units = units_of(contents, longest)
         windows = windows_of(units)
-        own = np.zeros(len(windows.values), bool)
-        own[_own_windows(windows, covered(windows, common))] = True
-        one, other = places.reshape(-1, 2).T
-        needed, pair = _of_texts(windows, one)
-        needed, pair = needed[own[needed]], pair[own[needed]]
-        there, holder = _of_texts(windows, other)
-        is_there = _are_in(_keys(windows, needed, pair), _keys(windows, there, holder))
-        asked = np.bincount(pair, minlength=len(block))
-        is_whole = (np.bincount(pair, is_there, minlength=len(block)) >= WHOLE * asked) & (asked > 0)
-        is_whole &= np.array([len(text) <= longest for text in contents], bool)[
-            one
-        ]  # of others the end is unknown
-        is_short = asked < np.where(units.by_characters[one], LONG_CHARACTERS, LONG_WORDS)
+        own = _own_windows(windows, common)
+        texts_of = windows.text_of(np.arange(len(windows.values)))
+        is_own = np.zeros(len(windows.values), bool)
+        is_own[own.places] = True
+        is_own &= own.has_enough[texts_of]
+        most = np.where(units.by_characters, LONG_CHARACTERS, LONG_WORDS)
+        is_short = np.bincount(texts_of[is_own], minlength=len(distinct)) < most
         begins = sentence_starts(contents, longest)
-        for at in np.flatnonzero(is_whole & is_short).tolist():
-            start, end = windows.offsets[other[at] : other[at] + 2].tolist()
-            wanted = windows.values[needed[pair == at][[0, -1]]]
-            is_whole[at] = _stand_alone(windows.values[start:end], begins[start:end], wanted)
+        one, other = places.reshape(-1, 2).T
+        # Its own windows; or of a short text, whose own may lie amid common phrases, all of them.
+        is_whole = _held(windows, is_own, begins, is_short, one, other, WHOLE)
+        is_whole |= _held(windows, is_short[texts_of], begins, is_short, one, other, 1.0)
+        # Of a text that was cut the end is unknown.
+        is_whole &= np.array([len(text) <= longest for text in contents], bool)[one]
         confirmed.append(is_whole)
     return np.concatenate(confirmed), within == len(pairs)
+
+
+def _held(
+    windows: Windows,
+    is_asked: Bool[np.ndarray, " units"],
+    begins: Bool[np.ndarray, " units"],
+    is_short: Bool[np.ndarray, " texts"],
+    one: Int64[np.ndarray, " pairs"],
+    other: Int64[np.ndarray, " pairs"],
+    least: float,
+) -> Bool[np.ndarray, " pairs"]:
+    """Whether the other text of each pair has at least a share of the windows that are asked for of the one.
+
+    Those of a short text as whole sentences or lines; `begins` marks the units that begin some.
+    """
+    needed, pair = _of_texts(windows, one)
+    needed, pair = needed[is_asked[needed]], pair[is_asked[needed]]
+    there, holder = _of_texts(windows, other)
+    is_there = are_in(_keys(windows, needed, pair), _keys(windows, there, holder))
+    asked = np.bincount(pair, minlength=len(one))
+    found = (np.bincount(pair, is_there, minlength=len(one)) >= least * asked) & (asked > 0)
+    ends = np.cumsum(asked)
+    for at in np.flatnonzero(found & is_short[one]).tolist():
+        start, end = windows.offsets[other[at] : other[at] + 2].tolist()
+        wanted = windows.values[needed[[ends[at] - asked[at], ends[at] - 1]]]
+        found[at] = _stand_alone(windows.values[start:end], begins[start:end], wanted)
+    return found
 
 
 def _of_texts(
@@ -199,18 +241,20 @@ def _of_texts(
     return places[is_whole], pair[is_whole]
 
 
-def _are_in(values: Int64[np.ndarray, " n"], others: Int64[np.ndarray, " others"]) -> Bool[np.ndarray, " n"]:
+def are_in(values: Int64[np.ndarray, " n"], others: Int64[np.ndarray, " others"]) -> Bool[np.ndarray, " n"]:
     """True for each value that is among others; several times faster here than `isin`."""
     in_order = np.sort(others)
     places = np.searchsorted(in_order, values)
-    return np.append(in_order, -1)[places] == values  # type: ignore[no-any-return]
+    is_among: Bool[np.ndarray, " n"] = np.append(in_order, -1)[places] == values
+    return is_among
 
 
 def _keys(
     windows: Windows, places: Int64[np.ndarray, " n"], pair: Int64[np.ndarray, " n"]
 ) -> Int64[np.ndarray, " n"]:
     """One number for each window of each pair."""
-    return (pair << 32) | windows.values[places].astype(np.int64)
+    keys: Int64[np.ndarray, " n"] = (pair << 32) | windows.values[places].astype(np.int64)
+    return keys
 
 
 def _stand_alone(
@@ -228,7 +272,7 @@ def _stand_alone(
     )
 
 
-def _are_among(
+def are_among(
     values: UInt32[np.ndarray, " n"], wanted: UInt32[np.ndarray, " wanted"]
 ) -> Bool[np.ndarray, " n"]:
     """True for each value that is among sorted ones."""

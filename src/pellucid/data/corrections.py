@@ -11,6 +11,7 @@ A row is about one example. Columns, of which `input` or `content` and `label` o
 - `run`, `model`: the run whose report showed the example, and likewise digits of its model.
 """
 
+import csv
 import re
 import threading
 from collections.abc import Mapping, Sequence
@@ -22,11 +23,11 @@ import numpy as np
 from jaxtyping import UInt8
 
 from pellucid.budgets import MEMORY
-from pellucid.data.tables.csv_tables import as_csv, whole_lines
+from pellucid.data.tables.csv_tables import as_csv, unguarded, whole_lines
 from pellucid.data.tables.table_files import is_table, open_table
 from pellucid.data.wording import count_of, quoted, some, visible
 from pellucid.errors import DataError
-from pellucid.files import append_synced, read_regular, write_file
+from pellucid.files import OwnFile, read_regular
 from pellucid.settings.rows import class_name
 
 LABEL, LEAVE_OUT, RIGHT = "label", "leave-out", "right"
@@ -36,6 +37,10 @@ COLUMNS = ("input", "label", "action", "was", "content", "run", "model")
 # The letter before them keeps spreadsheets from taking them for a number.
 DIGITS = 16
 _CONTENT = re.compile(f"x[0-9a-f]{{{DIGITS}}}", re.ASCII)
+
+# Forms in which tables of corrections are written, by the report and here, and what spreadsheets make of
+# them.
+_GUARDED = re.compile(r"\.(csv|tsv|tab|xlsx)(\.gz)?$", re.IGNORECASE)
 
 _MARK = b"\xef\xbb\xbf"  # that some programs write before UTF-8
 _LISTED, _LONGEST = 20, 10_000
@@ -60,7 +65,7 @@ class Correction:
 
 
 def correction_of(given: Mapping[str, Any], row: int = 0) -> Correction:
-    """A correction from its values by column, nothing trusted; other columns are passed over.
+    """A correction from its values by column, as they are meant, nothing trusted; others are passed over.
 
     Raises: `ValueError` with what was found and what is expected.
     """
@@ -86,17 +91,7 @@ def _text(value: object) -> str:
     """A cell as text."""
     if value is None or value != value:
         return ""
-    return unguarded(value if isinstance(value, str) else class_name(value))
-
-
-def unguarded(text: str) -> str:
-    """A cell of a table as it was before it was kept from becoming a formula."""
-    return text[1:] if re.match(r"'+[=+\-@\t\r\n]", text) else text
-
-
-def guarded(text: str) -> str:
-    """The inverse of `unguarded` for what `as_csv` does not guard itself."""
-    return f"'{text}" if re.match(r"'+[=+\-@\t\r\n]", text) else text
+    return value if isinstance(value, str) else class_name(value)
 
 
 def content_digits(digests: UInt8[np.ndarray, "n bytes"]) -> list[str]:
@@ -143,8 +138,11 @@ def read_corrections(place: str) -> Corrections:
         )
     rows: list[Correction] = []
     wrong: list[str] = []
+    is_guarded = _GUARDED.search(path.name) is not None
     for block in table.read(names):
         for number, *cells in zip(block.numbers, *(block.columns[name] for name in names), strict=True):
+            if is_guarded:
+                cells = [unguarded(each) if isinstance(each, str) else each for each in cells]
             try:
                 rows.append(correction_of(dict(zip(names, cells, strict=True)), number))
             except ValueError as error:
@@ -181,33 +179,55 @@ class CorrectionsFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
-        content = b""
-        if path.exists():
-            try:
-                content = read_regular(path, MEMORY.value())
-            except OSError as error:
-                reason = (error.strerror or str(error)).lower()
-                raise DataError(f"{path}: cannot be read: {reason}; give another file") from error
+        self._file = OwnFile(path)
+        try:
+            content = self._file.read(MEMORY.value())
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise DataError(f"{path}: cannot be read: {reason}; give another file") from error
         lines, rest = whole_lines(content, is_csv=True)
         head = as_csv([COLUMNS])
         if lines and lines[0].lstrip(_MARK).rstrip() != head.rstrip():
             raise DataError(f"{path}: not a table of corrections with the columns {', '.join(COLUMNS)}")
+        if _is_row(rest):
+            lines.append(rest + b"\n")  # of an editor that leaves the last line without an end
         if rest or not lines:
-            write_file(path, b"".join(lines or [head]))
+            self._file.replace(b"".join(lines or [head]))
         self.rows = list(read_corrections(str(path)).rows) if len(lines) > 1 else []
+        self._content = [b"".join(lines or [head])]
 
     def append(self, correction: Correction) -> Correction:
         """Add a correction, and return it with its row.
 
-        Raises: `StorageError` if the disk is full or refuses; the file is then as it was.
+        Raises: `ChangedFileError` if somebody else has changed the file; `StorageError` if the disk is full
+        or refuses; the file is then as it was.
         """
         with self._lock:
             placed = replace(correction, row=len(self.rows) + 2)
-            append_synced(self.path, correction_line(placed))
+            line = correction_line(placed)
+            self._file.append(line)
             self.rows.append(placed)
+            self._content.append(line)
             return placed
+
+    def content(self) -> bytes:
+        """The whole file, as this process knows it; the same bytes until a row is added."""
+        with self._lock:
+            if len(self._content) > 1:
+                self._content = [b"".join(self._content)]
+            return self._content[0]
+
+
+def _is_row(line: bytes) -> bool:
+    """Whether a line that has no end is a whole row, and not one that a kill cut short."""
+    try:
+        cells = next(csv.reader([line.decode()], strict=True), [])
+        correction_of(dict(zip(COLUMNS, map(unguarded, cells), strict=True)))
+    except (ValueError, csv.Error):
+        return False
+    return True
 
 
 def correction_line(correction: Correction) -> bytes:
     """A correction as a line of CSV."""
-    return as_csv([list(map(guarded, correction.cells()))])
+    return as_csv([correction.cells()])

@@ -100,6 +100,8 @@ class Listing:
     is_labelled: bool = True  # without labels, each is an empty text
     # columns of a table whose texts were joined to one text; none elsewhere
     joined_columns: tuple[str, ...] = ()
+    # every other column of a table: a code for each example, -1 where a cell is empty, and the texts of codes
+    other_columns: Mapping[str, tuple[np.ndarray, Sequence[str]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("splits", "groups"):

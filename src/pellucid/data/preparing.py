@@ -12,13 +12,15 @@ from pellucid.data.applied_corrections import apply_corrections, require_new_cla
 from pellucid.data.checking import Check, examine
 from pellucid.data.corrections import read_corrections
 from pellucid.data.dataset import NO_CONSTRAINTS, Dataset, EarlierConstraints, build_dataset
-from pellucid.data.decoded import content_of, near_copies_of
+from pellucid.data.decoded import Content, content_of, near_copies_of
 from pellucid.data.findings import look_alikes
 from pellucid.data.image_copies import first_with_content
 from pellucid.data.label_sets import LabelSets
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing, Problem
+from pellucid.data.raw_texts import Texts
 from pellucid.data.reading.dispatch import read_data
 from pellucid.data.relations import Copies
+from pellucid.data.removal import of_images, of_texts, texts_without
 from pellucid.data.sibling_sets import no_siblings
 from pellucid.data.siblings import find_siblings, with_groups
 from pellucid.data.split_rules import SPLIT_RULE
@@ -26,7 +28,7 @@ from pellucid.data.splitting import split
 from pellucid.data.targets import require_spread
 from pellucid.data.wording import count_of, quoted, some, visible
 from pellucid.errors import DataError, UsageError
-from pellucid.settings import Settings
+from pellucid.settings import Settings, parse_ignore
 from pellucid.tasks import ABSENT, CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION
 
 _MOST_LISTED = 1000
@@ -90,10 +92,26 @@ def prepare(
         require_new_classes(given, listing, used, needed_of_new, known.classes, table.place)
         _require_targets(listing, usable, known, needed, rare)
         first = first_with_content(content.digests, usable)
+    content = _without_ignored(content, settings)
     dataset = build_dataset(listing, content, splits, first, usable, known.classes, kept, split_rule)
     _require_trained(listing, dataset, known)
     copies = Copies(first, near, siblings)
     return dataset, examine(listing, content, dataset, copies, settings, known, rare, applied)
+
+
+def _without_ignored(content: Content, settings: Settings) -> Content:
+    """Texts without what `--ignore` takes out; images are without it since they were decoded.
+
+    Raises: `UsageError` if it is of other inputs.
+    """
+    rules = parse_ignore(settings.ignore)
+    wrong = of_images(rules) if isinstance(content.inputs, Texts) else of_texts(rules)
+    if wrong:
+        inputs = "texts" if isinstance(content.inputs, Texts) else "images"
+        raise UsageError(f"--ignore {wrong[0]}: the data holds {inputs}, of which this takes out nothing")
+    if not isinstance(content.inputs, Texts) or not of_texts(rules):
+        return content
+    return replace(content, inputs=Texts.of(texts_without(content.inputs, of_texts(rules))))
 
 
 def _without_rare(

@@ -18,8 +18,8 @@ its lines. They are found in three steps, each passing on few to the next:
 3. They are near copies when their words overlap by at least 0.8, both counted as often as they
    occur and counted once each, and their shingles by at least 0.5. Of texts of fewer than 16 words or 32
    characters the words overlap by at least 0.9: questions that differ in one word of ten are asked about
-   different things. Where boilerplate (`contained_texts.py`) lies around four words or eight characters or
-   more, the words outside of it have to overlap too: letters of one form are no copies.
+   different things. Where boilerplate (`contained_texts.py`) that both have lies around four words or eight
+   characters or more, the words outside of it have to overlap too: letters of one form are no copies.
 
 Reordered copies have the same words, each as often, and at least a third of their shingles in common, as
 sentences in another order have. One text contains another by the rule of `contained_texts.py`.
@@ -43,6 +43,8 @@ from pellucid.data import contained_texts
 from pellucid.data.contained_texts import (
     NO_WINDOWS,
     Windows,
+    are_among,
+    are_in,
     boilerplate,
     candidates,
     confirmed_contained,
@@ -72,7 +74,7 @@ MOST_CANDIDATES = 1_000_000
 MOST_COMPARED = 200_000_000
 
 # Signs that tell short texts of the same words apart, such as `C++` and `C#`, or 5 and -5.
-_TELLING = re.compile(r"[+=#%&@°÷±≤≥≠$€£¥₹]|[-<>](?=\s?\d)")
+_TELLING = re.compile(r"[+=#%&@°÷±≤≥≠$€£¥₹]|(?:(?<=\S)\s?[<>]|-)(?=\s?\d)")
 
 _BLOCK = 1 << 17  # characters; more would fall out of the processor's cache
 _COLLECTED = 8
@@ -108,21 +110,21 @@ def near_texts(texts: Texts, positions: Int64[np.ndarray, " m"]) -> NearCopies:
     found = np.concatenate([near, reordered])
     held, all_looked_up = candidates(signed.windows, common)
     held = signed.positions[held]
-    held = held[~_are_among(np.sort(held, axis=1), found, len(texts))]
+    held = held[~_are_of(np.sort(held, axis=1), found, len(texts))]
     is_held, all_held = confirmed_contained(texts, held, common, longest)
     contained = np.sort(held[: len(is_held)][is_held], axis=1)
     return NearCopies(
-        _sorted(near[~_are_among(near, reordered, len(texts))]),
+        _sorted(near[~_are_of(near, reordered, len(texts))]),
         all_found and all_compared and all_reordered and all_looked_up and all_held,
         {SAME_WORDS: signed.same_words, REORDERED: _sorted(reordered), CONTAINED: _sorted(contained)},
     )
 
 
 def _sorted(pairs: Int64[np.ndarray, "pairs 2"]) -> Int64[np.ndarray, "pairs 2"]:
-    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]  # type: ignore[no-any-return]
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 
 
-def _are_among(
+def _are_of(
     pairs: Int64[np.ndarray, "pairs 2"], others: Int64[np.ndarray, "others 2"], count: int
 ) -> Bool[np.ndarray, " pairs"]:
     """True for each pair that is among others of `count` examples."""
@@ -167,7 +169,7 @@ def _signed(texts: Texts, positions: Int64[np.ndarray, " m"], longest: int) -> _
         is_first = np.zeros(len(block), bool)
         for place in np.flatnonzero(counts).tolist():
             text = contents[place]
-            signs = "" if has_enough[place] else "".join(_TELLING.findall(text))
+            signs = "" if has_enough[place] else " ".join(_TELLING.findall(text))
             if len(text) > longest:
                 signs = hashlib.sha256(text[longest:].encode()).hexdigest()
             position = int(block[place])
@@ -287,27 +289,46 @@ def confirmed_texts(
         is_short = (units.counts < SHORT * enough)[places.reshape(-1, 2)].any(axis=1)
         needed = np.where(is_short, SHORT_ALIKE, WORDS_ALIKE) ** steps
         is_near = (np.minimum(often, once) >= needed) & (in_order >= SHINGLES_ALIKE**steps)
-        if len(common):
-            own, starts, is_filled = _outside(units, common)
-            often, once = overlaps(own, starts, one, other)
-            is_near &= (np.minimum(often, once) >= needed) | ~(is_filled[one] | is_filled[other])
+        near = np.flatnonzero(is_near)
+        if len(common) and len(near):
+            own, starts, is_filled = _outside(units, one[near], other[near], common)
+            first = 2 * np.arange(len(near))
+            often, once = overlaps(own, starts, first, first + 1)
+            is_alike = np.minimum(often, once) >= needed[near]
+            is_near[near] = is_alike | ~(is_filled[first] | is_filled[first + 1])
         confirmed.append(is_near)
     found = np.concatenate(confirmed)
     return found, len(found) == len(pairs)
 
 
 def _outside(
-    units: TextUnits, common: UInt32[np.ndarray, " common"]
+    units: TextUnits,
+    one: Int64[np.ndarray, " pairs"],
+    other: Int64[np.ndarray, " pairs"],
+    common: UInt32[np.ndarray, " common"],
 ) -> tuple[UInt64[np.ndarray, " own"], Int64[np.ndarray, " starts"], Bool[np.ndarray, " texts"]]:
-    """Units outside of boilerplate, where those of each text start, and whether many are neighbours."""
-    is_covered = covered(windows_of(units), common)
-    places = np.arange(len(is_covered))
-    before = np.maximum.accumulate(np.where(is_covered, places, -1)) if len(places) else places
-    run = places - np.maximum(before, np.repeat(units.offsets[:-1], units.counts) - 1)
-    most = np.where(units.by_characters, FILLING_CHARACTERS, FILLING_WORDS)
-    is_filled = sums((run == np.repeat(most, units.counts)).astype(np.int64), units.offsets) > 0
-    starts = np.concatenate([[0], np.cumsum(~is_covered)])[units.offsets].astype(np.int64)
-    return units.hashes[~is_covered], starts, is_filled
+    """Units of both texts of each pair outside of the boilerplate that both have.
+
+    And where those of each text start, and whether as many as a filling are neighbours.
+    """
+    texts = np.stack([one, other], axis=1).reshape(-1)
+    sizes = units.counts[texts]
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    places = np.arange(offsets[-1]) + np.repeat(units.offsets[texts] - offsets[:-1], sizes)
+    text = np.repeat(np.arange(len(texts)), sizes)
+    windows = Windows(windows_of(units).values[places], offsets)
+    at = np.flatnonzero(are_among(windows.values, common))
+    keys = (text[at] // 2 << 32) | windows.values[at].astype(np.int64)
+    of_one = text[at] % 2 == 0
+    in_both = np.where(of_one, are_in(keys, keys[~of_one]), are_in(keys, keys[of_one]))
+    is_covered = covered(windows, at[in_both])
+    numbers = np.arange(len(places))
+    before = np.maximum.accumulate(np.where(is_covered, numbers, -1))
+    run = numbers - np.maximum(before, offsets[text] - 1)
+    most = np.where(units.by_characters, FILLING_CHARACTERS, FILLING_WORDS)[texts]
+    is_filled = sums((run == most[text]).astype(np.int64), offsets) > 0
+    starts = np.concatenate([[0], np.cumsum(~is_covered)])[offsets].astype(np.int64)
+    return units.hashes[places[~is_covered]], starts, is_filled
 
 
 def _overlapping(

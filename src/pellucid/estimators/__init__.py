@@ -14,6 +14,8 @@ from pellucid.estimators.image_generator import ImageGenerator
 from pellucid.estimators.predictors import ImageClassifier, ImageRegressor, TextClassifier, TextRegressor
 from pellucid.insight.explaining import explain_model
 from pellucid.insight.explanation import Explanation
+from pellucid.pipeline.train import train as _train
+from pellucid.settings import of_python
 from pellucid.tasks import REGRESSION, TEXTS
 
 # Requests of scikit-learn's own checks that these estimators meet otherwise, and why.
@@ -42,6 +44,7 @@ _CLASSICAL = {
 Loaded = ImageClassifier | ImageGenerator | ImageRegressor | TextClassifier | TextRegressor
 
 
+@of_python
 def load(folder: str | os.PathLike[str]) -> Loaded:
     """Load a saved model, neural or classical, as a fitted estimator, whose `repr` names it.
 
@@ -87,9 +90,14 @@ def load(folder: str | os.PathLike[str]) -> Loaded:
     return estimator
 
 
+# `pellucid.train`: a run as the command makes it, whose messages name parameters.
+train = of_python(_train)
+
+
 # `pellucid.explain`: open a trained model on one input, as an object that shows itself.
 
 
+@of_python
 def explain(
     model: Any, input: Any, *, name: str | None = None, label: Any = None, truth: Any = None
 ) -> Explanation:
@@ -158,4 +166,5 @@ __all__ = [
     "TextRegressor",
     "explain",
     "load",
+    "train",
 ]

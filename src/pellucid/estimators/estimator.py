@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,19 +25,21 @@ from pellucid.answering.decisions import ARGUMENTS, Decided, Decisions, PredictO
 from pellucid.bundle import Inputs, Model, save
 from pellucid.bundle.format import FILE_NAME
 from pellucid.bundle.writing import vector_length
+from pellucid.data.removal import of_texts
 from pellucid.data.wording import count_of
 from pellucid.errors import ArgumentError, DataError, StorageError
 from pellucid.estimators.fit_data import VALIDATION_FROM, VALIDATION_FROM_EACH, FitData, weighted
 from pellucid.estimators.fit_images import fit_data_of_image_input, images_for
 from pellucid.estimators.fit_labels import Labels
 from pellucid.estimators.fit_texts import fit_data_of_text_input, texts_for
+from pellucid.estimators.progress import FitProgress
 from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.judging.testing import with_held_out
 from pellucid.pipeline.learners.candidates import threshold_of
-from pellucid.pipeline.learners.network import learner_of
-from pellucid.pipeline.learners.refusals import require_fitting_model
+from pellucid.pipeline.learners.network import NetworkLearner, learner_of
+from pellucid.pipeline.learners.refusals import require_fitting_model, without_idle
 from pellucid.pipeline.run.context import learner_time
-from pellucid.settings import CLASSICAL, ROWS, Row, Settings, instead_of
+from pellucid.settings import CLASSICAL, ROWS, Row, Settings, instead_of, methods_of_python, parse_ignore
 from pellucid.tasks import IMAGES, TARGETS, TEXTS, InputKind
 from pellucid.training.hardware import choose_threads, pinned
 
@@ -54,6 +56,7 @@ OF_CLASSIFIERS = (
 OF_IMAGES = "image_size resize pooling batch_norm augment mirror"
 OF_TEXTS = "cell tokens length vectors tune_vectors"
 OF_GENERATORS = "image_size resize batch_norm latent beta"
+VERBOSE = "verbose"  # the one parameter that is no setting: it decides nothing about the model
 
 
 class Estimator(
@@ -77,6 +80,7 @@ class Estimator(
     ABOUT: ClassVar[str] = ""  # in its docstring in the place of `{about}`
 
     seed: int
+    verbose: bool | None
     model_: Model
     n_features_in_: int
     history_: list[dict[str, Any]]
@@ -84,11 +88,12 @@ class Estimator(
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        methods_of_python(cls, _parameters)
         if "MODELS" in vars(cls):
             _give_constructor(cls)
 
     def _settings(self) -> Settings:
-        """The parameters, checked.
+        """The parameters, checked; those that the model has no use for at their defaults.
 
         Raises: `UsageError` if a parameter is of the wrong type, out of range, or contradicts another.
         """
@@ -97,7 +102,8 @@ class Estimator(
         plain = {
             name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()
         }
-        return Settings.from_mapping({"target": self.TARGET, **plain}, type(self).__name__)
+        settings = Settings.from_mapping({"target": self.TARGET, **plain}, type(self).__name__)
+        return without_idle(settings)
 
     def _fit_data(self, X: Any, y: Any, settings: Settings) -> FitData:
         """Examples and labels in any of the forms that `fit` takes, checked."""
@@ -116,18 +122,27 @@ class Estimator(
         """The model that learnt, with detector and held-out answers, and the labels of its classes."""
         began = time.monotonic()
         settings = self._settings()
-        data = weighted(self._fit_data(X, y, settings), sample_weight)
-        material = data.material
-        threads = choose_threads(settings)
-        with advice_about_neighbours(threads), pinned(threads):
-            (fitted,) = learner_of(settings, material).fit(material, learner_time(settings, began))
-            detecting = with_detectors([fitted], material, settings.seed)
-            (finished,) = with_held_out(detecting, material, settings.seed)
+        progress = FitProgress(self.verbose)
+        with progress.shown():
+            with progress.stage("reading and checking the data", "read and checked the data"):
+                data = weighted(self._fit_data(X, y, settings), sample_weight)
+            material = data.material
+            threads = choose_threads(settings)
+            with advice_about_neighbours(threads), pinned(threads):
+                learner = learner_of(settings, material)
+                if isinstance(learner, NetworkLearner):
+                    learner = dataclasses.replace(learner, observers=progress.observers)
+                with progress.stage(f"training {learner.name}", f"trained {learner.name}"):
+                    (fitted,) = learner.fit(material, learner_time(settings, began))
+                with progress.stage("fitting the novelty detector", "fitted the novelty detector"):
+                    detecting = with_detectors([fitted], material, settings.seed)
+                    (finished,) = with_held_out(detecting, material, settings.seed)
         self.history_ = [dict(record) for record in fitted.history]
         model = finished.model.for_data(
             joined_columns=data.joined_columns,
             threshold=threshold_of(finished, material, settings),
             renamed={old: new for old, new in (settings.rename or {}).items() if new in material.classes},
+            ignored=of_texts(parse_ignore(settings.ignore)),
         )
         return model, data.labels
 
@@ -233,12 +248,17 @@ class Estimator(
         return tags
 
 
+def _parameters(estimator: Estimator) -> Sequence[str]:
+    return [row.name for row in rows(type(estimator))]
+
+
 def _has_hidden_layer(estimator: Estimator) -> bool:
     """Whether the model has a hidden layer; before `fit`, whether the one that is asked for will."""
     model: Model | None = getattr(estimator, "model_", None)
     return vars(estimator).get("model") not in CLASSICAL if model is None else model.has_hidden_layer
 
 
+methods_of_python(Estimator, _parameters)
 # After the class: while it is made scikit-learn wraps `transform`, which would hide the check.
 for _name in ("transform", "fit_transform", "get_feature_names_out"):
     setattr(Estimator, _name, available_if(_has_hidden_layer)(getattr(Estimator, _name)))
@@ -252,8 +272,9 @@ def rows(estimator: type[Estimator]) -> tuple[Row, ...]:
 
 def _give_constructor(estimator: type[Estimator]) -> None:
     """A constructor of the parameters as keywords, and a docstring with their meanings."""
-    types = {field.name: field.type for field in dataclasses.fields(Settings)}
+    types = {field.name: field.type for field in dataclasses.fields(Settings)} | {VERBOSE: bool | None}
     defaults = {row.name: row.default for row in rows(estimator)} | {"model": estimator.MODELS[0]}
+    defaults[VERBOSE] = None
 
     def __init__(self: Estimator, **given: Any) -> None:
         for name in given:
@@ -281,6 +302,10 @@ def _give_constructor(estimator: type[Estimator]) -> None:
         shown = f" ({', '.join(choices)})" if choices else ""
         more = ", or a mapping from each class" if row.kind is dict else ""
         lines.append(f"        {row.name}: {row.meaning}{shown}{more}. Default: {defaults[row.name]!r}.")
+    lines.append(
+        f"        {VERBOSE}: Show on standard error what a fit does, once it takes more than two seconds; by "
+        "default\n            where that is a terminal or a notebook. Default: None."
+    )
     text = (estimator.__doc__ or "").replace("{about}", estimator.ABOUT)
     estimator.__doc__ = text.replace("{parameters}", "Args:\n" + "\n".join(lines))
 

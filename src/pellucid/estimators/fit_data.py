@@ -21,7 +21,7 @@ from pellucid.data.splitting import split
 from pellucid.data.tables.table import plain_values
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.fit_labels import Labels, estimator_of
-from pellucid.settings import Settings
+from pellucid.settings import Settings, in_python
 from pellucid.tasks import IMAGES, TEXTS, InputKind
 
 VALIDATION_FROM = 1000
@@ -126,7 +126,8 @@ def fit_data_of_listing(listing: Listing, settings: Settings, kind: InputKind) -
         listing, settings, make=(VALIDATION,) if _allows_validation(int(is_free.sum()), counts) else ()
     )
     for sentence in (each for each in check.sentences() if "(--min-examples)" in each):
-        warnings.warn(f"{place}: {sentence.removeprefix(f'{place}: ')}", UserWarning, stacklevel=2)
+        said = in_python(f"{place}: {sentence.removeprefix(f'{place}: ')}")
+        warnings.warn(said, UserWarning, stacklevel=2)
     names = dataset.classes
     places, are_lists = np.arange(len(names)), dataset.labels.ndim == 2
     labels = Labels(np.array(names), names, places, dataset.labels, are_lists) if names else None

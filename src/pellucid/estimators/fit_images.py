@@ -16,10 +16,11 @@ from pellucid.data.images.pixels import training_size
 from pellucid.data.images.preprocessing import array_digests, value_range, with_channel_axis
 from pellucid.data.reading.in_memory import is_in_memory
 from pellucid.data.reading.inputs import fit_inputs, list_inputs
+from pellucid.data.removal import of_images
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.fit_data import FitData, fit_data_at_place, fit_data_in_memory
 from pellucid.estimators.fit_labels import read_targets
-from pellucid.settings import Settings
+from pellucid.settings import Settings, parse_ignore
 from pellucid.tasks import IMAGES
 
 _MOST_DECODERS = 8
@@ -57,7 +58,13 @@ def fit_data_of_images(images: object, y: object, settings: Settings) -> FitData
     height, width = training_size(np.array([pixels.shape[1:3]]), settings)
     low, high = value_range(pixels, np.ones(len(pixels), bool))
     preprocessing = Preprocessing(
-        height, width, pixels.shape[3], low, high, stretch=settings.resize == "stretch"
+        height,
+        width,
+        pixels.shape[3],
+        low,
+        high,
+        stretch=settings.resize == "stretch",
+        ignored=of_images(parse_ignore(settings.ignore)),
     )
     fitted = preprocessing.arrays(pixels)
     first = first_with_content(array_digests(fitted), np.ones(len(fitted), bool))

@@ -16,6 +16,7 @@ from pellucid.data.reading.in_memory import is_in_memory
 from pellucid.data.reading.input_values import BLANK, is_blank, text_or_reason
 from pellucid.data.reading.inputs import list_texts
 from pellucid.data.reading.labelled_tables import list_texts_of
+from pellucid.data.removal import of_texts, texts_without
 from pellucid.data.tables.columns import (
     IMAGES,
     choose_columns,
@@ -33,7 +34,7 @@ from pellucid.estimators.fit_data import (
     fit_data_of_listing,
 )
 from pellucid.estimators.fit_labels import read_targets
-from pellucid.settings import Settings
+from pellucid.settings import Settings, parse_ignore
 from pellucid.tasks import TEXTS
 
 
@@ -72,6 +73,8 @@ def fit_data_of_texts(texts: Sequence[str], y: object, settings: Settings) -> Fi
     labels = read_targets(y, len(texts), settings, TEXTS)
     store = texts if isinstance(texts, Texts) else Texts.of(texts)
     first = first_with_content(text_digests(store), np.ones(len(store), bool))
+    if rules := of_texts(parse_ignore(settings.ignore)):
+        store = Texts.of(texts_without(store, rules))
     return fit_data_in_memory(store, labels, settings, first=first)
 
 

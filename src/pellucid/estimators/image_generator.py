@@ -14,6 +14,7 @@ from pellucid.estimators.estimator import OF_GENERATORS, Estimator, advice_about
 from pellucid.estimators.fit_data import FitData
 from pellucid.estimators.fit_images import are_images, fit_data_of_image_input, is_place
 from pellucid.estimators.fit_labels import texts_of
+from pellucid.estimators.progress import FitProgress
 from pellucid.networks.text_networks import cell_of
 from pellucid.pipeline.judging.novelty_detectors import generator_with_detector
 from pellucid.pipeline.learners.network import NetworkLearner, require_enough_images
@@ -76,14 +77,20 @@ class ImageGenerator(Estimator):
         settings = self._settings()
         if not settings.generates:
             raise UsageError(f"model: {settings.model} makes no images; choose vae or gan")
-        data = self._fit_data(X, y, settings)
-        require_enough_images(settings, len(data.material.train), "X")
-        require_precision(settings, cell_of(settings))
-        threads = choose_threads(settings)
-        with advice_about_neighbours(threads), pinned(threads):
-            (fitted,) = NetworkLearner(settings).fit(data.material, learner_time(settings, began))
-            assert isinstance(fitted.model, Generator)  # settings ask for one
-            model = generator_with_detector(fitted.model, data.material, settings.seed)
+        progress = FitProgress(self.verbose)
+        with progress.shown():
+            with progress.stage("reading and checking the data", "read and checked the data"):
+                data = self._fit_data(X, y, settings)
+            require_enough_images(settings, len(data.material.train), "X")
+            require_precision(settings, cell_of(settings))
+            threads = choose_threads(settings)
+            with advice_about_neighbours(threads), pinned(threads):
+                learner = NetworkLearner(settings, observers=progress.observers)
+                with progress.stage(f"training {learner.name}", f"trained {learner.name}"):
+                    (fitted,) = learner.fit(data.material, learner_time(settings, began))
+                assert isinstance(fitted.model, Generator)  # settings ask for one
+                with progress.stage("fitting the novelty detector", "fitted the novelty detector"):
+                    model = generator_with_detector(fitted.model, data.material, settings.seed)
         names: Any = model.classes if data.labels is None else data.labels.classes
         self._take(model, np.array(names))
         self.history_ = [dict(record) for record in fitted.history]

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Bool, Float64, Int8, Shaped
 from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.metrics import r2_score
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
@@ -16,6 +17,7 @@ from pellucid.errors import DataError, UsageError
 from pellucid.estimators.estimator import OF_CLASSIFIERS, OF_IMAGES, OF_PREDICTORS, OF_TEXTS, Estimator
 from pellucid.estimators.fit_labels import plain_labels, texts_of
 from pellucid.estimators.label_forms import read_indicators
+from pellucid.estimators.labelled_places import answers_at
 from pellucid.settings import NEURAL_OF_IMAGES, NEURAL_OF_TEXTS, Settings
 from pellucid.tasks import ABSENT, IMAGES, PRESENT, TEXTS, UNKNOWN, InputKind
 
@@ -34,16 +36,18 @@ _INPUTS = {
       become 0 to 255;
     - a two-dimensional array, list or data frame of numbers, which is a table of feature vectors:
       `model="auto"` is then `mlp`, and features are standardised;
-    - paths: `fit` takes {places}, without `y`;
-      its test split, if it has one, is left alone. The other methods take an image, a folder of images or a
+    - paths: `fit` and `score` take {places}, without `y`;
+      of its test split, if it has one, `fit` learns nothing and `score` takes it alone. The other methods
+      take an image, a folder of images or a
       list of images.""",
     TEXTS: """\
     `fit` and the other methods take:
 
     - a list, a tuple or a one-dimensional array of texts, or a column of a data frame; `fit` refuses
       blank texts, the other methods answer them too;
-    - paths: `fit` takes {places}, without `y`;
-      its test split, if it has one, is left alone. The other methods take a `pathlib.Path`, or a list
+    - paths: `fit` and `score` take {places}, without `y`;
+      of its test split, if it has one, `fit` learns nothing and `score` takes it alone. The other methods
+      take a `pathlib.Path`, or a list
       of such, of a `.txt` file, a folder of them or a table. They refuse a bare `str`, which could be
       a path or a text: put a text into a list.
 
@@ -85,8 +89,8 @@ _VALIDATION = {
 }
 _ATTRIBUTES = """\
     `model` may also name a classical model, which is then fitted alone{features}:
-    {classical}. Parameters that steer networks only are refused beside it,
-    and it has no hidden layer for `transform`.
+    {classical}. Parameters that the model has no use for are ignored, so
+    that a search may try several models; a classical one has no hidden layer for `transform`.
 
     {{parameters}}
 
@@ -246,16 +250,24 @@ class Classifier(
         own = dict(zip(self._names, self.classes_.tolist(), strict=True))
         return [[own[str(name)] for name in each] for each in sets]
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Accuracy: the share of examples that are classified correctly, weighted where weights are given.
 
         Of several labels all must be right (subset accuracy); those unknown in `y` do not count. Labels are
         compared as files hold them, so that 3 is equal to "3" after `pellucid.load`; old names that were
         renamed for training count as the new ones. Columns of a data frame are found by their names, those of
-        an array are in the order of `classes_`.
+        an array are in the order of `classes_`. Without `y` the examples are DATA with its own labels, a path
+        as `fit` takes it; its test split is scored where it has one, else all of it.
 
-        Raises: `DataError` if there are not as many labels as examples, or columns as `classes_`.
+        Raises: `UsageError` if there are no labels; `DataError` if there are not as many labels as examples,
+        or columns as `classes_`, or the data at a path cannot be read, or has a class that is not known.
         """
+        check_is_fitted(self)
+        if y is None:
+            settings = Settings(label_separator=self.label_separator, unlabelled=self.unlabelled)
+            outputs, labels = answers_at(self.model_, X, settings, sample_weight)
+            answered = self.model_.target.labels(outputs, self.model_.classes, self.model_.threshold)
+            return float(np.mean(~self.model_.target.wrong(answered, labels)))
         predicted = self._predicted(X)
         if self.multilabel_:
             labels = self._states(y)
@@ -348,6 +360,21 @@ class Regressor(
         """
         check_is_fitted(self)
         return self.model_.predict_values(self._inputs(X))
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """R²: the share of the variance of the numbers that the predictions explain, weighted where asked.
+
+        Without `y` the examples are DATA with its own labels, a path as `fit` takes it; its test split is
+        scored where it has one, else all of it.
+
+        Raises: `UsageError` if there are no labels; `DataError` if the data cannot be read, or a label is no
+        number.
+        """
+        check_is_fitted(self)
+        if y is not None:
+            return float(super().score(X, y, sample_weight))
+        values, labels = answers_at(self.model_, X, Settings(), sample_weight)
+        return float(r2_score(labels, values))
 
     def predict_intervals(self, X: Any, coverage: float = 0.95) -> Float64[np.ndarray, "examples 2"]:
         """Give for each example an interval that contains its number: its two ends, in the unit of `y`.

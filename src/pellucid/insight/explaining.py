@@ -68,7 +68,7 @@ def explain_model(
         inputs: one image (1, height, width, channels) as the model takes it, one feature vector
             (1, length), or a list of one text.
         target: class or label that loss and explanations are about; by default explanations are about the
-            most probable one, and the loss is against the true one, or all labels that are known, where there
+            answered one, and the loss is against the true one, or all labels that are known, where there
             are any. A model that makes images is opened as of this class.
         truth: the true class, or of several labels the state of each; `None` where it is not known.
         name: that a run gives the model; by default its own.
@@ -89,7 +89,8 @@ def explain_model(
                 f"model: {model.name} makes images in a way that is not opened; give a vae or gan"
             )
         else:
-            found = _of_predictor(model, inputs, target, truth)
+            read = inputs if isinstance(inputs, np.ndarray) else [*model.texts_of(inputs)]
+            found = _of_predictor(model, read, target, truth)
         return dataclasses.replace(found, model=model.name if name is None else name)
 
 
@@ -193,9 +194,9 @@ def _label(
 
 
 def _answered(model: Model, answer: Float64[np.ndarray, " classes"]) -> int:
-    """The most probable class, or of several labels the most probable one that is answered, if any is."""
+    """The class that is answered, or of several labels the most probable one that is, if any is."""
     if model.target.is_exclusive:
-        return int(answer.argmax())
+        return int(model.decided(answer[None])[0])
     states = model.decided(answer[None])[0]
     return int(np.where(states == PRESENT, answer, answer - 1).argmax())
 
@@ -220,9 +221,19 @@ def _of_predictor(model: Model, inputs: Inputs, asked: int | None, truth: Agains
         attributions = (
             of_text(model, given, target) if isinstance(given, str) else of_image(model, given, target)
         )
+    decided: int | None = None
+    notes: list[str] = []
+    if model.target.is_exclusive and model.threshold:
+        decided = _answered(model, answer)
+        ((name, least),) = model.threshold.items()
+        notes.append(
+            f"A threshold decides between the two classes: {quoted(name)} is answered where its probability "
+            f"is at least {least:.3g}, whichever is more probable."
+        )
     shown = opened_model(model)
     opened = _network_of(shown, inputs, against)
-    notes, mean = [*opened.pop("notes", ())], None
+    notes += opened.pop("notes", ())
+    mean = None
     if isinstance(model, AverageModel):
         mean = _mean_of(model, inputs, target)
         members = some([each.name for each in mean.terms], _MOST_NAMED)
@@ -239,8 +250,8 @@ def _of_predictor(model: Model, inputs: Inputs, asked: int | None, truth: Agains
         )
     elif isinstance(shown, ClassicalModel) and shown.network is not None and "opened" in opened:
         notes.append(
-            "The classical model takes the last hidden layer of the network, which is opened below up to "
-            "there; the network's own head takes no part."
+            "The classical model reads the network's last hidden layer, up to which the network is opened "
+            "below; the network's own output layer is not used."
         )
     return Explanation(
         model=model.name,
@@ -249,6 +260,7 @@ def _of_predictor(model: Model, inputs: Inputs, asked: int | None, truth: Agains
         target=target,
         truth=truth,
         thresholds=_thresholds(model),
+        decided=decided,
         inputs=given if isinstance(given, str) else np.asarray(given),
         attributions=attributions,
         contributions=contributions,

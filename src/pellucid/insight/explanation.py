@@ -90,6 +90,8 @@ class Explanation:
         truth: the true class, or of several labels the state of each; `None` where it is not known.
         thresholds: probability from which on each of several labels is answered; none where classes exclude
             each other, or a number is predicted.
+        decided: of classes that exclude each other the one that is answered, where a threshold of one of two
+            decides and not which is more probable; else `None`.
         tokens: what a network of texts read, id by id, as it is in the text.
         pieces: what the attributions of a text give numbers to; none of an image.
         opened: lines, values and weights; `None` where there is no network that could be opened.
@@ -115,6 +117,7 @@ class Explanation:
     inputs: UInt8[np.ndarray, "height width channels"] | Float32[np.ndarray, " features"] | str
     truth: Against = None
     thresholds: tuple[float, ...] = ()
+    decided: int | None = None
     tokens: tuple[str, ...] = ()
     pieces: tuple[str, ...] = ()
     opened: Opened | None = None
@@ -199,7 +202,7 @@ class Explanation:
         if self.thresholds:
             named = some([self._with_probability(code) for code in self.answered], _MOST_NAMED)
             return named or f"none of these; most probable is {self._with_probability(self._first)}"
-        return self._with_probability(self._first)
+        return self._with_probability(self._first if self.decided is None else self.decided)
 
     @property
     def answered(self) -> list[int]:

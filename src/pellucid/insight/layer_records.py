@@ -112,8 +112,8 @@ def _layer_norm(
         rf"y_{{{index}}} = \gamma_{{o}} \frac{{x_{{{index}}} - \mu_{{{place}}}}}"
         rf"{{\sqrt{{\sigma_{{{place}}}^{{2}} + \epsilon}}}} + \beta_{{o}}, "
         rf"\epsilon = {settings['epsilon']:g} \\ "
-        rf"\mu_{{{place}}} = \frac{{1}}{{{count}}} \sum_{{i=1}}^{{{count}}} x_{{{place}i}} \\ "
-        rf"\sigma_{{{place}}}^{{2}} = \frac{{1}}{{{count}}} \sum_{{i=1}}^{{{count}}} "
+        rf"\mu_{{{place}}} = \frac{{1}}{{{count}}} \sum_{{i=0}}^{{{count - 1}}} x_{{{place}i}} \\ "
+        rf"\sigma_{{{place}}}^{{2}} = \frac{{1}}{{{count}}} \sum_{{i=0}}^{{{count - 1}}} "
         rf"(x_{{{place}i}} - \mu_{{{place}}})^{{2}}"
     )
 
@@ -125,7 +125,8 @@ def _attention_weights(
     numbers = taken[1] // 3 // heads
     return (
         rf"a_{{h i j}} = \frac{{e^{{s_{{h i j}}}}}}{{\sum_{{l=0}}^{{{length - 1}}} e^{{s_{{h i l}}}}}} \\ "
-        rf"s_{{h i j}} = \frac{{1}}{{\sqrt{{{numbers}}}}} \sum_{{c=1}}^{{{numbers}}} q_{{h i c}} k_{{h j c}}"
+        rf"s_{{h i j}} = \frac{{1}}{{\sqrt{{{numbers}}}}} "
+        rf"\sum_{{c=0}}^{{{numbers - 1}}} q_{{h i c}} k_{{h j c}}"
     )
 
 
@@ -133,14 +134,14 @@ _BY_HAND: dict[str, _Formula] = {
     "layer-norm": _layer_norm,
     "side-by-side": lambda *_: r"y = (x_{1}, x_{2}, \dots)",
     "embedding": lambda taken, given, weights, settings: (
-        rf"y_{{t o}} = E_{{x_{{t}} o}}, o = 1, \dots, {weights[0][1]}"
+        rf"y_{{t o}} = E_{{x_{{t}} o}}, o = 0, \dots, {weights[0][1] - 1}"
     ),
     "attention-weights": _attention_weights,
     "unit-length": lambda *_: r"y_{o} = \frac{x_{o}}{\sqrt{\sum_{i} x_{i}^{2}}}",
     "present": lambda *_: r"y_{t} = [x_{t} \ne 0]",
     "turned-places": lambda taken, given, *_: rf"y_{{t}} = {given[0] - 1} - t",
     "softmax": lambda taken, *_: (
-        rf"p_{{o}} = \frac{{e^{{x_{{o}}}}}}{{\sum_{{j=1}}^{{{taken[0]}}} e^{{x_{{j}}}}}}"
+        rf"p_{{o}} = \frac{{e^{{x_{{o}}}}}}{{\sum_{{j=0}}^{{{taken[0] - 1}}} e^{{x_{{j}}}}}}"
     ),
     "closed": lambda *_: r"y = f(x)",
     "lstm": lambda *_: (
@@ -155,16 +156,16 @@ _BY_HAND: dict[str, _Formula] = {
     "reparametrised": lambda *_: r"z_{o} = \mu_{o} + e^{\lambda_{o} / 2} \epsilon_{o}",
     "reconstruction": lambda taken, given, weights, settings: (
         rf"R = \frac{{{math.prod(taken)}}}{{2}} \ln(2 \pi v) + \frac{{1}}{{2 v}} "
-        rf"\sum_{{d=1}}^{{{math.prod(taken)}}} ((y_{{d}} - x_{{d}})^{{2}} + \frac{{1}}{{12}}), "
+        rf"\sum_{{d=0}}^{{{math.prod(taken) - 1}}} ((y_{{d}} - x_{{d}})^{{2}} + \frac{{1}}{{12}}), "
         rf"v = {settings['variance']:.6g}"
     ),
     "density-of-draw": lambda taken, *_: (
-        rf"Q = \ln q(z | x) = - \frac{{1}}{{2}} \sum_{{j=1}}^{{{taken[0]}}} "
+        rf"Q = \ln q(z | x) = - \frac{{1}}{{2}} \sum_{{j=0}}^{{{taken[0] - 1}}} "
         r"(\epsilon_{j}^{2} + \lambda_{j} + \ln 2 \pi)"
     ),
     "mixture-density": lambda taken, given, weights, settings: (
-        rf"P = \ln p(z | y) = \ln \sum_{{k=1}}^{{{weights[0][1]}}} e^{{a_{{k}}}} \\ "
-        rf"a_{{k}} = \ln w_{{k}} - \frac{{1}}{{2}} \sum_{{j=1}}^{{{weights[0][2]}}} "
+        rf"P = \ln p(z | y) = \ln \sum_{{k=0}}^{{{weights[0][1] - 1}}} e^{{a_{{k}}}} \\ "
+        rf"a_{{k}} = \ln w_{{k}} - \frac{{1}}{{2}} \sum_{{j=0}}^{{{weights[0][2] - 1}}} "
         r"(\frac{(z_{j} - m_{k j})^{2}}{e^{\rho_{k j}}} + \rho_{k j} + \ln 2 \pi)"
     ),
 }
@@ -277,6 +278,15 @@ def layer_records(opened: Opened) -> list[LayerRecord]:
     return records
 
 
+# Of a text that is read from both ends, by a part of the layer's name.
+_DIRECTED = {
+    ("lstm", "forwards"): "LSTM, forwards",
+    ("lstm", "backwards"): "LSTM, backwards",
+    ("gru", "forwards"): "GRU, forwards",
+    ("gru", "backwards"): "GRU, backwards",
+}
+
+
 def _words(line: Line, weights: list[tuple[int, ...]]) -> str:
     """A layer in a few words for people, with its sizes where they distinguish layers."""
     if line.kind == "convolution":
@@ -296,6 +306,9 @@ def _words(line: Line, weights: list[tuple[int, ...]]) -> str:
         return f"divide by {line.settings['divisor']:g}"
     if line.name.endswith(".query_key_value"):
         return "dense: queries, keys and values of the heads"
+    for (kind, direction), words in _DIRECTED.items():
+        if line.kind == kind and direction in line.name:
+            return words
     return _WORDS.get(line.kind, line.kind)
 
 

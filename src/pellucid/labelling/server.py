@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from pellucid.errors import DataError, PellucidError, StorageError, UsageError
+from pellucid.errors import ChangedFileError, DataError, PellucidError, StorageError, UsageError
 from pellucid.labelling.session import Conflict, Labelling
 from pellucid.language import translated
 from pellucid.local_server import App, Guard
@@ -27,6 +27,7 @@ _MOST_BYTES = 1 << 16
 _LONGEST_PERSON = 64
 _MOST_CHOSEN = 200
 _LONGEST_SECONDS = 86_400.0
+_MOST_DIGITS = 12
 
 _Asked = dict[str, Any]
 
@@ -39,15 +40,18 @@ def application(labelling: Labelling) -> App:
         return HTMLResponse(page, headers={"content-security-policy": policy})
 
     def status(_: Request) -> Response:
-        return JSONResponse(labelling.status())
+        return _reply(labelling.status())
 
     def image(request: Request) -> Response:
-        return _image(labelling, request.path_params["position"])
+        # Not as a number of the path: one of thousands of digits is none that Python reads.
+        position: str = request.path_params["position"]
+        is_number = position.isascii() and position.isdigit() and len(position) <= _MOST_DIGITS
+        return _image(labelling, int(position) if is_number else -1)
 
-    routes = [Route("/", home), Route("/api/image/{position:int}", image), Route("/api/status", status)]
+    routes = [Route("/", home), Route("/api/image/{position}", image), Route("/api/status", status)]
     for name, answer in _ANSWERS.items():
         routes.append(Route(f"/api/{name}", _answering(answer, labelling), methods=["POST"]))
-    return Guard(Starlette(routes=routes), _MOST_BYTES)
+    return Guard(Starlette(routes=routes), {f"/api/{name}": _MOST_BYTES for name in _ANSWERS})
 
 
 def _image(labelling: Labelling, position: int) -> Response:
@@ -112,6 +116,8 @@ def _answering(
         try:
             return _reply(await run_in_threadpool(answer, labelling, asked))
         except Conflict as error:
+            return _reply({"error": str(error)}, 409)
+        except ChangedFileError as error:
             return _reply({"error": str(error)}, 409)
         except StorageError as error:
             return _reply({"error": str(error)}, 507)

@@ -41,6 +41,9 @@ from pellucid.tasks import SEPARATOR, TEXTS
 _LEASE_SECONDS = 600.0
 # Examples that a person has at hand: the one on the screen and the next, whose image is fetched ahead.
 _AT_HAND = 2
+# Examples that are leased at a time, and the least of them whatever is left: whoever is not heard of for
+# longest gives theirs back, so that a client of many names takes nobody's work away.
+_MOST_LEASED, _LEAST_LEASED = 64, 16
 _MOST_RANKED = 500
 _LONGEST_LABEL, _MOST_LABELS, _LONGEST_NAME = 200, 1_000, 100
 # People whose pages are remembered; of more the one not heard of for longest is forgotten.
@@ -285,6 +288,7 @@ class Labelling:
         mine, now = self._page_of(person), self._clock()
         self._leases = {at: lease for at, lease in self._leases.items() if lease[1] > now}
         mine.at_hand = [at for at in mine.at_hand if self._is_open(at) and self._is_free_for(person, at)]
+        self._free_leases(person)
         while len(mine.at_hand) < _AT_HAND and (found := self._drawn(mine)) is not None:
             mine.at_hand.append(found)
             self._leases[found] = (person, now)
@@ -298,6 +302,15 @@ class Labelling:
         if self.pool.kind is TEXTS:
             shown["text"] = self.pool.text(example)
         return {"example": shown, "upcoming": rest[0] if rest else None, "waiting": waiting}
+
+    def _free_leases(self, person: str) -> None:
+        """Take the oldest leases of other people back where there are too many for this one to have some."""
+        left = len(self.pool) - len(self._labels) - len(self._skipped)
+        most = max(_LEAST_LEASED, min(_MOST_LEASED, left // 2)) - _AT_HAND
+        others = [at for at, (name, _) in self._leases.items() if name != person]
+        others.sort(key=lambda at: self._leases[at][1])
+        for at in others[: max(0, len(others) - most)]:
+            del self._leases[at]
 
     def _drawn(self, mine: _Person) -> int | None:
         """The next example for somebody, of whatever kind is due; `None` where nothing is left."""

@@ -4,6 +4,9 @@ Rows are appended by a single write and synced. A row that was cut short by a ki
 when the table is opened again, and only that one. Undo replaces the table by the save protocol. What was
 skipped is kept beside it in `TABLE.skipped.jsonl`, since a row without a label is none to learn from.
 
+Somebody may have the table open in an editor. Where it is not as it was left, nothing is written, and answers
+of this session that it lacks are saved beside it, in `TABLE.kept.csv`.
+
 Columns: `image`, a path that is relative to the table's folder where it lies below it, or `id` and `text`;
 `label`, several joined by semicolons; `split`, `test` for the audit and `train` for all others, as `pellucid
 train` reads it; then `policy`, `seconds`, `at` and `by`, which training leaves alone.
@@ -13,20 +16,20 @@ import contextlib
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pellucid.budgets import LINE_BYTES, MEMORY
-from pellucid.data.tables.csv_tables import whole_lines
-from pellucid.data.wording import quoted, some_quoted
-from pellucid.errors import DataError, UsageError
-from pellucid.files import append_synced, read_regular, write_file
+from pellucid.data.tables.csv_tables import OF_LABELLING, guarded, unguarded, whole_lines
+from pellucid.data.wording import count_of, quoted, some_quoted
+from pellucid.errors import ChangedFileError, DataError, UsageError
+from pellucid.files import OwnFile, read_regular, write_file
 from pellucid.labelling.selection import AUDIT, POLICIES, RANDOM
 from pellucid.strict import parse_line
 from pellucid.tasks import SEPARATOR
 
-_BESIDE = ("label", "split", "policy", "seconds", "at", "by")
+_BESIDE = OF_LABELLING
 _ENDINGS = (".csv", ".jsonl")
 
 
@@ -58,7 +61,9 @@ class LabelTable:
 
     def __init__(self, path: Path, *, holds_texts: bool) -> None:
         self.path = path
-        self._beside = path.with_name(f"{path.name}.skipped.jsonl")
+        self._file = OwnFile(path)
+        self._beside = OwnFile(path.with_name(f"{path.name}.skipped.jsonl"))
+        self._given: set[bytes] = set()  # lines of this session
         self._is_csv = path.suffix.lower() == ".csv"
         self._inputs = ("id", "text") if holds_texts else ("image",)
         self._columns: tuple[str, ...] = (*self._inputs, *_BESIDE)
@@ -74,12 +79,15 @@ class LabelTable:
     def append(self, row: Row) -> None:
         """Add an answer, which is on the disk when this returns.
 
-        Raises: `StorageError` if the disk is full or refuses; the table is then as it was.
+        Raises: `ChangedFileError` if somebody else has changed the table; `StorageError` if the disk is full
+        or refuses; the table is then as it was.
         """
         line = self._line(row)
-        append_synced(self.path, line)
+        self._require_own()
+        self._file.append(line)
         self.rows.append(row)
         self._lines.append(line)
+        self._given.add(line)
 
     def take_back(self, key: str) -> Row | None:
         """Remove the last answer about an example, and return it; `None` where there is none.
@@ -90,7 +98,9 @@ class LabelTable:
         if place is None:
             return None
         lines = [*self._lines[:place], *self._lines[place + 1 :]]
-        write_file(self.path, b"".join([self._header, *lines]))
+        self._require_own()
+        self._file.replace(b"".join([self._header, *lines]))
+        self._given.discard(self._lines[place])
         self._lines = lines
         return self.rows.pop(place)
 
@@ -99,21 +109,58 @@ class LabelTable:
 
         Raises: `StorageError` as for `append`.
         """
-        append_synced(
-            self._beside, _json_line({"asked_again" if is_taken_back else "skipped": key, "at": at, "by": by})
+        self._beside.append(
+            _json_line({"asked_again" if is_taken_back else "skipped": key, "at": at, "by": by})
         )
         (self.skipped.discard if is_taken_back else self.skipped.add)(key)
+
+    def _require_own(self) -> None:
+        """Refuse to write where somebody else has changed the table, once nothing given here can be lost.
+
+        Raises: `ChangedFileError` with what to do.
+        """
+        try:
+            self._file.require_same()
+        except ChangedFileError as error:
+            kept = self._keep() if self.path.is_file() else ""
+            raise ChangedFileError(f"{error}; {kept}" if kept else str(error)) from error
+
+    def _keep(self) -> str:
+        """Save answers of this session that the table now lacks; a clause about them, if there are any."""
+        there = self._answers_there()
+        lacking = [
+            line
+            for row, line in zip(self.rows, self._lines, strict=True)
+            if line in self._given and (row.key, row.labels) not in there
+        ]
+        if not lacking:
+            return ""
+        beside = self.path.with_name(f"{self.path.name}.kept{self.path.suffix}")
+        write_file(beside, b"".join([self._header, *lacking]))
+        return f"{count_of(len(lacking), 'answer')} of this session that it lacks, saved in {beside.name}"
+
+    def _answers_there(self) -> set[tuple[str, tuple[str, ...]]]:
+        """Examples and their labels in the table as somebody else has left it, as far as it can be read."""
+        found: set[tuple[str, tuple[str, ...]]] = set()
+        with contextlib.suppress(DataError, csv.Error):
+            lines, rest = whole_lines(_read(self.path), self._is_csv)
+            columns = _columns_of(lines.pop(0)) if self._is_csv and lines else self._columns
+            for line in (*lines, rest):
+                with contextlib.suppress(DataError):
+                    row = self._row(line, columns)
+                    found.add((row.key, row.labels))
+        return found
 
     def _open(self) -> None:
         """Read the rows that are there, or begin the table.
 
         Raises: `DataError` if what is there is no table of labels; it is left as it is.
         """
-        content = _read(self.path) if self.path.exists() else b""
+        content = _read(self._file)
         lines, rest = whole_lines(content, self._is_csv)
         self._header = lines.pop(0) if self._is_csv and lines else b""
         if self._header:
-            self._columns = tuple(next(csv.reader([self._header.decode("utf-8-sig", "replace")])))
+            self._columns = _columns_of(self._header)
             missing = [name for name in (self._inputs[-1], "label") if name not in self._columns]
             if missing:
                 raise self._refusal(f"no column {some_quoted(missing)}")
@@ -130,8 +177,8 @@ class LabelTable:
                 lines.append(rest + b"\n")
         self._lines = lines
         if rest or not content:
-            write_file(self.path, b"".join([self._header, *lines]))
-        for line in (_read(self._beside) if self._beside.exists() else b"").split(b"\n"):
+            self._file.replace(b"".join([self._header, *lines]))
+        for line in _read(self._beside).split(b"\n"):
             # A line that was cut short is passed over.
             with contextlib.suppress(ValueError):
                 found = parse_line(line.decode()) if line else {}
@@ -144,8 +191,8 @@ class LabelTable:
             f"{self.path}: no table of labels of these examples ({reason}); give --out another name"
         )
 
-    def _row(self, line: bytes) -> Row:
-        """Row of a line, whose columns may have another order and others beside them.
+    def _row(self, line: bytes, columns: Sequence[str] = ()) -> Row:
+        """Row of a line; columns, by default those of the table, may have any order and others beside them.
 
         Raises: `DataError` if it is none.
         """
@@ -153,7 +200,7 @@ class LabelTable:
             found: Any = line.decode("utf-8-sig")
             if self._is_csv:
                 values = next(csv.reader(io.StringIO(found, newline=""), strict=True))
-                found = dict(zip(self._columns, values, strict=True))
+                found = dict(zip(columns or self._columns, map(unguarded, values), strict=True))
             else:
                 found = parse_line(found)
             given = {name: str(found.get(name) or "") for name in (*self._inputs, *_BESIDE)}
@@ -177,7 +224,8 @@ class LabelTable:
         beside = (SEPARATOR.join(row.labels), split, row.policy, round(row.seconds, 2), row.at, row.by)
         values = dict(zip((*self._inputs, *_BESIDE), (*inputs, *beside), strict=True))
         if self._is_csv:
-            return _csv_line([values.get(name, "") for name in self._columns])
+            cells = (values.get(name, "") for name in self._columns)
+            return _csv_line([guarded(each) if isinstance(each, str) else each for each in cells])
         return _json_line(values)
 
 
@@ -192,9 +240,15 @@ def _json_line(values: Mapping[str, Any]) -> bytes:
     return json.dumps(values, ensure_ascii=False).encode() + b"\n"
 
 
-def _read(path: Path) -> bytes:
+def _columns_of(header: bytes) -> tuple[str, ...]:
+    return tuple(next(csv.reader([header.decode("utf-8-sig", "replace")]), ()))
+
+
+def _read(place: Path | OwnFile) -> bytes:
+    """The content of a file; of one that is written here nothing where it is not there yet."""
+    path = place if isinstance(place, Path) else place.path
     try:
-        return read_regular(path, MEMORY.value())
+        return read_regular(place, MEMORY.value()) if isinstance(place, Path) else place.read(MEMORY.value())
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise DataError(f"{path}: cannot be read: {reason}; give --out another name") from error

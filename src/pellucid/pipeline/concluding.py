@@ -10,6 +10,7 @@ import numpy as np
 from pellucid.arithmetic.probabilities import weighted_mean
 from pellucid.bundle import AverageMember, AverageModel
 from pellucid.data import Check, Dataset, write_ledger
+from pellucid.data.removal import of_texts
 from pellucid.data.wording import count_of, some
 from pellucid.evaluation.calibration import chosen_weights, cross_fitted_average
 from pellucid.novelty import for_answers_of
@@ -43,7 +44,7 @@ from pellucid.pipeline.learning import Learned
 from pellucid.pipeline.run.context import RunContext, slowdown
 from pellucid.pipeline.run.stages import Stages
 from pellucid.reports import LabelIssues
-from pellucid.settings import AVERAGE, DUMMIES, Settings
+from pellucid.settings import AVERAGE, DUMMIES, Settings, parse_ignore
 
 # With fewer held out, chance alone would decide which models serve an average.
 _LEAST_EXAMPLES = 50
@@ -110,7 +111,12 @@ def average_of(candidates: Sequence[Candidate], dataset: Dataset, settings: Sett
         return candidate
     model = candidate.model
     threshold = threshold_of(candidate, dataset, settings)
-    model = model.for_data(joined_columns=model.joined_columns, renamed=model.renamed, threshold=threshold)
+    model = model.for_data(
+        joined_columns=model.joined_columns,
+        renamed=model.renamed,
+        threshold=threshold,
+        ignored=model.ignored,
+    )
     return dataclasses.replace(candidate, model=model)
 
 
@@ -161,7 +167,7 @@ def with_averages_tested(candidates: Sequence[Candidate], tested: Mapping[str, T
         answers = model.target.calibrated(raw, model.temperature)
         novelty = asked[0].novelty if model.detector is not None else None
         labels = None if model.target.is_exclusive else model.decided(answers)
-        found[each.name] = Tested(raw, answers, novelty, milliseconds, labels)
+        found[each.name] = Tested(raw, answers, novelty, milliseconds, labels, each.model.threshold)
     return found
 
 
@@ -179,9 +185,7 @@ def conclude(learned: Learned, check: Check, folds: Folds, context: RunContext) 
     reserve_for_conclusion(context, candidates)
     asked = most_detector_examples(len(dataset.train), len(dataset.validation))
     seconds = asked * sum(each.answer_seconds for each in candidates)
-    if context.affords(
-        seconds, "No model can tell inputs unlike the training data: there was no time for detectors."
-    ):
+    if context.affords(seconds, "Detection of unfamiliar inputs was left out: there was no time for it."):
         done = "fitted the novelty (out-of-distribution) detector"
         with stages.stage("fitting the novelty detector", done):
             candidates = with_detectors(candidates, folds.learning, settings.seed)
@@ -190,6 +194,8 @@ def conclude(learned: Learned, check: Check, folds: Folds, context: RunContext) 
         candidates = with_average(candidates, dataset, settings, stages)
     recommendation = recommended_on(continual, candidates, dataset, settings)
     best = next(each for each in candidates if each.name == recommendation.name)
+    if len(candidates) == 1 < len({*learned.trained, best.name}):
+        recommendation = recommendation._replace(reason=f"{best.name} is the only model judged in time.")
     if part := part_of(best, folds.learning):
         recommendation = recommendation._replace(reason=f"{recommendation.reason} It learned{part}.")
     curve = None
@@ -241,15 +247,20 @@ def _knowing_their_data(
     """
     dataset, settings = context.dataset, context.settings
     joined, renamed = dataset.joined_columns, {**(settings.rename or {})}
+    ignored = of_texts(parse_ignore(settings.ignore))
     if continual is not None:
         start = continual.start.model
         joined, renamed = joined or start.joined_columns, {**start.renamed, **renamed}
+        ignored = tuple(dict.fromkeys((*start.ignored, *ignored)))
     renamed = {old: new for old, new in renamed.items() if new in dataset.classes}
     return [
         dataclasses.replace(
             each,
             model=each.model.for_data(
-                joined_columns=joined, renamed=renamed, threshold=threshold_of(each, dataset, settings)
+                joined_columns=joined,
+                renamed=renamed,
+                threshold=threshold_of(each, dataset, settings),
+                ignored=ignored,
             ),
         )
         for each in candidates
@@ -263,7 +274,7 @@ def _tested(
     dataset = context.dataset
     with context.stages.stage("testing every model once") as stage:
         asked = [each for each in candidates if not isinstance(each.model, AverageModel)]
-        tested = with_averages_tested(candidates, test_once(asked, dataset))
+        tested = with_averages_tested(candidates, test_once(asked, dataset, stage.progress))
         models, examples = count_of(len(candidates), "model"), count_of(len(dataset.test), dataset.noun)
         stage.words = f"tested {models} once, on {examples}"
     # What is asked from here on was asked before, so that only scores and report are reserved.
@@ -287,13 +298,15 @@ def with_time_for_test(
     time, kept = context.time, list(candidates)
     if not time.is_limited:
         return kept
-    time.reserve("conclusion", 0.0)
+    # What is there is tested: it takes little time, and less than was spent on it.
+    time.reserve("conclusion", -time.share("late-test"))
     needed = {recommended, *DUMMIES, *_members(next(each for each in kept if each.name == recommended))}
+    slowed = slowdown()
     for each in sorted(kept, key=lambda each: -each.answer_seconds):
         if each.name in needed:
             continue
         sentence = f"{each.name} is left out: there was no time to test it."
-        if not context.affords(conclusion_seconds(context, kept), sentence):
+        if not context.affords(conclusion_seconds(context, kept, slowed=slowed), sentence):
             kept = [other for other in kept if other is not each and each.name not in _members(other)]
     return kept
 

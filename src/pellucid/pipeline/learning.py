@@ -18,7 +18,7 @@ from pellucid.pipeline.judging.report_facts import show_first_mistakes
 from pellucid.pipeline.learners.backbone_choice import BackboneChoice, chosen, taken_over
 from pellucid.pipeline.learners.backbone_costs import Measured
 from pellucid.pipeline.learners.backbone_learners import Built
-from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.learners.candidates import Candidate, with_answer_time
 from pellucid.pipeline.learners.classical import TrainingSets, learner_at_setup
 from pellucid.pipeline.learners.evaluation_budget import Folds
 from pellucid.pipeline.learners.in_run import (
@@ -47,9 +47,8 @@ from pellucid.training.hardware import choose_threads
 # Key of the journal: by name, whether a baseline is trained under a time limit.
 BASELINES = "baselines"
 
-# Times that judging a baseline on a fold takes longer than its training on it; and of a time limit, what is
-# to be left for a network that nobody named.
-_ASKED_TOO, _LEAST_OF_NETWORK = 2.0, 0.02
+# Times that judging a baseline on a fold takes longer than its training on it.
+_ASKED_TOO = 1.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +74,9 @@ class Learned:
     # one record for each epoch of the network's training; where folds judge, of the one that watched
     # the first fold
     history: Sequence[Mapping[str, Any]] = ()
+    trained: Sequence[
+        str
+    ] = ()  # names of all models that were trained; some may not have been judged in time
 
 
 def plan_learning(continual: ContinualTraining | None, folds: Folds, context: RunContext) -> PlannedLearning:
@@ -133,7 +135,7 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
     else:
         baselines = _train_classical(planned, names, context)
         if planned.folds.parts:  # at least one is to be judged on, answers included
-            once = sum(each.train_seconds for each in baselines)
+            once = sum(each.seconds_at_setup for each in baselines)
             time.reserve("folds", _ASKED_TOO * once * (planned.folds.trainings(1) - 1))
         reserve_for_conclusion(context, baselines, STANDING_ON)
         backbones = limit_backbones(planned.backbones, planned.costs, context)
@@ -141,7 +143,7 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
             built.append(frozen_in_run(choice, context).built(dataset))
             stages.fitted(built[-1].candidates)
         has_others = any(each.features for each in baselines) and settings.model == "auto"
-        seconds = _LEAST_OF_NETWORK * time.whole if time.is_limited else 0.0
+        seconds = time.share("unnamed-network") if time.is_limited else 0.0
         sentence = f"The network is left out: there was no time for it within {settings.time_limit}."
         if has_others and planned.continual is None and not context.affords(seconds, sentence):
             planned = dataclasses.replace(planned, learner=None, network=None)
@@ -154,7 +156,8 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
         records += built[place].history
         stages.fitted(built[place].candidates[-1:])
     candidates = [*baselines, *neural, *(candidate for each in built for candidate in each.candidates)]
-    learned = Learned(candidates, planned.continual, network, built, own)
+    trained = [each.name for each in candidates]
+    learned = Learned(candidates, planned.continual, network, built, own, trained)
     for reserved in ("folds", "rest", "backbones"):
         time.reserve(reserved, 0.0)
     reserve_for_conclusion(context, candidates)
@@ -207,11 +210,18 @@ def _train_neural(
 
 
 def _judged(learned: Learned, folds: Folds, context: RunContext) -> Learned:
-    """Give candidates answers about folds; without time for one they are left out."""
+    """Give candidates answers about folds; without time for one they are left out.
+
+    The time of their test is set aside before.
+    """
     settings = context.settings
+    if context.time.is_limited:
+        timed = [with_answer_time(each, context.dataset) for each in learned.candidates]
+        learned = dataclasses.replace(learned, candidates=timed)
+        reserve_for_conclusion(context, timed)
     shared = TrainingSets().of
     found = [
-        FoldTrainings(learner_at_setup(each, settings, shared), seconds=each.train_seconds)
+        FoldTrainings(learner_at_setup(each, settings, shared), seconds=each.seconds_at_setup)
         for each in learned.candidates
         if each.stored is None
     ]
@@ -223,4 +233,5 @@ def _judged(learned: Learned, folds: Folds, context: RunContext) -> Learned:
     for each in learned.built:
         found += trainings_of_backbone(each, settings)
     candidates, watched = judged_by_folds(found, learned.candidates, folds, context)
+    context.time.reserve("detectors", 0.0)
     return dataclasses.replace(learned, candidates=candidates, history=watched or learned.history)

@@ -26,6 +26,7 @@ from pellucid.pages import visible
 from pellucid.pipeline.continual.forgetting import continual_sentences
 from pellucid.pipeline.judging.corrected import judge_corrections, model_digits
 from pellucid.pipeline.judging.disagreement import contradiction, disagreement, worst_slice
+from pellucid.pipeline.judging.giveaways import judged_giveaways
 from pellucid.pipeline.judging.label_issues import as_json
 from pellucid.pipeline.judging.report_facts import Outcome, report_facts
 from pellucid.pipeline.judging.testing import comparisons, entry, rows_of_test
@@ -320,6 +321,9 @@ def write_models(folder: RunFolder, outcome: Outcome) -> dict[str, Any]:
             outcome.curve,
             (config.get("judged_on_folds") or {}).get(name, 0),
         ),
+        "giveaways": judged_giveaways(
+            outcome.check.giveaways, recommended, outcome.recommended.model, dataset, seed
+        ),
         "learning_curve": None if outcome.curve is None else outcome.curve.to_json(),
         "label_issues": as_json(outcome.label_issues),
         "findings": findings_of(outcome),
@@ -411,7 +415,7 @@ def say_end(run: Run, context: RunContext, continual: Mapping[str, Any] | None) 
     stages.verdict(run.verdict)
     chosen = metrics["models"][metrics["recommended"]]
     found = [metrics.get("contradiction"), metrics.get("disagreement")]
-    found += [chosen.get("by_groups"), chosen.get("left_out")]
+    found += [chosen.get("by_groups"), chosen.get("left_out"), *(metrics.get("giveaways") or ())]
     sentences = [
         *(each["words"] for each in found if each is not None),
         str(metrics["reason"]),

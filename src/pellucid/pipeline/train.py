@@ -22,7 +22,7 @@ from pellucid.pipeline.generating import make_generator, say_generated
 from pellucid.pipeline.learners.backbone_choice import chosen, require_backbone
 from pellucid.pipeline.learners.backbone_costs import measured
 from pellucid.pipeline.learners.classical import ClassicalLearner
-from pellucid.pipeline.learners.evaluation_budget import folds_of, has_curve
+from pellucid.pipeline.learners.evaluation_budget import Folds, folds_of, has_curve
 from pellucid.pipeline.learners.in_run import classical_names
 from pellucid.pipeline.learners.network import NetworkLearner, require_enough_images
 from pellucid.pipeline.learners.preparation import (
@@ -40,7 +40,7 @@ from pellucid.pipeline.learners.refusals import (
     require_known_classes,
 )
 from pellucid.pipeline.learners.time_limits import STANDING_ON, seconds_of_conclusion
-from pellucid.pipeline.learning import learn, plan_learning
+from pellucid.pipeline.learning import PlannedLearning, learn, plan_learning
 from pellucid.pipeline.results import Run, say_end, write_results
 from pellucid.pipeline.run.context import RunContext, TimeBudget, free_cores, require_same_data, slowdown
 from pellucid.pipeline.run.journal import (
@@ -52,11 +52,12 @@ from pellucid.pipeline.run.journal import (
     settings_of,
     split_rule_of,
 )
-from pellucid.pipeline.run.stages import Stages, interruptible
+from pellucid.pipeline.run.stages import Stages, interruptible, roughly
 from pellucid.pipeline.watching import watched
 from pellucid.reports.formatting import seconds
 from pellucid.reports.report import render_preview
 from pellucid.settings import CLASSICAL, OF_ONLOOKERS, Settings, command_line, name_of
+from pellucid.tasks import TEXTS
 from pellucid.training import Recipe
 from pellucid.training.follower import follow_torchrun
 from pellucid.training.hardware import choose_threads, pinned
@@ -185,7 +186,7 @@ def _work(
     with stages.stage(f"reading and checking {place}") as stage:
         rule = split_rule_of(journal)
         if continual is None:
-            dataset, check = prepare(data, settings, split_rule=rule)
+            dataset, check = prepare(data, settings, progress=stage.progress, split_rule=rule)
         else:
             dataset, check = read_on(continual, place, settings, rule)
         stage.words = f"read and checked {len(dataset.labels):,} {dataset.noun}s from {place}"
@@ -213,6 +214,7 @@ def _work(
     learning = context._replace(dataset=folds.learning)
     planned = plan_learning(continual, folds, learning)
     journal.begin()  # nothing that may be refused comes after this
+    _say_estimate(planned, learning)
     outcome = conclude(learn(planned, learning), check, folds, context)
     with stages.stage("writing models and report", "wrote models and report"):
         write_results(folder, outcome)
@@ -265,8 +267,42 @@ def preview(
         return durations(dataset, settings)
 
 
-# Of what a classical model takes, a training for a fold, which compares no set-ups.
-_OF_FOLD = 0.3
+# Of what a classical model takes, a training for a fold, which compares no set-ups; times that the linear
+# models of texts take in all, which learn again from validation and to judge labels; seconds that a backbone
+# takes at least, about, and below which nobody needs to be told how long a run takes.
+_OF_FOLD, _AGAIN, _OF_BACKBONE, _WORTH_TELLING = 0.3, 1.5, 20.0, 20.0
+
+
+def _seconds_of_classical(names: Sequence[str], folds: Folds, settings: Settings) -> float:
+    """Seconds of all classical models and their folds, at the pace of this machine now."""
+    found = sum(ClassicalLearner(each, settings).cost(folds.learning) for each in names)
+    return slowdown() * found * (1 + _OF_FOLD * (folds.trainings() - 1))
+
+
+def _say_estimate(planned: PlannedLearning, context: RunContext) -> None:
+    """Report about how long a run without a limit will take, where it will take long.
+
+    By counts first; what will take longest is measured by a few steps or examples.
+    """
+    dataset, settings, folds = context.dataset, context.settings, planned.folds
+    if context.time.is_limited:
+        return
+    names, network = classical_names(settings, dataset), planned.network
+    total = _seconds_of_classical(names, folds, settings)
+    total *= _AGAIN if dataset.input_kind is TEXTS else 1.0
+    by_counts = total + _OF_BACKBONE * len(planned.backbones)
+    by_counts += 0.0 if network is None else network.seconds * folds.trainings(1)
+    if by_counts < _WORTH_TELLING:
+        return
+    with context.stages.stage("estimating how long all of it takes") as stage:
+        for choice in planned.backbones:
+            cost = measured(choice, dataset, settings, len(dataset.test), folds).cost
+            total += cost.needed(cost.most) + cost.tuning * cost.example
+        if network is not None:
+            trainings = folds.trainings(folds.judged_within(network.seconds))
+            total += trainings * (network.session.expected_seconds() + network.prepare_seconds)
+        total += slowdown() * seconds_of_conclusion(len(dataset.test), len(names) + STANDING_ON)
+        stage.words = f"all of it will take about {roughly(total)} here, as busy as this machine is now"
 
 
 def durations(dataset: Dataset, settings: Settings) -> list[str]:
@@ -276,9 +312,7 @@ def durations(dataset: Dataset, settings: Settings) -> list[str]:
     """
     folds = folds_of(dataset, settings, is_continual=False)
     learning, names = folds.learning, classical_names(settings, dataset)
-    slowed = slowdown()
-    classical = slowed * sum(ClassicalLearner(each, settings).cost(learning) for each in names)
-    classical *= 1 + _OF_FOLD * (folds.trainings() - 1)
+    classical = _seconds_of_classical(names, folds, settings)
     parts = {"classical models" if len(names) > 1 else "classical model": classical}
     for choice in () if settings.generates else chosen(settings, learning):
         cost = measured(choice, learning, settings, len(dataset.test), folds).cost
@@ -291,7 +325,7 @@ def durations(dataset: Dataset, settings: Settings) -> list[str]:
         steps, of_network = network.plan.recipe.total_steps, network.session.expected_seconds()
         trainings = folds.trainings(folds.judged_within(network.seconds))
         parts[network.plan.name] = trainings * (of_network + network.prepare_seconds)
-    parts["test and report"] = slowed * seconds_of_conclusion(len(dataset.test), len(names) + STANDING_ON)
+    parts["test and report"] = slowdown() * seconds_of_conclusion(len(dataset.test), len(names) + STANDING_ON)
     total = sum(parts.values())
     shares = " ".join(f"{seconds(each)} of it for {name}." for name, each in parts.items() if each)
     found = [" ".join([f"A training would take about {seconds(total)} here just now.", shares]), *bounds]

@@ -338,12 +338,8 @@ class Bound:
         if line.operation == "max":
             right = rf"\max_{{{', '.join(f'{each} < {sizes[each]}' for each in summed)}}} {product}"
         else:
-            sums = "".join(
-                rf"\sum_{{{each}=1}}^{{{sizes[each]}}} "
-                if each == "i"
-                else rf"\sum_{{{each}=0}}^{{{sizes[each] - 1}}} "
-                for each in summed
-            )
+            # Everything is counted from 0: units, places and kernels, as in arrays.
+            sums = "".join(rf"\sum_{{{each}=0}}^{{{sizes[each] - 1}}} " for each in summed)
             mean = rf"\frac{{1}}{{{math.prod(sizes[each] for each in summed)}}} "
             right = mean * (line.operation == "mean") + sums + product
         if line.bias is not None:

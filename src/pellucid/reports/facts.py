@@ -407,3 +407,9 @@ class ReportFacts:
     def data_count(self, name: str) -> int:
         """A count of the metrics, such as `train` or `leaked`; zero where it is missing."""
         return whole((self.metrics.get("data") or {}).get(name))
+
+    @property
+    def learning_count(self) -> int:
+        """Examples that a model may learn from: where folds judged, those of the validation split, too."""
+        has_folds = self.metrics.get("judged_on_folds") is not None
+        return self.data_count("train") + (self.data_count("validation") if has_folds else 0)

@@ -1,6 +1,7 @@
 """The verdict, and every model on one scale, on other splits, and after continual training."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -143,8 +144,11 @@ def _common(facts: ReportFacts, key: str, *, beats_chance: bool) -> dict[str, An
         "reason": str(facts.metrics.get("reason") or ""),
         "findings": [
             words
-            for each in ("contradiction", "disagreement")
-            if (words := str((facts.metrics.get(each) or {}).get("words") or ""))
+            for each in (
+                *(facts.metrics.get(key) for key in ("contradiction", "disagreement")),
+                *(facts.metrics.get("giveaways") or ()),
+            )
+            if (words := str((each or {}).get("words") or ""))
         ],
         "groups": [str(each["words"]) for each in by_groups if "words" in each],
         "baseline": _baseline(facts),
@@ -231,7 +235,8 @@ def model_table(facts: ReportFacts) -> Mapping[str, Any] | None:
 
     rows = [row(name, entry) for name, entry in facts.models.items()]
     rows.sort(key=lambda row: (not row["is_recommended"], *_by_score(row["score"], headline)))
-    notes = facts.metrics.get("notes")
+    found = facts.metrics.get("notes")
+    notes = [str(each) for each in found] if isinstance(found, list) else []
     return {
         "rows": rows,
         "recommended": rows[0],
@@ -249,7 +254,8 @@ def model_table(facts: ReportFacts) -> Mapping[str, Any] | None:
         "tried": [found for row in rows if (found := _tried(row["name"], row["facts"]))],
         "pairings": pairings(facts, facts.metrics.get("comparisons")),
         "folds": read_folds(facts),
-        "notes": [str(each) for each in notes] if isinstance(notes, list) else [],  # about backbones
+        "notes": notes,
+        "skipped": sum(re.search("left out: there was no time", each) is not None for each in notes),
     }
 
 

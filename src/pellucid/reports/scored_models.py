@@ -123,7 +123,7 @@ def members(entry: Mapping[str, Any]) -> Sequence[tuple[str, int]]:
 
 def saw_fewer(facts: ReportFacts, entry: Mapping[str, Any]) -> bool:
     """True for a model that learned from some of the training examples only, by its entry or its count."""
-    seen, all_of_them = finite(entry.get("train_examples")), facts.data_count("train")
+    seen, all_of_them = finite(entry.get("train_examples")), facts.learning_count
     return bool(entry.get("saw_fewer", seen is not None and seen < all_of_them))
 
 

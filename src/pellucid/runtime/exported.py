@@ -12,6 +12,7 @@ from pellucid.arithmetic.probabilities import require_finite
 from pellucid.budgets import MEMORY
 from pellucid.bundle.held_out import Answers, HeldOut
 from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.data.removal import texts_without
 from pellucid.encoding.encoder import Encoder
 from pellucid.encoding.term_weights import TermWeights
 from pellucid.errors import DataError, ModelFileError, UsageError
@@ -241,6 +242,9 @@ class ExportedModel:
 
     def batches(self, inputs: Inputs) -> Iterator[tuple[Feed, np.ndarray]]:
         """Inputs by their names as the graph takes them, some at a time, and their places."""
+        if self.metadata.ignored:
+            assert not isinstance(inputs, np.ndarray)  # of models of texts alone
+            inputs = texts_without(inputs, self.metadata.ignored)
         return batches(inputs, self.metadata.inputs, self.metadata.rows_within(MEMORY.value()))
 
     @property

@@ -12,6 +12,7 @@ from pellucid.arithmetic.probabilities import checked_threshold
 from pellucid.budgets import MEMORY
 from pellucid.bundle.held_out import MOST_EXAMPLES, MOST_MEMBERS, MOST_PROBABILITIES, HeldOut
 from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.data.removal import ignored_of_texts
 from pellucid.data.tables.table import joined_columns_of
 from pellucid.encoding.encoder import MOST_BYTES, Encoder
 from pellucid.encoding.term_weights import TermWeights
@@ -125,6 +126,7 @@ _KEYS = {
         "preprocessing",
         "details",
         "held_out",
+        "ignored",
         "joined_columns",
         "threshold",
         "rows_at_once",
@@ -151,6 +153,7 @@ class Metadata:
         held_out: answers about examples that the model did not learn from, from which every other promise
             is made; `None` where none were kept.
         joined_columns: columns of a table whose texts the model reads as one; none where it reads one.
+        ignored: what is taken out of texts before the model reads them.
         threshold: probability from which on one of two classes, or each of several labels, is answered;
             nothing where the most probable class is.
         rows_at_once: examples that are answered together in the memory that is the default; `None` of files
@@ -169,6 +172,7 @@ class Metadata:
     abstention: tuple[Threshold, ...]
     held_out: HeldOut | None = None
     joined_columns: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
     threshold: Mapping[str, float] = field(default_factory=dict)
     rows_at_once: int | None = None
     several: bool = False
@@ -206,6 +210,8 @@ class Metadata:
             found["held_out"] = _held_out_text(self.held_out)
         if self.joined_columns:
             found["joined_columns"] = _json(list(self.joined_columns))
+        if self.ignored:
+            found["ignored"] = _json(list(self.ignored))
         if self.threshold:
             found["threshold"] = _json(dict(self.threshold))
         if self.rows_at_once is not None:
@@ -235,9 +241,10 @@ class Metadata:
         image = Preprocessing.from_json(_parsed(found, "preprocessing")) if "preprocessing" in found else None
         encoders = tuple(_encoder(found, end) for end in _NUMBERED if f"encoder{end}" in found)
         joined = joined_columns_of(_parsed(found, "joined_columns")) if "joined_columns" in found else ()
+        ignored = ignored_of_texts(_parsed(found, "ignored")) if "ignored" in found else ()
         if (input_kind.name == "images") != (image is not None):
             raise ValueError("preprocessing: there without images, or missing with them")
-        for name, stated in (("encoder", encoders), ("joined_columns", joined)):
+        for name, stated in (("encoder", encoders), ("joined_columns", joined), ("ignored", ignored)):
             if stated and input_kind.name != "texts":
                 raise ValueError(f"{name}: there without texts")
         classes = Items(_MOST_CLASSES, each=Text(_LONGEST), noun="names").read(
@@ -254,6 +261,7 @@ class Metadata:
             encoders=encoders,
             held_out=_held_out(found["held_out"], classes, several=several) if "held_out" in found else None,
             joined_columns=joined,
+            ignored=ignored,
             threshold=checked_threshold(_parsed(found, "threshold"), classes, is_exclusive=not several)
             if "threshold" in found
             else {},

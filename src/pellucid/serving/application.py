@@ -16,14 +16,14 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from pellucid.budgets import REQUEST_INPUTS
-from pellucid.errors import StorageError
+from pellucid.errors import ChangedFileError, StorageError
 from pellucid.export.app.shell import FolderPage, ServedPage
 from pellucid.local_server import LOOPBACK, App, Guard, Headers, Receive, Refusal, Scope, Send
 from pellucid.runtime.metadata import Metadata
 from pellucid.serving.monitoring import Monitor
 from pellucid.serving.openapi import document
 from pellucid.serving.page import opened_page_of, page_of
-from pellucid.serving.workers import Gone, Overloaded, Reply, Workers
+from pellucid.serving.workers import Asked, Gone, Overloaded, Reply, Workers
 from pellucid.strict import parse_line
 
 if TYPE_CHECKING:
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 
 # Bytes of a request: an image of a camera has up to 15 million.
 MOST_BYTES = 20 << 20
+# Of a correction: each of its columns has ten thousand characters at most.
+_MOST_CORRECTION = 1 << 14
+# Bytes from which on a request counts as long: of JSON, which is many inputs, and of an image, of which a
+# camera seldom makes as many; to hand them on takes as long as dozens of small answers.
+_LARGE = {"json": 1 << 20, "image": 8 << 20}
 _JSON = "application/json"
 _BYTES = "application/octet-stream"
 _PREDICT, _EXPLAIN, _CORRECTIONS = "/api/predict", "/api/explain", "/api/corrections"
@@ -61,6 +66,8 @@ class State:
     collecting: "Collecting | None" = None  # where corrections are taken
     served: Mapping[str, Served] = field(default_factory=dict)
     monitor: Monitor | None = None
+    # pages with their policies, by path and model: encoded once, whoever asks for them and however often
+    pages: dict[tuple[str, str], tuple[bytes, str]] = field(default_factory=dict)
 
     @property
     def is_ready(self) -> bool:
@@ -86,7 +93,10 @@ def application(state: State, hosts: Collection[str] = ()) -> App:
         direct = asking.get(scope["path"]) if scope["method"] == "POST" else None
         await (direct or inner)(scope, receive, send)
 
-    return Guard(routed, MOST_BYTES, LOOPBACK, behind_proxy=hosts, admits=_Admission(state))
+    bodies = {_PREDICT: MOST_BYTES, _EXPLAIN: MOST_BYTES}
+    if state.collecting is not None:
+        bodies[_CORRECTIONS] = _MOST_CORRECTION
+    return Guard(routed, bodies, LOOPBACK, behind_proxy=hosts, admits=_Admission(state))
 
 
 class _Admission:
@@ -112,9 +122,13 @@ class _Admission:
                 )
         if method != "POST" or path not in (_PREDICT, _EXPLAIN):
             return None
-        if not _kind(headers.get("content-type", [])):
+        kind = _kind(headers.get("content-type", []))
+        if not kind:
             return Refusal(415, f"send the bytes of an image as image/png or the like, or {_JSON}")
-        overload = self._state.workers.overload() if self._state.is_ready else None
+        if not self._state.is_ready:
+            return None
+        size = int((headers.get("content-length") or ["0"])[0][:20])
+        overload = self._state.workers.overload(is_long=_is_long(path, kind, size))
         return None if overload is None else _busy(overload)
 
 
@@ -140,7 +154,7 @@ class _Asking:
 
     def __init__(self, state: State, job: str) -> None:
         self._state, self._job = state, job
-        self._messages: dict[tuple[str, str], bytes] = {}
+        self._messages: dict[tuple[str, str], Asked] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -166,18 +180,32 @@ class _Asking:
             if name is not None and found is not None and found.status == 200:
                 monitor.answered(name, found.counted, found.waited, found.took)
 
-    def _message(self, name: str, kind: str) -> bytes:
-        """What a process is asked, as JSON, of which there are few."""
+    def _message(self, name: str, kind: str) -> Asked:
+        """What a process is asked, of which there are few."""
         if (name, kind) not in self._messages:
             asked = {"job": self._job, "model": name, "kind": kind}
-            self._messages[name, kind] = json.dumps(asked).encode()
+            of_both = (json.dumps({**asked, "is_long": is_long}).encode() for is_long in (False, True))
+            self._messages[name, kind] = Asked(*of_both)
         return self._messages[name, kind]
 
     async def _found(self, name: str, scope: Scope, receive: Receive) -> Reply:
         kinds = [value.decode("latin-1") for key, value in scope["headers"] if key == b"content-type"]
-        message = self._message(name, _kind(kinds))
+        kind = _kind(kinds)
         body = (await receive())["body"]
-        return await self._state.workers.answer(message, body, Request(scope, receive).is_disconnected)
+        return await self._state.workers.answer(
+            self._message(name, kind),
+            body,
+            Request(scope, receive).is_disconnected,
+            is_long=_is_long(scope["path"], kind, len(body)),
+        )
+
+
+def _is_long(path: str, kind: str, size: int) -> bool:
+    """Whether a request is long by its kind: an explanation takes hundreds of answers, or it is large.
+
+    What else is long turns out as it is answered.
+    """
+    return path == _EXPLAIN or size > _LARGE[kind]
 
 
 def _model(scope: Scope, state: State) -> str:
@@ -201,18 +229,25 @@ def _model(scope: Scope, state: State) -> str:
 def _home(request: Request, state: State) -> Response:
     if not state.is_ready:
         return HTMLResponse("<p>The server is starting; reload in a second.</p>", 503, {"retry-after": "1"})
-    return _page_of(page_of(state.served[_model(request.scope, state)]))
+    name = _model(request.scope, state)
+    return _handed("/", name, lambda: page_of(state.served[name]), state)
 
 
 def _opened(request: Request, state: State) -> Response:
     """The page of a model, which needs the token, unlike that which asks for it."""
     if not state.is_ready:
         return JSONResponse({"error": "starting"}, 503, {"retry-after": "1"})
-    return _page_of(opened_page_of(state.served[_model(request.scope, state)]))
+    name = _model(request.scope, state)
+    return _handed("/api/page", name, lambda: opened_page_of(state.served[name]), state)
 
 
-def _page_of(page: ServedPage) -> Response:
-    return HTMLResponse(page.html, headers={"content-security-policy": page.policy})
+def _handed(path: str, name: str, make: Callable[[], ServedPage], state: State) -> Response:
+    """A page, made when it is first asked for."""
+    if (path, name) not in state.pages:
+        page = make()
+        state.pages[path, name] = page.html.encode(), page.policy
+    content, policy = state.pages[path, name]
+    return HTMLResponse(content, headers={"content-security-policy": policy})
 
 
 def _health(_: Request, state: State) -> Response:
@@ -278,11 +313,12 @@ _PLAIN: dict[str, Callable[[Request, State], Response]] = {
 
 
 def _report(_: Request, state: State) -> Response:
-    return _page_of(_collecting(state).report(needs_token=state.token is not None))
+    needs_token = state.token is not None
+    return _handed("/report", "", lambda: _collecting(state).report(needs_token=needs_token), state)
 
 
 def _opened_report(_: Request, state: State) -> Response:
-    return _page_of(_collecting(state).report(needs_token=False))
+    return _handed("/api/report", "", lambda: _collecting(state).report(needs_token=False), state)
 
 
 def _corrections(_: Request, state: State) -> Response:
@@ -318,6 +354,8 @@ def _correcting(collecting: "Collecting") -> Any:
             row = await asyncio.to_thread(collecting.add, given)
         except ValueError as error:
             return JSONResponse({"error": str(error)}, 422)
+        except ChangedFileError as error:
+            return JSONResponse({"error": str(error)}, 409)
         except StorageError as error:
             return JSONResponse({"error": str(error)}, 507)
         return JSONResponse({"row": row}, 201)
@@ -327,7 +365,9 @@ def _correcting(collecting: "Collecting") -> Any:
 
 def _replying(answer: Callable[[Request, State], Response], state: State) -> Any:
     async def replied(request: Request) -> Response:
-        reply = answer(request, state)
+        # The table is put together away from the event loop, and waits for a row that is written meanwhile.
+        is_slow = answer is _corrections
+        reply = await asyncio.to_thread(answer, request, state) if is_slow else answer(request, state)
         if state.monitor is not None:
             state.monitor.count(request.scope["path"], reply.status_code, 0.0)
         return reply

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pellucid.data.corrections import COLUMNS, CorrectionsFile, correction_of
-from pellucid.data.tables.csv_tables import as_csv
+from pellucid.data.corrections import CorrectionsFile, correction_line, correction_of
 from pellucid.errors import StorageError, UsageError
 from pellucid.export.app.shell import ServedPage, locked_page
 from pellucid.files import read_regular
@@ -15,8 +14,9 @@ from pellucid.pages import joined_script
 _ADDRESS = "api/corrections"  # relative to that of the report
 _REPORT = "report.html"
 _LARGEST = 64 << 20
-# Rows that one server adds, so that nobody fills the disk of the machine.
-_MOST_ROWS = 100_000
+# Rows and bytes that one server adds, so that nobody fills the disk of the machine, and bytes of one row:
+# paths, labels and a folder, of which an honest row has some hundred.
+_MOST_ROWS, _MOST_BYTES, _LONGEST_ROW = 100_000, 32 << 20, 4096
 _POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>\n?')
 _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 _DATA = '<script type="application/json" id="corrections-data"'
@@ -48,22 +48,31 @@ class Collecting:
         script = joined_script("reports/script/corrections.js")
         self._report = ServedPage(page, (script,), asks=True, styles=sorted(set(_STYLE.findall(page))))
         self._table = CorrectionsFile(table)
-        self._most = len(self._table.rows) + _MOST_ROWS
+        self._most, self._bytes = len(self._table.rows) + _MOST_ROWS, 0
 
     def report(self, *, needs_token: bool) -> ServedPage:
         """The report, or a page that asks for the token and fetches the report with it."""
         return locked_page(self._report) if needs_token else self._report
 
-    def rows(self) -> str:
-        """The table as CSV."""
-        return as_csv([COLUMNS, *(each.cells() for each in self._table.rows)]).decode()
+    def rows(self) -> bytes:
+        """The table as CSV, in which texts are guarded as in the file."""
+        return self._table.content()
 
     def add(self, given: Mapping[str, Any]) -> int:
         """Save a correction, and return its row of the table once it is on the disk.
 
-        Raises: `ValueError` with what is wrong with it, `StorageError` if the disk is full or the table is.
+        Raises: `ValueError` with what is wrong with it; `StorageError` if the disk is full or the table is;
+        `ChangedFileError` if somebody else has changed the file.
         """
         correction = correction_of(given)
-        if len(self._table.rows) >= self._most:
-            raise StorageError(f"{_MOST_ROWS:,} corrections were added; start the server again to go on")
-        return self._table.append(correction).row
+        size = len(correction_line(correction))
+        if size > _LONGEST_ROW:
+            raise ValueError(f"a row of {size:,} bytes; {_LONGEST_ROW:,} are taken at most")
+        if len(self._table.rows) >= self._most or self._bytes + size > _MOST_BYTES:
+            raise StorageError(
+                f"{_MOST_ROWS:,} corrections or {_MOST_BYTES >> 20} MB of them were added; start the server "
+                "again to go on"
+            )
+        row = self._table.append(correction).row
+        self._bytes += size
+        return row

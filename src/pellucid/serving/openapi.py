@@ -115,9 +115,10 @@ _REASONS = {
     "404": "no such path or model",
     "405": "another method",
     "408": "the request took too long",
+    "409": "somebody else changed the table",
     "413": "more bytes or pixels than are taken",
     "415": "another content type",
-    "422": "an input that this model does not take",
+    "422": "an input that this model does not take, or more than one request may cost",
     "507": "the disk is full",
     "503": "busy or starting; try again after Retry-After seconds",
 }
@@ -139,7 +140,7 @@ _CORRECTING: _Schema = {
 def _saved(*locked: str) -> _Schema:
     return {
         "201": _json(_SAVED, "its row of the table, which is on the disk"),
-        **_refusals("408", "413", "415", "422", "503", "507", *locked),
+        **_refusals("408", "409", "413", "415", "422", "503", "507", *locked),
     }
 
 

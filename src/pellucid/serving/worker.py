@@ -1,7 +1,9 @@
 """Program of the processes that answer requests: what a request and a model's file hold is untrusted.
 
 It takes the content of the files, limits itself for good, opens them, and answers one request after another:
-images are decoded and texts encoded here, by the code of `predict`, and the reply is ready to be sent.
+images are decoded and texts encoded here, by the code of `predict`, and the reply is ready to be sent. A
+request has a budget of processor time and of pixels, whatever it holds; one that turns out to be long is
+given up as a short one, and comes back among the long ones.
 """
 
 import base64
@@ -13,7 +15,8 @@ import gc
 import importlib
 import json
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,8 +24,8 @@ import numpy as np
 from pellucid.answering.answers import Answer, rows_of
 from pellucid.answering.decisions import Decisions, PredictOptions
 from pellucid.answering.incoming import Block
-from pellucid.budgets import REQUEST_INPUTS
-from pellucid.data.images.decoding import TooManyPixels, quiet_pillow
+from pellucid.budgets import PIXELS, REQUEST_INPUTS
+from pellucid.data.images.decoding import DECODING, TooManyPixels, quiet_pillow
 from pellucid.data.reading.input_values import text_or_reason
 from pellucid.data.tables.table import Joined
 from pellucid.errors import DataError, ModelFileError, UsageError
@@ -39,8 +42,15 @@ from pellucid.runtime.onnx_worker import (
     watch_memory,
 )
 from pellucid.strict import parse
+from pellucid.tasks import SEPARATOR
 
 _PLACES = 6
+# Of a short request: seconds of processor time, of one step of it that cannot be stopped from within, and
+# pixels in colour. A photograph of 12 megapixels takes a tenth of a second; JPEGs of many scans take as
+# much for each.
+_SHORT_SECONDS, _SHORT_STEP, _SHORT_PIXELS, _SHORT_SCANS = 0.5, 2.0, 16_000_000, 20
+_SCAN = b"\xff\xda"  # begins each scan of a JPEG
+_BYTES_OF_A_PIXEL = 9  # while it is decoded, in colour
 # Of texts as arrays and of JSON; Python loads a module for each where it is first used.
 _ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-32-le", "latin-1", "ascii")
 
@@ -56,6 +66,70 @@ class Refused(Exception):
         self.status = status
 
 
+class IsLong(DataError):
+    """A short request that turns out to be long; a `DataError`, which decoders hand on as it is."""
+
+
+class Spent(DataError):
+    """A request whose budget is spent, with what to do."""
+
+
+class RequestBudget:
+    """What one request may cost: processor time, and memory of its images while they are decoded."""
+
+    def __init__(self) -> None:
+        self._begin(is_long=True)
+
+    def begin(self, *, is_long: bool) -> None:
+        """Begin to answer a request, as a short or a long one."""
+        self._begin(is_long=is_long)
+        self.before_image()
+
+    def _begin(self, *, is_long: bool) -> None:
+        self.is_long = is_long
+        self._seconds = seconds_limit(1) if is_long else _SHORT_SECONDS
+        self._end = time.process_time() + self._seconds
+        self._bytes, self._most = 0, _BYTES_OF_A_PIXEL * (PIXELS.value() if is_long else _SHORT_PIXELS)
+
+    @property
+    def left(self) -> float:
+        """Seconds of processor time that are left."""
+        return self._end - time.process_time()
+
+    def before_image(self) -> None:
+        """Limit what comes: one image cannot be stopped from within."""
+        begin_job(max(1.0, self.left) if self.is_long else _SHORT_STEP)
+
+    def require_time(self) -> None:
+        """Refuse to go on.
+
+        Raises: `IsLong` or `Spent`, if no time is left.
+        """
+        if self.left <= 0:
+            if not self.is_long:
+                raise IsLong
+            raise Spent(
+                f"this request has taken its {self._seconds:g} seconds of processor time; send fewer inputs "
+                "at a time"
+            )
+
+    def take(self, size: int) -> None:
+        """Take memory for an image that is about to be decoded; the first one of a request is always decoded.
+
+        Raises: `IsLong` or `Spent`, if those before it have taken too much.
+        """
+        before, self._bytes = self._bytes, self._bytes + size
+        if self._bytes <= self._most or (self.is_long and not before):
+            return
+        if not self.is_long:
+            raise IsLong
+        self._bytes = before
+        raise Spent(
+            f"not decoded: the images of one request may take {self._most / 1e6:,.0f} MB while they are "
+            "decoded; send fewer at a time"
+        )
+
+
 class Asked(NamedTuple):
     """Inputs of a request: what can be used, and a reason with a status for each that cannot."""
 
@@ -68,26 +142,39 @@ class Asked(NamedTuple):
 
 @dataclasses.dataclass
 class _Limited:
-    """A session each batch of which has the processor time of one."""
+    """A session that computes within the budget of a request: each batch has the processor time of one."""
 
     session: Session
     seconds: int
+    budget: RequestBudget
+    seconds_of_one: float = 0.0  # that an input took, the last time
 
     def run(self, outputs: Sequence[str], feeds: Iterable[Feed]) -> Iterator[list[np.ndarray]]:
-        """Outputs by their names, of each batch."""
+        """Outputs by their names, of each batch.
+
+        Raises: `IsLong` or `Spent`, if no time is left for it.
+        """
         for feed in feeds:
+            count = len(next(iter(feed.values())))
+            # The first batch of a short request may hold all of its inputs.
+            if not self.budget.is_long and count > 1 and count * self.seconds_of_one > self.budget.left:
+                raise IsLong
+            self.budget.require_time()
+            began = time.process_time()
             begin_job(self.seconds)
             yield from self.session.run(outputs, [feed])
+            self.seconds_of_one = (time.process_time() - began) / max(1, count)
 
 
 class Answering:
     """A model that answers requests."""
 
-    def __init__(self, content: bytes, place: str) -> None:
+    def __init__(self, content: bytes, place: str, budget: RequestBudget | None = None) -> None:
         model = opened(content, place, 1)
+        self._budget = budget or RequestBudget()
         about: dict[str, Any] = model.session.about  # type: ignore[attr-defined]
         self.about = about
-        limited = dataclasses.replace(model, session=_Limited(model.session, seconds_limit(1)))
+        limited = dataclasses.replace(model, session=_Limited(model.session, seconds_limit(1), self._budget))
         self.model: ExportedModel = limited
         self._width = about["inputs"]["values"][1][1] if "values" in about["inputs"] else 0
         with_all = PredictOptions(probabilities=bool(model.classes))
@@ -164,10 +251,8 @@ class Answering:
         found: dict[str, Any] = {"label": row.label}
         if model.classes:
             if not model.target.is_exclusive:
-                states = model.target.labels(
-                    np.array([row.probabilities], np.float64), model.classes, model.threshold
-                )
-                found["labels"] = [model.classes[code] for code in np.flatnonzero(states[0]).tolist()]
+                # Those of the one decision, by the model's thresholds; no label has a separator in its name.
+                found["labels"] = [name for name in str(row.label).split(SEPARATOR) if name]
             found["probability"] = row.probability
             found["probabilities"] = dict(zip(model.classes, row.probabilities, strict=True))
         if row.novelty is not None and model.novelty_rate is not None:
@@ -200,9 +285,9 @@ class Answering:
             return self._texts(values, is_one=is_one)
         if takes == "values":
             return self._vectors(values, is_one=is_one)
-        return self._images(list(map(_decoded, values)), is_one=is_one)
+        return self._images(map(_decoded, values), is_one=is_one)
 
-    def _images(self, contents: Sequence[bytes | str], *, is_one: bool) -> Asked:
+    def _images(self, contents: Iterable[bytes | str], *, is_one: bool) -> Asked:
         """Images from the bytes of their files; a text is the reason why there are none."""
         preprocessing = self.model.preprocessing
         assert preprocessing is not None
@@ -210,10 +295,15 @@ class Answering:
         for each in contents:
             error, status, warning = each if isinstance(each, str) else "", 422, None
             if isinstance(each, bytes):
-                begin_job()
                 try:
+                    self._budget.require_time()
+                    self._budget.before_image()
+                    if not self._budget.is_long and each.count(_SCAN) > _SHORT_SCANS:
+                        raise IsLong
                     pixels, warning = preprocessing.image_and_warning(each)
                     fitted.append(pixels)
+                except IsLong:
+                    raise
                 except DataError as refused:
                     error, status = str(refused), _status(refused)
             errors.append(error)
@@ -274,7 +364,7 @@ def _decoded(value: object) -> bytes | str:
 
 def _status(error: DataError) -> int:
     """Status of a reply about an image that cannot be read."""
-    return 413 if isinstance(error, TooManyPixels) else 400
+    return 413 if isinstance(error, (TooManyPixels, Spent)) else 400
 
 
 def _json(document: dict[str, Any]) -> bytes:
@@ -305,11 +395,13 @@ def _serve(channel: Channel) -> None:
     if "the memory" in confine(may_open=False, memory=memory):
         threading.Thread(target=watch_memory, args=(memory,), daemon=True).start()
     models: dict[str, Answering] = {}
+    budget = RequestBudget()
+    DECODING.asked = budget.take
     at = 0
     try:
         for name, length in zip(names, lengths, strict=True):
             begin_job(seconds_limit(1))
-            models[name] = Answering(bytes(contents[at : at + length]), loading[0]["places"][name])
+            models[name] = Answering(bytes(contents[at : at + length]), loading[0]["places"][name], budget)
             at += length
     except (ModelFileError, UsageError) as error:
         channel.send({"refused": str(error), "code": error.exit_code})
@@ -320,17 +412,31 @@ def _serve(channel: Channel) -> None:
     # Once for all: silencing anew for each image takes as long as decoding a small one.
     quiet_pillow().__enter__()
     while (asked := channel.receive()) is not None:
-        message, content = asked
-        model = models[message["model"]]
-        answer = model.explain if message["job"] == "explain" else model.predict
-        try:
-            begin_job()
-            counted, body = answer(message["kind"], content)
-            channel.send({"status": 200, **counted}, body)
-        except Refused as refused:
-            channel.send({"status": refused.status}, _json({"error": str(refused)}))
-        except ModelFileError as error:  # onnxruntime cannot compute it
-            channel.send({"status": 422}, _json({"error": str(error)}))
+        _answer_one(channel, models, budget, *asked)
+
+
+def _answer_one(
+    channel: Channel,
+    models: Mapping[str, Answering],
+    budget: RequestBudget,
+    message: dict[str, Any],
+    content: bytes,
+) -> None:
+    """Answer one request, or say why there is no answer."""
+    model = models[message["model"]]
+    answer = model.explain if message["job"] == "explain" else model.predict
+    budget.begin(is_long=message["is_long"])
+    try:
+        counted, body = answer(message["kind"], content)
+        channel.send({"status": 200, **counted}, body)
+    except IsLong:
+        channel.send({"is_long": True})
+    except Spent as spent:
+        channel.send({"status": 422}, _json({"error": str(spent)}))
+    except Refused as refused:
+        channel.send({"status": refused.status}, _json({"error": str(refused)}))
+    except ModelFileError as error:  # onnxruntime cannot compute it
+        channel.send({"status": 422}, _json({"error": str(error)}))
 
 
 if __name__ == "__main__":

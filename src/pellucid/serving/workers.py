@@ -1,7 +1,11 @@
-"""Processes that answer requests, and the bounded queue before them; for one event loop, without threads.
+"""Processes that answer requests, and the bounded queues before them; for one event loop, without threads.
 
 Each process has every model, whose files were read once: what becomes of them later changes no answer. One
 that ends is replaced; what it was asked goes to another once, unless the limits ended it.
+
+Requests stand in two queues: short ones, and long ones, which are known by their kind, or by a process that
+gave them up after half a second. Long ones have all processes but one, so that short ones never wait for
+them.
 """
 
 import asyncio
@@ -25,9 +29,9 @@ _LENGTHS = struct.Struct("<QQ")
 _PIPE_BYTES = 1 << 20
 # More processes than this gain little: one process speaks HTTP for all of them.
 _MOST_WORKERS = 8
-# Requests that wait, and seconds for which the last of them would wait: more are refused.
+# Requests that wait, and seconds for which the last of them would wait, or one does: more are refused.
 MOST_WAITING = 256
-_LONGEST_WAIT = 5.0
+LONGEST_WAIT = 5.0
 # Seconds for which one request may take a process, and for which a process may start.
 _PATIENCE = 150.0
 # Seconds between two attempts to replace a process.
@@ -72,6 +76,37 @@ class Source(NamedTuple):
     place: str
     content: bytes
     folder_page: FolderPage | None = None  # what its folder adds to its page, if it has one
+
+
+class Asked(NamedTuple):
+    """What a process is asked, as JSON: as one of the short requests, and as one of the long ones."""
+
+    short: bytes
+    long: bytes
+
+
+class _Queue:
+    """Requests of one length: those that wait, and how long one takes a process."""
+
+    def __init__(self) -> None:
+        # each since when, and what it is given
+        self.waiting: collections.deque[tuple[float, asyncio.Future[_Worker]]] = collections.deque()
+        self.under_way = 0
+        self._seconds = 0.0  # that a request takes, on average
+
+    def took(self, seconds: float) -> None:
+        """Note how long a request took."""
+        self._seconds += (seconds - self._seconds) * (_SMOOTHING if self._seconds else 1.0)
+
+    def wait(self, processes: int) -> float:
+        """Seconds for which one more request would wait."""
+        return (len(self.waiting) + 1) * self._seconds / max(1, processes)
+
+    def next(self) -> "tuple[float, asyncio.Future[_Worker]] | None":
+        """The request that has waited longest, of those whose clients still wait."""
+        while self.waiting and self.waiting[0][1].done():
+            self.waiting.popleft()
+        return self.waiting[0] if self.waiting else None
 
 
 class _Worker(asyncio.SubprocessProtocol):
@@ -135,7 +170,10 @@ class _Worker(asyncio.SubprocessProtocol):
         self._reply = self._loop.create_future()
         patience = self._loop.call_later(_PATIENCE, self._end, "does not answer")
         head = _LENGTHS.pack(len(message), sum(map(len, contents)))
-        self._to.write(b"".join((head, message, *contents)))
+        # What is small goes in one write; what is large is not copied once more.
+        parts = (head, message, *contents)
+        for part in parts if sum(map(len, contents)) > _PIPE_BYTES else (b"".join(parts),):
+            self._to.write(part)
         try:
             return await self._reply
         except asyncio.CancelledError:
@@ -216,8 +254,7 @@ class Workers:
         self._sources = sources
         self._alive: set[_Worker] = set()
         self._idle: list[_Worker] = []
-        self._waiting: collections.deque[asyncio.Future[_Worker]] = collections.deque()
-        self._seconds = 0.0  # that a request takes, on average
+        self._short, self._long = _Queue(), _Queue()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -244,63 +281,92 @@ class Workers:
     @property
     def waiting(self) -> int:
         """Requests that wait for a process."""
-        return len(self._waiting)
+        return len(self._short.waiting) + len(self._long.waiting)
 
-    def overload(self) -> Overloaded | None:
+    def overload(self, *, is_long: bool = False) -> Overloaded | None:
         """The reason to refuse one more request now, if there is one."""
-        if self._idle:
+        queue = self._long if is_long else self._short
+        if self._idle and (not is_long or queue.under_way < self._of_long):
             return None
-        wait = (len(self._waiting) + 1) * self._seconds / max(1, self.alive)
-        if len(self._waiting) < MOST_WAITING and wait <= _LONGEST_WAIT:
+        wait = queue.wait(self._of_long if is_long else self.alive)
+        if self.waiting < MOST_WAITING and wait <= LONGEST_WAIT:
             return None
         return Overloaded(max(1, round(wait)))
 
-    async def answer(self, message: bytes, content: bytes, is_gone: Callable[[], Awaitable[bool]]) -> Reply:
-        """The answer of a process to a request, whose `message` is JSON, once one is free.
+    @property
+    def _of_long(self) -> int:
+        """Processes that long requests may have."""
+        return max(1, self.alive - 1)
 
-        Raises: `Overloaded` if too many wait, `Gone` if nobody waits for the answer any more.
+    async def answer(
+        self,
+        asked: Asked,
+        content: bytes,
+        is_gone: Callable[[], Awaitable[bool]],
+        *,
+        is_long: bool = False,
+    ) -> Reply:
+        """The answer of a process to a request, once one is free.
+
+        Raises: `Overloaded` if too many wait, or this one for too long; `Gone` if nobody waits for the answer
+        any more.
         """
         began = time.perf_counter()
-        for attempt in range(2):
-            worker = await self._free(is_gone)
-            asked = time.perf_counter()
+        is_lost = False  # whether a process was ended by somebody while it answered
+        while True:
+            queue = self._long if is_long else self._short
+            worker = await self._free(queue, is_gone)
+            at = time.perf_counter()
             try:
-                reply, body = await worker.ask(message, content)
+                reply, body = await worker.ask(asked.long if is_long else asked.short, content)
             except _Ended as error:
                 self._lose(worker)
                 if error.how == signal.SIGKILL.name:  # by somebody, or by the system for want of memory
-                    if attempt == 0:
-                        continue
-                    raise Overloaded(1) from error
+                    if is_lost:
+                        raise Overloaded(1) from error
+                    is_lost = True
+                    continue
+                if error.how == signal.SIGXCPU.name and not is_long:
+                    is_long = True  # one step of it took more than short requests may
+                    continue
                 reason = f"this input is refused: the process that answers it {error.how}"
-                return Reply(422, {}, json.dumps({"error": reason}).encode(), asked - began, 0.0)
+                return Reply(422, {}, json.dumps({"error": reason}).encode(), at - began, 0.0)
             except BaseException:
                 self._lose(worker)
                 raise
-            took = time.perf_counter() - asked
-            self._seconds += (took - self._seconds) * (_SMOOTHING if self._seconds else 1.0)
+            finally:
+                queue.under_way -= 1
+            took = time.perf_counter() - at
             self._release(worker)
-            return Reply(int(reply.get("status", 500)), reply, body, asked - began, took)
-        raise AssertionError("the second attempt returns")
+            if reply.get("is_long") is True and not is_long:
+                is_long = True
+                continue
+            queue.took(took)
+            return Reply(int(reply.get("status", 500)), reply, body, at - began, took)
 
-    async def _free(self, is_gone: Callable[[], Awaitable[bool]]) -> _Worker:
-        if self._idle:
+    async def _free(self, queue: _Queue, is_gone: Callable[[], Awaitable[bool]]) -> _Worker:
+        is_long = queue is self._long
+        if self._idle and (not is_long or queue.under_way < self._of_long):
+            queue.under_way += 1
             return self._idle.pop()
-        overload = self.overload()
+        overload = self.overload(is_long=is_long)
         if overload is not None:
             raise overload
         future: asyncio.Future[_Worker] = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
+        queue.waiting.append((time.monotonic(), future))
         try:
-            worker = await future
-        except asyncio.CancelledError:
+            async with asyncio.timeout(LONGEST_WAIT):
+                worker = await future
+            if await is_gone():
+                raise Gone
+            return worker
+        except BaseException as error:
             if future.done() and not future.cancelled():
+                queue.under_way -= 1
                 self._release(future.result())
+            if isinstance(error, TimeoutError):
+                raise Overloaded(max(1, round(queue.wait(self.alive)))) from error
             raise
-        if await is_gone():
-            self._release(worker)
-            raise Gone
-        return worker
 
     def _take(self, worker: _Worker) -> None:
         self._alive.add(worker)
@@ -308,12 +374,15 @@ class Workers:
 
     def _release(self, worker: _Worker) -> None:
         """Give a process to the request that has waited longest, or keep it for the next."""
-        while self._waiting:
-            future = self._waiting.popleft()
-            if not future.done():
-                future.set_result(worker)
-                return
-        self._idle.append(worker)
+        queues = [self._short, self._long] if self._long.under_way < self._of_long else [self._short]
+        found = [(each, head) for each in queues if (head := each.next()) is not None]
+        if not found:
+            self._idle.append(worker)
+            return
+        queue, (_, future) = min(found, key=lambda each: each[1][0])
+        queue.waiting.popleft()
+        queue.under_way += 1
+        future.set_result(worker)
 
     def _lose(self, worker: _Worker) -> None:
         worker.kill()

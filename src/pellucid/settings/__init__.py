@@ -6,6 +6,13 @@ rule"; what was decided is printed and saved in `config.json`.
 """
 
 from pellucid.settings.metrics import METRICS, NUMBER_METRIC, Metric, metric_of, metrics_of
+from pellucid.settings.python_names import (
+    in_python,
+    methods_of_python,
+    of_python,
+    speaking_python,
+    spoken,
+)
 from pellucid.settings.rows import (
     CLASSICAL_MODELS,
     Group,
@@ -16,6 +23,7 @@ from pellucid.settings.rows import (
     likely_meant,
     not_known,
     parse_duration,
+    parse_ignore,
     parse_image_size,
     parse_log,
 )
@@ -64,13 +72,19 @@ __all__ = [
     "Settings",
     "command_line",
     "flag_of",
+    "in_python",
     "instead_of",
     "likely_meant",
+    "methods_of_python",
     "metric_of",
     "metrics_of",
     "name_of",
     "not_known",
+    "of_python",
     "parse_duration",
+    "parse_ignore",
     "parse_image_size",
     "parse_log",
+    "speaking_python",
+    "spoken",
 ]

@@ -29,7 +29,23 @@ _OURS = {
     "num_epochs": "epochs",
     "lr": "learning_rate",
     "learning_rate_init": "learning_rate",
-}  # what other libraries call them
+    "gpu": "device",
+    "cuda": "device",
+    "cpu": "device",
+    "workers": "threads",
+    "num_workers": "threads",
+    "early_stopping": "patience",
+    "pretrained": "backbone",
+    "resolution": "image_size",
+    "output": "out",
+    "output_dir": "out",
+    "out_dir": "out",
+    "force": "overwrite",
+}  # what other libraries and programs call them
+_OUR_VALUES = {"gpu": "cuda"}  # likewise of values, where the nearest name is another thing
+
+# Names of which so much is alike are taken for one another; in a flag a part of a word is easily alike.
+_ALIKE, _ALIKE_FLAGS = 0.6, 0.7
 
 
 # So many letters and more, found within a name, are a part of it that somebody remembers.
@@ -115,13 +131,17 @@ def likely_meant(name: str, known: Sequence[str]) -> str:
     """For messages: a question in brackets for the known name that is likely meant; nothing where none is."""
     if twins := [each for each in known if each.casefold() == name.casefold()]:
         return f" (did you mean {twins[0]}? They differ only in capitals)"
-    ours = "--" + _OURS.get(name.lstrip("-").replace("-", "_"), "").replace("_", "-")
+    # Dashes, which all flags share, would make any two short ones alike.
+    dashes = "--" if name.startswith("--") else ""
+    plain, names = name.removeprefix(dashes), [each.removeprefix(dashes) for each in known]
+    ours = _OURS.get(plain.replace("-", "_"), "").replace("_", "-") if dashes else _OUR_VALUES.get(plain)
     near = (
-        [each for each in known if each == ours]
-        or difflib.get_close_matches(name, known, 1)
-        or [each for each in known if len(name) > _A_PART and name in each]
+        [each for each in names if each == ours]
+        or difflib.get_close_matches(plain, names, 1, _ALIKE_FLAGS if dashes else _ALIKE)
+        or [each for each in names if len(plain) > _A_PART and plain in each]
     )
-    return f" (did you mean {near[0]}?)" if near else ""
+    meant = dashes + near[0] if near else ""
+    return f" (did you mean {meant}?)" if meant else ""
 
 
 def not_known(value: str, known: Sequence[str]) -> str:
@@ -259,6 +279,66 @@ def parse_duration(text: str | None) -> float | None:
     if match is None or float(match[1]) <= 0:
         raise UsageError(f"--time-limit: {text!r} is not a duration such as 90s, 10m or 1h")
     return float(match[1]) * {"s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}[match[2]]
+
+
+# What `--ignore` takes out, with the most of an image, in per cent of its height and width.
+IGNORED_OF_TEXTS = ("token:", "first-line", "last-line")
+IGNORED_OF_IMAGES = ("border:", "corner:")
+IGNORED_COLUMN = "column:"
+CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
+_MOST_OF_SIDE = 50.0
+_MOST_IGNORED, _LONGEST_IGNORED = 100, 1000
+
+
+def parse_ignore(text: str | None) -> tuple[str, ...]:
+    """Read what is to be ignored, comma-separated; a comma within a token belongs to it. `None` is nothing.
+
+    Raises: `UsageError` if a part is of no known form, or asks for more than half of an image.
+    """
+    parts = list[str]()
+    for part in (text or "").split(","):
+        starts = part.strip().startswith((*IGNORED_OF_TEXTS, *IGNORED_OF_IMAGES, IGNORED_COLUMN))
+        if parts and not starts and parts[-1].startswith("token:"):
+            parts[-1] += f",{part}"
+        elif part.strip():
+            parts.append(part.strip())
+    for part in parts:
+        if not is_ignorable(part):
+            raise UsageError(
+                f"--ignore: {part!r} is none of token:WORD, first-line, last-line, column:NAME, border:4% or "
+                "corner:top-left:10% (top-left, top-right, bottom-left or bottom-right; at most 50 %)"
+            )
+    return tuple(dict.fromkeys(parts))
+
+
+def is_ignorable(part: str) -> bool:
+    """Whether one part is of a known form."""
+    if part in ("first-line", "last-line"):
+        return True
+    kind, _, value = part.partition(":")
+    if kind in ("token", "column"):
+        return 0 < len(value.strip()) <= _LONGEST_IGNORED and value == value.strip()
+    if kind == "corner":
+        corner, _, value = value.partition(":")
+        if corner not in CORNERS:
+            return False
+    elif kind != "border":
+        return False
+    match = re.fullmatch(r"(\d{1,2}(?:\.\d{1,2})?)%", value, re.ASCII)
+    return match is not None and 0 < float(match[1]) <= _MOST_OF_SIDE
+
+
+def ignored_rules(value: object) -> tuple[str, ...]:
+    """What is ignored as a file holds it, trusted in nothing.
+
+    Raises: `ValueError` if it is no list of known forms.
+    """
+    if not isinstance(value, (list, tuple)) or not 0 < len(value) <= _MOST_IGNORED:
+        raise ValueError(f"ignored: not one to {_MOST_IGNORED} rules")
+    for part in value:
+        if not isinstance(part, str) or not is_ignorable(part) or part.startswith(IGNORED_COLUMN):
+            raise ValueError("ignored: not every one is a rule of a known form")
+    return tuple(value)
 
 
 LOGS = ("tensorboard", "mlflow")

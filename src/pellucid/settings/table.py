@@ -12,6 +12,7 @@ from pellucid.settings.rows import (
     checked,
     instead_of,
     parse_duration,
+    parse_ignore,
     parse_image_size,
     parse_log,
     parse_name_pattern,
@@ -82,6 +83,7 @@ def require_no_contradiction(settings: "Settings") -> None:
     if settings.label_from_name is not None:
         parse_name_pattern(settings.label_from_name)
     parse_log(settings.log)
+    parse_ignore(settings.ignore)
     parse_image_size(settings.image_size)
     parse_duration(settings.time_limit)
 
@@ -168,6 +170,12 @@ class Settings:
         "data",
         "Table of corrected labels and of examples to leave out, as the report of a run makes it "
         "(corrections.csv); every example stays in the split that it has without them",
+    )
+    ignore: str | None = row(
+        None,
+        "data",
+        "What is taken out of every input before training and at every answer, comma-separated: token:WORD, "
+        "first-line, last-line or column:NAME of texts; border:4% or corner:top-left:10% of images",
     )
     min_examples: int | None = row(
         None, "data", "Leave classes with fewer examples out", bounds=(1, 1_000_000_000)

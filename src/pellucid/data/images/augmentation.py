@@ -149,13 +149,12 @@ class MirrorProbe:
 
     def sentence(self) -> str:
         """Verdict on mirroring, for people."""
-        verdict = "keeps" if self.keeps_class else "changes"
-        lost = f"{self.lost} loses its" if self.lost == 1 else f"{self.lost} lose their"
-        gained = f"{self.gained} gains" if self.gained == 1 else f"{self.gained} gain"
+        if not self.keeps_class:
+            return (
+                f"mirroring off: flipping may change the class (checked on {self.examples:,} training images)"
+            )
         return (
-            f"mirroring {verdict} the class: of {self.examples:,} training images, "
-            f"{lost} right nearest neighbour to a mirrored one and {gained} it; "
-            f"{self.unknown:,} are recognised only as they are, {self.known:,} only mirrored"
+            f"mirroring on: flipping does not change the class (checked on {self.examples:,} training images)"
         )
 
 

@@ -38,10 +38,11 @@ from pellucid.data.images.decoding_plans import Plan, plan_arrays, plan_files
 from pellucid.data.images.pixels import largest_side
 from pellucid.data.images.preprocessing import Preprocessing, difference_hashes
 from pellucid.data.listing import TEST, VALIDATION, Images, Listing, Problem
+from pellucid.data.removal import of_images
 from pellucid.data.wording import some, visible
 from pellucid.errors import RunLockedError, StorageError, UsageError
 from pellucid.files import locked, make_folder, open_regular, read_regular, sync_folder, write_file
-from pellucid.settings import Settings
+from pellucid.settings import Settings, parse_ignore
 from pellucid.strict import read_sealed, sealed
 
 _BLOCK = 1 << 24
@@ -87,7 +88,7 @@ def decode_all(
         given, plan = listing.pixels, plan_arrays(listing.pixels, listing.splits, settings, fixed)
         parts = list[np.ndarray]()
         # Images that need no work are used as they are.
-        is_ready = given.dtype == np.uint8 and given.shape == plan.shape
+        is_ready = given.dtype == np.uint8 and given.shape == plan.shape and not plan.preprocessing.ignored
         gathered = _gathered(plan, (lambda _: None) if is_ready else parts.append, progress)
         pixels = given.view() if is_ready else np.concatenate(parts)
         pixels.flags.writeable = False
@@ -334,6 +335,8 @@ def _key(listing: Listing, settings: Settings, fixed: Preprocessing | None) -> s
     fitted = (settings.image_size or largest_side(settings)) if fixed is None else fixed
     if fixed is None and settings.resize != "fit":
         fitted = f"{fitted} {settings.resize}"
+    if fixed is None and (ignored := of_images(parse_ignore(settings.ignore))):
+        fitted = f"{fitted} {ignored}"
     # An image that the budget of pixels refused is read anew where the budget was raised.
     digest.update(repr((FORMAT, pillow_version, fitted, len(listing), PIXELS.value())).encode())
     folder = os.getcwd()

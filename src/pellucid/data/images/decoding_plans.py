@@ -37,8 +37,9 @@ from pellucid.data.images.preprocessing import (
     value_range,
 )
 from pellucid.data.listing import TEST, VALIDATION
+from pellucid.data.removal import of_images
 from pellucid.errors import DataError
-from pellucid.settings import Settings
+from pellucid.settings import Settings, parse_ignore
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -85,7 +86,8 @@ def plan_files(paths: Sequence[File], settings: Settings, fixed: Preprocessing |
         headers = [each for chunk in _in_threads(_headers, _chunks(paths), settings) for each in chunk]
         size = training_size(np.array([each[:2] for each in headers], np.int32).reshape(-1, 2), settings)
         is_grey = bool(headers) and all(each[2] in GREY_MODES for each in headers)
-        fixed = Preprocessing(*size, 1 if is_grey else 3, stretch=settings.resize == "stretch")
+        stretch, ignored = settings.resize == "stretch", of_images(parse_ignore(settings.ignore))
+        fixed = Preprocessing(*size, 1 if is_grey else 3, stretch=stretch, ignored=ignored)
     decode = functools.partial(_decode_files, fixed)
     return Plan(fixed, len(paths), _in_threads(decode, _chunks(paths), settings))
 
@@ -175,7 +177,8 @@ def plan_arrays(
         size = training_size(np.array([pixels.shape[1:3]], np.int32), settings)
         is_training = np.array([split not in (VALIDATION, TEST) for split in splits], bool)
         values = value_range(pixels, is_training)
-        fixed = Preprocessing(*size, pixels.shape[3], *values, stretch=settings.resize == "stretch")
+        stretch, ignored = settings.resize == "stretch", of_images(parse_ignore(settings.ignore))
+        fixed = Preprocessing(*size, pixels.shape[3], *values, stretch=stretch, ignored=ignored)
     return Plan(fixed, len(pixels), _array_blocks(pixels, fixed))
 
 

@@ -18,8 +18,9 @@ from jaxtyping import Bool, Int64, Shaped, UInt8, UInt64
 
 from pellucid.data.images.decoding import Decoded, decode_content, quiet_pillow, read_content
 from pellucid.data.images.pixels import fit_image
+from pellucid.data.removal import ignored_of_images, image_without
 from pellucid.errors import DataError
-from pellucid.strict import LEFT_OUT, Number, OneOf, Saved, Whole
+from pellucid.strict import LEFT_OUT, Number, OneOf, Read, Saved, Whole
 
 _LARGEST_SIDE = 4096
 _ANY = Number(-sys.float_info.max, sys.float_info.max)
@@ -37,6 +38,8 @@ class Preprocessing(Saved):
     high: Annotated[float, _ANY] = 255.0  # value that becomes 255; values outside saturate
     # whether images of another aspect are stretched to the size, and not fitted inside
     stretch: Annotated[bool, LEFT_OUT] = False
+    # what `--ignore` makes grey of every image before it is fitted
+    ignored: Annotated[tuple[str, ...], Read(ignored_of_images), LEFT_OUT] = ()
 
     def __post_init__(self) -> None:
         if self.low > self.high:
@@ -58,6 +61,7 @@ class Preprocessing(Saved):
         own: tuple[int, int] | None = None,
     ) -> UInt8[np.ndarray, "height width channels"]:
         """Fit one 8-bit image; `own` is its size where `pixels` is a reduced decoding."""
+        pixels = image_without(pixels, self.ignored)
         return fit_image(pixels, self.size, self.channels, own, stretch=self.stretch)
 
     def image_and_warning(
@@ -89,7 +93,7 @@ class Preprocessing(Saved):
         if len(bad):
             raise DataError(f"image {bad[0] + 1} holds values that are not numbers (NaN or infinity)")
         scaled = scale_values(pixels, self.low, self.high)
-        if scaled.shape[1:] == (self.height, self.width, self.channels):
+        if scaled.shape[1:] == (self.height, self.width, self.channels) and not self.ignored:
             return scaled
         fitted = np.empty((len(scaled), self.height, self.width, self.channels), np.uint8)
         for index, image in enumerate(scaled):

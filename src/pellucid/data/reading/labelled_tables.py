@@ -1,5 +1,6 @@
 """Tables of labelled images or texts become a listing; listings of several parts are joined into one."""
 
+import array
 import bisect
 import dataclasses
 import functools
@@ -23,11 +24,19 @@ from pellucid.data.reading.input_values import (
     read_texts,
     with_marked_columns,
 )
-from pellucid.data.tables.columns import IMAGES, TEXT_FILES, ChosenInput, Columns, choose_columns
+from pellucid.data.tables.columns import (
+    IMAGES,
+    TEXT_FILES,
+    ChosenInput,
+    Columns,
+    choose_columns,
+    other_columns,
+)
 from pellucid.data.tables.table import Table, inputs_of
-from pellucid.data.wording import quoted, some
+from pellucid.data.wording import quoted, some, visible
 from pellucid.errors import DataError
-from pellucid.settings import Settings
+from pellucid.settings import Settings, likely_meant, parse_ignore
+from pellucid.settings.rows import IGNORED_COLUMN
 
 
 def row_names(place: str, numbers: Int64[np.ndarray, " n"]) -> LazyTexts:
@@ -49,6 +58,31 @@ def chained(parts: Sequence[Sequence[str]]) -> LazyTexts:
 _SPLIT_OF_VALUE = {**SPLIT_OF_NAME, "": UNDECIDED}
 
 
+# Different values of a column that are distinguished; identifiers have more.
+_MOST_VALUES = 50_000
+
+
+class _Codes:
+    """Values of a column as codes, -1 where a cell is empty or there are too many different ones."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, int] = {}
+        self._codes = array.array("i")
+
+    def add(self, values: Sequence[object]) -> None:
+        """Take some rows."""
+        for value in values:
+            text = group_text(value).strip()
+            code = self._known.get(text, -1) if text else -1
+            if code < 0 and text and len(self._known) < _MOST_VALUES:
+                code = self._known.setdefault(text, len(self._known))
+            self._codes.append(code)
+
+    def finish(self) -> tuple[np.ndarray, Sequence[str]]:
+        """The code of each row, and the text of each code."""
+        return np.array(self._codes, np.int64), list(self._known)
+
+
 class RowReader:
     """Takes the rows of a table block by block; the inputs go through, the rest stays.
 
@@ -65,6 +99,7 @@ class RowReader:
         self._sources: dict[str, list[np.ndarray]] = {name: [] for name in columns.sources}
         self._times: list[object] = []
         self._slices: list[str] = []
+        self._others = {name: _Codes() for name in other_columns(table, columns)}
         self._kept: dict[str, str] = {}
         self._wrong: list[tuple[int, str]] = []
 
@@ -75,7 +110,7 @@ class RowReader:
         """
         columns, rows = self.columns, 0
         self._table.require_rows(self._table.rows or 0)
-        for block in self._table.read(columns.names):
+        for block in self._table.read(list(dict.fromkeys((*columns.names, *self._others)))):
             self._table.require_rows(rows := rows + len(block.numbers))
             self._numbers.append(np.array(block.numbers, np.int64))
             for name, labels in self._labels.items():
@@ -87,6 +122,8 @@ class RowReader:
                 self._groups += map(self._group_of, block.columns[columns.group])
             for name, codes in self._sources.items():
                 codes.append(source_codes(block.columns[name]))
+            for name, others in self._others.items():
+                others.add(block.columns[name])
             if columns.time is not None:
                 self._times += block.columns[columns.time]
             if columns.slice is not None:
@@ -132,6 +169,7 @@ class RowReader:
             columns_of_sources={name: np.concatenate(codes) for name, codes in self._sources.items()},
             times=times,
             slices=self._slices if columns.slice is not None else None,
+            other_columns={name: others.finish() for name, others in self._others.items()},
         )
 
     def _group_of(self, value: object) -> str:
@@ -153,6 +191,7 @@ def list_table(table: Table, folder: Path, settings: Settings) -> Listing:
     Raises: `DataError` if its columns cannot be chosen, or a row has no label or image.
     """
     columns = choose_columns(table, folder, with_marked_columns(table, settings))
+    table, columns = without_ignored(table, columns, settings)
     if (packed := packed_column(table, settings)) is not None:
         # The images are read one by one later: here the labels take their place.
         stand_in = ChosenInput(IMAGES, columns.label, columns.label_parts[:1])
@@ -166,6 +205,31 @@ def list_table(table: Table, folder: Path, settings: Settings) -> Listing:
         return list_texts_of(table, columns, folder, settings)
     warnings = (*table.warnings, f"{table.place}: {columns.sentence()}")
     return dataclasses.replace(_with_paths(RowReader(table, columns), folder, settings), warnings=warnings)
+
+
+def without_ignored(table: Table, columns: Columns, settings: Settings) -> tuple[Table, Columns]:
+    """Columns whose texts are joined, without those that `--ignore` names; of others a warning of the table.
+
+    Raises: `DataError` if one is not there, or is the only one that holds inputs.
+    """
+    rules = [rule for rule in parse_ignore(settings.ignore) if rule.startswith(IGNORED_COLUMN)]
+    for name in (rule.removeprefix(IGNORED_COLUMN) for rule in rules):
+        kept = tuple(part for part in columns.input.parts if part != name)
+        if name not in table.names:
+            hint = visible(likely_meant(name, table.names))
+            raise DataError(
+                f"{table.place}: --ignore column:{name} is not there{hint}; name a column, or leave it out"
+            )
+        if not kept:
+            raise DataError(
+                f"{table.place}: --ignore column:{name} leaves no inputs; name another with --input-column"
+            )
+        if len(kept) == len(columns.input.parts):
+            why = f"column {quoted(name)} is no part of the inputs; --ignore changes nothing there"
+            table = dataclasses.replace(table, warnings=(*table.warnings, f"{table.place}: {why}"))
+        chosen = columns.input._replace(name=",".join(kept), parts=kept)
+        columns = dataclasses.replace(columns, input=chosen)
+    return table, columns
 
 
 def list_texts_of(table: Table, columns: Columns, folder: Path, settings: Settings) -> Listing:
@@ -237,6 +301,7 @@ def joined(parts: Sequence[Listing]) -> Listing:
     names = [
         name for name in first.columns_of_sources if all(name in part.columns_of_sources for part in parts)
     ]
+    others = [name for name in first.other_columns if all(name in part.other_columns for part in parts)]
     times = [part.times for part in parts if part.times is not None]
     sets = [part.label_sets for part in parts if part.label_sets is not None]
     slices = [part.slices for part in parts if part.slices is not None]
@@ -262,10 +327,22 @@ def joined(parts: Sequence[Listing]) -> Listing:
         columns_of_sources={
             name: np.concatenate([part.columns_of_sources[name] for part in parts]) for name in names
         },
+        other_columns={name: _joined_codes([part.other_columns[name] for part in parts]) for name in others},
         times=np.concatenate(times) if len(times) == len(parts) else None,
         slices=all_of(slices) if len(slices) == len(parts) else None,
         joined_columns=first.joined_columns,
     )
+
+
+def _joined_codes(parts: Sequence[tuple[np.ndarray, Sequence[str]]]) -> tuple[np.ndarray, Sequence[str]]:
+    """Values of a column of several listings under the same codes."""
+    known: dict[str, int] = {}
+    found = []
+    for codes, names in parts:
+        # Behind the last name stands that of empty cells.
+        places = np.array([*(known.setdefault(name, len(known)) for name in names), -1], np.int64)
+        found.append(places[codes])
+    return np.concatenate(found), list(known)
 
 
 def _joined_pixels(loaders: list[Callable[[], np.ndarray]], place: str) -> np.ndarray:

@@ -158,6 +158,27 @@ def _named_otherwise(settings: Settings) -> set[str | None]:
     return {settings.split_column, settings.group_column, settings.time_column, settings.slice_column}
 
 
+# Columns beside those of inputs, labels and splits, among which giveaways are looked for: short values alone.
+_MOST_OTHERS, _LONGEST_OTHER = 40, 80
+
+
+def other_columns(table: Table, columns: "Columns") -> tuple[str, ...]:
+    """Columns of short values that hold neither inputs nor labels nor splits."""
+    used = {*columns.input.parts, *columns.label_parts, columns.label, columns.split, *table.images}
+    found = []
+    for name in table.names:
+        values = [value for value in table.head.columns[name] if value not in (None, "")]
+        plain = all(isinstance(value, (str, int, float)) for value in values)
+        if (
+            name not in used
+            and values
+            and plain
+            and max(len(str(value)) for value in values) <= _LONGEST_OTHER
+        ):
+            found.append(name)
+    return tuple(found[:_MOST_OTHERS])
+
+
 # The column of the inputs.
 
 # Kinds of columns of inputs; both paths and texts are text themselves.

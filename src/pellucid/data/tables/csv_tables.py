@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -223,7 +224,8 @@ def why_no_header(header: Sequence[str], rows: Sequence[Sequence[str]], folder: 
 
 # Tables as they are written: CSV in which no cell becomes a formula, and names of columns that differ.
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+# A text that a spreadsheet would take for a formula, or one that was kept from it.
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 
 
 def whole_lines(content: bytes, is_csv: bool) -> tuple[list[bytes], bytes]:
@@ -239,8 +241,22 @@ def whole_lines(content: bytes, is_csv: bool) -> tuple[list[bytes], bytes]:
     return lines, content[start:]
 
 
+# Columns by which a table of `pellucid label` is known, whose texts are guarded.
+OF_LABELLING = ("label", "split", "policy", "seconds", "at", "by")
+
+
+def guarded(text: str) -> str:
+    """A text as a table holds it: with a `'` before it where a spreadsheet would take it for a formula."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def unguarded(text: str) -> str:
+    """The text that `guarded` was given."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
 def as_csv(rows: Sequence[Sequence[Any]]) -> bytes:
-    """CSV; a text that a spreadsheet would take for a formula gets a `'` before it."""
+    """CSV of values, with texts that are `guarded`."""
     text = io.StringIO()
     plain = csv.writer(text, lineterminator="\n")
     quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
@@ -255,7 +271,7 @@ def as_csv(rows: Sequence[Sequence[Any]]) -> bytes:
 
 def _cell(value: Any) -> Any:
     if isinstance(value, str):
-        return "'" + value if value.startswith(_FORMULA_STARTS) else value
+        return guarded(value)
     if isinstance(value, (bool, list)):
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     return value

@@ -17,7 +17,7 @@ from pellucid.budgets import rows_limit
 from pellucid.data.data_files import DAMAGED, ends_like_image
 from pellucid.data.tables.columnar_files import ImageCells, open_columns
 from pellucid.data.tables.columns import numbered_columns
-from pellucid.data.tables.csv_tables import CsvBatch, open_csv, why_no_header
+from pellucid.data.tables.csv_tables import OF_LABELLING, CsvBatch, open_csv, unguarded, why_no_header
 from pellucid.data.tables.json_tables import filled_lines, open_json, open_json_lines, open_objects
 from pellucid.data.tables.table import (
     ROWS_FIRST,
@@ -95,10 +95,14 @@ def _below_header(
 ) -> Table:
     require_different(header, place)
     places = {name: at for at, name in enumerate(header)}
+    is_guarded = {*OF_LABELLING} <= places.keys()
 
     def block_of(batch: CsvBatch, names: Sequence[str]) -> Block:
         chosen = [(name, places[name]) for name in names]
-        return Block({name: [row[at] for row in batch.rows] for name, at in chosen}, batch.numbers)
+        columns = {name: [row[at] for row in batch.rows] for name, at in chosen}
+        if is_guarded:
+            columns = {name: list(map(unguarded, values)) for name, values in columns.items()}
+        return Block(columns, batch.numbers)
 
     return table_of_batches(place, header, batches, block_of, warnings)
 

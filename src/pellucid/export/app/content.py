@@ -291,6 +291,8 @@ def refusal(model: Model) -> str:
     kind: AppKind | None = KINDS.get(model.input_kind.name)
     if kind is None:
         return f"{model.name} takes {model.input_kind.nouns}, and pages take images and texts only"
+    if model.ignored or (model.preprocessing is not None and model.preprocessing.ignored):
+        return f"{model.name} ignores parts of its inputs (--ignore), which pages cannot do yet"
     for name, _, member in members_of(model):
         if reason := kind.refusal(member):
             return reason if member is model else f"of its members {name} cannot be a page: {reason}"

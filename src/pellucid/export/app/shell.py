@@ -13,7 +13,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from pellucid.data.tables.columns import LABEL_NAMES, LESSER_TEXT_NAMES, TEXT_NAMES
-from pellucid.language import CHINESE, translated
+from pellucid.language import CHINESE, ENGLISH, language, translated
 from pellucid.pages import checksum, deflated, joined_script, policy_of, visible
 from pellucid.runtime.metadata import Metadata
 
@@ -136,12 +136,14 @@ def filled(
 
     `values` are those of the template beside what is filled in here; `app` and `page_data` its documents,
     `parts` rendered ones by the id of their place and by language. Without `served` it is a file, with a
-    policy of its own.
+    policy of its own, which opens in the language of this program; who asks a server has a language of
+    their own.
     """
     app = {**app, "served": None if served is None else served._asdict()}
     documents = {"page-data": page_data, "app": json.dumps(app, allow_nan=False)}
     packed = deflated(json.dumps({"documents": documents, "parts": dict(parts)}).encode())
-    more = {"documents": packed, "served": served, **shared_values()}
+    opened_in = language() if served is None else ENGLISH
+    more = {"documents": packed, "served": served, "language": opened_in, **shared_values()}
     return shell_environment().get_template("app.html").render({**values, **more})
 
 

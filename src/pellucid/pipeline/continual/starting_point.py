@@ -28,7 +28,8 @@ from pellucid.data.text_copies import text_digests
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, PellucidError, StorageError, UsageError
 from pellucid.pipeline.run.context import data_identity
-from pellucid.settings import ROWS, Settings, parse_image_size
+from pellucid.settings import ROWS, Settings, parse_ignore, parse_image_size
+from pellucid.settings.rows import IGNORED_COLUMN
 from pellucid.strict import read_sealed
 from pellucid.tasks import IMAGES, REGRESSION, TEXTS, InputKind, Target, target_of
 
@@ -229,6 +230,11 @@ def require_no_contradiction(given: Mapping[str, Any], start: StartingPoint) -> 
             f"--from {start.place}: its network reads texts that are joined from columns; "
             f"give --input-column {joined!r}"
         )
+    own = model.ignored or (() if model.preprocessing is None else model.preprocessing.ignored)
+    asked = [rule for rule in parse_ignore(given.get("ignore")) if not rule.startswith(IGNORED_COLUMN)]
+    if set(own) != set(asked):
+        shown = f"give --ignore {','.join(own)!r}" if own else "leave --ignore out"
+        raise UsageError(f"--from {start.place}: its network ignores {', '.join(own) or 'nothing'}; {shown}")
     # As far as they can be read from the network; the others its run knows.
     config = model.network.config
     fixed: dict[str, Any] = {

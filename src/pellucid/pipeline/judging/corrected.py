@@ -16,12 +16,12 @@ from jaxtyping import Bool, Int64, Shaped
 from pellucid.arithmetic.rounding import percent
 from pellucid.data import Dataset
 from pellucid.data.applied_corrections import Applied
-from pellucid.data.corrections import DIGITS, content_digits, unguarded
+from pellucid.data.corrections import DIGITS, content_digits
 from pellucid.data.labels import read_number
 from pellucid.data.ledger import read_ledger
 from pellucid.data.listing import TEST
 from pellucid.data.reading.forms import require_local
-from pellucid.data.tables.csv_tables import written
+from pellucid.data.tables.csv_tables import unguarded, written
 from pellucid.data.tables.table_files import open_table
 from pellucid.data.wording import count_of, public_name
 from pellucid.errors import PellucidError

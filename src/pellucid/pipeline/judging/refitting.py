@@ -7,6 +7,8 @@ import json
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,19 +25,21 @@ from pellucid.data.wording import count_of
 from pellucid.evaluation.learning_curve import LearningCurve, learning_curve
 from pellucid.files import make_folder
 from pellucid.pipeline.judging.novelty_detectors import signals_by_model
+from pellucid.pipeline.learners.backbone_costs import SECONDS_A_VALUE
 from pellucid.pipeline.learners.backbone_learners import Built, FrozenLearner, TuningLearner
 from pellucid.pipeline.learners.candidates import (
     Candidate,
     HeldOutAnswers,
+    held_out_score,
     on_held_out,
     raw_answers,
     with_validation,
 )
 from pellucid.pipeline.learners.classical import drawn_for_simple_models, learner_at_setup, simple_models
-from pellucid.pipeline.learners.evaluation_budget import Folds
+from pellucid.pipeline.learners.evaluation_budget import Folds, most_detector_examples
 from pellucid.pipeline.learners.network import Learner, Planned, learner_on_part
 from pellucid.pipeline.run.context import RunContext
-from pellucid.pipeline.run.stages import Stages
+from pellucid.pipeline.run.stages import Stage, Stages
 from pellucid.settings import DUMMIES, Settings
 from pellucid.strict import field_of, parse, read_sealed_bytes, write_sealed_bytes
 from pellucid.training.state import Record
@@ -172,11 +176,90 @@ def trainings_of_backbone(built: Built, settings: Settings) -> list[FoldTraining
     """The models on the frozen features of a backbone, and the backbone tuned further."""
     choice, known = built.choice, {each.name: each for each in built.candidates}
     frozen = FrozenLearner(choice, settings, lambda *_: built.features, known)
-    found = [FoldTrainings(frozen, within=choice.train)]
+    seconds = SECONDS_A_VALUE * len(choice.train) * choice.width  # their features are there
+    found = [FoldTrainings(frozen, within=choice.train, seconds=seconds)]
     if built.is_tuned:
-        most = None if choice.limits is None else 1
-        found.append(FoldTrainings(TuningLearner(frozen), within=choice.train, most=most))
+        most, taken = None if choice.limits is None else 1, sum(each["seconds"] for each in built.history)
+        tuning = TuningLearner(frozen)
+        found.append(FoldTrainings(tuning, within=choice.train, most=most, seconds=seconds + taken))
     return found
+
+
+class _Judging:
+    """Judging of models that are trained together: fold after fold, as many as cost and time allow."""
+
+    def __init__(self, training: FoldTrainings, folds: Folds, context: RunContext) -> None:
+        self.training, self.folds, self.context = training, folds, context
+        learner, dataset = training.learner, folds.dataset
+        self.name, self._share = learner.name, 1 - 1 / len(folds.parts)
+        most = context.journal.content.get(JUDGED_ON_FOLDS, {}).get(self.name)
+        self.is_known = most is not None  # a run before a kill has decided it
+        if most is None:
+            most = folds.judged_within(learner.cost(folds.learning))
+            most = most if training.most is None else min(most, training.most)
+        self.parts: list[Dataset] = list(folds.parts[:most])
+        if training.within is not None:  # other examples the models cannot be asked about
+            able = [np.intersect1d(part.validation, training.within) for part in self.parts]
+            self.parts = [
+                dataclasses.replace(part, validation=of) for part, of in zip(self.parts, able, strict=True)
+            ]
+        digest = hashlib.sha256(self.name.encode()).hexdigest()[:16]
+        splits = [
+            Split(part if training.is_watched else part.without_validation, part.validation)
+            for part in self.parts
+        ]
+        kept = context.folder.checkpoints / "folds" / digest
+        self._fits = cross_fit(learner.fit, splits, self._ask, kept)
+        self.found: list[Fit] = []
+        self.noun = dataset.noun
+        self._expected = training.seconds * self._share
+
+    def _ask(self, fitted: Sequence[Candidate], split: Split) -> Mapping[str, np.ndarray]:
+        material = dataclasses.replace(split.material, validation=split.judged)
+        asked = [with_validation(each, material) for each in fitted]
+        signals = signals_by_model(fitted, material, self.context.settings.seed)
+        return {
+            **{f"answers/{each.name}": each.held_out.answers for each in asked},
+            **{f"seconds/{each.name}": np.array(each.answer_seconds) for each in asked},
+            **{f"signals/{name}": rows for name, rows in signals.items()},
+        }
+
+    @property
+    def is_over(self) -> bool:
+        """True where no fold is left."""
+        return len(self.found) == len(self.parts)
+
+    def fits(self) -> bool:
+        """True where there is time for one more fold."""
+        return self.is_known or self._expected <= self.context.time.left()
+
+    def judge(self, count: int) -> None:
+        """Train on so many further folds, and ask about them."""
+        for _ in range(min(count, len(self.parts) - len(self.found))):
+            began = time.monotonic()
+            self.found.append(next(self._fits))
+            self._expected = time.monotonic() - began
+
+    def judged(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """The models, with their answers about all folds so far."""
+        held_out = _joined(self.found, self.parts[: len(self.found)])
+        seconds = self.found[0].of("seconds")
+        return [
+            dataclasses.replace(each, held_out=held_out[each.name], answer_seconds=float(seconds[each.name]))
+            for each in candidates
+            if each.name in held_out
+        ]
+
+    def sentence(self, judged: Sequence[Candidate]) -> str:
+        """Line on what was judged, and the scores."""
+        names, parts = ", ".join(each.name for each in judged), self.parts[: len(self.found)]
+        examples = count_of(sum(len(part.validation) for part in parts), self.noun)
+        score = on_held_out(judged, self.folds.dataset, self.context.settings)
+        return (
+            f"judged {names} on {len(parts)} folds, {examples}: {score}"
+            if len(parts) == len(self.folds.parts)
+            else f"judged {names} on {len(parts)} of {len(self.folds.parts)} folds, {examples}: {score}"
+        )
 
 
 def judged_by_folds(
@@ -185,90 +268,78 @@ def judged_by_folds(
     """Give candidates, trained on all that is not for the test, answers about folds they did not learn from.
 
     `trainings` are of all models, each once. What is finished is kept in the folder of the run and
-    taken over after a kill. Under a time limit models without time for a fold are left out. With them comes
-    the history of the network that was validated on the first fold, nothing without one.
+    taken over after a kill. Under a time limit the cheapest are judged on a fold first, then the best on
+    further ones, and models without time for a fold are left out. With them comes the history of the network
+    that was validated on the first fold, nothing without one.
     """
     done: dict[str, Candidate] = {}
     history: Sequence[Record] = ()
+
+    def judge(each: _Judging, count: int) -> None:
+        nonlocal history
+        is_first = not each.found
+        with (
+            context.stages.stage(f"judging {each.name} on folds")
+            if is_first
+            else nullcontext(Stage("")) as stage
+        ):
+            each.judge(count)
+            judged = each.judged(candidates)
+            stage.words = each.sentence(judged)
+        done.update({model.name: model for model in judged})
+        history = history or each.found[0].history
+
+    order = [_Judging(each, folds, context) for each in trainings]
     if context.time.is_limited:
-        # Of those that fit the dearest first: what took long to train is not to be lost for want of time.
-        left = context.time.left() / (1 - 1 / len(folds.parts))
-        trainings = sorted(trainings, key=lambda each: (each.seconds > left, -each.seconds))
-    for place, training in enumerate(trainings):
-        name, later = training.learner.name, sum(each.seconds for each in trainings[place + 1 :])
-        with context.stages.stage(f"judging {name} on folds") as stage:
-            parts, found = _on_folds(training, later, not done.keys() <= {*DUMMIES}, folds, context)
-            if not found:
-                stage.words = f"no time to judge {name} on a fold"
-                context.leave_out(
-                    f"{name} is left out: there was no time to judge it on a fold within "
-                    f"{context.settings.time_limit}."
-                )
-                continue
-            seconds, held_out = found[0].of("seconds"), _joined(found, parts)
-            judged = [
-                dataclasses.replace(
-                    each, held_out=held_out[each.name], answer_seconds=float(seconds[each.name])
-                )
-                for each in candidates
-                if each.name in held_out
-            ]
-            done |= {each.name: each for each in judged}
-            examples = count_of(sum(len(part.validation) for part in parts), folds.dataset.noun)
-            names = ", ".join(each.name for each in judged)
-            score = on_held_out(judged, folds.dataset, context.settings)
-            stage.words = (
-                f"judged {names} on {len(parts)} folds, {examples}: {score}"
-                if len(parts) == len(folds.parts)
-                else f"judged {names} on {len(parts)} of {len(folds.parts)} folds, {examples}: {score}"
-            )
-        history = history or found[0].history
+        order.sort(key=lambda each: each.training.seconds)
+        _judge_in_time(order, judge, done, context)
+    else:
+        for each in order:
+            judge(each, len(each.parts))
+    for each in order:
+        context.journal.decided_for(JUDGED_ON_FOLDS, each.name, partial(len, each.found))
     return [done[each.name] for each in candidates if each.name in done], history
 
 
-def _on_folds(
-    training: FoldTrainings, later: float, is_any_judged: bool, folds: Folds, context: RunContext
-) -> tuple[Sequence[Dataset], list[Fit]]:
-    """Judge models on as many folds as there is time for besides one for those that take `later` seconds.
+def _judge_in_time(
+    order: Sequence[_Judging],
+    judge: Callable[[_Judging, int], None],
+    done: Mapping[str, Candidate],
+    context: RunContext,
+) -> None:
+    """Judge models within a time: on a fold each, the cheapest first, then the best on one more in turn.
 
-    The folds, and the answers about each; none where not even one fits and others were judged.
+    `judge` judges some on so many further folds, and puts what came of it into `done`.
     """
-    learner, seed = training.learner, context.settings.seed
-    most, share = context.journal.content.get(JUDGED_ON_FOLDS, {}).get(learner.name), 1 - 1 / len(folds.parts)
-    is_known = most is not None
-    if most is None:
-        most = folds.judged_within(learner.cost(folds.learning))
-        most = most if training.most is None else min(most, training.most)
-    parts: list[Dataset] = list(folds.parts[:most])
-    if training.within is not None:  # other examples the models cannot be asked about
-        able = [np.intersect1d(part.validation, training.within) for part in parts]
-        parts = [dataclasses.replace(part, validation=of) for part, of in zip(parts, able, strict=True)]
+    dataset, settings = context.dataset, context.settings
+    metric = dataset.target.decides(settings.metric)
 
-    def ask(fitted: Sequence[Candidate], split: Split) -> Mapping[str, np.ndarray]:
-        material = dataclasses.replace(split.material, validation=split.judged)
-        asked = [with_validation(each, material) for each in fitted]
-        return {
-            **{f"answers/{each.name}": each.held_out.answers for each in asked},
-            **{f"seconds/{each.name}": np.array(each.answer_seconds) for each in asked},
-            **{f"signals/{each}": rows for each, rows in signals_by_model(fitted, material, seed).items()},
-        }
+    def score(each: _Judging) -> float:
+        """The best score of the models that are judged together."""
+        known = [done[name] for name in each.found[0].of("answers")]
+        return max(metric.better(held_out_score(metric, one, dataset, settings.seed)) for one in known)
 
-    kept = context.folder.checkpoints / "folds" / hashlib.sha256(learner.name.encode()).hexdigest()[:16]
-    splits = [
-        Split(part if training.is_watched else part.without_validation, part.validation) for part in parts
-    ]
-    fits = cross_fit(learner.fit, splits, ask, kept)
-    found: list[Fit] = []
-    expected = training.seconds * share
-    for _ in parts:
-        is_due = expected > context.time.left() - (share * later if found else 0.0)
-        if not is_known and is_due and (found or is_any_judged):
-            break
-        began = time.monotonic()
-        found.append(next(fits))
-        expected = time.monotonic() - began
-    context.journal.decided_for(JUDGED_ON_FOLDS, learner.name, lambda: len(found))
-    return parts[: len(found)], found
+    for each in order:
+        is_any_judged = not done.keys() <= {*DUMMIES}
+        if each.parts and (each.fits() or not is_any_judged):
+            judge(each, 1)
+        else:
+            context.leave_out(
+                f"{each.name} is left out: there was no time to judge it on a fold within "
+                f"{settings.time_limit}."
+            )
+    # A further fold is worth less than knowing what is unlike the training data; a first one is worth more.
+    asked = most_detector_examples(len(dataset.train), len(dataset.validation))
+    detectors = asked * sum(each.answer_seconds for each in done.values())
+    context.time.reserve("detectors", min(detectors, context.time.share("detectors")))
+    before = {each.name: len(each.found) for each in order}
+    with context.stages.stage("judging the best on further folds") as stage:
+        while able := [each for each in order if each.found and not each.is_over and each.fits()]:
+            for each in sorted(able, key=score, reverse=True):
+                if each.fits():
+                    judge(each, 1)
+        further = [f"{each.name} {len(each.found)}" for each in order if len(each.found) > before[each.name]]
+        stage.words = f"folds that judged in the end: {', '.join(further)}" if further else ""
 
 
 def _joined(found: Sequence[Fit], parts: Sequence[Dataset]) -> dict[str, HeldOutAnswers]:

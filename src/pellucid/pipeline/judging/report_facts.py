@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Float64, Int8, Int64, Shaped
 
 from pellucid.arithmetic import confusion_matrix, metric_value
-from pellucid.arithmetic.probabilities import decided
 from pellucid.arithmetic.rounding import figure
 from pellucid.bundle import HeldOut, Model
 from pellucid.data import Check, Dataset
@@ -171,10 +170,11 @@ def report_facts(
             numbers=np.stack([labels, answers], axis=1),
         )
 
-    def answered(rows: Sequence[int]) -> list[Answered]:
-        return answered_rows(dataset, dataset.test, answers, rows)
+    predicted = tested.decided(dataset)
 
-    predicted = decided(answers, dataset.classes, config["settings"].get("threshold") or {})
+    def answered(rows: Sequence[int]) -> list[Answered]:
+        return answered_rows(dataset, dataset.test, answers, predicted, rows)
+
     matrix = confusion_matrix(labels, predicted, len(dataset.classes))
     together = (outcome.continual or {}).get("all_classes")
     if together is not None:
@@ -184,9 +184,9 @@ def report_facts(
     return ReportFacts(
         **common,
         confusion=matrix,
-        mistakes=answered(worst_rows(labels, answers)),
-        cells=answered(cell_rows(labels, answers)),
-        uncertain=answered(uncertain_rows(answers)),
+        mistakes=answered(worst_rows(labels, answers, predicted)),
+        cells=answered(cell_rows(labels, answers, predicted)),
+        uncertain=answered(uncertain_rows(answers, dataset.classes, tested.threshold)),
         label_issues=issues,
         calibration=calibration,
         abstention=abstention_facts(outcome.recommended.model, tested, labels),
@@ -206,12 +206,13 @@ def show_first_mistakes(candidates: Sequence[Candidate], context: RunContext) ->
     metric, labels = dataset.target.decides(settings.metric), dataset.labels[dataset.validation]
     best = max(able, key=lambda each: metric.better(metric_value(metric, labels, each.held_out.answers)))
     answers = best.held_out.answers
-    wrong = int((answers.argmax(axis=1) != labels).sum())
+    predicted = dataset.target.labels(answers, dataset.classes, settings.threshold)
+    wrong = int((predicted != labels).sum())
     if not wrong:
         return
     place = shown_place(context.journal.content)
-    rows = worst_rows(labels, answers)[:_FIRST]
-    worst = answered_rows(dataset, dataset.validation, answers, rows)
+    rows = worst_rows(labels, answers, predicted)[:_FIRST]
+    worst = answered_rows(dataset, dataset.validation, answers, predicted, rows)
     found = FirstMistakes(place, dataset.noun, best.name, len(labels), wrong, worst)
     page = context.folder.path / "report.html"
     write_file(page, render_first_mistakes(found).encode())
@@ -219,16 +220,20 @@ def show_first_mistakes(candidates: Sequence[Candidate], context: RunContext) ->
 
 
 def worst_rows(
-    labels: Int64[np.ndarray, " test"], probabilities: Float64[np.ndarray, "test classes"]
+    labels: Int64[np.ndarray, " test"],
+    probabilities: Float64[np.ndarray, "test classes"],
+    predicted: Int64[np.ndarray, " test"],
 ) -> list[int]:
-    """Wrong answers, the surest first, at most 40 rows."""
-    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
-    sureness = probabilities[wrong].max(axis=1, initial=0.0)
+    """Wrong answers, the surest first, at most 40 rows; `predicted` are the classes that are answered."""
+    wrong = np.flatnonzero(predicted != labels)
+    sureness = probabilities[wrong, predicted[wrong]]
     return [int(row) for row in wrong[np.argsort(-sureness, kind="stable")][:_MISTAKES]]
 
 
 def cell_rows(
-    labels: Int64[np.ndarray, " test"], probabilities: Float64[np.ndarray, "test classes"]
+    labels: Int64[np.ndarray, " test"],
+    probabilities: Float64[np.ndarray, "test classes"],
+    predicted: Int64[np.ndarray, " test"],
 ) -> list[int]:
     """Examples for the cells of the confusion matrix, mistakes first, at most 8 a cell and 300 in all.
 
@@ -236,9 +241,8 @@ def cell_rows(
     the fullest cells first.
     """
     classes = probabilities.shape[1]
-    predicted = probabilities.argmax(axis=1)
     cells = labels * classes + predicted
-    order = np.lexsort((-probabilities.max(axis=1, initial=0.0), cells))
+    order = np.lexsort((-probabilities[np.arange(len(labels)), predicted], cells))
     starts = np.searchsorted(cells[order], np.arange(classes * classes))
     places = np.arange(len(order)) - starts[cells[order]]
     kept = places < _PER_CELL
@@ -249,10 +253,20 @@ def cell_rows(
     return [int(row) for row in rows[first]]
 
 
-def uncertain_rows(probabilities: Float64[np.ndarray, "test classes"]) -> list[int]:
-    """Examples whose two likeliest classes are nearest to each other, at most 24, the least certain first."""
+def uncertain_rows(
+    probabilities: Float64[np.ndarray, "test classes"],
+    classes: Sequence[str],
+    threshold: Mapping[str, float],
+) -> list[int]:
+    """Examples about which the answer is decided most narrowly, at most 24, the least certain first.
+
+    Their two likeliest classes are nearest to each other, or the probability of a class to its threshold.
+    """
     top = np.sort(probabilities, axis=1)[:, -2:]
-    return [int(row) for row in np.argsort(top[:, 1] - top[:, 0], kind="stable")[:_UNCERTAIN]]
+    margins = top[:, 1] - top[:, 0]
+    for name, least in threshold.items():
+        margins = np.abs(probabilities[:, classes.index(name)] - least)
+    return [int(row) for row in np.argsort(margins, kind="stable")[:_UNCERTAIN]]
 
 
 def copies_shown(dataset: Dataset, check: Check) -> list[Labelled]:
@@ -347,14 +361,17 @@ def answered_rows(
     dataset: Dataset,
     positions: Int64[np.ndarray, " asked"],
     probabilities: Float64[np.ndarray, "asked classes"],
+    predicted: Int64[np.ndarray, " asked"],
     rows: Sequence[int],
 ) -> list[Answered]:
     """Some of the examples at some positions, by their rows among these, and what was answered."""
-    return [_answered(dataset, int(positions[row]), probabilities[row]) for row in rows]
+    return [_answered(dataset, int(positions[row]), probabilities[row], int(predicted[row])) for row in rows]
 
 
-def _answered(dataset: Dataset, place: int, probabilities: Float64[np.ndarray, " classes"]) -> Answered:
-    label, predicted = int(dataset.labels[place]), int(probabilities.argmax())
+def _answered(
+    dataset: Dataset, place: int, probabilities: Float64[np.ndarray, " classes"], predicted: int
+) -> Answered:
+    label = int(dataset.labels[place])
     return Answered(
         shown=shown(dataset, place),
         source=dataset.names[place],

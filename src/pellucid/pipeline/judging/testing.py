@@ -3,7 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,14 @@ class Tested:
     milliseconds: float  # to answer one example
     # states of several labels (n, labels), decided by the model's thresholds; None where an example has one
     labels: np.ndarray | None = None
+    # probability from which on one of two classes, or a label, is answered; else the most probable class is
+    threshold: Mapping[str, float] = field(default_factory=dict)
+
+    def decided(self, dataset: Dataset) -> np.ndarray:
+        """Class of each example, states of its labels, or the number: what `predict` answers."""
+        if self.labels is not None:
+            return self.labels
+        return dataset.target.labels(self.answers, dataset.classes, self.threshold)
 
     def about(self, kept: Bool[np.ndarray, " test"]) -> "Tested":
         """Predictions on some of the test examples."""
@@ -60,6 +68,7 @@ class Tested:
             None if novelty is None else novelty[kept],
             self.milliseconds,
             None if labels is None else labels[kept],
+            self.threshold,
         )
 
 
@@ -69,10 +78,18 @@ def unseen_of(dataset: Dataset, tested: Mapping[str, Tested]) -> tuple[Dataset, 
     return unseen_test(dataset), {name: each.about(kept) for name, each in tested.items()}
 
 
-def test_once(candidates: Sequence[Candidate], dataset: Dataset) -> dict[str, Tested]:
-    """Ask every model, at its temperature, about the test split, which is used here and nowhere before."""
-    found = {}
+def test_once(
+    candidates: Sequence[Candidate],
+    dataset: Dataset,
+    progress: Callable[[int, int], object],
+) -> dict[str, Tested]:
+    """Ask every model, at its temperature, about the test split, which is used here and nowhere before.
+
+    `progress` gets the answers given and those wanted.
+    """
+    found: dict[str, Tested] = {}
     for candidate in candidates:
+        progress(len(found) * len(dataset.test), len(candidates) * len(dataset.test))
         stored, count, in_body = candidate.stored, len(dataset.test), 0.0
         if stored is not None and count:
             # The first model on a body has its examples pass; the others must be charged for that as well.
@@ -83,7 +100,9 @@ def test_once(candidates: Sequence[Candidate], dataset: Dataset) -> dict[str, Te
         seconds = in_body + (time.perf_counter() - began) / max(1, count)
         calibrated = dataset.target.calibrated(raw, candidate.model.temperature)
         labels = None if dataset.target.is_exclusive else candidate.model.decided(calibrated)
-        found[candidate.name] = Tested(raw, calibrated, novelty, 1000 * seconds, labels)
+        found[candidate.name] = Tested(
+            raw, calibrated, novelty, 1000 * seconds, labels, candidate.model.threshold
+        )
     return found
 
 
@@ -296,9 +315,10 @@ def comparisons(
         return []
     groups = groups_of_test(dataset)
     if not dataset.target.is_exclusive:
-        decisions = {name: decided for name in order if (decided := tested[name].labels) is not None}
+        decisions = {name: states for name in order if (states := tested[name].labels) is not None}
         return [each.to_json() for each in compare_labels(labels, decisions, groups, seed)]
-    found = compared(dataset.target, labels, answers, seed, groups)
+    of_all = {name: tested[name].decided(dataset) for name in order}
+    found = compared(dataset.target, labels, answers, seed, groups, of_all)
     return [each.to_json() for each in found]
 
 
@@ -308,14 +328,15 @@ def compared(
     answers: Mapping[str, np.ndarray],
     seed: int,
     groups: Groups | None = None,
+    decided: Mapping[str, np.ndarray] | None = None,
 ) -> tuple[Comparison, ...]:
     """Every pair of models of a target, in order, by their answers about the same examples.
 
     Classes are compared by accuracy, numbers by root mean squared error. The seed is that of the bootstrap
-    and of the permutations.
+    and of the permutations; `decided` are the classes that models answer, by default the most probable ones.
     """
     if target.has_probabilities:
-        classes = {name: target.labels(each) for name, each in answers.items()}
+        classes = decided or {name: target.labels(each) for name, each in answers.items()}
         return compare_all(labels, classes, groups, seed)
     return compare_numbers(labels, answers, seed, groups)
 

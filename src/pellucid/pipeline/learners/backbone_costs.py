@@ -21,7 +21,6 @@ from pellucid.pipeline.learners.evaluation_budget import (
     most_synthetic_outliers,
 )
 from pellucid.pipeline.learners.preparation import Prepared, make_recipe, unvaried_model_of
-from pellucid.pipeline.run.context import slowdown
 from pellucid.settings import Settings
 from pellucid.training import Recipe
 from pellucid.training.hardware import choose_threads, keep_freed_memory, pinned
@@ -106,8 +105,9 @@ _MARGIN = 0.88
 _WARM, _BLOCK, _MOST_TIMED, _LONG_ENOUGH = 4, 32, 128, 1.5
 _LEAST, _LEAST_PER_CLASS = 40, 4
 _FAR = 10.0  # the first examples take several times as long as others
-# Seconds on an idle machine of loading the library of a backbone, and of one example, at least about.
-_OF_IMAGES, _OF_TEXTS = (6.0, 0.01), (0.5, 0.0005)
+# Seconds of loading the library of a backbone, and of one example, on a fast machine: with less time than
+# that nothing is even measured.
+_OF_IMAGES, _OF_TEXTS = (2.0, 0.002), (0.5, 0.0005)
 
 # For all models on features, besides what each feature of each example takes.
 _SECONDS = 2.0
@@ -122,14 +122,13 @@ class BackboneCost(NamedTuple):
     example: float  # seconds for the features of one example
     learning: float  # seconds that the models on them take for one training example
     held_out: int  # examples for validation and test, whose features are computed in any case
-    asked_after: int  # examples that the frozen network is asked about afterwards
     tuning: int  # passes of fine-tuning and of what the tuned network is asked about; 0 where it is not tried
     most: int  # training examples that there are for it
     least: int  # training examples below which it is not worth its time
 
     def needed(self, train: int) -> float:
         """Seconds without fine-tuning for so many training examples."""
-        asked = (train + self.held_out + self.asked_after) * self.example
+        asked = (train + self.held_out) * self.example
         return (asked + train * self.learning) / _MARGIN + _SECONDS
 
     def within(self, seconds: float) -> BackboneLimits | None:
@@ -141,12 +140,9 @@ class BackboneCost(NamedTuple):
         examples = min(self.most, round(max(0.0, room) / (self.example + self.learning)))
         if examples < self.least:
             return None
-        asked_after, tuning = self.asked_after * self.example / _MARGIN, self.tuning * self.example / _MARGIN
-        is_tuned = 0 < tuning <= seconds - self.needed(examples)
-        after = asked_after + (tuning if is_tuned else 0.0)
-        return BackboneLimits(
-            examples, is_tuned, round(self.needed(examples) - asked_after, 1), round(after, 1)
-        )
+        before, tuning = self.needed(examples), self.tuning * self.example / _MARGIN
+        is_tuned = 0 < tuning <= seconds - before
+        return BackboneLimits(examples, is_tuned, round(before, 1), round(tuning if is_tuned else 0.0, 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +166,7 @@ class Measured:
         cost = self.cost
         raise UsageError(
             f"--time-limit: {max(0.0, seconds):.1f} s are left for {self.choice.name}, and the features of "
-            f"{cost.held_out + cost.asked_after:,} examples for validation and test and of {cost.least:,} to "
+            f"{cost.held_out:,} examples for validation and test and of {cost.least:,} to "
             f"learn from take about {self.least:.0f} s; allow more time, or choose --preset quick or a "
             "smaller backbone"
         )
@@ -197,12 +193,12 @@ class Measured:
 def is_hopeless(choice: BackboneChoice, material: Dataset, test: int, seconds: float) -> bool:
     """True where by counts the features of enough examples would not fit, so that nothing is even loaded.
 
-    Few training examples are assumed. The library of an image network takes seconds to load.
+    Few training examples and a fast machine are assumed, since the true rate is measured where it may fit.
+    The library of an image network takes seconds to load.
     """
     fewest = max(_LEAST, _LEAST_PER_CLASS * len(material.classes)) + len(material.validation) + test
-    fewest += most_synthetic_outliers(test)
     loading, example = _OF_IMAGES if choice.takes_images else _OF_TEXTS
-    return slowdown() * (loading + fewest * example + _SECONDS) > seconds
+    return loading + fewest * example + _SECONDS > seconds
 
 
 def measured(
@@ -241,7 +237,6 @@ def measured(
         example=example,
         learning=SECONDS_A_VALUE * features * (1 if folds is None else folds.trainings()),
         held_out=validation + test,
-        asked_after=outliers,
         tuning=round(tuning * (1 if folds is None else folds.trainings(1))),
         most=len(choice.train),
         least=least,

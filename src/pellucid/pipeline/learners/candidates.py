@@ -41,6 +41,10 @@ from pellucid.training.state import Record
 
 _SAVED_BLOCK, _BLOCK = 512, 4096
 
+# Set-ups that are compared, on some of the examples, in the time of a training on all; examples that are
+# asked about to know how long answers take.
+_COMPARED, _TIMED = 4, 32
+
 
 class FeatureTable:
     """Rows of a shared body by position in the data set, each computed once, when it is first asked for.
@@ -100,12 +104,13 @@ def compute_features(
     positions: Int64[np.ndarray, " some"],
     folder: Path,
     identity: str,
+    progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> Features:
     """Compute the features that are not there yet, and give all, of ascending positions, one at least.
 
     Blocks are the same however often the work was broken off, so that a resumed run has the same rows.
     Finished ones are kept in `folder`, which is made where it is missing; those of another `identity`, that
-    of the network and the data, are computed anew.
+    of the network and the data, are computed anew. `progress` gets the examples done and in all.
     """
     make_folder(folder)
     description = folder / "features.json"
@@ -128,6 +133,7 @@ def compute_features(
             np.save(buffer, rows)
             write_sealed_bytes(path, buffer.getvalue())
         blocks.append(rows)
+        progress(start + len(some), len(positions))
     return Features(np.concatenate(blocks), positions, seconds / max(1, computed))
 
 
@@ -208,6 +214,11 @@ class Candidate:
     budget: Budget | None = None
     answer_seconds: float = 0.0  # time of its answer about one example, without that of a body it is built on
 
+    @property
+    def seconds_at_setup(self) -> float:
+        """Seconds of one more training at its set-up, about: comparing set-ups took the rest."""
+        return self.train_seconds / (1 + len(self.configurations) / _COMPARED)
+
 
 def stored_for(model: Model, material: Dataset, train: Int64[np.ndarray, " train"]) -> FeatureCache:
     """A table of what a trained network makes of the examples, for all models built on it.
@@ -270,6 +281,18 @@ def with_validation(candidate: Candidate, dataset: Dataset) -> Candidate:
     held_out = HeldOutAnswers(dataset.validation, raw_answers(candidate, dataset, dataset.validation))
     seconds = seconds_of_one(began, len(dataset.validation))
     return dataclasses.replace(candidate, held_out=held_out, answer_seconds=seconds)
+
+
+def with_answer_time(candidate: Candidate, dataset: Dataset) -> Candidate:
+    """Measure how long an answer takes, by a few training examples, where nothing was asked yet."""
+    some = dataset.train[:_TIMED] if candidate.stored is None else candidate.stored.train[:_TIMED]
+    if candidate.answer_seconds or len(some) == 0:
+        return candidate
+    if candidate.stored is not None:
+        candidate.stored.features.of(some)  # all models on the body share its time
+    began = time.perf_counter()
+    answers_and_novelty(candidate, dataset, some)
+    return dataclasses.replace(candidate, answer_seconds=seconds_of_one(began, len(some)))
 
 
 def seconds_of_one(began: float, examples: int) -> float:

@@ -62,8 +62,9 @@ _KEPT = ["train_examples", "train_seconds", "features", "setup", "scale"]
 _KEPT += ["configurations", "budget", "answer_seconds"]
 
 # Weight of a forest among other models in the time of all; seconds below which no further model is tried; of
-# what is left of that time, what a linear model of texts may take to learn from all.
-_FOREST, _LESS, _SHORTEST, _MOST = "random-forest", 0.5, 0.2, 0.7
+# what is left of that time, what a linear model of texts may take to learn from all, and what the last of
+# them may, behind which only a forest comes.
+_FOREST, _LESS, _SHORTEST, _MOST, _MOST_OF_LAST = "random-forest", 0.5, 0.2, 0.7, 0.95
 
 
 def has_baselines(settings: Settings, dataset: Dataset) -> bool:
@@ -110,7 +111,8 @@ def train_baselines(
         if is_stopped():
             break
         learner = ClassicalLearner(name, settings, None, training_sets.of)
-        seconds, most = math.inf, _MOST * time.left()
+        is_last = set(names[place + 1 :]) <= {_FOREST}
+        seconds, most = math.inf, (_MOST_OF_LAST if is_last else _MOST) * time.left()
         if time.is_limited and name not in DUMMIES:
             weights = [_LESS if each == _FOREST else 1.0 for each in names[place:]]
             seconds = time.left() * weights[0] / sum(weights)
@@ -184,7 +186,7 @@ def _trained(
     with stages.stage(f"training {learner.name}{words}") as stage:
         candidate = fit(material)
         if candidate is None:
-            stage.words = f"no time to train {learner.name}"
+            stage.words = ""  # whoever gave the time reports it
             return None
         # The description comes last and completes what a resumed run finds.
         make_folder(folder)
@@ -462,6 +464,7 @@ def _features(
             positions,
             context.folder.checkpoints / f"features-{choice.name}",
             identity,
+            stage.progress,
         )
         speed = len(positions) / max(1e-9, time.perf_counter() - began)
         if features.seconds_an_example == 0:

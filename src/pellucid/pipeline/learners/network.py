@@ -33,9 +33,9 @@ from pellucid.pipeline.learners.refusals import (
     require_known_classes,
     require_prediction,
 )
-from pellucid.pipeline.run.context import LEAST_SHARE, UNLIMITED, TimeBudget, slowdown
+from pellucid.pipeline.run.context import UNLIMITED, TimeBudget, slowdown
 from pellucid.settings import CLASSICAL, Settings
-from pellucid.training import Recipe, Session
+from pellucid.training import Observer, Recipe, Session
 from pellucid.training.batches import Batches
 from pellucid.training.ranks import current
 from pellucid.training.recipe_defaults import FEW_EPOCHS
@@ -190,7 +190,7 @@ def following(
         return None
     began, first = time.monotonic(), network.session.state.step
     ends = min(time_left.deadline, began + network.training_seconds)
-    ends = max(ends, began + LEAST_SHARE * time_left.whole)
+    ends = max(ends, began + time_left.share("network"))
     between = max(_LEAST_BETWEEN, (ends - began) / _READINGS)
     last, seen, pace = began, first, 0.0
 
@@ -225,7 +225,9 @@ class NetworkLearner:
     # makes the material ready; by default for the network that the settings name
     prepare: Callable[[Dataset], Prepared] | None = None
     decide: Callable[[Prepared], Plan] | None = None  # plans layers and recipe for what was made ready
-    train: Callable[[Planned], object] = lambda network: network.session.run()  # with observers or without
+    # trains what was planned; by default with the observers below, within the time
+    train: Callable[[Planned], object] | None = None
+    observers: Callable[[Planned], Sequence[Observer]] = lambda network: ()
     # trains what builds on the trained network; by default nothing
     build_on: Callable[[Candidate, Dataset], Sequence[Candidate]] = lambda network, material: ()
     # the same network, planned for all the material of which this one learns a part; None where it is
@@ -324,7 +326,10 @@ class NetworkLearner:
 
         The trained network with its answers on validation, and after it what is built on it.
         """
-        self.train(network)
+        if self.train is None:
+            network.session.run(self.observers(network))
+        else:
+            self.train(network)
         plan, session = network.as_trained().plan, network.session
         model = model_of(session.network, network.prepared, material.classes, plan.recipe)
         candidate = Candidate(
@@ -346,11 +351,13 @@ class NetworkLearner:
         network = self.planned(material)
         if not time.is_limited:
             return self.trained(network, material)
-        network = network.within(time.deadline, LEAST_SHARE * time.whole)
+        network = network.within(time.deadline, time.share("network"))
         if self.whole is not None:
             return self.trained(network, material)
         follow = following(network, time, network.most_steps)
-        learner = dataclasses.replace(self, train=lambda found: found.session.run(follow=follow))
+        learner = dataclasses.replace(
+            self, train=lambda found: found.session.run(self.observers(found), follow=follow)
+        )
         return learner.trained(network, material)
 
 

@@ -1,5 +1,6 @@
 """Settings that could change nothing are refused, with a `UsageError` that names what fits."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -54,6 +55,26 @@ def require_fitting_model(settings: Settings, target: Target) -> None:
         )
     idle = [row for row in ROWS if CLASSICAL_MODELS in row.not_with]
     _refuse(settings, idle, "steer networks only", f"--model is {settings.model}")
+
+
+def without_idle(settings: Settings) -> Settings:
+    """Settings with those at their defaults that the model they name has no use for.
+
+    So that a grid over models may set what steers some of them. A backbone, which is a model itself, stays.
+    """
+    kinds = {
+        CLASSICAL_MODELS: settings.model in CLASSICAL,
+        GENERATORS: settings.generates,
+        ADVERSARIAL: settings.model == ADVERSARIAL,
+    }
+    of = {kind for kind, is_one in kinds.items() if is_one}
+    idle = [row for row in ROWS if of & set(row.not_with) and row.name not in ("backbone", "weights")]
+    networks = {*NEURAL, *GENERATIVE}
+    if settings.model in networks:
+        idle += [row for row in ROWS if networks & {*row.belongs_to} and settings.model not in row.belongs_to]
+    if settings.model == ADVERSARIAL:
+        idle += [row for row in ROWS if row.name == "patience"]
+    return dataclasses.replace(settings, **{row.name: row.default for row in idle})
 
 
 def require_known_classes(settings: Settings, classes: Sequence[str], place: str, target: Target) -> None:

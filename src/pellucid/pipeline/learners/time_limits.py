@@ -1,13 +1,12 @@
 """Time limit of a run: who gets how much of what is left, decided when each begins.
 
 What comes after learning, the test and the report above all, has its seconds reserved before anything is
-trained, by counts first and then by what the models' answers took. Baselines get three tenths of the limit,
-or half of what is left; the network gets the rest, less what the simple models on it, folds and backbones
-take. A backbone that was asked for gets all that is left but what comes after it; those considered next to a
-network share three tenths of the limit. Of the training examples, a backbone learns from as many as fit;
-where not even a small part fits, one that was asked for is refused before anything is trained, and another is
-left out. What follows from a reading of the clock is entered into the journal as counts, which a resumed run
-takes over.
+trained, by counts first and then by what the models' answers took. Each part gets its share by one table
+(`SHARES`); the network gets the rest, less what the simple models on it, folds and backbones take. A backbone
+that was asked for gets all that is left but what comes after it. Of the training examples, a backbone learns
+from as many as fit; where not even a small part fits, one that was asked for is refused before anything is
+trained, and another is left out. What follows from a reading of the clock is entered into the journal as
+counts, which a resumed run takes over.
 """
 
 from collections.abc import Sequence
@@ -20,18 +19,17 @@ from pellucid.pipeline.learners.candidates import Candidate, FeatureTable
 from pellucid.pipeline.learners.classical import drawn_for_simple_models
 from pellucid.pipeline.learners.evaluation_budget import WITH_CURVE, Folds, has_curve, most_synthetic_outliers
 from pellucid.pipeline.learners.network import Planned, recipe_words
-from pellucid.pipeline.run.context import LEAST_SHARE, RunContext, TimeBudget, slowdown
+from pellucid.pipeline.run.context import SHARES, RunContext, TimeBudget, slowdown
 from pellucid.settings import CLASSICAL
 from pellucid.tasks import TEXTS
 
-# Of a time limit, what all baselines together may take, or all backbones next to a network; and, at most of
-# what is left, what the simple models on a network may.
-_SHARE, _OF_SIMPLE, _MOST_OF_SIMPLE = 0.3, 0.12, 0.2
-
 # Seconds on an idle machine of a report, of a model saved, and of each test example that a model is scored
-# on; times that a test example passes a model, its novelty included; the most of a limit that is reserved.
+# on; times that a test example passes a model, its novelty included.
 # `benchmarks/honest_answer.py` shows the seconds of these parts.
-_REPORT, _MODEL, _SCORED, _ASKED, _MOST_RESERVED = 1.0, 0.06, 6e-5, 1.6, 0.4
+_REPORT, _MODEL, _SCORED, _ASKED = 1.0, 0.06, 6e-5, 1.6
+
+# Seconds of calibrating, averaging and recommending, likewise.
+_RECOMMENDED = 0.6
 
 # Models that a network brings: itself, and simple ones on its last hidden layer.
 STANDING_ON = 3
@@ -46,17 +44,22 @@ def reserve_for_conclusion(context: RunContext, found: Sequence[Candidate], expe
     `expected` models are still to come.
     """
     if context.time.is_limited:
-        seconds = conclusion_seconds(context, found, expected)
-        context.time.reserve("conclusion", min(seconds, _MOST_RESERVED * context.time.whole))
+        seconds = conclusion_seconds(context, found, expected) + slowdown() * _RECOMMENDED
+        context.time.reserve("conclusion", min(seconds, context.time.share("conclusion")))
 
 
-def conclusion_seconds(context: RunContext, found: Sequence[Candidate], expected: int = 0) -> float:
-    """Seconds of the test of some models, their scores and their report, at the pace of this machine now."""
+def conclusion_seconds(
+    context: RunContext, found: Sequence[Candidate], expected: int = 0, slowed: float | None = None
+) -> float:
+    """Seconds of the test of some models, their scores and their report, at the pace of this machine now.
+
+    `slowed` is how many times longer work takes on it, where that is known.
+    """
     test, models = len(context.dataset.test), len(found) + expected
     asked = sum(_ASKED * test * each.answer_seconds for each in found)
     tables = {each.stored.features for each in found if each.stored is not None}
     asked += sum(test * each.seconds_an_example for each in tables if isinstance(each, FeatureTable))
-    return asked + slowdown() * seconds_of_conclusion(test, models)
+    return asked + (slowdown() if slowed is None else slowed) * seconds_of_conclusion(test, models)
 
 
 def seconds_of_conclusion(test: int, models: int) -> float:
@@ -69,13 +72,9 @@ def time_of_baselines(context: RunContext, folds: Folds, needed: float = 0.0) ->
     settings, time = context.settings, context.time
     if not time.is_limited:
         return time
-    share, of_left = _SHARE, 0.5
-    if context.dataset.input_kind is TEXTS:  # where linear models reach most in little time
-        share, of_left = 0.4, 0.7
-    if settings.model in CLASSICAL:
-        share, of_left = 0.5, 1.0
-    seconds = of_left * (time.left() - needed)
-    return TimeBudget(max(0.0, min(share * time.whole, seconds)) / folds.trainings(1))
+    part = "classical-of-texts" if context.dataset.input_kind is TEXTS else "classical"
+    part = "classical-alone" if settings.model in CLASSICAL else part
+    return TimeBudget(time.share(part, needed) / folds.trainings(1))
 
 
 def costs_of(backbones: Sequence[BackboneChoice], folds: Folds, context: RunContext) -> list[Measured]:
@@ -88,7 +87,7 @@ def costs_of(backbones: Sequence[BackboneChoice], folds: Folds, context: RunCont
         return []
     found, test = [], len(dataset.test)
     for choice in backbones:
-        most = _SHARE * context.time.whole
+        most = SHARES["backbones"].of_limit * context.time.whole
         if not choice.is_asked_for and is_hopeless(choice, dataset, test, most):
             continue
         with stages.stage(f"measuring {choice.name}") as stage:
@@ -108,19 +107,24 @@ def limit_backbones(
     Those for which there is no time are left out.
     """
     journal, time, stages = context.journal, context.time, context.stages
+    parts = ("backbones", "backbones-on-a-part")
     if not backbones or not time.is_limited or journal.is_revised("backbones"):
         return backbones
 
     def fitting(backbones: tuple[BackboneChoice, ...]) -> tuple[BackboneChoice, ...]:
         left = _for_network(context)
         are_asked_for = any(each.choice.is_asked_for for each in costs)
-        seconds = left if are_asked_for else min(_SHARE * time.whole, left / 2)
+        seconds, spent = {part: left if are_asked_for else time.share(part) for part in parts}, 0.0
         known = {each.choice.name: each for each in costs}
         kept: list[BackboneChoice] = []
         without: list[dict[str, str]] = []
         for choice in backbones:
             each = known.get(choice.name)
-            found = None if each is None else each.within(seconds)
+            found = None
+            for part in parts:
+                found = None if each is None else each.within(seconds[part] - spent)
+                if found is None or 2 * len(found.train) >= len(choice.train):
+                    break  # it learns from most of them, or not even from a part
             if found is None or found.limits is None:
                 reason = (
                     f"{choice.name}, which is installed, is left out: the features of enough examples would "
@@ -129,7 +133,7 @@ def limit_backbones(
                 without.append({"name": choice.name, "reason": reason})
                 stages.paragraph(reason)
                 continue
-            seconds -= found.limits.seconds_before + found.limits.seconds_after
+            spent += found.limits.seconds_before + found.limits.seconds_after
             kept.append(found)
             stages.paragraph(found.reason)
         journal.decided("backbones_left_out", lambda: without)
@@ -170,8 +174,8 @@ def within_limit(network: Planned, folds: Folds, context: RunContext, asked: int
 def _shortened(network: Planned, folds: Folds, context: RunContext, asked: int) -> Planned:
     """The network with as many steps as fit now."""
     settings, stages, time = context.settings, context.stages, context.time
-    left, least = _for_network(context), LEAST_SHARE * time.whole
-    simple = min(_OF_SIMPLE * time.whole, _MOST_OF_SIMPLE * left) if settings.baselines else 0.0
+    left, least = _for_network(context), time.share("network")
+    simple = time.share("all-on-network") if settings.baselines else 0.0
     asked += sum(len(part) for part in (context.dataset.validation, context.dataset.test))
     asked += most_synthetic_outliers(len(context.dataset.test))
     if settings.baselines:

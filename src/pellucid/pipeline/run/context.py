@@ -18,12 +18,33 @@ from pellucid.settings import Settings, parse_duration
 from pellucid.tasks import GENERATION, TEXTS
 from pellucid.training.hardware import instructions
 
-# Of a time limit, what training a network gets in any case, even where the time is up before.
-LEAST_SHARE = 0.1
 
-# Seconds, and at most such a share of a limit, for the detector of a learner that trains alone.
-_OF_DETECTOR, _MOST_OF_DETECTOR = 3.0, 0.2
+class Share(NamedTuple):
+    """Most that a part of a run may take under a time limit: the smaller of two shares."""
 
+    of_limit: float  # of the whole limit
+    of_left: float = math.inf  # of what is left and not reserved when it begins
+
+
+# Who gets how much of a time limit: the one table. What a part does not use is left for those after it.
+SHARES = {
+    "classical": Share(0.3, 0.5),
+    "classical-of-texts": Share(0.4, 0.7),  # where linear models reach most in little time
+    "classical-alone": Share(0.5, 1.0),
+    # Features that were learned elsewhere are worth most where examples are few, if they serve all of these.
+    "backbones": Share(0.5, 0.65),
+    "backbones-on-a-part": Share(0.3, 0.5),
+    "all-on-network": Share(0.12, 0.2),
+    "one-on-network": Share(0.1, 1 / 3),
+    "detector-alone": Share(0.2),
+    "conclusion": Share(0.4),  # reserved at most
+    "unnamed-network": Share(0.02),  # with less it is left out
+    "network": Share(0.1),  # it gets so much in any case, even where the time is up
+    "detectors": Share(0.05),  # while folds are judged
+    "late-test": Share(0.03),  # the test of models that are there may end so much behind the limit
+}
+
+_OF_DETECTOR = 3.0  # seconds at most for the detector of a learner that trains alone
 _PROBE = 0.08  # seconds; a scheduler lets others run every few milliseconds
 _MOST_SLOWED = 20.0
 
@@ -55,6 +76,12 @@ class TimeBudget:
         """Seconds left that are not reserved, below 0 after them; infinite without a limit."""
         return self.whole - (time.monotonic() - self.began) - sum(self._reserved.values())
 
+    def share(self, part: str, besides: float = 0.0) -> float:
+        """Seconds that a part of the run may take at most, by `SHARES`, where others need some `besides`."""
+        found = SHARES[part]
+        of_left = math.inf if math.isinf(found.of_left) else found.of_left * (self.left() - besides)
+        return max(0.0, min(found.of_limit * self.whole, of_left))
+
     @property
     def deadline(self) -> float:
         """Reading of `time.monotonic` at which nothing is left."""
@@ -68,7 +95,7 @@ def learner_time(settings: Settings, began: float | None = None) -> TimeBudget:
     """A time limit for a learner that trains alone, less what its detector takes."""
     found = TimeBudget.of(settings, began)
     if found.is_limited:
-        found.reserve("detector", min(_OF_DETECTOR, _MOST_OF_DETECTOR * found.whole))
+        found.reserve("detector", min(_OF_DETECTOR, found.share("detector-alone")))
     return found
 
 

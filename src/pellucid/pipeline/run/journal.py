@@ -37,6 +37,9 @@ STUDY = "study.db"
 _OF_TUNE = (STUDY, f"{STUDY}-wal", f"{STUDY}-shm", "best.toml", "models.html")
 _NAMES = (*_FILES, *_TABLES, *_OF_TUNE, FRAME_NAME, "model", "models", "checkpoints", "samples")
 _SPACE = 50_000_000
+# `pellucid demo` holds the second one, for both of its runs.
+DEMO_LOCK = ".demo_lock"
+_LOCKS = {".lock", DEMO_LOCK}
 
 
 def unusable(path: Path, reason: str) -> StorageError:
@@ -131,7 +134,7 @@ class RunFolder:
 
     def _require_room(self, *, is_wanted: bool) -> None:
         """Refuse a folder that holds something else than a run, or a run that is not wanted."""
-        names = {entry.name for entry in self.path.iterdir()} - {".lock"}
+        names = {entry.name for entry in self.path.iterdir()} - _LOCKS
         is_run = bool(names & (set(_NAMES) - {*_TABLES, *_OF_TUNE}))
         if is_run and not is_wanted:
             raise StorageError(

@@ -22,11 +22,23 @@ from pellucid.data import Check
 from pellucid.data.wording import COLUMNS, visible, wrapped
 from pellucid.errors import InterruptedRun
 from pellucid.language import translated
+from pellucid.settings import spoken
 from pellucid.training import Observer, Session
 from pellucid.training.observers import BarProgress, PlainProgress, signals_to
 
 # Wider lines are not read with ease, however wide the terminal.
 _MOST_COLUMNS = 120
+
+# Seconds after which a stage that goes on says so where nothing turns, and after which its progress is shown
+# again there: each time twice as many, up to the most.
+_SILENT, _MOST_BETWEEN = 2.0, 30.0
+
+
+def roughly(seconds: float) -> str:
+    """A duration that is only known about, such as `12 s`, `3 min` or `2 h`."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{round(seconds / 3600)} h"
 
 
 class Onlooker:
@@ -63,8 +75,18 @@ class Onlooker:
 class Stage:
     """One stage under way."""
 
-    words: str  # its line; may be replaced while it runs to say what came out
+    words: str  # its line; may be replaced while it runs to say what came out, or emptied where nothing did
     details: list[str] = field(default_factory=list)  # further lines shown below it
+    show: Callable[[str], object] = lambda _: None  # shows its progress, in words
+    began: float = field(default_factory=lambda: time.monotonic())
+
+    def progress(self, done: int, total: int) -> None:
+        """Show how far it is, with its pace and the time left."""
+        took = time.monotonic() - self.began
+        if not 0 < done < total or took < _SILENT / 2:
+            return
+        left = roughly(took / done * (total - done))
+        self.show(translated(f"{done:,} of {total:,}, {done / took:,.0f} per second, about {left} left"))
 
 
 class Stages:
@@ -79,6 +101,8 @@ class Stages:
         self.began = time.monotonic() if began is None else began
         self.onlookers: list[Onlooker] = []
         self._spins = True
+        # Taken here, since other threads print too: a thread begins without what its caller set.
+        self._spoken = spoken()
 
     def beside_a_bar(self) -> "Stages":
         """Stages on the same terminal that show no spinner, for work during a training that shows its bar."""
@@ -94,19 +118,53 @@ class Stages:
         `spinner` is off where a bar is shown instead.
         """
         current = Stage(words)
-        began = time.monotonic()
         with contextlib.ExitStack() as stack:
             for each in self.onlookers:
                 stack.enter_context(each.stage(words))
-            if spinner and self._spins and self.console.is_terminal and not self.quiet:
-                from rich.markup import escape
-
-                stack.enter_context(self.console.status(escape(visible(translated(words)))))
+            if spinner and self._spins and not self.quiet:
+                current.show = stack.enter_context(self._going_on(words))
             yield current
         over = done if done is not None and current.words == words else current.words
-        self._print(self._wrapped(f"{translated(over)}  {time.monotonic() - began:.1f} s"), tick=True)
+        if over:
+            took = time.monotonic() - current.began
+            self._print(self._wrapped(f"{translated(over)}  {took:.1f} s"), tick=True)
         for detail in current.details:
             self.paragraph(detail)
+
+    @contextlib.contextmanager
+    def _going_on(self, words: str) -> Iterator[Callable[[str], object]]:
+        """Show that a stage goes on: by a spinner in a terminal, elsewhere by a line once it takes long.
+
+        Yields what shows its progress beside its words.
+        """
+        if self.console.is_terminal:
+            from rich.markup import escape
+
+            def shown(progress: str = "") -> str:
+                return escape(visible(f"{translated(words)}  {progress}".rstrip()))
+
+            with self.console.status(shown()) as status:
+                yield lambda progress: status.update(shown(progress))
+            return
+        due, between = time.monotonic() + _SILENT, _SILENT
+
+        def line(progress: str) -> None:
+            nonlocal due, between
+            if time.monotonic() >= due:
+                between = min(_MOST_BETWEEN, 2 * between)
+                due = time.monotonic() + between
+                write(f"{translated(words)}  {progress}")
+
+        def write(text: str) -> None:
+            self.console.print(f"  {visible(text)} ...", markup=False)
+
+        timer = threading.Timer(_SILENT, lambda: write(translated(words)))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield line
+        finally:
+            timer.cancel()
 
     def paragraph(self, text: str) -> None:
         """Print a text, never read as markup, in lines that fit."""
@@ -141,6 +199,7 @@ class Stages:
 
         encoding = (getattr(self.stream, "encoding", None) or "ascii").lower()
         mark = "✓" if encoding.startswith("utf") else "ok"
+        text = self._spoken(text)
         # Names from files cannot move the cursor or colour the terminal.
         shown = "\n".join(map(visible, text.split("\n")))
         # In one go, so that a bar that is being drawn, or other work, does not come between.
@@ -173,6 +232,14 @@ class Stages:
     def stop_is_wanted(self) -> bool:
         """True where an onlooker asks that the training of the network ends after the step under way."""
         return any(each.stop_is_wanted() for each in self.onlookers)
+
+
+@contextlib.contextmanager
+def shown_meanwhile(words: str) -> Iterator[None]:
+    """Show that work goes on which reports by itself what came of it."""
+    with Stages().stage(words) as stage:
+        yield
+        stage.words = ""
 
 
 @contextlib.contextmanager

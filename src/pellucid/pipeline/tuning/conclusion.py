@@ -240,7 +240,7 @@ def _trained_again(
             if dataset.target.is_exclusive:
                 return {"answers": said}
             threshold = threshold_of(candidate, dataset, own)
-            model = candidate.model.for_data(joined_columns=(), renamed={}, threshold=threshold)
+            model = candidate.model.for_data(threshold=threshold)
             return {"answers": said, "decided": model.decided(said)}
 
         with stages.stage(f"trained {name} afresh, seed {seed}"):

@@ -83,7 +83,7 @@ class Page:
             Route("/report.html", self._report),
             *(Route(f"/{name}", self._linked) for name in _LINKED),
         ]
-        return Guard(Starlette(routes=routes), _MOST_BYTES)
+        return Guard(Starlette(routes=routes), {"/api/stop": _MOST_BYTES})
 
     async def _answer_sections(self, request: Request) -> Response:
         """The newest sections; nothing where the page has them, and no newer ones are due."""

@@ -272,7 +272,7 @@ class Progress(Onlooker):
             return ReportFacts(**common, confusion=empty, mistakes=(), labels=label_facts(labels, decided))
         return ReportFacts(
             **common,
-            confusion=confusion_matrix(labels, answers.argmax(axis=1), len(dataset.classes)),
+            confusion=confusion_matrix(labels, self._decided(answers), len(dataset.classes)),
             mistakes=self._mistakes(labels, answers),
         )
 
@@ -311,7 +311,15 @@ class Progress(Onlooker):
         dataset = self.context.dataset
         if not np.array_equal(labels, dataset.labels[dataset.validation]):
             return ()
-        return answered_rows(dataset, dataset.validation, answers, worst_rows(labels, answers)[:_WRONG])
+        decided = self._decided(answers)
+        rows = worst_rows(labels, answers, decided)[:_WRONG]
+        return answered_rows(dataset, dataset.validation, answers, decided, rows)
+
+    def _decided(self, answers: np.ndarray) -> np.ndarray:
+        """Class that is answered for each example: by `--threshold`, or the most probable one."""
+        assert self.context is not None
+        dataset, threshold = self.context.dataset, self.context.settings.threshold
+        return dataset.target.labels(answers, dataset.classes, threshold)
 
 
 def _entry(candidate: Candidate, dataset: Dataset) -> dict[str, Any]:

@@ -163,7 +163,7 @@ export const CHINESE = {
   madeBy: "由 Pellucid 制作。一个文件，一段自带脚本，不向任何服务器发请求。",
   titleAsking: "{title} \u00b7 由服务器作答",
   leadServed: "整个模型都在本页中。您提供的内容不会离开这台设备。",
-  leadAsking: "您提供的内容会发送到提供本页的服务器；服务器只作答，不保存。",
+  leadAsking: "您的输入会发送到此服务器，得到答案，不会保存。",
   reportLink: "此模型的报告（可在其中更正标签）",
   modelsTitle: "模型",
   proofServed: "由您的浏览器用 16 位权重计算；/api/predict 以全精度作答，从小数点后第三位起可能略有不同。",

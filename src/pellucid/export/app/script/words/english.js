@@ -174,8 +174,7 @@ export const ENGLISH = {
   madeBy: "Made by Pellucid. One file, one script of its own, no request to any server.",
   titleAsking: "{title} \u00b7 answers from its server",
   leadServed: "The whole model is in this page. Nothing that you give it leaves this device.",
-  leadAsking:
-    "What you give this page is sent to the server that it came from, which answers and keeps none of it.",
+  leadAsking: "Your input goes to this server, is answered, and is not stored.",
   reportLink: "Report of this model, in which labels can be corrected",
   modelsTitle: "Models",
   proofServed:

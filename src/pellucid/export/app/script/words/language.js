@@ -5,7 +5,12 @@ import { ENGLISH } from "./english.js";
 
 /** @typedef {keyof typeof ENGLISH} Word */
 
-const language = { isChinese: navigator.language.toLowerCase().startsWith("zh") };
+// A page that was made in Chinese opens in it, whatever the browser speaks.
+const language = {
+  isChinese: [document.documentElement.lang, navigator.language].some((each) =>
+    each.toLowerCase().startsWith("zh"),
+  ),
+};
 
 /**
  * A string of the page in its language.
@@ -59,7 +64,7 @@ function sayAll() {
 }
 
 /**
- * Speak the browser's language, and the other one at a click.
+ * Speak the language of the page, and the other one at a click.
  * @param {() => void} onChange what else is written anew
  */
 export function startLanguage(onChange) {

@@ -4,13 +4,13 @@
 /** @type {Record<keyof typeof ENGLISH_MESSAGES, string>} */
 export const CHINESE_MESSAGES = {
   seesNothing: "这个单元看不到给定图像的任何部分。",
-  seesPixels: "这个单元的感受野是第 {top} 至 {bottom} 行、第 {left} 至 {right} 列。",
-  seesTokens: "这个单元的感受野是第 {low} 至 {high} 个词元。",
-  seesText: "这个单元的感受野是整段文本。",
+  seesPixels: "这个单元看到第 {top} 至 {bottom} 行、第 {left} 至 {right} 列。",
+  seesTokens: "这个单元看到第 {low} 至 {high} 个词元。",
+  seesText: "这个单元看到整段文本。",
   hovered: "单元 {unit}：{number}",
   hoveredOfTokens: "单元 {unit}，查询 {query}，键 {key}：{number}",
   notInPage: "不在本页中",
-  layerTitle: "{name}：{words}",
+  layerTitle: "{words}（{name}）",
   noGradientReaches: "没有梯度到达这一层。",
   numbersNotHeld: "本页不含这些数。",
   valuesLaidOut: "这一层的输出：{layout}。指针移到单元上，即可看到它的感受野；单击或按方向键可打开一个单元。",

@@ -13,7 +13,7 @@ export const ENGLISH_MESSAGES = {
   hovered: "unit {unit}: {number}",
   hoveredOfTokens: "unit {unit}, query {query}, key {key}: {number}",
   notInPage: "not in the page",
-  layerTitle: "{name}: {words}",
+  layerTitle: "{words} ({name})",
   noGradientReaches: "No gradient reaches this layer.",
   numbersNotHeld: "The page does not hold these numbers.",
   valuesLaidOut:
