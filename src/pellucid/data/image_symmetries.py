@@ -47,22 +47,23 @@ Units = Float32[np.ndarray, "m 64"]
 # swaps rows and columns.
 Ways = Int64[np.ndarray, "pairs 3"]
 
-REACH = 0.12
-CROP_REACH, CROPPED, MOST_CROPPED, NEAREST = 0.3, 0.025, 20_000, 8
+REACH = 0.1
+CROP_REACH, CROPPED, MOST_CROPPED, NEAREST = 0.3, 0.025, 10_000, 8
 LEAST_CORRELATION, LEAST_CORRELATION_CROPPED = 0.985, 0.93
 LEAST_CONTRAST = 0.72
-MOST_WAYS = 20_000
+MOST_APART, MOST_WAYS = 4.5, 20_000
 MOST_OUT_OF_PROPORTION = 1.13
 COARSE_SIDE, SIDE = 16, 32
 PIXEL_LEVELS, STEPS = 9.0, 4
 LITTLE_ROUNDED, MOST_ROUNDED = 2.0, 6.0
-LEAST_COARSE, LEAST_LAID, LEAST_DETAIL = 0.95, 0.97, 0.94
+LEAST_COARSE, LEAST_COARSE_DETAIL, MOST_COARSE = 0.95, 0.8, 0.15
+LEAST_LAID, LEAST_DETAIL = 0.97, 0.94
 MOST_BEYOND, MOST_BEYOND_IN_COLOUR, MOST_LOCAL = 0.05, 0.25, 18.0
 SYMMETRY_RULE = (
     REACH, CROP_REACH, CROPPED, MOST_CROPPED, NEAREST, LEAST_CORRELATION, LEAST_CORRELATION_CROPPED,
-    LEAST_CONTRAST, MOST_WAYS, MOST_OUT_OF_PROPORTION, COARSE_SIDE, SIDE, PIXEL_LEVELS, STEPS,
-    LITTLE_ROUNDED, MOST_ROUNDED,
-    LEAST_COARSE, LEAST_LAID, LEAST_DETAIL, MOST_BEYOND, MOST_BEYOND_IN_COLOUR, MOST_LOCAL,
+    LEAST_CONTRAST, MOST_APART, MOST_WAYS, MOST_OUT_OF_PROPORTION, COARSE_SIDE, SIDE, PIXEL_LEVELS, STEPS,
+    LITTLE_ROUNDED, MOST_ROUNDED, LEAST_COARSE, LEAST_COARSE_DETAIL, MOST_COARSE, LEAST_LAID, LEAST_DETAIL,
+    MOST_BEYOND, MOST_BEYOND_IN_COLOUR, MOST_LOCAL,
 )  # fmt: skip
 
 _MOST_SCALE, _MOST_SHIFT = 0.16, 0.08
@@ -93,7 +94,9 @@ def averaged(
         for start in range(0, len(members), rows):
             part = members[start : start + rows]
             block = pixels[positions[part], top : top + height, left : left + width].astype(np.float32)
-            means = down @ (block.reshape(len(part), height, -1) @ both)
+            # One product of two matrices: a product for each image costs several times as much.
+            rows_averaged = block.reshape(len(part) * height, -1) @ both
+            means = down @ rows_averaged.reshape(len(part), height, -1)
             found[part] = means.reshape(len(part), side, side, -1).transpose(0, 3, 1, 2)
     return found
 
@@ -172,7 +175,7 @@ def candidates(pixels: Pixels, sizes: Sizes, positions: Positions) -> Candidates
         blocks.std((1, 2)),
     )
 
-    def fitting(pairs: Pairs, others: Units = units, least: float = LEAST_CORRELATION) -> Rows:
+    def fitting(pairs: Pairs, others: Units, least: float, most_apart: float) -> Rows:
         """Ways that may fit, each with its correlation in millionths."""
         found = [np.empty((0, 4), np.int64)]
         for start in range(0, len(pairs), _TOGETHER):
@@ -184,17 +187,24 @@ def candidates(pixels: Pixels, sizes: Sizes, positions: Positions) -> Candidates
             for swaps, off in enumerate((other - one, other + one)):
                 far = np.abs(off) > np.log(MOST_OUT_OF_PROPORTION)
                 correlation[far, 4 * swaps : 4 * swaps + 4] = -1
-            row, way = np.nonzero(correlation >= least)
+            # What is left of the block means, in levels, once both have the lower contrast of the two.
+            levels = contrasts[part].min(axis=1)[:, None] * np.sqrt(np.maximum(2 - 2 * correlation, 0))
+            row, way = np.nonzero((correlation >= least) & (levels <= most_apart))
             millionths = np.rint(1e6 * correlation[row, way]).astype(np.int64)
             found.append(np.column_stack([part[row], way, millionths]))
         return np.concatenate(found)
 
-    found, complete = near_by(_invariants(units), REACH, fitting)
+    found, complete = near_by(
+        _invariants(units), REACH, lambda pairs: fitting(pairs, units, LEAST_CORRELATION, MOST_APART)
+    )
     crops = len(positions) <= MOST_CROPPED
     if crops and len(positions) > 1:
         middle = _units(averaged(pixels, sizes, positions, _SIDE, CROPPED)[:, 0])
         pairs = _nearest(_invariants(middle), _invariants(units))
-        found = np.concatenate([found, fitting(pairs, middle, LEAST_CORRELATION_CROPPED)])
+        cropped = fitting(pairs, middle, LEAST_CORRELATION_CROPPED, np.inf)
+        best = np.argsort(-cropped[:, 3], kind="stable")[:MOST_WAYS]
+        complete &= len(cropped) <= MOST_WAYS
+        found = np.concatenate([found, cropped[best]])
     # The earlier image first; back from the second to the first, turns go the other way round.
     found[:, :2] = positions[found[:, :2]]
     is_later = found[:, 0] > found[:, 1]
@@ -202,9 +212,7 @@ def candidates(pixels: Pixels, sizes: Sizes, positions: Positions) -> Candidates
     found[is_later] = np.column_stack(
         [found[is_later, 1], found[is_later, 0], back[found[is_later, 2]], found[is_later, 3]]
     )
-    order = np.lexsort((found[:, 2], found[:, 1], found[:, 0], -found[:, 3]))
-    found = np.unique(found[order[:MOST_WAYS], :3], axis=0)
-    return Candidates(found, complete and len(order) <= MOST_WAYS, crops, flat)
+    return Candidates(np.unique(found[:, :3], axis=0), complete, crops, flat)
 
 
 def _nearest(queries: Float32[np.ndarray, "m values"], vectors: Float32[np.ndarray, "m values"]) -> Pairs:
@@ -236,24 +244,31 @@ class Laid(NamedTuple):
     correlation: Float32[np.ndarray, " pairs"]
     detail: Float32[np.ndarray, " pairs"]  # correlation of what is left without a blurred version
     contrast: Float32[np.ndarray, " pairs"]  # factor from the first to the second
-    moved: Float32[np.ndarray, "pairs 4"]  # scales less 1 down and across, shifts in shares of the side
-    texture: Float32[np.ndarray, " pairs"]  # standard deviation of the detail, in levels
 
 
-def _warp(
-    cells: Cells, moved: Float32[np.ndarray, "m 4"]
-) -> tuple[Cells, Float32[np.ndarray, "m 1 side side"]]:
-    """Cells scaled and shifted, and 1 where they lie within."""
-    side = cells.shape[-1]
-    axis = np.arange(side, dtype=np.float32) - np.float32((side - 1) / 2)
-    weights, inside = [], []
-    for at in (0, 1):
-        places = (1 + moved[:, at, None]) * axis + np.float32((side - 1) / 2) + side * moved[:, at + 2, None]
-        inside.append((places >= -0.01) & (places <= side - 0.99))
-        weights.append(np.maximum(0, 1 - np.abs(places[:, :, None] - np.arange(side, dtype=np.float32))))
-    down, across = (each[:, None].astype(np.float32) for each in weights)
-    within = (inside[0][:, None, :, None] & inside[1][:, None, None, :]).astype(np.float32)
-    return down @ cells @ across.swapaxes(2, 3), within
+class _View(NamedTuple):
+    """Where scaled and shifted cells lie in those of another image."""
+
+    down: Float32[np.ndarray, "m 1 side side"]
+    across: Float32[np.ndarray, "m 1 side side"]
+    within: Float32[np.ndarray, "m 1 side side"]  # 1 where there is something to see
+
+    @classmethod
+    def at(cls, moved: Float32[np.ndarray, "m 4"], side: int) -> "_View":
+        """The view at scales and shifts."""
+        middle, cells = np.float32((side - 1) / 2), np.arange(side, dtype=np.float32)
+        weights, inside = [], []
+        for at in (0, 1):
+            places = (1 + moved[:, at, None]) * (cells - middle) + middle + side * moved[:, at + 2, None]
+            inside.append(((places >= -0.01) & (places <= side - 0.99)).astype(np.float32))
+            weights.append(np.maximum(0, 1 - np.abs(places[:, :, None] - cells)))
+        down, across = (each[:, None] for each in weights)
+        return cls(down, across.swapaxes(2, 3), (inside[0][:, :, None] * inside[1][:, None])[:, None])
+
+    def of(self, cells: Cells) -> Cells:
+        """Values that the view shows, interpolated between cells."""
+        shown: Cells = self.down @ cells @ self.across
+        return shown
 
 
 def laid(first: Cells, second: Cells) -> Laid:
@@ -262,25 +277,26 @@ def laid(first: Cells, second: Cells) -> Laid:
     largest = np.abs(first - second).max(axis=(1, 2, 3))
     moved = np.zeros((count, 4), np.float32)
     axis = (np.arange(side, dtype=np.float32) - np.float32((side - 1) / 2)) / side
-    grey, target = first.mean(axis=1, keepdims=True), _smooth(second.mean(axis=1, keepdims=True))
-    grey = _smooth(grey)
-    slopes = [np.gradient(grey, axis=at).astype(np.float32) for at in (2, 3)]
+    smooth = _smoothing(side, 1)
+    grey = smooth @ first.mean(axis=1, keepdims=True) @ smooth.T
+    target = smooth @ second.mean(axis=1, keepdims=True) @ smooth.T
+    slopes = [side * np.gradient(grey, axis=at).astype(np.float32) for at in (2, 3)]
     for _ in range(STEPS):
-        shown, within = _warp(grey, moved)
-        down, across = (_warp(each, moved)[0] * side for each in slopes)
+        view = _View.at(moved, side)
+        shown, down, across = (view.of(each) for each in (grey, *slopes))
         columns = [shown, np.ones_like(shown), down * axis[:, None], across * axis, down, across]
-        design = np.stack([(each * within).reshape(count, -1) for each in columns], axis=1)
+        design = np.stack([(each * view.within).reshape(count, -1) for each in columns], axis=1)
         square = design @ design.swapaxes(1, 2)
-        rest = design @ (target * within).reshape(count, -1, 1)
+        rest = design @ (target * view.within).reshape(count, -1, 1)
         size = np.trace(square, axis1=1, axis2=2)[:, None, None] / 6
         solved = np.linalg.solve(square + 1e-5 * size * np.eye(6, dtype=np.float32), rest)[:, :, 0]
         gain = np.where(np.abs(solved[:, :1]) < 0.3, 0.3, solved[:, :1])
         change = np.clip(solved[:, 2:] / gain, -0.06, 0.06)
         most = np.array([_MOST_SCALE, _MOST_SCALE, _MOST_SHIFT, _MOST_SHIFT], np.float32)
         moved = np.clip(moved + change, -most, most).astype(np.float32)
-    shown, within = _warp(first, moved)
-    shown, target = _smooth(shown), _smooth(second)
-    within = np.broadcast_to(within, shown.shape)
+    view = _View.at(moved, side)
+    shown, target = smooth @ view.of(first) @ smooth.T, smooth @ second @ smooth.T
+    within = np.broadcast_to(view.within, shown.shape)
     # Saturated values say nothing about brightness and contrast.
     fits = within * ((target > 4) & (target < 251) & (shown > 4) & (shown < 251))
     fits = np.where(fits.sum(axis=(1, 2, 3), keepdims=True) < 0.2 * fits[0].size, within, fits)
@@ -299,8 +315,9 @@ def laid(first: Cells, second: Cells) -> Laid:
     local = np.abs(down_to_blocks @ off @ down_to_blocks.T).max(axis=(1, 2, 3))
     beyond = (np.abs(off) > PIXEL_LEVELS).sum(axis=(1, 2, 3)) / count_within
     beyond_grey = channels * (np.abs(off.mean(axis=1)) > PIXEL_LEVELS).sum(axis=(1, 2)) / count_within
-    inner = within * _eroded(within)
-    detail = [(each - _blurred(each)) * inner for each in (shown, target)]
+    blur = _smoothing(side, 4)
+    inner = view.within * (blur @ view.within @ blur.T > 0.99)
+    detail = [(each - blur @ each @ blur.T) * inner for each in (shown, target)]
     detail_power = [np.einsum("mcij,mcij->m", each, each) + 1e-3 for each in detail]
     detail_product = np.einsum("mcij,mcij->m", *detail)
     return Laid(
@@ -311,30 +328,14 @@ def laid(first: Cells, second: Cells) -> Laid:
         correlation=(product / np.sqrt(power[0] * power[1])).astype(np.float32),
         detail=(detail_product / np.sqrt(detail_power[0] * detail_power[1])).astype(np.float32),
         contrast=contrast.astype(np.float32),
-        moved=moved,
-        texture=np.sqrt(np.minimum(*detail_power) / np.maximum(inner.sum(axis=(1, 2, 3)), 1)).astype(
-            np.float32
-        ),
     )
 
 
-def _smooth(cells: Cells) -> Cells:
-    """Weighted by 1, 2, 1 down and across; the outermost count twice."""
-    for at in (2, 3):
-        padded = np.pad(cells, [(1, 1) if each == at else (0, 0) for each in range(4)], mode="edge")
-        parts = [np.take(padded, range(start, start + cells.shape[at]), axis=at) for start in range(3)]
-        cells = (parts[0] + 2 * parts[1] + parts[2]) / 4
-    return cells
-
-
-def _blurred(cells: Cells) -> Cells:
-    for _ in range(4):
-        cells = _smooth(cells)
-    return cells
-
-
-def _eroded(within: np.ndarray) -> np.ndarray:
-    return _blurred(within) > 0.99
+def _smoothing(side: int, times: int) -> Float32[np.ndarray, "side side"]:
+    """Matrix that weights neighbours by 1, 2, 1 so many times; the outermost count twice."""
+    padded = np.pad(np.eye(side, dtype=np.float32), [(1, 1), (0, 0)], mode="edge")
+    once = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
+    return np.linalg.matrix_power(once, times)
 
 
 def all_copies(
@@ -347,8 +348,12 @@ def all_copies(
     sizes = sizes.astype(np.int64)
     found = candidates(pixels, sizes, positions)
     ways = found.ways
+    known = ways[:, 2] == 0
+    known[known] = np.isin(ways[known, :2] @ [len(pixels), 1], near.pairs @ [len(pixels), 1])
+    ways = ways[~known]
     alike = [
-        each.correlation > LEAST_COARSE for each in _compared(pixels, sizes, ways, COARSE_SIDE, grey=True)
+        (each.correlation > LEAST_COARSE) & (each.detail > LEAST_COARSE_DETAIL) & (each.beyond < MOST_COARSE)
+        for each in _compared(pixels, sizes, ways, COARSE_SIDE, grey=True)
     ]
     ways = ways[np.concatenate(alike)] if alike else ways
     same = []
