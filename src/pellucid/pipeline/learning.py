@@ -156,8 +156,8 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
         records += built[place].history
         stages.fitted(built[place].candidates[-1:])
     candidates = [*baselines, *neural, *(candidate for each in built for candidate in each.candidates)]
-    names = [each.name for each in candidates]
-    learned = Learned(candidates, planned.continual, network, built, own, names)
+    trained = [each.name for each in candidates]
+    learned = Learned(candidates, planned.continual, network, built, own, trained)
     for reserved in ("folds", "rest", "backbones"):
         time.reserve(reserved, 0.0)
     reserve_for_conclusion(context, candidates)

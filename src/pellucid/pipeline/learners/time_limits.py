@@ -124,9 +124,8 @@ def limit_backbones(
         without: list[dict[str, str]] = []
         for choice in backbones:
             each = known.get(choice.name)
-            found = None
-            for part in () if each is None else parts:
-                found = each.within(seconds[part] - spent)
+            for part in parts:
+                found = None if each is None else each.within(seconds[part] - spent)
                 if found is None or 2 * len(found.train) >= len(choice.train):
                     break  # it learns from most of them, or not even from a part
             if found is None or found.limits is None:
