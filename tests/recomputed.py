@@ -547,7 +547,9 @@ class Classified:
         """`test.csv`: source, label, answer, novelty and probabilities of the recommended model."""
         with (self.folder / "test.csv").open(encoding="utf-8", newline="") as file:
             rows = [*csv.DictReader(file)]
-        assert [row["source"] for row in rows] == [*sources]
+        place = json.loads((self.folder / "config.json").read_text())["data"]["place"]
+        above = f"{Path(place).parent}/"
+        assert [row["source"] for row in rows] == [each.removeprefix(above) for each in sources]
         said, novelty = self.model.answer(self.splits["test"][0])
         assert [row["label"] for row in rows] == [self.classes[code] for code in self.labels]
         assert [row["predicted"] for row in rows] == [self.classes[code] for code in self.decide(said)]

@@ -79,9 +79,10 @@ def test_nothing_tested_shows_nothing():
 
 def test_texts_too_short_to_judge_are_counted_and_not_shown_as_unfamiliar():
     texts = ["a plain text of the training data", "不是很好吃", "cryptographic zebras quarrel", "so what?"]
+    names = [f"row {number}" for number in range(4)]
     dataset = Dataset(
         Texts.of(texts), np.zeros(4, np.int64), np.array([0]), np.array([], np.int64), ("a", "b"), None,
-        test=np.array([1, 2, 3]), sources=[f"row {number}" for number in range(4)],
+        test=np.array([1, 2, 3]), sources=names, names=names,
     )  # fmt: skip
     answers = np.tile([0.9, 0.1], (3, 1))
     tested = testing.Tested(answers, answers, np.array([0.9995, 0.98, 0.2]), 1.0)

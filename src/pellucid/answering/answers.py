@@ -221,7 +221,7 @@ def rows_of(decisions: Decisions, block: Block) -> Rows:
     decided = decisions.decide(*answers)
     novelty = repeat(None) if answers.novelty is None else iter(answers.novelty.round(_PLACES).tolist())
     labels: list[Any] = decided.answers.tolist()
-    sure: list[float | None] = [None] * len(labels)
+    sure: Sequence[float | None] = [None] * len(labels)
     if model.classes:
         labels = model.target.texts(decided.answers, model.classes)
         sure = _readable(model.target.probability(answers.said, decided.answers))
@@ -241,6 +241,6 @@ def rows_of(decisions: Decisions, block: Block) -> Rows:
     return Rows(rows, answers, 0 if decided.abstained is None else int(decided.abstained.sum()))
 
 
-def _readable(probabilities: Float64[np.ndarray, " n"]) -> list[float]:
+def _readable(probabilities: Float64[np.ndarray, " n"]) -> Sequence[float]:
     """Probabilities with as many significant digits as they are computed with."""
     return [float(f"{each:.{_DIGITS}g}") for each in probabilities.tolist()]

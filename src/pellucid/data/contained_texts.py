@@ -54,7 +54,7 @@ class Windows(NamedTuple):
 
     def text_of(self, places: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
         """Number of the text that each place lies in."""
-        return np.searchsorted(self.offsets, places, side="right") - 1  # type: ignore[no-any-return]
+        return np.searchsorted(self.offsets, places, side="right") - 1
 
     def part(self, first: int, end: int) -> "Windows":
         """Those of neighbouring texts."""
@@ -101,7 +101,7 @@ def covered(windows: Windows, starts: Int64[np.ndarray, " some"]) -> Bool[np.nda
     count = len(windows.values)
     ends = starts + _lengths(windows.values[starts] % 2 == 1)
     depth = np.bincount(starts, minlength=count + 1) - np.bincount(ends, minlength=count + 1)
-    return (np.cumsum(depth) > 0)[:count]  # type: ignore[no-any-return]
+    return (np.cumsum(depth) > 0)[:count]
 
 
 class _Own(NamedTuple):
@@ -153,11 +153,11 @@ def candidates(
         block = windows.part(first, end)
         at = np.flatnonzero(are_among(block.values, different))
         at = at[np.unique(block.text_of(at) << 32 | block.values[at].astype(np.int64), return_index=True)[1]]
-        holder = block.text_of(at) + first
-        probe = np.searchsorted(different, block.values[at])
-        times = counts[probe]
+        holding = block.text_of(at) + first
+        probes_at = np.searchsorted(different, block.values[at])
+        times = counts[probes_at]
         offsets = np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times)
-        asking, holder = owner[np.repeat(starts[probe], times) + offsets], np.repeat(holder, times)
+        asking, holder = owner[np.repeat(starts[probes_at], times) + offsets], np.repeat(holding, times)
         agreeing = asking[asking != holder] * count + holder[asking != holder]
         found, agreements = np.unique(agreeing, return_counts=True)
         pairs.append(found[agreements >= wanted[found // count]])
@@ -185,30 +185,48 @@ def confirmed_contained(
         units = units_of(contents, longest)
         windows = windows_of(units)
         own = _own_windows(windows, common)
-        one, other = places.reshape(-1, 2).T
-        has_enough = own.has_enough[one]
-        is_asked = np.zeros(len(windows.values), bool)
-        is_asked[own.places] = True
-        # Of a text that has not enough of its own all windows are asked for.
-        is_asked |= ~own.has_enough[windows.text_of(np.arange(len(is_asked)))]
-        needed, pair = _of_texts(windows, one)
-        needed, pair = needed[is_asked[needed]], pair[is_asked[needed]]
-        there, holder = _of_texts(windows, other)
-        is_there = are_in(_keys(windows, needed, pair), _keys(windows, there, holder))
-        asked = np.bincount(pair, minlength=len(block))
-        share = np.bincount(pair, is_there, minlength=len(block)) / np.maximum(asked, 1)
-        is_whole = (share >= np.where(has_enough, WHOLE, 1.0)) & (asked > 0)
-        is_whole &= np.array([len(text) <= longest for text in contents], bool)[
-            one
-        ]  # of others the end is unknown
-        is_long = asked >= np.where(units.by_characters[one], LONG_CHARACTERS, LONG_WORDS)
+        texts_of = windows.text_of(np.arange(len(windows.values)))
+        is_own = np.zeros(len(windows.values), bool)
+        is_own[own.places] = True
+        is_own &= own.has_enough[texts_of]
+        most = np.where(units.by_characters, LONG_CHARACTERS, LONG_WORDS)
+        is_short = np.bincount(texts_of[is_own], minlength=len(distinct)) < most
         begins = sentence_starts(contents, longest)
-        for at in np.flatnonzero(is_whole & ~(is_long & has_enough)).tolist():
-            start, end = windows.offsets[other[at] : other[at] + 2].tolist()
-            wanted = windows.values[needed[pair == at][[0, -1]]]
-            is_whole[at] = _stand_alone(windows.values[start:end], begins[start:end], wanted)
+        one, other = places.reshape(-1, 2).T
+        # Its own windows; or of a short text, whose own may lie amid common phrases, all of them.
+        is_whole = _held(windows, is_own, begins, is_short, one, other, WHOLE)
+        is_whole |= _held(windows, is_short[texts_of], begins, is_short, one, other, 1.0)
+        # Of a text that was cut the end is unknown.
+        is_whole &= np.array([len(text) <= longest for text in contents], bool)[one]
         confirmed.append(is_whole)
     return np.concatenate(confirmed), within == len(pairs)
+
+
+def _held(
+    windows: Windows,
+    is_asked: Bool[np.ndarray, " units"],
+    begins: Bool[np.ndarray, " units"],
+    is_short: Bool[np.ndarray, " texts"],
+    one: Int64[np.ndarray, " pairs"],
+    other: Int64[np.ndarray, " pairs"],
+    least: float,
+) -> Bool[np.ndarray, " pairs"]:
+    """Whether the other text of each pair has at least a share of the windows that are asked for of the one.
+
+    Those of a short text as whole sentences or lines; `begins` marks the units that begin some.
+    """
+    needed, pair = _of_texts(windows, one)
+    needed, pair = needed[is_asked[needed]], pair[is_asked[needed]]
+    there, holder = _of_texts(windows, other)
+    is_there = are_in(_keys(windows, needed, pair), _keys(windows, there, holder))
+    asked = np.bincount(pair, minlength=len(one))
+    found = (np.bincount(pair, is_there, minlength=len(one)) >= least * asked) & (asked > 0)
+    ends = np.cumsum(asked)
+    for at in np.flatnonzero(found & is_short[one]).tolist():
+        start, end = windows.offsets[other[at] : other[at] + 2].tolist()
+        wanted = windows.values[needed[[ends[at] - asked[at], ends[at] - 1]]]
+        found[at] = _stand_alone(windows.values[start:end], begins[start:end], wanted)
+    return found
 
 
 def _of_texts(
@@ -227,14 +245,16 @@ def are_in(values: Int64[np.ndarray, " n"], others: Int64[np.ndarray, " others"]
     """True for each value that is among others; several times faster here than `isin`."""
     in_order = np.sort(others)
     places = np.searchsorted(in_order, values)
-    return np.append(in_order, -1)[places] == values  # type: ignore[no-any-return]
+    is_among: Bool[np.ndarray, " n"] = np.append(in_order, -1)[places] == values
+    return is_among
 
 
 def _keys(
     windows: Windows, places: Int64[np.ndarray, " n"], pair: Int64[np.ndarray, " n"]
 ) -> Int64[np.ndarray, " n"]:
     """One number for each window of each pair."""
-    return (pair << 32) | windows.values[places].astype(np.int64)
+    keys: Int64[np.ndarray, " n"] = (pair << 32) | windows.values[places].astype(np.int64)
+    return keys
 
 
 def _stand_alone(

@@ -74,7 +74,7 @@ MOST_CANDIDATES = 1_000_000
 MOST_COMPARED = 200_000_000
 
 # Signs that tell short texts of the same words apart, such as `C++` and `C#`, or 5 and -5.
-_TELLING = re.compile(r"[+=#%&@°÷±≤≥≠$€£¥₹]|[-<>](?=\s?\d)")
+_TELLING = re.compile(r"[+=#%&@°÷±≤≥≠$€£¥₹]|(?:(?<=\S)\s?[<>]|-)(?=\s?\d)")
 
 _BLOCK = 1 << 17  # characters; more would fall out of the processor's cache
 _COLLECTED = 8
@@ -121,7 +121,7 @@ def near_texts(texts: Texts, positions: Int64[np.ndarray, " m"]) -> NearCopies:
 
 
 def _sorted(pairs: Int64[np.ndarray, "pairs 2"]) -> Int64[np.ndarray, "pairs 2"]:
-    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]  # type: ignore[no-any-return]
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 
 
 def _are_of(
@@ -169,7 +169,7 @@ def _signed(texts: Texts, positions: Int64[np.ndarray, " m"], longest: int) -> _
         is_first = np.zeros(len(block), bool)
         for place in np.flatnonzero(counts).tolist():
             text = contents[place]
-            signs = "" if has_enough[place] else "".join(_TELLING.findall(text))
+            signs = "" if has_enough[place] else " ".join(_TELLING.findall(text))
             if len(text) > longest:
                 signs = hashlib.sha256(text[longest:].encode()).hexdigest()
             position = int(block[place])

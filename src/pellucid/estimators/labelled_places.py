@@ -43,7 +43,7 @@ def answers_at(
     listing = listing_for(model, place, settings)
     rows, _ = scored_rows(listing)
     labels = labels_for(model, listing, rows)
-    outputs, errors = [], []
+    outputs, errors = list[np.ndarray](), list[str]()
     for block in incoming_rows(model, listing, rows).blocks:
         answers, block = answered(model, block)
         outputs.append(answers.said)

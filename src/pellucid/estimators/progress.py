@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from pellucid.pipeline.learners.network import Planned
 from pellucid.pipeline.run.stages import Stages
-from pellucid.training import Observer
-from pellucid.training.loop import State
+from pellucid.training import Observer, State
 
 _SILENT = 2.0  # seconds that may pass without a word
 _BETWEEN = 5.0  # seconds from one line about a network in training to the next

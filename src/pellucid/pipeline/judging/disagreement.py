@@ -196,10 +196,11 @@ def _lead(key: str, other: float, recommended: float) -> float:
 
 def sliced(dataset: Dataset, column: str | None, tested: Tested) -> Slices | None:
     """Scores on the unseen test examples of each value; `None` where none was asked for or none is there."""
-    if column is None or dataset.slices is None or not is_unseen(dataset).any():
+    slices, kept = dataset.slices, is_unseen(dataset)
+    if column is None or slices is None or not kept.any():
         return None
-    tested, dataset = tested.about(is_unseen(dataset)), unseen_test(dataset)
-    values = [dataset.slices[index] for index in dataset.test.tolist()]
+    tested, dataset = tested.about(kept), unseen_test(dataset)
+    values = [slices[index] for index in dataset.test.tolist()]
     labels, groups = dataset.labels[dataset.test], groups_of_test(dataset)
     return score_slices(column, values, labels, tested.answers, groups, tested.decided(dataset))
 

@@ -315,10 +315,10 @@ def comparisons(
         return []
     groups = groups_of_test(dataset)
     if not dataset.target.is_exclusive:
-        decisions = {name: decided for name in order if (decided := tested[name].labels) is not None}
+        decisions = {name: states for name in order if (states := tested[name].labels) is not None}
         return [each.to_json() for each in compare_labels(labels, decisions, groups, seed)]
-    decided = {name: tested[name].decided(dataset) for name in order}
-    found = compared(dataset.target, labels, answers, seed, groups, decided)
+    of_all = {name: tested[name].decided(dataset) for name in order}
+    found = compared(dataset.target, labels, answers, seed, groups, of_all)
     return [each.to_json() for each in found]
 
 

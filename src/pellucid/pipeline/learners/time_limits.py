@@ -124,6 +124,7 @@ def limit_backbones(
         without: list[dict[str, str]] = []
         for choice in backbones:
             each = known.get(choice.name)
+            found = None
             for part in parts:
                 found = None if each is None else each.within(seconds[part] - spent)
                 if found is None or 2 * len(found.train) >= len(choice.train):
