@@ -42,6 +42,8 @@ from pellucid.pipeline.learners.preparation import (
     Prepared,
     decided_plan,
     make_plan,
+    network_name,
+    prepared_for,
     unvaried_model_of,
 )
 from pellucid.pipeline.run.context import UNLIMITED, RunContext, TimeBudget
@@ -107,6 +109,31 @@ def train_baselines(
     everything = everything_of(dataset)
     make_folder(kept)
     found: list[Candidate] = []
+
+    def learnt_again(candidate: Candidate) -> Candidate:
+        """A linear model of texts, where it learned from all, that learns from validation too."""
+        # Under a budget that leaves out some training examples further ones would be left out too.
+        most_examples = (candidate.budget or Budget()).examples
+        took_all = candidate.train_examples == len(dataset.train) < most_examples
+        is_linear = dataset.input_kind is TEXTS and candidate.name in LINEAR_OF_TEXTS
+        has_time = candidate.seconds_at_setup < time.left()
+        if not (is_linear and took_all and len(dataset.validation) and has_time):
+            return candidate
+        again = ClassicalLearner(
+            candidate.name, settings, candidate.budget, training_sets.of, candidate.setup, candidate.scale
+        )
+        words = f" from the {count_of(len(dataset.validation), f'validation {dataset.noun}')} too"
+        fit = partial(_fitted_within, again)
+        last = _trained(again, fit, everything, kept / f"{candidate.name}{_AGAIN}", stages, words)
+        assert last is not None  # it may take as long as it needs
+        return dataclasses.replace(
+            candidate,
+            model=last.model,
+            judged=candidate.model,
+            train_examples=last.train_examples,
+            train_seconds=candidate.train_seconds + last.train_seconds,
+        )
+
     for place, name in enumerate(names):
         if is_stopped():
             break
@@ -122,27 +149,9 @@ def train_baselines(
         candidate = has_time(name, partial(_trained, learner, tried, dataset, kept / name, stages))
         if candidate is None:
             continue
-        # Under a budget that leaves out some training examples further ones would be left out too.
-        most_examples = (candidate.budget or Budget()).examples
-        took_all = candidate.train_examples == len(dataset.train) < most_examples
-        is_linear = dataset.input_kind is TEXTS and name in LINEAR_OF_TEXTS
-        if is_linear and took_all and len(dataset.validation) and candidate.train_seconds < time.left():
-            again = dataclasses.replace(
-                learner, setup=candidate.setup, scale=candidate.scale, budget=candidate.budget
-            )
-            words = f" from the {count_of(len(dataset.validation), f'validation {dataset.noun}')} too"
-            fit = partial(_fitted_within, again)
-            last = _trained(again, fit, everything, kept / f"{name}{_AGAIN}", stages, words)
-            assert last is not None  # it may take as long as it needs
-            candidate = dataclasses.replace(
-                candidate,
-                model=last.model,
-                judged=candidate.model,
-                train_examples=last.train_examples,
-                train_seconds=candidate.train_seconds + last.train_seconds,
-            )
-        found.append(candidate)
-    return found
+        # Under a limit others are trained before a model learns once more.
+        found.append(candidate if time.is_limited else learnt_again(candidate))
+    return [learnt_again(each) for each in found] if time.is_limited else found
 
 
 def everything_of(material: Dataset) -> Dataset:
@@ -257,8 +266,15 @@ def network_of_run(context: RunContext) -> NetworkLearner:
                 )
         return decided_plan(journal, context.settings, lambda: plan(prepared))
 
+    def prepare(material: Dataset) -> Prepared:
+        with context.stages.stage(f"making {material.noun}s ready for the network") as stage:
+            found = prepared_for(network_name(context.settings, material), material, context.settings)
+            stage.words = ""  # the plan follows
+        return found
+
     return NetworkLearner(
         context.settings,
+        prepare=prepare,
         decide=decide,
         train=partial(train_in_run, context=context),
         build_on=partial(simple_in_run, context=context),

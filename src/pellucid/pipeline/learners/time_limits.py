@@ -34,6 +34,10 @@ _RECOMMENDED = 0.6
 # Models that a network brings: itself, and simple ones on its last hidden layer.
 STANDING_ON = 3
 
+# Times that a network's training for a fold takes longer than its share: it is watched on the fold, which
+# then passes it for its signals of novelty.
+_WATCHED = 1.25
+
 # Key of the journal: folds that judge the network under a time limit.
 NETWORK_FOLDS = "network_folds"
 
@@ -183,7 +187,7 @@ def _shortened(network: Planned, folds: Folds, context: RunContext, asked: int) 
     whole, judged = network.session.batches, folds.judged_within(network.seconds)
     for count in sorted({judged, min(judged, 1)}, reverse=True):
         network.session.batches = whole
-        more = folds.trainings(count) - 1  # the first is ready by now
+        more = _WATCHED * (folds.trainings(count) - 1)  # the first is ready by now
         share = (_for_network(context) - simple - more * network.prepare_seconds) / (1 + more)
         found = network.within(_clock() + share, least, asked)
         if found.plan.recipe.examples_seen >= whole.recipe.examples_seen:

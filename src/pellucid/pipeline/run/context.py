@@ -29,7 +29,7 @@ class Share(NamedTuple):
 # Who gets how much of a time limit: the one table. What a part does not use is left for those after it.
 SHARES = {
     "classical": Share(0.3, 0.5),
-    "classical-of-texts": Share(0.4, 0.7),  # where linear models reach most in little time
+    "classical-of-texts": Share(0.55, 0.7),  # where linear models reach most in little time
     "classical-alone": Share(0.5, 1.0),
     # Features that were learned elsewhere are worth most where examples are few, if they serve all of these.
     "backbones": Share(0.5, 0.65),
