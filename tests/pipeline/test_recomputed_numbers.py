@@ -226,7 +226,7 @@ def test_every_entry_of_metrics_json(run):
     check_curve(run)
     for key in ("contradiction", "disagreement", "label_issues", "judged_on_folds", "folds"):
         equals(key, None)
-    equals("giveaways", None)
+    equals("giveaways", [])
     equals("headline", {"part": "test", "examples": SIZES["test"], "known": 0, "tested": SIZES["test"]})
     equals("text/test_coverage/texts", SIZES["test"])
     run.checked.left_out(
