@@ -38,7 +38,10 @@ def loss_of(entry: dict[str, Any], mean: dict[str, Any] | None) -> float:
     """Log loss on the test, or the mean squared error as a part of that of the mean."""
     if mean is None:
         return float(entry["test"]["log_loss"]["value"])
-    return float((entry["test"]["rmse"]["value"] / mean["test"]["rmse"]["value"]) ** 2)
+    return float(
+        (entry["test"]["root_mean_squared_error"]["value"] / mean["test"]["root_mean_squared_error"]["value"])
+        ** 2
+    )
 
 
 def run(data: str, limit: str, folder: Path) -> Outcome:

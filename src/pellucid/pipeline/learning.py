@@ -34,6 +34,7 @@ from pellucid.pipeline.learners.time_limits import (
     STANDING_ON,
     backbones_json,
     costs_of,
+    least_of_network,
     limit_backbones,
     reserve_for_conclusion,
     time_of_baselines,
@@ -143,7 +144,7 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
             built.append(frozen_in_run(choice, context).built(dataset))
             stages.fitted(built[-1].candidates)
         has_others = any(each.features for each in baselines) and settings.model == "auto"
-        seconds = time.share("unnamed-network") if time.is_limited else 0.0
+        seconds = least_of_network(planned.folds, context) if time.is_limited else 0.0
         sentence = f"The network is left out: there was no time for it within {settings.time_limit}."
         if has_others and planned.continual is None and not context.affords(seconds, sentence):
             planned = dataclasses.replace(planned, learner=None, network=None)

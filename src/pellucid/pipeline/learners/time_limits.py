@@ -116,7 +116,7 @@ def limit_backbones(
     """
     journal, time, stages = context.journal, context.time, context.stages
     # A sentence encoder that reads long texts learns from so few of them that other models are worth more.
-    parts = ("backbones",)
+    parts: tuple[str, ...] = ("backbones",)
     if context.dataset.input_kind is TEXTS:
         parts = ("backbones", "backbones-on-a-part")
     if not backbones or not time.is_limited or journal.is_revised("backbones"):
@@ -186,6 +186,15 @@ def within_limit(network: Planned, folds: Folds, context: RunContext, asked: int
             lambda found: _shortened(found, folds, context, asked),
             lambda found: found.plan.to_json(),
         )
+
+
+def least_of_network(folds: Folds, context: RunContext) -> float:
+    """Seconds that a network that nobody named needs, with the models on it and a fold that judges them.
+
+    With less it would take the time from models that are there, and be left out itself in the end.
+    """
+    simple = context.time.share("all-on-network") if context.settings.baselines else 0.0
+    return (context.time.share("network") + simple) * (1 + _WATCHED * (folds.trainings(1) - 1))
 
 
 def _shortened(network: Planned, folds: Folds, context: RunContext, asked: int) -> Planned:

@@ -38,8 +38,7 @@ SHARES = {
     "one-on-network": Share(0.1, 1 / 3),
     "detector-alone": Share(0.2),
     "conclusion": Share(0.4),  # reserved at most
-    "unnamed-network": Share(0.02),  # with less it is left out
-    "network": Share(0.1),  # it gets so much in any case, even where the time is up
+    "network": Share(0.1),  # it gets so much in any case where it was named, else it is left out with less
     "detectors": Share(0.05),  # while folds are judged
     "late-test": Share(0.03),  # the test of models that are there may end so much behind the limit
 }
