@@ -41,8 +41,8 @@ def test_metrics_have_the_keys_of_the_contract(run):
     metrics = json.loads((run / "metrics.json").read_text())
     assert list(metrics) == [
         "format", "task", "seed", "classes", "data", "recommended", "reason", "models", "comparisons",
-        "contradiction", "disagreement", "learning_curve", "label_issues", "findings", "judged_on_folds",
-        "folds",
+        "contradiction", "disagreement", "giveaways", "learning_curve", "label_issues", "findings",
+        "judged_on_folds", "folds", "headline",
     ]  # fmt: skip
     assert metrics["data"].keys() == {
         "train", "validation", "test", "skipped", "duplicates", "near_duplicates", "leaked", "siblings",
