@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from pellucid.pipeline.run.context import RunContext, TimeBudget, learner_time
 from pellucid.pipeline.run.journal import Journal, RunFolder
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
+from pellucid.tasks import IMAGES, TEXTS
 from tiny_backbone import NAME, tiny_weights
 
 COST = BackboneCost(example=0.01, learning=0.002, held_out=300, tuning=5_000, most=2_000, least=40)
@@ -80,9 +82,14 @@ def test_those_beside_a_network_leave_it_a_part(is_asked_for, left, given, conte
     assert limits == [pytest.approx(given, abs=0.5)]
 
 
-def test_one_that_could_learn_from_a_part_alone_gets_less(context, monkeypatch):
+@pytest.mark.parametrize(
+    ("kind", "shares", "worth", "is_kept"),
+    [(TEXTS, [50.0, 30.0], 20, True), (IMAGES, [50.0], 20, True), (IMAGES, [50.0], 21, False)],
+)
+def test_one_that_could_learn_from_a_part_alone(kind, shares, worth, is_kept, context, monkeypatch):
     (choice,) = chosen(context.settings, context.dataset)
     choice, asked = dataclasses.replace(choice, is_asked_for=False), []
+    monkeypatch.setattr(time_limits, "_WORTH", worth)
 
     def within(self, seconds):
         asked.append(seconds)
@@ -90,9 +97,12 @@ def test_one_that_could_learn_from_a_part_alone_gets_less(context, monkeypatch):
         return dataclasses.replace(choice, train=choice.train[:20], limits=limits)
 
     monkeypatch.setattr(Measured, "within", within)
-    context = context._replace(time=TimeBudget(100.0, time.monotonic() - 20.0))
-    limit_backbones((choice,), [Measured(choice, COST, context.dataset, context.settings)], context)
-    assert asked == [pytest.approx(50.0), pytest.approx(30.0)]
+    costs = [Measured(choice, COST, context.dataset, context.settings)]
+    own = SimpleNamespace(input_kind=kind, noun="text")
+    context = context._replace(time=TimeBudget(100.0, time.monotonic() - 20.0), dataset=own)
+    kept = limit_backbones((choice,), costs, context)
+    assert asked == [pytest.approx(each) for each in shares]
+    assert len(kept) == is_kept
 
 
 def test_one_that_could_never_fit_is_not_even_measured(context, monkeypatch):

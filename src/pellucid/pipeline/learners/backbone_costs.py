@@ -215,6 +215,7 @@ def measured(
     on all of them, the tuned backbone on one. Where the first examples take so long that it will not fit into
     the `seconds` that it may have at most, no more are timed.
     """
+    most = None if settings.time_limit is None else 1  # folds that judge; further ones as there is time
     least = min(len(choice.train), max(_LEAST, _LEAST_PER_CLASS * len(material.classes)))
     train, validation, outliers = len(material.train), len(material.validation), most_synthetic_outliers(test)
     network, prepared = choice.started(settings), choice.prepared(material)
@@ -235,7 +236,7 @@ def measured(
         tuning = passes_of_tuning(settings, prepared, asked)
     cost = BackboneCost(
         example=example,
-        learning=SECONDS_A_VALUE * features * (1 if folds is None else folds.trainings()),
+        learning=SECONDS_A_VALUE * features * (1 if folds is None else folds.trainings(most)),
         held_out=validation + test,
         tuning=round(tuning * (1 if folds is None else folds.trainings(1))),
         most=len(choice.train),

@@ -34,6 +34,10 @@ _RECOMMENDED = 0.6
 # Models that a network brings: itself, and simple ones on its last hidden layer.
 STANDING_ON = 3
 
+# Training examples below which a backbone that nobody asked for is not worth its time: judged on a fold of so
+# few, nobody would know either.
+_WORTH = 200
+
 # Times that a network's training for a fold takes longer than its share: it is watched on the fold, which
 # then passes it for its signals of novelty.
 _WATCHED = 1.25
@@ -111,7 +115,10 @@ def limit_backbones(
     Those for which there is no time are left out.
     """
     journal, time, stages = context.journal, context.time, context.stages
-    parts = ("backbones", "backbones-on-a-part")
+    # A sentence encoder that reads long texts learns from so few of them that other models are worth more.
+    parts = ("backbones",)
+    if context.dataset.input_kind is TEXTS:
+        parts = ("backbones", "backbones-on-a-part")
     if not backbones or not time.is_limited or journal.is_revised("backbones"):
         return backbones
 
@@ -129,6 +136,12 @@ def limit_backbones(
                 found = None if each is None else each.within(seconds[part] - spent)
                 if found is None or 2 * len(found.train) >= len(choice.train):
                     break  # it learns from most of them, or not even from a part
+            if (
+                found is not None
+                and not choice.is_asked_for
+                and len(found.train) < min(_WORTH, len(choice.train))
+            ):
+                found = None
             if found is None or found.limits is None:
                 reason = (
                     f"{choice.name}, which is installed, is left out: the features of enough examples would "
@@ -188,7 +201,7 @@ def _shortened(network: Planned, folds: Folds, context: RunContext, asked: int) 
     for count in sorted({judged, min(judged, 1)}, reverse=True):
         network.session.batches = whole
         more = _WATCHED * (folds.trainings(count) - 1)  # the first is ready by now
-        share = (_for_network(context) - simple - more * network.prepare_seconds) / (1 + more)
+        share = (_for_network(context) - more * network.prepare_seconds) / (1 + more) - simple
         found = network.within(_clock() + share, least, asked)
         if found.plan.recipe.examples_seen >= whole.recipe.examples_seen:
             break
