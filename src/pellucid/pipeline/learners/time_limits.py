@@ -116,9 +116,7 @@ def limit_backbones(
     """
     journal, time, stages = context.journal, context.time, context.stages
     # A sentence encoder that reads long texts learns from so few of them that other models are worth more.
-    parts = ("backbones",)
-    if context.dataset.input_kind is TEXTS:
-        parts = ("backbones", "backbones-on-a-part")
+    parts = ["backbones", *(["backbones-on-a-part"] if context.dataset.input_kind is TEXTS else [])]
     if not backbones or not time.is_limited or journal.is_revised("backbones"):
         return backbones
 
