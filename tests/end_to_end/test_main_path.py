@@ -41,8 +41,8 @@ def test_metrics_have_the_keys_of_the_contract(run):
     metrics = json.loads((run / "metrics.json").read_text())
     assert list(metrics) == [
         "format", "task", "seed", "classes", "data", "recommended", "reason", "models", "comparisons",
-        "contradiction", "disagreement", "learning_curve", "label_issues", "findings", "judged_on_folds",
-        "folds",
+        "contradiction", "disagreement", "giveaways", "learning_curve", "label_issues", "findings",
+        "judged_on_folds", "folds", "headline",
     ]  # fmt: skip
     assert metrics["data"].keys() == {
         "train", "validation", "test", "skipped", "duplicates", "near_duplicates", "leaked", "siblings",
@@ -143,7 +143,8 @@ def test_a_time_limit_bounds_the_whole_command(process, digits_npz, tmp_path):
     import time
 
     began = time.monotonic()
-    process.succeed("train", digits_npz, "--out", tmp_path / "run", "--time-limit", "12s", "--threads", "1")
+    given = ("--time-limit", "12s", "--threads", "1", "--model", "cnn")
+    process.succeed("train", digits_npz, "--out", tmp_path / "run", *given)
     assert time.monotonic() - began < 18  # other tests run beside this one
     history = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
     assert history[-1]["learning_rate"] < 0.001

@@ -112,7 +112,7 @@ def said_of(continual, labels, settings=SETTINGS):
 
 def test_new_names_of_classes_go_before_those_of_the_earlier_run():
     earlier = SimpleNamespace(
-        joined_columns=(), renamed={"zero": "digit 0", "one": "digit 1", "gone": "none"}
+        joined_columns=(), ignored=(), renamed={"zero": "digit 0", "one": "digit 1", "gone": "none"}
     )
     context = SimpleNamespace(
         dataset=SimpleNamespace(joined_columns=(), classes=CLASSES, target=CLASSIFICATION),

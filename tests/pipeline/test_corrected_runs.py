@@ -199,7 +199,7 @@ def test_a_table_that_overwriting_would_remove_is_refused(digits, tmp_path):
     shutil.copytree(first.folder, own)
     (own / "applied.csv").write_text("input,label\na.png,1\n")
     with pytest.raises(
-        UsageError, match=r"applied.csv: --overwrite removes it; copy it to another place first"
+        UsageError, match=r"applied.csv: overwrite=True removes it; copy it to another place first"
     ):
         pellucid.train(folder / "d.npz", out=own, overwrite=True, corrections=own / "applied.csv", **QUICK)
     assert (own / "applied.csv").exists()

@@ -25,6 +25,7 @@ from pellucid.pipeline.learners.in_run import _following, _report_pace, part_of
 from pellucid.pipeline.learners.network import learner_of
 from pellucid.pipeline.learners.time_limits import (
     conclusion_seconds,
+    least_of_network,
     reserve_for_conclusion,
     time_of_baselines,
 )
@@ -439,6 +440,17 @@ def test_a_part_of_a_run_gets_the_smaller_of_its_shares(clock):
     assert budget.share("classical", besides=30.0) == pytest.approx(5.0)
     assert budget.share("classical", besides=80.0) == 0.0
     assert budget.share("network") == pytest.approx(10.0)
+
+
+def test_an_unnamed_network_needs_time_for_the_models_on_it_and_for_a_fold(clock, tmp_path, monkeypatch):
+    monkeypatch.setattr(time_limits, "drawn_for_simple_models", lambda dataset, settings: dataset.train)
+    context = context_of(tmp_path)
+    alone = least_of_network(Folds(context.dataset), context)
+    assert alone == pytest.approx(10.0 + 5.0)  # a tenth, and a thousandth of a second an example
+    judged = Folds(context.dataset, (context.dataset,) * 5)
+    assert least_of_network(judged, context) == pytest.approx(alone * (1 + 1.25 * 0.8))
+    without = context._replace(settings=dataclasses.replace(context.settings, baselines=False))
+    assert least_of_network(Folds(context.dataset), without) == pytest.approx(10.0)
 
 
 def test_what_a_run_before_a_kill_left_out_stays_left_out(tmp_path, clock):

@@ -98,7 +98,7 @@ def test_the_table_has_the_recommended_model_first_then_by_score_on_a_scale_of_t
     assert content["bounds"] == (0.8, 1.0)
     assert content["off_scale"]
     assert {row["bar"].reference.place for row in rows} == {0}
-    words = "The bars run from 0.8 to 1. The dashed line is always predicting the most frequent class, 0.100"
+    words = "The bars run from 0.8 to 1. The dashed line is always predicting the most frequent class, 0.0990"
     assert words in page.text
 
 

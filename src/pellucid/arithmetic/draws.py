@@ -43,6 +43,7 @@ class Purpose(IntEnum):
     NOISE = 29
     AVERAGE = 30
     THRESHOLDS = 31
+    HALVINGS = 32
     LABELLING = 36
     LABEL_SUMS = 37
     TRIALS = 40

@@ -59,8 +59,10 @@ def add_parser(subparsers: Any) -> None:
         "--max-error",
         type=float,
         metavar="SHARE",
-        help="Abstain so that, with 95 %% confidence, at most SHARE of the answers are wrong; abstained "
-        "inputs are marked in the column abstained",
+        help=(
+            "Abstain so that, with 95 % confidence, at most SHARE of the answers are wrong; abstained inputs "
+            "are marked in the column abstained"
+        ).replace("%", "%%"),
     )
     parser.add_argument(
         "--costs",

@@ -126,7 +126,7 @@ def _units(blocks: Float32[np.ndarray, "m 8 8"]) -> Units:
     waves = waves.astype(np.float32)
     found = waves @ blocks @ waves.T
     found[:, 0, 0] = 0
-    found = found.reshape(len(found), -1)
+    found = found.reshape(len(found), _SIDE * _SIDE)
     units: Units = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-3)
     return units
 

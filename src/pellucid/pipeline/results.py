@@ -415,7 +415,9 @@ def say_end(run: Run, context: RunContext, continual: Mapping[str, Any] | None) 
     stages.verdict(run.verdict)
     chosen = metrics["models"][metrics["recommended"]]
     found = [metrics.get("contradiction"), metrics.get("disagreement")]
-    found += [chosen.get("by_groups"), chosen.get("left_out"), *(metrics.get("giveaways") or ())]
+    if not headline_of(metrics).is_held_out:  # else they are of a test that is known from training
+        found += [chosen.get("by_groups"), chosen.get("left_out")]
+    found += [*(metrics.get("giveaways") or ())]
     sentences = [
         *(each["words"] for each in found if each is not None),
         str(metrics["reason"]),

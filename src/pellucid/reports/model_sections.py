@@ -14,6 +14,7 @@ from pellucid.reports import scored_models, trust_sections
 from pellucid.reports.error_sections import most_confused, per_class
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.formatting import finite, read_score, significant, unbroken, whole
+from pellucid.reports.headlines import TEST
 from pellucid.reports.plots import round_bounds, ruler
 from pellucid.reports.scored_models import pairings
 from pellucid.settings import DUMMIES, METRICS, Metric
@@ -150,7 +151,11 @@ def _common(facts: ReportFacts, key: str, *, beats_chance: bool) -> dict[str, An
             )
             if (words := str((each or {}).get("words") or ""))
         ],
-        "groups": [str(each["words"]) for each in by_groups if "words" in each],
+        "groups": [
+            str(each["words"])
+            for each in by_groups
+            if "words" in each and not facts.headline.is_held_out  # else of a test known from training
+        ],
         "baseline": _baseline(facts),
     }
 
@@ -213,7 +218,12 @@ def model_table(facts: ReportFacts) -> Mapping[str, Any] | None:
     if not facts.models:
         return None
     headline, *others = scored_models.metrics(facts)
-    scores = {name: scored_models.model_score(entry, headline) for name, entry in facts.models.items()}
+    judged = facts.headline
+    # Models that are still being trained have their scores of validation where those of the test will be.
+    part, of = TEST, facts.judged
+    if judged.known and not facts.is_under_way:
+        part, of = judged.part, "held-out" if judged.is_held_out else "unseen test"
+    scores = {name: scored_models.model_score(entry, headline, part) for name, entry in facts.models.items()}
     bounds, reference = _scale(facts, scores, headline)
     level = None if reference is None else (reference, "")
 
@@ -226,7 +236,8 @@ def model_table(facts: ReportFacts) -> Mapping[str, Any] | None:
             "saw_fewer": scored_models.saw_fewer(facts, entry),
             "score": score,
             "bar": None if score is None else ruler(score, bounds, level),
-            "others": [scored_models.model_score(entry, measure) for measure in others],
+            "others": [scored_models.model_score(entry, measure, part) for measure in others],
+            "of_all": scored_models.model_score(entry, headline),
             "without_leaked": scored_models.model_score(entry, headline, "test_without_leaked"),
             "without_siblings": scored_models.model_score(entry, headline, "test_without_siblings"),
             "members": scored_models.members(entry),
@@ -241,7 +252,9 @@ def model_table(facts: ReportFacts) -> Mapping[str, Any] | None:
         "rows": rows,
         "recommended": rows[0],
         "headline": headline,
+        "of": of,
         "others": others,
+        "has_known": part != TEST,
         "bounds": bounds,
         "reference": reference,
         "off_scale": reference is not None and not bounds[0] <= reference <= bounds[1],

@@ -19,6 +19,7 @@ from pellucid.settings.table import ROWS
 _OF_TRAIN = ("out", "resume", "overwrite", "quiet")
 
 _FLAG = re.compile(r"(?<![\w-])--(?P<off>no-)?(?P<name>[a-z][a-z-]*[a-z])(?P<value> [\w{}-]+(?:\.\d+)?)?")
+_COMMAND = re.compile(r"\bpellucid [a-z]+ [^\n]*\Z")  # up to a flag of it
 # Whether messages are for Python: the parameters of who was called; `None` where all settings are.
 _asked: contextvars.ContextVar[tuple[bool, Collection[str] | None]] = contextvars.ContextVar(
     "asked", default=(False, None)
@@ -38,6 +39,8 @@ def in_python(message: str, parameters: Collection[str] | None = None) -> str:
     elsewhere: set[str] = set()
 
     def renamed(found: re.Match[str]) -> str:
+        if _COMMAND.search(message[: found.start()]):
+            return found[0]  # a command for the terminal
         name, value = found["name"], found["value"] or ""
         row = _ROWS.get(name)
         if row is None and parameters is None and name in _OF_TRAIN:

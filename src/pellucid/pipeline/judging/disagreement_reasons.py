@@ -243,7 +243,7 @@ def _choice(difference: Difference, known: Circumstances) -> Iterator[Without]:
     sets = np.unique(difference.sets[held_out], return_inverse=True)[1].reshape(-1)
     terms, losses = (np.stack(each) for each in zip(*known.choices, strict=True))
     rows, places = np.zeros(len(sets)), np.arange(len(sets))
-    draws = generator(difference.seed, Purpose.HELD_OUT_ANSWERS)
+    draws = generator(difference.seed, Purpose.HALVINGS)
     for _ in range(_HALVINGS):
         half = (draws.permutation(int(sets.max()) + 1) % 2 == 0)[sets]
         if half.all() or not half.any():

@@ -42,6 +42,9 @@ _WORTH = 200
 # then passes it for its signals of novelty.
 _WATCHED = 1.25
 
+# Seconds of the simple models on a network for each of their training examples, about.
+_SECONDS_OF_SIMPLE = 1e-3
+
 # Key of the journal: folds that judge the network under a time limit.
 NETWORK_FOLDS = "network_folds"
 
@@ -116,9 +119,7 @@ def limit_backbones(
     """
     journal, time, stages = context.journal, context.time, context.stages
     # A sentence encoder that reads long texts learns from so few of them that other models are worth more.
-    parts: tuple[str, ...] = ("backbones",)
-    if context.dataset.input_kind is TEXTS:
-        parts = ("backbones", "backbones-on-a-part")
+    parts = ["backbones", *(["backbones-on-a-part"] if context.dataset.input_kind is TEXTS else [])]
     if not backbones or not time.is_limited or journal.is_revised("backbones"):
         return backbones
 
@@ -193,7 +194,10 @@ def least_of_network(folds: Folds, context: RunContext) -> float:
 
     With less it would take the time from models that are there, and be left out itself in the end.
     """
-    simple = context.time.share("all-on-network") if context.settings.baselines else 0.0
+    simple = 0.0
+    if context.settings.baselines:
+        expected = _SECONDS_OF_SIMPLE * len(drawn_for_simple_models(context.dataset, context.settings))
+        simple = min(context.time.share("all-on-network"), expected)
     return (context.time.share("network") + simple) * (1 + _WATCHED * (folds.trainings(1) - 1))
 
 

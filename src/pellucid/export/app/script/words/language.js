@@ -5,12 +5,7 @@ import { ENGLISH } from "./english.js";
 
 /** @typedef {keyof typeof ENGLISH} Word */
 
-// A page that was made in Chinese opens in it, whatever the browser speaks.
-const language = {
-  isChinese: [document.documentElement.lang, navigator.language].some((each) =>
-    each.toLowerCase().startsWith("zh"),
-  ),
-};
+const language = { isChinese: navigator.language.toLowerCase().startsWith("zh") };
 
 /**
  * A string of the page in its language.
@@ -68,6 +63,8 @@ function sayAll() {
  * @param {() => void} onChange what else is written anew
  */
 export function startLanguage(onChange) {
+  // A page that was made in Chinese opens in it, whatever the browser speaks.
+  if (document.documentElement.lang.toLowerCase().startsWith("zh")) language.isChinese = true;
   byId("language").onclick = () => {
     language.isChinese = !language.isChinese;
     sayAll();
