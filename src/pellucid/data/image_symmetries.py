@@ -33,13 +33,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64, UInt64
+from jaxtyping import Bool, Float32, Int64, Integer, UInt64
 
 from pellucid.data.image_copies import FLAT, NearCopies, Pairs, Pixels, Rows, near_by, near_copies
 from pellucid.data.images.pixels import inner_size
 from pellucid.data.sibling_sets import NEAR_TURNED_COPIES, TURNED_COPIES
 
-Sizes = Int64[np.ndarray, "n 2"]
+Sizes = Integer[np.ndarray, "n 2"]
 Positions = Int64[np.ndarray, " m"]
 Cells = Float32[np.ndarray, "m channels side side"]
 Units = Float32[np.ndarray, "m 64"]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import islice, pairwise
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Real
 
 from pellucid.data.former_split_rule import carve_sets_first
 from pellucid.data.split_units import Amount, Selection, Units, class_shares
@@ -120,7 +120,7 @@ class _LabelCarving:
         self._units_of = np.split(owners[rows[by_label]], ends)  # of each label, in the drawn order
 
     def shares(
-        self, of: Float64[np.ndarray, " labels"], wanted: int, number: int, at_least: int = 0
+        self, of: Real[np.ndarray, " labels"], wanted: int, number: int, at_least: int = 0
     ) -> list[int]:
         """Examples that each label should give where `wanted` of `number` examples are taken."""
         rounded = np.floor(of * wanted / max(1, number) + 0.5).astype(np.int64)
