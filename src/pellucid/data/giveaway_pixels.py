@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int64, Shaped, UInt8
+from jaxtyping import Bool, Float32, Float64, Int64, Integer, Shaped, UInt8
 
 from pellucid.data.giveaway_features import CONTENT, FORM, Feature, Marks, Numbers, marks_of
 from pellucid.data.images.pixels import inner_size
@@ -53,7 +53,7 @@ class Looks(NamedTuple):
 
 def looks_of(
     pixels: UInt8[np.ndarray, "n height width channels"],
-    sizes: Int64[np.ndarray, "n 2"],
+    sizes: Integer[np.ndarray, "n 2"],
     preprocessing: Preprocessing,
     rows: Int64[np.ndarray, " rows"],
 ) -> Looks:

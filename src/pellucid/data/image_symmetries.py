@@ -41,7 +41,7 @@ from pellucid.data.sibling_sets import NEAR_TURNED_COPIES, TURNED_COPIES
 
 Sizes = Integer[np.ndarray, "n 2"]
 Positions = Int64[np.ndarray, " m"]
-Cells = Float32[np.ndarray, "m channels side side"]
+Cells = Float32[np.ndarray, "m _ side side"]
 Units = Float32[np.ndarray, "m 64"]
 # Two positions and the way in which the first fits the second: 1 mirrors columns, 2 rows, and 4, before them,
 # swaps rows and columns.
@@ -74,7 +74,7 @@ _SWAPPED = np.arange(_SIDE * _SIDE).reshape(_SIDE, _SIDE).T.reshape(-1)
 
 def averaged(
     pixels: Pixels, sizes: Sizes, positions: Positions, side: int, cropped: float = 0.0, *, grey: bool = True
-) -> Float32[np.ndarray, "m channels side side"]:
+) -> Cells:
     """Means of equal cells of images without the border of fitting, less a share `cropped` of each side.
 
     `sizes` are their own heights and widths.
@@ -394,8 +394,8 @@ def alike_in_any_way(pixels: Pixels, sizes: Sizes, pairs: Pairs, steps: int) -> 
     return alike
 
 
-def _distinct(*pairs: Pairs) -> Pairs:
-    found: Pairs = np.unique(np.concatenate(pairs), axis=0)
+def _distinct(*pairs: Int64[np.ndarray, "_ 2"]) -> Int64[np.ndarray, "_ 2"]:
+    found: Int64[np.ndarray, "distinct 2"] = np.unique(np.concatenate(pairs), axis=0)
     return found
 
 
