@@ -399,7 +399,7 @@ def _distinct(*pairs: Int64[np.ndarray, "_ 2"]) -> Int64[np.ndarray, "_ 2"]:
     return found
 
 
-def _without(pairs: Pairs, others: Pairs) -> Pairs:
+def _without(pairs: Int64[np.ndarray, "_ 2"], others: Int64[np.ndarray, "_ 2"]) -> Int64[np.ndarray, "_ 2"]:
     """Sorted distinct pairs that are not among others."""
     known = set(map(tuple, others.tolist()))
     kept = [pair for pair in _distinct(pairs).tolist() if tuple(pair) not in known]
