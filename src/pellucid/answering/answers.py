@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float64
 
 from pellucid.answering.decisions import Decisions
 from pellucid.answering.incoming import AnsweringModel, Block
@@ -241,6 +240,6 @@ def rows_of(decisions: Decisions, block: Block) -> Rows:
     return Rows(rows, answers, 0 if decided.abstained is None else int(decided.abstained.sum()))
 
 
-def _readable(probabilities: Float64[np.ndarray, " n"]) -> Sequence[float]:
+def _readable(probabilities: np.ndarray) -> Sequence[float]:
     """Probabilities with as many significant digits as they are computed with."""
     return [float(f"{each:.{_DIGITS}g}") for each in probabilities.tolist()]

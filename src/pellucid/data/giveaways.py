@@ -236,7 +236,7 @@ def _exif(listing: Listing, content: Content, rows: Int64[np.ndarray, " rows"]) 
 class Rest:
     """A simple model of content, asked about training examples that it did not learn from."""
 
-    def recall(self, rule: _Rule, mask: Bool[np.ndarray, " rows"]) -> float:
+    def recall(self, rule: _Rule, mask: np.ndarray) -> float:
         """Share of a rule's class that it finds with the precision asked of rules."""
         raise NotImplementedError
 

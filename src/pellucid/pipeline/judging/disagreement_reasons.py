@@ -57,7 +57,7 @@ class Difference:
         is_root = self.key == "root_mean_squared_error"
         return tuple(figure(np.sqrt(each) if is_root else each) for each in (test, held_out))  # type: ignore[return-value]
 
-    def of(self, kept: Bool[np.ndarray, " both"]) -> "Difference | None":
+    def of(self, kept: np.ndarray) -> "Difference | None":
         """The difference between some of the examples; `None` where too few are left of a split."""
         if min(int((kept & self.in_test).sum()), int((kept & ~self.in_test).sum())) < FEWEST:
             return None
