@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64, UInt64
+from jaxtyping import Float64, Int64, UInt64
 
 from pellucid.data.listing import Images, Listing
 from pellucid.data.raw_texts import SCRIPTS, Texts, main_scripts, units_of
@@ -474,9 +474,3 @@ def image_file_features(images: Images, rows: Int64[np.ndarray, " rows"]) -> lis
 def is_texts(inputs: object) -> bool:
     """Detect texts."""
     return isinstance(inputs, Texts)
-
-
-def of_rows(mask: Bool[np.ndarray, " n"]) -> Int64[np.ndarray, " rows"]:
-    """Places of what a mask holds."""
-    found: Int64[np.ndarray, " rows"] = np.flatnonzero(mask)
-    return found
