@@ -11,8 +11,9 @@ from PIL import Image
 
 from data.made import images_of, listing_of, listing_of_texts, made_texts
 from pellucid.data import Check, prepare
+from pellucid.data.giveaway_content import recall_at
 from pellucid.data.giveaway_features import _exif_of
-from pellucid.data.giveaways import Giveaway, _log_factorials, _log_tail, recall_at
+from pellucid.data.giveaways import Giveaway, _log_factorials, _log_tail
 from pellucid.settings import Settings
 
 LABELS = ["a", "b", "c"] * 80

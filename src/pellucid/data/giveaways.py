@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 
 from pellucid.data.dataset import Dataset
 from pellucid.data.decoded import Content
+from pellucid.data.giveaway_content import PRECISION, Rest, RestOfPixels, RestOfWords, Rule
 from pellucid.data.giveaway_features import (
     CONTENT,
     FORM,
@@ -23,7 +24,6 @@ from pellucid.data.giveaway_features import (
     Feature,
     Marks,
     Numbers,
-    Words,
     column_features,
     exif_features,
     file_features,
@@ -38,7 +38,7 @@ from pellucid.data.raw_texts import Texts
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.tasks import CLASSIFICATION
 
-PRECISION, RECALL, ALPHA = 0.95, 0.3, 0.01
+RECALL, ALPHA = 0.3, 0.01
 _FEWEST = 8  # examples of the class that a rule must mark
 
 # Most examples that are searched, of training and of the test; of images as many as so many bytes hold.
@@ -149,18 +149,6 @@ class Giveaways(NamedTuple):
 NOT_SEARCHED = Giveaways((), (), 0, 0)
 
 
-class _Rule(NamedTuple):
-    """A rule that holds: a value or a range of a feature, and the class."""
-
-    feature: Feature
-    code: int  # the value; -1 for a range
-    low: float
-    high: float
-    label: int
-    hits: int  # training examples of the class that it marks
-    marked: int  # training examples that it marks
-
-
 def find_giveaways(listing: Listing, content: Content, dataset: Dataset) -> Giveaways:
     """Look for giveaways of classes among the training examples.
 
@@ -206,7 +194,7 @@ def _features(
     if isinstance(dataset.inputs, Texts):
         words = words_of(dataset.inputs[rows])
         found += text_features(words.texts, words)
-        rest = _RestOfWords(words, labels, is_train)
+        rest = RestOfWords(words, labels, is_train)
     else:
         assert content.images is not None  # or else there are texts
         assert dataset.preprocessing is not None
@@ -214,7 +202,7 @@ def _features(
         found += pixel_features(looks, labels, is_train)
         found += image_file_features(content.images, rows)
         found += _exif(listing, content, rows)
-        rest = _RestOfPixels(looks.thumbs, labels, is_train)
+        rest = RestOfPixels(looks.thumbs, labels, is_train)
     found += file_features(listing, rows)
     found += row_order(listing, rows)
     found += column_features(listing.other_columns, rows)
@@ -230,90 +218,6 @@ def _exif(listing: Listing, content: Content, rows: Int64[np.ndarray, " rows"]) 
     return [replace(each, rows=places[each.rows]) for each in found if isinstance(each, Marks)]
 
 
-# Content beside a rule: how many of a class it finds as surely, for what may be content.
-
-
-class Rest:
-    """A simple model of content, asked about training examples that it did not learn from."""
-
-    def recall(self, rule: _Rule, mask: np.ndarray) -> float:
-        """Share of a rule's class that it finds with the precision asked of rules."""
-        raise NotImplementedError
-
-
-class _RestOfWords(Rest):
-    """Words of texts by naive Bayes, without those that come with what a rule marks."""
-
-    def __init__(self, words: Words, labels: Int64[np.ndarray, " rows"], is_train: np.ndarray) -> None:
-        self.words, self.labels, self.is_train = words, labels, is_train
-        order = np.cumsum(is_train)
-        self._halves = [is_train & (order % 2 == half) for half in (0, 1)]
-
-    def recall(self, rule: _Rule, mask: Bool[np.ndarray, " rows"]) -> float:
-        """As `Rest.recall`."""
-        rows, codes, size = self.words.rows, self.words.codes, len(self.words.hashes)
-        is_class = self.labels == rule.label
-        train = self.is_train
-        of_all = np.bincount(codes[train[rows]], minlength=size)
-        marked = np.bincount(codes[(train & mask)[rows]], minlength=size)
-        comes_with = (marked >= 0.9 * np.maximum(of_all, 1)) & (marked >= 0.8 * max(1, (train & mask).sum()))
-        if isinstance(rule.feature, Marks) and rule.feature.kind == "word":
-            comes_with[rule.code] = True
-        scores = np.zeros(len(train))
-        for learned, asked in (self._halves, self._halves[::-1]):
-            inside = np.bincount(codes[(learned & is_class)[rows]], minlength=size) + 0.1
-            outside = np.bincount(codes[(learned & ~is_class)[rows]], minlength=size) + 0.1
-            weights = np.log(inside / inside.sum()) - np.log(outside / outside.sum())
-            weights[comes_with] = 0.0
-            sums = np.bincount(rows, weights=weights[codes], minlength=len(train))
-            scores[asked] = sums[asked]
-        return recall_at(scores[train], is_class[train])
-
-
-class _RestOfPixels(Rest):
-    """Small images without their brightness and contrast, by least squares on random features."""
-
-    def __init__(
-        self, thumbs: Float32[np.ndarray, "rows values"], labels: np.ndarray, is_train: np.ndarray
-    ) -> None:
-        self.labels, self.is_train = labels, is_train
-        self._thumbs = thumbs
-        self._scores: Float64[np.ndarray, "train classes"] | None = None
-
-    def recall(self, rule: _Rule, mask: Bool[np.ndarray, " rows"]) -> float:
-        """As `Rest.recall`."""
-        del mask
-        if self._scores is None:
-            self._scores = self._fitted()
-        return recall_at(self._scores[:, rule.label], self.labels[self.is_train] == rule.label)
-
-    def _fitted(self) -> Float64[np.ndarray, "train classes"]:
-        values = self._thumbs[self.is_train]
-        directions = np.random.default_rng(0).normal(size=(values.shape[1], 512)).astype(np.float32)
-        hidden = np.maximum(values @ directions / np.sqrt(values.shape[1]), 0.0)
-        seen = np.concatenate([values, hidden, np.ones((len(values), 1), np.float32)], axis=1)
-        labels = self.labels[self.is_train]
-        targets = np.eye(int(labels.max()) + 1, dtype=np.float32)[labels]
-        scores = np.zeros(targets.shape)
-        order = np.arange(len(values))
-        for half in (0, 1):
-            learned, asked = order % 2 == half, order % 2 != half
-            square = seen[learned].T @ seen[learned] + 0.01 * learned.sum() * np.eye(
-                seen.shape[1], dtype=np.float32
-            )
-            weights = np.linalg.solve(square, seen[learned].T @ targets[learned])
-            scores[asked] = seen[asked] @ weights
-        return scores
-
-
-def recall_at(scores: Float64[np.ndarray, " n"], is_class: Bool[np.ndarray, " n"]) -> float:
-    """Most of a class that lies above a threshold with the precision asked of rules."""
-    order = np.argsort(-scores, kind="stable")
-    hits = np.cumsum(is_class[order])
-    enough = np.flatnonzero(hits >= PRECISION * np.arange(1, len(hits) + 1))
-    return float(hits[enough[-1]] / max(1, is_class.sum())) if len(enough) else 0.0
-
-
 # The search.
 
 
@@ -324,12 +228,12 @@ def search(
     is_train, is_test = np.isin(rows, dataset.train), np.isin(rows, dataset.test)
     labels, classes = dataset.labels[rows], len(dataset.classes)
     sizes = np.bincount(labels[is_train], minlength=classes)
-    tried, rules = 0, list[_Rule]()
+    tried, rules = 0, list[Rule]()
     for feature in features:
         found, number = _rules_of(feature, labels, is_train, sizes, dataset.classes)
         tried += number
         rules += found
-    kept = list[tuple[_Rule, np.ndarray]]()
+    kept = list[tuple[Rule, np.ndarray]]()
     logs = _log_factorials(int(is_train.sum()))
     surely = [
         rule
@@ -364,7 +268,7 @@ def search(
     return Giveaways(tuple(found_all), kinds, int(is_train.sum()), tried)
 
 
-def _order(rule: _Rule) -> tuple[bool, bool, int]:
+def _order(rule: Rule) -> tuple[bool, bool, int]:
     """Sorts forms first; then what may be content, that which marks most first; last what is outside."""
     is_content = rule.feature.nature == CONTENT
     return rule.feature.nature == OUTSIDE, is_content, -rule.hits if is_content else 0
@@ -382,7 +286,7 @@ def _rules_of(
     is_train: Bool[np.ndarray, " rows"],
     sizes: Int64[np.ndarray, " classes"],
     classes: tuple[str, ...],
-) -> tuple[list[_Rule], int]:
+) -> tuple[list[Rule], int]:
     """Rules on one feature that hold among the training examples, and how many were tried."""
     if isinstance(feature, Numbers):
         return _ranges(feature, labels, is_train, sizes)
@@ -404,7 +308,7 @@ def _rules_of(
     ):
         if feature.may_name_class and _names_class(feature.name(value), classes[label]):
             continue
-        found.append(_Rule(feature, value, 0.0, 0.0, label, number, int(marked[value])))
+        found.append(Rule(feature, value, 0.0, 0.0, label, number, int(marked[value])))
     # Of each class the value that marks most.
     return sorted(found, key=lambda rule: -rule.hits), tried
 
@@ -438,7 +342,7 @@ def _ranges(
     labels: Int64[np.ndarray, " rows"],
     is_train: Bool[np.ndarray, " rows"],
     sizes: Int64[np.ndarray, " classes"],
-) -> tuple[list[_Rule], int]:
+) -> tuple[list[Rule], int]:
     """For each class the range of numbers that holds most of it with the precision asked for.
 
     An example of the class counts 1 and another one -19, so that a sum above zero is a precision above 95 %;
@@ -470,7 +374,7 @@ def _ranges(
             and best - first < counts[-1]
         ):
             found.append(
-                _Rule(
+                Rule(
                     feature,
                     -1,
                     float(values[starts[first]]),
@@ -489,7 +393,7 @@ def _is_sorted(labels: Int64[np.ndarray, " rows"]) -> bool:
     return runs <= _SORTED * len(np.unique(labels)) + 0.02 * len(labels)
 
 
-def _mask(rule: _Rule, rows: int) -> Bool[np.ndarray, " rows"]:
+def _mask(rule: Rule, rows: int) -> Bool[np.ndarray, " rows"]:
     """The examples that a rule marks."""
     if isinstance(rule.feature, Numbers):
         with np.errstate(invalid="ignore"):
@@ -500,7 +404,7 @@ def _mask(rule: _Rule, rows: int) -> Bool[np.ndarray, " rows"]:
 
 
 def _is_content(
-    rule: _Rule,
+    rule: Rule,
     mask: Bool[np.ndarray, " rows"],
     rest: Rest,
     labels: Int64[np.ndarray, " rows"],
@@ -524,7 +428,7 @@ def _is_content(
     return rest.recall(rule, mask) >= (_OF_WORDS if is_word else _OF_CONTENT) * recall
 
 
-def _is_apart(feature: Numbers, rule: _Rule, is_train: Bool[np.ndarray, " rows"]) -> bool:
+def _is_apart(feature: Numbers, rule: Rule, is_train: Bool[np.ndarray, " rows"]) -> bool:
     """Whether a range lies so far from all other values that no content makes such a gap."""
     values = feature.values[is_train & ~np.isnan(feature.values)]
     inside = (values >= rule.low) & (values <= rule.high)
@@ -547,10 +451,10 @@ def _is_apart(feature: Numbers, rule: _Rule, is_train: Bool[np.ndarray, " rows"]
 
 
 def _is_always_there(
-    rule: _Rule, mask: Bool[np.ndarray, " rows"], rest: Rest, is_train: Bool[np.ndarray, " rows"]
+    rule: Rule, mask: Bool[np.ndarray, " rows"], rest: Rest, is_train: Bool[np.ndarray, " rows"]
 ) -> bool:
     """Whether a word at a place is hardly ever elsewhere in texts of the class, which are no mere words."""
-    assert isinstance(rest, _RestOfWords)  # words are of texts
+    assert isinstance(rest, RestOfWords)  # words are of texts
     assert isinstance(rule.feature, Marks)
     if rule.feature.hashes is None:
         return False  # a word anywhere
@@ -565,7 +469,7 @@ def _is_always_there(
 
 
 def _told(
-    rule: _Rule,
+    rule: Rule,
     mask: Bool[np.ndarray, " rows"],
     dataset: Dataset,
     rows: Int64[np.ndarray, " rows"],
@@ -591,7 +495,7 @@ def _told(
     )  # fmt: skip
 
 
-def _range(feature: Numbers, rule: _Rule) -> str:
+def _range(feature: Numbers, rule: Rule) -> str:
     """A range of numbers, for people."""
     if feature.unit == "time":
         low, high = (np.datetime64(int(end), "s") for end in (rule.low, rule.high))
