@@ -199,7 +199,7 @@ MANY = int(os.environ.get("TEXTS", "100000"))
 def test_many_texts_are_prepared_in_bounded_memory(tmp_path: Path) -> None:
     """Rows of about 30 words, 1 % copied exactly and 1 % with a word more.
 
-    Measured with a million: 0.75 to 1.07 GB, 0.2 of them pages of the store that the system can take back.
+    Measured with a million: 0.75 to 1.14 GB, 0.2 of them pages of the store that the system can take back.
     """
     base = made_texts(MANY // 5, words=24)
     path = tmp_path / "many.csv"
@@ -221,4 +221,5 @@ def test_many_texts_are_prepared_in_bounded_memory(tmp_path: Path) -> None:
     # Copies stay together, so a share is met by pairs.
     assert train == pytest.approx(MANY - 15_000, abs=100)
     assert test == pytest.approx(10_000, abs=100)
-    assert int(peak) < 100 + 1.2 * MANY / 1000
+    # The words of some thousands of examples, in which giveaways are looked for, are the same for any number.
+    assert int(peak) < 180 + 1.2 * MANY / 1000

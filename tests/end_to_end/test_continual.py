@@ -226,7 +226,7 @@ def test_a_killed_run_whose_old_data_is_gone_says_so(write, tmp_path):
     package.train(data, out=tmp_path / "run", from_=old, **given)
     (tmp_path / "run" / "metrics.json").unlink()  # as if the end had not been reached
     own.unlink()
-    with pytest.raises(DataError, match="--resume: the run rehearses data that is not at hand any more: "):
+    with pytest.raises(DataError, match="resume=True: the run rehearses data that is not at hand any more: "):
         package.train(data, out=tmp_path / "run", from_=old, resume=True, **given)
 
 

@@ -46,7 +46,7 @@ def test_metrics_have_the_keys_of_the_contract(run):
     ]  # fmt: skip
     assert metrics["data"].keys() == {
         "train", "validation", "test", "skipped", "duplicates", "near_duplicates", "leaked", "siblings",
-        "siblings_by_rule", "test_siblings",
+        "siblings_by_rule", "test_siblings", "groups",
     }  # fmt: skip
     assert sum(metrics["data"][split] for split in ("train", "validation", "test")) == 1797
     model = metrics["models"][metrics["recommended"]]
