@@ -435,8 +435,8 @@ def measure(few: int, many: int) -> dict[str, float]:
     from measuring import PELLUCID, Ended, ran
 
     from pellucid.data.reading.input_places import open_places
+    from pellucid.input_kinds import IMAGES
     from pellucid.settings import Settings
-    from pellucid.tasks import IMAGES
 
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)

@@ -33,9 +33,9 @@ from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.reading.forms import FASHION_FOLDER
 from pellucid.data.reading.input_places import open_places
 from pellucid.data.reading.inputs import blocks_of, decoders, fit_inputs
+from pellucid.input_kinds import IMAGES
 from pellucid.runtime import load as load_exported
 from pellucid.settings import Settings
-from pellucid.tasks import IMAGES
 
 _AT_A_TIME, BUNDLED = 256, FASHION_FOLDER / "train-images-idx3-ubyte.gz"
 

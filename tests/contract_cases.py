@@ -7,10 +7,10 @@ import torch
 from sklearn.datasets import load_sample_image
 from torch.nn import functional
 
+from pellucid.input_kinds import IMAGES, TEXTS
 from pellucid.networks import NETWORKS, InputFacts, build
 from pellucid.networks.config import ACTIVATIONS, POOLINGS
 from pellucid.settings import Settings
-from pellucid.tasks import IMAGES, TEXTS
 from small_models import SMALL, designed
 
 VOCABULARY = 40

@@ -8,7 +8,7 @@ import numpy as np
 from pellucid.bundle import AverageMember, AverageModel, ClassicalModel, Inputs, Model
 from pellucid.classical import Budget, Fitted, TrainingSet, fit_baseline
 from pellucid.data.raw_texts import Texts
-from pellucid.tasks import CLASSIFICATION, MULTILABEL, REGRESSION, Target
+from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION, Target
 from small_models import (
     CLASSES,
     DIGITS,

@@ -14,7 +14,7 @@ from pellucid.bundle import FeatureModel, ImageModel
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.networks import NETWORKS, InputFacts, NetworkConfig, build, design
 from pellucid.settings import Settings
-from pellucid.tasks import ABSENT, MULTILABEL, UNKNOWN
+from pellucid.targets import ABSENT, MULTILABEL, UNKNOWN
 
 SMALL = "small-cnn"
 """Name for tests of the `cnn` for little time."""

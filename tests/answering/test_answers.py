@@ -14,7 +14,8 @@ from pellucid.answering.decisions import Decisions, PredictOptions
 from pellucid.answering.incoming import Block
 from pellucid.bundle.held_out import Answers
 from pellucid.errors import StorageError, UsageError
-from pellucid.tasks import CLASSIFICATION, IMAGES
+from pellucid.input_kinds import IMAGES
+from pellucid.targets import CLASSIFICATION
 
 ANSWERS = [
     Answer("photos/a.png", "cat", 0.75, "", 0.5, (0.75, 0.25)),

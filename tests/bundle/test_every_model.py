@@ -13,7 +13,8 @@ from pellucid.bundle import ClassicalModel, Model, load, load_any, save
 from pellucid.bundle.format import KINDS
 from pellucid.classical import PREDICTORS, feature_length
 from pellucid.errors import DataError, ModelFileError
-from pellucid.tasks import CLASSIFICATION, MULTILABEL, TEXTS, VALUES
+from pellucid.input_kinds import TEXTS, VALUES
+from pellucid.targets import CLASSIFICATION, MULTILABEL
 from small_models import DIGITS, digits
 
 

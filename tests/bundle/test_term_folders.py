@@ -9,7 +9,7 @@ import pytest
 from forged_folders import document_of, header_of, require_flips_refused, require_refused, write_weights
 from pellucid.bundle import load_any
 from pellucid.errors import ModelFileError
-from pellucid.tasks import TEXTS
+from pellucid.input_kinds import TEXTS
 from small_models import reseal, sealed
 
 TOKENS = {"kind": "tokens", "tokens": "words", "length": 24, "vocabulary": 26}

@@ -16,7 +16,7 @@ from forged_folders import document_of, flipped, require_flips_refused, require_
 from pellucid.bundle import load, load_any, save
 from pellucid.encoding.encoder import MOST_BYTES
 from pellucid.errors import ModelFileError
-from pellucid.tasks import TEXTS
+from pellucid.input_kinds import TEXTS
 from small_models import CLASSES, reseal, sealed
 from text_models import encoder, text_model
 

@@ -12,7 +12,8 @@ from pellucid.bundle import ClassicalModel, Model, TextModel, load_any, save
 from pellucid.bundle.model import require_texts
 from pellucid.data.raw_texts import Texts
 from pellucid.errors import DataError
-from pellucid.tasks import CLASSIFICATION, TEXTS
+from pellucid.input_kinds import TEXTS
+from pellucid.targets import CLASSIFICATION
 from small_models import CLASSES, DIGITS, digits, untrained_model, vector_model
 from text_models import encoder, text_model, texts, trained_text_model
 

@@ -20,8 +20,8 @@ from pellucid.data.archives import Member
 from pellucid.data.reading.input_places import Input, open_places
 from pellucid.data.trees import members_of
 from pellucid.errors import DataError
+from pellucid.input_kinds import IMAGES, TEXTS, InputKind
 from pellucid.settings import Settings
-from pellucid.tasks import IMAGES, TEXTS, InputKind
 
 FILES = {
     "cats/a.png": b"\x89PNG\r\n\x1a\nof a",

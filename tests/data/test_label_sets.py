@@ -15,7 +15,7 @@ from pellucid.data.label_sets import LabelSets, array_in, as_array, parts_of, se
 from pellucid.data.splitting import folds, split
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
-from pellucid.tasks import MULTILABEL
+from pellucid.targets import MULTILABEL
 
 NAMES = st.text(st.characters(whitelist_categories=("Ll", "Lu", "Nd")), min_size=1, max_size=6)
 

@@ -18,8 +18,8 @@ from pellucid.data.reading.dispatch import read_dataset
 from pellucid.data.reading.forms import files_named
 from pellucid.data.reading.input_places import open_places
 from pellucid.errors import DataError, UsageError
+from pellucid.input_kinds import IMAGES
 from pellucid.settings import Settings
-from pellucid.tasks import IMAGES
 
 
 @pytest.mark.parametrize("name", BY_TOOLS)

@@ -16,7 +16,7 @@ from pellucid.data.splitting import split
 from pellucid.data.wording import width
 from pellucid.errors import DataError
 from pellucid.settings import Settings
-from pellucid.tasks import deciles
+from pellucid.targets import deciles
 
 DIGITS = load_digits()
 PIXELS = (DIGITS.images * 15).astype(np.uint8)[..., None]

@@ -12,8 +12,8 @@ from made_images import context, encoded
 from pellucid.data.reading import input_places
 from pellucid.data.reading.input_places import Cell, Input, open_places
 from pellucid.errors import DataError
+from pellucid.input_kinds import IMAGES, TEXTS, InputKind
 from pellucid.settings import Settings
-from pellucid.tasks import IMAGES, TEXTS, InputKind
 
 
 def images(folder: Path, *names: str) -> None:

@@ -21,7 +21,7 @@ from pellucid.data.labels import number_text, read_number
 from pellucid.data.targets import require_spread, with_target
 from pellucid.errors import DataError
 from pellucid.settings import Settings
-from pellucid.tasks import CLASSIFICATION, REGRESSION
+from pellucid.targets import CLASSIFICATION, REGRESSION
 
 DIGITS = load_digits()
 INK = DIGITS.images.mean(axis=(1, 2))

@@ -9,8 +9,8 @@ import pytest
 
 import pellucid as package
 from pellucid.data import read_data
+from pellucid.input_kinds import TEXTS as TEXTS_KIND
 from pellucid.settings import Settings
-from pellucid.tasks import TEXTS as TEXTS_KIND
 
 QUICK = ("--preset", "quick", "--threads", "1", "--no-baselines", "--folds", "0")
 SMALL_CNN = ("--model", "text-cnn", "--width", "16", "--length", "64", "--epochs", "4", "--threads", "1")

@@ -7,7 +7,7 @@ from every_model import inputs_of
 from exported_models import EVERY, QUICK, content_of, exported
 from pellucid.bundle import ClassicalModel
 from pellucid.classical import extract
-from pellucid.tasks import VALUES
+from pellucid.input_kinds import VALUES
 
 onnx = pytest.importorskip("onnx")
 

@@ -20,7 +20,7 @@ from pellucid.export.onnx_graph import answer_layer, graph_inputs, tempered
 from pellucid.export.onnx_layers import NoveltyLayer, make_predictor_layer
 from pellucid.export.onnx_layers import make_measure_layer as layer_of_measure
 from pellucid.novelty import Measure
-from pellucid.tasks import MULTILABEL
+from pellucid.targets import MULTILABEL
 
 
 def taken(model, inputs):

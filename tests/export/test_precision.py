@@ -10,7 +10,7 @@ from pellucid.export import precision as judging
 from pellucid.export.export import export, metadata_of
 from pellucid.export.precision import Labelled, halved, judge
 from pellucid.runtime.exported import opened
-from pellucid.tasks import CLASSIFICATION, MULTILABEL
+from pellucid.targets import CLASSIFICATION, MULTILABEL
 from small_models import digits
 
 onnx = pytest.importorskip("onnx")

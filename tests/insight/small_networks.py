@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from pellucid.bundle import ImageModel, Model, TextModel
 from pellucid.insight.opened_networks import Opened, open_network
-from pellucid.tasks import PRESENT, UNKNOWN
+from pellucid.targets import PRESENT, UNKNOWN
 from small_models import (
     CLASSES,
     LABELS,

@@ -9,6 +9,7 @@ import torch
 
 from insight.small_networks import OF_LABELS, asked, model
 from pellucid.bundle import ImageModel
+from pellucid.input_kinds import IMAGES, TEXTS
 from pellucid.insight.attribution import (
     _collect,
     attributions_of_image,
@@ -26,7 +27,6 @@ from pellucid.insight.explaining import explain_model
 from pellucid.insight.explanation import nearest
 from pellucid.insight.input_pieces import TokenPieces
 from pellucid.insight.occlusion import MOST_PIECES, ImagePieces, WordPieces, occlusion, words_of
-from pellucid.tasks import IMAGES, TEXTS
 from small_models import digits, untrained_model
 from text_models import text_model, texts
 from without_detector import WithoutDetector

@@ -11,11 +11,11 @@ from labelling.served import write_images, write_texts
 from pellucid.data.raw_texts import Texts
 from pellucid.data.text_copies import text_digests
 from pellucid.errors import DataError, UsageError
+from pellucid.input_kinds import TEXTS
 from pellucid.labelling.pool import read_pool
 from pellucid.labelling.session import Conflict, Labelling
 from pellucid.labelling.table import LabelTable
 from pellucid.settings import Settings
-from pellucid.tasks import TEXTS
 
 
 def labelling_of(place, out, settings=None, **more):

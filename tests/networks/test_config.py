@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.errors import UsageError
+from pellucid.input_kinds import TEXTS as TEXTS_KIND
 from pellucid.networks import NETWORKS, InputFacts, NetworkConfig, build, design, parameter_shapes
 from pellucid.settings import Settings
-from pellucid.tasks import TEXTS as TEXTS_KIND
 
 DIGITS = InputFacts(input_shape=(1, 8, 8), outputs=10, examples=1437)
 TEXTS = InputFacts(input_shape=(20,), outputs=3, examples=500, vocabulary=50, groups=(2, 30, 50))

@@ -1,10 +1,10 @@
 import pytest
 import torch
 
+from pellucid.input_kinds import IMAGES
+from pellucid.input_kinds import TEXTS as TEXTS_KIND
 from pellucid.networks import NETWORKS, InputFacts, as_text, build, describe, design
 from pellucid.settings import Settings
-from pellucid.tasks import IMAGES
-from pellucid.tasks import TEXTS as TEXTS_KIND
 
 FASHION = InputFacts((1, 28, 28), 10, 55_000)
 TEXTS = InputFacts((40,), 3, 500, vocabulary=50, groups=(2, 30, 50))

@@ -6,11 +6,12 @@ import torch
 from torch import nn
 
 from every_model import network_model
+from pellucid.input_kinds import TEXTS
 from pellucid.networks import NETWORKS, InputFacts, Network, build, design
 from pellucid.networks.config import NetworkConfig
 from pellucid.networks.extending import Centres, centres_of, copied, with_classes
 from pellucid.settings import Settings
-from pellucid.tasks import CLASSIFICATION, REGRESSION, TEXTS, Target
+from pellucid.targets import CLASSIFICATION, REGRESSION, Target
 from small_models import digits
 
 PIXELS, LABELS = digits()

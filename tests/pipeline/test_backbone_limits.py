@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pellucid.errors import UsageError
+from pellucid.input_kinds import IMAGES, TEXTS
 from pellucid.pipeline.learners import backbone_costs, backbone_learners, time_limits
 from pellucid.pipeline.learners.backbone_choice import BackboneLimits, chosen, taken_over
 from pellucid.pipeline.learners.backbone_costs import BackboneCost, Measured, measured
@@ -19,7 +20,6 @@ from pellucid.pipeline.run.context import RunContext, TimeBudget, learner_time
 from pellucid.pipeline.run.journal import Journal, RunFolder
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
-from pellucid.tasks import IMAGES, TEXTS
 from tiny_backbone import NAME, tiny_weights
 
 COST = BackboneCost(example=0.01, learning=0.002, held_out=300, tuning=5_000, most=2_000, least=40)

@@ -23,7 +23,7 @@ from pellucid.pipeline.learners.in_run import everything_of, train_baselines
 from pellucid.pipeline.run.context import TimeBudget
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
-from pellucid.tasks import CLASSIFICATION
+from pellucid.targets import CLASSIFICATION
 
 SETTINGS = Settings(threads=1, preset="quick")
 NAMES = ("majority", "svm", "random-forest")

@@ -28,7 +28,7 @@ from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.journal import Journal, RunFolder
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
-from pellucid.tasks import CLASSIFICATION
+from pellucid.targets import CLASSIFICATION
 from runs_to_continue import NEW, OLD, old_images, old_numbers, old_texts, write_npz, write_texts
 from small_models import CLASSES, digits, untrained_model
 

@@ -9,7 +9,7 @@ from every_model import MODELS, network_model
 from pellucid.data import Dataset
 from pellucid.pipeline.judging.novelty_detectors import judged_places, synthetic_outliers, with_detectors
 from pellucid.pipeline.learners.candidates import Candidate, HeldOutAnswers
-from pellucid.tasks import CLASSIFICATION
+from pellucid.targets import CLASSIFICATION
 from small_models import CLASSES, DIGITS, digits
 
 PIXELS, LABELS = digits()

@@ -11,7 +11,7 @@ from pellucid.evaluation.comparisons import splits_p_value
 from pellucid.evaluation.learning_curve import CurvePoint
 from pellucid.pipeline.judging import testing
 from pellucid.pipeline.judging.disagreement import contradiction, disagreement, worst_slice
-from pellucid.tasks import CLASSIFICATION, REGRESSION
+from pellucid.targets import CLASSIFICATION, REGRESSION
 
 SETTINGS = {"seed": 0}
 

@@ -12,12 +12,12 @@ from pellucid.bundle import load
 from pellucid.data import prepare
 from pellucid.data.dataset import EarlierConstraints
 from pellucid.evaluation import mcnemar
+from pellucid.input_kinds import IMAGES
 from pellucid.pipeline.continual.forgetting import OldTest, forgetting, old_test
 from pellucid.pipeline.continual.starting_point import Earlier, read_earlier, starting_point
 from pellucid.pipeline.continual.training import ContinualTraining
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.settings import Settings
-from pellucid.tasks import IMAGES
 from runs_to_continue import (
     GENTLE,
     NEW,

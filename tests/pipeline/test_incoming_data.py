@@ -7,9 +7,10 @@ from data.made import write_class_folders
 from pellucid.data import Preprocessing
 from pellucid.data.dataset import EarlierConstraints
 from pellucid.errors import DataError, UsageError
+from pellucid.input_kinds import IMAGES, TEXTS
 from pellucid.pipeline.continual.starting_point import prepare_for
 from pellucid.settings import Settings
-from pellucid.tasks import CLASSIFICATION, IMAGES, REGRESSION, TEXTS
+from pellucid.targets import CLASSIFICATION, REGRESSION
 from runs_to_continue import write_npz, write_texts
 from small_models import write_digits
 

@@ -14,6 +14,7 @@ from pellucid.classical import Budget, OverdueError
 from pellucid.classical.search import Pace
 from pellucid.data import Dataset, Preprocessing, prepare
 from pellucid.data.wording import count_of
+from pellucid.input_kinds import IMAGES, TEXTS
 from pellucid.pipeline import concluding
 from pellucid.pipeline.judging import refitting
 from pellucid.pipeline.judging.refitting import FoldTrainings, judged_by_folds
@@ -34,7 +35,6 @@ from pellucid.pipeline.run.context import RunContext, TimeBudget, slowdown
 from pellucid.pipeline.run.journal import Journal, RunFolder, notes_of
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
-from pellucid.tasks import IMAGES, TEXTS
 from small_models import CLASSES, digits
 
 

@@ -11,7 +11,7 @@ from pellucid.pipeline.learners.refusals import (
     require_prediction,
 )
 from pellucid.settings import CLASSICAL, NEURAL, ROWS, Settings
-from pellucid.tasks import CLASSIFICATION, REGRESSION
+from pellucid.targets import CLASSIFICATION, REGRESSION
 
 NETWORK_ALONE = {
     "activation": "relu", "pooling": "average", "dropout": 0.1, "batch_norm": False, "width": 8, "depth": 1,

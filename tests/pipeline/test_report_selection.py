@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pellucid.arithmetic.probabilities import decided
 from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.pipeline.judging import testing
@@ -18,7 +17,7 @@ from pellucid.pipeline.judging.report_facts import (
     worst_rows,
 )
 from pellucid.settings import Settings
-from pellucid.tasks import CLASSIFICATION
+from pellucid.targets import CLASSIFICATION
 
 LABELS = np.array([0, 0, 1, 1, 2, 2])
 SAID = np.array(
@@ -34,7 +33,7 @@ def test_what_a_threshold_decides_is_a_mistake_or_none_as_in_the_matrix():
     """A class is answered though the other one is more probable: the same rows, the probability its own."""
     labels = np.array([0, 0, 1, 1])
     said = np.array([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.75, 0.25]])
-    predicted = decided(said, ("no", "yes"), {"yes": 0.28})
+    predicted = CLASSIFICATION.labels(said, ("no", "yes"), {"yes": 0.28})
     assert predicted.tolist() == [0, 1, 1, 0]
     assert worst_rows(labels, said, predicted) == [3, 1]
     assert cell_rows(labels, said, predicted)[:2] == [1, 3]

@@ -13,7 +13,7 @@ from pellucid.errors import ModelFileError, PellucidError, StorageError, UsageEr
 from pellucid.files import sha256
 from pellucid.pipeline.continual.starting_point import read_earlier, restored, starting_point
 from pellucid.strict import read_sealed, sealed
-from pellucid.tasks import CLASSIFICATION
+from pellucid.targets import CLASSIFICATION
 from runs_to_continue import old_images, old_texts, write_npz
 from small_models import digits
 

@@ -11,11 +11,11 @@ from insight.backbones import drawn, photograph
 from insight.small_networks import model
 from pellucid.bundle import AutoencoderModel, ImageModel
 from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.input_kinds import TEXTS
 from pellucid.insight.explaining import explain_model
 from pellucid.insight.explanation import Explanation, Like
 from pellucid.networks import InputFacts, build, design
 from pellucid.settings import Settings
-from pellucid.tasks import TEXTS
 from small_models import digits
 from text_models import texts
 

@@ -9,7 +9,7 @@ from pellucid.evaluation import reliability, score
 from pellucid.pipeline.judging.report_facts import label_facts
 from pellucid.reports import Answered, ReportFacts
 from pellucid.reports.facts import CalibrationFacts
-from pellucid.tasks import MULTILABEL
+from pellucid.targets import MULTILABEL
 
 NAMES = ("cat", "dog", "fish", "owl")
 THRESHOLDS = (0.5, 0.4, 0.5, 0.5)

@@ -14,9 +14,10 @@ from pellucid.answering.decisions import Decisions, PredictOptions
 from pellucid.answering.incoming import Block
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DataError, NotFiniteError
+from pellucid.input_kinds import IMAGES
 from pellucid.runtime.exported import ExportedModel, batches
 from pellucid.runtime.metadata import Metadata
-from pellucid.tasks import IMAGES, MULTILABEL
+from pellucid.targets import MULTILABEL
 from small_models import LABELS, digits, write_digits
 from text_models import encoder, texts
 

@@ -12,7 +12,7 @@ from pellucid.export.export import metadata_of
 from pellucid.runtime.exported import load, opened
 from pellucid.runtime.metadata import Metadata
 from pellucid.runtime.onnx_files import require_plain
-from pellucid.tasks import MULTILABEL
+from pellucid.targets import MULTILABEL
 from small_models import states
 
 onnx = pytest.importorskip("onnx")

@@ -24,10 +24,10 @@ from pellucid.serving.collecting import Collecting
 from serving.served import JSON, Server
 
 pytest.importorskip("prometheus_client")
+from pellucid.input_kinds import IMAGES
 from pellucid.serving.application import State, application
 from pellucid.serving.monitoring import Monitor
 from pellucid.serving.workers import Reply
-from pellucid.tasks import IMAGES
 
 HOST = b"host: 127.0.0.1\r\n"
 

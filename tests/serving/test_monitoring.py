@@ -9,9 +9,9 @@ from scipy import stats
 from pellucid.arithmetic.probabilities import LEVEL
 from pellucid.bundle.held_out import HeldOut
 from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.input_kinds import IMAGES
 from pellucid.runtime.metadata import Metadata
 from pellucid.serving.monitoring import WINDOW, DriftWatch, Monitor, above
-from pellucid.tasks import IMAGES
 
 CLASSES = ("a", "b", "c")
 SHARES = (0.5, 0.3, 0.2)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pellucid.arithmetic.rounding import figure
-from pellucid.tasks import REGRESSION
+from pellucid.targets import REGRESSION
 from pellucid.training.batches import to_tensor
 from pellucid.training.loop import selection_score
 from pellucid.training.objectives import Classification, Regression, make_objective

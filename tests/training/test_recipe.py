@@ -7,7 +7,7 @@ import pytest
 from pellucid.data.images.augmentation import Augmentation
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
-from pellucid.tasks import REGRESSION
+from pellucid.targets import REGRESSION
 from pellucid.training.recipe import Recipe, choose_recipe
 from pellucid.training.recipe_defaults import PRESETS, Surroundings
 

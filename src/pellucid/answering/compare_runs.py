@@ -32,7 +32,7 @@ from pellucid.language import translated
 from pellucid.reports.changes import MOST_SHOWN, Change, ChangesFacts, render_changes
 from pellucid.settings import Settings, command_line, flag_of, name_of
 from pellucid.strict import MOST_BYTES, read_json
-from pellucid.tasks import ABSENT, MULTILABEL, PRESENT, REGRESSION, UNKNOWN, Target
+from pellucid.targets import ABSENT, MULTILABEL, PRESENT, REGRESSION, UNKNOWN, Target
 
 _FORMAT = 1
 _BLOCK = 1024

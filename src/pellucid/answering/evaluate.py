@@ -44,7 +44,7 @@ from pellucid.language import translated
 from pellucid.reports.headlines import headline_of
 from pellucid.settings import METRICS, Settings
 from pellucid.strict import MOST_BYTES, read_json
-from pellucid.tasks import ABSENT, CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION, UNKNOWN, Target
+from pellucid.targets import ABSENT, CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION, UNKNOWN, Target
 
 _FORMAT = 1
 _CONFUSIONS_SHOWN = 5

@@ -21,9 +21,9 @@ from pellucid.data.split_rules import SPLIT_RULE
 from pellucid.data.wording import count_of, filled, quoted, some, visible, width, wrapped
 from pellucid.errors import DataError, StorageError, UsageError
 from pellucid.files import write_file, write_folder
+from pellucid.input_kinds import TEXTS
 from pellucid.language import translated
 from pellucid.settings import Settings, likely_meant
-from pellucid.tasks import TEXTS
 
 MOST_IMAGES = 100_000
 MOST_ON_SHEET = 100

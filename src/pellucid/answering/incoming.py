@@ -24,8 +24,9 @@ from pellucid.data.listing import Listing
 from pellucid.data.reading.input_places import STANDARD_INPUT, Cell, Input, Opened, open_places
 from pellucid.data.reading.inputs import blocks_of, decoders, fit_inputs, most_in_block, text_of
 from pellucid.errors import DataError, UsageError
+from pellucid.input_kinds import TEXTS, InputKind
 from pellucid.settings import Settings
-from pellucid.tasks import TEXTS, InputKind, Target
+from pellucid.targets import Target
 
 WARNINGS_SHOWN = 10
 _MOST_IN_BLOCK = 4096

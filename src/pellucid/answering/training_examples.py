@@ -20,7 +20,7 @@ from pellucid.insight.explanation import MOST_COMPARED, Like, nearest
 from pellucid.insight.opened_networks import one_thread
 from pellucid.settings import Settings
 from pellucid.strict import MOST_BYTES, read_json
-from pellucid.tasks import UNKNOWN
+from pellucid.targets import UNKNOWN
 
 _SHOWN = 8
 # Errors of files of a run that are missing or damaged: a model folder has none of them.

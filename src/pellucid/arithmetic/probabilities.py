@@ -1,7 +1,7 @@
 """Probabilities from logits, at a temperature, averaged over models; distributions, and p-values adjusted."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -60,40 +60,6 @@ def sigmoid_at_temperature(
     present, absent = (((each / larger) ** (1 / temperature)) for each in (probabilities, 1 - probabilities))
     tempered: np.ndarray = present / (present + absent)
     return tempered
-
-
-def decided(
-    probabilities: Float[np.ndarray, "examples classes"],
-    classes: Sequence[str],
-    threshold: Mapping[str, float],
-) -> Int64[np.ndarray, " examples"]:
-    """Class of each example: the most probable one (of equals the first), or by a threshold.
-
-    `threshold` holds one of two classes, which is answered where its probability is at least so large, or
-    nothing.
-    """
-    found: np.ndarray = probabilities.argmax(axis=1)
-    for name, least in threshold.items():
-        code = classes.index(name)
-        found = np.where(probabilities[:, code] >= least, code, 1 - code)
-    return found
-
-
-def checked_threshold(
-    value: object, classes: Sequence[str], *, is_exclusive: bool = True
-) -> dict[str, float]:
-    """A threshold of one of two classes, or of any labels, read from a file that is not trusted.
-
-    Raises: `ValueError` if it is no object of one of two classes, or of labels, and probabilities.
-    """
-    if not isinstance(value, dict) or not value.keys() <= {*classes}:
-        raise ValueError("'threshold' is not an object of classes")
-    if is_exclusive and (len(value) != 1 or len(classes) != 2):
-        raise ValueError("'threshold' is not an object of one of two classes")
-    for least in value.values():
-        if isinstance(least, bool) or not isinstance(least, (int, float)) or not 0 <= least <= 1:
-            raise ValueError("'threshold' is not a probability from 0 to 1")
-    return {name: float(least) for name, least in value.items()}
 
 
 def weighted_mean(

@@ -17,8 +17,8 @@ from pellucid.classical.predictors import Rows
 from pellucid.encoding import Encoder
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import DataError
+from pellucid.input_kinds import TEXTS
 from pellucid.networks import Network
-from pellucid.tasks import TEXTS
 
 
 class AverageMember(NamedTuple):

@@ -17,7 +17,6 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from pellucid.arithmetic.probabilities import checked_threshold
 from pellucid.bundle.held_out import LEAST_MEMBERS, MOST_MEMBERS, MOST_WEIGHT
 from pellucid.bundle.model import LEAST_TEMPERATURE, MOST_TEMPERATURE, checked_temperature
 from pellucid.classical import FEATURES, HIDDEN, PREDICTORS, TF_IDF, VALUES
@@ -28,6 +27,8 @@ from pellucid.encoding import ENCODERS, Encoder, NgramEncoder, WordPieceEncoder
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.encoding.token_encoders import BYTE, CHARACTERS, SUB_WORDS, WORDS
 from pellucid.errors import ModelFileError
+from pellucid.input_kinds import IMAGES, TEXTS, InputKind
+from pellucid.input_kinds import VALUES as VECTORS
 from pellucid.networks import NetworkConfig, Origin
 from pellucid.networks.config import MOST_FEATURES
 from pellucid.stored import Forms
@@ -46,17 +47,7 @@ from pellucid.strict import (
     parse_file,
     sealed,
 )
-from pellucid.tasks import (
-    CLASSIFICATION,
-    GENERATION,
-    IMAGES,
-    MULTILABEL,
-    REGRESSION,
-    TEXTS,
-    InputKind,
-    Target,
-)
-from pellucid.tasks import VALUES as VECTORS
+from pellucid.targets import CLASSIFICATION, GENERATION, MULTILABEL, REGRESSION, Target
 
 FORMAT = 2
 SIZE_LIMIT = 8 << 20
@@ -301,7 +292,7 @@ class Description(Saved):
             raise ValueError(f"'classes' is not a list of {least}different names")
         checked_temperature(self.temperature, classes)
         if self.threshold:
-            checked_threshold(dict(self.threshold), classes, is_exclusive=kind.target.is_exclusive)
+            kind.target.checked_threshold(dict(self.threshold), classes)
         if not all(self.renamed):
             raise ValueError("'renamed' is not an object of old and new names")
         for new in self.renamed.values():

@@ -13,11 +13,12 @@ from pellucid.arithmetic.draws import Purpose, generator, torch_seed
 from pellucid.bundle.model import Inputs, Model, finite_answers, require_images
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DataError
+from pellucid.input_kinds import IMAGES
 from pellucid.networks import Adversarial, Autoencoder, Network
 from pellucid.networks.costs import hidden_units, rows_at_once
 from pellucid.novelty import FeatureKind
 from pellucid.pieces import in_pieces
-from pellucid.tasks import GENERATION, IMAGES, Target
+from pellucid.targets import GENERATION, Target
 
 _BLOCK = 256
 

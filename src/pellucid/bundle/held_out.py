@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Float32, Float64, Shaped
 from pellucid.arithmetic.probabilities import of_all, trust
 from pellucid.stored import Forms, read_arrays
 from pellucid.strict import LEFT_OUT, Whole, from_json, to_json
-from pellucid.tasks import PRESENT, UNKNOWN
+from pellucid.targets import PRESENT, UNKNOWN
 
 MOST_EXAMPLES = 10_000
 # Of all examples together: with many classes fewer examples are kept.

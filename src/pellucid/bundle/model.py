@@ -20,9 +20,10 @@ from pellucid.data.removal import texts_without
 from pellucid.encoding import Encoder
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import DataError
+from pellucid.input_kinds import InputKind
 from pellucid.networks import NetworkConfig
 from pellucid.novelty import Detector, FeatureKind
-from pellucid.tasks import InputKind, Target, target_of
+from pellucid.targets import Target, target_of
 
 # Inputs that models are asked about: images or feature vectors as one array, or texts.
 Inputs: TypeAlias = Shaped[np.ndarray, "examples ..."] | Sequence[str]

@@ -28,9 +28,9 @@ from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.encoding import Encoder
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import DataError
+from pellucid.input_kinds import IMAGES, TEXTS, VALUES
 from pellucid.networks import Network
 from pellucid.networks.costs import hidden_units
-from pellucid.tasks import IMAGES, TEXTS, VALUES
 
 
 class OnNetwork(Model):

@@ -46,12 +46,13 @@ from pellucid.encoding.encoder import UNKNOWN
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import ModelFileError
 from pellucid.files import open_regular, sha256
+from pellucid.input_kinds import TEXTS, VALUES
 from pellucid.networks import Autoencoder, Network
 from pellucid.networks.costs import require_affordable
 from pellucid.networks.families import outline
 from pellucid.novelty import Detector
 from pellucid.stored import Forms
-from pellucid.tasks import GENERATION, TEXTS, VALUES
+from pellucid.targets import GENERATION
 
 # Model files of other makers that can run code when they are opened: recognised, never opened.
 

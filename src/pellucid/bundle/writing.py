@@ -38,10 +38,11 @@ from pellucid.encoding import Encoder
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import DivergedError
 from pellucid.files import write_folder
+from pellucid.input_kinds import TEXTS, VALUES
 from pellucid.language import translated, translated_form
 from pellucid.networks import Network
 from pellucid.networks.config import Latent
-from pellucid.tasks import GENERATION, TEXTS, VALUES
+from pellucid.targets import GENERATION
 
 
 class Parts(NamedTuple):

@@ -20,8 +20,9 @@ from pellucid.classical.predictors import Constant, Linear, Predictor, Rows
 from pellucid.classical.search import Trial, Work, search
 from pellucid.classical.text_baselines import TEXT_BASELINES, TEXT_NUMBER_BASELINES, dummy
 from pellucid.classical.training_set import Budget, Fitted, Setting, TrainingSet
+from pellucid.input_kinds import IMAGES, TEXTS, InputKind
 from pellucid.settings import metric_of
-from pellucid.tasks import CLASSIFICATION, IMAGES, MULTILABEL, REGRESSION, TEXTS, InputKind, Target
+from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION, Target
 
 Learner = Callable[[Rows, np.ndarray, Work], Predictor]
 

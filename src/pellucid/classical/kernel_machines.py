@@ -23,7 +23,7 @@ from pellucid.classical.linear_fitting import (
 from pellucid.classical.predictors import Exclusive, Outputs, Predictor, Rows, dense, spread
 from pellucid.classical.search import Work
 from pellucid.stored import Forms
-from pellucid.tasks import PRESENT, UNKNOWN
+from pellucid.targets import PRESENT, UNKNOWN
 
 SHARPNESS = 5.0  # makes each vote nearly 0 or 1
 _BLOCK_VALUES = 1 << 22

@@ -33,7 +33,7 @@ from pellucid.classical.linear_fitting import (
 )
 from pellucid.classical.predictors import Predictor
 from pellucid.classical.search import Work
-from pellucid.tasks import PRESENT, UNKNOWN
+from pellucid.targets import PRESENT, UNKNOWN
 
 _TOLERANCE = 1e-3
 # Labels whose problems share their products: enough for fast ones, few enough for several threads.

@@ -24,7 +24,7 @@ from pellucid.classical.label_fitting import cell_weights
 from pellucid.classical.linear_fitting import constant, has_both, label_shares
 from pellucid.classical.predictors import Predictor, Rows
 from pellucid.classical.search import Work
-from pellucid.tasks import PRESENT, UNKNOWN
+from pellucid.targets import PRESENT, UNKNOWN
 
 # Sums of labels that a tree sees, and numbers in the leaves of a forest.
 _SEEN, _MOST_NUMBERS = 16, 25_000_000

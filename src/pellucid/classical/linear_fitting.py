@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 from pellucid.arithmetic import softmax
 from pellucid.classical.predictors import Constant, Linear, Predictor
 from pellucid.classical.search import Work
-from pellucid.tasks import ABSENT, PRESENT, UNKNOWN
+from pellucid.targets import ABSENT, PRESENT, UNKNOWN
 
 _BLOCK_VALUES = 1 << 21
 _SMALLEST = 1e-6

@@ -26,7 +26,8 @@ from pellucid.classical.training_set import (
     Table,
     TrainingSet,
 )
-from pellucid.tasks import REGRESSION, TEXTS, Target
+from pellucid.input_kinds import TEXTS
+from pellucid.targets import REGRESSION, Target
 
 _NEGLIGIBLE = 0.02  # part of the log loss by which a set-up may be worse and count as good
 _SCREENING_PART = 4

@@ -28,7 +28,8 @@ from pellucid.classical.predictors import Linear, Predictor, Rows
 from pellucid.classical.search import Pace, Trial, Work
 from pellucid.classical.text_features import NOTHING, READINGS
 from pellucid.classical.training_set import Budget, TrainingSet
-from pellucid.tasks import CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION, TEXTS, UNKNOWN
+from pellucid.input_kinds import TEXTS
+from pellucid.targets import CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION, UNKNOWN
 
 # Linear models of sparse features: for each class one against all others, and for numbers.
 #

@@ -20,7 +20,7 @@ from pellucid.encoding.ngrams import Shape
 from pellucid.encoding.survey import SHORT_TEXT, Sample, script_of
 from pellucid.encoding.tfidf import MOST_FEATURES, CountedTexts, Tfidf, fit_tfidf
 from pellucid.encoding.words import written
-from pellucid.tasks import PRESENT, UNKNOWN
+from pellucid.targets import PRESENT, UNKNOWN
 
 TF_IDF = "tf-idf"
 # Features of a model that looks at none.

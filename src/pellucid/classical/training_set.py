@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
-from pellucid import tasks
+from pellucid import input_kinds
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.classical.image_features import AS_THEY_ARE, extract, feature_length
 from pellucid.classical.predictors import Predictor, Rows
@@ -24,7 +24,8 @@ from pellucid.classical.text_features import (
     within,
 )
 from pellucid.encoding.tfidf import Tfidf
-from pellucid.tasks import InputKind, Target, target_of
+from pellucid.input_kinds import InputKind
+from pellucid.targets import Target, target_of
 
 
 class OverdueError(Exception):
@@ -235,7 +236,7 @@ class TrainingSet:
     @property
     def input_kind(self) -> InputKind:
         """Kind of the inputs; the hidden layers of a network are feature vectors."""
-        return {IMAGES: tasks.IMAGES, TEXTS: tasks.TEXTS}.get(self.kind, tasks.VALUES)
+        return {IMAGES: input_kinds.IMAGES, TEXTS: input_kinds.TEXTS}.get(self.kind, input_kinds.VALUES)
 
     @property
     def words(self) -> float:

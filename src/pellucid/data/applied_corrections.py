@@ -32,7 +32,7 @@ from pellucid.data.labels import number_text, read_number
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError
-from pellucid.tasks import ABSENT, PRESENT, SEPARATOR, UNKNOWN
+from pellucid.targets import ABSENT, PRESENT, SEPARATOR, UNKNOWN
 
 # What became of a correction.
 RELABELLED, LEFT_OUT, CONFIRMED = "relabelled", "left out", "confirmed"

@@ -52,7 +52,7 @@ from pellucid.data.wording import (
     wrapped,
 )
 from pellucid.settings import Settings
-from pellucid.tasks import CLASSIFICATION
+from pellucid.targets import CLASSIFICATION
 
 _CLASSES_SHOWN = 10
 _FORMS = {

@@ -16,19 +16,8 @@ from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.raw_texts import Texts
 from pellucid.data.sibling_sets import together
 from pellucid.data.split_rules import SPLIT_RULE
-from pellucid.tasks import (
-    GENERATION,
-    IMAGES,
-    PRESENT,
-    REGRESSION,
-    TEXTS,
-    UNKNOWN,
-    VALUES,
-    InputKind,
-    InputName,
-    Target,
-    target_of,
-)
+from pellucid.input_kinds import IMAGES, TEXTS, VALUES, InputKind, InputName
+from pellucid.targets import GENERATION, PRESENT, REGRESSION, UNKNOWN, Labels, Target, target_of
 
 
 class EarlierConstraints(NamedTuple):
@@ -61,7 +50,7 @@ class Dataset:
     # (n, features); or texts
     inputs: Shaped[np.ndarray, "n ..."] | Texts
     # position of the class in `classes` (0 for an example that is skipped, which is in no split), the number
-    # to predict, or the state of each label (`tasks.PRESENT`, `ABSENT`, `UNKNOWN`) where there may be several
+    # to predict, or the state of each label (`PRESENT`, `ABSENT`, `UNKNOWN`) where there may be several
     labels: Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"] | Int8[np.ndarray, "n classes"]
     train: Int64[np.ndarray, " train"]  # ascending positions of the training examples
     validation: Int64[np.ndarray, " validation"]
@@ -93,6 +82,10 @@ class Dataset:
     def target(self) -> Target:
         """Target of a model that learns from it."""
         return target_of(len(self.classes), self.labels) if self.is_labelled else GENERATION
+
+    def labels_at(self, positions: Int64[np.ndarray, " some"]) -> Labels:
+        """Labels of the examples at some positions."""
+        return Labels(self.labels[positions], self.classes, self.target)
 
     @property
     def input_kind(self) -> InputKind:

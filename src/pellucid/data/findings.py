@@ -14,7 +14,7 @@ from pellucid.data.raw_texts import SCRIPTS, SCRIPTS_WITHOUT_SPACES, main_script
 from pellucid.data.sibling_sets import NEAR_COPIES, TURNED, WORDS, RuleCounts, Siblings
 from pellucid.data.wording import aligned, count_of, quoted, some, some_quoted, visible
 from pellucid.language import translated
-from pellucid.tasks import PRESENT, REGRESSION, UNKNOWN
+from pellucid.targets import PRESENT, REGRESSION, UNKNOWN
 
 BALANCE_ABOVE = 5.0
 _MOST_CLASSES = 20

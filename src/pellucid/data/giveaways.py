@@ -36,7 +36,7 @@ from pellucid.data.giveaway_pixels import looks_of, pixel_features
 from pellucid.data.listing import Listing
 from pellucid.data.raw_texts import Texts
 from pellucid.data.wording import count_of, quoted, some
-from pellucid.tasks import CLASSIFICATION
+from pellucid.targets import CLASSIFICATION
 
 RECALL, ALPHA = 0.3, 0.01
 _FEWEST = 8  # examples of the class that a rule must mark

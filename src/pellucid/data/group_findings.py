@@ -10,7 +10,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.listing import TEST
 from pellucid.data.sibling_sets import RuleCounts, Siblings
 from pellucid.data.wording import count_of, some_quoted
-from pellucid.tasks import CLASSIFICATION
+from pellucid.targets import CLASSIFICATION
 
 _THIN = 2
 

@@ -28,7 +28,7 @@ from pellucid.data.data_files import File, contents
 from pellucid.data.wording import count_of, quoted, some, some_quoted
 from pellucid.errors import DataError
 from pellucid.files import read_regular
-from pellucid.tasks import ABSENT, PRESENT, SEPARATOR, UNKNOWN
+from pellucid.targets import ABSENT, PRESENT, SEPARATOR, UNKNOWN
 
 # Separators that are detected.
 SEPARATORS = (SEPARATOR, "|")

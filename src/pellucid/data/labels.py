@@ -16,7 +16,7 @@ from jaxtyping import Float64, UInt64
 from pellucid.data.label_sets import as_array
 from pellucid.data.wording import quoted, some, some_quoted
 from pellucid.errors import DataError, UsageError
-from pellucid.tasks import Target
+from pellucid.targets import Target
 
 # Larger numbers leave the range in which networks compute; so do squares of their differences.
 LARGEST = 1e30

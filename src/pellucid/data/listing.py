@@ -12,16 +12,8 @@ from pellucid.data.data_files import File
 from pellucid.data.label_sets import LabelSets
 from pellucid.data.raw_texts import Texts
 from pellucid.data.wording import public_name
-from pellucid.tasks import (
-    CLASSIFICATION,
-    GENERATION,
-    IMAGES,
-    MULTILABEL,
-    REGRESSION,
-    TEXTS,
-    InputKind,
-    Target,
-)
+from pellucid.input_kinds import IMAGES, TEXTS, InputKind
+from pellucid.targets import CLASSIFICATION, GENERATION, MULTILABEL, REGRESSION, Target
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 UNDECIDED = ""

@@ -29,7 +29,7 @@ from pellucid.data.targets import require_spread
 from pellucid.data.wording import count_of, quoted, some, visible
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings, parse_ignore
-from pellucid.tasks import ABSENT, CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION
+from pellucid.targets import ABSENT, CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION
 
 _MOST_LISTED = 1000
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int8, Int64
 
-from pellucid.tasks import PRESENT
+from pellucid.targets import PRESENT
 
 # Keeps the draws different from those of `numpy.random.default_rng(seed)`: somebody may have made the data
 # with that, and the same stream would put it in order, so that the test split held the smallest of the first

@@ -36,7 +36,7 @@ from pellucid.data.split_units import Units, tabulated, tabulated_sets
 from pellucid.data.targets import CLASSES_AT_MOST
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError
-from pellucid.tasks import CLASSIFICATION, REGRESSION, Target
+from pellucid.targets import CLASSIFICATION, REGRESSION, Target
 
 TEST_SHARE, MOST_TEST = 0.2, 10_000
 VALIDATION_SHARE, MOST_VALIDATION, LEAST_VALIDATION = 0.1, 5_000, 20

@@ -22,7 +22,7 @@ from pellucid.data.listing import Listing
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
-from pellucid.tasks import MULTILABEL, UNKNOWN
+from pellucid.targets import MULTILABEL, UNKNOWN
 
 _NAMES_SHOWN = 10
 

@@ -12,11 +12,12 @@ from pellucid.errors import DataError, UsageError
 from pellucid.estimators.estimator import Estimator
 from pellucid.estimators.image_generator import ImageGenerator
 from pellucid.estimators.predictors import ImageClassifier, ImageRegressor, TextClassifier, TextRegressor
+from pellucid.input_kinds import TEXTS
 from pellucid.insight.explaining import explain_model
 from pellucid.insight.explanation import Explanation
 from pellucid.pipeline.train import train as _train
 from pellucid.settings import of_python
-from pellucid.tasks import REGRESSION, TEXTS
+from pellucid.targets import REGRESSION
 
 # Requests of scikit-learn's own checks that these estimators meet otherwise, and why.
 

@@ -33,6 +33,7 @@ from pellucid.estimators.fit_images import fit_data_of_image_input, images_for
 from pellucid.estimators.fit_labels import Labels
 from pellucid.estimators.fit_texts import fit_data_of_text_input, texts_for
 from pellucid.estimators.progress import FitProgress
+from pellucid.input_kinds import IMAGES, TEXTS, InputKind
 from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.judging.testing import with_held_out
 from pellucid.pipeline.learners.candidates import threshold_of
@@ -40,7 +41,7 @@ from pellucid.pipeline.learners.network import NetworkLearner, learner_of
 from pellucid.pipeline.learners.refusals import require_fitting_model, without_idle
 from pellucid.pipeline.run.context import learner_time
 from pellucid.settings import CLASSICAL, ROWS, Row, Settings, instead_of, methods_of_python, parse_ignore
-from pellucid.tasks import IMAGES, TARGETS, TEXTS, InputKind
+from pellucid.targets import TARGETS
 from pellucid.training.hardware import choose_threads, pinned
 
 # Names of the settings that are parameters of every estimator, and of some: of those that predict, that learn

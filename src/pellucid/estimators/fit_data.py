@@ -21,8 +21,8 @@ from pellucid.data.splitting import split
 from pellucid.data.tables.table import plain_values
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.fit_labels import Labels, estimator_of
+from pellucid.input_kinds import IMAGES, TEXTS, InputKind
 from pellucid.settings import Settings, in_python
-from pellucid.tasks import IMAGES, TEXTS, InputKind
 
 VALIDATION_FROM = 1000
 # `fit` sets 10 % aside for validation from this many examples, and this many of each class.

@@ -20,8 +20,8 @@ from pellucid.data.removal import of_images
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.fit_data import FitData, fit_data_at_place, fit_data_in_memory
 from pellucid.estimators.fit_labels import read_targets
+from pellucid.input_kinds import IMAGES
 from pellucid.settings import Settings, parse_ignore
-from pellucid.tasks import IMAGES
 
 _MOST_DECODERS = 8
 

@@ -20,8 +20,9 @@ from pellucid.data.targets import new_names, renamed_sets, require_spread
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.label_forms import Indicators, read_indicators
+from pellucid.input_kinds import InputKind
 from pellucid.settings import Settings
-from pellucid.tasks import PRESENT, UNKNOWN, InputKind
+from pellucid.targets import PRESENT, UNKNOWN
 
 
 @dataclass(frozen=True)

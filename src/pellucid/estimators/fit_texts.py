@@ -34,8 +34,8 @@ from pellucid.estimators.fit_data import (
     fit_data_of_listing,
 )
 from pellucid.estimators.fit_labels import read_targets
+from pellucid.input_kinds import TEXTS
 from pellucid.settings import Settings, parse_ignore
-from pellucid.tasks import TEXTS
 
 
 def as_texts(inputs: Any) -> Sequence[str]:

@@ -15,13 +15,13 @@ from pellucid.estimators.fit_data import FitData
 from pellucid.estimators.fit_images import are_images, fit_data_of_image_input, is_place
 from pellucid.estimators.fit_labels import texts_of
 from pellucid.estimators.progress import FitProgress
+from pellucid.input_kinds import IMAGES
 from pellucid.networks.text_networks import cell_of
 from pellucid.pipeline.judging.novelty_detectors import generator_with_detector
 from pellucid.pipeline.learners.network import NetworkLearner, require_enough_images
 from pellucid.pipeline.learners.preparation import require_precision
 from pellucid.pipeline.run.context import learner_time
 from pellucid.settings import GENERATIVE, Settings
-from pellucid.tasks import IMAGES
 from pellucid.training.hardware import choose_threads, pinned
 
 

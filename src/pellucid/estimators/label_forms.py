@@ -32,7 +32,7 @@ from pellucid.data.labels import label_texts
 from pellucid.data.tables.table import columns_of_frame, is_frame
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
-from pellucid.tasks import UNKNOWN
+from pellucid.targets import UNKNOWN
 
 _MANY = (list, tuple, set, frozenset, np.ndarray)
 

@@ -18,8 +18,9 @@ from pellucid.estimators.estimator import OF_CLASSIFIERS, OF_IMAGES, OF_PREDICTO
 from pellucid.estimators.fit_labels import plain_labels, texts_of
 from pellucid.estimators.label_forms import read_indicators
 from pellucid.estimators.labelled_places import answers_at
+from pellucid.input_kinds import IMAGES, TEXTS, InputKind
 from pellucid.settings import NEURAL_OF_IMAGES, NEURAL_OF_TEXTS, Settings
-from pellucid.tasks import ABSENT, IMAGES, PRESENT, TEXTS, UNKNOWN, InputKind
+from pellucid.targets import ABSENT, PRESENT, UNKNOWN
 
 # `Self` would do, but for the checks of types in tests.
 AnyClassifier = TypeVar("AnyClassifier", bound="Classifier")

@@ -15,7 +15,7 @@ from pellucid.evaluation.comparisons import Comparison, compare_all, compare_num
 from pellucid.evaluation.intervals import Groups
 from pellucid.evaluation.label_comparisons import compare_labels
 from pellucid.settings import METRICS, Metric
-from pellucid.tasks import REGRESSION, Target
+from pellucid.targets import REGRESSION, Target
 
 # Numbers count as changed where the error does by more than this share of the labels' standard deviation.
 _NOTICEABLE = 0.01

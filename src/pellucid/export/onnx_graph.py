@@ -15,9 +15,10 @@ from pellucid.encoding import Encoder
 from pellucid.errors import ModelFileError, UsageError
 from pellucid.export.onnx_layers import Hog, NoveltyLayer, Pixels, make_predictor_layer
 from pellucid.export.precision import quiet
+from pellucid.input_kinds import VALUES
 from pellucid.networks import Network
 from pellucid.runtime.metadata import NOVELTY, NUMBERS, PROBABILITIES, TOKENS, inputs_of
-from pellucid.tasks import VALUES, Target
+from pellucid.targets import Target
 
 _VIEWS = {"pixels": Pixels, "hog": Hog}
 

@@ -26,7 +26,7 @@ from pellucid.evaluation import compare_labels, compare_numbers, mcnemar
 from pellucid.export.proof import HeldOutExamples
 from pellucid.runtime.exported import ExportedModel, opened
 from pellucid.runtime.metadata import NOVELTY
-from pellucid.tasks import CLASSIFICATION, MULTILABEL, REGRESSION, Target
+from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION, Target
 
 FP32, FP16 = "fp32", "fp16"
 

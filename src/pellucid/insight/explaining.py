@@ -27,6 +27,7 @@ from pellucid.encoding import WordPieceEncoder
 from pellucid.encoding.encoder import FIRST
 from pellucid.encoding.words import without_joints
 from pellucid.errors import ModelFileError
+from pellucid.input_kinds import VALUES
 from pellucid.insight.attribution import Attributions, attributions_of_image, attributions_of_text, ids_of
 from pellucid.insight.contributions import contributions_of
 from pellucid.insight.explanation import Explanation, Mean, Term
@@ -41,7 +42,8 @@ from pellucid.insight.opened_networks import Opened, one_thread, open_network, o
 from pellucid.insight.reference_lines import CLOSED
 from pellucid.insight.unfolded_layers import one_hot
 from pellucid.reference import Line
-from pellucid.tasks import CLASSIFICATION, EVEN, PRESENT, UNKNOWN, VALUES, Target
+from pellucid.targets import CLASSIFICATION, PRESENT, UNKNOWN, Target
+from pellucid.targets.several import EVEN
 
 PROBABILITIES = "probabilities"
 

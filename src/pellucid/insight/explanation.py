@@ -19,7 +19,7 @@ from pellucid.insight.opened_networks import Opened
 from pellucid.insight.receptive_fields import Box, receptive_field
 from pellucid.insight.unit_arithmetic import Arithmetic
 from pellucid.insight.units import open_unit
-from pellucid.tasks import PRESENT, SEPARATOR, UNKNOWN
+from pellucid.targets import PRESENT, SEPARATOR, UNKNOWN
 
 # Labels that a sentence names.
 _MOST_NAMED = 6

@@ -20,7 +20,7 @@ from pellucid.reference.normalisation import normalised
 from pellucid.reference.notation import Declaration
 from pellucid.reference.recurrent import gru_sum_gradients, lstm_sum_gradients
 from pellucid.reference.walk import best_step
-from pellucid.tasks import PRESENT, UNKNOWN
+from pellucid.targets import PRESENT, UNKNOWN
 
 _LOSS = "loss"
 _OF_MAXIMA = ("max-pool", "global-max", "text-max")

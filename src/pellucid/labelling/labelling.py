@@ -8,13 +8,13 @@ from pathlib import Path
 
 from pellucid.data.wording import count_of
 from pellucid.files import locked, make_folder
+from pellucid.input_kinds import TEXTS
 from pellucid.labelling.pool import read_pool
 from pellucid.labelling.server import application
 from pellucid.labelling.session import Labelling
 from pellucid.labelling.table import LabelTable, require_ending
 from pellucid.local_server import listening, serve
 from pellucid.settings import Settings
-from pellucid.tasks import TEXTS
 
 _SWITCH_SECONDS = 0.0005
 

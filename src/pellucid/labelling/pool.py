@@ -20,11 +20,11 @@ from pellucid.data.tables import columns
 from pellucid.data.tables.table_files import open_table
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError
+from pellucid.input_kinds import IMAGES, TEXTS, InputKind
 from pellucid.isolation import current
 from pellucid.labelling.features import Progress, features_apart
 from pellucid.labelling.selection import audit_sample, random_order
 from pellucid.settings import Settings
-from pellucid.tasks import IMAGES, TEXTS, InputKind
 
 # Examples that are compared with one another, drawn at random; of the others only random ones are asked.
 # Features of so many images take a backbone some two minutes on two cores, and those of texts seconds.

@@ -14,13 +14,13 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from pellucid.errors import ChangedFileError, DataError, PellucidError, StorageError, UsageError
+from pellucid.input_kinds import TEXTS
 from pellucid.labelling.session import Conflict, Labelling
 from pellucid.language import translated
 from pellucid.local_server import App, Guard
 from pellucid.page_language import PageEnvironment
 from pellucid.pages import joined_script, policy_of
 from pellucid.strict import parse_line
-from pellucid.tasks import TEXTS
 
 # Bytes of a request: a thousand labels of 200 characters would have more, and no example has so many.
 _MOST_BYTES = 1 << 16

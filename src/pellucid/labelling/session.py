@@ -19,6 +19,7 @@ import numpy as np
 
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError, UsageError
+from pellucid.input_kinds import TEXTS
 from pellucid.labelling.judging import Judgement, judge
 from pellucid.labelling.pool import Compared, Pool
 from pellucid.labelling.selection import (
@@ -36,7 +37,7 @@ from pellucid.labelling.selection import (
     typical,
 )
 from pellucid.labelling.table import LabelTable, Row
-from pellucid.tasks import SEPARATOR, TEXTS
+from pellucid.targets import SEPARATOR
 
 _LEASE_SECONDS = 600.0
 # Examples that a person has at hand: the one on the screen and the next, whose image is fetched ahead.

@@ -27,7 +27,7 @@ from pellucid.errors import ChangedFileError, DataError, UsageError
 from pellucid.files import OwnFile, read_regular, write_file
 from pellucid.labelling.selection import AUDIT, POLICIES, RANDOM
 from pellucid.strict import parse_line
-from pellucid.tasks import SEPARATOR
+from pellucid.targets import SEPARATOR
 
 _BESIDE = OF_LABELLING
 _ENDINGS = (".csv", ".jsonl")

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pellucid.budgets import MEMORY, WORK
 from pellucid.errors import UsageError
+from pellucid.input_kinds import IMAGES, TEXTS
 from pellucid.networks.autoencoder import Prior
 from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.families import GENERATORS, NETWORKS, outline
@@ -17,7 +18,6 @@ from pellucid.networks.network import Network
 from pellucid.networks.text_layers import EmbeddingBag, MeanAndMax
 from pellucid.networks.transformer import Attend
 from pellucid.settings import NEURAL, Settings, not_known
-from pellucid.tasks import IMAGES, TEXTS
 
 Found = TypeVar("Found")
 

@@ -7,11 +7,11 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from pellucid.encoding.encoder import UNKNOWN
+from pellucid.input_kinds import IMAGES, TEXTS, InputKind
 from pellucid.networks import adversarial, autoencoder, backbone, image_networks, text_networks
 from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.network import Network
 from pellucid.settings import Settings
-from pellucid.tasks import IMAGES, TEXTS, InputKind
 
 MOST_PARAMETERS = 500_000_000
 _DRAWING = frozenset({"normal_", "uniform_", "trunc_normal_", "kaiming_uniform_", "kaiming_normal_"})

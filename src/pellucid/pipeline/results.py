@@ -41,7 +41,7 @@ from pellucid.reports.headlines import HELD_OUT, TEST, Headline, headline_of, sc
 from pellucid.reports.scored_models import is_classical
 from pellucid.settings import METRICS, command_line
 from pellucid.strict import MOST_BYTES, Object, read_json
-from pellucid.tasks import GENERATION
+from pellucid.targets import GENERATION
 
 
 def findings_of(outcome: Outcome) -> list[dict[str, Any]] | None:

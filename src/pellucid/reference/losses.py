@@ -32,7 +32,7 @@ import numpy as np
 from jaxtyping import Float, Int8, Int64
 
 from pellucid.reference.activations import sigmoid, sigmoid_backward, softmax, softmax_backward
-from pellucid.tasks import PRESENT, UNKNOWN
+from pellucid.targets import PRESENT, UNKNOWN
 
 Logits = Float[np.ndarray, "examples classes"]
 Labels = Int64[np.ndarray, " examples"]

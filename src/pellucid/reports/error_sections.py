@@ -14,7 +14,7 @@ from pellucid.reports.album import Album, Placed, bind
 from pellucid.reports.facts import Answered, LabelIssue, Labelled, ReportFacts
 from pellucid.reports.formatting import Excerpt, excerpt, finite, read_score
 from pellucid.reports.plots import SINGLE_MARKS, Ruler, residual_plots, ruler
-from pellucid.tasks import SEPARATOR
+from pellucid.targets import SEPARATOR
 
 MATRIX_LIMIT = 20
 PAIRS_LIMIT = 30

@@ -13,7 +13,7 @@ from pellucid.evaluation.promises import ErrorPoint, Promise
 from pellucid.reports.formatting import read_score, whole
 from pellucid.reports.headlines import Headline, headline_of, scores_of
 from pellucid.settings import Metric
-from pellucid.tasks import CLASSIFICATION, GENERATION, MULTILABEL, REGRESSION, Target
+from pellucid.targets import CLASSIFICATION, GENERATION, MULTILABEL, REGRESSION, Target
 
 Pixels = UInt8[np.ndarray, "height width channels"]
 

@@ -25,7 +25,7 @@ from pellucid.reports import (
 )
 from pellucid.reports.facts import Answered, ReportFacts
 from pellucid.settings import METRICS
-from pellucid.tasks import PRESENT
+from pellucid.targets import PRESENT
 
 __all__ = ["SECTIONS", "Section", "render"]
 

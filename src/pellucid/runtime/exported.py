@@ -16,6 +16,7 @@ from pellucid.data.removal import texts_without
 from pellucid.encoding.encoder import Encoder
 from pellucid.encoding.term_weights import TermWeights
 from pellucid.errors import DataError, ModelFileError, UsageError
+from pellucid.input_kinds import InputKind
 from pellucid.runtime.metadata import (
     IMAGES,
     MOST_ROWS,
@@ -28,7 +29,7 @@ from pellucid.runtime.metadata import (
     Metadata,
 )
 from pellucid.runtime.onnx_worker import Feed, IsolatedSession, SessionHere
-from pellucid.tasks import InputKind, Target
+from pellucid.targets import Target
 
 Inputs = Shaped[np.ndarray, "examples ..."] | Sequence[str]
 Encoders = Mapping[str, Encoder | TermWeights | None]

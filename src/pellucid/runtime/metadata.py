@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pellucid.arithmetic.probabilities import checked_threshold
 from pellucid.budgets import MEMORY
 from pellucid.bundle.held_out import MOST_EXAMPLES, MOST_MEMBERS, MOST_PROBABILITIES, HeldOut
 from pellucid.data.images.preprocessing import Preprocessing
@@ -16,6 +15,7 @@ from pellucid.data.removal import ignored_of_texts
 from pellucid.data.tables.table import joined_columns_of
 from pellucid.encoding.encoder import MOST_BYTES, Encoder
 from pellucid.encoding.term_weights import TermWeights
+from pellucid.input_kinds import INPUT_KINDS, InputKind
 from pellucid.strict import (
     Anything,
     Fields,
@@ -30,7 +30,7 @@ from pellucid.strict import (
     read_object,
     to_bytes,
 )
-from pellucid.tasks import INPUT_KINDS, MULTILABEL, InputKind, Target, target_of
+from pellucid.targets import CLASSIFICATION, MULTILABEL, Target, target_of
 
 # Held-out answers of a model as one text of the file's metadata: promises are made from them.
 
@@ -262,7 +262,9 @@ class Metadata:
             held_out=_held_out(found["held_out"], classes, several=several) if "held_out" in found else None,
             joined_columns=joined,
             ignored=ignored,
-            threshold=checked_threshold(_parsed(found, "threshold"), classes, is_exclusive=not several)
+            threshold=(MULTILABEL if several else CLASSIFICATION).checked_threshold(
+                _parsed(found, "threshold"), classes
+            )
             if "threshold" in found
             else {},
             several=several,

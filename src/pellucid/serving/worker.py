@@ -42,7 +42,7 @@ from pellucid.runtime.onnx_worker import (
     watch_memory,
 )
 from pellucid.strict import parse
-from pellucid.tasks import SEPARATOR
+from pellucid.targets import SEPARATOR
 
 _PLACES = 6
 # Of a short request: seconds of processor time, of one step of it that cannot be stopped from within, and

@@ -14,7 +14,8 @@ from torch import Tensor
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.data.images.augmentation import augmented_batch, mix
 from pellucid.encoding.encoder import PADDING, UNKNOWN, Tokens
-from pellucid.tasks import GENERATION, IMAGES, TEXTS, VALUES, InputKind, InputName, Target, target_of
+from pellucid.input_kinds import IMAGES, TEXTS, VALUES, InputKind, InputName
+from pellucid.targets import GENERATION, Target, target_of
 from pellucid.training.order import ReadAhead, shuffled_windows
 from pellucid.training.recipe import Recipe, batches_per_epoch
 

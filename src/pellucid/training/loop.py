@@ -15,7 +15,7 @@ from pellucid.encoding.encoder import Tokens
 from pellucid.networks import Adversarial, Autoencoder, HeadAlone, Network
 from pellucid.pieces import in_pieces
 from pellucid.settings import metric_of, metrics_of
-from pellucid.tasks import CLASSIFICATION, GENERATION, MULTILABEL
+from pellucid.targets import CLASSIFICATION, GENERATION, MULTILABEL
 from pellucid.training.batches import ROWS, Batches, Examples, blocks_by_length, to_tensor
 from pellucid.training.hardware import pinned, seed_step
 from pellucid.training.layer_health import epoch_health

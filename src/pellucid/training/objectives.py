@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pellucid.networks import Adversarial, Autoencoder, HeadAlone, Network
 from pellucid.reference.autoencoder import NOISE_VARIANCE
-from pellucid.tasks import CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION, UNKNOWN
+from pellucid.targets import CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION, UNKNOWN
 from pellucid.training.batches import Batch, Examples
 from pellucid.training.hardware import arithmetic
 from pellucid.training.recipe import Recipe

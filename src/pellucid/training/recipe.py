@@ -15,7 +15,7 @@ from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.settings import ADVERSARIAL, MOST_PARTS, Settings
 from pellucid.strict import LEFT_OUT, Saved, Whole
-from pellucid.tasks import CLASSIFICATION, GENERATION, REGRESSION
+from pellucid.targets import CLASSIFICATION, GENERATION, REGRESSION
 from pellucid.training.recipe_defaults import (
     DEFAULTS,
     FEW_EPOCHS,

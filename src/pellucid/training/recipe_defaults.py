@@ -9,9 +9,10 @@ import numpy as np
 
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
+from pellucid.input_kinds import INPUT_KINDS, InputKind, InputName
 from pellucid.networks.config import MANY_CLASSES
 from pellucid.settings import GENERATIVE, MOST_PARTS, Settings
-from pellucid.tasks import GENERATION, INPUT_KINDS, InputKind, InputName, Target, target_of
+from pellucid.targets import GENERATION, Target, target_of
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,11 @@ from jaxtyping import Float32, Float64, Int64
 from pellucid.arithmetic.draws import Purpose, generator, torch_seed
 from pellucid.encoding.encoder import Tokens
 from pellucid.errors import UsageError
+from pellucid.input_kinds import IMAGES
 from pellucid.networks import Autoencoder, HeadAlone, Network, NetworkConfig, build
 from pellucid.networks.extending import copied
 from pellucid.pieces import in_pieces
-from pellucid.tasks import IMAGES, REGRESSION
+from pellucid.targets import REGRESSION
 from pellucid.training.batches import ROWS, Batches, Examples, as_stored, text_frequencies, to_tensor
 from pellucid.training.hardware import keep_freed_memory, pinned
 from pellucid.training.joint import joint, ordered_step, ordered_validation

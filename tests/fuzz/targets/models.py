@@ -18,9 +18,9 @@ from models_with_detectors import KINDS, model_with_detector
 from pellucid.bundle import Generator, Model, load_any, save
 from pellucid.bundle.format import Description, pack
 from pellucid.bundle.reading import expected_forms
+from pellucid.input_kinds import VALUES
 from pellucid.networks.families import outline
 from pellucid.novelty import Detector
-from pellucid.tasks import VALUES
 from small_models import sealed
 
 _QUICK = (

@@ -42,8 +42,8 @@ from pellucid.data.tables.text_files import decode_text, require_known
 from pellucid.data.trees import DiskFolder, is_archive, likely_path, members_of
 from pellucid.data.wording import count_of, with_article
 from pellucid.errors import DataError
+from pellucid.input_kinds import TEXTS, InputKind
 from pellucid.settings import Settings
-from pellucid.tasks import TEXTS, InputKind
 
 STANDARD_INPUT = "-"
 _NAME = "stdin"  # a spreadsheet would take a dash for a formula

@@ -20,8 +20,8 @@ from pellucid.data.reading.input_places import Cell, Input, open_places
 from pellucid.data.reading.input_values import read_text, text_or_reason
 from pellucid.data.wording import visible
 from pellucid.errors import DataError
+from pellucid.input_kinds import IMAGES, TEXTS
 from pellucid.settings import Settings
-from pellucid.tasks import IMAGES, TEXTS
 
 _MOST_IN_BLOCK = 1024
 _MOST_BLOCK_BYTES = 1 << 25

@@ -20,7 +20,7 @@ from pellucid.evaluation.intervals import Interval, span
 from pellucid.pipeline.learners.candidates import Candidate, held_out_score
 from pellucid.pipeline.learners.evaluation_budget import Folds
 from pellucid.settings import Metric, Settings, metrics_of
-from pellucid.tasks import target_of
+from pellucid.targets import target_of
 
 BETTER = "is better than"
 IDENTICAL = "the same in every training"

@@ -27,11 +27,12 @@ from pellucid.data.splitting import places_in_strata
 from pellucid.data.text_copies import text_digests
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, PellucidError, StorageError, UsageError
+from pellucid.input_kinds import IMAGES, TEXTS, InputKind
 from pellucid.pipeline.run.context import data_identity
 from pellucid.settings import ROWS, Settings, parse_ignore, parse_image_size
 from pellucid.settings.rows import IGNORED_COLUMN
 from pellucid.strict import read_sealed
-from pellucid.tasks import IMAGES, REGRESSION, TEXTS, InputKind, Target, target_of
+from pellucid.targets import REGRESSION, Target, target_of
 
 _KEPT = "start"
 

@@ -29,7 +29,7 @@ from pellucid.evaluation.changes import Changes, changes, together
 from pellucid.files import read_regular
 from pellucid.pipeline.judging.testing import groups_of_test
 from pellucid.strict import MOST_BYTES, read_json
-from pellucid.tasks import ABSENT, PRESENT, SEPARATOR
+from pellucid.targets import ABSENT, PRESENT, SEPARATOR
 
 _MODEL = Path("model", "model.json")
 _TESTS = ("test.csv", "test.csv.gz")

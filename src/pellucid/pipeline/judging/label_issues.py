@@ -27,7 +27,7 @@ from pellucid.pipeline.learners.evaluation_budget import most_within_limit
 from pellucid.pipeline.run.context import RunContext
 from pellucid.reports import LabelIssue, LabelIssues
 from pellucid.settings import METRICS, Settings
-from pellucid.tasks import ABSENT, PRESENT, SEPARATOR
+from pellucid.targets import ABSENT, PRESENT, SEPARATOR
 
 # Training examples that are judged, at most; of more so many are drawn.
 _MOST_EXAMINED = 20_000

@@ -33,7 +33,7 @@ from pellucid.reports import (
 )
 from pellucid.reports.facts import CorrectionFacts, Example, Labelled
 from pellucid.reports.report import FirstMistakes, render_first_mistakes
-from pellucid.tasks import PRESENT, UNKNOWN
+from pellucid.targets import PRESENT, UNKNOWN
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,8 @@ from pellucid.pipeline.learners.candidates import Candidate, answers_and_novelty
 from pellucid.pipeline.learners.preparation import Prepared
 from pellucid.reports.headlines import FEWEST, HELD_OUT
 from pellucid.settings import METRICS, metrics_of
-from pellucid.tasks import CLASSIFICATION, EVEN, Target
+from pellucid.targets import CLASSIFICATION, Target
+from pellucid.targets.several import EVEN
 
 
 @dataclass(frozen=True)

@@ -34,9 +34,9 @@ from pellucid.evaluation import (
 )
 from pellucid.evaluation.label_thresholds import fit_thresholds
 from pellucid.files import make_folder, write_file
+from pellucid.input_kinds import TEXTS
 from pellucid.settings import Metric, Settings
 from pellucid.strict import read_sealed, read_sealed_bytes, sealed, write_sealed_bytes
-from pellucid.tasks import TEXTS
 from pellucid.training.state import Record
 
 _SAVED_BLOCK, _BLOCK = 512, 4096

@@ -42,7 +42,7 @@ from pellucid.pipeline.learners.candidates import (
 from pellucid.pipeline.learners.evaluation_budget import most_within_limit
 from pellucid.pipeline.run.context import UNLIMITED, RunContext, TimeBudget, slowdown
 from pellucid.settings import DUMMIES, Settings
-from pellucid.tasks import Target
+from pellucid.targets import Target
 from pellucid.training.hardware import choose_threads
 from pellucid.training.recipe import weights_of_classes
 

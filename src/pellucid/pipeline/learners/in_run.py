@@ -18,6 +18,7 @@ from pellucid.data import Dataset, Preprocessing
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.files import make_folder, write_file
+from pellucid.input_kinds import TEXTS
 from pellucid.networks import Adversarial, Network
 from pellucid.pipeline.learners.backbone_choice import BackboneChoice
 from pellucid.pipeline.learners.backbone_learners import (
@@ -50,7 +51,6 @@ from pellucid.pipeline.run.context import UNLIMITED, RunContext, TimeBudget
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import CLASSICAL, DUMMIES, Settings
 from pellucid.strict import read_sealed, sealed
-from pellucid.tasks import TEXTS
 from pellucid.training import Recipe, Session
 from pellucid.training.hardware import keep_freed_memory, pinned
 from pellucid.training.loop import Observer

@@ -24,7 +24,7 @@ from pellucid.settings import (
     metric_of,
     metrics_of,
 )
-from pellucid.tasks import CLASSIFICATION, GENERATION, REGRESSION, TARGETS, Target
+from pellucid.targets import CLASSIFICATION, GENERATION, REGRESSION, TARGETS, Target
 
 _TOKENS = [row for row in ROWS if set(row.belongs_to) & set(NEURAL_OF_TEXTS)]
 _OF_IMAGES = [row for row in ROWS if IMAGES in row.belongs_to]

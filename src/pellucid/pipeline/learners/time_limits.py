@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from time import monotonic as _clock
 from typing import Any
 
+from pellucid.input_kinds import TEXTS
 from pellucid.pipeline.learners.backbone_choice import BackboneChoice
 from pellucid.pipeline.learners.backbone_costs import Measured, is_hopeless, measured
 from pellucid.pipeline.learners.candidates import Candidate, FeatureTable
@@ -21,7 +22,6 @@ from pellucid.pipeline.learners.evaluation_budget import WITH_CURVE, Folds, has_
 from pellucid.pipeline.learners.network import Planned, recipe_words
 from pellucid.pipeline.run.context import SHARES, RunContext, TimeBudget, slowdown
 from pellucid.settings import CLASSICAL
-from pellucid.tasks import TEXTS
 
 # Seconds on an idle machine of a report, of a model saved, and of each test example that a model is scored
 # on; times that a test example passes a model, its novelty included.

@@ -12,10 +12,11 @@ from pellucid import cores
 from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError
+from pellucid.input_kinds import TEXTS
 from pellucid.pipeline.run.journal import NOTES, Journal, RunFolder
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings, parse_duration
-from pellucid.tasks import GENERATION, TEXTS
+from pellucid.targets import GENERATION
 from pellucid.training.hardware import instructions
 
 

@@ -22,7 +22,7 @@ from pellucid.reports.album import Album, bind
 from pellucid.reports.explain.overview import drawing_of, stages_of
 from pellucid.reports.explain.page_data import BUDGET, HIDDEN, Packed, chosen_units, described, pack
 from pellucid.reports.report import environment
-from pellucid.tasks import PRESENT, UNKNOWN
+from pellucid.targets import PRESENT, UNKNOWN
 
 _START = "reports/explain/script/start.js"
 

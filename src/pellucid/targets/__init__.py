@@ -1,0 +1,40 @@
+"""Targets: the kinds of labels that are predicted, and everything in which they differ.
+
+A fifth kind is one file here, and a row in the table of each room that differs by target (`by_target.py`).
+"""
+
+import numpy as np
+from jaxtyping import Shaped
+
+from pellucid.targets.classes import CLASSIFICATION
+from pellucid.targets.images import GENERATION
+from pellucid.targets.labels import Labels
+from pellucid.targets.numbers import REGRESSION, deciles
+from pellucid.targets.several import MULTILABEL
+from pellucid.targets.target import ABSENT, PRESENT, SEPARATOR, UNKNOWN, Target
+
+__all__ = [
+    "ABSENT",
+    "CLASSIFICATION",
+    "GENERATION",
+    "MULTILABEL",
+    "PRESENT",
+    "REGRESSION",
+    "SEPARATOR",
+    "TARGETS",
+    "UNKNOWN",
+    "Labels",
+    "Target",
+    "deciles",
+    "target_of",
+]
+
+# Every target of a prediction by the value of `--target`.
+TARGETS: dict[str, Target] = {target.noun: target for target in (CLASSIFICATION, REGRESSION, MULTILABEL)}
+
+
+def target_of(classes: int, labels: Shaped[np.ndarray, "n ..."] | None = None) -> Target:
+    """The target of data with so many classes: a regression has none; several labels have two axes."""
+    if labels is not None and labels.ndim == 2:
+        return MULTILABEL
+    return CLASSIFICATION if classes else REGRESSION

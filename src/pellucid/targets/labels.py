@@ -1,0 +1,45 @@
+"""Labels of examples together with what they are: the one container in which they travel."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int64, Shaped
+
+from pellucid.targets.target import Target
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """Labels of examples, the names of their classes, and the target that they are of."""
+
+    values: Shaped[np.ndarray, "n ..."]  # as the target has them: codes, numbers, or states of each label
+    names: tuple[str, ...]  # of classes or labels, by their code; none of numbers
+    target: Target
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def at(self, positions: Any) -> "Labels":
+        """Those of some examples, by their positions, or by what NumPy takes for them."""
+        return replace(self, values=self.values[positions])
+
+    def codes(self) -> Int64[np.ndarray, " n"]:
+        """Class of each example; its rarest label, or else 0; numbers are all of one."""
+        return self.target.codes(self.values)
+
+    def counts(self) -> tuple[int, ...]:
+        """Examples of each class or label; of numbers, how many there are."""
+        return self.target.counts(self.values, len(self.names))
+
+    def strata(self, least: int = 15) -> Int64[np.ndarray, " n"]:
+        """Stratum of each example, from 0 without gaps, of which splits take equal shares."""
+        return self.target.strata(self.values, least)
+
+    def texts(self) -> list[str]:
+        """Labels by the names of their classes, those of one example joined by `;`."""
+        return self.target.texts(self.values, self.names)
+
+    def to_bytes(self) -> bytes:
+        """The bytes of the labels, as fingerprints and files have them."""
+        return self.values.astype(self.target.dtype).tobytes()

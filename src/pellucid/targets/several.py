@@ -1,0 +1,105 @@
+"""Any number of labels of each example, none included: sigmoids, and each label by its own threshold."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int8, Int64
+
+from pellucid.arithmetic.probabilities import of_all, sigmoid, sigmoid_at_temperature
+from pellucid.targets.classes import Named
+from pellucid.targets.target import PRESENT, SEPARATOR, UNKNOWN, Target, probabilities_of
+
+# Probability from which on a label is answered that has no threshold of its own.
+EVEN = 0.5
+
+
+class SeveralLabels(Named):
+    """Labels are `PRESENT`, `ABSENT` or `UNKNOWN` (n, labels); probabilities do not exclude each other."""
+
+    def of_logits(
+        self, outputs: Float64[np.ndarray, "n labels"], temperature: float = 1.0
+    ) -> Float64[np.ndarray, "n labels"]:
+        """The sigmoid of each logit, divided by the temperature."""
+        return sigmoid(outputs / temperature)
+
+    def calibrated(
+        self, answers: Float64[np.ndarray, "n labels"], temperature: float
+    ) -> Float64[np.ndarray, "n labels"]:
+        """Each sigmoid at a temperature."""
+        return sigmoid_at_temperature(answers, temperature)
+
+    def labels(
+        self,
+        answers: Float64[np.ndarray, "n labels"],
+        classes: Sequence[str] = (),
+        threshold: Mapping[str, float] | None = None,
+    ) -> Int8[np.ndarray, "n labels"]:
+        """Every label whose probability reaches its threshold."""
+        least = np.array([(threshold or {}).get(name, EVEN) for name in classes] or EVEN)
+        states: np.ndarray = (answers >= least).astype(np.int8)
+        return states
+
+    def checked_threshold(self, value: object, classes: Sequence[str]) -> dict[str, float]:
+        """Those of any labels."""
+        return probabilities_of(value, classes)
+
+    def texts(self, labels: Int8[np.ndarray, "n labels"], classes: Sequence[str]) -> list[str]:
+        """The names of those present, joined by `;`."""
+        return [
+            SEPARATOR.join(classes[code] for code in np.flatnonzero(row == PRESENT).tolist())
+            for row in labels
+        ]
+
+    def probability(
+        self, answers: Float64[np.ndarray, "n labels"], labels: Int8[np.ndarray, "n labels"]
+    ) -> Float64[np.ndarray, " n"]:
+        """Probability that every label is right, were they independent."""
+        return of_all(answers, labels)
+
+    def wrong(
+        self, predicted: Int8[np.ndarray, "n labels"], labels: Int8[np.ndarray, "n labels"]
+    ) -> Bool[np.ndarray, " n"]:
+        """Whether any label that is known is another."""
+        found: np.ndarray = ((predicted != labels) & (labels != UNKNOWN)).any(axis=1)
+        return found
+
+    def codes(self, labels: Int8[np.ndarray, "n labels"]) -> Int64[np.ndarray, " n"]:
+        """The rarest label of each example, 0 where it has none."""
+        found: np.ndarray = np.maximum(rarest_labels(labels), 0)
+        return found
+
+    def counts(self, labels: Int8[np.ndarray, "n labels"], classes: int) -> tuple[int, ...]:
+        """Examples in which each label is present."""
+        return tuple((labels == PRESENT).sum(axis=0).tolist())
+
+    def strata(self, labels: Int8[np.ndarray, "n labels"], least: int = 15) -> Int64[np.ndarray, " n"]:
+        """Rarest labels, and examples without any, numbered without gaps."""
+        strata: np.ndarray = np.unique(rarest_labels(labels), return_inverse=True)[1]
+        return strata.reshape(-1).astype(np.int64)
+
+
+def rarest_labels(labels: Int8[np.ndarray, "n labels"]) -> Int64[np.ndarray, " n"]:
+    """The label of each example that the fewest examples have; -1 where it has none."""
+    is_present = labels == PRESENT
+    order = np.argsort(is_present.sum(axis=0), kind="stable")
+    first = is_present[:, order].argmax(axis=1) if len(order) else np.zeros(len(labels), np.int64)
+    return np.where(is_present.any(axis=1), order[first], -1)
+
+
+MULTILABEL: Target = SeveralLabels(
+    name="multilabel-classification",
+    noun="labels",
+    nouns="labels",
+    stratum="label",
+    dtype="|i1",
+    has_probabilities=True,
+    dummy="majority",
+    constant="the share of each label in training",
+    loss="cross-entropy",
+    metric="",
+    headline="micro_f1",
+    contested=("sample_f1", "log_loss"),
+    cell=str,
+    right="subset_accuracy",
+    is_exclusive=False,
+)

@@ -1,0 +1,146 @@
+"""Every target keeps the rules that rooms rely on, and the formulas of each on cases done by hand."""
+
+import numpy as np
+import pytest
+
+from pellucid.targets import CLASSIFICATION, GENERATION, MULTILABEL, REGRESSION, TARGETS, Labels, Target
+from pellucid.targets.numbers import MOST_STRATA, deciles
+
+NAMES = ("ant", "bee", "cat")
+LABELS = {
+    "class": np.array([2, 0, 2, 1]),
+    "labels": np.array([[1, 0, 1], [0, 0, 0], [1, -1, 0], [0, 1, 0]], np.int8),
+    "number": np.array([3.0, -1.5, 3.0, 8.0]),
+}
+ANSWERS = {
+    "class": np.array([[0.1, 0.2, 0.7], [0.5, 0.25, 0.25], [0.4, 0.4, 0.2], [0.0, 1.0, 0.0]]),
+    "labels": np.array([[0.9, 0.5, 0.4], [0.1, 0.2, 0.3], [0.6, 0.6, 0.1], [0.2, 0.8, 0.0]]),
+    "number": np.array([3.5, -1.5, 2.0, 9.0]),
+}
+
+
+@pytest.fixture(params=sorted(TARGETS))
+def target(request: pytest.FixtureRequest) -> Target:
+    return TARGETS[request.param]
+
+
+def test_a_table_names_each_target_by_its_own_noun(target: Target) -> None:
+    assert TARGETS[target.noun] is target
+
+
+def test_columns_are_undone(target: Target) -> None:
+    answers = ANSWERS[target.noun]
+    columns = target.columns(answers)
+    assert columns.ndim == 2
+    assert np.array_equal(target.of_columns(columns), answers)
+    assert target.columns(target.no_answers(3)).shape == (0, target.outputs(3))
+
+
+def test_strata_are_numbered_without_gaps_and_alike_labels_share_one(target: Target) -> None:
+    strata = target.strata(LABELS[target.noun], 1)
+    assert sorted(set(strata.tolist())) == list(range(strata.max() + 1))
+    if target is not MULTILABEL:
+        assert strata[0] == strata[2]
+
+
+def test_what_is_decided_is_right_where_it_is_the_label(target: Target) -> None:
+    decided = target.labels(ANSWERS[target.noun], NAMES)
+    assert not target.wrong(decided, decided).any()
+    assert len(target.texts(decided, NAMES)) == 4
+
+
+def test_a_temperature_of_one_changes_nothing(target: Target) -> None:
+    answers = ANSWERS[target.noun]
+    assert target.calibrated(answers, 1.0) is answers
+
+
+def test_labels_travel_with_what_they_are(target: Target) -> None:
+    labels = Labels(LABELS[target.noun], NAMES, target)
+    assert len(labels) == 4
+    assert labels.at([3, 0]).texts() == [labels.texts()[3], labels.texts()[0]]
+    assert np.array_equal(np.frombuffer(labels.to_bytes(), target.dtype), labels.values.ravel())
+    assert np.array_equal(labels.strata(1), target.strata(labels.values, 1))
+    assert np.array_equal(labels.codes(), target.codes(labels.values))
+    assert labels.counts() == target.counts(labels.values, 3)
+
+
+def test_the_most_probable_class_is_answered_of_equals_the_first() -> None:
+    answers = ANSWERS["class"]
+    decided = CLASSIFICATION.labels(answers)
+    assert decided.tolist() == [2, 0, 0, 1]
+    assert CLASSIFICATION.wrong(decided, LABELS["class"]).tolist() == [False, False, True, False]
+    assert CLASSIFICATION.probability(answers, decided).tolist() == [0.7, 0.5, 0.4, 1.0]
+    assert CLASSIFICATION.texts(decided, NAMES) == ["cat", "ant", "ant", "bee"]
+    assert CLASSIFICATION.counts(LABELS["class"], 4) == (1, 1, 2, 0)
+    assert CLASSIFICATION.of_logits(np.log([[1.0, 3.0]])).tolist() == [pytest.approx([0.25, 0.75])]
+    assert CLASSIFICATION.of_logits(2 * np.log([[1.0, 3.0]]), 2.0).tolist() == [pytest.approx([0.25, 0.75])]
+
+
+def test_a_threshold_decides_between_two_classes() -> None:
+    answers = np.array([[0.7, 0.3], [0.71, 0.29]])
+    assert CLASSIFICATION.labels(answers, ("no", "yes"), {"yes": 0.3}).tolist() == [1, 0]
+    assert CLASSIFICATION.labels(answers, ("no", "yes"), {"no": 0.71}).tolist() == [1, 0]
+
+
+def test_several_labels_are_decided_one_by_one() -> None:
+    answers = ANSWERS["labels"]
+    decided = MULTILABEL.labels(answers, NAMES, {"cat": 0.4})
+    assert decided.tolist() == [[1, 1, 1], [0, 0, 0], [1, 1, 0], [0, 1, 0]]
+    assert MULTILABEL.wrong(decided, LABELS["labels"]).tolist() == [True, False, False, False]
+    assert MULTILABEL.probability(answers[:1], decided[:1]).tolist() == pytest.approx([0.9 * 0.5 * 0.4])
+    assert MULTILABEL.texts(LABELS["labels"], NAMES) == ["ant;cat", "", "ant", "bee"]
+    assert MULTILABEL.counts(LABELS["labels"], 3) == (2, 1, 1)
+    # "bee" and "cat" are in one example each, so that the first of them is the rarest.
+    assert MULTILABEL.codes(LABELS["labels"]).tolist() == [2, 0, 0, 1]
+    assert MULTILABEL.strata(LABELS["labels"]).tolist() == [3, 0, 1, 2]
+    assert MULTILABEL.of_logits(np.log([[1.0, 3.0]])).tolist() == [pytest.approx([0.5, 0.75])]
+
+
+def test_numbers_are_answered_as_they_are() -> None:
+    answers = ANSWERS["number"]
+    assert REGRESSION.labels(answers) is answers
+    assert REGRESSION.of_logits(answers[:, None], 2.0).tolist() == answers.tolist()
+    assert REGRESSION.counts(LABELS["number"], 0) == (4,)
+    assert REGRESSION.codes(LABELS["number"]).tolist() == [0, 0, 0, 0]
+    assert REGRESSION.strata(LABELS["number"], 2).tolist() == [1, 0, 1, 1]
+    assert REGRESSION.texts(np.array([0.1, 2.0]), ()) == ["0.1", "2.0"]
+
+
+def test_parts_of_a_range_are_ten_at_most_and_of_equal_size() -> None:
+    parts = deciles(np.arange(300.0))
+    assert np.bincount(parts).tolist() == [30] * MOST_STRATA
+    assert np.bincount(deciles(np.arange(29.0))).tolist() == [29]
+    assert np.bincount(deciles(np.arange(30.0))).tolist() == [15, 15]
+    assert deciles(np.ones(300)).tolist() == [0] * 300
+
+
+@pytest.mark.parametrize(
+    ("target", "value", "classes", "words"),
+    [
+        (CLASSIFICATION, {"yes": 0.5}, ("a", "yes", "no"), "of one of two classes"),
+        (CLASSIFICATION, {}, ("yes", "no"), "of one of two classes"),
+        (CLASSIFICATION, {"maybe": 0.5}, ("yes", "no"), "not an object of classes"),
+        (MULTILABEL, ["yes"], ("yes", "no"), "not an object of classes"),
+        (MULTILABEL, {"yes": True}, ("yes", "no"), "not a probability from 0 to 1"),
+        (MULTILABEL, {"yes": 1.5}, ("yes", "no"), "not a probability from 0 to 1"),
+        (REGRESSION, {}, (), "belongs to classes"),
+        (GENERATION, {}, (), "belongs to classes"),
+    ],
+)  # fmt: skip
+def test_a_threshold_of_a_file_is_not_trusted(target, value, classes, words) -> None:
+    with pytest.raises(ValueError, match=words):
+        target.checked_threshold(value, classes)
+
+
+def test_a_threshold_of_a_file_is_read() -> None:
+    assert CLASSIFICATION.checked_threshold({"yes": 1}, ("no", "yes")) == {"yes": 1.0}
+    assert MULTILABEL.checked_threshold({"yes": 0, "no": 0.3}, ("no", "yes")) == {"yes": 0.0, "no": 0.3}
+
+
+def test_numbers_have_no_probability() -> None:
+    with pytest.raises(ValueError, match="numbers have no probability"):
+        REGRESSION.probability(ANSWERS["number"], LABELS["number"])
+
+
+def test_a_condition_of_a_generator_is_named() -> None:
+    assert GENERATION.texts(np.array([1, 0]), ("ant", "bee")) == ["bee", "ant"]
