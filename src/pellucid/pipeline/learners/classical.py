@@ -15,9 +15,8 @@ from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.bundle import ClassicalModel, ImageModel, TextModel
 from pellucid.bundle.network_answers import MOST_EXAMPLES, MOST_VALUES
 from pellucid.classical import (
+    FITS,
     LINEAR_OF_TEXTS,
-    NUMBER_ON_NETWORK,
-    ON_NETWORK,
     Budget,
     Fitted,
     OverdueError,
@@ -42,7 +41,7 @@ from pellucid.pipeline.learners.candidates import (
 from pellucid.pipeline.learners.evaluation_budget import most_within_limit
 from pellucid.pipeline.run.context import UNLIMITED, RunContext, TimeBudget, slowdown
 from pellucid.settings import DUMMIES, Settings
-from pellucid.targets import Target
+from pellucid.targets import Labels, Target
 from pellucid.training.hardware import choose_threads
 from pellucid.training.recipe import weights_of_classes
 
@@ -71,10 +70,9 @@ def make_training_set(material: Dataset) -> TrainingSet:
     """What a classical model fits: images, feature vectors or texts."""
     return TrainingSet(
         inputs=material.inputs,
-        labels=material.labels,
+        labels=Labels(material.labels, material.classes, material.target),
         train=material.train,
         validation=material.validation,
-        classes=len(material.classes),
         kind=material.takes,
         weights=material.weights,
     )
@@ -363,10 +361,9 @@ def simple_models(
     positions = np.concatenate([train, dataset.validation])
     training_set = TrainingSet(
         inputs=np.concatenate([stored.hidden(part) for part in (train, dataset.validation) if len(part)]),
-        labels=dataset.labels[positions],
+        labels=dataset.labels_at(positions),
         train=np.arange(len(train)),
         validation=np.arange(len(train), len(positions)),
-        classes=len(dataset.classes),
         kind="network",
         weights=None if dataset.weights is None else dataset.weights[positions],
     )
@@ -385,10 +382,8 @@ def simple_models(
 
 
 def _affordable(classes: int, target: Target) -> tuple[str, ...]:
-    """The simple models for the last hidden layer; 0 classes are numbers."""
-    if classes == 0:
-        return NUMBER_ON_NETWORK
-    return tuple(each for each in ON_NETWORK if each != "svm" or not left_out(classes, target))
+    """The simple models for the last hidden layer that do not take minutes."""
+    return tuple(each for each in FITS[target].on_network if each != "svm" or not left_out(classes, target))
 
 
 def left_out(classes: int, target: Target) -> list[str]:
