@@ -17,7 +17,7 @@ from pellucid.classical.predictors import Exclusive, Outputs, Predictor, Rows, d
 from pellucid.classical.training_set import OverdueError
 from pellucid.classical.work import Work
 from pellucid.stored import Forms
-from pellucid.targets.several import states_of
+from pellucid.targets.several import States
 
 MOST_DEPTH = 64  # bounds the questions to a row, whatever a file says
 # Outputs, leaves and entries of leaves that a block of rows may have while they are answered.
@@ -305,7 +305,7 @@ def forest_of_labels(
 
     if features.shape[1] == 0 or not has_both(labels).any():
         return constant_shares(labels, work)
-    shares, states = label_shares(labels, work.weights), states_of(labels)
+    shares, states = label_shares(labels, work.weights), States.of(labels)
     aims = np.where(states.known, states.present - shares, 0.0)
     if aims.shape[1] > _SEEN:
         chance = generator(work.seed, Purpose.LABEL_SUMS)
@@ -327,7 +327,7 @@ def _label_leaves(
     """Forest in plain arrays, whose leaves answer by the training examples that end in them."""
     trees = [each.tree_ for each in model.estimators_]
     cells = cell_weights(labels, work)
-    present = scipy.sparse.csr_array(np.where(states_of(labels).present, cells, 0.0))
+    present = scipy.sparse.csr_array(np.where(States.of(labels).present, cells, 0.0))
     is_plain = bool((cells == 1).all())
     ends, entry, content = [], [], []
     for tree, nodes in zip(trees, model.apply(features).T, strict=True):

@@ -29,7 +29,7 @@ from pellucid.classical.one_against_rest import (
 from pellucid.classical.predictors import Exclusive, Outputs, Predictor, Rows, dense, spread
 from pellucid.classical.work import Work
 from pellucid.stored import Forms
-from pellucid.targets.several import states_of
+from pellucid.targets.several import States
 
 SHARPNESS = 5.0  # makes each vote nearly 0 or 1
 _BLOCK_VALUES = 1 << 22
@@ -361,7 +361,7 @@ def _one_against_rest(
     cells = None
     if work.weights is not None or work.class_weights is not None:
         cells = cell_weights(labels, work)
-    present, is_known = states_of(labels)
+    present, is_known = States.of(labels)
     wide = rows.astype(np.float64)
     is_shared = len(rows) <= MOST_SHARED
     seen = likeness(wide, wide, options["gamma"]) if is_shared else wide

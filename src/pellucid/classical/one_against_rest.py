@@ -25,7 +25,7 @@ from pellucid.arithmetic.probabilities import sigmoid
 from pellucid.classical.linear_fitting import FEW, folded, scaling, standardise
 from pellucid.classical.predictors import Constant, Predictor
 from pellucid.classical.work import Work
-from pellucid.targets.several import states_of
+from pellucid.targets.several import States
 
 _TOLERANCE = 1e-3
 # Labels whose problems share their products: enough for fast ones, few enough for several threads.
@@ -55,7 +55,7 @@ def label_shares(
     A label of which only one state is known has $(k + m) / (n + 1)$, where $k$ of $n$ known examples have it
     and $m$ is the share of all labels: as if one more example were of the common kind.
     """
-    states = states_of(labels)
+    states = States.of(labels)
     known = states.known * (np.ones(len(labels)) if weights is None else weights)[:, np.newaxis]
     present, count = (known * states.present).sum(axis=0), known.sum(axis=0)
     mean = (present.sum() + 1) / (count.sum() + 2)
@@ -67,14 +67,14 @@ def label_shares(
 
 def has_both(labels: Int8[np.ndarray, "n labels"]) -> Bool[np.ndarray, " labels"]:
     """Whether both states of a label are known of some examples, so that there is something to learn."""
-    present, known = states_of(labels)
+    present, known = States.of(labels)
     found: np.ndarray = present.any(axis=0) & (known & ~present).any(axis=0)
     return found
 
 
 def cell_weights(labels: Int8[np.ndarray, "n labels"], work: Work) -> Float64[np.ndarray, "n labels"]:
     """Weight of every label of every example in the loss, 0 where it is unknown."""
-    present, known = states_of(labels)
+    present, known = States.of(labels)
     weights: np.ndarray = known.astype(np.float64)
     if work.weights is not None:
         weights *= work.weights[:, np.newaxis]
@@ -99,7 +99,7 @@ def logistic_of_labels(
     rows, cells = standardise(features, centre, scale), cell_weights(labels, work).astype(np.float32)
     weights = np.zeros((features.shape[1], labels.shape[1]))
     bias = log_odds(label_shares(labels, work.weights))
-    present = states_of(labels).present
+    present = States.of(labels).present
 
     def solve(some: Int64[np.ndarray, " some"]) -> None:
         """Put weights and biases of some labels into their columns."""
@@ -169,7 +169,7 @@ def calibrated_out_of_sample(
     parts = parts[:1] if work.for_comparison else parts
     held = np.concatenate(parts)
     decisions = np.concatenate([decide(part) for part in parts])
-    states, weights = states_of(labels[held]), cell_weights(labels[held], work.of(held))
+    states, weights = States.of(labels[held]), cell_weights(labels[held], work.of(held))
     is_scored = states.known & np.isfinite(decisions)
     present, known = (is_scored & states.present).sum(axis=0), is_scored.sum(axis=0)
     is_common = np.minimum(present, known - present) >= _LEAST_OF_BOTH

@@ -32,7 +32,7 @@ from pellucid.classical.predictors import Linear, Predictor, Rows
 from pellucid.classical.text_features import READINGS
 from pellucid.classical.training_set import Budget, TrainingSet
 from pellucid.classical.work import Baseline, Fit, Pace, Trial, Work
-from pellucid.targets.several import states_of
+from pellucid.targets.several import States
 
 # Linear models of sparse features: for each class one against all others, and for numbers.
 #
@@ -190,7 +190,7 @@ def _label_columns(
     features: scipy.sparse.csr_array, labels: Int8[np.ndarray, "n labels"], work: Work, setup: TextSetup
 ) -> _ClassWeights:
     """Solve one problem for each label; the bias of one that cannot be learnt is no number."""
-    rows, weights, states = features.astype(np.float64), None, states_of(labels)
+    rows, weights, states = features.astype(np.float64), None, States.of(labels)
     if work.weights is not None or work.class_weights is not None:
         weights = cell_weights(labels, work)
     columns = _ClassWeights(np.zeros((features.shape[1], labels.shape[1])), np.full(labels.shape[1], np.nan))

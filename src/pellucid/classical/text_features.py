@@ -20,7 +20,7 @@ from pellucid.encoding.ngrams import Shape
 from pellucid.encoding.survey import SHORT_TEXT, Sample, script_of
 from pellucid.encoding.tfidf import MOST_FEATURES, CountedTexts, Tfidf, fit_tfidf
 from pellucid.encoding.words import written
-from pellucid.targets.several import states_of
+from pellucid.targets.several import States
 
 TF_IDF = "tf-idf"
 # Features of a model that looks at none.
@@ -178,7 +178,7 @@ def about_classes(rows: Rows, labels: Int64[np.ndarray, " n"]) -> Float64[np.nda
 
 def about_labels(rows: Rows, labels: Int8[np.ndarray, "n labels"]) -> Float64[np.ndarray, " d"]:
     """Sum over the labels of the statistic of `about_classes` for presence and absence, where it is known."""
-    values, states = rows.astype(np.float64), states_of(labels)
+    values, states = rows.astype(np.float64), States.of(labels)
     known = states.known.astype(np.float64)
     present = np.asarray(states.present.astype(np.float64).T @ values)
     total = np.asarray(known.T @ values)

@@ -20,10 +20,10 @@ class States(NamedTuple):
     present: Bool[np.ndarray, "n labels"]  # whether the example has the label
     known: Bool[np.ndarray, "n labels"]  # whether it is known to have it or not
 
-
-def states_of(labels: Int8[np.ndarray, "n labels"]) -> States:
-    """The states of labels, apart."""
-    return States(labels == PRESENT, labels != UNKNOWN)
+    @classmethod
+    def of(cls, labels: Int8[np.ndarray, "n labels"]) -> "States":
+        """Those of labels as they travel."""
+        return cls(labels == PRESENT, labels != UNKNOWN)
 
 
 class SeveralLabels(Named):

@@ -164,11 +164,13 @@ def train_head(network: Network, features: Features, prepared: Prepared, setting
         train=np.arange(count),
         validation=np.arange(count, len(rows)),
         classes=whole.classes,
+        target=whole.target,
         weights=None if whole.weights is None else whole.weights[positions],
     )
     around = Surroundings(
         train_labels=labels[:count],
         classes=whole.classes,
+        target=whole.target,
         takes="values",
         precision="fp32",
         device=choose_device(settings),

@@ -94,10 +94,11 @@ class TrainingSets:
 
 
 def _fit_of(name: str, training_set: TrainingSet, settings: Settings, material: Dataset) -> "FitBaseline":
-    """`fit_baseline` with what the settings decide; weights of classes as asked for, never by a rule."""
-    weights = None  # as probabilities would be less honest
-    if material.classes and material.target.is_exclusive:
-        weights = weights_of_classes(settings.class_weight, material.labels[material.train], material.classes)
+    """`fit_baseline` with what the settings decide; weights of classes as asked for, never by a rule.
+
+    By a rule probabilities would be less honest.
+    """
+    weights = weights_of_classes(settings.class_weight, material.labels[material.train], material.classes)
     return partial(
         fit_baseline,
         name,
