@@ -68,6 +68,9 @@ class Fits:
     # number of the set-up of texts to take by more than its score, from labels, the answers of each set-up
     # and the metric; `None` where the score decides
     settle: Callable[[Sequence[Configuration], Any, Sequence[np.ndarray], str | None], int | None]
+    # problems that a linear model of texts solves, and machines of two classes each, for so many classes
+    columns: Callable[[int], int]
+    pairs: Callable[[int], int] = lambda classes: 0
     metric: str | None = None  # by which set-ups are compared without a metric; `None` for the usual one
 
 
@@ -121,10 +124,14 @@ _SETUPS = (Setup(1.0, 5.0), Setup(2.0, 4.0), Setup(0.3, 5.0))
 _NUMBER_SETUPS = (Setup(0.7, 3.0), Setup(0.7, 1.0), Setup(0.2, 10.0))
 
 
+def _pairs(classes: int) -> int:
+    return classes * (classes - 1) // 2
+
+
 def _pairwise(training_set: TrainingSet, budget: Budget) -> list[Trial]:
     """Machines of all pairs of classes: fewer set-ups the more pairs there are."""
     trials = _machines(machine_of_classes, *_SETUPS)(training_set, budget)
-    return trials[: max(1, budget.pairs // max(1, training_set.classes * (training_set.classes - 1) // 2))]
+    return trials[: max(1, budget.pairs // max(1, _pairs(training_set.classes)))]
 
 
 def _one_for_each_label(training_set: TrainingSet, budget: Budget) -> list[Trial]:
@@ -218,6 +225,8 @@ FITS: dict[Target, Fits] = {
         merits=about_classes,
         weighing=_weighing_classes,
         settle=_settle_classes,
+        columns=lambda classes: 1 if classes <= 2 else classes,
+        pairs=_pairs,
     ),
     MULTILABEL: Fits(
         baselines={
@@ -236,6 +245,7 @@ FITS: dict[Target, Fits] = {
         merits=about_labels,
         weighing=_as_given,  # each label has weights of its own
         settle=_settle_labels,
+        columns=lambda labels: labels,
         metric="log-loss",  # it needs no thresholds
     ),
     REGRESSION: Fits(
@@ -255,5 +265,6 @@ FITS: dict[Target, Fits] = {
         merits=about_numbers,
         weighing=_as_given,
         settle=as_good,
+        columns=lambda classes: 1,
     ),
 }

@@ -149,8 +149,12 @@ def folded(
 # Examples of which a fifth, held out once, says little about the scale.
 FEW = 1_000
 
-_HELD, PARTS = 1_000, 5
-_LOG_LOW, _LOG_HIGH, _STEPS = -7.0, 7.0, 60
+_HELD = 1_000  # examples held out at most, where they are held out once
+PARTS = 5  # held out one after the other, of few examples
+# Logarithm of the scale: where the search begins, and its steps.
+_LOG_LOW = -7.0
+_LOG_HIGH = 7.0
+_STEPS = 60
 _GOLDEN = (5**0.5 - 1) / 2
 
 

@@ -225,8 +225,8 @@ class TrainingSet:
         if len(self.labels) != len(self.inputs):
             raise ValueError(f"labels: {len(self.labels)} of them for {len(self.inputs)} inputs")
         if self.labels.values.shape[1:] not in ((), (self.classes,)):
-            columns = self.labels.values.shape[1]
-            raise ValueError(f"labels: {columns} columns of them for {self.classes} labels")
+            labels = self.labels.values
+            raise ValueError(f"labels: {labels.shape[1]} columns of them for {self.classes} labels")
         if len(self.train) == 0:
             raise ValueError("train: no example to learn from")
 

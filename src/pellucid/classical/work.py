@@ -12,9 +12,10 @@ from jaxtyping import Float64, Int64
 from pellucid.classical.predictors import Predictor, Rows
 from pellucid.classical.training_set import Budget, OverdueError, TrainingSet
 
-# Pieces of work after which their pace is known, and times of its seconds that the whole may seem to take:
-# pieces differ, and a pace measured on a few of them is wrong by some tenths.
-_PACED, _BEHIND = 8, 1.25
+_PACED = 8  # pieces of work after which their pace is known
+# Times of its seconds that the whole may seem to take: pieces differ, and a pace measured on a few of them is
+# wrong by some tenths.
+_BEHIND = 1.25
 
 
 @dataclass

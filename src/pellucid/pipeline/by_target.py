@@ -1,17 +1,24 @@
 """What a run does by target: how well guessing fares, and which variations of images keep a label."""
 
+import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64, Int8, Int64, UInt8
 
-from pellucid.data import Dataset
+from pellucid.data import Dataset, Listing
 from pellucid.data.images.augmentation import probe_mirroring, probe_variations, usual_shift
+from pellucid.data.labels import number_text, read_number
+from pellucid.data.wording import quoted, some
+from pellucid.errors import DataError
 from pellucid.settings import GENERATIVE
 from pellucid.targets import CLASSIFICATION, GENERATION, MULTILABEL, REGRESSION, Labels, Target
+
+# Labels that a refusal names.
+_NAMES_SHOWN = 10
 
 Pixels = UInt8[np.ndarray, "n height width channels"]
 Positions = Int64[np.ndarray, " some"]
@@ -38,6 +45,14 @@ class Variations(NamedTuple):
 _Vary = Callable[[bool | None, Pixels, Labels, Positions, np.random.Generator], Variations]
 
 
+class Continued(NamedTuple):
+    """How data is read for a network that continues training."""
+
+    # the listing with labels as the network answers them, or a `DataError` that says why it has none
+    fitting: Callable[[Listing], Listing]
+    read_as: str | None = None  # value of `--target` by which it is read, whatever the settings ask for
+
+
 @dataclass(frozen=True)
 class Ways:
     """What a run does for one target."""
@@ -47,6 +62,7 @@ class Ways:
     of_example: str  # what the labels of an example are, for people
     # likewise, where a network that makes images cannot learn from them; empty where it can
     not_conditions: str = ""
+    continued: Continued | None = None  # `None` where no network can continue training
     makes_images: bool = False  # whether nothing is predicted, so that other facts are reported
 
 
@@ -108,13 +124,51 @@ def _vary_nothing(
     return Variations()
 
 
+def _with_classes(listing: Listing) -> Listing:
+    """The listing as it is, or a `DataError` where its labels are no classes."""
+    if listing.label_sets is not None:
+        raise DataError(
+            f"{listing.place}: an example has several labels, such as {listing.labels[0]!r}, and the network "
+            "that continues training answers one class; give single labels, or --target class"
+        )
+    if listing.values is not None:
+        raise DataError(
+            f"{listing.place}: the labels are numbers, such as {listing.labels[0]}, and the network that "
+            "continues training answers classes; give classes, or take these numbers as such with --target "
+            "class"
+        )
+    return listing
+
+
+def _with_numbers(listing: Listing) -> Listing:
+    """The listing with its labels as numbers, or a `DataError` that names those that are none."""
+    read = [read_number(label) for label in listing.labels]
+    wrong = [index for index, value in enumerate(read) if value is None]
+    if wrong:
+        named = [f"{quoted(listing.labels[index])} at {listing.sources[index]}" for index in wrong]
+        raise DataError(
+            f"{listing.place}: the network that continues training predicts numbers, but not every label is "
+            f"one: {some(named, _NAMES_SHOWN)}; fix or remove {'it' if len(wrong) == 1 else 'them'}"
+        )
+    values = np.array(read, np.float64)
+    labels = [number_text(value) for value in values.tolist()]
+    # What reading decided about the labels is for the network to decide.
+    warnings = tuple(each for each in listing.warnings if "--target" not in each)
+    return dataclasses.replace(listing, labels=labels, values=values, warnings=warnings)
+
+
 WAYS: dict[Target, Ways] = {
-    CLASSIFICATION: Ways(_guess_class, _vary_names(erases=True), "classes"),
+    CLASSIFICATION: Ways(
+        _guess_class, _vary_names(erases=True), "classes", continued=Continued(_with_classes)
+    ),
     # Of several labels one may be of the very piece that is missing.
     MULTILABEL: Ways(
         _guess_labels, _vary_names(erases=False), "several of an example", "several of an image"
     ),
-    REGRESSION: Ways(_guess_number, _vary_numbers, "numbers", "numbers"),
+    # Numbers are read by the rule of the network that continues training.
+    REGRESSION: Ways(
+        _guess_number, _vary_numbers, "numbers", "numbers", continued=Continued(_with_numbers, "class")
+    ),
     GENERATION: Ways(_guess_number, _vary_nothing, "images", makes_images=True),
 }
 
@@ -122,6 +176,11 @@ WAYS: dict[Target, Ways] = {
 def target_of_run(model: str, dataset: Dataset) -> Target:
     """What a model of this name learns from the data: images, or what there are labels of."""
     return GENERATION if model in GENERATIVE else dataset.target
+
+
+def continued_target(classes: Sequence[str]) -> Target:
+    """Target of a network that continued training on data with these classes, of which numbers have none."""
+    return CLASSIFICATION if classes else REGRESSION
 
 
 def target_of_task(task: str) -> Target | None:

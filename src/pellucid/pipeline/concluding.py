@@ -312,8 +312,9 @@ def with_time_for_test(
 
 
 # Seconds of one training for each example that judges labels, on an idle machine
-# (`benchmarks/honest_answer.py`); and fewest worth it.
-_JUDGED, _FEWEST_JUDGED = 2e-4, 500
+# (`benchmarks/honest_answer.py`).
+_JUDGED = 2e-4
+_FEWEST_JUDGED = 500  # examples worth it
 
 
 def _label_issues(

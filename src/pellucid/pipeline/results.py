@@ -347,7 +347,7 @@ def _price(outcome: Outcome, entries: Mapping[str, Mapping[str, Any]]) -> str:
         (True, False): f"{name} takes {time} ms less for an answer and {size} MB more than {rival}.",
         (True, True): f"{name} takes {time} ms less for an answer and {size} MB less than {rival}.",
     }[slower < 0, larger < 0]
-    if not outcome.dataset.target.has_probabilities:
+    if not outcome.dataset.target.has_metric("log_loss"):
         return cost
     held_out = {each.name: each.held_out for each in outcome.candidates}
     both = np.intersect1d(held_out[name].positions, held_out[rival].positions)

@@ -269,10 +269,12 @@ def preview(
         return durations(dataset, settings)
 
 
-# Of what a classical model takes, a training for a fold, which compares no set-ups; times that the linear
-# models of texts take in all, which learn again from validation and to judge labels; seconds that a backbone
-# takes at least, about, and below which nobody needs to be told how long a run takes.
-_OF_FOLD, _AGAIN, _OF_BACKBONE, _WORTH_TELLING = 0.3, 1.5, 20.0, 20.0
+# Part of what a classical model takes that a training for a fold takes, which compares no set-ups.
+_OF_FOLD = 0.3
+# Times that linear models of texts take in all, which learn again from validation and to judge labels.
+_AGAIN = 1.5
+_OF_BACKBONE = 20.0  # seconds that a backbone takes at least, about
+_WORTH_TELLING = 20.0  # seconds below which nobody needs to be told how long a run takes
 
 
 def _seconds_of_classical(names: Sequence[str], folds: Folds, settings: Settings) -> float:

@@ -7,34 +7,37 @@ from pellucid.errors import UsageError
 from pellucid.settings import Settings
 from pellucid.targets import CLASSIFICATION, GENERATION, MULTILABEL, REGRESSION, Target
 
-# From the settings to the sentence that refuses one of them; `None` where it was not given.
-_Refusal = Callable[[Settings], str | None]
-
-
-def _of_classes(flag: str, is_given: Callable[[Settings], bool]) -> _Refusal:
-    """Refusal of a setting that numbers have no use for; its flag may name fields of the settings."""
-
-    def refusal(settings: Settings) -> str | None:
-        if not is_given(settings):
-            return None
-        flag_given = flag.format(settings=settings)
-        return (
-            f"{flag_given}: belongs to classes, but numbers are predicted; leave it out, "
-            "or give --target class"
-        )
-
-    return refusal
-
 
 def _is_weighed(settings: Settings) -> bool:
     return settings.class_weight not in (None, "none")
 
 
-def _of_one_class_each(settings: Settings) -> str | None:
-    """Refusal of weights by class, where an example has any number of them."""
-    if not _is_weighed(settings):
-        return None
-    return "--class-weight: belongs to examples of one class each; leave it out"
+# Settings of classes that numbers have no use for: whether one was given, and its flag.
+_OF_CLASSES: dict[str, tuple[Callable[[Settings], bool], Callable[[Settings], str]]] = {
+    "loss": (lambda settings: settings.loss == "cross-entropy", lambda _: "--loss cross-entropy"),
+    "label_smoothing": (lambda settings: bool(settings.label_smoothing), lambda _: "--label-smoothing"),
+    "class_weight": (_is_weighed, lambda _: "--class-weight balanced"),
+    "metric": (
+        lambda settings: settings.metric != Settings.metric,
+        lambda settings: f"--metric {settings.metric}",
+    ),
+}
+
+
+def _require_no_classes(settings: Settings, name: str) -> None:
+    """Refuse a setting of classes where numbers are predicted."""
+    is_given, flag_of = _OF_CLASSES[name]
+    if is_given(settings):
+        flag = flag_of(settings)
+        raise UsageError(
+            f"{flag}: belongs to classes, but numbers are predicted; leave it out, or give --target class"
+        )
+
+
+def _require_no_weights(settings: Settings, name: str) -> None:
+    """Refuse weights of classes where an example has any number of them."""
+    if _is_weighed(settings):
+        raise UsageError("--class-weight: belongs to examples of one class each; leave it out")
 
 
 @dataclass(frozen=True)
@@ -42,26 +45,15 @@ class Rules:
     """Rules of the recipes for one target."""
 
     # settings that are refused, by name, in the order in which they are looked at
-    refused: dict[str, _Refusal] = field(default_factory=dict)
+    refused: dict[str, Callable[[Settings, str], None]] = field(default_factory=dict)
     varies: bool = True  # whether images may be shifted, mirrored or erased
     mixes: bool = False  # whether images may have a part of another one
 
 
 RULES: dict[Target, Rules] = {
     CLASSIFICATION: Rules(mixes=True),
-    MULTILABEL: Rules({"class_weight": _of_one_class_each}),
-    REGRESSION: Rules(
-        {
-            "loss": _of_classes("--loss cross-entropy", lambda settings: settings.loss == "cross-entropy"),
-            "label_smoothing": _of_classes(
-                "--label-smoothing", lambda settings: bool(settings.label_smoothing)
-            ),
-            "class_weight": _of_classes("--class-weight balanced", _is_weighed),
-            "metric": _of_classes(
-                "--metric {settings.metric}", lambda settings: settings.metric != Settings.metric
-            ),
-        }
-    ),
+    MULTILABEL: Rules({"class_weight": _require_no_weights}),
+    REGRESSION: Rules(dict.fromkeys(_OF_CLASSES, _require_no_classes)),
     GENERATION: Rules(varies=False),  # images that the data does not hold would be learnt, and made
 }
 
@@ -71,7 +63,6 @@ def require_fitting_target(settings: Settings, target: Target, only: Collection[
 
     Raises: `UsageError` naming the first.
     """
-    for name, refusal in RULES[target].refused.items():
-        sentence = None if only and name not in only else refusal(settings)
-        if sentence is not None:
-            raise UsageError(sentence)
+    for name, refuse in RULES[target].refused.items():
+        if not only or name in only:
+            refuse(settings, name)

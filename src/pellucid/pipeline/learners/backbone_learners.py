@@ -326,7 +326,7 @@ class BackboneLearner:
         def reached(candidate: Candidate) -> tuple[float, float]:
             outputs = candidate.held_out.answers
             loss = METRICS["log_loss"]
-            finer = -metric_value(loss, labels, outputs) if target.has_probabilities else 0.0
+            finer = -metric_value(loss, labels, outputs) if target.has_metric(loss.key) else 0.0
             return score(self.settings.metric, labels, target.columns(outputs), target), finer
 
         return [max(found, key=reached)]

@@ -27,10 +27,9 @@ from pellucid.settings import DUMMIES, metrics_of
 from pellucid.training import Observer, Session
 from pellucid.training.state import Record, State
 
-# Wrong answers that the page shows, and lines of what was done.
-_WRONG, _LINES = 12, 200
-# Steps of a training after which its pace is known.
-_PACED = 5
+_WRONG = 12  # wrong answers that the page shows
+_LINES = 200  # of what was done, likewise
+_PACED = 5  # steps of a training after which its pace is known
 
 
 class Training(Observer):
