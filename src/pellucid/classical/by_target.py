@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int8, Int64
+from jaxtyping import Float64, Int64
 
 from pellucid.arithmetic.label_metrics import label_log_loss_terms
 from pellucid.arithmetic.metrics import log_loss_terms
@@ -55,6 +55,10 @@ _PAIRS_OF_A_LABEL = 6
 _OF_LABELS = 0.3
 
 
+# From set-ups, labels and the answers of each set-up to the number of the one to take.
+_Settle = Callable[[Sequence[Configuration], Any, Sequence[np.ndarray]], int]
+
+
 @dataclass(frozen=True)
 class Fits:
     """How classical models learn one target."""
@@ -65,9 +69,7 @@ class Fits:
     merits: Merits  # how much each feature says about the labels
     # conditions of learning from examples with these labels, the weights of classes applied
     weighing: Callable[[Work, Any], Work]
-    # number of the set-up of texts to take by more than its score, from labels, the answers of each set-up
-    # and the metric; `None` where the score decides
-    settle: Callable[[Sequence[Configuration], Any, Sequence[np.ndarray], str | None], int | None]
+    settle: _Settle  # chooses a set-up of texts by more than its score, where that is not the log loss
     # problems that a linear model of texts solves, and machines of two classes each, for so many classes
     columns: Callable[[int], int]
     pairs: Callable[[int], int] = lambda classes: 0
@@ -161,31 +163,20 @@ def _weighing_classes(work: Work, labels: Int64[np.ndarray, " n"]) -> Work:
     return work._replace(weights=own if work.weights is None else own * work.weights)
 
 
-def _settle_classes(
-    configurations: Sequence[Configuration],
-    labels: Int64[np.ndarray, " n"],
-    answers: Sequence[Float64[np.ndarray, "n classes"]],
-    metric: str | None,
-) -> int | None:
-    if metric == "log-loss":
-        return None
-    return settled(configurations, np.stack([log_loss_terms(labels, each) for each in answers]))
+def _by_losses(terms: Callable[[Any, Any], np.ndarray]) -> _Settle:
+    """Choice by the log loss of each example, of which `terms` are made from labels and answers."""
+
+    def settle(configurations: Sequence[Configuration], labels: Any, answers: Sequence[np.ndarray]) -> int:
+        return settled(configurations, np.stack([terms(labels, each) for each in answers]))
+
+    return settle
 
 
-def _settle_labels(
-    configurations: Sequence[Configuration],
-    labels: Int8[np.ndarray, "n labels"],
-    answers: Sequence[Float64[np.ndarray, "n labels"]],
-    metric: str | None,
-) -> int | None:
-    if metric in (None, "log-loss"):
-        return None
-    return settled(configurations, np.stack([label_log_loss_terms(labels, each) for each in answers]))
+def _by_error(configurations: Sequence[Configuration], labels: Any, answers: Sequence[np.ndarray]) -> int:
+    return as_good(configurations)
 
 
-def as_good(
-    configurations: Sequence[Configuration], labels: Any = None, answers: Any = (), metric: str | None = None
-) -> int:
+def as_good(configurations: Sequence[Configuration]) -> int:
     """The first of the set-ups of numbers, which usually serves best, whose error is as small."""
     largest = (1 + _NEGLIGIBLE / 2) * -max(each.score for each in configurations)  # its square is the loss
     return next(number for number, each in enumerate(configurations) if -each.score <= largest)
@@ -224,7 +215,7 @@ FITS: dict[Target, Fits] = {
         on_network=("logistic-regression", "svm"),
         merits=about_classes,
         weighing=_weighing_classes,
-        settle=_settle_classes,
+        settle=_by_losses(log_loss_terms),
         columns=lambda classes: 1 if classes <= 2 else classes,
         pairs=_pairs,
     ),
@@ -244,7 +235,7 @@ FITS: dict[Target, Fits] = {
         on_network=("logistic-regression", "svm"),
         merits=about_labels,
         weighing=_as_given,  # each label has weights of its own
-        settle=_settle_labels,
+        settle=_by_losses(label_log_loss_terms),
         columns=lambda labels: labels,
         metric="log-loss",  # it needs no thresholds
     ),
@@ -264,7 +255,7 @@ FITS: dict[Target, Fits] = {
         on_network=("ridge", "svm"),
         merits=about_numbers,
         weighing=_as_given,
-        settle=as_good,
+        settle=_by_error,
         columns=lambda classes: 1,
     ),
 }

@@ -140,9 +140,9 @@ def _screened(
         )
         for trial, answer in zip(trials, answers, strict=True)
     ]
-    chosen = FITS[target].settle(configurations, labels, answers, metric) if are_texts else None
-    if chosen is None:
+    if not are_texts or target.decides(metric or FITS[target].metric).key == "log_loss":
         return configurations
+    chosen = FITS[target].settle(configurations, labels, answers)
     return [each._replace(chosen=number == chosen) for number, each in enumerate(configurations)]
 
 
