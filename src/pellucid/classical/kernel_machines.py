@@ -211,7 +211,7 @@ class _Space(NamedTuple):
 
 
 def _space(features: Float32[np.ndarray, "n d"], work: Work, setup: Setup) -> _Space | None:
-    """Principal components of the first examples, and all examples seen through them.
+    """Principal components of the first examples, and all examples projected on them.
 
     `None` where no feature differs.
     """
@@ -229,7 +229,15 @@ def _space(features: Float32[np.ndarray, "n d"], work: Work, setup: Setup) -> _S
     projection = (found.components_ * scale).T.astype(np.float32)
     rows = project(features, centre, projection).astype(np.float32)
     gamma = setup.width / variance
-    make = partial(Kernel, mean=centre, projection=projection, gamma=np.array([gamma]))
+    make = partial(
+        Kernel,
+        outputs=work.classes or 1,
+        number=False,
+        mean=centre,
+        projection=projection,
+        gamma=np.array([gamma]),
+        scale=np.ones(1),
+    )
     return _Space(make, rows, {"C": setup.strength, "gamma": gamma, "cache_size": _CACHE_MEGABYTES})
 
 
@@ -252,12 +260,10 @@ def machine_of_numbers(
     supports = model.support_ if len(model.support_) else np.zeros(1, np.int64)
     weights = model.dual_coef_.T if len(model.support_) else np.zeros((1, 1))
     return make(
-        outputs=1,
         number=True,
         points=rows[supports],
         weights=weights * deviation,
         bias=model.intercept_ * deviation + middle,
-        scale=np.ones(1),
         ends=np.array([len(supports)], np.int32),
         classes=np.zeros(1, np.int32),
     )
@@ -282,12 +288,9 @@ def machine_of_classes(
         some = rows[positions]
         pairs = _pairs(some, labels[positions], work.of(positions), options)
         return make(
-            outputs=work.classes,
-            number=False,
             points=some[pairs.supports],
             weights=pairs.weights,
             bias=pairs.bias,
-            scale=np.ones(1),
             ends=pairs.ends.astype(np.int32),
             classes=present.astype(np.int32),
         )
@@ -323,12 +326,9 @@ def machine_of_labels(
         supports = np.flatnonzero(weights.any(axis=1))
         supports = supports if len(supports) else np.zeros(1, np.int64)
         return make(
-            outputs=work.classes,
-            number=False,
             points=some[supports],
             weights=weights[supports],
             bias=bias,
-            scale=np.ones(1),
             ends=np.full(len(classes), len(supports), np.int32),
             classes=classes,
             exclusive=False,

@@ -115,6 +115,12 @@ class _ClassWeights(NamedTuple):
     weights: Float64[np.ndarray, "d columns"]
     bias: Float64[np.ndarray, " columns"]
 
+    def scores(self, rows: scipy.sparse.csr_array) -> Float64[np.ndarray, "n columns"]:
+        """Scores of texts, by columns that may have been solved without them."""
+        scores: np.ndarray = rows.astype(np.float64) @ self.weights
+        scores += self.bias
+        return scores
+
 
 def for_classes(
     features: scipy.sparse.csr_array, labels: Int64[np.ndarray, " n"], work: Work, setup: TextSetup
@@ -130,12 +136,9 @@ def for_classes(
         work = work._replace(pace=Pace(solved * (len(present) - (len(present) == 2)), work.deadline))
 
     def decide(held: Int64[np.ndarray, " held"]) -> Float64[np.ndarray, "held classes"]:
-        """Scores of held-out texts by columns that were solved without them."""
         others = np.delete(np.arange(len(labels)), held)
         parts.append(_columns(features[others], labels[others], present, work.of(others), setup))
-        scores: np.ndarray = features[held].astype(np.float64) @ parts[-1].weights
-        scores += parts[-1].bias
-        return scores
+        return parts[-1].scores(features[held])
 
     scale = None if known is None else known.value
     if scale is None:
@@ -166,12 +169,9 @@ def for_labels(
     parts = []
 
     def decide(held: Int64[np.ndarray, " held"]) -> Float64[np.ndarray, "held labels"]:
-        """Scores of held-out texts by columns that were solved without them."""
         others = np.delete(np.arange(len(labels)), held)
         parts.append(_label_columns(features[others], labels[others], work.of(others), setup))
-        scores: np.ndarray = features[held].astype(np.float64) @ parts[-1].weights
-        scores += parts[-1].bias
-        return scores
+        return parts[-1].scores(features[held])
 
     slopes, intercepts = calibrated_out_of_sample(labels, decide, work)
     found = parts[-1] if work.for_comparison else _label_columns(features, labels, work, setup)
