@@ -8,7 +8,7 @@ import pytest
 
 from pellucid.classical import FITS
 from pellucid.errors import UsageError
-from pellucid.pipeline.by_target import WAYS, continued_target, target_of_run, target_of_task
+from pellucid.pipeline.by_target import WAYS, Variations, continued_target, target_of_run, target_of_task
 from pellucid.settings import Settings
 from pellucid.targets import (
     ABSENT,
@@ -50,6 +50,30 @@ def test_guessing_knows_the_training_labels_alone(target):
     names = ("a", "b", "c")[: 0 if target is REGRESSION else 1 + int(values.max())]
     found = WAYS[target].guessing(Labels(values, names, target))
     assert found == pytest.approx((accuracy, loss))
+
+
+def test_which_variations_keep_a_label():
+    draws = np.random.default_rng(0)
+    pixels = draws.integers(0, 256, (40, 6, 6, 1), np.uint8)
+    codes, train = np.arange(40) % 2, np.arange(30)
+    states = np.stack([codes, 1 - codes], axis=1).astype(np.int8)
+    asked = ("mirroring is on, as --mirror asks",)
+
+    def varied(values, names, target, mirror=True):
+        return WAYS[target].vary(
+            mirror, pixels, Labels(values, names, target), train, np.random.default_rng(1)
+        )
+
+    assert varied(codes, ("a", "b"), CLASSIFICATION) == (True, True, True, asked)
+    assert varied(states, ("a", "b"), MULTILABEL) == (True, True, False, asked)
+    off = varied(codes, ("a", "b"), CLASSIFICATION, mirror=False)
+    assert off == (False, True, True, ("mirroring is off, as --no-mirror asks",))
+    probed = varied(codes, ("a", "b"), CLASSIFICATION, mirror=None)
+    assert probed == varied(states, ("b", "a"), MULTILABEL, mirror=None)._replace(erases=True)
+    number = varied(codes.astype(float), (), REGRESSION)
+    assert (number.mirrors, number.erases, number.reasons[:1]) == (True, False, asked)
+    assert len(number.reasons) == 2
+    assert varied(codes, ("a", "b"), GENERATION) == Variations()
 
 
 @pytest.mark.parametrize("target", EVERY, ids=lambda target: target.name)
