@@ -109,7 +109,7 @@ def test_a_classical_model_on_a_backbone_is_opened_with_it(without_attribution):
         False, 3, draws.normal(size=(hidden.shape[1], 3)) / 40, np.zeros(3), np.arange(3, dtype=np.int32)
     )
     found = explain_model(
-        ClassicalModel(predictor, "network", model.classes, preprocessing=model.preprocessing,
+        ClassicalModel(predictor, "network", model.classes, model.target, preprocessing=model.preprocessing,
                        network=model.network),
         photograph(),
     )  # fmt: skip

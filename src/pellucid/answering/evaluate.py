@@ -44,7 +44,7 @@ from pellucid.language import translated
 from pellucid.reports.headlines import headline_of
 from pellucid.settings import METRICS, Settings
 from pellucid.strict import MOST_BYTES, read_json
-from pellucid.targets import ABSENT, CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION, UNKNOWN, Target
+from pellucid.targets import ABSENT, CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION, UNKNOWN, Labels, Target
 
 _FORMAT = 1
 _CONFUSIONS_SHOWN = 5
@@ -272,7 +272,7 @@ def evaluate(
     outputs, is_readable, abstained, warnings = _answers(
         model, decisions, listing, rows, settings.skip_bad, progress, gathering
     )
-    labels, readable = labels[is_readable], np.array(rows)[is_readable].tolist()
+    labels, readable = labels.values[is_readable], np.array(rows)[is_readable].tolist()
     # Groups by the column that names them, unless no two examples share one.
     first = first_of_groups([listing.groups[row] for row in readable])
     groups = None if len(np.unique(first)) == len(first) else Groups.of_sets(first)
@@ -486,12 +486,12 @@ _READERS: dict[Target, Callable[[Listing, Sequence[int], Model], np.ndarray]] = 
 }
 
 
-def labels_for(model: Model, listing: Listing, rows: Sequence[int]) -> Shaped[np.ndarray, "rows ..."]:
+def labels_for(model: Model, listing: Listing, rows: Sequence[int]) -> Labels:
     """Labels of some rows as the model answers: codes of its classes, states of its labels, or numbers.
 
     Raises: `DataError` if there are labels that it does not know, or no numbers where it predicts some.
     """
-    return _READERS[model.target](listing, rows, model)
+    return Labels(_READERS[model.target](listing, rows, model), model.classes, model.target)
 
 
 def _answers(

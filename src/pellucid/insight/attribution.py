@@ -355,9 +355,14 @@ def randomised_model(model: ImageModel | TextModel, seed: int) -> ImageModel | T
     """Copy of a model with the numbers of every weight of its network in random order."""
     network = randomised(model.network, seed)
     if isinstance(model, TextModel):
-        return TextModel(network, model.encoder, model.classes, temperature=model.temperature)
+        return TextModel(network, model.encoder, model.classes, model.target, temperature=model.temperature)
     return ImageModel(
-        network, model.preprocessing, model.classes, mirror=model.mirror, temperature=model.temperature
+        network,
+        model.preprocessing,
+        model.classes,
+        model.target,
+        mirror=model.mirror,
+        temperature=model.temperature,
     )
 
 
