@@ -47,7 +47,7 @@ def _probabilities(model: "Model") -> dict[str, str]:
 
 def _several(model: "Model") -> dict[str, str]:
     found = _probabilities(model)
-    return found | {"output": f"{found['output']}, any number of which may apply"}
+    return found | {"output": found["output"] + ", any number of which may apply"}
 
 
 def _number(model: "Model") -> dict[str, str]:
@@ -118,7 +118,7 @@ IN_FOLDERS: dict[Target, InFolder] = {
         labels="int8",
         stated={"several": True},
         check=_check_states,  # an average's own thresholds fit its own answers
-        words=lambda inputs: f"{inputs.classifier} of several labels,",
+        words=lambda inputs: inputs.classifier + " of several labels,",
         output=_several,
         behind=lambda model, name: translated(f", answered from {model.threshold.get(name, EVEN):.2g} on"),
     ),
