@@ -39,6 +39,10 @@ class SeveralLabels(Named):
         states: np.ndarray = (answers >= least).astype(np.int8)
         return states
 
+    def thresholds(self, own: Mapping[str, float], given: Mapping[str, float] | None) -> Mapping[str, float]:
+        """Those that are given; labels that are not named keep the model's own."""
+        return {**own, **(given or {})}
+
     def checked_threshold(self, value: object, classes: Sequence[str]) -> dict[str, float]:
         """Those of any labels."""
         return probabilities_of(value, classes)

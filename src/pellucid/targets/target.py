@@ -109,6 +109,10 @@ class Target(ABC):
         label; a label without one is answered from one half on.
         """
 
+    def thresholds(self, own: Mapping[str, float], given: Mapping[str, float] | None) -> Mapping[str, float]:
+        """The threshold that is given, or else a model's own."""
+        return own if given is None else given
+
     @abstractmethod
     def checked_threshold(self, value: object, classes: Sequence[str]) -> dict[str, float]:
         """A threshold as `labels` takes it, read from a file that is not trusted.
