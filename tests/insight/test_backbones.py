@@ -9,7 +9,8 @@ import torch
 from insight.backbones import drawn, given, linear_copy, lite, opened_lite, photograph
 from pellucid.bundle import ClassicalModel
 from pellucid.classical.predictors import Linear
-from pellucid.insight.attribution import grad_cam, has_maps, log_odds
+from pellucid.insight.attribution import grad_cam, has_maps
+from pellucid.insight.by_target import log_odds
 from pellucid.insight.explaining import explain_model
 from pellucid.insight.gradients import WeightChecker, go_back
 from pellucid.insight.layer_records import layer_records
