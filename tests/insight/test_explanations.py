@@ -19,10 +19,10 @@ from pellucid.insight.attribution import (
     ids_of,
     integrated_gradients_of_image,
     integrated_gradients_of_text,
-    log_odds,
     randomised,
     score_of_outputs,
 )
+from pellucid.insight.by_target import log_odds
 from pellucid.insight.explaining import explain_model
 from pellucid.insight.explanation import nearest
 from pellucid.insight.input_pieces import TokenPieces

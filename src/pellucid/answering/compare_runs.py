@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
 from pellucid.answering.by_target import ASKED
-from pellucid.answering.evaluate import listing_for
+from pellucid.answering.evaluate import groups_of, listing_for
 from pellucid.answering.naming import model_of
 from pellucid.answering.training_examples import run_of
 from pellucid.bundle import Model, load
@@ -21,11 +21,9 @@ from pellucid.data.decoded import Content, content_of
 from pellucid.data.ledger import read_ledger
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.raw_texts import Texts
-from pellucid.data.sibling_sets import first_of_groups
 from pellucid.data.tables.csv_tables import as_csv
 from pellucid.data.wording import count_of, filled, quoted, some, visible, wrapped
 from pellucid.errors import DataError, UsageError
-from pellucid.evaluation import Groups
 from pellucid.evaluation.changes import Changes, changes, together
 from pellucid.files import write_file
 from pellucid.language import translated
@@ -185,8 +183,7 @@ def compare_runs(
     names = _names_of(models, listing, given_listing, rows)
     judged = [_judged(*pair, rows, names) for pair in zip(models, contents, strict=True)]
     answers = dict(zip(_short(first, second), (each.predicted for each in judged), strict=True))
-    firsts = first_of_groups([listing.groups[row] for row in rows.tolist()])
-    groups = None if len(np.unique(firsts)) == len(firsts) else Groups.of_sets(firsts)
+    groups = groups_of(listing, rows.tolist())
 
     def compared(some: Listing) -> Changes:
         labels = Labels(own.values(some, rows.tolist(), names), names, later.target)

@@ -272,14 +272,10 @@ def evaluate(
         model, decisions, listing, rows, settings.skip_bad, progress, gathering
     )
     labels, readable = labels.values[is_readable], np.array(rows)[is_readable].tolist()
-    # Groups by the column that names them, unless no two examples share one.
-    first = first_of_groups([listing.groups[row] for row in readable])
-    groups = None if len(np.unique(first)) == len(first) else Groups.of_sets(first)
+    groups = groups_of(listing, readable)
     scores, predicted = _scored(model, labels, outputs, settings, groups)
     if confusion is not None and scores.confusion is not None:
-        counts = zip(model.classes, scores.confusion.tolist(), strict=True)
-        table = [["true / answer", *model.classes], *([name, *row] for name, row in counts)]
-        write_file(confusion, as_csv(table))
+        _write_counts(confusion, model.classes, scores.confusion)
     slices = abstention = None
     if settings.slice_column is not None and listing.slices is not None:
         values = [listing.slices[row] for row in readable]
@@ -287,13 +283,8 @@ def evaluate(
     if (promise := decisions.promise) is not None:
         kept = kept_on(0.5, 1.0 - abstained, model.target.wrong(predicted, labels))
         abstention = Abstention(promise.max_error, promise.expected, *kept)
-    if not chosen and is_data_of(Path(run), place, len(listing)):
-        warnings.append(
-            f"warning: {Path(run)} was trained on {place} itself, so these scores flatter it; give data that "
-            "it has not seen, or see its report for the test"
-        )
-    if chosen and (sentence := _known_from_training(Path(run), place, len(listing), model.input_kind.noun)):
-        warnings.append(sentence)
+    asked = _known_from_training if chosen else _is_own_data
+    warnings += asked(Path(run), place, len(listing), model.input_kind.noun)
     return Evaluation(
         run=str(run),
         noun=model.input_kind.noun,
@@ -324,6 +315,19 @@ def scored_rows(listing: Listing) -> tuple[list[int], bool]:
     return rows, bool(chosen)
 
 
+def groups_of(listing: Listing, rows: Sequence[int]) -> Groups | None:
+    """Groups of some rows by the column that names them; `None` where no two of them share one."""
+    first = first_of_groups([listing.groups[row] for row in rows])
+    return None if len(np.unique(first)) == len(first) else Groups.of_sets(first)
+
+
+def _write_counts(
+    confusion: Path, classes: Sequence[str], counts: Int64[np.ndarray, "classes classes"]
+) -> None:
+    named = zip(classes, counts.tolist(), strict=True)
+    write_file(confusion, as_csv([["true / answer", *classes], *([name, *row] for name, row in named)]))
+
+
 def _require_counts(model: Model, confusion: Path) -> None:
     """Refuse a file for the counts by class that is none, or of a model without classes."""
     if confusion.suffix.lower() != ".csv":
@@ -352,23 +356,33 @@ def _scored(
     return score(labels, outputs, settings.seed, groups, positive, predicted), predicted
 
 
-def _known_from_training(run: Path, place: str, rows: int, noun: str) -> str:
-    """A warning where the run's own test has examples that are known from its training; else empty."""
+def _is_own_data(run: Path, place: str, rows: int, noun: str) -> list[str]:
+    """A warning where all of the data is what the run learned from."""
+    if not is_data_of(run, place, rows):
+        return []
+    return [
+        f"warning: {run} was trained on {place} itself, so these scores flatter it; give data that "
+        "it has not seen, or see its report for the test"
+    ]
+
+
+def _known_from_training(run: Path, place: str, rows: int, noun: str) -> list[str]:
+    """A warning where the run's own test has examples that are known from its training."""
     folder = run_of(run)
     if folder is None or not is_data_of(folder, place, rows):
-        return ""
+        return []
     try:
         headline = headline_of(read_json(folder / "metrics.json", MOST_BYTES))
     except (OSError, ValueError, TypeError, AttributeError):  # a damaged file is for others to refuse
-        return ""
+        return []
     if not headline.known:
-        return ""
+        return []
     has = "has" if headline.known == 1 else "have"
-    return (
+    return [
         f"warning: {headline.known:,} of the {headline.tested:,} test {noun}s of {folder} {has} a copy or a "
         "relative in its training or validation, so these scores flatter it; see its report for the score of "
         "the others"
-    )
+    ]
 
 
 def listing_for(model: Model, place: Any, settings: Settings) -> Listing:

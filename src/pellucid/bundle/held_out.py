@@ -68,7 +68,7 @@ _MARKS = {name for each in IN_FOLDERS.values() for name in each.stated}
 class HeldOut:
     """Labels and answers of held-out examples."""
 
-    # class codes, int32 (n,), states of labels, int8 (n, classes), or numbers, float64 (n,)
+    # class codes (n,), states of labels (n, classes), or numbers (n,)
     labels: Shaped[np.ndarray, "n ..."]
     said: Float[np.ndarray, "n ..."]  # probabilities, float32 (n, classes), or numbers, float64 (n,)
     novelty: Float32[np.ndarray, " n"] | None  # 0 to 1; None where the model has no detector
@@ -79,7 +79,7 @@ class HeldOut:
     def of(cls, labels: Labels, said: np.ndarray, novelty: np.ndarray | None) -> "HeldOut":
         """Answers as they are stored: of classes in 32 bits."""
         stored, own = None if novelty is None else novelty.astype(np.float32), IN_FOLDERS[labels.target]
-        return cls(labels.values.astype(own.labels), said.astype(own.answers), stored, labels.target)
+        return cls(labels.values, said.astype(own.answers), stored, labels.target)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -92,14 +92,15 @@ class HeldOut:
         `rate` is the share of familiar inputs that may count as unfamiliar, `None` without a detector;
         `answers` are the class of each, by default the most probable one, or the states of its labels.
         """
-        said = self.said.astype(np.float64)
-        answers = self.target.labels(said) if answers is None else answers
-        trusted = trust(self.target.probability(said, answers), self.novelty, 1.0 if rate is None else rate)
-        return trusted, self.target.wrong(answers, self.labels)
+        answers = self.target.labels(self.said.astype(np.float64)) if answers is None else answers
+        of_answers = self.target.probability(self.said, answers)
+        return trust(of_answers, self.novelty, 1.0 if rate is None else rate), self.target.wrong(
+            answers, self.labels
+        )
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays, for a file."""
-        found = {"labels": self.labels, "said": self.said}
+        found = {"labels": self.labels.astype(IN_FOLDERS[self.target].labels), "said": self.said}
         if self.novelty is not None:
             found["novelty"] = self.novelty
         if self.test is not None:
@@ -154,7 +155,7 @@ class HeldOut:
         IN_FOLDERS[target].check(labels, said, len(classes))
         if novelty is not None and ((novelty < 0) | (novelty > 1)).any():
             raise ValueError("held_out: a novelty lies outside 0 to 1")
-        return cls(labels, said, novelty, target)
+        return cls(labels.astype(target.dtype), said, novelty, target)
 
 
 def most_kept(classes: int) -> int:

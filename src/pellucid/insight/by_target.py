@@ -79,7 +79,7 @@ class _OfLabel(OfClass):
 
     def named(self, against: Any, classes: tuple[str, ...]) -> str:
         """The labels that are present, joined by `;`."""
-        return MULTILABEL.texts(np.array([against]), classes)[0] or "none of these"
+        return MULTILABEL.texts(np.array([against], np.int8), classes)[0] or "none of these"
 
     def loss(self, outputs: Float[Tensor, "1 outputs"], against: Any) -> Float[Tensor, ""]:
         states = torch.tensor(against)

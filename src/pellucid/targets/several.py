@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int8, Int64
+from jaxtyping import Bool, Float, Float64, Int8, Int64
 
 from pellucid.arithmetic.probabilities import of_all, sigmoid, sigmoid_at_temperature
 from pellucid.targets.classes import Named
@@ -55,8 +55,8 @@ class SeveralLabels(Named):
         ]
 
     def probability(
-        self, answers: Float64[np.ndarray, "n labels"], labels: Int8[np.ndarray, "n labels"]
-    ) -> Float64[np.ndarray, " n"]:
+        self, answers: Float[np.ndarray, "n labels"], labels: Int8[np.ndarray, "n labels"]
+    ) -> Float[np.ndarray, " n"]:
         """Probability that every label is right, were they independent."""
         return of_all(answers, labels)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64, Shaped
+from jaxtyping import Bool, Float, Float64, Int64, Shaped
 
 from pellucid.settings import METRICS, Metric, metric_of
 
@@ -127,8 +127,8 @@ class Target(ABC):
 
     @abstractmethod
     def probability(
-        self, answers: Float64[np.ndarray, "n classes"], labels: Shaped[np.ndarray, "n ..."]
-    ) -> Float64[np.ndarray, " n"]:
+        self, answers: Float[np.ndarray, "n classes"], labels: Shaped[np.ndarray, "n ..."]
+    ) -> Float[np.ndarray, " n"]:
         """Probability that predicted labels are right; of several, that all are, were they independent."""
 
     @abstractmethod
