@@ -1,5 +1,7 @@
 """Answers of every target, as they are watched for drift and as clients get them."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
