@@ -275,7 +275,7 @@ def evaluate(
     groups = groups_of(listing, readable)
     scores, predicted = _scored(model, labels, outputs, settings, groups)
     if confusion is not None and scores.confusion is not None:
-        _write_counts(confusion, model.classes, scores.confusion)
+        _write_counts(confusion, model.classes, scores.confusion.tolist())
     slices = abstention = None
     if settings.slice_column is not None and listing.slices is not None:
         values = [listing.slices[row] for row in readable]
@@ -321,10 +321,8 @@ def groups_of(listing: Listing, rows: Sequence[int]) -> Groups | None:
     return None if len(np.unique(first)) == len(first) else Groups.of_sets(first)
 
 
-def _write_counts(
-    confusion: Path, classes: Sequence[str], counts: Int64[np.ndarray, "classes classes"]
-) -> None:
-    named = zip(classes, counts.tolist(), strict=True)
+def _write_counts(confusion: Path, classes: Sequence[str], counts: list[list[int]]) -> None:
+    named = zip(classes, counts, strict=True)
     write_file(confusion, as_csv([["true / answer", *classes], *([name, *row] for name, row in named)]))
 
 

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from pellucid.evaluation.shifts import Shift, by_ranks, of_classes
 from pellucid.runtime.metadata import Metadata
 from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION, SEPARATOR, Target
 
-Answers = Float[np.ndarray, " answers"]
+# Codes of classes, or numbers.
+Answers = Shaped[np.ndarray, " answers"]
 
 
 class OfClasses:
