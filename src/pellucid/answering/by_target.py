@@ -128,6 +128,13 @@ class OfClasses:
         """Prediction sets of a cutoff."""
         return [[classes[code] for code in each] for each in class_sets(outputs, answers, cutoff)]
 
+    def covered(self, value: str, noun: str, draw: str, cutoff: float) -> str:
+        """What such sets promise: a share in per cent, of images or texts, by some of them."""
+        return (
+            f"Promised: sets contain the true class of at least {value} % of {noun}s (split conformal, "
+            f"score 1 - probability, {draw})."
+        )
+
 
 class _OfNumbers(OfClasses):
     changed = "nearer", "farther"
@@ -179,6 +186,12 @@ class _OfNumbers(OfClasses):
     ) -> list[list[Any]]:
         """Intervals."""
         return [[number - cutoff, number + cutoff] for number in outputs.tolist()]
+
+    def covered(self, value: str, noun: str, draw: str, cutoff: float) -> str:
+        return (
+            f"Promised: intervals, {figure(cutoff)} to either side, contain the number of "
+            f"{value} % of {noun}s (split conformal, absolute residual, {draw})."
+        )
 
 
 class _OfSeveral(OfClasses):

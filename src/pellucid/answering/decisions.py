@@ -373,15 +373,7 @@ class Decisions:
             checked = f"Checked on {of_test}: they cover {covered}."
             if coverage.is_refuted:
                 checked = f"Too narrow on {of_test}: they cover {covered}; widened to what these need."
-        promised = (
-            f"Promised: sets contain the true class of at least {value} % of {noun}s (split conformal, "
-            f"score 1 - probability, {draw})."
-        )
-        if not self.model.classes:
-            promised = (
-                f"Promised: intervals, {figure(coverage.cutoff)} to either side, contain the number of "
-                f"{value} % of {noun}s (split conformal, absolute residual, {draw})."
-            )
+        promised = self._own.covered(value, noun, draw, coverage.cutoff)
         return f"{promised} {checked}"
 
 
