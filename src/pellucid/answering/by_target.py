@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from jaxtyping import Float64, Int8, Int64, Shaped
+from jaxtyping import Int8, Int64, Shaped
 
 from pellucid.arithmetic.rounding import figure, rounded
 from pellucid.data.labels import number_text, read_number
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pellucid.data.listing import Listing
 
 Names: TypeAlias = Sequence[str]
+Values: TypeAlias = Shaped[np.ndarray, "n ..."]  # of labels: codes, states of several, or numbers
+Places: TypeAlias = Int64[np.ndarray, " classes"]
 # Why an option makes no sense: by all options, the name of this one, and the model's folder.
 Refusal: TypeAlias = Callable[[Any, str, str], str]
 
@@ -66,9 +68,7 @@ class OfClasses:
         """A score, or an end of its interval, of which the score has so many decimals."""
         return rounded(value, places)
 
-    def values(
-        self, listing: "Listing", rows: Sequence[int], classes: Names
-    ) -> Shaped[np.ndarray, "rows ..."]:
+    def values(self, listing: "Listing", rows: Sequence[int], classes: Names) -> Values:
         """Labels of some rows as a model of these classes answers: here codes.
 
         Raises: `DataError` if the model does not know some of them, or they are of another target.
@@ -100,14 +100,12 @@ class OfClasses:
         """Names of classes or labels that some rows have."""
         return self.named(listing, rows)
 
-    def among(
-        self, predicted: Shaped[np.ndarray, "n ..."], places: Int64[np.ndarray, " classes"], names: int
-    ) -> Shaped[np.ndarray, "n ..."]:
+    def among(self, predicted: Values, places: Places, names: int) -> Values:
         """Predicted labels by so many names, among which a model's own have these places."""
         found: np.ndarray = places[predicted]
         return found
 
-    def texts(self, labels: Shaped[np.ndarray, "n ..."], names: Names) -> list[str]:
+    def texts(self, labels: Values, names: Names) -> list[str]:
         """Labels for people, those of one example joined by `;`."""
         return CLASSIFICATION.texts(labels, names)
 
@@ -118,13 +116,7 @@ class OfClasses:
         words = (f"In the data of this run its label is {quoted(label)}.",) if label else ()
         return classes.index(label) if label in classes else None, words
 
-    def sets(
-        self,
-        outputs: Float64[np.ndarray, "n ..."],
-        answers: Shaped[np.ndarray, "n ..."],
-        cutoff: float,
-        classes: Names,
-    ) -> list[list[Any]]:
+    def sets(self, outputs: Values, answers: Values, cutoff: float, classes: Names) -> list[list[Any]]:
         """Prediction sets of a cutoff."""
         return [[classes[code] for code in each] for each in class_sets(outputs, answers, cutoff)]
 
@@ -151,7 +143,7 @@ class _OfNumbers(OfClasses):
     def score_text(self, value: float, places: int) -> str:
         return figure(value)
 
-    def values(self, listing: "Listing", rows: Sequence[int], classes: Names) -> Float64[np.ndarray, " rows"]:
+    def values(self, listing: "Listing", rows: Sequence[int], classes: Names) -> Values:
         """The labels as numbers.
 
         Raises: `DataError` if some are none, with their rows.
@@ -169,21 +161,13 @@ class _OfNumbers(OfClasses):
     def named(self, listing: "Listing", rows: Sequence[int]) -> set[str]:
         return set()
 
-    def among(
-        self, predicted: Float64[np.ndarray, " n"], places: Int64[np.ndarray, " classes"], names: int
-    ) -> Float64[np.ndarray, " n"]:
+    def among(self, predicted: Values, places: Places, names: int) -> Values:
         return predicted
 
-    def texts(self, labels: Float64[np.ndarray, " n"], names: Names) -> list[str]:
+    def texts(self, labels: Values, names: Names) -> list[str]:
         return [number_text(float(f"{value:.6g}")) for value in labels.tolist()]
 
-    def sets(
-        self,
-        outputs: Float64[np.ndarray, " n"],
-        answers: Float64[np.ndarray, " n"],
-        cutoff: float,
-        classes: Names,
-    ) -> list[list[Any]]:
+    def sets(self, outputs: Values, answers: Values, cutoff: float, classes: Names) -> list[list[Any]]:
         """Intervals."""
         return [[number - cutoff, number + cutoff] for number in outputs.tolist()]
 
@@ -199,9 +183,7 @@ class _OfSeveral(OfClasses):
     refused: Mapping[str, Refusal] = {"costs": _several, "sets": _several}
     lacks = frozenset(("confusion", "giveaways"))
 
-    def values(
-        self, listing: "Listing", rows: Sequence[int], classes: Names
-    ) -> Int8[np.ndarray, "rows labels"]:
+    def values(self, listing: "Listing", rows: Sequence[int], classes: Names) -> Values:
         """States of the model's labels; one that is no column of 0 and 1 in the data is unknown.
 
         Raises: `DataError` if the model does not know some of the labels that are there.
@@ -234,14 +216,12 @@ class _OfSeveral(OfClasses):
         names, states = _of_sets(listing)
         return [names[code] for code in np.flatnonzero((states[rows] == PRESENT).any(axis=0)).tolist()]
 
-    def among(
-        self, predicted: Int8[np.ndarray, "n labels"], places: Int64[np.ndarray, " labels"], names: int
-    ) -> Int8[np.ndarray, "n names"]:
+    def among(self, predicted: Values, places: Places, names: int) -> Values:
         states = np.full((len(predicted), names), ABSENT, np.int8)
         states[:, places] = predicted
         return states
 
-    def texts(self, labels: Int8[np.ndarray, "n labels"], names: Names) -> list[str]:
+    def texts(self, labels: Values, names: Names) -> list[str]:
         return MULTILABEL.texts(labels, names)
 
     def truth(

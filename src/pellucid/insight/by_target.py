@@ -17,10 +17,12 @@ from pellucid.targets.several import EVEN
 # or an image made.
 Against = int | tuple[int, ...] | None
 # Number in question, by the outputs of a network.
-Score = Callable[[Float[Tensor, "batch outputs"]], Float[Tensor, " batch"]]
+Outputs = Float[Tensor, "batch outputs"]
+Numbers = Float[Tensor, " batch"]
+Score = Callable[[Outputs], Numbers]
 
 
-def log_odds(outputs: Float[Tensor, "batch classes"], target: int) -> Float[Tensor, " batch"]:
+def log_odds(outputs: Outputs, target: int) -> Numbers:
     """Log-odds of the class `target` against all others for each row of logits."""
     others = torch.cat([outputs[:, :target], outputs[:, target + 1 :]], 1)
     return outputs[:, target] - others.logsumexp(1)
@@ -59,7 +61,7 @@ class OfClass:
         """Probability from which on each of several labels is answered; none where one class is."""
         return ()
 
-    def score(self, outputs: Float[Tensor, "batch outputs"], target: int | None) -> Float[Tensor, " batch"]:
+    def score(self, outputs: Outputs, target: int | None) -> Numbers:
         """The number that explanations are about: log-odds, or what is predicted."""
         assert target is not None  # the class that is answered, or that was asked for
         return log_odds(outputs, target)
@@ -93,7 +95,7 @@ class _OfLabel(OfClass):
     def thresholds(self, model: Model) -> tuple[float, ...]:
         return tuple(model.threshold.get(name, EVEN) for name in model.classes)
 
-    def score(self, outputs: Float[Tensor, "batch outputs"], target: int | None) -> Float[Tensor, " batch"]:
+    def score(self, outputs: Outputs, target: int | None) -> Numbers:
         """The logit of a label, which excludes no other, is its log-odds."""
         return outputs[:, target or 0]
 
@@ -104,7 +106,7 @@ class _OfNumber(OfClass):
     def answered(self, model: Model, answer: Float64[np.ndarray, " outputs"]) -> int | None:
         return None
 
-    def score(self, outputs: Float[Tensor, "batch outputs"], target: int | None) -> Float[Tensor, " batch"]:
+    def score(self, outputs: Outputs, target: int | None) -> Numbers:
         return outputs[:, 0]
 
 
