@@ -8,10 +8,11 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from every_model import MODELS, inputs_of
+from labelled import labelled
 from pellucid.arithmetic.probabilities import weighted_mean
 from pellucid.data import Dataset
 from pellucid.evaluation import cross_fitted, fit_temperature
-from pellucid.evaluation.calibration import cross_fitted_average
+from pellucid.evaluation.averaging import cross_fitted_average
 from pellucid.pipeline.concluding import average_of, with_average, with_averages_tested
 from pellucid.pipeline.judging import testing
 from pellucid.pipeline.judging.novelty_detectors import with_detectors
@@ -74,10 +75,10 @@ def test_its_held_out_answers_are_not_those_that_it_was_chosen_by(candidates, av
     members = {each.name: each for each in candidates}
     model, labels = average.model, LABELS[MATERIAL.validation]
     said = [each.held_out.answers for each in candidates if each.name != "majority"]
-    fair = cross_fitted_average(labels, said, SETTINGS.seed)
+    fair = cross_fitted_average(labelled(labels), said, SETTINGS.seed)
     flattering = weighted_mean([members[each.name].held_out.answers for each in model.members], model.weights)
     fair, flattering = (
-        cross_fitted(labels, each, fit_temperature(labels, each), SETTINGS.seed)
+        cross_fitted(labelled(labels), each, fit_temperature(labelled(labels), each), SETTINGS.seed)
         for each in (fair, flattering)
     )
     np.testing.assert_allclose(average.held_out.answers, fair)

@@ -32,7 +32,7 @@ from pellucid.language import translated
 from pellucid.reports.changes import MOST_SHOWN, Change, ChangesFacts, render_changes
 from pellucid.settings import Settings, command_line, flag_of, name_of
 from pellucid.strict import MOST_BYTES, read_json
-from pellucid.targets import ABSENT, MULTILABEL, PRESENT, REGRESSION, UNKNOWN, Target
+from pellucid.targets import ABSENT, MULTILABEL, PRESENT, REGRESSION, UNKNOWN, Labels, Target
 
 _FORMAT = 1
 _BLOCK = 1024
@@ -187,7 +187,8 @@ def compare_runs(
     groups = None if len(np.unique(firsts)) == len(firsts) else Groups.of_sets(firsts)
 
     def compared(some: Listing) -> Changes:
-        return changes(later.target, _labels(some, rows, names), answers, settings.seed, groups)
+        labels = Labels(_labels(some, rows, names), names, later.target)
+        return changes(labels, answers, settings.seed, groups)
 
     found, uncorrected = compared(listing), None
     if applied is not None:

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from pellucid.arithmetic import metric_value
 from pellucid.arithmetic.label_metrics import label_log_loss_terms
 from pellucid.arithmetic.metrics import log_loss_terms
 from pellucid.classical.predictors import Predictor, Rows
@@ -213,7 +212,7 @@ def score(
     Without a metric set-ups for several labels go by the log loss, which needs no thresholds.
     """
     decides = target.decides(metric if target.is_exclusive or metric is not None else "log-loss")
-    return decides.better(metric_value(decides, labels, target.of_columns(outputs)))
+    return decides.better(target.value(decides.key, labels, target.of_columns(outputs)))
 
 
 def _screened(

@@ -22,7 +22,9 @@ from pellucid.arithmetic.probabilities import at_most
 from pellucid.bundle import Answers, Model
 from pellucid.data.listing import TRAIN
 from pellucid.errors import DataError
-from pellucid.evaluation import compare_labels, compare_numbers, mcnemar
+from pellucid.evaluation import mcnemar
+from pellucid.evaluation.comparisons import compare_numbers
+from pellucid.evaluation.label_comparisons import compare_labels
 from pellucid.export.proof import HeldOutExamples
 from pellucid.runtime.exported import ExportedModel, opened
 from pellucid.runtime.metadata import NOVELTY

@@ -8,10 +8,10 @@ from jaxtyping import Shaped
 
 from pellucid.targets.classes import CLASSIFICATION
 from pellucid.targets.images import GENERATION
-from pellucid.targets.labels import Labels
+from pellucid.targets.labels import Labels, metric_value
 from pellucid.targets.numbers import REGRESSION, deciles
 from pellucid.targets.several import MULTILABEL
-from pellucid.targets.target import ABSENT, PRESENT, SEPARATOR, UNKNOWN, Target
+from pellucid.targets.target import ABSENT, PRESENT, SEPARATOR, UNKNOWN, Statements, Target
 
 __all__ = [
     "ABSENT",
@@ -24,8 +24,10 @@ __all__ = [
     "TARGETS",
     "UNKNOWN",
     "Labels",
+    "Statements",
     "Target",
     "deciles",
+    "metric_value",
     "target_of",
 ]
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid.arithmetic import metric_value, number_errors
+from pellucid.arithmetic import number_errors
 from pellucid.arithmetic.draws import Purpose, torch_seed
 from pellucid.encoding.encoder import Tokens
 from pellucid.networks import Adversarial, Autoencoder, HeadAlone, Network
@@ -189,7 +189,7 @@ def validator(
             for onlooker in onlookers:
                 onlooker.after_validation(probabilities)
             metrics = _LOSS_FIRST[target.noun, 2 if examples.classes == 2 else 0]
-            return {metric.in_history: metric_value(metric, labels, probabilities) for metric in metrics}
+            return {metric.in_history: target.value(metric.key, labels, probabilities) for metric in metrics}
         assert network.rescale is not None
         numbers = outputs[:, 0].cpu().numpy()
         for onlooker in onlookers:
