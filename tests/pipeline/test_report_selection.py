@@ -8,14 +8,8 @@ import pytest
 from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.pipeline.judging import testing
-from pellucid.pipeline.judging.report_facts import (
-    answered_rows,
-    cell_rows,
-    show_first_mistakes,
-    uncertain_rows,
-    unfamiliar,
-    worst_rows,
-)
+from pellucid.pipeline.judging.by_target import answered_rows, cell_rows, uncertain_rows, worst_rows
+from pellucid.pipeline.judging.report_facts import show_first_mistakes, unfamiliar
 from pellucid.settings import Settings
 from pellucid.targets import CLASSIFICATION
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from labelled import labelled
 from pellucid.evaluation import reliability, score
-from pellucid.pipeline.judging.report_facts import label_facts
+from pellucid.pipeline.judging.by_target import label_facts
 from pellucid.reports import Answered, ReportFacts
 from pellucid.reports.facts import CalibrationFacts
 from pellucid.targets import MULTILABEL
