@@ -1,7 +1,11 @@
 """Labels of each target from plain arrays."""
 
+from functools import partial
+from types import SimpleNamespace
+
 import numpy as np
 
+from pellucid.data import Dataset
 from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION, Labels
 
 
@@ -15,3 +19,10 @@ def labelled(values: np.ndarray, names: tuple[str, ...] = ()) -> Labels:
 def answered(values: np.ndarray, answers: np.ndarray) -> tuple[Labels, np.ndarray]:
     """Labels of plain arrays, and answers about them."""
     return labelled(values), answers
+
+
+def with_labels_at(data: SimpleNamespace) -> SimpleNamespace:
+    """A stand-in for a data set whose labels can be asked for by position."""
+    data.classes = getattr(data, "classes", ())
+    data.labels_at = partial(Dataset.labels_at, data)
+    return data

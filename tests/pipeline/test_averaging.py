@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from every_model import MODELS, inputs_of
-from labelled import labelled
+from labelled import labelled, with_labels_at
 from pellucid.arithmetic.probabilities import weighted_mean
 from pellucid.data import Dataset
 from pellucid.evaluation import cross_fitted, fit_temperature
@@ -115,16 +115,18 @@ def test_the_test_split_is_asked_about_by_its_members_alone(candidates, average,
 
 def test_its_entry_names_the_members(average):
     answers = average.held_out.answers[:50]
-    dataset = SimpleNamespace(
-        labels=LABELS,
-        classes=[str(digit) for digit in range(10)],
-        test=np.arange(600, 650),
-        target=MATERIAL.target,
-        train=MATERIAL.train,
-        leaked=np.arange(600, 602),
-        with_sibling=np.arange(600, 610),  # leaked ones among them
-        sets_among=lambda positions: None,
-        has_few_groups=False,
+    dataset = with_labels_at(
+        SimpleNamespace(
+            labels=LABELS,
+            classes=[str(digit) for digit in range(10)],
+            test=np.arange(600, 650),
+            target=MATERIAL.target,
+            train=MATERIAL.train,
+            leaked=np.arange(600, 602),
+            with_sibling=np.arange(600, 610),  # leaked ones among them
+            sets_among=lambda positions: None,
+            has_few_groups=False,
+        )
     )
     found = testing.entry(average, testing.Tested(answers, answers, None, 1.0), dataset, 0)
     right = answers.argmax(axis=1) == LABELS[600:650]
@@ -213,16 +215,18 @@ def test_a_model_that_was_asked_about_fewer_is_compared_on_its_own_examples():
 def test_rankings_are_about_the_class_that_is_rarer_in_training():
     labels = np.array([0] * 30 + [1] * 10 + [0] * 8 + [1] * 22)  # of the test the other one is rarer
     answers = np.random.default_rng(0).dirichlet(np.ones(2), 30)
-    dataset = SimpleNamespace(
-        labels=labels,
-        classes=["ham", "spam"],
-        train=np.arange(40),
-        test=np.arange(40, 70),
-        target=MATERIAL.target,
-        leaked=np.zeros(0, int),
-        with_sibling=np.zeros(0, int),
-        sets_among=lambda positions: None,
-        has_few_groups=False,
+    dataset = with_labels_at(
+        SimpleNamespace(
+            labels=labels,
+            classes=["ham", "spam"],
+            train=np.arange(40),
+            test=np.arange(40, 70),
+            target=MATERIAL.target,
+            leaked=np.zeros(0, int),
+            with_sibling=np.zeros(0, int),
+            sets_among=lambda positions: None,
+            has_few_groups=False,
+        )
     )
     model = SimpleNamespace(classes=("ham", "spam"), threshold={}, temperature=1.0, parameters=1)
     candidate = Candidate("svm", model, 40, 1.0, HeldOutAnswers(np.arange(20, 40), answers[:20]))
