@@ -28,11 +28,17 @@ __all__ = [
     "Target",
     "deciles",
     "metric_value",
+    "target_named",
     "target_of",
 ]
 
 # Every target of a prediction by the value of `--target`.
 TARGETS: dict[str, Target] = {target.noun: target for target in (CLASSIFICATION, REGRESSION, MULTILABEL)}
+
+
+def target_named(name: str) -> Target:
+    """The target of this name, the second word of a task's; classes where there is none such."""
+    return next((each for each in (*TARGETS.values(), GENERATION) if each.name == name), CLASSIFICATION)
 
 
 def target_of(classes: int, labels: Shaped[np.ndarray, "n ..."] | None = None) -> Target:

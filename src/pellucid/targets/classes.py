@@ -137,6 +137,10 @@ class Classes(Named):
         """The very same."""
         return labels
 
+    def firsts(self, labels: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " found"]:
+        """That of each class that occurs."""
+        return np.unique(labels, return_index=True)[1]
+
     def counts(self, labels: Int64[np.ndarray, " n"], classes: int) -> tuple[int, ...]:
         """Examples of each class."""
         return tuple(np.bincount(labels, minlength=classes).tolist())

@@ -134,6 +134,10 @@ class Numbers(Target):
         """The number itself."""
         return answers
 
+    def firsts(self, labels: Float64[np.ndarray, " n"]) -> Int64[np.ndarray, " found"]:
+        """None."""
+        return np.zeros(0, np.int64)
+
     def counts(self, labels: Float64[np.ndarray, " n"], classes: int) -> tuple[int, ...]:
         """How many there are."""
         return (len(labels),)

@@ -100,6 +100,12 @@ class SeveralLabels(Named):
         found: np.ndarray = np.maximum(rarest_labels(labels), 0)
         return found
 
+    def firsts(self, labels: Int8[np.ndarray, "n labels"]) -> Int64[np.ndarray, " found"]:
+        """That of each label that any example has."""
+        is_present = labels == PRESENT
+        found: np.ndarray = is_present.argmax(axis=0)[is_present.any(axis=0)]
+        return found
+
     def counts(self, labels: Int8[np.ndarray, "n labels"], classes: int) -> tuple[int, ...]:
         """Examples in which each label is present."""
         return tuple((labels == PRESENT).sum(axis=0).tolist())

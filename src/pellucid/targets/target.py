@@ -199,6 +199,10 @@ class Target(ABC):
         """The most probable class or label of each answer, or the number itself."""
 
     @abstractmethod
+    def firsts(self, labels: Shaped[np.ndarray, "n ..."]) -> Int64[np.ndarray, " found"]:
+        """Place of the first example of each class or label that occurs, in their order; none of numbers."""
+
+    @abstractmethod
     def counts(self, labels: Shaped[np.ndarray, "n ..."], classes: int) -> tuple[int, ...]:
         """Examples of each of so many classes; of numbers, how many there are."""
 
