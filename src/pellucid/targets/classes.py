@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64, Shaped
+from jaxtyping import Bool, Float, Float64, Int64, Shaped
 
 from pellucid.arithmetic import at_temperature, softmax
 from pellucid.arithmetic.metrics import OF_CLASSES, class_value
+from pellucid.arithmetic.probabilities import stored
 from pellucid.targets.target import Answering, Statements, Target, probabilities_of
 
 
@@ -132,6 +133,12 @@ class Classes(Named):
         """The most probable class of each example."""
         right = answers.argmax(axis=1) == labels
         return Statements(answers.max(axis=1), right, None, labels, answers)
+
+    def misfits(
+        self, labels: Int64[np.ndarray, " n"], answers: Float[np.ndarray, "n classes"]
+    ) -> Float[np.ndarray, " n"]:
+        """The probability of the true class, negated, as it is stored."""
+        return np.asarray(-stored(answers)[np.arange(len(labels)), labels])
 
     def codes(self, labels: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
         """The very same."""

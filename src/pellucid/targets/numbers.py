@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float, Float64, Int64
 
 from pellucid.arithmetic.metrics import OF_NUMBERS, number_errors
 from pellucid.targets.target import Answering, Statements, Target
@@ -125,6 +125,13 @@ class Numbers(Target):
     def statements(self, labels: Float64[np.ndarray, " n"], answers: Float64[np.ndarray, " n"]) -> Statements:
         """Refused: a number states no probability."""
         raise ValueError("numbers have no probability")
+
+    def misfits(
+        self, labels: Float[np.ndarray, " n"], answers: Float[np.ndarray, " n"]
+    ) -> Float[np.ndarray, " n"]:
+        """How far off each number is."""
+        found: np.ndarray = np.abs(labels - answers)
+        return found
 
     def codes(self, labels: Float64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
         """All of one."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int8, Int64
+from jaxtyping import Bool, Float, Float64, Int8, Int64
 
 from pellucid.arithmetic.label_metrics import label_terms, label_value
 from pellucid.arithmetic.probabilities import of_all, sigmoid, sigmoid_at_temperature
@@ -94,6 +94,12 @@ class SeveralLabels(Named):
         stated, holds = answers[known], labels[known] == PRESENT
         of_states = np.stack([1 - stated, stated], axis=1)
         return Statements(stated, holds, np.nonzero(known)[0], holds.astype(np.int64), of_states)
+
+    def misfits(
+        self, labels: Int8[np.ndarray, "n labels"], answers: Float[np.ndarray, "n labels"]
+    ) -> Float[np.ndarray, " n"]:
+        """The probability of all labels, were they independent, negated."""
+        return -of_all(answers, labels)
 
     def codes(self, labels: Int8[np.ndarray, "n labels"]) -> Int64[np.ndarray, " n"]:
         """The rarest label of each example, 0 where it has none."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64, Shaped
+from jaxtyping import Bool, Float, Float64, Int64, Shaped
 
 from pellucid.settings import METRICS, Metric, metric_of
 
@@ -189,6 +189,12 @@ class Target(ABC):
         self, labels: Shaped[np.ndarray, "n ..."], answers: Float64[np.ndarray, "n classes"]
     ) -> "Statements":
         """What probabilities state about examples, or each known label of them, and whether it holds."""
+
+    @abstractmethod
+    def misfits(
+        self, labels: Shaped[np.ndarray, " n"], answers: Float[np.ndarray, "n ..."]
+    ) -> Float[np.ndarray, " n"]:
+        """How badly the truth fits each answer: its probability negated, or how far off a number is."""
 
     @abstractmethod
     def codes(self, labels: Shaped[np.ndarray, "n ..."]) -> Int64[np.ndarray, " n"]:
