@@ -127,7 +127,7 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
     held_out = dataset.labels_at(candidate.held_out.positions), candidate.held_out.answers
     members = model.members if isinstance(model, AverageModel) else ()
     calibration = None
-    if dataset.target.has_probabilities and kept.any():
+    if dataset.classes and kept.any():
         of_kept = None if groups is None else groups.within(kept)
         before, after = (
             reliability(labels.at(kept), each[kept], seed, of_kept) for each in (tested.raw, tested.answers)
@@ -232,16 +232,12 @@ def rows_of_test(dataset: Dataset, tested: Tested, threshold: Mapping[str, float
     """
     yield columns_beside(("source", "label", "predicted", "novelty"), dataset.classes)
     novelty = [None] * len(dataset.test) if tested.novelty is None else tested.novelty.tolist()
+    target = dataset.target
     for position, answer, foreign in zip(dataset.test.tolist(), tested.answers, novelty, strict=True):
         source, label = written(dataset.names[position]), dataset.label_text(position)
-        if dataset.is_regression:
-            yield [source, label, float(answer), foreign]
-        else:
-            target = dataset.target
-            (predicted,) = target.texts(
-                target.labels(answer[None], dataset.classes, threshold), dataset.classes
-            )
-            yield [source, label, predicted, foreign, *answer.tolist()]
+        (predicted,) = target.texts(target.labels(answer[None], dataset.classes, threshold), dataset.classes)
+        probabilities = answer.tolist() if dataset.classes else []
+        yield [source, label, target.cell(predicted), foreign, *probabilities]
 
 
 def scored(
