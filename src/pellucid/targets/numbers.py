@@ -97,6 +97,10 @@ class Numbers(Target):
         """The number itself."""
         return answers
 
+    def known(self, labels: Float64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+        """All of them."""
+        return np.ones(len(labels), bool)
+
     def counts(self, labels: Float64[np.ndarray, " n"], classes: int) -> tuple[int, ...]:
         """How many there are."""
         return (len(labels),)
