@@ -93,7 +93,7 @@ def test_what_is_no_number_is_unknown(form):
     found = read_indicators(made.get(form, scipy.sparse.csr_array(UNSURE)))
     np.testing.assert_array_equal(found.sets.states, [[1, -1, 1], [-1, -1, -1], [0, 1, 1], [1, 0, 0]])
     own = read_several(made.get(form, scipy.sparse.csr_array(UNSURE)), 4, Settings())
-    assert own.labels.known().tolist() == [True, False, True, True]
+    assert own.labels.is_known().tolist() == [True, False, True, True]
     absent = read_indicators(UNSURE, unlabelled="none")
     np.testing.assert_array_equal(absent.sets.states, np.nan_to_num(UNSURE))
 

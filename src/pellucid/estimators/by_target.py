@@ -101,11 +101,11 @@ class Form:
         return classes[labels]
 
     def truth(
-        self, y: Any, names: Sequence[str], renamed: Mapping[str, str], settings: Settings
+        self, y: Any, own: Sequence[str], renamed: Mapping[str, str], settings: Settings
     ) -> Shaped[np.ndarray, "n ..."]:
         """True labels by the names of `classes_`; what a model cannot answer is behind them."""
-        places = {name: place for place, name in enumerate(names)}
-        return np.array([places.get(name, len(names)) for name in new_names(texts_of(y), renamed)], np.int64)
+        places = {name: place for place, name in enumerate(own)}
+        return np.array([places.get(name, len(own)) for name in new_names(texts_of(y), renamed)], np.int64)
 
     def is_wrong(
         self, predicted: Shaped[np.ndarray, "n ..."], truth: Shaped[np.ndarray, "n ..."]
@@ -192,7 +192,7 @@ class Several(Form):
         return [classes[row == PRESENT].tolist() for row in labels] if as_lists else labels.astype(np.int64)
 
     def truth(
-        self, y: Any, names: Sequence[str], renamed: Mapping[str, str], settings: Settings
+        self, y: Any, own: Sequence[str], renamed: Mapping[str, str], settings: Settings
     ) -> Int8[np.ndarray, "n labels_and_other"]:
         """States of `classes_`, and behind them of any other label, which no example may have to be right."""
         found = read_indicators(
@@ -204,18 +204,18 @@ class Several(Form):
         assert found is not None  # since several labels are asked for
         sets = renamed_sets(found.sets, renamed) if found.form != "array" else found.sets
         if found.form == "array":
-            if len(sets.names) != len(names):
+            if len(sets.names) != len(own):
                 raise DataError(
                     f"y: {count_of(len(sets.names), 'column')} where the model has "
-                    f"{count_of(len(names), 'label')}; give one for each of classes_"
+                    f"{count_of(len(own), 'label')}; give one for each of classes_"
                 )
-            sets = sets._replace(names=tuple(names))
-        missing = [name for name in names if name not in sets.names]
+            sets = sets._replace(names=tuple(own))
+        missing = [name for name in own if name not in sets.names]
         if missing and found.has_columns:
             raise DataError(f"y: no column {quoted(missing[0])}, which is a label of the model; add it")
-        states = np.full((len(sets.states), len(names) + 1), ABSENT, np.int8)  # of those that `y` never has
+        states = np.full((len(sets.states), len(own) + 1), ABSENT, np.int8)  # of those that `y` never has
         states[:, -1] = UNKNOWN
-        places = {name: place for place, name in enumerate(names)}
+        places = {name: place for place, name in enumerate(own)}
         for name, column in zip(sets.names, sets.states.T, strict=True):
             place = places.get(name, -1)
             states[:, place] = column if place >= 0 else np.maximum(states[:, place], column)

@@ -112,7 +112,7 @@ def fit_data_of_listing(listing: Listing, settings: Settings, kind: InputKind) -
         form.require_asked(place, kind)
     is_free = np.array([part not in (VALIDATION, TEST) for part in listing.splits])
     labels = form.of_listing(listing, np.flatnonzero(is_free).astype(np.int64))
-    labels = labels.at(labels.known())
+    labels = labels.at(labels.is_known())
     has_enough = len(labels) >= VALIDATION_FROM and form.can_be_split(labels, settings.min_examples or 0)
     dataset, check = prepare(listing, settings, make=(VALIDATION,) if has_enough else ())
     for sentence in (each for each in check.sentences() if "(--min-examples)" in each):
@@ -138,7 +138,7 @@ def fit_data_in_memory(
     Raises: `UsageError` if a setting needs a validation split, and there are too few examples for one.
     """
     labels, form = own.labels, FORMS[own.labels.target]
-    count, usable = len(inputs), labels.known()
+    count, usable = len(inputs), labels.is_known()
     different = labels.at(usable & (first == np.arange(count)))
     validation = np.zeros(0, np.int64)
     if len(different) >= VALIDATION_FROM and form.can_be_split(different):

@@ -268,7 +268,7 @@ class Classifier(
         labels = form.truth(y, self._names, model.renamed, settings)
         if len(predicted) != len(labels):
             raise DataError(f"y: {len(labels):,} labels for {len(predicted):,} examples; give one each")
-        is_known = model.target.known(labels)
+        is_known = model.target.is_known(labels)
         if not is_known.any():
             raise DataError("y: no label is known, so that nothing can be scored; give some")
         weights = is_known * (1.0 if sample_weight is None else np.asarray(sample_weight, np.float64))

@@ -258,9 +258,9 @@ class Labelling:
     @property
     def command(self) -> str:
         """The command that trains on the table."""
-        table, flags = self._table.path, self._taught.flags
-        run = table.with_name(f"{table.stem}-run")
-        return f"pellucid train {shlex.quote(str(table))}{flags} --out {shlex.quote(str(run))}"
+        several = self._taught.flags
+        run = self._table.path.with_name(f"{self._table.path.stem}-run")
+        return f"pellucid train {shlex.quote(str(self._table.path))}{several} --out {shlex.quote(str(run))}"
 
     def _checked(self, label: str) -> str:
         """A label that the table can have."""

@@ -98,7 +98,7 @@ class Classes(Named):
         """The very same."""
         return labels
 
-    def known(self, labels: Int64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+    def is_known(self, labels: Int64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
         """Whether the class is none that was left out, whose code is -1."""
         return np.asarray(labels >= 0)
 

@@ -28,9 +28,9 @@ class Labels:
         """Class of each example; its rarest label, or else 0; numbers are all of one."""
         return self.target.codes(self.values)
 
-    def known(self) -> Bool[np.ndarray, " n"]:
+    def is_known(self) -> Bool[np.ndarray, " n"]:
         """Whether an example has a label that can be learnt; of several, whether any of them is known."""
-        return self.target.known(self.values)
+        return self.target.is_known(self.values)
 
     def counts(self) -> tuple[int, ...]:
         """Examples of each class or label; of numbers, how many there are."""

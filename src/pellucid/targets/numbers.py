@@ -97,7 +97,7 @@ class Numbers(Target):
         """The number itself."""
         return answers
 
-    def known(self, labels: Float64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+    def is_known(self, labels: Float64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
         """All of them."""
         return np.ones(len(labels), bool)
 

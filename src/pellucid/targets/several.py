@@ -68,7 +68,7 @@ class SeveralLabels(Named):
         found: np.ndarray = np.maximum(rarest_labels(labels), 0)
         return found
 
-    def known(self, labels: Int8[np.ndarray, "n labels"]) -> Bool[np.ndarray, " n"]:
+    def is_known(self, labels: Int8[np.ndarray, "n labels"]) -> Bool[np.ndarray, " n"]:
         """Whether at least one label is known."""
         found: np.ndarray = (labels != UNKNOWN).any(axis=1)
         return found

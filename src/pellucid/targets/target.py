@@ -142,7 +142,7 @@ class Target(ABC):
         """The most probable class or label of each answer, or the number itself."""
 
     @abstractmethod
-    def known(self, labels: Shaped[np.ndarray, "n ..."]) -> Bool[np.ndarray, " n"]:
+    def is_known(self, labels: Shaped[np.ndarray, "n ..."]) -> Bool[np.ndarray, " n"]:
         """Whether an example has a label that can be learnt; of several, whether any of them is known."""
 
     @abstractmethod

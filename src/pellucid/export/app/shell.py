@@ -92,7 +92,7 @@ def facts_of(metadata: Metadata) -> dict[str, Any]:
     return {
         "model": metadata.model,
         "classes": list(metadata.classes),
-        "several": metadata.several,
+        "answer": metadata.target.noun,
         "least": _least(metadata),
         "abstention": [list(each) for each in metadata.abstention],
         "examples": [],
