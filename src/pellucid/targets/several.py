@@ -1,6 +1,7 @@
 """Any number of labels of each example, none included: sigmoids, and each label by its own threshold."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int8, Int64
@@ -12,6 +13,18 @@ from pellucid.targets.target import PRESENT, SEPARATOR, UNKNOWN, Statements, Tar
 
 # Probability from which on a label is answered that has no threshold of its own.
 EVEN = 0.5
+
+
+class States(NamedTuple):
+    """What is known of each label of each example."""
+
+    present: Bool[np.ndarray, "n labels"]  # whether the example has the label
+    known: Bool[np.ndarray, "n labels"]  # whether it is known to have it or not
+
+    @classmethod
+    def of(cls, labels: Int8[np.ndarray, "n labels"]) -> "States":
+        """Those of labels as they travel."""
+        return cls(labels == PRESENT, labels != UNKNOWN)
 
 
 class SeveralLabels(Named):

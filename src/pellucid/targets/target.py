@@ -77,6 +77,10 @@ class Target(ABC):
         found = metric_of(self.metric or setting or self.headline.replace("_", "-"))
         return found if self.noun in found.targets else METRICS[self.headline]
 
+    def has_metric(self, key: str) -> bool:
+        """Whether answers of this target are scored by a metric, by its key."""
+        return self.noun in METRICS[key].targets
+
     @abstractmethod
     def outputs(self, classes: int) -> int:
         """Outputs of a model of so many classes."""
