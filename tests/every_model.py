@@ -79,6 +79,7 @@ def classical_model(name: str, kind: str = "images", target: Target = CLASSIFICA
         fitted.predictor,
         fitted.features,
         NAMES[target],
+        target,
         preprocessing=DIGITS if kind in ("images", "network") else None,
         network=None if network is None else network.network,
         tfidf=fitted.tfidf if kind == "texts" else None,

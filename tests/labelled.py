@@ -1,4 +1,4 @@
-"""Labels made by hand, for tests."""
+"""Labels of each target from plain arrays."""
 
 from functools import partial
 from types import SimpleNamespace
@@ -9,14 +9,15 @@ from pellucid.data import Dataset
 from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION, Labels, Target
 
 
-def labelled(values: np.ndarray, classes: int = 0, target: Target | None = None) -> Labels:
-    """Labels of so many classes, whose names are numbers.
+def labelled(values: np.ndarray, names: tuple[str, ...] = ()) -> Labels:
+    """Numbers where they are fractions, several labels of each example in two axes, or else classes."""
+    if values.dtype.kind == "f":
+        return Labels(values, names, REGRESSION)
+    return Labels(values, names, MULTILABEL if values.ndim == 2 else CLASSIFICATION)
 
-    By default fractions are numbers, and what has two axes several labels of each example.
-    """
-    if target is None:
-        target = MULTILABEL if values.ndim == 2 else CLASSIFICATION
-        target = REGRESSION if values.dtype.kind == "f" else target
+
+def numbered(values: np.ndarray, classes: int, target: Target = CLASSIFICATION) -> Labels:
+    """Labels of so many classes, whose names are numbers."""
     return Labels(values, tuple(map(str, range(classes))), target)
 
 

@@ -106,7 +106,7 @@ def test_a_training_that_diverges_is_named(tmp_path):
 def test_scores_by_hand():
     labels = np.array([0, 1, 1, 0])
     said = np.array([[0.5, 0.5], [0.25, 0.75], [0.75, 0.25], [1.0, 0.0]])
-    scores = scores_of(labelled(labels, 2), said)
+    scores = scores_of(labelled(labels, ("no", "yes")), said)
     assert scores["accuracy"] == 0.75
     assert scores["balanced_accuracy"] == (1 + 1 / 2) / 2
     assert scores["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)

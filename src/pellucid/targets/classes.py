@@ -95,8 +95,8 @@ class Classes(Named):
         return [classes[code] for code in labels.tolist()]
 
     def probability(
-        self, answers: Float64[np.ndarray, "n classes"], labels: Int64[np.ndarray, " n"]
-    ) -> Float64[np.ndarray, " n"]:
+        self, answers: Float[np.ndarray, "n classes"], labels: Int64[np.ndarray, " n"]
+    ) -> Float[np.ndarray, " n"]:
         """Probability of the class that is answered."""
         return np.take_along_axis(answers, labels[:, None], axis=1)[:, 0]
 

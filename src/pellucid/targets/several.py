@@ -53,6 +53,10 @@ class SeveralLabels(Named):
         states: np.ndarray = (answers >= least).astype(np.int8)
         return states
 
+    def thresholds(self, own: Mapping[str, float], given: Mapping[str, float] | None) -> Mapping[str, float]:
+        """Those that are given; labels that are not named keep the model's own."""
+        return {**own, **(given or {})}
+
     def checked_threshold(self, value: object, classes: Sequence[str]) -> dict[str, float]:
         """Those of any labels."""
         return probabilities_of(value, classes)
@@ -65,8 +69,8 @@ class SeveralLabels(Named):
         ]
 
     def probability(
-        self, answers: Float64[np.ndarray, "n labels"], labels: Int8[np.ndarray, "n labels"]
-    ) -> Float64[np.ndarray, " n"]:
+        self, answers: Float[np.ndarray, "n labels"], labels: Int8[np.ndarray, "n labels"]
+    ) -> Float[np.ndarray, " n"]:
         """Probability that every label is right, were they independent."""
         return of_all(answers, labels)
 

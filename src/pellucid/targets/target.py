@@ -130,6 +130,10 @@ class Target(ABC):
         label; a label without one is answered from one half on.
         """
 
+    def thresholds(self, own: Mapping[str, float], given: Mapping[str, float] | None) -> Mapping[str, float]:
+        """The threshold that is given, or else a model's own."""
+        return own if given is None else given
+
     @abstractmethod
     def checked_threshold(self, value: object, classes: Sequence[str]) -> dict[str, float]:
         """A threshold as `labels` takes it, read from a file that is not trusted.
@@ -144,8 +148,8 @@ class Target(ABC):
 
     @abstractmethod
     def probability(
-        self, answers: Float64[np.ndarray, "n classes"], labels: Shaped[np.ndarray, "n ..."]
-    ) -> Float64[np.ndarray, " n"]:
+        self, answers: Float[np.ndarray, "n classes"], labels: Shaped[np.ndarray, "n ..."]
+    ) -> Float[np.ndarray, " n"]:
         """Probability that predicted labels are right; of several, that all are, were they independent."""
 
     @abstractmethod

@@ -174,9 +174,9 @@ def _network_of(model: Model, place: str, config: Mapping[str, Any] | None) -> I
         return model
     if isinstance(model, ClassicalModel) and model.network is not None:
         if model.encoder is not None:
-            return TextModel(model.network, model.encoder, model.classes)
+            return TextModel(model.network, model.encoder, model.classes, model.target)
         assert model.preprocessing is not None  # a network takes images or texts
-        return ImageModel(model.network, model.preprocessing, model.classes)
+        return ImageModel(model.network, model.preprocessing, model.classes, model.target)
     raise UsageError(
         f"--from: {place} holds a classical model alone, which cannot continue training; train a network "
         "first, without --model or with the name of one, and give its run"

@@ -196,9 +196,10 @@ class ClassicalLearner:
             fitted.predictor,
             fitted.features,
             material.classes,
+            material.target,
             preprocessing=material.preprocessing,
             tfidf=fitted.tfidf,
-        ).with_target(material.target)
+        )
         began = time.perf_counter()
         held_out = HeldOutAnswers(material.validation, answers(model, material, material.validation))
         return Candidate(
@@ -424,10 +425,11 @@ def _standing_on(network: Candidate, below: FeatureCache, fitted: Fitted, datase
         fitted.predictor,
         fitted.features,
         above.classes,
+        dataset.target,
         preprocessing=above.preprocessing,
         network=above.network,
         encoder=above.encoder if isinstance(above, TextModel) else None,
-    ).with_target(dataset.target)
+    )
     candidate = Candidate(
         name=f"{fitted.name}-on-{network.name}",
         model=model,

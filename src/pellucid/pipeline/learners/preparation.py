@@ -131,23 +131,23 @@ def model_of(network: Network, prepared: Prepared, classes: tuple[str, ...], rec
     """A trained network with everything that belongs to it; no `classes` where numbers are predicted."""
     preparation, target = prepared.preparation, prepared.examples.target
     if preparation is None:
-        return FeatureModel(network, classes).with_target(target)
+        return FeatureModel(network, classes, target)
     if WAYS[target].makes_images:
         assert isinstance(preparation, Preprocessing)  # it takes images
         return generator_of(network, preparation, classes)
     if isinstance(preparation, Preprocessing):
         mirror = recipe.augmentation.mirror
-        return ImageModel(network, preparation, classes, mirror=mirror).with_target(target)
-    return TextModel(network, preparation, classes).with_target(target)
+        return ImageModel(network, preparation, classes, target, mirror=mirror)
+    return TextModel(network, preparation, classes, target)
 
 
 def unvaried_model_of(network: Network, prepared: Prepared, classes: tuple[str, ...]) -> Model:
     """The same of a network that saw every example as it is, so that it is asked about every image once."""
     target = prepared.examples.target
     if isinstance(prepared.preparation, Preprocessing):
-        return ImageModel(network, prepared.preparation, classes).with_target(target)
+        return ImageModel(network, prepared.preparation, classes, target)
     assert prepared.preparation is not None  # feature vectors have no backbone
-    return TextModel(network, prepared.preparation, classes).with_target(target)
+    return TextModel(network, prepared.preparation, classes, target)
 
 
 def session_of(plan: "Plan", prepared: Prepared) -> Session[Network]:
