@@ -148,6 +148,10 @@ class Classes(Named):
         """That of each class that occurs."""
         return np.unique(labels, return_index=True)[1]
 
+    def is_known(self, labels: Int64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+        """Whether the class is none that was left out, whose code is -1."""
+        return np.asarray(labels >= 0)
+
     def counts(self, labels: Int64[np.ndarray, " n"], classes: int) -> tuple[int, ...]:
         """Examples of each class."""
         return tuple(np.bincount(labels, minlength=classes).tolist())

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64, Shaped
+from jaxtyping import Bool, Float64, Int64, Shaped
 
 from pellucid.settings import Metric
 from pellucid.targets.target import Target
@@ -28,6 +28,10 @@ class Labels:
     def codes(self) -> Int64[np.ndarray, " n"]:
         """Class of each example; its rarest label, or else 0; numbers are all of one."""
         return self.target.codes(self.values)
+
+    def is_known(self) -> Bool[np.ndarray, " n"]:
+        """Whether an example has a label that can be learnt; of several, whether any of them is known."""
+        return self.target.is_known(self.values)
 
     def counts(self) -> tuple[int, ...]:
         """Examples of each class or label; of numbers, how many there are."""

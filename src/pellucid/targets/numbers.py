@@ -145,6 +145,10 @@ class Numbers(Target):
         """None."""
         return np.zeros(0, np.int64)
 
+    def is_known(self, labels: Float64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+        """All of them."""
+        return np.ones(len(labels), bool)
+
     def counts(self, labels: Float64[np.ndarray, " n"], classes: int) -> tuple[int, ...]:
         """How many there are."""
         return (len(labels),)

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Float64, Int8, Int64
 from pellucid.arithmetic.label_metrics import label_terms, label_value
 from pellucid.arithmetic.probabilities import of_all, sigmoid, sigmoid_at_temperature
 from pellucid.targets.classes import Named
-from pellucid.targets.target import PRESENT, SEPARATOR, UNKNOWN, Statements, Target, probabilities_of
+from pellucid.targets.target import ABSENT, PRESENT, SEPARATOR, UNKNOWN, Statements, Target, probabilities_of
 
 # Probability from which on a label is answered that has no threshold of its own.
 EVEN = 0.5
@@ -129,6 +129,11 @@ class SeveralLabels(Named):
         found: np.ndarray = is_present.argmax(axis=0)[is_present.any(axis=0)]
         return found
 
+    def is_known(self, labels: Int8[np.ndarray, "n labels"]) -> Bool[np.ndarray, " n"]:
+        """Whether at least one label is known."""
+        found: np.ndarray = (labels != UNKNOWN).any(axis=1)
+        return found
+
     def counts(self, labels: Int8[np.ndarray, "n labels"], classes: int) -> tuple[int, ...]:
         """Examples in which each label is present."""
         return tuple((labels == PRESENT).sum(axis=0).tolist())
@@ -137,6 +142,13 @@ class SeveralLabels(Named):
         """Rarest labels, and examples without any, numbered without gaps."""
         strata: np.ndarray = np.unique(rarest_labels(labels), return_inverse=True)[1]
         return strata.reshape(-1).astype(np.int64)
+
+
+def states_of(
+    is_present: Bool[np.ndarray, "n labels"], is_unknown: Bool[np.ndarray, "n ..."]
+) -> Int8[np.ndarray, "n labels"]:
+    """State of each label of each example, where some or all of an example may be unknown."""
+    return np.where(is_unknown, UNKNOWN, np.where(is_present, PRESENT, ABSENT)).astype(np.int8)
 
 
 def rarest_labels(labels: Int8[np.ndarray, "n labels"]) -> Int64[np.ndarray, " n"]:

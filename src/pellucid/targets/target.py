@@ -217,6 +217,10 @@ class Target(ABC):
         """Place of the first example of each class or label that occurs, in their order; none of numbers."""
 
     @abstractmethod
+    def is_known(self, labels: Shaped[np.ndarray, "n ..."]) -> Bool[np.ndarray, " n"]:
+        """Whether an example has a label that can be learnt; of several, whether any of them is known."""
+
+    @abstractmethod
     def counts(self, labels: Shaped[np.ndarray, "n ..."], classes: int) -> tuple[int, ...]:
         """Examples of each of so many classes; of numbers, how many there are."""
 
