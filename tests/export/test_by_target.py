@@ -1,5 +1,7 @@
 """Ends of graphs compute in torch what targets do in NumPy, and the proof knows when answers disagree."""
 
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -24,9 +26,14 @@ def outputs_of(target: Target) -> np.ndarray:
     return np.random.default_rng(0).normal(size=(5, target.outputs(3)))
 
 
+@functools.cache
+def any_model() -> Model:
+    return untrained_model("mlp")
+
+
 def model_of(target: Target, threshold: dict[str, float]) -> Model:
     """A model as far as answers are decided by it."""
-    model = untrained_model().for_data(threshold=threshold)
+    model = any_model().for_data(threshold=threshold)
     model.target, model.classes = target, NAMES
     return model
 
