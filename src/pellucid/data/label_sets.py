@@ -56,6 +56,11 @@ class LabelSets(NamedTuple):
             SEPARATOR.join(self.names[code] for code in np.flatnonzero(row == PRESENT)) for row in self.states
         ]
 
+    def of(self, names: Sequence[str]) -> "LabelSets":
+        """Some of the labels, in this order."""
+        codes = {name: code for code, name in enumerate(self.names)}
+        return LabelSets(tuple(names), self.states[:, [codes[name] for name in names]])
+
     @property
     def looked_at(self) -> Bool[np.ndarray, " examples"]:
         """Whether at least one label of an example is known."""

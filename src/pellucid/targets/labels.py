@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int64, Shaped
+from jaxtyping import Bool, Float64, Int64, Shaped
 
+from pellucid.settings import Metric
 from pellucid.targets.target import Target
 
 
@@ -28,6 +29,10 @@ class Labels:
         """Class of each example; its rarest label, or else 0; numbers are all of one."""
         return self.target.codes(self.values)
 
+    def is_known(self) -> Bool[np.ndarray, " n"]:
+        """Whether an example has a label that can be learnt; of several, whether any of them is known."""
+        return self.target.is_known(self.values)
+
     def counts(self) -> tuple[int, ...]:
         """Examples of each class or label; of numbers, how many there are."""
         return self.target.counts(self.values, len(self.names))
@@ -43,3 +48,18 @@ class Labels:
     def to_bytes(self) -> bytes:
         """The bytes of the labels, as fingerprints and files have them."""
         return self.values.astype(self.target.dtype).tobytes()
+
+
+def metric_value(
+    metric: Metric,
+    labels: Labels,
+    answers: Float64[np.ndarray, "n ..."],
+    positive: int | None = None,
+    predicted: Shaped[np.ndarray, "n ..."] | None = None,
+) -> float:
+    """Value of any metric of the labels' target; `predicted` are decisions about several labels.
+
+    Where a metric has a positive class it is `positive`, or else the rarer one of the labels; decisions are
+    by default those from one half on.
+    """
+    return labels.target.value(metric.key, labels.values, answers, predicted, positive)
