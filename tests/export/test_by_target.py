@@ -9,8 +9,8 @@ import torch
 from pellucid.arithmetic import softmax
 from pellucid.arithmetic.probabilities import sigmoid
 from pellucid.bundle import Model
-from pellucid.evaluation import mcnemar
-from pellucid.export.by_target import HEADS
+from pellucid.evaluation.comparisons import mcnemar
+from pellucid.export.by_target import HEADS, scored
 from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION, TARGETS, Labels, Target
 from small_models import untrained_model
 
@@ -81,17 +81,17 @@ def test_answers_in_words() -> None:
 
 def test_scores_by_hand() -> None:
     codes = np.array([0, 1, 2, 0])
-    found = HEADS[CLASSIFICATION].scored(Labels(codes, NAMES, CLASSIFICATION), codes, np.array([0, 1, 1, 1]))
+    found = scored(Labels(codes, NAMES, CLASSIFICATION), codes, np.array([0, 1, 1, 1]))
     assert (found.full, found.less, found.p_value) == (1.0, 0.5, mcnemar(2, 0))
     assert found.is_worse
     numbers = np.array([1.0, 2.0, 3.0, 4.0])
-    found = HEADS[REGRESSION].scored(Labels(numbers, (), REGRESSION), numbers, numbers + 0.5)
+    found = scored(Labels(numbers, (), REGRESSION), numbers, numbers + 0.5)
     assert (found.full, found.less) == (0.0, 0.5)
     assert found.is_worse
-    same = HEADS[REGRESSION].scored(Labels(numbers, (), REGRESSION), numbers, numbers)
+    same = scored(Labels(numbers, (), REGRESSION), numbers, numbers)
     assert (same.p_value, same.is_worse) == (1.0, False)
     states = np.array([[1, 0], [1, 1], [0, 1], [1, 0]], np.int8)
     fewer = states * np.array([1, 0], np.int8)
-    found = HEADS[MULTILABEL].scored(Labels(states, NAMES[:2], MULTILABEL), states, fewer)
+    found = scored(Labels(states, NAMES[:2], MULTILABEL), states, fewer)
     assert (found.full, found.less) == (1.0, pytest.approx(2 * 3 / (3 + 5)))
     assert found.is_worse
