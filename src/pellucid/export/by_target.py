@@ -35,7 +35,7 @@ def scored(labels: Labels, ours: Decided, theirs: Decided) -> Scored:
     """Scores of decided labels, or of numbers, of two files."""
     scoring, p_value = SCORING[labels.target], 1.0
     if (ours != theirs).any():
-        (compared,) = scoring.compare(labels.values, {"full": ours, "less": theirs})
+        (compared,) = scoring.compare(labels.values, {"full": ours, "less": theirs}, None, 0)
         p_value = compared.p_value
     values = scoring.value(labels, ours), scoring.value(labels, theirs)
     return Scored(*values, p_value, scoring.metric.is_error)
