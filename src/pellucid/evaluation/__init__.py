@@ -34,12 +34,12 @@ __getattr__, __all__ = on_first_use(
     {
         "by_target": "SCORING score",
         "calibration": "Reliability ReliabilityBin cross_fitted fit_temperature reliability",
-        "comparisons": "Comparison corrected_interval corrected_p_value mcnemar",
+        "comparisons": "Comparison corrected_interval mcnemar corrected_p_value",
         "drift": "Drift Gathering",
         "intervals": "Groups Worth worth Interval wilson",
         "label_issues": "CellJudgement LabelJudgement judge_cells judge_label_issues",
         "learning_curve": "CurvePoint LearningCurve",
-        "recommendation": "Recommendation recommend",
-        "scores": "area_under_roc LabelScore Scores Slices score_slices",
+        "recommendation": "recommend Recommendation",
+        "scores": "LabelScore area_under_roc Scores score_slices Slices",
     },
 )
