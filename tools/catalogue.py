@@ -100,7 +100,8 @@ def _silent(node: ast.AST) -> Iterator[ast.AST]:
 
 
 _QUIET = (
-    "cast", "re.compile", "re.findall", "re.fullmatch", "re.match", "re.search", "re.split", "re.sub",
+    "cast", "on_first_use",
+    "re.compile", "re.findall", "re.fullmatch", "re.match", "re.search", "re.split", "re.sub",
 )  # fmt: skip
 
 
