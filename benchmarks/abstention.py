@@ -42,6 +42,7 @@ from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.learners.candidates import calibrated
 from pellucid.pipeline.learners.network import learner_of
 from pellucid.settings import Settings
+from pellucid.targets import CLASSIFICATION
 
 TRAINED_ON = {"clothes": 3000, "R8": 1500, "mails": 600}
 _VALIDATION, _BLOCK, _LEVEL = 500, 1000, 0.05
@@ -89,7 +90,7 @@ def saved(name: str, kind: str, seed: int) -> Saved:
     validation, asked = np.sort(rest[:_VALIDATION]), np.sort(rest[_VALIDATION:])
     names = tuple(str(code) for code in range(labels.max() + 1))
     preprocessing = Preprocessing(28, 28, 1) if name == "clothes" else None
-    material = Dataset(inputs, labels, train, validation, names, preprocessing)
+    material = Dataset(inputs, labels, train, validation, names, preprocessing, target=CLASSIFICATION)
     (fitted,) = learner_of(Settings(model=kind, seed=seed), material).fit(material)
     (found,) = with_detectors(calibrated([fitted], material, seed), material, seed)
     said, novelty = answered_by(found.model, inputs[asked])

@@ -1,6 +1,5 @@
 """Data whose labels are numbers: splitting, the finished data set, the findings and the ledger."""
 
-import dataclasses
 import json
 
 import numpy as np
@@ -9,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from data.made import images_of, listing_of
+from data.made import images_of, listing_of, with_numbers
 from pellucid.data import Check, Dataset, Listing, prepare, write_ledger
 from pellucid.data.labels import number_text
 from pellucid.data.splitting import split
 from pellucid.data.wording import width
 from pellucid.errors import DataError
 from pellucid.settings import Settings
-from pellucid.targets import deciles
+from pellucid.targets import CLASSIFICATION, REGRESSION, deciles
 
 DIGITS = load_digits()
 PIXELS = (DIGITS.images * 15).astype(np.uint8)[..., None]
@@ -26,7 +25,7 @@ INK = DIGITS.images.mean(axis=(1, 2))
 def numbers_listing(values, **more) -> Listing:
     values = np.asarray(values, np.float64)
     listing = listing_of([number_text(value) for value in values.tolist()], **more)
-    return dataclasses.replace(listing, values=values)
+    return with_numbers(listing, values)
 
 
 def prepared(count: int = 400, **more) -> tuple[Dataset, Check]:
@@ -103,13 +102,13 @@ def test_too_little_to_divide_is_refused():
 
 def test_labels_are_the_numbers_themselves_and_there_are_no_classes():
     dataset, _ = prepared()
-    assert dataset.is_regression
+    assert dataset.target is REGRESSION
     assert dataset.classes == ()
     assert dataset.labels.dtype == np.float64
     assert np.array_equal(dataset.labels, INK[:400])
     assert dataset.label_text(3) == repr(float(INK[3]))
     classes, _ = prepare(listing_of(["a", "b"] * 20), Settings())
-    assert not classes.is_regression
+    assert classes.target is CLASSIFICATION
     assert classes.label_text(1) == "b"
 
 

@@ -274,8 +274,7 @@ def _chosen(
         )
     if applied is not None:
         usable[list(applied.left_out)] = False
-    if listing.label_sets is not None:
-        usable &= listing.label_sets.looked_at
+    usable &= listing.coded.is_known()
     is_test = np.array(listing.splits, dtype="<U10") == TEST
     words = "of the test split" if is_test.any() else ""
     asked = usable & is_test if is_test.any() else usable
@@ -329,8 +328,8 @@ def _names_of(
     if models[0].target is REGRESSION:
         return ()
     for each in (listing, uncorrected):
-        if each.label_sets is not None:
-            known |= {*each.label_sets.names}
+        if each.target is MULTILABEL:
+            known |= {*each.coded.names}
         else:
             known |= {each.labels[row] for row in rows.tolist()}
     return tuple(sorted(known))
@@ -340,12 +339,12 @@ def _labels(
     listing: Listing, rows: Int64[np.ndarray, " rows"], names: tuple[str, ...]
 ) -> Shaped[np.ndarray, "rows ..."]:
     """Labels of some rows: codes of classes, states of labels, or numbers."""
-    if listing.label_sets is not None:
+    if listing.target is MULTILABEL:
         states = np.full((len(rows), len(names)), UNKNOWN, np.int8)
         if not listing.has_label_columns:  # in lists a label that no example has does not occur at all
             states[:] = ABSENT
-        for code, name in enumerate(listing.label_sets.names):
-            states[:, names.index(name)] = listing.label_sets.states[rows, code]
+        for code, name in enumerate(listing.coded.names):
+            states[:, names.index(name)] = listing.coded.values[rows, code]
         return states
     texts = [listing.labels[row] for row in rows.tolist()]
     if names:
@@ -401,9 +400,9 @@ def _unknown_labels(
     if models[0].target is REGRESSION:
         return []
     there = {listing.labels[row] for row in rows.tolist()}
-    if listing.label_sets is not None:
-        present = (listing.label_sets.states[rows] == PRESENT).any(axis=0)
-        there = {listing.label_sets.names[code] for code in np.flatnonzero(present).tolist()}
+    if listing.target is MULTILABEL:
+        present = (listing.coded.values[rows] == PRESENT).any(axis=0)
+        there = {listing.coded.names[code] for code in np.flatnonzero(present).tolist()}
     found = []
     for name, model in zip(answers, models, strict=True):
         unknown = sorted(there - {*model.classes})

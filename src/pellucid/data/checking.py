@@ -52,7 +52,6 @@ from pellucid.data.wording import (
     wrapped,
 )
 from pellucid.settings import Settings
-from pellucid.targets import CLASSIFICATION
 
 _CLASSES_SHOWN = 10
 _FORMS = {
@@ -416,7 +415,7 @@ def examine(
         leaked=tuple(listing.sources[index] for index in dataset.leaked.tolist()),
         look_alikes=look_alikes(dataset.classes),
         imbalance=imbalance,
-        balanced=dataset.target is CLASSIFICATION and settings.class_weight not in (None, "none"),
+        balanced=bool(dataset.exclusive_classes) and settings.class_weight not in (None, "none"),
         warnings=(
             *listing.warnings,
             *(() if images is None else images.warnings),
@@ -465,10 +464,8 @@ def _removed(listing: Listing, corrections: Applied) -> tuple[Skipped, ...]:
 
 def _not_looked_at(listing: Listing, content: Content) -> tuple[Skipped, ...]:
     """Examples of which no label is known."""
-    if listing.label_sets is None:
-        return ()
     unusable = {each.index for each in content.problems}
-    places = np.flatnonzero(~listing.label_sets.looked_at).tolist()
+    places = np.flatnonzero(~listing.coded.is_known()).tolist()
     return tuple(
         Skipped(at, listing.sources[at], "", listing.splits[at], "no label is known (--unlabelled unknown)")
         for at in places
@@ -480,9 +477,9 @@ def _warnings(
     listing: Listing, dataset: Dataset, counts: dict[str, tuple[int, ...]], known: EarlierConstraints
 ) -> list[str]:
     """Classes with few or no examples in a split, a test split that was cut, and groups in two splits."""
-    new = [code for code, name in enumerate(dataset.classes) if name not in known.classes]
+    new = [code for code, name in enumerate(dataset.exclusive_classes) if name not in known.classes]
     warnings = []
-    if new and dataset.target.is_exclusive:
+    if new:
         counts_of_new = {part: [numbers[code] for code in new] for part, numbers in counts.items()}
         warnings += missing_classes([dataset.classes[code] for code in new], counts_of_new)
     if VALIDATION in listing.splits and TEST not in listing.splits and len(dataset.test):

@@ -10,7 +10,6 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.listing import TEST
 from pellucid.data.sibling_sets import RuleCounts, Siblings
 from pellucid.data.wording import count_of, some_quoted
-from pellucid.targets import CLASSIFICATION
 
 _THIN = 2
 
@@ -72,7 +71,7 @@ def group_findings(siblings: Siblings, dataset: Dataset) -> GroupFindings | None
         name: together[part][sizes[together[part]] > 1] for name, part in dataset.split_positions.items()
     }
     thin: list[str] = []
-    if dataset.has_groups and dataset.target is CLASSIFICATION:
+    if dataset.has_groups and dataset.exclusive_classes:
         pairs = np.unique(np.stack([dataset.labels[train], together[train]], axis=1), axis=0)
         groups = np.bincount(pairs[:, 0], minlength=len(dataset.classes))
         thin = [dataset.classes[code] for code in np.flatnonzero((groups > 0) & (groups <= _THIN)).tolist()]

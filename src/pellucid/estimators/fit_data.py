@@ -12,7 +12,6 @@ from jaxtyping import Float64, Int64, Shaped
 from sklearn.utils.validation import column_or_1d
 
 from pellucid.data import Dataset, Listing, Preprocessing, prepare, read_data
-from pellucid.data.label_sets import LabelSets
 from pellucid.data.listing import TEST, UNDECIDED, VALIDATION
 from pellucid.data.raw_texts import Texts
 from pellucid.data.reading.dispatch import read_dataset
@@ -23,6 +22,8 @@ from pellucid.errors import DataError, UsageError
 from pellucid.estimators.fit_labels import Labels, estimator_of
 from pellucid.input_kinds import IMAGES, TEXTS, InputKind
 from pellucid.settings import Settings, in_python
+from pellucid.targets import GENERATION, REGRESSION, target_of
+from pellucid.targets import Labels as Targets
 
 VALIDATION_FROM = 1000
 # `fit` sets 10 % aside for validation from this many examples, and this many of each class.
@@ -108,18 +109,16 @@ def fit_data_of_listing(listing: Listing, settings: Settings, kind: InputKind) -
     Raises: `DataError` if they are refused.
     """
     place = listing.place
-    if settings.target is None and listing.values is not None:
+    if settings.target is None and listing.target is REGRESSION:
         raise DataError(
             f"{place}: its labels are numbers with fractions; learn them with "
             f"{estimator_of(kind, 'Regressor')}, or write them as texts to have classes"
         )
     is_free = np.array([part not in (VALIDATION, TEST) for part in listing.splits])
     counts = None
-    if listing.label_sets is not None:
-        is_free &= listing.label_sets.looked_at
-    elif listing.values is None:
-        free = [listing.labels[position] for position in np.flatnonzero(is_free).tolist()]
-        counts = np.unique(np.array(free), return_counts=True)[1]
+    is_free &= listing.coded.is_known()
+    if listing.coded.exclusive():
+        counts = np.unique(listing.coded.at(is_free).values, return_counts=True)[1]
     if counts is not None and (counts >= (settings.min_examples or 0)).any():
         counts = counts[counts >= (settings.min_examples or 0)]
     dataset, check = prepare(
@@ -155,25 +154,21 @@ def fit_data_in_memory(
     targets: np.ndarray = np.zeros(count, np.int64)  # without labels
     if labels is not None:
         targets = labels.codes if isinstance(labels, Labels) else labels
+    names = () if classes is None else classes.names
+    target = GENERATION if labels is None else target_of(len(names), targets)
     usable = np.ones(count, bool) if classes is None else classes.usable
     different = usable & (first == np.arange(count))
     has_one_class = classes is not None and not classes.is_several
     validation = np.zeros(0, np.int64)
     if _allows_validation(int(different.sum()), np.bincount(targets[different]) if has_one_class else None):
-        sets = LabelSets(classes.names, targets) if classes is not None and classes.is_several else None
-        texts = None if sets is None else sets.texts()
-        if texts is None:
-            texts = [str(each) if classes is None else classes.names[each] for each in targets.tolist()]
         listing = Listing(
             place="y",
             form="arrays",
             sources=[""] * count,
-            labels=texts,
+            labels=[""] * count,
             splits=[UNDECIDED] * count,
             groups=[""] * count,
-            values=targets if classes is None and labels is not None else None,
-            label_sets=sets,
-            is_labelled=labels is not None,
+            decided=Targets(targets, names, target),
         )
         parts = split(listing, first, usable, settings.seed, (VALIDATION,))
         validation = np.flatnonzero(parts == VALIDATION)
@@ -184,8 +179,8 @@ def fit_data_in_memory(
             "leave it out"
         )
     train = np.setdiff1d(np.flatnonzero(usable), validation)
-    names = () if classes is None else classes.names
-    return FitData(Dataset(inputs, targets, train, validation, names, preprocessing), classes)
+    dataset = Dataset(inputs, targets, train, validation, names, preprocessing, target=target)
+    return FitData(dataset, classes)
 
 
 def _allows_validation(examples: int, counts: Int64[np.ndarray, " classes"] | None) -> bool:

@@ -13,16 +13,14 @@ from jaxtyping import Bool, Float64, Int8, Int64, Shaped
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, column_or_1d
 
-from pellucid.data.label_sets import LabelSets
-from pellucid.data.labels import LARGEST, label_texts, require_classes
+from pellucid.data.labels import LARGEST, label_texts, new_names, require_classes, require_spread
 from pellucid.data.tables.table import is_frame, plain_values
-from pellucid.data.targets import new_names, renamed_sets, require_spread
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.label_forms import Indicators, read_indicators
 from pellucid.input_kinds import InputKind
 from pellucid.settings import Settings
-from pellucid.targets import PRESENT, UNKNOWN
+from pellucid.targets import PRESENT, UNKNOWN, labels_of_states
 
 
 @dataclass(frozen=True)
@@ -149,8 +147,8 @@ def _as_asked(found: Indicators, settings: Settings) -> Indicators:
     """Labels of lists by their new names, without those of too few examples."""
     if settings.rename is not None:
         require_classes("--rename", settings.rename, found.names, "y")
-        names, states = renamed_sets(LabelSets(found.names, found.states), settings.rename)
-        found = dataclasses.replace(found, classes=np.array(names), names=names, states=states)
+        sets = labels_of_states(found.states, found.names).renamed(settings.rename)
+        found = dataclasses.replace(found, classes=np.array(sets.names), names=sets.names, states=sets.values)
     counts = (found.states == PRESENT).sum(axis=0)
     kept = counts >= (settings.min_examples or 0)
     if len(kept) and not kept.any():

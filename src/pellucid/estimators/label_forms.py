@@ -20,19 +20,13 @@ import numpy as np
 import scipy.sparse
 from jaxtyping import Int8, Shaped
 
-from pellucid.data.label_sets import (
-    LabelSets,
-    read_label_sets,
-    require_few,
-    require_fit_names,
-    sets_of_lists,
-    with_answer,
-)
+from pellucid.data.by_target import with_answer
+from pellucid.data.label_sets import read_label_sets, require_few, require_fit_names, sets_of_lists
 from pellucid.data.labels import label_texts
 from pellucid.data.tables.table import columns_of_frame, is_frame
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
-from pellucid.targets import UNKNOWN
+from pellucid.targets import UNKNOWN, labels_of_states
 
 _MANY = (list, tuple, set, frozenset, np.ndarray)
 
@@ -81,8 +75,8 @@ def read_indicators(
         return None
     sources = [f"position {position}" for position in range(len(found.states))]
     unlabelled = unlabelled if found.are_lists else unlabelled or "unknown"
-    sets, _ = with_answer(LabelSets(found.names, found.states), unlabelled, "y", sources)
-    return dataclasses.replace(found, states=sets.states)
+    sets, _ = with_answer(labels_of_states(found.states, found.names), unlabelled, "y", sources)
+    return dataclasses.replace(found, states=sets.values)
 
 
 def _from_columns(y: Any, is_asked: bool) -> Indicators | None:
@@ -189,11 +183,11 @@ def _from_lists(lists: Sequence[Any]) -> Indicators:
     own: list[list[str]] = [[] for _ in lists]
     for owner, text in zip(owners, texts, strict=True):
         own[owner].append(text)
-    sets = sets_of_lists(own, "y", [f"position {position}" for position in range(len(lists))])
-    sets.states[sorted(missing)] = UNKNOWN
+    sources = [f"position {position}" for position in range(len(lists))]
+    sets = sets_of_lists(own, "y", sources, sorted(missing))
     classes, first = np.unique(np.array(labels), return_index=True)
     names = tuple(texts[index] for index in first.tolist())
-    found = Indicators(classes, sets.names, sets.states, "lists")
+    found = Indicators(classes, sets.names, sets.values, "lists")
     return dataclasses.replace(found, names=names, states=found.of(names))
 
 
@@ -206,4 +200,4 @@ def _from_single(y: Any, separator: str | None) -> Indicators:
     sources = [f"position {position}" for position in range(len(cells))]
     sets = read_label_sets(cells, separator, "y", sources, is_asked=True)
     assert sets is not None  # several labels are asked for
-    return Indicators(np.array(sets.names), sets.names, sets.states, "texts")
+    return Indicators(np.array(sets.names), sets.names, sets.values, "texts")

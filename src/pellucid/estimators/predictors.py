@@ -10,8 +10,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from pellucid.bundle import Model
-from pellucid.data.label_sets import LabelSets
-from pellucid.data.targets import new_names, renamed_sets
+from pellucid.data.labels import new_names
 from pellucid.data.wording import count_of, quoted
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.estimator import OF_CLASSIFIERS, OF_IMAGES, OF_PREDICTORS, OF_TEXTS, Estimator
@@ -20,7 +19,7 @@ from pellucid.estimators.label_forms import read_indicators
 from pellucid.estimators.labelled_places import answers_at
 from pellucid.input_kinds import IMAGES, TEXTS, InputKind
 from pellucid.settings import NEURAL_OF_IMAGES, NEURAL_OF_TEXTS, Settings
-from pellucid.targets import ABSENT, PRESENT, UNKNOWN
+from pellucid.targets import ABSENT, PRESENT, UNKNOWN, labels_of_states
 
 # `Self` would do, but for the checks of types in tests.
 AnyClassifier = TypeVar("AnyClassifier", bound="Classifier")
@@ -295,28 +294,28 @@ class Classifier(
             is_asked=True,
         )
         assert found is not None  # since several labels are asked for
-        own, sets = self._names, LabelSets(found.names, found.states)
+        own, sets = self._names, labels_of_states(found.states, found.names)
         if found.form == "array" and len(found.names) != len(own):
             raise DataError(
                 f"y: {count_of(len(found.names), 'column')} where the model has "
                 f"{count_of(len(own), 'label')}; give one for each of classes_"
             )
         sets = (
-            sets._replace(names=tuple(own))
+            labels_of_states(found.states, own)
             if found.form == "array"
-            else renamed_sets(sets, self.model_.renamed)
+            else sets.renamed(self.model_.renamed)
         )
         missing = [name for name in own if name not in sets.names]
         if missing and not found.are_lists:
             raise DataError(f"y: no column {quoted(missing[0])}, which is a label of the model; add it")
-        states = np.full((len(sets.states), len(own) + 1), ABSENT, np.int8)  # of those that `y` never has
+        states = np.full((len(sets), len(own) + 1), ABSENT, np.int8)  # of those that `y` never has
         states[:, -1] = UNKNOWN
         places = {name: place for place, name in enumerate(own)}
-        for name, column in zip(sets.names, sets.states.T, strict=True):
+        for name, column in zip(sets.names, sets.values.T, strict=True):
             place = places.get(name, -1)
             states[:, place] = column if place >= 0 else np.maximum(states[:, place], column)
         if sets.names:
-            states[~sets.looked_at] = UNKNOWN
+            states[~sets.is_known()] = UNKNOWN
         return states
 
     def __sklearn_tags__(self) -> Tags:

@@ -6,11 +6,11 @@ A fifth kind is one file here, and a row in the table of each room that differs 
 import numpy as np
 from jaxtyping import Shaped
 
-from pellucid.targets.classes import CLASSIFICATION
+from pellucid.targets.classes import CLASSIFICATION, class_labels
 from pellucid.targets.images import GENERATION
 from pellucid.targets.labels import Labels
 from pellucid.targets.numbers import REGRESSION, deciles
-from pellucid.targets.several import MULTILABEL
+from pellucid.targets.several import MULTILABEL, labels_of_lists, labels_of_states, state_of
 from pellucid.targets.target import ABSENT, PRESENT, SEPARATOR, UNKNOWN, Target
 
 __all__ = [
@@ -25,7 +25,11 @@ __all__ = [
     "UNKNOWN",
     "Labels",
     "Target",
+    "class_labels",
     "deciles",
+    "labels_of_lists",
+    "labels_of_states",
+    "state_of",
     "target_of",
 ]
 

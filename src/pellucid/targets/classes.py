@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
 from pellucid.arithmetic import at_temperature, softmax
+from pellucid.targets.labels import Labels
 from pellucid.targets.target import Answering, Target, probabilities_of
 
 
@@ -98,6 +99,21 @@ class Classes(Named):
         """The very same."""
         return labels
 
+    def is_known(self, labels: Int64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+        """Always."""
+        return np.ones(len(labels), bool)
+
+    def moved(
+        self, labels: Int64[np.ndarray, " n"], places: Sequence[int], classes: int
+    ) -> Int64[np.ndarray, " n"]:
+        """The new code of each class."""
+        found: np.ndarray = np.maximum(np.array(places, np.int64), 0)[labels]
+        return found
+
+    def exclusive(self, classes: Sequence[str]) -> Sequence[str]:
+        """All of them."""
+        return classes
+
     def counts(self, labels: Int64[np.ndarray, " n"], classes: int) -> tuple[int, ...]:
         """Examples of each class."""
         return tuple(np.bincount(labels, minlength=classes).tolist())
@@ -123,3 +139,10 @@ CLASSIFICATION: Target = Classes(
     cell=str,
     right="accuracy",
 )
+
+
+def class_labels(texts: Sequence[str]) -> Labels:
+    """Labels of which each text is the name of a class; classes are sorted by code point."""
+    names = tuple(sorted(set(texts)))
+    codes = {name: code for code, name in enumerate(names)}
+    return Labels(np.array([codes[text] for text in texts], np.int64), names, CLASSIFICATION)

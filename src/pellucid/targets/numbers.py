@@ -97,6 +97,20 @@ class Numbers(Target):
         """The number itself."""
         return answers
 
+    def is_known(self, labels: Float64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+        """Always."""
+        return np.ones(len(labels), bool)
+
+    def moved(
+        self, labels: Float64[np.ndarray, " n"], places: Sequence[int], classes: int
+    ) -> Float64[np.ndarray, " n"]:
+        """The very same: numbers have no classes."""
+        return labels
+
+    def exclusive(self, classes: Sequence[str]) -> Sequence[str]:
+        """None."""
+        return ()
+
     def counts(self, labels: Float64[np.ndarray, " n"], classes: int) -> tuple[int, ...]:
         """How many there are."""
         return (len(labels),)

@@ -142,6 +142,24 @@ class Target(ABC):
         """The most probable class or label of each answer, or the number itself."""
 
     @abstractmethod
+    def is_known(self, labels: Shaped[np.ndarray, "n ..."]) -> Bool[np.ndarray, " n"]:
+        """Whether anything is known of the labels of each example."""
+
+    @abstractmethod
+    def moved(
+        self, labels: Shaped[np.ndarray, "n ..."], places: Sequence[int], classes: int
+    ) -> Shaped[np.ndarray, "n ..."]:
+        """Labels by so many other classes: `places` has for each old one its new code, or -1 for none.
+
+        Several old classes may become one. What is left of an example without a class has code 0; a label
+        that no old one becomes is unknown.
+        """
+
+    @abstractmethod
+    def exclusive(self, classes: Sequence[str]) -> Sequence[str]:
+        """Classes of which an example has exactly one; none of labels that go together, or of numbers."""
+
+    @abstractmethod
     def counts(self, labels: Shaped[np.ndarray, "n ..."], classes: int) -> tuple[int, ...]:
         """Examples of each of so many classes; of numbers, how many there are."""
 

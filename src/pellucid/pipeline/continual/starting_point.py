@@ -16,10 +16,11 @@ from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.bundle import AverageModel, ClassicalModel, ImageModel, Model, TextModel, load, save
 from pellucid.bundle.format import pack
 from pellucid.data import Check, Dataset, Listing, Preprocessing, prepare, read_data
+from pellucid.data.by_target import with_labels
 from pellucid.data.dataset import EarlierConstraints
 from pellucid.data.images.decoding import GREY_MODES
 from pellucid.data.images.preprocessing import array_digests
-from pellucid.data.labels import number_text, read_number
+from pellucid.data.labels import read_number
 from pellucid.data.ledger import APPLIED_NAME
 from pellucid.data.raw_texts import Spool, Texts, TextWriter
 from pellucid.data.split_rules import FIRST_SPLIT_RULE, SPLIT_RULE
@@ -32,7 +33,7 @@ from pellucid.pipeline.run.context import data_identity
 from pellucid.settings import ROWS, Settings, parse_ignore, parse_image_size
 from pellucid.settings.rows import IGNORED_COLUMN
 from pellucid.strict import read_sealed
-from pellucid.targets import REGRESSION, Target, target_of
+from pellucid.targets import MULTILABEL, REGRESSION, Labels, Target, target_of
 
 _KEPT = "start"
 
@@ -301,12 +302,12 @@ def prepare_for(
         )
     if target is REGRESSION:
         listing = _with_numbers(listing)
-    elif listing.label_sets is not None:
+    elif listing.target is MULTILABEL:
         raise DataError(
             f"{listing.place}: an example has several labels, such as {listing.labels[0]!r}, and the network "
             "that continues training answers one class; give single labels, or --target class"
         )
-    elif listing.values is not None:
+    elif listing.target is REGRESSION:
         raise DataError(
             f"{listing.place}: the labels are numbers, such as {listing.labels[0]}, and the network that "
             "continues training answers classes; give classes, or take these numbers as such with --target "
@@ -331,11 +332,10 @@ def _with_numbers(listing: Listing) -> Listing:
             f"{listing.place}: the network that continues training predicts numbers, but not every label is "
             f"one: {some(named, _NAMES_SHOWN)}; fix or remove {'it' if len(wrong) == 1 else 'them'}"
         )
-    values = np.array(read, np.float64)
-    labels = [number_text(value) for value in values.tolist()]
+    labels = Labels(np.array(read, np.float64), (), REGRESSION)
     # What reading decided about the labels is for the network to decide.
     warnings = tuple(each for each in listing.warnings if "--target" not in each)
-    return dataclasses.replace(listing, labels=labels, values=values, warnings=warnings)
+    return with_labels(dataclasses.replace(listing, warnings=warnings), labels)
 
 
 class Earlier(NamedTuple):

@@ -29,7 +29,7 @@ from pellucid.evaluation.changes import Changes, changes, together
 from pellucid.files import read_regular
 from pellucid.pipeline.judging.testing import groups_of_test
 from pellucid.strict import MOST_BYTES, read_json
-from pellucid.targets import ABSENT, PRESENT, SEPARATOR
+from pellucid.targets import ABSENT, PRESENT, REGRESSION, SEPARATOR
 
 _MODEL = Path("model", "model.json")
 _TESTS = ("test.csv", "test.csv.gz")
@@ -98,7 +98,7 @@ def _answers_of(run: Path, dataset: Dataset) -> _Earlier:
 
 def _as_labels(dataset: Dataset, texts: Sequence[str]) -> Shaped[np.ndarray, "n ..."]:
     """Answers in the form of the data's labels; a class that the data no longer has is one of its own."""
-    if dataset.is_regression:
+    if dataset.target is REGRESSION:
         return np.array([float("nan") if (value := read_number(text)) is None else value for text in texts])
     codes = {name: code for code, name in enumerate(dataset.classes)}
     if dataset.target.is_exclusive:
@@ -184,7 +184,7 @@ def _compared(
         both = dict(zip(names, (before[kept], now[kept]), strict=True))
         return changes(dataset.target, labels[kept], both, seed, of_kept)
 
-    is_known = np.isfinite(before) if dataset.is_regression else np.ones(len(labels), bool)
+    is_known = np.isfinite(before) if dataset.target is REGRESSION else np.ones(len(labels), bool)
     others = is_known & ~is_relabelled
     found = [compared(is_known)]
     return together(*found, compared(others)) if is_relabelled.any() and others.any() else found

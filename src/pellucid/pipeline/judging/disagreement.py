@@ -21,6 +21,7 @@ from pellucid.pipeline.judging.unseen import is_unseen, unseen_test
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.reports.formatting import interval, read_score, scored
 from pellucid.settings import METRICS, metric_of
+from pellucid.targets import REGRESSION
 
 
 def terms_of(
@@ -146,7 +147,7 @@ def contradiction(
     if not others or len(labels) < FEWEST:
         return None
     found, groups = [], groups_of_test(dataset)
-    asked = None if metric is None or dataset.is_regression else metric_of(metric).key
+    asked = None if metric is None or dataset.target is REGRESSION else metric_of(metric).key
     for key in dataset.target.contested:
         if asked not in (None, key):
             continue

@@ -33,7 +33,7 @@ from pellucid.reports import (
 )
 from pellucid.reports.facts import CorrectionFacts, Example, Labelled
 from pellucid.reports.report import FirstMistakes, render_first_mistakes
-from pellucid.targets import PRESENT, UNKNOWN
+from pellucid.targets import PRESENT, REGRESSION, UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def report_facts(
             abstention=abstention_facts(outcome.recommended.model, tested, labels),
             labels=label_facts(labels, tested.labels),
         )
-    if dataset.is_regression:
+    if dataset.target is REGRESSION:
         worst = np.argsort(-np.abs(answers - labels), kind="stable")[:_MISTAKES].tolist()
         return ReportFacts(
             **common,

@@ -37,7 +37,7 @@ from pellucid.pipeline.learners.candidates import Candidate, answers_and_novelty
 from pellucid.pipeline.learners.preparation import Prepared
 from pellucid.reports.headlines import FEWEST, HELD_OUT
 from pellucid.settings import METRICS, metrics_of
-from pellucid.targets import CLASSIFICATION, Target
+from pellucid.targets import CLASSIFICATION, REGRESSION, Target
 from pellucid.targets.several import EVEN
 
 
@@ -262,7 +262,7 @@ def rows_of_test(dataset: Dataset, tested: Tested, threshold: Mapping[str, float
     novelty = [None] * len(dataset.test) if tested.novelty is None else tested.novelty.tolist()
     for position, answer, foreign in zip(dataset.test.tolist(), tested.answers, novelty, strict=True):
         source, label = written(dataset.names[position]), dataset.label_text(position)
-        if dataset.is_regression:
+        if dataset.target is REGRESSION:
             yield [source, label, float(answer), foreign]
         else:
             target = dataset.target

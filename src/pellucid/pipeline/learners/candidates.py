@@ -37,6 +37,7 @@ from pellucid.files import make_folder, write_file
 from pellucid.input_kinds import TEXTS
 from pellucid.settings import Metric, Settings
 from pellucid.strict import read_sealed, read_sealed_bytes, sealed, write_sealed_bytes
+from pellucid.targets import REGRESSION
 from pellucid.training.state import Record
 
 _SAVED_BLOCK, _BLOCK = 512, 4096
@@ -364,7 +365,7 @@ def recommended(
         if each.stored is not None:
             bodies.setdefault(each.stored.features, []).append(each.name)
     alike = [*bodies.values(), *([list(LINEAR_OF_TEXTS)] if dataset.input_kind is TEXTS else [])]
-    if dataset.is_regression:
+    if dataset.target is REGRESSION:
         found = recommend_numbers(labels, outputs, seed, alike, noun)
     else:
         found = recommend(labels, outputs, metric, seed, alike, noun)
