@@ -138,12 +138,12 @@ def test_counts_and_spread_of_every_split():
     assert check.metrics()["train"] == len(dataset.train)
     assert check.metrics()["test"] == len(dataset.test) == 80
     train = dataset.labels[dataset.train]
-    spread = check.numbers.splits["train"]
+    spread = check.labels.splits["train"]
     assert spread.examples == len(train)
     assert (spread.smallest, spread.largest) == (train.min(), train.max())
     assert (spread.mean, spread.median) == (train.mean(), np.median(train))
     assert (spread.lower_quartile, spread.upper_quartile) == tuple(np.quantile(train, [0.25, 0.75]))
-    assert check.numbers.distinct == len(np.unique(INK[:400]))
+    assert check.labels.distinct == len(np.unique(INK[:400]))
 
 
 def test_json_gives_quantiles_instead_of_class_counts_and_survives_json():
@@ -175,7 +175,7 @@ def test_sentences_and_table_speak_of_numbers_and_not_of_classes():
 def test_an_empty_split_has_no_spread():
     listing = numbers_listing(INK[:40], pixels=PIXELS[:40])
     _, check = prepare(listing, Settings(), make=())
-    assert check.numbers.splits["test"] is None
+    assert check.labels.splits["test"] is None
     assert check.to_json()["numbers"]["splits"]["test"] is None
     assert check.table()[1].split()[0] == "smallest"
 
@@ -184,7 +184,7 @@ def test_test_numbers_beyond_those_of_train_are_said():
     splits = ["train"] * 60 + ["validation"] * 10 + ["test"] * 30
     order = np.argsort(INK[:100])
     _, check = prepared(100, values=INK[:100][order], pixels=PIXELS[:100][order], splits=splits)
-    assert check.numbers.outside == 30
+    assert check.labels.outside == 30
     assert "go the numbers of 30 test images; models seldom reach further" in " ".join(check.sentences())
     assert "Beyond" not in " ".join(prepared()[1].sentences())
 

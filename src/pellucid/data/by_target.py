@@ -10,6 +10,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from pellucid.data.label_findings import (
+    ClassFindings,
+    NameFindings,
+    TargetFindings,
+    label_findings,
+    number_findings,
+)
 from pellucid.data.label_sets import array_in, parts_of, read_label_sets
 from pellucid.data.labels import (
     LARGEST,
@@ -270,6 +277,11 @@ def _as_numbers(listing: Listing, values: Float64[np.ndarray, " n"], why: str) -
 Value = str | float | frozenset[str]
 
 
+def counts_of(parts: Mapping[str, Labels]) -> dict[str, tuple[int, ...]]:
+    """Examples of each class in each split; of numbers, all of them."""
+    return {part: labels.counts() for part, labels in parts.items()}
+
+
 class Reader(ABC):
     """What differs by target where labels are named, corrected, checked and split."""
 
@@ -321,6 +333,10 @@ class Reader(ABC):
 
         Raises: `DataError` saying why.
         """
+
+    @abstractmethod
+    def findings(self, parts: Mapping[str, Labels], noun: str, names: NameFindings) -> TargetFindings:
+        """Findings about the labels of each split."""
 
     def units(self, sets: Int64[np.ndarray, " n"], labels: Labels, seed: int, least: int = 15) -> Units:
         """Units of splits, `sets` that must stay together, by what gives its share to each split.
@@ -381,6 +397,10 @@ class ClassReader(Reader):
                 f"{place}: only one class, {quoted(classes.pop())}; give {noun}s of at least two classes"
             )
 
+    def findings(self, parts: Mapping[str, Labels], noun: str, names: NameFindings) -> TargetFindings:
+        """Names and imbalance."""
+        return ClassFindings(counts_of(parts), parts[TRAIN].names, names)
+
 
 class NumberReader(Reader):
     """A number for each example."""
@@ -415,6 +435,11 @@ class NumberReader(Reader):
     ) -> None:
         """Refuse numbers that are all but the same."""
         require_spread(labels.values, place, noun)
+
+    def findings(self, parts: Mapping[str, Labels], noun: str, names: NameFindings) -> TargetFindings:
+        """The spread of the numbers."""
+        values = {part: labels.values for part, labels in parts.items()}
+        return number_findings(counts_of(parts), values, noun)
 
 
 class SetReader(Reader):
@@ -481,6 +506,12 @@ class SetReader(Reader):
     def units(self, sets: Int64[np.ndarray, " n"], labels: Labels, seed: int, least: int = 15) -> Units:
         """Each label gives its share."""
         return tabulated_sets(sets, labels.values == PRESENT, seed)
+
+    def findings(self, parts: Mapping[str, Labels], noun: str, names: NameFindings) -> TargetFindings:
+        """How labels go together."""
+        is_present = {part: labels.values == PRESENT for part, labels in parts.items()}
+        unknown = sum(int((labels.values == UNKNOWN).sum()) for labels in parts.values())
+        return label_findings(parts[TRAIN].names, counts_of(parts), is_present, unknown)
 
 
 class UnlabelledReader(ClassReader):

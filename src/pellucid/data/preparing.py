@@ -13,8 +13,8 @@ from pellucid.data.checking import Check, examine
 from pellucid.data.corrections import read_corrections
 from pellucid.data.dataset import NO_CONSTRAINTS, Dataset, EarlierConstraints, build_dataset
 from pellucid.data.decoded import Content, content_of, near_copies_of
-from pellucid.data.findings import look_alikes
 from pellucid.data.image_copies import first_with_content
+from pellucid.data.label_findings import look_alikes
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing, Problem
 from pellucid.data.raw_texts import Texts
 from pellucid.data.reading.dispatch import read_data
