@@ -300,3 +300,18 @@ def test_folds_share_every_label(tmp_path):
     assert sorted(judged.tolist()) == sorted([*dataset.train.tolist(), *dataset.validation.tolist()])
     shares = np.array([(dataset.labels[part.test] == 1).mean(axis=0) for part in parts])
     assert np.ptp(shares, axis=0).max() < 0.06
+
+
+@pytest.mark.parametrize(
+    ("splits", "words"),
+    [
+        (["train", "validation", "test", "test"], "no text of the test split can be used"),
+        (["test", "validation", "test", "test"], "no text is for training; mark some as train"),
+    ],
+)
+def test_each_split_needs_examples_whose_labels_are_known(tmp_path, splits, words):
+    cells = ["a;b", "a", "", "b"] if "train" not in splits else ["a;b", "b", "", ""]
+    rows = [f"text {at} of some words,{cells[at % 4]},{splits[at % 4]}" for at in range(40)]
+    place = table(tmp_path / "t.csv", rows, "text,label,split")
+    with pytest.raises(DataError, match=words):
+        prepare(str(place), Settings(target="labels", unlabelled="unknown"))

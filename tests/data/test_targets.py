@@ -203,7 +203,9 @@ def test_npz_is_classes_unless_asked(tmp_path):
     path = tmp_path / "ink.npz"
     np.savez(path, x_train=(DIGITS.images * 15).astype(np.uint8)[:40], y_train=INK[:40].astype(np.float32))
     assert read(path).target is CLASSIFICATION
-    assert np.array_equal(read(path, target="number").coded.values, INK[:40].astype(np.float32).astype(np.float64))
+    assert np.array_equal(
+        read(path, target="number").coded.values, INK[:40].astype(np.float32).astype(np.float64)
+    )
     with pytest.raises(
         DataError, match=r"too few examples.*; if the labels are numbers to predict, give --target"
     ):
