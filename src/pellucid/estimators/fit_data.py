@@ -17,7 +17,7 @@ from pellucid.data.raw_texts import Texts
 from pellucid.data.reading.dispatch import read_dataset
 from pellucid.data.reading.in_memory import name_of
 from pellucid.data.splitting import split
-from pellucid.data.tables.table import plain_values
+from pellucid.data.tables.frames import plain_values
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.fit_labels import Labels, estimator_of
 from pellucid.input_kinds import IMAGES, TEXTS, InputKind

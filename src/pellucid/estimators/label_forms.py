@@ -23,7 +23,7 @@ from jaxtyping import Int8, Shaped
 from pellucid.data.by_target import with_answer
 from pellucid.data.label_sets import read_label_sets, require_few, require_fit_names, sets_of_lists
 from pellucid.data.labels import label_texts
-from pellucid.data.tables.table import columns_of_frame, is_frame
+from pellucid.data.tables.frames import columns_of_frame, is_frame
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
 from pellucid.targets import UNKNOWN, labels_of_states
