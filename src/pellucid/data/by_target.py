@@ -97,7 +97,7 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 
 
 def with_target(listing: Listing, settings: Settings) -> Listing:
-    """Decide by the rule at the top of this file whether labels are classes, several labels or numbers.
+    """Decide by the rule above whether labels are classes, several labels or numbers.
 
     Of `settings` it takes `target`, `label_separator` and `unlabelled`. Numbers have their shortest texts. A
     warning says what was decided and why, where the labels leave a doubt.
