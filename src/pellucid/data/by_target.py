@@ -517,6 +517,8 @@ class SetReader(Reader):
 class UnlabelledReader(ClassReader):
     """No labels: each is an empty text."""
 
+    of_new, without_rare = Reader.of_new, Reader.without_rare
+
     def texts(self, labels: Labels) -> list[str]:
         """Empty texts."""
         return [""] * len(labels)
@@ -524,16 +526,6 @@ class UnlabelledReader(ClassReader):
     def changed(self, labels: Labels, changes: Mapping[int, Any]) -> Labels:
         """The very same."""
         return labels
-
-    def of_new(self, labels: Labels, splits: np.ndarray, needed: int) -> tuple[Mapping[str, int], int]:
-        """None."""
-        return {}, needed
-
-    def without_rare(
-        self, listing: Listing, readable: Bool[np.ndarray, " n"], least: int, kept: Collection[str]
-    ) -> tuple[Listing, Bool[np.ndarray, " n"], dict[str, int]]:
-        """All are used."""
-        return listing, readable, {}
 
     def require_learnable(
         self, labels: Labels, place: str, noun: str, needed: int, kept: Collection[str]
