@@ -28,6 +28,7 @@ from measuring import Among, command_line, cores, heading, middle, print_table, 
 from pellucid.encoding.encoder import Tokens
 from pellucid.networks import InputFacts, design
 from pellucid.settings import GENERATIVE, NEURAL_OF_TEXTS, Settings
+from pellucid.targets import CLASSIFICATION, GENERATION
 from pellucid.training import Examples, Recipe, Session, Surroundings, choose_recipe
 from pellucid.training.hardware import keep_freed_memory, pinned
 from pellucid.training.steps import make_step
@@ -62,11 +63,13 @@ def begin(model: str, precision: str, batch: int | None, threads: int) -> Sessio
         inputs = draws.integers(0, 255, (EXAMPLES, SIDE, SIDE, 1), dtype=np.uint8)
         facts = InputFacts((1, SIDE, SIDE), CLASSES, EXAMPLES)
     labels, every = draws.integers(0, CLASSES, EXAMPLES), np.arange(EXAMPLES)
-    examples = Examples(inputs, labels, every, every[:0], CLASSES, model in GENERATIVE)
+    target = GENERATION if model in GENERATIVE else CLASSIFICATION
+    examples = Examples(inputs, labels, every, every[:0], CLASSES, target)
     settings = Settings(model=model, precision=precision, batch_size=batch, epochs=16, threads=threads)
     around = Surroundings(
         train_labels=labels,
         classes=CLASSES,
+        target=target,
         takes=examples.takes,
         precision=precision,
         device="cpu",

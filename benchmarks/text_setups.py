@@ -28,6 +28,7 @@ from sklearn.svm import LinearSVC
 from pellucid.arithmetic.metrics import accuracy, log_loss_terms
 from pellucid.classical import Fitted, TrainingSet, fit_baseline
 from pellucid.data.raw_texts import Texts
+from pellucid.targets import CLASSIFICATION, Labels
 
 
 def divided(data: text_data.TextData, seed: int) -> TrainingSet:
@@ -37,13 +38,13 @@ def divided(data: text_data.TextData, seed: int) -> TrainingSet:
     texts, known = Texts.of([*data.train, *data.test]), len(data.train)
     order = np.random.default_rng(seed).permutation(known)
     validation, train = (np.sort(part) for part in np.split(order, [known // 10]))
-    return TrainingSet(texts, labels, train, validation, len(codes), "texts")
+    return TrainingSet(texts, Labels(labels, tuple(codes), CLASSIFICATION), train, validation, "texts")
 
 
 def everything(data: text_data.TextData, lesson: TrainingSet) -> TrainingSet:
     """The same with the validation texts among those to learn from, as `train` does in the end."""
     known = np.arange(len(data.train))
-    return TrainingSet(lesson.inputs, lesson.labels, known, known[:0], lesson.classes, "texts")
+    return TrainingSet(lesson.inputs, lesson.labels, known, known[:0], "texts")
 
 
 def answered(fitted: Fitted, data: text_data.TextData) -> np.ndarray:
@@ -58,7 +59,7 @@ def again(data: text_data.TextData, seed: int) -> dict[str, Any]:
     then, own = time.process_time(), {"setup": first.setup, "scale": first.scale}
     last = fit_baseline("svm", everything(data, lesson), seed=seed, threads=1, **own)
     seconds = then - began, time.process_time() - then
-    truth = lesson.labels[len(data.train) :]
+    truth = lesson.labels.values[len(data.train) :]
     tests = [accuracy(truth, answered(fitted, data)) for fitted in (first, last)]
     return {"words": first.setup[1], "test": tests, "seconds": seconds}
 
@@ -66,7 +67,7 @@ def again(data: text_data.TextData, seed: int) -> dict[str, Any]:
 def beside(data: text_data.TextData) -> list[tuple[str, ...]]:
     """Rows of the table of `--beside`: model, accuracy, macro-F1, log loss, seconds of the processor."""
     lesson, known = divided(data, 0), len(data.train)
-    labels, truth = lesson.labels[:known], lesson.labels[known:]
+    labels, truth = lesson.labels.values[:known], lesson.labels.values[known:]
     rows = []
 
     def row(words: str, began: float, guess: np.ndarray, said: np.ndarray | None = None) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from pellucid.bundle import AverageMember, AverageModel, ClassicalModel, Inputs, Model
 from pellucid.classical import Budget, Fitted, TrainingSet, fit_baseline
 from pellucid.data.raw_texts import Texts
-from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION, Target
+from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION, Labels, Target
 from small_models import (
     CLASSES,
     DIGITS,
@@ -47,10 +47,9 @@ def fitted_baseline(name: str, kind: str, target: Target) -> Fitted:
         inputs, seen = _taken(kind)[:400], kind
     lesson = TrainingSet(
         inputs=inputs,
-        labels=labels_of(target)[:400],
+        labels=Labels(labels_of(target)[:400], NAMES[target], target),
         train=np.arange(300),
         validation=np.arange(300, 400),
-        classes=len(NAMES[target]),
         kind=seen,
     )
     return fit_baseline(name, lesson, seed=0, threads=1, budget=Budget.shrunk(0.1))
@@ -80,6 +79,7 @@ def classical_model(name: str, kind: str = "images", target: Target = CLASSIFICA
         fitted.predictor,
         fitted.features,
         NAMES[target],
+        target,
         preprocessing=DIGITS if kind in ("images", "network") else None,
         network=None if network is None else network.network,
         tfidf=fitted.tfidf if kind == "texts" else None,

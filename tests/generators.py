@@ -7,6 +7,7 @@ import numpy as np
 from pellucid.bundle import generator_of
 from pellucid.networks import InputFacts, design
 from pellucid.settings import Settings
+from pellucid.targets import GENERATION
 from pellucid.training import Examples, Session, Surroundings, choose_recipe
 from small_models import CLASSES, DIGITS, digits
 
@@ -16,7 +17,7 @@ def examples(count=600, *, is_labelled=True):
     pixels, labels = digits()
     labels = labels if is_labelled else np.zeros_like(labels)
     train, validation = np.arange(count), np.arange(count, count + 100)
-    return Examples(pixels, labels, train, validation, 10 if is_labelled else 0, generates=True)
+    return Examples(pixels, labels, train, validation, 10 if is_labelled else 0, GENERATION)
 
 
 def begin(given=None, *, is_labelled=True, **settings):
@@ -26,6 +27,7 @@ def begin(given=None, *, is_labelled=True, **settings):
     around = Surroundings(
         train_labels=found.labels[found.train],
         classes=found.classes,
+        target=found.target,
         takes="images",
         precision="fp32",
         device="cpu",

@@ -7,6 +7,7 @@ from sklearn.datasets import load_digits
 
 from pellucid.networks import InputFacts, design
 from pellucid.settings import Settings
+from pellucid.targets import CLASSIFICATION
 from pellucid.training import Examples, Session, Surroundings, choose_recipe
 
 
@@ -25,6 +26,7 @@ def digits(train: int = 900, validation: int = 300, flipped: float = 0.0) -> Exa
         train=np.sort(order[:train]),
         validation=np.sort(order[train : train + validation]),
         classes=10,
+        target=CLASSIFICATION,
     )
 
 
@@ -34,7 +36,7 @@ def exclusive_or(examples: int = 600) -> Examples:
     values = draws.normal(size=(examples, 2)).astype(np.float32)
     labels = ((values[:, 0] > 0) ^ (values[:, 1] > 0)).astype(np.int64)
     cut = 2 * examples // 3
-    return Examples(values, labels, np.arange(cut), np.arange(cut, examples), classes=2)
+    return Examples(values, labels, np.arange(cut), np.arange(cut, examples), 2, CLASSIFICATION)
 
 
 def history(examples: Examples, **given: Any) -> list[dict[str, Any]]:
@@ -45,6 +47,7 @@ def history(examples: Examples, **given: Any) -> list[dict[str, Any]]:
     around = Surroundings(
         train_labels=examples.labels[examples.train],
         classes=examples.classes,
+        target=examples.target,
         takes="images" if images else "values",
         shortest_side=8,
         mirror_keeps_class=False,

@@ -14,7 +14,7 @@ from pellucid.bundle import FeatureModel, ImageModel
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.networks import NETWORKS, InputFacts, NetworkConfig, build, design
 from pellucid.settings import Settings
-from pellucid.targets import ABSENT, MULTILABEL, UNKNOWN
+from pellucid.targets import ABSENT, CLASSIFICATION, MULTILABEL, REGRESSION, UNKNOWN
 
 SMALL = "small-cnn"
 """Name for tests of the `cnn` for little time."""
@@ -58,7 +58,7 @@ def untrained_model(name: str = "cnn", *, mirror: bool = False, **given) -> Imag
     network = build(designed(name, settings, InputFacts((1, 8, 8), 10, 1000)))
     pixels, _ = digits()
     network.initialise_from_data(torch.from_numpy(pixels[:500]).permute(0, 3, 1, 2).float())
-    return ImageModel(network, DIGITS, CLASSES, mirror=mirror)
+    return ImageModel(network, DIGITS, CLASSES, CLASSIFICATION, mirror=mirror)
 
 
 @functools.cache
@@ -82,7 +82,7 @@ def number_model(name: str = "cnn", *, mirror: bool = False) -> ImageModel:
     pixels, labels = digits()
     images = torch.from_numpy(pixels[:500]).permute(0, 3, 1, 2).float()
     network.initialise_from_data(images, torch.from_numpy(labels[:500]).double())
-    return ImageModel(network, DIGITS, (), mirror=mirror)
+    return ImageModel(network, DIGITS, (), REGRESSION, mirror=mirror)
 
 
 def label_model(name: str = "cnn", *, mirror: bool = False) -> ImageModel:
@@ -90,12 +90,14 @@ def label_model(name: str = "cnn", *, mirror: bool = False) -> ImageModel:
     network = build(design(name, Settings(model=name, width=8), InputFacts((1, 8, 8), len(LABELS), 1000)))
     pixels, _ = digits()
     network.initialise_from_data(torch.from_numpy(pixels[:500]).permute(0, 3, 1, 2).float())
-    return with_labels(ImageModel(network, DIGITS, LABELS, mirror=mirror))
+    return with_labels(ImageModel(network, DIGITS, LABELS, MULTILABEL, mirror=mirror))
 
 
 def with_labels(model):
     """A model with an output for each of `LABELS` as one that knows of several labels, with thresholds."""
-    return model.with_target(MULTILABEL).for_data(threshold={"odd": 0.4, "large": 0.7})
+    model = model.for_data(threshold={"odd": 0.4, "large": 0.7})
+    model.target = MULTILABEL
+    return model
 
 
 def vector_model(classes: tuple[str, ...] = CLASSES) -> FeatureModel:
@@ -103,7 +105,7 @@ def vector_model(classes: tuple[str, ...] = CLASSES) -> FeatureModel:
     network = build(design("mlp", Settings(model="mlp", width=8), InputFacts((64,), len(classes) or 1, 1000)))
     rows, labels = vectors(), torch.from_numpy(digits()[1]).double()
     network.initialise_from_data(torch.from_numpy(rows), None if classes else labels)
-    return FeatureModel(network, classes)
+    return FeatureModel(network, classes, CLASSIFICATION if classes else REGRESSION)
 
 
 def vectors() -> np.ndarray:

@@ -10,6 +10,7 @@ from pellucid.data.raw_texts import Texts
 from pellucid.encoding import Encoder, WordPieceEncoder, fit_ngrams, fit_tokens
 from pellucid.networks import InputFacts, build, design
 from pellucid.settings import Settings
+from pellucid.targets import CLASSIFICATION, REGRESSION
 from small_models import CLASSES, digits
 
 _NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -55,7 +56,7 @@ def text_model(
     network = build(design(name, settings, facts), torch.Generator().manual_seed(0))
     if not classes:
         network.rescale.fit(torch.from_numpy(digits()[1]).double())
-    return TextModel(network, reads, classes)
+    return TextModel(network, reads, classes, CLASSIFICATION if classes else REGRESSION)
 
 
 def trained_text_model(name: str = "text-cnn") -> TextModel:

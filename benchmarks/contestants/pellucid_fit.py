@@ -14,6 +14,7 @@ from pellucid.networks import NetworkConfig
 from pellucid.networks.config import Filters, Recurrent
 from pellucid.networks.layers import Standardise
 from pellucid.settings import Settings
+from pellucid.targets import CLASSIFICATION
 from pellucid.training import Batches, Examples, Session, State, Surroundings, choose_recipe, fit
 from pellucid.training.batches import to_tensor
 from pellucid.training.hardware import choose_precision, choose_threads, keep_freed_memory, pinned
@@ -49,10 +50,13 @@ def build(name: str, data: Data) -> tuple[Callable[[slice], float], int]:
     )
     inputs = _tokens(data) if data.network else data.inputs
     nothing = np.zeros(0, np.int64)
-    examples = Examples(inputs, data.labels, np.arange(len(data.labels)), nothing, data.classes)
+    examples = Examples(
+        inputs, data.labels, np.arange(len(data.labels)), nothing, data.classes, CLASSIFICATION
+    )
     around = Surroundings(
         train_labels=data.labels,
         classes=data.classes,
+        target=CLASSIFICATION,
         precision=choose_precision(settings, "cpu"),
         device="cpu",
         threads=choose_threads(settings),

@@ -19,6 +19,7 @@ from pellucid.cli.main import main
 from pellucid.errors import UsageError
 from pellucid.evaluation.promises import promise
 from pellucid.settings import Settings
+from pellucid.targets import Labels
 from small_models import CLASSES, digits, trained_model, write_digits
 
 PIXELS, LABELS = digits()
@@ -30,7 +31,7 @@ def model():
     """A network of digits with its detector and 300 held-out answers."""
     found = with_detector(trained_model(), train=1000, validation=300)
     said, novelty = found.answer(PIXELS[HELD])
-    return found.with_held_out(HeldOut.of(LABELS[HELD], said, novelty))
+    return found.with_held_out(HeldOut.of(Labels(LABELS[HELD], found.classes, found.target), said, novelty))
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,9 @@ def run(model, saved_run):
 def without(model, count):
     """The model with fewer held-out answers."""
     held = model.held_out
-    return model.with_held_out(HeldOut(held.labels[:count], held.said[:count], held.novelty[:count]))
+    return model.with_held_out(
+        HeldOut(held.labels[:count], held.said[:count], held.novelty[:count], held.target)
+    )
 
 
 def test_it_answers_those_of_most_trust_and_says_beforehand_how_many(model):
@@ -117,7 +120,7 @@ def checked_by(model, wrong=0.0, count=300):
     labels = LABELS[ASKED].copy()
     changed = np.arange(300) % 100 < 100 * wrong
     labels[changed] = (said.argmax(axis=1)[changed] + 1) % 10
-    test = HeldOut.of(labels[:count], said[:count], novelty[:count])
+    test = HeldOut.of(Labels(labels[:count], model.classes, model.target), said[:count], novelty[:count])
     return model.with_held_out(dataclasses.replace(model.held_out, test=test))
 
 
@@ -171,7 +174,7 @@ def test_sets_are_widened_where_the_test_finds_them_too_narrow_or_refused(model)
 def test_intervals_of_a_model_of_numbers(tmp_path):
     model = number_model("ridge")
     said = model.predict_values(PIXELS[HELD])
-    model = model.with_held_out(HeldOut.of(LABELS[HELD].astype(float), said, None))
+    model = model.with_held_out(HeldOut.of(Labels(LABELS[HELD].astype(float), (), model.target), said, None))
     decider = Decisions(model, PredictOptions(sets=0.9), "run")
     ends = np.array(decider.decide(model.predict_values(PIXELS[ASKED]), None).sets)
     assert ((ends[:, 0] <= LABELS[ASKED]) & (LABELS[ASKED] <= ends[:, 1])).mean() == pytest.approx(
@@ -179,7 +182,7 @@ def test_intervals_of_a_model_of_numbers(tmp_path):
     )
     assert "intervals, " in decider.announcement()[0]
     said = model.predict_values(PIXELS[ASKED])
-    off = HeldOut.of(said + 2 * decider.coverage.cutoff, said, None)
+    off = HeldOut.of(Labels(said + 2 * decider.coverage.cutoff, (), model.target), said, None)
     shifted = model.with_held_out(dataclasses.replace(model.held_out, test=off))
     wider = Decisions(shifted, PredictOptions(sets=0.9), "run").coverage
     assert wider.is_refuted

@@ -11,6 +11,7 @@ from pellucid.bundle import ClassicalModel, Model, load_any, save
 from pellucid.bundle.model import LEAST_TEMPERATURE, MOST_TEMPERATURE
 from pellucid.classical import PREDICTORS, feature_length
 from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.targets import CLASSIFICATION, REGRESSION
 from small_models import CLASSES, DIGITS, digits, number_model, untrained_model, vector_model, vectors
 
 
@@ -55,13 +56,14 @@ def linear(inputs: int, outputs: int = 2, weight: float = 0.0):
     ],
 )
 def test_parts_that_do_not_fit(predictor, features, classes, more, reason):
+    target = CLASSIFICATION if classes else REGRESSION
     with pytest.raises(ValueError, match=reason):
-        ClassicalModel(predictor, features, classes, **{"preprocessing": DIGITS, **more})
+        ClassicalModel(predictor, features, classes, target, **{"preprocessing": DIGITS, **more})
 
 
 def test_probabilities_by_hand():
     """Logits 0 and 1 for every input, at temperature 1 and 2."""
-    model = ClassicalModel(linear(64), "pixels", ("a", "b"), preprocessing=DIGITS)
+    model = ClassicalModel(linear(64), "pixels", ("a", "b"), CLASSIFICATION, preprocessing=DIGITS)
     pixels = digits()[0][:3]
     np.testing.assert_allclose(model.predict_proba(pixels), [[1 / (1 + np.e), np.e / (1 + np.e)]] * 3)
     root = np.sqrt(np.e)
@@ -79,7 +81,7 @@ def test_extreme_temperatures_stay_finite(temperature):
 
 def test_numbers_by_hand():
     """The sum of the values."""
-    model = ClassicalModel(linear(64, 1, 1.0), "values", (), preprocessing=None)
+    model = ClassicalModel(linear(64, 1, 1.0), "values", (), REGRESSION, preprocessing=None)
     np.testing.assert_allclose(model.predict_values(vectors()[:9]), vectors()[:9].sum(axis=1))
     assert (model.length, model.parameters, model.name) == (64, 65, "linear model")
 
@@ -102,6 +104,7 @@ def test_a_memory_mapped_array_is_never_copied_whole(features, tmp_path):
         linear(feature_length(features, (32, 32, 3))),
         features,
         ("a", "b"),
+        CLASSIFICATION,
         preprocessing=Preprocessing(32, 32, 3),
     )
     model.predict_proba(np.zeros((2, 32, 32, 3), np.uint8))
@@ -122,7 +125,7 @@ def test_a_forest_without_questions_is_saved(tmp_path):
     arrays |= {"roots": np.array([-1], np.int32), "threshold": np.zeros(0, np.float32)}
     arrays |= {"ends": np.ones(1, np.int32), "entry": np.zeros(1, np.int32), "content": np.array([3.5])}
     forest = PREDICTORS["forest"].from_parts(settings, arrays)
-    save(ClassicalModel(forest, "values", (), preprocessing=None), tmp_path / "model", {})
+    save(ClassicalModel(forest, "values", (), REGRESSION, preprocessing=None), tmp_path / "model", {})
     assert (load_any(tmp_path / "model").predict_values(vectors()[:2]) == 3.5).all()
 
 
@@ -138,6 +141,8 @@ def test_parameters_count_the_network_too():
     network = number_model().network
     weights = sum(each.numel() for each in network.parameters())
     hidden = number_model().transform(digits()[0][:1]).shape[1]
-    model = ClassicalModel(linear(hidden, 1), "network", (), preprocessing=DIGITS, network=network)
+    model = ClassicalModel(
+        linear(hidden, 1), "network", (), REGRESSION, preprocessing=DIGITS, network=network
+    )
     assert model.parameters == weights + hidden + 1
     assert model.name == "linear model on cnn"

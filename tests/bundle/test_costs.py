@@ -23,6 +23,7 @@ from pellucid.networks import InputFacts, NetworkConfig, build, design
 from pellucid.networks.config import Attention, Latent, OwnLayers, Recurrent
 from pellucid.networks.costs import cost_of_answer, require_affordable
 from pellucid.settings import Settings
+from pellucid.targets import CLASSIFICATION
 from small_models import CLASSES, reseal, untrained_model
 from text_models import text_model
 
@@ -79,7 +80,7 @@ def test_an_answer_is_bounded_by_the_config_alone(name):
 
 def test_a_folder_of_small_weights_and_a_huge_layer_is_refused_before_it_is_built(tmp_path):
     network = build(LARGE_IMAGE)
-    save(ImageModel(network, Preprocessing(4096, 4096, 1), CLASSES), tmp_path / "model", {})
+    save(ImageModel(network, Preprocessing(4096, 4096, 1), CLASSES, CLASSIFICATION), tmp_path / "model", {})
     assert (tmp_path / "model" / "weights.safetensors").stat().st_size < 10_000_000
     with quickly(2), pytest.raises(ModelFileError, match=r"model\.json: one answer would take .* GB"):
         load_any(tmp_path / "model")
@@ -94,7 +95,7 @@ def test_a_recurrent_network_of_few_weights_that_works_for_minutes_is_refused():
 
 def test_more_probabilities_than_there_is_room_for(tmp_path):
     network = build(design("mlp", Settings(model="mlp", width=1, depth=1), InputFacts((1,), 60_000, 1000)))
-    save(FeatureModel(network, [str(each) for each in range(60_000)]), tmp_path / "model", {})
+    save(FeatureModel(network, [str(each) for each in range(60_000)], CLASSIFICATION), tmp_path / "model", {})
     require_refused(tmp_path / "model", r"60,000 classes: their probabilities would take 1\.1 GB")
 
 

@@ -244,7 +244,7 @@ def test_a_card_states_the_temperature_and_histograms(tmp_path):
     settings = {"number": False, "outputs": 2, "inputs": length, "columns": 2}
     arrays = {"weights": np.zeros((length, 2)), "bias": np.zeros(2), "classes": np.arange(2, dtype=np.int32)}
     linear = PREDICTORS["linear"].from_parts(settings, arrays)
-    model = ClassicalModel(linear, "hog", ("a", "b"), preprocessing=DIGITS, temperature=1.234)
+    model = ClassicalModel(linear, "hog", ("a", "b"), CLASSIFICATION, preprocessing=DIGITS, temperature=1.234)
     save(model, tmp_path / "model", {})
     card = (tmp_path / "model" / "README.md").read_text()
     assert r"| features | histograms of oriented gradients \(HOG\) |" in card

@@ -21,6 +21,7 @@ from models_with_detectors import model_with_detector
 from pellucid.bundle import HeldOut, load_any, save
 from pellucid.bundle.format import pack
 from pellucid.bundle.held_out import MOST_EXAMPLES, most_kept
+from pellucid.targets import CLASSIFICATION, Labels
 from small_models import digits, reseal
 
 NAME, OF_DETECTOR = "held-out.safetensors", "novelty.safetensors"
@@ -30,7 +31,9 @@ DETECTORS = ("mlp", "logistic-regression of texts")
 def with_answers(model, novelty=None):
     """A model with 40 held-out answers."""
     labels = digits()[1][:40].astype(int if model.classes else float)
-    return model.with_held_out(HeldOut.of(labels, answers_of(model), novelty))
+    return model.with_held_out(
+        HeldOut.of(Labels(labels, model.classes, model.target), answers_of(model), novelty)
+    )
 
 
 def kept(kind):
@@ -40,7 +43,7 @@ def kept(kind):
     model = model_with_detector("mlp")
     model = with_answers(model, model.answer(inputs_of(model)).novelty)
     held = model.held_out
-    test = HeldOut(held.labels[:9], held.said[:9], held.novelty[:9])
+    test = HeldOut(held.labels[:9], held.said[:9], held.novelty[:9], held.target)
     return model.with_held_out(dataclasses.replace(held, test=test))
 
 
@@ -230,7 +233,7 @@ def test_the_key_without_the_checksum_and_the_checksum_without_the_key(file):
 def test_of_many_classes_fewer_examples_are_kept():
     assert [most_kept(each) for each in (0, 2, 200, 1000, 10**8)] == [MOST_EXAMPLES] * 3 + [2000, 1]
     with pytest.raises(ValueError, match="2001 examples of 1000 classes are too many"):
-        HeldOut.expected({"examples": 2001, "novelty": False}, ("a",) * 1000)
+        HeldOut.expected({"examples": 2001, "novelty": False}, ("a",) * 1000, CLASSIFICATION)
 
 
 def test_one_flipped_byte_in_the_description(with_detector):

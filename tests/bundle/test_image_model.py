@@ -9,6 +9,7 @@ from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DataError
 from pellucid.networks import InputFacts, build, design
 from pellucid.settings import Settings
+from pellucid.targets import CLASSIFICATION
 from small_models import DIGITS, digits, number_model, trained_model, untrained_model
 
 PIXELS, LABELS = digits()
@@ -119,7 +120,7 @@ def test_a_memory_mapped_array_is_never_copied_whole(tmp_path):
     file[::7] = 200
     del file
     network = build(design("mlp", Settings(width=4, depth=1), InputFacts((3, 64, 64), 2, 100)))
-    model = ImageModel(network, size, ("a", "b"))
+    model = ImageModel(network, size, ("a", "b"), CLASSIFICATION)
     pixels = np.load(tmp_path / "pixels.npy", mmap_mode="r")
     tracemalloc.start()
     found = model.predict_proba(pixels)
@@ -137,7 +138,9 @@ def test_large_images_go_few_at_a_time(monkeypatch):
     monkeypatch.setattr(
         network, "forward", lambda images: seen.append(len(images)) or images.mean((2, 3))[:, :2]
     )
-    ImageModel(network, size, ("a", "b")).predict_proba(np.zeros((3, 1024, 1024, 3), np.uint8))
+    ImageModel(network, size, ("a", "b"), CLASSIFICATION).predict_proba(
+        np.zeros((3, 1024, 1024, 3), np.uint8)
+    )
     assert seen == [1, 1, 1]
 
 

@@ -109,7 +109,7 @@ HOSTILE = "<script>alert(1)</script>|[x](javascript:y)`**\n# _h_ &amp; $a$"
 
 
 def test_the_card_shows_names_as_plain_text(model, tmp_path):
-    hostile = ImageModel(model.network, model.preprocessing, [HOSTILE, *model.classes[1:]])
+    hostile = ImageModel(model.network, model.preprocessing, [HOSTILE, *model.classes[1:]], model.target)
     save(hostile, tmp_path / "model", {f"trained on {HOSTILE}": HOSTILE})
     card = (tmp_path / "model" / "README.md").read_text()
     assert "<script>" not in card

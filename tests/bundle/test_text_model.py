@@ -177,7 +177,7 @@ def test_memory_is_bounded_by_blocks_of_texts() -> None:
 )
 def test_network_and_encoder_must_speak_of_the_same_ids(network: str, reads, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        TextModel(text_model(network).network, reads(), CLASSES)
+        TextModel(text_model(network).network, reads(), CLASSES, CLASSIFICATION)
 
 
 @pytest.mark.parametrize(
@@ -202,6 +202,7 @@ def test_parts_of_a_model_on_a_network_that_do_not_fit(parts: dict, words: str) 
         "predictor": classical_model("svm", "text network").predictor,
         "features": "network",
         "classes": CLASSES,
+        "target": CLASSIFICATION,
         "preprocessing": None,
         "network": network.network,
         "encoder": network.encoder,

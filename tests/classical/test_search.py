@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from pellucid.classical.search import _as_good, _settled
+from pellucid.classical.by_target import as_good, settled
 from pellucid.classical.training_set import Configuration
 
 
 def taken(scores, losses):
     configurations = [Configuration("tf-idf", str(number), score) for number, score in enumerate(scores)]
-    return _settled(configurations, np.array(losses))
+    return settled(configurations, np.array(losses))
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_the_first_is_taken_whose_loss_exceeds_the_smallest_by_a_negligible_part
 
 @pytest.mark.parametrize(("errors", "chosen"), [([1.009, 1.0, 1.2], 0), ([1.02, 1.0, 1.0], 1)])
 def test_of_numbers_the_first_is_taken_whose_error_is_as_small(errors, chosen):
-    assert _as_good([Configuration("tf-idf", str(error), -error) for error in errors]) == chosen
+    assert as_good([Configuration("tf-idf", str(error), -error) for error in errors]) == chosen
 
 
 def test_a_set_up_that_the_metric_tells_apart_is_not_taken():

@@ -14,23 +14,28 @@ from sklearn.feature_selection import chi2
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
+from labelled import labelled
 from pellucid.arithmetic.label_metrics import label_log_loss_terms
 from pellucid.bundle.format import PredictorPlan, pack, unpack
-from pellucid.classical import BASELINES, PREDICTORS, Budget, TrainingSet, fit_baseline
-from pellucid.classical.kernel_machines import Setup, machine
-from pellucid.classical.label_fitting import calibrated_out_of_sample, logistic_of_labels, platt
-from pellucid.classical.label_forests import forest_of_labels
-from pellucid.classical.linear_fitting import label_shares
-from pellucid.classical.search import Work
+from pellucid.classical import PREDICTORS, Budget, TrainingSet, baselines_for, fit_baseline
+from pellucid.classical.forests import forest_of_labels
+from pellucid.classical.kernel_machines import Setup, machine_of_labels
+from pellucid.classical.one_against_rest import (
+    calibrated_out_of_sample,
+    label_shares,
+    logistic_of_labels,
+    platt,
+)
 from pellucid.classical.text_baselines import LOGISTIC, SVM, TextSetup, for_labels
 from pellucid.classical.text_features import about_labels
+from pellucid.classical.work import Work
 from pellucid.data.raw_texts import Texts
 from pellucid.strict import from_json, parse, to_bytes, to_json
-from pellucid.targets import ABSENT, MULTILABEL, PRESENT, UNKNOWN
+from pellucid.targets import ABSENT, CLASSIFICATION, MULTILABEL, PRESENT, UNKNOWN
 
 SMALL = Budget(screened=300, screened_texts=300, iterations=60, trees=30)
 LABELS = 5
-every_baseline = pytest.mark.parametrize("name", BASELINES)
+every_baseline = pytest.mark.parametrize("name", baselines_for(MULTILABEL))
 
 
 def work(**named):
@@ -73,8 +78,7 @@ def fitted(name, kind="values", threads=1):
     inputs, labels = vectors() if kind == "values" else texts()
     places = np.arange(len(labels))
     train, validation, test = places[:-200], places[-200:-100], places[-100:]
-    lesson = TrainingSet(inputs, labels, train, validation, LABELS, kind)
-    assert lesson.target is MULTILABEL
+    lesson = TrainingSet(inputs, labelled(labels, LABELS, MULTILABEL), train, validation, kind)
     found = fit_baseline(name, lesson, seed=3, threads=threads, budget=SMALL)
     if kind == "values":
         return found, inputs[test], labels[test]
@@ -144,7 +148,8 @@ def test_the_threads_change_nothing(name, kind):
 @every_baseline
 def test_set_ups_are_compared_by_the_log_loss_or_a_metric_that_is_asked_for(name):
     rows, labels = vectors()
-    lesson = TrainingSet(rows, labels, np.arange(400), np.arange(400, 500), LABELS, "values")
+    known = labelled(labels, LABELS, MULTILABEL)
+    lesson = TrainingSet(rows, known, np.arange(400), np.arange(400, 500), "values")
     scores = [each.score for each in fitted(name)[0].configurations]
     assert all(score < 0 for score in scores)
     of_f1 = fit_baseline(name, lesson, seed=3, threads=1, budget=SMALL, metric="macro-f1").configurations
@@ -176,7 +181,7 @@ def test_shares_are_of_the_known_and_never_certain():
 def test_little_data(name, kind, labels):
     labels = np.array(labels, np.int8)
     rows = np.random.default_rng(1).random((len(labels), 4)).astype(np.float32)
-    lesson = TrainingSet(rows, labels, np.arange(len(labels)), np.arange(0), 2, kind)
+    lesson = TrainingSet(rows, labelled(labels, 2, MULTILABEL), np.arange(len(labels)), np.arange(0), kind)
     answers = fit_baseline(name, lesson, seed=3, threads=1, budget=SMALL).predictor.predict(rows)
     assert answers.min() > 0
     assert answers.max() < 1
@@ -185,28 +190,27 @@ def test_little_data(name, kind, labels):
 def test_machines_of_many_labels_learn_from_fewer_examples_and_in_fewer_set_ups():
     found = {}
     for count in (10, 50, 200, 10_000):
-        labels = np.zeros((20, count), np.int8)
-        lesson = TrainingSet(
-            np.zeros((20, 1), np.float32), labels, np.arange(20), np.arange(0), count, "values"
-        )
-        trials = BASELINES["svm"](lesson, Budget())
+        labels = labelled(np.zeros((20, count), np.int8), count, MULTILABEL)
+        lesson = TrainingSet(np.zeros((20, 1), np.float32), labels, np.arange(20), np.arange(0), "values")
+        trials = baselines_for(MULTILABEL)["svm"](lesson, Budget())
         found[count] = len(trials), trials[0].most, trials[0].screened
     assert found == {10: (3, 5000, 2500), 50: (2, 5000, 2500), 200: (1, 2500, 1250), 10_000: (1, 1000, 500)}
 
 
 def test_what_excludes_each_other_is_not_in_the_settings_of_classes():
-    lesson = TrainingSet(vectors()[0], np.arange(900) % 3, np.arange(600), np.arange(600, 700), 3, "values")
-    for name in BASELINES:
+    lesson = TrainingSet(
+        vectors()[0], labelled(np.arange(900) % 3, 3), np.arange(600), np.arange(600, 700), "values"
+    )
+    for name in baselines_for(CLASSIFICATION):
         predictor = fit_baseline(name, lesson, seed=3, threads=1, budget=SMALL).predictor
         assert "exclusive" not in predictor.to_json()
         assert PREDICTORS[predictor.kind].from_parts(predictor.to_json(), predictor.arrays()).exclusive
 
 
 def test_columns_are_labels():
+    labels = labelled(np.ones((4, 2), np.int8), 3, MULTILABEL)
     with pytest.raises(ValueError, match="labels: 2 columns of them for 3 labels"):
-        TrainingSet(
-            np.zeros((4, 1), np.float32), np.ones((4, 2), np.int8), np.arange(4), np.arange(0), 3, "values"
-        )
+        TrainingSet(np.zeros((4, 1), np.float32), labels, np.arange(4), np.arange(0), "values")
 
 
 @pytest.mark.parametrize("strength", [0.01, 1.0])
@@ -229,7 +233,7 @@ def test_logistic_regression_is_that_of_scikit_learn_one_against_the_rest(streng
 
 def test_machines_are_those_of_scikit_learn_calibrated():
     rows, labels = vectors()
-    found = machine(rows, labels, work(one_unit=True), Setup(1.0, 2.0))
+    found = machine_of_labels(rows, labels, work(one_unit=True), Setup(1.0, 2.0))
     answers = found.predict(rows)
     seen = (rows - found.mean).astype(np.float64) @ found.projection.astype(np.float64)
     for label in range(LABELS - 1):

@@ -12,20 +12,21 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.svm import SVC, SVR
 
+from labelled import labelled
 from pellucid.classical import (
-    BASELINES,
-    NUMBER_BASELINES,
     PREDICTORS,
     Budget,
     TrainingSet,
+    baselines_for,
     extract,
     fit_baseline,
     kernel_machines,
 )
+from pellucid.targets import CLASSIFICATION, REGRESSION
 
 SMALL = Budget(screened=300, iterations=60, trees=20)
-every_baseline = pytest.mark.parametrize("name", BASELINES)
-every_number_baseline = pytest.mark.parametrize("name", NUMBER_BASELINES)
+every_baseline = pytest.mark.parametrize("name", baselines_for(CLASSIFICATION))
+every_number_baseline = pytest.mark.parametrize("name", baselines_for(REGRESSION))
 
 
 def digits(train=400):
@@ -34,7 +35,10 @@ def digits(train=400):
     images = (data.images * 255 / 16).astype(np.uint8)[..., np.newaxis]
     order = np.random.default_rng(0).permutation(len(images))
     lesson = TrainingSet(
-        images, data.target.astype(np.int64), np.sort(order[:train]), np.sort(order[train : train + 150]), 10
+        images,
+        labelled(data.target.astype(np.int64), 10),
+        np.sort(order[:train]),
+        np.sort(order[train : train + 150]),
     )
     return lesson, order[train + 150 :]
 
@@ -45,7 +49,11 @@ def numbers(train=300):
     order = np.random.default_rng(0).permutation(len(data.data))
     rows = (data.data * 7 + 3).astype(np.float32)
     return TrainingSet(
-        rows, data.target.astype(np.float64), np.sort(order[:train]), np.sort(order[train:]), 0, "values"
+        rows,
+        labelled(data.target.astype(np.float64), 0, REGRESSION),
+        np.sort(order[:train]),
+        np.sort(order[train:]),
+        "values",
     )
 
 
@@ -82,7 +90,7 @@ def test_probabilities_sum_to_one_and_arrays_and_settings_are_the_whole_model(na
     np.testing.assert_array_equal(answers, asked(fitted, lesson.inputs[test]))
     for fact in ("outputs", "inputs", "parameters"):
         assert getattr(again, fact) == getattr(fitted.predictor, fact)
-    right = (answers.argmax(axis=1) == lesson.labels[test]).mean()
+    right = (answers.argmax(axis=1) == lesson.labels.values[test]).mean()
     assert right < 0.2 if name == "majority" else right > 0.85
 
 
@@ -119,7 +127,7 @@ def test_the_best_configuration_on_validation_is_taken(name, metric):
 def test_little_data(name, classes, labels):
     images = (np.random.default_rng(1).random((len(labels), 5, 3, 3)) * 255).astype(np.uint8)
     places = np.arange(len(labels))
-    lesson = TrainingSet(images, labels.astype(np.int64), places, places[:0], classes)
+    lesson = TrainingSet(images, labelled(labels.astype(np.int64), classes), places, places[:0])
     answers = asked(fit(name, lesson), images)
     assert answers.shape == (len(labels), classes)
     np.testing.assert_allclose(answers.sum(axis=1), 1, rtol=0, atol=1e-12)
@@ -129,7 +137,7 @@ def test_little_data(name, classes, labels):
 @every_baseline
 def test_images_that_are_all_alike(name):
     images, labels = np.full((40, 6, 6, 1), 9, np.uint8), np.arange(40) % 4
-    lesson = TrainingSet(images, labels.astype(np.int64), np.arange(30), np.arange(30, 40), 4)
+    lesson = TrainingSet(images, labelled(labels.astype(np.int64), 4), np.arange(30), np.arange(30, 40))
     answers = asked(fit(name, lesson), images)
     np.testing.assert_allclose(answers, 0.25, atol=0.05)
 
@@ -138,11 +146,11 @@ def test_images_that_are_all_alike(name):
 def test_numbers(name):
     lesson = numbers()
     fitted, mean = fit(name, lesson), fit("mean", lesson)
-    values, truth = asked(fitted, lesson.inputs[lesson.validation]), lesson.labels[lesson.validation]
+    values, truth = asked(fitted, lesson.inputs[lesson.validation]), lesson.labels.values[lesson.validation]
     assert values.shape == (len(truth), 1)
     assert fitted.predictor.outputs == 1
     assert mean.predictor.predict(lesson.inputs[:1])[0, 0] == pytest.approx(
-        lesson.labels[lesson.train].mean()
+        lesson.labels.values[lesson.train].mean()
     )
     if name != "mean":
         error, most = (
@@ -159,7 +167,7 @@ def test_numbers(name):
 @pytest.mark.parametrize("labels", [np.full(12, 2.5), np.linspace(-1e9, 1e9, 12)], ids=["alike", "large"])
 def test_numbers_of_little_data(name, labels):
     rows = np.random.default_rng(2).random((12, 40)).astype(np.float32)
-    lesson = TrainingSet(rows, labels, np.arange(12), np.arange(0), 0, "network")
+    lesson = TrainingSet(rows, labelled(labels, 0, REGRESSION), np.arange(12), np.arange(0), "network")
     assert np.isfinite(asked(fit(name, lesson), rows)).all()
 
 
@@ -261,7 +269,7 @@ def test_numbers_are_those_of_scikit_learn(monkeypatch, name, estimator):
     models = spied(monkeypatch, estimator)
     lesson = numbers()
     fitted = fit(name, lesson)
-    labels, rows = lesson.labels[lesson.train], lesson.inputs[lesson.validation]
+    labels, rows = lesson.labels.values[lesson.train], lesson.inputs[lesson.validation]
     if name == "random-forest":
         theirs = models[-1].predict(rows)
     else:
@@ -278,9 +286,9 @@ def test_with_many_classes_fewer_machines_are_compared():
     generator = np.random.default_rng(0)
     labels = np.repeat(np.arange(40), 6)
     images = generator.integers(0, 255, size=(240, 8, 8, 1), dtype=np.uint8)
-    lesson = TrainingSet(images, labels, np.arange(0, 240, 2), np.arange(1, 240, 2), 40)
+    lesson = TrainingSet(images, labelled(labels, 40), np.arange(0, 240, 2), np.arange(1, 240, 2))
     assert fit_baseline("svm", lesson, seed=0, threads=1).configurations == ()
-    few = TrainingSet(images, labels % 5, np.arange(0, 240, 2), np.arange(1, 240, 2), 5)
+    few = TrainingSet(images, labelled(labels % 5, 5), np.arange(0, 240, 2), np.arange(1, 240, 2))
     assert len(fit_baseline("svm", few, seed=0, threads=1).configurations) == 6
 
 

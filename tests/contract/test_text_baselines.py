@@ -9,31 +9,32 @@ import pytest
 from sklearn.feature_selection import chi2, r_regression
 from sklearn.svm import LinearSVC
 
+from labelled import labelled
 from pellucid.classical import (
-    BASELINES,
-    NUMBER_BASELINES,
     PREDICTORS,
     TF_IDF,
     Budget,
     TrainingSet,
+    baselines_for,
     fit_baseline,
 )
-from pellucid.classical.search import Trial, Work
 from pellucid.classical.text_baselines import (
     BEST_FEATURES,
     RIDGE,
     SVM,
-    TEXT_BASELINES,
     TextSetup,
     for_classes,
     for_numbers,
 )
 from pellucid.classical.text_features import about_classes, about_numbers, most_features, survey_texts
+from pellucid.classical.work import Trial, Work
 from pellucid.data.raw_texts import Texts
+from pellucid.input_kinds import TEXTS
+from pellucid.targets import CLASSIFICATION, REGRESSION
 
 SMALL = Budget(trees=40)
-every_baseline = pytest.mark.parametrize("name", BASELINES)
-every_number_baseline = pytest.mark.parametrize("name", NUMBER_BASELINES)
+every_baseline = pytest.mark.parametrize("name", baselines_for(CLASSIFICATION, TEXTS))
+every_number_baseline = pytest.mark.parametrize("name", baselines_for(REGRESSION, TEXTS))
 
 
 def made(count, classes=3, seed=0, alphabet="abcdefghijklmnop"):
@@ -51,9 +52,11 @@ def made(count, classes=3, seed=0, alphabet="abcdefghijklmnop"):
 
 def lesson(count=360, classes=3, of_numbers=False, keep=Texts.of):
     texts, labels = made(count, classes)
-    labels = labels * 10 + np.random.default_rng(1).normal(size=count) if of_numbers else labels
+    known = labelled(labels, classes)
+    if of_numbers:
+        known = labelled(labels * 10 + np.random.default_rng(1).normal(size=count), 0, REGRESSION)
     places = np.arange(count)
-    return TrainingSet(keep(texts), labels, places[:-60], places[-60:], 0 if of_numbers else classes, "texts")
+    return TrainingSet(keep(texts), known, places[:-60], places[-60:], "texts")
 
 
 def fit(name, lesson, **named):
@@ -87,7 +90,9 @@ def test_same_lesson_same_model_whatever_the_threads_and_the_store(name):
             np.testing.assert_array_equal(one, two)
 
 
-@pytest.mark.parametrize("name", [name for name in BASELINES if name != "majority"])
+@pytest.mark.parametrize(
+    "name", [name for name in baselines_for(CLASSIFICATION, TEXTS) if name != "majority"]
+)
 def test_every_baseline_learns_and_majority_does_not_look(name):
     texts, labels = made(300, seed=7)
     fitted = of_900(name)
@@ -123,7 +128,9 @@ def test_one_configuration_is_chosen_among_those_that_cannot_be_told_apart(name)
 )
 def test_little_data(name, classes, labels):
     texts, places = made(len(labels))[0], np.arange(len(labels))
-    fitted = fit(name, TrainingSet(texts, labels.astype(np.int64), places, places[:0], classes, "texts"))
+    fitted = fit(
+        name, TrainingSet(texts, labelled(labels.astype(np.int64), classes), places, places[:0], "texts")
+    )
     answers = asked(fitted, texts)
     assert answers.shape == (len(labels), classes)
     np.testing.assert_allclose(answers.sum(axis=1), 1, rtol=0, atol=1e-12)
@@ -134,7 +141,7 @@ def test_little_data(name, classes, labels):
 @pytest.mark.parametrize("text", ["", "\n\t ", "the same", "\ud800"], ids=ascii)
 def test_texts_that_are_all_alike(name, text):
     labels, places = np.arange(60) % 3, np.arange(60)
-    fitted = fit(name, TrainingSet([text] * 60, labels, places[:48], places[48:], 3, "texts"))
+    fitted = fit(name, TrainingSet([text] * 60, labelled(labels, 3), places[:48], places[48:], "texts"))
     np.testing.assert_allclose(asked(fitted, [text, "other"]), 1 / 3, atol=0.05)
 
 
@@ -143,7 +150,7 @@ def test_numbers(name):
     whole = lesson(600, of_numbers=True)
     fitted, mean = fit(name, whole), fit("mean", whole)
     texts = whole.inputs[whole.validation]
-    values, truth = asked(fitted, texts), whole.labels[whole.validation]
+    values, truth = asked(fitted, texts), whole.labels.values[whole.validation]
     assert values.shape == (60, 1)
     if name != "mean":
         error, most = (np.sqrt(((said[:, 0] - truth) ** 2).mean()) for said in (values, asked(mean, texts)))
@@ -161,14 +168,16 @@ def test_numbers(name):
 @pytest.mark.parametrize("labels", [np.full(12, 2.5), np.linspace(-1e9, 1e9, 12)], ids=["alike", "large"])
 def test_numbers_of_little_data(name, labels):
     texts = made(12)[0]
-    fitted = fit(name, TrainingSet(texts, labels, np.arange(12), np.arange(0), 0, "texts"))
+    fitted = fit(
+        name, TrainingSet(texts, labelled(labels, 0, REGRESSION), np.arange(12), np.arange(0), "texts")
+    )
     assert np.isfinite(asked(fitted, [*texts, ""])).all()
 
 
 def test_svm_agrees_with_scikit_learn_and_weighing_by_class_changes_it():
     whole = lesson(500)
     fitted = fit("svm", whole)
-    rows, labels = fitted.tfidf.transform(whole.inputs[whole.train]), whole.labels[whole.train]
+    rows, labels = fitted.tfidf.transform(whole.inputs[whole.train]), whole.labels.values[whole.train]
     work = Work(3, 0, 1, SMALL)
     ours = for_classes(rows, labels, work, TextSetup(SVM, 1.0))
     theirs = LinearSVC(C=1.0, dual=False, tol=1e-8).fit(rows.astype(np.float64), labels)
@@ -193,7 +202,9 @@ def test_a_forest_sees_the_ngrams_that_say_most():
     stock = [f"word{number}" for number in range(3 * BEST_FEATURES)]
     labels = np.arange(400) % 2
     texts = [" ".join([*chance.choice(stock, 60), "yes" if label else "no"]) for label in labels]
-    fitted = fit("random-forest", TrainingSet(texts, labels, np.arange(400), np.arange(0), 2, "texts"))
+    fitted = fit(
+        "random-forest", TrainingSet(texts, labelled(labels, 2), np.arange(400), np.arange(0), "texts")
+    )
     assert fitted.predictor.inputs == fitted.tfidf.features == BEST_FEATURES
     assert {"yes", "no"} <= set(fitted.tfidf.terms[0])
 
@@ -201,7 +212,9 @@ def test_a_forest_sees_the_ngrams_that_say_most():
 def test_what_features_say_equals_scikit_learn():
     whole = lesson(300)
     rows = fit("svm", whole).tfidf.transform(whole.inputs[:])
-    np.testing.assert_allclose(about_classes(rows, whole.labels, 3), chi2(rows, whole.labels)[0], rtol=1e-4)
+    np.testing.assert_allclose(
+        about_classes(rows, whole.labels.values), chi2(rows, whole.labels.values)[0], rtol=1e-4
+    )
     numbers = np.random.default_rng(0).normal(size=300)
     expected = r_regression(rows.astype(np.float64), numbers) ** 2
     np.testing.assert_allclose(about_numbers(rows, numbers), expected, rtol=1e-6, atol=1e-12)
@@ -214,7 +227,7 @@ def test_texts_are_read_as_their_script_asks():
     assert survey_texts([text * 20 for text in english], places).readings == ("words", "pairs", "union")
     assert survey_texts(chinese, places).readings == ("characters",)
     assert survey_texts(["a word or two " * 30_000] * 50, places).readings == ("words", "pairs")
-    fitted = fit("svm", TrainingSet(chinese, places % 2, places, places[:0], 2, "texts"))
+    fitted = fit("svm", TrainingSet(chinese, labelled(places % 2, 2), places, places[:0], "texts"))
     assert {"酒", "no"} <= set(fitted.tfidf.terms[0])
     assert "这 家 酒" in fitted.tfidf.terms[2]
     assert (asked(fitted, chinese).argmax(axis=1) == places % 2).all()
@@ -235,8 +248,8 @@ def inflected(count, seed=0):
 def test_every_linear_model_reads_parts_of_words(name):
     (texts, labels), places = inflected(400), np.arange(400)
     of_numbers = name == "ridge"
-    labels = labels * 4.0 if of_numbers else labels
-    whole = TrainingSet(Texts.of(texts), labels, places[:300], places[300:], 0 if of_numbers else 2, "texts")
+    known = labelled(labels * 4.0, 0, REGRESSION) if of_numbers else labelled(labels, 2)
+    whole = TrainingSet(Texts.of(texts), known, places[:300], places[300:], "texts")
     fitted = fit(name, whole)
     assert "parts of words" in fitted.setup[1]
     answers = asked(fitted, texts[300:])
@@ -247,7 +260,9 @@ def test_every_linear_model_reads_parts_of_words(name):
 def test_weighing_by_number_favours_what_says_most():
     texts, labels = made(400)
     numbers = labels * 10.0
-    whole = TrainingSet(Texts.of(texts), numbers, np.arange(400), np.arange(0), 0, "texts")
+    whole = TrainingSet(
+        Texts.of(texts), labelled(numbers, 0, REGRESSION), np.arange(400), np.arange(0), "texts"
+    )
     rows = fit("ridge", whole).tfidf.transform(texts)
     errors = []
     for by_label in (False, True):
@@ -259,7 +274,7 @@ def test_weighing_by_number_favours_what_says_most():
 def test_set_ups_are_compared_on_fewer_of_long_texts_of_many_classes():
     short, long = lesson(400), lesson(400, classes=20)
     budget = Budget(products=16 * 20 * 18 * 1_500)
-    few, many = (TEXT_BASELINES["svm"](each, budget)[0] for each in (long, short))
+    few, many = (baselines_for(CLASSIFICATION, TEXTS)["svm"](each, budget)[0] for each in (long, short))
     assert 1_000 <= few.compared_on(budget, True) < many.compared_on(budget, True)
     assert Trial("words", "", few.learn).compared_on(budget, True) == budget.screened_texts
 
@@ -284,7 +299,7 @@ def test_budget_bounds_texts():
 )
 def test_inputs_of_another_kind_are_refused(inputs, kind, said):
     with pytest.raises(ValueError, match=said):
-        TrainingSet(inputs, np.zeros(3, np.int64), np.arange(3), np.arange(0), 1, kind)
+        TrainingSet(inputs, labelled(np.zeros(3, np.int64), 1), np.arange(3), np.arange(0), kind)
 
 
 def test_answers_need_no_scikit_learn():

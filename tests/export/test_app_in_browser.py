@@ -28,6 +28,7 @@ from pellucid.networks import InputFacts, build, design
 from pellucid.pipeline.train import train
 from pellucid.runtime.metadata import Threshold
 from pellucid.settings import Settings
+from pellucid.targets import CLASSIFICATION
 from photographs import pieces
 from small_models import LABELS, digits, label_model, number_model, untrained_model, write_digits
 
@@ -167,7 +168,7 @@ def test_none_of_these_labels_is_an_answer(chromium: str, tmp_path) -> None:
 def test_the_threshold_of_one_of_two_classes_decides(chromium: str, tmp_path, least: float) -> None:
     facts = InputFacts((1, 8, 8), 2, 1000)
     two = build(design("mlp", Settings(model="mlp", width=8), facts))
-    model = ImageModel(two, Preprocessing(8, 8, 1), ("a", "b"))
+    model = ImageModel(two, Preprocessing(8, 8, 1), ("a", "b"), CLASSIFICATION)
     with opened(chromium, tmp_path, page(model.for_data(threshold={"b": least}))) as tab:
         [found] = asked(tab, [file_of(digits()[0][0, ..., 0])])
     assert found["label"] == ("b" if least == 0 else "a")

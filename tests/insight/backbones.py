@@ -15,6 +15,7 @@ from pellucid.networks.config import Architecture
 from pellucid.networks.network import Origin
 from pellucid.pretrained import ImageBackbone, packaged_backbone
 from pellucid.settings import Settings
+from pellucid.targets import CLASSIFICATION
 from photographs import pieces
 
 SIDE = 24
@@ -60,7 +61,7 @@ def _model(backbone: ImageBackbone, channels: int, seen: tuple[int, int], side: 
     config = backbone.config_for(len(CLASSES), Settings(), (channels, side, side))
     config = dataclasses.replace(config, own=Architecture(backbone=backbone.architecture, seen=seen))
     network = backbone.network(config, torch.Generator().manual_seed(0))
-    return ImageModel(network, Preprocessing(side, side, channels), CLASSES)
+    return ImageModel(network, Preprocessing(side, side, channels), CLASSES, CLASSIFICATION)
 
 
 @functools.cache

@@ -9,7 +9,8 @@ import torch
 from insight.backbones import drawn, given, linear_copy, lite, opened_lite, photograph
 from pellucid.bundle import ClassicalModel
 from pellucid.classical.predictors import Linear
-from pellucid.insight.attribution import grad_cam, has_maps, log_odds
+from pellucid.insight.attribution import grad_cam, has_maps
+from pellucid.insight.by_target import log_odds
 from pellucid.insight.explaining import explain_model
 from pellucid.insight.gradients import WeightChecker, go_back
 from pellucid.insight.layer_records import layer_records
@@ -109,7 +110,7 @@ def test_a_classical_model_on_a_backbone_is_opened_with_it(without_attribution):
         False, 3, draws.normal(size=(hidden.shape[1], 3)) / 40, np.zeros(3), np.arange(3, dtype=np.int32)
     )
     found = explain_model(
-        ClassicalModel(predictor, "network", model.classes, preprocessing=model.preprocessing,
+        ClassicalModel(predictor, "network", model.classes, model.target, preprocessing=model.preprocessing,
                        network=model.network),
         photograph(),
     )  # fmt: skip

@@ -19,14 +19,15 @@ from pellucid.insight.attribution import (
     ids_of,
     integrated_gradients_of_image,
     integrated_gradients_of_text,
-    log_odds,
     randomised,
     score_of_outputs,
 )
+from pellucid.insight.by_target import log_odds
 from pellucid.insight.explaining import explain_model
 from pellucid.insight.explanation import nearest
 from pellucid.insight.input_pieces import TokenPieces
 from pellucid.insight.occlusion import MOST_PIECES, ImagePieces, WordPieces, occlusion, words_of
+from pellucid.targets import CLASSIFICATION
 from small_models import digits, untrained_model
 from text_models import text_model, texts
 from without_detector import WithoutDetector
@@ -252,7 +253,9 @@ def test_a_randomised_network_keeps_only_the_scales():
 
 
 def test_mirrored_models_are_asked_as_they_answer_and_the_nearest_are_nearest():
-    mirrored = ImageModel(model("cnn").network, model("cnn").preprocessing, model("cnn").classes, mirror=True)
+    mirrored = ImageModel(
+        model("cnn").network, model("cnn").preprocessing, model("cnn").classes, CLASSIFICATION, mirror=True
+    )
     pieces = ImagePieces(mirrored, digits()[0][300], 3)
     whole = pieces.ask(np.ones((1, 64), bool))
     assert whole[0] == pytest.approx(mirrored.predict_proba(digits()[0][300:301])[0, 3])

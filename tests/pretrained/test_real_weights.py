@@ -11,6 +11,7 @@ from hypothesis import example, given
 from tokenizers import Tokenizer
 
 from encoding.written import ODD, any_texts
+from labelled import labelled
 from pellucid.bundle import ClassicalModel, TextModel, load, save
 from pellucid.bundle.network_answers import answer_texts
 from pellucid.classical import TrainingSet, fit_baseline
@@ -19,6 +20,7 @@ from pellucid.data.raw_texts import Texts
 from pellucid.errors import UsageError
 from pellucid.pretrained import TextBackbone, installed, read_sentence_folder, read_word_vectors
 from pellucid.settings import Settings
+from pellucid.targets import CLASSIFICATION
 
 pytestmark = pytest.mark.slow
 
@@ -103,12 +105,12 @@ def test_six_sentences_are_enough_and_the_folder_says_the_same(minilm: TextBackb
     features = answer_texts(network, minilm.encoder, texts, network.features)
     order = np.array([0, 3, 1, 4, 2, 5])
     lesson = TrainingSet(
-        inputs=features, labels=np.array([0, 0, 0, 1, 1, 1]), train=order[:4], validation=order[4:],
-        classes=2, kind="network",
+        inputs=features, labels=labelled(np.array([0, 0, 0, 1, 1, 1]), 2), train=order[:4],
+        validation=order[4:], kind="network",
     )  # fmt: skip
     fitted = fit_baseline("logistic-regression", lesson, seed=0, threads=1, budget=Budget.shrunk(0.1))
     model = ClassicalModel(
-        fitted.predictor, fitted.features, tuple(ABOUT), preprocessing=None, network=network,
+        fitted.predictor, fitted.features, tuple(ABOUT), CLASSIFICATION, preprocessing=None, network=network,
         encoder=minilm.encoder,
     )  # fmt: skip
     answers = model.predict_proba(UNSEEN)
@@ -125,7 +127,7 @@ def test_six_sentences_are_enough_and_the_folder_says_the_same(minilm: TextBackb
 
 def test_a_small_head_is_saved_too(minilm: TextBackbone, tmp_path: Path) -> None:
     network = minilm.network(minilm.config_for(2, Settings(depth=1, width=4))).eval()
-    model = TextModel(network, minilm.encoder, tuple(ABOUT))
+    model = TextModel(network, minilm.encoder, tuple(ABOUT), CLASSIFICATION)
     save(model, tmp_path / "model", minilm.origin.facts())
     loaded = load(tmp_path / "model")
     assert np.array_equal(loaded.predict_proba(UNSEEN), model.predict_proba(UNSEEN))

@@ -16,6 +16,7 @@ from pellucid.insight.explaining import explain_model
 from pellucid.insight.explanation import Explanation, Like
 from pellucid.networks import InputFacts, build, design
 from pellucid.settings import Settings
+from pellucid.targets import CLASSIFICATION
 from small_models import digits
 from text_models import texts
 
@@ -63,7 +64,9 @@ def explained_large() -> Explanation:
     network = build(design("cnn", Settings(model="cnn", width=16), InputFacts((3, 48, 48), 2, 5000)))
     image = np.random.default_rng(0).integers(0, 256, (48, 48, 3)).astype(np.uint8)
     network.initialise_from_data(torch.from_numpy(image.transpose(2, 0, 1)[None].astype(np.float32)))
-    return explain_model(ImageModel(network, Preprocessing(48, 48, 3), ("a", "b")), image[None])
+    return explain_model(
+        ImageModel(network, Preprocessing(48, 48, 3), ("a", "b"), CLASSIFICATION), image[None]
+    )
 
 
 @functools.cache
@@ -82,7 +85,9 @@ def explained_wide() -> Explanation:
     image = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
     network.initialise_from_data(torch.from_numpy(image.transpose(2, 0, 1)[None].astype(np.float32)))
     network.eval()
-    return explain_model(ImageModel(network, Preprocessing(32, 32, 3), tuple("abcd")), image[None])
+    return explain_model(
+        ImageModel(network, Preprocessing(32, 32, 3), tuple("abcd"), CLASSIFICATION), image[None]
+    )
 
 
 def likes() -> list[Like]:

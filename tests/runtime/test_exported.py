@@ -17,7 +17,7 @@ from pellucid.errors import DataError, NotFiniteError
 from pellucid.input_kinds import IMAGES
 from pellucid.runtime.exported import ExportedModel, batches
 from pellucid.runtime.metadata import Metadata
-from pellucid.targets import MULTILABEL
+from pellucid.targets import CLASSIFICATION, MULTILABEL
 from small_models import LABELS, digits, write_digits
 from text_models import encoder, texts
 
@@ -56,13 +56,15 @@ class Said:
 
 def test_labels_are_decided_by_the_threshold():
     image = Preprocessing(8, 8, 1)
-    metadata = Metadata("m", "0", IMAGES, ("no", "yes"), 1.0, image, (), None, (), threshold={"yes": 0.2})
+    metadata = Metadata(
+        "m", "0", IMAGES, ("no", "yes"), CLASSIFICATION, 1.0, image, (), None, (), threshold={"yes": 0.2}
+    )
     images = np.zeros((3, 8, 8, 1), np.uint8)
     rows = [[0.9, 0.1], [0.7, 0.3], [0.4, 0.6]]
     assert ExportedModel(metadata, Said(rows)).predict(images) == ["no", "yes", "yes"]
     plain = dataclasses.replace(metadata, threshold={})
     assert ExportedModel(plain, Said(rows)).predict(images) == ["no", "no", "yes"]
-    several = dataclasses.replace(metadata, several=True)
+    several = dataclasses.replace(metadata, target=MULTILABEL)
     rows = [[0.9, 0.1], [0.45, 0.25], [0.5, 0.6]]
     assert ExportedModel(several, Said(rows)).predict(images) == [["no"], ["yes"], ["no", "yes"]]
 

@@ -12,8 +12,8 @@ from pellucid.export.export import metadata_of
 from pellucid.runtime.exported import load, opened
 from pellucid.runtime.metadata import Metadata
 from pellucid.runtime.onnx_files import require_plain
-from pellucid.targets import MULTILABEL
-from small_models import states
+from pellucid.targets import MULTILABEL, Labels
+from small_models import LABELS, states
 
 onnx = pytest.importorskip("onnx")
 
@@ -132,7 +132,7 @@ def test_metadata_that_contradict_the_graph_are_refused(key, value, reason):
 
 def of_labels(**changes: str | None) -> dict[str, str]:
     """Metadata of a model of several labels with held-out answers, some of them changed or left out."""
-    held_out = HeldOut.of(states()[:100], np.full((100, 4), 0.25), None)
+    held_out = HeldOut.of(Labels(states()[:100], LABELS, MULTILABEL), np.full((100, 4), 0.25), None)
     model = EVERY["cnn of labels"]().with_held_out(held_out)
     stated = metadata_of(model, "cnn").to_properties() | changes
     return {key: value for key, value in stated.items() if value is not None}

@@ -28,6 +28,7 @@ from pellucid.input_kinds import IMAGES
 from pellucid.serving.application import State, application
 from pellucid.serving.monitoring import Monitor
 from pellucid.serving.workers import Reply
+from pellucid.targets import CLASSIFICATION
 
 HOST = b"host: 127.0.0.1\r\n"
 
@@ -248,7 +249,9 @@ class Asked:
 
 @pytest.fixture
 def asked():
-    metadata = Metadata("m", "0", IMAGES, ("a", "b"), 1.0, Preprocessing(8, 8, 1), (), None, ())
+    metadata = Metadata(
+        "m", "0", IMAGES, ("a", "b"), CLASSIFICATION, 1.0, Preprocessing(8, 8, 1), (), None, ()
+    )
     models = {"m": metadata}
     state = State(Asked(), ("m",), served={"m": SimpleNamespace(metadata=metadata)})
     state.monitor = Monitor(models, waiting=int, alive=int, restarts=int)

@@ -12,6 +12,7 @@ from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.input_kinds import IMAGES
 from pellucid.runtime.metadata import Metadata
 from pellucid.serving.monitoring import WINDOW, DriftWatch, Monitor, above
+from pellucid.targets import CLASSIFICATION, REGRESSION, Labels
 
 CLASSES = ("a", "b", "c")
 SHARES = (0.5, 0.3, 0.2)
@@ -19,7 +20,19 @@ SHARES = (0.5, 0.3, 0.2)
 
 def metadata(held_out=None, classes=CLASSES):
     image = Preprocessing(8, 8, 1)
-    return Metadata("m", "0", IMAGES, classes, 1.0, image, (), 0.05, (), held_out)
+    return Metadata(
+        "m",
+        "0",
+        IMAGES,
+        classes,
+        CLASSIFICATION if classes else REGRESSION,
+        1.0,
+        image,
+        (),
+        0.05,
+        (),
+        held_out,
+    )
 
 
 def held_out(count=1000, seed=0):
@@ -28,7 +41,7 @@ def held_out(count=1000, seed=0):
     codes = draws.choice(3, count, p=SHARES)
     said = np.full((count, 3), 0.1)
     said[np.arange(count), codes] = 0.8
-    return HeldOut.of(codes, said, np.sort(draws.random(count)))
+    return HeldOut.of(Labels(codes, ("a", "b", "c"), CLASSIFICATION), said, np.sort(draws.random(count)))
 
 
 def asked(draws, count, shares=SHARES, power=1.0):
@@ -99,7 +112,7 @@ def test_without_held_out_answers_the_first_window_is_the_reference():
 
 def test_numbers_are_compared_by_ranks():
     draws = np.random.default_rng(4)
-    reference = HeldOut.of(np.zeros(500), draws.normal(size=500), None)
+    reference = HeldOut.of(Labels(np.zeros(500), (), REGRESSION), draws.normal(size=500), None)
     watch = DriftWatch(dataclasses.replace(metadata(reference, ()), novelty_rate=None))
     watch.add(draws.normal(size=WINDOW).tolist(), [])
     watch.add((draws.normal(size=WINDOW) + 1).tolist(), [])
@@ -126,7 +139,8 @@ def test_inputs_are_unfamiliar_beyond_the_rate():
 def test_answers_by_a_threshold_are_compared_with_held_out_ones_by_the_same():
     draws = np.random.default_rng(5)
     said = draws.uniform(0.0, 0.6, 1_000)
-    answers = HeldOut.of(np.zeros(1_000, np.int64), np.column_stack([1 - said, said]), draws.random(1_000))
+    labels = Labels(np.zeros(1_000, np.int64), ("no", "yes"), CLASSIFICATION)
+    answers = HeldOut.of(labels, np.column_stack([1 - said, said]), draws.random(1_000))
     two = dataclasses.replace(metadata(answers, ("no", "yes")), threshold={"yes": 0.2})
     watch = DriftWatch(two)
     given = np.where(draws.uniform(0.0, 0.6, WINDOW) >= 0.2, "yes", "no").tolist()

@@ -8,6 +8,7 @@ from sklearn.datasets import load_digits
 from pellucid.encoding.encoder import Tokens
 from pellucid.networks import InputFacts, design
 from pellucid.settings import Settings
+from pellucid.targets import CLASSIFICATION, REGRESSION
 from pellucid.training import Examples, Session, Surroundings, choose_recipe
 
 
@@ -22,6 +23,7 @@ def digits() -> Examples:
         train=np.sort(order[:600]),
         validation=np.sort(order[600:900]),
         classes=10,
+        target=CLASSIFICATION,
     )
 
 
@@ -29,7 +31,10 @@ def digits() -> Examples:
 def ink(digits) -> Examples:
     """The digits with a number to predict, large and far from zero: the ink on each."""
     return dataclasses.replace(
-        digits, labels=5e6 + 1e4 * digits.inputs.mean(axis=(1, 2, 3), dtype=np.float64), classes=0
+        digits,
+        labels=5e6 + 1e4 * digits.inputs.mean(axis=(1, 2, 3), dtype=np.float64),
+        classes=0,
+        target=REGRESSION,
     )
 
 
@@ -40,6 +45,7 @@ def _start(examples: Examples, **given) -> Session:
     around = Surroundings(
         train_labels=examples.labels[examples.train],
         classes=examples.classes,
+        target=examples.target,
         takes="images",
         model=settings.model,
         shortest_side=8,
@@ -84,18 +90,20 @@ def letters() -> Examples:
     offsets = np.concatenate([[0], np.cumsum([len(text) for text in texts])])
     tokens = Tokens(np.concatenate(texts).astype(np.int32), offsets, vocabulary=46, length=60)
     order = draws.permutation(600)
-    return Examples(tokens, np.array(labels), np.sort(order[:400]), np.sort(order[400:]), classes=4)
+    return Examples(tokens, np.array(labels), np.sort(order[:400]), np.sort(order[400:]), 4, CLASSIFICATION)
 
 
 def _start_texts(letters: Examples, numbers: bool = False, vectors=None, **given) -> Session:
     """Start a session on the letters with some settings."""
     if numbers:
-        letters = dataclasses.replace(letters, labels=1e4 + 1e3 * letters.labels.astype(float), classes=0)
+        numbered = 1e4 + 1e3 * letters.labels.astype(float)
+        letters = dataclasses.replace(letters, labels=numbered, classes=0, target=REGRESSION)
     size = {} if given.get("optimizer") == "gd" else {"batch_size": 40}
     settings = Settings(**{"model": "text-cnn", "epochs": 2, "width": 8, **size, **given})
     around = Surroundings(
         train_labels=letters.labels[letters.train],
         classes=letters.classes,
+        target=letters.target,
         takes="texts",
         model=settings.model,
         precision="fp32" if settings.precision == "auto" else settings.precision,

@@ -8,6 +8,7 @@ import pytest
 
 from pellucid.errors import UsageError
 from pellucid.settings import NEURAL_OF_TEXTS, Settings
+from pellucid.targets import CLASSIFICATION, REGRESSION
 from pellucid.training.recipe import Recipe, choose_recipe
 from pellucid.training.recipe_defaults import TEXTS, UPDATES_OF_TEXTS, Surroundings
 
@@ -16,6 +17,7 @@ def _around(examples=10_000, model="bag", **changes) -> Surroundings:
     around = Surroundings(
         train_labels=np.arange(examples) % 4,
         classes=4,
+        target=CLASSIFICATION,
         takes="texts",
         precision="bf16",
         device="cpu",
@@ -72,7 +74,7 @@ def test_other_optimisers_have_rates_of_their_own():
 
 
 def test_texts_have_numbers_as_targets_and_are_not_mirrored():
-    numbers = _around(train_labels=np.linspace(0, 1, 500), classes=0)
+    numbers = _around(train_labels=np.linspace(0, 1, 500), classes=0, target=REGRESSION)
     recipe = choose_recipe(Settings(), numbers)
     assert (recipe.loss, recipe.label_smoothing) == ("mse", 0.0)
     assert recipe.augmentation.is_off
@@ -84,7 +86,8 @@ def test_texts_have_numbers_as_targets_and_are_not_mirrored():
 def test_few_classes_are_learnt_more_slowly(model):
     for classes in (0, 7, 8):
         labels = np.linspace(0, 1, 600) if classes == 0 else np.arange(600) % classes
-        around = _around(model=model, train_labels=labels, classes=classes)
+        target = CLASSIFICATION if classes else REGRESSION
+        around = _around(model=model, train_labels=labels, classes=classes, target=target)
         expected = TEXTS[model].learning_rate if classes >= 8 else TEXTS[model].rate_of_few
         assert choose_recipe(Settings(), around).learning_rate == expected
 

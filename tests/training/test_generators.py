@@ -10,6 +10,7 @@ import torch
 from generators import begin, examples
 from pellucid.errors import DivergedError, UsageError
 from pellucid.reference import LAYERS
+from pellucid.targets import GENERATION
 from pellucid.training import Examples, Recipe
 from pellucid.training.loop import validator
 from pellucid.training.session import _mixture, refit_prior
@@ -104,7 +105,7 @@ def test_a_class_of_few_images_gets_fewer_components():
     pixels, labels = digits()
     few = np.concatenate([np.flatnonzero(labels == 0)[:45], np.flatnonzero(labels > 0)[:1000]])
     few.sort()
-    given = Examples(pixels, labels, few, np.zeros(0, np.int64), 10, generates=True)
+    given = Examples(pixels, labels, few, np.zeros(0, np.int64), 10, GENERATION)
     session = begin(given, epochs=1)
     assert session.network.prior.means.shape[1] > 1
     with torch.no_grad():

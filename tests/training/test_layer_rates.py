@@ -5,6 +5,7 @@ import torch
 
 from pellucid.networks import InputFacts, build, design
 from pellucid.settings import Settings
+from pellucid.targets import CLASSIFICATION
 from pellucid.training.optimisers import SHARE, build_optimizer, shares_of_rate
 from pellucid.training.recipe import choose_recipe
 from pellucid.training.recipe_defaults import Surroundings
@@ -21,6 +22,7 @@ def recipe(**given):
     around = Surroundings(
         train_labels=labels,
         classes=4,
+        target=CLASSIFICATION,
         takes="images",
         precision="fp32",
         device="cpu",

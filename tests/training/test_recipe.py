@@ -7,7 +7,7 @@ import pytest
 from pellucid.data.images.augmentation import Augmentation
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
-from pellucid.targets import REGRESSION
+from pellucid.targets import CLASSIFICATION, REGRESSION
 from pellucid.training.recipe import Recipe, choose_recipe
 from pellucid.training.recipe_defaults import PRESETS, Surroundings
 
@@ -16,6 +16,7 @@ def _around(**changes) -> Surroundings:
     around = Surroundings(
         train_labels=np.repeat(np.arange(10), 5500),
         classes=10,
+        target=CLASSIFICATION,
         takes="images",
         shortest_side=28,
         mirror_keeps_class=True,
@@ -133,7 +134,7 @@ def test_gd_takes_no_batch_size():
         choose_recipe(Settings(optimizer="gd", batch_size=8), _around())
 
 
-NUMBERS = {"train_labels": np.linspace(0.0, 5.0, 5000), "classes": 0}
+NUMBERS = {"train_labels": np.linspace(0.0, 5.0, 5000), "classes": 0, "target": REGRESSION}
 
 
 def test_numbers_are_trained_on_squared_errors_and_judged_by_their_root():

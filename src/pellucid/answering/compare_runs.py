@@ -10,29 +10,27 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
-from pellucid.answering.evaluate import listing_for
+from pellucid.answering.by_target import ASKED
+from pellucid.answering.evaluate import groups_of, listing_for
 from pellucid.answering.naming import model_of
 from pellucid.answering.training_examples import run_of
 from pellucid.bundle import Model, load
 from pellucid.data.applied_corrections import Applied, apply_corrections
 from pellucid.data.corrections import content_digits, read_corrections
 from pellucid.data.decoded import Content, content_of
-from pellucid.data.labels import number_text, read_number
 from pellucid.data.ledger import read_ledger
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.raw_texts import Texts
-from pellucid.data.sibling_sets import first_of_groups
 from pellucid.data.tables.csv_tables import as_csv
 from pellucid.data.wording import count_of, filled, quoted, some, visible, wrapped
 from pellucid.errors import DataError, UsageError
-from pellucid.evaluation import Groups
 from pellucid.evaluation.changes import Changes, changes, together
 from pellucid.files import write_file
 from pellucid.language import translated
 from pellucid.reports.changes import MOST_SHOWN, Change, ChangesFacts, render_changes
 from pellucid.settings import Settings, command_line, flag_of, name_of
 from pellucid.strict import MOST_BYTES, read_json
-from pellucid.targets import ABSENT, MULTILABEL, PRESENT, REGRESSION, UNKNOWN, Target
+from pellucid.targets import Labels, Target
 
 _FORMAT = 1
 _BLOCK = 1024
@@ -81,8 +79,9 @@ class RunComparison:
 
     def changed(self) -> Iterator[tuple[str, int]]:
         """What changed, and the row: the newly right or nearer ones first."""
-        names = ("nearer", "farther") if self.target is REGRESSION else ("newly right", "newly wrong")
-        for name, rows in zip(names, (self.changes.newly_right, self.changes.newly_wrong), strict=True):
+        for name, rows in zip(
+            ASKED[self.target].changed, (self.changes.newly_right, self.changes.newly_wrong), strict=True
+        ):
             yield from ((name, row) for row in rows.tolist())
 
     def table(self) -> Iterator[list[Any]]:
@@ -169,6 +168,7 @@ def compare_runs(
     models = [load(model_of(run).folder) for run in (first, second)]
     _require_alike(models, (first, second))
     later = models[1]
+    own = ASKED[later.target]
     settings = Settings(**{**_settings_of_run(second, place), **given})
     listing = listing_for(later, place, settings)
     contents = [content_of(listing, settings, progress, each.preprocessing) for each in models]
@@ -183,11 +183,11 @@ def compare_runs(
     names = _names_of(models, listing, given_listing, rows)
     judged = [_judged(*pair, rows, names) for pair in zip(models, contents, strict=True)]
     answers = dict(zip(_short(first, second), (each.predicted for each in judged), strict=True))
-    firsts = first_of_groups([listing.groups[row] for row in rows.tolist()])
-    groups = None if len(np.unique(firsts)) == len(firsts) else Groups.of_sets(firsts)
+    groups = groups_of(listing, rows.tolist())
 
     def compared(some: Listing) -> Changes:
-        return changes(later.target, _labels(some, rows, names), answers, settings.seed, groups)
+        labels = Labels(own.values(some, rows.tolist(), names), names, later.target)
+        return changes(later.target, labels.values, answers, settings.seed, groups)
 
     found, uncorrected = compared(listing), None
     if applied is not None:
@@ -204,7 +204,7 @@ def compare_runs(
         uncorrected=uncorrected,
         sources=[listing.sources[row] for row in rows.tolist()],
         labels=[listing.labels[row] for row in rows.tolist()],
-        answers=(_texts(judged[0], names), _texts(judged[1], names)),
+        answers=(own.texts(judged[0].predicted, names), own.texts(judged[1].predicted, names)),
         probabilities=(judged[0].probabilities, judged[1].probabilities),
         inputs=[str(inputs[row]) for row in rows.tolist()] if isinstance(inputs, Texts) else inputs[rows],
         warnings=(*warnings, *_unknown_labels(models, listing, rows, answers)),
@@ -325,39 +325,9 @@ def _names_of(
 ) -> tuple[str, ...]:
     """Classes, or labels, of both models and of the data; none of numbers."""
     known = {name for model in models for name in model.classes}
-    if models[0].target is REGRESSION:
-        return ()
     for each in (listing, uncorrected):
-        if each.target is MULTILABEL:
-            known |= {*each.coded.names}
-        else:
-            known |= {each.labels[row] for row in rows.tolist()}
+        known |= ASKED[models[0].target].named(each, rows.tolist())
     return tuple(sorted(known))
-
-
-def _labels(
-    listing: Listing, rows: Int64[np.ndarray, " rows"], names: tuple[str, ...]
-) -> Shaped[np.ndarray, "rows ..."]:
-    """Labels of some rows: codes of classes, states of labels, or numbers."""
-    if listing.target is MULTILABEL:
-        states = np.full((len(rows), len(names)), UNKNOWN, np.int8)
-        if not listing.has_label_columns:  # in lists a label that no example has does not occur at all
-            states[:] = ABSENT
-        for code, name in enumerate(listing.coded.names):
-            states[:, names.index(name)] = listing.coded.values[rows, code]
-        return states
-    texts = [listing.labels[row] for row in rows.tolist()]
-    if names:
-        codes = {name: code for code, name in enumerate(names)}
-        return np.array([codes[text] for text in texts], np.int64)
-    numbers = [read_number(text) for text in texts]
-    wrong = [text for text, number in zip(texts, numbers, strict=True) if number is None]
-    if wrong:
-        raise DataError(
-            f"{listing.place}: the runs predict numbers, but {count_of(len(wrong), 'label')} is none: "
-            f"{some([quoted(text) for text in wrong], _NAMED)}; give numbers"
-        )
-    return np.array(numbers, np.float64)
 
 
 def _judged(
@@ -369,25 +339,12 @@ def _judged(
         block = inputs[rows[start : start + _BLOCK]]
         said.append(model.answer(block if isinstance(block, np.ndarray) else list(block)).said)
     outputs = np.concatenate(said)
-    predicted = model.target.labels(outputs, model.classes, model.threshold)
-    if model.target is REGRESSION:
-        return Judged(predicted, None)
-    probabilities = model.target.probability(outputs, predicted)
+    predicted = model.decided(outputs)
     places = np.array([names.index(name) for name in model.classes], np.int64)
-    if model.target is not MULTILABEL:
-        return Judged(places[predicted], probabilities)
-    states = np.full((len(rows), len(names)), ABSENT, np.int8)
-    states[:, places] = predicted
-    return Judged(states, probabilities)
-
-
-def _texts(judged: Judged, names: tuple[str, ...]) -> list[str]:
-    """Labels that a model gives, in words."""
-    if not names:
-        return [number_text(float(f"{value:.6g}")) for value in judged.predicted.tolist()]
-    if judged.predicted.ndim == 1:
-        return [names[code] for code in judged.predicted.tolist()]
-    return MULTILABEL.texts(judged.predicted, names)
+    return Judged(
+        ASKED[model.target].among(predicted, places, len(names)),
+        model.target.probability(outputs, predicted) if model.target.right else None,
+    )
 
 
 def _unknown_labels(
@@ -397,13 +354,7 @@ def _unknown_labels(
     answers: Mapping[str, np.ndarray],
 ) -> list[str]:
     """Warnings of labels of the data that a model does not know, all of which it labels wrong."""
-    if models[0].target is REGRESSION:
-        return []
-    there = {listing.labels[row] for row in rows.tolist()}
-    if listing.target is MULTILABEL:
-        present = (listing.coded.values[rows] == PRESENT).any(axis=0)
-        there = {listing.coded.names[code] for code in np.flatnonzero(present).tolist()}
-    found = []
+    there, found = ASKED[models[0].target].present(listing, rows.tolist()), []
     for name, model in zip(answers, models, strict=True):
         unknown = sorted(there - {*model.classes})
         if unknown:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64, Shaped
 
+from pellucid.answering.by_target import ASKED
 from pellucid.answering.incoming import AnsweringModel
 from pellucid.arithmetic.probabilities import trust
 from pellucid.arithmetic.rounding import figure, per_cent, percent
@@ -29,7 +30,6 @@ from pellucid.evaluation.promises import (
     TrustAndErrors,
     checked_on,
     checked_promise,
-    class_sets,
     coverage_of,
     least_error,
     least_examples,
@@ -143,7 +143,7 @@ class Decided(NamedTuple):
     answers: Shaped[np.ndarray, "n ..."]
     abstained: Bool[np.ndarray, " n"] | None  # of each, whether it is not answered; `None` without a promise
     # of each its classes, the most probable first, or the ends of its interval; `None` likewise
-    sets: list[list[str]] | list[list[float]] | None
+    sets: list[list[Any]] | None
 
     def cells(self) -> Iterator[tuple[Any, ...]]:
         """Cells of each input, one for each column of `Decisions.columns`."""
@@ -184,26 +184,14 @@ class Decisions:
                     f"{options.names[name]}: {value:g} does not lie between 0 and 1; "
                     f"give a share such as {like}"
                 )
-        if not model.classes and options.probabilities:
-            raise UsageError(f"--probabilities: {place} predicts numbers, which have none; leave it out")
-        for name, asked in (("max_error", options.max_error), ("costs", options.costs)):
-            if asked is not None and not model.classes:
-                raise UsageError(
-                    f"{options.names[name]}: {place} predicts numbers, which are not just right or wrong; "
-                    "--sets 0.95 gives intervals"
-                )
-        for name, asked in (("costs", options.costs), ("sets", options.sets)):
-            if asked is not None and not model.target.is_exclusive:
-                raise UsageError(
-                    f"{options.names[name]}: chooses among classes of which one is right, and an input of "
-                    f"{place} may have several labels; leave it out, or give --threshold LABEL=SHARE"
-                )
+        self._own = ASKED[model.target]
+        for name, refusal in self._own.refused.items():
+            if getattr(options, name) not in (None, False):
+                raise UsageError(refusal(options, name, place))
         require_threshold(options.threshold, model.classes, place, model.target)
         if options.threshold is not None and options.costs is not None:
             raise UsageError("--threshold: --costs decides in another way; leave one of them out")
-        self._threshold = model.threshold if options.threshold is None else options.threshold
-        if not model.target.is_exclusive:  # labels that are not named keep the model's
-            self._threshold = {**model.threshold, **self._threshold}
+        self._threshold = model.target.thresholds(model.threshold, options.threshold)
         self._costs = None if options.costs is None else read_costs(options.costs, model.classes)
         self.promise = None if options.max_error is None else self._promise(options.max_error)
         self.coverage = None if options.sets is None else self._coverage(options.sets)
@@ -211,34 +199,29 @@ class Decisions:
     @property
     def columns(self) -> dict[str, Any]:
         """Name of each column that is asked for to what it holds."""
-        kinds = {"abstained": bool, "set": list[str] if self.model.classes else list[float]}
+        kinds = {"abstained": bool, "set": self._own.set_type}
         asked = {"abstained": self.promise, "set": self.coverage}
         return {name: kind for name, kind in kinds.items() if asked[name] is not None}
 
     def decide(self, outputs: np.ndarray, novelty: Float64[np.ndarray, " n"] | None) -> Decided:
         """Decide about inputs from their probabilities (n, classes), or numbers (n,), and novelty."""
-        answers = outputs if outputs.ndim == 1 else self._answers(outputs)
+        answers = self._answers(outputs)
         abstained = sets = None
         if self.promise is not None:
             of_answer = self.model.target.probability(outputs, answers)
             rate = self.model.novelty_rate
             trusted = trust(of_answer, novelty, 1.0 if rate is None else rate)
             abstained = ~(trusted >= self.promise.threshold)
-        if self.coverage is not None and outputs.ndim == 1:
-            cutoff = self.coverage.cutoff
-            sets = [[number - cutoff, number + cutoff] for number in outputs.tolist()]
-        elif self.coverage is not None:
-            classes = self.model.classes
-            codes = class_sets(outputs, answers, self.coverage.cutoff)
-            sets = [[classes[code] for code in each] for each in codes]
+        if self.coverage is not None:
+            sets = self._own.sets(outputs, answers, self.coverage.cutoff, self.model.classes)
         return Decided(answers, abstained, sets)
 
-    def _answers(self, probabilities: np.ndarray) -> Shaped[np.ndarray, "n ..."]:
-        """Class of each, or states of its labels, from probabilities as they were computed or stored."""
-        probabilities = probabilities.astype(np.float64, copy=False)
+    def _answers(self, outputs: np.ndarray) -> Shaped[np.ndarray, "n ..."]:
+        """Class of each, states of its labels, or its number, from outputs as computed or stored."""
+        outputs = outputs.astype(np.float64, copy=False)
         if self._costs is not None:
-            return least_cost(probabilities, self._costs)
-        return self.model.target.labels(probabilities, self.model.classes, self._threshold)
+            return least_cost(outputs, self._costs)
+        return self.model.target.labels(outputs, self.model.classes, self._threshold)
 
     def _held_out(self, flag: str) -> HeldOut:
         """The model's held-out answers; `UsageError` if it has none."""
@@ -305,7 +288,7 @@ class Decisions:
         coverage, test = coverage_of(held_out.labels, held_out.said, share), held_out.test
         if test is None:
             return coverage
-        answers = self._answers(test.said) if self.model.classes else test.said
+        answers = self._answers(test.said)
         coverage = checked_on(coverage, test.labels, test.said, answers)
         if coverage.is_void:
             assert coverage.on_test is not None
@@ -390,15 +373,7 @@ class Decisions:
             checked = f"Checked on {of_test}: they cover {covered}."
             if coverage.is_refuted:
                 checked = f"Too narrow on {of_test}: they cover {covered}; widened to what these need."
-        promised = (
-            f"Promised: sets contain the true class of at least {value} % of {noun}s (split conformal, "
-            f"score 1 - probability, {draw})."
-        )
-        if not self.model.classes:
-            promised = (
-                f"Promised: intervals, {figure(coverage.cutoff)} to either side, contain the number of "
-                f"{value} % of {noun}s (split conformal, absolute residual, {draw})."
-            )
+        promised = self._own.covered(value, noun, draw, coverage.cutoff)
         return f"{promised} {checked}"
 
 

@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int8, Int64, Shaped
+from jaxtyping import Bool, Float64, Int64, Shaped
 
 from pellucid.answering.answers import REASON, answered
+from pellucid.answering.by_target import ASKED
 from pellucid.answering.decisions import Decisions, PredictOptions, share_in_words
 from pellucid.answering.incoming import first_few, incoming_rows, with_columns_of
 from pellucid.answering.naming import model_of
 from pellucid.answering.training_examples import is_data_of, run_of
 from pellucid.arithmetic.metrics import rarer_class
-from pellucid.arithmetic.rounding import decimals, figure, per_cent, rounded
+from pellucid.arithmetic.rounding import decimals, figure, per_cent
 from pellucid.bundle import Model, load
 from pellucid.data.by_target import with_labels
-from pellucid.data.labels import read_number
 from pellucid.data.listing import TEST, Listing
 from pellucid.data.reading.dispatch import read_data, read_dataset
 from pellucid.data.sibling_sets import first_of_groups
@@ -44,7 +44,7 @@ from pellucid.language import translated
 from pellucid.reports.headlines import headline_of
 from pellucid.settings import METRICS, Settings
 from pellucid.strict import MOST_BYTES, read_json
-from pellucid.targets import ABSENT, CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION, UNKNOWN, Target
+from pellucid.targets import REGRESSION, Labels, Target
 
 _FORMAT = 1
 _CONFUSIONS_SHOWN = 5
@@ -116,7 +116,7 @@ class Evaluation:
         document |= {name: each.to_json() for name, each in optional.items() if each is not None}
         if self.scores.confusion is not None:
             document["confusion"] = self.scores.confusion.tolist()
-        if not self.target.is_exclusive:
+        if self.scores.per_label:
             named = zip(self.classes, self.scores.per_label_json(), strict=True)
             document["labels"] = [{"label": name, **each} for name, each in named]
         return document
@@ -130,7 +130,7 @@ class Evaluation:
             "",
             *_table(self.scores, self.target),
         ]
-        if not self.target.is_exclusive:
+        if self.scores.per_label:
             lines += self._labels()
         if self.scores.confusion is not None:
             lines += self._confusions(self.scores.confusion)
@@ -179,15 +179,14 @@ class Evaluation:
 
 def _table(scores: Scores, target: Target) -> list[str]:
     """Each score with its interval; errors of predicted numbers are in the labels' own unit."""
-    is_of_classes = target.has_probabilities
-    width = 8 if is_of_classes else 12
-    lines = [f"{_heads(('Score', -28), ('Value', width))}   {translated('95 % interval')}"]
+    own = ASKED[target]
+    lines = [f"{_heads(('Score', -28), ('Value', own.width))}   {translated('95 % interval')}"]
     for key, interval in scores.intervals.items():
         metric, places = METRICS[key], decimals(interval.value)
         words = translated(metric.title) + (translated(f" ({metric.hint})") if metric.hint else "")
-        value, low, high = (rounded(end, places) if is_of_classes else figure(end) for end in interval)
-        lines.append(f"{filled(words, -28)}{value:>{width}}   [{low}, {high}]")
-    return lines if is_of_classes else [*lines, "", translated("Errors are in the unit of the labels.")]
+        value, low, high = (own.score_text(end, places) for end in interval)
+        lines.append(f"{filled(words, -28)}{value:>{own.width}}   [{low}, {high}]")
+    return [*lines, "", translated(own.note)] if own.note else lines
 
 
 def _heads(*columns: tuple[str, int]) -> str:
@@ -272,15 +271,11 @@ def evaluate(
     outputs, is_readable, abstained, warnings = _answers(
         model, decisions, listing, rows, settings.skip_bad, progress, gathering
     )
-    labels, readable = labels[is_readable], np.array(rows)[is_readable].tolist()
-    # Groups by the column that names them, unless no two examples share one.
-    first = first_of_groups([listing.groups[row] for row in readable])
-    groups = None if len(np.unique(first)) == len(first) else Groups.of_sets(first)
+    labels, readable = labels.values[is_readable], np.array(rows)[is_readable].tolist()
+    groups = groups_of(listing, readable)
     scores, predicted = _scored(model, labels, outputs, settings, groups)
     if confusion is not None and scores.confusion is not None:
-        counts = zip(model.classes, scores.confusion.tolist(), strict=True)
-        table = [["true / answer", *model.classes], *([name, *row] for name, row in counts)]
-        write_file(confusion, as_csv(table))
+        _write_counts(confusion, model.classes, scores.confusion.tolist())
     slices = abstention = None
     if settings.slice_column is not None and listing.slices is not None:
         values = [listing.slices[row] for row in readable]
@@ -288,13 +283,8 @@ def evaluate(
     if (promise := decisions.promise) is not None:
         kept = kept_on(0.5, 1.0 - abstained, model.target.wrong(predicted, labels))
         abstention = Abstention(promise.max_error, promise.expected, *kept)
-    if not chosen and is_data_of(Path(run), place, len(listing)):
-        warnings.append(
-            f"warning: {Path(run)} was trained on {place} itself, so these scores flatter it; give data that "
-            "it has not seen, or see its report for the test"
-        )
-    if chosen and (sentence := _known_from_training(Path(run), place, len(listing), model.input_kind.noun)):
-        warnings.append(sentence)
+    asked = _known_from_training if chosen else _is_own_data
+    warnings += asked(Path(run), place, len(listing), model.input_kind.noun)
     return Evaluation(
         run=str(run),
         noun=model.input_kind.noun,
@@ -324,11 +314,22 @@ def scored_rows(listing: Listing) -> tuple[list[int], bool]:
     return [row for row in rows if is_known[row]], bool(chosen)
 
 
+def groups_of(listing: Listing, rows: Sequence[int]) -> Groups | None:
+    """Groups of some rows by the column that names them; `None` where no two of them share one."""
+    first = first_of_groups([listing.groups[row] for row in rows])
+    return None if len(np.unique(first)) == len(first) else Groups.of_sets(first)
+
+
+def _write_counts(confusion: Path, classes: Sequence[str], counts: list[list[int]]) -> None:
+    named = zip(classes, counts, strict=True)
+    write_file(confusion, as_csv([["true / answer", *classes], *([name, *row] for name, row in named)]))
+
+
 def _require_counts(model: Model, confusion: Path) -> None:
     """Refuse a file for the counts by class that is none, or of a model without classes."""
     if confusion.suffix.lower() != ".csv":
         raise UsageError(f"--confusion: {confusion} does not end in .csv; choose a name that does")
-    if not model.classes or not model.target.is_exclusive:
+    if "confusion" in ASKED[model.target].lacks:
         raise UsageError(
             f"--confusion: counts answers by class, and the model predicts {model.target.nouns}; leave it out"
         )
@@ -345,32 +346,40 @@ def _scored(
     if model.target is REGRESSION:
         return score_numbers(labels, outputs, settings.seed, groups), labels
     # Rankings are about the class of two that was rarer when the model was trained.
-    held_out = model.held_out if len(model.classes) == 2 and model.target.is_exclusive else None
-    positive = None if held_out is None else rarer_class(held_out.labels)
-    threshold = settings.threshold or model.threshold
-    if not model.target.is_exclusive:
-        threshold = {**model.threshold, **threshold}
+    held_out = model.held_out if len(model.classes) == 2 else None
+    positive = None if held_out is None else rarer_class(model.target.codes(held_out.labels))
+    threshold = model.target.thresholds(model.threshold, settings.threshold or None)
     predicted = model.target.labels(outputs, model.classes, threshold)
     return score(labels, outputs, settings.seed, groups, positive, predicted), predicted
 
 
-def _known_from_training(run: Path, place: str, rows: int, noun: str) -> str:
-    """A warning where the run's own test has examples that are known from its training; else empty."""
+def _is_own_data(run: Path, place: str, rows: int, noun: str) -> list[str]:
+    """A warning where all of the data is what the run learned from."""
+    if not is_data_of(run, place, rows):
+        return []
+    return [
+        f"warning: {run} was trained on {place} itself, so these scores flatter it; give data that "
+        "it has not seen, or see its report for the test"
+    ]
+
+
+def _known_from_training(run: Path, place: str, rows: int, noun: str) -> list[str]:
+    """A warning where the run's own test has examples that are known from its training."""
     folder = run_of(run)
     if folder is None or not is_data_of(folder, place, rows):
-        return ""
+        return []
     try:
         headline = headline_of(read_json(folder / "metrics.json", MOST_BYTES))
     except (OSError, ValueError, TypeError, AttributeError):  # a damaged file is for others to refuse
-        return ""
+        return []
     if not headline.known:
-        return ""
+        return []
     has = "has" if headline.known == 1 else "have"
-    return (
+    return [
         f"warning: {headline.known:,} of the {headline.tested:,} test {noun}s of {folder} {has} a copy or a "
         "relative in its training or validation, so these scores flatter it; see its report for the score of "
         "the others"
-    )
+    ]
 
 
 def listing_for(model: Model, place: Any, settings: Settings) -> Listing:
@@ -381,7 +390,7 @@ def listing_for(model: Model, place: Any, settings: Settings) -> Listing:
     noun = model.input_kind.noun
     try:
         asked = with_columns_of(model, settings)
-        target = "class" if model.target.is_exclusive else "labels"
+        target = ASKED[model.target].read_as
         read = read_data if isinstance(place, str) else read_dataset
         listing = read(place, dataclasses.replace(asked, task=model.input_kind.task, target=target))
     except UsageError as error:
@@ -405,84 +414,13 @@ def listing_for(model: Model, place: Any, settings: Settings) -> Listing:
     return with_labels(listing, listing.coded.renamed(model.renamed)).with_warnings(*warnings)
 
 
-def _numbers(listing: Listing, rows: Sequence[int], model: Model) -> Float64[np.ndarray, " rows"]:
-    """The labels as numbers.
-
-    Raises: `DataError` if some are none, with their rows.
-    """
-    del model
-    read = [read_number(listing.labels[index]) for index in rows]
-    wrong = [index for index, value in zip(rows, read, strict=True) if value is None]
-    if wrong:
-        named = [f"{quoted(listing.labels[index])} at {listing.sources[index]}" for index in wrong]
-        raise DataError(
-            f"{listing.place}: the model predicts numbers, but not every label is one: "
-            f"{some(named, _NAMES_SHOWN)}; fix or remove {'it' if len(wrong) == 1 else 'them'}"
-        )
-    return np.array(read, np.float64)
-
-
-def _class_codes(listing: Listing, rows: Sequence[int], model: Model) -> Int64[np.ndarray, " rows"]:
-    """Position of each label among the model's classes.
-
-    Raises: `DataError` if the model does not know some of them.
-    """
-    labels = [listing.labels[index] for index in rows]
-    codes = {name: code for code, name in enumerate(model.classes)}
-    unknown = sorted(set(labels) - codes.keys())
-    known = some([repr(name) for name in model.classes], _NAMES_SHOWN)
-    numbers = [read_number(label) for label in unknown]
-    if None not in numbers and any(value is not None and not value.is_integer() for value in numbers):
-        raise DataError(
-            f"{listing.place}: the labels are numbers with fractions, such as {unknown[0]}, but the model "
-            f"predicts classes: {known}; give labels that are classes, or a model that was trained on numbers"
-        )
-    if unknown:
-        raise DataError(
-            f"{listing.place}: the model does not know {'class' if len(unknown) == 1 else 'classes'} "
-            f"{some([repr(name) for name in unknown], _NAMES_SHOWN)}; it knows {known}; rename or remove them"
-        )
-    return np.array([codes[label] for label in labels], np.int64)
-
-
-def _label_states(listing: Listing, rows: Sequence[int], model: Model) -> Int8[np.ndarray, "rows labels"]:
-    """States of the model's labels; one that is no column of 0 and 1 in the data is unknown.
-
-    Raises: `DataError` if the model does not know some of the labels that are there.
-    """
-    names, states = listing.coded.names, listing.coded.values
-    known = {name: code for code, name in enumerate(model.classes)}
-    present = (states[rows] == PRESENT).any(axis=0)
-    unknown = [names[code] for code in np.flatnonzero(present).tolist() if names[code] not in known]
-    if unknown:
-        raise DataError(
-            f"{listing.place}: the model does not know {count_of(len(unknown), 'label')} "
-            f"{some([repr(name) for name in unknown], _NAMES_SHOWN)}; it knows "
-            f"{some([repr(name) for name in model.classes], _NAMES_SHOWN)}; rename or remove them"
-        )
-    # In lists a label that no example has does not occur at all.
-    is_complete = not listing.has_label_columns
-    found = np.full((len(rows), len(known)), ABSENT if is_complete else UNKNOWN, np.int8)
-    for code, name in enumerate(names):
-        if name in known:
-            found[:, known[name]] = states[rows, code]
-    return found
-
-
-# How labels are read, by what the model predicts.
-_READERS: dict[Target, Callable[[Listing, Sequence[int], Model], np.ndarray]] = {
-    CLASSIFICATION: _class_codes,
-    REGRESSION: _numbers,
-    MULTILABEL: _label_states,
-}
-
-
-def labels_for(model: Model, listing: Listing, rows: Sequence[int]) -> Shaped[np.ndarray, "rows ..."]:
+def labels_for(model: Model, listing: Listing, rows: Sequence[int]) -> Labels:
     """Labels of some rows as the model answers: codes of its classes, states of its labels, or numbers.
 
     Raises: `DataError` if there are labels that it does not know, or no numbers where it predicts some.
     """
-    return _READERS[model.target](listing, rows, model)
+    values = ASKED[model.target].values(listing, rows, model.classes)
+    return Labels(values, model.classes, model.target)
 
 
 def _answers(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pellucid.answering.answers import answered
+from pellucid.answering.by_target import ASKED
 from pellucid.answering.giveaways import driving_giveaways
 from pellucid.answering.incoming import Block, incoming
 from pellucid.answering.naming import ModelOfRun, model_of
@@ -13,9 +14,9 @@ from pellucid.bundle import Generator, Inputs, Model, load_to_open
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.files import write_file
+from pellucid.insight.by_target import Against
 from pellucid.insight.explaining import explain_model, opened_model
 from pellucid.insight.explanation import Explanation
-from pellucid.insight.gradients import Against
 from pellucid.language import translated
 from pellucid.reports.explain import render_explanation
 from pellucid.settings import Settings
@@ -80,7 +81,7 @@ def explain(
     elif class_name is not None:
         known = some([quoted(name) for name in model.classes], _NAMES_SHOWN)
         there = f"choose one of {known}" if model.classes else "the model knows no classes; leave it out"
-        noun = "class" if model.target.is_exclusive else "label"
+        noun = ASKED[model.target].label
         raise UsageError(f"--class: {quoted(class_name)} is no {noun} of the model; {there}")
     if place is None:
         (block,) = incoming(model, (), settings, typed=(typed or "",)).blocks
@@ -106,15 +107,9 @@ def explain(
 
 def _truth(model: Model, folder: Path, name: str) -> tuple[Against, tuple[str, ...]]:
     """Class or labels of an input of a run's own data, and the sentence about them; `None` of any other."""
-    label = known_label(folder, name)
-    if model.target.is_exclusive:
-        words = (f"In the data of this run its label is {quoted(label)}.",) if label else ()
-        return model.classes.index(label) if label in model.classes else None, words
-    states = None if label is None else known_states(folder, name, model.classes)
-    if states is None:
-        return None, ()
-    labels = f"its labels are {quoted(label)}" if label else "it has none of the labels"
-    return states, (f"In the data of this run {labels}.",)
+    return ASKED[model.target].truth(
+        model.classes, known_label(folder, name), lambda: known_states(folder, name, model.classes)
+    )
 
 
 def _others(chosen: ModelOfRun) -> tuple[str, ...]:

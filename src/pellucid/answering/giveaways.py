@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.answering.by_target import ASKED
 from pellucid.arithmetic.rounding import figure
 from pellucid.bundle import Inputs, Model
 from pellucid.data.removal import image_without, of_images, of_texts, text_without
@@ -22,7 +23,7 @@ def driving_giveaways(model: Model, run: Path, inputs: Inputs) -> tuple[str, ...
 
     Of those that `--ignore` can take out the answer is asked for again; of others nothing can be said.
     """
-    if not model.classes or not model.target.is_exclusive:
+    if "giveaways" in ASKED[model.target].lacks:
         return ()
     before = model.predict_proba(inputs)[0]
     answer = int(before.argmax())

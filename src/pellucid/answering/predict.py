@@ -56,6 +56,21 @@ class Tally:
     warnings: list[str] = field(default_factory=list)
 
 
+class Predicted(NamedTuple):
+    """Outcome of labelling."""
+
+    model: str  # what answered: the name that its run gives it, or its own
+    noun: str  # what one input is: `image` or `text`
+    labelled: int  # those that got a label or a number
+    unreadable: int  # those that could not be read, each with a row that gives the reason
+    unanswered: int  # those to which the model has no finite answer, likewise
+    novelty: int | None  # those that are unlike the training data; `None` where that is not known
+    expected: float  # share of inputs like the training data that counts as unlike it all the same
+    drift: Drift | None  # of the whole set from the validation examples; `None` of too few
+    abstained: int | None  # those that are not answered; `None` where no promise was asked for
+    warnings: tuple[str, ...]
+
+
 class _Labelling:
     """Labels inputs block by block, and adds up what became of them."""
 
@@ -105,6 +120,26 @@ class _Labelling:
                 if progress is not None:
                     progress(done, total)
 
+    def outcome(self, model: Model, name: str, warnings: Sequence[str]) -> Predicted:
+        """What became of all inputs, with warnings about the model that is called so."""
+        noun, tally, gathering, decisions = model.input_kind.noun, self.tally, self.gathering, self._decisions
+        warned = [*self._asked.warnings, *first_few(tally.warnings, noun, tally.warned), *warnings]
+        drift = None if gathering is None else gathering.drift(noun)
+        if drift is not None and drift.is_real and (decisions.promise or decisions.coverage):
+            warned.append("warning: these inputs have drifted, so what was promised need not hold for them")
+        return Predicted(
+            model=name,
+            noun=noun,
+            labelled=tally.labelled,
+            unreadable=tally.unreadable,
+            unanswered=tally.unanswered,
+            novelty=None if gathering is None else gathering.alarms,
+            expected=0.0 if model.detector is None else model.detector.rate,
+            drift=drift,
+            abstained=None if decisions.promise is None else tally.abstained,
+            warnings=tuple(warned),
+        )
+
 
 _NOTHING = PredictOptions()
 
@@ -117,21 +152,6 @@ class Listener(NamedTuple):
 
 
 _NOBODY = Listener()
-
-
-class Predicted(NamedTuple):
-    """Outcome of labelling."""
-
-    model: str  # what answered: the name that its run gives it, or its own
-    noun: str  # what one input is: `image` or `text`
-    labelled: int  # those that got a label or a number
-    unreadable: int  # those that could not be read, each with a row that gives the reason
-    unanswered: int  # those to which the model has no finite answer, likewise
-    novelty: int | None  # those that are unlike the training data; `None` where that is not known
-    expected: float  # share of inputs like the training data that counts as unlike it all the same
-    drift: Drift | None  # of the whole set from the validation examples; `None` of too few
-    abstained: int | None  # those that are not answered; `None` where no promise was asked for
-    warnings: tuple[str, ...]
 
 
 def predict(
@@ -180,11 +200,7 @@ def predict(
             was written.
     """
     require_input(inputs, typed)
-    check_ending(out)
-    if shard is not None and out is None:
-        raise UsageError("--shard: a part is a file, named after that of all answers; give --out")
-    if resume and out is None:
-        raise UsageError("--resume: what was written to standard output cannot be gone on with; give --out")
+    _require_output(out, shard, resume)
     options = dataclasses.replace(options, threshold=options.threshold or settings.threshold)
     chosen = model_of(run, options.model)
     model = load(chosen.folder)
@@ -204,25 +220,17 @@ def predict(
             out = part_of(out, shard)
         with shared_out(threads()):
             _answer_into(out, columns, question, resume, labelling, asked.share)
-    noun, tally, gathering = model.input_kind.noun, labelling.tally, labelling.gathering
-    warnings = [*asked.warnings, *first_few(tally.warnings, noun, tally.warned)]
-    if options.model is None:
-        warnings += _same_for_all(Path(run), noun)
-    drift = None if gathering is None else gathering.drift(noun)
-    if drift is not None and drift.is_real and (decisions.promise or decisions.coverage):
-        warnings.append("warning: these inputs have drifted, so what was promised need not hold for them")
-    return Predicted(
-        model=chosen.name or model.name,
-        noun=noun,
-        labelled=tally.labelled,
-        unreadable=tally.unreadable,
-        unanswered=tally.unanswered,
-        novelty=None if gathering is None else gathering.alarms,
-        expected=0.0 if model.detector is None else model.detector.rate,
-        drift=drift,
-        abstained=None if decisions.promise is None else tally.abstained,
-        warnings=tuple(warnings),
-    )
+    same = _same_for_all(Path(run), model.input_kind.noun) if options.model is None else ()
+    return labelling.outcome(model, chosen.name or model.name, same)
+
+
+def _require_output(out: Path | None, shard: Shard | None, resume: bool) -> None:
+    """Refuse a file of no known form, and what cannot be done without one."""
+    check_ending(out)
+    if shard is not None and out is None:
+        raise UsageError("--shard: a part is a file, named after that of all answers; give --out")
+    if resume and out is None:
+        raise UsageError("--resume: what was written to standard output cannot be gone on with; give --out")
 
 
 def _answer_into(

@@ -17,6 +17,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from pellucid.bundle.by_target import IN_FOLDERS
 from pellucid.bundle.held_out import LEAST_MEMBERS, MOST_MEMBERS, MOST_WEIGHT
 from pellucid.bundle.model import LEAST_TEMPERATURE, MOST_TEMPERATURE, checked_temperature
 from pellucid.classical import FEATURES, HIDDEN, PREDICTORS, TF_IDF, VALUES
@@ -27,7 +28,7 @@ from pellucid.encoding import ENCODERS, Encoder, NgramEncoder, WordPieceEncoder
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.encoding.token_encoders import BYTE, CHARACTERS, SUB_WORDS, WORDS
 from pellucid.errors import ModelFileError
-from pellucid.input_kinds import IMAGES, TEXTS, InputKind
+from pellucid.input_kinds import IMAGES, INPUT_KINDS, TEXTS, InputKind
 from pellucid.input_kinds import VALUES as VECTORS
 from pellucid.networks import NetworkConfig, Origin
 from pellucid.networks.config import MOST_FEATURES
@@ -47,7 +48,7 @@ from pellucid.strict import (
     parse_file,
     sealed,
 )
-from pellucid.targets import CLASSIFICATION, GENERATION, MULTILABEL, REGRESSION, Target
+from pellucid.targets import TARGETS, Target
 
 FORMAT = 2
 SIZE_LIMIT = 8 << 20
@@ -78,35 +79,30 @@ class ModelKind(NamedTuple):
     @property
     def name(self) -> str:
         """The name in `model.json`."""
-        return next(name for name, kind in KINDS.items() if kind == self)
+        way = "average-" if self.is_average else "classical-" if self.is_classical else ""
+        return f"{way}{self.input_kind.task}-{IN_FOLDERS[self.target].kind}"
 
 
+# Every kind by its name: networks, classical models, and averages.
 KINDS = {
-    "image-classifier": ModelKind(IMAGES, CLASSIFICATION, is_classical=False),
-    "image-regressor": ModelKind(IMAGES, REGRESSION, is_classical=False),
-    "image-multilabel-classifier": ModelKind(IMAGES, MULTILABEL, is_classical=False),
-    "image-generator": ModelKind(IMAGES, GENERATION, is_classical=False),
-    "feature-classifier": ModelKind(VECTORS, CLASSIFICATION, is_classical=False),
-    "feature-regressor": ModelKind(VECTORS, REGRESSION, is_classical=False),
-    "feature-multilabel-classifier": ModelKind(VECTORS, MULTILABEL, is_classical=False),
-    "text-classifier": ModelKind(TEXTS, CLASSIFICATION, is_classical=False),
-    "text-regressor": ModelKind(TEXTS, REGRESSION, is_classical=False),
-    "text-multilabel-classifier": ModelKind(TEXTS, MULTILABEL, is_classical=False),
-    "classical-image-classifier": ModelKind(IMAGES, CLASSIFICATION, is_classical=True),
-    "classical-image-regressor": ModelKind(IMAGES, REGRESSION, is_classical=True),
-    "classical-image-multilabel-classifier": ModelKind(IMAGES, MULTILABEL, is_classical=True),
-    "classical-feature-classifier": ModelKind(VECTORS, CLASSIFICATION, is_classical=True),
-    "classical-feature-regressor": ModelKind(VECTORS, REGRESSION, is_classical=True),
-    "classical-feature-multilabel-classifier": ModelKind(VECTORS, MULTILABEL, is_classical=True),
-    "classical-text-classifier": ModelKind(TEXTS, CLASSIFICATION, is_classical=True),
-    "classical-text-regressor": ModelKind(TEXTS, REGRESSION, is_classical=True),
-    "classical-text-multilabel-classifier": ModelKind(TEXTS, MULTILABEL, is_classical=True),
-    "average-image-classifier": ModelKind(IMAGES, CLASSIFICATION, is_classical=False, is_average=True),
-    "average-image-regressor": ModelKind(IMAGES, REGRESSION, is_classical=False, is_average=True),
-    "average-image-multilabel-classifier": ModelKind(IMAGES, MULTILABEL, is_classical=False, is_average=True),
-    "average-text-multilabel-classifier": ModelKind(TEXTS, MULTILABEL, is_classical=False, is_average=True),
-    "average-text-classifier": ModelKind(TEXTS, CLASSIFICATION, is_classical=False, is_average=True),
-    "average-text-regressor": ModelKind(TEXTS, REGRESSION, is_classical=False, is_average=True),
+    kind.name: kind
+    for kind in (
+        *(
+            ModelKind(inputs, target, is_classical=False)
+            for target, each in IN_FOLDERS.items()
+            for inputs in each.inputs
+        ),
+        *(
+            ModelKind(inputs, target, is_classical=True)
+            for inputs in INPUT_KINDS.values()
+            for target in TARGETS.values()
+        ),
+        *(
+            ModelKind(inputs, target, is_classical=False, is_average=True)
+            for inputs in (IMAGES, TEXTS)
+            for target in TARGETS.values()
+        ),
+    )
 }
 
 # Plans: what `model.json` says of the parts of a model.
@@ -255,9 +251,8 @@ class Description(Saved):
         self._require("members", kind.is_average)
         self._check_classes(kind)
         self._check_files(kind)
-        if self.mirror and (
-            kind.is_classical or kind.is_average or kind.input_kind is not IMAGES or kind.target is GENERATION
-        ):
+        is_network_of_images = kind.input_kind is IMAGES and not (kind.is_classical or kind.is_average)
+        if self.mirror and not (is_network_of_images and kind.target in TARGETS.values()):
             raise ValueError(f"'mirror' must be false in a model of the kind {kind.name}")
         if self.joined_columns and kind.input_kind is not TEXTS:
             raise ValueError(f"joined_columns: a model of the kind {kind.name} reads no columns of texts")
@@ -284,11 +279,11 @@ class Description(Saved):
 
     def _check_classes(self, kind: ModelKind) -> None:
         """Two or more names, none where numbers are predicted, any where images are made."""
-        classes = self.classes
-        if kind.target is REGRESSION and classes:
+        classes, admitted = self.classes, IN_FOLDERS[kind.target].classes
+        if classes and len(admitted) == 1:
             raise ValueError(f"'classes' must be empty in a model of the kind {kind.name}")
-        if len(set(classes)) != len(classes) or (len(classes) < 2 and kind.target is CLASSIFICATION):
-            least = "" if kind.target is GENERATION else "two or more "
+        if len(set(classes)) != len(classes) or len(classes) not in admitted:
+            least = "two or more " if admitted.start else ""
             raise ValueError(f"'classes' is not a list of {least}different names")
         checked_temperature(self.temperature, classes)
         if self.threshold:
@@ -313,7 +308,7 @@ class Description(Saved):
 
     def _check_network(self, kind: ModelKind, network: NetworkConfig) -> None:
         """Require a network of the inputs and outputs of the model; of texts, their file says the rest."""
-        if (network.conditions > 0) != (kind.target is GENERATION):
+        if (network.conditions > 0) == (kind.target in TARGETS.values()):
             raise ValueError(f"architecture: {network.name} is no network of a model of the kind {kind.name}")
         takes, reads_texts = tuple(network.input_shape), network.vocabulary > 0
         if reads_texts != (kind.input_kind is TEXTS):

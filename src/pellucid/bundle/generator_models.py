@@ -18,7 +18,7 @@ from pellucid.networks import Adversarial, Autoencoder, Network
 from pellucid.networks.costs import hidden_units, rows_at_once
 from pellucid.novelty import FeatureKind
 from pellucid.pieces import in_pieces
-from pellucid.targets import GENERATION, Target
+from pellucid.targets import GENERATION
 
 _BLOCK = 256
 
@@ -33,6 +33,7 @@ class Generator(Model):
     """
 
     input_kind = IMAGES
+    target = GENERATION
     network: Network
     preprocessing: Preprocessing
     shape: tuple[int, int, int]  # height, width and channels of every image
@@ -49,11 +50,6 @@ class Generator(Model):
         self.shape = preprocessing.height, preprocessing.width, preprocessing.channels
         self.classes = tuple(classes)
         self.temperature = 1.0
-
-    @property
-    def target(self) -> Target:
-        """Target: new images."""
-        return GENERATION
 
     @property
     def name(self) -> str:

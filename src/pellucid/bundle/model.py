@@ -23,7 +23,7 @@ from pellucid.errors import DataError
 from pellucid.input_kinds import InputKind
 from pellucid.networks import NetworkConfig
 from pellucid.novelty import Detector, FeatureKind
-from pellucid.targets import Target, target_of
+from pellucid.targets import Target
 
 # Inputs that models are asked about: images or feature vectors as one array, or texts.
 Inputs: TypeAlias = Shaped[np.ndarray, "examples ..."] | Sequence[str]
@@ -153,6 +153,7 @@ class Model:
     # from texts to numbers, each once; none where no texts are taken or the model has no inputs
     encoders: tuple[Encoder | Tfidf, ...] = ()
     classes: tuple[str, ...]  # in the order of the probabilities; none where a number is predicted
+    target: Target  # of the answers
     temperature: float  # of the probabilities, 0.01 to 100; 1 leaves them as they are
     has_hidden_layer: bool = True  # whether `transform` has values to give
     sort_seen: FeatureKind  # of the features that a detector takes
@@ -167,17 +168,11 @@ class Model:
     # probability from which on one of two classes is answered, or each of several labels; nothing where the
     # most probable class is, or labels from one half on
     threshold: Mapping[str, float] = MappingProxyType({})
-    _target: Target | None = None  # None where the number of classes decides
 
     @property
     def novelty_rate(self) -> float | None:
         """Share of inputs like the training data that count as foreign; `None` without a detector."""
         return None if self.detector is None else self.detector.rate
-
-    @property
-    def target(self) -> Target:
-        """Target of the answers: classes, several labels or a number."""
-        return self._target or target_of(len(self.classes))
 
     def texts_of(self, inputs: Inputs) -> Sequence[str]:
         """Texts as it reads them, without what is ignored.
@@ -185,12 +180,6 @@ class Model:
         Raises: `DataError` if they are of another form.
         """
         return texts_without(require_texts(inputs), self.ignored)
-
-    def with_target(self: Own, target: Target) -> Own:
-        """The same model, whose outputs are of another target."""
-        model = copy.copy(self)
-        model._target = target
-        return model
 
     def decided(self, answers: Float64[np.ndarray, "examples ..."]) -> Shaped[np.ndarray, "examples ..."]:
         """Labels by the model's threshold: codes of classes, states of several labels, or numbers."""

@@ -31,6 +31,7 @@ from pellucid.errors import DataError
 from pellucid.input_kinds import IMAGES, TEXTS, VALUES
 from pellucid.networks import Network
 from pellucid.networks.costs import hidden_units
+from pellucid.targets import Target
 
 
 class OnNetwork(Model):
@@ -42,9 +43,11 @@ class OnNetwork(Model):
     network: Network
     sort_seen = "layer"
 
-    def __init__(self, network: Network, classes: Sequence[str], *, temperature: float = 1.0) -> None:
+    def __init__(
+        self, network: Network, classes: Sequence[str], target: Target, *, temperature: float = 1.0
+    ) -> None:
         self.network = self.sees_through = network
-        self.classes = tuple(classes)
+        self.classes, self.target = tuple(classes), target
         self.temperature = checked_temperature(temperature, classes)
 
     @property
@@ -130,11 +133,12 @@ class ImageModel(OnNetwork):
         network: Network,
         preprocessing: Preprocessing,
         classes: Sequence[str],
+        target: Target,
         *,
         mirror: bool = False,
         temperature: float = 1.0,
     ) -> None:
-        super().__init__(network, classes, temperature=temperature)
+        super().__init__(network, classes, target, temperature=temperature)
         self.preprocessing = preprocessing
         self.mirror = mirror
 
@@ -162,10 +166,16 @@ class TextModel(OnNetwork):
     encoder: Encoder
 
     def __init__(
-        self, network: Network, encoder: Encoder, classes: Sequence[str], *, temperature: float = 1.0
+        self,
+        network: Network,
+        encoder: Encoder,
+        classes: Sequence[str],
+        target: Target,
+        *,
+        temperature: float = 1.0,
     ) -> None:
         require_agreement(network.config, encoder)
-        super().__init__(network, classes, temperature=temperature)
+        super().__init__(network, classes, target, temperature=temperature)
         self.encoder, self.encoders = encoder, (encoder,)
 
     def _asked(
@@ -222,6 +232,7 @@ class ClassicalModel(Model):
         predictor: Predictor,
         features: str,
         classes: Sequence[str],
+        target: Target,
         *,
         preprocessing: Preprocessing | None,
         network: Network | None = None,
@@ -230,7 +241,7 @@ class ClassicalModel(Model):
         temperature: float = 1.0,
     ) -> None:
         self.predictor, self.features, self.preprocessing = predictor, features, preprocessing
-        self.classes = tuple(classes)
+        self.classes, self.target = tuple(classes), target
         self.temperature = checked_temperature(temperature, classes)
         self.input_kind = VALUES if preprocessing is None else IMAGES
         if features == TF_IDF or encoder is not None:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from pellucid.budgets import MEMORY
 from pellucid.bundle.average_models import AverageMember, AverageModel
+from pellucid.bundle.by_target import IN_FOLDERS
 from pellucid.bundle.format import (
     FILE_NAME,
     HELD_OUT_NAME,
@@ -52,7 +53,6 @@ from pellucid.networks.costs import require_affordable
 from pellucid.networks.families import outline
 from pellucid.novelty import Detector
 from pellucid.stored import Forms
-from pellucid.targets import GENERATION
 
 # Model files of other makers that can run code when they are opened: recognised, never opened.
 
@@ -105,7 +105,7 @@ def load(folder: str | Path) -> Model:
     vectors, or makes images.
     """
     model = load_to_open(folder)
-    if model.target is GENERATION:
+    if isinstance(model, Generator):
         raise ModelFileError(
             f"{folder}: this model makes images and predicts nothing; use pellucid generate {folder}"
         )
@@ -193,9 +193,9 @@ def _one(place: Path, description: Description) -> Model:
     def check_cost() -> None:
         """Refuse a model whose answers cost more than the budgets allow, before its weights are read."""
         classes = description.classes
-        needed = _OUTPUT_BYTES * _ROWS * len(classes)
+        needed = _OUTPUT_BYTES * _ROWS * description.is_of.target.outputs(len(classes))
         try:
-            if needed > MEMORY.value() and description.is_of.target is not GENERATION:
+            if needed > MEMORY.value():
                 raise ValueError(
                     f"{len(classes):,} classes: their probabilities would take {needed / 1e9:,.1f} GB "
                     f"for {_ROWS} inputs; {MEMORY.remedy}"
@@ -207,10 +207,7 @@ def _one(place: Path, description: Description) -> Model:
 
     tensors = _tensors(place, WEIGHTS_NAME, forms, description, check_cost)
     with _impossible(place):
-        model = put_together(description, network, tensors, words)
-        if not isinstance(model, Generator):
-            model = model.with_target(description.is_of.target)
-        model = model.for_data(
+        model = put_together(description, network, tensors, words).for_data(
             joined_columns=description.joined_columns,
             renamed=description.renamed,
             threshold=description.threshold,
@@ -230,20 +227,10 @@ def _average(place: Path, description: Description) -> Model:
             raise ValueError("input_kind of the average are not those of its members")
         if model.target is not description.is_of.target:
             raise ValueError("the target of the average is not that of its members")
-        same = ["preprocessing", "classes", "joined_columns", "ignored", "renamed"]
-        if model.target.is_exclusive:
-            same.append("threshold")
-        else:  # of several labels its own, which its own answers fit
-            threshold = description.threshold
-            model = model.for_data(
-                joined_columns=model.joined_columns,
-                renamed=model.renamed,
-                threshold=threshold,
-                ignored=model.ignored,
-            )
-        for what in same:
+        for what in IN_FOLDERS[model.target].shared:
             if getattr(model, what) != getattr(description, what):
                 raise ValueError(f"{what} of the average are not those of its members")
+        model.threshold = description.threshold
     return _completed(place, description, model)
 
 
@@ -327,18 +314,18 @@ def _arrays(tensors: Mapping[str, Tensor], prefix: str = "") -> dict[str, np.nda
 
 def _completed(folder: Path, description: Description, model: Model) -> Model:
     """The model with its detector and its held-out answers, read with the same care, where it has them."""
-    classes = description.classes
+    classes, target = description.classes, description.is_of.target
     settings, stray = description.novelty, "belongs to no detector"
     arrays = _arrays_beside(folder, description, NOVELTY_NAME, settings, Detector.expected, stray)
     if arrays is not None:
         with _impossible(folder):
             model = model.with_detector(Detector.from_parts(settings, arrays))
     settings, stray = description.held_out, "the description does not speak of it"
-    expected = partial(HeldOut.expected, classes=classes)
+    expected = partial(HeldOut.expected, classes=classes, target=target)
     arrays = _arrays_beside(folder, description, HELD_OUT_NAME, settings, expected, stray)
     if arrays is not None:
         with _impossible(folder):
-            model = model.with_held_out(HeldOut.from_parts(settings, classes, arrays))
+            model = model.with_held_out(HeldOut.from_parts(settings, classes, target, arrays))
     return model
 
 
@@ -416,7 +403,7 @@ def put_together(
     Raises: `ValueError` if the tensors hold something impossible, or the parts do not fit each other.
     """
     plan, prepared = description.predictor, description.preprocessing
-    classes, temperature = description.classes, description.temperature
+    classes, target, temperature = description.classes, description.is_of.target, description.temperature
     images = prepared if isinstance(prepared, Preprocessing) else None
     encoder = tfidf = None
     if isinstance(prepared, EncodingPlan) and prepared.kind == TF_IDF:
@@ -436,6 +423,7 @@ def put_together(
             PREDICTORS[plan.kind].from_parts(plan.settings, _arrays(tensors, PREDICTOR)),
             str(description.features),
             classes,
+            target,
             preprocessing=images,
             tfidf=tfidf,
             encoder=encoder,
@@ -452,10 +440,10 @@ def put_together(
         assert images is not None  # such a network takes images
         return generator_of(network, images, classes)
     if encoder is not None:
-        return TextModel(network, encoder, classes, temperature=temperature)
+        return TextModel(network, encoder, classes, target, temperature=temperature)
     if images is None:
-        return FeatureModel(network, classes, temperature=temperature)
-    return ImageModel(network, images, classes, mirror=description.mirror, temperature=temperature)
+        return FeatureModel(network, classes, target, temperature=temperature)
+    return ImageModel(network, images, classes, target, mirror=description.mirror, temperature=temperature)
 
 
 def generator_of(network: Network, preprocessing: Preprocessing, classes: Sequence[str]) -> Generator:
@@ -514,10 +502,8 @@ def _ask(model: Model) -> None:
         model.transform(inputs)
     elif isinstance(model, OnNetwork):
         model.said_of(model.outputs_and_seen(inputs)[:, : model.network.config.outputs])
-    elif model.target.has_probabilities:
-        model.predict_proba(inputs)
     else:
-        model.predict_values(inputs)
+        model.target.ask(model, inputs)
 
 
 def _plain_inputs(model: Model) -> Inputs:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pellucid.arithmetic.rounding import figure
 from pellucid.bundle.average_models import AverageModel
+from pellucid.bundle.by_target import IN_FOLDERS
 from pellucid.bundle.format import (
     CARD_NAME,
     FILE_NAME,
@@ -33,7 +34,6 @@ from pellucid.bundle.generator_models import AdversarialModel, AutoencoderModel,
 from pellucid.bundle.model import Model
 from pellucid.bundle.models import ClassicalModel, FeatureModel, ImageModel, TextModel
 from pellucid.classical import Predictor
-from pellucid.data.wording import with_article
 from pellucid.encoding import Encoder
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import DivergedError
@@ -42,7 +42,6 @@ from pellucid.input_kinds import TEXTS, VALUES
 from pellucid.language import translated, translated_form
 from pellucid.networks import Network
 from pellucid.networks.config import Latent
-from pellucid.targets import GENERATION
 
 
 class Parts(NamedTuple):
@@ -226,17 +225,12 @@ def model_card(model: Model, facts: Mapping[str, Any]) -> str:
         if isinstance(model, AverageModel):
             said = f"Words of the training texts are in {named} of its members: {passed}"
         words = f"\n{translated(said)}\n"
-    kind = f"A model that predicts a number from {with_article(model.input_kind.noun)},"
-    if model.target is GENERATION:
-        kind = "A network that makes images,"
-    elif model.target.has_probabilities:
-        kind = model.input_kind.classifier
-        kind += "" if model.target.is_exclusive else " of several labels,"
+    command = _GENERATE if isinstance(model, Generator) else _COMMANDS[model.input_kind.name]
     return translated_form(_CARD).format(
-        kind=translated(kind),
+        kind=translated(IN_FOLDERS[model.target].words(model.input_kind)),
         table="\n".join(lines),
         answers=_answers(model),
-        command=translated(_GENERATE if model.target is GENERATION else _COMMANDS[model.input_kind.name]),
+        command=translated(command),
         words=words,
     )
 
@@ -295,17 +289,7 @@ def _output(model: Model) -> dict[str, str]:
             )
             found["latent variables"] = f"{model.network.latent:,}"
         return found
-    if not model.target.has_probabilities:
-        return {"output": "one number, in the unit of the training labels"}
-    calibration = (
-        "none: probabilities are as the model gives them (temperature 1)"
-        if model.temperature == 1
-        else f"temperature {model.temperature:.3g}, fitted on validation examples"
-    )
-    output = f"a probability for each of {len(model.classes)} {model.target.nouns}"
-    if not model.target.is_exclusive:
-        output += ", any number of which may apply"
-    return {"output": output, "calibration": calibration}
+    return IN_FOLDERS[model.target].output(model)
 
 
 def _validation_facts(model: Model) -> dict[str, str]:
@@ -329,32 +313,14 @@ def _validation_facts(model: Model) -> dict[str, str]:
 
 def _answers(model: Model) -> str:
     """The classes, or what the numbers are, with mean and spread of the training labels where known."""
-    if model.target is GENERATION and not model.classes:
-        return _section("Classes", translated("None: the training images had no labels."))
-    if model.classes:
-        several = not model.target.is_exclusive
-        answered = {
-            name: translated(f", answered from {model.threshold.get(name, 0.5):.2g} on")
-            for name in model.classes
-        }
-        lines = [
-            f"- {plain_text(name)}{answered[name] if several else ''}"
-            for name in model.classes[:_CLASSES_SHOWN]
-        ]
-        if len(model.classes) > _CLASSES_SHOWN:
-            more = f"and {len(model.classes) - _CLASSES_SHOWN} more, listed in `model.json`"
-            lines.append(f"- {translated(more)}")
-        return _section(model.target.nouns.capitalize(), "\n".join(lines))
-    answer = "The answer is one number for each input, in the unit of the training labels."
-    network = getattr(model, "network", None)
-    if network is None or network.rescale is None:
-        return _section("Numbers", translated(answer))
-    mean, std = float(network.rescale.mean), float(network.rescale.std)
-    doubt = (
-        f"Those had the mean {mean:.4g} and the standard deviation {std:.3g}; an answer far outside "
-        "deserves doubt."
-    )
-    return _section("Numbers", translated(f"{answer} {doubt}"))
+    own = IN_FOLDERS[model.target]
+    if not model.classes:
+        return _section(*own.section(model))
+    lines = [f"- {plain_text(name)}{own.behind(model, name)}" for name in model.classes[:_CLASSES_SHOWN]]
+    if len(model.classes) > _CLASSES_SHOWN:
+        more = f"and {len(model.classes) - _CLASSES_SHOWN} more, listed in `model.json`"
+        lines.append(f"- {translated(more)}")
+    return _section(model.target.nouns.capitalize(), "\n".join(lines))
 
 
 def _section(title: str, content: str) -> str:

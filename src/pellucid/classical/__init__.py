@@ -4,16 +4,8 @@ scikit-learn is imported by the functions that learn and by nothing else, so tha
 without it.
 """
 
-from pellucid.classical.baselines import (
-    BASELINES,
-    NUMBER_BASELINES,
-    NUMBER_ON_NETWORK,
-    ON_NETWORK,
-    PREDICTORS,
-    baselines_for,
-    fit_baseline,
-    load_learner,
-)
+from pellucid.classical.baselines import PREDICTORS, baselines_for, fit_baseline, load_learner
+from pellucid.classical.by_target import FITS
 from pellucid.classical.image_features import (
     FEATURES,
     HIDDEN,
@@ -28,13 +20,10 @@ from pellucid.classical.text_features import TF_IDF
 from pellucid.classical.training_set import Budget, Configuration, Fitted, OverdueError, TrainingSet
 
 __all__ = [
-    "BASELINES",
     "FEATURES",
+    "FITS",
     "HIDDEN",
     "LINEAR_OF_TEXTS",
-    "NUMBER_BASELINES",
-    "NUMBER_ON_NETWORK",
-    "ON_NETWORK",
     "PREDICTORS",
     "TF_IDF",
     "VALUES",

@@ -1,118 +1,27 @@
-"""Classical baselines of a network, in two dicts, and the one way to train any of them."""
+"""Classical baselines of a network, and the one way to train any of them."""
 
 import importlib
-import math
 import time
 import warnings
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
-from pellucid.classical.forests import Forest, forest
-from pellucid.classical.image_features import FEATURES
-from pellucid.classical.kernel_machines import MOST_SHARED, Kernel, Setup, machine
-from pellucid.classical.label_fitting import logistic_of_labels
-from pellucid.classical.label_forests import forest_of_labels
-from pellucid.classical.linear_fitting import logistic, ridge
-from pellucid.classical.predictors import Constant, Linear, Predictor, Rows
-from pellucid.classical.search import Trial, Work, search
-from pellucid.classical.text_baselines import TEXT_BASELINES, TEXT_NUMBER_BASELINES, dummy
+from pellucid.classical.by_target import FITS
+from pellucid.classical.forests import Forest
+from pellucid.classical.kernel_machines import Kernel
+from pellucid.classical.predictors import Constant, Linear, Predictor
+from pellucid.classical.search import search
 from pellucid.classical.training_set import Budget, Fitted, Setting, TrainingSet
+from pellucid.classical.work import Baseline, Work
 from pellucid.input_kinds import IMAGES, TEXTS, InputKind
 from pellucid.settings import metric_of
-from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION, Target
-
-Learner = Callable[[Rows, np.ndarray, Work], Predictor]
-
-# From a training set and a budget to a model's set-ups, the one that usually serves best first.
-Baseline = Callable[[TrainingSet, Budget], list[Trial]]
-
-
-def _trials(*setups: tuple[str, Learner]) -> Baseline:
-    """Set-ups of a model, in words for people, each with every kind of features."""
-
-    def trials(training_set: TrainingSet, budget: Budget) -> list[Trial]:
-        return [
-            Trial(
-                features, f"{FEATURES[features].title}, {words}" if features in FEATURES else words, learner
-            )
-            for words, learner in setups
-            for features in training_set.feature_kinds
-        ]
-
-    return trials
-
-
-def _logistic(features: Rows, labels: np.ndarray, work: Work, strength: float) -> Predictor:
-    """Logistic regression of classes or of several labels."""
-    return (logistic_of_labels if labels.ndim == 2 else logistic)(features, labels, work, strength)
-
-
-def _forest(features: Rows, labels: np.ndarray, work: Work, least: int) -> Predictor:
-    """A random forest of classes, of several labels, or of numbers."""
-    return (forest_of_labels if labels.ndim == 2 else forest)(features, labels, work, least)
-
-
-# `benchmarks/baselines.py` names the set-ups that Fashion-MNIST takes.
-_LOGISTIC = _trials(*((f"C = {each:g}", partial(_logistic, strength=each)) for each in (0.01, 0.1, 0.001)))
-_RIDGE = _trials(*((f"penalty = {each:g}", partial(ridge, strength=each)) for each in (0.01, 0.1, 1.0)))
-_FOREST = _trials(*((f"leaves of at least {each}", partial(_forest, least=each)) for each in (1, 2)))
-_OF_CLASSES = (Setup(1.0, 5.0), Setup(2.0, 4.0), Setup(0.3, 5.0))
-_MACHINES = {
-    target: _trials(
-        *((f"C = {each.strength:g}, width = {each.width:g}", partial(machine, setup=each)) for each in setups)
-    )
-    for target, setups in (
-        (CLASSIFICATION, _OF_CLASSES),
-        (MULTILABEL, _OF_CLASSES),
-        (REGRESSION, (Setup(0.7, 3.0), Setup(0.7, 1.0), Setup(0.2, 10.0))),
-    )
-}
-
-
-# Labels for which machines learn from all examples that may share a kernel; the cost grows with
-# the square of these. One machine of a label takes as long as so many of pairs of classes.
-_FULL_LABELS, _LEAST_OF_LABELS, _PAIRS_OF_A_LABEL = 50, 1_000, 6
-
-
-def _machine(training_set: TrainingSet, budget: Budget) -> list[Trial]:
-    trials = _MACHINES[training_set.target](training_set, budget)
-    if training_set.target is REGRESSION:  # one problem of all examples
-        return [each._replace(most=budget.supported) for each in trials]
-    if training_set.target is MULTILABEL:  # one of all examples for each label
-        most = int(
-            min(MOST_SHARED, budget.supported) * min(1.0, math.sqrt(_FULL_LABELS / training_set.classes))
-        )
-        most = max(_LEAST_OF_LABELS, most)
-        trials = [each._replace(most=most, screened=most // 2) for each in trials]
-        return trials[: max(1, budget.pairs // (_PAIRS_OF_A_LABEL * training_set.classes))]
-    return trials[: max(1, budget.pairs // max(1, training_set.classes * (training_set.classes - 1) // 2))]
-
-
-BASELINES: dict[str, Baseline] = {
-    "majority": dummy,
-    "logistic-regression": _LOGISTIC,
-    "svm": _machine,
-    "random-forest": _FOREST,
-}
-NUMBER_BASELINES: dict[str, Baseline] = {
-    "mean": dummy,
-    "ridge": _RIDGE,
-    "svm": _machine,
-    "random-forest": _FOREST,
-}
-ON_NETWORK = ("logistic-regression", "svm")
-NUMBER_ON_NETWORK = ("ridge", "svm")
-
-_OF_IMAGES = {CLASSIFICATION: BASELINES, MULTILABEL: BASELINES, REGRESSION: NUMBER_BASELINES}
-_OF_TEXTS = {CLASSIFICATION: TEXT_BASELINES, MULTILABEL: TEXT_BASELINES, REGRESSION: TEXT_NUMBER_BASELINES}
+from pellucid.targets import Target
 
 
 def baselines_for(target: Target, input_kind: InputKind = IMAGES) -> Mapping[str, Baseline]:
     """The baselines of a target and a kind of input, the simplest first."""
-    return (_OF_TEXTS if input_kind is TEXTS else _OF_IMAGES)[target]
+    return FITS[target].text_baselines if input_kind is TEXTS else FITS[target].baselines
 
 
 _LEARNERS = {
@@ -148,8 +57,8 @@ def fit_baseline(
     from training_set, seed, threads and budget (by default the standard one); but after a deadline, a reading
     of `time.monotonic`, a forest grows no further tree. Features computed for one baseline serve the next.
 
-    `name` is a key in `BASELINES`, or in `NUMBER_BASELINES` for a training_set of numbers, which go by the
-    root mean squared error whatever the `metric`. `setup` is the set-up to train; where there is no such one,
+    `name` is a key in `baselines_for` the target; numbers go by the root mean squared error whatever the
+    `metric`. `setup` is the set-up to train; where there is no such one,
     or none is given, all are compared. `scale` is that of a linear model's decision values, from an earlier
     training at this set-up; `class_weights` are of each class in the loss.
 
@@ -158,7 +67,7 @@ def fit_baseline(
     """
     from sklearn.exceptions import ConvergenceWarning
 
-    baselines = baselines_for(training_set.target, training_set.input_kind)
+    baselines = baselines_for(training_set.labels.target, training_set.input_kind)
     if name not in baselines:
         raise ValueError(f"model: {name!r} is not one of {', '.join(baselines)}")
     metric_of(metric)

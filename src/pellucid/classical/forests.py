@@ -1,21 +1,28 @@
 """Random forests: learnt by scikit-learn, laid out in plain arrays, and what their leaves answer."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int32, Int64
+import scipy.sparse
+from jaxtyping import Float32, Float64, Int8, Int32, Int64
 
-from pellucid.classical.linear_fitting import constant
+from pellucid.arithmetic.draws import Purpose, generator
+from pellucid.classical.linear_fitting import class_shares, mean_number
+from pellucid.classical.one_against_rest import cell_weights, constant_shares, has_both, label_shares
 from pellucid.classical.predictors import Exclusive, Outputs, Predictor, Rows, dense
-from pellucid.classical.search import Work
 from pellucid.classical.training_set import OverdueError
+from pellucid.classical.work import Work
 from pellucid.stored import Forms
+from pellucid.targets.several import States
 
 MOST_DEPTH = 64  # bounds the questions to a row, whatever a file says
-_BLOCK_VALUES, _BLOCK_ENTRIES = 1 << 18, 1 << 22
+# Outputs, leaves and entries of leaves that a block of rows may have while they are answered.
+_BLOCK_VALUES = 1 << 18
+_BLOCK_ENTRIES = 1 << 22
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,24 +157,33 @@ def _require_trees(forest: Forest) -> None:
 # Leaves of a whole forest: some 15 MB in a file.
 MOST_LEAVES = 500_000
 
+# Parts in which the shares of weighted examples in a leaf are counted.
 _SHARES = 1_000_000
+# Trees that a forest has at least where a deadline ends its growing.
 _LEAST_TREES = 10
 
 
-def forest(features: Rows, labels: np.ndarray, work: Work, least: int) -> Predictor:
-    """Train a random forest, of numbers where `work` knows no classes, with leaves of at least `least`."""
-    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+def forest_of_classes(features: Rows, labels: Int64[np.ndarray, " n"], work: Work, least: int) -> Predictor:
+    """Train a random forest of classes, with leaves of at least `least`."""
+    from sklearn.ensemble import RandomForestClassifier
 
-    if features.shape[1] == 0 or (work.classes and len(np.unique(labels)) == 1):
-        return constant(labels, work.classes, work.weights)
-    settings = settings_of(work, least, len(labels))
-    if work.classes == 0:
-        share = 1 / 3 if features.shape[1] > 3 else 1.0
-        model = RandomForestRegressor(max_features=share, **settings)
-    else:
-        model = RandomForestClassifier(max_features="sqrt", **settings)
+    if features.shape[1] == 0 or len(np.unique(labels)) == 1:
+        return class_shares(labels, work)
+    model = RandomForestClassifier(max_features="sqrt", **settings_of(work, least, len(labels)))
     grow(model, features, labels, work)
     return laid_out(model, work.classes, work.weights is not None)
+
+
+def forest_of_numbers(features: Rows, labels: Float64[np.ndarray, " n"], work: Work, least: int) -> Predictor:
+    """Train a random forest of numbers, with leaves of at least `least`."""
+    from sklearn.ensemble import RandomForestRegressor
+
+    if features.shape[1] == 0:
+        return mean_number(labels, work)
+    share = 1 / 3 if features.shape[1] > 3 else 1.0
+    model = RandomForestRegressor(max_features=share, **settings_of(work, least, len(labels)))
+    grow(model, features, labels, work)
+    return laid_out(model, 0)
 
 
 def settings_of(work: Work, least: int, count: int, leaves: int = MOST_LEAVES) -> dict[str, Any]:
@@ -258,3 +274,85 @@ def branches_of(trees: Sequence[Any]) -> dict[str, Any]:
         name: np.concatenate(found).astype(np.float32 if name == "threshold" else np.int32)
         for name, found in parts.items()
     }
+
+
+# Random forests of several labels: one of trees whose leaves answer for all labels.
+#
+# Trees grow by the summed squared error of the labels' states, which for one label is half of Gini's
+# impurity. An unknown state counts as the label's share there, so that it favours no question. Of many
+# labels the trees see random sums instead, which keep the distances between examples, so that growing does
+# not take longer.
+#
+# The answer of a leaf is, for each label, its share among all training examples there of which it is known.
+# One more tree, without a question, answers with the shares of all examples, so that nothing counts as
+# impossible.
+#
+# Source: Kocev et al., "Ensembles of Multi-Objective Decision Trees" (2007); Joly, Geurts and Wehenkel,
+# "Random Forests with Random Projections of the Output Space for High Dimensional Multi-Label
+# Classification" (2014).
+
+# Sums of labels that a tree sees.
+_SEEN = 16
+# Numbers in the leaves of a forest of several labels.
+_MOST_NUMBERS = 25_000_000
+
+
+def forest_of_labels(
+    features: Rows, labels: Int8[np.ndarray, "n labels"], work: Work, least: int
+) -> Predictor:
+    """Train a random forest of several labels, with leaves of at least `least` examples that a tree drew."""
+    from sklearn.ensemble import RandomForestRegressor
+
+    if features.shape[1] == 0 or not has_both(labels).any():
+        return constant_shares(labels, work)
+    shares, states = label_shares(labels, work.weights), States.of(labels)
+    aims = np.where(states.known, states.present - shares, 0.0)
+    if aims.shape[1] > _SEEN:
+        chance = generator(work.seed, Purpose.LABEL_SUMS)
+        aims = aims @ chance.normal(size=(aims.shape[1], _SEEN)) / np.sqrt(_SEEN)
+    grown = work._replace(budget=dataclasses.replace(work.budget, trees=max(1, work.budget.trees - 1)))
+    settings = settings_of(grown, least, len(labels), min(MOST_LEAVES, _MOST_NUMBERS // labels.shape[1]))
+    model = RandomForestRegressor(max_features="sqrt", **settings)
+    grow(model, features, aims, grown)
+    return _label_leaves(model, features, labels, shares, work)
+
+
+def _label_leaves(
+    model: Any,
+    features: Rows,
+    labels: Int8[np.ndarray, "n labels"],
+    shares: Float64[np.ndarray, " labels"],
+    work: Work,
+) -> Forest:
+    """Forest in plain arrays, whose leaves answer by the training examples that end in them."""
+    trees = [each.tree_ for each in model.estimators_]
+    cells = cell_weights(labels, work)
+    present = scipy.sparse.csr_array(np.where(States.of(labels).present, cells, 0.0))
+    is_plain = bool((cells == 1).all())
+    ends, entry, content = [], [], []
+    for tree, nodes in zip(trees, model.apply(features).T, strict=True):
+        outer = tree.children_left < 0
+        leaf = np.cumsum(outer)[nodes] - 1
+        count = len(leaf)
+        members = scipy.sparse.csr_array(
+            (np.ones(count), (leaf, np.arange(count))), shape=(int(outer.sum()), count)
+        )
+        known = members.sum(axis=1)[:, np.newaxis] if is_plain else members @ cells
+        found = np.where(known > 0, (members @ present).toarray() / np.maximum(known, 1e-12), shares)
+        row, label = np.nonzero(found)
+        ends.append(np.bincount(row, minlength=len(found)))
+        entry.append(label)
+        content.append(np.minimum(found[row, label], 1.0))
+    branches = branches_of(trees)
+    leaves = sum(map(len, ends))
+    branches["roots"] = np.append(branches["roots"], np.int32(-1 - leaves))
+    return Forest(
+        outputs=len(shares),
+        number=False,
+        inputs=model.n_features_in_,
+        **branches,
+        ends=np.cumsum(np.concatenate([*ends, [len(shares)]])).astype(np.int32),
+        entry=np.concatenate([*entry, np.arange(len(shares))]).astype(np.int32),
+        content=np.concatenate([*content, shares]),
+        exclusive=False,
+    )

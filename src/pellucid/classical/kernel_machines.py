@@ -10,20 +10,26 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from jaxtyping import Float32, Float64, Int8, Int32, Int64
 
-from pellucid.classical.label_fitting import calibrated_out_of_sample, cell_weights, log_odds
 from pellucid.classical.linear_fitting import (
-    constant,
-    has_both,
-    label_shares,
+    class_shares,
+    mean_number,
     moments,
     scale_out_of_sample,
     scaling,
     standardise,
 )
+from pellucid.classical.one_against_rest import (
+    calibrated_out_of_sample,
+    cell_weights,
+    constant_shares,
+    has_both,
+    label_shares,
+    log_odds,
+)
 from pellucid.classical.predictors import Exclusive, Outputs, Predictor, Rows, dense, spread
-from pellucid.classical.search import Work
+from pellucid.classical.work import Work
 from pellucid.stored import Forms
-from pellucid.targets import PRESENT, UNKNOWN
+from pellucid.targets.several import States
 
 SHARPNESS = 5.0  # makes each vote nearly 0 or 1
 _BLOCK_VALUES = 1 << 22
@@ -158,8 +164,8 @@ class Kernel(Predictor):
 # examples that the machine did not learn from, and does not change which class is first.
 #
 # Machines for several labels are one against the rest of the examples of which the label is known; all share
-# the projection and their examples, whose number `baselines` bounds. Decision values become probabilities as
-# `label_fitting` says, with slope and intercept folded into weights and biases.
+# the projection and their examples, whose number `by_target` bounds. Decision values become probabilities as
+# `one_against_rest` says, with slope and intercept folded into weights and biases.
 #
 # Source: Cortes and Vapnik, "Support-Vector Networks" (1995); Hsu and Lin, "A Comparison of Methods for
 # Multiclass Support Vector Machines" (2002), section 3.
@@ -196,17 +202,25 @@ class PairMachines(NamedTuple):
     ends: Int64[np.ndarray, " classes"]  # where the supports of each class end
 
 
-def machine(features: Float32[np.ndarray, "n d"], labels: np.ndarray, work: Work, setup: Setup) -> Predictor:
-    """Train a support vector machine on rows in random order; a constant where nothing differs."""
-    centre, scale = scaling(features, work.one_unit)
-    variance = float(np.count_nonzero(scale))
-    present = np.unique(labels)
-    nothing_differs = len(present) == 1 if labels.ndim == 1 else not has_both(labels).any()
-    if nothing_differs or variance == 0:
-        return constant(labels, work.classes, work.weights)
-    # Principal components of the first examples, and all examples seen through them.
+class _Space(NamedTuple):
+    """Space in which the machines of one training see its examples, and what scikit-learn is to keep to."""
+
+    make: _Make
+    rows: Float32[np.ndarray, "n space"]
+    options: dict[str, Any]
+
+
+def _space(features: Float32[np.ndarray, "n d"], work: Work, setup: Setup) -> _Space | None:
+    """Principal components of the first examples, and all examples projected on them.
+
+    `None` where no feature differs.
+    """
     from sklearn.decomposition import PCA
 
+    centre, scale = scaling(features, work.one_unit)
+    variance = float(np.count_nonzero(scale))
+    if variance == 0:
+        return None
     some = standardise(features[:_FOR_COMPONENTS], centre, scale)
     count = min(work.budget.components, *some.shape)
     solver = "randomized" if count < min(some.shape) else "full"
@@ -215,63 +229,68 @@ def machine(features: Float32[np.ndarray, "n d"], labels: np.ndarray, work: Work
     projection = (found.components_ * scale).T.astype(np.float32)
     rows = project(features, centre, projection).astype(np.float32)
     gamma = setup.width / variance
-    make = partial(Kernel, mean=centre, projection=projection, gamma=np.array([gamma]))
-    options = {"C": setup.strength, "gamma": gamma, "cache_size": _CACHE_MEGABYTES}
-    if work.classes == 0:
-        return _for_numbers(make, rows, labels, work, options)
-    if labels.ndim == 2:
-        return _for_labels(make, rows, labels, work, options)
-    return _for_classes(make, rows, np.searchsorted(present, labels), present, work, options)
+    make = partial(
+        Kernel,
+        outputs=work.classes or 1,
+        number=False,
+        mean=centre,
+        projection=projection,
+        gamma=np.array([gamma]),
+        scale=np.ones(1),
+    )
+    return _Space(make, rows, {"C": setup.strength, "gamma": gamma, "cache_size": _CACHE_MEGABYTES})
 
 
-def _for_numbers(
-    make: _Make,
-    rows: Float32[np.ndarray, "n space"],
-    labels: Float64[np.ndarray, " n"],
-    work: Work,
-    options: dict[str, Any],
-) -> Kernel:
-    """Support vector regression on numbers brought to mean 0 and deviation 1."""
+def machine_of_numbers(
+    features: Float32[np.ndarray, "n d"], labels: Float64[np.ndarray, " n"], work: Work, setup: Setup
+) -> Predictor:
+    """Train support vector regression on numbers brought to mean 0 and deviation 1.
+
+    The mean where nothing differs.
+    """
     from sklearn.svm import SVR
 
+    space = _space(features, work, setup) if (labels != labels[0]).any() else None
+    if space is None:
+        return mean_number(labels, work)
+    make, rows, options = space
     middle, deviation = moments(labels, work.weights)
     model = SVR(epsilon=_INSENSITIVE, **options)
     model.fit(rows.astype(np.float64), (labels - middle) / deviation, work.weights)
     supports = model.support_ if len(model.support_) else np.zeros(1, np.int64)
     weights = model.dual_coef_.T if len(model.support_) else np.zeros((1, 1))
     return make(
-        outputs=1,
         number=True,
         points=rows[supports],
         weights=weights * deviation,
         bias=model.intercept_ * deviation + middle,
-        scale=np.ones(1),
         ends=np.array([len(supports)], np.int32),
         classes=np.zeros(1, np.int32),
     )
 
 
-def _for_classes(
-    make: _Make,
-    rows: Float32[np.ndarray, "n space"],
-    labels: Int64[np.ndarray, " n"],
-    present: Int64[np.ndarray, " classes"],
-    work: Work,
-    options: dict[str, Any],
-) -> Kernel:
-    """Machines of all pairs; the scale of the votes is found on examples that were held out."""
+def machine_of_classes(
+    features: Float32[np.ndarray, "n d"], labels: Int64[np.ndarray, " n"], work: Work, setup: Setup
+) -> Predictor:
+    """Train machines of all pairs on rows in random order; the shares of classes where nothing differs.
+
+    The scale of the votes is found on examples that were held out.
+    """
+    present = np.unique(labels)
+    space = _space(features, work, setup) if len(present) > 1 else None
+    if space is None:
+        return class_shares(labels, work)
+    make, rows, options = space
+    labels = np.searchsorted(present, labels)
 
     def learnt_from(positions: Int64[np.ndarray, " learnt"]) -> Kernel:
         """Machines of all pairs, learnt from some of the examples."""
         some = rows[positions]
         pairs = _pairs(some, labels[positions], work.of(positions), options)
         return make(
-            outputs=work.classes,
-            number=False,
             points=some[pairs.supports],
             weights=pairs.weights,
             bias=pairs.bias,
-            scale=np.ones(1),
             ends=pairs.ends.astype(np.int32),
             classes=present.astype(np.int32),
         )
@@ -287,14 +306,17 @@ def _for_classes(
     return replace(learnt_from(np.arange(len(labels))) if is_cheap else parts[-1], scale=scale)
 
 
-def _for_labels(
-    make: _Make,
-    rows: Float32[np.ndarray, "n space"],
-    labels: Int8[np.ndarray, "n labels"],
-    work: Work,
-    options: dict[str, Any],
-) -> Kernel:
-    """Machines of all labels, each against its absence, calibrated on examples that were held out."""
+def machine_of_labels(
+    features: Float32[np.ndarray, "n d"], labels: Int8[np.ndarray, "n labels"], work: Work, setup: Setup
+) -> Predictor:
+    """Train machines of all labels, each against its absence, on rows in random order.
+
+    They are calibrated on examples that were held out; the shares of labels where nothing differs.
+    """
+    space = _space(features, work, setup) if has_both(labels).any() else None
+    if space is None:
+        return constant_shares(labels, work)
+    make, rows, options = space
     classes = np.arange(labels.shape[1], dtype=np.int32)
 
     def learnt_from(positions: Int64[np.ndarray, " learnt"]) -> Kernel:
@@ -304,12 +326,9 @@ def _for_labels(
         supports = np.flatnonzero(weights.any(axis=1))
         supports = supports if len(supports) else np.zeros(1, np.int64)
         return make(
-            outputs=work.classes,
-            number=False,
             points=some[supports],
             weights=weights[supports],
             bias=bias,
-            scale=np.ones(1),
             ends=np.full(len(classes), len(supports), np.int32),
             classes=classes,
             exclusive=False,
@@ -342,6 +361,7 @@ def _one_against_rest(
     cells = None
     if work.weights is not None or work.class_weights is not None:
         cells = cell_weights(labels, work)
+    present, is_known = States.of(labels)
     wide = rows.astype(np.float64)
     is_shared = len(rows) <= MOST_SHARED
     seen = likeness(wide, wide, options["gamma"]) if is_shared else wide
@@ -349,12 +369,12 @@ def _one_against_rest(
     def solve(label: int) -> None:
         """Solve the problem of one label on the examples of which it is known."""
         work.require_time()
-        known = np.flatnonzero(labels[:, label] != UNKNOWN)
+        known = np.flatnonzero(is_known[:, label])
         some = seen
         if len(known) < len(labels):
             some = seen[np.ix_(known, known)] if is_shared else seen[known]
         model = SVC(**options, kernel="precomputed" if is_shared else "rbf")
-        model.fit(some, labels[known, label] == PRESENT, None if cells is None else cells[known, label])
+        model.fit(some, present[known, label], None if cells is None else cells[known, label])
         weights[known[model.support_], label] = model.dual_coef_[0]
         bias[label] = model.intercept_[0]
 

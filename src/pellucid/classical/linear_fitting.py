@@ -4,13 +4,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int8, Int64
+from jaxtyping import Float32, Float64, Int64
 from threadpoolctl import threadpool_limits
 
 from pellucid.arithmetic import softmax
 from pellucid.classical.predictors import Constant, Linear, Predictor
-from pellucid.classical.search import Work
-from pellucid.targets import ABSENT, PRESENT, UNKNOWN
+from pellucid.classical.work import Work
 
 _BLOCK_VALUES = 1 << 21
 _SMALLEST = 1e-6
@@ -56,37 +55,15 @@ def standardise(
 _TOLERANCE = 1e-3
 
 
-def constant(labels: np.ndarray, classes: int, weights: Float64[np.ndarray, " n"] | None = None) -> Constant:
-    """Constant model that answers with the shares of the classes or labels, or with the mean without them."""
-    if labels.ndim == 2:
-        return Constant(number=False, answer=label_shares(labels, weights), exclusive=False)
-    if classes:
-        counts = np.bincount(labels, weights, minlength=classes)
-        return Constant(number=False, answer=counts / counts.sum())
-    return Constant(number=True, answer=np.array([np.average(labels, weights=weights)]))
+def class_shares(labels: Int64[np.ndarray, " n"], work: Work) -> Constant:
+    """Constant model that answers with the shares of the classes."""
+    counts = np.bincount(labels, work.weights, minlength=work.classes)
+    return Constant(number=False, answer=counts / counts.sum())
 
 
-def label_shares(
-    labels: Int8[np.ndarray, "n labels"], weights: Float64[np.ndarray, " n"] | None = None
-) -> Float64[np.ndarray, " labels"]:
-    r"""Share of the known examples that have each label, never 0 or 1.
-
-    A label of which only one state is known has $(k + m) / (n + 1)$, where $k$ of $n$ known examples have it
-    and $m$ is the share of all labels: as if one more example were of the common kind.
-    """
-    known = (labels != UNKNOWN) * (np.ones(len(labels)) if weights is None else weights)[:, np.newaxis]
-    present, count = (known * (labels == PRESENT)).sum(axis=0), known.sum(axis=0)
-    mean = (present.sum() + 1) / (count.sum() + 2)
-    shares: np.ndarray = np.where(
-        has_both(labels), present / np.maximum(count, _SMALLEST), (present + mean) / (count + 1)
-    )
-    return shares
-
-
-def has_both(labels: Int8[np.ndarray, "n labels"]) -> Bool[np.ndarray, " labels"]:
-    """Whether both states of a label are known of some examples, so that there is something to learn."""
-    found: np.ndarray = (labels == PRESENT).any(axis=0) & (labels == ABSENT).any(axis=0)
-    return found
+def mean_number(labels: Float64[np.ndarray, " n"], work: Work) -> Constant:
+    """Constant model that answers with the mean."""
+    return Constant(number=True, answer=np.array([np.average(labels, weights=work.weights)]))
 
 
 def moments(
@@ -111,7 +88,7 @@ def logistic(
 
     present = np.unique(labels)
     if len(present) == 1:
-        return constant(labels, work.classes, work.weights)
+        return class_shares(labels, work)
     centre, scale = scaling(features, work.one_unit)
     model = LogisticRegression(C=strength, max_iter=work.budget.iterations, tol=_TOLERANCE)
     model.fit(standardise(features, centre, scale), labels, work.weights)
@@ -172,8 +149,12 @@ def folded(
 # Examples of which a fifth, held out once, says little about the scale.
 FEW = 1_000
 
-_HELD, PARTS = 1_000, 5
-_LOG_LOW, _LOG_HIGH, _STEPS = -7.0, 7.0, 60
+_HELD = 1_000  # examples held out at most, where they are held out once
+PARTS = 5  # held out one after the other, of few examples
+# Logarithm of the scale: where the search begins, and its steps.
+_LOG_LOW = -7.0
+_LOG_HIGH = 7.0
+_STEPS = 60
 _GOLDEN = (5**0.5 - 1) / 2
 
 

@@ -1,7 +1,7 @@
 """Classical models of texts: linear models of sparse features, and their set-ups, the best first."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -12,24 +12,27 @@ import numpy as np
 import scipy.sparse
 from jaxtyping import Bool, Float64, Int8, Int64
 
-from pellucid.classical.forests import forest
-from pellucid.classical.label_fitting import calibrated_out_of_sample, cell_weights, log_odds
-from pellucid.classical.label_forests import forest_of_labels
 from pellucid.classical.linear_fitting import (
     FEW,
     PARTS,
-    constant,
-    has_both,
-    label_shares,
+    class_shares,
+    mean_number,
     moments,
     scale_out_of_sample,
 )
+from pellucid.classical.one_against_rest import (
+    calibrated_out_of_sample,
+    cell_weights,
+    constant_shares,
+    has_both,
+    label_shares,
+    log_odds,
+)
 from pellucid.classical.predictors import Linear, Predictor, Rows
-from pellucid.classical.search import Pace, Trial, Work
-from pellucid.classical.text_features import NOTHING, READINGS
+from pellucid.classical.text_features import READINGS
 from pellucid.classical.training_set import Budget, TrainingSet
-from pellucid.input_kinds import TEXTS
-from pellucid.targets import CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION, UNKNOWN
+from pellucid.classical.work import Baseline, Fit, Pace, Trial, Work
+from pellucid.targets.several import States
 
 # Linear models of sparse features: for each class one against all others, and for numbers.
 #
@@ -44,7 +47,7 @@ from pellucid.targets import CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION, UN
 # factors are folded into the weights, so that they cost nothing afterwards.
 #
 # Of several labels each is such a class, on the texts of which it is known; its scores become probabilities
-# as `label_fitting` says. Of classes $\mathrm{softmax}(s z)$ of the scores $z$ are the probabilities. The
+# as `one_against_rest` says. Of classes $\mathrm{softmax}(s z)$ of the scores $z$ are the probabilities. The
 # number $s$ is fitted on training examples that a model of the same set-up did not learn from.
 #
 # Where features outnumber the texts, the dual problem is solved by coordinate descent, else the problem
@@ -112,6 +115,12 @@ class _ClassWeights(NamedTuple):
     weights: Float64[np.ndarray, "d columns"]
     bias: Float64[np.ndarray, " columns"]
 
+    def scores(self, rows: scipy.sparse.csr_array) -> Float64[np.ndarray, "n columns"]:
+        """Scores of texts, by columns that may have been solved without them."""
+        scores: np.ndarray = rows.astype(np.float64) @ self.weights
+        scores += self.bias
+        return scores
+
 
 def for_classes(
     features: scipy.sparse.csr_array, labels: Int64[np.ndarray, " n"], work: Work, setup: TextSetup
@@ -119,7 +128,7 @@ def for_classes(
     """Train a linear model of classes on rows in random order; shares of classes where nothing differs."""
     present = np.unique(labels)
     if len(present) == 1 or features.nnz == 0:
-        return constant(labels, work.classes, work.weights)
+        return class_shares(labels, work)
     known, parts = work.scale, []
     if work.deadline is not None and not work.for_comparison:
         is_known = known is not None and known.value is not None
@@ -127,12 +136,9 @@ def for_classes(
         work = work._replace(pace=Pace(solved * (len(present) - (len(present) == 2)), work.deadline))
 
     def decide(held: Int64[np.ndarray, " held"]) -> Float64[np.ndarray, "held classes"]:
-        """Scores of held-out texts by columns that were solved without them."""
         others = np.delete(np.arange(len(labels)), held)
         parts.append(_columns(features[others], labels[others], present, work.of(others), setup))
-        scores: np.ndarray = features[held].astype(np.float64) @ parts[-1].weights
-        scores += parts[-1].bias
-        return scores
+        return parts[-1].scores(features[held])
 
     scale = None if known is None else known.value
     if scale is None:
@@ -159,16 +165,13 @@ def for_labels(
 ) -> Predictor:
     """Train a linear model of several labels; their shares where nothing differs."""
     if features.nnz == 0 or not has_both(labels).any():
-        return constant(labels, work.classes, work.weights)
+        return constant_shares(labels, work)
     parts = []
 
     def decide(held: Int64[np.ndarray, " held"]) -> Float64[np.ndarray, "held labels"]:
-        """Scores of held-out texts by columns that were solved without them."""
         others = np.delete(np.arange(len(labels)), held)
         parts.append(_label_columns(features[others], labels[others], work.of(others), setup))
-        scores: np.ndarray = features[held].astype(np.float64) @ parts[-1].weights
-        scores += parts[-1].bias
-        return scores
+        return parts[-1].scores(features[held])
 
     slopes, intercepts = calibrated_out_of_sample(labels, decide, work)
     found = parts[-1] if work.for_comparison else _label_columns(features, labels, work, setup)
@@ -187,17 +190,17 @@ def _label_columns(
     features: scipy.sparse.csr_array, labels: Int8[np.ndarray, "n labels"], work: Work, setup: TextSetup
 ) -> _ClassWeights:
     """Solve one problem for each label; the bias of one that cannot be learnt is no number."""
-    rows, weights = features.astype(np.float64), None
+    rows, weights, states = features.astype(np.float64), None, States.of(labels)
     if work.weights is not None or work.class_weights is not None:
         weights = cell_weights(labels, work)
     columns = _ClassWeights(np.zeros((features.shape[1], labels.shape[1])), np.full(labels.shape[1], np.nan))
 
     def solve(label: int) -> None:
         """Solve the problem of one label on the texts of which it is known."""
-        known = np.flatnonzero(labels[:, label] != UNKNOWN)
+        known = np.flatnonzero(states.known[:, label])
         own = work._replace(weights=None if weights is None else weights[known, label])
         some = rows if len(known) == len(labels) else rows[known]
-        column = _column(some, labels[known, label] == PRESENT, own, setup)
+        column = _column(some, states.present[known, label], own, setup)
         columns.weights[:, label], columns.bias[label] = column
 
     with ThreadPoolExecutor(work.threads) as pool:
@@ -211,7 +214,7 @@ def for_numbers(
     """Train a linear model of numbers; a constant where nothing differs."""
     middle, deviation = moments(labels, work.weights)
     if features.nnz == 0 or deviation == 0:
-        return constant(labels, 0, work.weights)
+        return mean_number(labels, work)
     rows, numbers = features.astype(np.float64), (labels - middle) / deviation
     factor = np.ones(rows.shape[1])
     if setup.by_label:
@@ -309,16 +312,18 @@ BEST_FEATURES = 2_000
 # One tree in so many grows of texts, each from at most so many of them: a forest takes longer than both
 # linear models and is behind them on every set of texts that we know. Half the trees cost it about half a
 # point of accuracy, and comparing its set-ups gained nothing.
-TREES_LEFT_OUT, _GROWN = 2, 8_000
+TREES_LEFT_OUT = 2
+_GROWN = 8_000
 
 # Set-ups are compared on texts of a sixteenth of the products that a model may learn from: of 20 classes and
 # 1,500 bytes about 5,000 texts.
-_SCREENED_PART, _LEAST_SCREENED = 16, 1_000
+_SCREENED_PART = 16
+_LEAST_SCREENED = 1_000  # texts
 
 _WITHOUT_SPACES = "characters"
 # C = 2 for words and parts of words, each of them scaled to a length of 1 / sqrt(2), is C = 1 where both
 # have a length of 1. Figures: `benchmarks/text_setups.py --beside`.
-_MACHINES = (
+MACHINES = (
     ("union", TextSetup(SVM, 1.0, by_label=True)),
     ("union", TextSetup(SVM, 0.3, by_label=True)),
     ("union", TextSetup(SVM, 2.0)),
@@ -327,7 +332,7 @@ _MACHINES = (
     (_WITHOUT_SPACES, TextSetup(SVM, 0.3, by_label=True)),
     (_WITHOUT_SPACES, TextSetup(SVM, 1.0, by_label=True)),
 )
-_LOGISTIC = (
+LOGISTICS = (
     ("union", TextSetup(LOGISTIC, 10.0, by_label=True)),
     ("union", TextSetup(LOGISTIC, 30.0, by_label=True)),
     ("union", TextSetup(LOGISTIC, 50.0)),
@@ -336,7 +341,7 @@ _LOGISTIC = (
     (_WITHOUT_SPACES, TextSetup(LOGISTIC, 10.0, by_label=True)),
     (_WITHOUT_SPACES, TextSetup(LOGISTIC, 30.0, by_label=True)),
 )
-_RIDGES = (
+RIDGES = (
     ("union", TextSetup(RIDGE, 0.7, by_label=True)),
     ("union", TextSetup(RIDGE, 0.5)),
     ("pairs", TextSetup(RIDGE, 1.0, by_label=True)),
@@ -345,7 +350,7 @@ _RIDGES = (
     (_WITHOUT_SPACES, TextSetup(RIDGE, 1.0)),
     (_WITHOUT_SPACES, TextSetup(RIDGE, 0.3)),
 )
-_NUMBER_MACHINES = (
+NUMBER_MACHINES = (
     ("union", TextSetup(SVM, 1.0, by_label=True)),
     ("union", TextSetup(SVM, 1.0)),
     ("pairs", TextSetup(SVM, 0.5, by_label=True)),
@@ -356,85 +361,62 @@ _NUMBER_MACHINES = (
 )
 
 
-# Part of the strength with which classes are learnt that serves several labels best: most have few texts, and
-# the next larger ones cost log loss and twice the time.
-_OF_LABELS = 0.3
+def linear_of_texts(
+    setups: tuple[tuple[str, TextSetup], ...],
+    learn: Fit,
+    weighed_by: str,
+    strength: float = 1.0,
+) -> Baseline:
+    """Set-ups of a linear model, those whose reading fits the texts, by the order of readings.
 
-
-def dummy(training_set: TrainingSet, budget: Budget) -> list[Trial]:
-    """One set-up, which sees nothing of the inputs; texts are not even counted for it."""
-
-    def learn(features: Rows, labels: np.ndarray, work: Work) -> Predictor:
-        return constant(labels, work.classes, work.weights)
-
-    features = NOTHING if training_set.input_kind is TEXTS else training_set.feature_kinds[-1]
-    return [Trial(features, "the training labels alone", learn, is_blind=True)]
-
-
-_LEARNERS = {CLASSIFICATION: for_classes, MULTILABEL: for_labels, REGRESSION: for_numbers}
-# What features may be weighed by, for people.
-_WEIGHED_BY = {CLASSIFICATION: "class", MULTILABEL: "label", REGRESSION: "number"}
-
-
-def _linear(setups: tuple[tuple[str, TextSetup], ...]) -> Callable[[TrainingSet, Budget], list[Trial]]:
-    """Set-ups of a linear model, those whose reading fits the texts, by the order of readings."""
+    `weighed_by` says what features may be weighed by, for people; `strength` multiplies that of each set-up.
+    """
 
     def trials(training_set: TrainingSet, budget: Budget) -> list[Trial]:
-        """Set-ups for one training_set, each with as many texts as the budget affords."""
-        learner, kinds = _LEARNERS[training_set.target], training_set.feature_kinds
+        """Set-ups for one training set, each with as many texts as the budget affords."""
+        kinds = training_set.feature_kinds
         fitting = [each for each in setups if each[0] in kinds]
         products = max(1, training_set.classes) * training_set.words
         most = max(1, int(budget.products / products))
         screened = max(_LEAST_SCREENED, int(budget.products / _SCREENED_PART / products))
-        by = f", weighed by {_WEIGHED_BY[training_set.target]}"
         found = []
         for reading, setup in sorted(fitting, key=lambda each: kinds.index(each[0])):
-            if training_set.target is MULTILABEL:
-                setup = setup._replace(strength=_OF_LABELS * setup.strength)
+            setup = setup._replace(strength=strength * setup.strength)
             name = "penalty" if setup.model == RIDGE else "C"
-            words = f"{READINGS[reading].title}{by if setup.by_label else ''}, {name} = {setup.strength:g}"
-            learn, calibrated = partial(learner, setup=setup), training_set.target.has_probabilities
-            found.append(Trial(reading, words, learn, most, calibrated=calibrated, screened=screened))
+            by = f", weighed by {weighed_by}" if setup.by_label else ""
+            words = f"{READINGS[reading].title}{by}, {name} = {setup.strength:g}"
+            found.append(Trial(reading, words, partial(learn, setup=setup), most, screened=screened))
         return found
 
     return trials
 
 
-def _forest(training_set: TrainingSet, budget: Budget) -> list[Trial]:
-    reading = "words" if "words" in training_set.feature_kinds else training_set.feature_kinds[0]
-    return [
-        Trial(
-            reading,
-            f"{READINGS[reading].title}, the {BEST_FEATURES:,} that say most, leaves of at least {least}",
-            partial(_small_forest, least=least),
-            best=BEST_FEATURES,
-            is_slow=True,
-        )
-        for least in ((1, 2) if training_set.target is REGRESSION else (1,))
-    ]
+def forest_of_texts(grow: Fit, leaves: tuple[int, ...]) -> Baseline:
+    """Set-ups of a forest, one for each least number of examples in a leaf."""
 
+    def learn(features: Rows, labels: np.ndarray, work: Work, least: int) -> Predictor:
+        """Train a forest of fewer trees, and those of fewer texts, than one of images."""
+        budget = work.budget
+        trees, grown = -(-budget.trees // TREES_LEFT_OUT), min(budget.grown, _GROWN)
+        smaller = dataclasses.replace(budget, trees=trees, grown=grown)
+        return grow(features, labels, work._replace(budget=smaller), least)
 
-def _small_forest(features: Rows, labels: np.ndarray, work: Work, least: int) -> Predictor:
-    """Train a forest of fewer trees, and those of fewer texts, than one of images."""
-    budget = work.budget
-    trees, grown = -(-budget.trees // TREES_LEFT_OUT), min(budget.grown, _GROWN)
-    smaller = dataclasses.replace(budget, trees=trees, grown=grown)
-    learn = forest_of_labels if labels.ndim == 2 else forest
-    return learn(features, labels, work._replace(budget=smaller), least)
+    def trials(training_set: TrainingSet, budget: Budget) -> list[Trial]:
+        """Set-ups for one training set, of single words where these are read."""
+        reading = "words" if "words" in training_set.feature_kinds else training_set.feature_kinds[0]
+        return [
+            Trial(
+                reading,
+                f"{READINGS[reading].title}, the {BEST_FEATURES:,} that say most, leaves of at least {least}",
+                partial(learn, least=least),
+                best=BEST_FEATURES,
+                is_slow=True,
+            )
+            for least in leaves
+        ]
+
+    return trials
 
 
 # Linear models of the same n-grams, none simpler than another; the machine usually serves texts best.
 LINEAR_OF_TEXTS = ("svm", "logistic-regression", "ridge")
-
-TEXT_BASELINES: dict[str, Callable[[TrainingSet, Budget], list[Trial]]] = {
-    "majority": dummy,
-    "svm": _linear(_MACHINES),
-    "logistic-regression": _linear(_LOGISTIC),
-    "random-forest": _forest,
-}
-TEXT_NUMBER_BASELINES: dict[str, Callable[[TrainingSet, Budget], list[Trial]]] = {
-    "mean": dummy,
-    "svm": _linear(_NUMBER_MACHINES),
-    "ridge": _linear(_RIDGES),
-    "random-forest": _forest,
-}

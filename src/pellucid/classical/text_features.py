@@ -6,13 +6,13 @@ Of topics single words say most, pairs of words add the order of a few, parts of
 texts, languages with many forms of a word and misspellings.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import scipy.sparse
-from jaxtyping import Int8, Int64
+from jaxtyping import Float64, Int8, Int64
 
 from pellucid.classical.predictors import Rows
 from pellucid.data.raw_texts import Texts
@@ -20,7 +20,7 @@ from pellucid.encoding.ngrams import Shape
 from pellucid.encoding.survey import SHORT_TEXT, Sample, script_of
 from pellucid.encoding.tfidf import MOST_FEATURES, CountedTexts, Tfidf, fit_tfidf
 from pellucid.encoding.words import written
-from pellucid.targets import PRESENT, UNKNOWN
+from pellucid.targets.several import States
 
 TF_IDF = "tf-idf"
 # Features of a model that looks at none.
@@ -30,12 +30,15 @@ _MOST_WITHOUT_SPACES = 0.3
 # Bytes of training texts: each gives about one count of a part of a word, for which fitting holds 50 bytes.
 _MOST_FOR_PARTS = 20_000_000
 
-_LOOKED_AT = 2_000
-_MOST_WEIGHTS, _LEAST_FEATURES = 4_000_000, 5_000
+_LOOKED_AT = 2_000  # training texts by which it is found how texts are read
+_MOST_WEIGHTS = 4_000_000  # n-grams times classes
+_LEAST_FEATURES = 5_000  # n-grams, of however many classes
 _BYTES_OF_A_WORD = 6
 _SMALLEST = 1e-12
-# Bytes of texts, n-grams, and counts of 8 bytes each, up to which they are kept for the next model.
-_MOST_BYTES, _MOST_COUNTED, _MOST_ENTRIES = 24_000_000, 1_000_000, 1 << 25
+# Up to which counts are kept for the next model.
+_MOST_BYTES = 24_000_000  # of texts
+_MOST_COUNTED = 1_000_000  # n-grams
+_MOST_ENTRIES = 1 << 25  # counts, of 8 bytes each
 
 # Counts of stores in use, `None` where they were too many; what follows is the same without them.
 _KNOWN: WeakKeyDictionary[Texts, dict[Shape, CountedTexts | None]] = WeakKeyDictionary()
@@ -56,6 +59,10 @@ READINGS: dict[str, Reading] = {
 }
 
 
+# How much each feature of some rows says about their labels.
+Merits = Callable[[Rows, np.ndarray], Float64[np.ndarray, " d"]]
+
+
 class TextTable(NamedTuple):
     """Counts of the n-grams of training and validation texts, with the TF-IDF that made them."""
 
@@ -63,16 +70,12 @@ class TextTable(NamedTuple):
     train: scipy.sparse.csr_array
     validation: scipy.sparse.csr_array
 
-    def narrowed(self, labels: np.ndarray, classes: int, most: int) -> "TextTable":
-        """Table of the `most` n-grams that say most about the labels; `classes` is 0 for numbers."""
+    def narrowed(self, labels: np.ndarray, merits: Merits, most: int) -> "TextTable":
+        """Table of the `most` n-grams that say most about the labels, by the merits of each."""
         if self.tfidf.features <= most:
             return self
-        weights = self.tfidf.weigh(self.train)
-        if labels.ndim == 2:
-            merits = about_labels(weights, labels)
-        else:
-            merits = about_classes(weights, labels, classes) if classes else about_numbers(weights, labels)
-        columns = np.sort(np.argsort(-merits, kind="stable")[:most])
+        found = merits(self.tfidf.weigh(self.train), labels)
+        columns = np.sort(np.argsort(-found, kind="stable")[:most])
         return TextTable(self.tfidf.only(columns), self.train[:, columns], self.validation[:, columns])
 
 
@@ -157,7 +160,7 @@ def within(
     return positions[: max(1, int(np.searchsorted(np.cumsum(sizes), most, "right")))]
 
 
-def about_classes(rows: Rows, labels: Int64[np.ndarray, " n"], classes: int) -> np.ndarray:
+def about_classes(rows: Rows, labels: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, " d"]:
     r"""Chi-squared statistic of each feature with the classes: $\sum_k (o_{jk} - e_{jk})^2 / e_{jk}$.
 
     $o_{jk}$ is the sum of feature $j$ over the examples of class $k$, $e_{jk}$ what it would be if the
@@ -165,7 +168,7 @@ def about_classes(rows: Rows, labels: Int64[np.ndarray, " n"], classes: int) -> 
 
     Source: Yang and Pedersen, "A Comparative Study on Feature Selection in Text Categorization" (1997).
     """
-    count = len(labels)
+    count, classes = len(labels), int(labels.max()) + 1
     members = scipy.sparse.csr_array((np.ones(count), (labels, np.arange(count))), shape=(classes, count))
     observed = (members @ rows.astype(np.float64)).toarray()
     expected = np.outer(np.bincount(labels, minlength=classes) / count, observed.sum(axis=0))
@@ -173,12 +176,13 @@ def about_classes(rows: Rows, labels: Int64[np.ndarray, " n"], classes: int) -> 
     return found
 
 
-def about_labels(rows: Rows, labels: Int8[np.ndarray, "n labels"]) -> np.ndarray:
+def about_labels(rows: Rows, labels: Int8[np.ndarray, "n labels"]) -> Float64[np.ndarray, " d"]:
     """Sum over the labels of the statistic of `about_classes` for presence and absence, where it is known."""
-    values, known = rows.astype(np.float64), (labels != UNKNOWN).astype(np.float64)
-    present = np.asarray((labels == PRESENT).astype(np.float64).T @ values)
+    values, states = rows.astype(np.float64), States.of(labels)
+    known = states.known.astype(np.float64)
+    present = np.asarray(states.present.astype(np.float64).T @ values)
     total = np.asarray(known.T @ values)
-    share = (labels == PRESENT).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    share = states.present.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     squares = (present - share[:, np.newaxis] * total) ** 2
     merits = np.zeros(total.shape[1])
     for expected in (share[:, np.newaxis] * total, (1 - share)[:, np.newaxis] * total):
@@ -186,7 +190,7 @@ def about_labels(rows: Rows, labels: Int8[np.ndarray, "n labels"]) -> np.ndarray
     return merits
 
 
-def about_numbers(rows: Rows, labels: np.ndarray) -> np.ndarray:
+def about_numbers(rows: Rows, labels: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " d"]:
     """Squared correlation of each feature with the numbers, 0 to 1."""
     values, count = rows.astype(np.float64), len(labels)
     together = values.T @ (labels - labels.mean())

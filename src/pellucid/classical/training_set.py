@@ -17,6 +17,7 @@ from pellucid.classical.predictors import Predictor, Rows
 from pellucid.classical.text_features import (
     NOTHING,
     TF_IDF,
+    Merits,
     TextSurvey,
     TextTable,
     survey_texts,
@@ -25,7 +26,7 @@ from pellucid.classical.text_features import (
 )
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.input_kinds import InputKind
-from pellucid.targets import Target, target_of
+from pellucid.targets import Labels
 
 
 class OverdueError(Exception):
@@ -150,9 +151,11 @@ IMAGES, TEXTS = "images", "texts"
 _KEPT = ("hog",)
 _BLOCK = 1024
 
-# Without a validation split one training example in so many is set aside, and at least so many are; up to
-# `_FEW` training examples each of these parts once: one alone would say too little.
-_HELD_OUT, _LEAST_HELD_OUT, _FEW = 5, 4, 500
+# Without a validation split one training example in so many is set aside.
+_HELD_OUT = 5
+_LEAST_HELD_OUT = 4  # examples set aside
+# Training examples up to which each of these parts is set aside once: one alone would say too little.
+_FEW = 500
 
 
 class Draw(NamedTuple):
@@ -176,11 +179,11 @@ class Table(NamedTuple):
     # of the training examples; `None` where all weigh the same
     weights: Float64[np.ndarray, " train"] | None = None
 
-    def narrowed(self, classes: int, most: int | None) -> "Table":
+    def narrowed(self, merits: Merits, most: int | None) -> "Table":
         """Table of the `most` n-grams of texts (`None` for all) that say most about the labels."""
         if most is None or self.counted is None:
             return self
-        return self._of(self.counted.narrowed(self.labels, classes, most))
+        return self._of(self.counted.narrowed(self.labels, merits, most))
 
     def _of(self, counted: TextTable) -> "Table":
         """Table of the same examples with features of other counts."""
@@ -199,12 +202,10 @@ class TrainingSet:
 
     # uint8 (n, height, width, channels), which may be a memory map, float32 (n, d), or texts
     inputs: Shaped[np.ndarray, "n ..."] | Sequence[str]
-    # class codes, numbers, or states of several labels (n, labels), of every input
-    labels: Shaped[np.ndarray, "n ..."]
+    labels: Labels  # of every input
     train: Int64[np.ndarray, " train"]  # ascending positions of the training examples, at least one
     # ascending positions of those on which configurations are compared; there may be none
     validation: Int64[np.ndarray, " validation"]
-    classes: int  # how many there are, or labels; 0 where numbers are predicted
     # `images`, `texts`, `values` (feature vectors) or `network` (a network's hidden layer)
     kind: str = IMAGES
     # of every input in the loss, above 0 for training examples; `None` where all weigh the same
@@ -223,15 +224,16 @@ class TrainingSet:
             raise ValueError(f"inputs: {self.inputs.ndim} axes, where {self.kind} have {axes}")
         if len(self.labels) != len(self.inputs):
             raise ValueError(f"labels: {len(self.labels)} of them for {len(self.inputs)} inputs")
-        if self.labels.ndim == 2 and self.labels.shape[1] != self.classes:
-            raise ValueError(f"labels: {self.labels.shape[1]} columns of them for {self.classes} labels")
+        if self.labels.values.shape[1:] not in ((), (self.classes,)):
+            labels = self.labels.values
+            raise ValueError(f"labels: {labels.shape[1]} columns of them for {self.classes} labels")
         if len(self.train) == 0:
             raise ValueError("train: no example to learn from")
 
     @property
-    def target(self) -> Target:
-        """Target that is learnt: classes, several labels, or numbers."""
-        return target_of(self.classes, self.labels)
+    def classes(self) -> int:
+        """How many classes or labels there are; 0 where numbers are predicted."""
+        return len(self.labels.names)
 
     @property
     def input_kind(self) -> InputKind:
@@ -286,7 +288,7 @@ class TrainingSet:
         """Features and labels of the examples drawn, not to be changed; HOG and TF-IDF are kept."""
         if (features, draw) in self._kept:
             return self._kept[features, draw]
-        inputs, chance = self.inputs, generator(draw.seed, Purpose.SEARCH)
+        inputs, labels, chance = self.inputs, self.labels.values, generator(draw.seed, Purpose.SEARCH)
         train, validation = (chance.permutation(each) for each in (self.train, self.validation))
         train, validation = train[: draw.train], validation[: draw.validation]
         length = 0
@@ -302,7 +304,7 @@ class TrainingSet:
                 for at in range(0, len(positions), _BLOCK):
                     rows[at : at + _BLOCK] = extract(features, inputs[positions[at : at + _BLOCK]])
         weights = None if self.weights is None else self.weights[train]
-        table = Table(seen[0], self.labels[train], seen[1], self.labels[validation], weights=weights)
+        table = Table(seen[0], labels[train], seen[1], labels[validation], weights=weights)
         if features != NOTHING and not isinstance(inputs, np.ndarray):
             table = table._of(text_table(features, inputs, train, validation, self.classes))
         if features in _KEPT or table.counted is not None:
@@ -335,7 +337,7 @@ class Configuration(NamedTuple):
 class Fitted:
     """Trained classical model with what was compared."""
 
-    name: str  # as in `BASELINES` or `NUMBER_BASELINES`
+    name: str  # as in `baselines_for`
     predictor: Predictor  # what answers
     features: str  # what it sees
     # what was compared; none where there was nothing to choose, or too little to compare on

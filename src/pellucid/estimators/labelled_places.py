@@ -53,4 +53,4 @@ def answers_at(
         kind = ModelFileError if REASON in errors else DataError
         inputs = count_of(len(bad), model.input_kind.noun)
         raise kind(f"{listing.place}: {inputs} cannot be scored: {some(bad)}; fix or remove them")
-    return np.concatenate(outputs), labels
+    return np.concatenate(outputs), labels.values

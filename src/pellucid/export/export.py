@@ -32,6 +32,7 @@ from pellucid.runtime.exported import ExportedModel, opened
 from pellucid.runtime.metadata import MOST_ROWS, Metadata
 from pellucid.runtime.onnx_files import LARGEST
 from pellucid.runtime.onnx_worker import Feed
+from pellucid.targets import Labels
 
 ENDING = ".onnx"
 NEEDED = ("onnx", "onnxscript", "onnxruntime")  # what a plain installation lacks
@@ -133,6 +134,7 @@ def metadata_of(model: Model, name: str) -> Metadata:
         pellucid=version("pellucid"),
         input_kind=model.input_kind,
         classes=model.classes,
+        target=model.target,
         temperature=model.temperature,
         preprocessing=model.preprocessing,
         encoders=model.encoders,
@@ -142,15 +144,14 @@ def metadata_of(model: Model, name: str) -> Metadata:
         joined_columns=model.joined_columns,
         ignored=model.ignored,
         threshold=model.threshold,
-        several=not model.target.is_exclusive,
     )
 
 
-def _with_promises(metadata: Metadata, labels: np.ndarray, answers: Answers) -> Metadata:
+def _with_promises(metadata: Metadata, labels: Labels, answers: Answers) -> Metadata:
     """Metadata whose promises are made from a file's own answers about examples of these labels."""
     kept = slice(most_kept(len(metadata.classes)))
     novelty = None if answers.novelty is None else answers.novelty[kept]
-    held_out = HeldOut.of(labels[kept], answers.said[kept], novelty)
+    held_out = HeldOut.of(labels.at(kept), answers.said[kept], novelty)
     return dataclasses.replace(metadata, held_out=held_out, abstention=thresholds_of(metadata, held_out))
 
 

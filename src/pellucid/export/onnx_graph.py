@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Float, Float32, Float64, Shaped
+from jaxtyping import Float32, Float64, Shaped
 from torch import Tensor, nn
 
 from pellucid.bundle import AverageModel, ClassicalModel, FeatureModel, ImageModel, Model, TextModel
@@ -13,12 +13,13 @@ from pellucid.bundle.average_models import are_equal_encoders
 from pellucid.classical import HIDDEN
 from pellucid.encoding import Encoder
 from pellucid.errors import ModelFileError, UsageError
+from pellucid.export.by_target import HEADS
 from pellucid.export.onnx_layers import Hog, NoveltyLayer, Pixels, make_predictor_layer
 from pellucid.export.precision import quiet
 from pellucid.input_kinds import VALUES
 from pellucid.networks import Network
-from pellucid.runtime.metadata import NOVELTY, NUMBERS, PROBABILITIES, TOKENS, inputs_of
-from pellucid.targets import Target
+from pellucid.runtime.by_target import IN_FILES, NOVELTY
+from pellucid.runtime.metadata import TOKENS, inputs_of
 
 _VIEWS = {"pixels": Pixels, "hog": Hog}
 
@@ -66,7 +67,7 @@ class NetworkAnswer(nn.Module):
         super().__init__()
         self.network = model.network
         self.mirror = isinstance(model, ImageModel) and model.mirror
-        self.temperature, self.target = model.temperature, model.target
+        self.temperature, self.head = model.temperature, HEADS[model.target]
         self.novelty = None if model.detector is None else NoveltyLayer(model.detector)
 
     def forward(self, inputs: Shaped[Tensor, "batch ..."]) -> tuple[Tensor, ...]:
@@ -87,11 +88,7 @@ class NetworkAnswer(nn.Module):
         outputs = self.network.head(hidden)
         if self.mirror:
             outputs = (outputs + self.network(_values(inputs).flip(3))) / 2
-        if not self.target.has_probabilities:
-            numbers: Tensor = outputs[:, 0]
-            return numbers
-        logits: Tensor = outputs / self.temperature
-        return logits.softmax(1) if self.target.is_exclusive else logits.sigmoid()
+        return self.head.of_logits(outputs, self.temperature)
 
 
 class ClassicalAnswer(nn.Module):
@@ -111,7 +108,7 @@ class ClassicalAnswer(nn.Module):
         else:
             self.view = nn.Identity()
         self.predictor = make_predictor_layer(model.predictor)
-        self.temperature, self.target = model.temperature, model.target
+        self.temperature, self.head = model.temperature, HEADS[model.target]
         self.novelty = None if model.detector is None else NoveltyLayer(model.detector)
 
     def forward(self, inputs: Shaped[Tensor, "batch ..."]) -> tuple[Tensor, ...]:
@@ -130,10 +127,7 @@ class ClassicalAnswer(nn.Module):
     ) -> Float64[Tensor, "batch ..."]:
         """Probabilities or numbers from the features alone."""
         del inputs
-        outputs: Tensor = self.predictor(features)
-        if not self.target.has_probabilities:
-            return outputs[:, 0]
-        return tempered(outputs, self.temperature, self.target)
+        return self.head.tempered(self.head.of_columns(self.predictor(features)), self.temperature)
 
 
 class AverageAnswer(nn.Module):
@@ -163,7 +157,7 @@ class AverageAnswer(nn.Module):
             )
             for member in model.members
         ]
-        self.temperature, self.target = model.temperature, model.target
+        self.temperature, self.head = model.temperature, HEADS[model.target]
         self.novelty = None if model.detector is None else NoveltyLayer(model.detector)
 
     def forward(self, *inputs: Shaped[Tensor, "batch ..."]) -> tuple[Tensor, ...]:
@@ -177,9 +171,7 @@ class AverageAnswer(nn.Module):
                 features[place] = shared
                 parts[place] = self._member(place).answer(shared, taken).double() * self.shares[place]
         mean = torch.stack([parts[place] for place in range(len(self.members))]).sum(0)
-        if self.target.has_probabilities:
-            mean = tempered(mean, self.temperature, self.target)
-        answer = mean.float()
+        answer = self.head.tempered(mean, self.temperature).float()
         # The detector measures the features of the member of the most weight, the first.
         return (answer,) if self.novelty is None else (answer, self.novelty(features[0]).float())
 
@@ -202,25 +194,6 @@ class NetworkView(nn.Module):
         """One row for each input."""
         hidden: Tensor = self.network.features(_values(inputs))
         return hidden
-
-
-def tempered(
-    probabilities: Float[Tensor, "batch classes"], temperature: float, target: Target
-) -> Float[Tensor, "batch classes"]:
-    """Probabilities to the power of one over a temperature, of which those that exclude each other sum to 1.
-
-    Those of labels, which do not, are each of presence against absence.
-    """
-    if temperature == 1:
-        return probabilities
-    if not target.is_exclusive:
-        larger = torch.maximum(probabilities, 1 - probabilities)
-        present, absent = (
-            (each / larger) ** (1 / temperature) for each in (probabilities, 1 - probabilities)
-        )
-        return present / (present + absent)
-    powers = (probabilities / probabilities.amax(1, keepdim=True)) ** (1 / temperature)
-    return powers / powers.sum(1, keepdim=True)
 
 
 def _values(inputs: Shaped[Tensor, "batch ..."]) -> Shaped[Tensor, "batch ..."]:
@@ -270,14 +243,13 @@ def graph_of(model: Model) -> Any:
         for each in taken
     )
     with quiet(), torch.inference_mode():
-        answer = PROBABILITIES if model.target.has_probabilities else NUMBERS
         program = torch.onnx.export(
             layer,
             examples,
             dynamo=True,
             opset_version=OPSET,
             input_names=[each.name for each in taken],
-            output_names=[answer] + [NOVELTY] * (model.detector is not None),
+            output_names=[IN_FILES[model.target].answer] + [NOVELTY] * (model.detector is not None),
             dynamic_shapes=(dynamic,) if isinstance(model, AverageModel) else dynamic,
             verbose=False,
         )

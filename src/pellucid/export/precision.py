@@ -17,16 +17,15 @@ from jaxtyping import Shaped
 from pellucid.answering.evaluate import labels_for
 from pellucid.answering.incoming import incoming_rows
 from pellucid.answering.training_examples import rows_of, run_of
-from pellucid.arithmetic.label_metrics import label_counts, micro_f1
 from pellucid.arithmetic.probabilities import at_most
 from pellucid.bundle import Answers, Model
 from pellucid.data.listing import TRAIN
 from pellucid.errors import DataError
-from pellucid.evaluation import compare_labels, compare_numbers, mcnemar
+from pellucid.export.by_target import HEADS
 from pellucid.export.proof import HeldOutExamples
+from pellucid.runtime.by_target import NOVELTY
 from pellucid.runtime.exported import ExportedModel, opened
-from pellucid.runtime.metadata import NOVELTY
-from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION, Target
+from pellucid.targets import Labels, Target
 
 FP32, FP16 = "fp32", "fp16"
 
@@ -36,7 +35,6 @@ _CALIBRATION_EXAMPLES = 256
 _QUANTISED = ["Conv", "MatMul", "Gemm", "Gather"]
 
 _ALPHA = 0.05
-_SCORES = {CLASSIFICATION: "accuracy", MULTILABEL: "micro-F1", REGRESSION: "RMSE"}
 _ROUNDS, _TIMED = 15, 64
 _SLOWER = 1.03  # a few per cent come and go with the place of the weights in memory
 
@@ -178,11 +176,11 @@ class Judgement(NamedTuple):
 
     def table(self, noun: str) -> list[str]:
         """Lines of the figures of both files."""
-        score = _SCORES[self.target]
+        head = HEADS[self.target]
+        score, label = head.score, head.label
         lines = [f"{'':8}{'MB':>9}{'ms each':>10}{score:>10}"]
         for name, each in ((FP32, self.full), (self.precision, self.less)):
             lines.append(f"{name:8}{each.bytes / 1e6:9.2f}{each.milliseconds:10.3f}{each.score:10.4f}")
-        label = "label" if self.target.is_exclusive else "labels"
         same = "" if self.same is None else f"{self.same:,} have the same {label}; "
         lines.append(
             f"On {self.examples:,} held-out {noun}s {same}the largest difference is {self.difference:.1e}; "
@@ -204,7 +202,7 @@ class Labelled(NamedTuple):
     """Held-out examples that could be read, as a model takes them, and their labels."""
 
     inputs: Shaped[np.ndarray, "examples ..."] | list[str]
-    labels: Shaped[np.ndarray, "examples ..."]
+    labels: Labels
 
 
 def labelled(model: Model, examples: HeldOutExamples) -> Labelled:
@@ -228,53 +226,25 @@ def judge(precision: str, content: bytes, smaller: bytes, examples: Labelled) ->
     ours, theirs = full.computed(examples.inputs), less.computed(examples.inputs)
     times, is_slower = _timed(full, less, examples.inputs)
     decided = [full.target.labels(each.said, full.classes, full.threshold) for each in (ours, theirs)]
-    scores, p_value, is_worse = _scored(full.target, decided[0], decided[1], examples.labels)
+    scored = HEADS[full.target].scored(examples.labels, *decided)
     reasons = {
         "its answers are not finite": not np.isfinite(theirs.said).all(),
         "it is not smaller": len(smaller) >= len(content),
         "it is slower": is_slower,
-        "it is less accurate beyond chance": is_worse,
+        "it is less accurate beyond chance": scored.is_worse and scored.p_value < _ALPHA,
     }
     judged = Judgement(
         precision,
         full.target,
-        Figures(len(content), times[0], scores[0]),
-        Figures(len(smaller), times[1], scores[1]),
+        Figures(len(content), times[0], scored.full),
+        Figures(len(smaller), times[1], scored.less),
         len(examples.labels),
-        None if full.target is REGRESSION else int((~full.target.wrong(*decided)).sum()),
+        int((~full.target.wrong(*decided)).sum()) if full.target.right else None,
         float(np.abs(ours.said - theirs.said).max()),
-        p_value,
+        scored.p_value,
         tuple(reason for reason, holds in reasons.items() if holds),
     )
     return judged, theirs
-
-
-def _scored(
-    target: Target,
-    ours: Shaped[np.ndarray, "n ..."],
-    theirs: Shaped[np.ndarray, "n ..."],
-    labels: Shaped[np.ndarray, "n ..."],
-) -> tuple[tuple[float, float], float, bool]:
-    """Scores of decided labels, or of numbers, by two files, and p that they differ as much by chance.
-
-    Accuracies have McNemar's p; micro-F1 and root mean squared errors that of exchanged answers. At last
-    whether the second file is worse beyond chance.
-    """
-    if not target.is_exclusive:
-        (compared,) = compare_labels(labels, {"full": ours, "less": theirs})
-        before, after = (float(micro_f1(label_counts(labels, each))) for each in (ours, theirs))
-        return (before, after), compared.p_value, after < before and compared.p_value < _ALPHA
-    if target.has_probabilities:
-        right, also = ours == labels, theirs == labels
-        p_value = mcnemar(int((right & ~also).sum()), int((also & ~right).sum()))
-        scores = (float(right.mean()), float(also.mean()))
-        return scores, p_value, scores[1] < scores[0] and p_value < _ALPHA
-    before, after = (float(np.sqrt(((each - labels) ** 2).mean())) for each in (ours, theirs))
-    p_value = 1.0
-    if (ours != theirs).any():
-        (compared,) = compare_numbers(labels, {"full": ours, "less": theirs})
-        p_value = compared.p_value
-    return (before, after), p_value, after > before and p_value < _ALPHA
 
 
 def _timed(

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64
 
 from pellucid.answering.incoming import incoming_rows
 from pellucid.answering.training_examples import ChangedData, rows_of, run_of
@@ -13,6 +12,7 @@ from pellucid.bundle import Answers, HeldOut, Model
 from pellucid.data.listing import TEST, VALIDATION, Listing
 from pellucid.errors import DataError, ModelFileError, PellucidError, UsageError
 from pellucid.evaluation.promises import checked_promise, least_examples
+from pellucid.export.by_target import HEADS
 from pellucid.runtime.exported import ExportedModel
 from pellucid.runtime.metadata import Metadata, Threshold
 
@@ -63,7 +63,7 @@ def thresholds_of(model: Model | Metadata, held_out: HeldOut | None) -> tuple[Th
 
     None where numbers are predicted.
     """
-    if held_out is None or not model.target.has_probabilities:
+    if held_out is None or not model.target.right:
         return ()
     target, classes, threshold = model.target, model.classes, model.threshold
     judged, of_test = (
@@ -162,10 +162,9 @@ def compare(
     if ours.said.shape != theirs.said.shape:
         raise ModelFileError(f"export: {engine} gives answers of the shape {theirs.said.shape}; not written")
     off = np.abs(ours.said - theirs.said).reshape(len(names), -1).max(axis=1)
-    scale = 1.0 if model.target.has_probabilities else max(1e-30, float(np.abs(ours.said).max()))
-    wrong = ~(off <= allowance.difference * scale)
-    if model.target.has_probabilities:
-        wrong |= _are_other_labels(model, ours.said, theirs.said, allowance.tie)
+    head = HEADS[model.target]
+    wrong = ~(off <= allowance.difference * head.scale(ours.said))
+    wrong |= head.are_other(model, ours.said, theirs.said, allowance.tie)
     if model.detector is None or ours.novelty is None or theirs.novelty is None:
         wrong |= (ours.novelty is None) != (theirs.novelty is None)
     else:
@@ -185,32 +184,7 @@ def compare(
     return float(off.max())
 
 
-def _are_other_labels(
-    model: Model,
-    ours: Float64[np.ndarray, "n classes"],
-    theirs: Float64[np.ndarray, "n classes"],
-    tie: float,
-) -> Bool[np.ndarray, " n"]:
-    """Whether a file's probabilities decide for a label which the model's, moved by a tie, do not."""
-    found = model.decided(theirs)
-    # Where a threshold decides, it is met by the model's probability, or missed, within the tie.
-    fewest, most = model.decided(ours - tie), model.decided(ours + tie)
-    if not model.target.is_exclusive:
-        return np.asarray(((found < fewest) | (found > most)).any(axis=1))
-    is_other = (found != fewest) & (found != most)
-    if not model.threshold:
-        rows = np.arange(len(ours))
-        is_other &= ours[rows, most] - ours[rows, found] > tie
-    return np.asarray(is_other)
-
-
 def _in_words(model: Model, answers: Answers, place: int) -> str:
     """An answer for messages: the label and its probability, the labels, or the number."""
-    said = answers.said[place : place + 1]
-    if model.target.has_probabilities:
-        labels = model.decided(said)
-        (label,) = model.target.texts(labels, model.classes)
-        words = f"{label or 'none'} {model.target.probability(said, labels)[0]:.5f}"
-    else:
-        words = f"{said[0]:.6g}"
+    words = HEADS[model.target].in_words(model, answers.said[place : place + 1])
     return words if answers.novelty is None else f"{words} (novelty {answers.novelty[place]:.4f})"

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ from torch.nn import functional
 
 from pellucid.bundle import AverageMember, AverageModel, ImageModel, Model, TextModel
 from pellucid.encoding import Encoder
+from pellucid.insight.by_target import OPENED, Score
 from pellucid.insight.input_pieces import TokenPieces
 from pellucid.insight.occlusion import ImagePieces, Pieces, WordPieces, occlusion
 from pellucid.insight.opened_networks import still
@@ -40,24 +40,12 @@ class Collected(NamedTuple):
     steps: int
 
 
-# Number in question, by the outputs of a network.
-Score = Callable[[Float[Tensor, "batch outputs"]], Float[Tensor, " batch"]]
-
-
 def score_of_outputs(model: Model, target: int | None) -> Score:
     """The number that explanations of a model are about: log-odds of a class or label, or what it predicts.
 
     The logit of a label, which excludes no other, is its log-odds.
     """
-    if target is None or not model.target.is_exclusive:
-        return lambda outputs: outputs[:, target or 0]
-    return partial(log_odds, target=target)
-
-
-def log_odds(outputs: Float[Tensor, "batch classes"], target: int) -> Float[Tensor, " batch"]:
-    """Log-odds of the class `target` against all others for each row of logits."""
-    others = torch.cat([outputs[:, :target], outputs[:, target + 1 :]], 1)
-    return outputs[:, target] - others.logsumexp(1)
+    return lambda outputs: OPENED[model.target].score(outputs, target)
 
 
 def integrated_gradients_of_image(
@@ -355,9 +343,14 @@ def randomised_model(model: ImageModel | TextModel, seed: int) -> ImageModel | T
     """Copy of a model with the numbers of every weight of its network in random order."""
     network = randomised(model.network, seed)
     if isinstance(model, TextModel):
-        return TextModel(network, model.encoder, model.classes, temperature=model.temperature)
+        return TextModel(network, model.encoder, model.classes, model.target, temperature=model.temperature)
     return ImageModel(
-        network, model.preprocessing, model.classes, mirror=model.mirror, temperature=model.temperature
+        network,
+        model.preprocessing,
+        model.classes,
+        model.target,
+        mirror=model.mirror,
+        temperature=model.temperature,
     )
 
 
@@ -437,7 +430,7 @@ def attributions_of_image(
                 methods["grad-cam"] = by_maps, member, whose
             methods["integrated-gradients"] = by_path, member, whose
     methods["occlusion"] = by_windows, model, ""
-    way = _OF_PATH.format(score=_score_words(model, target), start="an image of its mean colour")
+    way = _OF_PATH.format(score=OPENED[model.target].score_words, start="an image of its mean colour")
     return Attributions(pieces, _tested(pieces, methods, way))
 
 
@@ -463,7 +456,7 @@ def attributions_of_text(model: Model, text: str, target: int | None) -> Attribu
         methods["integrated-gradients"] = by_path, model, ""
     methods["leave-one-out"] = by_leaving_out, model, ""
     start = "a bag without n-grams" if model.network.config.groups else "vectors of zeros"
-    way = _OF_PATH.format(score=_score_words(model, target), start=start)
+    way = _OF_PATH.format(score=OPENED[model.target].score_words, start=start)
     return Attributions(pieces, _tested(pieces, methods, way))
 
 
@@ -471,13 +464,6 @@ def ids_of(encoder: Encoder, text: str) -> Int64[np.ndarray, " ids"]:
     """Ids that a network reads of a text, without padding."""
     found: np.ndarray = encoder.encode([text]).padded(np.array([0]), 1)[0]
     return found
-
-
-def _score_words(model: Model, target: int | None) -> str:
-    """The number that gradients of a network are about, in words."""
-    if target is None:
-        return "the predicted number"
-    return "the log-odds of the class" if model.target.is_exclusive else "the logit of the label"
 
 
 def _tested(pieces: Pieces, methods: dict[str, tuple[_Method, Model, str]], way: str) -> list[Attribution]:

@@ -29,12 +29,13 @@ from pellucid.encoding.words import without_joints
 from pellucid.errors import ModelFileError
 from pellucid.input_kinds import VALUES
 from pellucid.insight.attribution import Attributions, attributions_of_image, attributions_of_text, ids_of
+from pellucid.insight.by_target import OPENED, Against
 from pellucid.insight.contributions import contributions_of
 from pellucid.insight.explanation import Explanation, Mean, Term
 from pellucid.insight.generator_programs import CLASS, MADE, NOISE, adversarial_program, autoencoder_program
 from pellucid.insight.generator_terms import CONTEST_SEED as CONTEST_SEED
 from pellucid.insight.generator_terms import LATENT_SEED, bounds_by_class, contest_of, latents_of, noise_for
-from pellucid.insight.gradients import Against, WeightCheck, WeightChecker, go_back
+from pellucid.insight.gradients import WeightCheck, WeightChecker, go_back
 from pellucid.insight.input_pieces import TokenPieces
 from pellucid.insight.layer_records import cost_of, layer_records
 from pellucid.insight.occlusion import WordPieces
@@ -42,8 +43,7 @@ from pellucid.insight.opened_networks import Opened, one_thread, open_network, o
 from pellucid.insight.reference_lines import CLOSED
 from pellucid.insight.unfolded_layers import one_hot
 from pellucid.reference import Line
-from pellucid.targets import CLASSIFICATION, PRESENT, UNKNOWN, Target
-from pellucid.targets.several import EVEN
+from pellucid.targets import Target
 
 PROBABILITIES = "probabilities"
 
@@ -195,25 +195,16 @@ def _label(
     ]
 
 
-def _answered(model: Model, answer: Float64[np.ndarray, " classes"]) -> int:
-    """The class that is answered, or of several labels the most probable one that is, if any is."""
-    if model.target.is_exclusive:
-        return int(model.decided(answer[None])[0])
-    states = model.decided(answer[None])[0]
-    return int(np.where(states == PRESENT, answer, answer - 1).argmax())
-
-
 def _of_predictor(model: Model, inputs: Inputs, asked: int | None, truth: Against) -> Explanation:
     """Explanation of a model that predicts: its answer, attributions, contributions and layers."""
     said, novelty = model.answer(inputs)
     answer: np.ndarray = model.target.columns(said)[0]
-    target: int | None = None
-    against: Against = None
-    if not model.classes:
+    own, against = OPENED[model.target], None
+    target = own.answered(model, answer) if asked is None else asked
+    if target is None:
         truth = None
     else:
-        target = _answered(model, answer) if asked is None else asked
-        against = truth if asked is None and truth is not None else _alone(model, target)
+        against = truth if asked is None and truth is not None else own.alone(target, len(model.classes))
     contributions = contributions_of(model, inputs, target) if isinstance(model, ClassicalModel) else None
     given = inputs[0]
     is_constant = isinstance(model, ClassicalModel) and model.predictor.kind == "constant"
@@ -223,10 +214,8 @@ def _of_predictor(model: Model, inputs: Inputs, asked: int | None, truth: Agains
         attributions = (
             of_text(model, given, target) if isinstance(given, str) else of_image(model, given, target)
         )
-    decided: int | None = None
     notes: list[str] = []
-    if model.target.is_exclusive and model.threshold:
-        decided = _answered(model, answer)
+    if (decided := own.decided(model, answer)) is not None:
         ((name, least),) = model.threshold.items()
         notes.append(
             f"A threshold decides between the two classes: {quoted(name)} is answered where its probability "
@@ -261,7 +250,7 @@ def _of_predictor(model: Model, inputs: Inputs, asked: int | None, truth: Agains
         answer=answer,
         target=target,
         truth=truth,
-        thresholds=_thresholds(model),
+        thresholds=own.thresholds(model),
         decided=decided,
         inputs=given if isinstance(given, str) else np.asarray(given),
         attributions=attributions,
@@ -284,20 +273,6 @@ def _unfamiliar(model: Model, novelty: float) -> str:
         f"Unfamiliar input: it does not look like the training data (novelty {found}, where more than {most} "
         "is unfamiliar). Do not rely on this answer."
     )
-
-
-def _alone(model: Model, target: int) -> Against:
-    """A class, or one of several labels as present and all others as not known."""
-    if model.target.is_exclusive:
-        return target
-    return tuple(PRESENT if code == target else UNKNOWN for code in range(len(model.classes)))
-
-
-def _thresholds(model: Model) -> tuple[float, ...]:
-    """Probability from which on each of several labels is answered; none where classes exclude each other."""
-    if model.target.is_exclusive:
-        return ()
-    return tuple(model.threshold.get(name, EVEN) for name in model.classes)
 
 
 def _answer(model: Model, inputs: Inputs) -> Float64[np.ndarray, " outputs"]:
@@ -417,7 +392,7 @@ def _closed(opened: Opened) -> list[str]:
     ]
 
 
-def with_probabilities(opened: Opened, temperature: float, target: Target = CLASSIFICATION) -> Opened:
+def with_probabilities(opened: Opened, temperature: float, target: Target) -> Opened:
     """Add the lines from logits to probabilities of a temperature, in double precision as the model does."""
     lines, values = list(opened.lines), dict(opened.values)
     name = opened.output
@@ -425,6 +400,6 @@ def with_probabilities(opened: Opened, temperature: float, target: Target = CLAS
         lines.append(Line("temperature", "divide", (name,), {"divisor": temperature}))
         values["temperature"] = values[name].astype(np.float64) / temperature
         name = "temperature"
-    lines.append(Line(PROBABILITIES, "softmax" if target.is_exclusive else "sigmoid", (name,)))
+    lines.append(Line(PROBABILITIES, OPENED[target].link, (name,)))
     values[PROBABILITIES] = target.of_logits(values[name].astype(np.float64))
     return dataclasses.replace(opened, lines=tuple(lines), values=values)

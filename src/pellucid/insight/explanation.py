@@ -11,15 +11,15 @@ from jaxtyping import Float32, Float64, UInt8
 from pellucid.arithmetic.rounding import rounded
 from pellucid.data.wording import some
 from pellucid.insight.attribution import Attributions
+from pellucid.insight.by_target import Against, loss_against
 from pellucid.insight.contributions import Contributions
 from pellucid.insight.generator_terms import Contest, Latents
-from pellucid.insight.gradients import Against, Backward, WeightCheck, WeightChecker
+from pellucid.insight.gradients import Backward, WeightCheck, WeightChecker
 from pellucid.insight.layer_records import LayerRecord
 from pellucid.insight.opened_networks import Opened
 from pellucid.insight.receptive_fields import Box, receptive_field
 from pellucid.insight.unit_arithmetic import Arithmetic
 from pellucid.insight.units import open_unit
-from pellucid.targets import PRESENT, SEPARATOR, UNKNOWN
 
 # Labels that a sentence names.
 _MOST_NAMED = 6
@@ -214,9 +214,9 @@ class Explanation:
     def loss_is_of_target(self) -> bool:
         """True where the loss is against nothing but what explanations are about."""
         against = None if self.backward is None else self.backward.target
-        if isinstance(against, tuple):
-            return against == tuple(PRESENT if at == self.target else UNKNOWN for at in range(len(against)))
-        return against is not None and against == self.target
+        if against is None or self.target is None:
+            return False
+        return against == loss_against(against).alone(self.target, len(self.classes))
 
     @property
     def threshold_words(self) -> str:
@@ -228,8 +228,7 @@ class Explanation:
 
     def labels_of(self, states: tuple[int, ...]) -> str:
         """Labels that are present, by name, joined by `;`."""
-        present = [name for name, state in zip(self.classes, states, strict=True) if state == PRESENT]
-        return SEPARATOR.join(present) or "none of these"
+        return loss_against(states).named(states, self.classes)
 
     @property
     def _first(self) -> int:
@@ -277,7 +276,7 @@ class Explanation:
             lines[0] += f"; explained for {self.classes[self.target]}"
         if self.backward is not None and self.backward.target is not None:
             against = self.backward.target
-            named = self.classes[against] if isinstance(against, int) else self.labels_of(against)
+            named = loss_against(against).named(against, self.classes)
             lines[0] += f"; loss against {named} {self.backward.loss:.4g}"
         lines += [f"  {line}" for line in (self.unfamiliar, *self.mean_words) if line]
         lines += [f"  {record!r}" for record in self.layers]

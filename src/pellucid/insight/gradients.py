@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float64, Shaped
 from torch import Tensor
-from torch.nn import functional
 
+from pellucid.insight.by_target import Against, loss_against
 from pellucid.insight.opened_networks import Opened, layered
 from pellucid.insight.reference_lines import SAME
 from pellucid.insight.unfolded_layers import Program
@@ -20,15 +20,11 @@ from pellucid.reference.normalisation import normalised
 from pellucid.reference.notation import Declaration
 from pellucid.reference.recurrent import gru_sum_gradients, lstm_sum_gradients
 from pellucid.reference.walk import best_step
-from pellucid.targets import PRESENT, UNKNOWN
 
 _LOSS = "loss"
 _OF_MAXIMA = ("max-pool", "global-max", "text-max")
 _ROUNDING = 1e-12
 _States = tuple[Tensor, object]
-# What a loss is against: a class, or of several labels the state of each; `None` where a number is predicted
-# or an image made.
-Against = int | tuple[int, ...] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,10 +78,9 @@ def go_back(network: Network | Program, opened: Opened, target: Against) -> Back
     lines, terms = [*opened.lines], dict(network.terms) if isinstance(network, Program) else {}
     factors = terms or {opened.output: 1.0}
     if target is not None:
-        is_class = isinstance(target, int)
-        kind = "cross-entropy" if is_class else "binary-cross-entropy"
-        lines.append(Line(_LOSS, kind, (opened.output, "labels")))
-        given["labels"] = np.array([target], np.int64 if is_class else np.int8)
+        own = loss_against(target)
+        lines.append(Line(_LOSS, own.loss_kind, (opened.output, "labels")))
+        given["labels"] = np.array([target], own.dtype)
         factors = {_LOSS: 1.0}
     values = walk(lines, given)
     with_ties = dict(values)
@@ -130,14 +125,7 @@ def loss_at(asked: Network | Program, given: Mapping[str, Tensor], target: Again
     if isinstance(asked, Program):
         return asked.loss(given)
     outputs: Tensor = asked(given["inputs"])
-    if target is None:
-        return outputs[0, 0]
-    states = torch.tensor(target)
-    if isinstance(target, int):
-        return functional.cross_entropy(outputs, states[None])
-    known = states != UNKNOWN
-    present = (states[known] == PRESENT).to(outputs.dtype)
-    return functional.binary_cross_entropy_with_logits(outputs[0, known], present)
+    return outputs[0, 0] if target is None else loss_against(target).loss(outputs, target)
 
 
 def _by_autograd(

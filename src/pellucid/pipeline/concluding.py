@@ -9,6 +9,7 @@ import numpy as np
 
 from pellucid.arithmetic.probabilities import weighted_mean
 from pellucid.bundle import AverageMember, AverageModel
+from pellucid.classical import baselines_for
 from pellucid.data import Check, Dataset, write_ledger
 from pellucid.data.removal import of_texts
 from pellucid.data.wording import count_of, some
@@ -107,8 +108,6 @@ def average_of(candidates: Sequence[Candidate], dataset: Dataset, settings: Sett
     )
     (candidate,) = calibrated([candidate], dataset, settings.seed)
     (candidate,) = with_held_out([_with_novelty(candidate, members[0])], dataset, settings.seed)
-    if dataset.target.is_exclusive:
-        return candidate
     model = candidate.model
     threshold = threshold_of(candidate, dataset, settings)
     model = model.for_data(
@@ -312,16 +311,17 @@ def with_time_for_test(
 
 
 # Seconds of one training for each example that judges labels, on an idle machine
-# (`benchmarks/honest_answer.py`); and fewest worth it.
-_JUDGED, _FEWEST_JUDGED = 2e-4, 500
+# (`benchmarks/honest_answer.py`).
+_JUDGED = 2e-4
+_FEWEST_JUDGED = 500  # examples worth it
 
 
 def _label_issues(
     candidates: Sequence[Candidate], recommended: str, tested: Mapping[str, Tested], context: RunContext
 ) -> LabelIssues | None:
-    """Labels that are likely wrong; `None` where numbers are predicted."""
+    """Labels that are likely wrong; `None` where the model that judges them cannot learn them."""
     dataset, settings = context.dataset, context.settings
-    if not dataset.target.has_probabilities:
+    if LEARNER not in baselines_for(dataset.target):
         return None
     most = None  # as many training examples as the settings allow
     if context.time.is_limited and settings.baselines:

@@ -1,7 +1,6 @@
 """Results of a run: models, metrics and report written, and the finished run as an object."""
 
 import html
-import math
 import os
 import shlex
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ from pellucid.files import link_folder, make_folder, write_file
 from pellucid.insight.findings import find
 from pellucid.insight.training_courses import Course
 from pellucid.pages import visible
+from pellucid.pipeline.by_target import WAYS, target_of_task
 from pellucid.pipeline.continual.forgetting import continual_sentences
 from pellucid.pipeline.judging.corrected import judge_corrections, model_digits
 from pellucid.pipeline.judging.disagreement import contradiction, disagreement, worst_slice
@@ -41,7 +41,6 @@ from pellucid.reports.headlines import HELD_OUT, TEST, Headline, headline_of, sc
 from pellucid.reports.scored_models import is_classical
 from pellucid.settings import METRICS, command_line
 from pellucid.strict import MOST_BYTES, Object, read_json
-from pellucid.targets import GENERATION
 
 
 def findings_of(outcome: Outcome) -> list[dict[str, Any]] | None:
@@ -52,14 +51,7 @@ def findings_of(outcome: Outcome) -> list[dict[str, Any]] | None:
     if not outcome.history:
         return None
     dataset, issues = outcome.dataset, outcome.label_issues
-    chance, guessing = 0.0, 1.0  # numbers are learnt divided by their standard deviation
-    if not dataset.target.is_exclusive:
-        shares = dataset.labels[dataset.train].clip(min=0).mean(axis=0).clip(1e-6, 1 - 1e-6)
-        guessing = float(-(shares * np.log(shares) + (1 - shares) * np.log(1 - shares)).mean())
-    elif dataset.target.has_probabilities:
-        counts = np.bincount(dataset.labels[dataset.train], minlength=1)
-        chance = float(counts.max()) / max(1, int(counts.sum()))
-        guessing = math.log(max(1, int((counts > 0).sum())))  # what weights of classes make of it, at most
+    guessing = WAYS[dataset.target].guessing(dataset.labels_at(dataset.train))
     history = last_training(outcome.history)
     is_tuned = "model" in history[-1]
     recipe = (outcome.config.get("plan") or {}).get("recipe") or {}
@@ -67,8 +59,8 @@ def findings_of(outcome: Outcome) -> list[dict[str, Any]] | None:
         history=history,
         is_pretrained=is_tuned,
         has_even_updates=not is_tuned and recipe.get("optimizer") == "muon",
-        chance=chance,
-        guessing=guessing,
+        chance=guessing.accuracy,
+        guessing=guessing.loss,
         validated=len(dataset.validation) if outcome.folds is None else int(outcome.folds["test"]),
         label_issues=0 if issues is None else issues.count,
         examined=0 if issues is None else issues.examined,
@@ -168,7 +160,8 @@ class Run:
                 f"{name} has a mean absolute error of {scored(error)} on {tested:,} {noun} (95 % interval "
                 f"{ends})."
             )
-        if self.metrics["task"].endswith(GENERATION.name):
+        target = target_of_task(self.metrics["task"])
+        if target is not None and WAYS[target].makes_images:
             return verdict_of_generator(self.metrics)
         return f"{name} was trained, and nothing was left to test it on."
 
@@ -354,7 +347,7 @@ def _price(outcome: Outcome, entries: Mapping[str, Mapping[str, Any]]) -> str:
         (True, False): f"{name} takes {time} ms less for an answer and {size} MB more than {rival}.",
         (True, True): f"{name} takes {time} ms less for an answer and {size} MB less than {rival}.",
     }[slower < 0, larger < 0]
-    if not outcome.dataset.target.has_probabilities:
+    if not outcome.dataset.target.has_metric("log_loss"):
         return cost
     held_out = {each.name: each.held_out for each in outcome.candidates}
     both = np.intersect1d(held_out[name].positions, held_out[rival].positions)

@@ -16,6 +16,7 @@ from pellucid.files import write_file
 from pellucid.input_kinds import TEXTS
 from pellucid.networks import as_text, describe
 from pellucid.networks.text_networks import cell_of
+from pellucid.pipeline.by_target import WAYS, target_of_run
 from pellucid.pipeline.concluding import conclude
 from pellucid.pipeline.continual.starting_point import require_place_of_its_own
 from pellucid.pipeline.continual.training import begin, read_on
@@ -197,7 +198,8 @@ def _work(
     require_fitting_model(settings, dataset.target)
     require_known_classes(settings, dataset.classes, place, dataset.target)
     require_fitting_inputs(settings, dataset.takes)
-    if settings.generates:
+    makes_images = WAYS[target_of_run(settings.model, dataset)].makes_images
+    if makes_images:
         require_fitting_generator(settings, given, dataset.target)
         require_enough_images(settings, len(dataset.train), place)
     require_same_data(place, dataset, journal, stages)
@@ -205,7 +207,7 @@ def _work(
     if isinstance(data, str):
         command = command_line(["train", place, "--out", str(folder.path)], given)
     journal.decided("command", lambda: command)
-    if settings.generates:
+    if makes_images:
         make_generator(check, context)
         folder.prune()
         say_generated(Run(folder.path), context)
@@ -267,10 +269,12 @@ def preview(
         return durations(dataset, settings)
 
 
-# Of what a classical model takes, a training for a fold, which compares no set-ups; times that the linear
-# models of texts take in all, which learn again from validation and to judge labels; seconds that a backbone
-# takes at least, about, and below which nobody needs to be told how long a run takes.
-_OF_FOLD, _AGAIN, _OF_BACKBONE, _WORTH_TELLING = 0.3, 1.5, 20.0, 20.0
+# Part of what a classical model takes that a training for a fold takes, which compares no set-ups.
+_OF_FOLD = 0.3
+# Times that linear models of texts take in all, which learn again from validation and to judge labels.
+_AGAIN = 1.5
+_OF_BACKBONE = 20.0  # seconds that a backbone takes at least, about
+_WORTH_TELLING = 20.0  # seconds below which nobody needs to be told how long a run takes
 
 
 def _seconds_of_classical(names: Sequence[str], folds: Folds, settings: Settings) -> float:
@@ -314,7 +318,9 @@ def durations(dataset: Dataset, settings: Settings) -> list[str]:
     learning, names = folds.learning, classical_names(settings, dataset)
     classical = _seconds_of_classical(names, folds, settings)
     parts = {"classical models" if len(names) > 1 else "classical model": classical}
-    for choice in () if settings.generates else chosen(settings, learning):
+    for choice in (
+        () if WAYS[target_of_run(settings.model, dataset)].makes_images else chosen(settings, learning)
+    ):
         cost = measured(choice, learning, settings, len(dataset.test), folds).cost
         parts[choice.name] = cost.needed(cost.most) + cost.tuning * cost.example
     steps, bounds = 0, []

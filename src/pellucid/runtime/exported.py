@@ -17,17 +17,8 @@ from pellucid.encoding.encoder import Encoder
 from pellucid.encoding.term_weights import TermWeights
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.input_kinds import InputKind
-from pellucid.runtime.metadata import (
-    IMAGES,
-    MOST_ROWS,
-    NOVELTY,
-    NUMBERS,
-    PROBABILITIES,
-    TERMS,
-    TOKENS,
-    VALUES,
-    Metadata,
-)
+from pellucid.runtime.by_target import IN_FILES, NOVELTY
+from pellucid.runtime.metadata import IMAGES, MOST_ROWS, TERMS, TOKENS, VALUES, Metadata
 from pellucid.runtime.onnx_worker import Feed, IsolatedSession, SessionHere
 from pellucid.targets import Target
 
@@ -157,12 +148,8 @@ class ExportedModel:
             what the model computes is not finite, `ModelFileError` if it takes more than its process may.
         """
         outputs = self.answer(self.ready(inputs)).said
-        if outputs.ndim == 1:
-            return [float(number) for number in outputs]
         labels = self.target.labels(outputs, self.classes, self.threshold)
-        if self.target.is_exclusive:
-            return self.target.texts(labels, self.classes)
-        return [[self.classes[code] for code in np.flatnonzero(row).tolist()] for row in labels]
+        return IN_FILES[self.target].plain(labels, self.classes)
 
     def predict_proba(self, inputs: Sequence[Any] | np.ndarray) -> Float64[np.ndarray, "n classes"]:
         """Probability of every class for every input, as `predict` takes them.
@@ -228,7 +215,7 @@ class ExportedModel:
                 yield feed
 
         found = list(self.session.run(self.outputs, feeds()))
-        axes = [(len(self.classes),) if name == PROBABILITIES else () for name in self.outputs]
+        axes = [self.target.no_answers(len(self.classes)).shape[1:], ()][: len(self.outputs)]
         for answers, places in zip(found, order, strict=True):
             shapes = [each.shape for each in answers]
             if shapes != [(len(places), *more) for more in axes]:
@@ -251,7 +238,7 @@ class ExportedModel:
     @property
     def outputs(self) -> list[str]:
         """Names of the graph's outputs: probabilities or numbers, and novelty where the model has it."""
-        return [PROBABILITIES if self.classes else NUMBERS] + [NOVELTY] * (self.novelty_rate is not None)
+        return [IN_FILES[self.target].answer] + [NOVELTY] * (self.novelty_rate is not None)
 
 
 # ONNX files as exported models, in agreement with their metadata.
@@ -336,7 +323,7 @@ def _require_agreement(metadata: Metadata, inputs: Mapping[str, Any], outputs: M
             length = [image.channels, image.height, image.width]
         if axes[1:] != length:
             raise ValueError(f"the graph takes {axes[1:]}, where the metadata makes {length}")
-    answer = PROBABILITIES if metadata.classes else NUMBERS
+    answer = IN_FILES[metadata.target].answer
     names = {answer} | ({NOVELTY} if metadata.novelty_rate is not None else set())
     if outputs.keys() != names:
         raise ValueError(f"the graph gives {sorted(outputs)[:3]}, where {sorted(names)} are expected")

@@ -16,6 +16,7 @@ from pellucid.data.tables.table import joined_columns_of
 from pellucid.encoding.encoder import MOST_BYTES, Encoder
 from pellucid.encoding.term_weights import TermWeights
 from pellucid.input_kinds import INPUT_KINDS, InputKind
+from pellucid.runtime.by_target import IN_FILES, stated_by, target_of_file
 from pellucid.strict import (
     Anything,
     Fields,
@@ -30,7 +31,7 @@ from pellucid.strict import (
     read_object,
     to_bytes,
 )
-from pellucid.targets import CLASSIFICATION, MULTILABEL, Target, target_of
+from pellucid.targets import Target
 
 # Held-out answers of a model as one text of the file's metadata: promises are made from them.
 
@@ -48,12 +49,12 @@ def _held_out_text(held_out: HeldOut) -> str:
     return _json({"settings": held_out.to_json(), "arrays": arrays})
 
 
-def _held_out(text: str, classes: tuple[str, ...], *, several: bool) -> HeldOut:
+def _held_out(text: str, classes: tuple[str, ...], target: Target) -> HeldOut:
     """Answers out of a file, or `ValueError` if they are not those of a model of these classes or labels."""
     if len(text) > _MOST_TEXT:
         raise ValueError(f"held_out: {len(text):,} characters, where {_MOST_TEXT:,} are admitted")
     read = read_object("held_out", parse(text.encode()), _HELD_OUT)
-    forms, found = HeldOut.expected(read["settings"], classes), read["arrays"]
+    forms, found = HeldOut.expected(read["settings"], classes, target), read["arrays"]
     if found.keys() != forms.keys():
         raise ValueError(f"held_out: no object of the arrays {sorted(forms)}")
     arrays = {}
@@ -66,20 +67,12 @@ def _held_out(text: str, classes: tuple[str, ...], *, several: bool) -> HeldOut:
         if len(content) != wanted.itemsize * int(np.prod(shape)):
             raise ValueError(f"held_out: an array of {len(content):,} bytes, not of the shape {shape}")
         arrays[name] = np.frombuffer(content, wanted).astype(dtype).reshape(shape)
-    held_out = HeldOut.from_parts(read["settings"], classes, arrays)
-    if (held_out.labels.ndim == 2) != several:
-        raise ValueError("held_out: of one label each where there may be several, or of several")
-    return held_out
+    return HeldOut.from_parts(read["settings"], classes, target, arrays)
 
 
-# Several labels came with format 2, so that a runtime which would take them for classes refuses the file.
-FORMAT, FORMAT_OF_LABELS = "1", "2"
 TF_IDF = "tf-idf"
 # Names of the inputs of graphs.
 IMAGES, TOKENS, TERMS, VALUES = "images", "tokens", "terms", "values"
-
-# Names of the outputs of graphs.
-PROBABILITIES, NUMBERS, NOVELTY = "probabilities", "numbers", "novelty"
 
 # Most examples that are ever answered at once; texts are encoded so many at a time.
 MOST_ROWS = 4096
@@ -145,6 +138,7 @@ class Metadata:
         pellucid: version that exported it.
         input_kind: images, texts or feature vectors.
         classes: in the order of the probabilities; none where a number is predicted.
+        target: of the answers.
         temperature: of the probabilities, which the graph has applied.
         preprocessing: from an image of any size to the pixels of the graph; `None` without images.
         encoders: from texts to `tokens` or `terms`; none without texts, or where no answer depends on them.
@@ -158,13 +152,13 @@ class Metadata:
             nothing where the most probable class is.
         rows_at_once: examples that are answered together in the memory that is the default; `None` of files
             that do not state it.
-        several: whether an input may have several labels.
     """
 
     model: str
     pellucid: str
     input_kind: InputKind
     classes: tuple[str, ...]
+    target: Target
     temperature: float
     preprocessing: Preprocessing | None
     encoders: tuple[Encoder | TermWeights, ...]
@@ -175,12 +169,6 @@ class Metadata:
     ignored: tuple[str, ...] = ()
     threshold: Mapping[str, float] = field(default_factory=dict)
     rows_at_once: int | None = None
-    several: bool = False
-
-    @property
-    def target(self) -> Target:
-        """Target of the answers: classes, several labels or a number."""
-        return MULTILABEL if self.several else target_of(len(self.classes))
 
     @property
     def inputs(self) -> dict[str, Encoder | TermWeights | None]:
@@ -201,9 +189,8 @@ class Metadata:
             "novelty_rate": self.novelty_rate,
             "abstention": [list(each) for each in self.abstention],
         }
-        found = {"format": FORMAT, "classes": _json(list(self.classes)), "details": _json(details)}
-        if self.several:
-            found |= {"format": FORMAT_OF_LABELS, "target": MULTILABEL.noun}
+        found = {"format": "", "classes": _json(list(self.classes)), "details": _json(details)}
+        found |= stated_by(self.target)
         if self.preprocessing is not None:
             found["preprocessing"] = _json(self.preprocessing.to_json())
         if self.held_out is not None:
@@ -231,8 +218,8 @@ class Metadata:
 
         Raises: `ValueError` if something is missing, unknown, of the wrong type or out of bounds.
         """
-        several = found.get("format") == FORMAT_OF_LABELS and found.get("target") == MULTILABEL.noun
-        if not several and (found.get("format") != FORMAT or "target" in found):
+        named = {key: found[key] for key in ("format", "target") if key in found}
+        if named not in map(stated_by, IN_FILES):
             raise ValueError("no model that Pellucid exported, or of another format")
         if not found.keys() <= _KEYS or not {"classes", "details"} <= found.keys():
             raise ValueError("metadata is missing, or unknown")
@@ -252,22 +239,20 @@ class Metadata:
         )
         if len(set(classes)) != len(classes):
             raise ValueError("classes: one of them stands twice")
-        rows = Whole(1, MOST_ROWS)
+        rows, target = Whole(1, MOST_ROWS), target_of_file(named, len(classes))
         return cls(
             **read,
             input_kind=input_kind,
             classes=classes,
+            target=target,
             preprocessing=image,
             encoders=encoders,
-            held_out=_held_out(found["held_out"], classes, several=several) if "held_out" in found else None,
+            held_out=_held_out(found["held_out"], classes, target) if "held_out" in found else None,
             joined_columns=joined,
             ignored=ignored,
-            threshold=(MULTILABEL if several else CLASSIFICATION).checked_threshold(
-                _parsed(found, "threshold"), classes
-            )
+            threshold=target.checked_threshold(_parsed(found, "threshold"), classes)
             if "threshold" in found
             else {},
-            several=several,
             rows_at_once=rows.read("rows_at_once", _parsed(found, "rows_at_once"))
             if "rows_at_once" in found
             else None,

@@ -15,12 +15,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float64
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from pellucid.arithmetic.probabilities import LEVEL, holm
-from pellucid.evaluation.shifts import Shift, by_ranks, of_classes
+from pellucid.evaluation.shifts import Shift, by_ranks
 from pellucid.runtime.metadata import Metadata
+from pellucid.serving.by_target import SERVED, above
 
 # Answers of a window: with fewer only large differences show.
 WINDOW = 200
@@ -83,27 +83,18 @@ class DriftWatch:
     def __init__(self, metadata: Metadata) -> None:
         self.windows = self.alarms = 0
         self.last = None
-        self._metadata = metadata
+        self._metadata, self._own = metadata, SERVED[metadata.target]
         self._novelty: list[float] = []
         self._answers: list[float] = []  # codes of classes, or numbers
         self._reference: tuple[np.ndarray | None, np.ndarray | None] | None = None
         self._codes = {name: code for code, name in enumerate(metadata.classes)}
         held_out = metadata.held_out
         if held_out is not None:
-            answers: np.ndarray | None = held_out.said
-            if metadata.classes:
-                probabilities = held_out.said.astype(np.float64)
-                answers = (
-                    metadata.target.labels(probabilities, metadata.classes, metadata.threshold)
-                    if metadata.target.is_exclusive
-                    else None  # shares of several labels are no shares of examples
-                )
-            self._reference = (held_out.novelty, answers)
+            self._reference = (held_out.novelty, self._own.reference(metadata, held_out.said))
 
     def add(self, labels: Sequence[Any], novelty: Sequence[float]) -> None:
         """Take in answers, and compare each window that becomes full."""
-        if self._metadata.target.is_exclusive:
-            self._answers += [self._codes[each] if self._codes else float(each) for each in labels]
+        self._answers += self._own.watched(labels, self._codes)
         self._novelty += novelty
         while max(len(self._answers), len(self._novelty)) >= WINDOW:
             here = tuple(
@@ -131,15 +122,7 @@ class DriftWatch:
             shifts["novelty"] = by_ranks(above(novelty, novelty_then), (len(novelty), reference), words)
         if answers is not None and answers_then is not None:
             reference = len(answers_then)
-            shifts["answers"] = (
-                of_classes(self._metadata.classes, *(self._counts(each) for each in (answers, answers_then)))
-                if self._codes
-                else by_ranks(
-                    above(answers, answers_then),
-                    (len(answers), reference),
-                    f"the number predicted is larger than one for a reference {noun}",
-                )
-            )
+            shifts["answers"] = self._own.shift(self._metadata, answers, answers_then)
         if not shifts:
             return
         adjusted = holm([each.p_value for each in shifts.values()])
@@ -151,16 +134,6 @@ class DriftWatch:
         alpha = 6 * LEVEL / (math.pi * self.windows) ** 2
         self.last = Window(self.windows, reference, alpha, shifts)
         self.alarms += bool(self.last.alarms)
-
-    def _counts(self, codes: np.ndarray) -> Float64[np.ndarray, " classes"]:
-        return np.bincount(codes.astype(np.int64), minlength=len(self._codes)).astype(np.float64)
-
-
-def above(here: Float[np.ndarray, " inputs"], then: Float[np.ndarray, " reference"]) -> float:
-    """Chance that a number from here is larger than one from then, equals counting half."""
-    known = np.sort(then)
-    sides = [np.searchsorted(known, here, side) for side in ("left", "right")]
-    return float((sides[0] + sides[1]).sum()) / (2 * len(known) * len(here))
 
 
 class Monitor:

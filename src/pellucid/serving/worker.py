@@ -41,8 +41,8 @@ from pellucid.runtime.onnx_worker import (
     seconds_limit,
     watch_memory,
 )
+from pellucid.serving.by_target import SERVED
 from pellucid.strict import parse
-from pellucid.targets import SEPARATOR
 
 _PLACES = 6
 # Of a short request: seconds of processor time, of one step of it that cannot be stopped from within, and
@@ -250,9 +250,7 @@ class Answering:
         model = self.model
         found: dict[str, Any] = {"label": row.label}
         if model.classes:
-            if not model.target.is_exclusive:
-                # Those of the one decision, by the model's thresholds; no label has a separator in its name.
-                found["labels"] = [name for name in str(row.label).split(SEPARATOR) if name]
+            found |= SERVED[model.target].also(row.label)
             found["probability"] = row.probability
             found["probabilities"] = dict(zip(model.classes, row.probabilities, strict=True))
         if row.novelty is not None and model.novelty_rate is not None:

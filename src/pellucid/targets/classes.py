@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64, Shaped
+from jaxtyping import Bool, Float, Float64, Int64, Shaped
 
 from pellucid.arithmetic import at_temperature, softmax
 from pellucid.targets.labels import Labels
@@ -84,8 +84,8 @@ class Classes(Named):
         return [classes[code] for code in labels.tolist()]
 
     def probability(
-        self, answers: Float64[np.ndarray, "n classes"], labels: Int64[np.ndarray, " n"]
-    ) -> Float64[np.ndarray, " n"]:
+        self, answers: Float[np.ndarray, "n classes"], labels: Int64[np.ndarray, " n"]
+    ) -> Float[np.ndarray, " n"]:
         """Probability of the class that is answered."""
         return np.take_along_axis(answers, labels[:, None], axis=1)[:, 0]
 

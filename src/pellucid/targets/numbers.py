@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float, Float64, Int64
 
 from pellucid.targets.target import Answering, Target
 
@@ -78,8 +78,8 @@ class Numbers(Target):
         return [repr(value) for value in labels.tolist()]
 
     def probability(
-        self, answers: Float64[np.ndarray, " n"], labels: Float64[np.ndarray, " n"]
-    ) -> Float64[np.ndarray, " n"]:
+        self, answers: Float[np.ndarray, " n"], labels: Float[np.ndarray, " n"]
+    ) -> Float[np.ndarray, " n"]:
         """Refused: a number has no probability of being right."""
         raise ValueError("numbers have no probability")
 

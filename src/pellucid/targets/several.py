@@ -1,9 +1,10 @@
 """Any number of labels of each example, none included: sigmoids, and each label by its own threshold."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int8, Int64
+from jaxtyping import Bool, Float, Float64, Int8, Int64
 
 from pellucid.arithmetic.probabilities import of_all, sigmoid, sigmoid_at_temperature
 from pellucid.targets.classes import Named
@@ -19,6 +20,18 @@ _STATES: dict[object, int] = {
 
 # Probability from which on a label is answered that has no threshold of its own.
 EVEN = 0.5
+
+
+class States(NamedTuple):
+    """What is known of each label of each example."""
+
+    present: Bool[np.ndarray, "n labels"]  # whether the example has the label
+    known: Bool[np.ndarray, "n labels"]  # whether it is known to have it or not
+
+    @classmethod
+    def of(cls, labels: Int8[np.ndarray, "n labels"]) -> "States":
+        """Those of labels as they travel."""
+        return cls(labels == PRESENT, labels != UNKNOWN)
 
 
 class SeveralLabels(Named):
@@ -47,6 +60,10 @@ class SeveralLabels(Named):
         states: np.ndarray = (answers >= least).astype(np.int8)
         return states
 
+    def thresholds(self, own: Mapping[str, float], given: Mapping[str, float] | None) -> Mapping[str, float]:
+        """Those that are given; labels that are not named keep the model's own."""
+        return {**own, **(given or {})}
+
     def checked_threshold(self, value: object, classes: Sequence[str]) -> dict[str, float]:
         """Those of any labels."""
         return probabilities_of(value, classes)
@@ -59,8 +76,8 @@ class SeveralLabels(Named):
         ]
 
     def probability(
-        self, answers: Float64[np.ndarray, "n labels"], labels: Int8[np.ndarray, "n labels"]
-    ) -> Float64[np.ndarray, " n"]:
+        self, answers: Float[np.ndarray, "n labels"], labels: Int8[np.ndarray, "n labels"]
+    ) -> Float[np.ndarray, " n"]:
         """Probability that every label is right, were they independent."""
         return of_all(answers, labels)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64, Shaped
+from jaxtyping import Bool, Float, Float64, Int64, Shaped
 
 from pellucid.settings import METRICS, Metric, metric_of
 
@@ -60,6 +60,10 @@ class Target(ABC):
         found = metric_of(self.metric or setting or self.headline.replace("_", "-"))
         return found if self.noun in found.targets else METRICS[self.headline]
 
+    def has_metric(self, key: str) -> bool:
+        """Whether answers of this target are scored by a metric, by its key."""
+        return self.noun in METRICS[key].targets
+
     @abstractmethod
     def outputs(self, classes: int) -> int:
         """Outputs of a model of so many classes."""
@@ -109,6 +113,10 @@ class Target(ABC):
         label; a label without one is answered from one half on.
         """
 
+    def thresholds(self, own: Mapping[str, float], given: Mapping[str, float] | None) -> Mapping[str, float]:
+        """The threshold that is given, or else a model's own."""
+        return own if given is None else given
+
     @abstractmethod
     def checked_threshold(self, value: object, classes: Sequence[str]) -> dict[str, float]:
         """A threshold as `labels` takes it, read from a file that is not trusted.
@@ -123,8 +131,8 @@ class Target(ABC):
 
     @abstractmethod
     def probability(
-        self, answers: Float64[np.ndarray, "n classes"], labels: Shaped[np.ndarray, "n ..."]
-    ) -> Float64[np.ndarray, " n"]:
+        self, answers: Float[np.ndarray, "n classes"], labels: Shaped[np.ndarray, "n ..."]
+    ) -> Float[np.ndarray, " n"]:
         """Probability that predicted labels are right; of several, that all are, were they independent."""
 
     @abstractmethod

@@ -15,7 +15,7 @@ from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.data.images.augmentation import augmented_batch, mix
 from pellucid.encoding.encoder import PADDING, UNKNOWN, Tokens
 from pellucid.input_kinds import IMAGES, TEXTS, VALUES, InputKind, InputName
-from pellucid.targets import GENERATION, Target, target_of
+from pellucid.targets import Target
 from pellucid.training.order import ReadAhead, shuffled_windows
 from pellucid.training.recipe import Recipe, batches_per_epoch
 
@@ -76,15 +76,10 @@ class Examples:
     train: np.ndarray  # ascending positions of the training split
     validation: np.ndarray  # ascending positions of the validation split; may be empty
     classes: int  # number of classes; 0 where numbers are predicted, or images without labels are made
-    generates: bool = False  # whether images like these are made instead of predicting labels
+    target: Target  # what is learnt
     names: tuple[str, ...] = ()  # of the classes, where weights by class are asked for
     # of each example in the loss; None where all weigh the same
     weights: Float64[np.ndarray, " n"] | None = None
-
-    @property
-    def target(self) -> Target:
-        """Target that is learnt: classes, numbers or images."""
-        return GENERATION if self.generates else target_of(self.classes, self.labels)
 
     @property
     def input_kind(self) -> InputKind:

@@ -19,6 +19,7 @@ from pellucid.encoding.encoder import Tokens
 from pellucid.errors import DivergedError, RankFailedError
 from pellucid.networks import HeadAlone, Network, NetworkConfig, build
 from pellucid.training.batches import Batch, Batches, Examples
+from pellucid.training.by_target import RULES
 from pellucid.training.hardware import keep_freed_memory, pinned, seed_step
 from pellucid.training.loop import validator
 from pellucid.training.optimisers import build_optimizer
@@ -203,7 +204,7 @@ class _Arrays:
             **{name: self._described(getattr(examples, name)) for name in ("labels", "train", "validation")},
             "weights": None if weights is None else self._described(weights),
             "classes": examples.classes,
-            "generates": examples.generates,
+            "target": examples.target.noun,
             "names": [*examples.names],
         }
 
@@ -252,5 +253,6 @@ def _examples(described: dict[str, Any], sent: list[Tensor]) -> Examples:
     if described["tokens"] is not None:
         offsets = read(described["tokens"]["offsets"])
         inputs = Tokens(inputs, offsets, described["tokens"]["vocabulary"], described["tokens"]["length"])
-    rest: dict[str, Any] = {"classes": described["classes"], "generates": described["generates"]}
+    target = next(each for each in RULES if each.noun == described["target"])
+    rest: dict[str, Any] = {"classes": described["classes"], "target": target}
     return Examples(inputs, **arrays, **rest, names=tuple(described["names"]))  # type: ignore[arg-type]

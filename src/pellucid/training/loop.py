@@ -9,16 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid.arithmetic import metric_value, number_errors
 from pellucid.arithmetic.draws import Purpose, torch_seed
 from pellucid.encoding.encoder import Tokens
 from pellucid.networks import Adversarial, Autoencoder, HeadAlone, Network
 from pellucid.pieces import in_pieces
-from pellucid.settings import metric_of, metrics_of
-from pellucid.targets import CLASSIFICATION, GENERATION, MULTILABEL
+from pellucid.settings import metric_of
 from pellucid.training.batches import ROWS, Batches, Examples, blocks_by_length, to_tensor
 from pellucid.training.hardware import pinned, seed_step
 from pellucid.training.layer_health import epoch_health
+from pellucid.training.objectives import OBJECTIVES
 from pellucid.training.optimisers import learning_rate
 from pellucid.training.ranks import Ranks, packed, unpacked
 from pellucid.training.recipe import Recipe
@@ -139,17 +138,6 @@ def selection_score(validation: Record, metric: str) -> float:
     return decides.better(float(validation[decides.in_history]))
 
 
-# The metrics that may choose an epoch, in the order of `history.jsonl`: of two classes or labels, or others.
-_LOSS_FIRST = {
-    (target.noun, classes): sorted(
-        (metric for metric in metrics_of(target.noun, classes) if metric.test),
-        key=lambda metric: metric.key != "log_loss",
-    )
-    for target in (CLASSIFICATION, MULTILABEL)
-    for classes in (0, 2)
-}
-
-
 def validator(
     network: Network | HeadAlone,
     examples: Examples,
@@ -174,30 +162,16 @@ def validator(
     def validate() -> Record:
         if not len(examples.validation) or isinstance(network, Adversarial):
             return {}
-        if examples.target is GENERATION:
-            assert isinstance(network, Autoencoder)
+        if isinstance(network, Autoencoder):
             return _score_bound(network, examples, device, beta, ranks)
         outputs = _outputs(network, examples, device, ranks)
         if outputs is None:
             return {}
-        labels = examples.labels[examples.validation]
-        target = examples.target
-        if target.has_probabilities:
-            probabilities = (
-                (outputs.softmax(dim=1) if target.is_exclusive else outputs.sigmoid()).cpu().numpy()
-            )
-            for onlooker in onlookers:
-                onlooker.after_validation(probabilities)
-            metrics = _LOSS_FIRST[target.noun, 2 if examples.classes == 2 else 0]
-            return {metric.in_history: metric_value(metric, labels, probabilities) for metric in metrics}
-        assert network.rescale is not None
-        numbers = outputs[:, 0].cpu().numpy()
+        learning = OBJECTIVES[examples.target]
+        answers = learning.answers(outputs).cpu().numpy()
         for onlooker in onlookers:
-            onlooker.after_validation(numbers)
-        errors = number_errors(labels, numbers)
-        standardised = errors.root_mean_squared_error / float(network.rescale.std)
-        found = {f"validation_{name}": value for name, value in errors._asdict().items()}
-        return {"validation_loss": standardised * standardised, **found}
+            onlooker.after_validation(answers)
+        return learning.scores(examples.target, examples.labels[examples.validation], answers, network)
 
     return validate
 

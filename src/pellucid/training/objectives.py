@@ -4,14 +4,17 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor, nn
 
+from pellucid.arithmetic import metric_value, number_errors
 from pellucid.networks import Adversarial, Autoencoder, HeadAlone, Network
 from pellucid.reference.autoencoder import NOISE_VARIANCE
-from pellucid.targets import CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION, UNKNOWN
+from pellucid.settings import metrics_of
+from pellucid.targets import CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION, UNKNOWN, Target
 from pellucid.training.batches import Batch, Examples
 from pellucid.training.hardware import arithmetic
 from pellucid.training.recipe import Recipe
@@ -319,13 +322,44 @@ class AdversarialGame(Objective):
 
 def make_objective(network: Network | HeadAlone, recipe: Recipe, examples: Examples) -> Objective:
     """The objective of a recipe: of generators by its loss, of others by what is learnt."""
-    return (_OF_GENERATORS.get(recipe.loss) or _OF_TARGETS[examples.target])(network, recipe)
+    return (_OF_GENERATORS.get(recipe.loss) or OBJECTIVES[examples.target].make)(network, recipe)
+
+
+def _class_scores(
+    target: Target, labels: np.ndarray, probabilities: np.ndarray, network: Any
+) -> dict[str, float]:
+    """Every metric of classes or labels that may choose an epoch, the log loss first."""
+    metrics = metrics_of(target.noun, 2 if probabilities.shape[1] == 2 else 0)
+    tested = sorted((each for each in metrics if each.test), key=lambda each: each.key != "log_loss")
+    return {each.in_history: metric_value(each, labels, probabilities) for each in tested}
+
+
+def _number_scores(target: Target, labels: np.ndarray, numbers: np.ndarray, network: Any) -> dict[str, float]:
+    """Mean squared error of standardised numbers, and the errors in their unit."""
+    errors = number_errors(labels, numbers)
+    standardised = errors.root_mean_squared_error / float(network.rescale.std)
+    found = {f"validation_{name}": value for name, value in errors._asdict().items()}
+    return {"validation_loss": standardised * standardised, **found}
 
 
 _Make = Callable[[Any, Recipe], Objective]
-_OF_GENERATORS: dict[str, _Make] = {"elbo": EvidenceBound, "adversarial": AdversarialGame}
-_OF_TARGETS: dict[Any, _Make] = {
-    CLASSIFICATION: Classification,
-    REGRESSION: Regression,
-    MULTILABEL: LabelClassification,
+
+
+class Learning(NamedTuple):
+    """How a network learns one target."""
+
+    make: _Make  # from the network and its recipe to its objective
+    # from outputs in double precision to probabilities (n, classes), or numbers (n,)
+    answers: Callable[[Float64[Tensor, "n outputs"]], Tensor]
+    # from target, labels, answers and network to the scores of an epoch, by their names in `history.jsonl`
+    scores: Callable[[Target, np.ndarray, np.ndarray, Any], dict[str, float]]
+    # whether the last layer starts with the mean and deviation of the training labels
+    standardises: bool = False
+
+
+OBJECTIVES: dict[Target, Learning] = {
+    CLASSIFICATION: Learning(Classification, lambda outputs: outputs.softmax(dim=1), _class_scores),
+    MULTILABEL: Learning(LabelClassification, lambda outputs: outputs.sigmoid(), _class_scores),
+    REGRESSION: Learning(Regression, lambda outputs: outputs[:, 0], _number_scores, standardises=True),
 }
+_OF_GENERATORS: dict[str, _Make] = {"elbo": EvidenceBound, "adversarial": AdversarialGame}

@@ -114,9 +114,10 @@ def _plain(kind: type[torch.optim.Optimizer]) -> Any:
 
 _SGD, _ADAM, _ADAMW = (_plain(each) for each in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW))
 
-# Of Muon: momentum, steps of the iteration and the coefficients of its polynomial; and the learning rate of
-# AdamW, by which all else learns, as a part of Muon's.
-MUON_MOMENTUM, ORTHOGONALISING, ADAMW_SHARE = 0.6, 3, 1 / 24
+MUON_MOMENTUM = 0.6
+ORTHOGONALISING = 3  # steps of Muon's iteration
+ADAMW_SHARE = 1 / 24  # learning rate of AdamW, by which all else learns, as a part of Muon's
+# Coefficients of the polynomial of Muon's iteration.
 _QUINTIC = (3.4445, -4.7750, 2.0315)
 _TINY = 1e-7
 # Key of a parameter group for whether Muon turns its matrices.

@@ -37,14 +37,15 @@ from pellucid.training.hardware import instructions
 
 Piece = TypeVar("Piece")
 
-# Seconds that one exchange may take, and that a started process may take until it is ready.
-TIME_OUT, _START = 120.0, 120.0
+TIME_OUT = 120.0  # seconds that one exchange may take
+_START = 120.0  # seconds that a started process may take until it is ready
 # While rank 0 does work of its own the others wait, nearly as long as 32 bits of milliseconds hold.
 _PATIENCE = datetime.timedelta(days=20)
 # Bytes that are broadcast at a time, each piece within the time-out.
 _PIECE_BYTES = 64 << 20
 # Seconds within which rank 0 finds out which process ended first, before those end that noticed it, too.
-_SEARCH, GRACE = 2.0, 4.0
+_SEARCH = 2.0
+GRACE = 4.0
 _LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 # Of Linux's <sys/prctl.h>: the signal that a process gets when its parent ends.
 _PDEATHSIG = 1

@@ -15,7 +15,7 @@ from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.settings import ADVERSARIAL, MOST_PARTS, Settings
 from pellucid.strict import LEFT_OUT, Saved, Whole
-from pellucid.targets import CLASSIFICATION, GENERATION, REGRESSION
+from pellucid.training.by_target import RULES, require_fitting_target
 from pellucid.training.recipe_defaults import (
     DEFAULTS,
     FEW_EPOCHS,
@@ -140,25 +140,11 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
     optimizer = optimizer_of(settings, around)
     if optimizer == "gd" and settings.batch_size is not None:
         raise UsageError("--batch-size: gd takes the whole training split in each step; leave one out")
-    if not around.target.is_exclusive and settings.class_weight not in (None, "none"):
-        raise UsageError("--class-weight: belongs to examples of one class each; leave it out")
-    if around.target is REGRESSION:
-        of_classes = {
-            "--loss cross-entropy": settings.loss == "cross-entropy",
-            "--label-smoothing": bool(settings.label_smoothing),
-            "--class-weight balanced": settings.class_weight not in (None, "none"),
-            f"--metric {settings.metric}": settings.metric != Settings.metric,
-        }
-        for flag, is_given in of_classes.items():
-            if is_given:
-                raise UsageError(
-                    f"{flag}: belongs to classes, but numbers are predicted; leave it out, "
-                    "or give --target class"
-                )
+    require_fitting_target(settings, around.target)
     default = (GENERATORS.get(around.model) or DEFAULTS[around.takes])(settings, around)
     epochs = settings.epochs or default.epochs
     loss = settings.loss or ("adversarial" if around.model == ADVERSARIAL else around.target.loss)
-    has_bound = loss == GENERATION.loss
+    has_bound = loss == "elbo"
     batch_size = min(default.batch_size, examples)
     smoothing = default.label_smoothing if loss == "cross-entropy" else 0.0
     return Recipe(
@@ -171,7 +157,11 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
         schedule=settings.schedule or ("constant" if optimizer == "gd" else "one-cycle"),
         loss=loss,
         label_smoothing=smoothing if settings.label_smoothing is None else settings.label_smoothing,
-        class_weights=_class_weights(settings, around),
+        class_weights=weights_of_classes(
+            settings.class_weight,
+            around.train_labels,
+            around.names or tuple(map(str, range(around.classes))),
+        ),
         augmentation=_augmentation(settings, around, epochs),
         patience=settings.patience,
         metric=around.target.decides(settings.metric).setting,
@@ -197,24 +187,13 @@ def batches_per_epoch(examples: int, batch_size: int) -> int:
     return max(1, math.ceil((examples - 1) / batch_size))
 
 
-def _class_weights(settings: Settings, around: Surroundings) -> tuple[float, ...] | None:
-    """Weights as asked for; none by rule.
-
-    They distort the probabilities, and cost more right answers than they give (docs/benchmarks.md, "Class
-    weights").
-    """
-    if not around.target.has_probabilities or not around.target.is_exclusive:
-        return None
-    names = around.names or tuple(map(str, range(around.classes)))
-    return weights_of_classes(settings.class_weight, around.train_labels, names)
-
-
 def weights_of_classes(
     wanted: Mapping[str, float] | str | None, labels: Int64[np.ndarray, " train"], names: Sequence[str]
 ) -> tuple[float, ...] | None:
     """Weight of each class: as named, or inverse frequencies with mean 1 over the examples.
 
-    A class that is not named weighs 1. `None` where all weigh the same.
+    A class that is not named weighs 1. `None` where all weigh the same, as by default: weights distort the
+    probabilities, and cost more right answers than they give (docs/benchmarks.md, "Class weights").
 
     Raises: `UsageError` if a class is named that there is not.
     """
@@ -234,8 +213,9 @@ def _augmentation(settings: Settings, around: Surroundings, epochs: int) -> Augm
 
     Of few epochs half the shift: of images seen but a few times a network learns more with less variety.
     """
-    if around.target is GENERATION:
-        return Augmentation()  # images that the data does not hold would be learnt, and made
+    rules = RULES[around.target]
+    if not rules.varies:
+        return Augmentation()
     kind = around.input_kind
     wanted = kind.is_augmented if settings.augment is None else settings.augment
     if wanted and not kind.is_augmented:
@@ -243,7 +223,7 @@ def _augmentation(settings: Settings, around: Surroundings, epochs: int) -> Augm
     if not wanted:
         return Augmentation()
     preset = PRESETS[settings.preset]
-    is_mixed = around.model == "cnn" and around.target is CLASSIFICATION and epochs >= FEWEST_MIXED
+    is_mixed = around.model == "cnn" and rules.mixes and epochs >= FEWEST_MIXED
     mix = preset.mix if is_mixed else 0.0
     erase = preset.erase / 2 if mix else preset.erase
     shift = usual_shift(around.shortest_side)
@@ -259,7 +239,8 @@ def _augmentation(settings: Settings, around: Surroundings, epochs: int) -> Augm
 
 # Of the numbers for a fresh network, what one gets that learned before (measured in
 # `docs/continual-training.md`): what it knows is shifted and not thrown over, and most is learned already.
-RATE_SHARE, EPOCHS_SHARE = 0.2, 0.5
+RATE_SHARE = 0.2
+EPOCHS_SHARE = 0.5
 RULE = "a fifth of the learning rate of a fresh network, half of its epochs where no class is new"
 
 

@@ -11,8 +11,8 @@ from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.input_kinds import INPUT_KINDS, InputKind, InputName
 from pellucid.networks.config import MANY_CLASSES
-from pellucid.settings import GENERATIVE, MOST_PARTS, Settings
-from pellucid.targets import GENERATION, Target, target_of
+from pellucid.settings import MOST_PARTS, Settings
+from pellucid.targets import Target
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Surroundings:
 
     train_labels: np.ndarray  # of each training example: class, states of labels, or number to predict
     classes: int  # number of classes; 0 where numbers are predicted
+    target: Target  # what is learnt
     takes: InputName
     precision: str
     device: str
@@ -38,11 +39,6 @@ class Surroundings:
     def input_kind(self) -> InputKind:
         """Kind of the inputs."""
         return INPUT_KINDS[self.takes]
-
-    @property
-    def target(self) -> Target:
-        """Target that is learnt: classes, numbers or images."""
-        return GENERATION if self.model in GENERATIVE else target_of(self.classes, self.train_labels)
 
 
 @dataclass(frozen=True)
@@ -80,14 +76,19 @@ _LEARNING_RATES = {
     "adamw": 0.01,
     "muon": 0.24,
 }
-_WEIGHT_DECAY, _WEIGHT_DECAY_OF_VECTORS = 0.05, 1.0  # of adamw and, beside it, muon; else 0
-# Of muon, for fewer than so many steps or than `FEW_EPOCHS`.
-_FEW_STEPS, _RATE_OF_FEW = 600, 0.12
-# Of Adam, decoupled or not, in networks that make images.
-_RATE_OF_AUTOENCODERS, _RATE_OF_ADVERSARIES = 0.004, 0.002
+# Of adamw and, beside it, muon; else 0.
+_WEIGHT_DECAY = 0.05
+_WEIGHT_DECAY_OF_VECTORS = 1.0
+_FEW_STEPS = 600  # fewer of muon, or fewer epochs than `FEW_EPOCHS`, have another learning rate
+_RATE_OF_FEW = 0.12
+# Learning rates of Adam, decoupled or not, in networks that make images.
+_RATE_OF_AUTOENCODERS = 0.004
+_RATE_OF_ADVERSARIES = 0.002
 _UPDATES_OF_VECTORS = 25  # for each epoch of the preset: small tables would end after a few steps
-_WHOLE, _MOST_PASSES, _FACTOR = 50_000, 11_250, 1.25
-_MANY = 40_000
+_WHOLE = 50_000  # examples that get the epochs of a preset
+_MOST_PASSES = 11_250  # images passed for each epoch of the preset, where there are fewer examples
+_FACTOR = 1.25  # times the epochs of the preset above which that bound holds
+_MANY = 40_000  # images from which on `cnn` has another number of epochs
 _ADAMS = ("adam", "adamw")
 _NORMED = ("cnn", "lenet", "mlp")  # networks whose batch norms cancel the scale of weights
 _NORMED_OVER_BATCHES = (*_NORMED, "vae", "gan")  # a backbone keeps its statistics
@@ -138,7 +139,8 @@ TEXTS: dict[str, TextRecipe] = {
 }
 # Least updates in all, for each preset; small data gets more epochs to reach it.
 UPDATES_OF_TEXTS = {"quick": 200, "standard": 400, "best": 800}
-_WHOLE_OF_TEXTS, _MOST_EPOCHS_OF_TEXTS = 20_000, 100
+_WHOLE_OF_TEXTS = 20_000  # texts that get the epochs of a preset
+_MOST_EPOCHS_OF_TEXTS = 100
 
 
 class Defaults(NamedTuple):

@@ -20,12 +20,12 @@ from pellucid.input_kinds import IMAGES
 from pellucid.networks import Autoencoder, HeadAlone, Network, NetworkConfig, build
 from pellucid.networks.extending import copied
 from pellucid.pieces import in_pieces
-from pellucid.targets import REGRESSION
 from pellucid.training.batches import ROWS, Batches, Examples, as_stored, text_frequencies, to_tensor
 from pellucid.training.hardware import keep_freed_memory, pinned
 from pellucid.training.joint import joint, ordered_step, ordered_validation
 from pellucid.training.layer_health import ExaminedStep
 from pellucid.training.loop import Observer, fit, validator
+from pellucid.training.objectives import OBJECTIVES
 from pellucid.training.optimisers import build_optimizer
 from pellucid.training.ranks import Ranks
 from pellucid.training.recipe import Recipe
@@ -36,7 +36,8 @@ _MOST_DRAWS = 30_000
 _ROUNDS = 60
 _FEWEST_EACH = 20  # images of a component; fewer would make it a copy of them
 _NEVER = -30.0  # logarithm of a weight
-_LEAST_VARIANCE, _LEAST_WEIGHT = 1e-3, 1e-4
+_LEAST_VARIANCE = 1e-3  # of a component
+_LEAST_WEIGHT = 1e-4
 
 Draws = Float64[np.ndarray, "draws latent"]
 Components = Float64[np.ndarray, "components latent"]
@@ -110,8 +111,9 @@ def _mixture(
     return weights, means, variances
 
 
-# The first steps warm up and are not timed; a margin is for a busy machine.
-_WARM_STEPS, _TIMED_STEPS, _MARGIN = 2, 6, 0.88
+_WARM_STEPS = 2  # the first, which are not timed
+_TIMED_STEPS = 6
+_MARGIN = 0.88  # share of the time that is used, for a busy machine
 
 
 def _measure(network: Network | HeadAlone, batches: Batches, slowest: float) -> tuple[float, float]:
@@ -310,7 +312,10 @@ def initialised(config: NetworkConfig, examples: Examples, seed: int) -> Network
     if examples.input_kind is IMAGES:
         size = min(size, max(_FEWEST_IMAGES, _SAMPLE_VALUES // math.prod(config.input_shape)))
     sample = generator(seed, Purpose.WHITENING).permutation(examples.train)[:size]
-    numbers = torch.from_numpy(examples.labels[examples.train]) if examples.target is REGRESSION else None
+    learning = OBJECTIVES.get(examples.target)  # none of images that are made
+    numbers = None
+    if learning is not None and learning.standardises:
+        numbers = torch.from_numpy(examples.labels[examples.train])
     network.initialise_from_data(as_stored(examples.inputs, np.sort(sample)), numbers)
     if isinstance(examples.inputs, Tokens) and config.groups:
         counts = torch.from_numpy(text_frequencies(examples.inputs, examples.train))

@@ -28,6 +28,7 @@ from pellucid.insight.opened_networks import open_network
 from pellucid.insight.receptive_fields import receptive_field
 from pellucid.novelty.detectors import fit_detector, fit_measure
 from pellucid.reports.explain.page_data import HIDDEN
+from pellucid.targets import CLASSIFICATION
 from small_models import CLASSES, digits
 from text_models import text_model, texts
 
@@ -183,7 +184,9 @@ def test_classical_models_of_words_say_what_they_say(node: Node, make: Any) -> N
     rng = np.random.default_rng(0)
     tfidf = fit_tfidf(Texts.of(texts()), np.arange(300), Shape(2), 200).tfidf
     predictor = make(tfidf.features, rng)
-    model = ClassicalModel(predictor, TF_IDF, CLASSES, preprocessing=None, tfidf=tfidf, temperature=1.5)
+    model = ClassicalModel(
+        predictor, TF_IDF, CLASSES, CLASSIFICATION, preprocessing=None, tfidf=tfidf, temperature=1.5
+    )
     if make is linear:
         rows, labels = tfidf.transform(texts()[:300]), digits()[1]
         measure = fit_measure(rows, labels[:300], model.sort_seen, 0)
@@ -204,7 +207,7 @@ def test_terms_of_a_linear_model_are_those_of_the_explain_page(node: Node) -> No
         weights, bias = rng.normal(size=(tfidf.features, columns)), rng.normal(size=columns)
         weights[:, 0] = bias[0] = 0
         predictor = Linear(False, 10, weights, bias, np.arange(columns, dtype=np.int32))
-        model = ClassicalModel(predictor, TF_IDF, CLASSES, preprocessing=None, tfidf=tfidf)
+        model = ClassicalModel(predictor, TF_IDF, CLASSES, CLASSIFICATION, preprocessing=None, tfidf=tfidf)
         (found,) = said_by_script(node, model, texts()[:1])
         ours = contributions_of(model, texts()[:1], int(np.argmax(found["said"])))
         assert ours is not None
@@ -231,7 +234,13 @@ def test_classical_models_on_a_network_say_what_they_say(node: Node) -> None:
     )
     for predictor in (linear(hidden, rng), kernel):
         model = ClassicalModel(
-            predictor, "network", CLASSES, preprocessing=None, network=below.network, encoder=below.encoder
+            predictor,
+            "network",
+            CLASSES,
+            CLASSIFICATION,
+            preprocessing=None,
+            network=below.network,
+            encoder=below.encoder,
         )
         found = said_by_script(node, model, texts()[:6])
         ours = model.predict_proba(texts()[:6])

@@ -15,6 +15,7 @@ from pellucid.networks import InputFacts, design
 from pellucid.pipeline.results import Run
 from pellucid.settings import Settings
 from pellucid.strict import sealed as sealed_document
+from pellucid.targets import CLASSIFICATION
 from pellucid.training import Examples, Session, Surroundings, choose_recipe
 from small_models import digits
 
@@ -26,11 +27,11 @@ def _checkpoint() -> tuple[dict[str, bytes], Callable[[], Session]]:
     from pellucid.training.state import save_checkpoint
 
     pixels, labels = digits()
-    examples = Examples(pixels, labels, np.arange(60), np.arange(60, 90), 10)
+    examples = Examples(pixels, labels, np.arange(60), np.arange(60, 90), 10, CLASSIFICATION)
     chosen = Settings(model="mlp", width=8, depth=1, epochs=2, batch_size=32, threads=1)
     around = Surroundings(
-        train_labels=labels[:60], classes=10, takes="images", shortest_side=8, mirror_keeps_class=False,
-        precision="fp32", device="cpu", threads=1,
+        train_labels=labels[:60], classes=10, target=CLASSIFICATION, takes="images", shortest_side=8,
+        mirror_keeps_class=False, precision="fp32", device="cpu", threads=1,
     )  # fmt: skip
     config = design("mlp", chosen, InputFacts((1, 8, 8), 10, 60))
 

@@ -100,7 +100,7 @@ def _require_labels(model: Model, answers: Answers, labels: Sequence[str], engin
 
     Raises: `ModelFileError` with the first.
     """
-    if not model.target.has_probabilities:
+    if not model.classes:
         return
     expected = model.target.texts(model.decided(answers.said), model.classes)
     for label, right in zip(labels, expected, strict=True):

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from pellucid.data.tables.columns import LABEL_NAMES, LESSER_TEXT_NAMES, TEXT_NAMES
 from pellucid.language import CHINESE, ENGLISH, language, translated
 from pellucid.pages import checksum, deflated, joined_script, policy_of, visible
+from pellucid.runtime.by_target import IN_FILES
 from pellucid.runtime.metadata import Metadata
 
 # Folders of templates, in the order in which they are looked through.
@@ -92,7 +93,7 @@ def facts_of(metadata: Metadata) -> dict[str, Any]:
     return {
         "model": metadata.model,
         "classes": list(metadata.classes),
-        "several": metadata.several,
+        "several": IN_FILES[metadata.target].even is not None,
         "least": _least(metadata),
         "abstention": [list(each) for each in metadata.abstention],
         "examples": [],
@@ -101,10 +102,10 @@ def facts_of(metadata: Metadata) -> dict[str, Any]:
 
 def _least(metadata: Metadata) -> list[float | None]:
     """Probability from which on each class is answered; empty where the most probable one is."""
-    if not metadata.several and not metadata.threshold:
+    even = IN_FILES[metadata.target].even
+    if even is None and not metadata.threshold:
         return []
-    default = 0.5 if metadata.several else None
-    return [metadata.threshold.get(name, default) for name in metadata.classes]
+    return [metadata.threshold.get(name, even) for name in metadata.classes]
 
 
 def text_columns(joined: Sequence[str]) -> dict[str, Any]:

@@ -15,25 +15,24 @@ from jaxtyping import Float64, Int64, Shaped
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.bundle import AverageModel, ClassicalModel, ImageModel, Model, TextModel, load, save
 from pellucid.bundle.format import pack
-from pellucid.data import Check, Dataset, Listing, Preprocessing, prepare, read_data
-from pellucid.data.by_target import with_labels
+from pellucid.data import Check, Dataset, Preprocessing, prepare, read_data
 from pellucid.data.dataset import EarlierConstraints
 from pellucid.data.images.decoding import GREY_MODES
 from pellucid.data.images.preprocessing import array_digests
-from pellucid.data.labels import read_number
 from pellucid.data.ledger import APPLIED_NAME
 from pellucid.data.raw_texts import Spool, Texts, TextWriter
 from pellucid.data.split_rules import FIRST_SPLIT_RULE, SPLIT_RULE
 from pellucid.data.splitting import places_in_strata
 from pellucid.data.text_copies import text_digests
-from pellucid.data.wording import count_of, quoted, some
+from pellucid.data.wording import count_of
 from pellucid.errors import DataError, PellucidError, StorageError, UsageError
 from pellucid.input_kinds import IMAGES, TEXTS, InputKind
+from pellucid.pipeline.by_target import WAYS, continued_target
 from pellucid.pipeline.run.context import data_identity
 from pellucid.settings import ROWS, Settings, parse_ignore, parse_image_size
 from pellucid.settings.rows import IGNORED_COLUMN
 from pellucid.strict import read_sealed
-from pellucid.targets import MULTILABEL, REGRESSION, Labels, Target, target_of
+from pellucid.targets import Target
 
 _KEPT = "start"
 
@@ -158,7 +157,7 @@ def _unusable(path: Path, reason: str) -> StorageError:
 
 def _network_of(model: Model, place: str, config: Mapping[str, Any] | None) -> ImageModel | TextModel:
     """The network of a model that may be a classical one; a `UsageError` where none can go on."""
-    if not model.target.is_exclusive:
+    if WAYS[model.target].continued is None:
         raise UsageError(
             f"--from: the network of {place} answers several labels, which cannot continue training; train "
             "afresh on the old and the new data together"
@@ -175,9 +174,9 @@ def _network_of(model: Model, place: str, config: Mapping[str, Any] | None) -> I
         return model
     if isinstance(model, ClassicalModel) and model.network is not None:
         if model.encoder is not None:
-            return TextModel(model.network, model.encoder, model.classes)
+            return TextModel(model.network, model.encoder, model.classes, model.target)
         assert model.preprocessing is not None  # a network takes images or texts
-        return ImageModel(model.network, model.preprocessing, model.classes)
+        return ImageModel(model.network, model.preprocessing, model.classes, model.target)
     raise UsageError(
         f"--from: {place} holds a classical model alone, which cannot continue training; train a network "
         "first, without --model or with the name of one, and give its run"
@@ -276,8 +275,6 @@ def require_no_contradiction(given: Mapping[str, Any], start: StartingPoint) -> 
 
 # Labelled data for continual training: read as what the network takes, fitted to what it is.
 
-_NAMES_SHOWN = 10
-
 
 def prepare_for(
     place: str,
@@ -291,28 +288,16 @@ def prepare_for(
 
     `known` has the classes and the preprocessing of the network. The data set has all classes, old and new.
     """
-    # Numbers are read by the network's rule, whatever the settings ask for.
-    given = "class" if target is REGRESSION else settings.target
-    listing = read_data(place, dataclasses.replace(settings, target=given))
+    continued = WAYS[target].continued
+    assert continued is not None  # other networks were refused
+    listing = read_data(place, dataclasses.replace(settings, target=continued.read_as or settings.target))
     if listing.input_kind is not input_kind:
         nouns = input_kind.nouns
         raise DataError(
             f"{place}: holds {listing.noun}s, and the network that continues training takes {nouns}; "
             f"give labelled {nouns}"
         )
-    if target is REGRESSION:
-        listing = _with_numbers(listing)
-    elif listing.target is MULTILABEL:
-        raise DataError(
-            f"{listing.place}: an example has several labels, such as {listing.labels[0]!r}, and the network "
-            "that continues training answers one class; give single labels, or --target class"
-        )
-    elif listing.target is REGRESSION:
-        raise DataError(
-            f"{listing.place}: the labels are numbers, such as {listing.labels[0]}, and the network that "
-            "continues training answers classes; give classes, or take these numbers as such with --target "
-            "class"
-        )
+    listing = continued.fitting(listing)
     dataset, check = prepare(listing, settings, known=known, split_rule=split_rule)
     coloured = sum(count for mode, count in check.modes if mode not in GREY_MODES)
     if known.preprocessing is None or known.preprocessing.channels == 3 or not coloured:
@@ -320,22 +305,6 @@ def prepare_for(
     become = f"{count_of(coloured, 'colour image')} {'becomes' if coloured == 1 else 'become'} grey"
     warning = f"{become}: the network that continues training was trained on grey ones."
     return dataset, dataclasses.replace(check, warnings=(*check.warnings, warning))
-
-
-def _with_numbers(listing: Listing) -> Listing:
-    """The listing with its labels as numbers, or a `DataError` that names those that are none."""
-    read = [read_number(label) for label in listing.labels]
-    wrong = [index for index, value in enumerate(read) if value is None]
-    if wrong:
-        named = [f"{quoted(listing.labels[index])} at {listing.sources[index]}" for index in wrong]
-        raise DataError(
-            f"{listing.place}: the network that continues training predicts numbers, but not every label is "
-            f"one: {some(named, _NAMES_SHOWN)}; fix or remove {'it' if len(wrong) == 1 else 'them'}"
-        )
-    labels = Labels(np.array(read, np.float64), (), REGRESSION)
-    # What reading decided about the labels is for the network to decide.
-    warnings = tuple(each for each in listing.warnings if "--target" not in each)
-    return with_labels(dataclasses.replace(listing, warnings=warnings), labels)
 
 
 class Earlier(NamedTuple):
@@ -362,7 +331,7 @@ def read_earlier(record: Record) -> Earlier:
             fitted = record["data"]["preprocessing"]
             preprocessing = None if fitted is None else Preprocessing.from_json(fitted)
             known = EarlierConstraints(tuple(record["known"]), preprocessing)
-            target = target_of(len(record["data"]["classes"]))
+            target = continued_target(record["data"]["classes"])
             kind = TEXTS if fitted is None else IMAGES
             dataset, _ = prepare_for(place, settings, known, kind, target, rule)
         has_changed = any(record["data"].get(key) != value for key, value in data_identity(dataset).items())
@@ -428,7 +397,7 @@ def rehearsed(material: Dataset, old: Sequence[Dataset], seed: int) -> Rehearsal
         """So many of the positions of each data set, each class giving its share."""
         every, owners = np.concatenate(pool), np.repeat(np.arange(len(pool)), [len(each) for each in pool])
         values = np.concatenate([of[positions] for of, positions in zip(labels, pool, strict=True)])
-        places = places_in_strata(values, draws.permutation(len(every)), target_of(len(material.classes)))
+        places = places_in_strata(values, draws.permutation(len(every)), material.target)
         is_taken = np.zeros(len(every), bool)
         is_taken[np.argsort(places, kind="stable")[:wanted]] = True
         return [every[is_taken & (owners == owner)] for owner in range(len(pool))]

@@ -197,8 +197,9 @@ def recommended_on(
 
 
 _NAMES_SHOWN = 5
-# New numbers are likely in another unit from so many deviations off, or so many times wider or narrower, on.
-_FAR_OFF, _MUCH_WIDER = 3.0, 10.0
+# From which on new numbers are likely in another unit.
+_FAR_OFF = 3.0  # deviations between the means
+_MUCH_WIDER = 10.0  # times wider or narrower
 
 
 def sentences(continual: ContinualTraining, dataset: Dataset, settings: Settings) -> list[str]:
@@ -308,7 +309,10 @@ def _prepared(continual: ContinualTraining, dataset: Dataset, settings: Settings
     return Prepared(model.name, examples, preparation, trained=network)
 
 
-_MOST_OF_A_CLASS, _MOST_IN_ALL, _BATCH = 200, 20_000, 256
+# Examples whose hidden layer says where the classes lie.
+_MOST_OF_A_CLASS = 200
+_MOST_IN_ALL = 20_000
+_BATCH = 256  # asked about at once
 
 
 def _some_of_each(

@@ -33,7 +33,7 @@ from pellucid.reports import (
 )
 from pellucid.reports.facts import CorrectionFacts, Example, Labelled
 from pellucid.reports.report import FirstMistakes, render_first_mistakes
-from pellucid.targets import PRESENT, REGRESSION, UNKNOWN
+from pellucid.targets import PRESENT, REGRESSION, UNKNOWN, Labels
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,9 @@ def abstention_facts(
     def judged_of(stored: HeldOut) -> tuple[np.ndarray, np.ndarray]:
         return stored.judged(rate, model.decided(stored.said.astype(np.float64)))
 
-    curve = error_curve(*judged_of(HeldOut.of(labels, tested.answers, tested.novelty)))
+    curve = error_curve(
+        *judged_of(HeldOut.of(Labels(labels, model.classes, model.target), tested.answers, tested.novelty))
+    )
     if held_out is None:
         return AbstentionFacts(curve, 0, {})
     judged = judged_of(held_out)

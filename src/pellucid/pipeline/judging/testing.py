@@ -360,10 +360,8 @@ def with_held_out(candidates: Sequence[Candidate], dataset: Dataset, seed: int) 
         places = np.flatnonzero(is_kept if novelty is None else is_kept & ~np.isnan(novelty))
         if len(places) and np.isfinite(held_out.answers[places]).all():
             some = drawn(places, most_kept(len(dataset.classes)), seed, Purpose.HELD_OUT_ANSWERS)
-            labels, known = (
-                dataset.labels[held_out.positions[some]],
-                None if novelty is None else novelty[some],
-            )
+            labels = dataset.labels_at(held_out.positions[some])
+            known = None if novelty is None else novelty[some]
             kept = bundle.HeldOut.of(labels, held_out.answers[some], known)
         found.append(dataclasses.replace(candidate, model=candidate.model.with_held_out(kept)))
     return found
@@ -386,7 +384,7 @@ def with_test_answers(
             and is_known
         ):
             known = novelty[kept] if held_out.novelty is not None and novelty is not None else None
-            test = bundle.HeldOut.of(dataset.labels[dataset.test[kept]], answered.answers[kept], known)
+            test = bundle.HeldOut.of(dataset.labels_at(dataset.test[kept]), answered.answers[kept], known)
             model = candidate.model.with_held_out(dataclasses.replace(held_out, test=test))
             candidate = dataclasses.replace(candidate, model=model)
         found.append(candidate)

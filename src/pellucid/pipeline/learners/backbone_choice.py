@@ -126,9 +126,9 @@ def stratified_sample(material: Dataset, most: int, seed: int) -> Int64[np.ndarr
     return np.sort(train[np.argsort(places, kind="stable")[:most]])
 
 
-# Most training images of a backbone that nobody asked for, so that it costs a few minutes at most; and most
-# texts to learn from with which one is considered.
-_MOST_IMAGES, _MOST_TEXTS = 5_000, 2_000
+# Training images of a backbone that nobody asked for, at most, so that it costs a few minutes.
+_MOST_IMAGES = 5_000
+_MOST_TEXTS = 2_000  # to learn from, with which a backbone is considered at most
 
 
 def chosen(settings: Settings, material: Dataset) -> tuple[BackboneChoice, ...]:

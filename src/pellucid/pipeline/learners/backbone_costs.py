@@ -33,12 +33,14 @@ from pellucid.training.recipe_defaults import choose_parts
 _PASSES = {"quick": 0, "standard": 3_000, "best": 12_000}
 
 _MOST_EPOCHS = 20
-_LEARNING_RATE, _WEIGHT_DECAY, _BATCH = 1e-3, 0.05, 32
+_LEARNING_RATE = 1e-3
+_WEIGHT_DECAY = 0.05
+_BATCH = 32  # examples
 # A network of one layer below its head, which stays as it is.
 _WORDS = "word-vectors"
 
-# Whose rule decides for a network of texts what is not decided here; passes that a step takes.
-_LIKE, _COST_OF_STEP = "text-cnn", 4
+_LIKE = "text-cnn"  # whose rule decides for a network of texts what is not decided here
+_COST_OF_STEP = 4  # passes that a step takes
 
 
 def is_tuned(settings: Settings, choice: BackboneChoice) -> bool:
@@ -102,8 +104,13 @@ def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:
 
 # Share of the time that is planned; the rest is for a busy machine.
 _MARGIN = 0.88
-_WARM, _BLOCK, _MOST_TIMED, _LONG_ENOUGH = 4, 32, 128, 1.5
-_LEAST, _LEAST_PER_CLASS = 40, 4
+_WARM = 4  # examples that are asked about first
+_BLOCK = 32  # examples that are timed together
+_MOST_TIMED = 128  # examples
+_LONG_ENOUGH = 1.5  # seconds of timing
+# Training examples with which a backbone is worth it.
+_LEAST = 40
+_LEAST_PER_CLASS = 4
 _FAR = 10.0  # the first examples take several times as long as others
 # Seconds of loading the library of a backbone, and of one example, on a fast machine: with less time than
 # that nothing is even measured.

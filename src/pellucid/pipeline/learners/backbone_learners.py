@@ -164,11 +164,13 @@ def train_head(network: Network, features: Features, prepared: Prepared, setting
         train=np.arange(count),
         validation=np.arange(count, len(rows)),
         classes=whole.classes,
+        target=whole.target,
         weights=None if whole.weights is None else whole.weights[positions],
     )
     around = Surroundings(
         train_labels=labels[:count],
         classes=whole.classes,
+        target=whole.target,
         takes="values",
         precision="fp32",
         device=choose_device(settings),
@@ -324,7 +326,7 @@ class BackboneLearner:
         def reached(candidate: Candidate) -> tuple[float, float]:
             outputs = candidate.held_out.answers
             loss = METRICS["log_loss"]
-            finer = -metric_value(loss, labels, outputs) if target.has_probabilities else 0.0
+            finer = -metric_value(loss, labels, outputs) if target.has_metric(loss.key) else 0.0
             return score(self.settings.metric, labels, target.columns(outputs), target), finer
 
         return [max(found, key=reached)]

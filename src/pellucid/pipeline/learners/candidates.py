@@ -40,11 +40,11 @@ from pellucid.strict import read_sealed, read_sealed_bytes, sealed, write_sealed
 from pellucid.targets import REGRESSION
 from pellucid.training.state import Record
 
-_SAVED_BLOCK, _BLOCK = 512, 4096
+_SAVED_BLOCK = 512  # examples that a file of stored features holds together
+_BLOCK = 4096  # examples that a model is asked about at once
 
-# Set-ups that are compared, on some of the examples, in the time of a training on all; examples that are
-# asked about to know how long answers take.
-_COMPARED, _TIMED = 4, 32
+_COMPARED = 4  # set-ups that are compared, on some of the examples, in the time of a training on all
+_TIMED = 32  # examples that are asked about to know how long answers take
 
 
 class FeatureTable:
@@ -325,7 +325,7 @@ def calibrated(candidates: Sequence[Candidate], dataset: Dataset, seed: int) -> 
     Its answers about the same examples get temperatures that were fitted without them (`cross_fitted`).
     Models come at temperature 1; those of numbers stay as they are.
     """
-    if not dataset.target.has_probabilities:
+    if not dataset.target.has_metric("log_loss"):  # which a temperature lowers
         return list(candidates)
     found = []
     for each in candidates:

@@ -15,9 +15,8 @@ from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.bundle import ClassicalModel, ImageModel, TextModel
 from pellucid.bundle.network_answers import MOST_EXAMPLES, MOST_VALUES
 from pellucid.classical import (
+    FITS,
     LINEAR_OF_TEXTS,
-    NUMBER_ON_NETWORK,
-    ON_NETWORK,
     Budget,
     Fitted,
     OverdueError,
@@ -42,26 +41,32 @@ from pellucid.pipeline.learners.candidates import (
 from pellucid.pipeline.learners.evaluation_budget import most_within_limit
 from pellucid.pipeline.run.context import UNLIMITED, RunContext, TimeBudget, slowdown
 from pellucid.settings import DUMMIES, Settings
-from pellucid.targets import Target
+from pellucid.targets import Labels, Target
 from pellucid.training.hardware import choose_threads
 from pellucid.training.recipe import weights_of_classes
 
 FitResult = TypeVar("FitResult")
 
-# Seconds of the whole budget on an idle machine with two cores, and the data it was measured on
-# (`benchmarks/baselines.py`); larger images are made smaller first.
-_FULL_SECONDS, _FULL_EXAMPLES, _FULL_VALUES, _FULL_CORES, _LARGEST = 150.0, 55_000, 28 * 28, 2, 2.0
-# Of texts: for the features of a byte, and for each column that a linear model solves (two classes need one),
-# for a text and for a byte of it. Measured on film reviews, R8, 20 Newsgroups and short texts of 77 classes.
-_OF_FEATURES, _OF_TEXT, _OF_BYTE = 1.5e-6, 1e-4, 6.5e-8
+# Seconds of the whole budget on an idle machine, and the data it was measured on (`benchmarks/baselines.py`).
+_FULL_SECONDS = 150.0
+_FULL_EXAMPLES = 55_000
+_FULL_VALUES = 28 * 28  # of an image
+_FULL_CORES = 2
+_LARGEST = 2.0  # times the seconds of larger images, at most: they are made smaller first
+# Seconds of texts, measured on film reviews, R8, 20 Newsgroups and short texts of 77 classes.
+_OF_FEATURES = 1.5e-6  # for the features of a byte
+_OF_TEXT = 1e-4  # for a text, and each column that a linear model solves
+_OF_BYTE = 6.5e-8  # likewise for a byte
 
-# Classical models of which that is the time, and of these those that learn.
-_TOGETHER, _LEARNING = 4, 3
+_TOGETHER = 4  # classical models of which that is the time
+_LEARNING = 3  # of these, those that learn
 
-# A first part may take one in so many of the seconds on an idle machine; the last, so much of the rest.
-_PROBED, _SMALLEST, _PLANNED = 16.0, 1e-4, 0.85
+_PROBED = 16.0  # a first part may take one in so many of the seconds on an idle machine
+_SMALLEST = 1e-4  # part of the budget
+_PLANNED = 0.85  # of the work that would fit into the seconds left, what the next part is
 
-_TRIES, _LATER = 4, 16
+_TRIES = 4  # parts that are trained at most
+_LATER = 16  # a part that was late is followed by one of so many times less
 
 # A whole work that seems to take one in so many of the seconds is not begun with a part of it.
 _AT_ONCE = 4
@@ -71,10 +76,9 @@ def make_training_set(material: Dataset) -> TrainingSet:
     """What a classical model fits: images, feature vectors or texts."""
     return TrainingSet(
         inputs=material.inputs,
-        labels=material.labels,
+        labels=Labels(material.labels, material.classes, material.target),
         train=material.train,
         validation=material.validation,
-        classes=len(material.classes),
         kind=material.takes,
         weights=material.weights,
     )
@@ -96,10 +100,11 @@ class TrainingSets:
 
 
 def _fit_of(name: str, training_set: TrainingSet, settings: Settings, material: Dataset) -> "FitBaseline":
-    """`fit_baseline` with what the settings decide; weights of classes as asked for, never by a rule."""
-    weights = None  # as probabilities would be less honest
-    if material.classes and material.target.is_exclusive:
-        weights = weights_of_classes(settings.class_weight, material.labels[material.train], material.classes)
+    """`fit_baseline` with what the settings decide; weights of classes as asked for, never by a rule.
+
+    By a rule probabilities would be less honest.
+    """
+    weights = weights_of_classes(settings.class_weight, material.labels[material.train], material.classes)
     return partial(
         fit_baseline,
         name,
@@ -133,8 +138,7 @@ class ClassicalLearner:
         inputs, train = material.inputs, material.train
         if isinstance(inputs, Texts):
             size = float((inputs.offsets[train + 1] - inputs.offsets[train]).sum())
-            is_one = material.target.is_exclusive and len(material.classes) <= 2
-            columns = 1 if is_one else len(material.classes)
+            columns = FITS[material.target].columns(len(material.classes))
             return size * _OF_FEATURES + columns * (len(train) * _OF_TEXT + size * _OF_BYTE)
         size = math.sqrt(math.prod(inputs.shape[1:]) / _FULL_VALUES)
         cores = _FULL_CORES / min(_FULL_CORES, threads)
@@ -192,9 +196,10 @@ class ClassicalLearner:
             fitted.predictor,
             fitted.features,
             material.classes,
+            material.target,
             preprocessing=material.preprocessing,
             tfidf=fitted.tfidf,
-        ).with_target(material.target)
+        )
         began = time.perf_counter()
         held_out = HeldOutAnswers(material.validation, answers(model, material, material.validation))
         return Candidate(
@@ -285,8 +290,11 @@ def learner_at_setup(
 
 
 # Training examples of simple models on a network's last hidden layer: twice as many take a support vector
-# machine four times as long. It trains a machine for each pair of classes.
-_MOST, _MOST_OF_TEXTS, _MOST_OF_QUICK, _MOST_PAIRS = 20_000, 10_000, 5_000, 5_000
+# machine four times as long.
+_MOST = 20_000
+_MOST_OF_TEXTS = 10_000
+_MOST_OF_QUICK = 5_000  # with the preset `quick`
+_MOST_PAIRS = 5_000  # of classes, each of which has a machine of its own
 
 # Key of the journal: the counts that a time limit left each simple model; null where it is left out.
 SIMPLE_MODELS = "simple_models"
@@ -363,10 +371,9 @@ def simple_models(
     positions = np.concatenate([train, dataset.validation])
     training_set = TrainingSet(
         inputs=np.concatenate([stored.hidden(part) for part in (train, dataset.validation) if len(part)]),
-        labels=dataset.labels[positions],
+        labels=dataset.labels_at(positions),
         train=np.arange(len(train)),
         validation=np.arange(len(train), len(positions)),
-        classes=len(dataset.classes),
         kind="network",
         weights=None if dataset.weights is None else dataset.weights[positions],
     )
@@ -385,17 +392,13 @@ def simple_models(
 
 
 def _affordable(classes: int, target: Target) -> tuple[str, ...]:
-    """The simple models for the last hidden layer; 0 classes are numbers."""
-    if classes == 0:
-        return NUMBER_ON_NETWORK
-    return tuple(each for each in ON_NETWORK if each != "svm" or not left_out(classes, target))
+    """The simple models for the last hidden layer that do not take minutes."""
+    return tuple(each for each in FITS[target].on_network if each != "svm" or not left_out(classes, target))
 
 
 def left_out(classes: int, target: Target) -> list[str]:
     """A sentence about the simple model that would take minutes for so many classes, if there is one."""
-    if not target.is_exclusive:  # each label is one machine, of fewer examples the more there are
-        return []
-    pairs = classes * (classes - 1) // 2
+    pairs = FITS[target].pairs(classes)
     if pairs <= _MOST_PAIRS:
         return []
     return [
@@ -422,10 +425,11 @@ def _standing_on(network: Candidate, below: FeatureCache, fitted: Fitted, datase
         fitted.predictor,
         fitted.features,
         above.classes,
+        dataset.target,
         preprocessing=above.preprocessing,
         network=above.network,
         encoder=above.encoder if isinstance(above, TextModel) else None,
-    ).with_target(dataset.target)
+    )
     candidate = Candidate(
         name=f"{fitted.name}-on-{network.name}",
         model=model,

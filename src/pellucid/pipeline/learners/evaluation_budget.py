@@ -12,11 +12,14 @@ from pellucid.data.wording import count_of
 from pellucid.errors import DataError
 from pellucid.settings import Settings, parse_duration
 
-# Training and validation examples that a detector comes from; of more, some are drawn.
-MOST_TRAINED_ON, MOST_JUDGED = 5_000, 2_000
+# Examples that a detector comes from; of more, some are drawn.
+MOST_TRAINED_ON = 5_000  # of training
+MOST_JUDGED = 2_000  # of validation
 
-# Test examples of which synthetic outliers are made, of each kind as many (of texts there are fewer kinds).
-MOST_OUTLIERS, MOST_OUTLIERS_WITHIN_LIMIT, KINDS_OF_OUTLIERS = 300, 100, 3
+# Test examples of which synthetic outliers are made, of each kind as many.
+MOST_OUTLIERS = 300
+MOST_OUTLIERS_WITHIN_LIMIT = 100
+KINDS_OF_OUTLIERS = 3  # of texts there are fewer
 
 # Training examples that each second of a time limit leaves to what follows the network.
 _A_SECOND = 200
@@ -51,10 +54,10 @@ def has_curve(settings: Settings) -> bool:
     return settings.baselines and parse_duration(settings.time_limit) is None
 
 
-# Below so many validation examples models are judged on folds (`benchmarks/few_examples.py`); their number;
-# value of `--folds` that leaves the validation split to judge; seconds that judging may take besides the
-# training's own time.
-FEW, FOLDS, OFF, _FREE_SECONDS = 500, 5, 0, 5.0
+FEW = 500  # validation examples below which models are judged on folds (`benchmarks/few_examples.py`)
+FOLDS = 5
+OFF = 0  # value of `--folds` that leaves the validation split to judge
+_FREE_SECONDS = 5.0  # that judging may take besides the training's own time
 
 
 @dataclass(frozen=True, eq=False)

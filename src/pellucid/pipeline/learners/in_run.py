@@ -64,10 +64,13 @@ _FITTED, _AGAIN = "fitted.json", "-again"
 _KEPT = ["train_examples", "train_seconds", "features", "setup", "scale"]
 _KEPT += ["configurations", "budget", "answer_seconds"]
 
-# Weight of a forest among other models in the time of all; seconds below which no further model is tried; of
-# what is left of that time, what a linear model of texts may take to learn from all, and what the last of
-# them may, behind which only a forest comes.
-_FOREST, _LESS, _SHORTEST, _MOST, _MOST_OF_LAST = "random-forest", 0.5, 0.2, 0.7, 0.95
+_FOREST = "random-forest"
+_LESS = 0.5  # its weight among other models in the time of all
+_SHORTEST = 0.2  # seconds below which no further model is tried
+# Of the seconds left for all, those that a linear model of texts may take to learn from all, and those of the
+# last, behind which only a forest comes.
+_MOST = 0.7
+_MOST_OF_LAST = 0.95
 
 
 def has_baselines(settings: Settings, dataset: Dataset) -> bool:

@@ -65,8 +65,9 @@ class Learner(Protocol):
         """
 
 
-# Operations in a second, and seconds of a step besides them: orders of magnitude on two cores.
-_FLOPS, _STEP = 1e11, 3e-3
+# Orders of magnitude on two cores.
+_FLOPS = 1e11  # operations in a second
+_STEP = 3e-3  # seconds of a step besides them
 
 # Below so many of a network the next smaller one, which sees its examples more often, gets further.
 _FEWEST_EPOCHS = 3
@@ -78,7 +79,8 @@ _FAR = 4
 _FASTER = 4
 # Times of a preset's epochs that a limit may be filled with; where more fits than that into the time of
 # `standard`, the network of another preset follows.
-_LONGEST, _ROOMY = {"quick": 1, "standard": 2, "best": 2}, "best"
+_LONGEST = {"quick": 1, "standard": 2, "best": 2}
+_ROOMY = "best"
 
 
 @dataclass(frozen=True)
@@ -171,11 +173,14 @@ class Planned:
         return dataclasses.replace(self, plan=plan)
 
 
-# Times of what is left that the steps to come may take, at most and at least, for their number to stay; the
-# part of it that another number is to fill; share of the steps after which none are added, since the learning
-# rate is then small; readings of the clock in the time of a training, and seconds between two at least; the
-# weight of a reading in the pace.
-_BEHIND, _AHEAD, _FILLED, _SETTLED, _READINGS, _LEAST_BETWEEN, _NEWEST = 1.06, 0.9, 0.96, 0.8, 40, 0.5, 0.3
+# Times of the seconds left that the steps to come may take, at most and at least, for their number to stay.
+_BEHIND = 1.06
+_AHEAD = 0.9
+_FILLED = 0.96  # part of the seconds left that another number of steps is to fill
+_SETTLED = 0.8  # share of the steps after which none are added, since the learning rate is then small
+_READINGS = 40  # of the clock, in the time of a training
+_LEAST_BETWEEN = 0.5  # seconds between two readings
+_NEWEST = 0.3  # weight of a reading in the pace
 
 
 def following(
@@ -443,7 +448,9 @@ def _words_on_threads(recipe: Recipe) -> str:
 # Fewer training images are no distribution that could be learnt; it is the smallest batch by rule, too.
 LEAST_IMAGES = 16
 
-_SEEN_BY_BASELINE, _MOST_EPOCHS_OF_BASELINE = 200_000, 20
+# Of the autoencoder that a generator is compared with.
+_SEEN_BY_BASELINE = 200_000  # images passed
+_MOST_EPOCHS_OF_BASELINE = 20
 
 
 def require_enough_images(settings: Settings, count: int, place: str) -> None:

@@ -11,16 +11,17 @@ from jaxtyping import UInt8
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.bundle import FeatureModel, ImageModel, Model, TextModel, generator_of
 from pellucid.data import Dataset, Preprocessing
-from pellucid.data.images.augmentation import probe_mirroring, probe_variations, usual_shift
 from pellucid.data.raw_texts import Texts
 from pellucid.encoding import Encoder, NgramEncoder, TokenEncoder, Tokens, fit_ngrams, fit_tokens
 from pellucid.encoding.vector_files import read_vectors
 from pellucid.errors import UsageError
 from pellucid.networks import InputFacts, Network, NetworkConfig, design
 from pellucid.networks.text_networks import cell_of
+from pellucid.pipeline.by_target import WAYS, Variations, target_of_run
 from pellucid.pipeline.learners.refusals import networks_with, require_fitting_inputs
 from pellucid.pipeline.run.journal import Journal
-from pellucid.settings import GENERATIVE, Settings
+from pellucid.settings import Settings
+from pellucid.targets import Labels, Target
 from pellucid.training import Examples, Recipe, Session, Surroundings, WordVectors, choose_recipe
 from pellucid.training.hardware import choose_device, choose_precision, choose_threads, lacking
 from pellucid.training.recipe_defaults import most_parts
@@ -89,7 +90,7 @@ def network_name(settings: Settings, material: Dataset) -> str:
 def prepared_for(name: str, material: Dataset, settings: Settings) -> Prepared:
     """Make data ready for one network."""
     if not isinstance(material.inputs, Texts):
-        examples = examples_of(material.inputs, material, generates=name in GENERATIVE)
+        examples = examples_of(material.inputs, material, target_of_run(name, material))
         return Prepared(name, examples, material.preprocessing)
     fit = fit_ngrams if name == "bag" else fit_tokens
     encoder, reasons = fit(material.inputs, material.train, settings)
@@ -109,34 +110,44 @@ def prepared_for(name: str, material: Dataset, settings: Settings) -> Prepared:
     return Prepared(name, examples, encoder, tuple(reasons), vectors)
 
 
-def examples_of(inputs: np.ndarray | Tokens, material: Dataset, *, generates: bool = False) -> Examples:
-    """Inputs that are ready for a network (images, feature vectors or ids of texts), with their labels."""
-    labels, train, validation = material.labels, material.train, material.validation
-    count, names, weights = len(material.classes), material.classes, material.weights
-    return Examples(inputs, labels, train, validation, count, generates, names=names, weights=weights)
+def examples_of(inputs: np.ndarray | Tokens, material: Dataset, target: Target | None = None) -> Examples:
+    """Inputs that are ready for a network (images, feature vectors or ids of texts), with their labels.
+
+    `target` is what is learnt, by default what the material has labels of.
+    """
+    return Examples(
+        inputs,
+        material.labels,
+        material.train,
+        material.validation,
+        len(material.classes),
+        target or material.target,
+        names=material.classes,
+        weights=material.weights,
+    )
 
 
 def model_of(network: Network, prepared: Prepared, classes: tuple[str, ...], recipe: Recipe) -> Model:
     """A trained network with everything that belongs to it; no `classes` where numbers are predicted."""
     preparation, target = prepared.preparation, prepared.examples.target
     if preparation is None:
-        return FeatureModel(network, classes).with_target(target)
-    if prepared.examples.generates:
+        return FeatureModel(network, classes, target)
+    if WAYS[target].makes_images:
         assert isinstance(preparation, Preprocessing)  # it takes images
         return generator_of(network, preparation, classes)
     if isinstance(preparation, Preprocessing):
         mirror = recipe.augmentation.mirror
-        return ImageModel(network, preparation, classes, mirror=mirror).with_target(target)
-    return TextModel(network, preparation, classes).with_target(target)
+        return ImageModel(network, preparation, classes, target, mirror=mirror)
+    return TextModel(network, preparation, classes, target)
 
 
 def unvaried_model_of(network: Network, prepared: Prepared, classes: tuple[str, ...]) -> Model:
     """The same of a network that saw every example as it is, so that it is asked about every image once."""
     target = prepared.examples.target
     if isinstance(prepared.preparation, Preprocessing):
-        return ImageModel(network, prepared.preparation, classes).with_target(target)
+        return ImageModel(network, prepared.preparation, classes, target)
     assert prepared.preparation is not None  # feature vectors have no backbone
-    return TextModel(network, prepared.preparation, classes).with_target(target)
+    return TextModel(network, prepared.preparation, classes, target)
 
 
 def session_of(plan: "Plan", prepared: Prepared) -> Session[Network]:
@@ -207,51 +218,29 @@ def require_parts(settings: Settings, plan: Plan) -> None:
 def make_recipe(settings: Settings, prepared: Prepared) -> tuple[Recipe, tuple[str, ...]]:
     """Decide how a fresh network is trained, and say in sentences which variations keep the label."""
     examples, images = prepared.examples, prepared.images
-    keeps: tuple[bool, bool, bool] = (False, False, False)
-    reasons: tuple[str, ...] = ()
-    if images is not None and settings.augment is not False and not examples.generates:
-        keeps, reasons = _variations(settings, images, examples)
+    found = Variations()
+    if images is not None and settings.augment is not False:
+        labels = Labels(examples.labels, examples.names, examples.target)
+        draws = generator(settings.seed, Purpose.PROBE)
+        found = WAYS[examples.target].vary(settings.mirror, images, labels, examples.train, draws)
     device = choose_device(settings)
     around = Surroundings(
         train_labels=examples.labels[examples.train],
         classes=examples.classes,
+        target=examples.target,
         takes=examples.takes,
         model=prepared.name,
         shortest_side=0 if images is None else min(images.shape[1:3]),
         channels=0 if images is None else images.shape[3],
-        mirror_keeps_class=keeps[0],
+        mirror_keeps_class=found.mirrors,
         precision=choose_precision(settings, device),
         device=device,
         threads=choose_threads(settings),
-        shift_keeps_label=keeps[1],
-        erase_keeps_label=keeps[2],
+        shift_keeps_label=found.shifts,
+        erase_keeps_label=found.erases,
         names=examples.names,
     )
-    return choose_recipe(settings, around), reasons
-
-
-def _variations(
-    settings: Settings, pixels: UInt8[np.ndarray, "n height width channels"], examples: Examples
-) -> tuple[tuple[bool, bool, bool], tuple[str, ...]]:
-    """Whether mirroring, shifting and erasing keep the label, by the training data or the user; reasons.
-
-    Classes survive a shift and a missing piece. What a number measures may be the very amount or
-    place of something, so it must be shown to survive; noise in a piece never is.
-    """
-    draws = generator(settings.seed, Purpose.PROBE)
-    labels, train, asked = examples.labels, examples.train, settings.mirror
-    given = "mirroring is on, as --mirror asks" if asked else "mirroring is off, as --no-mirror asks"
-    erases = examples.target.is_exclusive  # of several labels one may be of the very piece that is missing
-    if examples.target.has_probabilities:
-        if asked is not None:
-            return (asked, True, erases), (given,)
-        probe = probe_mirroring(pixels, examples.target.codes(labels), train, draws)
-        return (probe.keeps_class, True, erases), (probe.sentence(),)
-    shift = usual_shift(min(pixels.shape[1:3]))
-    mirroring, shifting = probe_variations(pixels, labels, train, shift, draws)
-    mirrors = mirroring.keeps_number if asked is None else asked
-    reasons = mirroring.sentence() if asked is None else given, shifting.sentence()
-    return (mirrors, shifting.keeps_number, False), reasons
+    return choose_recipe(settings, around), found.reasons
 
 
 def require_precision(settings: Settings, cell: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from pellucid.classical import baselines_for
 from pellucid.data.labels import require_classes, require_threshold
 from pellucid.errors import UsageError
+from pellucid.pipeline.by_target import WAYS
 from pellucid.settings import (
     ADVERSARIAL,
     BACKBONES,
@@ -24,7 +25,8 @@ from pellucid.settings import (
     metric_of,
     metrics_of,
 )
-from pellucid.targets import CLASSIFICATION, GENERATION, REGRESSION, TARGETS, Target
+from pellucid.targets import TARGETS, Target
+from pellucid.training.by_target import require_fitting_target
 
 _TOKENS = [row for row in ROWS if set(row.belongs_to) & set(NEURAL_OF_TEXTS)]
 _OF_IMAGES = [row for row in ROWS if IMAGES in row.belongs_to]
@@ -41,16 +43,13 @@ def require_fitting_model(settings: Settings, target: Target) -> None:
     """Refuse a model that cannot learn such labels, and settings that a classical model has no use for."""
     if settings.model not in CLASSICAL:
         return
-    if target is REGRESSION and settings.class_weight not in (None, "none"):
-        raise UsageError("--class-weight: belongs to classes, but numbers are predicted; leave it out")
-    if not target.is_exclusive and settings.class_weight not in (None, "none"):
-        raise UsageError("--class-weight: belongs to examples of one class each; leave it out")
+    require_fitting_target(settings, target, only=("class_weight",))
     fitting = baselines_for(target)
     if settings.model not in fitting:
         other = next(each.nouns for each in TARGETS.values() if settings.model in baselines_for(each))
+        nouns = WAYS[target].of_example
         raise UsageError(
-            f"--model: {settings.model} predicts {other}, and these labels are "
-            f"{target.nouns if target.is_exclusive else 'several of an example'}; "
+            f"--model: {settings.model} predicts {other}, and these labels are {nouns}; "
             f"choose auto, a network or one of {', '.join(fitting)}"
         )
     idle = [row for row in ROWS if CLASSICAL_MODELS in row.not_with]
@@ -64,7 +63,7 @@ def without_idle(settings: Settings) -> Settings:
     """
     kinds = {
         CLASSICAL_MODELS: settings.model in CLASSICAL,
-        GENERATORS: settings.generates,
+        GENERATORS: settings.model in GENERATIVE,
         ADVERSARIAL: settings.model == ADVERSARIAL,
     }
     of = {kind for kind, is_one in kinds.items() if is_one}
@@ -80,7 +79,8 @@ def without_idle(settings: Settings) -> Settings:
 def require_known_classes(settings: Settings, classes: Sequence[str], place: str, target: Target) -> None:
     """Refuse settings that name a class which the data does not have, and a metric that it has none for."""
     metric = metric_of(settings.metric)
-    if settings.metric is not None and target.has_probabilities and target.noun not in metric.targets:
+    # Those of numbers have one of their own that decides.
+    if settings.metric is not None and not target.metric and target.noun not in metric.targets:
         fitting = [each.setting for each in metrics_of(target.noun, len(classes)) if each.test]
         raise UsageError(
             f"--metric: {settings.metric} is no score of {target.nouns} as {place} has them; choose one of "
@@ -98,8 +98,8 @@ def require_known_classes(settings: Settings, classes: Sequence[str], place: str
 
 def require_fitting_generator(settings: Settings, given: Mapping[str, Any], target: Target) -> None:
     """Refuse labels that are numbers, and settings that a network which makes images has no use for."""
-    if target not in (CLASSIFICATION, GENERATION):
-        what = "numbers" if target is REGRESSION else "several of an image"
+    what = WAYS[target].not_conditions
+    if what:
         raise UsageError(
             f"--model: {settings.model} makes images, of classes where there are labels, and these labels "
             f"are {what}; give --target class to take each as a class, or images without labels"
@@ -111,7 +111,7 @@ def require_fitting_generator(settings: Settings, given: Mapping[str, Any], targ
 
 def require_prediction(settings: Settings) -> None:
     """Refuse a network that makes images where something is to be predicted."""
-    if settings.generates:
+    if settings.model in GENERATIVE:
         raise UsageError(
             f"--model: {settings.model} makes images and predicts nothing; train it with pellucid train or "
             "ImageGenerator, or choose another model here"
@@ -126,7 +126,7 @@ def require_fitting_inputs(settings: Settings, takes: str) -> None:
     words, networks = _FITTING[takes]
     reads = "texts" if settings.model in NEURAL_OF_TEXTS else "images"
     needs = f"--model: {settings.model} needs {reads}, not {words}; use {_any_of((*networks, 'auto'))}"
-    if settings.generates and takes != "images":
+    if settings.model in GENERATIVE and takes != "images":
         raise UsageError(needs)
     _require_generator(settings)
     if settings.builds_on_backbone:

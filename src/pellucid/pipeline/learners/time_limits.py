@@ -23,10 +23,11 @@ from pellucid.pipeline.learners.network import Planned, recipe_words
 from pellucid.pipeline.run.context import SHARES, RunContext, TimeBudget, slowdown
 from pellucid.settings import CLASSICAL
 
-# Seconds on an idle machine of a report, of a model saved, and of each test example that a model is scored
-# on; times that a test example passes a model, its novelty included.
-# `benchmarks/honest_answer.py` shows the seconds of these parts.
-_REPORT, _MODEL, _SCORED, _ASKED = 1.0, 0.06, 6e-5, 1.6
+# Seconds on an idle machine (`benchmarks/honest_answer.py`).
+_REPORT = 1.0
+_MODEL = 0.06  # of a model saved
+_SCORED = 6e-5  # of each test example that a model is scored on
+_ASKED = 1.6  # times that a test example passes a model, its novelty included
 
 # Seconds of calibrating, averaging and recommending, likewise.
 _RECOMMENDED = 0.6

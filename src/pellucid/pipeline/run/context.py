@@ -13,10 +13,10 @@ from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError
 from pellucid.input_kinds import TEXTS
+from pellucid.pipeline.by_target import target_of_run
 from pellucid.pipeline.run.journal import NOTES, Journal, RunFolder
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings, parse_duration
-from pellucid.targets import GENERATION
 from pellucid.training.hardware import instructions
 
 
@@ -190,7 +190,7 @@ def task_name(dataset: Dataset, settings: Settings | None = None) -> str:
 
     With settings that ask for a network which makes images it is `image-generation`.
     """
-    target = GENERATION if settings is not None and settings.generates else dataset.target
+    target = dataset.target if settings is None else target_of_run(settings.model, dataset)
     return f"{dataset.input_kind.task}-{target.name}"
 
 

@@ -30,8 +30,9 @@ from pellucid.training.observers import BarProgress, PlainProgress, signals_to
 _MOST_COLUMNS = 120
 
 # Seconds after which a stage that goes on says so where nothing turns, and after which its progress is shown
-# again there: each time twice as many, up to the most.
-_SILENT, _MOST_BETWEEN = 2.0, 30.0
+# again there: each time twice as many.
+_SILENT = 2.0
+_MOST_BETWEEN = 30.0
 
 
 def roughly(seconds: float) -> str:

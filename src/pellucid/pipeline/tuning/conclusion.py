@@ -39,8 +39,9 @@ if TYPE_CHECKING:
 
 DEFAULT, TUNED = "default", "tuned"
 # Seeds with which the best settings and the default are trained afresh: a single training of each would
-# compare their seeds as much as their settings. They take at most this share of a time limit.
-SEEDS, _SHARE = 3, 1 / 3
+# compare their seeds as much as their settings.
+SEEDS = 3
+_SHARE = 1 / 3  # of a time limit that these trainings take, at most
 # Metrics that are means over examples, so that the trainings of a setting can be averaged example by example.
 _MEANS = ("accuracy", "log_loss", "sample_f1", NUMBER_METRIC.key)
 _KEYS = {row.name: row.key for row in ROWS}

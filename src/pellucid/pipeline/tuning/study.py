@@ -33,13 +33,16 @@ from pellucid.pipeline.tuning.spaces import Dimension
 from pellucid.training import Observer, State
 from pellucid.training.loop import selection_score
 
-# Seconds between two signs of life of a trial, and without any after which its process counts as dead. A
-# database may keep a writer waiting for a minute, and a trial that is given up while it lives runs twice.
-HEARTBEAT, GRACE = 15, 150
+HEARTBEAT = 15  # seconds between two signs of life of a trial
+# Seconds without any after which its process counts as dead. A database may keep a writer waiting for a
+# minute, and a trial that is given up while it lives runs twice.
+GRACE = 150
 _WAIT_FOR_LOCK = 60  # seconds that SQLite waits for another writer
-_ATTEMPTS, _BETWEEN = 8, 1.0  # at opening a database that others open, too, and seconds between two
-# Trials that are never stopped early, and tenths of its course after which a trial may be.
-_STARTUP, _WARM_UP, _TENTHS = 5, 3, 10
+_ATTEMPTS = 8  # at opening a database that others open, too
+_BETWEEN = 1.0  # seconds between two attempts
+_STARTUP = 5  # trials that are never stopped early
+_WARM_UP = 3  # tenths of its course after which a trial may be
+_TENTHS = 10
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 _REASON = 200  # characters of the reason that a library gives
 _SLOT, _WORKER, _CLOSED = "slot", "worker", "closed"

@@ -24,8 +24,8 @@ from pellucid.training import Observer, Session
 from pellucid.training.state import Record, State
 
 _INSTALL = "--log {0}: needs an extra: pip install 'pellucid[{0}]'"
-# Seconds that a log may take in the end to have what it lacks, and between two attempts at one that fails.
-_AT_THE_END, _AGAIN = 20.0, 5.0
+_AT_THE_END = 20.0  # seconds that a log may take in the end to have what it lacks
+_AGAIN = 5.0  # seconds between two attempts at a log that fails
 _LONGEST_PARAMETER = 500
 
 

@@ -30,12 +30,13 @@ from pellucid.strict import parse_line
 
 # One port for every run, so that the page of one that was killed finds the one that resumes it.
 PORT = 8002
-# Share of one core that making the sections may take, however short an epoch is, and seconds that they may
-# take at once besides: the first time templates are read (`benchmarks/watching.py`).
-_SHARE, _AT_ONCE = 0.01, 0.3
-# Seconds between two renderings, at least; since the last question for which somebody counts as looking; that
-# a finished report is kept for who looks, and the news of an error.
-_BETWEEN, _LOOKING, _KEPT, _KEPT_ERROR = 2.0, 5.0, 15.0, 1.5
+# What making the sections may take (`benchmarks/watching.py`).
+_SHARE = 0.01  # of one core, however short an epoch is
+_AT_ONCE = 0.3  # seconds besides: the first time templates are read
+_BETWEEN = 2.0  # seconds between two renderings, at least
+_LOOKING = 5.0  # seconds since the last question for which somebody counts as looking
+_KEPT = 15.0  # seconds that a finished report is kept for who looks
+_KEPT_ERROR = 1.5  # likewise, the news of an error
 _MOST_BYTES, _MOST_OF_FILE = 1 << 12, 1 << 30
 # Files of a run that a report links to.
 _LINKED = {

@@ -15,6 +15,7 @@ from pellucid.arithmetic import confusion_matrix, metric_value
 from pellucid.arithmetic.rounding import figure
 from pellucid.data import Check, Dataset
 from pellucid.networks import describe
+from pellucid.pipeline.by_target import WAYS, target_of_run
 from pellucid.pipeline.judging.report_facts import answered_rows, label_facts, worst_rows
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.run.context import RunContext, task_name
@@ -27,10 +28,9 @@ from pellucid.targets import REGRESSION
 from pellucid.training import Observer, Session
 from pellucid.training.state import Record, State
 
-# Wrong answers that the page shows, and lines of what was done.
-_WRONG, _LINES = 12, 200
-# Steps of a training after which its pace is known.
-_PACED = 5
+_WRONG = 12  # wrong answers that the page shows
+_LINES = 200  # of what was done, likewise
+_PACED = 5  # steps of a training after which its pace is known
 
 
 class Training(Observer):
@@ -231,14 +231,15 @@ class Progress(Onlooker):
         entries = {name: self._entries[name] for name in trained}
         history: Sequence[Mapping[str, Any]] = ()
         layers: Sequence[Any] = ()
+        makes_images = WAYS[target_of_run(settings.model, dataset)].makes_images
         if training is not None:
             history = training.history
             layers = describe(training.session.network.config)
-            if training.name not in entries and not settings.generates:
+            if training.name not in entries and not makes_images:
                 entries[training.name] = _entry_of_training(training, dataset)
         name, words = self._chosen(entries)
         recipe = {} if training is None else training.session.batches.recipe.to_json()
-        labels, answers = (None, None) if settings.generates else self._judged(name)
+        labels, answers = (None, None) if makes_images else self._judged(name)
         common: dict[str, Any] = {
             "title": self.place,
             "metrics": {
@@ -246,7 +247,7 @@ class Progress(Onlooker):
                 "classes": list(dataset.classes),
                 "data": check.metrics(),
                 "recommended": name,
-                "models": {} if settings.generates else entries,
+                "models": {} if makes_images else entries,
                 "notes": notes_of(config),
             },
             "history": history,
@@ -260,7 +261,7 @@ class Progress(Onlooker):
             "chosen": words,
         }
         empty = np.zeros((0, 0), np.int64)
-        if settings.generates:
+        if makes_images:
             return ReportFacts(**common, confusion=empty, mistakes=(), generated=GeneratedFacts({}, ()))
         if answers is None or labels is None:
             return ReportFacts(**common, confusion=empty, mistakes=())

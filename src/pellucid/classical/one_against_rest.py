@@ -22,35 +22,64 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int8, Int64
 
 from pellucid.arithmetic.probabilities import sigmoid
-from pellucid.classical.linear_fitting import (
-    FEW,
-    constant,
-    folded,
-    has_both,
-    label_shares,
-    scaling,
-    standardise,
-)
-from pellucid.classical.predictors import Predictor
-from pellucid.classical.search import Work
-from pellucid.targets import PRESENT, UNKNOWN
+from pellucid.classical.linear_fitting import FEW, folded, scaling, standardise
+from pellucid.classical.predictors import Constant, Predictor
+from pellucid.classical.work import Work
+from pellucid.targets.several import States
 
 _TOLERANCE = 1e-3
 # Labels whose problems share their products: enough for fast ones, few enough for several threads.
 _TOGETHER = 16
 
-_HELD, _PARTS = 2_000, 5
+# Examples held out at most, and parts into which few of them are divided, for the calibration.
+_HELD = 2_000
+_PARTS = 5
+# Examples with a label, and without it, from which on the label has a calibration of its own.
 _LEAST_OF_BOTH = 50
-_NEWTON_STEPS, _HALVINGS, _SMALLEST = 50, 20, 1e-10
+_NEWTON_STEPS = 50
+_HALVINGS = 20  # of one step, until the loss falls
+_SMALLEST = 1e-10  # deviation, curvature and gain that count as none, to the size of what they are part of
+_LEAST_COUNT = 1e-6  # summed weights that shares are divided by at least
+
+
+def constant_shares(labels: Int8[np.ndarray, "n labels"], work: Work) -> Constant:
+    """Constant model that answers with the share of each label."""
+    return Constant(number=False, answer=label_shares(labels, work.weights), exclusive=False)
+
+
+def label_shares(
+    labels: Int8[np.ndarray, "n labels"], weights: Float64[np.ndarray, " n"] | None = None
+) -> Float64[np.ndarray, " labels"]:
+    r"""Share of the known examples that have each label, never 0 or 1.
+
+    A label of which only one state is known has $(k + m) / (n + 1)$, where $k$ of $n$ known examples have it
+    and $m$ is the share of all labels: as if one more example were of the common kind.
+    """
+    states = States.of(labels)
+    known = states.known * (np.ones(len(labels)) if weights is None else weights)[:, np.newaxis]
+    present, count = (known * states.present).sum(axis=0), known.sum(axis=0)
+    mean = (present.sum() + 1) / (count.sum() + 2)
+    shares: np.ndarray = np.where(
+        has_both(labels), present / np.maximum(count, _LEAST_COUNT), (present + mean) / (count + 1)
+    )
+    return shares
+
+
+def has_both(labels: Int8[np.ndarray, "n labels"]) -> Bool[np.ndarray, " labels"]:
+    """Whether both states of a label are known of some examples, so that there is something to learn."""
+    present, known = States.of(labels)
+    found: np.ndarray = present.any(axis=0) & (known & ~present).any(axis=0)
+    return found
 
 
 def cell_weights(labels: Int8[np.ndarray, "n labels"], work: Work) -> Float64[np.ndarray, "n labels"]:
     """Weight of every label of every example in the loss, 0 where it is unknown."""
-    weights: np.ndarray = (labels != UNKNOWN).astype(np.float64)
+    present, known = States.of(labels)
+    weights: np.ndarray = known.astype(np.float64)
     if work.weights is not None:
         weights *= work.weights[:, np.newaxis]
     if work.class_weights is not None:
-        weights *= np.where(labels == PRESENT, np.array(work.class_weights), 1.0)
+        weights *= np.where(present, np.array(work.class_weights), 1.0)
     return weights
 
 
@@ -65,15 +94,16 @@ def logistic_of_labels(
     """Train logistic regression of several labels, as `logistic` of classes."""
     learnt = np.flatnonzero(has_both(labels))
     if len(learnt) == 0:
-        return constant(labels, work.classes, work.weights)
+        return constant_shares(labels, work)
     centre, scale = scaling(features, work.one_unit)
     rows, cells = standardise(features, centre, scale), cell_weights(labels, work).astype(np.float32)
     weights = np.zeros((features.shape[1], labels.shape[1]))
     bias = log_odds(label_shares(labels, work.weights))
+    present = States.of(labels).present
 
     def solve(some: Int64[np.ndarray, " some"]) -> None:
         """Put weights and biases of some labels into their columns."""
-        found = _solved(rows, labels[:, some] == PRESENT, cells[:, some], bias[some], work, strength)
+        found = _solved(rows, present[:, some], cells[:, some], bias[some], work, strength)
         weights[:, some], bias[some] = found[:-1], found[-1]
 
     with ThreadPoolExecutor(work.threads) as pool:
@@ -139,9 +169,9 @@ def calibrated_out_of_sample(
     parts = parts[:1] if work.for_comparison else parts
     held = np.concatenate(parts)
     decisions = np.concatenate([decide(part) for part in parts])
-    states, weights = labels[held], cell_weights(labels[held], work.of(held))
-    is_scored = (states != UNKNOWN) & np.isfinite(decisions)
-    present, known = (is_scored & (states == PRESENT)).sum(axis=0), is_scored.sum(axis=0)
+    states, weights = States.of(labels[held]), cell_weights(labels[held], work.of(held))
+    is_scored = states.known & np.isfinite(decisions)
+    present, known = (is_scored & states.present).sum(axis=0), is_scored.sum(axis=0)
     is_common = np.minimum(present, known - present) >= _LEAST_OF_BOTH
     found = Calibration(np.ones(labels.shape[1]), np.zeros(labels.shape[1]))
 
@@ -149,7 +179,7 @@ def calibrated_out_of_sample(
         """Fit one calibration for some labels together."""
         row, column = np.nonzero(is_scored & columns)
         if len(row):
-            own = platt(states[row, column] == PRESENT, decisions[row, column], weights[row, column])
+            own = platt(states.present[row, column], decisions[row, column], weights[row, column])
             found.slopes[columns], found.intercepts[columns] = own
 
     rare = ~is_common

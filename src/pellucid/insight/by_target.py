@@ -1,0 +1,122 @@
+"""What an opened answer of each target has of its own: what it is about, and the loss that goes back."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64
+from torch import Tensor
+from torch.nn import functional
+
+from pellucid.bundle import Model
+from pellucid.targets import CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION, UNKNOWN, Target
+from pellucid.targets.several import EVEN
+
+# What a loss is against: a class, or of several labels the state of each; `None` where a number is predicted
+# or an image made.
+Against = int | tuple[int, ...] | None
+# Number in question, by the outputs of a network.
+Outputs = Float[Tensor, "batch outputs"]
+Numbers = Float[Tensor, " batch"]
+Score = Callable[[Outputs], Numbers]
+
+
+def log_odds(outputs: Outputs, target: int) -> Numbers:
+    """Log-odds of the class `target` against all others for each row of logits."""
+    others = torch.cat([outputs[:, :target], outputs[:, target + 1 :]], 1)
+    return outputs[:, target] - others.logsumexp(1)
+
+
+class OfClass:
+    """An answer of classes that exclude each other, opened for one of them."""
+
+    link: ClassVar[str] = "softmax"  # line from logits to probabilities
+    loss_kind: ClassVar[str] = "cross-entropy"  # line from logits to the loss
+    dtype: ClassVar[type[np.generic]] = np.int64  # of what the loss is against
+    score_words: ClassVar[str] = "the log-odds of the class"
+
+    def answered(self, model: Model, answer: Float64[np.ndarray, " outputs"]) -> int | None:
+        """The class that is answered, or of several labels the most probable one that is, if any is."""
+        return int(model.decided(answer[None])[0])
+
+    def alone(self, target: int, classes: int) -> Against:
+        """What a loss is against that is about a class, or a label, and nothing else."""
+        return target
+
+    def named(self, against: Any, classes: tuple[str, ...]) -> str:
+        """What a loss is against, by name."""
+        name: str = classes[against]
+        return name
+
+    def loss(self, outputs: Float[Tensor, "1 outputs"], against: Any) -> Float[Tensor, ""]:
+        """The loss of one input."""
+        return functional.cross_entropy(outputs, torch.tensor([against]))
+
+    def decided(self, model: Model, answer: Float64[np.ndarray, " outputs"]) -> int | None:
+        """Of two classes the one that is answered where a threshold decides."""
+        return self.answered(model, answer) if model.threshold else None
+
+    def thresholds(self, model: Model) -> tuple[float, ...]:
+        """Probability from which on each of several labels is answered; none where one class is."""
+        return ()
+
+    def score(self, outputs: Outputs, target: int | None) -> Numbers:
+        """The number that explanations are about: log-odds, or what is predicted."""
+        assert target is not None  # the class that is answered, or that was asked for
+        return log_odds(outputs, target)
+
+
+class _OfLabel(OfClass):
+    link, loss_kind, dtype = "sigmoid", "binary-cross-entropy", np.int8
+    score_words = "the logit of the label"
+
+    def answered(self, model: Model, answer: Float64[np.ndarray, " outputs"]) -> int | None:
+        states = model.decided(answer[None])[0]
+        return int(np.where(states == PRESENT, answer, answer - 1).argmax())
+
+    def alone(self, target: int, classes: int) -> Against:
+        """The label as present, all others as not known."""
+        return tuple(PRESENT if code == target else UNKNOWN for code in range(classes))
+
+    def named(self, against: Any, classes: tuple[str, ...]) -> str:
+        """The labels that are present, joined by `;`."""
+        return MULTILABEL.texts(np.array([against], np.int8), classes)[0] or "none of these"
+
+    def loss(self, outputs: Float[Tensor, "1 outputs"], against: Any) -> Float[Tensor, ""]:
+        states = torch.tensor(against)
+        known = states != UNKNOWN
+        present = (states[known] == PRESENT).to(outputs.dtype)
+        return functional.binary_cross_entropy_with_logits(outputs[0, known], present)
+
+    def decided(self, model: Model, answer: Float64[np.ndarray, " outputs"]) -> int | None:
+        return None
+
+    def thresholds(self, model: Model) -> tuple[float, ...]:
+        return tuple(model.threshold.get(name, EVEN) for name in model.classes)
+
+    def score(self, outputs: Outputs, target: int | None) -> Numbers:
+        """The logit of a label, which excludes no other, is its log-odds."""
+        return outputs[:, target or 0]
+
+
+class _OfNumber(OfClass):
+    score_words = "the predicted number"
+
+    def answered(self, model: Model, answer: Float64[np.ndarray, " outputs"]) -> int | None:
+        return None
+
+    def score(self, outputs: Outputs, target: int | None) -> Numbers:
+        return outputs[:, 0]
+
+
+OPENED: dict[Target, OfClass] = {
+    CLASSIFICATION: OfClass(),
+    REGRESSION: _OfNumber(),
+    MULTILABEL: _OfLabel(),
+}
+
+
+def loss_against(against: int | tuple[int, ...]) -> OfClass:
+    """What a loss against a class, or against states of labels, has of its own."""
+    return OPENED[MULTILABEL if isinstance(against, tuple) else CLASSIFICATION]
