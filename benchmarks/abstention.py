@@ -42,7 +42,7 @@ from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.learners.candidates import calibrated
 from pellucid.pipeline.learners.network import learner_of
 from pellucid.settings import Settings
-from pellucid.targets import CLASSIFICATION
+from pellucid.targets import CLASSIFICATION, Labels
 
 TRAINED_ON = {"clothes": 3000, "R8": 1500, "mails": 600}
 _VALIDATION, _BLOCK, _LEVEL = 500, 1000, 0.05
@@ -153,7 +153,7 @@ def covered(each: Saved, resplits: int, coverage: float, seed: int) -> list[floa
     for _ in range(resplits):
         order = draws.permutation(len(best))
         one, other = order[:half], order[half:]
-        cutoff = coverage_of(each.labels[one], each.said[one], coverage).cutoff
+        cutoff = coverage_of(Labels(each.labels[one], (), CLASSIFICATION), each.said[one], coverage).cutoff
         held = in_sets(each.said[other], best[other], cutoff)
         rows.append((held[np.arange(len(other)), each.labels[other]].mean(), held.sum(axis=1).mean()))
     means: list[float] = np.mean(rows, axis=0).tolist()

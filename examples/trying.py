@@ -169,7 +169,7 @@ def _judged(settings: Settings, fold: Dataset) -> tuple[Record, list[float]]:
     began = time.process_time()
     (fitted,) = learner_of(settings, fold).fit(fold)
     seconds = time.process_time() - began
-    scores = scores_of(fold.labels[fold.test], answers(fitted.model, fold, fold.test), len(fold.classes))
+    scores = scores_of(fold.labels_at(fold.test), answers(fitted.model, fold, fold.test))
     seen = accuracy(fold.labels[fold.train], answers(fitted.model, fold, fold.train))
     scores |= {"train_accuracy": seen, "gap": seen - scores["accuracy"]}
     facts = {"processor_seconds": round(seconds, 2), "parameters": fitted.model.parameters}

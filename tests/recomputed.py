@@ -20,9 +20,9 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from labelled import labelled
 from pellucid.bundle import AverageModel, load_any
 from pellucid.evaluation import (
-    compare_all,
     cross_fitted,
     fit_temperature,
     judge_label_issues,
@@ -30,8 +30,8 @@ from pellucid.evaluation import (
     reliability,
     score,
 )
-from pellucid.evaluation.calibration import chosen_weights, cross_fitted_average
-from pellucid.evaluation.comparisons import flip_p_values
+from pellucid.evaluation.averaging import chosen_weights, cross_fitted_average
+from pellucid.evaluation.comparisons import compare_all, flip_p_values
 from pellucid.novelty import fit_measure
 
 CLOSE = {"rel": 1e-9, "abs": 1e-12}
@@ -182,14 +182,14 @@ class Classified:
         if isinstance(model, AverageModel):
             others = [each for each in self.models if each not in ("average", "majority")]
             said = [self._held_out(each) for each in others]
-            weights = chosen_weights(labels, said)
+            weights = chosen_weights(labelled(labels), said)
             expected = {each: int(weight) for each, weight in zip(others, weights, strict=True) if weight}
             assert {each.name: each.weight for each in model.members} == expected
-            raw = cross_fitted_average(labels, said, self.seed)
+            raw = cross_fitted_average(labelled(labels), said, self.seed)
         else:
             raw = model.at(1.0).answer(inputs).said.astype(np.float64)
-        assert model.temperature == pytest.approx(fit_temperature(labels, raw), rel=1e-6)
-        return cross_fitted(labels, raw, model.temperature, self.seed)
+        assert model.temperature == pytest.approx(fit_temperature(labelled(labels), raw), rel=1e-6)
+        return cross_fitted(labelled(labels), raw, model.temperature, self.seed)
 
     def decide(self, said: np.ndarray) -> np.ndarray:
         """Classes that a run decides for: the most probable, or those of its threshold."""
@@ -203,7 +203,7 @@ class Classified:
         """Values by scikit-learn and Wilson's formula; ends of other intervals by the seed of the run."""
         positive = self.positive
         values = scores_of_classes(labels, said, self.decide(said), positive)
-        by_seed = score(labels, said, self.seed, None, positive, self.decide(said)).to_json()
+        by_seed = score(labelled(labels), said, self.seed, None, positive, self.decide(said)).to_json()
         for key, value in values.items():
             self.checked.equals(f"{path}/{key}", {**by_seed[key], "value": value})
         hits = int((self.decide(said) == labels).sum())
@@ -255,7 +255,7 @@ class Classified:
         equals(f"{path}/calibration/temperature", model.temperature)
         for key, answers in (("before", self.raw[name]), ("after", self.tested[name])):
             labels, answers = self.labels[self.unseen], answers[self.unseen]
-            found = reliability(labels, answers, self.seed).error._asdict()
+            found = reliability(labelled(labels), answers, self.seed).error._asdict()
             equals(f"{path}/calibration/{key}", {**found, "value": calibration_error(labels, answers)})
         self._check_configurations(name, entry, path)
         self._check_novelty(name, path)
@@ -364,7 +364,7 @@ class Classified:
         )
         of_validation = self.splits["validation"][1]
         noun = "held-out example" if self.by_folds else "validation example"
-        found = recommend(of_validation, self.held_out, None, self.seed, self.alike, noun)
+        found = recommend(labelled(of_validation), self.held_out, None, self.seed, self.alike, noun)
         equals("recommended", found.name)
         assert self.metrics["reason"].startswith(found.reason.removesuffix("."))
         self.checked.left_out("reason")

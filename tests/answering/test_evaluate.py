@@ -3,11 +3,12 @@ import json
 import numpy as np
 import pytest
 
+from labelled import labelled
 from number_models import ink, number_model, write_ink
 from pellucid.answering.evaluate import evaluate
 from pellucid.bundle import save
 from pellucid.errors import DataError
-from pellucid.evaluation import score, score_numbers
+from pellucid.evaluation import score
 from pellucid.settings import Settings
 from small_models import CLASSES, digits, trained_model, write_digits
 
@@ -21,7 +22,7 @@ def run(saved_run):
 
 def expected(indices):
     """Scores straight from the model, without files."""
-    return score(LABELS[indices], trained_model().predict_proba(PIXELS[indices])).to_json()
+    return score(labelled(LABELS[indices]), trained_model().predict_proba(PIXELS[indices])).to_json()
 
 
 def test_class_folders_are_scored_whole(run, tmp_path):
@@ -146,7 +147,7 @@ def test_numbers_are_scored(name, tmp_path):
     model = number_model(name)
     save(model, tmp_path / "model", {})
     done = evaluate(tmp_path / "model", str(write_ink(tmp_path / "data", range(1000, 1100))), Settings())
-    expected = score_numbers(ink()[1000:1100], model.predict_values(PIXELS[1000:1100])).to_json()
+    expected = score(labelled(ink()[1000:1100]), model.predict_values(PIXELS[1000:1100])).to_json()
     assert list(expected) == ["mean_absolute_error", "root_mean_squared_error", "r2"]
     for score_name, interval in done.scores.to_json().items():
         assert interval["low"] <= interval["value"] <= interval["high"]

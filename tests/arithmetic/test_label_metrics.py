@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
+from labelled import labelled
 from pellucid.arithmetic.label_metrics import (
     is_subset_right,
     label_average_precisions,
@@ -17,8 +18,8 @@ from pellucid.arithmetic.label_metrics import (
     sample_f1_terms,
     scored_labels,
 )
-from pellucid.arithmetic.metrics import metric_value
 from pellucid.settings.metrics import METRICS, metrics_of
+from pellucid.targets import metric_value
 
 # Four examples and three labels; the last label is present nowhere, two cells are unknown.
 LABELS = np.array([[1, 0, 0], [1, 1, -1], [0, 0, 0], [-1, 1, 0]], np.int8)
@@ -82,7 +83,7 @@ def test_parity_with_scikit_learn(seed):
         "log_loss": np.mean([sklearn_metrics.log_loss(y, p) for y, p in zip(labels.T, said.T, strict=True)]),
     }
     for key, value in expected.items():
-        assert metric_value(METRICS[key], labels, said) == pytest.approx(value), key
+        assert metric_value(METRICS[key], labelled(labels), said) == pytest.approx(value), key
 
 
 @pytest.mark.parametrize("metric", metrics_of("labels"), ids=lambda metric: metric.key)
@@ -93,9 +94,11 @@ def test_an_unknown_cell_changes_nothing(metric):
     masked[:, 0] = labels[:, 0]
     rubbish = np.where(masked < 0, np.random.default_rng(2).random(said.shape), said)
     decisions = np.where(masked < 0, 1 - (said >= 0.5), said >= 0.5).astype(np.int8)
-    value = metric_value(metric, masked, said)
-    assert metric_value(metric, masked, rubbish, predicted=decisions) == pytest.approx(value, abs=1e-12)
-    assert metric_value(metric, labels, said) != pytest.approx(value, abs=1e-12)
+    value = metric_value(metric, labelled(masked), said)
+    assert metric_value(metric, labelled(masked), rubbish, predicted=decisions) == pytest.approx(
+        value, abs=1e-12
+    )
+    assert metric_value(metric, labelled(labels), said) != pytest.approx(value, abs=1e-12)
 
 
 def test_decisions_decide_and_probabilities_rank():
@@ -104,14 +107,15 @@ def test_decisions_decide_and_probabilities_rank():
     changed = {
         metric.key
         for metric in metrics_of("labels")
-        if metric_value(metric, labels, said) != metric_value(metric, labels, said, predicted=nothing)
+        if metric_value(metric, labelled(labels), said)
+        != metric_value(metric, labelled(labels), said, predicted=nothing)
     }
     assert changed == {"micro_f1", "macro_f1", "sample_f1", "subset_accuracy"}
 
 
 def test_where_there_is_nothing_to_find():
     absent, said = np.zeros((3, 2), np.int8), np.full((3, 2), 0.25)
-    values = {metric.key: metric_value(metric, absent, said) for metric in metrics_of("labels")}
+    values = {metric.key: metric_value(metric, labelled(absent), said) for metric in metrics_of("labels")}
     assert values == pytest.approx(
         {
             "micro_f1": 1,

@@ -8,15 +8,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics as sklearn_metrics
 
+from labelled import labelled
 from pellucid.arithmetic import accuracy, confusion_matrix, log_loss
 from pellucid.arithmetic.metrics import (
     OF_COUNTS,
     class_counts,
     expected_calibration_error,
-    metric_value,
     number_errors,
 )
 from pellucid.settings import METRICS, NUMBER_METRIC, metric_of, metrics_of
+from pellucid.targets import metric_value
 
 # Four examples by hand: labels a a b c; said a b b b.
 LABELS = np.array([0, 0, 1, 2])
@@ -104,7 +105,7 @@ def test_one_example():
 def test_every_metric_of_the_table_has_its_function():
     assert set(OF_COUNTS) <= set(METRICS)
     for metric in metrics_of("class"):
-        value = metric_value(metric, LABELS, PROBABILITIES)
+        value = metric_value(metric, labelled(LABELS), PROBABILITIES)
         assert metric.lowest is None or metric.lowest <= value
         assert metric.highest is None or value <= metric.highest
     numbers = number_errors(np.array([1.0, 2.0]), np.array([1.5, 2.0]))
@@ -144,7 +145,9 @@ def test_parity_with_scikit_learn(case):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of classes without a label, which are left out
         balanced = sklearn_metrics.balanced_accuracy_score(labels, predicted)
-    assert metric_value(METRICS["balanced_accuracy"], labels, probabilities) == pytest.approx(balanced)
+    assert metric_value(METRICS["balanced_accuracy"], labelled(labels), probabilities) == pytest.approx(
+        balanced
+    )
     assert log_loss(labels, probabilities) == pytest.approx(
         sklearn_metrics.log_loss(labels, probabilities, labels=every)
     )
@@ -179,14 +182,14 @@ def test_rankings_have_parity_with_scikit_learn(seed, examples, levels):
         ("average_precision", sklearn_metrics.average_precision_score),
         ("roc_auc", sklearn_metrics.roc_auc_score),
     ):
-        found = metric_value(METRICS[key], labels, probabilities, positive=1)
+        found = metric_value(METRICS[key], labelled(labels), probabilities, positive=1)
         assert found == pytest.approx(expected(labels, said)), key
-    rarer = metric_value(METRICS["average_precision"], labels, probabilities)
+    rarer = metric_value(METRICS["average_precision"], labelled(labels), probabilities)
     positive = int(2 * labels.sum() <= examples)
-    assert rarer == metric_value(METRICS["average_precision"], labels, probabilities, positive)
+    assert rarer == metric_value(METRICS["average_precision"], labelled(labels), probabilities, positive)
 
 
 def test_rankings_of_one_class_are_guesses():
     labels, probabilities = np.zeros(4, np.int64), np.array([[0.2, 0.8]] * 4)
-    assert metric_value(METRICS["roc_auc"], labels, probabilities) == 0.5
-    assert metric_value(METRICS["average_precision"], labels, probabilities) == 0.0
+    assert metric_value(METRICS["roc_auc"], labelled(labels), probabilities) == 0.5
+    assert metric_value(METRICS["average_precision"], labelled(labels), probabilities) == 0.0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from labelled import labelled
+from labelled import numbered
 from pellucid.classical import FITS, Budget, TrainingSet, baselines_for, fit_baseline
 from pellucid.classical.search import score
 from pellucid.data.raw_texts import Texts
@@ -23,12 +23,12 @@ def labels_of(target: Target, count: int) -> Labels:
     """Labels that the first of three features, or words, decides."""
     codes = np.arange(count) % 3
     if target is REGRESSION:
-        return labelled(codes + np.linspace(0.0, 0.5, count), 0, target)
+        return numbered(codes + np.linspace(0.0, 0.5, count), 0, target)
     if target is CLASSIFICATION:
-        return labelled(codes, 3)
+        return numbered(codes, 3)
     states = np.equal.outer(codes, np.arange(3)).astype(np.int8)
     states[::7, 1] = UNKNOWN
-    return labelled(states, 3, target)
+    return numbered(states, 3, target)
 
 
 def training_set(target: Target, kind, count: int = 90) -> TrainingSet:

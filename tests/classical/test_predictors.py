@@ -7,7 +7,7 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
 
-from labelled import labelled
+from labelled import numbered
 from pellucid.classical import PREDICTORS, TrainingSet, fit_baseline
 from pellucid.classical.forests import MOST_DEPTH, laid_out
 from pellucid.classical.linear_fitting import best_scale
@@ -20,7 +20,7 @@ DATA = load_digits()
 def trained(name):
     """A baseline trained on digits."""
     rows, places = DATA.data[:120].astype(np.float32), np.arange(100)
-    labels = labelled(DATA.target[:120].astype(np.int64), 10)
+    labels = numbered(DATA.target[:120].astype(np.int64), 10)
     lesson = TrainingSet(rows, labels, places, np.arange(100, 120), "values")
     return fit_baseline(name, lesson, seed=0, threads=1, budget=Budget(trees=4, screened=60)).predictor
 
@@ -158,11 +158,11 @@ def test_budget():
     [
         ({"kind": "sound"}, "kind: 'sound' is not one of images, values, network"),
         ({"inputs": np.zeros((3, 2), np.float32)}, "inputs: 2 axes, where images have 4"),
-        ({"labels": labelled(np.zeros(2, np.int64), 2)}, "labels: 2 of them for 3 inputs"),
+        ({"labels": numbered(np.zeros(2, np.int64), 2)}, "labels: 2 of them for 3 inputs"),
         ({"train": np.zeros(0, np.int64)}, "train: no example"),
     ],
 )
 def test_impossible_lessons_are_refused(change, said):
-    whole = dict(inputs=np.zeros((3, 2, 2, 1), np.uint8), labels=labelled(np.zeros(3, np.int64), 2))
+    whole = dict(inputs=np.zeros((3, 2, 2, 1), np.uint8), labels=numbered(np.zeros(3, np.int64), 2))
     with pytest.raises(ValueError, match=said):
         TrainingSet(**{**whole, "train": np.arange(3), "validation": np.zeros(0, np.int64), **change})

@@ -14,7 +14,7 @@ from sklearn.feature_selection import chi2
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
-from labelled import labelled
+from labelled import numbered
 from pellucid.arithmetic.label_metrics import label_log_loss_terms
 from pellucid.bundle.format import PredictorPlan, pack, unpack
 from pellucid.classical import PREDICTORS, Budget, TrainingSet, baselines_for, fit_baseline
@@ -78,7 +78,7 @@ def fitted(name, kind="values", threads=1):
     inputs, labels = vectors() if kind == "values" else texts()
     places = np.arange(len(labels))
     train, validation, test = places[:-200], places[-200:-100], places[-100:]
-    lesson = TrainingSet(inputs, labelled(labels, LABELS, MULTILABEL), train, validation, kind)
+    lesson = TrainingSet(inputs, numbered(labels, LABELS, MULTILABEL), train, validation, kind)
     found = fit_baseline(name, lesson, seed=3, threads=threads, budget=SMALL)
     if kind == "values":
         return found, inputs[test], labels[test]
@@ -148,7 +148,7 @@ def test_the_threads_change_nothing(name, kind):
 @every_baseline
 def test_set_ups_are_compared_by_the_log_loss_or_a_metric_that_is_asked_for(name):
     rows, labels = vectors()
-    known = labelled(labels, LABELS, MULTILABEL)
+    known = numbered(labels, LABELS, MULTILABEL)
     lesson = TrainingSet(rows, known, np.arange(400), np.arange(400, 500), "values")
     scores = [each.score for each in fitted(name)[0].configurations]
     assert all(score < 0 for score in scores)
@@ -181,7 +181,7 @@ def test_shares_are_of_the_known_and_never_certain():
 def test_little_data(name, kind, labels):
     labels = np.array(labels, np.int8)
     rows = np.random.default_rng(1).random((len(labels), 4)).astype(np.float32)
-    lesson = TrainingSet(rows, labelled(labels, 2, MULTILABEL), np.arange(len(labels)), np.arange(0), kind)
+    lesson = TrainingSet(rows, numbered(labels, 2, MULTILABEL), np.arange(len(labels)), np.arange(0), kind)
     answers = fit_baseline(name, lesson, seed=3, threads=1, budget=SMALL).predictor.predict(rows)
     assert answers.min() > 0
     assert answers.max() < 1
@@ -190,7 +190,7 @@ def test_little_data(name, kind, labels):
 def test_machines_of_many_labels_learn_from_fewer_examples_and_in_fewer_set_ups():
     found = {}
     for count in (10, 50, 200, 10_000):
-        labels = labelled(np.zeros((20, count), np.int8), count, MULTILABEL)
+        labels = numbered(np.zeros((20, count), np.int8), count, MULTILABEL)
         lesson = TrainingSet(np.zeros((20, 1), np.float32), labels, np.arange(20), np.arange(0), "values")
         trials = baselines_for(MULTILABEL)["svm"](lesson, Budget())
         found[count] = len(trials), trials[0].most, trials[0].screened
@@ -199,7 +199,7 @@ def test_machines_of_many_labels_learn_from_fewer_examples_and_in_fewer_set_ups(
 
 def test_what_excludes_each_other_is_not_in_the_settings_of_classes():
     lesson = TrainingSet(
-        vectors()[0], labelled(np.arange(900) % 3, 3), np.arange(600), np.arange(600, 700), "values"
+        vectors()[0], numbered(np.arange(900) % 3, 3), np.arange(600), np.arange(600, 700), "values"
     )
     for name in baselines_for(CLASSIFICATION):
         predictor = fit_baseline(name, lesson, seed=3, threads=1, budget=SMALL).predictor
@@ -208,7 +208,7 @@ def test_what_excludes_each_other_is_not_in_the_settings_of_classes():
 
 
 def test_columns_are_labels():
-    labels = labelled(np.ones((4, 2), np.int8), 3, MULTILABEL)
+    labels = numbered(np.ones((4, 2), np.int8), 3, MULTILABEL)
     with pytest.raises(ValueError, match="labels: 2 columns of them for 3 labels"):
         TrainingSet(np.zeros((4, 1), np.float32), labels, np.arange(4), np.arange(0), "values")
 

@@ -12,7 +12,7 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.svm import SVC, SVR
 
-from labelled import labelled
+from labelled import numbered
 from pellucid.classical import (
     PREDICTORS,
     Budget,
@@ -36,7 +36,7 @@ def digits(train=400):
     order = np.random.default_rng(0).permutation(len(images))
     lesson = TrainingSet(
         images,
-        labelled(data.target.astype(np.int64), 10),
+        numbered(data.target.astype(np.int64), 10),
         np.sort(order[:train]),
         np.sort(order[train : train + 150]),
     )
@@ -50,7 +50,7 @@ def numbers(train=300):
     rows = (data.data * 7 + 3).astype(np.float32)
     return TrainingSet(
         rows,
-        labelled(data.target.astype(np.float64), 0, REGRESSION),
+        numbered(data.target.astype(np.float64), 0, REGRESSION),
         np.sort(order[:train]),
         np.sort(order[train:]),
         "values",
@@ -127,7 +127,7 @@ def test_the_best_configuration_on_validation_is_taken(name, metric):
 def test_little_data(name, classes, labels):
     images = (np.random.default_rng(1).random((len(labels), 5, 3, 3)) * 255).astype(np.uint8)
     places = np.arange(len(labels))
-    lesson = TrainingSet(images, labelled(labels.astype(np.int64), classes), places, places[:0])
+    lesson = TrainingSet(images, numbered(labels.astype(np.int64), classes), places, places[:0])
     answers = asked(fit(name, lesson), images)
     assert answers.shape == (len(labels), classes)
     np.testing.assert_allclose(answers.sum(axis=1), 1, rtol=0, atol=1e-12)
@@ -137,7 +137,7 @@ def test_little_data(name, classes, labels):
 @every_baseline
 def test_images_that_are_all_alike(name):
     images, labels = np.full((40, 6, 6, 1), 9, np.uint8), np.arange(40) % 4
-    lesson = TrainingSet(images, labelled(labels.astype(np.int64), 4), np.arange(30), np.arange(30, 40))
+    lesson = TrainingSet(images, numbered(labels.astype(np.int64), 4), np.arange(30), np.arange(30, 40))
     answers = asked(fit(name, lesson), images)
     np.testing.assert_allclose(answers, 0.25, atol=0.05)
 
@@ -167,7 +167,7 @@ def test_numbers(name):
 @pytest.mark.parametrize("labels", [np.full(12, 2.5), np.linspace(-1e9, 1e9, 12)], ids=["alike", "large"])
 def test_numbers_of_little_data(name, labels):
     rows = np.random.default_rng(2).random((12, 40)).astype(np.float32)
-    lesson = TrainingSet(rows, labelled(labels, 0, REGRESSION), np.arange(12), np.arange(0), "network")
+    lesson = TrainingSet(rows, numbered(labels, 0, REGRESSION), np.arange(12), np.arange(0), "network")
     assert np.isfinite(asked(fit(name, lesson), rows)).all()
 
 
@@ -286,9 +286,9 @@ def test_with_many_classes_fewer_machines_are_compared():
     generator = np.random.default_rng(0)
     labels = np.repeat(np.arange(40), 6)
     images = generator.integers(0, 255, size=(240, 8, 8, 1), dtype=np.uint8)
-    lesson = TrainingSet(images, labelled(labels, 40), np.arange(0, 240, 2), np.arange(1, 240, 2))
+    lesson = TrainingSet(images, numbered(labels, 40), np.arange(0, 240, 2), np.arange(1, 240, 2))
     assert fit_baseline("svm", lesson, seed=0, threads=1).configurations == ()
-    few = TrainingSet(images, labelled(labels % 5, 5), np.arange(0, 240, 2), np.arange(1, 240, 2))
+    few = TrainingSet(images, numbered(labels % 5, 5), np.arange(0, 240, 2), np.arange(1, 240, 2))
     assert len(fit_baseline("svm", few, seed=0, threads=1).configurations) == 6
 
 

@@ -9,7 +9,7 @@ import pytest
 from sklearn.feature_selection import chi2, r_regression
 from sklearn.svm import LinearSVC
 
-from labelled import labelled
+from labelled import numbered
 from pellucid.classical import (
     PREDICTORS,
     TF_IDF,
@@ -52,9 +52,9 @@ def made(count, classes=3, seed=0, alphabet="abcdefghijklmnop"):
 
 def lesson(count=360, classes=3, of_numbers=False, keep=Texts.of):
     texts, labels = made(count, classes)
-    known = labelled(labels, classes)
+    known = numbered(labels, classes)
     if of_numbers:
-        known = labelled(labels * 10 + np.random.default_rng(1).normal(size=count), 0, REGRESSION)
+        known = numbered(labels * 10 + np.random.default_rng(1).normal(size=count), 0, REGRESSION)
     places = np.arange(count)
     return TrainingSet(keep(texts), known, places[:-60], places[-60:], "texts")
 
@@ -129,7 +129,7 @@ def test_one_configuration_is_chosen_among_those_that_cannot_be_told_apart(name)
 def test_little_data(name, classes, labels):
     texts, places = made(len(labels))[0], np.arange(len(labels))
     fitted = fit(
-        name, TrainingSet(texts, labelled(labels.astype(np.int64), classes), places, places[:0], "texts")
+        name, TrainingSet(texts, numbered(labels.astype(np.int64), classes), places, places[:0], "texts")
     )
     answers = asked(fitted, texts)
     assert answers.shape == (len(labels), classes)
@@ -141,7 +141,7 @@ def test_little_data(name, classes, labels):
 @pytest.mark.parametrize("text", ["", "\n\t ", "the same", "\ud800"], ids=ascii)
 def test_texts_that_are_all_alike(name, text):
     labels, places = np.arange(60) % 3, np.arange(60)
-    fitted = fit(name, TrainingSet([text] * 60, labelled(labels, 3), places[:48], places[48:], "texts"))
+    fitted = fit(name, TrainingSet([text] * 60, numbered(labels, 3), places[:48], places[48:], "texts"))
     np.testing.assert_allclose(asked(fitted, [text, "other"]), 1 / 3, atol=0.05)
 
 
@@ -169,7 +169,7 @@ def test_numbers(name):
 def test_numbers_of_little_data(name, labels):
     texts = made(12)[0]
     fitted = fit(
-        name, TrainingSet(texts, labelled(labels, 0, REGRESSION), np.arange(12), np.arange(0), "texts")
+        name, TrainingSet(texts, numbered(labels, 0, REGRESSION), np.arange(12), np.arange(0), "texts")
     )
     assert np.isfinite(asked(fitted, [*texts, ""])).all()
 
@@ -203,7 +203,7 @@ def test_a_forest_sees_the_ngrams_that_say_most():
     labels = np.arange(400) % 2
     texts = [" ".join([*chance.choice(stock, 60), "yes" if label else "no"]) for label in labels]
     fitted = fit(
-        "random-forest", TrainingSet(texts, labelled(labels, 2), np.arange(400), np.arange(0), "texts")
+        "random-forest", TrainingSet(texts, numbered(labels, 2), np.arange(400), np.arange(0), "texts")
     )
     assert fitted.predictor.inputs == fitted.tfidf.features == BEST_FEATURES
     assert {"yes", "no"} <= set(fitted.tfidf.terms[0])
@@ -227,7 +227,7 @@ def test_texts_are_read_as_their_script_asks():
     assert survey_texts([text * 20 for text in english], places).readings == ("words", "pairs", "union")
     assert survey_texts(chinese, places).readings == ("characters",)
     assert survey_texts(["a word or two " * 30_000] * 50, places).readings == ("words", "pairs")
-    fitted = fit("svm", TrainingSet(chinese, labelled(places % 2, 2), places, places[:0], "texts"))
+    fitted = fit("svm", TrainingSet(chinese, numbered(places % 2, 2), places, places[:0], "texts"))
     assert {"酒", "no"} <= set(fitted.tfidf.terms[0])
     assert "这 家 酒" in fitted.tfidf.terms[2]
     assert (asked(fitted, chinese).argmax(axis=1) == places % 2).all()
@@ -248,7 +248,7 @@ def inflected(count, seed=0):
 def test_every_linear_model_reads_parts_of_words(name):
     (texts, labels), places = inflected(400), np.arange(400)
     of_numbers = name == "ridge"
-    known = labelled(labels * 4.0, 0, REGRESSION) if of_numbers else labelled(labels, 2)
+    known = numbered(labels * 4.0, 0, REGRESSION) if of_numbers else numbered(labels, 2)
     whole = TrainingSet(Texts.of(texts), known, places[:300], places[300:], "texts")
     fitted = fit(name, whole)
     assert "parts of words" in fitted.setup[1]
@@ -261,7 +261,7 @@ def test_weighing_by_number_favours_what_says_most():
     texts, labels = made(400)
     numbers = labels * 10.0
     whole = TrainingSet(
-        Texts.of(texts), labelled(numbers, 0, REGRESSION), np.arange(400), np.arange(0), "texts"
+        Texts.of(texts), numbered(numbers, 0, REGRESSION), np.arange(400), np.arange(0), "texts"
     )
     rows = fit("ridge", whole).tfidf.transform(texts)
     errors = []
@@ -299,7 +299,7 @@ def test_budget_bounds_texts():
 )
 def test_inputs_of_another_kind_are_refused(inputs, kind, said):
     with pytest.raises(ValueError, match=said):
-        TrainingSet(inputs, labelled(np.zeros(3, np.int64), 1), np.arange(3), np.arange(0), kind)
+        TrainingSet(inputs, numbered(np.zeros(3, np.int64), 1), np.arange(3), np.arange(0), kind)
 
 
 def test_answers_need_no_scikit_learn():

@@ -4,17 +4,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from labelled import labelled
 from pellucid.evaluation import (
     Groups,
-    compare_all,
-    compare_numbers,
     score,
-    score_numbers,
     score_slices,
     worth,
 )
 from pellucid.evaluation.calibration import calibration_error
-from pellucid.evaluation.comparisons import flip_p_values, mean_difference
+from pellucid.evaluation.comparisons import compare_all, compare_numbers, flip_p_values, mean_difference
 from pellucid.evaluation.intervals import _student, resample, share_interval
 
 
@@ -112,7 +110,10 @@ def test_every_score_is_wider_and_never_narrower():
     logits = generator.normal(size=(300, 3))
     logits[np.arange(300), labels] += 1.5 + 1.5 * generator.normal(size=12)[groups.of]
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    plain, grouped = score(labels, probabilities), score(labels, probabilities, groups=groups)
+    plain, grouped = (
+        score(labelled(labels), probabilities),
+        score(labelled(labels), probabilities, groups=groups),
+    )
     for key, each in grouped.intervals.items():
         assert each.value == plain[key].value
         assert each.with_ends_of(plain[key]) == each, key
@@ -121,16 +122,16 @@ def test_every_score_is_wider_and_never_narrower():
     )
     alone = Groups.of_sets(np.arange(300))
     assert (
-        calibration_error(labels, probabilities, 0, groups).high
-        > calibration_error(labels, probabilities).high
+        calibration_error(labelled(labels), probabilities, 0, groups).high
+        > calibration_error(labelled(labels), probabilities).high
     )
-    assert score(labels, probabilities, groups=alone)["accuracy"].low == pytest.approx(
+    assert score(labelled(labels), probabilities, groups=alone)["accuracy"].low == pytest.approx(
         plain["accuracy"].low, abs=2e-3
     )
     numbers = generator.normal(size=300)
     said = numbers + generator.normal(size=12)[groups.of]
-    for key, each in score_numbers(numbers, said, groups=groups).intervals.items():
-        found = score_numbers(numbers, said)[key]
+    for key, each in score(labelled(numbers), said, groups=groups).intervals.items():
+        found = score(labelled(numbers), said)[key]
         assert each.low < found.low, key
         assert each.high > found.high, key
     two = {"a": said, "b": numbers + generator.normal(size=300)}
@@ -153,8 +154,8 @@ def test_slices_by_groups():
     right = hits_of(generator, groups, 0.7, 0.3)
     answers = np.stack([right, ~right], axis=1).astype(np.float64)
     values = ["x"] * 100 + ["y"] * 100
-    plain = score_slices("c", values, labels, answers)
-    wide = score_slices("c", values, labels, answers, groups)
+    plain = score_slices("c", values, labelled(labels), answers)
+    wide = score_slices("c", values, labelled(labels), answers, groups)
     for one, other in zip(plain.parts, wide.parts, strict=True):
         assert other.score.high - other.score.low > 1.3 * (one.score.high - one.score.low)
 
@@ -162,7 +163,7 @@ def test_slices_by_groups():
 def test_what_a_test_is_worth():
     groups, labels = groups_of(5, 100), np.zeros(500, np.int64)
     right = np.repeat([1.0, 1, 1, 0.5, 0], 100)
-    found = worth(groups, labels, np.stack([right, 1 - right], axis=1))
+    found = worth(groups, labelled(labels), np.stack([right, 1 - right], axis=1))
     # nearly every group is all right or all wrong: a speaker's recordings are one witness
     assert found.groups == 5
     assert found.correlation > 0.95
@@ -172,5 +173,7 @@ def test_what_a_test_is_worth():
         f"these 500 images say as much as about {round(found.independent)} independent ones"
         in found.sentence("image")
     )
-    alike = worth(groups, labels, np.stack([np.tile([1.0, 0], 250), np.tile([0.0, 1], 250)], axis=1))
+    alike = worth(
+        groups, labelled(labels), np.stack([np.tile([1.0, 0], 250), np.tile([0.0, 1], 250)], axis=1)
+    )
     assert "independent ones" not in alike.sentence("image")

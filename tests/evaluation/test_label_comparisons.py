@@ -7,8 +7,8 @@ import pytest
 
 from evaluation.draws import drawn_labels
 from pellucid.arithmetic.label_metrics import label_counts, macro_f1, micro_f1
-from pellucid.evaluation import Groups, compare_labels
-from pellucid.evaluation.label_comparisons import label_exchange_p_value, precision_p_value
+from pellucid.evaluation import Groups
+from pellucid.evaluation.label_comparisons import compare_labels, label_exchange_p_value, precision_p_value
 
 
 def flipped(labels, share, seed):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from evaluation.draws import drawn_labels
+from labelled import labelled
 from pellucid.evaluation import recommend
 from pellucid.settings.metrics import metrics_of
 
@@ -26,7 +27,7 @@ def majority(labels):
 @pytest.mark.parametrize("metric", EVERY)
 def test_the_better_model_is_taken(metric):
     models = {"majority": majority(LABELS), "svm": blurred(TRUE, 1.0, 1), "cnn": TRUE}
-    found = recommend(LABELS, models, metric)
+    found = recommend(labelled(LABELS), models, metric)
     assert (found.name, found.rival) == ("cnn", "svm")
     # examples without a label, and such with all, have nothing to rank
     place = "706 of 800" if metric == "ranking-average-precision" else "800"
@@ -38,7 +39,7 @@ def test_the_better_model_is_taken(metric):
 def test_the_simpler_of_practically_equal_models_is_taken(metric):
     svm = TRUE.copy()
     svm[:1] = 1 - TRUE[:1]
-    found = recommend(LABELS, {"majority": majority(LABELS), "svm": svm, "cnn": TRUE}, metric)
+    found = recommend(labelled(LABELS), {"majority": majority(LABELS), "svm": svm, "cnn": TRUE}, metric)
     assert found.name == "svm"
 
 
@@ -52,11 +53,11 @@ def test_practically_nothing_is_of_log_loss_and_of_micro_f1():
     right = LABELS[rows, columns] == 1
     cnn[rows, columns] = np.where(right, 0.53, 0.47)
     svm[rows, columns] = np.where(right, 0.52, 0.48)
-    assert recommend(LABELS, {"svm": svm, "cnn": cnn}).name == "svm"
+    assert recommend(labelled(LABELS), {"svm": svm, "cnn": cnn}).name == "svm"
     svm[rows[:80], columns[:80]] = np.where(right, 0.47, 0.53)[:80]
-    found = recommend(LABELS, {"svm": svm, "cnn": cnn})
+    found = recommend(labelled(LABELS), {"svm": svm, "cnn": cnn})
     assert found.name == "cnn"
-    lost = recommend(LABELS, {"svm": svm, "cnn": cnn}, "log-loss")
+    lost = recommend(labelled(LABELS), {"svm": svm, "cnn": cnn}, "log-loss")
     assert "practically" in lost.reason or lost.name == "cnn"
 
 
@@ -71,7 +72,7 @@ def test_answers_that_know_nothing_end_in_majority(metric, examples):
         for name in ("logistic-regression", "svm", "random-forest", "cnn"):
             order = generator.permutation(examples)
             models[name] = blurred(drawn_labels(examples, 4, 0.3, seed)[1][order], 0.2, 1000 + seed)
-        found.append(recommend(labels, models, metric, seed).name)
+        found.append(recommend(labelled(labels), models, metric, seed).name)
     assert found.count("majority") >= 7
 
 
@@ -81,7 +82,7 @@ def test_models_may_know_only_some_examples():
     cnn[100:] = np.nan
     models = {"majority": majority(labels), "svm": blurred(true, 1.5, 1), "cnn": cnn}
     for metric in EVERY:
-        found = recommend(labels, models, metric)
+        found = recommend(labelled(labels), models, metric)
         assert found.name == "cnn", metric
         assert "of 300 validation examples" in found.reason
 
@@ -90,9 +91,9 @@ def test_a_metric_of_another_target_is_refused():
     with pytest.raises(
         ValueError, match=r"metric: 'accuracy' does not score .* choose one of micro-f1, macro"
     ):
-        recommend(LABELS, {"svm": TRUE, "cnn": TRUE}, "accuracy")
+        recommend(labelled(LABELS), {"svm": TRUE, "cnn": TRUE}, "accuracy")
     with pytest.raises(ValueError, match=r"metric: 'micro-f1' does not score .* choose one of accuracy"):
-        recommend(np.array([0, 1]), {"svm": np.eye(2), "cnn": np.eye(2)}, "micro-f1")
+        recommend(labelled(np.array([0, 1])), {"svm": np.eye(2), "cnn": np.eye(2)}, "micro-f1")
 
 
 def test_an_average_of_less_log_loss_and_a_worse_micro_f1_is_not_taken():
@@ -106,9 +107,9 @@ def test_an_average_of_less_log_loss_and_a_worse_micro_f1_is_not_taken():
         return np.where((LABELS == 1) == is_right, confidence, 1 - confidence)
 
     models = {"majority": majority(LABELS), "svm": stating(0.8, 200), "average": stating(0.95, 230)}
-    found = recommend(LABELS, models)
+    found = recommend(labelled(LABELS), models)
     assert found.name == "svm"
     assert found.reason.endswith("of svm alone, but a worse micro-F1.")
-    assert recommend(LABELS, models, "log-loss").name == "average"
+    assert recommend(labelled(LABELS), models, "log-loss").name == "average"
     models["average"] = stating(0.95, 200)
-    assert recommend(LABELS, models).name == "average"
+    assert recommend(labelled(LABELS), models).name == "average"

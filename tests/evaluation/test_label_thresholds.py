@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from evaluation.draws import drawn_labels
+from labelled import labelled
 from pellucid.arithmetic.label_metrics import at_one_half, label_counts, macro_f1, micro_f1
 from pellucid.evaluation.label_thresholds import (
     HIGHEST,
@@ -90,7 +91,7 @@ def test_decisions_are_by_the_thresholds_of_others():
         later, asked = (generator.random((4000, 4)) < 0.3).astype(np.int8), generator.random((4000, 4))
         fair = micro_f1(label_counts(later, (asked >= thresholds).astype(np.int8)))
         own = micro_f1(label_counts(labels, (said >= thresholds).astype(np.int8)))
-        crossed = micro_f1(label_counts(labels, cross_fitted_decisions(labels, said, seed)))
+        crossed = micro_f1(label_counts(labels, cross_fitted_decisions(labelled(labels), said, seed)))
         gaps["own"].append(float(own - fair))
         gaps["cross-fitted"].append(float(crossed - fair))
     assert np.mean(gaps["own"]) > np.mean(gaps["cross-fitted"]) + 0.01
@@ -99,7 +100,7 @@ def test_decisions_are_by_the_thresholds_of_others():
 
 def test_decisions_are_the_same_for_the_same_seed():
     labels, said = drawn_labels(100)
-    first = cross_fitted_decisions(labels, said, 3)
-    assert np.array_equal(first, cross_fitted_decisions(labels, said, 3))
+    first = cross_fitted_decisions(labelled(labels), said, 3)
+    assert np.array_equal(first, cross_fitted_decisions(labelled(labels), said, 3))
     assert first.dtype == np.int8
-    assert not np.array_equal(first, cross_fitted_decisions(labels, said, 4))
+    assert not np.array_equal(first, cross_fitted_decisions(labelled(labels), said, 4))

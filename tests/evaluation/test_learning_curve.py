@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from labelled import labelled
 from pellucid.arithmetic.label_metrics import label_counts, micro_f1
 from pellucid.evaluation import wilson
 from pellucid.evaluation.learning_curve import learning_curve
@@ -20,7 +21,7 @@ def answers(errors, examples, seed=0):
 
 
 def outlook(errors, examples=2000):
-    return learning_curve(np.zeros(examples, np.int64), {"cnn": answers(errors, examples)}, "cnn")
+    return learning_curve(labelled(np.zeros(examples, np.int64)), {"cnn": answers(errors, examples)}, "cnn")
 
 
 def test_a_falling_error_promises_more():
@@ -47,7 +48,7 @@ def test_few_examples_cannot_tell():
 def test_points_and_json():
     labels = np.zeros(100, np.int64)
     curve = learning_curve(
-        labels, {"svm": answers([0.5, 0.4], 100), "cnn": answers([0.3, 0.2, 0.1], 100)}, "svm"
+        labelled(labels), {"svm": answers([0.5, 0.4], 100), "cnn": answers([0.3, 0.2, 0.1], 100)}, "svm"
     )
     assert curve.would_help is None
     assert "three are needed" in curve.outlook
@@ -62,12 +63,12 @@ def test_numbers():
     labels = generator.normal(size=1000)
     noise = generator.normal(size=1000)
     falling = [(size, labels + noise * size**-0.5) for size in SIZES]
-    curve = learning_curve(labels, {"ridge": falling}, "ridge")
+    curve = learning_curve(labelled(labels), {"ridge": falling}, "ridge")
     assert curve.metric == "root_mean_squared_error"
     assert curve.would_help is True
     assert curve.curves["ridge"][0].score.value == pytest.approx(500**-0.5, rel=0.1)
     flat = [(size, labels + noise) for size in SIZES]
-    assert learning_curve(labels, {"ridge": flat}, "ridge").would_help is False
+    assert learning_curve(labelled(labels), {"ridge": flat}, "ridge").would_help is False
 
 
 def test_perfect_answers_need_no_more():
@@ -76,11 +77,11 @@ def test_perfect_answers_need_no_more():
 
 def test_no_validation_example_and_no_curve():
     nothing = np.zeros(0, np.int64)
-    curve = learning_curve(nothing, {"cnn": [(10, nothing)]}, "cnn")
+    curve = learning_curve(labelled(nothing), {"cnn": [(10, nothing)]}, "cnn")
     assert curve.would_help is None
     assert curve.curves == {"cnn": ()}
     with pytest.raises(ValueError, match="'svm' has no learning curve"):
-        learning_curve(nothing, {}, "svm")
+        learning_curve(labelled(nothing), {}, "svm")
 
 
 def test_several_labels_are_scored_by_micro_f1():
@@ -93,7 +94,7 @@ def test_several_labels_are_scored_by_micro_f1():
         (size, np.where((hardness < share) != (labels == 1), 1, 0).astype(np.int8))
         for size, share in zip(SIZES, [0.2, 0.15, 0.1125, 0.0844], strict=True)
     ]
-    found = learning_curve(labels, {"cnn": curve}, "cnn")
+    found = learning_curve(labelled(labels), {"cnn": curve}, "cnn")
     assert found.metric == found.to_json()["metric"] == "micro_f1"
     for point, (size, predicted) in zip(found.curves["cnn"], curve, strict=True):
         assert point.examples == size
@@ -101,5 +102,5 @@ def test_several_labels_are_scored_by_micro_f1():
         assert point.score.low < point.score.value < point.score.high
     assert found.would_help is True
     assert "the micro-F1 would be about 0." in found.outlook
-    nothing = learning_curve(labels[:0], {"cnn": [(5, labels[:0])]}, "cnn")
+    nothing = learning_curve(labelled(labels[:0]), {"cnn": [(5, labels[:0])]}, "cnn")
     assert nothing.would_help is None

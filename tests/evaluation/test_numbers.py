@@ -1,14 +1,15 @@
 import numpy as np
 import pytest
 
-from pellucid.evaluation import score_numbers
+from labelled import labelled
+from pellucid.evaluation import score
 
 NAMES = ["mean_absolute_error", "root_mean_squared_error", "r2"]
 
 
 def test_by_hand():
     # errors 1, -1, 2: 4/3, sqrt(6/3); the labels' squared distances from 2 add up to 2
-    scores = score_numbers(np.array([1.0, 2.0, 3.0]), np.array([2.0, 1.0, 5.0]))
+    scores = score(labelled(np.array([1.0, 2.0, 3.0])), np.array([2.0, 1.0, 5.0]))
     assert scores["mean_absolute_error"].value == pytest.approx(4 / 3)
     assert scores["root_mean_squared_error"].value == pytest.approx(np.sqrt(2))
     assert scores["r2"].value == pytest.approx(1 - 6 / 2)
@@ -17,16 +18,16 @@ def test_by_hand():
 
 
 def test_perfect_answers():
-    scores = score_numbers(np.arange(9.0), np.arange(9.0))
+    scores = score(labelled(np.arange(9.0)), np.arange(9.0))
     assert scores["root_mean_squared_error"] == (0.0, 0.0, 0.0)
     assert scores["r2"] == (1.0, 1.0, 1.0)
 
 
 def test_one_and_no_example():
-    one = score_numbers(np.array([1.0]), np.array([3.0]))
+    one = score(labelled(np.array([1.0])), np.array([3.0]))
     assert one["mean_absolute_error"] == (2.0, 2.0, 2.0)
     with pytest.raises(ValueError, match="no example to score"):
-        score_numbers(np.zeros(0), np.zeros(0))
+        score(labelled(np.zeros(0)), np.zeros(0))
 
 
 def coverage(examples, trials):
@@ -36,7 +37,7 @@ def coverage(examples, trials):
     for trial in range(trials):
         generator = np.random.default_rng(trial)
         labels = 2 * generator.normal(size=examples)
-        found = score_numbers(labels, labels + generator.normal(size=examples), trial).to_json()
+        found = score(labelled(labels), labels + generator.normal(size=examples), trial).to_json()
         for name in NAMES:
             held[name] += found[name]["low"] <= truth[name] <= found[name]["high"]
     return {name: count / trials for name, count in held.items()}

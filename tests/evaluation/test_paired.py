@@ -9,8 +9,16 @@ from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from pellucid.arithmetic.probabilities import holm
-from pellucid.evaluation import compare_all, compare_numbers, mcnemar
-from pellucid.evaluation.comparisons import WIDEST, WIDEST_RELATIVE, _variance, flip_p_values, paired_interval
+from pellucid.evaluation import mcnemar
+from pellucid.evaluation.comparisons import (
+    WIDEST,
+    WIDEST_RELATIVE,
+    _variance,
+    compare_all,
+    compare_numbers,
+    flip_p_values,
+    paired_interval,
+)
 
 
 @given(st.integers(0, 400), st.integers(0, 400))

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta, binom
 
+from labelled import labelled
 from pellucid.evaluation.promises import checked_on, class_sets, coverage_of, least_for_sets
 
 
@@ -23,10 +24,10 @@ def test_sets_hold_the_truth_as_often_as_was_asked(coverage, examples):
     held, intervals = [], []
     for _ in range(400):
         labels, said = made(draws, examples + 200)
-        cutoff = coverage_of(labels[:examples], said[:examples], coverage).cutoff
+        cutoff = coverage_of(labelled(labels[:examples]), said[:examples], coverage).cutoff
         held.append((said[np.arange(len(labels)), labels] >= cutoff)[examples:].mean())
         numbers = draws.standard_t(3, examples + 200)
-        width = coverage_of(numbers[:examples], np.zeros(examples), coverage).cutoff
+        width = coverage_of(labelled(numbers[:examples]), np.zeros(examples), coverage).cutoff
         intervals.append((np.abs(numbers[examples:]) <= width).mean())
     for found in (held, intervals):
         slack = 3.5 * np.std(found) / np.sqrt(len(found))
@@ -37,7 +38,7 @@ def test_sets_hold_the_truth_as_often_as_was_asked(coverage, examples):
 def test_the_cutoff_leaves_out_as_few_as_it_may(examples, coverage, seed):
     labels, said = made(np.random.default_rng(seed), examples)
     said = said.astype(np.float32)
-    cutoff = coverage_of(labels, said, coverage).cutoff
+    cutoff = coverage_of(labelled(labels), said, coverage).cutoff
     of_truth = said[np.arange(examples), labels]
     needed = (examples + 1) * coverage
     assert (of_truth >= cutoff).sum() >= needed - 1e-6
@@ -49,8 +50,8 @@ def test_sets_that_the_test_refutes_are_widened_so_that_they_cover_enough_there(
     refuted = 0
     for _ in range(300):
         labels, said = made(draws, 500)
-        found = coverage_of(labels[:200], said[:200], 0.9)
-        test = labels[200:], said[200:]
+        found = coverage_of(labelled(labels[:200]), said[:200], 0.9)
+        test = labelled(labels[200:]), said[200:]
         checked = checked_on(found, *test, said[200:].argmin(axis=1))
         refuted += checked.is_refuted
         covered = round(300 * checked.on_test.value)
@@ -59,19 +60,19 @@ def test_sets_that_the_test_refutes_are_widened_so_that_they_cover_enough_there(
         assert checked.cutoff == (min(found.cutoff, of_test) if checked.is_refuted else found.cutoff)
     assert 0 < refuted < 60
     numbers = draws.standard_t(3, 400)
-    found = coverage_of(numbers[:200], np.zeros(200), 0.9)
-    wider = checked_on(found, 2 * numbers[200:], np.zeros(200), np.zeros(200))
+    found = coverage_of(labelled(numbers[:200]), np.zeros(200), 0.9)
+    wider = checked_on(found, labelled(2 * numbers[200:]), np.zeros(200), np.zeros(200))
     assert wider.is_refuted
     assert not wider.is_void
     assert (np.abs(2 * numbers[200:]) <= wider.cutoff).mean() >= 0.9
-    few = checked_on(found, np.full(8, 99.0), np.zeros(8), np.zeros(8))
+    few = checked_on(found, labelled(np.full(8, 99.0)), np.zeros(8), np.zeros(8))
     assert few.is_void
 
 
 def test_how_many_examples_sets_take():
     assert [least_for_sets(each) for each in (0.5, 0.9, 0.95, 0.99)] == [1, 9, 19, 99]
     labels, said = made(np.random.default_rng(0), 19)
-    assert coverage_of(labels, said, 0.95).cutoff == np.float32(said[np.arange(19), labels].min())
+    assert coverage_of(labelled(labels), said, 0.95).cutoff == np.float32(said[np.arange(19), labels].min())
 
 
 @given(st.integers(1, 30), st.floats(0, 1), st.integers(0, 10**6))
@@ -88,5 +89,5 @@ def test_a_set_holds_the_answer_and_the_most_probable_class_comes_first(examples
 
 def test_the_spread_of_the_coverage_is_that_of_beta():
     labels, said = made(np.random.default_rng(0), 199)
-    reach = coverage_of(labels, said, 0.95).reach
+    reach = coverage_of(labelled(labels), said, 0.95).reach
     assert reach == pytest.approx((0.95, *beta(190, 10).ppf([0.025, 0.975])))

@@ -4,7 +4,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pellucid.evaluation import recommend, recommend_numbers
+from labelled import labelled
+from pellucid.evaluation import recommend
 from pellucid.evaluation.comparisons import flip_p_values, paired_interval
 from pellucid.evaluation.intervals import points
 from pellucid.evaluation.recommendation import _why_the_dummy
@@ -35,7 +36,7 @@ TRUE_TO_LABELS = stated(LABELS, 3, 2)
 @pytest.mark.parametrize("metric", EVERY)
 def test_the_better_model_is_taken(metric):
     models = {"majority": majority(LABELS), "svm": stated(LABELS, 1.5, 1), "cnn": stated(LABELS, 3, 2)}
-    found = recommend(LABELS, models, metric)
+    found = recommend(labelled(LABELS), models, metric)
     assert (found.name, found.rival) == ("cnn", "svm")
     assert "cnn is the best on 800 validation examples, with" in found.reason
     assert "the best of the simpler models, svm, has" in found.reason
@@ -47,7 +48,7 @@ def test_the_simpler_of_practically_equal_models_is_taken(metric):
     svm = cnn.copy()
     svm[:2] = 1 - cnn[:2]
     svm[:2] /= svm[:2].sum(axis=1, keepdims=True)
-    found = recommend(LABELS, {"majority": majority(LABELS), "svm": svm, "cnn": cnn}, metric)
+    found = recommend(labelled(LABELS), {"majority": majority(LABELS), "svm": svm, "cnn": cnn}, metric)
     assert (found.name, found.rival) == ("svm", "cnn")
     assert "cnn scored best" in found.reason
     assert found.reason.endswith("svm is the simpler model.")
@@ -59,14 +60,14 @@ def test_of_equally_simple_models_the_best_is_taken():
     nearly[:2] = (1 - best[:2]) / 3
     models = {"majority": majority(LABELS), "svm": nearly, "logistic-regression": best}
     pair = [("svm", "logistic-regression")]
-    found = recommend(LABELS, models, equally_simple=pair)
+    found = recommend(labelled(LABELS), models, equally_simple=pair)
     assert found.name == "logistic-regression"
     assert found.reason.endswith("and no other model except majority is simpler.")
-    assert recommend(LABELS, models).name == "svm"
+    assert recommend(labelled(LABELS), models).name == "svm"
     # Where a network is ahead by practically nothing, the better of the two simpler models is taken.
     models["cnn"] = best.copy()
     models["cnn"][0] = np.where(np.arange(4) == LABELS[0], 0.97, 0.01)
-    assert recommend(LABELS, models, equally_simple=pair).name == "logistic-regression"
+    assert recommend(labelled(LABELS), models, equally_simple=pair).name == "logistic-regression"
 
 
 def sure_of(labels, losses):
@@ -83,13 +84,13 @@ def test_practically_nothing_is_two_percent_of_the_loss_and_three_tenths_of_a_po
     assert losses.mean() == pytest.approx(0.4)
     for more, name in ((0.0198, "svm"), (0.021, "cnn")):
         svm = sure_of(labels, losses + more * 0.41)
-        assert recommend(labels, {"svm": svm, "cnn": cnn}).name == name, more
+        assert recommend(labelled(labels), {"svm": svm, "cnn": cnn}).name == name, more
     if examples == 50:
         return  # one example is more than 0.3 points
     for wrong, name in ((6, "svm"), (7, "cnn")):
         losing = losses.copy()
         losing[:wrong] = 0.7  # just above ln 2, so wrong; the mean grows by less than 2 %
-        assert recommend(labels, {"svm": sure_of(labels, losing), "cnn": cnn}).name == name, wrong
+        assert recommend(labelled(labels), {"svm": sure_of(labels, losing), "cnn": cnn}).name == name, wrong
 
 
 def test_few_examples_that_prove_nothing_do_not_excuse_a_worse_model():
@@ -101,7 +102,7 @@ def test_few_examples_that_prove_nothing_do_not_excuse_a_worse_model():
         "svm-on-cnn": answers_with(labels, 1, 0.9),
     }
     for metric in (None, "accuracy", "log-loss"):
-        assert recommend(labels, rows, metric).name == "svm-on-cnn"
+        assert recommend(labelled(labels), rows, metric).name == "svm-on-cnn"
 
 
 def test_the_metric_that_was_asked_for_decides():
@@ -109,10 +110,10 @@ def test_the_metric_that_was_asked_for_decides():
     labels = np.arange(600) % 2
     sure, careful = answers_with(labels, 60, 0.999), answers_with(labels, 75, 0.85)
     rows = {"majority": np.full((600, 2), 0.5), "svm": careful, "cnn": sure}
-    assert recommend(labels, rows).name == "svm"
-    assert recommend(labels, rows, "log-loss").name == "svm"
+    assert recommend(labelled(labels), rows).name == "svm"
+    assert recommend(labelled(labels), rows, "log-loss").name == "svm"
     for metric in ("accuracy", "balanced-accuracy", "macro-f1"):
-        assert recommend(labels, rows, metric).name == "cnn"
+        assert recommend(labelled(labels), rows, metric).name == "cnn"
 
 
 def test_a_rare_class_decides_by_balanced_accuracy_and_hardly_counts_by_accuracy():
@@ -121,10 +122,10 @@ def test_a_rare_class_decides_by_balanced_accuracy_and_hardly_counts_by_accuracy
     misses = answers_with(np.zeros(400, np.int64), 0, 0.9)
     finds = answers_with(labels, 50, 0.9)
     models = {"majority": majority(labels, 2), "svm": misses, "cnn": finds}
-    found = recommend(labels, models, "balanced-accuracy")
+    found = recommend(labelled(labels), models, "balanced-accuracy")
     assert found.name == "cnn"
     assert "balanced accuracy 0.931" in found.reason  # the mean of 310 / 360 and 40 / 40
-    assert recommend(labels, models, "accuracy").name == "majority"
+    assert recommend(labelled(labels), models, "accuracy").name == "majority"
 
 
 def shuffled(examples, metric, seed):
@@ -132,7 +133,7 @@ def shuffled(examples, metric, seed):
     labels = generator.integers(0, 4, examples)
     models = {"majority": majority(labels)}
     models.update({name: generator.dirichlet(np.full(4, 5.0), size=examples) for name in NAMES})
-    return recommend(labels, models, metric, seed)
+    return recommend(labelled(labels), models, metric, seed)
 
 
 @pytest.mark.parametrize("examples", [100, 1000])
@@ -163,9 +164,9 @@ def test_of_twenty_examples_seventeen_right_answers_are_enough(seed):
     of_label = draws.permutation(np.repeat([0.75, 0.3], [17, 3]))
     answers = np.where(labels[:, None] == [0, 1], of_label[:, None], 1 - of_label[:, None])
     models = {"majority": np.full((20, 2), 0.5), "svm": answers}
-    assert recommend(labels, models, None, seed).name == "svm"
+    assert recommend(labelled(labels), models, None, seed).name == "svm"
     nothing = draws.permutation(answers)
-    assert recommend(labels, {**models, "svm": nothing}, "accuracy", seed).name == "majority"
+    assert recommend(labelled(labels), {**models, "svm": nothing}, "accuracy", seed).name == "majority"
 
 
 def test_numbers():
@@ -173,11 +174,11 @@ def test_numbers():
     labels = generator.normal(size=400)
     noise = generator.normal(size=(3, 400))
     models = {"mean": np.zeros(400), "ridge": labels + 0.5 * noise[0], "cnn": labels + 0.2 * noise[1]}
-    assert recommend_numbers(labels, models).name == "cnn"
+    assert recommend(labelled(labels), models).name == "cnn"
     models["ridge"] = models["cnn"] + 0.001
-    assert recommend_numbers(labels, models).name == "ridge"
+    assert recommend(labelled(labels), models).name == "ridge"
     knows_nothing = {"mean": np.zeros(400), "cnn": 0.3 * noise[2]}
-    found = recommend_numbers(labels, knows_nothing)
+    found = recommend(labelled(labels), knows_nothing)
     assert found.name == "mean"
     assert found.reason.startswith("The trained models are no better than mean")
 
@@ -191,9 +192,9 @@ def test_numbers_of_which_few_are_huge():
     squares = {name: (each - labels) ** 2 for name, each in models.items()}
     assert squares["svm"].mean() < squares["mean"].mean()
     assert flip_p_values((squares["mean"] - squares["svm"])[:, None], 0)[0] > 0.05
-    assert recommend_numbers(labels, models).name == "svm"
+    assert recommend(labelled(labels), models).name == "svm"
     shuffled = np.random.default_rng(0).permutation(np.clip(labels, -5, 15))
-    assert recommend_numbers(labels, {**models, "svm": shuffled}).name == "mean"
+    assert recommend(labelled(labels), {**models, "svm": shuffled}).name == "mean"
 
 
 def test_numbers_that_no_model_knows_end_in_the_mean():
@@ -201,7 +202,7 @@ def test_numbers_that_no_model_knows_end_in_the_mean():
         generator = np.random.default_rng(seed)
         models = {name: 0.02 * generator.normal(size=100) for name in NAMES}
         models = {"mean": np.zeros(100), **models}
-        return recommend_numbers(generator.normal(size=100), models, seed).name == "mean"
+        return recommend(labelled(generator.normal(size=100)), models, seed=seed).name == "mean"
 
     assert sum(is_mean(seed) for seed in range(40)) >= 37
 
@@ -209,27 +210,29 @@ def test_numbers_that_no_model_knows_end_in_the_mean():
 def test_without_validation_examples():
     nothing = np.zeros((0, 3))
     models = {"majority": nothing, "svm": nothing, "cnn": nothing, "svm-on-cnn": nothing}
-    found = recommend(np.zeros(0, np.int64), models, "accuracy")
+    found = recommend(labelled(np.zeros(0, np.int64)), models, "accuracy")
     assert found.name == "cnn"
     assert found.reason.startswith("There are no validation examples")
-    assert recommend_numbers(np.zeros(0), {"mean": np.zeros(0), "ridge": np.zeros(0)}).name == "ridge"
+    assert recommend(labelled(np.zeros(0)), {"mean": np.zeros(0), "ridge": np.zeros(0)}).name == "ridge"
 
 
 def test_one_model_and_none():
-    assert recommend(LABELS, {"svm": majority(LABELS)}, "accuracy").reason.startswith("svm is the only model")
+    assert recommend(labelled(LABELS), {"svm": majority(LABELS)}, "accuracy").reason.startswith(
+        "svm is the only model"
+    )
     with pytest.raises(ValueError, match="none to choose from"):
-        recommend(LABELS, {}, "accuracy")
+        recommend(labelled(LABELS), {}, "accuracy")
     with pytest.raises(ValueError, match="none to choose from"):
-        recommend_numbers(np.zeros(2), {})
+        recommend(labelled(np.zeros(2)), {})
     with pytest.raises(ValueError, match="metric: 'f2' is not known"):
-        recommend(LABELS, {"svm": majority(LABELS)}, "f2")
+        recommend(labelled(LABELS), {"svm": majority(LABELS)}, "f2")
 
 
 def test_two_examples_and_one_class():
     labels = np.zeros(2, np.int64)
     models = {"majority": np.array([[1.0, 0.0]] * 2), "cnn": np.array([[0.9, 0.1]] * 2)}
     for metric in OF_ANY_CLASSES:
-        assert recommend(labels, models, metric).name == "majority"
+        assert recommend(labelled(labels), models, metric).name == "majority"
 
 
 def answers_with(labels, wrong, sureness):
@@ -241,7 +244,7 @@ def answers_with(labels, wrong, sureness):
 def test_of_few_examples_a_model_that_is_right_more_often_but_unsure_is_not_the_best():
     labels = np.arange(40) % 2
     rows = {"svm": answers_with(labels, 4, 0.8), "cnn": answers_with(labels, 3, 0.52)}
-    found = recommend(labels, rows)
+    found = recommend(labelled(labels), rows)
     assert found.name == "svm"
     assert found.reason.startswith("svm is the best on 40 validation examples, with log loss")
 
@@ -250,10 +253,10 @@ def test_an_average_is_taken_where_it_is_ahead_and_not_for_practically_nothing()
     labels = np.arange(600) % 2
     losses = np.random.default_rng(0).uniform(0.2, 0.6, 600)
     said = {"svm": sure_of(labels, losses), "average": sure_of(labels, losses - 0.02)}
-    found = recommend(labels, said)
+    found = recommend(labelled(labels), said)
     assert (found.name, found.rival) == ("average", "svm")
     said["average"] = sure_of(labels, losses - 0.005)
-    assert recommend(labels, said).name == "svm"
+    assert recommend(labelled(labels), said).name == "svm"
 
 
 def test_models_are_compared_on_the_examples_that_judged_both():
@@ -262,12 +265,12 @@ def test_models_are_compared_on_the_examples_that_judged_both():
     svm, cnn = answers_with(labels, 25, 0.8), np.full((200, 2), np.nan)
     cnn[:40] = answers_with(labels[:40], 8, 0.8)
     for metric in EVERY:
-        found = recommend(labels, {"svm": svm, "cnn": cnn}, metric, noun="held-out example")
+        found = recommend(labelled(labels), {"svm": svm, "cnn": cnn}, metric, noun="held-out example")
         assert found.name == "cnn", metric
         assert "cnn is the best on 40 of 200 held-out examples" in found.reason
     squares = {"svm": np.where(np.arange(200) < 25, 1.0, 0.1), "cnn": np.full(200, np.nan)}
     squares["cnn"][:40] = np.where(np.arange(40) < 8, 1.0, 0.1)
-    assert recommend_numbers(np.zeros(200), squares).name == "cnn"
+    assert recommend(labelled(np.zeros(200)), squares).name == "cnn"
 
 
 def test_a_lead_on_few_examples_counts_less_than_one_on_many():
@@ -276,9 +279,9 @@ def test_a_lead_on_few_examples_counts_less_than_one_on_many():
     losses = np.where(np.arange(400) // 2 % 2, 0.05, 0.65)
     lucky = sure_of(labels, np.where(np.arange(400) // 2 % 2, 0.65 - 0.025, 0.05 - 0.025))
     said = {"svm": sure_of(labels, losses), "cnn": lucky}
-    assert recommend(labels, said).name == "cnn"
+    assert recommend(labelled(labels), said).name == "cnn"
     lucky[8:] = np.nan
-    assert recommend(labels, said).name == "svm"
+    assert recommend(labelled(labels), said).name == "svm"
 
 
 def test_easy_examples_alone_make_no_model_the_best():
@@ -288,14 +291,14 @@ def test_easy_examples_alone_make_no_model_the_best():
     cnn[160:] = answers_with(labels[160:], 2, 0.8)
     answers = {"majority": np.full((200, 2), 0.5), "svm": svm, "cnn": cnn}
     for metric in EVERY:
-        found = recommend(labels, answers, metric, noun="held-out example")
+        found = recommend(labelled(labels), answers, metric, noun="held-out example")
         assert found.name == "svm", metric
         assert "svm is the best on 200 held-out examples" in found.reason, metric
     errors = {"ridge": np.where(np.arange(200) < 60, 1.3, 0.3), "cnn": np.full(200, np.nan)}
     errors["cnn"][160:] = np.where(np.arange(40) < 2, 1.3, 0.3)
     labels = np.linspace(-9, 9, 200)
     said = {"mean": np.zeros(200), **{name: labels + each for name, each in errors.items()}}
-    assert recommend_numbers(labels, said).name == "ridge"
+    assert recommend(labelled(labels), said).name == "ridge"
 
 
 def test_of_few_examples_equal_accuracies_are_told_apart_by_log_loss():
@@ -305,7 +308,7 @@ def test_of_few_examples_equal_accuracies_are_told_apart_by_log_loss():
     unsure, sure = 0.5 + 0.02 * (names - 0.5), 0.5 + 0.6 * (names - 0.5)
     sure[:3] = unsure[:3]
     models = {"majority": np.full((16, 2), 0.5), "random-forest": unsure, "svm-on-cnn": sure}
-    found = recommend(labels, models, "accuracy")
+    found = recommend(labelled(labels), models, "accuracy")
     assert found.name == "svm-on-cnn"
     assert "svm-on-cnn is the best on 16 validation examples" in found.reason
 
@@ -319,19 +322,21 @@ def test_of_two_classes_the_better_ranking_is_taken_though_accuracy_is_the_same(
     answers = {name: np.stack([1 - each, each], axis=1) for name, each in said.items()}
     assert all((each.argmax(axis=1) == 0).all() for each in answers.values())
     for metric in ("average-precision", "roc-auc"):
-        assert recommend(labels, answers, metric).name == "svm"
+        assert recommend(labelled(labels), answers, metric).name == "svm"
     few = np.concatenate([np.flatnonzero(labels)[:4], np.flatnonzero(labels == 0)[:800]])
     several = {name: each[few] for name, each in answers.items()}
-    assert recommend(labels[few], several, "average-precision").name != "majority"
+    assert recommend(labelled(labels[few]), several, "average-precision").name != "majority"
     noise = {"majority": answers["majority"], "svm": answers["svm"][draws.permutation(2000)]}
-    assert recommend(labels, noise, "average-precision").name == "majority"
+    assert recommend(labelled(labels), noise, "average-precision").name == "majority"
 
 
 def test_by_accuracy_the_gain_is_over_the_examples_that_both_answered():
     """One model was asked about the first 200 of 800 examples."""
     best, judged = stated(LABELS, 3, 2), stated(LABELS, 1.5, 1)
     judged[200:] = np.nan
-    found = recommend(LABELS, {"majority": majority(LABELS), "svm": judged, "cnn": best}, "accuracy")
+    found = recommend(
+        labelled(LABELS), {"majority": majority(LABELS), "svm": judged, "cnn": best}, "accuracy"
+    )
     assert (found.name, found.rival) == ("cnn", "svm")
     right, other = (each[:200].argmax(axis=1) == LABELS[:200] for each in (best, judged))
     gain = paired_interval(int((right & ~other).sum()), int((other & ~right).sum()), 200)
@@ -357,7 +362,7 @@ def test_a_simpler_model_that_is_worse_than_the_dummy_is_no_rival_in_figures():
         "svm": wrong / wrong.sum(axis=1, keepdims=True),
         "cnn": TRUE_TO_LABELS,
     }
-    found = recommend(LABELS, models)
+    found = recommend(labelled(LABELS), models)
     assert found.name == "cnn"
     assert found.reason.endswith("; no simpler model is better than majority.")
 
@@ -376,7 +381,7 @@ def test_an_average_is_taken_only_where_it_gains_and_loses_no_accuracy():
     svm, fewer = sure(labels, right, 0.8), np.arange(1000) < 791
     # As seen: a log loss that is smaller by practically nothing, and 0.9 points less accuracy.
     models = {"majority": majority(labels, 2), "svm": svm, "average": sure(labels, fewer, 0.8 + 0.02 * fewer)}
-    found = recommend(labels, models)
+    found = recommend(labelled(labels), models)
     assert found.name == "svm"
     assert "svm is the best on 1,000 validation examples" in found.reason
     assert re.search(
@@ -384,16 +389,16 @@ def test_an_average_is_taken_only_where_it_gains_and_loses_no_accuracy():
     )
     # Much less log loss, but less accuracy.
     models["average"] = sure(labels, fewer, np.where(fewer, 0.95, 0.55))
-    found = recommend(labels, models)
+    found = recommend(labelled(labels), models)
     assert found.name == "svm"
     assert found.reason.endswith("of svm alone, but a worse accuracy.")
-    assert recommend(labels, models, "log-loss").name == "average"
+    assert recommend(labelled(labels), models, "log-loss").name == "average"
     # More accuracy alone is no reason either.
     more = np.arange(1000) < 810
     models["average"] = sure(labels, more, np.where(more, 0.80, 0.81))
-    assert recommend(labels, models).name == "svm"
+    assert recommend(labelled(labels), models).name == "svm"
     models["average"] = sure(labels, right, np.where(right, 0.9, 0.7))
-    found = recommend(labels, models)
+    found = recommend(labelled(labels), models)
     assert (found.name, found.rival) == ("average", "svm")
 
 
@@ -402,13 +407,13 @@ def test_by_accuracy_an_average_may_not_have_more_log_loss():
     svm, more = sure(labels, np.arange(1000) < 800, 0.8), np.arange(1000) < 810
     for confidence, name in ((0.8, "average"), (0.99, "svm")):
         models = {"majority": majority(labels, 2), "svm": svm, "average": sure(labels, more, confidence)}
-        found = recommend(labels, models, "accuracy")
+        found = recommend(labelled(labels), models, "accuracy")
         assert found.name == name
     assert found.reason.endswith("but a worse log loss.")
     models["average"] = sure(labels, np.arange(1000) < 802, 0.8)
     assert (
         "gains practically nothing: accuracy 0.802 against 0.800"
-        in recommend(labels, models, "accuracy").reason
+        in recommend(labelled(labels), models, "accuracy").reason
     )
 
 
@@ -416,4 +421,4 @@ def test_an_average_of_numbers_gains_more_than_practically_nothing():
     labels = np.random.default_rng(0).normal(size=500)
     for gain, name in ((0.995, "ridge"), (0.95, "average")):
         models = {"mean": np.zeros(500), "ridge": labels + 0.5, "average": labels + 0.5 * gain}
-        assert recommend_numbers(labels, models).name == name
+        assert recommend(labelled(labels), models).name == name

@@ -7,24 +7,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation.draws import drawn
+from labelled import answered, labelled
 from pellucid.arithmetic import accuracy, confusion_matrix, log_loss
-from pellucid.arithmetic.metrics import OF_COUNTS, expected_calibration_error, metric_value
+from pellucid.arithmetic.metrics import OF_COUNTS, expected_calibration_error
 from pellucid.evaluation import score
 from pellucid.evaluation.scores import _resampled
 from pellucid.settings import METRICS, metrics_of
+from pellucid.targets import metric_value
 from small_models import digits, trained_model
 
 NAMES = [metric.key for metric in metrics_of("class")]
 
 
 def macro_f1(labels, probabilities):
-    return metric_value(METRICS["macro_f1"], labels, probabilities)
+    return metric_value(METRICS["macro_f1"], labelled(labels), probabilities)
 
 
 def test_scores_of_a_real_model():
     pixels, labels = digits()
     probabilities = trained_model().predict_proba(pixels[1000:])
-    scores = score(labels[1000:], probabilities)
+    scores = score(labelled(labels[1000:]), probabilities)
     predicted = probabilities.argmax(axis=1)
     assert scores["accuracy"].value == accuracy(labels[1000:], probabilities)
     assert scores["macro_f1"].value == pytest.approx(macro_f1(labels[1000:], probabilities))
@@ -40,7 +42,7 @@ def test_scores_of_a_real_model():
 
 
 def test_json_has_the_form_of_metrics_json():
-    document = score(*drawn(100, 3)).to_json()
+    document = score(*answered(*drawn(100, 3))).to_json()
     assert list(document) == NAMES
     for entry in document.values():
         assert list(entry) == ["value", "low", "high"]
@@ -49,13 +51,19 @@ def test_json_has_the_form_of_metrics_json():
 
 def test_the_seed_decides():
     labels, probabilities = drawn(200, 4)
-    assert score(labels, probabilities, 1).to_json() == score(labels, probabilities, 1).to_json()
-    assert score(labels, probabilities, 1)["log_loss"] != score(labels, probabilities, 2)["log_loss"]
+    assert (
+        score(labelled(labels), probabilities, 1).to_json()
+        == score(labelled(labels), probabilities, 1).to_json()
+    )
+    assert (
+        score(labelled(labels), probabilities, 1)["log_loss"]
+        != score(labelled(labels), probabilities, 2)["log_loss"]
+    )
 
 
 def test_perfect_answers():
     labels = np.arange(30) % 3
-    scores = score(labels, np.eye(3)[labels])
+    scores = score(labelled(labels), np.eye(3)[labels])
     assert scores["accuracy"][::2] == (1.0, 1.0)
     assert scores["accuracy"].low == pytest.approx(0.88649, abs=1e-5)
     assert scores["macro_f1"] == (1.0, 1.0, 1.0)
@@ -65,13 +73,13 @@ def test_perfect_answers():
 
 def test_wrong_answers_of_full_certainty_stay_finite():
     labels = np.zeros(5, np.int64)
-    scores = score(labels, np.eye(2)[[1] * 5])
+    scores = score(labelled(labels), np.eye(2)[[1] * 5])
     assert scores["accuracy"].value == 0.0
     assert all(np.isfinite(list(entry.values())).all() for entry in scores.to_json().values())
 
 
 def test_one_example():
-    scores = score(np.array([1]), np.array([[0.4, 0.6]]))
+    scores = score(labelled(np.array([1])), np.array([[0.4, 0.6]]))
     assert scores["accuracy"].value == 1.0
     assert scores["macro_f1"] == (1.0, 1.0, 1.0)
     assert scores["log_loss"] == pytest.approx((-np.log(0.6),) * 3)
@@ -80,7 +88,7 @@ def test_one_example():
 
 def test_no_example():
     with pytest.raises(ValueError, match="no example to score"):
-        score(np.zeros(0, np.int64), np.zeros((0, 3)))
+        score(labelled(np.zeros(0, np.int64)), np.zeros((0, 3)))
 
 
 @given(st.integers(0, 10_000), st.integers(2, 7), st.integers(1, 30))
@@ -90,17 +98,17 @@ def test_weights_stand_for_repeated_examples(seed, classes, examples):
     weights = np.bincount(picked, minlength=examples).astype(float)
     found = _resampled(labels, probabilities, probabilities.argmax(axis=1))(weights[None])[0]
     for name, value in zip((*OF_COUNTS, "log_loss"), found, strict=True):
-        expected = metric_value(METRICS[name], labels[picked], probabilities[picked])
+        expected = metric_value(METRICS[name], labelled(labels[picked]), probabilities[picked])
         assert value == pytest.approx(expected), name
 
 
 def test_ten_thousand_examples_take_little_time_and_memory():
     labels, probabilities = drawn(10_000, 10)
     began = time.process_time()
-    score(labels, probabilities)
+    score(labelled(labels), probabilities)
     assert time.process_time() - began < 1
     tracemalloc.start()
-    score(labels, probabilities)
+    score(labelled(labels), probabilities)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 120e6
@@ -109,10 +117,10 @@ def test_ten_thousand_examples_take_little_time_and_memory():
 def coverage(examples, classes, stated, trials):
     """How often each interval holds the score that 400,000 other examples give."""
     labels, probabilities = drawn(400_000, classes, stated, seed=1)
-    truth = {each.key: metric_value(each, labels, probabilities) for each in metrics_of("class")}
+    truth = {each.key: metric_value(each, labelled(labels), probabilities) for each in metrics_of("class")}
     held = dict.fromkeys(NAMES, 0)
     for trial in range(trials):
-        found = score(*drawn(examples, classes, stated, seed=100 + trial), seed=trial).to_json()
+        found = score(*answered(*drawn(examples, classes, stated, seed=100 + trial)), seed=trial).to_json()
         for name in NAMES:
             held[name] += found[name]["low"] <= truth[name] <= found[name]["high"]
     return {name: count / trials for name, count in held.items()}
@@ -140,11 +148,11 @@ def test_rankings_of_two_classes_have_intervals():
     labels, probabilities = drawn(400, 2, seed=3)
     rare = np.concatenate([np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)[:12]])
     labels, probabilities = labels[rare], probabilities[rare]
-    found = score(labels, probabilities)
+    found = score(labelled(labels), probabilities)
     for key in ("average_precision", "roc_auc"):
-        value = metric_value(METRICS[key], labels, probabilities, positive=1)
+        value = metric_value(METRICS[key], labelled(labels), probabilities, positive=1)
         assert found[key].value == value
         assert found[key].low < value < found[key].high
-    assert score(labels, probabilities, positive=0)["average_precision"].value > 0.95
-    assert "roc_auc" not in score(labels[labels == 0], probabilities[labels == 0]).intervals
-    assert "roc_auc" not in score(*drawn(50, 3)).intervals
+    assert score(labelled(labels), probabilities, positive=0)["average_precision"].value > 0.95
+    assert "roc_auc" not in score(labelled(labels[labels == 0]), probabilities[labels == 0]).intervals
+    assert "roc_auc" not in score(*answered(*drawn(50, 3))).intervals

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from labelled import labelled
 from pellucid.evaluation import score_slices
 
 
@@ -15,7 +16,7 @@ def answers_of(hits: np.ndarray) -> np.ndarray:
 def test_values_stand_worst_first_each_with_its_simultaneous_interval():
     values = ["a"] * 50 + ["b"] * 100 + ["c"] * 3
     hits = np.concatenate([np.arange(50) < 45, np.arange(100) < 60, np.ones(3, bool)])
-    found = score_slices("land", values, np.zeros(153, np.int64), answers_of(hits))
+    found = score_slices("land", values, labelled(np.zeros(153, np.int64)), answers_of(hits))
     assert [(part.value, part.examples) for part in found.parts] == [("b", 100), ("a", 50)]
     # two intervals of 97.5 % each
     expected = stats.binomtest(60, 100).proportion_ci(confidence_level=0.975, method="wilson")
@@ -27,7 +28,7 @@ def test_values_stand_worst_first_each_with_its_simultaneous_interval():
 
 def test_small_values_are_pooled_where_they_are_enough_together():
     values = ["a"] * 40 + [f"small {index // 5}" for index in range(30)]
-    found = score_slices("land", values, np.zeros(70, np.int64), answers_of(np.arange(70) % 2 == 0))
+    found = score_slices("land", values, labelled(np.zeros(70, np.int64)), answers_of(np.arange(70) % 2 == 0))
     assert found.pooled is not None
     assert (found.pooled.examples, found.pooled_values, found.left_out) == (30, 6, (0, 0))
     assert found.to_json()["pooled"]["values"] == 6
@@ -37,7 +38,7 @@ def test_errors_of_numbers_have_the_interval_of_student():
     draws = np.random.default_rng(0)
     labels = draws.normal(size=90)
     answers = labels + np.repeat([0.1, 1.0, 0.5], 30) * draws.normal(size=90)
-    found = score_slices("land", list(np.repeat(["a", "b", "c"], 30)), labels, answers)
+    found = score_slices("land", list(np.repeat(["a", "b", "c"], 30)), labelled(labels), answers)
     assert [part.value for part in found.parts] == ["b", "c", "a"]
     errors = np.abs(answers - labels)[30:60]
     low, high = stats.t.interval(1 - 0.05 / 3, 29, errors.mean(), errors.std(ddof=1) / np.sqrt(30))
@@ -52,6 +53,6 @@ def test_where_all_are_alike_one_value_is_called_worse_seldom():
     alarms = 0
     for _ in range(200):
         hits = draws.random(2000) < 0.8
-        found = score_slices("land", values, np.zeros(2000, np.int64), answers_of(hits))
+        found = score_slices("land", values, labelled(np.zeros(2000, np.int64)), answers_of(hits))
         alarms += any(part.is_worse for part in found.parts)
     assert alarms <= 14  # at most 5 % of 200, with chance: 95 % of binomial draws are below that

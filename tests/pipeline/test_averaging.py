@@ -8,10 +8,11 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from every_model import MODELS, inputs_of
+from labelled import labelled, with_labels_at
 from pellucid.arithmetic.probabilities import weighted_mean
 from pellucid.data import Dataset
 from pellucid.evaluation import cross_fitted, fit_temperature
-from pellucid.evaluation.calibration import cross_fitted_average
+from pellucid.evaluation.averaging import cross_fitted_average
 from pellucid.pipeline.concluding import average_of, with_average, with_averages_tested
 from pellucid.pipeline.judging import testing
 from pellucid.pipeline.judging.novelty_detectors import with_detectors
@@ -77,10 +78,10 @@ def test_its_held_out_answers_are_not_those_that_it_was_chosen_by(candidates, av
     members = {each.name: each for each in candidates}
     model, labels = average.model, LABELS[MATERIAL.validation]
     said = [each.held_out.answers for each in candidates if each.name != "majority"]
-    fair = cross_fitted_average(labels, said, SETTINGS.seed)
+    fair = cross_fitted_average(labelled(labels), said, SETTINGS.seed)
     flattering = weighted_mean([members[each.name].held_out.answers for each in model.members], model.weights)
     fair, flattering = (
-        cross_fitted(labels, each, fit_temperature(labels, each), SETTINGS.seed)
+        cross_fitted(labelled(labels), each, fit_temperature(labelled(labels), each), SETTINGS.seed)
         for each in (fair, flattering)
     )
     np.testing.assert_allclose(average.held_out.answers, fair)
@@ -117,16 +118,18 @@ def test_the_test_split_is_asked_about_by_its_members_alone(candidates, average,
 
 def test_its_entry_names_the_members(average):
     answers = average.held_out.answers[:50]
-    dataset = SimpleNamespace(
-        labels=LABELS,
-        classes=[str(digit) for digit in range(10)],
-        test=np.arange(600, 650),
-        target=MATERIAL.target,
-        train=MATERIAL.train,
-        leaked=np.arange(600, 602),
-        with_sibling=np.arange(600, 610),  # leaked ones among them
-        sets_among=lambda positions: None,
-        has_few_groups=False,
+    dataset = with_labels_at(
+        SimpleNamespace(
+            labels=LABELS,
+            classes=[str(digit) for digit in range(10)],
+            test=np.arange(600, 650),
+            target=MATERIAL.target,
+            train=MATERIAL.train,
+            leaked=np.arange(600, 602),
+            with_sibling=np.arange(600, 610),  # leaked ones among them
+            sets_among=lambda positions: None,
+            has_few_groups=False,
+        )
     )
     found = testing.entry(average, testing.Tested(answers, answers, None, 1.0), dataset, 0)
     right = answers.argmax(axis=1) == LABELS[600:650]
@@ -215,16 +218,18 @@ def test_a_model_that_was_asked_about_fewer_is_compared_on_its_own_examples():
 def test_rankings_are_about_the_class_that_is_rarer_in_training():
     labels = np.array([0] * 30 + [1] * 10 + [0] * 8 + [1] * 22)  # of the test the other one is rarer
     answers = np.random.default_rng(0).dirichlet(np.ones(2), 30)
-    dataset = SimpleNamespace(
-        labels=labels,
-        classes=["ham", "spam"],
-        train=np.arange(40),
-        test=np.arange(40, 70),
-        target=MATERIAL.target,
-        leaked=np.zeros(0, int),
-        with_sibling=np.zeros(0, int),
-        sets_among=lambda positions: None,
-        has_few_groups=False,
+    dataset = with_labels_at(
+        SimpleNamespace(
+            labels=labels,
+            classes=["ham", "spam"],
+            train=np.arange(40),
+            test=np.arange(40, 70),
+            target=MATERIAL.target,
+            leaked=np.zeros(0, int),
+            with_sibling=np.zeros(0, int),
+            sets_among=lambda positions: None,
+            has_few_groups=False,
+        )
     )
     model = SimpleNamespace(classes=("ham", "spam"), threshold={}, temperature=1.0, parameters=1)
     candidate = Candidate("svm", model, 40, 1.0, HeldOutAnswers(np.arange(20, 40), answers[:20]))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from data.made import listing_of, with_numbers
+from labelled import labelled
 from pellucid.data import folds, prepare
 from pellucid.errors import DivergedError
 from pellucid.pipeline.comparing.compare import compare, fitted_on_folds
@@ -105,12 +106,12 @@ def test_a_training_that_diverges_is_named(tmp_path):
 def test_scores_by_hand():
     labels = np.array([0, 1, 1, 0])
     said = np.array([[0.5, 0.5], [0.25, 0.75], [0.75, 0.25], [1.0, 0.0]])
-    scores = scores_of(labels, said, 2)
+    scores = scores_of(labelled(labels, ("no", "yes")), said)
     assert scores["accuracy"] == 0.75
     assert scores["balanced_accuracy"] == (1 + 1 / 2) / 2
     assert scores["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
     assert scores["log_loss"] == pytest.approx(-(np.log([0.5, 0.75, 0.25, 1.0])).mean())
-    numbers = scores_of(np.array([1.0, 3.0]), np.array([2.0, 3.0]), 0)
+    numbers = scores_of(labelled(np.array([1.0, 3.0])), np.array([2.0, 3.0]))
     assert numbers == {
         "mean_absolute_error": 0.5,
         "root_mean_squared_error": pytest.approx(0.5**0.5),

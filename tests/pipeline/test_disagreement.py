@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from labelled import with_labels_at
 from pellucid.evaluation import Interval, LearningCurve
 from pellucid.evaluation.comparisons import splits_p_value
 from pellucid.evaluation.learning_curve import CurvePoint
@@ -34,18 +35,20 @@ def said(
 ):
     """The finding about a model of these answers; labels are all of class 0, or 0."""
     first, second = len(validation), len(test)
-    dataset = SimpleNamespace(
-        labels=np.zeros(first + second, np.int64),
-        test=np.arange(first, first + second),
-        target=CLASSIFICATION if validation.ndim == 2 else REGRESSION,
-        together=np.arange(first + second),
-        train=np.zeros(0, np.int64),
-        validation=np.arange(first),
-        leaked=np.zeros(0, np.int64),
-        with_sibling=np.zeros(0, np.int64),
-        has_groups=False,
-        times=None,
-        noun="text",
+    dataset = with_labels_at(
+        SimpleNamespace(
+            labels=np.zeros(first + second, np.int64),
+            test=np.arange(first, first + second),
+            target=CLASSIFICATION if validation.ndim == 2 else REGRESSION,
+            together=np.arange(first + second),
+            train=np.zeros(0, np.int64),
+            validation=np.arange(first),
+            leaked=np.zeros(0, np.int64),
+            with_sibling=np.zeros(0, np.int64),
+            has_groups=False,
+            times=None,
+            noun="text",
+        )
     )
     vars(dataset).update(data)
     parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
@@ -228,14 +231,16 @@ def of_model(right, sure):
 
 
 def contradicted(metric=None, **models):
-    data = SimpleNamespace(
-        leaked=np.zeros(0, np.int64),
-        with_sibling=np.zeros(0, np.int64),
-        labels=CODES,
-        test=np.arange(400),
-        target=CLASSIFICATION,
-        is_regression=False,
-        sets_among=lambda positions: None,
+    data = with_labels_at(
+        SimpleNamespace(
+            leaked=np.zeros(0, np.int64),
+            with_sibling=np.zeros(0, np.int64),
+            labels=CODES,
+            test=np.arange(400),
+            target=CLASSIFICATION,
+            is_regression=False,
+            sets_among=lambda positions: None,
+        )
     )
     return contradiction("cnn", {"cnn": of_model(80, 0.7), **models}, data, metric, 0)
 

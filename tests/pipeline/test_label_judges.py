@@ -10,6 +10,7 @@ from pellucid.classical import extract
 from pellucid.data import Dataset, prepare
 from pellucid.evaluation import judge_label_issues
 from pellucid.pipeline.judging import label_issues
+from pellucid.pipeline.judging.by_target import with_discriminant
 from pellucid.pipeline.judging.label_issues import (
     FOLDS,
     FOLDS_OF_FEW,
@@ -19,7 +20,6 @@ from pellucid.pipeline.judging.label_issues import (
     fold_judge,
     held_out_judge,
     out_of_fold,
-    with_discriminant,
 )
 from pellucid.pipeline.learners.candidates import FeatureCache, Features, answers
 from pellucid.pipeline.learners.classical import ClassicalLearner

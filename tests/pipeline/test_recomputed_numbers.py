@@ -10,10 +10,12 @@ import pytest
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
 import pellucid
+from labelled import labelled
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.bundle import AverageModel, load_any
-from pellucid.evaluation import Groups, compare_numbers, recommend_numbers, score_numbers, worth
-from pellucid.evaluation.calibration import chosen_weights, cross_fitted_average
+from pellucid.evaluation import Groups, recommend, score, worth
+from pellucid.evaluation.averaging import chosen_weights, cross_fitted_average
+from pellucid.evaluation.comparisons import compare_numbers
 from recomputed import Recomputed, holm_by_hand, wilson_interval
 
 TINY = {"model": "bag", "width": 8, "epochs": 4, "threads": 1, "quiet": True}
@@ -69,10 +71,10 @@ class Run:
         if isinstance(model, AverageModel):
             others = [each for each in self.models if each not in ("average", "mean")]
             said = [self._held_out(each) for each in others]
-            weights = chosen_weights(self.labels["validation"], said)
+            weights = chosen_weights(labelled(self.labels["validation"]), said)
             expected = {each: int(weight) for each, weight in zip(others, weights, strict=True) if weight}
             assert {each.name: each.weight for each in model.members} == expected
-            return cross_fitted_average(self.labels["validation"], said, self.seed)
+            return cross_fitted_average(labelled(self.labels["validation"]), said, self.seed)
         return model.answer(self.inputs["validation"]).said
 
 
@@ -138,10 +140,10 @@ def check_model(run, name):
     is_more = any(run.is_trained_again(each) for each in again)
     of_validation = errors(run.labels["validation"], run.held_out[name])
     equals(f"{path}/validation", of_validation, rel=1e-9, abs=1e-9)
-    by_seed = score_numbers(labels, said, run.seed, groups).to_json()
+    by_seed = score(labelled(labels), said, run.seed, groups).to_json()
     for key, value in errors(labels, said).items():
         equals(f"{path}/test/{key}", {**by_seed[key], "value": value}, rel=1e-9, abs=1e-9)
-    found = worth(groups, labels, said)
+    found = worth(groups, labelled(labels), said)
     of_groups = {
         "groups": len(set(groups.of.tolist())),
         "examples": SIZES["test"],
@@ -176,13 +178,13 @@ def check_model(run, name):
 def check_choice(run):
     equals, labels = run.checked.equals, run.labels["test"]
     alike = [["svm", "logistic-regression", "ridge"], ["bag", "ridge-on-bag", "svm-on-bag"]]
-    found = recommend_numbers(run.labels["validation"], run.held_out, run.seed, alike)
+    found = recommend(labelled(run.labels["validation"]), run.held_out, None, run.seed, alike)
     equals("recommended", found.name)
     assert run.metrics["reason"].startswith(found.reason.removesuffix("."))
     order = [found.name, *[name for name in [*run.tested][::-1] if name != found.name]]
     root = {name: root_mean_squared_error(labels, run.tested[name]) for name in order}
     answers = {name: run.tested[name] for name in order}
-    by_seed = compare_numbers(labels, answers, run.seed, run.groups["test"])
+    by_seed = compare_numbers(labels, answers, run.groups["test"], run.seed)
     adjusted = holm_by_hand([each.p_value for each in by_seed])
     pairs = [*combinations(order, 2)]
     for place, ((a, b), each, of_all) in enumerate(zip(pairs, by_seed, adjusted, strict=True)):

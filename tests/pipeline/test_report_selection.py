@@ -5,17 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from labelled import with_labels_at
 from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.pipeline.judging import testing
-from pellucid.pipeline.judging.report_facts import (
-    answered_rows,
-    cell_rows,
-    show_first_mistakes,
-    uncertain_rows,
-    unfamiliar,
-    worst_rows,
-)
+from pellucid.pipeline.judging.by_target import answered_rows, cell_rows, uncertain_rows, worst_rows
+from pellucid.pipeline.judging.report_facts import show_first_mistakes, unfamiliar
 from pellucid.settings import Settings
 from pellucid.targets import CLASSIFICATION
 
@@ -97,16 +92,18 @@ def under_way(tmp_path) -> SimpleNamespace:
     """A run of which six validation images are known, behind four to train on."""
     lines: list[str] = []
     images = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 1), dtype=np.uint8)
-    dataset = SimpleNamespace(
-        digests=None,
-        inputs=images,
-        labels=np.array([0, 1, 2, 0, *LABELS]),
-        names=[f"images/{number}.png" for number in range(10)],
-        classes=("boot", "coat", "<dress>"),
-        validation=np.arange(4, 10),
-        target=CLASSIFICATION,
-        noun="image",
-        label_text=lambda place: dataset.classes[dataset.labels[place]],
+    dataset = with_labels_at(
+        SimpleNamespace(
+            digests=None,
+            inputs=images,
+            labels=np.array([0, 1, 2, 0, *LABELS]),
+            names=[f"images/{number}.png" for number in range(10)],
+            classes=("boot", "coat", "<dress>"),
+            validation=np.arange(4, 10),
+            target=CLASSIFICATION,
+            noun="image",
+            label_text=lambda place: dataset.classes[dataset.labels[place]],
+        )
     )
     return SimpleNamespace(
         dataset=dataset,

@@ -15,8 +15,8 @@ import pytest
 import sqlalchemy
 
 from command_line import within
+from labelled import labelled
 from pellucid import load
-from pellucid.arithmetic import metric_value
 from pellucid.data import prepare
 from pellucid.errors import DataError, DivergedError, StorageError, UsageError
 from pellucid.pipeline.learners.preparation import make_plan, prepared_for
@@ -30,6 +30,7 @@ from pellucid.pipeline.tuning.spaces import SPACES, space_of
 from pellucid.pipeline.tuning.study import Search, Trained, opened_study, storage_url
 from pellucid.pipeline.tuning.tune import tune
 from pellucid.settings import METRICS, Settings
+from pellucid.targets import metric_value
 from small_models import digits
 
 TINY = {"model": "mlp", "epochs": 2, "threads": 1, "quiet": True}
@@ -266,7 +267,7 @@ def test_the_verdict_needs_an_interval_beyond_chance_and_every_seed(found, findi
     metric = METRICS[key]
     verdict = judge(found, Judged(labels), metric, 9, 0)
     means = {
-        name: np.mean([metric_value(metric, labels, each.answers) for each in answered])
+        name: np.mean([metric_value(metric, labelled(labels), each.answers) for each in answered])
         for name, answered in found.items()
     }
     assert verdict.difference.value == pytest.approx(means["tuned"] - means["default"])

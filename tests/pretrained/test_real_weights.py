@@ -11,7 +11,7 @@ from hypothesis import example, given
 from tokenizers import Tokenizer
 
 from encoding.written import ODD, any_texts
-from labelled import labelled
+from labelled import numbered
 from pellucid.bundle import ClassicalModel, TextModel, load, save
 from pellucid.bundle.network_answers import answer_texts
 from pellucid.classical import TrainingSet, fit_baseline
@@ -105,7 +105,7 @@ def test_six_sentences_are_enough_and_the_folder_says_the_same(minilm: TextBackb
     features = answer_texts(network, minilm.encoder, texts, network.features)
     order = np.array([0, 3, 1, 4, 2, 5])
     lesson = TrainingSet(
-        inputs=features, labels=labelled(np.array([0, 0, 0, 1, 1, 1]), 2), train=order[:4],
+        inputs=features, labels=numbered(np.array([0, 0, 0, 1, 1, 1]), 2), train=order[:4],
         validation=order[4:], kind="network",
     )  # fmt: skip
     fitted = fit_baseline("logistic-regression", lesson, seed=0, threads=1, budget=Budget.shrunk(0.1))

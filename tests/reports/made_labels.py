@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from labelled import labelled
 from pellucid.evaluation import reliability, score
-from pellucid.pipeline.judging.report_facts import label_facts
+from pellucid.pipeline.judging.by_target import label_facts
 from pellucid.reports import Answered, ReportFacts
 from pellucid.reports.facts import CalibrationFacts
 from pellucid.targets import MULTILABEL
@@ -36,7 +37,7 @@ def several_facts(base: ReportFacts, names: Sequence[str] = NAMES, known: int = 
     said = {"majority": constant, "logistic-regression": 0.5 * ANSWERS[:known] + 0.1, "cnn": ANSWERS[:known]}
     models = {}
     for name, answers in said.items():
-        found = score(labels, answers, predicted=decided(answers)) if known else None
+        found = score(labelled(labels), answers, predicted=decided(answers)) if known else None
         entries = found.per_label_json() if found else ()
         models[name] = {
             **base.models["cnn"],
@@ -88,7 +89,9 @@ def several_facts(base: ReportFacts, names: Sequence[str] = NAMES, known: int = 
         cells=(),
         uncertain=(),
         label_issues=None,
-        calibration=CalibrationFacts(0.8, *[reliability(labels, said["cnn"])] * 2) if known else None,
+        calibration=CalibrationFacts(0.8, *[reliability(labelled(labels), said["cnn"])] * 2)
+        if known
+        else None,
         labels=label_facts(labels, predicted),
         check=dataclasses.replace(base.check, said=(), numbers={"counts": dict.fromkeys(names, counts)}),
     )

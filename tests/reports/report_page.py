@@ -5,8 +5,9 @@ from html.parser import HTMLParser
 from typing import Any
 
 from pellucid.reports import ReportFacts
+from pellucid.reports.by_target import SECTIONS
 from pellucid.reports.plots import Plot
-from pellucid.reports.report import SECTIONS, environment
+from pellucid.reports.report import environment
 
 VOID = {"meta", "link", "img", "wbr"}
 SHAPES = {"line", "rect", "path", "circle", "use", "image"}
@@ -87,7 +88,9 @@ def with_metrics(facts: ReportFacts, **changes: Any) -> ReportFacts:
 def part(facts: ReportFacts, key: str, **metrics: Any) -> Page:
     """One section of the report, perhaps with other metrics; empty where it is left out."""
     facts = with_metrics(facts, **metrics)
-    section = next(each for each in SECTIONS if each.key == key)
+    section = next((each for each in SECTIONS[facts.target] if each.key == key), None)
+    if section is None:
+        return Page("")
     content = section.build(facts)
     template = environment().from_string(
         '{% set headline = facts.score(facts.target.headline) %}{% import "macros.html" as m %}'

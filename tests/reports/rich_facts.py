@@ -14,22 +14,20 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC, SVR
 
+from labelled import labelled
 from pellucid.arithmetic import at_temperature, confusion_matrix
 from pellucid.arithmetic.probabilities import trust
 from pellucid.evaluation import (
-    compare_all,
-    compare_numbers,
     corrected_interval,
     corrected_p_value,
     fit_temperature,
     recommend,
-    recommend_numbers,
     reliability,
     score,
-    score_numbers,
     score_slices,
     wilson,
 )
+from pellucid.evaluation.comparisons import compare_all, compare_numbers
 from pellucid.evaluation.learning_curve import learning_curve
 from pellucid.evaluation.promises import checked_promise, error_curve, least_examples
 from pellucid.reports import Answered, ReportFacts
@@ -125,21 +123,25 @@ def rich_class_facts(base: ReportFacts) -> ReportFacts:
         model = make().fit(seen[:examples], labels[:examples])
         said[name] = (_probabilities(model, seen[VALIDATION]), _probabilities(model, seen[TEST]), examples)
     names = [f"digit {k}" for k in range(10)]
-    chosen = recommend(labels[VALIDATION], {name: each[0] for name, each in said.items()}, "macro-f1")
-    temperatures = {name: fit_temperature(labels[VALIDATION], each[0]) for name, each in said.items()}
+    chosen = recommend(
+        labelled(labels[VALIDATION]), {name: each[0] for name, each in said.items()}, "macro-f1"
+    )
+    temperatures = {
+        name: fit_temperature(labelled(labels[VALIDATION]), each[0]) for name, each in said.items()
+    }
     test = {name: at_temperature(each[1], temperatures[name]) for name, each in said.items()}
     models = {
         name: _entry(
             name,
             each[2],
-            score(labels[VALIDATION], each[0]).to_json(),
-            score(labels[TEST], test[name]).to_json(),
+            score(labelled(labels[VALIDATION]), each[0]).to_json(),
+            score(labelled(labels[TEST]), test[name]).to_json(),
         )
         for name, each in said.items()
     }
     for name in models:
-        models[name]["test_without_leaked"] = score(labels[TEST][12:], test[name][12:]).to_json()
-        models[name]["test_without_siblings"] = score(labels[TEST][20:], test[name][20:]).to_json()
+        models[name]["test_without_leaked"] = score(labelled(labels[TEST][12:]), test[name][12:]).to_json()
+        models[name]["test_without_siblings"] = score(labelled(labels[TEST][20:]), test[name][20:]).to_json()
     predicted = test[chosen.name].argmax(axis=1)
     # The digits were written by hands of which each fills a stretch of the data.
     hands = [f"hand {index // 130}" for index in range(len(predicted))]
@@ -161,7 +163,7 @@ def rich_class_facts(base: ReportFacts) -> ReportFacts:
         "models": models,
         "comparisons": [each.to_json() for each in pairs],
         "folds": made_folds("accuracy", {"majority": 0.1, "svm": 0.951, "random-forest": 0.94, "cnn": 0.957}),
-        "slices": score_slices("hand", hands, labels[TEST], test[chosen.name]).to_json(),
+        "slices": score_slices("hand", hands, labelled(labels[TEST]), test[chosen.name]).to_json(),
         "continual": _gone_on(),
     }  # fmt: skip
     return dataclasses.replace(
@@ -172,14 +174,14 @@ def rich_class_facts(base: ReportFacts) -> ReportFacts:
         settings={**base.settings, "metric": "accuracy"},
         calibration=CalibrationFacts(
             temperatures[chosen.name],
-            reliability(labels[TEST], said[chosen.name][1]),
-            reliability(labels[TEST], test[chosen.name]),
+            reliability(labelled(labels[TEST]), said[chosen.name][1]),
+            reliability(labelled(labels[TEST]), test[chosen.name]),
         ),
         abstention=abstention_of(
             (labels[VALIDATION], at_temperature(said[chosen.name][0], temperatures[chosen.name])),
             (labels[TEST], test[chosen.name]),
         ),
-        learning_curve=learning_curve(labels[VALIDATION], curve, "cnn"),
+        learning_curve=learning_curve(labelled(labels[VALIDATION]), curve, "cnn"),
         command="pellucid train digits/ --out run --folds 5",
     )
 
@@ -289,13 +291,13 @@ def rich_number_facts(base: ReportFacts) -> ReportFacts:
     for name, make in REGRESSORS.items():
         model = make().fit(seen[TRAIN], values[TRAIN])
         said[name] = (model.predict(seen[VALIDATION]), model.predict(seen[TEST]))
-    chosen = recommend_numbers(values[VALIDATION], {name: each[0] for name, each in said.items()})
+    chosen = recommend(labelled(values[VALIDATION]), {name: each[0] for name, each in said.items()})
     models = {
         name: _entry(
             name,
             800,
-            score_numbers(values[VALIDATION], each[0]).to_json(),
-            score_numbers(values[TEST], each[1]).to_json(),
+            score(labelled(values[VALIDATION]), each[0]).to_json(),
+            score(labelled(values[TEST]), each[1]).to_json(),
         )
         for name, each in said.items()
     }
@@ -347,7 +349,7 @@ def rich_number_facts(base: ReportFacts) -> ReportFacts:
         ],
         numbers=numbers,
         learning_curve=learning_curve(
-            values[VALIDATION], curve, "ridge" if chosen.name == "ridge" else "random-forest"
+            labelled(values[VALIDATION]), curve, "ridge" if chosen.name == "ridge" else "random-forest"
         ),
         check=dataclasses.replace(
             base.check,

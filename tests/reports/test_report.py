@@ -13,7 +13,7 @@ import pytest
 
 from pellucid.arithmetic.rounding import percent
 from pellucid.reports import ReportFacts, render
-from pellucid.reports.report import SECTIONS
+from pellucid.reports.by_target import SECTIONS
 from reports.report_page import Page, part
 
 
@@ -27,7 +27,7 @@ LEFT_OUT = ("by-label", "corrected", "giveaways")  # of several labels, of corre
 
 def test_sections_follow_the_argument(rich_facts: ReportFacts) -> None:
     page = Page(render(rich_facts))
-    keys = [section.key for section in SECTIONS if section.key not in LEFT_OUT]
+    keys = [section.key for section in SECTIONS[rich_facts.target] if section.key not in LEFT_OUT]
     assert [section["id"] for section in page.all("section")] == keys
     links = [link["href"] for link in page.all("a")]
     assert [f"#{key}" for key in keys] == links[1 : 1 + len(keys)]
@@ -98,7 +98,7 @@ def test_parts_that_do_not_exist_are_left_out(
     rich_facts: ReportFacts, missing: dict[str, object], gone: set[str]
 ) -> None:
     page = Page(render(dataclasses.replace(rich_facts, **missing)))
-    shown = [section.key for section in SECTIONS if section.key not in {*gone, *LEFT_OUT}]
+    shown = [each.key for each in SECTIONS[rich_facts.target] if each.key not in {*gone, *LEFT_OUT}]
     assert [section["id"] for section in page.all("section")] == shown
     assert not {link["href"] for link in page.all("a")} & {f"#{key}" for key in gone}
 

@@ -7,6 +7,7 @@ import pytest
 from pellucid.evaluation import CurvePoint, Interval, LearningCurve, Reliability, ReliabilityBin
 from pellucid.reports import CalibrationFacts, ReportFacts
 from pellucid.reports import trust_sections as section
+from pellucid.reports.by_target import SECTIONS
 from pellucid.reports.plots import CURVE_BOTTOM, CURVE_TOP, SIDE, SQUARE_LEFT, SQUARE_TOP, reliability_plot
 from pellucid.reports.plots import curve_plot as curve_plot_of
 from reports.report_page import drawn, part
@@ -76,9 +77,9 @@ def test_the_temperature_is_explained_where_there_is_a_test_and_classes(
     assert "On the test images the distance is larger with it than without" in worse
     assert "Before at temperature 1" not in none
     empty = CalibrationFacts(1.0, Reliability((), Interval(0, 0, 0)), Reliability((), Interval(0, 0, 0)))
-    assert section.reliability_section(dataclasses.replace(digit_facts, calibration=empty)) is None
-    assert section.reliability_section(dataclasses.replace(digit_facts, calibration=None)) is None
-    assert section.reliability_section(number_facts) is None
+    for nothing in (dataclasses.replace(digit_facts, calibration=each) for each in (empty, None)):
+        assert section.reliability_section(nothing, ("confidence", "accuracy")) is None
+    assert "reliability" not in [each.key for each in SECTIONS[number_facts.target]]
 
 
 def points(*pairs: tuple[int, float]) -> tuple[CurvePoint, ...]:

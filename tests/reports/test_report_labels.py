@@ -13,7 +13,7 @@ from sklearn.metrics import f1_score
 from pellucid.data import prepare
 from pellucid.pipeline.train import train
 from pellucid.reports import Answered, ReportFacts, render
-from pellucid.reports.error_sections import ShownExample, label_mistakes, mistakes, per_class
+from pellucid.reports.error_sections import ShownExample, label_mistakes, per_class
 from pellucid.reports.facts import LabelIssue, LabelIssues
 from pellucid.reports.label_sections import labels_section, mean_labels
 from pellucid.reports.plots import BOTTOM, counts_plot
@@ -149,7 +149,7 @@ def test_a_page_of_labels_speaks_of_no_classes_and_of_every_part(facts: ReportFa
 
 def test_without_a_test_nothing_is_claimed(digit_facts: ReportFacts) -> None:
     untested = several_facts(digit_facts, known=0)
-    assert (labels_section(untested), mistakes(untested), untested.tested) == (None, None, 0)
+    assert (labels_section(untested), label_mistakes(untested), untested.tested) == (None, None, 0)
     assert "cnn was trained, and nothing was left to test it on." in Page(render(untested)).text
 
 

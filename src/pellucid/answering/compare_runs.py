@@ -187,7 +187,7 @@ def compare_runs(
 
     def compared(some: Listing) -> Changes:
         labels = Labels(own.values(some, rows.tolist(), names), names, later.target)
-        return changes(later.target, labels.values, answers, settings.seed, groups)
+        return changes(labels, answers, settings.seed, groups)
 
     found, uncorrected = compared(listing), None
     if applied is not None:

@@ -37,6 +37,7 @@ from pellucid.evaluation.promises import (
     least_promise,
 )
 from pellucid.files import read_regular
+from pellucid.targets import Labels
 
 # Costs of wrong answers: a table of classes by classes, and the answer of least expected cost.
 
@@ -285,11 +286,12 @@ class Decisions:
                 f"{flag}: {share:g} cannot be promised: it takes {needed:,} held-out {noun}s, and "
                 f"{self._place} has {len(held_out):,}; ask for {possible:g} or less, or train with more data"
             )
-        coverage, test = coverage_of(held_out.labels, held_out.said, share), held_out.test
+        classes, target, test = self.model.classes, self.model.target, held_out.test
+        coverage = coverage_of(Labels(held_out.labels, classes, target), held_out.said, share)
         if test is None:
             return coverage
         answers = self._answers(test.said)
-        coverage = checked_on(coverage, test.labels, test.said, answers)
+        coverage = checked_on(coverage, Labels(test.labels, classes, target), test.said, answers)
         if coverage.is_void:
             assert coverage.on_test is not None
             raise UsageError(

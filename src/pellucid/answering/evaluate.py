@@ -34,7 +34,6 @@ from pellucid.evaluation import (
     Slices,
     Worth,
     score,
-    score_numbers,
     score_slices,
     worth,
 )
@@ -44,7 +43,7 @@ from pellucid.language import translated
 from pellucid.reports.headlines import headline_of
 from pellucid.settings import METRICS, Settings
 from pellucid.strict import MOST_BYTES, read_json
-from pellucid.targets import REGRESSION, Labels, Target
+from pellucid.targets import Labels, Target
 
 _FORMAT = 1
 _CONFUSIONS_SHOWN = 5
@@ -264,14 +263,14 @@ def evaluate(
         _require_counts(model, confusion)
     listing = listing_for(model, place, settings)
     rows, chosen = scored_rows(listing)
-    labels = labels_for(model, listing, rows)
+    every = labels_for(model, listing, rows)
     gathering = None if model.detector is None else Gathering(model.detector, model.classes)
     options = PredictOptions(max_error=max_error, threshold=settings.threshold)
     decisions = Decisions(model, options, str(run))
     outputs, is_readable, abstained, warnings = _answers(
         model, decisions, listing, rows, settings.skip_bad, progress, gathering
     )
-    labels, readable = labels.values[is_readable], np.array(rows)[is_readable].tolist()
+    labels, readable = every.at(is_readable), np.array(rows)[is_readable].tolist()
     groups = groups_of(listing, readable)
     scores, predicted = _scored(model, labels, outputs, settings, groups)
     if confusion is not None and scores.confusion is not None:
@@ -281,7 +280,7 @@ def evaluate(
         values = [listing.slices[row] for row in readable]
         slices = score_slices(settings.slice_column, values, labels, outputs, groups, predicted)
     if (promise := decisions.promise) is not None:
-        kept = kept_on(0.5, 1.0 - abstained, model.target.wrong(predicted, labels))
+        kept = kept_on(0.5, 1.0 - abstained, model.target.wrong(predicted, labels.values))
         abstention = Abstention(promise.max_error, promise.expected, *kept)
     asked = _known_from_training if chosen else _is_own_data
     warnings += asked(Path(run), place, len(listing), model.input_kind.noun)
@@ -337,14 +336,12 @@ def _require_counts(model: Model, confusion: Path) -> None:
 
 def _scored(
     model: Model,
-    labels: Shaped[np.ndarray, "examples ..."],
+    labels: Labels,
     outputs: Float64[np.ndarray, "examples ..."],
     settings: Settings,
     groups: Groups | None,
 ) -> tuple[Scores, Shaped[np.ndarray, "examples ..."]]:
-    """Scores of the answers, and the class or labels answered for each; the labels where they are numbers."""
-    if model.target is REGRESSION:
-        return score_numbers(labels, outputs, settings.seed, groups), labels
+    """Scores of the answers, and the class, labels or number answered for each."""
     # Rankings are about the class of two that was rarer when the model was trained.
     held_out = model.held_out if len(model.classes) == 2 else None
     positive = None if held_out is None else rarer_class(model.target.codes(held_out.labels))

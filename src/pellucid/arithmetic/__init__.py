@@ -5,7 +5,6 @@ from pellucid.arithmetic.metrics import (
     accuracy,
     confusion_matrix,
     log_loss,
-    metric_value,
     number_errors,
 )
 from pellucid.arithmetic.probabilities import at_temperature, softmax
@@ -16,7 +15,6 @@ __all__ = [
     "at_temperature",
     "confusion_matrix",
     "log_loss",
-    "metric_value",
     "number_errors",
     "softmax",
 ]

@@ -10,15 +10,15 @@ answered, $p_{il}$ its probability; sums are over the known cells, of which exam
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int8, Int64, Shaped
+from jaxtyping import Bool, Float64, Int8, Shaped
 
 from pellucid.arithmetic.metrics import (
-    CALIBRATION_BINS,
     SMALLEST_PROBABILITY,
     ClassCounts,
+    binned_error,
+    calibration_bins,
     ranking_value,
 )
-from pellucid.settings.metrics import Metric
 
 
 def scored_labels(labels: Int8[np.ndarray, "examples labels"]) -> Bool[np.ndarray, " labels"]:
@@ -88,21 +88,6 @@ def is_subset_right(
     return found
 
 
-def is_right(
-    labels: Shaped[np.ndarray, "examples ..."],
-    answers: Float64[np.ndarray, "examples outputs"],
-    predicted: Shaped[np.ndarray, "examples ..."] | None = None,
-) -> Bool[np.ndarray, " examples"]:
-    """Whether the class of each example is answered right, or every one of its known labels.
-
-    `predicted` are the decisions, by default the most probable class, or labels from one half on.
-    """
-    if labels.ndim == 2:
-        return is_subset_right(labels, at_one_half(answers) if predicted is None else predicted)
-    found: np.ndarray = (answers.argmax(axis=1) if predicted is None else predicted) == labels
-    return found
-
-
 def label_average_precisions(
     labels: Int8[np.ndarray, "examples labels"], probabilities: Float64[np.ndarray, "examples labels"]
 ) -> Float64[np.ndarray, " labels"]:
@@ -162,19 +147,6 @@ def label_log_loss_terms(
     return terms
 
 
-def label_calibration_terms(
-    labels: Int8[np.ndarray, "examples labels"], probabilities: Float64[np.ndarray, "examples labels"]
-) -> tuple[Int64[np.ndarray, " cells"], Float64[np.ndarray, " cells"]]:
-    """Bin of the probability of each known cell, row by row, and what it adds: one if present, less that.
-
-    Bins from 0, of 15 of equal width, each open below and closed above; gaps from -1 to 1.
-    """
-    known = labels >= 0
-    stated = probabilities[known]
-    bins = np.clip(np.ceil(stated * CALIBRATION_BINS).astype(np.int64) - 1, 0, CALIBRATION_BINS - 1)
-    return bins, (labels[known] == 1) - stated
-
-
 def label_calibration_error(
     labels: Int8[np.ndarray, "examples labels"], probabilities: Float64[np.ndarray, "examples labels"]
 ) -> float:
@@ -185,9 +157,9 @@ def label_calibration_error(
 
     Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", eq. 3, for one label of two states.
     """
-    bins, gaps = label_calibration_terms(labels, probabilities)
-    sums = np.bincount(bins, weights=gaps, minlength=CALIBRATION_BINS)
-    return float(np.abs(sums).sum() / max(1, len(gaps)))
+    known = labels >= 0
+    stated = probabilities[known]
+    return binned_error(calibration_bins(stated), (labels[known] == 1) - stated)
 
 
 # Scores of counts, and of what single examples contribute to a mean, by their keys in `METRICS`.
@@ -205,25 +177,31 @@ OF_LABEL_PROBABILITIES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]
 }
 
 
-def label_metric_value(
-    metric: Metric,
+def label_terms(
+    key: str,
     labels: Int8[np.ndarray, "examples labels"],
     probabilities: Float64[np.ndarray, "examples labels"],
-    predicted: Int8[np.ndarray, "examples labels"] | None = None,
-) -> float:
-    """Value of a metric of labels; `predicted` are decisions, by default those at one half.
+    decided: Int8[np.ndarray, "examples labels"],
+) -> Shaped[np.ndarray, " examples"]:
+    """What one example adds to a metric of labels that is a mean over examples, by its key."""
+    if key in OF_LABEL_DECISIONS:
+        return OF_LABEL_DECISIONS[key](labels, decided)
+    return OF_LABEL_PROBABILITIES[key](labels, probabilities)
 
-    0 where no label, or no example, has anything to rank.
-    """
-    decisions = at_one_half(probabilities) if predicted is None else predicted
-    if metric.key in OF_LABEL_COUNTS:
-        return float(OF_LABEL_COUNTS[metric.key](label_counts(labels, decisions)))
-    if metric.key in OF_LABEL_DECISIONS:
-        return float(OF_LABEL_DECISIONS[metric.key](labels, decisions).mean())
-    if metric.key == "expected_calibration_error":
+
+def label_value(
+    key: str,
+    labels: Int8[np.ndarray, "examples labels"],
+    probabilities: Float64[np.ndarray, "examples labels"],
+    decided: Int8[np.ndarray, "examples labels"],
+) -> float:
+    """Value of a metric of labels by its key; 0 where no label, or no example, has anything to rank."""
+    if key in OF_LABEL_COUNTS:
+        return float(OF_LABEL_COUNTS[key](label_counts(labels, decided)))
+    if key == "expected_calibration_error":
         return label_calibration_error(labels, probabilities)
-    if metric.key == "mean_average_precision":
+    if key == "mean_average_precision":
         terms = label_average_precisions(labels, probabilities)
     else:
-        terms = OF_LABEL_PROBABILITIES[metric.key](labels, probabilities)
+        terms = label_terms(key, labels, probabilities, decided)
     return float(np.nanmean(terms)) if np.isfinite(terms).any() else 0.0

@@ -12,9 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int8, Int64, Shaped
-
-from pellucid.settings.metrics import Metric
+from jaxtyping import Bool, Float64, Int64
 
 # Scores of a ranking: how far the examples of one class stand above the others.
 #
@@ -223,22 +221,20 @@ def expected_calibration_error(
 
     Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", eq. 3.
     """
-    bins, gaps = calibration_terms(labels, probabilities)
-    sums = np.bincount(bins, weights=gaps, minlength=CALIBRATION_BINS)
-    return float(np.abs(sums).sum() / len(labels))
-
-
-def calibration_terms(
-    labels: Int64[np.ndarray, " examples"], probabilities: Float64[np.ndarray, "examples classes"]
-) -> tuple[Int64[np.ndarray, " examples"], Float64[np.ndarray, " examples"]]:
-    """Bin of each answer, and what it adds to its bin: one if right, less its confidence.
-
-    Bins from 0, each open below and closed above, and gaps from -1 to 1.
-    """
     confidence = probabilities.max(axis=1)
-    bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(np.int64) - 1, 0, CALIBRATION_BINS - 1)
-    right = probabilities.argmax(axis=1) == labels
-    return bins, right - confidence
+    return binned_error(calibration_bins(confidence), (probabilities.argmax(axis=1) == labels) - confidence)
+
+
+def calibration_bins(confidence: Float64[np.ndarray, " answers"]) -> Int64[np.ndarray, " answers"]:
+    """Bin of each answer by its confidence, from 0; each is open below and closed above."""
+    bins: np.ndarray = np.ceil(confidence * CALIBRATION_BINS).astype(np.int64) - 1
+    return np.asarray(np.clip(bins, 0, CALIBRATION_BINS - 1))
+
+
+def binned_error(bins: Int64[np.ndarray, " answers"], gaps: Float64[np.ndarray, " answers"]) -> float:
+    """Mean gap of bins, from what each answer adds: one if right, less its confidence; 0 without any."""
+    sums = np.bincount(bins, weights=gaps, minlength=CALIBRATION_BINS)
+    return float(np.abs(sums).sum() / max(1, len(gaps)))
 
 
 # Functions of the classes' counts that are no mean over examples, by their keys in `METRICS`.
@@ -253,29 +249,28 @@ _OF_PROBABILITIES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "expected_calibration_error": expected_calibration_error,
 }
 
+# What one example adds to a metric of classes, or of numbers, that is a mean over examples, by its key.
+OF_CLASSES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "accuracy": lambda labels, probabilities: probabilities.argmax(axis=1) == labels,
+    "log_loss": log_loss_terms,
+}
+OF_NUMBERS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "mean_absolute_error": lambda labels, predicted: np.abs(predicted - labels),
+    "root_mean_squared_error": lambda labels, predicted: (predicted - labels) ** 2,
+}
 
-def metric_value(
-    metric: Metric,
-    labels: Shaped[np.ndarray, "examples ..."],
-    answers: Float64[np.ndarray, "examples ..."],
+
+def class_value(
+    key: str,
+    labels: Int64[np.ndarray, " examples"],
+    probabilities: Float64[np.ndarray, "examples classes"],
     positive: int | None = None,
-    predicted: Int8[np.ndarray, "examples labels"] | None = None,
 ) -> float:
-    """Value of any metric: of probabilities of classes or of several labels, or of predicted numbers.
-
-    Where a metric has a positive class it is `positive`, or else the rarer one of the labels. `predicted` are
-    the decisions about several labels, by default those at one half.
-    """
-    if labels.ndim == 2:
-        from pellucid.arithmetic.label_metrics import label_metric_value  # which builds on this file
-
-        return label_metric_value(metric, labels, answers, predicted)
-    if "number" in metric.targets:
-        return float(getattr(number_errors(labels, answers), metric.key))
-    if metric.key in OF_COUNTS:
-        counts = class_counts(labels, answers.argmax(axis=1), answers.shape[1])
-        return float(OF_COUNTS[metric.key](counts))
-    if metric.key in OF_RANKS:
+    """Value of a metric of classes by its key; the positive of two is `positive`, or else the rarer."""
+    if key in OF_COUNTS:
+        counts = class_counts(labels, probabilities.argmax(axis=1), probabilities.shape[1])
+        return float(OF_COUNTS[key](counts))
+    if key in OF_RANKS:
         positive = rarer_class(labels) if positive is None else positive
-        return ranking_value(metric.key, labels == positive, answers[:, positive])
-    return _OF_PROBABILITIES[metric.key](labels, answers)
+        return ranking_value(key, labels == positive, probabilities[:, positive])
+    return _OF_PROBABILITIES[key](labels, probabilities)

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64
 
-from pellucid.arithmetic import metric_value
 from pellucid.classical.by_target import FITS
 from pellucid.classical.predictors import Predictor
 from pellucid.classical.text_features import NOTHING
@@ -92,7 +91,7 @@ def score(
     Without a metric it is the one that the target has for set-ups.
     """
     decides = target.decides(metric or FITS[target].metric)
-    return decides.better(metric_value(decides, labels, target.of_columns(outputs)))
+    return decides.better(target.value(decides.key, labels, target.of_columns(outputs)))
 
 
 def _screened(

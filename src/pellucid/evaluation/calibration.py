@@ -1,27 +1,18 @@
-"""Calibration error, temperature scaling, and averages of models weighted on held-out examples."""
+"""Calibration error and temperature scaling."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64, Shaped
+from jaxtyping import Bool, Float64
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
-from pellucid.arithmetic import at_temperature
 from pellucid.arithmetic.draws import Purpose, generator
-from pellucid.arithmetic.label_metrics import label_calibration_error, label_calibration_terms
-from pellucid.arithmetic.metrics import (
-    CALIBRATION_BINS,
-    SMALLEST_PROBABILITY,
-    calibration_terms,
-    expected_calibration_error,
-)
-from pellucid.arithmetic.probabilities import sigmoid_at_temperature, weighted_mean
-from pellucid.bundle.held_out import MOST_MEMBERS
+from pellucid.arithmetic.metrics import CALIBRATION_BINS, binned_error, calibration_bins
 from pellucid.evaluation.intervals import NORMAL_QUANTILE, TAILS, Groups, Interval, share_interval
+from pellucid.targets import Labels, Statements
 
 # The expected calibration error with an interval that knows how chance inflates it.
 #
@@ -74,39 +65,33 @@ class _Bins:
         return np.where(deviations > 0, alike, drawn)
 
 
-class _Answers(NamedTuple):
-    """What was answered about a class of each example, or about each label of it."""
+class _Binned(NamedTuple):
+    """What was stated, in bins of confidence."""
 
-    bins: np.ndarray  # of the confidence of each answer
-    gaps: np.ndarray  # one if right, less the confidence
+    bins: np.ndarray  # of the confidence of each statement
+    gaps: np.ndarray  # one if it holds, less the confidence
     confidence: np.ndarray
-    groups: Groups | None  # of answers that are not independent
+    groups: Groups | None  # of statements that are not independent
 
     @property
     def sums(self) -> tuple[np.ndarray, np.ndarray]:
-        """Answers in each bin, and the sum of their confidence."""
+        """Statements in each bin, and the sum of their confidence."""
         return (
             np.bincount(self.bins, minlength=CALIBRATION_BINS),
             np.bincount(self.bins, self.confidence, CALIBRATION_BINS),
         )
 
 
-def _answers(
-    labels: Shaped[np.ndarray, "examples ..."],
-    probabilities: Float64[np.ndarray, "examples classes"],
-    groups: Groups | None,
-) -> _Answers:
-    """The most probable class of each example; or each known cell of several labels, grouped by examples."""
-    if labels.ndim == 1:
-        return _Answers(*calibration_terms(labels, probabilities), probabilities.max(axis=1), groups)
-    known = labels >= 0
-    examples = np.nonzero(known)[0]
-    of = Groups.of_sets(examples if groups is None else groups.of[examples])
-    return _Answers(*label_calibration_terms(labels, probabilities), probabilities[known], of)
+def _binned(stated: Statements, groups: Groups | None) -> _Binned:
+    """Statements in bins; where an example has several they are grouped, by examples or by their groups."""
+    bins = calibration_bins(stated.confidence)
+    if stated.example is not None:
+        groups = Groups.of_sets(stated.example if groups is None else groups.of[stated.example])
+    return _Binned(bins, stated.holds - stated.confidence, stated.confidence, groups)
 
 
 def calibration_error(
-    labels: Shaped[np.ndarray, "examples ..."],
+    labels: Labels,
     probabilities: Float64[np.ndarray, "examples classes"],
     seed: int = 0,
     groups: Groups | None = None,
@@ -118,13 +103,13 @@ def calibration_error(
     gaps are taken to be $\theta \hat g_b / \hat\theta$, measured ones are drawn around them with
     binomial variance, and $\theta$ is kept while $\hat\theta$ lies within the middle 95 % of their
     $\sum_b |g_b|$. The measured error is always kept. With `groups` they are drawn with the covariance that
-    sums over groups show, where that is larger. Of several labels (examples, labels) every known cell is an
-    answer, and those of one example are a group: its labels are not independent.
+    sums over groups show, where that is larger. Several statements about one example are a group: its labels
+    are not independent.
 
     Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", eq. 3, for the error;
     Carpenter 1999, "Test inversion bootstrap confidence intervals", for the interval.
     """
-    answers = _answers(labels, probabilities, groups)
+    answers = _binned(labels.target.statements(labels.values, probabilities), groups)
     (counts, confidence), total = answers.sums, len(answers.bins)
     held = counts > 0
     measured = _Bins(
@@ -134,14 +119,13 @@ def calibration_error(
         examples=total,
         together=None if answers.groups is None else _covariance(answers, held, answers.groups),
     )
-    error = expected_calibration_error if labels.ndim == 1 else label_calibration_error
-    value = error(labels, probabilities)
+    value = binned_error(answers.bins, answers.gaps)
     low, high = _inverted(measured, value, seed)
     return Interval(value, min(low, value), min(1.0, max(high, value)))
 
 
 def _covariance(
-    answers: _Answers, held: Bool[np.ndarray, " bins"], groups: Groups
+    answers: _Binned, held: Bool[np.ndarray, " bins"], groups: Groups
 ) -> Float64[np.ndarray, "held held"]:
     """Covariance of the measured gaps, from how the sums of the groups lie around their mean."""
     count, examples = groups.count, len(groups.of)
@@ -186,24 +170,24 @@ class Reliability:
 
 
 def reliability(
-    labels: Shaped[np.ndarray, "examples ..."],
+    labels: Labels,
     probabilities: Float64[np.ndarray, "examples classes"],
     seed: int = 0,
     groups: Groups | None = None,
 ) -> Reliability:
     """Compare confidence with accuracy, bin by bin; `seed` draws for the interval of the error.
 
-    Of several labels (examples, labels) the probability of each known cell is compared with how often labels
-    are present. With `groups` intervals are by these, those of several labels at least by examples.
+    Of several labels the probability of each known one is compared with how often labels are present. With
+    `groups` intervals are by these, those of several labels at least by examples.
 
     Raises: `ValueError` if there is no example.
     """
     if len(labels) == 0:
         raise ValueError("labels: no example to judge confidence by; at least one is needed")
-    answers = _answers(labels, probabilities, groups)
+    stated = labels.target.statements(labels.values, probabilities)
+    answers = _binned(stated, groups)
     bins, within = answers.bins, answers.groups
     counts, confidence = answers.sums
-    right = answers.gaps + answers.confidence > 0.5  # which are 0 or 1 but for rounding
     return Reliability(
         bins=tuple(
             ReliabilityBin(
@@ -212,7 +196,7 @@ def reliability(
                 examples=int(counts[place]),
                 confidence=float(confidence[place] / counts[place]),
                 accuracy=share_interval(
-                    right[bins == place], None if within is None else within.within(bins == place)
+                    stated.holds[bins == place], None if within is None else within.within(bins == place)
                 ),
             )
             for place in np.flatnonzero(counts).tolist()
@@ -229,9 +213,7 @@ _SPREAD = 0.5
 _MANY, _PARTS = 500, 5
 
 
-def fit_temperature(
-    labels: Shaped[np.ndarray, "examples ..."], probabilities: Float64[np.ndarray, "examples classes"]
-) -> float:
+def fit_temperature(labels: Labels, probabilities: Float64[np.ndarray, "examples classes"]) -> float:
     r"""The likeliest temperature, drawn towards 1 as far as few examples say little.
 
     With $z = \ln p$ and $\beta = e^{-t} = 1/T$ the smallest value is sought of
@@ -239,25 +221,22 @@ def fit_temperature(
     the log loss of all examples and the logarithm of a normal prior on $t$ with $\sigma = 0.5$. A label whose
     probability is exactly 0 keeps it at every temperature and is left out.
 
-    Of several labels (examples, labels) each known cell is an answer of two classes, present and absent.
+    Of several labels each known one is an answer of two classes, absent and present.
 
     Labels are of the validation split. 0.05 to 20; 1 where nothing can be fitted: no example, labels of one
     class only, answers that are all right or all wrong, or classes equally probable in all of them.
 
     Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2.
     """
-    if labels.ndim == 2:
-        known = labels >= 0
-        present = probabilities[known]
-        return fit_temperature(labels[known].astype(np.int64), np.stack([1 - present, present], axis=1))
-    possible = probabilities[np.arange(len(labels)), labels] > 0
-    labels, probabilities = labels[possible], probabilities[possible]
-    right = probabilities.argmax(axis=1) == labels
-    if right.all() or not right.any() or len(np.unique(labels)) == 1:
+    stated = labels.target.statements(labels.values, probabilities)
+    possible = stated.of_truth > 0
+    codes, probabilities = stated.codes[possible], stated.probabilities[possible]
+    right = probabilities.argmax(axis=1) == codes
+    if right.all() or not right.any() or len(np.unique(codes)) == 1:
         return 1.0
     is_zero = probabilities == 0
     logits = np.log(np.where(is_zero, 1.0, probabilities))
-    logits -= logits[np.arange(len(labels)), labels][:, None]
+    logits -= logits[np.arange(len(codes)), codes][:, None]
 
     def loss(log_temperature: float) -> float:
         scaled = np.where(is_zero, -np.inf, logits * np.exp(-log_temperature))
@@ -268,7 +247,7 @@ def fit_temperature(
 
 
 def cross_fitted(
-    labels: Shaped[np.ndarray, "examples ..."],
+    labels: Labels,
     probabilities: Float64[np.ndarray, "examples classes"],
     temperature: float,
     seed: int = 0,
@@ -278,85 +257,12 @@ def cross_fitted(
     Below 500 examples each of five parts, drawn by chance, gets the temperature that fits the other four;
     from there on one example moves the temperature too little to matter, and all get the given one.
     """
-    count, tempered = len(labels), at_temperature if labels.ndim == 1 else sigmoid_at_temperature
+    count, tempered = len(labels), labels.target.calibrated
     if count >= _MANY:
         return tempered(probabilities, temperature)
     part = generator(seed, Purpose.TEMPERATURES).permutation(count) % _PARTS
     found = np.empty_like(probabilities)
     for mine in (part == number for number in range(_PARTS)):
-        fitted = fit_temperature(labels[~mine], probabilities[~mine])
+        fitted = fit_temperature(labels.at(~mine), probabilities[~mine])
         found[mine] = tempered(probabilities[mine], fitted)
-    return found
-
-
-# Average of models: which of them, and how much each counts, chosen greedily by what was held out.
-#
-# The mean starts empty. In every step the model is taken, perhaps once more, with which the mean of all taken
-# so far loses least: the log loss of probabilities, the squared error of numbers. Of the means on the way the
-# one that loses least is kept; how often a model was taken is its weight.
-#
-# A mean chosen on the examples that judge it looks too good. So its held-out answers come from five parts,
-# drawn by chance: the mean for each part is chosen on the other four.
-#
-# Source: Caruana et al. 2004, "Ensemble Selection from Libraries of Models".
-
-_AVERAGE_STEPS = 20
-
-
-def chosen_weights(
-    labels: Shaped[np.ndarray, "examples ..."], outputs: Sequence[Float64[np.ndarray, "examples ..."]]
-) -> Int64[np.ndarray, " models"]:
-    """Weight of every model in the average that loses least on some examples, at least one.
-
-    Whole weights without a common divisor, 0 for a model that is no member; of models that serve equally the
-    first is taken. `outputs` are probabilities (examples, classes), those of several labels (examples,
-    labels), or numbers (examples,) of every model, simplest first.
-    """
-    has_classes = outputs[0].ndim == 2
-    terms, weights = _terms_of_mean(labels, outputs)
-    counts, best = np.zeros(len(outputs), np.int64), np.zeros(len(outputs), np.int64)
-    least, total = np.inf, np.zeros(len(terms))
-    for step in range(1, _AVERAGE_STEPS + 1):
-        means = (total[:, None] + terms) / step
-        each = -np.log(np.maximum(means, SMALLEST_PROBABILITY)) if has_classes else means**2
-        losses = (weights[:, None] * each).sum(axis=0) / weights.sum()
-        if (counts > 0).sum() == MOST_MEMBERS:
-            losses[counts == 0] = np.inf
-        taken = int(losses.argmin())
-        counts[taken] += 1
-        total += terms[:, taken]
-        if losses[taken] < least:
-            least, best = losses[taken], counts.copy()
-    found: np.ndarray = best // np.gcd.reduce(best)
-    return found
-
-
-def _terms_of_mean(
-    labels: Shaped[np.ndarray, "examples ..."], outputs: Sequence[Float64[np.ndarray, "examples ..."]]
-) -> tuple[Float64[np.ndarray, "terms models"], Float64[np.ndarray, " terms"]]:
-    """Of every model terms whose mean are those of the models' mean, and the weight of each in the loss.
-
-    They are the probabilities of what is true, of each known cell where labels are several; or errors.
-    """
-    if labels.ndim == 2:
-        known = labels >= 0
-        weights = (known / known.sum(axis=1, keepdims=True))[known]
-        terms = [np.where(labels == 1, rows, 1 - rows)[known] for rows in outputs]
-        return np.stack(terms, axis=1), weights
-    places, has_classes = np.arange(len(labels)), outputs[0].ndim == 2
-    terms = [rows[places, labels] if has_classes else rows - labels for rows in outputs]
-    return np.stack(terms, axis=1), np.ones(len(labels))
-
-
-def cross_fitted_average(
-    labels: Shaped[np.ndarray, "examples ..."],
-    outputs: Sequence[Float64[np.ndarray, "examples ..."]],
-    seed: int = 0,
-) -> Float64[np.ndarray, "examples ..."]:
-    """Answers of averages that no example, of at least five, took part in choosing for itself."""
-    part = generator(seed, Purpose.AVERAGE).permutation(len(labels)) % _PARTS
-    found = np.empty_like(outputs[0])
-    for mine in (part == number for number in range(_PARTS)):
-        weights = chosen_weights(labels[~mine], [rows[~mine] for rows in outputs])
-        found[mine] = weighted_mean([rows[mine] for rows in outputs], weights.tolist())
     return found

@@ -7,25 +7,20 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64, Shaped
 
-from pellucid.arithmetic.label_metrics import label_counts, micro_f1
 from pellucid.arithmetic.probabilities import LEVEL, holm
 from pellucid.arithmetic.rounding import figure, per_cent
 from pellucid.data.wording import count_of
-from pellucid.evaluation.comparisons import Comparison, compare_all, compare_numbers
+from pellucid.evaluation.by_target import SCORING
+from pellucid.evaluation.comparisons import Comparison
 from pellucid.evaluation.intervals import Groups
-from pellucid.evaluation.label_comparisons import compare_labels
-from pellucid.settings import METRICS, Metric
-from pellucid.targets import REGRESSION, Target
-
-# Numbers count as changed where the error does by more than this share of the labels' standard deviation.
-_NOTICEABLE = 0.01
+from pellucid.settings import Metric
+from pellucid.targets import Labels
 
 
 @dataclass(frozen=True)
 class Changes:
     """Two models' labels of the same examples, the earlier one's and the later one's."""
 
-    target: Target
     names: tuple[str, str]  # of the two models, the earlier one first
     examples: int
     metric: Metric  # by which they are compared: accuracy, micro-F1 or root mean squared error
@@ -35,6 +30,7 @@ class Changes:
     # whose error became smaller, and larger, the largest change first
     newly_right: Int64[np.ndarray, " right"]
     newly_wrong: Int64[np.ndarray, " wrong"]
+    became: tuple[str, str]  # what they did, in words
 
     @property
     def finding(self) -> str:
@@ -53,9 +49,7 @@ class Changes:
             "chance": f"The difference between {second} and {first} could be chance",
         }[self.finding]
         right, wrong = len(self.newly_right), len(self.newly_wrong)
-        became = "nearer to the truth", "farther from it"
-        if self.target is not REGRESSION:
-            became = "newly right", "newly wrong"
+        became = self.became
         return (
             f"{verdict}: of {count_of(self.examples, noun)} {right:,} {'is' if right == 1 else 'are'} "
             f"{became[0]} and {wrong:,} {became[1]}; {self.metric.words} {self.shown(self.scores[0])} "
@@ -95,44 +89,33 @@ def _p_value(value: float) -> str:
 
 
 def changes(
-    target: Target,
-    labels: Shaped[np.ndarray, "n ..."],
+    labels: Labels,
     predicted: Mapping[str, Shaped[np.ndarray, "n ..."]],
     seed: int,
     groups: Groups | None = None,
 ) -> Changes:
     """Compare an earlier and a later model, by name in this order, on examples of which labels are known.
 
-    Labels and those predicted are codes of classes, states of several labels, or numbers. Accuracies are
+    Labels predicted are codes of classes, states of several labels, or numbers. Accuracies are
     compared by McNemar's exact test and Tango's interval, the others by exchanging answers and the bootstrap.
 
     Raises: `ValueError` if there is no example.
     """
-    first, second = predicted
+    (first, second), scoring = predicted, SCORING[labels.target]
     backwards = {name: predicted[name] for name in (second, first)}
-    if target is REGRESSION:
-        metric = METRICS["root_mean_squared_error"]
-        (comparison,) = compare_numbers(labels, backwards, seed, groups)
-        errors = {name: np.abs(answers - labels) for name, answers in predicted.items()}
-        less = errors[first] - errors[second]
-        least = _NOTICEABLE * float(labels.std())
-        order = np.argsort(-np.abs(less), kind="stable").astype(np.int64)
-        right, wrong = order[less[order] > least], order[less[order] < -least]
-        scores = tuple(float(np.sqrt(np.mean(errors[name] ** 2))) for name in predicted)
-    else:
-        are_wrong = {name: target.wrong(answers, labels) for name, answers in predicted.items()}
-        right = np.flatnonzero(are_wrong[first] & ~are_wrong[second]).astype(np.int64)
-        wrong = np.flatnonzero(~are_wrong[first] & are_wrong[second]).astype(np.int64)
-        if target.is_exclusive:
-            metric = METRICS["accuracy"]
-            (comparison,) = compare_all(labels, backwards, groups, seed)
-            scores = tuple(1 - float(each.mean()) for each in are_wrong.values())
-        else:
-            metric = METRICS["micro_f1"]
-            (comparison,) = compare_labels(labels, backwards, groups, seed)
-            scores = tuple(float(micro_f1(label_counts(labels, each))) for each in predicted.values())
+    (comparison,) = scoring.compare(labels.values, backwards, groups, seed)
+    before, after = predicted[first], predicted[second]
+    right, wrong = scoring.changed(labels, before, after)
+    scores = scoring.value(labels, before), scoring.value(labels, after)
     return Changes(
-        target, (first, second), len(labels), metric, (scores[0], scores[1]), comparison, right, wrong
+        (first, second),
+        len(labels),
+        scoring.metric,
+        scores,
+        comparison,
+        right,
+        wrong,
+        scoring.became,
     )
 
 

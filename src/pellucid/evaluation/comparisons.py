@@ -383,8 +383,8 @@ def _compared(
 def compare_numbers(
     labels: Float64[np.ndarray, " examples"],
     predicted: Mapping[str, Float64[np.ndarray, " examples"]],
-    seed: int = 0,
     groups: Groups | None = None,
+    seed: int = 0,
 ) -> tuple[Comparison, ...]:
     """Compare the root mean squared errors of every pair of models, as `compare_all` does accuracies.
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped, UInt16
 
-from pellucid.arithmetic.label_metrics import is_right
 from pellucid.arithmetic.rounding import figure, rounded, with_minus
 from pellucid.data.wording import count_of
+from pellucid.targets import Labels
 
 NORMAL_QUANTILE = 1.959963984540054
 TAILS = (0.025, 0.975)
@@ -176,18 +176,17 @@ class Worth(NamedTuple):
 
 def worth(
     groups: Groups,
-    labels: Shaped[np.ndarray, "examples ..."],
+    labels: Labels,
     answers: Float64[np.ndarray, "examples ..."],
     predicted: Shaped[np.ndarray, "examples ..."] | None = None,
 ) -> Worth:
     """What examples are worth for a model's accuracy, or for its mean absolute error.
 
-    Of several labels all must be right. `predicted` are decisions, by default those of `is_right`.
+    Of several labels all must be right. `predicted` are decisions, by default the most probable classes, or
+    labels from one half on.
     """
-    if answers.ndim == 1:
-        terms, rare = np.abs(answers - labels), len(labels)
-    else:
-        terms = is_right(labels, answers, predicted).astype(np.float64)
+    terms, rare = labels.target.outcomes(labels.values, answers, predicted), len(labels)
+    if labels.target.right:
         rare = int(min(terms.sum(), len(terms) - terms.sum()))
     correlation, effect = groups.correlation(terms, rare), groups.design_effect(terms, rare)
     return Worth(groups.count, len(labels), correlation, effect)

@@ -1,16 +1,17 @@
-"""Comparisons of models of several labels, by metrics that are no mean over examples.
+"""Comparisons of models of several labels, on test examples and by what was held out.
 
 Were two models equally good, it would not matter which of the two answered for an example. So their answers
 are exchanged example by example, all labels of one together: these are not independent.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import combinations
 
 import numpy as np
-from jaxtyping import Float64, Int8, Int64
+from jaxtyping import Bool, Float64, Int8, Int64
 
-from pellucid.arithmetic.label_metrics import OF_LABEL_COUNTS
+from pellucid.arithmetic.label_metrics import OF_LABEL_COUNTS, OF_LABEL_DECISIONS
 from pellucid.arithmetic.metrics import ClassCounts
 from pellucid.arithmetic.probabilities import holm
 from pellucid.evaluation.comparisons import (
@@ -18,16 +19,41 @@ from pellucid.evaluation.comparisons import (
     Comparison,
     compared_shares,
     counted_examples,
+    flip_p_values,
     flips,
+    mean_difference,
 )
 from pellucid.evaluation.intervals import (
     Groups,
     Interval,
     block_rows,
     percentile_interval,
+    points,
     resample,
 )
 from pellucid.evaluation.label_scores import label_precisions
+from pellucid.evaluation.label_thresholds import cross_fitted_decisions
+from pellucid.evaluation.model_comparisons import (
+    AT_MOST_POINTS,
+    FEW,
+    POINTS,
+    ModelComparison,
+    Outputs,
+    Terms,
+    both_asked,
+    by_log_loss,
+    by_whole,
+    chance_of_lead,
+    chance_of_score,
+    estimated,
+    expected_wholes,
+    is_of_wholes,
+    log_likelihoods,
+    losses_of,
+    paired_means,
+)
+from pellucid.settings import METRICS, Metric
+from pellucid.targets import Labels, metric_value
 
 
 def compare_labels(
@@ -150,3 +176,115 @@ def precision_p_value(
     drawn = resample(gaps, len(labels), seed)[:, 0]
     as_far = min((drawn <= 1e-12).sum(), (drawn >= -1e-12).sum())
     return float(min(1.0, 2 * (1 + as_far) / (1 + len(drawn))))
+
+
+def rank_labels(metric: Metric | None, labels: Labels, outputs: Outputs, seed: int) -> ModelComparison:
+    """Compare models of several labels by a metric.
+
+    Without one by log loss; then a lead is practically nothing only where that in micro-F1 is, too. Decisions
+    are by thresholds that other examples chose.
+    """
+    decisions = _decisions(labels, outputs, seed)
+    if metric is not None and is_of_wholes(metric):
+        return by_whole(metric, labels, outputs, decisions, _p_value(metric, labels.values, seed), seed)
+    losses = losses_of(labels, outputs)
+    merits_of = partial(_merits, labels.values)
+    by_chance = chance_of_lead(outputs, merits_of, np.arange(len(labels)), seed)
+    if metric is not None and metric.key != "log_loss":
+        return _by_terms(metric, labels, outputs, decisions, (losses, by_chance), seed)
+    shares = _expected_micro_f1(labels, outputs, decisions) if metric is None else None
+    return by_log_loss(losses, by_chance, seed, shares, "micro-F1")
+
+
+def _decisions(labels: Labels, outputs: Outputs, seed: int) -> dict[str, np.ndarray]:
+    """Decisions of every model, by thresholds that no example chose for itself."""
+    found = {}
+    for name, rows in outputs.items():
+        asked = ~np.isnan(rows[:, 0])
+        found[name] = np.zeros(labels.values.shape, np.int8)
+        found[name][asked] = cross_fitted_decisions(labels.at(asked), rows[asked], seed)
+    return found
+
+
+def _expected_micro_f1(
+    labels: Labels, outputs: Outputs, decisions: Mapping[str, np.ndarray]
+) -> dict[str, float]:
+    """Micro-F1 expected of every model."""
+
+    def scored(name: str, asked: Bool[np.ndarray, " examples"]) -> float:
+        of = labels.at(asked), outputs[name][asked]
+        return metric_value(METRICS["micro_f1"], *of, predicted=decisions[name][asked])
+
+    return expected_wholes({name: rows[:, 0] for name, rows in outputs.items()}, scored)[1]
+
+
+def _merits(
+    labels: Int8[np.ndarray, "examples labels"], probabilities: Float64[np.ndarray, "examples labels"]
+) -> Float64[np.ndarray, "examples examples"]:
+    """Log likelihood of the labels of each example by each answer."""
+    present, absent = log_likelihoods(probabilities), log_likelihoods(1 - probabilities)
+    sums = present @ (labels == 1).T.astype(np.float64) + absent @ (labels == 0).T.astype(np.float64)
+    return np.asarray(sums / (labels >= 0).sum(axis=1))
+
+
+def _p_value(
+    metric: Metric, labels: Int8[np.ndarray, "examples labels"], seed: int
+) -> Callable[[Sequence[np.ndarray], Sequence[np.ndarray], Bool[np.ndarray, " examples"]], float]:
+    """P-value of the difference of two models by a mean average precision, micro-F1 or macro-F1."""
+
+    def p_value(
+        answers: Sequence[np.ndarray], decided: Sequence[np.ndarray], both: Bool[np.ndarray, " examples"]
+    ) -> float:
+        if metric.test == "resample":
+            return precision_p_value(labels[both], (answers[0], answers[1]), seed)
+        return label_exchange_p_value(metric.key, labels[both], (decided[0], decided[1]), seed)
+
+    return p_value
+
+
+def _by_terms(
+    metric: Metric,
+    labels: Labels,
+    outputs: Outputs,
+    decisions: Mapping[str, np.ndarray],
+    loss: tuple[Terms, float],
+    seed: int,
+) -> ModelComparison:
+    """Compare models by a mean over examples; log loss decides between equal ones.
+
+    The dummy's thresholds are made for F1, so that by other scores guesses may be better than it: from 500
+    examples on the best is compared with its own answers on shuffled labels, too.
+    """
+    losses, by_chance = loss
+    terms: dict[str, np.ndarray] = {}
+    for name, rows in outputs.items():
+        found = labels.target.terms(metric.key, labels.values, rows, decisions[name])
+        # Decisions have no gaps; nor is there a score where no example has anything to rank.
+        if metric.key in OF_LABEL_DECISIONS or np.isnan(found).all():
+            found = np.where(np.isnan(rows[:, 0]), np.nan, np.nan_to_num(found))
+        terms[name] = found
+    scores, of_loss = estimated(terms, sign=1), estimated(losses, sign=-1)
+    best = max(scores, key=lambda name: (scores[name], -of_loss[name]))
+    if len(labels) >= FEW:
+        asked = np.flatnonzero(~np.isnan(outputs[best][:, 0]))
+        shuffled = chance_of_score(metric, labels, outputs[best], decisions[best], asked, seed)
+        by_chance = shuffled * len(scores)
+
+    def ahead(name: str) -> Float64[np.ndarray, " both"]:
+        both = both_asked(terms, name, best)
+        return np.asarray(terms[best][both] - terms[name][both])
+
+    return ModelComparison(
+        metric=metric,
+        scores=scores,
+        best=best,
+        terms=terms,
+        p_value=lambda name: float(flip_p_values(ahead(name)[:, None], seed)[0]),
+        gain=lambda name: points(mean_difference(ahead(name), seed)),
+        pair=lambda name: paired_means(terms, name, best),
+        lead=lambda name: (scores[best] - scores[name]) / POINTS,
+        nothing=AT_MOST_POINTS,
+        is_gain=lambda name: scores[best] - scores[name] > POINTS,
+        loses=lambda name: "log loss" if of_loss[best] > of_loss[name] else "",
+        by_chance=by_chance,
+    )

@@ -4,7 +4,6 @@ The labels of one example are not independent, so what is resampled is examples,
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int8
@@ -12,7 +11,6 @@ from scipy.sparse import csr_array, vstack
 
 from pellucid.arithmetic.label_metrics import (
     OF_LABEL_COUNTS,
-    at_one_half,
     is_subset_right,
     label_average_precisions,
     label_calibration_error,
@@ -30,51 +28,28 @@ from pellucid.evaluation.intervals import (
     resample,
     share_interval,
 )
+from pellucid.evaluation.scores import LabelScore, Scores
 from pellucid.settings import METRICS, metrics_of
+from pellucid.targets import Labels
 
 
-class LabelScore(NamedTuple):
-    """Scores of one of several labels, `None` where there is nothing to score."""
-
-    known: int  # examples in which it is known
-    support: int  # of these the ones in which it is present
-    precision: Interval | None  # share of its answers that are right, with Wilson's interval
-    recall: Interval | None  # share of its examples that are found, with Wilson's interval
-    f1: Interval | None  # with an interval from resampled examples, as has average precision
-    average_precision: Interval | None  # where it is present in some examples and absent in others
-    expected_calibration_error: float | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Its scores by their names."""
-        found = self._asdict().items()
-        return {name: each._asdict() if isinstance(each, Interval) else each for name, each in found}
-
-    def with_ends_of(self, other: "LabelScore") -> "LabelScore":
-        """The same scores with intervals that contain both."""
-        both = zip(self._fields, self, other, strict=True)
-        wider: dict[str, Any] = {
-            name: mine.with_ends_of(its)
-            for name, mine, its in both
-            if isinstance(mine, Interval) and isinstance(its, Interval)
-        }
-        return self._replace(**wider)
-
-
-def label_scores(
-    labels: Int8[np.ndarray, "examples labels"],
+def score_labels(
+    labelled: Labels,
     probabilities: Float64[np.ndarray, "examples labels"],
     seed: int = 0,
     groups: Groups | None = None,
+    positive: int | None = None,
     predicted: Int8[np.ndarray, "examples labels"] | None = None,
-) -> tuple[dict[str, Interval], tuple[LabelScore, ...]]:
+) -> Scores:
     """Every metric of several labels by its name in `metrics.json`, and the scores of each label.
 
     A mean average precision is left out where no label is both present and absent, and a ranking average
     precision where no example has both. Resamples without a present cell of a label say nothing about it.
-    With `groups` intervals are by these, and never narrower than without. `predicted` are decisions, by
-    default those at one half.
+    `predicted` are decisions, by default those at one half; none of the labels is `positive`.
     """
-    decisions = at_one_half(probabilities) if predicted is None else predicted
+    del positive
+    labels, target = labelled.values, labelled.target
+    decisions = target.labels(probabilities) if predicted is None else predicted
     scores = _resampled(labels, probabilities, decisions)
     values = scores(np.ones((1, len(labels))))[0]
     draws = resample(scores, len(labels), seed, groups=groups)
@@ -95,8 +70,8 @@ def label_scores(
 
     resampled = {key: interval(column, METRICS[key].bounds) for column, key in enumerate(_RESAMPLED)}
     resampled["subset_accuracy"] = share_interval(is_subset_right(labels, decisions), groups)
-    resampled["expected_calibration_error"] = calibration_error(labels, probabilities, seed, groups)
-    intervals = {each.key: resampled[each.key] for each in metrics_of("labels")}
+    resampled["expected_calibration_error"] = calibration_error(labelled, probabilities, seed, groups)
+    intervals = {each.key: resampled[each.key] for each in metrics_of(target.noun)}
     present, answered = labels == 1, (decisions == 1) & (labels >= 0)
 
     def share(of: Bool[np.ndarray, " examples"], hits: Bool[np.ndarray, " examples"]) -> Interval | None:
@@ -117,12 +92,7 @@ def label_scores(
         for label in range(count)
     )
     found = {key: each for key, each in intervals.items() if each is not None}
-    if groups is not None:
-        plain, plain_of_label = label_scores(labels, probabilities, seed, None, decisions)
-        found = {key: each.with_ends_of(plain[key]) for key, each in found.items()}
-        pairs = zip(per_label, plain_of_label, strict=True)
-        per_label = tuple(mine.with_ends_of(its) for mine, its in pairs)
-    return found, per_label
+    return Scores(found, len(labels), per_label=per_label)
 
 
 # Metrics whose intervals are from resamples, in the order of their columns.
@@ -209,3 +179,24 @@ def label_precisions(
         return found
 
     return precisions
+
+
+def wrong_and_all(
+    labels: Labels, predicted: Int8[np.ndarray, "examples labels"]
+) -> tuple[Float64[np.ndarray, " examples"], Float64[np.ndarray, " examples"]]:
+    r"""Of each example $\sum |y - \hat y|$ and $\sum (y + \hat y)$: the ratio of all is 1 less micro-F1."""
+    known = labels.values >= 0
+    wrong, total = (labels.values != predicted) & known, (labels.values + predicted) * known
+    return wrong.sum(axis=1).astype(np.float64), total.sum(axis=1).astype(np.float64)
+
+
+def micro_f1_interval(labels: Labels, predicted: Int8[np.ndarray, "examples labels"], seed: int) -> Interval:
+    """Micro-F1 of decisions, with its bootstrap interval."""
+    cells = np.stack(wrong_and_all(labels, predicted), axis=1)
+
+    def scores(weights: np.ndarray) -> np.ndarray:
+        wrong, total = (weights @ cells).T
+        return np.asarray(1 - wrong / np.maximum(total, 1))[:, None]
+
+    value = float(scores(np.ones((1, len(labels))))[0, 0])
+    return percentile_interval(value, resample(scores, len(labels), seed)[:, 0])

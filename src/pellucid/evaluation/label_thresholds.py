@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Float64, Int8
 
 from pellucid.arithmetic.draws import Purpose, generator
+from pellucid.targets import Labels
 
 # Present examples with which a label's own threshold weighs as much as the others. On new examples F1 of
 # labels that 1 % and that 30 % have, macro-F1 and micro-F1, where 200 examples (or 1,000) chose and the
@@ -93,9 +94,7 @@ def fit_thresholds(
 
 
 def cross_fitted_decisions(
-    labels: Int8[np.ndarray, "examples labels"],
-    probabilities: Float64[np.ndarray, "examples labels"],
-    seed: int = 0,
+    labels: Labels, probabilities: Float64[np.ndarray, "examples labels"], seed: int = 0
 ) -> Int8[np.ndarray, "examples labels"]:
     """Decisions by thresholds that no example took part in choosing for itself.
 
@@ -103,7 +102,7 @@ def cross_fitted_decisions(
     decisions are fair, which those of thresholds on the very examples that chose them are not.
     """
     part = generator(seed, Purpose.THRESHOLDS).permutation(len(labels)) % _PARTS
-    found = np.zeros(labels.shape, np.int8)
+    found = np.zeros(labels.values.shape, np.int8)
     for mine in (part == number for number in range(_PARTS)):
-        found[mine] = probabilities[mine] >= fit_thresholds(labels[~mine], probabilities[~mine])
+        found[mine] = probabilities[mine] >= fit_thresholds(labels.values[~mine], probabilities[~mine])
     return found

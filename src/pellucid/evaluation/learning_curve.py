@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float64, Int8
+from jaxtyping import Float64
 
 from pellucid.arithmetic.rounding import figure
 from pellucid.data.wording import count_of
-from pellucid.evaluation.intervals import TAILS, Interval, percentile_interval, points, resample, span, wilson
-from pellucid.evaluation.scores import score_numbers
-from pellucid.settings import METRICS, NUMBER_METRIC, Metric
+from pellucid.evaluation.by_target import SCORING
+from pellucid.evaluation.intervals import TAILS, Interval, points, resample, span
+from pellucid.settings import Metric
+from pellucid.targets import Labels
 
 LEAST_POINTS = 3
 MATTERS, LITTLE = 0.005, 0.01
@@ -57,33 +58,25 @@ class LearningCurve:
 
 
 def learning_curve(
-    labels: np.ndarray, answers: Mapping[str, Sequence[tuple[int, np.ndarray]]], model: str, seed: int = 0
+    labels: Labels, answers: Mapping[str, Sequence[tuple[int, np.ndarray]]], model: str, seed: int = 0
 ) -> LearningCurve:
     """Make a learning curve and say whether more data would help `model`.
 
-    Labels are of the validation split: class indices (int64), numbers (float64), or several labels (examples,
-    labels), which are scored by micro-F1. `answers` are by name of the model: pairs of training examples and
-    answers on the validation split, ascending; of several labels decisions.
+    Labels are of the validation split. `answers` are by name of the model: pairs of training examples and
+    decisions on the validation split, ascending.
 
     Raises: `ValueError` if the model has no curve.
     """
     if model not in answers:
         raise ValueError(f"model: {model!r} has no learning curve; there are {', '.join(answers) or 'none'}")
-    of_classes = METRICS["micro_f1" if labels.ndim == 2 else "accuracy"]
-    metric = NUMBER_METRIC if labels.dtype.kind == "f" else of_classes
+    metric = SCORING[labels.target].metric
     if len(labels) == 0:
         outlook = "There are no validation examples, so whether more data would help is unknown."
         return LearningCurve(metric.key, {name: () for name in answers}, model, outlook, None)
 
-    def scored(found: np.ndarray) -> Interval:
-        if metric.is_error:
-            return score_numbers(labels, found, seed)[metric.key]
-        if labels.ndim == 2:
-            return _micro_f1(labels, found, seed)
-        return wilson(int((found == labels).sum()), len(labels))
-
+    scored = SCORING[labels.target].interval
     curves = {
-        name: tuple(CurvePoint(int(size), scored(found)) for size, found in curve)
+        name: tuple(CurvePoint(int(size), scored(labels, found, seed)) for size, found in curve)
         for name, curve in answers.items()
     }
     sizes = np.array([size for size, _ in answers[model]], np.float64)
@@ -96,29 +89,6 @@ def learning_curve(
     return LearningCurve(metric.key, curves, model, outlook, would_help)
 
 
-def _wrong_cells(
-    labels: Int8[np.ndarray, "examples labels"], predicted: Int8[np.ndarray, "examples labels"]
-) -> Float64[np.ndarray, "examples 2"]:
-    r"""Of each example what adds up to 1 less micro-F1, $\sum |y - \hat y| / \sum (y + \hat y)$."""
-    known = labels >= 0
-    wrong, total = (labels != predicted) & known, (labels + predicted) * known
-    return np.stack([wrong.sum(axis=1), total.sum(axis=1)], axis=1).astype(np.float64)
-
-
-def _micro_f1(
-    labels: Int8[np.ndarray, "examples labels"], predicted: Int8[np.ndarray, "examples labels"], seed: int
-) -> Interval:
-    """Micro-F1 with its bootstrap interval."""
-    cells = _wrong_cells(labels, predicted)
-
-    def scores(weights: np.ndarray) -> np.ndarray:
-        wrong, total = (weights @ cells).T
-        return np.asarray(1 - wrong / np.maximum(total, 1))[:, None]
-
-    value = float(scores(np.ones((1, len(labels))))[0, 0])
-    return percentile_interval(value, resample(scores, len(labels), seed)[:, 0])
-
-
 class _Forecast(NamedTuple):
     """The score now and with twice the data, and how much better that is; a gain above 0 is better."""
 
@@ -128,25 +98,16 @@ class _Forecast(NamedTuple):
 
 
 def _forecast(
-    labels: np.ndarray,
+    labels: Labels,
     answers: Sequence[np.ndarray],
     sizes: Float64[np.ndarray, " sizes"],
     metric: Metric,
     seed: int,
 ) -> _Forecast:
     """Go on along the straight line to twice the data, with the line's uncertainty."""
-    counts = np.ones((len(labels), len(sizes)))
-    if metric.is_error:
-        terms = np.stack([(found - labels) ** 2 for found in answers], axis=1)
-        power, added = 0.5, 0.0
-    elif labels.ndim == 2:
-        terms, counts = np.stack([_wrong_cells(labels, found) for found in answers], axis=2).transpose(
-            1, 0, 2
-        )
-        power, added = 1.0, 0.5
-    else:
-        terms = np.stack([(found != labels).astype(np.float64) for found in answers], axis=1)
-        power, added = 1.0, 0.5
+    summed = [SCORING[labels.target].errors(labels, found) for found in answers]
+    terms, counts = (np.stack(each, axis=1) for each in zip(*summed, strict=True))
+    power, added = (0.5, 0.0) if metric.is_error else (1.0, 0.5)
     steps = np.log(sizes / sizes[-1])
 
     def logarithms(weights: np.ndarray) -> np.ndarray:

@@ -1,25 +1,16 @@
 """Models compared by what was held out: the expected score of each, and how far the best is ahead of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int8, Int64, Shaped
+from jaxtyping import Bool, Float64, Int8, Int64
 from scipy.stats import rankdata
 
-from pellucid.arithmetic.label_metrics import (
-    OF_LABEL_DECISIONS,
-    OF_LABEL_PROBABILITIES,
-    label_counts,
-    label_log_loss_terms,
-    micro_f1,
-)
 from pellucid.arithmetic.metrics import (
     OF_COUNTS,
     OF_RANKS,
     SMALLEST_PROBABILITY,
-    log_loss_terms,
-    metric_value,
     rarer_class,
 )
 from pellucid.arithmetic.rounding import figure
@@ -35,9 +26,8 @@ from pellucid.evaluation.comparisons import (
     shuffle_p_value,
 )
 from pellucid.evaluation.intervals import points, span
-from pellucid.evaluation.label_comparisons import label_exchange_p_value, precision_p_value
-from pellucid.evaluation.label_thresholds import cross_fitted_decisions
 from pellucid.settings import DUMMIES, NUMBER_METRIC, Metric, metric_of
+from pellucid.targets import Labels, metric_value
 
 # Examples below which the dummy is compared by shuffled labels: a test of pairs takes the best of several
 # models that know nothing for better than it.
@@ -50,6 +40,7 @@ POINTS = 0.003
 ADDED = {"log_loss": 0.01, "root_mean_squared_error": 0.0}
 _OF_LOSS = f"at most {100 * PRACTICALLY_NOTHING:g} % of the log loss"
 _OF_POINTS = f"{100 * POINTS:g} points"
+AT_MOST_POINTS = f"at most {_OF_POINTS}"
 # Standard deviation of differences between good models, as a share of the loss, by which they are shrunk; how
 # good the choice is then: `benchmarks/few_examples.py`.
 _SPREAD = 0.25
@@ -61,7 +52,7 @@ _MOST_SHUFFLED = 1_000
 # Answers by name of the model, simplest first; not a number where a model was not asked.
 Outputs = Mapping[str, np.ndarray]
 # The same of what each example adds to a score.
-_Terms = Mapping[str, Float64[np.ndarray, " examples"]]
+Terms = Mapping[str, Float64[np.ndarray, " examples"]]
 
 
 class ModelComparison(NamedTuple):
@@ -70,7 +61,7 @@ class ModelComparison(NamedTuple):
     metric: Metric  # by which they are compared
     scores: Mapping[str, float]  # expected of each model, simplest first; in the metric's own direction
     best: str  # name of the best
-    terms: _Terms  # a number of every model and example, not a number where a model was not asked
+    terms: Terms  # a number of every model and example, not a number where a model was not asked
     p_value: Callable[[str], float]  # of the difference between the named model and the best
     gain: Callable[[str], str]  # by how much the best is ahead of the named model, in words
     # scores of the best and of the named model on the examples that judged both
@@ -92,49 +83,47 @@ class ModelComparison(NamedTuple):
 
     def judged(self, name: str) -> int:
         """Number of the examples about which the best and another model were asked."""
-        return int(_both(self.terms, name, self.best).sum())
+        return int(both_asked(self.terms, name, self.best).sum())
 
 
-def compare_classifiers(
-    metric: Metric | None, labels: Shaped[np.ndarray, "examples ..."], outputs: Outputs, seed: int
-) -> ModelComparison:
-    """Compare models of classes, or of several labels (examples, labels), by a metric.
+def rank_classes(metric: Metric | None, labels: Labels, outputs: Outputs, seed: int) -> ModelComparison:
+    """Compare models of classes by a metric.
 
-    Without one by log loss; then a lead is practically nothing only where that in accuracy, or micro-F1, is,
-    too. Decisions about several labels are by thresholds that other examples chose.
+    Without one by log loss; then a lead is practically nothing only where that in accuracy is, too.
     """
-    decisions = _decisions(labels, outputs, seed) if labels.ndim == 2 else None
-    if metric is not None and metric.test in ("exchange", "resample"):
-        return _by_whole(metric, labels, outputs, decisions, seed)
-    of_loss = log_loss_terms if decisions is None else label_log_loss_terms
-    losses = {name: of_loss(labels, rows) for name, rows in outputs.items()}
-    by_chance = 0.0
-    if len(labels) < FEW and any(name in DUMMIES for name in outputs):
-        by_chance = _chance_of_lead(labels, outputs, seed)
-    if decisions is not None:
-        if metric is not None and metric.key != "log_loss":
-            return _by_label_terms(metric, labels, outputs, decisions, (losses, by_chance), seed)
-        shares = _expected_micro_f1(labels, outputs, decisions) if metric is None else None
-        return _by_log_loss(losses, by_chance, seed, shares, "micro-F1")
+    codes = labels.values
+    if metric is not None and is_of_wholes(metric):
+        return by_whole(metric, labels, outputs, {}, _class_p_value(metric, labels, seed), seed)
+    losses, by_chance = losses_of(labels, outputs), chance_of_lead(outputs, log_likelihoods, codes, seed)
     hits = {
-        name: np.where(np.isnan(rows[:, 0]), np.nan, rows.argmax(axis=1) == labels)
+        name: np.where(np.isnan(rows[:, 0]), np.nan, rows.argmax(axis=1) == codes)
         for name, rows in outputs.items()
     }
-    accuracy = _estimated(hits, sign=1)
+    accuracy = estimated(hits, sign=1)
     if metric is not None and metric.test == "mcnemar":
         return _by_accuracy(metric, hits, losses, accuracy, by_chance)
-    return _by_log_loss(losses, by_chance, seed, accuracy if metric is None else None, "accuracy")
+    return by_log_loss(losses, by_chance, seed, accuracy if metric is None else None, "accuracy")
 
 
-def _by_log_loss(
-    losses: _Terms, by_chance: float, seed: int, shares: Mapping[str, float] | None, words: str
+def is_of_wholes(metric: Metric) -> bool:
+    """Whether a metric is one of counts or rankings, and no mean over examples."""
+    return metric.test in ("exchange", "resample")
+
+
+def losses_of(labels: Labels, outputs: Outputs) -> Terms:
+    """Log loss of every model and example."""
+    return {name: labels.target.terms("log_loss", labels.values, rows) for name, rows in outputs.items()}
+
+
+def by_log_loss(
+    losses: Terms, by_chance: float, seed: int, shares: Mapping[str, float] | None, words: str
 ) -> ModelComparison:
     """Compare models by log loss, and where shares of right answers are given practically by these, too."""
-    scores = _estimated(losses, sign=-1)
+    scores = estimated(losses, sign=-1)
     best = min(scores, key=lambda name: scores[name])
 
     def more(name: str) -> Float64[np.ndarray, " both"]:
-        both = _both(losses, name, best)
+        both = both_asked(losses, name, best)
         further: np.ndarray = losses[name][both] - losses[best][both]
         return further
 
@@ -149,85 +138,11 @@ def _by_log_loss(
         terms=losses,
         p_value=lambda name: float(flip_p_values(more(name)[:, None], seed)[0]),
         gain=lambda name: span(mean_difference(more(name), seed)),
-        pair=lambda name: _pair(losses, name, best),
+        pair=lambda name: paired_means(losses, name, best),
         lead=lead,
         nothing=_OF_LOSS if shares is None else f"{_OF_LOSS} and {_OF_POINTS} of {words}",
         is_gain=lambda name: _lead_of_loss(scores[best], scores[name]) > 1,
         loses=lambda name: words if shares is not None and shares[best] < shares[name] else "",
-        by_chance=by_chance,
-    )
-
-
-def _decisions(
-    labels: Int8[np.ndarray, "examples labels"], outputs: Outputs, seed: int
-) -> dict[str, np.ndarray]:
-    """Decisions of every model about several labels, by thresholds that no example chose for itself."""
-    found = {}
-    for name, rows in outputs.items():
-        asked = ~np.isnan(rows[:, 0])
-        found[name] = np.zeros(labels.shape, np.int8)
-        found[name][asked] = cross_fitted_decisions(labels[asked], rows[asked], seed)
-    return found
-
-
-def _expected_micro_f1(
-    labels: Int8[np.ndarray, "examples labels"], outputs: Outputs, decisions: Mapping[str, np.ndarray]
-) -> dict[str, float]:
-    """Micro-F1 expected of every model."""
-    return _expected_wholes(
-        {name: rows[:, 0] for name, rows in outputs.items()},
-        lambda name, asked: float(micro_f1(label_counts(labels[asked], decisions[name][asked]))),
-    )[1]
-
-
-def _by_label_terms(
-    metric: Metric,
-    labels: Int8[np.ndarray, "examples labels"],
-    outputs: Outputs,
-    decisions: Mapping[str, np.ndarray],
-    loss: tuple[_Terms, float],
-    seed: int,
-) -> ModelComparison:
-    """Compare models of several labels by a mean over examples; log loss decides between equal ones.
-
-    The dummy's thresholds are made for F1, so that by other scores guesses may be better than it: from 500
-    examples on the best is compared with its own answers on shuffled labels, too.
-    """
-    losses, by_chance = loss
-    terms: dict[str, np.ndarray] = {}
-    for name, rows in outputs.items():
-        if metric.key in OF_LABEL_DECISIONS:
-            found = OF_LABEL_DECISIONS[metric.key](labels, decisions[name]).astype(np.float64)
-            terms[name] = np.where(np.isnan(rows[:, 0]), np.nan, found)
-        else:
-            terms[name] = OF_LABEL_PROBABILITIES[metric.key](labels, rows)
-            if np.isnan(terms[name]).all():  # no example has anything to rank
-                terms[name] = np.where(np.isnan(rows[:, 0]), np.nan, 0.0)
-    scores, of_loss = _estimated(terms, sign=1), _estimated(losses, sign=-1)
-    best = max(scores, key=lambda name: (scores[name], -of_loss[name]))
-
-    if len(labels) >= FEW:
-        asked = np.flatnonzero(~np.isnan(outputs[best][:, 0]))
-        by_chance = _chance_of_score(metric, labels, outputs[best], decisions[best], asked, seed) * len(
-            scores
-        )
-
-    def ahead(name: str) -> Float64[np.ndarray, " both"]:
-        both = _both(terms, name, best)
-        return np.asarray(terms[best][both] - terms[name][both])
-
-    return ModelComparison(
-        metric=metric,
-        scores=scores,
-        best=best,
-        terms=terms,
-        p_value=lambda name: float(flip_p_values(ahead(name)[:, None], seed)[0]),
-        gain=lambda name: points(mean_difference(ahead(name), seed)),
-        pair=lambda name: _pair(terms, name, best),
-        lead=lambda name: (scores[best] - scores[name]) / POINTS,
-        nothing=f"at most {_OF_POINTS}",
-        is_gain=lambda name: scores[best] - scores[name] > POINTS,
-        loses=lambda name: "log loss" if of_loss[best] > of_loss[name] else "",
         by_chance=by_chance,
     )
 
@@ -237,36 +152,41 @@ def _lead_of_loss(of_best: float, other: float) -> float:
     return (other - of_best) / (PRACTICALLY_NOTHING * (of_best + ADDED["log_loss"]))
 
 
-def _chance_of_lead(labels: Shaped[np.ndarray, "examples ..."], outputs: Outputs, seed: int) -> float:
-    """Probability of the largest lead in log loss over the dummy on shuffled labels."""
-    places = np.arange(len(labels))
-    merits = {name: _merits(labels, rows) for name, rows in outputs.items()}
-    dummy = next(name for name in merits if name in DUMMIES)
+def log_likelihoods(
+    probabilities: Float64[np.ndarray, "examples classes"],
+) -> Float64[np.ndarray, "examples classes"]:
+    """Logarithm of every probability; those below 2.2e-16 count as 2.2e-16."""
+    return np.asarray(np.log(np.maximum(probabilities, SMALLEST_PROBABILITY)))
+
+
+def chance_of_lead(
+    outputs: Outputs,
+    merits_of: Callable[[np.ndarray], Float64[np.ndarray, "examples kinds"]],
+    kinds: Int64[np.ndarray, " examples"],
+    seed: int,
+) -> float:
+    """Probability of the largest lead in log loss over the dummy on shuffled labels.
+
+    `merits_of` gives the log likelihood of each kind of labels by each answer, `kinds` is that of each
+    example. 0 where it is not asked for: of many examples, or without a dummy.
+    """
+    dummy = next((name for name in outputs if name in DUMMIES), None)
+    if dummy is None or len(kinds) >= FEW:
+        return 0.0
+    places, merits = np.arange(len(kinds)), {name: merits_of(rows) for name, rows in outputs.items()}
 
     def gains(shuffled: np.ndarray) -> Float64[np.ndarray, "rows models"]:
         values = {name: rows[places, shuffled] for name, rows in merits.items()}
         return np.stack([np.nanmean(each - values[dummy], axis=1) for each in values.values()], axis=1)
 
-    return best_by_chance(gains, labels if labels.ndim == 1 else places, seed)
-
-
-def _merits(
-    labels: Shaped[np.ndarray, "examples ..."], probabilities: Float64[np.ndarray, "examples classes"]
-) -> Float64[np.ndarray, "examples kinds"]:
-    """Log likelihood of each class by each answer; of several labels, of the labels of each example."""
-    present = np.log(np.maximum(probabilities, SMALLEST_PROBABILITY))
-    if labels.ndim == 1:
-        return np.asarray(present)
-    absent = np.log(np.maximum(1 - probabilities, SMALLEST_PROBABILITY))
-    sums = present @ (labels == 1).T.astype(np.float64) + absent @ (labels == 0).T.astype(np.float64)
-    return np.asarray(sums / (labels >= 0).sum(axis=1))
+    return best_by_chance(gains, kinds, seed)
 
 
 def _by_accuracy(
-    metric: Metric, hits: _Terms, losses: _Terms, scores: Mapping[str, float], by_chance: float
+    metric: Metric, hits: Terms, losses: Terms, scores: Mapping[str, float], by_chance: float
 ) -> ModelComparison:
     """Compare models of classes by accuracy and McNemar's exact test; log loss decides between equal ones."""
-    loss = _estimated(losses, sign=-1)
+    loss = estimated(losses, sign=-1)
     best = max(scores, key=lambda name: (scores[name], -loss[name]))
 
     def only(name: str) -> tuple[int, int]:
@@ -279,8 +199,8 @@ def _by_accuracy(
         best=best,
         terms=hits,
         p_value=lambda name: mcnemar(*only(name)),
-        gain=lambda name: points(paired_interval(*only(name), int(_both(hits, name, best).sum()))),
-        pair=lambda name: _pair(hits, name, best),
+        gain=lambda name: points(paired_interval(*only(name), int(both_asked(hits, name, best).sum()))),
+        pair=lambda name: paired_means(hits, name, best),
         lead=lambda name: max((scores[best] - scores[name]) / POINTS, _lead_of_loss(loss[best], loss[name])),
         nothing=f"{_OF_LOSS} and {_OF_POINTS} of accuracy",
         is_gain=lambda name: scores[best] - scores[name] > POINTS,
@@ -289,11 +209,34 @@ def _by_accuracy(
     )
 
 
-def _by_whole(
+# P-value of the difference of two models' answers, and of their decisions, if any, to some examples.
+_PValue = Callable[[Sequence[np.ndarray], Sequence[np.ndarray], Bool[np.ndarray, " examples"]], float]
+
+
+def _class_p_value(metric: Metric, labels: Labels, seed: int) -> _PValue:
+    """That of a metric of class counts, or of rankings of two classes."""
+    codes = labels.values
+
+    def p_value(
+        answers: Sequence[np.ndarray], _: Sequence[np.ndarray], both: Bool[np.ndarray, " examples"]
+    ) -> float:
+        first, second = answers
+        if metric.of_two:
+            positive = rarer_class(codes)
+            columns = first[:, positive], second[:, positive]
+            return resampled_p_value(OF_RANKS[metric.key], codes[both] == positive, columns, seed)
+        decided = first.argmax(axis=1), second.argmax(axis=1)
+        return exchange_p_value(OF_COUNTS[metric.key], codes[both], decided, first.shape[1], seed)
+
+    return p_value
+
+
+def by_whole(
     metric: Metric,
-    labels: Shaped[np.ndarray, "examples ..."],
+    labels: Labels,
     outputs: Outputs,
-    decisions: Mapping[str, np.ndarray] | None,
+    decisions: Mapping[str, np.ndarray],
+    p_value_of: _PValue,
     seed: int,
 ) -> ModelComparison:
     """Compare models by a metric of counts or rankings, which is no mean over examples.
@@ -301,36 +244,28 @@ def _by_whole(
     `decisions` are those about several labels.
     """
     first = {name: rows[:, 0] for name, rows in outputs.items()}
-    positive = rarer_class(labels) if metric.of_two else 0
+    positive = rarer_class(labels.values) if metric.of_two else 0
 
     def scored(name: str, asked: Bool[np.ndarray, " examples"]) -> float:
-        decided = None if decisions is None else decisions[name][asked]
-        return metric_value(metric, labels[asked], outputs[name][asked], positive, decided)
+        decided = decisions[name][asked] if decisions else None
+        return metric_value(metric, labels.at(asked), outputs[name][asked], positive, decided)
 
-    reference, scores = _expected_wholes(first, scored)
+    reference, scores = expected_wholes(first, scored)
     best = max(scores, key=lambda name: scores[name])
 
     def pair(name: str) -> tuple[float, float]:
-        both = _both(first, name, best)
+        both = both_asked(first, name, best)
         return scored(best, both), scored(name, both)
 
     def p_value(name: str) -> float:
-        both = _both(first, name, best)
-        of_best, of_other = outputs[best][both], outputs[name][both]
-        if metric.of_two:
-            columns = of_best[:, positive], of_other[:, positive]
-            return resampled_p_value(OF_RANKS[metric.key], labels[both] == positive, columns, seed)
-        if decisions is None:
-            answers = of_best.argmax(axis=1), of_other.argmax(axis=1)
-            return exchange_p_value(OF_COUNTS[metric.key], labels[both], answers, of_best.shape[1], seed)
-        if metric.test == "resample":
-            return precision_p_value(labels[both], (of_best, of_other), seed)
-        decided = decisions[best][both], decisions[name][both]
-        return label_exchange_p_value(metric.key, labels[both], decided, seed)
+        both = both_asked(first, name, best)
+        answers, decided = (
+            [of[each][both] for each in (best, name)] if of else [] for of in (outputs, decisions)
+        )
+        return p_value_of(answers, decided, both)
 
-    decided = None if decisions is None else decisions[best]
-    asked = np.flatnonzero(_both(first, best, reference))
-    shuffled = _chance_of_score(metric, labels, outputs[best], decided, asked, seed)
+    asked = np.flatnonzero(both_asked(first, best, reference))
+    shuffled = chance_of_score(metric, labels, outputs[best], decisions.get(best), asked, seed)
     return ModelComparison(
         metric=metric,
         scores=scores,
@@ -347,9 +282,9 @@ def _by_whole(
     )
 
 
-def _chance_of_score(
+def chance_of_score(
     metric: Metric,
-    labels: Shaped[np.ndarray, "examples ..."],
+    labels: Labels,
     answers: Float64[np.ndarray, "examples classes"],
     decisions: Int8[np.ndarray, "examples labels"] | None,
     asked: Int64[np.ndarray, " asked"],
@@ -360,24 +295,27 @@ def _chance_of_score(
     Of examples with several labels, about which there are decisions, at most 1,000 are shuffled.
     """
     some, decided = asked, None
-    positive = rarer_class(labels) if metric.of_two else 0
+    positive = rarer_class(labels.values) if metric.of_two else 0
     if decisions is not None:
         some = np.random.default_rng(seed).permutation(asked)[:_MOST_SHUFFLED]
         decided = decisions[some]
+    target = labels.target
     return 2 * shuffle_p_value(
-        lambda each: metric_value(metric, each, answers[some], positive, decided), labels[some], seed
+        lambda each: target.value(metric.key, each, answers[some], decided, positive),
+        labels.values[some],
+        seed,
     )
 
 
-def _expected_wholes(
-    asked: _Terms, scored: Callable[[str, Bool[np.ndarray, " examples"]], float]
+def expected_wholes(
+    asked: Terms, scored: Callable[[str, Bool[np.ndarray, " examples"]], float]
 ) -> tuple[str, dict[str, float]]:
     """The best model of those asked about most examples, and the score on all that is expected of each.
 
     `scored` is the score of a model on some examples.
     """
     reference = _best_of_most_asked(asked, lambda name: scored(name, ~np.isnan(asked[name])))
-    both = {name: _both(asked, name, reference) for name in asked}
+    both = {name: both_asked(asked, name, reference) for name in asked}
     whole = scored(reference, both[reference])
     return reference, {
         name: scored(name, of) if of.all() else whole + scored(name, of) - scored(reference, of)
@@ -385,19 +323,18 @@ def _expected_wholes(
     }
 
 
-def compare_regressors(
-    labels: Float64[np.ndarray, " examples"], outputs: Outputs, seed: int
-) -> ModelComparison:
-    """Compare models of numbers by root mean squared error.
+def rank_numbers(metric: Metric | None, labels: Labels, outputs: Outputs, seed: int) -> ModelComparison:
+    """Compare models of numbers by root mean squared error, whatever the metric.
 
     Ranks decide whether any model knows something of the labels: a few large squared errors would hide it.
     """
-    squares = {name: (answers - labels) ** 2 for name, answers in outputs.items()}
-    scores = {name: float(np.sqrt(max(0.0, mean))) for name, mean in _estimated(squares, sign=-1).items()}
+    del metric
+    squares = {name: (answers - labels.values) ** 2 for name, answers in outputs.items()}
+    scores = {name: float(np.sqrt(max(0.0, mean))) for name, mean in estimated(squares, sign=-1).items()}
     best = min(scores, key=lambda name: scores[name])
 
     def both(name: str) -> Float64[np.ndarray, "both 2"]:
-        asked = _both(squares, name, best)
+        asked = both_asked(squares, name, best)
         return np.stack([squares[name][asked], squares[best][asked]], axis=1)
 
     def p_value(name: str) -> float:
@@ -405,7 +342,7 @@ def compare_regressors(
         return float(flip_p_values((pair[:, 0] - pair[:, 1])[:, None], seed)[0])
 
     def roots(name: str) -> tuple[float, float]:
-        first, second = _pair(squares, name, best)
+        first, second = paired_means(squares, name, best)
         return float(np.sqrt(first)), float(np.sqrt(second))
 
     def lead(name: str) -> float:
@@ -424,7 +361,7 @@ def compare_regressors(
         nothing=f"at most {100 * PRACTICALLY_NOTHING:g} % of the squared error",
         is_gain=lambda name: lead(name) > 1,
         loses=lambda _: "",
-        by_chance=_chance_of_ranks(labels, outputs, seed),
+        by_chance=_chance_of_ranks(labels.values, outputs, seed),
     )
 
 
@@ -450,25 +387,25 @@ def _standard_ranks(values: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " 
     return found
 
 
-def _best_of_most_asked(terms: _Terms, merit: Callable[[str], float]) -> str:
+def _best_of_most_asked(terms: Terms, merit: Callable[[str], float]) -> str:
     """Of the models that were asked about most examples the one of most merit, of equals the simplest."""
     asked = {name: int((~np.isnan(values)).sum()) for name, values in terms.items()}
     return max((name for name in terms if asked[name] == max(asked.values())), key=merit)
 
 
-def _both(terms: _Terms, name: str, other: str) -> Bool[np.ndarray, " examples"]:
+def both_asked(terms: Terms, name: str, other: str) -> Bool[np.ndarray, " examples"]:
     """The examples about which two models were asked."""
     found: np.ndarray = ~np.isnan(terms[name]) & ~np.isnan(terms[other])
     return found
 
 
-def _pair(terms: _Terms, name: str, best: str) -> tuple[float, float]:
+def paired_means(terms: Terms, name: str, best: str) -> tuple[float, float]:
     """Means of the best and of another model on the examples about which both were asked."""
-    both = _both(terms, name, best)
+    both = both_asked(terms, name, best)
     return float(terms[best][both].mean()), float(terms[name][both].mean())
 
 
-def _estimated(terms: _Terms, sign: int) -> dict[str, float]:
+def estimated(terms: Terms, sign: int) -> dict[str, float]:
     r"""Expected mean of every model on all examples; `sign` is 1 where more is better, else -1.
 
     A model that was asked about fewer examples has a mean difference $\bar d$ from the best one asked about
@@ -485,7 +422,7 @@ def _estimated(terms: _Terms, sign: int) -> dict[str, float]:
         if np.isnan(values).sum() == np.isnan(terms[reference]).sum():
             found[name] = float(np.nanmean(values))
         else:
-            both = _both(terms, name, reference)
+            both = both_asked(terms, name, reference)
             differences = values[both] - terms[reference][both]
             noise = float(differences.var()) / len(differences)
             kept = variance / (variance + noise) if variance + noise > 0 else 1.0

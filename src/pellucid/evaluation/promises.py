@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Int, Shaped
+from jaxtyping import Bool, Float, Float64, Int
 
-from pellucid.arithmetic.probabilities import at_most, at_most_drawn, at_most_growing, beta_quantile
+from pellucid.arithmetic.probabilities import at_most, at_most_drawn, at_most_growing, beta_quantile, stored
 from pellucid.evaluation.intervals import TAILS, Interval, wilson
+from pellucid.targets import Labels
 
 # Of a promise; intervals are 95 % too.
 CONFIDENCE = 0.95
@@ -212,7 +213,7 @@ def _sets(
 # Prediction sets: with each answer a set of classes, or an interval of numbers, that contains the truth.
 #
 # Split conformal prediction. Each of $n$ held-out examples has a score $s_i$ of how badly the truth fits the
-# model's output: of classes $1 - p$, with $p$ the probability of the true class, of numbers the absolute
+# model's output: of classes $-p$, with $p$ the probability of the true class, of numbers the absolute
 # residual $|y - \hat y|$. With $\hat q$ the $\lceil (n + 1) c \rceil$-th smallest of them, a set contains
 # every class, or every number, of a score of at most $\hat q$; of classes it contains the answer in any case.
 # For an input from the source of the held-out examples it contains the truth with probability of at least
@@ -237,14 +238,19 @@ class Coverage:
     """Largest score that sets admit, and the held-out examples that it comes from."""
 
     coverage: float  # the probability that a set contains the truth, as asked for
-    cutoff: float  # of classes the least probability, of numbers the largest residual
+    limit: float  # the largest score admitted
     examples: int  # held-out examples
     tested: int = 0  # test examples; 0 where there are none to check it on
     # share of these that is covered, by the refuted cutoff where the test refutes it
     on_test: Interval | None = None
-    # whether the test refutes the cutoff of the held-out examples; `cutoff` is then widened to that of
+    # whether the test refutes the limit of the held-out examples; `limit` is then widened to that of
     # the test examples, unless `is_void`
     is_refuted: bool = False
+
+    @property
+    def cutoff(self) -> float:
+        """Of classes the least probability in a set, of numbers the largest residual."""
+        return abs(self.limit)
 
     @property
     def is_void(self) -> bool:
@@ -264,43 +270,34 @@ def least_for_sets(coverage: float) -> int:
     return math.ceil(coverage / (1 - coverage) - _ROUNDING)
 
 
-def coverage_of(
-    labels: Shaped[np.ndarray, " n"], outputs: Float[np.ndarray, "n ..."], coverage: float
-) -> Coverage:
-    """Cutoff of sets by probabilities (n, classes), or half width of intervals by numbers (n,)."""
-    count, rank = len(labels), _rank(len(labels), coverage)
-    if outputs.ndim == 1:
-        return Coverage(coverage, float(np.sort(np.abs(labels - outputs))[rank - 1]), count)
-    of_truth = _stored(outputs)[np.arange(count), labels]
-    return Coverage(coverage, float(np.sort(of_truth)[count - rank]), count)
+def coverage_of(labels: Labels, outputs: Float[np.ndarray, "n ..."], coverage: float) -> Coverage:
+    """Limit of sets of classes, or of intervals of numbers, by held-out labels and answers."""
+    misfits = np.sort(labels.target.misfits(labels.values, outputs))
+    return Coverage(coverage, float(misfits[_rank(len(labels), coverage) - 1]), len(labels))
 
 
 def checked_on(
     found: Coverage,
-    labels: Shaped[np.ndarray, " n"],
+    labels: Labels,
     outputs: Float[np.ndarray, "n ..."],
     answers: Int[np.ndarray, " n"] | Float[np.ndarray, " n"],
 ) -> Coverage:
-    """Check a cutoff on test examples, at least one; where they refute it, it is widened if they suffice."""
+    """Check a limit on test examples, at least one; where they refute it, it is widened if they suffice."""
     count = len(labels)
-    if outputs.ndim == 1:
-        is_covered = np.abs(labels - outputs) <= found.cutoff
-    else:
-        is_covered = in_sets(outputs, answers.astype(np.int64), found.cutoff)[np.arange(count), labels]
-    covered = int(is_covered.sum())
+    fits = labels.target.misfits(labels.values, outputs) <= found.limit
+    covered = int((fits | (answers == labels.values)).sum())
     is_refuted = at_most(covered, count, found.coverage) <= _LEVEL
     found = replace(found, tested=count, on_test=wilson(covered, count), is_refuted=is_refuted)
     if not is_refuted or found.is_void:
         return found
-    of_test, wider = coverage_of(labels, outputs, found.coverage).cutoff, max if outputs.ndim == 1 else min
-    return replace(found, cutoff=wider(found.cutoff, of_test))
+    return replace(found, limit=max(found.limit, coverage_of(labels, outputs, found.coverage).limit))
 
 
 def in_sets(
     probabilities: Float[np.ndarray, "n classes"], answers: Int[np.ndarray, " n"], cutoff: float
 ) -> Bool[np.ndarray, "n classes"]:
     """Classes of each set; its answer is always among them."""
-    is_in = _stored(probabilities) >= cutoff
+    is_in = stored(probabilities) >= cutoff
     is_in[np.arange(len(answers)), answers] = True
     return is_in
 
@@ -309,15 +306,10 @@ def class_sets(
     probabilities: Float[np.ndarray, "n classes"], answers: Int[np.ndarray, " n"], cutoff: float
 ) -> list[list[int]]:
     """The classes of each set, the most probable first."""
-    order = np.argsort(-_stored(probabilities), axis=1, kind="stable")
+    order = np.argsort(-stored(probabilities), axis=1, kind="stable")
     is_in = in_sets(probabilities, answers, cutoff)
     return [row[some[row]].tolist() for row, some in zip(order, is_in, strict=True)]
 
 
 def _rank(examples: int, coverage: float) -> int:
     return math.ceil((examples + 1) * coverage - _ROUNDING)
-
-
-def _stored(probabilities: Float[np.ndarray, "n classes"]) -> Float[np.ndarray, "n classes"]:
-    """Probabilities as held-out ones are stored, in 32 bits."""
-    return np.asarray(probabilities, np.float32)

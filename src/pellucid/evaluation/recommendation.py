@@ -1,23 +1,15 @@
 """Recommendation of a model: the one that is expected to serve best, by what was held out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
-
-import numpy as np
-from jaxtyping import Float64, Shaped
 
 from pellucid.arithmetic.probabilities import LEVEL
 from pellucid.arithmetic.rounding import figure, figures
 from pellucid.data.wording import count_of
-from pellucid.evaluation.model_comparisons import (
-    FEW,
-    ModelComparison,
-    Outputs,
-    compare_classifiers,
-    compare_regressors,
-)
+from pellucid.evaluation.by_target import SCORING
+from pellucid.evaluation.model_comparisons import FEW, ModelComparison, Outputs
 from pellucid.settings import AVERAGE, DUMMIES, NEURAL, metric_of, metrics_of
-from pellucid.settings.metrics import TargetName
+from pellucid.targets import Labels
 
 # Level at which the best of all models must beat a dummy where labels are shuffled for the comparison.
 SURELY = 0.01
@@ -35,14 +27,14 @@ class Recommendation(NamedTuple):
 
 
 def recommend(
-    labels: Shaped[np.ndarray, "examples ..."],
-    probabilities: Mapping[str, Float64[np.ndarray, "examples classes"]],
+    labels: Labels,
+    outputs: Outputs,
     metric: str | None = None,
     seed: int = 0,
     equally_simple: Sequence[Sequence[str]] = (),
     noun: str = "validation example",
 ) -> Recommendation:
-    """Recommend a model of classes, or of several labels (examples, labels), and say why.
+    """Recommend a model and say why.
 
     Taken is the model of the least expected log loss, or the best by the metric that was asked for. A simpler
     one is taken only where it is behind by practically nothing: 2 % of the log loss (with 0.01 added) and 0.3
@@ -57,46 +49,26 @@ def recommend(
     level of 1 %; above, a test of pairs counts all comparisons (Bonferroni). By metrics of class counts it
     must also be better than the same answers on shuffled labels, since guessing already beats `majority`.
 
-    `probabilities`, by name of the model, simplest first, are of examples that the models did not learn
+    Models of numbers go by squared error, whatever the metric; `mean` is taken where it is the best, or where
+    no model's answers go along with the labels beyond chance.
+
+    `outputs`, by name of the model, simplest first, are of examples that the models did not learn
     from, not a number where a model was not asked; `metric` is a value of `--metric`, or `None`. In each
     group of `equally_simple` names none is simpler than another. `noun` names one of the examples.
 
     Raises: `ValueError` if there is no model, or the metric is unknown or not one of such labels.
     """
-    decides = None if metric is None else metric_of(metric)
-    target: TargetName = "labels" if labels.ndim == 2 else "class"
-    if decides is not None and target not in decides.targets:
-        able = ", ".join(each.setting for each in metrics_of(target) if each.test is not None)
+    target = labels.target
+    decides = None if metric is None else metric_of(target.metric or metric)
+    if decides is not None and target.noun not in decides.targets:
+        able = ", ".join(each.setting for each in metrics_of(target.noun) if each.test is not None)
         raise ValueError(f"metric: {metric!r} does not score models of this target; choose one of {able}")
-    early = _without_a_comparison(list(probabilities), len(labels))
+    early = _without_a_comparison(list(outputs), len(labels))
     if early is not None:
         return early
+    compare = SCORING[target].rank
     return _without_a_vain_average(
-        probabilities,
-        lambda outputs: compare_classifiers(decides, labels, outputs, seed),
-        equally_simple,
-        noun,
-    )
-
-
-def recommend_numbers(
-    labels: Float64[np.ndarray, " examples"],
-    predicted: Mapping[str, Float64[np.ndarray, " examples"]],
-    seed: int = 0,
-    equally_simple: Sequence[Sequence[str]] = (),
-    noun: str = "validation example",
-) -> Recommendation:
-    """Recommend a model of numbers by squared error, with the rule and arguments of `recommend`.
-
-    `mean` is taken where it is the best, or where no model's answers go along with the labels beyond chance.
-
-    Raises: `ValueError` if there is no model.
-    """
-    early = _without_a_comparison(list(predicted), len(labels))
-    if early is not None:
-        return early
-    return _without_a_vain_average(
-        predicted, lambda outputs: compare_regressors(labels, outputs, seed), equally_simple, noun
+        outputs, lambda some: compare(decides, labels, some, seed), equally_simple, noun
     )
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 from scipy.special import stdtrit
 
-from pellucid.arithmetic.label_metrics import is_right
 from pellucid.arithmetic.metrics import (
     OF_COUNTS,
     OF_RANKS,
@@ -31,12 +30,38 @@ from pellucid.evaluation.intervals import (
     share_interval,
     studentised_interval,
 )
-from pellucid.evaluation.label_scores import LabelScore, label_scores
 from pellucid.settings import METRICS, Metric, metrics_of
+from pellucid.targets import Labels
 
-_NO_EXAMPLE = "labels: no example to score; at least one is needed"
 # Examples times groups up to which a product with a table of ones and zeros is the quickest sum.
 _MOST_MEMBERSHIPS = 1 << 20
+
+
+class LabelScore(NamedTuple):
+    """Scores of one of several labels, `None` where there is nothing to score."""
+
+    known: int  # examples in which it is known
+    support: int  # of these the ones in which it is present
+    precision: Interval | None  # share of its answers that are right, with Wilson's interval
+    recall: Interval | None  # share of its examples that are found, with Wilson's interval
+    f1: Interval | None  # with an interval from resampled examples, as has average precision
+    average_precision: Interval | None  # where it is present in some examples and absent in others
+    expected_calibration_error: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Its scores by their names."""
+        found = self._asdict().items()
+        return {name: each._asdict() if isinstance(each, Interval) else each for name, each in found}
+
+    def with_ends_of(self, other: "LabelScore") -> "LabelScore":
+        """The same scores with intervals that contain both."""
+        both = zip(self._fields, self, other, strict=True)
+        wider: dict[str, Any] = {
+            name: mine.with_ends_of(its)
+            for name, mine, its in both
+            if isinstance(mine, Interval) and isinstance(its, Interval)
+        }
+        return self._replace(**wider)
 
 
 @dataclass(frozen=True)
@@ -53,6 +78,15 @@ class Scores:
         """One score by its name in `metrics.json`."""
         return self.intervals[metric]
 
+    def with_ends_of(self, other: "Scores") -> "Scores":
+        """The same scores with intervals that contain both."""
+        pairs = zip(self.per_label, other.per_label, strict=True)
+        return replace(
+            self,
+            intervals={key: each.with_ends_of(other[key]) for key, each in self.intervals.items()},
+            per_label=tuple(mine.with_ends_of(its) for mine, its in pairs),
+        )
+
     def to_json(self) -> dict[str, dict[str, float]]:
         """The value of `test` in `metrics.json`."""
         return {name: interval._asdict() for name, interval in self.intervals.items()}
@@ -62,53 +96,41 @@ class Scores:
         return [each.to_json() for each in self.per_label]
 
 
-def score(
-    labels: Shaped[np.ndarray, "examples ..."],
+def score_classes(
+    labels: Labels,
     probabilities: Float64[np.ndarray, "examples classes"],
     seed: int = 0,
     groups: Groups | None = None,
     positive: int | None = None,
-    predicted: Shaped[np.ndarray, "examples ..."] | None = None,
+    predicted: Int64[np.ndarray, " examples"] | None = None,
 ) -> Scores:
-    """Score probabilities of classes, or of several labels, against labels, every score with its interval.
+    """Score probabilities of classes: of two classes by rankings too, where both occur.
 
-    With `groups` intervals are by these, and never narrower than without: how much few groups differ is known
-    badly. Of two classes `positive` is the one that rankings are about, by default the rarer; they are scored
-    where both classes occur. `predicted` are the classes decided for, by default the most probable ones, or
-    decisions about several labels (examples, labels), by default those from one half on.
-
-    Raises: `ValueError` if there is no example.
+    Rankings are about the class `positive`, by default the rarer. `predicted` are the classes decided for, by
+    default the most probable ones.
     """
-    if len(labels) == 0:
-        raise ValueError(_NO_EXAMPLE)
-    if labels.ndim == 2:
-        of_labels, per_label = label_scores(labels, probabilities, seed, groups, predicted)
-        return Scores(of_labels, len(labels), per_label=per_label)
-    classes = probabilities.shape[1]
-    predicted = probabilities.argmax(axis=1) if predicted is None else predicted
+    classes, target, codes = probabilities.shape[1], labels.target, labels.values
+    predicted = target.labels(probabilities) if predicted is None else predicted
     # Intervals of the metrics without a formula for theirs, all from the same resamples.
-    scores = _resampled(labels, probabilities, predicted)
+    scores = _resampled(codes, probabilities, predicted)
     values, draws = scores(np.ones((1, len(labels))))[0], resample(scores, len(labels), seed, groups=groups)
     resampled = _percentiles((*OF_COUNTS, "log_loss"), values, draws, groups)
-    if classes == 2 and len(np.unique(labels)) == 2:
-        resampled |= _ranking_intervals(labels, probabilities, seed, positive, groups)
+    if classes == 2 and len(np.unique(codes)) == 2:
+        resampled |= _ranking_intervals(codes, probabilities, seed, positive, groups)
 
     def interval(metric: Metric) -> Interval:
         if metric.interval == "wilson":
-            return share_interval(predicted == labels, groups)
+            return share_interval(predicted == codes, groups)
         if metric.interval == "bins":
             return calibration_error(labels, probabilities, seed, groups)
         return resampled[metric.key]
 
     intervals = {
         metric.key: interval(metric)
-        for metric in metrics_of("class", classes)
+        for metric in metrics_of(target.noun, classes)
         if metric.key in resampled or not metric.of_two
     }
-    if groups is not None:
-        plain = score(labels, probabilities, seed, None, positive, predicted)
-        intervals = {key: each.with_ends_of(plain[key]) for key, each in intervals.items()}
-    return Scores(intervals, len(labels), confusion_matrix(labels, predicted, classes))
+    return Scores(intervals, len(labels), confusion_matrix(codes, predicted, classes))
 
 
 def _percentiles(
@@ -187,26 +209,25 @@ _ENDS = -700.0, 700.0
 
 
 def score_numbers(
-    labels: Float64[np.ndarray, " examples"],
-    predicted: Float64[np.ndarray, " examples"],
+    labels: Labels,
+    answers: Float64[np.ndarray, " examples"],
     seed: int = 0,
     groups: Groups | None = None,
+    positive: int | None = None,
+    predicted: Float64[np.ndarray, " examples"] | None = None,
 ) -> Scores:
     r"""Score predicted numbers against true ones: the scores of `number_errors`, with intervals.
 
     The intervals are studentised, those of the squared errors on the scale of $\ln$, where they are
     nearly symmetric: squared errors have a long tail, and percentiles would be too narrow. By `groups`
-    they are percentiles of resampled groups on the same scales, since sums over groups have shorter tails,
-    and never narrower than without.
-
-    Raises: `ValueError` if there is no example.
+    they are percentiles of resampled groups on the same scales, since sums over groups have shorter tails.
+    Numbers decide nothing, so that `positive` and `predicted` play no part.
 
     Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", sections 12.5 and 12.6.
     """
-    if len(labels) == 0:
-        raise ValueError(_NO_EXAMPLE)
+    del positive, predicted
     # Terms of each example in the sums that scores and their standard errors are made of.
-    errors, centred = predicted - labels, labels - labels.mean()
+    errors, centred = answers - labels.values, labels.values - labels.values.mean()
     squares = errors**2
     powers = [centred**power for power in (1, 2, 3, 4)]
     crossed = [squares * centred, squares * centred**2]
@@ -229,9 +250,6 @@ def score_numbers(
         "root_mean_squared_error": Interval(*(math.exp(min(end / 2, _ENDS[1])) for end in squared)),
         "r2": Interval(r2.value, r2.high, r2.low),
     }
-    if groups is not None:
-        plain = score_numbers(labels, predicted, seed)
-        intervals = {key: each.with_ends_of(plain[key]) for key, each in intervals.items()}
     return Scores(intervals, len(labels))
 
 
@@ -322,20 +340,18 @@ class Slices:
 def score_slices(
     column: str,
     values: Sequence[str],
-    labels: Shaped[np.ndarray, "test ..."],
+    labels: Labels,
     answers: Float64[np.ndarray, "test ..."],
     groups: Groups | None = None,
     predicted: Shaped[np.ndarray, "test ..."] | None = None,
 ) -> Slices:
-    """Score a model on the examples of each value.
+    """Score a model on the examples of each value, by the share answered right or the mean absolute error.
 
-    `answers` are probabilities (test, classes), scored by accuracy, or of several labels by subset accuracy,
-    or numbers (test,), by mean absolute error. With `groups` intervals are by these. `predicted` are
-    decisions, by default the most probable classes, or labels from one half on.
+    With `groups` intervals are by these. `predicted` are decisions, by default the most probable classes, or
+    labels from one half on.
     """
-    is_error = answers.ndim == 1
-    terms = np.abs(answers - labels) if is_error else is_right(labels, answers, predicted).astype(np.float64)
-    of_shares = "subset_accuracy" if labels.ndim == 2 else "accuracy"
+    metric = METRICS[labels.target.right or labels.target.headline]
+    terms = labels.target.outcomes(labels.values, answers, predicted)
     names, of, counts = np.unique(np.array(values, object), return_inverse=True, return_counts=True)
     of = of.reshape(-1)
     large = np.flatnonzero(counts >= FEWEST)
@@ -346,7 +362,7 @@ def score_slices(
 
     def part(value: str, members: Bool[np.ndarray, " test"]) -> Slice:
         mine, of_part = terms[members], None if groups is None else groups.within(members)
-        if not is_error:
+        if not metric.is_error:
             found = share_interval(mine == 1, of_part, NormalDist().inv_cdf(level))
             return Slice(value, len(mine), found, found.high < of_all)
         mean = float(mine.mean())
@@ -357,10 +373,10 @@ def score_slices(
         return Slice(value, len(mine), found, found.low > of_all)
 
     parts = [part(str(names[code]), of == code) for code in large.tolist()]
-    parts.sort(key=lambda each: -each.score.value if is_error else each.score.value)
+    parts.sort(key=lambda each: -each.score.value if metric.is_error else each.score.value)
     return Slices(
         column=column,
-        metric="mean_absolute_error" if is_error else of_shares,
+        metric=metric.key,
         parts=parts,
         pooled=part("", small) if is_pooled else None,
         pooled_values=few if is_pooled else 0,

@@ -13,7 +13,7 @@ from pellucid.classical import baselines_for
 from pellucid.data import Check, Dataset, write_ledger
 from pellucid.data.removal import of_texts
 from pellucid.data.wording import count_of, some
-from pellucid.evaluation.calibration import chosen_weights, cross_fitted_average
+from pellucid.evaluation.averaging import chosen_weights, cross_fitted_average
 from pellucid.novelty import for_answers_of
 from pellucid.pipeline.comparing.standings import scores_of_folds
 from pellucid.pipeline.continual.forgetting import continual_metrics
@@ -85,7 +85,7 @@ def average_of(candidates: Sequence[Candidate], dataset: Dataset, settings: Sett
     positions = reduce(np.intersect1d, [each.held_out.positions for each in able])
     if len(positions) < _LEAST_EXAMPLES:
         return None
-    labels = dataset.labels[positions]
+    labels = dataset.labels_at(positions)
     outputs = [each.held_out.about(positions) for each in able]
     weights = chosen_weights(labels, outputs).tolist()
     order = sorted(range(len(able)), key=lambda place: -weights[place])
@@ -165,8 +165,7 @@ def with_averages_tested(candidates: Sequence[Candidate], tested: Mapping[str, T
             )
         answers = model.target.calibrated(raw, model.temperature)
         novelty = asked[0].novelty if model.detector is not None else None
-        labels = None if model.target.is_exclusive else model.decided(answers)
-        found[each.name] = Tested(raw, answers, novelty, milliseconds, labels, each.model.threshold)
+        found[each.name] = Tested(raw, answers, novelty, milliseconds, each.model.threshold)
     return found
 
 

@@ -247,64 +247,40 @@ def corrections(facts: ReportFacts, shown: Sequence[Sequence[ShownExample]]) -> 
     }
 
 
-def _unjudged(facts: ReportFacts) -> int:
-    """Examples whose labels were not judged; 0 where examples have several, which are counted by label."""
-    if facts.label_issues is None or facts.labels is not None:
-        return 0
-    examples = sum(facts.data_count(split) for split in ("train", "validation", "test"))
-    return max(0, examples - facts.label_issues.examined)
+def number_mistakes(facts: ReportFacts) -> Mapping[str, Any] | None:
+    """How far numbers are off: content of `page/errors.html`; `None` where nothing was tested."""
+    if facts.numbers is None or not len(facts.numbers):
+        return None
+    album, shown_ones = shown_examples(facts.mistakes, facts.copies, facts.unfamiliar)
+    worst, copies, unfamiliar = shown_ones
+    return {
+        "template": "errors_numbers.html",
+        "album": album,
+        "residuals": residuals(facts.numbers, facts.noun),
+        "worst": worst,
+        "first": _first(facts),
+        "copies": _pairs(copies),
+        "unfamiliar": unfamiliar,
+        "too_short": facts.unfamiliar_short,
+        "corrections": corrections(facts, shown_ones),
+    }
 
 
-def mistakes(facts: ReportFacts) -> Mapping[str, Any] | None:
+def class_mistakes(facts: ReportFacts) -> Mapping[str, Any] | None:
     """Where the answers are wrong, with images or texts: content of `page/errors.html`.
 
     `None` where nothing was tested and no labels were judged.
     """
-    first = WORST_TEXTS_SHOWN if facts.noun == "text" else WORST_SHOWN
-    if facts.numbers is not None:
-        album, shown_ones = shown_examples(facts.mistakes, facts.copies, facts.unfamiliar)
-        worst, copies, unfamiliar = shown_ones
-        found = {
-            "residuals": residuals(facts.numbers, facts.noun),
-            "worst": worst,
-            "first": first,
-            "copies": _pairs(copies),
-            "unfamiliar": unfamiliar,
-            "too_short": facts.unfamiliar_short,
-            "corrections": corrections(facts, shown_ones),
-        }
-        return {"template": "errors_numbers.html", "album": album, **found} if len(facts.numbers) else None
     if not facts.tested and facts.label_issues is None:
         return None
-    to_open = opened(facts) if facts.labels is None else ()
-    label_issues = () if facts.label_issues is None else facts.label_issues.shown
-    album, shown_ones = shown_examples(
-        facts.mistakes,
-        facts.uncertain,
-        label_issues,
-        facts.copies,
-        facts.unfamiliar,
-        *(cell.examples for cell in to_open),
-    )
-    worst, uncertain, mislabelled, copies, unfamiliar, *of_cells = shown_ones
+    to_open = opened(facts)
+    shown, of_cells = _named_mistakes(facts, *(cell.examples for cell in to_open))
     wrong = facts.confusion - np.diag(np.diag(facts.confusion))
-    shown = {
-        "tested": facts.tested,
-        "worst": worst,
-        "label_issues": facts.label_issues,
-        "mislabelled": mislabelled,
-        "first": first,
-        "album": album,
-        "copies": _pairs(copies),
-        "unfamiliar": unfamiliar,
-        "too_short": facts.unfamiliar_short,
-        "unjudged": _unjudged(facts),
-        "corrections": corrections(facts, shown_ones),
-    }
-    if facts.labels is not None:
-        return {**shown, "template": "errors_several.html", **label_mistakes(facts)}
+    examples = sum(facts.data_count(split) for split in ("train", "validation", "test"))
+    judged = examples if facts.label_issues is None else facts.label_issues.examined
     return {
         **shown,
+        "unjudged": max(0, examples - judged),
         "template": "errors_one.html",
         "matrix": matrix(facts),
         "steps": (*STEPS, 1.0),
@@ -313,19 +289,14 @@ def mistakes(facts: ReportFacts) -> Mapping[str, Any] | None:
         "wrong": int(wrong.sum()),
         "per_class": per_class(facts) if facts.tested else (),
         "opened": list(zip(to_open, of_cells, strict=True)),
-        "uncertain": uncertain,
     }
 
 
-def _pairs(copies: Sequence[ShownExample]) -> list[tuple[ShownExample, ShownExample]]:
-    return list(zip(copies[::2], copies[1::2], strict=True))
-
-
-def label_mistakes(facts: ReportFacts) -> Mapping[str, Any]:
-    """Labels that were missed and added: content of `page/errors_several.html`; empty without labels."""
+def label_mistakes(facts: ReportFacts) -> Mapping[str, Any] | None:
+    """Labels that were missed and added: content of `page/errors.html`; `None` without labels."""
     found = facts.labels
-    if found is None:
-        return {}
+    if found is None or (not facts.tested and facts.label_issues is None):
+        return None
     has, answered = np.diag(found.together), np.diag(found.answered_together)
     order = np.argsort(-(found.missed + found.added), kind="stable")[:WORST_LABELS_SHOWN].tolist()
     rows = [
@@ -334,6 +305,9 @@ def label_mistakes(facts: ReportFacts) -> Mapping[str, Any]:
         if found.missed[label] + found.added[label]
     ]
     return {
+        **_named_mistakes(facts)[0],
+        "unjudged": 0,  # judged are labels, not examples
+        "template": "errors_several.html",
         "rows": rows,
         "has": int(has.sum()),
         "missed": int(found.missed.sum()),
@@ -341,6 +315,39 @@ def label_mistakes(facts: ReportFacts) -> Mapping[str, Any]:
         "added": int(found.added.sum()),
         "right": facts.score("subset_accuracy"),
     }
+
+
+def _named_mistakes(
+    facts: ReportFacts, *more: Sequence[Answered]
+) -> tuple[dict[str, Any], list[list[ShownExample]]]:
+    """What is shown of mistakes of classes and of labels, and further examples that share the album."""
+    label_issues = () if facts.label_issues is None else facts.label_issues.shown
+    album, shown_ones = shown_examples(
+        facts.mistakes, facts.uncertain, label_issues, facts.copies, facts.unfamiliar, *more
+    )
+    worst, uncertain, mislabelled, copies, unfamiliar, *others = shown_ones
+    return {
+        "tested": facts.tested,
+        "worst": worst,
+        "uncertain": uncertain,
+        "label_issues": facts.label_issues,
+        "mislabelled": mislabelled,
+        "first": _first(facts),
+        "album": album,
+        "copies": _pairs(copies),
+        "unfamiliar": unfamiliar,
+        "too_short": facts.unfamiliar_short,
+        "corrections": corrections(facts, shown_ones),
+    }, others
+
+
+def _first(facts: ReportFacts) -> int:
+    """Mistakes that are shown at once."""
+    return WORST_TEXTS_SHOWN if facts.noun == "text" else WORST_SHOWN
+
+
+def _pairs(copies: Sequence[ShownExample]) -> list[tuple[ShownExample, ShownExample]]:
+    return list(zip(copies[::2], copies[1::2], strict=True))
 
 
 def residuals(rows: Float64[np.ndarray, "test 2"], noun: str) -> Mapping[str, Any] | None:

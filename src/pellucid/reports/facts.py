@@ -13,7 +13,7 @@ from pellucid.evaluation.promises import ErrorPoint, Promise
 from pellucid.reports.formatting import read_score, whole
 from pellucid.reports.headlines import Headline, headline_of, scores_of
 from pellucid.settings import Metric
-from pellucid.targets import CLASSIFICATION, GENERATION, MULTILABEL, REGRESSION, Target
+from pellucid.targets import Target, target_named
 
 Pixels = UInt8[np.ndarray, "height width channels"]
 
@@ -300,15 +300,12 @@ class ReportFacts:
     @property
     def target(self) -> Target:
         """Classes, several labels, numbers or images."""
-        task = str(self.metrics.get("task", "")).partition("-")[2]
-        return next(
-            (each for each in (REGRESSION, GENERATION, MULTILABEL) if task == each.name), CLASSIFICATION
-        )
+        return target_named(str(self.metrics.get("task", "")).partition("-")[2])
 
     @property
     def is_regression(self) -> bool:
         """True where numbers are predicted, not classes."""
-        return self.target is REGRESSION
+        return self.target.cell is float
 
     @property
     def noun(self) -> str:

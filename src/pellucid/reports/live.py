@@ -8,8 +8,9 @@ from importlib.resources import files
 from markupsafe import Markup
 
 from pellucid.pages import joined_script, policy_of
+from pellucid.reports.by_target import SECTIONS
 from pellucid.reports.facts import ReportFacts
-from pellucid.reports.report import OF_GENERATORS, SECTIONS, environment
+from pellucid.reports.report import environment
 
 # Sections of the report that a run under way has content for, in the order in which they are watched.
 _WATCHED = ("training", "errors", "models", "network", "data", "repeat")
@@ -23,7 +24,7 @@ def render_sections(facts: ReportFacts) -> str:
 
     The functions and templates are those of the report.
     """
-    known = {section.key: section for section in (SECTIONS if facts.generated is None else OF_GENERATORS)}
+    known = {section.key: section for section in SECTIONS[facts.target]}
     known["training"] = known["training"]._replace(title="How training goes")
     wanted = [known[key] for key in _WATCHED if key in known]
     built = [(section, section.build(facts)) for section in wanted]

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,10 +30,12 @@ _LEAST_ANSWERS = next(answers for answers in range(1, 1000) if wilson(answers, a
 _QUARTERS, _MUCH_WORSE, _LEAST_IN_QUARTER = 4, 1.5, 10
 
 
-def verdict_section(facts: ReportFacts) -> Mapping[str, Any]:
-    """What was reached, in one sentence: content of `page/verdict.html`."""
+def verdict_section(
+    facts: ReportFacts, judge: Callable[[ReportFacts], Mapping[str, Any]]
+) -> Mapping[str, Any]:
+    """What was reached, in one sentence: content of `page/verdict.html`; `judge` is that of the target."""
     return {
-        "verdict": judge_numbers(facts) if facts.is_regression else judge(facts),
+        "verdict": judge(facts),
         "models": len(facts.models),
         "trusted_share": TRUSTED,
         "has_novelty": trust_sections.novelty_section(facts) is not None,

@@ -1,7 +1,7 @@
 """The report, its sections in the order of the argument, and the pages shown before there is one."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -13,21 +13,10 @@ from pellucid.data import Check, Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.page_language import PageEnvironment
 from pellucid.pages import checksum, joined_script, visible
-from pellucid.reports import (
-    error_sections,
-    formatting,
-    generated_sections,
-    giveaway_sections,
-    label_sections,
-    model_sections,
-    training_sections,
-    trust_sections,
-)
+from pellucid.reports import error_sections, formatting
+from pellucid.reports.by_target import SECTIONS
 from pellucid.reports.facts import Answered, ReportFacts
 from pellucid.settings import METRICS
-from pellucid.targets import PRESENT
-
-__all__ = ["SECTIONS", "Section", "render"]
 
 # The words of the report that need one line of explanation.
 GLOSSARY: Mapping[str, tuple[str, str]] = {
@@ -94,50 +83,6 @@ GLOSSARY: Mapping[str, tuple[str, str]] = {
 }
 
 
-class Section(NamedTuple):
-    """A section of the page.
-
-    `key`: anchor, and name of the template `page/KEY.html`; `title`: heading, and entry in the page's
-    navigation; `build`: takes the facts and returns what the template needs, `None` leaves the section out.
-    """
-
-    key: str
-    title: str
-    build: Callable[[ReportFacts], Mapping[str, Any] | None]
-
-
-SECTIONS: tuple[Section, ...] = (
-    Section("verdict", "Verdict", model_sections.verdict_section),
-    Section("models", "Models compared", model_sections.model_table),
-    Section("corrected", "Did the corrections help?", model_sections.corrections),
-    Section("continual", "Kept and forgotten", model_sections.forgetting),
-    Section("by-label", "Label by label", label_sections.labels_section),
-    Section("giveaways", "What gives classes away", giveaway_sections.giveaways_section),
-    Section("errors", "Mistakes", error_sections.mistakes),
-    Section("slices", "Where is it worst?", trust_sections.slices_section),
-    Section("reliability", "Can its probabilities be believed?", trust_sections.reliability_section),
-    Section("novelty", "Can it spot unfamiliar inputs?", trust_sections.novelty_section),
-    Section("abstention", "Letting it say \u201cI don\u2019t know\u201d", trust_sections.abstention_section),
-    Section("curve", "Would more data help?", trust_sections.curve_section),
-    Section("training", "How training went", training_sections.training_section),
-    Section("network", "The network", training_sections.network_section),
-    Section("data", "The data", training_sections.data_section),
-    Section("repeat", "How to repeat it", training_sections.repetition),
-    Section("next", "What to do next", training_sections.next_steps),
-)
-
-# Sections of a run that made images.
-OF_GENERATORS: tuple[Section, ...] = (
-    Section("outcome", "Verdict", generated_sections.outcome),
-    Section("samples", "What it makes", generated_sections.samples),
-    Section("measures", "What its images are worth", generated_sections.measures),
-    Section("reconstructions", "What it keeps of an image", generated_sections.reconstructions),
-    Section("latent", "How it arranges images", generated_sections.latent),
-    Section("bound", "How likely real images are", generated_sections.bound),
-    *(each for each in SECTIONS if each.key in ("training", "network", "data", "repeat", "next")),
-)
-
-
 def render(facts: ReportFacts) -> str:
     """Write the report as HTML, to be encoded as UTF-8.
 
@@ -145,8 +90,7 @@ def render(facts: ReportFacts) -> str:
     shown. Its only script, which its policy admits by a checksum, collects corrections of labels. Equal facts
     give equal text.
     """
-    sections = SECTIONS if facts.generated is None else OF_GENERATORS
-    built = [(section, section.build(facts)) for section in sections]
+    built = [(section, section.build(facts)) for section in SECTIONS[facts.target]]
     shown = [(section, content) for section, content in built if content is not None]
     script = ""
     if any(
@@ -253,14 +197,6 @@ def render_preview(dataset: Dataset, check: Check) -> str:
 
 def _chosen(dataset: Dataset, positions: np.ndarray) -> tuple[list[int], list[int]]:
     """The first examples of a split, and the first of each class, or label, that is not among them."""
-    first = positions[:SHOWN].tolist()
-    if not dataset.classes:
-        return first, []
-    labels = dataset.labels[positions]
-    if dataset.target.is_exclusive:
-        _, places = np.unique(labels, return_index=True)
-    else:
-        is_present = labels == PRESENT
-        places = is_present.argmax(axis=0)[is_present.any(axis=0)]
-    others = [int(positions[place]) for place in dict.fromkeys(places.tolist()) if place >= SHOWN]
-    return first, others[:SHOWN]
+    places = dict.fromkeys(dataset.target.firsts(dataset.labels[positions]).tolist())
+    others = [int(positions[place]) for place in places if place >= SHOWN]
+    return positions[:SHOWN].tolist(), others[:SHOWN]

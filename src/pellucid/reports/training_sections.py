@@ -8,7 +8,8 @@ from pellucid.language import translated
 from pellucid.reports import scored_models
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.formatting import finite, percent, setting, significant, superscript, tick, whole
-from pellucid.reports.plots import Axis, Plot, Series, line_plot, path_through
+from pellucid.reports.plots import Axis, path_through
+from pellucid.reports.training_plots import Curves, TrainingPlots, thinned
 from pellucid.settings import ROWS
 
 _FINDING_LINES, _FINDING_WIDTH = 20, 6
@@ -171,7 +172,7 @@ def repetition(facts: ReportFacts) -> Mapping[str, Any]:
     }
 
 
-_MOST_LINES, _MOST_POINTS = 200, 400
+_MOST_LINES = 200
 _COLUMNS = (
     ("train_loss", "Train loss"),
     ("train_accuracy", "Train accuracy"),
@@ -182,7 +183,7 @@ _COLUMNS = (
 )
 
 
-def training_section(facts: ReportFacts) -> Mapping[str, Any] | None:
+def training_section(facts: ReportFacts, plots: TrainingPlots) -> Mapping[str, Any] | None:
     """What was found, and how loss, score, learning rate and the layers ran: content of `page/training.html`.
 
     `None` without a history.
@@ -208,8 +209,8 @@ def training_section(facts: ReportFacts) -> Mapping[str, Any] | None:
         "layers": layer_tables(history),
         "measured_steps": sum((line.get("health") or {}).get("steps", 0) for line in history),
         "has_frozen": bool(with_weights) and not with_weights[0] <= with_weights[-1],
-        "plots": [plot for plot in _training_plots(facts) if plot is not None],
-        "rows": _thinned(history, _MOST_LINES),
+        "plots": [plot for plot in plots(facts, Curves.of(facts)) if plot is not None],
+        "rows": thinned(history, _MOST_LINES),
         "columns": [(key, titles[key]) for key in keys if any(key in line for line in history)],
         "epochs": len(history),
         "planned": whole(facts.settings.get("epochs")),
@@ -226,78 +227,6 @@ def training_section(facts: ReportFacts) -> Mapping[str, Any] | None:
         "on_fold": bool(facts.metrics.get("judged_on_folds")) and "model" not in last,
         "network": None if network == facts.recommended else network,
     }
-
-
-def _thinned(lines: Sequence[Mapping[str, Any]], most: int) -> Sequence[Mapping[str, Any]]:
-    """Evenly spaced lines of a long history, its last among them."""
-    stride = math.ceil(len(lines) / most)
-    return lines[(len(lines) - 1) % stride :: stride]
-
-
-def _training_plots(facts: ReportFacts) -> Sequence[Plot | None]:
-    lines = _thinned(facts.history, _MOST_POINTS)
-    epochs = [finite(line.get("epoch")) or float(place) for place, line in enumerate(lines, start=1)]
-
-    def series(*curves: tuple[str, str]) -> list[Series]:
-        """Curves by label and key, the first one drawn as the main one."""
-        return [
-            Series(label, style, epochs, [finite(line.get(key)) for line in lines])
-            for (label, key), style in zip(curves, ("main", "second"), strict=False)
-        ]
-
-    def both(score: str) -> list[Series]:
-        return series(("validation", f"validation_{score}"), ("train", f"train_{score}"))
-
-    (learning_rate,) = series(("", "learning_rate"))
-    words = "Learning rate at the end of each epoch"
-    rate = line_plot([learning_rate._replace(style="plain")], "Learning rate", words, "no unit")
-    if "train_discriminator_accuracy" in facts.history[-1]:
-        losses = series(("generator", "train_generator_loss"), ("discriminator", "train_loss"))
-        return (
-            line_plot(losses, "Losses", "Mean loss of both networks over each epoch", "nats per image"),
-            line_plot(
-                series(("", "train_discriminator_accuracy")),
-                "Discriminator",
-                "Share of real and generated images that it classified correctly over each epoch",
-                "share correct",
-                (0, 1),
-                (0.5, "guessing"),
-            ),
-            rate,
-        )
-    per = facts.noun if facts.target.is_exclusive else "label"
-    unit = "squared error" if facts.settings.get("loss") == "mse" else f"nats per {per}"
-    y_range = None
-    if facts.generated is not None:  # bits per dimension lie far from 0
-        unit = "bits per dimension"
-        keys = ("train_loss", "validation_loss")
-        values = [
-            number for line in facts.history for key in keys if (number := finite(line.get(key))) is not None
-        ]
-        room = 0.05 * (max(values) - min(values)) or 0.5
-        y_range = min(values) - room, max(values) + room
-    elif facts.is_regression:
-        unit = "squared error, labels standardised"
-    loss = line_plot(both("loss"), "Loss", "Mean loss after each epoch", unit, y_range)
-    if facts.generated is not None:
-        words = "Divergence from the prior on validation images"
-        return loss, line_plot(series(("", "validation_kl")), "Divergence", words, "nats per image"), rate
-    if facts.is_regression:
-        squared, absolute = "validation_root_mean_squared_error", "validation_mean_absolute_error"
-        words = "Root mean squared and mean absolute error on validation after each epoch"
-        errors = series(("squared", squared), ("absolute", absolute))
-        return line_plot(errors, "Error", words, "root mean squared, mean absolute"), loss, rate
-    if not facts.target.is_exclusive:
-        micro = series(("", "validation_micro_f1"))
-        words = "Micro-F1 on validation after each epoch"
-        f1 = line_plot([micro[0]._replace(style="plain")], "Micro-F1", words, "on validation", (0, 1))
-        words = "Share of examples with all labels right after each epoch"
-        right = line_plot(both("subset_accuracy"), "Subset accuracy", words, "all labels right", (0, 1))
-        return f1, right, loss, rate
-    chance = None if facts.chance is None else (facts.chance, "largest class")
-    words = "Share classified correctly after each epoch"
-    accuracy = line_plot(both("accuracy"), "Accuracy", words, "share correct", (0, 1), chance)
-    return accuracy, loss, rate
 
 
 # Small multiples that show each layer over the epochs of training, drawn by `page/training_layers.html`. All

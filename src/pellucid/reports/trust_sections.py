@@ -17,16 +17,15 @@ from pellucid.settings import METRICS, NEURAL
 _UNCHANGED, _FAR = 0.005, 0.05
 
 
-def reliability_section(facts: ReportFacts) -> Mapping[str, Any] | None:
+def reliability_section(facts: ReportFacts, words: tuple[str, str]) -> Mapping[str, Any] | None:
     """Accuracy against confidence before and after the temperature: content of `page/reliability.html`.
 
-    `None` for numbers and without a test split.
+    The two are called `words`. `None` without a test split.
     """
     found = facts.calibration
     if found is None or not any(each.examples for each in found.after.bins):
         return None
     is_changed = abs(found.temperature - 1) > _UNCHANGED
-    words = ("confidence", "accuracy") if facts.target.is_exclusive else ("probability", "share present")
     parts = []
     for when, part in (("before", found.before), ("after", found.after)):
         if not is_changed and when == "before":

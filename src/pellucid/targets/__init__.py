@@ -8,10 +8,10 @@ from jaxtyping import Shaped
 
 from pellucid.targets.classes import CLASSIFICATION, class_labels
 from pellucid.targets.images import GENERATION
-from pellucid.targets.labels import Labels
+from pellucid.targets.labels import Labels, metric_value
 from pellucid.targets.numbers import REGRESSION, deciles
 from pellucid.targets.several import MULTILABEL, labels_of_lists, labels_of_states, state_of
-from pellucid.targets.target import ABSENT, PRESENT, SEPARATOR, UNKNOWN, Target
+from pellucid.targets.target import ABSENT, PRESENT, SEPARATOR, UNKNOWN, Statements, Target
 
 __all__ = [
     "ABSENT",
@@ -24,17 +24,25 @@ __all__ = [
     "TARGETS",
     "UNKNOWN",
     "Labels",
+    "Statements",
     "Target",
     "class_labels",
     "deciles",
     "labels_of_lists",
     "labels_of_states",
+    "metric_value",
     "state_of",
+    "target_named",
     "target_of",
 ]
 
 # Every target of a prediction by the value of `--target`.
 TARGETS: dict[str, Target] = {target.noun: target for target in (CLASSIFICATION, REGRESSION, MULTILABEL)}
+
+
+def target_named(name: str) -> Target:
+    """The target of this name, the second word of a task's; classes where there is none such."""
+    return next((each for each in (*TARGETS.values(), GENERATION) if each.name == name), CLASSIFICATION)
 
 
 def target_of(classes: int, labels: Shaped[np.ndarray, "n ..."] | None = None) -> Target:

@@ -7,8 +7,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64, Shaped
 
 from pellucid.arithmetic import at_temperature, softmax
+from pellucid.arithmetic.metrics import OF_CLASSES, class_value
+from pellucid.arithmetic.probabilities import stored
 from pellucid.targets.labels import Labels
-from pellucid.targets.target import Answering, Target, probabilities_of
+from pellucid.targets.target import Answering, Statements, Target, probabilities_of
 
 
 class Named(Target):
@@ -37,6 +39,16 @@ class Named(Target):
     def quoted(self, label: str) -> str:
         """The name between quotation marks."""
         return repr(label)
+
+    def outcomes(
+        self,
+        labels: Shaped[np.ndarray, "n ..."],
+        answers: Float64[np.ndarray, "n classes"],
+        decided: Shaped[np.ndarray, "n ..."] | None = None,
+    ) -> Float64[np.ndarray, " n"]:
+        """Whether every label is answered right, by default that of the most probable ones."""
+        predicted = self.labels(answers) if decided is None else decided
+        return (~self.wrong(predicted, labels)).astype(np.float64)
 
     def nearest(self, answers: Float64[np.ndarray, "n classes"]) -> Int64[np.ndarray, " n"]:
         """The most probable class or label."""
@@ -95,6 +107,40 @@ class Classes(Named):
         """Whether the class is another."""
         return np.asarray(predicted != labels)
 
+    def value(
+        self,
+        key: str,
+        labels: Int64[np.ndarray, " n"],
+        answers: Float64[np.ndarray, "n classes"],
+        decided: Int64[np.ndarray, " n"] | None = None,
+        positive: int | None = None,
+    ) -> float:
+        """That of the most probable classes, whatever a threshold decides."""
+        return class_value(key, labels, answers, positive)
+
+    def terms(
+        self,
+        key: str,
+        labels: Int64[np.ndarray, " n"],
+        answers: Float64[np.ndarray, "n classes"],
+        decided: Int64[np.ndarray, " n"] | None = None,
+    ) -> Float64[np.ndarray, " n"]:
+        """Those of the most probable classes, whatever a threshold decides."""
+        return OF_CLASSES[key](labels, answers).astype(np.float64)
+
+    def statements(
+        self, labels: Int64[np.ndarray, " n"], answers: Float64[np.ndarray, "n classes"]
+    ) -> Statements:
+        """The most probable class of each example."""
+        right = answers.argmax(axis=1) == labels
+        return Statements(answers.max(axis=1), right, None, labels, answers)
+
+    def misfits(
+        self, labels: Int64[np.ndarray, " n"], answers: Float[np.ndarray, "n classes"]
+    ) -> Float[np.ndarray, " n"]:
+        """The probability of the true class, negated, as it is stored."""
+        return np.asarray(-stored(answers)[np.arange(len(labels)), labels])
+
     def codes(self, labels: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
         """The very same."""
         return labels
@@ -113,6 +159,10 @@ class Classes(Named):
     def exclusive(self, classes: Sequence[str]) -> Sequence[str]:
         """All of them."""
         return classes
+
+    def firsts(self, labels: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " found"]:
+        """That of each class that occurs."""
+        return np.unique(labels, return_index=True)[1]
 
     def counts(self, labels: Int64[np.ndarray, " n"], classes: int) -> tuple[int, ...]:
         """Examples of each class."""

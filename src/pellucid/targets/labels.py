@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int64, Shaped
+from jaxtyping import Bool, Float64, Int64, Shaped
 
+from pellucid.settings import Metric
 from pellucid.targets.target import Target
 
 
@@ -65,3 +66,18 @@ class Labels:
     def to_bytes(self) -> bytes:
         """The bytes of the labels, as fingerprints and files have them."""
         return self.values.astype(self.target.dtype).tobytes()
+
+
+def metric_value(
+    metric: Metric,
+    labels: Labels,
+    answers: Float64[np.ndarray, "n ..."],
+    positive: int | None = None,
+    predicted: Shaped[np.ndarray, "n ..."] | None = None,
+) -> float:
+    """Value of any metric of the labels' target; `predicted` are decisions about several labels.
+
+    Where a metric has a positive class it is `positive`, or else the rarer one of the labels; decisions are
+    by default those from one half on.
+    """
+    return labels.target.value(metric.key, labels.values, answers, predicted, positive)

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
 
-from pellucid.targets.target import Answering, Target
+from pellucid.arithmetic.metrics import OF_NUMBERS, number_errors
+from pellucid.targets.target import Answering, Statements, Target
 
 # Parts of the range that take the place of classes where data is divided.
 MOST_STRATA = 10
@@ -89,6 +90,49 @@ class Numbers(Target):
         """Whether the number is another."""
         return np.asarray(predicted != labels)
 
+    def value(
+        self,
+        key: str,
+        labels: Float64[np.ndarray, " n"],
+        answers: Float64[np.ndarray, " n"],
+        decided: Float64[np.ndarray, " n"] | None = None,
+        positive: int | None = None,
+    ) -> float:
+        """One of `number_errors`."""
+        return float(getattr(number_errors(labels, answers), key))
+
+    def terms(
+        self,
+        key: str,
+        labels: Float64[np.ndarray, " n"],
+        answers: Float64[np.ndarray, " n"],
+        decided: Float64[np.ndarray, " n"] | None = None,
+    ) -> Float64[np.ndarray, " n"]:
+        """Absolute or squared errors."""
+        found: np.ndarray = OF_NUMBERS[key](labels, answers)
+        return found
+
+    def outcomes(
+        self,
+        labels: Float64[np.ndarray, " n"],
+        answers: Float64[np.ndarray, " n"],
+        decided: Float64[np.ndarray, " n"] | None = None,
+    ) -> Float64[np.ndarray, " n"]:
+        """How far off each number is."""
+        found: np.ndarray = np.abs(answers - labels)
+        return found
+
+    def statements(self, labels: Float64[np.ndarray, " n"], answers: Float64[np.ndarray, " n"]) -> Statements:
+        """Refused: a number states no probability."""
+        raise ValueError("numbers have no probability")
+
+    def misfits(
+        self, labels: Float[np.ndarray, " n"], answers: Float[np.ndarray, " n"]
+    ) -> Float[np.ndarray, " n"]:
+        """How far off each number is."""
+        found: np.ndarray = np.abs(labels - answers)
+        return found
+
     def codes(self, labels: Float64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
         """All of one."""
         return np.zeros(len(labels), np.int64)
@@ -110,6 +154,10 @@ class Numbers(Target):
     def exclusive(self, classes: Sequence[str]) -> Sequence[str]:
         """None."""
         return ()
+
+    def firsts(self, labels: Float64[np.ndarray, " n"]) -> Int64[np.ndarray, " found"]:
+        """None."""
+        return np.zeros(0, np.int64)
 
     def counts(self, labels: Float64[np.ndarray, " n"], classes: int) -> tuple[int, ...]:
         """How many there are."""

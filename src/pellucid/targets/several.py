@@ -6,10 +6,19 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int8, Int64
 
+from pellucid.arithmetic.label_metrics import label_terms, label_value
 from pellucid.arithmetic.probabilities import of_all, sigmoid, sigmoid_at_temperature
 from pellucid.targets.classes import Named
 from pellucid.targets.labels import Labels
-from pellucid.targets.target import ABSENT, PRESENT, SEPARATOR, UNKNOWN, Target, probabilities_of
+from pellucid.targets.target import (
+    ABSENT,
+    PRESENT,
+    SEPARATOR,
+    UNKNOWN,
+    Statements,
+    Target,
+    probabilities_of,
+)
 
 # Cells that say of one label whether it applies.
 _STATES: dict[object, int] = {
@@ -88,6 +97,43 @@ class SeveralLabels(Named):
         found: np.ndarray = ((predicted != labels) & (labels != UNKNOWN)).any(axis=1)
         return found
 
+    def value(
+        self,
+        key: str,
+        labels: Int8[np.ndarray, "n labels"],
+        answers: Float64[np.ndarray, "n labels"],
+        decided: Int8[np.ndarray, "n labels"] | None = None,
+        positive: int | None = None,
+    ) -> float:
+        """Over the known labels; 0 where there is nothing to rank."""
+        return label_value(key, labels, answers, self.labels(answers) if decided is None else decided)
+
+    def terms(
+        self,
+        key: str,
+        labels: Int8[np.ndarray, "n labels"],
+        answers: Float64[np.ndarray, "n labels"],
+        decided: Int8[np.ndarray, "n labels"] | None = None,
+    ) -> Float64[np.ndarray, " n"]:
+        """Over the known labels; not a number where an example has nothing to rank."""
+        decisions = self.labels(answers) if decided is None else decided
+        return label_terms(key, labels, answers, decisions).astype(np.float64)
+
+    def statements(
+        self, labels: Int8[np.ndarray, "n labels"], answers: Float64[np.ndarray, "n labels"]
+    ) -> Statements:
+        """That a label is present, of every known one, example by example."""
+        known = labels != UNKNOWN
+        stated, holds = answers[known], labels[known] == PRESENT
+        of_states = np.stack([1 - stated, stated], axis=1)
+        return Statements(stated, holds, np.nonzero(known)[0], holds.astype(np.int64), of_states)
+
+    def misfits(
+        self, labels: Int8[np.ndarray, "n labels"], answers: Float[np.ndarray, "n labels"]
+    ) -> Float[np.ndarray, " n"]:
+        """The probability of all labels, were they independent, negated."""
+        return -of_all(answers, labels)
+
     def codes(self, labels: Int8[np.ndarray, "n labels"]) -> Int64[np.ndarray, " n"]:
         """The rarest label of each example, 0 where it has none."""
         found: np.ndarray = np.maximum(rarest_labels(labels), 0)
@@ -111,6 +157,12 @@ class SeveralLabels(Named):
     def exclusive(self, classes: Sequence[str]) -> Sequence[str]:
         """None: an example may have any number of them."""
         return ()
+
+    def firsts(self, labels: Int8[np.ndarray, "n labels"]) -> Int64[np.ndarray, " found"]:
+        """That of each label that any example has."""
+        is_present = labels == PRESENT
+        found: np.ndarray = is_present.argmax(axis=0)[is_present.any(axis=0)]
+        return found
 
     def counts(self, labels: Int8[np.ndarray, "n labels"], classes: int) -> tuple[int, ...]:
         """Examples in which each label is present."""

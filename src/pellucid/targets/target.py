@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64, Shaped
@@ -26,6 +26,23 @@ class Answering(Protocol):
 
     def predict_values(self, inputs: Any) -> np.ndarray:
         """The number for every input."""
+
+
+class Statements(NamedTuple):
+    """What was stated: the class of each example, or of each known label that it is present."""
+
+    confidence: Float64[np.ndarray, " statements"]  # probability of what is stated
+    holds: Bool[np.ndarray, " statements"]  # whether it is so
+    example: Int64[np.ndarray, " statements"] | None  # of each statement; None where each has its own
+    # the same as probabilities of classes that exclude each other, of a label of absent and present
+    codes: Int64[np.ndarray, " statements"]
+    probabilities: Float64[np.ndarray, "statements classes"]
+
+    @property
+    def of_truth(self) -> Float64[np.ndarray, " statements"]:
+        """Probability of what is true."""
+        found: np.ndarray = self.probabilities[np.arange(len(self.codes)), self.codes]
+        return found
 
 
 @dataclass(frozen=True)
@@ -142,6 +159,52 @@ class Target(ABC):
         """Whether predicted labels are wrong; of several, whether any of those known is."""
 
     @abstractmethod
+    def value(
+        self,
+        key: str,
+        labels: Shaped[np.ndarray, "n ..."],
+        answers: Float64[np.ndarray, "n ..."],
+        decided: Shaped[np.ndarray, "n ..."] | None = None,
+        positive: int | None = None,
+    ) -> float:
+        """Value of a metric of this target, by its key.
+
+        Where it goes by decisions about several labels they are `decided`, by default those from one half on;
+        where it is about one of two classes that is `positive`, by default the rarer of the labels.
+        """
+
+    @abstractmethod
+    def terms(
+        self,
+        key: str,
+        labels: Shaped[np.ndarray, "n ..."],
+        answers: Float64[np.ndarray, "n ..."],
+        decided: Shaped[np.ndarray, "n ..."] | None = None,
+    ) -> Float64[np.ndarray, " n"]:
+        """What each example adds to a metric that is a mean over examples; arguments as of `value`."""
+
+    @abstractmethod
+    def outcomes(
+        self,
+        labels: Shaped[np.ndarray, "n ..."],
+        answers: Float64[np.ndarray, "n ..."],
+        decided: Shaped[np.ndarray, "n ..."] | None = None,
+    ) -> Float64[np.ndarray, " n"]:
+        """1 for an example that is answered right and 0 for another; of numbers how far off the answer is."""
+
+    @abstractmethod
+    def statements(
+        self, labels: Shaped[np.ndarray, "n ..."], answers: Float64[np.ndarray, "n classes"]
+    ) -> "Statements":
+        """What probabilities state about examples, or each known label of them, and whether it holds."""
+
+    @abstractmethod
+    def misfits(
+        self, labels: Shaped[np.ndarray, " n"], answers: Float[np.ndarray, "n ..."]
+    ) -> Float[np.ndarray, " n"]:
+        """How badly the truth fits each answer: its probability negated, or how far off a number is."""
+
+    @abstractmethod
     def codes(self, labels: Shaped[np.ndarray, "n ..."]) -> Int64[np.ndarray, " n"]:
         """Class of each example; its rarest label, or else 0; numbers are all of one."""
 
@@ -166,6 +229,10 @@ class Target(ABC):
     @abstractmethod
     def exclusive(self, classes: Sequence[str]) -> Sequence[str]:
         """Classes of which an example has exactly one; none of labels that go together, or of numbers."""
+
+    @abstractmethod
+    def firsts(self, labels: Shaped[np.ndarray, "n ..."]) -> Int64[np.ndarray, " found"]:
+        """Place of the first example of each class or label that occurs, in their order; none of numbers."""
 
     @abstractmethod
     def counts(self, labels: Shaped[np.ndarray, "n ..."], classes: int) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor, nn
 
-from pellucid.arithmetic import metric_value, number_errors
+from pellucid.arithmetic import number_errors
 from pellucid.networks import Adversarial, Autoencoder, HeadAlone, Network
 from pellucid.reference.autoencoder import NOISE_VARIANCE
 from pellucid.settings import metrics_of
@@ -331,7 +331,7 @@ def _class_scores(
     """Every metric of classes or labels that may choose an epoch, the log loss first."""
     metrics = metrics_of(target.noun, 2 if probabilities.shape[1] == 2 else 0)
     tested = sorted((each for each in metrics if each.test), key=lambda each: each.key != "log_loss")
-    return {each.in_history: metric_value(each, labels, probabilities) for each in tested}
+    return {each.in_history: target.value(each.key, labels, probabilities) for each in tested}
 
 
 def _number_scores(target: Target, labels: np.ndarray, numbers: np.ndarray, network: Any) -> dict[str, float]:

@@ -87,7 +87,7 @@ def fitted_on_folds(settings: Settings, parts: Sequence[Dataset], kept: Path | N
     def ask(fitted: Sequence[Candidate], split: Split) -> Mapping[str, np.ndarray]:
         material, judged = split
         predictions = answers(fitted[0].model, material, judged)
-        found = scores_of(material.labels[judged], predictions, len(material.classes))
+        found = scores_of(material.labels_at(judged), predictions)
         return {f"scores/{name}": np.array(value) for name, value in found.items()}
 
     return cross_fit(fit, (Split(part, part.test) for part in parts), ask, kept)

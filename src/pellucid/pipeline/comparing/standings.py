@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.arithmetic import metric_value, number_errors
 from pellucid.arithmetic.probabilities import LEVEL, holm
 from pellucid.arithmetic.rounding import figure
 from pellucid.data import Dataset
@@ -20,7 +19,7 @@ from pellucid.evaluation.intervals import Interval, span
 from pellucid.pipeline.learners.candidates import Candidate, held_out_score
 from pellucid.pipeline.learners.evaluation_budget import Folds
 from pellucid.settings import Metric, Settings, metrics_of
-from pellucid.targets import target_of
+from pellucid.targets import Labels, metric_value
 
 BETTER = "is better than"
 IDENTICAL = "the same in every training"
@@ -36,16 +35,16 @@ _AGAINST = {
 }
 
 
-def scores_of(labels: np.ndarray, predictions: np.ndarray, classes: int) -> dict[str, float]:
+def scores_of(labels: Labels, answers: np.ndarray) -> dict[str, float]:
     """Plain scores by the names of `metrics.json`; their spread over trainings shows how sure they are.
 
-    Labels are class codes, states of several labels, or numbers where `classes` is 0; predictions are
-    probabilities (n, classes) or numbers (n,).
+    They are those that may decide, or all of a target that leaves no choice.
     """
-    if classes == 0:
-        return number_errors(labels, predictions)._asdict()
-    deciding = [metric for metric in metrics_of(target_of(classes, labels).noun, classes) if metric.test]
-    return {metric.key: metric_value(metric, labels, predictions) for metric in deciding}
+    target = labels.target
+    shown = [
+        each for each in metrics_of(target.noun, len(labels.names)) if each.test is not None or target.metric
+    ]
+    return {metric.key: metric_value(metric, labels, answers) for metric in shown}
 
 
 @dataclass(frozen=True)

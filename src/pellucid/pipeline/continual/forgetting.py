@@ -12,14 +12,15 @@ from pellucid.arithmetic.rounding import figure, percent
 from pellucid.bundle import Model
 from pellucid.data import Dataset
 from pellucid.data.wording import count_of, quoted, some
-from pellucid.evaluation import Comparison, Interval, mcnemar
+from pellucid.evaluation import SCORING, Comparison, Interval, mcnemar
 from pellucid.evaluation.comparisons import WIDEST, WIDEST_RELATIVE
 from pellucid.evaluation.intervals import points, span
 from pellucid.pipeline.continual.starting_point import contents, labels_among
 from pellucid.pipeline.continual.training import ContinualTraining, sentences
-from pellucid.pipeline.judging.testing import Tested, compared, scores
+from pellucid.pipeline.judging.testing import Tested, scored
 from pellucid.pipeline.learners.candidates import Candidate, answers
 from pellucid.settings import Settings
+from pellucid.targets import Labels
 from pellucid.training.recipe import RULE
 
 _BEFORE, _AFTER = "before", "after"
@@ -88,14 +89,15 @@ def forgetting(
     """
     if not old.examples:
         return None
-    labels = old.labels(dataset.classes)
+    labels = Labels(old.labels(dataset.classes), dataset.classes, dataset.target)
     models = {_AFTER: candidate.model, _BEFORE: before}
     answered = {part: old.answers(model, dataset.classes) for part, model in models.items()}
-    (comparison,) = compared(dataset.target, labels, answered, seed)
-    scored = {
+    decided = {part: dataset.target.labels(each) for part, each in answered.items()}
+    (comparison,) = SCORING[dataset.target].compare(labels.values, decided, seed=seed)
+    of_part = {
         part: {
             name: score
-            for name, score in scores(labels, answered[part], seed).items()
+            for name, score in scored(labels, answered[part], seed).to_json().items()
             if name not in _NOT_OF_OLD_CLASSES
         }
         for part in (_BEFORE, _AFTER)
@@ -105,12 +107,12 @@ def forgetting(
         "data": list(old.places),
         "examples": old.examples,
         "left_out": old.left_out,
-        **scored,
+        **of_part,
         f"{comparison.score}_difference": comparison.difference._asdict(),
         "p_value": comparison.p_value,
-        "classes": _by_class(labels, answered, dataset.classes) if dataset.classes else [],
+        "classes": _by_class(labels.values, answered, dataset.classes) if dataset.classes else [],
     }
-    spread = float(labels.std())
+    spread = float(labels.values.std())
     return {**found, "sentence": _sentence(found, comparison, dataset.noun, spread, went_on=went_on)}
 
 
@@ -211,7 +213,7 @@ def continual_metrics(
             "examples": len(truth),
             "new": len(new),
             "old": old.examples,
-            "test": scores(truth, answered, seed),
+            "test": scored(Labels(truth, dataset.classes, dataset.target), answered, seed).to_json(),
             # Filled cells alone: (true class, predicted class, examples), by position in the classes.
             "confusion": [[*map(int, cell), int(matrix[tuple(cell)])] for cell in np.argwhere(matrix)],
         }
@@ -271,9 +273,9 @@ def _seen_before(
     in_validation = int(_is_known(dataset, dataset.validation, learned).sum())
     if not is_seen.any() and not in_validation:
         return None
-    labels = dataset.labels[dataset.test]
+    labels = dataset.labels_at(dataset.test[~is_seen])
     return {
         "test": int(is_seen.sum()),
         "validation": in_validation,
-        "test_without": scores(labels[~is_seen], tested.answers[~is_seen], seed) or None,
+        "test_without": scored(labels, tested.answers[~is_seen], seed).to_json() or None,
     }

@@ -17,7 +17,6 @@ from pellucid.arithmetic.rounding import percent
 from pellucid.data import Dataset
 from pellucid.data.applied_corrections import Applied
 from pellucid.data.corrections import DIGITS, content_digits
-from pellucid.data.labels import read_number
 from pellucid.data.ledger import read_ledger
 from pellucid.data.listing import TEST
 from pellucid.data.reading.forms import require_local
@@ -27,9 +26,9 @@ from pellucid.data.wording import count_of, public_name
 from pellucid.errors import PellucidError
 from pellucid.evaluation.changes import Changes, changes, together
 from pellucid.files import read_regular
+from pellucid.pipeline.judging.by_target import JUDGING
 from pellucid.pipeline.judging.testing import groups_of_test
 from pellucid.strict import MOST_BYTES, read_json
-from pellucid.targets import ABSENT, PRESENT, REGRESSION, SEPARATOR
 
 _MODEL = Path("model", "model.json")
 _TESTS = ("test.csv", "test.csv.gz")
@@ -96,21 +95,6 @@ def _answers_of(run: Path, dataset: Dataset) -> _Earlier:
     return _Earlier(np.array(rows, np.int64), [found[digits[row]] for row in rows], right / max(1, asked))
 
 
-def _as_labels(dataset: Dataset, texts: Sequence[str]) -> Shaped[np.ndarray, "n ..."]:
-    """Answers in the form of the data's labels; a class that the data no longer has is one of its own."""
-    if dataset.target is REGRESSION:
-        return np.array([float("nan") if (value := read_number(text)) is None else value for text in texts])
-    codes = {name: code for code, name in enumerate(dataset.classes)}
-    if dataset.target.is_exclusive:
-        return np.array([codes.get(text, len(codes)) for text in texts], np.int64)
-    states = np.full((len(texts), len(codes)), ABSENT, np.int8)
-    for row, text in enumerate(texts):
-        for name in text.split(SEPARATOR):
-            if name in codes:
-                states[row, codes[name]] = PRESENT
-    return states
-
-
 _UNKNOWN = "it is not known whether the corrections helped"
 
 
@@ -174,7 +158,8 @@ def _compared(
     names: tuple[str, str],
 ) -> list[Changes]:
     """Both runs on all shared test examples and, where some were corrected, on the others alone."""
-    labels, before = dataset.labels[dataset.test[then.rows]], _as_labels(dataset, then.predicted)
+    labels = dataset.labels_at(dataset.test[then.rows])
+    before = JUDGING[labels.target].read(then.predicted, labels.names)
     now, groups = predicted[then.rows], groups_of_test(dataset)
 
     def compared(kept: Bool[np.ndarray, " shared"]) -> Changes:
@@ -182,9 +167,9 @@ def _compared(
         chosen[then.rows[kept]] = True
         of_kept = None if groups is None else groups.within(chosen)
         both = dict(zip(names, (before[kept], now[kept]), strict=True))
-        return changes(dataset.target, labels[kept], both, seed, of_kept)
+        return changes(labels.at(kept), both, seed, of_kept)
 
-    is_known = np.isfinite(before) if dataset.target is REGRESSION else np.ones(len(labels), bool)
+    is_known = np.isfinite(before.reshape(len(labels), -1)).all(axis=1)
     others = is_known & ~is_relabelled
     found = [compared(is_known)]
     return together(*found, compared(others)) if is_relabelled.any() and others.any() else found

@@ -5,15 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.arithmetic.label_metrics import at_one_half, label_log_loss_terms, sample_f1_terms
-from pellucid.arithmetic.metrics import log_loss_terms, metric_value
 from pellucid.arithmetic.probabilities import LEVEL, holm
 from pellucid.arithmetic.rounding import figure
 from pellucid.data import Dataset
 from pellucid.data.wording import quoted
-from pellucid.evaluation import LearningCurve, Slices, score_slices
+from pellucid.evaluation import SCORING, LearningCurve, Slices, score_slices
 from pellucid.evaluation.comparisons import flip_p_values, mcnemar
-from pellucid.evaluation.label_thresholds import cross_fitted_decisions
 from pellucid.evaluation.model_comparisons import ADDED
 from pellucid.pipeline.judging.disagreement_reasons import FEWEST, Circumstances, Difference, explained
 from pellucid.pipeline.judging.testing import Tested, groups_of_test, unseen_of
@@ -21,20 +18,6 @@ from pellucid.pipeline.judging.unseen import is_unseen, unseen_test
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.reports.formatting import interval, read_score, scored
 from pellucid.settings import METRICS, metric_of
-from pellucid.targets import REGRESSION
-
-
-def terms_of(
-    key: str, labels: np.ndarray, answers: np.ndarray, decided: np.ndarray | None = None
-) -> np.ndarray:
-    """Contribution of each example to a score, by the key of its metric; `decided` are several labels."""
-    if key == "log_loss":
-        terms = label_log_loss_terms if labels.ndim == 2 else log_loss_terms
-        return terms(labels, answers)
-    if key == "sample_f1":
-        return sample_f1_terms(labels, at_one_half(answers) if decided is None else decided)
-    found: np.ndarray = answers.argmax(axis=1) == labels if key == "accuracy" else (answers - labels) ** 2
-    return found.astype(np.float64)
 
 
 def disagreement(
@@ -57,17 +40,15 @@ def disagreement(
         return None
     places = np.concatenate([positions, dataset.test])
     in_test = np.arange(len(places)) >= len(positions)
-    labels = dataset.labels[places]
+    labels, target = dataset.labels[places], dataset.target
     answers = np.concatenate([candidate.held_out.answers, tested.answers])
-    keys, seed = dataset.target.contested, settings["seed"]
-    decided = None
-    if not dataset.target.is_exclusive:  # the held-out ones by thresholds that they took no part in choosing
-        own = cross_fitted_decisions(labels[~in_test], candidate.held_out.answers, seed)
-        assert tested.labels is not None  # of several labels they are decided
-        decided = np.concatenate([own, tested.labels])
+    keys, seed = target.contested, settings["seed"]
+    # the held-out ones by thresholds that they took no part in choosing
+    own = SCORING[target].decide(dataset.labels_at(positions), candidate.held_out.answers, seed)
+    decided = np.concatenate([own, tested.decided(dataset)])
     differences = [
         Difference(
-            key, terms_of(key, labels, answers, decided), in_test, places, dataset.together[places], seed
+            key, target.terms(key, labels, answers, decided), in_test, places, dataset.together[places], seed
         )
         for key in keys
     ]
@@ -78,10 +59,7 @@ def disagreement(
     difference, p_value = clear[0]  # the first is the one that people know best
     key, metric = difference.key, METRICS[difference.key]
     validation, test = (
-        metric_value(
-            metric, labels[part], answers[part], predicted=None if decided is None else decided[part]
-        )
-        for part in (~in_test, in_test)
+        target.value(key, labels[part], answers[part], decided[part]) for part in (~in_test, in_test)
     )
     is_worse, noun = metric.better(test) < metric.better(validation), dataset.noun
     learned = len(dataset.train) + len(dataset.validation)
@@ -119,15 +97,15 @@ def _choices(
     key: str, candidate: Candidate, others: Sequence[Candidate], dataset: Dataset, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """What held-out examples add to the score and to the loss of each model that was asked about the same."""
-    positions, found = candidate.held_out.positions, []
-    labels = dataset.labels[positions]
-    loss = "log_loss" if dataset.target.has_probabilities else key
+    positions, found, target = candidate.held_out.positions, [], dataset.target
+    labels, loss = dataset.labels_at(positions), target.contested[-1]
     for each in others:
         if not np.array_equal(each.held_out.positions, positions):
             continue
         answers = each.held_out.answers
-        decided = None if dataset.target.is_exclusive else cross_fitted_decisions(labels, answers, seed)
-        found.append((terms_of(key, labels, answers, decided), terms_of(loss, labels, answers)))
+        decided = SCORING[target].decide(labels, answers, seed)
+        score, of_loss = (target.terms(each, labels.values, answers, decided) for each in (key, loss))
+        found.append((score, of_loss))
     return found
 
 
@@ -147,11 +125,15 @@ def contradiction(
     if not others or len(labels) < FEWEST:
         return None
     found, groups = [], groups_of_test(dataset)
-    asked = None if metric is None or dataset.target is REGRESSION else metric_of(metric).key
-    for key in dataset.target.contested:
+    target = dataset.target
+    asked = None if metric is None else metric_of(target.metric or metric).key
+    decided = {name: each.decided(dataset) for name, each in tested.items()}
+    for key in target.contested:
         if asked not in (None, key):
             continue
-        terms = {name: terms_of(key, labels, each.answers, each.labels) for name, each in tested.items()}
+        terms = {
+            name: target.terms(key, labels, each.answers, decided[name]) for name, each in tested.items()
+        }
         sign = -1.0 if METRICS[key].is_error else 1.0
         for name in others:
             ahead = sign * (terms[name] - terms[recommended])
@@ -170,8 +152,7 @@ def contradiction(
         return None
     p_value, _, name, key = min(clear)
     value, of_recommended = (
-        metric_value(METRICS[key], labels, each.answers, predicted=each.labels)
-        for each in (tested[name], tested[recommended])
+        target.value(key, labels, tested[each].answers, decided[each]) for each in (name, recommended)
     )
     return {
         "model": name,
@@ -202,7 +183,7 @@ def sliced(dataset: Dataset, column: str | None, tested: Tested) -> Slices | Non
         return None
     tested, dataset = tested.about(kept), unseen_test(dataset)
     values = [slices[index] for index in dataset.test.tolist()]
-    labels, groups = dataset.labels[dataset.test], groups_of_test(dataset)
+    labels, groups = dataset.labels_at(dataset.test), groups_of_test(dataset)
     return score_slices(column, values, labels, tested.answers, groups, tested.decided(dataset))
 
 

@@ -25,11 +25,11 @@ def judged_giveaways(
     for each in found.found:
         entry = each.to_json()
         kept = np.isin(dataset.test, each.test_without)
-        labels = dataset.labels[dataset.test]
+        labels = dataset.labels_at(dataset.test[kept])
         predicted = dataset.target.labels(tested.answers, dataset.classes, model.threshold)
-        without = scored(labels[kept], tested.answers[kept], seed, predicted=predicted[kept]).to_json()
+        without = scored(labels, tested.answers[kept], seed, predicted=predicted[kept]).to_json()
         score = without.get(metric.key)
-        of_class = int((labels[kept] == dataset.classes.index(each.label)).sum())
+        of_class = int((labels.values == dataset.classes.index(each.label)).sum())
         entry["score_without"] = score
         entry["metric"] = metric.key
         entry["test_with"], entry["test_without"] = len(each.test_with), len(each.test_without)

@@ -5,21 +5,18 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float64, Int64, Shaped
+from jaxtyping import Float64, Int64
 
-from pellucid.arithmetic import at_temperature
 from pellucid.arithmetic.draws import Purpose, generator
-from pellucid.arithmetic.metrics import metric_value
 from pellucid.arithmetic.rounding import figure
-from pellucid.classical import FEATURES, VALUES, discriminant_answers, extract
+from pellucid.classical import FEATURES, VALUES, extract
 from pellucid.classical.training_set import Setting
 from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.data.wording import count_of
-from pellucid.evaluation import LabelJudgement, fit_temperature, judge_label_issues
-from pellucid.evaluation.label_issues import LabelError, judge_cells
+from pellucid.evaluation import SCORING, LabelJudgement
+from pellucid.pipeline.judging.by_target import JUDGING, example_of, shown
 from pellucid.pipeline.judging.refitting import Split, cross_fit
-from pellucid.pipeline.judging.report_facts import example_of, shown
 from pellucid.pipeline.judging.testing import drawn
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.classical import ClassicalLearner
@@ -27,7 +24,7 @@ from pellucid.pipeline.learners.evaluation_budget import most_within_limit
 from pellucid.pipeline.run.context import RunContext
 from pellucid.reports import LabelIssue, LabelIssues
 from pellucid.settings import METRICS, Settings
-from pellucid.targets import ABSENT, PRESENT, SEPARATOR
+from pellucid.targets import metric_value
 
 # Training examples that are judged, at most; of more so many are drawn.
 _MOST_EXAMINED = 20_000
@@ -132,9 +129,10 @@ def fold_judge(
     answers = out_of_fold(learner, material, fold)
     name, sees = (LEARNER, _SEEN[dataset.noun]) if body is None else (body.name, body.features)
     judge = Judge(name, sees, positions, answers, folds, is_drawn=len(positions) < len(left))
-    if not isinstance(seen, np.ndarray) or seen.shape[1] > _WIDEST or not dataset.target.is_exclusive:
+    with_second = JUDGING[dataset.target].with_second
+    if not isinstance(seen, np.ndarray) or seen.shape[1] > _WIDEST or with_second is None:
         return judge
-    return judge._replace(answers=with_discriminant(answers, material, fold), second=SECOND)
+    return judge._replace(answers=with_second(answers, material, fold), second=SECOND)
 
 
 def _best_body(candidates: Sequence[Candidate], dataset: Dataset) -> Candidate | None:
@@ -146,7 +144,7 @@ def _best_body(candidates: Sequence[Candidate], dataset: Dataset) -> Candidate |
     def score(candidate: Candidate | None) -> float:
         if candidate is None or not len(candidate.held_out.positions):
             return 0.0
-        labels = dataset.labels[candidate.held_out.positions]
+        labels = dataset.labels_at(candidate.held_out.positions)
         return metric_value(METRICS[dataset.target.headline], labels, candidate.held_out.answers)
 
     frozen = [
@@ -209,18 +207,6 @@ def out_of_fold(
     return answers
 
 
-def with_discriminant(
-    answers: Float64[np.ndarray, "train classes"], material: Dataset, fold: Int64[np.ndarray, " train"]
-) -> Float64[np.ndarray, "train classes"]:
-    """Mean of a model's answers and of linear discriminant analysis, each at the temperature that fits."""
-    assert isinstance(material.inputs, np.ndarray)
-    rows, labels = material.inputs[material.train], material.labels[material.train].astype(np.int64)
-    second = discriminant_answers(rows, labels, len(material.classes), fold)
-    both = [at_temperature(each, fit_temperature(labels, each)) for each in (answers, second)]
-    mean: Float64[np.ndarray, "train classes"] = np.mean(both, axis=0)
-    return mean
-
-
 class _JudgedLabels(NamedTuple):
     """A judge, the labels that it takes for wrong, and who judged what, in words."""
 
@@ -271,18 +257,19 @@ def judge_labels(
         for each in judgement.found
     ]
     found.sort(key=lambda pair: -pair[0].probability_wrong)
-    expected = sum(each.probability_wrong for each, _ in found)
+    expected, judging = sum(each.probability_wrong for each, _ in found), JUDGING[dataset.target]
     return LabelIssues(
         shown=[
             LabelIssue(
                 shown=shown(dataset, place),
                 source=dataset.sources[place],
                 split=next(name for name, of in dataset.split_positions.items() if place in of),
-                **_named(each, dataset, place),
+                label=judging.doubted(dataset, place, each.suggested)[0],
+                suggested=judging.doubted(dataset, place, each.suggested)[1],
                 probability=each.probability,
                 probability_of_label=each.probability_of_label,
                 probability_wrong=each.probability_wrong,
-                example=example_of(dataset, place, _suggested_labels(each, dataset, place)),
+                example=example_of(dataset, place, judging.suggested(dataset, place, each.suggested)),
             )
             for each, place in found[:_SHOWN]
         ],
@@ -307,54 +294,9 @@ def judge_labels(
     )
 
 
-def _named(error: LabelError, dataset: Dataset, place: int) -> dict[str, str]:
-    """The label that an example has and the one suggested; of several, one that is there or is not."""
-    if dataset.target.is_exclusive:
-        return {
-            "label": dataset.classes[dataset.labels[place]],
-            "suggested": dataset.classes[error.suggested],
-        }
-    name = dataset.classes[error.suggested]
-    is_present = bool(dataset.labels[place, error.suggested] == PRESENT)
-    states = (f"{name}: present", f"{name}: absent")
-    return {"label": states[not is_present], "suggested": states[is_present]}
-
-
-def _suggested_labels(error: LabelError, dataset: Dataset, place: int) -> str:
-    """The label that is suggested; of several labels all of them, with the doubtful one the other way."""
-    name, labels = dataset.classes[error.suggested], dataset.label_text(place)
-    if dataset.target.is_exclusive:
-        return name
-    others = {each for each in labels.split(SEPARATOR) if each}
-    return SEPARATOR.join(sorted(others ^ {name}))
-
-
-def _judgement(
-    labels: Shaped[np.ndarray, "n ..."], answers: Float64[np.ndarray, "n classes"]
-) -> LabelJudgement:
-    """The labels that answers contradict; of several labels each is judged by itself."""
-    if labels.ndim == 1:
-        return judge_label_issues(labels, answers)
-    cells = judge_cells(labels, answers)
-    found = [
-        LabelError(
-            position=each.position,
-            suggested=each.label,
-            probability=1 - each.probability if each.is_present else each.probability,
-            probability_of_label=each.probability if each.is_present else 1 - each.probability,
-            probability_wrong=each.probability_wrong,
-        )
-        for each in cells.found
-    ]
-    share = (cells.missing * (labels == ABSENT).sum() + cells.extra * (labels == PRESENT).sum()) / max(
-        1, cells.examined
-    )
-    return LabelJudgement(found, cells.examined, cells.agreed, bool(cells.able.any()), float(share))
-
-
 def _judged(judge: Judge, what: str, dataset: Dataset) -> _JudgedLabels:
     """A judge with its judgement, and in words how well it agrees with the labels and what follows."""
-    judgement = _judgement(dataset.labels[judge.positions], judge.answers)
+    judgement = SCORING[dataset.target].judge(dataset.labels_at(judge.positions), judge.answers)
     if not judgement.examined:
         return _JudgedLabels(judge, judgement, f"There was nothing to judge of {what}.")
     is_one, models = judge.second is None, judge.models

@@ -15,7 +15,6 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int64
 
-from pellucid.arithmetic import metric_value
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.budgets import MEMORY
 from pellucid.bundle import ClassicalModel
@@ -42,6 +41,7 @@ from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.stages import Stage, Stages
 from pellucid.settings import DUMMIES, Settings
 from pellucid.strict import field_of, parse, read_sealed_bytes, write_sealed_bytes
+from pellucid.targets import metric_value
 from pellucid.training.state import Record
 
 
@@ -398,7 +398,7 @@ def draw_curve(
     `None` where there are too few examples, or no model that learns, to draw a curve.
     """
     dataset, metric = folds.judging, folds.judging.target.decides("accuracy")
-    subsets, labels = curve_parts(dataset, settings.seed), dataset.labels[dataset.validation]
+    subsets, labels = curve_parts(dataset, settings.seed), dataset.labels_at(dataset.validation)
     models = {each.name: each for each in candidates}
     classical = {
         each.name: metric.better(metric_value(metric, labels, each.held_out.about(dataset.validation)))

@@ -5,35 +5,31 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int8, Int64, Shaped
+from jaxtyping import Shaped
 
-from pellucid.arithmetic import confusion_matrix, metric_value
 from pellucid.arithmetic.rounding import figure
 from pellucid.bundle import HeldOut, Model
 from pellucid.data import Check, Dataset
-from pellucid.data.corrections import content_digits
 from pellucid.data.listing import TEST
-from pellucid.data.raw_texts import Texts
 from pellucid.data.wording import public_name, public_text
 from pellucid.evaluation import LearningCurve, Recommendation, Slices, reliability
 from pellucid.evaluation.promises import checked_promise, error_curve, least_examples
 from pellucid.files import write_file
 from pellucid.networks import NetworkConfig, describe
+from pellucid.pipeline.judging.by_target import JUDGING, answered_rows, example_of, shown
 from pellucid.pipeline.judging.testing import Tested, groups_of_test, unseen_of
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.journal import shown_place
 from pellucid.reports import (
     AbstentionFacts,
-    Answered,
     CalibrationFacts,
-    LabelFacts,
     LabelIssues,
     ReportFacts,
 )
-from pellucid.reports.facts import CorrectionFacts, Example, Labelled
+from pellucid.reports.facts import CorrectionFacts, Labelled
 from pellucid.reports.report import FirstMistakes, render_first_mistakes
-from pellucid.targets import PRESENT, REGRESSION, UNKNOWN, Labels
+from pellucid.targets import Labels, metric_value
 
 
 @dataclass(frozen=True)
@@ -106,7 +102,7 @@ def abstention_facts(
     return AbstentionFacts(curve, len(held_out), promises)
 
 
-_FIRST, _MISTAKES, _UNCERTAIN, _PER_CELL, _CELLS = 24, 40, 24, 8, 300
+_FIRST = 24
 _PAIRS, _UNFAMILIAR = 12, 12
 _LEAST_LETTERS = 12
 
@@ -121,7 +117,7 @@ def report_facts(
     config, name = outcome.config, outcome.recommendation.name
     dataset, of_models = unseen_of(outcome.dataset, outcome.tested)
     tested = of_models[name]
-    labels, answers = dataset.labels[dataset.test], tested.answers
+    labels, answers = dataset.labels_at(dataset.test), tested.answers
     place, issues = str(config["data"]["place"]), outcome.label_issues
     if issues is not None:
         named = [replace(each, source=public_name(each.source, place)) for each in issues.shown]
@@ -147,51 +143,17 @@ def report_facts(
     if dataset.classes and len(labels):
         before, after = (reliability(labels, each, seed, groups) for each in (tested.raw, answers))
         calibration = CalibrationFacts(outcome.recommended.model.temperature, before, after)
-    if tested.labels is not None:
-        wrong = dataset.target.wrong(tested.labels, labels)
-        sure = dataset.target.probability(answers, tested.labels)
-        worst = [row for row in np.argsort(-sure, kind="stable").tolist() if wrong[row]][:_MISTAKES]
-        return ReportFacts(
-            **common,
-            confusion=np.zeros((0, 0), np.int64),
-            mistakes=[
-                _labels_answered(dataset, int(dataset.test[row]), tested.labels[row], float(sure[row]))
-                for row in worst
-            ],
-            label_issues=issues,
-            calibration=calibration,
-            abstention=abstention_facts(outcome.recommended.model, tested, labels),
-            labels=label_facts(labels, tested.labels),
-        )
-    if dataset.target is REGRESSION:
-        worst = np.argsort(-np.abs(answers - labels), kind="stable")[:_MISTAKES].tolist()
-        return ReportFacts(
-            **common,
-            confusion=np.zeros((0, 0), np.int64),
-            mistakes=[_number_answered(dataset, int(dataset.test[row]), answers[row]) for row in worst],
-            numbers=np.stack([labels, answers], axis=1),
-        )
-
-    predicted = tested.decided(dataset)
-
-    def answered(rows: Sequence[int]) -> list[Answered]:
-        return answered_rows(dataset, dataset.test, answers, predicted, rows)
-
-    matrix = confusion_matrix(labels, predicted, len(dataset.classes))
+    found_out = JUDGING[dataset.target].shown(dataset, answers, tested.decided(dataset), tested.threshold)
     together = (outcome.continual or {}).get("all_classes")
     if together is not None:
-        matrix = np.zeros_like(matrix)
+        found_out["confusion"] = np.zeros_like(found_out["confusion"])
         for row, column, examples in together["confusion"]:
-            matrix[row, column] = examples
+            found_out["confusion"][row, column] = examples
+    abstention = None
+    if dataset.classes:
+        abstention = abstention_facts(outcome.recommended.model, tested, labels.values)
     return ReportFacts(
-        **common,
-        confusion=matrix,
-        mistakes=answered(worst_rows(labels, answers, predicted)),
-        cells=answered(cell_rows(labels, answers, predicted)),
-        uncertain=answered(uncertain_rows(answers, dataset.classes, tested.threshold)),
-        label_issues=issues,
-        calibration=calibration,
-        abstention=abstention_facts(outcome.recommended.model, tested, labels),
+        **common, **found_out, label_issues=issues, calibration=calibration, abstention=abstention
     )
 
 
@@ -201,74 +163,23 @@ def show_first_mistakes(candidates: Sequence[Candidate], context: RunContext) ->
     Nothing without a validation split, a model that learns, or a mistake; and where numbers are predicted.
     """
     dataset, settings = context.dataset, context.settings
-    able = [each for each in candidates if each.features]
-    is_of_classes = dataset.target.has_probabilities and dataset.target.is_exclusive
-    if not able or not is_of_classes or len(dataset.validation) == 0:
+    able, worst_of = [each for each in candidates if each.features], JUDGING[dataset.target].first_mistakes
+    if not able or worst_of is None or len(dataset.validation) == 0:
         return
-    metric, labels = dataset.target.decides(settings.metric), dataset.labels[dataset.validation]
+    metric, labels = dataset.target.decides(settings.metric), dataset.labels_at(dataset.validation)
     best = max(able, key=lambda each: metric.better(metric_value(metric, labels, each.held_out.answers)))
     answers = best.held_out.answers
     predicted = dataset.target.labels(answers, dataset.classes, settings.threshold)
-    wrong = int((predicted != labels).sum())
+    wrong = int((predicted != labels.values).sum())
     if not wrong:
         return
     place = shown_place(context.journal.content)
-    rows = worst_rows(labels, answers, predicted)[:_FIRST]
+    rows = worst_of(labels.values, answers, predicted)[:_FIRST]
     worst = answered_rows(dataset, dataset.validation, answers, predicted, rows)
     found = FirstMistakes(place, dataset.noun, best.name, len(labels), wrong, worst)
     page = context.folder.path / "report.html"
     write_file(page, render_first_mistakes(found).encode())
     context.stages.line(f"first mistakes, those of {best.name} on validation: {page}")
-
-
-def worst_rows(
-    labels: Int64[np.ndarray, " test"],
-    probabilities: Float64[np.ndarray, "test classes"],
-    predicted: Int64[np.ndarray, " test"],
-) -> list[int]:
-    """Wrong answers, the surest first, at most 40 rows; `predicted` are the classes that are answered."""
-    wrong = np.flatnonzero(predicted != labels)
-    sureness = probabilities[wrong, predicted[wrong]]
-    return [int(row) for row in wrong[np.argsort(-sureness, kind="stable")][:_MISTAKES]]
-
-
-def cell_rows(
-    labels: Int64[np.ndarray, " test"],
-    probabilities: Float64[np.ndarray, "test classes"],
-    predicted: Int64[np.ndarray, " test"],
-) -> list[int]:
-    """Examples for the cells of the confusion matrix, mistakes first, at most 8 a cell and 300 in all.
-
-    Within a cell the surest answers come first. Every cell gets its first example before any gets its second,
-    the fullest cells first.
-    """
-    classes = probabilities.shape[1]
-    cells = labels * classes + predicted
-    order = np.lexsort((-probabilities[np.arange(len(labels)), predicted], cells))
-    starts = np.searchsorted(cells[order], np.arange(classes * classes))
-    places = np.arange(len(order)) - starts[cells[order]]
-    kept = places < _PER_CELL
-    rows, places = order[kept], places[kept]
-    is_right = predicted[rows] == labels[rows]
-    sizes = np.bincount(cells, minlength=classes * classes)[cells[rows]]
-    first = np.lexsort((cells[rows], -sizes, places, is_right))[:_CELLS]
-    return [int(row) for row in rows[first]]
-
-
-def uncertain_rows(
-    probabilities: Float64[np.ndarray, "test classes"],
-    classes: Sequence[str],
-    threshold: Mapping[str, float],
-) -> list[int]:
-    """Examples about which the answer is decided most narrowly, at most 24, the least certain first.
-
-    Their two likeliest classes are nearest to each other, or the probability of a class to its threshold.
-    """
-    top = np.sort(probabilities, axis=1)[:, -2:]
-    margins = top[:, 1] - top[:, 0]
-    for name, least in threshold.items():
-        margins = np.abs(probabilities[:, classes.index(name)] - least)
-    return [int(row) for row in np.argsort(margins, kind="stable")[:_UNCERTAIN]]
 
 
 def copies_shown(dataset: Dataset, check: Check) -> list[Labelled]:
@@ -344,87 +255,3 @@ def _splits_of(dataset: Dataset, places: Sequence[int]) -> dict[int, str]:
         for name, positions in dataset.split_positions.items()
         for place in np.intersect1d(positions, np.array(places, np.int64)).tolist()
     }
-
-
-def example_of(dataset: Dataset, place: int, suggestion: str = "") -> Example:
-    """An example as a correction of it names it."""
-    content = "" if dataset.digests is None else content_digits(dataset.digests[place : place + 1])[0]
-    return Example(dataset.names[place], dataset.label_text(place), content, suggestion)
-
-
-def shown(dataset: Dataset, place: int) -> np.ndarray | str:
-    """An example as the report shows it: an image as models saw it, or the text."""
-    if isinstance(dataset.inputs, Texts):
-        return dataset.inputs[place]
-    return np.array(dataset.inputs[place])
-
-
-def answered_rows(
-    dataset: Dataset,
-    positions: Int64[np.ndarray, " asked"],
-    probabilities: Float64[np.ndarray, "asked classes"],
-    predicted: Int64[np.ndarray, " asked"],
-    rows: Sequence[int],
-) -> list[Answered]:
-    """Some of the examples at some positions, by their rows among these, and what was answered."""
-    return [_answered(dataset, int(positions[row]), probabilities[row], int(predicted[row])) for row in rows]
-
-
-def _answered(
-    dataset: Dataset, place: int, probabilities: Float64[np.ndarray, " classes"], predicted: int
-) -> Answered:
-    label = int(dataset.labels[place])
-    return Answered(
-        shown=shown(dataset, place),
-        source=dataset.names[place],
-        label=dataset.classes[label],
-        predicted=dataset.classes[predicted],
-        probability=float(probabilities[predicted]),
-        probability_of_label=float(probabilities[label]),
-        example=example_of(dataset, place, dataset.classes[predicted]),
-    )
-
-
-def label_facts(
-    labels: Int8[np.ndarray, "test labels"], predicted: Int8[np.ndarray, "test labels"]
-) -> LabelFacts:
-    """Which labels go together in truth and in answers, and how many an example has, among the known."""
-    present, answered = labels == PRESENT, (predicted == PRESENT) & (labels != UNKNOWN)
-    most = int(max(present.sum(axis=1).max(initial=0), answered.sum(axis=1).max(initial=0)))
-    return LabelFacts(
-        together=present.T.astype(np.int64) @ present,
-        answered_together=answered.T.astype(np.int64) @ answered,
-        missed=(present & ~answered).sum(axis=0),
-        added=(answered & ~present).sum(axis=0),
-        per_example=np.stack(
-            [np.bincount(each.sum(axis=1), minlength=most + 1) for each in (present, answered)], axis=1
-        ),
-    )
-
-
-def _labels_answered(
-    dataset: Dataset, place: int, predicted: Int8[np.ndarray, " labels"], probability: float
-) -> Answered:
-    answered = dataset.target.texts(predicted[None], dataset.classes)[0]
-    return Answered(
-        shown=shown(dataset, place),
-        source=dataset.names[place],
-        label=dataset.label_text(place),
-        predicted=answered,
-        probability=probability,
-        probability_of_label=None,
-        unknown=[dataset.classes[code] for code in np.flatnonzero(dataset.labels[place] == UNKNOWN).tolist()],
-        example=example_of(dataset, place, answered),
-    )
-
-
-def _number_answered(dataset: Dataset, place: int, prediction: float) -> Answered:
-    return Answered(
-        shown=shown(dataset, place),
-        source=dataset.names[place],
-        label=f"{dataset.labels[place]:.4g}",
-        predicted=f"{prediction:.4g}",
-        probability=None,
-        probability_of_label=None,
-        example=example_of(dataset, place),
-    )

@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from pellucid import bundle
-from pellucid.arithmetic import metric_value
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.arithmetic.metrics import rarer_class
 from pellucid.arithmetic.rounding import figure
@@ -20,24 +19,20 @@ from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.data.tables.csv_tables import columns_beside, written
 from pellucid.evaluation import (
-    Comparison,
+    SCORING,
     Groups,
     Scores,
-    compare_all,
-    compare_labels,
-    compare_numbers,
     reliability,
     score,
-    score_numbers,
     worth,
 )
-from pellucid.evaluation.label_thresholds import cross_fitted_decisions
+from pellucid.pipeline.judging.by_target import JUDGING
 from pellucid.pipeline.judging.unseen import is_held_out_unseen, is_unseen, unseen_test
 from pellucid.pipeline.learners.candidates import Candidate, answers_and_novelty
 from pellucid.pipeline.learners.preparation import Prepared
 from pellucid.reports.headlines import FEWEST, HELD_OUT
-from pellucid.settings import METRICS, metrics_of
-from pellucid.targets import CLASSIFICATION, REGRESSION, Target
+from pellucid.settings import METRICS
+from pellucid.targets import Labels
 from pellucid.targets.several import EVEN
 
 
@@ -49,28 +44,17 @@ class Tested:
     answers: np.ndarray  # the same at the model's temperature
     novelty: np.ndarray | None  # of each example, 0 to 1; None where the model cannot tell
     milliseconds: float  # to answer one example
-    # states of several labels (n, labels), decided by the model's thresholds; None where an example has one
-    labels: np.ndarray | None = None
     # probability from which on one of two classes, or a label, is answered; else the most probable class is
     threshold: Mapping[str, float] = field(default_factory=dict)
 
     def decided(self, dataset: Dataset) -> np.ndarray:
         """Class of each example, states of its labels, or the number: what `predict` answers."""
-        if self.labels is not None:
-            return self.labels
         return dataset.target.labels(self.answers, dataset.classes, self.threshold)
 
     def about(self, kept: Bool[np.ndarray, " test"]) -> "Tested":
         """Predictions on some of the test examples."""
-        novelty, labels = self.novelty, self.labels
-        return Tested(
-            self.raw[kept],
-            self.answers[kept],
-            None if novelty is None else novelty[kept],
-            self.milliseconds,
-            None if labels is None else labels[kept],
-            self.threshold,
-        )
+        novelty = None if self.novelty is None else self.novelty[kept]
+        return dataclasses.replace(self, raw=self.raw[kept], answers=self.answers[kept], novelty=novelty)
 
 
 def unseen_of(dataset: Dataset, tested: Mapping[str, Tested]) -> tuple[Dataset, dict[str, Tested]]:
@@ -100,10 +84,7 @@ def test_once(
         raw, novelty = answers_and_novelty(candidate, dataset, dataset.test)
         seconds = in_body + (time.perf_counter() - began) / max(1, count)
         calibrated = dataset.target.calibrated(raw, candidate.model.temperature)
-        labels = None if dataset.target.is_exclusive else candidate.model.decided(calibrated)
-        found[candidate.name] = Tested(
-            raw, calibrated, novelty, 1000 * seconds, labels, candidate.model.threshold
-        )
+        found[candidate.name] = Tested(raw, calibrated, novelty, 1000 * seconds, candidate.model.threshold)
     return found
 
 
@@ -126,39 +107,30 @@ def text_facts(prepared: Prepared, dataset: Dataset) -> dict[str, Any] | None:
 
 def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> dict[str, Any]:
     """A model's entry in `metrics.json`, its size on disk still missing; `seed` is that of the bootstrap."""
-    labels, groups = dataset.labels[dataset.test], groups_of_test(dataset)
-    is_exclusive, model = dataset.target.is_exclusive, candidate.model
+    labels, groups, model = dataset.labels_at(dataset.test), groups_of_test(dataset), candidate.model
     positive = None
-    if len(dataset.classes) == 2 and is_exclusive:
-        positive = rarer_class(dataset.labels[dataset.train])
+    if len(dataset.classes) == 2:
+        positive = rarer_class(dataset.labels_at(dataset.train).codes())
 
-    def measured(labels: np.ndarray, predictions: np.ndarray, groups: Groups | None = None) -> Scores:
-        predicted = dataset.target.labels(predictions, model.classes, model.threshold)
-        return scored(labels, predictions, seed, groups, positive, predicted)
+    def measured(labels: Labels, answers: np.ndarray, groups: Groups | None = None) -> Scores:
+        predicted = labels.target.labels(answers, model.classes, model.threshold)
+        return scored(labels, answers, seed, groups, positive, predicted)
 
     def without(left_out: np.ndarray) -> dict[str, dict[str, float]] | None:
         """Scores without some test examples; `None` where there are none of these."""
         kept = ~np.isin(dataset.test, left_out)
         of_kept = None if groups is None or not kept.any() else groups.within(kept)
-        return None if kept.all() else measured(labels[kept], tested.answers[kept], of_kept).to_json()
+        return None if kept.all() else measured(labels.at(kept), tested.answers[kept], of_kept).to_json()
 
     has_siblings = len(dataset.with_sibling) > len(dataset.leaked)
     kept = is_unseen(dataset)
-    held_out = dataset.labels[candidate.held_out.positions], candidate.held_out.answers
-    # Plain values, without intervals: validation decides, it does not conclude.
-    if is_exclusive or not len(held_out[0]):
-        validation = {key: each.value for key, each in measured(*held_out).intervals.items()}
-    else:  # by thresholds that no example took part in choosing
-        decided = cross_fitted_decisions(*held_out, seed)
-        validation = {
-            each.key: metric_value(each, *held_out, predicted=decided) for each in metrics_of("labels")
-        }
+    held_out = dataset.labels_at(candidate.held_out.positions), candidate.held_out.answers
     members = model.members if isinstance(model, AverageModel) else ()
     calibration = None
-    if dataset.target.has_probabilities and kept.any():
+    if dataset.classes and kept.any():
         of_kept = None if groups is None else groups.within(kept)
         before, after = (
-            reliability(labels[kept], each[kept], seed, of_kept) for each in (tested.raw, tested.answers)
+            reliability(labels.at(kept), each[kept], seed, of_kept) for each in (tested.raw, tested.answers)
         )
         calibration = {
             "temperature": model.temperature,
@@ -166,9 +138,10 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
             "after": after.error._asdict(),
         }
     of_test = measured(labels, tested.answers, groups)
-    of_unseen = of_test if kept.all() else measured(labels[kept], tested.answers[kept])
+    of_unseen = of_test if kept.all() else measured(labels.at(kept), tested.answers[kept])
     return {
-        "validation": validation,
+        # Plain values, without intervals: validation decides, it does not conclude.
+        "validation": JUDGING[labels.target].validation(*held_out, measured, seed),
         "test": of_test.to_json(),
         **(
             {}
@@ -190,7 +163,7 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
         **({"members": [{"name": each.name, "weight": each.weight} for each in members]} if members else {}),
         "configurations": [each.to_json() for each in candidate.configurations],
         "calibration": calibration,
-        **({} if is_exclusive else {"labels": _by_label(of_unseen, model)}),
+        **({"labels": _by_label(of_unseen, model)} if of_unseen.per_label else {}),
     }
 
 
@@ -205,10 +178,8 @@ def _held_out(
     positions, answers = candidate.held_out.positions[kept], candidate.held_out.answers[kept]
     if not len(positions):
         return None
-    labels, sets = dataset.labels[positions], dataset.sets_among(positions)
-    most_frequent = None
-    if dataset.target is CLASSIFICATION:
-        most_frequent = float(np.bincount(labels).max()) / len(labels)
+    labels, sets = dataset.labels_at(positions), dataset.sets_among(positions)
+    most_frequent = JUDGING[labels.target].most_frequent(labels)
     scores = measured(labels, answers, None if sets is None else Groups.of_sets(sets))
     return {"examples": len(positions), "most_frequent": most_frequent, "scores": scores.to_json()}
 
@@ -234,13 +205,14 @@ def _by_groups(
 
     These are of all that is not for the test, where folds judged.
     """
-    of_test = worth(groups, dataset.labels[dataset.test], tested.answers)
+    of_test = worth(groups, dataset.labels_at(dataset.test), tested.answers)
     found: dict[str, Any] = {"by_groups": {**of_test.to_json(), "words": of_test.sentence(dataset.noun)}}
     held_out = candidate.held_out
     if dataset.has_few_groups and not np.isin(held_out.positions, dataset.validation).all():
         of_them = Groups.of_sets(dataset.together[held_out.positions])
-        labels = dataset.labels[held_out.positions]
-        found_out, metric = scores(labels, held_out.answers, seed, of_them), METRICS[dataset.target.headline]
+        labels = dataset.labels_at(held_out.positions)
+        found_out = scored(labels, held_out.answers, seed, of_them).to_json()
+        metric = METRICS[dataset.target.headline]
         value, low, high = (figure(found_out[metric.key][end]) for end in ("value", "low", "high"))
         found["left_out"] = {
             "groups": of_them.count,
@@ -260,21 +232,17 @@ def rows_of_test(dataset: Dataset, tested: Tested, threshold: Mapping[str, float
     """
     yield columns_beside(("source", "label", "predicted", "novelty"), dataset.classes)
     novelty = [None] * len(dataset.test) if tested.novelty is None else tested.novelty.tolist()
+    target = dataset.target
     for position, answer, foreign in zip(dataset.test.tolist(), tested.answers, novelty, strict=True):
         source, label = written(dataset.names[position]), dataset.label_text(position)
-        if dataset.target is REGRESSION:
-            yield [source, label, float(answer), foreign]
-        else:
-            target = dataset.target
-            (predicted,) = target.texts(
-                target.labels(answer[None], dataset.classes, threshold), dataset.classes
-            )
-            yield [source, label, predicted, foreign, *answer.tolist()]
+        (predicted,) = target.texts(target.labels(answer[None], dataset.classes, threshold), dataset.classes)
+        probabilities = answer.tolist() if dataset.classes else []
+        yield [source, label, target.cell(predicted), foreign, *probabilities]
 
 
 def scored(
-    labels: np.ndarray,
-    predictions: np.ndarray,
+    labels: Labels,
+    answers: np.ndarray,
     seed: int,
     groups: Groups | None = None,
     positive: int | None = None,
@@ -282,22 +250,9 @@ def scored(
 ) -> Scores:
     """Scores with intervals; nothing where there is no example.
 
-    Labels are class codes or numbers, predictions probabilities (n, classes) or numbers (n,); the seed is
-    that of the bootstrap, and `positive` the class of two that rankings are about; `predicted`
-    are the classes that were decided for, by default the most probable ones.
+    The seed is that of the bootstrap; `positive` and `predicted` are those of `score`.
     """
-    if len(labels) == 0:
-        return Scores({}, 0)
-    if predictions.ndim == 2:
-        return score(labels, predictions, seed, groups, positive, predicted)
-    return score_numbers(labels, predictions, seed, groups)
-
-
-def scores(
-    labels: np.ndarray, predictions: np.ndarray, seed: int, groups: Groups | None = None
-) -> dict[str, dict[str, float]]:
-    """Scores as `scored`, in the form of `metrics.json`."""
-    return scored(labels, predictions, seed, groups).to_json()
+    return score(labels, answers, seed, groups, positive, predicted) if len(labels) else Scores({}, 0)
 
 
 def comparisons(
@@ -309,37 +264,12 @@ def comparisons(
     is that of the permutations.
     """
     dataset, tested = unseen_of(dataset, tested)
-    labels = dataset.labels[dataset.test]
+    labels, compare = dataset.labels[dataset.test], SCORING[dataset.target].compare
     order = sorted(list(tested)[::-1], key=lambda name: name != recommended)
-    answers = {name: tested[name].answers for name in order}
-    if len(answers) < 2 or len(labels) == 0:
+    if len(order) < 2 or len(labels) == 0:
         return []
-    groups = groups_of_test(dataset)
-    if not dataset.target.is_exclusive:
-        decisions = {name: states for name in order if (states := tested[name].labels) is not None}
-        return [each.to_json() for each in compare_labels(labels, decisions, groups, seed)]
-    of_all = {name: tested[name].decided(dataset) for name in order}
-    found = compared(dataset.target, labels, answers, seed, groups, of_all)
-    return [each.to_json() for each in found]
-
-
-def compared(
-    target: Target,
-    labels: np.ndarray,
-    answers: Mapping[str, np.ndarray],
-    seed: int,
-    groups: Groups | None = None,
-    decided: Mapping[str, np.ndarray] | None = None,
-) -> tuple[Comparison, ...]:
-    """Every pair of models of a target, in order, by their answers about the same examples.
-
-    Classes are compared by accuracy, numbers by root mean squared error. The seed is that of the bootstrap
-    and of the permutations; `decided` are the classes that models answer, by default the most probable ones.
-    """
-    if target.has_probabilities:
-        classes = decided or {name: target.labels(each) for name, each in answers.items()}
-        return compare_all(labels, classes, groups, seed)
-    return compare_numbers(labels, answers, seed, groups)
+    decided = {name: tested[name].decided(dataset) for name in order}
+    return [each.to_json() for each in compare(labels, decided, groups_of_test(dataset), seed)]
 
 
 # Held-out answers of every model, from which `predict` takes the thresholds of what it promises, and answers

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
-from pellucid.arithmetic import metric_value
 from pellucid.bundle.network_answers import answer_in_batches
 from pellucid.classical.search import score
 from pellucid.data import Dataset
@@ -38,7 +37,7 @@ from pellucid.pipeline.learners.classical import left_out, simple_models
 from pellucid.pipeline.learners.preparation import Prepared, model_of, unvaried_model_of
 from pellucid.pipeline.run.context import UNLIMITED, TimeBudget
 from pellucid.pipeline.run.stages import Stages
-from pellucid.settings import METRICS, Settings
+from pellucid.settings import Settings
 from pellucid.training import Examples, Observer, Recipe, Session, Surroundings, choose_recipe
 from pellucid.training.hardware import choose_device, choose_threads, keep_freed_memory, pinned
 from pellucid.training.loop import keep_best_mixture
@@ -325,8 +324,7 @@ class BackboneLearner:
 
         def reached(candidate: Candidate) -> tuple[float, float]:
             outputs = candidate.held_out.answers
-            loss = METRICS["log_loss"]
-            finer = -metric_value(loss, labels, outputs) if target.has_metric(loss.key) else 0.0
+            finer = -target.value("log_loss", labels, outputs) if target.has_metric("log_loss") else 0.0
             return score(self.settings.metric, labels, target.columns(outputs), target), finer
 
         return [max(found, key=reached)]

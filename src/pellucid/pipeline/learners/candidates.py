@@ -14,7 +14,6 @@ import numpy as np
 import scipy.sparse
 from jaxtyping import Float32, Float64, Int64
 
-from pellucid.arithmetic import metric_value
 from pellucid.arithmetic.rounding import figure
 from pellucid.budgets import MEMORY
 from pellucid.bundle import Answers, Model
@@ -24,20 +23,12 @@ from pellucid.classical.text_features import weights_at_hand
 from pellucid.classical.training_set import NO_SETTING, Setting
 from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
-from pellucid.evaluation import (
-    Recommendation,
-    cross_fitted,
-    cross_fitted_decisions,
-    fit_temperature,
-    recommend,
-    recommend_numbers,
-)
-from pellucid.evaluation.label_thresholds import fit_thresholds
+from pellucid.evaluation import SCORING, Recommendation, cross_fitted, fit_temperature, recommend
 from pellucid.files import make_folder, write_file
 from pellucid.input_kinds import TEXTS
 from pellucid.settings import Metric, Settings
 from pellucid.strict import read_sealed, read_sealed_bytes, sealed, write_sealed_bytes
-from pellucid.targets import REGRESSION
+from pellucid.targets import metric_value
 from pellucid.training.state import Record
 
 _SAVED_BLOCK = 512  # examples that a file of stored features holds together
@@ -329,7 +320,7 @@ def calibrated(candidates: Sequence[Candidate], dataset: Dataset, seed: int) -> 
         return list(candidates)
     found = []
     for each in candidates:
-        labels, said = dataset.labels[each.held_out.positions], each.held_out.answers
+        labels, said = dataset.labels_at(each.held_out.positions), each.held_out.answers
         temperature = fit_temperature(labels, said)
         held_out = dataclasses.replace(each.held_out, answers=cross_fitted(labels, said, temperature, seed))
         found.append(dataclasses.replace(each, model=each.model.at(temperature), held_out=held_out))
@@ -339,10 +330,10 @@ def calibrated(candidates: Sequence[Candidate], dataset: Dataset, seed: int) -> 
 def threshold_of(candidate: Candidate, dataset: Dataset, settings: Settings) -> Mapping[str, float]:
     """Threshold of a model's answers: the settings' own, or for several labels what fits held-out ones."""
     given, held_out = settings.threshold or {}, candidate.held_out
-    if dataset.target.is_exclusive or not len(held_out.positions):
+    if not len(held_out.positions):
         return given
-    least = fit_thresholds(dataset.labels[held_out.positions], held_out.answers).tolist()
-    return {name: given.get(name, least[code]) for code, name in enumerate(dataset.classes)}
+    labels = dataset.labels_at(held_out.positions)
+    return {**SCORING[labels.target].thresholds(labels, held_out.answers), **given}
 
 
 def recommended(
@@ -353,7 +344,7 @@ def recommended(
     `metric` is the value of `--metric`; numbers go by squared error. The seed is that of the bootstrap.
     """
     positions = np.unique(np.concatenate([each.held_out.positions for each in candidates]))
-    labels, outputs = dataset.labels[positions], {}
+    outputs = {}
     for each in candidates:  # not a number where a model was not asked
         rows = np.full((len(positions), *each.held_out.answers.shape[1:]), np.nan)
         rows[np.searchsorted(positions, each.held_out.positions)] = each.held_out.answers
@@ -365,10 +356,7 @@ def recommended(
         if each.stored is not None:
             bodies.setdefault(each.stored.features, []).append(each.name)
     alike = [*bodies.values(), *([list(LINEAR_OF_TEXTS)] if dataset.input_kind is TEXTS else [])]
-    if dataset.target is REGRESSION:
-        found = recommend_numbers(labels, outputs, seed, alike, noun)
-    else:
-        found = recommend(labels, outputs, metric, seed, alike, noun)
+    found = recommend(dataset.labels_at(positions), outputs, metric, seed, alike, noun)
     if next(each for each in candidates if each.name == found.name).judged is None:
         return found
     return found._replace(reason=f"{found.reason} After that it learned from these {dataset.noun}s too.")
@@ -391,14 +379,10 @@ def held_out_score(
     Several labels are decided by thresholds that the example in question took no part in choosing.
     """
     held_out = candidate.held_out
-    labels, answers, decided = dataset.labels[held_out.positions], held_out.answers, None
-    if not dataset.target.is_exclusive and len(labels):
-        decided = cross_fitted_decisions(labels, answers, seed)
-    if some is not None:
-        places = np.searchsorted(held_out.positions, some)
-        labels, answers = labels[places], answers[places]
-        decided = None if decided is None else decided[places]
-    return metric_value(metric, labels, answers, predicted=decided)
+    labels = dataset.labels_at(held_out.positions)
+    decided = SCORING[labels.target].decide(labels, held_out.answers, seed)
+    places = slice(None) if some is None else np.searchsorted(held_out.positions, some)
+    return metric_value(metric, labels.at(places), held_out.answers[places], predicted=decided[places])
 
 
 def on_held_out(candidates: Sequence[Candidate], dataset: Dataset, settings: Settings) -> str:

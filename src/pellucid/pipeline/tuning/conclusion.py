@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pellucid.arithmetic import metric_value
 from pellucid.arithmetic.metrics import rarer_class
 from pellucid.arithmetic.rounding import figure
 from pellucid.data import Dataset
@@ -18,7 +17,6 @@ from pellucid.evaluation.intervals import Interval, percentile_interval, resampl
 from pellucid.files import write_file
 from pellucid.pipeline.comparing.variants import shown
 from pellucid.pipeline.concluding import conclude
-from pellucid.pipeline.judging.disagreement import terms_of
 from pellucid.pipeline.judging.refitting import Split, cross_fit
 from pellucid.pipeline.judging.report_facts import Outcome, report_facts
 from pellucid.pipeline.judging.testing import groups_of_test
@@ -134,14 +132,18 @@ def judge(
 
     def score(each: Answered, some: np.ndarray | slice = slice(None)) -> float:
         decided = None if each.decided is None else each.decided[some]
-        return metric_value(metric, labels[some], each.answers[some], positive, decided)
+        return dataset.target.value(metric.key, labels[some], each.answers[some], decided, positive)
 
     scores = {name: [score(each) for each in found[name]] for name in (DEFAULT, TUNED)}
     means = {name: float(np.mean(each)) for name, each in scores.items()}
     if metric.key in _MEANS:
         default, tuned = (
             np.mean(
-                [terms_of(metric.key, labels, each.answers, each.decided) for each in found[name]], axis=0
+                [
+                    dataset.target.terms(metric.key, labels, each.answers, each.decided)
+                    for each in found[name]
+                ],
+                axis=0,
             )
             for name in (DEFAULT, TUNED)
         )
@@ -206,7 +208,9 @@ def conclude_study(
     outcome = conclude(learned, tuning.check, Folds(dataset), context)
     verdict = None
     if chosen:
-        tested = {name: Answered(each.answers, each.labels) for name, each in outcome.tested.items()}
+        tested = {
+            name: Answered(each.answers, each.decided(dataset)) for name, each in outcome.tested.items()
+        }
         found = {name: [tested[name], *more[name]] for name in settings}
         verdict = judge(found, dataset, metric, len(outcomes), tuning.settings.seed)
     facts = {

@@ -297,12 +297,12 @@ def _trial(tuning: Tuning, values: Mapping[str, Any], reporter: "Reporter") -> "
     learner = dataclasses.replace(tuning.learner(settings), train=watched)
     (candidate,) = calibrated(learner.fit(dataset)[:1], dataset, settings.seed)
     score = held_out_score(tuning.metric, candidate, dataset, settings.seed)
-    labels, answers = dataset.labels[candidate.held_out.positions], candidate.held_out.answers
+    labels, answers = dataset.labels_at(candidate.held_out.positions), candidate.held_out.answers
     facts = {
         "seconds": round(time.perf_counter() - began, 3),
         "epochs": len(candidate.history),
         "steps": int(candidate.history[-1]["step"]),
         "parameters": candidate.model.parameters,
-        "scores": scores_of(labels, answers, len(dataset.classes)),
+        "scores": scores_of(labels, answers),
     }
     return Trained(tuning.metric.better(score), score, facts)

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from pellucid.arithmetic import confusion_matrix, metric_value
+from pellucid.arithmetic import confusion_matrix
 from pellucid.arithmetic.rounding import figure
 from pellucid.data import Check, Dataset
 from pellucid.networks import describe
 from pellucid.pipeline.by_target import WAYS, target_of_run
-from pellucid.pipeline.judging.report_facts import answered_rows, label_facts, worst_rows
+from pellucid.pipeline.judging.by_target import answered_rows, label_facts, worst_rows
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.run.context import RunContext, task_name
 from pellucid.pipeline.run.journal import notes_of
@@ -354,7 +354,7 @@ def _scores(labels: np.ndarray, answers: np.ndarray, dataset: Dataset) -> dict[s
     """Plain values, without intervals: validation decides, it does not conclude."""
     found = {}
     for metric in metrics_of(dataset.target.noun, len(dataset.classes)):
-        value = metric_value(metric, labels, answers)
+        value = dataset.target.value(metric.key, labels, answers)
         if math.isfinite(value):
             found[metric.key] = value
     return found

@@ -19,10 +19,10 @@ from pellucid.insight.gradients import WeightCheck
 from pellucid.insight.occlusion import ImagePieces
 from pellucid.pages import checksum, joined_script
 from pellucid.reports.album import Album, bind
+from pellucid.reports.by_target import known_labels, true_codes
 from pellucid.reports.explain.overview import drawing_of, stages_of
 from pellucid.reports.explain.page_data import BUDGET, HIDDEN, Packed, chosen_units, described, pack
 from pellucid.reports.report import environment
-from pellucid.targets import PRESENT, UNKNOWN
 
 _START = "reports/explain/script/start.js"
 
@@ -230,7 +230,7 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
             shown_text=text[:_LONGEST_TEXT] if isinstance(text, str) else "",
             answers=_answers(explanation),
             layers=[each for each in explanation.layers if each.kind not in HIDDEN],
-            known_labels=sum(each != UNKNOWN for each in states) if isinstance(states, tuple) else 0,
+            known_labels=known_labels(states),
             has_temperature=any(each.name == "temperature" for each in explanation.layers),
             loss_formula=mathml(loss),
             contest=explanation.contest,
@@ -313,11 +313,7 @@ def _answers(explanation: Explanation) -> list[_Answer]:
     if not explanation.classes or explanation.makes_images:
         return []
     target, truth, thresholds = explanation.target, explanation.truth, explanation.thresholds
-    true = (
-        [code for code, state in enumerate(truth) if state == PRESENT]
-        if isinstance(truth, tuple)
-        else [truth]
-    )
+    true = true_codes(truth)
     order = np.argsort(-explanation.answer, kind="stable")[:_SHOWN_CLASSES].tolist()
     more = (target, *true, *explanation.answered)
     order += [at for at in dict.fromkeys(more) if at is not None and at not in order]
