@@ -40,6 +40,7 @@ from pellucid.labelling.selection import (
     random_order,
     typical,
 )
+from pellucid.targets import CLASSIFICATION
 
 _MOST_IMAGES = 8_000
 _STEP, _LAST, _RANDOM = 20, 600, 1_000
@@ -57,7 +58,7 @@ class Data(NamedTuple):
 
     def accuracy(self, learned: list[Label]) -> float:
         """Share of fresh examples that a model of these labels answers rightly."""
-        model = fit(self.pool, learned, is_exclusive=True)
+        model = fit(self.pool, learned, CLASSIFICATION)
         asked = [Label(at, (label,), AUDIT) for at, label in enumerate(self.fresh_labels)]
         return float(is_right(model, self.fresh, asked).mean())
 
@@ -98,7 +99,7 @@ def simulated(data: Data, seed: int, questions: int) -> list[Label]:
                 if policy == TYPICAL:
                     queue = typical(data.pool, rest, np.array([each.example for each in taught], int), seed)
                 else:
-                    model = fit(data.pool, taught, is_exclusive=True)
+                    model = fit(data.pool, taught, CLASSIFICATION)
                     queue = rest[np.argsort(model.margins(data.pool[rest]))[:_REFIT]].tolist()
                 queued = (policy, len(labels) // _REFIT)
             example = next(each for each in queue if each not in taken)
@@ -115,7 +116,7 @@ def simulated(data: Data, seed: int, questions: int) -> list[Label]:
 
 
 def judged(data: Data, labels: list[Label]) -> Judgement:
-    return judge(data.pool, labels, fit(data.pool, learned(labels), is_exclusive=True))
+    return judge(data.pool, labels, fit(data.pool, learned(labels), CLASSIFICATION))
 
 
 def learned(labels: list[Label]) -> list[Label]:
@@ -135,7 +136,7 @@ def needed(name: str, rows: np.ndarray, labels: list[str], seeds: int) -> dict[s
         curves["selected"].append([data.accuracy(learned(given[:step])) for step in steps])
         curves["random"].append([data.accuracy(by_chance[:step]) for step in steps])
         goals.append(data.accuracy(by_chance))
-        said.append([judged(data, given[:step]).sentences(is_exclusive=True)[-1] for step in (400, _LAST)])
+        said.append([judged(data, given[:step]).sentences(CLASSIFICATION)[-1] for step in (400, _LAST)])
     means = {key: [statistics.fmean(each) for each in zip(*of, strict=True)] for key, of in curves.items()}
     goal = statistics.fmean(goals)
     reached = next((step for step, mean in zip(steps, means["selected"], strict=True) if mean >= goal), None)

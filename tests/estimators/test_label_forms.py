@@ -13,9 +13,12 @@ from hypothesis.extra.numpy import arrays
 from sklearn.preprocessing import MultiLabelBinarizer
 
 from pellucid.errors import DataError, UsageError
-from pellucid.estimators.fit_labels import read_several
+from pellucid.estimators.by_target import FORMS
+from pellucid.estimators.fit_labels import OwnLabels
 from pellucid.estimators.label_forms import read_indicators
+from pellucid.input_kinds import IMAGES
 from pellucid.settings import Settings
+from pellucid.targets import MULTILABEL
 
 STATES = np.array([[1, 0, 1], [0, 0, 0], [0, 1, 1], [1, 0, 0]])
 UNSURE = np.array([[1, np.nan, 1], [np.nan] * 3, [0, 1, 1], [1, 0, 0]])
@@ -47,25 +50,29 @@ LISTS = {
 }
 
 
+def read_several(y: object, count: int, settings: Settings) -> OwnLabels:
+    return FORMS[MULTILABEL].read(y, count, settings, IMAGES)
+
+
 @pytest.mark.parametrize("form", COLUMNS)
 def test_columns_of_an_array_are_counted(form):
     found = read_indicators(COLUMNS[form])
-    assert (found.form, found.classes.tolist(), found.names) == ("array", [0, 1, 2], ("0", "1", "2"))
-    assert found.states.dtype == np.int8
-    np.testing.assert_array_equal(found.states, STATES)
+    assert (found.form, found.classes.tolist(), found.sets.names) == ("array", [0, 1, 2], ("0", "1", "2"))
+    assert found.sets.values.dtype == np.int8
+    np.testing.assert_array_equal(found.sets.values, STATES)
 
 
 @pytest.mark.parametrize("form", FRAMES)
 def test_columns_of_a_frame_have_names_and_stay_in_order(form):
     found = read_indicators(FRAMES[form])
     assert (found.form, found.classes.tolist()) == ("frame", ["round", "red", "new"])
-    np.testing.assert_array_equal(found.states, STATES)
+    np.testing.assert_array_equal(found.sets.values, STATES)
 
 
 @pytest.mark.parametrize("form", LISTS)
 def test_lists_are_sorted_as_the_binarizer_of_scikit_learn_does(form):
     found, binarizer = read_indicators(LISTS[form]), MultiLabelBinarizer()
-    np.testing.assert_array_equal(found.states, binarizer.fit_transform(NAMED))
+    np.testing.assert_array_equal(found.sets.values, binarizer.fit_transform(NAMED))
     assert (found.form, found.classes.tolist()) == ("lists", binarizer.classes_.tolist())
 
 
@@ -76,7 +83,7 @@ def test_numbers_in_lists_keep_their_order(states):
     found = read_indicators(lists)
     kept = states.any(axis=0)
     assert found.classes.tolist() == np.array(labels)[kept].tolist()
-    np.testing.assert_array_equal(found.states, states[:, kept])
+    np.testing.assert_array_equal(found.sets.values, states[:, kept])
 
 
 @pytest.mark.parametrize("form", ["array", "frame", "its own types", "sparse"])
@@ -84,11 +91,11 @@ def test_what_is_no_number_is_unknown(form):
     frame = pandas.DataFrame(UNSURE)
     made = {"array": UNSURE, "frame": frame, "its own types": frame.convert_dtypes()}
     found = read_indicators(made.get(form, scipy.sparse.csr_array(UNSURE)))
-    np.testing.assert_array_equal(found.states, [[1, -1, 1], [-1, -1, -1], [0, 1, 1], [1, 0, 0]])
-    labels = read_several(made.get(form, scipy.sparse.csr_array(UNSURE)), 4, Settings())
-    assert labels.usable.tolist() == [True, False, True, True]
+    np.testing.assert_array_equal(found.sets.values, [[1, -1, 1], [-1, -1, -1], [0, 1, 1], [1, 0, 0]])
+    own = read_several(made.get(form, scipy.sparse.csr_array(UNSURE)), 4, Settings())
+    assert own.labels.is_known().tolist() == [True, False, True, True]
     absent = read_indicators(UNSURE, unlabelled="none")
-    np.testing.assert_array_equal(absent.states, np.nan_to_num(UNSURE))
+    np.testing.assert_array_equal(absent.sets.values, np.nan_to_num(UNSURE))
 
 
 @pytest.mark.parametrize(
@@ -115,14 +122,14 @@ def test_rows_of_an_array_are_distinguished_from_lists_of_labels():
 def test_one_label_each_is_left_to_others_unless_several_are_asked_for(y):
     assert read_indicators(y) is None
     asked = read_indicators(y, is_asked=True)
-    assert asked.states.shape[0] == len(y)
+    assert asked.sets.values.shape[0] == len(y)
 
 
 def test_texts_of_several_labels():
     cells = ["round+new", "", "red+new", "round"]
     found = read_indicators(cells, separator="+", unlabelled="none")
     assert (found.form, found.classes.tolist()) == ("texts", ["new", "red", "round"])
-    np.testing.assert_array_equal(found.states, MultiLabelBinarizer().fit_transform(NAMED))
+    np.testing.assert_array_equal(found.sets.values, MultiLabelBinarizer().fit_transform(NAMED))
     assert read_indicators(["a;b", "c"], is_asked=True).classes.tolist() == ["a", "b", "c"]
     for missing in (cells, [None, *NAMED[1:]], [np.nan, *NAMED[1:]]):
         with pytest.raises(
@@ -130,16 +137,17 @@ def test_texts_of_several_labels():
         ):
             read_indicators(missing, separator="+" if missing is cells else None)
     unknown = read_indicators([None, *NAMED[1:]], unlabelled="unknown")
-    assert unknown.states[:2].tolist() == [[-1, -1, -1], [0, 0, 0]]
+    assert unknown.sets.values[:2].tolist() == [[-1, -1, -1], [0, 0, 0]]
 
 
 def test_answers_are_in_the_order_of_names_as_text():
     """Column 10 comes before column 2 in a model, but not for the caller."""
     states = np.eye(11, dtype=int)
-    labels = read_several(states, 11, Settings())
-    assert labels.classes.tolist() == list(range(11))
-    assert labels.names[:4] == ("0", "1", "10", "2")
-    np.testing.assert_array_equal(labels.codes[:, labels.columns], states)
+    own = read_several(states, 11, Settings())
+    assert own.classes.tolist() == list(range(11))
+    assert own.labels.names[:4] == ("0", "1", "10", "2")
+    columns = [own.labels.names.index(str(number)) for number in range(11)]
+    np.testing.assert_array_equal(own.labels.values[:, columns], states)
 
 
 @pytest.mark.parametrize(
@@ -187,13 +195,13 @@ def test_what_teaches_nothing_is_refused(y, words):
 def test_labels_of_lists_are_renamed_and_left_out():
     renamed = read_several(NAMED, 4, Settings(rename={"red": "coloured", "new": "coloured"}))
     assert renamed.classes.tolist() == ["coloured", "round"]
-    assert renamed.codes.tolist() == [[1, 1], [0, 0], [1, 0], [0, 1]]
+    assert renamed.labels.values.tolist() == [[1, 1], [0, 0], [1, 0], [0, 1]]
     with pytest.warns(
         UserWarning, match=r"y: left out for .* \(min_examples\): 1 label with 1 example, 'red'"
     ):
         often = read_several(NAMED, 4, Settings(min_examples=2))
-    assert often.names == ("new", "round")
-    assert often.codes.tolist() == [[1, 1], [0, 0], [1, 0], [0, 1]]
+    assert often.labels.names == ("new", "round")
+    assert often.labels.values.tolist() == [[1, 1], [0, 0], [1, 0], [0, 1]]
     with pytest.raises(DataError, match="y: min_examples leaves no label"):
         read_several(NAMED, 4, Settings(min_examples=3))
 
@@ -216,5 +224,5 @@ def test_settings_of_other_labels_are_refused(y, settings, words):
 def test_nothing_is_said_of_labels_in_order():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert read_several(NAMED, 4, Settings()).are_lists
-        assert not read_several(STATES, 4, Settings()).are_lists
+        assert read_several(NAMED, 4, Settings()).as_lists
+        assert not read_several(STATES, 4, Settings()).as_lists

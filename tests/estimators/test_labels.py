@@ -4,15 +4,22 @@ import numpy as np
 import pytest
 
 from pellucid.errors import DataError, UsageError
-from pellucid.estimators.fit_labels import read_labels, read_numbers, texts_of
+from pellucid.estimators.by_target import FORMS
+from pellucid.estimators.fit_labels import OwnLabels, read_numbers, texts_of
+from pellucid.input_kinds import IMAGES
+from pellucid.settings import Settings
+from pellucid.targets import CLASSIFICATION
+
+
+def read_labels(y: object, count: int) -> OwnLabels:
+    return FORMS[CLASSIFICATION].read(y, count, Settings(), IMAGES)
 
 
 def test_classes_are_sorted_as_the_caller_has_them_and_names_as_text() -> None:
-    labels = read_labels([10, 9, 2, 10], 4)
-    assert labels.classes.tolist() == [2, 9, 10]
-    assert labels.names == ("10", "2", "9")
-    assert [labels.names[column] for column in labels.columns] == ["2", "9", "10"]
-    assert labels.codes.tolist() == [0, 2, 1, 0]
+    own = read_labels([10, 9, 2, 10], 4)
+    assert own.classes.tolist() == [2, 9, 10]
+    assert own.labels.names == ("10", "2", "9")
+    assert own.labels.values.tolist() == [0, 2, 1, 0]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pellucid.evaluation.comparisons import paired_interval
 from pellucid.evaluation.intervals import wilson
 from pellucid.labelling.judging import Judgement, judge
 from pellucid.labelling.selection import AUDIT, MARGIN, RANDOM, TYPICAL, Label, fit, is_right
+from pellucid.targets import CLASSIFICATION, MULTILABEL
 
 
 def made(count=400, seed=0, gap=2.0):
@@ -22,16 +23,16 @@ def labelled(truth, positions, policy):
     return [Label(int(at), (str(truth[at]),), policy) for at in positions]
 
 
-def judged(features, labels, *, is_exclusive=True):
+def judged(features, labels, target=CLASSIFICATION):
     learned = [each for each in labels if each.policy != AUDIT]
-    return judge(features, labels, fit(features, learned, is_exclusive=is_exclusive))
+    return judge(features, labels, fit(features, learned, target))
 
 
 def test_accuracy_is_that_of_the_other_labels_on_the_audit() -> None:
     features, truth = made()
     learned, audit = labelled(truth, range(60), RANDOM), labelled(truth, range(60, 100), AUDIT)
     found = judged(features, [*audit[:20], *learned, *audit[20:]])
-    hits = int(is_right(fit(features, learned, is_exclusive=True), features, audit).sum())
+    hits = int(is_right(fit(features, learned, CLASSIFICATION), features, audit).sum())
     assert (found.learned, found.audited, found.accuracy) == (60, 40, wilson(hits, 40))
     assert judged(features, [*learned, *audit[:9]]).accuracy is None
     # A class that only the audit has is a mistake, not something to learn.
@@ -43,7 +44,7 @@ def test_last_labels_are_judged_in_pairs_and_bounded_by_what_changed() -> None:
     features, truth = made()
     learned, audit = labelled(truth, range(60), RANDOM), labelled(truth, range(60, 160), AUDIT)
     found = judged(features, [*learned, *audit]).last
-    models = [fit(features, some, is_exclusive=True) for some in (learned, learned[:30])]
+    models = [fit(features, some, CLASSIFICATION) for some in (learned, learned[:30])]
     right = [is_right(model, features, audit) for model in models]
     tango = paired_interval(int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum()), 100)
     changed = float((models[0].decided(features) != models[1].decided(features)).any(axis=1).mean())
@@ -61,8 +62,7 @@ def test_labels_that_change_nothing_will_hardly_help_more() -> None:
     assert found.last.labels == 100
     assert found.last.interval.high <= 0.01
     assert any(
-        "100 labels brought 0" in each and "hardly help" in each
-        for each in found.sentences(is_exclusive=True)
+        "100 labels brought 0" in each and "hardly help" in each for each in found.sentences(CLASSIFICATION)
     )
 
 
@@ -75,9 +75,7 @@ def test_selection_is_compared_with_as_many_random_labels() -> None:
     found = judged(features, [*order, *audit]).selected
     assert found is not None
     random = [each for each in order if each.policy == RANDOM]
-    right = [
-        is_right(fit(features, some, is_exclusive=True), features, audit) for some in (order[:30], random)
-    ]
+    right = [is_right(fit(features, some, CLASSIFICATION), features, audit) for some in (order[:30], random)]
     assert found.labels == 30
     assert found.interval.value == pytest.approx((right[0].sum() - right[1].sum()) / 100)
     only = [each for each in order if each.policy != RANDOM]
@@ -93,7 +91,7 @@ def test_help_and_harm_of_selection_are_said(selected_well: bool) -> None:
         each._replace(policy=RANDOM) for each in second
     ]
     found = judged(features, [*labels, *labelled(truth, range(100, 300), AUDIT)])
-    said = found.sentences(is_exclusive=True)[-1]
+    said = found.sentences(CLASSIFICATION)[-1]
     assert found.is_harmful == (not selected_well)
     assert said.startswith(
         "Selection helps here: 40 selected" if selected_well else "Selection does harm here"
@@ -104,14 +102,14 @@ def test_several_labels_are_right_all_together() -> None:
     features, truth = made(gap=8.0)
     sets = [("a",) if one else () for one in truth]
     labels = [Label(at, sets[at], RANDOM if at < 60 else AUDIT) for at in range(100)]
-    found = judged(features, labels, is_exclusive=False)
+    found = judged(features, labels, MULTILABEL)
     assert found.accuracy is not None
     assert found.accuracy.value > 0.9
-    assert "right in every label" in found.sentences(is_exclusive=False)[0]
+    assert "right in every label" in found.sentences(MULTILABEL)[0]
 
 
 def test_nothing_yet() -> None:
-    assert Judgement().sentences(is_exclusive=True) == [
+    assert Judgement().sentences(CLASSIFICATION) == [
         "The accuracy appears once 10 examples of the random audit are labelled."
     ]
 
@@ -120,7 +118,7 @@ def test_the_interval_contains_the_true_accuracy() -> None:
     """Over 300 draws of an audit of 60, at least 93 % of the intervals contain the accuracy on all."""
     features, truth = made(6_000, gap=1.5)
     learned = labelled(truth, range(40), TYPICAL)
-    model = fit(features, learned, is_exclusive=True)
+    model = fit(features, learned, CLASSIFICATION)
     true = float(is_right(model, features, labelled(truth, range(40, 6_000), AUDIT)).mean())
     inside = 0
     for seed in range(300):

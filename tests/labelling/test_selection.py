@@ -21,6 +21,7 @@ from pellucid.labelling.selection import (
     random_order,
     typical,
 )
+from pellucid.targets import CLASSIFICATION, MULTILABEL
 
 
 def course(questions, classes=4, **state):
@@ -108,7 +109,7 @@ def test_a_model_of_one_label_is_scikit_learns(classes: int) -> None:
     features = points(*(((4 * at, at), 1.0, 20) for at in range(classes)))
     names = [f"class {at // 20}" for at in range(20 * classes)]
     labels = [Label(at, (name,), RANDOM) for at, name in enumerate(names)]
-    model = fit(features, labels, is_exclusive=True)
+    model = fit(features, labels, CLASSIFICATION)
     other = LogisticRegression(C=20 / len(names), max_iter=200, tol=1e-3).fit(features, names)
     np.testing.assert_allclose(model.probabilities(features), other.predict_proba(features), atol=1e-6)
     right = is_right(model, features, labels)
@@ -121,7 +122,7 @@ def test_several_labels_are_decided_one_by_one() -> None:
     features = points(((0, 0), 0.3, 20), ((6, 0), 0.3, 20), ((0, 6), 0.3, 20), ((6, 6), 0.3, 20))
     sets = [(), ("right",), ("top",), ("right", "top")]
     labels = [Label(at, sets[at // 20], RANDOM) for at in range(80)]
-    model = fit(features, labels, is_exclusive=False)
+    model = fit(features, labels, MULTILABEL)
     assert model.classes == ("right", "top")
     assert is_right(model, features, labels).all()
     probabilities = model.probabilities(features)
@@ -132,11 +133,11 @@ def test_several_labels_are_decided_one_by_one() -> None:
 
 def test_a_class_or_a_set_that_was_never_learned_is_a_mistake() -> None:
     features = points(((0, 0), 0.1, 4))
-    model = fit(features, [Label(0, ("a",), RANDOM)], is_exclusive=True)
+    model = fit(features, [Label(0, ("a",), RANDOM)], CLASSIFICATION)
     assert is_right(model, features, [Label(1, ("a",), AUDIT), Label(2, ("b",), AUDIT)]).tolist() == [
         True,
         False,
     ]
-    always = fit(features, [Label(0, ("a", "b"), RANDOM), Label(1, ("a",), RANDOM)], is_exclusive=False)
+    always = fit(features, [Label(0, ("a", "b"), RANDOM), Label(1, ("a",), RANDOM)], MULTILABEL)
     assert always.probabilities(features)[:, 0] == pytest.approx(5 / 6)
     assert not is_right(always, features, [Label(2, (), AUDIT)]).any()

@@ -16,6 +16,7 @@ from pellucid.labelling.pool import read_pool
 from pellucid.labelling.session import Conflict, Labelling
 from pellucid.labelling.table import LabelTable
 from pellucid.settings import Settings
+from pellucid.targets import MULTILABEL
 
 
 def labelling_of(place, out, settings=None, **more):
@@ -291,7 +292,7 @@ def test_a_few_people_keep_theirs_where_little_is_left(texts) -> None:
 
 
 def test_several_labels_and_none(texts) -> None:
-    labelling = labelling_of(*texts, is_exclusive=False, classes=["warm", "cold"])
+    labelling = labelling_of(*texts, target=MULTILABEL, classes=["warm", "cold"])
     labelling.compare()
     question = labelling.question("ann")
     for at in range(40):
@@ -300,7 +301,7 @@ def test_several_labels_and_none(texts) -> None:
         labelling.learn()
     assert {each["label"] for each in rows_of(texts[1])} == {"", "warm", "cold;warm"}
     assert labelling.command.startswith(f"pellucid train {texts[1]} --target labels --unlabelled none --out")
-    again = labelling_of(*texts, is_exclusive=False)
+    again = labelling_of(*texts, target=MULTILABEL)
     assert again.status()["labelled"] == 40
     with pytest.raises(UsageError, match="an example has several labels, 'cold;warm'; add --several-labels"):
         labelling_of(*texts)

@@ -39,7 +39,12 @@ def add_parser(subparsers: Any) -> None:
         help="Classes to begin with; more can be added on the page",
     )
     parser.add_argument(
-        "--several-labels", action="store_true", help="An example may have several labels, or none of them"
+        "--several-labels",
+        action="store_const",
+        dest="answer",
+        const="labels",
+        default="class",
+        help="An example may have several labels, or none of them",
     )
     parser.add_argument("--open", action="store_true", help="Open the page in a browser")
     add_table_flags(parser, ("task", "input_column", "encoding", "seed"))
@@ -49,13 +54,14 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serve the page until Ctrl-C, and return exit code 0."""
     from pellucid.labelling.labelling import label
+    from pellucid.targets import TARGETS
 
     label(
         arguments.place,
         arguments.out,
         settings_from(arguments),
         port=arguments.port,
-        several_labels=arguments.several_labels,
+        target=TARGETS[arguments.answer],
         classes=[name.strip() for name in arguments.classes.split(",") if name.strip()],
         say=say,
         opens_browser=arguments.open,

@@ -9,6 +9,7 @@ import numpy as np
 from pellucid.answering.naming import model_of
 from pellucid.bundle import AverageModel, ClassicalModel, Generator, load_any
 from pellucid.errors import DataError, UsageError
+from pellucid.estimators.by_target import FORMS
 from pellucid.estimators.estimator import Estimator
 from pellucid.estimators.image_generator import ImageGenerator
 from pellucid.estimators.predictors import ImageClassifier, ImageRegressor, TextClassifier, TextRegressor
@@ -17,7 +18,6 @@ from pellucid.insight.explaining import explain_model
 from pellucid.insight.explanation import Explanation
 from pellucid.pipeline.train import train as _train
 from pellucid.settings import of_python
-from pellucid.targets import REGRESSION
 
 # Requests of scikit-learn's own checks that these estimators meet otherwise, and why.
 
@@ -33,16 +33,15 @@ EXPECTED_FAILED_CHECKS: dict[str, str] = {
 
 # `pellucid.load`: a saved model as a fitted estimator.
 
-# Kind of a predictor to the parameter `model` that fits one: for classes, for numbers.
-_CLASSICAL = {
-    "constant": ("majority", "mean"),
-    "linear": ("logistic-regression", "ridge"),
-    "kernel": ("svm", "svm"),
-    "forest": ("random-forest", "random-forest"),
-}
-
-
 Loaded = ImageClassifier | ImageGenerator | ImageRegressor | TextClassifier | TextRegressor
+
+# Estimators that predict, by whether they take texts, and their role (`by_target.Form.role`).
+_PREDICTORS: dict[tuple[bool, str], type[Loaded]] = {
+    (False, "Classifier"): ImageClassifier,
+    (False, "Regressor"): ImageRegressor,
+    (True, "Classifier"): TextClassifier,
+    (True, "Regressor"): TextRegressor,
+}
 
 
 @of_python
@@ -68,24 +67,18 @@ def load(folder: str | os.PathLike[str]) -> Loaded:
     """
     chosen = model_of(Path(folder))
     model = load_any(chosen.folder)
-    is_number, takes_texts = model.target is REGRESSION, model.input_kind is TEXTS
+    form = FORMS[model.target]
     # The value of `model` that fits one of the same kind.
     alike = model.heaviest.model if isinstance(model, AverageModel) else model
     name = alike.name
     if isinstance(alike, ClassicalModel):
         of_layer = alike.network
-        name = _CLASSICAL[alike.predictor.kind][is_number] if of_layer is None else of_layer.config.name
-    estimator: Loaded
-    if isinstance(model, Generator):
-        estimator = ImageGenerator(model=name)
-    elif is_number:
-        estimator = (TextRegressor if takes_texts else ImageRegressor)(model=name)
-    else:
-        estimator = (TextClassifier if takes_texts else ImageClassifier)(model=name)
-    classes, numbered = model.classes, tuple(map(str, range(len(model.classes))))
-    if not model.target.is_exclusive and tuple(sorted(numbered)) == classes:
-        classes = numbered  # columns of an indicator array stay in their order
-    estimator._take(model, np.array(classes))
+        name = form.models[alike.predictor.kind] if of_layer is None else of_layer.config.name
+    role = (
+        ImageGenerator if isinstance(model, Generator) else _PREDICTORS[model.input_kind is TEXTS, form.role]
+    )
+    estimator: Loaded = role(model=name)
+    estimator._take(model, np.array(form.own_order(model.classes)))
     is_known = chosen.name in (None, model.name)
     estimator._loaded = model.name if is_known else f"{chosen.name} ({model.name})"
     return estimator

@@ -28,9 +28,9 @@ from pellucid.bundle.writing import vector_length
 from pellucid.data.removal import of_texts
 from pellucid.data.wording import count_of
 from pellucid.errors import ArgumentError, DataError, StorageError
-from pellucid.estimators.fit_data import VALIDATION_FROM, VALIDATION_FROM_EACH, FitData, weighted
+from pellucid.estimators.by_target import VALIDATION_FROM_EACH
+from pellucid.estimators.fit_data import VALIDATION_FROM, FitData, weighted
 from pellucid.estimators.fit_images import fit_data_of_image_input, images_for
-from pellucid.estimators.fit_labels import Labels
 from pellucid.estimators.fit_texts import fit_data_of_text_input, texts_for
 from pellucid.estimators.progress import FitProgress
 from pellucid.input_kinds import IMAGES, TEXTS, InputKind
@@ -119,8 +119,8 @@ class Estimator(
             return texts_for(X, self.model_.joined_columns)
         return images_for(self, X, self.model_.preprocessing)
 
-    def _train(self, X: Any, y: Any, sample_weight: Any) -> tuple[Model, Labels | None]:
-        """The model that learnt, with detector and held-out answers, and the labels of its classes."""
+    def _train(self, X: Any, y: Any, sample_weight: Any) -> FitData:
+        """Become the estimator of a model that learnt, with detector and held-out answers; what it learnt."""
         began = time.monotonic()
         settings = self._settings()
         progress = FitProgress(self.verbose)
@@ -145,7 +145,8 @@ class Estimator(
             renamed={old: new for old, new in (settings.rename or {}).items() if new in material.classes},
             ignored=of_texts(parse_ignore(settings.ignore)),
         )
-        return model, data.labels
+        self._take(model, data.classes)
+        return data
 
     def _take(self, model: Model, classes: np.ndarray) -> None:
         """Become the estimator of a trained model; `classes` are of the caller's type, none of numbers."""

@@ -8,26 +8,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64, Shaped
+from jaxtyping import Int64, Shaped
 from sklearn.utils.validation import column_or_1d
 
 from pellucid.data import Dataset, Listing, Preprocessing, prepare, read_data
-from pellucid.data.listing import TEST, UNDECIDED, VALIDATION
+from pellucid.data.listing import TEST, VALIDATION
 from pellucid.data.raw_texts import Texts
 from pellucid.data.reading.dispatch import read_dataset
 from pellucid.data.reading.in_memory import name_of
 from pellucid.data.splitting import split
 from pellucid.data.tables.frames import plain_values
 from pellucid.errors import DataError, UsageError
-from pellucid.estimators.fit_labels import Labels, estimator_of
+from pellucid.estimators.by_target import FORMS, estimator_of
+from pellucid.estimators.fit_labels import OwnLabels
 from pellucid.input_kinds import IMAGES, TEXTS, InputKind
 from pellucid.settings import Settings, in_python
-from pellucid.targets import GENERATION, REGRESSION, target_of
-from pellucid.targets import Labels as Targets
 
-VALIDATION_FROM = 1000
-# `fit` sets 10 % aside for validation from this many examples, and this many of each class.
-VALIDATION_FROM_EACH = 10
+VALIDATION_FROM = 1000  # `fit` sets 10 % aside for validation from this many examples
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,8 @@ class FitData:
     """Data that `fit` learns from."""
 
     material: Dataset
-    labels: Labels | None  # the classes in the caller's own type; `None` where numbers are learnt
+    classes: Shaped[np.ndarray, " classes"]  # in the caller's own type; none where numbers are learnt
+    as_lists: bool = True  # whether several labels are answered as lists of them
     joined_columns: tuple[str, ...] = ()  # columns of a table whose texts are joined; none elsewhere
     place: str = ""  # path or data set that they were read from; empty where they were given
 
@@ -109,33 +107,23 @@ def fit_data_of_listing(listing: Listing, settings: Settings, kind: InputKind) -
     Raises: `DataError` if they are refused.
     """
     place = listing.place
-    if settings.target is None and listing.target is REGRESSION:
-        raise DataError(
-            f"{place}: its labels are numbers with fractions; learn them with "
-            f"{estimator_of(kind, 'Regressor')}, or write them as texts to have classes"
-        )
+    form = FORMS[listing.target]
+    if settings.target is None:
+        form.require_asked(place, kind)
     is_free = np.array([part not in (VALIDATION, TEST) for part in listing.splits])
-    counts = None
-    is_free &= listing.coded.is_known()
-    if listing.coded.exclusive():
-        counts = np.unique(listing.coded.at(is_free).values, return_counts=True)[1]
-    if counts is not None and (counts >= (settings.min_examples or 0)).any():
-        counts = counts[counts >= (settings.min_examples or 0)]
-    dataset, check = prepare(
-        listing, settings, make=(VALIDATION,) if _allows_validation(int(is_free.sum()), counts) else ()
-    )
+    labels = form.of_listing(listing, np.flatnonzero(is_free).astype(np.int64))
+    labels = labels.at(labels.is_known())
+    has_enough = len(labels) >= VALIDATION_FROM and form.can_be_split(labels, settings.min_examples or 0)
+    dataset, check = prepare(listing, settings, make=(VALIDATION,) if has_enough else ())
     for sentence in (each for each in check.sentences() if "(--min-examples)" in each):
         said = in_python(f"{place}: {sentence.removeprefix(f'{place}: ')}")
         warnings.warn(said, UserWarning, stacklevel=2)
-    names = dataset.classes
-    places, are_lists = np.arange(len(names)), dataset.labels.ndim == 2
-    labels = Labels(np.array(names), names, places, dataset.labels, are_lists) if names else None
-    return FitData(dataset, labels, dataset.joined_columns, place)
+    return FitData(dataset, np.array(dataset.classes), joined_columns=dataset.joined_columns, place=place)
 
 
 def fit_data_in_memory(
     inputs: Shaped[np.ndarray, "n ..."] | Texts,
-    labels: Labels | Float64[np.ndarray, " n"] | None,
+    own: OwnLabels,
     settings: Settings,
     *,
     first: Int64[np.ndarray, " n"],
@@ -149,43 +137,27 @@ def fit_data_in_memory(
 
     Raises: `UsageError` if a setting needs a validation split, and there are too few examples for one.
     """
-    count = len(inputs)
-    classes = labels if isinstance(labels, Labels) else None
-    targets: np.ndarray = np.zeros(count, np.int64)  # without labels
-    if labels is not None:
-        targets = labels.codes if isinstance(labels, Labels) else labels
-    names = () if classes is None else classes.names
-    target = GENERATION if labels is None else target_of(len(names), targets)
-    usable = np.ones(count, bool) if classes is None else classes.usable
-    different = usable & (first == np.arange(count))
-    has_one_class = classes is not None and not classes.is_several
+    labels, form = own.labels, FORMS[own.labels.target]
+    count, usable = len(inputs), labels.is_known()
+    different = labels.at(usable & (first == np.arange(count)))
     validation = np.zeros(0, np.int64)
-    if _allows_validation(int(different.sum()), np.bincount(targets[different]) if has_one_class else None):
+    if len(different) >= VALIDATION_FROM and form.can_be_split(different):
         listing = Listing(
             place="y",
             form="arrays",
             sources=[""] * count,
-            labels=[""] * count,
-            splits=[UNDECIDED] * count,
-            groups=[""] * count,
-            decided=Targets(targets, names, target),
+            **form.in_listing(labels),
         )
         parts = split(listing, first, usable, settings.seed, (VALIDATION,))
         validation = np.flatnonzero(parts == VALIDATION)
     elif settings.patience is not None:
-        each = f" and {VALIDATION_FROM_EACH} of each class" if has_one_class else ""
+        each = form.needed
         raise UsageError(
             f"patience: needs a validation split, and so {VALIDATION_FROM:,} different examples{each}; "
             "leave it out"
         )
     train = np.setdiff1d(np.flatnonzero(usable), validation)
-    dataset = Dataset(inputs, targets, train, validation, names, preprocessing, target=target)
-    return FitData(dataset, classes)
-
-
-def _allows_validation(examples: int, counts: Int64[np.ndarray, " classes"] | None) -> bool:
-    """True where there are enough examples, in all and in each class, where each has one.
-
-    Of several labels most are rare; those too rare for a split stay in training.
-    """
-    return examples >= VALIDATION_FROM and (counts is None or int(counts.min()) >= VALIDATION_FROM_EACH)
+    material = Dataset(
+        inputs, labels.values, train, validation, labels.names, preprocessing, target=labels.target
+    )
+    return FitData(material, own.classes, own.as_lists)

@@ -18,8 +18,8 @@ from pellucid.data.reading.in_memory import is_in_memory
 from pellucid.data.reading.inputs import fit_inputs, list_inputs
 from pellucid.data.removal import of_images
 from pellucid.errors import DataError, UsageError
+from pellucid.estimators.by_target import read_targets
 from pellucid.estimators.fit_data import FitData, fit_data_at_place, fit_data_in_memory
-from pellucid.estimators.fit_labels import read_targets
 from pellucid.input_kinds import IMAGES
 from pellucid.settings import Settings, parse_ignore
 
@@ -53,8 +53,7 @@ def fit_data_of_images(images: object, y: object, settings: Settings) -> FitData
     numbers, or labels do not fit.
     """
     pixels = with_channel_axis(as_array(images))
-    is_labelled = y is not None or not settings.generates
-    labels = read_targets(y, len(pixels), settings, IMAGES) if is_labelled else None
+    labels = read_targets(y, len(pixels), settings, IMAGES)
     height, width = training_size(np.array([pixels.shape[1:3]]), settings)
     low, high = value_range(pixels, np.ones(len(pixels), bool))
     preprocessing = Preprocessing(

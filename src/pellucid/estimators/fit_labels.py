@@ -1,15 +1,13 @@
-"""Labels that `fit` takes: one class, several labels or a number for each example."""
+"""Labels that `fit` takes of which an example has one: its class, or a number."""
 
-import dataclasses
 import numbers
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import scipy.sparse
-from jaxtyping import Bool, Float64, Int8, Int64, Shaped
+from jaxtyping import Float64, Int64, Shaped
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, column_or_1d
 
@@ -17,58 +15,43 @@ from pellucid.data.labels import LARGEST, label_texts, new_names, require_classe
 from pellucid.data.tables.frames import is_frame, plain_values
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, UsageError
-from pellucid.estimators.label_forms import Indicators, read_indicators
-from pellucid.input_kinds import InputKind
 from pellucid.settings import Settings
-from pellucid.targets import PRESENT, UNKNOWN, labels_of_states
+from pellucid.targets import Labels, Target
 
 
 @dataclass(frozen=True)
-class Labels:
-    """The labels of training examples."""
+class OwnLabels:
+    """Labels of training examples in memory, and their classes as the caller has them."""
 
-    # the different labels, sorted, of the caller's own type; numbers or names of columns in their order
+    # as a model learns them: names are sorted as text, the order of its outputs; of a class that is left out
+    # the code is -1
+    labels: Labels
+    # the different labels, sorted, of the caller's own type; numbers or names of columns in their order; none
+    # of numbers
     classes: Shaped[np.ndarray, " classes"]
-    names: tuple[str, ...]  # the same as text, sorted as text: the order of the network's outputs
-    columns: Int64[np.ndarray, " classes"]  # position in `names` of each of `classes`
-    # position in `names` of each label, -1 where it is left out; of several labels the state of each
-    codes: Int64[np.ndarray, " examples"] | Int8[np.ndarray, "examples names"]
-    are_lists: bool = False  # whether several labels came as lists of them, and are answered so
-
-    @property
-    def is_several(self) -> bool:
-        """Whether an example may have several labels."""
-        return self.codes.ndim == 2
-
-    @property
-    def usable(self) -> Bool[np.ndarray, " examples"]:
-        """Whether at least one label of an example is known and kept."""
-        found: np.ndarray = (self.codes != UNKNOWN).any(axis=1) if self.is_several else self.codes >= 0
-        return found
+    as_lists: bool = True  # whether several labels are answered as lists of them
 
 
-def read_labels(
-    y: object, count: int, *, rename: Mapping[str, str] | None = None, min_examples: int | None = None
-) -> Labels:
+def read_labels(y: object, count: int, target: Target, settings: Settings) -> OwnLabels:
     """Check `count` labels (texts, numbers without fractions, or truth values) and number their classes.
 
-    With `rename` they are the texts of the new names. Classes of fewer than `min_examples` are left out, with
-    a warning.
+    With the setting `rename` they are the texts of the new names. Classes of fewer than `min_examples` are
+    left out, with a warning.
 
     Raises: `UsageError` if there are none; `DataError` if a label is missing or of another kind than the
     others, the labels are numbers with fractions, their number is not that of the examples, or there is only
     one class.
     """
     values = _column(y)
-    _require_one_each(len(values), count)
-    if rename is not None:
+    require_one_each(len(values), count)
+    if settings.rename is not None:
         texts = texts_of(values)
-        require_classes("--rename", rename, sorted(set(texts)), "y")
-        values = np.array(new_names(texts, rename))
+        require_classes("--rename", settings.rename, sorted(set(texts)), "y")
+        values = np.array(new_names(texts, settings.rename))
     classes, positions, counts = np.unique(values, return_inverse=True, return_counts=True)
-    kept = counts >= (min_examples or 0)
+    kept = counts >= (settings.min_examples or 0)
     if not kept.all():
-        _warn_of_rare("class", classes[~kept], counts[~kept])
+        warn_of_rare("class", classes[~kept], counts[~kept])
         positions = np.where(kept, np.cumsum(kept) - 1, -1)[positions]
         classes = classes[kept]
         if len(classes) < 2:
@@ -78,12 +61,10 @@ def read_labels(
         raise DataError(f"y: only one class, {quoted(texts[0])}; a classifier needs at least two")
     names = tuple(sorted(texts))
     columns = np.array([names.index(text) for text in texts], np.int64)
-    return Labels(classes, names, columns, np.where(positions < 0, -1, columns[positions]))
+    return OwnLabels(Labels(np.where(positions < 0, -1, columns[positions]), names, target), classes)
 
 
-def _warn_of_rare(
-    noun: str, classes: Shaped[np.ndarray, " rare"], counts: Int64[np.ndarray, " rare"]
-) -> None:
+def warn_of_rare(noun: str, classes: Shaped[np.ndarray, " rare"], counts: Int64[np.ndarray, " rare"]) -> None:
     """Warn of classes or labels that are left out, since so few examples have them."""
     rare = [f"{quoted(str(name))} ({number:,})" for name, number in zip(classes, counts, strict=True)]
     warnings.warn(
@@ -92,72 +73,6 @@ def _warn_of_rare(
         UserWarning,
         stacklevel=2,
     )
-
-
-def read_several(y: object, count: int, settings: Settings) -> Labels | None:
-    """Check several labels of each of `count` examples, in a form of `label_forms`; `None` of single ones.
-
-    With the settings `rename` and `min_examples` as `read_labels` with them, where labels came as lists.
-
-    Raises: `UsageError` if a setting belongs to other labels; `DataError` as `read_indicators`, and if a
-    label is known of no example, none differs, or there are not as many labels as examples.
-    """
-    found = read_indicators(
-        y,
-        separator=settings.label_separator,
-        unlabelled=settings.unlabelled,
-        is_asked=settings.target == "labels",
-    )
-    if found is None:
-        if settings.unlabelled is not None:
-            raise UsageError(
-                "unlabelled: belongs to examples with several labels, and y has one label for each; leave it "
-                "out, or give target='labels'"
-            )
-        return None
-    if settings.label_separator is not None and found.form != "texts":
-        raise UsageError("label_separator: belongs to texts of several labels, and y has none; leave it out")
-    _require_one_each(len(found.states), count)
-    if found.are_lists:
-        found = _as_asked(found, settings)
-    elif settings.rename is not None or settings.min_examples is not None:
-        named = "min_examples" if settings.rename is None else "rename"
-        raise UsageError(
-            f"{named}: y is an indicator array, whose columns are answered as they are; leave it out, and "
-            "change the columns, or give y as lists of labels"
-        )
-    is_known = found.states != UNKNOWN
-    for name in np.array(found.names)[~is_known.any(axis=0)].tolist()[:1]:
-        raise DataError(
-            f"y: label {quoted(name)} is known of no example; leave it out, or give examples of it"
-        )
-    is_present = found.states == PRESENT
-    if not (is_present.any(axis=0) & (is_known & ~is_present).any(axis=0)).any():
-        raise DataError(
-            "y: no label is there for some examples and not for others, which leaves nothing to learn; give "
-            "examples of both"
-        )
-    names = tuple(sorted(found.names))
-    places = {name: place for place, name in enumerate(names)}
-    columns = np.array([places[name] for name in found.names], np.int64)
-    return Labels(found.classes, names, columns, found.of(names), found.are_lists)
-
-
-def _as_asked(found: Indicators, settings: Settings) -> Indicators:
-    """Labels of lists by their new names, without those of too few examples."""
-    if settings.rename is not None:
-        require_classes("--rename", settings.rename, found.names, "y")
-        sets = labels_of_states(found.states, found.names).renamed(settings.rename)
-        found = dataclasses.replace(found, classes=np.array(sets.names), names=sets.names, states=sets.values)
-    counts = (found.states == PRESENT).sum(axis=0)
-    kept = counts >= (settings.min_examples or 0)
-    if len(kept) and not kept.any():
-        raise DataError("y: min_examples leaves no label; give a smaller number")
-    if kept.all():
-        return found
-    _warn_of_rare("label", found.classes[~kept], counts[~kept])
-    names = tuple(np.array(found.names)[kept].tolist())
-    return dataclasses.replace(found, classes=found.classes[kept], names=names, states=found.of(names))
 
 
 def read_numbers(
@@ -177,7 +92,7 @@ def read_numbers(
         values = column_or_1d(y, warn=True)
     except ValueError as error:
         raise DataError(f"y: {error}") from error
-    _require_one_each(len(values), count)
+    require_one_each(len(values), count)
     if values.dtype.kind not in "biuf":
         for index, value in enumerate(values.tolist()):
             if not isinstance(value, numbers.Real):
@@ -203,7 +118,8 @@ def read_numbers(
     return plain
 
 
-def _require_one_each(labels: int, examples: int) -> None:
+def require_one_each(labels: int, examples: int) -> None:
+    """Refuse more or fewer labels than examples."""
     if labels != examples:
         raise DataError(f"y: {count_of(labels, 'label')} for {count_of(examples, 'example')}; give one each")
 
@@ -260,25 +176,3 @@ def _column(y: object) -> Shaped[np.ndarray, " examples"]:
     except ValueError as error:
         raise DataError(f"y: {error}") from error
     return values
-
-
-def estimator_of(kind: InputKind, role: str) -> str:
-    """Name of the `Classifier` or `Regressor` of a kind of input."""
-    return f"{kind.noun.capitalize()}{role}"
-
-
-def read_targets(
-    y: Any, count: int, settings: Settings, kind: InputKind
-) -> Labels | Float64[np.ndarray, " examples"]:
-    """Check the labels of examples in memory: classes, several labels, or numbers where settings say so.
-
-    Raises: `UsageError` if there are none; `DataError` if one is unfit, or there are not as many as examples.
-    """
-    y = plain_labels(y)
-    if settings.target == "number":
-        return read_numbers(y, count, estimator_of(kind, "Classifier"))
-    can_be_several = y is not None and settings.target != "class" and not settings.generates
-    several = read_several(y, count, settings) if can_be_several else None
-    if several is not None:
-        return several
-    return read_labels(y, count, rename=settings.rename, min_examples=settings.min_examples)

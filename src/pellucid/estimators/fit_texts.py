@@ -28,13 +28,13 @@ from pellucid.data.tables.frames import is_frame, plain_values, table_of_frame
 from pellucid.data.tables.table import Table, inputs_of
 from pellucid.data.text_copies import text_digests
 from pellucid.errors import DataError, UsageError
+from pellucid.estimators.by_target import read_targets
 from pellucid.estimators.fit_data import (
     FitData,
     fit_data_at_place,
     fit_data_in_memory,
     fit_data_of_listing,
 )
-from pellucid.estimators.fit_labels import read_targets
 from pellucid.input_kinds import TEXTS
 from pellucid.settings import Settings, parse_ignore
 

@@ -75,7 +75,7 @@ class ImageGenerator(Estimator):
         """
         began = time.monotonic()
         settings = self._settings()
-        if not settings.generates:
+        if settings.model not in GENERATIVE:
             raise UsageError(f"model: {settings.model} makes no images; choose vae or gan")
         progress = FitProgress(self.verbose)
         with progress.shown():
@@ -91,8 +91,7 @@ class ImageGenerator(Estimator):
                 assert isinstance(fitted.model, Generator)  # settings ask for one
                 with progress.stage("fitting the novelty detector", "fitted the novelty detector"):
                     model = generator_with_detector(fitted.model, data.material, settings.seed)
-        names: Any = model.classes if data.labels is None else data.labels.classes
-        self._take(model, np.array(names))
+        self._take(model, data.classes if len(data.classes) else np.array(model.classes))
         self.history_ = [dict(record) for record in fitted.history]
         return self
 

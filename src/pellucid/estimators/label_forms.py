@@ -11,10 +11,8 @@ has one twice, which no list of labels has. Lists of one label each are a column
 scikit-learn, unless several are asked for.
 """
 
-import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Sequence, Sized
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import scipy.sparse
@@ -26,31 +24,24 @@ from pellucid.data.labels import label_texts
 from pellucid.data.tables.frames import columns_of_frame, is_frame
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
-from pellucid.targets import UNKNOWN, labels_of_states
+from pellucid.targets import Labels, labels_of_states
+from pellucid.targets.several import states_of
 
 _MANY = (list, tuple, set, frozenset, np.ndarray)
 
 
-@dataclass(frozen=True, eq=False)
-class Indicators:
+class Indicators(NamedTuple):
     """Several labels of each example, read from one of the forms."""
 
     # the labels in the caller's own type: numbers of columns, their names, or the labels of lists, sorted
     classes: Shaped[np.ndarray, " labels"]
-    names: tuple[str, ...]  # the same as files hold them
-    states: Int8[np.ndarray, "examples labels"]  # `PRESENT`, `ABSENT`, or `UNKNOWN`
+    sets: Labels  # their states, and names as files hold them, in the same order
     form: Literal["array", "frame", "lists", "texts"]
 
     @property
-    def are_lists(self) -> bool:
-        """Whether each example has a list of labels, and not a cell of each."""
-        return self.form in ("lists", "texts")
-
-    def of(self, names: Sequence[str]) -> Int8[np.ndarray, "examples some"]:
-        """States of some of the labels, in their order."""
-        codes = {name: code for code, name in enumerate(self.names)}
-        chosen: np.ndarray = self.states[:, [codes[name] for name in names]]
-        return chosen
+    def has_columns(self) -> bool:
+        """Whether each label has a column of cells, and not each example a list of labels."""
+        return self.form in ("array", "frame")
 
 
 def read_indicators(
@@ -73,10 +64,8 @@ def read_indicators(
         found = _from_single(y, separator)
     if found is None:
         return None
-    sources = [f"position {position}" for position in range(len(found.states))]
-    unlabelled = unlabelled if found.are_lists else unlabelled or "unknown"
-    sets, _ = with_answer(labels_of_states(found.states, found.names), unlabelled, "y", sources)
-    return dataclasses.replace(found, states=sets.values)
+    unlabelled = unlabelled or ("unknown" if found.has_columns else None)
+    return found._replace(sets=with_answer(found.sets, unlabelled, "y", _positions(found.sets))[0])
 
 
 def _from_columns(y: Any, is_asked: bool) -> Indicators | None:
@@ -93,14 +82,14 @@ def _from_columns(y: Any, is_asked: bool) -> Indicators | None:
     columns = columns_of_frame(y, "y")
     require_fit_names(tuple(columns), "y")
     states = _states(np.array([*columns.values()]).T, [f"column {quoted(name)}" for name in columns])
-    return Indicators(np.array([*columns]), tuple(columns), states, "frame")
+    return Indicators(np.array([*columns]), labels_of_states(states, list(columns)), "frame")
 
 
 def _counted(values: Shaped[np.ndarray, "examples labels"]) -> Indicators:
     """Labels of an indicator array, by the numbers of its columns."""
     numbers = range(values.shape[1])
     states = _states(values, [f"column {number}" for number in numbers])
-    return Indicators(np.array(numbers), tuple(map(str, numbers)), states, "array")
+    return Indicators(np.array(numbers), labels_of_states(states, list(map(str, numbers))), "array")
 
 
 def _states(
@@ -128,9 +117,7 @@ def _states(
             f"y: {numbers[row, column]:g} at position {row}, {columns[column]}; several columns of labels "
             "have 0 and 1 in them, and nan where nobody has looked: give these, or one column of classes"
         )
-    states: np.ndarray = (numbers == 1).astype(np.int8)
-    states[is_unknown] = UNKNOWN
-    return states
+    return states_of(numbers == 1, is_unknown)
 
 
 def _lists_in(y: Any) -> list[Any] | None:
@@ -162,9 +149,9 @@ def _from_lists(lists: Sequence[Any]) -> Indicators:
     """Labels from a list of them for each example; `None` in the place of one is unknown."""
     owners: list[int] = []
     labels: list[Any] = []
-    missing = {
+    missing = [
         at for at, some in enumerate(lists) if some is None or (isinstance(some, float) and some != some)
-    }
+    ]
     for position, some in enumerate(lists):
         if isinstance(some, _MANY):
             labels += [each.item() if isinstance(each, np.generic) else each for each in some]
@@ -183,12 +170,9 @@ def _from_lists(lists: Sequence[Any]) -> Indicators:
     own: list[list[str]] = [[] for _ in lists]
     for owner, text in zip(owners, texts, strict=True):
         own[owner].append(text)
-    sources = [f"position {position}" for position in range(len(lists))]
-    sets = sets_of_lists(own, "y", sources, sorted(missing))
+    sets = sets_of_lists(own, "y", _positions(lists), missing)
     classes, first = np.unique(np.array(labels), return_index=True)
-    names = tuple(texts[index] for index in first.tolist())
-    found = Indicators(classes, sets.names, sets.values, "lists")
-    return dataclasses.replace(found, names=names, states=found.of(names))
+    return Indicators(classes, sets.by([texts[index] for index in first.tolist()]), "lists")
 
 
 def _from_single(y: Any, separator: str | None) -> Indicators:
@@ -197,7 +181,11 @@ def _from_single(y: Any, separator: str | None) -> Indicators:
     if not all(isinstance(each, str) or each is None for each in values):
         return _from_lists([None if each is None else [each] for each in values])
     cells = [each or "" for each in values]
-    sources = [f"position {position}" for position in range(len(cells))]
-    sets = read_label_sets(cells, separator, "y", sources, is_asked=True)
+    sets = read_label_sets(cells, separator, "y", _positions(cells), is_asked=True)
     assert sets is not None  # several labels are asked for
-    return Indicators(np.array(sets.names), sets.names, sets.values, "texts")
+    return Indicators(np.array(sets.names), sets, "texts")
+
+
+def _positions(labels: Sized) -> list[str]:
+    """Where each label stands, for messages."""
+    return [f"position {position}" for position in range(len(labels))]

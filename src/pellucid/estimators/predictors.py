@@ -3,23 +3,21 @@
 from typing import Any, TypeVar
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int8, Shaped
+from jaxtyping import Bool, Float64, Shaped
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from pellucid.bundle import Model
-from pellucid.data.labels import new_names
-from pellucid.data.wording import count_of, quoted
 from pellucid.errors import DataError, UsageError
+from pellucid.estimators.by_target import FORMS
 from pellucid.estimators.estimator import OF_CLASSIFIERS, OF_IMAGES, OF_PREDICTORS, OF_TEXTS, Estimator
-from pellucid.estimators.fit_labels import plain_labels, texts_of
-from pellucid.estimators.label_forms import read_indicators
+from pellucid.estimators.fit_labels import texts_of
 from pellucid.estimators.labelled_places import answers_at
 from pellucid.input_kinds import IMAGES, TEXTS, InputKind
 from pellucid.settings import NEURAL_OF_IMAGES, NEURAL_OF_TEXTS, Settings
-from pellucid.targets import ABSENT, PRESENT, UNKNOWN, labels_of_states
+from pellucid.targets import TARGETS
 
 # `Self` would do, but for the checks of types in tests.
 AnyClassifier = TypeVar("AnyClassifier", bound="Classifier")
@@ -107,8 +105,7 @@ _OF_IMAGES = """\
         n_features_in_: numbers in a feature vector; absent where images were learnt.
         feature_names_in_: names of the features, where a data frame had them."""
 
-_FOR_CLASSES = ("majority", "logistic-regression", "svm", "random-forest")
-_FOR_NUMBERS = ("mean", "ridge", "svm", "random-forest")
+_FOR_CLASSES, _FOR_NUMBERS = (tuple(FORMS[TARGETS[noun]].models.values()) for noun in ("class", "number"))
 
 
 def _about(kind: InputKind, *, has_classes: bool) -> str:
@@ -161,10 +158,7 @@ class Classifier(
             DataError: the data cannot be used as it is.
             DivergedError: the loss stopped being finite.
         """
-        model, labels = self._train(X, y, sample_weight)
-        assert labels is not None  # numbers are learnt only where the settings ask for them
-        self._take(model, labels.classes)
-        self._answers_lists = labels.are_lists
+        self._answers_lists = self._train(X, y, sample_weight).as_lists
         return self
 
     def _settings(self) -> Settings:
@@ -178,7 +172,8 @@ class Classifier(
 
     def _take(self, model: Model, classes: Shaped[np.ndarray, " classes"]) -> None:
         super()._take(model, classes)
-        self.classes_, self.multilabel_, self._answers_lists = classes, not model.target.is_exclusive, True
+        self.classes_, self._answers_lists = classes, True
+        self.multilabel_ = FORMS[model.target].is_multilabel
         places = {name: place for place, name in enumerate(model.classes)}
         self._columns = np.array([places[text] for text in texts_of(classes)])
 
@@ -193,12 +188,10 @@ class Classifier(
         Raises: `DataError` if an example cannot be read, or does not fit what was learnt.
         """
         labels = self._predicted(X)
-        if not self.multilabel_:
-            named: np.ndarray = self.classes_[labels]
-            return named
-        if not self._answers_lists:
-            return labels.astype(np.int64)
-        return [self.classes_[row == PRESENT].tolist() for row in labels]
+        answers: np.ndarray | list[list[Any]] = FORMS[self.model_.target].answers(
+            labels, self.classes_, self._answers_lists
+        )
+        return answers
 
     def _predicted(self, X: Any) -> Shaped[np.ndarray, "examples ..."]:
         """Position in `classes_` of the class of each example, or the state of each of several labels."""
@@ -263,60 +256,23 @@ class Classifier(
         or columns as `classes_`, or the data at a path cannot be read, or has a class that is not known.
         """
         check_is_fitted(self)
+        model, settings = (
+            self.model_,
+            Settings(label_separator=self.label_separator, unlabelled=self.unlabelled),
+        )
         if y is None:
-            settings = Settings(label_separator=self.label_separator, unlabelled=self.unlabelled)
-            outputs, labels = answers_at(self.model_, X, settings, sample_weight)
-            answered = self.model_.target.labels(outputs, self.model_.classes, self.model_.threshold)
-            return float(np.mean(~self.model_.target.wrong(answered, labels)))
-        predicted = self._predicted(X)
-        if self.multilabel_:
-            labels = self._states(y)
-        else:
-            labels = np.array(new_names(texts_of(y), self.model_.renamed))
+            outputs, labels = answers_at(model, X, settings, sample_weight)
+            answered = model.target.labels(outputs, model.classes, model.threshold)
+            return float(np.mean(~model.target.wrong(answered, labels)))
+        predicted, form = self._predicted(X), FORMS[model.target]
+        labels = form.truth(y, self._names, model.renamed, settings)
         if len(predicted) != len(labels):
             raise DataError(f"y: {len(labels):,} labels for {len(predicted):,} examples; give one each")
-        if not self.multilabel_:
-            names = np.array(self._names)
-            return float(np.average(names[predicted] == labels, weights=sample_weight))
-        is_known = (labels != UNKNOWN).any(axis=1)
+        is_known = model.target.is_known(labels)
         if not is_known.any():
             raise DataError("y: no label is known, so that nothing can be scored; give some")
         weights = is_known * (1.0 if sample_weight is None else np.asarray(sample_weight, np.float64))
-        is_wrong = self.model_.target.wrong(np.pad(predicted, ((0, 0), (0, 1))), labels)
-        return float(np.average(~is_wrong, weights=weights))
-
-    def _states(self, y: Any) -> Int8[np.ndarray, "examples classes_and_other"]:
-        """States of `classes_`, and behind them of any other label, which no example may have to be right."""
-        found = read_indicators(
-            plain_labels(y),
-            separator=self.label_separator,
-            unlabelled=self.unlabelled or "unknown",
-            is_asked=True,
-        )
-        assert found is not None  # since several labels are asked for
-        own, sets = self._names, labels_of_states(found.states, found.names)
-        if found.form == "array" and len(found.names) != len(own):
-            raise DataError(
-                f"y: {count_of(len(found.names), 'column')} where the model has "
-                f"{count_of(len(own), 'label')}; give one for each of classes_"
-            )
-        sets = (
-            labels_of_states(found.states, own)
-            if found.form == "array"
-            else sets.renamed(self.model_.renamed)
-        )
-        missing = [name for name in own if name not in sets.names]
-        if missing and not found.are_lists:
-            raise DataError(f"y: no column {quoted(missing[0])}, which is a label of the model; add it")
-        states = np.full((len(sets), len(own) + 1), ABSENT, np.int8)  # of those that `y` never has
-        states[:, -1] = UNKNOWN
-        places = {name: place for place, name in enumerate(own)}
-        for name, column in zip(sets.names, sets.values.T, strict=True):
-            place = places.get(name, -1)
-            states[:, place] = column if place >= 0 else np.maximum(states[:, place], column)
-        if sets.names:
-            states[~sets.is_known()] = UNKNOWN
-        return states
+        return float(np.average(~form.is_wrong(predicted, labels), weights=weights))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -349,8 +305,7 @@ class Regressor(
             DataError: the data cannot be used as it is.
             DivergedError: the loss stopped being finite.
         """
-        model, _ = self._train(X, y, sample_weight)
-        self._take(model, np.zeros(0))
+        self._train(X, y, sample_weight)
         return self
 
     def predict(self, X: Any) -> Float64[np.ndarray, " examples"]:

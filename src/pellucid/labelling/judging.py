@@ -15,7 +15,9 @@ from jaxtyping import Float32
 from pellucid.arithmetic.rounding import figure, rounded
 from pellucid.evaluation.comparisons import paired_interval
 from pellucid.evaluation.intervals import Interval, points, share_interval
+from pellucid.labelling.by_target import TAUGHT
 from pellucid.labelling.selection import AUDIT, RANDOM, Label, Model, fit, is_right
+from pellucid.targets import Target
 
 # Fewest audited examples for an accuracy, and labels on either side for a comparison.
 _FEWEST_AUDITED, _FEWEST_COMPARED = 10, 20
@@ -46,10 +48,10 @@ class Judgement(NamedTuple):
         """Whether selected labels do worse than random ones beyond chance."""
         return self.selected is not None and self.selected.interval.high < 0
 
-    def sentences(self, *, is_exclusive: bool) -> list[str]:
-        """What there is to say, for people."""
+    def sentences(self, target: Target) -> list[str]:
+        """What there is to say, for people, about answers of a target."""
         found = []
-        right = "right" if is_exclusive else "right in every label"
+        right = TAUGHT[target].right
         if self.accuracy is None:
             found.append(
                 f"The accuracy appears once {_FEWEST_AUDITED} examples of the random audit are labelled."
@@ -100,7 +102,7 @@ def judge(features: Float32[np.ndarray, "pool features"], labels: Sequence[Label
         return Judgement(len(learned), len(audit))
 
     def trained(some: Sequence[Label]) -> Model:
-        return fit(features, some, is_exclusive=model.is_exclusive)
+        return fit(features, some, model.target)
 
     accuracy = share_interval(is_right(model, features, audit), None)
 

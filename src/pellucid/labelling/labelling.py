@@ -15,6 +15,7 @@ from pellucid.labelling.session import Labelling
 from pellucid.labelling.table import LabelTable, require_ending
 from pellucid.local_server import listening, serve
 from pellucid.settings import Settings
+from pellucid.targets import Target
 
 _SWITCH_SECONDS = 0.0005
 
@@ -25,7 +26,7 @@ def label(
     settings: Settings,
     *,
     port: int,
-    several_labels: bool,
+    target: Target,
     classes: Sequence[str],
     say: Callable[[str], None],
     opens_browser: bool = False,
@@ -40,9 +41,7 @@ def label(
     make_folder(out.parent)
     with locked(out.parent, f".{out.name}.lock"), contextlib.closing(listening(port)) as own:
         table = LabelTable(out, holds_texts=pool.kind is TEXTS)
-        labelling = Labelling(
-            pool, table, seed=settings.seed, is_exclusive=not several_labels, classes=classes
-        )
+        labelling = Labelling(pool, table, target=target, seed=settings.seed, classes=classes)
         for warning in pool.warnings:
             say(warning)
         if labelling.elsewhere:

@@ -22,6 +22,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
 from pellucid.arithmetic.draws import Purpose, generator
+from pellucid.labelling.by_target import TAUGHT
+from pellucid.targets import Target
 
 AUDIT, TYPICAL, MARGIN, RANDOM = "audit", "typical", "margin", "random"
 POLICIES = (AUDIT, TYPICAL, MARGIN, RANDOM)
@@ -38,9 +40,6 @@ _AUDIT_SHARE = 5
 _TYPICAL_EACH = 10
 _AHEAD = 10
 _MOST_CLUSTERS, _NEIGHBOURS, _COMPARED = 200, 20, 500
-# Inverse strength of the penalty of logistic regression, for each label: 0.2 with 100 of them, 0.02 with
-# 1,000, near the best of 0.01, 0.1 and 1 on R8 and on photographs.
-_STRENGTH, _STEPS = 20.0, 200
 
 
 class Label(NamedTuple):
@@ -92,63 +91,31 @@ class Model(NamedTuple):
     classes: tuple[str, ...]
     weights: Float64[np.ndarray, "features classes"]
     bias: Float64[np.ndarray, " classes"]
-    is_exclusive: bool  # whether an example has one label only
+    target: Target
 
     def probabilities(
         self, features: Float32[np.ndarray, "examples features"]
     ) -> Float64[np.ndarray, "examples classes"]:
         """Probability of each class; of several labels they do not exclude each other."""
-        scores = features @ self.weights + self.bias
-        if not self.is_exclusive:
-            return np.asarray(1 / (1 + np.exp(-np.clip(scores, -50, 50))))
-        exponents = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return np.asarray(exponents / exponents.sum(axis=1, keepdims=True))
+        return self.target.of_logits(features @ self.weights + self.bias)
 
     def decided(
         self, features: Float32[np.ndarray, "examples features"]
     ) -> Bool[np.ndarray, "examples classes"]:
         """The labels that each example gets: the most probable, or all that are more probable than not."""
-        probabilities = self.probabilities(features)
-        if not self.is_exclusive:
-            return np.asarray(probabilities > 0.5)
-        return np.asarray(probabilities.argmax(axis=1)[:, np.newaxis] == np.arange(len(self.classes)))
+        return TAUGHT[self.target].decided(self.probabilities(features))
 
     def margins(self, features: Float32[np.ndarray, "examples features"]) -> Float64[np.ndarray, " examples"]:
         """How near each example is to another answer; 0 is nearest."""
-        probabilities = self.probabilities(features)
-        if not self.is_exclusive:
-            return np.asarray(np.abs(probabilities - 0.5).min(axis=1))
-        if len(self.classes) < 2:
-            return np.ones(len(features))
-        ordered = np.sort(probabilities, axis=1)
-        return np.asarray(ordered[:, -1] - ordered[:, -2])
+        return TAUGHT[self.target].margins(self.probabilities(features))
 
 
-def fit(
-    features: Float32[np.ndarray, "pool features"], learned: Sequence[Label], *, is_exclusive: bool
-) -> Model:
+def fit(features: Float32[np.ndarray, "pool features"], learned: Sequence[Label], target: Target) -> Model:
     """Train on labels, at least one, of examples of the pool."""
-    from sklearn.linear_model import LogisticRegression
-
     rows = features[[each.example for each in learned]]
     classes = tuple(sorted({label for each in learned for label in each.labels}))
     present = np.array([[name in each.labels for name in classes] for each in learned], bool)
-    weights, bias = np.zeros((features.shape[1], len(classes))), np.zeros(len(classes))
-    settings = {"C": _STRENGTH / len(learned), "max_iter": _STEPS, "tol": 1e-3}
-    if is_exclusive and len(classes) > 1:
-        fitted = LogisticRegression(**settings).fit(rows, present.argmax(axis=1))
-        if len(classes) == 2:  # one row of weights speaks for both
-            weights[:, 1], bias[1] = fitted.coef_[0], fitted.intercept_[0]
-        else:
-            weights, bias = fitted.coef_.T, fitted.intercept_
-    elif not is_exclusive:
-        for at, column in enumerate(present.T):
-            if column.all():  # nothing to learn from: the odds of one example without it
-                bias[at] = np.log(2 * len(column) + 1)
-                continue
-            fitted = LogisticRegression(**settings).fit(rows, column)
-            weights[:, at], bias[at] = fitted.coef_[0], fitted.intercept_[0]
-    return Model(classes, np.asarray(weights, np.float64), np.asarray(bias, np.float64), is_exclusive)
+    return Model(classes, *TAUGHT[target].fit(rows, present), target)
 
 
 def is_right(

@@ -157,7 +157,7 @@ def _page(labelling: Labelling) -> tuple[str, str]:
     facts = {
         "token": labelling.token,
         "texts": labelling.pool.kind is TEXTS,
-        "exclusive": labelling.is_exclusive,
+        "answer": labelling.target.noun,
         "shown": translated(labelling.pool.kind.noun),
     }
     data = Markup(json.dumps(facts).replace("<", "\\u003c"))

@@ -20,6 +20,7 @@ import numpy as np
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError, UsageError
 from pellucid.input_kinds import TEXTS
+from pellucid.labelling.by_target import TAUGHT
 from pellucid.labelling.judging import Judgement, judge
 from pellucid.labelling.pool import Compared, Pool
 from pellucid.labelling.selection import (
@@ -37,7 +38,7 @@ from pellucid.labelling.selection import (
     typical,
 )
 from pellucid.labelling.table import LabelTable, Row
-from pellucid.targets import SEPARATOR
+from pellucid.targets import SEPARATOR, TARGETS, Target
 
 _LEASE_SECONDS = 600.0
 # Examples that a person has at hand: the one on the screen and the next, whose image is fetched ahead.
@@ -81,12 +82,12 @@ class Labelling:
         pool: Pool,
         table: LabelTable,
         *,
+        target: Target = TARGETS["class"],
         seed: int = 0,
-        is_exclusive: bool = True,
         classes: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.pool, self.is_exclusive = pool, is_exclusive
+        self.pool, self.target, self._taught = pool, target, TAUGHT[target]
         self._table, self._seed, self._clock = table, seed, clock
         self._lock, self._wake = threading.RLock(), threading.Condition()
         self._audit = audit_sample(len(pool), seed).tolist()
@@ -113,7 +114,7 @@ class Labelling:
         if self.pool.kind is TEXTS and self._table.rows:
             by_text = {text: at for at, text in reversed(list(enumerate(self.pool.texts)))}
         for row in self._table.rows:
-            if self.is_exclusive and len(row.labels) > 1:
+            if row.labels and not self._taught.admits(row.labels):
                 raise UsageError(
                     f"{self._table.path}: an example has several labels, {SEPARATOR.join(row.labels)!r}; add "
                     "--several-labels"
@@ -124,7 +125,7 @@ class Labelling:
                 place = by_text.get(row.text)
             if place is None:
                 elsewhere += 1
-            elif row.labels or not self.is_exclusive:
+            elif self._taught.admits(row.labels):
                 # Whatever the seed then was: an example that somebody learned from judges no more.
                 self._note(Label(place, row.labels, row.policy))
         self._skipped = {self.pool.places[key] for key in self._table.skipped if key in self.pool.places}
@@ -153,7 +154,7 @@ class Labelling:
         """
         with self._lock:
             names = tuple(sorted({self._checked(label) for label in labels}))
-            if self.is_exclusive and len(names) != 1:
+            if not self._taught.admits(names):
                 raise UsageError("labels: exactly one is expected; choose one, or skip the example")
             mine = self._page_of(person)
             if example in self._labels and mine.answered[-1:] == [example]:
@@ -250,14 +251,14 @@ class Labelling:
                 "audited": by_policy[AUDIT],
                 "pool": len(self.pool),
                 "state": state,
-                "sentences": [] if state else self._guide.judgement.sentences(is_exclusive=self.is_exclusive),
+                "sentences": [] if state else self._guide.judgement.sentences(self.target),
                 "command": self.command,
             }
 
     @property
     def command(self) -> str:
         """The command that trains on the table."""
-        several = "" if self.is_exclusive else " --target labels --unlabelled none"
+        several = self._taught.flags
         run = self._table.path.with_name(f"{self._table.path.stem}-run")
         return f"pellucid train {shlex.quote(str(self._table.path))}{several} --out {shlex.quote(str(run))}"
 
@@ -443,7 +444,7 @@ class Labelling:
 
         model, uncertain = None, list[int]()
         if any(each.labels for each in learned):
-            model = fit(compared.features, learned, is_exclusive=self.is_exclusive)
+            model = fit(compared.features, learned, self.target)
             if len(candidates):
                 order = np.argsort(model.margins(compared.features[candidates]), kind="stable")
                 uncertain = in_pool(candidates[order[:_MOST_RANKED]])

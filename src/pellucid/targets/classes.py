@@ -145,10 +145,6 @@ class Classes(Named):
         """The very same."""
         return labels
 
-    def is_known(self, labels: Int64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
-        """Always."""
-        return np.ones(len(labels), bool)
-
     def moved(
         self, labels: Int64[np.ndarray, " n"], places: Sequence[int], classes: int
     ) -> Int64[np.ndarray, " n"]:
@@ -163,6 +159,10 @@ class Classes(Named):
     def firsts(self, labels: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " found"]:
         """That of each class that occurs."""
         return np.unique(labels, return_index=True)[1]
+
+    def is_known(self, labels: Int64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+        """Whether the class is none that was left out, whose code is -1."""
+        return np.asarray(labels >= 0)
 
     def counts(self, labels: Int64[np.ndarray, " n"], classes: int) -> tuple[int, ...]:
         """Examples of each class."""

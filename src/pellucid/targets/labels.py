@@ -26,10 +26,6 @@ class Labels:
         """Those of some examples, by their positions, or by what NumPy takes for them."""
         return replace(self, values=self.values[positions])
 
-    def is_known(self) -> Bool[np.ndarray, " n"]:
-        """Whether anything is known of the labels of each example."""
-        return self.target.is_known(self.values)
-
     def by(self, names: Sequence[str]) -> "Labels":
         """The same by other names, in their order: labels that are not among them are left out."""
         places = {name: code for code, name in enumerate(names)}
@@ -50,6 +46,10 @@ class Labels:
     def codes(self) -> Int64[np.ndarray, " n"]:
         """Class of each example; its rarest label, or else 0; numbers are all of one."""
         return self.target.codes(self.values)
+
+    def is_known(self) -> Bool[np.ndarray, " n"]:
+        """Whether an example has a label that can be learnt; of several, whether any of them is known."""
+        return self.target.is_known(self.values)
 
     def counts(self) -> tuple[int, ...]:
         """Examples of each class or label; of numbers, how many there are."""

@@ -141,10 +141,6 @@ class Numbers(Target):
         """The number itself."""
         return answers
 
-    def is_known(self, labels: Float64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
-        """Always."""
-        return np.ones(len(labels), bool)
-
     def moved(
         self, labels: Float64[np.ndarray, " n"], places: Sequence[int], classes: int
     ) -> Float64[np.ndarray, " n"]:
@@ -158,6 +154,10 @@ class Numbers(Target):
     def firsts(self, labels: Float64[np.ndarray, " n"]) -> Int64[np.ndarray, " found"]:
         """None."""
         return np.zeros(0, np.int64)
+
+    def is_known(self, labels: Float64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+        """All of them."""
+        return np.ones(len(labels), bool)
 
     def counts(self, labels: Float64[np.ndarray, " n"], classes: int) -> tuple[int, ...]:
         """How many there are."""

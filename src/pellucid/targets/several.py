@@ -174,6 +174,13 @@ class SeveralLabels(Named):
         return strata.reshape(-1).astype(np.int64)
 
 
+def states_of(
+    is_present: Bool[np.ndarray, "n labels"], is_unknown: Bool[np.ndarray, "n ..."]
+) -> Int8[np.ndarray, "n labels"]:
+    """State of each label of each example, where some or all of an example may be unknown."""
+    return np.where(is_unknown, UNKNOWN, np.where(is_present, PRESENT, ABSENT)).astype(np.int8)
+
+
 def rarest_labels(labels: Int8[np.ndarray, "n labels"]) -> Int64[np.ndarray, " n"]:
     """The label of each example that the fewest examples have; -1 where it has none."""
     is_present = labels == PRESENT

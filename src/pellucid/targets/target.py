@@ -213,10 +213,6 @@ class Target(ABC):
         """The most probable class or label of each answer, or the number itself."""
 
     @abstractmethod
-    def is_known(self, labels: Shaped[np.ndarray, "n ..."]) -> Bool[np.ndarray, " n"]:
-        """Whether anything is known of the labels of each example."""
-
-    @abstractmethod
     def moved(
         self, labels: Shaped[np.ndarray, "n ..."], places: Sequence[int], classes: int
     ) -> Shaped[np.ndarray, "n ..."]:
@@ -233,6 +229,10 @@ class Target(ABC):
     @abstractmethod
     def firsts(self, labels: Shaped[np.ndarray, "n ..."]) -> Int64[np.ndarray, " found"]:
         """Place of the first example of each class or label that occurs, in their order; none of numbers."""
+
+    @abstractmethod
+    def is_known(self, labels: Shaped[np.ndarray, "n ..."]) -> Bool[np.ndarray, " n"]:
+        """Whether an example has a label that can be learnt; of several, whether any of them is known."""
 
     @abstractmethod
     def counts(self, labels: Shaped[np.ndarray, "n ..."], classes: int) -> tuple[int, ...]:

@@ -115,8 +115,6 @@ def predictor_page_data(
     return {
         "kind": predictor.kind,
         "outputs": predictor.outputs,
-        "number": predictor.number,
-        "exclusive": predictor.exclusive,
         "opened": opened,
         "arrays": prefix,
     }

@@ -93,7 +93,7 @@ def facts_of(metadata: Metadata) -> dict[str, Any]:
     return {
         "model": metadata.model,
         "classes": list(metadata.classes),
-        "several": IN_FILES[metadata.target].even is not None,
+        "answer": metadata.target.noun,
         "least": _least(metadata),
         "abstention": [list(each) for each in metadata.abstention],
         "examples": [],

@@ -1,5 +1,6 @@
 // The page of labelling: asks its server for the next example, and sends what a person says about it.
 import { tr } from "../../reports/script/tr.js";
+import { DECISIONS } from "./decision.js";
 
 /**
  * What the server says of the whole, and of the question that is open.
@@ -10,7 +11,7 @@ import { tr } from "../../reports/script/tr.js";
  * }} Standing
  */
 
-/** @typedef {{ token: string, texts: boolean, exclusive: boolean, shown: string }} Facts */
+/** @typedef {{ token: string, texts: boolean, answer: keyof typeof DECISIONS, shown: string }} Facts */
 
 /** Keys of the classes, in their order; other letters are keys of the buttons. */
 const KEYS = "123456789abcdefghijklmopqrtvwyz";
@@ -67,6 +68,7 @@ function person() {
 }
 
 const facts = /** @type {Facts} */ (JSON.parse(part("facts").textContent ?? ""));
+const decision = DECISIONS[facts.answer];
 const open = {
   example: /** @type {number | null} */ (null),
   chosen: /** @type {Set<string>} */ (new Set()),
@@ -243,11 +245,12 @@ function send(labels) {
  * @param {string} name
  */
 function choose(name) {
-  if (facts.exclusive) {
-    send([name]);
+  const chosen = decision.choose(open.chosen, name);
+  if (decision.isWhole) {
+    send(chosen);
     return;
   }
-  if (!open.chosen.delete(name)) open.chosen.add(name);
+  open.chosen = chosen;
   showChosen();
 }
 
@@ -297,7 +300,7 @@ function useNewClass(event) {
   const name = /** @type {HTMLInputElement} */ (part("class-name")).value.trim().replace(/\s+/g, " ");
   showNewClass(false);
   if (!name) return;
-  if (!open.names.includes(name) && !facts.exclusive) {
+  if (!open.names.includes(name) && !decision.isWhole) {
     showClasses([...currentClasses(), { name, labelled: 0 }]);
   }
   choose(name);
@@ -363,7 +366,7 @@ function press(event) {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const name = key.length === 1 ? open.names[KEYS.indexOf(key)] : undefined;
   const action = ACTIONS.get(key);
-  if (key === "Enter" && !facts.exclusive && !isOfButton) {
+  if (key === "Enter" && !decision.isWhole && !isOfButton) {
     event.preventDefault();
     send(open.chosen);
   } else if (name !== undefined) {

@@ -1,15 +1,17 @@
 // Corrections of labels, collected on the report: kept in this browser, and given as corrections.csv; saved by the
 // server where one hands the report out for that.
 import { button, byId, element } from "../explain/script/dom.js";
-import { canonical, choiceText, controlsOf } from "./correction_controls.js";
+import { choiceText, controlsOf } from "./correction_controls.js";
 import { correctionsOf, tableOf } from "./correction_table.js";
+import { decisionOf } from "./decision.js";
 import { tr } from "./tr.js";
 import { savedAt, savedTable, saveRow } from "./saved_corrections.js";
 
-/** @import { Choice, Control, PageFacts } from "./correction_controls.js" */
+/** @import { Choice, Control, PageFacts } from "./decision.js" */
 /** @import { Correction } from "./correction_table.js" */
 
 const page = /** @type {PageFacts} */ (JSON.parse(byId("corrections-data").textContent ?? ""));
+const decision = decisionOf(page);
 const key = `pellucid-corrections-${page.model}`;
 const FILE = "corrections.csv";
 
@@ -102,7 +104,7 @@ function choose(number, choice) {
 function place(each) {
   const fits = page.examples.map(
     ({ input, was, content }) =>
-      (!each.was || canonical(page.kind, each.was) === canonical(page.kind, was)) &&
+      (!each.was || decision.canonical(each.was) === decision.canonical(was)) &&
       (each.content ? each.content === content : each.input === input),
   );
   const named = page.examples.findIndex(({ input }, at) => fits[at] && input === each.input);
@@ -118,7 +120,7 @@ function takeOver(text) {
     const isBack =
       number >= 0 &&
       each.action === "label" &&
-      canonical(page.kind, each.label) === canonical(page.kind, page.examples[number].was);
+      decision.canonical(each.label) === decision.canonical(page.examples[number].was);
     if (isBack) {
       choices.delete(number);
       show(number);

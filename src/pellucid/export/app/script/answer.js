@@ -1,10 +1,10 @@
 // How unlike the training data an input is: distances from what the training examples have in common, as a rank.
 import { need, needWhole } from "../../../reports/explain/script/arrays.js";
-import { sigmoid, softmaxOf } from "../../../reports/explain/script/functions.js";
 import { computed } from "../../../reports/explain/script/layers.js";
 import { stored } from "../../../reports/explain/script/page_data.js";
 import { app, arraysOf, layersOf } from "./app.js";
-import { predicted, tempered } from "./classical.js";
+import { predicted } from "./classical.js";
+import { decision } from "./decision.js";
 /** @import { Floats, HiddenLayer, Layer, Whole } from "../../../reports/explain/script/types.js" */
 /** @import { Body, Eyes, Features, Member, NoveltyFacts, OpenedAnswer } from "./types.js" */
 
@@ -141,7 +141,7 @@ export function answered(eyes, ready) {
   const mean = parts[0].said.map((_, at) =>
     parts.reduce((sum, { said }, place) => sum + app.members[place].share * said[at], 0),
   );
-  const said = app.classes.length ? tempered(mean, app.temperature, !app.several) : mean;
+  const said = decision.tempered(mean, app.temperature);
   // The detector looks at what the member of the most weight sees, which is the first.
   const { features } = looks[0];
   const signals = app.bodies[0].hidden ? undefined : eyes.signals;
@@ -180,8 +180,7 @@ function lookedAt(eyes, ready, body) {
  */
 function saidBy(eyes, ready, { predictor, mirror, temperature, body }, { features, values }) {
   if (predictor) {
-    const said = predicted(predictor, features, arraysOf(predictor));
-    return app.classes.length ? tempered(said, temperature, !app.several) : said.slice(0, 1);
+    return decision.tempered(predicted(predictor, features, arraysOf(predictor)), temperature);
   }
   const below = app.bodies[body];
   let outputs = Float64Array.from(need(values.get(below.output)).data);
@@ -189,7 +188,5 @@ function saidBy(eyes, ready, { predictor, mirror, temperature, body }, { feature
     const others = need(runNetwork(eyes.inputs(ready, below, true), layersOf(below)).get(below.output)).data;
     outputs = outputs.map((output, at) => (output + others[at]) / 2);
   }
-  if (!app.classes.length) return Array.from(outputs.slice(0, 1));
-  const logits = outputs.map((output) => output / temperature);
-  return Array.from(app.several ? logits.map(sigmoid) : softmaxOf(logits));
+  return decision.said(outputs, temperature);
 }

@@ -1,6 +1,7 @@
 // The server as what answers: it is asked about the original file or text, and what drove the answer where wanted.
 import { byId, shown } from "../../../reports/explain/script/dom.js";
 import { app } from "./app.js";
+import { decision } from "./decision.js";
 import { headersOf, keepToken, tokenKept } from "../../../reports/script/token.js";
 import { reasonOf, say, spoken } from "./words/language.js";
 /** @import { Answer, Way } from "./types.js" */
@@ -56,9 +57,8 @@ async function refusalOf(reply) {
 }
 
 /** @param {Record<string, any>} found @returns {Answer} */
-function answerOf({ label, probabilities, novelty, warning }) {
-  const said = app.classes.length ? app.classes.map((name) => probabilities[name]) : [Number(label)];
-  return { said, novelty: novelty ?? null, warning };
+function answerOf(found) {
+  return { said: decision.served(found), novelty: found.novelty ?? null, warning: found.warning };
 }
 
 // What drove the answer, once somebody has asked for it: from then on it follows every answer.

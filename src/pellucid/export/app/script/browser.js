@@ -19,8 +19,9 @@ import { keep, shownLayers } from "../../../reports/explain/script/page_data.js"
 import { actions } from "../../../reports/explain/script/unit_views.js";
 import { forgetValues, layerValue } from "../../../reports/explain/script/values.js";
 import { answered } from "./answer.js";
-import { app, bestOf } from "./app.js";
-import { sentence, showDecision, tableOfRows } from "./decision.js";
+import { app } from "./app.js";
+import { decision } from "./decision.js";
+import { sentence, showDecision, tableOfRows } from "./opened_models.js";
 import { opening } from "./opening.js";
 import { say } from "./words/language.js";
 /** @import { Whole } from "../../../reports/explain/script/types.js" */
@@ -31,8 +32,8 @@ import { say } from "./words/language.js";
 /** @param {OpenedAnswer} answer */
 function showMembers({ said, parts }) {
   if (app.members.length === 1) return;
-  const best = bestOf(said);
-  const label = app.classes.length ? app.classes[best] : "";
+  const best = decision.explained(said);
+  const label = app.classes[best] ?? "";
   const whole = app.members.reduce((sum, { weight }) => sum + weight, 0);
   const adds = app.members.map(({ share }, place) => share * parts[place].said[best]);
   /** @type {[string, string, string, string][]} */
@@ -46,7 +47,7 @@ function showMembers({ said, parts }) {
     adds.reduce((total, each) => total + each, 0),
     4,
   );
-  const tempers = app.classes.length > 0 && app.temperature !== 1;
+  const tempered = app.temperature === 1 ? null : decision.words.tempered;
   const after = { temperature: shown(app.temperature, 4), probability: shown(said[best], 4) };
   const onOpened = app.members.filter(({ body }) => body === app.opened);
   const { name: opened } = onOpened.find(({ predictor }) => !predictor) ?? onOpened[0];
@@ -54,9 +55,9 @@ function showMembers({ said, parts }) {
   if (layersOfMember) layersOfMember.textContent = say("layersOf", { name: opened });
   byId("members").hidden = false;
   byId("member-terms").replaceChildren(
-    sentence(app.classes.length ? "membersSum" : "membersNumber", { sum, label }),
+    sentence(decision.words.members, { sum, label }),
     tableOfRows("membersTitle", ["columnMember", "columnSays", "columnShare", "columnAdds"], rows),
-    ...(tempers ? [sentence("membersTempered", after)] : []),
+    ...(tempered ? [sentence(tempered, after)] : []),
   );
 }
 

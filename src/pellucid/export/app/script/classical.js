@@ -1,5 +1,5 @@
 // Classical models on features: linear models, forests, kernel machines, and the same answer always.
-import { sigmoid, softmaxOf } from "../../../reports/explain/script/functions.js";
+import { decision } from "./decision.js";
 /** @import { Floats, Numbers } from "../../../reports/explain/script/types.js" */
 /** @import { Arrays, Features, Predictor, Question } from "./types.js" */
 
@@ -15,10 +15,10 @@ const SHARPNESS = 5;
 /** @param {Predictor} facts @param {Features} features @param {Arrays} arrayOf */
 function byKernel(facts, features, arrayOf) {
   const near = likenessOf(features, arrayOf);
-  if (facts.number || !facts.exclusive) return spread(facts, likenessSums(near, arrayOf), arrayOf);
+  if (!decision.hasPairs) return byScores(facts, likenessSums(near, arrayOf), arrayOf);
   const scale = arrayOf("scale").data[0];
   const votes = votesOf(decisionsOf(near, arrayOf)).map((vote) => vote * scale);
-  return spread(facts, votes, arrayOf);
+  return byScores(facts, votes, arrayOf);
 }
 
 /** Kernel similarity to each support vector times its weight for each label, or for the number. @param {number[]} near @param {Arrays} arrayOf */
@@ -30,19 +30,11 @@ function likenessSums(near, arrayOf) {
 }
 
 /**
- * The number, or probabilities by the scores of what was there to learn, 0 of all others: their softmax, or of labels
- * the sigmoid of each.
+ * What the scores of what was there to learn say.
  * @param {Predictor} facts @param {ArrayLike<number>} scores @param {Arrays} arrayOf
  */
-function spread({ outputs, number, exclusive }, scores, arrayOf) {
-  if (number) return Array.from(scores);
-  const said = new Array(outputs).fill(0);
-  const shares = exclusive ? softmaxOf(scores) : Array.from(scores, sigmoid);
-  arrayOf("classes").data.forEach((/** @type {number} */ of, /** @type {number} */ at) => {
-    said[of] = shares[at];
-  });
-  return said;
-}
+const byScores = ({ outputs }, scores, arrayOf) =>
+  decision.scored(scores, Array.from(arrayOf("classes").data), outputs);
 
 /** How near every support vector is, 0 to 1. @param {Features} features @param {Arrays} arrayOf */
 export function likenessOf({ values }, arrayOf) {
@@ -107,14 +99,14 @@ function sumsOf(near, { data, shape: [, others] }, ends) {
 
 /**
  * What a decision counts for the first of its pair: 0 to 1, nearly always one of both.
- * @param {number} decision
+ * @param {number} lead
  */
-export const voteOf = (decision) => 0.5 + Math.tanh((SHARPNESS / 2) * decision) / 2;
+export const voteOf = (lead) => 0.5 + Math.tanh((SHARPNESS / 2) * lead) / 2;
 
 /** The votes of each column, one from each other column. @param {Float64Array[]} decisions */
 export const votesOf = (decisions) =>
   decisions.map((row, own) =>
-    row.reduce((sum, decision, other) => (other === own ? sum : sum + voteOf(decision)), 0),
+    row.reduce((sum, lead, other) => (other === own ? sum : sum + voteOf(lead)), 0),
   );
 
 // Classical models on features: the weighed sum of a linear model, the trees of a forest, the same answer always.
@@ -136,20 +128,20 @@ function scoresOf({ columns, values }, arrayOf) {
 }
 
 /** @param {Predictor} facts @param {Features} features @param {Arrays} arrayOf */
-const linear = (facts, features, arrayOf) => spread(facts, scoresOf(features, arrayOf), arrayOf);
+const linear = (facts, features, arrayOf) => byScores(facts, scoresOf(features, arrayOf), arrayOf);
 
 /**
  * The mean over the trees of what the leaves answer.
  * @param {Predictor} facts @param {Features} features @param {Arrays} arrayOf
  */
-function forest({ outputs, number, exclusive }, features, arrayOf) {
+function forest({ outputs }, features, arrayOf) {
   const walk = walker(features, arrayOf);
   const held = leafReader(arrayOf);
   const roots = arrayOf("roots").data;
   const said = new Array(outputs).fill(0);
   for (const root of roots) {
     const leaf = held(walk(root));
-    const whole = number || !exclusive ? 1 : leaf.reduce((sum, { content }) => sum + content, 0);
+    const whole = decision.wholeOf(leaf);
     for (const { entry, content } of leaf) said[entry] += content / whole / roots.length;
   }
   return said;
@@ -177,7 +169,7 @@ export function walker({ columns, values }, arrayOf) {
   };
 }
 
-/** What a leaf holds: training examples by class, their share with each label, or the one number. @param {Arrays} arrayOf */
+/** What leaves hold. @param {Arrays} arrayOf */
 export function leafReader(arrayOf) {
   const [ends, entry, content] = ["ends", "entry", "content"].map((name) => arrayOf(name).data);
   /** @param {number} leaf */
@@ -205,42 +197,17 @@ const PREDICTORS = {
 export const predicted = (facts, features, arrayOf) => PREDICTORS[facts.kind](facts, features, arrayOf);
 
 /**
- * Probabilities made bolder, below 1, or more cautious, above 1; those of classes, which exclude each other, sum to 1.
- * @param {number[]} probabilities @param {number} temperature @param {boolean} isExclusive
+ * Weights and bias of a linear model for a class, label or number: the part of its score that the answer is by.
+ * @param {Arrays} arrayOf @param {number} best position of the class or label
  */
-export function tempered(probabilities, temperature, isExclusive) {
-  if (temperature === 1) return probabilities;
-  if (!isExclusive) {
-    return probabilities.map((probability) => {
-      const larger = Math.max(probability, 1 - probability);
-      const [present, absent] = [probability, 1 - probability].map(
-        (each) => (each / larger) ** (1 / temperature),
-      );
-      return present / (present + absent);
-    });
-  }
-  const most = Math.max(...probabilities);
-  const powers = probabilities.map((probability) => (probability / most) ** (1 / temperature));
-  const total = powers.reduce((sum, power) => sum + power, 0);
-  return powers.map((power) => power / total);
-}
-
-/**
- * Weights and bias of a linear model for a class, less their means over all classes: the part of its score that the
- * softmax looks at, as on the explain page. Of labels and numbers as they are.
- * @param {Arrays} arrayOf @param {number} best position of the class or label @param {boolean} isExclusive
- */
-export function linearFor(arrayOf, best, isExclusive) {
+export function linearFor(arrayOf, best) {
   const { data, shape } = arrayOf("weights");
-  const biases = Array.from(arrayOf("bias").data);
   const own = Array.from(arrayOf("classes").data).indexOf(best);
   const count = shape[1];
-  /** @param {number[]} values */
-  const above = (values) =>
-    values[own] - (count > 1 && isExclusive ? values.reduce((sum, each) => sum + each, 0) / count : 0);
   return {
-    bias: above(biases),
+    bias: decision.above(Array.from(arrayOf("bias").data), own),
     /** @param {number} column */
-    weightOf: (column) => above(Array.from(data.subarray(column * count, (column + 1) * count))),
+    weightOf: (column) =>
+      decision.above(Array.from(data.subarray(column * count, (column + 1) * count)), own),
   };
 }

@@ -1,335 +1,273 @@
-// How each classical model among the members comes to its answer, for the input that is shown.
-import { largest } from "../../../reports/explain/script/arrays.js";
-import {
-  button,
-  byId,
-  cell,
-  element,
-  headOf,
-  indexField,
-  rowHead,
-  scrolling,
-  shown,
-} from "../../../reports/explain/script/dom.js";
-import { centredScale, legend, paintPixels } from "../../../reports/explain/script/drawing.js";
-import { chooseLayer } from "../../../reports/explain/script/page.js";
-import { layerCalled } from "../../../reports/explain/script/page_data.js";
-import { app, arraysOf, bestOf } from "./app.js";
-import { decisionsOf, leafReader, likenessOf, linearFor, voteOf, votesOf, walker } from "./classical.js";
+// What an answer is, and how it is shown and explained, by the kind of answer that the page declares.
+import { button, element, shown } from "../../../reports/explain/script/dom.js";
+import { sigmoid, softmaxOf } from "../../../reports/explain/script/shares.js";
+import { app } from "./app.js";
 import { say } from "./words/language.js";
-/** @import { Whole } from "../../../reports/explain/script/types.js" */
-/** @import { Arrays, Body, Features, FeatureWords, OpenedAnswer, Question } from "./types.js" */
-/** @import { Word } from "./words/language.js" */
+/** @import { Answer, App, Decision, Leaf } from "./types.js" */
 
-/**
- * The string of what the model predicts.
- * @param {Word} ofNumber @param {Word} ofClass @param {Word} ofLabel
- */
-function wordOf(ofNumber, ofClass, ofLabel) {
-  if (!app.classes.length) return ofNumber;
-  return app.several ? ofLabel : ofClass;
+// Names and digits.
+
+/** Classes that are named at the top of the page, and labels as the answer. */
+const MOST_NAMED = 12;
+
+/** Most digits behind the point of a probability. */
+const MOST_DIGITS = 9;
+
+/** A probability below which digits say nothing to anybody. */
+const LEAST_SHOWN = 0.001;
+
+/** A probability, with enough digits that one just below 1 does not read as 1. @param {number} probability */
+export function digits(probability) {
+  let places = 3;
+  while (probability < 1 && places < MOST_DIGITS && Number(probability.toFixed(places)) === 1) places += 1;
+  return probability.toFixed(places);
 }
 
-// Tables of a decision: rows of a name and numbers that belong to it.
+/** The first of some classes by their names. @param {number[]} positions @param {string} between two names */
+export function joinedNames(positions, between) {
+  const names = positions.slice(0, MOST_NAMED).map((at) => app.classes[at]);
+  return names.join(between) + (positions.length > MOST_NAMED ? " \u2026" : "");
+}
 
-/** Rows of which a table is shown. */
-const MOST_ROWS = 30;
+/** Probability from which on a label is answered. @param {number} at */
+const leastOf = (at) => /** @type {number} */ (app.least[at]);
 
-/**
- * A paragraph of one string of the page.
- * @param {Word} key @param {Record<string, string | number>} [parts]
- */
-export const sentence = (key, parts) => element("p", { class: "foreign" }, say(key, parts));
+/** @param {number[]} said @param {number[]} among positions */
+const mostOf = (said, among) => among.reduce((most, at) => (said[at] > said[most] ? at : most));
 
-/**
- * @param {Word} title what it is a table of, for those who cannot see it @param {Word[]} heads
- * @param {[name: Node | string, ...cells: string[]][]} rows
- */
-export function tableOfRows(title, heads, rows) {
-  const lines = rows.map(([name, ...cells]) => element("tr", {}, rowHead(name), ...cells.map(cell)));
-  const table = element(
-    "table",
-    { class: "foreign" },
-    headOf(heads.map((key) => say(key))),
-    element("tbody", {}, ...lines),
+/** Positions of all classes, those answered first, and then the most probable. @param {number[]} said */
+function sorted(said) {
+  const answers = new Set(decision.decided(said));
+  return [...said.keys()].sort(
+    (one, other) => Number(answers.has(other)) - Number(answers.has(one)) || said[other] - said[one],
   );
-  return scrolling(say(title), table, "scroll tall");
 }
 
-// Names of the features that a classical model sees.
+/** What the server says, as probabilities in the order of the classes. @param {Record<string, any>} found */
+const served = ({ probabilities }) => app.classes.map((name) => probabilities[name]);
 
-/** @typedef {(column: number) => Node | string} ColumnNamer */
-
-/**
- * Units of the last hidden layer: a click opens the unit's own arithmetic, where the layers are those of the page.
- * @param {number} body @param {number} column
- */
-function unitOf(body, column) {
-  const name = say("unitNumber", { number: column });
-  const layer = body === app.opened ? layerCalled(app.bodies[body].hidden) : undefined;
-  if (!layer || layer.hidden || layer.shape.length !== 1) return name;
-  return button({ class: "number-button" }, name, () => chooseLayer(layer, [column]));
-}
-
-/**
- * @param {number} body @param {FeatureWords | undefined} words of features of the input itself
- * @returns {ColumnNamer}
- */
-const namesOf = (body, words) => words?.nameOf ?? ((column) => unitOf(body, column));
-
-// A linear model opened: what each feature adds to the score, as a table and, where features lie on the input, a map.
-
-/**
- * @param {Features} features @param {number} best position of the class or label that is explained; of numbers 0
- * @param {Decided} decided
- */
-function openedLinear({ columns, values }, best, { arrayOf, nameOf, mapOf }) {
-  const { bias, weightOf } = linearFor(arrayOf, best, !app.several);
-  const weights = columns.map(weightOf);
-  const adds = Float64Array.from(weights, (weight, at) => weight * values[at]);
-  const parts = {
-    count: adds.length,
-    bias: shown(bias, 4),
-    sum: shown(
-      adds.reduce((total, added) => total + added, bias),
-      4,
-    ),
-    label: app.classes.length ? app.classes[best] : "",
-  };
-  return [
-    sentence(wordOf("linearNumber", "linearSum", "linearLabel"), parts),
-    ...(mapOf ? drawnOnPlaces(mapOf(adds)) : []),
-    tableOfRows(
-      "linearTable",
-      ["columnFeature", "columnValue", "columnOfClass", "columnAdds"],
-      largest(adds, MOST_ROWS).map((at) => [
-        nameOf(columns[at]),
-        ...[values[at], weights[at], adds[at]].map((number) => shown(number, 4)),
-      ]),
-    ),
-  ];
-}
-
-/** @param {Whole} sums of places */
-function drawnOnPlaces({ shape: [rows, columns], data }) {
-  const scale = centredScale(Math.max(...data.map(Math.abs)));
-  const canvas = element("canvas", { class: "adds", role: "img", "aria-label": say("linearMap") });
-  paintPixels(canvas, [rows, columns], data, scale);
-  return [element("p", { class: "quiet" }, say("linearMap")), canvas, legend(scale)];
-}
-
-// A kernel machine opened: the decision of each pair of classes, and the support vectors that make the closest one.
-
-/** @typedef {{ point: number, name: string, near: number, weight: number }} Kept example, and its weight for a pair */
-
-/**
- * @param {Features} features @param {number} best position of the class or label that is explained; of numbers 0
- * @param {Decided} decided
- */
-function openedKernel(features, best, { arrayOf }) {
-  const near = likenessOf(features, arrayOf);
-  const { shape } = arrayOf("points");
-  const gamma = shown(arrayOf("gamma").data[0], 4);
-  const kept = sentence("kernelKept", { count: shape[0], space: shape[1], gamma });
-  const isOfPairs = app.classes.length > 0 && !app.several;
-  return [kept, ...(isOfPairs ? ofClasses(near, best, arrayOf) : ofOutput(near, best, arrayOf))];
-}
-
-/** @param {number[]} near @param {number} best @param {Arrays} arrayOf */
-function ofClasses(near, best, arrayOf) {
-  const classes = Array.from(arrayOf("classes").data);
-  const own = classes.indexOf(best);
-  const decisions = decisionsOf(near, arrayOf);
-  const votes = votesOf(decisions);
-  const others = classes.map((_, at) => at).filter((at) => at !== own);
-  others.sort((one, other) => decisions[own][one] - decisions[own][other]);
-  const scale = arrayOf("scale").data[0];
-  const parts = { label: app.classes[best], votes: shown(votes[own], 4), scale: shown(scale, 4) };
-  /** @type {[string, string, string][]} */
-  const rows = others.map((at) => {
-    const decision = decisions[own][at];
-    return [app.classes[classes[at]], shown(decision, 4), shown(voteOf(decision), 4)];
+/** Probabilities of what was there to learn, 0 of all others. @param {ArrayLike<number>} shares @param {number[]} learnt @param {number} outputs */
+function spread(shares, learnt, outputs) {
+  const said = new Array(outputs).fill(0);
+  learnt.forEach((of, at) => {
+    said[of] = shares[at];
   });
-  return [
-    sentence("kernelVotes", { ...parts, score: shown(votes[own] * scale, 4) }),
-    tableOfRows("kernelPairs", ["columnAgainst", "columnDecision", "columnVote"], rows),
-    ...ofPair(near, [own, others[0]], decisions[own][others[0]], arrayOf),
-  ];
+  return said;
+}
+
+/** What the leaves of all trees say of one class, on average. @param {Leaf[]} leaves @param {number} best */
+function meanOf(leaves, best) {
+  const parts = leaves.flat().filter(({ entry }) => entry === best);
+  return { mean: shown(parts.reduce((total, { content }) => total + content, 0) / leaves.length, 4) };
+}
+
+// One class of each input.
+
+/** The class of most examples in a leaf. @param {Leaf} leaf */
+const speaksFor = (leaf) => leaf.reduce((most, each) => (each.content > most.content ? each : most)).entry;
+
+/** @type {Decision} */
+const ofClass = {
+  decided(said) {
+    const at = app.least.findIndex((least) => least !== null);
+    if (at >= 0) return [said[at] >= leastOf(at) ? at : 1 - at];
+    return [said.indexOf(Math.max(...said))];
+  },
+  explained: (said) => ofClass.decided(said)[0],
+  probability: (said) => said[ofClass.decided(said)[0]],
+  sorted,
+  served,
+  said: (outputs, temperature) => Array.from(softmaxOf(outputs.map((output) => output / temperature))),
+  tempered(said, temperature) {
+    if (temperature === 1) return said;
+    const most = Math.max(...said);
+    const powers = said.map((probability) => (probability / most) ** (1 / temperature));
+    const total = powers.reduce((sum, power) => sum + power, 0);
+    return powers.map((power) => power / total);
+  },
+  scored: (scores, learnt, outputs) => spread(softmaxOf(scores), learnt, outputs),
+  wholeOf: (leaf) => leaf.reduce((sum, { content }) => sum + content, 0),
+  hasPairs: true,
+  // The part of a score that the softmax looks at, as on the explain page.
+  above: (values, own) =>
+    values[own] - (values.length > 1 ? values.reduce((sum, each) => sum + each, 0) / values.length : 0),
+  text: (said) =>
+    say("answerIs", {
+      label: app.classes[ofClass.decided(said)[0]],
+      probability: digits(said[ofClass.decided(said)[0]]),
+    }),
+  notes: () => [[], []],
+  rowOf: () => ({}),
+  nameOf: (at) => [element("span", { class: "foreign" }, app.classes[at])],
+  barOf: (_, bar) => bar,
+  more: () => [],
+  trees: (leaves, best) => ({ votes: leaves.filter((leaf) => speaksFor(leaf) === best).length }),
+  leaf: (leaf) => ({
+    parts: leaf.map(({ entry, content }) => `${app.classes[entry]} (${content})`).join(", ") || "\u2013",
+  }),
+  words: {
+    linear: "linearSum",
+    kernel: "kernelVotes",
+    forest: "forestVotes",
+    leaf: "leafHolds",
+    terms: "termsSum",
+    members: "membersSum",
+    tempered: "membersTempered",
+    others: "more",
+    facts: "classes",
+  },
+};
+
+// Any number of labels of each input.
+
+/** The label that people want to see explained; null of none. @type {{ label: number | null }} */
+const chosen = { label: null };
+
+/** @type {Decision} */
+const ofLabels = {
+  decided: (said) => [...said.keys()].filter((at) => said[at] >= leastOf(at)),
+  explained(said) {
+    const answers = ofLabels.decided(said);
+    return chosen.label ?? mostOf(said, answers.length ? answers : [...said.keys()]);
+  },
+  probability(said) {
+    const answers = ofLabels.decided(said);
+    return said.reduce((product, each, at) => product * (answers.includes(at) ? each : 1 - each), 1);
+  },
+  sorted,
+  served,
+  said: (outputs, temperature) => Array.from(outputs, (output) => sigmoid(output / temperature)),
+  tempered(said, temperature) {
+    if (temperature === 1) return said;
+    return said.map((probability) => {
+      const larger = Math.max(probability, 1 - probability);
+      const [present, absent] = [probability, 1 - probability].map(
+        (each) => (each / larger) ** (1 / temperature),
+      );
+      return present / (present + absent);
+    });
+  },
+  scored: (scores, learnt, outputs) => spread(Array.from(scores, sigmoid), learnt, outputs),
+  wholeOf: () => 1,
+  hasPairs: false,
+  above: (values, own) => values[own],
+  text(said) {
+    const answers = ofLabels.decided(said);
+    return answers.length ? joinedNames(answers, say("between")) : say("noLabel");
+  },
+  notes(said, isExplained) {
+    const all = /** @type {number} */ (ofLabels.probability?.(said));
+    const probability = all < LEAST_SHOWN ? `< ${LEAST_SHOWN}` : digits(all);
+    const note = (/** @type {string} */ text) => element("p", { class: "quiet" }, text);
+    return [[note(say("allRight", { probability }))], [note(say(isExplained ? "marksChoose" : "marks"))]];
+  },
+  rowOf: (isAnswered) => /** @type {Record<string, string>} */ (isAnswered ? { class: "answered" } : {}),
+  nameOf(at, said, again) {
+    const name = app.classes[at];
+    const isAnswered = said[at] >= leastOf(at);
+    const state = isAnswered ? [element("span", { class: "hidden" }, say("isAnswered"))] : [];
+    if (!again) return [element("span", { class: "foreign" }, name), ...state];
+    const isShown = at === ofLabels.explained(said);
+    const choice = button({ class: "number-button foreign", "aria-pressed": String(isShown) }, name, () => {
+      chosen.label = at;
+      again();
+    });
+    return [choice, ...state];
+  },
+  barOf(at, bar) {
+    const mark = element("span", { class: "least" });
+    mark.style.setProperty("--share", String(leastOf(at)));
+    return element("span", { class: "track" }, bar, mark);
+  },
+  more: (at) => [element("td", { class: "from" }, say("answeredFrom", { least: shown(leastOf(at), 2) }))],
+  trees: meanOf,
+  leaf: (leaf) => ({
+    parts:
+      leaf.map(({ entry, content }) => `${app.classes[entry]} (${shown(content, 3)})`).join(", ") || "\u2013",
+  }),
+  words: {
+    linear: "linearLabel",
+    kernel: "kernelLabel",
+    forest: "forestLabel",
+    leaf: "leafShares",
+    terms: "termsLabel",
+    members: "membersSum",
+    tempered: "membersTempered",
+    others: "moreLabels",
+    facts: "labels",
+  },
+};
+
+// A number of each input.
+
+/** @type {Decision} */
+const ofNumber = {
+  ...ofLabels,
+  decided: () => [],
+  explained: () => 0,
+  probability: null,
+  sorted: () => [],
+  served: ({ label }) => [Number(label)],
+  said: (outputs) => Array.from(outputs.slice(0, 1)),
+  tempered: (said) => said.slice(0, 1),
+  scored: (scores) => Array.from(scores),
+  text: (said) => say("numberIs", { number: shown(said[0], 4) }),
+  leaf: (leaf) => ({ number: shown(leaf[0].content, 4) }),
+  words: {
+    ...ofLabels.words,
+    linear: "linearNumber",
+    kernel: "kernelNumber",
+    forest: "forestNumber",
+    leaf: "leafNumber",
+    terms: "linearNumber",
+    members: "membersNumber",
+    tempered: null,
+    facts: null,
+  },
+};
+
+/** @type {Record<App["answer"], Decision>} */
+const DECISIONS = { class: ofClass, labels: ofLabels, number: ofNumber };
+
+/** The decision of the model. */
+export const decision = DECISIONS[app.answer];
+
+/**
+ * What is answered, in words as in a file of answers: the class, or labels joined by semicolons.
+ * @param {number[]} said
+ */
+export const labelOf = (said) =>
+  decision
+    .decided(said)
+    .map((at) => app.classes[at])
+    .join(";");
+
+// How far an answer is to be relied on.
+
+/** Largest error of a setting that an answer passes to be called confident. */
+const CONFIDENT = 0.05;
+
+/** @param {Answer} answer */
+export const looksForeign = ({ novelty }) =>
+  novelty !== null && app.novelty !== null && novelty > 1 - app.novelty.rate;
+
+/**
+ * The smallest error of the settings of `--max-error` that answer this input; null where none does.
+ * @param {Answer} answer
+ */
+export function passedError(answer) {
+  if (looksForeign(answer) || !decision.probability) return null;
+  const trusted = Math.fround(decision.probability(answer.said));
+  const passed = app.abstention.filter(([, least]) => least !== null && trusted >= least);
+  return passed.length ? Math.min(...passed.map(([error]) => error)) : null;
 }
 
 /**
- * @param {number[]} near
- * @param {[own: number, other: number]} pair columns of the class that is answered, and of the one nearest to it
- * @param {number} decision @param {Arrays} arrayOf
+ * How far an answer is to be relied on; of numbers only whether the input is unfamiliar.
+ * @param {Answer} answer @returns {"statusForeign" | "statusConfident" | "statusUncertain" | null}
  */
-function ofPair(near, [own, other], decision, arrayOf) {
-  const [classes, ends] = [arrayOf("classes").data, arrayOf("ends").data];
-  const { data, shape } = arrayOf("weights");
-  const sign = own < other ? 1 : -1; // a decision speaks for the class that stands first
-  /** @type {Kept[]} */
-  const kept = [];
-  for (const [column, against] of [
-    [own, other],
-    [other, own],
-  ]) {
-    const name = app.classes[classes[column]];
-    for (let point = column ? ends[column - 1] : 0; point < ends[column]; point += 1) {
-      const weight = sign * data[point * shape[1] + (against < column ? against : against - 1)];
-      kept.push({ point, name, near: near[point], weight });
-    }
-  }
-  const bias = sign * arrayOf("bias").data[placeOfPair(own, other, classes.length)];
-  const parts = {
-    label: app.classes[classes[own]],
-    other: app.classes[classes[other]],
-    bias: shown(bias, 4),
-  };
-  return [sentence("kernelPair", { ...parts, sum: shown(decision, 4) }), tableOfKept(kept)];
-}
-
-/**
- * Position of a pair of columns among (0, 1), (0, 2), ... (1, 2), ...
- * @param {number} one @param {number} other @param {number} count
- */
-function placeOfPair(one, other, count) {
-  const [first, second] = [Math.min(one, other), Math.max(one, other)];
-  return first * count - (first * (first + 1)) / 2 + second - first - 1;
-}
-
-/** The number, or the decision for one of several labels. @param {number[]} near @param {number} best @param {Arrays} arrayOf */
-function ofOutput(near, best, arrayOf) {
-  const { data, shape } = arrayOf("weights");
-  const column = app.several ? Array.from(arrayOf("classes").data).indexOf(best) : 0;
-  const bias = arrayOf("bias").data[column];
-  const kept = near.map((each, point) => ({
-    point,
-    name: "",
-    near: each,
-    weight: data[point * shape[1] + column],
-  }));
-  const sum = kept.reduce((total, each) => total + each.near * each.weight, bias);
-  const parts = { label: app.classes[best] ?? "", bias: shown(bias, 4), sum: shown(sum, 4) };
-  return [sentence(app.several ? "kernelLabel" : "kernelNumber", parts), tableOfKept(kept)];
-}
-
-/** @param {Kept[]} kept */
-function tableOfKept(kept) {
-  /** @param {Kept} each */
-  const adds = ({ near, weight }) => near * weight;
-  const most = kept.sort((one, other) => Math.abs(adds(other)) - Math.abs(adds(one))).slice(0, MOST_ROWS);
-  return tableOfRows(
-    "kernelTable",
-    ["columnKept", "columnLikeness", "columnOfClass", "columnAdds"],
-    most.map((each) => [
-      `${each.point + 1} ${each.name}`,
-      ...[each.near, each.weight, adds(each)].map((number) => shown(number, 4)),
-    ]),
-  );
-}
-
-// A random forest opened: what its trees answer, and the way through any one of them.
-
-/** @typedef {{ entry: number, content: number }[]} Leaf */
-
-const shownTree = { tree: 0 };
-
-/**
- * @param {Features} features @param {number} best position of the class or label that is explained; of numbers 0
- * @param {Decided} decided
- */
-function openedForest(features, best, { arrayOf, nameOf }) {
-  const walk = walker(features, arrayOf);
-  const held = leafReader(arrayOf);
-  const roots = arrayOf("roots").data;
-  const leaves = Array.from(roots, (root) => held(walk(root)));
-  const count = roots.length;
-  const way = element("div");
-  /** @param {number} tree */
-  const choose = (tree) => {
-    shownTree.tree = Math.min(count - 1, Math.max(0, tree));
-    /** @type {Question[]} */
-    const asked = [];
-    walk(roots[shownTree.tree], asked);
-    way.replaceChildren(...wayOf(asked, leaves[shownTree.tree], nameOf));
-  };
-  choose(shownTree.tree);
-  const field = indexField(
-    "tree",
-    say("treeNumber", { count }),
-    { value: shownTree.tree, size: count },
-    choose,
-  );
-  return [forestSentence(leaves, best), element("p", { class: "inputs" }, field), way];
-}
-
-/** What the trees answer together. @param {Leaf[]} leaves @param {number} best */
-function forestSentence(leaves, best) {
-  const count = leaves.length;
-  if (!app.classes.length || app.several) {
-    const parts = leaves.flat().filter(({ entry }) => entry === best);
-    const mean = shown(parts.reduce((total, { content }) => total + content, 0) / count, 4);
-    if (!app.several) return sentence("forestNumber", { count, mean });
-    return sentence("forestLabel", { count, mean, label: app.classes[best] });
-  }
-  const votes = leaves.filter((leaf) => mostOf(leaf).entry === best).length;
-  return sentence("forestVotes", { count, votes, label: app.classes[best] });
-}
-
-/** @param {Leaf} leaf */
-const mostOf = (leaf) => leaf.reduce((most, each) => (each.content > most.content ? each : most));
-
-/** @param {Question[]} asked @param {Leaf} leaf @param {ColumnNamer} nameOf */
-function wayOf(asked, leaf, nameOf) {
-  const table = tableOfRows(
-    "treeTable",
-    ["columnFeature", "columnValue", "columnThreshold", "columnAtMost"],
-    asked.map(({ column, value, threshold, isYes }) => [
-      nameOf(column),
-      shown(value, 4),
-      shown(threshold, 4),
-      say(isYes ? "yes" : "no"),
-    ]),
-  );
-  return [table, leafSentence(leaf)];
-}
-
-/** @param {Leaf} leaf */
-function leafSentence(leaf) {
-  if (!app.classes.length) return sentence("leafNumber", { number: shown(leaf[0].content, 4) });
-  const parts = leaf.map(
-    ({ entry, content }) => `${app.classes[entry]} (${app.several ? shown(content, 3) : content})`,
-  );
-  return sentence(app.several ? "leafShares" : "leafHolds", { parts: parts.join(", ") || "\u2013" });
-}
-
-// How each classical model among the members comes to what it says, for the input that is shown.
-
-/**
- * What is needed to open a classical model besides the features that it saw.
- * @typedef {object} Decided
- * @property {Arrays} arrayOf
- * @property {ColumnNamer} nameOf
- * @property {FeatureWords["mapOf"]} mapOf
- */
-
-/** @type {Record<string, (features: Features, best: number, decided: Decided) => Node[]>} */
-const OPENED = { linear: openedLinear, kernel: openedKernel, forest: openedForest };
-
-/** @param {OpenedAnswer} answer @param {(body: Body) => FeatureWords | undefined} wordsOf */
-export function showDecision({ said, parts }, wordsOf) {
-  const best = bestOf(said);
-  const opened = app.members.flatMap(({ name, body, predictor }, place) => {
-    if (!predictor?.opened) return [];
-    const arrayOf = arraysOf(predictor);
-    // Of a class that this member has never seen it has no score.
-    const learnt = predictor.kind === "forest" ? null : Array.from(arrayOf("classes").data);
-    if (app.classes.length && learnt && !learnt.includes(best)) return [];
-    const words = app.bodies[body].hidden ? undefined : wordsOf(app.bodies[body]);
-    const decided = { arrayOf, nameOf: namesOf(body, words), mapOf: words?.mapOf };
-    const nodes = OPENED[predictor.kind](parts[place].seen, best, decided);
-    return app.members.length === 1 ? nodes : [element("h3", { class: "foreign" }, name), ...nodes];
-  });
-  if (!opened.length) return;
-  byId("decision").hidden = false;
-  byId("decided").replaceChildren(...opened);
+export function statusOf(answer) {
+  if (looksForeign(answer)) return "statusForeign";
+  if (!decision.probability) return null;
+  return (passedError(answer) ?? 1) <= CONFIDENT ? "statusConfident" : "statusUncertain";
 }

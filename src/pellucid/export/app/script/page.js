@@ -1,16 +1,7 @@
 // What people see and do, whatever the model takes and whoever answers: answers, tables, and the page's beginning.
 import { button, byId, element, shown } from "../../../reports/explain/script/dom.js";
-import {
-  app,
-  bestOf,
-  chosen,
-  decided,
-  labelOf,
-  looksForeign,
-  passedError,
-  probabilityOf,
-  statusOf,
-} from "./app.js";
+import { app } from "./app.js";
+import { decision, digits, joinedNames, labelOf, looksForeign, passedError, statusOf } from "./decision.js";
 import { nameNode, reasonOf, say, startLanguage, nameText } from "./words/language.js";
 /** @import { Answer, Named, Opening, OnPage, Row, Way } from "./types.js" */
 /** @import { Name, Word } from "./words/language.js" */
@@ -20,43 +11,15 @@ import { nameNode, reasonOf, say, startLanguage, nameText } from "./words/langua
 /** Classes that are shown at once; the others are folded. */
 const MOST = 5;
 
-/** Classes that are named at the top of the page, and labels as the answer. */
-const MOST_NAMED = 12;
-
-/** Most digits behind the point of a probability. */
-const MOST_DIGITS = 9;
-
-/** A probability, with enough digits that one just below 1 does not read as 1. @param {number} probability */
-function digits(probability) {
-  let places = 3;
-  while (probability < 1 && places < MOST_DIGITS && Number(probability.toFixed(places)) === 1) places += 1;
-  return probability.toFixed(places);
-}
-
-/** The first of some classes by their names. @param {number[]} positions @param {string} between two names */
-function joinedNames(positions, between) {
-  const names = positions.slice(0, MOST_NAMED).map((at) => app.classes[at]);
-  return names.join(between) + (positions.length > MOST_NAMED ? " \u2026" : "");
-}
-
 /** @param {number} share */
 const percent = (share) => `${shown(100 * share, 3)} %`;
-
-/** An answer in words: the class or labels, and the probability that these are right; or the number. @param {Answer} answer */
-function answerText({ said }) {
-  if (!app.classes.length) return say("numberIs", { number: shown(said[0], 4) });
-  const answers = decided(said);
-  const probability = digits(probabilityOf(said));
-  if (!app.several) return say("answerIs", { label: app.classes[answers[0]], probability });
-  return answers.length ? joinedNames(answers, say("between")) : say("noLabel");
-}
 
 /** @param {Name} name of the input @param {Answer & { milliseconds: number }} answer */
 function showAnswer(name, answer) {
   byId("answer-of").textContent = nameText(name);
   delete byId("answer").dataset.say;
-  byId("answer").textContent = answerText(answer);
-  byId("bars").replaceChildren(...(app.classes.length ? barsOf(answer) : []));
+  byId("answer").textContent = decision.text(answer.said);
+  byId("bars").replaceChildren(...barsOf(answer));
   const status = statusOf(answer);
   byId("status").hidden = status === null;
   byId("status").className = `status ${status ?? ""}`;
@@ -67,78 +30,30 @@ function showAnswer(name, answer) {
   byId("took").textContent = say("took", { milliseconds: Math.max(1, Math.round(answer.milliseconds)) });
 }
 
-/** Probabilities as bars, those answered first; the rest is folded where there are many. @param {Answer} answer */
+/** Probabilities as bars; the rest is folded where there are many. @param {Answer} answer */
 function barsOf({ said }) {
-  const answers = new Set(decided(said));
-  const order = [...said.keys()].sort(
-    (one, other) => Number(answers.has(other)) - Number(answers.has(one)) || said[other] - said[one],
-  );
-  const rows = order.map((at) => {
-    const name = element("th", { scope: "row" }, ...labelNodes(at, said, answers.has(at)));
+  const answers = new Set(decision.decided(said));
+  const again = here.isExplained ? () => here.again?.() : null;
+  const rows = decision.sorted(said).map((at) => {
+    const bar = element("span", { class: "bar" });
+    bar.style.setProperty("--share", String(said[at]));
     return element(
       "tr",
-      app.several && answers.has(at) ? { class: "answered" } : {},
-      name,
-      element("td", {}, barOf(at, said), digits(said[at])),
-      ...leastCell(at),
+      decision.rowOf(answers.has(at)),
+      element("th", { scope: "row" }, ...decision.nameOf(at, said, again)),
+      element("td", {}, decision.barOf(at, bar), digits(said[at])),
+      ...decision.more(at),
     );
   });
+  if (!rows.length) return [];
   const first = Math.max(MOST, answers.size);
   const table = element("table", { class: "answers" }, element("tbody", {}, ...rows.slice(0, first)));
-  const [above, below] = app.several ? notesOf(said) : [[], []];
+  const [above, below] = decision.notes(said, here.isExplained);
   if (rows.length <= first) return [...above, table, ...below];
   const more = element("table", { class: "answers" }, element("tbody", {}, ...rows.slice(first)));
   const count = rows.length - first;
-  const summary = element("summary", {}, say(app.several ? "moreLabels" : "more", { count }));
+  const summary = element("summary", {}, say(decision.words.others, { count }));
   return [...above, table, element("details", {}, summary, more), ...below];
-}
-
-/** A probability below which digits say nothing to anybody. */
-const LEAST_SHOWN = 0.001;
-
-/**
- * What is said above and below the bars of labels: how likely all are right, and what the marks are.
- * @param {number[]} said @returns {[above: Node[], below: Node[]]}
- */
-function notesOf(said) {
-  const all = probabilityOf(said);
-  const probability = all < LEAST_SHOWN ? `< ${LEAST_SHOWN}` : digits(all);
-  const note = (/** @type {string} */ text) => element("p", { class: "quiet" }, text);
-  return [[note(say("allRight", { probability }))], [note(say(here.isExplained ? "marksChoose" : "marks"))]];
-}
-
-/**
- * The name of a class; that of one of several labels is a button that explains it below.
- * @param {number} at @param {number[]} said @param {boolean} isAnswered
- */
-function labelNodes(at, said, isAnswered) {
-  const name = app.classes[at];
-  if (!app.several) return [element("span", { class: "foreign" }, name)];
-  const state = isAnswered ? [element("span", { class: "hidden" }, say("isAnswered"))] : [];
-  if (!here.isExplained) return [element("span", { class: "foreign" }, name), ...state];
-  const isShown = at === bestOf(said);
-  const choice = button({ class: "number-button foreign", "aria-pressed": String(isShown) }, name, () => {
-    chosen.label = at;
-    here.again?.();
-  });
-  return [choice, ...state];
-}
-
-/** The bar of a probability, with a mark where a label begins to be answered. @param {number} at @param {number[]} said */
-function barOf(at, said) {
-  const bar = element("span", { class: "bar" });
-  bar.style.setProperty("--share", String(said[at]));
-  if (!app.several) return bar;
-  const mark = element("span", { class: "least" });
-  mark.style.setProperty("--share", String(app.least[at]));
-  return element("span", { class: "track" }, bar, mark);
-}
-
-/** The probability from which on a label is answered, as a cell. @param {number} at */
-function leastCell(at) {
-  if (!app.several) return [];
-  const least = shown(/** @type {number} */ (app.least[at]), 2);
-  return [element("td", { class: "from" }, say("answeredFrom", { least }))];
 }
 
 /**
@@ -151,7 +66,7 @@ function sentences(answer) {
     const parts = { novelty: answer.novelty.toFixed(3), threshold: shown(1 - app.novelty.rate, 3) };
     said.push(say(looksForeign(answer) ? "foreign" : "familiar", parts));
   }
-  if (!app.classes.length || looksForeign(answer)) return said;
+  if (!decision.probability || looksForeign(answer)) return said;
   const passed = passedError(answer);
   const errors = app.abstention.map(([error]) => percent(error)).join(", ");
   if (passed !== null) said.push(say("passes", { error: percent(passed) }));
@@ -316,8 +231,8 @@ async function takeAll(kind, way, originals) {
 
 /** @param {Answer} answer */
 const cellsOf = (answer) => ({
-  label: app.classes.length ? labelOf(answer.said) : shown(answer.said[0], 4),
-  probability: app.classes.length ? probabilityOf(answer.said).toFixed(4) : "",
+  label: decision.probability ? labelOf(answer.said) : shown(answer.said[0], 4),
+  probability: decision.probability?.(answer.said).toFixed(4) ?? "",
   novelty: answer.novelty === null ? "" : answer.novelty.toFixed(4),
 });
 
@@ -438,9 +353,8 @@ function sayFacts() {
     title: byId("title").textContent ?? "",
   });
   const names = joinedNames([...app.classes.keys()], ", ");
-  byId("classes").textContent = app.classes.length
-    ? say(app.several ? "labels" : "classes", { count: app.classes.length, names })
-    : "";
+  const { facts } = decision.words;
+  byId("classes").textContent = facts ? say(facts, { count: app.classes.length, names }) : "";
   byId("proof").textContent = proofText();
 }
 

@@ -1,5 +1,5 @@
 // The types of a page's own documents, and of a kind of input; the type checker alone reads this file.
-/** @import { Name } from "./words/language.js" */
+/** @import { Name, Word } from "./words/language.js" */
 /** @import { HiddenLayer, Layer, Numbers, Shape, Whole } from "../../../reports/explain/script/types.js" */
 
 /**
@@ -25,7 +25,7 @@
  * @typedef {object} App
  * @property {string} model
  * @property {string[]} classes as they are called in the data; none where a number is predicted
- * @property {boolean} several whether an input may have several labels
+ * @property {"class" | "labels" | "number"} answer what an input has: one class, any number of labels, or a number
  * @property {(number | null)[]} least probability from which on each label is answered, or the one of two classes that
  *   has a threshold; nothing where the most probable class is
  * @property {number} temperature of the weighted mean of what the members say; 1 of a single one
@@ -78,8 +78,44 @@
 
 /**
  * A classical model; `opened` where the page shows how it comes to its answer, `arrays` what their names begin with.
- * @typedef {{ kind: "linear" | "forest" | "kernel" | "constant", outputs: number, number: boolean, exclusive: boolean,
- *   opened: boolean, arrays: string }} Predictor
+ * @typedef {{ kind: "linear" | "forest" | "kernel" | "constant", outputs: number, opened: boolean, arrays: string }} Predictor
+ */
+
+/**
+ * What a leaf holds: training examples by class, their share with each label, or the one number.
+ * @typedef {{ entry: number, content: number }[]} Leaf
+ */
+
+/**
+ * Everything in which pages differ by the kind of answer. Positions are those of classes, labels, or of the one number.
+ * @typedef {object} Decision
+ * @property {(said: number[]) => number[]} decided what is answered: the most probable class, or that of two which a
+ *   threshold decides for; all labels that are probable enough, if any; of numbers none
+ * @property {(said: number[]) => number} explained the class that is answered, the chosen label or the most probable
+ *   answered
+ * @property {((said: number[]) => number) | null} probability that the class is right; that all labels are, were they
+ *   independent of each other; null where there is none
+ * @property {(said: number[]) => number[]} sorted what has a bar, in its order
+ * @property {(found: Record<string, any>) => number[]} served what a server says
+ * @property {(outputs: Float64Array, temperature: number) => number[]} said by a network of these outputs
+ * @property {(said: number[], temperature: number) => number[]} tempered bolder, below 1, or more cautious, above 1
+ * @property {(scores: ArrayLike<number>, learnt: number[], outputs: number) => number[]} scored what the scores of
+ *   what there was to learn say
+ * @property {(leaf: Leaf) => number} wholeOf what contents of a leaf are shares of
+ * @property {boolean} hasPairs whether a kernel machine decides between every pair of classes
+ * @property {(values: number[], own: number) => number} above the part of one score that a linear model's answer is by
+ * @property {(said: number[]) => string} text an answer in words
+ * @property {(said: number[], isExplained: boolean) => [above: Node[], below: Node[]]} notes around the bars
+ * @property {(isAnswered: boolean) => Record<string, string>} rowOf attributes of a bar's row
+ * @property {(at: number, said: number[], again: (() => void) | null) => Node[]} nameOf a bar; `again` explains another
+ * @property {(at: number, bar: HTMLElement) => HTMLElement} barOf with what belongs to it
+ * @property {(at: number) => Node[]} more cells of its row
+ * @property {(leaves: Leaf[], best: number) => Record<string, string | number>} trees what leaves of all say together
+ * @property {(leaf: Leaf) => Record<string, string>} leaf what a single one says
+ * @property {{
+ *   linear: Word, kernel: Word, forest: Word, leaf: Word, terms: Word, members: Word, tempered: Word | null,
+ *   others: Word, facts: Word | null,
+ * }} words how each kind of model comes to its answer, the bars that are folded, and what there is to answer
  */
 
 /** @typedef {(name: string) => Numbers} Arrays of a predictor, by their names */

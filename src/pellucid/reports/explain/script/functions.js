@@ -1,4 +1,5 @@
 // Functions of numbers that layers are made of, in double precision.
+import { exponentials, sigmoid, sumOf } from "./shares.js";
 import { message } from "./words/message.js";
 /** @import { CellStep, Floats, Mixture, Pair, Settings } from "./types.js" */
 /** @import { MessageKey } from "./words/message.js" */
@@ -28,9 +29,6 @@ function erf(x) {
   return Math.sign(x) * (1 - Math.exp(-size * size) / ((size + tail) * Math.sqrt(Math.PI)));
 }
 
-/** @param {number} x */
-export const sigmoid = (x) => 1 / (1 + Math.exp(-x));
-
 /** @type {Record<string, (x: number, settings: Settings) => number>} Layers that are a function of each number. */
 export const FUNCTIONS = {
   relu: (x) => Math.max(0, x),
@@ -42,27 +40,6 @@ export const FUNCTIONS = {
   softplus: (x) => Math.max(0, x) + Math.log1p(Math.exp(-Math.abs(x))),
   clamp: (x, { low, high }) => Math.min(high, Math.max(low, x)),
 };
-
-/** @param {ArrayLike<number>} numbers */
-export function sumOf(numbers) {
-  let sum = 0;
-  for (let at = 0; at < numbers.length; at += 1) sum += numbers[at];
-  return sum;
-}
-
-/** Powers of e, of each number less the largest. @param {ArrayLike<number>} numbers */
-export function exponentials(numbers) {
-  let most = -Infinity;
-  for (let at = 0; at < numbers.length; at += 1) most = Math.max(most, numbers[at]);
-  return { most, powers: Float64Array.from(numbers, (number) => Math.exp(number - most)) };
-}
-
-/** @param {ArrayLike<number>} logits */
-export function softmaxOf(logits) {
-  const { powers } = exponentials(logits);
-  const sum = sumOf(powers);
-  return powers.map((power) => power / sum);
-}
 
 /** Mean and variance of the numbers of one vector. @param {ArrayLike<number>} vector */
 export function momentsOf(vector) {

@@ -13,7 +13,8 @@ import {
   wholeOf,
 } from "./arrays.js";
 import { indexText } from "./dom.js";
-import { FUNCTIONS, momentsOf, sumOf } from "./functions.js";
+import { FUNCTIONS, momentsOf } from "./functions.js";
+import { sumOf } from "./shares.js";
 import { computed } from "./layers.js";
 import { usesOf } from "./notation.js";
 import { gramOf, pageData, stored, tokenAtStep, tokenLabel } from "./page_data.js";

@@ -12,8 +12,8 @@ import {
   momentsOf,
   reconstructionOf,
   resizingShares,
-  softmaxOf,
 } from "./functions.js";
+import { softmaxOf } from "./shares.js";
 import { bound, contracted, isCopy } from "./notation.js";
 import { addProducts, withBiasRows } from "./products.js";
 /** @import { Declaration, Floats, FloatsKind, Layer, Numbers, Pair, Pointwise, Whole } from "./types.js" */

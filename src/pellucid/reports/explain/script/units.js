@@ -4,7 +4,6 @@ import { indexText, shown } from "./dom.js";
 import {
   CELLS,
   densityOfDraw,
-  exponentials,
   FUNCTIONS,
   GATES,
   columnsOfProduct,
@@ -13,8 +12,8 @@ import {
   mixtureOf,
   momentsOf,
   reconstructionOf,
-  sumOf,
 } from "./functions.js";
+import { exponentials, sumOf } from "./shares.js";
 import { isCopy, placesOf, summandsOf } from "./notation.js";
 import { gramOf, pageData, partOfChannel, stored, tokenLabel } from "./page_data.js";
 import { boundLine, layerValue, lineOf, numberAt, taken, tensorOf, tensorsOf, wholesOf } from "./values.js";

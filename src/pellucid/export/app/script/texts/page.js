@@ -4,8 +4,9 @@ import { byId, cell, element, shown } from "../../../../reports/explain/script/d
 import { current } from "../../../../reports/explain/script/page.js";
 import { pageData, shapeOf } from "../../../../reports/explain/script/page_data.js";
 import { actions } from "../../../../reports/explain/script/unit_views.js";
-import { app, arraysOf, bestOf } from "../app.js";
+import { app, arraysOf } from "../app.js";
 import { linearFor } from "../classical.js";
+import { decision } from "../decision.js";
 import { say } from "../words/language.js";
 import { FIRST, withoutJoints } from "./grams.js";
 import { showLosses } from "./highlight.js";
@@ -131,7 +132,7 @@ async function drive({ text }, isWanted, choose) {
 function scoreOf(text) {
   const { said } = answeredText(readText(text));
   showAgain();
-  const best = bestOf(said);
+  const best = decision.explained(said);
   return (other) => other[best];
 }
 
@@ -149,20 +150,19 @@ export function showTerms(read) {
   const { terms: known } = /** @type {ReaderFacts} */ (app.bodies[0].input);
   if (!document.getElementById("term-rows") || !features || !known) return;
   const { said } = answeredText(read);
-  const best = bestOf(said);
-  const { bias, weightOf } = linearFor(arraysOf(need(app.members[0].predictor)), best, !app.several);
+  const best = decision.explained(said);
+  const { bias, weightOf } = linearFor(arraysOf(need(app.members[0].predictor)), best);
   const terms = known.terms.flat();
   const { columns, values } = features;
   const rows = columns
     .map((column, at) => ({ term: terms[column], value: values[at], weight: weightOf(column) }))
     .sort((one, other) => Math.abs(other.value * other.weight) - Math.abs(one.value * one.weight));
   const sum = rows.reduce((total, { value, weight }) => total + value * weight, bias);
-  const ofClass = app.several ? "termsLabel" : "termsSum";
-  byId("terms-sum").textContent = say(app.classes.length ? ofClass : "linearNumber", {
+  byId("terms-sum").textContent = say(decision.words.terms, {
     count: rows.length,
     bias: shown(bias, 4),
     sum: shown(sum, 4),
-    label: app.classes.length ? app.classes[best] : "",
+    label: app.classes[best] ?? "",
   });
   byId("term-rows").replaceChildren(
     ...rows
