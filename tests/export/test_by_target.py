@@ -1,5 +1,7 @@
 """Ends of graphs compute in torch what targets do in NumPy, and the proof knows when answers disagree."""
 
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,8 @@ import torch
 from pellucid.arithmetic import softmax
 from pellucid.arithmetic.probabilities import sigmoid
 from pellucid.bundle import Model
-from pellucid.evaluation import mcnemar
-from pellucid.export.by_target import HEADS
+from pellucid.evaluation.comparisons import mcnemar
+from pellucid.export.by_target import HEADS, scored
 from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION, TARGETS, Labels, Target
 from small_models import untrained_model
 
@@ -24,9 +26,14 @@ def outputs_of(target: Target) -> np.ndarray:
     return np.random.default_rng(0).normal(size=(5, target.outputs(3)))
 
 
+@functools.cache
+def any_model() -> Model:
+    return untrained_model("mlp")
+
+
 def model_of(target: Target, threshold: dict[str, float]) -> Model:
     """A model as far as answers are decided by it."""
-    model = untrained_model().for_data(threshold=threshold)
+    model = any_model().for_data(threshold=threshold)
     model.target, model.classes = target, NAMES
     return model
 
@@ -74,17 +81,17 @@ def test_answers_in_words() -> None:
 
 def test_scores_by_hand() -> None:
     codes = np.array([0, 1, 2, 0])
-    found = HEADS[CLASSIFICATION].scored(Labels(codes, NAMES, CLASSIFICATION), codes, np.array([0, 1, 1, 1]))
+    found = scored(Labels(codes, NAMES, CLASSIFICATION), codes, np.array([0, 1, 1, 1]))
     assert (found.full, found.less, found.p_value) == (1.0, 0.5, mcnemar(2, 0))
     assert found.is_worse
     numbers = np.array([1.0, 2.0, 3.0, 4.0])
-    found = HEADS[REGRESSION].scored(Labels(numbers, (), REGRESSION), numbers, numbers + 0.5)
+    found = scored(Labels(numbers, (), REGRESSION), numbers, numbers + 0.5)
     assert (found.full, found.less) == (0.0, 0.5)
     assert found.is_worse
-    same = HEADS[REGRESSION].scored(Labels(numbers, (), REGRESSION), numbers, numbers)
+    same = scored(Labels(numbers, (), REGRESSION), numbers, numbers)
     assert (same.p_value, same.is_worse) == (1.0, False)
     states = np.array([[1, 0], [1, 1], [0, 1], [1, 0]], np.int8)
     fewer = states * np.array([1, 0], np.int8)
-    found = HEADS[MULTILABEL].scored(Labels(states, NAMES[:2], MULTILABEL), states, fewer)
+    found = scored(Labels(states, NAMES[:2], MULTILABEL), states, fewer)
     assert (found.full, found.less) == (1.0, pytest.approx(2 * 3 / (3 + 5)))
     assert found.is_worse

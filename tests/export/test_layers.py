@@ -16,7 +16,8 @@ from pellucid.classical import Predictor
 from pellucid.classical.forests import Forest
 from pellucid.encoding import Encoder
 from pellucid.errors import UsageError
-from pellucid.export.onnx_graph import answer_layer, graph_inputs, tempered
+from pellucid.export.by_target import HEADS
+from pellucid.export.onnx_graph import answer_layer, graph_inputs
 from pellucid.export.onnx_layers import NoveltyLayer, make_predictor_layer
 from pellucid.export.onnx_layers import make_measure_layer as layer_of_measure
 from pellucid.novelty import Measure
@@ -121,7 +122,7 @@ def test_leaves_of_several_labels_may_be_empty():
 
 def test_temperatures_of_labels_are_those_of_log_odds():
     probabilities = np.array([[0.0, 0.2, 0.5, 0.9, 1.0]])
-    found = tempered(torch.from_numpy(probabilities), 0.5, MULTILABEL).numpy()
+    found = HEADS[MULTILABEL].tempered(torch.from_numpy(probabilities), 0.5).numpy()
     np.testing.assert_allclose(found, [[0, 1 / 17, 0.5, 81 / 82, 1]])
     np.testing.assert_allclose(found, sigmoid_at_temperature(probabilities, 0.5))
 

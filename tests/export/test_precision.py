@@ -7,10 +7,11 @@ from exported_models import EVERY, content_of
 from pellucid.bundle import load
 from pellucid.errors import ModelFileError
 from pellucid.export import precision as judging
+from pellucid.export.by_target import scored
 from pellucid.export.export import export, metadata_of
 from pellucid.export.precision import Labelled, halved, judge
 from pellucid.runtime.exported import opened
-from pellucid.targets import CLASSIFICATION, MULTILABEL
+from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION, Labels
 from small_models import digits
 
 onnx = pytest.importorskip("onnx")
@@ -67,7 +68,7 @@ def test_a_file_that_is_larger_or_worse_beyond_chance_is_refused():
     bad = graph.SerializeToString()
     rows = digits()[0].reshape(-1, 64)[:200].astype(np.float32)
     labels = opened(good, "good", 1).answer(rows).said + np.linspace(-0.01, 0.01, 200)
-    judged, answers = judge("int8", good, bad, Labelled(rows, labels))
+    judged, answers = judge("int8", good, bad, Labelled(rows, Labels(labels, (), REGRESSION)))
     assert judged.reasons[-1] == "it is less accurate beyond chance"
     assert "it is not smaller" in judged.reasons
     assert judged.less.score == pytest.approx(np.sqrt(((answers.said - labels) ** 2).mean()))
@@ -78,11 +79,12 @@ def test_accuracy_is_compared_by_the_examples_that_set_the_files_apart():
     answers = np.array([0] * 90 + [1] * 10)
     labels = np.zeros(100, np.int64)
     all_right = np.zeros(100, np.int64)
-    scores, p_value, is_worse = judging._scored(CLASSIFICATION, all_right, answers, labels)
-    assert scores == (1.0, 0.9)
-    assert p_value == pytest.approx(2 / 2**10)
-    assert is_worse
-    assert not judging._scored(CLASSIFICATION, answers, all_right, labels)[2]
+    known = Labels(labels, ("a", "b"), CLASSIFICATION)
+    found = scored(known, all_right, answers)
+    assert (found.full, found.less) == (1.0, 0.9)
+    assert found.p_value == pytest.approx(2 / 2**10)
+    assert found.is_worse
+    assert not scored(known, answers, all_right).is_worse
 
 
 def test_several_labels_are_compared_by_f1_of_those_that_are_known():
@@ -91,11 +93,12 @@ def test_several_labels_are_compared_by_f1_of_those_that_are_known():
     ours = np.tile(np.array([[1, 1]], np.int8), (40, 1))
     theirs = ours.copy()
     theirs[:10, 0] = 0
-    scores, p_value, is_worse = judging._scored(MULTILABEL, ours, theirs, labels)
-    assert scores == (1.0, pytest.approx(2 * 30 / (30 + 40)))
-    assert p_value == pytest.approx(2 / 2**10, abs=1e-3)
-    assert is_worse
-    assert not judging._scored(MULTILABEL, theirs, ours, labels)[2]
+    known = Labels(labels, ("a", "b"), MULTILABEL)
+    found = scored(known, ours, theirs)
+    assert (found.full, found.less) == (1.0, pytest.approx(2 * 30 / (30 + 40)))
+    assert found.p_value == pytest.approx(2 / 2**10, abs=1e-3)
+    assert found.is_worse
+    assert not scored(known, theirs, ours).is_worse
 
 
 def test_halves_keep_what_does_not_fit_into_them():

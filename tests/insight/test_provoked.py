@@ -9,6 +9,7 @@ from sklearn.model_selection import cross_val_predict
 
 from pellucid.evaluation import judge_label_issues
 from pellucid.insight.findings import FINDINGS, Course, find
+from pellucid.targets import REGRESSION
 from provoked_runs import digits, exclusive_or, history
 
 PLAIN = {"augment": False, "label_smoothing": 0.0, "weight_decay": 0.0}
@@ -86,7 +87,10 @@ SOUND = {
     "exclusive or": lambda: names(exclusive_or()),
     "numbers": lambda: names(
         dataclasses.replace(
-            digits(), labels=digits().inputs.mean(axis=(1, 2, 3), dtype=np.float64), classes=0
+            digits(),
+            labels=digits().inputs.mean(axis=(1, 2, 3), dtype=np.float64),
+            classes=0,
+            target=REGRESSION,
         )
     ),
 }

@@ -246,6 +246,7 @@ class Judged:
     def __init__(self, labels) -> None:
         self.labels, self.noun = labels, "image"
         self.train = self.test = np.arange(len(labels))
+        self.target = labelled(labels).target
 
     def sets_among(self, _) -> None:
         """None belong together."""

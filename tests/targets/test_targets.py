@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pellucid.settings import METRICS
 from pellucid.targets import (
     CLASSIFICATION,
     GENERATION,
@@ -14,7 +15,9 @@ from pellucid.targets import (
     class_labels,
     labels_of_lists,
     labels_of_states,
+    metric_value,
     state_of,
+    target_named,
 )
 from pellucid.targets.numbers import MOST_STRATA, deciles
 
@@ -201,3 +204,52 @@ def test_numbers_have_no_probability() -> None:
 
 def test_a_condition_of_a_generator_is_named() -> None:
     assert GENERATION.texts(np.array([1, 0]), ("ant", "bee")) == ["bee", "ant"]
+
+
+def test_values_are_means_of_terms_where_a_metric_is_one(target: Target) -> None:
+    labels, answers = LABELS[target.noun], ANSWERS[target.noun]
+    key = target.contested[0]
+    mean = float(target.terms(key, labels, answers).mean())
+    value = target.value(key, labels, answers)
+    assert (value**2 if key == "root_mean_squared_error" else value) == pytest.approx(mean)
+    of_whole = metric_value(METRICS[key], Labels(labels, NAMES, target).at(slice(1, 3)), answers[1:3])
+    assert of_whole == target.value(key, labels[1:3], answers[1:3])
+
+
+def test_outcomes_and_firsts_by_hand() -> None:
+    outcomes = {"class": [1, 1, 0, 1], "labels": [0, 1, 1, 1], "number": [0.5, 0, 1, 1]}
+    firsts = {"class": [1, 3, 0], "labels": [0, 3, 0], "number": []}
+    for noun, target in TARGETS.items():
+        assert target.outcomes(LABELS[noun], ANSWERS[noun]).tolist() == outcomes[noun]
+        assert target.firsts(LABELS[noun]).tolist() == firsts[noun]
+    decided = np.array([[1, 0, 1], [0, 0, 0], [1, 1, 0], [0, 1, 1]], np.int8)
+    assert MULTILABEL.outcomes(LABELS["labels"], ANSWERS["labels"], decided).tolist() == [1, 1, 1, 0]
+
+
+def test_probabilities_state_classes_or_every_known_label() -> None:
+    stated = CLASSIFICATION.statements(LABELS["class"], ANSWERS["class"])
+    assert stated.confidence.tolist() == [0.7, 0.5, 0.4, 1.0]
+    assert stated.holds.tolist() == [True, True, False, True]
+    assert stated.of_truth.tolist() == [0.7, 0.5, 0.2, 1.0]
+    assert stated.example is None
+    of_labels = MULTILABEL.statements(LABELS["labels"], ANSWERS["labels"])
+    assert of_labels.example is not None
+    assert of_labels.example.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 3, 3, 3]  # one label of row 2 is unknown
+    assert of_labels.confidence[6:8].tolist() == [0.6, 0.1]
+    assert of_labels.of_truth[:3] == pytest.approx([0.9, 0.5, 0.4])
+    assert of_labels.of_truth[6:8] == pytest.approx([0.6, 0.9])
+    with pytest.raises(ValueError, match="numbers have no probability"):
+        REGRESSION.statements(LABELS["number"], ANSWERS["number"])
+
+
+def test_the_truth_fits_the_worse_the_less_probable_or_the_farther_off_it_is() -> None:
+    assert CLASSIFICATION.misfits(LABELS["class"], ANSWERS["class"]) == pytest.approx([-0.7, -0.5, -0.2, -1])
+    assert REGRESSION.misfits(LABELS["number"], ANSWERS["number"]).tolist() == [0.5, 0, 1, 1]
+    of_labels = MULTILABEL.misfits(LABELS["labels"][:2], ANSWERS["labels"][:2])
+    assert of_labels == pytest.approx([-0.9 * 0.5 * 0.4, -0.9 * 0.8 * 0.7])
+
+
+def test_a_task_names_its_target() -> None:
+    for target in (*TARGETS.values(), GENERATION):
+        assert target_named(target.name) is target
+    assert target_named("") is CLASSIFICATION

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
@@ -28,33 +28,11 @@ from pellucid.targets import ABSENT, CLASSIFICATION, MULTILABEL, PRESENT, REGRES
 _NOTICEABLE = 0.01
 
 
-class Score(Protocol):
-    """Scores of answers with intervals, each metric of the target."""
-
-    def __call__(
-        self,
-        labels: Labels,
-        answers: Float64[np.ndarray, "examples ..."],
-        seed: int,
-        groups: Groups | None,
-        positive: int | None,
-        predicted: Shaped[np.ndarray, "examples ..."] | None,
-        /,
-    ) -> Scores:
-        """By these groups; `positive` and `predicted` as of `score`."""
-
-
-class Compare(Protocol):
-    """Comparisons of every pair of models by their decisions."""
-
-    def __call__(
-        self,
-        labels: Shaped[np.ndarray, "examples ..."],
-        predicted: Mapping[str, np.ndarray],
-        groups: Groups | None = None,
-        seed: int = 0,
-    ) -> tuple[Comparison, ...]:
-        """Of all labels predicted, by name of the model."""
+# Scores of answers, each metric of the target with its interval: by a seed, groups, the positive class of two
+# and the decisions, as of `score`.
+Score = Callable[[Labels, np.ndarray, int, Groups | None, int | None, np.ndarray | None], Scores]
+# Comparisons of every pair of models by their decisions, by name, with groups and a seed.
+Compare = Callable[[np.ndarray, Mapping[str, np.ndarray], Groups | None, int], tuple[Comparison, ...]]
 
 
 class Terms(NamedTuple):
@@ -112,7 +90,7 @@ def _share_right(labels: Labels, decided: np.ndarray) -> float:
 
 
 def _micro_f1(labels: Labels, decided: np.ndarray) -> float:
-    return labels.target.value("micro_f1", labels.values, decided, decided)
+    return labels.target.value("micro_f1", labels.values, decided.astype(np.float64), decided)
 
 
 def _root_mean_squared_error(labels: Labels, decided: np.ndarray) -> float:

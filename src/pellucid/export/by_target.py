@@ -8,9 +8,8 @@ import torch
 from jaxtyping import Bool, Float, Float64, Shaped
 from torch import Tensor
 
-from pellucid.arithmetic.label_metrics import label_counts, micro_f1
 from pellucid.bundle import Model
-from pellucid.evaluation import compare_labels, compare_numbers, mcnemar
+from pellucid.evaluation.by_target import SCORING
 from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION, Labels, Target
 
 Outputs: TypeAlias = Float[Tensor, "batch ..."]
@@ -30,6 +29,16 @@ class Scored(NamedTuple):
     def is_worse(self) -> bool:
         """Whether the second file has the worse score."""
         return self.full < self.less if self.is_less_better else self.less < self.full
+
+
+def scored(labels: Labels, ours: Decided, theirs: Decided) -> Scored:
+    """Scores of decided labels, or of numbers, of two files."""
+    scoring, p_value = SCORING[labels.target], 1.0
+    if (ours != theirs).any():
+        (compared,) = scoring.compare(labels.values, {"full": ours, "less": theirs}, None, 0)
+        p_value = compared.p_value
+    values = scoring.value(labels, ours), scoring.value(labels, theirs)
+    return Scored(*values, p_value, scoring.metric.is_error)
 
 
 class Head(ABC):
@@ -62,10 +71,6 @@ class Head(ABC):
     def are_other(self, model: Model, ours: Answers, theirs: Answers, tie: float) -> Bool[np.ndarray, " n"]:
         """Whether a file's answers decide for a label which the model's, moved by a tie, do not."""
 
-    @abstractmethod
-    def scored(self, labels: Labels, ours: Decided, theirs: Decided) -> Scored:
-        """Scores of decided labels, or of numbers, of two files."""
-
     def in_words(self, model: Model, answer: Answers) -> str:
         """An answer for messages: the label, or labels, and the probability."""
         labels = model.decided(answer)
@@ -92,12 +97,6 @@ class _Classes(Head):
             is_other &= ours[rows, most] - ours[rows, found] > tie
         return np.asarray(is_other)
 
-    def scored(self, labels: Labels, ours: Decided, theirs: Decided) -> Scored:
-        """Accuracies, with McNemar's p."""
-        right, also = ours == labels.values, theirs == labels.values
-        p_value = mcnemar(int((right & ~also).sum()), int((also & ~right).sum()))
-        return Scored(float(right.mean()), float(also.mean()), p_value)
-
 
 class _Several(Head):
     score, label = "micro-F1", "labels"
@@ -115,12 +114,6 @@ class _Several(Head):
         # Where a threshold decides, it is met by the model's probability, or missed, within the tie.
         found, fewest, most = (model.decided(each) for each in (theirs, ours - tie, ours + tie))
         return np.asarray(((found < fewest) | (found > most)).any(axis=1))
-
-    def scored(self, labels: Labels, ours: Decided, theirs: Decided) -> Scored:
-        """Micro-F1, with the p of exchanged answers."""
-        (compared,) = compare_labels(labels.values, {"full": ours, "less": theirs})
-        before, after = (float(micro_f1(label_counts(labels.values, each))) for each in (ours, theirs))
-        return Scored(before, after, compared.p_value)
 
 
 class _Numbers(Head):
@@ -141,15 +134,6 @@ class _Numbers(Head):
 
     def are_other(self, model: Model, ours: Answers, theirs: Answers, tie: float) -> Bool[np.ndarray, " n"]:
         return np.zeros(len(ours), bool)
-
-    def scored(self, labels: Labels, ours: Decided, theirs: Decided) -> Scored:
-        """Root mean squared errors, with the p of exchanged answers."""
-        before, after = (float(np.sqrt(((each - labels.values) ** 2).mean())) for each in (ours, theirs))
-        p_value = 1.0
-        if (ours != theirs).any():
-            (compared,) = compare_numbers(labels.values, {"full": ours, "less": theirs})
-            p_value = compared.p_value
-        return Scored(before, after, p_value, is_less_better=True)
 
     def in_words(self, model: Model, answer: Answers) -> str:
         """The number."""

@@ -21,7 +21,7 @@ from pellucid.arithmetic.probabilities import at_most
 from pellucid.bundle import Answers, Model
 from pellucid.data.listing import TRAIN
 from pellucid.errors import DataError
-from pellucid.export.by_target import HEADS
+from pellucid.export.by_target import HEADS, scored
 from pellucid.export.proof import HeldOutExamples
 from pellucid.runtime.by_target import NOVELTY
 from pellucid.runtime.exported import ExportedModel, opened
@@ -226,22 +226,22 @@ def judge(precision: str, content: bytes, smaller: bytes, examples: Labelled) ->
     ours, theirs = full.computed(examples.inputs), less.computed(examples.inputs)
     times, is_slower = _timed(full, less, examples.inputs)
     decided = [full.target.labels(each.said, full.classes, full.threshold) for each in (ours, theirs)]
-    scored = HEADS[full.target].scored(examples.labels, *decided)
+    found = scored(examples.labels, *decided)
     reasons = {
         "its answers are not finite": not np.isfinite(theirs.said).all(),
         "it is not smaller": len(smaller) >= len(content),
         "it is slower": is_slower,
-        "it is less accurate beyond chance": scored.is_worse and scored.p_value < _ALPHA,
+        "it is less accurate beyond chance": found.is_worse and found.p_value < _ALPHA,
     }
     judged = Judgement(
         precision,
         full.target,
-        Figures(len(content), times[0], scored.full),
-        Figures(len(smaller), times[1], scored.less),
+        Figures(len(content), times[0], found.full),
+        Figures(len(smaller), times[1], found.less),
         len(examples.labels),
         int((~full.target.wrong(*decided)).sum()) if full.target.right else None,
         float(np.abs(ours.said - theirs.said).max()),
-        scored.p_value,
+        found.p_value,
         tuple(reason for reason, holds in reasons.items() if holds),
     )
     return judged, theirs

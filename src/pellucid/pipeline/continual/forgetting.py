@@ -93,7 +93,7 @@ def forgetting(
     models = {_AFTER: candidate.model, _BEFORE: before}
     answered = {part: old.answers(model, dataset.classes) for part, model in models.items()}
     decided = {part: dataset.target.labels(each) for part, each in answered.items()}
-    (comparison,) = SCORING[dataset.target].compare(labels.values, decided, seed=seed)
+    (comparison,) = SCORING[dataset.target].compare(labels.values, decided, None, seed)
     of_part = {
         part: {
             name: score
