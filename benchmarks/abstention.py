@@ -90,7 +90,7 @@ def saved(name: str, kind: str, seed: int) -> Saved:
     validation, asked = np.sort(rest[:_VALIDATION]), np.sort(rest[_VALIDATION:])
     names = tuple(str(code) for code in range(labels.max() + 1))
     preprocessing = Preprocessing(28, 28, 1) if name == "clothes" else None
-    material = Dataset(inputs, labels, train, validation, names, preprocessing)
+    material = Dataset(inputs, labels, train, validation, names, preprocessing, target=CLASSIFICATION)
     (fitted,) = learner_of(Settings(model=kind, seed=seed), material).fit(material)
     (found,) = with_detectors(calibrated([fitted], material, seed), material, seed)
     said, novelty = answered_by(found.model, inputs[asked])

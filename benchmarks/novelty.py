@@ -41,6 +41,7 @@ from pellucid.novelty import fit_measure
 from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.learners.network import learner_of
 from pellucid.settings import CLASSICAL, Settings
+from pellucid.targets import CLASSIFICATION
 
 # Name of each model to what it takes; the last, which takes longest, only when asked for.
 MODELS = {
@@ -171,7 +172,7 @@ def trained(name: str, known: Known, kept: np.ndarray, seed: int) -> tuple[Model
     order, tenth = np.random.default_rng(seed).permutation(len(rows)), len(rows) // 10
     preprocessing = Preprocessing(SIDE, SIDE, 1) if isinstance(inputs, np.ndarray) else None
     parts = np.sort(order[tenth:]), np.sort(order[:tenth])
-    material = Dataset(inputs, labels, *parts, tuple(map(str, kept)), preprocessing)
+    material = Dataset(inputs, labels, *parts, tuple(map(str, kept)), preprocessing, target=CLASSIFICATION)
     kind = name.removesuffix(" on images")
     more = {} if kind in CLASSICAL else {"preset": "quick"}
     (fitted,) = learner_of(Settings(model=kind, seed=seed, **more), material).fit(material)

@@ -14,6 +14,7 @@ from pellucid.data import Dataset
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.pipeline.judging.novelty_detectors import generator_with_detector
 from pellucid.settings import Settings
+from pellucid.targets import CLASSIFICATION, GENERATION
 from small_models import CLASSES, DIGITS, digits, trained_model
 
 PIXELS, LABELS = digits()
@@ -23,8 +24,8 @@ ODD = (20, 70, 110)
 def with_detector(*, is_labelled=True):
     """A generator of digits with its detector."""
     labels = LABELS if is_labelled else np.zeros_like(LABELS)
-    names = CLASSES if is_labelled else ()
-    material = Dataset(PIXELS, labels, np.arange(600), np.arange(600, 800), names, DIGITS)
+    names, target = (CLASSES, CLASSIFICATION) if is_labelled else ((), GENERATION)
+    material = Dataset(PIXELS, labels, np.arange(600), np.arange(600, 800), names, DIGITS, target=target)
     return generator_with_detector(trained_generator(is_labelled=is_labelled), material, 0)
 
 
@@ -154,7 +155,9 @@ def test_data_that_hold_no_images_are_refused(run, tmp_path):
 
 
 def test_too_few_held_out_images_give_no_detector():
-    material = Dataset(PIXELS, LABELS, np.arange(600), np.arange(600, 610), CLASSES, DIGITS)
+    material = Dataset(
+        PIXELS, LABELS, np.arange(600), np.arange(600, 610), CLASSES, DIGITS, target=CLASSIFICATION
+    )
     assert generator_with_detector(trained_generator(), material, 0).detector is None
     blind = trained_generator(2, model="gan")
     assert generator_with_detector(blind, material, 0) is blind

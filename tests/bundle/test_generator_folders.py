@@ -13,6 +13,7 @@ from pellucid.errors import DataError, ModelFileError
 from pellucid.networks import InputFacts, build, design
 from pellucid.pipeline.judging.novelty_detectors import generator_with_detector
 from pellucid.settings import Settings
+from pellucid.targets import CLASSIFICATION
 from small_models import CLASSES, DIGITS, digits, reseal
 
 PIXELS, LABELS = digits()
@@ -92,7 +93,9 @@ def test_a_detector_sees_the_last_layer_before_the_latent_numbers(folder):
 
 
 def test_a_detector_is_kept_and_changes_no_weight(folder, tmp_path):
-    material = Dataset(PIXELS, LABELS, np.arange(600), np.arange(600, 700), CLASSES, DIGITS)
+    material = Dataset(
+        PIXELS, LABELS, np.arange(600), np.arange(600, 700), CLASSES, DIGITS, target=CLASSIFICATION
+    )
     model = generator_with_detector(trained_generator(4), material, 0)
     save(model, tmp_path / "with detector", {})
     again = load_any(tmp_path / "with detector")

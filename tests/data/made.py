@@ -1,6 +1,7 @@
 """Listings and real image files for the tests of checking and splitting."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from pellucid.data.listing import Listing
 from pellucid.data.raw_texts import Texts
 from pellucid.errors import DataError
 from pellucid.settings import Settings
+from pellucid.targets import REGRESSION, Labels
 
 
 def read(place: Path | str, **settings: object) -> Listing:
@@ -53,6 +55,11 @@ def listing_of(
         groups=list(groups) if groups is not None else [""] * count,
         pixels=images_of(count) if pixels is None else pixels,
     )
+
+
+def with_numbers(listing: Listing, values: np.ndarray | None) -> Listing:
+    """A listing with numbers to predict, if any; its texts stay."""
+    return listing if values is None else replace(listing, decided=Labels(values, (), REGRESSION))
 
 
 def images_of(count: int, side: int = 12, seed: int = 0) -> np.ndarray:

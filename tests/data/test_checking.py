@@ -7,7 +7,7 @@ from PIL import Image
 
 from data.made import images_of, listing_of, write_class_folders
 from pellucid.data import Check, prepare
-from pellucid.data.findings import look_alikes
+from pellucid.data.label_findings import look_alikes
 from pellucid.data.wording import count_of, fitted, quoted, visible, width
 from pellucid.settings import Settings
 

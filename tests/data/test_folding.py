@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data.made import with_numbers
 from pellucid.data import folds, prepare
 from pellucid.data.dataset import Dataset
 from pellucid.data.listing import TEST, UNDECIDED, Listing
@@ -30,8 +31,8 @@ def dataset_of(
         splits=splits or [UNDECIDED] * number,
         groups=groups or [""] * number,
         pixels=pixels,
-        values=None if values is None else np.asarray(values, np.float64),
     )
+    listing = with_numbers(listing, None if values is None else np.asarray(values, np.float64))
     return prepare(listing, Settings(seed=3))[0]
 
 

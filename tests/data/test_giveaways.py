@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data.made import images_of, listing_of, listing_of_texts, made_texts
+from data.made import images_of, listing_of, listing_of_texts, made_texts, with_numbers
 from pellucid.data import Check, prepare
 from pellucid.data.giveaway_content import recall_at
 from pellucid.data.giveaway_features import _exif_of
@@ -95,7 +95,7 @@ def test_rules_are_of_the_training_split_alone():
 
 
 def test_numbers_and_labels_are_not_searched():
-    listing = replace(listing_of_texts(made_texts(60), [str(n) for n in range(60)]), values=np.arange(60.0))
+    listing = with_numbers(listing_of_texts(made_texts(60), [str(n) for n in range(60)]), np.arange(60.0))
     check = checked(listing)
     assert check.giveaways.kinds == ()
     assert not any("iveaway" in each for each in check.sentences())

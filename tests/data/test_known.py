@@ -1,12 +1,10 @@
 """Data for a model that goes on: its classes stay, its size, channels and range are kept."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 from PIL import Image
 
-from data.made import images_of, listing_of, write_class_folders
+from data.made import images_of, listing_of, with_numbers, write_class_folders
 from pellucid.data import Preprocessing, decode_all, prepare
 from pellucid.data.dataset import EarlierConstraints
 from pellucid.data.reading.dispatch import read_data
@@ -86,6 +84,6 @@ def test_the_cache_keeps_both_ways_of_fitting_apart(tmp_path):
 
 
 def test_numbers_have_no_classes_to_keep():
-    listing = dataclasses.replace(listing_of([str(row) for row in range(40)]), values=np.arange(40.0))
+    listing = with_numbers(listing_of([str(row) for row in range(40)]), np.arange(40.0))
     dataset, _ = prepare(listing, Settings(), known=EarlierConstraints((), Preprocessing(12, 12, 1)))
     assert dataset.classes == ()

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from data.made import listing_of, read
 from made_images import context, encoded
 from pellucid.data import prepare
-from pellucid.data.label_sets import LabelSets, array_in, as_array, parts_of, separator_in
+from pellucid.data.label_sets import array_in, as_array, parts_of, separator_in
 from pellucid.data.splitting import folds, split
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
-from pellucid.targets import MULTILABEL
+from pellucid.targets import CLASSIFICATION, MULTILABEL, labels_of_states
 
 NAMES = st.text(st.characters(whitelist_categories=("Ll", "Lu", "Nd")), min_size=1, max_size=6)
 
@@ -26,8 +26,8 @@ def table(path: Path, rows: list[str], heading: str = "text,label") -> Path:
 
 
 def sets_of(listing) -> list[set[str]]:
-    names, states = listing.label_sets
-    return [{names[code] for code in np.flatnonzero(row == 1)} for row in states]
+    labels = listing.coded
+    return [{labels.names[code] for code in np.flatnonzero(row == 1)} for row in labels.values]
 
 
 # Rules.
@@ -79,12 +79,12 @@ def test_a_column_with_separators(tmp_path):
 
 def test_the_user_may_take_them_as_classes(tmp_path):
     place = table(tmp_path / "t.csv", ["one,a;b", "two,b", "three,a;b", "four,a"])
-    assert read(place, target="class").label_sets is None
+    assert read(place, target="class").target is CLASSIFICATION
 
 
 def test_a_comma_separates_where_the_user_says_so(tmp_path):
     place = table(tmp_path / "t.tsv", ['one\t"a,b"', "two\tb"], "text\tlabel")
-    assert read(place).label_sets is None
+    assert read(place).target is CLASSIFICATION
     assert sets_of(read(place, label_separator=",")) == [{"a", "b"}, {"b"}]
 
 
@@ -149,14 +149,14 @@ def test_an_empty_cell_is_a_question(tmp_path):
     with pytest.raises(DataError, match=r"t.csv:5; give --unlabelled none .*--unlabelled unknown"):
         read(place)
     assert sets_of(read(place, unlabelled="none"))[3] == set()
-    assert not read(place, unlabelled="unknown").label_sets.looked_at[3]
+    assert not read(place, unlabelled="unknown").coded.is_known()[3]
 
 
 def test_an_empty_cell_of_a_column_is_unknown_alone(tmp_path):
     rows = ["a long enough text,1,,0", "another long text,0,1,1", "a third text here,0,0,"]
     listing = read(table(tmp_path / "t.csv", rows, COLUMNS), unlabelled="unknown")
-    assert listing.label_sets.states.tolist() == [[1, -1, 0], [0, 1, 1], [0, 0, -1]]
-    assert listing.label_sets.looked_at.all()
+    assert listing.coded.values.tolist() == [[1, -1, 0], [0, 1, 1], [0, 0, -1]]
+    assert listing.coded.is_known().all()
 
 
 def test_settings_of_several_labels_are_refused_elsewhere(tmp_path):
@@ -210,7 +210,7 @@ def test_texts_in_several_class_folders(tmp_path):
 
 def test_two_copies_by_mistake_are_a_conflict_and_no_labels(tmp_path):
     fill(tmp_path / "all", {"cat": [*range(30)], "dog": [*range(28, 60)]})
-    assert read(tmp_path / "all").label_sets is None
+    assert read(tmp_path / "all").target is CLASSIFICATION
     _, check = prepare(str(tmp_path / "all"), Settings())
     assert any("give --target labels" in each for each in check.sentences())
     assert len(read(tmp_path / "all", target="labels")) == 60
@@ -250,9 +250,9 @@ def test_labels_that_all_have_leave_nothing_to_learn(tmp_path):
 
 def labelled(states: np.ndarray):
     names = tuple(f"label {code:02}" for code in range(states.shape[1]))
-    sets = LabelSets(names, states.astype(np.int8))
-    listing = listing_of(sets.texts())
-    object.__setattr__(listing, "label_sets", sets)
+    labels = labels_of_states(states.astype(np.int8), names)
+    listing = listing_of(labels.texts())
+    object.__setattr__(listing, "decided", labels)
     return listing
 
 
@@ -300,3 +300,18 @@ def test_folds_share_every_label(tmp_path):
     assert sorted(judged.tolist()) == sorted([*dataset.train.tolist(), *dataset.validation.tolist()])
     shares = np.array([(dataset.labels[part.test] == 1).mean(axis=0) for part in parts])
     assert np.ptp(shares, axis=0).max() < 0.06
+
+
+@pytest.mark.parametrize(
+    ("splits", "words"),
+    [
+        (["train", "validation", "test", "test"], "no text of the test split can be used"),
+        (["test", "validation", "test", "test"], "no text is for training; mark some as train"),
+    ],
+)
+def test_each_split_needs_examples_whose_labels_are_known(tmp_path, splits, words):
+    cells = ["a;b", "a", "", "b"] if "train" not in splits else ["a;b", "b", "", ""]
+    rows = [f"text {at} of some words,{cells[at % 4]},{splits[at % 4]}" for at in range(40)]
+    place = table(tmp_path / "t.csv", rows, "text,label,split")
+    with pytest.raises(DataError, match=words):
+        prepare(str(place), Settings(target="labels", unlabelled="unknown"))

@@ -1,6 +1,5 @@
 """Data whose labels are numbers: splitting, the finished data set, the findings and the ledger."""
 
-import dataclasses
 import json
 
 import numpy as np
@@ -9,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from data.made import images_of, listing_of
+from data.made import images_of, listing_of, with_numbers
 from pellucid.data import Check, Dataset, Listing, prepare, write_ledger
 from pellucid.data.labels import number_text
 from pellucid.data.splitting import split
 from pellucid.data.wording import width
 from pellucid.errors import DataError
 from pellucid.settings import Settings
-from pellucid.targets import deciles
+from pellucid.targets import CLASSIFICATION, REGRESSION, deciles
 
 DIGITS = load_digits()
 PIXELS = (DIGITS.images * 15).astype(np.uint8)[..., None]
@@ -26,7 +25,7 @@ INK = DIGITS.images.mean(axis=(1, 2))
 def numbers_listing(values, **more) -> Listing:
     values = np.asarray(values, np.float64)
     listing = listing_of([number_text(value) for value in values.tolist()], **more)
-    return dataclasses.replace(listing, values=values)
+    return with_numbers(listing, values)
 
 
 def prepared(count: int = 400, **more) -> tuple[Dataset, Check]:
@@ -103,13 +102,13 @@ def test_too_little_to_divide_is_refused():
 
 def test_labels_are_the_numbers_themselves_and_there_are_no_classes():
     dataset, _ = prepared()
-    assert dataset.is_regression
+    assert dataset.target is REGRESSION
     assert dataset.classes == ()
     assert dataset.labels.dtype == np.float64
     assert np.array_equal(dataset.labels, INK[:400])
     assert dataset.label_text(3) == repr(float(INK[3]))
     classes, _ = prepare(listing_of(["a", "b"] * 20), Settings())
-    assert not classes.is_regression
+    assert classes.target is CLASSIFICATION
     assert classes.label_text(1) == "b"
 
 
@@ -139,12 +138,12 @@ def test_counts_and_spread_of_every_split():
     assert check.metrics()["train"] == len(dataset.train)
     assert check.metrics()["test"] == len(dataset.test) == 80
     train = dataset.labels[dataset.train]
-    spread = check.numbers.splits["train"]
+    spread = check.labels.splits["train"]
     assert spread.examples == len(train)
     assert (spread.smallest, spread.largest) == (train.min(), train.max())
     assert (spread.mean, spread.median) == (train.mean(), np.median(train))
     assert (spread.lower_quartile, spread.upper_quartile) == tuple(np.quantile(train, [0.25, 0.75]))
-    assert check.numbers.distinct == len(np.unique(INK[:400]))
+    assert check.labels.distinct == len(np.unique(INK[:400]))
 
 
 def test_json_gives_quantiles_instead_of_class_counts_and_survives_json():
@@ -176,7 +175,7 @@ def test_sentences_and_table_speak_of_numbers_and_not_of_classes():
 def test_an_empty_split_has_no_spread():
     listing = numbers_listing(INK[:40], pixels=PIXELS[:40])
     _, check = prepare(listing, Settings(), make=())
-    assert check.numbers.splits["test"] is None
+    assert check.labels.splits["test"] is None
     assert check.to_json()["numbers"]["splits"]["test"] is None
     assert check.table()[1].split()[0] == "smallest"
 
@@ -185,7 +184,7 @@ def test_test_numbers_beyond_those_of_train_are_said():
     splits = ["train"] * 60 + ["validation"] * 10 + ["test"] * 30
     order = np.argsort(INK[:100])
     _, check = prepared(100, values=INK[:100][order], pixels=PIXELS[:100][order], splits=splits)
-    assert check.numbers.outside == 30
+    assert check.labels.outside == 30
     assert "go the numbers of 30 test images; models seldom reach further" in " ".join(check.sentences())
     assert "Beyond" not in " ".join(prepared()[1].sentences())
 

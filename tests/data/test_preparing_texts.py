@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.made import listing_of_texts, made_texts
+from data.made import listing_of_texts, made_texts, with_numbers
 from peak_memory import PEAK
 from pellucid.data import Dataset, prepare
 from pellucid.data import decoded as content
@@ -19,6 +19,7 @@ from pellucid.data.ledger import ledger_lines
 from pellucid.data.listing import Problem
 from pellucid.errors import DataError
 from pellucid.settings import Settings
+from pellucid.targets import REGRESSION
 
 
 def prepared(
@@ -142,13 +143,13 @@ def test_skip_bad_leaves_them_out_and_counts_them() -> None:
 def test_texts_with_numbers_to_predict() -> None:
     texts, _ = two_classes()
     values = np.arange(40) / 4
-    listing = dataclasses.replace(listing_of_texts(texts, [str(value) for value in values]), values=values)
+    listing = with_numbers(listing_of_texts(texts, [str(value) for value in values]), values)
     dataset, check = prepare(listing, Settings())
-    assert dataset.is_regression
+    assert dataset.target is REGRESSION
     said = "\n".join(check.lines())
     assert said.startswith("40 texts, each with a number to predict, from mails.csv (a table).")
     assert "image" not in said
-    same = dataclasses.replace(listing, values=np.ones(40))
+    same = with_numbers(listing, np.ones(40))
     with pytest.raises(DataError, match="leaves nothing to learn; give texts with different numbers"):
         prepare(same, Settings())
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.made import listing_of
-from pellucid.data.label_sets import LabelSets
 from pellucid.data.listing import Listing
 from pellucid.data.split_rules import FIRST_SPLIT_RULE, SPLIT_RULE
 from pellucid.data.splitting import split
+from pellucid.targets import labels_of_states
 
 PARTS = ("train", "validation", "test")
 NO_PIXELS = np.zeros((0, 1, 1, 1), np.uint8)
@@ -90,7 +90,8 @@ def test_small_classes_give_pairs_to_every_split():
 def labelled(states: np.ndarray) -> Listing:
     names = tuple(f"l{code}" for code in range(states.shape[1]))
     return dataclasses.replace(
-        listing_of([""] * len(states), pixels=NO_PIXELS), label_sets=LabelSets(names, states.astype(np.int8))
+        listing_of([""] * len(states), pixels=NO_PIXELS),
+        decided=labels_of_states(states.astype(np.int8), names),
     )
 
 

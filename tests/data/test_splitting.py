@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from data.made import listing_of
 from pellucid.data.listing import Listing
-from pellucid.data.splitting import Shortage, split, tabulated, too_few_of_classes
+from pellucid.data.split_units import tabulated
+from pellucid.data.splitting import Shortage, split, too_few_of_classes
 from pellucid.errors import DataError
 
 

@@ -17,8 +17,8 @@ from sklearn.datasets import load_digits
 
 from data.made import images_of, listing_of, write_class_folders
 from pellucid.data import prepare, read_data
-from pellucid.data.labels import number_text, read_number
-from pellucid.data.targets import require_spread, with_target
+from pellucid.data.by_target import with_target
+from pellucid.data.labels import number_text, read_number, require_spread
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 from pellucid.targets import CLASSIFICATION, REGRESSION
@@ -80,8 +80,8 @@ def test_texts_of_numbers():
 def test_a_table_of_fractions_is_taken_as_numbers_exactly(tmp_path, name):
     listing = read(write_table(tmp_path, INK[:40].tolist(), name=name))
     assert listing.target is REGRESSION
-    assert listing.values.dtype == np.float64
-    assert np.array_equal(listing.values, INK[:40])
+    assert listing.coded.values.dtype == np.float64
+    assert np.array_equal(listing.coded.values, INK[:40])
     assert [float(text) for text in listing.labels] == INK[:40].tolist()
     distinct = len(np.unique(INK[:40]))
     assert listing.warnings[-1].endswith(
@@ -113,7 +113,7 @@ def test_few_values_and_whole_numbers_are_classes_unless_asked(tmp_path, cells, 
     assert listing.target is CLASSIFICATION
     assert listing.warnings[-1].endswith(words)
     asked = read(path, target="number")
-    assert asked.values.tolist() == cells
+    assert asked.coded.values.tolist() == cells
     assert asked.warnings[-1].endswith("taken as numbers to predict, as --target number asks")
 
 
@@ -196,14 +196,16 @@ def _write_idx(folder: Path) -> Path:
 def test_idx_is_classes_unless_asked(tmp_path):
     folder = _write_idx(tmp_path)
     assert read(folder).target is CLASSIFICATION
-    assert read(folder, target="number").values.tolist() == DIGITS.target[:40].tolist()
+    assert read(folder, target="number").coded.values.tolist() == DIGITS.target[:40].tolist()
 
 
 def test_npz_is_classes_unless_asked(tmp_path):
     path = tmp_path / "ink.npz"
     np.savez(path, x_train=(DIGITS.images * 15).astype(np.uint8)[:40], y_train=INK[:40].astype(np.float32))
     assert read(path).target is CLASSIFICATION
-    assert np.array_equal(read(path, target="number").values, INK[:40].astype(np.float32).astype(np.float64))
+    assert np.array_equal(
+        read(path, target="number").coded.values, INK[:40].astype(np.float32).astype(np.float64)
+    )
     with pytest.raises(
         DataError, match=r"too few examples.*; if the labels are numbers to predict, give --target"
     ):
@@ -222,7 +224,7 @@ def test_npz_infinity_is_refused_with_its_row(tmp_path):
 def test_folders_named_by_numbers(tmp_path):
     folder = write_class_folders(tmp_path / "ages", {"1.5": 12, "2": 12, "30": 12})
     assert read(folder).target is CLASSIFICATION
-    assert sorted(set(read(folder, target="number").values.tolist())) == [1.5, 2.0, 30.0]
+    assert sorted(set(read(folder, target="number").coded.values.tolist())) == [1.5, 2.0, 30.0]
     (folder / "30").rename(folder / "old")
     with pytest.raises(DataError, match=r"not a finite number: 'old' at \S*old/000.png"):
         read(folder, target="number")

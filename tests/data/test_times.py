@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from data.made import made_texts
-from pellucid.data.labels import read_times
 from pellucid.data.preparing import prepare
 from pellucid.data.reading.dispatch import read_data
+from pellucid.data.times import read_times
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
 

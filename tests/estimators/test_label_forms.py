@@ -58,21 +58,21 @@ def read_several(y: object, count: int, settings: Settings) -> OwnLabels:
 def test_columns_of_an_array_are_counted(form):
     found = read_indicators(COLUMNS[form])
     assert (found.form, found.classes.tolist(), found.sets.names) == ("array", [0, 1, 2], ("0", "1", "2"))
-    assert found.sets.states.dtype == np.int8
-    np.testing.assert_array_equal(found.sets.states, STATES)
+    assert found.sets.values.dtype == np.int8
+    np.testing.assert_array_equal(found.sets.values, STATES)
 
 
 @pytest.mark.parametrize("form", FRAMES)
 def test_columns_of_a_frame_have_names_and_stay_in_order(form):
     found = read_indicators(FRAMES[form])
     assert (found.form, found.classes.tolist()) == ("frame", ["round", "red", "new"])
-    np.testing.assert_array_equal(found.sets.states, STATES)
+    np.testing.assert_array_equal(found.sets.values, STATES)
 
 
 @pytest.mark.parametrize("form", LISTS)
 def test_lists_are_sorted_as_the_binarizer_of_scikit_learn_does(form):
     found, binarizer = read_indicators(LISTS[form]), MultiLabelBinarizer()
-    np.testing.assert_array_equal(found.sets.states, binarizer.fit_transform(NAMED))
+    np.testing.assert_array_equal(found.sets.values, binarizer.fit_transform(NAMED))
     assert (found.form, found.classes.tolist()) == ("lists", binarizer.classes_.tolist())
 
 
@@ -83,7 +83,7 @@ def test_numbers_in_lists_keep_their_order(states):
     found = read_indicators(lists)
     kept = states.any(axis=0)
     assert found.classes.tolist() == np.array(labels)[kept].tolist()
-    np.testing.assert_array_equal(found.sets.states, states[:, kept])
+    np.testing.assert_array_equal(found.sets.values, states[:, kept])
 
 
 @pytest.mark.parametrize("form", ["array", "frame", "its own types", "sparse"])
@@ -91,11 +91,11 @@ def test_what_is_no_number_is_unknown(form):
     frame = pandas.DataFrame(UNSURE)
     made = {"array": UNSURE, "frame": frame, "its own types": frame.convert_dtypes()}
     found = read_indicators(made.get(form, scipy.sparse.csr_array(UNSURE)))
-    np.testing.assert_array_equal(found.sets.states, [[1, -1, 1], [-1, -1, -1], [0, 1, 1], [1, 0, 0]])
+    np.testing.assert_array_equal(found.sets.values, [[1, -1, 1], [-1, -1, -1], [0, 1, 1], [1, 0, 0]])
     own = read_several(made.get(form, scipy.sparse.csr_array(UNSURE)), 4, Settings())
     assert own.labels.is_known().tolist() == [True, False, True, True]
     absent = read_indicators(UNSURE, unlabelled="none")
-    np.testing.assert_array_equal(absent.sets.states, np.nan_to_num(UNSURE))
+    np.testing.assert_array_equal(absent.sets.values, np.nan_to_num(UNSURE))
 
 
 @pytest.mark.parametrize(
@@ -122,14 +122,14 @@ def test_rows_of_an_array_are_distinguished_from_lists_of_labels():
 def test_one_label_each_is_left_to_others_unless_several_are_asked_for(y):
     assert read_indicators(y) is None
     asked = read_indicators(y, is_asked=True)
-    assert asked.sets.states.shape[0] == len(y)
+    assert asked.sets.values.shape[0] == len(y)
 
 
 def test_texts_of_several_labels():
     cells = ["round+new", "", "red+new", "round"]
     found = read_indicators(cells, separator="+", unlabelled="none")
     assert (found.form, found.classes.tolist()) == ("texts", ["new", "red", "round"])
-    np.testing.assert_array_equal(found.sets.states, MultiLabelBinarizer().fit_transform(NAMED))
+    np.testing.assert_array_equal(found.sets.values, MultiLabelBinarizer().fit_transform(NAMED))
     assert read_indicators(["a;b", "c"], is_asked=True).classes.tolist() == ["a", "b", "c"]
     for missing in (cells, [None, *NAMED[1:]], [np.nan, *NAMED[1:]]):
         with pytest.raises(
@@ -137,7 +137,7 @@ def test_texts_of_several_labels():
         ):
             read_indicators(missing, separator="+" if missing is cells else None)
     unknown = read_indicators([None, *NAMED[1:]], unlabelled="unknown")
-    assert unknown.sets.states[:2].tolist() == [[-1, -1, -1], [0, 0, 0]]
+    assert unknown.sets.values[:2].tolist() == [[-1, -1, -1], [0, 0, 0]]
 
 
 def test_answers_are_in_the_order_of_names_as_text():

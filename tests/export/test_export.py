@@ -12,7 +12,6 @@ from models_with_detectors import with_detector
 from pellucid.answering.decisions import PredictOptions
 from pellucid.answering.predict import predict
 from pellucid.bundle import Answers, load, save
-from pellucid.data.label_sets import LabelSets
 from pellucid.errors import DataError, ModelFileError, StorageError, UsageError
 from pellucid.export import export as exporting
 from pellucid.export.export import by_reference, export, metadata_of
@@ -20,6 +19,7 @@ from pellucid.export.proof import DisagreeingError, compare, held_out_examples, 
 from pellucid.pipeline.train import train
 from pellucid.runtime.exported import ExportedModel, opened
 from pellucid.settings import Settings
+from pellucid.targets import MULTILABEL
 from small_models import LABELS, digits, states, write_digits
 from text_models import texts
 
@@ -50,7 +50,7 @@ def text_run(tmp_path_factory):
 def label_run(tmp_path_factory):
     """A run on texts that may have several labels."""
     table = tmp_path_factory.mktemp("labels") / "digits.csv"
-    rows = zip(texts()[:500], LabelSets(LABELS, states()[:500]).texts(), strict=True)
+    rows = zip(texts()[:500], MULTILABEL.texts(states()[:500], LABELS), strict=True)
     table.write_text("text,labels\n" + "".join(f"{text},{labels}\n" for text, labels in rows))
     out = tmp_path_factory.mktemp("runs") / "labels"
     given = {"target": "labels", "unlabelled": "none", "threads": 1, "learning_curve": False, "quiet": True}

@@ -27,10 +27,13 @@ from pellucid.pipeline.learners.candidates import (
 )
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
+from pellucid.targets import CLASSIFICATION, REGRESSION
 from small_models import CLASSES, DIGITS, digits
 
 PIXELS, LABELS = digits()
-MATERIAL = Dataset(PIXELS, LABELS, np.arange(400), np.arange(600, 900), CLASSES, DIGITS)
+MATERIAL = Dataset(
+    PIXELS, LABELS, np.arange(400), np.arange(600, 900), CLASSES, DIGITS, target=CLASSIFICATION
+)
 NAMES = ("majority", "logistic-regression", "svm", "random-forest")
 SETTINGS = Settings()
 
@@ -156,7 +159,7 @@ def test_time_of_a_body_that_several_stand_on_counts_once(candidates):
 
 
 def test_numbers_are_averaged_too():
-    numbers = dataclasses.replace(MATERIAL, labels=LABELS.astype(float), classes=())
+    numbers = dataclasses.replace(MATERIAL, labels=LABELS.astype(float), classes=(), target=REGRESSION)
     found = average_of(finished(("mean", "ridge", "svm of numbers"), numbers), numbers, SETTINGS)
     assert {each.name for each in found.model.members} == {"ridge", "svm of numbers"}
     said = found.model.predict_values(inputs_of(found.model))

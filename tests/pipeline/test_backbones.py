@@ -13,6 +13,7 @@ from pellucid.pipeline.learners import backbone_choice as backbones
 from pellucid.pipeline.learners.backbone_choice import BackboneLimits, chosen, stratified_sample, taken_over
 from pellucid.pipeline.learners.backbone_costs import is_tuned
 from pellucid.settings import Settings
+from pellucid.targets import REGRESSION
 from pretrained.tiny_bert import write_folder
 from tiny_backbone import NAME, tiny_weights
 
@@ -203,6 +204,6 @@ def test_a_part_is_fair_to_every_class_and_lies_within_a_larger_one(photos):
 
 def test_of_numbers_every_part_of_the_range_gives_its_share(photos):
     values = np.linspace(0.0, 1.0, len(photos.labels))
-    numbers = dataclasses.replace(photos, labels=values, classes=())
+    numbers = dataclasses.replace(photos, labels=values, classes=(), target=REGRESSION)
     part = stratified_sample(numbers, len(numbers.train) // 3, seed=0)
     assert abs(np.median(values[part]) - np.median(values[numbers.train])) < 0.1

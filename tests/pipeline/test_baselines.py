@@ -23,7 +23,7 @@ from pellucid.pipeline.learners.in_run import everything_of, train_baselines
 from pellucid.pipeline.run.context import TimeBudget
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
-from pellucid.targets import CLASSIFICATION
+from pellucid.targets import CLASSIFICATION, REGRESSION
 
 SETTINGS = Settings(threads=1, preset="quick")
 NAMES = ("majority", "svm", "random-forest")
@@ -47,8 +47,10 @@ NAMES = ("majority", "svm", "random-forest")
 )
 def test_each_model_of_a_line_has_its_own_score(labels, said, words):
     everywhere = np.arange(len(labels))
-    classes = ("a", "b") if labels.dtype.kind == "i" else ()
-    material = Dataset(np.zeros((len(labels), 1), np.float32), labels, everywhere, everywhere, classes)
+    classes, target = (("a", "b"), CLASSIFICATION) if labels.dtype.kind == "i" else ((), REGRESSION)
+    material = Dataset(
+        np.zeros((len(labels), 1), np.float32), labels, everywhere, everywhere, classes, target=target
+    )
     candidates = [
         Candidate("any", MODELS["majority"](), 2, 1.0, HeldOutAnswers(everywhere, each)) for each in said
     ]

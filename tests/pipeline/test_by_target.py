@@ -89,7 +89,9 @@ def test_other_tasks_have_none():
 def test_what_makes_images_learns_no_labels(photos):
     assert target_of_run("cnn", photos) is CLASSIFICATION
     assert target_of_run("vae", photos) is target_of_run("gan", photos) is GENERATION
-    numbers = dataclasses.replace(photos, labels=photos.labels.astype(np.float64), classes=())
+    numbers = dataclasses.replace(
+        photos, labels=photos.labels.astype(np.float64), classes=(), target=REGRESSION
+    )
     assert target_of_run("cnn", numbers) is REGRESSION
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from data.made import images_of, listing_of
+from data.made import images_of, listing_of, with_numbers
 from pellucid.data import prepare
 from pellucid.data.dataset import EarlierConstraints
 from pellucid.errors import UsageError
@@ -163,7 +163,7 @@ def test_numbers_in_another_unit_are_warned_of():
     continual = dataclasses.replace(continuing_from(old_numbers()), earlier=[GONE])
     labels = np.random.default_rng(0).uniform(0, 5, 200)
     listing = listing_of([str(row) for row in range(200)], pixels=images_of(200, side=8))
-    dataset, _ = prepare(dataclasses.replace(listing, values=labels), Settings(), known=EarlierConstraints())
+    dataset, _ = prepare(with_numbers(listing, labels), Settings(), known=EarlierConstraints())
     for factor in (1, 1000, 0.01):
         said = sentences(continual, dataclasses.replace(dataset, labels=labels * factor), SETTINGS)
         assert any("are they in the same unit?" in each for each in said) == (factor != 1)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from data.made import listing_of
+from data.made import listing_of, with_numbers
 from labelled import labelled
 from pellucid.data import folds, prepare
 from pellucid.errors import DivergedError
@@ -24,7 +24,7 @@ def dataset_of(*, numbers: bool = False):
     pixels, labels = (each[:COUNT] for each in digits())
     listing = listing_of([str(label) for label in labels], pixels=pixels)
     values = pixels.mean(axis=(1, 2, 3), dtype=np.float64) if numbers else None
-    return prepare(dataclasses.replace(listing, values=values), SETTINGS)[0]
+    return prepare(with_numbers(listing, values), SETTINGS)[0]
 
 
 def splits_of(dataset) -> list[Split]:

@@ -9,11 +9,13 @@ from every_model import MODELS, network_model
 from pellucid.data import Dataset
 from pellucid.pipeline.judging.novelty_detectors import judged_places, synthetic_outliers, with_detectors
 from pellucid.pipeline.learners.candidates import Candidate, HeldOutAnswers
-from pellucid.targets import CLASSIFICATION
+from pellucid.targets import CLASSIFICATION, REGRESSION
 from small_models import CLASSES, DIGITS, digits
 
 PIXELS, LABELS = digits()
-MATERIAL = Dataset(PIXELS, LABELS, np.arange(600), np.arange(600, 900), CLASSES, DIGITS)
+MATERIAL = Dataset(
+    PIXELS, LABELS, np.arange(600), np.arange(600, 900), CLASSES, DIGITS, target=CLASSIFICATION
+)
 
 
 def candidate(name: str) -> Candidate:
@@ -75,7 +77,7 @@ def test_too_few_training_examples_have_no_detector():
 
 
 def test_numbers():
-    numbers = dataclasses.replace(MATERIAL, labels=LABELS.astype(np.float64), classes=())
+    numbers = dataclasses.replace(MATERIAL, labels=LABELS.astype(np.float64), classes=(), target=REGRESSION)
     model = MODELS["cnn of numbers"]()
     said = model.predict_values(PIXELS[600:900])
     detector = detector_of(

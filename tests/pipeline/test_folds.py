@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from data.made import listing_of
+from data.made import listing_of, with_numbers
 from pellucid.data import prepare
 from pellucid.errors import DataError, UsageError
 from pellucid.pipeline.comparing.standings import scores_of_folds
@@ -31,7 +31,7 @@ def dataset_of(*, numbers: bool = False, shuffled: bool = False, count: int = CO
         labels = np.random.default_rng(3).permutation(labels)
     listing = listing_of([str(label) for label in labels], pixels=pixels)
     values = pixels.mean(axis=(1, 2, 3), dtype=np.float64) if numbers else None
-    listing = dataclasses.replace(listing, values=values)
+    listing = with_numbers(listing, values)
     return prepare(listing, SETTINGS)[0]
 
 

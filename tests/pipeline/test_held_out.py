@@ -19,11 +19,14 @@ from pellucid.pipeline.judging.novelty_detectors import judged_places, with_dete
 from pellucid.pipeline.judging.report_facts import abstention_facts
 from pellucid.pipeline.judging.testing import with_held_out, with_test_answers
 from pellucid.pipeline.learners.candidates import Candidate, HeldOutAnswers
+from pellucid.targets import CLASSIFICATION
 from small_models import CLASSES, DIGITS, digits
 
 PIXELS, LABELS = digits()
 NOBODY = np.zeros(0, np.int64)
-MATERIAL = Dataset(PIXELS, LABELS, np.arange(600), np.arange(600, 900), CLASSES, DIGITS)
+MATERIAL = Dataset(
+    PIXELS, LABELS, np.arange(600), np.arange(600, 900), CLASSES, DIGITS, target=CLASSIFICATION
+)
 
 
 def finished(name: str, material: Dataset = MATERIAL) -> Candidate:

@@ -80,7 +80,7 @@ def test_whole_numbers_are_numbers_for_a_network_of_numbers(tmp_path):
     (tmp_path / "t.csv").write_text("\n".join(["image,label", *rows]) + "\n")
     known = EarlierConstraints((), Preprocessing(8, 8, 1))
     dataset, check = of_images(tmp_path / "t.csv", known=known, is_regression=True)
-    assert dataset.is_regression
+    assert dataset.target is REGRESSION
     assert set(dataset.labels.tolist()) == {0.0, 1.0, 2.0, 3.0, 4.0}
     assert not [said for said in check.warnings if "--target" in said]
 

@@ -24,6 +24,7 @@ from pellucid.pipeline.judging.label_issues import (
 from pellucid.pipeline.learners.candidates import FeatureCache, Features, answers
 from pellucid.pipeline.learners.classical import ClassicalLearner
 from pellucid.settings import Settings
+from pellucid.targets import CLASSIFICATION
 from small_models import digits
 
 SETTINGS = Settings(threads=1)
@@ -32,7 +33,14 @@ NOBODY = Judge("nobody", None, np.zeros(0, np.int64), np.zeros((0, 10)))
 
 def of_digits(labels: np.ndarray, rows: np.ndarray) -> Dataset:
     seen = extract("hog", digits()[0][rows])
-    return Dataset(seen, labels, np.arange(len(labels)), np.zeros(0, np.int64), tuple("0123456789"))
+    return Dataset(
+        seen,
+        labels,
+        np.arange(len(labels)),
+        np.zeros(0, np.int64),
+        tuple("0123456789"),
+        target=CLASSIFICATION,
+    )
 
 
 def test_no_example_is_judged_by_a_model_that_knows_it_or_its_copy():

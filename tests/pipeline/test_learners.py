@@ -22,14 +22,19 @@ from pellucid.pipeline.learners.network import Learner, learner_of, learner_on_p
 from pellucid.pipeline.run.context import UNLIMITED, RunContext, TimeBudget, learner_time
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
+from pellucid.targets import CLASSIFICATION, REGRESSION
 from pellucid.training import Session
 from small_models import CLASSES, DIGITS, digits
 from text_models import texts
 from tiny_backbone import NAME, tiny_weights
 
 PIXELS, LABELS = digits()
-MATERIAL = Dataset(PIXELS, LABELS, np.arange(300), np.arange(300, 430), CLASSES, DIGITS)
-NUMBERS = dataclasses.replace(MATERIAL, labels=PIXELS.mean(axis=(1, 2, 3), dtype=np.float64), classes=())
+MATERIAL = Dataset(
+    PIXELS, LABELS, np.arange(300), np.arange(300, 430), CLASSES, DIGITS, target=CLASSIFICATION
+)
+NUMBERS = dataclasses.replace(
+    MATERIAL, labels=PIXELS.mean(axis=(1, 2, 3), dtype=np.float64), classes=(), target=REGRESSION
+)
 QUICK = {"threads": 1, "epochs": 1}
 LEARNERS = {
     "majority": {"model": "majority", "threads": 1},
@@ -208,7 +213,9 @@ def test_a_head_learns_from_training_rows_and_is_scored_on_validation_rows(photo
 @pytest.mark.parametrize("name", ["svm", "logistic-regression"])
 def test_a_scale_that_was_found_before_serves_its_own_set_up_alone(name):
     """Where set-ups are compared anew it counts for nothing."""
-    material = Dataset(Texts.of(texts()), LABELS, np.arange(300), np.arange(300, 500), CLASSES)
+    material = Dataset(
+        Texts.of(texts()), LABELS, np.arange(300), np.arange(300, 500), CLASSES, target=CLASSIFICATION
+    )
     learner = ClassicalLearner(name, Settings(threads=1))
     (found,) = learner.fit(material)
     assert found.scale is not None

@@ -35,6 +35,7 @@ from pellucid.pipeline.run.context import RunContext, TimeBudget, slowdown
 from pellucid.pipeline.run.journal import Journal, RunFolder, notes_of
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
+from pellucid.targets import CLASSIFICATION
 from small_models import CLASSES, digits
 
 
@@ -232,7 +233,13 @@ def test_a_forest_keeps_the_trees_that_it_has_grown_in_time(monkeypatch):
     pixels = np.random.default_rng(0).integers(0, 255, (300, 8, 8, 1)).astype(np.uint8)
     labels, everything = np.arange(300) % 3, np.arange(300)
     material = Dataset(
-        pixels, labels, everything[:250], everything[250:], tuple("abc"), Preprocessing(8, 8, 1)
+        pixels,
+        labels,
+        everything[:250],
+        everything[250:],
+        tuple("abc"),
+        Preprocessing(8, 8, 1),
+        target=CLASSIFICATION,
     )
     learner = ClassicalLearner("random-forest", Settings(threads=1))
     whole = learner._fitted(material, Budget(trees=40, configurations=1))
@@ -258,7 +265,7 @@ def following(tmp_path, clock, decided=None, **given):
     """
     pixels, labels = digits()
     everything = np.arange(400)
-    material = Dataset(pixels, labels, everything[:300], everything[300:], CLASSES)
+    material = Dataset(pixels, labels, everything[:300], everything[300:], CLASSES, target=CLASSIFICATION)
     network = learner_of(Settings(model="mlp", epochs=100, batch_size=30, **given), material).planned(
         material
     )
@@ -424,7 +431,9 @@ def test_models_whose_test_takes_moments_are_tested_even_a_little_late(tmp_path,
 def test_answers_are_timed_before_folds_judge():
     pixels, labels = digits()
     own = Preprocessing(*pixels.shape[1:])
-    material = Dataset(pixels, labels, np.arange(300), np.zeros(0, np.int64), CLASSES, own)
+    material = Dataset(
+        pixels, labels, np.arange(300), np.zeros(0, np.int64), CLASSES, own, target=CLASSIFICATION
+    )
     candidate = ClassicalLearner("majority", Settings(threads=1)).fit(material)[0]
     assert candidate.answer_seconds == 0
     timed = with_answer_time(candidate, material)
@@ -466,7 +475,9 @@ def test_what_a_run_before_a_kill_left_out_stays_left_out(tmp_path, clock):
 def test_a_recommended_model_that_learned_from_a_part_is_reported_as_such():
     everything = np.arange(400)
     images = np.zeros((400, 8, 8, 1), np.uint8)
-    dataset = Dataset(images, everything % 2, everything[:300], everything[300:], ("a", "b"))
+    dataset = Dataset(
+        images, everything % 2, everything[:300], everything[300:], ("a", "b"), target=CLASSIFICATION
+    )
     part = Candidate("svm", MODELS["svm"](), 200, 1.0)
     assert part_of(part, dataset) == f" from 200 of {count_of(300, 'image')}"
     whole = dataclasses.replace(part, train_examples=300)
@@ -475,7 +486,7 @@ def test_a_recommended_model_that_learned_from_a_part_is_reported_as_such():
 
 def test_a_network_leaves_the_seconds_that_tuning_the_backbones_takes(tmp_path, clock):
     pixels, labels = digits()
-    material = Dataset(pixels, labels, np.arange(300), np.arange(300, 400), CLASSES)
+    material = Dataset(pixels, labels, np.arange(300), np.arange(300, 400), CLASSES, target=CLASSIFICATION)
     context = context_of(tmp_path)._replace(dataset=material)
     context.journal.revised("plan", 0, lambda steps: steps)  # the steps that fit are settled
     left = []

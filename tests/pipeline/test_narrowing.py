@@ -19,6 +19,7 @@ from pellucid.pipeline.run.context import RunContext, TimeBudget
 from pellucid.pipeline.run.journal import Journal, RunFolder, notes_of
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
+from pellucid.targets import CLASSIFICATION
 from pellucid.training import session as timing
 from pellucid.training.recipe_defaults import FEW_EPOCHS
 from photographs import class_folders
@@ -27,7 +28,13 @@ from small_models import CLASSES, digits
 PIXELS, LABELS = digits()
 LARGER = PIXELS.repeat(4, axis=1).repeat(4, axis=2)
 MATERIAL = Dataset(
-    LARGER, LABELS, np.arange(300), np.arange(300, 430), CLASSES, Preprocessing(*LARGER.shape[1:])
+    LARGER,
+    LABELS,
+    np.arange(300),
+    np.arange(300, 430),
+    CLASSES,
+    Preprocessing(*LARGER.shape[1:]),
+    target=CLASSIFICATION,
 )
 USUAL = 32  # channels of the first block
 STEP = 10.0  # so long that what a test takes by itself does not count
@@ -104,6 +111,7 @@ def test_many_images_freeze_no_block_of_a_network_that_has_none():
         np.arange(0),
         CLASSES,
         Preprocessing(*LARGER.shape[1:]),
+        target=CLASSIFICATION,
     )
     whole = learner_of(Settings(**CNN), material).planned(material)
     half, small = (each() for each in whole.hurried)

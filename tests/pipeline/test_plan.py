@@ -13,6 +13,7 @@ from pellucid.pipeline.learners.network import NetworkLearner, learner_on_part, 
 from pellucid.pipeline.learners.preparation import Plan, decided_plan, make_plan, network_name, prepared_for
 from pellucid.pipeline.run.journal import Journal, RunFolder
 from pellucid.settings import Settings
+from pellucid.targets import REGRESSION
 
 DIGITS = load_digits()
 COLUMNS = np.arange(8.0)
@@ -31,6 +32,7 @@ def brightness() -> Dataset:
         train=np.sort(order[:1400]),
         validation=np.sort(order[1400:]),
         classes=(),
+        target=REGRESSION,
     )
 
 

@@ -23,6 +23,7 @@ from pellucid.evaluation.generated_images import (
 from pellucid.evaluation.intervals import percentile_interval, resample
 from pellucid.pipeline.learners.network import NetworkLearner
 from pellucid.settings import Settings
+from pellucid.targets import CLASSIFICATION
 from recomputed import Recomputed, wilson_interval
 
 CLASSES = ("0", "1")
@@ -52,7 +53,9 @@ class Run:
         given = {"model": "lenet", "preset": "quick", "dropout": 0.3, "batch_norm": False, "augment": False}
         settings = Settings(**given, epochs=16, seed=SEED, threads=1, precision="fp32")
         everything = np.arange(len(images))
-        material = Dataset(images, labels, everything, everything[:0], CLASSES, Preprocessing(8, 8, 1))
+        material = Dataset(
+            images, labels, everything, everything[:0], CLASSES, Preprocessing(8, 8, 1), target=CLASSIFICATION
+        )
         return NetworkLearner(settings).fit(material)[0].model
 
 

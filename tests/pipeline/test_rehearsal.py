@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from data.made import images_of, listing_of, listing_of_texts
+from data.made import images_of, listing_of, listing_of_texts, with_numbers
 from pellucid.data import prepare
 from pellucid.data.dataset import EarlierConstraints
 from pellucid.data.raw_texts import Texts
@@ -134,11 +134,10 @@ def test_texts_are_rehearsed_as_they_are():
 
 
 def test_numbers_are_drawn_from_their_whole_range():
-    import dataclasses
 
     def numbers(start, count):
         listing = listing_of([str(row) for row in range(count)], pixels=PIXELS[start : start + count])
-        return prepare(dataclasses.replace(listing, values=np.arange(float(count))), Settings())[0]
+        return prepare(with_numbers(listing, np.arange(float(count))), Settings())[0]
 
     found = rehearsed(numbers(500, 60), [numbers(0, 400)], seed=0)
     again = found.material.labels[60:]

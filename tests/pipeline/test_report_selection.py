@@ -77,6 +77,7 @@ def test_texts_too_short_to_judge_are_counted_and_not_shown_as_unfamiliar():
     dataset = Dataset(
         Texts.of(texts), np.zeros(4, np.int64), np.array([0]), np.array([], np.int64), ("a", "b"), None,
         test=np.array([1, 2, 3]), sources=names, names=names,
+        target=CLASSIFICATION,
     )  # fmt: skip
     answers = np.tile([0.9, 0.1], (3, 1))
     tested = testing.Tested(answers, answers, np.array([0.9995, 0.98, 0.2]), 1.0)

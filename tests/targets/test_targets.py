@@ -12,7 +12,11 @@ from pellucid.targets import (
     TARGETS,
     Labels,
     Target,
+    class_labels,
+    labels_of_lists,
+    labels_of_states,
     metric_value,
+    state_of,
     target_named,
 )
 from pellucid.targets.numbers import MOST_STRATA, deciles
@@ -73,6 +77,51 @@ def test_labels_travel_with_what_they_are(target: Target) -> None:
     assert np.array_equal(labels.strata(1), target.strata(labels.values, 1))
     assert np.array_equal(labels.codes(), target.codes(labels.values))
     assert labels.counts() == target.counts(labels.values, 3)
+
+
+def test_other_names_leave_what_is_said_of_the_examples(target: Target) -> None:
+    labels = Labels(LABELS[target.noun], NAMES, target)
+    assert labels.by(NAMES).values.tolist() == labels.values.tolist()
+    assert labels.is_known().tolist() == [True] * 4
+    wider = labels.by(("ant", "asp", "bee", "cat"))
+    assert wider.texts() == labels.texts()
+    assert wider.names == ("ant", "asp", "bee", "cat")
+    assert labels.renamed({"ant": "Ant"}).at([1]).texts() == [
+        text.replace("ant", "Ant") for text in labels.at([1]).texts()
+    ]
+
+
+def test_two_names_become_one() -> None:
+    merged = Labels(LABELS["class"], NAMES, CLASSIFICATION).renamed({"bee": "cat"})
+    assert (merged.names, merged.values.tolist()) == (("ant", "cat"), [1, 0, 1, 1])
+    states = np.array([[1, 0, 0], [0, 0, -1], [0, -1, -1], [0, -1, 1]], np.int8)
+    merged = labels_of_states(states, NAMES).renamed({"bee": "cat"})
+    assert (merged.names, merged.values.tolist()) == (("ant", "cat"), [[1, 0], [0, 0], [0, -1], [0, 1]])
+
+
+def test_names_that_are_gone_leave_class_0_and_unknown_labels() -> None:
+    assert Labels(LABELS["class"], NAMES, CLASSIFICATION).by(("bee", "cat")).values.tolist() == [1, 0, 1, 0]
+    several = Labels(LABELS["labels"], NAMES, MULTILABEL).by(("bee", "dog"))
+    assert several.values.tolist() == [[0, -1], [0, -1], [-1, -1], [1, -1]]
+    assert several.is_known().tolist() == [True, True, False, True]
+
+
+def test_classes_alone_exclude_each_other() -> None:
+    for target, names in ((CLASSIFICATION, NAMES), (MULTILABEL, ()), (REGRESSION, ()), (GENERATION, ())):
+        assert tuple(target.exclusive(NAMES)) == names
+
+
+def test_texts_become_classes_and_lists_several_labels() -> None:
+    classes = class_labels(["b", "a", "ä", "b"])
+    assert (classes.names, classes.values.tolist()) == (("a", "b", "ä"), [1, 0, 2, 1])
+    several = labels_of_lists([["b"], [], ["a", "b"], []], ("a", "b"), unknown=[3])
+    assert several.values.tolist() == [[0, 1], [0, 0], [1, 1], [-1, -1]]
+    assert several.texts() == ["b", "", "a;b", ""]
+
+
+def test_cells_say_whether_a_label_applies() -> None:
+    cells = [1, "1", " Yes ", True, 0, 0.0, "no", None, "", float("nan"), 2, "maybe", [1]]
+    assert list(map(state_of, cells)) == [1, 1, 1, 1, 0, 0, 0, -1, -1, -1, None, None, None]
 
 
 def test_the_most_probable_class_is_answered_of_equals_the_first() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from jaxtyping import Int8, Int64, Shaped
+from jaxtyping import Int64, Shaped
 
 from pellucid.arithmetic.rounding import figure, rounded
 from pellucid.data.labels import number_text, read_number
@@ -196,7 +196,7 @@ class _OfSeveral(OfClasses):
                 f"{some([repr(name) for name in unknown], _NAMES_SHOWN)}; it knows "
                 f"{some([repr(name) for name in classes], _NAMES_SHOWN)}; rename or remove them"
             )
-        names, states = _of_sets(listing)
+        names, states = listing.coded.names, listing.coded.values
         # In lists a label that no example has does not occur at all.
         is_complete = not listing.has_label_columns
         found = np.full((len(rows), len(known)), ABSENT if is_complete else UNKNOWN, np.int8)
@@ -206,14 +206,14 @@ class _OfSeveral(OfClasses):
         return found
 
     def named(self, listing: "Listing", rows: Sequence[int]) -> set[str]:
-        return {*_of_sets(listing)[0]}
+        return {*listing.coded.names}
 
     def present(self, listing: "Listing", rows: Sequence[int]) -> set[str]:
         return {*self._in_order(listing, rows)}
 
     def _in_order(self, listing: "Listing", rows: Sequence[int]) -> list[str]:
         """Names of labels that some rows have, in their order."""
-        names, states = _of_sets(listing)
+        names, states = listing.coded.names, listing.coded.values
         return [names[code] for code in np.flatnonzero((states[rows] == PRESENT).any(axis=0)).tolist()]
 
     def among(self, predicted: Values, places: Places, names: int) -> Values:
@@ -232,12 +232,6 @@ class _OfSeveral(OfClasses):
             return None, ()
         labels = f"its labels are {quoted(label)}" if label else "it has none of the labels"
         return against, (f"In the data of this run {labels}.",)
-
-
-def _of_sets(listing: "Listing") -> tuple[tuple[str, ...], Int8[np.ndarray, "examples labels"]]:
-    """Names of labels, and the states of every example."""
-    assert listing.label_sets is not None  # it was asked for
-    return listing.label_sets
 
 
 ASKED: dict[Target, OfClasses] = {

@@ -274,8 +274,7 @@ def _chosen(
         )
     if applied is not None:
         usable[list(applied.left_out)] = False
-    if listing.label_sets is not None:
-        usable &= listing.label_sets.looked_at
+    usable &= listing.coded.is_known()
     is_test = np.array(listing.splits, dtype="<U10") == TEST
     words = "of the test split" if is_test.any() else ""
     asked = usable & is_test if is_test.any() else usable

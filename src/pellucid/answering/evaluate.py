@@ -18,11 +18,11 @@ from pellucid.answering.training_examples import is_data_of, run_of
 from pellucid.arithmetic.metrics import rarer_class
 from pellucid.arithmetic.rounding import decimals, figure, per_cent
 from pellucid.bundle import Model, load
+from pellucid.data.by_target import with_labels
 from pellucid.data.listing import TEST, Listing
 from pellucid.data.reading.dispatch import read_data, read_dataset
 from pellucid.data.sibling_sets import first_of_groups
 from pellucid.data.tables.csv_tables import as_csv
-from pellucid.data.targets import new_names, renamed_sets
 from pellucid.data.wording import count_of, filled, fitted, quoted, some, wrapped
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.evaluation import (
@@ -309,9 +309,8 @@ def scored_rows(listing: Listing) -> tuple[list[int], bool]:
     """
     chosen = [index for index, split in enumerate(listing.splits) if split == TEST]
     rows = chosen or list(range(len(listing)))
-    if listing.label_sets is not None:
-        rows = [row for row in rows if listing.label_sets.looked_at[row]]
-    return rows, bool(chosen)
+    is_known = listing.coded.is_known()
+    return [row for row in rows if is_known[row]], bool(chosen)
 
 
 def groups_of(listing: Listing, rows: Sequence[int]) -> Groups | None:
@@ -409,14 +408,7 @@ def listing_for(model: Model, place: Any, settings: Settings) -> Listing:
         "where it is a new name, give --rename with a table of your own"
         for old in doubtful
     ]
-    if listing.label_sets is not None:
-        sets = renamed_sets(listing.label_sets, model.renamed)
-        return dataclasses.replace(listing, labels=sets.texts(), label_sets=sets).with_warnings(*warnings)
-    return dataclasses.replace(
-        listing,
-        labels=new_names(listing.labels, model.renamed),
-        warnings=(*listing.warnings, *warnings),
-    )
+    return with_labels(listing, listing.coded.renamed(model.renamed)).with_warnings(*warnings)
 
 
 def labels_for(model: Model, listing: Listing, rows: Sequence[int]) -> Labels:

@@ -20,7 +20,7 @@ from pellucid.insight.explanation import MOST_COMPARED, Like, nearest
 from pellucid.insight.opened_networks import one_thread
 from pellucid.settings import Settings
 from pellucid.strict import MOST_BYTES, read_json
-from pellucid.targets import UNKNOWN
+from pellucid.targets import MULTILABEL, UNKNOWN
 
 _SHOWN = 8
 # Errors of files of a run that are missing or damaged: a model folder has none of them.
@@ -120,13 +120,13 @@ def known_states(folder: Path, name: str, classes: Sequence[str]) -> tuple[int, 
     try:
         config = read_json(run / "config.json", MOST_BYTES)
         listing = read_data(str(config["data"]["place"]), Settings(**config["settings"]))
-        sets, sources = listing.label_sets, map(os.path.abspath, listing.sources)
+        labels, sources = listing.coded, map(os.path.abspath, listing.sources)
         row = next((row for row, source in enumerate(sources) if source == wanted), None)
     except _UNREADABLE:
         return None
-    if sets is None or row is None:
+    if labels.target is not MULTILABEL or row is None:
         return None
-    states = dict(zip(sets.names, sets.states[row].tolist(), strict=True))
+    states = dict(zip(labels.names, labels.values[row].tolist(), strict=True))
     found = tuple(states.get(each, UNKNOWN) for each in classes)
     return found if any(each != UNKNOWN for each in found) else None
 

@@ -8,14 +8,14 @@ label), or replace it (`was` is the label in the data), and the last one counts.
 
 import difflib
 import os
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float64, UInt8
+from jaxtyping import UInt8
 
+from pellucid.data.by_target import READERS, with_labels
 from pellucid.data.corrections import (
     COLUMNS,
     DIGITS,
@@ -27,12 +27,9 @@ from pellucid.data.corrections import (
     listed_rows,
     malformed_rows,
 )
-from pellucid.data.label_sets import LabelSets
-from pellucid.data.labels import number_text, read_number
-from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing
+from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError
-from pellucid.targets import ABSENT, PRESENT, SEPARATOR, UNKNOWN
 
 # What became of a correction.
 RELABELLED, LEFT_OUT, CONFIRMED = "relabelled", "left out", "confirmed"
@@ -204,70 +201,38 @@ def apply_corrections(
 
 
 class _Labels:
-    """Labels of a listing as values that can be compared: a class, a number, or a set of labels."""
+    """Labels of a listing as values that can be compared."""
 
     def __init__(self, listing: Listing) -> None:
-        self._listing = listing
-        self._known = frozenset(listing.labels) if listing.values is None else frozenset()
+        self._listing, self._reader = listing, READERS[listing.target]
+        self._names = frozenset(listing.coded.names)
 
     def of(self, position: int) -> Any:
         """Label of an example."""
         return self.read(self._listing.labels[position])
 
     def read(self, text: str) -> Any:
-        """Label of a text; `None` where it is no number and one is needed."""
-        if self._listing.label_sets is not None:
-            return frozenset(part.strip() for part in text.split(SEPARATOR) if part.strip())
-        if self._listing.values is not None:
-            return read_number(text)
-        return text if text in self._known else text.strip()
+        """Label of a text; `None` where it is none."""
+        return self._reader.value(text, self._names)
 
     def shown(self, label: Any) -> str:
         """A label in a message."""
-        if isinstance(label, frozenset):
-            return quoted(SEPARATOR.join(sorted(label)))
-        return number_text(label) if isinstance(label, float) else quoted(label)
+        return self._reader.shown(label)
 
     def complaint(self, each: Correction) -> str | None:
         """Reason why a correction can be applied to no example; `None` where it can."""
         for name, text in (("label", each.label if each.action == LABEL else ""), ("was", each.was)):
-            if text and self.read(text) is None:
+            if text.strip() and self.read(text) is None:
                 return f"{name} {quoted(text)}; a finite number is expected"
-        if each.action == LABEL and not each.label.strip() and self._listing.label_sets is None:
+        if each.action == LABEL and self.read(each.label) is None:
             return f"no label; give one, or the action {LEAVE_OUT}"
         return None
 
     def changed(self, labels: Mapping[int, Any]) -> Listing:
         """The listing with some labels changed, by position."""
-        listing, sets = self._listing, self._listing.label_sets
         if not labels:
-            return listing
-        if sets is not None:
-            sets = _with_sets(sets, labels)
-            return replace(listing, labels=sets.texts(), label_sets=sets)
-        texts = list(listing.labels)
-        values: Float64[np.ndarray, " n"] | None = None if listing.values is None else listing.values.copy()
-        for position, label in labels.items():
-            texts[position] = label if values is None else number_text(label)
-            if values is not None:
-                values[position] = label
-        return replace(listing, labels=texts, values=values)
-
-
-def _with_sets(sets: LabelSets, labels: Mapping[int, frozenset[str]]) -> LabelSets:
-    """Sets of which some are changed; what nobody looked at stays so, and a new label is absent elsewhere."""
-    names = tuple(sorted({*sets.names}.union(*labels.values())))
-    states = np.full((len(sets.states), len(names)), UNKNOWN, np.int8)
-    for code, name in enumerate(names):
-        if name in sets.names:
-            states[:, code] = sets.states[:, sets.names.index(name)]
-        else:
-            states[sets.looked_at, code] = ABSENT
-    for position, present in labels.items():
-        row = states[position]
-        row[row == PRESENT] = ABSENT
-        row[[names.index(name) for name in present]] = PRESENT
-    return LabelSets(names, states)
+            return self._listing
+        return with_labels(self._listing, self._reader.changed(self._listing.coded, labels))
 
 
 def _applied(labels: _Labels, position: int, rows: Sequence[Correction]) -> tuple[Any, bool, list[Outcome]]:
@@ -377,17 +342,10 @@ def require_new_classes(
 
     Raises: `DataError` naming them, how many examples each has and which class may be meant.
     """
-    if after.label_sets is not None and before.label_sets is not None:
-        names, states = after.label_sets
-        old, needed = [*before.label_sets.names, *known], 1
-        in_train = (states[used == TRAIN] == PRESENT).sum(axis=0).tolist()
-        counts = dict(zip(names, in_train, strict=True))
-    else:
-        old = [*dict.fromkeys(before.labels), *known]
-        counts = Counter(after.labels[at] for at in np.flatnonzero(used != UNDECIDED).tolist())
-    made = {name: count for name, count in sorted(counts.items()) if name not in {*old}}
-    short = {name: count for name, count in made.items() if count < needed}
-    if after.values is not None or not short:
+    old = [*before.coded.names, *known]
+    counts, needed = READERS[after.target].of_new(after.coded, used, needed)
+    short = {name: count for name, count in counts.items() if name not in {*old} and count < needed}
+    if not short:
         return
     named = []
     for name, count in short.items():

@@ -11,25 +11,19 @@ import numpy as np
 from jaxtyping import Int64
 
 from pellucid.data.applied_corrections import Applied
+from pellucid.data.by_target import READERS, counts_of
 from pellucid.data.dataset import NO_CONSTRAINTS, Dataset, EarlierConstraints
 from pellucid.data.decoded import Content
-from pellucid.data.findings import (
-    LabelFindings,
-    LookAlikes,
-    NumberFindings,
-    SiblingFindings,
-    TextFindings,
-    class_sentences,
-    class_table,
-    label_findings,
-    look_alikes,
-    missing_classes,
-    number_findings,
-    sibling_findings,
-    text_findings,
-)
+from pellucid.data.findings import SiblingFindings, TextFindings, sibling_findings, text_findings
 from pellucid.data.giveaways import NOT_SEARCHED, Giveaways, find_giveaways
 from pellucid.data.group_findings import GroupFindings, group_findings
+from pellucid.data.label_findings import (
+    LookAlikes,
+    NameFindings,
+    TargetFindings,
+    look_alikes,
+    missing_classes,
+)
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.relations import (
     NEAR_DUPLICATES,
@@ -52,7 +46,6 @@ from pellucid.data.wording import (
     wrapped,
 )
 from pellucid.settings import Settings
-from pellucid.targets import CLASSIFICATION
 
 _CLASSES_SHOWN = 10
 _FORMS = {
@@ -88,8 +81,7 @@ class Check:
     # examples of each class in each split, in the order of `classes`; where numbers are predicted, of all
     # examples in each split
     counts: dict[str, tuple[int, ...]]
-    labels: LabelFindings | None  # how labels go together; `None` where an example has one class or a number
-    numbers: NumberFindings | None  # the spread of the numbers to predict; `None` where classes are predicted
+    labels: TargetFindings  # what there is to say of labels, by what they are
     texts: TextFindings | None  # lengths and scripts of texts; `None` where inputs are images
     # height, width and number of images, commonest first; nothing for texts
     sizes: tuple[tuple[int, int, int], ...]
@@ -132,9 +124,7 @@ class Check:
     @property
     def examples(self) -> dict[str, int]:
         """Examples of each split."""
-        if self.labels is not None:
-            return dict(self.labels.examples)
-        return {part: sum(counts) for part, counts in self.counts.items()}
+        return dict(self.labels.examples)
 
     def metrics(self) -> dict[str, Any]:
         """The counts that `metrics.json` has under `data`."""
@@ -170,8 +160,7 @@ class Check:
                 name: {part: counts[code] for part, counts in self.counts.items()}
                 for code, name in enumerate(self.classes)
             },
-            "numbers": None if self.numbers is None else self.numbers.to_json(),
-            **({} if self.labels is None else {"labels": self.labels.to_json()}),
+            **self.labels.to_json(),
             **inputs,
             "skipped_examples": [each._asdict() for each in (*self.skipped, *self.left_out, *self.removed)],
             "copies": [list(sources) for sources in self.copies],
@@ -223,24 +212,14 @@ class Check:
             *self.siblings.sentences(self.noun, own_splits=self.own_splits),
             *(() if self.groups is None else self.groups.sentences(self.noun)),
             *(() if self.corrections is None else self.corrections.sentences(self.noun)),
+            *self.labels.sentences(self.noun),
+            *self.giveaways.sentences(self.noun),
         ]
-        if self.numbers is not None:
-            sentences += self.numbers.sentences()
-        elif self.labels is not None:
-            sentences += self.labels.sentences(self.noun)
-        else:
-            counts = self.counts[TRAIN]
-            sentences += class_sentences(
-                self.classes, counts, self.look_alikes, self.imbalance, self.balanced
-            )
-        sentences += self.giveaways.sentences(self.noun)
         return [visible(sentence) for sentence in (*sentences, *self.warnings)]
 
     def table(self) -> list[str]:
         """Examples of each class in each split, or the spread of the numbers: heading first, 80 columns."""
-        if self.numbers is not None:
-            return self.numbers.table()
-        return class_table(self.classes, self.counts, None if self.labels is None else self.examples)
+        return self.labels.table()
 
     def lines(self) -> list[str]:
         """The sentences, wrapped to 80 columns, around the table."""
@@ -251,17 +230,9 @@ class Check:
 def _input_sentences(check: Check) -> list[str]:
     """Sentences about the images or texts, and those left out."""
     total = sum(check.examples.values())
-    present = sum(map(any, zip(*check.counts.values(), strict=True)))
     form = _FORMS.get(check.form, check.form)
     examples, place = count_of(total, check.noun), check.place
-    if check.numbers is not None:
-        sentences = [f"{examples}, each with a number to predict, from {place} ({form})."]
-    elif check.labels is not None:
-        sentences = [f"{examples} with any of {count_of(present, 'label')} from {place} ({form})."]
-    elif check.classes:
-        sentences = [f"{examples} in {count_of(present, 'class')} from {place} ({form})."]
-    else:
-        sentences = [f"{examples} without labels from {place} ({form})."]
+    sentences = [check.labels.opening(examples, place, form)]
     sentences += _image_sentences(check) if check.texts is None else check.texts.sentences()
     if check.skipped:
         named = [f"{each.source} ({each.reason})" for each in check.skipped]
@@ -317,16 +288,15 @@ def _copy_sentences(check: Check) -> list[str]:
             f"also given without them: {len(check.leaked):,}, for instance {some(check.leaked)}."
         )
     if check.conflicts:
-        shown = quoted if check.numbers is None else str
         listed = [
-            some([f"{source} ({shown(label)})" for source, label in one]) for one in check.conflicts[:3]
+            some([f"{source} ({check.labels.shown(label)})" for source, label in one])
+            for one in check.conflicts[:3]
         ]
-        several = "" if check.numbers or check.labels else "Where several may apply, give --target labels."
+        advice = check.labels.advice
         sentences.append(
-            f"Equal {nouns} have different {'labels' if check.numbers is None else 'numbers'}, "
-            f"of which one at most is right: "
+            f"Equal {nouns} have different {check.labels.word}, of which one at most is right: "
             f"{count_of(len(check.conflicts), 'set')}, for instance {'; '.join(listed)}."
-            + (several and f" {several}")
+            + (advice and f" {advice}")
         )
     if check.near_duplicates:
         least = "" if check.near_complete else "at least "
@@ -357,12 +327,14 @@ def examine(
     with the examples of each. `listing` has its labels corrected.
     """
     used = np.sort(np.concatenate(list(dataset.split_positions.values())))
-    counts = {
-        part: dataset.target.counts(dataset.labels[positions], len(dataset.classes))
-        for part, positions in dataset.split_positions.items()
-    }
+    parts = {part: dataset.labels_at(positions) for part, positions in dataset.split_positions.items()}
+    counts = counts_of(parts)
     training = [count for count in counts[TRAIN] if count] or [1]
-    imbalance = max(training) / min(training)
+    names = NameFindings(
+        alike=look_alikes(dataset.classes),
+        imbalance=max(training) / min(training),
+        balanced=bool(dataset.exclusive_classes) and settings.class_weight not in (None, "none"),
+    )
     sets = _copy_sets(copies.first, used)
     near = copies.near.pairs
     pairs = near[np.isin(near, used).all(axis=1)].tolist()
@@ -379,8 +351,7 @@ def examine(
         form=listing.form,
         classes=dataset.classes,
         counts=counts,
-        labels=label_findings(dataset),
-        numbers=number_findings(dataset),
+        labels=READERS[dataset.target].findings(parts, listing.noun, names),
         texts=None if listing.texts is None else text_findings(listing, used),
         sizes=sizes,
         modes=modes,
@@ -414,9 +385,9 @@ def examine(
         duplicates=sum(len(each) - 1 for each in sets),
         near_duplicates=len({other for _, other in pairs}),
         leaked=tuple(listing.sources[index] for index in dataset.leaked.tolist()),
-        look_alikes=look_alikes(dataset.classes),
-        imbalance=imbalance,
-        balanced=dataset.target is CLASSIFICATION and settings.class_weight not in (None, "none"),
+        look_alikes=names.alike,
+        imbalance=names.imbalance,
+        balanced=names.balanced,
         warnings=(
             *listing.warnings,
             *(() if images is None else images.warnings),
@@ -465,10 +436,8 @@ def _removed(listing: Listing, corrections: Applied) -> tuple[Skipped, ...]:
 
 def _not_looked_at(listing: Listing, content: Content) -> tuple[Skipped, ...]:
     """Examples of which no label is known."""
-    if listing.label_sets is None:
-        return ()
     unusable = {each.index for each in content.problems}
-    places = np.flatnonzero(~listing.label_sets.looked_at).tolist()
+    places = np.flatnonzero(~listing.coded.is_known()).tolist()
     return tuple(
         Skipped(at, listing.sources[at], "", listing.splits[at], "no label is known (--unlabelled unknown)")
         for at in places
@@ -480,9 +449,9 @@ def _warnings(
     listing: Listing, dataset: Dataset, counts: dict[str, tuple[int, ...]], known: EarlierConstraints
 ) -> list[str]:
     """Classes with few or no examples in a split, a test split that was cut, and groups in two splits."""
-    new = [code for code, name in enumerate(dataset.classes) if name not in known.classes]
+    new = [code for code, name in enumerate(dataset.exclusive_classes) if name not in known.classes]
     warnings = []
-    if new and dataset.target.is_exclusive:
+    if new:
         counts_of_new = {part: [numbers[code] for code in new] for part, numbers in counts.items()}
         warnings += missing_classes([dataset.classes[code] for code in new], counts_of_new)
     if VALIDATION in listing.splits and TEST not in listing.splits and len(dataset.test):

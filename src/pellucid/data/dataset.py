@@ -9,15 +9,15 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Int8, Int64, Shaped, UInt8
 
+from pellucid.data.by_target import READERS
 from pellucid.data.decoded import Content
 from pellucid.data.images.preprocessing import DIGEST_BYTES, Preprocessing
-from pellucid.data.labels import number_text
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.raw_texts import Texts
 from pellucid.data.sibling_sets import together
 from pellucid.data.split_rules import SPLIT_RULE
 from pellucid.input_kinds import IMAGES, TEXTS, VALUES, InputKind, InputName
-from pellucid.targets import GENERATION, PRESENT, REGRESSION, UNKNOWN, Labels, Target, target_of
+from pellucid.targets import Labels, Target
 
 
 class EarlierConstraints(NamedTuple):
@@ -56,6 +56,7 @@ class Dataset:
     validation: Int64[np.ndarray, " validation"]
     classes: tuple[str, ...]  # names, sorted by code point; none where numbers are predicted
     preprocessing: Preprocessing | None = None  # how images were fitted, for the model to keep
+    target: Target = field(kw_only=True)  # what the labels are; without any, all are 0
     weights: Float64[np.ndarray, " n"] | None = None  # of each in the loss; None where all weigh the same
     test: Int64[np.ndarray, " test"] = field(default_factory=_nobody)
     # test examples whose exact content is in train or validation too
@@ -68,7 +69,6 @@ class Dataset:
     # test examples of whose set another is in train or validation; only where the splits are the user's
     with_sibling: Int64[np.ndarray, " with_sibling"] = field(default_factory=_nobody)
     slices: Sequence[str] | None = None  # value of each in the column by which scores are broken down
-    is_labelled: bool = True  # without labels, all are 0, and only a generator can learn from it
     joined_columns: tuple[str, ...] = ()  # columns of a table whose texts were joined to one text
     given_splits: tuple[str, ...] = ()  # names of the splits that the user made; the others were cut here
     has_groups: bool = False  # whether a column of groups was given
@@ -79,9 +79,9 @@ class Dataset:
     digests: UInt8[np.ndarray, "examples bytes"] | None = None
 
     @property
-    def target(self) -> Target:
-        """Target of a model that learns from it."""
-        return target_of(len(self.classes), self.labels) if self.is_labelled else GENERATION
+    def exclusive_classes(self) -> Sequence[str]:
+        """Classes of which an example has exactly one; none of several labels and numbers."""
+        return self.target.exclusive(self.classes)
 
     def labels_at(self, positions: Int64[np.ndarray, " some"]) -> Labels:
         """Labels of the examples at some positions."""
@@ -105,22 +105,14 @@ class Dataset:
         return replace(self, validation=_nobody())
 
     @property
-    def is_regression(self) -> bool:
-        """Regression: numbers are predicted and not classes."""
-        return self.target is REGRESSION
-
-    @property
     def noun(self) -> str:
         """One example, for people: `image` or `text`."""
         return self.input_kind.noun
 
     def label_text(self, position: int) -> str:
         """Class of the example at `position`, labels joined by `;`, or the shortest text of its number."""
-        if not self.is_labelled:
-            return ""
-        if not self.classes:
-            return number_text(float(self.labels[position]))
-        return self.target.texts(self.labels[position : position + 1], self.classes)[0]
+        labels = self.labels_at(np.array([position]))
+        return READERS[self.target].texts(labels)[0]
 
     @property
     def split_positions(self) -> dict[str, Int64[np.ndarray, " positions"]]:
@@ -162,22 +154,11 @@ def build_dataset(
     content; `kept` of the first one that it stays with, copies and siblings, by default copies alone.
     `known_classes`, of an earlier model, stay whether or not an example has them.
     """
-    classes: tuple[str, ...] = ()
-    labels = np.zeros(len(listing), np.int64) if listing.values is None else listing.values
-    if listing.label_sets is not None:
-        # A label that no example has cannot be learnt.
-        names, states = listing.label_sets
-        found = {names[code] for code in np.flatnonzero((states[usable] == PRESENT).any(axis=0)).tolist()}
-        classes = tuple(sorted(found | set(known_classes)))
-        labels = np.full((len(listing), len(classes)), UNKNOWN, np.int8)
-        for code, name in enumerate(classes):
-            if name in names:
-                labels[:, code] = states[:, names.index(name)]
-    elif listing.values is None and listing.is_labelled:
-        given = {listing.labels[index] for index in np.flatnonzero(usable).tolist()}
-        classes = tuple(sorted(given | set(known_classes)))
-        codes = {name: code for code, name in enumerate(classes)}
-        labels = np.array([codes.get(label, 0) for label in listing.labels], np.int64)
+    labels = listing.coded
+    if labels.names:
+        # A class or label that no example has cannot be learnt.
+        counts = zip(labels.names, labels.at(usable).counts(), strict=True)
+        labels = labels.by(sorted({name for name, count in counts if count} | {*known_classes}))
     train, validation, test = (
         np.flatnonzero(usable & (splits == part)).astype(np.int64) for part in (TRAIN, VALIDATION, TEST)
     )
@@ -186,8 +167,9 @@ def build_dataset(
     sets = together(everything, first if kept is None else kept, listing.groups)
     return Dataset(
         inputs=content.inputs,
-        labels=labels,
-        classes=classes,
+        labels=labels.values,
+        classes=labels.names,
+        target=labels.target,
         train=train,
         validation=validation,
         test=test,
@@ -195,11 +177,10 @@ def build_dataset(
         sources=listing.sources,
         names=listing.names,
         preprocessing=content.preprocessing,
-        fingerprint=_fingerprint(content, labels, classes, (train, validation, test)),
+        fingerprint=_fingerprint(content, labels, (train, validation, test)),
         together=sets,
         with_sibling=test[np.isin(sets[test], sets[fitted_on])],
         slices=listing.slices,
-        is_labelled=listing.is_labelled,
         joined_columns=listing.joined_columns,
         given_splits=tuple(part for part in (TRAIN, VALIDATION, TEST) if part in listing.splits),
         has_groups=any(listing.groups),
@@ -209,16 +190,11 @@ def build_dataset(
     )
 
 
-def _fingerprint(
-    content: Content,
-    labels: Shaped[np.ndarray, "n ..."],
-    classes: tuple[str, ...],
-    positions: tuple[np.ndarray, ...],
-) -> str:
+def _fingerprint(content: Content, labels: Labels, positions: tuple[np.ndarray, ...]) -> str:
     """SHA-256 over all that decides a training; unlike digests of copies, it distinguishes case and space."""
     kept = None if content.preprocessing is None else content.preprocessing.to_json()
-    digest = hashlib.sha256(json.dumps([classes, kept]).encode())
-    label_bytes, texts = target_of(len(classes), labels).dtype, content.inputs
+    digest = hashlib.sha256(json.dumps([labels.names, kept]).encode())
+    texts = content.inputs
     for part in positions:
         digest.update(len(part).to_bytes(8, "little"))
         if isinstance(texts, Texts):
@@ -226,5 +202,5 @@ def _fingerprint(
                 digest.update(hashlib.blake2b(texts.bytes_of(index), digest_size=DIGEST_BYTES).digest())
         else:
             digest.update(np.ascontiguousarray(content.digests[part]).tobytes())
-        digest.update(labels[part].astype(label_bytes).tobytes())
+        digest.update(labels.at(part).to_bytes())
     return digest.hexdigest()

@@ -36,7 +36,6 @@ from pellucid.data.giveaway_pixels import looks_of, pixel_features
 from pellucid.data.listing import Listing
 from pellucid.data.raw_texts import Texts
 from pellucid.data.wording import count_of, quoted, some
-from pellucid.targets import CLASSIFICATION
 
 RECALL, ALPHA = 0.3, 0.01
 _FEWEST = 8  # examples of the class that a rule must mark
@@ -155,7 +154,7 @@ def find_giveaways(listing: Listing, content: Content, dataset: Dataset) -> Give
     Nothing is searched where numbers are predicted or an example may have several labels, or where inputs
     have no classes.
     """
-    if dataset.target is not CLASSIFICATION or len(dataset.train) < _FEWEST:
+    if not dataset.exclusive_classes or len(dataset.train) < _FEWEST:
         return NOT_SEARCHED
     rows = _chosen(dataset)
     is_train = np.isin(rows, dataset.train)

@@ -10,7 +10,6 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.listing import TEST
 from pellucid.data.sibling_sets import RuleCounts, Siblings
 from pellucid.data.wording import count_of, some_quoted
-from pellucid.targets import CLASSIFICATION
 
 _THIN = 2
 
@@ -20,7 +19,7 @@ class GroupFindings:
     """Groups of examples, siblings and copies counted as one, in each split."""
 
     counts: Mapping[str, int]  # groups by the name of the split; an example without a group is one by itself
-    several: Mapping[str, RuleCounts]  # those of two or more examples, and their examples, in each split
+    shared: Mapping[str, RuleCounts]  # those of two or more examples, and their examples, in each split
     are_given: bool  # whether a column of groups was given; else siblings alone make groups
     # whether the examples of the test split share groups so much that its intervals are by groups
     matter: bool
@@ -29,7 +28,7 @@ class GroupFindings:
 
     def to_json(self) -> dict[str, Any]:
         """The form of `data.groups` in `metrics.json`."""
-        several = {part: each._asdict() for part, each in self.several.items()}
+        several = {part: each._asdict() for part, each in self.shared.items()}
         return {**self.counts, "several": several, "given": self.are_given, "matter": self.matter}
 
     def sentences(self, noun: str) -> list[str]:
@@ -44,7 +43,7 @@ class GroupFindings:
         ]
         if several := ", ".join(
             f"{each.sets:,} with {count_of(each.examples, noun)} in {part}"
-            for part, each in self.several.items()
+            for part, each in self.shared.items()
         ):
             sentences.append(f"Of these are sets of two or more: {several}.")
         if self.are_few:
@@ -72,13 +71,13 @@ def group_findings(siblings: Siblings, dataset: Dataset) -> GroupFindings | None
         name: together[part][sizes[together[part]] > 1] for name, part in dataset.split_positions.items()
     }
     thin: list[str] = []
-    if dataset.has_groups and dataset.target is CLASSIFICATION:
+    if dataset.has_groups and dataset.exclusive_classes:
         pairs = np.unique(np.stack([dataset.labels[train], together[train]], axis=1), axis=0)
         groups = np.bincount(pairs[:, 0], minlength=len(dataset.classes))
         thin = [dataset.classes[code] for code in np.flatnonzero((groups > 0) & (groups <= _THIN)).tolist()]
     return GroupFindings(
         counts={name: len(np.unique(together[part])) for name, part in dataset.split_positions.items()},
-        several={name: RuleCounts(len(np.unique(sets)), len(sets)) for name, sets in of_several.items()},
+        shared={name: RuleCounts(len(np.unique(sets)), len(sets)) for name, sets in of_several.items()},
         are_given=dataset.has_groups,
         matter=dataset.sets_among(dataset.test) is not None,
         are_few=dataset.has_few_groups,

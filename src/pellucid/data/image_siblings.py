@@ -25,6 +25,7 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 
 from pellucid.data.image_copies import averaging
 from pellucid.data.listing import Images, Listing
+from pellucid.targets import class_labels
 
 Cells = Float32[np.ndarray, "m channels side side"]
 
@@ -279,8 +280,8 @@ def bursts(listing: Listing, images: Images, positions: Positions) -> Int64[np.n
     """Link images, one of each exact content, of one scene that follow one another, by the rule above."""
     links = [np.zeros((0, 2), np.int64)]
     labels = np.zeros(len(listing), np.int64)
-    if listing.values is None:
-        labels = np.unique(np.array(listing.labels), return_inverse=True)[1].reshape(-1)
+    if listing.coded.names:
+        labels = class_labels(listing.labels).values
     for order, most, most_false in _orders(listing, images, positions):
         suspected = _following(order, most, positions)
         if len(suspected):

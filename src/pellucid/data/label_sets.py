@@ -18,17 +18,16 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int8, Int64
+from jaxtyping import Int64
 
 from pellucid.budgets import MEMORY
 from pellucid.data.data_files import File, contents
-from pellucid.data.wording import count_of, quoted, some, some_quoted
+from pellucid.data.wording import count_of, quoted, some_quoted
 from pellucid.errors import DataError
 from pellucid.files import read_regular
-from pellucid.targets import ABSENT, PRESENT, SEPARATOR, UNKNOWN
+from pellucid.targets import SEPARATOR, Labels, labels_of_lists, labels_of_states, state_of
 
 # Separators that are detected.
 SEPARATORS = (SEPARATOR, "|")
@@ -36,55 +35,16 @@ SEPARATORS = (SEPARATOR, "|")
 # Longest cell that is read as an array, and most labels of all examples together.
 _LONGEST, _MOST_LABELS = 100_000, 20_000
 
-# Cells of a column that says for one label whether it applies; of other cells it is no such column.
-_STATES: dict[object, int] = {
-    **dict.fromkeys((1, 1.0, True, "1", "1.0", "true", "yes"), PRESENT),
-    **dict.fromkeys((0, 0.0, False, "0", "0.0", "false", "no"), ABSENT),
-    **dict.fromkeys((None, ""), UNKNOWN),
-}
-
-
-class LabelSets(NamedTuple):
-    """Labels of examples that may have any number of them."""
-
-    names: tuple[str, ...]  # of the labels, sorted by code point
-    states: Int8[np.ndarray, "examples labels"]  # `PRESENT`, `ABSENT`, or `UNKNOWN` where nobody has looked
-
-    def texts(self) -> list[str]:
-        """The labels of each example, joined by `;`."""
-        return [
-            SEPARATOR.join(self.names[code] for code in np.flatnonzero(row == PRESENT)) for row in self.states
-        ]
-
-    def of(self, names: Sequence[str]) -> "LabelSets":
-        """Some of the labels, in this order."""
-        codes = {name: code for code, name in enumerate(self.names)}
-        return LabelSets(tuple(names), self.states[:, [codes[name] for name in names]])
-
-    @property
-    def looked_at(self) -> Bool[np.ndarray, " examples"]:
-        """Whether at least one label of an example is known."""
-        found: np.ndarray = (self.states != UNKNOWN).any(axis=1)
-        return found
-
-
-def state_of(value: object) -> int | None:
-    """State of a label by the cell of its column; `None` of any other cell."""
-    if isinstance(value, float) and value != value:
-        return UNKNOWN
-    value = value.strip().lower() if isinstance(value, str) else value
-    return _STATES.get(value) if isinstance(value, (str, int, float, type(None))) else None
-
 
 def are_states(values: Sequence[object]) -> bool:
     """Detect a column that says for one label whether it applies, by its first values."""
-    states = [state_of(value) for value in values]
-    return None not in states and any(state != UNKNOWN for state in states)
+    states = {state_of(value) for value in values}
+    return None not in states and bool(states - {state_of(None)})
 
 
 def sets_of_columns(
     columns: Mapping[str, Sequence[object]], place: str, source: Callable[[int], str]
-) -> LabelSets:
+) -> Labels:
     """Labels from columns of 0 and 1, each named as its label; an empty cell is unknown.
 
     Raises: `DataError` if a cell is neither, with its row, or a name could not be given back in answers.
@@ -101,7 +61,7 @@ def sets_of_columns(
                     "several columns hold labels each is 0 or 1, or empty"
                 )
             states[row, code] = state
-    return LabelSets(names, states)
+    return labels_of_states(states, names)
 
 
 def as_array(labels: Sequence[object]) -> str:
@@ -153,7 +113,7 @@ def parts_of(cell: str, separator: str) -> list[str]:
 
 def read_label_sets(
     cells: Sequence[str], separator: str | None, place: str, sources: Sequence[str], *, is_asked: bool
-) -> LabelSets | None:
+) -> Labels | None:
     """Several labels from cells of text, in which an empty one is unknown; `None` where they are single ones.
 
     With `is_asked` single labels will do too. `separator` is that of the user, if any; `sources` are where
@@ -175,13 +135,15 @@ def read_label_sets(
         lists = [parts_of(cell, separator) if separator else [cell.strip()] for cell in cells]
     if lists and not any(map(any, lists)):
         raise DataError(f"{place}: there is no label at all; labels in lists are texts or whole numbers")
-    found = sets_of_lists(lists, place, sources)
-    found.states[[not cell.strip() for cell in cells]] = UNKNOWN
-    return found
+    return sets_of_lists(lists, place, sources, [row for row, cell in enumerate(cells) if not cell.strip()])
 
 
-def sets_of_lists(lists: Sequence[Sequence[str]], place: str, sources: Sequence[str]) -> LabelSets:
+def sets_of_lists(
+    lists: Sequence[Sequence[str]], place: str, sources: Sequence[str], unknown: Sequence[int] = ()
+) -> Labels:
     """Labels from a list of them for each example, all others of which are absent; an empty text is none.
+
+    Of the examples at the positions `unknown` nothing is known.
 
     Raises: `DataError` if a label has a name that answers could not give back, or there are too many labels.
     """
@@ -190,11 +152,7 @@ def sets_of_lists(lists: Sequence[Sequence[str]], place: str, sources: Sequence[
         names, place, lambda name: f" at {sources[next(at for at, each in enumerate(lists) if name in each)]}"
     )
     require_few(len(names), len(lists), place)
-    codes = {name: code for code, name in enumerate(names)}
-    states = np.zeros((len(lists), len(names)), np.int8)
-    for row, each in enumerate(lists):
-        states[row, [codes[name] for name in each if name]] = PRESENT
-    return LabelSets(tuple(names), states)
+    return labels_of_lists([[name for name in each if name] for each in lists], names, unknown)
 
 
 def require_fit_names(names: Sequence[str], place: str, where: Callable[[str], str] = lambda _: "") -> None:
@@ -220,8 +178,8 @@ def require_few(labels: int, examples: int, place: str) -> None:
         )
 
 
-def joined_sets(parts: Sequence[LabelSets], places: Sequence[str]) -> LabelSets:
-    """Sets of several parts one after the other.
+def joined_sets(parts: Sequence[Labels], places: Sequence[str]) -> Labels:
+    """Labels of several parts one after the other.
 
     Raises: `DataError` if one has other labels than the first.
     """
@@ -232,37 +190,7 @@ def joined_sets(parts: Sequence[LabelSets], places: Sequence[str]) -> LabelSets:
                 f"{place}: its columns of labels are not those of {places[0]}: {some_quoted(others)}; give "
                 "the same columns everywhere"
             )
-    return LabelSets(parts[0].names, np.concatenate([part.states for part in parts]))
-
-
-def with_answer(
-    sets: LabelSets, unlabelled: str | None, place: str, sources: Sequence[str]
-) -> tuple[LabelSets, list[str]]:
-    """Sets with empty cells as the user says they are meant, `none` or `unknown`, and what was done.
-
-    Raises: `DataError` if a cell is empty and the user has not said what that means.
-    """
-    is_empty = sets.states == UNKNOWN
-    rows = np.flatnonzero(is_empty.any(axis=1))
-    if len(rows) == 0:
-        return sets, []
-    of_rows = is_empty[rows].all(axis=1)
-    shown = some([sources[row] for row in rows.tolist()])
-    what = count_of(len(rows), "example")
-    if unlabelled is None:
-        cells = "no label" if of_rows.all() else "an empty cell of a label"
-        raise DataError(
-            f"{place}: {what} with {cells}: {shown}; give --unlabelled none if no label applies there, or "
-            "--unlabelled unknown if nobody has looked"
-        )
-    if unlabelled == "none":
-        words = f"{what} without a label, taken as: no label applies (--unlabelled none)"
-        return LabelSets(sets.names, np.where(is_empty, ABSENT, sets.states).astype(np.int8)), [words]
-    some_known = len(rows) - int(of_rows.sum())
-    words = f"{int(of_rows.sum()):,} examples of which nobody knows the labels are left out"
-    if some_known:
-        words += f", and {count_of(int(is_empty.sum()), 'unknown label')} of others count nowhere"
-    return sets, [f"{words} (--unlabelled unknown)"]
+    return labels_of_states(np.concatenate([part.values for part in parts]), parts[0].names)
 
 
 # Files in several class folders.

@@ -1,4 +1,4 @@
-"""Labels of any admitted kind as text, numbers and times read strictly, and values of sources as codes."""
+"""Labels of any admitted kind as text, numbers read strictly, and values of sources as codes."""
 
 import difflib
 import functools
@@ -6,8 +6,6 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, time
-from email.utils import parsedate_to_datetime
 from typing import TypeGuard
 
 import numpy as np
@@ -20,6 +18,8 @@ from pellucid.targets import Target
 
 # Larger numbers leave the range in which networks compute; so do squares of their differences.
 LARGEST = 1e30
+
+_SMALLEST_SHARE = 1e-6  # float32, in which networks compute, has about seven digits
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
@@ -36,6 +36,25 @@ def read_number(text: str) -> float | None:
         return None
     value = float(number) + 0.0  # never -0.0
     return value if abs(value) <= LARGEST else None
+
+
+def require_spread(values: Float64[np.ndarray, " n"], place: str, noun: str = "image") -> None:
+    """Refuse numbers, finite and at least one, that leave nothing to learn.
+
+    Raises: `DataError` if all are the same, or differ by so little that float32, in which networks compute,
+    can hardly distinguish them.
+    """
+    low, high = float(values.min()), float(values.max())
+    if low == high:
+        raise DataError(
+            f"{place}: every number to predict is {number_text(low)}, which leaves nothing to learn; "
+            f"give {noun}s with different numbers"
+        )
+    if values.std() < max(1 / LARGEST, _SMALLEST_SHARE * max(abs(low), abs(high))):
+        raise DataError(
+            f"{place}: the numbers to predict differ too little for their size, from {number_text(low)} to "
+            f"{number_text(high)}; subtract a constant from them, or give them in another unit"
+        )
 
 
 # Number of rows that a message names; it also says how many more there are.
@@ -117,14 +136,20 @@ def require_threshold(
     """
     if threshold is None:
         return
-    if len(classes) != 2 and target.is_exclusive:
+    is_of_two = not classes or bool(target.exclusive(classes))
+    if len(classes) != 2 and is_of_two:
         raise UsageError(
             f"--threshold: decides between two classes, and {place} has {len(classes) or 'no'} classes; "
             "leave it out, or give predict --costs a table of costs"
         )
-    if len(threshold) != 1 and target.is_exclusive:
+    if len(threshold) != 1 and is_of_two:
         raise UsageError("--threshold: takes one of two classes, such as spam=0.9; the other one follows")
     require_classes("--threshold", threshold, classes, place)
+
+
+def new_names(labels: Sequence[str], names: Mapping[str, str]) -> list[str]:
+    """Labels by their new names."""
+    return [names.get(label, label) for label in labels]
 
 
 def group_text(value: object) -> str:
@@ -185,151 +210,3 @@ def source_codes(values: Iterable[object]) -> UInt64[np.ndarray, " values"]:
         return int.from_bytes(digest) if text else 0
 
     return np.array([code(group_text(value).strip()) for value in values], np.uint64)
-
-
-# Times of a table's column, read strictly: what can be read in two ways is refused.
-#
-# Read are, in one column all of one kind,
-#
-# - ISO 8601: `2024-03-01`, `2024-03`, `2024-03-01 14:05`, `2024-03-01T14:05:09.5+02:00`, also with `/`
-#   between year, month and day, and `20240301`; years alone, `2024`;
-# - seconds since 1970 (9 or 10 digits, with a fraction or not), milliseconds (12 or 13 digits);
-# - day, month and year as `1.3.2024`; with slashes (`3/14/2024`) only where some value shows which of the two
-#   is the month, and none speaks against it;
-# - `1 March 2024`, `Mar 1, 2024`, and the dates of mails, `Fri, 1 Mar 2024 14:05:09 +0100`.
-#
-# Times with a zone are compared as such, and never mixed with times without one.
-
-_CLOCK = r"(?:[ T,]+(\d{1,2}:\d\d(?::\d\d(?:\.\d{1,9})?)?))?"
-_ISO = re.compile(
-    r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?\s?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII
-)
-_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE]\+?\d+)?", re.ASCII)
-_DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})" + _CLOCK, re.ASCII)
-_SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})" + _CLOCK, re.ASCII)
-_WORDS = ("%d %B %Y", "%d %b %Y", "%B %d %Y", "%b %d %Y", "%d-%b-%Y")
-_SECONDS, _MILLISECONDS = (1e8, 1e10), (1e11, 1e13)
-
-# Kind of a time, and its seconds since 1970.
-Read = tuple[str, float]
-
-
-def read_times(
-    values: Sequence[object], place: str, source: Callable[[int], str]
-) -> Float64[np.ndarray, " values"]:
-    """Seconds since 1970 of every value, by the forms above; `source`, such as `row 7`, is for messages.
-
-    Raises: `DataError` if a value is no time, can be read in two ways, or is of another kind than the others;
-    with the rows.
-    """
-    plain = [value.item() if isinstance(value, np.generic) else value for value in values]
-    texts = [value.strip() if isinstance(value, str) else value for value in plain]
-    day_first = _order_of_slashes(texts, place, source)
-    read = [_read(value, day_first) for value in texts]
-    wrong = [index for index, each in enumerate(read) if each is None]
-    if wrong:
-        named = some([f"{_quoted_time(plain[index])} at {source(index)}" for index in wrong], MOST_ROWS)
-        raise DataError(
-            f"{place}: no time: {named}; write times as 2024-03-01 or 2024-03-01T14:05, or leave these out"
-        )
-    found = [each for each in read if each is not None]
-    kinds = {kind: index for index, (kind, _) in reversed(list(enumerate(found)))}
-    if len(kinds) > 1:
-        (one, first), (other, second), *_ = sorted(kinds.items(), key=lambda each: each[1])
-        raise DataError(
-            f"{place}: times of two kinds, {one} ({_quoted_time(plain[first])} at {source(first)}) and "
-            f"{other} ({_quoted_time(plain[second])} at {source(second)}); write all in one way"
-        )
-    return np.array([seconds for _, seconds in found], np.float64)
-
-
-def _quoted_time(value: object) -> str:
-    return quoted("" if value is None else str(value))
-
-
-def _order_of_slashes(values: Sequence[object], place: str, source: Callable[[int], str]) -> bool | None:
-    """Whether the day is before the month in `3/4/2024`; `None` where no value is of that form."""
-    shown: dict[bool, int] = {}
-    doubtful = None
-    for index, value in enumerate(values):
-        match = _SLASHED.fullmatch(value) if isinstance(value, str) else None
-        if match is None:
-            continue
-        first, second = int(match[1]), int(match[2])
-        if first > 12 or second > 12:
-            shown.setdefault(first > 12, index)
-        elif doubtful is None and first != second:
-            doubtful = index
-    if len(shown) == 2:
-        day, month = shown[True], shown[False]
-        raise DataError(
-            f"{place}: the day stands first in {_quoted_time(values[day])} at {source(day)} and the month in "
-            f"{_quoted_time(values[month])} at {source(month)}; write dates as 2024-03-01"
-        )
-    if not shown and doubtful is not None:
-        raise DataError(
-            f"{place}: {_quoted_time(values[doubtful])} at {source(doubtful)} can be read in two ways, and "
-            "no other date tells which number is the month; write dates as 2024-03-01"
-        )
-    return next(iter(shown), True)
-
-
-def _read(value: object, day_first: bool | None) -> Read | None:
-    """Kind and seconds of one value; `None` where it is no time."""
-    try:
-        if isinstance(value, datetime):
-            return _moment(value)
-        if isinstance(value, date):
-            return _moment(datetime.combine(value, time()))
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return None if not math.isfinite(value) else _number(f"{value:.6f}".rstrip("0").rstrip("."))
-        if not isinstance(value, str) or not value:
-            return None
-        return _number(value) if _NUMBER.fullmatch(value) else _text(value, day_first)
-    except (ValueError, OverflowError, TypeError):
-        return None
-
-
-def _moment(moment: datetime) -> Read:
-    if moment.tzinfo is None:
-        return "times without a zone", moment.replace(tzinfo=UTC).timestamp()
-    return "times with a zone", moment.timestamp()
-
-
-def _number(text: str) -> Read | None:
-    """Read digits alone: a year, a day, or seconds or milliseconds since 1970."""
-    if text.isdigit() and len(text) == 4 and 1000 <= int(text) < 3000:
-        return _moment(datetime(int(text), 1, 1))
-    if text.isdigit() and len(text) == 8 and 1000 <= int(text[:4]) < 3000:
-        return _moment(datetime.strptime(text, "%Y%m%d"))
-    number = float(text)
-    if _SECONDS[0] <= number < _SECONDS[1]:
-        return "seconds since 1970", number
-    if _MILLISECONDS[0] <= number < _MILLISECONDS[1]:
-        return "milliseconds since 1970", number / 1000
-    return None
-
-
-def _text(text: str, day_first: bool | None) -> Read | None:
-    """Read a date in one of the forms with marks or words."""
-    iso = re.sub(r"^(\d{4})/(\d\d)/(\d\d)", r"\1-\2-\3", text)
-    if _ISO.fullmatch(iso):
-        return _moment(datetime.fromisoformat(re.sub(r"\s(Z|[+-]\d\d:?\d\d)$", r"\1", iso)))
-    if re.fullmatch(r"\d{4}-\d\d", iso):
-        return _moment(datetime.strptime(iso, "%Y-%m"))
-    for form, is_day_first in ((_DOTTED, True), (_SLASHED, day_first)):
-        match = form.fullmatch(text)
-        if match is not None:
-            day, month = (match[1], match[2]) if is_day_first else (match[2], match[1])
-            clock = match[4] or "00:00"
-            clock = clock if clock[2] == ":" else f"0{clock}"  # an hour of two digits
-            at = time.fromisoformat(clock)
-            return _moment(datetime.combine(date(int(match[3]), int(month), int(day)), at))
-    plain = " ".join(text.replace(",", " ").split())
-    for written in _WORDS:
-        try:
-            return _moment(datetime.strptime(plain, written))
-        except ValueError:
-            continue  # not written like this; the next form may fit
-    has_clock = re.search(r"\b\d{4}\b.*\d\d:\d\d", text)
-    return _moment(parsedate_to_datetime(text)) if has_clock else None

@@ -9,11 +9,10 @@ from typing import overload
 import numpy as np
 
 from pellucid.data.data_files import File
-from pellucid.data.label_sets import LabelSets
 from pellucid.data.raw_texts import Texts
 from pellucid.data.wording import public_name
 from pellucid.input_kinds import IMAGES, TEXTS, InputKind
-from pellucid.targets import CLASSIFICATION, GENERATION, MULTILABEL, REGRESSION, Target
+from pellucid.targets import Labels, Target, class_labels
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 UNDECIDED = ""
@@ -61,7 +60,7 @@ class Listing:
     # `idx`, `npz`, `arrays`, `data set` or `list`
     form: str
     sources: Sequence[str]  # where each example comes from: a path, or `file:row` (rows count from 1)
-    labels: Sequence[str]  # class of each example, or number to predict, as text
+    labels: Sequence[str]  # class of each example, its labels joined by `;`, or its number, as text
     # `train`, `validation`, `test`, or `UNDECIDED`, the default, where Pellucid must choose
     splits: Sequence[str] = ()
     # examples of one group are never in two splits; empty text, the default, is no group
@@ -76,9 +75,8 @@ class Listing:
     load_pixels: Callable[[], np.ndarray] | None = None
     array_files: tuple[Path, ...] = ()  # the files that `load_pixels` reads
     warnings: tuple[str, ...] = ()  # sentences for the user that refuse nothing
-    values: np.ndarray | None = None  # float64 (n,), where numbers are predicted; `None` where classes are
-    # where an example may have several labels, of which `labels` has the names; `None` elsewhere
-    label_sets: LabelSets | None = None
+    # what the labels are, where that was decided (`by_target.py`); `None` where each text is a class
+    decided: Labels | None = None
     has_label_columns: bool = False  # whether each of several labels has a column of 0 and 1
     texts: Texts | None = None  # the texts themselves where the inputs are texts
     problems: tuple["Problem", ...] = ()  # texts that cannot be used, found while reading
@@ -89,7 +87,6 @@ class Listing:
     times: np.ndarray | None = None
     # value of each example in the column by whose values scores are reported, where one was asked for
     slices: Sequence[str] | None = None
-    is_labelled: bool = True  # without labels, each is an empty text
     # columns of a table whose texts were joined to one text; none elsewhere
     joined_columns: tuple[str, ...] = ()
     # every other column of a table: a code for each example, -1 where a cell is empty, and the texts of codes
@@ -126,11 +123,12 @@ class Listing:
     @property
     def target(self) -> Target:
         """Target of a model that learns from it."""
-        if not self.is_labelled:
-            return GENERATION
-        if self.label_sets is not None:
-            return MULTILABEL
-        return CLASSIFICATION if self.values is None else REGRESSION
+        return self.coded.target
+
+    @cached_property
+    def coded(self) -> Labels:
+        """The labels as codes of classes, numbers, or states of several labels."""
+        return class_labels(self.labels) if self.decided is None else self.decided
 
     def __len__(self) -> int:
         return len(self.sources)

@@ -1,6 +1,5 @@
 """From DATA to a finished data set: read, decode, check, split."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -9,13 +8,13 @@ import numpy as np
 from jaxtyping import Bool
 
 from pellucid.data.applied_corrections import apply_corrections, require_new_classes
+from pellucid.data.by_target import READERS
 from pellucid.data.checking import Check, examine
 from pellucid.data.corrections import read_corrections
 from pellucid.data.dataset import NO_CONSTRAINTS, Dataset, EarlierConstraints, build_dataset
 from pellucid.data.decoded import Content, content_of, near_copies_of
-from pellucid.data.findings import look_alikes
 from pellucid.data.image_copies import first_with_content
-from pellucid.data.label_sets import LabelSets
+from pellucid.data.label_findings import look_alikes
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing, Problem
 from pellucid.data.raw_texts import Texts
 from pellucid.data.reading.dispatch import read_data
@@ -25,11 +24,9 @@ from pellucid.data.sibling_sets import no_siblings
 from pellucid.data.siblings import find_siblings, with_groups
 from pellucid.data.split_rules import SPLIT_RULE
 from pellucid.data.splitting import split
-from pellucid.data.targets import require_spread
 from pellucid.data.wording import count_of, quoted, some, visible
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings, parse_ignore
-from pellucid.targets import ABSENT, CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION
 
 _MOST_LISTED = 1000
 
@@ -64,10 +61,11 @@ def prepare(
     if content.problems and not settings.skip_bad:
         raise _unusable(listing, content.problems)
     least = settings.min_examples or 0
-    if least and not listing.target.has_probabilities:
+    if least and not listing.coded.names:
         raise UsageError(f"--min-examples: {listing.place} has no classes; leave it out")
     given, readable = listing, usable
-    listing, usable, rare = _without_rare(given, readable, least, known)
+    reader = READERS[listing.target]
+    listing, usable, rare = reader.without_rare(given, readable, least, known.classes)
     _require_targets(listing, usable, known, needed, rare)
     first = first_with_content(content.digests, usable)
     alone = np.flatnonzero(usable & (first == np.arange(len(first)))).astype(np.int64)
@@ -86,7 +84,7 @@ def prepare(
             given, content.digests, splits, table, skip_bad=settings.skip_bad
         )
         readable = readable & ~np.isin(np.arange(len(readable)), list(applied.left_out))
-        listing, usable, rare = _without_rare(corrected, readable, least, known)
+        listing, usable, rare = reader.without_rare(corrected, readable, least, known.classes)
         splits[usable & (splits == UNDECIDED)] = TRAIN  # of a class that is rare without corrections
         used = np.where(usable, splits, UNDECIDED)
         require_new_classes(given, listing, used, needed_of_new, known.classes, table.place)
@@ -114,39 +112,6 @@ def _without_ignored(content: Content, settings: Settings) -> Content:
     return replace(content, inputs=Texts.of(texts_without(content.inputs, of_texts(rules))))
 
 
-def _without_rare(
-    listing: Listing, readable: Bool[np.ndarray, " n"], least: int, known: EarlierConstraints
-) -> tuple[Listing, Bool[np.ndarray, " n"], dict[str, int]]:
-    """A listing without labels that are too rare, which examples are used, and classes that are too small.
-
-    Of the last how many examples each has; classes of an earlier model stay.
-    """
-    if listing.label_sets is not None:
-        usable = readable & listing.label_sets.looked_at
-        return _without_rare_labels(listing, usable, least), usable, {}
-    if listing.values is not None:
-        return listing, readable, {}
-    counts = Counter(listing.labels[index] for index in np.flatnonzero(readable).tolist())
-    rare = {name: n for name, n in sorted(counts.items()) if n < least and name not in known.classes}
-    return listing, readable & np.array([label not in rare for label in listing.labels]), rare
-
-
-def _without_rare_labels(listing: Listing, usable: Bool[np.ndarray, " n"], least: int) -> Listing:
-    """A listing without the labels that too few usable examples have, and a warning that names them."""
-    assert listing.label_sets is not None
-    names, states = listing.label_sets
-    counts = MULTILABEL.counts(states[usable], len(names))
-    kept = [code for code, count in enumerate(counts) if count >= max(1, least)]
-    left = [f"{quoted(name)} ({counts[code]:,})" for code, name in enumerate(names) if code not in set(kept)]
-    if not left:
-        return listing
-    sets = LabelSets(tuple(names[code] for code in kept), states[:, kept])
-    why = f"fewer than {least} examples have them (--min-examples)" if least else "no example has them"
-    return replace(listing, label_sets=sets, labels=sets.texts()).with_warnings(
-        f"{listing.place}: {count_of(len(left), 'label')} left out, since {why}: {some(left, 10)}"
-    )
-
-
 def _require_targets(
     listing: Listing,
     usable: Bool[np.ndarray, " n"],
@@ -155,7 +120,7 @@ def _require_targets(
     rare: Mapping[str, int] = MappingProxyType({}),
 ) -> None:
     """Refuse data of too few classes, `rare` ones left out, or a user's split that lost all it had."""
-    if rare and len({label for label in listing.labels if label not in rare} | set(known.classes)) < needed:
+    if rare and len(({*listing.coded.names} - rare.keys()) | {*known.classes}) < needed:
         raise DataError(
             f"{listing.place}: --min-examples leaves {count_of(len(rare), 'class')} out, the largest with "
             f"{count_of(max(rare.values()), listing.noun)}, and fewer than {needed} are left; give a smaller "
@@ -163,23 +128,8 @@ def _require_targets(
         )
     if not usable.any():
         raise DataError(f"{listing.place}: no {listing.noun} that can be used; give labelled {listing.noun}s")
-    if listing.values is not None:
-        require_spread(listing.values[usable], listing.place, listing.noun)
-    if listing.label_sets is not None and not known.classes and needed > 1:
-        states = listing.label_sets.states[usable]
-        differs = (states == PRESENT).any(axis=0) & (states == ABSENT).any(axis=0)
-        if not differs.any():
-            raise DataError(
-                f"{listing.place}: no label is there for some {listing.noun}s and not for others, which "
-                "leaves nothing to learn; give examples of both"
-            )
-        return
-    classes = {listing.labels[index] for index in np.flatnonzero(usable).tolist()}
-    if len(classes | set(known.classes)) < needed:
-        raise DataError(
-            f"{listing.place}: only one class, {quoted(classes.pop())}; "
-            f"give {listing.noun}s of at least two classes"
-        )
+    labels = listing.coded.at(usable)
+    READERS[labels.target].require_learnable(labels, listing.place, listing.noun, needed, known.classes)
     splits = np.array(listing.splits, dtype="<U10")
     for part in (TRAIN, VALIDATION, TEST):
         if (splits == part).any() and not (usable & (splits == part)).any():
@@ -204,11 +154,11 @@ def _unusable(listing: Listing, problems: Sequence[Problem]) -> DataError:
 
 def _require_trained(listing: Listing, dataset: Dataset, known: EarlierConstraints) -> None:
     """Refuse numbers that are all the same in training, and classes that are scored and never answered."""
-    if dataset.target is REGRESSION:
-        require_spread(dataset.labels[dataset.train], f"{listing.place}, {TRAIN} split", listing.noun)
-    if dataset.target is not CLASSIFICATION:
+    labels, place = dataset.labels_at(dataset.train), f"{listing.place}, {TRAIN} split"
+    READERS[dataset.target].require_learnable(labels, place, listing.noun, 0, known.classes)
+    if not dataset.exclusive_classes:
         return
-    trained = set(dataset.labels[dataset.train].tolist())
+    trained = set(labels.values.tolist())
     trained |= {dataset.classes.index(name) for name in known.classes}
     for part in (VALIDATION, TEST):
         scored = set(dataset.labels[dataset.split_positions[part]].tolist())

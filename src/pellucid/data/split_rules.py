@@ -22,13 +22,13 @@ SPLIT_RULE, FIRST_SPLIT_RULE = 2, 1
 
 
 def carve(
-    rule: int, units: Units, free: Bool[np.ndarray, " units"], classes: int, keep: int, amount: Amount
+    rule: int, units: Units, free: Bool[np.ndarray, " units"], keep: int, amount: Amount
 ) -> tuple[list[int], list[int]]:
     """Choose units of one split out of the free ones by a rule; also the classes that could give none.
 
     Every class keeps `keep` units for the splits still to be cut.
     """
-    return _RULES[rule](units, free, classes, keep, amount)
+    return _RULES[rule](units, free, units.classes, keep, amount)
 
 
 _TIE = 1e-9  # a change of distances that counts as none
@@ -105,13 +105,13 @@ class _LabelCarving:
         owners = np.repeat(np.arange(len(units.ranks)), np.diff(units.starts))
         rows = np.flatnonzero(free[owners])
         rows = rows[np.argsort(units.ranks[owners[rows]], kind="stable")]
-        self.sizes, self.is_several = units.sizes, units.sizes > 1
+        self.sizes, self.are_sets = units.sizes, units.sizes > 1
         self.order = np.flatnonzero(free)[np.argsort(units.ranks[free], kind="stable")]
         self.chosen = Selection(units, rows, labels, keep)
         # free examples of each label, in all and in units of several
         self.examples, self.of_several = (
             np.bincount(units.labels[some], weights=units.counts[some], minlength=labels)
-            for some in (rows, rows[self.is_several[owners[rows]]])
+            for some in (rows, rows[self.are_sets[owners[rows]]])
         )
         self.is_divisible = np.array(self.chosen.left) > keep
         self.used, self.limit = 0, 0  # examples taken, and at most for now
@@ -174,25 +174,25 @@ def _carve_labels(
     """
     share, most, least = amount
     carving = _LabelCarving(units, free, labels, keep)
-    order, sizes, is_several = carving.order, carving.sizes, carving.is_several
+    order, sizes, are_sets = carving.order, carving.sizes, carving.are_sets
     number = int(sizes[free].sum())
     total = carving.limit = min(max(round(share * number), min(least, number // 4)), most)
     every = carving.shares(carving.examples, total, number, min(1, keep))
     # One unit of each label that only units of several have.
     is_held = (carving.of_several == carving.examples) & carving.is_divisible
-    carving.take_labels(is_several, np.where(is_held, min(1, keep), 0).tolist())
+    carving.take_labels(are_sets, np.where(is_held, min(1, keep), 0).tolist())
     # The first units of several, in the drawn order, whose points lie within the share of them: as many
     # examples are taken of units of several, though of others where labels lack them.
-    sets = order[is_several[order]]
+    sets = order[are_sets[order]]
     of_several = int(sizes[sets].sum())
     places = np.cumsum(sizes[sets]) - (1 - units.points[sets]) * sizes[sets]
     wanted = int(sizes[sets[places < total * of_several / max(1, number)]].sum())
     carving.limit = max(carving.used, min(total, wanted))
     of_sets = carving.shares(carving.of_several, wanted, of_several)
-    carving.take_labels(is_several, of_sets)
-    carving.take_others(is_several, of_sets)
+    carving.take_labels(are_sets, of_sets)
+    carving.take_others(are_sets, of_sets)
     carving.limit = total
-    for among in (~is_several, np.ones(len(sizes), bool)):
+    for among in (~are_sets, np.ones(len(sizes), bool)):
         carving.take_labels(among, every)
         carving.take_others(among, every)
     return list(carving.chosen.taken)

@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64, Int8, Int64
-
-from pellucid.targets import PRESENT
+from jaxtyping import Bool, Float64, Int64
 
 # Keeps the draws different from those of `numpy.random.default_rng(seed)`: somebody may have made the data
 # with that, and the same stream would put it in order, so that the test split held the smallest of the first
@@ -32,11 +30,17 @@ class Units(NamedTuple):
     points: Float64[np.ndarray, " units"]
     # examples of each unit, where they may have several labels or none; `None` where each has one class
     sizes: Int64[np.ndarray, " units"] | None = None
+    classes: int = 1  # or labels, or strata of numbers
 
     def content(self, unit: int) -> list[tuple[int, int]]:
         """Classes of a unit with their numbers of examples."""
         rows = slice(self.starts[unit], self.starts[unit + 1])
         return list(zip(self.labels[rows].tolist(), self.counts[rows].tolist(), strict=True))
+
+    def content_of(self, label: int) -> tuple[int, int]:
+        """Examples of a class, and units that have some."""
+        counts = self.counts[self.labels == label]
+        return int(counts.sum()), len(counts)
 
 
 def tabulated(of: Int64[np.ndarray, " pool"], labels: Int64[np.ndarray, " pool"], seed: int) -> Units:
@@ -45,11 +49,11 @@ def tabulated(of: Int64[np.ndarray, " pool"], labels: Int64[np.ndarray, " pool"]
 
 
 def tabulated_sets(
-    of: Int64[np.ndarray, " pool"], states: Int8[np.ndarray, "pool labels"], seed: int
+    of: Int64[np.ndarray, " pool"], is_present: Bool[np.ndarray, "pool labels"], seed: int
 ) -> Units:
     """Tabulate units by the labels that are present, of which each example may have several or none."""
-    examples, labels = np.nonzero(states == PRESENT)
-    units = _tabulated(of, of[examples], labels.astype(np.int64), max(1, states.shape[1]), seed)
+    examples, labels = np.nonzero(is_present)
+    units = _tabulated(of, of[examples], labels.astype(np.int64), is_present.shape[1], seed)
     return units._replace(sizes=np.bincount(of).astype(np.int64))
 
 
@@ -61,9 +65,10 @@ def _tabulated(
     seed: int,
 ) -> Units:
     """Units of a pool by labels, of which each belongs to the unit in `owners`."""
-    cells, counts = np.unique(owners * classes + labels, return_counts=True)
+    width = max(1, classes)
+    cells, counts = np.unique(owners * width + labels, return_counts=True)
     number = int(of.max()) + 1
-    starts = np.searchsorted(cells // classes, np.arange(number + 1)).astype(np.int64)
+    starts = np.searchsorted(cells // width, np.arange(number + 1)).astype(np.int64)
     # The raw stream of a bit generator is the same in every version of numpy; `permutation` is not.
     stream = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=_OWN))
     # One draw an example, of which a unit takes its first as its rank: another pair held together moves few
@@ -75,7 +80,7 @@ def _tabulated(
     ranks = np.empty(number, np.int64)
     ranks[order] = np.arange(number)
     points = draws[members[first + (sizes > 1)]] / 2.0**64
-    return Units(of, starts, cells % classes, counts.astype(np.int64), ranks, points)
+    return Units(of, starts, cells % width, counts.astype(np.int64), ranks, points, classes=classes)
 
 
 class Shares(NamedTuple):

@@ -27,16 +27,16 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
+from pellucid.data.by_target import CLASSES_AT_MOST, READERS
 from pellucid.data.dataset import Dataset
 from pellucid.data.labels import read_number
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing
 from pellucid.data.sibling_sets import together
 from pellucid.data.split_rules import SPLIT_RULE, carve
-from pellucid.data.split_units import Units, tabulated, tabulated_sets
-from pellucid.data.targets import CLASSES_AT_MOST
+from pellucid.data.split_units import Units
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError
-from pellucid.targets import CLASSIFICATION, REGRESSION, Target
+from pellucid.targets import Target
 
 TEST_SHARE, MOST_TEST = 0.2, 10_000
 VALIDATION_SHARE, MOST_VALIDATION, LEAST_VALIDATION = 0.1, 5_000, 20
@@ -115,31 +115,16 @@ def split(
     splits[pool] = TRAIN
     if not missing or len(pool) == 0:
         return splits
-    # Strata of shares: the classes, sorted, or parts of equal size of the range of the numbers.
-    units_of = together(pool, first, listing.groups)
-    if listing.label_sets is not None:
-        names = list(listing.label_sets.names)
-        units = tabulated_sets(units_of, listing.label_sets.states[pool], seed)
-    elif listing.values is None:
-        texts = [listing.labels[index] for index in pool.tolist()]
-        names = sorted(set(texts))
-        codes = {name: code for code, name in enumerate(names)}
-        labels = np.array([codes[text] for text in texts], np.int64)
-        units = tabulated(units_of, labels, seed)
-    else:
-        labels = REGRESSION.strata(listing.values[pool])
-        names = [""] * (int(labels.max()) + 1)
-        units = tabulated(units_of, labels, seed)
+    labels = listing.coded.at(pool)
+    units = READERS[labels.target].units(together(pool, first, listing.groups), labels, seed)
     free = np.ones(len(units.ranks), bool)
     for part in missing:
         keep = len(missing) - missing.index(part)
-        taken, without = carve(rule, units, free, len(names), keep, _AMOUNTS[part])
+        taken, without = carve(rule, units, free, keep, _AMOUNTS[part])
         refuses = not given & {VALIDATION, TEST}
-        if refuses and without and listing.target is CLASSIFICATION:
-            short = [
-                Shortage(names[code], int((labels == code).sum()), int((units.labels == code).sum()))
-                for code in without
-            ]
+        if refuses and without and labels.exclusive():
+            names = [labels.names[code] for code in np.unique(labels.values).tolist()]
+            short = [Shortage(names[code], *units.content_of(code)) for code in without]
             raise too_few_of_classes(listing.place, names, short, missing)
         if refuses and not taken:
             found = Shortage("", len(pool), len(units.ranks)).words
@@ -247,21 +232,15 @@ def folds(dataset: Dataset, count: int, seed: int) -> tuple[Dataset, ...]:
     """
     pool = np.sort(np.concatenate([dataset.train, dataset.validation]))
     sets = np.unique(dataset.together[pool], return_inverse=True)[1].reshape(-1).astype(np.int64)
-    if dataset.target.is_exclusive:
-        # Class of each example, numbered without gaps; for numbers, its decile.
-        strata = dataset.target.strata(dataset.labels[pool], least=2 * count)
-        units, classes = tabulated(sets, strata, seed), int(strata.max()) + 1
-    else:
-        strata, classes = np.zeros(len(pool), np.int64), len(dataset.classes)
-        units = tabulated_sets(sets, dataset.labels[pool], seed)
-    _require_enough(dataset, units, strata, count)
+    units = READERS[dataset.target].units(sets, dataset.labels_at(pool), seed, least=2 * count)
+    _require_enough(dataset, units, count)
     free = np.ones(len(units.ranks), bool)
     of_unit = np.full(len(units.ranks), count - 1)
     for fold in range(count - 1):
         # A class keeps a unit for each later fold; a label need not be in every one.
         keep = count - 1 - fold if units.sizes is None else 0
         amount = (1 / (count - fold), len(pool), 0)
-        taken, _ = carve(dataset.split_rule, units, free, classes, keep, amount)
+        taken, _ = carve(dataset.split_rule, units, free, keep, amount)
         free[taken] = False
         of_unit[taken] = fold
     nothing = np.zeros(0, np.int64)
@@ -269,7 +248,7 @@ def folds(dataset: Dataset, count: int, seed: int) -> tuple[Dataset, ...]:
     for fold in range(count):
         others = of_unit != fold
         is_kept_back = np.zeros(len(others), bool)
-        kept_back, _ = carve(dataset.split_rule, units, others, classes, 1, _AMOUNTS[VALIDATION])
+        kept_back, _ = carve(dataset.split_rule, units, others, 1, _AMOUNTS[VALIDATION])
         is_kept_back[kept_back] = True
         train, validation, test = (
             pool[units_of_split[units.of]]
@@ -280,16 +259,16 @@ def folds(dataset: Dataset, count: int, seed: int) -> tuple[Dataset, ...]:
     return tuple(found)
 
 
-def _require_enough(dataset: Dataset, units: Units, strata: Int64[np.ndarray, " pool"], count: int) -> None:
+def _require_enough(dataset: Dataset, units: Units, count: int) -> None:
     """Refuse to divide too few numbers, and classes that cannot be in every fold."""
-    if dataset.target is not CLASSIFICATION:
+    if not dataset.exclusive_classes:
         if len(units.ranks) < 2 * count:
             raise DataError(
                 f"folds: {count_of(len(units.ranks), 'example')} that may be parted cannot fill "
                 f"{count} folds; {_ADVICE}"
             )
         return
-    sets = np.bincount(units.labels, minlength=int(strata.max()) + 1)
+    sets = np.bincount(units.labels, minlength=units.classes)
     short = np.flatnonzero(sets < count)
     if len(short) == 0:
         return

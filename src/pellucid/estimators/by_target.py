@@ -1,5 +1,6 @@
 """Forms of labels in memory by target: how they are read, counted, answered and compared."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -7,10 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Bool, Int8, Int64, Shaped
 
-from pellucid.data.label_sets import LabelSets
-from pellucid.data.labels import require_classes
+from pellucid.data.labels import new_names, require_classes
 from pellucid.data.listing import Listing
-from pellucid.data.targets import new_names, renamed_sets
 from pellucid.data.wording import count_of, quoted
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.fit_labels import (
@@ -144,7 +143,7 @@ class Several(Form):
             raise UsageError(
                 "label_separator: belongs to texts of several labels, and y has none; leave it out"
             )
-        require_one_each(len(found.sets.states), count)
+        require_one_each(len(found.sets), count)
         if not found.has_columns:
             found = _as_asked(found, settings)
         elif settings.rename is not None or settings.min_examples is not None:
@@ -154,7 +153,7 @@ class Several(Form):
                 "and change the columns, or give y as lists of labels"
             )
         sets = found.sets
-        is_known, is_present = sets.states != UNKNOWN, sets.states == PRESENT
+        is_known, is_present = sets.values != UNKNOWN, sets.values == PRESENT
         for name in np.array(sets.names)[~is_known.any(axis=0)].tolist()[:1]:
             raise DataError(
                 f"y: label {quoted(name)} is known of no example; leave it out, or give examples of it"
@@ -164,17 +163,15 @@ class Several(Form):
                 "y: no label is there for some examples and not for others, which leaves nothing to learn; "
                 "give examples of both"
             )
-        sets = sets.of(sorted(sets.names))
-        return OwnLabels(Labels(sets.states, sets.names, self.target), found.classes, not found.has_columns)
+        return OwnLabels(sets.by(sorted(sets.names)), found.classes, not found.has_columns)
 
     def of_listing(self, listing: Listing, positions: Int64[np.ndarray, " some"]) -> Labels:
         """States of all labels."""
-        assert listing.label_sets is not None  # of this target
-        return Labels(listing.label_sets.states[positions], listing.label_sets.names, self.target)
+        return listing.coded.at(positions)
 
     def in_listing(self, labels: Labels) -> dict[str, Any]:
         """Their names, and their states."""
-        return {"labels": labels.texts(), "label_sets": LabelSets(labels.names, labels.values)}
+        return {"labels": labels.texts(), "decided": labels}
 
     def can_be_split(self, labels: Labels, least: int = 0) -> bool:
         """Always: most labels are rare; those too rare for a split stay in training."""
@@ -202,25 +199,25 @@ class Several(Form):
             is_asked=True,
         )
         assert found is not None  # since several labels are asked for
-        sets = renamed_sets(found.sets, renamed) if found.form != "array" else found.sets
+        sets = found.sets.renamed(renamed) if found.form != "array" else found.sets
         if found.form == "array":
             if len(sets.names) != len(own):
                 raise DataError(
                     f"y: {count_of(len(sets.names), 'column')} where the model has "
                     f"{count_of(len(own), 'label')}; give one for each of classes_"
                 )
-            sets = sets._replace(names=tuple(own))
+            sets = dataclasses.replace(sets, names=tuple(own))
         missing = [name for name in own if name not in sets.names]
         if missing and found.has_columns:
             raise DataError(f"y: no column {quoted(missing[0])}, which is a label of the model; add it")
-        states = np.full((len(sets.states), len(own) + 1), ABSENT, np.int8)  # of those that `y` never has
+        states = np.full((len(sets), len(own) + 1), ABSENT, np.int8)  # of those that `y` never has
         states[:, -1] = UNKNOWN
         places = {name: place for place, name in enumerate(own)}
-        for name, column in zip(sets.names, sets.states.T, strict=True):
+        for name, column in zip(sets.names, sets.values.T, strict=True):
             place = places.get(name, -1)
             states[:, place] = column if place >= 0 else np.maximum(states[:, place], column)
         if sets.names:
-            states[~sets.looked_at] = UNKNOWN
+            states[~sets.is_known()] = UNKNOWN
         return states
 
     def is_wrong(
@@ -235,16 +232,16 @@ def _as_asked(found: Indicators, settings: Settings) -> Indicators:
     sets = found.sets
     if settings.rename is not None:
         require_classes("--rename", settings.rename, sets.names, "y")
-        sets = renamed_sets(sets, settings.rename)
+        sets = sets.renamed(settings.rename)
         found = found._replace(classes=np.array(sets.names), sets=sets)
-    counts = np.array(MULTILABEL.counts(sets.states, len(sets.names)), np.int64)
+    counts = np.array(sets.counts(), np.int64)
     kept = counts >= (settings.min_examples or 0)
     if len(kept) and not kept.any():
         raise DataError("y: min_examples leaves no label; give a smaller number")
     if kept.all():
         return found
     warn_of_rare("label", found.classes[~kept], counts[~kept])
-    return found._replace(classes=found.classes[kept], sets=sets.of(np.array(sets.names)[kept].tolist()))
+    return found._replace(classes=found.classes[kept], sets=sets.by(np.array(sets.names)[kept].tolist()))
 
 
 class Numbers(Form):
@@ -273,12 +270,11 @@ class Numbers(Form):
 
     def of_listing(self, listing: Listing, positions: Int64[np.ndarray, " some"]) -> Labels:
         """The numbers."""
-        assert listing.values is not None  # of this target
-        return Labels(listing.values[positions], (), self.target)
+        return listing.coded.at(positions)
 
     def in_listing(self, labels: Labels) -> dict[str, Any]:
         """Their texts, and themselves."""
-        return {"labels": labels.texts(), "values": labels.values}
+        return {"labels": labels.texts(), "decided": labels}
 
     def can_be_split(self, labels: Labels, least: int = 0) -> bool:
         """Always."""
@@ -298,7 +294,7 @@ class Conditions(Form):
 
     def in_listing(self, labels: Labels) -> dict[str, Any]:
         """No labels."""
-        return {"labels": [""] * len(labels), "is_labelled": False}
+        return {"labels": [""] * len(labels), "decided": labels}
 
     def can_be_split(self, labels: Labels, least: int = 0) -> bool:
         """Always."""

@@ -17,7 +17,7 @@ from pellucid.data.raw_texts import Texts
 from pellucid.data.reading.dispatch import read_dataset
 from pellucid.data.reading.in_memory import name_of
 from pellucid.data.splitting import split
-from pellucid.data.tables.table import plain_values
+from pellucid.data.tables.frames import plain_values
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.by_target import FORMS, estimator_of
 from pellucid.estimators.fit_labels import OwnLabels
@@ -157,5 +157,7 @@ def fit_data_in_memory(
             "leave it out"
         )
     train = np.setdiff1d(np.flatnonzero(usable), validation)
-    material = Dataset(inputs, labels.values, train, validation, labels.names, preprocessing)
+    material = Dataset(
+        inputs, labels.values, train, validation, labels.names, preprocessing, target=labels.target
+    )
     return FitData(material, own.classes, own.as_lists)

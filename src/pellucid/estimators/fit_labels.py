@@ -11,9 +11,8 @@ from jaxtyping import Float64, Int64, Shaped
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, column_or_1d
 
-from pellucid.data.labels import LARGEST, label_texts, require_classes
-from pellucid.data.tables.table import is_frame, plain_values
-from pellucid.data.targets import new_names, require_spread
+from pellucid.data.labels import LARGEST, label_texts, new_names, require_classes, require_spread
+from pellucid.data.tables.frames import is_frame, plain_values
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings

@@ -24,7 +24,8 @@ from pellucid.data.tables.columns import (
     joined_names,
     named_inputs,
 )
-from pellucid.data.tables.table import Table, inputs_of, is_frame, plain_values, table_of_frame
+from pellucid.data.tables.frames import is_frame, plain_values, table_of_frame
+from pellucid.data.tables.table import Table, inputs_of
 from pellucid.data.text_copies import text_digests
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.by_target import read_targets

@@ -18,18 +18,13 @@ import numpy as np
 import scipy.sparse
 from jaxtyping import Int8, Shaped
 
-from pellucid.data.label_sets import (
-    LabelSets,
-    read_label_sets,
-    require_few,
-    require_fit_names,
-    sets_of_lists,
-    with_answer,
-)
+from pellucid.data.by_target import with_answer
+from pellucid.data.label_sets import read_label_sets, require_few, require_fit_names, sets_of_lists
 from pellucid.data.labels import label_texts
-from pellucid.data.tables.table import columns_of_frame, is_frame
+from pellucid.data.tables.frames import columns_of_frame, is_frame
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
+from pellucid.targets import Labels, labels_of_states
 from pellucid.targets.several import states_of
 
 _MANY = (list, tuple, set, frozenset, np.ndarray)
@@ -40,7 +35,7 @@ class Indicators(NamedTuple):
 
     # the labels in the caller's own type: numbers of columns, their names, or the labels of lists, sorted
     classes: Shaped[np.ndarray, " labels"]
-    sets: LabelSets  # their states, and names as files hold them, in the same order
+    sets: Labels  # their states, and names as files hold them, in the same order
     form: Literal["array", "frame", "lists", "texts"]
 
     @property
@@ -70,7 +65,7 @@ def read_indicators(
     if found is None:
         return None
     unlabelled = unlabelled or ("unknown" if found.has_columns else None)
-    return found._replace(sets=with_answer(found.sets, unlabelled, "y", _positions(found.sets.states))[0])
+    return found._replace(sets=with_answer(found.sets, unlabelled, "y", _positions(found.sets))[0])
 
 
 def _from_columns(y: Any, is_asked: bool) -> Indicators | None:
@@ -87,14 +82,14 @@ def _from_columns(y: Any, is_asked: bool) -> Indicators | None:
     columns = columns_of_frame(y, "y")
     require_fit_names(tuple(columns), "y")
     states = _states(np.array([*columns.values()]).T, [f"column {quoted(name)}" for name in columns])
-    return Indicators(np.array([*columns]), LabelSets(tuple(columns), states), "frame")
+    return Indicators(np.array([*columns]), labels_of_states(states, list(columns)), "frame")
 
 
 def _counted(values: Shaped[np.ndarray, "examples labels"]) -> Indicators:
     """Labels of an indicator array, by the numbers of its columns."""
     numbers = range(values.shape[1])
     states = _states(values, [f"column {number}" for number in numbers])
-    return Indicators(np.array(numbers), LabelSets(tuple(map(str, numbers)), states), "array")
+    return Indicators(np.array(numbers), labels_of_states(states, list(map(str, numbers))), "array")
 
 
 def _states(
@@ -175,11 +170,9 @@ def _from_lists(lists: Sequence[Any]) -> Indicators:
     own: list[list[str]] = [[] for _ in lists]
     for owner, text in zip(owners, texts, strict=True):
         own[owner].append(text)
-    sets = sets_of_lists(own, "y", _positions(lists))
-    is_missing = np.isin(np.arange(len(lists)), missing)[:, None]
-    sets = sets._replace(states=states_of(sets.states.astype(bool), is_missing))
+    sets = sets_of_lists(own, "y", _positions(lists), missing)
     classes, first = np.unique(np.array(labels), return_index=True)
-    return Indicators(classes, sets.of([texts[index] for index in first.tolist()]), "lists")
+    return Indicators(classes, sets.by([texts[index] for index in first.tolist()]), "lists")
 
 
 def _from_single(y: Any, separator: str | None) -> Indicators:

@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Float64, Int8, Int64, UInt8
 
 from pellucid.data import Dataset, Listing
+from pellucid.data.by_target import with_labels
 from pellucid.data.images.augmentation import probe_mirroring, probe_variations, usual_shift
-from pellucid.data.labels import number_text, read_number
+from pellucid.data.labels import read_number
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
 from pellucid.settings import GENERATIVE
@@ -126,12 +127,12 @@ def _vary_nothing(
 
 def _with_classes(listing: Listing) -> Listing:
     """The listing as it is, or a `DataError` where its labels are no classes."""
-    if listing.label_sets is not None:
+    if listing.target is MULTILABEL:
         raise DataError(
             f"{listing.place}: an example has several labels, such as {listing.labels[0]!r}, and the network "
             "that continues training answers one class; give single labels, or --target class"
         )
-    if listing.values is not None:
+    if listing.target is REGRESSION:
         raise DataError(
             f"{listing.place}: the labels are numbers, such as {listing.labels[0]}, and the network that "
             "continues training answers classes; give classes, or take these numbers as such with --target "
@@ -150,11 +151,10 @@ def _with_numbers(listing: Listing) -> Listing:
             f"{listing.place}: the network that continues training predicts numbers, but not every label is "
             f"one: {some(named, _NAMES_SHOWN)}; fix or remove {'it' if len(wrong) == 1 else 'them'}"
         )
-    values = np.array(read, np.float64)
-    labels = [number_text(value) for value in values.tolist()]
+    labels = Labels(np.array(read, np.float64), (), REGRESSION)
     # What reading decided about the labels is for the network to decide.
     warnings = tuple(each for each in listing.warnings if "--target" not in each)
-    return dataclasses.replace(listing, labels=labels, values=values, warnings=warnings)
+    return with_labels(dataclasses.replace(listing, warnings=warnings), labels)
 
 
 WAYS: dict[Target, Ways] = {

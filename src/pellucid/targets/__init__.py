@@ -6,11 +6,11 @@ A fifth kind is one file here, and a row in the table of each room that differs 
 import numpy as np
 from jaxtyping import Shaped
 
-from pellucid.targets.classes import CLASSIFICATION
+from pellucid.targets.classes import CLASSIFICATION, class_labels
 from pellucid.targets.images import GENERATION
 from pellucid.targets.labels import Labels, metric_value
 from pellucid.targets.numbers import REGRESSION, deciles
-from pellucid.targets.several import MULTILABEL
+from pellucid.targets.several import MULTILABEL, labels_of_lists, labels_of_states, state_of
 from pellucid.targets.target import ABSENT, PRESENT, SEPARATOR, UNKNOWN, Statements, Target
 
 __all__ = [
@@ -26,8 +26,12 @@ __all__ = [
     "Labels",
     "Statements",
     "Target",
+    "class_labels",
     "deciles",
+    "labels_of_lists",
+    "labels_of_states",
     "metric_value",
+    "state_of",
     "target_named",
     "target_of",
 ]

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Float64, Int64, Shaped
 from pellucid.arithmetic import at_temperature, softmax
 from pellucid.arithmetic.metrics import OF_CLASSES, class_value
 from pellucid.arithmetic.probabilities import stored
+from pellucid.targets.labels import Labels
 from pellucid.targets.target import Answering, Statements, Target, probabilities_of
 
 
@@ -144,6 +145,17 @@ class Classes(Named):
         """The very same."""
         return labels
 
+    def moved(
+        self, labels: Int64[np.ndarray, " n"], places: Sequence[int], classes: int
+    ) -> Int64[np.ndarray, " n"]:
+        """The new code of each class."""
+        found: np.ndarray = np.maximum(np.array(places, np.int64), 0)[labels]
+        return found
+
+    def exclusive(self, classes: Sequence[str]) -> Sequence[str]:
+        """All of them."""
+        return classes
+
     def firsts(self, labels: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " found"]:
         """That of each class that occurs."""
         return np.unique(labels, return_index=True)[1]
@@ -177,3 +189,10 @@ CLASSIFICATION: Target = Classes(
     cell=str,
     right="accuracy",
 )
+
+
+def class_labels(texts: Sequence[str]) -> Labels:
+    """Labels of which each text is the name of a class; classes are sorted by code point."""
+    names = tuple(sorted(set(texts)))
+    codes = {name: code for code, name in enumerate(names)}
+    return Labels(np.array([codes[text] for text in texts], np.int64), names, CLASSIFICATION)

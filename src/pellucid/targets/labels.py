@@ -1,5 +1,6 @@
 """Labels of examples together with what they are: the one container in which they travel."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +25,23 @@ class Labels:
     def at(self, positions: Any) -> "Labels":
         """Those of some examples, by their positions, or by what NumPy takes for them."""
         return replace(self, values=self.values[positions])
+
+    def by(self, names: Sequence[str]) -> "Labels":
+        """The same by other names, in their order: labels that are not among them are left out."""
+        places = {name: code for code, name in enumerate(names)}
+        moved = [places.get(name, -1) for name in self.names]
+        return replace(self, values=self.target.moved(self.values, moved, len(names)), names=tuple(names))
+
+    def renamed(self, names: Mapping[str, str]) -> "Labels":
+        """The same by new names, sorted; classes or labels of one new name become one."""
+        own = [names.get(name, name) for name in self.names]
+        places = {name: code for code, name in enumerate(sorted({*own}))}
+        moved = [places[name] for name in own]
+        return replace(self, values=self.target.moved(self.values, moved, len(places)), names=tuple(places))
+
+    def exclusive(self) -> Sequence[str]:
+        """Classes of which an example has exactly one; none of several labels and numbers."""
+        return self.target.exclusive(self.names)
 
     def codes(self) -> Int64[np.ndarray, " n"]:
         """Class of each example; its rarest label, or else 0; numbers are all of one."""

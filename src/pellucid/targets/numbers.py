@@ -141,6 +141,16 @@ class Numbers(Target):
         """The number itself."""
         return answers
 
+    def moved(
+        self, labels: Float64[np.ndarray, " n"], places: Sequence[int], classes: int
+    ) -> Float64[np.ndarray, " n"]:
+        """The very same: numbers have no classes."""
+        return labels
+
+    def exclusive(self, classes: Sequence[str]) -> Sequence[str]:
+        """None."""
+        return ()
+
     def firsts(self, labels: Float64[np.ndarray, " n"]) -> Int64[np.ndarray, " found"]:
         """None."""
         return np.zeros(0, np.int64)

@@ -9,7 +9,23 @@ from jaxtyping import Bool, Float, Float64, Int8, Int64
 from pellucid.arithmetic.label_metrics import label_terms, label_value
 from pellucid.arithmetic.probabilities import of_all, sigmoid, sigmoid_at_temperature
 from pellucid.targets.classes import Named
-from pellucid.targets.target import ABSENT, PRESENT, SEPARATOR, UNKNOWN, Statements, Target, probabilities_of
+from pellucid.targets.labels import Labels
+from pellucid.targets.target import (
+    ABSENT,
+    PRESENT,
+    SEPARATOR,
+    UNKNOWN,
+    Statements,
+    Target,
+    probabilities_of,
+)
+
+# Cells that say of one label whether it applies.
+_STATES: dict[object, int] = {
+    **dict.fromkeys((1, 1.0, True, "1", "1.0", "true", "yes"), PRESENT),
+    **dict.fromkeys((0, 0.0, False, "0", "0.0", "false", "no"), ABSENT),
+    **dict.fromkeys((None, ""), UNKNOWN),
+}
 
 # Probability from which on a label is answered that has no threshold of its own.
 EVEN = 0.5
@@ -123,15 +139,29 @@ class SeveralLabels(Named):
         found: np.ndarray = np.maximum(rarest_labels(labels), 0)
         return found
 
+    def is_known(self, labels: Int8[np.ndarray, "n labels"]) -> Bool[np.ndarray, " n"]:
+        """Whether at least one label is known."""
+        found: np.ndarray = (labels != UNKNOWN).any(axis=1)
+        return found
+
+    def moved(
+        self, labels: Int8[np.ndarray, "n labels"], places: Sequence[int], classes: int
+    ) -> Int8[np.ndarray, "n others"]:
+        """The state of each new label: present where one of the old ones is, else absent where one is."""
+        states = np.full((len(labels), classes), UNKNOWN, np.int8)
+        for code, place in enumerate(places):
+            if place >= 0:
+                states[:, place] = np.maximum(states[:, place], labels[:, code])
+        return states
+
+    def exclusive(self, classes: Sequence[str]) -> Sequence[str]:
+        """None: an example may have any number of them."""
+        return ()
+
     def firsts(self, labels: Int8[np.ndarray, "n labels"]) -> Int64[np.ndarray, " found"]:
         """That of each label that any example has."""
         is_present = labels == PRESENT
         found: np.ndarray = is_present.argmax(axis=0)[is_present.any(axis=0)]
-        return found
-
-    def is_known(self, labels: Int8[np.ndarray, "n labels"]) -> Bool[np.ndarray, " n"]:
-        """Whether at least one label is known."""
-        found: np.ndarray = (labels != UNKNOWN).any(axis=1)
         return found
 
     def counts(self, labels: Int8[np.ndarray, "n labels"], classes: int) -> tuple[int, ...]:
@@ -176,3 +206,28 @@ MULTILABEL: Target = SeveralLabels(
     right="subset_accuracy",
     is_exclusive=False,
 )
+
+
+def state_of(cell: object) -> int | None:
+    """State of a label by the cell of its column; `None` of any other cell."""
+    if isinstance(cell, float) and cell != cell:
+        return UNKNOWN
+    cell = cell.strip().lower() if isinstance(cell, str) else cell
+    return _STATES.get(cell) if isinstance(cell, (str, int, float, type(None))) else None
+
+
+def labels_of_states(states: Int8[np.ndarray, "n labels"], names: Sequence[str]) -> Labels:
+    """Labels of which each example may have several, by their states."""
+    return Labels(states, tuple(names), MULTILABEL)
+
+
+def labels_of_lists(
+    lists: Sequence[Sequence[str]], names: Sequence[str], unknown: Sequence[int] = ()
+) -> Labels:
+    """Labels in a list of them for each example; of the examples at `unknown` nothing is known."""
+    codes = {name: code for code, name in enumerate(names)}
+    states = np.full((len(lists), len(names)), ABSENT, np.int8)
+    for row, each in enumerate(lists):
+        states[row, [codes[name] for name in each]] = PRESENT
+    states[list(unknown)] = UNKNOWN
+    return labels_of_states(states, names)

@@ -213,6 +213,20 @@ class Target(ABC):
         """The most probable class or label of each answer, or the number itself."""
 
     @abstractmethod
+    def moved(
+        self, labels: Shaped[np.ndarray, "n ..."], places: Sequence[int], classes: int
+    ) -> Shaped[np.ndarray, "n ..."]:
+        """Labels by so many other classes: `places` has for each old one its new code, or -1 for none.
+
+        Several old classes may become one. What is left of an example without a class has code 0; a label
+        that no old one becomes is unknown.
+        """
+
+    @abstractmethod
+    def exclusive(self, classes: Sequence[str]) -> Sequence[str]:
+        """Classes of which an example has exactly one; none of labels that go together, or of numbers."""
+
+    @abstractmethod
     def firsts(self, labels: Shaped[np.ndarray, "n ..."]) -> Int64[np.ndarray, " found"]:
         """Place of the first example of each class or label that occurs, in their order; none of numbers."""
 

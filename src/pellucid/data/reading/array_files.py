@@ -325,21 +325,21 @@ def _npz_labels(path: Path, place: str, part: str, members: dict[str, _Member]) 
         raise DataError(f"{place}: x_{part} has no labels; {name} is missing")
     if members[name].dtype.kind not in "buifSU":
         raise DataError(f"{place}: {name} holds {str(members[name].dtype)[:40]}; give texts or numbers")
-    labels = _load(path, name)
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1:
-        raise DataError(f"{place}: {name} has the shape {labels.shape}; give one label for each image")
-    _require_one_each(members[f"x_{part}"].shape[0], len(labels), f"labels in {name}", place)
-    if labels.dtype.kind == "U" and labels.dtype.itemsize:
+    array = _load(path, name)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise DataError(f"{place}: {name} has the shape {array.shape}; give one label for each image")
+    _require_one_each(members[f"x_{part}"].shape[0], len(array), f"labels in {name}", place)
+    if array.dtype.kind == "U" and array.dtype.itemsize:
         # Numbers beyond the last character break Python's own texts.
-        codes = np.ascontiguousarray(labels).view(np.uint32)
-        codes = codes if labels.dtype.isnative else codes.byteswap()
-        wrong = np.flatnonzero((codes.reshape(len(labels), -1) > sys.maxunicode).any(axis=1))
+        codes = np.ascontiguousarray(array).view(np.uint32)
+        codes = codes if array.dtype.isnative else codes.byteswap()
+        wrong = np.flatnonzero((codes.reshape(len(array), -1) > sys.maxunicode).any(axis=1))
         if len(wrong):
             raise DataError(f"{place}: the label at {name} row {wrong[0] + 1} is no text; fix it")
-    values = labels.tolist()
-    if labels.dtype.kind == "S":
+    values = array.tolist()
+    if array.dtype.kind == "S":
         values = [value.decode(errors="surrogateescape") for value in values]
     return label_texts(values, place, lambda index: f"{name} row {index + 1}")
 

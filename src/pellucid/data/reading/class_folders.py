@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from pellucid.data.by_target import unlabelled
 from pellucid.data.data_files import IMAGE_KIND, TEXT_KIND, TEXT_SUFFIX, File, FileKind, Stored
 from pellucid.data.label_sets import in_several_folders
 from pellucid.data.labels import is_encodable
@@ -159,7 +160,7 @@ def read_unlabelled(folder: Folder, place: str) -> Listing:
         labels=[""] * len(paths),
         paths=paths,
         warnings=(sentence, *_warnings(place, [], others, IMAGE_KIND)),
-        is_labelled=False,
+        decided=unlabelled(len(paths)),
     )
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pellucid.data.by_target import renamed, with_target
 from pellucid.data.data_files import ends_like_image
 from pellucid.data.listing import SPLIT_OF_NAME, TEST, TRAIN, UNDECIDED, VALIDATION, Listing
 from pellucid.data.reading.array_files import is_idx_folder, read_idx_folder, read_npz
@@ -27,7 +28,6 @@ from pellucid.data.reading.shards import (
 )
 from pellucid.data.reading.table_folders import read_any_folder, read_table
 from pellucid.data.tables.table_files import is_table, open_table
-from pellucid.data.targets import renamed, with_target
 from pellucid.data.trees import DiskFolder, enclosed, enclosed_warning, is_archive, likely_path, open_archive
 from pellucid.data.wording import count_of, quoted
 from pellucid.errors import DataError, UsageError
@@ -78,10 +78,6 @@ def as_asked(listing: Listing, settings: Settings) -> Listing:
         )
     listing = with_target(listing, settings)
     if settings.rename is not None:
-        if listing.values is not None:
-            raise UsageError(
-                f"--rename: names classes, but the labels of {listing.place} are numbers; leave it out"
-            )
         listing = renamed(listing, settings.rename)
     if TEST in listing.splits and VALIDATION in listing.splits:
         return listing

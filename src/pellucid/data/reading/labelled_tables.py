@@ -13,7 +13,7 @@ from jaxtyping import Int64
 
 from pellucid.data.data_files import Stored
 from pellucid.data.label_sets import joined_sets, sets_of_columns
-from pellucid.data.labels import MOST_ROWS, group_text, label_texts, read_times, source_codes
+from pellucid.data.labels import MOST_ROWS, group_text, label_texts, source_codes
 from pellucid.data.listing import SPLIT_OF_NAME, TEST, UNDECIDED, LazyTexts, Listing
 from pellucid.data.raw_texts import TextWriter
 from pellucid.data.reading.input_values import (
@@ -33,6 +33,7 @@ from pellucid.data.tables.columns import (
     other_columns,
 )
 from pellucid.data.tables.table import Table, inputs_of
+from pellucid.data.times import read_times
 from pellucid.data.wording import quoted, some, visible
 from pellucid.errors import DataError
 from pellucid.settings import Settings, likely_meant, parse_ignore
@@ -142,12 +143,12 @@ class RowReader:
         def row(index: int) -> str:
             return f"row {numbers[index]}"
 
-        label_sets = sets_of_columns(self._labels, place, row) if len(self._labels) > 1 else None
-        if label_sets is None:
+        several = sets_of_columns(self._labels, place, row) if len(self._labels) > 1 else None
+        if several is None:
             (values,) = self._labels.values()
             labels = label_texts(values, place, row, may_be_empty=True)
         else:
-            labels = label_sets.texts()
+            labels = several.texts()
         if self._wrong:
             raise DataError(
                 f"{place}: column {quoted(str(columns.split))} holds {quoted(self._wrong[0][1])} at "
@@ -162,8 +163,8 @@ class RowReader:
             form="table",
             sources=row_names(place, numbers),
             labels=labels,
-            label_sets=label_sets,
-            has_label_columns=label_sets is not None,
+            decided=several,
+            has_label_columns=several is not None,
             splits=self._splits,
             groups=self._groups,
             columns_of_sources={name: np.concatenate(codes) for name, codes in self._sources.items()},
@@ -303,7 +304,7 @@ def joined(parts: Sequence[Listing]) -> Listing:
     ]
     others = [name for name in first.other_columns if all(name in part.other_columns for part in parts)]
     times = [part.times for part in parts if part.times is not None]
-    sets = [part.label_sets for part in parts if part.label_sets is not None]
+    sets = [part.decided for part in parts if part.has_label_columns and part.decided is not None]
     slices = [part.slices for part in parts if part.slices is not None]
     return Listing(
         place=first.place,
@@ -311,7 +312,7 @@ def joined(parts: Sequence[Listing]) -> Listing:
         sources=chained([part.sources for part in parts]),
         labels=all_of(part.labels for part in parts),
         has_label_columns=first.has_label_columns,
-        label_sets=joined_sets(sets, [part.place for part in parts]) if len(sets) == len(parts) else None,
+        decided=joined_sets(sets, [part.place for part in parts]) if len(sets) == len(parts) else None,
         splits=all_of(part.splits for part in parts),
         groups=all_of(part.groups for part in parts),
         paths=None if first.paths is None else [path for part in parts for path in part.paths or ()],

@@ -76,6 +76,7 @@ class _Measuring:
             everything[:0],
             dataset.classes,
             preprocessing=dataset.preprocessing,
+            target=dataset.target,
         )
         return NetworkLearner(_judging(self.settings, len(images))).fit(material)[0].model
 

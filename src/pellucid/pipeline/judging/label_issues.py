@@ -111,7 +111,9 @@ def fold_judge(
     else:
         seen = extract(_FEATURES, dataset.inputs[positions])
     nothing = np.zeros(0, np.int64)
-    material = Dataset(seen, labels, train=train, validation=nothing, classes=dataset.classes)
+    material = Dataset(
+        seen, labels, train=train, validation=nothing, classes=dataset.classes, target=dataset.target
+    )
     are_rows = isinstance(seen, np.ndarray)
     folds = FOLDS_OF_FEW if are_rows and len(positions) <= FEW else FOLDS
     fold = draw_folds(together, folds, settings.seed)

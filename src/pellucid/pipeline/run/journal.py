@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pellucid.data.split_rules import FIRST_SPLIT_RULE, SPLIT_RULE
-from pellucid.data.tables.table import is_frame, is_lazy, json_lines_of_frame
+from pellucid.data.tables.frames import is_frame, is_lazy, json_lines_of_frame
 from pellucid.data.wording import public_name
 from pellucid.errors import DataError, PellucidError, StorageError, UsageError
 from pellucid.files import (

@@ -24,6 +24,7 @@ from pellucid.pipeline.run.stages import Onlooker
 from pellucid.reports import Answered, GeneratedFacts, ReportFacts
 from pellucid.reports.formatting import count, seconds
 from pellucid.settings import DUMMIES, metrics_of
+from pellucid.targets import REGRESSION
 from pellucid.training import Observer, Session
 from pellucid.training.state import Record, State
 
@@ -264,7 +265,7 @@ class Progress(Onlooker):
             return ReportFacts(**common, confusion=empty, mistakes=(), generated=GeneratedFacts({}, ()))
         if answers is None or labels is None:
             return ReportFacts(**common, confusion=empty, mistakes=())
-        if dataset.is_regression:
+        if dataset.target is REGRESSION:
             return ReportFacts(
                 **common, confusion=empty, mistakes=(), numbers=np.stack([labels, answers], axis=1)
             )
