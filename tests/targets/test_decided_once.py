@@ -28,22 +28,11 @@ ATTRIBUTES = {
 }
 
 LEFT: dict[str, int] = {
-    "answering": 48,
-    "arithmetic": 2,
-    "bundle": 53,
-    "classical": 53,
-    "data": 89,
-    "estimators": 28,
-    "evaluation": 17,
-    "export": 23,
-    "insight": 16,
-    "labelling": 12,
-    "pipeline": 72,
+    "answering": 3,
+    "bundle": 1,
+    "data": 4,
+    "pipeline": 4,
     "reference": 2,
-    "reports": 12,
-    "runtime": 10,
-    "serving": 3,
-    "training": 19,
 }
 
 
