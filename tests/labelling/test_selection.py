@@ -75,7 +75,7 @@ def test_every_example_is_as_likely_in_the_audit() -> None:
 
 
 def test_the_densest_point_of_the_largest_cluster_without_a_label_is_typical() -> None:
-    """Thirteen clusters far apart: of three with a label two are the largest, of the others one the smallest."""
+    """Thirteen clusters far apart, of which three have a label, among them the two largest."""
     sizes = [40, 35, 8, 20, 6, 18, 16, 4, 14, 12, 10, 9, 11]
     centres = [(100 * np.cos(at), 100 * np.sin(at)) for at in range(len(sizes))]
     features = points(*((centre, 1.0, size) for centre, size in zip(centres, sizes, strict=True)))
