@@ -253,8 +253,8 @@ def check_matrix(run, report: str) -> None:
     }
 
 
-OWN = 0.45  # a threshold of the user's, other than the run's
-ERROR = 0.3
+OWN = 0.6  # a threshold of the user's, other than the run's
+ERROR = 0.4
 
 
 @pytest.fixture(scope="module")
@@ -293,6 +293,8 @@ def test_evaluate_gives_the_same_answers(run, fresh, threshold):
     answered = np.where(novelty > 0.95, 0.0, said[np.arange(len(said)), decided]) >= promise
     assert 0 < answered.sum() < len(rows)
     kept = answered.mean(), (decided != labels)[answered].mean()
+    by_run = (said[:, 1] >= LEAST).astype(np.int64)
+    assert threshold is None or kept[1] != (by_run != labels)[answered].mean()  # or either would do
     assert found["abstention"]["answered"]["value"] == pytest.approx(kept[0])
     assert found["abstention"]["error"]["value"] == pytest.approx(kept[1])
 
@@ -323,6 +325,9 @@ def test_predict_gives_the_same_answers(run, fresh, threshold, tmp_path):
     decided = (said[:, 1] >= least).astype(np.int64)
     assert 0 < (decided != said.argmax(axis=1)).sum()  # or the threshold would say nothing
     assert [row["label"] for row in answers] == [NAMES[code] for code in decided]
+    if threshold is None:  # and the Python interface
+        texts = [row["text"] for row in rows]
+        assert [*load(run.folder).predict(texts)] == [NAMES[code] for code in decided]
     trusted = np.where(novelty > 0.95, 0.0, said[np.arange(len(said)), decided])
     abstained = np.array([row["abstained"] == "true" for row in answers])
     limit = promised(run, least)
@@ -330,8 +335,9 @@ def test_predict_gives_the_same_answers(run, fresh, threshold, tmp_path):
     np.testing.assert_array_equal(abstained[is_far], (trusted < limit)[is_far])
 
 
+@pytest.mark.slow
 def test_whoever_answers_answers_alike(run, fresh):
-    """The Python interface, an exported file, and the process of a server."""
+    """An exported file, the watch of a server, and its process."""
     pytest.importorskip("onnxruntime")
     look_operators_up_once()
     path, rows = fresh
@@ -339,7 +345,6 @@ def test_whoever_answers_answers_alike(run, fresh):
     said, novelty = run.model.answer(texts)
     decided = [NAMES[code] for code in (said[:, 1] >= LEAST).astype(np.int64)]
     assert decided != [NAMES[code] for code in said.argmax(axis=1)]
-    assert [*load(run.folder).predict(texts)] == decided
     file = path.parent / "model.onnx"
     export(str(run.folder), file)
     exported = load_exported(file)
