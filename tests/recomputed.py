@@ -23,12 +23,14 @@ from sklearn.metrics import (
 from labelled import labelled
 from pellucid.bundle import AverageModel, load_any
 from pellucid.evaluation import (
+    Groups,
     cross_fitted,
     fit_temperature,
     judge_label_issues,
     recommend,
     reliability,
     score,
+    worth,
 )
 from pellucid.evaluation.averaging import chosen_weights, cross_fitted_average
 from pellucid.evaluation.comparisons import compare_all, flip_p_values
@@ -152,6 +154,8 @@ class Classified:
         splits: inputs and class codes of the training, validation and test examples; where folds judged, all
             that is not for the test is both of the first.
         alike: names of models of which none is simpler than another, group by group.
+        threshold: probability from which on one of two classes is answered.
+        sets: number of the given group of each example, by split.
     """
 
     def __init__(
@@ -160,8 +164,10 @@ class Classified:
         splits: Mapping[str, tuple[Any, np.ndarray]],
         alike: Sequence[Sequence[str]] = (),
         threshold: Mapping[str, float] | None = None,
+        sets: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         self.folder, self.splits, self.alike = folder, splits, alike
+        self.sets = sets
         self.by_folds = splits["train"] is splits["validation"]
         self.threshold = dict(threshold or {})
         self.metrics = json.loads((folder / "metrics.json").read_text())
@@ -199,13 +205,21 @@ class Classified:
             found = np.where(said[:, code] >= least, code, 1 - code)
         return found
 
-    def check_scores(self, path: str, labels: np.ndarray, said: np.ndarray) -> None:
+    def groups(self, split: str, kept: np.ndarray | slice = slice(None)) -> Groups | None:
+        """The given groups of some examples of a split."""
+        return None if self.sets is None else Groups.of_sets(self.sets[split][kept])
+
+    def check_scores(
+        self, path: str, labels: np.ndarray, said: np.ndarray, groups: Groups | None = None
+    ) -> None:
         """Values by scikit-learn and Wilson's formula; ends of other intervals by the seed of the run."""
         positive = self.positive
         values = scores_of_classes(labels, said, self.decide(said), positive)
-        by_seed = score(labelled(labels), said, self.seed, None, positive, self.decide(said)).to_json()
+        by_seed = score(labelled(labels), said, self.seed, groups, positive, self.decide(said)).to_json()
         for key, value in values.items():
             self.checked.equals(f"{path}/{key}", {**by_seed[key], "value": value})
+        if groups is not None:
+            return
         hits = int((self.decide(said) == labels).sum())
         self.checked.equals(f"{path}/accuracy", wilson_interval(hits, len(labels)), rel=1e-6)
 
@@ -231,7 +245,8 @@ class Classified:
         equals(
             f"{path}/validation", scores_of_classes(labels, said, self.decide(said), self.positive), **near
         )
-        self.check_scores(f"{path}/test", self.labels, self.tested[name])
+        self.check_scores(f"{path}/test", self.labels, self.tested[name], self.groups("test"))
+        self._check_groups(path, self.tested[name])
         if len(leaked):
             kept = self.unseen
             self.check_scores(f"{path}/test_without_leaked", self.labels[kept], self.tested[name][kept])
@@ -255,11 +270,32 @@ class Classified:
         equals(f"{path}/calibration/temperature", model.temperature)
         for key, answers in (("before", self.raw[name]), ("after", self.tested[name])):
             labels, answers = self.labels[self.unseen], answers[self.unseen]
-            found = reliability(labelled(labels), answers, self.seed).error._asdict()
+            groups = self.groups("test", self.unseen)
+            found = reliability(labelled(labels), answers, self.seed, groups).error._asdict()
             equals(f"{path}/calibration/{key}", {**found, "value": calibration_error(labels, answers)})
         self._check_configurations(name, entry, path)
         self._check_novelty(name, path)
         self._check_kept(name)
+
+    def _check_groups(self, path: str, said: np.ndarray) -> None:
+        """What the test is worth by its groups."""
+        groups = self.groups("test")
+        if groups is None:
+            return
+        found = worth(groups, labelled(self.labels), said)
+        examples, effect = len(self.labels), found.design_effect
+        expected = {
+            "groups": len({*self.sets["test"].tolist()}),
+            "examples": examples,
+            "correlation": found.correlation,
+            "design_effect": effect,
+            "independent_examples": examples / effect,
+            "words": found.sentence(self.noun),
+        }
+        self.checked.equals(f"{path}/by_groups", expected)
+
+    noun = "text"
+    """What an input is."""
 
     again: Sequence[str] = ()
     """Names of models that learn from the validation examples too, once these have judged."""
@@ -374,7 +410,10 @@ class Classified:
         pairs = [(a, b) for place, a in enumerate(order) for b in order[place + 1 :]]
         only = [(int((right[a] & ~right[b]).sum()), int((right[b] & ~right[a]).sum())) for a, b in pairs]
         p_values = [1.0 if a + b == 0 else float(binomtest(a, a + b).pvalue) for a, b in only]
-        of_all = compare_all(labels, decided)
+        groups = self.groups("test", unseen)
+        of_all = compare_all(labels, decided, groups, self.seed)
+        if groups is not None:  # answers of a group are exchanged together
+            p_values = [each.p_value for each in of_all]
         rows = zip(pairs, only, p_values, holm_by_hand(p_values), of_all, strict=True)
         expected = [
             {

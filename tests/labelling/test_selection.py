@@ -76,15 +76,20 @@ def test_every_example_is_as_likely_in_the_audit() -> None:
 
 
 def test_the_densest_point_of_the_largest_cluster_without_a_label_is_typical() -> None:
-    features = points(((0, 0), 0.1, 60), ((10, 0), 0.1, 30), ((0, 10), 0.1, 10))
-    candidates = np.arange(100)
-    first = typical(features, candidates, np.array([], np.int64), 0)
-    assert len(first) == len(set(first)) == 10
-    assert {0 if each < 60 else 1 if each < 90 else 2 for each in first} == {0, 1, 2}
-    # With a label in each of many clusters, those without one come first.
-    labelled = np.arange(60)
-    rest = typical(features, np.arange(60, 100), labelled, 0)
-    assert min(rest) >= 60
+    """Thirteen clusters far apart, of which three have a label, among them the two largest."""
+    sizes = [40, 35, 8, 20, 6, 18, 16, 4, 14, 12, 10, 9, 11]
+    centres = [(100 * np.cos(at), 100 * np.sin(at)) for at in range(len(sizes))]
+    features = points(*((centre, 1.0, size) for centre, size in zip(centres, sizes, strict=True)))
+    cluster = np.repeat(np.arange(len(sizes)), sizes)
+    learned = np.searchsorted(cluster, [0, 1, 2])
+    candidates = np.setdiff1d(np.arange(len(features)), learned)
+    found = typical(features, candidates, learned, 0)
+    without = sorted(range(3, len(sizes)), key=lambda each: -sizes[each])
+    assert cluster[found].tolist() == without  # largest first, and none with a label
+    for each in found:  # the point whose neighbours are nearest
+        own = features[cluster == cluster[each]]
+        distances = np.sort(np.linalg.norm(own[:, None] - own, axis=2), axis=1)[:, :21]
+        assert (features[each] == own[distances.mean(axis=1).argmin()]).all()
 
 
 def test_a_large_cluster_with_a_label_comes_after_small_ones_without() -> None:

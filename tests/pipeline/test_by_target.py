@@ -24,12 +24,12 @@ from pellucid.targets import (
 from pellucid.training.by_target import RULES, require_fitting_target
 from pellucid.training.objectives import OBJECTIVES
 
-EVERY = {*TARGETS.values(), GENERATION}
+EVERY = [*TARGETS.values(), GENERATION]
 
 
 def test_every_target_has_its_rows():
     assert {*FITS} == {*OBJECTIVES} == {*TARGETS.values()}
-    assert {*RULES} == {*WAYS} == EVERY
+    assert {*RULES} == {*WAYS} == {*EVERY}
 
 
 GUESSES = {

@@ -234,10 +234,13 @@ def planted(better_by: float, seeds: int = 3, flip: int = -1) -> dict[str, list[
     """Probabilities of two classes for 400 examples; the tuned ones are a bit better, but for one seed."""
     draws, found = np.random.default_rng(1), {"default": [], "tuned": []}
     for seed, name in itertools.product(range(seeds), found):
-        sign = 0 if name == "default" else -1 if seed == flip else 1
+        sign = 0 if name == "default" else -0.25 if seed == flip else 1
         right = np.clip(draws.normal(0.6 + sign * better_by, 0.15, 400), 0.05, 0.95)
         found[name].append(Answered(np.stack([right, 1 - right], axis=1)))
     return found
+
+
+ONE_SEED_LOST = planted(0.1, flip=2)
 
 
 class Judged:
@@ -258,7 +261,7 @@ class Judged:
         (planted(0.1), "gained"),
         (planted(-0.1), "lost"),
         (planted(0.0), "nothing"),
-        (planted(0.1, flip=2), "nothing"),
+        (ONE_SEED_LOST, "nothing"),
     ],
 )
 @pytest.mark.parametrize("key", ["log_loss", "macro_f1"])
@@ -274,6 +277,14 @@ def test_the_verdict_needs_an_interval_beyond_chance_and_every_seed(found, findi
     assert verdict.difference.value == pytest.approx(means["tuned"] - means["default"])
     assert verdict.difference.low < verdict.difference.value < verdict.difference.high
     assert verdict.finding == finding
+    ahead = [
+        metric.better(tuned) - metric.better(default)
+        for default, tuned in zip(verdict.scores["default"], verdict.scores["tuned"], strict=True)
+    ]
+    if found is ONE_SEED_LOST:
+        if key == "log_loss":  # beyond chance all the same
+            assert verdict.difference.low * verdict.difference.high > 0
+        assert [each > 0 for each in ahead] == [True, True, False]
     said = verdict.sentence()
     assert said.startswith({"gained": "Tuning gained:", "lost": "Tuning made it worse:"}.get(finding, ""))
     assert ("Tuning gained nothing: the best of 9 trials has" in said) == (finding == "nothing")

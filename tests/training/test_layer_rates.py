@@ -1,14 +1,18 @@
 """How fast each layer is trained further."""
 
+import numpy as np
 import pytest
 import torch
 
 from pellucid.networks import InputFacts, build, design
 from pellucid.settings import Settings
 from pellucid.targets import CLASSIFICATION
+from pellucid.training.batches import Batch
+from pellucid.training.objectives import LossAndHits, Objective
 from pellucid.training.optimisers import SHARE, build_optimizer, shares_of_rate
 from pellucid.training.recipe import choose_recipe
 from pellucid.training.recipe_defaults import Surroundings
+from pellucid.training.steps import TrainingStep
 
 
 @pytest.fixture
@@ -51,23 +55,33 @@ def test_groups_are_of_equal_number(network):
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 def test_a_step_moves_a_parameter_by_its_share(network, optimizer):
+    """A real training step on a loss whose gradient is one everywhere."""
     shares = shares_of_rate(network, 0.3)
     chosen = recipe(optimizer=optimizer, weight_decay=0.0)
+    before = {name: each.detach().clone() for name, each in network.named_parameters() if each.requires_grad}
+    assert before
+    assert before.keys() <= shares.keys()
     built = build_optimizer(network, chosen, shares)
-    by_parameter = {id(each): group[SHARE] for group in built.param_groups for each in group["params"]}
-    trained = {name: each for name, each in network.named_parameters() if each.requires_grad}
-    assert trained.keys() <= shares.keys()
-    assert trained
-    for name, parameter in trained.items():
-        assert by_parameter[id(parameter)] == shares[name]
-        parameter.grad = torch.ones_like(parameter)
-    before = {name: each.detach().clone() for name, each in trained.items()}
-    for group in built.param_groups:
-        group["lr"] = 0.01 * group[SHARE]
-    built.step()
-    for name, parameter in trained.items():
-        moved = (before[name] - parameter).abs().max().item()
-        assert moved == pytest.approx(0.01 * shares[name], rel=1e-3), name
+    TrainingStep(network, built, SumOfParameters(), chosen, 64)(batch(), 0, 0.01)
+    for name, parameter in network.named_parameters():
+        if name in before:
+            moved = (before[name] - parameter).detach()
+            assert moved.max().item() == pytest.approx(0.01 * shares[name], rel=1e-3), name
+            assert moved.min().item() == pytest.approx(0.01 * shares[name], rel=1e-3), name
+
+
+class SumOfParameters(Objective):
+    """Goes down the sum of all that learns."""
+
+    def losses(self, batch, step, means):
+        def loss(network, part, examples):
+            return LossAndHits(sum(each.sum() for each in network.parameters() if each.requires_grad))
+
+        yield loss
+
+
+def batch():
+    return Batch(torch.zeros(4, 3, 32, 32), torch.zeros(4, dtype=torch.int64), np.arange(4))
 
 
 def test_without_shares_every_parameter_gets_the_whole_rate(network):
