@@ -13,13 +13,15 @@ export OMP_WAIT_POLICY = PASSIVE
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-types test-avx2 test-all golden fuzz lint lint-types lint-style lint-js format format-js bench bench-gpu bench-list textbook docs docs-check gallery wheels release release-check lint-release generated clean
+.PHONY: help demo test test-types test-avx2 test-all golden mutants durations fuzz lint lint-types lint-style lint-js format format-js bench bench-gpu bench-list textbook docs docs-check gallery wheels release release-check lint-release generated clean
 
 help:
 	@echo "make demo        train on the bundled images and e-mails and write reports (about a minute)"
 	@echo "make test        the default tests"
 	@echo "make test-avx2   some of them as a processor without AVX-512 computes: about a minute"
 	@echo "make golden      hashes of small standard runs, to prove that a change of form changed no result"
+	@echo "make mutants     what tests do not notice, of changes in one place at a time; ONLY='evaluation strict' picks rooms"
+	@echo "make durations   the default tests, and the processor seconds of each in tests/durations.json"
 	@echo "make fuzz        files that were made to break something: FUZZ_SECONDS for each kind, half an hour"
 	@echo "make test-types  tests that call every function with a shape, each call's types and shapes checked"
 	@echo "make test-all    every test, the slow ones too; installs what they need"
@@ -70,6 +72,15 @@ GOLDEN ?= --out golden.json
 
 golden: $(VENV)/.installed-test
 	$(BIN)/python tools/golden_runs.py $(GOLDEN)
+
+# ONLY names rooms, such as "evaluation arithmetic"; SHARE=0.05 tries every twentieth change.
+SHARE ?= 1
+
+mutants: $(VENV)/.installed-test
+	$(BIN)/python tools/mutants.py $(ONLY) --share $(SHARE) --workers $(WORKERS)
+
+durations: $(VENV)/.installed-test
+	$(PYTEST) --durations-in tests/durations.json
 
 # Seconds for each of about sixty kinds of files; a minute each makes half an hour on two cores.
 FUZZ_SECONDS ?= 60

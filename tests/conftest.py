@@ -39,11 +39,16 @@ _refused: list[str] = []
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare the option of `make test-types`."""
+    """Declare the options that our runs of the suite have beside pytest's."""
     parser.addoption(
         "--every-shape",
         action="store_true",
         help="beside --jaxtyping-packages: fail where a function with a shape was never executed",
+    )
+    parser.addoption(
+        "--durations-in",
+        metavar="FILE",
+        help="write the processor seconds of tests; fail where one takes long",
     )
     parser.addoption(
         "--but-for", metavar="FILE", help="leave out the tests named in a file, which another run has"
@@ -51,11 +56,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Count executed shapes where asked."""
+    """Count executed shapes, and seconds, where asked."""
     if config.getoption("every_shape"):
         from executed_types import EveryShape
 
         config.pluginmanager.register(EveryShape())
+    if (file := config.getoption("durations_in")) is not None:
+        from durations import Durations
+
+        config.pluginmanager.register(Durations(file))
 
 
 @pytest.fixture(autouse=True)
