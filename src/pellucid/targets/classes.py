@@ -179,7 +179,6 @@ CLASSIFICATION: Target = Classes(
     nouns="classes",
     stratum="class",
     dtype="<i8",
-    has_probabilities=True,
     dummy="majority",
     constant="the shares of the training classes",
     loss="cross-entropy",

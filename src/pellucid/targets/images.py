@@ -26,7 +26,6 @@ GENERATION: Target = Images(
     nouns="images",
     stratum="class",
     dtype="<i8",
-    has_probabilities=False,
     dummy="",
     constant="",
     loss="elbo",

@@ -174,7 +174,6 @@ REGRESSION: Target = Numbers(
     nouns="numbers",
     stratum="part of the range",
     dtype="<f8",
-    has_probabilities=False,
     dummy="mean",
     constant="the mean of the training labels",
     loss="mse",

@@ -195,7 +195,6 @@ MULTILABEL: Target = SeveralLabels(
     nouns="labels",
     stratum="label",
     dtype="|i1",
-    has_probabilities=True,
     dummy="majority",
     constant="the share of each label in training",
     loss="cross-entropy",

@@ -59,9 +59,6 @@ class Target(ABC):
     nouns: str  # several labels, for people
     stratum: str  # what gives its share to a part of the data, for people
     dtype: str  # of labels
-    # whether answers are probabilities, which are calibrated, and labels have names; or else numbers in the
-    # labels' own unit
-    has_probabilities: bool
     dummy: str  # baseline that sees no inputs
     constant: str  # what that baseline answers, for people
     loss: str  # that is used by default

@@ -38,7 +38,7 @@ return given.outputs.map((outputs) => {
 def decided(
     node: Node, target: Target, outputs: np.ndarray, least: list[float | None]
 ) -> list[dict[str, Any]]:
-    names = NAMES[: outputs.shape[1]] if target.has_probabilities else []
+    names = NAMES[: outputs.shape[1]] if target.has_metric("log_loss") else []
     app = {"answer": target.noun, "classes": names, "least": least}
     found: list[dict[str, Any]] = node.run("", DECIDED, {"app": app, "outputs": outputs.tolist()})
     return found
@@ -57,7 +57,7 @@ def test_pages_decide_as_targets_do(node: Node, target: Target) -> None:
     np.testing.assert_allclose(
         [each["tempered"] for each in found], target.columns(target.calibrated(answers, 1.7)), rtol=1e-9
     )
-    if not target.has_probabilities:
+    if not target.has_metric("log_loss"):
         assert {(each["label"], each["probability"], *each["sorted"]) for each in found} == {("", None)}
         assert found[0]["text"] == f"{answers[0]:.4g}".replace("-", "\N{MINUS SIGN}")
         return
