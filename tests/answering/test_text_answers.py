@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from command_line import rows_of
+from labelled import labelled
 from pellucid.answering.decisions import PredictOptions
 from pellucid.answering.evaluate import evaluate
 from pellucid.answering.explain import explain
@@ -95,7 +96,7 @@ def test_labelled_texts_are_scored(run, tmp_path):
     folder, model = run
     table = write_table(tmp_path / "table.csv", range(1000, 1400))
     done = evaluate(folder, str(table), Settings())
-    expected = score(LABELS[1000:1400], model.predict_proba(TEXTS[1000:1400])).to_json()
+    expected = score(labelled(LABELS[1000:1400]), model.predict_proba(TEXTS[1000:1400])).to_json()
     document = json.loads(json.dumps(done.to_json()))
     assert document["task"] == "text-classification"
     assert document["test"]["accuracy"] == expected["accuracy"]
