@@ -86,7 +86,7 @@ def _thresholds(labels: Labels, answers: np.ndarray) -> Mapping[str, float]:
 
 
 def _share_right(labels: Labels, decided: np.ndarray) -> float:
-    return 1 - float(labels.target.wrong(decided, labels.values).mean())
+    return float((~labels.target.wrong(decided, labels.values)).mean())
 
 
 def _micro_f1(labels: Labels, decided: np.ndarray) -> float:
