@@ -1,7 +1,6 @@
 """Held-out answers that models of a run and estimators keep."""
 
 import dataclasses
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -73,9 +72,7 @@ def test_of_many_a_fair_draw_is_kept(monkeypatch):
 
 def test_a_tested_model_keeps_what_it_said_of_test_examples(monkeypatch):
     monkeypatch.setattr(judging, "most_kept", lambda classes: 250)
-    dataset = SimpleNamespace(
-        labels=LABELS, test=np.arange(900, 1300), classes=CLASSES, leaked=NOBODY, with_sibling=NOBODY
-    )
+    dataset = dataclasses.replace(MATERIAL, test=np.arange(900, 1300), leaked=NOBODY, with_sibling=NOBODY)
     for name in ("svm", "majority"):
         candidate = finished(name)
         said, novelty = candidate.model.answer(PIXELS[900:1300])
@@ -111,9 +108,7 @@ def test_copies_of_training_examples_check_no_promise():
 
 def test_the_report_and_predict_make_the_same_promises():
     candidate = finished("svm")
-    dataset = SimpleNamespace(
-        labels=LABELS, test=np.arange(900, 1300), classes=CLASSES, leaked=NOBODY, with_sibling=NOBODY
-    )
+    dataset = dataclasses.replace(MATERIAL, test=np.arange(900, 1300), leaked=NOBODY, with_sibling=NOBODY)
     said, novelty = candidate.model.answer(PIXELS[900:1300])
     tested = testing.Tested(said, said, novelty, 1.0)
     (found,) = with_test_answers([candidate], {"svm": tested}, dataset, 0)
