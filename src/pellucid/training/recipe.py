@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Shaped
 
 from pellucid.data.images.augmentation import Augmentation, usual_shift
 from pellucid.data.labels import require_classes
@@ -188,9 +188,9 @@ def batches_per_epoch(examples: int, batch_size: int) -> int:
 
 
 def weights_of_classes(
-    wanted: Mapping[str, float] | str | None, labels: Int64[np.ndarray, " train"], names: Sequence[str]
+    wanted: Mapping[str, float] | str | None, labels: Shaped[np.ndarray, "train ..."], names: Sequence[str]
 ) -> tuple[float, ...] | None:
-    """Weight of each class: as named, or inverse frequencies with mean 1 over the examples.
+    """Weight of each class: as named, or inverse frequencies of labels with mean 1 over the examples.
 
     A class that is not named weighs 1. `None` where all weigh the same, as by default: weights distort the
     probabilities, and cost more right answers than they give (docs/benchmarks.md, "Class weights").
