@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Int64
+from jaxtyping import Bool, Float, Float64, Int64, Shaped
 
 from pellucid.arithmetic.metrics import OF_NUMBERS, number_errors
 from pellucid.targets.target import Answering, Statements, Target
@@ -13,7 +13,7 @@ from pellucid.targets.target import Answering, Statements, Target
 MOST_STRATA = 10
 
 
-def deciles(values: Float64[np.ndarray, " n"], least: int = 15) -> Int64[np.ndarray, " n"]:
+def deciles(values: Shaped[np.ndarray, " n"], least: int = 15) -> Int64[np.ndarray, " n"]:
     """Stratum, from 0, of each of one or more numbers: ten of about equal size, equal numbers in the same.
 
     They are fewer and wider where the numbers are too few for `least` in each.
@@ -74,7 +74,7 @@ class Numbers(Target):
         """Refused: numbers have none."""
         raise ValueError("'threshold' belongs to classes")
 
-    def texts(self, labels: Float64[np.ndarray, " n"], classes: Sequence[str]) -> list[str]:
+    def texts(self, labels: Shaped[np.ndarray, " n"], classes: Sequence[str]) -> list[str]:
         """The shortest text of each number."""
         return [repr(value) for value in labels.tolist()]
 
@@ -85,7 +85,7 @@ class Numbers(Target):
         raise ValueError("numbers have no probability")
 
     def wrong(
-        self, predicted: Float64[np.ndarray, " n"], labels: Float64[np.ndarray, " n"]
+        self, predicted: Float64[np.ndarray, " n"], labels: Shaped[np.ndarray, " n"]
     ) -> Bool[np.ndarray, " n"]:
         """Whether the number is another."""
         return np.asarray(predicted != labels)
@@ -93,7 +93,7 @@ class Numbers(Target):
     def value(
         self,
         key: str,
-        labels: Float64[np.ndarray, " n"],
+        labels: Shaped[np.ndarray, " n"],
         answers: Float64[np.ndarray, " n"],
         decided: Float64[np.ndarray, " n"] | None = None,
         positive: int | None = None,
@@ -104,7 +104,7 @@ class Numbers(Target):
     def terms(
         self,
         key: str,
-        labels: Float64[np.ndarray, " n"],
+        labels: Shaped[np.ndarray, " n"],
         answers: Float64[np.ndarray, " n"],
         decided: Float64[np.ndarray, " n"] | None = None,
     ) -> Float64[np.ndarray, " n"]:
@@ -114,7 +114,7 @@ class Numbers(Target):
 
     def outcomes(
         self,
-        labels: Float64[np.ndarray, " n"],
+        labels: Shaped[np.ndarray, " n"],
         answers: Float64[np.ndarray, " n"],
         decided: Float64[np.ndarray, " n"] | None = None,
     ) -> Float64[np.ndarray, " n"]:
@@ -122,7 +122,7 @@ class Numbers(Target):
         found: np.ndarray = np.abs(answers - labels)
         return found
 
-    def statements(self, labels: Float64[np.ndarray, " n"], answers: Float64[np.ndarray, " n"]) -> Statements:
+    def statements(self, labels: Shaped[np.ndarray, " n"], answers: Float64[np.ndarray, " n"]) -> Statements:
         """Refused: a number states no probability."""
         raise ValueError("numbers have no probability")
 
@@ -133,7 +133,7 @@ class Numbers(Target):
         found: np.ndarray = np.abs(labels - answers)
         return found
 
-    def codes(self, labels: Float64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
+    def codes(self, labels: Shaped[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
         """All of one."""
         return np.zeros(len(labels), np.int64)
 
@@ -142,8 +142,8 @@ class Numbers(Target):
         return answers
 
     def moved(
-        self, labels: Float64[np.ndarray, " n"], places: Sequence[int], classes: int
-    ) -> Float64[np.ndarray, " n"]:
+        self, labels: Shaped[np.ndarray, " n"], places: Sequence[int], classes: int
+    ) -> Shaped[np.ndarray, " n"]:
         """The very same: numbers have no classes."""
         return labels
 
@@ -151,19 +151,19 @@ class Numbers(Target):
         """None."""
         return ()
 
-    def firsts(self, labels: Float64[np.ndarray, " n"]) -> Int64[np.ndarray, " found"]:
+    def firsts(self, labels: Shaped[np.ndarray, " n"]) -> Int64[np.ndarray, " found"]:
         """None."""
         return np.zeros(0, np.int64)
 
-    def is_known(self, labels: Float64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+    def is_known(self, labels: Shaped[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
         """All of them."""
         return np.ones(len(labels), bool)
 
-    def counts(self, labels: Float64[np.ndarray, " n"], classes: int) -> tuple[int, ...]:
+    def counts(self, labels: Shaped[np.ndarray, " n"], classes: int) -> tuple[int, ...]:
         """How many there are."""
         return (len(labels),)
 
-    def strata(self, labels: Float64[np.ndarray, " n"], least: int = 15) -> Int64[np.ndarray, " n"]:
+    def strata(self, labels: Shaped[np.ndarray, " n"], least: int = 15) -> Int64[np.ndarray, " n"]:
         """Deciles, of `least` numbers or more."""
         return deciles(labels, least)
 
