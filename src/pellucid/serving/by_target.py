@@ -11,7 +11,7 @@ from pellucid.runtime.metadata import Metadata
 from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION, SEPARATOR, Target
 
 # Codes of classes, or numbers.
-Answers = Shaped[np.ndarray, " answers"]
+Answers = Shaped[np.ndarray, "..."]
 
 
 class OfClasses:
