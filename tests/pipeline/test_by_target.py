@@ -9,6 +9,7 @@ import pytest
 from pellucid.classical import FITS
 from pellucid.errors import UsageError
 from pellucid.pipeline.by_target import WAYS, Variations, continued_target, target_of_run, target_of_task
+from pellucid.pipeline.judging.by_target import JUDGING
 from pellucid.settings import Settings
 from pellucid.targets import (
     ABSENT,
@@ -120,3 +121,10 @@ def test_only_some_settings_are_looked_at():
     require_fitting_target(settings, REGRESSION, ("class_weight",))
     with pytest.raises(UsageError, match="--loss cross-entropy: belongs to classes"):
         require_fitting_target(settings, REGRESSION)
+
+
+def test_a_table_of_answers_is_read_as_labels():
+    read = {target: each.read for target, each in JUDGING.items()}
+    assert read[CLASSIFICATION](["b", "a", "gone"], ("a", "b")).tolist() == [1, 0, 2]
+    assert read[REGRESSION](["2.5", "none"], ()).tolist() == [2.5, pytest.approx(np.nan, nan_ok=True)]
+    assert read[MULTILABEL](["b;a", "", "b;gone"], ("a", "b")).tolist() == [[1, 1], [0, 0], [0, 1]]

@@ -33,11 +33,6 @@ def ranked_labels(labels: Int8[np.ndarray, "examples labels"]) -> Bool[np.ndarra
     return found
 
 
-def at_one_half(probabilities: Float64[np.ndarray, "examples labels"]) -> Int8[np.ndarray, "examples labels"]:
-    """Decisions for every label that is as likely present as absent, or likelier."""
-    return (probabilities >= 0.5).astype(np.int8)
-
-
 def label_counts(
     labels: Int8[np.ndarray, "examples labels"], predicted: Int8[np.ndarray, "examples labels"]
 ) -> ClassCounts:

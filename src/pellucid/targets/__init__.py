@@ -3,9 +3,6 @@
 A fifth kind is one file here, and a row in the table of each room that differs by target (`by_target.py`).
 """
 
-import numpy as np
-from jaxtyping import Shaped
-
 from pellucid.targets.classes import CLASSIFICATION, class_labels
 from pellucid.targets.images import GENERATION
 from pellucid.targets.labels import Labels, metric_value
@@ -33,7 +30,6 @@ __all__ = [
     "metric_value",
     "state_of",
     "target_named",
-    "target_of",
 ]
 
 # Every target of a prediction by the value of `--target`.
@@ -43,10 +39,3 @@ TARGETS: dict[str, Target] = {target.noun: target for target in (CLASSIFICATION,
 def target_named(name: str) -> Target:
     """The target of this name, the second word of a task's; classes where there is none such."""
     return next((each for each in (*TARGETS.values(), GENERATION) if each.name == name), CLASSIFICATION)
-
-
-def target_of(classes: int, labels: Shaped[np.ndarray, "n ..."] | None = None) -> Target:
-    """The target of data with so many classes: a regression has none; several labels have two axes."""
-    if labels is not None and labels.ndim == 2:
-        return MULTILABEL
-    return CLASSIFICATION if classes else REGRESSION
