@@ -13,6 +13,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 import made_once
+from durations import Durations, slow_by_seconds
 
 # Before numpy or torch are imported: sums differ between one thread and two.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -62,8 +63,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
         config.pluginmanager.register(EveryShape())
     if (file := config.getoption("durations_in")) is not None:
-        from durations import Durations
-
         config.pluginmanager.register(Durations(file))
 
 
@@ -83,8 +82,15 @@ LONG_FILES = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest leaves out by marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put long files first, and leave out what another run has, but for properties, which it tries less."""
+    """Mark slow tests, put long files first, and leave out what another run has.
+
+    Properties are left in, since the other run tries fewer examples.
+    """
+    for item in slow_by_seconds(items):
+        if item.get_closest_marker("core") is None:
+            item.add_marker("slow")
     items.sort(key=lambda item: item.path.name not in LONG_FILES)
     if (file := config.getoption("but_for")) is None:
         return
