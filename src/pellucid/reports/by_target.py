@@ -1,4 +1,4 @@
-"""The sections of the report by target, in the order of the argument."""
+"""The sections of the report by target, in the order of the argument, and what pages say of each target."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -120,4 +120,12 @@ SECTIONS: dict[Target, tuple[Section, ...]] = {
         Section("bound", "How likely real images are", generated_sections.bound),
         *_training(training_plots.of_images),
     ),
+}
+
+# What pages say of a target, as a template whose variables and macros the others use as `words`.
+WORDS: dict[Target, str] = {
+    CLASSIFICATION: "of_classes",
+    REGRESSION: "of_numbers",
+    MULTILABEL: "of_labels",
+    GENERATION: "of_classes",  # which images are made of, where there are any
 }
