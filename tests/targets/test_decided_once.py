@@ -19,7 +19,6 @@ NAMES = {
 }  # fmt: skip
 ATTRIBUTES = {
     "has_probabilities",
-    "is_exclusive",
     "is_several",
     "several",
     "are_lists",
@@ -31,7 +30,6 @@ LEFT: dict[str, int] = {
     "answering": 3,
     "bundle": 1,
     "data": 4,
-    "pipeline": 4,
     "reference": 2,
 }
 
