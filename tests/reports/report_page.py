@@ -96,5 +96,5 @@ def part(facts: ReportFacts, key: str, **metrics: Any) -> Page:
         '{% set headline = facts.score(facts.target.headline) %}{% import "macros.html" as m %}'
         '{% if content is not none %}{% include section.key ~ ".html" %}{% endif %}'
     )
-    words = words_of(facts.target)
+    words = words_of(environment(), facts.target)
     return Page(template.render(facts=facts, words=words, section=section, content=content))

@@ -29,8 +29,9 @@ def render_sections(facts: ReportFacts) -> str:
     wanted = [known[key] for key in _WATCHED if key in known]
     built = [(section, section.build(facts)) for section in wanted]
     shown = [(section, content) for section, content in built if content is not None]
-    template, words = environment().get_template("live_sections.html"), words_of(facts.target)
-    return template.render(facts=facts, words=words, sections=shown)
+    pages = environment()
+    words = words_of(pages, facts.target)
+    return pages.get_template("live_sections.html").render(facts=facts, words=words, sections=shown)
 
 
 def render_page(title: str, token: str) -> tuple[str, str]:

@@ -106,7 +106,7 @@ def render(facts: ReportFacts) -> str:
         .get_template("report.html")
         .render(
             facts=facts,
-            words=words_of(facts.target),
+            words=words_of(environment(), facts.target),
             sections=shown,
             script=Markup(script),
             checksum=checksum(script) if script else "",
@@ -134,9 +134,9 @@ def environment() -> Environment:
     return shared
 
 
-def words_of(target: Target) -> TemplateModule:
-    """What pages say of a target: the variables and macros of its template."""
-    return environment().get_template(f"{WORDS[target]}.html").module
+def words_of(pages: Environment, target: Target) -> TemplateModule:
+    """What some pages say of a target: the variables and macros of its template."""
+    return pages.get_template(f"{WORDS[target]}.html").module
 
 
 def as_data(value: Any) -> Markup:
@@ -202,8 +202,9 @@ def render_preview(dataset: Dataset, check: Check) -> str:
         "noun": dataset.noun,
         "place": check.place,
     }
-    words = words_of(dataset.target)
-    return environment().get_template("preview.html").render(words=words, content=content)
+    pages = environment()
+    words = words_of(pages, dataset.target)
+    return pages.get_template("preview.html").render(words=words, content=content)
 
 
 def _chosen(dataset: Dataset, positions: np.ndarray) -> tuple[list[int], list[int]]:
