@@ -45,6 +45,7 @@ LEFT: dict[str, int] = {
     "answering": 3,
     "bundle": 1,
     "data": 4,
+    "pipeline": 1,
     "reference": 2,
 }
 

@@ -51,6 +51,7 @@ from pellucid.pipeline.run.context import UNLIMITED, RunContext, TimeBudget
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import CLASSICAL, DUMMIES, Settings
 from pellucid.strict import read_sealed, sealed
+from pellucid.targets import REGRESSION
 from pellucid.training import Recipe, Session
 from pellucid.training.hardware import keep_freed_memory, pinned
 from pellucid.training.loop import Observer
@@ -77,7 +78,9 @@ def has_baselines(settings: Settings, dataset: Dataset) -> bool:
 
     New data of a single class, with which a network may continue training, leaves them nothing to learn.
     """
-    return settings.baselines and (not dataset.classes or len(np.unique(dataset.labels[dataset.train])) > 1)
+    return settings.baselines and (
+        dataset.target is REGRESSION or len(np.unique(dataset.labels[dataset.train])) > 1
+    )
 
 
 def classical_names(settings: Settings, dataset: Dataset) -> tuple[str, ...]:
