@@ -133,6 +133,26 @@ def _no_network() -> Iterator[None]:
     assert not _refused, f"this test used the network: {_refused}"
 
 
+def _processor_limit() -> object:
+    """Seconds after which the system ends this process; `None` where it limits none."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_CPU)
+
+
+_LIMIT = _processor_limit()
+
+
+@pytest.fixture(autouse=True)
+def _no_limit() -> Iterator[None]:
+    """Fail a test that limits the processor time of this process, which would end in a later one."""
+    yield
+    found = _processor_limit()
+    assert found == _LIMIT, f"this test limited the processor time of the process of the tests: {found}"
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _shared_files(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What takes long to make is made once for all workers of a run."""
