@@ -1,4 +1,4 @@
-"""The guards of `conftest.py`: no network, a cache of the suite's own, one thread."""
+"""The guards of `conftest.py`: no network, no limit of this process, a cache of its own, one thread."""
 
 import os
 import shutil
@@ -37,19 +37,40 @@ def test_works_alone():
     assert True
 """
 
+LIMITING = """
+import math
+import resource
+import time
+
+def test_limits_itself():
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time()) + 1000, resource.RLIM_INFINITY))
+"""
+
+
+def run(folder: Path, source: str) -> str:
+    """What pytest prints about a test file beside our conftest."""
+    for name in ("conftest.py", "made_once.py", "durations.py", "durations.json"):
+        shutil.copy(Path(__file__).with_name(name), folder)
+    (folder / "test_made.py").write_text(source)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder, folder],
+        capture_output=True, text=True, check=False, cwd=folder,
+    )  # fmt: skip
+    return done.stdout
+
 
 @pytest.mark.slow
 def test_reaching_for_the_network_fails_a_test_that_swallows_the_refusal(tmp_path: Path) -> None:
-    for name in ("conftest.py", "made_once.py"):
-        shutil.copy(Path(__file__).with_name(name), tmp_path)
-    (tmp_path / "test_swallowed.py").write_text(SWALLOWED)
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tmp_path, tmp_path],
-        capture_output=True, text=True, check=False, cwd=tmp_path,
-    )  # fmt: skip
-    assert "4 passed, 3 errors" in done.stdout
+    said = run(tmp_path, SWALLOWED)
+    assert "4 passed, 3 errors" in said
     for call in ("socket.connect 192.0.2.1", "socket.getaddrinfo example.org", "socket.bind 0.0.0.0"):
-        assert f"this test used the network: ['{call}']" in done.stdout
+        assert f"this test used the network: ['{call}']" in said
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no processor time")
+def test_limiting_the_process_of_the_tests_fails_a_test(tmp_path: Path) -> None:
+    assert "this test limited the processor time of the process of the tests" in run(tmp_path, LIMITING)
 
 
 def test_loopback_is_allowed() -> None:

@@ -16,6 +16,8 @@ from pellucid.answering.evaluate import evaluate
 from pellucid.bundle import load
 from pellucid.settings import Settings
 
+pytestmark = pytest.mark.core
+
 NAMES = ["kind", "late", "rude"]
 TELLING = {"kind": ("lovely", "sound"), "late": ("week", "waited"), "rude": ("shouted", "awful")}
 SHARES = {"train": (0.2, 0.6, 0.3), "test": (0.7, 0.3, 0.5)}

@@ -39,6 +39,8 @@ from pellucid.serving.worker import Answering
 from pellucid.settings import Settings
 from recomputed import Classified, holm_by_hand, scores_of_classes
 
+pytestmark = pytest.mark.core
+
 NAMES = ["bad", "good"]
 NEW = {"n": "good", "y": "bad"}
 RULES = ("near_copies", "same_words", "reordered", "contained", "quotes", "threads")

@@ -12,6 +12,8 @@ from pellucid.data import folds, prepare
 from pellucid.settings import Settings
 from recomputed import Classified, Recomputed
 
+pytestmark = pytest.mark.core
+
 NETWORK = {"model": "mlp", "depth": 1, "width": 16, "epochs": 4, "threads": 1}
 TINY = {**NETWORK, "quiet": True}
 ON_NETWORK = [["mlp", "logistic-regression-on-mlp", "svm-on-mlp"]]

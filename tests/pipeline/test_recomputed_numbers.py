@@ -18,6 +18,8 @@ from pellucid.evaluation.averaging import chosen_weights, cross_fitted_average
 from pellucid.evaluation.comparisons import compare_numbers
 from recomputed import Recomputed, holm_by_hand, wilson_interval
 
+pytestmark = pytest.mark.core
+
 TINY = {"model": "bag", "width": 8, "epochs": 4, "threads": 1, "quiet": True}
 SIZES = {"train": 220, "validation": 110, "test": 120}
 GOOD, BAD = ("lovely", "quick", "sound", "kind"), ("awful", "late", "broken", "rude")

@@ -15,6 +15,8 @@ from pellucid.export.export import export, metadata_of
 from pellucid.runtime import load
 from recomputed import Classified, Recomputed, wilson_interval
 
+pytestmark = pytest.mark.core
+
 TINY = {"model": "bag", "width": 8, "epochs": 3, "threads": 1, "quiet": True}
 SIZES = {"train": 220, "validation": 120, "test": 140}
 NAMES = ["bad", "good"]

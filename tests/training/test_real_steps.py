@@ -19,6 +19,8 @@ from pellucid.training.recipe import AdversarialRules
 from pellucid.training.steps import TrainingStep
 from training.sessions import first_batch
 
+pytestmark = pytest.mark.core
+
 RATES = (0.011, 0.017, 0.005)
 DECAY, SMOOTHING = 0.07, 0.1
 # Momentum, decay rates of Adam and Muon's numbers, by the documentation.
