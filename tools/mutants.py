@@ -107,11 +107,18 @@ def of_constant(node: ast.Constant) -> Iterator[ast.AST]:
         yield ast.Constant(node.value + 1)
 
 
+def is_worked_out(node: ast.AST) -> bool:
+    """Whether it is a `reshape(-1)`, whose number means the same as any other below 0."""
+    is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    return is_call and node.func.attr == "reshape" and ast.unparse(node.args) == "-1"
+
+
 def of_call(node: ast.Call) -> Iterator[ast.AST]:
     """The same with the first two arguments exchanged, or without one that has a name."""
     name = getattr(node.func, "attr", getattr(node.func, "id", ""))
     is_starred = any(isinstance(each, ast.Starred) for each in node.args[:2])
-    if len(node.args) > 1 and not is_starred and name not in SYMMETRIC:
+    matters = not is_starred and name not in SYMMETRIC and len({*map(ast.dump, node.args[:2])}) == 2
+    if matters:
         yield ast.Call(node.func, [node.args[1], node.args[0], *node.args[2:]], node.keywords)
     for at, keyword in enumerate(node.keywords):
         if keyword.arg is not None:
@@ -159,7 +166,9 @@ class Changer(ast.NodeVisitor):
             is_function = not isinstance(node, ast.ClassDef)
             lines = [each.lineno for each in node.decorator_list]
             self._functions.append((node.name, min([node.lineno, *lines]) if is_function else 0))
-            for part in [*node.body, *(node.args.defaults + node.args.kw_defaults if is_function else [])]:
+            is_declared = len(node.body) == 1 and isinstance(node.body[0], ast.Expr)  # and does nothing
+            defaults = node.args.defaults + node.args.kw_defaults if is_function and not is_declared else []
+            for part in [*node.body, *defaults]:
                 if part is not None:
                     self._within(node, part)
             self._functions.pop()
@@ -170,6 +179,8 @@ class Changer(ast.NodeVisitor):
             return
         if isinstance(node, ast.Raise | ast.Import | ast.ImportFrom | ast.JoinedStr | ast.Assert):
             return
+        if is_worked_out(node):
+            node = node.func
         for part in ast.iter_child_nodes(node):
             self._within(node, part)
 
