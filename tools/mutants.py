@@ -43,6 +43,8 @@ MORE_TESTS = {
 }
 # Processor seconds that the tests of one change may take, beside a multiple of what they take unchanged.
 GRACE, TIMES = 10, 5
+# Processor seconds up to which a test is quick.
+QUICK = 0.5
 # Exit codes of a process that tries a change: it has to be made before anything is imported; the tool failed.
 ELSEWHERE, CRASHED = 70, 71
 
@@ -433,10 +435,16 @@ def measured(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def tests_of(change: Change, found: dict[str, dict[str, Any]]) -> list[str]:
-    """The tests that call the function of a change, the fastest first; of a module's own lines all."""
-    place = [str(change.path), change.first_line]
-    names = [name for name, each in found.items() if not change.first_line or place in each["calls"]]
-    return sorted(names, key=lambda name: found[name]["seconds"])
+    """The tests that call the function of a change, the fastest first.
+
+    Of a module's own lines those that call any of its functions, and all others that are quick.
+    """
+    path, line = str(change.path), change.first_line
+    quickest = sorted(found, key=lambda name: found[name]["seconds"])
+    if line:
+        return [name for name in quickest if [path, line] in found[name]["calls"]]
+    near = [name for name in quickest if any(path == place for place, _ in found[name]["calls"])]
+    return near + [name for name in quickest if name not in near and found[name]["seconds"] < QUICK]
 
 
 def outcomes(
