@@ -20,6 +20,7 @@ from pellucid.targets import (
     target_named,
 )
 from pellucid.targets.numbers import MOST_STRATA, deciles
+from pellucid.targets.several import States, states_of
 
 NAMES = ("ant", "bee", "cat")
 LABELS = {
@@ -153,6 +154,11 @@ def test_several_labels_are_decided_one_by_one() -> None:
     assert MULTILABEL.counts(LABELS["labels"], 3) == (2, 1, 1)
     # "bee" and "cat" are in one example each, so that the first of them is the rarest.
     assert MULTILABEL.codes(LABELS["labels"]).tolist() == [2, 0, 0, 1]
+    assert MULTILABEL.codes(np.zeros((0, 0), np.int8)).tolist() == []
+    known = States.of(LABELS["labels"][2:])
+    assert known.present.tolist() == [[True, False, False], [False, True, False]]
+    assert known.known.tolist() == [[True, False, True], [True, True, True]]
+    assert states_of(known.present, ~known.known).tolist() == LABELS["labels"][2:].tolist()
     assert MULTILABEL.strata(LABELS["labels"]).tolist() == [3, 0, 1, 2]
     assert MULTILABEL.of_logits(np.log([[1.0, 3.0]])).tolist() == [pytest.approx([0.5, 0.75])]
     assert MULTILABEL.of_logits(2 * np.log([[1.0, 3.0]]), 2.0).tolist() == [pytest.approx([0.5, 0.75])]
@@ -278,7 +284,7 @@ def test_a_model_is_asked_for_what_it_answers(target: Target) -> None:
             return f"numbers of {inputs}"
 
     answered = "numbers" if target is REGRESSION else "probabilities"
-    assert target.ask(Model(), "these") == f"{answered} of these"  # type: ignore[arg-type, comparison-overlap]
+    assert target.ask(Model(), "these") == f"{answered} of these"  # type: ignore[arg-type]
     assert target.quoted("ant") == ("ant" if target is REGRESSION else "'ant'")
 
 
