@@ -20,6 +20,7 @@ from pellucid.insight.opened_networks import Opened
 from pellucid.insight.receptive_fields import Box, receptive_field
 from pellucid.insight.unit_arithmetic import Arithmetic
 from pellucid.insight.units import open_unit
+from pellucid.targets import Target
 
 # Labels that a sentence names.
 _MOST_NAMED = 6
@@ -82,6 +83,7 @@ class Explanation:
 
     Attributes:
         model: its name.
+        kind: what it answers: a class, several labels or a number, or the images that it makes.
         classes: names of classes or labels; none where a number is predicted.
         answer: probabilities of these, the predicted number alone, or the bound or score of an image.
         target: the class or label that explanations are about; `None` where a number is predicted, or without
@@ -111,6 +113,7 @@ class Explanation:
     """
 
     model: str
+    kind: Target
     classes: tuple[str, ...]
     answer: Float64[np.ndarray, " outputs"]
     target: int | None
@@ -220,7 +223,12 @@ class Explanation:
 
     @property
     def threshold_words(self) -> str:
-        """From which probabilities on the labels are answered that are, or else the most probable one."""
+        """From which probabilities on the labels are answered that are, or else the most probable one.
+
+        Empty where nothing is answered by a threshold.
+        """
+        if not self.thresholds:
+            return ""
         first, *others = self.answered or [self._first]
         words = [f"{self.classes[first]} is answered from {self.thresholds[first]:.3g} on"]
         words += [f"{self.classes[code]} from {self.thresholds[code]:.3g}" for code in others]
