@@ -71,7 +71,9 @@ def test_numbers_as_large_as_a_model_may_answer_have_a_mean():
 
 
 def test_labels_are_right_together_with_the_product_of_their_probabilities():
-    found = of_all(np.array([[0.9, 0.2, 0.5], [0.3, 0.6, 0.7]], np.float32), np.array([[1, 0, 1], [0, 0, -1]]))
+    found = of_all(
+        np.array([[0.9, 0.2, 0.5], [0.3, 0.6, 0.7]], np.float32), np.array([[1, 0, 1], [0, 0, -1]])
+    )
     assert found.dtype == np.float64
     assert found == pytest.approx([0.9 * 0.8 * 0.5, 0.7 * 0.4 * 0.3], rel=1e-6)
 
