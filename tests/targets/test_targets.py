@@ -110,7 +110,6 @@ def test_names_that_are_gone_leave_class_0_and_unknown_labels() -> None:
 def test_classes_alone_exclude_each_other() -> None:
     for target, names in ((CLASSIFICATION, NAMES), (MULTILABEL, ()), (REGRESSION, ()), (GENERATION, ())):
         assert tuple(target.exclusive(NAMES)) == names
-        assert target.is_exclusive is (target is not MULTILABEL)
 
 
 def test_texts_become_classes_and_lists_several_labels() -> None:
