@@ -2,6 +2,8 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
+
 import pellucid
 from pellucid.arithmetic.draws import Purpose, generator, torch_seed
 
@@ -26,3 +28,16 @@ def test_every_stream_is_drawn_from_in_one_file_and_none_is_left_over():
             used[name].add(path.name)
     assert set(used) == {purpose.name for purpose in Purpose}
     assert {name: files for name, files in used.items() if len(files) > 1} == {}
+
+
+def test_a_stream_keeps_its_number():
+    """Runs of earlier versions are resumed by these; a new stream gets a number above."""
+    assert [*map(int, Purpose)][:36] == [*range(33), 36, 37, 40]
+    assert (Purpose.ORDER, Purpose.NOISE, Purpose.LABEL_SUMS) == (1, 29, 37)
+
+
+def test_draws_begin_at_position_0_and_are_those_of_numpys_own_seeds():
+    assert generator(7, Purpose.ORDER).integers(2**62) == np.random.default_rng([7, 1, 0]).integers(2**62)
+    assert torch_seed(7, Purpose.DROPOUT) == torch_seed(7, Purpose.DROPOUT, 0)
+    expected = int(np.random.SeedSequence([7, 3, 5]).generate_state(1, np.uint64)[0])
+    assert torch_seed(7, Purpose.DROPOUT, 5) == expected // 2

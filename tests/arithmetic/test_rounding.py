@@ -15,6 +15,7 @@ from pellucid.reports import formatting
         (12.345, "12.3"),
         (1236.0, "1,240"),
         (9.996, "10.0"),
+        (9.96, "9.96"),
         (0, "0"),
         (-0.5, "-0.500"),
         (1e-9, "1e-09"),
@@ -65,12 +66,23 @@ def test_the_largest_labels_are_shown_as_they_are():
         "10,000,000,000.0",
     )
     assert (decimals(1e30), decimals(1e-30)) == (0, 32)
+    assert (rounded(1e15, 0), rounded(1e15 - 1, 0)) == ("1e+15", "999,999,999,999,999")
+    assert (figure(1e9), figure(1e9 - 1), figure(0.0001), figure(0.00009994)) == (
+        "1e+09", "1,000,000,000", "0.000100", "9.99e-05",
+    )  # fmt: skip
+    assert rounded(float("nan"), 2) == "nan"
 
 
 def test_ends_have_the_places_of_their_value():
     assert [per_cent(end, 0.9364) for end in (0.9364, 0.9312, 0.94)] == ["93.6", "93.1", "94.0"]
     assert (percent(0.0), percent(1.0)) == ("0 %", "100 %")
     assert decimals(0.0213) == 4
+    assert (decimals(0), decimals(float("inf"), 4), decimals(0.9), decimals(1)) == (2, 3, 3, 2)
+    assert [decimals(value) for value in (0.99949, 0.9999999996, 1 - 1e-12)] == [3, 9, 9]
+    assert [per_cent(end, 0.0) for end in (0.0, 0.123)] == ["0", "12"]
+    assert [per_cent(end, 1.0) for end in (1.0, 0.5)] == ["100", "50"]
+    assert (per_cent(0.5, 1e-9), per_cent(float("nan"), 0.5)) == ("50.0000", "nan")
+    assert (per_cent(0.5, 120.0), percent(2.0)) == ("50", "200 %")
 
 
 def test_two_numbers_get_the_digits_that_make_them_differ():

@@ -55,6 +55,7 @@ def test_every_example_outside_the_test_is_judged_once(count: int) -> None:
         assert abs(len(fold.test) - len(pool) / count) <= 3
         wanted = max(20, 0.1 * (len(pool) - len(fold.test)))
         assert len(fold.validation) == pytest.approx(wanted, abs=3)
+        assert len(fold.leaked) == len(fold.with_sibling) == 0
 
 
 @settings(max_examples=15)
@@ -146,3 +147,4 @@ def test_too_few_numbers_are_refused() -> None:
     dataset = dataset_of(values=np.arange(12.0) + 0.5, count=12)
     with pytest.raises(DataError, match=r"folds: 10 examples that may be parted cannot fill 8 folds"):
         folds(dataset, 8, seed=0)
+    assert sorted(len(fold.test) for fold in folds(dataset, 5, seed=0)) == [2] * 5

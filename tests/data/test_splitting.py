@@ -1,13 +1,17 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.made import listing_of
+from data.made import listing_of, with_numbers
+from pellucid.data.by_target import CLASSES_AT_MOST
 from pellucid.data.listing import Listing
 from pellucid.data.split_units import tabulated
-from pellucid.data.splitting import Shortage, split, too_few_of_classes
+from pellucid.data.splitting import Shortage, places_in_strata, split, time_sentence, too_few_of_classes
 from pellucid.errors import DataError
+from pellucid.targets import CLASSIFICATION
 
 
 def divide(listing: Listing, seed: int = 0, first=None, usable=None, **more):
@@ -199,3 +203,109 @@ def test_short_classes_are_named_in_twenty_lines(count, lines, last):
     assert len(found) == lines
     assert found[1] == "  class 'class 0' has 2 examples"
     assert found[-1].endswith(last)
+
+
+def test_numbers_become_a_hint_only_above_what_classes_may_be():
+    for names, hints in (
+        ([str(code) for code in range(CLASSES_AT_MOST + 1)], True),
+        ([str(code) for code in range(CLASSES_AT_MOST)], False),
+        ([*map(str, range(CLASSES_AT_MOST)), "ant"], False),
+    ):
+        said = str(too_few_of_classes("data.npz", names, [Shortage("3", 2, 1)], ["test", "validation"]))
+        assert ("give --target number" in said) is hints
+        assert "class '3' has 2 examples in 1 set that must stay together" in said
+        assert "add examples or leave the class out" in said
+
+
+def test_nothing_usable_is_left_as_it_was():
+    listing = listing_of(["a", "b"] * 3, splits=["train", "test"] * 3)
+    splits = divide(listing, usable=np.zeros(6, bool), make=("validation",))
+    assert splits.tolist() == ["train", "test"] * 3
+
+
+def test_too_few_numbers_or_sets_are_refused_with_what_is_needed():
+    with pytest.raises(
+        DataError, match="1 example cannot be divided; 3 are needed, one each for train, valid"
+    ):
+        divide(numbers_of([4.5]))
+    with pytest.raises(DataError, match="3 examples in 1 set that must stay together cannot be divided"):
+        divide(numbers_of([4.5, 3.0, 1.0]), first=[0, 0, 0])
+
+
+def numbers_of(values: list[float]) -> Listing:
+    return with_numbers(listing_of(list(map(repr, values))), np.array(values))
+
+
+DAY = 86_400.0
+
+
+def at_times(days: list[float]) -> Listing:
+    """A listing whose examples are of these days."""
+    times = DAY * np.array(days)
+    return dataclasses.replace(listing_of(["a"] * len(days), pixels=np.zeros((0, 1, 1, 1))), times=times)
+
+
+@pytest.mark.parametrize(
+    ("count", "validation", "test"), [(10, 2, 2), (30, 6, 6), (400, 32, 80), (60_000, 5_000, 10_000)]
+)
+def test_times_are_cut_at_the_stated_shares(count, validation, test):
+    order = np.random.default_rng(1).permutation(count)
+    splits = divide(at_times(order.tolist()))
+    assert counts(splits[order < count - test]) == {
+        "train": count - test - validation,
+        "validation": validation,
+    }
+    assert set(splits[order >= count - test]) == {"test"}
+    assert (splits[(order >= count - test - validation) & (order < count - test)] == "validation").all()
+
+
+def test_examples_of_one_time_are_never_divided_and_the_nearest_cut_is_taken():
+    days = [1.0] * 5 + [2.0] * 4 + [3.0] * 6 + [4.0] * 5
+    assert divide(at_times(days)).tolist() == ["train"] * 9 + ["validation"] * 6 + ["test"] * 5
+    assert divide(at_times(days), make=("test",)).tolist() == ["train"] * 15 + ["test"] * 5
+    usable = np.arange(20) != 17
+    splits = divide(at_times(days), usable=usable)
+    assert splits.tolist() == ["train"] * 9 + ["validation"] * 6 + ["test", "test", "", "test", "test"]
+
+
+def test_a_set_stands_where_its_latest_example_does():
+    days = [1.0, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+    first = [0, 1, 2, 3, 4, 5, 6, 7, 8, 0]
+    listing = at_times(days)
+    splits = divide(listing, first=first)
+    assert splits[0] == splits[9] == "test"
+    parts = {part: np.flatnonzero(splits == part) for part in ("train", "validation", "test")}
+    assert time_sentence(listing, parts) == (
+        "Split by time: train 1970-01-03 to 1970-01-08, validation 1970-01-09 to 1970-01-10, test 1970-01-02 "
+        "to 1970-01-11. 1 test example of earlier times stands with a later one of the same set."
+    )
+    with pytest.raises(
+        DataError, match="1 different time of examples that may be parted cannot be divided into"
+    ):
+        divide(listing, first=[0] * 10)
+
+
+def test_stretches_of_time_are_said_with_their_clock_and_of_what_there_is():
+    listing = at_times([0.25, 1.0, 3.0, 3.5, 2.5])
+    nothing = np.zeros(0, np.int64)
+    said = time_sentence(listing, {"train": np.arange(2), "validation": np.arange(2, 5), "test": nothing})
+    assert said == (
+        "Split by time: train 1970-01-01 06:00:00 to 1970-01-02, "
+        "validation 1970-01-03 12:00:00 to 1970-01-04 12:00:00."
+    )
+    said = time_sentence(
+        listing, {"train": np.array([4]), "validation": np.array([0, 1, 2]), "test": nothing}
+    )
+    assert said.endswith(". 2 test examples of earlier times stand with a later one of the same set.")
+    said = time_sentence(listing, {"train": np.array([4]), "validation": nothing, "test": np.array([0, 4])})
+    assert said.endswith(". 2 test examples of earlier times stand with a later one of the same set.")
+    said = time_sentence(listing, {"train": nothing, "validation": nothing, "test": np.array([0, 4])})
+    assert said == "Split by time: test 1970-01-01 06:00:00 to 1970-01-03 12:00:00."
+
+
+def test_places_below_a_share_are_a_sample_of_every_class():
+    labels = np.array([0, 1, 0, 0, 1, 2])
+    order = np.array([5, 3, 1, 0, 4, 2])
+    places = places_in_strata(labels, order, CLASSIFICATION)
+    assert places == pytest.approx([1 / 2, 1 / 4, 5 / 6, 1 / 6, 3 / 4, 1 / 2])
+    assert len(places_in_strata(labels[:0], order[:0], CLASSIFICATION)) == 0

@@ -20,6 +20,7 @@ from pellucid.targets import (
     target_named,
 )
 from pellucid.targets.numbers import MOST_STRATA, deciles
+from pellucid.targets.several import States, states_of
 
 NAMES = ("ant", "bee", "cat")
 LABELS = {
@@ -152,8 +153,15 @@ def test_several_labels_are_decided_one_by_one() -> None:
     assert MULTILABEL.counts(LABELS["labels"], 3) == (2, 1, 1)
     # "bee" and "cat" are in one example each, so that the first of them is the rarest.
     assert MULTILABEL.codes(LABELS["labels"]).tolist() == [2, 0, 0, 1]
+    assert MULTILABEL.codes(np.zeros((0, 0), np.int8)).tolist() == []
+    known = States.of(LABELS["labels"][2:])
+    assert known.present.tolist() == [[True, False, False], [False, True, False]]
+    assert known.known.tolist() == [[True, False, True], [True, True, True]]
+    assert states_of(known.present, ~known.known).tolist() == LABELS["labels"][2:].tolist()
     assert MULTILABEL.strata(LABELS["labels"]).tolist() == [3, 0, 1, 2]
     assert MULTILABEL.of_logits(np.log([[1.0, 3.0]])).tolist() == [pytest.approx([0.5, 0.75])]
+    assert MULTILABEL.of_logits(2 * np.log([[1.0, 3.0]]), 2.0).tolist() == [pytest.approx([0.5, 0.75])]
+    assert MULTILABEL.calibrated(np.array([[0.9, 0.2]]), 0.5).tolist() == [pytest.approx([81 / 82, 1 / 17])]
 
 
 def test_numbers_are_answered_as_they_are() -> None:
@@ -172,6 +180,10 @@ def test_parts_of_a_range_are_ten_at_most_and_of_equal_size() -> None:
     assert np.bincount(deciles(np.arange(29.0))).tolist() == [29]
     assert np.bincount(deciles(np.arange(30.0))).tolist() == [15, 15]
     assert deciles(np.ones(300)).tolist() == [0] * 300
+    numbers = Labels(np.arange(30.0)[::-1], (), REGRESSION)
+    for parts in (numbers.strata(), REGRESSION.strata(numbers.values)):
+        assert parts.tolist() == [1] * 15 + [0] * 15
+    assert numbers.strata(10).tolist() == [2] * 10 + [1] * 10 + [0] * 10
 
 
 @pytest.mark.parametrize(
@@ -224,6 +236,63 @@ def test_outcomes_and_firsts_by_hand() -> None:
         assert target.firsts(LABELS[noun]).tolist() == firsts[noun]
     decided = np.array([[1, 0, 1], [0, 0, 0], [1, 1, 0], [0, 1, 1]], np.int8)
     assert MULTILABEL.outcomes(LABELS["labels"], ANSWERS["labels"], decided).tolist() == [1, 1, 1, 0]
+    assert MULTILABEL.value("subset_accuracy", LABELS["labels"], ANSWERS["labels"], decided) == 0.75
+    assert MULTILABEL.terms("subset_accuracy", LABELS["labels"], ANSWERS["labels"], decided).tolist() == [
+        1,
+        1,
+        1,
+        0,
+    ]
+    assert (CLASSIFICATION.right, MULTILABEL.right, REGRESSION.right) == ("accuracy", "subset_accuracy", "")
+
+
+def test_a_metric_decides_that_scores_the_target() -> None:
+    decides = {(target.noun, setting): target.decides(setting).setting for target in TARGETS.values()
+               for setting in (None, "log-loss", "macro-f1")}  # fmt: skip
+    assert decides == {
+        ("class", None): "accuracy",
+        ("class", "log-loss"): "log-loss",
+        ("class", "macro-f1"): "macro-f1",
+        ("labels", None): "micro-f1",
+        ("labels", "log-loss"): "log-loss",
+        ("labels", "macro-f1"): "macro-f1",
+        ("number", None): "root-mean-squared-error",
+        ("number", "log-loss"): "root-mean-squared-error",
+        ("number", "macro-f1"): "root-mean-squared-error",
+    }
+    assert CLASSIFICATION.decides("subset-accuracy").key == "accuracy"
+    scored = [[target.has_metric(key) for key in ("accuracy", "log_loss", "micro_f1", "mean_absolute_error")]
+              for target in (CLASSIFICATION, MULTILABEL, REGRESSION)]  # fmt: skip
+    assert scored == [[True, True, False, False], [False, True, True, False], [False, False, False, True]]
+
+
+def test_thresholds_that_are_given_take_the_place_of_a_models_own() -> None:
+    own = {"ant": 0.3, "bee": 0.6}
+    assert CLASSIFICATION.thresholds(own, None) is own
+    assert CLASSIFICATION.thresholds(own, {}) == {}
+    assert MULTILABEL.thresholds(own, None) == own
+    assert MULTILABEL.thresholds(own, {"bee": 0.2}) == {"ant": 0.3, "bee": 0.2}
+
+
+def test_a_model_is_asked_for_what_it_answers(target: Target) -> None:
+    class Model:
+        def predict_proba(self, inputs: str) -> str:
+            return f"probabilities of {inputs}"
+
+        def predict_values(self, inputs: str) -> str:
+            return f"numbers of {inputs}"
+
+    answered = "numbers" if target is REGRESSION else "probabilities"
+    assert target.ask(Model(), "these") == f"{answered} of these"  # type: ignore[arg-type]
+    assert target.quoted("ant") == ("ant" if target is REGRESSION else "'ant'")
+
+
+def test_the_most_probable_is_nearest_and_its_probability_trusted() -> None:
+    nearest = {"class": [2, 0, 0, 1], "labels": [0, 2, 0, 1], "number": [3.5, -1.5, 2, 9]}
+    for noun, target in TARGETS.items():
+        assert target.nearest(ANSWERS[noun]).tolist() == nearest[noun]
+        if target is not MULTILABEL:
+            assert target.outputs(3) == (1 if target is REGRESSION else 3)
 
 
 def test_probabilities_state_classes_or_every_known_label() -> None:

@@ -80,8 +80,7 @@ def per_cent(share: float, like: float) -> str:
     """
     if not math.isfinite(share):
         return f"{share:g}"
-    places = 0 if share == like and like in (0, 1) else max(0, min(decimals(like) - 2, 4))
-    return rounded(float(_stored(share) * 100), places)
+    return rounded(float(_stored(share) * 100), max(0, min(decimals(like) - 2, 4)))
 
 
 def _stored(value: float) -> Decimal:
