@@ -29,6 +29,7 @@ from pellucid.targets import (
     CLASSIFICATION,
     GENERATION,
     MULTILABEL,
+    ORDERED,
     PRESENT,
     REGRESSION,
     TARGETS,
@@ -303,7 +304,13 @@ class Conditions(Form):
 
 FORMS: dict[Target, Form] = {
     form.target: form
-    for form in (Form(CLASSIFICATION), Numbers(REGRESSION), Several(MULTILABEL), Conditions(GENERATION))
+    for form in (
+        Form(CLASSIFICATION),
+        Form(ORDERED),
+        Numbers(REGRESSION),
+        Several(MULTILABEL),
+        Conditions(GENERATION),
+    )
 }
 
 

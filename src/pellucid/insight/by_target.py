@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pellucid.bundle import Model
-from pellucid.targets import CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION, UNKNOWN, Target
+from pellucid.targets import CLASSIFICATION, MULTILABEL, ORDERED, PRESENT, REGRESSION, UNKNOWN, Target
 from pellucid.targets.several import EVEN
 
 # What a loss is against: a class, or of several labels the state of each; `None` where a number is predicted
@@ -112,6 +112,7 @@ class _OfNumber(OfClass):
 
 OPENED: dict[Target, OfClass] = {
     CLASSIFICATION: OfClass(),
+    ORDERED: OfClass(),
     REGRESSION: _OfNumber(),
     MULTILABEL: _OfLabel(),
 }

@@ -15,7 +15,16 @@ from pellucid.reports import (
     trust_sections,
 )
 from pellucid.reports.facts import ReportFacts
-from pellucid.targets import CLASSIFICATION, GENERATION, MULTILABEL, PRESENT, REGRESSION, UNKNOWN, Target
+from pellucid.targets import (
+    CLASSIFICATION,
+    GENERATION,
+    MULTILABEL,
+    ORDERED,
+    PRESENT,
+    REGRESSION,
+    UNKNOWN,
+    Target,
+)
 
 # What is true of an explained input: a class, states of its labels, a number, or nothing that is known.
 Truth = int | float | tuple[int, ...] | None
@@ -91,13 +100,14 @@ def _reliability(stated: str, seen: str) -> tuple[Section]:
     return (Section("reliability", "Can its probabilities be believed?", section),)
 
 
+_OF_CLASSES = (
+    *_of_answers(model_sections.judge, error_sections.class_mistakes, _reliability("confidence", "accuracy")),
+    *_training(training_plots.of_classes),
+)
+
 SECTIONS: dict[Target, tuple[Section, ...]] = {
-    CLASSIFICATION: (
-        *_of_answers(
-            model_sections.judge, error_sections.class_mistakes, _reliability("confidence", "accuracy")
-        ),
-        *_training(training_plots.of_classes),
-    ),
+    CLASSIFICATION: _OF_CLASSES,
+    ORDERED: _OF_CLASSES,
     REGRESSION: (
         *_of_answers(model_sections.judge_numbers, error_sections.number_mistakes),
         *_training(training_plots.of_numbers),

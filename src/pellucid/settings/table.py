@@ -98,8 +98,15 @@ class Settings:
         None,
         "data",
         "What is predicted; default: any number of labels where an example has several, a number where a "
-        "table's labels are numbers with fractions and more than 20 distinct values, a class elsewhere",
-        choices=("class", "number", "labels"),
+        "table's labels are numbers with fractions and more than 20 distinct values, a class elsewhere; "
+        "ordered: one of several classes from a lowest to a highest",
+        choices=("class", "number", "labels", "ordered"),
+    )
+    order: str | None = row(
+        None,
+        "data",
+        "With --target ordered, all classes from the lowest to the highest, comma-separated, such as "
+        "low,mid,high; default: the order that their names tell, such as 1 star to 5 stars",
     )
     test: str | None = row(None, "data", "Separate labelled DATA that becomes the test split")
     input_column: str | None = row(

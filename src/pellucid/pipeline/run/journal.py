@@ -340,8 +340,9 @@ def settings_of(given: Mapping[str, Any], journal: Journal) -> Settings:
 
 
 def _kept(settings: Settings) -> dict[str, Any]:
-    """Settings as a run keeps them: who looks on leaves no trace in it."""
-    return {name: value for name, value in dataclasses.asdict(settings).items() if name not in OF_ONLOOKERS}
+    """Settings as a run keeps them: who looks on leaves no trace in it, nor an order that nobody gave."""
+    left_out = OF_ONLOOKERS if settings.order is not None else (*OF_ONLOOKERS, "order")
+    return {name: value for name, value in dataclasses.asdict(settings).items() if name not in left_out}
 
 
 def require_unchanged(given: Mapping[str, Any], before: Settings) -> None:
