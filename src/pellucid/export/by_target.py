@@ -10,8 +10,8 @@ from torch import Tensor
 
 from pellucid.bundle import Model
 from pellucid.evaluation.by_target import SCORING
+from pellucid.networks.ordered import of_questions
 from pellucid.targets import CLASSIFICATION, MULTILABEL, ORDERED, REGRESSION, Labels, Target
-from pellucid.training.objectives import of_questions
 
 Outputs: TypeAlias = Float[Tensor, "batch ..."]
 Answers: TypeAlias = Float64[np.ndarray, "n ..."]

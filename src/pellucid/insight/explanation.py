@@ -83,6 +83,7 @@ class Explanation:
     Attributes:
         model: its name.
         classes: names of classes or labels; none where a number is predicted.
+        outputs: names of the model's outputs; none where they are those of the classes.
         answer: probabilities of these, the predicted number alone, or the bound or score of an image.
         target: the class or label that explanations are about; `None` where a number is predicted, or without
             classes.
@@ -116,6 +117,7 @@ class Explanation:
     target: int | None
     inputs: UInt8[np.ndarray, "height width channels"] | Float32[np.ndarray, " features"] | str
     truth: Against = None
+    outputs: tuple[str, ...] = ()
     thresholds: tuple[float, ...] = ()
     decided: int | None = None
     tokens: tuple[str, ...] = ()
@@ -219,6 +221,12 @@ class Explanation:
         return against == loss_against(against).alone(self.target, len(self.classes))
 
     @property
+    def against(self) -> int | None:
+        """The class that the loss is against, which of ordered classes is above so many; `None` without."""
+        found = None if self.backward is None else self.backward.target
+        return sum(found) if isinstance(found, tuple) else found
+
+    @property
     def threshold_words(self) -> str:
         """From which probabilities on the labels are answered that are, or else the most probable one."""
         first, *others = self.answered or [self._first]
@@ -276,7 +284,7 @@ class Explanation:
             lines[0] += f"; explained for {self.classes[self.target]}"
         if self.backward is not None and self.backward.target is not None:
             against = self.backward.target
-            named = loss_against(against).named(against, self.classes)
+            named = loss_against(against).named(against, self.outputs or self.classes)
             lines[0] += f"; loss against {named} {self.backward.loss:.4g}"
         lines += [f"  {line}" for line in (self.unfamiliar, *self.mean_words) if line]
         lines += [f"  {record!r}" for record in self.layers]

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from pellucid.arithmetic import number_errors
 from pellucid.networks import Adversarial, Autoencoder, HeadAlone, Network
+from pellucid.networks.ordered import of_questions
 from pellucid.reference.autoencoder import NOISE_VARIANCE
 from pellucid.settings import metrics_of
 from pellucid.targets import CLASSIFICATION, MULTILABEL, ORDERED, PRESENT, REGRESSION, UNKNOWN, Target
-from pellucid.targets.ordered import LEAST
 from pellucid.training.batches import Batch, Examples
 from pellucid.training.hardware import arithmetic
 from pellucid.training.recipe import Recipe
@@ -195,14 +195,6 @@ class LabelClassification(Objective):
             of_examples = of_examples * batch.weights.to(recipe.device)
         is_right = ((logits >= 0) == is_present) | ~is_known
         return LossAndHits(of_examples.sum() / self.weight(batch), int(is_right.all(dim=1).sum()))
-
-
-def of_questions(above: Float[Tensor, "batch questions"]) -> Float[Tensor, "batch classes"]:
-    """Probability of each ordered class by those of a higher one, as in `targets/ordered.py`."""
-    ends = torch.ones_like(above[:, :1]), torch.zeros_like(above[:, :1])
-    shares = -torch.cat([ends[0], above, ends[1]], dim=1).diff(dim=1)
-    shares = shares.clamp(min=LEAST)
-    return shares / shares.sum(dim=1, keepdim=True)
 
 
 class OrderedClassification(Classification):

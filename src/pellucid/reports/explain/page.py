@@ -214,13 +214,13 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
         page_data["chosen"] = chosen_units(explanation, packed)
     contributions = _contributions(explanation)
     page_data["drivers"] = _attribution_data(explanation, contributions, packed)
-    loss = _LOSS_OF_LABELS if explanation.thresholds else _LOSS
+    states = None if explanation.backward is None else explanation.backward.target
+    loss = _LOSS_OF_LABELS if isinstance(states, tuple) else _LOSS
     if explanation.latents is not None:
         loss = _LOSS_OF_BOUND
     elif explanation.contest is not None:
         loss = _LOSS_OF_CONTEST
     script, text = joined_script(_START), explanation.inputs
-    states = None if explanation.backward is None else explanation.backward.target
     return (
         page_environment()
         .get_template("explain.html")
