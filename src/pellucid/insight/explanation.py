@@ -83,12 +83,12 @@ class Explanation:
     Attributes:
         model: its name.
         classes: names of classes or labels; none where a number is predicted.
-        outputs: names of the model's outputs; none where they are those of the classes.
         answer: probabilities of these, the predicted number alone, or the bound or score of an image.
         target: the class or label that explanations are about; `None` where a number is predicted, or without
             classes.
         inputs: the image (height, width, channels) as the model takes it, the feature vector, or the text.
         truth: the true class, or of several labels the state of each; `None` where it is not known.
+        outputs: names of the model's outputs; none where they are those of the classes.
         thresholds: probability from which on each of several labels is answered; none where classes exclude
             each other, or a number is predicted.
         decided: of classes that exclude each other the one that is answered, where a threshold of one of two

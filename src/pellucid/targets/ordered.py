@@ -56,7 +56,7 @@ def kappa(means: Float64[np.ndarray, "... moments"]) -> Float64[np.ndarray, "...
     answer, label, squared_answer, squared_label, product = np.moveaxis(means, -1, 0)
     above, below = 2 * (product - answer * label), squared_answer + squared_label - 2 * answer * label
     above = np.where(np.abs(above) > _ROUNDING, above, 0.0)
-    return np.divide(above, below, out=np.ones(np.shape(above)), where=below > _ROUNDING)
+    return np.asarray(np.divide(above, below, out=np.ones(np.shape(above)), where=below > _ROUNDING))
 
 
 _ROUNDING = 1e-12
