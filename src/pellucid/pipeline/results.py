@@ -142,9 +142,9 @@ class Run:
             ends = f" (95 % interval {interval(agreement)})" if interval(agreement) else ""
             value, least = float(near["value"]), per_cent(float(near["low"]), float(near["value"]))
             return (
-                f"{name} reaches a quadratic-weighted kappa of {scored(agreement)} on {tested:,} {noun}{ends}; "
-                f"{percent(value)} of its answers are at most one class off, at least {least} % by the 95 % "
-                "interval."
+                f"{name} reaches a quadratic-weighted kappa of {scored(agreement)} on {tested:,} "
+                f"{noun}{ends}; {percent(value)} of its answers are at most one class off, at least "
+                f"{least} % by the 95 % interval."
             )
         accuracy, error = read_score(test.get("accuracy")), read_score(test.get("mean_absolute_error"))
         if accuracy is not None:

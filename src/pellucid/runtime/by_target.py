@@ -35,8 +35,8 @@ def _lists(states: np.ndarray, classes: tuple[str, ...]) -> list[list[str]]:
 IN_FILES: dict[Target, InFile] = {
     CLASSIFICATION: InFile(format=FORMAT, answer=PROBABILITIES, plain=CLASSIFICATION.texts),
     REGRESSION: InFile(format=FORMAT, answer=NUMBERS, plain=lambda numbers, _: numbers.tolist()),
-    ORDERED: InFile(format=FORMAT_OF_NAMED, answer=PROBABILITIES, plain=ORDERED.texts),
     MULTILABEL: InFile(format=FORMAT_OF_NAMED, answer=PROBABILITIES, plain=_lists, even=EVEN),
+    ORDERED: InFile(format=FORMAT_OF_NAMED, answer=PROBABILITIES, plain=ORDERED.texts),
 }
 
 

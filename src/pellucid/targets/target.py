@@ -96,7 +96,7 @@ class Target(ABC):
 
     @abstractmethod
     def columns(self, answers: Float64[np.ndarray, "n ..."]) -> Float64[np.ndarray, "n outputs"]:
-        """The inverse of `of_columns`."""
+        """Answers as rows of numbers: one for each class or label, or the number alone."""
 
     @abstractmethod
     def of_logits(
