@@ -74,6 +74,9 @@ def require_no_contradiction(settings: "Settings") -> None:
         by_time.format("--split-column", one_out): is_by_time and settings.split_column is not None,
         by_time.format("--test", one_out): is_by_time and settings.test is not None,
         by_time.format("--folds", one_out): is_by_time and settings.folds,
+        "--order: belongs to --target ordered; give it, or leave this out": (
+            settings.order is not None and settings.target != "ordered"
+        ),
         "--class-depth: takes labels from folders, but --label-from-name takes them from names; "
         f"{one_out}": settings.label_from_name is not None and settings.class_depth is not None,
     }
