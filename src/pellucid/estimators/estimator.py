@@ -52,7 +52,7 @@ _OF_ALL = (
 )
 OF_PREDICTORS = "backbone weights dropout"
 OF_CLASSIFIERS = (
-    "target order label_separator unlabelled loss label_smoothing rename min_examples class_weight threshold "
+    "order target label_separator unlabelled loss label_smoothing rename min_examples class_weight threshold "
     "metric"
 )
 OF_IMAGES = "image_size resize pooling batch_norm augment mirror"

@@ -158,20 +158,20 @@ def in_order(labels: Labels, order: Sequence[str]) -> Labels:
 
 # From the lowest to the highest; words between bars mean the same.
 _SCALES = (
-    "none|no minimal mild moderate severe extreme|critical",
-    "very-low low medium|middle|mid|moderate|average|normal high very-high",
-    "very-small small medium|middle|mid large|big very-large",
-    "xs s m l xl xxl",
-    "terrible|awful bad|poor fair|ok|okay|average|neutral|acceptable good very-good|great excellent|perfect",
-    "very-negative negative neutral positive very-positive",
-    "strongly-disagree disagree neutral|undecided agree strongly-agree",
-    "very-dissatisfied dissatisfied neutral satisfied very-satisfied",
-    "very-unlikely unlikely possible|neutral likely very-likely",
-    "never rarely|seldom sometimes|occasionally often|usually always",
-    "very-easy easy medium|middle|moderate|normal hard|difficult very-hard",
-    "beginner|novice|elementary intermediate advanced expert",
-    "very-slow slow medium|moderate|normal fast very-fast",
-    "cold cool mild|warm hot",
+    "none|no < minimal < mild < moderate < severe < extreme|critical",
+    "very-low < low < medium|middle|mid|moderate|average|normal < high < very-high",
+    "very-small < small < medium|middle|mid < large|big < very-large",
+    "xs < s < m < l < xl < xxl",
+    "terrible|awful < bad|poor < fair|ok|okay|average|acceptable < good < very-good|great < excellent",
+    "very-negative < negative < neutral < positive < very-positive",
+    "strongly-disagree < disagree < neutral|undecided < agree < strongly-agree",
+    "very-dissatisfied < dissatisfied < neutral < satisfied < very-satisfied",
+    "very-unlikely < unlikely < possible|neutral < likely < very-likely",
+    "never < rarely|seldom < sometimes|occasionally < often|usually < always",
+    "very-easy < easy < medium|middle|moderate|normal < hard|difficult < very-hard",
+    "beginner|novice|elementary < intermediate < advanced < expert",
+    "very-slow < slow < medium|moderate|normal < fast < very-fast",
+    "cold < cool < mild|warm < hot",
 )
 
 # Words that a number has beside it where it is a grade.
@@ -219,7 +219,7 @@ def _grades(names: Sequence[str]) -> Mapping[str, float] | None:
 
 
 def _on_scale(names: Mapping[str, str], scale: str) -> Mapping[str, float] | None:
-    places = {word: place for place, words in enumerate(scale.split()) for word in words.split("|")}
+    places = {word: place for place, words in enumerate(scale.split(" < ")) for word in words.split("|")}
     if not {*names.values()} <= places.keys():
         return None
     return {name: float(places[plain]) for name, plain in names.items()}

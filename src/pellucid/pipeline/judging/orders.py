@@ -17,8 +17,6 @@ from pellucid.pipeline.run.context import RunContext
 from pellucid.settings import METRICS
 from pellucid.targets import TARGETS
 
-_WITHOUT = "without the order"
-
 
 def gain_of_order(
     candidates: Sequence[Candidate], tested: Mapping[str, Tested], context: RunContext
@@ -50,10 +48,11 @@ def gain_of_order(
         return None
     plain = dataclasses.replace(dataset, target=TARGETS["class"])
     material = everything_of(plain) if best.train_examples > len(plain.train) else plain
-    with context.stages.stage(f"training {best.name} {_WITHOUT}", f"trained {best.name} {_WITHOUT}"):
+    name = best.name
+    with context.stages.stage(f"training {name} without the order", f"trained {name} without the order"):
         (other,) = ClassicalLearner(best.name, settings, best.budget).fit(material)
         answered = plain.target.labels(answers(other.model, plain, unseen.test))
-    decided = {best.name: known[best.name].decided(unseen), f"{best.name} {_WITHOUT}": answered}
+    decided = {best.name: known[best.name].decided(unseen), f"{best.name} (plain)": answered}
     labels, scoring = unseen.labels_at(unseen.test), SCORING[dataset.target]
     (found,) = scoring.compare(labels.values, decided, groups_of_test(unseen), settings.seed)
     with_order, without = (scoring.value(labels, each) for each in decided.values())
@@ -71,11 +70,18 @@ def gain_of_order(
 
 def _words(name: str, scores: tuple[float, float], difference: str, p_value: float) -> str:
     """The outcome in a sentence, and what follows where the order did harm."""
-    words, chance = METRICS[TARGETS["ordered"].headline].words, figure(p_value, 2)
-    ours, theirs = figures(*scores)
-    compared = f"{name} has a {words} of {ours} with it and {theirs} without, a difference of {difference}"
+    (ours, theirs), chance = figures(*scores), figure(p_value, 2)
     if p_value > LEVEL:
-        return f"Using the order did not measurably help: {compared}, which could be chance (p = {chance})."
+        return (
+            f"Using the order did not measurably help: {name} has a quadratic-weighted kappa of {ours} with "
+            f"it and {theirs} without, a difference of {difference}, which could be chance (p = {chance})."
+        )
     if scores[0] > scores[1]:
-        return f"Using the order gained beyond chance (p = {chance}): {compared}."
-    return f"Using the order did harm beyond chance (p = {chance}): {compared}; --target class leaves it out."
+        return (
+            f"Using the order gained beyond chance (p = {chance}): {name} has a quadratic-weighted kappa of "
+            f"{ours} with it and {theirs} without, a difference of {difference}."
+        )
+    return (
+        f"Using the order did harm beyond chance (p = {chance}): {name} has a quadratic-weighted kappa of "
+        f"{ours} with it and {theirs} without, a difference of {difference}; --target class leaves it out."
+    )
