@@ -159,6 +159,8 @@ def test_estimators_take_an_order_and_keep_their_classes_sorted(texts: Path) -> 
     assert found.score(inputs, labels) > 0.6
     shares = found.predict_proba(inputs[:5])
     assert found.predict(inputs[:5]).tolist() == [sorted(LEVELS)[at] for at in shares.argmax(axis=1)]
+    read = pellucid.TextClassifier(model="svm", target="ordered", order=[*LEVELS]).fit(str(texts))
+    assert (read.classes_.tolist(), read.model_.target.noun) == ([*LEVELS], "ordered")
     with pytest.raises(pellucid.UsageError, match="order: leaves out 'mid'"):
         pellucid.TextClassifier(model="svm", target="ordered", order="low,high,top").fit(inputs, labels)
     with pytest.raises(pellucid.DataError, match="tell no order"):

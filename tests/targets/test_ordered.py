@@ -13,6 +13,7 @@ from pellucid.classical.work import Work
 from pellucid.evaluation import SCORING, Groups, score
 from pellucid.evaluation.recommendation import recommend
 from pellucid.export.by_target import HEADS
+from pellucid.input_kinds import VALUES
 from pellucid.insight.by_target import OPENED
 from pellucid.networks.ordered import of_questions as of_questions_in_torch
 from pellucid.settings import METRICS, metrics_of
@@ -192,6 +193,9 @@ def test_ordered_logistic_regression_is_one_regression_for_each_question(draws: 
     fitted = FITS[ORDERED].baselines["logistic-regression"]
     (trial, *_) = fitted(_OfVectors(), Budget())
     outputs = trial.learn(rows, codes, work).predict(rows)
+    (constant,) = FITS[ORDERED].baselines["majority"](_OfVectors(), Budget())
+    shares = constant.learn(rows, codes, work).predict(rows)[0]
+    np.testing.assert_allclose(shares, [(codes > question).mean() for question in range(3)], rtol=1e-12)
     scaled = (rows - rows.mean(axis=0)) / rows.std(axis=0)
     for question in range(3):
         own = LogisticRegression(C=0.01, tol=1e-8, max_iter=2000).fit(scaled, codes > question)
@@ -200,6 +204,7 @@ def test_ordered_logistic_regression_is_one_regression_for_each_question(draws: 
 
 class _OfVectors:
     feature_kinds = ("values",)
+    input_kind = VALUES
 
 
 @pytest.mark.parametrize(

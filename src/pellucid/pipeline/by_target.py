@@ -64,6 +64,7 @@ class Ways:
     # likewise, where a network that makes images cannot learn from them; empty where it can
     not_conditions: str = ""
     continued: Continued | None = None  # `None` where no network can continue training
+    answers: str = "several labels"  # what a network answers that cannot continue training, for people
     makes_images: bool = False  # whether nothing is predicted, so that other facts are reported
 
 
@@ -169,7 +170,13 @@ WAYS: dict[Target, Ways] = {
     CLASSIFICATION: Ways(
         _guess_class, _vary_names(erases=True), "classes", continued=Continued(_with_classes)
     ),
-    ORDERED: Ways(_guess_order, _vary_names(erases=True), "ordered classes", "ordered classes"),
+    ORDERED: Ways(
+        _guess_order,
+        _vary_names(erases=True),
+        "ordered classes",
+        "ordered classes",
+        answers="ordered classes",
+    ),
     # Of several labels one may be of the very piece that is missing.
     MULTILABEL: Ways(
         _guess_labels, _vary_names(erases=False), "several of an example", "several of an image"
