@@ -13,6 +13,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 import made_once
+from durations import Durations, slow_by_seconds
 
 # Before numpy or torch are imported: sums differ between one thread and two.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -62,8 +63,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
         config.pluginmanager.register(EveryShape())
     if (file := config.getoption("durations_in")) is not None:
-        from durations import Durations
-
         config.pluginmanager.register(Durations(file))
 
 
@@ -83,8 +82,15 @@ LONG_FILES = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest leaves out by marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put long files first, and leave out what another run has, but for properties, which it tries less."""
+    """Mark slow tests, put long files first, and leave out what another run has.
+
+    Properties are left in, since the other run tries fewer examples.
+    """
+    for item in slow_by_seconds(items):
+        if item.get_closest_marker("core") is None:
+            item.add_marker("slow")
     items.sort(key=lambda item: item.path.name not in LONG_FILES)
     if (file := config.getoption("but_for")) is None:
         return
@@ -125,6 +131,26 @@ def _no_network() -> Iterator[None]:
     _refused.clear()
     yield
     assert not _refused, f"this test used the network: {_refused}"
+
+
+def _processor_limit() -> object:
+    """Seconds after which the system ends this process; `None` where it limits none."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_CPU)
+
+
+_LIMIT = _processor_limit()
+
+
+@pytest.fixture(autouse=True)
+def _no_limit() -> Iterator[None]:
+    """Fail a test that limits the processor time of this process, which would end in a later one."""
+    yield
+    found = _processor_limit()
+    assert found == _LIMIT, f"this test limited the processor time of the process of the tests: {found}"
 
 
 @pytest.fixture(scope="session", autouse=True)

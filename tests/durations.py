@@ -1,4 +1,4 @@
-"""A plugin of pytest: processor seconds of every test, written to a file; a default test takes a few at most.
+"""Processor seconds of tests, by which the default run is chosen: a plugin of pytest that measures them.
 
 Seconds are of the processor and not of the clock, those of processes that a test starts included, so that
 they are nearly the same beside other work.
@@ -7,12 +7,17 @@ they are nearly the same beside other work.
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
-# A test of the default run that takes more fails the run: it is marked slow, or made cheaper.
+# What the last run of `make durations` measured.
+FILE = Path(__file__).with_name("durations.json")
+# A test that took more, is slow by that alone: the default run leaves it
+# out unless it is marked `core`.
+OF_THE_DEFAULT_RUN = 0.7
+# A test of the default run that takes more fails the run that measures: the file is old, or the test dear.
 MOST = 3.0
 # A test that takes less is not named in the file.
 LEAST_NAMED = 0.5
@@ -22,6 +27,12 @@ NAME = "processor_seconds"
 
 def _now() -> float:
     return sum(os.times()[:4])
+
+
+def slow_by_seconds(items: Iterable[pytest.Item]) -> list[pytest.Item]:
+    """Tests that the file has as taking long."""
+    seconds = json.loads(FILE.read_text(encoding="utf-8"))["tests"]
+    return [each for each in items if seconds.get(each.nodeid, 0.0) > OF_THE_DEFAULT_RUN]
 
 
 class Durations:
@@ -75,5 +86,5 @@ class Durations:
         """Name the tests that take too long."""
         for name, seconds in sorted(self.too_long.items(), key=lambda each: -each[1]):
             terminalreporter.write_line(
-                f"{seconds:.1f} s of {MOST:g}: {name}; mark it slow, or make it cheaper"
+                f"{seconds:.1f} s of {MOST:g}: {name}; make it cheaper, or run make durations"
             )

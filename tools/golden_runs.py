@@ -68,6 +68,9 @@ RUNS = {
     "lenet": f"train data/images.npz --model lenet {ALONE} {FEW}",
     "image-numbers": f"train data/brightness.csv --model cnn --width 8 --folds 0 {FEW}",
     "text-numbers": f"train data/capitals.csv --model text-cnn --width 16 {ALONE} {FEW}",
+    "several-labels": f"""train data/tagged.csv --target labels --width 16 {FEW};
+        predict run data/tagged.csv --probabilities --out predicted.csv; evaluate run data/tagged.csv --json;
+        export run --out model.onnx; export run --out app.html""",
     "compare": """compare data/images.npz --vary activation=relu,tanh --model mlp --width 16 --seeds 1
         --folds 2 --epochs 2""",
     "estimators": "estimators",
@@ -100,14 +103,22 @@ def write_data(folder: Path) -> None:
     files = [f"images/{CLASSES[label]}/{row}.png" for row, label in enumerate(labels[:300])]
     brightness = [(name, round(float(image.mean()), 3)) for name, image in zip(files, pixels, strict=False)]
     fewer = [(text[:200], label) for text, label in mails[:80]]
-    names, tables = ("mails", "few", "fewer", "capitals", "brightness"), (mails, mails[:120], fewer)
-    for name, table in zip(names, (*tables, capitals, brightness), strict=True):
+    tagged = [(text, ";".join(tags(text, label))) for text, label in mails[:200]]
+    tables = {"mails": mails, "few": mails[:120], "fewer": fewer, "capitals": capitals}
+    for name, table in {**tables, "brightness": brightness, "tagged": tagged}.items():
         with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([("input", "label"), *table])
     (folder / "mail.txt").write_text(mails[7][0], encoding="utf-8")
     torch.manual_seed(0)  # a tiny backbone, as a user's own file of weights
     network = timm.create_model("test_efficientnet", pretrained=False, num_classes=7)
     save_file(network.state_dict(), folder / "tiny.safetensors")
+
+
+def tags(text: str, label: str) -> list[str]:
+    """Labels of a mail: its own, and some of what it contains."""
+    words = {"money": ("money", "$", "free"), "link": ("http", "www"), "short": ()}
+    found = [name for name, some in words.items() if any(word in text.lower() for word in some)]
+    return [label, *found, *(["short"] if len(text) < 300 else [])]
 
 
 def command(name: str, *words: str) -> None:

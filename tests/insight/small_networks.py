@@ -73,7 +73,7 @@ def _train(made: ImageModel | TextModel) -> None:
         for _ in range(12):
             optimiser.zero_grad()
             outputs = made.network(inputs)
-            if made.target.is_exclusive:
+            if made.target.exclusive(made.classes):
                 loss = functional.cross_entropy(outputs, labels)
             else:
                 present = (of_labels == PRESENT).float()

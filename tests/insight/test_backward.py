@@ -17,7 +17,7 @@ STATES = (1, 0, -1, 1)
 
 def backward_of(name, target=3):
     made = model(name)
-    if not made.target.is_exclusive:
+    if name in OF_LABELS:
         target = STATES
     return go_back(made.network, opened(name), target if made.classes else None)
 

@@ -7,7 +7,7 @@ from typing import Any
 from pellucid.reports import ReportFacts
 from pellucid.reports.by_target import SECTIONS
 from pellucid.reports.plots import Plot
-from pellucid.reports.report import environment
+from pellucid.reports.report import environment, words_of
 
 VOID = {"meta", "link", "img", "wbr"}
 SHAPES = {"line", "rect", "path", "circle", "use", "image"}
@@ -96,4 +96,5 @@ def part(facts: ReportFacts, key: str, **metrics: Any) -> Page:
         '{% set headline = facts.score(facts.target.headline) %}{% import "macros.html" as m %}'
         '{% if content is not none %}{% include section.key ~ ".html" %}{% endif %}'
     )
-    return Page(template.render(facts=facts, section=section, content=content))
+    words = words_of(environment(), facts.target)
+    return Page(template.render(facts=facts, words=words, section=section, content=content))

@@ -10,6 +10,7 @@ import pytest
 from pellucid.export.app.kinds import KINDS
 from pellucid.insight import units
 from pellucid.pages import joined_script, modules_from
+from pellucid.reports.by_target import WORDS
 from pellucid.reports.explain import page, render_explanation
 from reports.explained import explained, explained_large
 
@@ -77,6 +78,12 @@ def test_the_types_name_all_that_python_writes(name):
     assert data.keys() == properties("PageData")
     assert all(layer.keys() == properties("LayerFacts") | {"hidden"} for layer in data["layers"])
     assert {key for driver in data["drivers"] for key in driver} <= {"name", "centred"}
+
+
+def test_the_types_name_every_target():
+    """The type checker then asks `decision.js` for a row of each."""
+    answers = re.search(r"@property {([^}]*)} answer ", (PACKAGE / TYPES).read_text(encoding="utf-8"))
+    assert set(re.findall(r'"(\w+)"', answers[1])) == {target.noun for target in WORDS}
 
 
 def test_the_types_name_all_that_python_writes_of_chosen_units(monkeypatch):

@@ -5,8 +5,11 @@ needs none any more loses its row.
 """
 
 import ast
+import re
 from collections import Counter
 from pathlib import Path
+
+import pytest
 
 import pellucid
 
@@ -27,11 +30,22 @@ ATTRIBUTES = {
     "label_sets",
 }
 
+# What a template or a script decides by: a boolean of a target, the kind that a page declares, or what only
+# one kind of answer has. Their tables are templates of one target each, `of_*.html`, and `decision.js`.
+IN_PAGES = re.compile(
+    r"\b(?:is_exclusive|is_regression|is_several|has_probabilities|label_sets)\b|\bis(?:Exclusive|Several)\b"
+    r"|\btarget\.(?:noun|cell)\b"
+    r"|(?<!stage\.)\b(?:answer|kind|noun|target)\s*[!=]==?\s*['\"](?:class|image|labels?|numbers?|ordered)['\"]"
+    r"|\bif (?:not )?explanation\.(?:classes|thresholds)\b"
+    r"|\btypeof against\b|\bagainst\s*[!=]=="
+)
+TABLES_OF_PAGES = re.compile(r"of_\w+\.html|decision\.js")
+
 LEFT: dict[str, int] = {
     "answering": 3,
     "bundle": 1,
     "data": 4,
-    "pipeline": 4,
+    "pipeline": 1,
     "reference": 2,
 }
 
@@ -64,3 +78,36 @@ def test_no_room_decides_the_target_in_more_places_than_it_did() -> None:
         if room != "targets" and path.name not in TABLES:
             counted[room] += places(ast.parse(path.read_text(encoding="utf-8")))
     assert {room: count for room, count in counted.items() if count} == LEFT
+
+
+def test_no_page_decides_the_target() -> None:
+    pages = [path for ending in ("*.html", "*.js") for path in sorted(SOURCE.rglob(ending))]
+    assert len(pages) > 100
+    found = {
+        path.relative_to(SOURCE).as_posix(): met
+        for path in pages
+        if not TABLES_OF_PAGES.fullmatch(path.name)
+        and (met := IN_PAGES.findall(path.read_text(encoding="utf-8")))
+    }
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{% if facts.target.is_exclusive %}",
+        "{{ 'a' if facts.target.noun == 'class' else 'b' }}",
+        '{% elif kind == "labels" %}',
+        "{% if not explanation.thresholds %}",
+        'if (facts.answer === "labels") save();',
+        'if (typeof against !== "number") return;',
+        "if (against === null) return;",
+    ],
+)
+def test_what_a_page_decides_is_found(line: str) -> None:
+    assert IN_PAGES.search(line)
+
+
+@pytest.mark.parametrize("line", ['{% elif stage.kind == "number" %}', "{{ words.kind }}", "of_labels"])
+def test_words_of_a_target_and_stages_of_a_network_decide_nothing(line: str) -> None:
+    assert not IN_PAGES.search(line)

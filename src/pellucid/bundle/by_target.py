@@ -25,6 +25,9 @@ from pellucid.targets.several import EVEN
 if TYPE_CHECKING:
     from pellucid.bundle.model import Model  # held-out answers need no PyTorch
 
+# What a model answers of which that is not stated.
+USUAL = CLASSIFICATION
+
 _MOST = 1 << 62
 _SUM_TOLERANCE = 1e-3
 

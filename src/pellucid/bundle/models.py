@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Float32, Float64, Shaped
 from torch import Tensor
 
+from pellucid.bundle.by_target import USUAL
 from pellucid.bundle.held_out import Answers
 from pellucid.bundle.model import (
     Inputs,
@@ -44,7 +45,7 @@ class OnNetwork(Model):
     sort_seen = "layer"
 
     def __init__(
-        self, network: Network, classes: Sequence[str], target: Target, *, temperature: float = 1.0
+        self, network: Network, classes: Sequence[str], target: Target = USUAL, *, temperature: float = 1.0
     ) -> None:
         self.network = self.sees_through = network
         self.classes, self.target = tuple(classes), target
@@ -133,7 +134,7 @@ class ImageModel(OnNetwork):
         network: Network,
         preprocessing: Preprocessing,
         classes: Sequence[str],
-        target: Target,
+        target: Target = USUAL,
         *,
         mirror: bool = False,
         temperature: float = 1.0,
@@ -170,7 +171,7 @@ class TextModel(OnNetwork):
         network: Network,
         encoder: Encoder,
         classes: Sequence[str],
-        target: Target,
+        target: Target = USUAL,
         *,
         temperature: float = 1.0,
     ) -> None:
@@ -232,7 +233,7 @@ class ClassicalModel(Model):
         predictor: Predictor,
         features: str,
         classes: Sequence[str],
-        target: Target,
+        target: Target = USUAL,
         *,
         preprocessing: Preprocessing | None,
         network: Network | None = None,

@@ -104,6 +104,10 @@ class _OfOrdered(OfClass):
     def true(self, truth: Against, classes: int) -> Against:
         return self.alone(truth, classes) if isinstance(truth, int) else truth
 
+    def named(self, against: Any, classes: tuple[str, ...]) -> str:
+        """The class, which is above as many as are said to be."""
+        return classes[sum(against)]
+
     def outputs(self, classes: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(f"above {name}" for name in classes[:-1])
 

@@ -160,6 +160,7 @@ def _of_generator(
         answer = contest.score
     return Explanation(
         model=model.name,
+        kind=model.target,
         classes=model.classes,
         answer=np.array([answer]),
         target=label if model.classes else None,
@@ -247,6 +248,7 @@ def _of_predictor(model: Model, inputs: Inputs, asked: int | None, truth: Agains
         )
     return Explanation(
         model=model.name,
+        kind=model.target,
         classes=model.classes,
         outputs=own.outputs(model.classes),
         answer=answer,

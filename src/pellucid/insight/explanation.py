@@ -11,7 +11,7 @@ from jaxtyping import Float32, Float64, UInt8
 from pellucid.arithmetic.rounding import rounded
 from pellucid.data.wording import some
 from pellucid.insight.attribution import Attributions
-from pellucid.insight.by_target import Against, loss_against
+from pellucid.insight.by_target import OPENED, Against, loss_against
 from pellucid.insight.contributions import Contributions
 from pellucid.insight.generator_terms import Contest, Latents
 from pellucid.insight.gradients import Backward, WeightCheck, WeightChecker
@@ -20,6 +20,7 @@ from pellucid.insight.opened_networks import Opened
 from pellucid.insight.receptive_fields import Box, receptive_field
 from pellucid.insight.unit_arithmetic import Arithmetic
 from pellucid.insight.units import open_unit
+from pellucid.targets import Target
 
 # Labels that a sentence names.
 _MOST_NAMED = 6
@@ -82,6 +83,7 @@ class Explanation:
 
     Attributes:
         model: its name.
+        kind: what it answers: a class, several labels or a number, or the images that it makes.
         classes: names of classes or labels; none where a number is predicted.
         answer: probabilities of these, the predicted number alone, or the bound or score of an image.
         target: the class or label that explanations are about; `None` where a number is predicted, or without
@@ -112,6 +114,7 @@ class Explanation:
     """
 
     model: str
+    kind: Target
     classes: tuple[str, ...]
     answer: Float64[np.ndarray, " outputs"]
     target: int | None
@@ -218,7 +221,7 @@ class Explanation:
         against = None if self.backward is None else self.backward.target
         if against is None or self.target is None:
             return False
-        return against == loss_against(against).alone(self.target, len(self.classes))
+        return against == OPENED[self.kind].alone(self.target, len(self.classes))
 
     @property
     def against(self) -> int | None:
@@ -228,7 +231,12 @@ class Explanation:
 
     @property
     def threshold_words(self) -> str:
-        """From which probabilities on the labels are answered that are, or else the most probable one."""
+        """From which probabilities on the labels are answered that are, or else the most probable one.
+
+        Empty where nothing is answered by a threshold.
+        """
+        if not self.thresholds:
+            return ""
         first, *others = self.answered or [self._first]
         words = [f"{self.classes[first]} is answered from {self.thresholds[first]:.3g} on"]
         words += [f"{self.classes[code]} from {self.thresholds[code]:.3g}" for code in others]
@@ -284,7 +292,7 @@ class Explanation:
             lines[0] += f"; explained for {self.classes[self.target]}"
         if self.backward is not None and self.backward.target is not None:
             against = self.backward.target
-            named = loss_against(against).named(against, self.outputs or self.classes)
+            named = OPENED[self.kind].named(against, self.classes)
             lines[0] += f"; loss against {named} {self.backward.loss:.4g}"
         lines += [f"  {line}" for line in (self.unfamiliar, *self.mean_words) if line]
         lines += [f"  {record!r}" for record in self.layers]

@@ -20,6 +20,7 @@ class Taught:
 
     target: Target
 
+    question: ClassVar = "Which class?"
     right: ClassVar = "right"  # a right answer, in a sentence
     flags: ClassVar = ""  # of the command that trains on the table
 
@@ -59,6 +60,7 @@ class Taught:
 class SeveralTaught(Taught):
     """Any number of labels of each example, and a logistic regression of each."""
 
+    question: ClassVar = "Which labels?"
     right: ClassVar = "right in every label"
     flags: ClassVar = " --target labels --unlabelled none"
 

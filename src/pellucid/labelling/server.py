@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from pellucid.errors import ChangedFileError, DataError, PellucidError, StorageError, UsageError
 from pellucid.input_kinds import TEXTS
+from pellucid.labelling.by_target import TAUGHT
 from pellucid.labelling.session import Conflict, Labelling
 from pellucid.language import translated
 from pellucid.local_server import App, Guard
@@ -162,7 +163,11 @@ def _page(labelling: Labelling) -> tuple[str, str]:
     }
     data = Markup(json.dumps(facts).replace("<", "\\u003c"))
     page = environment.get_template("label.html").render(
-        facts=facts, data=data, style=Markup(style), script=Markup(script)
+        facts=facts,
+        question=TAUGHT[labelling.target].question,
+        data=data,
+        style=Markup(style),
+        script=Markup(script),
     )
 
     return page, policy_of([script], [style], images="'self' data:")

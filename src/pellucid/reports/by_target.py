@@ -1,4 +1,4 @@
-"""The sections of the report by target, in the order of the argument."""
+"""The sections of the report by target, in the order of the argument, and what pages say of each target."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -130,4 +130,26 @@ SECTIONS: dict[Target, tuple[Section, ...]] = {
         Section("bound", "How likely real images are", generated_sections.bound),
         *_training(training_plots.of_images),
     ),
+}
+
+# What pages say of a target: the template whose variables and macros others use as `words`, of the report in
+# `page/` and of the explain page in `explain/page/`.
+WORDS: dict[Target, str] = {
+    CLASSIFICATION: "of_classes",
+    ORDERED: "of_classes",
+    REGRESSION: "of_numbers",
+    MULTILABEL: "of_labels",
+    GENERATION: "of_classes",  # that images are made of, where there are any
+}
+
+# Formulas of the loss of one input that an explain page opens; a number is its own.
+_BINARY = (
+    r"L = \frac{1}{n} \sum_{l} (- y_{l} \ln p_{l} - (1 - y_{l}) \ln(1 - p_{l})) \\ "
+    r"p_{l} = \frac{1}{1 + e^{- z_{l}}} \\ "
+    r"\frac{\partial L}{\partial z_{l}} = \frac{1}{n} (p_{l} - y_{l})"
+)
+LOSSES: dict[Target, str] = {
+    CLASSIFICATION: r"L = - \ln \frac{e^{z_{k}}}{\sum_{j} e^{z_{j}}}",
+    ORDERED: _BINARY,
+    MULTILABEL: _BINARY,
 }

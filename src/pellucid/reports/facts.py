@@ -303,11 +303,6 @@ class ReportFacts:
         return target_named(str(self.metrics.get("task", "")).partition("-")[2])
 
     @property
-    def is_regression(self) -> bool:
-        """True where numbers are predicted, not classes."""
-        return self.target.cell is float
-
-    @property
     def noun(self) -> str:
         """Noun of one example, such as `image`."""
         return noun_of(self.metrics)

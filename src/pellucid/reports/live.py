@@ -10,7 +10,7 @@ from markupsafe import Markup
 from pellucid.pages import joined_script, policy_of
 from pellucid.reports.by_target import SECTIONS
 from pellucid.reports.facts import ReportFacts
-from pellucid.reports.report import environment
+from pellucid.reports.report import environment, words_of
 
 # Sections of the report that a run under way has content for, in the order in which they are watched.
 _WATCHED = ("training", "errors", "models", "network", "data", "repeat")
@@ -29,7 +29,9 @@ def render_sections(facts: ReportFacts) -> str:
     wanted = [known[key] for key in _WATCHED if key in known]
     built = [(section, section.build(facts)) for section in wanted]
     shown = [(section, content) for section, content in built if content is not None]
-    return environment().get_template("live_sections.html").render(facts=facts, sections=shown)
+    pages = environment()
+    words = words_of(pages, facts.target)
+    return pages.get_template("live_sections.html").render(facts=facts, words=words, sections=shown)
 
 
 def render_page(title: str, token: str) -> tuple[str, str]:

@@ -33,7 +33,10 @@ _QUARTERS, _MUCH_WORSE, _LEAST_IN_QUARTER = 4, 1.5, 10
 def verdict_section(
     facts: ReportFacts, judge: Callable[[ReportFacts], Mapping[str, Any]]
 ) -> Mapping[str, Any]:
-    """What was reached, in one sentence: content of `page/verdict.html`; `judge` is that of the target."""
+    """What was reached, in one sentence: content of `page/verdict.html`; `judge` is that of the target.
+
+    What it gives names the `template` that shows it.
+    """
     return {
         "verdict": judge(facts),
         "models": len(facts.models),
@@ -78,6 +81,7 @@ def judge(facts: ReportFacts) -> Mapping[str, Any]:
     of_all = facts.score("accuracy", judged.part) if facts.labels is None and common["beats_chance"] else None
     return {
         **common,
+        "template": "verdict_names.html",
         "metric": metric,
         "score": score,
         "chance": chance,
@@ -116,6 +120,7 @@ def judge_numbers(facts: ReportFacts) -> Mapping[str, Any]:
         scale = ruler(error, (0.0, high), reference)
     return {
         **_common(facts, "mean_absolute_error", beats_chance=r2 is not None and r2.low > 0),
+        "template": "verdict_numbers.html",
         "error": error,
         "squared": squared,
         "r2": r2,
@@ -470,4 +475,5 @@ def corrections(facts: ReportFacts) -> Mapping[str, Any] | None:
     ]
     counts = (facts.metrics.get("data") or {}).get("corrections") or {}
     first, *others = [str(each) for each in found["words"]]
-    return {"first": first, "words": others, "compared": compared, "counts": counts}
+    measure = scored_models.compared(facts)
+    return {"first": first, "words": others, "compared": compared, "counts": counts, "measure": measure}

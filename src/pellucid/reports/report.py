@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2.environment import TemplateModule
 from markupsafe import Markup
 
 from pellucid.data import Check, Dataset
@@ -14,9 +15,10 @@ from pellucid.data.raw_texts import Texts
 from pellucid.page_language import PageEnvironment
 from pellucid.pages import checksum, joined_script, visible
 from pellucid.reports import error_sections, formatting
-from pellucid.reports.by_target import SECTIONS
+from pellucid.reports.by_target import SECTIONS, WORDS
 from pellucid.reports.facts import Answered, ReportFacts
 from pellucid.settings import METRICS
+from pellucid.targets import Target
 
 # The words of the report that need one line of explanation.
 GLOSSARY: Mapping[str, tuple[str, str]] = {
@@ -103,7 +105,11 @@ def render(facts: ReportFacts) -> str:
         environment()
         .get_template("report.html")
         .render(
-            facts=facts, sections=shown, script=Markup(script), checksum=checksum(script) if script else ""
+            facts=facts,
+            words=words_of(environment(), facts.target),
+            sections=shown,
+            script=Markup(script),
+            checksum=checksum(script) if script else "",
         )
     )
 
@@ -126,6 +132,11 @@ def environment() -> Environment:
     shared.filters["as_data"] = as_data
     shared.globals.update(glossary=GLOSSARY)
     return shared
+
+
+def words_of(pages: Environment, target: Target) -> TemplateModule:
+    """What some pages say of a target: the variables and macros of its template."""
+    return pages.get_template(f"{WORDS[target]}.html").module
 
 
 def as_data(value: Any) -> Markup:
@@ -189,10 +200,11 @@ def render_preview(dataset: Dataset, check: Check) -> str:
         "sentences": check.sentences(),
         "fitted": dataset.preprocessing,
         "noun": dataset.noun,
-        "target": dataset.target,
         "place": check.place,
     }
-    return environment().get_template("preview.html").render(content=content)
+    pages = environment()
+    words = words_of(pages, dataset.target)
+    return pages.get_template("preview.html").render(words=words, content=content)
 
 
 def _chosen(dataset: Dataset, positions: np.ndarray) -> tuple[list[int], list[int]]:

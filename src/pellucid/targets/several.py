@@ -203,7 +203,6 @@ MULTILABEL: Target = SeveralLabels(
     contested=("sample_f1", "log_loss"),
     cell=str,
     right="subset_accuracy",
-    is_exclusive=False,
 )
 
 

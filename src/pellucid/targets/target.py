@@ -67,7 +67,6 @@ class Target(ABC):
     contested: tuple[str, ...]  # keys of the metrics by which the test may contradict the choice of a model
     cell: type[str] | type[float]  # type of a label in a table of answers
     right: str = ""  # key of the share of examples that are answered right; empty where there is none
-    is_exclusive: bool = True  # whether an example has one label only
 
     def decides(self, setting: str | None) -> Metric:
         """Metric by which models are chosen: that of the setting, where the target has none of its own."""

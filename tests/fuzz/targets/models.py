@@ -190,7 +190,7 @@ def _asked(model: Model) -> str:
     assert np.isfinite(answers.said).all(), "answers that are not finite"
     if model.classes:
         assert ((answers.said >= 0) & (answers.said <= 1 + 1e-6)).all(), "probabilities outside 0 to 1"
-    if model.classes and model.target.is_exclusive:
+    if model.target.exclusive(model.classes):
         assert np.allclose(answers.said.sum(axis=1), 1, atol=1e-6), "probabilities that do not sum to one"
     if answers.novelty is not None:
         assert ((answers.novelty >= 0) & (answers.novelty <= 1)).all(), "novelty outside 0 to 1"

@@ -184,6 +184,7 @@ def explanation_of(metadata: Metadata, opened: Opened | None) -> Explanation:
     """The layers of a network, none where there is no network, as the explain page takes them."""
     return Explanation(
         model=metadata.model,
+        kind=metadata.target,
         classes=metadata.classes,
         outputs=OPENED[metadata.target].outputs(metadata.classes),
         answer=np.zeros(max(1, len(metadata.classes))),

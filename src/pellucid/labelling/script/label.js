@@ -110,9 +110,9 @@ function showChosen() {
   for (const button of part("classes").querySelectorAll("button")) {
     button.setAttribute("aria-pressed", String(open.chosen.has(button.dataset.name ?? "")));
   }
-  const save = document.getElementById("save-words");
-  const words = open.chosen.size ? tr("Save {count}", { count: open.chosen.size }) : tr("None of these");
-  if (save) save.textContent = words;
+  part("save-words").textContent = open.chosen.size
+    ? tr("Save {count}", { count: open.chosen.size })
+    : tr("None of these");
 }
 
 /** @param {Standing["classes"]} classes */
@@ -396,7 +396,8 @@ for (const name of ["new", "suggest", "skip", "undo"]) {
   const key = name === "skip" ? "x" : name[0];
   part(name).addEventListener("click", () => ACTIONS.get(key)?.());
 }
-document.getElementById("save")?.addEventListener("click", () => send(open.chosen));
+part("save").hidden = decision.isWhole;
+part("save").addEventListener("click", () => send(open.chosen));
 part("new-class").addEventListener("submit", useNewClass);
 document.addEventListener("keydown", press);
 if (!facts.texts) {

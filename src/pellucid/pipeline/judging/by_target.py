@@ -35,6 +35,13 @@ from pellucid.targets import (
 _MISTAKES, _UNCERTAIN, _PER_CELL, _CELLS = 40, 24, 8, 300
 
 
+def _confusion_so_far(
+    labels: Labels, answers: np.ndarray, threshold: Mapping[str, float] | None
+) -> dict[str, Any]:
+    predicted = labels.target.labels(answers, labels.names, threshold)
+    return {"confusion": confusion_matrix(labels.values, predicted, len(labels.names))}
+
+
 @dataclass(frozen=True)
 class Judging:
     """How one kind of labels is judged and shown."""
@@ -53,6 +60,8 @@ class Judging:
     suggested: Callable[[Dataset, int, int], str]
     # a second judge's answers added to one's, by data and folds; None where there is no second
     with_second: Callable[[np.ndarray, Dataset, np.ndarray], np.ndarray] | None
+    # what the report shows of answers while a run goes on, by labels, answers and the threshold given
+    so_far: Callable[[Labels, np.ndarray, Mapping[str, float] | None], dict[str, Any]] = _confusion_so_far
 
 
 def _values_of(
@@ -126,6 +135,19 @@ def _labels_shown(
         ],
         "labels": label_facts(labels, predicted),
     }
+
+
+def _numbers_so_far(
+    labels: Labels, answers: np.ndarray, threshold: Mapping[str, float] | None
+) -> dict[str, Any]:
+    return {"numbers": np.stack([labels.values, answers], axis=1)}
+
+
+def _labels_so_far(
+    labels: Labels, answers: np.ndarray, threshold: Mapping[str, float] | None
+) -> dict[str, Any]:
+    """Labels from one half on: their thresholds are chosen when training is over."""
+    return {"labels": label_facts(labels.values, labels.target.labels(answers))}
 
 
 def _classes_read(texts: Sequence[str], classes: Sequence[str]) -> Int64[np.ndarray, " n"]:
@@ -341,6 +363,7 @@ JUDGING: dict[Target, Judging] = {
         doubted=_class_doubted,
         suggested=_class_suggested,
         with_second=None,
+        so_far=_numbers_so_far,
     ),
     MULTILABEL: Judging(
         validation=_values_by_others,
@@ -351,5 +374,6 @@ JUDGING: dict[Target, Judging] = {
         doubted=_label_doubted,
         suggested=_labels_suggested,
         with_second=None,
+        so_far=_labels_so_far,
     ),
 }

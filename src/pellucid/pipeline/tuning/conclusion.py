@@ -64,7 +64,7 @@ class Answered(NamedTuple):
     """Answers of one training about the test split."""
 
     answers: np.ndarray  # calibrated probabilities, or numbers
-    decided: np.ndarray | None = None  # states of several labels; None where an example has one
+    decided: np.ndarray | None = None  # labels that these decide; None: as the target does by itself
 
 
 @dataclass(frozen=True)
@@ -242,8 +242,6 @@ def _trained_again(
         def ask(fitted: Sequence[Candidate], split: Split, own: Settings = settings) -> dict[str, np.ndarray]:
             (candidate,) = calibrated(fitted[:1], dataset, own.seed)
             said = answers(candidate.model, dataset, split.judged)
-            if dataset.target.is_exclusive:
-                return {"answers": said}
             threshold = threshold_of(candidate, dataset, own)
             model = candidate.model.for_data(threshold=threshold)
             return {"answers": said, "decided": model.decided(said)}

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from pellucid.arithmetic import confusion_matrix
 from pellucid.arithmetic.rounding import figure
 from pellucid.data import Check, Dataset
 from pellucid.networks import describe
 from pellucid.pipeline.by_target import WAYS, target_of_run
-from pellucid.pipeline.judging.by_target import answered_rows, label_facts, worst_rows
+from pellucid.pipeline.judging.by_target import JUDGING, answered_rows
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.run.context import RunContext, task_name
 from pellucid.pipeline.run.journal import notes_of
@@ -24,7 +23,7 @@ from pellucid.pipeline.run.stages import Onlooker
 from pellucid.reports import Answered, GeneratedFacts, ReportFacts
 from pellucid.reports.formatting import count, seconds
 from pellucid.settings import DUMMIES, metrics_of
-from pellucid.targets import REGRESSION
+from pellucid.targets import Labels
 from pellucid.training import Observer, Session
 from pellucid.training.state import Record, State
 
@@ -265,17 +264,10 @@ class Progress(Onlooker):
             return ReportFacts(**common, confusion=empty, mistakes=(), generated=GeneratedFacts({}, ()))
         if answers is None or labels is None:
             return ReportFacts(**common, confusion=empty, mistakes=())
-        if dataset.target is REGRESSION:
-            return ReportFacts(
-                **common, confusion=empty, mistakes=(), numbers=np.stack([labels, answers], axis=1)
-            )
-        if not dataset.target.is_exclusive:
-            decided = dataset.target.labels(answers)
-            return ReportFacts(**common, confusion=empty, mistakes=(), labels=label_facts(labels, decided))
+        judged = Labels(labels, tuple(dataset.classes), dataset.target)
+        shown = JUDGING[dataset.target].so_far(judged, answers, settings.threshold)
         return ReportFacts(
-            **common,
-            confusion=confusion_matrix(labels, self._decided(answers), len(dataset.classes)),
-            mistakes=self._mistakes(labels, answers),
+            **{**common, "confusion": empty, **shown}, mistakes=self._mistakes(labels, answers)
         )
 
     @property
@@ -310,18 +302,13 @@ class Progress(Onlooker):
     def _mistakes(self, labels: np.ndarray, answers: np.ndarray) -> Sequence[Answered]:
         """Wrong answers on validation, the surest first; none where the examples are not the data's own."""
         assert self.context is not None
-        dataset = self.context.dataset
-        if not np.array_equal(labels, dataset.labels[dataset.validation]):
-            return ()
-        decided = self._decided(answers)
-        rows = worst_rows(labels, answers, decided)[:_WRONG]
-        return answered_rows(dataset, dataset.validation, answers, decided, rows)
-
-    def _decided(self, answers: np.ndarray) -> np.ndarray:
-        """Class that is answered for each example: by `--threshold`, or the most probable one."""
-        assert self.context is not None
         dataset, threshold = self.context.dataset, self.context.settings.threshold
-        return dataset.target.labels(answers, dataset.classes, threshold)
+        worst_of = JUDGING[dataset.target].first_mistakes
+        if worst_of is None or not np.array_equal(labels, dataset.labels[dataset.validation]):
+            return ()
+        decided = dataset.target.labels(answers, dataset.classes, threshold)
+        rows = worst_of(labels, answers, decided)[:_WRONG]
+        return answered_rows(dataset, dataset.validation, answers, decided, rows)
 
 
 def _entry(candidate: Candidate, dataset: Dataset) -> dict[str, Any]:

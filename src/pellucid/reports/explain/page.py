@@ -19,10 +19,10 @@ from pellucid.insight.gradients import WeightCheck
 from pellucid.insight.occlusion import ImagePieces
 from pellucid.pages import checksum, joined_script
 from pellucid.reports.album import Album, bind
-from pellucid.reports.by_target import known_labels, true_codes
+from pellucid.reports.by_target import LOSSES, known_labels, true_codes
 from pellucid.reports.explain.overview import drawing_of, stages_of
 from pellucid.reports.explain.page_data import BUDGET, HIDDEN, Packed, chosen_units, described, pack
-from pellucid.reports.report import environment
+from pellucid.reports.report import environment, words_of
 
 _START = "reports/explain/script/start.js"
 
@@ -162,11 +162,6 @@ class _Reader:
 # Bytes that no page exceeds.
 LARGEST_PAGE = 8_000_000
 
-_LOSS = r"L = - \ln \frac{e^{z_{k}}}{\sum_{j} e^{z_{j}}}"
-_LOSS_OF_LABELS = (
-    r"L = \frac{1}{n} \sum_{l} (- y_{l} \ln p_{l} - (1 - y_{l}) \ln(1 - p_{l})) \\ "
-    r"p_{l} = \frac{1}{1 + e^{- z_{l}}} \\ \frac{\partial L}{\partial z_{l}} = \frac{1}{n} (p_{l} - y_{l})"
-)
 _KERNEL = r"k(u, v) = e^{- \gamma \lVert u - v \rVert^{2}}"
 _LOSS_OF_BOUND = "L = R + Q - P"
 _BOUND = r"\ln p(x | y) \ge - E [L] \\ L = R + Q - P"
@@ -214,18 +209,19 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
         page_data["chosen"] = chosen_units(explanation, packed)
     contributions = _contributions(explanation)
     page_data["drivers"] = _attribution_data(explanation, contributions, packed)
-    states = None if explanation.backward is None else explanation.backward.target
-    loss = _LOSS_OF_LABELS if isinstance(states, tuple) else _LOSS
+    loss = LOSSES.get(explanation.kind, "")
     if explanation.latents is not None:
         loss = _LOSS_OF_BOUND
     elif explanation.contest is not None:
         loss = _LOSS_OF_CONTEST
     script, text = joined_script(_START), explanation.inputs
+    states = None if explanation.backward is None else explanation.backward.target
     return (
         page_environment()
         .get_template("explain.html")
         .render(
             explanation=explanation,
+            words=words_of(page_environment(), explanation.kind),
             source=source,
             shown_text=text[:_LONGEST_TEXT] if isinstance(text, str) else "",
             answers=_answers(explanation),

@@ -203,6 +203,7 @@ def described(explanation: Explanation, packed: Packed) -> dict[str, Any]:
         "tokens": [visible(token) for token in explanation.tokens],
         "places": packed.places,
         "classes": [visible(name) for name in explanation.outputs or explanation.classes],
+        "answer": explanation.kind.noun,
         "output": opened.output,
         "answers": ["temperature", "probabilities"],
         "against": None if explanation.backward is None else explanation.backward.target,

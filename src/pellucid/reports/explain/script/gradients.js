@@ -12,8 +12,9 @@ import {
   unravel,
   wholeOf,
 } from "./arrays.js";
+import { openedAnswer } from "./decision.js";
 import { indexText } from "./dom.js";
-import { FUNCTIONS, momentsOf } from "./functions.js";
+import { momentsOf } from "./functions.js";
 import { sumOf } from "./shares.js";
 import { computed } from "./layers.js";
 import { usesOf } from "./notation.js";
@@ -21,7 +22,7 @@ import { gramOf, pageData, stored, tokenAtStep, tokenLabel } from "./page_data.j
 import { mixtureAt, stepsAt } from "./units.js";
 import { boundLine, layerValue, tensorOf } from "./values.js";
 import { message } from "./words/message.js";
-/** @import { HandKind, HiddenLayer, Layer, LineDeclaration, MovedWeight, PageData, Pointwise, Terms } from "./types.js" */
+/** @import { HandKind, HiddenLayer, Layer, LineDeclaration, MovedWeight, Pointwise, Terms } from "./types.js" */
 /** @import { ThreeWays, Unit, Whole } from "./types.js" */
 
 // The terms of a weight's gradient: the gradient above, what the weight meets, and where.
@@ -179,26 +180,7 @@ function lossWith(layer, moved) {
       return sum + factor * term.data[0];
     }, 0);
   }
-  return lossOf(Array.from(need(held.get(pageData.output)).data), pageData.against);
-}
-
-/**
- * The loss of a network's outputs: against a class, or the mean over the labels that are known, of which a logit
- * of the right sign costs little; the number itself where one is predicted.
- * @param {number[]} outputs @param {PageData["against"]} against
- */
-function lossOf(outputs, against) {
-  if (against === null) return outputs[0];
-  if (typeof against !== "number") {
-    const known = [...outputs.keys()].filter((label) => against[label] >= 0);
-    const losses = known.map((label) =>
-      FUNCTIONS.softplus(against[label] ? -outputs[label] : outputs[label], {}),
-    );
-    return sumOf(losses) / known.length;
-  }
-  const most = Math.max(...outputs);
-  const total = outputs.reduce((sum, z) => sum + Math.exp(z - most), 0);
-  return Math.log(total) + most - outputs[against];
+  return openedAnswer.loss(Array.from(need(held.get(pageData.output)).data), pageData.against);
 }
 
 /** @param {Layer | HiddenLayer} layer @returns {layer is Layer} */

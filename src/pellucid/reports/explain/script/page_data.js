@@ -11,6 +11,7 @@ const NOTHING = {
   given: {},
   ids: [],
   classes: [],
+  answer: "number",
   output: "",
   answers: [],
   against: null,

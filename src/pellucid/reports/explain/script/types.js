@@ -99,6 +99,7 @@
  * @property {string[]} tokens
  * @property {Record<string, Place>} places
  * @property {string[]} classes
+ * @property {"class" | "ordered" | "labels" | "number" | "image"} answer what the model answers or makes
  * @property {string} output name of the layer that the loss is of
  * @property {string[]} answers names of the layers after it
  * @property {number | number[] | null} against class of the loss, or of several labels 1 for those that are
@@ -109,6 +110,14 @@
  * @property {string[]} learnt names of the weights that are learnt
  * @property {Record<string, ChosenUnit[]>} chosen by layer, where the page does not hold all numbers
  * @property {{ name: string, centred: boolean }[]} drivers scores to be drawn; centred: around zero
+ */
+
+/**
+ * Everything in which opened answers of one kind differ from those of others.
+ * @typedef {object} OpenedAnswer
+ * @property {(outputs: number[], against: PageData["against"]) => number} loss of the network's outputs
+ * @property {(layer: Layer, unit: Unit, powers: number[] | null) => Element[]} probabilities shown with a unit of the
+ *   answer; powers: of its softmax, where it is one
  */
 
 /** @typedef {[words: string, number: number]} Step of a calculation */

@@ -1,5 +1,6 @@
 // What is shown of one unit: its arithmetic as tables to read and as text to copy.
-import { largest, need, unlessMissing, unravel } from "./arrays.js";
+import { largest, unlessMissing, unravel } from "./arrays.js";
+import { openedAnswer } from "./decision.js";
 import {
   button,
   cell,
@@ -14,7 +15,7 @@ import {
   svg,
 } from "./dom.js";
 import { legend, onColour, scaleOf } from "./drawing.js";
-import { FUNCTIONS, GATES, isCandidate } from "./functions.js";
+import { GATES, isCandidate } from "./functions.js";
 import { isLearnt, pageData, tokenAtStep, tokenLabel, tokensBetween } from "./page_data.js";
 import { chosenUnits, openUnit } from "./units.js";
 import { fieldOf, layerValue } from "./values.js";
@@ -223,38 +224,6 @@ function curveView(kind, { x, y, height }) {
   return drawing;
 }
 
-/** @param {number[]} powers */
-function softmaxView(powers) {
-  const total = powers.reduce((sum, power) => sum + power, 0);
-  const rows = largest(powers, 20).map((at) =>
-    element(
-      "tr",
-      {},
-      rowHead(pageData.classes[at]),
-      cell(shown(powers[at])),
-      cell(shown(powers[at] / total)),
-    ),
-  );
-  const head = headOf([message("columnClass"), message("columnExponential"), message("columnShare")]);
-  return scrolling(message("exponentialsLabel"), element("table", {}, head, element("tbody", {}, ...rows)));
-}
-
-/**
- * The probability of each of several labels, the most probable first, that of the unit in bold.
- * @param {Layer} layer @param {Unit} unit
- */
-function labelsView(layer, [unit]) {
-  const logits = need(layerValue(layer.takes[0])).data;
-  const probabilities = Array.from(logits, (logit) => FUNCTIONS.sigmoid(logit, {}));
-  const rows = largest(probabilities, 20).map((at) => {
-    const name = pageData.classes[at];
-    const head = rowHead(at === unit ? element("strong", {}, name) : name);
-    return element("tr", {}, head, cell(shown(logits[at])), cell(shown(probabilities[at])));
-  });
-  const head = headOf([message("columnLabel"), "x", message("columnProbability")]);
-  return scrolling(message("labelsLabel"), element("table", {}, head, element("tbody", {}, ...rows)));
-}
-
 // The gates of one recurrent unit, and what each step keeps and adds, over the whole text.
 
 /** @typedef {{ name: string, of: (step: PastStep) => number, scale: Scale }} Column */
@@ -409,8 +378,7 @@ function calculationView(layer, unit, { history, weighings, choice, value, curve
     ...(choice ? choiceView(layer, choice, value) : []),
     ...(curve ? [curveView(layer.kind, curve)] : []),
     ...(steps.length ? [stepsList(steps)] : []),
-    ...(powers ? [softmaxView(powers)] : []),
-    ...(layer.kind === "sigmoid" && pageData.answers.includes(layer.name) ? [labelsView(layer, unit)] : []),
+    ...(layer.name === pageData.answers.at(-1) ? openedAnswer.probabilities(layer, unit, powers) : []),
   ];
 }
 
