@@ -106,7 +106,8 @@ class _OfOrdered(OfClass):
 
     def named(self, against: Any, classes: tuple[str, ...]) -> str:
         """The class, which is above as many as are said to be."""
-        return classes[sum(against)]
+        name: str = classes[sum(against)]
+        return name
 
     def outputs(self, classes: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(f"above {name}" for name in classes[:-1])
