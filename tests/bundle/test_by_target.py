@@ -8,16 +8,18 @@ from pellucid.bundle.by_target import IN_FOLDERS
 from pellucid.bundle.format import KINDS
 from pellucid.targets import GENERATION, TARGETS, Labels, Target
 
-NAMES = {"class": ("a", "b"), "labels": ("a", "b"), "number": ()}
+NAMES = {"class": ("a", "b"), "labels": ("a", "b"), "number": (), "ordered": ("a", "b", "c")}
 LABELS = {
     "class": np.array([1, 0, 1]),
     "labels": np.array([[1, 0], [-1, 1], [0, 0]], np.int8),
     "number": np.array([2.5, -1.0, 0.0]),
+    "ordered": np.array([2, 0, 1]),
 }
 SAID = {
     "class": np.array([[0.25, 0.75], [0.5, 0.5], [1.0, 0.0]]),
     "labels": np.array([[0.25, 0.75], [0.5, 1.0], [0.0, 0.0]]),
     "number": np.array([2.0, -1.5, 0.25]),
+    "ordered": np.array([[0.25, 0.25, 0.5], [0.5, 0.25, 0.25], [1.0, 0.0, 0.0]]),
 }
 
 
@@ -37,7 +39,7 @@ def test_names_of_kinds_are_those_that_files_have() -> None:
         f"{way}{kind}-{end}"
         for way, kinds in ways
         for kind in kinds.split()
-        for end in ("classifier", "regressor", "multilabel-classifier")
+        for end in ("classifier", "regressor", "multilabel-classifier", "ordinal-classifier")
     }
     assert KINDS.keys() == expected | {"image-generator"}
     assert all(KINDS[name].name == name for name in KINDS)
@@ -66,7 +68,14 @@ def test_held_out_answers_of_one_target_are_refused_for_another(target: Target) 
 
 @pytest.mark.parametrize(
     ("noun", "name", "value"),
-    [("class", "labels", 2), ("class", "said", 0.9), ("labels", "labels", 2), ("labels", "said", 1.5)],
+    [
+        ("class", "labels", 2),
+        ("class", "said", 0.9),
+        ("ordered", "labels", 3),
+        ("ordered", "said", 0.9),
+        ("labels", "labels", 2),
+        ("labels", "said", 1.5),
+    ],
 )
 def test_what_no_model_says_is_refused(noun: str, name: str, value: float) -> None:
     kept = held_out(TARGETS[noun])

@@ -8,7 +8,7 @@ from pellucid.classical import FITS, Budget, TrainingSet, baselines_for, fit_bas
 from pellucid.classical.search import score
 from pellucid.data.raw_texts import Texts
 from pellucid.input_kinds import TEXTS, VALUES
-from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION, TARGETS, UNKNOWN, Labels, Target
+from pellucid.targets import CLASSIFICATION, MULTILABEL, ORDERED, REGRESSION, TARGETS, UNKNOWN, Labels, Target
 
 SMALL = Budget(screened=40, screened_texts=40, iterations=20, trees=4)
 EVERY = [
@@ -24,8 +24,8 @@ def labels_of(target: Target, count: int) -> Labels:
     codes = np.arange(count) % 3
     if target is REGRESSION:
         return numbered(codes + np.linspace(0.0, 0.5, count), 0, target)
-    if target is CLASSIFICATION:
-        return numbered(codes, 3)
+    if target is not MULTILABEL:
+        return numbered(codes, 3, target)
     states = np.equal.outer(codes, np.arange(3)).astype(np.int8)
     states[::7, 1] = UNKNOWN
     return numbered(states, 3, target)
@@ -76,6 +76,7 @@ def test_weights_of_classes_multiply_those_of_examples(weights):
     [
         (CLASSIFICATION, [1, 1, 3], [0, 1, 3]),
         (MULTILABEL, [1, 2, 3], [0, 0, 0]),
+        (ORDERED, [0, 1, 2], [0, 0, 0]),
         (REGRESSION, [1] * 3, [0] * 3),
     ],
     ids=lambda value: getattr(value, "name", None),

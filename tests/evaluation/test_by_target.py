@@ -8,12 +8,12 @@ from pellucid.evaluation import SCORING, score
 from pellucid.evaluation.averaging import chosen_weights
 from pellucid.evaluation.changes import changes
 from pellucid.settings import metrics_of
-from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION, TARGETS, Labels, Target
+from pellucid.targets import MULTILABEL, REGRESSION, TARGETS, Labels, Target
 
 
 def made(target: Target) -> tuple[Labels, np.ndarray, np.ndarray]:
     """Labels of 300 examples, good answers to them, and answers that know nothing."""
-    values, good = drawn(300, 3) if target is CLASSIFICATION else drawn_labels(300, 3)
+    values, good = drawn_labels(300, 3) if target is MULTILABEL else drawn(300, 3)
     if target is REGRESSION:
         draws = np.random.default_rng(0)
         values = draws.normal(size=300)

@@ -8,6 +8,7 @@ from pellucid.targets import (
     CLASSIFICATION,
     GENERATION,
     MULTILABEL,
+    ORDERED,
     REGRESSION,
     TARGETS,
     Labels,
@@ -27,11 +28,18 @@ LABELS = {
     "class": np.array([2, 0, 2, 1]),
     "labels": np.array([[1, 0, 1], [0, 0, 0], [1, -1, 0], [0, 1, 0]], np.int8),
     "number": np.array([3.0, -1.5, 3.0, 8.0]),
+    "ordered": np.array([2, 0, 2, 1]),
 }
 ANSWERS = {
     "class": np.array([[0.1, 0.2, 0.7], [0.5, 0.25, 0.25], [0.4, 0.4, 0.2], [0.0, 1.0, 0.0]]),
     "labels": np.array([[0.9, 0.5, 0.4], [0.1, 0.2, 0.3], [0.6, 0.6, 0.1], [0.2, 0.8, 0.0]]),
     "number": np.array([3.5, -1.5, 2.0, 9.0]),
+    "ordered": np.array([[0.1, 0.2, 0.7], [0.5, 0.25, 0.25], [0.4, 0.4, 0.2], [0.25, 0.5, 0.25]]),
+}
+# Outputs of predictors with these answers: of ordered classes the probabilities of higher ones.
+OUTPUTS = {
+    **{noun: TARGETS[noun].columns(answers) for noun, answers in ANSWERS.items()},
+    "ordered": np.array([[0.9, 0.7], [0.5, 0.25], [0.6, 0.2], [0.75, 0.25]]),
 }
 
 
@@ -44,12 +52,12 @@ def test_a_table_names_each_target_by_its_own_noun(target: Target) -> None:
     assert TARGETS[target.noun] is target
 
 
-def test_columns_are_undone(target: Target) -> None:
-    answers = ANSWERS[target.noun]
-    columns = target.columns(answers)
-    assert columns.ndim == 2
-    assert np.array_equal(target.of_columns(columns), answers)
-    assert target.columns(target.no_answers(3)).shape == (0, target.outputs(3))
+def test_answers_come_from_as_many_outputs_as_a_model_has(target: Target) -> None:
+    answers, outputs = ANSWERS[target.noun], OUTPUTS[target.noun]
+    assert outputs.shape == (4, target.outputs(3))
+    np.testing.assert_allclose(target.of_columns(outputs), answers, rtol=1e-12)
+    assert target.columns(answers).shape == (4, *target.columns(target.no_answers(3)).shape[1:])
+    assert target.of_columns(outputs[:0]).shape == target.no_answers(3).shape
 
 
 def test_strata_are_numbered_without_gaps_and_alike_labels_share_one(target: Target) -> None:
@@ -108,7 +116,13 @@ def test_names_that_are_gone_leave_class_0_and_unknown_labels() -> None:
 
 
 def test_classes_alone_exclude_each_other() -> None:
-    for target, names in ((CLASSIFICATION, NAMES), (MULTILABEL, ()), (REGRESSION, ()), (GENERATION, ())):
+    for target, names in (
+        (CLASSIFICATION, NAMES),
+        (ORDERED, NAMES),
+        (MULTILABEL, ()),
+        (REGRESSION, ()),
+        (GENERATION, ()),
+    ):
         assert tuple(target.exclusive(NAMES)) == names
 
 
@@ -192,6 +206,7 @@ def test_parts_of_a_range_are_ten_at_most_and_of_equal_size() -> None:
         (CLASSIFICATION, {"yes": 0.5}, ("a", "yes", "no"), "of one of two classes"),
         (CLASSIFICATION, {}, ("yes", "no"), "of one of two classes"),
         (CLASSIFICATION, {"maybe": 0.5}, ("yes", "no"), "not an object of classes"),
+        (ORDERED, {"b": 0.5}, ("a", "b", "c"), "belongs to two classes, or to several labels"),
         (MULTILABEL, ["yes"], ("yes", "no"), "not an object of classes"),
         (MULTILABEL, {"yes": True}, ("yes", "no"), "not a probability from 0 to 1"),
         (MULTILABEL, {"yes": 1.5}, ("yes", "no"), "not a probability from 0 to 1"),
@@ -231,6 +246,7 @@ def test_values_are_means_of_terms_where_a_metric_is_one(target: Target) -> None
 def test_outcomes_and_firsts_by_hand() -> None:
     outcomes = {"class": [1, 1, 0, 1], "labels": [0, 1, 1, 1], "number": [0.5, 0, 1, 1]}
     firsts = {"class": [1, 3, 0], "labels": [0, 3, 0], "number": []}
+    outcomes["ordered"], firsts["ordered"] = outcomes["class"], firsts["class"]
     for noun, target in TARGETS.items():
         assert target.outcomes(LABELS[noun], ANSWERS[noun]).tolist() == outcomes[noun]
         assert target.firsts(LABELS[noun]).tolist() == firsts[noun]

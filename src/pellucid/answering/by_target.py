@@ -16,6 +16,7 @@ from pellucid.targets import (
     CLASSIFICATION,
     GENERATION,
     MULTILABEL,
+    ORDERED,
     PRESENT,
     REGRESSION,
     UNKNOWN,
@@ -236,6 +237,7 @@ class _OfSeveral(OfClasses):
 
 ASKED: dict[Target, OfClasses] = {
     CLASSIFICATION: OfClasses(),
+    ORDERED: OfClasses(),
     REGRESSION: _OfNumbers(),
     MULTILABEL: _OfSeveral(),
     GENERATION: OfClasses(),

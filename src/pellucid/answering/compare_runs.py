@@ -38,7 +38,7 @@ _SHOWN, _NAMED = 20, 10
 _SEEN = (TRAIN, VALIDATION)
 # Settings that say how DATA is read and judged; others belong to training.
 OF_DATA = (
-    "task target test input_column label_column label_separator unlabelled label_from_name class_depth "
+    "task target order test input_column label_column label_separator unlabelled label_from_name class_depth "
     "group_column split_column rename corrections encoding skip_bad seed"
 ).split()
 # Of these what a run's own DATA needs, as the run was given it.

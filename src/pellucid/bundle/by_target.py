@@ -9,7 +9,17 @@ import numpy as np
 from pellucid.data.wording import with_article
 from pellucid.input_kinds import IMAGES, TEXTS, VALUES, InputKind
 from pellucid.language import translated
-from pellucid.targets import CLASSIFICATION, GENERATION, MULTILABEL, PRESENT, REGRESSION, UNKNOWN, Target
+from pellucid.targets import (
+    CLASSIFICATION,
+    GENERATION,
+    MULTILABEL,
+    ORDERED,
+    PRESENT,
+    REGRESSION,
+    UNKNOWN,
+    Target,
+)
+from pellucid.targets.ordered import FEWEST_CLASSES
 from pellucid.targets.several import EVEN
 
 if TYPE_CHECKING:
@@ -51,6 +61,11 @@ def _probabilities(model: "Model") -> dict[str, str]:
 def _several(model: "Model") -> dict[str, str]:
     found = _probabilities(model)
     return found | {"output": found["output"] + ", any number of which may apply"}
+
+
+def _ordered(model: "Model") -> dict[str, str]:
+    found = _probabilities(model)
+    return found | {"output": found["output"] + ", from the lowest to the highest"}
 
 
 def _number(model: "Model") -> dict[str, str]:
@@ -124,6 +139,14 @@ IN_FOLDERS: dict[Target, InFolder] = {
         words=lambda inputs: inputs.classifier + " of several labels,",
         output=_several,
         behind=lambda model, name: translated(f", answered from {model.threshold.get(name, EVEN):.2g} on"),
+    ),
+    ORDERED: InFolder(
+        kind="ordinal-classifier",
+        classes=range(FEWEST_CLASSES, _MOST),
+        labels="int32",
+        check=_check_codes,
+        words=lambda inputs: inputs.classifier + " of ordered classes,",
+        output=_ordered,
     ),
     GENERATION: InFolder(
         kind="generator",

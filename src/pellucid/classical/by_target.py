@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int8, Int64
 
 from pellucid.arithmetic.label_metrics import label_log_loss_terms
 from pellucid.arithmetic.metrics import log_loss_terms
@@ -38,7 +38,8 @@ from pellucid.classical.text_features import NOTHING, Merits, about_classes, abo
 from pellucid.classical.training_set import Budget, Configuration, TrainingSet
 from pellucid.classical.work import Baseline, Fit, Trial, Work
 from pellucid.input_kinds import TEXTS
-from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION, Target
+from pellucid.targets import CLASSIFICATION, MULTILABEL, ORDERED, REGRESSION, Target
+from pellucid.targets.ordered import of_questions, questions
 
 # Part of the log loss by which a set-up may be worse and count as good.
 _NEGLIGIBLE = 0.02
@@ -198,6 +199,33 @@ def settled(configurations: Sequence[Configuration], losses: Float64[np.ndarray,
     return next(number for number in alike if means[number] <= (1 + _NEGLIGIBLE) * means[alike].min())
 
 
+# Ordered classes are learnt as several labels: of each class but the last whether a higher one is right.
+
+
+def _asked(labels: Int64[np.ndarray, " n"], work: Work) -> tuple[Int8[np.ndarray, "n questions"], Work]:
+    """Questions about classes as labels, and the conditions of learning these; weights are of examples."""
+    return questions(labels, work.classes), work._replace(classes=work.classes - 1, class_weights=None)
+
+
+def _question_shares(labels: Int64[np.ndarray, " n"], work: Work) -> Predictor:
+    return constant_shares(*_asked(labels, work))
+
+
+def _asking(fit: Fit) -> Fit:
+    """A fit of ordered classes from one of several labels."""
+
+    def learn(features: Rows, labels: np.ndarray, work: Work, *setup: Any, **named: Any) -> Predictor:
+        return fit(features, *_asked(labels, work), *setup, **named)
+
+    return learn
+
+
+def _one_for_each_question(training_set: TrainingSet, budget: Budget) -> list[Trial]:
+    """Machines as of several labels, which learn whether a class is a higher one."""
+    trials = _one_for_each_label(training_set, budget)
+    return [each._replace(learn=_asking(each.learn)) for each in trials]
+
+
 FITS: dict[Target, Fits] = {
     CLASSIFICATION: Fits(
         baselines={
@@ -238,6 +266,25 @@ FITS: dict[Target, Fits] = {
         settle=_by_losses(label_log_loss_terms),
         columns=lambda labels: labels,
         metric="log-loss",  # it needs no thresholds
+    ),
+    ORDERED: Fits(
+        baselines={
+            "majority": dummy(_question_shares),
+            "logistic-regression": _linear("C", _asking(logistic_of_labels), *_STRENGTHS),
+            "svm": _one_for_each_question,
+            "random-forest": _forest(_asking(forest_of_labels)),
+        },
+        text_baselines={
+            "majority": dummy(_question_shares),
+            "svm": linear_of_texts(MACHINES, _asking(for_labels), "label"),
+            "logistic-regression": linear_of_texts(LOGISTICS, _asking(for_labels), "label"),
+            "random-forest": forest_of_texts(_asking(forest_of_labels), leaves=(1,)),
+        },
+        on_network=("logistic-regression", "svm"),
+        merits=about_classes,
+        weighing=_weighing_classes,
+        settle=_by_losses(lambda labels, outputs: log_loss_terms(labels, of_questions(outputs))),
+        columns=lambda classes: classes - 1,
     ),
     REGRESSION: Fits(
         baselines={

@@ -1,5 +1,6 @@
 """From cells to labels: the rule that decides what they are, and what differs by that in this room."""
 
+import csv
 import dataclasses
 import re
 from abc import ABC, abstractmethod
@@ -38,6 +39,7 @@ from pellucid.targets import (
     CLASSIFICATION,
     GENERATION,
     MULTILABEL,
+    ORDERED,
     PRESENT,
     REGRESSION,
     SEPARATOR,
@@ -46,6 +48,7 @@ from pellucid.targets import (
     Target,
     class_labels,
 )
+from pellucid.targets.ordered import FEWEST_CLASSES, in_order, is_telling, order_of
 
 _NAMES_SHOWN = 10
 
@@ -81,7 +84,7 @@ def renamed(listing: Listing, names: Mapping[str, str]) -> Listing:
 #
 # The rule:
 #
-# 1. What the user asked for: `--target number`, `--target class` or `--target labels`.
+# 1. What the user asked for: `--target number`, `--target class`, `--target labels` or `--target ordered`.
 # 2. Otherwise an example has several labels where `label_sets.py` finds them.
 # 3. Otherwise the labels of a table are numbers where every one of them is a number, at least one
 #    has a fraction, and more than 20 differ.
@@ -99,8 +102,8 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 def with_target(listing: Listing, settings: Settings) -> Listing:
     """Decide by the rule above whether labels are classes, several labels or numbers.
 
-    Of `settings` it takes `target`, `label_separator` and `unlabelled`. Numbers have their shortest texts. A
-    warning says what was decided and why, where the labels leave a doubt.
+    Of `settings` it takes `target`, `order`, `label_separator` and `unlabelled`. Numbers have their shortest
+    texts. A warning says what was decided and why, where the labels leave a doubt.
 
     Raises: `DataError` if a label is empty where one is needed, if numbers are asked for and a label is none,
     or all of many different labels are numbers but for a decimal comma; with the rows. `UsageError` if a
@@ -115,6 +118,10 @@ def with_target(listing: Listing, settings: Settings) -> Listing:
     if settings.target == "number":
         values = numbers_of(listing.labels, listing.sources, listing.place)
         return _as_numbers(listing, values, "as --target number asks")
+    if settings.target == "ordered":
+        order = asked_order({*listing.labels}, settings.order, listing.place)
+        return with_labels(listing, in_order(listing.coded, order))
+    listing = _with_order_told(listing, settings)
     if listing.form not in _TABLES:
         return listing
     if settings.target is None and _have_decimal_commas(listing.labels):
@@ -135,6 +142,51 @@ def with_target(listing: Listing, settings: Settings) -> Listing:
         return _as_classes(listing, why)
     why = f"since they have fractions and {distinct:,} values; take them as classes with --target class"
     return _as_numbers(listing, found, why)
+
+
+def asked_order(classes: Collection[str], order: str | None, place: str) -> tuple[str, ...]:
+    """All classes from the lowest to the highest, as the user gives them, or else as their names tell.
+
+    Raises: `UsageError` if the user misses a class, or names one that there is not or one twice; `DataError`
+    if names tell no order, or there are too few classes to have one.
+    """
+    if len(classes) < FEWEST_CLASSES:
+        raise DataError(
+            f"{place}: {count_of(len(classes), 'class')}, and an order needs at least {FEWEST_CLASSES}; "
+            "leave out --target ordered"
+        )
+    if order is None:
+        found = order_of(sorted(classes))
+        if found is None:
+            raise DataError(
+                f"{place}: the names of the classes tell no order: {_named(sorted(classes))}; give all of "
+                "them from the lowest to the highest with --order"
+            )
+        return found
+    given = tuple(name.strip() for name in next(csv.reader([order], skipinitialspace=True), []))
+    unknown, missing = [name for name in given if name not in classes], sorted({*classes} - {*given})
+    if unknown:
+        raise UsageError(f"--order: {place} has no class {_named(unknown)}; it has {_named(sorted(classes))}")
+    if missing:
+        raise UsageError(f"--order: leaves out {_named(missing)} of {place}; name every class")
+    if len({*given}) < len(given):
+        raise UsageError(f"--order: names a class twice: {order}; name each once")
+    return given
+
+
+def _named(names: Sequence[str]) -> str:
+    return some([quoted(name) for name in names], _NAMES_SHOWN)
+
+
+def _with_order_told(listing: Listing, settings: Settings) -> Listing:
+    """A listing with a warning where the names of classes tell an order, and nobody asked for a target."""
+    order = order_of(sorted({*listing.labels})) if settings.target is None else None
+    if order is None or not is_telling(order):
+        return listing
+    return listing.with_warnings(
+        f"{listing.place}: the classes look ordered ({_named(order)}); predict them in that order with "
+        "--target ordered"
+    )
 
 
 def _row(source: str) -> str:
@@ -402,6 +454,33 @@ class ClassReader(Reader):
         return ClassFindings(counts_of(parts), parts[TRAIN].names, names)
 
 
+class OrderedReader(ClassReader):
+    """One of several ordered classes of each example."""
+
+    def value(self, text: str, names: Collection[str]) -> str | None:
+        """The class of that name; a new one would have no place in the order."""
+        return next((each for each in (text, text.strip()) if each in names), None)
+
+    def changed(self, labels: Labels, changes: Mapping[int, Any]) -> Labels:
+        """The labels with other ones of the classes; all keep their places."""
+        values = labels.values.copy()
+        for position, name in changes.items():
+            values[position] = labels.names.index(name)
+        return dataclasses.replace(labels, values=values)
+
+    def require_learnable(
+        self, labels: Labels, place: str, noun: str, needed: int, kept: Collection[str]
+    ) -> None:
+        """Refuse too few classes, also for an order."""
+        super().require_learnable(labels, place, noun, needed, kept)
+        count = sum(map(bool, labels.counts()))
+        if needed > 1 and count < FEWEST_CLASSES:
+            raise DataError(
+                f"{place}: only {count} classes are left, and an order needs at least {FEWEST_CLASSES}; "
+                "leave out --target ordered"
+            )
+
+
 class NumberReader(Reader):
     """A number for each example."""
 
@@ -542,5 +621,6 @@ READERS: dict[Target, Reader] = {
     CLASSIFICATION: ClassReader(),
     REGRESSION: NumberReader(),
     MULTILABEL: SetReader(),
+    ORDERED: OrderedReader(),
     GENERATION: UnlabelledReader(),
 }

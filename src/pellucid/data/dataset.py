@@ -54,7 +54,7 @@ class Dataset:
     labels: Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"] | Int8[np.ndarray, "n classes"]
     train: Int64[np.ndarray, " train"]  # ascending positions of the training examples
     validation: Int64[np.ndarray, " validation"]
-    classes: tuple[str, ...]  # names, sorted by code point; none where numbers are predicted
+    classes: tuple[str, ...]  # names, as the target arranges them; none where numbers are predicted
     preprocessing: Preprocessing | None = None  # how images were fitted, for the model to keep
     target: Target = field(kw_only=True)  # what the labels are; without any, all are 0
     weights: Float64[np.ndarray, " n"] | None = None  # of each in the loss; None where all weigh the same
@@ -158,7 +158,8 @@ def build_dataset(
     if labels.names:
         # A class or label that no example has cannot be learnt.
         counts = zip(labels.names, labels.at(usable).counts(), strict=True)
-        labels = labels.by(sorted({name for name, count in counts if count} | {*known_classes}))
+        names = [*(name for name, count in counts if count), *known_classes]
+        labels = labels.by(labels.target.arranged(names, labels.names))
     train, validation, test = (
         np.flatnonzero(usable & (splits == part)).astype(np.int64) for part in (TRAIN, VALIDATION, TEST)
     )

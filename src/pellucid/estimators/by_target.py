@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Bool, Int8, Int64, Shaped
 
+from pellucid.data.by_target import asked_order
 from pellucid.data.labels import new_names, require_classes
 from pellucid.data.listing import Listing
 from pellucid.data.wording import count_of, quoted
@@ -29,6 +30,7 @@ from pellucid.targets import (
     CLASSIFICATION,
     GENERATION,
     MULTILABEL,
+    ORDERED,
     PRESENT,
     REGRESSION,
     TARGETS,
@@ -111,6 +113,29 @@ class Form:
     ) -> Bool[np.ndarray, " n"]:
         """Whether predicted labels are other than `truth`."""
         return self.target.wrong(predicted, truth)
+
+
+class InOrder(Form):
+    """One of several ordered classes of each example: a model has them in their order, `classes_` sorted."""
+
+    def read(self, y: Any, count: int, settings: Settings, kind: InputKind) -> OwnLabels:
+        """Check classes, and bring them into the order that is given, or that their names tell."""
+        found = super().read(y, count, settings, kind)
+        names, codes = found.labels.names, found.labels.values
+        order = asked_order(names, settings.order, "y")
+        places = np.array([order.index(name) for name in names], np.int64)
+        ordered = Labels(np.where(codes < 0, codes, places[codes]), order, self.target)
+        return dataclasses.replace(found, labels=ordered)
+
+    def of_listing(self, listing: Listing, positions: Int64[np.ndarray, " some"]) -> Labels:
+        """Those that are there, in their order."""
+        labels = listing.coded.at(positions)
+        return labels.by(labels.target.arranged(labels.texts(), labels.names))
+
+    def in_listing(self, labels: Labels) -> dict[str, Any]:
+        """Their names, and their order."""
+        labels = dataclasses.replace(labels, values=np.maximum(labels.values, 0))
+        return {"labels": labels.texts(), "decided": labels}
 
 
 class Several(Form):
@@ -303,7 +328,13 @@ class Conditions(Form):
 
 FORMS: dict[Target, Form] = {
     form.target: form
-    for form in (Form(CLASSIFICATION), Numbers(REGRESSION), Several(MULTILABEL), Conditions(GENERATION))
+    for form in (
+        Form(CLASSIFICATION),
+        InOrder(ORDERED),
+        Numbers(REGRESSION),
+        Several(MULTILABEL),
+        Conditions(GENERATION),
+    )
 }
 
 

@@ -52,7 +52,8 @@ _OF_ALL = (
 )
 OF_PREDICTORS = "backbone weights dropout"
 OF_CLASSIFIERS = (
-    "target label_separator unlabelled loss label_smoothing rename min_examples class_weight threshold metric"
+    "order target label_separator unlabelled loss label_smoothing rename min_examples class_weight threshold "
+    "metric"
 )
 OF_IMAGES = "image_size resize pooling batch_norm augment mirror"
 OF_TEXTS = "cell tokens length vectors tune_vectors"
@@ -103,6 +104,9 @@ class Estimator(
         plain = {
             name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()
         }
+        if isinstance(order := plain.get("order"), (list, tuple, np.ndarray)):
+            quoted = (str(each).replace('"', '""') for each in order)
+            plain["order"] = ",".join(f'"{each}"' for each in quoted)
         settings = Settings.from_mapping({"target": self.TARGET, **plain}, type(self).__name__)
         return without_idle(settings)
 
@@ -298,7 +302,7 @@ def _give_constructor(estimator: type[Estimator]) -> None:
     for row in rows(estimator):
         fitting = {
             "model": estimator.MODELS,
-            "target": ("class", "labels"),
+            "target": ("class", "labels", "ordered"),
         }  # numbers have their own estimators
         choices = fitting.get(row.name, row.choices)
         shown = f" ({', '.join(choices)})" if choices else ""

@@ -37,7 +37,7 @@ PRACTICALLY_NOTHING = 0.02
 # The same of accuracy and of other shares of examples.
 POINTS = 0.003
 # Added to a loss before shares of it are taken: of hardly any log loss, any share is nothing.
-ADDED = {"log_loss": 0.01, "root_mean_squared_error": 0.0}
+ADDED = {"log_loss": 0.01, "root_mean_squared_error": 0.0, "mean_error_in_classes": 0.0}
 _OF_LOSS = f"at most {100 * PRACTICALLY_NOTHING:g} % of the log loss"
 _OF_POINTS = f"{100 * POINTS:g} points"
 AT_MOST_POINTS = f"at most {_OF_POINTS}"

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from pellucid.bundle import Model
 from pellucid.evaluation.by_target import SCORING
-from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION, Labels, Target
+from pellucid.networks.ordered import of_questions
+from pellucid.targets import CLASSIFICATION, MULTILABEL, ORDERED, REGRESSION, Labels, Target
 
 Outputs: TypeAlias = Float[Tensor, "batch ..."]
 Answers: TypeAlias = Float64[np.ndarray, "n ..."]
@@ -98,6 +99,16 @@ class _Classes(Head):
         return np.asarray(is_other)
 
 
+class _Ordered(_Classes):
+    score = "quadratic-weighted kappa"
+
+    def of_logits(self, outputs: Outputs, temperature: float) -> Outputs:
+        return self.tempered(of_questions(outputs.sigmoid()), temperature)
+
+    def of_columns(self, outputs: Outputs) -> Outputs:
+        return of_questions(outputs)
+
+
 class _Several(Head):
     score, label = "micro-F1", "labels"
 
@@ -142,6 +153,7 @@ class _Numbers(Head):
 
 HEADS: dict[Target, Head] = {
     CLASSIFICATION: _Classes(),
+    ORDERED: _Ordered(),
     REGRESSION: _Numbers(),
     MULTILABEL: _Several(),
 }

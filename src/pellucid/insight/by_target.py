@@ -9,8 +9,11 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 from torch.nn import functional
 
+from pellucid.arithmetic.probabilities import sigmoid
 from pellucid.bundle import Model
-from pellucid.targets import CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION, UNKNOWN, Target
+from pellucid.networks.ordered import of_questions
+from pellucid.targets import CLASSIFICATION, MULTILABEL, ORDERED, PRESENT, REGRESSION, UNKNOWN, Target
+from pellucid.targets.ordered import questions
 from pellucid.targets.several import EVEN
 
 # What a loss is against: a class, or of several labels the state of each; `None` where a number is predicted
@@ -32,7 +35,9 @@ class OfClass:
     """An answer of classes that exclude each other, opened for one of them."""
 
     link: ClassVar[str] = "softmax"  # line from logits to probabilities
+    is_tempered: ClassVar[bool] = True  # whether the logits are divided by the temperature before it
     loss_kind: ClassVar[str] = "cross-entropy"  # line from logits to the loss
+    opens_predictors: ClassVar[bool] = True  # whether pages show how a classical model decides on an output
     dtype: ClassVar[type[np.generic]] = np.int64  # of what the loss is against
     score_words: ClassVar[str] = "the log-odds of the class"
 
@@ -43,6 +48,26 @@ class OfClass:
     def alone(self, target: int, classes: int) -> Against:
         """What a loss is against that is about a class, or a label, and nothing else."""
         return target
+
+    def true(self, truth: Against, classes: int) -> Against:
+        """What a loss is against by what is true of an input."""
+        return truth
+
+    def outputs(self, classes: tuple[str, ...]) -> tuple[str, ...]:
+        """Names of a model's outputs."""
+        return classes
+
+    def output(self, target: int | None) -> int | None:
+        """The output that a class or label in question has, or that says most about it."""
+        return target
+
+    def linked(self, target: Target, logits: Float64[np.ndarray, "n outputs"]) -> Float64[np.ndarray, "..."]:
+        """What the line `link` makes of logits."""
+        return target.of_logits(logits)
+
+    def notes(self, target: int | None, classes: tuple[str, ...]) -> tuple[str, ...]:
+        """Sentences that a reader of an explanation needs."""
+        return ()
 
     def named(self, against: Any, classes: tuple[str, ...]) -> str:
         """What a loss is against, by name."""
@@ -65,6 +90,49 @@ class OfClass:
         """The number that explanations are about: log-odds, or what is predicted."""
         assert target is not None  # the class that is answered, or that was asked for
         return log_odds(outputs, target)
+
+
+class _OfOrdered(OfClass):
+    """Outputs say of each class but the last whether a higher one is right; each is as a label by itself."""
+
+    link, is_tempered, opens_predictors = "sigmoid", False, False
+
+    def alone(self, target: int, classes: int) -> Against:
+        """The truth about every output, were this the class."""
+        return tuple(questions(np.array([target]), classes)[0].tolist())
+
+    def true(self, truth: Against, classes: int) -> Against:
+        return self.alone(truth, classes) if isinstance(truth, int) else truth
+
+    def named(self, against: Any, classes: tuple[str, ...]) -> str:
+        """The class, which is above as many as are said to be."""
+        name: str = classes[sum(against)]
+        return name
+
+    def outputs(self, classes: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(f"above {name}" for name in classes[:-1])
+
+    def output(self, target: int | None) -> int | None:
+        """That of the class being reached, or left behind where it is the lowest."""
+        return None if target is None else max(0, target - 1)
+
+    def linked(self, target: Target, logits: Float64[np.ndarray, "n outputs"]) -> Float64[np.ndarray, "..."]:
+        return sigmoid(logits)
+
+    def notes(self, target: int | None, classes: tuple[str, ...]) -> tuple[str, ...]:
+        if target is None:
+            return ()
+        name = self.outputs(classes)[max(0, target - 1)]
+        return (
+            "The classes are ordered: each output of the model says how probable it is that the class is "
+            f"above one of them. What its parts add is about {name!r}.",
+        )
+
+    def score(self, outputs: Outputs, target: int | None) -> Numbers:
+        """Log-odds of the class, by the probabilities that the outputs give."""
+        assert target is not None  # as of other classes
+        probability = of_questions(outputs.sigmoid())[:, target]
+        return probability.log() - torch.log1p(-probability)
 
 
 class _OfLabel(OfClass):
@@ -112,6 +180,7 @@ class _OfNumber(OfClass):
 
 OPENED: dict[Target, OfClass] = {
     CLASSIFICATION: OfClass(),
+    ORDERED: _OfOrdered(),
     REGRESSION: _OfNumber(),
     MULTILABEL: _OfLabel(),
 }

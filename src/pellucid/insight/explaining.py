@@ -30,7 +30,7 @@ from pellucid.errors import ModelFileError
 from pellucid.input_kinds import VALUES
 from pellucid.insight.attribution import Attributions, attributions_of_image, attributions_of_text, ids_of
 from pellucid.insight.by_target import OPENED, Against
-from pellucid.insight.contributions import contributions_of
+from pellucid.insight.contributions import Contributions, contributions_of
 from pellucid.insight.explanation import Explanation, Mean, Term
 from pellucid.insight.generator_programs import CLASS, MADE, NOISE, adversarial_program, autoencoder_program
 from pellucid.insight.generator_terms import CONTEST_SEED as CONTEST_SEED
@@ -205,8 +205,9 @@ def _of_predictor(model: Model, inputs: Inputs, asked: int | None, truth: Agains
     if target is None:
         truth = None
     else:
-        against = truth if asked is None and truth is not None else own.alone(target, len(model.classes))
-    contributions = contributions_of(model, inputs, target) if isinstance(model, ClassicalModel) else None
+        count, is_known = len(model.classes), asked is None and truth is not None
+        against = own.true(truth, count) if is_known else own.alone(target, count)
+    contributions = _contributions(model, inputs, target)
     given = inputs[0]
     is_constant = isinstance(model, ClassicalModel) and model.predictor.kind == "constant"
     attributions = None
@@ -215,7 +216,7 @@ def _of_predictor(model: Model, inputs: Inputs, asked: int | None, truth: Agains
         attributions = (
             of_text(model, given, target) if isinstance(given, str) else of_image(model, given, target)
         )
-    notes: list[str] = []
+    notes = [*own.notes(target, model.classes)]
     if (decided := own.decided(model, answer)) is not None:
         ((name, least),) = model.threshold.items()
         notes.append(
@@ -249,6 +250,7 @@ def _of_predictor(model: Model, inputs: Inputs, asked: int | None, truth: Agains
         model=model.name,
         kind=model.target,
         classes=model.classes,
+        outputs=own.outputs(model.classes),
         answer=answer,
         target=target,
         truth=truth,
@@ -282,6 +284,13 @@ def _answer(model: Model, inputs: Inputs) -> Float64[np.ndarray, " outputs"]:
     return answer
 
 
+def _contributions(model: Model, inputs: Inputs, target: int | None) -> Contributions | None:
+    """Terms of a classical model's answer, by its output that is about the class or label in question."""
+    if not isinstance(model, ClassicalModel):
+        return None
+    return contributions_of(model, inputs, OPENED[model.target].output(target))
+
+
 def _mean_of(model: AverageModel, inputs: Inputs, target: int | None) -> Mean:
     """Terms of an average's answer."""
     whole, opened = sum(model.weights), opened_model(model)
@@ -291,7 +300,7 @@ def _mean_of(model: AverageModel, inputs: Inputs, target: int | None) -> Mean:
             weight,
             weight / whole,
             _answer(member, inputs),
-            contributions_of(member, inputs, target) if isinstance(member, ClassicalModel) else None,
+            _contributions(member, inputs, target),
         )
         for name, weight, member in model.members
     )
@@ -396,12 +405,12 @@ def _closed(opened: Opened) -> list[str]:
 
 def with_probabilities(opened: Opened, temperature: float, target: Target) -> Opened:
     """Add the lines from logits to probabilities of a temperature, in double precision as the model does."""
-    lines, values = list(opened.lines), dict(opened.values)
+    lines, values, own = list(opened.lines), dict(opened.values), OPENED[target]
     name = opened.output
-    if temperature != 1:
+    if temperature != 1 and own.is_tempered:
         lines.append(Line("temperature", "divide", (name,), {"divisor": temperature}))
         values["temperature"] = values[name].astype(np.float64) / temperature
         name = "temperature"
-    lines.append(Line(PROBABILITIES, OPENED[target].link, (name,)))
-    values[PROBABILITIES] = target.of_logits(values[name].astype(np.float64))
+    lines.append(Line(PROBABILITIES, own.link, (name,)))
+    values[PROBABILITIES] = own.linked(target, values[name].astype(np.float64))
     return dataclasses.replace(opened, lines=tuple(lines), values=values)

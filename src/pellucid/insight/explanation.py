@@ -11,7 +11,7 @@ from jaxtyping import Float32, Float64, UInt8
 from pellucid.arithmetic.rounding import rounded
 from pellucid.data.wording import some
 from pellucid.insight.attribution import Attributions
-from pellucid.insight.by_target import Against, loss_against
+from pellucid.insight.by_target import OPENED, Against, loss_against
 from pellucid.insight.contributions import Contributions
 from pellucid.insight.generator_terms import Contest, Latents
 from pellucid.insight.gradients import Backward, WeightCheck, WeightChecker
@@ -90,6 +90,7 @@ class Explanation:
             classes.
         inputs: the image (height, width, channels) as the model takes it, the feature vector, or the text.
         truth: the true class, or of several labels the state of each; `None` where it is not known.
+        outputs: names of the model's outputs; none where they are those of the classes.
         thresholds: probability from which on each of several labels is answered; none where classes exclude
             each other, or a number is predicted.
         decided: of classes that exclude each other the one that is answered, where a threshold of one of two
@@ -119,6 +120,7 @@ class Explanation:
     target: int | None
     inputs: UInt8[np.ndarray, "height width channels"] | Float32[np.ndarray, " features"] | str
     truth: Against = None
+    outputs: tuple[str, ...] = ()
     thresholds: tuple[float, ...] = ()
     decided: int | None = None
     tokens: tuple[str, ...] = ()
@@ -219,7 +221,13 @@ class Explanation:
         against = None if self.backward is None else self.backward.target
         if against is None or self.target is None:
             return False
-        return against == loss_against(against).alone(self.target, len(self.classes))
+        return against == OPENED[self.kind].alone(self.target, len(self.classes))
+
+    @property
+    def against(self) -> int | None:
+        """The class that the loss is against, which of ordered classes is above so many; `None` without."""
+        found = None if self.backward is None else self.backward.target
+        return sum(found) if isinstance(found, tuple) else found
 
     @property
     def threshold_words(self) -> str:
@@ -284,7 +292,7 @@ class Explanation:
             lines[0] += f"; explained for {self.classes[self.target]}"
         if self.backward is not None and self.backward.target is not None:
             against = self.backward.target
-            named = loss_against(against).named(against, self.classes)
+            named = OPENED[self.kind].named(against, self.classes)
             lines[0] += f"; loss against {named} {self.backward.loss:.4g}"
         lines += [f"  {line}" for line in (self.unfamiliar, *self.mean_words) if line]
         lines += [f"  {record!r}" for record in self.layers]

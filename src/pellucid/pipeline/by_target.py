@@ -16,7 +16,7 @@ from pellucid.data.labels import read_number
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
 from pellucid.settings import GENERATIVE
-from pellucid.targets import CLASSIFICATION, GENERATION, MULTILABEL, REGRESSION, Labels, Target
+from pellucid.targets import CLASSIFICATION, GENERATION, MULTILABEL, ORDERED, REGRESSION, Labels, Target
 
 # Labels that a refusal names.
 _NAMES_SHOWN = 10
@@ -64,6 +64,7 @@ class Ways:
     # likewise, where a network that makes images cannot learn from them; empty where it can
     not_conditions: str = ""
     continued: Continued | None = None  # `None` where no network can continue training
+    answers: str = "several labels"  # what a network answers that cannot continue training, for people
     makes_images: bool = False  # whether nothing is predicted, so that other facts are reported
 
 
@@ -72,6 +73,14 @@ def _guess_class(labels: Labels) -> Guessing:
     counts = np.bincount(labels.values, minlength=1)
     loss = math.log(max(1, int((counts > 0).sum())))
     return Guessing(float(counts.max()) / max(1, int(counts.sum())), loss)
+
+
+def _guess_order(labels: Labels) -> Guessing:
+    """The commonest class; the loss is that of the shares of higher classes."""
+    above = (labels.values[:, None] > np.arange(max(1, len(labels.names) - 1))).mean(axis=0)
+    shares: Float64[np.ndarray, " questions"] = above.clip(1e-6, 1 - 1e-6)
+    loss = float(-(shares * np.log(shares) + (1 - shares) * np.log(1 - shares)).mean())
+    return Guessing(_guess_class(labels).accuracy, loss)
 
 
 def _guess_labels(labels: Labels) -> Guessing:
@@ -160,6 +169,13 @@ def _with_numbers(listing: Listing) -> Listing:
 WAYS: dict[Target, Ways] = {
     CLASSIFICATION: Ways(
         _guess_class, _vary_names(erases=True), "classes", continued=Continued(_with_classes)
+    ),
+    ORDERED: Ways(
+        _guess_order,
+        _vary_names(erases=True),
+        "ordered classes",
+        "ordered classes",
+        answers="ordered classes",
     ),
     # Of several labels one may be of the very piece that is missing.
     MULTILABEL: Ways(

@@ -21,6 +21,7 @@ from pellucid.pipeline.continual.training import ContinualTraining, recommended_
 from pellucid.pipeline.judging.disagreement import sliced
 from pellucid.pipeline.judging.label_issues import FOLDS_OF_FEW, LEARNER, judge_labels
 from pellucid.pipeline.judging.novelty_detectors import judge_detectors, with_detectors
+from pellucid.pipeline.judging.orders import gain_of_order
 from pellucid.pipeline.judging.refitting import draw_curve
 from pellucid.pipeline.judging.report_facts import Outcome
 from pellucid.pipeline.judging.testing import Tested, test_once, text_facts, with_held_out, with_test_answers
@@ -223,6 +224,7 @@ def conclude(learned: Learned, check: Check, folds: Folds, context: RunContext) 
         folds=scores_of_folds(candidates, folds, settings),
         novelty=novelty,
         text=None if network is None else text_facts(network.prepared, dataset),
+        order=gain_of_order(candidates, tested, context),
         slices=sliced(dataset, settings.slice_column, tested[recommendation.name]),
         continual=forgotten,
     )

@@ -137,6 +137,15 @@ class Run:
         elif continual.get("missing_classes"):
             of_what = " of the new data"
         noun = f"{'held-out' if headline.is_held_out else 'test'} {noun}{'' if tested == 1 else 's'}{of_what}"
+        agreement, near = read_score(test.get("quadratic_weighted_kappa")), test.get("within_one_class")
+        if agreement is not None and near is not None:
+            ends = f" (95 % interval {interval(agreement)})" if interval(agreement) else ""
+            value, least = float(near["value"]), per_cent(float(near["low"]), float(near["value"]))
+            return (
+                f"{name} reaches a quadratic-weighted kappa of {scored(agreement)} on {tested:,} "
+                f"{noun}{ends}; {percent(value)} of its answers are at most one class off, at least "
+                f"{least} % by the 95 % interval."
+            )
         accuracy, error = read_score(test.get("accuracy")), read_score(test.get("mean_absolute_error"))
         if accuracy is not None:
             low, high = (per_cent(end, accuracy.value) for end in (accuracy.low, accuracy.high))
@@ -182,7 +191,7 @@ class Run:
         ]
         titles = {each.key: f"Test {each.words}" for each in shown if each.key in measured}
         # Sentences of the test that contradict the choice, or the scores on validation.
-        against = (self.metrics.get(key) for key in ("contradiction", "disagreement"))
+        against = (self.metrics.get(key) for key in ("contradiction", "disagreement", "order"))
         findings = "".join(f"<p>{_shown(str(each['words']))}</p>" for each in against if each)
         heads = "".join(
             f'<th scope="col" style="{_CELL}">{html.escape(title)}</th>'
@@ -322,6 +331,7 @@ def write_models(folder: RunFolder, outcome: Outcome) -> dict[str, Any]:
         "findings": findings_of(outcome),
         "judged_on_folds": config.get("judged_on_folds"),
         "folds": outcome.folds,
+        **({} if outcome.order is None else {"order": outcome.order}),
         **({} if outcome.slices is None else {"slices": outcome.slices.to_json()}),
         **({"notes": notes} if (notes := notes_of(config)) else {}),
         **({} if outcome.text is None else {"text": outcome.text}),
@@ -407,7 +417,7 @@ def say_end(run: Run, context: RunContext, continual: Mapping[str, Any] | None) 
     dataset, stages, metrics = context.dataset, context.stages, run.metrics
     stages.verdict(run.verdict)
     chosen = metrics["models"][metrics["recommended"]]
-    found = [metrics.get("contradiction"), metrics.get("disagreement")]
+    found = [metrics.get(key) for key in ("contradiction", "disagreement", "order")]
     if not headline_of(metrics).is_held_out:  # else they are of a test that is known from training
         found += [chosen.get("by_groups"), chosen.get("left_out")]
     found += [*(metrics.get("giveaways") or ())]

@@ -15,7 +15,16 @@ from pellucid.reports import (
     trust_sections,
 )
 from pellucid.reports.facts import ReportFacts
-from pellucid.targets import CLASSIFICATION, GENERATION, MULTILABEL, PRESENT, REGRESSION, UNKNOWN, Target
+from pellucid.targets import (
+    CLASSIFICATION,
+    GENERATION,
+    MULTILABEL,
+    ORDERED,
+    PRESENT,
+    REGRESSION,
+    UNKNOWN,
+    Target,
+)
 
 # What is true of an explained input: a class, states of its labels, a number, or nothing that is known.
 Truth = int | float | tuple[int, ...] | None
@@ -91,13 +100,14 @@ def _reliability(stated: str, seen: str) -> tuple[Section]:
     return (Section("reliability", "Can its probabilities be believed?", section),)
 
 
+_OF_CLASSES = (
+    *_of_answers(model_sections.judge, error_sections.class_mistakes, _reliability("confidence", "accuracy")),
+    *_training(training_plots.of_classes),
+)
+
 SECTIONS: dict[Target, tuple[Section, ...]] = {
-    CLASSIFICATION: (
-        *_of_answers(
-            model_sections.judge, error_sections.class_mistakes, _reliability("confidence", "accuracy")
-        ),
-        *_training(training_plots.of_classes),
-    ),
+    CLASSIFICATION: _OF_CLASSES,
+    ORDERED: _OF_CLASSES,
     REGRESSION: (
         *_of_answers(model_sections.judge_numbers, error_sections.number_mistakes),
         *_training(training_plots.of_numbers),
@@ -126,17 +136,20 @@ SECTIONS: dict[Target, tuple[Section, ...]] = {
 # `page/` and of the explain page in `explain/page/`.
 WORDS: dict[Target, str] = {
     CLASSIFICATION: "of_classes",
+    ORDERED: "of_classes",
     REGRESSION: "of_numbers",
     MULTILABEL: "of_labels",
     GENERATION: "of_classes",  # that images are made of, where there are any
 }
 
 # Formulas of the loss of one input that an explain page opens; a number is its own.
+_BINARY = (
+    r"L = \frac{1}{n} \sum_{l} (- y_{l} \ln p_{l} - (1 - y_{l}) \ln(1 - p_{l})) \\ "
+    r"p_{l} = \frac{1}{1 + e^{- z_{l}}} \\ "
+    r"\frac{\partial L}{\partial z_{l}} = \frac{1}{n} (p_{l} - y_{l})"
+)
 LOSSES: dict[Target, str] = {
     CLASSIFICATION: r"L = - \ln \frac{e^{z_{k}}}{\sum_{j} e^{z_{j}}}",
-    MULTILABEL: (
-        r"L = \frac{1}{n} \sum_{l} (- y_{l} \ln p_{l} - (1 - y_{l}) \ln(1 - p_{l})) \\ "
-        r"p_{l} = \frac{1}{1 + e^{- z_{l}}} \\ "
-        r"\frac{\partial L}{\partial z_{l}} = \frac{1}{n} (p_{l} - y_{l})"
-    ),
+    ORDERED: _BINARY,
+    MULTILABEL: _BINARY,
 }

@@ -344,9 +344,12 @@ class ReportFacts:
             return self._same_labels if metric.key == "micro_f1" and self.tested else None
         if metric.key == "accuracy" or not self.tested:
             return self.chance
+        labelled = self.confusion.sum(axis=1)
+        if "class" not in metric.targets:  # of ordered classes alone
+            answers = np.eye(len(labelled))[np.full(self.tested, labelled.argmax())]
+            return self.target.value(metric.key, np.repeat(np.arange(len(labelled)), labelled), answers)
         if metric.key not in OF_COUNTS:
             return None
-        labelled = self.confusion.sum(axis=1)
         is_largest = np.arange(len(labelled)) == labelled.argmax()
         counts = ClassCounts(labelled * is_largest, labelled, self.tested * is_largest)
         return float(OF_COUNTS[metric.key](counts))

@@ -153,7 +153,7 @@ def _common(facts: ReportFacts, key: str, *, beats_chance: bool) -> dict[str, An
         "findings": [
             words
             for each in (
-                *(facts.metrics.get(key) for key in ("contradiction", "disagreement")),
+                *(facts.metrics.get(key) for key in ("contradiction", "disagreement", "order")),
                 *(facts.metrics.get("giveaways") or ()),
             )
             if (words := str((each or {}).get("words") or ""))

@@ -37,12 +37,12 @@ def metrics(facts: ReportFacts) -> tuple[Metric, ...]:
 
 def headline(facts: ReportFacts) -> Metric:
     """The metric that models were chosen by on validation, and that the table of models is about."""
-    return facts.target.decides(str(facts.settings.get("metric") or "accuracy"))
+    return facts.target.decides(str(facts.settings.get("metric") or "") or None)
 
 
 def compared(facts: ReportFacts) -> Metric:
     """The metric that pairs of models are compared by on the test split."""
-    return facts.target.decides("accuracy")
+    return facts.target.decides(None)
 
 
 def metric_named(facts: ReportFacts, key: Any) -> Metric:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION, Target
+from pellucid.targets import CLASSIFICATION, MULTILABEL, ORDERED, REGRESSION, Target
 from pellucid.targets.several import EVEN
 
 # Names of the outputs of graphs.
@@ -36,6 +36,7 @@ IN_FILES: dict[Target, InFile] = {
     CLASSIFICATION: InFile(format=FORMAT, answer=PROBABILITIES, plain=CLASSIFICATION.texts),
     REGRESSION: InFile(format=FORMAT, answer=NUMBERS, plain=lambda numbers, _: numbers.tolist()),
     MULTILABEL: InFile(format=FORMAT_OF_NAMED, answer=PROBABILITIES, plain=_lists, even=EVEN),
+    ORDERED: InFile(format=FORMAT_OF_NAMED, answer=PROBABILITIES, plain=ORDERED.texts),
 }
 
 

@@ -8,7 +8,7 @@ from jaxtyping import Float, Shaped
 
 from pellucid.evaluation.shifts import Shift, by_ranks, of_classes
 from pellucid.runtime.metadata import Metadata
-from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION, SEPARATOR, Target
+from pellucid.targets import CLASSIFICATION, MULTILABEL, ORDERED, REGRESSION, SEPARATOR, Target
 
 # Codes of classes, or numbers.
 Answers = Shaped[np.ndarray, "..."]
@@ -66,6 +66,7 @@ def above(here: Float[np.ndarray, " inputs"], then: Float[np.ndarray, " referenc
 
 SERVED: dict[Target, OfClasses] = {
     CLASSIFICATION: OfClasses(),
+    ORDERED: OfClasses(),
     REGRESSION: _OfNumbers(),
     MULTILABEL: _OfSeveral(),
 }

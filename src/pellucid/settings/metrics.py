@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 # Values of `--target`; images are made, not predicted.
-TargetName = Literal["class", "number", "image", "labels"]
+TargetName = Literal["class", "number", "image", "labels", "ordered"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +66,39 @@ _ROWS = (
         key="accuracy",
         words="accuracy",
         meaning="Share of the examples that are classified correctly.",
+        targets=("class", "ordered"),
         interval="wilson",
         test="mcnemar",
+    ),
+    # It titles reports of ordered classes, and decides by default: it is 0 for what knows nothing, always
+    # answering the middle included, which the mean error rewards, and comparable between data sets.
+    Metric(
+        key="quadratic_weighted_kappa",
+        words="quadratic-weighted kappa",
+        meaning="Agreement of answers with ordered labels beyond chance, a mistake counting by the square of "
+        "how many classes it is off: 1 is perfect, 0 what answers that know nothing get.",
+        targets=("ordered",),
+        lowest=-1.0,
+        test="exchange",
+        hint="1 perfect, 0 chance",
+    ),
+    Metric(
+        key="mean_error_in_classes",
+        words="mean absolute error in classes",
+        meaning="How many classes answers are off, on average; 0 is perfect.",
+        targets=("ordered",),
+        is_error=True,
+        highest=None,
+        matters=0.05,
+        test="sign-flip",
+    ),
+    Metric(
+        key="within_one_class",
+        words="share at most one class off",
+        meaning="Share of the examples whose answer is the true class or one next to it.",
+        targets=("ordered",),
+        interval="wilson",
+        test="sign-flip",
     ),
     Metric(
         key="micro_f1",
@@ -81,13 +112,14 @@ _ROWS = (
         key="balanced_accuracy",
         words="balanced accuracy",
         meaning="Mean of the classes' recalls; every class counts the same, however rare.",
+        targets=("class", "ordered"),
         test="exchange",
     ),
     Metric(
         key="macro_f1",
         words="macro-F1",
         meaning="Mean of the classes' F1 scores; every class counts the same, however rare.",
-        targets=("class", "labels"),
+        targets=("class", "labels", "ordered"),
         test="exchange",
     ),
     Metric(
@@ -126,7 +158,7 @@ _ROWS = (
         words="log loss",
         meaning="Mean of \u2212ln(probability given to what is true); 0 is perfect, and confident mistakes "
         "cost most.",
-        targets=("class", "labels"),
+        targets=("class", "labels", "ordered"),
         is_error=True,
         highest=None,
         matters=0.05,
@@ -154,7 +186,7 @@ _ROWS = (
         key="expected_calibration_error",
         words="expected calibration error",
         meaning="Mean distance between the model's confidence and how often it is right.",
-        targets=("class", "labels"),
+        targets=("class", "labels", "ordered"),
         is_error=True,
         interval="bins",
     ),
@@ -205,7 +237,9 @@ METRICS: dict[str, Metric] = {each.key: each for each in _ROWS}
 
 # Values of `--metric`.
 CHOICES = tuple(
-    each.setting for each in _ROWS if {"class", "labels"} & {*each.targets} and each.test is not None
+    each.setting
+    for each in _ROWS
+    if {"class", "labels", "ordered"} & {*each.targets} and each.test is not None
 )
 
 # The one by which models that predict numbers are chosen and compared.

@@ -74,6 +74,9 @@ def require_no_contradiction(settings: "Settings") -> None:
         by_time.format("--split-column", one_out): is_by_time and settings.split_column is not None,
         by_time.format("--test", one_out): is_by_time and settings.test is not None,
         by_time.format("--folds", one_out): is_by_time and settings.folds,
+        "--order: belongs to --target ordered; give it, or leave this out": (
+            settings.order is not None and settings.target != "ordered"
+        ),
         "--class-depth: takes labels from folders, but --label-from-name takes them from names; "
         f"{one_out}": settings.label_from_name is not None and settings.class_depth is not None,
     }
@@ -98,8 +101,15 @@ class Settings:
         None,
         "data",
         "What is predicted; default: any number of labels where an example has several, a number where a "
-        "table's labels are numbers with fractions and more than 20 distinct values, a class elsewhere",
-        choices=("class", "number", "labels"),
+        "table's labels are numbers with fractions and more than 20 distinct values, a class elsewhere; "
+        "ordered: one of several classes from a lowest to a highest",
+        choices=("class", "number", "labels", "ordered"),
+    )
+    order: str | None = row(
+        None,
+        "data",
+        "With --target ordered, all classes from the lowest to the highest, comma-separated, such as "
+        "low,mid,high; default: the order that their names tell, such as 1 star to 5 stars",
     )
     test: str | None = row(None, "data", "Separate labelled DATA that becomes the test split")
     input_column: str | None = row(

@@ -1,12 +1,13 @@
 """Targets: the kinds of labels that are predicted, and everything in which they differ.
 
-A fifth kind is one file here, and a row in the table of each room that differs by target (`by_target.py`).
+A further kind is one file here, and a row in the table of each room that differs by target (`by_target.py`).
 """
 
 from pellucid.targets.classes import CLASSIFICATION, class_labels
 from pellucid.targets.images import GENERATION
 from pellucid.targets.labels import Labels, metric_value
 from pellucid.targets.numbers import REGRESSION, deciles
+from pellucid.targets.ordered import ORDERED
 from pellucid.targets.several import MULTILABEL, labels_of_lists, labels_of_states, state_of
 from pellucid.targets.target import ABSENT, PRESENT, SEPARATOR, UNKNOWN, Statements, Target
 
@@ -15,6 +16,7 @@ __all__ = [
     "CLASSIFICATION",
     "GENERATION",
     "MULTILABEL",
+    "ORDERED",
     "PRESENT",
     "REGRESSION",
     "SEPARATOR",
@@ -33,7 +35,9 @@ __all__ = [
 ]
 
 # Every target of a prediction by the value of `--target`.
-TARGETS: dict[str, Target] = {target.noun: target for target in (CLASSIFICATION, REGRESSION, MULTILABEL)}
+TARGETS: dict[str, Target] = {
+    target.noun: target for target in (CLASSIFICATION, REGRESSION, MULTILABEL, ORDERED)
+}
 
 
 def target_named(name: str) -> Target:

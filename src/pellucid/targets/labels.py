@@ -33,9 +33,9 @@ class Labels:
         return replace(self, values=self.target.moved(self.values, moved, len(names)), names=tuple(names))
 
     def renamed(self, names: Mapping[str, str]) -> "Labels":
-        """The same by new names, sorted; classes or labels of one new name become one."""
+        """The same by new names, as the target arranges them; classes of one new name become one."""
         own = [names.get(name, name) for name in self.names]
-        places = {name: code for code, name in enumerate(sorted({*own}))}
+        places = {name: code for code, name in enumerate(self.target.arranged(own, own))}
         moved = [places[name] for name in own]
         return replace(self, values=self.target.moved(self.values, moved, len(places)), names=tuple(places))
 

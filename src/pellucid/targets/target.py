@@ -1,7 +1,7 @@
 """What a target is: a kind of labels to predict, with the rules in which such kinds differ."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -55,7 +55,7 @@ class Target(ABC):
     """
 
     name: str  # second word of the task's name, as in `image-classification`
-    noun: Literal["class", "number", "image", "labels"]  # the value of `--target`, and of metrics
+    noun: Literal["class", "number", "image", "labels", "ordered"]  # the value of `--target`, and of metrics
     nouns: str  # several labels, for people
     stratum: str  # what gives its share to a part of the data, for people
     dtype: str  # of labels
@@ -95,7 +95,7 @@ class Target(ABC):
 
     @abstractmethod
     def columns(self, answers: Float64[np.ndarray, "n ..."]) -> Float64[np.ndarray, "n outputs"]:
-        """The inverse of `of_columns`."""
+        """Answers as rows of numbers: one for each class or label, or the number alone."""
 
     @abstractmethod
     def of_logits(
@@ -221,6 +221,10 @@ class Target(ABC):
     @abstractmethod
     def exclusive(self, classes: Sequence[str]) -> Sequence[str]:
         """Classes of which an example has exactly one; none of labels that go together, or of numbers."""
+
+    def arranged(self, names: Iterable[str], own: Sequence[str]) -> tuple[str, ...]:
+        """Names of classes, each once, in the order of a model's answers; `own` are all that there are."""
+        return tuple(sorted({*names}))
 
     @abstractmethod
     def firsts(self, labels: Shaped[np.ndarray, "n ..."]) -> Int64[np.ndarray, " found"]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
-from pellucid.targets import CLASSIFICATION, GENERATION, MULTILABEL, REGRESSION, Target
+from pellucid.targets import CLASSIFICATION, GENERATION, MULTILABEL, ORDERED, REGRESSION, Target
 
 
 def _is_weighed(settings: Settings) -> bool:
@@ -52,6 +52,7 @@ class Rules:
 
 RULES: dict[Target, Rules] = {
     CLASSIFICATION: Rules(mixes=True),
+    ORDERED: Rules(mixes=True),
     MULTILABEL: Rules({"class_weight": _require_no_weights}),
     REGRESSION: Rules(dict.fromkeys(_OF_CLASSES, _require_no_classes)),
     GENERATION: Rules(varies=False),  # images that the data does not hold would be learnt, and made

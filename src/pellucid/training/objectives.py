@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from pellucid.arithmetic import number_errors
 from pellucid.networks import Adversarial, Autoencoder, HeadAlone, Network
+from pellucid.networks.ordered import of_questions
 from pellucid.reference.autoencoder import NOISE_VARIANCE
 from pellucid.settings import metrics_of
-from pellucid.targets import CLASSIFICATION, MULTILABEL, PRESENT, REGRESSION, UNKNOWN, Target
+from pellucid.targets import CLASSIFICATION, MULTILABEL, ORDERED, PRESENT, REGRESSION, UNKNOWN, Target
 from pellucid.training.batches import Batch, Examples
 from pellucid.training.hardware import arithmetic
 from pellucid.training.recipe import Recipe
@@ -119,12 +120,19 @@ class Classification(Objective):
 
     def _loss(self, network: nn.Module, batch: Batch, examples: slice) -> LossAndHits:
         logits, answers = _outputs(network, batch, self._recipe), self._answers(batch)
-        loss = LOSSES[self._recipe.loss]
         total = torch.zeros((), device=logits.device)
         for labels, share in answers:
-            total = total + (share * loss(logits, labels, self._recipe, self._weights)).sum()
-        hits = int((logits.argmax(dim=1) == answers[0][0]).sum())
+            total = total + (share * self._of_each(logits, labels)).sum()
+        hits = int((self._decided(logits) == answers[0][0]).sum())
         return LossAndHits(total / self.weight(batch), hits)
+
+    def _of_each(self, logits: Logits, labels: Labels) -> Scores:
+        """Loss of each example."""
+        return LOSSES[self._recipe.loss](logits, labels, self._recipe, self._weights)
+
+    def _decided(self, logits: Logits) -> Labels:
+        """The most probable class of each example."""
+        return logits.argmax(dim=1)
 
     def _answers(self, batch: Batch) -> list[tuple[Labels, Tensor]]:
         """Labels, and the share of each in its image times the weight of the example it comes from.
@@ -187,6 +195,27 @@ class LabelClassification(Objective):
             of_examples = of_examples * batch.weights.to(recipe.device)
         is_right = ((logits >= 0) == is_present) | ~is_known
         return LossAndHits(of_examples.sum() / self.weight(batch), int(is_right.all(dim=1).sum()))
+
+
+class OrderedClassification(Classification):
+    r"""One of several ordered classes: the mean over questions whether a class is a higher one.
+
+    Of the $K - 1$ logits the $k$-th is that of $y > k$. The loss of an example is $w_y$ times the mean of one
+    of `LOSSES_OF_LABELS` over them; targets are smoothed as those of several labels, and mixed images have
+    those of both classes by their shares.
+
+    Source: Cheng, Wang and Pollastri 2008, "A neural network approach to ordinal regression", section 3.
+    """
+
+    def _of_each(self, logits: Logits, labels: Labels) -> Scores:
+        smoothing = self._recipe.label_smoothing
+        is_higher = (labels[:, None] > torch.arange(logits.shape[1], device=logits.device)).float()
+        targets = is_higher * (1.0 - smoothing) + smoothing / 2
+        losses = LOSSES_OF_LABELS[self._recipe.loss](logits, targets).mean(dim=1)
+        return losses if self._weights is None else losses * self._weights[labels]
+
+    def _decided(self, logits: Logits) -> Labels:
+        return of_questions(logits.sigmoid()).argmax(dim=1)
 
 
 class Regression(Objective):
@@ -359,6 +388,7 @@ class Learning(NamedTuple):
 
 OBJECTIVES: dict[Target, Learning] = {
     CLASSIFICATION: Learning(Classification, lambda outputs: outputs.softmax(dim=1), _class_scores),
+    ORDERED: Learning(OrderedClassification, lambda outputs: of_questions(outputs.sigmoid()), _class_scores),
     MULTILABEL: Learning(LabelClassification, lambda outputs: outputs.sigmoid(), _class_scores),
     REGRESSION: Learning(Regression, lambda outputs: outputs[:, 0], _number_scores, standardises=True),
 }

@@ -23,7 +23,7 @@ return given.outputs.map((outputs) => {
   return {
     said,
     tempered: decision.tempered(said, 1.7),
-    scored: decision.scored(outputs, [0, 1, 2].slice(0, outputs.length), outputs.length),
+    scored: decision.columns(decision.scored(outputs, [0, 1, 2].slice(0, outputs.length), outputs.length)),
     decided: decision.decided(said),
     explained: decision.explained(said),
     label: labelOf(said),
@@ -36,9 +36,8 @@ return given.outputs.map((outputs) => {
 
 
 def decided(
-    node: Node, target: Target, outputs: np.ndarray, least: list[float | None]
+    node: Node, target: Target, outputs: np.ndarray, least: list[float | None], names: list[str]
 ) -> list[dict[str, Any]]:
-    names = NAMES[: outputs.shape[1]] if target.has_metric("log_loss") else []
     app = {"answer": target.noun, "classes": names, "least": least}
     found: list[dict[str, Any]] = node.run("", DECIDED, {"app": app, "outputs": outputs.tolist()})
     return found
@@ -50,7 +49,8 @@ def test_pages_decide_as_targets_do(node: Node, target: Target) -> None:
     threshold = THRESHOLD if target is MULTILABEL else {}
     answers = target.of_logits(outputs)
     labels = target.labels(answers, NAMES, threshold)
-    found = decided(node, target, outputs, [*threshold.values()])
+    names = NAMES if target.has_metric("log_loss") else []
+    found = decided(node, target, outputs, [*threshold.values()], names)
     said = np.array([each["said"] for each in found])
     np.testing.assert_allclose(said, target.columns(answers), rtol=1e-12)
     np.testing.assert_allclose([each["scored"] for each in found], target.columns(answers), rtol=1e-12)
@@ -75,7 +75,7 @@ def test_pages_decide_as_targets_do(node: Node, target: Target) -> None:
 
 def test_a_threshold_decides_between_two_classes(node: Node) -> None:
     outputs = OUTPUTS[:, :2]
-    found = decided(node, CLASSIFICATION, outputs, [None, 0.9])
+    found = decided(node, CLASSIFICATION, outputs, [None, 0.9], NAMES[:2])
     answers = CLASSIFICATION.of_logits(outputs)
     labels = CLASSIFICATION.labels(answers, NAMES[:2], {"bee": 0.9})
     assert 0 < labels.sum() < (answers[:, 1] > 0.5).sum()
@@ -98,6 +98,7 @@ def test_reports_take_labels_in_their_own_form(node: Node) -> None:
         ("class", " ant "): ["ant", " ant  (a new class)", "ant"],
         ("class", "bee"): ["bee", "bee", "bee"],
         ("class", "cat"): ["cat", "cat (a new class)", "cat"],
+        ("ordered", " bee "): ["bee", " bee ", "bee"],
         ("labels", "bee; ant;"): ["ant;bee", "ant, bee", "ant;bee"],
         ("labels", ""): ["", "no label", ""],
         ("number", "3.50"): ["3.5", "3.50", ""],

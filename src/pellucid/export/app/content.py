@@ -27,6 +27,7 @@ from pellucid.export.app.shell import (
     script_values,
     shell_environment,
 )
+from pellucid.insight.by_target import OPENED
 from pellucid.insight.explaining import with_probabilities
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.layer_records import layer_records
@@ -138,7 +139,10 @@ def _member(model: Model, place: int, body: int, tensors: Tensors) -> dict[str, 
         "mirror": isinstance(one, ImageModel) and one.mirror,
         "body": body,
         "predictor": predictor_page_data(
-            one, tensors, f"predictor{_number(place, 0)}.", is_opened=not shows_words
+            one,
+            tensors,
+            f"predictor{_number(place, 0)}.",
+            is_opened=OPENED[model.target].opens_predictors and not shows_words,
         ),
     }
 
@@ -182,6 +186,7 @@ def explanation_of(metadata: Metadata, opened: Opened | None) -> Explanation:
         model=metadata.model,
         kind=metadata.target,
         classes=metadata.classes,
+        outputs=OPENED[metadata.target].outputs(metadata.classes),
         answer=np.zeros(max(1, len(metadata.classes))),
         target=None,
         inputs="",

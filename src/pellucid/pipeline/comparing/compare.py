@@ -45,7 +45,14 @@ from pellucid.pipeline.learners.refusals import (
     require_prediction,
 )
 from pellucid.pipeline.run.context import require_same_data, task_name
-from pellucid.pipeline.run.journal import Journal, RunFolder, require_unchanged, shown_place, split_rule_of
+from pellucid.pipeline.run.journal import (
+    Journal,
+    RunFolder,
+    plain_settings,
+    require_unchanged,
+    shown_place,
+    split_rule_of,
+)
 from pellucid.pipeline.run.stages import Stages, counting, interruptible
 from pellucid.reports.comparison import ComparisonFacts, render_comparison
 from pellucid.settings import CLASSICAL, Settings, command_line
@@ -172,7 +179,7 @@ def _work(place: str, design: Design, folder: RunFolder, journal: Journal, stage
     _require_precision(variants if journal.is_resumed else asked, is_resumed=journal.is_resumed)
     dataset, check = _read(place, design, split_rule_of(journal), stages)
     require_same_data(place, dataset, journal, stages)
-    journal.decided("settings", lambda: settings, dataclasses.asdict)
+    journal.decided("settings", lambda: settings, plain_settings)
     vary = [f"{name}={','.join(map(shown, values))}" for name, values in design.vary.items()]
     words = [place, *(word for each in vary for word in ("--vary", each)), "--out", str(folder.path)]
     last = ["--seeds", str(design.seeds)]

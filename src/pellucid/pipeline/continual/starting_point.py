@@ -159,8 +159,8 @@ def _network_of(model: Model, place: str, config: Mapping[str, Any] | None) -> I
     """The network of a model that may be a classical one; a `UsageError` where none can go on."""
     if WAYS[model.target].continued is None:
         raise UsageError(
-            f"--from: the network of {place} answers several labels, which cannot continue training; train "
-            "afresh on the old and the new data together"
+            f"--from: the network of {place} answers {WAYS[model.target].answers}, which cannot continue "
+            "training; train afresh on the old and the new data together"
         )
     if isinstance(model, AverageModel):
         members = [each.model for each in model.members]

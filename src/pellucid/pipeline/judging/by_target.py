@@ -21,6 +21,7 @@ from pellucid.targets import (
     ABSENT,
     CLASSIFICATION,
     MULTILABEL,
+    ORDERED,
     PRESENT,
     REGRESSION,
     SEPARATOR,
@@ -339,17 +340,20 @@ def with_discriminant(
     return mean
 
 
+_OF_CLASSES = Judging(
+    validation=_values_of,
+    most_frequent=_largest_share,
+    shown=_classes_shown,
+    first_mistakes=worst_rows,
+    read=_classes_read,
+    doubted=_class_doubted,
+    suggested=_class_suggested,
+    with_second=with_discriminant,
+)
+
 JUDGING: dict[Target, Judging] = {
-    CLASSIFICATION: Judging(
-        validation=_values_of,
-        most_frequent=_largest_share,
-        shown=_classes_shown,
-        first_mistakes=worst_rows,
-        read=_classes_read,
-        doubted=_class_doubted,
-        suggested=_class_suggested,
-        with_second=with_discriminant,
-    ),
+    CLASSIFICATION: _OF_CLASSES,
+    ORDERED: _OF_CLASSES,
     REGRESSION: Judging(
         validation=_values_of,
         most_frequent=_no_share,

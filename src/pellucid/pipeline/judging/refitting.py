@@ -397,7 +397,7 @@ def draw_curve(
     `candidates` are the models trained on the whole split, of which the outlook of `recommended` matters;
     `None` where there are too few examples, or no model that learns, to draw a curve.
     """
-    dataset, metric = folds.judging, folds.judging.target.decides("accuracy")
+    dataset, metric = folds.judging, folds.judging.target.decides(None)
     subsets, labels = curve_parts(dataset, settings.seed), dataset.labels_at(dataset.validation)
     models = {each.name: each for each in candidates}
     classical = {

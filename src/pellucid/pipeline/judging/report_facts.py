@@ -51,6 +51,7 @@ class Outcome:
     novelty: Mapping[str, Mapping[str, Any]]  # figures of each model's detector, by the model's name
     text: Mapping[str, Any] | None  # how the network read texts
     slices: Slices | None = None  # scores of the recommended model by the values of a column
+    order: Mapping[str, Any] | None = None  # what that of classes gained; None where they have none
     continual: Mapping[str, Any] | None = None  # what a network forgot; None for a fresh one
 
     @property

@@ -210,7 +210,7 @@ def _choice(name: str, settings: Settings, material: Dataset) -> BackboneChoice:
             f"{why}, so {name}, which is installed, is considered too{part}; --backbone none leaves it out."
         )
     train = stratified_sample(material, count if is_asked_for else _MOST_IMAGES, settings.seed)
-    outputs = max(1, len(material.classes))
+    outputs = material.target.outputs(len(material.classes))
     if isinstance(material.inputs, Texts):
         found = _of_texts(name, settings, material.inputs, material.train)
         config = found.config_for(outputs, settings)

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float32
 
 from pellucid.bundle.network_answers import answer_in_batches
-from pellucid.classical.search import score
+from pellucid.classical.by_target import FITS
 from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.networks import HeadAlone, Network, describe
@@ -325,7 +325,8 @@ class BackboneLearner:
         def reached(candidate: Candidate) -> tuple[float, float]:
             outputs = candidate.held_out.answers
             finer = -target.value("log_loss", labels, outputs) if target.has_metric("log_loss") else 0.0
-            return score(self.settings.metric, labels, target.columns(outputs), target), finer
+            decides = target.decides(self.settings.metric or FITS[target].metric)
+            return decides.better(target.value(decides.key, labels, outputs)), finer
 
         return [max(found, key=reached)]
 

@@ -57,7 +57,9 @@ class Prepared:
     @property
     def facts(self) -> InputFacts:
         """Facts that the design of the network goes by."""
-        inputs, outputs = self.examples.inputs, max(1, self.examples.classes)
+        inputs, classes, target = self.examples.inputs, self.examples.classes, self.examples.target
+        # What makes images has classes as conditions.
+        outputs = max(1, classes) if WAYS[target].makes_images else target.outputs(classes)
         examples = len(self.examples.train)
         if isinstance(inputs, Tokens):
             return InputFacts(

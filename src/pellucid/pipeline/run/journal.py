@@ -339,9 +339,15 @@ def settings_of(given: Mapping[str, Any], journal: Journal) -> Settings:
     return dataclasses.replace(settings, threads=threads, processes=processes)
 
 
+def plain_settings(settings: Settings) -> dict[str, Any]:
+    """Settings by name; an order of classes that nobody gave leaves no trace."""
+    found = dataclasses.asdict(settings)
+    return {name: value for name, value in found.items() if name != "order" or value is not None}
+
+
 def _kept(settings: Settings) -> dict[str, Any]:
     """Settings as a run keeps them: who looks on leaves no trace in it."""
-    return {name: value for name, value in dataclasses.asdict(settings).items() if name not in OF_ONLOOKERS}
+    return {name: value for name, value in plain_settings(settings).items() if name not in OF_ONLOOKERS}
 
 
 def require_unchanged(given: Mapping[str, Any], before: Settings) -> None:

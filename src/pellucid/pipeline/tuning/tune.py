@@ -31,7 +31,7 @@ from pellucid.pipeline.learners.refusals import (
 )
 from pellucid.pipeline.learners.time_limits import seconds_of_conclusion
 from pellucid.pipeline.run.context import TimeBudget, data_identity, require_same_data, slowdown
-from pellucid.pipeline.run.journal import Journal, RunFolder, require_unchanged, split_rule_of
+from pellucid.pipeline.run.journal import Journal, RunFolder, plain_settings, require_unchanged, split_rule_of
 from pellucid.pipeline.run.stages import Stages, interruptible
 from pellucid.pipeline.tuning.conclusion import DEFAULT, TUNED, best_of, conclude_study, last_trainings
 from pellucid.pipeline.tuning.spaces import Tuning, require_variable, space_of
@@ -197,7 +197,7 @@ def _begin(
         for value in values:
             with naming_variant(f"{name}={shown(value)}"):
                 make_plan(dataclasses.replace(settings, **{name: value}), prepared)
-    journal.decided("settings", lambda: {**dataclasses.asdict(asked_for), **_LEFT_OUT, **machine})
+    journal.decided("settings", lambda: {**plain_settings(asked_for), **_LEFT_OUT, **machine})
     metric = dataset.target.decides(settings.metric or "log-loss")
     words = ["tune", place, "--out", str(folder.path), "--trials", str(count)]
     words += ["--storage", asked["storage"]] if asked["storage"] else []

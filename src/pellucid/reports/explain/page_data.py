@@ -202,7 +202,7 @@ def described(explanation: Explanation, packed: Packed) -> dict[str, Any]:
         "ids": opened.value("inputs").tolist() if explanation.tokens else [],
         "tokens": [visible(token) for token in explanation.tokens],
         "places": packed.places,
-        "classes": [visible(name) for name in explanation.classes],
+        "classes": [visible(name) for name in explanation.outputs or explanation.classes],
         "answer": explanation.kind.noun,
         "output": opened.output,
         "answers": ["temperature", "probabilities"],

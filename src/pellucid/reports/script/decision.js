@@ -118,12 +118,19 @@ function numberControl(_, example, onLabel) {
   };
 }
 
-/** @type {{ class: Decision, labels: Decision, number: Decision }} */
+/** @type {{ class: Decision, ordered: Decision, labels: Decision, number: Decision }} */
 const DECISIONS = {
   class: {
     canonical: (text) => text.trim(),
     shown: (text) => text,
     words: (label, page) => (page.classes.includes(label) ? label : tr("{label} (a new class)", { label })),
+    suggested: (suggestion) => suggestion.trim(),
+    control: classControl,
+  },
+  ordered: {
+    canonical: (text) => text.trim(),
+    shown: (text) => text,
+    words: (label) => label,
     suggested: (suggestion) => suggestion.trim(),
     control: classControl,
   },

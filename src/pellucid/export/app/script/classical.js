@@ -194,7 +194,8 @@ const PREDICTORS = {
  * What a predictor answers for some features: probabilities, or the one number predicted.
  * @param {Predictor} facts @param {Features} features @param {Arrays} arrayOf
  */
-export const predicted = (facts, features, arrayOf) => PREDICTORS[facts.kind](facts, features, arrayOf);
+export const predicted = (facts, features, arrayOf) =>
+  decision.columns(PREDICTORS[facts.kind](facts, features, arrayOf));
 
 /**
  * Weights and bias of a linear model for a class, label or number: the part of its score that the answer is by.
@@ -202,7 +203,7 @@ export const predicted = (facts, features, arrayOf) => PREDICTORS[facts.kind](fa
  */
 export function linearFor(arrayOf, best) {
   const { data, shape } = arrayOf("weights");
-  const own = Array.from(arrayOf("classes").data).indexOf(best);
+  const own = Array.from(arrayOf("classes").data).indexOf(decision.output(best));
   const count = shape[1];
   return {
     bias: decision.above(Array.from(arrayOf("bias").data), own),

@@ -86,6 +86,8 @@ const ofClass = {
     return powers.map((power) => power / total);
   },
   scored: (scores, learnt, outputs) => spread(softmaxOf(scores), learnt, outputs),
+  columns: (outputs) => outputs,
+  output: (best) => best,
   wholeOf: (leaf) => leaf.reduce((sum, { content }) => sum + content, 0),
   hasPairs: true,
   // The part of a score that the softmax looks at, as on the explain page.
@@ -148,6 +150,8 @@ const ofLabels = {
     });
   },
   scored: (scores, learnt, outputs) => spread(Array.from(scores, sigmoid), learnt, outputs),
+  columns: (outputs) => outputs,
+  output: (best) => best,
   wholeOf: () => 1,
   hasPairs: false,
   above: (values, own) => values[own],
@@ -198,6 +202,33 @@ const ofLabels = {
   },
 };
 
+// One of several ordered classes of each input: outputs say of each but the last how probable a higher one is.
+
+/** Least probability of a class before division by the sum, as in Python. */
+const LEAST_OF_CLASS = 1e-4;
+
+/** Probability of each class by those of a higher one. @param {number[]} above */
+function ofQuestions(above) {
+  const higher = [1, ...above, 0];
+  const shares = higher.slice(1).map((each, at) => Math.max(higher[at] - each, LEAST_OF_CLASS));
+  const total = shares.reduce((sum, share) => sum + share, 0);
+  return shares.map((share) => share / total);
+}
+
+/** @type {Decision} */
+const ofOrdered = {
+  ...ofClass,
+  said: (outputs, temperature) => ofClass.tempered(ofQuestions(Array.from(outputs, sigmoid)), temperature),
+  scored: ofLabels.scored,
+  columns: ofQuestions,
+  // That of the class being reached, or left behind where it is the lowest.
+  output: (best) => Math.max(0, best - 1),
+  wholeOf: ofLabels.wholeOf,
+  hasPairs: false,
+  above: ofLabels.above,
+  words: { ...ofClass.words, terms: "termsOrdered" },
+};
+
 // A number of each input.
 
 /** @type {Decision} */
@@ -227,7 +258,7 @@ const ofNumber = {
 };
 
 /** @type {Record<App["answer"], Decision>} */
-const DECISIONS = { class: ofClass, labels: ofLabels, number: ofNumber };
+const DECISIONS = { class: ofClass, ordered: ofOrdered, labels: ofLabels, number: ofNumber };
 
 /** The decision of the model. */
 export const decision = DECISIONS[app.answer];

@@ -25,7 +25,8 @@
  * @typedef {object} App
  * @property {string} model
  * @property {string[]} classes as they are called in the data; none where a number is predicted
- * @property {"class" | "labels" | "number"} answer what an input has: one class, any number of labels, or a number
+ * @property {"class" | "ordered" | "labels" | "number"} answer what an input has: one class, which may be of ordered ones, any
+ *   number of labels, or a number
  * @property {(number | null)[]} least probability from which on each label is answered, or the one of two classes that
  *   has a threshold; nothing where the most probable class is
  * @property {number} temperature of the weighted mean of what the members say; 1 of a single one
@@ -101,9 +102,11 @@
  * @property {(said: number[], temperature: number) => number[]} tempered bolder, below 1, or more cautious, above 1
  * @property {(scores: ArrayLike<number>, learnt: number[], outputs: number) => number[]} scored what the scores of
  *   what there was to learn say
+ * @property {(outputs: number[]) => number[]} columns what a predictor of these outputs says
  * @property {(leaf: Leaf) => number} wholeOf what contents of a leaf are shares of
  * @property {boolean} hasPairs whether a kernel machine decides between every pair of classes
  * @property {(values: number[], own: number) => number} above the part of one score that a linear model's answer is by
+ * @property {(best: number) => number} output that is about a class or label, the position of its column
  * @property {(said: number[]) => string} text an answer in words
  * @property {(said: number[], isExplained: boolean) => [above: Node[], below: Node[]]} notes around the bars
  * @property {(isAnswered: boolean) => Record<string, string>} rowOf attributes of a bar's row

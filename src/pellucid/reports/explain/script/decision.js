@@ -80,6 +80,7 @@ const openedNumber = { loss: ([number]) => number, probabilities: () => [] };
 /** @type {Record<PageData["answer"], OpenedAnswer>} */
 const OPENED_ANSWERS = {
   class: openedClass,
+  ordered: openedLabels,
   labels: openedLabels,
   number: openedNumber,
   image: openedNumber,

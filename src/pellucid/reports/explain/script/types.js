@@ -99,7 +99,7 @@
  * @property {string[]} tokens
  * @property {Record<string, Place>} places
  * @property {string[]} classes
- * @property {"class" | "labels" | "number" | "image"} answer what the model answers or makes
+ * @property {"class" | "ordered" | "labels" | "number" | "image"} answer what the model answers or makes
  * @property {string} output name of the layer that the loss is of
  * @property {string[]} answers names of the layers after it
  * @property {number | number[] | null} against class of the loss, or of several labels 1 for those that are

@@ -102,6 +102,8 @@ export const CHINESE = {
   unknownToken: "（未知）",
   termsTitle: "每个词项的贡献",
   termsSum: "{count} 个词项与偏置 {bias} 相加，得到 {sum}，即 {label} 高于各类平均的分数。",
+  termsOrdered:
+    "{count} 个词项与偏置 {bias} 相加，得到 {sum}：它越大，{label} 及更高类别的概率越大；对最低的类别，则只是更高类别的概率越大。",
   termsLabel: "{count} 个词项与偏置 {bias} 相加，得到 {sum}，即 {label} 的分数。",
   columnTerm: "词项",
   columnWeight: "在文本中的权重",

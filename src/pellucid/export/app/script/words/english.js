@@ -107,6 +107,8 @@ export const ENGLISH = {
   termsTitle: "What each word adds",
   termsSum:
     "{count} terms and the bias {bias} add up to {sum}, the score of {label} above the mean of all classes.",
+  termsOrdered:
+    "{count} terms and the bias {bias} add up to {sum}: the more, the more probable are {label} and classes above it; of the lowest class, those above it alone.",
   termsLabel: "{count} terms and the bias {bias} add up to {sum}, the score of {label}.",
   columnTerm: "term",
   columnWeight: "weight in the text",
