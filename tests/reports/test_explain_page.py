@@ -67,8 +67,9 @@ def test_hostile_names_and_texts_are_text(name):
     explanation = explained(name, HOSTILE) if name == "text-cnn" else explained(name)
     names = (HOSTILE, *explanation.classes[1:])
     hostile = dataclasses.replace(
-        explanation, classes=names, notes=(HOSTILE,), nearest=likes() if name == "cnn" else [], target=0
-    )
+        explanation, classes=names, outputs=names, notes=(HOSTILE,), target=0,
+        nearest=likes() if name == "cnn" else [],
+    )  # fmt: skip
     page = render_explanation(hostile, f"{HOSTILE}.png")
     assert "<script>document" not in page
     assert "<img src=/stolen" not in page

@@ -275,6 +275,9 @@ def test_a_metric_decides_that_scores_the_target() -> None:
         ("number", None): "root-mean-squared-error",
         ("number", "log-loss"): "root-mean-squared-error",
         ("number", "macro-f1"): "root-mean-squared-error",
+        ("ordered", None): "quadratic-weighted-kappa",
+        ("ordered", "log-loss"): "log-loss",
+        ("ordered", "macro-f1"): "macro-f1",
     }
     assert CLASSIFICATION.decides("subset-accuracy").key == "accuracy"
     scored = [[target.has_metric(key) for key in ("accuracy", "log_loss", "micro_f1", "mean_absolute_error")]
@@ -305,10 +308,12 @@ def test_a_model_is_asked_for_what_it_answers(target: Target) -> None:
 
 def test_the_most_probable_is_nearest_and_its_probability_trusted() -> None:
     nearest = {"class": [2, 0, 0, 1], "labels": [0, 2, 0, 1], "number": [3.5, -1.5, 2, 9]}
+    nearest["ordered"] = nearest["class"]
+    outputs = {"class": 3, "number": 1, "ordered": 2}
     for noun, target in TARGETS.items():
         assert target.nearest(ANSWERS[noun]).tolist() == nearest[noun]
         if target is not MULTILABEL:
-            assert target.outputs(3) == (1 if target is REGRESSION else 3)
+            assert target.outputs(3) == outputs[noun]
 
 
 def test_probabilities_state_classes_or_every_known_label() -> None:
