@@ -8,7 +8,7 @@ import numpy as np
 from pellucid.bundle import AverageMember, AverageModel, ClassicalModel, Inputs, Model
 from pellucid.classical import Budget, Fitted, TrainingSet, fit_baseline
 from pellucid.data.raw_texts import Texts
-from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION, Labels, Target
+from pellucid.targets import CLASSIFICATION, MULTILABEL, ORDERED, REGRESSION, Labels, Target
 from small_models import (
     CLASSES,
     DIGITS,
@@ -25,7 +25,7 @@ from small_models import (
 )
 from text_models import text_model, texts
 
-NAMES = {CLASSIFICATION: CLASSES, REGRESSION: (), MULTILABEL: LABELS}
+NAMES = {CLASSIFICATION: CLASSES, ORDERED: CLASSES, REGRESSION: (), MULTILABEL: LABELS}
 """What the outputs of models of a target are called."""
 
 
@@ -33,7 +33,7 @@ def labels_of(target: Target) -> np.ndarray:
     """Labels of the digits for a target."""
     if target is MULTILABEL:
         return states()
-    return digits()[1] if target is CLASSIFICATION else digits()[1].astype(np.float64)
+    return digits()[1].astype(np.float64) if target is REGRESSION else digits()[1]
 
 
 @functools.cache
@@ -157,7 +157,10 @@ MODELS = NEURAL | CLASSICAL | ON_NETWORK | OF_LABELS
 def average(weights: dict[str, int]) -> AverageModel:
     """An average of some of these models by their names."""
     return AverageModel(
-        [AverageMember(name.split()[0], weight, MODELS[name]()) for name, weight in weights.items()]
+        [
+            AverageMember(name.split()[0], weight, (MODELS | OF_ORDER)[name]())
+            for name, weight in weights.items()
+        ]
     )
 
 
@@ -178,10 +181,39 @@ AVERAGES: dict[str, Callable[[], Model]] = {
     ),
 }
 EVERY = MODELS | AVERAGES
+
+
+def with_order(model: Model) -> Model:
+    """A model with an output for each class but the last as one of classes in the order of the digits."""
+    model.classes, model.target = CLASSES, ORDERED
+    return model
+
+
+OF_ORDER: dict[str, Callable[[], Model]] = {
+    "cnn of ordered classes": lambda: with_order(untrained_model(classes=CLASSES[1:])),
+    "mlp of vectors, of ordered classes": lambda: with_order(vector_model(CLASSES[1:])),
+    "bag of ordered classes": lambda: with_order(text_model("bag", CLASSES[1:])),
+    "svm of ordered classes": lambda: classical_model("svm", target=ORDERED),
+    "random-forest of ordered classes": lambda: classical_model("random-forest", target=ORDERED),
+    "svm of vectors, of ordered classes": lambda: classical_model("svm", "values", ORDERED),
+    "logistic-regression of texts, of ordered classes": lambda: classical_model(
+        "logistic-regression", "texts", ORDERED
+    ),
+}
+AVERAGES_OF_ORDER: dict[str, Callable[[], Model]] = {
+    "average of ordered classes": lambda: average({"svm of ordered classes": 2, "cnn of ordered classes": 1}),
+    "average of texts, of ordered classes": lambda: average(
+        {"logistic-regression of texts, of ordered classes": 2, "bag of ordered classes": 1}
+    ),
+}
+"""Models of ordered classes, which only the tests of files take beside the others."""
+
+SAVED = EVERY | OF_ORDER | AVERAGES_OF_ORDER
 CLASSIFIERS = [
     name
     for name in MODELS
-    if not any(word in name for word in ("numbers", "labels")) and not name.startswith(("mean", "ridge"))
+    if not any(word in name for word in ("numbers", "labels", "ordered"))
+    and not name.startswith(("mean", "ridge"))
 ]
 
 

@@ -54,11 +54,12 @@ def states() -> np.ndarray:
 
 def untrained_model(name: str = "cnn", *, mirror: bool = False, **given) -> ImageModel:
     """A model whose weights are random but whose standardisation is real."""
+    classes = given.pop("classes", CLASSES)
     settings = Settings(model=name.removeprefix("small-"), width=given.pop("width", 8), **given)
-    network = build(designed(name, settings, InputFacts((1, 8, 8), 10, 1000)))
+    network = build(designed(name, settings, InputFacts((1, 8, 8), len(classes), 1000)))
     pixels, _ = digits()
     network.initialise_from_data(torch.from_numpy(pixels[:500]).permute(0, 3, 1, 2).float())
-    return ImageModel(network, DIGITS, CLASSES, CLASSIFICATION, mirror=mirror)
+    return ImageModel(network, DIGITS, classes, CLASSIFICATION, mirror=mirror)
 
 
 @functools.cache

@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 
-from every_model import EVERY
+from every_model import SAVED
 from pellucid.bundle import save
 from small_models import untrained_model
 
@@ -53,7 +53,7 @@ def saved(tmp_path_factory):
     def folder_of(name):
         if name not in folders:
             folders[name] = place / str(len(folders))
-            save(EVERY[name](), folders[name], {"training examples": 300})
+            save(SAVED[name](), folders[name], {"training examples": 300})
         return folders[name]
 
     return folder_of

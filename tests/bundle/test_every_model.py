@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from every_model import CLASSICAL, CLASSIFIERS, EVERY, MODELS, ON_NETWORK, answers_of, inputs_of
+from every_model import CLASSICAL, CLASSIFIERS, MODELS, ON_NETWORK, SAVED, answers_of, inputs_of
 from forged_folders import document_of
 from pellucid.arithmetic import at_temperature
 from pellucid.bundle import ClassicalModel, Model, load, load_any, save
@@ -18,9 +18,9 @@ from pellucid.targets import CLASSIFICATION, MULTILABEL
 from small_models import DIGITS, digits
 
 
-@pytest.fixture(params=EVERY)
+@pytest.fixture(params=SAVED)
 def each(request):
-    return EVERY[request.param]()
+    return SAVED[request.param]()
 
 
 @pytest.fixture(params=CLASSIFIERS)
@@ -33,7 +33,7 @@ def classifier(request):
 )
 def of_a_base(request):
     """A model of each base class that refuses, of every kind of input, for classes and for numbers."""
-    return EVERY[request.param]()
+    return SAVED[request.param]()
 
 
 def test_the_protocol(each):
@@ -44,9 +44,9 @@ def test_the_protocol(each):
     assert each.temperature == 1
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", SAVED)
 def test_a_saved_model_answers_the_same(name, saved):
-    model, loaded = EVERY[name](), load_any(saved(name))
+    model, loaded = SAVED[name](), load_any(saved(name))
     assert type(loaded) is type(model)
     assert (loaded.classes, loaded.preprocessing) == (model.classes, model.preprocessing)
     assert loaded.input_kind is model.input_kind
@@ -68,7 +68,7 @@ def test_equal_models_are_equal_bytes(each, tmp_path):
 
 @pytest.mark.parametrize("name", ["cnn", "text-cnn", "svm of vectors", "svm-on-cnn", "svm of texts", "bag"])
 def test_its_temperature_is_saved_and_leaves_the_weights_alone(name, saved, tmp_path):
-    model = EVERY[name]().at(1.7)
+    model = SAVED[name]().at(1.7)
     save(model, tmp_path / "model", {})
     loaded = load_any(tmp_path / "model")
     assert loaded.temperature == 1.7
@@ -133,9 +133,9 @@ def test_inputs_of_another_form_are_refused(of_a_base):
             each.target.ask(each, ["a text"])
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", SAVED)
 def test_commands_take_models_of_images_and_of_texts_each_with_its_card(name, saved):
-    each, folder = EVERY[name](), saved(name)
+    each, folder = SAVED[name](), saved(name)
     if each.input_kind is VALUES:
         with pytest.raises(ModelFileError, match="this model takes feature vectors, not images or texts"):
             load(folder)
@@ -253,4 +253,4 @@ def test_a_card_states_the_temperature_and_histograms(tmp_path):
 
 def test_every_kind_is_among_them(saved):
     makes_images = {"image-generator"}  # answers nothing: test_generator_folders.py
-    assert {document_of(saved(name))["kind"] for name in EVERY} == set(KINDS) - makes_images
+    assert {document_of(saved(name))["kind"] for name in SAVED} == set(KINDS) - makes_images

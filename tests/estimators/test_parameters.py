@@ -15,8 +15,8 @@ from pellucid.settings import ROWS, Settings
 ROWS_DATA = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 LABELS = (ROWS_DATA[:, 0] > 0).astype(int)
 OF_CLASSES_ALONE = {
-    "target", "label_separator", "unlabelled", "loss", "label_smoothing", "class_weight", "metric", "rename",
-    "min_examples", "threshold",
+    "target", "order", "label_separator", "unlabelled", "loss", "label_smoothing", "class_weight", "metric",
+    "rename", "min_examples", "threshold",
 }  # fmt: skip
 OF_IMAGES_ALONE = {"image_size", "resize", "pooling", "batch_norm", "augment", "mirror"}
 OF_TEXTS_ALONE = {"cell", "tokens", "length", "vectors", "tune_vectors"}
@@ -27,7 +27,7 @@ PARAMETERS = [
     for row in ROWS
     if (row.group != "data" and row.name not in OF_RUNS_ALONE | OF_GENERATORS_ALONE)
     or row.name
-    in ("target", "label_separator", "unlabelled", "image_size", "resize", "rename", "min_examples")
+    in ("target", "order", "label_separator", "unlabelled", "image_size", "resize", "rename", "min_examples")
 ]
 
 
