@@ -119,7 +119,7 @@ class InOrder(Form):
     """One of several ordered classes of each example: a model has them in their order, `classes_` sorted."""
 
     def read(self, y: Any, count: int, settings: Settings, kind: InputKind) -> OwnLabels:
-        """Check classes, and bring them into the order that is given, or that their names tell."""
+        """Check classes, and bring them into the order that is given, or that their names imply."""
         found = super().read(y, count, settings, kind)
         names, codes = found.labels.names, found.labels.values
         order = asked_order(names, settings.order, "y")

@@ -109,7 +109,7 @@ class Settings:
         None,
         "data",
         "With --target ordered, all classes from the lowest to the highest, comma-separated, such as "
-        "low,mid,high; default: the order that their names tell, such as 1 star to 5 stars",
+        "low,mid,high; default: the order that their names imply, such as 1 star to 5 stars",
     )
     test: str | None = row(None, "data", "Separate labelled DATA that becomes the test split")
     input_column: str | None = row(

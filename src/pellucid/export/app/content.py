@@ -41,6 +41,7 @@ from pellucid.reports.formatting import interval, read_score, scored
 from pellucid.reports.headlines import headline_of, scores_of
 from pellucid.runtime.metadata import Metadata
 from pellucid.settings.metrics import METRICS
+from pellucid.targets import Target
 
 # Everything that a page's scripts read of a model beside its layers and weights.
 
@@ -327,7 +328,7 @@ def card_of(model: Model, name: str, folder: Path) -> dict[str, Any]:
         ("cardDate", _date(run)),
         ("cardVersion", f"Pellucid {version('pellucid')}"),
     ]
-    key = _metric(config, metrics, name)
+    key = _metric(config, metrics, name, model.target)
     models = [] if key is None else _models(metrics["models"], key, name, headline.part)
     own = next((each["score"] for each in models if each["is_own"]), "")
     words = "" if key is None else METRICS[key].words
@@ -385,12 +386,13 @@ def _date(run: Path | None) -> str:
     return datetime.fromtimestamp(ended, UTC).date().isoformat() if ended else ""
 
 
-def _metric(config: Mapping[str, Any], metrics: Mapping[str, Any], name: str) -> str | None:
-    """The metric that the run's models were chosen by, or else the first one that was measured."""
+def _metric(config: Mapping[str, Any], metrics: Mapping[str, Any], name: str, target: Target) -> str | None:
+    """The metric that was asked for, or else the one that titles the report, or the first that was measured."""
     try:
         measured = scores_of(metrics["models"][name], headline_of(metrics).part)
         asked = config["settings"]["metric"]
-        return str(asked) if asked in measured else next(each for each in measured if each in METRICS)
+        known = (each for each in (asked, target.headline, *measured) if each in METRICS)
+        return next(str(each) for each in known if each in measured)
     except (KeyError, TypeError, StopIteration):
         return None
 
