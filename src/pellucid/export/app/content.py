@@ -387,7 +387,7 @@ def _date(run: Path | None) -> str:
 
 
 def _metric(config: Mapping[str, Any], metrics: Mapping[str, Any], name: str, target: Target) -> str | None:
-    """The metric that was asked for, or else the one that titles the report, or the first that was measured."""
+    """The metric asked for, or else the one that titles the report, or the first that was measured."""
     try:
         measured = scores_of(metrics["models"][name], headline_of(metrics).part)
         asked = config["settings"]["metric"]
