@@ -295,14 +295,14 @@ def test_thresholds_that_are_given_take_the_place_of_a_models_own() -> None:
 
 def test_a_model_is_asked_for_what_it_answers(target: Target) -> None:
     class Model:
-        def predict_proba(self, inputs: str) -> str:
-            return f"probabilities of {inputs}"
+        def predict_proba(self, inputs: float) -> np.ndarray:
+            return np.full((2, 3), inputs)
 
-        def predict_values(self, inputs: str) -> str:
-            return f"numbers of {inputs}"
+        def predict_values(self, inputs: float) -> np.ndarray:
+            return np.full(2, inputs)
 
-    answered = "numbers" if target is REGRESSION else "probabilities"
-    assert target.ask(Model(), "these") == f"{answered} of these"  # type: ignore[arg-type]
+    shape = (2,) if target is REGRESSION else (2, 3)
+    assert np.array_equal(target.ask(Model(), 0.25), np.full(shape, 0.25))
     assert target.quoted("ant") == ("ant" if target is REGRESSION else "'ant'")
 
 
