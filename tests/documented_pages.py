@@ -285,6 +285,8 @@ def prepare(folder: Path) -> None:
     _write_table(folder / "reviews.csv", ("text", "label"), zip(texts, opinions, strict=True))
     _write_table(folder / "new-reviews.csv", ("text",), zip(texts[:20]))
     _write_table(folder / "tagged.csv", ("text", "label"), zip(texts, _tags(len(texts)), strict=True))
+    levels = [("low", "mid", "high")[number % 3] for number in range(len(texts))]
+    _write_table(folder / "visits.csv", ("text", "label"), zip(texts, levels, strict=True))
     # What a reader would have made in the browser.
     corrected = sorted((folder / "photos/cat").iterdir())[:3]
     rows = [(str(path.relative_to(folder)), "dog", "label", "cat", "", "", "") for path in corrected]
