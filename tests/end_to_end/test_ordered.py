@@ -122,7 +122,7 @@ def test_graphs_answer_alike(which: str, request: pytest.FixtureRequest, tmp_pat
         (("--order", "low,mid"), "--order: leaves out 'high', 'top'"),
         (("--order", "low,mid,high,top,tops"), "has no class 'tops'; it has 'high', 'low', 'mid', 'top'"),
         (("--order", "low,mid,high,top,low"), "--order: names a class twice"),
-        ((), "the names of the classes tell no order"),
+        ((), "the names of the classes imply no order"),
     ],
 )
 def test_orders_that_do_not_fit_are_refused(texts: Path, flags: tuple[str, ...], words: str) -> None:
@@ -163,5 +163,5 @@ def test_estimators_take_an_order_and_keep_their_classes_sorted(texts: Path) -> 
     assert (read.classes_.tolist(), read.model_.target.noun) == ([*LEVELS], "ordered")
     with pytest.raises(pellucid.UsageError, match="order: leaves out 'mid'"):
         pellucid.TextClassifier(model="svm", target="ordered", order="low,high,top").fit(inputs, labels)
-    with pytest.raises(pellucid.DataError, match="tell no order"):
+    with pytest.raises(pellucid.DataError, match="imply no order"):
         pellucid.TextClassifier(model="svm", target="ordered").fit(inputs, labels)

@@ -1,6 +1,5 @@
 """From cells to labels: the rule that decides what they are, and what differs by that in this room."""
 
-import csv
 import dataclasses
 import re
 from abc import ABC, abstractmethod
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from pellucid.data.class_order import NAMES_SHOWN, asked_order, named
 from pellucid.data.label_findings import (
     ClassFindings,
     NameFindings,
@@ -50,8 +50,6 @@ from pellucid.targets import (
 )
 from pellucid.targets.ordered import FEWEST_CLASSES, in_order, is_telling, order_of
 
-_NAMES_SHOWN = 10
-
 
 def with_labels(listing: Listing, labels: Labels) -> Listing:
     """A listing with other labels, and the text of each."""
@@ -71,7 +69,7 @@ def renamed(listing: Listing, names: Mapping[str, str]) -> Listing:
     changed = [name for name in names if names[name] != name]
     pairs = [f"{quoted(name)} to {quoted(names[name])}" for name in changed]
     sentences = (
-        [f"Renamed: {count_of(len(changed), 'class')}, {some(pairs, _NAMES_SHOWN)}."] if changed else []
+        [f"Renamed: {count_of(len(changed), 'class')}, {some(pairs, NAMES_SHOWN)}."] if changed else []
     )
     for new, old in sources.items():
         if len(old) > 1:
@@ -144,47 +142,13 @@ def with_target(listing: Listing, settings: Settings) -> Listing:
     return _as_numbers(listing, found, why)
 
 
-def asked_order(classes: Collection[str], order: str | None, place: str) -> tuple[str, ...]:
-    """All classes from the lowest to the highest, as the user gives them, or else as their names tell.
-
-    Raises: `UsageError` if the user misses a class, or names one that there is not or one twice; `DataError`
-    if names tell no order, or there are too few classes to have one.
-    """
-    if len(classes) < FEWEST_CLASSES:
-        raise DataError(
-            f"{place}: {count_of(len(classes), 'class')}, and an order needs at least {FEWEST_CLASSES}; "
-            "leave out --target ordered"
-        )
-    if order is None:
-        found = order_of(sorted(classes))
-        if found is None:
-            raise DataError(
-                f"{place}: the names of the classes tell no order: {_named(sorted(classes))}; give all of "
-                "them from the lowest to the highest with --order"
-            )
-        return found
-    given = tuple(name.strip() for name in next(csv.reader([order], skipinitialspace=True), []))
-    unknown, missing = [name for name in given if name not in classes], sorted({*classes} - {*given})
-    if unknown:
-        raise UsageError(f"--order: {place} has no class {_named(unknown)}; it has {_named(sorted(classes))}")
-    if missing:
-        raise UsageError(f"--order: leaves out {_named(missing)} of {place}; name every class")
-    if len({*given}) < len(given):
-        raise UsageError(f"--order: names a class twice: {order}; name each once")
-    return given
-
-
-def _named(names: Sequence[str]) -> str:
-    return some([quoted(name) for name in names], _NAMES_SHOWN)
-
-
 def _with_order_told(listing: Listing, settings: Settings) -> Listing:
     """A listing with a warning where the names of classes tell an order, and nobody asked for a target."""
     order = order_of(sorted({*listing.labels})) if settings.target is None else None
     if order is None or not is_telling(order):
         return listing
     return listing.with_warnings(
-        f"{listing.place}: the classes look ordered ({_named(order)}); predict them in that order with "
+        f"{listing.place}: the classes look ordered ({named(order)}); predict them in that order with "
         "--target ordered"
     )
 

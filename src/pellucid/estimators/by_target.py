@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Bool, Int8, Int64, Shaped
 
-from pellucid.data.by_target import asked_order
+from pellucid.data.class_order import asked_order
 from pellucid.data.labels import new_names, require_classes
 from pellucid.data.listing import Listing
 from pellucid.data.wording import count_of, quoted

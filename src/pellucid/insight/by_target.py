@@ -120,6 +120,7 @@ class _OfOrdered(OfClass):
         return sigmoid(logits)
 
     def notes(self, target: int | None, classes: tuple[str, ...]) -> tuple[str, ...]:
+        """What each output says, and which of them the parts of the answer add up to."""
         if target is None:
             return ()
         name = self.outputs(classes)[max(0, target - 1)]

@@ -154,7 +154,7 @@ def in_order(labels: Labels, order: Sequence[str]) -> Labels:
     return replace(labels.by(order), target=ORDERED)
 
 
-# An order that names of classes tell by themselves.
+# An order that names of classes imply.
 
 # From the lowest to the highest; words between bars mean the same.
 _SCALES = (
