@@ -46,6 +46,42 @@ function takeAttributes(element, fresh) {
 }
 
 /**
+ * Whether two nodes are the same thing, now and later.
+ * @param {Node} node
+ * @param {Node} fresh
+ */
+function areAlike(node, fresh) {
+  return (
+    node.nodeName === fresh.nodeName &&
+    (!(node instanceof Element) || node.id === /** @type {Element} */ (fresh).id)
+  );
+}
+
+/**
+ * Make the children of an element equal to those of another one. What came or went between the first and the last of
+ * them leaves those after it as they are.
+ * @param {Element} element
+ * @param {Element} fresh
+ */
+function makeChildrenEqual(element, fresh) {
+  const [before, wanted] = [[...element.childNodes], [...fresh.childNodes]];
+  const shorter = Math.min(before.length, wanted.length);
+  let start = 0;
+  while (start < shorter && areAlike(before[start], wanted[start])) start += 1;
+  let end = 0;
+  while (end < shorter - start && areAlike(before[before.length - 1 - end], wanted[wanted.length - 1 - end]))
+    end += 1;
+  const following = before[before.length - end] ?? null;
+  before.slice(wanted.length - end, before.length - end).forEach((each) => each.remove());
+  wanted.forEach((each, at) => {
+    const fromEnd = wanted.length - at;
+    if (fromEnd <= end) makeEqual(before[before.length - fromEnd], each);
+    else if (at < before.length - end) makeEqual(before[at], each);
+    else element.insertBefore(document.importNode(each, true), following);
+  });
+}
+
+/**
  * Make a node equal to another one, changing no more than differs: what is focused, selected or scrolled stays.
  * @param {Node} node
  * @param {Node} fresh
@@ -53,16 +89,11 @@ function takeAttributes(element, fresh) {
 function makeEqual(node, fresh) {
   if (node.isEqualNode(fresh)) return;
   const areElements = node instanceof Element && fresh instanceof Element;
-  if (node.nodeName !== fresh.nodeName || (areElements && node.id !== fresh.id)) {
+  if (!areAlike(node, fresh)) {
     node.parentNode?.replaceChild(document.importNode(fresh, true), node);
   } else if (areElements) {
     takeAttributes(node, fresh);
-    const before = [...node.childNodes];
-    [...fresh.childNodes].forEach((each, at) => {
-      if (at < before.length) makeEqual(before[at], each);
-      else node.append(document.importNode(each, true));
-    });
-    before.slice(fresh.childNodes.length).forEach((each) => each.remove());
+    makeChildrenEqual(node, fresh);
   } else {
     node.nodeValue = fresh.nodeValue;
   }
