@@ -39,7 +39,7 @@ _SEEN = (TRAIN, VALIDATION)
 # Settings that say how DATA is read and judged; others belong to training.
 OF_DATA = (
     "task target order test input_column label_column label_separator unlabelled label_from_name class_depth "
-    "group_column split_column rename corrections encoding skip_bad seed"
+    "group_column split_column rename corrections encoding delimiter quote skip_bad seed"
 ).split()
 # Of these what a run's own DATA needs, as the run was given it.
 _OF_RUN = [name for name in OF_DATA if name not in ("corrections", "skip_bad", "seed")]

@@ -273,6 +273,8 @@ def _question(
         **({"--text": list(typed)} if typed else {}),
         "--input-column": settings.input_column,
         "--encoding": settings.encoding,
+        "--delimiter": settings.delimiter,
+        "--quote": settings.quote,
         "--max-error": options.max_error,
         "--threshold": None if options.threshold is None else dict(options.threshold),
         "--costs": "" if options.costs is None else sha256(options.costs),

@@ -47,7 +47,7 @@ def add_parser(subparsers: Any) -> None:
         help="Class or label that loss and explanations are about, or class that an autoencoder opens the "
         "image as; default: the most probable one",
     )
-    add_table_flags(parser, ("input_column", "encoding"))
+    add_table_flags(parser, ("input_column", "encoding", "delimiter", "quote"))
     parser.set_defaults(run=run)
 
 

@@ -47,7 +47,7 @@ def add_parser(subparsers: Any) -> None:
         help="An example may have several labels, or none of them",
     )
     parser.add_argument("--open", action="store_true", help="Open the page in a browser")
-    add_table_flags(parser, ("task", "input_column", "encoding", "seed"))
+    add_table_flags(parser, ("task", "input_column", "encoding", "delimiter", "quote", "seed"))
     parser.set_defaults(run=run)
 
 

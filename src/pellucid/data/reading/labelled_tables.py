@@ -171,6 +171,7 @@ class RowReader:
             times=times,
             slices=self._slices if columns.slice is not None else None,
             other_columns={name: others.finish() for name, others in self._others.items()},
+            dialect=self._table.dialect,
         )
 
     def _group_of(self, value: object) -> str:
@@ -332,6 +333,7 @@ def joined(parts: Sequence[Listing]) -> Listing:
         times=np.concatenate(times) if len(times) == len(parts) else None,
         slices=all_of(slices) if len(slices) == len(parts) else None,
         joined_columns=first.joined_columns,
+        dialect=first.dialect,
     )
 
 
