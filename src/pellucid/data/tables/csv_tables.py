@@ -67,7 +67,7 @@ def open_csv(file: TextFile, asked: Asked) -> CsvRows:
         warnings.append(f"{file.place}: fields separated by tabs")
     elif dialect.delimiter not in ",\t":
         warnings.append(f"{file.place}: fields separated by {dialect.separators}")
-    if dialect.quote != Dialect().quote:
+    if dialect.quote != Dialect().quote and asked.quote is None:
         warnings.append(f"{file.place}: {dialect.quotes} around fields")
     after = CsvBatch(first.rows[1:], first.numbers[1:])
     header = [name.strip() for name in first.rows[0]]

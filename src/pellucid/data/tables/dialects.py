@@ -133,18 +133,19 @@ class Asked(NamedTuple):
                 yield Dialect(delimiter, quote, has_backslashes=True)
 
     def require_fitting(self, sample: Sample, dialect: Dialect, place: str) -> None:
-        """Refuse what was named, also by a model, where it does not fit and another dialect does.
+        """Refuse what was named, also by a model, where it finds one column and another dialect several.
 
         Raises: `DataError` with that one.
         """
-        if (self.delimiter, self.quote) == (None, None) or _is_even(_rows(sample, dialect)):
+        rows = [] if (self.delimiter, self.quote) == (None, None) else _rows(sample, dialect)
+        if not rows or any(len(row) > 1 for row in rows):
             return
         other = Asked(usual=self.usual).dialect_of(sample)
-        if other != dialect and _is_even(_rows(sample, other)):
+        if _is_even(_rows(sample, other)):
             raise DataError(
-                f"{place}: {dialect.separators} between fields and {dialect.quotes} around, as asked for or "
-                f"as the model learned, do not fit its first rows; {other.separators} and {other.quotes} do: "
-                f"give --delimiter {shown(other.delimiter)} --quote {shown(other.quote)}"
+                f"{place}: {dialect.separators} between fields, as asked for or as the model learned, are in "
+                f"none of its first rows, which have {other.separators}: give --delimiter "
+                f"{shown(other.delimiter)} --quote {shown(other.quote)}"
             )
 
 
@@ -230,10 +231,11 @@ def still_quoted(rows: Sequence[Sequence[str]], dialect: Dialect) -> str:
 
 
 def remembered(settings: Settings | None, dialect: Dialect) -> dict[str, str]:
-    """What reads tables like this one: what the settings name, and quotes that are not usual."""
+    """What reads tables like this one: what the settings name, and single quotes, named or found."""
     asked = Asked.by(settings)
-    found = {} if asked.delimiter is None else {"delimiter": asked.delimiter}
-    return found | ({} if asked.quote is None and dialect.quote == _DOUBLE else {"quote": dialect.quote})
+    quote = _SINGLE if asked.quote is None and dialect.quote == _SINGLE else asked.quote
+    found = {"delimiter": asked.delimiter, "quote": quote}
+    return {name: sign for name, sign in found.items() if sign is not None}
 
 
 def dialect_of_file(value: object) -> Mapping[str, str]:

@@ -29,7 +29,7 @@ from pellucid.data.tables.table import (
     table_of_batches,
     with_names,
 )
-from pellucid.data.tables.text_files import TextFile, open_binary, text_file
+from pellucid.data.tables.text_files import TextFile, detected_encoding, open_binary, text_file
 from pellucid.data.tables.workbooks import open_workbook
 from pellucid.errors import DataError
 from pellucid.settings import Settings
@@ -78,9 +78,11 @@ def open_table(path: Path, place: str, settings: Settings | None = None) -> Tabl
     return dataclasses.replace(table, most_rows=rows_limit(path.stat().st_size))
 
 
-def _open_separated(file: TextFile, settings: Settings | None, usual: str = USUAL) -> Table:
+def _open_separated(
+    file: TextFile, settings: Settings | None, usual: str = USUAL, asked: Asked | None = None
+) -> Table:
     """Read values between delimiters; by default one of the usual ones, whichever fits."""
-    header, batches, warnings, dialect = open_csv(file, Asked.by(settings, usual))
+    header, batches, warnings, dialect = open_csv(file, asked or Asked.by(settings, usual))
     first = next(batches)
     reason = why_no_header(header, first.rows, file.path.parent)
     if reason is not None:
@@ -240,10 +242,57 @@ def _text_and_labels(line: str) -> dict[str, object]:
     return {"text": text, "label": labels if len(labels) > 1 else next(iter(labels), None)}
 
 
+# Lines of a text, a tab and its class, or the other way round, in a text file: as many published sets of
+# sentences are. A text file is a table only where this is certain.
+
+_ENDINGS_OF_LINES = ("", ".txt")
+_HEAD = 1 << 18
+_FEWEST_LINES, _LONGEST_CLASS = 4, 60
+_WORD = re.compile(r"[^\W\d_]{2}")
+
+
+def has_labelled_lines(path: Path) -> bool:
+    """Detect a text file whose first lines have as many tabs, a column of few classes and one of texts."""
+    if _form(path) not in _ENDINGS_OF_LINES or not os.path.isfile(path):
+        return False
+    try:
+        with open_binary(path) as file:
+            head = file.read(_HEAD)
+    except (*DAMAGED, DataError):
+        return False
+    text = head.decode(detected_encoding(head), errors="replace").removeprefix("\ufeff")
+    lines = re.split("\r\n|\n|\r", text)[: -1 if len(head) == _HEAD else None]  # the last one is cut
+    rows = [line.split("\t") for line in lines if line]
+    if len(rows) < _FEWEST_LINES or len(set(map(len, rows))) > 1 or "\0" in text:
+        return False
+    columns = [[cell.strip() for cell in column] for column in zip(*rows, strict=True)]
+    return any(map(_are_classes, columns)) and any(map(_are_texts, columns))
+
+
+def _are_classes(cells: Sequence[str]) -> bool:
+    """Few different values, all of them short and none empty."""
+    return 2 * len(set(cells)) <= len(cells) and all(0 < len(cell) <= _LONGEST_CLASS for cell in cells)
+
+
+def _are_texts(cells: Sequence[str]) -> bool:
+    """Mostly different values, and words rather than numbers."""
+    words = sum(bool(_WORD.search(cell)) for cell in cells)
+    return 2 * len(set(cells)) > len(cells) and 2 * words > len(cells)
+
+
+def _open_lines(file: TextFile, settings: Settings | None) -> Table:
+    """Read values between tabs, in which quotes are plain characters; or lines of fastText."""
+    if not has_labelled_lines(file.path):
+        return _open_fasttext(file, settings)
+    asked = Asked.by(settings, "\t")
+    return _open_separated(file, settings, "\t", asked if asked.quote else asked._replace(quote=""))
+
+
 _TEXTS: dict[str, Callable[[TextFile, Settings | None], Table]] = {
     ".csv": _open_separated,
     ".tsv": partial(_open_separated, usual="\t"),
     ".tab": _open_tab,
+    **dict.fromkeys(_ENDINGS_OF_LINES, _open_lines),
     ".json": lambda file, settings: open_json(file),
     ".jsonl": lambda file, settings: open_json_lines(file),
     ".ndjson": lambda file, settings: open_json_lines(file),
