@@ -69,8 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run is not None:
         from pellucid.pipeline.train import preview
 
-        with counting("reading") as progress:
-            sentences = preview(arguments.data, given, arguments.dry_run, progress)
+        with counting("reading"):
+            sentences = preview(arguments.data, given, arguments.dry_run)
         sys.stderr.write("\n".join(map(translated, sentences)) + "\n")
         sys.stdout.write(f"{arguments.dry_run}\n")
         return 0

@@ -20,6 +20,7 @@ from pellucid.data.tables.text_files import decode_text
 from pellucid.data.wording import count_of, quoted, some, some_quoted, with_article
 from pellucid.errors import DataError
 from pellucid.files import read_regular
+from pellucid.progress import counted
 from pellucid.settings import Settings
 
 _TIMES = 4  # a character takes up to four times the memory of its byte
@@ -125,7 +126,8 @@ def read_texts(listing: Listing, encoding: str | None) -> tuple[Listing, list[st
     Also warnings that name the files in each encoding but UTF-8, where it was detected.
     """
     taker, encodings = TextTaker(), Counter[str]()
-    for content in contents(listing.paths or ()):
+    paths = listing.paths or ()
+    for content in counted(contents(paths), "reading texts", len(paths)):
         if isinstance(content, DataError):
             taker.add("", str(content))
         else:
