@@ -60,7 +60,9 @@ def test_a_run_reads_tables_like_its_own(
     assert answers(run, same, tmp_path / "out.csv") == expected
     assert evaluate(run, str(path), Settings()).noun == "text"
     if "delimiter" in remembered:
-        with pytest.raises(DataError, match=r"as the model learned, are in none.*give --delimiter comma"):
+        with pytest.raises(
+            DataError, match=r"as the model learned, separates nothing.*they fit --delimiter comma"
+        ):
             answers(run, usual, tmp_path / "refused.csv")
     (run / "model" / "model.json").write_bytes(
         sealed({**document_of(run / "model"), "dialect": {"delimiter": "ab"}})

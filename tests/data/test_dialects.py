@@ -76,7 +76,7 @@ def test_training_and_prediction_find_the_same(
     [
         # Commas within no quotes at all, apostrophes among them.
         ("text,label\n'tis nice, isn't it,a\nb,b\n", r"row 2 has 3 fields, the first row 2; fix the row, or"),
-        ("text,label\n'Hello, you', he said,a\nb,b\n", r"row 2 has 4 fields.*commas between fields and"),
+        ("text,label\n'Hello, you', he said,a\nb,b\n", r"row 2 has 4 fields.*read with --delimiter comma"),
         ("text,label\nfine,a\nno,way,b\n", r"row 3 has 3 fields.*--delimiter and --quote"),
         ('text,label\n"never closes,a\nb,b\n', r"quote opened at row 2 never closes; close or remove it, or"),
     ],
@@ -109,10 +109,10 @@ def test_what_is_named_is_read_so(tmp_path: Path) -> None:
 def test_what_is_named_and_does_not_fit_is_refused_with_what_does(tmp_path: Path) -> None:
     path = written(tmp_path / "t.csv", "text,label\none,a\ntwo,b\n")
     with pytest.raises(
-        DataError, match=r"semicolons between fields, as .*commas: give --delimiter comma --quote double"
+        DataError, match=r"--delimiter semicolon, as .*they fit --delimiter comma --quote double"
     ):
         asked_of(path, delimiter=";")
-    require_refused(path, "give --delimiter comma --quote double", delimiter="semicolon")
+    require_refused(path, "they fit --delimiter comma --quote double", delimiter="semicolon")
 
 
 @pytest.mark.parametrize(

@@ -65,16 +65,13 @@ def open_csv(file: TextFile, asked: Asked) -> CsvRows:
         warnings.append(f"{file.place}: fields separated by semicolons")
     elif dialect.delimiter == "\t" and ".csv" in file.place.lower():
         warnings.append(f"{file.place}: fields separated by tabs")
-    elif dialect.delimiter not in ",\t":
-        warnings.append(f"{file.place}: fields separated by {dialect.separators}")
-    if dialect.quote != Dialect().quote and asked.quote is None:
-        warnings.append(f"{file.place}: {dialect.quotes} around fields")
+    if dialect.delimiter not in ",;\t" or (dialect.quote != Dialect().quote and asked.quote is None):
+        warnings.append(f"{file.place}: read with {dialect}")
     after = CsvBatch(first.rows[1:], first.numbers[1:])
     header = [name.strip() for name in first.rows[0]]
     if kept := still_quoted(after.rows, dialect):
-        quotes = Dialect(quote=kept).quotes
         warnings.append(
-            f"{file.place}: {quotes} around every value of a column are read as a part of it; "
+            f"{file.place}: quotes around every value of a column are read as a part of it; "
             f"--quote {shown(kept)} takes them off"
         )
     return CsvRows(header, itertools.chain([after], batches), tuple(warnings), dialect)
@@ -131,8 +128,7 @@ def _batches(file: TextFile, dialect: Dialect) -> Iterator[CsvBatch]:
                 if len(fields) != width:
                     raise DataError(
                         f"{file.place}: row {number} has {len(fields)} fields, the first row {width}; fix "
-                        f"the row, or give --delimiter and --quote (read with {dialect.separators} between "
-                        f"fields and {dialect.quotes} around)"
+                        f"the row, or give --delimiter and --quote (read with {dialect})"
                     )
                 batch.rows.append(fields)
                 batch.numbers.append(number)

@@ -27,14 +27,9 @@ USUAL, _UNUSUAL = ",;\t", "|"
 _DOUBLE, _SINGLE, _NONE = '"', "'", ""
 _ESCAPED = re.compile(r"\\([\\'])")
 _END = "\x00end of table\x00"
-_WORDS = {
-    ",": "commas",
-    ";": "semicolons",
-    "\t": "tabs",
-    "|": "pipes",
-    _DOUBLE: "double quotes",
-    _SINGLE: "single quotes",
-    _NONE: "no quotes",
+_NAMES = {
+    **{",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "space"},
+    **{_DOUBLE: "double", _SINGLE: "single", _NONE: "none"},
 }
 _FIELD_LIMIT_LOCK = threading.Lock()
 
@@ -56,15 +51,9 @@ class Dialect(NamedTuple):
         is_strict = self.quote != _DOUBLE
         return csv.reader(lines, delimiter=self.delimiter, quotechar=self.quote, strict=is_strict)
 
-    @property
-    def separators(self) -> str:
-        """What separates fields, in words."""
-        return _WORDS.get(self.delimiter) or quoted(self.delimiter)
-
-    @property
-    def quotes(self) -> str:
-        """What quotes fields, in words."""
-        return _WORDS.get(self.quote) or quoted(self.quote)
+    def __str__(self) -> str:
+        """As a command line names it."""
+        return f"--delimiter {shown(self.delimiter)} --quote {shown(self.quote)}"
 
 
 class Sample(NamedTuple):
@@ -143,16 +132,14 @@ class Asked(NamedTuple):
         other = Asked(usual=self.usual).dialect_of(sample)
         if _is_even(_rows(sample, other)):
             raise DataError(
-                f"{place}: {dialect.separators} between fields, as asked for or as the model learned, are in "
-                f"none of its first rows, which have {other.separators}: give --delimiter "
-                f"{shown(other.delimiter)} --quote {shown(other.quote)}"
+                f"{place}: --delimiter {shown(dialect.delimiter)}, as asked for or as the model learned, "
+                f"separates nothing in its first rows; they fit {other}, so give these"
             )
 
 
 def shown(sign: str) -> str:
     """A delimiter or a quote as a command line names it."""
-    names = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "space"}
-    return {**names, _DOUBLE: "double", _SINGLE: "single", _NONE: "none"}.get(sign) or quoted(sign)
+    return _NAMES.get(sign) or quoted(sign)
 
 
 def _evenest(sample: Sample, delimiters: str, quote: str) -> Dialect:
