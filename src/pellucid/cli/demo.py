@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pellucid import cores
-from pellucid.cli.command_line import say
+from pellucid.cli.command_line import say, write_document
 from pellucid.errors import StorageError
-from pellucid.language import translated
+from pellucid.language.catalogue import translated
 
 # Settings for the images: with half the usual shift six epochs serve as well as the ten of `quick`.
 _IMAGES: dict[str, Any] = {"preset": "quick", "epochs": 6}
@@ -45,8 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises: `StorageError` if something else is there; `RunLockedError` if another demonstration writes there.
     """
-    from pellucid.files import locked, make_folder
     from pellucid.pipeline.run.journal import DEMO_LOCK
+    from pellucid.safety.files import locked, make_folder
 
     out: Path = arguments.out
     spam = Path(f"{out}-spam")
@@ -56,10 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
     with locked(out, DEMO_LOCK):
         if any(earlier):
             say(f"the earlier demonstration in {out} and {spam} is replaced; --out RUN keeps it")
-        return _trained(out, spam)
+        return _trained(out, spam, is_document=arguments.json)
 
 
-def _trained(out: Path, spam: Path) -> int:
+def _trained(out: Path, spam: Path, is_document: bool) -> int:
     """Train on both samples and print what came out; the exit code.
 
     Where there are two cores or more, a second process trains on the mails while the images keep a single
@@ -79,6 +79,9 @@ def _trained(out: Path, spam: Path) -> int:
             from pellucid.pipeline.results import Run
 
             finished.append(Run(spam))
+    if is_document:
+        write_document({"runs": [{"verdict": each.verdict, "report": each.report} for each in finished]})
+        return code
     for each in finished:
         sys.stdout.write(f"{translated(each.verdict)}\n{each.report}\n")
     return code
@@ -90,7 +93,7 @@ def _is_earlier(place: Path, sample: str, settings: Mapping[str, Any]) -> bool:
     Raises: `StorageError` if it holds anything else.
     """
     from pellucid.pipeline.run.journal import DEMO_LOCK, NAME
-    from pellucid.strict import read_json
+    from pellucid.safety.strict import read_json
 
     try:
         names = {entry.name for entry in place.iterdir()} - {".lock", DEMO_LOCK}
@@ -98,11 +101,13 @@ def _is_earlier(place: Path, sample: str, settings: Mapping[str, Any]) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise StorageError(f"{place}: {(error.strerror or '').lower()}; choose another --out") from error
+        raise StorageError(
+            "{place}: {lower}; choose another --out", place, (error.strerror or "").lower()
+        ) from error
     if not names:
         return False
     if NAME not in names:
-        raise StorageError(f"{place}: holds files, but no run; choose another --out")
+        raise StorageError("{place}: holds files, but no run; choose another --out", place)
     try:
         config = read_json(place / NAME, _CONFIG_BYTES)
         found = config.get("data", {}).get("place", sample), config["settings"]
@@ -110,7 +115,9 @@ def _is_earlier(place: Path, sample: str, settings: Mapping[str, Any]) -> bool:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         is_own = False
     if not is_own:
-        raise StorageError(f"{place}: already holds a run, which is no demonstration; choose another --out")
+        raise StorageError(
+            "{place}: already holds a run, which is no demonstration; choose another --out", place
+        )
     return True
 
 

@@ -2,10 +2,14 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pellucid.cli.command_line import say
+from pellucid.cli.command_line import say, write_document
 from pellucid.errors import UsageError
+
+if TYPE_CHECKING:
+    from pellucid.export.app.exporting import ExportedApp
+    from pellucid.export.export import Exported
 
 _MOST_TO_TRY = 24
 _LEAST_SHOWN = 1e-9  # digits beyond the ninth mean nothing to anybody
@@ -59,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _page(arguments)
     for option, value in (("--title", arguments.title), ("--examples", arguments.examples)):
         if value:
-            raise UsageError(f"{option}: it is for a page; leave it out, or write --out app.html")
+            raise UsageError("{option}: it is for a page; leave it out, or write --out app.html", option)
     from pellucid.data.wording import count_of
     from pellucid.export.export import export
     from pellucid.pipeline.run.stages import shown_meanwhile
@@ -76,6 +80,8 @@ def run(arguments: argparse.Namespace) -> int:
         f"{_difference(proof.difference)}; onnx.reference agrees on {proof.reference}.{form}"
     )
     say(f"next: python -m pellucid.runtime {arguments.out} INPUT...")
+    if arguments.json:
+        _document(arguments.out, done, done.judged and done.judged._asdict())
     return 0
 
 
@@ -89,7 +95,9 @@ def _page(arguments: argparse.Namespace) -> int:
     from pellucid.pipeline.run.stages import shown_meanwhile
 
     if not 0 <= arguments.examples <= _MOST_TO_TRY:
-        raise UsageError(f"--examples: {arguments.examples} given; give 0 to {_MOST_TO_TRY}")
+        raise UsageError(
+            "--examples: {examples} given; give 0 to {MOST_TO_TRY}", arguments.examples, _MOST_TO_TRY
+        )
     if arguments.precision != "fp32":
         raise UsageError("--precision: a page always holds weights in half precision; leave it out")
     with shown_meanwhile(f"writing {arguments.out} and proving it"):
@@ -105,7 +113,16 @@ def _page(arguments: argparse.Namespace) -> int:
         )
     say(f"{done.model} written: {done.bytes / 1e6:.1f} MB. {proof}")
     say(f"next: open {arguments.out} in a browser")
+    if arguments.json:
+        _document(arguments.out, done, None)
     return 0
+
+
+def _document(out: Path, done: "Exported | ExportedApp", judged: Any) -> None:
+    """Print what was written and how it was proved."""
+    proof = None if done.proof is None else done.proof._asdict()
+    found = {"file": out, "model": done.model, "bytes": done.bytes}
+    write_document({**found, "proof": proof, "precision": judged})
 
 
 def _difference(largest: float) -> str:

@@ -8,14 +8,14 @@ import ipaddress
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pellucid.errors import ModelFileError, UsageError
-from pellucid.files import read_regular
-from pellucid.local_server import listening, server_of
+from pellucid.pages.local_server import listening, server_of
 from pellucid.runtime.onnx_files import read_model
+from pellucid.safety.files import read_regular
 from pellucid.serving.flags import ServeOptions
 from pellucid.serving.workers import Source, Workers
 
@@ -38,7 +38,9 @@ def require_installed() -> None:
     if missing:
         verb = "is" if len(missing) == 1 else "are"
         raise UsageError(
-            f"serve: needs {', '.join(missing)}, which {verb} not installed; pip install 'pellucid[serve]'"
+            "serve: needs {missing}, which {verb} not installed; pip install 'pellucid[serve]'",
+            ", ".join(missing),
+            verb,
         )
 
 
@@ -60,7 +62,7 @@ def sources_of(places: Sequence[str]) -> list[Source]:
         name, path = named(place)
         if not path.lower().endswith(_ENDING):
             raise ModelFileError(
-                f"{path}: does not end in {_ENDING}; give a model that pellucid export wrote"
+                "{path}: does not end in {ENDING}; give a model that pellucid export wrote", path, _ENDING
             )
         found.append(Source(name or Path(path).stem, path, read_model(os.path.abspath(path), path)))
     require_names(found)
@@ -75,7 +77,9 @@ def require_names(sources: Sequence[Source]) -> None:
     seen: dict[str, str] = {}
     for name, place in ((each.name, each.place) for each in sources):
         if name in seen:
-            raise UsageError(f"{place}: its name {name!r} is that of {seen[name]} too; give NAME=PATH")
+            raise UsageError(
+                "{place}: its name {name!r} is that of {seen} too; give NAME=PATH", place, name, seen[name]
+            )
         seen[name] = place
 
 
@@ -88,19 +92,28 @@ def read_token(path: Path) -> str:
         token = read_regular(path, _MOST_TOKEN_BYTES).decode().strip()
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or "no text").lower()
-        raise UsageError(f"--token-file: {path}: {reason}; give a file that holds a token") from error
+        raise UsageError(
+            "--token-file: {path}: {reason}; give a file that holds a token", path, reason
+        ) from error
     if len(token) < _LEAST_TOKEN or not token.isascii() or any(each <= " " for each in token):
         raise UsageError(
-            f"--token-file: {path}: a token is {_LEAST_TOKEN} or more characters without spaces; make one by "
-            "python -c 'import secrets; print(secrets.token_urlsafe())'"
+            "--token-file: {path}: a token is {LEAST_TOKEN} or more characters without spaces; make one by "
+            "python -c 'import secrets; print(secrets.token_urlsafe())'",
+            path,
+            _LEAST_TOKEN,
         )
     return token
 
 
-def serve(sources: Sequence[Source], options: ServeOptions, say: Callable[[str], object]) -> None:
+def serve(
+    sources: Sequence[Source],
+    options: ServeOptions,
+    say: Callable[[str], object],
+    started: Callable[[Mapping[str, Any]], object] | None = None,
+) -> None:
     """Answer requests about models until SIGINT or SIGTERM, then finish what is under way.
 
-    `say` takes sentences for the user.
+    `say` takes sentences for the user; `started` gets the address and the models once they answer.
 
     Raises: `UsageError` if something is missing or an option cannot be met, `ModelFileError` if a file is
     refused.
@@ -108,13 +121,13 @@ def serve(sources: Sequence[Source], options: ServeOptions, say: Callable[[str],
     require_installed()
     token = None if options.token_file is None else read_token(options.token_file)
     if options.workers is not None and options.workers < 1:
-        raise UsageError(f"--workers: {options.workers} is no number of processes; give 1 or more")
+        raise UsageError("--workers: {workers} is no number of processes; give 1 or more", options.workers)
     collecting = None if options.corrections is None else _collecting(sources, options.corrections)
     with contextlib.closing(listening(options.port, options.host)) as own:
         if not _is_loopback(own.getsockname()[0]):
             for sentence in _warnings(options, has_token=token is not None):
                 say(sentence)
-        asyncio.run(_serve(sources, options, own, token, collecting, say))
+        asyncio.run(_serve(sources, options, own, token, collecting, say, started))
 
 
 def _collecting(sources: Sequence[Source], table: Path) -> "Collecting":
@@ -151,6 +164,7 @@ async def _serve(
     token: str | None,
     collecting: "Collecting | None",
     say: Callable[[str], object],
+    started: Callable[[Mapping[str, Any]], object] | None,
 ) -> None:
     began = time.monotonic()
     workers = Workers(sources, options.workers)
@@ -174,7 +188,14 @@ async def _serve(
         await starting
         _open(state, sources)
         gc.freeze()  # nothing of all this is garbage, and a search through it would delay answers
-        say(_announcement(state, own, time.monotonic() - began))
+        address = _address(own)
+        say(_announcement(state, address, time.monotonic() - began))
+        if started is not None:
+            models = {
+                name: {"model": each.metadata.model, "takes": each.metadata.input_kind.name}
+                for name, each in state.served.items()
+            }
+            started({"address": address, "models": models})
         await answering
     finally:
         starting.cancel()
@@ -197,7 +218,9 @@ def _open(state: Any, sources: Sequence[Source]) -> None:
         try:
             models[each.name] = Metadata.from_properties(workers.about[each.name]["properties"])
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise ModelFileError(f"{each.place}: refused: {error}; export the model again") from error
+            raise ModelFileError(
+                "{place}: refused: {error}; export the model again", each.place, error
+            ) from error
     by_name = {each.name: each for each in sources}
     state.served = {
         name: Served(
@@ -219,15 +242,18 @@ def _open(state: Any, sources: Sequence[Source]) -> None:
     )
 
 
-def _announcement(state: Any, own: Any, seconds: float) -> str:
-    """What is served where."""
+def _address(own: Any) -> str:
     host, port = own.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+def _announcement(state: Any, address: str, seconds: float) -> str:
+    """What is served where."""
     lines = [
         f"{name}: {each.metadata.model}, takes {each.metadata.input_kind.name}"
         for name, each in state.served.items()
     ]
     if state.collecting is not None:
         lines.append("corrections: made in the report, at /report")
-    lines.append(f"serving at http://{shown}:{port}/ after {seconds:.1f} s  (Ctrl-C ends it)")
+    lines.append(f"serving at {address} after {seconds:.1f} s  (Ctrl-C ends it)")
     return "\n".join(lines)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pellucid.budgets import BLOCK_BYTES, CELLS, COLUMNS, ROWS_BYTES
 from pellucid.data.data_files import ends_like_image
 from pellucid.data.labels import read_number
 from pellucid.data.tables.columns import is_usual
@@ -20,6 +19,7 @@ from pellucid.data.tables.table import ROWS_FIRST, ROWS_LATER
 from pellucid.data.tables.text_files import Meter, TextFile
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
+from pellucid.safety.budgets import BLOCK_BYTES, CELLS, COLUMNS, ROWS_BYTES
 
 _END = "\x00end of table\x00"
 _OPEN = "unexpected end of data"  # what Python says of a quote left open, where it is strict
@@ -59,7 +59,7 @@ def open_csv(file: TextFile, asked: Asked) -> CsvRows:
     batches = _batches(file, dialect)
     first = next(batches, CsvBatch([], []))
     if not first.rows:
-        raise DataError(f"{file.place}: the table is empty; give one with a header and rows")
+        raise DataError("{place}: the table is empty; give one with a header and rows", file.place)
     warnings = []
     if dialect.delimiter == ";":
         warnings.append(f"{file.place}: fields separated by semicolons")
@@ -127,8 +127,13 @@ def _batches(file: TextFile, dialect: Dialect) -> Iterator[CsvBatch]:
                 width = width or len(fields)
                 if len(fields) != width:
                     raise DataError(
-                        f"{file.place}: row {number} has {len(fields)} fields, the first row {width}; fix "
-                        f"the row, or give --delimiter and --quote (read with {dialect})"
+                        "{place}: row {number} has {fields} fields, the first row {width}; fix the row, or "
+                        "give --delimiter and --quote (read with {dialect})",
+                        file.place,
+                        number,
+                        len(fields),
+                        width,
+                        str(dialect),
                     )
                 batch.rows.append(fields)
                 batch.numbers.append(number)
@@ -138,7 +143,9 @@ def _batches(file: TextFile, dialect: Dialect) -> Iterator[CsvBatch]:
 
 def _never_closed(place: str, row: int) -> DataError:
     return DataError(
-        f"{place}: quote opened at row {row} never closes; close or remove it, or name another with --quote"
+        "{place}: quote opened at row {row} never closes; close or remove it, or name another with --quote",
+        place,
+        row,
     )
 
 
@@ -156,7 +163,7 @@ def _some_rows(
                 found.extend(itertools.islice(reader, wanted))
                 is_short = len(found) < before + wanted
                 if found and len(found[0]) > COLUMNS:
-                    raise DataError(f"{place}: more than {COLUMNS:,} columns; leave some out")
+                    raise DataError("{place}: more than {COLUMNS:,} columns; leave some out", place, COLUMNS)
                 if found and CELLS < len(found) * len(found[0]):
                     break
         except csv.Error as error:
@@ -164,8 +171,11 @@ def _some_rows(
             if str(error) == _OPEN:
                 raise _never_closed(place, row) from error
             raise DataError(
-                f"{place}: row {row} cannot be read ({error}); close or remove its quote, or name another "
-                "with --quote"
+                "{place}: row {row} cannot be read ({error}); close or remove its quote, or name another "
+                "with --quote",
+                place,
+                row,
+                error,
             ) from error
     is_last = is_short or (bool(found) and found[-1] != [] and found[-1][-1].endswith(_END))
     return found, is_last

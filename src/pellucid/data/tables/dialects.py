@@ -14,9 +14,9 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from pellucid.budgets import LINE_BYTES
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
+from pellucid.safety.budgets import LINE_BYTES
 from pellucid.settings import Settings
 from pellucid.settings.rows import parse_delimiter, parse_quote
 
@@ -132,8 +132,11 @@ class Asked(NamedTuple):
         other = Asked(usual=self.usual).dialect_of(sample)
         if _is_even(_rows(sample, other)):
             raise DataError(
-                f"{place}: --delimiter {shown(dialect.delimiter)}, as asked for or as the model learned, "
-                f"separates nothing in its first rows; they fit {other}, so give these"
+                "{place}: --delimiter {delimiter}, as asked for or as the model learned, separates nothing "
+                "in its first rows; they fit {other}, so give these",
+                place,
+                shown(dialect.delimiter),
+                str(other),
             )
 
 

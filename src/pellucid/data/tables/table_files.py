@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pellucid.budgets import rows_limit
 from pellucid.data.data_files import DAMAGED, ends_like_image
 from pellucid.data.tables.columnar_files import ImageCells, open_columns
 from pellucid.data.tables.columns import numbered_columns
@@ -32,6 +31,7 @@ from pellucid.data.tables.table import (
 from pellucid.data.tables.text_files import TextFile, detected_encoding, open_binary, text_file
 from pellucid.data.tables.workbooks import open_workbook
 from pellucid.errors import DataError
+from pellucid.safety.budgets import rows_limit
 from pellucid.settings import Settings
 
 # Endings of tables; each but the last may be followed by `.gz`.
@@ -66,7 +66,9 @@ def open_table(path: Path, place: str, settings: Settings | None = None) -> Tabl
     """
     form = _form(path)
     if form in _OTHERS:
-        raise DataError(f"{place}: tables that end in {form} are not read; {_OTHERS[form]}")
+        raise DataError(
+            "{place}: tables that end in {form} are not read; {OTHERS}", place, form, _OTHERS[form]
+        )
     if form in _BINARY:
         table = _BINARY[form](path, place)
     else:
@@ -74,7 +76,7 @@ def open_table(path: Path, place: str, settings: Settings | None = None) -> Tabl
         table = _TEXTS.get(form, _open_fasttext)(file, settings)
         table = dataclasses.replace(table, warnings=(*file.warnings, *table.warnings))
     if not table.head.numbers:
-        raise DataError(f"{place}: the table has no rows; give some below the header")
+        raise DataError("{place}: the table has no rows; give some below the header", place)
     return dataclasses.replace(table, most_rows=rows_limit(path.stat().st_size))
 
 
