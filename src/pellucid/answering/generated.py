@@ -4,7 +4,6 @@ import csv
 import dataclasses
 import io
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -213,7 +212,6 @@ def inspect_odd(
     place: str,
     run: str | Path,
     settings: Settings,
-    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Check, Oddities]:
     """Check data as `inspect` does, and rank its images by how odd a generator finds them.
 
@@ -223,7 +221,6 @@ def inspect_odd(
         place: DATA of images.
         run: run of a generator with an encoder, or its model folder.
         settings: as for `inspect`.
-        progress: called with the images decoded and the images in all.
 
     Returns:
         What the check found, and the oddest images.
@@ -254,7 +251,7 @@ def inspect_odd(
     if listing.input_kind is TEXTS:
         raise DataError("{place}: holds texts, and {run} ranks images; give images", place, run)
     rule = split_rule_of_run(Path(run)) if is_data_of(Path(run), place, len(listing)) else SPLIT_RULE
-    dataset, check = prepare(listing, settings, progress=progress, split_rule=rule)
+    dataset, check = prepare(listing, settings, split_rule=rule)
     return check, _ranked(run, model, place, listing, dataset)
 
 

@@ -168,6 +168,7 @@ class Model:
     detector: Detector | None = None  # of inputs that are unlike the training data
     held_out: HeldOut | None = None  # answers about examples that it did not learn from
     joined_columns: tuple[str, ...] = ()  # of a table, whose texts it reads as one, each behind its name
+    dialect: Mapping[str, str] = MappingProxyType({})  # of tables like its own, where that is not usual
     ignored: tuple[
         str, ...
     ] = ()  # what is taken out of texts before it reads them; of images, `preprocessing`
@@ -289,13 +290,14 @@ class Model:
         self: Own,
         *,
         joined_columns: tuple[str, ...] = (),
+        dialect: Mapping[str, str] = MappingProxyType({}),
         renamed: Mapping[str, str] = MappingProxyType({}),
         threshold: Mapping[str, float] = MappingProxyType({}),
         ignored: tuple[str, ...] = (),
     ) -> Own:
         """The same model, which knows how data like its own is read and decided."""
         model = copy.copy(self)
-        model.ignored = ignored
+        model.ignored, model.dialect = ignored, dict(dialect)
         model.joined_columns, model.renamed, model.threshold = joined_columns, dict(renamed), dict(threshold)
         return model
 

@@ -223,6 +223,7 @@ def _one(place: Path, description: Description) -> Model:
     with _impossible(place):
         model = put_together(description, network, tensors, words).for_data(
             joined_columns=description.joined_columns,
+            dialect=description.dialect,
             renamed=description.renamed,
             threshold=description.threshold,
             ignored=description.ignored,

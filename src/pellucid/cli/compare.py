@@ -125,8 +125,8 @@ def _compare_runs(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
             )
     from pellucid.answering.compare_runs import compare_runs, page_of, write_changes
 
-    with counting("reading") as progress:
-        found = compare_runs(first, second, place, given, progress)
+    with counting("reading"):
+        found = compare_runs(first, second, place, given)
     if arguments.out is not None:
         page_of(found, arguments.out, arguments.places, given)
     if arguments.changes is not None:

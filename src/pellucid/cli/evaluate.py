@@ -44,7 +44,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--model", metavar="NAME", help="Model of the run; default: the recommended one")
     columns = "input_column label_column label_from_name class_depth split_column group_column slice_column"
     add_table_flags(
-        parser, f"{columns} rename threshold label_separator unlabelled encoding skip_bad seed".split()
+        parser,
+        (
+            f"{columns} rename threshold label_separator unlabelled encoding delimiter quote skip_bad seed"
+        ).split(),
     )
     parser.set_defaults(run=run)
 

@@ -20,6 +20,7 @@ def add_parser(subparsers: Any) -> None:
         help="open a model on one image or text, down to its arithmetic",
         usage="pellucid explain RUN INPUT --out FILE.html [options]",
         examples=_EXAMPLES,
+        main="--text --out --model --class --input-column".split(),
         description="Follow one image or text through the model that answers, every layer where it is a "
         "network: see how each number came about, how the error flows back, and what in the input drove the "
         "answer, each explanation put to the test; of an autoencoder, what each latent variable changes. The "
@@ -47,7 +48,7 @@ def add_parser(subparsers: Any) -> None:
         help="Class or label that loss and explanations are about, or class that an autoencoder opens the "
         "image as; default: the most probable one",
     )
-    add_table_flags(parser, ("input_column", "encoding"))
+    add_table_flags(parser, ("input_column", "encoding", "delimiter", "quote"))
     parser.set_defaults(run=run)
 
 

@@ -59,15 +59,15 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.sheet is not None and arguments.odd is None:
         raise UsageError("--sheet: shows the images of --odd RUN; give it, or leave this out")
     odd = None
-    with counting("reading") as progress:
+    with counting("reading"):
         if arguments.odd is not None:
             from pellucid.answering.generated import inspect_odd
 
-            check, odd = inspect_odd(arguments.data, arguments.odd, settings, progress)
+            check, odd = inspect_odd(arguments.data, arguments.odd, settings)
         else:
             from pellucid.data import prepare
 
-            _, check = prepare(arguments.data, settings, progress=progress)
+            _, check = prepare(arguments.data, settings)
     if arguments.json:
         write_document(check.to_json() if odd is None else {**check.to_json(), "odd": odd.to_json()})
     else:

@@ -102,7 +102,7 @@ def add_parser(subparsers: Any) -> None:
         help="Write FILE from its parts, the same bytes as without --shard; takes neither RUN nor INPUT",
     )
     parser.add_argument("--model", metavar="NAME", help="Model of the run; default: the recommended one")
-    add_table_flags(parser, ("input_column", "encoding", "threshold"))
+    add_table_flags(parser, ("input_column", "encoding", "delimiter", "quote", "threshold"))
     parser.set_defaults(run=run, parser=parser)
 
 

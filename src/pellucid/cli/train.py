@@ -75,8 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run is not None:
         from pellucid.pipeline.train import preview
 
-        with counting("reading") as progress:
-            sentences = preview(arguments.data, given, arguments.dry_run, progress)
+        with counting("reading"):
+            sentences = preview(arguments.data, given, arguments.dry_run)
         sys.stderr.write("\n".join(map(translated, sentences)) + "\n")
         if arguments.json:
             write_document({"page": arguments.dry_run, "sentences": sentences})

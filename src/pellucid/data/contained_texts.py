@@ -25,6 +25,7 @@ from jaxtyping import Bool, Int64, UInt32
 
 from pellucid.arithmetic.draws import names, prefixes
 from pellucid.data.raw_texts import Texts, TextUnits, sentence_starts, units_of
+from pellucid.progress import report
 
 WORDS_OF_WINDOW, CHARACTERS_OF_WINDOW = 5, 8
 MANY = 10
@@ -134,6 +135,7 @@ def candidates(
     probes: list[UInt32[np.ndarray, " some"]] = [NO_WINDOWS]
     owners = [np.zeros(0, np.int64)]
     for first, end in windows.blocks():
+        report("searching for texts contained in others", first, count)
         block = windows.part(first, end)
         own = _own_windows(block, common).places
         texts, begins, each = np.unique(block.text_of(own), return_index=True, return_counts=True)
@@ -150,6 +152,7 @@ def candidates(
     different, starts, counts = np.unique(asked, return_index=True, return_counts=True)
     pairs = [np.zeros(0, np.int64)]
     for first, end in windows.blocks():
+        report("searching for texts contained in others", first, count)
         block = windows.part(first, end)
         at = np.flatnonzero(are_among(block.values, different))
         at = at[np.unique(block.text_of(at) << 32 | block.values[at].astype(np.int64), return_index=True)[1]]

@@ -25,6 +25,7 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 
 from pellucid.data.image_copies import averaging
 from pellucid.data.listing import Images, Listing
+from pellucid.progress import counted
 from pellucid.targets import class_labels
 
 Cells = Float32[np.ndarray, "m channels side side"]
@@ -204,7 +205,8 @@ def likenesses(
     found, moved = np.ones(len(pairs), np.float32), np.zeros((len(pairs), 3), np.float32)
     for side, reach, share in _COMPARISONS:
         kept = np.flatnonzero(found)
-        for start in range(0, len(kept), _TOGETHER):
+        starts = range(0, len(kept), _TOGETHER)
+        for start in counted(starts, "comparing images that may show one scene", len(kept), _TOGETHER):
             part = kept[start : start + _TOGETHER]
             positions, places = np.unique(pairs[part], return_inverse=True)
             cells = _cells(pixels[positions], side)

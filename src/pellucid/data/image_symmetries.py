@@ -38,6 +38,7 @@ from jaxtyping import Bool, Float32, Int64, Integer, UInt64
 from pellucid.data.image_copies import FLAT, NearCopies, Pairs, Pixels, Rows, near_by, near_copies
 from pellucid.data.images.pixels import inner_size
 from pellucid.data.sibling_sets import NEAR_TURNED_COPIES, TURNED_COPIES
+from pellucid.progress import counted
 
 Sizes = Integer[np.ndarray, "n 2"]
 Positions = Int64[np.ndarray, " m"]
@@ -219,7 +220,7 @@ def _nearest(queries: Float32[np.ndarray, "m values"], vectors: Float32[np.ndarr
     """Of each query the nearest vectors of other images, at most so far away."""
     found = [np.empty((0, 2), np.int64)]
     square = (vectors**2).sum(axis=1)
-    for start in range(0, len(queries), 256):
+    for start in counted(range(0, len(queries), 256), "searching for cropped images", len(queries), 256):
         part = queries[start : start + 256]
         apart = (part**2).sum(axis=1)[:, None] + square - 2 * (part @ vectors.T)
         row, column = np.nonzero(apart <= CROP_REACH**2)
@@ -408,7 +409,8 @@ def _without(pairs: Int64[np.ndarray, "_ 2"], others: Int64[np.ndarray, "_ 2"]) 
 
 def _compared(pixels: Pixels, sizes: Sizes, ways: Ways, side: int, *, grey: bool) -> Iterator[Laid]:
     """How the pairs differ in their ways, block by block."""
-    for start in range(0, len(ways), _PAIRS_TOGETHER):
+    starts = range(0, len(ways), _PAIRS_TOGETHER)
+    for start in counted(starts, "comparing turned and mirrored images", len(ways), _PAIRS_TOGETHER):
         part = ways[start : start + _PAIRS_TOGETHER]
         positions, places = np.unique(part[:, :2], return_inverse=True)
         cells = averaged(pixels, sizes, positions, side, grey=grey)

@@ -89,6 +89,8 @@ class Listing:
     slices: Sequence[str] | None = None
     # columns of a table whose texts were joined to one text; none elsewhere
     joined_columns: tuple[str, ...] = ()
+    # what a model remembers of how the table separates and quotes fields, where that is not usual
+    dialect: Mapping[str, str] = field(default_factory=dict)
     # every other column of a table: a code for each example, -1 where a cell is empty, and the texts of codes
     other_columns: Mapping[str, tuple[np.ndarray, Sequence[str]]] = field(default_factory=dict)
 

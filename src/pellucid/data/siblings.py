@@ -40,6 +40,7 @@ from pellucid.data.sibling_sets import (
 from pellucid.data.tables.columns import place_of_source
 from pellucid.data.text_copies import confirmed_texts
 from pellucid.data.wording import count_of, quoted
+from pellucid.progress import counted
 
 Pairs = Int64[np.ndarray, "pairs 2"]
 Positions = Int64[np.ndarray, " positions"]
@@ -105,7 +106,7 @@ def threads(texts: Texts, positions: Positions) -> Links:
     by_subject: dict[str, list[int]] = {}
     is_answered: set[str] = set()
     links: list[tuple[int, int]] = []
-    for index in positions.tolist():
+    for index in counted(positions.tolist(), "searching for threads of mails", len(positions)):
         start, end = texts.offsets[index : index + 2].tolist()
         content = texts.content[start : min(end, start + _LOOKED_AT)].tobytes()
         subject, ids = _read(content.decode(errors="ignore").lstrip())
@@ -228,7 +229,8 @@ def _runs(
     """Different runs of words of each text, in its quotations or in its own lines, and the text of each."""
     found = [np.zeros(0, np.uint64)]
     owners = [np.zeros(0, np.int64)]
-    for start in range(0, len(positions), _TOGETHER):
+    starts = range(0, len(positions), _TOGETHER)
+    for start in counted(starts, "searching for quotes", len(positions), _TOGETHER):
         block = positions[start : start + _TOGETHER]
         lines = (text[:LONGEST].split("\n") for text in texts[block])
         if are_quoted:

@@ -132,7 +132,7 @@ def _kind_of(place: str, settings: Settings) -> InputKind:
     if settings.task != "auto":
         return TEXTS if settings.task == "text" else IMAGES
     if form_of(place) is Form.TABLE and os.path.isfile(place):
-        table = open_table(Path(place), place, settings.encoding)
+        table = open_table(Path(place), place, settings)
         if table.images:
             return IMAGES
         chosen = columns.choose_input(table, Path(place).parent, settings)

@@ -205,17 +205,31 @@ class Catalogue:
     """
 
     def __init__(self, translations: Mapping[str, str], numbers: Mapping[str, Sequence[str]]) -> None:
-        self.forms = translations
-        read = [(one, _parsed(one.replace("\u00a0", " ")), other) for one, other in translations.items()]
-        self._whole = {parts[0]: other.format() for _, parts, other in read if len(parts) == 1}
-        others = [
-            _message(parts, numbers.get(one, ()), other) for one, parts, other in read if len(parts) > 1
-        ]
-        self._messages: dict[str, list[Message]] = {}  # by a word that all sentences of a message have
-        for message in sorted((each for each in others if each.weight >= _LEAST), key=_particular):
-            self._messages.setdefault(message.word, []).append(message)
+        self.forms, self._numbers = translations, numbers
+        self._whole = {
+            one.replace("\u00a0", " "): other.format()
+            for one, other in translations.items()
+            if "{" not in one
+        }
+        self._with_fields = {one: other for one, other in translations.items() if "{" in one}
+        for one, other in self._with_fields.items():
+            # Of some, doubled braces are all they have of a field.
+            if "{{" in one and len(parts := _parsed(one.replace("\u00a0", " "))) == 1:
+                self._whole[parts[0]] = other.format()
         self.translate = lru_cache(1 << 14)(self._translate)
         self._found = lru_cache(1 << 14)(self._find)
+
+    @cached_property
+    def _messages(self) -> dict[str, list[Message]]:
+        """Messages with fields by a word that all sentences of each have; made once one is asked for."""
+        read = ((one, _parsed(one.replace("\u00a0", " ")), other) for one, other in self._with_fields.items())
+        made = [
+            _message(parts, self._numbers.get(one, ()), other) for one, parts, other in read if len(parts) > 1
+        ]
+        found: dict[str, list[Message]] = {}
+        for message in sorted((each for each in made if each.weight >= _LEAST), key=_particular):
+            found.setdefault(message.word, []).append(message)
+        return found
 
     def translated(self, sentence: Sentence) -> str:
         """Translation by the template; where that is unknown, by what the sentence reads like."""

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +53,9 @@ from pellucid.pipeline.run.journal import (
     settings_of,
     split_rule_of,
 )
-from pellucid.pipeline.run.stages import Stages, interruptible, roughly
+from pellucid.pipeline.run.stages import Stages, interruptible
 from pellucid.pipeline.watching import watched
+from pellucid.progress import roughly
 from pellucid.reports.formatting import seconds
 from pellucid.reports.report import render_preview
 from pellucid.safety.files import write_file
@@ -190,7 +191,7 @@ def _work(
     with stages.stage(f"reading and checking {place}") as stage:
         rule = split_rule_of(journal)
         if continual is None:
-            dataset, check = prepare(data, settings, progress=stage.progress, split_rule=rule)
+            dataset, check = prepare(data, settings, split_rule=rule)
         else:
             dataset, check = read_on(continual, place, settings, rule)
         stage.words = f"read and checked {len(dataset.labels):,} {dataset.noun}s from {place}"
@@ -252,12 +253,10 @@ def describe_network(data: str, given: Mapping[str, Any]) -> str:
     return as_text(describe(make_plan(settings, prepared).network))
 
 
-def preview(
-    place: str, given: Mapping[str, Any], page: Path, progress: Callable[[int, int], None] | None = None
-) -> Sequence[str]:
+def preview(place: str, given: Mapping[str, Any], page: Path) -> Sequence[str]:
     """Read, check and split the data, and write the page; sentences on what a training would take.
 
-    `given` are settings that differ from their defaults; `progress` gets the images done and in all.
+    `given` are settings that differ from their defaults.
 
     Raises: `UsageError` if the page's name does not end in `.html`, or a run continues another one;
     `DataError` if the data is refused; `StorageError` if the page cannot be written.
@@ -267,7 +266,7 @@ def preview(
     settings = Settings(**given)
     if settings.from_ is not None:
         raise UsageError("--dry-run: --from takes over what an earlier run decided; leave one of them out")
-    dataset, check = prepare(place, settings, progress=progress)
+    dataset, check = prepare(place, settings)
     write_file(page, render_preview(dataset, check).encode())
     with pinned(choose_threads(settings)):
         return durations(dataset, settings)

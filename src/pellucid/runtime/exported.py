@@ -114,6 +114,11 @@ class ExportedModel:
         return self.metadata.joined_columns
 
     @property
+    def dialect(self) -> Mapping[str, str]:
+        """How tables like those of the training separate and quote fields, where that is not usual."""
+        return self.metadata.dialect
+
+    @property
     def threshold(self) -> Mapping[str, float]:
         """Probability from which on one of two classes, or each of several labels, is answered."""
         return self.metadata.threshold

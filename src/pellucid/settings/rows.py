@@ -351,6 +351,46 @@ def ignored_rules(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
+_DELIMITERS = {
+    "comma": ",",
+    "semicolon": ";",
+    "tab": "\t",
+    "\\t": "\t",
+    "\t": "\t",
+    "pipe": "|",
+    "space": " ",
+}
+_QUOTES = {"double": '"', "single": "'", "none": "", "": ""}
+
+
+def parse_delimiter(text: str | None) -> str | None:
+    """Read what separates the fields of a table, a character or its name; `None` stays `None`.
+
+    Raises: `UsageError` if it is neither, or a character that cannot separate fields.
+    """
+    return _character(text, "--delimiter", _DELIMITERS, "\"'\r\n\0")
+
+
+def parse_quote(text: str | None) -> str | None:
+    """Read what quotes the fields of a table, a character or its name, empty for none; `None` stays `None`.
+
+    Raises: `UsageError` if it is neither, or a character that cannot quote fields.
+    """
+    return _character(text, "--quote", _QUOTES, ",;\t|\r\n\0 ")
+
+
+def _character(text: str | None, flag: str, names: Mapping[str, str], refused: str) -> str | None:
+    if text is None:
+        return None
+    is_sign = len(text) == 1 and text not in refused and text.isprintable() and not text.isalnum()
+    if text not in names and not is_sign:
+        known = ", ".join(name for name in names if name.isalpha())
+        raise UsageError(
+            "{flag}: {text!r} is neither one character that may stand there nor {known}", flag, text, known
+        )
+    return names.get(text, text)
+
+
 LOGS = ("tensorboard", "mlflow")
 
 

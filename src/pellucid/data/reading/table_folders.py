@@ -141,7 +141,7 @@ def read_table(path: Path, place: str, settings: Settings) -> Listing:
 
     Raises: `DataError` if it cannot be read, or its columns cannot be chosen.
     """
-    table = open_table(path, place, settings.encoding)
+    table = open_table(path, place, settings)
     folder = DiskFolder(path.parent)
     if _names_images_nearby(table, folder, settings):
         sidecar, images = SidecarTable(path.name, table), ImageFinder(folder)
@@ -186,7 +186,7 @@ def _read_tables(tables: dict[str, File], place: str, settings: Settings) -> Lis
 
 def _opened(path: Path, file: File, settings: Settings) -> Table:
     """Begin to read a table; one of images in an archive is refused, since they are not found again there."""
-    table = open_table(path, place_of(file), settings.encoding)
+    table = open_table(path, place_of(file), settings)
     if table.images and isinstance(file, Stored):
         raise DataError(
             "{file}: a table of images inside an archive; unpack the archive and give the folder", file

@@ -45,6 +45,8 @@ class Table:
     # columns whose cells hold images, which `read` leaves out, and what they are read from by row
     images: Mapping[str, Container] = field(default_factory=dict)
     classes: ClassNames = field(default_factory=dict)  # names of integer labels, which `read` gives
+    # what a model remembers of how the file separates and quotes fields, where that is not usual
+    dialect: Mapping[str, str] = field(default_factory=dict)
     rows: int | None = None  # how many the file claims; `None` where it claims nothing
     most_rows: int | None = None  # more are not kept in memory; `None` where they are already
     # the rows of some columns behind the first so many, where the form finds them without reading these
