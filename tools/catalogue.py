@@ -1,11 +1,12 @@
 """The catalogue of what people read: sentences taken from the source by Babel, their Chinese, and what ships.
 
-    python tools/catalogue.py            # new sentences into languages/zh_CN.po, and zh_CN.json from it
+    python tools/catalogue.py            # new sentences into language/zh_CN.po, and zh_CN.json from it
     python tools/catalogue.py --missing  # sentences that have no Chinese yet
 
 Sentences are f-strings as they stand in the source: `f"{path}: row {row} has no label"` is the message
 `{path}: row {row} has no label`. A program that speaks Chinese recognises a finished sentence by its message
-(`pellucid.language`), so that files that machines read, and exceptions, are English in every language.
+(`pellucid.language.sentences`), so that files that machines read, and exceptions, are English in every
+language.
 """
 
 import argparse
@@ -24,15 +25,15 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 from pellucid.data.wording import count_of, with_article
-from pellucid.page_language import messages_of_script
+from pellucid.pages.translation import messages_of_script
 from pellucid.settings import METRICS
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "pellucid"
-CATALOGUE = SOURCE / "languages" / "zh_CN.po"
+CATALOGUE = SOURCE / "language" / "zh_CN.po"
 SHIPPED = CATALOGUE.with_suffix(".json")
 # Rooms and files whose texts nobody reads: mathematics for readers of the source, forms, names of shapes.
-NOBODY = ("arithmetic", "serving/openapi.py", "languages", "reports/svg", "data/raw_texts.py")
+NOBODY = ("arithmetic", "serving/openapi.py", "language", "reports/svg", "data/raw_texts.py")
 # What people read beside sentences that stand in the source as they are read.
 NOUNS = (
     "character", "class", "colour image", "column", "copy", "core", "correction", "epoch", "example",

@@ -15,7 +15,7 @@ from pellucid.answering.incoming import AnsweringModel, Block
 from pellucid.bundle.held_out import Answers
 from pellucid.data.tables.csv_tables import as_csv, columns_beside, written
 from pellucid.errors import NotFiniteError, UsageError
-from pellucid.files import writing
+from pellucid.safety.files import writing
 
 _FIXED_COLUMNS = ("input", "label", "probability", "error", "novelty")
 _ROWS_PER_GROUP = 4096

@@ -25,11 +25,11 @@ from pellucid.data.tables.csv_tables import as_csv
 from pellucid.data.wording import count_of, filled, quoted, some, visible, wrapped
 from pellucid.errors import DataError, UsageError
 from pellucid.evaluation.changes import Changes, changes, together
-from pellucid.files import write_file
-from pellucid.language import translated
+from pellucid.language.sentences import translated
 from pellucid.reports.changes import MOST_SHOWN, Change, ChangesFacts, render_changes
+from pellucid.safety.files import write_file
+from pellucid.safety.strict import MOST_BYTES, read_json
 from pellucid.settings import Settings, command_line, flag_of, name_of
-from pellucid.strict import MOST_BYTES, read_json
 from pellucid.targets import Labels, Target
 
 _FORMAT = 1

@@ -36,7 +36,7 @@ from pellucid.evaluation.promises import (
     least_for_sets,
     least_promise,
 )
-from pellucid.files import read_regular
+from pellucid.safety.files import read_regular
 from pellucid.targets import Labels
 
 # Costs of wrong answers: a table of classes by classes, and the answer of least expected cost.

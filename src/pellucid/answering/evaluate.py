@@ -38,11 +38,11 @@ from pellucid.evaluation import (
     worth,
 )
 from pellucid.evaluation.promises import kept_on
-from pellucid.files import write_file
-from pellucid.language import translated
+from pellucid.language.sentences import translated
 from pellucid.reports.headlines import headline_of
+from pellucid.safety.files import write_file
+from pellucid.safety.strict import MOST_BYTES, read_json
 from pellucid.settings import METRICS, Settings
-from pellucid.strict import MOST_BYTES, read_json
 from pellucid.targets import Labels, Target
 
 _FORMAT = 1

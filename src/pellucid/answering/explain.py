@@ -13,12 +13,12 @@ from pellucid.answering.training_examples import known_label, known_states, most
 from pellucid.bundle import Generator, Inputs, Model, load_to_open
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError, ModelFileError, UsageError
-from pellucid.files import write_file
 from pellucid.insight.by_target import Against
 from pellucid.insight.explaining import explain_model, opened_model
 from pellucid.insight.explanation import Explanation
-from pellucid.language import translated
+from pellucid.language.sentences import translated
 from pellucid.reports.explain import render_explanation
+from pellucid.safety.files import write_file
 from pellucid.settings import Settings
 
 _ENDINGS = (".html", ".htm")

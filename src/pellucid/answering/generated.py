@@ -20,9 +20,9 @@ from pellucid.data import Check, Dataset, Listing, prepare, read_data
 from pellucid.data.split_rules import SPLIT_RULE
 from pellucid.data.wording import count_of, filled, quoted, some, visible, width, wrapped
 from pellucid.errors import DataError, StorageError, UsageError
-from pellucid.files import write_file, write_folder
 from pellucid.input_kinds import TEXTS
-from pellucid.language import translated
+from pellucid.language.sentences import translated
+from pellucid.safety.files import write_file, write_folder
 from pellucid.settings import Settings, likely_meant
 
 MOST_IMAGES = 100_000

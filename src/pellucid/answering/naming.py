@@ -6,8 +6,8 @@ from typing import NamedTuple
 from pellucid.bundle import model_folder
 from pellucid.data.wording import quoted, some
 from pellucid.errors import UsageError
+from pellucid.safety.strict import MOST_BYTES, read_json
 from pellucid.settings import likely_meant
-from pellucid.strict import MOST_BYTES, read_json
 
 _MODELS, _RECOMMENDED = "models", "model"
 _NAMES_SHOWN = 10

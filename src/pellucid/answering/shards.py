@@ -17,8 +17,8 @@ from pellucid.answering.answers import PARQUET, beginning, check_ending, parquet
 from pellucid.answering.incoming import ResumeCursor, Shard, Share
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, UsageError
-from pellucid.files import open_regular, sha256, write_json, writing
-from pellucid.strict import OneOf, Saved, Whole, read_json
+from pellucid.safety.files import open_regular, sha256, write_json, writing
+from pellucid.safety.strict import OneOf, Saved, Whole, read_json
 
 COLUMNS = "the columns"  # a key of the question
 _MOST_SHARDS = 1_000_000

@@ -32,8 +32,8 @@ from pellucid.input_kinds import IMAGES, INPUT_KINDS, TEXTS, InputKind
 from pellucid.input_kinds import VALUES as VECTORS
 from pellucid.networks import NetworkConfig, Origin
 from pellucid.networks.config import MOST_FEATURES
-from pellucid.stored import Forms
-from pellucid.strict import (
+from pellucid.safety.stored import Forms
+from pellucid.safety.strict import (
     LEFT_OUT,
     SEAL,
     Items,

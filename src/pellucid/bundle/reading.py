@@ -14,7 +14,6 @@ import scipy.sparse
 import torch
 from torch import Tensor
 
-from pellucid.budgets import MEMORY
 from pellucid.bundle.average_models import AverageMember, AverageModel
 from pellucid.bundle.by_target import IN_FOLDERS
 from pellucid.bundle.format import (
@@ -46,13 +45,14 @@ from pellucid.encoding.encoder import MOST_BYTES as WORDS_LIMIT
 from pellucid.encoding.encoder import UNKNOWN
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import ModelFileError
-from pellucid.files import open_regular, sha256
 from pellucid.input_kinds import TEXTS, VALUES
 from pellucid.networks import Autoencoder, Network
 from pellucid.networks.costs import require_affordable
 from pellucid.networks.families import outline
 from pellucid.novelty import Detector
-from pellucid.stored import Forms
+from pellucid.safety.budgets import MEMORY
+from pellucid.safety.files import open_regular, sha256
+from pellucid.safety.stored import Forms
 
 # Model files of other makers that can run code when they are opened: recognised, never opened.
 

@@ -37,11 +37,11 @@ from pellucid.classical import Predictor
 from pellucid.encoding import Encoder
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import DivergedError
-from pellucid.files import write_folder
 from pellucid.input_kinds import TEXTS, VALUES
-from pellucid.language import translated, translated_form
+from pellucid.language.sentences import translated, translated_form
 from pellucid.networks import Network
 from pellucid.networks.config import Latent
+from pellucid.safety.files import write_folder
 
 
 class Parts(NamedTuple):

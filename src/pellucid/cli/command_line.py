@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from pellucid.errors import UsageError
-from pellucid.files import read_regular
-from pellucid.language import translated
+from pellucid.language.sentences import translated
 from pellucid.runtime.help import Formatter
+from pellucid.safety.files import read_regular
 from pellucid.settings import ROWS, Group, Row, Settings, likely_meant, name_of, not_known
 
 _PLACEHOLDERS = {str: "TEXT", int: "N", float: "X"}

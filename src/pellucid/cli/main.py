@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any, TextIO
 
 from pellucid import __version__, cores
-from pellucid.budgets import shortened
 from pellucid.cli import (
     compare,
     demo,
@@ -28,7 +27,8 @@ from pellucid.cli import (
 )
 from pellucid.cli.command_line import Parser, say, shown
 from pellucid.errors import PellucidError, StorageError
-from pellucid.language import LANGUAGES, set_language
+from pellucid.language.sentences import LANGUAGES, set_language
+from pellucid.safety.budgets import shortened
 
 # At the end all memory is given back at once; to look for cycles among all objects first takes half a second.
 atexit.register(gc.freeze)
@@ -113,7 +113,7 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         with contextlib.ExitStack() as stack:
             if getattr(arguments, "isolate", False):
-                from pellucid.isolation import isolated
+                from pellucid.safety.isolation import isolated
 
                 stack.enter_context(isolated(say))
             return int(arguments.run(arguments))

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from io import BufferedIOBase
 from typing import Any, NamedTuple
 
-from pellucid.budgets import MEMORY
 from pellucid.errors import DataError
+from pellucid.safety.budgets import MEMORY
 
 # Larger files inside archives are refused, before they are unpacked where their size is known.
 MOST_MEMBER_BYTES = 256 << 20

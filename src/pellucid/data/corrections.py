@@ -22,12 +22,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
-from pellucid.budgets import MEMORY
 from pellucid.data.tables.csv_tables import as_csv, unguarded, whole_lines
 from pellucid.data.tables.table_files import is_table, open_table
 from pellucid.data.wording import count_of, quoted, some, visible
 from pellucid.errors import DataError
-from pellucid.files import OwnFile, read_regular
+from pellucid.safety.budgets import MEMORY
+from pellucid.safety.files import OwnFile, read_regular
 from pellucid.settings.rows import class_name
 
 LABEL, LEAVE_OUT, RIGHT = "label", "leave-out", "right"

@@ -22,11 +22,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
-from pellucid.budgets import MEMORY
 from pellucid.data.data_files import File, contents
 from pellucid.data.wording import count_of, quoted, some_quoted
 from pellucid.errors import DataError
-from pellucid.files import read_regular
+from pellucid.safety.budgets import MEMORY
+from pellucid.safety.files import read_regular
 from pellucid.targets import SEPARATOR, Labels, labels_of_lists, labels_of_states, state_of
 
 # Separators that are detected.

@@ -11,7 +11,6 @@ from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 from typing import Any
 
-from pellucid.budgets import FOLDERS_DEEP, unpacked_limit, unpacks_to_more
 from pellucid.data.archives import START_BYTES, Member, tar_members, tar_reader, zip_members, zip_reader
 from pellucid.data.data_files import (
     DAMAGED,
@@ -27,7 +26,8 @@ from pellucid.data.data_files import (
 )
 from pellucid.data.wording import quoted, some_quoted, visible
 from pellucid.errors import DataError
-from pellucid.files import Unpacking, open_regular
+from pellucid.safety.budgets import FOLDERS_DEEP, unpacked_limit, unpacks_to_more
+from pellucid.safety.files import Unpacking, open_regular
 from pellucid.settings import likely_meant
 
 

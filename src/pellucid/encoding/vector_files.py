@@ -9,13 +9,13 @@ from typing import IO, NamedTuple, cast
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from pellucid.budgets import MEMORY
 from pellucid.data.tables.columnar_files import open_columns
 from pellucid.encoding.token_encoders import LONGEST_ENTRY, WORDS, split
 from pellucid.encoding.words import normalise
 from pellucid.errors import DataError
-from pellucid.files import Unpacking, open_regular, read_regular
-from pellucid.strict import parse
+from pellucid.safety.budgets import MEMORY
+from pellucid.safety.files import Unpacking, open_regular, read_regular
+from pellucid.safety.strict import parse
 
 # Most numbers of a vector.
 MOST_NUMBERS = 4096

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pellucid.answering.naming import model_of
-from pellucid.budgets import MEMORY, WORK
 from pellucid.bundle import Answers, HeldOut, Model, load
 from pellucid.bundle.held_out import most_kept
 from pellucid.encoding import Encoder
@@ -27,11 +26,12 @@ from pellucid.export.precision import (
     training_batches,
 )
 from pellucid.export.proof import Proof, held_out_examples, prove, thresholds_of
-from pellucid.files import write_file
 from pellucid.runtime.exported import ExportedModel, opened
 from pellucid.runtime.metadata import MOST_ROWS, Metadata
 from pellucid.runtime.onnx_files import LARGEST
 from pellucid.runtime.onnx_worker import Feed
+from pellucid.safety.budgets import MEMORY, WORK
+from pellucid.safety.files import write_file
 from pellucid.targets import Labels
 
 ENDING = ".onnx"

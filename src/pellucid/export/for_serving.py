@@ -9,14 +9,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pellucid.answering.naming import model_of
-from pellucid.budgets import MEMORY
 from pellucid.bundle import load
 from pellucid.data.images.cache import cache_folder
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.export.export import NEEDED, export, finished, metadata_of
-from pellucid.files import make_folder, read_regular
 from pellucid.runtime.onnx_files import LARGEST
-from pellucid.strict import read_sealed_bytes, write_sealed_bytes
+from pellucid.safety.budgets import MEMORY
+from pellucid.safety.files import make_folder, read_regular
+from pellucid.safety.strict import read_sealed_bytes, write_sealed_bytes
 
 # Files that are kept, of models served last.
 _MOST_KEPT = 20

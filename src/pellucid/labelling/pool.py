@@ -21,9 +21,9 @@ from pellucid.data.tables.table_files import open_table
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError
 from pellucid.input_kinds import IMAGES, TEXTS, InputKind
-from pellucid.isolation import current
 from pellucid.labelling.features import Progress, features_apart
 from pellucid.labelling.selection import audit_sample, random_order
+from pellucid.safety.isolation import current
 from pellucid.settings import Settings
 
 # Examples that are compared with one another, drawn at random; of the others only random ones are asked.

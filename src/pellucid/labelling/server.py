@@ -17,11 +17,11 @@ from pellucid.errors import ChangedFileError, DataError, PellucidError, StorageE
 from pellucid.input_kinds import TEXTS
 from pellucid.labelling.by_target import TAUGHT
 from pellucid.labelling.session import Conflict, Labelling
-from pellucid.language import translated
-from pellucid.local_server import App, Guard
-from pellucid.page_language import PageEnvironment
-from pellucid.pages import joined_script, policy_of
-from pellucid.strict import parse_line
+from pellucid.language.sentences import translated
+from pellucid.pages.assembly import joined_script, policy_of
+from pellucid.pages.local_server import App, Guard
+from pellucid.pages.translation import PageEnvironment
+from pellucid.safety.strict import parse_line
 
 # Bytes of a request: a thousand labels of 200 characters would have more, and no example has so many.
 _MOST_BYTES = 1 << 16

@@ -20,13 +20,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pellucid.budgets import LINE_BYTES, MEMORY
 from pellucid.data.tables.csv_tables import OF_LABELLING, guarded, unguarded, whole_lines
 from pellucid.data.wording import count_of, quoted, some_quoted
 from pellucid.errors import ChangedFileError, DataError, UsageError
-from pellucid.files import OwnFile, read_regular, write_file
 from pellucid.labelling.selection import AUDIT, POLICIES, RANDOM
-from pellucid.strict import parse_line
+from pellucid.safety.budgets import LINE_BYTES, MEMORY
+from pellucid.safety.files import OwnFile, read_regular, write_file
+from pellucid.safety.strict import parse_line
 from pellucid.targets import SEPARATOR
 
 _BESIDE = OF_LABELLING

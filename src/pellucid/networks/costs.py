@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
-from pellucid.budgets import MEMORY, WORK
 from pellucid.errors import UsageError
 from pellucid.input_kinds import IMAGES, TEXTS
 from pellucid.networks.autoencoder import Prior
@@ -17,6 +16,7 @@ from pellucid.networks.families import GENERATORS, NETWORKS, outline
 from pellucid.networks.network import Network
 from pellucid.networks.text_layers import EmbeddingBag, MeanAndMax
 from pellucid.networks.transformer import Attend
+from pellucid.safety.budgets import MEMORY, WORK
 from pellucid.settings import NEURAL, Settings, not_known
 
 Found = TypeVar("Found")

@@ -12,7 +12,6 @@ from pellucid.data.reading.dispatch import read_dataset, require_existing
 from pellucid.data.reading.in_memory import is_in_memory
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
-from pellucid.files import write_file
 from pellucid.input_kinds import TEXTS
 from pellucid.networks import as_text, describe
 from pellucid.networks.text_networks import cell_of
@@ -58,6 +57,7 @@ from pellucid.pipeline.run.stages import Stages, interruptible, roughly
 from pellucid.pipeline.watching import watched
 from pellucid.reports.formatting import seconds
 from pellucid.reports.report import render_preview
+from pellucid.safety.files import write_file
 from pellucid.settings import CLASSICAL, OF_ONLOOKERS, Settings, command_line, name_of
 from pellucid.training import Recipe
 from pellucid.training.follower import follow_torchrun

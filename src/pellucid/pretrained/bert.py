@@ -21,7 +21,7 @@ from pellucid.networks.config import (
 )
 from pellucid.networks.text_networks import LONGEST_TEXT
 from pellucid.networks.transformer import NORM_EPSILON
-from pellucid.strict import Whole
+from pellucid.safety.strict import Whole
 
 _ACTIVATIONS = ("gelu", "relu")
 _MOST_TYPES = 16

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from pellucid.data.images.cache import cache_folder
 from pellucid.errors import ModelFileError, StorageError, UsageError
-from pellucid.files import make_folder, sha256, write_file
 from pellucid.networks import Network, NetworkConfig
 from pellucid.networks.backbone import ScaleAndStandardise, load_timm, timm_network
 from pellucid.networks.config import Architecture
@@ -26,6 +25,7 @@ from pellucid.networks.initialisation import initialise_layers
 from pellucid.networks.layers import Rescale, Standardise
 from pellucid.networks.network import Origin
 from pellucid.pretrained.known_weights import OF_IMAGES, installed, origin_of
+from pellucid.safety.files import make_folder, sha256, write_file
 from pellucid.settings import Settings
 
 _PREFIX = "body.backbone.layers."

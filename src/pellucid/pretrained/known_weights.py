@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pellucid.errors import ModelFileError, UsageError
-from pellucid.files import sha256
 from pellucid.networks.network import Origin
+from pellucid.safety.files import sha256
 from pellucid.settings import not_known
 
 

@@ -19,7 +19,6 @@ from pellucid.encoding.encoder import FIRST, MOST_BYTES
 from pellucid.encoding.token_encoders import SHORTEST, WORDS
 from pellucid.encoding.vector_files import leading_words, read_vectors
 from pellucid.errors import ModelFileError
-from pellucid.files import open_regular, sha256
 from pellucid.networks import Network, NetworkConfig, build
 from pellucid.networks.backbone import HeadSizes
 from pellucid.networks.families import outline
@@ -32,8 +31,9 @@ from pellucid.pretrained.bert import (
     read_tensors,
 )
 from pellucid.pretrained.known_weights import origin_of
+from pellucid.safety.files import open_regular, sha256
+from pellucid.safety.strict import Whole, parse
 from pellucid.settings import Settings
-from pellucid.strict import Whole, parse
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Float64, Shaped
 
 from pellucid.arithmetic.probabilities import require_finite
-from pellucid.budgets import MEMORY
 from pellucid.bundle.held_out import Answers, HeldOut
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.removal import texts_without
@@ -20,6 +19,7 @@ from pellucid.input_kinds import InputKind
 from pellucid.runtime.by_target import IN_FILES, NOVELTY
 from pellucid.runtime.metadata import IMAGES, MOST_ROWS, TERMS, TOKENS, VALUES, Metadata
 from pellucid.runtime.onnx_worker import Feed, IsolatedSession, SessionHere
+from pellucid.safety.budgets import MEMORY
 from pellucid.targets import Target
 
 Inputs = Shaped[np.ndarray, "examples ..."] | Sequence[str]

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from pellucid.errors import ModelFileError
-from pellucid.files import read_regular
+from pellucid.safety.files import read_regular
 
 # Most bytes of a file, which is what protocol buffers can hold.
 LARGEST = (1 << 31) - 1

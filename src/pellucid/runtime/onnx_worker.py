@@ -20,11 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.budgets import MEMORY, WORK
 from pellucid.cores import usable
 from pellucid.errors import ModelFileError, PellucidError, UsageError
-from pellucid.isolation import Channel, Child, ChildEnded, answer_parent, begin_job, confine
 from pellucid.runtime.onnx_files import LARGEST, read_model, require_plain
+from pellucid.safety.budgets import MEMORY, WORK
+from pellucid.safety.isolation import Channel, Child, ChildEnded, answer_parent, begin_job, confine
 
 INSTALL = "pip install onnxruntime"
 _PROGRAM = "pellucid.runtime.onnx_worker"

@@ -8,8 +8,8 @@ from typing import Any
 from pellucid.data.corrections import CorrectionsFile, correction_line, correction_of
 from pellucid.errors import StorageError, UsageError
 from pellucid.export.app.shell import ServedPage, locked_page
-from pellucid.files import read_regular
-from pellucid.pages import joined_script
+from pellucid.pages.assembly import joined_script
+from pellucid.safety.files import read_regular
 
 _ADDRESS = "api/corrections"  # relative to that of the report
 _REPORT = "report.html"

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pellucid.errors import ModelFileError, UsageError
-from pellucid.files import read_regular
-from pellucid.local_server import listening, server_of
+from pellucid.pages.local_server import listening, server_of
 from pellucid.runtime.onnx_files import read_model
+from pellucid.safety.files import read_regular
 from pellucid.serving.flags import ServeOptions
 from pellucid.serving.workers import Source, Workers
 

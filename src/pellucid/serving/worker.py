@@ -24,13 +24,11 @@ import numpy as np
 from pellucid.answering.answers import Answer, rows_of
 from pellucid.answering.decisions import Decisions, PredictOptions
 from pellucid.answering.incoming import Block
-from pellucid.budgets import PIXELS, REQUEST_INPUTS
 from pellucid.data.images.decoding import DECODING, TooManyPixels, quiet_pillow
 from pellucid.data.reading.input_values import text_or_reason
 from pellucid.data.tables.table import Joined
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.insight.occlusion import ImagePieces, WordPieces, occlusion
-from pellucid.isolation import Channel, answer_parent, begin_job, confine, image_memory
 from pellucid.runtime.exported import ExportedModel, Inputs, Session, opened
 from pellucid.runtime.onnx_files import LARGEST
 from pellucid.runtime.onnx_worker import (
@@ -41,8 +39,10 @@ from pellucid.runtime.onnx_worker import (
     seconds_limit,
     watch_memory,
 )
+from pellucid.safety.budgets import PIXELS, REQUEST_INPUTS
+from pellucid.safety.isolation import Channel, answer_parent, begin_job, confine, image_memory
+from pellucid.safety.strict import parse
 from pellucid.serving.by_target import SERVED
-from pellucid.strict import parse
 
 _PLACES = 6
 # Of a short request: seconds of processor time, of one step of it that cannot be stopped from within, and

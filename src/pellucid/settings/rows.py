@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from pellucid.errors import UsageError
-from pellucid.files import read_regular
+from pellucid.safety.files import read_regular
 
 Group = Literal["data", "network", "training", "run"]
 CLASSICAL_MODELS = "classical models"

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from pellucid.data.wording import count_of
 from pellucid.errors import DivergedError, StorageError
-from pellucid.files import read_regular, write_folder
-from pellucid.strict import Number, OneOf, Text, Whole, from_json, read_sealed, sealed, to_json
+from pellucid.safety.files import read_regular, write_folder
+from pellucid.safety.strict import Number, OneOf, Text, Whole, from_json, read_sealed, sealed, to_json
 from pellucid.training.batches import Batches
 from pellucid.training.steps import StepResult
 

@@ -32,7 +32,6 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import __version__ as pillow_version
 
-from pellucid.budgets import MEMORY, PIXELS
 from pellucid.data.data_files import Container, Stored
 from pellucid.data.images.decoding_plans import Plan, plan_arrays, plan_files
 from pellucid.data.images.pixels import largest_side
@@ -41,9 +40,10 @@ from pellucid.data.listing import TEST, VALIDATION, Images, Listing, Problem
 from pellucid.data.removal import of_images
 from pellucid.data.wording import some, visible
 from pellucid.errors import RunLockedError, StorageError, UsageError
-from pellucid.files import locked, make_folder, open_regular, read_regular, sync_folder, write_file
+from pellucid.safety.budgets import MEMORY, PIXELS
+from pellucid.safety.files import locked, make_folder, open_regular, read_regular, sync_folder, write_file
+from pellucid.safety.strict import read_sealed, sealed
 from pellucid.settings import Settings, parse_ignore
-from pellucid.strict import read_sealed, sealed
 
 _BLOCK = 1 << 24
 # Of the files and of their content: whatever changes a decoded pixel takes a new number.

@@ -31,17 +31,6 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
-from pellucid.budgets import (
-    DECODING_BYTES,
-    FRAMES,
-    MEMORY,
-    PIXELS,
-    PIXELS_ANYWAY,
-    PIXELS_OF_A_ROW,
-    PIXELS_PER_BYTE,
-    ROWS_OF_AN_IMAGE,
-    SCANS,
-)
 from pellucid.data.data_files import what_it_is
 from pellucid.data.images.pixels import (
     UNKNOWN,
@@ -54,9 +43,20 @@ from pellucid.data.images.pixels import (
     upright_size,
 )
 from pellucid.errors import DataError
-from pellucid.files import Seekable, open_regular, read_regular
-from pellucid.isolation import Child, Room, current
-from pellucid.strict import Anything, Fields, OneOf, Text, Whole
+from pellucid.safety.budgets import (
+    DECODING_BYTES,
+    FRAMES,
+    MEMORY,
+    PIXELS,
+    PIXELS_ANYWAY,
+    PIXELS_OF_A_ROW,
+    PIXELS_PER_BYTE,
+    ROWS_OF_AN_IMAGE,
+    SCANS,
+)
+from pellucid.safety.files import Seekable, open_regular, read_regular
+from pellucid.safety.isolation import Child, Room, current
+from pellucid.safety.strict import Anything, Fields, OneOf, Text, Whole
 
 # Pillow's names of the formats that are read.
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "MPO")

@@ -20,7 +20,7 @@ from pellucid.data.images.decoding import Decoded, decode_content, quiet_pillow,
 from pellucid.data.images.pixels import fit_image
 from pellucid.data.removal import ignored_of_images, image_without
 from pellucid.errors import DataError
-from pellucid.strict import LEFT_OUT, Number, OneOf, Read, Saved, Whole
+from pellucid.safety.strict import LEFT_OUT, Number, OneOf, Read, Saved, Whole
 
 _LARGEST_SIDE = 4096
 _ANY = Number(-sys.float_info.max, sys.float_info.max)

@@ -21,7 +21,6 @@ from typing import IO, BinaryIO, NamedTuple, cast
 import numpy as np
 from jaxtyping import Shaped
 
-from pellucid.budgets import NAMED, unpacked_limit, unpacks_to_more
 from pellucid.data.data_files import DAMAGED, File, Stored
 from pellucid.data.images.preprocessing import with_channel_axis
 from pellucid.data.labels import label_texts
@@ -29,7 +28,8 @@ from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.trees import Folder
 from pellucid.data.wording import quoted, some_quoted
 from pellucid.errors import DataError
-from pellucid.files import Unpacking, open_regular
+from pellucid.safety.budgets import NAMED, unpacked_limit, unpacks_to_more
+from pellucid.safety.files import Unpacking, open_regular
 
 
 def _require_one_each(images: int, labels: int, name: str, place: str) -> None:

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pellucid.budgets import MEMORY
 from pellucid.data.data_files import Container, Read, Stored
 from pellucid.data.labels import label_texts
 from pellucid.data.listing import SPLIT_OF_NAME, Listing
@@ -27,7 +26,8 @@ from pellucid.data.reading.shards import Shard, read_shards
 from pellucid.data.tables.table import NO_IMAGE, Block, Table, struct_of_image, with_names
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
-from pellucid.files import read_regular
+from pellucid.safety.budgets import MEMORY
+from pellucid.safety.files import read_regular
 from pellucid.settings import Settings
 
 _ROWS, _HEAD = 100, 1000

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.budgets import MEMORY, NAMED
 from pellucid.data.data_files import contents, is_image_start, unreadable
 from pellucid.data.labels import MOST_ROWS, is_encodable
 from pellucid.data.listing import Listing, Problem
@@ -19,7 +18,8 @@ from pellucid.data.tables.table import Joined, Table
 from pellucid.data.tables.text_files import decode_text
 from pellucid.data.wording import count_of, quoted, some, some_quoted, with_article
 from pellucid.errors import DataError
-from pellucid.files import read_regular
+from pellucid.safety.budgets import MEMORY, NAMED
+from pellucid.safety.files import read_regular
 from pellucid.settings import Settings
 
 _TIMES = 4  # a character takes up to four times the memory of its byte

@@ -36,10 +36,10 @@ from pellucid.data.tables.text_files import TextFile, count_lines, decode_text, 
 from pellucid.data.trees import Folder, path_within, place_of
 from pellucid.data.wording import count_of, quoted, some_quoted
 from pellucid.errors import DataError
-from pellucid.files import read_regular
+from pellucid.safety.files import read_regular
+from pellucid.safety.strict import parse_line
 from pellucid.settings import Settings
 from pellucid.settings.rows import parse_name_pattern
-from pellucid.strict import parse_line
 
 _COUNTED = re.compile(r"(?P<label>.*?[^\W\d_])(?P<sign>[._ -]*)\d[^/]*(?P<ending>\.\w+)", re.DOTALL)
 _NAME = re.compile(r"(?P<start>|.*[_.-])(?P<what>texts?|labels?)\.txt", re.IGNORECASE | re.DOTALL)

@@ -37,8 +37,8 @@ from pellucid.data.tables.table import Block, Table, table_of_batches
 from pellucid.data.trees import Folder, suffix_of
 from pellucid.data.wording import count_of, quoted, some_quoted
 from pellucid.errors import DataError
+from pellucid.safety.strict import parse_line
 from pellucid.settings import Settings
-from pellucid.strict import parse_line
 
 
 class Shard(NamedTuple):

@@ -10,12 +10,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from pellucid.budgets import unpacked_limit
 from pellucid.data.data_files import Container, Read
 from pellucid.data.tables.table import NO_IMAGE, Block
 from pellucid.errors import DataError
-from pellucid.isolation import ChildEnded, Worker
-from pellucid.strict import parse_line
+from pellucid.safety.budgets import unpacked_limit
+from pellucid.safety.isolation import ChildEnded, Worker
+from pellucid.safety.strict import parse_line
 
 _MOST_IMAGES = 1024
 _JOBS = {"parquet": "columns", "arrow": "columns", "xlsx": "workbooks"}

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pellucid.budgets import BLOCK_BYTES, CELLS, COLUMNS, LINE_BYTES, ROWS_BYTES
 from pellucid.data.data_files import ends_like_image
 from pellucid.data.labels import read_number
 from pellucid.data.tables.columns import is_usual
@@ -20,6 +19,7 @@ from pellucid.data.tables.table import ROWS_FIRST, ROWS_LATER
 from pellucid.data.tables.text_files import Meter, TextFile
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
+from pellucid.safety.budgets import BLOCK_BYTES, CELLS, COLUMNS, LINE_BYTES, ROWS_BYTES
 
 _SAMPLE_ROWS = 50
 _SAMPLE_CHARACTERS = 1 << 20

@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pellucid.budgets import BLOCK_BYTES, CELLS, COLUMNS, DOCUMENT, LINE_BYTES
 from pellucid.data.tables.columns import GROUP_NAME, SPLIT_NAME, numbered_columns
 from pellucid.data.tables.table import (
     ROWS_FIRST,
@@ -18,7 +17,8 @@ from pellucid.data.tables.table import (
 from pellucid.data.tables.text_files import TextFile, count_lines
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
-from pellucid.strict import parse_line
+from pellucid.safety.budgets import BLOCK_BYTES, CELLS, COLUMNS, DOCUMENT, LINE_BYTES
+from pellucid.safety.strict import parse_line
 
 # A text, in which nothing else counts; the beginning of one that goes on; or what separates values.
 _MARK = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["\[\]{},]', re.DOTALL)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
-from pellucid.budgets import CELLS, MEMORY, ROW_BYTES
 from pellucid.data.data_files import Container
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
-from pellucid.strict import parse_line
+from pellucid.safety.budgets import CELLS, MEMORY, ROW_BYTES
+from pellucid.safety.strict import parse_line
 
 # Rows that are read at once: at first, when columns are chosen from them, and afterwards.
 ROWS_FIRST, ROWS_LATER = 1_000, 10_000

@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pellucid.budgets import rows_limit
 from pellucid.data.data_files import DAMAGED, ends_like_image
 from pellucid.data.tables.columnar_files import ImageCells, open_columns
 from pellucid.data.tables.columns import numbered_columns
@@ -31,6 +30,7 @@ from pellucid.data.tables.table import (
 from pellucid.data.tables.text_files import TextFile, open_binary, text_file
 from pellucid.data.tables.workbooks import open_workbook
 from pellucid.errors import DataError
+from pellucid.safety.budgets import rows_limit
 
 # Endings of tables; each but the last may be followed by `.gz`.
 TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet", ".arrow", ".xlsx")

@@ -15,7 +15,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from pellucid.budgets import (
+from pellucid.data.data_files import is_image_start
+from pellucid.data.tables.table import is_binary, names_in_schema, require_different, struct_of_image
+from pellucid.data.tables.text_files import naming_unreadable, open_binary
+from pellucid.errors import DataError
+from pellucid.safety.budgets import (
     BLOCK_BYTES,
     CELLS,
     COLUMNS,
@@ -26,11 +30,7 @@ from pellucid.budgets import (
     unpacked_limit,
     unpacks_to_more,
 )
-from pellucid.data.data_files import is_image_start
-from pellucid.data.tables.table import is_binary, names_in_schema, require_different, struct_of_image
-from pellucid.data.tables.text_files import naming_unreadable, open_binary
-from pellucid.errors import DataError
-from pellucid.files import open_regular
+from pellucid.safety.files import open_regular
 
 # An answer to the parent: plain values, and bytes that go with them.
 Reply = tuple[dict[str, Any], bytes]

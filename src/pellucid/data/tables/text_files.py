@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
-from pellucid.budgets import LINE_BYTES, ROWS_BYTES, unpacked_limit, unpacks_to_more
 from pellucid.data.data_files import DAMAGED, unreadable
 from pellucid.errors import DataError
-from pellucid.files import Unpacking, open_regular
+from pellucid.safety.budgets import LINE_BYTES, ROWS_BYTES, unpacked_limit, unpacks_to_more
+from pellucid.safety.files import Unpacking, open_regular
 
 _BLOCK = 1 << 20  # bytes that are read at once
 _MOST_TO_ONE = 1_100  # no deflate stream grows more than 1,032-fold

@@ -11,12 +11,19 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 from xml.etree import ElementTree
 
-from pellucid.budgets import BLOCK_BYTES, CELLS, SHEET_COLUMNS, SHEET_ROWS, unpacked_limit, unpacks_to_more
 from pellucid.data.tables.columnar_files import TableFile
 from pellucid.data.tables.table import ROWS_FIRST, ROWS_LATER, Block, Table, require_different
 from pellucid.data.wording import quoted, some_quoted
 from pellucid.errors import DataError, UsageError
-from pellucid.files import open_regular
+from pellucid.safety.budgets import (
+    BLOCK_BYTES,
+    CELLS,
+    SHEET_COLUMNS,
+    SHEET_ROWS,
+    unpacked_limit,
+    unpacks_to_more,
+)
+from pellucid.safety.files import open_regular
 
 _PART_BYTES = 1 << 16
 _INSTALL = 'pip install "pellucid[excel]", or openpyxl alone'

@@ -22,7 +22,7 @@ from pellucid.export.app.content import card_of, page_of, refusal
 from pellucid.export.app.kinds import KINDS, AppKind
 from pellucid.export.export import metadata_of, require_place
 from pellucid.export.proof import Allowance, DisagreeingError, HeldOutExamples, compare, held_out_examples
-from pellucid.files import write_file
+from pellucid.safety.files import write_file
 
 # Proof of a page: in a browser it answers held-out examples, from original files, as the model does.
 

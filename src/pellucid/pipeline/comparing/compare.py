@@ -17,7 +17,6 @@ from pellucid.data import Check, Dataset, folds, prepare
 from pellucid.data.reading.dispatch import require_existing
 from pellucid.data.wording import count_of, public_text
 from pellucid.errors import DivergedError, UsageError
-from pellucid.files import make_folder, write_file
 from pellucid.networks.text_networks import cell_of
 from pellucid.pipeline.comparing.standings import Standings, rank, scores_of
 from pellucid.pipeline.comparing.variants import (
@@ -55,6 +54,7 @@ from pellucid.pipeline.run.journal import (
 )
 from pellucid.pipeline.run.stages import Stages, counting, interruptible
 from pellucid.reports.comparison import ComparisonFacts, render_comparison
+from pellucid.safety.files import make_folder, write_file
 from pellucid.settings import CLASSICAL, Settings, command_line
 from pellucid.training.follower import follow_torchrun
 from pellucid.training.hardware import choose_device, choose_precision, pinned

@@ -29,9 +29,9 @@ from pellucid.errors import DataError, PellucidError, StorageError, UsageError
 from pellucid.input_kinds import IMAGES, TEXTS, InputKind
 from pellucid.pipeline.by_target import WAYS, continued_target
 from pellucid.pipeline.run.context import data_identity
+from pellucid.safety.strict import read_sealed
 from pellucid.settings import ROWS, Settings, parse_ignore, parse_image_size
 from pellucid.settings.rows import IGNORED_COLUMN
-from pellucid.strict import read_sealed
 from pellucid.targets import Target
 
 _KEPT = "start"

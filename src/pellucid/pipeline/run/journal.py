@@ -13,7 +13,7 @@ from pellucid.data.split_rules import FIRST_SPLIT_RULE, SPLIT_RULE
 from pellucid.data.tables.frames import is_frame, is_lazy, json_lines_of_frame
 from pellucid.data.wording import public_name
 from pellucid.errors import DataError, PellucidError, StorageError, UsageError
-from pellucid.files import (
+from pellucid.safety.files import (
     locked,
     make_folder,
     open_regular,
@@ -23,8 +23,8 @@ from pellucid.files import (
     write_json,
     writing,
 )
+from pellucid.safety.strict import read_sealed, sealed
 from pellucid.settings import OF_ONLOOKERS, Settings
-from pellucid.strict import read_sealed, sealed
 
 # A data frame given in Python: the run's own DATA.
 FRAME_NAME = "frame.jsonl"

@@ -27,9 +27,9 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from pellucid.arithmetic.draws import Purpose, torch_seed
 from pellucid.errors import DivergedError, RunLockedError, StorageError, UsageError
-from pellucid.files import locked
 from pellucid.pipeline.run.journal import STUDY
 from pellucid.pipeline.tuning.spaces import Dimension
+from pellucid.safety.files import locked
 from pellucid.training import Observer, State
 from pellucid.training.loop import selection_score
 

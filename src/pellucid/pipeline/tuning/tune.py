@@ -17,7 +17,6 @@ from pellucid.data import prepare
 from pellucid.data.reading.dispatch import require_existing
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError, RunLockedError, UsageError
-from pellucid.files import make_folder
 from pellucid.networks.text_networks import cell_of
 from pellucid.pipeline.comparing.standings import scores_of
 from pellucid.pipeline.comparing.variants import checked_values, naming_variant, shown
@@ -36,6 +35,7 @@ from pellucid.pipeline.run.stages import Stages, interruptible
 from pellucid.pipeline.tuning.conclusion import DEFAULT, TUNED, best_of, conclude_study, last_trainings
 from pellucid.pipeline.tuning.spaces import Tuning, require_variable, space_of
 from pellucid.reports.formatting import seconds
+from pellucid.safety.files import make_folder
 from pellucid.settings import CLASSICAL, ROWS, Settings, command_line
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from pellucid.insight.opened_networks import Opened
 from pellucid.insight.reference_lines import CLOSED
 from pellucid.insight.unit_arithmetic import Arithmetic
 from pellucid.insight.units import OPENED, open_unit
-from pellucid.language import CHINESE, translated
-from pellucid.pages import visible
+from pellucid.language.sentences import CHINESE, translated
+from pellucid.pages.assembly import visible
 from pellucid.reference import LAYERS, Line
 
 # Most bytes of numbers in a page; as text they take a third more.

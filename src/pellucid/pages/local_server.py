@@ -19,8 +19,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pellucid.budgets import CONNECTIONS, REQUEST_SECONDS
 from pellucid.errors import UsageError
+from pellucid.safety.budgets import CONNECTIONS, REQUEST_SECONDS
 
 if TYPE_CHECKING:
     import uvicorn
@@ -310,7 +310,7 @@ def server_of(app: App, seconds: int = 2) -> "uvicorn.Server":
     """A server of uvicorn that gives requests under way so many seconds once it is asked to end."""
     import uvicorn
 
-    from pellucid.connections import Bounded
+    from pellucid.pages.connections import Bounded
 
     config = uvicorn.Config(
         app,

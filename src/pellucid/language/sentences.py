@@ -2,7 +2,7 @@
 
 The source has everything in English, as f-strings. A program that speaks another language translates where a
 sentence reaches a person: on the terminal, or as a page is written. It is recognised by its message,
-the f-string with named fields for its values, which `languages/zh_CN.json` has with its translation; values
+the f-string with named fields for its values, which `zh_CN.json` has with its translation; values
 that are messages themselves are translated first. So files that machines read, and exceptions, are English in
 every language, and a sentence from a file or another process is translated as well as one made here.
 """
@@ -469,6 +469,6 @@ def _parsed(message: str) -> list[str]:
 @cache
 def _catalogue(wanted: str) -> Catalogue:
     found = json.loads(
-        files("pellucid").joinpath("languages", _CATALOGUES[wanted]).read_text(encoding="utf-8")
+        files("pellucid").joinpath("language", _CATALOGUES[wanted]).read_text(encoding="utf-8")
     )
     return Catalogue(found["messages"], found["numbers"])
