@@ -105,7 +105,8 @@ _OF_IMAGES = """\
         n_features_in_: numbers in a feature vector; absent where images were learnt.
         feature_names_in_: names of the features, where a data frame had them."""
 
-_FOR_CLASSES, _FOR_NUMBERS = (tuple(FORMS[TARGETS[noun]].models.values()) for noun in ("class", "number"))
+_FOR_CLASSES = tuple(FORMS[TARGETS["class"]].models.values())
+_FOR_NUMBERS = tuple(FORMS[TARGETS["number"]].models.values())
 
 
 def _about(kind: InputKind, *, has_classes: bool) -> str:

@@ -17,7 +17,8 @@ from pellucid.arithmetic.rounding import percent
 LEAST_INPUTS = 20
 
 _SIZES = ("slight", "small", "medium", "large")
-_DELTAS, _HS = (0.147, 0.33, 0.474), (0.2, 0.5, 0.8)
+_DELTAS = (0.147, 0.33, 0.474)  # ends of small, medium and large for Cliff's delta
+_HS = (0.2, 0.5, 0.8)  # the same for Cohen's h
 _LEAST_EXPECTED = 5  # the distribution of chi-squared fits rarer classes badly
 
 

@@ -23,7 +23,10 @@ from pellucid.networks.text_layers import EmbeddingBag
 
 # Integrated gradients from a baseline, and Grad-CAM of the last maps.
 
-_FEWEST, _MOST, _MOST_OF_BACKBONE, _ENOUGH = 32, 512, 64, 0.01
+_FEWEST = 32  # steps from the baseline
+_MOST = 512  # steps
+_MOST_OF_BACKBONE = 64  # steps, of which each costs more
+_ENOUGH = 0.01  # share of the difference that the parts may miss
 _VALUES_AT_ONCE = 1 << 21
 
 

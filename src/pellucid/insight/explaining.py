@@ -51,7 +51,8 @@ _MOST_NAMED = 6
 
 # Of a network with more weights than this as many are checked beforehand as time allows, but at least some.
 _LARGE = 3_000_000
-_FEWEST_CHECKS, _MULTIPLY_ADDS_OF_CHECKS = 12, 40_000_000_000
+_FEWEST_CHECKS = 12  # weights
+_MULTIPLY_ADDS_OF_CHECKS = 40_000_000_000  # of all checks together
 # Of a smaller one; each check asks the network twice.
 _MOST_CHECKS = 100
 

@@ -105,7 +105,8 @@ _CONVOLUTION = Declaration(
     constants=lambda sizes: _grouped(sizes) if _plain_depthwise_or_grouped(sizes) == 2 else _sliding(sizes),
     which=_plain_depthwise_or_grouped,
 )
-_MEAN_OF_CHANNEL, _DEVIATION_OF_CHANNEL = r"\mu_{o}", r"\sigma_{o}"
+_MEAN_OF_CHANNEL = r"\mu_{o}"
+_DEVIATION_OF_CHANNEL = r"\sigma_{o}"
 
 # Words that depend on sizes.
 

@@ -14,7 +14,8 @@ from pellucid.reports.plots import curve_plot, error_plot, reliability_plot, rou
 from pellucid.settings import METRICS, NEURAL
 
 # Temperatures that near to 1 change nothing; from this calibration error on probabilities are far off.
-_UNCHANGED, _FAR = 0.005, 0.05
+_UNCHANGED = 0.005
+_FAR = 0.05
 
 
 def reliability_section(facts: ReportFacts, words: tuple[str, str]) -> Mapping[str, Any] | None:
@@ -117,7 +118,8 @@ _SYNTHETIC_OUTLIERS = {
     "random_letters": "random letters, as frequent as in the test texts",
 }
 # AUROC from which the detection of a kind of synthetic outlier is called probable, and up to which partial.
-_GOOD, _FAIR = 0.95, 0.8
+_GOOD = 0.95
+_FAIR = 0.8
 
 
 def novelty_section(facts: ReportFacts) -> Mapping[str, Any] | None:

@@ -89,7 +89,8 @@ GREY_MODES = frozenset(
     {"black and white", "grey", "grey with transparency", "16-bit grey", "32-bit grey", "float grey"}
 )
 
-_SIDE, _COUNT = Whole(1, 1 << 31), (1 << 63) - 1
+_SIDE = Whole(1, 1 << 31)  # pixels or rows
+_COUNT = (1 << 63) - 1  # largest whole number of 64 bits
 _HEADER: Fields = {"height": _SIDE, "width": _SIDE, "mode": Text(40)}
 _IMAGE: Fields = {
     **_HEADER, "rows": _SIDE, "columns": _SIDE, "channels": OneOf((1, 3)), "warning": Anything(),

@@ -20,7 +20,8 @@ from pellucid.pipeline.judging.unseen import is_held_out_unseen, is_unseen
 FEWEST = 20
 # A reason explains a difference that is within chance without it and at most half as large: fewer examples
 # alone make any difference less certain. It is named as the nearest to one from a quarter less on.
-_EXPLAINS, _SHRINKS = 0.5, 0.75
+_EXPLAINS = 0.5
+_SHRINKS = 0.75
 _HALVINGS = 20
 
 

@@ -18,7 +18,8 @@ MOST_STAGES = 6
 # Stages whose layers stand beside each other, as directions of a recurrent network do, and not behind.
 _BESIDE = ("states", "n-grams")
 # Shares of the longer side of the image up to which what a unit sees is a small pattern, or a part.
-_SMALL, _PART = 0.35, 0.8
+_SMALL = 0.35  # share
+_PART = 0.8  # share
 # Stages that many layers in a row may share.
 _SHARED = ("small-patterns", "parts", "whole", "made-maps", "context", "states", "n-grams", "features")
 
@@ -94,7 +95,8 @@ def _continues(stage: Stage, layer: LayerRecord) -> bool:
 
 # One tree of a forest as lines: a branch ends at its depth, above the middle of what is below it.
 
-_WIDTH, _HEIGHT = 720, 240
+_WIDTH = 720  # pixels of the drawing
+_HEIGHT = 240  # pixels
 
 
 def drawing_of(path: TreePath) -> dict[str, Any]:
