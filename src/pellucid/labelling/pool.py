@@ -10,8 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from pellucid.data.images.decoding import read_content
-from pellucid.data.images.shown import shown_image
+from pellucid.data.images.decoding import read_content, shown_image
 from pellucid.data.raw_texts import Texts
 from pellucid.data.reading.forms import Form, form_of
 from pellucid.data.reading.input_places import Input, open_places

@@ -14,7 +14,7 @@ from pellucid.data import Dataset
 from pellucid.data.wording import count_of, some
 from pellucid.evaluation import LearningCurve
 from pellucid.evaluation.comparisons import splits_p_value
-from pellucid.pipeline.judging.unseen import is_held_out_unseen, is_unseen
+from pellucid.pipeline.judging.testing import is_held_out_unseen, is_unseen
 
 # With fewer examples of a split left no difference is stable enough to say anything.
 FEWEST = 20
