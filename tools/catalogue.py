@@ -5,7 +5,7 @@
 
 Sentences are f-strings as they stand in the source: `f"{path}: row {row} has no label"` is the message
 `{path}: row {row} has no label`. A program that speaks Chinese recognises a finished sentence by its message
-(`pellucid.language.sentences`), so that files that machines read, and exceptions, are English in every
+(`pellucid.language.catalogue`), so that files that machines read, and exceptions, are English in every
 language.
 """
 
@@ -25,6 +25,8 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 from pellucid.data.wording import count_of, with_article
+from pellucid.language.sentence import fields
+from pellucid.language.sentence import message_of as message_of_fields
 from pellucid.pages.translation import messages_of_script
 from pellucid.settings import METRICS
 
@@ -62,13 +64,12 @@ def messages_of(text: str) -> Iterator[tuple[int, str, list[str]]]:
     def walk(node: ast.AST) -> Iterator[tuple[int, str, list[str]]]:
         if id(node) in skipped:
             return
-        if isinstance(node, ast.JoinedStr):
-            message, numbers = message_of(node)
+        if (found := _with_fields(node)) is not None:
+            message, numbers, values = found
             if _is_sentence(message):
                 yield node.lineno, message, numbers
-            for part in node.values:
-                if isinstance(part, ast.FormattedValue):
-                    yield from walk(part.value)
+            for value in values:
+                yield from walk(value)
             return
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and _is_sentence(node.value):
             yield node.lineno, _filled_later(node.value), []
@@ -100,6 +101,9 @@ def _silent(node: ast.AST) -> Iterator[ast.AST]:
         yield from node.args
 
 
+# Ends of names of what is called with a template and its values.
+_FILLING = ("Error", "ChildEnded", "IsLong", "Sentence", "Spent", "TooManyPixels")
+
 _QUIET = (
     "cast", "on_first_use",
     "re.compile", "re.findall", "re.fullmatch", "re.match", "re.search", "re.split", "re.sub",
@@ -122,6 +126,28 @@ def _filled_later(text: str) -> str:
         return text.replace("{", "{{").replace("}", "}}")
     names = iter(["value", *(f"value{number}" for number in range(2, 20))])
     return re.sub(r"\{([a-z_]*)(?::[^{}]*)?\}", lambda match: f"{{{match[1] or next(names)}}}", text)
+
+
+def _with_fields(node: ast.AST) -> tuple[str, list[str], list[ast.expr]] | None:
+    """Message, fields that are numbers, and values of an f-string, or of a template that a call fills."""
+    if isinstance(node, ast.JoinedStr):
+        return *message_of(node), [each.value for each in node.values if isinstance(each, ast.FormattedValue)]
+    if not (isinstance(node, ast.Call) and len(node.args) > 1 and isinstance(node.args[0], ast.Constant)):
+        return None
+    name, template = ast.unparse(node.func), node.args[0].value
+    if isinstance(template, str) and name.endswith(_FILLING) and fields(template):
+        return *message_of_template(template, node.args[1:]), node.args[1:]
+    return None
+
+
+def message_of_template(template: str, values: Sequence[ast.expr]) -> tuple[str, list[str]]:
+    """The message of a template, and the fields of it that are numbers."""
+    numbers = [
+        field.name
+        for field, value in zip(fields(template), values, strict=True)
+        if re.search(r"[,%dfge]", field.form) or ast.unparse(value).startswith(("len(", "sum("))
+    ]
+    return message_of_fields(template), numbers
 
 
 def message_of(node: ast.JoinedStr) -> tuple[str, list[str]]:

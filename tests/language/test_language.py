@@ -8,7 +8,7 @@ import catalogue
 import pytest
 
 from command_line import within
-from pellucid.language.sentences import _ELEMENTS, Catalogue, _catalogue, _parsed, language, translated
+from pellucid.language.catalogue import _ELEMENTS, Catalogue, _catalogue, _parsed, language, translated
 from pellucid.pages.translation import FIRST_MARK, translated_page
 
 SHIPPED = json.loads(files("pellucid").joinpath("language", "zh_CN.json").read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ import pytest
 
 import spawning
 from pellucid.cli.main import build_parser
-from pellucid.language.sentences import CHINESE, translated
+from pellucid.language.catalogue import CHINESE, translated
 from pellucid.pages.translation import translated_page
 from reports.test_accessibility import FILES
 

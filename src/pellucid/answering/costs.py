@@ -30,13 +30,13 @@ def read_costs(path: Path, classes: Sequence[str]) -> Float64[np.ndarray, "class
         rows = [row for row in csv.reader(text, strict=True) if row]
     except OSError as error:
         raise UsageError(
-            f"--costs: {path}: {(error.strerror or str(error)).lower()}; give a readable CSV file"
+            "--costs: {path}: {lower}; give a readable CSV file", path, (error.strerror or str(error)).lower()
         ) from error
     except (ValueError, csv.Error) as error:
-        raise UsageError(f"--costs: {path}: no CSV in UTF-8: {error}; save it as such") from error
+        raise UsageError("--costs: {path}: no CSV in UTF-8: {error}; save it as such", path, error) from error
     if len(rows) < 2:
         raise UsageError(
-            f"--costs: {path}: no table of classes by classes; give a header row and a row for each"
+            "--costs: {path}: no table of classes by classes; give a header row and a row for each", path
         )
     header = rows[0][1:]
     _require_classes(header, classes, f"--costs: {path}, the header")
@@ -46,15 +46,23 @@ def read_costs(path: Path, classes: Sequence[str]) -> Float64[np.ndarray, "class
     for row in rows[1:]:
         if len(row) != len(rows[0]):
             raise UsageError(
-                f"--costs: {path}, row {quoted(row[0])}: {len(row)} cells where the header has "
-                f"{len(rows[0])}; give one cost for each class"
+                "--costs: {path}, row {row}: {row2} cells where the header has "
+                "{rows}; give one cost for each class",
+                path,
+                quoted(row[0]),
+                len(row),
+                len(rows[0]),
             )
         for column, cell in zip(header, row[1:], strict=True):
             cost = read_number(cell)
             if cost is None:
                 raise UsageError(
-                    f"--costs: {path}, row {quoted(row[0])}, column {quoted(column)}: {quoted(cell)} is no "
-                    "number; give a cost such as 0, 1 or 2.5"
+                    "--costs: {path}, row {row}, column {column}: {cell} is no "
+                    "number; give a cost such as 0, 1 or 2.5",
+                    path,
+                    quoted(row[0]),
+                    quoted(column),
+                    quoted(cell),
                 )
             costs[places[row[0]], places[column]] = cost
     return costs
@@ -68,8 +76,11 @@ def _require_classes(names: Sequence[str], classes: Sequence[str], where: str) -
     for wrong, words in ((unknown, "no class of the model"), (missing, "missing"), (twice, "named twice")):
         if wrong:
             raise UsageError(
-                f"{where}: {some([quoted(name) for name in wrong])} {words}; name each of the "
-                f"{len(classes)} classes once"
+                "{where}: {some} {words}; name each of the {classes} classes once",
+                where,
+                some([quoted(name) for name in wrong]),
+                words,
+                len(classes),
             )
 
 

@@ -107,8 +107,10 @@ class Decisions:
         for name, value, like in (("max_error", options.max_error, 0.05), ("sets", options.sets, 0.95)):
             if value is not None and not 0 < value < 1:
                 raise UsageError(
-                    f"{options.names[name]}: {value:g} does not lie between 0 and 1; "
-                    f"give a share such as {like}"
+                    "{names}: {value:g} does not lie between 0 and 1; give a share such as {like}",
+                    options.names[name],
+                    value,
+                    like,
                 )
         self._own = ASKED[model.target]
         for name, refusal in self._own.refused.items():
@@ -153,8 +155,10 @@ class Decisions:
         """The model's held-out answers; `UsageError` if it has none."""
         if self.model.held_out is None:
             raise UsageError(
-                f"{flag}: {self._place} was saved without held-out answers, from which the promise is made; "
-                "train it again, on data with a validation split"
+                "{flag}: {place} was saved without held-out answers, from which the promise is made; "
+                "train it again, on data with a validation split",
+                flag,
+                self._place,
             )
         return self.model.held_out
 
@@ -181,9 +185,17 @@ class Decisions:
             places = 1 - math.floor(math.log10(share))
             possible = figure((math.ceil(share * 10.0**places) / 10.0**places), 2)
             raise UsageError(
-                f"{flag}: {max_error:g} cannot be promised: it takes {needed:,} {kind} {noun}s, were "
-                f"every answer right, and {self._place} has {unseen:,}; ask for {possible} or more, "
-                "or train with more data"
+                "{flag}: {max_error:g} cannot be promised: it takes {needed:,} {kind} {noun}s, were "
+                "every answer right, and {place} has {unseen:,}; ask for {possible} or more, "
+                "or train with more data",
+                flag,
+                max_error,
+                needed,
+                kind,
+                noun,
+                self._place,
+                unseen,
+                possible,
             )
         judged, of_test = self._judged(held_out)
         promise = checked_promise(judged, of_test, max_error)
@@ -194,10 +206,18 @@ class Decisions:
         other = least_promise(judged, of_test)
         milder = "" if other is None else f"ask for {other.max_error:g} or more, or "
         raise UsageError(
-            f"{flag}: {max_error:g} cannot be promised: the test refutes it: "
-            f"{share_in_words(promise.on_test.error)} of the answered among {promise.tested:,} test {noun}s "
-            f"are wrong, more than among the {promise.examples:,} held-out {noun}s; {milder}train with more "
-            "data like the test's"
+            "{flag}: {max_error:g} cannot be promised: the test refutes it: "
+            "{error} of the answered among {tested:,} test {noun}s "
+            "are wrong, more than among the {examples:,} held-out {noun2}s; {milder}train with more "
+            "data like the test's",
+            flag,
+            max_error,
+            share_in_words(promise.on_test.error),
+            promise.tested,
+            noun,
+            promise.examples,
+            noun,
+            milder,
         )
 
     def _coverage(self, share: float) -> Coverage:
@@ -208,8 +228,15 @@ class Decisions:
         if len(held_out) < needed:
             possible = math.floor(100 * len(held_out) / (len(held_out) + 1)) / 100
             raise UsageError(
-                f"{flag}: {share:g} cannot be promised: it takes {needed:,} held-out {noun}s, and "
-                f"{self._place} has {len(held_out):,}; ask for {possible:g} or less, or train with more data"
+                "{flag}: {share:g} cannot be promised: it takes {needed:,} held-out {noun}s, and "
+                "{place} has {held_out:,}; ask for {possible:g} or less, or train with more data",
+                flag,
+                share,
+                needed,
+                noun,
+                self._place,
+                len(held_out),
+                possible,
             )
         classes, target, test = self.model.classes, self.model.target, held_out.test
         coverage = coverage_of(Labels(held_out.labels, classes, target), held_out.said, share)
@@ -220,9 +247,14 @@ class Decisions:
         if coverage.is_void:
             assert coverage.on_test is not None
             raise UsageError(
-                f"{flag}: {share:g} cannot be promised: the test refutes it: only "
-                f"{share_in_words(coverage.on_test)} of {coverage.tested:,} test {noun}s are covered, which "
-                "are too few to widen it by; ask for less, or train with more data like the test's"
+                "{flag}: {share:g} cannot be promised: the test refutes it: only "
+                "{on_test} of {tested:,} test {noun}s are covered, which "
+                "are too few to widen it by; ask for less, or train with more data like the test's",
+                flag,
+                share,
+                share_in_words(coverage.on_test),
+                coverage.tested,
+                noun,
             )
         return coverage
 

@@ -176,7 +176,9 @@ def _found(out: Path, question: Mapping[str, Any]) -> tuple[_State, Draft] | Non
         if state.question.get(words) != now:
             rows.close()
             raise UsageError(
-                f"--resume: {words} is another than when {out} was begun; "
-                "ask as before, or leave --resume out to begin afresh"
+                "--resume: {words} is another than when {out} was begun; "
+                "ask as before, or leave --resume out to begin afresh",
+                words,
+                out,
             )
     return state, rows

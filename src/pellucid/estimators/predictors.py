@@ -172,7 +172,7 @@ class Classifier(
         if settings.target == "number":
             other = type(self).__name__.replace("Classifier", "Regressor")
             raise UsageError(
-                f"target: numbers are learnt with {other}; give class or labels, or leave it out"
+                "target: numbers are learnt with {other}; give class or labels, or leave it out", other
             )
         return settings
 
@@ -273,7 +273,9 @@ class Classifier(
         predicted, form = self._predicted(X), FORMS[model.target]
         labels = form.truth(y, self._names, model.renamed, settings)
         if len(predicted) != len(labels):
-            raise DataError(f"y: {len(labels):,} labels for {len(predicted):,} examples; give one each")
+            raise DataError(
+                "y: {labels:,} labels for {predicted:,} examples; give one each", len(labels), len(predicted)
+            )
         is_known = model.target.is_known(labels)
         if not is_known.any():
             raise DataError("y: no label is known, so that nothing can be scored; give some")
@@ -458,13 +460,13 @@ def answers_at(
     """
     if not is_labelled_place(X):
         raise UsageError(
-            f"y: score needs labels, and {type(X).__name__} brings none; give them, or the path of labelled "
-            "data"
+            "y: score needs labels, and {name} brings none; give them, or the path of labelled data",
+            type(X).__name__,
         )
     place = os.fspath(X) if isinstance(X, (str, os.PathLike)) else X
     if sample_weight is not None:
         name = place if isinstance(place, str) else type(X).__name__
-        raise UsageError(f"sample_weight: {name} is read as a whole; give examples and labels as arrays")
+        raise UsageError("sample_weight: {name} is read as a whole; give examples and labels as arrays", name)
     listing = listing_for(model, place, settings)
     rows, _ = scored_rows(listing)
     labels = labels_for(model, listing, rows)

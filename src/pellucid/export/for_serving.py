@@ -34,8 +34,10 @@ def served_content(place: str, announce: Callable[[str], None]) -> bytes:
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise UsageError(
-            f"serve: {place}: to export it needs {', '.join(missing)}; pip install 'pellucid[serve]', or "
-            "give a file that pellucid export wrote"
+            "serve: {place}: to export it needs {missing}; pip install 'pellucid[serve]', or "
+            "give a file that pellucid export wrote",
+            place,
+            ", ".join(missing),
         )
     folder = model_of(place, None).folder
     key = _key(folder)
@@ -48,7 +50,7 @@ def served_content(place: str, announce: Callable[[str], None]) -> bytes:
     if content is None:
         content = _unproved(place, folder)
     if _key(folder) != key:
-        raise ModelFileError(f"{place}: changed while it was read; start again")
+        raise ModelFileError("{place}: changed while it was read; start again", place)
     if is_proved:
         keep(kept, content)
     return content

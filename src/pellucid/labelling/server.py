@@ -17,7 +17,7 @@ from pellucid.errors import ChangedFileError, DataError, PellucidError, StorageE
 from pellucid.input_kinds import TEXTS
 from pellucid.labelling.by_target import TAUGHT
 from pellucid.labelling.session import Conflict, Labelling
-from pellucid.language.sentences import translated
+from pellucid.language.catalogue import translated
 from pellucid.pages.assembly import joined_script, policy_of
 from pellucid.pages.local_server import App, Guard
 from pellucid.pages.translation import PageEnvironment
@@ -131,14 +131,14 @@ def _answering(
 def _text(asked: _Asked, name: str) -> str:
     value = asked.get(name, "")
     if not isinstance(value, str):
-        raise UsageError(f"{name}: a text is expected")
+        raise UsageError("{name}: a text is expected", name)
     return " ".join("".join(each if each.isprintable() else " " for each in value).split())
 
 
 def _person(asked: _Asked) -> str:
     person = _text(asked, "person")
     if not 0 < len(person) <= _LONGEST_PERSON:
-        raise UsageError(f"person: 1 to {_LONGEST_PERSON} characters are expected")
+        raise UsageError("person: 1 to {LONGEST_PERSON} characters are expected", _LONGEST_PERSON)
     return person
 
 

@@ -52,7 +52,9 @@ def require_ending(path: Path) -> None:
     """
     if path.suffix.lower() not in _ENDINGS:
         raise UsageError(
-            f"--out: {path}: a table of labels ends in {' or '.join(_ENDINGS)}; give such a name"
+            "--out: {path}: a table of labels ends in {ENDINGS}; give such a name",
+            path,
+            " or ".join(_ENDINGS),
         )
 
 
@@ -188,7 +190,9 @@ class LabelTable:
 
     def _refusal(self, reason: str) -> DataError:
         return DataError(
-            f"{self.path}: no table of labels of these examples ({reason}); give --out another name"
+            "{path}: no table of labels of these examples ({reason}); give --out another name",
+            self.path,
+            reason,
         )
 
     def _row(self, line: bytes, columns: Sequence[str] = ()) -> Row:
@@ -251,4 +255,4 @@ def _read(place: Path | OwnFile) -> bytes:
         return read_regular(place, MEMORY.value()) if isinstance(place, Path) else place.read(MEMORY.value())
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise DataError(f"{path}: cannot be read: {reason}; give --out another name") from error
+        raise DataError("{path}: cannot be read: {reason}; give --out another name", path, reason) from error

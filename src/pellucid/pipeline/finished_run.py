@@ -36,7 +36,7 @@ class Run:
             return Object().read("metrics", read_json(path, MOST_BYTES))
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            raise StorageError(f"{path}: {reason}; use an undamaged copy") from error
+            raise StorageError("{path}: {reason}; use an undamaged copy", path, reason) from error
 
     @property
     def report(self) -> Path:

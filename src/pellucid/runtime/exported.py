@@ -223,7 +223,9 @@ class ExportedModel:
             shapes = [each.shape for each in answers]
             if shapes != [(len(places), *more) for more in axes]:
                 raise ModelFileError(
-                    f"model: answers {len(places)} inputs in the shapes {shapes}; export the model again"
+                    "model: answers {places} inputs in the shapes {shapes}; export the model again",
+                    len(places),
+                    shapes,
                 )
         if not found:
             found, order = [[np.zeros((0, *more)) for more in axes]], [np.zeros(0, np.int64)]
@@ -296,14 +298,15 @@ def _model(session: Session, about: Mapping[str, Any], place: str) -> ExportedMo
         metadata = Metadata.from_properties(about["properties"])
         _require_agreement(metadata, about["inputs"], about["outputs"])
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise ModelFileError(f"{place}: refused: {error}; export the model again") from error
+        raise ModelFileError("{place}: refused: {error}; export the model again", place, error) from error
     try:
         for encoder in metadata.encoders:
             if isinstance(encoder, Encoder):
                 encoder.encode([""])
     except ImportError as error:
         raise UsageError(
-            f"{place}: splits words into pieces by tokenizers, which is not installed; pip install tokenizers"
+            "{place}: splits words into pieces by tokenizers, which is not installed; pip install tokenizers",
+            place,
         ) from error
     return ExportedModel(metadata, session)
 

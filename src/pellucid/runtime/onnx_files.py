@@ -65,7 +65,9 @@ def read_model(path: str, place: str) -> bytes:
         return read_regular(path, LARGEST)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise ModelFileError(f"{place}: {reason}; give a model that pellucid export wrote") from error
+        raise ModelFileError(
+            "{place}: {reason}; give a model that pellucid export wrote", place, reason
+        ) from error
 
 
 def require_plain(content: bytes) -> None:

@@ -166,7 +166,9 @@ class Child:
                 start_new_session=True, pipesize=_PIPE_BYTES,
             )  # fmt: skip
         except OSError as error:
-            raise UsageError(f"no process can be started that decodes files ({error}); end others") from error
+            raise UsageError(
+                "no process can be started that decodes files ({error}); end others", error
+            ) from error
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         most = MEMORY.value() + 3 * PIXELS.value()
@@ -254,7 +256,7 @@ class Child:
                         how = f"ended by {signal.Signals(-code).name}"
         self.close()
         how = how or "does not answer"
-        error = ChildEnded(f"the process that decodes it {how}; use an undamaged copy")
+        error = ChildEnded("the process that decodes it {how}; use an undamaged copy", how)
         error.how = how
         return error
 

@@ -100,7 +100,9 @@ def parse_file(content: bytes, place: str) -> Any:
     try:
         return parse(content)
     except ValueError as error:
-        raise ModelFileError(f"{place}: not acceptable JSON: {error}; use an undamaged copy") from error
+        raise ModelFileError(
+            "{place}: not acceptable JSON: {error}; use an undamaged copy", place, error
+        ) from error
 
 
 def to_bytes(document: Any) -> bytes:

@@ -114,8 +114,9 @@ class RequestBudget:
             if not self.is_long:
                 raise IsLong
             raise Spent(
-                f"this request has taken its {self._seconds:g} seconds of processor time; send fewer inputs "
-                "at a time"
+                "this request has taken its {seconds:g} seconds of processor time; send fewer inputs "
+                "at a time",
+                self._seconds,
             )
 
     def take(self, size: int) -> None:
@@ -130,8 +131,9 @@ class RequestBudget:
             raise IsLong
         self._bytes = before
         raise Spent(
-            f"not decoded: the images of one request may take {self._most / 1e6:,.0f} MB while they are "
-            "decoded; send fewer at a time"
+            "not decoded: the images of one request may take {most:,.0f} MB while they are "
+            "decoded; send fewer at a time",
+            self._most / 1000000.0,
         )
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 from pellucid.arithmetic.rounding import figure
 from pellucid.errors import InterruptedRun
 from pellucid.input_kinds import INPUT_KINDS
-from pellucid.language.sentences import translated
+from pellucid.language.catalogue import translated
 from pellucid.safety.files import make_folder, write_file
 from pellucid.settings import metric_of
 from pellucid.training.batches import Batches

@@ -219,7 +219,7 @@ def _augmentation(settings: Settings, around: Surroundings, epochs: int) -> Augm
     kind = around.input_kind
     wanted = kind.is_augmented if settings.augment is None else settings.augment
     if wanted and not kind.is_augmented:
-        raise UsageError(f"--augment: {kind.nouns} cannot be shifted or mirrored; leave it out")
+        raise UsageError("--augment: {nouns} cannot be shifted or mirrored; leave it out", kind.nouns)
     if not wanted:
         return Augmentation()
     preset = PRESETS[settings.preset]

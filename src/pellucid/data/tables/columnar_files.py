@@ -178,7 +178,7 @@ class TableFile:
         try:
             yield
         except ChildEnded as error:
-            raise DataError(f"{self._place}: {error}") from error
+            raise DataError("{place}: {error}", self._place, error) from error
         except DataError:
             raise
         except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
@@ -186,7 +186,7 @@ class TableFile:
             reason = (
                 f"its decoder answered what no decoder answers ({str(error)[:100]}); use an undamaged copy"
             )
-            raise DataError(f"{self._place}: {reason}") from error
+            raise DataError("{place}: {reason}", self._place, reason) from error
 
 
 def _block(message: Mapping[str, Any], names: Sequence[str] | None) -> Block:

@@ -64,7 +64,9 @@ def open_table(path: Path, place: str, encoding: str | None = None) -> Table:
     """
     form = _form(path)
     if form in _OTHERS:
-        raise DataError(f"{place}: tables that end in {form} are not read; {_OTHERS[form]}")
+        raise DataError(
+            "{place}: tables that end in {form} are not read; {OTHERS}", place, form, _OTHERS[form]
+        )
     if form in _BINARY:
         table = _BINARY[form](path, place)
     else:
@@ -72,7 +74,7 @@ def open_table(path: Path, place: str, encoding: str | None = None) -> Table:
         table = _TEXTS.get(form, _open_fasttext)(file)
         table = dataclasses.replace(table, warnings=(*file.warnings, *table.warnings))
     if not table.head.numbers:
-        raise DataError(f"{place}: the table has no rows; give some below the header")
+        raise DataError("{place}: the table has no rows; give some below the header", place)
     return dataclasses.replace(table, most_rows=rows_limit(path.stat().st_size))
 
 

@@ -146,7 +146,7 @@ def compare(
         return folder.path
     place = os.fspath(data)
     if seeds is not None and not 1 <= seeds <= MOST_SEEDS:
-        raise UsageError(f"--seeds: {seeds} is outside 1 to {MOST_SEEDS}")
+        raise UsageError("--seeds: {seeds} is outside 1 to {MOST_SEEDS}", seeds, MOST_SEEDS)
     if vary or not resume:
         variants = make_variants(vary, given)
         if not resume:
@@ -247,7 +247,9 @@ def _design(
 ) -> Design:
     """Design of the comparison: as given, or as in the comparison being resumed."""
     if journal.is_resumed and "design" not in journal:
-        raise UsageError(f"{run}: holds a run of train, not of compare; choose another --out, or --overwrite")
+        raise UsageError(
+            "{run}: holds a run of train, not of compare; choose another --out, or --overwrite", run
+        )
     asked = {name.replace("-", "_"): list(values) for name, values in vary.items()}
     design = journal.decided(
         "design",
@@ -262,7 +264,10 @@ def _design(
     ):
         if now != before:
             raise UsageError(
-                f"--resume: {name} was {before}, is {now}; leave it out, or start again with --overwrite"
+                "--resume: {name} was {before}, is {now}; leave it out, or start again with --overwrite",
+                name,
+                before,
+                now,
             )
     return design
 
@@ -329,7 +334,7 @@ def _train(
                         try:
                             trained.append(Training(seed, fold, next(fits)))
                         except DivergedError as error:
-                            raise DivergedError(f"{words}: {error}") from error
+                            raise DivergedError("{words}: {error}", words, error) from error
             scores = [each.scores[measure.key] for each in trained]
             stage.words = (
                 f"{variant.name}: mean {measure.words} {figure(float(np.mean(scores)))}, "

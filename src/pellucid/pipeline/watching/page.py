@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from pellucid.errors import PellucidError, UsageError
-from pellucid.language.sentences import translated
+from pellucid.language.catalogue import translated
 from pellucid.pages.local_server import App, Guard, listening, served_meanwhile
 from pellucid.pipeline.run.journal import RunFolder
 from pellucid.pipeline.run.stages import Stages

@@ -13,7 +13,7 @@ from pellucid.insight.opened_networks import Opened
 from pellucid.insight.reference_lines import CLOSED
 from pellucid.insight.unit_arithmetic import Arithmetic
 from pellucid.insight.units import OPENED, open_unit
-from pellucid.language.sentences import CHINESE, translated
+from pellucid.language.catalogue import CHINESE, translated
 from pellucid.pages.assembly import visible
 from pellucid.reference import LAYERS, Line
 
