@@ -24,7 +24,7 @@ from pellucid.pages.local_server import App, Guard, listening, served_meanwhile
 from pellucid.pipeline.run.journal import RunFolder
 from pellucid.pipeline.run.stages import Stages
 from pellucid.pipeline.watching.progress import Progress
-from pellucid.reports.live import policy_of_report, render_page, render_sections, with_place
+from pellucid.reports.report import policy_of_report, render_page, render_sections, with_place
 from pellucid.safety.files import read_regular
 from pellucid.safety.strict import parse_line
 
