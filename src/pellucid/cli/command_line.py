@@ -3,11 +3,12 @@
 import argparse
 import codecs
 import contextlib
+import json
 import shutil
 import sys
 import time
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -241,6 +242,21 @@ def write_lines(text: str, piped: int | None = None) -> None:
     sys.stderr.write(f"{text}\n")
 
 
+def write_document(document: Mapping[str, Any]) -> None:
+    """Print what a command found as one JSON document on standard output, at once."""
+    sys.stdout.write(json.dumps(document, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def write_run(folder: Path) -> None:
+    """Print paths and scores of a finished run, study or comparison as a document."""
+    from pellucid.pipeline.results import Run
+
+    run = Run(folder)
+    paths = {"run": folder, "report": run.report, "metrics_file": folder / "metrics.json"}
+    write_document({**paths, "metrics": run.metrics})
+
+
 Examples = Sequence[tuple[str, str]]
 
 
@@ -315,9 +331,11 @@ class Parser(argparse.ArgumentParser):
         (file or sys.stdout).write(message)
 
     def error(self, message: str) -> NoReturn:
-        """End with exit code 2: one line, then where help is."""
-        say(f"error: {message}; see {self.prog} --help{'-all' if self.main else ''}")
-        self.exit(2)
+        """Refuse the command line, with where help is.
+
+        Raises: `UsageError`, always.
+        """
+        raise UsageError("{message}; see {prog} --help{all}", message, self.prog, "-all" if self.main else "")
 
 
 class _HelpAll(argparse.Action):

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.command_line import add_table_flags, say, settings_from
+from pellucid.cli.command_line import add_table_flags, say, settings_from, write_document
 
 _EXAMPLES = (
     ("pellucid explain run/ photo.jpg --out page.html", "an image"),
@@ -79,8 +79,14 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"  {line}")
     if found.latents is not None:
         say(f"  {found.latents.bound_words}")
-    for each in found.attributions.methods if found.attributions is not None else ():
+    methods = found.attributions.methods if found.attributions is not None else ()
+    for each in methods:
         verdict = "faithful here" if each.trial.is_faithful else "not faithful here"
         say(f"  {each.name}: {verdict}")
     say(f"page: {done.out}")
+    if arguments.json:
+        tried = {each.name: each.trial.is_faithful for each in methods}
+        write_document(
+            {"page": done.out, "answer": found.headline, "warnings": done.warnings, "faithful": tried}
+        )
     return 0

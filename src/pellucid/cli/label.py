@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.command_line import add_table_flags, say, settings_from
+from pellucid.cli.command_line import add_table_flags, say, settings_from, write_document
 
 _EXAMPLES = (
     ("pellucid label photos/ --out l.csv", "images of a folder"),
@@ -65,5 +65,6 @@ def run(arguments: argparse.Namespace) -> int:
         classes=[name.strip() for name in arguments.classes.split(",") if name.strip()],
         say=say,
         opens_browser=arguments.open,
+        started=write_document if arguments.json else None,
     )
     return 0
