@@ -268,6 +268,13 @@ def test_examples_of_one_time_are_never_divided_and_the_nearest_cut_is_taken():
     assert splits.tolist() == ["train"] * 9 + ["validation"] * 6 + ["test", "test", "", "test", "test"]
 
 
+def test_two_times_are_as_few_as_can_be_divided():
+    days = [2.0] * 5 + [1.0] * 7
+    assert divide(at_times(days), make=("test",)).tolist() == ["test"] * 5 + ["train"] * 7
+    with pytest.raises(DataError, match="2 different times of examples that may be parted cannot be divided"):
+        divide(at_times(days))
+
+
 def test_a_set_stands_where_its_latest_example_does():
     days = [1.0, 2, 3, 4, 5, 6, 7, 8, 9, 10]
     first = [0, 1, 2, 3, 4, 5, 6, 7, 8, 0]
