@@ -25,6 +25,7 @@ from pellucid.evaluation import (
     label_issues,
     label_scores,
     label_thresholds,
+    ordered_comparisons,
     promises,
     scores,
     shifts,
@@ -35,7 +36,7 @@ from pellucid.evaluation.drift import Gathering
 from pellucid.evaluation.intervals import Groups, Interval, Worth
 from pellucid.evaluation.recommendation import recommend
 from pellucid.settings import METRICS, metrics_of
-from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION, Labels
+from pellucid.targets import CLASSIFICATION, MULTILABEL, ORDERED, REGRESSION, Labels
 
 FILE = Path(__file__).with_suffix(".json")
 NAMES = ("ant", "bee", "cat")
@@ -54,6 +55,12 @@ def of_classes(
     logits = draws(seed).normal(size=(count, classes)) + strength * np.eye(classes)[codes]
     powers = np.exp(logits)
     return Labels(codes, NAMES[:classes], CLASSIFICATION), powers / powers.sum(axis=1, keepdims=True)
+
+
+def of_ordered(count: int = 56, seed: int = 1, strength: float = 0.9) -> tuple[Labels, np.ndarray]:
+    """The same of classes that have an order."""
+    labels, answers = of_classes(count, 3, seed, strength)
+    return Labels(labels.values, labels.names, ORDERED), answers
 
 
 def of_labels(count: int = 50, seed: int = 1, strength: float = 1.5) -> tuple[Labels, np.ndarray]:
@@ -80,6 +87,7 @@ OF = {
     "two classes": lambda: of_classes(48, 2),
     "labels": of_labels,
     "numbers": of_numbers,
+    "ordered": of_ordered,
 }
 
 
@@ -308,7 +316,15 @@ def of_comparisons() -> Any:
         ),
         "tango": [
             comparisons.paired_interval(*each)
-            for each in ((3, 8, 40), (0, 0, 5), (5, 0, 5), (0, 5, 5), (1.5, 0.25, 9.5), (0, 1, 30))
+            for each in (
+                (3, 8, 40),
+                (0, 0, 5),
+                (5, 0, 5),
+                (0, 5, 5),
+                (1.5, 0.25, 9.5),
+                (0, 1, 30),
+                (0, 40, 41),
+            )
         ],
         "mcnemar": [comparisons.mcnemar(*each) for each in ((0, 0), (3, 8), (8, 3), (0, 7), (4, 4))],
         "folds": [
@@ -320,6 +336,11 @@ def of_comparisons() -> Any:
             comparisons.corrected_p_value(np.array([0.3, 0.1]), 1, 1),
         ],
         "classes": [each.to_json() for each in comparisons.compare_all(codes, models, None, 3)],
+        "ordered": [
+            each.to_json()
+            for of in (None, groups)
+            for each in ordered_comparisons.compare_ordered(codes, models, of, 3)
+        ],
         "classes of groups": [each.to_json() for each in comparisons.compare_all(codes, models, groups, 3)],
         "numbers": [each.to_json() for each in comparisons.compare_numbers(numbers, guesses, None, 3)],
         "numbers of groups": [
@@ -594,6 +615,8 @@ def of_recommendation(noun: str, part: slice) -> Any:
             return of_numbers(seed=seed, noise=3 / strength)[1]
         if noun == "labels":
             return of_labels(seed=seed, strength=strength)[1]
+        if noun == "ordered":
+            return of_ordered(seed=seed, strength=strength)[1]
         return of_classes(len(labels), len(labels.names), seed, strength)[1]
 
     dummy, blind, some = "mean" if noun == "numbers" else "majority", model(1, 1.0), model(4, 3.0)
