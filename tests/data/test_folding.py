@@ -44,6 +44,8 @@ def parts_of(fold: Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("count", [2, 3, 5, 10])
 def test_every_example_outside_the_test_is_judged_once(count: int) -> None:
     dataset = dataset_of(["cat", "dog", "owl"] * 80)
+    some = dataset.test[:3]
+    dataset = dataclasses.replace(dataset, leaked=some, with_sibling=some + 0)
     pool = np.sort(np.concatenate([dataset.train, dataset.validation]))
     divided = folds(dataset, count, seed=0)
     assert np.array_equal(np.sort(np.concatenate([fold.test for fold in divided])), pool)
@@ -161,6 +163,8 @@ def test_a_class_of_as_many_sets_as_folds_keeps_one_for_each(seed: int) -> None:
     dataset = dataset_of(labels, groups=groups, splits=[UNDECIDED] * 42 + [TEST] * 2)
     for fold in folds(dataset, 3, seed):
         assert (fold.labels[fold.test] == 1).sum() in {1, 7}
+        assert 1 in fold.labels[fold.validation]
+        assert 1 in fold.labels[fold.train]
 
 
 def test_a_label_of_one_example_need_not_be_in_every_fold() -> None:

@@ -11,7 +11,7 @@ from pellucid.data.listing import Listing
 from pellucid.data.split_units import tabulated
 from pellucid.data.splitting import Shortage, places_in_strata, split, time_sentence, too_few_of_classes
 from pellucid.errors import DataError
-from pellucid.targets import CLASSIFICATION
+from pellucid.targets import CLASSIFICATION, REGRESSION
 
 
 def divide(listing: Listing, seed: int = 0, first=None, usable=None, **more):
@@ -316,3 +316,15 @@ def test_places_below_a_share_are_a_sample_of_every_class():
     places = places_in_strata(labels, order, CLASSIFICATION)
     assert places == pytest.approx([1 / 2, 1 / 4, 5 / 6, 1 / 6, 3 / 4, 1 / 2])
     assert len(places_in_strata(labels[:0], order[:0], CLASSIFICATION)) == 0
+
+
+def test_places_of_numbers_are_within_parts_of_their_range():
+    """Of 32 numbers there are two parts; each stands in the order that was drawn."""
+    values, order = np.arange(32)[::-1] ** 1.5, np.random.default_rng(1).permutation(32)
+    places = places_in_strata(values, order, REGRESSION)
+    for part in (np.arange(16), np.arange(16, 32)):
+        expected = np.empty(32)
+        members = order[np.isin(order, part)]
+        expected[members] = (np.arange(16) + 0.5) / 16
+        assert places[part] == pytest.approx(expected[part])
+    assert len(places_in_strata(values[:0], order[:0], REGRESSION)) == 0
