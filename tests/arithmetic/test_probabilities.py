@@ -6,6 +6,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from pellucid.arithmetic.probabilities import (
+    LEVEL,
     at_most,
     at_most_drawn,
     at_temperature,
@@ -101,6 +102,14 @@ def test_the_tail_of_chi_squared_is_that_of_scipy(degrees):
         assert chi_squared_tail(value, degrees) == pytest.approx(stats.chi2.sf(value, degrees), rel=1e-12)
     assert chi_squared_tail(0.0, degrees) == chi_squared_tail(-1e-17, degrees) == 1.0
     assert chi_squared_tail(1e-30, degrees) <= 1.0
+
+
+def test_a_tail_whose_terms_add_up_to_more_than_1_is_1():
+    assert {chi_squared_tail(0.12380318840613994, degrees) for degrees in (19, 21, 23)} == {1.0}
+
+
+def test_five_in_a_hundred_false_alarms_are_admitted():
+    assert LEVEL == 0.05
 
 
 @pytest.mark.parametrize("tests", [*range(1, 9), 21])
