@@ -54,3 +54,13 @@ def test_a_piece_has_the_same_name_wherever_it_stands_and_others_have_others():
     assert len({first, *rest}) == 4
     one, other = names(ready, starts[:3], ends[:3])[[0, 2]][:, None]
     assert len({*chained(one, other).tolist(), *chained(other, one).tolist(), *one.tolist()}) == 3
+
+
+def test_a_name_is_that_of_its_formula():
+    """Models keep names: they stay the same in every version."""
+    points, base, whole = [7, 11, 4], 0x9E3779B97F4A7C15, 2**64
+    value = sum((point + 1) * base**place for place, point in enumerate(points)) % whole
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):
+        value = (value ^ (value >> shift)) * factor % whole
+    ready = prefixes(np.array([5, *points, 9], np.uint32))
+    assert names(ready, np.array([1]), np.array([4])).tolist() == [value]

@@ -13,6 +13,7 @@ from pellucid.arithmetic import accuracy, confusion_matrix, log_loss
 from pellucid.arithmetic.metrics import (
     OF_CLASSES,
     OF_COUNTS,
+    OF_NUMBERS,
     OF_RANKS,
     ClassCounts,
     calibration_bins,
@@ -240,3 +241,9 @@ def test_the_rarer_of_two_classes_is_positive_and_of_equals_the_second():
 def test_certainty_is_in_the_last_bin_even_where_rounding_adds_to_it():
     confidence = np.array([0.0, 1 / 15, 1 / 15 + 1e-9, 1.0, 1.0 + 1e-12])
     assert calibration_bins(confidence).tolist() == [0, 0, 1, 14, 14]
+
+
+def test_errors_of_numbers_by_their_keys():
+    labels, predicted = np.array([1.0, -2.0, 5.0]), np.array([4.0, -2.5, 5.0])
+    assert OF_NUMBERS["mean_absolute_error"](labels, predicted).tolist() == [3, 0.5, 0]
+    assert OF_NUMBERS["root_mean_squared_error"](labels, predicted).tolist() == [9, 0.25, 0]

@@ -9,6 +9,7 @@ from pellucid.arithmetic.probabilities import (
     LEVEL,
     at_most,
     at_most_drawn,
+    at_most_growing,
     at_temperature,
     chi_squared_tail,
     holm,
@@ -47,6 +48,8 @@ def test_a_temperature_divides_the_logits(temperature):
     # Powers of these alone would all be 0.
     tiny = np.array([[3e-300, 1e-300]]), np.array([[1e-300, 1 - 1e-16]])
     assert at_temperature(tiny[0], 0.5).tolist() == [pytest.approx([0.9, 0.1])]
+    beside = at_temperature(np.array([[3e-300, 1e-300], [0.8, 0.2]]), 0.5)
+    assert beside.tolist() == [pytest.approx([0.9, 0.1]), pytest.approx([16 / 17, 1 / 17])]
     assert np.isfinite(sigmoid_at_temperature(tiny[1], 0.01)).all()
 
 
@@ -94,6 +97,12 @@ def test_chances_are_never_above_1():
     assert max(at_most(trials - 1, trials, 1e-9) for trials in range(1, 40)) == 1.0
     assert max(at_most_drawn(drawn, drawn, 20, 40) for drawn in range(1, 20)) == 1.0
     assert at_most_drawn(2, 5, 3, 9) == pytest.approx(stats.hypergeom.cdf(2, 9, 3, 5))
+
+
+def test_chances_grow_with_trials_as_each_alone_has_them():
+    hits = np.array([3, 3, 4, 5, 5, 5])
+    expected = [stats.binom.cdf(hit, trials, 0.2) for hit, trials in zip(hits, range(3, 9), strict=True)]
+    assert at_most_growing(hits, 3, 0.2) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("degrees", [1, 2, 3, 4, 7])
