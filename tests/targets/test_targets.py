@@ -353,3 +353,10 @@ def test_the_rarest_label_of_each_is_the_first_of_equally_rare_ones() -> None:
     labels[5, 39] = PRESENT
     expected = np.minimum(np.arange(40), (np.arange(40) + 7) % 40)
     assert rarest_labels(labels).tolist() == expected.tolist()
+
+
+def test_errors_are_those_of_answers_from_labels() -> None:
+    labels, answers = np.array([1.0, 2.0, 6.0]), np.array([2.0, 2.5, 4.0])
+    squares, around = 1 + 0.25 + 4, 4 + 1 + 9
+    assert REGRESSION.value("r2", labels, answers) == pytest.approx(1 - squares / around)
+    assert REGRESSION.value("root_mean_squared_error", labels, answers) == pytest.approx(np.sqrt(squares / 3))
