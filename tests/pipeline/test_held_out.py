@@ -9,8 +9,10 @@ from sklearn.datasets import load_digits
 import pellucid
 from every_model import MODELS
 from pellucid.answering.decisions import Decisions, PredictOptions
+from pellucid.arithmetic.draws import Purpose
 from pellucid.data import Dataset
 from pellucid.errors import UsageError
+from pellucid.evaluation import Groups, score
 from pellucid.export.proof import thresholds_of
 from pellucid.pipeline.judging import testing
 from pellucid.pipeline.judging import testing as judging
@@ -80,12 +82,13 @@ def test_a_tested_model_keeps_what_it_said_of_test_examples(monkeypatch):
         (found,) = with_test_answers([candidate], tested, dataset, 0)
         test = found.model.held_out.test
         assert len(test) == len(found.model.held_out) == 250
-        kept = [place for place in range(400) if (said[place].astype(np.float32) == test.said).all(1).any()]
-        assert len(kept) >= 250
+        kept = judging.drawn(np.arange(400), 250, 0, Purpose.HELD_OUT_ANSWERS)
+        assert not np.array_equal(kept, np.arange(250))
+        np.testing.assert_array_equal(test.said, said[kept].astype(np.float32))
+        np.testing.assert_array_equal(test.labels, LABELS[900:1300][kept])
         assert (test.novelty is None) == (name == "majority")
-        assert (test.said.argmax(1) == test.labels).mean() == pytest.approx(
-            (said.argmax(1) == LABELS[900:1300]).mean(), abs=0.1
-        )
+        if novelty is not None:
+            np.testing.assert_array_equal(test.novelty, novelty[kept].astype(np.float32))
         nothing = dataclasses.replace(tested[name], answers=np.full_like(said, np.nan))
         assert with_test_answers([candidate], {name: nothing}, dataset, 0) == [candidate]
 
@@ -104,6 +107,34 @@ def test_copies_of_training_examples_check_no_promise():
     np.testing.assert_array_equal(found.model.held_out.test.labels, LABELS[1200:1300])
     dataset = dataclasses.replace(dataset, with_sibling=test)
     assert with_test_answers([candidate], tested, dataset, 0)[0].model.held_out.test is None
+
+
+def by_groups(dataset, positions, answers, seed):
+    """Scores of some examples by their groups, and by each alone."""
+    labels, groups = dataset.labels_at(positions), Groups.of_sets(dataset.together[positions])
+    found = [score(labels, answers, seed, of).to_json() for of in (groups, None)]
+    assert found[0] != found[1]
+    return found[0]
+
+
+@pytest.mark.core
+def test_scores_without_what_is_known_go_by_groups():
+    """Groups of three; the first forty of the test are known from training, or all of it is."""
+    groups = np.arange(len(LABELS)) // 3
+    dataset = dataclasses.replace(
+        MATERIAL, test=np.arange(900, 1050), leaked=np.arange(900, 940), with_sibling=np.arange(900, 940),
+        together=groups, has_groups=True,
+    )  # fmt: skip
+    candidate = finished("svm", dataset)
+    said, novelty = candidate.model.answer(PIXELS[900:1050])
+    tested = testing.Tested(said, said, novelty, 1.0)
+    found = testing.entry(candidate, tested, dataset, 5)
+    assert found["test_without_leaked"] == by_groups(dataset, np.arange(940, 1050), said[40:], 5)
+    assert "held_out" not in found
+    known = dataclasses.replace(dataset, leaked=dataset.test, with_sibling=dataset.test)
+    found = testing.entry(candidate, tested, known, 5)["held_out"]
+    assert found["examples"] == 300
+    assert found["scores"] == by_groups(known, candidate.held_out.positions, candidate.held_out.answers, 5)
 
 
 def test_the_report_and_predict_make_the_same_promises():
