@@ -13,7 +13,13 @@ from pellucid.arithmetic.probabilities import weighted_mean
 from pellucid.data import Dataset
 from pellucid.evaluation import cross_fitted, fit_temperature
 from pellucid.evaluation.averaging import cross_fitted_average
-from pellucid.pipeline.concluding import average_of, with_average, with_averages_tested
+from pellucid.evaluation.label_thresholds import fit_thresholds
+from pellucid.pipeline.concluding import (
+    _knowing_their_data,
+    average_of,
+    with_average,
+    with_averages_tested,
+)
 from pellucid.pipeline.judging import testing
 from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.judging.testing import with_held_out
@@ -27,7 +33,7 @@ from pellucid.pipeline.learners.candidates import (
 )
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
-from pellucid.targets import CLASSIFICATION, REGRESSION
+from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION
 from small_models import CLASSES, DIGITS, digits
 
 PIXELS, LABELS = digits()
@@ -236,3 +242,24 @@ def test_rankings_are_about_the_class_that_is_rarer_in_training():
     found = testing.entry(candidate, testing.Tested(answers, answers, None, 1.0), dataset, 0)
     expected = average_precision_score(labels[40:] == 1, answers[:, 1])
     assert found["test"]["average_precision"]["value"] == pytest.approx(expected)
+
+
+def test_thresholds_of_several_labels_are_each_models_own_but_for_the_users():
+    draws, positions = np.random.default_rng(4), np.arange(300)
+    states = (draws.random((300, 4)) < (0.2, 0.4, 0.6, 0.3)).astype(np.int8)
+    model = MODELS["cnn of labels"]()
+    dataset = Dataset(
+        PIXELS[:300], states, positions[:0], positions, model.classes, DIGITS, target=MULTILABEL
+    )
+    candidates = [
+        Candidate(name, model, 1, 1.0, HeldOutAnswers(positions, draws.beta(1 + skew * states, 2)))
+        for name, skew in (("one", 0.8), ("other", 3.0))
+    ]
+    name = model.classes[1]
+    context = SimpleNamespace(dataset=dataset, settings=Settings(threshold={name: 0.345}))
+    found = _knowing_their_data(candidates, None, context)
+    for before, after in zip(candidates, found, strict=True):
+        own = fit_thresholds(states, before.held_out.answers).tolist()
+        assert own[1] != 0.345
+        assert after.model.threshold == {**dict(zip(model.classes, own, strict=True)), name: 0.345}
+    assert found[0].model.threshold != found[1].model.threshold
