@@ -97,6 +97,7 @@ def test_chances_are_never_above_1():
     assert max(at_most(trials - 1, trials, 1e-9) for trials in range(1, 40)) == 1.0
     assert max(at_most_drawn(drawn, drawn, 20, 40) for drawn in range(1, 20)) == 1.0
     assert at_most_drawn(2, 5, 3, 9) == pytest.approx(stats.hypergeom.cdf(2, 9, 3, 5))
+    assert at_most_drawn(4, 5, 6, 8) == pytest.approx(stats.hypergeom.cdf(4, 8, 6, 5))  # 3 at least
 
 
 def test_chances_grow_with_trials_as_each_alone_has_them():
