@@ -20,7 +20,7 @@ help:
 	@echo "make test        the default tests: those of 0.3 processor seconds each or less, and some that catch most"
 	@echo "make test-avx2   some of them as a processor without AVX-512 computes: about a minute"
 	@echo "make golden      hashes of small standard runs, to prove that a change of form changed no result"
-	@echo "make mutants     what tests do not notice, of changes in one place at a time; ONLY='evaluation strict' picks rooms"
+	@echo "make mutants     what tests do not notice, of changes in one place at a time; ONLY='evaluation safety/strict' picks rooms"
 	@echo "make durations   every test, and in tests/durations.json its processor seconds, by which the default ones are chosen"
 	@echo "make fuzz        files that were made to break something: FUZZ_SECONDS for each kind, half an hour"
 	@echo "make test-types  tests that call every function with a shape, each call's types and shapes checked"

@@ -28,9 +28,9 @@ from measuring import command_line, heading, print_table, write_json
 import pellucid
 
 _WATCHED = (
-    "pellucid.strict",
-    "pellucid.files",
-    "pellucid.budgets",
+    "pellucid.safety.strict",
+    "pellucid.safety.files",
+    "pellucid.safety.budgets",
     "pellucid.bundle.reading",
     "pellucid.networks.costs",
 )

@@ -85,7 +85,7 @@ def forked(words, last, name):
     if child:
         return os.waitpid(child, 0)[1]
     sys.stderr = open(name, "w")
-    from pellucid.files import Draft
+    from pellucid.safety.files import Draft
     Draft.write = dying(Draft.write, last, True)
     os.fsync, os.replace = dying(os.fsync, last), dying(os.replace, last)
     code = 1

@@ -100,7 +100,7 @@ def test_floors_hold() -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["import pellucid", "import pellucid.errors, pellucid.settings, pellucid.files"]
+    "code", ["import pellucid", "import pellucid.errors, pellucid.settings, pellucid.safety.files"]
 )
 def test_importing_the_package_is_light(code: str) -> None:
     assert loaded_by(code) == set()

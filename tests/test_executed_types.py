@@ -93,6 +93,6 @@ def test_without_workers_the_process_itself_is_asked(monkeypatch: pytest.MonkeyP
 
 def test_a_function_of_a_protocol_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        executed_types, "declared", {"pellucid.reports.facts:Check.to_json", "pellucid.files:nothing"}
+        executed_types, "declared", {"pellucid.reports.facts:Check.to_json", "pellucid.safety.files:nothing"}
     )
-    assert executed_types.to_be_executed() == {"pellucid.files:nothing"}
+    assert executed_types.to_be_executed() == {"pellucid.safety.files:nothing"}

@@ -45,7 +45,11 @@ def test_type_checkers_see_the_same_objects() -> None:
 
 
 def test_every_error_is_public() -> None:
-    errors = {name for name, value in vars(pellucid.errors).items() if inspect.isclass(value)}
+    errors = {
+        name
+        for name, value in vars(pellucid.errors).items()
+        if inspect.isclass(value) and issubclass(value, Exception)
+    }
     assert errors <= set(pellucid.__all__)
 
 

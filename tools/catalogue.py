@@ -1,11 +1,12 @@
 """The catalogue of what people read: sentences taken from the source by Babel, their Chinese, and what ships.
 
-    python tools/catalogue.py            # new sentences into languages/zh_CN.po, and zh_CN.json from it
+    python tools/catalogue.py            # new sentences into language/zh_CN.po, and zh_CN.json from it
     python tools/catalogue.py --missing  # sentences that have no Chinese yet
 
 Sentences are f-strings as they stand in the source: `f"{path}: row {row} has no label"` is the message
 `{path}: row {row} has no label`. A program that speaks Chinese recognises a finished sentence by its message
-(`pellucid.language`), so that files that machines read, and exceptions, are English in every language.
+(`pellucid.language.catalogue`), so that files that machines read, and exceptions, are English in every
+language.
 """
 
 import argparse
@@ -24,15 +25,17 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 from pellucid.data.wording import count_of, with_article
-from pellucid.page_language import messages_of_script
+from pellucid.language.sentence import fields
+from pellucid.language.sentence import message_of as message_of_fields
+from pellucid.pages.translation import messages_of_script
 from pellucid.settings import METRICS
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "pellucid"
-CATALOGUE = SOURCE / "languages" / "zh_CN.po"
+CATALOGUE = SOURCE / "language" / "zh_CN.po"
 SHIPPED = CATALOGUE.with_suffix(".json")
 # Rooms and files whose texts nobody reads: mathematics for readers of the source, forms, names of shapes.
-NOBODY = ("arithmetic", "serving/openapi.py", "languages", "reports/svg", "data/raw_texts.py")
+NOBODY = ("arithmetic", "serving/openapi.py", "language", "reports/svg", "data/raw_texts.py")
 # What people read beside sentences that stand in the source as they are read.
 NOUNS = (
     "character", "class", "colour image", "column", "copy", "core", "correction", "epoch", "example",
@@ -61,13 +64,12 @@ def messages_of(text: str) -> Iterator[tuple[int, str, list[str]]]:
     def walk(node: ast.AST) -> Iterator[tuple[int, str, list[str]]]:
         if id(node) in skipped:
             return
-        if isinstance(node, ast.JoinedStr):
-            message, numbers = message_of(node)
+        if (found := _with_fields(node)) is not None:
+            message, numbers, values = found
             if _is_sentence(message):
                 yield node.lineno, message, numbers
-            for part in node.values:
-                if isinstance(part, ast.FormattedValue):
-                    yield from walk(part.value)
+            for value in values:
+                yield from walk(value)
             return
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and _is_sentence(node.value):
             yield node.lineno, _filled_later(node.value), []
@@ -99,6 +101,9 @@ def _silent(node: ast.AST) -> Iterator[ast.AST]:
         yield from node.args
 
 
+# Ends of names of what is called with a template and its values.
+_FILLING = ("Error", "ChildEnded", "IsLong", "Sentence", "Spent", "TooManyPixels")
+
 _QUIET = (
     "cast", "on_first_use",
     "re.compile", "re.findall", "re.fullmatch", "re.match", "re.search", "re.split", "re.sub",
@@ -121,6 +126,28 @@ def _filled_later(text: str) -> str:
         return text.replace("{", "{{").replace("}", "}}")
     names = iter(["value", *(f"value{number}" for number in range(2, 20))])
     return re.sub(r"\{([a-z_]*)(?::[^{}]*)?\}", lambda match: f"{{{match[1] or next(names)}}}", text)
+
+
+def _with_fields(node: ast.AST) -> tuple[str, list[str], list[ast.expr]] | None:
+    """Message, fields that are numbers, and values of an f-string, or of a template that a call fills."""
+    if isinstance(node, ast.JoinedStr):
+        return *message_of(node), [each.value for each in node.values if isinstance(each, ast.FormattedValue)]
+    if not (isinstance(node, ast.Call) and len(node.args) > 1 and isinstance(node.args[0], ast.Constant)):
+        return None
+    name, template = ast.unparse(node.func), node.args[0].value
+    if isinstance(template, str) and name.endswith(_FILLING) and fields(template):
+        return *message_of_template(template, node.args[1:]), node.args[1:]
+    return None
+
+
+def message_of_template(template: str, values: Sequence[ast.expr]) -> tuple[str, list[str]]:
+    """The message of a template, and the fields of it that are numbers."""
+    numbers = [
+        field.name
+        for field, value in zip(fields(template), values, strict=True)
+        if re.search(r"[,%dfge]", field.form) or ast.unparse(value).startswith(("len(", "sum("))
+    ]
+    return message_of_fields(template), numbers
 
 
 def message_of(node: ast.JoinedStr) -> tuple[str, list[str]]:

@@ -2,7 +2,7 @@
 
     python tools/mutants.py evaluation arithmetic           # every change in these rooms
     python tools/mutants.py evaluation --share 0.05         # every twentieth
-    python tools/mutants.py data/splitting strict --seed 3 --workers 1
+    python tools/mutants.py data/splitting safety/strict --seed 3 --workers 1
 
 A change turns a comparison, an operator or a condition round, changes a number, exchanges two arguments or
 leaves out one that has a name. For each, the tests of the room that call the changed function run, the
@@ -526,7 +526,7 @@ def accepted() -> dict[str, str]:
 
 
 def modules_and_tests(rooms: Sequence[str]) -> tuple[list[Path], list[str]]:
-    """Modules of rooms (`evaluation`, `data/splitting`, `strict`) and the tests that mirror them."""
+    """Modules of rooms (`evaluation`, `data/splitting`, `safety/strict`) and the tests that mirror them."""
     modules: list[Path] = []
     tests: list[str] = []
     for room in rooms:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, nodes
 
-from pellucid.page_language import ATTRIBUTE, FIRST_MARK, INLINE, MARK, Page
+from pellucid.pages.translation import ATTRIBUTE, FIRST_MARK, INLINE, MARK, Page
 
 # A field within the text of a template, while its tags are looked for.
 _FIRST_FIELD = FIRST_MARK + 0x8000

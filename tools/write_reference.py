@@ -16,7 +16,7 @@ from chinese_blocks import phrase
 from mathematics_page import mathematics_page
 from paired_docs import hashed
 
-from pellucid.language import CHINESE, translated
+from pellucid.language.catalogue import CHINESE, translated
 from pellucid.settings import ROWS, Row
 
 ROOT = Path(__file__).resolve().parent.parent

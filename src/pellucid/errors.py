@@ -13,20 +13,33 @@
     ├── RankFailedError     7
     └── InterruptedRun      129, 130 or 143
 
-A message reads `PLACE: what is wrong; what to do`.
+A message reads `PLACE: what is wrong; what to do`. It is given as a template and the values of its fields:
+`DataError("{path}: row {row:,} has no label", path, row)`.
 """
 
 from collections import abc
+
+from pellucid.language.sentence import Sentence
 
 
 class PellucidError(Exception):
     """Root of all errors that Pellucid raises on purpose.
 
+    Args:
+        template: message with a name for each field; without values the message itself.
+        *values: of the fields, in their order.
+
     Attributes:
         exit_code: what the command returns to the shell for this error.
+        sentence: the message with its template and values.
     """
 
     exit_code = 1
+
+    def __init__(self, template: str = "", *values: object) -> None:
+        is_made = isinstance(template, Sentence) and not values
+        self.sentence = template if is_made else Sentence(template, *values)
+        super().__init__(self.sentence)
 
 
 class UsageError(PellucidError, ValueError):

@@ -77,11 +77,13 @@ class Predictor:
         Raises: `UsageError` if it lacks the column of the inputs, or has one that is named like a new one.
         """
         if self._column not in batch:
-            raise UsageError(f"{self._column}: no column of the batch, which has {', '.join(batch)}")
+            raise UsageError(
+                "{column}: no column of the batch, which has {batch}", self._column, ", ".join(batch)
+            )
         taken = sorted(self._columns.keys() & batch.keys())
         if taken:
             raise UsageError(
-                f"{', '.join(taken)}: there already in the batch; give a prefix for the new ones"
+                "{taken}: there already in the batch; give a prefix for the new ones", ", ".join(taken)
             )
         cells = list(zip(*self._rows(batch[self._column]), strict=True)) or [()] * len(self._columns)
         found = zip(self._columns.items(), cells, strict=True)

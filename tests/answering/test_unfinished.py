@@ -14,7 +14,7 @@ from pellucid.answering.predict import Listener, predict
 from pellucid.bundle import save
 from pellucid.data.reading import inputs as inputs
 from pellucid.errors import DataError, RunLockedError, StorageError, UsageError
-from pellucid.files import Draft, locked
+from pellucid.safety.files import Draft, locked
 from pellucid.settings import Settings
 from small_models import trained_model, untrained_model, write_digits
 

@@ -30,7 +30,7 @@ from pellucid.classical.text_baselines import LOGISTIC, SVM, TextSetup, for_labe
 from pellucid.classical.text_features import about_labels
 from pellucid.classical.work import Work
 from pellucid.data.raw_texts import Texts
-from pellucid.strict import from_json, parse, to_bytes, to_json
+from pellucid.safety.strict import from_json, parse, to_bytes, to_json
 from pellucid.targets import ABSENT, CLASSIFICATION, MULTILABEL, PRESENT, UNKNOWN
 
 SMALL = Budget(screened=300, screened_texts=300, iterations=60, trees=30)

@@ -12,10 +12,10 @@ import pytest
 from pellucid import cores
 from pellucid.cli import demo
 from pellucid.cli.main import main
-from pellucid.files import locked
 from pellucid.pipeline import results
 from pellucid.pipeline import train as pipeline
 from pellucid.pipeline.run.journal import DEMO_LOCK
+from pellucid.safety.files import locked
 
 
 @pytest.fixture

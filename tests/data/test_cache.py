@@ -22,7 +22,7 @@ from pellucid.data.images import cache as cache_module
 from pellucid.data.images.cache import cache_folder, cache_limit, make_room, open_entry
 from pellucid.data.images.preprocessing import array_digests, difference_hashes, image_digest
 from pellucid.errors import DataError, RunLockedError, StorageError, UsageError
-from pellucid.files import locked
+from pellucid.safety.files import locked
 from pellucid.settings import Settings
 
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from made_images import context, decode_image, encoded
-from pellucid.budgets import PIXELS
 from pellucid.data.images.decoding import header_of, quiet_pillow
 from pellucid.errors import DataError
+from pellucid.safety.budgets import PIXELS
 
 LOSSLESS = ("PNG", "BMP", "TIFF", "PPM", "GIF")
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)

@@ -8,8 +8,8 @@ from encoding.written import ENGLISH, everyone
 from pellucid.encoding import ENCODERS, TokenEncoder, WordPieceEncoder, encoder, fit_tokens
 from pellucid.encoding.encoder import read_content
 from pellucid.encoding.token_encoders import CHARACTERS, SUB_WORDS, WORDS
+from pellucid.safety.strict import Anything
 from pellucid.settings import Settings
-from pellucid.strict import Anything
 
 WORD_PARTS = {"entries": ["a", "b"], "merges": []}
 STATED = {"tokens": "words", "length": 8, "vocabulary": 4}

@@ -9,7 +9,7 @@ import pytest
 
 import spawning
 from killing import KILL_IN_SAVE
-from pellucid.strict import sealed
+from pellucid.safety.strict import sealed
 from photographs import class_folders
 from tiny_backbone import NAME, tiny_weights
 

@@ -62,8 +62,8 @@ def test_a_convolutional_network_is_the_rule_for_images(monkeypatch: pytest.Monk
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("arrays must not touch the cache on disk")
 
-    monkeypatch.setattr("pellucid.files.write_file", refuse)
-    monkeypatch.setattr("pellucid.files.make_folder", refuse)
+    monkeypatch.setattr("pellucid.safety.files.write_file", refuse)
+    monkeypatch.setattr("pellucid.safety.files.make_folder", refuse)
     estimator = small(model="auto", width=4, epochs=2).fit((IMAGES * 15).astype(np.uint8), LABELS)
     assert estimator.model_.network.config.name == "cnn"
 

@@ -8,7 +8,7 @@ import pytest
 
 import spawning
 from killing import KILL_IN_SAVE
-from pellucid.strict import read_sealed, sealed
+from pellucid.safety.strict import read_sealed, sealed
 
 pytestmark = pytest.mark.slow
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 import spawning
-from pellucid import files
 from pellucid.errors import RunLockedError, StorageError
+from pellucid.safety import files
 
 OLD = b"the old content"
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
@@ -212,7 +212,7 @@ def test_a_pipe_is_never_replaced(tmp_path):
 WRITER = """
 import sys
 from pathlib import Path
-from pellucid.files import write_file, write_folder
+from pellucid.safety.files import write_file, write_folder
 place = Path(sys.argv[1])
 print("ready", flush=True)
 for number in range(1_000_000):
@@ -224,7 +224,7 @@ for number in range(1_000_000):
 HOLDER = """
 import sys, time
 from pathlib import Path
-from pellucid.files import locked
+from pellucid.safety.files import locked
 with locked(Path(sys.argv[1])):
     print("locked", flush=True)
     time.sleep(60)

@@ -10,11 +10,11 @@ from PIL import Image
 from labelling.served import write_images, write_texts
 from pellucid.data.raw_texts import Texts
 from pellucid.errors import DataError
-from pellucid.isolation import isolated
 from pellucid.labelling import features
 from pellucid.labelling.features import features_apart, features_of_images, features_of_texts
 from pellucid.labelling.pool import read_pool
 from pellucid.labelling.selection import audit_sample
+from pellucid.safety.isolation import isolated
 from pellucid.settings import Settings
 
 

@@ -14,8 +14,8 @@ from pellucid.pipeline.comparing.compare import compare
 from pellucid.pipeline.comparing.standings import ALIKE, BETTER, IDENTICAL, UNDECIDED, rank
 from pellucid.pipeline.comparing.variants import make_variants, parse_vary
 from pellucid.pipeline.train import train
+from pellucid.safety.strict import sealed
 from pellucid.settings import METRICS
-from pellucid.strict import sealed
 from small_models import digits
 
 TINY = {"model": "mlp", "depth": 1, "width": 16, "epochs": 3, "threads": 1, "quiet": True}

@@ -7,7 +7,7 @@ import pytest
 from pellucid.data.split_rules import FIRST_SPLIT_RULE, SPLIT_RULE
 from pellucid.errors import StorageError
 from pellucid.pipeline.run.journal import Journal, RunFolder, split_rule_of
-from pellucid.strict import read_sealed
+from pellucid.safety.strict import read_sealed
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import pytest
 
 from pellucid.data import Dataset, Preprocessing, prepare
 from pellucid.errors import UsageError
-from pellucid.files import make_folder
 from pellucid.networks import NETWORKS
 from pellucid.pipeline.learners.evaluation_budget import Folds
 from pellucid.pipeline.learners.in_run import network_of_run
@@ -18,6 +17,7 @@ from pellucid.pipeline.learners.time_limits import within_limit
 from pellucid.pipeline.run.context import RunContext, TimeBudget
 from pellucid.pipeline.run.journal import Journal, RunFolder, notes_of
 from pellucid.pipeline.run.stages import Stages
+from pellucid.safety.files import make_folder
 from pellucid.settings import Settings
 from pellucid.targets import CLASSIFICATION
 from pellucid.training import session as timing

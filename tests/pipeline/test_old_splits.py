@@ -12,8 +12,8 @@ from pellucid.data.ledger import read_ledger
 from pellucid.data.split_rules import FIRST_SPLIT_RULE, SPLIT_RULE
 from pellucid.pipeline import train as training
 from pellucid.pipeline.continual.starting_point import read_earlier
+from pellucid.safety.strict import read_sealed
 from pellucid.settings import Settings
-from pellucid.strict import read_sealed
 
 GIVEN = {"model": "logistic-regression", "learning_curve": False, "threads": 1, "quiet": True}
 

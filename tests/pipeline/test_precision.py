@@ -13,7 +13,7 @@ from pellucid.pipeline import learning
 from pellucid.pipeline.comparing import compare as comparing
 from pellucid.pipeline.comparing.compare import compare
 from pellucid.pipeline.train import train
-from pellucid.strict import sealed
+from pellucid.safety.strict import sealed
 from pellucid.training import hardware
 from runs_to_continue import write_texts
 from text_models import text_model, texts

@@ -10,9 +10,9 @@ import pellucid
 from every_model import average, classical_model, network_model
 from pellucid.bundle import ImageModel, TextModel, save
 from pellucid.errors import ModelFileError, PellucidError, StorageError, UsageError
-from pellucid.files import sha256
 from pellucid.pipeline.continual.starting_point import read_earlier, restored, starting_point
-from pellucid.strict import read_sealed, sealed
+from pellucid.safety.files import sha256
+from pellucid.safety.strict import read_sealed, sealed
 from pellucid.targets import CLASSIFICATION
 from runs_to_continue import old_images, old_texts, write_npz
 from small_models import digits

@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 
 import pellucid
 from pellucid.errors import DataError
-from pellucid.pages import checksum
+from pellucid.pages.assembly import checksum
 from pellucid.pipeline import train as train_module
 from pellucid.pipeline.train import train
 from pellucid.pipeline.watching import page as watching_page

@@ -9,8 +9,8 @@ import pytest
 
 import spawning
 from pellucid.cli.main import build_parser
-from pellucid.language import CHINESE, translated
-from pellucid.page_language import translated_page
+from pellucid.language.catalogue import CHINESE, translated
+from pellucid.pages.translation import translated_page
 from reports.test_accessibility import FILES
 
 # Words that show that a text is a sentence in English; single words may be names of models, units or formats.

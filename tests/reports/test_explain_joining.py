@@ -9,7 +9,7 @@ import pytest
 
 from pellucid.export.app.kinds import KINDS
 from pellucid.insight import units
-from pellucid.pages import joined_script, modules_from
+from pellucid.pages.assembly import joined_script, modules_from
 from pellucid.reports.by_target import WORDS
 from pellucid.reports.explain import page, render_explanation
 from reports.explained import explained, explained_large

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pellucid.pages import visible
+from pellucid.pages.assembly import visible
 from pellucid.reports import ReportFacts, render
 from pellucid.reports.formatting import shortened
 from reports.report_page import HOSTILE, Page

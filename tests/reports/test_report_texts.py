@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.pages import visible
+from pellucid.pages.assembly import visible
 from pellucid.reports import ReportFacts, render
 from pellucid.reports.comparison import ComparisonFacts
 from pellucid.reports.formatting import excerpt

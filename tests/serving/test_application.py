@@ -14,10 +14,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from pellucid import connections
 from pellucid.data.corrections import COLUMNS, read_corrections
 from pellucid.data.images.preprocessing import Preprocessing
-from pellucid.local_server import listening, served_meanwhile
+from pellucid.pages import connections
+from pellucid.pages.local_server import listening, served_meanwhile
 from pellucid.runtime.metadata import Metadata
 from pellucid.serving import collecting
 from pellucid.serving.collecting import Collecting

@@ -24,7 +24,7 @@ def server(tmp_path_factory):
     words = write_models(tmp_path_factory.mktemp("models"), svm=IMAGES)
     # The deadline of a request is shorter than that of a user: a sitecustomize of the test sets it.
     folder = tmp_path_factory.mktemp("shorter")
-    (folder / "sitecustomize.py").write_text("import pellucid.budgets as b; b.REQUEST_SECONDS = 3.0\n")
+    (folder / "sitecustomize.py").write_text("import pellucid.safety.budgets as b; b.REQUEST_SECONDS = 3.0\n")
     # And an image may have fewer pixels, so that those of many are soon too many.
     with serving(*words, "--workers", "2", PYTHONPATH=str(folder), PELLUCID_MEGAPIXELS="20") as server:
         yield server

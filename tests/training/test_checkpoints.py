@@ -5,7 +5,7 @@ import torch
 
 from killing import killed_and_resumed
 from pellucid.errors import DivergedError, StorageError
-from pellucid.strict import read_sealed, sealed
+from pellucid.safety.strict import read_sealed, sealed
 from pellucid.training.state import load_checkpoint, save_checkpoint
 from training.sessions import assert_a_resume_ends_alike, same, weights_of
 

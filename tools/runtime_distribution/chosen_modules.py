@@ -40,7 +40,7 @@ SERVER = {"jinja2", "markupsafe", "prometheus_client", "starlette", "uvicorn"}
 PAGE = ("export/app/page/*.html", "export/app/page/app.css", "reports/explain/page/explain.css")
 """Templates and style of the page of a server."""
 
-LANGUAGES = "languages/*.json"
+LANGUAGES = "language/*.json"
 """What is printed, in other languages than English."""
 
 SCRIPTS = ("images/asking.js", "texts/asking.js", "locked.js")

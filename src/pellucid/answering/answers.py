@@ -15,7 +15,7 @@ from pellucid.answering.incoming import AnsweringModel, Block
 from pellucid.bundle.held_out import Answers
 from pellucid.data.tables.csv_tables import as_csv, columns_beside, written
 from pellucid.errors import NotFiniteError, UsageError
-from pellucid.files import writing
+from pellucid.safety.files import writing
 
 _FIXED_COLUMNS = ("input", "label", "probability", "error", "novelty")
 _ROWS_PER_GROUP = 4096
@@ -66,7 +66,9 @@ def check_ending(out: Path | None) -> None:
     Raises: `UsageError` if the ending is another.
     """
     if out is not None and out.suffix.lower() not in _FORMS:
-        raise UsageError(f"--out: {out} does not end in {', '.join(_FORMS)}; choose one of these endings")
+        raise UsageError(
+            "--out: {out} does not end in {FORMS}; choose one of these endings", out, ", ".join(_FORMS)
+        )
 
 
 def columns_of(classes: Sequence[str], decided: Columns | None = None, label: type = str) -> Columns:

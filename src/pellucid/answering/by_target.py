@@ -81,15 +81,20 @@ class OfClasses:
         numbers = [read_number(label) for label in unknown]
         if None not in numbers and any(value is not None and not value.is_integer() for value in numbers):
             raise DataError(
-                f"{listing.place}: the labels are numbers with fractions, such as {unknown[0]}, but the "
-                f"model predicts classes: {known}; give labels that are classes, or a model that was trained "
-                "on numbers"
+                "{place}: the labels are numbers with fractions, such as {unknown}, but the "
+                "model predicts classes: {known}; give labels that are classes, or a model that was trained "
+                "on numbers",
+                listing.place,
+                unknown[0],
+                known,
             )
         if unknown:
             raise DataError(
-                f"{listing.place}: the model does not know {'class' if len(unknown) == 1 else 'classes'} "
-                f"{some([repr(name) for name in unknown], _NAMES_SHOWN)}; it knows {known}; rename or "
-                "remove them"
+                "{place}: the model does not know {word} {some}; it knows {known}; rename or remove them",
+                listing.place,
+                "class" if len(unknown) == 1 else "classes",
+                some([repr(name) for name in unknown], _NAMES_SHOWN),
+                known,
             )
         return np.array([codes[label] for label in labels], np.int64)
 
@@ -154,8 +159,11 @@ class _OfNumbers(OfClasses):
         if wrong:
             named = [f"{quoted(listing.labels[index])} at {listing.sources[index]}" for index in wrong]
             raise DataError(
-                f"{listing.place}: the model predicts numbers, but not every label is one: "
-                f"{some(named, _NAMES_SHOWN)}; fix or remove {'it' if len(wrong) == 1 else 'them'}"
+                "{place}: the model predicts numbers, but not every label is one: "
+                "{named}; fix or remove {word}",
+                listing.place,
+                some(named, _NAMES_SHOWN),
+                "it" if len(wrong) == 1 else "them",
             )
         return np.array(read, np.float64)
 
@@ -193,9 +201,11 @@ class _OfSeveral(OfClasses):
         unknown = [name for name in self._in_order(listing, rows) if name not in known]
         if unknown:
             raise DataError(
-                f"{listing.place}: the model does not know {count_of(len(unknown), 'label')} "
-                f"{some([repr(name) for name in unknown], _NAMES_SHOWN)}; it knows "
-                f"{some([repr(name) for name in classes], _NAMES_SHOWN)}; rename or remove them"
+                "{place}: the model does not know {unknown} {some}; it knows {some2}; rename or remove them",
+                listing.place,
+                count_of(len(unknown), "label"),
+                some([repr(name) for name in unknown], _NAMES_SHOWN),
+                some([repr(name) for name in classes], _NAMES_SHOWN),
             )
         names, states = listing.coded.names, listing.coded.values
         # In lists a label that no example has does not occur at all.

@@ -25,11 +25,11 @@ from pellucid.data.tables.csv_tables import as_csv
 from pellucid.data.wording import count_of, filled, quoted, some, visible, wrapped
 from pellucid.errors import DataError, UsageError
 from pellucid.evaluation.changes import Changes, changes, together
-from pellucid.files import write_file
-from pellucid.language import translated
+from pellucid.language.catalogue import translated
 from pellucid.reports.changes import MOST_SHOWN, Change, ChangesFacts, render_changes
+from pellucid.safety.files import write_file
+from pellucid.safety.strict import MOST_BYTES, read_json
 from pellucid.settings import Settings, command_line, flag_of, name_of
-from pellucid.strict import MOST_BYTES, read_json
 from pellucid.targets import Labels, Target
 
 _FORMAT = 1
@@ -163,7 +163,7 @@ def compare_runs(
     unfit = [name for name in map(name_of, given) if name not in OF_DATA]
     if unfit:
         raise UsageError(
-            f"{flag_of(unfit[0])}: belongs to training, and runs are compared as they are; leave it out"
+            "{unfit}: belongs to training, and runs are compared as they are; leave it out", flag_of(unfit[0])
         )
     models = [load(model_of(run).folder) for run in (first, second)]
     _require_alike(models, (first, second))
@@ -220,7 +220,13 @@ def _require_alike(models: Sequence[Model], runs: tuple[str, str]) -> None:
     ):
         if one != other:
             raise DataError(
-                f"{runs[0]}: {what} {one}, and {runs[1]} {what} {other}; give two runs that do the same"
+                "{runs}: {what} {one}, and {runs2} {what2} {other}; give two runs that do the same",
+                runs[0],
+                what,
+                one,
+                runs[1],
+                what,
+                other,
             )
 
 
@@ -269,8 +275,10 @@ def _chosen(
     if problems and not skip_bad:
         named = some([f"{each.source}: {each.reason}" for each in problems.values()], _NAMED)
         raise DataError(
-            f"{listing.place}: {count_of(len(problems), noun)} cannot be read, {named}; fix them or leave "
-            "them out with --skip-bad"
+            "{place}: {problems} cannot be read, {named}; fix them or leave them out with --skip-bad",
+            listing.place,
+            count_of(len(problems), noun),
+            named,
         )
     if applied is not None:
         usable[list(applied.left_out)] = False
@@ -279,7 +287,7 @@ def _chosen(
     words = "of the test split" if is_test.any() else ""
     asked = usable & is_test if is_test.any() else usable
     if not asked.any():
-        raise DataError(f"{listing.place}: no {noun} to compare on; give labelled {noun}s")
+        raise DataError("{place}: no {noun} to compare on; give labelled {noun2}s", listing.place, noun, noun)
     seen = {run: _learned(run, listing, content_digits(contents[1].digests)) for run in runs}
     either = np.any(list(seen.values()), axis=0)
     counts = {run: int((asked & each).sum()) for run, each in seen.items()}

@@ -36,7 +36,7 @@ from pellucid.evaluation.promises import (
     least_for_sets,
     least_promise,
 )
-from pellucid.files import read_regular
+from pellucid.safety.files import read_regular
 from pellucid.targets import Labels
 
 # Costs of wrong answers: a table of classes by classes, and the answer of least expected cost.
@@ -58,13 +58,13 @@ def read_costs(path: Path, classes: Sequence[str]) -> Float64[np.ndarray, "class
         rows = [row for row in csv.reader(text, strict=True) if row]
     except OSError as error:
         raise UsageError(
-            f"--costs: {path}: {(error.strerror or str(error)).lower()}; give a readable CSV file"
+            "--costs: {path}: {lower}; give a readable CSV file", path, (error.strerror or str(error)).lower()
         ) from error
     except (ValueError, csv.Error) as error:
-        raise UsageError(f"--costs: {path}: no CSV in UTF-8: {error}; save it as such") from error
+        raise UsageError("--costs: {path}: no CSV in UTF-8: {error}; save it as such", path, error) from error
     if len(rows) < 2:
         raise UsageError(
-            f"--costs: {path}: no table of classes by classes; give a header row and a row for each"
+            "--costs: {path}: no table of classes by classes; give a header row and a row for each", path
         )
     header = rows[0][1:]
     _require_classes(header, classes, f"--costs: {path}, the header")
@@ -74,15 +74,23 @@ def read_costs(path: Path, classes: Sequence[str]) -> Float64[np.ndarray, "class
     for row in rows[1:]:
         if len(row) != len(rows[0]):
             raise UsageError(
-                f"--costs: {path}, row {quoted(row[0])}: {len(row)} cells where the header has "
-                f"{len(rows[0])}; give one cost for each class"
+                "--costs: {path}, row {row}: {row2} cells where the header has "
+                "{rows}; give one cost for each class",
+                path,
+                quoted(row[0]),
+                len(row),
+                len(rows[0]),
             )
         for column, cell in zip(header, row[1:], strict=True):
             cost = read_number(cell)
             if cost is None:
                 raise UsageError(
-                    f"--costs: {path}, row {quoted(row[0])}, column {quoted(column)}: {quoted(cell)} is no "
-                    "number; give a cost such as 0, 1 or 2.5"
+                    "--costs: {path}, row {row}, column {column}: {cell} is no "
+                    "number; give a cost such as 0, 1 or 2.5",
+                    path,
+                    quoted(row[0]),
+                    quoted(column),
+                    quoted(cell),
                 )
             costs[places[row[0]], places[column]] = cost
     return costs
@@ -96,8 +104,11 @@ def _require_classes(names: Sequence[str], classes: Sequence[str], where: str) -
     for wrong, words in ((unknown, "no class of the model"), (missing, "missing"), (twice, "named twice")):
         if wrong:
             raise UsageError(
-                f"{where}: {some([quoted(name) for name in wrong])} {words}; name each of the "
-                f"{len(classes)} classes once"
+                "{where}: {some} {words}; name each of the {classes} classes once",
+                where,
+                some([quoted(name) for name in wrong]),
+                words,
+                len(classes),
             )
 
 
@@ -182,8 +193,10 @@ class Decisions:
         for name, value, like in (("max_error", options.max_error, 0.05), ("sets", options.sets, 0.95)):
             if value is not None and not 0 < value < 1:
                 raise UsageError(
-                    f"{options.names[name]}: {value:g} does not lie between 0 and 1; "
-                    f"give a share such as {like}"
+                    "{names}: {value:g} does not lie between 0 and 1; give a share such as {like}",
+                    options.names[name],
+                    value,
+                    like,
                 )
         self._own = ASKED[model.target]
         for name, refusal in self._own.refused.items():
@@ -228,8 +241,10 @@ class Decisions:
         """The model's held-out answers; `UsageError` if it has none."""
         if self.model.held_out is None:
             raise UsageError(
-                f"{flag}: {self._place} was saved without held-out answers, from which the promise is made; "
-                "train it again, on data with a validation split"
+                "{flag}: {place} was saved without held-out answers, from which the promise is made; "
+                "train it again, on data with a validation split",
+                flag,
+                self._place,
             )
         return self.model.held_out
 
@@ -256,9 +271,17 @@ class Decisions:
             places = 1 - math.floor(math.log10(share))
             possible = figure((math.ceil(share * 10.0**places) / 10.0**places), 2)
             raise UsageError(
-                f"{flag}: {max_error:g} cannot be promised: it takes {needed:,} {kind} {noun}s, were "
-                f"every answer right, and {self._place} has {unseen:,}; ask for {possible} or more, "
-                "or train with more data"
+                "{flag}: {max_error:g} cannot be promised: it takes {needed:,} {kind} {noun}s, were "
+                "every answer right, and {place} has {unseen:,}; ask for {possible} or more, "
+                "or train with more data",
+                flag,
+                max_error,
+                needed,
+                kind,
+                noun,
+                self._place,
+                unseen,
+                possible,
             )
         judged, of_test = self._judged(held_out)
         promise = checked_promise(judged, of_test, max_error)
@@ -269,10 +292,18 @@ class Decisions:
         other = least_promise(judged, of_test)
         milder = "" if other is None else f"ask for {other.max_error:g} or more, or "
         raise UsageError(
-            f"{flag}: {max_error:g} cannot be promised: the test refutes it: "
-            f"{share_in_words(promise.on_test.error)} of the answered among {promise.tested:,} test {noun}s "
-            f"are wrong, more than among the {promise.examples:,} held-out {noun}s; {milder}train with more "
-            "data like the test's"
+            "{flag}: {max_error:g} cannot be promised: the test refutes it: "
+            "{error} of the answered among {tested:,} test {noun}s "
+            "are wrong, more than among the {examples:,} held-out {noun2}s; {milder}train with more "
+            "data like the test's",
+            flag,
+            max_error,
+            share_in_words(promise.on_test.error),
+            promise.tested,
+            noun,
+            promise.examples,
+            noun,
+            milder,
         )
 
     def _coverage(self, share: float) -> Coverage:
@@ -283,8 +314,15 @@ class Decisions:
         if len(held_out) < needed:
             possible = math.floor(100 * len(held_out) / (len(held_out) + 1)) / 100
             raise UsageError(
-                f"{flag}: {share:g} cannot be promised: it takes {needed:,} held-out {noun}s, and "
-                f"{self._place} has {len(held_out):,}; ask for {possible:g} or less, or train with more data"
+                "{flag}: {share:g} cannot be promised: it takes {needed:,} held-out {noun}s, and "
+                "{place} has {held_out:,}; ask for {possible:g} or less, or train with more data",
+                flag,
+                share,
+                needed,
+                noun,
+                self._place,
+                len(held_out),
+                possible,
             )
         classes, target, test = self.model.classes, self.model.target, held_out.test
         coverage = coverage_of(Labels(held_out.labels, classes, target), held_out.said, share)
@@ -295,9 +333,14 @@ class Decisions:
         if coverage.is_void:
             assert coverage.on_test is not None
             raise UsageError(
-                f"{flag}: {share:g} cannot be promised: the test refutes it: only "
-                f"{share_in_words(coverage.on_test)} of {coverage.tested:,} test {noun}s are covered, which "
-                "are too few to widen it by; ask for less, or train with more data like the test's"
+                "{flag}: {share:g} cannot be promised: the test refutes it: only "
+                "{on_test} of {tested:,} test {noun}s are covered, which "
+                "are too few to widen it by; ask for less, or train with more data like the test's",
+                flag,
+                share,
+                share_in_words(coverage.on_test),
+                coverage.tested,
+                noun,
             )
         return coverage
 

@@ -38,11 +38,11 @@ from pellucid.evaluation import (
     worth,
 )
 from pellucid.evaluation.promises import kept_on
-from pellucid.files import write_file
-from pellucid.language import translated
+from pellucid.language.catalogue import translated
 from pellucid.reports.headlines import headline_of
+from pellucid.safety.files import write_file
+from pellucid.safety.strict import MOST_BYTES, read_json
 from pellucid.settings import METRICS, Settings
-from pellucid.strict import MOST_BYTES, read_json
 from pellucid.targets import Labels, Target
 
 _FORMAT = 1
@@ -327,10 +327,11 @@ def _write_counts(confusion: Path, classes: Sequence[str], counts: list[list[int
 def _require_counts(model: Model, confusion: Path) -> None:
     """Refuse a file for the counts by class that is none, or of a model without classes."""
     if confusion.suffix.lower() != ".csv":
-        raise UsageError(f"--confusion: {confusion} does not end in .csv; choose a name that does")
+        raise UsageError("--confusion: {confusion} does not end in .csv; choose a name that does", confusion)
     if "confusion" in ASKED[model.target].lacks:
         raise UsageError(
-            f"--confusion: counts answers by class, and the model predicts {model.target.nouns}; leave it out"
+            "--confusion: counts answers by class, and the model predicts {nouns}; leave it out",
+            model.target.nouns,
         )
 
 
@@ -394,7 +395,10 @@ def listing_for(model: Model, place: Any, settings: Settings) -> Listing:
         if not str(error).startswith("--task"):
             raise
         raise DataError(
-            f"{place}: holds no {noun}s, which are what the model takes; give labelled {noun}s"
+            "{place}: holds no {noun}s, which are what the model takes; give labelled {noun2}s",
+            place,
+            noun,
+            noun,
         ) from error
     if settings.rename is not None or not model.renamed:
         return listing
@@ -459,17 +463,21 @@ def _answers(
     unanswered = [source for source, error in named if error == REASON]
     if unanswered:  # to leave these out would flatter it
         raise ModelFileError(
-            f"model: what it computes for {count_of(len(unanswered), noun)} is not a finite number: "
-            f"{some(unanswered, _NAMES_SHOWN)}; train it again"
+            "model: what it computes for {unanswered} is not a finite number: {unanswered2}; train it again",
+            count_of(len(unanswered), noun),
+            some(unanswered, _NAMES_SHOWN),
         )
     bad = [f"{source}: {error}" for source, error in named]
     if bad and not skip_bad:
         listed = "\n  ".join(bad)
         raise DataError(
-            f"{listing.place}: {len(bad):,} {noun}s cannot be read; fix them or leave them out with "
-            f"--skip-bad\n  {listed}"
+            "{place}: {bad:,} {noun}s cannot be read; fix them or leave them out with --skip-bad\n  {listed}",
+            listing.place,
+            len(bad),
+            noun,
+            listed,
         )
     if len(bad) == len(rows):
-        raise DataError(f"{listing.place}: no {noun} can be read; the first is {bad[0]}")
+        raise DataError("{place}: no {noun} can be read; the first is {bad}", listing.place, noun, bad[0])
     is_readable = np.array([not error for error in errors])
     return np.concatenate(outputs), is_readable, np.concatenate(abstained), [*first_few(warnings, noun)]

@@ -13,12 +13,12 @@ from pellucid.answering.training_examples import known_label, known_states, most
 from pellucid.bundle import Generator, Inputs, Model, load_to_open
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError, ModelFileError, UsageError
-from pellucid.files import write_file
 from pellucid.insight.by_target import Against
 from pellucid.insight.explaining import explain_model, opened_model
 from pellucid.insight.explanation import Explanation
-from pellucid.language import translated
+from pellucid.language.catalogue import translated
 from pellucid.reports.explain import render_explanation
+from pellucid.safety.files import write_file
 from pellucid.settings import Settings
 
 _ENDINGS = (".html", ".htm")
@@ -70,7 +70,7 @@ def explain(
         StorageError: the page cannot be written; a former one is then intact.
     """
     if out.suffix.lower() not in _ENDINGS:
-        raise UsageError(f"--out: {out} does not end in .html; choose a name that does")
+        raise UsageError("--out: {out} does not end in .html; choose a name that does", out)
     if (place is None) == (typed is None):
         raise UsageError("INPUT: one input is opened at a time; give either a file or row, or --text TEXT")
     chosen = model_of(run, model_name)
@@ -82,18 +82,22 @@ def explain(
         known = some([quoted(name) for name in model.classes], _NAMES_SHOWN)
         there = f"choose one of {known}" if model.classes else "the model knows no classes; leave it out"
         noun = ASKED[model.target].label
-        raise UsageError(f"--class: {quoted(class_name)} is no {noun} of the model; {there}")
+        raise UsageError(
+            "--class: {class_name} is no {noun} of the model; {there}", quoted(class_name), noun, there
+        )
     if place is None:
         (block,) = incoming(model, (), settings, typed=(typed or "",)).blocks
         if block.errors[0]:
-            raise DataError(f"--text: {block.errors[0]}; give another text")
+            raise DataError("--text: {errors}; give another text", block.errors[0])
         name, inputs, warnings = translated("typed text"), block.inputs, tuple(block.warnings)
     else:
         name, inputs, warnings = _one_input(model, whole_name(chosen.folder, place), settings)
     if not isinstance(model, Generator):
         _, block = answered(model, Block([name], inputs, [""]))
         if block.errors[0]:
-            raise ModelFileError(f"{name}: {block.errors[0]}, or choose another {model.input_kind.noun}")
+            raise ModelFileError(
+                "{name}: {errors}, or choose another {noun}", name, block.errors[0], model.input_kind.noun
+            )
     truth, of_data = (None, ()) if place is None else _truth(model, chosen.folder, name)
     explanation = explain_model(model, inputs, target, truth, chosen.name)
     nearest, compared, lacking = most_alike(chosen.folder, opened_model(model), inputs)
@@ -136,12 +140,16 @@ def _one_input(model: Model, place: str, settings: Settings) -> tuple[str, Input
     count = asked.how_many()
     block = next(iter(asked.blocks), None)
     if block is None:
-        raise DataError(f"{place}: holds no {noun}; give a file of one")
+        raise DataError("{place}: holds no {noun}; give a file of one", place, noun)
     if count != 1:
         holds = "several" if count is None else f"{count:,}"
         raise DataError(
-            f"{place}: holds {holds} {noun}s, and one is opened at a time; name one, such as {block.names[0]}"
+            "{place}: holds {holds} {noun}s, and one is opened at a time; name one, such as {names}",
+            place,
+            holds,
+            noun,
+            block.names[0],
         )
     if block.errors[0]:
-        raise DataError(f"{block.names[0]}: {block.errors[0]}; choose another {noun}")
+        raise DataError("{names}: {errors}; choose another {noun}", block.names[0], block.errors[0], noun)
     return block.names[0], block.inputs, (*asked.warnings, *block.warnings)

@@ -20,9 +20,9 @@ from pellucid.data import Check, Dataset, Listing, prepare, read_data
 from pellucid.data.split_rules import SPLIT_RULE
 from pellucid.data.wording import count_of, filled, quoted, some, visible, width, wrapped
 from pellucid.errors import DataError, StorageError, UsageError
-from pellucid.files import write_file, write_folder
 from pellucid.input_kinds import TEXTS
-from pellucid.language import translated
+from pellucid.language.catalogue import translated
+from pellucid.safety.files import write_file, write_folder
 from pellucid.settings import Settings, likely_meant
 
 MOST_IMAGES = 100_000
@@ -80,16 +80,16 @@ def generate(
     model = load_any(run)
     if not isinstance(model, Generator):
         raise UsageError(
-            f"{run}: its model, {model.name}, makes no images; train one that does with --model vae"
+            "{run}: its model, {name}, makes no images; train one that does with --model vae", run, model.name
         )
     if not 1 <= count <= MOST_IMAGES:
-        raise UsageError(f"--count: {count:,} is outside 1 to {MOST_IMAGES:,}")
+        raise UsageError("--count: {count:,} is outside 1 to {MOST_IMAGES:,}", count, MOST_IMAGES)
     if seed < 0:
-        raise UsageError(f"--seed: {seed} is below 0")
+        raise UsageError("--seed: {seed} is below 0", seed)
     labels = _labels(model, count, class_name, run)
     is_empty_folder = out.is_dir() and not any(out.iterdir())
     if not is_empty_folder and (out.exists() or out.is_symlink()):
-        raise StorageError(f"{out}: already exists and is not an empty folder; choose another --out")
+        raise StorageError("{out}: already exists and is not an empty folder; choose another --out", out)
     images = model.sample(labels, seed)
     width = max(5, len(str(count)))
     names = [f"{number:0{width}d}.png" for number in range(1, count + 1)]
@@ -115,11 +115,15 @@ def _labels(
     if class_name is None:
         return model.turns(count)
     if not model.classes:
-        raise UsageError(f"--class: {run} was trained without labels and knows no classes; leave --class out")
+        raise UsageError(
+            "--class: {run} was trained without labels and knows no classes; leave --class out", run
+        )
     if class_name not in model.classes:
         known = some([quoted(name) for name in model.classes], 20)
         hint = likely_meant(class_name, model.classes)
-        raise UsageError(f"--class: {quoted(class_name)} is not known{hint}; choose one of {known}")
+        raise UsageError(
+            "--class: {class_name} is not known{hint}; choose one of {known}", quoted(class_name), hint, known
+        )
     return np.full(count, model.classes.index(class_name), np.int64)
 
 
@@ -244,11 +248,11 @@ def inspect_odd(
             "out from training; train it again, on more images"
         )
     if reason or not isinstance(model, Generator):
-        raise UsageError(f"--odd: {run}: its model, {model.name}, {reason}")
+        raise UsageError("--odd: {run}: its model, {name}, {reason}", run, model.name, reason)
     settings = dataclasses.replace(settings, model=model.name)  # which does without labels
     listing = read_data(place, settings)
     if listing.input_kind is TEXTS:
-        raise DataError(f"{place}: holds texts, and {run} ranks images; give images")
+        raise DataError("{place}: holds texts, and {run} ranks images; give images", place, run)
     rule = split_rule_of_run(Path(run)) if is_data_of(Path(run), place, len(listing)) else SPLIT_RULE
     dataset, check = prepare(listing, settings, progress=progress, split_rule=rule)
     return check, _ranked(run, model, place, listing, dataset)

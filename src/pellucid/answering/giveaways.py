@@ -11,8 +11,8 @@ from pellucid.arithmetic.rounding import figure
 from pellucid.bundle import Inputs, Model
 from pellucid.data.removal import image_without, of_images, of_texts, text_without
 from pellucid.data.wording import quoted
+from pellucid.safety.strict import MOST_BYTES, read_json
 from pellucid.settings import parse_ignore
-from pellucid.strict import MOST_BYTES, read_json
 
 # The probability of a class must fall by so much without what gives it away.
 _DRIVES = 0.1

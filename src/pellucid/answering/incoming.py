@@ -277,13 +277,16 @@ def _made_ready(
     there = sum(1 for _ in passing(itertools.islice(inputs, before.number)))
     if there < before.number:
         raise DataError(
-            f"--resume: {before.number:,} inputs were answered before, but now there are {there:,}; "
-            "leave --resume out to begin afresh"
+            "--resume: {number:,} inputs were answered before, but now there are {there:,}; "
+            "leave --resume out to begin afresh",
+            before.number,
+            there,
         )
     if before.number and digest.hexdigest() != before.digest:
         raise DataError(
-            f"--resume: among the first {before.number:,} inputs, which were answered before, one is new, "
-            "gone or has changed; leave --resume out to begin afresh"
+            "--resume: among the first {number:,} inputs, which were answered before, one is new, "
+            "gone or has changed; leave --resume out to begin afresh",
+            before.number,
         )
     # Both cut a block off before they take the next input.
     if model.input_kind is TEXTS:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from pellucid.bundle import model_folder
 from pellucid.data.wording import quoted, some
 from pellucid.errors import UsageError
+from pellucid.safety.strict import MOST_BYTES, read_json
 from pellucid.settings import likely_meant
-from pellucid.strict import MOST_BYTES, read_json
 
 _MODELS, _RECOMMENDED = "models", "model"
 _NAMES_SHOWN = 10
@@ -33,11 +33,16 @@ def model_of(place: str | Path, name: str | None = None) -> ModelOfRun:
     else:
         trained = _trained(Path(place))
         if not trained:
-            raise UsageError(f"--model: {place} is no finished run, so there is none to choose; leave it out")
+            raise UsageError(
+                "--model: {place} is no finished run, so there is none to choose; leave it out", place
+            )
         if name not in trained:
             raise UsageError(
-                f"--model: {quoted(name)} is no model of {place}{likely_meant(name, trained)}; "
-                f"choose one of {some(trained, _NAMES_SHOWN)}"
+                "--model: {name} is no model of {place}{name2}; choose one of {trained}",
+                quoted(name),
+                place,
+                likely_meant(name, trained),
+                some(trained, _NAMES_SHOWN),
             )
         folder = Path(place) / _MODELS / name
     above = folder.absolute().parent

@@ -36,8 +36,8 @@ from pellucid.answering.shards import COLUMNS, finished, part_of, write_record
 from pellucid.bundle import Model, load
 from pellucid.errors import UsageError
 from pellucid.evaluation import Drift, Gathering
-from pellucid.files import sha256
 from pellucid.pieces import shared_out, threads
+from pellucid.safety.files import sha256
 from pellucid.settings import DUMMIES, Settings
 
 # Called with the inputs done, and the inputs in all where that can be known.

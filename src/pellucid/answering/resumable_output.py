@@ -18,8 +18,8 @@ from typing import Annotated, Any
 from pellucid.answering.answers import PARQUET, Answer, Columns, as_lines, beginning, parquet_from
 from pellucid.answering.incoming import AT_START, ResumeCursor
 from pellucid.errors import PellucidError, StorageError, UsageError
-from pellucid.files import Draft, locked, put_in_place, resumable, storage_error, write_json
-from pellucid.strict import OneOf, Saved, Whole, read_json
+from pellucid.safety.files import Draft, locked, put_in_place, resumable, storage_error, write_json
+from pellucid.safety.strict import OneOf, Saved, Whole, read_json
 
 _SECONDS_BETWEEN = 2.0
 _MOST_STATE = 16 << 20
@@ -174,7 +174,9 @@ def _found(out: Path, question: Mapping[str, Any]) -> tuple[_State, Draft] | Non
         if state.question.get(words) != now:
             rows.close()
             raise UsageError(
-                f"--resume: {words} is another than when {out} was begun; "
-                "ask as before, or leave --resume out to begin afresh"
+                "--resume: {words} is another than when {out} was begun; "
+                "ask as before, or leave --resume out to begin afresh",
+                words,
+                out,
             )
     return state, rows

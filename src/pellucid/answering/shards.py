@@ -17,8 +17,8 @@ from pellucid.answering.answers import PARQUET, beginning, check_ending, parquet
 from pellucid.answering.incoming import ResumeCursor, Shard, Share
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, UsageError
-from pellucid.files import open_regular, sha256, write_json, writing
-from pellucid.strict import OneOf, Saved, Whole, read_json
+from pellucid.safety.files import open_regular, sha256, write_json, writing
+from pellucid.safety.strict import OneOf, Saved, Whole, read_json
 
 COLUMNS = "the columns"  # a key of the question
 _MOST_SHARDS = 1_000_000
@@ -35,8 +35,10 @@ def shard_of(words: str) -> Shard:
     shard = Shard(int(found[1]), int(found[2])) if found else Shard(0, 0)
     if not 1 <= shard.number <= shard.of <= _MOST_SHARDS:
         raise UsageError(
-            f"--shard: {quoted(words)} is no shard; give I/N with I from 1 to N, such as 3/8, "
-            f"and N at most {_MOST_SHARDS:,}"
+            "--shard: {words} is no shard; give I/N with I from 1 to N, such as 3/8, "
+            "and N at most {MOST_SHARDS:,}",
+            quoted(words),
+            _MOST_SHARDS,
         )
     return shard
 
@@ -134,8 +136,11 @@ def merge(out: Path) -> Merged:
         record = _read_record(part)
         if record is None or not _is_whole(part, record):
             raise DataError(
-                f"{part}: is not what its shard wrote, or its record is missing; "
-                f"run predict with --shard {number}/{len(parts)} again"
+                "{part}: is not what its shard wrote, or its record is missing; "
+                "run predict with --shard {number}/{parts} again",
+                part,
+                number,
+                len(parts),
             )
         records.append(record)
     _require_one_question(records)
@@ -164,21 +169,28 @@ def _parts_beside(out: Path) -> list[Path]:
     known = {shard for shard in shards if part_of(out, shard).name in names}
     if not known:
         raise UsageError(
-            f"--merge: there is no part of {out}, such as {part_of(out, Shard(1, 8)).name}; "
-            f"write parts by predict with --out {out.name} --shard I/N"
+            "--merge: there is no part of {out}, such as {name}; "
+            "write parts by predict with --out {name2} --shard I/N",
+            out,
+            part_of(out, Shard(1, 8)).name,
+            out.name,
         )
     numbers = sorted({shard.of for shard in known})
     if len(numbers) > 1:
         raise UsageError(
-            f"--merge: {out} has parts of different numbers of shards, {some(list(map(str, numbers)))}; "
-            "keep those of one number"
+            "--merge: {out} has parts of different numbers of shards, {str}; keep those of one number",
+            out,
+            some(list(map(str, numbers))),
         )
     every = [Shard(number, numbers[0]) for number in range(1, numbers[0] + 1)]
     missing = [str(shard) for shard in every if shard not in known]
     if missing:
         raise UsageError(
-            f"--merge: {out} lacks {len(missing):,} of its {count_of(len(every), 'part')}; "
-            f"run predict with --shard {some(missing, _NUMBERS_SHOWN)}"
+            "--merge: {out} lacks {missing:,} of its {every}; run predict with --shard {missing2}",
+            out,
+            len(missing),
+            count_of(len(every), "part"),
+            some(missing, _NUMBERS_SHOWN),
         )
     return [part_of(out, shard) for shard in every]
 
@@ -193,8 +205,12 @@ def _require_one_question(records: list[Record]) -> None:
         for words in {**first, **record.question}:
             if record.question.get(words) != first.get(words):
                 raise UsageError(
-                    f"--merge: part {number} differs from part 1 in {words}; "
-                    f"run predict with --shard {number}/{len(records)} as the others"
+                    "--merge: part {number} differs from part 1 in {words}; "
+                    "run predict with --shard {number2}/{records} as the others",
+                    number,
+                    words,
+                    number,
+                    len(records),
                 )
 
 
@@ -207,8 +223,10 @@ def _require_no_gap(records: list[Record]) -> None:
     for number, record in enumerate(records, start=1):
         if (record.start, record.begins, record.total) != (at, seam, records[0].total):
             raise DataError(
-                f"--merge: part {number} does not begin where part {max(1, number - 1)} ends, so the inputs "
-                "changed between the two; run all shards again on one set of inputs"
+                "--merge: part {number} does not begin where part {number2} ends, so the inputs "
+                "changed between the two; run all shards again on one set of inputs",
+                number,
+                max(1, number - 1),
             )
         at, seam = record.start + record.inputs, record.ends
     if seam:

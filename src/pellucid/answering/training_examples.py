@@ -18,8 +18,8 @@ from pellucid.data.wording import public_name
 from pellucid.errors import PellucidError
 from pellucid.insight.explanation import MOST_COMPARED, Like, nearest
 from pellucid.insight.opened_networks import one_thread
+from pellucid.safety.strict import MOST_BYTES, read_json
 from pellucid.settings import Settings
-from pellucid.strict import MOST_BYTES, read_json
 from pellucid.targets import MULTILABEL, UNKNOWN
 
 _SHOWN = 8

@@ -8,7 +8,7 @@ import numpy as np
 
 from pellucid.data.wording import with_article
 from pellucid.input_kinds import IMAGES, TEXTS, VALUES, InputKind
-from pellucid.language import translated
+from pellucid.language.catalogue import translated
 from pellucid.targets import (
     CLASSIFICATION,
     GENERATION,

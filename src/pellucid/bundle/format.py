@@ -32,8 +32,8 @@ from pellucid.input_kinds import IMAGES, INPUT_KINDS, TEXTS, InputKind
 from pellucid.input_kinds import VALUES as VECTORS
 from pellucid.networks import NetworkConfig, Origin
 from pellucid.networks.config import MOST_FEATURES
-from pellucid.stored import Forms
-from pellucid.strict import (
+from pellucid.safety.stored import Forms
+from pellucid.safety.strict import (
     LEFT_OUT,
     SEAL,
     Items,
@@ -342,28 +342,35 @@ class Description(Saved):
         document = parse_file(content, place)
         if not isinstance(document, dict) or type(document.get("format")) is not int:
             raise ModelFileError(
-                f"{place}: not the description of a Pellucid model; choose a model or run folder"
+                "{place}: not the description of a Pellucid model; choose a model or run folder", place
             )
         if document["format"] != FORMAT:
             raise ModelFileError(
-                f"{place}: format {document['format']}, this version reads format {FORMAT}; "
-                "use the version of Pellucid that wrote it"
+                "{place}: format {document}, this version reads format {FORMAT}; "
+                "use the version of Pellucid that wrote it",
+                place,
+                document["format"],
+                FORMAT,
             )
         kind = document.get("kind")
         if not isinstance(kind, str) or kind not in KINDS:
             raise ModelFileError(
-                f"{place}: kind {repr(kind)[:40]} is not known; known are {', '.join(KINDS)}; "
-                "use the version of Pellucid that wrote it"
+                "{place}: kind {kind} is not known; known are {KINDS}; "
+                "use the version of Pellucid that wrote it",
+                place,
+                repr(kind)[:40],
+                ", ".join(KINDS),
             )
         plain = {name: document[name] for name in fields_of(cls) if name in document}
         try:
             description = cls.from_json({name: each for name, each in document.items() if name != SEAL})
         except (ValueError, TypeError, KeyError) as error:
-            raise ModelFileError(f"{place}: {error}; use an undamaged copy") from error
+            raise ModelFileError("{place}: {error}; use an undamaged copy", place, error) from error
         if sealed(plain) != content:
             raise ModelFileError(
-                f"{place}: its checksum does not match: it was changed after it was saved; "
-                "use an undamaged copy"
+                "{place}: its checksum does not match: it was changed after it was saved; "
+                "use an undamaged copy",
+                place,
             )
         return description
 
@@ -428,14 +435,16 @@ def check_header(file: BinaryIO, size: int, expected: Forms, place: str) -> None
     start = file.read(_LENGTH_BYTES)
     length = struct.unpack("<Q", start)[0] if len(start) == _LENGTH_BYTES else size
     if length > min(size - _LENGTH_BYTES, _HEADER_LIMIT):
-        raise ModelFileError(f"{place}: truncated or not a safetensors file; use an undamaged copy")
+        raise ModelFileError("{place}: truncated or not a safetensors file; use an undamaged copy", place)
     header = parse_file(file.read(length), place)
     if not isinstance(header, dict):
-        raise ModelFileError(f"{place}: its header is not a JSON object; use an undamaged copy")
+        raise ModelFileError("{place}: its header is not a JSON object; use an undamaged copy", place)
     missing, surplus = sorted(expected.keys() - header.keys()), sorted(header.keys() - expected.keys())
     if missing or surplus:
         which = f"lacks {missing[0]!r}" if missing else f"holds {surplus[0]!r}, which does not belong to it"
-        raise ModelFileError(f"{place}: does not fit the architecture: {which}; use an undamaged copy")
+        raise ModelFileError(
+            "{place}: does not fit the architecture: {which}; use an undamaged copy", place, which
+        )
     position = 0
 
     def place_of(item: tuple[str, Any]) -> tuple[int, int]:
@@ -449,11 +458,13 @@ def check_header(file: BinaryIO, size: int, expected: Forms, place: str) -> None
         try:
             position = _end_of(name, entry, *expected[name], position)
         except ValueError as error:
-            raise ModelFileError(f"{place}: {error}; use an undamaged copy") from error
+            raise ModelFileError("{place}: {error}; use an undamaged copy", place, error) from error
     if size != _LENGTH_BYTES + length + position:
         raise ModelFileError(
-            f"{place}: {size} bytes, but its header announces {_LENGTH_BYTES + length + position}; "
-            "use an undamaged copy"
+            "{place}: {size} bytes, but its header announces {LENGTH_BYTES}; use an undamaged copy",
+            place,
+            size,
+            _LENGTH_BYTES + length + position,
         )
 
 

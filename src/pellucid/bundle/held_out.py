@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float, Float32, Float64, Shaped
 
 from pellucid.arithmetic.probabilities import trust
 from pellucid.bundle.by_target import IN_FOLDERS
-from pellucid.stored import Forms, read_arrays
-from pellucid.strict import LEFT_OUT, Whole, from_json, to_json
+from pellucid.safety.stored import Forms, read_arrays
+from pellucid.safety.strict import LEFT_OUT, Whole, from_json, to_json
 from pellucid.targets import Labels, Target
 
 MOST_EXAMPLES = 10_000

@@ -81,8 +81,10 @@ def require_images(
         or inputs.dtype != np.uint8
     ):
         raise DataError(
-            f"images: found {_form(inputs)}, expected uint8 of shape "
-            f"(n, {', '.join(map(str, shape))}); pass them through the model's preprocessing"
+            "images: found {inputs}, expected uint8 of shape "
+            "(n, {str}); pass them through the model's preprocessing",
+            _form(inputs),
+            ", ".join(map(str, shape)),
         )
     return inputs
 
@@ -98,7 +100,9 @@ def require_vectors(inputs: Inputs, length: int) -> Shaped[np.ndarray, "examples
         or (length and inputs.shape[1] != length)
         or inputs.dtype != np.float32
     ):
-        raise DataError(f"features: found {_form(inputs)}, expected float32 of shape (n, {length or 'any'})")
+        raise DataError(
+            "features: found {inputs}, expected float32 of shape (n, {value})", _form(inputs), length or "any"
+        )
     return inputs
 
 
@@ -115,16 +119,19 @@ def require_texts(inputs: object) -> Sequence[str]:
     if isinstance(inputs, str):
         raise DataError("texts: found a single text, expected a list of them; put it into a list")
     if not isinstance(inputs, Sequence) or isinstance(inputs, (bytes, bytearray, memoryview)):
-        raise DataError(f"texts: found {_form(inputs)}, expected a list of texts")
+        raise DataError("texts: found {inputs}, expected a list of texts", _form(inputs))
     for position, text in enumerate(inputs):
         if not isinstance(text, str):
             raise DataError(
-                f"texts: {type(text).__name__} at position {position}, expected a text; leave it out"
+                "texts: {name} at position {position}, expected a text; leave it out",
+                type(text).__name__,
+                position,
             )
         if not is_encodable(text):
             raise DataError(
-                f"texts: half a character (a lone surrogate) in the text at position {position}; "
-                "read its source anew in the right encoding, or leave it out"
+                "texts: half a character (a lone surrogate) in the text at position {position}; "
+                "read its source anew in the right encoding, or leave it out",
+                position,
             )
     return inputs
 

@@ -14,7 +14,6 @@ import scipy.sparse
 import torch
 from torch import Tensor
 
-from pellucid.budgets import MEMORY
 from pellucid.bundle.average_models import AverageMember, AverageModel
 from pellucid.bundle.by_target import IN_FOLDERS
 from pellucid.bundle.format import (
@@ -46,13 +45,14 @@ from pellucid.encoding.encoder import MOST_BYTES as WORDS_LIMIT
 from pellucid.encoding.encoder import UNKNOWN
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import ModelFileError
-from pellucid.files import open_regular, sha256
 from pellucid.input_kinds import TEXTS, VALUES
 from pellucid.networks import Autoencoder, Network
 from pellucid.networks.costs import require_affordable
 from pellucid.networks.families import outline
 from pellucid.novelty import Detector
-from pellucid.stored import Forms
+from pellucid.safety.budgets import MEMORY
+from pellucid.safety.files import open_regular, sha256
+from pellucid.safety.stored import Forms
 
 # Model files of other makers that can run code when they are opened: recognised, never opened.
 
@@ -89,7 +89,9 @@ def refuse_foreign_file(path: Path) -> None:
         kind = "a tar archive"
     if kind is not None:
         raise ModelFileError(
-            f"{path}: {kind}; such a file may run code; refused; give a model folder that Pellucid saved"
+            "{path}: {kind}; such a file may run code; refused; give a model folder that Pellucid saved",
+            path,
+            kind,
         )
 
 
@@ -107,7 +109,9 @@ def load(folder: str | Path) -> Model:
     model = load_to_open(folder)
     if isinstance(model, Generator):
         raise ModelFileError(
-            f"{folder}: this model makes images and predicts nothing; use pellucid generate {folder}"
+            "{folder}: this model makes images and predicts nothing; use pellucid generate {folder2}",
+            folder,
+            folder,
         )
     return model
 
@@ -120,7 +124,8 @@ def load_to_open(folder: str | Path) -> Model:
     model = load_any(folder)
     if model.input_kind is VALUES:
         raise ModelFileError(
-            f"{folder}: this model takes feature vectors, not images or texts; use pellucid.load in Python"
+            "{folder}: this model takes feature vectors, not images or texts; use pellucid.load in Python",
+            folder,
         )
     return model
 
@@ -136,10 +141,14 @@ def load_any(folder: str | Path) -> Model:
         description = Description.from_bytes(_read_bounded(path, SIZE_LIMIT), str(path))
         return _average(place, description) if description.members else _one(place, description)
     except MemoryError as error:
-        raise ModelFileError(f"{place}: too large for this machine's memory; choose another model") from error
+        raise ModelFileError(
+            "{place}: too large for this machine's memory; choose another model", place
+        ) from error
     except OSError as error:
         raise ModelFileError(
-            f"{place}: cannot be read: {(error.strerror or str(error)).lower()}; check the folder"
+            "{place}: cannot be read: {lower}; check the folder",
+            place,
+            (error.strerror or str(error)).lower(),
         ) from error
 
 
@@ -151,22 +160,27 @@ def model_folder(folder: str | Path) -> Path:
     place = Path(folder)
     if not place.exists():
         meant = likely_path(str(place))
-        raise ModelFileError(f"{place}: there is no such folder{meant}; give a run or a model folder")
+        raise ModelFileError(
+            "{place}: there is no such folder{meant}; give a run or a model folder", place, meant
+        )
     if not place.is_dir():
         refuse_foreign_file(place)
-        raise ModelFileError(f"{place}: a file, not a model folder; give a run or a model folder")
+        raise ModelFileError("{place}: a file, not a model folder; give a run or a model folder", place)
     for candidate in (place, place / "model"):
         if os.path.lexists(candidate / FILE_NAME):
             return candidate
     if _is_unfinished(place):
         raise ModelFileError(
-            f"{place}: a run that is not finished, so it has no model yet; if it was interrupted, finish it "
-            "by the command that began it, with --resume"
+            "{place}: a run that is not finished, so it has no model yet; if it was interrupted, finish it "
+            "by the command that began it, with --resume",
+            place,
         )
     for path in sorted(place.iterdir())[:100]:
         if path.is_file():
             refuse_foreign_file(path)
-    raise ModelFileError(f"{place}: neither a model folder nor a finished run; {FILE_NAME} is missing")
+    raise ModelFileError(
+        "{place}: neither a model folder nor a finished run; {FILE_NAME} is missing", place, FILE_NAME
+    )
 
 
 def _is_unfinished(place: Path) -> bool:
@@ -203,7 +217,7 @@ def _one(place: Path, description: Description) -> Model:
             if description.architecture is not None:
                 require_affordable(description.architecture)
         except ValueError as error:
-            raise ModelFileError(f"{path}: {error}") from error
+            raise ModelFileError("{path}: {error}", path, error) from error
 
     tensors = _tensors(place, WEIGHTS_NAME, forms, description, check_cost)
     with _impossible(place):
@@ -240,12 +254,14 @@ def _member(place: Path, plan: MemberPlan) -> Model:
     for each in (folder.parent, folder):
         if each.is_symlink() or not each.is_dir():
             what = "a link" if each.is_symlink() else "no folder"
-            raise ModelFileError(f"{each}: {what}, where members of the average lie; use an undamaged copy")
+            raise ModelFileError(
+                "{each}: {what}, where members of the average lie; use an undamaged copy", each, what
+            )
     path = _file_inside(folder, FILE_NAME)
     content = _unchanged(path, _read_bounded(path, SIZE_LIMIT), plan.sha256)
     description = Description.from_bytes(content, str(path))
     if description.members:
-        raise ModelFileError(f"{path}: an average, which is no member of another; use an undamaged copy")
+        raise ModelFileError("{path}: an average, which is no member of another; use an undamaged copy", path)
     return _one(folder, description)
 
 
@@ -256,11 +272,11 @@ def _file_inside(folder: Path, name: str) -> Path:
     """The path of a regular file of the folder, never one that a link leads to."""
     path = folder / name
     if path.is_symlink():
-        raise ModelFileError(f"{path}: a link; a model folder holds its own files; copy the file there")
+        raise ModelFileError("{path}: a link; a model folder holds its own files; copy the file there", path)
     if not path.exists():
-        raise ModelFileError(f"{path}: missing; use an undamaged copy")
+        raise ModelFileError("{path}: missing; use an undamaged copy", path)
     if not path.is_file():
-        raise ModelFileError(f"{path}: not a regular file; use an undamaged copy")
+        raise ModelFileError("{path}: not a regular file; use an undamaged copy", path)
     return path
 
 
@@ -269,7 +285,7 @@ def _read_bounded(path: Path, limit: int) -> bytes:
     with open_regular(path) as file:
         content = file.read(limit + 1)
     if len(content) > limit:
-        raise ModelFileError(f"{path}: larger than {limit >> 20} MB; use an undamaged copy")
+        raise ModelFileError("{path}: larger than {limit} MB; use an undamaged copy", path, limit >> 20)
     return content
 
 
@@ -301,7 +317,7 @@ def _tensors(
     with _impossible(path):
         tensors = unpack(_unchanged(path, content, description.sha256[name]))
     if not all(tensor.isfinite().all() for tensor in tensors.values()):
-        raise ModelFileError(f"{path}: holds weights that are not finite; train the model again")
+        raise ModelFileError("{path}: holds weights that are not finite; train the model again", path)
     return tensors
 
 
@@ -340,7 +356,7 @@ def _arrays_beside(
     """The arrays of a file besides the weights; `None` where there are no settings of it, and no file."""
     if settings is None:
         if name in description.sha256:
-            raise ModelFileError(f"{folder / name}: {stray}; use an undamaged copy")
+            raise ModelFileError("{folder}: {stray}; use an undamaged copy", folder / name, stray)
         return None
     with _impossible(folder / FILE_NAME):
         forms = expected(settings)
@@ -353,7 +369,7 @@ def _impossible(place: Path) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError) as error:
-        raise ModelFileError(f"{place}: {error}; use an undamaged copy") from error
+        raise ModelFileError("{place}: {error}; use an undamaged copy", place, error) from error
 
 
 def _unchanged(path: Path, content: bytes, digest: str) -> bytes:
@@ -365,7 +381,7 @@ def _unchanged(path: Path, content: bytes, digest: str) -> bytes:
 
 def _changed(path: Path) -> ModelFileError:
     return ModelFileError(
-        f"{path}: its checksum does not match: it was changed after it was saved; use an undamaged copy"
+        "{path}: its checksum does not match: it was changed after it was saved; use an undamaged copy", path
     )
 
 
@@ -474,10 +490,12 @@ def require_answers(model: Model, place: str) -> None:
         with np.errstate(all="ignore"), torch.inference_mode():
             _ask(model)
     except ModelFileError as error:
-        raise ModelFileError(f"{place}: {str(error).removeprefix('model: ')}") from error
+        raise ModelFileError("{place}: {removeprefix}", place, str(error).removeprefix("model: ")) from error
     except (ArithmeticError, LookupError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise ModelFileError(f"{place}: cannot answer ({reason}); use an undamaged copy") from error
+        raise ModelFileError(
+            "{place}: cannot answer ({reason}); use an undamaged copy", place, reason
+        ) from error
 
 
 def _ask(model: Model) -> None:

@@ -37,11 +37,11 @@ from pellucid.classical import Predictor
 from pellucid.encoding import Encoder
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import DivergedError
-from pellucid.files import write_folder
 from pellucid.input_kinds import TEXTS, VALUES
-from pellucid.language import translated, translated_form
+from pellucid.language.catalogue import translated, translated_form
 from pellucid.networks import Network
 from pellucid.networks.config import Latent
+from pellucid.safety.files import write_folder
 
 
 class Parts(NamedTuple):
@@ -122,7 +122,9 @@ def _files_of_one(model: Model, folder: Path, facts: Mapping[str, Any]) -> dict[
         }
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
-            raise DivergedError(f"{folder}: the weights {name!r} are not finite; nothing was saved")
+            raise DivergedError(
+                "{folder}: the weights {name!r} are not finite; nothing was saved", folder, name
+            )
     contents = {WEIGHTS_NAME: pack(tensors)}
     if encoding is not None:
         contents[EncodingPlan.of(encoding).file] = encoding.content()

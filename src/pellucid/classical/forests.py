@@ -16,7 +16,7 @@ from pellucid.classical.one_against_rest import cell_weights, constant_shares, h
 from pellucid.classical.predictors import Exclusive, Outputs, Predictor, Rows, dense
 from pellucid.classical.training_set import OverdueError
 from pellucid.classical.work import Work
-from pellucid.stored import Forms
+from pellucid.safety.stored import Forms
 from pellucid.targets.several import States
 
 MOST_DEPTH = 64  # bounds the questions to a row, whatever a file says

@@ -28,7 +28,7 @@ from pellucid.classical.one_against_rest import (
 )
 from pellucid.classical.predictors import Exclusive, Outputs, Predictor, Rows, dense, spread
 from pellucid.classical.work import Work
-from pellucid.stored import Forms
+from pellucid.safety.stored import Forms
 from pellucid.targets.several import States
 
 SHARPNESS = 5.0  # makes each vote nearly 0 or 1

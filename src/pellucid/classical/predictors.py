@@ -11,8 +11,8 @@ from jaxtyping import Float32, Float64, Int32
 
 from pellucid.arithmetic import softmax
 from pellucid.arithmetic.probabilities import sigmoid
-from pellucid.stored import Forms, Stored
-from pellucid.strict import LEFT_OUT, Whole
+from pellucid.safety.stored import Forms, Stored
+from pellucid.safety.strict import LEFT_OUT, Whole
 
 # One row for each example, in single precision.
 Rows: TypeAlias = Float32[np.ndarray, "n d"] | scipy.sparse.csr_array

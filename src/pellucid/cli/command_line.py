@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from pellucid.errors import UsageError
-from pellucid.files import read_regular
-from pellucid.language import translated
+from pellucid.language.catalogue import translated
 from pellucid.runtime.help import Formatter
+from pellucid.safety.files import read_regular
 from pellucid.settings import ROWS, Group, Row, Settings, likely_meant, name_of, not_known
 
 _PLACEHOLDERS = {str: "TEXT", int: "N", float: "X"}
@@ -59,7 +59,7 @@ def require_out(arguments: argparse.Namespace, command: str, place: str) -> None
     from pellucid.data.reading.dispatch import require_existing
 
     require_existing(place)
-    raise UsageError(f"{command}: --out RUN is missing; name a folder for the results")
+    raise UsageError("{command}: --out RUN is missing; name a folder for the results", command)
 
 
 def add_table_flags(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
@@ -107,9 +107,13 @@ def settings_given(arguments: argparse.Namespace) -> dict[str, Any]:
     try:
         document = tomllib.loads(read_regular(config, _CONFIG_BYTES).decode())
     except OSError as error:
-        raise UsageError(f"{config}: {(error.strerror or '').lower()}; give a readable TOML file") from error
+        raise UsageError(
+            "{config}: {lower}; give a readable TOML file", config, (error.strerror or "").lower()
+        ) from error
     except ValueError as error:
-        raise UsageError(f"{config}: not TOML: {error}; write lines such as epochs = 5") from error
+        raise UsageError(
+            "{config}: not TOML: {error}; write lines such as epochs = 5", config, error
+        ) from error
     from_file = {name_of(name): value for name, value in document.items()}
     checked = Settings.from_mapping(from_file, str(config))
     return {name: getattr(checked, name) for name in from_file} | given
@@ -219,12 +223,16 @@ def shown() -> Iterator[None]:
 
 
 def say(text: str, piped: int | None = None) -> None:
-    """Write lines to standard error, in the language of the user.
+    """Write a text to standard error, in the language of the user; `piped` as for `write_lines`."""
+    write_lines(translated(text), piped)
+
+
+def write_lines(text: str, piped: int | None = None) -> None:
+    """Write lines to standard error.
 
     On a terminal they have its width, and are never broken within a word. `piped` are the columns where it
-    is no terminal; by default lines stay whole there, for programs to read.
+    is not a terminal; by default lines stay whole there, for programs to read.
     """
-    text = translated(text)
     columns = min(_WIDEST, shutil.get_terminal_size().columns) if sys.stderr.isatty() else piped
     if columns is not None:
         from pellucid.data.wording import wrapped

@@ -85,7 +85,9 @@ def run(arguments: argparse.Namespace) -> int:
         )
     for flag, value in (("--changes", arguments.changes), ("--json", arguments.json)):
         if value:
-            raise UsageError(f"{flag}: belongs to the comparison of two runs, RUN1 RUN2 DATA; leave it out")
+            raise UsageError(
+                "{flag}: belongs to the comparison of two runs, RUN1 RUN2 DATA; leave it out", flag
+            )
     require_out(arguments, "compare", places[0])
     from pellucid.pipeline.comparing.variants import parse_vary
 
@@ -113,10 +115,14 @@ def _compare_runs(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
         ("--overwrite", arguments.overwrite),
     ):
         if value:
-            raise UsageError(f"{flag}: belongs to training, and runs are compared as they are; leave it out")
+            raise UsageError(
+                "{flag}: belongs to training, and runs are compared as they are; leave it out", flag
+            )
     for flag, path, ending in (("--out", arguments.out, ".html"), ("--changes", arguments.changes, ".csv")):
         if path is not None and path.suffix.lower() != ending:
-            raise UsageError(f"{flag} {path}: of two runs it writes a {ending} file; name one")
+            raise UsageError(
+                "{flag} {path}: of two runs it writes a {ending} file; name one", flag, path, ending
+            )
     from pellucid.answering.compare_runs import compare_runs, page_of, write_changes
 
     with counting("reading") as progress:

@@ -11,7 +11,7 @@ from typing import Any
 from pellucid import cores
 from pellucid.cli.command_line import say
 from pellucid.errors import StorageError
-from pellucid.language import translated
+from pellucid.language.catalogue import translated
 
 # Settings for the images: with half the usual shift six epochs serve as well as the ten of `quick`.
 _IMAGES: dict[str, Any] = {"preset": "quick", "epochs": 6}
@@ -45,8 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises: `StorageError` if something else is there; `RunLockedError` if another demonstration writes there.
     """
-    from pellucid.files import locked, make_folder
     from pellucid.pipeline.run.journal import DEMO_LOCK
+    from pellucid.safety.files import locked, make_folder
 
     out: Path = arguments.out
     spam = Path(f"{out}-spam")
@@ -90,7 +90,7 @@ def _is_earlier(place: Path, sample: str, settings: Mapping[str, Any]) -> bool:
     Raises: `StorageError` if it holds anything else.
     """
     from pellucid.pipeline.run.journal import DEMO_LOCK, NAME
-    from pellucid.strict import read_json
+    from pellucid.safety.strict import read_json
 
     try:
         names = {entry.name for entry in place.iterdir()} - {".lock", DEMO_LOCK}
@@ -98,11 +98,13 @@ def _is_earlier(place: Path, sample: str, settings: Mapping[str, Any]) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise StorageError(f"{place}: {(error.strerror or '').lower()}; choose another --out") from error
+        raise StorageError(
+            "{place}: {lower}; choose another --out", place, (error.strerror or "").lower()
+        ) from error
     if not names:
         return False
     if NAME not in names:
-        raise StorageError(f"{place}: holds files, but no run; choose another --out")
+        raise StorageError("{place}: holds files, but no run; choose another --out", place)
     try:
         config = read_json(place / NAME, _CONFIG_BYTES)
         found = config.get("data", {}).get("place", sample), config["settings"]
@@ -110,7 +112,9 @@ def _is_earlier(place: Path, sample: str, settings: Mapping[str, Any]) -> bool:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         is_own = False
     if not is_own:
-        raise StorageError(f"{place}: already holds a run, which is no demonstration; choose another --out")
+        raise StorageError(
+            "{place}: already holds a run, which is no demonstration; choose another --out", place
+        )
     return True
 
 

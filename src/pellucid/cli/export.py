@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _page(arguments)
     for option, value in (("--title", arguments.title), ("--examples", arguments.examples)):
         if value:
-            raise UsageError(f"{option}: it is for a page; leave it out, or write --out app.html")
+            raise UsageError("{option}: it is for a page; leave it out, or write --out app.html", option)
     from pellucid.data.wording import count_of
     from pellucid.export.export import export
     from pellucid.pipeline.run.stages import shown_meanwhile
@@ -89,7 +89,9 @@ def _page(arguments: argparse.Namespace) -> int:
     from pellucid.pipeline.run.stages import shown_meanwhile
 
     if not 0 <= arguments.examples <= _MOST_TO_TRY:
-        raise UsageError(f"--examples: {arguments.examples} given; give 0 to {_MOST_TO_TRY}")
+        raise UsageError(
+            "--examples: {examples} given; give 0 to {MOST_TO_TRY}", arguments.examples, _MOST_TO_TRY
+        )
     if arguments.precision != "fp32":
         raise UsageError("--precision: a page always holds weights in half precision; leave it out")
     with shown_meanwhile(f"writing {arguments.out} and proving it"):

@@ -8,7 +8,7 @@ from typing import Any
 
 from pellucid.cli.command_line import add_data, add_settings, add_table_flags, counting, say, settings_from
 from pellucid.errors import UsageError
-from pellucid.language import translated
+from pellucid.language.catalogue import translated
 
 _EXAMPLES = (
     ("pellucid inspect photos/", "a folder for each class"),

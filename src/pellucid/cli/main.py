@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any, TextIO
 
 from pellucid import __version__, cores
-from pellucid.budgets import shortened
 from pellucid.cli import (
     compare,
     demo,
@@ -26,9 +25,11 @@ from pellucid.cli import (
     train,
     tune,
 )
-from pellucid.cli.command_line import Parser, say, shown
+from pellucid.cli.command_line import Parser, say, shown, write_lines
 from pellucid.errors import PellucidError, StorageError
-from pellucid.language import LANGUAGES, set_language
+from pellucid.language.catalogue import LANGUAGES, set_language, translated
+from pellucid.language.sentence import Sentence
+from pellucid.safety.budgets import shortened
 
 # At the end all memory is given back at once; to look for cycles among all objects first takes half a second.
 atexit.register(gc.freeze)
@@ -113,12 +114,12 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         with contextlib.ExitStack() as stack:
             if getattr(arguments, "isolate", False):
-                from pellucid.isolation import isolated
+                from pellucid.safety.isolation import isolated
 
                 stack.enter_context(isolated(say))
             return int(arguments.run(arguments))
     except PellucidError as error:
-        _print(error, f"error: {error}", arguments.debug)
+        _print(error, Sentence("error: {error}", error), arguments.debug)
         return error.exit_code
     except KeyboardInterrupt as error:
         _print(error, "error: interrupted; nothing was lost that had been written", debug=False)
@@ -174,7 +175,7 @@ def _report_refused(refused: OSError) -> int:
 
 def _print(error: BaseException, message: str, debug: bool) -> None:
     """Print a message; names from files cannot move the cursor or colour the terminal."""
-    lines = [shortened(line) for line in message.split("\n")]
+    lines = [shortened(line) for line in translated(message).split("\n")]
     if not all(line.isprintable() for line in lines):
         from pellucid.data.wording import visible
 
@@ -182,7 +183,7 @@ def _print(error: BaseException, message: str, debug: bool) -> None:
     try:
         if debug:
             traceback.print_exception(error)
-        say("\n".join(lines))
+        write_lines("\n".join(lines))
         sys.stderr.flush()
     except OSError:  # nobody reads it, but the exit code stays
         _send_nowhere(sys.stderr)

@@ -14,7 +14,7 @@ from pellucid.cli.command_line import (
     require_out,
     settings_given,
 )
-from pellucid.language import translated
+from pellucid.language.catalogue import translated
 
 _EXAMPLES = (
     ("pellucid train photos/ --out run/", "folders of classes"),

@@ -187,8 +187,14 @@ def apply_corrections(
         remedy = "fix or remove them, or pass them over with --skip-bad"
         fit = "does" if len(at_fault) == 1 else "do"
         raise DataError(
-            f"{table.place}: {len(at_fault):,} of {count_of(len(table.rows), 'correction')} {fit} not fit "
-            f"{listing.place}; {remedy}{listed_rows(at_fault)}"
+            "{place}: {at_fault:,} of {rows} {fit} not fit {place2}; {remedy}{at_fault2}",
+            table.place,
+            len(at_fault),
+            count_of(len(table.rows), "correction"),
+            fit,
+            listing.place,
+            remedy,
+            listed_rows(at_fault),
         )
     applied = Applied(
         table,
@@ -354,6 +360,10 @@ def require_new_classes(
         named.append(f"{quoted(name)}{likely} has {count_of(count, 'example')}")
     what = "an example to train" if needed == 1 else f"{needed}, one for each split"
     raise DataError(
-        f"{place}: {count_of(len(short), 'new class')}: {some(named, 10)}; a class that is not in the "
-        f"data needs {what}; correct the name, or give more examples"
+        "{place}: {short}: {named}; a class that is not in the "
+        "data needs {what}; correct the name, or give more examples",
+        place,
+        count_of(len(short), "new class"),
+        some(named, 10),
+        what,
     )

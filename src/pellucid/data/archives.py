@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from io import BufferedIOBase
 from typing import Any, NamedTuple
 
-from pellucid.budgets import MEMORY
 from pellucid.errors import DataError
+from pellucid.safety.budgets import MEMORY
 
 # Larger files inside archives are refused, before they are unpacked where their size is known.
 MOST_MEMBER_BYTES = 256 << 20
@@ -112,7 +112,7 @@ def tar_members(file: BufferedIOBase) -> Iterator[Member]:
         is_first = False
         if kind in (_LONG_NAME, *_PAX, *_OTHER_HEADERS):
             if own_size > _MOST_HEADER:
-                raise DataError(f"a header of {own_size:,} bytes; a name is not that long: refused")
+                raise DataError("a header of {own_size:,} bytes; a name is not that long: refused", own_size)
             found = _taken(file, own_size)
             _taken(file, -own_size % _RECORD)
             more_name, more_size = _more(kind, found)
@@ -247,7 +247,7 @@ class _Directory:
     def read(self, size: int = -1) -> bytes:
         """So many bytes. Raises: `DataError` if they would take too much memory."""
         if size > MEMORY.value() // _ENTRY_SHARE:
-            raise DataError(f"its directory takes {size / 1e6:,.0f} MB; {MEMORY.remedy}")
+            raise DataError("its directory takes {size:,.0f} MB; {remedy}", size / 1000000.0, MEMORY.remedy)
         return self._file.read(size)
 
     def seekable(self) -> bool:
@@ -268,7 +268,9 @@ def zip_members(file: BufferedIOBase) -> Iterator[Member]:
         raise
     except _ZIP_ERRORS as error:
         reason = " ".join(str(error).split())[:100].lower()
-        raise DataError(f"not a ZIP archive, or one that was cut off ({reason}); copy it again") from error
+        raise DataError(
+            "not a ZIP archive, or one that was cut off ({reason}); copy it again", reason
+        ) from error
     for info in infos:
         left -= info.compress_size
         if left < 0:

@@ -171,14 +171,18 @@ def _sets_of(listing: Listing, settings: Settings) -> Labels | None:
             return found
     elif given is not None:
         raise UsageError(
-            f"--target {settings.target}: the labels of {listing.place} are in "
-            f"{count_of(len(given.names), 'column')}; name one with --label-column"
+            "--target {target}: the labels of {place} are in {names}; name one with --label-column",
+            settings.target,
+            listing.place,
+            count_of(len(given.names), "column"),
         )
     for flag, value in (("--unlabelled", settings.unlabelled), ("--label-separator", separator)):
         if value is not None:
             raise UsageError(
-                f"{flag}: belongs to examples with several labels, and those of {listing.place} have one "
-                "each; leave it out, or give --target labels"
+                "{flag}: belongs to examples with several labels, and those of {place} have one "
+                "each; leave it out, or give --target labels",
+                flag,
+                listing.place,
             )
     return None
 
@@ -211,8 +215,12 @@ def with_answer(
     if unlabelled is None:
         cells = "no label" if of_rows.all() else "an empty cell of a label"
         raise DataError(
-            f"{place}: {what} with {cells}: {shown}; give --unlabelled none if no label applies there, or "
-            "--unlabelled unknown if nobody has looked"
+            "{place}: {what} with {cells}: {shown}; give --unlabelled none if no label applies there, or "
+            "--unlabelled unknown if nobody has looked",
+            place,
+            what,
+            cells,
+            shown,
         )
     if unlabelled == "none":
         words = f"{what} without a label, taken as: no label applies (--unlabelled none)"
@@ -237,7 +245,7 @@ def numbers_of(texts: Sequence[str], sources: Sequence[str], place: str) -> Floa
     if wrong:
         complaint = _complaint([texts[index] for index in wrong], len(texts))
         listed = some([f"{quoted(texts[index])} at {sources[index]}" for index in wrong], MOST_ROWS)
-        raise DataError(f"{place}: {complaint}: {listed}; {_REMEDY}")
+        raise DataError("{place}: {complaint}: {listed}; {REMEDY}", place, complaint, listed, _REMEDY)
     return np.array(read, np.float64)
 
 
@@ -410,7 +418,10 @@ class ClassReader(Reader):
         classes = {name for name, count in zip(labels.names, labels.counts(), strict=True) if count}
         if len(classes | {*kept}) < needed:
             raise DataError(
-                f"{place}: only one class, {quoted(classes.pop())}; give {noun}s of at least two classes"
+                "{place}: only one class, {pop}; give {noun}s of at least two classes",
+                place,
+                quoted(classes.pop()),
+                noun,
             )
 
     def findings(self, parts: Mapping[str, Labels], noun: str, names: NameFindings) -> TargetFindings:
@@ -440,8 +451,11 @@ class OrderedReader(ClassReader):
         count = sum(map(bool, labels.counts()))
         if needed > 1 and count < FEWEST_CLASSES:
             raise DataError(
-                f"{place}: only {count} classes are left, and an order needs at least {FEWEST_CLASSES}; "
-                "leave out --target ordered"
+                "{place}: only {count} classes are left, and an order needs at least {FEWEST_CLASSES}; "
+                "leave out --target ordered",
+                place,
+                count,
+                FEWEST_CLASSES,
             )
 
 
@@ -451,7 +465,7 @@ class NumberReader(Reader):
     def named(self, listing: Listing) -> Mapping[str, int]:
         """Refused: numbers have no names."""
         raise UsageError(
-            f"--rename: names classes, but the labels of {listing.place} are numbers; leave it out"
+            "--rename: names classes, but the labels of {place} are numbers; leave it out", listing.place
         )
 
     def texts(self, labels: Labels) -> list[str]:
@@ -542,8 +556,10 @@ class SetReader(Reader):
         differs = (labels.values == PRESENT).any(axis=0) & (labels.values == ABSENT).any(axis=0)
         if not kept and needed > 1 and not differs.any():
             raise DataError(
-                f"{place}: no label is there for some {noun}s and not for others, which leaves nothing to "
-                "learn; give examples of both"
+                "{place}: no label is there for some {noun}s and not for others, which leaves nothing to "
+                "learn; give examples of both",
+                place,
+                noun,
             )
 
     def units(self, sets: Int64[np.ndarray, " n"], labels: Labels, seed: int, least: int = 15) -> Units:

@@ -18,25 +18,34 @@ def asked_order(classes: Collection[str], order: str | None, place: str) -> tupl
     """
     if len(classes) < FEWEST_CLASSES:
         raise DataError(
-            f"{place}: {count_of(len(classes), 'class')}, and an order needs at least {FEWEST_CLASSES}; "
-            "leave out --target ordered"
+            "{place}: {classes}, and an order needs at least {FEWEST_CLASSES}; leave out --target ordered",
+            place,
+            count_of(len(classes), "class"),
+            FEWEST_CLASSES,
         )
     if order is None:
         found = order_of(sorted(classes))
         if found is None:
             raise DataError(
-                f"{place}: the names of the classes imply no order: {named(sorted(classes))}; give all of "
-                "them from the lowest to the highest with --order"
+                "{place}: the names of the classes imply no order: {classes}; give all of "
+                "them from the lowest to the highest with --order",
+                place,
+                named(sorted(classes)),
             )
         return found
     given = tuple(name.strip() for name in next(csv.reader([order], skipinitialspace=True), []))
     unknown, missing = [name for name in given if name not in classes], sorted({*classes} - {*given})
     if unknown:
-        raise UsageError(f"--order: {place} has no class {named(unknown)}; it has {named(sorted(classes))}")
+        raise UsageError(
+            "--order: {place} has no class {unknown}; it has {classes}",
+            place,
+            named(unknown),
+            named(sorted(classes)),
+        )
     if missing:
-        raise UsageError(f"--order: leaves out {named(missing)} of {place}; name every class")
+        raise UsageError("--order: leaves out {missing} of {place}; name every class", named(missing), place)
     if len({*given}) < len(given):
-        raise UsageError(f"--order: names a class twice: {order}; name each once")
+        raise UsageError("--order: names a class twice: {order}; name each once", order)
     return given
 
 

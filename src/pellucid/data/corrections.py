@@ -22,12 +22,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
-from pellucid.budgets import MEMORY
 from pellucid.data.tables.csv_tables import as_csv, unguarded, whole_lines
 from pellucid.data.tables.table_files import is_table, open_table
 from pellucid.data.wording import count_of, quoted, some, visible
 from pellucid.errors import DataError
-from pellucid.files import OwnFile, read_regular
+from pellucid.safety.budgets import MEMORY
+from pellucid.safety.files import OwnFile, read_regular
 from pellucid.settings.rows import class_name
 
 LABEL, LEAVE_OUT, RIGHT = "label", "leave-out", "right"
@@ -123,9 +123,11 @@ def read_corrections(place: str) -> Corrections:
     """
     path = Path(place)
     if not path.is_file():
-        raise DataError(f"--corrections {place}: no such file; give a table of corrections")
+        raise DataError("--corrections {place}: no such file; give a table of corrections", place)
     if not is_table(path):
-        raise DataError(f"--corrections {place}: no table by its name; give one such as corrections.csv")
+        raise DataError(
+            "--corrections {place}: no table by its name; give one such as corrections.csv", place
+        )
     head = as_csv([COLUMNS]).strip()
     if path.stat().st_size <= len(head) + 5 and read_regular(path, 1 << 10).lstrip(_MARK).strip() == head:
         return Corrections(place, [])  # nobody has corrected anything yet
@@ -133,8 +135,11 @@ def read_corrections(place: str) -> Corrections:
     names = [name for name in COLUMNS if name in table.names]
     if not {"input", "content"} & {*names} or not {"label", "action"} & {*names}:
         raise DataError(
-            f"{place}: columns {some([quoted(name) for name in table.names], 10)} found; a table of "
-            f"corrections has {', '.join(COLUMNS)}, of which input and label are enough"
+            "{place}: columns {some} found; a table of "
+            "corrections has {COLUMNS}, of which input and label are enough",
+            place,
+            some([quoted(name) for name in table.names], 10),
+            ", ".join(COLUMNS),
         )
     rows: list[Correction] = []
     wrong: list[str] = []
@@ -157,7 +162,11 @@ def malformed_rows(place: str, lines: Sequence[str]) -> DataError:
     """The refusal of a table with malformed rows, each named with what was found and what is expected."""
     them = "it" if len(lines) == 1 else "them"
     return DataError(
-        f"{place}: {count_of(len(lines), 'malformed correction')}; fix {them}{listed_rows(lines)}"
+        "{place}: {lines}; fix {them}{lines2}",
+        place,
+        count_of(len(lines), "malformed correction"),
+        them,
+        listed_rows(lines),
     )
 
 
@@ -184,11 +193,13 @@ class CorrectionsFile:
             content = self._file.read(MEMORY.value())
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            raise DataError(f"{path}: cannot be read: {reason}; give another file") from error
+            raise DataError("{path}: cannot be read: {reason}; give another file", path, reason) from error
         lines, rest = whole_lines(content, is_csv=True)
         head = as_csv([COLUMNS])
         if lines and lines[0].lstrip(_MARK).rstrip() != head.rstrip():
-            raise DataError(f"{path}: not a table of corrections with the columns {', '.join(COLUMNS)}")
+            raise DataError(
+                "{path}: not a table of corrections with the columns {COLUMNS}", path, ", ".join(COLUMNS)
+            )
         if _is_row(rest):
             lines.append(rest + b"\n")  # of an editor that leaves the last line without an end
         if rest or not lines:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from pellucid.budgets import MEMORY
 from pellucid.data import image_copies, text_copies
 from pellucid.data.image_copies import NearCopies
 from pellucid.data.image_symmetries import SYMMETRY_RULE, all_copies
@@ -19,9 +18,10 @@ from pellucid.data.listing import Images, Listing, Problem
 from pellucid.data.raw_texts import Texts
 from pellucid.data.sibling_sets import CONTAINED, REORDERED, SAME_WORDS, TURNED
 from pellucid.data.text_copies import near_texts, text_digests
-from pellucid.files import make_folder
+from pellucid.safety.budgets import MEMORY
+from pellucid.safety.files import make_folder
+from pellucid.safety.strict import read_sealed_bytes, write_sealed_bytes
 from pellucid.settings import Settings
-from pellucid.strict import read_sealed_bytes, write_sealed_bytes
 
 _MOST_REMEMBERED = 100
 

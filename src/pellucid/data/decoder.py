@@ -1,7 +1,7 @@
 """Program of the child processes that decode: what it is given is untrusted, and so may it become itself.
 
-Started by `pellucid.isolation` with its job. It imports all that it will need, limits itself for good, and
-only then takes the first byte.
+Started by `pellucid.safety.isolation` with its job. It imports all that it will need, limits itself for good,
+and only then takes the first byte.
 """
 
 import sys
@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.budgets import MEMORY, PIXELS
 from pellucid.errors import DataError
-from pellucid.isolation import Channel, answer_parent, begin_job, confine, image_memory
+from pellucid.safety.budgets import MEMORY, PIXELS
+from pellucid.safety.isolation import Channel, answer_parent, begin_job, confine, image_memory
 
 # Bytes of memory for which no parent is asked: as many threads as there are cores take that much anyway.
 _LITTLE = 8 << 20

@@ -14,7 +14,7 @@ from jaxtyping import Float64, Int64, UInt64
 
 from pellucid.data.listing import Images, Listing
 from pellucid.data.raw_texts import SCRIPTS, Texts, main_scripts, units_of
-from pellucid.files import open_regular
+from pellucid.safety.files import open_regular
 
 # What a feature is to a model. Those outside never reach it, but what they mark may be visible. A form
 # reaches it and is no content. What may be content is a giveaway only where the rest does not give as much.

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float64
 
 from pellucid.data.listing import TEST, TRAIN
 from pellucid.data.wording import aligned, count_of, quoted, some, some_quoted, visible
-from pellucid.language import translated
+from pellucid.language.catalogue import translated
 
 BALANCE_ABOVE = 5.0
 _MOST_CLASSES = 20

@@ -22,11 +22,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
-from pellucid.budgets import MEMORY
 from pellucid.data.data_files import File, contents
 from pellucid.data.wording import count_of, quoted, some_quoted
 from pellucid.errors import DataError
-from pellucid.files import read_regular
+from pellucid.safety.budgets import MEMORY
+from pellucid.safety.files import read_regular
 from pellucid.targets import SEPARATOR, Labels, labels_of_lists, labels_of_states, state_of
 
 # Separators that are detected.
@@ -57,8 +57,12 @@ def sets_of_columns(
             state = state_of(value)
             if state is None:
                 raise DataError(
-                    f"{place}: column {quoted(name)} has {quoted(str(value))} at {source(row)}; where "
-                    "several columns hold labels each is 0 or 1, or empty"
+                    "{place}: column {name} has {str} at {row}; where "
+                    "several columns hold labels each is 0 or 1, or empty",
+                    place,
+                    quoted(name),
+                    quoted(str(value)),
+                    source(row),
                 )
             states[row, code] = state
     return labels_of_states(states, names)
@@ -134,7 +138,9 @@ def read_label_sets(
             return None
         lists = [parts_of(cell, separator) if separator else [cell.strip()] for cell in cells]
     if lists and not any(map(any, lists)):
-        raise DataError(f"{place}: there is no label at all; labels in lists are texts or whole numbers")
+        raise DataError(
+            "{place}: there is no label at all; labels in lists are texts or whole numbers", place
+        )
     return sets_of_lists(lists, place, sources, [row for row, cell in enumerate(cells) if not cell.strip()])
 
 
@@ -160,8 +166,12 @@ def require_fit_names(names: Sequence[str], place: str, where: Callable[[str], s
     for name in names:
         if SEPARATOR in name or not name.strip() or not name.isprintable():
             raise DataError(
-                f"{place}: the label {quoted(name)}{where(name)} has {SEPARATOR!r} in it, or hidden "
-                "characters; answers with several labels separate them by it: rename the label"
+                "{place}: the label {name}{name2} has {SEPARATOR!r} in it, or hidden "
+                "characters; answers with several labels separate them by it: rename the label",
+                place,
+                quoted(name),
+                where(name),
+                SEPARATOR,
             )
 
 
@@ -173,8 +183,12 @@ def require_few(labels: int, examples: int, place: str) -> None:
     """Refuse more labels than can be learnt, or that all examples together could have in memory."""
     if labels > _MOST_LABELS or 8 * labels * examples > MEMORY.value():
         raise DataError(
-            f"{place}: {labels:,} different labels of {count_of(examples, 'example')} are too many to learn "
-            f"(at most {_MOST_LABELS:,}); leave rare ones out, or give single labels with --target class"
+            "{place}: {labels:,} different labels of {examples} are too many to learn "
+            "(at most {MOST_LABELS:,}); leave rare ones out, or give single labels with --target class",
+            place,
+            labels,
+            count_of(examples, "example"),
+            _MOST_LABELS,
         )
 
 
@@ -187,8 +201,11 @@ def joined_sets(parts: Sequence[Labels], places: Sequence[str]) -> Labels:
         if part.names != parts[0].names:
             others = sorted({*part.names} ^ {*parts[0].names})
             raise DataError(
-                f"{place}: its columns of labels are not those of {places[0]}: {some_quoted(others)}; give "
-                "the same columns everywhere"
+                "{place}: its columns of labels are not those of {places}: {others}; give "
+                "the same columns everywhere",
+                place,
+                places[0],
+                some_quoted(others),
             )
     return labels_of_states(np.concatenate([part.values for part in parts]), parts[0].names)
 

@@ -47,13 +47,19 @@ def require_spread(values: Float64[np.ndarray, " n"], place: str, noun: str = "i
     low, high = float(values.min()), float(values.max())
     if low == high:
         raise DataError(
-            f"{place}: every number to predict is {number_text(low)}, which leaves nothing to learn; "
-            f"give {noun}s with different numbers"
+            "{place}: every number to predict is {low}, which leaves nothing to learn; "
+            "give {noun}s with different numbers",
+            place,
+            number_text(low),
+            noun,
         )
     if values.std() < max(1 / LARGEST, _SMALLEST_SHARE * max(abs(low), abs(high))):
         raise DataError(
-            f"{place}: the numbers to predict differ too little for their size, from {number_text(low)} to "
-            f"{number_text(high)}; subtract a constant from them, or give them in another unit"
+            "{place}: the numbers to predict differ too little for their size, from {low} to "
+            "{high}; subtract a constant from them, or give them in another unit",
+            place,
+            number_text(low),
+            number_text(high),
         )
 
 
@@ -85,7 +91,10 @@ def label_texts(
     for index, text in enumerate(texts):
         if not is_encodable(text):
             raise DataError(
-                f"{place}: the label at {source(index)} is not valid text: {quoted(text)}; fix it"
+                "{place}: the label at {index} is not valid text: {text}; fix it",
+                place,
+                source(index),
+                quoted(text),
             )
     return texts
 
@@ -98,8 +107,9 @@ def require_labels(texts: Sequence[str], place: str, source: Callable[[int], str
     empty = [index for index, text in enumerate(texts) if not text or text.isspace()]
     if empty:
         raise DataError(
-            f"{place}: empty label at {some([source(index) for index in empty], MOST_ROWS)}; "
-            "fill it in or remove the row"
+            "{place}: empty label at {some}; fill it in or remove the row",
+            place,
+            some([source(index) for index in empty], MOST_ROWS),
         )
 
 
@@ -122,8 +132,12 @@ def require_classes(flag: str, names: Iterable[str], classes: Iterable[str], pla
         close = difflib.get_close_matches(name.casefold(), known, n=1)
         shown.append(quoted(name) + (f" (is it {quoted(known[close[0]])}?)" if close else ""))
     raise UsageError(
-        f"{flag}: {place} has no {'class' if len(unknown) == 1 else 'classes'} {some(shown, MOST_ROWS)}; "
-        f"it has {some_quoted(classes, MOST_ROWS)}"
+        "{flag}: {place} has no {word} {shown}; it has {classes}",
+        flag,
+        place,
+        "class" if len(unknown) == 1 else "classes",
+        some(shown, MOST_ROWS),
+        some_quoted(classes, MOST_ROWS),
     )
 
 
@@ -139,8 +153,10 @@ def require_threshold(
     is_of_two = not classes or bool(target.exclusive(classes))
     if len(classes) != 2 and is_of_two:
         raise UsageError(
-            f"--threshold: decides between two classes, and {place} has {len(classes) or 'no'} classes; "
-            "leave it out, or give predict --costs a table of costs"
+            "--threshold: decides between two classes, and {place} has {value} classes; "
+            "leave it out, or give predict --costs a table of costs",
+            place,
+            len(classes) or "no",
         )
     if len(threshold) != 1 and is_of_two:
         raise UsageError("--threshold: takes one of two classes, such as spam=0.9; the other one follows")
@@ -182,12 +198,16 @@ def _refuse_mixed_kinds(values: Sequence[object], place: str, source: Callable[[
             first.setdefault(next(names, type(value).__name__), index)
     for kind, index in first.items():
         if kind not in _KINDS.values():
-            raise DataError(f"{place}: the label at {source(index)} is a {kind}; use text or a number")
+            raise DataError(
+                "{place}: the label at {index} is a {kind}; use text or a number", place, source(index), kind
+            )
     if len(first) > 1:
         shown = {index: values[index] for index in first.values()}
         texts = {at: quoted(each) if isinstance(each, str) else _as_text(each) for at, each in shown.items()}
         found = " and ".join(f"the {kind} {texts[at]} at {source(at)}" for kind, at in first.items())
-        raise DataError(f"{place}: labels of mixed kinds: {found}; make them all text or all numbers")
+        raise DataError(
+            "{place}: labels of mixed kinds: {found}; make them all text or all numbers", place, found
+        )
 
 
 def is_encodable(text: str) -> bool:

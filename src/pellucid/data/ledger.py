@@ -14,8 +14,8 @@ from pellucid.data.corrections import content_digits
 from pellucid.data.dataset import Dataset
 from pellucid.data.tables.csv_tables import as_csv
 from pellucid.data.tables.text_files import TextFile, count_lines
-from pellucid.files import open_regular, write_file
-from pellucid.strict import Fields, Text, Whole, parse, read_object
+from pellucid.safety.files import open_regular, write_file
+from pellucid.safety.strict import Fields, Text, Whole, parse, read_object
 
 # Corrections with what became of each.
 APPLIED_NAME = "applied.csv"

@@ -62,7 +62,7 @@ def prepare(
         raise _unusable(listing, content.problems)
     least = settings.min_examples or 0
     if least and not listing.coded.names:
-        raise UsageError(f"--min-examples: {listing.place} has no classes; leave it out")
+        raise UsageError("--min-examples: {place} has no classes; leave it out", listing.place)
     given, readable = listing, usable
     reader = READERS[listing.target]
     listing, usable, rare = reader.without_rare(given, readable, least, known.classes)
@@ -106,7 +106,9 @@ def _without_ignored(content: Content, settings: Settings) -> Content:
     wrong = of_images(rules) if isinstance(content.inputs, Texts) else of_texts(rules)
     if wrong:
         inputs = "texts" if isinstance(content.inputs, Texts) else "images"
-        raise UsageError(f"--ignore {wrong[0]}: the data holds {inputs}, of which this takes out nothing")
+        raise UsageError(
+            "--ignore {wrong}: the data holds {inputs}, of which this takes out nothing", wrong[0], inputs
+        )
     if not isinstance(content.inputs, Texts) or not of_texts(rules):
         return content
     return replace(content, inputs=Texts.of(texts_without(content.inputs, of_texts(rules))))
@@ -122,20 +124,36 @@ def _require_targets(
     """Refuse data of too few classes, `rare` ones left out, or a user's split that lost all it had."""
     if rare and len(({*listing.coded.names} - rare.keys()) | {*known.classes}) < needed:
         raise DataError(
-            f"{listing.place}: --min-examples leaves {count_of(len(rare), 'class')} out, the largest with "
-            f"{count_of(max(rare.values()), listing.noun)}, and fewer than {needed} are left; give a smaller "
-            "number"
+            "{place}: --min-examples leaves {rare} out, the largest with "
+            "{values}, and fewer than {needed} are left; give a smaller "
+            "number",
+            listing.place,
+            count_of(len(rare), "class"),
+            count_of(max(rare.values()), listing.noun),
+            needed,
         )
     if not usable.any():
-        raise DataError(f"{listing.place}: no {listing.noun} that can be used; give labelled {listing.noun}s")
+        raise DataError(
+            "{place}: no {noun} that can be used; give labelled {noun2}s",
+            listing.place,
+            listing.noun,
+            listing.noun,
+        )
     labels = listing.coded.at(usable)
     READERS[labels.target].require_learnable(labels, listing.place, listing.noun, needed, known.classes)
     splits = np.array(listing.splits, dtype="<U10")
     for part in (TRAIN, VALIDATION, TEST):
         if (splits == part).any() and not (usable & (splits == part)).any():
-            raise DataError(f"{listing.place}: no {listing.noun} of the {part} split can be used; fix them")
+            raise DataError(
+                "{place}: no {noun} of the {part} split can be used; fix them",
+                listing.place,
+                listing.noun,
+                part,
+            )
     if not np.isin(splits, (TRAIN, UNDECIDED)).any():
-        raise DataError(f"{listing.place}: no {listing.noun} is for training; mark some as {TRAIN}")
+        raise DataError(
+            "{place}: no {noun} is for training; mark some as {TRAIN}", listing.place, listing.noun, TRAIN
+        )
 
 
 def _unusable(listing: Listing, problems: Sequence[Problem]) -> DataError:
@@ -146,9 +164,15 @@ def _unusable(listing: Listing, problems: Sequence[Problem]) -> DataError:
     if len(shown) < number:
         listed += f"\n  and {number - len(shown):,} more"
     return DataError(
-        f"{listing.place}: {number:,} of {count_of(len(listing), listing.noun)} cannot be used; "
-        f"fix or remove {'it' if number == 1 else 'them'}, or leave {'it' if number == 1 else 'them'} "
-        f"out with --skip-bad{listed}"
+        "{place}: {number:,} of {listing} cannot be used; "
+        "fix or remove {word}, or leave {word2} "
+        "out with --skip-bad{listed}",
+        listing.place,
+        number,
+        count_of(len(listing), listing.noun),
+        "it" if number == 1 else "them",
+        "it" if number == 1 else "them",
+        listed,
     )
 
 
@@ -172,7 +196,14 @@ def _require_trained(listing: Listing, dataset: Dataset, known: EarlierConstrain
             quoted(name) + (f" (is it {quoted(alike[name])}?)" if name in alike else "") for name in names
         ]
         raise DataError(
-            f"{listing.place}: {count_of(len(names), 'class')} of the {part} split never "
-            f"{'stands' if len(names) == 1 else 'stand'} in {TRAIN}: {some(shown, 10)}; "
-            f"add training examples or remove {'it' if len(names) == 1 else 'them'}"
+            "{place}: {names} of the {part} split never "
+            "{word} in {TRAIN}: {shown}; "
+            "add training examples or remove {word2}",
+            listing.place,
+            count_of(len(names), "class"),
+            part,
+            "stands" if len(names) == 1 else "stand",
+            TRAIN,
+            some(shown, 10),
+            "it" if len(names) == 1 else "them",
         )

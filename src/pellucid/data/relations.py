@@ -23,7 +23,7 @@ from pellucid.data.sibling_sets import (
     first_of_sets,
 )
 from pellucid.data.wording import count_of
-from pellucid.language import translated
+from pellucid.language.catalogue import translated
 from pellucid.settings import Settings
 
 # Kinds of relation that are no rules of siblings.

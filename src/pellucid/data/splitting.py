@@ -77,12 +77,12 @@ def too_few_of_classes(
         what += "; if the labels are numbers to predict, give --target number"
     lines = [f"class {quoted(each.name)} has {each.words}" for each in short]
     if len(lines) == 1:
-        return DataError(f"{place}: {lines[0]}; {what}")
+        return DataError("{place}: {lines}; {what}", place, lines[0], what)
     if len(lines) > _NAMED_AT_MOST:
         more = len(lines) - _NAMED_AT_MOST + 1
         lines = [*lines[: _NAMED_AT_MOST - 1], f"and {more:,} more classes"]
     listed = "".join(f"\n  {line}" for line in lines)
-    return DataError(f"{place}: too few examples; {what}{listed}")
+    return DataError("{place}: too few examples; {what}{listed}", place, what, listed)
 
 
 def _needed(missing: Sequence[str]) -> str:
@@ -128,7 +128,12 @@ def split(
             raise too_few_of_classes(listing.place, names, short, missing)
         if refuses and not taken:
             found = Shortage("", len(pool), len(units.ranks)).words
-            raise DataError(f"{listing.place}: {found} cannot be divided; {_needed(missing)}; add examples")
+            raise DataError(
+                "{place}: {found} cannot be divided; {missing}; add examples",
+                listing.place,
+                found,
+                _needed(missing),
+            )
         free[taken] = False
         splits[pool[np.isin(units.of, taken)]] = part
     return splits
@@ -160,9 +165,12 @@ def split_by_time(
         distinct, counts = np.unique(times[left], return_counts=True)
         if len(distinct) < 2:  # nothing would be left before
             raise DataError(
-                f"{listing.place}: {count_of(len(np.unique(latest)), 'different time')} of examples that may "
-                f"be parted cannot be divided into {', '.join([TRAIN, *reversed(missing)])}; give more, or "
-                "leave --time-column out"
+                "{place}: {latest} of examples that may "
+                "be parted cannot be divided into {join}; give more, or "
+                "leave --time-column out",
+                listing.place,
+                count_of(len(np.unique(latest)), "different time"),
+                ", ".join([TRAIN, *reversed(missing)]),
             )
         sizes = np.cumsum(counts[::-1])[::-1][1:]
         begin = float(distinct[1:][int(np.argmin(np.abs(sizes - wanted)))])
@@ -264,8 +272,10 @@ def _require_enough(dataset: Dataset, units: Units, count: int) -> None:
     if not dataset.exclusive_classes:
         if len(units.ranks) < 2 * count:
             raise DataError(
-                f"folds: {count_of(len(units.ranks), 'example')} that may be parted cannot fill "
-                f"{count} folds; {_ADVICE}"
+                "folds: {ranks} that may be parted cannot fill {count} folds; {ADVICE}",
+                count_of(len(units.ranks), "example"),
+                count,
+                _ADVICE,
             )
         return
     sets = np.bincount(units.labels, minlength=units.classes)
@@ -275,7 +285,12 @@ def _require_enough(dataset: Dataset, units: Units, count: int) -> None:
     codes = np.unique(dataset.labels[np.concatenate([dataset.train, dataset.validation])])
     names = [f"{quoted(dataset.classes[codes[stratum]])} ({sets[stratum]})" for stratum in short.tolist()]
     raise DataError(
-        f"folds: {count_of(len(names), 'class')} outside the test split "
-        f"{'has' if len(names) == 1 else 'have'} fewer than {count} examples that may be parted, "
-        f"one for each fold: {some(names, 10)}; {_ADVICE}"
+        "folds: {names} outside the test split "
+        "{word} fewer than {count} examples that may be parted, "
+        "one for each fold: {names2}; {ADVICE}",
+        count_of(len(names), "class"),
+        "has" if len(names) == 1 else "have",
+        count,
+        some(names, 10),
+        _ADVICE,
     )

@@ -55,15 +55,24 @@ def read_times(
     if wrong:
         named = some([f"{_quoted_time(plain[index])} at {source(index)}" for index in wrong], MOST_ROWS)
         raise DataError(
-            f"{place}: no time: {named}; write times as 2024-03-01 or 2024-03-01T14:05, or leave these out"
+            "{place}: no time: {named}; write times as 2024-03-01 or 2024-03-01T14:05, or leave these out",
+            place,
+            named,
         )
     found = [each for each in read if each is not None]
     kinds = {kind: index for index, (kind, _) in reversed(list(enumerate(found)))}
     if len(kinds) > 1:
         (one, first), (other, second), *_ = sorted(kinds.items(), key=lambda each: each[1])
         raise DataError(
-            f"{place}: times of two kinds, {one} ({_quoted_time(plain[first])} at {source(first)}) and "
-            f"{other} ({_quoted_time(plain[second])} at {source(second)}); write all in one way"
+            "{place}: times of two kinds, {one} ({plain} at {first}) and "
+            "{other} ({plain2} at {second}); write all in one way",
+            place,
+            one,
+            _quoted_time(plain[first]),
+            source(first),
+            other,
+            _quoted_time(plain[second]),
+            source(second),
         )
     return np.array([seconds for _, seconds in found], np.float64)
 
@@ -88,13 +97,21 @@ def _order_of_slashes(values: Sequence[object], place: str, source: Callable[[in
     if len(shown) == 2:
         day, month = shown[True], shown[False]
         raise DataError(
-            f"{place}: the day stands first in {_quoted_time(values[day])} at {source(day)} and the month in "
-            f"{_quoted_time(values[month])} at {source(month)}; write dates as 2024-03-01"
+            "{place}: the day stands first in {values} at {day} and the month in "
+            "{values2} at {month}; write dates as 2024-03-01",
+            place,
+            _quoted_time(values[day]),
+            source(day),
+            _quoted_time(values[month]),
+            source(month),
         )
     if not shown and doubtful is not None:
         raise DataError(
-            f"{place}: {_quoted_time(values[doubtful])} at {source(doubtful)} can be read in two ways, and "
-            "no other date tells which number is the month; write dates as 2024-03-01"
+            "{place}: {values} at {doubtful} can be read in two ways, and "
+            "no other date tells which number is the month; write dates as 2024-03-01",
+            place,
+            _quoted_time(values[doubtful]),
+            source(doubtful),
         )
     return next(iter(shown), True)
 

@@ -11,7 +11,6 @@ from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 from typing import Any
 
-from pellucid.budgets import FOLDERS_DEEP, unpacked_limit, unpacks_to_more
 from pellucid.data.archives import START_BYTES, Member, tar_members, tar_reader, zip_members, zip_reader
 from pellucid.data.data_files import (
     DAMAGED,
@@ -27,7 +26,8 @@ from pellucid.data.data_files import (
 )
 from pellucid.data.wording import quoted, some_quoted, visible
 from pellucid.errors import DataError
-from pellucid.files import Unpacking, open_regular
+from pellucid.safety.budgets import FOLDERS_DEEP, unpacked_limit, unpacks_to_more
+from pellucid.safety.files import Unpacking, open_regular
 from pellucid.settings import likely_meant
 
 
@@ -93,7 +93,9 @@ class Folder(ABC):
                 seen.add(identity)
                 if len(waiting) > FOLDERS_DEEP:
                     raise DataError(
-                        f"{self}: more than {FOLDERS_DEEP} folders lie in one another; move the files up"
+                        "{self}: more than {FOLDERS_DEEP} folders lie in one another; move the files up",
+                        self,
+                        FOLDERS_DEEP,
                     )
                 waiting.append((entry, iter(entry.entries.items())))
 
@@ -133,7 +135,9 @@ class DiskFolder(Folder):
             with os.scandir(self.path) as scanned:
                 found = sorted((entry.name, entry) for entry in scanned if not is_clutter(entry.name))
         except OSError as error:
-            raise DataError(f"{self.path}: {unreadable(error)}; allow reading or leave it out") from error
+            raise DataError(
+                "{path}: {error}; allow reading or leave it out", self.path, unreadable(error)
+            ) from error
         entries: dict[str, Folder | None] = {}
         for name, entry in found:
             is_folder = os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
@@ -148,7 +152,7 @@ class DiskFolder(Folder):
         try:
             status = self.path.stat()
         except OSError as error:
-            raise DataError(f"{self.path}: {unreadable(error)}") from error
+            raise DataError("{path}: {error}", self.path, unreadable(error)) from error
         return status.st_dev, status.st_ino
 
     def start_of(self, name: str) -> bytes:
@@ -207,16 +211,18 @@ class PackedFolder(Folder):
         Raises: `DataError` if something of its name is there, or it lies too deep.
         """
         if len(parts) > FOLDERS_DEEP:
-            raise DataError(f"more than {FOLDERS_DEEP} folders lie in one another; move the files up")
+            raise DataError(
+                "more than {FOLDERS_DEEP} folders lie in one another; move the files up", FOLDERS_DEEP
+            )
         folder = self
         for name in parts[:-1]:
             inner = folder._entries.setdefault(name, PackedFolder(f"{folder.place}/{name}"))
             if not isinstance(inner, PackedFolder):
-                raise DataError(f"{quoted('/'.join(parts))} lies in a file; pack it again")
+                raise DataError("{parts} lies in a file; pack it again", quoted("/".join(parts)))
             folder = inner
         name = parts[-1]
         if name in folder._entries:
-            raise DataError(f"holds {quoted('/'.join(parts))} twice; pack it once")
+            raise DataError("holds {parts} twice; pack it once", quoted("/".join(parts)))
         folder._entries[name] = file
         if not ends_like_image(name) and not member.error:
             # First bytes that are damaged are reported when the file is read.
@@ -370,17 +376,17 @@ def open_archive(path: Path, place: str) -> Folder:
                 raise DataError(unpacks_to_more(limit))
             if member.leaves:
                 raise DataError(
-                    f"the name {quoted(member.name)} leaves the archive; pack it under a plain name"
+                    "the name {name} leaves the archive; pack it under a plain name", quoted(member.name)
                 )
             parts = [part for part in member.name.split("/") if part not in ("", ".")]
             if parts and not any(map(is_clutter, parts)):
                 root.add(parts, member, archive.add("/".join(parts), member))
     except DataError as error:
-        raise DataError(f"{place}: {error}") from error
+        raise DataError("{place}: {error}", place, error) from error
     root.sort()
     folder: Folder = root
     while len(folder.folders) == 1 and not folder.files:
         folder = next(iter(folder.folders.values()))
     if not folder.entries:
-        raise DataError(f"{place}: holds no files; pack some into it")
+        raise DataError("{place}: holds no files; pack some into it", place)
     return folder

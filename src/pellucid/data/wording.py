@@ -6,7 +6,7 @@ import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from pellucid.language import translated
+from pellucid.language.catalogue import translated
 
 # Columns of a terminal that everything fits into.
 COLUMNS = 80

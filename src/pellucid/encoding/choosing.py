@@ -143,7 +143,8 @@ def _chosen(sample: Sample, settings: Settings) -> tuple[str, str, Survey | None
     """Kind of tokens (words, sub-words, characters or bytes), the reason, and the counts that it rests on."""
     if settings.vectors is not None and settings.tokens not in (None, WORDS):
         raise UsageError(
-            f"--vectors: holds vectors of words, but --tokens is {settings.tokens}; leave one of them out"
+            "--vectors: holds vectors of words, but --tokens is {tokens}; leave one of them out",
+            settings.tokens,
         )
     if settings.tokens is not None:
         return settings.tokens, f"Texts are split into {settings.tokens}, as asked for (--tokens).", None

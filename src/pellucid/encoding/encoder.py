@@ -10,7 +10,7 @@ from jaxtyping import Int32, Int64, Integer, UInt64
 
 from pellucid.data.raw_texts import Spool
 from pellucid.encoding.words import starts_of
-from pellucid.strict import Field, Items, Whole, parse, read_object
+from pellucid.safety.strict import Field, Items, Whole, parse, read_object
 
 # Ids that no piece of text has: what fills short texts up, and what everything never seen becomes.
 PADDING, UNKNOWN = 0, 1

@@ -22,7 +22,7 @@ from pellucid.encoding.encoder import (
     read_content,
 )
 from pellucid.encoding.words import aligned, characters, normalise, starts_of, words_of
-from pellucid.strict import Anything, Fields, Whole, read_object, to_bytes
+from pellucid.safety.strict import Anything, Fields, Whole, read_object, to_bytes
 
 # Most neighbouring words of an n-gram, and most characters of a part of a word.
 MOST_WORDS, MOST_CHARACTERS = 5, 8

@@ -31,7 +31,7 @@ from pellucid.encoding.encoder import (
 )
 from pellucid.encoding.ngrams import MOST_GROUPS, SHAPE_FIELDS, Grams, Shape, grams_of
 from pellucid.encoding.words import normalise, starts_of, written
-from pellucid.strict import Anything, Fields, read_object, to_bytes
+from pellucid.safety.strict import Anything, Fields, read_object, to_bytes
 
 # Characters of a text that count; what follows them does not.
 MOST_CHARACTERS = 200_000

@@ -43,7 +43,7 @@ from pellucid.encoding.words import (
     words_of,
     written,
 )
-from pellucid.strict import Anything, Fields, OneOf, Truth, Whole, read_object, to_bytes
+from pellucid.safety.strict import Anything, Fields, OneOf, Truth, Whole, read_object, to_bytes
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -9,13 +9,13 @@ from typing import IO, NamedTuple, cast
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from pellucid.budgets import MEMORY
 from pellucid.data.tables.columnar_files import open_columns
 from pellucid.encoding.token_encoders import LONGEST_ENTRY, WORDS, split
 from pellucid.encoding.words import normalise
 from pellucid.errors import DataError
-from pellucid.files import Unpacking, open_regular, read_regular
-from pellucid.strict import parse
+from pellucid.safety.budgets import MEMORY
+from pellucid.safety.files import Unpacking, open_regular, read_regular
+from pellucid.safety.strict import parse
 
 # Most numbers of a vector.
 MOST_NUMBERS = 4096
@@ -50,8 +50,10 @@ def read_vectors(path: str, words: Sequence[str]) -> Vectors:
     places = found.words
     if not len(places):
         raise DataError(
-            f"{path}: none of the {len(words)} words of the training texts stands in it; "
-            "take vectors of the language of the texts"
+            "{path}: none of the {words} words of the training texts stands in it; "
+            "take vectors of the language of the texts",
+            path,
+            len(words),
         )
     order = np.argsort(places)
     return Vectors(found.matrix[order], places[order], found.ranks[order], found.rows)
@@ -113,7 +115,7 @@ class _Wanted:
 
 def _existing(path: str) -> Path:
     if not Path(path).is_file():
-        raise DataError(f"{path}: no such file; name a file with word vectors (--vectors)")
+        raise DataError("{path}: no such file; name a file with word vectors (--vectors)", path)
     return Path(path)
 
 
@@ -122,20 +124,30 @@ def _matrix_rows(path: Path, wanted: _Wanted) -> Vectors:
     try:
         matrix = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path}: not a readable .npy file ({error}); use an undamaged copy") from error
+        raise DataError(
+            "{path}: not a readable .npy file ({error}); use an undamaged copy", path, error
+        ) from error
     if not isinstance(matrix, np.ndarray):
-        raise DataError(f"{path}: an archive of arrays; save the matrix alone, as .npy")
+        raise DataError("{path}: an archive of arrays; save the matrix alone, as .npy", path)
     if matrix.ndim != 2 or matrix.dtype.kind != "f" or not 1 <= matrix.shape[1] <= MOST_NUMBERS:
         raise DataError(
-            f"{path}: {matrix.dtype} {matrix.shape}, where a row of 1 to {MOST_NUMBERS} fractions "
-            "for each word is expected; save the matrix alone"
+            "{path}: {dtype} {shape}, where a row of 1 to {MOST_NUMBERS} fractions "
+            "for each word is expected; save the matrix alone",
+            path,
+            matrix.dtype,
+            matrix.shape,
+            MOST_NUMBERS,
         )
     vocabulary = _vocabulary_file(path)
     words = _words(vocabulary)
     if len(words) != len(matrix):
         raise DataError(
-            f"{vocabulary}: {len(words)} words for {len(matrix)} rows of {path.name}; "
-            "put the vocabulary of this matrix beside it"
+            "{vocabulary}: {words} words for {matrix} rows of {name}; "
+            "put the vocabulary of this matrix beside it",
+            vocabulary,
+            len(words),
+            len(matrix),
+            path.name,
         )
     rows = {place: row for row, word in enumerate(words) if (place := wanted.take(word)) is not None}
     with np.errstate(over="ignore"):  # float64 beyond float32 is refused below, with its row
@@ -143,7 +155,9 @@ def _matrix_rows(path: Path, wanted: _Wanted) -> Vectors:
     broken = np.flatnonzero(~np.isfinite(found).all(axis=1))
     if len(broken):
         row = [*rows.values()][int(broken[0])]
-        raise DataError(f"{path}: row {row} ({words[row]!r}) is not finite; use an undamaged copy")
+        raise DataError(
+            "{path}: row {row} ({words!r}) is not finite; use an undamaged copy", path, row, words[row]
+        )
     ranks = np.array([*rows.values()], np.int64) + 1
     return Vectors(found, np.array([*rows], np.int64), ranks, len(matrix))
 
@@ -156,10 +170,19 @@ def _vocabulary_file(path: Path) -> Path:
         return found[0]
     if found:
         names = ", ".join(each.name for each in found[:5])
-        raise DataError(f"{path}: several files may be its vocabulary ({names}); call it {path.stem}.txt")
+        raise DataError(
+            "{path}: several files may be its vocabulary ({names}); call it {stem}.txt",
+            path,
+            names,
+            path.stem,
+        )
     raise DataError(
-        f"{path}: no vocabulary beside it; put {path.stem}.txt there, one word in each line "
-        f"(or {path.stem}.json, {path.stem}.parquet)"
+        "{path}: no vocabulary beside it; put {stem}.txt there, one word in each line "
+        "(or {stem2}.json, {stem3}.parquet)",
+        path,
+        path.stem,
+        path.stem,
+        path.stem,
     )
 
 
@@ -173,24 +196,27 @@ def _words(path: Path) -> list[str]:
                         if all(value is None or type(value) is str for value in values) and any(values):
                             blocks = file.blocks([name], 10_000)
                             return [word or "" for block in blocks for word in block.columns[name]]
-            raise DataError(f"{path}: no column of texts in it; put the words into one")
+            raise DataError("{path}: no column of texts in it; put the words into one", path)
         content = read_regular(path, MEMORY.value()).decode()
         if path.suffix == ".txt":
             return content.removesuffix("\n").split("\n")
         document = parse(content.encode())
     except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not a readable vocabulary ({error}); use an undamaged copy") from error
+        raise DataError(
+            "{path}: not a readable vocabulary ({error}); use an undamaged copy", path, error
+        ) from error
     if isinstance(document, dict):
         rows = [row for row in document.values() if type(row) is int]
         if len(rows) < len(document) or sorted(rows) != list(range(len(document))):
             raise DataError(
-                f"{path}: the rows of its words are not 0 to {len(document) - 1}, each once; "
-                "use an undamaged copy"
+                "{path}: the rows of its words are not 0 to {document}, each once; use an undamaged copy",
+                path,
+                len(document) - 1,
             )
         document = sorted(document, key=document.__getitem__)
     if not isinstance(document, list) or not all(isinstance(word, str) for word in document):
         raise DataError(
-            f"{path}: neither a list of words nor an object from words to rows; write one of them"
+            "{path}: neither a list of words nor an object from words to rows; write one of them", path
         )
     return document
 
@@ -214,7 +240,7 @@ def _text_rows(path: Path, wanted: _Wanted) -> Vectors:
         if place is not None and numbers is not None:
             rows[place], ranks[place] = numbers, count
     if not size:
-        raise DataError(f"{path}: the file is empty; name a file with word vectors (--vectors)")
+        raise DataError("{path}: the file is empty; name a file with word vectors (--vectors)", path)
     matrix = np.array([*rows.values()], np.float32).reshape(len(rows), size)
     return Vectors(matrix, np.array([*rows], np.int64), np.array([*ranks.values()], np.int64), count)
 
@@ -229,12 +255,14 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 number += 1
                 if b"\0" in line or len(line) == _LONGEST_LINE:
                     raise DataError(
-                        f"{path}:{number}: not a text; save vectors in word2vec's binary form as text"
+                        "{path}:{number}: not a text; save vectors in word2vec's binary form as text",
+                        path,
+                        number,
                     )
                 if line.split(None, 1):
                     yield number, line
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read ({error}); use an undamaged copy") from error
+        raise DataError("{path}: cannot be read ({error}); use an undamaged copy", path, error) from error
 
 
 def _word(line: bytes) -> str:
@@ -250,8 +278,12 @@ def _form(path: Path, number: int, line: bytes) -> tuple[int, bool]:
         _numbers(path, number, line, size)
     if not 1 <= size <= MOST_NUMBERS:
         raise DataError(
-            f"{path}:{number}: {size} numbers after a word, where 1 to {MOST_NUMBERS} are expected; "
-            "name a file with a word and its numbers in each line"
+            "{path}:{number}: {size} numbers after a word, where 1 to {MOST_NUMBERS} are expected; "
+            "name a file with a word and its numbers in each line",
+            path,
+            number,
+            size,
+            MOST_NUMBERS,
         )
     return size, is_heading
 
@@ -266,16 +298,23 @@ def _numbers(path: Path, number: int, line: bytes, size: int) -> Float32[np.ndar
             return None
     if len(fields) != size + 1:
         raise DataError(
-            f"{path}:{number}: {len(fields) - 1} numbers after the word, where the first lines announce "
-            f"{size}; use an undamaged copy"
+            "{path}:{number}: {fields} numbers after the word, where the first lines announce "
+            "{size}; use an undamaged copy",
+            path,
+            number,
+            len(fields) - 1,
+            size,
         )
     try:
         with np.errstate(over="ignore"):  # refused below
             numbers = np.array([float(field) for field in fields[1:]], np.float32)
     except ValueError as error:
         raise DataError(
-            f"{path}:{number}: not a word and its numbers ({error}); use a GloVe or word2vec text file"
+            "{path}:{number}: not a word and its numbers ({error}); use a GloVe or word2vec text file",
+            path,
+            number,
+            error,
         ) from error
     if not np.isfinite(numbers).all():
-        raise DataError(f"{path}:{number}: a number that is not finite; use an undamaged copy")
+        raise DataError("{path}:{number}: a number that is not finite; use an undamaged copy", path, number)
     return numbers

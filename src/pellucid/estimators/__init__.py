@@ -120,17 +120,17 @@ def explain(
         estimator: Estimator = load(chosen.folder)
         name = chosen.name
     elif name is not None:
-        raise UsageError(f"name: {name!r} chooses a model of a run, and no run is given; leave it out")
+        raise UsageError("name: {name!r} chooses a model of a run, and no run is given; leave it out", name)
     elif isinstance(model, Estimator) and hasattr(model, "model_"):
         estimator = model
     else:
         found = type(model).__name__
         raise UsageError(
-            f"model: found {found}; give a fitted estimator, or the path of a run or model folder"
+            "model: found {found}; give a fitted estimator, or the path of a run or model folder", found
         )
     inputs = estimator._inputs([input] if isinstance(input, (str, os.PathLike)) else np.asarray(input)[None])
     if len(inputs) != 1:
-        raise DataError(f"input: {len(inputs)} examples found, one expected; give one of them")
+        raise DataError("input: {inputs} examples found, one expected; give one of them", len(inputs))
     classes = estimator.model_.classes
     return explain_model(
         estimator.model_,
@@ -147,7 +147,9 @@ def _position(classes: tuple[str, ...], label: Any, argument: str) -> int | None
         return None
     if str(label) not in classes:
         known = ", ".join(classes[:10]) or "none: the model knows no classes"
-        raise UsageError(f"{argument}: {label!r} is no class of the model; choose one of {known}")
+        raise UsageError(
+            "{argument}: {label!r} is no class of the model; choose one of {known}", argument, label, known
+        )
     return classes.index(str(label))
 
 

@@ -174,14 +174,15 @@ class Several(Form):
         elif settings.rename is not None or settings.min_examples is not None:
             named = "min_examples" if settings.rename is None else "rename"
             raise UsageError(
-                f"{named}: y is an indicator array, whose columns are answered as they are; leave it out, "
-                "and change the columns, or give y as lists of labels"
+                "{named}: y is an indicator array, whose columns are answered as they are; leave it out, "
+                "and change the columns, or give y as lists of labels",
+                named,
             )
         sets = found.sets
         is_known, is_present = sets.values != UNKNOWN, sets.values == PRESENT
         for name in np.array(sets.names)[~is_known.any(axis=0)].tolist()[:1]:
             raise DataError(
-                f"y: label {quoted(name)} is known of no example; leave it out, or give examples of it"
+                "y: label {name} is known of no example; leave it out, or give examples of it", quoted(name)
             )
         if not (is_present.any(axis=0) & (is_known & ~is_present).any(axis=0)).any():
             raise DataError(
@@ -228,13 +229,16 @@ class Several(Form):
         if found.form == "array":
             if len(sets.names) != len(own):
                 raise DataError(
-                    f"y: {count_of(len(sets.names), 'column')} where the model has "
-                    f"{count_of(len(own), 'label')}; give one for each of classes_"
+                    "y: {names} where the model has {own}; give one for each of classes_",
+                    count_of(len(sets.names), "column"),
+                    count_of(len(own), "label"),
                 )
             sets = dataclasses.replace(sets, names=tuple(own))
         missing = [name for name in own if name not in sets.names]
         if missing and found.has_columns:
-            raise DataError(f"y: no column {quoted(missing[0])}, which is a label of the model; add it")
+            raise DataError(
+                "y: no column {missing}, which is a label of the model; add it", quoted(missing[0])
+            )
         states = np.full((len(sets), len(own) + 1), ABSENT, np.int8)  # of those that `y` never has
         states[:, -1] = UNKNOWN
         places = {name: place for place, name in enumerate(own)}
@@ -289,8 +293,10 @@ class Numbers(Form):
     def require_asked(self, place: str, kind: InputKind) -> None:
         """Refused: who learns classes may have more of them than examples."""
         raise DataError(
-            f"{place}: its labels are numbers with fractions; learn them with "
-            f"{estimator_of(kind, 'Regressor')}, or write them as texts to have classes"
+            "{place}: its labels are numbers with fractions; learn them with "
+            "{kind}, or write them as texts to have classes",
+            place,
+            estimator_of(kind, "Regressor"),
         )
 
     def of_listing(self, listing: Listing, positions: Int64[np.ndarray, " some"]) -> Labels:

@@ -193,9 +193,11 @@ class Estimator(
         if found is None:
             raise DataError(
                 "model: no novelty detector, because fewer than 20 validation examples were set aside when "
-                f"it was trained: fit sets a tenth aside from {VALIDATION_FROM:,} different examples on, and "
-                f"{VALIDATION_FROM_EACH} of each class; with fewer, pellucid.train(data, out=...) does, and "
-                "pellucid.load(out) has the detector"
+                "it was trained: fit sets a tenth aside from {VALIDATION_FROM:,} different examples on, and "
+                "{VALIDATION_FROM_EACH} of each class; with fewer, pellucid.train(data, out=...) does, and "
+                "pellucid.load(out) has the detector",
+                VALIDATION_FROM,
+                VALIDATION_FROM_EACH,
             )
         return found
 
@@ -213,7 +215,7 @@ class Estimator(
         check_is_fitted(self)
         path = Path(folder)
         if path.exists() and not (path / FILE_NAME).is_file():
-            raise StorageError(f"{path}: is there already and is no model folder; choose another name")
+            raise StorageError("{path}: is there already and is no model folder; choose another name", path)
         save(self.model_, path, {} if self._loaded else {"Trained with": " ".join(repr(self).split())})
 
     def __repr__(self, *arguments: Any, **options: Any) -> str:
@@ -286,7 +288,7 @@ def _give_constructor(estimator: type[Estimator]) -> None:
         for name in given:
             if name not in defaults:
                 raise ArgumentError(
-                    f"{estimator.__name__}: unknown parameter {instead_of(name, list(defaults))}"
+                    "{name}: unknown parameter {name2}", estimator.__name__, instead_of(name, list(defaults))
                 )
         for name, default in defaults.items():
             setattr(self, name, given.get(name, default))

@@ -48,22 +48,26 @@ def weighted(data: FitData, sample_weight: Any) -> FitData:
         return data
     if data.place:
         raise UsageError(
-            f"sample_weight: {data.place} was read as a whole; give examples and labels as arrays"
+            "sample_weight: {place} was read as a whole; give examples and labels as arrays", data.place
         )
     material = data.material
     try:
         weights = column_or_1d(plain_values(sample_weight), dtype=np.float64)
     except (ValueError, TypeError) as error:
-        raise DataError(f"sample_weight: {error}") from error
+        raise DataError("sample_weight: {error}", error) from error
     if len(weights) != len(material.inputs):
         raise DataError(
-            f"sample_weight: {len(weights):,} weights for {len(material.inputs):,} examples; give one each"
+            "sample_weight: {weights:,} weights for {inputs:,} examples; give one each",
+            len(weights),
+            len(material.inputs),
         )
     is_fit = np.isfinite(weights) & (weights >= 0)
     if not is_fit.all():
         position = int(np.flatnonzero(~is_fit)[0])
         raise DataError(
-            f"sample_weight: {weights[position]:g} at position {position} is no finite number from 0"
+            "sample_weight: {weights:g} at position {position} is no finite number from 0",
+            weights[position],
+            position,
         )
     train = material.train[weights[material.train] > 0]
     if len(train) == 0:
@@ -96,7 +100,11 @@ def fit_data_at_place(data: Any, settings: Settings, kind: InputKind) -> FitData
             other = TEXTS if kind is IMAGES else IMAGES
             fitting = f"{estimator_of(other, 'Classifier')} or {estimator_of(other, 'Regressor')}"
             raise DataError(
-                f"{place}: holds {other.nouns}, not {kind.nouns}; give it to {fitting}"
+                "{place}: holds {nouns}, not {nouns2}; give it to {fitting}",
+                place,
+                other.nouns,
+                kind.nouns,
+                fitting,
             ) from error
     return fit_data_of_listing(listing, settings, kind)
 
@@ -153,8 +161,10 @@ def fit_data_in_memory(
     elif settings.patience is not None:
         each = form.needed
         raise UsageError(
-            f"patience: needs a validation split, and so {VALIDATION_FROM:,} different examples{each}; "
-            "leave it out"
+            "patience: needs a validation split, and so {VALIDATION_FROM:,} different examples{each}; "
+            "leave it out",
+            VALIDATION_FROM,
+            each,
         )
     train = np.setdiff1d(np.flatnonzero(usable), validation)
     material = Dataset(

@@ -78,7 +78,7 @@ def as_array(inputs: Any) -> Shaped[np.ndarray, "..."]:
     try:
         return np.asarray(inputs)
     except ValueError as error:
-        raise DataError(f"images of different sizes cannot be one array ({error})") from error
+        raise DataError("images of different sizes cannot be one array ({error})", error) from error
 
 
 def fit_images(images: Any, preprocessing: Preprocessing) -> UInt8[np.ndarray, "n height width channels"]:
@@ -97,7 +97,7 @@ def fit_images(images: Any, preprocessing: Preprocessing) -> UInt8[np.ndarray, "
         fitted = fit_inputs(listed, preprocessing, executor)
     for image, error in zip(listed, fitted.errors, strict=True):
         if error:
-            raise DataError(f"{image.name}: {error}; leave it out")
+            raise DataError("{name}: {error}; leave it out", image.name, error)
     return fitted.pixels
 
 
@@ -107,7 +107,7 @@ def fit_data_of_image_input(estimator: BaseEstimator, X: Any, y: Any, settings: 
     is_read = is_in_memory(X) or is_place(X)
     if is_read and y is not None:
         place = os.fspath(X) if is_place(X) else type(X).__name__
-        raise UsageError(f"y: {place} brings its own labels; leave y out")
+        raise UsageError("y: {place} brings its own labels; leave y out", place)
     if is_read or are_images(X):
         # Forget what an earlier `fit` on feature vectors noted of them.
         for attribute in ("n_features_in_", "feature_names_in_"):
@@ -118,11 +118,13 @@ def fit_data_of_image_input(estimator: BaseEstimator, X: Any, y: Any, settings: 
         return fit_data_of_images(X, y, settings)
     if are_paths(np.asarray(X) if getattr(X, "ndim", 0) == 1 else X):
         raise DataError(
-            f"X: a list of texts; {name} learns from arrays of images, or from the path of a folder or "
-            f"table; learn texts with {name.replace('Image', 'Text')}"
+            "X: a list of texts; {name} learns from arrays of images, or from the path of a folder or "
+            "table; learn texts with {replace}",
+            name,
+            name.replace("Image", "Text"),
         )
     if y is None:
-        raise UsageError(f"y: {name} requires y to be passed, but the target y is None; give labels")
+        raise UsageError("y: {name} requires y to be passed, but the target y is None; give labels", name)
     rows: Float32[np.ndarray, "n features"] = validate_data(estimator, X, dtype=np.float32)
     if settings.image_size is not None:
         raise UsageError("image_size: feature vectors have no size in pixels; leave it out")
@@ -138,6 +140,8 @@ def images_for(estimator: BaseEstimator, X: Any, preprocessing: Preprocessing | 
     if is_place(X) or are_paths(X) or are_images(X):
         return fit_images(X, preprocessing)
     raise DataError(
-        f"this model takes images, (n, height, width) or (n, height, width, channels), "
-        f"but was given {type(X).__name__} of shape {np.shape(X)}"
+        "this model takes images, (n, height, width) or (n, height, width, channels), "
+        "but was given {name} of shape {X}",
+        type(X).__name__,
+        np.shape(X),
     )

@@ -58,7 +58,7 @@ def read_labels(y: object, count: int, target: Target, settings: Settings) -> Ow
             raise DataError("y: min_examples leaves fewer than two classes; give a smaller number")
     texts = texts_of(classes)
     if len(texts) < 2:
-        raise DataError(f"y: only one class, {quoted(texts[0])}; a classifier needs at least two")
+        raise DataError("y: only one class, {texts}; a classifier needs at least two", quoted(texts[0]))
     names = tuple(sorted(texts))
     columns = np.array([names.index(text) for text in texts], np.int64)
     return OwnLabels(Labels(np.where(positions < 0, -1, columns[positions]), names, target), classes)
@@ -91,26 +91,32 @@ def read_numbers(
     try:
         values = column_or_1d(y, warn=True)
     except ValueError as error:
-        raise DataError(f"y: {error}") from error
+        raise DataError("y: {error}", error) from error
     require_one_each(len(values), count)
     if values.dtype.kind not in "biuf":
         for index, value in enumerate(values.tolist()):
             if not isinstance(value, numbers.Real):
                 raise DataError(
-                    f"y: {value!r:.40} at position {index} is no number; give numbers, or learn classes "
-                    f"with {classifier}"
+                    "y: {value!r:.40} at position {index} is no number; give numbers, or learn classes "
+                    "with {classifier}",
+                    value,
+                    index,
+                    classifier,
                 )
     plain: np.ndarray = values.astype(np.float64)
     try:
         assert_all_finite(plain, input_name="y")
     except ValueError as error:
         position = int(np.flatnonzero(~np.isfinite(plain))[0])
-        raise DataError(f"y: {error} The first is at position {position}") from error
+        raise DataError("y: {error} The first is at position {position}", error, position) from error
     if np.abs(plain).max(initial=0.0) > LARGEST:
         position = int(np.flatnonzero(np.abs(plain) > LARGEST)[0])
         raise DataError(
-            f"y: {plain[position]:g} at position {position} is too large; numbers to predict are at most "
-            f"{LARGEST:g} in size"
+            "y: {plain:g} at position {position} is too large; numbers to predict are at most "
+            "{LARGEST:g} in size",
+            plain[position],
+            position,
+            LARGEST,
         )
     if count == 1:
         raise DataError("y: 1 sample; a regressor needs at least two, with different numbers")
@@ -121,7 +127,11 @@ def read_numbers(
 def require_one_each(labels: int, examples: int) -> None:
     """Refuse more or fewer labels than examples."""
     if labels != examples:
-        raise DataError(f"y: {count_of(labels, 'label')} for {count_of(examples, 'example')}; give one each")
+        raise DataError(
+            "y: {labels} for {examples}; give one each",
+            count_of(labels, "label"),
+            count_of(examples, "example"),
+        )
 
 
 def _require_one_column(y: object, advice: str = "") -> None:
@@ -131,8 +141,10 @@ def _require_one_column(y: object, advice: str = "") -> None:
     shape = getattr(y, "shape", None) or (0, max(widths, default=1))
     if widths or (len(shape) == 2 and shape[1] > 1):
         raise DataError(
-            f"y: {count_of(shape[1], 'column')}, where one label for each example is expected; give one "
-            f"column, such as y[:, 0] of an array{advice}"
+            "y: {shape}, where one label for each example is expected; give one "
+            "column, such as y[:, 0] of an array{advice}",
+            count_of(shape[1], "column"),
+            advice,
         )
 
 
@@ -174,5 +186,5 @@ def _column(y: object) -> Shaped[np.ndarray, " examples"]:
     except DataError:
         raise
     except ValueError as error:
-        raise DataError(f"y: {error}") from error
+        raise DataError("y: {error}", error) from error
     return values

@@ -50,12 +50,15 @@ def as_texts(inputs: Any) -> Sequence[str]:
     sides = getattr(inputs, "ndim", None)
     if sides is None or not hasattr(inputs, "__array__"):
         raise DataError(
-            f"X: found {type(inputs).__name__}; give texts as a list, an array or a column of a data frame"
+            "X: found {name}; give texts as a list, an array or a column of a data frame",
+            type(inputs).__name__,
         )
     if sides != 1:
         raise DataError(
-            f"X: found {type(inputs).__name__} of shape {np.shape(inputs)}, but texts have one dimension, "
-            "one text for each example; take its column, such as X[:, 0] or frame['text']"
+            "X: found {name} of shape {inputs}, but texts have one dimension, "
+            "one text for each example; take its column, such as X[:, 0] or frame['text']",
+            type(inputs).__name__,
+            np.shape(inputs),
         )
     return require_texts(np.asarray(inputs, dtype=object))
 
@@ -70,7 +73,9 @@ def fit_data_of_texts(texts: Sequence[str], y: object, settings: Settings) -> Fi
         raise DataError("X: found 0 texts, while a minimum of 1 is required; give some")
     for position, text in enumerate(texts):
         if is_blank(text):
-            raise DataError(f"X: the text at position {position} is blank; fill it in or leave it out")
+            raise DataError(
+                "X: the text at position {position} is blank; fill it in or leave it out", position
+            )
     labels = read_targets(y, len(texts), settings, TEXTS)
     store = texts if isinstance(texts, Texts) else Texts.of(texts)
     first = first_with_content(text_digests(store), np.ones(len(store), bool))
@@ -96,10 +101,12 @@ def fit_data_of_frame(frame: Any, y: object, settings: Settings) -> FitData:
         except DataError as error:  # there is no flag for columns here
             found = str(error).partition("; name one with --")[0]
             raise DataError(
-                f"{found}; give both by themselves, as in fit(frame['text'], frame['label'])"
+                "{found}; give both by themselves, as in fit(frame['text'], frame['label'])", found
             ) from error
         if columns.input.holds == IMAGES:
-            raise DataError(f"{_NAME}: holds paths of images; give them to ImageClassifier or ImageRegressor")
+            raise DataError(
+                "{NAME}: holds paths of images; give them to ImageClassifier or ImageRegressor", _NAME
+            )
         listing = as_asked(list_texts_of(table, columns, Path.cwd(), settings), settings)
         return fit_data_of_listing(listing, settings, TEXTS)
     names = tuple(table.names)
@@ -131,7 +138,9 @@ def _texts(table: Table, names: tuple[str, ...]) -> list[str]:
         for number, value in zip(block.numbers, inputs_of(block.columns, names), strict=True):
             text, reason = text_or_reason(value)
             if reason and reason != BLANK:
-                raise DataError(f"{table.place}: row {number} {reason}; fix it or leave it out")
+                raise DataError(
+                    "{place}: row {number} {reason}; fix it or leave it out", table.place, number, reason
+                )
             texts.append(text)
     return texts
 
@@ -144,11 +153,12 @@ def fit_data_of_text_input(X: Any, y: Any, settings: Settings) -> FitData:
     if not is_place and not is_in_memory(X):
         return fit_data_of_texts(as_texts(X), y, settings)
     if y is not None and not is_place:
-        raise UsageError(f"y: {type(X).__name__} brings its own labels; leave y out")
+        raise UsageError("y: {name} brings its own labels; leave y out", type(X).__name__)
     if y is not None:
         raise UsageError(
-            f"y: {os.fspath(X)[:100]!r} is taken for a path, which brings its own labels; leave y out, "
-            "or put a text into a list"
+            "y: {X!r} is taken for a path, which brings its own labels; leave y out, "
+            "or put a text into a list",
+            os.fspath(X)[:100],
         )
     return fit_data_at_place(os.fspath(X) if is_place else X, settings, TEXTS)
 
@@ -173,5 +183,5 @@ def texts_for(X: Any, joined: tuple[str, ...]) -> Sequence[str]:
     found = list_texts([os.fspath(each) for each in paths], Settings(input_column=",".join(joined) or None))
     for name, error in zip(found.names, found.errors, strict=True):
         if error:
-            raise DataError(f"{name}: {error}; leave it out")
+            raise DataError("{name}: {error}; leave it out", name, error)
     return found.texts

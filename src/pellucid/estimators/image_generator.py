@@ -76,7 +76,7 @@ class ImageGenerator(Estimator):
         began = time.monotonic()
         settings = self._settings()
         if settings.model not in GENERATIVE:
-            raise UsageError(f"model: {settings.model} makes no images; choose vae or gan")
+            raise UsageError("model: {model} makes no images; choose vae or gan", settings.model)
         progress = FitProgress(self.verbose)
         with progress.shown():
             with progress.stage("reading and checking the data", "read and checked the data"):
@@ -113,7 +113,7 @@ class ImageGenerator(Estimator):
         """
         check_is_fitted(self)
         if n_samples < 1:
-            raise UsageError(f"n_samples: {n_samples} is below 1")
+            raise UsageError("n_samples: {n_samples} is below 1", n_samples)
         codes = self.model_.turns(n_samples)
         if label is not None:
             codes = np.full(n_samples, self._code(label), np.int64)
@@ -168,7 +168,9 @@ class ImageGenerator(Estimator):
         """Position of a class in the model."""
         name = texts_of(np.array([label]))[0]
         if name not in self.model_.classes:
-            raise UsageError(f"label: {label!r} is not known; classes are {list(self.model_.classes)}")
+            raise UsageError(
+                "label: {label!r} is not known; classes are {classes}", label, list(self.model_.classes)
+            )
         return self.model_.classes.index(name)
 
     def _autoencoder(self) -> AutoencoderModel:
@@ -182,7 +184,9 @@ class ImageGenerator(Estimator):
         if not is_place(X) and not are_images(X):
             raise DataError(
                 "X: ImageGenerator takes images, (n, height, width) or (n, height, width, channels), or a "
-                f"path, but was given {type(X).__name__} of shape {np.shape(X)}"
+                "path, but was given {name} of shape {X}",
+                type(X).__name__,
+                np.shape(X),
             )
         return fit_data_of_image_input(self, X, y, settings)
 

@@ -108,14 +108,17 @@ def _states(
     try:
         numbers = values.astype(np.float64) if is_object else values
     except (TypeError, ValueError) as error:
-        raise DataError(f"y: {error}; several columns of labels have 0 and 1 in them") from error
+        raise DataError("y: {error}; several columns of labels have 0 and 1 in them", error) from error
     is_unknown = np.isnan(numbers) if numbers.dtype.kind == "f" else np.zeros(numbers.shape, bool)
     is_wrong = (numbers != 0) & (numbers != 1) & ~is_unknown
     if is_wrong.any():
         row, column = np.argwhere(is_wrong)[0].tolist()
         raise DataError(
-            f"y: {numbers[row, column]:g} at position {row}, {columns[column]}; several columns of labels "
-            "have 0 and 1 in them, and nan where nobody has looked: give these, or one column of classes"
+            "y: {numbers:g} at position {row}, {columns}; several columns of labels "
+            "have 0 and 1 in them, and nan where nobody has looked: give these, or one column of classes",
+            numbers[row, column],
+            row,
+            columns[column],
         )
     return states_of(numbers == 1, is_unknown)
 
@@ -158,14 +161,17 @@ def _from_lists(lists: Sequence[Any]) -> Indicators:
             owners += [position] * len(some)
         elif position not in missing:
             raise DataError(
-                f"y: {quoted(str(some))} at position {position} is no list of labels, as others are; give "
-                "a list there too"
+                "y: {some} at position {position} is no list of labels, as others are; give a list there too",
+                quoted(str(some)),
+                position,
             )
     texts = label_texts(labels, "y", lambda index: f"position {owners[index]}")
     for owner, label in zip(owners, labels, strict=True):
         if isinstance(label, _MANY) or (isinstance(label, float) and not label.is_integer()):
             raise DataError(
-                f"y: the label {quoted(str(label))} at position {owner} is neither a text nor a whole number"
+                "y: the label {label} at position {owner} is neither a text nor a whole number",
+                quoted(str(label)),
+                owner,
             )
     own: list[list[str]] = [[] for _ in lists]
     for owner, text in zip(owners, texts, strict=True):

@@ -33,13 +33,13 @@ def answers_at(
     """
     if not is_labelled_place(X):
         raise UsageError(
-            f"y: score needs labels, and {type(X).__name__} brings none; give them, or the path of labelled "
-            "data"
+            "y: score needs labels, and {name} brings none; give them, or the path of labelled data",
+            type(X).__name__,
         )
     place = os.fspath(X) if isinstance(X, (str, os.PathLike)) else X
     if sample_weight is not None:
         name = place if isinstance(place, str) else type(X).__name__
-        raise UsageError(f"sample_weight: {name} is read as a whole; give examples and labels as arrays")
+        raise UsageError("sample_weight: {name} is read as a whole; give examples and labels as arrays", name)
     listing = listing_for(model, place, settings)
     rows, _ = scored_rows(listing)
     labels = labels_for(model, listing, rows)

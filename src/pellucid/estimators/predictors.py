@@ -166,7 +166,7 @@ class Classifier(
         if settings.target == "number":
             other = type(self).__name__.replace("Classifier", "Regressor")
             raise UsageError(
-                f"target: numbers are learnt with {other}; give class or labels, or leave it out"
+                "target: numbers are learnt with {other}; give class or labels, or leave it out", other
             )
         return settings
 
@@ -267,7 +267,9 @@ class Classifier(
         predicted, form = self._predicted(X), FORMS[model.target]
         labels = form.truth(y, self._names, model.renamed, settings)
         if len(predicted) != len(labels):
-            raise DataError(f"y: {len(labels):,} labels for {len(predicted):,} examples; give one each")
+            raise DataError(
+                "y: {labels:,} labels for {predicted:,} examples; give one each", len(labels), len(predicted)
+            )
         is_known = model.target.is_known(labels)
         if not is_known.any():
             raise DataError("y: no label is known, so that nothing can be scored; give some")

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pellucid.answering.naming import model_of
-from pellucid.budgets import MEMORY, WORK
 from pellucid.bundle import Answers, HeldOut, Model, load
 from pellucid.bundle.held_out import most_kept
 from pellucid.encoding import Encoder
@@ -27,11 +26,12 @@ from pellucid.export.precision import (
     training_batches,
 )
 from pellucid.export.proof import Proof, held_out_examples, prove, thresholds_of
-from pellucid.files import write_file
 from pellucid.runtime.exported import ExportedModel, opened
 from pellucid.runtime.metadata import MOST_ROWS, Metadata
 from pellucid.runtime.onnx_files import LARGEST
 from pellucid.runtime.onnx_worker import Feed
+from pellucid.safety.budgets import MEMORY, WORK
+from pellucid.safety.files import write_file
 from pellucid.targets import Labels
 
 ENDING = ".onnx"
@@ -77,7 +77,9 @@ def export(
     if missing:
         verb = "is" if len(missing) == 1 else "are"
         raise UsageError(
-            f"export: needs {', '.join(missing)}, which {verb} not installed; pip install 'pellucid[export]'"
+            "export: needs {missing}, which {verb} not installed; pip install 'pellucid[export]'",
+            ", ".join(missing),
+            verb,
         )
     from pellucid.export.onnx_graph import graph_of
 
@@ -103,8 +105,10 @@ def export(
             say(line)
         if judged.reasons:
             raise ModelFileError(
-                f"export: not written: in {precision} {' and '.join(judged.reasons)}: {judged.sentence()}; "
-                "leave --precision out"
+                "export: not written: in {precision} {reasons}: {sentence}; leave --precision out",
+                precision,
+                " and ".join(judged.reasons),
+                judged.sentence(),
             )
         content = finished(smaller, _with_promises(metadata, asked.labels, answers))
     write_file(out, content)
@@ -118,13 +122,15 @@ def require_place(out: Path, ending: str) -> None:
     """
     if out.suffix.lower() != ending:
         raise UsageError(
-            f"--out: {out} does not end in {ending}; choose a name that ends in .onnx for a file for "
-            "programs, or in .html for a page that answers in a browser"
+            "--out: {out} does not end in {ending}; choose a name that ends in .onnx for a file for "
+            "programs, or in .html for a page that answers in a browser",
+            out,
+            ending,
         )
     if out.is_dir():
-        raise StorageError(f"{out}: a folder stands there; choose another --out")
+        raise StorageError("{out}: a folder stands there; choose another --out", out)
     if not out.absolute().parent.is_dir():
-        raise StorageError(f"{out}: its folder does not exist; create it first")
+        raise StorageError("{out}: its folder does not exist; create it first", out)
 
 
 def metadata_of(model: Model, name: str) -> Metadata:
@@ -165,7 +171,11 @@ def finished(graph: Any, metadata: Metadata) -> bytes:
     for key, value in dataclasses.replace(metadata, rows_at_once=rows).to_properties().items():
         graph.metadata_props.add(key=key, value=value)
     if graph.ByteSize() > LARGEST:
-        raise UsageError(f"export: {metadata.model} takes {graph.ByteSize():,} bytes, one file at most 2 GB")
+        raise UsageError(
+            "export: {model} takes {ByteSize:,} bytes, one file at most 2 GB",
+            metadata.model,
+            graph.ByteSize(),
+        )
     return bytes(graph.SerializeToString(deterministic=True))
 
 
@@ -236,7 +246,7 @@ def by_reference(content: bytes, metadata: Metadata) -> ExportedModel:
     try:
         onnx.checker.check_model(content, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ModelFileError(f"export: not written: onnx.checker refuses the file: {error}") from error
+        raise ModelFileError("export: not written: onnx.checker refuses the file: {error}", error) from error
     return ExportedModel(metadata, _Reference(onnx.load_model_from_string(content)))
 
 

@@ -9,14 +9,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pellucid.answering.naming import model_of
-from pellucid.budgets import MEMORY
 from pellucid.bundle import load
 from pellucid.data.images.cache import cache_folder
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.export.export import NEEDED, export, finished, metadata_of
-from pellucid.files import make_folder, read_regular
 from pellucid.runtime.onnx_files import LARGEST
-from pellucid.strict import read_sealed_bytes, write_sealed_bytes
+from pellucid.safety.budgets import MEMORY
+from pellucid.safety.files import make_folder, read_regular
+from pellucid.safety.strict import read_sealed_bytes, write_sealed_bytes
 
 # Files that are kept, of models served last.
 _MOST_KEPT = 20
@@ -32,8 +32,10 @@ def served_content(place: str, announce: Callable[[str], None]) -> bytes:
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise UsageError(
-            f"serve: {place}: to export it needs {', '.join(missing)}; pip install 'pellucid[serve]', or "
-            "give a file that pellucid export wrote"
+            "serve: {place}: to export it needs {missing}; pip install 'pellucid[serve]', or "
+            "give a file that pellucid export wrote",
+            place,
+            ", ".join(missing),
         )
     folder = model_of(place, None).folder
     key = _key(folder)
@@ -46,7 +48,7 @@ def served_content(place: str, announce: Callable[[str], None]) -> bytes:
     if content is None:
         content = _unproved(place, folder)
     if _key(folder) != key:
-        raise ModelFileError(f"{place}: changed while it was read; start again")
+        raise ModelFileError("{place}: changed while it was read; start again", place)
     if is_proved:
         keep(kept, content)
     return content

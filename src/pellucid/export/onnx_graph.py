@@ -214,7 +214,9 @@ def _member_answer(model: Model) -> NetworkAnswer | ClassicalAnswer:
         return ClassicalAnswer(model)
     if isinstance(model, (ImageModel, TextModel, FeatureModel)):
         return NetworkAnswer(model)
-    raise UsageError(f"export: {model.name} makes images and answers nothing; export a model that predicts")
+    raise UsageError(
+        "export: {name} makes images and answers nothing; export a model that predicts", model.name
+    )
 
 
 # The graph of a model as ONNX, by torch's own exporter, then cleaned of what is not the model's.
@@ -285,8 +287,12 @@ def _name_lengths(graph: Any, taken: Sequence[Input]) -> None:
             is_free = isinstance(expected, str)
             if is_free != bool(length.dim_param) or (not is_free and length.dim_value != expected):
                 raise ModelFileError(
-                    f"export: axis {axis} of {given.name} is {length.dim_param or length.dim_value} in the "
-                    f"graph, where {expected} is expected; this is a fault of the exporter, please report it"
+                    "export: axis {axis} of {name} is {value} in the "
+                    "graph, where {expected} is expected; this is a fault of the exporter, please report it",
+                    axis,
+                    given.name,
+                    length.dim_param or length.dim_value,
+                    expected,
                 )
             if is_free:
                 named[length.dim_param] = str(expected)

@@ -41,8 +41,9 @@ def held_out_examples(place: str, folder: Path, most: int = MOST_EXAMPLES) -> He
     run = run_of(folder)
     if run is None:
         raise UsageError(
-            f"{place}: no run, so there are no held-out examples on which the file could be proved; "
-            "give the RUN folder that pellucid train wrote"
+            "{place}: no run, so there are no held-out examples on which the file could be proved; "
+            "give the RUN folder that pellucid train wrote",
+            place,
         )
     try:
         for split in (TEST, VALIDATION):
@@ -50,12 +51,14 @@ def held_out_examples(place: str, folder: Path, most: int = MOST_EXAMPLES) -> He
             if rows:
                 return HeldOutExamples(listing, rows, split)
     except ChangedData as error:
-        raise DataError(f"{place}: {error}; put the data back, on which the file is proved") from error
+        raise DataError(
+            "{place}: {error}; put the data back, on which the file is proved", place, error
+        ) from error
     except PellucidError as error:
-        raise DataError(f"{place}: its data cannot be read again: {error}") from error
+        raise DataError("{place}: its data cannot be read again: {error}", place, error) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{place}: the files of the run cannot be read; train it again") from error
-    raise DataError(f"{place}: the run has no held-out examples on which the file could be proved")
+        raise DataError("{place}: the files of the run cannot be read; train it again", place) from error
+    raise DataError("{place}: the run has no held-out examples on which the file could be proved", place)
 
 
 def thresholds_of(model: Model | Metadata, held_out: HeldOut | None) -> tuple[Threshold, ...]:
@@ -160,7 +163,9 @@ def compare(
     Raises: `DisagreeingError` if it is too large, a label is another, or novelty is.
     """
     if ours.said.shape != theirs.said.shape:
-        raise ModelFileError(f"export: {engine} gives answers of the shape {theirs.said.shape}; not written")
+        raise ModelFileError(
+            "export: {engine} gives answers of the shape {shape}; not written", engine, theirs.said.shape
+        )
     off = np.abs(ours.said - theirs.said).reshape(len(names), -1).max(axis=1)
     head = HEADS[model.target]
     wrong = ~(off <= allowance.difference * head.scale(ours.said))
@@ -178,8 +183,13 @@ def compare(
             for place in places[:_SHOWN]
         )
         raise DisagreeingError(
-            f"export: not written: {engine} disagrees with the model on {len(places):,} of {len(names):,} "
-            f"held-out {model.input_kind.nouns} ({shown}); please report it"
+            "export: not written: {engine} disagrees with the model on {places:,} of {names:,} "
+            "held-out {nouns} ({shown}); please report it",
+            engine,
+            len(places),
+            len(names),
+            model.input_kind.nouns,
+            shown,
         )
     return float(off.max())
 

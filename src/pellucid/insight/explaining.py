@@ -88,7 +88,7 @@ def explain_model(
             found = _of_generator(model, require_images(inputs, model.preprocessing), target, truth)
         elif isinstance(model, Generator):
             raise ModelFileError(
-                f"model: {model.name} makes images in a way that is not opened; give a vae or gan"
+                "model: {name} makes images in a way that is not opened; give a vae or gan", model.name
             )
         else:
             read = inputs if isinstance(inputs, np.ndarray) else [*model.texts_of(inputs)]

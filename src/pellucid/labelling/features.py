@@ -39,8 +39,8 @@ from pellucid.data.sibling_sets import first_of_sets
 from pellucid.data.text_copies import near_texts, text_digests
 from pellucid.encoding.tfidf import fit_tfidf
 from pellucid.errors import DataError, StorageError
-from pellucid.files import make_folder, read_regular, write_file
-from pellucid.isolation import Channel, Child, answer_parent, isolated
+from pellucid.safety.files import make_folder, read_regular, write_file
+from pellucid.safety.isolation import Channel, Child, answer_parent, isolated
 
 # Numbers of a row: with 64 or 256 models of 300 labels were up to half a point worse on R8 or photographs.
 _NUMBERS = 128

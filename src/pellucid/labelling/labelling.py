@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pellucid.data.wording import count_of
-from pellucid.files import locked, make_folder
 from pellucid.input_kinds import TEXTS
 from pellucid.labelling.pool import read_pool
 from pellucid.labelling.server import application
 from pellucid.labelling.session import Labelling
 from pellucid.labelling.table import LabelTable, require_ending
-from pellucid.local_server import listening, serve
+from pellucid.pages.local_server import listening, serve
+from pellucid.safety.files import locked, make_folder
 from pellucid.settings import Settings
 from pellucid.targets import Target
 

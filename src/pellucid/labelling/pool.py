@@ -21,9 +21,9 @@ from pellucid.data.tables.table_files import open_table
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError
 from pellucid.input_kinds import IMAGES, TEXTS, InputKind
-from pellucid.isolation import current
 from pellucid.labelling.features import Progress, features_apart
 from pellucid.labelling.selection import audit_sample, random_order
+from pellucid.safety.isolation import current
 from pellucid.settings import Settings
 
 # Examples that are compared with one another, drawn at random; of the others only random ones are asked.
@@ -121,7 +121,9 @@ def read_pool(place: str, out: Path, settings: Settings) -> Pool:
     if wrong:
         warnings.append(f"{place}: {count_of(len(wrong), kind.noun)} left out, such as {wrong[0]}")
     if len(keys) < 2:
-        raise DataError(f"{place}: {count_of(len(keys), kind.noun)} to label; give a folder or table of more")
+        raise DataError(
+            "{place}: {keys} to label; give a folder or table of more", place, count_of(len(keys), kind.noun)
+        )
     return Pool(place, kind, keys, sources, Texts.of(texts), tuple(warnings))
 
 
@@ -170,8 +172,9 @@ def _images(inputs: Iterable[Input], folder: Path) -> tuple[list[str], list[Path
     for each in inputs:
         if not isinstance(each.source, Path) and not each.error:
             raise DataError(
-                f"{each.name}: images in archives, arrays and cells of tables have no path that a table of "
-                "labels could name; unpack them into a folder first"
+                "{name}: images in archives, arrays and cells of tables have no path that a table of "
+                "labels could name; unpack them into a folder first",
+                each.name,
             )
         if each.error or not isinstance(each.source, Path):
             wrong.append(f"{each.name}: {each.error}")

@@ -17,11 +17,11 @@ from pellucid.errors import ChangedFileError, DataError, PellucidError, StorageE
 from pellucid.input_kinds import TEXTS
 from pellucid.labelling.by_target import TAUGHT
 from pellucid.labelling.session import Conflict, Labelling
-from pellucid.language import translated
-from pellucid.local_server import App, Guard
-from pellucid.page_language import PageEnvironment
-from pellucid.pages import joined_script, policy_of
-from pellucid.strict import parse_line
+from pellucid.language.catalogue import translated
+from pellucid.pages.assembly import joined_script, policy_of
+from pellucid.pages.local_server import App, Guard
+from pellucid.pages.translation import PageEnvironment
+from pellucid.safety.strict import parse_line
 
 # Bytes of a request: a thousand labels of 200 characters would have more, and no example has so many.
 _MOST_BYTES = 1 << 16
@@ -131,14 +131,14 @@ def _answering(
 def _text(asked: _Asked, name: str) -> str:
     value = asked.get(name, "")
     if not isinstance(value, str):
-        raise UsageError(f"{name}: a text is expected")
+        raise UsageError("{name}: a text is expected", name)
     return " ".join("".join(each if each.isprintable() else " " for each in value).split())
 
 
 def _person(asked: _Asked) -> str:
     person = _text(asked, "person")
     if not 0 < len(person) <= _LONGEST_PERSON:
-        raise UsageError(f"person: 1 to {_LONGEST_PERSON} characters are expected")
+        raise UsageError("person: 1 to {LONGEST_PERSON} characters are expected", _LONGEST_PERSON)
     return person
 
 

@@ -116,8 +116,9 @@ class Labelling:
         for row in self._table.rows:
             if row.labels and not self._taught.admits(row.labels):
                 raise UsageError(
-                    f"{self._table.path}: an example has several labels, {SEPARATOR.join(row.labels)!r}; add "
-                    "--several-labels"
+                    "{path}: an example has several labels, {labels!r}; add --several-labels",
+                    self._table.path,
+                    SEPARATOR.join(row.labels),
                 )
             self._classes |= dict.fromkeys(row.labels)
             place = self.pool.places.get(row.key)
@@ -267,12 +268,17 @@ class Labelling:
         name = " ".join(str(label).split())
         if not name or len(name) > _LONGEST_LABEL or SEPARATOR in name or not name.isprintable():
             raise UsageError(
-                f"label {name[:40]!r}: 1 to {_LONGEST_LABEL} visible characters without {SEPARATOR} are "
-                "expected; choose another name"
+                "label {name!r}: 1 to {LONGEST_LABEL} visible characters without {SEPARATOR} are "
+                "expected; choose another name",
+                name[:40],
+                _LONGEST_LABEL,
+                SEPARATOR,
             )
         if name not in self._classes and len(self._classes) >= _MOST_LABELS:
             raise UsageError(
-                f"label {name[:40]!r}: more than {_MOST_LABELS:,} labels; choose one that is there"
+                "label {name!r}: more than {MOST_LABELS:,} labels; choose one that is there",
+                name[:40],
+                _MOST_LABELS,
             )
         return name
 
@@ -355,7 +361,7 @@ class Labelling:
 
     def _require_free(self, person: str, example: int) -> None:
         if not 0 <= example < len(self.pool):
-            raise UsageError(f"example {example}: there is none; reload the page")
+            raise UsageError("example {example}: there is none; reload the page", example)
         if not self._is_open(example) or not self._is_free_for(person, example):
             raise Conflict("Somebody else has this example, or it was answered meanwhile; here is another")
 

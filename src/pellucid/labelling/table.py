@@ -20,13 +20,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pellucid.budgets import LINE_BYTES, MEMORY
 from pellucid.data.tables.csv_tables import OF_LABELLING, guarded, unguarded, whole_lines
 from pellucid.data.wording import count_of, quoted, some_quoted
 from pellucid.errors import ChangedFileError, DataError, UsageError
-from pellucid.files import OwnFile, read_regular, write_file
 from pellucid.labelling.selection import AUDIT, POLICIES, RANDOM
-from pellucid.strict import parse_line
+from pellucid.safety.budgets import LINE_BYTES, MEMORY
+from pellucid.safety.files import OwnFile, read_regular, write_file
+from pellucid.safety.strict import parse_line
 from pellucid.targets import SEPARATOR
 
 _BESIDE = OF_LABELLING
@@ -52,7 +52,9 @@ def require_ending(path: Path) -> None:
     """
     if path.suffix.lower() not in _ENDINGS:
         raise UsageError(
-            f"--out: {path}: a table of labels ends in {' or '.join(_ENDINGS)}; give such a name"
+            "--out: {path}: a table of labels ends in {ENDINGS}; give such a name",
+            path,
+            " or ".join(_ENDINGS),
         )
 
 
@@ -188,7 +190,9 @@ class LabelTable:
 
     def _refusal(self, reason: str) -> DataError:
         return DataError(
-            f"{self.path}: no table of labels of these examples ({reason}); give --out another name"
+            "{path}: no table of labels of these examples ({reason}); give --out another name",
+            self.path,
+            reason,
         )
 
     def _row(self, line: bytes, columns: Sequence[str] = ()) -> Row:
@@ -251,4 +255,4 @@ def _read(place: Path | OwnFile) -> bytes:
         return read_regular(place, MEMORY.value()) if isinstance(place, Path) else place.read(MEMORY.value())
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise DataError(f"{path}: cannot be read: {reason}; give --out another name") from error
+        raise DataError("{path}: cannot be read: {reason}; give --out another name", path, reason) from error

@@ -243,7 +243,10 @@ def widths_of(settings: Settings, facts: InputFacts, width: int) -> tuple[int, .
     depth = max(1, most - int(math.log2(_SMALLEST_MAP))) if settings.depth is None else settings.depth
     if not 1 <= depth <= most:
         raise UsageError(
-            f"--depth: {depth} halvings are not 1 to {most}, which {shorter} pixels allow; leave it out"
+            "--depth: {depth} halvings are not 1 to {most}, which {shorter} pixels allow; leave it out",
+            depth,
+            most,
+            shorter,
         )
     first = settings.width or width
     return tuple(first * min(2**number, _MOST_TIMES_WIDTH) for number in range(depth))

@@ -103,7 +103,7 @@ def load_timm() -> Any:
     try:
         import timm
     except ImportError as error:
-        raise UsageError(f"backbone: needs timm, which is not installed; {INSTALL}") from error
+        raise UsageError("backbone: needs timm, which is not installed; {INSTALL}", INSTALL) from error
     return timm
 
 

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple, TypeVar
 
-from pellucid.settings import Settings
-from pellucid.strict import (
+from pellucid.safety.strict import (
     LEFT_OUT,
     Items,
     Number,
@@ -18,6 +17,7 @@ from pellucid.strict import (
     optional_of,
     read_object,
 )
+from pellucid.settings import Settings
 
 CELLS = ("lstm", "gru")
 

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
-from pellucid.budgets import MEMORY, WORK
 from pellucid.errors import UsageError
 from pellucid.input_kinds import IMAGES, TEXTS
 from pellucid.networks.autoencoder import Prior
@@ -17,6 +16,7 @@ from pellucid.networks.families import GENERATORS, NETWORKS, outline
 from pellucid.networks.network import Network
 from pellucid.networks.text_layers import EmbeddingBag, MeanAndMax
 from pellucid.networks.transformer import Attend
+from pellucid.safety.budgets import MEMORY, WORK
 from pellucid.settings import NEURAL, Settings, not_known
 
 Found = TypeVar("Found")
@@ -198,11 +198,13 @@ def design(name: str, settings: Settings, facts: InputFacts) -> NetworkConfig:
     families = NETWORKS | GENERATORS
     names = [name for name in NETWORKS if name in NEURAL]  # the others come with weights learnt elsewhere
     if name not in families:
-        raise UsageError(f"--model: {not_known(name, names)}")
+        raise UsageError("--model: {name}", not_known(name, names))
     given, taken = TEXTS if facts.vocabulary else IMAGES, families[name].input_kind
     if taken is not given:
         fitting = [other for other in names if NETWORKS[other].input_kind is given]
-        raise UsageError(f"--model: {name} takes {taken.nouns}; choose one of {', '.join(fitting)}")
+        raise UsageError(
+            "--model: {name} takes {nouns}; choose one of {fitting}", name, taken.nouns, ", ".join(fitting)
+        )
     try:
         config = families[name].design(settings, facts)
         require_affordable(config)
@@ -210,5 +212,7 @@ def design(name: str, settings: Settings, facts: InputFacts) -> NetworkConfig:
         raise
     except ValueError as error:
         smaller = "--width or --depth" if given is TEXTS else "--image-size, --width or --depth"
-        raise UsageError(f"--model {name}: {error}; choose a smaller {smaller}") from error
+        raise UsageError(
+            "--model {name}: {error}; choose a smaller {smaller}", name, error, smaller
+        ) from error
     return config

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from pellucid.data.wording import filled, width
-from pellucid.language import translated
+from pellucid.language.catalogue import translated
 from pellucid.networks.autoencoder import Prior
 from pellucid.networks.backbone import ScaleAndStandardise
 from pellucid.networks.config import NetworkConfig

@@ -31,8 +31,13 @@ def require_large_images(name: str, facts: InputFacts, remedy: str = "choose a l
     """Refuse inputs that are no images of at least 8x8 pixels with a `UsageError`."""
     if not _is_large(facts.input_shape):
         raise UsageError(
-            f"--model: {name} needs images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels, "
-            f"found inputs of shape {facts.input_shape}; {remedy}"
+            "--model: {name} needs images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE2} pixels, "
+            "found inputs of shape {input_shape}; {remedy}",
+            name,
+            SMALLEST_SIDE,
+            SMALLEST_SIDE,
+            facts.input_shape,
+            remedy,
         )
 
 

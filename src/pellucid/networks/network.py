@@ -13,7 +13,7 @@ from pellucid.networks.config import NetworkConfig
 from pellucid.networks.initialisation import EMBEDDING_SCALE, WhiteningStem, initialise_layers
 from pellucid.networks.layers import Rescale, Standardise
 from pellucid.networks.text_layers import EmbeddingBag
-from pellucid.strict import Saved, Text
+from pellucid.safety.strict import Saved, Text
 
 _LONGEST = 300
 _STEM_IMAGES = 4096

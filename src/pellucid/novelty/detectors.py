@@ -19,8 +19,8 @@ from pellucid.novelty.measures import (
     Neighbours,
     brought_to_scale,
 )
-from pellucid.stored import Forms, Stored
-from pellucid.strict import Anything, Field, Number, OneOf, Whole
+from pellucid.safety.stored import Forms, Stored
+from pellucid.safety.strict import Anything, Field, Number, OneOf, Whole
 
 # Every measure by its kind, as saved models have it.
 MEASURES: dict[str, type[Measure]] = {each.kind: each for each in (Directions, Neighbours)}

@@ -11,8 +11,8 @@ import scipy.sparse
 from jaxtyping import Float32, Float64, Int32
 
 from pellucid.classical.predictors import Rows, dense
-from pellucid.stored import Stored
-from pellucid.strict import Whole
+from pellucid.safety.stored import Stored
+from pellucid.safety.strict import Whole
 
 
 class Measure(Stored):

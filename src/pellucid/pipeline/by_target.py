@@ -138,14 +138,18 @@ def _with_classes(listing: Listing) -> Listing:
     """The listing as it is, or a `DataError` where its labels are no classes."""
     if listing.target is MULTILABEL:
         raise DataError(
-            f"{listing.place}: an example has several labels, such as {listing.labels[0]!r}, and the network "
-            "that continues training answers one class; give single labels, or --target class"
+            "{place}: an example has several labels, such as {labels!r}, and the network "
+            "that continues training answers one class; give single labels, or --target class",
+            listing.place,
+            listing.labels[0],
         )
     if listing.target is REGRESSION:
         raise DataError(
-            f"{listing.place}: the labels are numbers, such as {listing.labels[0]}, and the network that "
+            "{place}: the labels are numbers, such as {labels}, and the network that "
             "continues training answers classes; give classes, or take these numbers as such with --target "
-            "class"
+            "class",
+            listing.place,
+            listing.labels[0],
         )
     return listing
 
@@ -157,8 +161,11 @@ def _with_numbers(listing: Listing) -> Listing:
     if wrong:
         named = [f"{quoted(listing.labels[index])} at {listing.sources[index]}" for index in wrong]
         raise DataError(
-            f"{listing.place}: the network that continues training predicts numbers, but not every label is "
-            f"one: {some(named, _NAMES_SHOWN)}; fix or remove {'it' if len(wrong) == 1 else 'them'}"
+            "{place}: the network that continues training predicts numbers, but not every label is "
+            "one: {named}; fix or remove {word}",
+            listing.place,
+            some(named, _NAMES_SHOWN),
+            "it" if len(wrong) == 1 else "them",
         )
     labels = Labels(np.array(read, np.float64), (), REGRESSION)
     # What reading decided about the labels is for the network to decide.

@@ -15,7 +15,6 @@ from pellucid.bundle import AdversarialModel, AutoencoderModel, Generator, save
 from pellucid.data import Check, write_ledger
 from pellucid.data.wording import count_of, public_text
 from pellucid.evaluation.generated_images import GaussianOnComponents
-from pellucid.files import link_folder, make_folder, write_file
 from pellucid.networks import describe
 from pellucid.pipeline.judging.generated_images import (
     Maker,
@@ -40,6 +39,7 @@ from pellucid.pipeline.run.context import RunContext, task_name
 from pellucid.pipeline.run.journal import shown_place
 from pellucid.reports import ReportFacts, render
 from pellucid.reports.generated_sections import BRIEF_AUTOENCODER, PLAIN
+from pellucid.safety.files import link_folder, make_folder, write_file
 from pellucid.settings import ADVERSARIAL
 from pellucid.training.observers import read_snapshots
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from pellucid.files import make_folder
 from pellucid.pipeline.continual.training import ContinualTraining, continual_learner, recall
 from pellucid.pipeline.judging.refitting import (
     FoldTrainings,
@@ -42,6 +41,7 @@ from pellucid.pipeline.learners.time_limits import (
 )
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.stages import side_by_side
+from pellucid.safety.files import make_folder
 from pellucid.settings import CLASSICAL
 from pellucid.training.hardware import choose_threads
 

@@ -18,10 +18,9 @@ from pellucid.data.ledger import write_rows
 from pellucid.data.tables.csv_tables import as_csv
 from pellucid.data.wording import public_text
 from pellucid.errors import StorageError
-from pellucid.files import link_folder, make_folder, write_file
 from pellucid.insight.findings import find
 from pellucid.insight.training_courses import Course
-from pellucid.pages import visible
+from pellucid.pages.assembly import visible
 from pellucid.pipeline.by_target import WAYS, target_of_task
 from pellucid.pipeline.continual.forgetting import continual_sentences
 from pellucid.pipeline.judging.corrected import judge_corrections, model_digits
@@ -39,8 +38,9 @@ from pellucid.reports.formatting import interval, read_score, scored, seconds, s
 from pellucid.reports.generated_sections import verdict_of_generator
 from pellucid.reports.headlines import HELD_OUT, TEST, Headline, headline_of, scores_of
 from pellucid.reports.scored_models import is_classical
+from pellucid.safety.files import link_folder, make_folder, write_file
+from pellucid.safety.strict import MOST_BYTES, Object, read_json
 from pellucid.settings import METRICS, command_line
-from pellucid.strict import MOST_BYTES, Object, read_json
 
 
 def findings_of(outcome: Outcome) -> list[dict[str, Any]] | None:
@@ -106,7 +106,7 @@ class Run:
             return Object().read("metrics", read_json(path, MOST_BYTES))
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            raise StorageError(f"{path}: {reason}; use an undamaged copy") from error
+            raise StorageError("{path}: {reason}; use an undamaged copy", path, reason) from error
 
     @property
     def report(self) -> Path:

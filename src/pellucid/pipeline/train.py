@@ -12,7 +12,6 @@ from pellucid.data.reading.dispatch import read_dataset, require_existing
 from pellucid.data.reading.in_memory import is_in_memory
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
-from pellucid.files import write_file
 from pellucid.input_kinds import TEXTS
 from pellucid.networks import as_text, describe
 from pellucid.networks.text_networks import cell_of
@@ -58,6 +57,7 @@ from pellucid.pipeline.run.stages import Stages, interruptible, roughly
 from pellucid.pipeline.watching import watched
 from pellucid.reports.formatting import seconds
 from pellucid.reports.report import render_preview
+from pellucid.safety.files import write_file
 from pellucid.settings import CLASSICAL, OF_ONLOOKERS, Settings, command_line, name_of
 from pellucid.training import Recipe
 from pellucid.training.follower import follow_torchrun
@@ -74,8 +74,9 @@ def data_given(data: Any, settings: Settings) -> str | Listing:
         return os.fspath(data)
     if not is_in_memory(data):
         raise UsageError(
-            f"data: {type(data).__name__} is neither a path, a data frame, nor a data set of datasets or "
-            "PyTorch; give one, or fit an estimator with arrays"
+            "data: {name} is neither a path, a data frame, nor a data set of datasets or "
+            "PyTorch; give one, or fit an estimator with arrays",
+            type(data).__name__,
         )
     if settings.from_ is not None:
         raise UsageError("from_: reads the data again later; give the path of files, not a data set")
@@ -169,7 +170,9 @@ def _require_corrections(place: str, folder: RunFolder, *, overwrite: bool) -> N
     """Refuse a malformed table of corrections before anything is read, or one that would be overwritten."""
     is_own = Path(place).absolute().parent == folder.path.absolute() and Path(place).name in folder.files
     if overwrite and is_own:
-        raise UsageError(f"--corrections {place}: --overwrite removes it; copy it to another place first")
+        raise UsageError(
+            "--corrections {place}: --overwrite removes it; copy it to another place first", place
+        )
     read_corrections(place)
 
 
@@ -235,8 +238,9 @@ def describe_network(data: str, given: Mapping[str, Any]) -> str:
     settings = Settings(**given)
     if settings.model in CLASSICAL:
         raise UsageError(
-            f"--describe: prints the layers of a network, and {settings.model} has none; "
-            "choose a network with --model, or leave --describe out to train it"
+            "--describe: prints the layers of a network, and {model} has none; "
+            "choose a network with --model, or leave --describe out to train it",
+            settings.model,
         )
     continual = begin(settings, given, Path())
     if continual is not None:
@@ -259,7 +263,7 @@ def preview(
     `DataError` if the data is refused; `StorageError` if the page cannot be written.
     """
     if page.suffix.lower() != ".html":
-        raise UsageError(f"--dry-run {os.fspath(page)}: writes a page; name it with the ending .html")
+        raise UsageError("--dry-run {page}: writes a page; name it with the ending .html", os.fspath(page))
     settings = Settings(**given)
     if settings.from_ is not None:
         raise UsageError("--dry-run: --from takes over what an earlier run decided; leave one of them out")

@@ -21,7 +21,7 @@ from pellucid.networks.config import (
 )
 from pellucid.networks.text_networks import LONGEST_TEXT
 from pellucid.networks.transformer import NORM_EPSILON
-from pellucid.strict import Whole
+from pellucid.safety.strict import Whole
 
 _ACTIVATIONS = ("gelu", "relu")
 _MOST_TYPES = 16
@@ -218,22 +218,29 @@ def read_tensors(path: Path, expected: Mapping[str, tuple[int, ...]], prefix: st
                 name = prefix + name
                 if name not in names:
                     raise ModelFileError(
-                        f"{path}: lacks {name!r}; choose the weights that belong to the config"
+                        "{path}: lacks {name!r}; choose the weights that belong to the config", path, name
                     )
                 form = file.get_slice(name)
                 if form.get_dtype() not in _KINDS or tuple(form.get_shape()) != shape:
                     raise ModelFileError(
-                        f"{path}: {name!r} is {form.get_dtype()} {form.get_shape()}, where fractions of the "
-                        f"shape {list(shape)} are expected; choose the weights that belong to the config"
+                        "{path}: {name!r} is {get_dtype} {get_shape}, where fractions of the "
+                        "shape {shape} are expected; choose the weights that belong to the config",
+                        path,
+                        name,
+                        form.get_dtype(),
+                        form.get_shape(),
+                        list(shape),
                     )
             tensors = {name: file.get_tensor(prefix + name).to(torch.float32, copy=True) for name in expected}
     except (SafetensorError, OSError) as error:
         raise ModelFileError(
-            f"{path}: not an undamaged safetensors file ({error}); other files may run code and are refused"
+            "{path}: not an undamaged safetensors file ({error}); other files may run code and are refused",
+            path,
+            error,
         ) from error
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise ModelFileError(
-                f"{path}: {prefix + name!r} holds numbers that are not finite; use another copy"
+                "{path}: {prefix!r} holds numbers that are not finite; use another copy", path, prefix + name
             )
     return tensors

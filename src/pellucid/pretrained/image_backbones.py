@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from pellucid.data.images.cache import cache_folder
 from pellucid.errors import ModelFileError, StorageError, UsageError
-from pellucid.files import make_folder, sha256, write_file
 from pellucid.networks import Network, NetworkConfig
 from pellucid.networks.backbone import ScaleAndStandardise, load_timm, timm_network
 from pellucid.networks.config import Architecture
@@ -26,6 +25,7 @@ from pellucid.networks.initialisation import initialise_layers
 from pellucid.networks.layers import Rescale, Standardise
 from pellucid.networks.network import Origin
 from pellucid.pretrained.known_weights import OF_IMAGES, installed, origin_of
+from pellucid.safety.files import make_folder, sha256, write_file
 from pellucid.settings import Settings
 
 _PREFIX = "body.backbone.layers."
@@ -92,8 +92,13 @@ class ImageBackbone:
         for words, names in (("misses", wanted - found), ("has, and the network has not,", found - wanted)):
             if names:
                 raise ModelFileError(
-                    f"{origin.source}: {words} {len(names)} tensors, such as {min(names)}; give the weights "
-                    f"of {origin.name} under timm's names"
+                    "{source}: {words} {names} tensors, such as {names2}; give the weights "
+                    "of {name} under timm's names",
+                    origin.source,
+                    words,
+                    len(names),
+                    min(names),
+                    origin.name,
                 )
         layers = network.body.get_submodule("backbone.layers")
         try:
@@ -101,13 +106,18 @@ class ImageBackbone:
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:200]
             raise ModelFileError(
-                f"{origin.source}: the weights do not fit {self.architecture}: {reason}"
+                "{source}: the weights do not fit {architecture}: {reason}",
+                origin.source,
+                self.architecture,
+                reason,
             ) from error
         unsaved = [name for name, each in layers.named_buffers() if each.is_meta]
         if unsaved:
             raise UsageError(
-                f"--backbone: {self.architecture} computes {unsaved[0]} when it is built and does not save "
-                "it, which is not supported; choose another network"
+                "--backbone: {architecture} computes {unsaved} when it is built and does not save "
+                "it, which is not supported; choose another network",
+                self.architecture,
+                unsaved[0],
             )
         prepare = network.body.get_submodule("prepare")
         assert isinstance(prepare, ScaleAndStandardise)
@@ -164,8 +174,10 @@ def timm_backbone(architecture: str, weights: Path) -> ImageBackbone:
             network = timm_network(architecture)
     except ValueError as error:
         raise UsageError(
-            f"--backbone: {architecture!r} is neither the name of a package of weights "
-            f"({', '.join(OF_IMAGES)}) nor of a network in timm; see timm.list_models()"
+            "--backbone: {architecture!r} is neither the name of a package of weights "
+            "({OF_IMAGES}) nor of a network in timm; see timm.list_models()",
+            architecture,
+            ", ".join(OF_IMAGES),
         ) from error
     known = getattr(network, "pretrained_cfg", None) or {}
     classifier = known.get("classifier") or ()
@@ -193,18 +205,22 @@ def timm_backbone(architecture: str, weights: Path) -> ImageBackbone:
 def _read(weights: Path) -> dict[str, Tensor]:
     """Tensors of a safetensors file; refused with a `ModelFileError`."""
     if not weights.is_file():
-        raise ModelFileError(f"--weights: {weights}: there is no such file; give a .safetensors file")
+        raise ModelFileError("--weights: {weights}: there is no such file; give a .safetensors file", weights)
     try:
         with safe_open(weights, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError) as error:
         raise ModelFileError(
-            f"--weights: {weights}: not a safetensors file, which are the only ones that are read "
-            f"({str(error)[:100]}); convert it, or give another"
+            "--weights: {weights}: not a safetensors file, which are the only ones that are read "
+            "({error}); convert it, or give another",
+            weights,
+            str(error)[:100],
         ) from error
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-            raise ModelFileError(f"--weights: {weights}: {name} holds weights that are not finite")
+            raise ModelFileError(
+                "--weights: {weights}: {name} holds weights that are not finite", weights, name
+            )
     return {name: each.float() if each.is_floating_point() else each for name, each in tensors.items()}
 
 
@@ -219,8 +235,9 @@ def _converted(name: str, packaged: Packaged) -> dict[str, Tensor]:
     pairs = list(zip(wanted.items(), found.values(), strict=False))
     if any(like.shape != tensor.shape for (_, like), tensor in pairs) or len(pairs) < len(wanted):
         raise ModelFileError(
-            f"{name}: its weights do not fit {packaged.architecture} of this version of timm; install "
-            "timm 1.0"
+            "{name}: its weights do not fit {architecture} of this version of timm; install timm 1.0",
+            name,
+            packaged.architecture,
         )
     tensors = {own: tensor.contiguous() for (own, _), tensor in pairs}
     with contextlib.suppress(StorageError):  # without a cache it takes half a second next time too

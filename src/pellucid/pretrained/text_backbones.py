@@ -19,7 +19,6 @@ from pellucid.encoding.encoder import FIRST, MOST_BYTES
 from pellucid.encoding.token_encoders import SHORTEST, WORDS
 from pellucid.encoding.vector_files import leading_words, read_vectors
 from pellucid.errors import ModelFileError
-from pellucid.files import open_regular, sha256
 from pellucid.networks import Network, NetworkConfig, build
 from pellucid.networks.backbone import HeadSizes
 from pellucid.networks.families import outline
@@ -32,8 +31,9 @@ from pellucid.pretrained.bert import (
     read_tensors,
 )
 from pellucid.pretrained.known_weights import origin_of
+from pellucid.safety.files import open_regular, sha256
+from pellucid.safety.strict import Whole, parse
 from pellucid.settings import Settings
-from pellucid.strict import Whole, parse
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +142,9 @@ def read_sentence_folder(folder: Path, length: int | None = None) -> TextBackbon
     supported.
     """
     if not folder.is_dir():
-        raise ModelFileError(f"{folder}: there is no such folder; name one with {WEIGHTS} and config.json")
+        raise ModelFileError(
+            "{folder}: there is no such folder; name one with {WEIGHTS} and config.json", folder, WEIGHTS
+        )
     with _refused(folder / "config.json"):
         sizes = BertSizes.read(_document(folder / "config.json"))
     _require_mean(folder)
@@ -157,7 +159,9 @@ def read_sentence_folder(folder: Path, length: int | None = None) -> TextBackbon
     if not weights.is_file():
         others = [name for name in ("pytorch_model.bin", "tf_model.h5") if (folder / name).exists()]
         found = f"{others[0]} may run code and is refused" if others else "there are no weights"
-        raise ModelFileError(f"{weights}: missing, and {found}; save the weights as safetensors")
+        raise ModelFileError(
+            "{weights}: missing, and {found}; save the weights as safetensors", weights, found
+        )
     tensors = sizes.renamed(read_tensors(weights, sizes.expected(), "bert."), pieces.rows, most)
     return TextBackbone(config, tensors, encoder, _origin(folder, sha256(weights)))
 
@@ -231,7 +235,7 @@ def _pieces(folder: Path) -> list[str]:
         return pieces_of_vocabulary(_read(path, MOST_BYTES))
     path = folder / "tokenizer.json"
     if not path.exists():
-        raise ModelFileError(f"{folder}: neither vocab.txt nor tokenizer.json; choose a whole folder")
+        raise ModelFileError("{folder}: neither vocab.txt nor tokenizer.json; choose a whole folder", folder)
     return pieces_of_tokenizer(parse(_read(path, MOST_BYTES)))
 
 
@@ -259,7 +263,7 @@ def _document(path: Path) -> dict[str, Any]:
 def _read(path: Path, most: int) -> bytes:
     """Bytes of a file, at most so many of them."""
     if not path.is_file():
-        raise ModelFileError(f"{path}: missing; choose a whole folder")
+        raise ModelFileError("{path}: missing; choose a whole folder", path)
     with open_regular(path) as file:
         content = file.read(most + 1)
     if len(content) > most:
@@ -275,4 +279,6 @@ def _refused(place: Path) -> Iterator[None]:
     except ModelFileError:
         raise
     except (ValueError, OSError) as error:
-        raise ModelFileError(f"{place}: {error}; choose an undamaged folder of a BERT") from error
+        raise ModelFileError(
+            "{place}: {error}; choose an undamaged folder of a BERT", place, error
+        ) from error

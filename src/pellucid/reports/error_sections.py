@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from pellucid.evaluation import Interval, wilson
-from pellucid.language import translated
+from pellucid.language.catalogue import translated
 from pellucid.reports.album import Album, Placed, bind
 from pellucid.reports.facts import Answered, LabelIssue, Labelled, ReportFacts
 from pellucid.reports.formatting import Excerpt, excerpt, finite, read_score

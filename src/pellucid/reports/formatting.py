@@ -9,7 +9,7 @@ from pellucid.arithmetic.rounding import decimals, figure, rounded, with_minus
 from pellucid.arithmetic.rounding import percent as plain_percent
 from pellucid.data.wording import public_text
 from pellucid.evaluation import Interval
-from pellucid.language import CHINESE, language, translated
+from pellucid.language.catalogue import CHINESE, language, translated
 
 NOT_MEASURED = "not measured"
 _SPACE = "\u00a0"

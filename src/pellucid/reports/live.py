@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from markupsafe import Markup
 
-from pellucid.pages import joined_script, policy_of
+from pellucid.pages.assembly import joined_script, policy_of
 from pellucid.reports.by_target import SECTIONS
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.report import environment, words_of

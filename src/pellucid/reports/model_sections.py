@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.arithmetic.probabilities import LEVEL
 from pellucid.evaluation import Interval, wilson
-from pellucid.language import translated, translated_list
+from pellucid.language.catalogue import translated, translated_list
 from pellucid.reports import scored_models, trust_sections
 from pellucid.reports.error_sections import most_confused, per_class
 from pellucid.reports.facts import ReportFacts

@@ -12,8 +12,8 @@ from markupsafe import Markup
 
 from pellucid.data import Check, Dataset
 from pellucid.data.raw_texts import Texts
-from pellucid.page_language import PageEnvironment
-from pellucid.pages import checksum, joined_script, visible
+from pellucid.pages.assembly import checksum, joined_script, visible
+from pellucid.pages.translation import PageEnvironment
 from pellucid.reports import error_sections, formatting
 from pellucid.reports.by_target import SECTIONS, WORDS
 from pellucid.reports.facts import Answered, ReportFacts

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pellucid.language import translated
+from pellucid.language.catalogue import translated
 from pellucid.reports import scored_models
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.formatting import finite, percent, setting, significant, superscript, tick, whole

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from pellucid.errors import PellucidError, StorageError
-from pellucid.language import translated
+from pellucid.language.catalogue import translated
 from pellucid.runtime import stand_in_for_jaxtyping
 from pellucid.runtime.help import Formatter
 

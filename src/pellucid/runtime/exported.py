@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Float64, Shaped
 
 from pellucid.arithmetic.probabilities import require_finite
-from pellucid.budgets import MEMORY
 from pellucid.bundle.held_out import Answers, HeldOut
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.removal import texts_without
@@ -20,6 +19,7 @@ from pellucid.input_kinds import InputKind
 from pellucid.runtime.by_target import IN_FILES, NOVELTY
 from pellucid.runtime.metadata import IMAGES, MOST_ROWS, TERMS, TOKENS, VALUES, Metadata
 from pellucid.runtime.onnx_worker import Feed, IsolatedSession, SessionHere
+from pellucid.safety.budgets import MEMORY
 from pellucid.targets import Target
 
 Inputs = Shaped[np.ndarray, "examples ..."] | Sequence[str]
@@ -220,7 +220,9 @@ class ExportedModel:
             shapes = [each.shape for each in answers]
             if shapes != [(len(places), *more) for more in axes]:
                 raise ModelFileError(
-                    f"model: answers {len(places)} inputs in the shapes {shapes}; export the model again"
+                    "model: answers {places} inputs in the shapes {shapes}; export the model again",
+                    len(places),
+                    shapes,
                 )
         if not found:
             found, order = [[np.zeros((0, *more)) for more in axes]], [np.zeros(0, np.int64)]
@@ -293,14 +295,15 @@ def _model(session: Session, about: Mapping[str, Any], place: str) -> ExportedMo
         metadata = Metadata.from_properties(about["properties"])
         _require_agreement(metadata, about["inputs"], about["outputs"])
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise ModelFileError(f"{place}: refused: {error}; export the model again") from error
+        raise ModelFileError("{place}: refused: {error}; export the model again", place, error) from error
     try:
         for encoder in metadata.encoders:
             if isinstance(encoder, Encoder):
                 encoder.encode([""])
     except ImportError as error:
         raise UsageError(
-            f"{place}: splits words into pieces by tokenizers, which is not installed; pip install tokenizers"
+            "{place}: splits words into pieces by tokenizers, which is not installed; pip install tokenizers",
+            place,
         ) from error
     return ExportedModel(metadata, session)
 

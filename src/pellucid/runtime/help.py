@@ -4,7 +4,7 @@ import argparse
 import re
 from typing import Any
 
-from pellucid.language import translated
+from pellucid.language.catalogue import translated
 
 # A title of a section in Chinese, with the colon that argparse puts behind every title.
 _TITLE = re.compile(r"(?<=[\u4e00-\u9fff]):$", re.MULTILINE)

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pellucid.budgets import MEMORY
 from pellucid.bundle.held_out import MOST_EXAMPLES, MOST_MEMBERS, MOST_PROBABILITIES, HeldOut
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.removal import ignored_of_texts
@@ -17,7 +16,8 @@ from pellucid.encoding.encoder import MOST_BYTES, Encoder
 from pellucid.encoding.term_weights import TermWeights
 from pellucid.input_kinds import INPUT_KINDS, InputKind
 from pellucid.runtime.by_target import IN_FILES, stated_by, target_of_file
-from pellucid.strict import (
+from pellucid.safety.budgets import MEMORY
+from pellucid.safety.strict import (
     Anything,
     Fields,
     Items,

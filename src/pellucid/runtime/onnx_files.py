@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from pellucid.errors import ModelFileError
-from pellucid.files import read_regular
+from pellucid.safety.files import read_regular
 
 # Most bytes of a file, which is what protocol buffers can hold.
 LARGEST = (1 << 31) - 1
@@ -61,7 +61,9 @@ def read_model(path: str, place: str) -> bytes:
         return read_regular(path, LARGEST)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise ModelFileError(f"{place}: {reason}; give a model that pellucid export wrote") from error
+        raise ModelFileError(
+            "{place}: {reason}; give a model that pellucid export wrote", place, reason
+        ) from error
 
 
 def require_plain(content: bytes) -> None:

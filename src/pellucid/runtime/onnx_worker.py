@@ -20,11 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.budgets import MEMORY, WORK
 from pellucid.cores import usable
 from pellucid.errors import ModelFileError, PellucidError, UsageError
-from pellucid.isolation import Channel, Child, ChildEnded, answer_parent, begin_job, confine
 from pellucid.runtime.onnx_files import LARGEST, read_model, require_plain
+from pellucid.safety.budgets import MEMORY, WORK
+from pellucid.safety.isolation import Channel, Child, ChildEnded, answer_parent, begin_job, confine
 
 INSTALL = "pip install onnxruntime"
 _PROGRAM = "pellucid.runtime.onnx_worker"
@@ -82,11 +82,13 @@ class SessionHere:
         try:
             require_plain(content)
         except ValueError as error:
-            raise ModelFileError(f"{place}: refused: {error}; export the model again") from error
+            raise ModelFileError("{place}: refused: {error}; export the model again", place, error) from error
         try:
             import onnxruntime
         except ImportError as error:
-            raise UsageError(f"{place}: needs onnxruntime, which is not installed; {INSTALL}") from error
+            raise UsageError(
+                "{place}: needs onnxruntime, which is not installed; {INSTALL}", place, INSTALL
+            ) from error
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
         # Whatever the first bytes look like.
@@ -96,7 +98,7 @@ class SessionHere:
         try:
             session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises types of its own without a common base
-            raise ModelFileError(f"{place}: {_refusal(error, 'refuses')}") from error
+            raise ModelFileError("{place}: {error}", place, _refusal(error, "refuses")) from error
         self._session = session
         self.about = {
             "inputs": {each.name: [each.type, list(each.shape)] for each in session.get_inputs()},
@@ -113,7 +115,9 @@ class SessionHere:
             try:
                 found = self._session.run(list(outputs), feed)
             except Exception as error:  # see above
-                raise ModelFileError(f"{self._place}: {_refusal(error, 'cannot compute')}") from error
+                raise ModelFileError(
+                    "{place}: {error}", self._place, _refusal(error, "cannot compute")
+                ) from error
             yield found
 
 
@@ -192,7 +196,7 @@ class IsolatedSession:
                 self._child = self._start()
                 if self._receive()[0] != about:
                     self._child.close()
-                    raise ModelFileError(f"{self.place}: changed since it was loaded; load it again")
+                    raise ModelFileError("{place}: changed since it was loaded; load it again", self.place)
             try:
                 self._child.send({"outputs": list(outputs), "names": forms[0], "forms": forms[1]}, content)
                 message, given = self._receive()
@@ -206,7 +210,7 @@ class IsolatedSession:
                 if not isinstance(error, Exception):
                     raise
                 text = f"{self.place}: its process answers something else ({str(error)[:100]})"
-                raise ModelFileError(f"{text}; export the model again") from error
+                raise ModelFileError("{text}; export the model again", text) from error
             return found
 
     def _start(self) -> Child:
@@ -224,7 +228,7 @@ class IsolatedSession:
         try:
             reply, content = self._child.receive()
         except ChildEnded as error:
-            raise ModelFileError(f"{self.place}: {self._why(error.how)}") from error
+            raise ModelFileError("{place}: {how}", self.place, self._why(error.how)) from error
         if "refused" in reply:
             kind = UsageError if reply.get("code") == UsageError.exit_code else ModelFileError
             raise kind(str(reply["refused"])[:10_000])

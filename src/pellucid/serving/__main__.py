@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from pellucid.errors import PellucidError
-from pellucid.language import translated
+from pellucid.language.catalogue import translated
 from pellucid.serving.flags import add_flags, options_of
 from pellucid.serving.serve import serve, sources_of
 

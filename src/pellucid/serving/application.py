@@ -15,16 +15,16 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from pellucid.budgets import REQUEST_INPUTS
 from pellucid.errors import ChangedFileError, StorageError
 from pellucid.export.app.shell import FolderPage, ServedPage
-from pellucid.local_server import LOOPBACK, App, Guard, Headers, Receive, Refusal, Scope, Send
+from pellucid.pages.local_server import LOOPBACK, App, Guard, Headers, Receive, Refusal, Scope, Send
 from pellucid.runtime.metadata import Metadata
+from pellucid.safety.budgets import REQUEST_INPUTS
+from pellucid.safety.strict import parse_line
 from pellucid.serving.monitoring import Monitor
 from pellucid.serving.openapi import document
 from pellucid.serving.page import opened_page_of, page_of
 from pellucid.serving.workers import Asked, Gone, Overloaded, Reply, Workers
-from pellucid.strict import parse_line
 
 if TYPE_CHECKING:
     from pellucid.serving.collecting import Collecting  # only where pellucid itself is installed

@@ -8,8 +8,8 @@ from typing import Any
 from pellucid.data.corrections import CorrectionsFile, correction_line, correction_of
 from pellucid.errors import StorageError, UsageError
 from pellucid.export.app.shell import ServedPage, locked_page
-from pellucid.files import read_regular
-from pellucid.pages import joined_script
+from pellucid.pages.assembly import joined_script
+from pellucid.safety.files import read_regular
 
 _ADDRESS = "api/corrections"  # relative to that of the report
 _REPORT = "report.html"
@@ -40,9 +40,11 @@ class Collecting:
             page = read_regular(path, _LARGEST).decode()
         except (OSError, ValueError) as error:
             reason = (getattr(error, "strerror", None) or "no text").lower()
-            raise UsageError(f"--corrections: {path}: {reason}; serve the folder of a run") from error
+            raise UsageError(
+                "--corrections: {path}: {reason}; serve the folder of a run", path, reason
+            ) from error
         if _DATA not in page:
-            raise UsageError(f"--corrections: {path} shows no example whose label could be corrected")
+            raise UsageError("--corrections: {path} shows no example whose label could be corrected", path)
         page = _POLICY.sub("", page, count=1).replace(_DATA, f'{_DATA} data-saved-at="{_ADDRESS}"', 1)
         # A run may come from somebody else: of its scripts only that of this version of Pellucid may run.
         script = joined_script("reports/script/corrections.js")
@@ -70,8 +72,10 @@ class Collecting:
             raise ValueError(f"a row of {size:,} bytes; {_LONGEST_ROW:,} are taken at most")
         if len(self._table.rows) >= self._most or self._bytes + size > _MOST_BYTES:
             raise StorageError(
-                f"{_MOST_ROWS:,} corrections or {_MOST_BYTES >> 20} MB of them were added; start the server "
-                "again to go on"
+                "{MOST_ROWS:,} corrections or {MOST_BYTES} MB of them were added; start the server "
+                "again to go on",
+                _MOST_ROWS,
+                _MOST_BYTES >> 20,
             )
         row = self._table.append(correction).row
         self._bytes += size

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pellucid.budgets import REQUEST_INPUTS
+from pellucid.safety.budgets import REQUEST_INPUTS
 
 _Schema = dict[str, Any]
 _VERSION = "1"  # of the API, whatever that of the program is

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pellucid.errors import ModelFileError, UsageError
-from pellucid.files import read_regular
-from pellucid.local_server import listening, server_of
+from pellucid.pages.local_server import listening, server_of
 from pellucid.runtime.onnx_files import read_model
+from pellucid.safety.files import read_regular
 from pellucid.serving.flags import ServeOptions
 from pellucid.serving.workers import Source, Workers
 
@@ -38,7 +38,9 @@ def require_installed() -> None:
     if missing:
         verb = "is" if len(missing) == 1 else "are"
         raise UsageError(
-            f"serve: needs {', '.join(missing)}, which {verb} not installed; pip install 'pellucid[serve]'"
+            "serve: needs {missing}, which {verb} not installed; pip install 'pellucid[serve]'",
+            ", ".join(missing),
+            verb,
         )
 
 
@@ -60,7 +62,7 @@ def sources_of(places: Sequence[str]) -> list[Source]:
         name, path = named(place)
         if not path.lower().endswith(_ENDING):
             raise ModelFileError(
-                f"{path}: does not end in {_ENDING}; give a model that pellucid export wrote"
+                "{path}: does not end in {ENDING}; give a model that pellucid export wrote", path, _ENDING
             )
         found.append(Source(name or Path(path).stem, path, read_model(os.path.abspath(path), path)))
     require_names(found)
@@ -75,7 +77,9 @@ def require_names(sources: Sequence[Source]) -> None:
     seen: dict[str, str] = {}
     for name, place in ((each.name, each.place) for each in sources):
         if name in seen:
-            raise UsageError(f"{place}: its name {name!r} is that of {seen[name]} too; give NAME=PATH")
+            raise UsageError(
+                "{place}: its name {name!r} is that of {seen} too; give NAME=PATH", place, name, seen[name]
+            )
         seen[name] = place
 
 
@@ -88,11 +92,15 @@ def read_token(path: Path) -> str:
         token = read_regular(path, _MOST_TOKEN_BYTES).decode().strip()
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or "no text").lower()
-        raise UsageError(f"--token-file: {path}: {reason}; give a file that holds a token") from error
+        raise UsageError(
+            "--token-file: {path}: {reason}; give a file that holds a token", path, reason
+        ) from error
     if len(token) < _LEAST_TOKEN or not token.isascii() or any(each <= " " for each in token):
         raise UsageError(
-            f"--token-file: {path}: a token is {_LEAST_TOKEN} or more characters without spaces; make one by "
-            "python -c 'import secrets; print(secrets.token_urlsafe())'"
+            "--token-file: {path}: a token is {LEAST_TOKEN} or more characters without spaces; make one by "
+            "python -c 'import secrets; print(secrets.token_urlsafe())'",
+            path,
+            _LEAST_TOKEN,
         )
     return token
 
@@ -108,7 +116,7 @@ def serve(sources: Sequence[Source], options: ServeOptions, say: Callable[[str],
     require_installed()
     token = None if options.token_file is None else read_token(options.token_file)
     if options.workers is not None and options.workers < 1:
-        raise UsageError(f"--workers: {options.workers} is no number of processes; give 1 or more")
+        raise UsageError("--workers: {workers} is no number of processes; give 1 or more", options.workers)
     collecting = None if options.corrections is None else _collecting(sources, options.corrections)
     with contextlib.closing(listening(options.port, options.host)) as own:
         if not _is_loopback(own.getsockname()[0]):
@@ -197,7 +205,9 @@ def _open(state: Any, sources: Sequence[Source]) -> None:
         try:
             models[each.name] = Metadata.from_properties(workers.about[each.name]["properties"])
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise ModelFileError(f"{each.place}: refused: {error}; export the model again") from error
+            raise ModelFileError(
+                "{place}: refused: {error}; export the model again", each.place, error
+            ) from error
     by_name = {each.name: each for each in sources}
     state.served = {
         name: Served(

@@ -24,13 +24,11 @@ import numpy as np
 from pellucid.answering.answers import Answer, rows_of
 from pellucid.answering.decisions import Decisions, PredictOptions
 from pellucid.answering.incoming import Block
-from pellucid.budgets import PIXELS, REQUEST_INPUTS
 from pellucid.data.images.decoding import DECODING, TooManyPixels, quiet_pillow
 from pellucid.data.reading.input_values import text_or_reason
 from pellucid.data.tables.table import Joined
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.insight.occlusion import ImagePieces, WordPieces, occlusion
-from pellucid.isolation import Channel, answer_parent, begin_job, confine, image_memory
 from pellucid.runtime.exported import ExportedModel, Inputs, Session, opened
 from pellucid.runtime.onnx_files import LARGEST
 from pellucid.runtime.onnx_worker import (
@@ -41,8 +39,10 @@ from pellucid.runtime.onnx_worker import (
     seconds_limit,
     watch_memory,
 )
+from pellucid.safety.budgets import PIXELS, REQUEST_INPUTS
+from pellucid.safety.isolation import Channel, answer_parent, begin_job, confine, image_memory
+from pellucid.safety.strict import parse
 from pellucid.serving.by_target import SERVED
-from pellucid.strict import parse
 
 _PLACES = 6
 # Of a short request: seconds of processor time, of one step of it that cannot be stopped from within, and
@@ -109,8 +109,9 @@ class RequestBudget:
             if not self.is_long:
                 raise IsLong
             raise Spent(
-                f"this request has taken its {self._seconds:g} seconds of processor time; send fewer inputs "
-                "at a time"
+                "this request has taken its {seconds:g} seconds of processor time; send fewer inputs "
+                "at a time",
+                self._seconds,
             )
 
     def take(self, size: int) -> None:
@@ -125,8 +126,9 @@ class RequestBudget:
             raise IsLong
         self._bytes = before
         raise Spent(
-            f"not decoded: the images of one request may take {self._most / 1e6:,.0f} MB while they are "
-            "decoded; send fewer at a time"
+            "not decoded: the images of one request may take {most:,.0f} MB while they are "
+            "decoded; send fewer at a time",
+            self._most / 1000000.0,
         )
 
 

@@ -143,7 +143,7 @@ class _Worker(asyncio.SubprocessProtocol):
                 pipesize=_PIPE_BYTES,
             )
         except OSError as error:
-            raise UsageError(f"serve: no process can be started ({error}); end others") from error
+            raise UsageError("serve: no process can be started ({error}); end others", error) from error
         message = {
             "names": [each.name for each in sources],
             "places": {each.name: each.place for each in sources},
@@ -269,7 +269,9 @@ class Workers:
             worker, reply = await first
         except _Ended as error:
             places = ", ".join(each.place for each in self._sources)
-            raise ModelFileError(f"{places}: refused: the process that opens it {error.how}") from error
+            raise ModelFileError(
+                "{places}: refused: the process that opens it {how}", places, error.how
+            ) from error
         self.about = reply["about"]
         self._take(worker)
 

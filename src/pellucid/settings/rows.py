@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from pellucid.errors import UsageError
-from pellucid.files import read_regular
+from pellucid.safety.files import read_regular
 
 Group = Literal["data", "network", "training", "run"]
 CLASSICAL_MODELS = "classical models"
@@ -203,11 +203,11 @@ def checked(row: Row, value: Any) -> Any:
         str: isinstance(value, str) or (is_integer and not row.choices),
     }[row.kind]
     if not right_type:
-        raise UsageError(f"{row.flag}: {value!r} is not {_KIND_WORDS[row.kind]}")
+        raise UsageError("{flag}: {value!r} is not {KIND_WORDS}", row.flag, value, _KIND_WORDS[row.kind])
     if row.choices and value not in row.choices:
-        raise UsageError(f"{row.flag}: {not_known(value, row.choices)}")
+        raise UsageError("{flag}: {not_known}", row.flag, not_known(value, row.choices))
     if (row.low is not None and value < row.low) or (row.high is not None and value > row.high):
-        raise UsageError(f"{row.flag}: {value!r} is outside {row.low} to {row.high}")
+        raise UsageError("{flag}: {value!r} is outside {low} to {high}", row.flag, value, row.low, row.high)
     return row.kind(value)
 
 
@@ -219,22 +219,31 @@ def _checked_by_class(row: Row, value: Any) -> str | dict[str, Any]:
         try:
             value = row.read(os.fspath(value))
         except ValueError as error:
-            raise UsageError(f"{row.flag}: {error}") from error
+            raise UsageError("{flag}: {error}", row.flag, error) from error
     if not isinstance(value, Mapping) or not value:
         forms = [*row.choices, row.form, "a mapping of classes in Python and TOML"]
-        raise UsageError(f"{row.flag}: {value!r} is none of {', '.join(forms)}")
+        raise UsageError("{flag}: {value!r} is none of {forms}", row.flag, value, ", ".join(forms))
     if row.low is None:
         names = {class_name(old): class_name(new) for old, new in value.items()}
         empty = [old for old, new in names.items() if not old.strip() or not new.strip()]
         if empty:
-            raise UsageError(f"{row.flag}: {empty[0]!r} stands beside an empty name; give every class one")
+            raise UsageError(
+                "{flag}: {empty!r} stands beside an empty name; give every class one", row.flag, empty[0]
+            )
         return names
     numbers_by_class = {}
     for name, number in value.items():
         if not isinstance(number, numbers.Real) or isinstance(number, bool) or number != number:
-            raise UsageError(f"{row.flag}: {number!r} for {name!r} is not a number")
+            raise UsageError("{flag}: {number!r} for {name!r} is not a number", row.flag, number, name)
         if not row.low <= float(number) <= (row.high or row.low):
-            raise UsageError(f"{row.flag}: {number!r} for {name!r} is outside {row.low} to {row.high}")
+            raise UsageError(
+                "{flag}: {number!r} for {name!r} is outside {low} to {high}",
+                row.flag,
+                number,
+                name,
+                row.low,
+                row.high,
+            )
         numbers_by_class[class_name(name)] = float(number)
     return numbers_by_class
 
@@ -261,10 +270,10 @@ def parse_image_size(text: str | None) -> tuple[int, int] | None:
         return None
     match = re.fullmatch(r"(\d{1,4})(?:x(\d{1,4}))?", text, re.ASCII)
     if match is None:
-        raise UsageError(f"--image-size: {text!r} is neither N nor HxW, such as 32 or 24x48")
+        raise UsageError("--image-size: {text!r} is neither N nor HxW, such as 32 or 24x48", text)
     height, width = int(match[1]), int(match[2] or match[1])
     if not (1 <= height <= 4096 and 1 <= width <= 4096):
-        raise UsageError(f"--image-size: {text!r} is outside 1 to 4096 pixels a side")
+        raise UsageError("--image-size: {text!r} is outside 1 to 4096 pixels a side", text)
     return height, width
 
 
@@ -277,7 +286,7 @@ def parse_duration(text: str | None) -> float | None:
         return None
     match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*(s|m|h)?", text, re.ASCII)
     if match is None or float(match[1]) <= 0:
-        raise UsageError(f"--time-limit: {text!r} is not a duration such as 90s, 10m or 1h")
+        raise UsageError("--time-limit: {text!r} is not a duration such as 90s, 10m or 1h", text)
     return float(match[1]) * {"s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}[match[2]]
 
 
@@ -305,8 +314,9 @@ def parse_ignore(text: str | None) -> tuple[str, ...]:
     for part in parts:
         if not is_ignorable(part):
             raise UsageError(
-                f"--ignore: {part!r} is none of token:WORD, first-line, last-line, column:NAME, border:4% or "
-                "corner:top-left:10% (top-left, top-right, bottom-left or bottom-right; at most 50 %)"
+                "--ignore: {part!r} is none of token:WORD, first-line, last-line, column:NAME, border:4% or "
+                "corner:top-left:10% (top-left, top-right, bottom-left or bottom-right; at most 50 %)",
+                part,
             )
     return tuple(dict.fromkeys(parts))
 
@@ -353,7 +363,7 @@ def parse_log(text: str | None) -> tuple[str, str] | None:
         return None
     tool, colon, place = text.partition(":")
     if tool not in LOGS or not colon or not place.strip():
-        raise UsageError(f"--log: {text!r} is neither tensorboard:DIR nor mlflow:URI")
+        raise UsageError("--log: {text!r} is neither tensorboard:DIR nor mlflow:URI", text)
     return tool, place
 
 
@@ -372,11 +382,14 @@ def parse_name_pattern(text: str) -> re.Pattern[str]:
         try:
             return re.compile(text, re.IGNORECASE)
         except re.error as error:
-            raise UsageError(f"--label-from-name: {text!r} is no regular expression ({error})") from error
+            raise UsageError(
+                "--label-from-name: {text!r} is no regular expression ({error})", text, error
+            ) from error
     if text.count("{label}") != 1:
         raise UsageError(
-            f"--label-from-name: {text!r} does not hold {{label}} once; write one such as '{{label}}_*.jpg', "
-            "or a regular expression with a group (?P<label>...)"
+            "--label-from-name: {text!r} does not hold {{label}} once; write one such as '{{label}}_*.jpg', "
+            "or a regular expression with a group (?P<label>...)",
+            text,
         )
     parts = re.split(r"(\{label\}|[*?])", text)
     return re.compile("".join(_WILD.get(part, re.escape(part)) for part in parts), re.IGNORECASE)

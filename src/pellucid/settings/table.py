@@ -511,14 +511,16 @@ class Settings:
             name = name_of(given)
             if name not in known:
                 keys = sorted(each.key for each in ROWS)
-                raise UsageError(f"{place}: unknown setting {instead_of(given, keys)}")
+                raise UsageError("{place}: unknown setting {given}", place, instead_of(given, keys))
             if name in named:
-                raise UsageError(f"{place}: setting {name!r} is given twice; leave one of them out")
+                raise UsageError(
+                    "{place}: setting {name!r} is given twice; leave one of them out", place, name
+                )
             named[name] = value
         try:
             return cls(**{name: checked(known[name], value) for name, value in named.items()})
         except UsageError as error:
-            raise UsageError(f"{place}: {error}") from error
+            raise UsageError("{place}: {error}", place, error) from error
 
 
 ROWS: tuple[Row, ...] = rows_of(Settings)

@@ -30,7 +30,8 @@ def _require_no_classes(settings: Settings, name: str) -> None:
     if is_given(settings):
         flag = flag_of(settings)
         raise UsageError(
-            f"{flag}: belongs to classes, but numbers are predicted; leave it out, or give --target class"
+            "{flag}: belongs to classes, but numbers are predicted; leave it out, or give --target class",
+            flag,
         )
 
 

@@ -52,7 +52,7 @@ def choose_device(settings: Settings) -> str:
     if settings.device == "auto":
         return "cuda" if found["cuda"] else "cpu"
     if not found[settings.device]:
-        raise UsageError(f"--device: {settings.device} is not available here; use --device auto")
+        raise UsageError("--device: {device} is not available here; use --device auto", settings.device)
     return settings.device
 
 

@@ -57,7 +57,7 @@ def joint(
         ranks.broadcast(training)
         for rank in range(1, ranks.size):
             if problem := unpacked(ranks.receive(rank)).document:
-                raise RankFailedError(f"rank {rank} of {ranks.size}: {problem}")
+                raise RankFailedError("rank {rank} of {size}: {problem}", rank, ranks.size, problem)
     ranks.is_busy = True
     try:
         yield ranks
@@ -242,8 +242,10 @@ def _examples(described: dict[str, Any], sent: list[Tensor]) -> Examples:
             reason = getattr(error, "strerror", None) or str(error)
         if reason:
             raise RankFailedError(
-                f"{place['path']}: cannot be read here: {reason}; let every machine have the same disk "
-                "there, which XDG_CACHE_HOME names"
+                "{place}: cannot be read here: {reason}; let every machine have the same disk "
+                "there, which XDG_CACHE_HOME names",
+                place["path"],
+                reason,
             )
         return found
 

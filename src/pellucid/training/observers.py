@@ -16,9 +16,9 @@ from PIL import Image
 
 from pellucid.arithmetic.rounding import figure
 from pellucid.errors import InterruptedRun
-from pellucid.files import make_folder, write_file
 from pellucid.input_kinds import INPUT_KINDS
-from pellucid.language import translated
+from pellucid.language.catalogue import translated
+from pellucid.safety.files import make_folder, write_file
 from pellucid.settings import metric_of
 from pellucid.training.batches import Batches
 from pellucid.training.loop import Observer

@@ -115,7 +115,7 @@ class _Reader(threading.Thread):
         self.join()
         if self._failed is not None:
             reason = (self._failed.strerror or str(self._failed)).lower()
-            raise StorageError(f"{self._place.path}: cannot be read: {reason}") from self._failed
+            raise StorageError("{path}: cannot be read: {reason}", self._place.path, reason) from self._failed
         return self._rows, np.searchsorted(self._positions, indices)
 
     def run(self) -> None:

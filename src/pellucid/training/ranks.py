@@ -160,8 +160,12 @@ class Ranks:
                 if other[what] != about[what]:
                     self.is_broken = True
                     raise RankFailedError(
-                        f"rank {rank} of {self.size}: has {other[what]}, rank 0 has {about[what]}, and so "
-                        "would round otherwise; use machines of one kind with the same versions"
+                        "rank {rank} of {size}: has {other}, rank 0 has {about}, and so "
+                        "would round otherwise; use machines of one kind with the same versions",
+                        rank,
+                        self.size,
+                        other[what],
+                        about[what],
                     )
 
     def send(self, message: Tensor, to: int) -> None:
@@ -246,7 +250,7 @@ class Ranks:
             rank = -1 if peer is None else peer
         name = f"rank {rank} of {self.size}" if rank >= 0 else f"a rank of {self.size}"
         return RankFailedError(
-            f"{name}: {what}; run the same command with --resume, with any number of processes"
+            "{name}: {what}; run the same command with --resume, with any number of processes", name, what
         )
 
     def _unwell(self) -> list[tuple[int, str]]:
@@ -451,7 +455,9 @@ def _start(folder: str, count: int, threads: int) -> list[subprocess.Popen[bytes
         for process in started:
             process.kill()
             process.wait()
-        raise UsageError(f"--processes: no further process can be started ({error}); give fewer") from error
+        raise UsageError(
+            "--processes: no further process can be started ({error}); give fewer", error
+        ) from error
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return started
@@ -465,8 +471,11 @@ def _await_all(ranks: Ranks, store: Any) -> None:
             ranks.require_alive()
             if time.monotonic() > deadline:
                 raise RankFailedError(
-                    f"rank {rank} of {ranks.size}: was not ready within {_START:g} seconds; give fewer "
-                    "--processes, or end other programs"
+                    "rank {rank} of {size}: was not ready within {START:g} seconds; give fewer "
+                    "--processes, or end other programs",
+                    rank,
+                    ranks.size,
+                    _START,
                 )
             time.sleep(0.02)
     store.set("go", "")

@@ -13,8 +13,8 @@ from pellucid.data.images.augmentation import Augmentation, usual_shift
 from pellucid.data.labels import require_classes
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
+from pellucid.safety.strict import LEFT_OUT, Saved, Whole
 from pellucid.settings import ADVERSARIAL, MOST_PARTS, Settings
-from pellucid.strict import LEFT_OUT, Saved, Whole
 from pellucid.training.by_target import RULES, require_fitting_target
 from pellucid.training.recipe_defaults import (
     DEFAULTS,
@@ -219,7 +219,7 @@ def _augmentation(settings: Settings, around: Surroundings, epochs: int) -> Augm
     kind = around.input_kind
     wanted = kind.is_augmented if settings.augment is None else settings.augment
     if wanted and not kind.is_augmented:
-        raise UsageError(f"--augment: {kind.nouns} cannot be shifted or mirrored; leave it out")
+        raise UsageError("--augment: {nouns} cannot be shifted or mirrored; leave it out", kind.nouns)
     if not wanted:
         return Augmentation()
     preset = PRESETS[settings.preset]

@@ -262,7 +262,9 @@ def of_texts(settings: Settings, around: Surroundings) -> Defaults:
     Raises: `UsageError` if the family cannot take texts.
     """
     if around.model not in TEXTS:
-        raise UsageError(f"--model: {around.model} cannot learn from texts; choose one of {', '.join(TEXTS)}")
+        raise UsageError(
+            "--model: {model} cannot learn from texts; choose one of {TEXTS}", around.model, ", ".join(TEXTS)
+        )
     recipe, examples = TEXTS[around.model], len(around.train_labels)
     optimizer = settings.optimizer or "adamw"
     batch_size = settings.batch_size or max(

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from pellucid.data.wording import count_of
 from pellucid.errors import DivergedError, StorageError
-from pellucid.files import read_regular, write_folder
-from pellucid.strict import Number, OneOf, Text, Whole, from_json, read_sealed, sealed, to_json
+from pellucid.safety.files import read_regular, write_folder
+from pellucid.safety.strict import Number, OneOf, Text, Whole, from_json, read_sealed, sealed, to_json
 from pellucid.training.batches import Batches
 from pellucid.training.steps import StepResult
 
@@ -88,7 +88,9 @@ class State:
                 named[f"gradient/{name}"] = parameter.grad
         for name, tensor in named.items():
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-                raise DivergedError(f"step {self.step}: {name} is not finite; lower --learning-rate")
+                raise DivergedError(
+                    "step {step}: {name} is not finite; lower --learning-rate", self.step, name
+                )
         return named
 
     def scalars(self) -> Record:
@@ -234,7 +236,7 @@ def save_checkpoint(folder: Path, state: State, identity: Mapping[str, Any]) -> 
     except StorageError as error:
         kept = _checkpoints(folder)
         last = f"the last good checkpoint is {kept[-1].name}" if kept else "no checkpoint was made yet"
-        raise StorageError(f"{error}; {last}") from error
+        raise StorageError("{error}; {last}", error, last) from error
     for old in _checkpoints(folder)[:-_KEPT]:
         shutil.rmtree(old)
     return path
@@ -260,7 +262,7 @@ def load_checkpoint(folder: Path, state: State, batches: Batches | None = None) 
             continue
         return document.identity
     if broken:
-        raise StorageError(f"{broken}; put back what stood there, or start again with --overwrite")
+        raise StorageError("{broken}; put back what stood there, or start again with --overwrite", broken)
     return None
 
 

@@ -121,8 +121,13 @@ def _require_finite(value: float, what: str, batch: Batch, step: int, rate: floa
     if not math.isfinite(value):
         shown = ", ".join(str(index) for index in batch.indices[:5])
         raise DivergedError(
-            f"step {step + 1}: the {what} is {value} on examples {shown}, ... at learning rate {rate:.3g}; "
-            "lower --learning-rate; the last good checkpoint is kept"
+            "step {step}: the {what} is {value} on examples {shown}, ... at learning rate {rate:.3g}; "
+            "lower --learning-rate; the last good checkpoint is kept",
+            step + 1,
+            what,
+            value,
+            shown,
+            rate,
         )
 
 

@@ -13,8 +13,8 @@ from fuzz.mutating import mutate_bytes, mutate_json, mutate_tensors
 from pellucid.errors import PellucidError
 from pellucid.networks import InputFacts, design
 from pellucid.pipeline.results import Run
+from pellucid.safety.strict import sealed as sealed_document
 from pellucid.settings import Settings
-from pellucid.strict import sealed as sealed_document
 from pellucid.targets import CLASSIFICATION
 from pellucid.training import Examples, Session, Surroundings, choose_recipe
 from small_models import digits

@@ -32,7 +32,6 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import __version__ as pillow_version
 
-from pellucid.budgets import MEMORY, PIXELS
 from pellucid.data.data_files import Container, Stored
 from pellucid.data.images.decoding_plans import Plan, plan_arrays, plan_files
 from pellucid.data.images.pixels import largest_side
@@ -41,9 +40,10 @@ from pellucid.data.listing import TEST, VALIDATION, Images, Listing, Problem
 from pellucid.data.removal import of_images
 from pellucid.data.wording import some, visible
 from pellucid.errors import RunLockedError, StorageError, UsageError
-from pellucid.files import locked, make_folder, open_regular, read_regular, sync_folder, write_file
+from pellucid.safety.budgets import MEMORY, PIXELS
+from pellucid.safety.files import locked, make_folder, open_regular, read_regular, sync_folder, write_file
+from pellucid.safety.strict import read_sealed, sealed
 from pellucid.settings import Settings, parse_ignore
-from pellucid.strict import read_sealed, sealed
 
 _BLOCK = 1 << 24
 # Of the files and of their content: whatever changes a decoded pixel takes a new number.
@@ -202,8 +202,10 @@ def write_entry(home: Path, plan: Plan, progress: Progress | None) -> None:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise StorageError(
-            f"{home}: cannot write decoded images: {reason}; free some space there, or name another "
-            "folder in XDG_CACHE_HOME"
+            "{home}: cannot write decoded images: {reason}; free some space there, or name another "
+            "folder in XDG_CACHE_HOME",
+            home,
+            reason,
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -291,7 +293,9 @@ def cache_limit() -> int:
     except ValueError:
         gigabytes = -1.0
     if not 0.0 < gigabytes < 1e9:
-        raise UsageError(f"PELLUCID_CACHE_GB: {text!r} is not a number of gigabytes above zero, such as 10")
+        raise UsageError(
+            "PELLUCID_CACHE_GB: {text!r} is not a number of gigabytes above zero, such as 10", text
+        )
     return int(gigabytes * 1e9)
 
 
@@ -319,13 +323,16 @@ def _open_or_write(
         free = shutil.disk_usage(root).free
         if free < needed:
             raise StorageError(
-                f"{root}: {free / 1e6:,.0f} MB free, decoded images need {needed / 1e6:,.0f} MB; "
-                "free some space, choose a smaller --image-size, or name another folder in XDG_CACHE_HOME"
+                "{root}: {free:,.0f} MB free, decoded images need {needed:,.0f} MB; "
+                "free some space, choose a smaller --image-size, or name another folder in XDG_CACHE_HOME",
+                root,
+                free / 1000000.0,
+                needed / 1000000.0,
             )
         write_entry(home, plan, progress)
     entry = open_entry(home, len(listing))
     if entry is None:
-        raise StorageError(f"{home}: what was just written cannot be read back; check the disk")
+        raise StorageError("{home}: what was just written cannot be read back; check the disk", home)
     return entry
 
 

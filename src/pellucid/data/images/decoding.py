@@ -31,17 +31,6 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
-from pellucid.budgets import (
-    DECODING_BYTES,
-    FRAMES,
-    MEMORY,
-    PIXELS,
-    PIXELS_ANYWAY,
-    PIXELS_OF_A_ROW,
-    PIXELS_PER_BYTE,
-    ROWS_OF_AN_IMAGE,
-    SCANS,
-)
 from pellucid.data.data_files import what_it_is
 from pellucid.data.images.pixels import (
     UNKNOWN,
@@ -54,9 +43,20 @@ from pellucid.data.images.pixels import (
     upright_size,
 )
 from pellucid.errors import DataError
-from pellucid.files import Seekable, open_regular, read_regular
-from pellucid.isolation import Child, Room, current
-from pellucid.strict import Anything, Fields, OneOf, Text, Whole
+from pellucid.safety.budgets import (
+    DECODING_BYTES,
+    FRAMES,
+    MEMORY,
+    PIXELS,
+    PIXELS_ANYWAY,
+    PIXELS_OF_A_ROW,
+    PIXELS_PER_BYTE,
+    ROWS_OF_AN_IMAGE,
+    SCANS,
+)
+from pellucid.safety.files import Seekable, open_regular, read_regular
+from pellucid.safety.isolation import Child, Room, current
+from pellucid.safety.strict import Anything, Fields, OneOf, Text, Whole
 
 # Pillow's names of the formats that are read.
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "MPO")
@@ -239,7 +239,7 @@ def _decode_in_subprocess(
 def _send(child: Child, content: bytes, message: dict[str, Any]) -> None:
     """Send the bytes of an image, unless they are more than fit."""
     if len(content) > MEMORY.value():
-        raise DataError(f"larger than {MEMORY.value() / 1e6:,.0f} MB; {MEMORY.remedy}")
+        raise DataError("larger than {value:,.0f} MB; {remedy}", MEMORY.value() / 1000000.0, MEMORY.remedy)
     child.send(message, content)
 
 
@@ -291,7 +291,7 @@ def _unreadable(error: OSError | ValueError) -> DataError:
     if isinstance(error, FileNotFoundError):
         return DataError("no such file")
     reason = getattr(error, "strerror", None) or str(error)
-    return DataError(f"cannot be read ({reason.lower()})")
+    return DataError("cannot be read ({lower})", reason.lower())
 
 
 def _open(file: io.BytesIO | io.BufferedReader, start: bytes) -> Image.Image:
@@ -302,14 +302,20 @@ def _open(file: io.BytesIO | io.BufferedReader, start: bytes) -> Image.Image:
     of_rows = PIXELS_OF_A_ROW * max(0, max(image.size) - ROWS_OF_AN_IMAGE)
     if pixels + of_rows > limit:
         rows = f", with {of_rows:,} for the memory of so long a side," if pixels <= limit else ""
-        raise TooManyPixels(f"{size} pixels{rows} is over the limit of {limit:,} pixels; {PIXELS.remedy}")
+        raise TooManyPixels(
+            "{size} pixels{rows} is over the limit of {limit:,} pixels; {remedy}",
+            size,
+            rows,
+            limit,
+            PIXELS.remedy,
+        )
     if pixels > PIXELS_ANYWAY:
         before = file.tell()
         length = file.seek(0, io.SEEK_END)
         file.seek(before)
         if pixels > PIXELS_PER_BYTE * length:
             raise TooManyPixels(
-                f"{size} pixels are more than {length:,} bytes can hold; use an undamaged copy"
+                "{size} pixels are more than {length:,} bytes can hold; use an undamaged copy", size, length
             )
     return image
 
@@ -331,7 +337,7 @@ def _require_few_scans(content: bytes) -> None:
     Source: ITU-T T.81 (1992), "Digital compression of continuous-tone still images", B.2.3.
     """
     if any(True for _ in itertools.islice(_SCAN.finditer(content), SCANS, None)):
-        raise DataError(f"JPEG of more than {SCANS} scans, where images have about ten; save it anew")
+        raise DataError("JPEG of more than {SCANS} scans, where images have about ten; save it anew", SCANS)
 
 
 def _frames_warning(image: Image.Image) -> str | None:
@@ -389,11 +395,14 @@ def _plain_reason(error: Exception, content: bytes) -> DataError:
         match = re.search(r"\((\d+) pixels\)", str(error))
         found = f"{int(match[1]):,}" if match else "the image's number of"
         return TooManyPixels(
-            f"{found} pixels is over the limit of {PIXELS.value():,} pixels; {PIXELS.remedy}"
+            "{found} pixels is over the limit of {value:,} pixels; {remedy}",
+            found,
+            PIXELS.value(),
+            PIXELS.remedy,
         )
     if isinstance(error, MemoryError):
         return DataError("too large for this machine's memory")
     text = " ".join(str(error).split())
     if "truncated" in text.lower() or isinstance(error, EOFError):
         return DataError("truncated image")
-    return DataError(f"corrupt image ({text or type(error).__name__})")
+    return DataError("corrupt image ({value})", text or type(error).__name__)

@@ -20,7 +20,7 @@ from pellucid.data.images.decoding import Decoded, decode_content, quiet_pillow,
 from pellucid.data.images.pixels import fit_image
 from pellucid.data.removal import ignored_of_images, image_without
 from pellucid.errors import DataError
-from pellucid.strict import LEFT_OUT, Number, OneOf, Read, Saved, Whole
+from pellucid.safety.strict import LEFT_OUT, Number, OneOf, Read, Saved, Whole
 
 _LARGEST_SIDE = 4096
 _ANY = Number(-sys.float_info.max, sys.float_info.max)
@@ -91,7 +91,7 @@ class Preprocessing(Saved):
         pixels = with_channel_axis(pixels)
         bad = np.flatnonzero(~finite_rows(pixels))
         if len(bad):
-            raise DataError(f"image {bad[0] + 1} holds values that are not numbers (NaN or infinity)")
+            raise DataError("image {bad} holds values that are not numbers (NaN or infinity)", bad[0] + 1)
         scaled = scale_values(pixels, self.low, self.high)
         if scaled.shape[1:] == (self.height, self.width, self.channels) and not self.ignored:
             return scaled
@@ -109,14 +109,16 @@ def with_channel_axis(pixels: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "
     Raises: `DataError` if the shape is another, or values are not real numbers.
     """
     if pixels.dtype.kind not in "buif":
-        raise DataError(f"images are numbers, but the array holds {pixels.dtype}")
+        raise DataError("images are numbers, but the array holds {dtype}", pixels.dtype)
     if pixels.ndim == 3:
         pixels = pixels[..., None]
     if pixels.ndim != 4 or 0 in pixels.shape[1:] or pixels.shape[3] not in (1, 3):
         hint = "; channels come last" if pixels.ndim == 4 and pixels.shape[1] in (1, 3) else ""
         raise DataError(
-            f"images have the shape (n, height, width) or (n, height, width, 1 or 3), "
-            f"but the array has {pixels.shape}{hint}"
+            "images have the shape (n, height, width) or (n, height, width, 1 or 3), "
+            "but the array has {shape}{hint}",
+            pixels.shape,
+            hint,
         )
     return pixels
 

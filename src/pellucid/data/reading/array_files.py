@@ -21,7 +21,6 @@ from typing import IO, BinaryIO, NamedTuple, cast
 import numpy as np
 from jaxtyping import Shaped
 
-from pellucid.budgets import NAMED, unpacked_limit, unpacks_to_more
 from pellucid.data.data_files import DAMAGED, File, Stored
 from pellucid.data.images.preprocessing import with_channel_axis
 from pellucid.data.labels import label_texts
@@ -29,12 +28,19 @@ from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.trees import Folder
 from pellucid.data.wording import quoted, some_quoted
 from pellucid.errors import DataError
-from pellucid.files import Unpacking, open_regular
+from pellucid.safety.budgets import NAMED, unpacked_limit, unpacks_to_more
+from pellucid.safety.files import Unpacking, open_regular
 
 
 def _require_one_each(images: int, labels: int, name: str, place: str) -> None:
     if images != labels:
-        raise DataError(f"{place}: {images:,} images but {labels:,} {name}; there must be one for each")
+        raise DataError(
+            "{place}: {images:,} images but {labels:,} {name}; there must be one for each",
+            place,
+            images,
+            labels,
+            name,
+        )
 
 
 def checked_pixels(
@@ -47,9 +53,9 @@ def checked_pixels(
     try:
         pixels = with_channel_axis(pixels)
     except DataError as error:
-        raise DataError(f"{place}: {error}") from error
+        raise DataError("{place}: {error}", place, error) from error
     if len(pixels) == 0:
-        raise DataError(f"{place}: holds no images")
+        raise DataError("{place}: holds no images", place)
     return pixels
 
 
@@ -84,27 +90,35 @@ def read_idx_folder(folder: Folder, place: str, classes: Sequence[str] | None = 
     """
     images, labels = _idx_files(folder, "images"), _idx_files(folder, "labels")
     if "train" not in images:
-        raise DataError(f"{place}: has no train-images-idx3-ubyte; put it there, packed with gzip or not")
+        raise DataError(
+            "{place}: has no train-images-idx3-ubyte; put it there, packed with gzip or not", place
+        )
     rows: list[tuple[str, str, str]] = []
     files: list[_IdxFile] = []
     for part, file in images.items():
         name = posixpath.basename(str(file))
         if part not in labels:
-            raise DataError(f"{place}: {name} has no labels; {part}-labels-idx1-ubyte is missing")
+            raise DataError(
+                "{place}: {name} has no labels; {part}-labels-idx1-ubyte is missing", place, name, part
+            )
         checked = _checked_idx(file, 3)
         texts = _class_names(_read_idx(_checked_idx(labels[part], 1)), classes, labels[part])
         _require_one_each(checked.shape[0], len(texts), "labels", str(file))
         if files and checked.shape[1:] != files[0].shape[1:]:
             first = posixpath.basename(str(files[0].file))
             raise DataError(
-                f"{place}: images of {first} are {_words(files[0].shape[1:])}, "
-                f"those of {name} {_words(checked.shape[1:])}; they must agree"
+                "{place}: images of {first} are {shape}, those of {name} {shape2}; they must agree",
+                place,
+                first,
+                _words(files[0].shape[1:]),
+                name,
+                _words(checked.shape[1:]),
             )
         files.append(checked)
         split = TRAIN if part == "train" else TEST
         rows += [(f"{place}/{name}:{row}", text, split) for row, text in enumerate(texts, start=1)]
     if not rows:
-        raise DataError(f"{place}: the IDX files hold no images")
+        raise DataError("{place}: the IDX files hold no images", place)
     # The files of the disk that decide whether pixels are the same as before.
     on_disk = [file if isinstance(file, Path) else file.container.path for file in images.values()]
     return Listing(
@@ -142,7 +156,7 @@ def _opened(file: File) -> Iterator[tuple[IO[bytes], int]]:
     except (*DAMAGED, DataError) as error:
         if str(error).startswith(f"{file}: "):
             raise
-        raise DataError(f"{file}: damaged or unreadable ({error}); copy it again") from error
+        raise DataError("{file}: damaged or unreadable ({error}); copy it again", file, error) from error
 
 
 def _checked_idx(file: File, dimensions: int) -> _IdxFile:
@@ -152,19 +166,24 @@ def _checked_idx(file: File, dimensions: int) -> _IdxFile:
         head = opened.read(length)
     if len(head) < length or head[:4] != bytes((0, 0, _UNSIGNED_BYTE, dimensions)):
         raise DataError(
-            f"{file}: not an IDX file of bytes with {dimensions} dimensions; it starts with "
-            f"{head[:4].hex(' ') or 'nothing'}"
+            "{file}: not an IDX file of bytes with {dimensions} dimensions; it starts with {value}",
+            file,
+            dimensions,
+            head[:4].hex(" ") or "nothing",
         )
     shape = struct.unpack(f">{dimensions}I", head[4:])
     claimed, limit = length + math.prod(shape), unpacked_limit(size)
     if not str(file).endswith(".gz") and claimed != size:
         raise DataError(
-            f"{file}: the header claims {_words(shape)} bytes, but the file has {size:,}; copy it again"
+            "{file}: the header claims {shape} bytes, but the file has {size:,}; copy it again",
+            file,
+            _words(shape),
+            size,
         )
     if claimed > limit:
-        raise DataError(f"{file}: {unpacks_to_more(limit)}")
+        raise DataError("{file}: {limit}", file, unpacks_to_more(limit))
     if 0 in shape[1:]:
-        raise DataError(f"{file}: the header claims images of {_words(shape[1:])} pixels")
+        raise DataError("{file}: the header claims images of {shape} pixels", file, _words(shape[1:]))
     return _IdxFile(file, shape)
 
 
@@ -178,7 +197,10 @@ def _read_idx(source: _IdxFile) -> np.ndarray:
     if len(content) != expected or is_longer:
         found = "more" if is_longer else f"{len(content):,}"
         raise DataError(
-            f"{source.file}: the header claims {expected:,} values, the file holds {found}; copy it again"
+            "{file}: the header claims {expected:,} values, the file holds {found}; copy it again",
+            source.file,
+            expected,
+            found,
         )
     return np.frombuffer(content, np.uint8).reshape(source.shape)
 
@@ -192,7 +214,12 @@ def _class_names(values: np.ndarray, classes: Sequence[str] | None, file: File) 
     if classes is None:
         return [str(value) for value in values.tolist()]
     if len(values) and values.max() >= len(classes):
-        raise DataError(f"{file}: label {values.max()} has no class name; there are {len(classes)} names")
+        raise DataError(
+            "{file}: label {max} has no class name; there are {classes} names",
+            file,
+            values.max(),
+            len(classes),
+        )
     return [classes[value] for value in values.tolist()]
 
 
@@ -231,18 +258,25 @@ def read_npz(path: Path, place: str) -> Listing:
         parts = [part for part in _SPLIT_OF_PART if f"x_{part}" in members]
         if "train" not in parts:
             found = some_quoted(members, NAMED) or "nothing"
-            raise DataError(f"{place}: has no x_train; it holds {found}")
+            raise DataError("{place}: has no x_train; it holds {found}", place, found)
         for part in parts:
             member = members[f"x_{part}"]
             if member.dtype.kind not in "buif":
                 raise DataError(
-                    f"{place}: x_{part} holds {str(member.dtype)[:40]} and no images; give numbers"
+                    "{place}: x_{part} holds {dtype} and no images; give numbers",
+                    place,
+                    part,
+                    str(member.dtype)[:40],
                 )
             checked_pixels(np.broadcast_to(np.zeros((), member.dtype), member.shape), f"{place}:x_{part}")
             own, first = member.shape[1:], members["x_train"].shape[1:]
             if own != first:
                 raise DataError(
-                    f"{place}: x_train holds images of {first}, x_{part} of {own}; they must agree"
+                    "{place}: x_train holds images of {first}, x_{part} of {own}; they must agree",
+                    place,
+                    first,
+                    part,
+                    own,
                 )
         labels = {part: _npz_labels(path, place, part, members) for part in parts}
     rows = [(part, row) for part in parts for row in range(1, len(labels[part]) + 1)]
@@ -269,7 +303,7 @@ def _naming_npz(place: str) -> Iterator[None]:
         raise
     except _NPZ_ERRORS as error:
         reason = "a header that cannot be read" if isinstance(error, ValueError) else str(error)
-        raise DataError(f"{place}: damaged or unreadable ({reason}); copy it again") from error
+        raise DataError("{place}: damaged or unreadable ({reason}); copy it again", place, reason) from error
 
 
 def _members(path: Path, place: str) -> dict[str, _Member]:
@@ -277,13 +311,18 @@ def _members(path: Path, place: str) -> dict[str, _Member]:
     with open_regular(path) as file, zipfile.ZipFile(file) as archive:
         infos = archive.infolist()
         if len(infos) > _MOST_MEMBERS:
-            raise DataError(f"{place}: holds {len(infos):,} arrays, over the limit of {_MOST_MEMBERS:,}")
+            raise DataError(
+                "{place}: holds {infos:,} arrays, over the limit of {MOST_MEMBERS:,}",
+                place,
+                len(infos),
+                _MOST_MEMBERS,
+            )
         repeated = [name for name, count in Counter(info.filename for info in infos).items() if count > 1]
         if repeated:
-            raise DataError(f"{place}: holds {quoted(min(repeated))} twice; leave one out")
+            raise DataError("{place}: holds {repeated} twice; leave one out", place, quoted(min(repeated)))
         limit = unpacked_limit(path.stat().st_size)
         if sum(info.file_size for info in infos) > limit:
-            raise DataError(f"{place}: {unpacks_to_more(limit)}")
+            raise DataError("{place}: {limit}", place, unpacks_to_more(limit))
         return {info.filename.removesuffix(".npy"): _member(archive, info, place) for info in infos}
 
 
@@ -293,7 +332,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: str) -> _Mem
     try:
         opened = archive.open(info)
     except UnicodeDecodeError as error:  # of its name, which is there once more
-        raise DataError(f"{place}: {name} has two names; use an undamaged copy") from error
+        raise DataError("{place}: {name} has two names; use an undamaged copy", place, name) from error
     with opened as file:
         try:
             is_short = np.lib.format.read_magic(file) == (1, 0)
@@ -303,17 +342,23 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: str) -> _Mem
             raise
         except Exception as error:  # NumPy evaluates the header as Python's literals, which raises anything
             reason = " ".join(str(error).split())[:200]
-            raise DataError(f"{place}: {name} is not an array ({reason})") from error
+            raise DataError("{place}: {name} is not an array ({reason})", place, name, reason) from error
         offset = file.tell()
     if not all(type(side) is int and 0 <= side < 1 << 40 for side in shape) or len(shape) > _MOST_SIDES:
-        raise DataError(f"{place}: {name} is not an array (of the shape {str(shape)[:80]})")
+        raise DataError(
+            "{place}: {name} is not an array (of the shape {shape})", place, name, str(shape)[:80]
+        )
     if dtype.hasobject:
-        raise DataError(f"{place}: {name} holds Python objects, which may run code; refused")
+        raise DataError("{place}: {name} holds Python objects, which may run code; refused", place, name)
     claimed = offset + math.prod(shape) * dtype.itemsize
     if claimed != info.file_size:
         raise DataError(
-            f"{place}: the header of {name} claims {claimed:,} bytes, but {info.file_size:,} are there; "
-            "copy it again"
+            "{place}: the header of {name} claims {claimed:,} bytes, but {file_size:,} are there; "
+            "copy it again",
+            place,
+            name,
+            claimed,
+            info.file_size,
         )
     return _Member(tuple(shape), dtype)
 
@@ -322,14 +367,18 @@ def _npz_labels(path: Path, place: str, part: str, members: dict[str, _Member]) 
     """Class names of one part."""
     name = f"y_{part}"
     if name not in members:
-        raise DataError(f"{place}: x_{part} has no labels; {name} is missing")
+        raise DataError("{place}: x_{part} has no labels; {name} is missing", place, part, name)
     if members[name].dtype.kind not in "buifSU":
-        raise DataError(f"{place}: {name} holds {str(members[name].dtype)[:40]}; give texts or numbers")
+        raise DataError(
+            "{place}: {name} holds {dtype}; give texts or numbers", place, name, str(members[name].dtype)[:40]
+        )
     array = _load(path, name)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
-        raise DataError(f"{place}: {name} has the shape {array.shape}; give one label for each image")
+        raise DataError(
+            "{place}: {name} has the shape {shape}; give one label for each image", place, name, array.shape
+        )
     _require_one_each(members[f"x_{part}"].shape[0], len(array), f"labels in {name}", place)
     if array.dtype.kind == "U" and array.dtype.itemsize:
         # Numbers beyond the last character break Python's own texts.
@@ -337,7 +386,9 @@ def _npz_labels(path: Path, place: str, part: str, members: dict[str, _Member]) 
         codes = codes if array.dtype.isnative else codes.byteswap()
         wrong = np.flatnonzero((codes.reshape(len(array), -1) > sys.maxunicode).any(axis=1))
         if len(wrong):
-            raise DataError(f"{place}: the label at {name} row {wrong[0] + 1} is no text; fix it")
+            raise DataError(
+                "{place}: the label at {name} row {wrong} is no text; fix it", place, name, wrong[0] + 1
+            )
     values = array.tolist()
     if array.dtype.kind == "S":
         values = [value.decode(errors="surrogateescape") for value in values]

@@ -64,8 +64,11 @@ def read_folder(
     for name, inner in extra.items():
         if any(is_one for one in inner.folders.values() for _, is_one in one.walk(kind)):
             raise DataError(
-                f"{place}: {quoted(name)} beside the split folders holds labelled {kind.noun}s, and no "
-                "split is called so; name it train, val or test, or move it elsewhere"
+                "{place}: {name} beside the split folders holds labelled {noun}s, and no "
+                "split is called so; name it train, val or test, or move it elsewhere",
+                place,
+                quoted(name),
+                kind.noun,
             )
     warnings = [warning for part in parts for warning in part.warnings]
     if extra:
@@ -122,7 +125,11 @@ def _split_folders(folder: Folder) -> dict[str, Folder]:
         split = SPLIT_OF_NAME[name.lower()]
         if split in found:
             raise DataError(
-                f"{folder}: both {found[split]}/ and {name}/ stand for the {split} split; keep one"
+                "{folder}: both {found}/ and {name}/ stand for the {split} split; keep one",
+                folder,
+                found[split],
+                name,
+                split,
             )
         found[split] = name
     are_splits = len(found) > 1 or len(folders) == 1
@@ -136,9 +143,12 @@ def _require_no_splits(folder: Folder, place: str, kind: FileKind) -> None:
     are_splits = len(folders) > 1 and None not in splits and TRAIN in splits
     if are_splits and not any(inner.folders for inner in folders.values()):
         raise DataError(
-            f"{place}: {some_quoted(folders)} are named as splits, but hold {kind.noun}s without labels; "
+            "{place}: {folders} are named as splits, but hold {noun}s without labels; "
             "make a sub-folder for each class in them, or put a table with the labels beside them, such as "
-            "train.csv"
+            "train.csv",
+            place,
+            some_quoted(folders),
+            kind.noun,
         )
 
 
@@ -150,7 +160,7 @@ def read_unlabelled(folder: Folder, place: str) -> Listing:
     paths, others = folder.files_of(IMAGE_KIND)
     if not paths:
         raise DataError(
-            f"{place}: holds no image; put images there, or one sub-folder of them for each class"
+            "{place}: holds no image; put images there, or one sub-folder of them for each class", place
         )
     sentence = f"{place}: no class folders, so that its images are read without labels"
     return Listing(
@@ -222,8 +232,11 @@ def _class_folders(folder: Folder, place: str, split: str, kind: FileKind, depth
         _refuse_texts(others, place)
     if empty:
         raise DataError(
-            f"{place}: class folders without {with_article(kind.what)}: {some_quoted(empty, 10)}; "
-            f"put {kind.noun}s there, or remove these folders"
+            "{place}: class folders without {what}: {empty}; put {noun}s there, or remove these folders",
+            place,
+            with_article(kind.what),
+            some_quoted(empty, 10),
+            kind.noun,
         )
     # Names of the folders that lead to each file.
     leading = [path_within(path, folder).split("/")[:-1] for path in paths]
@@ -233,8 +246,12 @@ def _class_folders(folder: Folder, place: str, split: str, kind: FileKind, depth
         short = [place_of(path) for path, names in zip(paths, leading, strict=True) if len(names) < depth]
         if short:
             raise DataError(
-                f"{place}: {count_of(len(short), 'file')} in fewer folders than --class-depth {depth} asks "
-                f"for: {some_quoted(short)}; move them, or give a smaller number"
+                "{place}: {short} in fewer folders than --class-depth {depth} asks "
+                "for: {short2}; move them, or give a smaller number",
+                place,
+                count_of(len(short), "file"),
+                depth,
+                some_quoted(short),
             )
         labels = ["/".join(names[:depth]) for names in leading]
         for label in labels:
@@ -252,7 +269,9 @@ def _class_folders(folder: Folder, place: str, split: str, kind: FileKind, depth
 
 def _require_encodable(name: str, place: str) -> None:
     if not is_encodable(name):
-        raise DataError(f"{place}: the name of class folder {quoted(name)} is not UTF-8; rename it")
+        raise DataError(
+            "{place}: the name of class folder {name} is not UTF-8; rename it", place, quoted(name)
+        )
 
 
 def _require_one_reading(leading: Sequence[Sequence[str]], place: str, kind: FileKind) -> None:
@@ -271,14 +290,16 @@ def _require_one_reading(leading: Sequence[Sequence[str]], place: str, kind: Fil
         )
     if len(readings) > 1:
         raise DataError(
-            f"{place}: class folders hold folders of {kind.noun}s; which of them are the classes? Give "
-            f"{', or '.join(readings[:4])}"
+            "{place}: class folders hold folders of {noun}s; which of them are the classes? Give {readings}",
+            place,
+            kind.noun,
+            ", or ".join(readings[:4]),
         )
 
 
 def _refuse_texts(others: list[File], place: str) -> None:
     if others and all(suffix_of(path) == TEXT_SUFFIX for path in others):
-        raise DataError(f"{place}: holds text files only; leave --task image out to read texts")
+        raise DataError("{place}: holds text files only; leave --task image out to read texts", place)
 
 
 def _no_class_folders(folder: Folder, place: str, kind: FileKind) -> DataError:
@@ -287,9 +308,16 @@ def _no_class_folders(folder: Folder, place: str, kind: FileKind) -> DataError:
         number = count_of(len(wanted), kind.noun)
         pattern = suggested_pattern([posixpath.basename(str(path)) for path in wanted])
         more = f", or give --label-from-name {pattern!r}" if pattern else ""
-        return DataError(f"{place}: {number} but no class folders; make one sub-folder for each class{more}")
+        return DataError(
+            "{place}: {number} but no class folders; make one sub-folder for each class{more}",
+            place,
+            number,
+            more,
+        )
     _refuse_texts(others, place)
-    return DataError(f"{place}: holds no class folders; make one sub-folder of {kind.noun}s for each class")
+    return DataError(
+        "{place}: holds no class folders; make one sub-folder of {noun}s for each class", place, kind.noun
+    )
 
 
 def _warnings(place: str, loose: list[str], others: list[File], kind: FileKind) -> tuple[str, ...]:

@@ -61,7 +61,9 @@ def as_asked(listing: Listing, settings: Settings) -> Listing:
     if settings.test is not None:
         if TEST in listing.splits:
             raise UsageError(
-                f"--test {settings.test}: {listing.place} has a test split of its own; leave --test out"
+                "--test {test}: {place} has a test split of its own; leave --test out",
+                settings.test,
+                listing.place,
             )
         listing = with_test(listing, _read(settings.test, settings))
     for flag, name, values in (
@@ -70,11 +72,14 @@ def as_asked(listing: Listing, settings: Settings) -> Listing:
         ("--slice-column", settings.slice_column, listing.slices),
     ):
         if name is not None and values is None:
-            raise UsageError(f"{flag} {quoted(name)}: {listing.place} has no columns; leave it out")
+            raise UsageError(
+                "{flag} {name}: {place} has no columns; leave it out", flag, quoted(name), listing.place
+            )
     if listing.times is not None and {TRAIN, VALIDATION, TEST} & set(listing.splits):
         raise UsageError(
-            f"--time-column: {listing.place} has splits of its own, which are not past and future; "
-            "leave it out, or rename the column of the splits"
+            "--time-column: {place} has splits of its own, which are not past and future; "
+            "leave it out, or rename the column of the splits",
+            listing.place,
         )
     listing = with_target(listing, settings)
     if settings.rename is not None:
@@ -93,7 +98,7 @@ def require_existing(place: str) -> None:
     require_local(place)
     if form_of(place) not in (Form.SAMPLE, Form.PATTERN) and not os.path.exists(place):
         meant = likely_path(place)
-        raise DataError(f"{place}: no such file or folder{meant}")
+        raise DataError("{place}: no such file or folder{meant}", place, meant)
 
 
 def _read(place: str, settings: Settings) -> Listing:
@@ -101,12 +106,16 @@ def _read(place: str, settings: Settings) -> Listing:
     form = form_of(place)
     if settings.label_from_name is not None and form is not Form.FOLDER:
         raise UsageError(
-            f"--label-from-name: belongs to folders of files, but {place} is a {form.value}; leave it out"
+            "--label-from-name: belongs to folders of files, but {place} is a {value}; leave it out",
+            place,
+            form.value,
         )
     listing = _READERS[form](Path(place), place, settings)
     if settings.class_depth is not None and "folders" not in listing.form:
         raise UsageError(
-            f"--class-depth: belongs to class folders, but {place} is read as {listing.form}; leave it out"
+            "--class-depth: belongs to class folders, but {place} is read as {form}; leave it out",
+            place,
+            listing.form,
         )
     return _of_task(listing, settings)
 
@@ -115,8 +124,11 @@ def _of_task(listing: Listing, settings: Settings) -> Listing:
     kind = listing.input_kind
     if settings.task not in ("auto", kind.task):
         raise UsageError(
-            f"--task {settings.task}: {listing.place} holds {kind.nouns}; leave --task out or give "
-            f"--task {kind.task}"
+            "--task {task}: {place} holds {nouns}; leave --task out or give --task {task2}",
+            settings.task,
+            listing.place,
+            kind.nouns,
+            kind.task,
         )
     return listing
 
@@ -170,7 +182,8 @@ def _read_archives(paths: Sequence[Path], place: str, settings: Settings) -> Lis
     taken = {each for part in parts for each in part.warnings if TAKEN in each}
     if len({each.partition(": ")[2] for each in taken}) > 1:
         raise DataError(
-            f"{place}: shards with labels in different files; name one with --label-column, or give one shard"
+            "{place}: shards with labels in different files; name one with --label-column, or give one shard",
+            place,
         )
     sentences = Counter(
         warning.removeprefix(f"{part.place}: ") for part in parts for warning in part.warnings
@@ -188,7 +201,9 @@ def _read_pattern(place: str, settings: Settings) -> Listing:
     if all(map(is_archive, paths)):
         return _read_archives(paths, place, settings)
     if not all(map(is_table, paths)):
-        raise DataError(f"{place}: names files that are neither all archives nor all tables; name one folder")
+        raise DataError(
+            "{place}: names files that are neither all archives nor all tables; name one folder", place
+        )
     shards = [
         Shard(
             str(path),
@@ -203,8 +218,10 @@ def _read_pattern(place: str, settings: Settings) -> Listing:
 
 def _refuse(path: Path, place: str, settings: Settings) -> Listing:
     if path.name.lower().endswith(("text.txt", "labels.txt")):
-        raise DataError(f"{place}: texts and their labels are read from two files; give the folder of both")
-    raise DataError(f"{place}: not a form of DATA; give {KNOWN_FORMS}")
+        raise DataError(
+            "{place}: texts and their labels are read from two files; give the folder of both", place
+        )
+    raise DataError("{place}: not a form of DATA; give {KNOWN_FORMS}", place, KNOWN_FORMS)
 
 
 _READERS: dict[Form, Callable[[Path, str, Settings], Listing]] = {

@@ -31,7 +31,7 @@ def files_named(place: str) -> list[Path]:
     for name in dict.fromkeys(_expanded(place)):
         matches = [Path(name)] if os.path.exists(name) else [Path(each) for each in sorted(glob.glob(name))]
         if not matches:
-            raise DataError(f"{place}: no such file {name}; fix the pattern")
+            raise DataError("{place}: no such file {name}; fix the pattern", place, name)
         found += matches
     if len(found) > _MOST_FILES:
         raise _too_many(place)
@@ -39,7 +39,7 @@ def files_named(place: str) -> list[Path]:
 
 
 def _too_many(place: str) -> DataError:
-    return DataError(f"{place}: names more than {_MOST_FILES:,} files; give a part of them")
+    return DataError("{place}: names more than {MOST_FILES:,} files; give a part of them", place, _MOST_FILES)
 
 
 def _expanded(place: str) -> Iterator[str]:
@@ -90,7 +90,7 @@ def read_sample(place: str) -> Listing:
     if place == "sample:fashion":
         return read_idx_folder(DiskFolder(FASHION_FOLDER), place, FASHION_CLASSES)
     if place != "sample:spam":
-        raise DataError(f"{place}: no such sample; there are sample:fashion and sample:spam")
+        raise DataError("{place}: no such sample; there are sample:fashion and sample:spam", place)
     # The table is ours, so that nothing about it has to be found out.
     with gzip.open(SPAM_FILE, "rt", encoding="utf-8") as lines:
         rows = list(map(json.loads, lines))
@@ -136,7 +136,7 @@ def require_local(place: str) -> None:
     if not place:
         raise UsageError("'': an empty name; give a folder or a file, or . for the current folder")
     if _SCHEME.match(place):
-        raise DataError(f"{place}: Pellucid uses no network; download it and give the file")
+        raise DataError("{place}: Pellucid uses no network; download it and give the file", place)
 
 
 def form_of(place: str) -> Form:

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pellucid.budgets import MEMORY
 from pellucid.data.data_files import Container, Read, Stored
 from pellucid.data.labels import label_texts
 from pellucid.data.listing import SPLIT_OF_NAME, Listing
@@ -27,7 +26,8 @@ from pellucid.data.reading.shards import Shard, read_shards
 from pellucid.data.tables.table import NO_IMAGE, Block, Table, struct_of_image, with_names
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
-from pellucid.files import read_regular
+from pellucid.safety.budgets import MEMORY
+from pellucid.safety.files import read_regular
 from pellucid.settings import Settings
 
 _ROWS, _HEAD = 100, 1000
@@ -60,7 +60,9 @@ def read_in_memory(data: Any, settings: Settings) -> Listing:
         return read_one(data, place)
     for name in data:
         if str(name).lower() not in SPLIT_OF_NAME:
-            raise DataError(f"{place}: {quoted(str(name))} is no split; name them train, validation and test")
+            raise DataError(
+                "{place}: {name} is no split; name them train, validation and test", place, quoted(str(name))
+            )
     splits = {name: SPLIT_OF_NAME[str(name).lower()] for name in data}
     if all(map(_is_hugging_face, data.values())):
         shards = [
@@ -108,7 +110,7 @@ def _table(data: Any, place: str) -> Table:
         return with_names(blocks(names, _ROWS), classes, place)
 
     if not len(data):
-        raise DataError(f"{place}: holds no rows; give some")
+        raise DataError("{place}: holds no rows; give some", place)
     head = next(with_names(blocks(schema.names, _HEAD), classes, place))
     return Table(place, head, read, images=images, classes=classes)
 
@@ -186,7 +188,9 @@ def _list_torch(data: Any, place: str) -> Listing:
         item = data[position]
         if not isinstance(item, (tuple, list)) or len(item) != 2:
             raise DataError(
-                f"{place}: item {position} is no pair of an image or text and its label; give pairs"
+                "{place}: item {position} is no pair of an image or text and its label; give pairs",
+                place,
+                position,
             )
         value, label = item
         are_texts = isinstance(value, str)
@@ -200,9 +204,9 @@ def _list_torch(data: Any, place: str) -> Listing:
         labels = [names[label] for label in labels]
     sources = [f"{place}:{row}" for row in range(1, len(labels) + 1)]
     if not labels:
-        raise DataError(f"{place}: holds no examples; give some")
+        raise DataError("{place}: holds no examples; give some", place)
     if 0 < len(spooled) < len(labels):
-        raise DataError(f"{place}: holds images and texts; give one of them")
+        raise DataError("{place}: holds images and texts; give one of them", place)
     listing = Listing(place, "data set", sources, label_texts(labels, place, lambda index: f"item {index}"))
     if are_texts:
         texts, problems = taker.finish(sources)
@@ -242,16 +246,24 @@ def _from_array(value: Any, place: str) -> Image.Image:
         pixels = pixels[:, :, 0]
     is_image = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
     if not is_image or pixels.dtype.kind not in "uif" or not pixels.size:
-        raise DataError(f"{place} is no image ({type(value).__name__} of shape {pixels.shape}); give one")
+        raise DataError(
+            "{place} is no image ({name} of shape {shape}); give one",
+            place,
+            type(value).__name__,
+            pixels.shape,
+        )
     if pixels.dtype.kind == "f":
         if not (0 <= pixels.min() and pixels.max() <= 1):
             raise DataError(
-                f"{place} holds numbers from {pixels.min():g} to {pixels.max():g}; leave Normalize out, "
-                "images are numbers from 0 to 1, or whole numbers to 255"
+                "{place} holds numbers from {min:g} to {max:g}; leave Normalize out, "
+                "images are numbers from 0 to 1, or whole numbers to 255",
+                place,
+                pixels.min(),
+                pixels.max(),
             )
         pixels = np.round(pixels * 255).astype(np.uint8)
     elif pixels.dtype != np.uint8:
         if pixels.min() < 0 or pixels.max() > 255:
-            raise DataError(f"{place} holds whole numbers outside of 0 to 255; give them as uint8")
+            raise DataError("{place} holds whole numbers outside of 0 to 255; give them as uint8", place)
         pixels = pixels.astype(np.uint8)
     return Image.fromarray(np.ascontiguousarray(pixels))

@@ -150,15 +150,18 @@ def _existing(place: str, asked: _Asked, stdin: BufferedIOBase | None) -> list[s
     if asked.is_of_texts and (" " in place.strip() or not (Path(place).suffix or os.sep in place)):
         text = shlex.quote(place) if len(place) <= _MOST_REPEATED else "'...'"
         raise DataError(
-            f"{place}: no such file or folder; for a text itself give --text {text}, or "
-            f"echo {text} | pellucid predict RUN -"
+            "{place}: no such file or folder; for a text itself give --text {text}, or "
+            "echo {text2} | pellucid predict RUN -",
+            place,
+            text,
+            text,
         )
     if not any(sign in place for sign in "*?["):
         meant = likely_path(place)
-        raise DataError(f"{place}: no such file or folder{meant}")
+        raise DataError("{place}: no such file or folder{meant}", place, meant)
     found = sorted(glob.glob(place, recursive=True), key=lambda name: Path(name).parts)
     if not found:
-        raise DataError(f"{place}: nothing matches this pattern; choose another INPUT")
+        raise DataError("{place}: nothing matches this pattern; choose another INPUT", place)
     return found
 
 
@@ -185,7 +188,9 @@ def _one_of(whole: str, place: str, asked: _Asked) -> Opened:
         if each.name == place:
             return Opened(_passing_over([each]), lambda: 1, opened.warnings)
         first = first or each.name
-    raise DataError(f"{place}: {whole} has no such example; the first is {first or 'missing'}")
+    raise DataError(
+        "{place}: {whole} has no such example; the first is {value}", place, whole, first or "missing"
+    )
 
 
 def _joined(opened: Sequence[Opened]) -> Opened:
@@ -237,17 +242,17 @@ def _listed(place: str, asked: _Asked) -> Opened:
     """The rows of IDX and npz files, or the examples of a bundled sample."""
     is_sample = form_of(place) is Form.SAMPLE
     if asked.is_of_texts and not is_sample:
-        raise DataError(f"{place}: holds images; give texts to a model of texts")
+        raise DataError("{place}: holds images; give texts to a model of texts", place)
     from pellucid.data.reading.dispatch import read_data  # all readers, which a file does without
 
     listing = read_data(place, asked.settings)
     if asked.is_of_texts:
         if listing.texts is None:
-            raise DataError(f"{place}: holds images; give texts to a model of texts")
+            raise DataError("{place}: holds images; give texts to a model of texts", place)
         texts = (Input(name, Cell(text)) for name, text in zip(listing.sources, listing.texts, strict=True))
         return Opened(_passing_over(texts), lambda: len(listing), [])
     if listing.load_pixels is None:
-        raise DataError(f"{place}: holds texts; give images to a model of images")
+        raise DataError("{place}: holds texts; give images to a model of images", place)
     images = itertools.starmap(Input, zip(listing.sources, listing.load_pixels(), strict=True))
     return Opened(_passing_over(images), lambda: len(listing), list(listing.warnings))
 
@@ -267,7 +272,7 @@ def _folder(place: str, asked: _Asked) -> Opened:
         tables += [str(path)] if is_table(Path(str(path))) else []
     if not first:
         if not tables:
-            raise DataError(f"{place}: no {kind.what} in this folder; choose another INPUT")
+            raise DataError("{place}: no {what} in this folder; choose another INPUT", place, kind.what)
         return _joined([_table(table, asked) for table in tables])
     warnings: list[str] = []
     before = "" if str(folder) == "." else os.path.join(folder, "")
@@ -299,9 +304,9 @@ def _archive(place: str, asked: _Asked) -> Opened:
     try:
         first = next(_packed_files(path, place, kind, [], 0), None)
     except DataError as error:
-        raise DataError(f"{place}: {error}") from error
+        raise DataError("{place}: {error}", place, error) from error
     if first is None:
-        raise DataError(f"{place}: no {kind.what} in this archive; choose another INPUT")
+        raise DataError("{place}: no {what} in this archive; choose another INPUT", place, kind.what)
 
     def count() -> int | None:
         """Files of the kind, none of them read; `None` where all would have to be unpacked for it."""

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.budgets import MEMORY, NAMED
 from pellucid.data.data_files import contents, is_image_start, unreadable
 from pellucid.data.labels import MOST_ROWS, is_encodable
 from pellucid.data.listing import Listing, Problem
@@ -19,7 +18,8 @@ from pellucid.data.tables.table import Joined, Table
 from pellucid.data.tables.text_files import decode_text
 from pellucid.data.wording import count_of, quoted, some, some_quoted, with_article
 from pellucid.errors import DataError
-from pellucid.files import read_regular
+from pellucid.safety.budgets import MEMORY, NAMED
+from pellucid.safety.files import read_regular
 from pellucid.settings import Settings
 
 _TIMES = 4  # a character takes up to four times the memory of its byte
@@ -200,21 +200,29 @@ def paths_of(
         path, problem = finder.find(value)
         if problem == NO_PATH or not is_encodable(str(value)):
             raise DataError(
-                f"{place}: {row} has no path of {with_article(noun)} in column {quoted(column)}; "
-                "fill it in or remove the row"
+                "{place}: {row} has no path of {noun} in column {column}; fill it in or remove the row",
+                place,
+                row,
+                with_article(noun),
+                quoted(column),
             )
         paths.append(path)
         if problem:
             wrong[problem].append(row if problem == OUTSIDE else f"{row} ({quoted(str(value))})")
     if wrong[OUTSIDE]:
         raise DataError(
-            f"{place}: the path leaves the table's folder at {some(wrong[OUTSIDE], MOST_ROWS)}; "
-            f"move the {noun}s beside the table or give absolute paths"
+            "{place}: the path leaves the table's folder at {wrong}; "
+            "move the {noun}s beside the table or give absolute paths",
+            place,
+            some(wrong[OUTSIDE], MOST_ROWS),
+            noun,
         )
     if wrong[MISSING] and not may_miss:
         raise DataError(
-            f"{place}: no such {noun} at {some(wrong[MISSING], MOST_ROWS)}; "
-            "fix the paths or leave them out with --skip-bad"
+            "{place}: no such {noun} at {wrong}; fix the paths or leave them out with --skip-bad",
+            place,
+            noun,
+            some(wrong[MISSING], MOST_ROWS),
         )
     return paths
 
@@ -234,8 +242,9 @@ def packed_column(table: Table, settings: Settings) -> str | None:
         return settings.input_column if settings.input_column in table.images else None
     if len(table.images) > 1:
         raise DataError(
-            f"{table.place}: which column of images, {some_quoted(table.images, NAMED)}? Name one with "
-            "--input-column"
+            "{place}: which column of images, {images}? Name one with --input-column",
+            table.place,
+            some_quoted(table.images, NAMED),
         )
     return next(iter(table.images))
 

@@ -36,10 +36,10 @@ from pellucid.data.tables.text_files import TextFile, count_lines, decode_text, 
 from pellucid.data.trees import Folder, path_within, place_of
 from pellucid.data.wording import count_of, quoted, some_quoted
 from pellucid.errors import DataError
-from pellucid.files import read_regular
+from pellucid.safety.files import read_regular
+from pellucid.safety.strict import parse_line
 from pellucid.settings import Settings
 from pellucid.settings.rows import parse_name_pattern
-from pellucid.strict import parse_line
 
 _COUNTED = re.compile(r"(?P<label>.*?[^\W\d_])(?P<sign>[._ -]*)\d[^/]*(?P<ending>\.\w+)", re.DOTALL)
 _NAME = re.compile(r"(?P<start>|.*[_.-])(?P<what>texts?|labels?)\.txt", re.IGNORECASE | re.DOTALL)
@@ -60,7 +60,7 @@ def read_named_files(folder: Folder, place: str, settings: Settings, *, are_text
         require_known(settings.encoding, place)
     paths, others = folder.files_of(kind)
     if not paths:
-        raise DataError(f"{place}: no {kind.what} in this folder; choose another DATA")
+        raise DataError("{place}: no {what} in this folder; choose another DATA", place, kind.what)
     names = [path_within(path, folder) for path in paths]
     asked = str(settings.label_from_name)
     warnings = [f"{place}: labels from names by the pattern {quoted(asked)}"]
@@ -88,13 +88,20 @@ def _labels_in_names(names: list[str], place: str, asked: str, kind: FileKind) -
     wrong = [name for name, label in zip(names, labels, strict=True) if not label]
     if wrong:
         raise DataError(
-            f"{place}: {count_of(len(wrong), kind.noun)} of {len(names):,} whose name does not fit "
-            f"--label-from-name {quoted(asked)}: {some_quoted(wrong)}; change the pattern, or "
-            "rename or move them"
+            "{place}: {wrong} of {names:,} whose name does not fit "
+            "--label-from-name {asked}: {wrong2}; change the pattern, or "
+            "rename or move them",
+            place,
+            count_of(len(wrong), kind.noun),
+            len(names),
+            quoted(asked),
+            some_quoted(wrong),
         )
     for label in labels:
         if not is_encodable(label) or label.isspace():
-            raise DataError(f"{place}: the label {quoted(label)} in a name is no text; rename the file")
+            raise DataError(
+                "{place}: the label {label} in a name is no text; rename the file", place, quoted(label)
+            )
     return labels
 
 
@@ -107,8 +114,11 @@ def _splits_of_folders(names: list[str], place: str, kind: FileKind) -> list[str
     outside = [name for name, split in zip(names, splits, strict=True) if split == UNDECIDED]
     if outside:
         raise DataError(
-            f"{place}: {count_of(len(outside), kind.noun)} beside the split folders: "
-            f"{some_quoted(outside)}; move them into train, val or test, or elsewhere"
+            "{place}: {outside} beside the split folders: "
+            "{outside2}; move them into train, val or test, or elsewhere",
+            place,
+            count_of(len(outside), kind.noun),
+            some_quoted(outside),
         )
     return splits
 
@@ -176,8 +186,11 @@ def _pairs_of(folder: Folder, above: str) -> Pairs:
     alone = [name for key, name in labels.items() if key not in texts]
     if found and alone:
         raise DataError(
-            f"{folder}: {some_quoted(alone)} without the texts, which are expected in "
-            f"{quoted(re.sub('labels?', 'text', alone[0]))}; put them there, or move the labels elsewhere"
+            "{folder}: {alone} without the texts, which are expected in "
+            "{alone2}; put them there, or move the labels elsewhere",
+            folder,
+            some_quoted(alone),
+            quoted(re.sub("labels?", "text", alone[0])),
         )
     names = next((folder.file(name) for name in files if name.lower() == "mapping.txt"), None)
     return Pairs(found, [above + name for key, name in texts.items() if key not in labels], names)
@@ -214,7 +227,7 @@ def _open_pair(pair: Pair, paths: list[Path], encoding: str | None) -> Table:
     )
     table = open_objects(_rows(texts, labels), texts.place)
     if not table.head.numbers:
-        raise DataError(f"{texts.place}: holds no texts; give one on each line")
+        raise DataError("{place}: holds no texts; give one on each line", texts.place)
     return dataclasses.replace(table, warnings=(*texts.warnings, *labels.warnings))
 
 
@@ -236,14 +249,22 @@ def _rows(texts: TextFile, labels: TextFile) -> Iterator[tuple[int, dict[str, st
             counts = [number - (each is None) for each in (text, label)]
             counts[text is None] += sum(1 for _ in (others if text is None else lines))
             raise DataError(
-                f"{labels.place}: {count_of(counts[1], 'line')}, but {count_of(counts[0], 'line')} in "
-                f"{texts.place}; line i of one is the label of line i of the other, so give both as many"
+                "{place}: {counts}, but {counts2} in "
+                "{place2}; line i of one is the label of line i of the other, so give both as many",
+                labels.place,
+                count_of(counts[1], "line"),
+                count_of(counts[0], "line"),
+                texts.place,
             )
         if blank or text is None or label is None or not label.strip():
             at = blank or number
             raise DataError(
-                f"{labels.place}: line {at:,} is empty; give the label of line {at:,} of {texts.place}, or "
-                "take the line out of both"
+                "{place}: line {at:,} is empty; give the label of line {at2:,} of {place2}, or "
+                "take the line out of both",
+                labels.place,
+                at,
+                at,
+                texts.place,
             )
         yield number, {"text": text, "label": label.strip()}
 
@@ -284,7 +305,9 @@ def _read_names(file: File) -> dict[str, str]:
         content = read_regular(file, _MOST_BYTES) if isinstance(file, Path) else file.content()
         text = decode_text(content[: _MOST_BYTES + 1], None).text
     except (OSError, DataError) as error:
-        raise DataError(f"{place_of(file)}: cannot be read ({error}); fix or remove it") from error
+        raise DataError(
+            "{file}: cannot be read ({error}); fix or remove it", place_of(file), error
+        ) from error
     if len(content) > _MOST_BYTES:
         return {}
     if place_of(file).lower().endswith(".json"):

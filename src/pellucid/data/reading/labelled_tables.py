@@ -151,9 +151,13 @@ class RowReader:
             labels = several.texts()
         if self._wrong:
             raise DataError(
-                f"{place}: column {quoted(str(columns.split))} holds {quoted(self._wrong[0][1])} at "
-                f"{some([f'row {number}' for number, _ in self._wrong], MOST_ROWS)}; "
-                "a split is train, validation (or val) or test"
+                "{place}: column {split} holds {wrong} at "
+                "{some}; "
+                "a split is train, validation (or val) or test",
+                place,
+                quoted(str(columns.split)),
+                quoted(self._wrong[0][1]),
+                some([f"row {number}" for number, _ in self._wrong], MOST_ROWS),
             )
         times = None
         if columns.time is not None:
@@ -219,11 +223,16 @@ def without_ignored(table: Table, columns: Columns, settings: Settings) -> tuple
         if name not in table.names:
             hint = visible(likely_meant(name, table.names))
             raise DataError(
-                f"{table.place}: --ignore column:{name} is not there{hint}; name a column, or leave it out"
+                "{place}: --ignore column:{name} is not there{hint}; name a column, or leave it out",
+                table.place,
+                name,
+                hint,
             )
         if not kept:
             raise DataError(
-                f"{table.place}: --ignore column:{name} leaves no inputs; name another with --input-column"
+                "{place}: --ignore column:{name} leaves no inputs; name another with --input-column",
+                table.place,
+                name,
             )
         if len(kept) == len(columns.input.parts):
             why = f"column {quoted(name)} is no part of the inputs; --ignore changes nothing there"
@@ -281,13 +290,20 @@ def joined(parts: Sequence[Listing]) -> Listing:
     for other in parts[1:]:
         if first.noun != other.noun:
             raise DataError(
-                f"{other.place}: holds {other.noun}s, but {first.place} {first.noun}s; "
-                "give both as images or both as texts"
+                "{place}: holds {noun}s, but {place2} {noun2}s; give both as images or both as texts",
+                other.place,
+                other.noun,
+                first.place,
+                first.noun,
             )
         if (first.paths is None) != (other.paths is None):
             raise DataError(
-                f"{other.place}: is of the form {other.form}, but {first.place} of the form "
-                f"{first.form}; give both as files or both as arrays"
+                "{place}: is of the form {form}, but {place2} of the form "
+                "{form2}; give both as files or both as arrays",
+                other.place,
+                other.form,
+                first.place,
+                first.form,
             )
     writer = TextWriter()
     for part in parts:
@@ -352,7 +368,9 @@ def _joined_pixels(loaders: list[Callable[[], np.ndarray]], place: str) -> np.nd
     for other in arrays[1:]:
         if other.shape[1:] != arrays[0].shape[1:]:
             raise DataError(
-                f"{place}: images of {other.shape[1:]}, but those to train on are {arrays[0].shape[1:]}; "
-                "bring them to one size"
+                "{place}: images of {shape}, but those to train on are {shape2}; bring them to one size",
+                place,
+                other.shape[1:],
+                arrays[0].shape[1:],
             )
     return np.concatenate(arrays)

@@ -37,8 +37,8 @@ from pellucid.data.tables.table import Block, Table, table_of_batches
 from pellucid.data.trees import Folder, suffix_of
 from pellucid.data.wording import count_of, quoted, some_quoted
 from pellucid.errors import DataError
+from pellucid.safety.strict import parse_line
 from pellucid.settings import Settings
-from pellucid.strict import parse_line
 
 
 class Shard(NamedTuple):
@@ -81,7 +81,7 @@ def on_disk(file: File, temporary: Path, number: int) -> Path:
     try:
         path.write_bytes(file.content())
     except DataError as error:
-        raise DataError(f"{file}: {error}") from error
+        raise DataError("{file}: {error}", file, error) from error
     return path
 
 
@@ -100,7 +100,7 @@ def require_one_set(names: Sequence[str], place: str) -> None:
     }
     if len(sets) > 1:
         listed = some_quoted(name or "." for name in sorted(sets))
-        raise DataError(f"{place}: holds several data sets, {listed}; give the folder of one")
+        raise DataError("{place}: holds several data sets, {listed}; give the folder of one", place, listed)
 
 
 def require_all_named(names: Sequence[str], splits: Sequence[str], place: str, files: str) -> None:
@@ -111,8 +111,11 @@ def require_all_named(names: Sequence[str], splits: Sequence[str], place: str, f
     free = [name for name, split in zip(names, splits, strict=True) if not split]
     if free and len(free) < len(names):
         raise DataError(
-            f"{place}: {some_quoted(free)} beside {files} of splits; name train, validation or "
-            "test in the name of the file, or move it elsewhere"
+            "{place}: {free} beside {files} of splits; name train, validation or "
+            "test in the name of the file, or move it elsewhere",
+            place,
+            some_quoted(free),
+            files,
         )
 
 
@@ -151,7 +154,7 @@ def read_shards(shards: Sequence[Shard], place: str, settings: Settings) -> List
                 continue
         parts.append(list_table(table, shard.folder, chosen).in_split(shard.split))
     if not parts:
-        raise DataError(f"{place}: no table has labels in column {label}; name another")
+        raise DataError("{place}: no table has labels in column {label}; name another", place, label)
     # Which columns were chosen is the same in all parts, and reported once.
     sentence = parts[0].warnings[-1].removeprefix(f"{parts[0].place}: ")
     warnings = [
@@ -218,8 +221,11 @@ def list_samples(samples: Samples, settings: Settings) -> Listing:
     missing = [key for key, files in samples.files.items() if samples.input not in files]
     if missing:
         raise DataError(
-            f"{samples.place}: {count_of(len(missing), 'example')} without a .{samples.input} file, such as "
-            f"{quoted(missing[0])}; pack it again"
+            "{place}: {missing} without a .{input} file, such as {missing2}; pack it again",
+            samples.place,
+            count_of(len(missing), "example"),
+            samples.input,
+            quoted(missing[0]),
         )
     table = _table(samples)
     label = settings.label_column or _usual_label(table)
@@ -244,7 +250,7 @@ def _usual_label(table: Table) -> str:
     others = [name for name in table.names if name != _KEY]
     known = [name for name in (_CLASS, *usual, _TEXT) if name in table.names]
     if not known and len(others) != 1:
-        raise DataError(f"{table.place}: which key holds the labels? Name one with --label-column")
+        raise DataError("{place}: which key holds the labels? Name one with --label-column", table.place)
     return (known or others)[0]
 
 
@@ -290,14 +296,14 @@ def _row(pairs: Iterator[tuple[tuple[str, str, Stored], Path | bytes | DataError
     row: dict[str, object] = {}
     for (_, ending, file), content in pairs:
         if isinstance(content, DataError):
-            raise DataError(f"{file}: {content}") from content
+            raise DataError("{file}: {content}", file, content) from content
         assert isinstance(content, bytes)
         if len(content) > _MOST_LABEL_BYTES:
-            raise DataError(f"{file}: {len(content):,} bytes are no label; leave it out")
+            raise DataError("{file}: {content:,} bytes are no label; leave it out", file, len(content))
         try:
             text = content.decode().strip()
             value = parse_line(text) if ending == _OBJECT else text
         except ValueError as error:
-            raise DataError(f"{file}: cannot be read ({error}); fix it") from error
+            raise DataError("{file}: cannot be read ({error}); fix it", file, error) from error
         row |= value if isinstance(value, dict) else {ending: value}
     return row

@@ -189,7 +189,7 @@ def _opened(path: Path, file: File, settings: Settings) -> Table:
     table = open_table(path, place_of(file), settings.encoding)
     if table.images and isinstance(file, Stored):
         raise DataError(
-            f"{file}: a table of images inside an archive; unpack the archive and give the folder"
+            "{file}: a table of images inside an archive; unpack the archive and give the folder", file
         )
     return table
 
@@ -255,7 +255,9 @@ def _read_sidecar_tables(
     if UNDECIDED in splits and len(naming) > 1:
         names = some_quoted(each.name for each, _ in naming)
         raise DataError(
-            f"{place}: which table has the labels, {names}? Give it as DATA, or move the others away"
+            "{place}: which table has the labels, {names}? Give it as DATA, or move the others away",
+            place,
+            names,
         )
     parts, empty, label = [], [], settings.label_column
     for each, column in naming:
@@ -266,7 +268,9 @@ def _read_sidecar_tables(
         part, label = _list_named(each, images, asked)
         parts.append(part)
     if not parts:
-        raise DataError(f"{place}: {some_quoted(empty)} names images but has no column of labels")
+        raise DataError(
+            "{place}: {empty} names images but has no column of labels", place, some_quoted(empty)
+        )
     listing = joined(parts)
     warnings = list(listing.warnings)
     number = len(images.files) - len(set(listing.paths or ()) & set(images.files.values()))
@@ -305,8 +309,10 @@ def _list_named(sidecar: SidecarTable, images: ImageFinder, settings: Settings) 
     ]
     if missing and not settings.skip_bad:
         raise DataError(
-            f"{table.place}: no such image, or more than one, at {some(missing, MOST_ROWS)}; "
-            "fix the names or leave them out with --skip-bad"
+            "{place}: no such image, or more than one, at {missing}; "
+            "fix the names or leave them out with --skip-bad",
+            table.place,
+            some(missing, MOST_ROWS),
         )
     paths = [
         Path(str(value)) if path is None else images.files[path]

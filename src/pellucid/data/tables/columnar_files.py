@@ -10,12 +10,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from pellucid.budgets import unpacked_limit
 from pellucid.data.data_files import Container, Read
 from pellucid.data.tables.table import NO_IMAGE, Block
 from pellucid.errors import DataError
-from pellucid.isolation import ChildEnded, Worker
-from pellucid.strict import parse_line
+from pellucid.safety.budgets import unpacked_limit
+from pellucid.safety.isolation import ChildEnded, Worker
+from pellucid.safety.strict import parse_line
 
 _MOST_IMAGES = 1024
 _JOBS = {"parquet": "columns", "arrow": "columns", "xlsx": "workbooks"}
@@ -178,7 +178,7 @@ class TableFile:
         try:
             yield
         except ChildEnded as error:
-            raise DataError(f"{self._place}: {error}") from error
+            raise DataError("{place}: {error}", self._place, error) from error
         except DataError:
             raise
         except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
@@ -186,7 +186,7 @@ class TableFile:
             reason = (
                 f"its decoder answered what no decoder answers ({str(error)[:100]}); use an undamaged copy"
             )
-            raise DataError(f"{self._place}: {reason}") from error
+            raise DataError("{place}: {reason}", self._place, reason) from error
 
 
 def _block(message: Mapping[str, Any], names: Sequence[str] | None) -> Block:

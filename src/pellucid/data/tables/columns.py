@@ -128,7 +128,12 @@ def _named_column(table: Table, asked: str | None, flag: str, usual: str = "") -
     if asked not in table.names:
         hint = visible(likely_meant(asked, table.names))
         raise DataError(
-            f"{table.place}: {flag} {quoted(asked)} is not there{hint}; columns are {_listed(table)}"
+            "{place}: {flag} {asked} is not there{hint}; columns are {table}",
+            table.place,
+            flag,
+            quoted(asked),
+            hint,
+            _listed(table),
         )
     return asked
 
@@ -144,12 +149,18 @@ def named_inputs(table: Table, asked: str | None) -> str | None:
     for name in names:
         if name not in table.names:
             raise DataError(
-                f"{table.place}: there is no column {quoted(name)}, whose texts are to be "
-                f"joined{visible(likely_meant(name, table.names))}; "
-                f"columns are {_listed(table)}; name others with --input-column"
+                "{place}: there is no column {name}, whose texts are to be "
+                "joined{name2}; "
+                "columns are {table}; name others with --input-column",
+                table.place,
+                quoted(name),
+                visible(likely_meant(name, table.names)),
+                _listed(table),
             )
         if names.count(name) > 1:
-            raise DataError(f"{table.place}: --input-column names {quoted(name)} twice; name it once")
+            raise DataError(
+                "{place}: --input-column names {name} twice; name it once", table.place, quoted(name)
+            )
     return asked
 
 
@@ -215,15 +226,16 @@ def choose_input(table: Table, folder: Path, settings: Settings) -> ChosenInput:
     asked = named_inputs(table, settings.input_column)
     if asked is not None and len(joined_names(table.names, asked)) > 1:
         if settings.task == "image":
-            raise UsageError(f"--input-column {asked}: images are not joined; name one column")
+            raise UsageError("--input-column {asked}: images are not joined; name one column", asked)
         return ChosenInput(TEXTS, asked, joined_names(table.names, asked))
     usual = [name for name in table.names if name.lower() in IMAGE_NAMES]
     if settings.task == "image":
         found = [asked] if asked else _image_columns(table, folder) or usual
         if not found:
             raise DataError(
-                f"{table.place}: no column holds paths of images; columns are {_listed(table)}; "
-                "name one with --input-column"
+                "{place}: no column holds paths of images; columns are {table}; name one with --input-column",
+                table.place,
+                _listed(table),
             )
         return ChosenInput(IMAGES, found[0], (found[0],))
     if settings.task == "auto":
@@ -307,15 +319,20 @@ def _text_column(table: Table, settings: Settings) -> str:
     if not left:
         what = "paths of images or texts" if settings.task == "auto" else "texts"
         raise DataError(
-            f"{table.place}: no column holds {what}; columns are {_listed(table)}; "
-            "name one with --input-column"
+            "{place}: no column holds {what}; columns are {table}; name one with --input-column",
+            table.place,
+            what,
+            _listed(table),
         )
     close = [name for name in left if lengths[name] >= _NEARLY_AS_LONG * lengths[left[0]]]
     named = [name for name in close if name.lower() in LESSER_TEXT_NAMES]
     if len(close) > 1 and len(named) != 1:
         raise DataError(
-            f"{table.place}: which column holds the texts, {some(list(map(quoted, close)), 10)}? "
-            f"Columns are {_listed(table)}; name one with --input-column, or several, comma-separated"
+            "{place}: which column holds the texts, {quoted}? "
+            "Columns are {table}; name one with --input-column, or several, comma-separated",
+            table.place,
+            some(list(map(quoted, close)), 10),
+            _listed(table),
         )
     return (named if len(close) > 1 else close)[0]
 
@@ -374,8 +391,11 @@ def _choose_label(table: Table, inputs: Sequence[str], settings: Settings) -> tu
         only = (filled or left)[0]
         if names_source(only) and _names_id(only):
             raise DataError(
-                f"{table.place}: no column of labels; {quoted(only)} is named as one of identifiers. Columns "
-                f"are {_listed(table)}; name one with --label-column"
+                "{place}: no column of labels; {only} is named as one of identifiers. Columns "
+                "are {table}; name one with --label-column",
+                table.place,
+                quoted(only),
+                _listed(table),
             )
         return only, ""
     return _only_able(table, left, filled, settings)
@@ -396,12 +416,16 @@ def _only_able(
     found = some(list(map(quoted, able)), 10)
     if len(able) > 1:
         raise DataError(
-            f"{table.place}: which column holds the labels, {found}? Columns are {_listed(table)}; "
-            "name one with --label-column"
+            "{place}: which column holds the labels, {found}? Columns are {table}; "
+            "name one with --label-column",
+            table.place,
+            found,
+            _listed(table),
         )
     raise DataError(
-        f"{table.place}: which column holds the labels? Columns are {_listed(table)}; "
-        "name one with --label-column"
+        "{place}: which column holds the labels? Columns are {table}; name one with --label-column",
+        table.place,
+        _listed(table),
     )
 
 
@@ -489,12 +513,21 @@ def choose_columns(table: Table, folder: Path, settings: Settings) -> Columns:
     label_parts = joined_names(table.names, label)
     if len(parts) > 1 and {*label_parts} & {*parts}:
         raise UsageError(
-            f"--input-column {name}: {table.place} has the labels in {quoted(label)}; leave it out"
+            "--input-column {name}: {place} has the labels in {label}; leave it out",
+            name,
+            table.place,
+            quoted(label),
         )
     for flag, column in (("--time-column", time), ("--slice-column", slices)):
         if column is not None and column in (*parts, *label_parts):
             what = holds if column in parts else "labels"
-            raise UsageError(f"{flag} {quoted(column)}: {table.place} has the {what} in it; name another")
+            raise UsageError(
+                "{flag} {column}: {place} has the {what} in it; name another",
+                flag,
+                quoted(column),
+                table.place,
+                what,
+            )
     sources: tuple[str, ...] = ()
     if settings.groups:
         taken = (*parts, *label_parts, split, group)

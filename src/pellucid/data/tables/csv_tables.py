@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pellucid.budgets import BLOCK_BYTES, CELLS, COLUMNS, LINE_BYTES, ROWS_BYTES
 from pellucid.data.data_files import ends_like_image
 from pellucid.data.labels import read_number
 from pellucid.data.tables.columns import is_usual
@@ -20,6 +19,7 @@ from pellucid.data.tables.table import ROWS_FIRST, ROWS_LATER
 from pellucid.data.tables.text_files import Meter, TextFile
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
+from pellucid.safety.budgets import BLOCK_BYTES, CELLS, COLUMNS, LINE_BYTES, ROWS_BYTES
 
 _SAMPLE_ROWS = 50
 _SAMPLE_CHARACTERS = 1 << 20
@@ -59,7 +59,7 @@ def open_csv(file: TextFile, separator: str | None = None) -> CsvRows:
     batches = _batches(file, separator)
     first = next(batches, CsvBatch([], []))
     if not first.rows:
-        raise DataError(f"{file.place}: the table is empty; give one with a header and rows")
+        raise DataError("{place}: the table is empty; give one with a header and rows", file.place)
     warnings = []
     if separator == ";":
         warnings.append(f"{file.place}: fields separated by semicolons")
@@ -152,7 +152,9 @@ def _batches(file: TextFile, separator: str) -> Iterator[CsvBatch]:
             if is_last and rows[-1:] != [[_END]]:
                 opened = number + len(rows)
                 raise DataError(
-                    f"{file.place}: quote opened at row {opened} never closes; close or remove it"
+                    "{place}: quote opened at row {opened} never closes; close or remove it",
+                    file.place,
+                    opened,
                 )
             batch = CsvBatch([], [])
             for fields in rows[:-1] if rows[-1] == [_END] else rows:
@@ -162,8 +164,11 @@ def _batches(file: TextFile, separator: str) -> Iterator[CsvBatch]:
                 width = width or len(fields)
                 if len(fields) != width:
                     raise DataError(
-                        f"{file.place}: row {number} has {len(fields)} fields, the first row {width}; fix "
-                        "the row"
+                        "{place}: row {number} has {fields} fields, the first row {width}; fix the row",
+                        file.place,
+                        number,
+                        len(fields),
+                        width,
                     )
                 batch.rows.append(fields)
                 batch.numbers.append(number)
@@ -185,12 +190,15 @@ def _some_rows(
                 found.extend(itertools.islice(reader, wanted))
                 is_short = len(found) < before + wanted
                 if found and len(found[0]) > COLUMNS:
-                    raise DataError(f"{place}: more than {COLUMNS:,} columns; leave some out")
+                    raise DataError("{place}: more than {COLUMNS:,} columns; leave some out", place, COLUMNS)
                 if found and CELLS < len(found) * len(found[0]):
                     break
         except csv.Error as error:
             raise DataError(
-                f"{place}: row {number + len(found) + 1} cannot be read ({error}); close or remove its quote"
+                "{place}: row {number} cannot be read ({error}); close or remove its quote",
+                place,
+                number + len(found) + 1,
+                error,
             ) from error
     is_last = is_short or (bool(found) and found[-1] != [] and found[-1][-1].endswith(_END))
     return found, is_last

@@ -60,7 +60,7 @@ def columns_of_frame(frame: Any, place: str) -> dict[str, list[Any]]:
     names = list(map(str, frame.column_names if library == "pyarrow" else frame.columns))
     require_different(names, place)
     if len(frame) == 0 or not names:
-        raise DataError(f"{place}: the frame has no rows; give some")
+        raise DataError("{place}: the frame has no rows; give some", place)
     if library == "pandas":
         columns = [_without_missing(frame.iloc[:, at].tolist()) for at in range(len(names))]
     elif library == "polars":
@@ -94,7 +94,9 @@ def json_lines_of_frame(frame: Any, place: str) -> Iterator[bytes]:
         try:
             waiting.append(json.dumps(dict(zip(columns, row, strict=True)), default=_as_json) + "\n")
         except (TypeError, ValueError) as error:
-            raise DataError(f"{place}: row {number} holds {error}; leave the column out") from error
+            raise DataError(
+                "{place}: row {number} holds {error}; leave the column out", place, number, error
+            ) from error
         if len(waiting) == _ROWS:
             yield "".join(waiting).encode()
             waiting = []

@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pellucid.budgets import BLOCK_BYTES, CELLS, COLUMNS, DOCUMENT, LINE_BYTES
 from pellucid.data.tables.columns import GROUP_NAME, SPLIT_NAME, numbered_columns
 from pellucid.data.tables.table import (
     ROWS_FIRST,
@@ -18,7 +17,8 @@ from pellucid.data.tables.table import (
 from pellucid.data.tables.text_files import TextFile, count_lines
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
-from pellucid.strict import parse_line
+from pellucid.safety.budgets import BLOCK_BYTES, CELLS, COLUMNS, DOCUMENT, LINE_BYTES
+from pellucid.safety.strict import parse_line
 
 # A text, in which nothing else counts; the beginning of one that goes on; or what separates values.
 _MARK = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["\[\]{},]', re.DOTALL)
@@ -73,12 +73,19 @@ class JsonValues:
             else:
                 at = len(self._text)
             if len(self._text) - self._at > most:
-                raise DataError(f"{self._place}: {what} holds more than {most:,} characters; cut its texts")
+                raise DataError(
+                    "{place}: {what} holds more than {most:,} characters; cut its texts",
+                    self._place,
+                    what,
+                    most,
+                )
             dropped = self._at
             if not self._more():
                 if depth == 0 and at == len(self._text):
                     return self._taken(at)
-                raise DataError(f"{self._place}: the file ends inside {what}; use an undamaged copy")
+                raise DataError(
+                    "{place}: the file ends inside {what}; use an undamaged copy", self._place, what
+                )
             at -= dropped
 
     def _taken(self, end: int) -> str:
@@ -136,7 +143,7 @@ def open_objects(rows: Iterable[tuple[int, object]], place: str) -> Table:
             if at == 0:
                 names.extend(dict.fromkeys(name for value in batch.objects for name in value))
                 if len(names) > COLUMNS:
-                    raise DataError(f"{place}: more than {COLUMNS:,} keys; leave some out")
+                    raise DataError("{place}: more than {COLUMNS:,} keys; leave some out", place, COLUMNS)
             else:
                 _require_no_late_keys(batch, set(names), place)
             yield batch
@@ -158,20 +165,26 @@ def _batches(rows: Iterable[tuple[int, object]], place: str) -> Iterator[_Object
         try:
             value = parse_line(given) if isinstance(given, str) else given
         except ValueError as error:
-            raise DataError(f"{place}: row {number} is not JSON ({error}); fix the row") from error
+            raise DataError(
+                "{place}: row {number} is not JSON ({error}); fix the row", place, number, error
+            ) from error
         if numbered is None:
             count = len(value) if isinstance(value, list) else 0
             numbered = numbered_columns(count) if 1 < count <= COLUMNS else []
         if numbered:
             if not isinstance(value, list) or len(value) != len(numbered):
                 raise DataError(
-                    f"{place}: row {number} is not a list of {len(numbered)} values, as the first is; fix "
-                    "the row"
+                    "{place}: row {number} is not a list of {numbered} values, as the first is; fix the row",
+                    place,
+                    number,
+                    len(numbered),
                 )
             value = dict(zip(numbered, value, strict=True))
         if not isinstance(value, dict):
             raise DataError(
-                f'{place}: row {number} is not an object such as {{"text": ..., "label": ...}}; fix the row'
+                '{place}: row {number} is not an object such as {{"text": ..., "label": ...}}; fix the row',
+                place,
+                number,
             )
         batch.objects.append(value)
         batch.numbers.append(number)
@@ -193,8 +206,11 @@ def _require_no_late_keys(batch: _Objects, known: set[str], place: str) -> None:
         for name in () if known.issuperset(value) else value:
             if name not in known and name.lower() in (SPLIT_NAME, GROUP_NAME):
                 raise DataError(
-                    f"{place}: row {number} is the first with a value of {quoted(name)}; "
-                    "give one to the first row too, such as null"
+                    "{place}: row {number} is the first with a value of {name}; "
+                    "give one to the first row too, such as null",
+                    place,
+                    number,
+                    quoted(name),
                 )
 
 
@@ -235,12 +251,16 @@ def _elements(file: TextFile) -> Iterator[tuple[int, str]]:
             sign = values.next_sign()
             if sign not in (",", "]"):
                 found = f"{quoted(sign)} stands" if sign else "the file ends"
-                raise DataError(f"{file.place}: {found} behind row {number}; use an undamaged copy")
+                raise DataError(
+                    "{place}: {found} behind row {number}; use an undamaged copy", file.place, found, number
+                )
             if sign == ",":
                 values.skip()
         values.skip()
         if values.next_sign():
-            raise DataError(f"{file.place}: goes on behind its array; write one array, or one object a line")
+            raise DataError(
+                "{place}: goes on behind its array; write one array, or one object a line", file.place
+            )
 
 
 def _table_of(text: str, place: str) -> Table | None:
@@ -248,9 +268,9 @@ def _table_of(text: str, place: str) -> Table | None:
     try:
         document = parse_line(text)
     except ValueError as error:
-        raise DataError(f"{place}: not JSON ({error}); {_FITTING}") from error
+        raise DataError("{place}: not JSON ({error}); {FITTING}", place, error, _FITTING) from error
     if not isinstance(document, dict) or not document:
-        raise DataError(f"{place}: holds no table; {_FITTING}")
+        raise DataError("{place}: holds no table; {FITTING}", place, _FITTING)
     if not any(isinstance(value, (dict, list)) for value in document.values()):
         return None
     if (rows := _rows_within(document)) is not None:
@@ -267,9 +287,9 @@ def _table_of(text: str, place: str) -> Table | None:
         return dataclasses.replace(table, warnings=(warning,))
     columns = list(document.values())
     if not all(isinstance(each, list) and len(each) == len(columns[0]) for each in columns):
-        raise DataError(f"{place}: holds no table; {_FITTING}")
+        raise DataError("{place}: holds no table; {FITTING}", place, _FITTING)
     if len(columns) > COLUMNS:
-        raise DataError(f"{place}: more than {COLUMNS:,} columns; leave some out")
+        raise DataError("{place}: more than {COLUMNS:,} columns; leave some out", place, COLUMNS)
     return table_of_columns(place, document)
 
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
-from pellucid.budgets import CELLS, MEMORY, ROW_BYTES
 from pellucid.data.data_files import Container
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
-from pellucid.strict import parse_line
+from pellucid.safety.budgets import CELLS, MEMORY, ROW_BYTES
+from pellucid.safety.strict import parse_line
 
 # Rows that are read at once: at first, when columns are chosen from them, and afterwards.
 ROWS_FIRST, ROWS_LATER = 1_000, 10_000
@@ -68,8 +68,13 @@ class Table:
         """
         if self.most_rows is not None and rows > self.most_rows:
             raise DataError(
-                f"{self.place}: {rows:,} rows or more, each of which takes some {ROW_BYTES} bytes of memory, "
-                f"over the limit of {self.most_rows:,}; {MEMORY.remedy}"
+                "{place}: {rows:,} rows or more, each of which takes some {ROW_BYTES} bytes of memory, "
+                "over the limit of {most_rows:,}; {remedy}",
+                self.place,
+                rows,
+                ROW_BYTES,
+                self.most_rows,
+                MEMORY.remedy,
             )
 
     @property
@@ -85,7 +90,12 @@ def require_different(names: Iterable[str], place: str, where: str = "") -> None
     """
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
-        raise DataError(f"{place}: two columns{where} are named {quoted(min(repeated))}; rename one")
+        raise DataError(
+            "{place}: two columns{where} are named {repeated}; rename one",
+            place,
+            where,
+            quoted(min(repeated)),
+        )
 
 
 def table_of_batches(
@@ -164,8 +174,13 @@ def with_names(
         if 0 <= value < len(names[column]):
             return names[column][value]
         raise DataError(
-            f"{place}: row {row} has the label {value} in column {quoted(column)}, which has names for 0 to "
-            f"{len(names[column]) - 1}; fix it"
+            "{place}: row {row} has the label {value} in column {column}, which has names for 0 to "
+            "{names}; fix it",
+            place,
+            row,
+            value,
+            quoted(column),
+            len(names[column]) - 1,
         )
 
     for columns, numbers in blocks:

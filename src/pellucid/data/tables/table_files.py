@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pellucid.budgets import rows_limit
 from pellucid.data.data_files import DAMAGED, ends_like_image
 from pellucid.data.tables.columnar_files import ImageCells, open_columns
 from pellucid.data.tables.columns import numbered_columns
@@ -31,6 +30,7 @@ from pellucid.data.tables.table import (
 from pellucid.data.tables.text_files import TextFile, open_binary, text_file
 from pellucid.data.tables.workbooks import open_workbook
 from pellucid.errors import DataError
+from pellucid.safety.budgets import rows_limit
 
 # Endings of tables; each but the last may be followed by `.gz`.
 TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet", ".arrow", ".xlsx")
@@ -64,7 +64,9 @@ def open_table(path: Path, place: str, encoding: str | None = None) -> Table:
     """
     form = _form(path)
     if form in _OTHERS:
-        raise DataError(f"{place}: tables that end in {form} are not read; {_OTHERS[form]}")
+        raise DataError(
+            "{place}: tables that end in {form} are not read; {OTHERS}", place, form, _OTHERS[form]
+        )
     if form in _BINARY:
         table = _BINARY[form](path, place)
     else:
@@ -72,7 +74,7 @@ def open_table(path: Path, place: str, encoding: str | None = None) -> Table:
         table = _TEXTS.get(form, _open_fasttext)(file)
         table = dataclasses.replace(table, warnings=(*file.warnings, *table.warnings))
     if not table.head.numbers:
-        raise DataError(f"{place}: the table has no rows; give some below the header")
+        raise DataError("{place}: the table has no rows; give some below the header", place)
     return dataclasses.replace(table, most_rows=rows_limit(path.stat().st_size))
 
 

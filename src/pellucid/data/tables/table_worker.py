@@ -15,7 +15,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from pellucid.budgets import (
+from pellucid.data.data_files import is_image_start
+from pellucid.data.tables.table import is_binary, names_in_schema, require_different, struct_of_image
+from pellucid.data.tables.text_files import naming_unreadable, open_binary
+from pellucid.errors import DataError
+from pellucid.safety.budgets import (
     BLOCK_BYTES,
     CELLS,
     COLUMNS,
@@ -26,11 +30,7 @@ from pellucid.budgets import (
     unpacked_limit,
     unpacks_to_more,
 )
-from pellucid.data.data_files import is_image_start
-from pellucid.data.tables.table import is_binary, names_in_schema, require_different, struct_of_image
-from pellucid.data.tables.text_files import naming_unreadable, open_binary
-from pellucid.errors import DataError
-from pellucid.files import open_regular
+from pellucid.safety.files import open_regular
 
 # An answer to the parent: plain values, and bytes that go with them.
 Reply = tuple[dict[str, Any], bytes]
@@ -165,7 +165,10 @@ class ColumnarFile:
             self.schema, self._groups = self._open()
             if len(self.schema.names) > COLUMNS:
                 raise DataError(
-                    f"{place}: {len(self.schema.names):,} columns are more than {COLUMNS:,}; leave some out"
+                    "{place}: {names:,} columns are more than {COLUMNS:,}; leave some out",
+                    place,
+                    len(self.schema.names),
+                    COLUMNS,
                 )
             require_different(self.schema.names, place)
 
@@ -206,8 +209,12 @@ class ColumnarFile:
         most = ROWS_ANYWAY + ROWS_PER_BYTE * self._size
         if not 0 <= rows <= most:
             raise DataError(
-                f"{self._place}: claims {rows:,} rows in {self._size:,} bytes, over the limit of {most:,}; "
-                "use an undamaged copy"
+                "{place}: claims {rows:,} rows in {size:,} bytes, over the limit of {most:,}; "
+                "use an undamaged copy",
+                self._place,
+                rows,
+                self._size,
+                most,
             )
 
     def facts(self) -> dict[str, Any]:
@@ -283,7 +290,7 @@ class ColumnarFile:
             column = column.dictionary_decode()
         self._left -= column.nbytes
         if self._left < 0:
-            raise DataError(f"{self._place}: {unpacks_to_more(self._most)}")
+            raise DataError("{place}: {most}", self._place, unpacks_to_more(self._most))
         try:
             values: list[Any] = column.to_pylist()
         except (ValueError, OverflowError):
@@ -292,7 +299,10 @@ class ColumnarFile:
             for number, cell in enumerate(values, start=row + 1):
                 if isinstance(cell, (str, bytes)) and len(cell) > ROWS_BYTES:
                     raise DataError(
-                        f"{self._place}: row {number} holds more than {ROWS_BYTES >> 20} MB; cut its texts"
+                        "{place}: row {number} holds more than {ROWS_BYTES} MB; cut its texts",
+                        self._place,
+                        number,
+                        ROWS_BYTES >> 20,
                     )
         return values
 
@@ -354,7 +364,10 @@ class ColumnarFile:
             raise
         except _damages() as error:
             raise DataError(
-                f"{self._place}: not a readable {self.form} file ({_short(error)}); use an undamaged copy"
+                "{place}: not a readable {form} file ({error}); use an undamaged copy",
+                self._place,
+                self.form,
+                _short(error),
             ) from error
 
 
@@ -404,7 +417,7 @@ class ParquetFile(ColumnarFile):
     def _require_images(self, images: Mapping[str, str]) -> None:
         for leaf in images.values():
             if sum(self._unpacked(leaf, group) for group in range(len(self._groups) - 1)) > self._most:
-                raise DataError(f"{self._place}: {unpacks_to_more(self._most)}")
+                raise DataError("{place}: {most}", self._place, unpacks_to_more(self._most))
 
     def _unpacked(self, leaf: str, group: int) -> int:
         """Bytes of a column in a group of rows, as the footer claims."""
@@ -445,7 +458,7 @@ class ArrowFile(ColumnarFile):
     def _open(self) -> tuple[Any, list[int]]:
         with self._content() as file:
             if file.read(6) == b"ARROW1":
-                raise DataError(f"{self._place}: an Arrow file, not a stream; save it as Parquet")
+                raise DataError("{place}: an Arrow file, not a stream; save it as Parquet", self._place)
         return self._stream().schema, [0]
 
     def _stream(self) -> Any:

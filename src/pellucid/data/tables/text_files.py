@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
-from pellucid.budgets import LINE_BYTES, ROWS_BYTES, unpacked_limit, unpacks_to_more
 from pellucid.data.data_files import DAMAGED, unreadable
 from pellucid.errors import DataError
-from pellucid.files import Unpacking, open_regular
+from pellucid.safety.budgets import LINE_BYTES, ROWS_BYTES, unpacked_limit, unpacks_to_more
+from pellucid.safety.files import Unpacking, open_regular
 
 _BLOCK = 1 << 20  # bytes that are read at once
 _MOST_TO_ONE = 1_100  # no deflate stream grows more than 1,032-fold
@@ -45,7 +45,7 @@ def open_binary(path: Path, meter: Meter | None = None) -> io.BufferedReader:
     identity = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
     if status.st_size * _MOST_TO_ONE > limit and _is_bomb(path, identity, limit):
         file.close()
-        raise DataError(f"{path}: {unpacks_to_more(limit)}")
+        raise DataError("{path}: {limit}", path, unpacks_to_more(limit))
     return io.BufferedReader(_Bounded(cast(BinaryIO, Unpacking(file)), path, meter, limit), _BLOCK)
 
 
@@ -89,20 +89,23 @@ class _Bounded(io.RawIOBase):
         buffer[: len(content)] = content
         self._read += len(content)
         if self._read > self._most:
-            raise DataError(f"{self._path}: {unpacks_to_more(self._most)}")
+            raise DataError("{path}: {most}", self._path, unpacks_to_more(self._most))
         if self._meter is not None:
             self._meter.read = self._read
             end = max(content.rfind(b"\n"), content.rfind(b"\r"))
             self._line = self._line + len(content) if end < 0 else len(content) - end - 1
             if self._line > LINE_BYTES:
                 raise DataError(
-                    f"{self._path}: holds a line of more than {LINE_BYTES >> 20} MB; "
-                    "fix its line ends, or cut its texts"
+                    "{path}: holds a line of more than {LINE_BYTES} MB; fix its line ends, or cut its texts",
+                    self._path,
+                    LINE_BYTES >> 20,
                 )
             if self._read > self._meter.most:
                 raise DataError(
-                    f"{self._path}: some rows hold more than {ROWS_BYTES >> 20} MB together; cut their "
-                    "texts, or close a quote"
+                    "{path}: some rows hold more than {ROWS_BYTES} MB together; cut their "
+                    "texts, or close a quote",
+                    self._path,
+                    ROWS_BYTES >> 20,
                 )
         return len(content)
 
@@ -120,7 +123,7 @@ def naming_unreadable(place: str) -> Iterator[None]:
     try:
         yield
     except DAMAGED as error:
-        raise DataError(f"{place}: {unreadable(error)}") from error
+        raise DataError("{place}: {error}", place, unreadable(error)) from error
 
 
 # Encodings.
@@ -166,7 +169,7 @@ def require_known(encoding: str | None, place: str) -> None:
         b"x".decode(encoding or "utf-8", errors="replace")
     except (LookupError, ValueError) as error:
         raise DataError(
-            f"{place}: --encoding {encoding!r} is not known; try utf-8, utf-16 or cp1252"
+            "{place}: --encoding {encoding!r} is not known; try utf-8, utf-16 or cp1252", place, encoding
         ) from error
 
 
@@ -195,7 +198,9 @@ def decode_text(content: bytes, encoding: str | None) -> Decoded:
     try:
         return Decoded(content.decode(used).removeprefix(_BYTE_ORDER_MARK), used)
     except UnicodeDecodeError as error:
-        raise DataError(f"byte {error.start}: {_not_encoded(used, content[error.start :])}") from error
+        raise DataError(
+            "byte {start}: {used}", error.start, _not_encoded(used, content[error.start :])
+        ) from error
 
 
 def _not_encoded(encoding: str, rest: bytes) -> str:
@@ -270,7 +275,14 @@ class TextFile:
         start = io.BufferedReader(_Start(open_binary(self.path), byte))
         with io.TextIOWrapper(start, self.encoding, errors="replace", newline=newline) as lines:
             row = count_rows(lines)
-        return DataError(f"{self.place}: {what} {row}, byte {byte}: {_not_encoded(self.encoding, rest)}")
+        return DataError(
+            "{place}: {what} {row}, byte {byte}: {encoding}",
+            self.place,
+            what,
+            row,
+            byte,
+            _not_encoded(self.encoding, rest),
+        )
 
     def _first_undecodable(self) -> tuple[int, bytes]:
         """Position of the first byte that does not fit, and bytes from there on."""
@@ -286,7 +298,7 @@ class TextFile:
                 except UnicodeDecodeError as error:
                     return read - waiting + error.start, error.object[error.start :]
                 read += len(block)
-        raise DataError(f"{self.place}: changes while it is being read; wait until it is complete")
+        raise DataError("{place}: changes while it is being read; wait until it is complete", self.place)
 
 
 class _Start(io.RawIOBase):

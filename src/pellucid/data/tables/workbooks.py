@@ -11,12 +11,19 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 from xml.etree import ElementTree
 
-from pellucid.budgets import BLOCK_BYTES, CELLS, SHEET_COLUMNS, SHEET_ROWS, unpacked_limit, unpacks_to_more
 from pellucid.data.tables.columnar_files import TableFile
 from pellucid.data.tables.table import ROWS_FIRST, ROWS_LATER, Block, Table, require_different
 from pellucid.data.wording import quoted, some_quoted
 from pellucid.errors import DataError, UsageError
-from pellucid.files import open_regular
+from pellucid.safety.budgets import (
+    BLOCK_BYTES,
+    CELLS,
+    SHEET_COLUMNS,
+    SHEET_ROWS,
+    unpacked_limit,
+    unpacks_to_more,
+)
+from pellucid.safety.files import open_regular
 
 _PART_BYTES = 1 << 16
 _INSTALL = 'pip install "pellucid[excel]", or openpyxl alone'
@@ -31,7 +38,9 @@ def open_workbook(path: Path, place: str) -> Table:
     may be, holds no rows, or another sheet has the same columns.
     """
     if importlib.util.find_spec("openpyxl") is None:
-        raise UsageError(f"{place}: workbooks are read by openpyxl, which is not installed; {_INSTALL}")
+        raise UsageError(
+            "{place}: workbooks are read by openpyxl, which is not installed; {INSTALL}", place, _INSTALL
+        )
     file = TableFile(path, place, "xlsx")
     facts = file.facts()
     first = next(file.blocks(None, ROWS_FIRST), Block({}, []))
@@ -63,7 +72,9 @@ class _CellsOfRow:
         elif kind == "c" and self._cells is not None:
             self._cells += 1
             if self._cells > SHEET_COLUMNS:
-                raise DataError(f"a row of more than {SHEET_COLUMNS:,} cells; use an undamaged copy")
+                raise DataError(
+                    "a row of more than {SHEET_COLUMNS:,} cells; use an undamaged copy", SHEET_COLUMNS
+                )
 
 
 def _require_rows_of_excel(part: IO[bytes]) -> None:
@@ -106,15 +117,18 @@ class Workbook:
             sheets = [sheet for sheet in self._book.worksheets if sheet.sheet_state == "visible"]
             found = {sheet.title: header for sheet in sheets if (header := self._header(sheet)) is not None}
         if not found:
-            raise DataError(f"{place}: holds no rows; fill in a sheet, the names of columns first")
+            raise DataError("{place}: holds no rows; fill in a sheet, the names of columns first", place)
         self._name, *self._others = found
         self._names = found[self._name]
         alike = {name: {column.lower() for column in header} for name, header in found.items()}
         for other in self._others:
             if alike[other] == alike[self._name]:
                 raise DataError(
-                    f"{place}: sheets {quoted(self._name)} and {quoted(other)} have the same columns; put "
-                    "all rows into one sheet, or save the one that is meant as a file of its own"
+                    "{place}: sheets {name} and {other} have the same columns; put "
+                    "all rows into one sheet, or save the one that is meant as a file of its own",
+                    place,
+                    quoted(self._name),
+                    quoted(other),
                 )
         self._row, self._rows = 0, self._rows_below_header()
 
@@ -153,8 +167,11 @@ class Workbook:
         for number, values in itertools.islice(self._filled_rows(self._book[self._name]), 1, None):
             if any(value is not None for value in values[width:]):
                 raise DataError(
-                    f"{self._place}: row {number} has a value in column {width + 1} or beyond, which has "
-                    "no name; name the column or empty it"
+                    "{place}: row {number} has a value in column {width} or beyond, which has "
+                    "no name; name the column or empty it",
+                    self._place,
+                    number,
+                    width + 1,
                 )
             yield _Row(number, [*values[:width], *[None] * (width - len(values))])
 
@@ -163,7 +180,9 @@ class Workbook:
         sheet.reset_dimensions()  # what the file claims is not believed
         for number, values in enumerate(sheet.iter_rows(values_only=True), start=1):
             if number > SHEET_ROWS:
-                raise DataError(f"{self._place}: more than {SHEET_ROWS:,} rows; use an undamaged copy")
+                raise DataError(
+                    "{place}: more than {SHEET_ROWS:,} rows; use an undamaged copy", self._place, SHEET_ROWS
+                )
             if any(value is not None and value != "" for value in values):
                 yield _Row(number, values)
 
@@ -193,6 +212,7 @@ class Workbook:
         except Exception as error:
             reason = " ".join(str(error).split())[:300] or type(error).__name__
             raise DataError(
-                f"{self._place}: not a readable workbook ({reason}); save it again as .xlsx, without a "
-                "password"
+                "{place}: not a readable workbook ({reason}); save it again as .xlsx, without a password",
+                self._place,
+                reason,
             ) from error

@@ -32,9 +32,9 @@ from pellucid.insight.explaining import with_probabilities
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.layer_records import layer_records
 from pellucid.insight.opened_networks import Opened
-from pellucid.language import CHINESE
+from pellucid.language.catalogue import CHINESE
 from pellucid.novelty import Detector
-from pellucid.page_language import translated_page
+from pellucid.pages.translation import translated_page
 from pellucid.reports.explain.page import mathml, page_environment
 from pellucid.reports.explain.page_data import HIDDEN, Packed, described
 from pellucid.reports.formatting import interval, read_score, scored

@@ -22,7 +22,7 @@ from pellucid.export.app.content import card_of, page_of, refusal
 from pellucid.export.app.kinds import KINDS, AppKind
 from pellucid.export.export import metadata_of, require_place
 from pellucid.export.proof import Allowance, DisagreeingError, HeldOutExamples, compare, held_out_examples
-from pellucid.files import write_file
+from pellucid.safety.files import write_file
 
 # Proof of a page: in a browser it answers held-out examples, from original files, as the model does.
 
@@ -67,7 +67,9 @@ def prove_app(
                 proof = _proved(model, kind, examples, tab)
                 _require_quiet(tab, place.as_uri())
         except BrowserFailed as error:
-            raise ModelFileError(f"export: not written: the page failed in {program}: {error}") from error
+            raise ModelFileError(
+                "export: not written: the page failed in {program}: {error}", program, error
+            ) from error
     return proof
 
 
@@ -106,8 +108,11 @@ def _require_labels(model: Model, answers: Answers, labels: Sequence[str], engin
     for label, right in zip(labels, expected, strict=True):
         if label != right:
             raise ModelFileError(
-                f"export: not written: {engine} answers {label!r} where its probabilities decide for "
-                f"{right!r}; please report it"
+                "export: not written: {engine} answers {label!r} where its probabilities decide for "
+                "{right!r}; please report it",
+                engine,
+                label,
+                right,
             )
 
 
@@ -153,7 +158,7 @@ def _require_quiet(tab: Tab, address: str) -> None:
     others = [each for each in tab.requests if each != address and not each.startswith(("data:", "blob:"))]
     if others or tab.errors:
         found = f"it asks for {others[0]}" if others else tab.errors[0]
-        raise ModelFileError(f"export: not written: the page failed in {tab.product}: {found}")
+        raise ModelFileError("export: not written: the page failed in {product}: {found}", tab.product, found)
 
 
 ENDING = ".html"
@@ -224,7 +229,9 @@ def export_app(
     found = model_of(run, name)
     model = load(found.folder)
     if reason := refusal(model):
-        raise UsageError(f"--out: {reason}; choose another model with --model, or write --out model.onnx")
+        raise UsageError(
+            "--out: {reason}; choose another model with --model, or write --out model.onnx", reason
+        )
     say = announce or (lambda sentence: None)
     called = found.name or model.name
     say(f"writing {called} as a page")

@@ -8,7 +8,7 @@ from pathlib import Path
 from pellucid.answering.naming import model_of
 from pellucid.export.app.shell import FolderPage, ServedPage, script_values, style
 from pellucid.export.for_serving import described, keep, kept_folder
-from pellucid.strict import read_sealed_bytes
+from pellucid.safety.strict import read_sealed_bytes
 
 # Parameters of a model whose page may hold it, at two bytes each and a third more in base64, and bytes that
 # its weights may have there: beyond them a slow network takes longer for the page than for many answers.

@@ -16,7 +16,7 @@ from pellucid.encoding.term_weights import TermWeights
 from pellucid.encoding.token_encoders import BYTE, SUB_WORDS
 from pellucid.encoding.words import kind_of
 from pellucid.insight.opened_networks import Opened
-from pellucid.pages import deflated
+from pellucid.pages.assembly import deflated
 
 _LARGEST = 32767
 _NOTHING = 1e-30

@@ -13,8 +13,8 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from pellucid.data.tables.columns import LABEL_NAMES, LESSER_TEXT_NAMES, TEXT_NAMES
-from pellucid.language import CHINESE, ENGLISH, language, translated
-from pellucid.pages import checksum, deflated, joined_script, policy_of, visible
+from pellucid.language.catalogue import CHINESE, ENGLISH, language, translated
+from pellucid.pages.assembly import checksum, deflated, joined_script, policy_of, visible
 from pellucid.runtime.by_target import IN_FILES
 from pellucid.runtime.metadata import Metadata
 

@@ -17,7 +17,6 @@ from pellucid.data import Check, Dataset, folds, prepare
 from pellucid.data.reading.dispatch import require_existing
 from pellucid.data.wording import count_of, public_text
 from pellucid.errors import DivergedError, UsageError
-from pellucid.files import make_folder, write_file
 from pellucid.networks.text_networks import cell_of
 from pellucid.pipeline.comparing.standings import Standings, rank, scores_of
 from pellucid.pipeline.comparing.variants import (
@@ -55,6 +54,7 @@ from pellucid.pipeline.run.journal import (
 )
 from pellucid.pipeline.run.stages import Stages, counting, interruptible
 from pellucid.reports.comparison import ComparisonFacts, render_comparison
+from pellucid.safety.files import make_folder, write_file
 from pellucid.settings import CLASSICAL, Settings, command_line
 from pellucid.training.follower import follow_torchrun
 from pellucid.training.hardware import choose_device, choose_precision, pinned
@@ -145,7 +145,7 @@ def compare(
         return folder.path
     place = os.fspath(data)
     if seeds is not None and not 1 <= seeds <= MOST_SEEDS:
-        raise UsageError(f"--seeds: {seeds} is outside 1 to {MOST_SEEDS}")
+        raise UsageError("--seeds: {seeds} is outside 1 to {MOST_SEEDS}", seeds, MOST_SEEDS)
     if vary or not resume:
         variants = make_variants(vary, given)
         if not resume:
@@ -246,7 +246,9 @@ def _design(
 ) -> Design:
     """Design of the comparison: as given, or as in the comparison being resumed."""
     if journal.is_resumed and "design" not in journal:
-        raise UsageError(f"{run}: holds a run of train, not of compare; choose another --out, or --overwrite")
+        raise UsageError(
+            "{run}: holds a run of train, not of compare; choose another --out, or --overwrite", run
+        )
     asked = {name.replace("-", "_"): list(values) for name, values in vary.items()}
     design = journal.decided(
         "design",
@@ -261,7 +263,10 @@ def _design(
     ):
         if now != before:
             raise UsageError(
-                f"--resume: {name} was {before}, is {now}; leave it out, or start again with --overwrite"
+                "--resume: {name} was {before}, is {now}; leave it out, or start again with --overwrite",
+                name,
+                before,
+                now,
             )
     return design
 
@@ -328,7 +333,7 @@ def _train(
                         try:
                             trained.append(Training(seed, fold, next(fits)))
                         except DivergedError as error:
-                            raise DivergedError(f"{words}: {error}") from error
+                            raise DivergedError("{words}: {error}", words, error) from error
             scores = [each.scores[measure.key] for each in trained]
             stage.words = (
                 f"{variant.name}: mean {measure.words} {figure(float(np.mean(scores)))}, "

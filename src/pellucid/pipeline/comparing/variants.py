@@ -72,10 +72,12 @@ def parse_vary(texts: Sequence[str]) -> dict[str, tuple[Any, ...]]:
     for text in texts:
         name, equals, values = text.partition("=")
         if not equals:
-            raise UsageError(f"--vary {text}: is not NAME=V1,V2,... such as activation=relu,tanh")
+            raise UsageError("--vary {text}: is not NAME=V1,V2,... such as activation=relu,tanh", text)
         row = _row(name.strip())
         if row.name in found:
-            raise UsageError(f"--vary {text}: {row.name} is varied twice; give all its values in one --vary")
+            raise UsageError(
+                "--vary {text}: {name} is varied twice; give all its values in one --vary", text, row.name
+            )
         found[row.name] = tuple(_value(row, each.strip()) for each in values.split(","))
     return found
 
@@ -88,21 +90,27 @@ def _row(name: str) -> Row:
     if plain == "seed":
         raise UsageError("--vary seed: every variant is trained with several seeds anyway; give --seeds N")
     if plain in _NOT_VARIED:
-        raise UsageError(f"--vary {_ROW_OF[plain].key}: cannot be varied: {_NOT_VARIED[plain]}")
+        raise UsageError(
+            "--vary {key}: cannot be varied: {NOT_VARIED}", _ROW_OF[plain].key, _NOT_VARIED[plain]
+        )
     known = ", ".join(sorted(_VARIED))
     if plain in _ROW_OF:
-        raise UsageError(f"--vary {plain}: is no setting of network or training; choose one of {known}")
+        raise UsageError(
+            "--vary {plain}: is no setting of network or training; choose one of {known}", plain, known
+        )
     hint = likely_meant(plain, list(_VARIED))
-    raise UsageError(f"--vary {name}: is not known{hint}; choose one of {known}")
+    raise UsageError("--vary {name}: is not known{hint}; choose one of {known}", name, hint, known)
 
 
 def _value(row: Row, text: str) -> Any:
     """A value as the table of settings takes it, or a `UsageError` with what is admitted."""
     if not text:
-        raise UsageError(f"--vary {row.name}: a value is empty; write {row.name}=V1,V2 without gaps")
+        raise UsageError(
+            "--vary {name}: a value is empty; write {name2}=V1,V2 without gaps", row.name, row.name
+        )
     if row.kind is bool:
         if text.lower() not in _WORDS_OF_TRUTH:
-            raise UsageError(f"--vary {row.name}: {text!r} is not true or false")
+            raise UsageError("--vary {name}: {text!r} is not true or false", row.name, text)
         return _WORDS_OF_TRUTH[text.lower()]
     if row.kind in (str, dict):
         return text
@@ -110,7 +118,7 @@ def _value(row: Row, text: str) -> Any:
         return row.kind(text)
     except ValueError as error:
         kind = "a whole number" if row.kind is int else "a number"
-        raise UsageError(f"--vary {row.name}: {text!r} is not {kind}") from error
+        raise UsageError("--vary {name}: {text!r} is not {kind}", row.name, text, kind) from error
 
 
 @contextlib.contextmanager
@@ -119,7 +127,7 @@ def naming_variant(name: str) -> Iterator[None]:
     try:
         yield
     except UsageError as error:
-        raise UsageError(f"variant {name}: {error}") from error
+        raise UsageError("variant {name}: {error}", name, error) from error
 
 
 def make_variants(vary: Mapping[str, Sequence[Any]], given: Mapping[str, Any]) -> list[Variant]:
@@ -127,7 +135,7 @@ def make_variants(vary: Mapping[str, Sequence[Any]], given: Mapping[str, Any]) -
     Settings.from_mapping(given, "settings")
     for name, why in _NOT_GIVEN.items():
         if given.get(name) is not None:
-            raise UsageError(f"{_ROW_OF[name].flag}: {why}")
+            raise UsageError("{flag}: {why}", _ROW_OF[name].flag, why)
     if not vary:
         raise UsageError(
             "compare: --vary is missing; name a setting and its values: --vary activation=relu,tanh"
@@ -137,8 +145,9 @@ def make_variants(vary: Mapping[str, Sequence[Any]], given: Mapping[str, Any]) -
     combinations = list(itertools.product(*values_of.values()))
     if len(combinations) > MOST_VARIANTS:
         raise UsageError(
-            f"--vary: makes {len(combinations):,} variants, and {MOST_VARIANTS} are the most; "
-            "give fewer values"
+            "--vary: makes {combinations:,} variants, and {MOST_VARIANTS} are the most; give fewer values",
+            len(combinations),
+            MOST_VARIANTS,
         )
     return [_variant(dict(zip(values_of, values, strict=True)), given) for values in combinations]
 
@@ -146,14 +155,18 @@ def make_variants(vary: Mapping[str, Sequence[Any]], given: Mapping[str, Any]) -
 def checked_values(name: str, values: Sequence[Any], given: Mapping[str, Any]) -> tuple[Any, ...]:
     """The values of one setting, brought to its type."""
     if name in given:
-        raise UsageError(f"--vary {name}: is also fixed at {shown(given[name])}; leave one of them out")
+        raise UsageError(
+            "--vary {name}: is also fixed at {given}; leave one of them out", name, shown(given[name])
+        )
     fit = tuple(getattr(Settings.from_mapping({name: value}, f"--vary {name}"), name) for value in values)
     for place, value in enumerate(fit):
         if value in fit[:place]:
-            raise UsageError(f"--vary {name}: {shown(value)} stands there twice; leave one out")
+            raise UsageError("--vary {name}: {shown} stands there twice; leave one out", name, shown(value))
     if len(fit) < 2:
         raise UsageError(
-            f"--vary {name}: has one value only; give two or more, or fix it with {_VARIED[name].flag}"
+            "--vary {name}: has one value only; give two or more, or fix it with {flag}",
+            name,
+            _VARIED[name].flag,
         )
     return fit
 
@@ -168,8 +181,12 @@ def _variant(varied: Mapping[str, Any], given: Mapping[str, Any]) -> Variant:
     idle = [setting for setting in varied if setting != "model"]
     if idle:
         raise UsageError(
-            f"variant {name}: {', '.join(idle)} {'is' if len(idle) == 1 else 'are'} about networks, and "
-            f"{settings.model} is none; compare models alone, or networks alone"
+            "variant {name}: {idle} {word} about networks, and "
+            "{model} is none; compare models alone, or networks alone",
+            name,
+            ", ".join(idle),
+            "is" if len(idle) == 1 else "are",
+            settings.model,
         )
     kept = ("model", "target", "image_size", "metric", "seed", "threads")
     return Variant(name, varied, Settings(**{each: getattr(settings, each) for each in kept}))

@@ -29,9 +29,9 @@ from pellucid.errors import DataError, PellucidError, StorageError, UsageError
 from pellucid.input_kinds import IMAGES, TEXTS, InputKind
 from pellucid.pipeline.by_target import WAYS, continued_target
 from pellucid.pipeline.run.context import data_identity
+from pellucid.safety.strict import read_sealed
 from pellucid.settings import ROWS, Settings, parse_ignore, parse_image_size
 from pellucid.settings.rows import IGNORED_COLUMN
-from pellucid.strict import read_sealed
 from pellucid.targets import Target
 
 _KEPT = "start"
@@ -104,8 +104,9 @@ def restored(place: str, sha256: str, checkpoints: Path) -> StartingPoint:
         start = starting_point(place)
     if start.sha256 != sha256:
         raise UsageError(
-            f"--resume: the weights of {place} are not those that the run was started from; restore them, or "
-            "start again with --overwrite"
+            "--resume: the weights of {place} are not those that the run was started from; restore them, or "
+            "start again with --overwrite",
+            place,
         )
     return start
 
@@ -150,8 +151,11 @@ def _listed(value: Any) -> list[Any]:
 
 def _unusable(path: Path, reason: str) -> StorageError:
     return StorageError(
-        f"--from: {path}: {reason}; put back what stood there, or give {path.parent / 'model'}, whose "
-        "network continues without the data that it learned from"
+        "--from: {path}: {reason}; put back what stood there, or give {parent}, whose "
+        "network continues without the data that it learned from",
+        path,
+        reason,
+        path.parent / "model",
     )
 
 
@@ -159,8 +163,10 @@ def _network_of(model: Model, place: str, config: Mapping[str, Any] | None) -> I
     """The network of a model that may be a classical one; a `UsageError` where none can go on."""
     if WAYS[model.target].continued is None:
         raise UsageError(
-            f"--from: the network of {place} answers {WAYS[model.target].answers}, which cannot continue "
-            "training; train afresh on the old and the new data together"
+            "--from: the network of {place} answers {answers}, which cannot continue "
+            "training; train afresh on the old and the new data together",
+            place,
+            WAYS[model.target].answers,
         )
     if isinstance(model, AverageModel):
         members = [each.model for each in model.members]
@@ -178,8 +184,9 @@ def _network_of(model: Model, place: str, config: Mapping[str, Any] | None) -> I
         assert model.preprocessing is not None  # a network takes images or texts
         return ImageModel(model.network, model.preprocessing, model.classes, model.target)
     raise UsageError(
-        f"--from: {place} holds a classical model alone, which cannot continue training; train a network "
-        "first, without --model or with the name of one, and give its run"
+        "--from: {place} holds a classical model alone, which cannot continue training; train a network "
+        "first, without --model or with the name of one, and give its run",
+        place,
     )
 
 
@@ -197,11 +204,11 @@ def require_place_of_its_own(settings: Settings, out: Path, *, is_network: bool)
     if settings.from_ is None:
         if settings.rehearse is not None:
             flag = "--rehearse" if settings.rehearse else "--no-rehearse"
-            raise UsageError(f"{flag}: belongs to --from RUN; give it, or leave this out")
+            raise UsageError("{flag}: belongs to --from RUN; give it, or leave this out", flag)
         return
     if not is_network:
         raise UsageError(
-            f"--from: continues training a network, and --model {settings.model} is none; leave one out"
+            "--from: continues training a network, and --model {model} is none; leave one out", settings.model
         )
     afresh = "--folds: trains every model afresh, and --from continues training one"
     if settings.folds is None:
@@ -210,12 +217,13 @@ def require_place_of_its_own(settings: Settings, out: Path, *, is_network: bool)
             "a trained one"
         )
     if settings.folds is not None or settings.learning_curve:
-        raise UsageError(f"{afresh}; leave one of them out")
+        raise UsageError("{afresh}; leave one of them out", afresh)
     source, target = os.path.realpath(settings.from_), os.path.realpath(out)
     if os.path.commonpath([source, target]) == target:
         raise UsageError(
-            f"--out: {out} holds the network that continues training, and would be written over; choose "
-            "another --out"
+            "--out: {out} holds the network that continues training, and would be written over; choose "
+            "another --out",
+            out,
         )
 
 
@@ -228,14 +236,21 @@ def require_no_contradiction(given: Mapping[str, Any], start: StartingPoint) -> 
     joined = ",".join(model.joined_columns)
     if joined and given.get("input_column") is None:
         raise UsageError(
-            f"--from {start.place}: its network reads texts that are joined from columns; "
-            f"give --input-column {joined!r}"
+            "--from {place}: its network reads texts that are joined from columns; "
+            "give --input-column {joined!r}",
+            start.place,
+            joined,
         )
     own = model.ignored or (() if model.preprocessing is None else model.preprocessing.ignored)
     asked = [rule for rule in parse_ignore(given.get("ignore")) if not rule.startswith(IGNORED_COLUMN)]
     if set(own) != set(asked):
         shown = f"give --ignore {','.join(own)!r}" if own else "leave --ignore out"
-        raise UsageError(f"--from {start.place}: its network ignores {', '.join(own) or 'nothing'}; {shown}")
+        raise UsageError(
+            "--from {place}: its network ignores {value}; {shown}",
+            start.place,
+            ", ".join(own) or "nothing",
+            shown,
+        )
     # As far as they can be read from the network; the others its run knows.
     config = model.network.config
     fixed: dict[str, Any] = {
@@ -268,8 +283,11 @@ def require_no_contradiction(given: Mapping[str, Any], start: StartingPoint) -> 
     ]
     there = f" ({', '.join(named)})" if named else ""
     raise UsageError(
-        f"{', '.join(row.flag for row in found)}: continual training keeps the network of {start.place} as "
-        f"it is{there}; leave {'it' if len(found) == 1 else 'them'} out"
+        "{join}: continual training keeps the network of {place} as it is{there}; leave {word} out",
+        ", ".join(row.flag for row in found),
+        start.place,
+        there,
+        "it" if len(found) == 1 else "them",
     )
 
 
@@ -294,8 +312,12 @@ def prepare_for(
     if listing.input_kind is not input_kind:
         nouns = input_kind.nouns
         raise DataError(
-            f"{place}: holds {listing.noun}s, and the network that continues training takes {nouns}; "
-            f"give labelled {nouns}"
+            "{place}: holds {noun}s, and the network that continues training takes {nouns}; "
+            "give labelled {nouns2}",
+            place,
+            listing.noun,
+            nouns,
+            nouns,
         )
     listing = continued.fitting(listing)
     dataset, check = prepare(listing, settings, known=known, split_rule=split_rule)

@@ -158,8 +158,9 @@ def recall(
             """Fingerprints of the earlier data to rehearse; all that is at hand unless it was refused."""
             if settings.rehearse and not at_hand:
                 raise UsageError(
-                    f"--rehearse: nothing is at hand to rehearse: {continual.not_at_hand[0]}; restore it, or "
-                    "leave this out"
+                    "--rehearse: nothing is at hand to rehearse: {not_at_hand}; restore it, or "
+                    "leave this out",
+                    continual.not_at_hand[0],
                 )
             return [] if settings.rehearse is False else [each.fingerprint for each in at_hand]
 
@@ -167,8 +168,9 @@ def recall(
         old = [each for each in at_hand if each.fingerprint in wanted]
         if len(old) < len(wanted):
             raise DataError(
-                f"--resume: the run rehearses data that is not at hand any more: {continual.not_at_hand[0]}; "
-                "restore it, or start again with --overwrite"
+                "--resume: the run rehearses data that is not at hand any more: {not_at_hand}; "
+                "restore it, or start again with --overwrite",
+                continual.not_at_hand[0],
             )
         rehearsal = rehearsed(dataset, old, settings.seed) if old else None
         if rehearsal is not None and rehearsal.train:

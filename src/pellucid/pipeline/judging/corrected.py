@@ -25,10 +25,10 @@ from pellucid.data.tables.table_files import open_table
 from pellucid.data.wording import count_of, public_name
 from pellucid.errors import PellucidError
 from pellucid.evaluation.changes import Changes, changes, together
-from pellucid.files import read_regular
 from pellucid.pipeline.judging.by_target import JUDGING
 from pellucid.pipeline.judging.testing import groups_of_test
-from pellucid.strict import MOST_BYTES, read_json
+from pellucid.safety.files import read_regular
+from pellucid.safety.strict import MOST_BYTES, read_json
 
 _MODEL = Path("model", "model.json")
 _TESTS = ("test.csv", "test.csv.gz")

@@ -16,13 +16,11 @@ import numpy as np
 from jaxtyping import Int64
 
 from pellucid.arithmetic.draws import Purpose, generator
-from pellucid.budgets import MEMORY
 from pellucid.bundle import ClassicalModel
 from pellucid.data import Dataset
 from pellucid.data.splitting import places_in_strata
 from pellucid.data.wording import count_of
 from pellucid.evaluation.learning_curve import LearningCurve, learning_curve
-from pellucid.files import make_folder
 from pellucid.pipeline.judging.novelty_detectors import signals_by_model
 from pellucid.pipeline.learners.backbone_costs import SECONDS_A_VALUE
 from pellucid.pipeline.learners.backbone_learners import Built, FrozenLearner, TuningLearner
@@ -39,8 +37,10 @@ from pellucid.pipeline.learners.evaluation_budget import Folds, most_detector_ex
 from pellucid.pipeline.learners.network import Learner, Planned, learner_on_part
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.stages import Stage, Stages
+from pellucid.safety.budgets import MEMORY
+from pellucid.safety.files import make_folder
+from pellucid.safety.strict import field_of, parse, read_sealed_bytes, write_sealed_bytes
 from pellucid.settings import DUMMIES, Settings
-from pellucid.strict import field_of, parse, read_sealed_bytes, write_sealed_bytes
 from pellucid.targets import metric_value
 from pellucid.training.state import Record
 

@@ -14,7 +14,6 @@ from pellucid.data.listing import TEST
 from pellucid.data.wording import public_name, public_text
 from pellucid.evaluation import LearningCurve, Recommendation, Slices, reliability
 from pellucid.evaluation.promises import checked_promise, error_curve, least_examples
-from pellucid.files import write_file
 from pellucid.networks import NetworkConfig, describe
 from pellucid.pipeline.judging.by_target import JUDGING, answered_rows, example_of, shown
 from pellucid.pipeline.judging.testing import Tested, groups_of_test, unseen_of
@@ -29,6 +28,7 @@ from pellucid.reports import (
 )
 from pellucid.reports.facts import CorrectionFacts, Labelled
 from pellucid.reports.report import FirstMistakes, render_first_mistakes
+from pellucid.safety.files import write_file
 from pellucid.targets import Labels, metric_value
 
 

@@ -164,8 +164,9 @@ def taken_over(
         choice = _choice(name, settings, material)
         if record.get("origin", {}).get("sha256") != choice.origin.sha256:
             raise UsageError(
-                f"--resume: the weights of {choice.name} are others than when the run was started; restore "
-                "them, or start again with --overwrite"
+                "--resume: the weights of {name} are others than when the run was started; restore "
+                "them, or start again with --overwrite",
+                choice.name,
             )
         if (limits := record.get("granted")) is not None:
             limits = BackboneLimits(**limits)
@@ -183,14 +184,18 @@ def require_backbone(settings: Settings) -> None:
         if Path(settings.weights).exists():
             return
         raise ModelFileError(
-            f"{settings.weights}: there is no such file; give a .safetensors file for images, a sentence "
-            "encoder's folder or word vectors for texts"
+            "{weights}: there is no such file; give a .safetensors file for images, a sentence "
+            "encoder's folder or word vectors for texts",
+            settings.weights,
         )
     if name not in known:
         meant = likely_meant(name[:64], known)
         raise UsageError(
-            f"--backbone: {name[:64]!r} comes with no weights of its own{meant}; give them with --weights, "
-            f"or choose one of {', '.join(known)}"
+            "--backbone: {name!r} comes with no weights of its own{meant}; give them with --weights, "
+            "or choose one of {known}",
+            name[:64],
+            meant,
+            ", ".join(known),
         )
     if name in OF_IMAGES:
         load_timm()
@@ -219,13 +224,17 @@ def _choice(name: str, settings: Settings, material: Dataset) -> BackboneChoice:
     if kept is None or name in OF_TEXTS:
         takes = "texts" if name in OF_TEXTS else "images"
         raise UsageError(
-            f"--backbone: {name} takes {takes}, and the inputs are "
-            f"{'images' if kept else 'feature vectors'}; leave it out, or choose another"
+            "--backbone: {name} takes {takes}, and the inputs are {word}; leave it out, or choose another",
+            name,
+            takes,
+            "images" if kept else "feature vectors",
         )
     if settings.weights is None and name not in OF_IMAGES:
         raise UsageError(
-            f"--backbone: {name[:64]!r} comes with no weights of its own; give them with --weights "
-            f"FILE.safetensors, or choose {', '.join(OF_IMAGES)}"
+            "--backbone: {name!r} comes with no weights of its own; give them with --weights "
+            "FILE.safetensors, or choose {OF_IMAGES}",
+            name[:64],
+            ", ".join(OF_IMAGES),
         )
     own = settings.weights
     backbone = packaged_backbone(name) if own is None else timm_backbone(name, Path(own))
@@ -239,7 +248,9 @@ def _of_texts(
     """A sentence encoder or vectors of words, from its package or from a place of the user's."""
     if name in OF_IMAGES:
         raise UsageError(
-            f"--backbone: {name} takes images, and the inputs are texts; choose {', '.join(OF_TEXTS)}"
+            "--backbone: {name} takes images, and the inputs are texts; choose {OF_TEXTS}",
+            name,
+            ", ".join(OF_TEXTS),
         )
     place = installed(name) if settings.weights is None else Path(settings.weights)
     if name in SENTENCES or (name not in WORDS and place.is_dir()):

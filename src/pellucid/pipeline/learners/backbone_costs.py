@@ -172,10 +172,15 @@ class Measured:
             return
         cost = self.cost
         raise UsageError(
-            f"--time-limit: {max(0.0, seconds):.1f} s are left for {self.choice.name}, and the features of "
-            f"{cost.held_out:,} examples for validation and test and of {cost.least:,} to "
-            f"learn from take about {self.least:.0f} s; allow more time, or choose --preset quick or a "
-            "smaller backbone"
+            "--time-limit: {seconds:.1f} s are left for {name}, and the features of "
+            "{held_out:,} examples for validation and test and of {least:,} to "
+            "learn from take about {least2:.0f} s; allow more time, or choose --preset quick or a "
+            "smaller backbone",
+            max(0.0, seconds),
+            self.choice.name,
+            cost.held_out,
+            cost.least,
+            self.least,
         )
 
     def within(self, seconds: float) -> BackboneChoice | None:

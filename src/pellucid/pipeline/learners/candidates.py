@@ -15,7 +15,6 @@ import scipy.sparse
 from jaxtyping import Float32, Float64, Int64
 
 from pellucid.arithmetic.rounding import figure
-from pellucid.budgets import MEMORY
 from pellucid.bundle import Answers, Model
 from pellucid.bundle.models import ClassicalModel, OnNetwork
 from pellucid.classical import LINEAR_OF_TEXTS, Budget, Configuration
@@ -24,10 +23,11 @@ from pellucid.classical.training_set import NO_SETTING, Setting
 from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.evaluation import SCORING, Recommendation, cross_fitted, fit_temperature, recommend
-from pellucid.files import make_folder, write_file
 from pellucid.input_kinds import TEXTS
+from pellucid.safety.budgets import MEMORY
+from pellucid.safety.files import make_folder, write_file
+from pellucid.safety.strict import read_sealed, read_sealed_bytes, sealed, write_sealed_bytes
 from pellucid.settings import Metric, Settings
-from pellucid.strict import read_sealed, read_sealed_bytes, sealed, write_sealed_bytes
 from pellucid.targets import metric_value
 from pellucid.training.state import Record
 

@@ -17,7 +17,6 @@ from pellucid.classical import LINEAR_OF_TEXTS, Budget, Configuration, baselines
 from pellucid.data import Dataset, Preprocessing
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
-from pellucid.files import make_folder, write_file
 from pellucid.input_kinds import TEXTS
 from pellucid.networks import Adversarial, Network
 from pellucid.pipeline.learners.backbone_choice import BackboneChoice
@@ -49,8 +48,9 @@ from pellucid.pipeline.learners.preparation import (
 )
 from pellucid.pipeline.run.context import UNLIMITED, RunContext, TimeBudget
 from pellucid.pipeline.run.stages import Stages
+from pellucid.safety.files import make_folder, write_file
+from pellucid.safety.strict import read_sealed, sealed
 from pellucid.settings import CLASSICAL, DUMMIES, Settings
-from pellucid.strict import read_sealed, sealed
 from pellucid.targets import REGRESSION
 from pellucid.training import Recipe, Session
 from pellucid.training.hardware import keep_freed_memory, pinned

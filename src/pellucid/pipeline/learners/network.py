@@ -457,13 +457,18 @@ def require_enough_images(settings: Settings, count: int, place: str) -> None:
     """Refuse fewer training images than a batch, or than make a distribution."""
     if count < LEAST_IMAGES:
         raise DataError(
-            f"{place}: {count_of(count, 'image')} to train on, and {settings.model} needs at least "
-            f"{LEAST_IMAGES}; add images"
+            "{place}: {count} to train on, and {model} needs at least {LEAST_IMAGES}; add images",
+            place,
+            count_of(count, "image"),
+            settings.model,
+            LEAST_IMAGES,
         )
     if settings.batch_size is not None and settings.batch_size > count:
         raise UsageError(
-            f"--batch-size: {settings.batch_size:,} is more than the {count_of(count, 'image')} to train on; "
-            "give a smaller one, or leave it out"
+            "--batch-size: {batch_size:,} is more than the {count} to train on; "
+            "give a smaller one, or leave it out",
+            settings.batch_size,
+            count_of(count, "image"),
         )
 
 

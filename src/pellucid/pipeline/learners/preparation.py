@@ -214,7 +214,12 @@ def require_parts(settings: Settings, plan: Plan) -> None:
     """Refuse more parts than a batch can fill; trainings on a part of the data have fewer."""
     if settings.parts is not None and settings.parts > plan.recipe.parts:
         most, reason = most_parts(settings, plan.name, plan.recipe.batch_size)
-        raise UsageError(f"--parts: {settings.parts:,} is too many, since {reason}; give at most {most:,}")
+        raise UsageError(
+            "--parts: {parts:,} is too many, since {reason}; give at most {most:,}",
+            settings.parts,
+            reason,
+            most,
+        )
 
 
 def make_recipe(settings: Settings, prepared: Prepared) -> tuple[Recipe, tuple[str, ...]]:
@@ -256,7 +261,7 @@ def require_precision(settings: Settings, cell: str) -> None:
     lack = lacking(settings.precision, cell, device)
     if lack is not None:
         other = ", or --cell gru" if cell == "lstm" and settings.from_ is None else ""
-        raise UsageError(f"--precision: {lack}; give auto or fp32{other}")
+        raise UsageError("--precision: {lack}; give auto or fp32{other}", lack, other)
 
 
 def require_precision_of_run(settings: Settings, journal: Journal) -> None:
@@ -278,6 +283,8 @@ def require_precision_again(precision: str, cell: str, device: str) -> None:
     lack = lacking(precision, cell, device)
     if lack is not None:
         raise UsageError(
-            f"--resume: training began in {precision}, and {lack}; go on where it began, or start again with "
-            "--overwrite"
+            "--resume: training began in {precision}, and {lack}; go on where it began, or start again with "
+            "--overwrite",
+            precision,
+            lack,
         )

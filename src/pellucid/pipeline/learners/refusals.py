@@ -49,8 +49,12 @@ def require_fitting_model(settings: Settings, target: Target) -> None:
         other = next(each.nouns for each in TARGETS.values() if settings.model in baselines_for(each))
         nouns = WAYS[target].of_example
         raise UsageError(
-            f"--model: {settings.model} predicts {other}, and these labels are {nouns}; "
-            f"choose auto, a network or one of {', '.join(fitting)}"
+            "--model: {model} predicts {other}, and these labels are {nouns}; "
+            "choose auto, a network or one of {fitting}",
+            settings.model,
+            other,
+            nouns,
+            ", ".join(fitting),
         )
     idle = [row for row in ROWS if CLASSICAL_MODELS in row.not_with]
     _refuse(settings, idle, "steer networks only", f"--model is {settings.model}")
@@ -83,13 +87,19 @@ def require_known_classes(settings: Settings, classes: Sequence[str], place: str
     if settings.metric is not None and not target.metric and target.noun not in metric.targets:
         fitting = [each.setting for each in metrics_of(target.noun, len(classes)) if each.test]
         raise UsageError(
-            f"--metric: {settings.metric} is no score of {target.nouns} as {place} has them; choose one of "
-            f"{', '.join(fitting)}"
+            "--metric: {metric} is no score of {nouns} as {place} has them; choose one of {fitting}",
+            settings.metric,
+            target.nouns,
+            place,
+            ", ".join(fitting),
         )
     if metric.of_two and len(classes) != 2:
         raise UsageError(
-            f"--metric: {settings.metric} ranks the examples of one of two classes, and {place} has "
-            f"{len(classes) or 'no'} classes; choose another"
+            "--metric: {metric} ranks the examples of one of two classes, and {place} has "
+            "{value} classes; choose another",
+            settings.metric,
+            place,
+            len(classes) or "no",
         )
     if isinstance(settings.class_weight, Mapping):
         require_classes("--class-weight", settings.class_weight, classes, place)
@@ -101,8 +111,10 @@ def require_fitting_generator(settings: Settings, given: Mapping[str, Any], targ
     what = WAYS[target].not_conditions
     if what:
         raise UsageError(
-            f"--model: {settings.model} makes images, of classes where there are labels, and these labels "
-            f"are {what}; give --target class to take each as a class, or images without labels"
+            "--model: {model} makes images, of classes where there are labels, and these labels "
+            "are {what}; give --target class to take each as a class, or images without labels",
+            settings.model,
+            what,
         )
     idle = [row for row in ROWS if GENERATORS in row.not_with]
     also = ["--baselines"] if given.get("baselines") else []
@@ -113,8 +125,9 @@ def require_prediction(settings: Settings) -> None:
     """Refuse a network that makes images where something is to be predicted."""
     if settings.model in GENERATIVE:
         raise UsageError(
-            f"--model: {settings.model} makes images and predicts nothing; train it with pellucid train or "
-            "ImageGenerator, or choose another model here"
+            "--model: {model} makes images and predicts nothing; train it with pellucid train or "
+            "ImageGenerator, or choose another model here",
+            settings.model,
         )
 
 
@@ -142,8 +155,12 @@ def require_fitting_inputs(settings: Settings, takes: str) -> None:
         owners = row.belongs_to
         if settings.model in NEURAL and settings.model not in owners and row.is_used(settings):
             raise UsageError(
-                f"{row.flag}: belongs to {_any_of(owners)}, and --model is {settings.model}; "
-                f"leave it out, or give --model {owners[0]}"
+                "{flag}: belongs to {owners}, and --model is {model}; "
+                "leave it out, or give --model {owners2}",
+                row.flag,
+                _any_of(owners),
+                settings.model,
+                owners[0],
             )
     if settings.vectors is None and not settings.tune_vectors:
         raise UsageError("--no-tune-vectors: needs --vectors FILE; give it, or leave this out")
@@ -155,18 +172,23 @@ def _require_generator(settings: Settings) -> None:
         owners = row.belongs_to
         if set(owners) & set(GENERATIVE) and settings.model not in owners and row.is_used(settings):
             raise UsageError(
-                f"{row.flag}: belongs to {_any_of(owners)}, and --model is {settings.model}; leave it out"
+                "{flag}: belongs to {owners}, and --model is {model}; leave it out",
+                row.flag,
+                _any_of(owners),
+                settings.model,
             )
     if settings.model != ADVERSARIAL:
         return
     if settings.patience is not None:
         raise UsageError(
-            f"--patience: no score of an epoch says how good the images of {ADVERSARIAL} are; leave it out"
+            "--patience: no score of an epoch says how good the images of {ADVERSARIAL} are; leave it out",
+            ADVERSARIAL,
         )
     if settings.optimizer == "gd":
         raise UsageError(
-            f"--optimizer: gd takes one step for each pass over the data, and the two networks of "
-            f"{ADVERSARIAL} follow each other in many small ones; leave it out"
+            "--optimizer: gd takes one step for each pass over the data, and the two networks of "
+            "{ADVERSARIAL} follow each other in many small ones; leave it out",
+            ADVERSARIAL,
         )
 
 
@@ -174,8 +196,9 @@ def _require_room_for_backbone(settings: Settings, takes: str) -> None:
     """Refuse what a network that others designed has no room for."""
     if settings.model != "auto":
         raise UsageError(
-            f"--backbone: {settings.backbone} is the network, and --model is {settings.model}; leave one of "
-            "them out"
+            "--backbone: {backbone} is the network, and --model is {model}; leave one of them out",
+            settings.backbone,
+            settings.model,
         )
     if takes != "values":
         kinds = {BACKBONES} if takes == "texts" else {IMAGES}
@@ -191,7 +214,7 @@ def networks_with(settings: Settings, names: Sequence[str]) -> list[str]:
     fitting = [network for network in names if all(network in row.belongs_to for row in given)]
     if not fitting:
         raise UsageError(
-            f"{', '.join(row.flag for row in given)}: no network has all of them; leave some out"
+            "{join}: no network has all of them; leave some out", ", ".join(row.flag for row in given)
         )
     return fitting
 
@@ -202,7 +225,9 @@ def _refuse(settings: Settings, rows: Sequence[Row], do: str, reason: str, also:
     if idle:
         verb, _, rest = do.partition(" ")
         does, them = (f"{verb}s", "it") if len(idle) == 1 else (verb, "them")
-        raise UsageError(f"{', '.join(idle)}: {does} {rest}, and {reason}; leave {them} out")
+        raise UsageError(
+            "{idle}: {does} {rest}, and {reason}; leave {them} out", ", ".join(idle), does, rest, reason, them
+        )
 
 
 def _any_of(names: Sequence[str]) -> str:

@@ -170,8 +170,10 @@ def require_same_data(place: str, dataset: Dataset, journal: Journal, stages: St
     ]
     if changed:
         raise DataError(
-            f"{place}: the data changed since the run was started ({'; '.join(changed)}); "
-            "restore it, or start again with --overwrite"
+            "{place}: the data changed since the run was started ({changed}); "
+            "restore it, or start again with --overwrite",
+            place,
+            "; ".join(changed),
         )
     # Texts also depend on what cuts them into tokens.
     names = (*_LIBRARIES, *(("tokenizers",) if dataset.input_kind is TEXTS else ()))

@@ -13,7 +13,7 @@ from pellucid.data.split_rules import FIRST_SPLIT_RULE, SPLIT_RULE
 from pellucid.data.tables.frames import is_frame, is_lazy, json_lines_of_frame
 from pellucid.data.wording import public_name
 from pellucid.errors import DataError, PellucidError, StorageError, UsageError
-from pellucid.files import (
+from pellucid.safety.files import (
     locked,
     make_folder,
     open_regular,
@@ -23,8 +23,8 @@ from pellucid.files import (
     write_json,
     writing,
 )
+from pellucid.safety.strict import read_sealed, sealed
 from pellucid.settings import OF_ONLOOKERS, Settings
-from pellucid.strict import read_sealed, sealed
 
 # A data frame given in Python: the run's own DATA.
 FRAME_NAME = "frame.jsonl"
@@ -44,7 +44,9 @@ _LOCKS = {".lock", DEMO_LOCK}
 
 def unusable(path: Path, reason: str) -> StorageError:
     """Refusal of a file of a run that is to be resumed: nothing may be built on it."""
-    return StorageError(f"{path}: {reason}; put back what stood there, or start again with --overwrite")
+    return StorageError(
+        "{path}: {reason}; put back what stood there, or start again with --overwrite", path, reason
+    )
 
 
 class RunFolder:
@@ -138,12 +140,13 @@ class RunFolder:
         is_run = bool(names & (set(_NAMES) - {*_TABLES, *_OF_TUNE}))
         if is_run and not is_wanted:
             raise StorageError(
-                f"{self.path}: already holds a run; give --resume to go on, --overwrite to replace it, "
-                "or another --out"
+                "{path}: already holds a run; give --resume to go on, --overwrite to replace it, "
+                "or another --out",
+                self.path,
             )
         hidden = {name for name in names if name.startswith(".") and name.endswith((".tmp", ".old"))}
         if names - hidden and not is_run:
-            raise StorageError(f"{self.path}: holds files, but no run; choose another --out")
+            raise StorageError("{path}: holds files, but no run; choose another --out", self.path)
 
     def _remove_leftovers(self) -> None:
         """Remove temporary files of a process that was killed inside a save."""
@@ -183,7 +186,7 @@ def keep_frame(data: Any, place: Any, *, resume: bool) -> None:
         is_same = is_same and not kept.read(1)
     if not is_same:
         raise DataError(
-            f"data: differs from {path}, which the run being resumed learns from; give the same frame"
+            "data: differs from {path}, which the run being resumed learns from; give the same frame", path
         )
 
 
@@ -330,8 +333,9 @@ def settings_of(given: Mapping[str, Any], journal: Journal) -> Settings:
     for key, what in (("design", "a comparison"), ("tuning", "a study of tune")):
         if key in journal:
             raise UsageError(
-                f"--resume: the folder holds {what}, not a run of train; choose another --out, "
-                "or use --overwrite"
+                "--resume: the folder holds {what}, not a run of train; choose another --out, "
+                "or use --overwrite",
+                what,
             )
     settings = journal.decided("settings", lambda: Settings(**given), _kept, lambda saved: Settings(**saved))
     require_unchanged(given, settings)
@@ -359,7 +363,7 @@ def require_unchanged(given: Mapping[str, Any], before: Settings) -> None:
     ]
     if changed:
         raise UsageError(
-            f"--resume: settings changed ({'; '.join(changed)}); leave them out, or use --overwrite"
+            "--resume: settings changed ({changed}); leave them out, or use --overwrite", "; ".join(changed)
         )
 
 

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from pellucid.data import Check
 from pellucid.data.wording import COLUMNS, visible, wrapped
 from pellucid.errors import InterruptedRun
-from pellucid.language import translated
+from pellucid.language.catalogue import translated
 from pellucid.settings import spoken
 from pellucid.training import Observer, Session
 from pellucid.training.observers import BarProgress, PlainProgress, signals_to

@@ -14,7 +14,6 @@ from pellucid.data import Dataset
 from pellucid.data.wording import count_of, public_text
 from pellucid.evaluation.comparisons import mean_difference, rmse_differences
 from pellucid.evaluation.intervals import Interval, percentile_interval, resample, span
-from pellucid.files import write_file
 from pellucid.pipeline.comparing.variants import shown
 from pellucid.pipeline.concluding import conclude
 from pellucid.pipeline.judging.refitting import Split, cross_fit
@@ -30,6 +29,7 @@ from pellucid.pipeline.run.stages import Stages
 from pellucid.pipeline.tuning.spaces import Tuning
 from pellucid.reports import render
 from pellucid.reports.tuning import TuningFacts, render_tuning
+from pellucid.safety.files import write_file
 from pellucid.settings import NUMBER_METRIC, ROWS, Metric, Settings, command_line
 
 if TYPE_CHECKING:

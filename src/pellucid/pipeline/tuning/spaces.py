@@ -161,7 +161,12 @@ def require_variable(vary: Mapping[str, Sequence[Any]]) -> None:
         )
     for name, values in vary.items():
         if len(values) > MOST_VALUES:
-            raise UsageError(f"--vary {name}: has {len(values)} values, and {MOST_VALUES} are the most")
+            raise UsageError(
+                "--vary {name}: has {values} values, and {MOST_VALUES} are the most",
+                name,
+                len(values),
+                MOST_VALUES,
+            )
 
 
 # What only the encoder of texts goes by: where one of these is varied, texts are made ready for each trial.

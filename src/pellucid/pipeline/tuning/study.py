@@ -27,9 +27,9 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from pellucid.arithmetic.draws import Purpose, torch_seed
 from pellucid.errors import DivergedError, RunLockedError, StorageError, UsageError
-from pellucid.files import locked
 from pellucid.pipeline.run.journal import STUDY
 from pellucid.pipeline.tuning.spaces import Dimension
+from pellucid.safety.files import locked
 from pellucid.training import Observer, State
 from pellucid.training.loop import selection_score
 
@@ -82,17 +82,23 @@ def storage_url(storage: str | None, run: Path) -> sqlalchemy.URL:
                 url = url.set(drivername="postgresql+psycopg")
             url.get_dialect().import_dbapi()
         except (sqlalchemy.exc.ArgumentError, ValueError) as error:
-            raise UsageError(f"--storage: {storage!r} is no address of a database, {examples}") from error
+            raise UsageError(
+                "--storage: {storage!r} is no address of a database, {examples}", storage, examples
+            ) from error
         except ImportError as error:
             raise UsageError(
-                f"--storage: the driver for {url.get_backend_name()}, {error.name}, is not installed; "
-                "for PostgreSQL: pip install 'psycopg[binary]'"
+                "--storage: the driver for {get_backend_name}, {name}, is not installed; "
+                "for PostgreSQL: pip install 'psycopg[binary]'",
+                url.get_backend_name(),
+                error.name,
             ) from error
     if url.get_backend_name() != "sqlite":
         return url
     if url.database in (None, "", ":memory:"):
         raise UsageError(
-            f"--storage: {storage} names no file, so nothing could be resumed; give one {examples}"
+            "--storage: {storage} names no file, so nothing could be resumed; give one {examples}",
+            storage,
+            examples,
         )
     return url.set(database=str(Path(str(url.database)).resolve()))
 
@@ -121,15 +127,19 @@ def opened_study(url: sqlalchemy.URL, name: str, *, afresh: bool = False) -> Ite
     except _ChangedStudyError as error:
         reason = str(error).strip().partition("\n")[0][:_REASON]
         raise StorageError(
-            f"{place}: the study was changed by something else than its trials: {reason}; give another "
-            "--storage, or begin afresh with --overwrite"
+            "{place}: the study was changed by something else than its trials: {reason}; give another "
+            "--storage, or begin afresh with --overwrite",
+            place,
+            reason,
         ) from error
     except (StorageInternalError, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error) as error:
         cause = error.__cause__ if isinstance(error, StorageInternalError) else error
         reason = str(getattr(cause, "orig", None) or cause).strip().partition("\n")[0]
         raise StorageError(
-            f"{place}: the database refuses: {reason}; see to it, then run the same command again: the study "
-            "goes on"
+            "{place}: the database refuses: {reason}; see to it, then run the same command again: the study "
+            "goes on",
+            place,
+            reason,
         ) from error
 
 
@@ -152,7 +162,7 @@ def _opened(url: sqlalchemy.URL) -> RDBStorage:
             break
         except RuntimeError as error:  # the tables are of another version of Optuna
             reason = str(error).partition("\n")[0]
-            raise StorageError(f"{place}: {reason}; give another --storage") from error
+            raise StorageError("{place}: {reason}; give another --storage", place, reason) from error
         except sqlalchemy.exc.SQLAlchemyError as error:
             # Of two that create the tables at the same moment the one that lost finds them made.
             if attempt == _ATTEMPTS or "already exists" not in str(error):
@@ -365,7 +375,7 @@ class Search:
             found = train(values, Reporter(trial, has_time if slot else None))
         except DivergedError as error:
             if slot == 0:
-                raise DivergedError(f"default recipe: {error}") from error
+                raise DivergedError("default recipe: {error}", error) from error
             trial.set_user_attr("diverged", str(error))
             raise optuna.TrialPruned from error
         trial.set_user_attr("score", found.score)

@@ -17,7 +17,6 @@ from pellucid.data import prepare
 from pellucid.data.reading.dispatch import require_existing
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError, RunLockedError, UsageError
-from pellucid.files import make_folder
 from pellucid.networks.text_networks import cell_of
 from pellucid.pipeline.comparing.standings import scores_of
 from pellucid.pipeline.comparing.variants import checked_values, naming_variant, shown
@@ -36,6 +35,7 @@ from pellucid.pipeline.run.stages import Stages, interruptible
 from pellucid.pipeline.tuning.conclusion import DEFAULT, TUNED, best_of, conclude_study, last_trainings
 from pellucid.pipeline.tuning.spaces import Tuning, require_variable, space_of
 from pellucid.reports.formatting import seconds
+from pellucid.safety.files import make_folder
 from pellucid.settings import CLASSICAL, ROWS, Settings, command_line
 
 if TYPE_CHECKING:
@@ -101,19 +101,20 @@ def tune(
         InterruptedRun: a signal came; what was finished is kept.
     """
     if importlib.util.find_spec("optuna") is None:
-        raise UsageError(f"tune: needs optuna, which is not installed; {_INSTALL}")
+        raise UsageError("tune: needs optuna, which is not installed; {INSTALL}", _INSTALL)
     place, folder, stages = os.fspath(data), RunFolder(Path(out)), Stages(quiet=quiet, began=began)
     checked = Settings.from_mapping(given, "settings")
     for name, why in _NOT_GIVEN.items():
         if given.get(name) not in (None, getattr(Settings, name)):
-            raise UsageError(f"{_ROW[name].flag}: {why}")
+            raise UsageError("{flag}: {why}", _ROW[name].flag, why)
     if trials is not None and not 2 <= trials <= MOST_TRIALS:
-        raise UsageError(f"--trials: {trials:,} is outside 2 to {MOST_TRIALS:,}")
+        raise UsageError("--trials: {trials:,} is outside 2 to {MOST_TRIALS:,}", trials, MOST_TRIALS)
     require_prediction(checked)
     if checked.model in CLASSICAL:
         raise UsageError(
-            f"--model: tune searches the settings of a network, and {checked.model} is none: train compares "
-            "its set-ups by itself; choose a network, or auto"
+            "--model: tune searches the settings of a network, and {model} is none: train compares "
+            "its set-ups by itself; choose a network, or auto",
+            checked.model,
         )
     varied = {name: list(checked_values(name, values, given)) for name, values in (vary or {}).items()}
     require_variable(varied)
@@ -179,7 +180,9 @@ def _begin(
     for split in ("validation", "test"):
         if not len(getattr(dataset, split)):
             raise DataError(
-                f"{place}: has no {split} examples to judge by; add some, or leave splits to tune"
+                "{place}: has no {split} examples to judge by; add some, or leave splits to tune",
+                place,
+                split,
             )
     require_known_classes(settings, dataset.classes, place, dataset.target)
     require_fitting_inputs(settings, dataset.takes)
@@ -229,13 +232,16 @@ def _begin(
 def _as_begun(asked: Mapping[str, Any], folder: RunFolder, journal: Journal) -> Mapping[str, Any]:
     """What the command asks for, or the study in the folder was begun with; refused where they differ."""
     if journal.is_resumed and "tuning" not in journal:
-        raise UsageError(f"{folder.path}: holds no study of tune; choose another --out, or --overwrite")
+        raise UsageError("{path}: holds no study of tune; choose another --out, or --overwrite", folder.path)
     before = journal.decided("tuning", lambda: {**asked, "trials": asked["trials"] or TRIALS})
     for name in ("vary", "trials", "storage"):
         if asked[name] and before[name] != asked[name]:
             raise UsageError(
-                f"--{name}: was {before[name]} when the study began, is {asked[name]}; leave it as it was, "
-                "or start again with --overwrite"
+                "--{name}: was {before} when the study began, is {asked}; leave it as it was, "
+                "or start again with --overwrite",
+                name,
+                before[name],
+                asked[name],
             )
     require_unchanged(asked["given"], Settings(**before["given"]))
     return before
@@ -250,8 +256,12 @@ def _require_time(tuning: Tuning) -> None:
     if _FEWEST * training > left:
         allowed = tuning.time.whole - left + 1.5 * _FEWEST * training
         raise UsageError(
-            f"--time-limit: a training of {tuning.plan.name} takes about {seconds(training)} here, and tune "
-            f"needs {_FEWEST} and a report to compare: allow {seconds(allowed)}, or give fewer --epochs"
+            "--time-limit: a training of {name} takes about {training} here, and tune "
+            "needs {FEWEST} and a report to compare: allow {allowed}, or give fewer --epochs",
+            tuning.plan.name,
+            seconds(training),
+            _FEWEST,
+            seconds(allowed),
         )
 
 

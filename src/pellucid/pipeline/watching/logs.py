@@ -66,7 +66,7 @@ def logged(tool: str, place: str, folder: RunFolder, stages: Stages, *, resume: 
     except ImportError as error:
         raise UsageError(_INSTALL.format(tool)) from error
     except Exception as error:  # whatever the library raises
-        raise UsageError(f"--log {tool}:{place}: {_first_line(error)}") from error
+        raise UsageError("--log {tool}:{place}: {error}", tool, place, _first_line(error)) from error
     log = _Log(writer, f"--log {tool}", stages)
     stages.onlookers.append(log)
     outcome = "failed"

@@ -19,14 +19,14 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from pellucid.errors import PellucidError, UsageError
-from pellucid.files import read_regular
-from pellucid.language import translated
-from pellucid.local_server import App, Guard, listening, served_meanwhile
+from pellucid.language.catalogue import translated
+from pellucid.pages.local_server import App, Guard, listening, served_meanwhile
 from pellucid.pipeline.run.journal import RunFolder
 from pellucid.pipeline.run.stages import Stages
 from pellucid.pipeline.watching.progress import Progress
 from pellucid.reports.live import policy_of_report, render_page, render_sections, with_place
-from pellucid.strict import parse_line
+from pellucid.safety.files import read_regular
+from pellucid.safety.strict import parse_line
 
 # One port for every run, so that the page of one that was killed finds the one that resumes it.
 PORT = 8002

@@ -17,7 +17,7 @@ from pellucid.insight.explanation import Explanation
 from pellucid.insight.generator_terms import CONTEST_SEED, LATENT_SEED, STEPS, Latents
 from pellucid.insight.gradients import WeightCheck
 from pellucid.insight.occlusion import ImagePieces
-from pellucid.pages import checksum, joined_script
+from pellucid.pages.assembly import checksum, joined_script
 from pellucid.reports.album import Album, bind
 from pellucid.reports.by_target import LOSSES, known_labels, true_codes
 from pellucid.reports.explain.overview import drawing_of, stages_of

@@ -13,8 +13,8 @@ from pellucid.insight.opened_networks import Opened
 from pellucid.insight.reference_lines import CLOSED
 from pellucid.insight.unit_arithmetic import Arithmetic
 from pellucid.insight.units import open_unit
-from pellucid.language import CHINESE, translated
-from pellucid.pages import visible
+from pellucid.language.catalogue import CHINESE, translated
+from pellucid.pages.assembly import visible
 
 # Most bytes of numbers in a page; as text they take a third more.
 BUDGET = 5_300_000

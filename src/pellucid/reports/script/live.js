@@ -66,11 +66,12 @@ function areAlike(node, fresh) {
 function makeChildrenEqual(element, fresh) {
   const [before, wanted] = [[...element.childNodes], [...fresh.childNodes]];
   const shorter = Math.min(before.length, wanted.length);
+  /** @param {number} at @param {number} [other] */
+  const match = (at, other = at) => areAlike(before[at], wanted[other]);
   let start = 0;
-  while (start < shorter && areAlike(before[start], wanted[start])) start += 1;
+  while (start < shorter && match(start)) start += 1;
   let end = 0;
-  while (end < shorter - start && areAlike(before[before.length - 1 - end], wanted[wanted.length - 1 - end]))
-    end += 1;
+  while (end < shorter - start && match(before.length - 1 - end, wanted.length - 1 - end)) end += 1;
   const following = before[before.length - end] ?? null;
   before.slice(wanted.length - end, before.length - end).forEach((each) => each.remove());
   wanted.forEach((each, at) => {

@@ -18,17 +18,17 @@ from pyarrow import parquet
 from fuzz.mutating import mutate_bytes
 from fuzz.targets.images import IMAGE_FORMATS, images
 from made_images import decode_image
-from pellucid import isolation
 from pellucid.bundle import save
 from pellucid.cli.main import main
 from pellucid.data.data_files import Stored, contents
 from pellucid.data.images.decoding import DECODING, header_of
 from pellucid.data.tables.table_files import open_table
 from pellucid.errors import DataError
-from pellucid.isolation import Worker, isolated
+from pellucid.safety import isolation
+from pellucid.safety.isolation import Worker, isolated
 from small_models import trained_model, write_digits
 
-LAYOUTS = Path(__file__).parents[1] / "data" / "layouts"
+LAYOUTS = Path(__file__).parents[2] / "data" / "layouts"
 SHARD = LAYOUTS / "hub" / "data" / "train-00000-of-00002.parquet"
 SAVED = LAYOUTS / "saved" / "train" / "data-00000-of-00001.arrow"
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs limits of processes")
@@ -47,7 +47,7 @@ def here(monkeypatch):
 
     def run(ask, *given):
         with monkeypatch.context() as patch:
-            patch.setattr("pellucid.isolation.Room.inside", None)
+            patch.setattr("pellucid.safety.isolation.Room.inside", None)
             return outcome(ask, *given)
 
     return run
@@ -373,7 +373,7 @@ def test_commands_go_on_behind_it(tmp_path, capfd, monkeypatch):
     save(trained_model(), tmp_path / "run" / "model", {})
     paths = write_digits(tmp_path / "images", range(12), by_class=True)
     words = ["predict", str(tmp_path / "run"), str(tmp_path / "images"), "--out"]
-    monkeypatch.setattr("pellucid.isolation.Room.inside", None)
+    monkeypatch.setattr("pellucid.safety.isolation.Room.inside", None)
     assert main([*words, str(tmp_path / "here.csv")]) == 0
     monkeypatch.setattr(isolation, "PROGRAM", "broken_decoder")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=":")
@@ -407,7 +407,7 @@ def test_the_limit_of_memory_is_beyond_what_the_process_has_mapped_before():
     pytest.importorskip("resource")
     script = (
         "import mmap, resource\n"
-        "from pellucid.isolation import SLACK, confine\n"
+        "from pellucid.safety.isolation import SLACK, confine\n"
         "held = mmap.mmap(-1, 2 << 30)\n"
         "missing = confine(may_open=True, memory=1 << 30)\n"
         "print(missing, resource.getrlimit(resource.RLIMIT_AS)[0] - len(held) - SLACK - (1 << 30))\n"

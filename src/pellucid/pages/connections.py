@@ -14,7 +14,7 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from pellucid.budgets import CONNECTIONS, REPLY_SECONDS, REQUEST_SECONDS
+from pellucid.safety.budgets import CONNECTIONS, REPLY_SECONDS, REQUEST_SECONDS
 
 # Where a reply ends before its request does, the rest is taken and thrown away for so long: whoever sends
 # it would otherwise see a broken connection in place of the reply. So many do it at a time, with a pause

@@ -6,10 +6,10 @@ import signal
 import sys
 from pathlib import Path
 
-from pellucid import isolation
 from pellucid.data import decoder
 from pellucid.data.images import decoding
 from pellucid.data.tables.table_worker import ColumnarFile
+from pellucid.safety import isolation
 
 isolation.SECONDS = 0  # what is left of the second that begins
 if "UNLIMITED" in os.environ:

@@ -372,16 +372,22 @@ class OwnFile:
         again = "end this command and start it again, and it goes on from the file as it then is"
         if found is None:
             raise ChangedFileError(
-                f"{self.path}: is no longer there, renamed or removed by somebody else; nothing was "
-                f"written; put it back, or {again}"
+                "{path}: is no longer there, renamed or removed by somebody else; nothing was "
+                "written; put it back, or {again}",
+                self.path,
+                again,
             )
         with contextlib.suppress(OSError):
             if self._seen is not None and sha256(self.path) == self._digest.hexdigest():
                 self._seen = found  # saved anew with the same content
                 return
         raise ChangedFileError(
-            f"{self.path}: was changed by somebody else ({found[2]:,} bytes, {self._size:,} expected); "
-            f"nothing was written; {again}"
+            "{path}: was changed by somebody else ({found:,} bytes, {size:,} expected); "
+            "nothing was written; {again}",
+            self.path,
+            found[2],
+            self._size,
+            again,
         )
 
     def _status(self) -> tuple[int, int, int, int] | None:
@@ -494,7 +500,10 @@ def require_space(path: Path, needed: int) -> None:
     free = shutil.disk_usage(path).free
     if free < needed:
         raise StorageError(
-            f"{path}: {free / 1e6:.0f} MB free, about {needed / 1e6:.0f} MB needed; free some space"
+            "{path}: {free:.0f} MB free, about {needed:.0f} MB needed; free some space",
+            path,
+            free / 1000000.0,
+            needed / 1000000.0,
         )
 
 
@@ -523,7 +532,7 @@ def storage_error(path: Path, error: OSError) -> StorageError:
         errno.ELOOP: "remove it",
     }.get(error.errno or 0, "check the disk")
     reason = (error.strerror or str(error)).lower()
-    return StorageError(f"{path}: cannot write: {reason}; {remedy}")
+    return StorageError("{path}: cannot write: {reason}; {remedy}", path, reason, remedy)
 
 
 @contextlib.contextmanager
@@ -560,7 +569,9 @@ def locked(folder: Path, name: str = ".lock") -> Iterator[None]:
         except OSError as error:
             holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
             raise RunLockedError(
-                f"{folder}: process {holder} is writing here; wait for it or choose another --out"
+                "{folder}: process {holder} is writing here; wait for it or choose another --out",
+                folder,
+                holder,
             ) from error
         try:
             os.ftruncate(descriptor, 0)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, Template
 
-from pellucid.language import ENGLISH, language, translated
+from pellucid.language.catalogue import ENGLISH, language, translated
 
 _TOKEN = re.compile(
     r"<!--.*?-->|<(script|style)\b[^>]*>.*?</\1>|</?[a-zA-Z][^>]*>|<![^>]*>|[^<]+|<", re.DOTALL

@@ -21,9 +21,9 @@ from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
-from pellucid.budgets import DIGITS, NESTED, STRUCTURE
 from pellucid.errors import ModelFileError
-from pellucid.files import read_regular, write_file
+from pellucid.safety.budgets import DIGITS, NESTED, STRUCTURE
+from pellucid.safety.files import read_regular, write_file
 
 # JSON from a file that is not trusted: no duplicate keys, no infinity, nothing oversized.
 
@@ -100,7 +100,9 @@ def parse_file(content: bytes, place: str) -> Any:
     try:
         return parse(content)
     except ValueError as error:
-        raise ModelFileError(f"{place}: not acceptable JSON: {error}; use an undamaged copy") from error
+        raise ModelFileError(
+            "{place}: not acceptable JSON: {error}; use an undamaged copy", place, error
+        ) from error
 
 
 def to_bytes(document: Any) -> bytes:

@@ -8,10 +8,10 @@ import catalogue
 import pytest
 
 from command_line import within
-from pellucid.language import _ELEMENTS, Catalogue, _catalogue, _parsed, language, translated
-from pellucid.page_language import FIRST_MARK, translated_page
+from pellucid.language.catalogue import _ELEMENTS, Catalogue, _catalogue, _parsed, language, translated
+from pellucid.pages.translation import FIRST_MARK, translated_page
 
-SHIPPED = json.loads(files("pellucid").joinpath("languages", "zh_CN.json").read_text(encoding="utf-8"))
+SHIPPED = json.loads(files("pellucid").joinpath("language", "zh_CN.json").read_text(encoding="utf-8"))
 
 
 def test_every_message_of_the_source_is_in_the_catalogue_with_its_translation():

@@ -42,8 +42,11 @@ class Budget:
             asked = -1.0
         if not 0.0 < asked <= _LARGEST:
             raise UsageError(
-                f"{self.variable}: {text[:40]!r} is not a number of {self.unit} above zero, "
-                f"such as {self.default:g}"
+                "{variable}: {text!r} is not a number of {unit} above zero, such as {default:g}",
+                self.variable,
+                text[:40],
+                self.unit,
+                self.default,
             )
         return int(asked * self.scale)
 

@@ -2,7 +2,7 @@
 
 The source has everything in English, as f-strings. A program that speaks another language translates where a
 sentence reaches a person: on the terminal, or as a page is written. It is recognised by its message,
-the f-string with named fields for its values, which `languages/zh_CN.json` has with its translation; values
+the f-string with named fields for its values, which `zh_CN.json` has with its translation; values
 that are messages themselves are translated first. So files that machines read, and exceptions, are English in
 every language, and a sentence from a file or another process is translated as well as one made here.
 """
@@ -17,6 +17,8 @@ from functools import cache, cached_property, lru_cache
 from heapq import merge
 from importlib.resources import files
 
+from pellucid.language.sentence import Sentence, fields, message_of
+
 ENGLISH, CHINESE = "en", "zh-CN"
 LANGUAGES = (ENGLISH, CHINESE)
 VARIABLE = "PELLUCID_LANGUAGE"
@@ -26,6 +28,7 @@ _DEEPEST = 6
 # Spaces beside punctuation of full width, which has its own.
 _SQUEEZED = re.compile(r"(?<=[\u3000-\u303f\uff00-\uffef]) +| +(?=[\u3001\u3002\uff00-\uffef])")
 _WORD = re.compile("[A-Za-z]+")
+_FIELD = re.compile("{[^{}]*}")
 _BEGIN = re.compile("(?:error|warning): ")
 _BRACKETED = re.compile(r"\(([^()]*)\)")
 _NOTED = re.compile(r"(\S.*) \(([^()]*)\)")
@@ -123,7 +126,8 @@ def translated(text: str, wanted: str = "") -> str:
     wanted = wanted or language()
     if wanted == ENGLISH or not _LETTER.search(text):
         return text
-    return _catalogue(wanted).translate(text)
+    catalogue = _catalogue(wanted)
+    return catalogue.translated(text) if isinstance(text, Sentence) else catalogue.translate(text)
 
 
 def translated_list(text: str) -> str:
@@ -212,6 +216,29 @@ class Catalogue:
             self._messages.setdefault(message.word, []).append(message)
         self.translate = lru_cache(1 << 14)(self._translate)
         self._found = lru_cache(1 << 14)(self._find)
+
+    def translated(self, sentence: Sentence) -> str:
+        """Translation by the template; where that is unknown, by what the sentence reads like."""
+        if sentence.values and (begin := _BEGIN.match(sentence.template)):
+            rest = Sentence(sentence.template[begin.end() :], *sentence.values.values())
+            return self._whole[begin[0].strip()] + self.translated(rest)
+        message = message_of(sentence.template) if sentence.values else ""
+        form = self.forms.get(message)
+        if form is None and any(isinstance(value, Sentence) for value in sentence.values.values()):
+            form = None if _WORD.search(_FIELD.sub("", message)) else message  # a frame, as `{path}: {error}`
+        if form is None:
+            return self.translate(str(sentence))
+        written, said = dict[str, str](), dict[str, str]()
+        for field in fields(sentence.template):
+            value = sentence.values[field.name]
+            text = f"{value!r}" if field.conversion else format(value, field.form)
+            written[field.name] = said[field.name] = text
+            if isinstance(value, Sentence):
+                said[field.name] = self.translated(value)
+            elif isinstance(value, str) and not field.conversion:
+                is_name = field.name.rstrip(_DIGITS) in _NAMES
+                said[field.name] = (self._named if is_name else self._value)(text, 0)
+        return _SQUEEZED.sub("", _joined_up(form, written, said).format_map(said))
 
     def _translate(self, text: str) -> str:
         plain = text.replace("\u00a0", " ")
@@ -469,6 +496,6 @@ def _parsed(message: str) -> list[str]:
 @cache
 def _catalogue(wanted: str) -> Catalogue:
     found = json.loads(
-        files("pellucid").joinpath("languages", _CATALOGUES[wanted]).read_text(encoding="utf-8")
+        files("pellucid").joinpath("language", _CATALOGUES[wanted]).read_text(encoding="utf-8")
     )
     return Catalogue(found["messages"], found["numbers"])

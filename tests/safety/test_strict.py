@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid import strict
-from pellucid.budgets import DIGITS, NESTED, STRUCTURE
 from pellucid.errors import ModelFileError
-from pellucid.strict import (
+from pellucid.safety import strict
+from pellucid.safety.budgets import DIGITS, NESTED, STRUCTURE
+from pellucid.safety.strict import (
     LEFT_OUT,
     MOST_BYTES,
     SEAL,

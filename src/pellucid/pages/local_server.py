@@ -19,8 +19,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pellucid.budgets import CONNECTIONS, REQUEST_SECONDS
 from pellucid.errors import UsageError
+from pellucid.safety.budgets import CONNECTIONS, REQUEST_SECONDS
 
 if TYPE_CHECKING:
     import uvicorn
@@ -283,11 +283,13 @@ def listening(port: int, host: str = "127.0.0.1") -> socket.socket:
     this machine.
     """
     if not 0 <= port < 1 << 16:
-        raise UsageError(f"--port {port}: must be 0 to 65535; choose another")
+        raise UsageError("--port {port}: must be 0 to 65535; choose another", port)
     try:
         family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except (OSError, UnicodeError) as error:
-        raise UsageError(f"--host {host}: {_reason(error)}; give an address of this machine") from error
+        raise UsageError(
+            "--host {host}: {error}; give an address of this machine", host, _reason(error)
+        ) from error
     # The protocol is named, or the event loop leaves small packets waiting for one another: 40 ms a reply.
     own = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -298,7 +300,9 @@ def listening(port: int, host: str = "127.0.0.1") -> socket.socket:
     except OSError as error:
         own.close()
         where = f"--port {port}" if host == "127.0.0.1" else f"--host {host} --port {port}"
-        raise UsageError(f"{where}: {_reason(error)}; choose another, or 0 for any free one") from error
+        raise UsageError(
+            "{where}: {error}; choose another, or 0 for any free one", where, _reason(error)
+        ) from error
     return own
 
 
@@ -310,7 +314,7 @@ def server_of(app: App, seconds: int = 2) -> "uvicorn.Server":
     """A server of uvicorn that gives requests under way so many seconds once it is asked to end."""
     import uvicorn
 
-    from pellucid.connections import Bounded
+    from pellucid.pages.connections import Bounded
 
     config = uvicorn.Config(
         app,

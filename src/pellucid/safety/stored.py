@@ -14,7 +14,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from pellucid.strict import Field, Whole, declared, field_of, optional_of, read_object
+from pellucid.safety.strict import Field, Whole, declared, field_of, optional_of, read_object
 
 Own = TypeVar("Own", bound="Stored")
 

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from pellucid.errors import UsageError
-from pellucid.local_server import Guard, listening
+from pellucid.pages.local_server import Guard, listening
 
 HOST = ("host", "127.0.0.1:8001")
 
@@ -198,7 +198,7 @@ def test_large_bodies_leave_room_for_small_ones_and_for_other_addresses(announce
 
 def test_who_is_gone_and_who_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked(HOST, pieces=()) == ([], [])
-    monkeypatch.setattr("pellucid.local_server.REQUEST_SECONDS", 0.05)
+    monkeypatch.setattr("pellucid.pages.local_server.REQUEST_SECONDS", 0.05)
 
     async def trickled() -> int:
         async def receive():

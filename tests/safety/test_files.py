@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid import files
 from pellucid.errors import StorageError
-from pellucid.files import Unpacking
+from pellucid.safety import files
+from pellucid.safety.files import Unpacking
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 

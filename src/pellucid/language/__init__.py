@@ -1,0 +1,1 @@
+"""Language: the language of what people read, and the catalogue of its sentences."""

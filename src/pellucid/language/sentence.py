@@ -1,0 +1,78 @@
+"""Sentences that keep their template and values, by which they are translated: nothing is guessed."""
+
+import string
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple, Self
+
+
+class Field(NamedTuple):
+    """A place of a template that is filled.
+
+    Attributes:
+        name: unique in the template.
+        form: how a value is written there, as `,` or `.1f`; empty for its text.
+        conversion: `r` where a value is quoted, else empty.
+    """
+
+    name: str
+    form: str
+    conversion: str
+
+
+class Sentence(str):
+    """An English sentence, or a part of one.
+
+    Args:
+        template: text whose fields have names, as `{path}: row {row:,} has no label`; without values the
+            text itself.
+        *values: of the fields, in their order. A `Sentence`, or an error that has one, is translated in turn.
+
+    Attributes:
+        template: see the argument.
+        values: by the names of their fields, each text, number or `Sentence`.
+
+    Raises:
+        ValueError: there are not as many values as fields.
+    """
+
+    template: str
+    values: Mapping[str, str | int | float]
+
+    def __new__(cls, template: str, *values: object) -> Self:
+        """Fill the template."""
+        if not values:
+            made = super().__new__(cls, template)
+            made.template, made.values = template, {}
+        else:
+            named = dict(zip((each.name for each in fields(template)), values, strict=True))
+            made = super().__new__(cls, template.format_map(named))
+            made.template = template
+            made.values = {name: _kept(value) for name, value in named.items()}
+        return made
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.template, *self.values.values())
+
+
+def _kept(value: object) -> str | int | float:
+    """A value as a sentence keeps it: never an object that somebody may still change."""
+    within = getattr(value, "sentence", value)
+    return within if isinstance(within, str | int | float) else str(within)
+
+
+@lru_cache(1 << 12)
+def fields(template: str) -> tuple[Field, ...]:
+    """Fields of a template in their order."""
+    parts = string.Formatter().parse(template)
+    return tuple(Field(name, form or "", other or "") for _, name, form, other in parts if name is not None)
+
+
+@lru_cache(1 << 12)
+def message_of(template: str) -> str:
+    """What a catalogue has a template by: its text with the names of its fields, not how they are written."""
+    parts = string.Formatter().parse(template)
+    return "".join(
+        literal.replace("{", "{{").replace("}", "}}") + ("" if name is None else f"{{{name}}}")
+        for literal, name, _, _ in parts
+    )
