@@ -212,3 +212,16 @@ def test_muon_turns_a_gradient_by_its_singular_values_and_keeps_the_length_of_th
         weight = length * (weight / np.linalg.norm(weight) - 0.3 / np.sqrt(3) * (left * values) @ right)
         found, memory = RULES["muon"](found, gradient, memory, numbers)
         np.testing.assert_allclose(found, weight, rtol=1e-10)
+
+
+def test_decay_acts_on_what_has_axes_and_each_array_has_a_memory_of_its_own():
+    weights = {"kernel": np.array([[2.0, -3.0]]), "bias": np.array([5.0])}
+    gradients = {"kernel": np.array([[0.5, 0.25]]), "bias": np.array([4.0]), "more": None}
+    numbers, memories = Numbers(0.1, 0.2, momentum=0.5), {}
+    for _ in range(2):
+        weights, memories = update(RULES["momentum"], weights, gradients, memories, numbers)
+    first = np.array([2 - 0.09, -3 + 0.035])
+    second = first - 0.1 * (0.5 * np.array([0.9, -0.35]) + np.array([0.5, 0.25]) + 0.2 * first)
+    np.testing.assert_allclose(weights["kernel"][0], second, rtol=1e-12)
+    np.testing.assert_allclose(weights["bias"], [5 - 0.1 * 4 - 0.1 * 6], rtol=1e-12)
+    assert {name: each.step for name, each in memories.items()} == {"kernel": 2, "bias": 2}
