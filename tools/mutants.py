@@ -111,10 +111,14 @@ def of_constant(node: ast.Constant) -> Iterator[ast.AST]:
 
 
 def shows_nothing(call: ast.AST, part: ast.AST) -> bool:
-    """Whether a part of a call cannot show: a -1 of `reshape` is any number below 0, `strict` only checks."""
+    """Whether a part of a call cannot show.
+
+    A -1 of `reshape` is any number below 0, `strict` only checks, and sums of `einsum` have some order.
+    """
     name = getattr(getattr(call, "func", None), "attr", getattr(getattr(call, "func", None), "id", ""))
+    option = part.arg if isinstance(part, ast.keyword) else ""
     is_worked_out = name == "reshape" and ast.unparse(part) == "-1"
-    return is_worked_out or (name == "zip" and isinstance(part, ast.keyword) and part.arg == "strict")
+    return is_worked_out or (name, option) in {("zip", "strict"), ("einsum", "optimize")}
 
 
 def of_call(node: ast.Call) -> Iterator[ast.AST]:
