@@ -262,6 +262,16 @@ def test_runs_of_other_data_and_classes_are_compared_by_names_and_groups(tmp_pat
         for of in (None, groups)
     )
     assert found.changes.comparison.difference == by_people != alone
+    table = CorrectionsFile(tmp_path / "corrections.csv")
+    for number, (text, label, _) in enumerate(every):
+        if text in [row[0] for row in kept[40:70]]:  # as if the later run were wrong about all of these
+            other = next(each for each in WORDS if each not in (label, second[kept.index(every[number])]))
+            table.append(Correction(f"{tmp_path / 'both.csv'}:{number + 2}", other, was=label))
+    corrected = compare_runs(
+        *models, str(tmp_path / "both.csv"), {**OF_PEOPLE, "corrections": str(table.path)}
+    )
+    assert corrected.uncorrected.scores == found.changes.scores
+    assert corrected.changes.scores[1] < corrected.uncorrected.scores[1]
 
 
 def test_each_run_is_asked_about_images_of_its_own_size(runs, tmp_path):
