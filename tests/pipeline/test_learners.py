@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,9 +16,15 @@ from pellucid.networks import Network
 from pellucid.networks.network import HeadAlone
 from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.judging.testing import test_once as ask_about_test
+from pellucid.pipeline.learners import backbone_learners
 from pellucid.pipeline.learners.backbone_choice import chosen
-from pellucid.pipeline.learners.backbone_learners import FrozenLearner, TuningLearner, train_head
-from pellucid.pipeline.learners.candidates import Candidate, answers, calibrated
+from pellucid.pipeline.learners.backbone_learners import (
+    BackboneLearner,
+    FrozenLearner,
+    TuningLearner,
+    train_head,
+)
+from pellucid.pipeline.learners.candidates import Candidate, HeldOutAnswers, answers, calibrated
 from pellucid.pipeline.learners.classical import (
     ClassicalLearner,
     TrainingSets,
@@ -126,6 +133,28 @@ def test_a_network_takes_no_more_than_its_time():
     assert part.session.batches.recipe == part.plan.recipe
     with pytest.raises(UsageError, match=r"--time-limit: 0.0 s are left for training"):
         learner_of(settings, MATERIAL).fit(MATERIAL, TimeBudget(0.0))
+
+
+def test_of_a_backbones_models_the_one_that_is_right_most_is_taken_and_of_equals_the_surest(monkeypatch):
+    right = np.eye(10)[LABELS[300:430]]
+
+    def stated(name, wrong, confidence):
+        said = np.roll(right, 1, axis=1) * (np.arange(130) < wrong)[:, None]
+        said = confidence * np.where(said.any(axis=1, keepdims=True), said, right) + (1 - confidence) / 10
+        return Candidate(name, None, 300, 1.0, HeldOutAnswers(MATERIAL.validation, said))
+
+    def taken(*candidates, metric=None):
+        frozen = SimpleNamespace(within=lambda *_: frozen, built=lambda _: None)
+        tuned = SimpleNamespace(tuned=lambda _: SimpleNamespace(candidates=candidates))
+        monkeypatch.setattr(BackboneLearner, "_frozen", lambda *_: frozen)
+        monkeypatch.setattr(backbone_learners, "TuningLearner", lambda *_, **__: tuned)
+        (found,) = BackboneLearner(Settings(backbone=NAME, metric=metric)).fit(MATERIAL)
+        return found.name
+
+    most, careful, sure = stated("most", 9, 0.999), stated("careful", 12, 0.8), stated("sure", 12, 0.999)
+    assert taken(careful, most, sure) == "most"
+    assert taken(careful, sure) == taken(sure, careful) == "careful"
+    assert taken(most, careful, metric="log-loss") == "careful"
 
 
 def test_balanced_weights_are_those_of_the_training_examples():
