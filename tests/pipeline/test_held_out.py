@@ -14,6 +14,7 @@ from pellucid.data import Dataset
 from pellucid.errors import UsageError
 from pellucid.evaluation import Groups, score
 from pellucid.export.proof import thresholds_of
+from pellucid.novelty import fit_measure, signals_of
 from pellucid.pipeline.judging import testing
 from pellucid.pipeline.judging import testing as judging
 from pellucid.pipeline.judging.novelty_detectors import judged_places, with_detectors
@@ -48,6 +49,20 @@ def test_every_model_keeps_what_it_said_of_validation_examples(name):
         assert model.held_out.novelty is novelty is None
     else:
         np.testing.assert_allclose(model.held_out.novelty, novelty, atol=1e-5)
+
+
+def test_the_detector_of_a_model_that_learned_from_validation_too_knows_these_and_is_judged_without():
+    model = MODELS["svm"]()
+    said = HeldOutAnswers(MATERIAL.validation, model.predict_proba(PIXELS[600:900]))
+    (found,) = with_detectors([Candidate("svm", model, 900, 1.0, said, judged=model)], MATERIAL, 0)
+    every, train = (
+        fit_measure(model.seen(PIXELS[:end]), LABELS[:end], model.sort_seen, 0) for end in (900, 600)
+    )
+    rows, foreign = model.seen(PIXELS[900:950]), model.seen(PIXELS[600:900])
+    own = signals_of(found.model.detector.measure, rows)
+    np.testing.assert_allclose(own, signals_of(every, rows))
+    assert not np.allclose(own, signals_of(train, rows))
+    np.testing.assert_allclose(found.held_out.signals, signals_of(train, foreign))
 
 
 def test_without_validation_examples_none_are_kept():
