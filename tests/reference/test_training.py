@@ -212,6 +212,7 @@ def test_muon_turns_a_gradient_by_its_singular_values_and_keeps_the_length_of_th
         weight = length * (weight / np.linalg.norm(weight) - 0.3 / np.sqrt(3) * (left * values) @ right)
         found, memory = RULES["muon"](found, gradient, memory, numbers)
         np.testing.assert_allclose(found, weight, rtol=1e-10)
+    assert memory.step == 2
 
 
 def test_decay_acts_on_what_has_axes_and_each_array_has_a_memory_of_its_own():
@@ -225,3 +226,7 @@ def test_decay_acts_on_what_has_axes_and_each_array_has_a_memory_of_its_own():
     np.testing.assert_allclose(weights["kernel"][0], second, rtol=1e-12)
     np.testing.assert_allclose(weights["bias"], [5 - 0.1 * 4 - 0.1 * 6], rtol=1e-12)
     assert {name: each.step for name, each in memories.items()} == {"kernel": 2, "bias": 2}
+
+
+def test_numbers_of_optimisers_are_those_of_their_papers_where_none_are_given():
+    assert Numbers(0.1) == (0.1, 0.0, 0.9, (0.9, 0.999), 1e-8)
