@@ -15,7 +15,7 @@ from pellucid.errors import UsageError
 from pellucid.evaluation import Groups, score
 from pellucid.export.proof import thresholds_of
 from pellucid.novelty import fit_measure, signals_of
-from pellucid.pipeline.judging import testing
+from pellucid.pipeline.judging import novelty_detectors, testing
 from pellucid.pipeline.judging import testing as judging
 from pellucid.pipeline.judging.novelty_detectors import judged_places, with_detectors
 from pellucid.pipeline.judging.report_facts import abstention_facts
@@ -63,6 +63,22 @@ def test_the_detector_of_a_model_that_learned_from_validation_too_knows_these_an
     np.testing.assert_allclose(own, signals_of(every, rows))
     assert not np.allclose(own, signals_of(train, rows))
     np.testing.assert_allclose(found.held_out.signals, signals_of(train, foreign))
+
+
+def test_answers_that_drift_is_told_by_are_about_the_examples_that_were_drawn(monkeypatch):
+    monkeypatch.setattr(novelty_detectors, "MOST_JUDGED", 120)
+    model = MODELS["svm"]()
+    said = HeldOutAnswers(MATERIAL.validation, model.predict_proba(PIXELS[600:900]))
+    (found,) = with_detectors([Candidate("svm", model, 600, 1.0, said)], MATERIAL, 0)
+    places = judged_places(MATERIAL, 0)
+    counts = np.bincount(said.answers[places].argmax(axis=1), minlength=10)
+    assert counts.sum() == 120
+    assert counts.tolist() != np.bincount(said.answers[:120].argmax(axis=1), minlength=10).tolist()
+    assert found.model.detector.answers.tolist() == counts.tolist()
+    known = np.flatnonzero(~np.isnan(found.held_out.novelty))
+    assert known.tolist() == places.tolist()
+    novelty = found.model.detector.novelty(model.seen(PIXELS[600 + places]))
+    np.testing.assert_allclose(found.held_out.novelty[places], novelty, atol=1e-12)
 
 
 def test_without_validation_examples_none_are_kept():
