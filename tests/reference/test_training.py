@@ -196,6 +196,7 @@ def test_three_steps_of_every_rule_by_all_gradients_at_once(name):
         weight = (1 - 0.03 * 0.2 * (name == "adamw")) * weight - 0.03 * AT_ONCE[name](past)
         found, memory = RULES[name](found, gradient, memory, numbers)
         np.testing.assert_allclose(found, weight, rtol=1e-12)
+    assert memory.step == 3
 
 
 def test_muon_turns_a_gradient_by_its_singular_values_and_keeps_the_length_of_the_weights():
