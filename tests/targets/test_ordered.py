@@ -221,6 +221,7 @@ def test_ordered_logistic_regression_is_one_regression_for_each_question(draws: 
         ("grade-3 grade-1 grade-2", "grade-1 grade-2 grade-3"),
         ("neutral negative positive", "negative neutral positive"),
         ("XL S M", "S M XL"),
+        ("xxl m xs l s xl", "xs s m l xl xxl"),
         ("cat dog bird", None),
         ("low high", None),
         ("low mid medium", None),
