@@ -35,6 +35,7 @@ class PellucidError(Exception):
     """
 
     exit_code = 1
+    sentence: Sentence
 
     def __init__(self, template: str = "", *values: object) -> None:
         self.sentence = template if isinstance(template, Sentence) else Sentence(template, *values)
