@@ -1,6 +1,6 @@
 """Codes of errors: a code for every message of an error in the source, and the page that lists them.
 
-    python tools/codes.py           # codes for new messages, and the pages that list them
+    python tools/codes.py           # codes for new messages, and the page that lists them, docs/errors.md
     python tools/codes.py --check   # what differs, and change nothing
 
 The table is `src/pellucid/language/codes.json`. A code is given once: that of a message which is gone stays
@@ -19,11 +19,13 @@ from pathlib import Path
 import catalogue
 
 import pellucid.errors
+from pellucid.cli.schema import exit_codes
+from pellucid.language.codes import INTERRUPTED
 from pellucid.language.sentence import fields, message_of
 
 ROOT = Path(__file__).parent.parent
 TABLE = catalogue.SOURCE / "language" / "codes.json"
-PAGES = (ROOT / "docs" / "errors.md", ROOT / "docs" / "zh" / "errors.md")
+PAGE = ROOT / "docs" / "errors.md"
 EXIT_CODES = {
     name: error.exit_code
     for name, error in vars(pellucid.errors).items()
@@ -31,6 +33,7 @@ EXIT_CODES = {
 }
 # Errors of single rooms, by what they derive from.
 EXIT_CODES |= {"ChildEnded": 3, "DisagreeingError": 4, "IsLong": 3, "Spent": 3, "TooManyPixels": 3}
+EXIT_CODES["InterruptedRun"] = INTERRUPTED
 
 
 def messages() -> dict[str, int]:
@@ -91,8 +94,36 @@ def written(table: Mapping[str, str]) -> str:
     return json.dumps(table, ensure_ascii=False, indent=1) + "\n"
 
 
+_PAGE = """# Errors
+
+Every error has a code that stays, for programs and for whoever searches. `--json`, on every command, prints
+`{"error": {"code", "message", "place", "remedy", "exit_code"}}` on standard output
+([for programs](programs.md)); the first digit of a code is the exit code. Names in braces stand for what the
+message names. A text of another program or of the system without a message of its own has a general code,
+such as `PEL3000`. This page is written by `make generated`.
+"""
+
+
+def page(table: Mapping[str, str], found: Mapping[str, int]) -> str:
+    """The page that lists the messages of the source by their codes."""
+    meanings = {**exit_codes(), INTERRUPTED: "Interrupted; the exit code is 129, 130 or 143"}
+    parts = [_PAGE]
+    for exit_code in sorted(set(found.values())):
+        meaning = meanings[exit_code].rstrip(".")
+        parts.append(f"\n## {exit_code}: {meaning}\n\n| Code | Message |\n| --- | --- |\n")
+        rows = {code: message for code, message in table.items() if found.get(message) == exit_code}
+        parts += (f"| {code} | {_cell(message)} |\n" for code, message in rows.items())
+    return "".join(parts)
+
+
+def _cell(message: str) -> str:
+    """A message as code in a cell of a table."""
+    plain = " ".join(message.replace("{{", "{").replace("}}", "}").split()).replace("|", "\\|")
+    return f"`` {plain} ``" if "`" in plain else f"`{plain}`"
+
+
 def main(words: Sequence[str] | None = None) -> int:
-    """Bring the table and the pages up to date, or list what differs."""
+    """Bring the table and the page up to date, or list what differs."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -104,6 +135,7 @@ def main(words: Sequence[str] | None = None) -> int:
         sys.stdout.write("".join(f"no code: {table[code]}\n" for code in table.keys() - before.keys()))
         return 1 if table != before else 0
     TABLE.write_text(written(table), encoding="utf-8")
+    PAGE.write_text(page(table, messages()), encoding="utf-8")
     return 0
 
 

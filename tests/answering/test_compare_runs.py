@@ -13,7 +13,9 @@ from command_line import within
 from pellucid.answering.compare_runs import compare_runs
 from pellucid.data.corrections import Correction, CorrectionsFile
 from pellucid.errors import DataError, ModelFileError, UsageError
-from pellucid.evaluation.comparisons import mcnemar, paired_interval
+from pellucid.evaluation import Groups
+from pellucid.evaluation.comparisons import compare_all, mcnemar, paired_interval
+from pellucid.settings import Settings
 from reports.report_page import Page
 
 QUICK = {"learning_curve": False, "baselines": False, "threads": 1, "quiet": True}
@@ -209,3 +211,76 @@ def test_texts_of_every_target_are_compared(tmp_path, kind):
         each["change"] for each in document["changed"]
     }
     assert "beyond chance" in Page((tmp_path / "page.html").read_text(encoding="utf-8")).text
+
+
+WORDS = {"ant": ("small", "six"), "cat": ("purrs", "whiskers"), "dog": ("barks", "fetches")}
+OF_PEOPLE = {"group_column": "who", "input_column": "text", "label_column": "label"}
+
+
+def said_by_people(kinds, seed):
+    """Rows of text, label and who wrote it: three each, all three right or wrong for the most part."""
+    draws = np.random.default_rng(seed)
+    for number in range(240):
+        kind = kinds[number % len(kinds)]
+        shown = kind if number // 3 % 4 else kinds[(number + 1) % len(kinds)]
+        filler = " ".join(draws.choice(["the", "one", "there", "again", "over", "was"], 4))
+        yield f"{draws.choice(WORDS[shown])} {filler} {seed}{number}", kind, f"{seed} {number // 3}"
+
+
+def write_said(path, rows):
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("text", "label", "who"), *rows])
+    return path
+
+
+@pytest.mark.core
+def test_runs_of_other_data_and_classes_are_compared_by_names_and_groups(tmp_path):
+    """What only one of them learned from is left out, too; people who wrote several texts count as such."""
+    every, models, learned = [], {}, set()
+    for name, kinds, seed in (("early", ("dog", "cat"), 1), ("late", ("cat", "ant", "dog"), 2)):
+        rows = [*said_by_people(kinds, seed)]
+        data = write_said(tmp_path / f"{name}.csv", rows)
+        run = pellucid.train(
+            data, out=tmp_path / name, model="logistic-regression", folds=0, **OF_PEOPLE, **QUICK
+        )
+        models[str(tmp_path / name)] = pellucid.load(run.folder)
+        seen = [json.loads(line) for line in (tmp_path / name / "data.jsonl").read_text().splitlines()]
+        learned |= {rows[each["id"]][0] for each in seen if each["split"] in ("train", "validation")}
+        every += [*rows[:90], *said_by_people(("dog", "ant", "cat"), 2 + seed)]
+    found = compare_runs(*models, str(write_said(tmp_path / "both.csv", every)), OF_PEOPLE)
+    kept = [row for row in every if row[0] not in learned]
+    assert 480 < len(kept) < len(every) - 60
+    assert found.changes.examples == len(kept)
+    assert [found.labels, found.inputs] == [[row[1] for row in kept], [row[0] for row in kept]]
+    first, second = (model.predict([row[0] for row in kept]) for model in models.values())
+    assert [*map(list, found.answers)] == [list(first), list(second)]
+    codes, before, after = (np.array(["ant cat dog".split().index(each) for each in of])
+                            for of in (found.labels, first, second))  # fmt: skip
+    groups = Groups.of_sets(np.unique([row[2] for row in kept], return_inverse=True)[1])
+    alone, by_people = (
+        compare_all(codes, {"late": after, "early": before}, of, Settings().seed)[0].difference
+        for of in (None, groups)
+    )
+    assert found.changes.comparison.difference == by_people != alone
+    table = CorrectionsFile(tmp_path / "corrections.csv")
+    for number, (text, label, _) in enumerate(every):
+        if text in [row[0] for row in kept[40:70]]:  # as if the later run were wrong about all of these
+            other = next(each for each in WORDS if each not in (label, second[kept.index(every[number])]))
+            table.append(Correction(f"{tmp_path / 'both.csv'}:{number + 2}", other, was=label))
+    corrected = compare_runs(
+        *models, str(tmp_path / "both.csv"), {**OF_PEOPLE, "corrections": str(table.path)}
+    )
+    assert corrected.uncorrected.scores == found.changes.scores
+    assert corrected.changes.scores[1] < corrected.uncorrected.scores[1]
+
+
+def test_each_run_is_asked_about_images_of_its_own_size(runs, tmp_path):
+    large = {
+        each: np.kron(values, np.ones((2, 2), np.uint8)) if values.ndim == 3 else values
+        for each, values in np.load(runs / "d.npz").items()
+    }
+    np.savez(tmp_path / "large.npz", **large)
+    pellucid.train(tmp_path / "large.npz", out=tmp_path / "large", model="logistic-regression", **QUICK)
+    found = compare_runs(str(runs / "good"), str(tmp_path / "large"), str(runs / "new.npz"), {})
+    small = pellucid.load(runs / "good").predict(np.load(runs / "new.npz")["x_train"])
+    assert list(found.answers[0]) == list(small)

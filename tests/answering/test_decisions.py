@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet
@@ -17,9 +18,10 @@ from pellucid.arithmetic.probabilities import trust
 from pellucid.bundle import HeldOut
 from pellucid.cli.main import main
 from pellucid.errors import UsageError
-from pellucid.evaluation.promises import promise
+from pellucid.evaluation.promises import checked_on, checked_promise, coverage_of, promise
+from pellucid.input_kinds import IMAGES
 from pellucid.settings import Settings
-from pellucid.targets import Labels
+from pellucid.targets import CLASSIFICATION, Labels
 from small_models import CLASSES, digits, trained_model, write_digits
 
 PIXELS, LABELS = digits()
@@ -320,3 +322,39 @@ def test_evaluate_measures_what_became_of_the_promise(run, model, tmp_path, caps
     assert found["error"]["value"] == pytest.approx(is_wrong[answered].mean(), abs=0.01)
     assert main(["evaluate", str(run), str(tmp_path / "labelled"), "--max-error", "0.05"]) == 0
     assert "With --max-error 0.05 " in capsys.readouterr().out
+
+
+def test_promises_and_sets_are_about_the_answers_that_a_threshold_gives():
+    draws = np.random.default_rng(6)
+
+    def stated(count, strength):
+        codes = (draws.random(count) < 0.35).astype(np.int64)
+        of_b = 1 / (1 + np.exp(-(draws.normal(size=count) + strength * (codes - 0.5))))
+        said = np.stack([1 - of_b, of_b], axis=1).astype(np.float32)
+        return HeldOut.of(Labels(codes, ("a", "b"), CLASSIFICATION), said, None)
+
+    test = stated(140, 2.0)
+    held_out = dataclasses.replace(stated(260, 2.0), test=test)
+    model = SimpleNamespace(
+        input_kind=IMAGES, classes=("a", "b"), target=CLASSIFICATION, held_out=held_out, novelty_rate=None,
+        threshold={"b": 0.7},
+    )  # fmt: skip
+    options = PredictOptions(max_error=0.3, sets=0.8, threshold={"b": 0.2})
+    found = Decisions(model, options, "run")
+
+    def judged(each, least):
+        said = each.said.astype(np.float64)
+        decided = (said[:, 1] >= least).astype(np.int64)
+        trusted = trust(said[np.arange(len(said)), decided], None)
+        return (trusted, decided != each.labels), decided, said
+
+    promises = {
+        least: checked_promise(judged(held_out, least)[0], judged(test, least)[0], 0.3)
+        for least in (0.2, 0.5)
+    }
+    assert found.promise == promises[0.2] != promises[0.5]
+    _, decided, said = judged(test, 0.2)
+    labels = Labels(test.labels, ("a", "b"), CLASSIFICATION)
+    alone = coverage_of(Labels(held_out.labels, ("a", "b"), CLASSIFICATION), held_out.said, 0.8)
+    by_threshold, nearest = (checked_on(alone, labels, said, each) for each in (decided, said.argmax(axis=1)))
+    assert found.coverage == by_threshold != nearest

@@ -66,6 +66,19 @@ def test_every_metric_by_hand():
     assert label_calibration_error(LABELS, PROBABILITIES) == pytest.approx(sum(gaps) / 10)
 
 
+def test_an_example_without_answers_leaves_the_others_theirs():
+    said = PROBABILITIES.copy()
+    said[3, 1] = np.nan
+    found = ranking_precision_terms(LABELS, said)
+    assert found.tolist() == pytest.approx([1, np.nan, np.nan, np.nan], nan_ok=True)
+
+
+def test_only_a_label_that_is_here_and_not_there_can_be_ranked():
+    labels = np.array([[1, 1, 0, -1], [1, 0, 0, 1], [1, -1, 0, -1]], np.int8)
+    assert ranked_labels(labels).tolist() == [False, True, False, False]
+    assert scored_labels(labels).tolist() == [True, True, False, True]
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_parity_with_scikit_learn(seed):
     labels, said = drawn(seed)

@@ -11,10 +11,18 @@ from sklearn import metrics as sklearn_metrics
 from labelled import labelled
 from pellucid.arithmetic import accuracy, confusion_matrix, log_loss
 from pellucid.arithmetic.metrics import (
+    OF_CLASSES,
     OF_COUNTS,
+    OF_NUMBERS,
+    OF_RANKS,
+    ClassCounts,
+    calibration_bins,
     class_counts,
+    class_value,
     expected_calibration_error,
     number_errors,
+    ranked,
+    rarer_class,
 )
 from pellucid.settings import METRICS, NUMBER_METRIC, metric_of, metrics_of
 from pellucid.targets import metric_value
@@ -193,3 +201,49 @@ def test_rankings_of_one_class_are_guesses():
     labels, probabilities = np.zeros(4, np.int64), np.array([[0.2, 0.8]] * 4)
     assert metric_value(METRICS["roc_auc"], labelled(labels), probabilities) == 0.5
     assert metric_value(METRICS["average_precision"], labelled(labels), probabilities) == 0.0
+
+
+def test_rankings_of_several_rows_of_weights_have_parity_with_scikit_learn():
+    """As resampling asks: a row each, one of which leaves out what stands first."""
+    labels, said = np.array([1, 0, 1, 0, 1, 0, 0]), np.array([0.9, 0.8, 0.7, 0.7, 0.4, 0.3, 0.2])
+    weights = np.array([[1.0, 2, 3, 4, 5, 6, 7], [0, 0, 2, 5, 1, 3, 4], [6, 1, 0, 2, 3, 5, 1]])
+    groups = ranked(labels == 1, said)(weights)
+    for key, expected in (
+        ("average_precision", sklearn_metrics.average_precision_score),
+        ("roc_auc", sklearn_metrics.roc_auc_score),
+    ):
+        each = [expected(labels, said, sample_weight=row) for row in weights]
+        assert OF_RANKS[key](*groups).tolist() == pytest.approx(each), key
+
+
+def test_counts_of_several_samples_give_a_score_each():
+    first, second = np.array([0, 1, 1, 1]), np.array([1, 2, 0, 2])
+    both = ClassCounts(
+        *map(np.stack, zip(*(class_counts(LABELS, each, 3) for each in (first, second)), strict=True))
+    )
+    assert OF_COUNTS["balanced_accuracy"](both).tolist() == pytest.approx([1 / 2, 1 / 3])
+    assert OF_COUNTS["macro_f1"](both).tolist() == pytest.approx([(2 / 3 + 1 / 2) / 3, (2 / 3) / 3])
+
+
+def test_metrics_of_classes_by_their_keys():
+    assert OF_CLASSES["accuracy"](LABELS, PROBABILITIES).tolist() == [True, False, True, False]
+    assert class_value("balanced_accuracy", LABELS, PROBABILITIES) == (1 / 2 + 1 + 0) / 3
+    two = np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3]])
+    assert class_value("average_precision", np.array([0, 0, 1]), two) == pytest.approx(1 / 2)
+    assert class_value("average_precision", np.array([0, 0, 1]), two, 0) == pytest.approx((1 + 2 / 3) / 2)
+
+
+def test_the_rarer_of_two_classes_is_positive_and_of_equals_the_second():
+    for labels, positive in (([0, 0, 1], 1), ([1, 0, 1], 0), ([1, 0], 1), ([0, 0], 1), ([1, 1], 0)):
+        assert rarer_class(np.array(labels)) == positive
+
+
+def test_certainty_is_in_the_last_bin_even_where_rounding_adds_to_it():
+    confidence = np.array([0.0, 1 / 15, 1 / 15 + 1e-9, 1.0, 1.0 + 1e-12])
+    assert calibration_bins(confidence).tolist() == [0, 0, 1, 14, 14]
+
+
+def test_errors_of_numbers_by_their_keys():
+    labels, predicted = np.array([1.0, -2.0, 5.0]), np.array([4.0, -2.5, 5.0])
+    assert OF_NUMBERS["mean_absolute_error"](labels, predicted).tolist() == [3, 0.5, 0]
+    assert OF_NUMBERS["root_mean_squared_error"](labels, predicted).tolist() == [9, 0.25, 0]

@@ -6,8 +6,10 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from pellucid.arithmetic.probabilities import (
+    LEVEL,
     at_most,
     at_most_drawn,
+    at_most_growing,
     at_temperature,
     chi_squared_tail,
     holm,
@@ -46,6 +48,8 @@ def test_a_temperature_divides_the_logits(temperature):
     # Powers of these alone would all be 0.
     tiny = np.array([[3e-300, 1e-300]]), np.array([[1e-300, 1 - 1e-16]])
     assert at_temperature(tiny[0], 0.5).tolist() == [pytest.approx([0.9, 0.1])]
+    beside = at_temperature(np.array([[3e-300, 1e-300], [0.8, 0.2]]), 0.5)
+    assert beside.tolist() == [pytest.approx([0.9, 0.1]), pytest.approx([16 / 17, 1 / 17])]
     assert np.isfinite(sigmoid_at_temperature(tiny[1], 0.01)).all()
 
 
@@ -88,11 +92,18 @@ def test_what_is_unfamiliar_or_missing_is_not_trusted():
 
 
 def test_chances_are_never_above_1():
-    assert at_most(3, 3, 0.2) == at_most(7, 3, 0.2) == 1.0
+    assert {at_most(trials, trials, 0.2) for trials in range(1, 60)} == {at_most(7, 3, 0.2)} == {1.0}
     assert at_most(0, 3, 0.2) == pytest.approx(0.8**3)
     assert max(at_most(trials - 1, trials, 1e-9) for trials in range(1, 40)) == 1.0
     assert max(at_most_drawn(drawn, drawn, 20, 40) for drawn in range(1, 20)) == 1.0
     assert at_most_drawn(2, 5, 3, 9) == pytest.approx(stats.hypergeom.cdf(2, 9, 3, 5))
+    assert at_most_drawn(4, 5, 6, 8) == pytest.approx(stats.hypergeom.cdf(4, 8, 6, 5))  # 3 at least
+
+
+def test_chances_grow_with_trials_as_each_alone_has_them():
+    hits = np.array([3, 3, 4, 5, 5, 5])
+    expected = [stats.binom.cdf(hit, trials, 0.2) for hit, trials in zip(hits, range(3, 9), strict=True)]
+    assert at_most_growing(hits, 3, 0.2) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("degrees", [1, 2, 3, 4, 7])
@@ -103,7 +114,15 @@ def test_the_tail_of_chi_squared_is_that_of_scipy(degrees):
     assert chi_squared_tail(1e-30, degrees) <= 1.0
 
 
-@pytest.mark.parametrize("tests", range(1, 9))
+def test_a_tail_whose_terms_add_up_to_more_than_1_is_1():
+    assert {chi_squared_tail(0.12380318840613994, degrees) for degrees in (19, 21, 23)} == {1.0}
+
+
+def test_five_in_a_hundred_false_alarms_are_admitted():
+    assert LEVEL == 0.05
+
+
+@pytest.mark.parametrize("tests", [*range(1, 9), 21])
 def test_holm_equals_statsmodels(tests):
     p_values = np.random.default_rng(tests).beta(0.3, 2, size=tests).round(2).tolist()
     expected = multipletests(p_values, method="holm")[1]

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.arithmetic.rounding import decimals, figure, figures, per_cent, percent, rounded
+from pellucid.arithmetic.rounding import decimals, figure, figures, per_cent, percent, rounded, with_minus
 from pellucid.evaluation import Interval
 from pellucid.evaluation.intervals import points
 from pellucid.reports import formatting
@@ -14,6 +14,7 @@ from pellucid.reports import formatting
         (0.93561, "0.936"),
         (12.345, "12.3"),
         (1236.0, "1,240"),
+        (1245.0, "1,250"),
         (9.996, "10.0"),
         (9.96, "9.96"),
         (0, "0"),
@@ -83,6 +84,10 @@ def test_ends_have_the_places_of_their_value():
     assert [per_cent(end, 1.0) for end in (1.0, 0.5)] == ["100", "50"]
     assert (per_cent(0.5, 1e-9), per_cent(float("nan"), 0.5)) == ("50.0000", "nan")
     assert (per_cent(0.5, 120.0), percent(2.0)) == ("50", "200 %")
+
+
+def test_minus_signs_are_printed_as_such():
+    assert with_minus("-0.5 [-0.7, 0.2]") == "\u22120.5 [\u22120.7, 0.2]"
 
 
 def test_two_numbers_get_the_digits_that_make_them_differ():

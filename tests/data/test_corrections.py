@@ -86,9 +86,37 @@ def test_labels_change_examples_go_and_nobody_moves_to_another_split(tmp_path):
     of_test = sum(at in before.test for at in (0, 1, 4))
     assert f"{of_test} correction{'' if of_test == 1 else 's'} concern" in said
     counts = check.metrics()["corrections"]
-    assert counts["concerned"]["test"] == of_test
+    assert counts["concerned"] == {
+        part: sum(at in before.split_positions[part] for at in (0, 1, 4))
+        for part in ("train", "validation", "test")
+    }
     assert (counts["relabelled"], counts["left_out"], counts["confirmed"], counts["rows"]) == (2, 1, 1, 4)
     assert check.metrics()["skipped"] == 1
+
+
+def test_the_corrections_in_force_make_the_same_labels_again(tmp_path):
+    """What was confirmed, and rows that later ones replaced, are handed on; what changed nothing is not."""
+    place = table(
+        tmp_path,
+        "table.csv:1,dog,label,cat",
+        "table.csv:2,,leave-out,dog",
+        "table.csv:3,,right,cat",
+        "table.csv:4,cat,label,dog",
+        "table.csv:4,bird,label,cat",
+        "table.csv:5,cat,label,cat",
+        "gone.csv:9,cat,label,dog",
+        heading="input,label,action,was",
+    )
+    first, check = corrected(place, labels=[*LABELS, *["bird"] * 10], skip_bad=True)
+    assert kinds(check) == [RELABELLED, LEFT_OUT, CONFIRMED, REPLACED, RELABELLED, ALREADY, UNMATCHED]
+    kept = check.corrections.in_force()
+    assert [each.row for each in kept] == [2, 3, 4, 5, 6]
+    again = CorrectionsFile(tmp_path / "again.csv")
+    for each in kept:
+        again.append(each)
+    second, check = corrected(str(again.path), labels=[*LABELS, *["bird"] * 10])
+    assert kinds(check) == [RELABELLED, LEFT_OUT, CONFIRMED, REPLACED, RELABELLED]
+    assert second.fingerprint == first.fingerprint
 
 
 def test_every_correction_is_in_the_ledger_and_beside_it(tmp_path):

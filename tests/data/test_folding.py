@@ -13,6 +13,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.listing import TEST, UNDECIDED, Listing
 from pellucid.errors import DataError
 from pellucid.settings import Settings
+from pellucid.targets import MULTILABEL
 
 
 def dataset_of(
@@ -43,6 +44,8 @@ def parts_of(fold: Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("count", [2, 3, 5, 10])
 def test_every_example_outside_the_test_is_judged_once(count: int) -> None:
     dataset = dataset_of(["cat", "dog", "owl"] * 80)
+    some = dataset.test[:3]
+    dataset = dataclasses.replace(dataset, leaked=some, with_sibling=some + 0)
     pool = np.sort(np.concatenate([dataset.train, dataset.validation]))
     divided = folds(dataset, count, seed=0)
     assert np.array_equal(np.sort(np.concatenate([fold.test for fold in divided])), pool)
@@ -141,6 +144,37 @@ def test_numbers_are_divided_by_tenths_of_their_range() -> None:
     for fold in divided:
         counts = np.bincount([tenth[int(place)] for place in fold.test], minlength=10)
         assert counts.tolist() == [8] * 10
+
+
+def test_few_numbers_are_divided_by_tenths_too() -> None:
+    """Of eight each, which are twice as many as folds."""
+    dataset = dataset_of(values=np.arange(100) ** 1.5, count=100)
+    pool = np.sort(np.concatenate([dataset.train, dataset.validation]))
+    assert len(pool) == 80
+    for fold in folds(dataset, 4, seed=0):
+        assert np.bincount(np.searchsorted(pool, fold.test) // 8).tolist() == [2] * 10
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_class_of_as_many_sets_as_folds_keeps_one_for_each(seed: int) -> None:
+    """Two that stand alone and one of seven: a third of the examples would be more than one of the former."""
+    labels = ["cat"] * 33 + ["dog"] * 9 + ["cat", "dog"]
+    groups = [""] * 35 + ["pack"] * 7 + ["", ""]
+    dataset = dataset_of(labels, groups=groups, splits=[UNDECIDED] * 42 + [TEST] * 2)
+    for fold in folds(dataset, 3, seed):
+        assert (fold.labels[fold.test] == 1).sum() in {1, 7}
+        assert 1 in fold.labels[fold.validation]
+        assert 1 in fold.labels[fold.train]
+
+
+def test_a_label_of_one_example_need_not_be_in_every_fold() -> None:
+    """It is judged where half of what is left is a whole example, not kept for the last fold."""
+    states = np.zeros((60, 2), np.int8)
+    states[::2, 0] = 1
+    dataset = dataset_of(["cat", "dog"] * 30)
+    states[dataset.train[8], 1] = 1
+    dataset = dataclasses.replace(dataset, labels=states, target=MULTILABEL)
+    assert [int(states[fold.test, 1].sum()) for fold in folds(dataset, 3, 5)] == [0, 1, 0]
 
 
 def test_too_few_numbers_are_refused() -> None:

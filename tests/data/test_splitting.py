@@ -11,7 +11,7 @@ from pellucid.data.listing import Listing
 from pellucid.data.split_units import tabulated
 from pellucid.data.splitting import Shortage, places_in_strata, split, time_sentence, too_few_of_classes
 from pellucid.errors import DataError
-from pellucid.targets import CLASSIFICATION
+from pellucid.targets import CLASSIFICATION, REGRESSION
 
 
 def divide(listing: Listing, seed: int = 0, first=None, usable=None, **more):
@@ -268,6 +268,13 @@ def test_examples_of_one_time_are_never_divided_and_the_nearest_cut_is_taken():
     assert splits.tolist() == ["train"] * 9 + ["validation"] * 6 + ["test", "test", "", "test", "test"]
 
 
+def test_two_times_are_as_few_as_can_be_divided():
+    days = [2.0] * 5 + [1.0] * 7
+    assert divide(at_times(days), make=("test",)).tolist() == ["test"] * 5 + ["train"] * 7
+    with pytest.raises(DataError, match="2 different times of examples that may be parted cannot be divided"):
+        divide(at_times(days))
+
+
 def test_a_set_stands_where_its_latest_example_does():
     days = [1.0, 2, 3, 4, 5, 6, 7, 8, 9, 10]
     first = [0, 1, 2, 3, 4, 5, 6, 7, 8, 0]
@@ -309,3 +316,15 @@ def test_places_below_a_share_are_a_sample_of_every_class():
     places = places_in_strata(labels, order, CLASSIFICATION)
     assert places == pytest.approx([1 / 2, 1 / 4, 5 / 6, 1 / 6, 3 / 4, 1 / 2])
     assert len(places_in_strata(labels[:0], order[:0], CLASSIFICATION)) == 0
+
+
+def test_places_of_numbers_are_within_parts_of_their_range():
+    """Of 32 numbers there are two parts; each stands in the order that was drawn."""
+    values, order = np.arange(32)[::-1] ** 1.5, np.random.default_rng(1).permutation(32)
+    places = places_in_strata(values, order, REGRESSION)
+    for part in (np.arange(16), np.arange(16, 32)):
+        expected = np.empty(32)
+        members = order[np.isin(order, part)]
+        expected[members] = (np.arange(16) + 0.5) / 16
+        assert places[part] == pytest.approx(expected[part])
+    assert len(places_in_strata(values[:0], order[:0], REGRESSION)) == 0

@@ -6,6 +6,7 @@ Other tests prove formulas, on much data or within what chance allows; these kee
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,6 +26,7 @@ from pellucid.evaluation import (
     label_issues,
     label_scores,
     label_thresholds,
+    ordered_comparisons,
     promises,
     scores,
     shifts,
@@ -35,7 +37,7 @@ from pellucid.evaluation.drift import Gathering
 from pellucid.evaluation.intervals import Groups, Interval, Worth
 from pellucid.evaluation.recommendation import recommend
 from pellucid.settings import METRICS, metrics_of
-from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION, Labels
+from pellucid.targets import CLASSIFICATION, MULTILABEL, ORDERED, REGRESSION, Labels
 
 FILE = Path(__file__).with_suffix(".json")
 NAMES = ("ant", "bee", "cat")
@@ -54,6 +56,12 @@ def of_classes(
     logits = draws(seed).normal(size=(count, classes)) + strength * np.eye(classes)[codes]
     powers = np.exp(logits)
     return Labels(codes, NAMES[:classes], CLASSIFICATION), powers / powers.sum(axis=1, keepdims=True)
+
+
+def of_ordered(count: int = 56, seed: int = 1, strength: float = 0.9) -> tuple[Labels, np.ndarray]:
+    """The same of classes that have an order."""
+    labels, answers = of_classes(count, 3, seed, strength)
+    return Labels(labels.values, labels.names, ORDERED), answers
 
 
 def of_labels(count: int = 50, seed: int = 1, strength: float = 1.5) -> tuple[Labels, np.ndarray]:
@@ -80,6 +88,7 @@ OF = {
     "two classes": lambda: of_classes(48, 2),
     "labels": of_labels,
     "numbers": of_numbers,
+    "ordered": of_ordered,
 }
 
 
@@ -127,7 +136,7 @@ def of_intervals() -> Any:
     for noun, make in OF.items():
         labels, answers = make()
         worth = intervals.worth(grouped(len(labels)), labels, answers)
-        found[f"worth {noun}"] = [worth.to_json(), worth.sentence("image")]
+        found[f"worth {noun}"] = [worth, worth.sentence("image")]
     found["alike"] = [Worth(5, 60, 0.62, effect).sentence("text") for effect in (1.99, 2.0, 80.0)]
     weigh = draws(7).normal(size=(30, 2))
     found["resampled"] = intervals.resample(lambda weights: weights @ weigh, 30, 3, 5)
@@ -170,23 +179,18 @@ def of_scores() -> Any:
             "by groups": score(labels, answers, 3, groups),
             "decided": score(labels, answers, 4, None, 0, other),
         }.items():
-            found[f"{noun} {key}"] = [
-                scored.to_json(),
-                scored.confusion,
-                scored.per_label_json(),
-                scored.examples,
-            ]
+            found[f"{noun} {key}"] = [scored, scored.confusion, scored.per_label_json(), scored.examples]
     found["area"] = scores.area_under_roc(np.array([3, 1, 4, 1.5]), np.array([2, 3, 0.5]))
     exact = of_numbers()[0]
-    found["no error"] = score(exact, exact.values).to_json()
+    found["no error"] = score(exact, exact.values)
     equal = Labels(np.full(9, 4.0), (), REGRESSION)
-    found["equal"] = [score(equal, equal.values + shift).to_json() for shift in (0.0, 0.5)]
-    found["two"] = score(Labels(np.array([1.0, 4.0]), (), REGRESSION), np.array([2.0, 3.5])).to_json()
+    found["equal"] = [score(equal, equal.values + shift) for shift in (0.0, 0.5)]
+    found["two"] = score(Labels(np.array([1.0, 4.0]), (), REGRESSION), np.array([2.0, 3.5]))
     states, answers = of_labels(30)
     gone = states.values.copy()
     gone[:, 0], gone[:, 1] = -1, 0
     scored = score(Labels(gone, NAMES, MULTILABEL), answers)
-    found["labels gone"] = [scored.to_json(), scored.per_label_json()]
+    found["labels gone"] = [scored, scored.per_label_json()]
     return found
 
 
@@ -207,7 +211,7 @@ def of_slices() -> Any:
             values = [f"v{np.searchsorted(list(cuts), row, 'right')}" for row in range(150)]
             for groups in (None, grouped(150)):
                 sliced = scores.score_slices("colour", values, labels, answers, groups)
-                found[f"{noun} {key} {'grouped' if groups else 'alone'}"] = sliced.to_json()
+                found[f"{noun} {key} {'grouped' if groups else 'alone'}"] = sliced
     return found
 
 
@@ -218,7 +222,7 @@ def of_calibration() -> Any:
         labels, answers = OF[noun]()
         for key, groups in {"alone": None, "grouped": grouped(len(labels))}.items():
             reliable = calibration.reliability(labels, answers, 3, groups)
-            found[f"{noun} {key}"] = [[bin_._asdict() for bin_ in reliable.bins], reliable.error]
+            found[f"{noun} {key}"] = [reliable.bins, reliable.error]
         found[f"{noun} temperature"] = calibration.fit_temperature(labels, answers)
         found[f"{noun} cross-fitted"] = calibration.cross_fitted(labels, answers, 2.0, 3)[::7]
         wrong = labels.at(np.arange(len(labels))[::-1])
@@ -308,7 +312,15 @@ def of_comparisons() -> Any:
         ),
         "tango": [
             comparisons.paired_interval(*each)
-            for each in ((3, 8, 40), (0, 0, 5), (5, 0, 5), (0, 5, 5), (1.5, 0.25, 9.5), (0, 1, 30))
+            for each in (
+                (3, 8, 40),
+                (0, 0, 5),
+                (5, 0, 5),
+                (0, 5, 5),
+                (1.5, 0.25, 9.5),
+                (0, 1, 30),
+                (0, 40, 41),
+            )
         ],
         "mcnemar": [comparisons.mcnemar(*each) for each in ((0, 0), (3, 8), (8, 3), (0, 7), (4, 4))],
         "folds": [
@@ -319,12 +331,15 @@ def of_comparisons() -> Any:
             comparisons.corrected_p_value(np.zeros(3), 30, 11),
             comparisons.corrected_p_value(np.array([0.3, 0.1]), 1, 1),
         ],
-        "classes": [each.to_json() for each in comparisons.compare_all(codes, models, None, 3)],
-        "classes of groups": [each.to_json() for each in comparisons.compare_all(codes, models, groups, 3)],
-        "numbers": [each.to_json() for each in comparisons.compare_numbers(numbers, guesses, None, 3)],
-        "numbers of groups": [
-            each.to_json() for each in comparisons.compare_numbers(numbers, guesses, grouped(40), 3)
+        "classes": comparisons.compare_all(codes, models, None, 3),
+        "ordered": [
+            each
+            for of in (None, groups)
+            for each in ordered_comparisons.compare_ordered(codes, models, of, 3)
         ],
+        "classes of groups": comparisons.compare_all(codes, models, groups, 3),
+        "numbers": comparisons.compare_numbers(numbers, guesses, None, 3),
+        "numbers of groups": comparisons.compare_numbers(numbers, guesses, grouped(40), 3),
         "alone": [
             comparisons.compare_all(codes, {"one": codes}),
             comparisons.compare_numbers(numbers, {"one": numbers}),
@@ -375,7 +390,7 @@ def of_promises() -> Any:
         ],
         "sets": [promises.least_for_sets(0.9), promises.least_for_sets(0.95)],
         "nothing": promises.least_promise(trusted(3, 1, 0.4)),
-        "trust 0": vars(promises.promise(np.r_[np.zeros(40), np.ones(80)], np.zeros(120, bool), 0.05)),
+        "trust 0": promises.promise(np.r_[np.zeros(40), np.ones(80)], np.zeros(120, bool), 0.05),
     }
     for error in (0.05, 0.1, 0.2):
         for key, (first, second) in {
@@ -388,9 +403,9 @@ def of_promises() -> Any:
             "barely": (held_out, trusted(45, 9, 1.1)),
         }.items():
             promised = promises.checked_promise(first, second, error)
-            found[f"{key} {error}"] = [vars(promised), promised.bounding, promised.expected]
+            found[f"{key} {error}"] = [promised, promised.bounding, promised.expected]
     least = promises.least_promise(held_out, test)
-    found["smallest"] = None if least is None else vars(least)
+    found["smallest"] = least
     found["curve"] = promises.error_curve(*held_out)
     found["short curve"] = promises.error_curve(*trusted(7, 3, 1.0))
     found["no curve"] = promises.error_curve(np.zeros(0), np.zeros(0, bool))
@@ -398,7 +413,7 @@ def of_promises() -> Any:
     for noun in ("classes", "numbers"):
         labels, answers = OF[noun]()
         covered = promises.coverage_of(labels, answers, 0.8)
-        found[f"covered {noun}"] = [vars(covered), covered.cutoff, covered.is_void, covered.reach]
+        found[f"covered {noun}"] = [covered, covered.cutoff, covered.is_void, covered.reach]
         for key, rows in {
             "test": np.arange(30),
             "worse": np.flatnonzero(labels.target.misfits(labels.values, answers) > covered.limit),
@@ -406,7 +421,7 @@ def of_promises() -> Any:
             some = labels.at(rows)
             for name, wide in {"as it is": answers[rows], "spoilt": answers[rows][::-1]}.items():
                 on = promises.checked_on(covered, some, wide, labels.target.nearest(wide))
-                found[f"covered {noun} {key} {name}"] = [vars(on), on.is_void]
+                found[f"covered {noun} {key} {name}"] = [on, on.is_void]
     probabilities = of_classes()[1]
     nearest = CLASSIFICATION.nearest(probabilities)
     found["class sets"] = promises.class_sets(probabilities[:9], nearest[::-1][:9], 0.3)
@@ -423,10 +438,8 @@ def of_several() -> Any:
         name: (rows >= 0.5).astype(np.int8) for name, rows in zip(NAMES, (answers, *others), strict=True)
     }
     return {
-        "compared": [each.to_json() for each in label_comparisons.compare_labels(states, models, None, 3)],
-        "compared groups": [
-            each.to_json() for each in label_comparisons.compare_labels(states, models, groups, 3)
-        ],
+        "compared": label_comparisons.compare_labels(states, models, None, 3),
+        "compared groups": label_comparisons.compare_labels(states, models, groups, 3),
         "alone": label_comparisons.compare_labels(states, {"one": models["ant"]}),
         "exchanged": [
             label_comparisons.label_exchange_p_value(key, states, (models["ant"], models[other]), 3, of)
@@ -477,7 +490,7 @@ def of_changes() -> Any:
         }.items():
             changed = changes.changes(labels, {"old": before, "new": after}, 3, groups)
             found[f"{noun} {key}"] = [
-                changed.to_json(),
+                changed,
                 changed.sentence("image"),
                 changed.newly_right,
                 changed.newly_wrong,
@@ -487,7 +500,7 @@ def of_changes() -> Any:
         of_classes()[0], {"old": of_classes()[1].argmax(axis=1), "new": of_classes()[0].values}, 3
     )
     two = changes.changes(of_numbers()[0], {"old": of_numbers()[1], "new": of_numbers(seed=2)[1]}, 3)
-    found["together"] = [each.comparison.to_json() for each in changes.together(one, two)]
+    found["together"] = [each.comparison for each in changes.together(one, two)]
     return found
 
 
@@ -524,7 +537,7 @@ def of_drift() -> Any:
             drift = again.drift("image")
             assert few is None
             assert drift is not None
-            found[f"{key} {name}"] = [drift.to_json(), again.sums(), drift.is_real]
+            found[f"{key} {name}"] = [drift, again.sums(), drift.is_real]
     found["sizes"] = [shifts._size(effect, (0.2, 0.5, 0.8)) for effect in (0, 0.19, -0.2, 0.5, -0.81)]
     found["shifts"] = [
         shifts.of_classes(NAMES, np.array(here), np.array(then))
@@ -560,10 +573,10 @@ def of_curves() -> Any:
             decided = [(size, labels.target.labels(rows)) for size, rows in zip(sizes, stated, strict=True)]
             found[f"{noun} {key}"] = curves.learning_curve(
                 labels, {"svm": decided, "cnn": decided[:1]}, "svm", 3
-            ).to_json()
+            )
     labels = of_numbers()[0]
     same = [(size, labels.values + size / 100) for size in (40, 20, 10)][::-1]
-    found["nobody"] = curves.learning_curve(labels.at([]), {"svm": same}, "svm").to_json()
+    found["nobody"] = curves.learning_curve(labels.at([]), {"svm": same}, "svm")
     accuracy, error = METRICS["accuracy"], METRICS["root_mean_squared_error"]
     found["words"] = [
         curves._words(
@@ -594,6 +607,8 @@ def of_recommendation(noun: str, part: slice) -> Any:
             return of_numbers(seed=seed, noise=3 / strength)[1]
         if noun == "labels":
             return of_labels(seed=seed, strength=strength)[1]
+        if noun == "ordered":
+            return of_ordered(seed=seed, strength=strength)[1]
         return of_classes(len(labels), len(labels.names), seed, strength)[1]
 
     dummy, blind, some = "mean" if noun == "numbers" else "majority", model(1, 1.0), model(4, 3.0)
@@ -638,17 +653,17 @@ def of_issues() -> Any:
         "weak": (wrong, of_classes(240)[1]),
     }.items():
         judged = label_issues.judge_label_issues(given, said)
-        found[key] = [judged._asdict(), judged.accuracy]
+        found[key] = [judged, judged.accuracy]
     for key, (given, said) in {
         "cells": (cells, stated),
         "clean cells": (states.values, stated),
         "few cells": (cells[:90], stated[:90]),
     }.items():
         judge = label_issues.judge_cells(given, said)
-        found[key] = [judge._asdict(), judge.accuracy, judge.is_able]
+        found[key] = [judge, judge.accuracy, judge.is_able]
         of_target = SCORING[MULTILABEL].judge(Labels(given, NAMES, MULTILABEL), said)
-        found[f"{key} by target"] = of_target._asdict()
-    found["numbers"] = SCORING[REGRESSION].judge(*of_numbers())._asdict()
+        found[f"{key} by target"] = of_target
+    found["numbers"] = SCORING[REGRESSION].judge(*of_numbers())
     return found
 
 
@@ -714,8 +729,11 @@ def plain(value: Any) -> Any:
     """A result as JSON holds it, numbers to eight digits."""
     if isinstance(value, np.ndarray | np.generic):
         return plain(value.tolist())
-    if hasattr(value, "_asdict"):
-        return plain(value._asdict())
+    for form in ("to_json", "_asdict"):
+        if hasattr(value, form):
+            return plain(getattr(value, form)())
+    if is_dataclass(value):
+        return plain(vars(value))
     if isinstance(value, Mapping):
         return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

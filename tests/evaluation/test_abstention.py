@@ -184,6 +184,13 @@ def test_how_many_examples_a_promise_takes():
     assert 0.95**59 <= 0.05 < 0.95**58
 
 
+@pytest.mark.parametrize("examples", [3, 7, 29, 58, 77])
+def test_the_smallest_error_that_so_many_could_promise_is_promised(examples):
+    trusted, is_wrong = np.linspace(0.9, 0.4, examples), np.zeros(examples, bool)
+    assert promise(trusted, is_wrong, least_error(examples)).answered == examples
+    assert promise(trusted, is_wrong, least_error(examples) * 0.9999).answered == 0
+
+
 def test_no_examples_promise_nothing():
     none = np.zeros(0)
     assert promise(none, none > 0, 0.5).answered == 0

@@ -1,7 +1,6 @@
 """Averages chosen greedily: weights that can be derived by hand, and answers that flatter nobody."""
 
 import numpy as np
-import pytest
 
 from labelled import labelled
 from pellucid.arithmetic import log_loss
@@ -76,18 +75,3 @@ def test_the_parts_follow_from_the_seed():
     first = cross_fitted_average(labelled(labels), said, 1)
     assert np.array_equal(first, cross_fitted_average(labelled(labels), said, 1))
     assert not np.array_equal(first, cross_fitted_average(labelled(labels), said, 2))
-
-
-@pytest.mark.parametrize("shape", [(4, 3), (4,)])
-def test_the_weighted_mean(shape):
-    draws = np.random.default_rng(0)
-    one, other = draws.random(shape), draws.random(shape)
-    np.testing.assert_allclose(weighted_mean([one, other], [3, 1]), 0.75 * one + 0.25 * other)
-    assert np.array_equal(weighted_mean([one, other], [0, 1]), other)
-
-
-def test_numbers_as_large_as_a_model_may_answer_have_a_mean() -> None:
-    """A weight carried them out of range; fuzzing found it in a changed model folder."""
-    largest = np.array([1e308, -1e308])
-    assert weighted_mean([largest, np.zeros(2)], [2, 1]) == pytest.approx(largest / 1.5)
-    assert np.isfinite(weighted_mean([largest] * 3, [7, 2, 11])).all()

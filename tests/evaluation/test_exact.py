@@ -22,6 +22,7 @@ def differences(found: Any, kept: Any, place: str) -> list[str]:
     return [] if alike else [f"{place}: {found}, not {kept}"]
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("part", ROOM)
 def test_every_figure_and_sentence_is_as_it_was(part: str) -> None:
     assert differences(plain(ROOM[part]()), KEPT[part], part) == []

@@ -131,3 +131,8 @@ def test_intervals_have_as_many_decimals_as_their_width_deserves():
     assert span(Interval(-0.00001, -1, 1)) == "0.0 [\u22121.0, 1.0]"
     assert span(Interval(12345.0, 12000.0, 13000.0)) == "12,345 [12,000, 13,000]"
     assert span(Interval(0.0, 0.0, 0.0)) == "0 [0, 0]"
+
+
+def test_an_interval_without_width_has_the_figures_of_its_value():
+    assert span(Interval(0.25, 0.25, 0.25)) == "0.250 [0.250, 0.250]"
+    assert span(Interval(-31.25, -31.25, -31.25), "kg") == "\u221231.3 kg [\u221231.3, \u221231.3]"

@@ -8,7 +8,12 @@ import pytest
 from evaluation.draws import drawn_labels
 from pellucid.arithmetic.label_metrics import label_counts, macro_f1, micro_f1
 from pellucid.evaluation import Groups
-from pellucid.evaluation.label_comparisons import compare_labels, label_exchange_p_value, precision_p_value
+from pellucid.evaluation.label_comparisons import (
+    _merits,
+    compare_labels,
+    label_exchange_p_value,
+    precision_p_value,
+)
 
 
 def flipped(labels, share, seed):
@@ -128,3 +133,13 @@ def test_rankings_are_compared_by_resampled_examples():
     assert precision_p_value(labels, (said, said**3), 0) == 1.0  # the same order
     slightly = np.clip(said + 0.01 * noise, 0, 1)
     assert precision_p_value(labels, (said, slightly), 0) > 0.05
+
+
+def test_merits_are_log_likelihoods_of_known_labels_by_every_answer():
+    labels = np.array([[1, 0, -1], [0, 1, 1]], np.int8)
+    said = np.array([[0.7, 0.2, 0.9], [0.4, 0.6, 0.1]])
+    expected = [
+        [np.log([0.7, 0.8]).mean(), np.log([0.3, 0.2, 0.9]).mean()],
+        [np.log([0.4, 0.4]).mean(), np.log([0.6, 0.6, 0.1]).mean()],
+    ]
+    np.testing.assert_allclose(_merits(labels, said), expected, rtol=1e-12)

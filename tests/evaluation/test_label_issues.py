@@ -49,6 +49,15 @@ def test_a_judge_that_is_no_better_than_one_answer_lists_nothing():
     assert (found.found, found.accuracy) == ([], 0.735)
 
 
+def test_a_judge_closes_more_than_three_fifths_of_the_gap_to_all_labels():
+    """Half of 200 labels is what one answer agrees with; of the other hundred 60 are too few."""
+    labels = np.repeat([0, 1], 100)
+    for agreed, is_able in ((160, False), (161, True)):
+        said = np.where(np.arange(200) < agreed, labels, 1 - labels)
+        found = judge_label_issues(labels, np.where(np.eye(2)[said] == 1, 0.8, 0.2))
+        assert (found.agreed, found.is_able) == (agreed, is_able)
+
+
 def test_too_few_examples_and_none():
     labels, probabilities = of_two_classes(clear=90, wrong=9)
     assert not judge_label_issues(labels, probabilities).is_able

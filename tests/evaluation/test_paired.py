@@ -6,9 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
-from statsmodels.stats.multitest import multipletests
 
-from pellucid.arithmetic.probabilities import holm
 from pellucid.evaluation import mcnemar
 from pellucid.evaluation.comparisons import (
     WIDEST,
@@ -31,13 +29,6 @@ def test_mcnemar_by_hand():
     assert mcnemar(1, 7) == pytest.approx(2 * (1 + 8) / 2**8)
     assert mcnemar(0, 0) == 1.0
     assert mcnemar(150, 86) == mcnemar(86, 150)
-
-
-@pytest.mark.parametrize("tests", [1, 2, 6, 21])
-def test_holm_equals_statsmodels(tests):
-    p_values = np.random.default_rng(tests).beta(0.3, 2, size=tests).round(2).tolist()
-    expected = multipletests(p_values, method="holm")[1]
-    assert holm(p_values) == pytest.approx(expected.tolist(), abs=1e-12)
 
 
 def test_interval_of_published_examples():

@@ -8,7 +8,7 @@ from labelled import labelled
 from pellucid.evaluation import recommend
 from pellucid.evaluation.comparisons import flip_p_values, paired_interval
 from pellucid.evaluation.intervals import points
-from pellucid.evaluation.recommendation import _why_the_dummy
+from pellucid.evaluation.recommendation import _is_chance, _why_the_dummy
 from pellucid.settings.metrics import METRICS, metrics_of
 
 NAMES = ["logistic-regression", "svm", "random-forest", "cnn", "svm-on-cnn", "logistic-regression-on-cnn"]
@@ -353,6 +353,35 @@ def test_a_best_model_that_is_worse_where_both_were_judged_is_not_said_to_lead()
         "The trained models are no better than majority: on 5 of 19 held-out examples, "
         "cnn has log loss 1.55, majority 1.43."
     )
+
+
+@pytest.mark.parametrize(
+    ("metric", "examples", "p_value", "by_chance", "is_chance"),
+    [
+        # The p-value counts as often as there are models beside the dummy: 4 times 0.0125 is just enough.
+        ("balanced_accuracy", 400, 0.0125, 0.05, False),
+        ("balanced_accuracy", 400, 0.0126, 0.04, True),
+        ("balanced_accuracy", 400, 0.011, 0.051, True),
+        ("log_loss", 500, 0.0126, 0.002, True),
+        ("log_loss", 500, 0.012, 0.04, False),
+        # Few examples of a mean, or numbers, are judged by what shuffled labels would do, and strictly.
+        ("log_loss", 499, 0.9, 0.01, False),
+        ("log_loss", 499, 0.001, 0.011, True),
+        ("root_mean_squared_error", 600, 0.9, 0.01, False),
+        ("root_mean_squared_error", 600, 0.001, 0.011, True),
+    ],
+)
+def test_a_lead_over_the_dummy_is_chance_by_either_of_two_tests(
+    metric, examples, p_value, by_chance, is_chance
+):
+    found = SimpleNamespace(
+        metric=METRICS[metric],
+        examples=examples,
+        by_chance=by_chance,
+        scores=dict.fromkeys("abcde", 0.5),
+        p_value={"majority": p_value}.__getitem__,
+    )
+    assert _is_chance(found, "majority") is is_chance
 
 
 def test_a_simpler_model_that_is_worse_than_the_dummy_is_no_rival_in_figures():

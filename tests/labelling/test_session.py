@@ -12,11 +12,12 @@ from pellucid.data.raw_texts import Texts
 from pellucid.data.text_copies import text_digests
 from pellucid.errors import DataError, UsageError
 from pellucid.input_kinds import TEXTS
-from pellucid.labelling.pool import read_pool
+from pellucid.labelling.by_target import TAUGHT
+from pellucid.labelling.pool import Compared, read_pool
 from pellucid.labelling.session import Conflict, Labelling
 from pellucid.labelling.table import LabelTable
 from pellucid.settings import Settings
-from pellucid.targets import MULTILABEL
+from pellucid.targets import CLASSIFICATION, MULTILABEL
 
 
 def labelling_of(place, out, settings=None, **more):
@@ -32,6 +33,14 @@ def texts(tmp_path):
 
 def truth(question):
     return question["example"]["text"].split()[-1]
+
+
+def compared_as(labelling, copied=0):
+    """A pool but for its first two, compared by any features; the last `copied` are near copies of others."""
+    count = len(labelling.pool)
+    first = np.arange(count) % (count - copied)
+    features = np.random.default_rng(0).normal(size=(count, 3)).astype(np.float32)[first]
+    return Compared(np.arange(2, count), features[2:], first, frozenset())
 
 
 def answered(labelling, person, count):
@@ -145,6 +154,53 @@ def test_another_start_goes_on_where_the_last_one_ended(texts) -> None:
     rows = rows_of(out)
     assert len(rows) == len({each["text"] for each in rows}) == 59
     assert known < {each["text"] for each in rows}
+
+
+def test_what_was_asked_for_the_audit_judges_after_another_start_too(texts) -> None:
+    place, out = texts
+    first = labelling_of(place, out)
+    answered(first, "ann", 24)
+    again = labelling_of(place, out)
+    policies = {at: label.policy for at, label in again._labels.items()}
+    assert policies == {at: label.policy for at, label in first._labels.items()}
+    assert again.status()["audited"] == list(policies.values()).count("audit") >= 8
+    # Pages still show what the first start gave out; nobody knows any more why it was asked.
+    of_audit = next(at for at in again._audit if at not in again._labels)
+    other = next(at for at in again._random[::-1] if at not in {*again._labels, *again._audit})
+    for at in (of_audit, other):
+        again.answer("ann", at, ["sun"])
+    assert [row["policy"] for row in rows_of(out)[-2:]] == ["audit", "margin"]
+
+
+@pytest.mark.core
+def test_a_model_learns_each_label_from_its_own_example_and_none_of_the_audit(texts) -> None:
+    labelling = labelling_of(*texts)
+    answered(labelling, "ann", 30)
+    labelling._compared = compared_as(labelling)
+    labelling.learn()
+    learned = [each for each in labelling._labels.values() if each.policy != "audit" and each.example > 1]
+    assert 15 <= len(learned) < 30
+    compared, model = labelling._compared, labelling._guide.model
+    rows = compared.features[np.searchsorted(compared.positions, [each.example for each in learned])]
+    present = np.array([[name in each.labels for name in model.classes] for each in learned])
+    weights, bias = TAUGHT[CLASSIFICATION].fit(rows, present)
+    np.testing.assert_array_equal(model.weights, weights)
+    np.testing.assert_array_equal(model.bias, bias)
+
+
+def test_copies_of_the_audit_are_not_asked_for_anything_else(tmp_path) -> None:
+    place, out = tmp_path / "texts.csv", tmp_path / "labels.csv"
+    write_texts(place, 40)
+    lines = place.read_text().splitlines()
+    place.write_text("\n".join([*lines, *(line.upper() for line in lines[1:])]) + "\n")
+    labelling = labelling_of(place, out)
+    labelling._compared = compared_as(labelling, copied=40)
+    of_audit = {labelling.pool.texts[at].lower() for at in labelling._audit}
+    question = labelling.question("ann")
+    while question["example"]:
+        question = labelling.answer("ann", question["example"]["id"], [truth(question).lower()])
+    policies = {row["text"].lower(): row["policy"] for row in rows_of(out)}
+    assert {text for text, policy in policies.items() if policy == "audit"} == of_audit
 
 
 def test_rows_that_moved_are_found_by_their_text(texts) -> None:

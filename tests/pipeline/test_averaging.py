@@ -13,7 +13,14 @@ from pellucid.arithmetic.probabilities import weighted_mean
 from pellucid.data import Dataset
 from pellucid.evaluation import cross_fitted, fit_temperature
 from pellucid.evaluation.averaging import cross_fitted_average
-from pellucid.pipeline.concluding import average_of, with_average, with_averages_tested
+from pellucid.evaluation.label_thresholds import cross_fitted_decisions, fit_thresholds
+from pellucid.evaluation.recommendation import Recommendation
+from pellucid.pipeline.concluding import (
+    _knowing_their_data,
+    average_of,
+    with_average,
+    with_averages_tested,
+)
 from pellucid.pipeline.judging import testing
 from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.judging.testing import with_held_out
@@ -23,11 +30,12 @@ from pellucid.pipeline.learners.candidates import (
     Features,
     HeldOutAnswers,
     calibrated,
+    held_out_score,
     recommended,
 )
 from pellucid.pipeline.run.stages import Stages
-from pellucid.settings import Settings
-from pellucid.targets import CLASSIFICATION, REGRESSION
+from pellucid.settings import METRICS, Settings
+from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION
 from small_models import CLASSES, DIGITS, digits
 
 PIXELS, LABELS = digits()
@@ -236,3 +244,68 @@ def test_rankings_are_about_the_class_that_is_rarer_in_training():
     found = testing.entry(candidate, testing.Tested(answers, answers, None, 1.0), dataset, 0)
     expected = average_precision_score(labels[40:] == 1, answers[:, 1])
     assert found["test"]["average_precision"]["value"] == pytest.approx(expected)
+
+
+def test_thresholds_of_several_labels_are_each_models_own_but_for_the_users():
+    draws, positions = np.random.default_rng(4), np.arange(300)
+    states = (draws.random((300, 4)) < (0.2, 0.4, 0.6, 0.3)).astype(np.int8)
+    model = MODELS["cnn of labels"]()
+    dataset = Dataset(
+        PIXELS[:300], states, positions[:0], positions, model.classes, DIGITS, target=MULTILABEL
+    )
+    candidates = [
+        Candidate(name, model, 1, 1.0, HeldOutAnswers(positions, draws.beta(1 + skew * states, 2)))
+        for name, skew in (("one", 0.8), ("other", 3.0))
+    ]
+    name = model.classes[1]
+    context = SimpleNamespace(dataset=dataset, settings=Settings(threshold={name: 0.345}))
+    found = _knowing_their_data(candidates, None, context)
+    for before, after in zip(candidates, found, strict=True):
+        own = fit_thresholds(states, before.held_out.answers).tolist()
+        assert own[1] != 0.345
+        assert after.model.threshold == {**dict(zip(model.classes, own, strict=True)), name: 0.345}
+    assert found[0].model.threshold != found[1].model.threshold
+
+
+def of_several_labels():
+    """Two models that were asked about 300 examples of four labels, the second one about every third."""
+    draws, positions = np.random.default_rng(4), np.arange(300)
+    states = (draws.random((300, 4)) < (0.2, 0.4, 0.6, 0.3)).astype(np.int8)
+    model = MODELS["cnn of labels"]()
+    dataset = Dataset(
+        PIXELS[:300], states, positions[:0], positions, model.classes, DIGITS, target=MULTILABEL
+    )
+    asked = {"one": positions, "other": positions[1::3]}
+    return dataset, [
+        Candidate(name, model, 1, 1.0, HeldOutAnswers(some, draws.beta(1 + 2 * states[some], 2)))
+        for name, some in asked.items()
+    ]
+
+
+def test_several_labels_are_scored_by_thresholds_chosen_without_the_example():
+    dataset, (_, candidate) = of_several_labels()
+    held_out, some = candidate.held_out, np.array([4, 10, 40, 70, 100, 211])
+    decided = cross_fitted_decisions(dataset.labels_at(held_out.positions), held_out.answers, 6)
+    places = [held_out.positions.tolist().index(each) for each in some.tolist()]
+    hits = (decided[places] & dataset.labels[some]).sum()
+    expected = 2 * hits / (decided[places].sum() + dataset.labels[some].sum())
+    assert held_out_score(METRICS["micro_f1"], candidate, dataset, 6, some) == pytest.approx(expected)
+    at_one_half = (held_out.answers >= 0.5).astype(np.int8)
+    assert not np.array_equal(decided, at_one_half)
+
+
+def test_models_are_recommended_by_answers_to_the_same_examples(monkeypatch):
+    dataset, candidates = of_several_labels()
+    given = {}
+
+    def noted(labels, outputs, *_):
+        given.update(outputs, labels=labels.values)
+        return Recommendation("one", "")
+
+    monkeypatch.setattr("pellucid.pipeline.learners.candidates.recommend", noted)
+    recommended(candidates, dataset, None)
+    np.testing.assert_array_equal(given["labels"], dataset.labels)
+    for each in candidates:
+        expected = np.full((300, 4), np.nan)
+        expected[each.held_out.positions] = each.held_out.answers
+        np.testing.assert_array_equal(given[each.name], expected)

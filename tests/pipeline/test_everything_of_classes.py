@@ -367,7 +367,10 @@ def test_whoever_answers_answers_alike(run, fresh, monkeypatch):
     assert watch.last.alarms == []
     monkeypatch.setattr(worker, "begin_job", lambda seconds=None: None)  # it would limit this process
     answering = Answering(file.read_bytes(), "model")
-    body = json.loads(answering.predict("json", json.dumps({"texts": texts}).encode())[1])
+    counted, content = answering.predict("json", json.dumps({"texts": texts}).encode())
+    body = json.loads(content)
+    assert (counted["labels"], counted["inputs"]) == (decided, len(texts))
+    assert counted["novelty"] == pytest.approx(novelty, abs=0.02)
     answers = body["predictions"] if "predictions" in body else body["answers"]
     assert [each["label"] for each in answers] == decided
     for each, row, foreign in zip(answers, said, novelty, strict=True):

@@ -8,9 +8,10 @@ import pytest
 from data.made import listing_of, with_numbers
 from pellucid.data import prepare
 from pellucid.errors import DataError, UsageError
+from pellucid.evaluation import corrected_interval
 from pellucid.pipeline.comparing.standings import scores_of_folds
 from pellucid.pipeline.judging.refitting import FoldTrainings, judged_by_folds
-from pellucid.pipeline.learners.candidates import HeldOutAnswers
+from pellucid.pipeline.learners.candidates import Candidate, HeldOutAnswers
 from pellucid.pipeline.learners.classical import ClassicalLearner, TrainingSets, learner_at_setup
 from pellucid.pipeline.learners.evaluation_budget import folds_of
 from pellucid.pipeline.run.context import RunContext
@@ -115,19 +116,6 @@ def test_who_judges():
     assert count(dataset_of(numbers=True)) == 5
 
 
-def test_who_was_asked_about_fewer_examples_has_its_scores_beside_the_others(tmp_path):
-    judged, folds = of_classical(dataset_of(), tmp_path, ["majority", "logistic-regression"])
-    first, whole = folds.parts[0].validation, judged[1]
-    held_out = HeldOutAnswers(first, whole.held_out.about(first))
-    few = dataclasses.replace(whole, name="slow", held_out=held_out)
-    found = scores_of_folds([*judged, few], folds, SETTINGS)
-    assert set(found["models"]) == {"majority", "logistic-regression"}
-    assert found["fewer"]["slow"]["examples"] == len(first)
-    assert found["fewer"]["slow"]["of"] == len(folds.learning.train)
-    of_first = found["models"]["logistic-regression"]["scores"][0]
-    assert found["fewer"]["slow"]["scores"] == [of_first, *[None] * (len(folds.parts) - 1)]
-
-
 def test_what_cannot_be_folded_is_refused_early():
     with pytest.raises(DataError, match="fewer than 50 examples that may be parted"):
         folds_of(dataset_of(), dataclasses.replace(SETTINGS, folds=50), is_continual=False)
@@ -135,3 +123,37 @@ def test_what_cannot_be_folded_is_refused_early():
         dataclasses.replace(SETTINGS, folds=3, time_limit="5m")
     with pytest.raises(UsageError, match=r"--folds: 1 leaves nothing to learn from"):
         Settings(folds=1)
+
+
+def test_folds_score_each_model_on_their_own_examples_and_compare_those_judged_on_all():
+    dataset = dataset_of(count=150)
+    folds = folds_of(dataset, dataclasses.replace(SETTINGS, folds=3), is_continual=False)
+    pool, draws = folds.learning.train, np.random.default_rng(5)
+    truth = dataset.labels[pool]
+
+    def judged(name, share_wrong, places):
+        codes = np.where(draws.random(len(pool)) < share_wrong, (truth + 1) % 10, truth)
+        return Candidate(name, None, 1, 1.0, HeldOutAnswers(pool[places], 0.5 * np.eye(10)[codes] + 0.05))
+
+    every = [judged("one", 0.2, slice(None)), judged("other", 0.5, slice(None))]
+    few = judged("few", 0.0, slice(None))
+    some = np.isin(pool, np.concatenate([part.validation for part in folds.parts[:2]]))
+    few = dataclasses.replace(few, held_out=HeldOutAnswers(pool[some], few.held_out.answers[some]))
+    found = scores_of_folds([*every, few], folds, SETTINGS)
+    for each in every:
+        right = dict(zip(pool.tolist(), each.held_out.answers.argmax(axis=1) == truth, strict=True))
+        scores = [np.mean([right[place] for place in part.validation.tolist()]) for part in folds.parts]
+        assert found["models"][each.name]["scores"] == pytest.approx(scores)
+    assert [*found["models"]] == ["one", "other"]
+    assert found["fewer"] == {
+        "few": {"examples": int(some.sum()), "of": len(pool), "scores": [1.0, 1.0, None]}
+    }
+    assert [(each["a"], each["b"]) for each in found["comparisons"]] == [("one", "other")]
+    trained, tested = (
+        np.mean([len(part) for part in parts])
+        for parts in zip(*((each.train, each.validation) for each in folds.parts), strict=True)
+    )
+    assert (found["train"], found["test"]) == (round(trained), round(tested))
+    differences = np.subtract(*(found["models"][name]["scores"] for name in ("one", "other")))
+    expected = corrected_interval(differences, round(trained), round(tested))
+    assert found["comparisons"][0]["accuracy_difference"] == pytest.approx(expected._asdict())

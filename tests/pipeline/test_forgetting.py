@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,15 +10,17 @@ import pytest
 import pellucid
 from pellucid.arithmetic.rounding import percent
 from pellucid.bundle import load
-from pellucid.data import prepare
+from pellucid.data import Dataset, prepare
 from pellucid.data.dataset import EarlierConstraints
 from pellucid.evaluation import mcnemar
 from pellucid.input_kinds import IMAGES
+from pellucid.pipeline.continual import forgetting as forgetting_module
 from pellucid.pipeline.continual.forgetting import OldTest, forgetting, old_test
 from pellucid.pipeline.continual.starting_point import Earlier, read_earlier, starting_point
 from pellucid.pipeline.continual.training import ContinualTraining
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.settings import Settings
+from pellucid.targets import CLASSIFICATION
 from runs_to_continue import (
     GENTLE,
     NEW,
@@ -265,3 +268,47 @@ def test_old_data_without_a_test_split_has_nothing_to_ask():
     continual = ContinualTraining(start, [{}], [Earlier("a", bare), Earlier("b", None, "gone")])
     assert old_test(continual, old).examples == 0
     assert continual.not_at_hand == ["gone"]
+
+
+def made(labels, classes, target=CLASSIFICATION):
+    """A data set of such labels, its images all different, the last six for the test."""
+    images = np.random.default_rng(len(labels)).integers(0, 256, (len(labels), 4, 4, 1)).astype(np.uint8)
+    places = np.arange(len(labels))
+    return Dataset(
+        images, np.array(labels), places[:-6], places[:0], classes, None, test=places[-6:], target=target
+    )
+
+
+def test_old_examples_are_answered_before_and_after_and_classes_go_by_name(monkeypatch):
+    """The old data and the earlier network have their classes in other orders than the new data."""
+    old = OldTest(
+        [(made([0, 1, 1, 0, 1, 0, 1, 0], ("b", "a")), np.array([2, 3, 4, 5, 6, 7]))], ["old.npz"], 4
+    )
+    tables = {
+        "before": (("b", "a"), np.eye(2)[[0, 0, 1, 0, 1, 0, 1, 1]] * 0.8 + 0.1),
+        "after": (("a", "b", "c"), np.eye(3)[[0, 0, 2, 2, 0, 0, 2, 1]] * 0.7 + 0.1),
+    }
+    before, after = (SimpleNamespace(classes=classes, table=table) for classes, table in tables.values())
+    monkeypatch.setattr(forgetting_module, "answers", lambda model, _, some: model.table[some])
+    new = made([0, 1, 2, 0, 1, 2, 0], ("a", "b", "c"))
+    found = forgetting(old, before, Candidate("net", after, 1, 1.0), new, 3, went_on=True)
+    # True a b a b a b: before a b a b a a, after c c a a c b.
+    assert [found[part]["accuracy"]["value"] for part in ("before", "after")] == [5 / 6, 2 / 6]
+    assert found["accuracy_difference"]["value"] == pytest.approx(-1 / 2)
+    assert (found["examples"], found["left_out"], found["data"]) == (6, 4, ["old.npz"])
+    rows = [(row["class"], row["before"], row["after"]) for row in found["classes"]]
+    assert rows == [("a", 1.0, pytest.approx(1 / 3)), ("b", pytest.approx(2 / 3), pytest.approx(1 / 3))]
+
+
+def test_what_the_network_learned_from_since_says_nothing_of_forgetting():
+    old = made([0, 1] * 10, ("a", "b"))
+    learned = made([1, 0] * 8, ("a", "b"))
+    learned.inputs[[3, 5]] = old.inputs[[15, 18]]
+    learned = dataclasses.replace(learned, train=np.arange(5), validation=np.arange(5, 8))
+    gone = Earlier("gone.npz", None, "gone.npz is gone")
+    continual = SimpleNamespace(learned=lambda _: learned, earlier=[gone, Earlier("old.npz", old)])
+    found = old_test(continual, learned)
+    ((data, kept),) = found.data
+    assert data is old
+    assert kept.tolist() == [14, 16, 17, 19]
+    assert (found.places, found.left_out, found.examples) == (["old.npz"], 2, 4)

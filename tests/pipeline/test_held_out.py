@@ -9,10 +9,13 @@ from sklearn.datasets import load_digits
 import pellucid
 from every_model import MODELS
 from pellucid.answering.decisions import Decisions, PredictOptions
+from pellucid.arithmetic.draws import Purpose
 from pellucid.data import Dataset
 from pellucid.errors import UsageError
+from pellucid.evaluation import Groups, score
 from pellucid.export.proof import thresholds_of
-from pellucid.pipeline.judging import testing
+from pellucid.novelty import fit_measure, signals_of
+from pellucid.pipeline.judging import novelty_detectors, testing
 from pellucid.pipeline.judging import testing as judging
 from pellucid.pipeline.judging.novelty_detectors import judged_places, with_detectors
 from pellucid.pipeline.judging.report_facts import abstention_facts
@@ -48,6 +51,36 @@ def test_every_model_keeps_what_it_said_of_validation_examples(name):
         np.testing.assert_allclose(model.held_out.novelty, novelty, atol=1e-5)
 
 
+def test_the_detector_of_a_model_that_learned_from_validation_too_knows_these_and_is_judged_without():
+    model = MODELS["svm"]()
+    said = HeldOutAnswers(MATERIAL.validation, model.predict_proba(PIXELS[600:900]))
+    (found,) = with_detectors([Candidate("svm", model, 900, 1.0, said, judged=model)], MATERIAL, 0)
+    every, train = (
+        fit_measure(model.seen(PIXELS[:end]), LABELS[:end], model.sort_seen, 0) for end in (900, 600)
+    )
+    rows, foreign = model.seen(PIXELS[900:950]), model.seen(PIXELS[600:900])
+    own = signals_of(found.model.detector.measure, rows)
+    np.testing.assert_allclose(own, signals_of(every, rows))
+    assert not np.allclose(own, signals_of(train, rows))
+    np.testing.assert_allclose(found.held_out.signals, signals_of(train, foreign))
+
+
+def test_answers_that_drift_is_told_by_are_about_the_examples_that_were_drawn(monkeypatch):
+    monkeypatch.setattr(novelty_detectors, "MOST_JUDGED", 120)
+    model = MODELS["svm"]()
+    said = HeldOutAnswers(MATERIAL.validation, model.predict_proba(PIXELS[600:900]))
+    (found,) = with_detectors([Candidate("svm", model, 600, 1.0, said)], MATERIAL, 0)
+    places = judged_places(MATERIAL, 0)
+    counts = np.bincount(said.answers[places].argmax(axis=1), minlength=10)
+    assert counts.sum() == 120
+    assert counts.tolist() != np.bincount(said.answers[:120].argmax(axis=1), minlength=10).tolist()
+    assert found.model.detector.answers.tolist() == counts.tolist()
+    known = np.flatnonzero(~np.isnan(found.held_out.novelty))
+    assert known.tolist() == places.tolist()
+    novelty = found.model.detector.novelty(model.seen(PIXELS[600 + places]))
+    np.testing.assert_allclose(found.held_out.novelty[places], novelty, atol=1e-12)
+
+
 def test_without_validation_examples_none_are_kept():
     material = dataclasses.replace(MATERIAL, validation=np.zeros(0, np.int64))
     assert finished("svm", material).model.held_out is None
@@ -80,12 +113,13 @@ def test_a_tested_model_keeps_what_it_said_of_test_examples(monkeypatch):
         (found,) = with_test_answers([candidate], tested, dataset, 0)
         test = found.model.held_out.test
         assert len(test) == len(found.model.held_out) == 250
-        kept = [place for place in range(400) if (said[place].astype(np.float32) == test.said).all(1).any()]
-        assert len(kept) >= 250
+        kept = judging.drawn(np.arange(400), 250, 0, Purpose.HELD_OUT_ANSWERS)
+        assert not np.array_equal(kept, np.arange(250))
+        np.testing.assert_array_equal(test.said, said[kept].astype(np.float32))
+        np.testing.assert_array_equal(test.labels, LABELS[900:1300][kept])
         assert (test.novelty is None) == (name == "majority")
-        assert (test.said.argmax(1) == test.labels).mean() == pytest.approx(
-            (said.argmax(1) == LABELS[900:1300]).mean(), abs=0.1
-        )
+        if novelty is not None:
+            np.testing.assert_array_equal(test.novelty, novelty[kept].astype(np.float32))
         nothing = dataclasses.replace(tested[name], answers=np.full_like(said, np.nan))
         assert with_test_answers([candidate], {name: nothing}, dataset, 0) == [candidate]
 
@@ -104,6 +138,34 @@ def test_copies_of_training_examples_check_no_promise():
     np.testing.assert_array_equal(found.model.held_out.test.labels, LABELS[1200:1300])
     dataset = dataclasses.replace(dataset, with_sibling=test)
     assert with_test_answers([candidate], tested, dataset, 0)[0].model.held_out.test is None
+
+
+def by_groups(dataset, positions, answers, seed):
+    """Scores of some examples by their groups, and by each alone."""
+    labels, groups = dataset.labels_at(positions), Groups.of_sets(dataset.together[positions])
+    found = [score(labels, answers, seed, of).to_json() for of in (groups, None)]
+    assert found[0] != found[1]
+    return found[0]
+
+
+@pytest.mark.core
+def test_scores_without_what_is_known_go_by_groups():
+    """Groups of three; the first forty of the test are known from training, or all of it is."""
+    groups = np.arange(len(LABELS)) // 3
+    dataset = dataclasses.replace(
+        MATERIAL, test=np.arange(900, 1050), leaked=np.arange(900, 940), with_sibling=np.arange(900, 940),
+        together=groups, has_groups=True,
+    )  # fmt: skip
+    candidate = finished("svm", dataset)
+    said, novelty = candidate.model.answer(PIXELS[900:1050])
+    tested = testing.Tested(said, said, novelty, 1.0)
+    found = testing.entry(candidate, tested, dataset, 5)
+    assert found["test_without_leaked"] == by_groups(dataset, np.arange(940, 1050), said[40:], 5)
+    assert "held_out" not in found
+    known = dataclasses.replace(dataset, leaked=dataset.test, with_sibling=dataset.test)
+    found = testing.entry(candidate, tested, known, 5)["held_out"]
+    assert found["examples"] == 300
+    assert found["scores"] == by_groups(known, candidate.held_out.positions, candidate.held_out.answers, 5)
 
 
 def test_the_report_and_predict_make_the_same_promises():

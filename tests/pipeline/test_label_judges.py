@@ -21,11 +21,17 @@ from pellucid.pipeline.judging.label_issues import (
     held_out_judge,
     out_of_fold,
 )
-from pellucid.pipeline.learners.candidates import FeatureCache, Features, answers
+from pellucid.pipeline.learners.candidates import (
+    Candidate,
+    FeatureCache,
+    Features,
+    HeldOutAnswers,
+    answers,
+)
 from pellucid.pipeline.learners.classical import ClassicalLearner
 from pellucid.settings import Settings
 from pellucid.targets import CLASSIFICATION
-from small_models import digits
+from small_models import DIGITS, digits
 
 SETTINGS = Settings(threads=1)
 NOBODY = Judge("nobody", None, np.zeros(0, np.int64), np.zeros((0, 10)))
@@ -168,3 +174,37 @@ def test_the_mean_with_a_discriminant_is_right_more_often_and_lists_what_was_fli
     listed = [each.position for each in judge_label_issues(labels, both).found]
     assert wrong[listed].sum() >= 0.75 * wrong.sum()
     assert wrong[listed].mean() >= 0.8
+
+
+def test_what_was_held_out_is_judged_by_answers_in_the_order_of_the_examples():
+    draws = np.random.default_rng(1)
+    dataset = dataclasses.replace(of_digits(np.arange(30) % 10, np.arange(30)), test=np.array([20, 22, 27]))
+    held_out = HeldOutAnswers(np.array([3, 8, 11, 12]), draws.dirichlet(np.ones(10), 4))
+    test = draws.dirichlet(np.ones(10), 3)
+    judge = held_out_judge(Candidate("svm", None, 9, 1.0, held_out, "pixels"), dataset, test)
+    assert judge.positions.tolist() == [3, 8, 11, 12, 20, 22, 27]
+    np.testing.assert_array_equal(judge.answers, [*held_out.answers, *test])
+
+
+def test_copies_of_training_examples_are_judged_in_one_fold(monkeypatch):
+    """And what was judged already is left out; answers go to the examples that they are about."""
+    rows = np.arange(80) // 2
+    seen = digits()[0][rows]
+    dataset = Dataset(
+        seen, digits()[1][rows], np.arange(80), np.arange(80)[:0], tuple("0123456789"), DIGITS,
+        target=CLASSIFICATION, together=rows + 7,
+    )  # fmt: skip
+    given = {}
+
+    def noted(learner, material, fold):
+        given.update(material=material, fold=fold)
+        return np.random.default_rng(2).dirichlet(np.ones(10), len(fold))
+
+    monkeypatch.setattr(label_issues, "out_of_fold", noted)
+    monkeypatch.setattr(label_issues, "_WIDEST", 0)
+    judge = fold_judge([], dataset, NOBODY._replace(positions=np.arange(10, 20)), SETTINGS)
+    assert judge.positions.tolist() == [*range(10), *range(20, 80)]
+    assert given["material"].labels.tolist() == dataset.labels[judge.positions].tolist()
+    sets = rows[judge.positions]
+    assert {len({*given["fold"][sets == each].tolist()}) for each in sets} == {1}
+    assert len({*given["fold"].tolist()}) == judge.folds

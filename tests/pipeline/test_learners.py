@@ -2,11 +2,13 @@
 
 import dataclasses
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from pellucid.classical import Budget
 from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.errors import UsageError
@@ -14,10 +16,23 @@ from pellucid.networks import Network
 from pellucid.networks.network import HeadAlone
 from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.judging.testing import test_once as ask_about_test
+from pellucid.pipeline.learners import backbone_learners
 from pellucid.pipeline.learners.backbone_choice import chosen
-from pellucid.pipeline.learners.backbone_learners import FrozenLearner, TuningLearner, train_head
-from pellucid.pipeline.learners.candidates import answers, calibrated
-from pellucid.pipeline.learners.classical import ClassicalLearner, on_network
+from pellucid.pipeline.learners.backbone_learners import (
+    BackboneLearner,
+    FrozenLearner,
+    TuningLearner,
+    train_head,
+)
+from pellucid.pipeline.learners.candidates import Candidate, HeldOutAnswers, answers, calibrated
+from pellucid.pipeline.learners.classical import (
+    ClassicalLearner,
+    TrainingSets,
+    _fit_of,
+    learner_at_setup,
+    make_training_set,
+    on_network,
+)
 from pellucid.pipeline.learners.network import Learner, learner_of, learner_on_part
 from pellucid.pipeline.run.context import UNLIMITED, RunContext, TimeBudget, learner_time
 from pellucid.pipeline.run.stages import Stages
@@ -29,6 +44,7 @@ from text_models import texts
 from tiny_backbone import NAME, tiny_weights
 
 PIXELS, LABELS = digits()
+NOBODY = np.zeros(0, np.int64)
 MATERIAL = Dataset(
     PIXELS, LABELS, np.arange(300), np.arange(300, 430), CLASSES, DIGITS, target=CLASSIFICATION
 )
@@ -117,6 +133,53 @@ def test_a_network_takes_no_more_than_its_time():
     assert part.session.batches.recipe == part.plan.recipe
     with pytest.raises(UsageError, match=r"--time-limit: 0.0 s are left for training"):
         learner_of(settings, MATERIAL).fit(MATERIAL, TimeBudget(0.0))
+
+
+def test_of_a_backbones_models_the_one_that_is_right_most_is_taken_and_of_equals_the_surest(monkeypatch):
+    right = np.eye(10)[LABELS[300:430]]
+
+    def stated(name, wrong, confidence):
+        said = np.roll(right, 1, axis=1) * (np.arange(130) < wrong)[:, None]
+        said = confidence * np.where(said.any(axis=1, keepdims=True), said, right) + (1 - confidence) / 10
+        return Candidate(name, None, 300, 1.0, HeldOutAnswers(MATERIAL.validation, said))
+
+    def taken(*candidates, metric=None):
+        frozen = SimpleNamespace(within=lambda *_: frozen, built=lambda _: None)
+        tuned = SimpleNamespace(tuned=lambda _: SimpleNamespace(candidates=candidates))
+        monkeypatch.setattr(BackboneLearner, "_frozen", lambda *_: frozen)
+        monkeypatch.setattr(backbone_learners, "TuningLearner", lambda *_, **__: tuned)
+        (found,) = BackboneLearner(Settings(backbone=NAME, metric=metric)).fit(MATERIAL)
+        return found.name
+
+    most, careful, sure = stated("most", 9, 0.999), stated("careful", 12, 0.8), stated("sure", 12, 0.999)
+    assert taken(careful, most, sure) == "most"
+    assert taken(careful, sure) == taken(sure, careful) == "careful"
+    assert taken(most, careful, metric="log-loss") == "careful"
+
+
+def test_balanced_weights_are_those_of_the_training_examples():
+    """The others are the other way round."""
+    labels = np.zeros(len(LABELS), np.int64)
+    labels[:60] = labels[300:900] = 1
+    material = dataclasses.replace(MATERIAL, labels=labels, classes=("a", "b"))
+    fit = _fit_of("svm", make_training_set(material), Settings(class_weight="balanced"), material)
+    assert fit.keywords["class_weights"] == (300 / (2 * 240), 300 / (2 * 60))
+
+
+def test_a_model_is_trained_again_within_its_own_counts_at_its_own_set_up():
+    own = Budget(screened=77)
+    candidate = Candidate("svm", None, 5, 1.0, setup=("pixels", "some words"), budget=own)
+    learner = learner_at_setup(candidate, Settings(preset="quick"))
+    assert (learner.name, learner.budget, learner.setup) == ("svm", own, ("pixels", "some words"))
+    without = learner_at_setup(dataclasses.replace(candidate, budget=None), Settings(preset="quick"))
+    assert without.budget == Budget.of_preset("quick") != Budget.of_preset(Settings().preset)
+
+
+def test_training_sets_are_shared_by_the_same_examples_alone():
+    sets, other = TrainingSets(), dataclasses.replace(MATERIAL, train=np.arange(500, 800))
+    first, second = sets.of(MATERIAL), sets.of(other)
+    assert sets.of(dataclasses.replace(MATERIAL, validation=NOBODY)) is first
+    assert second.train.tolist() == [*range(500, 800)]
 
 
 def test_a_classical_model_takes_what_fits_into_its_time():

@@ -96,3 +96,49 @@ def test_it_is_drawn_of_the_baseline_that_is_best_on_what_was_held_out(dataset, 
     with pytest.raises(LookupError):
         refitting.draw_curve(candidates, "cnn", None, folds, Settings(), Stages(quiet=True))
     assert names == ["logistic-regression"]
+
+
+def test_each_curve_ends_with_what_its_own_model_answered_and_learned(dataset, monkeypatch):
+    """The best baseline's and the recommended one's; each part is asked by its own training."""
+    positions, drawn = dataset.validation, {}
+    truth = dataset.labels[positions]
+
+    def answered(wrong):
+        codes = np.where(np.arange(len(truth)) < wrong, (truth + 1) % 10, truth)
+        return 0.5 * np.eye(10)[codes] + 0.05
+
+    def fits(fit, splits):
+        for split in splits:
+            assert np.array_equal(split.judged, positions)
+            size = len(split.material.train)
+            yield refitting.Fit({"answers": answered(size % 50)}, (), size, 0, 1.0)
+
+    def curve(labels, points, outlook, seed):
+        drawn.update(points)
+        return SimpleNamespace(outlook=outlook)
+
+    monkeypatch.setattr(refitting, "cross_fit", fits)
+    monkeypatch.setattr(refitting, "learning_curve", curve)
+    wrong, seen = {"svm": 3, "logistic-regression": 7, "random-forest": 9}, {"svm": 700, "random-forest": 90}
+    candidates = [
+        Candidate(
+            name,
+            MODELS["svm"](),
+            seen.get(name, 800),
+            1.0,
+            HeldOutAnswers(positions, answered(each)),
+            "pixels",
+        )
+        for name, each in wrong.items()
+    ]
+    folds = SimpleNamespace(judging=dataset, parts=())
+    found = refitting.draw_curve(candidates, "random-forest", None, folds, Settings(), Stages(quiet=True))
+    assert found.outlook == "random-forest"
+    sizes = [len(part) for part in curve_parts(dataset, Settings().seed)]
+    assert {name: [size for size, _ in points] for name, points in drawn.items()} == {
+        "svm": [*sizes, 700],
+        "random-forest": [90],
+    }
+    for name, points in drawn.items():
+        mistakes = [int((labels != truth).sum()) for _, labels in points]
+        assert mistakes == [*(size % 50 for size, _ in points[:-1]), wrong[name]]

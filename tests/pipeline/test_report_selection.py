@@ -9,10 +9,16 @@ from labelled import with_labels_at
 from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.pipeline.judging import testing
-from pellucid.pipeline.judging.by_target import answered_rows, cell_rows, uncertain_rows, worst_rows
+from pellucid.pipeline.judging.by_target import (
+    JUDGING,
+    answered_rows,
+    cell_rows,
+    uncertain_rows,
+    worst_rows,
+)
 from pellucid.pipeline.judging.report_facts import show_first_mistakes, unfamiliar
 from pellucid.settings import Settings
-from pellucid.targets import CLASSIFICATION
+from pellucid.targets import CLASSIFICATION, MULTILABEL
 
 LABELS = np.array([0, 0, 1, 1, 2, 2])
 SAID = np.array(
@@ -37,8 +43,35 @@ def test_what_a_threshold_decides_is_a_mistake_or_none_as_in_the_matrix():
         digests=None, inputs=np.zeros((4, 8, 8, 1), np.uint8), labels=labels, names=list("abcd"),
         classes=("no", "yes"), label_text=lambda place: "",
     )  # fmt: skip
-    (shown,) = answered_rows(data, np.arange(4), said, predicted, [1])
-    assert (shown.label, shown.predicted, shown.probability) == ("no", "yes", 0.4)
+    (shown,) = answered_rows(data, np.array([3, 1, 2, 0]), said[[3, 1, 2, 0]], predicted[[3, 1, 2, 0]], [1])
+    assert (shown.label, shown.predicted, shown.source) == ("no", "yes", "b")
+    assert (shown.probability, shown.probability_of_label) == (0.4, 0.6)
+    assert (shown.example.input, shown.example.suggestion) == ("b", "yes")
+
+
+@pytest.mark.parametrize("name", ["no", "yes"])
+def test_the_answers_nearest_to_a_threshold_of_either_class_are_the_least_certain(name):
+    said = np.array([[0.9, 0.1], [0.55, 0.45], [0.32, 0.68], [0.1, 0.9]])
+    order = np.argsort(np.abs(said[:, ["no", "yes"].index(name)] - 0.3))
+    assert uncertain_rows(said, ("no", "yes"), {name: 0.3}) == order.tolist()
+
+
+def test_a_label_in_doubt_is_suggested_the_other_way_round():
+    states = np.array([[1, 0, 1], [0, -1, 1]], np.int8)
+    names = ("ant", "bee", "cat")
+    data = SimpleNamespace(
+        labels=states,
+        classes=names,
+        label_text=lambda place: ";".join(
+            name for name, state in zip(names, states[place], strict=True) if state == 1
+        ),
+    )
+    judging = JUDGING[MULTILABEL]
+    assert judging.suggested(data, 0, 1) == "ant;bee;cat"
+    assert judging.suggested(data, 0, 2) == "ant"
+    assert judging.suggested(data, 1, 2) == ""
+    assert judging.doubted(data, 0, 1) == ("bee: absent", "bee: present")
+    assert judging.doubted(data, 0, 2) == ("cat: present", "cat: absent")
 
 
 def test_the_nearest_two_classes_come_first():

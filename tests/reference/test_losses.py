@@ -35,6 +35,13 @@ def test_cross_entropy_by_hand():
     assert cross_entropy(QUARTERS, np.array([0]), smoothing=0.5) == pytest.approx(smoothed)
 
 
+def test_a_gradient_from_above_passes_in_proportion():
+    labels, states = np.array([0]), np.array([[1, 0]], np.int8)
+    for backward, true in ((cross_entropy_backward, labels), (binary_cross_entropy_backward, states)):
+        once, much = (backward(gradient, QUARTERS, true)[0] for gradient in (1.0, -2.5))
+        np.testing.assert_allclose(much, -2.5 * once, rtol=1e-12)
+
+
 def test_cross_entropy_of_certain_errors_is_finite():
     assert cross_entropy(np.array([[1e4, 0.0]]), np.array([1])) == 1e4
 

@@ -1,5 +1,7 @@
 """Lines of index notation: every number, gradient and field that follows from them is the layer's own."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -75,6 +77,24 @@ def test_the_field_is_what_the_units_at_a_place_sum(kind, case, arrays, bound, o
 
 
 @every_example
+def test_the_field_of_a_box_is_what_its_places_see_together(kind, case, arrays, bound, outputs):
+    seen = bound.notation.factors[-1].name
+    if seen in bound.computed:
+        return
+    sizes = outputs.shape[places_of(outputs.ndim)]
+    for first, last in ((0, 0), (1, 0), (0, 1)):
+        box = [(min(first, size - 1), size - 1 - min(last, size - 1)) for size in sizes]
+        if any(low > high for low, high in box):
+            continue
+        every = [
+            bound.field(seen, [(at, at) for at in place])
+            for place in itertools.product(*(range(low, high + 1) for low, high in box))
+        ]
+        lows, highs = np.array(every).min(axis=0)[:, 0], np.array(every).max(axis=0)[:, 1]
+        assert bound.field(seen, box) == tuple(zip(lows.tolist(), highs.tolist(), strict=True)), box
+
+
+@every_example
 def test_work_is_counted_from_the_letters(kind, case, arrays, bound, outputs):
     if bound.is_copy or bound.notation.operation == "max":
         assert bound.multiply_adds == 0
@@ -120,3 +140,8 @@ def test_what_is_no_line_is_refused():
     for text in ("y[o]", "y[o] = x", "y = x[o]"):
         with pytest.raises(ValueError, match="is no line of index notation"):
             read_line(text, ())
+
+
+def test_copies_are_what_moves_numbers_alone():
+    found = {each.values[0] for each in examples() if each.values[3].is_copy}
+    assert found == {"flatten", "unflatten", "part", "turn"}

@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 from pellucid.data.images.augmentation import Augmentation
 from pellucid.insight.reference_lines import taken_apart, weights_of
 from pellucid.networks import Network
-from pellucid.reference import RULES, Line, Numbers, update, walk, walk_back
+from pellucid.reference import RULES, Line, Memory, Numbers, update, walk, walk_back
 from pellucid.reference.normalisation import running_statistics
 from pellucid.settings import Settings
 from pellucid.training.objectives import LOSSES
@@ -165,3 +165,69 @@ def test_fifty_steps_in_numpy_follow_torch(name, optimizer, loss):
     lines, last = taken_apart(network.eval())
     answers = walk(lines, {**with_numpy.weights, "inputs": inputs[:8]})[last]
     np.testing.assert_allclose(answers, network(torch.from_numpy(inputs[:8])).detach(), rtol=0, atol=1e-8)
+
+
+def weighted_sum(past, share):
+    """All so far, each a share of the one behind it."""
+    return sum(share ** (len(past) - 1 - place) * each for place, each in enumerate(past))
+
+
+def weighted_mean(past, share):
+    return weighted_sum(past, share) / weighted_sum([1.0] * len(past), share)
+
+
+# Steps by all gradients so far, those that decay is a part of, at once.
+AT_ONCE = {
+    "gd": lambda past: past[-1],
+    "momentum": lambda past: weighted_sum(past, 0.7),
+    "nesterov": lambda past: past[-1] + 0.7 * weighted_sum(past, 0.7),
+    "adam": lambda past: weighted_mean(past, 0.8) / (np.sqrt(weighted_mean(np.square(past), 0.95)) + 1e-3),
+}
+AT_ONCE["adamw"] = AT_ONCE["adam"]
+
+
+@pytest.mark.parametrize("name", AT_ONCE)
+def test_three_steps_of_every_rule_by_all_gradients_at_once(name):
+    draws, numbers = np.random.default_rng(2), Numbers(0.03, 0.2, 0.7, (0.8, 0.95), 1e-3)
+    weight, memory, past = draws.normal(size=(3, 4)), Memory(), []
+    found = weight
+    for gradient in draws.normal(size=(3, 3, 4)):
+        past.append(gradient if name == "adamw" else gradient + 0.2 * weight)
+        weight = (1 - 0.03 * 0.2 * (name == "adamw")) * weight - 0.03 * AT_ONCE[name](past)
+        found, memory = RULES[name](found, gradient, memory, numbers)
+        np.testing.assert_allclose(found, weight, rtol=1e-12)
+    assert memory.step == 3
+
+
+def test_muon_turns_a_gradient_by_its_singular_values_and_keeps_the_length_of_the_weights():
+    draws = np.random.default_rng(3)
+    weight, gradients, momentum = draws.normal(size=(3, 5)), draws.normal(size=(2, 3, 5)), 0.0
+    memory, length, numbers = Memory(), np.linalg.norm(weight), Numbers(0.3, momentum=0.6)
+    found = weight
+    for gradient in gradients:
+        momentum = 0.6 * momentum + gradient
+        left, values, right = np.linalg.svd(gradient + 0.6 * momentum, full_matrices=False)
+        values /= np.linalg.norm(values)
+        for _ in range(3):
+            values = 3.4445 * values - 4.775 * values**3 + 2.0315 * values**5
+        weight = length * (weight / np.linalg.norm(weight) - 0.3 / np.sqrt(3) * (left * values) @ right)
+        found, memory = RULES["muon"](found, gradient, memory, numbers)
+        np.testing.assert_allclose(found, weight, rtol=1e-10)
+    assert memory.step == 2
+
+
+def test_decay_acts_on_what_has_axes_and_each_array_has_a_memory_of_its_own():
+    weights = {"kernel": np.array([[2.0, -3.0]]), "bias": np.array([5.0])}
+    gradients = {"kernel": np.array([[0.5, 0.25]]), "bias": np.array([4.0]), "more": None}
+    numbers, memories = Numbers(0.1, 0.2, momentum=0.5), {}
+    for _ in range(2):
+        weights, memories = update(RULES["momentum"], weights, gradients, memories, numbers)
+    first = np.array([2 - 0.09, -3 + 0.035])
+    second = first - 0.1 * (0.5 * np.array([0.9, -0.35]) + np.array([0.5, 0.25]) + 0.2 * first)
+    np.testing.assert_allclose(weights["kernel"][0], second, rtol=1e-12)
+    np.testing.assert_allclose(weights["bias"], [5 - 0.1 * 4 - 0.1 * 6], rtol=1e-12)
+    assert {name: each.step for name, each in memories.items()} == {"kernel": 2, "bias": 2}
+
+
+def test_numbers_of_optimisers_are_those_of_their_papers_where_none_are_given():
+    assert Numbers(0.1) == (0.1, 0.0, 0.9, (0.9, 0.999), 1e-8)

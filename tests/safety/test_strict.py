@@ -71,6 +71,7 @@ def test_reads_whatever_json_writes(document):
         (b"1" * 301, "11111111111111111111... has more than 300 digits"),
         (b'["\xff"]', "it is not UTF-8"),
         (rb'["\ud800"]', "it is not UTF-8"),
+        (b"[" + b"[]," * NESTED + b'"\xff"]', "it is not UTF-8"),
         (b"", "Expecting value"),
         (b"{} {}", "Extra data"),
         (b"\xef\xbb\xbf{}", "BOM"),
@@ -173,6 +174,7 @@ BOUNDS = [
         ["no", "yes"],
         [(value, f"'{value}' is not one of no, yes") for value in ("maybe", 1)],
     ),
+    (OneOf(("only",)), ["only"], [("other", "'other' is not one of only")]),
     (OneOf((1, 3)), [1, 3], [(value, f"{value} is not one of 1, 3") for value in (True, 1.0, 2, "1")]),
 ]
 
@@ -362,6 +364,14 @@ def test_fields_come_in_the_order_of_their_declaration():
         read_object("it", {"b": "x"}, {"b": Whole()})
     with pytest.raises(ValueError, match="it: size: x is no whole number from 1 to 8"):
         from_json("it", {"size": "x", "note": ""}, Part)
+
+
+def test_a_tuple_of_one_and_any_kind_of_object_are_fields():
+    assert field_of(tuple[int]).read("it", [4]) == (4,)
+    with refused("it: no list of 1 values"):
+        field_of(tuple[int]).read("it", [4, 5])
+    assert field_of(dict[str, int]).read("it", {"a": 3}) == {"a": 3}
+    assert field_of(list[str]).read("it", ["b", "a"]) == ("b", "a")
 
 
 @pytest.mark.parametrize("annotation", [complex, set[int], type(None)])

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import dataclasses
 import io
 import json
 import os
@@ -26,7 +27,7 @@ from serving.served import JSON, Server
 pytest.importorskip("prometheus_client")
 from pellucid.input_kinds import IMAGES
 from pellucid.serving.application import State, application
-from pellucid.serving.monitoring import Monitor
+from pellucid.serving.monitoring import WINDOW, Monitor
 from pellucid.serving.workers import Reply
 from pellucid.targets import CLASSIFICATION
 
@@ -287,3 +288,76 @@ def test_addresses_of_corrections_are_told_where_they_are(asked, server):
         found = json.loads(served.ask("GET", "/openapi.json")[2])
         assert ("/api/corrections" in found["paths"]) == is_there
         assert served.ask("GET", "/api/corrections")[0] == (200 if is_there else 404)
+
+
+class Repeating(Asked):
+    """Processes that answer with what they were asked, of which they count a label by the model's name."""
+
+    async def answer(self, asked, content, is_gone, *, is_long=False):
+        labels = [json.loads(asked.short)["model"]]
+        return Reply(200, {"labels": labels, "novelty": [], "inputs": 1}, asked.short, 0.5, 0.25)
+
+
+@pytest.fixture
+def two():
+    """A server of two models, whose pages are their names, and its state."""
+    made = {
+        name: Metadata(name, "0", IMAGES, classes, CLASSIFICATION, 1.0, Preprocessing(8, 8, 1), (), None, ())
+        for name, classes in (("m", ("m", "b")), ("n", ("n", "c", "d")))
+    }
+    served = {name: SimpleNamespace(metadata=each, name=name) for name, each in made.items()}
+    state = State(Repeating(), ("m", "n"), served=served)
+    state.monitor = Monitor(made, waiting=int, alive=int, restarts=int)
+    own = listening(0)
+    with served_meanwhile(application(state), own):
+        yield Served(own.getsockname()[1]), state
+
+
+def test_each_of_two_models_is_asked_counted_and_described_by_its_own_name(two):
+    server, state = two
+    wanted = [("predict", "n", JSON), ("explain", "m", JSON), ("predict", "n", {"content-type": "image/png"})]
+    for job, model, headers in wanted:
+        found = json.loads(server.ask("POST", f"/api/{job}?model={model}", b"{}", headers)[2])
+        kind = "json" if headers is JSON else "image"
+        assert found == {"job": job, "model": model, "kind": kind, "is_long": False}
+    text = server.ask("GET", "/metrics")[2].decode()
+    for line in (
+        'pellucid_requests_total{endpoint="/api/predict",status="200"} 2.0',
+        'pellucid_requests_total{endpoint="/api/explain",status="200"} 1.0',
+        'pellucid_answers_total{label="n",model="n"} 2.0',
+        'pellucid_answers_total{label="m",model="m"} 1.0',
+    ):
+        assert line in text
+    for _ in range(2):  # the second window is compared with the first
+        state.monitor.answered("n", {"labels": ["n"] * WINDOW, "novelty": [], "inputs": WINDOW}, 0.0, 0.0)
+    models = [json.loads(server.ask("GET", f"/api/model{query}")[2]) for query in ("", "?model=n")]
+    assert [each["classes"] for each in models] == [["m", "b"], ["n", "c", "d"]]
+    assert [each["drift"] is None for each in models] == [True, False]
+
+
+def test_each_of_two_models_has_a_page_of_its_own(two, monkeypatch):
+    def page(words):
+        return lambda served: SimpleNamespace(html=f"{words} {served.name}", policy=f"of {served.name}")
+
+    for name in ("page_of", "opened_page_of"):
+        monkeypatch.setattr(f"pellucid.serving.application.{name}", page(name))
+    for _ in range(2):
+        for path, name in (("/", "page_of"), ("/api/page", "opened_page_of")):
+            for model in ("n", "m"):
+                _, headers, content = two[0].ask("GET", f"{path}?model={model}")
+                assert content.decode() == f"{name} {model}"
+                assert headers["content-security-policy"] == f"of {model}"
+
+
+def test_everything_about_models_and_those_who_ask_needs_the_token(two):
+    state = dataclasses.replace(two[1], token="secret")
+    own = listening(0)
+    with served_meanwhile(application(state), own):
+        server = Served(own.getsockname()[1])
+        for path in ("/metrics", "/api/model", "/api/page"):
+            assert server.ask("GET", path)[0] == 401
+            assert server.ask("GET", path, None, {"authorization": "Bearer other"})[0] == 401
+        for path in ("/metrics", "/api/model"):
+            assert server.ask("GET", path, None, {"authorization": "Bearer secret"})[0] == 200
+        assert server.ask("GET", "/healthz")[0] == 200
+        assert server.ask("POST", "/api/predict", b"{}", JSON)[0] == 401

@@ -101,6 +101,16 @@ def test_looking_a_hundred_times_gives_few_false_alarms():
     assert false <= 18  # of 200 at 5 % more come with a chance of 1 %
 
 
+def test_many_answers_at_once_are_as_many_windows():
+    watch, again = (DriftWatch(metadata(held_out())) for _ in range(2))
+    labels, novelty = asked(np.random.default_rng(5), 3 * WINDOW + 7, power=0.8)
+    watch.add(labels, novelty)
+    for start in range(0, len(labels), 50):
+        again.add(labels[start : start + 50], novelty[start : start + 50])
+    assert watch.windows == again.windows == 3
+    assert watch.last == again.last
+
+
 def test_without_held_out_answers_the_first_window_is_the_reference():
     watch, draws = DriftWatch(metadata()), np.random.default_rng(3)
     watch.add(*asked(draws, WINDOW))

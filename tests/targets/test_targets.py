@@ -9,6 +9,7 @@ from pellucid.targets import (
     GENERATION,
     MULTILABEL,
     ORDERED,
+    PRESENT,
     REGRESSION,
     TARGETS,
     Labels,
@@ -21,7 +22,7 @@ from pellucid.targets import (
     target_named,
 )
 from pellucid.targets.numbers import MOST_STRATA, deciles
-from pellucid.targets.several import States, states_of
+from pellucid.targets.several import States, rarest_labels, states_of
 
 NAMES = ("ant", "bee", "cat")
 LABELS = {
@@ -343,3 +344,19 @@ def test_a_task_names_its_target() -> None:
     for target in (*TARGETS.values(), GENERATION):
         assert target_named(target.name) is target
     assert target_named("") is CLASSIFICATION
+
+
+def test_the_rarest_label_of_each_is_the_first_of_equally_rare_ones() -> None:
+    """Of forty labels, more than NumPy sorts in order by itself, all but the last are in two examples."""
+    labels = np.zeros((40, 40), np.int8)
+    labels[np.arange(40), np.arange(40)] = labels[np.arange(40), (np.arange(40) + 7) % 40] = PRESENT
+    labels[5, 39] = PRESENT
+    expected = np.minimum(np.arange(40), (np.arange(40) + 7) % 40)
+    assert rarest_labels(labels).tolist() == expected.tolist()
+
+
+def test_errors_are_those_of_answers_from_labels() -> None:
+    labels, answers = np.array([1.0, 2.0, 6.0]), np.array([2.0, 2.5, 4.0])
+    squares, around = 1 + 0.25 + 4, 4 + 1 + 9
+    assert REGRESSION.value("r2", labels, answers) == pytest.approx(1 - squares / around)
+    assert REGRESSION.value("root_mean_squared_error", labels, answers) == pytest.approx(np.sqrt(squares / 3))

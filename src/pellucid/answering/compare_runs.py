@@ -34,7 +34,8 @@ from pellucid.targets import Labels, Target
 
 _FORMAT = 1
 _BLOCK = 1024
-_SHOWN, _NAMED = 20, 10
+_SHOWN = 20  # examples that the terminal lists
+_NAMED = 10  # names in a message
 _SEEN = (TRAIN, VALIDATION)
 # Settings that say how DATA is read and judged; others belong to training.
 OF_DATA = (

@@ -26,10 +26,13 @@ from pellucid.settings import Settings, likely_meant
 
 MOST_IMAGES = 100_000
 MOST_ON_SHEET = 100
-_GAP, _GROUND = 2, 255
-_SHEET, _LABELS = "contact-sheet.png", "labels.csv"
+_GAP = 2  # pixels between two images
+_GROUND = 255  # white
+_SHEET = "contact-sheet.png"
+_LABELS = "labels.csv"
 _MOST_COLUMNS = 16
-_LISTED, _BLOCK = 10, 1024
+_LISTED = 10  # oddest images in the terminal
+_BLOCK = 1024  # images measured at a time
 
 
 def png(image: UInt8[np.ndarray, "height width channels"]) -> bytes:

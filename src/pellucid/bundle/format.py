@@ -61,9 +61,12 @@ HELD_OUT_NAME = "held-out.safetensors"
 CARD_NAME = "README.md"
 # Folder in that of an average, in which each member lies as a model folder of its own name.
 MEMBERS_NAME = "members"
-_TOKENIZER, _VOCABULARY = "tokenizer.json", "vocabulary.json"
+_TOKENIZER = "tokenizer.json"
+_VOCABULARY = "vocabulary.json"
 # Before the names of tensors, where there is a predictor: the part that they belong to.
-NETWORK, PREDICTOR, TFIDF = "network.", "predictor.", "tfidf."
+NETWORK = "network."
+PREDICTOR = "predictor."
+TFIDF = "tfidf."
 
 _FILE = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 _DIGEST = r"[0-9a-f]{64}"

@@ -30,7 +30,8 @@ Inputs: TypeAlias = Shaped[np.ndarray, "examples ..."] | Sequence[str]
 
 AnyAnswers = TypeVar("AnyAnswers", Tensor, np.ndarray)
 
-LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.01, 100.0
+LEAST_TEMPERATURE = 0.01  # as a divisor of logits
+MOST_TEMPERATURE = 100.0  # all classes are then nearly alike
 
 
 def checked_temperature(temperature: float, classes: Sequence[str]) -> float:

@@ -476,7 +476,8 @@ def generator_of(network: Network, preprocessing: Preprocessing, classes: Sequen
 # A first question to a model that was just read: weights may be finite and its answers not.
 
 # Bytes that one probability takes until it is written, and inputs that are answered at a time.
-_OUTPUT_BYTES, _ROWS = 72, 256
+_OUTPUT_BYTES = 72  # as text
+_ROWS = 256  # inputs
 
 _KNOWN = 64
 _TEXTS = ("", "a", "The quick brown fox jumps over 13 lazy dogs!")

@@ -267,7 +267,7 @@ def write_document(document: Mapping[str, Any]) -> None:
 
 def write_run(folder: Path) -> None:
     """Print paths and scores of a finished run, study or comparison as a document."""
-    from pellucid.pipeline.results import Run
+    from pellucid.pipeline.finished_run import Run
 
     run = Run(folder)
     paths = {"run": folder, "report": run.report, "metrics_file": folder / "metrics.json"}

@@ -76,7 +76,7 @@ def _trained(out: Path, spam: Path, is_document: bool) -> int:
             finished = [_train("sample:fashion", out, {**_IMAGES, "threads": threads})]
             code = finish()
         if not code:
-            from pellucid.pipeline.results import Run
+            from pellucid.pipeline.finished_run import Run
 
             finished.append(Run(spam))
     if is_document:

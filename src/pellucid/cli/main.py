@@ -22,6 +22,7 @@ from pellucid.cli import (
     inspect,
     label,
     predict,
+    schema,
     serve,
     train,
     tune,
@@ -36,7 +37,9 @@ from pellucid.safety.budgets import shortened
 # At the end all memory is given back at once; to look for cycles among all objects first takes half a second.
 atexit.register(gc.freeze)
 
-COMMANDS = (demo, inspect, train, evaluate, predict, explain, compare, tune, generate, export, serve, label)
+COMMANDS = (
+    demo, inspect, train, evaluate, predict, explain, compare, tune, generate, export, serve, label, schema,
+)  # fmt: skip
 
 # Commands that read what others made, and their flag for it.
 _ISOLATED = ("inspect", "train", "evaluate", "predict", "explain", "label")

@@ -48,8 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     for each in arguments.models:
         name, place = named(each)
         if Path(place).is_dir():
-            from pellucid.export.app.for_serving import folder_page
-            from pellucid.export.for_serving import served_content
+            from pellucid.export.for_serving import folder_page, served_content
 
             stem = Path(place).absolute().name
             content = served_content(place, say)

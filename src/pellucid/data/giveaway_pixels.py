@@ -30,8 +30,11 @@ _COLOURLESS = 3
 # Where so much of other classes' borders has the colour, it is the ordinary background of the data.
 _ORDINARY = 0.25
 # A colour of fewer images, or of several classes, is no rule and not looked at further.
-_FEWEST_MARKED, _NEARLY_ONE_CLASS = 8, 0.9
-_MOST_PROTOTYPES, _MOST_OF_CLASS, _FEWEST_OF_CLASS = 240, 24, 3
+_FEWEST_MARKED = 8  # images
+_NEARLY_ONE_CLASS = 0.9  # share of the images marked
+_MOST_PROTOTYPES = 240
+_MOST_OF_CLASS = 24
+_FEWEST_OF_CLASS = 3
 
 
 class Looks(NamedTuple):

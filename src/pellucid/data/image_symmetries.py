@@ -49,17 +49,30 @@ Units = Float32[np.ndarray, "m 64"]
 Ways = Int64[np.ndarray, "pairs 3"]
 
 REACH = 0.1
-CROP_REACH, CROPPED, MOST_CROPPED, NEAREST = 0.3, 0.025, 10_000, 8
-LEAST_CORRELATION, LEAST_CORRELATION_CROPPED = 0.985, 0.93
+CROP_REACH = 0.3  # distance of the middle of one to the whole of the other
+CROPPED = 0.025  # share of each side that is cut off
+MOST_CROPPED = 10_000  # images, beyond which cropped copies are not searched
+NEAREST = 8  # whole images that a middle is compared with
+LEAST_CORRELATION = 0.985  # of 8 x 8 block means
+LEAST_CORRELATION_CROPPED = 0.93  # of the middle with the whole of another
 LEAST_CONTRAST = 0.72
-MOST_APART, MOST_WAYS = 4.5, 20_000
+MOST_APART = 4.5  # distance of block means
+MOST_WAYS = 20_000  # pairs of crops that are confirmed
 MOST_OUT_OF_PROPORTION = 1.13
-COARSE_SIDE, SIDE = 16, 32
-PIXEL_LEVELS, STEPS = 9.0, 4
-LITTLE_ROUNDED, MOST_ROUNDED = 2.0, 6.0
-LEAST_COARSE, LEAST_COARSE_DETAIL, MOST_COARSE = 0.95, 0.8, 0.15
-LEAST_LAID, LEAST_DETAIL = 0.97, 0.94
-MOST_BEYOND, MOST_BEYOND_IN_COLOUR, MOST_LOCAL = 0.05, 0.25, 18.0
+COARSE_SIDE = 16  # cells
+SIDE = 32  # cells
+PIXEL_LEVELS = 9.0  # of 256: beyond them a value differs
+STEPS = 4  # of Gauss and Newton
+LITTLE_ROUNDED = 2.0  # levels
+MOST_ROUNDED = 6.0  # levels, of pairs with equal hashes
+LEAST_COARSE = 0.95  # correlation at 16 x 16 cells
+LEAST_COARSE_DETAIL = 0.8  # correlation of what is left without a blurred version
+MOST_COARSE = 0.15  # share of values that differ
+LEAST_LAID = 0.97  # correlation once one is laid over the other
+LEAST_DETAIL = 0.94  # correlation of the detail
+MOST_BEYOND = 0.05  # share of grey values that differ
+MOST_BEYOND_IN_COLOUR = 0.25  # share of values
+MOST_LOCAL = 18.0  # levels, at the place that differs most
 SYMMETRY_RULE = (
     REACH, CROP_REACH, CROPPED, MOST_CROPPED, NEAREST, LEAST_CORRELATION, LEAST_CORRELATION_CROPPED,
     LEAST_CONTRAST, MOST_APART, MOST_WAYS, MOST_OUT_OF_PROPORTION, COARSE_SIDE, SIDE, PIXEL_LEVELS, STEPS,
@@ -67,9 +80,11 @@ SYMMETRY_RULE = (
     MOST_BEYOND, MOST_BEYOND_IN_COLOUR, MOST_LOCAL,
 )  # fmt: skip
 
-_MOST_SCALE, _MOST_SHIFT = 0.16, 0.08
+_MOST_SCALE = 0.16  # beside 1
+_MOST_SHIFT = 0.08  # share of the side
 _SIDE = 8
-_TOGETHER, _PAIRS_TOGETHER = 16_384, 256
+_TOGETHER = 16_384  # pairs
+_PAIRS_TOGETHER = 256  # pairs of pixels
 _SWAPPED = np.arange(_SIDE * _SIDE).reshape(_SIDE, _SIDE).T.reshape(-1)
 
 

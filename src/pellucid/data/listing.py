@@ -14,7 +14,9 @@ from pellucid.data.wording import public_name
 from pellucid.input_kinds import IMAGES, TEXTS, InputKind
 from pellucid.targets import Labels, Target, class_labels
 
-TRAIN, VALIDATION, TEST = "train", "validation", "test"
+TRAIN = "train"
+VALIDATION = "validation"
+TEST = "test"
 UNDECIDED = ""
 
 # Every usual name of a split, in small letters: of folders, and in columns of tables.

@@ -85,7 +85,8 @@ def by_source(
 #
 # Subjects of one word or of fewer than 8 characters, such as `Re: hello`, say nothing.
 
-FEWEST_LETTERS, FEWEST_WORDS = 8, 2
+FEWEST_LETTERS = 8  # of a subject that joins texts
+FEWEST_WORDS = 2  # of such a subject
 _LOOKED_AT = 8192
 _FIELDS = (
     "from", "to", "cc", "subject", "date", "message-id", "in-reply-to", "references", "reply-to", "sender",
@@ -178,8 +179,10 @@ MOST_SAYING = 2
 LONGEST = 20_000
 QUOTE_RULE = (SHARE_QUOTED, FEWEST_RUNS, RUN, MOST_QUOTING, MOST_SAYING, LONGEST)
 
-_TOGETHER, _SEARCHED = 500, 1 << 24
-_NEW_LINE, _MARK = ord("\n"), ord(">")
+_TOGETHER = 500  # texts at a time
+_SEARCHED = 1 << 24  # bytes at a time
+_NEW_LINE = ord("\n")
+_MARK = ord(">")
 
 
 def quotes(texts: Texts, positions: Positions) -> Links:

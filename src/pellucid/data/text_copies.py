@@ -57,12 +57,17 @@ from pellucid.data.raw_texts import Spool, Texts, TextUnits, sums, units_of
 from pellucid.data.sibling_sets import CONTAINED, REORDERED, SAME_WORDS
 from pellucid.progress import counted, report
 
-WORDS_ALIKE, SHORT_ALIKE = 0.8, 0.9
-SHINGLES_ALIKE, REORDERED_ALIKE = 0.5, 1 / 3
-FEWEST_WORDS, FEWEST_CHARACTERS = 8, 16
+WORDS_ALIKE = 0.8  # overlap of words
+SHORT_ALIKE = 0.9  # overlap of the words of short texts
+SHINGLES_ALIKE = 0.5  # overlap
+REORDERED_ALIKE = 1 / 3  # overlap of shingles
+FEWEST_WORDS = 8  # of a text that is compared
+FEWEST_CHARACTERS = 16  # of one without spaces between words
 SHORT = 2  # times as many words make a text that may differ in more of them
-FILLING_WORDS, FILLING_CHARACTERS = 4, 8
-BANDS, ROWS = 16, 4
+FILLING_WORDS = 4  # around boilerplate, that have to overlap too
+FILLING_CHARACTERS = 8  # where no spaces part words
+BANDS = 16  # of MinHash values
+ROWS = 4  # values of a band
 NEIGHBOURS = 15
 LONGEST = 20_000
 RULE = (

@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 from pellucid.language.sentence import Sentence, fields, message_of
 
-# The code of an error with this exit code whose template has none: the text of a library, for example.
-GENERAL = "PEL{exit_code}000"
+# First digit of the codes of interruptions, whose exit codes are above 128.
+INTERRUPTED = 8
+# The code of an error whose template has none: the text of a library, for example.
+_GENERAL = "PEL{digit}000"
 
 
 class Parts(NamedTuple):
@@ -35,7 +37,7 @@ def parts_of(sentence: Sentence, exit_code: int) -> Parts:
             if isinstance(value, Sentence):
                 within = parts_of(value, exit_code)
                 return Parts(within.code, place or within.place, remedy or within.remedy)
-    return Parts(known or GENERAL.format(exit_code=exit_code), place, remedy)
+    return Parts(known or _GENERAL.format(digit=min(exit_code, INTERRUPTED)), place, remedy)
 
 
 def _place(sentence: Sentence) -> str:

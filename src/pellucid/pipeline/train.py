@@ -19,6 +19,7 @@ from pellucid.pipeline.by_target import WAYS, target_of_run
 from pellucid.pipeline.concluding import conclude
 from pellucid.pipeline.continual.starting_point import require_place_of_its_own
 from pellucid.pipeline.continual.training import begin, read_on
+from pellucid.pipeline.finished_run import Run
 from pellucid.pipeline.generating import make_generator, say_generated
 from pellucid.pipeline.learners.backbone_choice import chosen, require_backbone
 from pellucid.pipeline.learners.backbone_costs import measured
@@ -42,7 +43,7 @@ from pellucid.pipeline.learners.refusals import (
 )
 from pellucid.pipeline.learners.time_limits import STANDING_ON, seconds_of_conclusion
 from pellucid.pipeline.learning import PlannedLearning, learn, plan_learning
-from pellucid.pipeline.results import Run, say_end, write_results
+from pellucid.pipeline.results import say_end, write_results
 from pellucid.pipeline.run.context import RunContext, TimeBudget, free_cores, require_same_data, slowdown
 from pellucid.pipeline.run.journal import (
     Journal,

@@ -73,12 +73,16 @@ def _held_out(text: str, classes: tuple[str, ...], target: Target) -> HeldOut:
 
 TF_IDF = "tf-idf"
 # Names of the inputs of graphs.
-IMAGES, TOKENS, TERMS, VALUES = "images", "tokens", "terms", "values"
+IMAGES = "images"
+TOKENS = "tokens"
+TERMS = "terms"
+VALUES = "values"
 
 # Most examples that are ever answered at once; texts are encoded so many at a time.
 MOST_ROWS = 4096
 
-_MOST_CLASSES, _LONGEST = 100_000, 10_000
+_MOST_CLASSES = 100_000  # names
+_LONGEST = 10_000  # characters
 
 
 class Threshold(NamedTuple):

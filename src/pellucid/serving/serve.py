@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 # Seconds that requests under way have at the end.
 _GRACE = 30
 _NEEDED = ("starlette", "uvicorn", "prometheus_client", "jinja2")
-_MOST_TOKEN_BYTES, _LEAST_TOKEN = 4096, 16
+_MOST_TOKEN_BYTES = 4096  # of the file
+_LEAST_TOKEN = 16  # characters
 _ENDING = ".onnx"
 
 

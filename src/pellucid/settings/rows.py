@@ -45,7 +45,8 @@ _OURS = {
 _OUR_VALUES = {"gpu": "cuda"}  # likewise of values, where the nearest name is another thing
 
 # Names of which so much is alike are taken for one another; in a flag a part of a word is easily alike.
-_ALIKE, _ALIKE_FLAGS = 0.6, 0.7
+_ALIKE = 0.6
+_ALIKE_FLAGS = 0.7
 
 
 # So many letters and more, found within a name, are a part of it that somebody remembers.
@@ -296,7 +297,8 @@ IGNORED_OF_IMAGES = ("border:", "corner:")
 IGNORED_COLUMN = "column:"
 CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
 _MOST_OF_SIDE = 50.0
-_MOST_IGNORED, _LONGEST_IGNORED = 100, 1000
+_MOST_IGNORED = 100  # rules
+_LONGEST_IGNORED = 1000  # characters of a rule
 
 
 def parse_ignore(text: str | None) -> tuple[str, ...]:

@@ -43,7 +43,9 @@ DUMMIES = ("majority", "mean")
 NO_BACKBONE = "none"
 
 # What settings belong to or do not go with, besides the models by their names.
-IMAGES, GENERATORS, BACKBONES = "images", "models that make images", "pretrained networks"
+IMAGES = "images"
+GENERATORS = "models that make images"
+BACKBONES = "pretrained networks"
 
 MOST_PARTS = 1024  # of a batch
 

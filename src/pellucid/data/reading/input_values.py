@@ -147,7 +147,9 @@ def read_texts(listing: Listing, encoding: str | None) -> tuple[Listing, list[st
 # Files that rows name.
 
 # What is wrong with a path.
-NO_PATH, OUTSIDE, MISSING = "no path", "outside", "missing"
+NO_PATH = "no path"
+OUTSIDE = "outside"
+MISSING = "missing"
 
 
 class PathFinder:

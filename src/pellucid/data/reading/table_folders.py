@@ -56,7 +56,8 @@ _OF_IMAGES = frozenset(
     "image images img imgs picture pictures photo photos jpg jpeg png data files crops frames".split()
 )
 _FIRST = 20  # values by which a column of names is detected
-_MOST_PLACES, _LONGEST_NAME = 50, 200
+_MOST_PLACES = 50  # folders in which a file is looked for
+_LONGEST_NAME = 200  # characters
 # Columns tried as names of images where none is asked for: for each of them files are looked for.
 _MOST_COLUMNS = 1_000
 # What `datasets` keeps for itself with a data set, as are row numbers after a shuffle (`cache-*.arrow`).

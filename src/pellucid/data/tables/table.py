@@ -13,7 +13,8 @@ from pellucid.safety.budgets import CELLS, MEMORY, ROW_BYTES
 from pellucid.safety.strict import parse_line
 
 # Rows that are read at once: at first, when columns are chosen from them, and afterwards.
-ROWS_FIRST, ROWS_LATER = 1_000, 10_000
+ROWS_FIRST = 1_000  # rows
+ROWS_LATER = 10_000  # rows
 
 # The reason of a cell without an image.
 NO_IMAGE = "holds no image in this row"
@@ -211,7 +212,8 @@ def struct_of_image(kind: Any) -> bool:
 
 # Columns whose texts make one input.
 
-_MOST, _LONGEST = 100, 1000
+_MOST = 100  # columns
+_LONGEST = 1000  # characters of a name
 
 
 class Joined(NamedTuple):
