@@ -11,7 +11,10 @@ from pellucid import __version__, errors
 from pellucid.cli.command_line import write_document
 from pellucid.language.codes import codes
 
-_EXAMPLES = (("pellucid schema", "for programs"),)
+_EXAMPLES = (
+    ("pellucid schema", "for programs"),
+    ("pellucid schema --language en", "whatever the locale"),
+)
 
 
 def add_parser(subparsers: Any) -> None:

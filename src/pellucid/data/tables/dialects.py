@@ -23,8 +23,11 @@ from pellucid.settings.rows import parse_delimiter, parse_quote
 _FIRST_ROWS = 50  # by which usual separators are compared
 _JUDGED_ROWS = 1_000  # which have to be of one length
 _SAMPLE_CHARACTERS = 1 << 20
-USUAL, _UNUSUAL = ",;\t", "|"
-_DOUBLE, _SINGLE, _NONE = '"', "'", ""
+USUAL = ",;\t"
+_UNUSUAL = "|"
+_DOUBLE = '"'
+_SINGLE = "'"
+_NONE = ""
 _ESCAPED = re.compile(r"\\([\\'])")
 _END = "\x00end of table\x00"
 _NAMES = {

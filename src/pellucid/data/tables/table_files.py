@@ -249,7 +249,8 @@ def _text_and_labels(line: str) -> dict[str, object]:
 
 _ENDINGS_OF_LINES = ("", ".txt")
 _HEAD = 1 << 18
-_FEWEST_LINES, _LONGEST_CLASS = 4, 60
+_FEWEST_LINES = 4
+_LONGEST_CLASS = 60  # characters
 _WORD = re.compile(r"[^\W\d_]{2}")
 
 
