@@ -72,14 +72,17 @@ class Pace:
         self._due = now + self._between
         return True
 
+    def measured(self, words: str, done: int, total: int | None) -> tuple[int, float]:
+        """How much of the present part is done since it began, and in how many seconds; 0 where it begins."""
+        now = time.monotonic()
+        if (words, total) != self._counted or done < self._last:
+            self._counted, self._since, self._first = (words, total), now, done
+        self._last = done
+        return done - self._first, now - self._since
+
     def sentence(self, words: str, done: int, total: int | None) -> str:
         """Count, pace and the time left, in English; empty where there is nothing to say yet."""
-        now, is_first = time.monotonic(), self._counted is None
-        if (words, total) != self._counted or done < self._last:
-            self._counted = words, total
-            self._since, self._first = (self.began, 0) if is_first else (now, done)
-        self._last = done
-        took, passed = now - self._since, done - self._first
+        passed, took = self.measured(words, done, total)
         if passed <= 0 or took < SILENT / 2:
             return ""
         if total is None:

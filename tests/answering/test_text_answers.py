@@ -11,7 +11,7 @@ from labelled import labelled
 from pellucid.answering.decisions import PredictOptions
 from pellucid.answering.evaluate import evaluate
 from pellucid.answering.explain import explain
-from pellucid.answering.predict import predict
+from pellucid.answering.predict import Listener, predict
 from pellucid.bundle import save
 from pellucid.errors import DataError, UsageError
 from pellucid.evaluation import score
@@ -45,6 +45,16 @@ def ask(run, inputs, tmp_path, **more):
 
 def named(model, indices):
     return [CLASSES[best] for best in model.predict_proba([TEXTS[index] for index in indices]).argmax(axis=1)]
+
+
+def test_what_cannot_be_counted_is_for_reading_to_report(run, tmp_path):
+    table = write_table(tmp_path / "table.csv", range(20))
+    table.write_text(table.read_text() + "\n".join(["one more,x"] * 12_000) + "\na,b,c\n")
+    totals = set()
+    listener = Listener(progress=lambda done, total: totals.add(total))
+    with pytest.raises(DataError, match="has 3 fields, the first row 2"):
+        ask(run[0], [table], tmp_path, listener=listener)
+    assert totals == {None}
 
 
 def test_rows_of_a_table_in_their_order(run, tmp_path):

@@ -44,3 +44,16 @@ def test_models_of_images_have_none(tmp_path: Path) -> None:
     (tmp_path / "model" / "model.json").write_bytes(sealed({**document, "joined_columns": ["a", "b"]}))
     with pytest.raises(ModelFileError, match="of the kind image-classifier reads no columns of texts"):
         load(tmp_path / "model")
+
+
+def test_a_dialect_is_kept_in_folders_and_exported_files_too(tmp_path: Path) -> None:
+    dialect = {"delimiter": "^", "quote": "'"}
+    for model in (text_model("bag"), trained_model()):
+        known = model.for_data(dialect=dialect)
+        save(known, tmp_path / known.input_kind.name, {})
+        assert load(tmp_path / known.input_kind.name).dialect == dialect
+        found = metadata_of(known, "net").to_properties()
+        assert Metadata.from_properties(found).dialect == dialect
+        with pytest.raises(ValueError, match="dialect: 'quote' is not one character of a table"):
+            Metadata.from_properties({**found, "dialect": '{"quote": ","}'})
+        assert "dialect" not in metadata_of(model, "net").to_properties()

@@ -167,18 +167,14 @@ def _bar() -> Iterator[Listener]:
     )
     console = Console(file=getattr(sys.stderr, "plain", sys.stderr))
     with Progress(*columns, console=console, transient=True) as bar:
-        task, began = bar.add_task("", total=None, visible=False, counted=""), time.monotonic()
-        counted_so_far: tuple[str, float, int] = "", began, 0
+        task, pace = bar.add_task("", total=None, visible=False, counted=""), Pace()
 
         def hear(words: str, done: int, total: int | None) -> None:
-            nonlocal counted_so_far
-            now = time.monotonic()
-            if words != counted_so_far[0]:
-                counted_so_far = words, now, done
-                bar.reset(task, description=translated(words), total=total, visible=False)
-            rate = (done - counted_so_far[2]) / max(1e-9, now - counted_so_far[1])
-            is_long = (done if total is None else total) > _FEW or now > began + SILENT
-            shown = counted(done, total, rate)
+            said, (passed, took) = translated(words), pace.measured(words, done, total)
+            if said != bar.tasks[task].description or not passed:
+                bar.reset(task, description=said, total=total, visible=False)
+            is_long = (done if total is None else total) > _FEW or time.monotonic() > pace.began + SILENT
+            shown = counted(done, total, passed / max(1e-9, took))
             bar.update(task, completed=done, total=total, visible=is_long, counted=shown)
 
         yield hear

@@ -263,7 +263,10 @@ def has_labelled_lines(path: Path) -> bool:
             head = file.read(_HEAD)
     except (*DAMAGED, DataError):
         return False
-    text = head.decode(detected_encoding(head), errors="replace").removeprefix("\ufeff")
+    encoding = detected_encoding(head)
+    if b"\t" not in head or (encoding == "utf-8" and b"\0" in head):
+        return False
+    text = head.decode(encoding, errors="replace").removeprefix("\ufeff")
     lines = re.split("\r\n|\n|\r", text)[: -1 if len(head) == _HEAD else None]  # the last one is cut
     rows = [line.split("\t") for line in lines if line]
     if len(rows) < _FEWEST_LINES or len(set(map(len, rows))) > 1 or "\0" in text:
