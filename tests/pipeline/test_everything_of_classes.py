@@ -274,9 +274,14 @@ def fresh(tmp_path_factory, run):
 
 
 @pytest.mark.parametrize("threshold", [None, {"good": OWN}])
-def test_evaluate_gives_the_same_answers(run, fresh, threshold):
-    """By the run's threshold or the user's, by groups, about the class that was rarer in training."""
-    path, rows = fresh
+def test_evaluate_gives_the_same_answers(run, fresh, threshold, tmp_path):
+    """By the run's threshold or the user's, by groups, about the class that was rarer in training.
+
+    Rows that are for training stand before and between those of the test.
+    """
+    rows, path = fresh[1], tmp_path / "mixed.csv"
+    others = [row for row in rows_of_classes() if row["split"] == "train" and row["label"] != RARE][:45]
+    write_table(path, [*others[:20], *rows[:31], *others[20:], *rows[31:]])
     columns = {**COLUMNS, "slice_column": "shop", "threshold": threshold, "seed": 8}
     found = evaluate(run.folder, str(path), Settings(**columns), max_error=ERROR).to_json()
     labels = np.array([NAMES.index(NEW[row["label"]]) for row in rows])
