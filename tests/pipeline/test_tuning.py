@@ -8,6 +8,7 @@ import json
 import math
 import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import optuna
@@ -26,8 +27,8 @@ from pellucid.pipeline.tuning import conclusion
 from pellucid.pipeline.tuning import study as studies
 from pellucid.pipeline.tuning import tune as tuning
 from pellucid.pipeline.tuning.conclusion import Answered, judge
-from pellucid.pipeline.tuning.spaces import SPACES, space_of
-from pellucid.pipeline.tuning.study import Search, Trained, opened_study, storage_url
+from pellucid.pipeline.tuning.spaces import SPACES, Dimension, space_of
+from pellucid.pipeline.tuning.study import Reporter, Search, Trained, opened_study, storage_url
 from pellucid.pipeline.tuning.tune import tune
 from pellucid.settings import METRICS, Settings
 from pellucid.targets import metric_value
@@ -493,3 +494,35 @@ def test_sqlite_is_shared_without_lost_writes(tmp_path):
         with sqlite3.connect(tmp_path / "study.db") as file:
             assert file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert isinstance(storage_url("postgresql://a@b/c", tmp_path), sqlalchemy.URL)
+
+
+def test_a_trial_reports_its_newest_score_for_each_tenth_that_has_ended():
+    reports = []
+    trial = SimpleNamespace(report=lambda *each: reports.append(each), should_prune=lambda: False)
+    reporter = Reporter(trial, lambda: True)
+    reporter.metric, reporter.total_steps = "accuracy", 80
+    state = SimpleNamespace(step=0, history=[])
+    for step, score in ((17, 0.5), (22, 0.8), (24, 0.3), (56, 0.6)):
+        state.step = step
+        state.history.append({"validation_accuracy": score})
+        reporter.after_epoch(state)
+    assert reports == [(0.5, 1), (0.5, 2), (0.3, 3), (0.6, 4), (0.6, 5), (0.6, 6), (0.6, 7)]
+    reporter.has_time = lambda: False
+    with pytest.raises(optuna.TrialPruned):
+        reporter.after_epoch(state)
+
+
+def test_a_trial_that_was_broken_off_is_tried_again_with_its_own_settings(monkeypatch):
+    space = [Dimension("width", 8, (4, 8, 16)), Dimension("dropout", 0.1, low=0.0, high=0.5)]
+    search = Search(None, space, 5, 0, Path("nowhere"))
+    broken = [
+        SimpleNamespace(user_attrs={"slot": slot}, params=params)
+        for slot, params in (
+            (3, {"width": 4, "dropout": 0.2}), (2, {"width": 16}), (2, {"width": 16, "dropout": 0.3})
+        )
+    ]  # fmt: skip
+    monkeypatch.setattr(Search, "_trials", lambda self, *states: broken)
+    assert search._known_of(0) == {"width": 8, "dropout": 0.1}
+    assert search._known_of(2) == {"width": 16, "dropout": 0.3}
+    assert search._known_of(3) == {"width": 4, "dropout": 0.2}
+    assert search._known_of(4) == {}
