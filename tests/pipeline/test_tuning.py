@@ -18,6 +18,7 @@ import sqlalchemy
 from command_line import within
 from labelled import labelled
 from pellucid import load
+from pellucid.arithmetic.draws import Purpose, torch_seed
 from pellucid.data import prepare
 from pellucid.errors import DataError, DivergedError, StorageError, UsageError
 from pellucid.pipeline.learners.preparation import make_plan, prepared_for
@@ -526,3 +527,23 @@ def test_a_trial_that_was_broken_off_is_tried_again_with_its_own_settings(monkey
     assert search._known_of(2) == {"width": 16, "dropout": 0.3}
     assert search._known_of(3) == {"width": 4, "dropout": 0.2}
     assert search._known_of(4) == {}
+
+
+def test_each_slot_draws_settings_of_its_own(monkeypatch):
+    seeds, space = [], [Dimension("width", 8, (4, 8, 16))]
+    study = SimpleNamespace(sampler=None)
+    search = Search(study, space, 5, 9, Path("nowhere"))
+    monkeypatch.setattr(optuna.samplers, "TPESampler", lambda seed: seeds.append(seed))
+    monkeypatch.setattr(
+        Search, "live", lambda self: {slot: SimpleNamespace(number=40 + slot) for slot in range(5)}
+    )
+    kept = {}
+    for slot in (1, 2):
+        trial = SimpleNamespace(
+            user_attrs={"slot": slot}, number=40 + slot, set_user_attr=kept.__setitem__,
+            suggest_categorical=lambda name, values: values[2],
+        )  # fmt: skip
+        found = search._trained(trial, lambda values, _: Trained(-0.5, 0.5, {"seconds": 1.0}), lambda: True)
+        assert (found, kept["score"], kept["values"]) == (-0.5, 0.5, {"width": 16})
+    assert seeds == [torch_seed(9, Purpose.TRIALS, slot) % 2**32 for slot in (1, 2)]
+    assert seeds[0] != seeds[1]
