@@ -1,5 +1,7 @@
 """Exports of less precision: written where they are worth it, refused with the figures where they are not."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,8 @@ from pellucid.errors import ModelFileError
 from pellucid.export import precision as judging
 from pellucid.export.by_target import scored
 from pellucid.export.export import export, metadata_of
-from pellucid.export.precision import Labelled, halved, judge
+from pellucid.export.precision import Labelled, halved, judge, labelled
+from pellucid.export.proof import HeldOutExamples
 from pellucid.runtime.exported import opened
 from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION, Labels
 from small_models import digits
@@ -73,6 +76,36 @@ def test_a_file_that_is_larger_or_worse_beyond_chance_is_refused():
     assert "it is not smaller" in judged.reasons
     assert judged.less.score == pytest.approx(np.sqrt(((answers.said - labels) ** 2).mean()))
     assert "RMSE" in judged.table("image")[0]
+
+
+def test_both_files_are_judged_by_what_the_threshold_decides(monkeypatch):
+    """By the most probable class the smaller file would be the better one."""
+    labels = Labels(np.array([1, 1, 0, 1, 0]), ("a", "b"), CLASSIFICATION)
+
+    def opened_as(of_b):
+        said = np.stack([1 - np.array(of_b), of_b], axis=1)
+        answers = SimpleNamespace(said=said, novelty=None)
+        return SimpleNamespace(
+            target=CLASSIFICATION, classes=labels.names, threshold={"b": 0.3}, computed=lambda _: answers
+        )
+
+    files = {"fp32": opened_as([0.4, 0.35, 0.1, 0.45, 0.2]), "int8": opened_as([0.6, 0.2, 0.1, 0.55, 0.32])}
+    monkeypatch.setattr(judging, "opened", lambda content, precision, threads: files[precision])
+    monkeypatch.setattr(judging, "_timed", lambda *_: ((2.0, 1.5), False))
+    judged, _ = judge("int8", b"full", b"less", Labelled(np.zeros((5, 2)), labels))
+    assert (judged.full.score, judged.less.score, judged.same) == (1.0, 3 / 5, 3)
+    assert (judged.full.milliseconds, judged.less.milliseconds) == (2.0, 1.5)
+
+
+def test_labels_are_those_of_the_examples_that_can_be_read(monkeypatch):
+    blocks = [
+        SimpleNamespace(inputs=np.array([[2.0]]), errors=["", "broken"]),
+        SimpleNamespace(inputs=np.array([[6.0], [8.0]]), errors=["", ""]),
+    ]
+    monkeypatch.setattr(judging, "incoming_rows", lambda *_: SimpleNamespace(blocks=iter(blocks)))
+    monkeypatch.setattr(judging, "labels_for", lambda model, listing, rows: rows)
+    found = labelled(None, HeldOutExamples(None, [2, 4, 6, 8]))
+    assert (found.labels, found.inputs.ravel().tolist()) == ([2, 6, 8], [2, 6, 8])
 
 
 def test_accuracy_is_compared_by_the_examples_that_set_the_files_apart():
