@@ -14,12 +14,13 @@ import numpy as np
 import optuna
 import pytest
 import sqlalchemy
+from sklearn.metrics import average_precision_score
 
 from command_line import within
 from labelled import labelled
 from pellucid import load
 from pellucid.arithmetic.draws import Purpose, torch_seed
-from pellucid.data import prepare
+from pellucid.data import Dataset, prepare
 from pellucid.errors import DataError, DivergedError, StorageError, UsageError
 from pellucid.pipeline.learners.preparation import make_plan, prepared_for
 from pellucid.pipeline.run.context import TimeBudget
@@ -27,12 +28,12 @@ from pellucid.pipeline.train import train
 from pellucid.pipeline.tuning import conclusion
 from pellucid.pipeline.tuning import study as studies
 from pellucid.pipeline.tuning import tune as tuning
-from pellucid.pipeline.tuning.conclusion import Answered, judge
+from pellucid.pipeline.tuning.conclusion import Answered, best_of, judge
 from pellucid.pipeline.tuning.spaces import SPACES, Dimension, space_of
 from pellucid.pipeline.tuning.study import Reporter, Search, Trained, opened_study, storage_url
 from pellucid.pipeline.tuning.tune import tune
 from pellucid.settings import METRICS, Settings
-from pellucid.targets import metric_value
+from pellucid.targets import CLASSIFICATION, metric_value
 from small_models import digits
 
 TINY = {"model": "mlp", "epochs": 2, "threads": 1, "quiet": True}
@@ -547,3 +548,38 @@ def test_each_slot_draws_settings_of_its_own(monkeypatch):
         assert (found, kept["score"], kept["values"]) == (-0.5, 0.5, {"width": 16})
     assert seeds == [torch_seed(9, Purpose.TRIALS, slot) % 2**32 for slot in (1, 2)]
     assert seeds[0] != seeds[1]
+
+
+def test_the_best_trial_is_that_of_least_error_and_of_equals_the_first():
+    trials = [
+        SimpleNamespace(slot=slot, score=score) for slot, score in ((0, 0.6), (3, 0.2), (1, 0.2), (2, 0.9))
+    ]
+    assert best_of(trials, METRICS["log_loss"]).slot == 1
+    assert best_of(trials, METRICS["accuracy"]).slot == 2
+
+
+def test_rankings_are_about_the_class_that_is_rarer_in_training():
+    """In the test it is the other one."""
+    labels = np.array([0] * 40 + [1] * 10 + [0] * 12 + [1] * 30)
+    test, draws = np.arange(50, 92), np.random.default_rng(2)
+    dataset = labelled_data(labels, np.arange(50), test)
+    of_second = np.where(labels[test] == 1, draws.beta(3, 2, 42), draws.beta(2, 3, 42))
+    answers = np.stack([1 - of_second, of_second], axis=1)
+    found = judge(
+        {"default": [Answered(answers)], "tuned": [Answered(answers)]},
+        dataset,
+        METRICS["average_precision"],
+        4,
+        0,
+    )
+    expected, other = (average_precision_score(labels[test] == code, answers[:, code]) for code in (1, 0))
+    assert found.scores["default"] == [pytest.approx(expected)]
+    assert expected != pytest.approx(other, abs=0.01)
+
+
+def labelled_data(labels, train, test):
+    """Two classes of vectors."""
+    return Dataset(
+        np.zeros((len(labels), 2), np.float32), labels, train, train[:0], ("a", "b"), None, test=test,
+        together=np.arange(len(labels)), target=CLASSIFICATION,
+    )  # fmt: skip
