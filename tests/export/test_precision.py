@@ -1,19 +1,22 @@
 """Exports of less precision: written where they are worth it, refused with the figures where they are not."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from exported_models import EVERY, content_of
-from pellucid.bundle import load
+from pellucid.bundle import HeldOut, load
 from pellucid.errors import ModelFileError
 from pellucid.export import precision as judging
 from pellucid.export.by_target import scored
-from pellucid.export.export import export, metadata_of
+from pellucid.export.export import _with_promises, export, metadata_of
 from pellucid.export.precision import Labelled, halved, judge, labelled
-from pellucid.export.proof import HeldOutExamples
+from pellucid.export.proof import HeldOutExamples, thresholds_of
+from pellucid.input_kinds import VALUES
 from pellucid.runtime.exported import opened
+from pellucid.runtime.metadata import Metadata
 from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION, Labels
 from small_models import digits
 
@@ -150,3 +153,23 @@ def test_a_reader_of_the_file_needs_nothing_else(run):
     onnx.checker.check_model(halves, full_check=True)
     opened_again = opened(halves.SerializeToString(), "halves", 1)
     assert opened_again.metadata.classes == metadata_of(model, "cnn").classes
+
+
+def test_a_file_promises_by_its_own_answers():
+    """Those of less precision are less sure here, so that the thresholds of the whole file would not hold."""
+    draws = np.random.default_rng(7)
+    codes = draws.integers(0, 2, 400)
+    labels = Labels(codes, ("a", "b"), CLASSIFICATION)
+
+    def stated(wrong):
+        sure = draws.uniform(0.55, 1.0, 400)
+        said = np.where(draws.random(400) < wrong * (1.2 - sure), 1 - codes, codes)
+        return np.where(np.eye(2)[said] == 1, sure[:, None], 1 - sure[:, None])
+
+    held_out = HeldOut.of(labels, stated(0.1), None)
+    whole = Metadata("m", "0", VALUES, ("a", "b"), CLASSIFICATION, 1.0, None, (), None, (), held_out=held_out)
+    whole = dataclasses.replace(whole, abstention=thresholds_of(whole, held_out))
+    answers = SimpleNamespace(said=stated(0.5), novelty=None)
+    found = _with_promises(whole, labels, answers)
+    assert found.held_out.said.tolist() == answers.said.astype(np.float32).tolist()
+    assert found.abstention == thresholds_of(found, found.held_out) != whole.abstention
