@@ -163,6 +163,7 @@ lint-release: $(VENV)/.has-release-tools
 
 generated: $(VENV)/.installed-test
 	$(BIN)/python tools/catalogue.py
+	$(BIN)/python tools/codes.py
 	$(BIN)/python tools/write_reference.py
 
 clean:

@@ -156,6 +156,34 @@ def test_every_import_is_a_declared_dependency() -> None:
     assert {DISTRIBUTIONS.get(name, name) for name in foreign} == declared
 
 
+def bundles(tree: ast.Module) -> list[int]:
+    """Lines that bind several names at once, names of the module's own such as `__all__` aside."""
+    statements = [node for node in tree.body if isinstance(node, (ast.Assign, ast.AnnAssign))]
+    names = [
+        [each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)]
+        for node in statements
+    ]
+    several = [
+        node.lineno
+        for node, bound in zip(statements, names, strict=True)
+        if isinstance(node, ast.Assign)
+        and (len(node.targets) > 1 or isinstance(node.targets[0], (ast.Tuple, ast.List)))
+        and not all(name.startswith("__") for name in bound)
+    ]
+    lines = [node.lineno for node in statements]
+    return sorted({*several, *(line for line in lines if lines.count(line) > 1)})
+
+
+def test_a_line_binds_one_constant() -> None:
+    assert bundles(ast.parse("A, B = 1, 2\nC = D = 3\nE = 4; F = 5\nG = (6, 7)\n")) == [1, 2, 3]
+    found = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in sorted((ROOT / "src").rglob("*.py"))
+        for line in bundles(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert not found, f"one constant a line, with its unit: {found}"
+
+
 def test_every_command_is_documented() -> None:
     page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
     assert COMMANDS, "no command found"

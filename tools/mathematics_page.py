@@ -34,7 +34,7 @@ ORDER = {
 }
 """Headings, and files below them, in the order in which they are best read."""
 
-WITHOUT_FORMULAS = {"__init__"}
+WITHOUT_FORMULAS = {"__init__", "layers"}
 _SHORT_FORMULAS_TOO = {"activations", "autoencoder", "losses", "optimisers"}
 _FIELDS = re.compile(r"^(Args|Returns|Raises):\n(?: .*\n|\n)*", re.MULTILINE)
 _HEAD = """\

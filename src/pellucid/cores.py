@@ -16,7 +16,8 @@ _IDLE = slice(3, 5)  # columns of a core's line: idle, and idle while a disk wor
 _WORK = slice(0, 8)  # up to time stolen by other guests; what follows is counted in these already
 
 # Seconds: what a shorter look sees may be a hiccup, and what a longer one began with may be over.
-_SHORTEST, _LONGEST = 0.3, 20.0
+_SHORTEST = 0.3  # s
+_LONGEST = 20.0  # s
 
 
 class Look(NamedTuple):

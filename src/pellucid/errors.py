@@ -37,8 +37,7 @@ class PellucidError(Exception):
     exit_code = 1
 
     def __init__(self, template: str = "", *values: object) -> None:
-        is_made = isinstance(template, Sentence) and not values
-        self.sentence = template if is_made else Sentence(template, *values)
+        self.sentence = template if isinstance(template, Sentence) else Sentence(template, *values)
         super().__init__(self.sentence)
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.answering.decisions import least_cost, read_costs
+from pellucid.answering.costs import least_cost, read_costs
 from pellucid.errors import UsageError
 
 CLASSES = ("cat", "dog", "a, b")

@@ -12,7 +12,7 @@ import pytest
 from pellucid import cores
 from pellucid.cli import demo
 from pellucid.cli.main import main
-from pellucid.pipeline import results
+from pellucid.pipeline import finished_run
 from pellucid.pipeline import train as pipeline
 from pellucid.pipeline.run.journal import DEMO_LOCK
 from pellucid.safety.files import locked
@@ -57,7 +57,7 @@ def test_on_two_cores_the_mails_are_trained_beside_the_images(tmp_path, monkeypa
         yield lambda: 0
 
     monkeypatch.setattr(demo, "_training_beside", training_beside)
-    monkeypatch.setattr(results.Run, "verdict", "the mails were learnt.")
+    monkeypatch.setattr(finished_run.Run, "verdict", "the mails were learnt.")
     assert main(["demo", "--out", str(run)]) == 0
     assert trained == [("sample:fashion", run, True, {"preset": "quick", "epochs": 6, "threads": 2})]
     words = ["sample:spam", "--out", str(spam), "--overwrite", "--threads", "1", "--preset", "quick"]

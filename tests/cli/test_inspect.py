@@ -59,7 +59,9 @@ def test_bad_images_end_with_3_and_are_all_listed(photos):
     (photos / "cat" / "page.png").write_text("<html>not found</html>")
     (photos / "dog" / "empty.png").write_bytes(b"")
     done = inspect(photos, "--json")
-    assert (done.returncode, done.stdout) == (3, "")
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["exit_code"], error["place"]) == (3, 3, str(photos))
+    assert error["remedy"] == "fix or remove them, or leave them out with --skip-bad"
     assert done.stderr.startswith(f"error: {photos}: 2 of 24 images cannot be used; fix or remove them")
     assert "page.png: not an image (HTML)" in done.stderr
     assert "empty.png" in done.stderr

@@ -22,6 +22,7 @@ from pellucid.data.images import cache as cache_module
 from pellucid.data.images.cache import cache_folder, cache_limit, make_room, open_entry
 from pellucid.data.images.preprocessing import array_digests, difference_hashes, image_digest
 from pellucid.errors import DataError, RunLockedError, StorageError, UsageError
+from pellucid.progress import heard_by
 from pellucid.safety.files import locked
 from pellucid.settings import Settings
 
@@ -35,7 +36,13 @@ def decode(place: Path | str, **settings: object) -> tuple[Listing, Images, Prep
 def calls(listing: Listing, settings: Settings | None = None) -> list[tuple[int, int]]:
     """What the progress of a decoding said; empty when the cache had all."""
     said: list[tuple[int, int]] = []
-    decode_all(listing, settings or Settings(), progress=lambda done, total: said.append((done, total)))
+
+    def hear(words: str, done: int, total: int | None) -> None:
+        if words == "decoding images":
+            said.append((done, total or 0))
+
+    with heard_by(hear):
+        decode_all(listing, settings or Settings())
     return said
 
 
@@ -247,12 +254,16 @@ WRITER = """
 import sys, os, signal, time
 from pellucid.data import read_data, decode_all
 from pellucid.settings import Settings
-def progress(done, total):
+from pellucid.progress import heard_by
+def progress(words, done, total):
+    if words != "decoding images":
+        return
     print(done, flush=True)
     if sys.argv[2] == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(float(sys.argv[2]))
-decode_all(read_data(sys.argv[1], Settings()), Settings(), progress=progress)
+with heard_by(progress):
+    decode_all(read_data(sys.argv[1], Settings()), Settings())
 print("whole", flush=True)
 """
 
@@ -289,11 +300,12 @@ def test_an_interruption_stops_the_work_and_leaves_nothing(tmp_path: Path, own_c
     before = threading.active_count()
     filters = list(warnings.filters)
 
-    def interrupt(done: int, total: int) -> None:
-        raise KeyboardInterrupt
+    def interrupt(words: str, done: int, total: int | None) -> None:
+        if words == "decoding images":
+            raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt) as raised:
-        decode_all(listing, Settings(), progress=interrupt)
+    with pytest.raises(KeyboardInterrupt) as raised, heard_by(interrupt):
+        decode_all(listing, Settings())
     assert raised.tb is not None
     assert threading.active_count() == before
     assert warnings.filters == filters

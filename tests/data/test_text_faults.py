@@ -178,7 +178,7 @@ def test_a_quote_that_never_closes_is_named(tmp_path: Path, rows: int) -> None:
 
 
 def test_a_field_beyond_all_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pellucid.data.tables.csv_tables.LINE_BYTES", 200_000)
+    monkeypatch.setattr("pellucid.data.tables.dialects.LINE_BYTES", 200_000)
     lines = ["text,label", "fine,a", "x" * 199_999 + ",b"]
     assert len(read(written(tmp_path / "t.csv", "\n".join(lines)))) == 2
     lines[2] = "x" * 200_001 + ",b"

@@ -13,7 +13,7 @@ from sklearn.metrics import cohen_kappa_score
 
 import pellucid
 from command_line import within
-from pellucid.pipeline.results import Run
+from pellucid.pipeline.finished_run import Run
 
 LEVELS = ("low", "mid", "high", "top")
 PRAISE, BLAME = ("lovely", "quick", "sound", "kind"), ("awful", "late", "broken", "rude")

@@ -11,6 +11,7 @@ from insight.small_networks import OF_LABELS, asked, model
 from pellucid.bundle import ImageModel
 from pellucid.input_kinds import IMAGES, TEXTS
 from pellucid.insight.attribution import (
+    TokenPieces,
     _collect,
     attributions_of_image,
     attributions_of_text,
@@ -25,7 +26,6 @@ from pellucid.insight.attribution import (
 from pellucid.insight.by_target import log_odds
 from pellucid.insight.explaining import explain_model
 from pellucid.insight.explanation import nearest
-from pellucid.insight.input_pieces import TokenPieces
 from pellucid.insight.occlusion import MOST_PIECES, ImagePieces, WordPieces, occlusion, words_of
 from pellucid.targets import CLASSIFICATION
 from small_models import digits, untrained_model

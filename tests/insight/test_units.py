@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from insight.small_networks import NAMES, asked, model, opened
-from pellucid.insight import gradients, layer_records, receptive_fields, reference_lines, units
+from pellucid.insight import gradients, reference_lines, units
 from pellucid.insight.opened_networks import open_network
 from pellucid.insight.unfolded_layers import KnownWords
 from pellucid.insight.unit_arithmetic import TOLERANCE
@@ -46,22 +46,19 @@ def test_the_answer_and_hundreds_of_units_are_the_networks_which_stays_as_it_was
 
 def test_every_kind_is_declared_once_and_opened():
     declared = {kind for kind, layer in LAYERS.items() if layer.declared}
-    answering = OPENED | {"present", "turned-places"}
-    by_hand = units._BY_HAND.keys()
-    assert not declared & by_hand
-    assert layer_records._BY_HAND.keys() == (answering - declared) | {reference_lines.CLOSED}
+    without_units = {kind for kind, layer in LAYERS.items() if layer.sees == "nothing"}
+    answering = OPENED | without_units
+    assert not declared & units._BY_HAND.keys()
+    assert {kind for kind, layer in LAYERS.items() if layer.formula} == answering - declared
     learnt = {"lstm", "gru", *gradients._TERMS}
     assert not learnt & {kind for kind in declared if isinstance(LAYERS[kind].declared, Declaration)}
-    texts = (layer_records._WORDS, layer_records._LEARNT, layer_records._LOCAL, receptive_fields._PASSING)
-    for table in (*texts, gradients._TERMS, layer_records._EACH_GIVEN, layer_records._EACH_TAKEN):
-        assert set(table) <= answering
+    assert gradients._TERMS.keys() <= answering
     kinds = {same.kind for same in reference_lines.SAME.values() if isinstance(same.kind, str)}
     assert kinds <= answering | {"dropout", reference_lines.CLOSED}
     of_training = {"batch-norm", "dropout"}
     losses = {
         kind for kind in LAYERS if kind.startswith(("cross", "binary", "squared")) or kind.endswith("-loss")
     }
-    without_units = {"present", "turned-places"}
     assert OPENED == LAYERS.keys() - of_training - losses - without_units
 
 

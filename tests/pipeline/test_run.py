@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pellucid.pipeline.results import Run
+from pellucid.pipeline.finished_run import Run
 
 
 class Shown(HTMLParser):

@@ -10,7 +10,8 @@ from pellucid import cores
 from pellucid.data.wording import wrapped
 from pellucid.pipeline.run.context import free_cores
 from pellucid.pipeline.run.journal import Journal, RunFolder
-from pellucid.pipeline.run.stages import Stages, roughly
+from pellucid.pipeline.run.stages import Stages
+from pellucid.progress import roughly
 from pellucid.settings import Settings
 from pellucid.training.hardware import choose_threads
 
@@ -40,7 +41,7 @@ def test_a_stage_without_words_in_the_end_says_nothing():
 
 
 def test_where_nothing_turns_a_stage_that_takes_long_says_so_and_how_far_it_is(monkeypatch):
-    monkeypatch.setattr("pellucid.pipeline.run.stages._SILENT", 0.05)
+    monkeypatch.setattr("pellucid.progress.SILENT", 0.05)
     said = io.StringIO()
     with Stages(said).stage("reading") as stage:
         for done in range(1, 9):

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 
 from pellucid import pieces
 from pellucid.pipeline import concluding
-from pellucid.pipeline.results import Run
+from pellucid.pipeline.finished_run import Run
 from pellucid.pipeline.train import train
 from photographs import class_folders
 

@@ -15,7 +15,7 @@ from data.made import written
 from pellucid.data import prepare
 from pellucid.data.corrections import read_corrections
 from pellucid.export.app.chromium import Tab
-from pellucid.pipeline.results import Run
+from pellucid.pipeline.finished_run import Run
 from pellucid.settings import Settings
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,9 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
+from every_model import SAVED, inputs_of
 from insight.small_networks import NAMES
+from pellucid.insight.explaining import explain_model
 from pellucid.insight.opened_networks import layered
 from pellucid.insight.reference_lines import dropouts_of
 from pellucid.insight.tree_paths import TreePath
@@ -14,6 +16,7 @@ from pellucid.networks import InputFacts, build, design
 from pellucid.reports.explain import render_explanation
 from pellucid.reports.explain.overview import MOST_STAGES, drawing_of, stages_of
 from pellucid.settings import Settings
+from pellucid.targets import ORDERED
 from reports.explained import BACKBONE, GENERATORS, explained, explained_classical
 
 SCRIPT = files("pellucid") / "reports/explain/script"
@@ -34,6 +37,18 @@ def test_stages_go_from_pixels_or_words_to_the_answer():
     assert kinds_of("gan")[-1] == "number"  # the discriminator's score
     vae = kinds_of("vae")
     assert vae.index("latent") < vae.index("made-maps") < vae.index("image")
+
+
+@pytest.mark.parametrize("name", ["cnn", "cnn of ordered classes"])
+def test_scores_are_one_for_each_class_or_of_an_order_one_less(name):
+    model = SAVED[name]()
+    found = explain_model(model, inputs_of(model, 1))
+    scores = next(stage.layer for stage in stages_of(found) if stage.kind == "scores")
+    is_ordered = model.target is ORDERED
+    assert scores.output_shape == (len(model.classes) - is_ordered,)
+    page = render_explanation(found, "x")
+    assert ("one number for each class but the highest: whether the answer is above it" in page) == is_ordered
+    assert ("one number for each class, a weighted sum of the features" in page) == (not is_ordered)
 
 
 @pytest.mark.parametrize("name", [*NAMES, *GENERATORS, pytest.param(BACKBONE, marks=pytest.mark.slow)])

@@ -18,12 +18,15 @@ from pellucid.networks import InputFacts, build, design
 from pellucid.reports.explain import LARGEST_PAGE, render_explanation
 from pellucid.reports.explain import page as rendering
 from pellucid.reports.explain.page import mathml
-from pellucid.reports.explain.page_data import BUDGET, COPIES, chosen_units, pack
+from pellucid.reports.explain.page_data import BUDGET, chosen_units, pack
 from pellucid.settings import Settings
 from reports.explained import GENERATORS, HOSTILE, explained, explained_large_generator, likes
 from reports.report_page import Page
 
 GRADIENTS = ("gradient:", "sums:", "state-sums:")
+
+# Kinds of layers whose values are those of others in another order.
+COPIES = ("flatten", "unflatten", "part", "side-by-side", "turn", "present", "turned-places")
 
 
 def numbers_of(packed, name):

@@ -15,7 +15,7 @@ from pellucid.evaluation import SCORING, Groups, score
 from pellucid.evaluation.recommendation import recommend
 from pellucid.export.by_target import HEADS
 from pellucid.insight.by_target import OPENED
-from pellucid.networks.ordered import of_questions as of_questions_in_torch
+from pellucid.networks.layers import of_questions as of_questions_in_torch
 from pellucid.settings import METRICS, metrics_of
 from pellucid.targets import ORDERED, Labels, class_labels
 from pellucid.targets.ordered import LEAST, in_order, is_telling, kappa, kappa_moments, of_questions, order_of

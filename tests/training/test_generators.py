@@ -14,7 +14,7 @@ from pellucid.reference import LAYERS
 from pellucid.targets import GENERATION
 from pellucid.training import Examples, Recipe
 from pellucid.training.loop import validator
-from pellucid.training.session import _mixture, refit_prior
+from pellucid.training.prior import _mixture, refit_prior
 from small_models import digits
 from training.sessions import assert_a_resume_ends_alike, first_batch, same, step_of
 

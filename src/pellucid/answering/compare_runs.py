@@ -1,7 +1,7 @@
 """Two runs on the same labelled examples: which are newly right or newly wrong, and is it beyond chance."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -34,12 +34,13 @@ from pellucid.targets import Labels, Target
 
 _FORMAT = 1
 _BLOCK = 1024
-_SHOWN, _NAMED = 20, 10
+_SHOWN = 20  # examples that the terminal lists
+_NAMED = 10  # names in a message
 _SEEN = (TRAIN, VALIDATION)
 # Settings that say how DATA is read and judged; others belong to training.
 OF_DATA = (
     "task target order test input_column label_column label_separator unlabelled label_from_name class_depth "
-    "group_column split_column rename corrections encoding skip_bad seed"
+    "group_column split_column rename corrections encoding delimiter quote skip_bad seed"
 ).split()
 # Of these what a run's own DATA needs, as the run was given it.
 _OF_RUN = [name for name in OF_DATA if name not in ("corrections", "skip_bad", "seed")]
@@ -138,7 +139,6 @@ def compare_runs(
     second: str,
     place: str,
     given: Mapping[str, Any],
-    progress: Callable[[int, int], None] | None = None,
 ) -> RunComparison:
     """Ask the recommended models of two runs about the same data, and compare their answers in pairs.
 
@@ -150,7 +150,6 @@ def compare_runs(
         second: the later one.
         place: DATA, in any of its forms.
         given: settings by name of how the data is read; the later run's own data is read as it was.
-        progress: called with the inputs done and the inputs in all.
 
     Returns:
         The comparison.
@@ -171,7 +170,7 @@ def compare_runs(
     own = ASKED[later.target]
     settings = Settings(**{**_settings_of_run(second, place), **given})
     listing = listing_for(later, place, settings)
-    contents = [content_of(listing, settings, progress, each.preprocessing) for each in models]
+    contents = [content_of(listing, settings, each.preprocessing) for each in models]
     given_listing, applied = listing, None
     digests = contents[1].digests
     if settings.corrections is not None:

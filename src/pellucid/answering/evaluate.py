@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float64, Int64, Shaped
 from pellucid.answering.answers import REASON, answered
 from pellucid.answering.by_target import ASKED
 from pellucid.answering.decisions import Decisions, PredictOptions, share_in_words
-from pellucid.answering.incoming import first_few, incoming_rows, with_columns_of
+from pellucid.answering.incoming import as_trained, first_few, incoming_rows
 from pellucid.answering.naming import model_of
 from pellucid.answering.training_examples import is_data_of, run_of
 from pellucid.arithmetic.metrics import rarer_class
@@ -387,7 +387,7 @@ def listing_for(model: Model, place: Any, settings: Settings) -> Listing:
     """
     noun = model.input_kind.noun
     try:
-        asked = with_columns_of(model, settings)
+        asked = as_trained(model, settings)
         target = ASKED[model.target].read_as
         read = read_data if isinstance(place, str) else read_dataset
         listing = read(place, dataclasses.replace(asked, task=model.input_kind.task, target=target))

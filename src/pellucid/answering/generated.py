@@ -4,7 +4,6 @@ import csv
 import dataclasses
 import io
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,10 +26,13 @@ from pellucid.settings import Settings, likely_meant
 
 MOST_IMAGES = 100_000
 MOST_ON_SHEET = 100
-_GAP, _GROUND = 2, 255
-_SHEET, _LABELS = "contact-sheet.png", "labels.csv"
+_GAP = 2  # pixels between two images
+_GROUND = 255  # white
+_SHEET = "contact-sheet.png"
+_LABELS = "labels.csv"
 _MOST_COLUMNS = 16
-_LISTED, _BLOCK = 10, 1024
+_LISTED = 10  # oddest images in the terminal
+_BLOCK = 1024  # images measured at a time
 
 
 def png(image: UInt8[np.ndarray, "height width channels"]) -> bytes:
@@ -213,7 +215,6 @@ def inspect_odd(
     place: str,
     run: str | Path,
     settings: Settings,
-    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Check, Oddities]:
     """Check data as `inspect` does, and rank its images by how odd a generator finds them.
 
@@ -223,7 +224,6 @@ def inspect_odd(
         place: DATA of images.
         run: run of a generator with an encoder, or its model folder.
         settings: as for `inspect`.
-        progress: called with the images decoded and the images in all.
 
     Returns:
         What the check found, and the oddest images.
@@ -254,7 +254,7 @@ def inspect_odd(
     if listing.input_kind is TEXTS:
         raise DataError("{place}: holds texts, and {run} ranks images; give images", place, run)
     rule = split_rule_of_run(Path(run)) if is_data_of(Path(run), place, len(listing)) else SPLIT_RULE
-    dataset, check = prepare(listing, settings, progress=progress, split_rule=rule)
+    dataset, check = prepare(listing, settings, split_rule=rule)
     return check, _ranked(run, model, place, listing, dataset)
 
 

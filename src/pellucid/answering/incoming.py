@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Shaped
@@ -50,6 +50,10 @@ class AnsweringModel(Protocol):
     @property
     def joined_columns(self) -> tuple[str, ...]:
         """Columns of a table whose texts it reads as one; none where it reads one."""
+
+    @property
+    def dialect(self) -> Mapping[str, str]:
+        """How tables like those of its training separate and quote fields, where that is not usual."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -181,7 +185,7 @@ def incoming(
         raise UsageError("--text: gives a text, and the model takes images; give files of images")
     # There is none where a program runs without a terminal; then `-` is a file that does not exist.
     stdin = getattr(sys.stdin, "buffer", None) if may_pipe and STANDARD_INPUT in places else None
-    opened = open_places(places, with_columns_of(model, settings), model.input_kind, stdin, typed)
+    opened = open_places(places, as_trained(model, settings), model.input_kind, stdin, typed)
     if shard is None:
         return Incoming(
             lambda before: _made_ready(model, opened.inputs, settings.encoding, before),
@@ -247,11 +251,16 @@ def require_input(places: Sequence[str], typed: Sequence[str]) -> None:
         raise UsageError("INPUT: nothing to label; name files, folders or tables, or give a text by --text")
 
 
-def with_columns_of(model: AnsweringModel, settings: Settings) -> Settings:
-    """Settings that name the columns that a model reads as one, unless the user names another."""
-    if not model.joined_columns or settings.input_column is not None:
-        return settings
-    return dataclasses.replace(settings, input_column=",".join(model.joined_columns))
+def as_trained(model: AnsweringModel, settings: Settings) -> Settings:
+    """Settings that read tables as the model's own was read, where the user does not say otherwise.
+
+    By the columns that it reads as one, and by the delimiter and the quote of fields that it remembers.
+    """
+    known: dict[str, Any] = {**model.dialect}
+    if model.joined_columns:
+        known["input_column"] = ",".join(model.joined_columns)
+    asked = {name: value for name, value in known.items() if getattr(settings, name) is None}
+    return dataclasses.replace(settings, **asked) if asked else settings
 
 
 def first_few(warnings: Sequence[str], noun: str, count: int | None = None) -> tuple[str, ...]:

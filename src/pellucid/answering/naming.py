@@ -9,7 +9,8 @@ from pellucid.errors import UsageError
 from pellucid.safety.strict import MOST_BYTES, read_json
 from pellucid.settings import likely_meant
 
-_MODELS, _RECOMMENDED = "models", "model"
+_MODELS = "models"
+_RECOMMENDED = "model"
 _NAMES_SHOWN = 10
 
 

@@ -34,7 +34,7 @@ from pellucid.answering.naming import model_of, recommended_by
 from pellucid.answering.resumable_output import resumable_output
 from pellucid.answering.shards import COLUMNS, finished, part_of, write_record
 from pellucid.bundle import Model, load
-from pellucid.errors import UsageError
+from pellucid.errors import DataError, UsageError
 from pellucid.evaluation import Drift, Gathering
 from pellucid.pieces import shared_out, threads
 from pellucid.safety.files import sha256
@@ -101,7 +101,7 @@ class _Labelling:
             if self.gathering is not None:
                 self.gathering.take_up(memory["gathering"])
         tally, progress, done = self.tally, self._progress, before.number
-        total = None if progress is None else self._asked.how_many()
+        total = None if progress is None else self._count()
         if progress is not None and done:
             progress(done, total)
         with closing(ahead(self._asked.blocks_after(before))) as blocks:
@@ -119,6 +119,13 @@ class _Labelling:
                 done += len(rows)
                 if progress is not None:
                     progress(done, total)
+
+    def _count(self) -> int | None:
+        """Inputs in all; `None` where they cannot be counted, which is for reading to report."""
+        try:
+            return self._asked.how_many()
+        except DataError:
+            return None
 
     def outcome(self, model: Model, name: str, warnings: Sequence[str]) -> Predicted:
         """What became of all inputs, with warnings about the model that is called so."""
@@ -273,6 +280,8 @@ def _question(
         **({"--text": list(typed)} if typed else {}),
         "--input-column": settings.input_column,
         "--encoding": settings.encoding,
+        "--delimiter": settings.delimiter,
+        "--quote": settings.quote,
         "--max-error": options.max_error,
         "--threshold": None if options.threshold is None else dict(options.threshold),
         "--costs": "" if options.costs is None else sha256(options.costs),

@@ -23,7 +23,9 @@ from pellucid.safety.strict import OneOf, Saved, Whole, read_json
 
 _SECONDS_BETWEEN = 2.0
 _MOST_STATE = 16 << 20
-_ROWS, _STATE, _WHOLE = "rows", "state.json", "whole"
+_ROWS = "rows"
+_STATE = "state.json"
+_WHOLE = "whole"
 
 
 @dataclass(frozen=True)

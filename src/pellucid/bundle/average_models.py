@@ -54,6 +54,7 @@ class AverageModel(Model):
         self.input_kind, self.preprocessing = first.input_kind, first.preprocessing
         self.classes, self.joined_columns, self.ignored = first.classes, first.joined_columns, first.ignored
         self.renamed, self.threshold, self.target = first.renamed, first.threshold, first.target
+        self.dialect = first.dialect
         self.sort_seen, self.sees_through = first.sort_seen, first.sees_through
         self.temperature = checked_temperature(temperature, self.classes)
         encoders: list[Encoder | Tfidf] = []  # those that give the same numbers once

@@ -101,7 +101,7 @@ class InFolder:
     stated: Mapping[str, Any] = field(default_factory=dict)  # of held-out answers beside what all state
     check: Callable[[np.ndarray, np.ndarray, int], None]  # refuses labels and answers of so many classes
     # what an average has as its members have it
-    shared: tuple[str, ...] = ("preprocessing", "classes", "joined_columns", "ignored", "renamed")
+    shared: tuple[str, ...] = ("preprocessing", "classes", "joined_columns", "dialect", "ignored", "renamed")
     # words of the card: the model, its output, its section where it has no names, and what follows a name
     words: Callable[[InputKind], str]
     output: Callable[[Any], dict[str, str]] = lambda model: {}  # generators have more to say

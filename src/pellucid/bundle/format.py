@@ -23,6 +23,7 @@ from pellucid.bundle.model import LEAST_TEMPERATURE, MOST_TEMPERATURE, checked_t
 from pellucid.classical import FEATURES, HIDDEN, PREDICTORS, TF_IDF, VALUES
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.removal import ignored_of_texts
+from pellucid.data.tables.dialects import dialect_of_file
 from pellucid.data.tables.table import joined_columns_of
 from pellucid.encoding import ENCODERS, Encoder, NgramEncoder, WordPieceEncoder
 from pellucid.encoding.tfidf import Tfidf
@@ -60,9 +61,12 @@ HELD_OUT_NAME = "held-out.safetensors"
 CARD_NAME = "README.md"
 # Folder in that of an average, in which each member lies as a model folder of its own name.
 MEMBERS_NAME = "members"
-_TOKENIZER, _VOCABULARY = "tokenizer.json", "vocabulary.json"
+_TOKENIZER = "tokenizer.json"
+_VOCABULARY = "vocabulary.json"
 # Before the names of tensors, where there is a predictor: the part that they belong to.
-NETWORK, PREDICTOR, TFIDF = "network.", "predictor.", "tfidf."
+NETWORK = "network."
+PREDICTOR = "predictor."
+TFIDF = "tfidf."
 
 _FILE = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 _DIGEST = r"[0-9a-f]{64}"
@@ -217,6 +221,8 @@ class Description(Saved):
     held_out: Annotated[Mapping[str, Any] | None, LEFT_OUT] = None
     # columns of a table whose texts it reads as one; none where it reads one
     joined_columns: Annotated[tuple[str, ...], Read(joined_columns_of), LEFT_OUT] = ()
+    # how tables like its own separate and quote fields, where that is not usual
+    dialect: Annotated[Mapping[str, str], Read(dialect_of_file), LEFT_OUT] = field(default_factory=dict)
     # what is taken out of texts before it reads them; nothing where it reads them whole
     ignored: Annotated[tuple[str, ...], Read(ignored_of_texts), LEFT_OUT] = ()
     renamed: Annotated[Mapping[str, str], LEFT_OUT] = field(

@@ -20,7 +20,8 @@ MOST_EXAMPLES = 10_000
 # Of all examples together: with many classes fewer examples are kept.
 MOST_PROBABILITIES = 2_000_000
 # Models in an average, and how much one of them may weigh.
-LEAST_MEMBERS, MOST_MEMBERS = 2, 5
+LEAST_MEMBERS = 2  # models
+MOST_MEMBERS = 5  # models
 MOST_WEIGHT = 1_000
 
 _OF_TEST = "test."  # before the names of arrays about test examples

@@ -30,7 +30,8 @@ Inputs: TypeAlias = Shaped[np.ndarray, "examples ..."] | Sequence[str]
 
 AnyAnswers = TypeVar("AnyAnswers", Tensor, np.ndarray)
 
-LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.01, 100.0
+LEAST_TEMPERATURE = 0.01  # as a divisor of logits
+MOST_TEMPERATURE = 100.0  # all classes are then nearly alike
 
 
 def checked_temperature(temperature: float, classes: Sequence[str]) -> float:
@@ -168,6 +169,7 @@ class Model:
     detector: Detector | None = None  # of inputs that are unlike the training data
     held_out: HeldOut | None = None  # answers about examples that it did not learn from
     joined_columns: tuple[str, ...] = ()  # of a table, whose texts it reads as one, each behind its name
+    dialect: Mapping[str, str] = MappingProxyType({})  # of tables like its own, where that is not usual
     ignored: tuple[
         str, ...
     ] = ()  # what is taken out of texts before it reads them; of images, `preprocessing`
@@ -289,13 +291,14 @@ class Model:
         self: Own,
         *,
         joined_columns: tuple[str, ...] = (),
+        dialect: Mapping[str, str] = MappingProxyType({}),
         renamed: Mapping[str, str] = MappingProxyType({}),
         threshold: Mapping[str, float] = MappingProxyType({}),
         ignored: tuple[str, ...] = (),
     ) -> Own:
         """The same model, which knows how data like its own is read and decided."""
         model = copy.copy(self)
-        model.ignored = ignored
+        model.ignored, model.dialect = ignored, dict(dialect)
         model.joined_columns, model.renamed, model.threshold = joined_columns, dict(renamed), dict(threshold)
         return model
 

@@ -15,7 +15,8 @@ from pellucid.networks import Network
 from pellucid.networks.costs import rows_at_once
 from pellucid.pieces import in_pieces
 
-_MOST_IMAGES, _MOST_ROWS = 128, 4096
+_MOST_IMAGES = 128  # of one block
+_MOST_ROWS = 4096  # feature vectors of one block
 # Pixels of a block as a backbone sees them: more would fall out of the processor's cache.
 _MOST_SEEN = 1 << 19
 MOST_VALUES = 1 << 22
@@ -120,7 +121,9 @@ def plain(device: torch.device) -> Iterator[None]:
 # Asking a text network about any number of texts: those of like length together, answers in order.
 
 MOST_TEXTS = 4096
-_MOST_IN_BATCH, _MOST_IDS, _MULTIPLE = 256, 1 << 15, 8
+_MOST_IN_BATCH = 256  # texts
+_MOST_IDS = 1 << 15  # of a batch with its padding
+_MULTIPLE = 8  # ids that a length is rounded up to
 _MOST_VALUES = 1 << 22
 
 

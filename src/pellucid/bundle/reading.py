@@ -223,6 +223,7 @@ def _one(place: Path, description: Description) -> Model:
     with _impossible(place):
         model = put_together(description, network, tensors, words).for_data(
             joined_columns=description.joined_columns,
+            dialect=description.dialect,
             renamed=description.renamed,
             threshold=description.threshold,
             ignored=description.ignored,
@@ -475,7 +476,8 @@ def generator_of(network: Network, preprocessing: Preprocessing, classes: Sequen
 # A first question to a model that was just read: weights may be finite and its answers not.
 
 # Bytes that one probability takes until it is written, and inputs that are answered at a time.
-_OUTPUT_BYTES, _ROWS = 72, 256
+_OUTPUT_BYTES = 72  # as text
+_ROWS = 256  # inputs
 
 _KNOWN = 64
 _TEXTS = ("", "a", "The quick brown fox jumps over 13 lazy dogs!")

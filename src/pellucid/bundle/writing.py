@@ -163,6 +163,7 @@ def _described(
         novelty=None if model.detector is None else model.detector.to_json(),
         held_out=None if model.held_out is None else model.held_out.to_json(),
         joined_columns=model.joined_columns,
+        dialect=model.dialect,
         ignored=model.ignored,
         renamed=model.renamed,
         threshold=model.threshold,

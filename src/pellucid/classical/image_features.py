@@ -20,7 +20,8 @@ ORIENTATIONS = 9
 CLIP = 0.2
 BLOCK = 2
 EPSILON = 1e-5
-_CELLS, _SMALLEST_CELL = 7, 4
+_CELLS = 7  # along a side of a square image
+_SMALLEST_CELL = 4  # pixels a side
 
 
 class Grid(NamedTuple):
@@ -127,8 +128,10 @@ def _normalised(
     return blocks
 
 
-LONGEST_OF_PIXELS, LONGEST_OF_HOG = 32, 64
-VALUES, HIDDEN = "values", "network"
+LONGEST_OF_PIXELS = 32  # pixels of the longer side
+LONGEST_OF_HOG = 64  # pixels of the longer side
+VALUES = "values"
+HIDDEN = "network"
 # Kinds of features that are taken as they come: feature vectors, and a network's hidden layer.
 AS_THEY_ARE = (VALUES, HIDDEN)
 _BLOCK_VALUES = 1 << 17  # what is computed of so many stays in the cache of a processor

@@ -58,7 +58,9 @@ from pellucid.targets.several import States
 # Lin, Weng and Keerthi, "Trust Region Newton Method for Large-Scale Logistic Regression" (2008);
 # Rifkin and Klautau, "In Defense of One-Vs-All Classification" (2004).
 
-SVM, LOGISTIC, RIDGE = "svm", "logistic-regression", "ridge"
+SVM = "svm"
+LOGISTIC = "logistic-regression"
+RIDGE = "ridge"
 
 _TOLERANCE = 1e-2
 _SMOOTHED = 0.1  # added to counts, whose logarithm is then finite

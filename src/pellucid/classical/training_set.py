@@ -147,7 +147,8 @@ class Budget:
 _OF_PRESETS = {"quick": Budget(screened=2_500, trees=50)}
 
 
-IMAGES, TEXTS = "images", "texts"
+IMAGES = "images"
+TEXTS = "texts"
 _KEPT = ("hog",)
 _BLOCK = 1024
 

@@ -3,16 +3,18 @@
 import argparse
 import codecs
 import contextlib
+import json
 import shutil
 import sys
 import time
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from pellucid.errors import UsageError
 from pellucid.language.catalogue import translated
+from pellucid.progress import SILENT, Listener, Pace, heard_by
 from pellucid.runtime.help import Formatter
 from pellucid.safety.files import read_regular
 from pellucid.settings import ROWS, Group, Row, Settings, likely_meant, name_of, not_known
@@ -128,14 +130,32 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
 
 
 @contextlib.contextmanager
-def counting(words: str) -> Iterator[Callable[[int, int | None], None] | None]:
-    """Progress on standard error: a function of the inputs done and, where known, in all.
+def counting(words: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Progress on standard error, also of what is done before anything is counted: reading, searching.
 
-    It shows how many are done, how many a second, and the time left; `None` without a terminal.
+    Yields a function of the inputs done and, where known, in all. A terminal has a bar with the pace and the
+    time left, anything else a line after two seconds, and then less and less often.
     """
-    if not sys.stderr.isatty():
-        yield None
-        return
+    with contextlib.ExitStack() as stack:
+        hear = stack.enter_context(_bar()) if sys.stderr.isatty() else _lines()
+        stack.enter_context(heard_by(hear))
+        yield lambda done, total: hear(words, done, total)
+
+
+def _lines() -> Listener:
+    """Lines for where nothing can turn."""
+    pace = Pace()
+
+    def hear(words: str, done: int, total: int | None) -> None:
+        if (sentence := pace.sentence(words, done, total)) and pace.is_due():
+            say(f"  {translated(words)}: {translated(sentence)} ...")
+
+    return hear
+
+
+@contextlib.contextmanager
+def _bar() -> Iterator[Listener]:
+    """A bar on the terminal, which is only seen where there is much to do, or it takes long."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -147,19 +167,21 @@ def counting(words: str) -> Iterator[Callable[[int, int | None], None] | None]:
     )
     console = Console(file=getattr(sys.stderr, "plain", sys.stderr))
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(translated(words), total=None, visible=False, counted="")
-        begun: tuple[float, int] | None = None
+        task, began = bar.add_task("", total=None, visible=False, counted=""), time.monotonic()
+        counted_so_far: tuple[str, float, int] = "", began, 0
 
-        def show(done: int, total: int | None) -> None:
-            """Move the bar, which is only seen where there is much to do."""
-            nonlocal begun
+        def hear(words: str, done: int, total: int | None) -> None:
+            nonlocal counted_so_far
             now = time.monotonic()
-            begun = begun or (now, done)
-            rate = (done - begun[1]) / max(1e-9, now - begun[0])
-            is_long = done > _FEW if total is None else total > _FEW
-            bar.update(task, completed=done, total=total, visible=is_long, counted=counted(done, total, rate))
+            if words != counted_so_far[0]:
+                counted_so_far = words, now, done
+                bar.reset(task, description=translated(words), total=total, visible=False)
+            rate = (done - counted_so_far[2]) / max(1e-9, now - counted_so_far[1])
+            is_long = (done if total is None else total) > _FEW or now > began + SILENT
+            shown = counted(done, total, rate)
+            bar.update(task, completed=done, total=total, visible=is_long, counted=shown)
 
-        yield show
+        yield hear
 
 
 def counted(done: int, total: int | None, rate: float) -> str:
@@ -241,6 +263,21 @@ def write_lines(text: str, piped: int | None = None) -> None:
     sys.stderr.write(f"{text}\n")
 
 
+def write_document(document: Mapping[str, Any]) -> None:
+    """Print what a command found as one JSON document on standard output, at once."""
+    sys.stdout.write(json.dumps(document, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def write_run(folder: Path) -> None:
+    """Print paths and scores of a finished run, study or comparison as a document."""
+    from pellucid.pipeline.finished_run import Run
+
+    run = Run(folder)
+    paths = {"run": folder, "report": run.report, "metrics_file": folder / "metrics.json"}
+    write_document({**paths, "metrics": run.metrics})
+
+
 Examples = Sequence[tuple[str, str]]
 
 
@@ -315,9 +352,11 @@ class Parser(argparse.ArgumentParser):
         (file or sys.stdout).write(message)
 
     def error(self, message: str) -> NoReturn:
-        """End with exit code 2: one line, then where help is."""
-        say(f"error: {message}; see {self.prog} --help{'-all' if self.main else ''}")
-        self.exit(2)
+        """Refuse the command line, with where help is.
+
+        Raises: `UsageError`, always.
+        """
+        raise UsageError("{message}; see {prog} --help{all}", message, self.prog, "-all" if self.main else "")
 
 
 class _HelpAll(argparse.Action):

@@ -1,7 +1,6 @@
 """`pellucid compare`: train variants over folds and seeds, or compare two runs on the same data."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ from pellucid.cli.command_line import (
     require_out,
     say,
     settings_given,
+    write_document,
+    write_run,
 )
 from pellucid.errors import UsageError
 
@@ -61,7 +62,6 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--changes", type=Path, metavar="FILE.csv", help="Of two runs: every example newly right or wrong"
     )
-    parser.add_argument("--json", action="store_true", help="Of two runs: print one JSON document")
     parser.set_defaults(setting_names=["folds"])
     add_settings(parser, ("data", "network", "training", "run"), _LEFT_OUT)
     parser.set_defaults(run=run)
@@ -79,22 +79,20 @@ def run(arguments: argparse.Namespace) -> int:
         return _compare_runs(arguments, given)
     if len(places) != 1:
         raise UsageError(
-            f"compare: {len(places)} places are given; --vary trains variants on one DATA, without runs"
+            "compare: {count} places are given; --vary trains variants on one DATA, without runs"
             if arguments.vary
-            else f"compare: {len(places)} places are given; give RUN1 RUN2 DATA, or one DATA with --vary"
+            else "compare: {count} places are given; give RUN1 RUN2 DATA, or one DATA with --vary",
+            len(places),
         )
-    for flag, value in (("--changes", arguments.changes), ("--json", arguments.json)):
-        if value:
-            raise UsageError(
-                "{flag}: belongs to the comparison of two runs, RUN1 RUN2 DATA; leave it out", flag
-            )
+    if arguments.changes is not None:
+        raise UsageError("--changes: belongs to the comparison of two runs, RUN1 RUN2 DATA; leave it out")
     require_out(arguments, "compare", places[0])
     from pellucid.pipeline.comparing.variants import parse_vary
 
     vary = parse_vary(arguments.vary)
     from pellucid.pipeline.comparing.compare import compare
 
-    compare(
+    folder = compare(
         places[0],
         out=arguments.out,
         vary=vary,
@@ -103,6 +101,8 @@ def run(arguments: argparse.Namespace) -> int:
         overwrite=arguments.overwrite,
         **given,
     )
+    if arguments.json:
+        write_run(folder)
     return 0
 
 
@@ -125,13 +125,16 @@ def _compare_runs(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
             )
     from pellucid.answering.compare_runs import compare_runs, page_of, write_changes
 
-    with counting("reading") as progress:
-        found = compare_runs(first, second, place, given, progress)
+    with counting("reading"):
+        found = compare_runs(first, second, place, given)
     if arguments.out is not None:
         page_of(found, arguments.out, arguments.places, given)
     if arguments.changes is not None:
         write_changes(found, arguments.changes)
     for warning in found.warnings:
         say(warning)
-    sys.stdout.write((json.dumps(found.to_json()) if arguments.json else found.to_text()) + "\n")
+    if arguments.json:
+        write_document(found.to_json())
+    else:
+        sys.stdout.write(found.to_text() + "\n")
     return 0

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid import cores
-from pellucid.cli.command_line import say
+from pellucid.cli.command_line import say, write_document
 from pellucid.errors import StorageError
 from pellucid.language.catalogue import translated
 
@@ -56,10 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
     with locked(out, DEMO_LOCK):
         if any(earlier):
             say(f"the earlier demonstration in {out} and {spam} is replaced; --out RUN keeps it")
-        return _trained(out, spam)
+        return _trained(out, spam, is_document=arguments.json)
 
 
-def _trained(out: Path, spam: Path) -> int:
+def _trained(out: Path, spam: Path, is_document: bool) -> int:
     """Train on both samples and print what came out; the exit code.
 
     Where there are two cores or more, a second process trains on the mails while the images keep a single
@@ -76,9 +76,12 @@ def _trained(out: Path, spam: Path) -> int:
             finished = [_train("sample:fashion", out, {**_IMAGES, "threads": threads})]
             code = finish()
         if not code:
-            from pellucid.pipeline.results import Run
+            from pellucid.pipeline.finished_run import Run
 
             finished.append(Run(spam))
+    if is_document:
+        write_document({"runs": [{"verdict": each.verdict, "report": each.report} for each in finished]})
+        return code
     for each in finished:
         sys.stdout.write(f"{translated(each.verdict)}\n{each.report}\n")
     return code

@@ -1,12 +1,11 @@
 """`pellucid evaluate`: score a trained model on labelled images or texts."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.command_line import add_data, add_table_flags, counting, say, settings_from
+from pellucid.cli.command_line import add_data, add_table_flags, counting, say, settings_from, write_document
 
 _EXAMPLES = (
     ("pellucid evaluate run/ new-photos/", "folders of classes"),
@@ -30,7 +29,6 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("run_folder", metavar="RUN", help="Run or model folder")
     add_data(parser)
-    parser.add_argument("--json", action="store_true", help="Print one JSON document instead of a table")
     parser.add_argument(
         "--max-error",
         type=float,
@@ -46,7 +44,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--model", metavar="NAME", help="Model of the run; default: the recommended one")
     columns = "input_column label_column label_from_name class_depth split_column group_column slice_column"
     add_table_flags(
-        parser, f"{columns} rename threshold label_separator unlabelled encoding skip_bad seed".split()
+        parser,
+        (
+            f"{columns} rename threshold label_separator unlabelled encoding delimiter quote skip_bad seed"
+        ).split(),
     )
     parser.set_defaults(run=run)
 
@@ -67,5 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
     for warning in done.warnings:
         say(warning)
-    sys.stdout.write((json.dumps(done.to_json()) if arguments.json else done.to_text()) + "\n")
+    if arguments.json:
+        write_document(done.to_json())
+    else:
+        sys.stdout.write(done.to_text() + "\n")
     return 0

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.command_line import add_table_flags, say, settings_from
+from pellucid.cli.command_line import add_table_flags, say, settings_from, write_document
 
 _EXAMPLES = (
     ("pellucid explain run/ photo.jpg --out page.html", "an image"),
@@ -20,6 +20,7 @@ def add_parser(subparsers: Any) -> None:
         help="open a model on one image or text, down to its arithmetic",
         usage="pellucid explain RUN INPUT --out FILE.html [options]",
         examples=_EXAMPLES,
+        main="--text --out --model --class --input-column".split(),
         description="Follow one image or text through the model that answers, every layer where it is a "
         "network: see how each number came about, how the error flows back, and what in the input drove the "
         "answer, each explanation put to the test; of an autoencoder, what each latent variable changes. The "
@@ -47,7 +48,7 @@ def add_parser(subparsers: Any) -> None:
         help="Class or label that loss and explanations are about, or class that an autoencoder opens the "
         "image as; default: the most probable one",
     )
-    add_table_flags(parser, ("input_column", "encoding"))
+    add_table_flags(parser, ("input_column", "encoding", "delimiter", "quote"))
     parser.set_defaults(run=run)
 
 
@@ -79,8 +80,14 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"  {line}")
     if found.latents is not None:
         say(f"  {found.latents.bound_words}")
-    for each in found.attributions.methods if found.attributions is not None else ():
+    methods = found.attributions.methods if found.attributions is not None else ()
+    for each in methods:
         verdict = "faithful here" if each.trial.is_faithful else "not faithful here"
         say(f"  {each.name}: {verdict}")
     say(f"page: {done.out}")
+    if arguments.json:
+        tried = {each.name: each.trial.is_faithful for each in methods}
+        write_document(
+            {"page": done.out, "answer": found.headline, "warnings": done.warnings, "faithful": tried}
+        )
     return 0

@@ -2,10 +2,14 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pellucid.cli.command_line import say
+from pellucid.cli.command_line import say, write_document
 from pellucid.errors import UsageError
+
+if TYPE_CHECKING:
+    from pellucid.export.app.exporting import ExportedApp
+    from pellucid.export.export import Exported
 
 _MOST_TO_TRY = 24
 _LEAST_SHOWN = 1e-9  # digits beyond the ninth mean nothing to anybody
@@ -76,6 +80,8 @@ def run(arguments: argparse.Namespace) -> int:
         f"{_difference(proof.difference)}; onnx.reference agrees on {proof.reference}.{form}"
     )
     say(f"next: python -m pellucid.runtime {arguments.out} INPUT...")
+    if arguments.json:
+        _document(arguments.out, done, done.judged and done.judged._asdict())
     return 0
 
 
@@ -107,7 +113,16 @@ def _page(arguments: argparse.Namespace) -> int:
         )
     say(f"{done.model} written: {done.bytes / 1e6:.1f} MB. {proof}")
     say(f"next: open {arguments.out} in a browser")
+    if arguments.json:
+        _document(arguments.out, done, None)
     return 0
+
+
+def _document(out: Path, done: "Exported | ExportedApp", judged: Any) -> None:
+    """Print what was written and how it was proved."""
+    proof = None if done.proof is None else done.proof._asdict()
+    found = {"file": out, "model": done.model, "bytes": done.bytes}
+    write_document({**found, "proof": proof, "precision": judged})
 
 
 def _difference(largest: float) -> str:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.command_line import say
+from pellucid.cli.command_line import say, write_document
 
 _EXAMPLES = (
     ("pellucid generate run/ --count 64 --out images/", "all classes"),
@@ -47,4 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     say(f"{count_of(done.images, 'image')} made by {done.model}")
     say(f"contact sheet: {done.sheet}")
+    if arguments.json:
+        found = {"model": done.model, "images": done.images, "sheet": done.sheet}
+        write_document({"folder": arguments.out, **found})
     return 0

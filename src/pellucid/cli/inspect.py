@@ -1,12 +1,19 @@
 """`pellucid inspect`: read and check the data, train nothing."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.command_line import add_data, add_settings, add_table_flags, counting, say, settings_from
+from pellucid.cli.command_line import (
+    add_data,
+    add_settings,
+    add_table_flags,
+    counting,
+    say,
+    settings_from,
+    write_document,
+)
 from pellucid.errors import UsageError
 from pellucid.language.catalogue import translated
 
@@ -31,7 +38,6 @@ def add_parser(subparsers: Any) -> None:
         "would use.",
     )
     add_data(parser)
-    parser.add_argument("--json", action="store_true", help="Print the findings as one JSON document")
     parser.add_argument(
         "--odd", metavar="RUN", help="Rank the oddest images by a generator, a run of train --model vae"
     )
@@ -53,24 +59,21 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.sheet is not None and arguments.odd is None:
         raise UsageError("--sheet: shows the images of --odd RUN; give it, or leave this out")
     odd = None
-    with counting("reading") as progress:
+    with counting("reading"):
         if arguments.odd is not None:
             from pellucid.answering.generated import inspect_odd
 
-            check, odd = inspect_odd(arguments.data, arguments.odd, settings, progress)
+            check, odd = inspect_odd(arguments.data, arguments.odd, settings)
         else:
             from pellucid.data import prepare
 
-            _, check = prepare(arguments.data, settings, progress=progress)
+            _, check = prepare(arguments.data, settings)
     if arguments.json:
-        document = check.to_json() if odd is None else {**check.to_json(), "odd": odd.to_json()}
-        text = json.dumps(document, indent=2)
+        write_document(check.to_json() if odd is None else {**check.to_json(), "odd": odd.to_json()})
     else:
-        text = "\n".join(
-            map(translated, check.lines() if odd is None else [*check.lines(), "", *odd.lines()])
-        )
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        lines = check.lines() if odd is None else [*check.lines(), "", *odd.lines()]
+        text, encoding = "\n".join(map(translated, lines)), sys.stdout.encoding or "utf-8"
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
     if odd is not None and arguments.sheet is not None:
         odd.write_sheet(arguments.sheet)
         say(f"oddest images: {arguments.sheet}")

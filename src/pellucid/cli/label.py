@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.command_line import add_table_flags, say, settings_from
+from pellucid.cli.command_line import add_table_flags, say, settings_from, write_document
 
 _EXAMPLES = (
     ("pellucid label photos/ --out l.csv", "images of a folder"),
@@ -20,6 +20,7 @@ def add_parser(subparsers: Any) -> None:
         help="label images or texts by keyboard, with an honest running accuracy",
         usage="pellucid label FOLDER|TABLE --out TABLE [options]",
         examples=_EXAMPLES,
+        main="--out --port --classes --several-labels --open --task --input-column".split(),
         description="Serve a page on this machine on which images or texts are labelled by keyboard. "
         "Every answer is in the table before the next question is asked. A model that learns meanwhile "
         "chooses what is worth asking; a random part is kept for judging alone. Ctrl-C ends it, and the same "
@@ -47,7 +48,7 @@ def add_parser(subparsers: Any) -> None:
         help="An example may have several labels, or none of them",
     )
     parser.add_argument("--open", action="store_true", help="Open the page in a browser")
-    add_table_flags(parser, ("task", "input_column", "encoding", "seed"))
+    add_table_flags(parser, ("task", "input_column", "encoding", "delimiter", "quote", "seed"))
     parser.set_defaults(run=run)
 
 
@@ -65,5 +66,6 @@ def run(arguments: argparse.Namespace) -> int:
         classes=[name.strip() for name in arguments.classes.split(",") if name.strip()],
         say=say,
         opens_browser=arguments.open,
+        started=write_document if arguments.json else None,
     )
     return 0

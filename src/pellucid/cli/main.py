@@ -5,6 +5,7 @@ import atexit
 import contextlib
 import gc
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -21,20 +22,24 @@ from pellucid.cli import (
     inspect,
     label,
     predict,
+    schema,
     serve,
     train,
     tune,
 )
-from pellucid.cli.command_line import Parser, say, shown, write_lines
-from pellucid.errors import PellucidError, StorageError
+from pellucid.cli.command_line import Parser, say, shown, write_document, write_lines
+from pellucid.errors import InterruptedRun, PellucidError, StorageError, UsageError
 from pellucid.language.catalogue import LANGUAGES, set_language, translated
+from pellucid.language.codes import parts_of
 from pellucid.language.sentence import Sentence
 from pellucid.safety.budgets import shortened
 
 # At the end all memory is given back at once; to look for cycles among all objects first takes half a second.
 atexit.register(gc.freeze)
 
-COMMANDS = (demo, inspect, train, evaluate, predict, explain, compare, tune, generate, export, serve, label)
+COMMANDS = (
+    demo, inspect, train, evaluate, predict, explain, compare, tune, generate, export, serve, label, schema,
+)  # fmt: skip
 
 # Commands that read what others made, and their flag for it.
 _ISOLATED = ("inspect", "train", "evaluate", "predict", "explain", "label")
@@ -62,6 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
         subparsers.choices[name].add_argument("--isolate", action="store_true", help=_ISOLATE)
     for each in subparsers.choices.values():
         _add_language(each)
+        each.add_argument("--json", action="store_true", help="Print the outcome as one JSON document")
         each.add_argument("--debug", action="store_true", help="Show the traceback of an error")
     return parser
 
@@ -90,10 +96,14 @@ def main(words: Sequence[str] | None = None) -> int:
         sys.stderr = open(os.devnull, "w")
     if sys.stdout is None:  # a stream that refuses whatever is printed there
         sys.stdout = open(os.devnull)
-    _choose_language(sys.argv[1:] if words is None else words)
+    given = sys.argv[1:] if words is None else words
+    _choose_language(given)
     with shown():
         try:
-            arguments = build_parser().parse_args(words)
+            arguments = build_parser().parse_args(given)
+        except UsageError as error:
+            known = argparse.Namespace(debug=False, json="--json" in given)
+            raise SystemExit(_refused(error, known)) from None
         except SystemExit as end:
             raise SystemExit(_ended(end.code)) from None
         except OSError as refused:  # of the help
@@ -119,24 +129,36 @@ def _run(arguments: argparse.Namespace) -> int:
                 stack.enter_context(isolated(say))
             return int(arguments.run(arguments))
     except PellucidError as error:
-        _print(error, Sentence("error: {error}", error), arguments.debug)
-        return error.exit_code
+        return _refused(error, arguments)
     except KeyboardInterrupt as error:
-        _print(error, "error: interrupted; nothing was lost that had been written", debug=False)
-        return 130
+        interrupted = InterruptedRun("interrupted; nothing was lost that had been written", signal.SIGINT)
+        return _refused(interrupted.with_traceback(error.__traceback__), arguments)
     except BrokenPipeError as error:
         return _report_refused(error)
     except MemoryError as error:
-        message = "error: this machine has too little memory for that; give it less at a time"
-        _print(error, message, arguments.debug)
-        return StorageError.exit_code
+        small = StorageError("this machine has too little memory for that; give it less at a time")
+        return _refused(small.with_traceback(error.__traceback__), arguments)
     except Exception as error:
         refused = _output_error("\n") if isinstance(error, OSError) else None
         if refused is not None:
             return _report_refused(refused)
-        message = f"error: {type(error).__name__}: {error}; this is a fault of Pellucid: please report it"
-        _print(error, f"{message} with the output of --debug", arguments.debug)
-        return 1
+        fault = PellucidError(
+            "{name}: {error}; this is a fault of Pellucid: please report it with the output of --debug",
+            type(error).__name__,
+            error,
+        )
+        return _refused(fault.with_traceback(error.__traceback__), arguments)
+
+
+def _refused(error: PellucidError, arguments: argparse.Namespace) -> int:
+    """Print an error, for people and if asked for programs, and return its exit code."""
+    _print(error, Sentence("error: {error}", error), arguments.debug)
+    if arguments.json:
+        parts = parts_of(error.sentence, error.exit_code)
+        about = {"code": parts.code, "message": str(error), "place": parts.place, "remedy": parts.remedy}
+        with contextlib.suppress(OSError):  # nobody reads it, but the exit code stays
+            write_document({"error": {**about, "exit_code": error.exit_code}})
+    return error.exit_code
 
 
 def _ended(code: Any) -> Any:

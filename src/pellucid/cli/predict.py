@@ -1,11 +1,17 @@
 """`pellucid predict`: label new images or texts."""
 
 import argparse
+import contextlib
+import json
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pellucid.cli.command_line import add_table_flags, counting, say, settings_from
+from pellucid.cli.command_line import add_table_flags, counting, say, settings_from, write_document
 from pellucid.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from pellucid.answering.predict import Predicted
 
 _EXAMPLES = (
     ("pellucid predict run/ photo.jpg", "one image"),
@@ -96,7 +102,7 @@ def add_parser(subparsers: Any) -> None:
         help="Write FILE from its parts, the same bytes as without --shard; takes neither RUN nor INPUT",
     )
     parser.add_argument("--model", metavar="NAME", help="Model of the run; default: the recommended one")
-    add_table_flags(parser, ("input_column", "encoding", "threshold"))
+    add_table_flags(parser, ("input_column", "encoding", "delimiter", "quote", "threshold"))
     parser.set_defaults(run=run, parser=parser)
 
 
@@ -109,15 +115,16 @@ def run(arguments: argparse.Namespace) -> int:
     from pellucid.answering.decisions import PredictOptions
     from pellucid.answering.predict import Listener, predict
     from pellucid.answering.shards import shard_of
-    from pellucid.arithmetic.rounding import percent
-    from pellucid.data.wording import count_of
 
     shard = None if arguments.shard is None else shard_of(arguments.shard)
-    with counting("labelling") as progress:
+    with contextlib.ExitStack() as stack:
+        progress, out = stack.enter_context(counting("labelling")), arguments.out
+        if arguments.json and out is None:  # the rows become a part of the document
+            out = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "answers.jsonl"
         done = predict(
             arguments.run_folder,
             arguments.inputs,
-            arguments.out,
+            out,
             settings_from(arguments),
             options=PredictOptions(
                 max_error=arguments.max_error,
@@ -131,6 +138,21 @@ def run(arguments: argparse.Namespace) -> int:
             typed=arguments.text,
             shard=shard,
         )
+        answers = _rows(out) if arguments.json and arguments.out is None else None
+    _say_outcome(done)
+    if arguments.json:
+        found = {name: value for name, value in done._asdict().items() if name not in ("noun", "drift")}
+        rows = {"out": arguments.out} if answers is None else {"answers": answers}
+        write_document({**found, "drift": done.drift and done.drift.sentence, **rows})
+    is_lone = (done.labelled, done.unanswered, done.unreadable) == (0, 0, 1)
+    return DataError.exit_code if is_lone else 0
+
+
+def _say_outcome(done: "Predicted") -> None:
+    """Say how many inputs were labelled, and what to know of them."""
+    from pellucid.arithmetic.rounding import percent
+    from pellucid.data.wording import count_of
+
     for warning in done.warnings:
         say(warning)
     say(f"{count_of(done.labelled, done.noun)} labelled by {done.model}")
@@ -152,8 +174,12 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if done.drift is not None:
         _say_at_length(done.drift.sentence)
-    is_lone = (done.labelled, done.unanswered, done.unreadable) == (0, 0, 1)
-    return DataError.exit_code if is_lone else 0
+
+
+def _rows(path: Path) -> list[Any]:
+    """Answers in a file of JSON lines."""
+    with path.open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
 
 
 def _merge(arguments: argparse.Namespace) -> int:
@@ -162,7 +188,7 @@ def _merge(arguments: argparse.Namespace) -> int:
     from pellucid.data.wording import count_of
 
     default = arguments.parser.get_default
-    beside = vars(arguments).keys() - {"run", "parser", "merge", "debug"}
+    beside = vars(arguments).keys() - {"run", "parser", "merge", "debug", "json", "language"}
     if any(getattr(arguments, name) != default(name) for name in beside):
         raise UsageError(
             "--merge: takes nothing but the file whose parts are to be merged; leave the rest out"
@@ -170,6 +196,8 @@ def _merge(arguments: argparse.Namespace) -> int:
     merged = merge(arguments.merge)
     rows, parts = count_of(merged.rows, "row"), count_of(merged.parts, "part")
     say(f"{rows} of {parts} merged into {arguments.merge}; the parts are no longer needed")
+    if arguments.json:
+        write_document({"file": arguments.merge, "rows": merged.rows, "parts": merged.parts})
     return 0
 
 

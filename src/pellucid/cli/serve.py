@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.command_line import say
+from pellucid.cli.command_line import say, write_document
 from pellucid.serving.flags import add_flags, options_of
 
 _EXAMPLES = (
@@ -48,8 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     for each in arguments.models:
         name, place = named(each)
         if Path(place).is_dir():
-            from pellucid.export.app.for_serving import folder_page
-            from pellucid.export.for_serving import served_content
+            from pellucid.export.for_serving import folder_page, served_content
 
             stem = Path(place).absolute().name
             content = served_content(place, say)
@@ -57,5 +56,6 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             sources += sources_of([each])
     require_names(sources)
-    serve(sources, replace(options_of(arguments), corrections=arguments.corrections), say)
+    options = replace(options_of(arguments), corrections=arguments.corrections)
+    serve(sources, options, say, write_document if arguments.json else None)
     return 0

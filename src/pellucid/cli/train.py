@@ -13,6 +13,8 @@ from pellucid.cli.command_line import (
     counting,
     require_out,
     settings_given,
+    write_document,
+    write_run,
 )
 from pellucid.language.catalogue import translated
 
@@ -64,20 +66,27 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.describe:
         from pellucid.pipeline.train import describe_network
 
-        sys.stdout.write(describe_network(arguments.data, given) + "\n")
+        network = describe_network(arguments.data, given)
+        if arguments.json:
+            write_document({"network": network})
+        else:
+            sys.stdout.write(network + "\n")
         return 0
     if arguments.dry_run is not None:
         from pellucid.pipeline.train import preview
 
-        with counting("reading") as progress:
-            sentences = preview(arguments.data, given, arguments.dry_run, progress)
+        with counting("reading"):
+            sentences = preview(arguments.data, given, arguments.dry_run)
         sys.stderr.write("\n".join(map(translated, sentences)) + "\n")
-        sys.stdout.write(f"{arguments.dry_run}\n")
+        if arguments.json:
+            write_document({"page": arguments.dry_run, "sentences": sentences})
+        else:
+            sys.stdout.write(f"{arguments.dry_run}\n")
         return 0
     require_out(arguments, "train", arguments.data)
     from pellucid.pipeline.train import train
 
-    train(
+    done = train(
         arguments.data,
         out=arguments.out,
         resume=arguments.resume,
@@ -85,4 +94,6 @@ def run(arguments: argparse.Namespace) -> int:
         began=began,
         **given,
     )
+    if arguments.json:
+        write_run(done.folder)
     return 0

@@ -4,7 +4,14 @@ import argparse
 import time
 from typing import Any
 
-from pellucid.cli.command_line import add_data, add_run_flags, add_settings, require_out, settings_given
+from pellucid.cli.command_line import (
+    add_data,
+    add_run_flags,
+    add_settings,
+    require_out,
+    settings_given,
+    write_run,
+)
 
 _LEFT_OUT = (
     "baselines",
@@ -77,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     vary = parse_vary(arguments.vary)
     from pellucid.pipeline.tuning.tune import tune
 
-    tune(
+    folder = tune(
         arguments.data,
         out=arguments.out,
         trials=arguments.trials,
@@ -88,4 +95,6 @@ def run(arguments: argparse.Namespace) -> int:
         began=began,
         **given,
     )
+    if arguments.json:
+        write_run(folder)
     return 0

@@ -32,8 +32,13 @@ from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError
 
 # What became of a correction.
-RELABELLED, LEFT_OUT, CONFIRMED = "relabelled", "left out", "confirmed"
-ALREADY, REPLACED, CONTRADICTORY, UNMATCHED = "already true", "replaced", "contradictory", "unmatched"
+RELABELLED = "relabelled"
+LEFT_OUT = "left out"
+CONFIRMED = "confirmed"
+ALREADY = "already true"
+REPLACED = "replaced"
+CONTRADICTORY = "contradictory"
+UNMATCHED = "unmatched"
 OUTCOMES = (RELABELLED, LEFT_OUT, CONFIRMED, ALREADY, REPLACED, CONTRADICTORY, UNMATCHED)
 _AT_FAULT = (CONTRADICTORY, UNMATCHED)
 

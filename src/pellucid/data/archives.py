@@ -95,8 +95,12 @@ def _name_of(raw: bytes) -> str:
 
 _RECORD = 512
 _MOST_HEADER = 1 << 20
-_FILES, _LINKS, _LONG_NAME, _SPARSE = (b"0", b"\0", b"7"), (b"1", b"2"), b"L", b"S"
-_PAX, _OTHER_HEADERS = (b"x", b"X"), (b"K", b"g")
+_FILES = (b"0", b"\0", b"7")
+_LINKS = (b"1", b"2")
+_LONG_NAME = b"L"
+_SPARSE = b"S"
+_PAX = (b"x", b"X")
+_OTHER_HEADERS = (b"K", b"g")
 
 
 def tar_members(file: BufferedIOBase) -> Iterator[Member]:
@@ -221,9 +225,11 @@ def _more(kind: bytes, records: bytes) -> tuple[str | None, int | None]:
 # they claim more bytes than there are. A member is found by its spot alone, since to read the directory again
 # for each block of images would take longer than to decode them.
 
-_LOCAL, _LOCAL_SIGN = struct.Struct("<4s5H3L2H"), b"PK\3\4"
+_LOCAL = struct.Struct("<4s5H3L2H")  # header before a member of a ZIP file
+_LOCAL_SIGN = b"PK\3\4"  # its first bytes
 _ENTRY_SHARE = 16  # bytes of memory for each of the directory
-_ENCRYPTED, _UTF_8 = 1, 0x800
+_ENCRYPTED = 1  # bit of a member's flags
+_UTF_8 = 0x800  # bit of a member's flags: how its name is written
 _ZIP_ERRORS = (
     zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError, struct.error, OSError,
 )  # fmt: skip

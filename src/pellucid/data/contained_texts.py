@@ -25,14 +25,19 @@ from jaxtyping import Bool, Int64, UInt32
 
 from pellucid.arithmetic.draws import names, prefixes
 from pellucid.data.raw_texts import Texts, TextUnits, sentence_starts, units_of
+from pellucid.progress import report
 
-WORDS_OF_WINDOW, CHARACTERS_OF_WINDOW = 5, 8
+WORDS_OF_WINDOW = 5  # neighbours
+CHARACTERS_OF_WINDOW = 8  # where no spaces part words
 MANY = 10
 # Own windows of a text of the fewest words, 8, and of the fewest characters, 16, that is compared.
-FEWEST_OF_WORDS, FEWEST_OF_CHARACTERS = 4, 9
-PROBES, FOUND = 4, 2
+FEWEST_OF_WORDS = 4
+FEWEST_OF_CHARACTERS = 9
+PROBES = 4  # windows of a text that are looked up
+FOUND = 2  # of these, with which a text goes on
 WHOLE = 0.8
-LONG_WORDS, LONG_CHARACTERS = 20, 40
+LONG_WORDS = 20  # windows of words, below which whole sentences must agree
+LONG_CHARACTERS = 40  # windows of characters, likewise
 RULE = (WORDS_OF_WINDOW, CHARACTERS_OF_WINDOW, MANY, PROBES, FOUND, WHOLE, LONG_WORDS, LONG_CHARACTERS)
 
 MOST_PAIRS = 200_000
@@ -134,6 +139,7 @@ def candidates(
     probes: list[UInt32[np.ndarray, " some"]] = [NO_WINDOWS]
     owners = [np.zeros(0, np.int64)]
     for first, end in windows.blocks():
+        report("searching for texts contained in others", first, count)
         block = windows.part(first, end)
         own = _own_windows(block, common).places
         texts, begins, each = np.unique(block.text_of(own), return_index=True, return_counts=True)
@@ -150,6 +156,7 @@ def candidates(
     different, starts, counts = np.unique(asked, return_index=True, return_counts=True)
     pairs = [np.zeros(0, np.int64)]
     for first, end in windows.blocks():
+        report("searching for texts contained in others", first, count)
         block = windows.part(first, end)
         at = np.flatnonzero(are_among(block.values, different))
         at = at[np.unique(block.text_of(at) << 32 | block.values[at].astype(np.int64), return_index=True)[1]]

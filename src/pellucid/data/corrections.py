@@ -30,7 +30,9 @@ from pellucid.safety.budgets import MEMORY
 from pellucid.safety.files import OwnFile, read_regular
 from pellucid.settings.rows import class_name
 
-LABEL, LEAVE_OUT, RIGHT = "label", "leave-out", "right"
+LABEL = "label"
+LEAVE_OUT = "leave-out"
+RIGHT = "right"
 ACTIONS = (LABEL, LEAVE_OUT, RIGHT)
 COLUMNS = ("input", "label", "action", "was", "content", "run", "model")
 # Hexadecimal digits that name a content or a model: of a million examples hardly any two share them.
@@ -43,7 +45,8 @@ _CONTENT = re.compile(f"x[0-9a-f]{{{DIGITS}}}", re.ASCII)
 _GUARDED = re.compile(r"\.(csv|tsv|tab|xlsx)(\.gz)?$", re.IGNORECASE)
 
 _MARK = b"\xef\xbb\xbf"  # that some programs write before UTF-8
-_LISTED, _LONGEST = 20, 10_000
+_LISTED = 20  # lines of a refusal
+_LONGEST = 10_000  # characters of a value
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -70,6 +70,7 @@ class Dataset:
     with_sibling: Int64[np.ndarray, " with_sibling"] = field(default_factory=_nobody)
     slices: Sequence[str] | None = None  # value of each in the column by which scores are broken down
     joined_columns: tuple[str, ...] = ()  # columns of a table whose texts were joined to one text
+    dialect: Mapping[str, str] = field(default_factory=dict)  # of its table, where that is not usual
     given_splits: tuple[str, ...] = ()  # names of the splits that the user made; the others were cut here
     has_groups: bool = False  # whether a column of groups was given
     split_rule: int = SPLIT_RULE  # number of the rule by which splits and folds are cut
@@ -183,6 +184,7 @@ def build_dataset(
         with_sibling=test[np.isin(sets[test], sets[fitted_on])],
         slices=listing.slices,
         joined_columns=listing.joined_columns,
+        dialect=listing.dialect,
         given_splits=tuple(part for part in (TRAIN, VALIDATION, TEST) if part in listing.splits),
         has_groups=any(listing.groups),
         split_rule=split_rule,

@@ -41,13 +41,12 @@ class Content:
 def content_of(
     listing: Listing,
     settings: Settings,
-    progress: Callable[[int, int], None] | None,
     fixed: Preprocessing | None = None,
 ) -> Content:
     """Decode images, with the arguments of `decode_all`, or take texts as they are."""
     if listing.texts is not None:
         return Content(listing.texts, text_digests(listing.texts), listing.problems)
-    images, preprocessing = decode_all(listing, settings, progress=progress, fixed=fixed)
+    images, preprocessing = decode_all(listing, settings, fixed=fixed)
     return Content(images.pixels, images.digests, images.problems, images, preprocessing)
 
 

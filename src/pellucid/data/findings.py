@@ -12,6 +12,7 @@ from pellucid.data.listing import Listing
 from pellucid.data.raw_texts import SCRIPTS, SCRIPTS_WITHOUT_SPACES, main_scripts
 from pellucid.data.sibling_sets import NEAR_COPIES, TURNED, WORDS, RuleCounts, Siblings
 from pellucid.data.wording import count_of, some
+from pellucid.progress import counted
 
 NO_LETTERS = "no letters"
 _TOGETHER = 500
@@ -78,7 +79,7 @@ def text_findings(listing: Listing, used: Int64[np.ndarray, " used"]) -> TextFin
     characters = np.zeros(len(used), np.int64)
     words = np.zeros(len(used), np.int64)
     scripts = np.zeros(len(SCRIPTS), np.int64)
-    for start in range(0, len(used), _TOGETHER):
+    for start in counted(range(0, len(used), _TOGETHER), "measuring texts", len(used), _TOGETHER):
         texts = listing.texts[used[start : start + _TOGETHER]]
         characters[start : start + len(texts)] = [len(text) for text in texts]
         words[start : start + len(texts)] = [len(text.split()) for text in texts]

@@ -18,7 +18,9 @@ from pellucid.safety.files import open_regular
 
 # What a feature is to a model. Those outside never reach it, but what they mark may be visible. A form
 # reaches it and is no content. What may be content is a giveaway only where the rest does not give as much.
-OUTSIDE, FORM, CONTENT = "outside", "form", "content"
+OUTSIDE = "outside"
+FORM = "form"
+CONTENT = "content"
 
 Names = Callable[[int], str]
 
@@ -286,12 +288,15 @@ def _number(text: str) -> float:
 
 # Texts: words and lines at fixed places, forms of writing, lengths.
 
-START, END = 800, 200
+START = 800  # characters of a text's start that are read
+END = 200  # characters of its end
 _PLACES = {
     "first word": 0, "second word": 1, "third word": 2,
     "last word": -1, "second last word": -2, "third last word": -3,
 }  # fmt: skip
-_LINES_FIRST, _LINES_LAST, _SHORTEST_LINE = 30, 10, 3
+_LINES_FIRST = 30  # of the start
+_LINES_LAST = 10  # of its end
+_SHORTEST_LINE = 3  # characters
 # Words that hold sentences together, which no topic has to itself.
 _LANGUAGES = {
     "English": ("the", "and", "of", "to", "in", "is", "that", "for", "with", "was"),

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float32, Float64, Int64, Integer, Shaped, UInt8
 from pellucid.data.giveaway_features import CONTENT, FORM, Feature, Marks, Numbers, marks_of
 from pellucid.data.images.pixels import inner_size
 from pellucid.data.images.preprocessing import Preprocessing, blocks
+from pellucid.progress import report
 
 CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
 _BLOCK_BYTES = 1 << 23
@@ -29,8 +30,11 @@ _COLOURLESS = 3
 # Where so much of other classes' borders has the colour, it is the ordinary background of the data.
 _ORDINARY = 0.25
 # A colour of fewer images, or of several classes, is no rule and not looked at further.
-_FEWEST_MARKED, _NEARLY_ONE_CLASS = 8, 0.9
-_MOST_PROTOTYPES, _MOST_OF_CLASS, _FEWEST_OF_CLASS = 240, 24, 3
+_FEWEST_MARKED = 8  # images
+_NEARLY_ONE_CLASS = 0.9  # share of the images marked
+_MOST_PROTOTYPES = 240
+_MOST_OF_CLASS = 24
+_FEWEST_OF_CLASS = 3
 
 
 class Looks(NamedTuple):
@@ -60,7 +64,7 @@ def looks_of(
     """Measure images; what was filled beside an image of another aspect does not count as its border."""
     height, width, channels = pixels.shape[1:]
     sides = [max(2, round(part * min(height, width))) for part in PATCHES]
-    count = len(rows)
+    count, measured = len(rows), 0
     found = Looks(
         np.zeros((count, channels)), np.zeros(count), np.zeros((count, channels)),
         np.zeros((count, channels)), np.zeros(count, bool), np.zeros(count), np.zeros(count),
@@ -73,6 +77,8 @@ def looks_of(
             top, left, inner_height, inner_width = inner
             block = pixels[rows[part]][:, top : top + inner_height, left : left + inner_width]
             _measure(block, part, found)
+            measured += len(part)
+            report("searching images for giveaways", measured, count)
     return found
 
 

@@ -37,11 +37,16 @@ from pellucid.data.listing import Listing
 from pellucid.data.raw_texts import Texts
 from pellucid.data.wording import count_of, quoted, some
 
-RECALL, ALPHA = 0.3, 0.01
+# What these find of planted giveaways, and say of data without any: `benchmarks/giveaways.py`.
+RECALL = 0.3  # share of a class that a rule must mark
+ALPHA = 0.01  # probability of one rule as good by chance, among all that were tried
 _FEWEST = 8  # examples of the class that a rule must mark
 
 # Most examples that are searched, of training and of the test; of images as many as so many bytes hold.
-_MOST_TRAIN, _MOST_TEST, _PIXEL_BYTES, _FEWEST_IMAGES = 12_000, 4_000, 96 << 20, 2_000
+_MOST_TRAIN = 12_000  # examples
+_MOST_TEST = 4_000  # examples
+_PIXEL_BYTES = 96 << 20  # of all images that are searched
+_FEWEST_IMAGES = 2_000  # however many bytes one has
 _HEADERS = 3_000  # files whose first bytes are read
 
 # A word at a fixed place is a form where so many of the texts that have it have it there.
@@ -50,13 +55,15 @@ _FEWEST_WORDS = 5  # words of a text, below which every word is at a fixed place
 # What may be content must be found by the rest of the content less than half as often.
 _OF_CONTENT = 0.5
 # A word anywhere is nearly always content: it must be in nearly all of a class and in nothing else.
-_WORD_RECALL, _WORD_PRECISION = 0.9, 0.98
+_WORD_RECALL = 0.9  # share of the class
+_WORD_PRECISION = 0.98  # share of the texts with the word
 # A range of a length or colour must hold half of a class: parts of honest content are often as blue.
 _NUMBER_RECALL = 0.5
 # So much of the class that the rest of a text gives, a word anywhere adds little.
 _OF_WORDS = 0.8
 # Apart are values with a gap of so many standard deviations around, the utmost part of each side left out.
-_TRIMMED, _GAP = 0.02, 0.5
+_TRIMMED = 0.02  # share of the values
+_GAP = 0.5  # standard deviations
 _RATIOS = ("characters", "bytes")  # of sizes the ratio counts: half as much again and more
 _SAME_MARKS = 0.8  # two rules that mark so much in common are one giveaway
 _SORTED = 2.0  # runs of one class for each class, below which data is sorted by class

@@ -27,6 +27,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8, UInt64
 
+from pellucid.progress import report
+
 Pixels = UInt8[np.ndarray, "n height width channels"]
 Pairs = Int64[np.ndarray, "pairs 2"]
 Rows = Int64[np.ndarray, "rows columns"]
@@ -165,6 +167,7 @@ def near_by(
         compared += (stop - start) * (end - start)
         candidates += len(found[-1])
         start = stop
+        report("searching for near copies of images", start, len(vectors))
         if candidates > MOST_CANDIDATES or compared > MOST_COMPARISONS:
             break
     complete = start >= len(vectors) and candidates <= MOST_CANDIDATES

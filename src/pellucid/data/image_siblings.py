@@ -25,6 +25,7 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 
 from pellucid.data.image_copies import averaging
 from pellucid.data.listing import Images, Listing
+from pellucid.progress import counted
 from pellucid.targets import class_labels
 
 Cells = Float32[np.ndarray, "m channels side side"]
@@ -35,8 +36,10 @@ Pairs = Int64[np.ndarray, "pairs 2"]
 Positions = Int64[np.ndarray, " positions"]
 Pixels = UInt8[np.ndarray, "n height width channels"]
 
-_MOST_SCALE, _MOST_SHIFT = 0.2, 0.2
-_SCALE_STEP, _SHIFT_STEP = 0.06, 0.1
+_MOST_SCALE = 0.2  # of a registration, beside 1
+_MOST_SHIFT = 0.2  # share of the side
+_SCALE_STEP = 0.06  # most of one step
+_SHIFT_STEP = 0.1  # most of one step, as a share of the side
 _LEAST_OVERLAP = 0.5
 _DAMPING = 1e-4
 
@@ -152,15 +155,21 @@ def _step(
 
 FALSE_AMONG_CONFIRMED = 0.01
 LEAST_LIKENESS = 0.75
-SIDE, REACH, FINE_SIDE, STEPS = 16, 2, 32, 2
+SIDE = 16  # cells
+REACH = 2  # cells by which one image is shifted
+FINE_SIDE = 32  # cells
+STEPS = 2  # of Gauss and Newton
 # Shares of the others, of the most alike, that are compared more closely.
-ON_TO_REGISTER, ON_TO_FINE = 0.5, 0.2
+ON_TO_REGISTER = 0.5  # share
+ON_TO_FINE = 0.2  # share
 
 SCENE_RULE = (
     FALSE_AMONG_CONFIRMED, LEAST_LIKENESS, SIDE, REACH, FINE_SIDE, STEPS, ON_TO_REGISTER, ON_TO_FINE,
 )  # fmt: skip
 
-_COARSE_SIDE, _COARSE_REACH, _COARSE_LEAST = 8, 1, 0.6
+_COARSE_SIDE = 8  # cells
+_COARSE_REACH = 1  # cells by which one image is shifted
+_COARSE_LEAST = 0.6  # correlation
 _TOGETHER = 256
 
 # Comparisons, each closer than the one before: cells along a side, cells by which one image is shifted each
@@ -204,7 +213,8 @@ def likenesses(
     found, moved = np.ones(len(pairs), np.float32), np.zeros((len(pairs), 3), np.float32)
     for side, reach, share in _COMPARISONS:
         kept = np.flatnonzero(found)
-        for start in range(0, len(kept), _TOGETHER):
+        starts = range(0, len(kept), _TOGETHER)
+        for start in counted(starts, "comparing images that may show one scene", len(kept), _TOGETHER):
             part = kept[start : start + _TOGETHER]
             positions, places = np.unique(pairs[part], return_inverse=True)
             cells = _cells(pixels[positions], side)
@@ -261,9 +271,11 @@ def _best_shift(one: Cells, other: Cells, reach: int) -> Laid:
 # Of each order an image is compared with the next one and the one after: a single blurred frame divides no
 # burst.
 
+# How many planted bursts these keep together, and innocent images they join: docs/benchmarks.md, "Siblings".
 MOST_SECONDS = 3.0
 MOST_STEPS = 3
-FALSE_BY_CLOCK, FALSE_BY_NAME = 0.01, 0.002
+FALSE_BY_CLOCK = 0.01  # share that chance may confirm
+FALSE_BY_NAME = 0.002  # the same where the order is that of names
 _AHEAD = 2
 _OTHERS = 10_000
 _DRAWS = (0xB0857,)

@@ -38,6 +38,7 @@ from jaxtyping import Bool, Float32, Int64, Integer, UInt64
 from pellucid.data.image_copies import FLAT, NearCopies, Pairs, Pixels, Rows, near_by, near_copies
 from pellucid.data.images.pixels import inner_size
 from pellucid.data.sibling_sets import NEAR_TURNED_COPIES, TURNED_COPIES
+from pellucid.progress import counted
 
 Sizes = Integer[np.ndarray, "n 2"]
 Positions = Int64[np.ndarray, " m"]
@@ -48,17 +49,30 @@ Units = Float32[np.ndarray, "m 64"]
 Ways = Int64[np.ndarray, "pairs 3"]
 
 REACH = 0.1
-CROP_REACH, CROPPED, MOST_CROPPED, NEAREST = 0.3, 0.025, 10_000, 8
-LEAST_CORRELATION, LEAST_CORRELATION_CROPPED = 0.985, 0.93
+CROP_REACH = 0.3  # distance of the middle of one to the whole of the other
+CROPPED = 0.025  # share of each side that is cut off
+MOST_CROPPED = 10_000  # images, beyond which cropped copies are not searched
+NEAREST = 8  # whole images that a middle is compared with
+LEAST_CORRELATION = 0.985  # of 8 x 8 block means
+LEAST_CORRELATION_CROPPED = 0.93  # of the middle with the whole of another
 LEAST_CONTRAST = 0.72
-MOST_APART, MOST_WAYS = 4.5, 20_000
+MOST_APART = 4.5  # distance of block means
+MOST_WAYS = 20_000  # pairs of crops that are confirmed
 MOST_OUT_OF_PROPORTION = 1.13
-COARSE_SIDE, SIDE = 16, 32
-PIXEL_LEVELS, STEPS = 9.0, 4
-LITTLE_ROUNDED, MOST_ROUNDED = 2.0, 6.0
-LEAST_COARSE, LEAST_COARSE_DETAIL, MOST_COARSE = 0.95, 0.8, 0.15
-LEAST_LAID, LEAST_DETAIL = 0.97, 0.94
-MOST_BEYOND, MOST_BEYOND_IN_COLOUR, MOST_LOCAL = 0.05, 0.25, 18.0
+COARSE_SIDE = 16  # cells
+SIDE = 32  # cells
+PIXEL_LEVELS = 9.0  # of 256: beyond them a value differs
+STEPS = 4  # of Gauss and Newton
+LITTLE_ROUNDED = 2.0  # levels
+MOST_ROUNDED = 6.0  # levels, of pairs with equal hashes
+LEAST_COARSE = 0.95  # correlation at 16 x 16 cells
+LEAST_COARSE_DETAIL = 0.8  # correlation of what is left without a blurred version
+MOST_COARSE = 0.15  # share of values that differ
+LEAST_LAID = 0.97  # correlation once one is laid over the other
+LEAST_DETAIL = 0.94  # correlation of the detail
+MOST_BEYOND = 0.05  # share of grey values that differ
+MOST_BEYOND_IN_COLOUR = 0.25  # share of values
+MOST_LOCAL = 18.0  # levels, at the place that differs most
 SYMMETRY_RULE = (
     REACH, CROP_REACH, CROPPED, MOST_CROPPED, NEAREST, LEAST_CORRELATION, LEAST_CORRELATION_CROPPED,
     LEAST_CONTRAST, MOST_APART, MOST_WAYS, MOST_OUT_OF_PROPORTION, COARSE_SIDE, SIDE, PIXEL_LEVELS, STEPS,
@@ -66,9 +80,11 @@ SYMMETRY_RULE = (
     MOST_BEYOND, MOST_BEYOND_IN_COLOUR, MOST_LOCAL,
 )  # fmt: skip
 
-_MOST_SCALE, _MOST_SHIFT = 0.16, 0.08
+_MOST_SCALE = 0.16  # beside 1
+_MOST_SHIFT = 0.08  # share of the side
 _SIDE = 8
-_TOGETHER, _PAIRS_TOGETHER = 16_384, 256
+_TOGETHER = 16_384  # pairs
+_PAIRS_TOGETHER = 256  # pairs of pixels
 _SWAPPED = np.arange(_SIDE * _SIDE).reshape(_SIDE, _SIDE).T.reshape(-1)
 
 
@@ -219,7 +235,7 @@ def _nearest(queries: Float32[np.ndarray, "m values"], vectors: Float32[np.ndarr
     """Of each query the nearest vectors of other images, at most so far away."""
     found = [np.empty((0, 2), np.int64)]
     square = (vectors**2).sum(axis=1)
-    for start in range(0, len(queries), 256):
+    for start in counted(range(0, len(queries), 256), "searching for cropped images", len(queries), 256):
         part = queries[start : start + 256]
         apart = (part**2).sum(axis=1)[:, None] + square - 2 * (part @ vectors.T)
         row, column = np.nonzero(apart <= CROP_REACH**2)
@@ -408,7 +424,8 @@ def _without(pairs: Int64[np.ndarray, "_ 2"], others: Int64[np.ndarray, "_ 2"]) 
 
 def _compared(pixels: Pixels, sizes: Sizes, ways: Ways, side: int, *, grey: bool) -> Iterator[Laid]:
     """How the pairs differ in their ways, block by block."""
-    for start in range(0, len(ways), _PAIRS_TOGETHER):
+    starts = range(0, len(ways), _PAIRS_TOGETHER)
+    for start in counted(starts, "comparing turned and mirrored images", len(ways), _PAIRS_TOGETHER):
         part = ways[start : start + _PAIRS_TOGETHER]
         positions, places = np.unique(part[:, :2], return_inverse=True)
         cells = averaged(pixels, sizes, positions, side, grey=grey)

@@ -33,7 +33,8 @@ from pellucid.targets import SEPARATOR, Labels, labels_of_lists, labels_of_state
 SEPARATORS = (SEPARATOR, "|")
 
 # Longest cell that is read as an array, and most labels of all examples together.
-_LONGEST, _MOST_LABELS = 100_000, 20_000
+_LONGEST = 100_000
+_MOST_LABELS = 20_000
 
 
 def are_states(values: Sequence[object]) -> bool:
@@ -217,7 +218,8 @@ _TRIED = 200
 
 # Share of the different files that are in several folders, and their number, from which on that is taken for
 # several labels: a few are mistakes, which checks report.
-_LEAST_SHARE, _LEAST_FILES = 0.05, 3
+_LEAST_SHARE = 0.05
+_LEAST_FILES = 3
 
 
 def in_several_folders(

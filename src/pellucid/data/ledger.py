@@ -19,7 +19,9 @@ from pellucid.safety.strict import Fields, Text, Whole, parse, read_object
 
 # Corrections with what became of each.
 APPLIED_NAME = "applied.csv"
-USED, LEAKED, SKIPPED = "used", "leaked", "skipped"
+USED = "used"
+LEAKED = "leaked"
+SKIPPED = "skipped"
 LARGEST_PLAIN = 100_000
 _LONGEST = 1 << 20
 _ROW: Fields = {

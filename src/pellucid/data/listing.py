@@ -14,7 +14,9 @@ from pellucid.data.wording import public_name
 from pellucid.input_kinds import IMAGES, TEXTS, InputKind
 from pellucid.targets import Labels, Target, class_labels
 
-TRAIN, VALIDATION, TEST = "train", "validation", "test"
+TRAIN = "train"
+VALIDATION = "validation"
+TEST = "test"
 UNDECIDED = ""
 
 # Every usual name of a split, in small letters: of folders, and in columns of tables.
@@ -89,6 +91,8 @@ class Listing:
     slices: Sequence[str] | None = None
     # columns of a table whose texts were joined to one text; none elsewhere
     joined_columns: tuple[str, ...] = ()
+    # what a model remembers of how the table separates and quotes fields, where that is not usual
+    dialect: Mapping[str, str] = field(default_factory=dict)
     # every other column of a table: a code for each example, -1 where a cell is empty, and the texts of codes
     other_columns: Mapping[str, tuple[np.ndarray, Sequence[str]]] = field(default_factory=dict)
 

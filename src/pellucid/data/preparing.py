@@ -1,6 +1,6 @@
 """From DATA to a finished data set: read, decode, check, split."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -36,7 +36,6 @@ def prepare(
     settings: Settings,
     *,
     make: Sequence[str] = (VALIDATION, TEST),
-    progress: Callable[[int, int], None] | None = None,
     known: EarlierConstraints = NO_CONSTRAINTS,
     split_rule: int = SPLIT_RULE,
 ) -> tuple[Dataset, Check]:
@@ -44,8 +43,8 @@ def prepare(
 
     `make` are the splits to cut where the user gave none; an estimator cuts no test. `known` is of an earlier
     model that continues training on this data. Splits are cut before labels are corrected, so that every
-    example is in the split that it has without corrections. `progress` gets the images decoded and the images
-    in all. `split_rule` is the number of the rule by which splits are cut.
+    example is in the split that it has without corrections. `split_rule` is the number of the rule by which
+    splits are cut.
 
     Raises: `DataError` if images or texts cannot be used (and `skip_bad` is off), there are fewer than two
     classes, a class is too small for the splits to be made, or is tested and never trained on, or all numbers
@@ -55,7 +54,7 @@ def prepare(
     listing = place if isinstance(place, Listing) else read_data(place, settings)
     needed = 1 if settings.generates else 2
     _require_targets(listing, np.ones(len(listing), bool), known, needed)
-    content = content_of(listing, settings, progress, known.preprocessing)
+    content = content_of(listing, settings, known.preprocessing)
     usable = np.ones(len(listing), bool)
     usable[[problem.index for problem in content.problems]] = False
     if content.problems and not settings.skip_bad:

@@ -204,8 +204,11 @@ def main_scripts(texts: list[str]) -> Int64[np.ndarray, " texts"]:
 
 # Units that texts are compared by: words, or single characters where no spaces part words.
 
-_NOTHING, _IN_WORD, _ALONE = 0, 1, 2
-_KNOWN, _NO_LETTERS_FROM = 0x20000, 0x40000
+_NOTHING = 0  # space and punctuation
+_IN_WORD = 1  # one of several characters of a unit
+_ALONE = 2  # a unit by itself, as Chinese characters are
+_KNOWN = 0x20000  # code points whose kinds are in a table
+_NO_LETTERS_FROM = 0x40000  # code point
 _PICTOGRAMS = ((0x2600, 0x27BF), (0x1F000, 0x1FAFF))
 # Ends of lines and sentences; full-width forms of these are made plain before.
 _BREAKS = np.array([ord(mark) for mark in "\n.!?:;|>。"], np.uint32)

@@ -27,7 +27,9 @@ from pellucid.language.catalogue import translated
 from pellucid.settings import Settings
 
 # Kinds of relation that are no rules of siblings.
-EXACT_COPIES, NEAR_DUPLICATES, ANY = "exact copies", "near duplicates", "any of these"
+EXACT_COPIES = "exact copies"
+NEAR_DUPLICATES = "near duplicates"
+ANY = "any of these"
 _SMALLEST_COMPARED = 8
 
 

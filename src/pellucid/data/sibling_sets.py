@@ -48,11 +48,19 @@ def first_of_sets(count: int, pairs: Int64[np.ndarray, "pairs 2"]) -> Int64[np.n
 
 
 # Names of the rules, in the order in which they are joined: those that look at the content come first.
-NEAR_COPIES, BURSTS, QUOTES, THREADS, SOURCES = "near_copies", "bursts", "quotes", "threads", "sources"
+NEAR_COPIES = "near_copies"
+BURSTS = "bursts"
+QUOTES = "quotes"
+THREADS = "threads"
+SOURCES = "sources"
 # Of images, after near copies.
-TURNED = (TURNED_COPIES, NEAR_TURNED_COPIES) = ("turned_copies", "near_turned_copies")
+TURNED_COPIES = "turned_copies"
+NEAR_TURNED_COPIES = "near_turned_copies"
+TURNED = (TURNED_COPIES, NEAR_TURNED_COPIES)
 # Of texts, after near copies.
-SAME_WORDS, REORDERED, CONTAINED = "same_words", "reordered", "contained"
+SAME_WORDS = "same_words"
+REORDERED = "reordered"
+CONTAINED = "contained"
 
 # Names for the examples of a set, by rule.
 WORDS: Mapping[str, str] = {
@@ -69,7 +77,8 @@ WORDS: Mapping[str, str] = {
 }
 
 # Most examples of a set: a fifth of all, which would be a whole test split, or ten in small data.
-MOST_OF_ALL, FEWEST_OF_ALL = 5, 10
+MOST_OF_ALL = 5
+FEWEST_OF_ALL = 10
 
 
 class RuleCounts(NamedTuple):

@@ -40,6 +40,7 @@ from pellucid.data.sibling_sets import (
 from pellucid.data.tables.columns import place_of_source
 from pellucid.data.text_copies import confirmed_texts
 from pellucid.data.wording import count_of, quoted
+from pellucid.progress import counted
 
 Pairs = Int64[np.ndarray, "pairs 2"]
 Positions = Int64[np.ndarray, " positions"]
@@ -84,7 +85,8 @@ def by_source(
 #
 # Subjects of one word or of fewer than 8 characters, such as `Re: hello`, say nothing.
 
-FEWEST_LETTERS, FEWEST_WORDS = 8, 2
+FEWEST_LETTERS = 8  # of a subject that joins texts
+FEWEST_WORDS = 2  # of such a subject
 _LOOKED_AT = 8192
 _FIELDS = (
     "from", "to", "cc", "subject", "date", "message-id", "in-reply-to", "references", "reply-to", "sender",
@@ -105,7 +107,7 @@ def threads(texts: Texts, positions: Positions) -> Links:
     by_subject: dict[str, list[int]] = {}
     is_answered: set[str] = set()
     links: list[tuple[int, int]] = []
-    for index in positions.tolist():
+    for index in counted(positions.tolist(), "searching for threads of mails", len(positions)):
         start, end = texts.offsets[index : index + 2].tolist()
         content = texts.content[start : min(end, start + _LOOKED_AT)].tobytes()
         subject, ids = _read(content.decode(errors="ignore").lstrip())
@@ -177,8 +179,10 @@ MOST_SAYING = 2
 LONGEST = 20_000
 QUOTE_RULE = (SHARE_QUOTED, FEWEST_RUNS, RUN, MOST_QUOTING, MOST_SAYING, LONGEST)
 
-_TOGETHER, _SEARCHED = 500, 1 << 24
-_NEW_LINE, _MARK = ord("\n"), ord(">")
+_TOGETHER = 500  # texts at a time
+_SEARCHED = 1 << 24  # bytes at a time
+_NEW_LINE = ord("\n")
+_MARK = ord(">")
 
 
 def quotes(texts: Texts, positions: Positions) -> Links:
@@ -228,7 +232,8 @@ def _runs(
     """Different runs of words of each text, in its quotations or in its own lines, and the text of each."""
     found = [np.zeros(0, np.uint64)]
     owners = [np.zeros(0, np.int64)]
-    for start in range(0, len(positions), _TOGETHER):
+    starts = range(0, len(positions), _TOGETHER)
+    for start in counted(starts, "searching for quotes", len(positions), _TOGETHER):
         block = positions[start : start + _TOGETHER]
         lines = (text[:LONGEST].split("\n") for text in texts[block])
         if are_quoted:

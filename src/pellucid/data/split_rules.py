@@ -18,7 +18,8 @@ from pellucid.data.split_units import Amount, Selection, Units, class_shares
 
 # Number of the rule by which new data is split. A run keeps it in its `config.json`, where earlier versions,
 # which had rule 1 alone, wrote none.
-SPLIT_RULE, FIRST_SPLIT_RULE = 2, 1
+SPLIT_RULE = 2
+FIRST_SPLIT_RULE = 1
 
 
 def carve(

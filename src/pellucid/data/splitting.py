@@ -38,8 +38,11 @@ from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError
 from pellucid.targets import Target
 
-TEST_SHARE, MOST_TEST = 0.2, 10_000
-VALIDATION_SHARE, MOST_VALIDATION, LEAST_VALIDATION = 0.1, 5_000, 20
+TEST_SHARE = 0.2  # of all examples
+MOST_TEST = 10_000  # examples
+VALIDATION_SHARE = 0.1  # of all examples
+MOST_VALIDATION = 5_000  # examples
+LEAST_VALIDATION = 20  # examples
 # Share, most and least examples of each split.
 _AMOUNTS = {
     TEST: (TEST_SHARE, MOST_TEST, 0),

@@ -55,13 +55,19 @@ from pellucid.data.image_copies import NearCopies
 from pellucid.data.images.preprocessing import DIGEST_BYTES
 from pellucid.data.raw_texts import Spool, Texts, TextUnits, sums, units_of
 from pellucid.data.sibling_sets import CONTAINED, REORDERED, SAME_WORDS
+from pellucid.progress import counted, report
 
-WORDS_ALIKE, SHORT_ALIKE = 0.8, 0.9
-SHINGLES_ALIKE, REORDERED_ALIKE = 0.5, 1 / 3
-FEWEST_WORDS, FEWEST_CHARACTERS = 8, 16
+WORDS_ALIKE = 0.8  # overlap of words
+SHORT_ALIKE = 0.9  # overlap of the words of short texts
+SHINGLES_ALIKE = 0.5  # overlap
+REORDERED_ALIKE = 1 / 3  # overlap of shingles
+FEWEST_WORDS = 8  # of a text that is compared
+FEWEST_CHARACTERS = 16  # of one without spaces between words
 SHORT = 2  # times as many words make a text that may differ in more of them
-FILLING_WORDS, FILLING_CHARACTERS = 4, 8
-BANDS, ROWS = 16, 4
+FILLING_WORDS = 4  # around boilerplate, that have to overlap too
+FILLING_CHARACTERS = 8  # where no spaces part words
+BANDS = 16  # of MinHash values
+ROWS = 4  # values of a band
 NEIGHBOURS = 15
 LONGEST = 20_000
 RULE = (
@@ -85,7 +91,7 @@ _SEED = 20_011
 def text_digests(texts: Texts) -> UInt8[np.ndarray, "n 16"]:
     """Fingerprints, 16 bytes, of texts; equal for copies but for case, space and ways of encoding."""
     digests = bytearray()
-    for text in texts:
+    for text in counted(texts, "searching for exact copies of texts", len(texts)):
         folded = text.casefold() if text.isascii() else unicodedata.normalize("NFC", text.casefold())
         content = " ".join(folded.split()).encode()
         digests += hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest()
@@ -160,7 +166,10 @@ def _signed(texts: Texts, positions: Int64[np.ndarray, " m"], longest: int) -> _
     # Parts of about as many characters, few enough to stay in the processor's cache.
     lengths = np.minimum(np.diff(texts.offsets)[positions], longest)
     part = (np.cumsum(lengths) - lengths) // _BLOCK
+    read = 0
     for block in np.split(positions, np.flatnonzero(np.diff(part)) + 1) if len(positions) else []:
+        read += len(block)
+        report("searching for near copies of texts", read, len(positions))
         contents = texts[block]
         units = units_of(contents, longest)
         counts = units.counts

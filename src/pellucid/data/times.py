@@ -33,7 +33,8 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE]\+?\d+)?", re.ASCII)
 _DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})" + _CLOCK, re.ASCII)
 _SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})" + _CLOCK, re.ASCII)
 _WORDS = ("%d %B %Y", "%d %b %Y", "%B %d %Y", "%b %d %Y", "%d-%b-%Y")
-_SECONDS, _MILLISECONDS = (1e8, 1e10), (1e11, 1e13)
+_SECONDS = (1e8, 1e10)  # since 1970: years 1973 to 2286
+_MILLISECONDS = (1e11, 1e13)  # since 1970: years 1973 to 2286
 
 # Kind of a time, and its seconds since 1970.
 Read = tuple[str, float]

@@ -26,6 +26,7 @@ from pellucid.data.data_files import (
 )
 from pellucid.data.wording import quoted, some_quoted, visible
 from pellucid.errors import DataError
+from pellucid.progress import counted
 from pellucid.safety.budgets import FOLDERS_DEEP, unpacked_limit, unpacks_to_more
 from pellucid.safety.files import Unpacking, open_regular
 from pellucid.settings import likely_meant
@@ -104,7 +105,7 @@ class Folder(ABC):
 
         Raises: `DataError` as `walk`.
         """
-        found = list(self.walk(kind))
+        found = list(counted(self.walk(kind), "listing files"))
         return [file for file, is_one in found if is_one], [file for file, is_one in found if not is_one]
 
 

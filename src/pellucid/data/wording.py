@@ -89,11 +89,15 @@ def some_quoted(names: Iterable[str], most: int = 3) -> str:
 
 
 def wrapped(text: str, columns: int = COLUMNS, indent: str = "") -> list[str]:
-    """A text in the user's language, in lines of so many columns, no word broken, nor alone in the last.
+    """A text in the user's language, `in_lines`."""
+    return in_lines(translated(text), columns, indent)
+
+
+def in_lines(text: str, columns: int = COLUMNS, indent: str = "") -> list[str]:
+    """A text in lines of so many columns, no word broken, nor alone in the last.
 
     Chinese is broken between any two characters.
     """
-    text = translated(text)
     if _WIDE.search(text):
         return _wrapped_wide(text, columns, indent)
 

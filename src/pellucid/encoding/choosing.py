@@ -41,7 +41,8 @@ _BYTES_JOINED = 10_000_000
 _MOST_NGRAMS_READ = 4_096
 # Bytes of training texts: parts of words make a step of `bag` two to three times as long.
 _MOST_FOR_PARTS = 2_000_000
-_AS_ASKED, _MOST_BY_RULE = "as asked for (--length)", "the most that is read by rule"
+_AS_ASKED = "as asked for (--length)"
+_MOST_BY_RULE = "the most that is read by rule"
 
 
 class _Bag(NamedTuple):

@@ -13,7 +13,8 @@ from pellucid.encoding.words import starts_of
 from pellucid.safety.strict import Field, Items, Whole, parse, read_object
 
 # Ids that no piece of text has: what fills short texts up, and what everything never seen becomes.
-PADDING, UNKNOWN = 0, 1
+PADDING = 0
+UNKNOWN = 1
 # The first id of a piece of text.
 FIRST = 2
 

@@ -25,7 +25,8 @@ from pellucid.encoding.words import aligned, characters, normalise, starts_of, w
 from pellucid.safety.strict import Anything, Fields, Whole, read_object, to_bytes
 
 # Most neighbouring words of an n-gram, and most characters of a part of a word.
-MOST_WORDS, MOST_CHARACTERS = 5, 8
+MOST_WORDS = 5
+MOST_CHARACTERS = 8
 
 _DIGITS = 16
 

@@ -94,7 +94,8 @@ def share_unknown(held_out: Counted, kept: UInt64[np.ndarray, " kept"]) -> float
 
 
 # Most training texts, and about the most bytes of them, from which a vocabulary is made.
-MOST_TEXTS, MOST_BYTES = 200_000, 40_000_000
+MOST_TEXTS = 200_000
+MOST_BYTES = 40_000_000
 # A word with more characters than that is no word of a human language, as a rule.
 LONG_WORD = 24
 # Bytes of a text, on the mean, up to which parts of words and neighbouring words serve better than words

@@ -50,7 +50,11 @@ if TYPE_CHECKING:
 
 
 # Kinds of pieces that a text can be split into.
-TOKENS = WORDS, SUB_WORDS, CHARACTERS, BYTE = "words", "sub-words", "characters", "bytes"
+WORDS = "words"
+SUB_WORDS = "sub-words"
+CHARACTERS = "characters"
+BYTE = "bytes"
+TOKENS = (WORDS, SUB_WORDS, CHARACTERS, BYTE)
 
 # Most characters of a word that a vocabulary holds.
 LONGEST_ENTRY = 64
@@ -180,7 +184,10 @@ def read_entries(value: object) -> tuple[str, ...]:
 
 
 # The marks of BERT: what fills up, what is unknown, what comes before and behind every text.
-FILLER, STRANGER, START, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
+FILLER = "[PAD]"
+STRANGER = "[UNK]"
+START = "[CLS]"
+END = "[SEP]"
 
 # Fewest ids of a text: both marks and one piece between them.
 SHORTEST = 3

@@ -14,7 +14,12 @@ from pellucid.data.raw_texts import WITHOUT_SPACES
 
 # White space and control characters; what words are made of; a character of a script that puts no spaces
 # between words; punctuation, symbols and emoji; what belongs to the character before it; half of a flag.
-SPACE, WORD, ALONE, SYMBOL, MARK, FLAG = range(6)
+SPACE = 0
+WORD = 1
+ALONE = 2
+SYMBOL = 3
+MARK = 4
+FLAG = 5
 
 # Joins emoji to one.
 JOINER = 0x200D

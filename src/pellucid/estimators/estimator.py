@@ -145,6 +145,7 @@ class Estimator(
         self.history_ = [dict(record) for record in fitted.history]
         model = finished.model.for_data(
             joined_columns=data.joined_columns,
+            dialect=material.dialect,
             threshold=threshold_of(finished, material, settings),
             renamed={old: new for old, new in (settings.rename or {}).items() if new in material.classes},
             ignored=of_texts(parse_ignore(settings.ignore)),

@@ -1,5 +1,6 @@
 """Classifiers and regressors of images and texts: by what they take and what they learn."""
 
+import os
 from typing import Any, TypeVar
 
 import numpy as np
@@ -9,12 +10,16 @@ from sklearn.metrics import r2_score
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from pellucid.answering.answers import REASON, answered
+from pellucid.answering.evaluate import labels_for, listing_for, scored_rows
+from pellucid.answering.incoming import incoming_rows
 from pellucid.bundle import Model
-from pellucid.errors import DataError, UsageError
+from pellucid.data.reading.in_memory import is_in_memory
+from pellucid.data.wording import count_of, some
+from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.estimators.by_target import FORMS
 from pellucid.estimators.estimator import OF_CLASSIFIERS, OF_IMAGES, OF_PREDICTORS, OF_TEXTS, Estimator
 from pellucid.estimators.fit_labels import texts_of
-from pellucid.estimators.labelled_places import answers_at
 from pellucid.input_kinds import IMAGES, TEXTS, InputKind
 from pellucid.settings import NEURAL_OF_IMAGES, NEURAL_OF_TEXTS, Settings
 from pellucid.targets import TARGETS
@@ -105,7 +110,8 @@ _OF_IMAGES = """\
         n_features_in_: numbers in a feature vector; absent where images were learnt.
         feature_names_in_: names of the features, where a data frame had them."""
 
-_FOR_CLASSES, _FOR_NUMBERS = (tuple(FORMS[TARGETS[noun]].models.values()) for noun in ("class", "number"))
+_FOR_CLASSES = tuple(FORMS[TARGETS["class"]].models.values())
+_FOR_NUMBERS = tuple(FORMS[TARGETS["number"]].models.values())
 
 
 def _about(kind: InputKind, *, has_classes: bool) -> str:
@@ -432,3 +438,46 @@ class TextRegressor(Regressor):
     PARAMETERS = f"{OF_PREDICTORS} {OF_TEXTS}"
     MODELS = ("auto", *NEURAL_OF_TEXTS, *_FOR_NUMBERS)
     ABOUT = _about(TEXTS, has_classes=False)
+
+
+# Labelled data at a place, read for `score` as the command `evaluate` reads it.
+
+
+def is_labelled_place(X: Any) -> bool:
+    """True for what may bring its own labels: a path, or a data set of `datasets` or PyTorch."""
+    return isinstance(X, (str, os.PathLike)) or is_in_memory(X)
+
+
+def answers_at(
+    model: Model, X: Any, settings: Settings, sample_weight: Any
+) -> tuple[Float64[np.ndarray, "examples ..."], Shaped[np.ndarray, "examples ..."]]:
+    """Answers to the examples at a place and their labels, both as the model has them.
+
+    Those of the test split where there is one, else all; of several labels the examples that are labelled.
+
+    Raises: `UsageError` if there are no labels to be had; `DataError` if the data cannot be read, or its
+    labels are none of the model's.
+    """
+    if not is_labelled_place(X):
+        raise UsageError(
+            "y: score needs labels, and {name} brings none; give them, or the path of labelled data",
+            type(X).__name__,
+        )
+    place = os.fspath(X) if isinstance(X, (str, os.PathLike)) else X
+    if sample_weight is not None:
+        name = place if isinstance(place, str) else type(X).__name__
+        raise UsageError("sample_weight: {name} is read as a whole; give examples and labels as arrays", name)
+    listing = listing_for(model, place, settings)
+    rows, _ = scored_rows(listing)
+    labels = labels_for(model, listing, rows)
+    outputs, errors = list[np.ndarray](), list[str]()
+    for block in incoming_rows(model, listing, rows).blocks:
+        answers, block = answered(model, block)
+        outputs.append(answers.said)
+        errors += block.errors
+    bad = [f"{listing.sources[row]} ({error})" for row, error in zip(rows, errors, strict=True) if error]
+    if bad:
+        kind = ModelFileError if REASON in errors else DataError
+        inputs = count_of(len(bad), model.input_kind.noun)
+        raise kind(f"{listing.place}: {inputs} cannot be scored: {some(bad)}; fix or remove them")
+    return np.concatenate(outputs), labels.values

@@ -21,7 +21,8 @@ from pellucid.bundle.held_out import MOST_MEMBERS
 from pellucid.evaluation.by_target import SCORING
 from pellucid.targets import Labels
 
-_STEPS, _PARTS = 20, 5
+_STEPS = 20  # models taken in, one after the other
+_PARTS = 5  # of the held-out examples, each judged by weights of the others
 
 
 def chosen_weights(

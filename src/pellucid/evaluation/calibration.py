@@ -205,12 +205,14 @@ def reliability(
     )
 
 
-COLDEST, HOTTEST = 0.05, 20.0
+COLDEST = 0.05  # temperature
+HOTTEST = 20.0  # temperature
 # Standard deviation of the logarithm of temperatures, as far as is known before any example is seen;
 # calibration errors with it: `benchmarks/few_examples.py`.
 _SPREAD = 0.5
 # Examples from which on one of them moves a temperature too little to matter; parts below that.
-_MANY, _PARTS = 500, 5
+_MANY = 500
+_PARTS = 5
 
 
 def fit_temperature(labels: Labels, probabilities: Float64[np.ndarray, "examples classes"]) -> float:

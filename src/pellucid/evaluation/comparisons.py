@@ -33,7 +33,8 @@ from pellucid.settings import METRICS
 # example flips the sign of its difference. So differences are compared with those under random signs.
 
 FLIPS = 4999  # the answers as they are count as one more: p-values are multiples of 1/5000
-EXCHANGES, SHUFFLES = 1999, 799
+EXCHANGES = 1999  # draws: with what was seen 2,000, so that a p-value is a multiple of 1/2,000
+SHUFFLES = 799  # draws: with what was seen 800
 _MOST_PARTS = 10_000
 _EVERY_SIGN = 12  # their 4,096 choices of signs are fewer than those drawn otherwise
 _BLOCK = 500
@@ -230,7 +231,8 @@ def splits_p_value(
 # Comparisons of every pair of models.
 
 # Reach of the interval of a small difference: share of the examples, or of the labels' spread.
-WIDEST, WIDEST_RELATIVE = 0.05, 0.1
+WIDEST = 0.05
+WIDEST_RELATIVE = 0.1
 _NUDGE = 1e-12  # without variance at the difference itself, the excess is zero there too
 
 

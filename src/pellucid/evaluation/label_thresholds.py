@@ -32,7 +32,8 @@ from pellucid.targets import Labels
 #     this mean         0.284  0.760  0.518  0.694  (0.293  0.763  0.526  0.699)
 #     best of each      0.334  0.768  0.544  0.703  (0.335  0.768  0.545  0.704)
 _AS_MANY = 30.0
-LOWEST, HIGHEST = 0.02, 0.98
+LOWEST = 0.02  # probability
+HIGHEST = 0.98  # probability
 _STEPS = 10_000
 _PARTS = 5
 

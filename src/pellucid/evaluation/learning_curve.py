@@ -22,8 +22,10 @@ from pellucid.settings import Metric
 from pellucid.targets import Labels
 
 LEAST_POINTS = 3
-MATTERS, LITTLE = 0.005, 0.01
-MATTERS_RELATIVE, LITTLE_RELATIVE = 0.02, 0.05
+MATTERS = 0.005  # of a share, such as accuracy
+LITTLE = 0.01  # of a share
+MATTERS_RELATIVE = 0.02  # of an error, as a share of it
+LITTLE_RELATIVE = 0.05  # of an error, as a share of it
 
 
 class CurvePoint(NamedTuple):

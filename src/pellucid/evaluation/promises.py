@@ -17,11 +17,14 @@ METHOD = "learn then test: exact binomial tests in a fixed order"
 # Sequences of tests: the share of the examples that the first test of each is about, and its part of the
 # level. A model that is sure of less than a quarter needs the second; where the examples are too few for
 # that, one sequence has the whole level (`benchmarks/abstention.py` compares).
-_QUARTER, _TENTH = 4, 10
-_OF_QUARTER, _OF_TENTH = 0.04, 0.01
+_QUARTER = 4
+_TENTH = 10
+_OF_QUARTER = 0.04
+_OF_TENTH = 0.01
 # Levels of Fisher's exact test at which held-out and test examples are not pooled: where the test has more
 # errors, which held-out ones that chose a model may hide, and where it has fewer.
-_TEST_WORSE, _TEST_BETTER = 0.1, 0.01
+_TEST_WORSE = 0.1
+_TEST_BETTER = 0.01
 _STEPS = 20
 _ROUNDING = 1e-9
 

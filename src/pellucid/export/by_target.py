@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pellucid.bundle import Model
 from pellucid.evaluation.by_target import SCORING
-from pellucid.networks.ordered import of_questions
+from pellucid.networks.layers import of_questions
 from pellucid.targets import CLASSIFICATION, MULTILABEL, ORDERED, REGRESSION, Labels, Target
 
 Outputs: TypeAlias = Float[Tensor, "batch ..."]

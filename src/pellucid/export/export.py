@@ -148,6 +148,7 @@ def metadata_of(model: Model, name: str) -> Metadata:
         abstention=thresholds_of(model, model.held_out),
         held_out=model.held_out,
         joined_columns=model.joined_columns,
+        dialect=model.dialect,
         ignored=model.ignored,
         threshold=model.threshold,
     )

@@ -222,8 +222,11 @@ def _member_answer(model: Model) -> NetworkAnswer | ClassicalAnswer:
 # The graph of a model as ONNX, by torch's own exporter, then cleaned of what is not the model's.
 
 OPSET = 20
-_BATCH, _LENGTH = "batch", "length"
-_EXAMPLES, _TOKENS = 3, 7  # lengths that the exporter must take for any; 0 and 1 mean themselves to it
+_BATCH = "batch"
+_LENGTH = "length"
+# Lengths that the exporter must take for any; 0 and 1 mean themselves to it.
+_EXAMPLES = 3
+_TOKENS = 7
 
 
 def graph_of(model: Model) -> Any:

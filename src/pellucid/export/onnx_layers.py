@@ -351,7 +351,8 @@ def _at_length_1(
 
 # Novelty detectors as layers: the same scores as `pellucid.novelty`, in double precision.
 
-_TINY, _LEAST_REACH = 1e-12, 1e-9
+_TINY = 1e-12  # length, so that nothing is divided by 0
+_LEAST_REACH = 1e-9  # distance
 
 
 class DirectionsLayer(nn.Module):

@@ -27,15 +27,18 @@ from pellucid.runtime.by_target import NOVELTY
 from pellucid.runtime.exported import ExportedModel, opened
 from pellucid.targets import Labels, Target
 
-FP32, FP16 = "fp32", "fp16"
+FP32 = "fp32"
+FP16 = "fp16"
 
 # Fewer weights save nothing; larger ones than float16 holds stay as they are.
-_FEWEST, _LARGEST = 256, float(np.finfo(np.float16).max)
+_FEWEST = 256
+_LARGEST = float(np.finfo(np.float16).max)
 _CALIBRATION_EXAMPLES = 256
 _QUANTISED = ["Conv", "MatMul", "Gemm", "Gather"]
 
 _ALPHA = 0.05
-_ROUNDS, _TIMED = 15, 64
+_ROUNDS = 15  # each of both files, in turns
+_TIMED = 64  # examples
 _SLOWER = 1.03  # a few per cent come and go with the place of the weights in memory
 
 

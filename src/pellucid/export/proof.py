@@ -19,7 +19,8 @@ from pellucid.runtime.metadata import Metadata, Threshold
 # Held-out examples by which an export is proved.
 MOST_EXAMPLES = 1_000
 # Of these answered by `onnx.reference` too, and those that a message shows.
-_REFERENCE_EXAMPLES, _SHOWN = 4, 3
+_REFERENCE_EXAMPLES = 4
+_SHOWN = 3
 
 # Errors for which a file has thresholds of trust, where the held-out answers suffice to promise them.
 ERRORS = (0.01, 0.02, 0.05, 0.1, 0.2)

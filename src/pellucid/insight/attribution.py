@@ -7,15 +7,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int64, UInt8
+from jaxtyping import Bool, Float, Float64, Int64, UInt8
 from torch import Tensor, nn
 from torch.nn import functional
 
 from pellucid.bundle import AverageMember, AverageModel, ImageModel, Model, TextModel
+from pellucid.bundle.network_answers import answering
 from pellucid.encoding import Encoder
+from pellucid.encoding.encoder import UNKNOWN
 from pellucid.insight.by_target import OPENED, Score
-from pellucid.insight.input_pieces import TokenPieces
-from pellucid.insight.occlusion import ImagePieces, Pieces, WordPieces, occlusion
+from pellucid.insight.occlusion import MOST_PIECES, ImagePieces, Pieces, WordPieces, occlusion
 from pellucid.insight.opened_networks import still
 from pellucid.networks import Network
 from pellucid.networks.layers import GlobalPool
@@ -23,7 +24,10 @@ from pellucid.networks.text_layers import EmbeddingBag
 
 # Integrated gradients from a baseline, and Grad-CAM of the last maps.
 
-_FEWEST, _MOST, _MOST_OF_BACKBONE, _ENOUGH = 32, 512, 64, 0.01
+_FEWEST = 32  # steps from the baseline
+_MOST = 512  # steps
+_MOST_OF_BACKBONE = 64  # steps, of which each costs more
+_ENOUGH = 0.01  # share of the difference that the parts may miss
 _VALUES_AT_ONCE = 1 << 21
 
 
@@ -486,3 +490,53 @@ def _completeness(found: Collected) -> str:
         f"the scores add up to {float(found.scores.sum()):.4g}, the log-odds (or the number) differ by "
         f"{found.total:.4g}: {100 * found.missing:.2g} % apart after {found.steps} steps"
     )
+
+
+# Texts as the ids that a network reads, in pieces: answers about them without some.
+
+# Most pieces of a bag of n-grams, which is asked about quickly.
+MOST_GRAMS = 2048
+
+_IDS_AT_ONCE = 1 << 14
+
+
+class TokenPieces:
+    """Text as the ids that its network reads, neighbours together where they are many.
+
+    Of a bag of n-grams a piece is an n-gram, however often it is in the text. `piece_of`: piece in which each
+    id lies.
+    """
+
+    shape: tuple[int, ...]
+
+    def __init__(self, model: TextModel, ids: Int64[np.ndarray, " ids"], target: int | None) -> None:
+        self.ids = ids
+        is_bag = bool(model.network.config.groups)
+        place = np.unique(ids, return_inverse=True)[1] if is_bag else np.arange(len(ids))
+        units = int(place.max()) + 1
+        count = min(units, MOST_GRAMS if is_bag else MOST_PIECES)
+        self.shape = (count,)
+        self.piece_of = place * count // units
+        self._model, self._target = model, target
+
+    def summed(self, fine: Float64[np.ndarray, " ids"]) -> Float64[np.ndarray, " pieces"]:
+        """Sum of a number for each id, piece by piece."""
+        return np.bincount(self.piece_of, fine, self.shape[0])
+
+    def ask(self, kept: Bool[np.ndarray, "variants pieces"]) -> Float64[np.ndarray, " variants"]:
+        """Answers about texts that lack some of the ids."""
+        network, found = self._model.network, []
+        rows = max(1, _IDS_AT_ONCE // len(self.ids))
+        with answering(network, torch.device("cpu")):
+            for start in range(0, len(kept), rows):
+                some = kept[start : start + rows][:, self.piece_of]
+                # Padding changes nothing, so what is kept moves to the front and the rest is padding.
+                order = np.argsort(~some, axis=1, kind="stable")
+                ids = np.where(np.take_along_axis(some, order, 1), self.ids[order], 0)
+                ids[ids[:, 0] == 0, 0] = UNKNOWN
+                longest = max(1, int(some.sum(axis=1).max()))
+                outputs = network(torch.from_numpy(ids[:, :longest])).numpy().astype(np.float64)
+                target = self._model.target
+                answers = target.columns(target.of_logits(outputs, self._model.temperature))
+                found.append(answers[:, self._target or 0])
+        return np.concatenate(found)

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from pellucid.arithmetic.probabilities import sigmoid
 from pellucid.bundle import Model
-from pellucid.networks.ordered import of_questions
+from pellucid.networks.layers import of_questions
 from pellucid.targets import CLASSIFICATION, MULTILABEL, ORDERED, PRESENT, REGRESSION, UNKNOWN, Target
 from pellucid.targets.ordered import questions
 from pellucid.targets.several import EVEN

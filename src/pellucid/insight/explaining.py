@@ -28,7 +28,13 @@ from pellucid.encoding.encoder import FIRST
 from pellucid.encoding.words import without_joints
 from pellucid.errors import ModelFileError
 from pellucid.input_kinds import VALUES
-from pellucid.insight.attribution import Attributions, attributions_of_image, attributions_of_text, ids_of
+from pellucid.insight.attribution import (
+    Attributions,
+    TokenPieces,
+    attributions_of_image,
+    attributions_of_text,
+    ids_of,
+)
 from pellucid.insight.by_target import OPENED, Against
 from pellucid.insight.contributions import Contributions, contributions_of
 from pellucid.insight.explanation import Explanation, Mean, Term
@@ -36,7 +42,6 @@ from pellucid.insight.generator_programs import CLASS, MADE, NOISE, adversarial_
 from pellucid.insight.generator_terms import CONTEST_SEED as CONTEST_SEED
 from pellucid.insight.generator_terms import LATENT_SEED, bounds_by_class, contest_of, latents_of, noise_for
 from pellucid.insight.gradients import WeightCheck, WeightChecker, go_back
-from pellucid.insight.input_pieces import TokenPieces
 from pellucid.insight.layer_records import cost_of, layer_records
 from pellucid.insight.occlusion import WordPieces
 from pellucid.insight.opened_networks import Opened, one_thread, open_network, open_program
@@ -51,7 +56,8 @@ _MOST_NAMED = 6
 
 # Of a network with more weights than this as many are checked beforehand as time allows, but at least some.
 _LARGE = 3_000_000
-_FEWEST_CHECKS, _MULTIPLY_ADDS_OF_CHECKS = 12, 40_000_000_000
+_FEWEST_CHECKS = 12  # weights
+_MULTIPLY_ADDS_OF_CHECKS = 40_000_000_000  # of all checks together
 # Of a smaller one; each check asks the network twice.
 _MOST_CHECKS = 100
 

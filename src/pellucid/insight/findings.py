@@ -17,7 +17,8 @@ FALLEN = 0.1
 GAP = 0.05
 
 # Generalisation gap at the end, in accuracy and in R² of numbers, that is worth a remedy by itself.
-WIDE_GAP, WIDE_GAP_OF_R2 = 0.1, 0.2
+WIDE_GAP = 0.1
+WIDE_GAP_OF_R2 = 0.2
 
 # Standard errors of the validation accuracy that a gap must be wide, so that few examples raise none.
 _ERRORS = 2.0
@@ -26,7 +27,8 @@ _ERRORS = 2.0
 LITTLE = 0.3
 
 # Fall of the validation loss in the last epoch, and over the last half of the epochs.
-FALLING, FALLING_HALF = 0.1, 0.5
+FALLING = 0.1
+FALLING_HALF = 0.5
 
 # Fall in the last epoch without which the last half says nothing: a schedule that lowers the learning rate to
 # zero lets the loss fall in its last half by itself, and then come to rest.

@@ -26,16 +26,23 @@ from pellucid.networks.autoencoder import HIGHEST, LOWEST
 from pellucid.networks.layers import Divide, Standardise
 
 # Inputs besides the image: noise, the class, one number for each, and the image made of both.
-NOISE, CLASS, MADE = "noise", "class", "made"
+NOISE = "noise"
+CLASS = "class"
+MADE = "made"
 
 # Terms of the loss, which is minus the bound: reconstruction, and the divergence as a difference of two.
-RECONSTRUCTION, OF_DRAW, OF_PRIOR = "reconstruction", "density_of_draw", "prior"
+RECONSTRUCTION = "reconstruction"
+OF_DRAW = "density_of_draw"
+OF_PRIOR = "prior"
 
 # Scores of the given image and of the made one.
-SCORE, OF_MADE = "score", "seen.score"
+SCORE = "score"
+OF_MADE = "seen.score"
 
 # Terms of both losses: the first two are the discriminator's.
-OF_REAL, OF_FAKE, OF_GENERATOR = "loss_of_given", "loss_of_made", "loss_of_generator"
+OF_REAL = "loss_of_given"
+OF_FAKE = "loss_of_made"
+OF_GENERATOR = "loss_of_generator"
 
 
 def autoencoder_program(network: Autoencoder, label: int) -> Program:

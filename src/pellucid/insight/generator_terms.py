@@ -33,8 +33,11 @@ LATENT_SEED = 0
 # Values a latent variable is decoded at, in standard deviations of the prior from the image's own mean.
 STEPS = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
 
-MOST_SHOWN, FEWEST_SHOWN, _LARGEST_SHOWN = 16, 4, 4_000_000
-_MOST_TRIED, _MOST_CLASSES = 256, 50
+MOST_SHOWN = 16  # latent variables
+FEWEST_SHOWN = 4  # latent variables
+_LARGEST_SHOWN = 4_000_000  # pixel values of all traversals
+_MOST_TRIED = 256  # latent variables
+_MOST_CLASSES = 50  # classes whose bound is computed
 
 Image = UInt8[np.ndarray, "height width channels"]
 Batch = UInt8[np.ndarray, "1 height width channels"]

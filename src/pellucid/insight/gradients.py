@@ -22,7 +22,6 @@ from pellucid.reference.recurrent import gru_sum_gradients, lstm_sum_gradients
 from pellucid.reference.walk import best_step
 
 _LOSS = "loss"
-_OF_MAXIMA = ("max-pool", "global-max", "text-max")
 _ROUNDING = 1e-12
 _States = tuple[Tensor, object]
 
@@ -86,8 +85,8 @@ def go_back(network: Network | Program, opened: Opened, target: Against) -> Back
     with_ties = dict(values)
     for line in lines:
         # Maxima are taken as torch rounded what they are taken of, where it differs by rounding alone.
-        name = line.takes[0]
-        if line.kind in _OF_MAXIMA and name in theirs:
+        name, bound = line.takes[0], opened.bound(line)
+        if bound is not None and bound.notation.operation == "max" and name in theirs:
             size = float(np.abs(values[name]).max(initial=0.0))
             if np.abs(values[name] - theirs[name]).max(initial=0.0) <= _ROUNDING * size:
                 with_ties[name] = theirs[name]
@@ -175,7 +174,7 @@ def terms_of(line: Line, backward: Backward, part: int, index: Index) -> Terms:
         "Deep Learning", eq. 9.11, for weights that are shared; Werbos 1990, eq. 12, for steps.
     """
     taken, declared = [backward.values[name] for name in line.takes], LAYERS[line.kind].declared
-    if line.kind in ("lstm", "gru"):
+    if line.name in backward.sums:
         # Weights of the input and of the state before meet these, biases a 1, at every step.
         above = backward.sums[line.name][part % 2][:, index[0]]
         if part >= 2:

@@ -122,7 +122,8 @@ def words_of(text: str) -> list[str]:
 
 
 # Windows of occlusion: three by three cells, around every second cell.
-_REACH, _APART = 1, 2
+_REACH = 1  # cells to each side
+_APART = 2  # cells between the middles of windows
 
 
 def occlusion(pieces: Pieces) -> Float64[np.ndarray, " pieces"]:

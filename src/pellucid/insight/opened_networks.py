@@ -17,14 +17,14 @@ from torch.fx.passes.shape_prop import ShapeProp
 
 from pellucid.bundle.network_answers import answering
 from pellucid.data.wording import some
-from pellucid.insight.reference_lines import SAME, dropouts_of, is_known, taken_apart, weights_of
+from pellucid.insight.reference_lines import CLOSED, SAME, dropouts_of, is_known, taken_apart, weights_of
 from pellucid.insight.unfolded_layers import Closed, PaddedConvolution, Program, add, resize, side_by_side
 from pellucid.networks import Network
 from pellucid.networks.backbone import Backbone, ScaleAndStandardise
 from pellucid.networks.layers import GlobalPool, Standardise
 from pellucid.networks.transformer import Attend
-from pellucid.reference import LAYERS, Line
-from pellucid.reference.notation import Bound, Declaration
+from pellucid.reference import LAYERS, Layer, Line
+from pellucid.reference.notation import Bound, Declaration, Sizes
 
 # Backbones unfolded: a backbone is a program of timm's. It is followed once with `torch.fx`, which records
 # each step, and every step becomes a layer of torch's or of `unfolded_layers`. The unfolded network computes
@@ -236,6 +236,9 @@ def _is_layer(found: fx.GraphModule, node: fx.Node, kind: type[nn.Module]) -> bo
     return node.op == "call_module" and isinstance(found.get_submodule(str(node.target)), kind)
 
 
+_CLOSED = Layer(Closed.forward, words=CLOSED, formula="y = f(x)", sees="all")
+
+
 @dataclass(frozen=True, eq=False)
 class Opened:
     """Computation of a network on one input, by itself and in its own precision.
@@ -288,14 +291,20 @@ class Opened:
         """Everything that a line takes, in order: values without the batch, and weights."""
         return [self.values[name][0] if name in self.values else self.weights[name] for name in line.takes]
 
+    def layer(self, line: Line) -> Layer:
+        """What is declared of a line's kind of layer."""
+        return LAYERS.get(line.kind, _CLOSED)
+
+    def sizes(self, line: Line) -> Sizes:
+        """Everything that a line takes, the shape of its value, and its settings."""
+        return Sizes(self.taken(line), self.value(line.name).shape, line.settings)
+
     def bound(self, line: Line) -> Bound | None:
         """Line of index notation that is declared of a layer, with its arrays; `None` where there is none."""
         if line.name not in self._bound:
-            declared = LAYERS[line.kind].declared if line.kind in LAYERS else None
+            declared = self.layer(line).declared
             self._bound[line.name] = (
-                declared.bind(self.taken(line), self.value(line.name).shape, line.settings)
-                if isinstance(declared, Declaration)
-                else None
+                declared.bind(*self.sizes(line)) if isinstance(declared, Declaration) else None
             )
         return self._bound[line.name]
 

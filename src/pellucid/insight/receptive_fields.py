@@ -11,7 +11,7 @@ Distill, for windows one behind the other.
 from collections.abc import Sequence
 
 from pellucid.insight.opened_networks import Opened
-from pellucid.reference import LAYERS, Line
+from pellucid.reference import Line
 from pellucid.reference.notation import Declaration, places_of
 
 # First and last place.
@@ -19,16 +19,6 @@ Range = tuple[int, int]
 
 # One range for rows and one for columns, one for the places of a text, or one for the units of a vector.
 Box = tuple[Range, ...]
-
-# Lines of which each number comes from one number alone.
-_PASSING = frozenset({"side-by-side", "relu", "relu6", "leaky-relu", "gelu", "sigmoid", "tanh", "softplus"})
-
-# Masks and orders of ids, which do not depend on what the ids are.
-_UNSEEING = frozenset({"present", "turned-places"})
-
-# Lines of which each number sees all that there are, though there are as many.
-_OF_TERMS = ("reconstruction", "density-of-draw", "mixture-density")
-_SEEING_ALL = frozenset({"closed", "attention-weights", "unit-length", "softmax", *_OF_TERMS})
 
 
 def places(of_axes: Sequence[int]) -> tuple[int, ...]:
@@ -45,12 +35,14 @@ def receptive_field(opened: Opened, name: str, unit: Sequence[int]) -> Box:
     Raises: `ValueError` if no layer is called so.
     """
     index = tuple(unit)
-    while name in opened.by_name and opened.by_name[name].kind in _PASSING:  # keeps to one of several parts
-        line, channel = opened.by_name[name], index[-1]
+    while (line := opened.by_name.get(name)) is not None:  # keeps to one of several parts
+        if not (opened.layer(line).is_function or line.kind == "side-by-side"):
+            break
         *others, name = opened.sources(line)
+        channel = index[-1]
         for source in others:
             width = opened.value(source).shape[-1]
-            if line.kind != "side-by-side" or channel < width:
+            if channel < width:
                 name = source
                 break
             channel -= width
@@ -69,12 +61,13 @@ def field_of(opened: Opened, name: str, box: Box) -> Box:
     if name in opened.given:
         raise ValueError(f"{name}: is given besides the input, and sees nothing of it")
     opened.line(name)
+    unseeing = [line.name for line in opened.lines if opened.layer(line).sees == "nothing"]
     boxes: dict[str, Box] = {name: box}
     for line in reversed(opened.lines):
-        if line.name not in boxes or line.kind in _UNSEEING:
+        if line.name not in boxes or line.name in unseeing:
             continue
         for source in opened.sources(line):
-            if source in opened.by_name and opened.by_name[source].kind in _UNSEEING:
+            if source in unseeing:
                 continue
             seen = _through(opened, line, source, boxes[line.name])
             pairs = zip(seen, boxes.get(source, seen), strict=True)
@@ -96,15 +89,14 @@ def sees_input(opened: Opened, name: str) -> bool:
 def _through(opened: Opened, line: Line, source: str, box: Box) -> Box:
     """Box of one source that a box of a layer's units sees."""
     shape, lengths = opened.value(line.name).shape, places(opened.value(source).shape)
-    declared = LAYERS[line.kind].declared if line.kind in LAYERS else None
+    layer, bound = opened.layer(line), opened.bound(line)
     seen: Box = tuple((0, length - 1) for length in lengths)
-    bound = opened.bound(line)
-    if bound is not None and isinstance(declared, Declaration):
-        name = declared.names[line.takes.index(source)]
+    if bound is not None and isinstance(layer.declared, Declaration):
+        name = layer.declared.names[line.takes.index(source)]
         seen = seen if name == "-" else bound.field(name, box)
-    elif line.kind in ("lstm", "gru"):  # everything up to its place
+    elif layer.sees == "earlier":
         seen = ((0, box[0][1]),)
-    elif places(shape) == lengths and line.kind not in _SEEING_ALL:
+    elif places(shape) == lengths and layer.sees == "own":
         seen = box
     return tuple(
         (max(0, low), min(length - 1, high)) for (low, high), length in zip(seen, lengths, strict=True)

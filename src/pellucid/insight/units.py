@@ -47,13 +47,13 @@ def open_unit(opened: Opened, name: str, unit: Sequence[int]) -> Arithmetic:
     ):
         raise ValueError(f"{name}: unit {index} is not within {value.shape}")
     asked = Asked(opened.taken(line), line.settings, index)
-    bound, declared = opened.bound(line), LAYERS[line.kind].declared
+    bound, declared = opened.bound(line), opened.layer(line).declared
     if bound is not None:
         found = _by_line(bound, index)
     elif isinstance(declared, tuple) and declared:
         found = _by_steps(line.kind, declared, asked)
     else:
-        if line.kind in ("lstm", "gru"):
+        if opened.layer(line).sees == "earlier":
             asked.taken.append(value)  # a place of a recurrent layer takes the states of the place before
         found = _BY_HAND[line.kind](asked)
     return replace(found, layer=name, kind=line.kind, unit=index, network=float(value[index]))

@@ -11,7 +11,8 @@ from pellucid.targets import CLASSIFICATION, MULTILABEL, Target
 
 # Inverse strength of the penalty of logistic regression, for each label: 0.2 with 100 of them, 0.02 with
 # 1,000, near the best of 0.01, 0.1 and 1 on R8 and on photographs.
-_STRENGTH, _STEPS = 20.0, 200
+_STRENGTH = 20.0
+_STEPS = 200  # of the optimiser, at most
 
 
 @dataclass(frozen=True)

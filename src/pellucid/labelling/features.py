@@ -45,8 +45,10 @@ from pellucid.safety.isolation import Channel, Child, answer_parent, isolated
 # Numbers of a row: with 64 or 256 models of 300 labels were up to half a point worse on R8 or photographs.
 _NUMBERS = 128
 # Images are decoded to 160 x 160 pixels, the size at which backbones see them; copies are compared at 32.
-_SIDE, _SMALL = 160, 32
-_BLOCK, _DECODERS = 64, 4
+_SIDE = 160  # pixels
+_SMALL = 32  # pixels
+_BLOCK = 64  # examples at a time
+_DECODERS = 4  # threads
 _LARGEST_CACHE = 1 << 28
 _FORMAT = 1
 

@@ -20,7 +20,8 @@ from pellucid.labelling.selection import AUDIT, RANDOM, Label, Model, fit, is_ri
 from pellucid.targets import Target
 
 # Fewest audited examples for an accuracy, and labels on either side for a comparison.
-_FEWEST_AUDITED, _FEWEST_COMPARED = 10, 20
+_FEWEST_AUDITED = 10  # examples
+_FEWEST_COMPARED = 20  # labels
 # Labels whose worth is judged, where there are twice as many.
 _LAST = 100
 # A gain of accuracy below which more of the same will hardly help.

@@ -3,8 +3,9 @@
 import contextlib
 import sys
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pellucid.data.wording import count_of
 from pellucid.input_kinds import TEXTS
@@ -30,8 +31,11 @@ def label(
     classes: Sequence[str],
     say: Callable[[str], None],
     opens_browser: bool = False,
+    started: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> None:
     """Serve the page until the process is interrupted; `say` writes a line for the user.
+
+    `started` gets the addresses once the page is served.
 
     Raises: `UsageError` if the port is taken, `DataError` if there is nothing to label or the table is none,
     `RunLockedError` if somebody else labels into it.
@@ -48,6 +52,8 @@ def label(
             say(f"{out}: {count_of(labelling.elsewhere, 'row')} about other examples, left as they are")
         address = f"http://127.0.0.1:{own.getsockname()[1]}/"
         say(f"{labelling.summary()}\nlabels: {out}\npage: {address}  (Ctrl-C ends it)")
+        if started is not None:
+            started({"page": address, "labels": out, "train": labelling.command})
         # Whoever answers a request would wait so long for a thread that trains, again and again.
         sys.setswitchinterval(_SWITCH_SECONDS)
         labelling.start()

@@ -10,8 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from pellucid.data.images.decoding import read_content
-from pellucid.data.images.shown import shown_image
+from pellucid.data.images.decoding import read_content, shown_image
 from pellucid.data.raw_texts import Texts
 from pellucid.data.reading.forms import Form, form_of
 from pellucid.data.reading.input_places import Input, open_places
@@ -28,9 +27,11 @@ from pellucid.settings import Settings
 
 # Examples that are compared with one another, drawn at random; of the others only random ones are asked.
 # Features of so many images take a backbone some two minutes on two cores, and those of texts seconds.
-_MOST_IMAGES, _MOST_TEXTS = 5_000, 20_000
+_MOST_IMAGES = 5_000
+_MOST_TEXTS = 20_000
 # Longest side of an image as it is shown, and characters of a text.
-_SHOWN_SIDE, _SHOWN_CHARACTERS = 1_024, 20_000
+_SHOWN_SIDE = 1_024  # pixels
+_SHOWN_CHARACTERS = 20_000  # of a text
 
 
 class Compared(NamedTuple):
@@ -132,7 +133,7 @@ def _kind_of(place: str, settings: Settings) -> InputKind:
     if settings.task != "auto":
         return TEXTS if settings.task == "text" else IMAGES
     if form_of(place) is Form.TABLE and os.path.isfile(place):
-        table = open_table(Path(place), place, settings.encoding)
+        table = open_table(Path(place), place, settings)
         if table.images:
             return IMAGES
         chosen = columns.choose_input(table, Path(place).parent, settings)

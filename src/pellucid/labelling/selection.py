@@ -25,13 +25,18 @@ from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.labelling.by_target import TAUGHT
 from pellucid.targets import Target
 
-AUDIT, TYPICAL, MARGIN, RANDOM = "audit", "typical", "margin", "random"
+AUDIT = "audit"
+TYPICAL = "typical"
+MARGIN = "margin"
+RANDOM = "random"
 POLICIES = (AUDIT, TYPICAL, MARGIN, RANDOM)
 
 # Every third question is about the audit until it has a hundred labels, afterwards every tenth: the interval
 # of a share of a hundred examples is at most 20 points wide, of 300 at most 11.
-AUDIT_FIRST, AUDIT_MOST = 100, 300
-_EVERY_FIRST, _EVERY_LATER = 3, 10
+AUDIT_FIRST = 100  # labels
+AUDIT_MOST = 300  # labels
+_EVERY_FIRST = 3  # questions
+_EVERY_LATER = 10  # questions
 # Part of a small pool that is kept for the audit at most.
 _AUDIT_SHARE = 5
 
@@ -39,7 +44,9 @@ _AUDIT_SHARE = 5
 # less on R8 with 300 labels and more (benchmarks/labelling.py).
 _TYPICAL_EACH = 10
 _AHEAD = 10
-_MOST_CLUSTERS, _NEIGHBOURS, _COMPARED = 200, 20, 500
+_MOST_CLUSTERS = 200  # one for each typical example
+_NEIGHBOURS = 20  # nearest ones, by whose mean distance an example is typical
+_COMPARED = 500  # members of a cluster that each is compared with
 
 
 class Label(NamedTuple):

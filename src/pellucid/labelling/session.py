@@ -45,9 +45,12 @@ _LEASE_SECONDS = 600.0
 _AT_HAND = 2
 # Examples that are leased at a time, and the least of them whatever is left: whoever is not heard of for
 # longest gives theirs back, so that a client of many names takes nobody's work away.
-_MOST_LEASED, _LEAST_LEASED = 64, 16
+_MOST_LEASED = 64  # examples
+_LEAST_LEASED = 16  # examples
 _MOST_RANKED = 500
-_LONGEST_LABEL, _MOST_LABELS, _LONGEST_NAME = 200, 1_000, 100
+_LONGEST_LABEL = 200  # characters
+_MOST_LABELS = 1_000  # different ones
+_LONGEST_NAME = 100  # characters of a person's name
 # People whose pages are remembered; of more the one not heard of for longest is forgotten.
 _MOST_PEOPLE = 1_000
 

@@ -19,7 +19,8 @@ from importlib.resources import files
 
 from pellucid.language.sentence import Sentence, fields, message_of
 
-ENGLISH, CHINESE = "en", "zh-CN"
+ENGLISH = "en"
+CHINESE = "zh-CN"
 LANGUAGES = (ENGLISH, CHINESE)
 VARIABLE = "PELLUCID_LANGUAGE"
 _CATALOGUES = {CHINESE: "zh_CN.json"}
@@ -35,25 +36,27 @@ _NOTED = re.compile(r"(\S.*) \(([^()]*)\)")
 _NOTE = re.compile(r" \(([^()' ]+ [^()']*)\)(?=, |$)")  # of several words, as no name of a copy is
 _HAN = re.compile("[\u4e00-\u9fff]")
 _SPACES_OF_PART = re.compile(f"^ (?={_HAN.pattern})|(?<={_HAN.pattern}) $")
-_NARROW_FIRST, _NARROW_LAST = re.compile("[A-Za-z0-9]"), re.compile("[A-Za-z0-9%]")
+_NARROW_FIRST = re.compile("[A-Za-z0-9]")
+_NARROW_LAST = re.compile("[A-Za-z0-9%]")
 _LETTER = re.compile(r"[A-Za-z]{2}")
 # Where texts that were joined are separated, from the outside in; lists only where they are values.
-_LINES, _SENTENCES, _SENTENCES_OF_NAMES = (
-    re.compile(r"(\n+[ \t]*)"),
-    re.compile(r"((?<=[.!?])\s+(?=[A-Z`'\"(\d]))"),
-    re.compile(r"((?<=[.!?])\s+)"),  # names of models begin sentences, too
-)
-_CLAUSES, _COLON, _LIST = (re.compile(form) for form in (r"(; )", r"(: )", r"(, and |, | and )"))
+_LINES = re.compile(r"(\n+[ \t]*)")
+_SENTENCES = re.compile(r"((?<=[.!?])\s+(?=[A-Z`'\"(\d]))")
+_SENTENCES_OF_NAMES = re.compile(r"((?<=[.!?])\s+)")  # names of models begin sentences, too
+_CLAUSES = re.compile(r"(; )")
+_COLON = re.compile(r"(: )")
+_LIST = re.compile(r"(, and |, | and )")
 _AND = {", and ": "\u4ee5\u53ca ", " and ": " \u548c ", "; ": "\uff1b"}
 # What a field matches: a number as the source formats it, else anything but the end of one sentence and the
 # beginning of the next.
-_NUMBER, _ANYTHING = (
+_NUMBER = (
     r"(?:[^A-Za-z\u4e00-\u9fff]|(?<=\d)e(?=[+-]\d))*?[^A-Za-z\u4e00-\u9fff\s]"
-    r"(?:[^A-Za-z\u4e00-\u9fff]|(?<=\d)e(?=[+-]\d))*?",
-    r"(?:(?![.!?] [A-Z]|(?<=[a-z]{3})[.] [a-z]).)*?",
+    r"(?:[^A-Za-z\u4e00-\u9fff]|(?<=\d)e(?=[+-]\d))*?"
 )
+_ANYTHING = r"(?:(?![.!?] [A-Z]|(?<=[a-z]{3})[.] [a-z]).)*?"
 # Fields of elements within a text of a page, each a character of its own there (`page_language`).
-_ELEMENTS, _MARK = frozenset({"bdi", "span", "strong"}), "[\U000f0000-\U000ffffd]"
+_ELEMENTS = frozenset({"bdi", "span", "strong"})
+_MARK = "[\U000f0000-\U000ffffd]"
 # Fields of what users named, which is said as it is.
 _NAMES = frozenset(
     {
@@ -82,7 +85,9 @@ _NAMES = frozenset(
     | {"true"}
 )
 # Letters of a message that many a text has by chance.
-_LEAST, _TINY, _FEW = 2, 3, 7
+_LEAST = 2  # letters
+_TINY = 3  # letters
+_FEW = 7  # letters
 _DIGITS = "0123456789"
 _JOINED = re.compile(", | and | or ")
 # Words that show that a text is English; in quotation marks it is a name.
@@ -205,17 +210,31 @@ class Catalogue:
     """
 
     def __init__(self, translations: Mapping[str, str], numbers: Mapping[str, Sequence[str]]) -> None:
-        self.forms = translations
-        read = [(one, _parsed(one.replace("\u00a0", " ")), other) for one, other in translations.items()]
-        self._whole = {parts[0]: other.format() for _, parts, other in read if len(parts) == 1}
-        others = [
-            _message(parts, numbers.get(one, ()), other) for one, parts, other in read if len(parts) > 1
-        ]
-        self._messages: dict[str, list[Message]] = {}  # by a word that all sentences of a message have
-        for message in sorted((each for each in others if each.weight >= _LEAST), key=_particular):
-            self._messages.setdefault(message.word, []).append(message)
+        self.forms, self._numbers = translations, numbers
+        self._whole = {
+            one.replace("\u00a0", " "): other.format()
+            for one, other in translations.items()
+            if "{" not in one
+        }
+        self._with_fields = {one: other for one, other in translations.items() if "{" in one}
+        for one, other in self._with_fields.items():
+            # Of some, doubled braces are all they have of a field.
+            if "{{" in one and len(parts := _parsed(one.replace("\u00a0", " "))) == 1:
+                self._whole[parts[0]] = other.format()
         self.translate = lru_cache(1 << 14)(self._translate)
         self._found = lru_cache(1 << 14)(self._find)
+
+    @cached_property
+    def _messages(self) -> dict[str, list[Message]]:
+        """Messages with fields by a word that all sentences of each have; made once one is asked for."""
+        read = ((one, _parsed(one.replace("\u00a0", " ")), other) for one, other in self._with_fields.items())
+        made = [
+            _message(parts, self._numbers.get(one, ()), other) for one, parts, other in read if len(parts) > 1
+        ]
+        found: dict[str, list[Message]] = {}
+        for message in sorted((each for each in made if each.weight >= _LEAST), key=_particular):
+            found.setdefault(message.word, []).append(message)
+        return found
 
     def translated(self, sentence: Sentence) -> str:
         """Translation by the template; where that is unknown, by what the sentence reads like."""

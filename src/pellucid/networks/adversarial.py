@@ -134,7 +134,8 @@ class Adversarial(Network):
 # turned around. Source: Goodfellow et al. 2014, "Generative adversarial nets", NeurIPS; Radford, Metz and
 # Chintala 2016, arXiv:1511.06434, section 3; Miyato and Koyama 2018, arXiv:1802.05637, eq. 3.
 
-_GAN_WIDTH, _GAN_NOISE = 64, 64
+_GAN_WIDTH = 64  # maps of the first layer
+_GAN_NOISE = 64  # latent variables
 _GAN_ACTIVATION = "leaky-relu"
 
 

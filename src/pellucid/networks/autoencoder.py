@@ -19,7 +19,8 @@ from pellucid.settings import Settings
 
 _PRIOR_SPREAD = 0.5  # components start apart, so that each draws images to a place of its own
 # Bounds of logarithms of variances; beyond them float32 rounds or overflows.
-LOWEST, HIGHEST = -12.0, 6.0
+LOWEST = -12.0  # natural logarithm
+HIGHEST = 6.0  # natural logarithm
 
 
 class Gaussian(NamedTuple):
@@ -220,7 +221,9 @@ class Autoencoder(Network):
 
 _SMALLEST_MAP = 4  # an image is halved while so many rows and columns are left
 _MOST_TIMES_WIDTH = 4
-_KERNEL, _STRIDE, _PADDING = 4, 2, 1
+_KERNEL = 4  # pixels
+_STRIDE = 2  # pixels
+_PADDING = 1  # pixels: with this kernel and stride an image is halved exactly
 
 
 def require_fitting_layers(config: NetworkConfig) -> None:
@@ -303,7 +306,8 @@ def doubling(config: NetworkConfig, given: int) -> OrderedDict[str, nn.Module]:
 _VAE_WIDTH = 32
 _LATENT = ((16, 16), (48, 32))
 _MOST_LATENT = 64
-_MOST_COMPONENTS, _IMAGES_EACH = 10, 50
+_MOST_COMPONENTS = 10  # of the prior of a class
+_IMAGES_EACH = 50  # of a class, for each component
 _VAE_ACTIVATION = "relu"
 
 

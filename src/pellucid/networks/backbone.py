@@ -139,7 +139,8 @@ def _head(config: NetworkConfig, units: int) -> nn.Sequential:
     return nn.Sequential(layers)
 
 
-_HEAD_WIDTH, _HEAD_DROPOUT = 128, 0.1
+_HEAD_WIDTH = 128  # units
+_HEAD_DROPOUT = 0.1  # share
 
 
 class HeadSizes(NamedTuple):

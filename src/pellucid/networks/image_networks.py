@@ -56,7 +56,8 @@ def _is_large(shape: tuple[int, ...]) -> bool:
 # `mlp`. With depth 0 there is no hidden layer, and it is softmax regression, a perceptron where there are two
 # classes, or linear regression where a number is predicted.
 
-_NARROWEST_MLP, _WIDEST_MLP = 32, 512
+_NARROWEST_MLP = 32  # units
+_WIDEST_MLP = 512  # units
 
 
 def design_mlp(settings: Settings, facts: InputFacts) -> NetworkConfig:
@@ -172,8 +173,11 @@ _MOST_STEM_FILTERS = 64
 _CHANNEL_STEP = 16
 _GREY_WIDTHS = {"quick": (32, 96, 128), "standard": (32, 96, 128), "best": (64, 128, 256)}
 _COLOUR_WIDTHS = {"quick": (48, 128, 192), "standard": (48, 128, 192), "best": (64, 192, 256)}
-_FEW_EXAMPLES, _SHARE_FOR_FEW = 2_000, 0.75
-_SMALL_GREY, _SMALL_COLOUR, _DENSE = (16, 64), (48, 96), 256
+_FEW_EXAMPLES = 2_000  # of training
+_SHARE_FOR_FEW = 0.75  # of the width
+_SMALL_GREY = (16, 64)  # filters of the first and the last block
+_SMALL_COLOUR = (48, 96)  # the same of colour images
+_DENSE = 256  # units
 _LOGIT_DIVISOR = 3.0  # keeps the first probabilities near uniform
 
 

@@ -8,6 +8,7 @@ from jaxtyping import Float, Float64, Shaped
 from torch import Tensor, nn
 
 from pellucid.networks.config import NetworkConfig
+from pellucid.targets.ordered import LEAST
 
 LEAKY_SLOPE = 0.01
 # Examples, and values, made float64 at once: all images in float64 take eight times their 8 bits.
@@ -205,3 +206,14 @@ def add_dense(
         layers[f"dropout{number}"] = make_dropout(config.dropout)
         units = width
     return units
+
+
+# Ordered classes, as `targets/ordered.py` has them of arrays.
+
+
+def of_questions(above: Float[Tensor, "batch questions"]) -> Float[Tensor, "batch classes"]:
+    """Probability of each class by those of a higher one."""
+    first, last = torch.ones_like(above[:, :1]), torch.zeros_like(above[:, :1])
+    higher = torch.cat([first, above, last], dim=1)
+    shares = (higher[:, :-1] - higher[:, 1:]).clamp(min=LEAST)
+    return shares / shares.sum(dim=1, keepdim=True)

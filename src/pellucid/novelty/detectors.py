@@ -26,7 +26,8 @@ from pellucid.safety.strict import Anything, Field, Number, OneOf, Whole
 MEASURES: dict[str, type[Measure]] = {each.kind: each for each in (Directions, Neighbours)}
 
 MOST_REFERENCES = 2000  # saved with every model
-_MOST_ANSWERS, _MOST_EXAMPLES = 100_000, 1 << 40
+_MOST_ANSWERS = 100_000  # classes
+_MOST_EXAMPLES = 1 << 40  # more than any data has
 _MEASURE = "measure."
 _LEAST_REACH = 1e-9
 
@@ -144,7 +145,9 @@ _SHRINKAGE = 0.01  # of the mean variance, in every direction: without it there 
 _MOST_SQUARE = 2048
 _ROUNDING = 1e-5  # of features in single precision, and what is computed from them
 _MOST_OF_KEPT = 40
-_MOST_OF_CENTRE, _MOST_OF_CENTRES, _LEAST_OF_CENTRE = 500, 50_000, 10
+_MOST_OF_CENTRE = 500  # entries that are not 0, the heaviest
+_MOST_OF_CENTRES = 50_000  # entries of all centres together
+_LEAST_OF_CENTRE = 10  # entries, however many classes there are
 _HIGH = 0.95
 _TINY = 1e-30
 

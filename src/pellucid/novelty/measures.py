@@ -58,7 +58,8 @@ class Measure(Stored):
 # Source: Lee et al. 2018, arXiv:1807.03888, for the distance to class centres; Mueller and Hein 2025,
 #     arXiv:2505.18032, for features of length 1.
 
-MOST_AXES, MOST_CENTRES = 256, 1000
+MOST_AXES = 256  # directions
+MOST_CENTRES = 1000  # classes
 _MOST_COLUMNS = 10_000_000
 _BLOCK_VALUES = 1 << 22
 _TINY = 1e-12
@@ -139,9 +140,12 @@ def brought_to_scale(
 #
 # Source: Sun et al. 2022, arXiv:2204.06507, for the distance to the k-th neighbour.
 
-MOST_KEPT, NEIGHBOUR = 1000, 5
-_MOST_TERMS, _MOST_CENTRES = 10_000_000, 100_000
-_BLOCK, _MOST_VALUES = 512, 1 << 22
+MOST_KEPT = 1000  # training examples
+NEIGHBOUR = 5  # the fifth nearest
+_MOST_TERMS = 10_000_000  # entries that are not 0
+_MOST_CENTRES = 100_000  # classes
+_BLOCK = 512  # rows at a time
+_MOST_VALUES = 1 << 22  # likenesses at a time
 
 
 @dataclass(frozen=True, eq=False)

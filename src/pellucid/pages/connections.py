@@ -20,7 +20,9 @@ from pellucid.safety.budgets import CONNECTIONS, REPLY_SECONDS, REQUEST_SECONDS
 # it would otherwise see a broken connection in place of the reply. So many do it at a time, with a pause
 # after each piece (256 kB at most), so that what is thrown away takes no more than about a tenth of the
 # event loop.
-_LINGER_SECONDS, _LINGER_PAUSE, _MOST_LINGERING = 1.0, 0.002, 16
+_LINGER_SECONDS = 1.0
+_LINGER_PAUSE = 0.002
+_MOST_LINGERING = 16
 
 # For how long a closed connection sends what it has: not at all.
 _NO_LONGER = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)

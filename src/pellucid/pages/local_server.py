@@ -32,7 +32,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-_MOST_HEADERS, _LONGEST_ADDRESS = 100, 8192
+_MOST_HEADERS = 100  # of a request
+_LONGEST_ADDRESS = 8192  # bytes
 # Headers of every reply, a page's own policy of contents apart.
 _HEADERS = {
     "cache-control": "no-store",
@@ -45,10 +46,12 @@ _HEADERS = {
 _NOTHING = "default-src 'none'; frame-ancestors 'none'"
 # Memory for the bodies that are here at a time, in bodies of the largest size: of all clients, and of one
 # address, behind which a proxy may have many clients.
-_OF_ALL, _OF_ONE = 10, 8
+_OF_ALL = 10
+_OF_ONE = 8
 # A body may grow to this share of what the others leave of that memory, so that there is always room for
 # smaller ones; and to this many bytes in any case, since there are only so many connections.
-_SHARE, _SMALL = 1 / 4, 1 << 16
+_SHARE = 1 / 4
+_SMALL = 1 << 16
 # Bytes of a reply that are handed over at a time: what is not read waits here once for all, not once a
 # client.
 _PIECE = 1 << 16

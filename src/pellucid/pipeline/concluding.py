@@ -113,6 +113,7 @@ def average_of(candidates: Sequence[Candidate], dataset: Dataset, settings: Sett
     threshold = threshold_of(candidate, dataset, settings)
     model = model.for_data(
         joined_columns=model.joined_columns,
+        dialect=model.dialect,
         renamed=model.renamed,
         threshold=threshold,
         ignored=model.ignored,
@@ -242,8 +243,8 @@ def _knowing_their_data(
 ) -> list[Candidate]:
     """Let every model know how data like its own is read and decided.
 
-    By columns whose texts the data joins and new names of classes, also of a network that continues training,
-    and by a threshold.
+    By columns whose texts the data joins, the dialect of its table, new names of classes, also of a network
+    that continues training, and by a threshold.
     """
     dataset, settings = context.dataset, context.settings
     joined, renamed = dataset.joined_columns, {**(settings.rename or {})}
@@ -258,6 +259,7 @@ def _knowing_their_data(
             each,
             model=each.model.for_data(
                 joined_columns=joined,
+                dialect=dataset.dialect,
                 renamed=renamed,
                 threshold=threshold_of(each, dataset, settings),
                 ignored=ignored,

@@ -16,6 +16,7 @@ from pellucid.data import Check, write_ledger
 from pellucid.data.wording import count_of, public_text
 from pellucid.evaluation.generated_images import GaussianOnComponents
 from pellucid.networks import describe
+from pellucid.pipeline.finished_run import Run
 from pellucid.pipeline.judging.generated_images import (
     Maker,
     active_units,
@@ -34,7 +35,6 @@ from pellucid.pipeline.learners.evaluation_budget import Folds
 from pellucid.pipeline.learners.in_run import network_of_run
 from pellucid.pipeline.learners.network import baseline_autoencoder
 from pellucid.pipeline.learners.time_limits import within_limit
-from pellucid.pipeline.results import Run
 from pellucid.pipeline.run.context import RunContext, task_name
 from pellucid.pipeline.run.journal import shown_place
 from pellucid.reports import ReportFacts, render

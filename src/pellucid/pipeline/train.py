@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from pellucid.pipeline.by_target import WAYS, target_of_run
 from pellucid.pipeline.concluding import conclude
 from pellucid.pipeline.continual.starting_point import require_place_of_its_own
 from pellucid.pipeline.continual.training import begin, read_on
+from pellucid.pipeline.finished_run import Run
 from pellucid.pipeline.generating import make_generator, say_generated
 from pellucid.pipeline.learners.backbone_choice import chosen, require_backbone
 from pellucid.pipeline.learners.backbone_costs import measured
@@ -42,7 +43,7 @@ from pellucid.pipeline.learners.refusals import (
 )
 from pellucid.pipeline.learners.time_limits import STANDING_ON, seconds_of_conclusion
 from pellucid.pipeline.learning import PlannedLearning, learn, plan_learning
-from pellucid.pipeline.results import Run, say_end, write_results
+from pellucid.pipeline.results import say_end, write_results
 from pellucid.pipeline.run.context import RunContext, TimeBudget, free_cores, require_same_data, slowdown
 from pellucid.pipeline.run.journal import (
     Journal,
@@ -53,8 +54,9 @@ from pellucid.pipeline.run.journal import (
     settings_of,
     split_rule_of,
 )
-from pellucid.pipeline.run.stages import Stages, interruptible, roughly
+from pellucid.pipeline.run.stages import Stages, interruptible
 from pellucid.pipeline.watching import watched
+from pellucid.progress import roughly
 from pellucid.reports.formatting import seconds
 from pellucid.reports.report import render_preview
 from pellucid.safety.files import write_file
@@ -190,7 +192,7 @@ def _work(
     with stages.stage(f"reading and checking {place}") as stage:
         rule = split_rule_of(journal)
         if continual is None:
-            dataset, check = prepare(data, settings, progress=stage.progress, split_rule=rule)
+            dataset, check = prepare(data, settings, split_rule=rule)
         else:
             dataset, check = read_on(continual, place, settings, rule)
         stage.words = f"read and checked {len(dataset.labels):,} {dataset.noun}s from {place}"
@@ -252,12 +254,10 @@ def describe_network(data: str, given: Mapping[str, Any]) -> str:
     return as_text(describe(make_plan(settings, prepared).network))
 
 
-def preview(
-    place: str, given: Mapping[str, Any], page: Path, progress: Callable[[int, int], None] | None = None
-) -> Sequence[str]:
+def preview(place: str, given: Mapping[str, Any], page: Path) -> Sequence[str]:
     """Read, check and split the data, and write the page; sentences on what a training would take.
 
-    `given` are settings that differ from their defaults; `progress` gets the images done and in all.
+    `given` are settings that differ from their defaults.
 
     Raises: `UsageError` if the page's name does not end in `.html`, or a run continues another one;
     `DataError` if the data is refused; `StorageError` if the page cannot be written.
@@ -267,7 +267,7 @@ def preview(
     settings = Settings(**given)
     if settings.from_ is not None:
         raise UsageError("--dry-run: --from takes over what an earlier run decided; leave one of them out")
-    dataset, check = prepare(place, settings, progress=progress)
+    dataset, check = prepare(place, settings)
     write_file(page, render_preview(dataset, check).encode())
     with pinned(choose_threads(settings)):
         return durations(dataset, settings)

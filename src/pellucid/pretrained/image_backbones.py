@@ -30,7 +30,8 @@ from pellucid.settings import Settings
 
 _PREFIX = "body.backbone.layers."
 _SEEN = {"quick": 128, "standard": 160, "best": 224}
-_DEFAULT_DROPOUT, _DEFAULT_WIDTH = 0.2, 256
+_DEFAULT_DROPOUT = 0.2  # share
+_DEFAULT_WIDTH = 256  # units of a hidden layer
 
 
 class Packaged(NamedTuple):

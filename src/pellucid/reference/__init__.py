@@ -9,8 +9,9 @@ Nothing here is fast, and nothing trains with it. It is what the tests of the re
 where the numbers come from that explain a unit. Arithmetic is that of the arrays: float64 gives float64.
 """
 
+from pellucid.reference.layers import LAYERS, Layer
 from pellucid.reference.optimisers import RULES, Memory, Numbers, update
-from pellucid.reference.walk import LAYERS, Layer, Line, numerical_gradient, walk, walk_back, walk_on
+from pellucid.reference.walk import Line, numerical_gradient, walk, walk_back, walk_on
 
 __all__ = [
     "LAYERS",

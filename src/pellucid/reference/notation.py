@@ -168,6 +168,12 @@ class Bound:
         line = self.notation
         return len(line.factors) == 1 and line.operation == "sum" and not self._summed
 
+    @property
+    def is_local(self) -> bool:
+        """True where each number is a mean, or has a kernel: weights with axes of places."""
+        (first, *_), operation = self.notation.factors, self.notation.operation
+        return operation == "mean" or (first.name == "W" and len(first.indices) > 2)
+
     @functools.cached_property
     def _summed(self) -> tuple[str, ...]:
         """Letters on the right alone, in the order in which they stand there."""

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from pellucid.reports import (
     error_sections,
     generated_sections,
-    giveaway_sections,
     label_sections,
     model_sections,
     training_plots,
@@ -86,7 +85,7 @@ def _of_answers(
         Section("corrected", "Did the corrections help?", model_sections.corrections),
         Section("continual", "Kept and forgotten", model_sections.forgetting),
         *by_label,
-        Section("giveaways", "What gives classes away", giveaway_sections.giveaways_section),
+        Section("giveaways", "What gives classes away", trust_sections.giveaways_section),
         Section("errors", "Mistakes", mistakes),
         Section("slices", "Where is it worst?", trust_sections.slices_section),
         *reliability,

@@ -14,7 +14,8 @@ from pellucid.reports.formatting import excerpt, read_score
 from pellucid.reports.report import environment
 
 # Examples of each kind that the page shows.
-MOST_SHOWN, FIRST = 40, 12
+MOST_SHOWN = 40
+FIRST = 12
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,9 @@ MATRIX_LIMIT = 20
 PAIRS_LIMIT = 30
 # Shares of a true class at which the colour of a cell deepens; errors are rare, so steps are fine near zero.
 STEPS = (0.0, 0.01, 0.02, 0.05, 0.10, 0.20, 0.40, 0.60, 0.80)
-WORST_SHOWN, WORST_TEXTS_SHOWN, WORST_LABELS_SHOWN = 12, 6, 10
+WORST_SHOWN = 12  # images or rows
+WORST_TEXTS_SHOWN = 6  # texts
+WORST_LABELS_SHOWN = 10  # labels
 
 
 @dataclass(frozen=True)

@@ -207,8 +207,11 @@ def bound(facts: ReportFacts) -> Mapping[str, Any] | None:
 
 # Held-out images on a map, by their latent variables.
 
-_WIDTH, _HEIGHT, _MARGIN = 720, 440, 24.0
-_LABEL_HEIGHT, _LABEL_WIDTH = 16.0, 96.0
+_WIDTH = 720  # units of the drawing, as all of these
+_HEIGHT = 440
+_MARGIN = 24.0
+_LABEL_HEIGHT = 16.0  # below which two labels overlap
+_LABEL_WIDTH = 96.0  # below which two labels overlap
 _COLOURS = 7
 
 

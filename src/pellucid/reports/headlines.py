@@ -7,7 +7,8 @@ from pellucid.reports.formatting import whole
 
 # With fewer unseen test examples, what was held out says more.
 FEWEST = 20
-TEST, HELD_OUT = "test", "held_out"
+TEST = "test"
+HELD_OUT = "held_out"
 
 
 class Headline(NamedTuple):

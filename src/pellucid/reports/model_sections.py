@@ -27,7 +27,9 @@ _NINE_IN_TEN = 0.9
 # Answers, all of them right, from which Wilson's interval of a precision lies above TRUSTED.
 _LEAST_ANSWERS = next(answers for answers in range(1, 1000) if wilson(answers, answers).low >= TRUSTED)
 # A range of true values is named where the mean error of this quarter is so many times that of all.
-_QUARTERS, _MUCH_WORSE, _LEAST_IN_QUARTER = 4, 1.5, 10
+_QUARTERS = 4
+_MUCH_WORSE = 1.5
+_LEAST_IN_QUARTER = 10
 
 
 def verdict_section(

@@ -161,7 +161,10 @@ def ruler(
 
 # Curves over epochs.
 
-LEFT, RIGHT, TOP, BOTTOM = 42.0, 224.0, 12.0, 160.0
+LEFT = 42.0  # units of the drawing, as all of these
+RIGHT = 224.0
+TOP = 12.0
+BOTTOM = 160.0
 # Numbers from this one on share the last bar.
 _MOST_COUNTED = 16
 
@@ -259,8 +262,11 @@ def counts_plot(counts: Mapping[str, Sequence[int]], title: str, note: str, x_la
 
 # Reliability: accuracy against confidence in a square, and below it how many answers each bin holds.
 
-SIDE, SQUARE_LEFT, SQUARE_TOP = 220.0, 42.0, 24.0
-_COUNTS_TOP, _COUNTS_HEIGHT = 254.0, 34.0
+SIDE = 220.0  # units of the drawing, as all of these
+SQUARE_LEFT = 42.0
+SQUARE_TOP = 24.0
+_COUNTS_TOP = 254.0
+_COUNTS_HEIGHT = 34.0
 
 
 def reliability_plot(
@@ -309,7 +315,8 @@ def _estimate(
 
 # Scores with intervals along a curve, as wide as the page: over training examples, or the share answered.
 
-CURVE_TOP, CURVE_BOTTOM = 16.0, 224.0
+CURVE_TOP = 16.0  # units of the drawing
+CURVE_BOTTOM = 224.0
 _NEAREST_TICKS = 14.0
 _RIGHT_EDGE = 99.0
 _ABOVE = 10.0
@@ -386,7 +393,10 @@ def _curve_marks(lines: Sequence[_Curve], across: Axis, upward: Axis) -> list[Ma
 
 # Residuals of predicted numbers: scatter plots and a histogram. A residual is the answer minus the truth.
 
-SCATTER_LEFT, SCATTER_RIGHT, SCATTER_TOP, SCATTER_BOTTOM = 46.0, 292.0, 10.0, 178.0
+SCATTER_LEFT = 46.0  # units of the drawing, as all of these
+SCATTER_RIGHT = 292.0
+SCATTER_TOP = 10.0
+SCATTER_BOTTOM = 178.0
 SINGLE_MARKS = 500
 _GRID = 4.0
 # Examples in one place at which its mark deepens.

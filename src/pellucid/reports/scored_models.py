@@ -17,7 +17,8 @@ from pellucid.settings import AVERAGE, DUMMIES, Metric, metrics_of
 # Places in the Okabe-Ito order, which the style sheet contains: a model has one colour on every page.
 _COLOURS = {"majority": 0, "mean": 0, "logistic-regression": 1, "ridge": 1, "svm": 2, "random-forest": 3}
 _ON_NETWORK_COLOURS = {"logistic-regression": 4, "ridge": 4, "svm": 5}
-_NETWORK_COLOUR, _AVERAGE_COLOUR = 6, 7
+_NETWORK_COLOUR = 6  # number of a colour in the style sheet
+_AVERAGE_COLOUR = 7  # number of a colour in the style sheet
 _ON = "-on-"
 # Pretrained networks as their makers write them; the room that knows them loads torch, and a page needs none.
 _WRITTEN = {

@@ -12,7 +12,8 @@ from pellucid.reports.plots import Axis, path_through
 from pellucid.reports.training_plots import Curves, TrainingPlots, thinned
 from pellucid.settings import ROWS
 
-_FINDING_LINES, _FINDING_WIDTH = 20, 6
+_FINDING_LINES = 20  # rows shown
+_FINDING_WIDTH = 6  # columns shown
 # Pieces that the encoders of `metrics.json` split texts into, where their names do not say it.
 _ENCODERS = {
     "sub-words": "frequent words and parts of words",

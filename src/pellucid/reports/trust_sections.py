@@ -14,7 +14,8 @@ from pellucid.reports.plots import curve_plot, error_plot, reliability_plot, rou
 from pellucid.settings import METRICS, NEURAL
 
 # Temperatures that near to 1 change nothing; from this calibration error on probabilities are far off.
-_UNCHANGED, _FAR = 0.005, 0.05
+_UNCHANGED = 0.005
+_FAR = 0.05
 
 
 def reliability_section(facts: ReportFacts, words: tuple[str, str]) -> Mapping[str, Any] | None:
@@ -117,7 +118,8 @@ _SYNTHETIC_OUTLIERS = {
     "random_letters": "random letters, as frequent as in the test texts",
 }
 # AUROC from which the detection of a kind of synthetic outlier is called probable, and up to which partial.
-_GOOD, _FAIR = 0.95, 0.8
+_GOOD = 0.95
+_FAIR = 0.8
 
 
 def novelty_section(facts: ReportFacts) -> Mapping[str, Any] | None:
@@ -223,4 +225,28 @@ def curve_section(facts: ReportFacts) -> Mapping[str, Any] | None:
         "is_built_on": facts.recommended.endswith(f"-on-{found.model}"),
         "plot": curve_plot(found.curves, colours, measure.title, note, label),
         "rows": rows,
+    }
+
+
+# What gives classes away: features that are no content and alone mark a class.
+
+_EXAMPLES = 3
+
+
+def giveaways_section(facts: ReportFacts) -> Mapping[str, Any] | None:
+    """Giveaways and what was looked at: content of `page/giveaways.html`; `None` without a search."""
+    details = {} if facts.check is None else facts.check.to_json().get("giveaways") or {}
+    if not details.get("kinds"):
+        return None
+    judged = facts.metrics.get("giveaways") or details["found"]
+    metric = METRICS[facts.target.headline]
+    return {
+        "rows": [
+            {**each, "examples": each["examples"][:_EXAMPLES], "score": read_score(each.get("score_without"))}
+            for each in judged
+        ],
+        "metric": metric,
+        "whole": facts.score(metric.key),
+        "kinds": details["kinds"],
+        "searched": details["searched"],
     }

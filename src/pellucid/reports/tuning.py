@@ -32,7 +32,8 @@ _PLOTTED = 4
 # far worse than all others, and would leave no room for these.
 _BEYOND = 2.0
 _RIGHT = LEFT + SIDE + 30
-_COLOUR, _DEFAULT_COLOUR = 6, 5
+_COLOUR = 6  # of tuned settings, a number in the style sheet
+_DEFAULT_COLOUR = 5  # of the defaults
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--input-column", help="column of a table that holds the inputs")
     parser.add_argument("--encoding", help="encoding of tables and texts")
+    parser.add_argument("--delimiter", help="what separates the fields of a table")
+    parser.add_argument("--quote", help="what stands around fields of a table")
     parser.add_argument("--threads", type=int, help="threads of onnxruntime")
     return parser
 
@@ -125,7 +127,7 @@ def _run(arguments: argparse.Namespace) -> int:
     decisions = Decisions(model, options, arguments.model)
     for sentence in decisions.announcement():
         _say(sentence)
-    given = {"input_column": arguments.input_column, "encoding": arguments.encoding}
+    given = {name: getattr(arguments, name) for name in ("input_column", "encoding", "delimiter", "quote")}
     settings = Settings(**{k: v for k, v in given.items() if v is not None})
     asked = incoming(model, arguments.inputs, settings, may_pipe=True, typed=arguments.text)
     warnings: list[str] = []

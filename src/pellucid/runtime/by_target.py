@@ -10,11 +10,14 @@ from pellucid.targets import CLASSIFICATION, MULTILABEL, ORDERED, REGRESSION, Ta
 from pellucid.targets.several import EVEN
 
 # Names of the outputs of graphs.
-PROBABILITIES, NUMBERS, NOVELTY = "probabilities", "numbers", "novelty"
+PROBABILITIES = "probabilities"
+NUMBERS = "numbers"
+NOVELTY = "novelty"
 
 # Of format 1 the classes say which target it is; format 2 names it, so that a runtime which knows the first
 # alone refuses the file.
-FORMAT, FORMAT_OF_NAMED = "1", "2"
+FORMAT = "1"
+FORMAT_OF_NAMED = "2"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,10 @@ Encoders = Mapping[str, Encoder | TermWeights | None]
 
 # Inputs cut into batches that a graph can answer within its memory: images, texts, feature vectors.
 
-_MOST_IMAGES, _MOST_TEXTS, _MOST_IDS, _MOST_VALUES = 128, 256, 1 << 15, 1 << 22
+_MOST_IMAGES = 128  # of one block
+_MOST_TEXTS = 256  # of one block
+_MOST_IDS = 1 << 15  # of one block with its padding
+_MOST_VALUES = 1 << 22  # numbers of one block
 
 
 def batches(inputs: Inputs, encoders: Encoders, rows: int) -> Iterator[tuple[Feed, np.ndarray]]:
@@ -112,6 +115,11 @@ class ExportedModel:
     def joined_columns(self) -> tuple[str, ...]:
         """Columns of a table whose texts the model reads as one; none where it reads one."""
         return self.metadata.joined_columns
+
+    @property
+    def dialect(self) -> Mapping[str, str]:
+        """How tables like those of the training separate and quote fields, where that is not usual."""
+        return self.metadata.dialect
 
     @property
     def threshold(self) -> Mapping[str, float]:

@@ -33,11 +33,11 @@ class Formatter(argparse.HelpFormatter):
         return translated(super()._expand_help(action))
 
     def _split_lines(self, text: str, width: int) -> list[str]:
-        from pellucid.data.wording import wrapped
+        from pellucid.data.wording import in_lines
 
-        return super()._split_lines(text, width) if text.isascii() else wrapped(text, width)
+        return super()._split_lines(text, width) if text.isascii() else in_lines(text, width)
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
-        from pellucid.data.wording import wrapped
+        from pellucid.data.wording import in_lines
 
-        return super()._fill_text(text, width, indent) if text.isascii() else "\n".join(wrapped(text, width))
+        return super()._fill_text(text, width, indent) if text.isascii() else "\n".join(in_lines(text, width))

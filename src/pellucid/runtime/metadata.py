@@ -11,6 +11,7 @@ import numpy as np
 from pellucid.bundle.held_out import MOST_EXAMPLES, MOST_MEMBERS, MOST_PROBABILITIES, HeldOut
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.removal import ignored_of_texts
+from pellucid.data.tables.dialects import dialect_of_file
 from pellucid.data.tables.table import joined_columns_of
 from pellucid.encoding.encoder import MOST_BYTES, Encoder
 from pellucid.encoding.term_weights import TermWeights
@@ -72,12 +73,16 @@ def _held_out(text: str, classes: tuple[str, ...], target: Target) -> HeldOut:
 
 TF_IDF = "tf-idf"
 # Names of the inputs of graphs.
-IMAGES, TOKENS, TERMS, VALUES = "images", "tokens", "terms", "values"
+IMAGES = "images"
+TOKENS = "tokens"
+TERMS = "terms"
+VALUES = "values"
 
 # Most examples that are ever answered at once; texts are encoded so many at a time.
 MOST_ROWS = 4096
 
-_MOST_CLASSES, _LONGEST = 100_000, 10_000
+_MOST_CLASSES = 100_000  # names
+_LONGEST = 10_000  # characters
 
 
 class Threshold(NamedTuple):
@@ -121,6 +126,7 @@ _KEYS = {
         "held_out",
         "ignored",
         "joined_columns",
+        "dialect",
         "threshold",
         "rows_at_once",
         "target",
@@ -147,6 +153,7 @@ class Metadata:
         held_out: answers about examples that the model did not learn from, from which every other promise
             is made; `None` where none were kept.
         joined_columns: columns of a table whose texts the model reads as one; none where it reads one.
+        dialect: how tables like those of the training separate and quote fields, where that is not usual.
         ignored: what is taken out of texts before the model reads them.
         threshold: probability from which on one of two classes, or each of several labels, is answered;
             nothing where the most probable class is.
@@ -166,6 +173,7 @@ class Metadata:
     abstention: tuple[Threshold, ...]
     held_out: HeldOut | None = None
     joined_columns: tuple[str, ...] = ()
+    dialect: Mapping[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     threshold: Mapping[str, float] = field(default_factory=dict)
     rows_at_once: int | None = None
@@ -197,6 +205,8 @@ class Metadata:
             found["held_out"] = _held_out_text(self.held_out)
         if self.joined_columns:
             found["joined_columns"] = _json(list(self.joined_columns))
+        if self.dialect:
+            found["dialect"] = _json(dict(self.dialect))
         if self.ignored:
             found["ignored"] = _json(list(self.ignored))
         if self.threshold:
@@ -249,6 +259,7 @@ class Metadata:
             encoders=encoders,
             held_out=_held_out(found["held_out"], classes, target) if "held_out" in found else None,
             joined_columns=joined,
+            dialect=dialect_of_file(_parsed(found, "dialect")) if "dialect" in found else {},
             ignored=ignored,
             threshold=target.checked_threshold(_parsed(found, "threshold"), classes)
             if "threshold" in found

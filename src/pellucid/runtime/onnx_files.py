@@ -47,9 +47,13 @@ _MESSAGES: dict[str, tuple[dict[int, str], dict[int, str]]] = {
     "tensor": ({}, {13: "data in another file"}),
     "opset": ({}, {}),
 }
-_DATA_LOCATION, _OPERATOR = ("tensor", 14), ("node", 4)
+_DATA_LOCATION = ("tensor", 14)
+_OPERATOR = ("node", 4)
 _DOMAINS = (("node", 7), ("opset", 1))
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_VARINT = 0  # kinds of a field in Protocol Buffers
+_FIXED64 = 1
+_BYTES = 2
+_FIXED32 = 5
 
 
 def read_model(path: str, place: str) -> bytes:

@@ -38,9 +38,11 @@ STACK_BYTES = 16 << 20  # of a thread of onnxruntime, with room for its own allo
 _SECONDS = 30
 
 # Seconds between two checks of the memory, and the exit code where it is too much.
-_PAUSE, _TOO_LARGE = 0.02, 99
+_PAUSE = 0.02
+_TOO_LARGE = 99
 # Batches that go to the child together: a way there and back costs as much as computing a few small images.
-_MESSAGE_BYTES, _MESSAGE_BATCHES = 4 << 20, 16
+_MESSAGE_BYTES = 4 << 20
+_MESSAGE_BATCHES = 16
 
 # Inputs of a graph by their names, one row of each for every example.
 Feed = dict[str, np.ndarray]

@@ -78,11 +78,13 @@ WORK = Budget("PELLUCID_GIGA_MULTIPLY_ADDS", 200, "billion multiply-adds", 1e9)
 # Pixels that an image may have for each byte of its file, beyond 16 million: an empty fax of a page has
 # nearly so many in 1,000 bytes. Black and white packs to 8,000 pixels a byte as PNG; WebP and AVIF say in 200
 # bytes that 90 million pixels are alike.
-PIXELS_PER_BYTE, PIXELS_ANYWAY = 10_000, 16_000_000
+PIXELS_PER_BYTE = 10_000
+PIXELS_ANYWAY = 16_000_000
 
 # Pixels for which each row of an image counts beyond so many rows, since a pointer to it takes memory: 99
 # million rows of one pixel took 2.1 GB. JPEG has no longer sides.
-PIXELS_OF_A_ROW, ROWS_OF_AN_IMAGE = 16, 65_535
+PIXELS_OF_A_ROW = 16
+ROWS_OF_AN_IMAGE = 65_535
 
 # Scans of a JPEG, each of which goes through all pixels: encoders make about ten, libtiff reads a hundred.
 SCANS = 100
@@ -111,7 +113,8 @@ CELLS = 1_000_000
 
 # Rows that a Parquet file may have for each of its bytes, beyond ten million: run lengths stand for billions
 # of equal rows, each of which takes memory once it is read.
-ROWS_PER_BYTE, ROWS_ANYWAY = 8, 10_000_000
+ROWS_PER_BYTE = 8
+ROWS_ANYWAY = 10_000_000
 
 # Characters of a JSON document that holds its table in one object: the values take ten times the memory.
 DOCUMENT = 64 << 20

@@ -38,7 +38,9 @@ _MOST_CORRECTION = 1 << 14
 _LARGE = {"json": 1 << 20, "image": 8 << 20}
 _JSON = "application/json"
 _BYTES = "application/octet-stream"
-_PREDICT, _EXPLAIN, _CORRECTIONS = "/api/predict", "/api/explain", "/api/corrections"
+_PREDICT = "/api/predict"
+_EXPLAIN = "/api/explain"
+_CORRECTIONS = "/api/corrections"
 # What needs the token where there is one: everything that a model says, and everything about who asks.
 _PRIVATE = ("/api/", "/metrics")
 

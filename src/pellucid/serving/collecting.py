@@ -16,7 +16,9 @@ _REPORT = "report.html"
 _LARGEST = 64 << 20
 # Rows and bytes that one server adds, so that nobody fills the disk of the machine, and bytes of one row:
 # paths, labels and a folder, of which an honest row has some hundred.
-_MOST_ROWS, _MOST_BYTES, _LONGEST_ROW = 100_000, 32 << 20, 4096
+_MOST_ROWS = 100_000
+_MOST_BYTES = 32 << 20
+_LONGEST_ROW = 4096
 _POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>\n?')
 _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 _DATA = '<script type="application/json" id="corrections-data"'

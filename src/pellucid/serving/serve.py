@@ -8,7 +8,7 @@ import ipaddress
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 # Seconds that requests under way have at the end.
 _GRACE = 30
 _NEEDED = ("starlette", "uvicorn", "prometheus_client", "jinja2")
-_MOST_TOKEN_BYTES, _LEAST_TOKEN = 4096, 16
+_MOST_TOKEN_BYTES = 4096  # of the file
+_LEAST_TOKEN = 16  # characters
 _ENDING = ".onnx"
 
 
@@ -105,10 +106,15 @@ def read_token(path: Path) -> str:
     return token
 
 
-def serve(sources: Sequence[Source], options: ServeOptions, say: Callable[[str], object]) -> None:
+def serve(
+    sources: Sequence[Source],
+    options: ServeOptions,
+    say: Callable[[str], object],
+    started: Callable[[Mapping[str, Any]], object] | None = None,
+) -> None:
     """Answer requests about models until SIGINT or SIGTERM, then finish what is under way.
 
-    `say` takes sentences for the user.
+    `say` takes sentences for the user; `started` gets the address and the models once they answer.
 
     Raises: `UsageError` if something is missing or an option cannot be met, `ModelFileError` if a file is
     refused.
@@ -122,7 +128,7 @@ def serve(sources: Sequence[Source], options: ServeOptions, say: Callable[[str],
         if not _is_loopback(own.getsockname()[0]):
             for sentence in _warnings(options, has_token=token is not None):
                 say(sentence)
-        asyncio.run(_serve(sources, options, own, token, collecting, say))
+        asyncio.run(_serve(sources, options, own, token, collecting, say, started))
 
 
 def _collecting(sources: Sequence[Source], table: Path) -> "Collecting":
@@ -159,6 +165,7 @@ async def _serve(
     token: str | None,
     collecting: "Collecting | None",
     say: Callable[[str], object],
+    started: Callable[[Mapping[str, Any]], object] | None,
 ) -> None:
     began = time.monotonic()
     workers = Workers(sources, options.workers)
@@ -182,7 +189,14 @@ async def _serve(
         await starting
         _open(state, sources)
         gc.freeze()  # nothing of all this is garbage, and a search through it would delay answers
-        say(_announcement(state, own, time.monotonic() - began))
+        address = _address(own)
+        say(_announcement(state, address, time.monotonic() - began))
+        if started is not None:
+            models = {
+                name: {"model": each.metadata.model, "takes": each.metadata.input_kind.name}
+                for name, each in state.served.items()
+            }
+            started({"address": address, "models": models})
         await answering
     finally:
         starting.cancel()
@@ -229,15 +243,18 @@ def _open(state: Any, sources: Sequence[Source]) -> None:
     )
 
 
-def _announcement(state: Any, own: Any, seconds: float) -> str:
-    """What is served where."""
+def _address(own: Any) -> str:
     host, port = own.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+def _announcement(state: Any, address: str, seconds: float) -> str:
+    """What is served where."""
     lines = [
         f"{name}: {each.metadata.model}, takes {each.metadata.input_kind.name}"
         for name, each in state.served.items()
     ]
     if state.collecting is not None:
         lines.append("corrections: made in the report, at /report")
-    lines.append(f"serving at http://{shown}:{port}/ after {seconds:.1f} s  (Ctrl-C ends it)")
+    lines.append(f"serving at {address} after {seconds:.1f} s  (Ctrl-C ends it)")
     return "\n".join(lines)

@@ -48,14 +48,19 @@ _PLACES = 6
 # Of a short request: seconds of processor time, of one step of it that cannot be stopped from within, and
 # pixels in colour. A photograph of 12 megapixels takes a tenth of a second; JPEGs of many scans take as
 # much for each.
-_SHORT_SECONDS, _SHORT_STEP, _SHORT_PIXELS, _SHORT_SCANS = 0.5, 2.0, 16_000_000, 20
+_SHORT_SECONDS = 0.5
+_SHORT_STEP = 2.0
+_SHORT_PIXELS = 16_000_000
+_SHORT_SCANS = 20
 _SCAN = b"\xff\xda"  # begins each scan of a JPEG
 _BYTES_OF_A_PIXEL = 9  # while it is decoded, in colour
 # Of texts as arrays and of JSON; Python loads a module for each where it is first used.
 _ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-32-le", "latin-1", "ascii")
 
 # Of what a request may ask for, by the name of the one input and that of several.
-_TEXTS, _IMAGES, _VALUES = ("text", "texts"), ("image", "images"), ("value", "values")
+_TEXTS = ("text", "texts")
+_IMAGES = ("image", "images")
+_VALUES = ("value", "values")
 
 
 class Refused(Exception):

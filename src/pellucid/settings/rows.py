@@ -45,7 +45,8 @@ _OURS = {
 _OUR_VALUES = {"gpu": "cuda"}  # likewise of values, where the nearest name is another thing
 
 # Names of which so much is alike are taken for one another; in a flag a part of a word is easily alike.
-_ALIKE, _ALIKE_FLAGS = 0.6, 0.7
+_ALIKE = 0.6
+_ALIKE_FLAGS = 0.7
 
 
 # So many letters and more, found within a name, are a part of it that somebody remembers.
@@ -296,7 +297,8 @@ IGNORED_OF_IMAGES = ("border:", "corner:")
 IGNORED_COLUMN = "column:"
 CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
 _MOST_OF_SIDE = 50.0
-_MOST_IGNORED, _LONGEST_IGNORED = 100, 1000
+_MOST_IGNORED = 100  # rules
+_LONGEST_IGNORED = 1000  # characters of a rule
 
 
 def parse_ignore(text: str | None) -> tuple[str, ...]:
@@ -349,6 +351,46 @@ def ignored_rules(value: object) -> tuple[str, ...]:
         if not isinstance(part, str) or not is_ignorable(part) or part.startswith(IGNORED_COLUMN):
             raise ValueError("ignored: not every one is a rule of a known form")
     return tuple(value)
+
+
+_DELIMITERS = {
+    "comma": ",",
+    "semicolon": ";",
+    "tab": "\t",
+    "\\t": "\t",
+    "\t": "\t",
+    "pipe": "|",
+    "space": " ",
+}
+_QUOTES = {"double": '"', "single": "'", "none": "", "": ""}
+
+
+def parse_delimiter(text: str | None) -> str | None:
+    """Read what separates the fields of a table, a character or its name; `None` stays `None`.
+
+    Raises: `UsageError` if it is neither, or a character that cannot separate fields.
+    """
+    return _character(text, "--delimiter", _DELIMITERS, "\"'\r\n\0")
+
+
+def parse_quote(text: str | None) -> str | None:
+    """Read what quotes the fields of a table, a character or its name, empty for none; `None` stays `None`.
+
+    Raises: `UsageError` if it is neither, or a character that cannot quote fields.
+    """
+    return _character(text, "--quote", _QUOTES, ",;\t|\r\n\0 ")
+
+
+def _character(text: str | None, flag: str, names: Mapping[str, str], refused: str) -> str | None:
+    if text is None:
+        return None
+    is_sign = len(text) == 1 and text not in refused and text.isprintable() and not text.isalnum()
+    if text not in names and not is_sign:
+        known = ", ".join(name for name in names if name.isalpha())
+        raise UsageError(
+            "{flag}: {text!r} is neither one character that may stand there nor {known}", flag, text, known
+        )
+    return names.get(text, text)
 
 
 LOGS = ("tensorboard", "mlflow")

@@ -11,6 +11,7 @@ from pellucid.settings.rows import (
     Row,
     checked,
     instead_of,
+    parse_delimiter,
     parse_duration,
     parse_ignore,
     parse_image_size,
@@ -18,6 +19,7 @@ from pellucid.settings.rows import (
     parse_name_pattern,
     parse_names,
     parse_numbers_by_class,
+    parse_quote,
     row,
     rows_of,
 )
@@ -41,7 +43,9 @@ DUMMIES = ("majority", "mean")
 NO_BACKBONE = "none"
 
 # What settings belong to or do not go with, besides the models by their names.
-IMAGES, GENERATORS, BACKBONES = "images", "models that make images", "pretrained networks"
+IMAGES = "images"
+GENERATORS = "models that make images"
+BACKBONES = "pretrained networks"
 
 MOST_PARTS = 1024  # of a batch
 
@@ -74,6 +78,9 @@ def require_no_contradiction(settings: "Settings") -> None:
         by_time.format("--split-column", one_out): is_by_time and settings.split_column is not None,
         by_time.format("--test", one_out): is_by_time and settings.test is not None,
         by_time.format("--folds", one_out): is_by_time and settings.folds,
+        f"--quote: {settings.quote!r} is the --delimiter too; give another": (
+            settings.quote is not None and settings.quote == settings.delimiter
+        ),
         "--order: belongs to --target ordered; give it, or leave this out": (
             settings.order is not None and settings.target != "ordered"
         ),
@@ -86,6 +93,8 @@ def require_no_contradiction(settings: "Settings") -> None:
     if settings.label_from_name is not None:
         parse_name_pattern(settings.label_from_name)
     parse_log(settings.log)
+    parse_delimiter(settings.delimiter)
+    parse_quote(settings.quote)
     parse_ignore(settings.ignore)
     parse_image_size(settings.image_size)
     parse_duration(settings.time_limit)
@@ -191,6 +200,18 @@ class Settings:
         None, "data", "Leave classes with fewer examples out", bounds=(1, 1_000_000_000)
     )
     encoding: str | None = row(None, "data", "Text encoding of tables and text files; default: detected")
+    delimiter: str | None = row(
+        None,
+        "data",
+        "What separates the fields of CSV and similar tables: a character, or comma, semicolon, tab, pipe or "
+        "space; default: found from the first rows",
+    )
+    quote: str | None = row(
+        None,
+        "data",
+        "What quotes fields of CSV and similar tables that hold the delimiter: a character, or double, "
+        "single or none; default: found from the first rows",
+    )
     skip_bad: bool = row(False, "data", "Leave unreadable examples out instead of refusing the data")
     image_size: str | None = row(
         None, "data", "Training size in pixels, N or HxW; default: a rule from the data", belongs_to=(IMAGES,)

@@ -11,7 +11,9 @@ from jaxtyping import Bool, Float, Float64, Int64, Shaped
 from pellucid.settings import METRICS, Metric, metric_of
 
 # State of a label of an example that may have several.
-PRESENT, ABSENT, UNKNOWN = 1, 0, -1
+PRESENT = 1
+ABSENT = 0
+UNKNOWN = -1
 
 # Between labels in one cell, of a table that is read and of answers.
 SEPARATOR = ";"

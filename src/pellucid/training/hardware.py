@@ -129,7 +129,8 @@ def _computes_bf16(layer: type[nn.Module], device: str) -> bool:
 
 
 # Names of glibc's <malloc.h>; the values are part of its ABI.
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_TRIM_THRESHOLD = -1
+_MMAP_THRESHOLD = -3
 
 
 def keep_freed_memory() -> bool:

@@ -22,7 +22,8 @@ from pellucid.training.steps import Step, StepResult
 
 # Bounds that keep measuring cheap against the step itself, and the history short.
 _MOST_LAYERS = 32
-_MOST_OUTPUTS, _FEWEST_EXAMPLES = 2**18, 8
+_MOST_OUTPUTS = 2**18  # numbers of a layer that are measured
+_FEWEST_EXAMPLES = 8  # whatever their size
 _MOST_WEIGHTS = 2**16
 # A tanh beyond it on either side counts as saturated; its slope is there below 0.06 of the largest.
 _SATURATED = 0.97
@@ -188,7 +189,9 @@ def measured(outputs: Float[Tensor, "batch ..."], kind: str) -> Float[Tensor, "3
     return torch.stack([mean, deviation, share])
 
 
-_FEWEST_BETWEEN, _MOST_PER_EPOCH, _MOST_PER_RUN = 20, 4, 400
+_FEWEST_BETWEEN = 20  # steps
+_MOST_PER_EPOCH = 4  # measured steps
+_MOST_PER_RUN = 400  # measured steps
 
 
 def spacing(recipe: Recipe, per_epoch: int) -> int:

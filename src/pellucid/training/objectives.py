@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pellucid.arithmetic import number_errors
 from pellucid.networks import Adversarial, Autoencoder, HeadAlone, Network
-from pellucid.networks.ordered import of_questions
+from pellucid.networks.layers import of_questions
 from pellucid.reference.autoencoder import NOISE_VARIANCE
 from pellucid.settings import metrics_of
 from pellucid.targets import CLASSIFICATION, MULTILABEL, ORDERED, PRESENT, REGRESSION, UNKNOWN, Target

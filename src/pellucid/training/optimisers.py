@@ -112,7 +112,9 @@ def _plain(kind: type[torch.optim.Optimizer]) -> Any:
     return type(kind.__name__, (kind,), {**bare, "step": step_without_gradient})
 
 
-_SGD, _ADAM, _ADAMW = (_plain(each) for each in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW))
+_SGD = _plain(torch.optim.SGD)
+_ADAM = _plain(torch.optim.Adam)
+_ADAMW = _plain(torch.optim.AdamW)
 
 MUON_MOMENTUM = 0.6
 ORTHOGONALISING = 3  # steps of Muon's iteration

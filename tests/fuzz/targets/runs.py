@@ -12,7 +12,7 @@ import numpy as np
 from fuzz.mutating import mutate_bytes, mutate_json, mutate_tensors
 from pellucid.errors import PellucidError
 from pellucid.networks import InputFacts, design
-from pellucid.pipeline.results import Run
+from pellucid.pipeline.finished_run import Run
 from pellucid.safety.strict import sealed as sealed_document
 from pellucid.settings import Settings
 from pellucid.targets import CLASSIFICATION

@@ -16,7 +16,8 @@ Rows = Float32[np.ndarray, "m values"]
 # About how many bytes of images a probe has in memory at a time.
 PROBE_BYTES = 1 << 24
 
-_PROBE_EXAMPLES, _PROBE_SIDE = 5000, 16
+_PROBE_EXAMPLES = 5000  # of training
+_PROBE_SIDE = 16  # cells of the longer side
 _LEVEL = 0.05
 
 
@@ -237,7 +238,8 @@ def small_images(pixels: np.ndarray) -> np.ndarray:
 # The rule errs on the safe side: by chance alone it also leaves out about one in six of the
 # variations that do keep the number, which costs a little accuracy and never wrong training.
 
-_EXAMPLES, _ROWS = 3000, 500
+_EXAMPLES = 3000  # of training
+_ROWS = 500  # images at a time
 _WORTH_ASKING = 0.9
 _FEWEST_CHANGED = 20
 

@@ -40,6 +40,7 @@ from pellucid.data.listing import TEST, VALIDATION, Images, Listing, Problem
 from pellucid.data.removal import of_images
 from pellucid.data.wording import some, visible
 from pellucid.errors import RunLockedError, StorageError, UsageError
+from pellucid.progress import report
 from pellucid.safety.budgets import MEMORY, PIXELS
 from pellucid.safety.files import locked, make_folder, open_regular, read_regular, sync_folder, write_file
 from pellucid.safety.strict import read_sealed, sealed
@@ -51,8 +52,6 @@ FORMAT = 4
 _COLUMNS = ("digests", "perceptual_hashes", "original_sizes", "mode_codes", "taken")
 _LOCK_PATIENCE_SECONDS = 3600.0
 _LOCK_PAUSE_SECONDS = 0.1
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -71,14 +70,13 @@ def decode_all(
     listing: Listing,
     settings: Settings,
     *,
-    progress: Progress | None = None,
     fixed: Preprocessing | None = None,
 ) -> tuple[Images, Preprocessing]:
     """Decode every image of a listing to one size, or find it decoded in the cache.
 
     Images that cannot be used are among the `problems`; how the others were fitted is for the model to keep.
-    `fixed` is the size, channels and range to fit them to; by default a rule decides. `progress` gets the
-    images done and the images in all; it is not called when the cache has all.
+    `fixed` is the size, channels and range to fit them to; by default a rule decides.
+    Decoding is reported, unless the cache has all.
 
     Raises: `DataError` if an IDX or npz file is damaged, `StorageError` if the disk of the cache is full, or
     neither it nor a temporary folder can be written to, `UsageError` if `PELLUCID_CACHE_GB` is no number.
@@ -89,7 +87,7 @@ def decode_all(
         parts = list[np.ndarray]()
         # Images that need no work are used as they are.
         is_ready = given.dtype == np.uint8 and given.shape == plan.shape and not plan.preprocessing.ignored
-        gathered = _gathered(plan, (lambda _: None) if is_ready else parts.append, progress)
+        gathered = _gathered(plan, (lambda _: None) if is_ready else parts.append)
         pixels = given.view() if is_ready else np.concatenate(parts)
         pixels.flags.writeable = False
         entry = CacheEntry(pixels, plan.preprocessing, *gathered)
@@ -106,7 +104,7 @@ def decode_all(
             if not is_lasting:
                 temporary = tempfile.TemporaryDirectory(prefix="pellucid-", ignore_cleanup_errors=True)
                 root = Path(stack.enter_context(temporary))
-            entry = _open_or_write(root, listing, settings, progress, fixed)
+            entry = _open_or_write(root, listing, settings, fixed)
     columns, noted = entry.columns, sorted(entry.notes.items())
     named = [f"{visible(listing.sources[index])} ({note})" for index, note in noted]
     if len(noted) == 1:
@@ -133,7 +131,7 @@ def decode_all(
 _Gathered = tuple[dict[str, np.ndarray], list[str], dict[int, str], dict[int, str]]
 
 
-def _gathered(plan: Plan, take: Callable[[np.ndarray], object], progress: Progress | None) -> _Gathered:
+def _gathered(plan: Plan, take: Callable[[np.ndarray], object]) -> _Gathered:
     """Hand on the pixels of every block, and gather the rest; an interruption stops the threads."""
     parts: dict[str, list[np.ndarray]] = {name: [] for name in _COLUMNS}
     mode_codes: dict[str, int] = {}
@@ -151,12 +149,11 @@ def _gathered(plan: Plan, take: Callable[[np.ndarray], object], progress: Progre
             reasons |= {done + index: reason for index, reason in block.reasons.items()}
             notes |= {done + index: note for index, note in block.notes.items()}
             done += len(block.pixels)
-            if progress is not None:
-                progress(done, plan.count)
+            report("decoding images", done, plan.count)
     return {name: np.concatenate(part) for name, part in parts.items()}, list(mode_codes), reasons, notes
 
 
-def write_entry(home: Path, plan: Plan, progress: Progress | None) -> None:
+def write_entry(home: Path, plan: Plan) -> None:
     """Carry a plan out and write the entry, whole or not at all.
 
     `home` is an existing folder that this process has locked.
@@ -172,7 +169,7 @@ def write_entry(home: Path, plan: Plan, progress: Progress | None) -> None:
             header = {"descr": "|u1", "fortran_order": False, "shape": plan.shape}
             np.lib.format.write_array_header_1_0(checked, header)
             columns, mode_names, reasons, notes = _gathered(
-                plan, lambda pixels: checked.write(np.ascontiguousarray(pixels).data), progress
+                plan, lambda pixels: checked.write(np.ascontiguousarray(pixels).data)
             )
             file.flush()
             os.fsync(file.fileno())
@@ -300,7 +297,7 @@ def cache_limit() -> int:
 
 
 def _open_or_write(
-    root: Path, listing: Listing, settings: Settings, progress: Progress | None, fixed: Preprocessing | None
+    root: Path, listing: Listing, settings: Settings, fixed: Preprocessing | None
 ) -> CacheEntry:
     """Find the entry, or make it while no other process does."""
     home = root / _key(listing, settings, fixed)
@@ -329,7 +326,7 @@ def _open_or_write(
                 free / 1000000.0,
                 needed / 1000000.0,
             )
-        write_entry(home, plan, progress)
+        write_entry(home, plan)
     entry = open_entry(home, len(listing))
     if entry is None:
         raise StorageError("{home}: what was just written cannot be read back; check the disk", home)

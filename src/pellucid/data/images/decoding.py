@@ -35,6 +35,7 @@ from pellucid.data.data_files import what_it_is
 from pellucid.data.images.pixels import (
     UNKNOWN,
     Taken,
+    fit_image,
     inner_size,
     lies_on_its_side,
     taken_of,
@@ -89,7 +90,8 @@ GREY_MODES = frozenset(
     {"black and white", "grey", "grey with transparency", "16-bit grey", "32-bit grey", "float grey"}
 )
 
-_SIDE, _COUNT = Whole(1, 1 << 31), (1 << 63) - 1
+_SIDE = Whole(1, 1 << 31)  # pixels or rows
+_COUNT = (1 << 63) - 1  # largest whole number of 64 bits
 _HEADER: Fields = {"height": _SIDE, "width": _SIDE, "mode": Text(40)}
 _IMAGE: Fields = {
     **_HEADER, "rows": _SIDE, "columns": _SIDE, "channels": OneOf((1, 3)), "warning": Anything(),
@@ -406,3 +408,32 @@ def _plain_reason(error: Exception, content: bytes) -> DataError:
     if "truncated" in text.lower() or isinstance(error, EOFError):
         return DataError("truncated image")
     return DataError("corrupt image ({value})", text or type(error).__name__)
+
+
+# An image as pages show it: decoded, and saved anew, not larger than needed.
+
+# Images of fewer pixels are shown as they are, without the losses of JPEG.
+_SMALL = 256 * 256
+
+
+def shown_image(content: bytes, side: int) -> tuple[bytes, str]:
+    """A PNG or JPEG of an image, its longer side at most `side` pixels, with its media type.
+
+    Raises: `DataError` with the reason why it cannot be read.
+    """
+
+    def shown(decoded: Decoded) -> np.ndarray:
+        own = decoded.size
+        size = own if max(own) <= side else inner_size(own, (side, side))
+        return fit_image(decoded.pixels, size, decoded.pixels.shape[2], own)
+
+    with quiet_pillow():
+        pixels = decode_content(content, (side, side), shown)
+    is_small = pixels.shape[0] * pixels.shape[1] <= _SMALL
+    file = io.BytesIO()
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    if is_small:
+        image.save(file, "PNG")
+    else:
+        image.save(file, "JPEG", quality=90)
+    return file.getvalue(), "image/png" if is_small else "image/jpeg"

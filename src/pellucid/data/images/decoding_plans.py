@@ -39,6 +39,7 @@ from pellucid.data.images.preprocessing import (
 from pellucid.data.listing import TEST, VALIDATION
 from pellucid.data.removal import of_images
 from pellucid.errors import DataError
+from pellucid.progress import report
 from pellucid.settings import Settings, parse_ignore
 
 Item = TypeVar("Item")
@@ -83,7 +84,10 @@ class Plan:
 def plan_files(paths: Sequence[File], settings: Settings, fixed: Preprocessing | None = None) -> Plan:
     """Read the header of every file, unless size and channels are `fixed`, and prepare to decode."""
     if fixed is None:
-        headers = [each for chunk in _in_threads(_headers, _chunks(paths), settings) for each in chunk]
+        headers: list[tuple[int, int, str]] = []
+        for chunk in _in_threads(_headers, _chunks(paths), settings):
+            headers += chunk
+            report("reading the headers of images", len(headers), len(paths))
         size = training_size(np.array([each[:2] for each in headers], np.int32).reshape(-1, 2), settings)
         is_grey = bool(headers) and all(each[2] in GREY_MODES for each in headers)
         stretch, ignored = settings.resize == "stretch", of_images(parse_ignore(settings.ignore))

@@ -13,8 +13,11 @@ from pellucid.errors import DataError
 from pellucid.settings import Settings, parse_image_size
 
 _EXIF_FOLDER = 0x8769
-_MAKE, _MODEL, _SERIAL = 0x010F, 0x0110, 0xA431
-_TAKEN, _FRACTION = 0x9003, 0x9291
+_MAKE = 0x010F  # tag of Exif: the camera's maker
+_MODEL = 0x0110  # tag of Exif: the camera
+_SERIAL = 0xA431  # tag of Exif: its number
+_TAKEN = 0x9003  # tag of Exif: the moment of the photograph
+_FRACTION = 0x9291  # tag of Exif: parts of its second
 _TIME = re.compile(r"(\d{4})[:-](\d\d)[:-](\d\d) (\d\d):(\d\d):(\d\d)", re.ASCII)
 
 

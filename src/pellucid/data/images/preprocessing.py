@@ -173,7 +173,8 @@ def blocks(values: Shaped[np.ndarray, "n ..."], rows: int) -> Iterator[np.ndarra
 # Two fingerprints of an image: one for exact copies, one for copies that were changed a little.
 
 DIGEST_BYTES = 16
-_HASH_ROWS, _HASH_COLUMNS = 8, 9
+_HASH_ROWS = 8  # cells
+_HASH_COLUMNS = 9  # cells, one more: neighbours are compared
 _GREY_WEIGHTS = np.array([299.0, 587.0, 114.0])  # ITU-R 601, in thousandths
 
 

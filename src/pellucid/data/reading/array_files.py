@@ -235,7 +235,8 @@ def _words(shape: tuple[int, ...]) -> str:
 _SPLIT_OF_PART = {
     "train": TRAIN, "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION, "test": TEST,
 }  # fmt: skip
-_MOST_MEMBERS, _MOST_SIDES = 1_000, 8
+_MOST_MEMBERS = 1_000  # arrays of a file
+_MOST_SIDES = 8  # axes of an array
 _NPZ_ERRORS = (*DAMAGED, zipfile.BadZipFile, RuntimeError, ValueError)
 
 

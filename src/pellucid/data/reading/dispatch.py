@@ -208,7 +208,7 @@ def _read_pattern(place: str, settings: Settings) -> Listing:
         Shard(
             str(path),
             split_of_path(path.name),
-            functools.partial(open_table, path, str(path), settings.encoding),
+            functools.partial(open_table, path, str(path), settings),
             path.parent,
         )
         for path in paths

@@ -12,7 +12,7 @@ from pathlib import Path
 from pellucid.data.listing import Listing
 from pellucid.data.raw_texts import Texts
 from pellucid.data.reading.array_files import is_idx_folder, read_idx_folder
-from pellucid.data.tables.table_files import is_table
+from pellucid.data.tables.table_files import has_labelled_lines, is_table
 from pellucid.data.trees import DiskFolder, is_archive
 from pellucid.errors import DataError, UsageError
 
@@ -107,7 +107,8 @@ def read_sample(place: str) -> Listing:
 # Every form that labelled data may have, for messages.
 KNOWN_FORMS = (
     "a folder of class folders, a table (.csv .tsv .tab .json .jsonl .parquet .arrow .xlsx, lines of "
-    "fastText), a folder of such tables, a .zip or .tar of any of them, a folder of IDX files, an .npz file, "
+    "fastText, a .txt in which every line is a class, a tab and a text), a folder of such tables, a .zip "
+    "or .tar of any of them, a folder of IDX files, an .npz file, "
     "sample:fashion or sample:spam"
 )
 
@@ -152,4 +153,4 @@ def form_of(place: str) -> Form:
         return Form.NPZ
     if is_archive(path):
         return Form.ARCHIVE
-    return Form.TABLE if is_table(path) else Form.FILE
+    return Form.TABLE if is_table(path) or has_labelled_lines(path) else Form.FILE

@@ -30,7 +30,8 @@ from pellucid.safety.budgets import MEMORY
 from pellucid.safety.files import read_regular
 from pellucid.settings import Settings
 
-_ROWS, _HEAD = 100, 1000
+_ROWS = 100  # of a block
+_HEAD = 1000  # rows from which columns are chosen
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I")
 
 

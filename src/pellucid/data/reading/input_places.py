@@ -361,7 +361,7 @@ def _packed_files(
 def _table(place: str, asked: _Asked) -> Opened:
     """The images or texts that a table's rows hold or name; labels are not needed."""
     path, settings = Path(place), asked.settings
-    table = open_table(path, place, settings.encoding)
+    table = open_table(path, place, settings)
     packed = None if asked.is_of_texts else packed_column(table, settings)
     if packed is not None:
         chosen = ChosenInput(IMAGES, packed, (packed,))
@@ -376,7 +376,7 @@ def _table(place: str, asked: _Asked) -> Opened:
     def count() -> int:
         if table.rows is not None:
             return table.rows
-        blocks = open_table(path, place, settings.encoding).read(names)
+        blocks = open_table(path, place, settings).read(names)
         return sum(len(block.numbers) for block in blocks)
 
     return Opened(inputs_from, count, [*table.warnings, f"{place}: {chosen.clause()}"])

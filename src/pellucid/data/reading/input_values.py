@@ -18,6 +18,7 @@ from pellucid.data.tables.table import Joined, Table
 from pellucid.data.tables.text_files import decode_text
 from pellucid.data.wording import count_of, quoted, some, some_quoted, with_article
 from pellucid.errors import DataError
+from pellucid.progress import counted
 from pellucid.safety.budgets import MEMORY, NAMED
 from pellucid.safety.files import read_regular
 from pellucid.settings import Settings
@@ -125,7 +126,8 @@ def read_texts(listing: Listing, encoding: str | None) -> tuple[Listing, list[st
     Also warnings that name the files in each encoding but UTF-8, where it was detected.
     """
     taker, encodings = TextTaker(), Counter[str]()
-    for content in contents(listing.paths or ()):
+    paths = listing.paths or ()
+    for content in counted(contents(paths), "reading texts", len(paths)):
         if isinstance(content, DataError):
             taker.add("", str(content))
         else:
@@ -145,7 +147,9 @@ def read_texts(listing: Listing, encoding: str | None) -> tuple[Listing, list[st
 # Files that rows name.
 
 # What is wrong with a path.
-NO_PATH, OUTSIDE, MISSING = "no path", "outside", "missing"
+NO_PATH = "no path"
+OUTSIDE = "outside"
+MISSING = "missing"
 
 
 class PathFinder:

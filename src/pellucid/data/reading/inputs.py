@@ -28,7 +28,8 @@ _MOST_BLOCK_BYTES = 1 << 25
 _MOST_DECODERS = 4
 # Images that a thread takes at a time, and parts of a block: handing over small ones one by one costs much,
 # and few large ones are still shared out.
-_MOST_AT_A_TIME, _PARTS = 64, 16
+_MOST_AT_A_TIME = 64  # images
+_PARTS = 16  # of a block
 
 
 class TextInputs(NamedTuple):

@@ -36,6 +36,7 @@ from pellucid.data.tables.table import Table, inputs_of
 from pellucid.data.times import read_times
 from pellucid.data.wording import quoted, some, visible
 from pellucid.errors import DataError
+from pellucid.progress import report
 from pellucid.settings import Settings, likely_meant, parse_ignore
 from pellucid.settings.rows import IGNORED_COLUMN
 
@@ -113,6 +114,7 @@ class RowReader:
         self._table.require_rows(self._table.rows or 0)
         for block in self._table.read(list(dict.fromkeys((*columns.names, *self._others)))):
             self._table.require_rows(rows := rows + len(block.numbers))
+            report("reading rows", rows, self._table.rows)
             self._numbers.append(np.array(block.numbers, np.int64))
             for name, labels in self._labels.items():
                 for label in block.columns[name]:
@@ -175,6 +177,7 @@ class RowReader:
             times=times,
             slices=self._slices if columns.slice is not None else None,
             other_columns={name: others.finish() for name, others in self._others.items()},
+            dialect=self._table.dialect,
         )
 
     def _group_of(self, value: object) -> str:
@@ -348,6 +351,7 @@ def joined(parts: Sequence[Listing]) -> Listing:
         times=np.concatenate(times) if len(times) == len(parts) else None,
         slices=all_of(slices) if len(slices) == len(parts) else None,
         joined_columns=first.joined_columns,
+        dialect=first.dialect,
     )
 
 

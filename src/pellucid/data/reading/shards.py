@@ -168,7 +168,9 @@ def read_shards(shards: Sequence[Shard], place: str, settings: Settings) -> List
     return dataclasses.replace(joined(parts), place=place, form="tables", warnings=tuple(warnings))
 
 
-_CLASS, _OBJECT, _TEXT = "cls", "json", "txt"
+_CLASS = "cls"
+_OBJECT = "json"
+_TEXT = "txt"
 _LABELS = (_CLASS, _OBJECT, _TEXT)
 _KEY = "__key__"
 TAKEN = "read as WebDataset"  # marks the warning about what of a WebDataset was taken

@@ -56,7 +56,8 @@ _OF_IMAGES = frozenset(
     "image images img imgs picture pictures photo photos jpg jpeg png data files crops frames".split()
 )
 _FIRST = 20  # values by which a column of names is detected
-_MOST_PLACES, _LONGEST_NAME = 50, 200
+_MOST_PLACES = 50  # folders in which a file is looked for
+_LONGEST_NAME = 200  # characters
 # Columns tried as names of images where none is asked for: for each of them files are looked for.
 _MOST_COLUMNS = 1_000
 # What `datasets` keeps for itself with a data set, as are row numbers after a shuffle (`cache-*.arrow`).
@@ -141,7 +142,7 @@ def read_table(path: Path, place: str, settings: Settings) -> Listing:
 
     Raises: `DataError` if it cannot be read, or its columns cannot be chosen.
     """
-    table = open_table(path, place, settings.encoding)
+    table = open_table(path, place, settings)
     folder = DiskFolder(path.parent)
     if _names_images_nearby(table, folder, settings):
         sidecar, images = SidecarTable(path.name, table), ImageFinder(folder)
@@ -186,7 +187,7 @@ def _read_tables(tables: dict[str, File], place: str, settings: Settings) -> Lis
 
 def _opened(path: Path, file: File, settings: Settings) -> Table:
     """Begin to read a table; one of images in an archive is refused, since they are not found again there."""
-    table = open_table(path, place_of(file), settings.encoding)
+    table = open_table(path, place_of(file), settings)
     if table.images and isinstance(file, Stored):
         raise DataError(
             "{file}: a table of images inside an archive; unpack the archive and give the folder", file

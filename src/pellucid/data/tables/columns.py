@@ -51,7 +51,8 @@ LABEL_NAMES = (
 )  # fmt: skip
 
 # Columns that are used without being asked for.
-SPLIT_NAME, GROUP_NAME = "split", "group"
+SPLIT_NAME = "split"
+GROUP_NAME = "group"
 
 # Names of columns that group examples which belong together, the narrowest first; in small letters, without
 # signs.
@@ -170,7 +171,8 @@ def _named_otherwise(settings: Settings) -> set[str | None]:
 
 
 # Columns beside those of inputs, labels and splits, among which giveaways are looked for: short values alone.
-_MOST_OTHERS, _LONGEST_OTHER = 40, 80
+_MOST_OTHERS = 40  # columns
+_LONGEST_OTHER = 80  # characters
 
 
 def other_columns(table: Table, columns: "Columns") -> tuple[str, ...]:
@@ -193,7 +195,9 @@ def other_columns(table: Table, columns: "Columns") -> tuple[str, ...]:
 # The column of the inputs.
 
 # Kinds of columns of inputs; both paths and texts are text themselves.
-IMAGES, TEXTS, TEXT_FILES = "images", "texts", "text files"
+IMAGES = "images"
+TEXTS = "texts"
+TEXT_FILES = "text files"
 
 _FIRST = 20  # values by which a column of paths is detected
 _NEARLY_AS_LONG = 2 / 3
@@ -360,7 +364,9 @@ def _holds_numbers(values: Sequence[object]) -> bool:
 # The column of the labels.
 
 _FEWEST = 6  # rows from which on repetition is no accident
-_FEWEST_DIFFERENT, _NEARLY_ALL = 20, 0.9  # rows, and their share of different values: titles, say, are texts
+# Titles, say, are texts: of so many rows nearly all differ.
+_FEWEST_DIFFERENT = 20
+_NEARLY_ALL = 0.9  # share of different values
 _LONG = 60  # characters: names of classes are shorter
 
 

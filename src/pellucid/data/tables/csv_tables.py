@@ -7,7 +7,6 @@ import itertools
 import json
 import os
 import re
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,17 +14,16 @@ from typing import Any, NamedTuple
 from pellucid.data.data_files import ends_like_image
 from pellucid.data.labels import read_number
 from pellucid.data.tables.columns import is_usual
+from pellucid.data.tables.dialects import Asked, Dialect, Sample, any_field_length, shown, still_quoted
 from pellucid.data.tables.table import ROWS_FIRST, ROWS_LATER
 from pellucid.data.tables.text_files import Meter, TextFile
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
-from pellucid.safety.budgets import BLOCK_BYTES, CELLS, COLUMNS, LINE_BYTES, ROWS_BYTES
+from pellucid.safety.budgets import BLOCK_BYTES, CELLS, COLUMNS, ROWS_BYTES
 
-_SAMPLE_ROWS = 50
-_SAMPLE_CHARACTERS = 1 << 20
 _END = "\x00end of table\x00"
+_OPEN = "unexpected end of data"  # what Python says of a quote left open, where it is strict
 _TOGETHER = 4  # rows that are read at once
-_FIELD_LIMIT_LOCK = threading.Lock()
 
 
 class CsvBatch(NamedTuple):
@@ -43,34 +41,43 @@ class CsvRows(NamedTuple):
     header: list[str]
     batches: Iterator[CsvBatch]  # one at least, which may be empty
     warnings: tuple[str, ...]  # what was unusual
+    dialect: Dialect  # how it is written
 
 
-def open_csv(file: TextFile, separator: str | None = None) -> CsvRows:
+def open_csv(file: TextFile, asked: Asked) -> CsvRows:
     """Begin to read a table of separated values: its header, and its rows.
 
-    `separator` is by default comma, semicolon or tab, whichever splits the first rows most evenly. Reading
+    What separates and quotes its fields is found from its first rows where it was not asked for. Reading
     the rows refuses a quote that never closes, and rows of uneven length.
 
     Raises: `DataError` if the table is empty, or its first rows are refused.
     """
-    if separator is None:
-        with file.lines("", _row_counter(None)) as lines:
-            separator = _evenest_separator(*_sample(lines))
-    batches = _batches(file, separator)
+    with file.lines("", _row_counter(asked)) as lines:
+        sample = Sample.of(lines)
+        dialect = asked.dialect_of(sample)
+    asked.require_fitting(sample, dialect, file.place)
+    batches = _batches(file, dialect)
     first = next(batches, CsvBatch([], []))
     if not first.rows:
         raise DataError("{place}: the table is empty; give one with a header and rows", file.place)
     warnings = []
-    if separator == ";":
+    if dialect.delimiter == ";":
         warnings.append(f"{file.place}: fields separated by semicolons")
-    elif separator == "\t" and ".csv" in file.place.lower():
+    elif dialect.delimiter == "\t" and ".csv" in file.place.lower():
         warnings.append(f"{file.place}: fields separated by tabs")
+    if dialect.delimiter not in ",;\t" or (dialect.quote != Dialect().quote and asked.quote is None):
+        warnings.append(f"{file.place}: read with {dialect}")
     after = CsvBatch(first.rows[1:], first.numbers[1:])
     header = [name.strip() for name in first.rows[0]]
-    return CsvRows(header, itertools.chain([after], batches), tuple(warnings))
+    if kept := still_quoted(after.rows, dialect):
+        warnings.append(
+            f"{file.place}: quotes around every value of a column are read as a part of it; "
+            f"--quote {shown(kept)} takes them off"
+        )
+    return CsvRows(header, itertools.chain([after], batches), tuple(warnings), dialect)
 
 
-def _row_counter(separator: str | None) -> Callable[[Iterator[str]], int]:
+def _row_counter(asked: Asked | Dialect) -> Callable[[Iterator[str]], int]:
     """Counts the row on which lines end; line ends inside quotes do not count."""
 
     def marked(lines: Iterator[str]) -> Iterator[str]:
@@ -86,76 +93,32 @@ def _row_counter(separator: str | None) -> Callable[[Iterator[str]], int]:
         yield last + "x"
 
     def count(lines: Iterator[str]) -> int:
-        sample, is_whole = _sample(lines)
-        used = separator or _evenest_separator(sample, is_whole)
+        sample = Sample.of(lines)
+        used = asked.dialect_of(sample) if isinstance(asked, Asked) else asked
         rows = 0
-        with _any_field_length(), contextlib.suppress(csv.Error):
-            for _ in csv.reader(marked(itertools.chain(sample, lines)), delimiter=used):
+        with any_field_length(), contextlib.suppress(csv.Error):
+            for _ in used.reader(marked(itertools.chain(sample.lines, lines))):
                 rows += 1
         return rows
 
     return count
 
 
-@contextlib.contextmanager
-def _any_field_length() -> Iterator[None]:
-    """Lift the limit of Python's csv module (131,072 characters), which holds for the whole process."""
-    with _FIELD_LIMIT_LOCK:
-        limit = csv.field_size_limit(LINE_BYTES)
-        try:
-            yield
-        finally:
-            csv.field_size_limit(limit)
-
-
-def _evenest_separator(sample: list[str], is_whole: bool) -> str:
-    """The separator that cuts the first rows into the same number of fields, more than one."""
-
-    def evenness(separator: str) -> tuple[int, int]:
-        """Rows that are as long as the first, and how long; nothing where it has one field."""
-        reader = csv.reader(sample, delimiter=separator)
-        with _any_field_length(), contextlib.suppress(csv.Error):
-            rows = list(itertools.islice(reader, _SAMPLE_ROWS))
-            if not is_whole and len(rows) < _SAMPLE_ROWS:
-                rows = rows[:-1] or rows
-            lengths = [len(row) for row in rows if row]
-            if lengths and lengths[0] >= 2:
-                return lengths.count(lengths[0]), lengths[0]
-        return 0, 0
-
-    return max(",;\t", key=evenness)
-
-
-def _sample(lines: Iterator[str]) -> tuple[list[str], bool]:
-    """The first million characters in whole lines, and whether these are all there are."""
-    sample, size = [], 0
-    for line in lines:
-        sample.append(line)
-        size += len(line)
-        if size > _SAMPLE_CHARACTERS:
-            return sample, False
-    return sample, True
-
-
-def _batches(file: TextFile, separator: str) -> Iterator[CsvBatch]:
+def _batches(file: TextFile, dialect: Dialect) -> Iterator[CsvBatch]:
     """Rows that are not blank, as long as the first.
 
     A last line of our own shows whether a quote was still open at the end: it would be swallowed.
     """
     number, width, size = 0, 0, ROWS_FIRST + 1
     meter = Meter()
-    with file.lines("", _row_counter(separator), meter) as lines:
-        reader = csv.reader(itertools.chain(lines, [_END]), delimiter=separator)
+    with file.lines("", _row_counter(dialect), meter) as lines:
+        reader = dialect.reader(itertools.chain(lines, [_END]))
         rows: list[list[str]] = []
         while rows[-1:] != [[_END]]:
             rows, is_last = _some_rows(reader, size, number, file.place, meter)
             if is_last and rows[-1:] != [[_END]]:
                 opened = number + len(rows)
-                raise DataError(
-                    "{place}: quote opened at row {opened} never closes; close or remove it",
-                    file.place,
-                    opened,
-                )
+                raise _never_closed(file.place, opened)
             batch = CsvBatch([], [])
             for fields in rows[:-1] if rows[-1] == [_END] else rows:
                 number += 1
@@ -164,16 +127,26 @@ def _batches(file: TextFile, separator: str) -> Iterator[CsvBatch]:
                 width = width or len(fields)
                 if len(fields) != width:
                     raise DataError(
-                        "{place}: row {number} has {fields} fields, the first row {width}; fix the row",
+                        "{place}: row {number} has {fields} fields, the first row {width}; fix the row, or "
+                        "give --delimiter and --quote (read with {dialect})",
                         file.place,
                         number,
                         len(fields),
                         width,
+                        str(dialect),
                     )
                 batch.rows.append(fields)
                 batch.numbers.append(number)
             yield batch
             size = ROWS_LATER
+
+
+def _never_closed(place: str, row: int) -> DataError:
+    return DataError(
+        "{place}: quote opened at row {row} never closes; close or remove it, or name another with --quote",
+        place,
+        row,
+    )
 
 
 def _some_rows(
@@ -182,7 +155,7 @@ def _some_rows(
     """The next rows, as many as fit into a block, and whether the table ends with them."""
     found: list[list[str]] = []
     end, is_short = meter.read + BLOCK_BYTES, False
-    with _any_field_length():
+    with any_field_length():
         try:
             while len(found) < size and not is_short and (not found or meter.read < end):
                 meter.most = meter.read + ROWS_BYTES
@@ -194,10 +167,14 @@ def _some_rows(
                 if found and CELLS < len(found) * len(found[0]):
                     break
         except csv.Error as error:
+            row = number + len(found) + 1
+            if str(error) == _OPEN:
+                raise _never_closed(place, row) from error
             raise DataError(
-                "{place}: row {number} cannot be read ({error}); close or remove its quote",
+                "{place}: row {row} cannot be read ({error}); close or remove its quote, or name another "
+                "with --quote",
                 place,
-                number + len(found) + 1,
+                row,
                 error,
             ) from error
     is_last = is_short or (bool(found) and found[-1] != [] and found[-1][-1].endswith(_END))

@@ -13,7 +13,8 @@ from pellucid.safety.budgets import CELLS, MEMORY, ROW_BYTES
 from pellucid.safety.strict import parse_line
 
 # Rows that are read at once: at first, when columns are chosen from them, and afterwards.
-ROWS_FIRST, ROWS_LATER = 1_000, 10_000
+ROWS_FIRST = 1_000  # rows
+ROWS_LATER = 10_000  # rows
 
 # The reason of a cell without an image.
 NO_IMAGE = "holds no image in this row"
@@ -45,6 +46,8 @@ class Table:
     # columns whose cells hold images, which `read` leaves out, and what they are read from by row
     images: Mapping[str, Container] = field(default_factory=dict)
     classes: ClassNames = field(default_factory=dict)  # names of integer labels, which `read` gives
+    # what a model remembers of how the file separates and quotes fields, where that is not usual
+    dialect: Mapping[str, str] = field(default_factory=dict)
     rows: int | None = None  # how many the file claims; `None` where it claims nothing
     most_rows: int | None = None  # more are not kept in memory; `None` where they are already
     # the rows of some columns behind the first so many, where the form finds them without reading these
@@ -209,7 +212,8 @@ def struct_of_image(kind: Any) -> bool:
 
 # Columns whose texts make one input.
 
-_MOST, _LONGEST = 100, 1000
+_MOST = 100  # columns
+_LONGEST = 1000  # characters of a name
 
 
 class Joined(NamedTuple):

@@ -17,6 +17,7 @@ from pellucid.data.data_files import DAMAGED, ends_like_image
 from pellucid.data.tables.columnar_files import ImageCells, open_columns
 from pellucid.data.tables.columns import numbered_columns
 from pellucid.data.tables.csv_tables import OF_LABELLING, CsvBatch, open_csv, unguarded, why_no_header
+from pellucid.data.tables.dialects import USUAL, Asked, remembered
 from pellucid.data.tables.json_tables import filled_lines, open_json, open_json_lines, open_objects
 from pellucid.data.tables.table import (
     ROWS_FIRST,
@@ -27,10 +28,11 @@ from pellucid.data.tables.table import (
     table_of_batches,
     with_names,
 )
-from pellucid.data.tables.text_files import TextFile, open_binary, text_file
+from pellucid.data.tables.text_files import TextFile, detected_encoding, open_binary, text_file
 from pellucid.data.tables.workbooks import open_workbook
 from pellucid.errors import DataError
 from pellucid.safety.budgets import rows_limit
+from pellucid.settings import Settings
 
 # Endings of tables; each but the last may be followed by `.gz`.
 TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet", ".arrow", ".xlsx")
@@ -54,10 +56,10 @@ def _form(path: Path) -> str:
     return os.path.splitext(path.name.lower().removesuffix(".gz"))[1]
 
 
-def open_table(path: Path, place: str, encoding: str | None = None) -> Table:
+def open_table(path: Path, place: str, settings: Settings | None = None) -> Table:
     """Begin to read a table of at least one row.
 
-    `encoding` is of forms of text; by default it is detected.
+    What the settings say of encoding, delimiter and quote is of forms of text; by default it is detected.
 
     Raises: `DataError` if the file cannot be read, its first rows are damaged, it holds no rows, or two
     columns share a name.
@@ -70,17 +72,19 @@ def open_table(path: Path, place: str, encoding: str | None = None) -> Table:
     if form in _BINARY:
         table = _BINARY[form](path, place)
     else:
-        file = text_file(path, place, encoding)
-        table = _TEXTS.get(form, _open_fasttext)(file)
+        file = text_file(path, place, None if settings is None else settings.encoding)
+        table = _TEXTS.get(form, _open_fasttext)(file, settings)
         table = dataclasses.replace(table, warnings=(*file.warnings, *table.warnings))
     if not table.head.numbers:
         raise DataError("{place}: the table has no rows; give some below the header", place)
     return dataclasses.replace(table, most_rows=rows_limit(path.stat().st_size))
 
 
-def _open_separated(file: TextFile, separator: str | None) -> Table:
-    """Read values between separators; by default commas, semicolons or tabs, whichever fit."""
-    header, batches, warnings = open_csv(file, separator)
+def _open_separated(
+    file: TextFile, settings: Settings | None, usual: str = USUAL, asked: Asked | None = None
+) -> Table:
+    """Read values between delimiters; by default one of the usual ones, whichever fits."""
+    header, batches, warnings, dialect = open_csv(file, asked or Asked.by(settings, usual))
     first = next(batches)
     reason = why_no_header(header, first.rows, file.path.parent)
     if reason is not None:
@@ -89,7 +93,8 @@ def _open_separated(file: TextFile, separator: str | None) -> Table:
         header = numbered_columns(len(header))
     elif header.count("") > 1:
         header = [name or column for name, column in zip(header, numbered_columns(len(header)), strict=True)]
-    return _below_header(file.place, header, itertools.chain([first], batches), warnings)
+    table = _below_header(file.place, header, itertools.chain([first], batches), warnings)
+    return dataclasses.replace(table, dialect=remembered(settings, dialect))
 
 
 def _below_header(
@@ -136,13 +141,13 @@ _IS_TEXT = "include=True"  # of Orange's add-on for texts
 _UNKNOWN = ("?", "~", ".")
 
 
-def _open_tab(file: TextFile) -> Table:
+def _open_tab(file: TextFile, settings: Settings | None) -> Table:
     """Read values between tabs, below a header as Orange writes it or a plain one."""
-    header, batches, warnings = open_csv(file, "\t")
+    header, batches, warnings, dialect = open_csv(file, Asked.by(settings, "\t"))
     first = next(batches)
     orange = _orange_header(header, first.rows[:2])
     if orange is None:
-        return _open_separated(file, "\t")
+        return _open_separated(file, settings, "\t")
     names, roles, texts, rows_of_header = orange
     classes = [name for name, role in zip(names, roles, strict=True) if role == "c"]
     kept = [name for name, role in zip(names, roles, strict=True) if role not in ("i", "w")]
@@ -171,7 +176,8 @@ def _open_tab(file: TextFile) -> Table:
 
     head = Block(known({name: table.head.columns[name] for name in kept}), table.head.numbers)
     only = {role: found[0] for role, found in marked.items() if len(found) == 1}
-    return dataclasses.replace(table, head=head, read=read, marked=only)
+    kept_for_later = remembered(settings, dialect)
+    return dataclasses.replace(table, head=head, read=read, marked=only, dialect=kept_for_later)
 
 
 def _orange_header(
@@ -220,7 +226,7 @@ def _is_fasttext(path: Path) -> bool:
     return start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_MARK.encode())
 
 
-def _open_fasttext(file: TextFile) -> Table:
+def _open_fasttext(file: TextFile, settings: Settings | None) -> Table:
     """Begin to read such lines; one without a label has an empty one."""
     rows = ((number, _text_and_labels(line.strip())) for number, line in filled_lines(file))
     warning = f"{file.place}: read as lines of fastText, {_MARK}CLASS before each text"
@@ -238,13 +244,61 @@ def _text_and_labels(line: str) -> dict[str, object]:
     return {"text": text, "label": labels if len(labels) > 1 else next(iter(labels), None)}
 
 
-_TEXTS: dict[str, Callable[[TextFile], Table]] = {
-    ".csv": partial(_open_separated, separator=None),
-    ".tsv": partial(_open_separated, separator="\t"),
+# Lines of a text, a tab and its class, or the other way round, in a text file: as many published sets of
+# sentences are. A text file is a table only where this is certain.
+
+_ENDINGS_OF_LINES = ("", ".txt")
+_HEAD = 1 << 18
+_FEWEST_LINES = 4
+_LONGEST_CLASS = 60  # characters
+_WORD = re.compile(r"[^\W\d_]{2}")
+
+
+def has_labelled_lines(path: Path) -> bool:
+    """Detect a text file whose first lines have as many tabs, a column of few classes and one of texts."""
+    if _form(path) not in _ENDINGS_OF_LINES or not os.path.isfile(path):
+        return False
+    try:
+        with open_binary(path) as file:
+            head = file.read(_HEAD)
+    except (*DAMAGED, DataError):
+        return False
+    text = head.decode(detected_encoding(head), errors="replace").removeprefix("\ufeff")
+    lines = re.split("\r\n|\n|\r", text)[: -1 if len(head) == _HEAD else None]  # the last one is cut
+    rows = [line.split("\t") for line in lines if line]
+    if len(rows) < _FEWEST_LINES or len(set(map(len, rows))) > 1 or "\0" in text:
+        return False
+    columns = [[cell.strip() for cell in column] for column in zip(*rows, strict=True)]
+    return any(map(_are_classes, columns)) and any(map(_are_texts, columns))
+
+
+def _are_classes(cells: Sequence[str]) -> bool:
+    """Few different values, all of them short and none empty."""
+    return 2 * len(set(cells)) <= len(cells) and all(0 < len(cell) <= _LONGEST_CLASS for cell in cells)
+
+
+def _are_texts(cells: Sequence[str]) -> bool:
+    """Mostly different values, and words rather than numbers."""
+    words = sum(bool(_WORD.search(cell)) for cell in cells)
+    return 2 * len(set(cells)) > len(cells) and 2 * words > len(cells)
+
+
+def _open_lines(file: TextFile, settings: Settings | None) -> Table:
+    """Read values between tabs, in which quotes are plain characters; or lines of fastText."""
+    if not has_labelled_lines(file.path):
+        return _open_fasttext(file, settings)
+    asked = Asked.by(settings, "\t")
+    return _open_separated(file, settings, "\t", asked if asked.quote else asked._replace(quote=""))
+
+
+_TEXTS: dict[str, Callable[[TextFile, Settings | None], Table]] = {
+    ".csv": _open_separated,
+    ".tsv": partial(_open_separated, usual="\t"),
     ".tab": _open_tab,
-    ".json": open_json,
-    ".jsonl": open_json_lines,
-    ".ndjson": open_json_lines,
+    **dict.fromkeys(_ENDINGS_OF_LINES, _open_lines),
+    ".json": lambda file, settings: open_json(file),
+    ".jsonl": lambda file, settings: open_json_lines(file),
+    ".ndjson": lambda file, settings: open_json_lines(file),
 }
 _BINARY: dict[str, Callable[[Path, str], Table]] = {
     ".parquet": partial(_open_columns, form="parquet"),

@@ -36,7 +36,8 @@ from pellucid.safety.files import open_regular
 Reply = tuple[dict[str, Any], bytes]
 
 _BUFFER = 1 << 20
-_IMAGE_BYTES, _IMAGE_ROWS = 8 << 20, 1024
+_IMAGE_BYTES = 8 << 20  # of a batch
+_IMAGE_ROWS = 1024  # of a batch
 _FEWER = 64  # times fewer rows, where a batch takes more memory than there is
 _PLAIN = {str, int, float, bool, type(None)}
 

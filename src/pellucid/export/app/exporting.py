@@ -14,7 +14,7 @@ import numpy as np
 from pellucid.answering.incoming import incoming_rows
 from pellucid.answering.naming import model_of
 from pellucid.bundle import Answers, Model, load
-from pellucid.data.images.shown import shown_image
+from pellucid.data.images.decoding import shown_image
 from pellucid.data.listing import TEST
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.export.app.chromium import BrowserFailed, Tab, browsing, find_browser

@@ -22,23 +22,14 @@ from pellucid.insight.reference_lines import CLOSED, taken_apart
 from pellucid.insight.unfolded_layers import KnownWords
 from pellucid.networks import Network
 from pellucid.networks.text_layers import MeanAndMax
+from pellucid.reference import LAYERS
 
 # Texts as a kind of input of pages: how a model reads them, and which models a page can answer for.
 
 _WORD_VECTORS = "word-vectors"
 _NETWORKS = ("bag", "text-cnn", "rnn", "sentence-encoder", _WORD_VECTORS)
-_PLACES, _LAST = "T", "T - 1"
-# Parts of formulas that hold for one length of a text, and what they are for any.
-_BY_LENGTH: dict[str, tuple[tuple[str, str], ...]] = {
-    "text-max": (("t < {places}", "t < {any}"),),
-    "text-average": (
-        (r"\frac{{1}}{{{places}}}", r"\frac{{1}}{{{any}}}"),
-        ("=0}}^{{{last}}}", "=0}}^{{{any_last}}}"),
-    ),
-    "turn": (("x_{{{last} - t", "x_{{{any_last} - t"),),
-    "attention-weights": (("l=0}}^{{{last}}}", "l=0}}^{{{any_last}}}"),),
-    "attention": (("j=0}}^{{{last}}}", "j=0}}^{{{any_last}}}"),),
-}
+# Parts of a formula that hold for one length of a text, by the letter of its places, the length and the last.
+_OF_LENGTH = ("{at} < {length}", r"\frac{{1}}{{{length}}}", "{at}=0}}^{{{last}}}", "x_{{{last} - {at}")
 
 
 def refusal_of_texts(model: Model) -> str:
@@ -64,10 +55,10 @@ def opened_on_text(model: Model) -> Opened | None:
 
 def formula_of_text(kind: str, formula: str, opened: Opened) -> str:
     """Formula of a kind of layer for texts of any length T: pages answer for all of them."""
-    places = opened.values["inputs"].shape[1]
-    numbers = {"places": places, "last": places - 1, "any": _PLACES, "any_last": _LAST}
-    for part, general in _BY_LENGTH.get(kind, ()):
-        formula = formula.replace(part.format(**numbers), general.format(**numbers))
+    letter, length = LAYERS[kind].letter, opened.values["inputs"].shape[1]
+    for part in _OF_LENGTH if letter else ():
+        own = part.format(at=letter, length=length, last=length - 1)
+        formula = formula.replace(own, part.format(at=letter, length="T", last="T - 1"))
     return formula
 
 

@@ -131,9 +131,18 @@ def without_head(opened: Opened) -> Opened:
 # runs of code points for which the answer is the same.
 
 # Beside the kind of a code point: its category, and what it does to a capital sigma near it.
-LETTER, NUMBER, UNASSIGNED, CASED, IGNORABLE = 8, 16, 32, 64, 128
+LETTER = 8  # bits, as all of these
+NUMBER = 16
+UNASSIGNED = 32
+CASED = 64
+IGNORABLE = 128
 
-KEPT, DROPPED, WHITE, SPACED, SYLLABLE, LISTED = range(6)
+KEPT = 0  # what becomes of a code point, as all of these
+DROPPED = 1
+WHITE = 2
+SPACED = 3
+SYLLABLE = 4
+LISTED = 5
 # Reading of a code point by BERT, and whether it stands for itself.
 PUNCTUATION = 8
 

@@ -60,7 +60,8 @@ from pellucid.training.follower import follow_torchrun
 from pellucid.training.hardware import choose_device, choose_precision, pinned
 from pellucid.training.ranks import rank_of_torchrun, together
 
-SEEDS, FOLDS = 3, 3
+SEEDS = 3  # trainings of each variant on each fold
+FOLDS = 3  # of the examples that are no test
 MOST_SEEDS = 100
 _FORMAT = 2
 

@@ -23,7 +23,8 @@ from pellucid.settings import Settings
 from pellucid.targets import Labels
 from pellucid.training.recipe import RULE
 
-_BEFORE, _AFTER = "before", "after"
+_BEFORE = "before"
+_AFTER = "after"
 # They count a class as 0 which is answered and never true, as new ones are among old examples.
 _NOT_OF_OLD_CLASSES = ("macro_f1", "expected_calibration_error")
 _LOSERS_NAMED = 3

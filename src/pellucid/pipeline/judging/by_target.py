@@ -32,7 +32,10 @@ from pellucid.targets import (
 )
 
 # Examples that a report shows: mistakes, uncertain ones, and those of the cells of a confusion matrix.
-_MISTAKES, _UNCERTAIN, _PER_CELL, _CELLS = 40, 24, 8, 300
+_MISTAKES = 40
+_UNCERTAIN = 24
+_PER_CELL = 8
+_CELLS = 300
 
 
 def _confusion_so_far(

@@ -13,8 +13,7 @@ from pellucid.evaluation import SCORING, LearningCurve, Slices, score_slices
 from pellucid.evaluation.comparisons import flip_p_values, mcnemar
 from pellucid.evaluation.model_comparisons import ADDED
 from pellucid.pipeline.judging.disagreement_reasons import FEWEST, Circumstances, Difference, explained
-from pellucid.pipeline.judging.testing import Tested, groups_of_test, unseen_of
-from pellucid.pipeline.judging.unseen import is_unseen, unseen_test
+from pellucid.pipeline.judging.testing import Tested, groups_of_test, is_unseen, unseen_of, unseen_test
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.reports.formatting import interval, read_score, scored
 from pellucid.settings import METRICS, metric_of

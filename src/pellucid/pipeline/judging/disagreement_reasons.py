@@ -14,13 +14,14 @@ from pellucid.data import Dataset
 from pellucid.data.wording import count_of, some
 from pellucid.evaluation import LearningCurve
 from pellucid.evaluation.comparisons import splits_p_value
-from pellucid.pipeline.judging.unseen import is_held_out_unseen, is_unseen
+from pellucid.pipeline.judging.testing import is_held_out_unseen, is_unseen
 
 # With fewer examples of a split left no difference is stable enough to say anything.
 FEWEST = 20
 # A reason explains a difference that is within chance without it and at most half as large: fewer examples
 # alone make any difference less certain. It is named as the nearest to one from a quarter less on.
-_EXPLAINS, _SHRINKS = 0.5, 0.75
+_EXPLAINS = 0.5
+_SHRINKS = 0.75
 _HALVINGS = 20
 
 

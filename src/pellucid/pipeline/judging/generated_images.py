@@ -29,11 +29,18 @@ from pellucid.settings import Settings
 
 Images = UInt8[np.ndarray, "_ height width channels"]
 
-MOST_TRAINED, MOST_COMPARED, LEAST_COMPARED = 10_000, 1_000, 16
+MOST_TRAINED = 10_000  # images that the judge learns from
+MOST_COMPARED = 1_000  # images of each side
+LEAST_COMPARED = 16  # images of each side
 _SEEN = 60_000  # images that pass a judging classifier in training
-_BATCH, _FEW, _MANY = 64, 512, 8_192  # between these the batches by rule are smaller than need be
+_BATCH = 64  # images
+# Between so many images the batches by rule are smaller than need be.
+_FEW = 512
+_MANY = 8_192
 _SLOWER = 4.0  # than the operations of such small layers would have it
-_JUDGE, _DROPOUT, _MOST_EPOCHS = "lenet", 0.3, 16
+_JUDGE = "lenet"
+_DROPOUT = 0.3  # of the judge
+_MOST_EPOCHS = 16  # of the judge
 _COMPONENTS = 32
 REAL_ROW = "real"
 
@@ -288,9 +295,15 @@ def findings_of_generator(
 
 # Selection of made images that the report of a generator shows.
 
-_PER_CLASS, _MOST_CLASSES, _WITHOUT_CLASSES = 8, 20, 48
-_NEAREST, _MOST_SEARCHED = 12, 10_000
-_PAIRS, _WALKS, _STEPS, _POINTS = 16, 4, 8, 1_000
+_PER_CLASS = 8  # images shown
+_MOST_CLASSES = 20  # classes shown
+_WITHOUT_CLASSES = 48  # images shown
+_NEAREST = 12  # images shown beside their nearest in training
+_MOST_SEARCHED = 10_000  # training images
+_PAIRS = 16  # of an image and its reconstruction
+_WALKS = 4  # between two images each
+_STEPS = 8  # images of a walk
+_POINTS = 1_000  # images of the map
 
 
 def generated_facts(model: Generator, dataset: Dataset, seed: int) -> GeneratedFacts:

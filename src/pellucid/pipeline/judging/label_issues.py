@@ -30,7 +30,9 @@ from pellucid.targets import metric_value
 _MOST_EXAMINED = 20_000
 
 # Of few images more folds are affordable, and each leaves more to learn from.
-FOLDS, FOLDS_OF_FEW, FEW = 3, 5, 5_000
+FOLDS = 3
+FOLDS_OF_FEW = 5
+FEW = 5_000
 
 # Features up to which a discriminant costs seconds; its time grows with their cube.
 _WIDEST = 3_000
@@ -38,7 +40,8 @@ _WIDEST = 3_000
 # Judges that are quick, and whose probabilities are nearer to the truth than those of others as accurate
 # (docs/statistics.md). One learns where classes divide, the other where their means lie, so that they err on
 # other examples. The set-up of the first is chosen by accuracy: log loss prefers penalties that fit errors.
-LEARNER, SECOND = "logistic-regression", "linear-discriminant"
+LEARNER = "logistic-regression"
+SECOND = "linear-discriminant"
 
 # Of images that no backbone has seen.
 _FEATURES = "hog"

@@ -360,8 +360,10 @@ def _joined(found: Sequence[Fit], parts: Sequence[Dataset]) -> dict[str, HeldOut
 
 # The learning curve: the best baseline, or the network too, trained again on parts of the training split.
 
-PARTS, PARTS_OF_MANY = (1 / 8, 1 / 4), (1 / 64, 1 / 16)
-_LEAST_PER_CLASS, _LEAST = 4, 40
+PARTS = (1 / 8, 1 / 4)  # of the training examples, for the learning curve
+PARTS_OF_MANY = (1 / 64, 1 / 16)  # the same where there are many
+_LEAST_PER_CLASS = 4  # examples
+_LEAST = 40  # examples
 _MANY = 20_000
 
 

@@ -104,7 +104,8 @@ def abstention_facts(
 
 
 _FIRST = 24
-_PAIRS, _UNFAMILIAR = 12, 12
+_PAIRS = 12  # of copies shown
+_UNFAMILIAR = 12  # inputs shown
 _LEAST_LETTERS = 12
 
 

@@ -16,8 +16,10 @@ from pellucid.arithmetic.rounding import figure
 from pellucid.bundle import AverageModel, Model
 from pellucid.bundle.held_out import most_kept
 from pellucid.data import Dataset
+from pellucid.data.giveaways import Giveaways
 from pellucid.data.raw_texts import Texts
 from pellucid.data.tables.csv_tables import columns_beside, written
+from pellucid.data.wording import count_of, quoted
 from pellucid.evaluation import (
     SCORING,
     Groups,
@@ -27,7 +29,6 @@ from pellucid.evaluation import (
     worth,
 )
 from pellucid.pipeline.judging.by_target import JUDGING
-from pellucid.pipeline.judging.unseen import is_held_out_unseen, is_unseen, unseen_test
 from pellucid.pipeline.learners.candidates import Candidate, answers_and_novelty
 from pellucid.pipeline.learners.preparation import Prepared
 from pellucid.reports.headlines import FEWEST, HELD_OUT
@@ -326,3 +327,75 @@ def drawn(
 ) -> Int64[np.ndarray, " drawn"]:
     """At most so many of some ascending places, ascending; chance draws them where there are more."""
     return places if len(places) <= most else np.sort(generator(seed, purpose).permutation(places)[:most])
+
+
+# Unseen examples: those of the test, and of what was held out, that are not known from training.
+
+
+def is_unseen(dataset: Dataset) -> Bool[np.ndarray, " test"]:
+    """Which test examples have no copy and no relative in training or validation, as far as is known."""
+    known = np.concatenate([dataset.leaked, dataset.with_sibling])
+    found: Bool[np.ndarray, " test"] = ~np.isin(dataset.test, known)
+    return found
+
+
+def is_held_out_unseen(dataset: Dataset, positions: Int64[np.ndarray, " some"]) -> Bool[np.ndarray, " some"]:
+    """Which held-out examples have no copy and no relative among those that were learned from.
+
+    Folds keep such sets together; a validation split that was given may not.
+    """
+    if not len(dataset.together) or not np.isin(positions, dataset.validation).all():
+        return np.ones(len(positions), bool)
+    found: Bool[np.ndarray, " some"] = ~np.isin(dataset.together[positions], dataset.together[dataset.train])
+    return found
+
+
+def unseen_test(dataset: Dataset) -> Dataset:
+    """The data with the unseen examples alone as its test."""
+    kept = is_unseen(dataset)
+    return dataset if kept.all() else dataclasses.replace(dataset, test=dataset.test[kept])
+
+
+# What a model is worth without giveaways: its score on the test examples that lack one.
+
+
+def judged_giveaways(
+    found: Giveaways, tested: Tested, model: Model, dataset: Dataset, seed: int
+) -> list[dict[str, Any]]:
+    """Giveaways with the recommended model's score without each: `giveaways` in `metrics.json`.
+
+    `seed` is that of the bootstrap.
+    """
+    metric = METRICS[dataset.target.headline]
+    entries = []
+    for each in found.found:
+        entry = each.to_json()
+        kept = np.isin(dataset.test, each.test_without)
+        labels = dataset.labels_at(dataset.test[kept])
+        predicted = dataset.target.labels(tested.answers, dataset.classes, model.threshold)
+        without = scored(labels, tested.answers[kept], seed, predicted=predicted[kept]).to_json()
+        score = without.get(metric.key)
+        of_class = int((labels.values == dataset.classes.index(each.label)).sum())
+        entry["score_without"] = score
+        entry["metric"] = metric.key
+        entry["test_with"], entry["test_without"] = len(each.test_with), len(each.test_without)
+        entry["test_without_of_class"] = of_class
+        name, remedy = f"{each.kind} {each.value}", each.remedy()
+        if score is None:
+            words = f"{name} gives class {quoted(each.label)} away. {remedy}"
+        else:
+            value, low, high = (figure(score[end]) for end in ("value", "low", "high"))
+            asked = count_of(int(kept.sum()), f"test {dataset.noun}")
+            words = (
+                f"{name} gives class {quoted(each.label)} away; on the {asked} without it, {of_class:,} of "
+                f"them of this class, {metric.words} is {value} [{low}, {high}]. {remedy}"
+            )
+            if not of_class:
+                words = (
+                    f"{name} gives class {quoted(each.label)} away; on the {asked} without it {metric.words} "
+                    f"is {value} [{low}, {high}], which says nothing of this class: all of its test "
+                    f"{dataset.noun}s that were looked at have it. {remedy}"
+                )
+        entry["words"] = words
+        entries.append(entry)
+    return entries

@@ -114,7 +114,8 @@ _LEAST_PER_CLASS = 4
 _FAR = 10.0  # the first examples take several times as long as others
 # Seconds of loading the library of a backbone, and of one example, on a fast machine: with less time than
 # that nothing is even measured.
-_OF_IMAGES, _OF_TEXTS = (2.0, 0.002), (0.5, 0.0005)
+_OF_IMAGES = (2.0, 0.002)
+_OF_TEXTS = (0.5, 0.0005)
 
 # For all models on features, besides what each feature of each example takes.
 _SECONDS = 2.0

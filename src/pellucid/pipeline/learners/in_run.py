@@ -59,7 +59,8 @@ from pellucid.training.observers import Checkpointer, HistoryFile, Snapshots, St
 from pellucid.training.ranks import current
 from pellucid.training.state import load_checkpoint
 
-_FITTED, _AGAIN = "fitted.json", "-again"
+_FITTED = "fitted.json"
+_AGAIN = "-again"
 # What is kept of a classical candidate besides its model.
 _KEPT = ["train_examples", "train_seconds", "features", "setup", "scale"]
 _KEPT += ["configurations", "budget", "answer_seconds"]

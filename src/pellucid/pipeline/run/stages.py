@@ -22,24 +22,13 @@ from pellucid.data import Check
 from pellucid.data.wording import COLUMNS, visible, wrapped
 from pellucid.errors import InterruptedRun
 from pellucid.language.catalogue import translated
+from pellucid.progress import Pace, heard_by
 from pellucid.settings import spoken
 from pellucid.training import Observer, Session
 from pellucid.training.observers import BarProgress, PlainProgress, signals_to
 
 # Wider lines are not read with ease, however wide the terminal.
 _MOST_COLUMNS = 120
-
-# Seconds after which a stage that goes on says so where nothing turns, and after which its progress is shown
-# again there: each time twice as many.
-_SILENT = 2.0
-_MOST_BETWEEN = 30.0
-
-
-def roughly(seconds: float) -> str:
-    """A duration that is only known about, such as `12 s`, `3 min` or `2 h`."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{round(seconds / 3600)} h"
 
 
 class Onlooker:
@@ -79,15 +68,16 @@ class Stage:
     words: str  # its line; may be replaced while it runs to say what came out, or emptied where nothing did
     details: list[str] = field(default_factory=list)  # further lines shown below it
     show: Callable[[str], object] = lambda _: None  # shows its progress, in words
-    began: float = field(default_factory=lambda: time.monotonic())
+    pace: Pace = field(default_factory=Pace)
 
     def progress(self, done: int, total: int) -> None:
         """Show how far it is, with its pace and the time left."""
-        took = time.monotonic() - self.began
-        if not 0 < done < total or took < _SILENT / 2:
-            return
-        left = roughly(took / done * (total - done))
-        self.show(translated(f"{done:,} of {total:,}, {done / took:,.0f} per second, about {left} left"))
+        self.hear("", done, total)
+
+    def hear(self, words: str, done: int, total: int | None) -> None:
+        """Show how far a part of it is, with its pace and the time left."""
+        if sentence := translated(self.pace.sentence(words, done, total)):
+            self.show(f"{translated(words)}: {sentence}" if words else sentence)
 
 
 class Stages:
@@ -123,17 +113,18 @@ class Stages:
             for each in self.onlookers:
                 stack.enter_context(each.stage(words))
             if spinner and self._spins and not self.quiet:
-                current.show = stack.enter_context(self._going_on(words))
+                current.show = stack.enter_context(self._going_on(words, current.pace))
+            stack.enter_context(heard_by(current.hear))
             yield current
         over = done if done is not None and current.words == words else current.words
         if over:
-            took = time.monotonic() - current.began
+            took = time.monotonic() - current.pace.began
             self._print(self._wrapped(f"{translated(over)}  {took:.1f} s"), tick=True)
         for detail in current.details:
             self.paragraph(detail)
 
     @contextlib.contextmanager
-    def _going_on(self, words: str) -> Iterator[Callable[[str], object]]:
+    def _going_on(self, words: str, pace: Pace) -> Iterator[Callable[[str], object]]:
         """Show that a stage goes on: by a spinner in a terminal, elsewhere by a line once it takes long.
 
         Yields what shows its progress beside its words.
@@ -147,19 +138,15 @@ class Stages:
             with self.console.status(shown()) as status:
                 yield lambda progress: status.update(shown(progress))
             return
-        due, between = time.monotonic() + _SILENT, _SILENT
 
         def line(progress: str) -> None:
-            nonlocal due, between
-            if time.monotonic() >= due:
-                between = min(_MOST_BETWEEN, 2 * between)
-                due = time.monotonic() + between
+            if pace.is_due():
                 write(f"{translated(words)}  {progress}")
 
         def write(text: str) -> None:
             self.console.print(f"  {visible(text)} ...", markup=False)
 
-        timer = threading.Timer(_SILENT, lambda: write(translated(words)))
+        timer = threading.Timer(pace.silent, lambda: write(translated(words)))
         timer.daemon = True
         timer.start()
         try:

@@ -35,7 +35,8 @@ from pellucid.settings import NUMBER_METRIC, ROWS, Metric, Settings, command_lin
 if TYPE_CHECKING:
     from pellucid.pipeline.tuning.study import EndedTrial
 
-DEFAULT, TUNED = "default", "tuned"
+DEFAULT = "default"
+TUNED = "tuned"
 # Seeds with which the best settings and the default are trained afresh: a single training of each would
 # compare their seeds as much as their settings.
 SEEDS = 3

@@ -45,7 +45,9 @@ _WARM_UP = 3  # tenths of its course after which a trial may be
 _TENTHS = 10
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 _REASON = 200  # characters of the reason that a library gives
-_SLOT, _WORKER, _CLOSED = "slot", "worker", "closed"
+_SLOT = "slot"
+_WORKER = "worker"
+_CLOSED = "closed"
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 

@@ -41,7 +41,8 @@ from pellucid.settings import CLASSICAL, ROWS, Settings, command_line
 if TYPE_CHECKING:
     from pellucid.pipeline.tuning.study import EndedTrial, Reporter, Search, Trained
 
-TRIALS, MOST_TRIALS = 30, 10_000
+TRIALS = 30  # by default
+MOST_TRIALS = 10_000  # that can be asked for
 # Trainings for which a time limit must have room: the default, one other, and both again.
 _FEWEST = 4
 _INSTALL = "pip install 'pellucid[tune]'"

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 
 from pellucid.data import Check
 from pellucid.errors import UsageError
-from pellucid.pipeline.results import Run
+from pellucid.pipeline.finished_run import Run
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.journal import Journal, RunFolder
 from pellucid.pipeline.run.stages import Onlooker, Stages

@@ -24,7 +24,7 @@ from pellucid.pages.local_server import App, Guard, listening, served_meanwhile
 from pellucid.pipeline.run.journal import RunFolder
 from pellucid.pipeline.run.stages import Stages
 from pellucid.pipeline.watching.progress import Progress
-from pellucid.reports.live import policy_of_report, render_page, render_sections, with_place
+from pellucid.reports.report import policy_of_report, render_page, render_sections, with_place
 from pellucid.safety.files import read_regular
 from pellucid.safety.strict import parse_line
 
@@ -37,7 +37,8 @@ _BETWEEN = 2.0  # seconds between two renderings, at least
 _LOOKING = 5.0  # seconds since the last question for which somebody counts as looking
 _KEPT = 15.0  # seconds that a finished report is kept for who looks
 _KEPT_ERROR = 1.5  # likewise, the news of an error
-_MOST_BYTES, _MOST_OF_FILE = 1 << 12, 1 << 30
+_MOST_BYTES = 1 << 12  # of an order from the page
+_MOST_OF_FILE = 1 << 30  # bytes
 # Files of a run that a report links to.
 _LINKED = {
     "history.jsonl": "application/jsonl",

@@ -9,35 +9,17 @@ import numpy as np
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.layer_records import LayerRecord
 from pellucid.insight.tree_paths import TreePath
+from pellucid.reference import LAYERS
 from pellucid.reports.explain.page_data import HIDDEN
 
 # Stages of an overview: as many as fit beside each other and are taken in at a glance.
 MOST_STAGES = 6
 
-# Layers that begin a stage; what follows them, such as a norm or an activation function, belongs to it.
-_BEGIN = {
-    "convolution": "maps",
-    "transposed-convolution": "made-maps",
-    "neighbours": "n-grams",
-    "embedding": "vectors",
-    "weighed-sum": "bag",
-    "lstm": "states",
-    "gru": "states",
-    "attention": "context",
-    "dense": "features",
-    "reparametrised": "latent",
-    "rescale": "image",
-    "global-max": "features",
-    "global-average": "features",
-    "text-max": "features",
-    "text-average": "features",
-}
-# Layers beside each other, not behind: directions of a recurrent network, widths of filters, two pools.
-_BESIDE = ("lstm", "gru", "neighbours", "text-max", "text-average")
-# Layers that belong to no stage: the vector of a stage in another form, or a part of it.
-_NO_STAGE = ("flatten", "unflatten", "part", "clamp")
+# Stages whose layers stand beside each other, as directions of a recurrent network do, and not behind.
+_BESIDE = ("states", "n-grams")
 # Shares of the longer side of the image up to which what a unit sees is a small pattern, or a part.
-_SMALL, _PART = 0.35, 0.8
+_SMALL = 0.35  # share
+_PART = 0.8  # share
 # Stages that many layers in a row may share.
 _SHARED = ("small-patterns", "parts", "whole", "made-maps", "context", "states", "n-grams", "features")
 
@@ -62,7 +44,7 @@ def stages_of(explanation: Explanation) -> list[Stage]:
         if kind is None:
             if found and _continues(found[-1], layer):
                 found[-1] = found[-1]._replace(layer=layer)
-        elif found and kind == found[-1].kind and layer.kind in _BESIDE:
+        elif found and kind == found[-1].kind and (kind in _BESIDE or layer.takes == found[-1].layer.takes):
             found[-1] = found[-1]._replace(layer=layer)
         else:
             found.append(Stage(kind, layer))
@@ -84,7 +66,7 @@ def _kind(explanation: Explanation, layer: LayerRecord) -> str | None:
     assert opened is not None  # there are layers
     if layer.name == "probabilities":
         return "probabilities"
-    kind = _BEGIN.get(layer.kind)
+    kind = LAYERS[layer.kind].stage or None
     if kind == "image" and not explanation.makes_images:
         return None  # a predicted number at the scale of the data
     # The head of a discriminator gives its score, and the losses come after it.
@@ -105,14 +87,16 @@ def _sides(explanation: Explanation) -> tuple[int, ...]:
 
 def _continues(stage: Stage, layer: LayerRecord) -> bool:
     """True of a layer that gives numbers of the same form, but for the class beside latent variables."""
-    if layer.kind in _NO_STAGE or (stage.kind == "latent" and layer.kind == "side-by-side"):
+    is_aside = stage.kind == "latent" and layer.kind == "side-by-side"
+    if is_aside or LAYERS[layer.kind].stage is None:
         return False
     return len(layer.output_shape) == len(stage.layer.output_shape)
 
 
 # One tree of a forest as lines: a branch ends at its depth, above the middle of what is below it.
 
-_WIDTH, _HEIGHT = 720, 240
+_WIDTH = 720  # pixels of the drawing
+_HEIGHT = 240  # pixels
 
 
 def drawing_of(path: TreePath) -> dict[str, Any]:

@@ -171,13 +171,15 @@ _CONTEST_TERMS = (
     "ln(1 + e to the power of t): what the made image adds to it",
     "ln(1 + e to the power of \u2212t): the generator's loss",
 )
-_IMAGES, _TRAVERSALS = 500_000, 900_000
+_IMAGES = 500_000  # bytes of all pieces and attributions
+_TRAVERSALS = 900_000  # bytes of all images of traversals
 _LEAST = 100_000
 _SHOWN_CLASSES = 20
 _SHOWN_TERMS = 24
 _LONGEST_TEXT = 20_000
 _SMALL = 96
-_WIDTH, _HEIGHT = 240, 112
+_WIDTH = 240  # units of the drawing
+_HEIGHT = 112  # units of the drawing
 _TITLES = {
     "grad-cam": "Grad-CAM",
     "integrated-gradients": "Integrated gradients",

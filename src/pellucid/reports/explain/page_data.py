@@ -12,15 +12,13 @@ from pellucid.insight.layer_records import LayerRecord
 from pellucid.insight.opened_networks import Opened
 from pellucid.insight.reference_lines import CLOSED
 from pellucid.insight.unit_arithmetic import Arithmetic
-from pellucid.insight.units import open_unit
+from pellucid.insight.units import OPENED, open_unit
 from pellucid.language.catalogue import CHINESE, translated
 from pellucid.pages.assembly import visible
+from pellucid.reference import LAYERS, Line
 
 # Most bytes of numbers in a page; as text they take a third more.
 BUDGET = 5_300_000
-
-# Layers whose values are those of others in another order, which the page makes by itself.
-COPIES = ("flatten", "unflatten", "part", "side-by-side", "turn", "present", "turned-places")
 
 _SMALL = 16_384
 _FEWEST = 4
@@ -62,7 +60,7 @@ def pack(explanation: Explanation, budget: int = BUDGET) -> Packed:
     opened = explanation.opened
     assert opened is not None  # asked for opened networks only
     packed, whole = Packed(), budget
-    stored = [*opened.given, *(line.name for line in opened.lines if line.kind not in COPIES)]
+    stored = [*opened.given, *(line.name for line in opened.lines if not _is_copy(opened, line))]
     values = {name: opened.value(name) for name in stored}
     taken = [name for line in opened.lines for name in line.takes if name in opened.weights]
     weights = {name: opened.weights[name] for name in taken}
@@ -96,6 +94,13 @@ def pack(explanation: Explanation, budget: int = BUDGET) -> Packed:
                 packed.add(f"autograd:{name}", by_torch[name], rows.get(name))
                 left -= size
     return packed
+
+
+def _is_copy(opened: Opened, line: Line) -> bool:
+    """Whether a layer's values are those of others in another order, which the page makes by itself."""
+    bound = opened.bound(line)
+    is_copy = line.kind == "side-by-side" if bound is None else bound.is_copy
+    return is_copy or opened.layer(line).sees == "nothing"
 
 
 def _store_attention(packed: Packed, values: dict[str, np.ndarray], budget: int, opened: Opened) -> int:
@@ -188,7 +193,7 @@ def _loudest(opened: Opened, name: str, array: np.ndarray) -> np.ndarray:
 
 
 # Lines without numbers to look at, or that are not opened.
-HIDDEN = ("present", "turned-places", CLOSED)
+HIDDEN = frozenset({*LAYERS, CLOSED} - OPENED)
 
 
 def described(explanation: Explanation, packed: Packed) -> dict[str, Any]:
