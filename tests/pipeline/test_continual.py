@@ -116,7 +116,7 @@ def test_new_names_of_classes_go_before_those_of_the_earlier_run():
         joined_columns=(), ignored=(), renamed={"zero": "digit 0", "one": "digit 1", "gone": "none"}
     )
     context = SimpleNamespace(
-        dataset=SimpleNamespace(joined_columns=(), dialect=None, classes=CLASSES, target=CLASSIFICATION),
+        dataset=SimpleNamespace(joined_columns=(), dialect={}, classes=CLASSES, target=CLASSIFICATION),
         settings=Settings(rename={"zero": "digit 2"}),
     )
     continual = SimpleNamespace(start=SimpleNamespace(model=earlier))
