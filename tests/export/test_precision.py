@@ -1,16 +1,22 @@
 """Exports of less precision: written where they are worth it, refused with the figures where they are not."""
 
+import dataclasses
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from exported_models import EVERY, content_of
-from pellucid.bundle import load
+from pellucid.bundle import HeldOut, load
 from pellucid.errors import ModelFileError
 from pellucid.export import precision as judging
 from pellucid.export.by_target import scored
-from pellucid.export.export import export, metadata_of
-from pellucid.export.precision import Labelled, halved, judge
+from pellucid.export.export import _with_promises, export, metadata_of
+from pellucid.export.precision import Labelled, halved, judge, labelled
+from pellucid.export.proof import HeldOutExamples, thresholds_of
+from pellucid.input_kinds import VALUES
 from pellucid.runtime.exported import opened
+from pellucid.runtime.metadata import Metadata
 from pellucid.targets import CLASSIFICATION, MULTILABEL, REGRESSION, Labels
 from small_models import digits
 
@@ -75,6 +81,36 @@ def test_a_file_that_is_larger_or_worse_beyond_chance_is_refused():
     assert "RMSE" in judged.table("image")[0]
 
 
+def test_both_files_are_judged_by_what_the_threshold_decides(monkeypatch):
+    """By the most probable class the smaller file would be the better one."""
+    labels = Labels(np.array([1, 1, 0, 1, 0]), ("a", "b"), CLASSIFICATION)
+
+    def opened_as(of_b):
+        said = np.stack([1 - np.array(of_b), of_b], axis=1)
+        answers = SimpleNamespace(said=said, novelty=None)
+        return SimpleNamespace(
+            target=CLASSIFICATION, classes=labels.names, threshold={"b": 0.3}, computed=lambda _: answers
+        )
+
+    files = {"fp32": opened_as([0.4, 0.35, 0.1, 0.45, 0.2]), "int8": opened_as([0.6, 0.2, 0.1, 0.55, 0.32])}
+    monkeypatch.setattr(judging, "opened", lambda content, precision, threads: files[precision])
+    monkeypatch.setattr(judging, "_timed", lambda *_: ((2.0, 1.5), False))
+    judged, _ = judge("int8", b"full", b"less", Labelled(np.zeros((5, 2)), labels))
+    assert (judged.full.score, judged.less.score, judged.same) == (1.0, 3 / 5, 3)
+    assert (judged.full.milliseconds, judged.less.milliseconds) == (2.0, 1.5)
+
+
+def test_labels_are_those_of_the_examples_that_can_be_read(monkeypatch):
+    blocks = [
+        SimpleNamespace(inputs=np.array([[2.0]]), errors=["", "broken"]),
+        SimpleNamespace(inputs=np.array([[6.0], [8.0]]), errors=["", ""]),
+    ]
+    monkeypatch.setattr(judging, "incoming_rows", lambda *_: SimpleNamespace(blocks=iter(blocks)))
+    monkeypatch.setattr(judging, "labels_for", lambda model, listing, rows: rows)
+    found = labelled(None, HeldOutExamples(None, [2, 4, 6, 8]))
+    assert (found.labels, found.inputs.ravel().tolist()) == ([2, 6, 8], [2, 6, 8])
+
+
 def test_accuracy_is_compared_by_the_examples_that_set_the_files_apart():
     answers = np.array([0] * 90 + [1] * 10)
     labels = np.zeros(100, np.int64)
@@ -117,3 +153,23 @@ def test_a_reader_of_the_file_needs_nothing_else(run):
     onnx.checker.check_model(halves, full_check=True)
     opened_again = opened(halves.SerializeToString(), "halves", 1)
     assert opened_again.metadata.classes == metadata_of(model, "cnn").classes
+
+
+def test_a_file_promises_by_its_own_answers():
+    """Those of less precision are less sure here, so that the thresholds of the whole file would not hold."""
+    draws = np.random.default_rng(7)
+    codes = draws.integers(0, 2, 400)
+    labels = Labels(codes, ("a", "b"), CLASSIFICATION)
+
+    def stated(wrong):
+        sure = draws.uniform(0.55, 1.0, 400)
+        said = np.where(draws.random(400) < wrong * (1.2 - sure), 1 - codes, codes)
+        return np.where(np.eye(2)[said] == 1, sure[:, None], 1 - sure[:, None])
+
+    held_out = HeldOut.of(labels, stated(0.1), None)
+    whole = Metadata("m", "0", VALUES, ("a", "b"), CLASSIFICATION, 1.0, None, (), None, (), held_out=held_out)
+    whole = dataclasses.replace(whole, abstention=thresholds_of(whole, held_out))
+    answers = SimpleNamespace(said=stated(0.5), novelty=None)
+    found = _with_promises(whole, labels, answers)
+    assert found.held_out.said.tolist() == answers.said.astype(np.float32).tolist()
+    assert found.abstention == thresholds_of(found, found.held_out) != whole.abstention

@@ -14,6 +14,7 @@ from pellucid.data import prepare
 from pellucid.data.dataset import EarlierConstraints
 from pellucid.errors import UsageError
 from pellucid.pipeline import concluding
+from pellucid.pipeline.continual import training as training_module
 from pellucid.pipeline.continual.starting_point import Earlier, read_earlier, rehearsed, starting_point
 from pellucid.pipeline.continual.training import (
     ContinualTraining,
@@ -209,3 +210,42 @@ def test_records_carry_all_earlier_data_along():
     alone = dataclasses.replace(start, config=None)
     assert alone.records == []
     assert ContinualTraining(alone, []).not_at_hand[0].endswith("was trained on")
+
+
+@pytest.mark.parametrize(
+    ("mean", "spread", "warns"),
+    [
+        (105.0, 15.0, False),
+        (105.0, 2.5, False),
+        (105.0, 1.5, True),
+        (105.0, 260.0, True),
+        (170.0, 15.0, True),
+    ],
+)
+def test_numbers_of_another_unit_are_warned_of(mean, spread, warns):
+    """Those that the network learned before lie around 100, with a spread of 20."""
+    rescale = SimpleNamespace(mean=100.0, std=20.0)
+    network = SimpleNamespace(rescale=rescale)
+    continual = SimpleNamespace(
+        new=lambda _: [], missing=lambda _: [], rehearsal=None, at_hand=[], not_at_hand=["it is gone"],
+        start=SimpleNamespace(model=SimpleNamespace(network=network)),
+    )  # fmt: skip
+    numbers = np.array([0.0, -1.0, 1.0, 7.0]) * spread + mean
+    numbers[3] = 1e6  # for the test
+    numbers[:3] = (numbers[:3] - mean) * np.sqrt(1.5) + mean
+    dataset = SimpleNamespace(labels=numbers, train=np.arange(3), noun="image")
+    lines = sentences(continual, dataset, Settings())
+    assert any("in the same unit?" in line for line in lines) is warns
+
+
+def test_each_class_keeps_its_own_row_of_the_last_layer(monkeypatch):
+    given = []
+    monkeypatch.setattr(training_module, "examples_of", lambda *_: None)
+    monkeypatch.setattr(training_module, "with_classes", lambda network, places, _: given.append(places))
+    monkeypatch.setattr(training_module, "Prepared", lambda *_, trained: trained)
+    model = SimpleNamespace(classes=("b", "d", "a"), network=None, preprocessing=None, name="cnn")
+    continual = SimpleNamespace(
+        start=SimpleNamespace(model=model), learned=lambda _: SimpleNamespace(inputs=None), records=[]
+    )
+    training_module._prepared(continual, SimpleNamespace(classes=("a", "b", "c", "d")), Settings(threads=1))
+    assert given == [[2, 0, None, 1]]

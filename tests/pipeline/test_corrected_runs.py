@@ -10,11 +10,12 @@ from sklearn.datasets import load_digits
 
 import pellucid
 from command_line import within
-from pellucid.data import read_data
+from pellucid.data import Dataset, read_data
 from pellucid.data.corrections import Correction, CorrectionsFile
 from pellucid.errors import DataError, UsageError
-from pellucid.pipeline.judging.corrected import model_digits
+from pellucid.pipeline.judging.corrected import _compared, _Earlier, model_digits
 from pellucid.settings import Settings
+from pellucid.targets import CLASSIFICATION
 
 QUICK = {"model": "logistic-regression", "learning_curve": False, "threads": 1, "quiet": True}
 
@@ -203,3 +204,21 @@ def test_a_table_that_overwriting_would_remove_is_refused(digits, tmp_path):
     ):
         pellucid.train(folder / "d.npz", out=own, overwrite=True, corrections=own / "applied.csv", **QUICK)
     assert (own / "applied.csv").exists()
+
+
+def test_both_runs_are_compared_on_the_examples_that_both_tested():
+    """Answers of the earlier run are about some of the test examples, two of which were corrected."""
+    test = np.array([3, 4, 7, 9, 10, 12])
+    labels = np.zeros(13, np.int64)
+    labels[test] = [0, 1, 1, 0, 1, 0]
+    dataset = Dataset(
+        np.zeros((13, 2), np.float32), labels, np.arange(3), np.arange(0), ("a", "b"), None, test=test,
+        together=np.arange(13), target=CLASSIFICATION,
+    )  # fmt: skip
+    then = _Earlier(np.array([1, 3, 4, 5]), ["b", "b", "a", "a"], 0.5)
+    now = np.array([1, 1, 0, 0, 1, 1])
+    every, others = _compared(dataset, then, now, np.array([False, True, True, False]), 0, ("old", "new"))
+    # True b a b a: b b a a before, b a b b now.
+    assert (every.scores, every.examples) == ((2 / 4, 3 / 4), 4)
+    assert (every.newly_right.tolist(), every.newly_wrong.tolist()) == ([1, 2], [3])
+    assert (others.scores, others.examples) == ((1.0, 1 / 2), 2)

@@ -274,11 +274,21 @@ def fresh(tmp_path_factory, run):
 
 
 @pytest.mark.parametrize("threshold", [None, {"good": OWN}])
-def test_evaluate_gives_the_same_answers(run, fresh, threshold):
-    """By the run's threshold or the user's, by groups, about the class that was rarer in training."""
-    path, rows = fresh
+def test_evaluate_gives_the_same_answers(run, fresh, threshold, tmp_path, monkeypatch):
+    """By the run's threshold or the user's, by groups, about the class that was rarer in training.
+
+    Rows that are for training stand before and between those of the test.
+    """
+    rows, path = fresh[1], tmp_path / "mixed.csv"
+    others = [row for row in rows_of_classes() if row["split"] == "train" and row["label"] != RARE][:45]
+    write_table(path, [*others[:20], *rows[:31], *others[20:], *rows[31:]])
     columns = {**COLUMNS, "slice_column": "shop", "threshold": threshold, "seed": 8}
-    found = evaluate(run.folder, str(path), Settings(**columns), max_error=ERROR).to_json()
+    # A test may be known from training; that all of the data is, is asked where there is no test.
+    for name, words in (("_known_from_training", "test"), ("_is_own_data", "all")):
+        monkeypatch.setattr(f"pellucid.answering.evaluate.{name}", lambda *_, words=words: [words])
+    evaluated = evaluate(run.folder, str(path), Settings(**columns), max_error=ERROR)
+    found = evaluated.to_json()
+    assert evaluated.warnings[-1] == "test"
     labels = np.array([NAMES.index(NEW[row["label"]]) for row in rows])
     said, novelty = run.model.answer([row["text"] for row in rows])
     least = LEAST if threshold is None else OWN

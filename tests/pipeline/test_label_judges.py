@@ -1,6 +1,7 @@
 """Judges of labels: answers out of fold, and what they make of planted errors."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from pellucid.arithmetic import accuracy
 from pellucid.classical import extract
 from pellucid.data import Dataset, prepare
 from pellucid.evaluation import judge_label_issues
+from pellucid.evaluation.label_issues import LabelError, LabelJudgement
 from pellucid.pipeline.judging import label_issues
 from pellucid.pipeline.judging.by_target import with_discriminant
 from pellucid.pipeline.judging.label_issues import (
@@ -19,6 +21,7 @@ from pellucid.pipeline.judging.label_issues import (
     draw_folds,
     fold_judge,
     held_out_judge,
+    judge_labels,
     out_of_fold,
 )
 from pellucid.pipeline.learners.candidates import (
@@ -208,3 +211,29 @@ def test_copies_of_training_examples_are_judged_in_one_fold(monkeypatch):
     sets = rows[judge.positions]
     assert {len({*given["fold"][sets == each].tolist()}) for each in sets} == {1}
     assert len({*given["fold"].tolist()}) == judge.folds
+
+
+def test_the_labels_most_likely_wrong_are_shown_first(monkeypatch):
+    names = [f"{row}.png" for row in range(30)]
+    dataset = dataclasses.replace(
+        of_digits(np.arange(30) % 10, np.arange(30)), train=np.arange(20), validation=np.arange(20, 26),
+        test=np.arange(26, 30), sources=names, names=names,
+    )  # fmt: skip
+    errors = [
+        LabelError(
+            position=place, suggested=7, probability=0.9, probability_of_label=0.05, probability_wrong=wrong
+        )
+        for place, wrong in ((1, 0.6), (9, 0.95), (4, 0.8))
+    ]
+    judgement = LabelJudgement(errors, 10, 8, is_able=True, share=0.2)
+    monkeypatch.setattr(
+        label_issues, "_judged", lambda judge, what, _: label_issues._JudgedLabels(judge, judgement, what)
+    )
+    candidate = Candidate("svm", None, 9, 1.0, HeldOutAnswers(np.arange(20, 26), np.eye(10)[:6]), "pixels")
+    context = SimpleNamespace(dataset=dataset, settings=Settings(baselines=False))
+    found = judge_labels(candidate, np.eye(10)[:4], [candidate], context)
+    assert [each.source for each in found.shown] == ["29.png", "24.png", "21.png"]
+    assert [each.split for each in found.shown] == ["test", "validation", "validation"]
+    assert [(each.label, each.suggested) for each in found.shown] == [("9", "7"), ("4", "7"), ("1", "7")]
+    assert (found.count, found.examined, found.agreed) == (3, 10, 8)
+    assert found.precision == pytest.approx((0.6 + 0.95 + 0.8) / 3)

@@ -8,16 +8,19 @@ import json
 import math
 import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import optuna
 import pytest
 import sqlalchemy
+from sklearn.metrics import average_precision_score
 
 from command_line import within
 from labelled import labelled
 from pellucid import load
-from pellucid.data import prepare
+from pellucid.arithmetic.draws import Purpose, torch_seed
+from pellucid.data import Dataset, prepare
 from pellucid.errors import DataError, DivergedError, StorageError, UsageError
 from pellucid.pipeline.learners.preparation import make_plan, prepared_for
 from pellucid.pipeline.run.context import TimeBudget
@@ -25,12 +28,12 @@ from pellucid.pipeline.train import train
 from pellucid.pipeline.tuning import conclusion
 from pellucid.pipeline.tuning import study as studies
 from pellucid.pipeline.tuning import tune as tuning
-from pellucid.pipeline.tuning.conclusion import Answered, judge
-from pellucid.pipeline.tuning.spaces import SPACES, space_of
-from pellucid.pipeline.tuning.study import Search, Trained, opened_study, storage_url
+from pellucid.pipeline.tuning.conclusion import Answered, best_of, judge
+from pellucid.pipeline.tuning.spaces import SPACES, Dimension, space_of
+from pellucid.pipeline.tuning.study import Reporter, Search, Trained, opened_study, storage_url
 from pellucid.pipeline.tuning.tune import tune
 from pellucid.settings import METRICS, Settings
-from pellucid.targets import metric_value
+from pellucid.targets import CLASSIFICATION, metric_value
 from small_models import digits
 
 TINY = {"model": "mlp", "epochs": 2, "threads": 1, "quiet": True}
@@ -493,3 +496,90 @@ def test_sqlite_is_shared_without_lost_writes(tmp_path):
         with sqlite3.connect(tmp_path / "study.db") as file:
             assert file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert isinstance(storage_url("postgresql://a@b/c", tmp_path), sqlalchemy.URL)
+
+
+def test_a_trial_reports_its_newest_score_for_each_tenth_that_has_ended():
+    reports = []
+    trial = SimpleNamespace(report=lambda *each: reports.append(each), should_prune=lambda: False)
+    reporter = Reporter(trial, lambda: True)
+    reporter.metric, reporter.total_steps = "accuracy", 80
+    state = SimpleNamespace(step=0, history=[])
+    for step, score in ((17, 0.5), (22, 0.8), (24, 0.3), (56, 0.6)):
+        state.step = step
+        state.history.append({"validation_accuracy": score})
+        reporter.after_epoch(state)
+    assert reports == [(0.5, 1), (0.5, 2), (0.3, 3), (0.6, 4), (0.6, 5), (0.6, 6), (0.6, 7)]
+    reporter.has_time = lambda: False
+    with pytest.raises(optuna.TrialPruned):
+        reporter.after_epoch(state)
+
+
+def test_a_trial_that_was_broken_off_is_tried_again_with_its_own_settings(monkeypatch):
+    space = [Dimension("width", 8, (4, 8, 16)), Dimension("dropout", 0.1, low=0.0, high=0.5)]
+    search = Search(None, space, 5, 0, Path("nowhere"))
+    broken = [
+        SimpleNamespace(user_attrs={"slot": slot}, params=params)
+        for slot, params in (
+            (3, {"width": 4, "dropout": 0.2}), (2, {"width": 16}), (2, {"width": 16, "dropout": 0.3})
+        )
+    ]  # fmt: skip
+    monkeypatch.setattr(Search, "_trials", lambda self, *states: broken)
+    assert search._known_of(0) == {"width": 8, "dropout": 0.1}
+    assert search._known_of(2) == {"width": 16, "dropout": 0.3}
+    assert search._known_of(3) == {"width": 4, "dropout": 0.2}
+    assert search._known_of(4) == {}
+
+
+def test_each_slot_draws_settings_of_its_own(monkeypatch):
+    seeds, space = [], [Dimension("width", 8, (4, 8, 16))]
+    study = SimpleNamespace(sampler=None)
+    search = Search(study, space, 5, 9, Path("nowhere"))
+    monkeypatch.setattr(optuna.samplers, "TPESampler", lambda seed: seeds.append(seed))
+    monkeypatch.setattr(
+        Search, "live", lambda self: {slot: SimpleNamespace(number=40 + slot) for slot in range(5)}
+    )
+    kept = {}
+    for slot in (1, 2):
+        trial = SimpleNamespace(
+            user_attrs={"slot": slot}, number=40 + slot, set_user_attr=kept.__setitem__,
+            suggest_categorical=lambda name, values: values[2],
+        )  # fmt: skip
+        found = search._trained(trial, lambda values, _: Trained(-0.5, 0.5, {"seconds": 1.0}), lambda: True)
+        assert (found, kept["score"], kept["values"]) == (-0.5, 0.5, {"width": 16})
+    assert seeds == [torch_seed(9, Purpose.TRIALS, slot) % 2**32 for slot in (1, 2)]
+    assert seeds[0] != seeds[1]
+
+
+def test_the_best_trial_is_that_of_least_error_and_of_equals_the_first():
+    trials = [
+        SimpleNamespace(slot=slot, score=score) for slot, score in ((0, 0.6), (3, 0.2), (1, 0.2), (2, 0.9))
+    ]
+    assert best_of(trials, METRICS["log_loss"]).slot == 1
+    assert best_of(trials, METRICS["accuracy"]).slot == 2
+
+
+def test_rankings_are_about_the_class_that_is_rarer_in_training():
+    """In the test it is the other one."""
+    labels = np.array([0] * 40 + [1] * 10 + [0] * 12 + [1] * 30)
+    test, draws = np.arange(50, 92), np.random.default_rng(2)
+    dataset = labelled_data(labels, np.arange(50), test)
+    of_second = np.where(labels[test] == 1, draws.beta(3, 2, 42), draws.beta(2, 3, 42))
+    answers = np.stack([1 - of_second, of_second], axis=1)
+    found = judge(
+        {"default": [Answered(answers)], "tuned": [Answered(answers)]},
+        dataset,
+        METRICS["average_precision"],
+        4,
+        0,
+    )
+    expected, other = (average_precision_score(labels[test] == code, answers[:, code]) for code in (1, 0))
+    assert found.scores["default"] == [pytest.approx(expected)]
+    assert expected != pytest.approx(other, abs=0.01)
+
+
+def labelled_data(labels, train, test):
+    """Two classes of vectors."""
+    return Dataset(
+        np.zeros((len(labels), 2), np.float32), labels, train, train[:0], ("a", "b"), None, test=test,
+        together=np.arange(len(labels)), target=CLASSIFICATION,
+    )  # fmt: skip

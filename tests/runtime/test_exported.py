@@ -14,7 +14,7 @@ from pellucid.answering.decisions import Decisions, PredictOptions
 from pellucid.answering.incoming import Block
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DataError, NotFiniteError
-from pellucid.input_kinds import IMAGES
+from pellucid.input_kinds import IMAGES, VALUES
 from pellucid.runtime.exported import ExportedModel, batches
 from pellucid.runtime.metadata import Metadata
 from pellucid.targets import CLASSIFICATION, MULTILABEL
@@ -150,3 +150,21 @@ def test_answers_that_nobody_takes(redirected, code, tmp_path):
     done = subprocess.run(["bash", "-c", command], stderr=subprocess.PIPE, text=True, cwd=tmp_path)
     assert done.returncode == code, done.stderr
     assert ("cannot write" in done.stderr) == (code == 5)
+
+
+def test_answers_come_in_the_order_of_the_inputs_whatever_is_computed_together(monkeypatch):
+    """Texts of like length are: here the third and the first, then the second."""
+    feeds = [({"x": np.array([5, 3])}, np.array([2, 0])), ({"x": np.array([4])}, np.array([1]))]
+
+    class Computing:
+        def run(self, outputs, given):
+            assert len(outputs) == 2
+            for feed in given:
+                share = feed["x"] / 10
+                yield [np.stack([share, 1 - share], axis=1), share / 2]
+
+    metadata = Metadata("m", "0", VALUES, ("a", "b"), CLASSIFICATION, 1.0, None, (), 0.05, ())
+    monkeypatch.setattr(ExportedModel, "batches", lambda self, inputs: iter(feeds))
+    found = ExportedModel(metadata, Computing()).computed(["first", "second", "third"])
+    assert found.said[:, 0].tolist() == [0.3, 0.4, 0.5]
+    assert found.novelty.tolist() == [0.15, 0.2, 0.25]

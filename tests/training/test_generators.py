@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from generators import begin, examples
+from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.errors import DivergedError, UsageError
 from pellucid.reference import LAYERS
 from pellucid.targets import GENERATION
@@ -99,6 +100,24 @@ def test_the_prior_is_fitted_to_where_the_images_are():
         again = network.prior.log_density(drawn, labels).mean()
     assert fitted > fresh + 1
     assert again == pytest.approx(fitted.item(), abs=0.5)
+
+
+def test_the_components_of_a_class_have_the_mean_of_its_own_images():
+    """Training images are every third, so that places and labels are not in step."""
+    pixels, labels = digits()
+    train = np.arange(2, 1500, 3)
+    network = begin(Examples(pixels, labels, train, train[:0], 10, GENERATION), epochs=1).network
+    given = Examples(pixels, labels, train, train[:0], 10, GENERATION)
+    refit_prior(network, given, 4, "cpu")
+    noise = generator(4, Purpose.PRIOR).standard_normal((len(train), network.latent), np.float32)
+    with torch.inference_mode():
+        found = network.posterior(torch.from_numpy(pixels[train]).permute(0, 3, 1, 2).float())
+        draws = found.drawn(torch.from_numpy(noise)).numpy()
+        weights = network.prior.logits.softmax(dim=1)
+        means = torch.einsum("ck,ckl->cl", weights, network.prior.means).numpy()
+    expected = np.stack([draws[labels[train] == code].mean(axis=0) for code in range(10)])
+    np.testing.assert_allclose(means, expected, atol=0.02)
+    assert np.abs(expected - draws.mean(axis=0)).max() > 0.1
 
 
 def test_a_class_of_few_images_gets_fewer_components():

@@ -25,6 +25,7 @@ def test_many_large_images_are_sampled(digits, start, monkeypatch, values, image
     assert standardise.std.item() == pytest.approx(expected.std(), rel=1e-6)
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("keeps_best", [True, False])
 def test_the_weights_of_the_best_epoch_or_of_the_last(digits, start, keeps_best):
     session = start(digits, epochs=3, learning_rate=0.02, schedule="constant")
