@@ -145,7 +145,7 @@ def test_the_command_writes_a_page_and_a_table(runs, tmp_path):
             2,
             "--out x.txt: of two runs it writes a .html",
         ),
-        (["{0}/new.npz", "--json"], 2, "--json: belongs to the comparison of two runs"),
+        (["{0}/new.npz", "--changes", "c.csv"], 2, "--changes: belongs to the comparison of two runs"),
         (["{0}/weak", "{0}/good", "{0}/none.npz"], 3, "none.npz: no such file or folder"),
         (
             ["{0}/weak", "{0}/none", "{0}/new.npz"],
