@@ -61,7 +61,7 @@ def test_a_run_reads_tables_like_its_own(
     assert evaluate(run, str(path), Settings()).noun == "text"
     if "delimiter" in remembered:
         with pytest.raises(
-            DataError, match=r"as the model learned, separates nothing.*they fit --delimiter comma"
+            DataError, match=r"remembered by the model, separates nothing.*give --delimiter comma"
         ):
             answers(run, usual, tmp_path / "refused.csv")
     (run / "model" / "model.json").write_bytes(

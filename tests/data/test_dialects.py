@@ -109,7 +109,7 @@ def test_what_is_named_is_read_so(tmp_path: Path) -> None:
 def test_what_is_named_and_does_not_fit_is_refused_with_what_does(tmp_path: Path) -> None:
     path = written(tmp_path / "t.csv", "text,label\none,a\ntwo,b\n")
     with pytest.raises(
-        DataError, match=r"--delimiter semicolon, as .*they fit --delimiter comma --quote double"
+        DataError, match=r"--delimiter semicolon, given .*give --delimiter comma --quote double"
     ):
         asked_of(path, delimiter=";")
     require_refused(path, "they fit --delimiter comma --quote double", delimiter="semicolon")
@@ -120,15 +120,15 @@ def test_what_is_named_and_does_not_fit_is_refused_with_what_does(tmp_path: Path
     [
         (
             {"delimiter": "ab"},
-            "--delimiter: 'ab' is neither one character that may stand there nor comma, semi",
+            "--delimiter: 'ab' is not allowed; give one character, or one of comma, semi",
         ),
-        ({"delimiter": ""}, "--delimiter: '' is neither"),
-        ({"delimiter": '"'}, "--delimiter: .* is neither"),
-        ({"delimiter": "\n"}, "--delimiter: .* is neither"),
-        ({"delimiter": "x"}, "--delimiter: 'x' is neither"),
+        ({"delimiter": ""}, "--delimiter: '' is not allowed"),
+        ({"delimiter": '"'}, "--delimiter: .* is not allowed"),
+        ({"delimiter": "\n"}, "--delimiter: .* is not allowed"),
+        ({"delimiter": "x"}, "--delimiter: 'x' is not allowed"),
         (
             {"quote": ","},
-            "--quote: ',' is neither one character that may stand there nor double, single, none",
+            "--quote: ',' is not allowed; give one character, or one of double, single, none",
         ),
         ({"quote": "^", "delimiter": "^"}, r"--quote: '\^' is the --delimiter too"),
     ],

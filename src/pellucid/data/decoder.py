@@ -13,7 +13,7 @@ import numpy as np
 
 from pellucid.errors import DataError
 from pellucid.safety.budgets import MEMORY, PIXELS
-from pellucid.safety.isolation import Channel, answer_parent, begin_job, confine, image_memory
+from pellucid.safety.isolation import Channel, answer_parent, begin_job, confine, image_memory, refused
 
 # Bytes of memory for which no parent is asked: as many threads as there are cores take that much anyway.
 _LITTLE = 8 << 20
@@ -64,7 +64,7 @@ def _images(channel: Channel) -> None:
                     size = message["size"]
                     reply, pixels = decode_content(content, None if size is None else tuple(size), kept)
         except DataError as error:
-            reply = {"error": str(error)}
+            reply = refused(error)
         channel.send(reply, pixels)
 
 
@@ -84,7 +84,7 @@ def _tables(channel: Channel, job: str) -> None:
         except MemoryError:
             channel.send({"error": f"{asked[0]['place']}: {too_large()}"})
         except DataError as error:
-            channel.send({"error": str(error)})
+            channel.send(refused(error))
 
 
 if __name__ == "__main__":

@@ -248,9 +248,8 @@ class Catalogue:
         if form is None:
             return self.translate(str(sentence))
         written, said = dict[str, str](), dict[str, str]()
-        for field in fields(sentence.template):
+        for field, text in zip(fields(sentence.template), sentence.texts(), strict=True):
             value = sentence.values[field.name]
-            text = f"{value!r}" if field.conversion else format(value, field.form)
             written[field.name] = said[field.name] = text
             if isinstance(value, Sentence):
                 said[field.name] = self.translated(value)

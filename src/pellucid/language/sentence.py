@@ -51,6 +51,13 @@ class Sentence(str):
             made.values = {name: _kept(value) for name, value in named.items()}
         return made
 
+    def texts(self) -> list[str]:
+        """The values as they are written in the sentence."""
+        return [
+            repr(self.values[each.name]) if each.conversion else format(self.values[each.name], each.form)
+            for each in fields(self.template)
+        ]
+
     def __reduce__(self) -> Any:
         return type(self), (self.template, *self.values.values())
 

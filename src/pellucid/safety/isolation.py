@@ -12,10 +12,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any, ClassVar
 
 from pellucid.errors import DataError, UsageError
+from pellucid.language.codes import codes
+from pellucid.language.sentence import message_of
 from pellucid.safety.budgets import MEMORY, PIXELS, UNPACKED
 from pellucid.safety.strict import Fields, read_object
 
@@ -25,6 +27,8 @@ SECONDS = 60
 # Address space beyond what is asked for, of which allocators and libraries take some as they please.
 SLACK = 256 << 20
 _BYTES_OF_A_PIXEL = 24
+# Characters of what a child says is wrong.
+_LONGEST_REASON = 10_000
 
 
 def confine(*, may_open: bool, memory: int) -> list[str]:
@@ -135,6 +139,25 @@ def answer_parent(work: Callable[[Channel], None], most: int) -> None:
         os._exit(0)  # the parent went away; nothing is left to be flushed
 
 
+def refused(error: Exception) -> dict[str, Any]:
+    """An error as a child program sends it: its text, and where it has one its message with the values."""
+    sentence = getattr(error, "sentence", None)
+    if sentence is None or not sentence.values:
+        return {"error": str(error)}
+    return {"error": str(error), "message": message_of(sentence.template), "values": sentence.texts()}
+
+
+def _refusal(reply: Mapping[str, Any]) -> DataError:
+    """The error that a child sent; only a message of ours is filled, and no form that the child names."""
+    text, message, values = str(reply["error"])[:_LONGEST_REASON], reply.get("message"), reply.get("values")
+    if isinstance(message, str) and isinstance(values, list) and message in codes():
+        with contextlib.suppress(ValueError):
+            known = DataError(message, *map(str, values))
+            if str(known) == text:
+                return known
+    return DataError(text)
+
+
 PROGRAM = "pellucid.data.decoder"
 _PATIENCE = 20.0 * SECONDS
 
@@ -209,7 +232,7 @@ class Child:
         if found is None:
             raise self._ended()
         if "error" in found[0]:
-            raise DataError(str(found[0]["error"])[:10_000])
+            raise _refusal(found[0])
         return found
 
     def read(self, message: dict[str, Any], fields: Fields) -> dict[str, Any]:

@@ -388,7 +388,7 @@ def _character(text: str | None, flag: str, names: Mapping[str, str], refused: s
     if text not in names and not is_sign:
         known = ", ".join(name for name in names if name.isalpha())
         raise UsageError(
-            "{flag}: {text!r} is neither one character that may stand there nor {known}", flag, text, known
+            "{flag}: {text!r} is not allowed; give one character, or one of {known}", flag, text, known
         )
     return names.get(text, text)
 

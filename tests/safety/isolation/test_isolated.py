@@ -24,6 +24,8 @@ from pellucid.data.data_files import Stored, contents
 from pellucid.data.images.decoding import DECODING, header_of
 from pellucid.data.tables.table_files import open_table
 from pellucid.errors import DataError
+from pellucid.language.codes import codes
+from pellucid.language.sentence import message_of
 from pellucid.safety import isolation
 from pellucid.safety.isolation import Worker, isolated
 from small_models import trained_model, write_digits
@@ -31,6 +33,7 @@ from small_models import trained_model, write_digits
 LAYOUTS = Path(__file__).parents[2] / "data" / "layouts"
 SHARD = LAYOUTS / "hub" / "data" / "train-00000-of-00002.parquet"
 SAVED = LAYOUTS / "saved" / "train" / "data-00000-of-00001.arrow"
+KNOWN = "{place}: empty label at {some}; fill it in or remove the row"
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs limits of processes")
 
 
@@ -416,3 +419,33 @@ def test_the_limit_of_memory_is_beyond_what_the_process_has_mapped_before():
     if "the memory" in ended.stdout or sys.platform != "linux":
         pytest.skip("this system does not limit the memory of a process")
     assert 0 < int(ended.stdout.split()[-1]) < 4 << 30
+
+
+def test_an_error_of_a_child_keeps_its_template(tmp_path):
+    place = tmp_path / "t.csv"
+    place.write_text("text,label\nhello,ham\nfree,money,now\n")
+    with pytest.raises(DataError) as refused:
+        open_table(place, "t.csv")
+    assert message_of(refused.value.sentence.template) in codes()
+    assert refused.value.sentence.values["place"] == "t.csv"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"error": "no", "message": "{value.__class__}", "values": ["x"]},
+        {"error": "no", "message": "{value:>999999999}", "values": ["x"]},
+        {"error": "no", "message": ["{place}"], "values": "x"},
+        {"error": "no", "message": KNOWN, "values": ["too", "many", "of", "them"]},
+        {"error": "no", "message": KNOWN, "values": ["t.csv", "row 3"]},  # which says something else
+    ],
+)
+def test_only_a_message_of_ours_is_filled_for_a_child(reply):
+    error = isolation._refusal(reply)
+    assert (str(error), error.sentence.values) == ("no", {})
+
+
+def test_a_message_of_ours_is_filled_with_texts_alone():
+    text = "t{0}.csv: empty label at row 3; fill it in or remove the row"
+    error = isolation._refusal({"error": text, "message": KNOWN, "values": ["t{0}.csv", "row 3"]})
+    assert (str(error), error.sentence.template) == (text, KNOWN)

@@ -135,8 +135,8 @@ class Asked(NamedTuple):
         other = Asked(usual=self.usual).dialect_of(sample)
         if _is_even(_rows(sample, other)):
             raise DataError(
-                "{place}: --delimiter {delimiter}, as asked for or as the model learned, separates nothing "
-                "in its first rows; they fit {other}, so give these",
+                "{place}: --delimiter {delimiter}, given or remembered by the model, separates nothing in "
+                "the first rows; give {other}, which fits them",
                 place,
                 shown(dialect.delimiter),
                 str(other),
