@@ -112,7 +112,7 @@ def test_what_is_named_and_does_not_fit_is_refused_with_what_does(tmp_path: Path
         DataError, match=r"--delimiter semicolon, given .*give --delimiter comma --quote double"
     ):
         asked_of(path, delimiter=";")
-    require_refused(path, "they fit --delimiter comma --quote double", delimiter="semicolon")
+    require_refused(path, "give --delimiter comma --quote double", delimiter="semicolon")
 
 
 @pytest.mark.parametrize(
