@@ -23,6 +23,7 @@ from pellucid.settings.rows import parse_delimiter, parse_quote
 _FIRST_ROWS = 50  # by which usual separators are compared
 _JUDGED_ROWS = 1_000  # which have to be of one length
 _SAMPLE_CHARACTERS = 1 << 20
+_MOST_JUDGED = 4 * _SAMPLE_CHARACTERS  # the last line of a sample may be longer than all before it
 USUAL = ",;\t"
 _UNUSUAL = "|"
 _DOUBLE = '"'
@@ -105,7 +106,9 @@ class Asked(NamedTuple):
     def dialect_of(self, sample: Sample) -> Dialect:
         """The dialect of a table: what is usual where it fits, else what cuts all its first rows evenly."""
         usual = _evenest(sample, self.delimiter or self.usual, _DOUBLE if self.quote is None else self.quote)
-        if _is_even(_rows(sample, usual)):
+        # One row is never compared, and rows this long would be parsed a dozen times.
+        is_judged = len(sample.lines) > 1 and sum(map(len, sample.lines)) < _MOST_JUDGED
+        if not is_judged or _is_even(_rows(sample, usual)):
             return usual
         fitting = [
             (-_unquoted(rows), len(rows[0]), dialect)
