@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 from novelty_made import detector, digits
 from pellucid.arithmetic.probabilities import holm
 from pellucid.evaluation import Gathering, area_under_roc
-from pellucid.evaluation.drift import LEAST_INPUTS
+from pellucid.evaluation.shifts import LEAST_INPUTS
 from pellucid.novelty import fit_detector, fit_measure
 
 CLASSES = tuple("0123456")

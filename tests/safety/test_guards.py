@@ -50,7 +50,7 @@ def test_limits_itself():
 def run(folder: Path, source: str) -> str:
     """What pytest prints about a test file beside our conftest."""
     for name in ("conftest.py", "made_once.py", "durations.py", "durations.json"):
-        shutil.copy(Path(__file__).with_name(name), folder)
+        shutil.copy(Path(__file__).parent.with_name(name), folder)
     (folder / "test_made.py").write_text(source)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder, folder],

@@ -14,86 +14,17 @@ Sources: Mann and Whitney 1947; Cliff 1993, and Romano et al. 2006 for 0.147, 0.
 medium and a large $\delta$; Cohen 1988 for 0.2, 0.5 and 0.8 as a small, a medium and a large $h$.
 """
 
-import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Shaped
 
-from pellucid.arithmetic.probabilities import LEVEL, chi_squared_tail, holm
-from pellucid.arithmetic.rounding import percent
+from pellucid.arithmetic.probabilities import holm
 from pellucid.data.wording import with_article
 from pellucid.evaluation.intervals import Interval, wilson
+from pellucid.evaluation.shifts import LEAST_INPUTS, Shift, by_ranks, of_classes
 from pellucid.novelty import Detector
-
-# Fewer inputs are too few to detect drift.
-LEAST_INPUTS = 20
-
-_SIZES = ("slight", "small", "medium", "large")
-_DELTAS = (0.147, 0.33, 0.474)  # ends of small, medium and large for Cliff's delta
-_HS = (0.2, 0.5, 0.8)  # the same for Cohen's h
-_LEAST_EXPECTED = 5  # the distribution of chi-squared fits rarer classes badly
-
-
-class Shift(NamedTuple):
-    """One way in which a set may differ."""
-
-    p_value: float  # adjusted; how often chance alone would give as much
-    effect: float  # Cliff's delta or Cohen's h; 0 for no difference
-    size: str  # `slight`, `small`, `medium` or `large`, by the effect alone
-    words: str  # what differs, with its figures
-
-    @property
-    def is_real(self) -> bool:
-        """True where chance alone would rarely give as much."""
-        return self.p_value <= LEVEL
-
-
-def by_ranks(superiority: float, counts: tuple[int, int], what: str) -> Shift:
-    """Shift, not adjusted, of a chance that would be one half without drift.
-
-    `superiority` is the chance; `counts` are the inputs and the validation examples; `what` has it in words.
-    """
-    examples, reference = counts
-    deviation = math.sqrt((examples + reference + 1) / (12 * examples * reference))
-    p_value = math.erfc(abs(superiority - 0.5) / deviation / math.sqrt(2))
-    delta = 2 * superiority - 1
-    words = f"in {percent(superiority)} of pairs {what}, where 50 % is no drift"
-    return Shift(p_value, delta, _size(delta, _DELTAS), words)
-
-
-def of_classes(
-    classes: tuple[str, ...], here: Float64[np.ndarray, " classes"], then: Float64[np.ndarray, " classes"]
-) -> Shift:
-    """Shift, not adjusted, of the counts of answers `here` from those of validation examples `then`."""
-    shares = here / here.sum(), then / max(1, then.sum())
-    turned = [2 * np.arcsin(np.sqrt(each)) for each in shares]
-    most = int(np.abs(turned[0] - turned[1]).argmax())
-    effect = float(turned[0][most] - turned[1][most])
-    return Shift(
-        _chi_squared(np.stack([here, then])),
-        effect,
-        _size(effect, _HS),
-        f"the answer {classes[most]!r} is given for {percent(shares[0][most])}, where it was "
-        f"{percent(shares[1][most])} of the validation examples",
-    )
-
-
-def _chi_squared(counts: Float64[np.ndarray, "2 classes"]) -> float:
-    """P-value of two rows of counts having the same shares."""
-    expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / counts.sum()
-    rare = expected.min(axis=0) < _LEAST_EXPECTED
-    counts = np.column_stack([counts[:, ~rare], counts[:, rare].sum(axis=1)])
-    counts = counts[:, counts.sum(axis=0) > 0]
-    if counts.shape[1] < 2:
-        return 1.0
-    expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / counts.sum()
-    return chi_squared_tail(float(((counts - expected) ** 2 / expected).sum()), counts.shape[1] - 1)
-
-
-def _size(effect: float, borders: tuple[float, ...]) -> str:
-    return _SIZES[sum(abs(effect) >= border for border in borders)]
 
 
 @dataclass(frozen=True)

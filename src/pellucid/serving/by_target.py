@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from pellucid.evaluation.drift import Shift, by_ranks, of_classes
+from pellucid.evaluation.shifts import Shift, by_ranks, of_classes
 from pellucid.runtime.metadata import Metadata
 from pellucid.targets import CLASSIFICATION, MULTILABEL, ORDERED, REGRESSION, SEPARATOR, Target
 

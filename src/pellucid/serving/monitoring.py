@@ -18,7 +18,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from pellucid.arithmetic.probabilities import LEVEL, holm
-from pellucid.evaluation.drift import Shift, by_ranks
+from pellucid.evaluation.shifts import Shift, by_ranks
 from pellucid.runtime.metadata import Metadata
 from pellucid.serving.by_target import SERVED, above
 
