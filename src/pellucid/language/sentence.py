@@ -3,7 +3,7 @@
 import string
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 
 class Field(NamedTuple):
@@ -39,7 +39,7 @@ class Sentence(str):
     template: str
     values: Mapping[str, str | int | float]
 
-    def __new__(cls, template: str, *values: object) -> Self:
+    def __new__(cls, template: str, *values: object) -> "Sentence":
         """Fill the template."""
         if not values:
             made = super().__new__(cls, template)
