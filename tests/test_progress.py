@@ -7,7 +7,7 @@ import pytest
 
 from pellucid.cli.command_line import counting
 from pellucid.pipeline.run.stages import Stages
-from pellucid.progress import Pace, counted, heard_by, report
+from pellucid.progress import Pace, counted, report, reporting_to
 
 
 @pytest.fixture
@@ -22,10 +22,10 @@ def test_a_loop_is_heard_in_its_own_thread_alone(clock: list[float]) -> None:
     said: list[tuple[str, int, int | None]] = []
     assert list(counted(range(3), "unheard")) == [0, 1, 2]
     report("unheard", 1)
-    with heard_by(lambda *each: said.append(each)):
+    with reporting_to(lambda *each: said.append(each)):
         for _ in counted(range(4), "counting", 40, each=10):
             clock[0] += 0.06
-        with heard_by(lambda *_: None):
+        with reporting_to(lambda *_: None):
             report("elsewhere", 1)
         other = threading.Thread(target=report, args=("in another thread", 1))
         other.start()

@@ -1,7 +1,7 @@
-"""Progress of long work: a loop says how far it is, and whoever shows it to people listens.
+"""Progress of long work: a loop reports how far it is, to a listener that shows it to people.
 
-Between the two lie many functions that need not know. A listener hears its own thread alone, so that what
-others do at the same time is not mixed with it.
+The functions between the two need not know of it. A listener gets the reports of its own thread alone, so
+that they are not mixed with those of work beside it.
 """
 
 import contextlib
@@ -25,8 +25,8 @@ _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
 @contextlib.contextmanager
-def heard_by(listener: Listener) -> Iterator[None]:
-    """What is done within, in this thread, is heard by a listener."""
+def reporting_to(listener: Listener) -> Iterator[None]:
+    """Within it a listener gets what this thread reports."""
     token = _listener.set(listener)
     try:
         yield
@@ -35,7 +35,7 @@ def heard_by(listener: Listener) -> Iterator[None]:
 
 
 def report(words: str, done: int, total: int | None = None) -> None:
-    """Let whoever listens know how far something is."""
+    """Tell the listener, if there is one, how far something is."""
     if (listener := _listener.get()) is not None:
         listener(words, done, total)
 

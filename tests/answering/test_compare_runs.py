@@ -81,6 +81,7 @@ def test_what_a_run_learned_from_is_left_out_wherever_it_lies(runs, tmp_path):
     np.savez(tmp_path / "seen.npz", x_train=data["x_train"][rows], y_train=data["y_train"][rows])
     flattered = compare_runs(str(runs / "weak"), str(runs / "good"), str(tmp_path / "seen.npz"), {})
     assert flattered.changes.examples == len(rows)
+    assert flattered.to_json()["warnings"] == list(flattered.warnings)
     assert flattered.warnings[-1].startswith("warning: every image is among what these runs learned from")
 
 

@@ -51,6 +51,7 @@ def test_a_table_with_columns_of_ones_own(run, tmp_path):
     assert done.scores.examples == 40
     assert done.scores["accuracy"].value == expected(range(1000, 1040))["accuracy"]["value"]
     assert done.warnings
+    assert done.to_json()["warnings"] == list(done.warnings)
 
 
 def test_classes_that_the_model_does_not_know(run, tmp_path):
@@ -94,7 +95,17 @@ def test_the_document(run, tmp_path):
     write_digits(tmp_path / "data", range(1000, 1100), by_class=True)
     done = evaluate(run, str(tmp_path / "data"), Settings())
     document = json.loads(json.dumps(done.to_json(), allow_nan=False))
-    assert list(document) == ["format", "task", "run", "data", "classes", "test", "drift", "confusion"]
+    assert list(document) == [
+        "format",
+        "task",
+        "run",
+        "data",
+        "classes",
+        "test",
+        "drift",
+        "warnings",
+        "confusion",
+    ]
     assert document["data"] == {
         "place": str(tmp_path / "data"), "rows": "all rows", "examples": 100, "skipped": 0,
     }  # fmt: skip
@@ -184,7 +195,7 @@ def test_numbers_mean_nothing_to_a_classifier(run, tmp_path):
 def test_the_document_of_numbers(numbers_run, tmp_path):
     done = evaluate(numbers_run, str(write_ink(tmp_path, range(1000, 1100))), Settings())
     document = json.loads(json.dumps(done.to_json(), allow_nan=False))
-    assert list(document) == ["format", "task", "run", "data", "classes", "test", "drift"]
+    assert list(document) == ["format", "task", "run", "data", "classes", "test", "drift", "warnings"]
     assert document["task"] == "image-regression"
     assert document["classes"] == []
     assert document["test"] == done.scores.to_json()

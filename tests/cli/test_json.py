@@ -102,6 +102,7 @@ def test_the_whole_way_by_documents_alone(chromium, tmp_path):
     name = done["metrics"]["recommended"]
     assert done["metrics"] == json.loads(Path(done["metrics_file"]).read_text())
     scored = document("evaluate", done["run"], "sample:spam", "--model", name)
+    assert isinstance(scored["warnings"], list)
     assert scored["test"]["accuracy"]["value"] > 0.8
     answers = document("predict", done["run"], "--text", "Free money now")["answers"]
     assert answers[0]["label"] in done["metrics"]["classes"]

@@ -11,7 +11,7 @@ import pandas as pd
 from PIL import Image
 
 from pellucid.data import Listing, decode_all
-from pellucid.progress import heard_by
+from pellucid.progress import reporting_to
 from pellucid.settings import Settings
 
 MADE = Path(__file__).parent / "layouts"
@@ -182,6 +182,6 @@ def require_whole(listing: Listing, splits: dict[str, int]) -> None:
     reddish = images.pixels[..., 0].mean((1, 2)) > images.pixels[..., 1].mean((1, 2))
     assert reddish.tolist() == [label in ("cat", "0") for label in listing.labels]
     again: list[object] = []
-    with heard_by(lambda *done: again.append(done)):
+    with reporting_to(lambda *done: again.append(done)):
         decode_all(listing, Settings())
     assert not again, "the second start decodes again"

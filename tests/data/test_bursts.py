@@ -15,7 +15,7 @@ from pellucid.data.preparing import prepare
 from pellucid.data.reading.dispatch import read_data
 from pellucid.data.reading.forms import read_sample
 from pellucid.data.sibling_sets import BURSTS
-from pellucid.progress import heard_by
+from pellucid.progress import reporting_to
 from pellucid.settings import Settings
 
 SCENES, FRAMES, OTHERS = 20, 4, 240
@@ -120,7 +120,7 @@ def test_the_moment_of_a_photograph_is_read_and_kept_for_a_second_start(tmp_path
     assert first.taken is not None
     assert (first.taken[:, 0] > 0).all()
     assert len(np.unique(first.taken[:, 1])) == 1
-    with heard_by(lambda *_: pytest.fail("decoded again")):
+    with reporting_to(lambda *_: pytest.fail("decoded again")):
         second, _ = decode_all(listing, Settings())
     assert second.taken is not None
     assert (second.taken == first.taken).all()

@@ -22,7 +22,7 @@ from pellucid.data.images import cache as cache_module
 from pellucid.data.images.cache import cache_folder, cache_limit, make_room, open_entry
 from pellucid.data.images.preprocessing import array_digests, difference_hashes, image_digest
 from pellucid.errors import DataError, RunLockedError, StorageError, UsageError
-from pellucid.progress import heard_by
+from pellucid.progress import reporting_to
 from pellucid.safety.files import locked
 from pellucid.settings import Settings
 
@@ -37,11 +37,11 @@ def calls(listing: Listing, settings: Settings | None = None) -> list[tuple[int,
     """What the progress of a decoding said; empty when the cache had all."""
     said: list[tuple[int, int]] = []
 
-    def hear(words: str, done: int, total: int | None) -> None:
+    def show(words: str, done: int, total: int | None) -> None:
         if words == "decoding images":
             said.append((done, total or 0))
 
-    with heard_by(hear):
+    with reporting_to(show):
         decode_all(listing, settings or Settings())
     return said
 
@@ -254,7 +254,7 @@ WRITER = """
 import sys, os, signal, time
 from pellucid.data import read_data, decode_all
 from pellucid.settings import Settings
-from pellucid.progress import heard_by
+from pellucid.progress import reporting_to
 def progress(words, done, total):
     if words != "decoding images":
         return
@@ -262,7 +262,7 @@ def progress(words, done, total):
     if sys.argv[2] == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(float(sys.argv[2]))
-with heard_by(progress):
+with reporting_to(progress):
     decode_all(read_data(sys.argv[1], Settings()), Settings())
 print("whole", flush=True)
 """
@@ -304,7 +304,7 @@ def test_an_interruption_stops_the_work_and_leaves_nothing(tmp_path: Path, own_c
         if words == "decoding images":
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt) as raised, heard_by(interrupt):
+    with pytest.raises(KeyboardInterrupt) as raised, reporting_to(interrupt):
         decode_all(listing, Settings())
     assert raised.tb is not None
     assert threading.active_count() == before

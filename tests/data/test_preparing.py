@@ -6,7 +6,7 @@ from pellucid.data import decoded as content_room
 from pellucid.data import prepare
 from pellucid.data.images.cache import cache_folder
 from pellucid.errors import DataError
-from pellucid.progress import heard_by
+from pellucid.progress import reporting_to
 from pellucid.settings import Settings
 
 FAULTS = {
@@ -164,7 +164,7 @@ def test_a_cache_that_cannot_be_written_is_no_reason_to_stop(tmp_path, monkeypat
 def test_progress_is_passed_on(tmp_path):
     seen = []
     folder = str(write_class_folders(tmp_path / "photos", {"cat": 9, "dog": 9}))
-    with heard_by(lambda *said: seen.append(said)):
+    with reporting_to(lambda *said: seen.append(said)):
         prepare(folder, Settings())
     assert ("decoding images", 18, 18) in seen
     assert {"listing files", "searching for near copies of images"} <= {words for words, _, _ in seen}

@@ -102,6 +102,7 @@ class RunComparison:
             "runs": list(self.runs),
             "data": {"place": self.place, "rows": self.rows, "examples": self.changes.examples},
             "words": self.sentences(),
+            "warnings": list(self.warnings),
             "comparison": self.changes.to_json(),
             "uncorrected": None if self.uncorrected is None else self.uncorrected.to_json(),
             "changed": [dict(zip(head, row, strict=True)) for row in rows],

@@ -110,6 +110,7 @@ class Evaluation:
             "classes": list(self.classes),
             "test": self.scores.to_json(),
             "drift": None if self.drift is None else self.drift.to_json(),
+            "warnings": list(self.warnings),
         }
         optional = {"by_groups": self.worth, "slices": self.slices, "abstention": self.abstention}
         document |= {name: each.to_json() for name, each in optional.items() if each is not None}

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TextIO
 
 from pellucid.errors import UsageError
 from pellucid.language.catalogue import translated
-from pellucid.progress import SILENT, Listener, Pace, heard_by
+from pellucid.progress import SILENT, Listener, Pace, reporting_to
 from pellucid.runtime.help import Formatter
 from pellucid.safety.files import read_regular
 from pellucid.settings import ROWS, Group, Row, Settings, likely_meant, name_of, not_known
@@ -137,20 +137,20 @@ def counting(words: str) -> Iterator[Callable[[int, int | None], None]]:
     time left, anything else a line after two seconds, and then less and less often.
     """
     with contextlib.ExitStack() as stack:
-        hear = stack.enter_context(_bar()) if sys.stderr.isatty() else _lines()
-        stack.enter_context(heard_by(hear))
-        yield lambda done, total: hear(words, done, total)
+        show = stack.enter_context(_bar()) if sys.stderr.isatty() else _lines()
+        stack.enter_context(reporting_to(show))
+        yield lambda done, total: show(words, done, total)
 
 
 def _lines() -> Listener:
     """Lines for where nothing can turn."""
     pace = Pace()
 
-    def hear(words: str, done: int, total: int | None) -> None:
+    def show(words: str, done: int, total: int | None) -> None:
         if (sentence := pace.sentence(words, done, total)) and pace.is_due():
             say(f"  {translated(words)}: {translated(sentence)} ...")
 
-    return hear
+    return show
 
 
 @contextlib.contextmanager
@@ -169,7 +169,7 @@ def _bar() -> Iterator[Listener]:
     with Progress(*columns, console=console, transient=True) as bar:
         task, pace = bar.add_task("", total=None, visible=False, counted=""), Pace()
 
-        def hear(words: str, done: int, total: int | None) -> None:
+        def show(words: str, done: int, total: int | None) -> None:
             said, (passed, took) = translated(words), pace.measured(words, done, total)
             if said != bar.tasks[task].description or not passed:
                 bar.reset(task, description=said, total=total, visible=False)
@@ -177,7 +177,7 @@ def _bar() -> Iterator[Listener]:
             shown = counted(done, total, passed / max(1e-9, took))
             bar.update(task, completed=done, total=total, visible=is_long, counted=shown)
 
-        yield hear
+        yield show
 
 
 def counted(done: int, total: int | None, rate: float) -> str:

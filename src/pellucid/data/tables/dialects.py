@@ -3,7 +3,8 @@
 Fields between commas, with double quotes around those that need some (RFC 4180), are the usual case, and
 semicolons or tabs take the place of commas as often. What cuts the first rows evenly in this way is read
 so. Only of other tables single quotes, pipes, and tabs without quotes are tried, and taken where they cut
-every row into as many fields. An apostrophe is no quote: single quotes are where a field begins and ends.
+every row into as many fields. An apostrophe is not a quote: single quotes count only where a field begins
+and ends.
 """
 
 import contextlib

@@ -22,7 +22,7 @@ from pellucid.data import Check
 from pellucid.data.wording import COLUMNS, visible, wrapped
 from pellucid.errors import InterruptedRun
 from pellucid.language.catalogue import translated
-from pellucid.progress import Pace, heard_by
+from pellucid.progress import Pace, reporting_to
 from pellucid.settings import spoken
 from pellucid.training import Observer, Session
 from pellucid.training.observers import BarProgress, PlainProgress, signals_to
@@ -72,9 +72,9 @@ class Stage:
 
     def progress(self, done: int, total: int) -> None:
         """Show how far it is, with its pace and the time left."""
-        self.hear("", done, total)
+        self.show_progress("", done, total)
 
-    def hear(self, words: str, done: int, total: int | None) -> None:
+    def show_progress(self, words: str, done: int, total: int | None) -> None:
         """Show how far a part of it is, with its pace and the time left."""
         if sentence := translated(self.pace.sentence(words, done, total)):
             self.show(f"{translated(words)}: {sentence}" if words else sentence)
@@ -114,7 +114,7 @@ class Stages:
                 stack.enter_context(each.stage(words))
             if spinner and self._spins and not self.quiet:
                 current.show = stack.enter_context(self._going_on(words, current.pace))
-            stack.enter_context(heard_by(current.hear))
+            stack.enter_context(reporting_to(current.show_progress))
             yield current
         over = done if done is not None and current.words == words else current.words
         if over:
