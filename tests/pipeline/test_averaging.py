@@ -247,16 +247,8 @@ def test_rankings_are_about_the_class_that_is_rarer_in_training():
 
 
 def test_thresholds_of_several_labels_are_each_models_own_but_for_the_users():
-    draws, positions = np.random.default_rng(4), np.arange(300)
-    states = (draws.random((300, 4)) < (0.2, 0.4, 0.6, 0.3)).astype(np.int8)
-    model = MODELS["cnn of labels"]()
-    dataset = Dataset(
-        PIXELS[:300], states, positions[:0], positions, model.classes, DIGITS, target=MULTILABEL
-    )
-    candidates = [
-        Candidate(name, model, 1, 1.0, HeldOutAnswers(positions, draws.beta(1 + skew * states, 2)))
-        for name, skew in (("one", 0.8), ("other", 3.0))
-    ]
+    dataset, candidates = of_several_labels(second=slice(None), skews=(0.8, 3.0))
+    states, model = dataset.labels, candidates[0].model
     name = model.classes[1]
     context = SimpleNamespace(dataset=dataset, settings=Settings(threshold={name: 0.345}))
     found = _knowing_their_data(candidates, None, context)
@@ -267,18 +259,18 @@ def test_thresholds_of_several_labels_are_each_models_own_but_for_the_users():
     assert found[0].model.threshold != found[1].model.threshold
 
 
-def of_several_labels():
-    """Two models that were asked about 300 examples of four labels, the second one about every third."""
+def of_several_labels(second=slice(1, None, 3), skews=(2.0, 2.0)):
+    """Two models that answered 300 examples of four labels, the second one every third, or others of them."""
     draws, positions = np.random.default_rng(4), np.arange(300)
     states = (draws.random((300, 4)) < (0.2, 0.4, 0.6, 0.3)).astype(np.int8)
     model = MODELS["cnn of labels"]()
     dataset = Dataset(
         PIXELS[:300], states, positions[:0], positions, model.classes, DIGITS, target=MULTILABEL
     )
-    asked = {"one": positions, "other": positions[1::3]}
+    asked = {"one": positions, "other": positions[second]}
     return dataset, [
-        Candidate(name, model, 1, 1.0, HeldOutAnswers(some, draws.beta(1 + 2 * states[some], 2)))
-        for name, some in asked.items()
+        Candidate(name, model, 1, 1.0, HeldOutAnswers(some, draws.beta(1 + skew * states[some], 2)))
+        for (name, some), skew in zip(asked.items(), skews, strict=True)
     ]
 
 
