@@ -34,7 +34,6 @@ from text_models import text_model, texts
 
 ASK = """
 globalThis.document = { getElementById: (id) => ({ textContent: given.documents[id] }) };
-Object.defineProperty(globalThis, "navigator", { value: { language: "en" }, configurable: true });
 const explain = "./pellucid/reports/explain/script";
 const folder = "./pellucid/export/app/script";
 const { keep, pageData } = await import(`${explain}/page_data.js`);

@@ -320,10 +320,10 @@ def card_of(model: Model, name: str, folder: Path) -> dict[str, Any]:
     headline = headline_of(metrics)
     score = "cardHeldOut" if headline.is_held_out else "cardScore"
     rows = [
-        ("cardModel", name),
+        ("model", name),
         ("cardTrained", _data(config, metrics, name)),
         (score, ""),
-        ("cardInput", size),
+        ("input", size),
         ("cardParameters", f"{model.parameters:,}"),
         ("cardDate", _date(run)),
         ("cardVersion", f"Pellucid {version('pellucid')}"),
