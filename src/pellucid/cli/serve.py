@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.cli.command_line import say, write_document
-from pellucid.serving.flags import add_flags, options_of
+from pellucid.serving import add_flags, options_of
 
 _EXAMPLES = (
     ("pellucid serve run/", "a page and an API"),

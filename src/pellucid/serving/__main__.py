@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pellucid.errors import PellucidError
 from pellucid.language.catalogue import translated
-from pellucid.serving.flags import add_flags, options_of
+from pellucid.serving import add_flags, options_of
 from pellucid.serving.serve import serve, sources_of
 
 

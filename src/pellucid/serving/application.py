@@ -4,8 +4,10 @@ import asyncio
 import hmac
 import json
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -22,7 +24,6 @@ from pellucid.runtime.metadata import Metadata
 from pellucid.safety.budgets import REQUEST_INPUTS
 from pellucid.safety.strict import parse_line
 from pellucid.serving.monitoring import Monitor
-from pellucid.serving.openapi import document
 from pellucid.serving.page import opened_page_of, page_of
 from pellucid.serving.workers import Asked, Gone, Overloaded, Reply, Workers
 
@@ -291,6 +292,40 @@ def _metrics(_: Request, state: State) -> Response:
     if state.monitor is None:
         return JSONResponse({"error": "starting"}, 503, {"retry-after": "1"})
     return Response(state.monitor.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def document(names: Sequence[str], *, needs_token: bool, takes_corrections: bool = False) -> dict[str, Any]:
+    """The description of the API of a server that serves these models, in the form of OpenAPI 3.1."""
+    found: dict[str, Any] = json.loads(_openapi_text())
+    known = found["components"]
+    known["parameters"]["model"]["description"] += names[0]
+    known["parameters"]["model"]["schema"]["enum"] = list(names)
+    known["schemas"]["Listed"]["maxItems"] = REQUEST_INPUTS
+    if not takes_corrections:
+        for path in (_CORRECTIONS, "/report", "/api/report"):
+            del found["paths"][path]
+    for asked in (asked for path in found["paths"].values() for asked in path.values() if not needs_token):
+        asked.pop("security", None)
+        asked["responses"].pop("401", None)
+    found = {**found, "paths": _resolved(found["paths"], known)}
+    del found["components"]
+    security = {"components": {"securitySchemes": known["securitySchemes"]}}
+    return found | security if needs_token else found
+
+
+@cache
+def _openapi_text() -> str:
+    return files("pellucid.serving").joinpath("openapi.json").read_text(encoding="utf-8")
+
+
+def _resolved(content: Any, known: dict[str, Any]) -> Any:
+    """A part of the description with what it refers to, among what is `known`, in its place."""
+    if isinstance(content, dict):
+        if "$ref" in content:
+            _, _, kind, name = content["$ref"].split("/")
+            return _resolved(known[kind][name], known)
+        return {name: _resolved(each, known) for name, each in content.items()}
+    return [_resolved(each, known) for each in content] if isinstance(content, list) else content
 
 
 def _openapi(_: Request, state: State) -> Response:
