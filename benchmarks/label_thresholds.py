@@ -15,7 +15,7 @@ import numpy as np
 from measuring import command_line, heading, print_table, write_json
 
 from pellucid.arithmetic.label_metrics import label_counts, macro_f1, micro_f1
-from pellucid.evaluation.label_thresholds import fit_thresholds
+from pellucid.evaluation.label_scores import fit_thresholds
 
 SHARES = np.repeat([0.01, 0.03, 0.1, 0.3], 5)
 APART = 2.0

@@ -28,7 +28,7 @@ from pellucid.classical.one_against_rest import (
 )
 from pellucid.classical.text_baselines import LOGISTIC, SVM, TextSetup, for_labels
 from pellucid.classical.text_features import about_labels
-from pellucid.classical.work import Work
+from pellucid.classical.training_set import Work
 from pellucid.data.raw_texts import Texts
 from pellucid.safety.strict import from_json, parse, to_bytes, to_json
 from pellucid.targets import ABSENT, CLASSIFICATION, MULTILABEL, PRESENT, UNKNOWN

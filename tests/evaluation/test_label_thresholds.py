@@ -6,7 +6,7 @@ import pytest
 from evaluation.draws import drawn_labels
 from labelled import labelled
 from pellucid.arithmetic.label_metrics import label_counts, macro_f1, micro_f1
-from pellucid.evaluation.label_thresholds import (
+from pellucid.evaluation.label_scores import (
     HIGHEST,
     LOWEST,
     cross_fitted_decisions,

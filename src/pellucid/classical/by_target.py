@@ -35,8 +35,7 @@ from pellucid.classical.text_baselines import (
     linear_of_texts,
 )
 from pellucid.classical.text_features import NOTHING, Merits, about_classes, about_labels, about_numbers
-from pellucid.classical.training_set import Budget, Configuration, TrainingSet
-from pellucid.classical.work import Baseline, Fit, Trial, Work
+from pellucid.classical.training_set import Baseline, Budget, Configuration, Fit, TrainingSet, Trial, Work
 from pellucid.input_kinds import TEXTS
 from pellucid.language.sentence import Sentence
 from pellucid.targets import CLASSIFICATION, MULTILABEL, ORDERED, REGRESSION, Target

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     for each in arguments.models:
         name, place = named(each)
         if Path(place).is_dir():
-            from pellucid.export.for_serving import folder_page, served_content
+            from pellucid.export.export import folder_page, served_content
 
             stem = Path(place).absolute().name
             content = served_content(place, say)

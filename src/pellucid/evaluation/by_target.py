@@ -28,8 +28,13 @@ from pellucid.evaluation.label_issues import (
     judge_cells,
     judge_label_issues,
 )
-from pellucid.evaluation.label_scores import micro_f1_interval, score_labels, wrong_and_all
-from pellucid.evaluation.label_thresholds import cross_fitted_decisions, fit_thresholds
+from pellucid.evaluation.label_scores import (
+    cross_fitted_decisions,
+    fit_thresholds,
+    micro_f1_interval,
+    score_labels,
+    wrong_and_all,
+)
 from pellucid.evaluation.model_comparisons import (
     ModelComparison,
     Outputs,

@@ -31,8 +31,7 @@ from pellucid.evaluation.intervals import (
     points,
     resample,
 )
-from pellucid.evaluation.label_scores import label_precisions
-from pellucid.evaluation.label_thresholds import cross_fitted_decisions
+from pellucid.evaluation.label_scores import cross_fitted_decisions, label_precisions
 from pellucid.evaluation.model_comparisons import (
     AT_MOST_POINTS,
     FEW,

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pellucid.insight.contributions import TreePath
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.layer_records import LayerRecord
-from pellucid.insight.tree_paths import TreePath
 from pellucid.reference import LAYERS
 from pellucid.reports.explain.page_data import HIDDEN
 
