@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
 from labelled import numbered
-from pellucid.arithmetic.label_metrics import label_log_loss_terms
+from pellucid.arithmetic.metrics import label_log_loss_terms
 from pellucid.bundle.format import PredictorPlan, pack, unpack
 from pellucid.classical import PREDICTORS, Budget, TrainingSet, baselines_for, fit_baseline
 from pellucid.classical.forests import forest_of_labels

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int8, Int64
 
-from pellucid.arithmetic.label_metrics import label_log_loss_terms
-from pellucid.arithmetic.metrics import log_loss_terms
+from pellucid.arithmetic.metrics import label_log_loss_terms, log_loss_terms
 from pellucid.classical.forests import forest_of_classes, forest_of_labels, forest_of_numbers
 from pellucid.classical.image_features import FEATURES
 from pellucid.classical.kernel_machines import (

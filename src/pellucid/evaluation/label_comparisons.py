@@ -11,8 +11,7 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Bool, Float64, Int8, Int64
 
-from pellucid.arithmetic.label_metrics import OF_LABEL_COUNTS, OF_LABEL_DECISIONS
-from pellucid.arithmetic.metrics import ClassCounts
+from pellucid.arithmetic.metrics import OF_LABEL_COUNTS, OF_LABEL_DECISIONS, ClassCounts
 from pellucid.arithmetic.probabilities import holm
 from pellucid.evaluation.comparisons import (
     FLIPS,

@@ -11,8 +11,10 @@ from jaxtyping import Bool, Float64, Int8
 from scipy.sparse import csr_array, vstack
 
 from pellucid.arithmetic.draws import Purpose, generator
-from pellucid.arithmetic.label_metrics import (
+from pellucid.arithmetic.metrics import (
     OF_LABEL_COUNTS,
+    ClassCounts,
+    average_precision,
     is_subset_right,
     label_average_precisions,
     label_calibration_error,
@@ -21,7 +23,6 @@ from pellucid.arithmetic.label_metrics import (
     ranking_precision_terms,
     sample_f1_terms,
 )
-from pellucid.arithmetic.metrics import ClassCounts, average_precision
 from pellucid.evaluation.calibration import calibration_error
 from pellucid.evaluation.intervals import (
     Groups,
