@@ -8,7 +8,7 @@ import pytest
 from every_model import MODELS
 from pellucid.data import Dataset
 from pellucid.evaluation import Groups
-from pellucid.evaluation.ordered_comparisons import compare_ordered, kappa_value
+from pellucid.evaluation.label_comparisons import compare_ordered, kappa_value
 from pellucid.pipeline.judging import testing
 from pellucid.pipeline.learners.candidates import Candidate, HeldOutAnswers
 from pellucid.pipeline.run.stages import Stages

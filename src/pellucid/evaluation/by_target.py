@@ -21,7 +21,16 @@ from pellucid.evaluation.intervals import (
     share_interval,
     wilson,
 )
-from pellucid.evaluation.label_comparisons import compare_labels, rank_labels
+from pellucid.evaluation.label_comparisons import (
+    KAPPA,
+    compare_labels,
+    compare_ordered,
+    kappa_interval,
+    kappa_value,
+    rank_labels,
+    rank_ordered,
+    squared_distances,
+)
 from pellucid.evaluation.label_issues import (
     LabelError,
     LabelJudgement,
@@ -40,14 +49,6 @@ from pellucid.evaluation.model_comparisons import (
     Outputs,
     rank_classes,
     rank_numbers,
-)
-from pellucid.evaluation.ordered_comparisons import (
-    KAPPA,
-    compare_ordered,
-    kappa_interval,
-    kappa_value,
-    rank_ordered,
-    squared_distances,
 )
 from pellucid.evaluation.scores import Scores, score_classes, score_numbers
 from pellucid.settings import METRICS, Metric, metrics_of

@@ -21,17 +21,20 @@ from pellucid.data.images.cache import cache_folder
 from pellucid.encoding import Encoder
 from pellucid.errors import DataError, ModelFileError, StorageError, UsageError
 from pellucid.export.app.shell import FolderPage, ServedPage, script_values, style
-from pellucid.export.precision import (
+from pellucid.export.proof import (
     FP16,
     FP32,
     Judgement,
+    Proof,
     halved,
+    held_out_examples,
     judge,
     labelled,
+    prove,
     quantised,
+    thresholds_of,
     training_batches,
 )
-from pellucid.export.proof import Proof, held_out_examples, prove, thresholds_of
 from pellucid.language.sentence import Sentence
 from pellucid.runtime.exported import ExportedModel, opened
 from pellucid.runtime.metadata import MOST_ROWS, Metadata
