@@ -26,7 +26,7 @@ from pellucid.data.wording import count_of, filled, quoted, some, visible, wrapp
 from pellucid.errors import DataError, UsageError
 from pellucid.evaluation.changes import Changes, changes, together
 from pellucid.language.catalogue import translated
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.reports.changes import MOST_SHOWN, Change, ChangesFacts, render_changes
 from pellucid.safety.files import write_file
 from pellucid.safety.strict import MOST_BYTES, read_json
@@ -318,7 +318,7 @@ def _chosen(
                 "warning: every {noun} is among what these runs learned from ({parts}), so that both "
                 "scores flatter; give data that neither has seen",
                 noun,
-                "; ".join(parts),
+                join("; ", parts),
             )
         )
     elif parts:
@@ -328,7 +328,7 @@ def _chosen(
                 "since answers about them flatter.",
                 listing.place,
                 noun,
-                "; ".join(parts),
+                join("; ", parts),
             )
         )
         words = Sentence("{words} that neither run learned from", words).strip()

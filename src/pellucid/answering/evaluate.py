@@ -39,7 +39,7 @@ from pellucid.evaluation import (
 )
 from pellucid.evaluation.promises import kept_on
 from pellucid.language.catalogue import translated
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.reports.headlines import headline_of
 from pellucid.safety.files import write_file
 from pellucid.safety.strict import MOST_BYTES, read_json
@@ -164,7 +164,7 @@ class Evaluation:
                 self.noun,
                 100 * self.drift.expected,
             )
-            lines += ["", *wrapped(_printable(" ".join([sentence, self.drift.sentence])))]
+            lines += ["", *wrapped(_printable(join(" ", [sentence, self.drift.sentence])))]
         return "\n".join(lines)
 
     def _labels(self) -> list[str]:

@@ -45,7 +45,7 @@ from pellucid.data.wording import (
     visible,
     wrapped,
 )
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.settings import Settings
 
 _CLASSES_SHOWN = 10
@@ -290,7 +290,7 @@ def _image_sentences(check: Check) -> list[str]:
             if same
             else Sentence("All are {pixels}; each is {fitted}.", pixels, fitted)
         )
-    modes = ", ".join(f"{count:,} {mode}" for mode, count in check.modes)
+    modes = join(", ", [f"{count:,} {mode}" for mode, count in check.modes])
     return [sizes, Sentence("They are stored as: {modes}.", modes)]
 
 
@@ -340,7 +340,7 @@ def _copy_sentences(check: Check) -> list[str]:
                 nouns,
                 check.labels.word,
                 count_of(len(check.conflicts), "set"),
-                "; ".join(listed),
+                join("; ", listed),
             )
             + (advice and f" {advice}")
         )

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from pellucid.language.catalogue import translated
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 
 # Columns of a terminal that everything fits into.
 COLUMNS = 80
@@ -32,7 +32,7 @@ def visible(text: str) -> str:
 
 def with_article(noun: str) -> str:
     """A noun behind `a` or `an`."""
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+    return Sentence(f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}")
 
 
 def quoted(name: str) -> str:
@@ -45,10 +45,9 @@ def quoted(name: str) -> str:
 def count_of(number: int, noun: str) -> str:
     """A number with its noun, such as `1 class`, `1,203 images` or `2 copies`."""
     if number == 1:
-        return f"1 {noun}"
-    if noun.endswith("y"):
-        return f"{number:,} {noun[:-1]}ies"
-    return f"{number:,} {noun}{'es' if noun.endswith('s') else 's'}"
+        return Sentence(f"1 {noun}")
+    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}{'es' if noun.endswith('s') else 's'}"
+    return Sentence(f"{{count:,}} {many}", number)
 
 
 def public_name(name: str, place: str) -> str:
@@ -81,7 +80,7 @@ def public_text(text: str) -> str:
 def some(names: Sequence[str], most: int = 3) -> str:
     """The first few of many names, joined by commas, with the number of those left out."""
     rest = len(names) - most
-    return ", ".join(names[:most]) + (Sentence(" and {rest:,} more", rest) if rest > 0 else "")
+    return join(", ", names[:most]) + (Sentence(" and {rest:,} more", rest) if rest > 0 else "")
 
 
 def some_quoted(names: Iterable[str], most: int = 3) -> str:

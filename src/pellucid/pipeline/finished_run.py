@@ -11,7 +11,7 @@ from urllib.parse import quote
 from pellucid.arithmetic.rounding import per_cent, percent
 from pellucid.bundle import Model, load_any
 from pellucid.errors import StorageError
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join, with_templates
 from pellucid.pages.assembly import visible
 from pellucid.pipeline.by_target import WAYS, target_of_task
 from pellucid.reports.formatting import interval, read_score, scored, seconds, size
@@ -34,7 +34,8 @@ class Run:
         """The content of `metrics.json`."""
         path = self.folder / "metrics.json"
         try:
-            return Object().read("metrics", read_json(path, MOST_BYTES))
+            found = Object().read("metrics", read_json(path, MOST_BYTES))
+            return {**found, **with_templates(found)}
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise StorageError("{path}: {reason}; use an undamaged copy", path, reason) from error
@@ -56,7 +57,7 @@ class Run:
         kind = str(self.metrics.get("task", "image")).split("-")[0]
         noun = kind if kind in ("image", "text") else "example"
         known = _known_from_training(headline, noun)
-        return " ".join([self._outcome(headline, noun), *([known] if known else [])])
+        return join(" ", [self._outcome(headline, noun), *([known] if known else [])])
 
     def _outcome(self, headline: Headline, noun: str) -> str:
         name = self.metrics["recommended"]

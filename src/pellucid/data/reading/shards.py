@@ -37,7 +37,7 @@ from pellucid.data.tables.table import Block, Table, table_of_batches
 from pellucid.data.trees import Folder, suffix_of
 from pellucid.data.wording import count_of, quoted, some_quoted
 from pellucid.errors import DataError
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.safety.strict import parse_line
 from pellucid.settings import Settings
 
@@ -123,7 +123,7 @@ def require_all_named(names: Sequence[str], splits: Sequence[str], place: str, f
 def by_split(splits: Iterable[str]) -> str:
     """Number of files of each split, for the end of a sentence."""
     counts = Counter(split or "no split" for split in splits)
-    numbers = ", ".join(f"{number:,} of {name}" for name, number in counts.items())
+    numbers = join(", ", [f"{number:,} of {name}" for name, number in counts.items()])
     return Sentence("{numbers}, by the names of the files", numbers)
 
 

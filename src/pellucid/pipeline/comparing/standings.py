@@ -16,7 +16,7 @@ from pellucid.arithmetic.rounding import figure
 from pellucid.data import Dataset
 from pellucid.evaluation import corrected_interval, corrected_p_value
 from pellucid.evaluation.intervals import Interval, span
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.pipeline.learners.candidates import Candidate, held_out_score
 from pellucid.pipeline.learners.evaluation_budget import Folds
 from pellucid.settings import Metric, Settings, metrics_of
@@ -117,7 +117,7 @@ class Standings:
         for finding, form in _AGAINST.items():
             if names := [name for name, each in found.items() if each == finding]:
                 parts.append(form.format(_listed(names)))
-        against = "; ".join(parts)
+        against = join("; ", parts)
         return Sentence(
             "{best} has the best {level} over {trainings:,} trainings; it is {against}.",
             best,
