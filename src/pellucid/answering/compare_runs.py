@@ -288,7 +288,9 @@ def _chosen(
     usable = np.ones(len(listing), bool)
     usable[list(problems)] = False
     if problems and not skip_bad:
-        named = some([f"{each.source}: {each.reason}" for each in problems.values()], _NAMED)
+        named = some(
+            [Sentence("{source}: {reason}", each.source, each.reason) for each in problems.values()], _NAMED
+        )
         raise DataError(
             "{place}: {problems} cannot be read, {named}; fix them or leave them out with --skip-bad",
             listing.place,
@@ -334,7 +336,9 @@ def _chosen(
         words = Sentence("{words} that neither run learned from", words).strip()
     rows = np.flatnonzero(kept).astype(np.int64)
     skipped = Sentence("; {problems} skipped", count_of(len(problems), noun)) if problems else ""
-    return _Chosen(rows, f"{count_of(len(rows), noun)} {words}".strip() + skipped, warnings)
+    return _Chosen(
+        rows, Sentence("{rows} {words}", count_of(len(rows), noun), words).strip() + skipped, warnings
+    )
 
 
 def _learned(run: str, listing: Listing, contents: Sequence[str]) -> Bool[np.ndarray, " examples"]:

@@ -121,7 +121,9 @@ class Applied:
                 named = some(
                     [each.words or Sentence("row {row}", each.correction.row) for each in rows], _NAMED
                 )
-                subject = f"{count_of(len(rows), 'correction')} {one if len(rows) == 1 else many}"
+                subject = Sentence(
+                    "{rows} {one}", count_of(len(rows), "correction"), one if len(rows) == 1 else many
+                )
                 found.append(f"{subject}: {form.format(named)}.")
         return found
 

@@ -73,7 +73,9 @@ class TextFindings:
             )
         sentences: list[str] = [Sentence("{lengths}; the longest is {longest}.", lengths, self.longest)]
         if self.scripts[0][0] != NO_LETTERS:
-            scripts = join(", ", [f"{number:,} {name}" for name, number in self.scripts])
+            scripts = join(
+                ", ", [Sentence("{number:,} {name}", number, name) for name, number in self.scripts]
+            )
             sentences.append(Sentence("They are written in: {scripts}.", scripts))
         return sentences
 

@@ -294,7 +294,10 @@ def _require_enough(dataset: Dataset, units: Units, count: int) -> None:
     if len(short) == 0:
         return
     codes = np.unique(dataset.labels[np.concatenate([dataset.train, dataset.validation])])
-    names = [f"{quoted(dataset.classes[codes[stratum]])} ({sets[stratum]})" for stratum in short.tolist()]
+    names = [
+        Sentence("{classes} ({sets})", quoted(dataset.classes[codes[stratum]]), sets[stratum])
+        for stratum in short.tolist()
+    ]
     raise DataError(
         "folds: {names} outside the test split "
         "{word} fewer than {count} examples that may be parted, "

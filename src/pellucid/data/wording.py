@@ -22,6 +22,8 @@ def visible(text: str) -> str:
     r"""Replace every character that hides, turns or breaks a line by its code, such as `\\x1b`."""
     if text.isascii() and text.isprintable():
         return text
+    if isinstance(text, Sentence) and text.values:
+        return text.each_text(visible)
     return "".join(
         character.encode("unicode_escape").decode("ascii")
         if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
@@ -70,8 +72,10 @@ def public_text(text: str) -> str:
     They are recognised where a word begins, also behind a quotation mark, an equals sign or a bracket.
     """
     home = os.path.expanduser("~").rstrip(os.sep)
-    if not home:
+    if not home or home not in text:
         return text
+    if isinstance(text, Sentence) and text.values:
+        return text.each_text(public_text)
     # A shell knows no `~` within quotation marks, which therefore come behind it.
     begin = re.compile(rf"(?<![^\s='\"(])(['\"]?){re.escape(home + os.sep)}")
     return begin.sub(lambda found: f"~{os.sep}{found[1]}", text)

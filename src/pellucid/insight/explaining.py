@@ -428,7 +428,13 @@ def _closed(opened: Opened) -> list[str]:
             kinds.setdefault(str(line.settings["what"]), []).append(line.name)
     if not kinds:
         return []
-    named = join("; ", [f"{kind} ({some(names, _MOST_NAMED)})" for kind, names in sorted(kinds.items())])
+    named = join(
+        "; ",
+        [
+            Sentence("{kind} ({names})", kind, some(names, _MOST_NAMED))
+            for kind, names in sorted(kinds.items())
+        ],
+    )
     return [
         Sentence(
             "{len} of {lines} layers are closed: there is no formula "

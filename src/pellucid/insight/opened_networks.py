@@ -100,7 +100,10 @@ def _followed(backbone: nn.Module, size: tuple[int, int]) -> fx.GraphModule:
                 "the steps of its backbone cannot be followed ({name}), so that all are closed: ",
                 type(error).__name__,
             )
-            + join("; ", [f"{kind} ({some(names, 1)})" for kind, names in sorted(kinds.items())])
+            + join(
+                "; ",
+                [Sentence("{kind} ({names})", kind, some(names, 1)) for kind, names in sorted(kinds.items())],
+            )
         ) from error
     for node in list(found.graph.nodes):
         if node.op == "call_module":

@@ -3,7 +3,7 @@
 import math
 import re
 import string
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, SupportsIndex
 
@@ -62,6 +62,18 @@ class Sentence(str):
             repr(self.values[each.name]) if each.conversion else format(self.values[each.name], each.form)
             for each in fields(self.template)
         ]
+
+    def each_text(self, change: Callable[[str], str]) -> "Sentence":
+        """The same sentence with texts among its values changed, such as names made visible."""
+        values = [
+            value.each_text(change)
+            if isinstance(value, Sentence)
+            else change(value)
+            if isinstance(value, str)
+            else value
+            for value in self.values.values()
+        ]
+        return Sentence(self.template, *values)
 
     def __add__(self, other: str) -> "Sentence":
         return join("", (self, other))

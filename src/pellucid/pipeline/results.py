@@ -243,7 +243,7 @@ def _price(outcome: Outcome, entries: Mapping[str, Mapping[str, Any]]) -> str:
             words,
             losses,
         )
-    return f"{cost} {gain}"
+    return Sentence("{cost} {gain}", cost, gain)
 
 
 def _save(

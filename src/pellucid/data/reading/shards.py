@@ -159,11 +159,18 @@ def read_shards(shards: Sequence[Shard], place: str, settings: Settings) -> List
     # Which columns were chosen is the same in all parts, and reported once.
     sentence = parts[0].warnings[-1].removeprefix(f"{parts[0].place}: ")
     warnings = [
-        warning for part in parts for warning in part.warnings if warning != f"{part.place}: {sentence}"
+        warning
+        for part in parts
+        for warning in part.warnings
+        if warning != Sentence("{place}: {sentence}", part.place, sentence)
     ]
     if len(parts) > 1 or parts[0].splits[0]:
-        sentence += f"; {count_of(len(parts), 'table')} ({by_split(part.splits[0] for part in parts)})"
-    warnings.append(f"{place}: {sentence}")
+        sentence += Sentence(
+            "; {parts} ({by_split})",
+            count_of(len(parts), "table"),
+            by_split(part.splits[0] for part in parts),
+        )
+    warnings.append(Sentence("{place}: {sentence}", place, sentence))
     if empty:
         warnings.append(
             Sentence(
@@ -259,7 +266,7 @@ def list_samples(samples: Samples, settings: Settings) -> Listing:
         form="webdataset",
         sources=[str(file) for file in inputs],
         paths=inputs,
-        warnings=(f"{samples.place}: {TAKEN}, {sentence}",),
+        warnings=(Sentence("{place}: {TAKEN}, {sentence}", samples.place, TAKEN, sentence),),
     )
     return read_texts(listing, settings.encoding)[0] if samples.input == _TEXT else listing
 

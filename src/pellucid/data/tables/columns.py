@@ -229,7 +229,7 @@ class ChosenInput(NamedTuple):
                 self.why,
                 flag,
             )
-        why = f" ({self.why})" if self.why else ""
+        why = Sentence(" ({why})", self.why) if self.why else ""
         return Sentence("{holds} from column {name}{why}", self.holds, quoted(self.name), why)
 
 

@@ -65,7 +65,12 @@ class Contrast:
         """The form in `metrics.json`."""
         verdict: str = Sentence("{a} and {b}: {finding}", self.a, self.b, self.finding)
         if self.better is not None:
-            verdict = f"{self.better} {self.finding} {self.b if self.better == self.a else self.a}"
+            verdict = Sentence(
+                "{better} {finding} {b}",
+                self.better,
+                self.finding,
+                self.b if self.better == self.a else self.a,
+            )
         return {
             "a": self.a,
             "b": self.b,

@@ -172,7 +172,7 @@ def _setup(candidates: Sequence[Candidate], body: Candidate | None, material: Da
     features, words = same.setup
     if material.takes == "texts":
         return features, words
-    return VALUES, words.removeprefix(f"{FEATURES[_FEATURES].title}, ")
+    return VALUES, words.removeprefix(Sentence("{title}, ", FEATURES[_FEATURES].title))
 
 
 def draw_folds(together: Int64[np.ndarray, " n"], folds: int, seed: int) -> Int64[np.ndarray, " n"]:
