@@ -10,7 +10,7 @@ from jaxtyping import Float64
 
 from pellucid.evaluation import Interval, wilson
 from pellucid.language.catalogue import translated
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.reports.album import Album, Placed, bind
 from pellucid.reports.facts import Answered, LabelFacts, LabelIssue, Labelled, ReportFacts
 from pellucid.reports.formatting import Excerpt, excerpt, finite, read_score
@@ -421,9 +421,12 @@ def together(facts: ReportFacts, found: LabelFacts) -> Sequence[LabelPair]:
 def per_example_plot(facts: ReportFacts, found: LabelFacts) -> Plot:
     """How many labels a test example has, and how many are answered, beside each other."""
     truth, answers = found.per_example.T.tolist()
-    spoken = "; ".join(
-        Sentence("{n} labels: {a} and {b}", n, a, b)
-        for n, (a, b) in enumerate(zip(truth, answers, strict=True))
+    spoken = join(
+        "; ",
+        [
+            Sentence("{n} labels: {a} and {b}", n, a, b)
+            for n, (a, b) in enumerate(zip(truth, answers, strict=True))
+        ],
     )
     label = Sentence(
         "Test {noun}s by their number of labels, in truth and answered. {spoken}", facts.noun, spoken
