@@ -39,19 +39,22 @@ NOBODY = ("arithmetic", "language", "reports/svg", "data/raw_texts.py")
 # What people read beside sentences that stand in the source as they are read.
 NOUNS = (
     "character", "class", "colour image", "column", "copy", "core", "correction", "epoch", "example",
-    "feature vector", "file", "group", "held-out example",
+    "feature", "feature vector", "file", "group", "held-out example",
     "held-out image", "held-out text", "image", "label", "latent", "latent variable", "layer", "line",
     "model", "more character", "more variant", "new test example", "new test image", "new test text",
     "new validation example", "new validation image", "new validation text", "old class",
     "old test example", "old test image", "old test text", "old training image", "old training text",
     "other trial", "parameter", "part", "row", "second", "seed", "set", "step", "test example",
-    "test image", "test text", "text", "thread", "token", "trainable layer", "training", "training example",
+    "test image", "test text", "text", "thread", "token", "trainable layer", "training", "training example label",
+    "training image label", "training text label", "training example",
     "training image", "training text", "trial", "validation example", "validation image", "validation text",
     "variant", "word",
 )  # fmt: skip
 OTHERS = Path(__file__).with_name("more_messages.txt")  # one in each line
 _COUNTS = ("count", "number", "number2", "number3", "points")  # fields of others that are numbers
 _SHORT = 3
+_WORD = re.compile("[A-Za-z]{2}")
+_FIELD = re.compile("{[^{}]*}")
 _WORDS = re.compile(r"[A-Za-z][a-z']+[ ,;:.)]+(?:[({]|[a-z{])|[}] [a-z]{3,}|[a-z]{3,}[:,]? [{]")
 _FORMS = re.compile(r"\(\?|\\[dswb]|^\s*<|^[#.@][\w-]+ *[{]|%[A-Za-z] %")
 
@@ -66,15 +69,17 @@ def messages_of(text: str) -> Iterator[tuple[int, str, list[str]]]:
             return
         if (found := _with_fields(node)) is not None:
             message, numbers, values = found
-            if _is_sentence(message):
+            if _WORD.search(_FIELD.sub("", message)):
                 yield node.lineno, message, numbers
             for value in values:
                 yield from walk(value)
             return
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and _is_sentence(node.value):
             yield node.lineno, _filled_later(node.value), []
+        is_format = isinstance(node, ast.JoinedStr)  # never a sentence itself, though values of it may be
         for child in ast.iter_child_nodes(node):
-            yield from walk(child)
+            if not (is_format and isinstance(child, ast.Constant)):
+                yield from walk(child)
 
     yield from walk(tree)
 
@@ -122,16 +127,14 @@ def _is_sentence(message: str) -> bool:
 
 def _filled_later(text: str) -> str:
     """A constant as a message: most that have braces are filled in by `format`."""
-    if not re.fullmatch(r"(?:[^{}]|\{[a-z_]*(?::[^{}]*)?\})*", text):
+    if not re.fullmatch(r"(?:[^{}]|\{[a-z_]*\d?(?::[^{}]*)?\})*", text):
         return text.replace("{", "{{").replace("}", "}}")
     names = iter(["value", *(f"value{number}" for number in range(2, 20))])
-    return re.sub(r"\{([a-z_]*)(?::[^{}]*)?\}", lambda match: f"{{{match[1] or next(names)}}}", text)
+    return re.sub(r"\{([a-z_]*\d?)(?::[^{}]*)?\}", lambda match: f"{{{match[1] or next(names)}}}", text)
 
 
 def _with_fields(node: ast.AST) -> tuple[str, list[str], list[ast.expr]] | None:
-    """Message, fields that are numbers, and values of an f-string, or of a template that a call fills."""
-    if isinstance(node, ast.JoinedStr):
-        return *message_of(node), [each.value for each in node.values if isinstance(each, ast.FormattedValue)]
+    """Message, fields that are numbers, and values of a template that a call fills."""
     if not (isinstance(node, ast.Call) and len(node.args) > 1 and isinstance(node.args[0], ast.Constant)):
         return None
     name, template = ast.unparse(node.func), node.args[0].value

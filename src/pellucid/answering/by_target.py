@@ -164,7 +164,10 @@ class _OfNumbers(OfClasses):
         read = [read_number(listing.labels[index]) for index in rows]
         wrong = [index for index, value in zip(rows, read, strict=True) if value is None]
         if wrong:
-            named = [f"{quoted(listing.labels[index])} at {listing.sources[index]}" for index in wrong]
+            named = [
+                Sentence("{labels} at {sources}", quoted(listing.labels[index]), listing.sources[index])
+                for index in wrong
+            ]
             raise DataError(
                 "{place}: the model predicts numbers, but not every label is one: "
                 "{named}; fix or remove {word}",

@@ -202,8 +202,8 @@ def _table(scores: Scores, target: Target) -> list[str]:
     lines = [f"{_heads(('Score', -28), ('Value', own.width))}   {translated('95 % interval')}"]
     for key, interval in scores.intervals.items():
         metric, places = METRICS[key], decimals(interval.value)
-        words = translated(metric.title) + (
-            translated(Sentence(" ({hint})", metric.hint)) if metric.hint else ""
+        words = translated(
+            Sentence("{title} ({hint})", metric.title, metric.hint) if metric.hint else metric.title
         )
         value, low, high = (own.score_text(end, places) for end in interval)
         lines.append(f"{filled(words, -28)}{value:>{own.width}}   [{low}, {high}]")

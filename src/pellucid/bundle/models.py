@@ -278,7 +278,7 @@ class ClassicalModel(Model):
     def name(self) -> str:
         """The kind of model in words."""
         words = _WORDS.get(self.predictor.kind, self.predictor.kind)
-        return words if self.network is None else f"{words} on {self.network.name}"
+        return words if self.network is None else Sentence("{words} on {name}", words, self.network.name)
 
     def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
         """Values of the last hidden layer of the network that it is built on, as `Model.transform`."""

@@ -39,7 +39,7 @@ from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import DivergedError
 from pellucid.input_kinds import TEXTS, VALUES
 from pellucid.language.catalogue import translated, translated_form
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.networks import Network
 from pellucid.networks.config import Latent
 from pellucid.safety.files import write_folder
@@ -185,7 +185,7 @@ _FEATURES = {
     "pixels": "pixels",
     "hog": "histograms of oriented gradients (HOG)",
     "values": "the values as they are",
-    "tf-idf": "how often {title} occur in the text and how rare they are (TF-IDF), {count} of them",
+    "tf-idf": "how often {title} occur in the text and how rare they are (TF-IDF), {count:,} of them",
     "network": "the last hidden layer of a {network} network, which lies in this folder",
 }
 _COMMANDS = {
@@ -224,7 +224,7 @@ def model_card(model: Model, facts: Mapping[str, Any]) -> str:
     files = sorted({f"`{plan.file}`" for plan in plans if plan.holds_words})
     words = ""
     if files:
-        named, passed = " and ".join(files), "whoever passes this folder on passes them on too."
+        named, passed = join(" and ", files), "whoever passes this folder on passes them on too."
         said = Sentence("Words of the training texts are in {named}: {passed}", named, passed)
         if isinstance(model, AverageModel):
             said = Sentence(
@@ -281,12 +281,10 @@ def _features(model: Model) -> dict[str, str]:
     if isinstance(model, ClassicalModel):
         if not model.predictor.inputs:
             return {"features": "none: it looks at nothing"}
-        fields = {
-            "network": model.network and model.network.name,
-            "count": f"{model.tfidf.features:,}" if model.tfidf is not None else "",
-            "title": EncodingPlan.of(model.tfidf).title if model.tfidf is not None else "",
-        }
-        found["features"] = _FEATURES[model.features].format(**fields)
+        values: tuple[object, ...] = () if model.network is None else (model.network.name,)
+        if model.tfidf is not None:
+            values = EncodingPlan.of(model.tfidf).title, model.tfidf.features
+        found["features"] = Sentence(_FEATURES[model.features], *values)
     if model.encoder is not None:
         plan = EncodingPlan.of(model.encoder)
         found[plan.noun] = Sentence(
@@ -371,7 +369,9 @@ def _shown(value: Any) -> str:
     """A value for people: three significant figures for numbers with fractions."""
     if isinstance(value, float):
         return figure(value)
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return value if isinstance(value, str) else str(value)
 
 
 _CARD = """\

@@ -278,6 +278,10 @@ def write_run(folder: Path) -> None:
 Examples = Sequence[tuple[str, str]]
 
 
+# What the standard library says of a command line, without its names.
+_OF_ARGPARSE = ("unrecognized arguments: ", "the following arguments are required: ")
+
+
 class Parser(argparse.ArgumentParser):
     """Argparse with messages of our form, and with two lengths of help.
 
@@ -361,6 +365,9 @@ class Parser(argparse.ArgumentParser):
 
         Raises: `UsageError`, always.
         """
+        for begin in _OF_ARGPARSE:
+            if message.startswith(begin):
+                message = Sentence(begin + "{names}", message.removeprefix(begin))
         raise UsageError("{message}; see {prog} --help{all}", message, self.prog, "-all" if self.main else "")
 
 

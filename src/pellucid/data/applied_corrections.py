@@ -110,10 +110,14 @@ class Applied:
                 )
             )
         words = {
-            ALREADY: ("was already true", "were already true", "{}"),
-            REPLACED: ("is replaced by a later one", "are replaced by later ones", "{}"),
-            CONTRADICTORY: ("contradicts the data", "contradict the data", "{}; not applied (--skip-bad)"),
-            UNMATCHED: ("fits no example", "fit no example", "{}; passed over (--skip-bad)"),
+            ALREADY: ("was already true", "were already true", "{subject}: {named}."),
+            REPLACED: ("is replaced by a later one", "are replaced by later ones", "{subject}: {named}."),
+            CONTRADICTORY: (
+                "contradicts the data",
+                "contradict the data",
+                "{subject}: {named}; not applied (--skip-bad).",
+            ),
+            UNMATCHED: ("fits no example", "fit no example", "{subject}: {named}; passed over (--skip-bad)."),
         }
         for kind, (one, many, form) in words.items():
             rows = [each for each in self.outcomes if each.kind == kind]
@@ -124,7 +128,7 @@ class Applied:
                 subject = Sentence(
                     "{rows} {one}", count_of(len(rows), "correction"), one if len(rows) == 1 else many
                 )
-                found.append(f"{subject}: {form.format(named)}.")
+                found.append(Sentence(form, subject, named))
         return found
 
     def reasons(self) -> dict[int, str]:

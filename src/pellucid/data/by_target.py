@@ -33,7 +33,7 @@ from pellucid.data.listing import TRAIN, UNDECIDED, Listing
 from pellucid.data.split_units import Units, tabulated, tabulated_sets
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, UsageError
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.settings import Settings
 from pellucid.targets import (
     ABSENT,
@@ -68,7 +68,7 @@ def renamed(listing: Listing, names: Mapping[str, str]) -> Listing:
     for name in counts:
         sources.setdefault(names.get(name, name), []).append(name)
     changed = [name for name in names if names[name] != name]
-    pairs = [f"{quoted(name)} to {quoted(names[name])}" for name in changed]
+    pairs = [Sentence("{name} to {names}", quoted(name), quoted(names[name])) for name in changed]
     sentences = (
         [Sentence("Renamed: {changed}, {pairs}.", count_of(len(changed), "class"), some(pairs, NAMES_SHOWN))]
         if changed
@@ -76,9 +76,12 @@ def renamed(listing: Listing, names: Mapping[str, str]) -> Listing:
     )
     for new, old in sources.items():
         if len(old) > 1:
-            parts = " and ".join(
-                Sentence("{name} ({counts})", quoted(name), count_of(counts[name], listing.noun))
-                for name in old
+            parts = join(
+                " and ",
+                [
+                    Sentence("{name} ({counts})", quoted(name), count_of(counts[name], listing.noun))
+                    for name in old
+                ],
             )
             sentences.append(Sentence("Merged into {new}: {parts}.", quoted(new), parts))
     return with_labels(listing.with_warnings(*sentences), listing.coded.renamed(names))
@@ -262,7 +265,10 @@ def numbers_of(texts: Sequence[str], sources: Sequence[str], place: str) -> Floa
     wrong = [index for index, value in enumerate(read) if value is None]
     if wrong:
         complaint = _complaint([texts[index] for index in wrong], len(texts))
-        listed = some([f"{quoted(texts[index])} at {sources[index]}" for index in wrong], MOST_ROWS)
+        listed = some(
+            [Sentence("{texts} at {sources}", quoted(texts[index]), sources[index]) for index in wrong],
+            MOST_ROWS,
+        )
         raise DataError("{place}: {complaint}: {listed}; {REMEDY}", place, complaint, listed, _REMEDY)
     return np.array(read, np.float64)
 
@@ -297,7 +303,12 @@ def _why_not_all(
     wrong = [index for index, value in enumerate(read) if value is None]
     if 2 * len(wrong) > len(read) or distinct <= CLASSES_AT_MOST or not has_fractions:
         return None
-    named = some([f"{quoted(listing.labels[index])} at {listing.sources[index]}" for index in wrong])
+    named = some(
+        [
+            Sentence("{labels} at {sources}", quoted(listing.labels[index]), listing.sources[index])
+            for index in wrong
+        ]
+    )
     return Sentence(
         "the labels are numbers but for {named}, and so taken as classes; fix or remove these to predict "
         "numbers",

@@ -355,7 +355,7 @@ def _copy_sentences(check: Check) -> list[str]:
                 least,
                 count_of(near.examples, check.noun),
                 count_of(near.sets, "set"),
-                " and ".join(check.near_copies[0]),
+                join(" and ", check.near_copies[0]),
                 near.in_test,
                 "has" if near.in_test == 1 else "have",
             )

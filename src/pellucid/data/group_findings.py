@@ -34,7 +34,9 @@ class GroupFindings:
 
     def sentences(self, noun: str) -> list[str]:
         """The counts, what follows for intervals, and what so few groups cannot show."""
-        listed = join(", ", [f"{count:,} in {part}" for part, count in self.counts.items()])
+        listed = join(
+            ", ", [Sentence("{count:,} in {part}", count, part) for part, count in self.counts.items()]
+        )
         matter: str = Sentence(
             "; {noun}s of one group are alike, so that intervals of test scores are by groups", noun
         )

@@ -281,7 +281,10 @@ class LabelFindings(TargetFindings):
                 )
             )
         if self.pairs:
-            shown = [f"{quoted(one)} and {quoted(other)} ({count:,})" for one, other, count in self.pairs[:3]]
+            shown = [
+                Sentence("{one} and {other} ({count:,})", quoted(one), quoted(other), count)
+                for one, other, count in self.pairs[:3]
+            ]
             sentences.append(Sentence("Labels that go together most often: {shown}.", some(shown)))
         if self.never_trained:
             sentences.append(

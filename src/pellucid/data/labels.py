@@ -14,7 +14,7 @@ from jaxtyping import Float64, UInt64
 from pellucid.data.label_sets import as_array
 from pellucid.data.wording import quoted, some, some_quoted
 from pellucid.errors import DataError, UsageError
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.targets import Target
 
 # Larger numbers leave the range in which networks compute; so do squares of their differences.
@@ -205,8 +205,12 @@ def _refuse_mixed_kinds(values: Sequence[object], place: str, source: Callable[[
     if len(first) > 1:
         shown = {index: values[index] for index in first.values()}
         texts = {at: quoted(each) if isinstance(each, str) else _as_text(each) for at, each in shown.items()}
-        found = " and ".join(
-            Sentence("the {kind} {texts} at {at}", kind, texts[at], source(at)) for kind, at in first.items()
+        found = join(
+            " and ",
+            [
+                Sentence("the {kind} {texts} at {at}", kind, texts[at], source(at))
+                for kind, at in first.items()
+            ],
         )
         raise DataError(
             "{place}: labels of mixed kinds: {found}; make them all text or all numbers", place, found

@@ -200,7 +200,9 @@ def time_sentence(listing: Listing, split_positions: dict[str, Int64[np.ndarray,
         return text.removesuffix("T00:00:00").replace("T", " ")
 
     stretches = [
-        f"{part} {written(times[positions].min())} to {written(times[positions].max())}"
+        Sentence(
+            "{part} {min} to {max}", part, written(times[positions].min()), written(times[positions].max())
+        )
         for part, positions in split_positions.items()
         if len(positions)
     ]

@@ -24,6 +24,7 @@ from jaxtyping import Float64
 from pellucid.data.labels import MOST_ROWS
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 
 _CLOCK = r"(?:[ T,]+(\d{1,2}:\d\d(?::\d\d(?:\.\d{1,9})?)?))?"
 _ISO = re.compile(
@@ -54,7 +55,10 @@ def read_times(
     read = [_read(value, day_first) for value in texts]
     wrong = [index for index, each in enumerate(read) if each is None]
     if wrong:
-        named = some([f"{_quoted_time(plain[index])} at {source(index)}" for index in wrong], MOST_ROWS)
+        named = some(
+            [Sentence("{plain} at {index}", _quoted_time(plain[index]), source(index)) for index in wrong],
+            MOST_ROWS,
+        )
         raise DataError(
             "{place}: no time: {named}; write times as 2024-03-01 or 2024-03-01T14:05, or leave these out",
             place,

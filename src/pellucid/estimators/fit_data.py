@@ -45,6 +45,7 @@ from pellucid.errors import DataError, UsageError
 from pellucid.estimators.by_target import FORMS, estimator_of, read_targets
 from pellucid.estimators.fit_labels import OwnLabels
 from pellucid.input_kinds import IMAGES, TEXTS, InputKind
+from pellucid.language.sentence import Sentence
 from pellucid.settings import Settings, in_python, parse_ignore
 
 VALIDATION_FROM = 1000  # `fit` sets 10 % aside for validation from this many examples
@@ -121,7 +122,9 @@ def fit_data_at_place(data: Any, settings: Settings, kind: InputKind) -> FitData
             listing = read(place if is_place else data, dataclasses.replace(settings, task=kind.task))
         except (DataError, UsageError) as error:
             other = TEXTS if kind is IMAGES else IMAGES
-            fitting = f"{estimator_of(other, 'Classifier')} or {estimator_of(other, 'Regressor')}"
+            fitting = Sentence(
+                "{other} or {other2}", estimator_of(other, "Classifier"), estimator_of(other, "Regressor")
+            )
             raise DataError(
                 "{place}: holds {nouns}, not {nouns2}; give it to {fitting}",
                 place,

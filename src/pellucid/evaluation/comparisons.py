@@ -332,7 +332,7 @@ def compare_all(
     p_values = [p_value for p_value, _ in compared]
     found = []
     for (a, b), (p_value, difference), adjusted in zip(pairs, compared, holm(p_values), strict=True):
-        unlike = f"{int((right[a] != right[b]).sum()):,} of {examples}"
+        unlike = Sentence("{sum:,} of {examples}", int((right[a] != right[b]).sum()), examples)
         found.append(compared_shares((a, b), difference, (p_value, adjusted), unlike, len(pairs)))
     return tuple(found)
 
@@ -448,7 +448,11 @@ def counted_examples(labels: np.ndarray, groups: Groups | None) -> str:
     if len(labels) == 0:
         raise ValueError("labels: no example to compare on; at least one is needed")
     examples = count_of(len(labels), "example")
-    return examples if groups is None else f"{examples} of {count_of(groups.count, 'group')}"
+    return (
+        examples
+        if groups is None
+        else Sentence("{examples} of {count}", examples, count_of(groups.count, "group"))
+    )
 
 
 # Cross-validated scores, whose folds share training examples and so are not independent.

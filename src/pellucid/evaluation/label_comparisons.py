@@ -86,7 +86,7 @@ def compare_labels(
     adjusted = zip(p_values, holm(p_values), strict=True)
     for (a, b), difference, both in zip(pairs, differences, adjusted, strict=True):
         disagree = ((predicted[a] != predicted[b]) & (labels >= 0)).any(axis=1)
-        unlike = f"{int(disagree.sum()):,} of {examples}"
+        unlike = Sentence("{sum:,} of {examples}", int(disagree.sum()), examples)
         found.append(compared_shares((a, b), difference, both, unlike, len(pairs), "micro_f1"))
     return tuple(found)
 
@@ -313,7 +313,7 @@ def compare_ordered(
     p_values = [_kappa_p_value(moments[a], moments[b], seed, groups) for a, b in pairs]
     found = []
     for (a, b), p_value, adjusted in zip(pairs, p_values, holm(p_values), strict=True):
-        unlike = f"{int((predicted[a] != predicted[b]).sum()):,} of {examples}"
+        unlike = Sentence("{sum:,} of {examples}", int((predicted[a] != predicted[b]).sum()), examples)
         difference = _kappa_difference(moments[a], moments[b], seed, groups)
         both = p_value, adjusted
         found.append(compared_shares((a, b), difference, both, unlike, len(pairs), KAPPA.key))

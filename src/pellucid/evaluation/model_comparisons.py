@@ -141,7 +141,9 @@ def by_log_loss(
         gain=lambda name: span(mean_difference(more(name), seed)),
         pair=lambda name: paired_means(losses, name, best),
         lead=lead,
-        nothing=_OF_LOSS if shares is None else f"{_OF_LOSS} and {_OF_POINTS} of {words}",
+        nothing=_OF_LOSS
+        if shares is None
+        else Sentence("{OF_LOSS} and {OF_POINTS} of {words}", _OF_LOSS, _OF_POINTS, words),
         is_gain=lambda name: _lead_of_loss(scores[best], scores[name]) > 1,
         loses=lambda name: words if shares is not None and shares[best] < shares[name] else "",
         by_chance=by_chance,

@@ -35,7 +35,7 @@ from pellucid.export.proof import (
     thresholds_of,
     training_batches,
 )
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.runtime.exported import ExportedModel, opened
 from pellucid.runtime.metadata import MOST_ROWS, Metadata
 from pellucid.runtime.onnx_files import LARGEST
@@ -124,7 +124,7 @@ def export(
             raise ModelFileError(
                 "export: not written: in {precision} {reasons}: {sentence}; leave --precision out",
                 precision,
-                " and ".join(judged.reasons),
+                join(" and ", judged.reasons),
                 judged.sentence(),
             )
         content = finished(smaller, _with_promises(metadata, asked.labels, answers))

@@ -257,7 +257,9 @@ def halved(graph: Any) -> Any:
         if values.dtype != np.float32 or values.size < _FEWEST or not np.abs(values).max() <= _LARGEST:
             continue
         name = weights.name
-        weights.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name} in half"))
+        weights.CopyFrom(
+            onnx.numpy_helper.from_array(values.astype(np.float16), Sentence("{name} in half", name))
+        )
         back.append(onnx.helper.make_node("Cast", [weights.name], [name], to=onnx.TensorProto.FLOAT))
     for place, node in enumerate(back):
         found.graph.node.insert(place, node)

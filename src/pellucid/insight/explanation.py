@@ -249,7 +249,10 @@ class Explanation:
                 "{classes} is answered from {thresholds:.3g} on", self.classes[first], self.thresholds[first]
             )
         ]
-        words += [f"{self.classes[code]} from {self.thresholds[code]:.3g}" for code in others]
+        words += [
+            Sentence("{classes} from {thresholds:.3g}", self.classes[code], self.thresholds[code])
+            for code in others
+        ]
         return some(words, _MOST_NAMED)
 
     def labels_of(self, states: tuple[int, ...]) -> str:

@@ -120,7 +120,7 @@ def _answering(
         try:
             asked = parse_line((await request.body()).decode())
         except ValueError as error:
-            return JSONResponse({"error": f"no JSON: {error}"}, 400)
+            return JSONResponse({"error": Sentence("no JSON: {error}", error)}, 400)
         if not isinstance(asked, dict):
             return JSONResponse({"error": "a JSON object is expected"}, 400)
         if asked.get("token") != labelling.token:

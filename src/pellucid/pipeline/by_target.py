@@ -15,6 +15,7 @@ from pellucid.data.images.augmentation import probe_mirroring, probe_variations,
 from pellucid.data.labels import read_number
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.settings import GENERATIVE
 from pellucid.targets import CLASSIFICATION, GENERATION, MULTILABEL, ORDERED, REGRESSION, Labels, Target
 
@@ -159,7 +160,10 @@ def _with_numbers(listing: Listing) -> Listing:
     read = [read_number(label) for label in listing.labels]
     wrong = [index for index, value in enumerate(read) if value is None]
     if wrong:
-        named = [f"{quoted(listing.labels[index])} at {listing.sources[index]}" for index in wrong]
+        named = [
+            Sentence("{labels} at {sources}", quoted(listing.labels[index]), listing.sources[index])
+            for index in wrong
+        ]
         raise DataError(
             "{place}: the network that continues training predicts numbers, but not every label is "
             "one: {named}; fix or remove {word}",

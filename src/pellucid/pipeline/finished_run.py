@@ -68,13 +68,8 @@ class Run:
             test, tested, of_what = together["test"], together["examples"], " of old and new data"
         elif continual.get("missing_classes"):
             of_what = " of the new data"
-        noun = Sentence(
-            "{word} {noun}{word2}{of_what}",
-            "held-out" if headline.is_held_out else "test",
-            noun,
-            "" if tested == 1 else "s",
-            of_what,
-        )
+        noun = f"{'held-out' if headline.is_held_out else 'test'} {noun}{'' if tested == 1 else 's'}"
+        noun = join("", [noun, of_what])
         agreement, near = read_score(test.get("quadratic_weighted_kappa")), test.get("within_one_class")
         if agreement is not None and near is not None:
             ends = (

@@ -280,7 +280,7 @@ class Answering:
         try:
             found = parse(content)
         except ValueError as error:
-            raise Refused(400, f"no JSON: {error}") from error
+            raise Refused(400, Sentence("no JSON: {error}", error)) from error
         if not isinstance(found, dict) or len(found) != 1 or not found.keys() <= {one, several}:
             raise Refused(
                 422,

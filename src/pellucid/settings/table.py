@@ -59,7 +59,10 @@ AVERAGE = "average"
 
 def require_no_contradiction(settings: "Settings") -> None:
     """Refuse settings that contradict each other, or hold a text of another form, with a `UsageError`."""
-    by_time = "--time-column: divides the data into past and future, but {} divides it in another way; {}"
+    by_time = (
+        "--time-column: divides the data into past and future, but {value} divides it in another way; "
+        "{value2}"
+    )
     one_out, is_by_time = "leave one of them out", settings.time_column is not None
     contradictions = {
         Sentence("--label-smoothing: belongs to cross-entropy, but --loss is mse; {one_out}", one_out): (
@@ -82,9 +85,9 @@ def require_no_contradiction(settings: "Settings") -> None:
         "--weights: belongs to --backbone NAME; give it, or leave this out": (
             settings.weights is not None and settings.backbone in (None, NO_BACKBONE)
         ),
-        by_time.format("--split-column", one_out): is_by_time and settings.split_column is not None,
-        by_time.format("--test", one_out): is_by_time and settings.test is not None,
-        by_time.format("--folds", one_out): is_by_time and settings.folds,
+        Sentence(by_time, "--split-column", one_out): is_by_time and settings.split_column is not None,
+        Sentence(by_time, "--test", one_out): is_by_time and settings.test is not None,
+        Sentence(by_time, "--folds", one_out): is_by_time and settings.folds,
         Sentence("--quote: {quote!r} is the --delimiter too; give another", settings.quote): (
             settings.quote is not None and settings.quote == settings.delimiter
         ),

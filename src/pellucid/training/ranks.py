@@ -286,7 +286,7 @@ class Ranks:
 
     def words(self, parts: int) -> str:
         """How many processes compute a batch of so many parts, as `2 of 3 processes of 1 thread each`."""
-        some = f"{parts} of " if parts < self.size else ""
+        some = Sentence("{parts} of ", parts) if parts < self.size else ""
         why = Sentence(", as a batch has {parts} part{value}", parts, "s" * (parts > 1)) if some else ""
         return Sentence(
             "{some}{size} processes of {threads} thread{value} each{why}",

@@ -46,7 +46,7 @@ def text_or_reason(value: object) -> tuple[str, str]:
         value = str(value)
     if not isinstance(value, str):
         is_missing = value is None or isinstance(value, float)
-        kind = _KINDS.get(type(value), f"a {type(value).__name__}")
+        kind = _KINDS.get(type(value), Sentence("a {name}", type(value).__name__))
         return "", BLANK if is_missing else Sentence("is {kind} and no text", kind)
     if is_blank(value):
         return "", BLANK

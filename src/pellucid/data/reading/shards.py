@@ -123,7 +123,7 @@ def require_all_named(names: Sequence[str], splits: Sequence[str], place: str, f
 def by_split(splits: Iterable[str]) -> str:
     """Number of files of each split, for the end of a sentence."""
     counts = Counter(split or "no split" for split in splits)
-    numbers = join(", ", [f"{number:,} of {name}" for name, number in counts.items()])
+    numbers = join(", ", [Sentence("{number:,} of {name}", number, name) for name, number in counts.items()])
     return Sentence("{numbers}, by the names of the files", numbers)
 
 

@@ -219,7 +219,7 @@ class ChosenInput(NamedTuple):
         """The choice, for people; `flag` chooses another column, where this one has a reason."""
         if len(self.parts) > 1:
             return Sentence(
-                "{holds} joined from columns {quoted}", self.holds, " and ".join(map(quoted, self.parts))
+                "{holds} joined from columns {quoted}", self.holds, join(" and ", map(quoted, self.parts))
             )
         if self.why and flag:
             return Sentence(

@@ -29,10 +29,10 @@ UNDECIDED = "too few trainings to tell"
 
 # Words about the best contender and the others, by finding.
 _AGAINST = {
-    BETTER: "better beyond chance than {}",
-    IDENTICAL: "the same in every training as {}",
-    ALIKE: "no different in a way that matters from {}",
-    UNDECIDED: "not better beyond chance than {} (too few trainings to tell)",
+    BETTER: "better beyond chance than {value}",
+    IDENTICAL: "the same in every training as {value}",
+    ALIKE: "no different in a way that matters from {value}",
+    UNDECIDED: "not better beyond chance than {value} (too few trainings to tell)",
 }
 
 
@@ -121,7 +121,7 @@ class Standings:
         parts = []
         for finding, form in _AGAINST.items():
             if names := [name for name, each in found.items() if each == finding]:
-                parts.append(form.format(_listed(names)))
+                parts.append(Sentence(form, _listed(names)))
         against = join("; ", parts)
         return Sentence(
             "{best} has the best {level} over {trainings:,} trainings; it is {against}.",
@@ -136,7 +136,9 @@ def _listed(names: Sequence[str], most: int = 3) -> str:
     """Names in a sentence: `a, b and c`, or `5 others` where they are many."""
     if len(names) > most:
         return Sentence("{names} others", len(names))
-    return names[0] if len(names) == 1 else Sentence("{names} and {names2}", ", ".join(names[:-1]), names[-1])
+    return (
+        names[0] if len(names) == 1 else Sentence("{names} and {names2}", join(", ", names[:-1]), names[-1])
+    )
 
 
 def rank(scores: Mapping[str, Sequence[float]], train: float, test: float, measure: Metric) -> Standings:

@@ -16,7 +16,7 @@ from pellucid.bundle.network_answers import answer_in_batches
 from pellucid.classical.by_target import FITS
 from pellucid.data import Dataset
 from pellucid.data.wording import count_of
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.networks import HeadAlone, Network, describe
 from pellucid.pipeline.learners.backbone_choice import BackboneChoice, chosen
 from pellucid.pipeline.learners.backbone_costs import (
@@ -125,7 +125,7 @@ class FrozenLearner:
             stage.words = Sentence(
                 "trained {name} (head), {join} on {train}{on_validation}",
                 choice.name,
-                " and ".join(each.name for each in simple),
+                join(" and ", [each.name for each in simple]),
                 count_of(len(train), material.noun),
                 on_validation([head, *simple], material, settings),
             )

@@ -29,7 +29,7 @@ from pellucid.classical.text_baselines import TREES_LEFT_OUT
 from pellucid.classical.training_set import Setting
 from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.pipeline.learners.candidates import (
     Candidate,
     FeatureCache,
@@ -348,7 +348,7 @@ def on_network(dataset: Dataset, network: Candidate, context: RunContext) -> lis
     ) as stage:
         found = simple_models(network, train, dataset, settings, within=within)
         stage.details += left_out(len(dataset.classes), dataset.target)
-        trained = " and ".join(each.name for each in found)
+        trained = join(" and ", [each.name for each in found])
         stage.words = (
             Sentence("trained {trained}{found}", trained, on_validation(found, dataset, settings))
             if found

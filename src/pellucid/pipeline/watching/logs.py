@@ -24,7 +24,6 @@ from pellucid.pipeline.run.stages import Onlooker, Stages
 from pellucid.training import Observer, Session
 from pellucid.training.state import Record, State
 
-_INSTALL = "--log {0}: needs an extra: pip install 'pellucid[{0}]'"
 _AT_THE_END = 20.0  # seconds that a log may take in the end to have what it lacks
 _AGAIN = 5.0  # seconds between two attempts at a log that fails
 _LONGEST_PARAMETER = 500
@@ -65,7 +64,9 @@ def logged(tool: str, place: str, folder: RunFolder, stages: Stages, *, resume: 
     try:
         writer = make(place, folder, resume)
     except ImportError as error:
-        raise UsageError(_INSTALL.format(tool)) from error
+        raise UsageError(
+            "--log {tool}: needs an extra: pip install 'pellucid[{tool2}]'", tool, tool
+        ) from error
     except Exception as error:  # whatever the library raises
         raise UsageError("--log {tool}:{place}: {error}", tool, place, _first_line(error)) from error
     log = _Log(writer, f"--log {tool}", stages)

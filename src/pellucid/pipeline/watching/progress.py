@@ -191,10 +191,14 @@ class Progress(Onlooker):
         if training is None:
             return found
         state, recipe = training.state, training.session.batches.recipe
-        found.append(("Steps", f"{count(state.step)} of {count(recipe.total_steps)}"))
+        found.append(
+            ("Steps", Sentence("{step} of {total_steps}", count(state.step), count(recipe.total_steps)))
+        )
         rate = state.sums.examples / max(state.sums.seconds, 1e-9)
         if rate and self.context is not None:
-            found.append((f"{self.context.dataset.noun.capitalize()}s a second", count(rate)))
+            found.append(
+                (Sentence("{capitalize}s a second", self.context.dataset.noun.capitalize()), count(rate))
+            )
         if training.history:
             last = training.history[-1]
             found.append(("Train loss", figure(last["train_loss"])))
