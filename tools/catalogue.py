@@ -45,8 +45,8 @@ NOUNS = (
     "new validation example", "new validation image", "new validation text", "old class",
     "old test example", "old test image", "old test text", "old training image", "old training text",
     "other trial", "parameter", "part", "row", "second", "seed", "set", "step", "test example",
-    "test image", "test text", "text", "thread", "token", "trainable layer", "training", "training example label",
-    "training image label", "training text label", "training example",
+    "test image", "test text", "text", "thread", "token", "trainable layer", "training",
+    "training example label", "training image label", "training text label", "training example",
     "training image", "training text", "trial", "validation example", "validation image", "validation text",
     "variant", "word",
 )  # fmt: skip
