@@ -135,6 +135,19 @@ def translated(text: str, wanted: str = "") -> str:
     return catalogue.translated(text) if isinstance(text, Sentence) else catalogue.translate(text)
 
 
+def exact(text: str, wanted: str) -> str:
+    """A text in the language `wanted`: a sentence by its template, another one as the message that it is."""
+    if wanted == ENGLISH:
+        return text
+    catalogue = _catalogue(wanted)
+    return catalogue.translated(text) if isinstance(text, Sentence) else catalogue.exact(text)
+
+
+def form_of(message: str, wanted: str) -> str | None:
+    """The translation of a message with its fields still to be filled; `None` where there is none."""
+    return message if wanted == ENGLISH else _catalogue(wanted).forms.get(message)
+
+
 def translated_list(text: str) -> str:
     """Phrases joined by commas, each translated; names and formulas among them stay as they are."""
     phrases = text.split(", ")
@@ -235,6 +248,15 @@ class Catalogue:
         for message in sorted((each for each in made if each.weight >= _LEAST), key=_particular):
             found.setdefault(message.word, []).append(message)
         return found
+
+    def exact(self, text: str) -> str:
+        """Translation of a text that is one message, perhaps with a capital letter or space of its own."""
+        plain = text.strip()
+        within = plain[:1].lower() + plain[1:]
+        found = self._whole.get(text) or self._whole.get(plain) or self._whole.get(within)
+        if found is None:
+            return text
+        return found if text in self._whole else text.replace(plain, found, 1)
 
     def translated(self, sentence: Sentence) -> str:
         """Translation by the template; where that is unknown, by what the sentence reads like."""

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from pellucid.data import Check, Dataset
 from pellucid.data.raw_texts import Texts
+from pellucid.language.catalogue import language
 from pellucid.pages.assembly import checksum, joined_script, policy_of, visible
 from pellucid.pages.translation import PageEnvironment
 from pellucid.reports import error_sections, formatting
@@ -116,10 +117,16 @@ def render(facts: ReportFacts) -> str:
     )
 
 
-@cache
-def environment() -> Environment:
+def environment() -> PageEnvironment:
     """Template environment of all pages in `page/`: escaping, the formats of numbers, and the glossary."""
+    return environment_in(language())
+
+
+@cache
+def environment_in(wanted: str) -> PageEnvironment:
+    """The same in a language."""
     shared = PageEnvironment(
+        wanted,
         loader=PackageLoader("pellucid.reports", "page"),
         autoescape=True,
         finalize=visible,
