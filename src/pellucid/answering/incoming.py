@@ -25,6 +25,7 @@ from pellucid.data.reading.input_places import STANDARD_INPUT, Cell, Input, Open
 from pellucid.data.reading.inputs import blocks_of, decoders, fit_inputs, most_in_block, text_of
 from pellucid.errors import DataError, UsageError
 from pellucid.input_kinds import TEXTS, InputKind
+from pellucid.language.sentence import Sentence
 from pellucid.settings import Settings
 from pellucid.targets import Target
 
@@ -266,7 +267,10 @@ def as_trained(model: AnsweringModel, settings: Settings) -> Settings:
 def first_few(warnings: Sequence[str], noun: str, count: int | None = None) -> tuple[str, ...]:
     """At most ten of many warnings, one for each input, and how many more of `count` there are."""
     more = (len(warnings) if count is None else count) - WARNINGS_SHOWN
-    return (*warnings[:WARNINGS_SHOWN], *((f"and {more:,} more such {noun}s",) if more > 0 else ()))
+    return (
+        *warnings[:WARNINGS_SHOWN],
+        *((Sentence("and {more:,} more such {noun}s", more, noun),) if more > 0 else ()),
+    )
 
 
 def _made_ready(

@@ -43,6 +43,7 @@ from pellucid.data.trees import DiskFolder, is_archive, likely_path, members_of
 from pellucid.data.wording import count_of, with_article
 from pellucid.errors import DataError
 from pellucid.input_kinds import TEXTS, InputKind
+from pellucid.language.sentence import Sentence
 from pellucid.settings import Settings
 
 STANDARD_INPUT = "-"
@@ -289,7 +290,11 @@ def _folder(place: str, asked: _Asked) -> Opened:
                 yield Input(name, path, stamp=_stamp_of(path))
             left_out += not is_one
         if left_out:
-            warnings.append(f"{place}: {count_of(left_out, 'file')} left out, {kind.no_such}")
+            warnings.append(
+                Sentence(
+                    "{place}: {left_out} left out, {no_such}", place, count_of(left_out, "file"), kind.no_such
+                )
+            )
 
     def count() -> int:
         return sum(is_one for _, is_one in DiskFolder(folder, is_kept=False).walk(kind))
@@ -345,7 +350,7 @@ def _packed_files(
             except DataError as error:
                 reason = str(error)
             except DAMAGED as error:
-                reason = f"damaged in the archive ({str(error).lower()})"
+                reason = Sentence("damaged in the archive ({lower})", str(error).lower())
             if is_one and (is_read or start is None):
                 name = posixpath.join(place, member.name.removeprefix("./").lstrip("/"))
                 yield Input(name, content, reason, stamp)
@@ -353,9 +358,13 @@ def _packed_files(
     except DataError as error:
         if not passed:
             raise
-        yield Input(place, b"", f"damaged after {count_of(passed, kind.noun)}: {error}", stamp)
+        yield Input(
+            place, b"", Sentence("damaged after {passed}: {error}", count_of(passed, kind.noun), error), stamp
+        )
     if others:
-        warnings.append(f"{place}: {count_of(others, 'file')} left out, {kind.no_such}")
+        warnings.append(
+            Sentence("{place}: {others} left out, {no_such}", place, count_of(others, "file"), kind.no_such)
+        )
 
 
 def _table(place: str, asked: _Asked) -> Opened:
@@ -403,9 +412,9 @@ def _cells(table: Table, chosen: ChosenInput, kind: FileKind, start: int) -> Ite
                 continue
             path, problem = finder.find(value)
             reason = {
-                NO_PATH: f"no path of {with_article(kind.noun)} in this row",
+                NO_PATH: Sentence("no path of {noun} in this row", with_article(kind.noun)),
                 OUTSIDE: "the path leaves the table's folder; give an absolute path",
-                MISSING: f"no such file ({value})",
+                MISSING: Sentence("no such file ({value})", value),
             }.get(problem, "")
             yield Input(name, path, reason, "" if problem in (NO_PATH, OUTSIDE) else _stamp_of(path))
 
@@ -430,7 +439,7 @@ def _piped_texts(stdin: BufferedIOBase, encoding: str | None) -> Iterator[Input]
     for number, line in enumerate(_lines(stdin, b"", b"\n"), start=1):
         name = f"{_NAME}:{number}"
         if len(line) > _MOST_LINE:
-            yield Input(name, Cell(""), f"a line of more than {_MOST_LINE >> 20} MB")
+            yield Input(name, Cell(""), Sentence("a line of more than {MOST_LINE} MB", _MOST_LINE >> 20))
             continue
         try:
             text, _ = decode_text(line.removesuffix(b"\r"), encoding or "utf-8")
@@ -445,7 +454,11 @@ def _piped_images(stdin: BufferedIOBase) -> Iterator[Input]:
     if is_image_start(start[:16]):
         content = start + stdin.read(_MOST_IMAGE - len(start) + 1)
         is_large = len(content) > _MOST_IMAGE
-        yield Input(_NAME, content, f"an image of more than {_MOST_IMAGE >> 20} MB" if is_large else "")
+        yield Input(
+            _NAME,
+            content,
+            Sentence("an image of more than {MOST_IMAGE} MB", _MOST_IMAGE >> 20) if is_large else "",
+        )
         return
     separator = b"\0" if b"\0" in start else b"\n"
     for line in _lines(stdin, start, separator):

@@ -36,6 +36,7 @@ from pellucid.data.tables.text_files import TextFile, count_lines, decode_text, 
 from pellucid.data.trees import Folder, path_within, place_of
 from pellucid.data.wording import count_of, quoted, some_quoted
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.safety.files import read_regular
 from pellucid.safety.strict import parse_line
 from pellucid.settings import Settings
@@ -63,9 +64,13 @@ def read_named_files(folder: Folder, place: str, settings: Settings, *, are_text
         raise DataError("{place}: no {what} in this folder; choose another DATA", place, kind.what)
     names = [path_within(path, folder) for path in paths]
     asked = str(settings.label_from_name)
-    warnings = [f"{place}: labels from names by the pattern {quoted(asked)}"]
+    warnings = [Sentence("{place}: labels from names by the pattern {asked}", place, quoted(asked))]
     if others:
-        warnings.append(f"{place}: {count_of(len(others), 'file')} left out, {kind.no_such}")
+        warnings.append(
+            Sentence(
+                "{place}: {others} left out, {no_such}", place, count_of(len(others), "file"), kind.no_such
+            )
+        )
     listing = Listing(
         place=place,
         form="folder",
@@ -215,7 +220,9 @@ def read_pairs(pairs: Pairs, place: str, settings: Settings) -> Listing:
     lines = "texts and labels line by line, each pair of files being a table"
     warnings = [each.replace(f"{place}: {columns}", f"{place}: {lines}") for each in listing.warnings]
     if pairs.unlabelled:
-        warnings.append(f"{place}: {some_quoted(pairs.unlabelled)} left out, having no labels")
+        warnings.append(
+            Sentence("{place}: {unlabelled} left out, having no labels", place, some_quoted(pairs.unlabelled))
+        )
     listing = dataclasses.replace(listing, form="texts and labels", warnings=tuple(warnings))
     return listing if pairs.names is None else with_class_names(listing, pairs.names, settings)
 
@@ -292,11 +299,16 @@ def with_class_names(listing: Listing, file: File, settings: Settings) -> Listin
     name = quoted(posixpath.basename(place_of(file)))
     if unnamed:
         return listing.with_warnings(
-            f"{listing.place}: {name} has names for {count_of(len(names), 'number')} and none for "
-            f"label {some_quoted(unnamed)}, so it is not used"
+            Sentence(
+                "{place}: {name} has names for {names} and none for label {unnamed}, so it is not used",
+                listing.place,
+                name,
+                count_of(len(names), "number"),
+                some_quoted(unnamed),
+            )
         )
     named = dataclasses.replace(listing, labels=[names[label] for label in listing.labels])
-    return named.with_warnings(f"{listing.place}: classes named by {name}")
+    return named.with_warnings(Sentence("{place}: classes named by {name}", listing.place, name))
 
 
 def _read_names(file: File) -> dict[str, str]:

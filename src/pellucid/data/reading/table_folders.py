@@ -49,6 +49,7 @@ from pellucid.data.tables.table_files import TABLE_SUFFIXES, is_table, open_tabl
 from pellucid.data.trees import DiskFolder, Folder, path_within, place_of, suffix_of
 from pellucid.data.wording import count_of, quoted, some, some_quoted
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.settings import Settings
 
 _METADATA_FILES = tuple(f"metadata{suffix}" for suffix in TABLE_SUFFIXES)
@@ -240,7 +241,7 @@ def _read_images_with_tables(folder: Folder, place: str, settings: Settings) -> 
         listing = _read_sidecar_tables(tables, images, place, settings)
     if listing is None and unreadable and not folder.folders:
         raise unreadable[0]
-    left_out = [f"left out: {error}" for error in unreadable]
+    left_out = [Sentence("left out: {error}", error) for error in unreadable]
     return None if listing is None else listing.with_warnings(*left_out)
 
 
@@ -276,9 +277,13 @@ def _read_sidecar_tables(
     warnings = list(listing.warnings)
     number = len(images.files) - len(set(listing.paths or ()) & set(images.files.values()))
     if number:
-        warnings.append(f"{place}: {count_of(number, 'image')} left out, having no label in any table")
+        warnings.append(
+            Sentence(
+                "{place}: {number} left out, having no label in any table", place, count_of(number, "image")
+            )
+        )
     if empty:
-        warnings.append(f"{place}: {some_quoted(empty)} left out, having no labels")
+        warnings.append(Sentence("{place}: {empty} left out, having no labels", place, some_quoted(empty)))
     return dataclasses.replace(listing, place=place, form="table beside images", warnings=tuple(warnings))
 
 
@@ -304,7 +309,7 @@ def _list_named(sidecar: SidecarTable, images: ImageFinder, settings: Settings) 
     rows, values = RowReader(table, columns).all()
     found = [images.find(value, sidecar.near) for value in values]
     missing = [
-        f"row {source.rpartition(':')[2]} ({quoted(str(value))})"
+        Sentence("row {rpartition} ({str})", source.rpartition(":")[2], quoted(str(value)))
         for source, value, path in zip(rows.sources, values, found, strict=True)
         if path is None
     ]
@@ -325,7 +330,10 @@ def _list_named(sidecar: SidecarTable, images: ImageFinder, settings: Settings) 
         split = split_of_path(sidecar.name)
         of_folders = [split_of_path(posixpath.dirname(path)) if path else UNDECIDED for path in found]
         if split:
-            splits, why = [split] * len(rows), f"; the {split} split, by the name {quoted(sidecar.name)}"
+            splits, why = (
+                [split] * len(rows),
+                Sentence("; the {split} split, by the name {name}", split, quoted(sidecar.name)),
+            )
         elif all(of_folders):
             splits, why = of_folders, "; splits by the folders of the images"
     warnings = (*table.warnings, f"{table.place}: {columns.sentence()}{why}; {FLAGS}")
