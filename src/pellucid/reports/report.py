@@ -3,18 +3,18 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any, NamedTuple
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from jinja2.environment import TemplateModule
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pellucid.data import Check, Dataset
 from pellucid.data.raw_texts import Texts
-from pellucid.language.catalogue import language
+from pellucid.language.catalogue import form_of, language
 from pellucid.pages.assembly import checksum, joined_script, policy_of, visible
 from pellucid.pages.translation import PageEnvironment
 from pellucid.reports import error_sections, formatting
@@ -139,8 +139,15 @@ def environment_in(wanted: str) -> PageEnvironment:
     for name in (*names.split(), "significant", "size", "tick"):
         shared.filters[name] = getattr(formatting, name)
     shared.filters["as_data"] = as_data
-    shared.globals.update(glossary=GLOSSARY)
+    shared.globals.update(glossary=GLOSSARY, counted=partial(_counted, shared))
     return shared
+
+
+def _counted(pages: PageEnvironment, number: int, noun: str) -> Markup:
+    """A number with its noun, such as 12 images; how they are joined is up to the language."""
+    shown = Markup('<span class="number">{}</span>').format(formatting.count(number))
+    form = form_of(f"{{count}} {noun}", pages.wanted)
+    return shown + " " + noun if form is None else escape(form).format(count=shown)
 
 
 def words_of(pages: Environment, target: Target) -> TemplateModule:
