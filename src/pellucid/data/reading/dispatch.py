@@ -31,6 +31,7 @@ from pellucid.data.tables.table_files import is_table, open_table
 from pellucid.data.trees import DiskFolder, enclosed, enclosed_warning, is_archive, likely_path, open_archive
 from pellucid.data.wording import count_of, quoted
 from pellucid.errors import DataError, UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.settings import Settings
 
 _FOLDERS = ("class folders", "split folders")
@@ -189,8 +190,8 @@ def _read_archives(paths: Sequence[Path], place: str, settings: Settings) -> Lis
         warning.removeprefix(f"{part.place}: ") for part in parts for warning in part.warnings
     )
     warnings = (
-        *(f"{place}: {sentence}" for sentence in sentences),
-        f"{place}: {count_of(len(paths), 'archive')} ({by_split(splits)})",
+        *(Sentence("{place}: {sentence}", place, sentence) for sentence in sentences),
+        Sentence("{place}: {paths} ({splits})", place, count_of(len(paths), "archive"), by_split(splits)),
     )
     return dataclasses.replace(joined(parts), place=place, warnings=warnings)
 

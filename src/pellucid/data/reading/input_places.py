@@ -388,7 +388,9 @@ def _table(place: str, asked: _Asked) -> Opened:
         blocks = open_table(path, place, settings).read(names)
         return sum(len(block.numbers) for block in blocks)
 
-    return Opened(inputs_from, count, [*table.warnings, f"{place}: {chosen.clause()}"])
+    return Opened(
+        inputs_from, count, [*table.warnings, Sentence("{place}: {clause}", place, chosen.clause())]
+    )
 
 
 def _packed_cells(table: Table, column: str, others: Sequence[str], start: int) -> Iterator[Input]:

@@ -21,6 +21,7 @@ from pellucid.data.reading.input_values import read_text, text_or_reason
 from pellucid.data.wording import visible
 from pellucid.errors import DataError
 from pellucid.input_kinds import IMAGES, TEXTS
+from pellucid.language.sentence import Sentence
 from pellucid.settings import Settings
 
 _MOST_IN_BLOCK = 1024
@@ -156,7 +157,7 @@ def fit_inputs(inputs: Sequence[Input], preprocessing: Preprocessing, executor: 
         pixels=np.stack(readable) if readable else np.zeros((0, *shape), np.uint8),
         errors=[result if isinstance(result, str) else "" for result, _ in results],
         warnings=[
-            f"{visible(image.name)}: {warning}"
+            Sentence("{name}: {warning}", visible(image.name), warning)
             for image, (_, warning) in zip(inputs, results, strict=True)
             if warning
         ],

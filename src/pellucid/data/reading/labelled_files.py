@@ -218,7 +218,12 @@ def read_pairs(pairs: Pairs, place: str, settings: Settings) -> Listing:
         )
     columns = "texts from column 'text'; labels from column 'label'"
     lines = "texts and labels line by line, each pair of files being a table"
-    warnings = [each.replace(f"{place}: {columns}", f"{place}: {lines}") for each in listing.warnings]
+    warnings = [
+        each.replace(
+            Sentence("{place}: {columns}", place, columns), Sentence("{place}: {lines}", place, lines)
+        )
+        for each in listing.warnings
+    ]
     if pairs.unlabelled:
         warnings.append(
             Sentence("{place}: {unlabelled} left out, having no labels", place, some_quoted(pairs.unlabelled))

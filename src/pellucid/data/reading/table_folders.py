@@ -336,7 +336,10 @@ def _list_named(sidecar: SidecarTable, images: ImageFinder, settings: Settings) 
             )
         elif all(of_folders):
             splits, why = of_folders, "; splits by the folders of the images"
-    warnings = (*table.warnings, f"{table.place}: {columns.sentence()}{why}; {FLAGS}")
+    warnings = (
+        *table.warnings,
+        Sentence("{place}: {sentence}{why}; {FLAGS}", table.place, columns.sentence(), why, FLAGS),
+    )
     return dataclasses.replace(rows, splits=splits, paths=paths, warnings=warnings), columns.label
 
 
