@@ -32,12 +32,8 @@ from pellucid.insight.explaining import with_probabilities
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.layer_records import layer_records
 from pellucid.insight.opened_networks import Opened
-<<<<<<< HEAD
 from pellucid.language.catalogue import CHINESE, ENGLISH
-=======
-from pellucid.language.catalogue import CHINESE
 from pellucid.language.sentence import Sentence
->>>>>>> main
 from pellucid.novelty import Detector
 from pellucid.reports.explain.page import mathml, page_environment_in
 from pellucid.reports.explain.page_data import HIDDEN, Packed, described
