@@ -10,7 +10,6 @@ import pytest
 import spawning
 from pellucid.cli.main import build_parser
 from pellucid.language.catalogue import CHINESE, translated
-from pellucid.pages.translation import translated_page
 from reports.test_accessibility import FILES
 
 # Words that show that a text is a sentence in English; single words may be names of models, units or formats.

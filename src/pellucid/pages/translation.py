@@ -78,6 +78,7 @@ _SPACES_BEHIND = re.compile(f"({_MARK})( *)(?={_FULL})")
 _BETWEEN = re.compile(f"({_MARK}) +(?={_MARK})")
 _POINT_BETWEEN = re.compile(f"({_MARK})(?=[,;.:] {_MARK})")
 _POINT_BEHIND = re.compile(f"({_MARK})(?=[,;.:)]+(?: |$|{_MARK}))")
+_POINT_ALONE = re.compile("^(?=[,;.:] ?$)")
 _POINT_BEFORE = re.compile(rf"(?=\({_MARK})")
 _AT_BEGINNING = re.compile(f"^ +(?={_FULL}|{_MARK})")
 _AT_END = re.compile(f"(?<={_FULL}) +$|(?<={_MARK}) +$")
@@ -126,17 +127,16 @@ class PageEnvironment(Environment):
         return exact(value, self.wanted) if is_text else value
 
     def sentence(self, template: str, *values: Any) -> str:
-        """A text that a template joins with `~`, in the language of the page."""
+        """A text that a template joins with `~`; what begins or ends with a space is joined further."""
         message = template.strip()
+        if message == template:
+            return Sentence(template, *values)
         said = self.spoken(Sentence(message, *values))
-        if said == str(Sentence(message, *values)):
-            return template.replace(message, said)
         begin, end = template[: template.index(message[0])], template[len(template.rstrip()) :]
         return ("" if _HAN.match(said) else begin) + said + ("" if _HAN.match(said[-1:]) else end)
 
     def _capitalized(self, value: Any) -> Any:
-        said = self.spoken(value)
-        return do_capitalize(value) if said == value else said
+        return self.spoken(value) if isinstance(value, Sentence) else do_capitalize(value)
 
     def _joined(self, value: Iterable[Any], separator: str = "", attribute: str | int | None = None) -> Any:
         context = nodes.EvalContext(self)
@@ -230,7 +230,7 @@ class TemplateTranslation:
             elif kind:
                 self._replace(node, lambda body: self._body(body, is_part=True))
         elif isinstance(node, nodes.Macro | nodes.Block | nodes.AssignBlock | nodes.CallBlock | nodes.With):
-            node.body = self._body(node.body)
+            node.body = self._body(node.body, is_part=isinstance(node, nodes.Macro | nodes.AssignBlock))
         elif kind == "text" and isinstance(node, nodes.Expr):
             self._nodes[number] = name, called("spoken", node)
         return self._nodes[number][1]
@@ -441,6 +441,8 @@ class _Page:
             text = begin + said + end
         elif fields:
             text = _POINT_BEFORE.sub(_POINT, _POINT_BEHIND.sub(rf"\1{_POINT}", _BETWEEN.sub(rf"\1{_WIDE}", text)))
+        elif self._is_part:
+            text = _POINT_ALONE.sub(_POINT, text)
         if self._is_part:
             text = _AT_END.sub(_WIDE, _AT_BEGINNING.sub(_WIDE, text))
         return text
@@ -515,7 +517,7 @@ class _Beside:
                 points = _POINTS_OF.match(self.pieces[at + 1])
                 assert points is not None  # by which it was marked
                 beside = self._right(at + 1, points.end()) if points[1] == "(" else self._left(at)
-                if _HAN.match(beside):
+                if re.match(_FULL, beside):
                     wide = "".join(map(_POINTS.__getitem__, points[1]))
                     self.pieces[at + 1] = wide + self.pieces[at + 1][points.end() :]
                 self.pieces[at] = ""

@@ -139,11 +139,11 @@ def environment_in(wanted: str) -> PageEnvironment:
     for name in (*names.split(), "significant", "size", "tick"):
         shared.filters[name] = getattr(formatting, name)
     shared.filters["as_data"] = as_data
-    shared.globals.update(glossary=GLOSSARY, counted=partial(_counted, shared))
+    shared.globals.update(glossary=GLOSSARY, number_of=partial(_number_of, shared))
     return shared
 
 
-def _counted(pages: PageEnvironment, number: int, noun: str) -> Markup:
+def _number_of(pages: PageEnvironment, number: int, noun: str) -> Markup:
     """A number with its noun, such as 12 images; how they are joined is up to the language."""
     shown = Markup('<span class="number">{}</span>').format(formatting.count(number))
     form = form_of(f"{{count}} {noun}", pages.wanted)
