@@ -146,7 +146,10 @@ class PageEnvironment(Environment):
 
 def _with_messages_of_scripts(page: str, wanted: str) -> str:
     """A page with what its scripts say, where they look it up (`reports/script/tr.js`)."""
-    said = {message: exact(message, wanted) for message in messages_of_script(page)}
+    said = {
+        message: (form_of(message, wanted) or message) if "{" in message else exact(message, wanted)
+        for message in messages_of_script(page)
+    }
     if not said:
         return page
     content = json.dumps(said, ensure_ascii=False).replace("<", "\\u003c")
@@ -250,7 +253,11 @@ def _number(mark: str) -> int:
 
 def _bodies(node: nodes.If | nodes.For) -> list[list[nodes.Node]]:
     """What is shown in one case or another."""
-    found = [node.body, *([each.body for each in node.elif_] if isinstance(node, nodes.If) else []), node.else_]
+    found = [
+        node.body,
+        *([each.body for each in node.elif_] if isinstance(node, nodes.If) else []),
+        node.else_,
+    ]
     return [each for each in found if each]
 
 
@@ -440,7 +447,9 @@ class _Page:
             said = _POINT_BETWEEN.sub(rf"\1{_POINT}", _BETWEEN.sub(rf"\1{_WIDE}", said))
             text = begin + said + end
         elif fields:
-            text = _POINT_BEFORE.sub(_POINT, _POINT_BEHIND.sub(rf"\1{_POINT}", _BETWEEN.sub(rf"\1{_WIDE}", text)))
+            text = _POINT_BEFORE.sub(
+                _POINT, _POINT_BEHIND.sub(rf"\1{_POINT}", _BETWEEN.sub(rf"\1{_WIDE}", text))
+            )
         elif self._is_part:
             text = _POINT_ALONE.sub(_POINT, text)
         if self._is_part:
@@ -530,7 +539,9 @@ class _Beside:
             if self.pieces[at] in (_TIGHT, _WIDE):
                 others = self._others(at)
                 is_wide = any(self.pieces[each] == _WIDE for each in (at, *others))
-                self.pieces[at] = _space(self._left(at), self._right(others[-1] if others else at), is_wide=is_wide)
+                self.pieces[at] = _space(
+                    self._left(at), self._right(others[-1] if others else at), is_wide=is_wide
+                )
                 for each in others:
                     self.pieces[each] = ""
 

@@ -135,6 +135,8 @@ def environment_in(wanted: str) -> PageEnvironment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    shared.filters["unbroken"] = lambda sentence: formatting.unbroken(shared.spoken(sentence))
+    shared.filters["begun"] = lambda sentence: formatting.begun(shared.spoken(sentence))
     names = "count extent interval milliseconds percent p_value probability rough scored seconds shortened"
     for name in (*names.split(), "significant", "size", "tick"):
         shared.filters[name] = getattr(formatting, name)

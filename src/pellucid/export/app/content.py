@@ -287,9 +287,7 @@ def _environment(wanted: str) -> Environment:
 def _in_both(name: str, values: Mapping[str, Any]) -> dict[str, str]:
     """A part of the page in the languages between which its button switches."""
     languages = {"en": ENGLISH, "zh": CHINESE}
-    return {
-        key: _environment(wanted).get_template(name).render(values) for key, wanted in languages.items()
-    }
+    return {key: _environment(wanted).get_template(name).render(values) for key, wanted in languages.items()}
 
 
 def refusal(model: Model) -> str:
