@@ -35,11 +35,11 @@ SOURCE = ROOT / "src" / "pellucid"
 CATALOGUE = SOURCE / "language" / "zh_CN.po"
 SHIPPED = CATALOGUE.with_suffix(".json")
 # Rooms and files whose texts nobody reads: mathematics for readers of the source, forms, names of shapes.
-NOBODY = ("arithmetic", "serving/openapi.py", "language", "reports/svg", "data/raw_texts.py")
+NOBODY = ("arithmetic", "language", "reports/svg", "data/raw_texts.py")
 # What people read beside sentences that stand in the source as they are read.
 NOUNS = (
     "character", "class", "colour image", "column", "copy", "core", "correction", "epoch", "example",
-    "feature vector", "file", "group", "held-out example",
+    "feature", "feature vector", "file", "group", "held-out example",
     "held-out image", "held-out text", "image", "label", "latent", "latent variable", "layer", "line",
     "model", "more character", "more variant", "new test example", "new test image", "new test text",
     "new validation example", "new validation image", "new validation text", "old class",

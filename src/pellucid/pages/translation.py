@@ -1,10 +1,10 @@
 """Templates of pages, which are written in English, in another language: translated once, as they are loaded.
 
-What lies between two tags of blocks, such as a paragraph or a cell, is one message of the catalogue. What is
-filled in, what depends on a condition or is repeated within it, and elements such as `<strong>` are its fields,
-which a translation may put elsewhere, and texts in turn. Scripts, styles, code and what users named
-(`class="foreign"`) stay as they are. Nothing is recognised: a message is looked up as it stands in the template,
-a value by the template that it keeps (`Sentence`) or as the whole message that it is.
+What lies between two tags of blocks, such as a paragraph or a cell, is one message of the catalogue. What
+is filled in, what depends on a condition or is repeated within it, and elements such as `<strong>` are its
+fields, which a translation may put elsewhere, and texts in turn. Scripts, styles, code and what users named
+(`class="foreign"`) stay as they are. Nothing is recognised: a message is looked up as it stands in the
+template, a value by the template that it keeps (`Sentence`) or as the whole message that it is.
 """
 
 import json
@@ -18,7 +18,7 @@ from jinja2.filters import do_capitalize, do_join
 from jinja2.visitor import NodeTransformer
 from markupsafe import Markup
 
-from pellucid.language.catalogue import ENGLISH, exact, form_of, language
+from pellucid.language.catalogue import ENGLISH, form_of, language, translated
 from pellucid.language.sentence import Sentence
 
 _TOKEN = re.compile(
@@ -68,14 +68,14 @@ _SILENT_MARKS = re.compile("[\U000f8000-\U000fffef]")
 _NODE_MARKS = re.compile("([\U000f4000-\U000fffef])")
 _SEPARATED = "<hr {}>"
 _SEPARATED_MARK = re.compile("<hr ([\U000f4000-\U000fffef])>")
-# Where a value meets Chinese, a page decides by what both show: whether there is a space (of the message, or none),
-# and the width of punctuation.
+# Where a value meets Chinese, a page decides by what both show: whether there is a space (none is given, or one),
+# and how wide punctuation is.
 _TIGHT, _WIDE, _POINT = map(chr, (_JOINT, _JOINT + 1, _JOINT + 2))
 _POINTS = {",": "\uff0c", ";": "\uff1b", ".": "\u3002", ":": "\uff1a", "(": "\uff08", ")": "\uff09"}
 _FULL = "[\u3000-\u9fff\uff00-\uffef]"
 _SPACES_BEFORE = re.compile(f"({_FULL})( *)(?={_MARK})")
 _SPACES_BEHIND = re.compile(f"({_MARK})( *)(?={_FULL})")
-_BETWEEN = re.compile(f"({_MARK}) +(?={_MARK})")
+_BETWEEN = re.compile(rf"({_MARK}) +(?=\(?{_MARK})")
 _POINT_BETWEEN = re.compile(f"({_MARK})(?=[,;.:] {_MARK})")
 _POINT_BEHIND = re.compile(f"({_MARK})(?=[,;.:)]+(?: |$|{_MARK}))")
 _POINT_ALONE = re.compile("^(?=[,;.:] ?$)")
@@ -99,7 +99,8 @@ class _TranslatedTemplate(Template):
 
     def render(self, *given: Any, **values: Any) -> str:
         """The page; what it includes is a part of it."""
-        page, wanted = super().render(*given, **values), self.environment.wanted
+        page: str = super().render(*given, **values)
+        wanted = self.environment.wanted
         return page if wanted == ENGLISH else _with_messages_of_scripts(joined_up(page), wanted)
 
 
@@ -124,7 +125,7 @@ class PageEnvironment(Environment):
     def spoken(self, value: Any) -> Any:
         """What a template shows for a value: a sentence, or a whole message, in the language of the page."""
         is_text = isinstance(value, str) and not isinstance(value, Markup)
-        return exact(value, self.wanted) if is_text else value
+        return translated(value, self.wanted) if is_text else value
 
     def sentence(self, template: str, *values: Any) -> str:
         """A text that a template joins with `~`; what begins or ends with a space is joined further."""
@@ -147,7 +148,7 @@ class PageEnvironment(Environment):
 def _with_messages_of_scripts(page: str, wanted: str) -> str:
     """A page with what its scripts say, where they look it up (`reports/script/tr.js`)."""
     said = {
-        message: (form_of(message, wanted) or message) if "{" in message else exact(message, wanted)
+        message: (form_of(message, wanted) or message) if "{" in message else translated(message, wanted)
         for message in messages_of_script(page)
     }
     if not said:
@@ -502,8 +503,8 @@ _POINTS_OF = re.compile(r"([,;.:()]+)( ?)")
 def joined_up(page: str) -> str:
     """A page with the spaces and the punctuation of Chinese where values meet it.
 
-    There is no space beside Chinese or its punctuation, and one beside letters and digits; beside a name, as the
-    message has it.
+    There is no space beside Chinese or its punctuation, and one beside letters and digits; beside a name, as
+    the message has it.
     """
     beside = _Beside(_PIECE.split(page))
     if len(beside.pieces) > 1:

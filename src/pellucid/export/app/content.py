@@ -37,8 +37,8 @@ from pellucid.language.sentence import Sentence
 from pellucid.novelty import Detector
 from pellucid.reports.explain.page import mathml, page_environment_in
 from pellucid.reports.explain.page_data import HIDDEN, Packed, described
+from pellucid.reports.facts import headline_of, scores_of
 from pellucid.reports.formatting import interval, read_score, scored
-from pellucid.reports.headlines import headline_of, scores_of
 from pellucid.runtime.metadata import Metadata
 from pellucid.settings.metrics import METRICS
 from pellucid.targets import Target
@@ -325,10 +325,10 @@ def card_of(model: Model, name: str, folder: Path) -> dict[str, Any]:
     headline = headline_of(metrics)
     score = "cardHeldOut" if headline.is_held_out else "cardScore"
     rows = [
-        ("cardModel", name),
+        ("model", name),
         ("cardTrained", _data(config, metrics, name)),
         (score, ""),
-        ("cardInput", size),
+        ("input", size),
         ("cardParameters", f"{model.parameters:,}"),
         ("cardDate", _date(run)),
         ("cardVersion", f"Pellucid {version('pellucid')}"),
