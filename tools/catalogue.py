@@ -44,8 +44,8 @@ NOUNS = (
     "model", "more character", "more variant", "new test example", "new test image", "new test text",
     "new validation example", "new validation image", "new validation text", "old class",
     "old test example", "old test image", "old test text", "old training image", "old training text",
-    "other trial", "parameter", "part", "row", "second", "seed", "set", "step", "test example",
-    "test image", "test text", "text", "thread", "token", "trainable layer", "training", "training example",
+    "other image", "other text", "other trial", "parameter", "part", "row", "second", "seed", "set", "step",
+    "test example", "test image", "test text", "text", "thread", "token", "trainable layer", "training", "training example",
     "training image", "training text", "trial", "validation example", "validation image", "validation text",
     "variant", "word",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Templates in another language: messages are looked up exactly, and values have their place in translations."""
+"""Templates in another language: messages are looked up exactly, and values are where translations have them."""
 
 import re
 from importlib.resources import files
@@ -39,7 +39,7 @@ def exact(text: str, wanted: str) -> str:
 @pytest.fixture(autouse=True)
 def catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(translation, "form_of", lambda message, _: FORMS.get(message))
-    monkeypatch.setattr(translation, "exact", exact)
+    monkeypatch.setattr(translation, "translated", exact)
 
 
 def shown(template: str, wanted: str = CHINESE, **values: object) -> str:
@@ -71,8 +71,11 @@ def test_a_text_is_one_message_and_its_values_are_put_where_the_translation_has_
 
 
 def test_attributes_that_people_read_are_translated_and_no_others():
-    template = '<i class="{{ noun }}" title="Table of {{ noun }}s"{% if noun %} aria-label="{{ noun }}"{% endif %}></i>'
-    assert shown(template, noun="image") == '<i class="image" title="图像表" aria-label="图像"></i>'
+    title, label = 'title="Table of {{ noun }}s"', '{% if noun %} aria-label="{{ noun }}"{% endif %}'
+    assert (
+        shown(f'<i class="{{{{ noun }}}}" {title}{label}></i>', noun="image")
+        == '<i class="image" title="图像表" aria-label="图像"></i>'
+    )
 
 
 def test_scripts_code_and_names_stay_to_the_last_byte():

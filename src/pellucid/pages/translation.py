@@ -1,10 +1,10 @@
-"""Templates of pages, which are written in English, in another language: translated once, as they are loaded.
+"""Templates of pages, written in English, in another language: translated once, as they are loaded.
 
-What lies between two tags of blocks, such as a paragraph or a cell, is one message of the catalogue. What
-is filled in, what depends on a condition or is repeated within it, and elements such as `<strong>` are its
+What lies between two tags of blocks, such as a paragraph or a cell, is one message of the catalogue. What is
+filled in, what depends on a condition or is repeated within it, and elements such as `<strong>` are its
 fields, which a translation may put elsewhere, and texts in turn. Scripts, styles, code and what users named
 (`class="foreign"`) stay as they are. Nothing is recognised: a message is looked up as it stands in the
-template, a value by the template that it keeps (`Sentence`) or as the whole message that it is.
+template, a value by the template that it keeps (`Sentence`), or as the whole message that it is.
 """
 
 import json
@@ -68,8 +68,8 @@ _SILENT_MARKS = re.compile("[\U000f8000-\U000fffef]")
 _NODE_MARKS = re.compile("([\U000f4000-\U000fffef])")
 _SEPARATED = "<hr {}>"
 _SEPARATED_MARK = re.compile("<hr ([\U000f4000-\U000fffef])>")
-# Where a value meets Chinese, a page decides by what both show: whether there is a space (none is given, or one),
-# and how wide punctuation is.
+# Where a value meets Chinese, a page decides by what both show: whether there is a space (none is given, or
+# one), and how wide punctuation is.
 _TIGHT, _WIDE, _POINT = map(chr, (_JOINT, _JOINT + 1, _JOINT + 2))
 _POINTS = {",": "\uff0c", ";": "\uff1b", ".": "\u3002", ":": "\uff1a", "(": "\uff08", ")": "\uff09"}
 _FULL = "[\u3000-\u9fff\uff00-\uffef]"
@@ -132,7 +132,7 @@ class PageEnvironment(Environment):
         message = template.strip()
         if message == template:
             return Sentence(template, *values)
-        said = self.spoken(Sentence(message, *values))
+        said = str(self.spoken(Sentence(message, *values)))
         begin, end = template[: template.index(message[0])], template[len(template.rstrip()) :]
         return ("" if _HAN.match(said) else begin) + said + ("" if _HAN.match(said[-1:]) else end)
 
@@ -521,13 +521,17 @@ class _Beside:
 
     def widen(self) -> None:
         """Give punctuation behind or before Chinese its full width; what attributes say is joined up."""
+        is_bracketed = False
         for at in range(1, len(self.pieces), 2):
             piece = self.pieces[at]
             if piece == _POINT:
                 points = _POINTS_OF.match(self.pieces[at + 1])
                 assert points is not None  # by which it was marked
-                beside = self._right(at + 1, points.end()) if points[1] == "(" else self._left(at)
-                if re.match(_FULL, beside):
+                if points[1] == "(":
+                    is_wide = is_bracketed = self._is_bracketed(at)
+                else:
+                    is_wide = is_bracketed if points[1][0] == ")" else bool(re.match(_FULL, self._left(at)))
+                if is_wide:
                     wide = "".join(map(_POINTS.__getitem__, points[1]))
                     self.pieces[at + 1] = wide + self.pieces[at + 1][points.end() :]
                 self.pieces[at] = ""
@@ -545,6 +549,14 @@ class _Beside:
                 )
                 for each in others:
                     self.pieces[each] = ""
+
+    def _is_bracketed(self, at: int) -> bool:
+        """Whether Chinese lies between this bracket and the next that closes."""
+        for place in range(at + 1, len(self.pieces), 2):
+            inside, end, _ = self.pieces[place].partition(")")
+            if _HAN.search(inside) or end:
+                return bool(_HAN.search(inside))
+        return False
 
     def _others(self, at: int) -> list[int]:
         """Places of joints behind one with nothing shown between."""

@@ -153,7 +153,7 @@ def _common(facts: ReportFacts, key: str, *, beats_chance: bool) -> dict[str, An
         "of_all": facts.score(key) if facts.headline.known else None,
         # only where old and new examples are tested together; else none of these is in the headline
         "leaked": 0 if facts.all_classes is None else facts.data_count("leaked"),
-        "reason": str(facts.metrics.get("reason") or ""),
+        "reason": text_of(facts.metrics.get("reason")),
         "findings": [
             words
             for each in (
