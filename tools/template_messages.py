@@ -15,8 +15,12 @@ _CONSTANT = re.compile(r"[a-z]+,? [a-z]+|[A-Z][a-z]+ ?[a-z]*")
 def messages_of(path: Path) -> list[str]:
     """Every message of a template, in its order."""
     tree = Environment(trim_blocks=True, lstrip_blocks=True).parse(path.read_text(encoding="utf-8"))
-    constants = [each.value for each in tree.find_all(nodes.Const) if _is_text(each.value)]
-    joined = [" ".join(template_of(each)[0].split()) for each in tree.find_all(nodes.Concat)]
+    concatenations = [*tree.find_all(nodes.Concat)]
+    within = {id(part) for each in concatenations for part in each.nodes}
+    constants = [
+        each.value for each in tree.find_all(nodes.Const) if id(each) not in within and _is_text(each.value)
+    ]
+    joined = [" ".join(template_of(each)[0].split()) for each in concatenations]
     found: list[str] = []
     TemplateTranslation(found.append, ENGLISH).of(tree)  # which has no translation, and so changes nothing
     found += constants

@@ -258,7 +258,7 @@ def model_table(facts: ReportFacts) -> Mapping[str, Any] | None:
     rows = [row(name, entry) for name, entry in facts.models.items()]
     rows.sort(key=lambda row: (not row["is_recommended"], *_by_score(row["score"], headline)))
     found = facts.metrics.get("notes")
-    notes = [str(each) for each in found] if isinstance(found, list) else []
+    notes = [text_of(each) for each in found] if isinstance(found, list) else []
     return {
         "rows": rows,
         "recommended": rows[0],

@@ -225,12 +225,11 @@ def curve_section(facts: ReportFacts) -> Mapping[str, Any] | None:
         "; ",
         [
             Sentence(
-                "{name} with {examples} examples {score} {score2}",
+                "{name} with {examples} examples {score}",
                 name,
                 count(examples),
-                scored(score),
-                interval(score),
-            ).strip()
+                f"{scored(score)} {interval(score)}".strip(),
+            )
             for name, _, examples, score in rows
         ],
     )
