@@ -1,4 +1,4 @@
-"""Templates in another language: messages are looked up exactly, and values are where translations have them."""
+"""Templates in another language: messages are looked up exactly, values are where translations have them."""
 
 import re
 from importlib.resources import files
