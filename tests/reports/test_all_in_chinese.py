@@ -27,6 +27,7 @@ ADMITTED = (
 # Texts of the tests' own facts, which no program says.
 FACTS = (
     "1,797 grey images of 8 x 8 pixels with a number each.",
+    "1,797 grey images of 8 x 8 pixels in 10 classes.",
     "Every text was judged by a model that never saw it.",
     "Every example was judged by a model that never saw it.",
     "The network rehearses 200 of the 700 old training images beside the 200 new ones.",
