@@ -3,10 +3,9 @@
     python tools/catalogue.py            # new sentences into language/zh_CN.po, and zh_CN.json from it
     python tools/catalogue.py --missing  # sentences that have no Chinese yet
 
-Sentences are f-strings as they stand in the source: `f"{path}: row {row} has no label"` is the message
-`{path}: row {row} has no label`. A program that speaks Chinese recognises a finished sentence by its message
-(`pellucid.language.catalogue`), so that files that machines read, and exceptions, are English in every
-language.
+Sentences are templates as they stand in the source: `Sentence("{path}: row {row:,} has no label", ...)` is
+the message `{path}: row {row} has no label`, by which a program that speaks Chinese looks the sentence up
+(`pellucid.language.catalogue`); files that machines read, and exceptions, are English in every language.
 """
 
 import argparse
@@ -44,38 +43,36 @@ NOUNS = (
     "model", "more character", "more variant", "new test example", "new test image", "new test text",
     "new validation example", "new validation image", "new validation text", "old class",
     "old test example", "old test image", "old test text", "old training image", "old training text",
-    "other trial", "parameter", "part", "row", "second", "seed", "set", "step", "test example",
-    "test image", "test text", "text", "thread", "token", "trainable layer", "training",
+    "other image", "other text", "other trial", "parameter", "part", "row", "second", "seed", "set", "step",
+    "test example", "test image", "test text", "text", "thread", "token", "trainable layer", "training",
     "training example label", "training image label", "training text label", "training example",
     "training image", "training text", "trial", "validation example", "validation image", "validation text",
     "variant", "word",
 )  # fmt: skip
 OTHERS = Path(__file__).with_name("more_messages.txt")  # one in each line
-_COUNTS = ("count", "number", "number2", "number3", "points")  # fields of others that are numbers
-_SHORT = 3
 _WORD = re.compile("[A-Za-z]{2}")
 _FIELD = re.compile("{[^{}]*}")
 _WORDS = re.compile(r"[A-Za-z][a-z']+[ ,;:.)]+(?:[({]|[a-z{])|[}] [a-z]{3,}|[a-z]{3,}[:,]? [{]")
 _FORMS = re.compile(r"\(\?|\\[dswb]|^\s*<|^[#.@][\w-]+ *[{]|%[A-Za-z] %")
 
 
-def messages_of(text: str) -> Iterator[tuple[int, str, list[str]]]:
-    """Line and message of every sentence of a module, and the fields of it that are numbers."""
+def messages_of(text: str) -> Iterator[tuple[int, str]]:
+    """Line and message of every sentence of a module."""
     tree = ast.parse(text)
     skipped = {id(part) for node in ast.walk(tree) for part in _silent(node)}
 
-    def walk(node: ast.AST) -> Iterator[tuple[int, str, list[str]]]:
+    def walk(node: ast.AST) -> Iterator[tuple[int, str]]:
         if id(node) in skipped:
             return
         if (found := _with_fields(node)) is not None:
-            message, numbers, values = found
+            message, values = found
             if _WORD.search(_FIELD.sub("", message)):
-                yield node.lineno, message, numbers
+                yield node.lineno, message
             for value in values:
                 yield from walk(value)
             return
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and _is_sentence(node.value):
-            yield node.lineno, _filled_later(node.value), []
+            yield node.lineno, _filled_later(node.value)
         is_format = isinstance(node, ast.JoinedStr)  # never a sentence itself, though values of it may be
         for child in ast.iter_child_nodes(node):
             if not (is_format and isinstance(child, ast.Constant)):
@@ -133,100 +130,51 @@ def _filled_later(text: str) -> str:
     return re.sub(r"\{([a-z_]*\d?)(?::[^{}]*)?\}", lambda match: f"{{{match[1] or next(names)}}}", text)
 
 
-def _with_fields(node: ast.AST) -> tuple[str, list[str], list[ast.expr]] | None:
-    """Message, fields that are numbers, and values of a template that a call fills."""
+def _with_fields(node: ast.AST) -> tuple[str, list[ast.expr]] | None:
+    """Message and values of a template that a call fills."""
     if not (isinstance(node, ast.Call) and len(node.args) > 1 and isinstance(node.args[0], ast.Constant)):
         return None
     name, template = ast.unparse(node.func), node.args[0].value
     if isinstance(template, str) and name.endswith(_FILLING) and fields(template):
-        return *message_of_template(template, node.args[1:]), node.args[1:]
+        return message_of_fields(template), node.args[1:]
     return None
 
 
-def message_of_template(template: str, values: Sequence[ast.expr]) -> tuple[str, list[str]]:
-    """The message of a template, and the fields of it that are numbers."""
-    numbers = [
-        field.name
-        for field, value in zip(fields(template), values, strict=True)
-        if re.search(r"[,%dfge]", field.form) or ast.unparse(value).startswith(("len(", "sum("))
-    ]
-    return message_of_fields(template), numbers
-
-
-def message_of(node: ast.JoinedStr) -> tuple[str, list[str]]:
-    """An f-string as a message, its values being fields, and those of them that are numbers."""
-    names: list[str] = []
-    numbers: list[str] = []
-    parts: list[str] = []
-    for part in node.values:
-        if isinstance(part, ast.FormattedValue):
-            name = _field(part.value)
-            names.append(name)
-            count = names.count(name)
-            field = name if count == 1 else f"{name}{count}"
-            parts.append(f"{{{field}}}")
-            if _is_number(part):
-                numbers.append(field)
-        elif isinstance(part, ast.Constant):
-            parts.append(str(part.value).replace("{", "{{").replace("}", "}}"))
-    return "".join(parts), numbers
-
-
-def _is_number(part: ast.FormattedValue) -> bool:
-    spec = "" if part.format_spec is None else ast.unparse(part.format_spec).removeprefix("f")
-    return bool(re.search(r"[,%dfge]", spec)) or ast.unparse(part.value).startswith(("len(", "sum("))
-
-
-def _field(node: ast.expr) -> str:
-    """Name of a value: its own, else that of what it is made of."""
-    if isinstance(node, ast.Name):
-        return node.id.strip("_") or "value"
-    if isinstance(node, ast.Attribute):
-        return node.attr.strip("_")
-    if isinstance(node, ast.Call):
-        inner = [each for each in node.args if not isinstance(each, ast.Constant)]
-        if inner and _field(inner[0]) != "value":
-            return _field(inner[0])
-        return _field(node.func)
-    if isinstance(node, ast.Subscript | ast.Await | ast.Starred):
-        return _field(node.value)
-    if isinstance(node, ast.BinOp):
-        left = _field(node.left)
-        return left if left != "value" else _field(node.right)
-    if isinstance(node, ast.IfExp):
-        return _field(node.body) if not isinstance(node.body, ast.Constant) else "word"
-    return "value"
+def formatted(text: str) -> Iterator[tuple[int, str]]:
+    """Line and text of f-strings of a module that read like sentences: without a template to be found by."""
+    tree = ast.parse(text)
+    silent = {id(part) for node in ast.walk(tree) for part in _silent(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr) and id(node) not in silent:
+            said = "".join(
+                str(each.value) if isinstance(each, ast.Constant) else "{x}" for each in node.values
+            )
+            if _is_sentence(said):
+                yield node.lineno, said
 
 
 def python_messages(
     file: IO[bytes], keywords: Any, comment_tags: Any, options: Any
 ) -> Iterator[tuple[int, str, str, list[str]]]:
     """Babel's extractor of a module of ours."""
-    for line, message, numbers in messages_of(file.read().decode()):
-        yield line, "", message, [" ".join(["numbers:", *numbers])] if numbers else []
+    for line, message in messages_of(file.read().decode()):
+        yield line, "", message, []
 
 
 def extracted() -> Catalog:
     """Every message of the source, with its places."""
     found = Catalog(locale="zh_CN", project="Pellucid", charset="utf-8")
-    for name, line, message, comments, _ in extract_from_dir(SOURCE, [("**.py", python_messages)]):
+    for name, line, message, _, _ in extract_from_dir(SOURCE, [("**.py", python_messages)]):
         if not name.startswith(NOBODY):
-            _add(found, message, (name, line), comments)
+            found.add(message, locations=[(name, line)])
     # The page of an exported model speaks both languages by itself: script/words.
     templates = [path for path in sorted(SOURCE.rglob("*.html")) if "app" not in path.parts]
     for path in templates:
-        text = path.read_text(encoding="utf-8")
-        counted = set(re.findall(r"(\w+)\|count\b", text)) - set(
-            re.findall(r"plural\([\w.]*?(\w+)[,|]", text)
-        )
         for message in template_messages.messages_of(path):
-            # Of few words; a longer one is not taken for another.
-            numbers = counted & set(_fields(message)) if len(message.split()) <= _SHORT else ()
-            comments = [" ".join(["numbers:", *sorted(numbers)])] if numbers else []
-            _add(found, message, (str(path.relative_to(SOURCE)), 0), comments)
+            found.add(message, locations=[(str(path.relative_to(SOURCE)), 0)])
     for path in sorted(SOURCE.rglob("*.js")):
         for message in messages_of_script(path.read_text(encoding="utf-8")):
-            _add(found, message, (str(path.relative_to(SOURCE)), 0))
+            found.add(message, locations=[(str(path.relative_to(SOURCE)), 0)])
     _add_words(found)
     return found
 
@@ -235,38 +183,27 @@ def _add_words(found: Catalog) -> None:
     """Add what people read beside sentences of the source: nouns, metrics, and others."""
     for noun in NOUNS:
         many = count_of(2, noun)[2:]
-        for message in (noun, many, f"1 {noun}", with_article(noun)):
-            _add(found, message, ("nouns", 0))
-        for message in (f"{{count}} {noun}", f"{{count}} {many}"):
-            _add(found, message, ("nouns", 0), ["numbers: count"])
+        for message in (
+            *(noun, many, f"1 {noun}", with_article(noun)),
+            *(f"{{count}} {noun}", f"{{count}} {many}"),
+        ):
+            found.add(str(message), locations=[("nouns", 0)])
     for metric in METRICS.values():
-        for message in (metric.words, with_article(metric.words), f"mean {metric.words}"):
-            _add(found, message, ("metrics", 0))
-        for message in (f"{metric.words} {{scores}}", f"validation {metric.words} {{scores}}"):
-            _add(found, message, ("metrics", 0), ["numbers: scores"])
-        for split in ("test", "validation"):
-            _add(found, f"{split} {metric.words}", ("metrics", 0))
+        words = metric.words
+        for message in (
+            *(words, with_article(words), f"mean {words}", f"test {words}", f"validation {words}"),
+            *(f"{words} {{scores}}", f"validation {words} {{scores}}"),
+        ):
+            found.add(str(message), locations=[("metrics", 0)])
     for message in OTHERS.read_text(encoding="utf-8").splitlines():
-        numbers = [name for name in _fields(message) if name in _COUNTS]
-        _add(found, message, ("others", 0), [" ".join(["numbers:", *numbers])] if numbers else [])
-
-
-def _add(found: Catalog, message: str, place: tuple[str, int], comments: Sequence[str] = ()) -> None:
-    """Add a message; what is a number in one place and not in another is none."""
-    known = found.get(message)
-    if known is not None:
-        comments = [each for each in known.auto_comments if each in comments]
-        known.auto_comments = []
-    found.add(message, locations=[place], auto_comments=comments)
+        found.add(message, locations=[("others", 0)])
 
 
 def compiled(catalogue: Catalog) -> str:
     """What ships: translations by message, as JSON."""
     known = [each for each in catalogue if each.id and each.string and each.string != each.id]
     messages = {str(each.id): each.string for each in known}
-    numbers = {str(each.id): each.auto_comments[0].split()[1:] for each in known if each.auto_comments}
-    found = {"messages": messages, "numbers": numbers}
-    return json.dumps(found, ensure_ascii=False, indent=0, sort_keys=True) + "\n"
+    return json.dumps({"messages": messages}, ensure_ascii=False, indent=0, sort_keys=True) + "\n"
 
 
 def read() -> Catalog:

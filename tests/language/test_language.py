@@ -1,4 +1,4 @@
-"""Two languages from one catalogue: complete, recognised in every sentence, and never in a user's text."""
+"""Two languages from one catalogue: complete, looked up by message, and never in a user's text."""
 
 import json
 import re
@@ -8,9 +8,10 @@ import catalogue
 import pytest
 
 from command_line import within
-from pellucid.language.catalogue import _ELEMENTS, Catalogue, _catalogue, _parsed, language, translated
-from pellucid.pages.translation import FIRST_MARK, translated_page
+from pellucid.language.catalogue import _catalogue, form_of, language, translated, translated_list
+from pellucid.language.sentence import Sentence, fields, join
 
+CHINESE = "zh-CN"
 SHIPPED = json.loads(files("pellucid").joinpath("language", "zh_CN.json").read_text(encoding="utf-8"))
 
 
@@ -22,111 +23,45 @@ def test_what_ships_is_the_catalogue():
     assert catalogue.compiled(catalogue.read()) == catalogue.SHIPPED.read_text(encoding="utf-8")
 
 
-def test_finished_sentences_are_recognised_as_their_messages():
-    """Each message is filled in, and said with the same values; at most one in two hundred is not."""
-    found = Catalogue(SHIPPED["messages"], SHIPPED["numbers"])
-    others = []
+def test_every_message_is_said_by_its_translation():
+    """Filled with names, which stay; spaces aside, which depend on the values."""
     for message, translation in SHIPPED["messages"].items():
-        numbers = SHIPPED["numbers"].get(message, ())
-        names = _parsed(message)[1::2]
-        values = {name: f"{at + 11}" if name in numbers else f"Zq{at}" for at, name in enumerate(names)}
-        values |= {
-            name: chr(FIRST_MARK + at) for at, name in enumerate(names) if name.rstrip("23") in _ELEMENTS
-        }
-        if sum(map(str.isalpha, "".join(_parsed(message)[::2]))) < 10:
-            continue  # recognised as a value within others alone
-        said = re.sub(" ", "", found.translate(message.format_map(values)))
-        if said != re.sub(" ", "", translation.format_map(values)):
-            others.append(message)
-    assert len(others) <= len(SHIPPED["messages"]) / 200, others
+        names = [each.name for each in fields(message)]
+        if not names or message.startswith(("error: ", "warning: ")):
+            continue
+        values = {name: f"Zq{at}" for at, name in enumerate(names)}
+        if len(values) == len(names):
+            said = translated(Sentence(message, *values.values()), CHINESE)
+            assert said.replace(" ", "") == translation.format_map(values).replace(" ", "")
 
 
-def test_a_sentence_may_follow_others_that_are_a_value_of_it():
-    sets = "95 % intervals are from resampling the 108 groups tested, not single texts."
-    alike = (
-        f"{sets} Answers about one group are alike (intra-group correlation 0.241): these 2,550 texts say as "
-        "much as about 144 independent ones."
-    )
-    said = translated(alike, "zh-CN")
-    assert "0.241" in said
-    assert not re.search("[A-Za-z]", said)
+def test_a_finished_sentence_is_not_recognised():
+    message = next(each for each in SHIPPED["messages"] if [one.name for one in fields(each)] == ["path"])
+    sentence = Sentence(message, "a.csv")
+    assert translated(str(sentence) + "", CHINESE) == str(sentence)
+    assert translated(sentence, CHINESE) != str(sentence)
 
 
-@pytest.mark.parametrize(("words", "most"), [(("--help",), 10), (("train", "--help-all"), 100)])
-def test_help_compiles_the_patterns_that_it_needs_alone(monkeypatch, words, most):
-    """Of thousands: to compile them all takes seconds."""
+@pytest.mark.parametrize("words", [("--help",), ("train", "--help-all")])
+def test_help_is_in_chinese(monkeypatch, words):
     monkeypatch.setenv("PELLUCID_LANGUAGE", "zh")
-    _catalogue.cache_clear()
     assert "语言" in within.succeed(*words).stdout
-    messages = [each for some in _catalogue("zh-CN")._messages.values() for each in some]
-    assert len(messages) > 2000
-    assert sum("form" in vars(each) for each in messages) <= most
 
 
-def test_of_messages_that_fit_equally_the_same_one_is_taken_in_every_process():
-    """Not by the order of a set of words, which changes from process to process."""
-    for first in ("learning", "networks", "examples", "accuracy", "settings", "training", "patterns"):
-        second = first[::-1]
-        found = Catalogue({f"{first} {{x}}": "甲{x}", f"{{x}} {second}": "乙{x}"}, {})
-        assert found.translate(f"{first} {second}").startswith("乙")
+def test_values_are_translated_by_their_own_templates_or_as_whole_messages():
+    for template in ("{images}, {texts}", "{first}: {second}"):
+        both = Sentence(template, Sentence("{count} images", 3), "Mistakes")
+        said = translated(both, CHINESE)
+        assert said.startswith("3 ")
+        assert not re.search("[A-Za-z]", said)
 
 
-def test_a_score_is_no_part_of_the_count_before_it():
-    said = translated("trained random-forest from 8,618 of 8,812 texts: validation accuracy 0.628", "zh-CN")
-    assert said == "已训练 random-forest（8,812 段文本中的 8,618 个）：验证准确率 0.628"
-
-
-@pytest.mark.parametrize(
-    ("sentence", "said"),
-    [
-        (
-            "--model: '网络' is no model of 运行/; choose one of svm, bag",
-            "--model: '网络' 不是 运行/ 的模型；应从 svm, bag 中选择",
-        ),
-        (
-            "A classifier trained only on images of gan scores 70.1 % on 2,000 real test images, on as "
-            "many real ones 88.3 %, on those of a PCA + Gaussian baseline 80.5 %, on those of a vae that was "
-            "trained briefly 81.4 %: significantly worse than a PCA + Gaussian baseline or a vae that was "
-            "trained briefly.",
-            "只用 gan 的图像训练的分类器，在 2,000 张真实的测试图像上得分 70.1 %，"
-            "用同样多的真实图像训练则为 88.3 %，用 PCA 加高斯分布的基线所生成的图像训练的为 80.5 %，"
-            "用简短训练的 vae 所生成的图像训练的为 81.4 %：显著更差。",
-        ),
-        (
-            "评估.csv has texts that a run learned from (运行/ was trained on 173; 其他 was trained "
-            "on 2); they are left out, since answers about them flatter.",
-            "评估.csv 中有某个运行学习过的文本（运行/ 学习过 173 个；其他 学习过 2 个）；这些已排除，"
-            "因为对它们的答案会使得分偏高。",
-        ),
-    ],
-)
-def test_every_value_is_found_where_it_ends(sentence, said):
-    assert translated(sentence, "zh-CN") == said
-
-
-@pytest.mark.parametrize("name", ["t.csv", "我的 数据/空 文本.csv", "my data/t.csv"])
-def test_names_of_files_may_have_spaces(name):
-    for sentence in (
-        f"Left out because they cannot be used: 2 texts, {name}:9 (holds no text), {name}:10 (no text).",
-        f"{name}: 2 of 300 texts cannot be used; fix or remove them, or leave them out with --skip-bad\n"
-        f"  {name}:9: holds no text\n  {name}:10: holds no text",
-        f"{name}: texts from column 'a b'; labels from column 'c'; groups from column 'd'",
-    ):
-        said = translated(sentence, "zh-CN")
-        assert not re.search("[A-Za-z]", re.sub(f"'.*?'|--skip-bad|{name}", "", said))
-        assert said.count(name) == sentence.count(name)
-
-
-def test_lists_of_labelled_examples_lie_within_a_sentence():
-    """Three sets of examples and their labels, of which two name how many more there are."""
-    listed = "t.csv:5 ('a b') and 633 more; t.csv:8 ('a b'), t.csv:9 (4.5); t.csv:1 ('c') and 2 more"
-    said = translated(
-        f"Equal texts have different labels, of which one at most is right: 3 sets, for instance {listed}.",
-        "zh-CN",
-    )
-    assert "以及另外 633 个" in said
-    assert "以及另外 2 个" in said
-    assert not re.search("more|and|instance", said)
+def test_what_joins_sentences_is_of_chinese_and_what_joins_names_is_not():
+    assert translated(join(", ", ["cat", "dog"]), CHINESE) == "cat, dog"
+    some = [Sentence("{count} images", 3), Sentence("{count} texts", 2)]
+    assert "，" in translated(join(", ", some), CHINESE)
+    assert translated(join("; ", some), CHINESE).count("；") == 1
+    assert translated_list("cat, dog") == "cat, dog"
 
 
 @pytest.mark.parametrize(
@@ -136,43 +71,29 @@ def test_lists_of_labelled_examples_lie_within_a_sentence():
         "I have images, and 3 of them are from 2012. No label was given.",
         "from one to another; on it",
         "<b>cat</b> & dog: not a digit",
+        "3 images",
         "猫和狗",
     ],
 )
 def test_a_text_of_the_user_stays_as_it_is(text):
-    assert translated(text, "zh-CN") == text
+    assert translated(text, CHINESE) == text
 
 
-@pytest.mark.parametrize(
-    ("english", "chinese"),
-    [
-        ("<i>Mistakes</i>, <i>Settings</i>. <i>Data</i>", "<i>错误</i>，<i>设置</i>。<i>数据</i>"),
-        ("<b>Mistakes.</b> <i>Settings</i>", "<b>错误。</b><i>设置</i>"),
-        ("Mistakes <bdi>cat</bdi>, <bdi>狗</bdi>", "错误 <bdi>cat</bdi>, <bdi>狗</bdi>"),
-        ("Mistakes <code>a</code>", "错误 <code>a</code>"),
-    ],
-)
-def test_elements_have_the_spaces_and_the_punctuation_of_chinese(english, chinese):
-    assert translated_page(f"<p>{english}</p>", "zh-CN") == f"<p>{chinese}</p>"
+def test_braces_of_a_name_are_no_fields():
+    said = translated(Sentence("{count} images", "{0} {x}"), CHINESE)
+    assert "{0} {x}" in said
 
 
-def test_a_page_keeps_scripts_code_and_names_to_the_last_byte():
-    page = (
-        '<!doctype html><html lang="en"><head><style>p{a:b}</style></head><body><h2>Mistakes</h2>'
-        '<p>Recommended: <strong class="foreign">Mistakes</strong>.</p><code>Mistakes</code>'
-        '<script>const a = "Mistakes" < 3;</script></body></html>'
-    )
-    said = translated_page(page, "zh-CN")
-    for kept in (
-        "<style>p{a:b}</style>",
-        'foreign">Mistakes</strong>',
-        "<code>Mistakes</code>",
-        '"Mistakes" < 3;',
-    ):
-        assert kept in said
-    assert '<html lang="zh-CN">' in said
-    assert "<h2>Mistakes</h2>" not in said
-    assert translated_page(page, "en") == page
+def test_a_message_to_be_filled_keeps_its_fields():
+    assert "{count}" in form_of("{count} images", CHINESE)
+    assert form_of("{count} images", "en") == "{count} images"
+    assert form_of("no such message {x}", CHINESE) is None
+
+
+def test_an_error_begins_in_chinese():
+    assert translated("error: ", CHINESE) != "error: "
+    assert not translated(Sentence("error: {count} images", 3), CHINESE).startswith("error")
+    assert _catalogue(CHINESE) is _catalogue(CHINESE)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from pellucid.evaluation import wilson
+from pellucid.language.sentence import Sentence
 from pellucid.reports import Answered, ReportFacts
 from pellucid.reports.facts import LabelIssue, LabelIssues
 from reports.rich_facts import rich_class_facts, rich_number_facts
@@ -84,7 +85,7 @@ def _metrics(names: Sequence[str], confusion: np.ndarray) -> dict[str, Any]:
         "classes": list(names),
         "data": {**counts, "skipped": 0, "duplicates": 0, "near_duplicates": 0, "leaked": 0},
         "recommended": "cnn",
-        "reason": "cnn is the only model that was trained.",
+        "reason": Sentence("{names} is the only model that was trained.", "cnn"),
         "models": {"cnn": entry},
         "comparisons": [],
     }

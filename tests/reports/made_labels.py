@@ -7,6 +7,7 @@ import numpy as np
 
 from labelled import labelled
 from pellucid.evaluation import reliability, score
+from pellucid.language.sentence import Sentence
 from pellucid.pipeline.judging.by_target import label_facts
 from pellucid.reports import Answered, ReportFacts
 from pellucid.reports.facts import CalibrationFacts
@@ -57,8 +58,9 @@ def several_facts(base: ReportFacts, names: Sequence[str] = NAMES, known: int = 
         "comparisons": [
             {"a": "logistic-regression", "b": "cnn", "p_value": 0.25, "p_value_holm": 0.25,
              "micro_f1_difference": {"value": -0.11, "low": -0.3, "high": 0.05},
-             "verdict": "inconclusive: logistic-regression and cnn differ by 11 points of micro-F1, "
-                        "which could be chance"},
+             "verdict": Sentence(
+                 "inconclusive: {a} and {b} differ by {size}, which could be chance", "logistic-regression",
+                 "cnn", Sentence("{points} points", "11") + Sentence(" of {words}", "micro-F1"))},
         ],
     }  # fmt: skip
     texts, counts = MULTILABEL.texts, {"train": 5, "validation": 1, "test": 2}

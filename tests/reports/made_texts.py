@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.data.reading.forms import read_sample
+from pellucid.language.sentence import Sentence
 from pellucid.reports import Answered, ReportFacts
 from pellucid.reports.facts import LabelIssue, LabelIssues
 
@@ -16,11 +17,28 @@ TOKENS: Mapping[str, Any] = {
     "length": 400,
     "test_coverage": {"texts": 675, "ids": 171_220, "unknown": 6_021, "cut": 83},
     "reasons": [
-        "Texts are split into words: 100 % of their characters belong to scripts that put spaces between "
-        "words, and a vocabulary of words made from nine tenths of the training texts lacks 4.1 % of the "
-        "words of the others.",
-        "The first 400 words of a text are read, enough for 95 % of the training texts; 95.1 % of the "
-        "training texts are read whole.",
+        Sentence(
+            "Texts are split into {tokens}: {script}, and {lacking}.",
+            "words",
+            Sentence(
+                "{share} of their characters belong to scripts that {do} between words", "100 %", "put spaces"
+            ),
+            Sentence(
+                "a vocabulary of {tokens} made from nine tenths of the training texts lacks "
+                "{unknown} of the {tokens2} of the others",
+                "words",
+                "4.1 %",
+                "words",
+            ),
+        ),
+        Sentence(
+            "The first {length:,} {noun} of a text are read, {why}; "
+            "{whole} of the training texts are read whole.",
+            400,
+            "words",
+            Sentence("enough for {NOT_CUT} of the training texts", "95 %"),
+            "95.1 %",
+        ),
     ],
 }
 
@@ -55,7 +73,7 @@ def text_facts(base: ReportFacts, texts: Sequence[str] | None = None) -> ReportF
             "classes": list(names),
             "data": {**base.metrics["data"], "train": 2427, "validation": 270, "test": 675},
             "recommended": "text-cnn",
-            "reason": "text-cnn is the only model that was trained.",
+            "reason": Sentence("{names} is the only model that was trained.", "text-cnn"),
             "models": {"text-cnn": entry},
             "text": TOKENS,
         },

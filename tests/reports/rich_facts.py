@@ -17,6 +17,7 @@ from sklearn.svm import SVC, SVR
 from labelled import labelled
 from pellucid.arithmetic import at_temperature, confusion_matrix
 from pellucid.arithmetic.probabilities import trust
+from pellucid.data.wording import count_of
 from pellucid.evaluation import (
     corrected_interval,
     corrected_p_value,
@@ -30,6 +31,7 @@ from pellucid.evaluation import (
 from pellucid.evaluation.comparisons import compare_all, compare_numbers
 from pellucid.evaluation.learning_curve import learning_curve
 from pellucid.evaluation.promises import checked_promise, error_curve, least_examples
+from pellucid.language.sentence import Sentence
 from pellucid.reports import Answered, ReportFacts
 from pellucid.reports.facts import AbstentionFacts, CalibrationFacts
 
@@ -211,7 +213,7 @@ def _gone_on() -> dict[str, Any]:
         "model": "cnn",
         "reasons": ["The network rehearses 200 of the 700 old training images beside the 200 new ones."],
         "seen_before": {"test": 3, "validation": 1, "test_without": {"accuracy": after}},
-        "not_measured": ["older/ is not what it was trained on: it has changed since"],
+        "not_measured": [Sentence("{place} is not what it was trained on: it has changed since", "older/")],
         "forgetting_of_recommended": None,
         "forgetting": {
             "data": ["digits/"],
@@ -226,8 +228,13 @@ def _gone_on() -> dict[str, Any]:
                  "p_value_holm": 0.01 if k == 0 else 1.0}
                 for k, hits in enumerate(right.tolist())
             ],
-            "sentence": "cnn has forgotten something: of 288 old test images it classifies 79.2 % correctly, "
-            "84.7 % before continual training, a difference of 5.6 points [3.0, 8.0].",
+            "sentence": Sentence(
+                "{outcome}: {figures}, a difference of {difference}.{by_class}",
+                Sentence("{name} has forgotten {word}", "cnn", "something"),
+                Sentence(
+                    "of {examples} it classifies {now} correctly, {was} {then}",
+                    count_of(288, "old test image"), "79.2 %", "84.7 %", "before continual training"),
+                Sentence("{points} points {interval}", "5.6", "[3.0, 8.0]"), ""),
         },
     }  # fmt: skip
 

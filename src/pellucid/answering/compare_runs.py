@@ -300,7 +300,6 @@ def _chosen(
         usable[list(applied.left_out)] = False
     usable &= listing.coded.is_known()
     is_test = np.array(listing.splits, dtype="<U10") == TEST
-    words = "of the test split" if is_test.any() else ""
     asked = usable & is_test if is_test.any() else usable
     if not asked.any():
         raise DataError("{place}: no {noun} to compare on; give labelled {noun2}s", listing.place, noun, noun)
@@ -332,12 +331,15 @@ def _chosen(
                 join("; ", parts),
             )
         )
-        words = Sentence("{words} that neither run learned from", words).strip()
     rows = np.flatnonzero(kept).astype(np.int64)
-    skipped = Sentence("; {problems} skipped", count_of(len(problems), noun)) if problems else ""
-    return _Chosen(
-        rows, Sentence("{rows} {words}", count_of(len(rows), noun), words).strip() + skipped, warnings
-    )
+    words = count_of(len(rows), noun)
+    if is_test.any():
+        words = Sentence("{examples} of the test split", words)
+    if parts and kept is not asked:
+        words = Sentence("{words} that neither run learned from", words)
+    if problems:
+        words += Sentence("; {problems} skipped", count_of(len(problems), noun))
+    return _Chosen(rows, words, warnings)
 
 
 def _learned(run: str, listing: Listing, contents: Sequence[str]) -> Bool[np.ndarray, " examples"]:

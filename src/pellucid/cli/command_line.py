@@ -279,7 +279,7 @@ Examples = Sequence[tuple[str, str]]
 
 
 # What the standard library says of a command line, without its names.
-_OF_ARGPARSE = ("unrecognized arguments: ", "the following arguments are required: ")
+_OF_ARGPARSE = ("unrecognized arguments", "the following arguments are required")
 
 
 class Parser(argparse.ArgumentParser):
@@ -365,9 +365,9 @@ class Parser(argparse.ArgumentParser):
 
         Raises: `UsageError`, always.
         """
-        for begin in _OF_ARGPARSE:
-            if message.startswith(begin):
-                message = Sentence(begin + "{names}", message.removeprefix(begin))
+        begin, _, names = message.partition(": ")
+        if begin in _OF_ARGPARSE:
+            message = Sentence(f"{begin}: {{names}}", names)
         raise UsageError("{message}; see {prog} --help{all}", message, self.prog, "-all" if self.main else "")
 
 

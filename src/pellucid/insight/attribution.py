@@ -444,7 +444,7 @@ def attributions_of_image(
                 methods["grad-cam"] = by_maps, member, whose
             methods["integrated-gradients"] = by_path, member, whose
     methods["occlusion"] = by_windows, model, ""
-    way = _OF_PATH.format(score=OPENED[model.target].score_words, start="an image of its mean colour")
+    way = Sentence(_OF_PATH, OPENED[model.target].score_words, "an image of its mean colour")
     return Attributions(pieces, _tested(pieces, methods, way))
 
 
@@ -470,7 +470,7 @@ def attributions_of_text(model: Model, text: str, target: int | None) -> Attribu
         methods["integrated-gradients"] = by_path, model, ""
     methods["leave-one-out"] = by_leaving_out, model, ""
     start = "a bag without n-grams" if model.network.config.groups else "vectors of zeros"
-    way = _OF_PATH.format(score=OPENED[model.target].score_words, start=start)
+    way = Sentence(_OF_PATH, OPENED[model.target].score_words, start)
     return Attributions(pieces, _tested(pieces, methods, way))
 
 

@@ -383,8 +383,8 @@ def _names(
     if model.tfidf is not None:
         return tuple(without_joints(term) for terms in model.tfidf.terms for term in terms)
     if cells is None:
-        what = "unit {} of the last hidden layer" if model.network is not None else "feature {}"
-        return tuple(what.format(at) for at in range(count))
+        what = "unit {value} of the last hidden layer" if model.network is not None else "feature {value}"
+        return tuple(Sentence(what, at) for at in range(count))
     places = [
         Sentence("row {cell}, column {cell2}", cell // shape[1], cell % shape[1]) for cell in cells.tolist()
     ]

@@ -165,7 +165,8 @@ def _words(opened: Opened, line: Line) -> str:
         return "dense: queries, keys and values of the heads"
     for direction in ("forwards", "backwards"):  # of a text that is read from both ends
         if layer.sees == "earlier" and direction in line.name:
-            return Sentence("{words}, {direction}", words, direction)
+            is_onward = direction == "forwards"
+            return Sentence("{words}, forwards" if is_onward else "{words}, backwards", words)
     return words
 
 

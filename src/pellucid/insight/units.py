@@ -342,15 +342,14 @@ def _mixture_density(asked: Asked) -> Arithmetic:
     order = np.argsort(-joint, kind="stable")[:_MOST_COMPONENTS].tolist()
     steps = [
         Step(
-            with_minus(
-                Sentence(
-                    "component {at}: ln {log_shares:.4g} − ({sum:.5g} + {sum2:.5g} + {constant:.5g}) / 2",
-                    at,
-                    math.exp(log_shares[at]),
-                    squares[at].sum(),
-                    log_variances[0, at].sum(),
-                    constant,
-                )
+            Sentence(
+                "component {at}: ln {log_shares} − ({sum} + {sum2} + {constant}) / 2",
+                at,
+                with_minus(f"{math.exp(log_shares[at]):.4g}"),
+                *(
+                    with_minus(f"{each:.5g}")
+                    for each in (squares[at].sum(), log_variances[0, at].sum(), constant)
+                ),
             ),
             float(joint[at]),
         )

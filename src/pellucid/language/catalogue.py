@@ -101,7 +101,12 @@ def translated_list(text: str) -> str:
 
 def translated_form(message: str) -> str:
     """The translation of a message of which the fields are still to be filled."""
-    return message if language() == ENGLISH else _catalogue(language()).forms.get(message, message)
+    return form_of(message, language()) or message
+
+
+def form_of(message: str, wanted: str) -> str | None:
+    """The same in the language `wanted`; `None` where there is none."""
+    return message if wanted == ENGLISH else _catalogue(wanted).forms.get(message)
 
 
 class Catalogue:

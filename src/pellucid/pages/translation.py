@@ -1,24 +1,32 @@
-"""A page that is written in English, in another language: its sentences found between its tags.
+"""Templates of pages, written in English, in another language: translated once, as they are loaded.
 
-What lies between two tags of blocks, such as a paragraph or a cell, is one text. Elements within it, such
-as `<strong>`, are values of that text, which a translation may put elsewhere, and texts in turn. Scripts,
-styles, code and what users named (`class="foreign"`) stay as they are, to the last byte.
+What lies between two tags of blocks, such as a paragraph or a cell, is one message of the catalogue. What is
+filled in, what depends on a condition or is repeated within it, and elements such as `<strong>` are its
+fields, which a translation may put elsewhere, and texts in turn. Scripts, styles, code and what users named
+(`class="foreign"`) stay as they are. Nothing is recognised: a message is looked up as it stands in the
+template, a value by the template that it keeps (`Sentence`), or as the whole message that it is.
 """
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape, unescape
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, Template
+from jinja2 import Environment, Template, nodes
+from jinja2.filters import do_capitalize, do_join
+from jinja2.visitor import NodeTransformer
+from markupsafe import Markup
 
-from pellucid.language.catalogue import ENGLISH, language, translated
+from pellucid.language.catalogue import ENGLISH, form_of, language, translated
+from pellucid.language.sentence import Sentence
 
 _TOKEN = re.compile(
-    r"<!--.*?-->|<(script|style)\b[^>]*>.*?</\1>|</?[a-zA-Z][^>]*>|<![^>]*>|[^<]+|<", re.DOTALL
+    r"<!--.*?-->|<(script|style)\b[^>]*>.*?</\1>|</?[a-zA-Z\U000f0000-\U000ffffd][^>]*>|<![^>]*>|[^<]+|<",
+    re.DOTALL,
 )
-_TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)")
+_TAG = re.compile("<(/?)([a-zA-Z][\\w-]*|[\U000f0000-\U000ffffd])")
+_TAG_NAME = re.compile(r"</?([a-zA-Z][\w-]*)")
 INLINE = frozenset(
     {
         "a",
@@ -47,41 +55,36 @@ ATTRIBUTE = re.compile(r'\b(aria-label|title|alt|placeholder|data-title|data-lab
 _NAMED = re.compile(r'\b(aria-label)="([^"]*)"')
 _SAID = re.compile(r'\btr\(\s*("(?:[^"\\]|\\.)*")')
 _PROGRAM = re.compile('<script(?: type="module")?>')  # and no data
+_DRAWN = frozenset({"svg", "rect", "line", "circle", "path", "use"})  # marks beside a name
 _LETTERS = re.compile("[A-Za-z]{2}")
-_LANG = re.compile(r'(<html\b[^>]*\blang=")en(")')
-# An element within a text, while the text is translated: one character that no text has.
-FIRST_MARK = 0xF0000
-MARK = re.compile(f"[{chr(FIRST_MARK)}-{chr(FIRST_MARK + 0xFFFD)}]")
-# Beside an element: a space that would be beside Chinese on both sides, and punctuation of half width.
-_SPACES_BEFORE = re.compile(f"([\u3000-\u9fff\uff00-\uffef])( *)({MARK.pattern})")
-_SPACES_BEHIND = re.compile(f"({MARK.pattern})( *)(?=([\u3000-\u9fff\uff00-\uffef]))")
-_JOINT = re.compile(f"({MARK.pattern})([,;.:]?) (?={MARK.pattern})")
-_PUNCTUATION = "\u3001\u3002\uff0c\uff1a\uff1b\uff08\uff09\uff01\uff1f"
-_FULL_WIDTH = {",": "\uff0c", ";": "\uff1b", ".": "\u3002", ":": "\uff1a"}
+_LANG = re.compile(r'^(<html\b[^>]*\blang=")en(")')
+
+# Within the text of a template, one character for each element within a text, each field, and each node that
+# shows nothing, such as a definition.
+_ELEMENT, _FIELD, _SILENT, _JOINT = 0xF0000, 0xF4000, 0xF8000, 0xFFFF0
+_MARK = "[\U000f0000-\U000f7fff]"
+_MARKS = re.compile(_MARK)
+_SILENT_MARKS = re.compile("[\U000f8000-\U000fffef]")
+_NODE_MARKS = re.compile("([\U000f4000-\U000fffef])")
+_SEPARATED = "<hr {}>"
+_SEPARATED_MARK = re.compile("<hr ([\U000f4000-\U000fffef])>")
+# Where a value meets Chinese, a page decides by what both show: whether there is a space (none is given, or
+# one), and how wide punctuation is.
+_TIGHT, _WIDE, _POINT = map(chr, (_JOINT, _JOINT + 1, _JOINT + 2))
+_POINTS = {",": "\uff0c", ";": "\uff1b", ".": "\u3002", ":": "\uff1a", "(": "\uff08", ")": "\uff09"}
+_FULL = "[\u3000-\u9fff\uff00-\uffef]"
+_SPACES_BEFORE = re.compile(f"({_FULL})( *)(?={_MARK})")
+_SPACES_BEHIND = re.compile(f"({_MARK})( *)(?={_FULL})")
+_BETWEEN = re.compile(rf"({_MARK}) +(?=\(?{_MARK})")
+_POINT_BETWEEN = re.compile(f"({_MARK})(?=[,;.:] {_MARK})")
+_POINT_BEHIND = re.compile(f"({_MARK})(?=[,;.:)]+(?: |$|{_MARK}))")
+_POINT_ALONE = re.compile("^(?=[,;.:] ?$)")
+_POINT_BEFORE = re.compile(rf"(?=\({_MARK})")
+_AT_BEGINNING = re.compile(f"^ +(?={_FULL}|{_MARK})")
+_AT_END = re.compile(f"(?<={_FULL}) +$|(?<={_MARK}) +$")
 _HAN = re.compile("[\u4e00-\u9fff]")
+_PUNCTUATION = re.compile("[\u3001\u3002\uff0c\uff1a\uff1b\uff08\uff09\uff01\uff1f]")
 _NARROW = re.compile("[A-Za-z0-9%]")
-# Tags, and beginnings of elements that are a part of the word before them.
-_ANY_TAG = re.compile("<su[bp]>.*|<[^>]*>", re.DOTALL)
-
-
-def translated_page(html: str, wanted: str = "") -> str:
-    """A whole page, or a part of one, in the language of this program or in `wanted`."""
-    wanted = wanted or language()
-    if wanted == ENGLISH:
-        return html
-    made = _LANG.sub(rf"\g<1>{wanted}\g<2>", Page(html, wanted).written(), count=1)
-    said = {message: translated(message, wanted) for message in messages_of_script(html)}
-    if not said:
-        return made
-    # What the scripts of the page say, where they look it up (`reports/script/tr.js`).
-    content = json.dumps(said, ensure_ascii=False).replace("<", "\\u003c")
-    data = f'<script type="application/json" id="translations">{content}</script>\n'
-    return _PROGRAM.sub(lambda match: data + match[0], made, count=1)
-
-
-def _is_sentence(text: str) -> bool:
-    """True of a text that is more than a name, such as Grad-CAM."""
-    return bool(_LETTERS.search(text)) and (" " in text.strip() or text.strip().islower())
 
 
 def messages_of_script(text: str) -> list[str]:
@@ -90,17 +93,241 @@ def messages_of_script(text: str) -> list[str]:
 
 
 class _TranslatedTemplate(Template):
-    """A template whose page is in the language of this program."""
+    """A template whose page is in the language of its environment."""
+
+    environment: "PageEnvironment"
 
     def render(self, *given: Any, **values: Any) -> str:
         """The page; what it includes is a part of it."""
-        return translated_page(super().render(*given, **values))
+        page: str = super().render(*given, **values)
+        wanted = self.environment.wanted
+        return page if wanted == ENGLISH else _with_messages_of_scripts(joined_up(page), wanted)
 
 
 class PageEnvironment(Environment):
-    """Templates that are written in English, and rendered in the language of this program."""
+    """Templates that are written in English, in the language of this program or in `wanted`."""
 
     template_class = _TranslatedTemplate
+
+    def __init__(self, wanted: str = "", **options: Any) -> None:
+        super().__init__(**options)
+        self.wanted = wanted or language()
+        if self.wanted != ENGLISH:
+            self.filters["capitalize"] = self._capitalized
+            self.filters["join"] = self._joined
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        tree = super()._parse(source, name, filename)
+        if self.wanted == ENGLISH:
+            return tree
+        return TemplateTranslation(lambda message: form_of(message, self.wanted), self.wanted).of(tree)
+
+    def spoken(self, value: Any) -> Any:
+        """What a template shows for a value: a sentence, or a whole message, in the language of the page."""
+        is_text = isinstance(value, str) and not isinstance(value, Markup)
+        return translated(value, self.wanted) if is_text else value
+
+    def sentence(self, template: str, *values: Any) -> str:
+        """A text that a template joins with `~`; what begins or ends with a space is joined further."""
+        message = template.strip()
+        if message == template:
+            return Sentence(template, *values)
+        said = str(self.spoken(Sentence(message, *values)))
+        begin, end = template[: template.index(message[0])], template[len(template.rstrip()) :]
+        return ("" if _HAN.match(said) else begin) + said + ("" if _HAN.match(said[-1:]) else end)
+
+    def _capitalized(self, value: Any) -> Any:
+        return self.spoken(value) if isinstance(value, Sentence) else do_capitalize(value)
+
+    def _joined(self, value: Iterable[Any], separator: str = "", attribute: str | int | None = None) -> Any:
+        context = nodes.EvalContext(self)
+        found = value if attribute is None else (self.getitem(each, attribute) for each in value)
+        return do_join(context, map(self.spoken, found), self.spoken(separator))
+
+
+def _with_messages_of_scripts(page: str, wanted: str) -> str:
+    """A page with what its scripts say, where they look it up (`reports/script/tr.js`)."""
+    said = {
+        message: (form_of(message, wanted) or message) if "{" in message else translated(message, wanted)
+        for message in messages_of_script(page)
+    }
+    if not said:
+        return page
+    content = json.dumps(said, ensure_ascii=False).replace("<", "\\u003c")
+    data = f'<script type="application/json" id="translations">{content}</script>\n'
+    return _PROGRAM.sub(lambda match: data + match[0], page, count=1)
+
+
+class TemplateTranslation:
+    """The tree of a template in another language.
+
+    Args:
+        form: translation of a message, with its fields by name; `None` where there is none.
+        wanted: the language.
+    """
+
+    def __init__(self, form: Callable[[str], str | None], wanted: str) -> None:
+        self.form, self.wanted = form, wanted
+        self._nodes: list[tuple[str, nodes.Node]] = []  # by their characters, with the names of fields
+        self._shown: dict[int, str] = {}  # numbers of those that are read in turn: as text, or as attributes
+
+    def of(self, tree: nodes.Template) -> nodes.Template:
+        """The tree, changed in place."""
+        _Concatenations(self.form).visit(tree)
+        tree.body = self._body(tree.body)
+        return tree
+
+    def _body(self, body: Sequence[nodes.Node], *, is_part: bool = False) -> list[nodes.Node]:
+        return self._built(_Page(self._text(body), self, is_part=is_part).written())
+
+    def _text(self, body: Sequence[nodes.Node]) -> str:
+        return "".join(piece for node in body for piece in self._pieces(node))
+
+    def _pieces(self, node: nodes.Node) -> Iterator[str]:
+        if isinstance(node, nodes.Output):
+            for each in node.nodes:
+                yield each.data if isinstance(each, nodes.TemplateData) else self._marked(each, name_of(each))
+        elif isinstance(node, nodes.If | nodes.For):
+            name = "part" if isinstance(node, nodes.If) else name_of(node.iter)
+            mark, texts = self._marked(node, name), [self._text(each) for each in _bodies(node)]
+            names = {name.lower() for text in texts for name in _TAG_NAME.findall(text)}
+            yield _SEPARATED.format(mark) if names - INLINE else mark
+        elif isinstance(node, nodes.Include):
+            yield _SEPARATED.format(self._marked(node))
+        else:
+            yield self._marked(node)
+
+    def _marked(self, node: nodes.Node, name: str = "") -> str:
+        self._nodes.append((name, node))
+        return chr((_FIELD if name else _SILENT) + len(self._nodes) - 1)
+
+    def name(self, mark: str) -> str:
+        """Name of a field."""
+        return self._nodes[_number(mark)][0]
+
+    def show(self, text: str, kind: str) -> None:
+        """Note that what a text fills in is text that people read, or attributes of a tag."""
+        self._shown.update((_number(mark), kind) for mark in _NODE_MARKS.findall(text))
+
+    def _built(self, text: str) -> list[nodes.Node]:
+        """Nodes of a text."""
+        made: list[nodes.Node] = []
+        for piece in _NODE_MARKS.split(_SEPARATED_MARK.sub(r"\1", text)):
+            if not piece:
+                continue
+            node = self._node(piece) if _NODE_MARKS.fullmatch(piece) else nodes.TemplateData(piece)
+            if not isinstance(node, nodes.Expr):
+                made.append(node)
+            elif made and isinstance(made[-1], nodes.Output):
+                made[-1].nodes.append(node)
+            else:
+                made.append(nodes.Output([node], lineno=node.lineno or 1))
+        return made
+
+    def _node(self, mark: str) -> nodes.Node:
+        """The node of a mark, in the other language; each is translated once."""
+        number = _number(mark)
+        kind, (name, node) = self._shown.pop(number, ""), self._nodes[number]
+        if isinstance(node, nodes.If | nodes.For):
+            if kind == "attributes":
+                self._replace(node, lambda body: self._built(_Page("", self).tag(self._text(body))))
+            elif kind:
+                self._replace(node, lambda body: self._body(body, is_part=True))
+        elif isinstance(node, nodes.Macro | nodes.Block | nodes.AssignBlock | nodes.CallBlock | nodes.With):
+            node.body = self._body(node.body, is_part=isinstance(node, nodes.Macro | nodes.AssignBlock))
+        elif kind == "text" and isinstance(node, nodes.Expr):
+            self._nodes[number] = name, called("spoken", node)
+        return self._nodes[number][1]
+
+    def _replace(
+        self, node: nodes.If | nodes.For, change: Callable[[list[nodes.Node]], list[nodes.Node]]
+    ) -> None:
+        node.body = change(node.body)
+        node.else_ = change(node.else_) if node.else_ else node.else_
+        for each in node.elif_ if isinstance(node, nodes.If) else ():
+            each.body = change(each.body)
+
+
+def _number(mark: str) -> int:
+    return ord(mark) - (_FIELD if ord(mark) < _SILENT else _SILENT)
+
+
+def _bodies(node: nodes.If | nodes.For) -> list[list[nodes.Node]]:
+    """What is shown in one case or another."""
+    found = [
+        node.body,
+        *([each.body for each in node.elif_] if isinstance(node, nodes.If) else []),
+        node.else_,
+    ]
+    return [each for each in found if each]
+
+
+def called(name: str, *arguments: nodes.Expr) -> nodes.Call:
+    """A call of a method of the environment."""
+    return nodes.Call(
+        nodes.EnvironmentAttribute(name), list(arguments), [], None, None, lineno=arguments[0].lineno
+    )
+
+
+class _Concatenations(NodeTransformer):
+    """What `~` makes of words of ours and values, as sentences."""
+
+    def __init__(self, form: Callable[[str], str | None]) -> None:
+        self._form = form
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
+        """The sentence, or the same where it has no message."""
+        self.generic_visit(node)
+        template, values = template_of(node)
+        if not _LETTERS.search(_without_fields(template)) or self._form(" ".join(template.split())) is None:
+            return node
+        return called("sentence", nodes.Const(template, lineno=node.lineno), *values)
+
+
+def template_of(node: nodes.Concat) -> tuple[str, list[nodes.Expr]]:
+    """What `~` makes as a template, and its values."""
+    used: list[str] = []
+    parts = []
+    for each in node.nodes:
+        if isinstance(each, nodes.Const):
+            parts.append(_doubled(str(each.value)))
+        else:
+            parts.append(_field(name_of(each), used))
+    return "".join(parts), [each for each in node.nodes if not isinstance(each, nodes.Const)]
+
+
+def _field(name: str, used: list[str]) -> str:
+    """A field with a name that is not yet used."""
+    used.append(name)
+    return f"{{{name if used.count(name) == 1 else f'{name}{used.count(name)}'}}}"
+
+
+def _doubled(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def _without_fields(message: str) -> str:
+    return re.sub(r"\{\w+\}", "", message)
+
+
+def name_of(node: nodes.Node) -> str:
+    """Name of a value in a template: its own, else that of what it is made of."""
+    if isinstance(node, nodes.Name):
+        return str(node.name)
+    if isinstance(node, nodes.Getattr):
+        return str(node.attr)
+    if isinstance(node, nodes.Getitem):
+        return name_of(node.node)
+    if isinstance(node, nodes.Filter) and node.node is not None:
+        return name_of(node.node)
+    if isinstance(node, nodes.Call):
+        inner = [name_of(each) for each in node.args if not isinstance(each, nodes.Const)]
+        return inner[0] if inner and inner[0] != "value" else name_of(node.node)
+    if isinstance(node, nodes.CondExpr):
+        return "word"
+    if isinstance(node, nodes.Concat):
+        return next((found for each in node.nodes if (found := name_of(each)) != "value"), "value")
+    return "value"
 
 
 class _Part(NamedTuple):
@@ -118,12 +345,19 @@ def _parts(html: str) -> Iterator[_Part]:
         yield _Part(text, "" if tag is None else tag[2].lower(), tag is not None and bool(tag[1]))
 
 
-class Page:
-    """The translation of one page; tokens are read once, from the left."""
+class _Page:
+    """The translation of a piece of a template; tokens are read once, from the left.
 
-    def __init__(self, html: str, wanted: str) -> None:
+    Args:
+        html: the piece, with a character for each of its fields.
+        template: what it is a piece of.
+        is_part: whether it lies within a text.
+    """
+
+    def __init__(self, html: str, template: TemplateTranslation, *, is_part: bool = False) -> None:
         self._parts = list(_parts(html))
-        self._wanted = wanted
+        self._template = template
+        self._is_part = is_part
         self._at = 0
 
     def written(self) -> str:
@@ -140,6 +374,9 @@ class Page:
         self._at += 1
         if part.name and not part.ends and part.name not in _VOID and _KEPT.search(part.text):
             return self.tag(part.text, _NAMED) + self._rest_of(part.name)
+        if _SEPARATED_MARK.fullmatch(part.text):
+            self._template.show(part.text, "text")
+            return part.text
         return self.tag(part.text) if part.name else part.text
 
     def _rest_of(self, name: str) -> str:
@@ -153,11 +390,10 @@ class Page:
             made.append(part.text)
         return "".join(made)
 
-    def _run(self, end: str = "") -> str:
-        """Text and elements within it up to the next tag of a block, or the end of the element `end`."""
+    def _run(self) -> str:
+        """Text and elements within it up to the next tag of a block, or the end of an element."""
         made: list[str] = []
         inner: list[str] = []
-        begin = self._at
         while self._at < len(self._parts):
             part = self._parts[self._at]
             if not part.name:
@@ -168,12 +404,9 @@ class Page:
                 continue
             if part.name not in INLINE or part.ends:
                 break
-            made.append(chr(FIRST_MARK + len(inner)))
+            made.append(chr(_ELEMENT + len(inner)))
             inner.append(self._element())
-        found = self.said("".join(made), inner)
-        if found is None:  # as it is: never a sentence of two languages
-            return "".join(part.text for part in self._parts[begin : self._at])
-        return found
+        return self._said("".join(made), inner)
 
     def _element(self) -> str:
         part = self._parts[self._at]
@@ -195,61 +428,194 @@ class Page:
             made.append(self._block_tag())
         return "".join(made)
 
-    def said(self, text: str, inner: list[str]) -> str | None:
-        """A text in the other language, `None` without one; `inner` are its elements, one for each mark."""
-        before, after = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
-        plain = " ".join(unescape(text).split())
-        found = translated(plain, self._wanted)
-        if found != plain:
-            text = before + escape(found, quote=False) + after
-        elif inner:  # elements with nothing in common: each text between them by itself
-            parts = [unescape(part) for part in MARK.split(text)]
-            said = [translated(part, self._wanted) for part in parts]
-            if any(one == other and _is_sentence(one) for one, other in zip(parts, said, strict=True)):
-                return None
-            marks = [mark[0] for mark in MARK.finditer(text)]
-            text = "".join(
-                escape(part, quote=False) + mark for part, mark in zip(said, [*marks, ""], strict=True)
+    def _said(self, text: str, inner: Sequence[str]) -> str:
+        """A text in the other language; `inner` are its elements, one for each of their marks."""
+        silent = "".join(_SILENT_MARKS.findall(text))
+        text = self._translated(_SILENT_MARKS.sub("", text), inner, quotes=False)
+        self._template.show(text, "text")
+        return silent + _MARKS.sub(lambda mark: _at(inner, mark[0]), text)
+
+    def _translated(self, text: str, inner: Sequence[str], *, quotes: bool) -> str:
+        begin, end = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
+        message, fields = self._message(text, inner)
+        if _LETTERS.search(_without_fields(message)):
+            form = self._template.form(message)
+            if form is None:
+                return text
+            said = escape(form.format_map(fields), quote=quotes)
+            said = _SPACES_BEFORE.sub(lambda match: match[1] + _joint(match[2]), said)
+            said = _SPACES_BEHIND.sub(lambda match: match[1] + _joint(match[2]), said)
+            said = _POINT_BETWEEN.sub(rf"\1{_POINT}", _BETWEEN.sub(rf"\1{_WIDE}", said))
+            text = begin + said + end
+        elif fields:
+            text = _POINT_BEFORE.sub(
+                _POINT, _POINT_BEHIND.sub(rf"\1{_POINT}", _BETWEEN.sub(rf"\1{_WIDE}", text))
             )
-        text = _closed_up(text, inner)
-        return MARK.sub(lambda mark: inner[ord(mark[0]) - FIRST_MARK], text)
+        elif self._is_part:
+            text = _POINT_ALONE.sub(_POINT, text)
+        if self._is_part:
+            text = _AT_END.sub(_WIDE, _AT_BEGINNING.sub(_WIDE, text))
+        return text
+
+    def _message(self, text: str, inner: Sequence[str]) -> tuple[str, dict[str, str]]:
+        """A text as a message, and the marks of its fields by their names."""
+        used: list[str] = []
+        marks: list[str] = []
+
+        def name(mark: re.Match[str]) -> str:
+            tag = None if ord(mark[0]) >= _FIELD else _TAG_NAME.match(inner[ord(mark[0]) - _ELEMENT])
+            word = self._template.name(mark[0]) if ord(mark[0]) >= _FIELD else tag[1] if tag else "value"
+            marks.append(mark[0])
+            return _field(word, used)
+
+        message = _MARKS.sub(name, _doubled(" ".join(unescape(text).split())))
+        names = re.findall(r"\{(\w+)\}", message.replace("{{", "").replace("}}", ""))
+        return message, dict(zip(names, marks, strict=True))
 
     def tag(self, text: str, attributes: re.Pattern[str] = ATTRIBUTE) -> str:
         """A tag whose attributes are in the other language."""
+        if attributes is ATTRIBUTE:
+            self._template.show(text, "attributes")
 
         def said(match: re.Match[str]) -> str:
-            return f'{match[1]}="{escape(translated(unescape(match[2]), self._wanted))}"'
+            found = self._translated(match[2], (), quotes=True)
+            self._template.show(found, "text")
+            return f'{match[1]}="{found}"'
 
-        return attributes.sub(said, text)
+        return attributes.sub(said, _LANG.sub(rf"\g<1>{self._template.wanted}\g<2>", text))
 
 
-def _closed_up(text: str, inner: list[str]) -> str:
-    """A text with the spaces of Chinese beside elements, but for those beside names.
+def _at(inner: Sequence[str], mark: str) -> str:
+    return mark if ord(mark) >= _FIELD else inner[ord(mark) - _ELEMENT]
 
-    There is none beside Chinese or behind its punctuation, one beside letters and digits.
+
+def _joint(spaces: str) -> str:
+    return _WIDE if spaces else _TIGHT
+
+
+# What a page shows where a value meets Chinese.
+
+_PIECE = re.compile(f"(<[^>]*>|[{_TIGHT}{_WIDE}{_POINT}])")
+_QUOTED = re.compile('"([^"]*)"')
+_POINTS_OF = re.compile(r"([,;.:()]+)( ?)")
+
+
+def joined_up(page: str) -> str:
+    """A page with the spaces and the punctuation of Chinese where values meet it.
+
+    There is no space beside Chinese or its punctuation, and one beside letters and digits; beside a name, as
+    the message has it.
     """
+    beside = _Beside(_PIECE.split(page))
+    if len(beside.pieces) > 1:
+        beside.widen()
+        beside.space()
+    return "".join(beside.pieces)
 
-    def plain(mark: str) -> str:
-        """What an element shows, where it was translated."""
-        element = inner[ord(mark) - FIRST_MARK]
-        return "" if _KEPT.search(element) else _ANY_TAG.sub("", element).strip()
 
-    def space(beside: str, given: str, shown: str) -> str:
-        """The space between Chinese and the nearest character that an element shows."""
-        if beside in _PUNCTUATION or _HAN.match(shown):
-            return ""
-        return " " if given or _NARROW.match(shown) else ""
+class _Beside:
+    """Pieces of a page, every second a tag or a joint, and what lies beside them."""
 
-    def before(match: re.Match[str]) -> str:
-        return match[1] + space(match[1], match[2], plain(match[3])[:1]) + match[3]
+    def __init__(self, pieces: list[str]) -> None:
+        self.pieces = pieces
 
-    def behind(match: re.Match[str]) -> str:
-        return match[1] + space(match[3], match[2], plain(match[1])[-1:])
+    def widen(self) -> None:
+        """Give punctuation behind or before Chinese its full width; what attributes say is joined up."""
+        is_bracketed = False
+        for at in range(1, len(self.pieces), 2):
+            piece = self.pieces[at]
+            if piece == _POINT:
+                points = _POINTS_OF.match(self.pieces[at + 1])
+                assert points is not None  # by which it was marked
+                if points[1] == "(":
+                    is_wide = is_bracketed = self._is_bracketed(at)
+                else:
+                    is_wide = is_bracketed if points[1][0] == ")" else bool(re.match(_FULL, self._left(at)))
+                if is_wide:
+                    wide = "".join(map(_POINTS.__getitem__, points[1]))
+                    self.pieces[at + 1] = wide + self.pieces[at + 1][points.end() :]
+                self.pieces[at] = ""
+            elif len(piece) > 1 and any(mark in piece for mark in (_TIGHT, _WIDE, _POINT)):
+                self.pieces[at] = _QUOTED.sub(lambda match: f'"{joined_up(match[1])}"', piece)
 
-    def joint(match: re.Match[str]) -> str:
-        shown = plain(match[1])
-        if match[2]:
-            return match[1] + (_FULL_WIDTH[match[2]] if _HAN.search(shown) else f"{match[2]} ")
-        return match[1] + ("" if shown and shown[-1] in _PUNCTUATION else " ")
+    def space(self) -> None:
+        """Write each space, or none; of several joints beside each other the first one."""
+        for at in range(1, len(self.pieces), 2):
+            if self.pieces[at] in (_TIGHT, _WIDE):
+                others = self._others(at)
+                is_wide = any(self.pieces[each] == _WIDE for each in (at, *others))
+                self.pieces[at] = _space(
+                    self._left(at), self._right(others[-1] if others else at), is_wide=is_wide
+                )
+                for each in others:
+                    self.pieces[each] = ""
 
-    return _JOINT.sub(joint, _SPACES_BEHIND.sub(behind, _SPACES_BEFORE.sub(before, text)))
+    def _is_bracketed(self, at: int) -> bool:
+        """Whether Chinese lies between this bracket and the next that closes."""
+        for place in range(at + 1, len(self.pieces), 2):
+            inside, end, _ = self.pieces[place].partition(")")
+            if _HAN.search(inside) or end:
+                return bool(_HAN.search(inside))
+        return False
+
+    def _others(self, at: int) -> list[int]:
+        """Places of joints behind one with nothing shown between."""
+        found = []
+        for place in range(at + 1, len(self.pieces)):
+            piece = self.pieces[place]
+            if piece in (_TIGHT, _WIDE):
+                found.append(place)
+            elif piece and not _is_inline(piece):
+                break
+        return found
+
+    def _left(self, at: int) -> str:
+        """The last character shown before a piece; none where it is of a name, or of another text."""
+        ended: list[str] = []
+        for place in range(at - 1, -1, -1):
+            piece = self.pieces[place]
+            if place % 2 == 0:
+                if piece.strip() and not any(name in ended for name in ("sub", "sup")):
+                    return "" if any(self._is_name(place, name) for name in ended) else piece.rstrip()[-1]
+            elif piece.startswith("<") and not _is_inline(piece):
+                return ""
+            elif tag := _TAG.match(piece):
+                if tag[1]:
+                    ended.append(tag[2])
+                elif tag[2] in ended:
+                    ended.remove(tag[2])
+        return ""
+
+    def _right(self, at: int, skipped: int = 0) -> str:
+        """The first character shown behind a piece, or behind so many of its characters, likewise."""
+        for place in range(at if skipped else at + 1, len(self.pieces)):
+            piece = self.pieces[place][skipped if place == at else 0 :]
+            if place % 2 == 0:
+                if piece.strip():
+                    return piece.lstrip()[0]
+            elif piece.startswith("<") and (not _is_inline(piece) or _KEPT.search(piece)):
+                return ""
+        return ""
+
+    def _is_name(self, at: int, name: str) -> bool:
+        """Whether the element that a piece lies in, of those with this name, is kept as it is."""
+        depth = 1
+        for place in range(at - 1, 0, -1):
+            if (tag := _TAG.match(self.pieces[place])) and tag[2] == name:
+                depth += 1 if tag[1] else -1
+                if not depth:
+                    return bool(_KEPT.search(self.pieces[place]))
+        return False
+
+
+def _is_inline(piece: str) -> bool:
+    tag = _TAG.match(piece)
+    return tag is not None and tag[2] in INLINE | _DRAWN
+
+
+def _space(left: str, right: str, *, is_wide: bool) -> str:
+    """The space between what is shown on both sides of a joint."""
+    if _PUNCTUATION.match(left) or _PUNCTUATION.match(right) or (_HAN.match(left) and _HAN.match(right)):
+        return ""
+    is_beside = (_HAN.match(left) and _NARROW.match(right)) or (_NARROW.match(left) and _HAN.match(right))
+    return " " if is_wide or is_beside else ""

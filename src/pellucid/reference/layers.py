@@ -135,9 +135,8 @@ def _part_words(sizes: Sizes) -> str:
 
 
 def _clamp_words(sizes: Sizes) -> str:
-    return with_minus(
-        Sentence("kept within {settings:g} and {settings2:g}", sizes.settings["low"], sizes.settings["high"])
-    )
+    ends = (with_minus(f"{sizes.settings[name]:g}") for name in ("low", "high"))
+    return Sentence("kept within {settings} and {settings2}", *ends)
 
 
 # Formulas that follow from no line and no steps.

@@ -162,9 +162,19 @@ def superscript(exponent: int) -> str:
     return str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
+def text_of(value: Any) -> str:
+    """A text of `metrics.json`, which may be a sentence with its values; empty where it is missing."""
+    return value if isinstance(value, str) else str(value or "")
+
+
 def unbroken(sentence: Any) -> str:
     """A sentence in which no line ends between a number and its per cent sign."""
     return str(sentence).replace(" %", f"{_SPACE}%")
+
+
+def begun(sentence: str) -> str:
+    """A sentence that begins with a capital letter."""
+    return sentence[:1].upper() + sentence[1:]
 
 
 def setting(value: Any) -> str:

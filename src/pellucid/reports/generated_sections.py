@@ -10,7 +10,7 @@ from pellucid.evaluation import Interval
 from pellucid.language.sentence import Sentence
 from pellucid.reports.album import Album, Placed, bind
 from pellucid.reports.facts import GeneratedFacts, LatentMap, ReportFacts
-from pellucid.reports.formatting import finite, interval, read_score, scored, shortened, unbroken
+from pellucid.reports.formatting import finite, interval, read_score, scored, shortened
 from pellucid.reports.plots import Mark, mark
 
 # Rows of `generators` in `metrics.json`: real images, the PCA + Gaussian baseline, and the autoencoder that
@@ -103,7 +103,7 @@ def outcome(facts: ReportFacts) -> Mapping[str, Any]:
     rows = {row["name"]: row for row in _rows(facts)}
     own = rows.get(facts.recommended)
     return {
-        "sentence": unbroken(verdict_of_generator(facts.metrics)),
+        "sentence": verdict_of_generator(facts.metrics),
         "bits": facts.score("bits_per_dimension"),
         "latent": facts.model.get("latent"),
         "active": facts.model.get("active_units"),

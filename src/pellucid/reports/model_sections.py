@@ -14,7 +14,7 @@ from pellucid.language.sentence import Sentence
 from pellucid.reports import scored_models, trust_sections
 from pellucid.reports.error_sections import most_confused, per_class
 from pellucid.reports.facts import TEST, ReportFacts
-from pellucid.reports.formatting import finite, read_score, significant, unbroken, whole
+from pellucid.reports.formatting import finite, read_score, significant, text_of, whole
 from pellucid.reports.plots import round_bounds, ruler
 from pellucid.reports.scored_models import pairings
 from pellucid.settings import DUMMIES, METRICS, Metric
@@ -153,17 +153,17 @@ def _common(facts: ReportFacts, key: str, *, beats_chance: bool) -> dict[str, An
         "of_all": facts.score(key) if facts.headline.known else None,
         # only where old and new examples are tested together; else none of these is in the headline
         "leaked": 0 if facts.all_classes is None else facts.data_count("leaked"),
-        "reason": str(facts.metrics.get("reason") or ""),
+        "reason": text_of(facts.metrics.get("reason")),
         "findings": [
             words
             for each in (
                 *(facts.metrics.get(key) for key in ("contradiction", "disagreement", "order")),
                 *(facts.metrics.get("giveaways") or ()),
             )
-            if (words := str((each or {}).get("words") or ""))
+            if (words := text_of((each or {}).get("words")))
         ],
         "groups": [
-            str(each["words"])
+            text_of(each["words"])
             for each in by_groups
             if "words" in each and not facts.headline.is_held_out  # else of a test known from training
         ],
@@ -258,7 +258,7 @@ def model_table(facts: ReportFacts) -> Mapping[str, Any] | None:
     rows = [row(name, entry) for name, entry in facts.models.items()]
     rows.sort(key=lambda row: (not row["is_recommended"], *_by_score(row["score"], headline)))
     found = facts.metrics.get("notes")
-    notes = [str(each) for each in found] if isinstance(found, list) else []
+    notes = [text_of(each) for each in found] if isinstance(found, list) else []
     return {
         "rows": rows,
         "recommended": rows[0],
@@ -321,7 +321,7 @@ def _scale(
 def _tried(model: str, entry: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Configurations that a model tried: in words, the score on validation, and whether it was chosen."""
     configurations = [each for each in entry.get("configurations") or () if isinstance(each, Mapping)]
-    features = str(entry.get("features") or "")
+    features = text_of(entry.get("features"))
     if not configurations and not features:
         return None
     scores = [finite(each.get("score")) for each in configurations]
@@ -330,7 +330,7 @@ def _tried(model: str, entry: Mapping[str, Any]) -> Mapping[str, Any] | None:
     chosen = marked[0] if marked else -1 if best is None else scores.index(best)
     lines = []
     for place, (each, score) in enumerate(zip(configurations, scores, strict=True)):
-        kind, words = (str(each.get(key) or "") for key in ("features", "words"))
+        kind, words = (text_of(each.get(key)) for key in ("features", "words"))
         if kind and not words.lower().startswith(kind.lower()):
             words = Sentence("{kind}, {words}", kind, words) if words else kind
         lines.append((translated_list(words), None if score is None else abs(score), place == chosen))
@@ -416,9 +416,9 @@ def forgetting(facts: ReportFacts) -> Mapping[str, Any] | None:
     return {
         "run": str(found.get("from") or ""),
         "network": str(found.get("model") or ""),
-        "sentence": unbroken(forgetting.get("sentence") or "Forgetting was not measured."),
-        "not_measured": [str(each) for each in found.get("not_measured") or ()],
-        "reasons": [str(each) for each in found.get("reasons") or ()],
+        "sentence": text_of(forgetting.get("sentence")) or "Forgetting was not measured.",
+        "not_measured": [text_of(each) for each in found.get("not_measured") or ()],
+        "reasons": [text_of(each) for each in found.get("reasons") or ()],
         "examples": finite(forgetting.get("examples")),
         "left_out": whole(forgetting.get("left_out")),
         "places": [str(each) for each in forgetting.get("data") or ()],
@@ -439,7 +439,7 @@ def forgetting(facts: ReportFacts) -> Mapping[str, Any] | None:
         }
         if isinstance(seen, Mapping)
         else None,
-        "of_recommended": unbroken((found.get("forgetting_of_recommended") or {}).get("sentence") or ""),
+        "of_recommended": text_of((found.get("forgetting_of_recommended") or {}).get("sentence")),
     }
 
 

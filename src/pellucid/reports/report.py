@@ -3,17 +3,18 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any, NamedTuple
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from jinja2.environment import TemplateModule
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pellucid.data import Check, Dataset
 from pellucid.data.raw_texts import Texts
+from pellucid.language.catalogue import form_of, language
 from pellucid.pages.assembly import checksum, joined_script, policy_of, visible
 from pellucid.pages.translation import PageEnvironment
 from pellucid.reports import error_sections, formatting
@@ -116,10 +117,16 @@ def render(facts: ReportFacts) -> str:
     )
 
 
-@cache
-def environment() -> Environment:
+def environment() -> PageEnvironment:
     """Template environment of all pages in `page/`: escaping, the formats of numbers, and the glossary."""
+    return environment_in(language())
+
+
+@cache
+def environment_in(wanted: str) -> PageEnvironment:
+    """The same in a language."""
     shared = PageEnvironment(
+        wanted,
         loader=PackageLoader("pellucid.reports", "page"),
         autoescape=True,
         finalize=visible,
@@ -128,12 +135,21 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    shared.filters["unbroken"] = lambda sentence: formatting.unbroken(shared.spoken(sentence))
+    shared.filters["begun"] = lambda sentence: formatting.begun(shared.spoken(sentence))
     names = "count extent interval milliseconds percent p_value probability rough scored seconds shortened"
     for name in (*names.split(), "significant", "size", "tick"):
         shared.filters[name] = getattr(formatting, name)
     shared.filters["as_data"] = as_data
-    shared.globals.update(glossary=GLOSSARY)
+    shared.globals.update(glossary=GLOSSARY, number_of=partial(_number_of, shared))
     return shared
+
+
+def _number_of(pages: PageEnvironment, number: int, noun: str) -> Markup:
+    """A number with its noun, such as 12 images; how they are joined is up to the language."""
+    shown = Markup('<span class="number">{}</span>').format(formatting.count(number))
+    form = form_of(f"{{count}} {noun}", pages.wanted)
+    return shown + " " + noun if form is None else escape(form).format(count=shown)
 
 
 def words_of(pages: Environment, target: Target) -> TemplateModule:

@@ -10,7 +10,7 @@ from pellucid.arithmetic.probabilities import LEVEL
 from pellucid.evaluation import Interval
 from pellucid.language.sentence import Sentence
 from pellucid.reports.facts import ReportFacts, scores_of
-from pellucid.reports.formatting import finite, read_score
+from pellucid.reports.formatting import finite, read_score, text_of
 from pellucid.reports.plots import Ruler, ruler
 from pellucid.settings import AVERAGE, DUMMIES, Metric, metrics_of
 
@@ -201,4 +201,4 @@ def read_pair(comparison: Mapping[str, Any], seen_from: str, measure: Metric) ->
     word = "inconclusive"
     if difference is not None and p_value is not None and p_value <= LEVEL:
         word = "better" if measure.better(difference.value) > 0 else "worse"
-    return Pairing(first, second, difference, None, p_value, str(comparison.get("verdict") or ""), word)
+    return Pairing(first, second, difference, None, p_value, text_of(comparison.get("verdict")), word)

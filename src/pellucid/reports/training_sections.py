@@ -9,7 +9,16 @@ from pellucid.language.catalogue import translated
 from pellucid.language.sentence import Sentence
 from pellucid.reports import scored_models
 from pellucid.reports.facts import ReportFacts
-from pellucid.reports.formatting import finite, percent, setting, significant, superscript, tick, whole
+from pellucid.reports.formatting import (
+    finite,
+    percent,
+    setting,
+    significant,
+    superscript,
+    text_of,
+    tick,
+    whole,
+)
 from pellucid.reports.plots import Axis, Plot, Series, line_plot, path_through
 from pellucid.settings import ROWS
 
@@ -234,7 +243,7 @@ def _tokens(found: Any) -> Mapping[str, Any] | None:
         "pieces": whole(coverage.get("ids")),
         "unknown": whole(coverage.get("unknown")),
         "cut": whole(coverage.get("cut")),
-        "reasons": [str(reason) for reason in found.get("reasons") or ()],
+        "reasons": [text_of(reason) for reason in found.get("reasons") or ()],
     }
 
 
@@ -426,7 +435,9 @@ def _activations(history: Sequence[Mapping[str, Any]]) -> LayerTable:
         bands[name] = [[(at, value + sign * off) for (at, value), (_, off) in both] for sign in (-1, 1)]
     values = [0.0, *(value for band in bands.values() for line in band for _, value in line)]
     scale = _down(min(values), max(values) if max(values) > min(values) else min(values) + 1.0)
-    words = " to ".join(tick(float(f"{end:.2g}")) for end in (scale.low, scale.high))
+    words = Sentence(
+        "{percent} to {percent2}", *(tick(float(f"{end:.2g}")) for end in (scale.low, scale.high))
+    )
     last = len(history) - 1
     rows: list[tuple[str, Sequence[Curve | None]]] = []
     for name, mean in means.items():
@@ -472,7 +483,7 @@ def _powers(lines: Mapping[str, Points], *others: float) -> tuple[Axis, str]:
     low = max(math.floor(min(logarithms) - 1e-9), high - 12)
     high = max(high, low + 1)
     ends = (f"{10.0**end:g}" if -4 <= end <= 4 else f"10{superscript(end)}" for end in (low, high))
-    return _down(low, high), Sentence("{ends}, by powers of ten", " to ".join(ends))
+    return _down(low, high), Sentence("{ends}, by powers of ten", Sentence("{percent} to {percent2}", *ends))
 
 
 def _down(low: float, high: float) -> Axis:

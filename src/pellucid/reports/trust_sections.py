@@ -146,7 +146,7 @@ def novelty_section(facts: ReportFacts) -> Mapping[str, Any] | None:
     areas = [area for _, area in rows]
     stated = finite(found.get("stated_rate")) or 0.0
     ends = min(areas, default=1.0), max(areas, default=1.0)
-    least_and_most = [significant(100 * area, 2) if area < 1 else "100" for area in ends]
+    least, most = (significant(100 * area, 2) if area < 1 else "100" for area in ends)
     return {
         "alarms": alarms,
         "stated": stated,
@@ -156,7 +156,7 @@ def novelty_section(facts: ReportFacts) -> Mapping[str, Any] | None:
         "validation": found.get("validation_examples"),
         "synthetic_outliers": found.get("synthetic_outliers"),
         "rows": rows,
-        "range": f"{' to '.join(dict.fromkeys(least_and_most))} %",
+        "range": f"{least} %" if least == most else Sentence("{percent} to {percent2}", least, f"{most} %"),
         "is_good": all(area >= _GOOD for area in areas),
         "is_fair": all(area >= _FAIR for area in areas),
         "is_neighbours": found.get("detector") == "neighbours",
@@ -225,12 +225,11 @@ def curve_section(facts: ReportFacts) -> Mapping[str, Any] | None:
         "; ",
         [
             Sentence(
-                "{name} with {examples} examples {score} {score2}",
+                "{name} with {examples} examples {score}",
                 name,
                 count(examples),
-                scored(score),
-                interval(score),
-            ).strip()
+                f"{scored(score)} {interval(score)}".strip(),
+            )
             for name, _, examples, score in rows
         ],
     )

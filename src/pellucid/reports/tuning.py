@@ -8,7 +8,7 @@ from typing import Any
 from pellucid.evaluation import Interval
 from pellucid.language.sentence import Sentence
 from pellucid.reports.facts import noun_of
-from pellucid.reports.formatting import read_score, setting, significant
+from pellucid.reports.formatting import read_score, setting, significant, text_of
 from pellucid.reports.plots import (
     BOTTOM,
     CURVE_BOTTOM,
@@ -88,10 +88,10 @@ def render_tuning(facts: TuningFacts) -> str:
     found, names = facts.found, [each["name"] for each in facts.found["space"]]
     rows = {row.name: row for row in ROWS}
     default, tuned = found["settings"]["default"], found["settings"].get("tuned")
-    headline, _, lead = str(found["verdict"]).partition(": ")
+    headline, lead = _parts(text_of(found["verdict"]))
     content = {
         "headline": headline,
-        "lead": lead[0].upper() + lead[1:],
+        "lead": lead,
         "names": [(name, rows[name].key.replace("_", " "), rows[name].meaning) for name in names],
         "rows": _rows(facts, names),
         "changes": [
@@ -107,6 +107,15 @@ def render_tuning(facts: TuningFacts) -> str:
         ],
     }
     return environment().get_template("tuning.html").render(facts=facts, content=content)
+
+
+def _parts(verdict: str) -> tuple[str, str]:
+    """What lies before and behind the colon of a verdict."""
+    if isinstance(verdict, Sentence) and len(verdict.values) == 2:
+        headline, lead = map(text_of, verdict.values.values())
+        return headline, lead
+    headline, _, lead = verdict.partition(": ")
+    return headline, lead
 
 
 def _rows(facts: TuningFacts, names: Sequence[str]) -> list[Mapping[str, Any]]:

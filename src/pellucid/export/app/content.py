@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jinja2 import ChoiceLoader, Environment, Template
+from jinja2 import ChoiceLoader, Environment
 
 from pellucid.answering.training_examples import run_of
 from pellucid.bundle import AverageMember, AverageModel, ClassicalModel, ImageModel, Model
@@ -32,11 +32,10 @@ from pellucid.insight.explaining import with_probabilities
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.layer_records import layer_records
 from pellucid.insight.opened_networks import Opened
-from pellucid.language.catalogue import CHINESE
+from pellucid.language.catalogue import CHINESE, ENGLISH
 from pellucid.language.sentence import Sentence
 from pellucid.novelty import Detector
-from pellucid.pages.translation import translated_page
-from pellucid.reports.explain.page import mathml, page_environment
+from pellucid.reports.explain.page import mathml, page_environment_in
 from pellucid.reports.explain.page_data import HIDDEN, Packed, described
 from pellucid.reports.facts import headline_of, scores_of
 from pellucid.reports.formatting import interval, read_score, scored
@@ -228,9 +227,7 @@ class Page:
         `proof` says on how many held-out examples it was proved; `None` where it was not.
         """
         shown = _PARTS if self.values["layers"] else {}
-        parts = {
-            id: _in_both(_environment().get_template(name).render(self.values)) for id, name in shown.items()
-        }
+        parts = {id: _in_both(name, self.values) for id, name in shown.items()}
         return filled(self.values, {**self.app, "proof": proof}, self.page_data, parts, served).encode()
 
     def served(self) -> ServedPage:
@@ -279,19 +276,18 @@ def page_of(
 
 
 @cache
-def _environment() -> Environment:
-    """Templates of layers, with the formats of numbers of the explain page."""
-    shared, own = page_environment(), shell_environment()
+def _environment(wanted: str) -> Environment:
+    """Templates of layers in a language, with the formats of numbers of the explain page."""
+    shared, own = page_environment_in(wanted), shell_environment()
     assert shared.loader is not None  # both have their templates
     assert own.loader is not None
-    found = shared.overlay(loader=ChoiceLoader([own.loader, shared.loader]))
-    found.template_class = Template  # in English, whatever the language of this program
-    return found
+    return shared.overlay(loader=ChoiceLoader([own.loader, shared.loader]))
 
 
-def _in_both(html: str) -> dict[str, str]:
+def _in_both(name: str, values: Mapping[str, Any]) -> dict[str, str]:
     """A part of the page in the languages between which its button switches."""
-    return {"en": html, "zh": translated_page(html, CHINESE)}
+    languages = {"en": ENGLISH, "zh": CHINESE}
+    return {key: _environment(wanted).get_template(name).render(values) for key, wanted in languages.items()}
 
 
 def refusal(model: Model) -> str:

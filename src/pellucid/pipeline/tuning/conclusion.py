@@ -278,11 +278,14 @@ def _facts(
     """What the trials and the verdict have in `tune` of `metrics.json`."""
     metric, states = tuning.metric, [each.state for each in outcomes]
     nothing = Sentence(
-        "Tuning gained nothing: none of {outcomes} was better on "
-        "validation than the default recipe, {words} {figure}.",
-        count_of(len(outcomes) - 1, "other trial"),
-        metric.words,
-        figure(best.score or 0.0),
+        "{start}: {outcome}",
+        "Tuning gained nothing",
+        Sentence(
+            "none of {outcomes} was better on validation than the default recipe, {words} {figure}.",
+            count_of(len(outcomes) - 1, "other trial"),
+            metric.words,
+            figure(best.score or 0.0),
+        ),
     )
     return {
         "model": tuning.plan.name,

@@ -17,6 +17,7 @@ from pellucid.insight.explanation import Explanation
 from pellucid.insight.generator_terms import CONTEST_SEED, LATENT_SEED, STEPS, Latents
 from pellucid.insight.gradients import WeightCheck
 from pellucid.insight.occlusion import ImagePieces
+from pellucid.language.catalogue import language
 from pellucid.language.sentence import Sentence
 from pellucid.pages.assembly import checksum, joined_script
 from pellucid.reports.album import Album, bind
@@ -31,7 +32,7 @@ from pellucid.reports.explain.page_data import (
     pack,
     stages_of,
 )
-from pellucid.reports.report import environment, words_of
+from pellucid.reports.report import environment_in, words_of
 
 _START = "reports/explain/script/start.js"
 
@@ -275,10 +276,15 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
     )
 
 
-@cache
 def page_environment() -> Environment:
     """Template environment of the explain page and of pages built like it."""
-    own = environment().overlay(loader=PackageLoader("pellucid.reports.explain", "page"))
+    return page_environment_in(language())
+
+
+@cache
+def page_environment_in(wanted: str) -> Environment:
+    """The same in a language."""
+    own = environment_in(wanted).overlay(loader=PackageLoader("pellucid.reports.explain", "page"))
     own.filters = {**own.filters, "exact": _exact, "volume": _volume, "terms": _terms, "log": math.log}
     return own
 
