@@ -34,6 +34,7 @@ from pellucid.evaluation import (
 )
 from pellucid.evaluation.comparisons import compare_all, flip_p_values
 from pellucid.evaluation.recommendation import chosen_weights, cross_fitted_average
+from pellucid.language.sentence import with_templates
 from pellucid.novelty import fit_measure
 
 CLOSE = {"rel": 1e-9, "abs": 1e-12}
@@ -43,7 +44,7 @@ class Recomputed:
     """Entries of a JSON document, and which of them were compared with a value computed anew."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
-        self._found = leaves(document)
+        self._found = leaves(with_templates(document))  # each listed sentence is what its template comes to
         self._left = set(self._found)
 
     def equals(self, path: str, expected: Any, **tolerance: float) -> None:

@@ -106,6 +106,11 @@ def _silent(node: ast.AST) -> Iterator[ast.AST]:
 # Ends of names of what is called with a template and its values.
 _FILLING = ("Error", "ChildEnded", "IsLong", "Sentence", "Spent", "TooManyPixels")
 
+_OF_PROGRAMS = ("AttributeError", "ImportError", "LookupError", "ModuleNotFoundError", "TypeError")
+_SAID = re.compile(
+    r"(?:^|[ }])(?:an?|and|are|cannot|for|from|has|have|in|is|no|not|of|or|the|to|with)(?:[ {,;:.]|$)"
+)
+
 _QUIET = (
     "cast", "on_first_use",
     "re.compile", "re.findall", "re.fullmatch", "re.match", "re.search", "re.split", "re.sub",
@@ -141,15 +146,19 @@ def _with_fields(node: ast.AST) -> tuple[str, list[ast.expr]] | None:
 
 
 def formatted(text: str) -> Iterator[tuple[int, str]]:
-    """Line and text of f-strings of a module that read like sentences: without a template to be found by."""
+    """Line and text of f-strings of a module that read like sentences: no template is there to find them by.
+
+    Errors of a program, which programmers read in English, are none.
+    """
     tree = ast.parse(text)
     silent = {id(part) for node in ast.walk(tree) for part in _silent(node)}
     for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in _OF_PROGRAMS:
+            silent |= {id(each) for each in ast.walk(node)}
         if isinstance(node, ast.JoinedStr) and id(node) not in silent:
-            said = "".join(
-                str(each.value) if isinstance(each, ast.Constant) else "{x}" for each in node.values
-            )
-            if _is_sentence(said):
+            parts = [each.value if isinstance(each, ast.Constant) else "{}" for each in node.values]
+            said = "".join(map(str, parts))
+            if _SAID.search(said):
                 yield node.lineno, said
 
 

@@ -19,6 +19,19 @@ def test_every_message_of_the_source_is_in_the_catalogue_with_its_translation():
     assert catalogue.wrong(catalogue.updated()) == []
 
 
+def test_no_sentence_is_made_without_a_template():
+    """F-strings have none, so that nothing would find them; what is no sentence of a page is listed."""
+    others = {"encoding/token_encoders.py", "estimators/estimator.py", "estimators/predictors.py"}
+    found = {
+        f"{path.relative_to(catalogue.SOURCE)}:{line}: {said}"
+        for path in catalogue.SOURCE.rglob("*.py")
+        for line, said in catalogue.formatted(path.read_text(encoding="utf-8"))
+        if str(path.relative_to(catalogue.SOURCE)) not in others
+    }
+    assert not {each for each in found if not each.startswith(catalogue.NOBODY)}
+    assert catalogue.formatted('f"{count} of {noun}s"').__next__() == (1, "{} of {}s")
+
+
 def test_what_ships_is_the_catalogue():
     assert catalogue.compiled(catalogue.read()) == catalogue.SHIPPED.read_text(encoding="utf-8")
 

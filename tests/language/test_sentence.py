@@ -1,6 +1,8 @@
 """Sentences keep their template and values: they read as English, and are translated with nothing guessed."""
 
 import ast
+import json
+import math
 import pickle
 from pathlib import Path
 
@@ -10,7 +12,15 @@ import pytest
 from pellucid.errors import DataError, InterruptedRun, NotFiniteError, StorageError, UsageError
 from pellucid.language.catalogue import CHINESE, translated
 from pellucid.language.codes import Parts, parts_of
-from pellucid.language.sentence import Field, Sentence, fields, message_of
+from pellucid.language.sentence import (
+    Field,
+    Sentence,
+    fields,
+    join,
+    message_of,
+    with_sentences,
+    with_templates,
+)
 
 SOURCE = Path(codes.catalogue.SOURCE)
 OF_A_TEMPLATE = set(codes.EXIT_CODES) - {"InterruptedRun", "NotFiniteError"}  # which take another argument
@@ -111,3 +121,51 @@ def test_a_code_stays_where_messages_come_and_go():
         "PEL2003": "new",
         "PEL5001": "more",
     }
+
+
+def test_a_document_keeps_templates_beside_its_english():
+    within = join("; ", [Sentence("{count:,} images", 1234), "cat"])
+    said = Sentence("Left out: {listed}, {share:.1f} %.", within, 2.55)
+    document = {"words": [said, "a plain text", Sentence("no values")], "scores": {"best": said, "n": 3}}
+    written = json.loads(json.dumps(with_sentences(document)))
+    assert {name: each for name, each in written.items() if name != "sentences"} == document
+    assert [*written["sentences"]] == [said]
+    again = with_templates(written)
+    assert again == document
+    for one in (again["words"][0], again["scores"]["best"]):
+        assert (one.template, one.values["listed"].template) == (said.template, within.template)
+        assert translated(one, CHINESE) == translated(said, CHINESE)
+    assert "sentences" not in with_sentences({"words": "a plain text"})
+
+
+def test_what_json_cannot_hold_is_kept_as_text_alone():
+    for said in (Sentence("{share:.1f} %", math.nan), Sentence("{name:>8} it is", "a")):
+        assert with_sentences({"words": said}) == {"words": said}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"template": "{x:>999999999}", "values": {"x": 1}},
+        {"template": "{x.__class__}", "values": {"x": 1}},
+        {"template": "{x[0]}", "values": {"x": "a"}},
+        {"template": "{x", "values": {}},
+        {"template": "{x}", "values": {"y": 1}},
+        {"template": "{x}", "values": {"x": [1]}},
+        {"template": "another text", "values": {}},
+        {"values": {}},
+        "text",
+    ],
+)
+def test_a_document_cannot_have_a_template_do_anything_but_its_text(document):
+    with pytest.raises(ValueError, match="sentences: 'said'"):
+        with_templates({"sentences": {"said": document}})
+
+
+def test_a_sentence_stays_one_where_it_is_joined_or_its_values_change():
+    said = Sentence("{count:,} of {name}", 1234, "b\x1b") + "; " + Sentence("{n} left", 3)
+    shown = said.each_text(lambda text: text.replace("\x1b", "?"))
+    assert (str(said), str(shown)) == ("1,234 of b\x1b; 3 left", "1,234 of b?; 3 left")
+    assert isinstance("a: " + said, Sentence)
+    assert (said * True is said, said * False) == (True, "")
+    assert join("; ", [said]) is said

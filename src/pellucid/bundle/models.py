@@ -355,7 +355,7 @@ class ClassicalModel(Model):
         """Require predictor, features, classes and parts of the features to fit each other."""
         outputs = self.target.outputs(len(self.classes))
         if self.predictor.outputs != outputs:
-            needed = "1 is" if outputs == 1 else f"{outputs} are"
+            needed = "1 is" if outputs == 1 else Sentence("{outputs} are", outputs)
             raise ValueError(
                 Sentence(
                     "the predictor has {outputs} outputs where {needed} needed",

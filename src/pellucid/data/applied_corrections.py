@@ -297,7 +297,7 @@ def _applied(labels: _Labels, position: int, rows: Sequence[Correction]) -> tupl
         if (wanted, each.action == LEAVE_OUT) != (label, is_left_out):
             words = Sentence(" by row {row}", each.row)
             made = [
-                one._replace(kind=REPLACED, words=f"row {one.correction.row}{words}")
+                one._replace(kind=REPLACED, words=Sentence("row {row}{words}", one.correction.row, words))
                 if one.kind in (RELABELLED, LEFT_OUT, CONFIRMED)
                 else one
                 for one in made

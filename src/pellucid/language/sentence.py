@@ -125,10 +125,10 @@ def with_templates(document: Mapping[str, Any]) -> dict[str, Any]:
         The document with a `Sentence` for each listed text.
 
     Raises:
-        ValueError: a listed sentence does not fit its template.
+        ValueError: a listed sentence is not what its template comes to.
     """
     listed = document.get("sentences", {})
-    found = {text: _from_json(text, each) for text, each in listed.items()}
+    found = {text: _listed(text, each) for text, each in listed.items()}
 
     def restored(value: Any) -> Any:
         if isinstance(value, str):
@@ -174,6 +174,13 @@ def _from_json(text: str, document: Any) -> Sentence:
         raise ValueError(Sentence("sentences: {text!r} has no template that can be filled", text[:80]))
     values = [_from_json(text, each) if isinstance(each, Mapping) else each for each in given.values()]
     return Sentence(template, *values)
+
+
+def _listed(text: str, document: Any) -> Sentence:
+    found = _from_json(text, document)
+    if found != text:
+        raise ValueError(Sentence("sentences: {text!r} is not what its template comes to", text[:80]))
+    return found
 
 
 def _is_harmless(template: str, values: Mapping[str, Any]) -> bool:

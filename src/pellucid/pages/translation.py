@@ -61,7 +61,10 @@ _LANG = re.compile(r'^(<html\b[^>]*\blang=")en(")')
 
 # Within the text of a template, one character for each element within a text, each field, and each node that
 # shows nothing, such as a definition.
-_ELEMENT, _FIELD, _SILENT, _JOINT = 0xF0000, 0xF4000, 0xF8000, 0xFFFF0
+_ELEMENT = 0xF0000
+_FIELD = 0xF4000
+_SILENT = 0xF8000
+_JOINT = 0xFFFF0
 _MARK = "[\U000f0000-\U000f7fff]"
 _MARKS = re.compile(_MARK)
 _SILENT_MARKS = re.compile("[\U000f8000-\U000fffef]")
@@ -70,7 +73,9 @@ _SEPARATED = "<hr {}>"
 _SEPARATED_MARK = re.compile("<hr ([\U000f4000-\U000fffef])>")
 # Where a value meets Chinese, a page decides by what both show: whether there is a space (none is given, or
 # one), and how wide punctuation is.
-_TIGHT, _WIDE, _POINT = map(chr, (_JOINT, _JOINT + 1, _JOINT + 2))
+_TIGHT = chr(_JOINT)
+_WIDE = chr(_JOINT + 1)
+_POINT = chr(_JOINT + 2)
 _POINTS = {",": "\uff0c", ";": "\uff1b", ".": "\u3002", ":": "\uff1a", "(": "\uff08", ")": "\uff09"}
 _FULL = "[\u3000-\u9fff\uff00-\uffef]"
 _SPACES_BEFORE = re.compile(f"({_FULL})( *)(?={_MARK})")
