@@ -331,9 +331,7 @@ def of_comparisons() -> Any:
         ],
         "classes": comparisons.compare_all(codes, models, None, 3),
         "ordered": [
-            each
-            for of in (None, groups)
-            for each in label_comparisons.compare_ordered(codes, models, of, 3)
+            each for of in (None, groups) for each in label_comparisons.compare_ordered(codes, models, of, 3)
         ],
         "classes of groups": comparisons.compare_all(codes, models, groups, 3),
         "numbers": comparisons.compare_numbers(numbers, guesses, None, 3),
