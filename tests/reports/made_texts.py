@@ -83,7 +83,15 @@ def text_facts(base: ReportFacts, texts: Sequence[str] | None = None) -> ReportF
         cells=right,
         uncertain=mistakes[:24],
         label_issues=LabelIssues(
-            label_issues, 31, 3372, "Every text was judged by a model that never saw it.", precision=0.8
+            label_issues,
+            31,
+            3372,
+            Sentence(
+                "{models} judged {what}, none of which it had learnt from.",
+                "text-cnn",
+                Sentence("the {noun}s kept from training", "text"),
+            ),
+            precision=0.8,
         ),
         layers=[layer._replace(receptive_field=None) for layer in base.layers],  # type: ignore[attr-defined]
         check=None,
