@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 
 from pellucid.data import Listing, read_data
 from pellucid.data.labels import label_texts
-from pellucid.data.reading.array_files import checked_pixels, is_idx_folder, read_idx_folder, read_npz
+from pellucid.data.sources.arrays import checked_pixels, is_idx_folder, read_idx_folder, read_npz
 from pellucid.data.trees import DiskFolder
 from pellucid.errors import DataError
 from pellucid.settings import Settings

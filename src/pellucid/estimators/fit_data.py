@@ -14,8 +14,8 @@ from sklearn.utils.validation import column_or_1d
 from pellucid.data import Dataset, Listing, Preprocessing, prepare, read_data
 from pellucid.data.listing import TEST, VALIDATION
 from pellucid.data.raw_texts import Texts
-from pellucid.data.reading.dispatch import read_dataset
-from pellucid.data.reading.in_memory import name_of
+from pellucid.data.sources.labelled import read_dataset
+from pellucid.data.sources.memory import name_of
 from pellucid.data.splitting import split
 from pellucid.data.tables.frames import plain_values
 from pellucid.errors import DataError, UsageError

@@ -14,9 +14,10 @@ from pellucid.data import Preprocessing
 from pellucid.data.image_copies import first_with_content
 from pellucid.data.images.pixels import training_size
 from pellucid.data.images.preprocessing import array_digests, value_range, with_channel_axis
-from pellucid.data.reading.in_memory import is_in_memory
-from pellucid.data.reading.inputs import fit_inputs, list_inputs
 from pellucid.data.removal import of_images
+from pellucid.data.sources.blocks import fit_inputs
+from pellucid.data.sources.memory import is_in_memory
+from pellucid.data.sources.places import open_places
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.by_target import read_targets
 from pellucid.estimators.fit_data import FitData, fit_data_at_place, fit_data_in_memory
@@ -92,7 +93,7 @@ def fit_images(images: Any, preprocessing: Preprocessing) -> UInt8[np.ndarray, "
     if not is_place(images) and not are_paths(images):
         return preprocessing.arrays(as_array(images))
     places = [os.fspath(path) for path in ([images] if is_place(images) else images)]
-    listed = list_inputs(places, Settings()).images
+    listed = list(open_places(places, Settings(), IMAGES))
     with ThreadPoolExecutor(min(_MOST_DECODERS, os.cpu_count() or 1)) as executor:
         fitted = fit_inputs(listed, preprocessing, executor)
     for image, error in zip(listed, fitted.errors, strict=True):

@@ -11,12 +11,13 @@ import numpy as np
 from pellucid.bundle.model import require_texts
 from pellucid.data.image_copies import first_with_content
 from pellucid.data.raw_texts import Texts
-from pellucid.data.reading.dispatch import as_asked
-from pellucid.data.reading.in_memory import is_in_memory
-from pellucid.data.reading.input_values import BLANK, is_blank, text_or_reason
-from pellucid.data.reading.inputs import list_texts
-from pellucid.data.reading.labelled_tables import list_texts_of
 from pellucid.data.removal import of_texts, texts_without
+from pellucid.data.sources.blocks import texts_of
+from pellucid.data.sources.labelled import as_asked
+from pellucid.data.sources.labelled_tables import list_texts_of
+from pellucid.data.sources.memory import is_in_memory
+from pellucid.data.sources.places import open_places
+from pellucid.data.sources.values import BLANK, is_blank, text_or_reason
 from pellucid.data.tables.columns import (
     IMAGES,
     choose_columns,
@@ -180,7 +181,8 @@ def texts_for(X: Any, joined: tuple[str, ...]) -> Sequence[str]:
     paths = [X] if isinstance(X, os.PathLike) else X if isinstance(X, (list, tuple)) else []
     if not paths or not all(isinstance(each, os.PathLike) for each in paths):
         return as_texts(X)
-    found = list_texts([os.fspath(each) for each in paths], Settings(input_column=",".join(joined) or None))
+    places = [os.fspath(each) for each in paths]
+    found = texts_of(open_places(places, Settings(input_column=",".join(joined) or None), TEXTS), None)
     for name, error in zip(found.names, found.errors, strict=True):
         if error:
             raise DataError("{name}: {error}; leave it out", name, error)

@@ -20,9 +20,9 @@ from PIL import Image
 from pellucid.data.data_files import Container, Read, Stored
 from pellucid.data.labels import label_texts
 from pellucid.data.listing import SPLIT_OF_NAME, Listing
-from pellucid.data.reading.input_values import TextTaker
-from pellucid.data.reading.labelled_tables import joined, list_table
-from pellucid.data.reading.shards import Shard, read_shards
+from pellucid.data.sources.labelled_tables import joined, list_table
+from pellucid.data.sources.shards import Shard, read_shards
+from pellucid.data.sources.values import TextTaker
 from pellucid.data.tables.table import NO_IMAGE, Block, Table, struct_of_image, with_names
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
