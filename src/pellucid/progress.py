@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from typing import TypeVar
 
+from pellucid.language.sentence import Sentence
+
 # Seconds after which what goes on is shown where nothing turns, and after which it is shown again there: each
 # time twice as many.
 SILENT = 2.0
@@ -86,15 +88,21 @@ class Pace:
         if passed <= 0 or took < SILENT / 2:
             return ""
         if total is None:
-            return f"{done:,}, {passed / took:,.0f} per second"
+            return Sentence("{done:,}, {passed:,.0f} per second", done, passed / took)
         if done >= total:
             return ""
         left = roughly(took / passed * (total - done))
-        return f"{done:,} of {total:,}, {passed / took:,.0f} per second, about {left} left"
+        return Sentence(
+            "{done:,} of {total:,}, {passed:,.0f} per second, about {left} left",
+            done,
+            total,
+            passed / took,
+            left,
+        )
 
 
 def roughly(seconds: float) -> str:
     """A duration that is only known about, such as `12 s`, `3 min` or `2 h`."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{round(seconds / 3600)} h"
+    return Sentence("{seconds} min", round(seconds / 60)) if seconds < 5400 else f"{round(seconds / 3600)} h"

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.runtime import load
 
 
@@ -121,7 +122,9 @@ def _image(value: Any) -> Any:
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
         return Row("", value)
     kind = "nothing" if value is None else with_article(type(value).__name__)
-    return Row("", b"", f"is {kind}, where a path, the bytes of a file or an array is expected")
+    return Row(
+        "", b"", Sentence("is {kind}, where a path, the bytes of a file or an array is expected", kind)
+    )
 
 
 def _array(kind: Any, values: Sequence[Any]) -> np.ndarray:

@@ -11,6 +11,7 @@ from pellucid.data.labels import number_text, read_number
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError
 from pellucid.evaluation.promises import class_sets
+from pellucid.language.sentence import Sentence
 from pellucid.targets import (
     ABSENT,
     CLASSIFICATION,
@@ -36,20 +37,23 @@ _NAMES_SHOWN = 10
 
 
 def _no_probabilities(options: Any, name: str, place: str) -> str:
-    return f"--probabilities: {place} predicts numbers, which have none; leave it out"
+    return Sentence("--probabilities: {place} predicts numbers, which have none; leave it out", place)
 
 
 def _never_wrong(options: Any, name: str, place: str) -> str:
-    return (
-        f"{options.names[name]}: {place} predicts numbers, which are not just right or wrong; "
-        "--sets 0.95 gives intervals"
+    return Sentence(
+        "{names}: {place} predicts numbers, which are not just right or wrong; --sets 0.95 gives intervals",
+        options.names[name],
+        place,
     )
 
 
 def _several(options: Any, name: str, place: str) -> str:
-    return (
-        f"{options.names[name]}: chooses among classes of which one is right, and an input of "
-        f"{place} may have several labels; leave it out, or give --threshold LABEL=SHARE"
+    return Sentence(
+        "{names}: chooses among classes of which one is right, and an input of "
+        "{place} may have several labels; leave it out, or give --threshold LABEL=SHARE",
+        options.names[name],
+        place,
     )
 
 
@@ -119,7 +123,7 @@ class OfClasses:
         self, classes: Names, label: str | None, states: Callable[[], tuple[int, ...] | None]
     ) -> tuple[int | tuple[int, ...] | None, tuple[str, ...]]:
         """What a loss is against, by the label of an input or the states of its labels, and a sentence."""
-        words = (f"In the data of this run its label is {quoted(label)}.",) if label else ()
+        words = (Sentence("In the data of this run its label is {label}.", quoted(label)),) if label else ()
         return classes.index(label) if label in classes else None, words
 
     def sets(self, outputs: Values, answers: Values, cutoff: float, classes: Names) -> list[list[Any]]:
@@ -128,9 +132,12 @@ class OfClasses:
 
     def covered(self, value: str, noun: str, draw: str, cutoff: float) -> str:
         """What such sets promise: a share in per cent, of images or texts, by some of them."""
-        return (
-            f"Promised: sets contain the true class of at least {value} % of {noun}s (split conformal, "
-            f"score 1 - probability, {draw})."
+        return Sentence(
+            "Promised: sets contain the true class of at least {value} % of {noun}s (split conformal, "
+            "score 1 - probability, {draw}).",
+            value,
+            noun,
+            draw,
         )
 
 
@@ -181,9 +188,13 @@ class _OfNumbers(OfClasses):
         return [[number - cutoff, number + cutoff] for number in outputs.tolist()]
 
     def covered(self, value: str, noun: str, draw: str, cutoff: float) -> str:
-        return (
-            f"Promised: intervals, {figure(cutoff)} to either side, contain the number of "
-            f"{value} % of {noun}s (split conformal, absolute residual, {draw})."
+        return Sentence(
+            "Promised: intervals, {cutoff} to either side, contain the number of "
+            "{value} % of {noun}s (split conformal, absolute residual, {draw}).",
+            figure(cutoff),
+            value,
+            noun,
+            draw,
         )
 
 
@@ -241,8 +252,8 @@ class _OfSeveral(OfClasses):
         against = None if label is None else states()
         if against is None:
             return None, ()
-        labels = f"its labels are {quoted(label)}" if label else "it has none of the labels"
-        return against, (f"In the data of this run {labels}.",)
+        labels = Sentence("its labels are {label}", quoted(label)) if label else "it has none of the labels"
+        return against, (Sentence("In the data of this run {labels}.", labels),)
 
 
 ASKED: dict[Target, OfClasses] = {

@@ -26,6 +26,7 @@ from pellucid.data.wording import count_of, filled, quoted, some, visible, wrapp
 from pellucid.errors import DataError, UsageError
 from pellucid.evaluation.changes import Changes, changes, together
 from pellucid.language.catalogue import translated
+from pellucid.language.sentence import Sentence
 from pellucid.reports.changes import MOST_SHOWN, Change, ChangesFacts, render_changes
 from pellucid.safety.files import write_file
 from pellucid.safety.strict import MOST_BYTES, read_json
@@ -75,7 +76,11 @@ class RunComparison:
         """The outcome in words."""
         found = [self.changes.sentence(self.noun)]
         if self.uncorrected is not None:
-            found.append(f"By the labels as they are in the data: {self.uncorrected.sentence(self.noun)}")
+            found.append(
+                Sentence(
+                    "By the labels as they are in the data: {noun}", self.uncorrected.sentence(self.noun)
+                )
+            )
         return found
 
     def changed(self) -> Iterator[tuple[str, int]]:
@@ -124,14 +129,24 @@ class RunComparison:
             lines += [f"  {visible(self._line(row))}" for row in rows[:_SHOWN]]
             if len(rows) > _SHOWN:
                 lines.append(
-                    "  " + translated(f"and {len(rows) - _SHOWN:,} more; --changes FILE.csv has all")
+                    "  "
+                    + translated(
+                        Sentence("and {rows:,} more; --changes FILE.csv has all", len(rows) - _SHOWN)
+                    )
                 )
         return "\n".join(lines)
 
     def _line(self, row: int) -> str:
         none = translated("no label")
         earlier, later = (each[row] or none for each in self.answers)
-        change = translated(f"label {self.labels[row] or none}, answer was {earlier}, is now {later}")
+        change = translated(
+            Sentence(
+                "label {value}, answer was {earlier}, is now {later}",
+                self.labels[row] or none,
+                earlier,
+                later,
+            )
+        )
         return f"{self.sources[row]}: {change}"
 
 
@@ -291,23 +306,34 @@ def _chosen(
     seen = {run: _learned(run, listing, content_digits(contents[1].digests)) for run in runs}
     either = np.any(list(seen.values()), axis=0)
     counts = {run: int((asked & each).sum()) for run, each in seen.items()}
-    parts = [f"{place} was trained on {count:,}" for place, count in counts.items() if count]
-    warnings = []
+    parts = [
+        Sentence("{place} was trained on {count:,}", place, count) for place, count in counts.items() if count
+    ]
+    warnings = list[str]()
     kept = asked & ~either
     if not kept.any():
         kept = asked
         warnings.append(
-            f"warning: every {noun} is among what these runs learned from ({'; '.join(parts)}), so that both "
-            "scores flatter; give data that neither has seen"
+            Sentence(
+                "warning: every {noun} is among what these runs learned from ({parts}), so that both "
+                "scores flatter; give data that neither has seen",
+                noun,
+                "; ".join(parts),
+            )
         )
     elif parts:
         warnings.append(
-            f"{listing.place} has {noun}s that a run learned from ({'; '.join(parts)}); they are left out, "
-            "since answers about them flatter."
+            Sentence(
+                "{place} has {noun}s that a run learned from ({parts}); they are left out, "
+                "since answers about them flatter.",
+                listing.place,
+                noun,
+                "; ".join(parts),
+            )
         )
-        words = f"{words} that neither run learned from".strip()
+        words = Sentence("{words} that neither run learned from", words).strip()
     rows = np.flatnonzero(kept).astype(np.int64)
-    skipped = f"; {count_of(len(problems), noun)} skipped" if problems else ""
+    skipped = Sentence("; {problems} skipped", count_of(len(problems), noun)) if problems else ""
     return _Chosen(rows, f"{count_of(len(rows), noun)} {words}".strip() + skipped, warnings)
 
 
@@ -362,12 +388,18 @@ def _unknown_labels(
     answers: Mapping[str, np.ndarray],
 ) -> list[str]:
     """Warnings of labels of the data that a model does not know, all of which it labels wrong."""
-    there, found = ASKED[models[0].target].present(listing, rows.tolist()), []
+    there, found = ASKED[models[0].target].present(listing, rows.tolist()), list[str]()
     for name, model in zip(answers, models, strict=True):
         unknown = sorted(there - {*model.classes})
         if unknown:
             named = some([quoted(each) for each in unknown], _NAMED)
-            found.append(f"warning: {name} does not know {named}, so that it labels those examples wrong")
+            found.append(
+                Sentence(
+                    "warning: {name} does not know {named}, so that it labels those examples wrong",
+                    name,
+                    named,
+                )
+            )
     return found
 
 

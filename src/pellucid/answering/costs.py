@@ -11,6 +11,7 @@ from jaxtyping import Float, Float64, Int64
 from pellucid.data.labels import read_number
 from pellucid.data.wording import quoted, some
 from pellucid.errors import UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.safety.files import read_regular
 
 _MOST_BYTES = 64 << 20  # of the file
@@ -39,8 +40,10 @@ def read_costs(path: Path, classes: Sequence[str]) -> Float64[np.ndarray, "class
             "--costs: {path}: no table of classes by classes; give a header row and a row for each", path
         )
     header = rows[0][1:]
-    _require_classes(header, classes, f"--costs: {path}, the header")
-    _require_classes([row[0] for row in rows[1:]], classes, f"--costs: {path}, the first column")
+    _require_classes(header, classes, Sentence("--costs: {path}, the header", path))
+    _require_classes(
+        [row[0] for row in rows[1:]], classes, Sentence("--costs: {path}, the first column", path)
+    )
     places = {name: place for place, name in enumerate(classes)}
     costs = np.zeros((len(classes), len(classes)))
     for row in rows[1:]:

@@ -35,6 +35,7 @@ from pellucid.evaluation.promises import (
     least_for_sets,
     least_promise,
 )
+from pellucid.language.sentence import Sentence
 from pellucid.targets import Labels
 
 FLAGS = {"max_error": "--max-error", "costs": "--costs", "sets": "--sets"}
@@ -204,7 +205,7 @@ class Decisions:
         assert promise.on_test is not None
         assert promise.on_test.error is not None
         other = least_promise(judged, of_test)
-        milder = "" if other is None else f"ask for {other.max_error:g} or more, or "
+        milder = "" if other is None else Sentence("ask for {max_error:g} or more, or ", other.max_error)
         raise UsageError(
             "{flag}: {max_error:g} cannot be promised: the test refutes it: "
             "{error} of the answered among {tested:,} test {noun}s "
@@ -266,9 +267,10 @@ class Decisions:
         if self.coverage is not None:
             sentences.append(self._covered(self.coverage))
         if sentences:
-            about = (
-                f"This holds for {self._noun}s from the same source and period as the model's data, "
-                "independent of each other, and not under distribution shift."
+            about: str = Sentence(
+                "This holds for {noun}s from the same source and period as the model's data, "
+                "independent of each other, and not under distribution shift.",
+                self._noun,
             )
             if self.promise is not None and self.model.novelty_rate is not None:
                 about = f"{about} {_UNFAMILIAR}"
@@ -278,44 +280,72 @@ class Decisions:
     def _promised(self, promise: Promise) -> str:
         """The promise of an error, the share that will be answered, and what the test shows."""
         noun, error = self._noun, f"{100 * promise.max_error:g} %"
-        of_held_out = count_of(promise.examples, f"held-out {noun}")
-        of_test = count_of(promise.tested, f"test {noun}")
+        of_held_out = count_of(promise.examples, Sentence("held-out {noun}", noun))
+        of_test = count_of(promise.tested, Sentence("test {noun}", noun))
         bounding = {
             "held-out": of_held_out,
             "test": of_test,
-            "both": f"{promise.examples:,} held-out and {of_test}",
+            "both": Sentence("{examples:,} held-out and {of_test}", promise.examples, of_test),
         }[promise.basis]
-        method = f"threshold chosen and bounded on {bounding}; {METHOD}"
+        method = Sentence("threshold chosen and bounded on {bounding}; {METHOD}", bounding, METHOD)
         if not promise.answered:
             assert self.model.held_out is not None  # or there were no promise
             other = least_promise(*self._judged(self.model.held_out))
             hint = ""
             if other is not None:
                 share = percent(other.expected.value)
-                hint = f"; {self.options.names['max_error']} {other.max_error:g} would answer about {share}"
-            return (
-                f"No {noun} will be answered: no threshold keeps the error at {error} with {_SURE} "
-                f"confidence ({method}){hint}."
+                hint = Sentence(
+                    "; {names} {max_error:g} would answer about {share}",
+                    self.options.names["max_error"],
+                    other.max_error,
+                    share,
+                )
+            return Sentence(
+                "No {noun} will be answered: no threshold keeps the error at {error} with {SURE} "
+                "confidence ({method}){hint}.",
+                noun,
+                error,
+                _SURE,
+                method,
+                hint,
             )
         if promise.on_test is None:
             checked = _UNCHECKED
         elif promise.on_test.error is None:
-            checked = f"None of the {of_test} is answered."
+            checked = Sentence("None of the {of_test} is answered.", of_test)
         else:
             wrong = share_in_words(promise.on_test.error)
             # What chose a threshold is no independent check of it.
             checked = {
-                "both": f"On {of_test} {wrong} of the answered are wrong; these had a part in choosing it.",
-                "test": f"On {of_test} {wrong} of the answered are wrong; held-out ones have fewer errors, "
-                "so the test alone chose it.",
-                "held-out": f"On {of_test} {wrong} of the answered are wrong; held-out ones have more "
-                "errors, so these alone chose it.",
+                "both": Sentence(
+                    "On {of_test} {wrong} of the answered are wrong; these had a part in choosing it.",
+                    of_test,
+                    wrong,
+                ),
+                "test": Sentence(
+                    "On {of_test} {wrong} of the answered are wrong; held-out ones have fewer errors, "
+                    "so the test alone chose it.",
+                    of_test,
+                    wrong,
+                ),
+                "held-out": Sentence(
+                    "On {of_test} {wrong} of the answered are wrong; held-out ones have more "
+                    "errors, so these alone chose it.",
+                    of_test,
+                    wrong,
+                ),
             }[promise.basis]
-        promised = (
-            f"Promised with {_SURE} confidence: at most {error} of the answered {noun}s get a wrong label "
-            f"({method})."
+        promised = Sentence(
+            "Promised with {SURE} confidence: at most {error} of the answered {noun}s get a wrong label "
+            "({method}).",
+            _SURE,
+            error,
+            noun,
+            method,
         )
-        expected = f"Expected: {share_in_words(promise.expected)} are answered, the rest abstained."
+        expected = Sentence(
+            "Expected: {expected} are answered, the rest abstained.", share_in_words(promise.expected)
+        )
         return f"{promised} {checked} {expected}"
 
     def _covered(self, coverage: Coverage) -> str:
@@ -325,13 +355,25 @@ class Decisions:
             f"{100 * coverage.coverage:g}",
             (per_cent(end, end) for end in coverage.reach[1:]),
         )
-        draw = f"on {count_of(coverage.examples, f'held-out {noun}')}; for one such draw {low} to {high} %"
+        draw = Sentence(
+            "on {examples}; for one such draw {low} to {high} %",
+            count_of(coverage.examples, Sentence("held-out {noun}", noun)),
+            low,
+            high,
+        )
         checked = _UNCHECKED
         if coverage.on_test is not None:
-            of_test, covered = count_of(coverage.tested, f"test {noun}"), share_in_words(coverage.on_test)
-            checked = f"Checked on {of_test}: they cover {covered}."
+            of_test, covered = (
+                count_of(coverage.tested, Sentence("test {noun}", noun)),
+                share_in_words(coverage.on_test),
+            )
+            checked = Sentence("Checked on {of_test}: they cover {covered}.", of_test, covered)
             if coverage.is_refuted:
-                checked = f"Too narrow on {of_test}: they cover {covered}; widened to what these need."
+                checked = Sentence(
+                    "Too narrow on {of_test}: they cover {covered}; widened to what these need.",
+                    of_test,
+                    covered,
+                )
         promised = self._own.covered(value, noun, draw, coverage.cutoff)
         return f"{promised} {checked}"
 

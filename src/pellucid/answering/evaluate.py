@@ -39,6 +39,7 @@ from pellucid.evaluation import (
 )
 from pellucid.evaluation.promises import kept_on
 from pellucid.language.catalogue import translated
+from pellucid.language.sentence import Sentence
 from pellucid.reports.headlines import headline_of
 from pellucid.safety.files import write_file
 from pellucid.safety.strict import MOST_BYTES, read_json
@@ -72,9 +73,13 @@ class Abstention(NamedTuple):
 
     def sentence(self, noun: str) -> str:
         """The outcome in one sentence."""
-        answered = f"{share_in_words(self.answered)} of the {noun}s are answered"
-        wrong = "" if self.error is None else f"; of these {share_in_words(self.error)} get a wrong label"
-        return f"With --max-error {self.max_error:g} {answered}{wrong}."
+        answered = Sentence("{answered} of the {noun}s are answered", share_in_words(self.answered), noun)
+        wrong = (
+            ""
+            if self.error is None
+            else Sentence("; of these {error} get a wrong label", share_in_words(self.error))
+        )
+        return Sentence("With --max-error {max_error:g} {answered}{wrong}.", self.max_error, answered, wrong)
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,15 @@ class Evaluation:
         lines = [
             _heads(("Data", -8)) + _printable(self.place),
             _heads(("Scored", -8))
-            + translated(f"{self.rows}: {self.scores.examples:,} {self.noun}s, {self.skipped:,} skipped"),
+            + translated(
+                Sentence(
+                    "{rows}: {examples:,} {noun}s, {skipped:,} skipped",
+                    self.rows,
+                    self.scores.examples,
+                    self.noun,
+                    self.skipped,
+                )
+            ),
             "",
             *_table(self.scores, self.target),
         ]
@@ -142,9 +155,14 @@ class Evaluation:
             lines += ["", *wrapped(self.abstention.sentence(self.noun))]
         if self.drift is not None:
             share, low, high = (per_cent(end, self.drift.novelty.value) for end in self.drift.novelty)
-            sentence = (
-                f"Unlike the training data: {share} % [{low}, {high}] of the {self.noun}s, where "
-                f"{100 * self.drift.expected:g} % is expected."
+            sentence = Sentence(
+                "Unlike the training data: {share} % [{low}, {high}] of the {noun}s, where "
+                "{expected:g} % is expected.",
+                share,
+                low,
+                high,
+                self.noun,
+                100 * self.drift.expected,
             )
             lines += ["", *wrapped(_printable(" ".join([sentence, self.drift.sentence])))]
         return "\n".join(lines)
@@ -159,7 +177,9 @@ class Evaluation:
             precision, recall, f1 = ("" if one is None else figure(one.value) for one in found)
             lines.append(f"{_cut(name)}{each.support:>9,}{precision:>11}{recall:>8}{f1:>8}")
         if len(named) > _LABELS_SHOWN:
-            more = f"and {len(named) - _LABELS_SHOWN:,} labels of fewer examples; --json has all"
+            more = Sentence(
+                "and {named:,} labels of fewer examples; --json has all", len(named) - _LABELS_SHOWN
+            )
             lines.append(translated(more))
         return lines
 
@@ -201,16 +221,22 @@ def _slice_table(slices: Slices, noun: str) -> list[str]:
     lines = ["", _cut(slices.column) + heads]
     rows = [(_cut(each.value or translated("(empty)")), each) for each in slices.parts[:_SLICES_SHOWN]]
     if slices.pooled is not None:
-        rows.append((translated(f"{slices.pooled_values:,} smaller ones"), slices.pooled))
+        rows.append(
+            (translated(Sentence("{pooled_values:,} smaller ones", slices.pooled_values)), slices.pooled)
+        )
     for name, each in rows:
         value, low, high = (figure(end) for end in each.score)
         worse = f"  {translated('worse')}" if each.is_worse else ""
         lines.append(f"{filled(name, -28)}{value:>20}  {f'[{low}, {high}]':<15}{each.examples:>6,}{worse}")
     if len(slices.parts) > _SLICES_SHOWN:
-        more = f"and {len(slices.parts) - _SLICES_SHOWN:,} better values more; --json has all"
+        more = Sentence("and {parts:,} better values more; --json has all", len(slices.parts) - _SLICES_SHOWN)
         lines.append(translated(more))
     if slices.left_out[1]:
-        lines.append(translated(f"Left out, too few even together: {slices.left_out[1]:,} {noun}s"))
+        lines.append(
+            translated(
+                Sentence("Left out, too few even together: {left_out:,} {noun}s", slices.left_out[1], noun)
+            )
+        )
     return [*lines, translated("Worse: the whole interval is worse than the score of all (Bonferroni).")]
 
 
@@ -357,8 +383,12 @@ def _is_own_data(run: Path, place: str, rows: int, noun: str) -> list[str]:
     if not is_data_of(run, place, rows):
         return []
     return [
-        f"warning: {run} was trained on {place} itself, so these scores flatter it; give data that "
-        "it has not seen, or see its report for the test"
+        Sentence(
+            "warning: {run} was trained on {place} itself, so these scores flatter it; give data that "
+            "it has not seen, or see its report for the test",
+            run,
+            place,
+        )
     ]
 
 
@@ -375,9 +405,17 @@ def _known_from_training(run: Path, place: str, rows: int, noun: str) -> list[st
         return []
     has = "has" if headline.known == 1 else "have"
     return [
-        f"warning: {headline.known:,} of the {headline.tested:,} test {noun}s of {folder} {has} a copy or a "
-        "relative in its training or validation, so these scores flatter it; see its report for the score of "
-        "the others"
+        Sentence(
+            "warning: {known:,} of the {tested:,} test {noun}s of {folder} {has} a copy or a "
+            "relative in its training or validation, so these scores flatter it; see its report for "
+            "the score of "
+            "the others",
+            headline.known,
+            headline.tested,
+            noun,
+            folder,
+            has,
+        )
     ]
 
 
@@ -409,8 +447,12 @@ def listing_for(model: Model, place: Any, settings: Settings) -> Listing:
         if old != new and old in {*model.classes} & {*listing.labels}
     )
     warnings = [
-        f"warning: {quoted(old)} is read as the old name of {quoted(model.renamed[old])}, as in training; "
-        "where it is a new name, give --rename with a table of your own"
+        Sentence(
+            "warning: {old} is read as the old name of {renamed}, as in training; "
+            "where it is a new name, give --rename with a table of your own",
+            quoted(old),
+            quoted(model.renamed[old]),
+        )
         for old in doubtful
     ]
     return with_labels(listing, listing.coded.renamed(model.renamed)).with_warnings(*warnings)

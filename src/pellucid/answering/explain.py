@@ -21,6 +21,7 @@ from pellucid.insight.by_target import Against
 from pellucid.insight.explaining import explain_model, opened_model
 from pellucid.insight.explanation import Explanation
 from pellucid.language.catalogue import translated
+from pellucid.language.sentence import Sentence
 from pellucid.reports.explain import render_explanation
 from pellucid.safety.files import write_file
 from pellucid.safety.strict import MOST_BYTES, read_json
@@ -85,7 +86,11 @@ def explain(
         target = model.classes.index(class_name)
     elif class_name is not None:
         known = some([quoted(name) for name in model.classes], _NAMES_SHOWN)
-        there = f"choose one of {known}" if model.classes else "the model knows no classes; leave it out"
+        there = (
+            Sentence("choose one of {known}", known)
+            if model.classes
+            else "the model knows no classes; leave it out"
+        )
         noun = ASKED[model.target].label
         raise UsageError(
             "--class: {class_name} is no {noun} of the model; {there}", quoted(class_name), noun, there
@@ -127,12 +132,14 @@ def _others(chosen: ModelOfRun) -> tuple[str, ...]:
         return ()
     is_recommended = chosen.name == chosen.recommended
     rest = [each for each in chosen.others if each != chosen.recommended]
-    own = f"{chosen.name} is a model of the run."
+    own = Sentence("{name} is a model of the run.", chosen.name)
     if is_recommended:
-        own = f"{chosen.name} is the model that the run recommends."
+        own = Sentence("{name} is the model that the run recommends.", chosen.name)
     elif chosen.recommended is not None:
-        own = f"You opened {chosen.name}; the run recommends {chosen.recommended}."
-    return (own, *([f"--model opens the others: {some(rest, _NAMES_SHOWN)}."] if rest else []))
+        own = Sentence(
+            "You opened {name}; the run recommends {recommended}.", chosen.name, chosen.recommended
+        )
+    return (own, *([Sentence("--model opens the others: {rest}.", some(rest, _NAMES_SHOWN))] if rest else []))
 
 
 def _one_input(model: Model, place: str, settings: Settings) -> tuple[str, Inputs, tuple[str, ...]]:
@@ -188,9 +195,17 @@ def driving_giveaways(model: Model, run: Path, inputs: Inputs) -> tuple[str, ...
         feature, label, then = str(each.get("feature")), model.classes[answer], model.classes[after.argmax()]
         high, low = figure(before[answer]), figure(after[answer])
         sentences.append(
-            f"A giveaway drives this answer: {feature} gives class {quoted(label)} away in the training "
-            f"data. Without it the probability of this class falls from {high} to {low}, and the answer is "
-            f"{quoted(then)}."
+            Sentence(
+                "A giveaway drives this answer: {feature} gives class {label} away in the training "
+                "data. Without it the probability of this class falls from {high} to {low}, and the "
+                "answer is "
+                "{then}.",
+                feature,
+                quoted(label),
+                high,
+                low,
+                quoted(then),
+            )
         )
     return tuple(sentences)
 

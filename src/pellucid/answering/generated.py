@@ -21,6 +21,7 @@ from pellucid.data.wording import count_of, filled, quoted, some, visible, width
 from pellucid.errors import DataError, StorageError, UsageError
 from pellucid.input_kinds import TEXTS
 from pellucid.language.catalogue import translated
+from pellucid.language.sentence import Sentence
 from pellucid.safety.files import write_file, write_folder
 from pellucid.settings import Settings, likely_meant
 
@@ -182,10 +183,21 @@ class Oddities:
         images, chance = count_of(self.images, "image"), figure(self.images / (self.held_out + 1), 2)
         above, rate = figure(self.rate * self.images, 2), percent(1 - self.rate)
         sentences = [
-            f"Oddest images, by the encoder of {self.model} in {self.run}, beside {self.held_out:,} images "
-            f"held out from its training: {self.beyond:,} of {images} look odder than all of those, where "
-            f"about {chance} would by chance, and {self.above:,} odder than {rate} of them, where about "
-            f"{above} would.",
+            Sentence(
+                "Oddest images, by the encoder of {model} in {run}, beside {held_out:,} images "
+                "held out from its training: {beyond:,} of {images} look odder than all of those, where "
+                "about {chance} would by chance, and {above:,} odder than {rate} of them, where about "
+                "{above2} would.",
+                self.model,
+                self.run,
+                self.held_out,
+                self.beyond,
+                images,
+                chance,
+                self.above,
+                rate,
+                above,
+            ),
             *self.warnings,
         ]
         listed, odder = [], translated("odder than")
@@ -287,8 +299,12 @@ def _ranked(run: str | Path, model: Generator, place: str, listing: Listing, dat
     warnings: tuple[str, ...] = ()
     if is_data_of(Path(run), place, len(listing)):
         warnings = (
-            f"{Path(run)} was trained on {place} itself: odd images among those it learned from look less "
-            "odd than they are.",
+            Sentence(
+                "{run} was trained on {place} itself: odd images among those it learned from look less "
+                "odd than they are.",
+                Path(run),
+                place,
+            ),
         )
     return Oddities(
         run=str(run),

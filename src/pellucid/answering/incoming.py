@@ -26,6 +26,7 @@ from pellucid.data.sources.places import open_places
 from pellucid.data.sources.source import Row, Stream, rows_of
 from pellucid.errors import DataError, UsageError
 from pellucid.input_kinds import TEXTS, InputKind
+from pellucid.language.sentence import Sentence
 from pellucid.settings import Settings
 from pellucid.targets import Target
 
@@ -250,7 +251,10 @@ def as_trained(model: AnsweringModel, settings: Settings) -> Settings:
 def first_few(warnings: Sequence[str], noun: str, count: int | None = None) -> tuple[str, ...]:
     """At most ten of many warnings, one for each input, and how many more of `count` there are."""
     more = (len(warnings) if count is None else count) - WARNINGS_SHOWN
-    return (*warnings[:WARNINGS_SHOWN], *((f"and {more:,} more such {noun}s",) if more > 0 else ()))
+    return (
+        *warnings[:WARNINGS_SHOWN],
+        *((Sentence("and {more:,} more such {noun}s", more, noun),) if more > 0 else ()),
+    )
 
 
 def _made_ready(

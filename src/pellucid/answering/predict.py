@@ -36,6 +36,7 @@ from pellucid.answering.shards import COLUMNS, finished, part_of, write_record
 from pellucid.bundle import Model, load
 from pellucid.errors import DataError, UsageError
 from pellucid.evaluation import Drift, Gathering
+from pellucid.language.sentence import Sentence
 from pellucid.pieces import shared_out, threads
 from pellucid.safety.files import sha256
 from pellucid.settings import DUMMIES, Settings
@@ -296,6 +297,12 @@ def _same_for_all(run: Path, noun: str) -> tuple[str, ...]:
     if recommended not in DUMMIES:
         return ()
     return (
-        f"warning: {run} recommends {recommended}, which gives every {noun} the same answer; "
-        f"the other models are in {run / 'models'}",
+        Sentence(
+            "warning: {run} recommends {recommended}, which gives every {noun} the same answer; "
+            "the other models are in {run2}",
+            run,
+            recommended,
+            noun,
+            run / "models",
+        ),
     )

@@ -18,6 +18,7 @@ from pellucid.data.wording import public_name
 from pellucid.errors import PellucidError
 from pellucid.insight.explanation import MOST_COMPARED, Like, nearest
 from pellucid.insight.opened_networks import one_thread
+from pellucid.language.sentence import Sentence
 from pellucid.safety.strict import MOST_BYTES, read_json
 from pellucid.settings import Settings
 from pellucid.targets import MULTILABEL, UNKNOWN
@@ -43,7 +44,7 @@ def most_alike(folder: Path, model: Model, inputs: Inputs) -> tuple[list[Like], 
     except _UNREADABLE as error:
         is_known = isinstance(error, (PellucidError, ChangedData))
         reason = str(error).rstrip(".") if is_known else "the run's files cannot be read"
-        return [], 0, (f"The training examples most like it are not shown: {reason}.",)
+        return [], 0, (Sentence("The training examples most like it are not shown: {reason}.", reason),)
     return like, compared, ()
 
 
@@ -175,7 +176,7 @@ def rows_of(run: Path, splits: Sequence[str], most: int) -> tuple[Listing, list[
     rows: list[int] = chosen.tolist()
     for row in rows:
         if row >= len(listing) or listing.sources[row] != known[row]["source"]:
-            raise ChangedData(f"{place} is no longer the data that the run was made from")
+            raise ChangedData(Sentence("{place} is no longer the data that the run was made from", place))
     labels = list(listing.labels)  # as the run learned them, some of which were corrected
     for row in rows:
         labels[row] = known[row]["label"]

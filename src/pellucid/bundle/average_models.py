@@ -18,6 +18,7 @@ from pellucid.encoding import Encoder
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import DataError
 from pellucid.input_kinds import TEXTS
+from pellucid.language.sentence import Sentence
 from pellucid.networks import Network
 
 
@@ -78,7 +79,7 @@ class AverageModel(Model):
     @property
     def name(self) -> str:
         """The members in words."""
-        return f"average of {', '.join(each.name for each in self.members)}"
+        return Sentence("average of {join}", ", ".join(each.name for each in self.members))
 
     @property
     def parameters(self) -> int:
@@ -151,25 +152,39 @@ def _require_agreement(members: Sequence[AverageMember]) -> None:
     """Require members that can be averaged."""
     if not LEAST_MEMBERS <= len(members) <= MOST_MEMBERS:
         raise ValueError(
-            f"members: {len(members)} of them, where {LEAST_MEMBERS} to {MOST_MEMBERS} are averaged"
+            Sentence(
+                "members: {members} of them, where {LEAST_MEMBERS} to {MOST_MEMBERS} are averaged",
+                len(members),
+                LEAST_MEMBERS,
+                MOST_MEMBERS,
+            )
         )
     if len({each.name for each in members}) < len(members):
         raise ValueError("members: two of them have the same name")
     first = members[0].model
     for name, weight, model in members:
         if not isinstance(model, (ImageModel, TextModel, ClassicalModel)):
-            raise ValueError(f"members: {name} is of a kind that cannot be averaged")
+            raise ValueError(Sentence("members: {name} is of a kind that cannot be averaged", name))
         if not 1 <= weight <= MOST_WEIGHT:
-            raise ValueError(f"members: the weight of {name} is {weight}, not 1 to {MOST_WEIGHT:,}")
+            raise ValueError(
+                Sentence(
+                    "members: the weight of {name} is {weight}, not 1 to {MOST_WEIGHT:,}",
+                    name,
+                    weight,
+                    MOST_WEIGHT,
+                )
+            )
         if (model.input_kind, model.preprocessing) != (first.input_kind, first.preprocessing):
-            raise ValueError(f"members: {name} and {members[0].name} take other inputs")
+            raise ValueError(Sentence("members: {name} and {name2} take other inputs", name, members[0].name))
         if (model.target, model.classes, model.joined_columns, model.ignored) != (
             first.target,
             first.classes,
             first.joined_columns,
             first.ignored,
         ):
-            raise ValueError(f"members: {name} and {members[0].name} know other classes or columns")
+            raise ValueError(
+                Sentence("members: {name} and {name2} know other classes or columns", name, members[0].name)
+            )
     if [each.weight for each in members] != sorted((each.weight for each in members), reverse=True):
         raise ValueError("members: they are not sorted by weight, the largest first")
 

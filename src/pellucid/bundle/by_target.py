@@ -9,6 +9,7 @@ import numpy as np
 from pellucid.data.wording import with_article
 from pellucid.input_kinds import IMAGES, TEXTS, VALUES, InputKind
 from pellucid.language.catalogue import translated
+from pellucid.language.sentence import Sentence
 from pellucid.targets import (
     CLASSIFICATION,
     GENERATION,
@@ -52,9 +53,9 @@ def _probabilities(model: "Model") -> dict[str, str]:
     calibration = (
         "none: probabilities are as the model gives them (temperature 1)"
         if model.temperature == 1
-        else f"temperature {model.temperature:.3g}, fitted on validation examples"
+        else Sentence("temperature {temperature:.3g}, fitted on validation examples", model.temperature)
     )
-    output = f"a probability for each of {len(model.classes)} {model.target.nouns}"
+    output = Sentence("a probability for each of {classes} {nouns}", len(model.classes), model.target.nouns)
     return {"output": output, "calibration": calibration}
 
 
@@ -78,9 +79,11 @@ def _spread_of_numbers(model: "Model") -> tuple[str, str]:
     if network is None or network.rescale is None:
         return "Numbers", translated(answer)
     mean, std = float(network.rescale.mean), float(network.rescale.std)
-    doubt = (
-        f"Those had the mean {mean:.4g} and the standard deviation {std:.3g}; an answer far outside "
-        "deserves doubt."
+    doubt = Sentence(
+        "Those had the mean {mean:.4g} and the standard deviation {std:.3g}; an answer far outside "
+        "deserves doubt.",
+        mean,
+        std,
     )
     return "Numbers", translated(f"{answer} {doubt}")
 
@@ -126,7 +129,9 @@ IN_FOLDERS: dict[Target, InFolder] = {
         answers="float64",
         check=_check_nothing,
         shared=(*InFolder.shared, "threshold"),
-        words=lambda inputs: f"A model that predicts a number from {with_article(inputs.noun)},",
+        words=lambda inputs: Sentence(
+            "A model that predicts a number from {noun},", with_article(inputs.noun)
+        ),
         output=_number,
         section=_spread_of_numbers,
     ),
@@ -138,7 +143,9 @@ IN_FOLDERS: dict[Target, InFolder] = {
         check=_check_states,  # an average's own thresholds fit its own answers
         words=lambda inputs: inputs.classifier + " of several labels,",
         output=_several,
-        behind=lambda model, name: translated(f", answered from {model.threshold.get(name, EVEN):.2g} on"),
+        behind=lambda model, name: translated(
+            Sentence(", answered from {name:.2g} on", model.threshold.get(name, EVEN))
+        ),
     ),
     ORDERED: InFolder(
         kind="ordinal-classifier",

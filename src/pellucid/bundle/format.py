@@ -31,6 +31,7 @@ from pellucid.encoding.token_encoders import BYTE, CHARACTERS, SUB_WORDS, WORDS
 from pellucid.errors import ModelFileError
 from pellucid.input_kinds import IMAGES, INPUT_KINDS, TEXTS, InputKind
 from pellucid.input_kinds import VALUES as VECTORS
+from pellucid.language.sentence import Sentence
 from pellucid.networks import NetworkConfig, Origin
 from pellucid.networks.config import MOST_FEATURES
 from pellucid.safety.stored import Forms
@@ -144,8 +145,14 @@ class EncodingPlan(Saved):
             return "words and parts of words, known before training"
         if self.kind not in (NgramEncoder.kind, TF_IDF):
             return _TITLES[stated["tokens"]]
-        neighbours = f", up to {stated['words']} neighbouring words" if stated["words"] > 1 else ""
-        parts = f", {stated['shortest']} to {stated['longest']} characters" if stated["longest"] else ""
+        neighbours = (
+            Sentence(", up to {stated} neighbouring words", stated["words"]) if stated["words"] > 1 else ""
+        )
+        parts = (
+            Sentence(", {stated} to {stated2} characters", stated["shortest"], stated["longest"])
+            if stated["longest"]
+            else ""
+        )
         return f"words{neighbours}{parts}"
 
     @property
@@ -189,9 +196,9 @@ def _read_checksums(value: object) -> Mapping[str, str]:
         raise ValueError("'sha256' is not an object")
     for name, digest in value.items():
         if not re.fullmatch(_FILE, name) or name == FILE_NAME:
-            raise ValueError(f"{name!r} is not a plain file name in the model folder")
+            raise ValueError(Sentence("{name!r} is not a plain file name in the model folder", name))
         if not isinstance(digest, str) or not re.fullmatch(_DIGEST, digest):
-            raise ValueError(f"the SHA-256 of {name!r} is malformed")
+            raise ValueError(Sentence("the SHA-256 of {name!r} is malformed", name))
     return value
 
 
@@ -259,11 +266,13 @@ class Description(Saved):
         self._check_files(kind)
         is_network_of_images = kind.input_kind is IMAGES and not (kind.is_classical or kind.is_average)
         if self.mirror and not (is_network_of_images and kind.target in TARGETS.values()):
-            raise ValueError(f"'mirror' must be false in a model of the kind {kind.name}")
+            raise ValueError(Sentence("'mirror' must be false in a model of the kind {name}", kind.name))
         if self.joined_columns and kind.input_kind is not TEXTS:
-            raise ValueError(f"joined_columns: a model of the kind {kind.name} reads no columns of texts")
+            raise ValueError(
+                Sentence("joined_columns: a model of the kind {name} reads no columns of texts", kind.name)
+            )
         if self.ignored and kind.input_kind is not TEXTS:
-            raise ValueError(f"ignored: a model of the kind {kind.name} reads no texts")
+            raise ValueError(Sentence("ignored: a model of the kind {name} reads no texts", kind.name))
         if self.architecture is not None:
             self._check_network(kind, self.architecture)
 
@@ -271,14 +280,18 @@ class Description(Saved):
         """Refuse a field that says something where the kind has nothing to say, or nothing where it has."""
         if (getattr(self, name) not in (None, ())) != is_needed:
             must_be = "given" if is_needed else "null"
-            raise ValueError(f"{name} must be {must_be} in a model of the kind {self.kind}")
+            raise ValueError(
+                Sentence("{name} must be {must_be} in a model of the kind {kind}", name, must_be, self.kind)
+            )
 
     def _check_preprocessing(self, kind: ModelKind) -> None:
         reads_texts = kind.input_kind is TEXTS and not kind.is_average
         if not (reads_texts and self.features == TF_IDF and self.preprocessing is None):
             self._require("preprocessing", reads_texts or kind.input_kind is IMAGES)
         if isinstance(self.preprocessing, EncodingPlan) != (reads_texts and self.preprocessing is not None):
-            raise ValueError(f"preprocessing: that of other inputs in a model of the kind {kind.name}")
+            raise ValueError(
+                Sentence("preprocessing: that of other inputs in a model of the kind {name}", kind.name)
+            )
         if isinstance(self.preprocessing, EncodingPlan):
             known = tuple(ENCODERS) if self.features in (None, HIDDEN) else (TF_IDF,)
             OneOf(known).read("preprocessing: kind", self.preprocessing.kind)
@@ -287,10 +300,10 @@ class Description(Saved):
         """Two or more names, none where numbers are predicted, any where images are made."""
         classes, admitted = self.classes, IN_FOLDERS[kind.target].classes
         if classes and len(admitted) == 1:
-            raise ValueError(f"'classes' must be empty in a model of the kind {kind.name}")
+            raise ValueError(Sentence("'classes' must be empty in a model of the kind {name}", kind.name))
         if len(set(classes)) != len(classes) or len(classes) not in admitted:
             least = "two or more " if admitted.start else ""
-            raise ValueError(f"'classes' is not a list of {least}different names")
+            raise ValueError(Sentence("'classes' is not a list of {least}different names", least))
         checked_temperature(self.temperature, classes)
         if self.threshold:
             kind.target.checked_threshold(dict(self.threshold), classes)
@@ -298,7 +311,7 @@ class Description(Saved):
             raise ValueError("'renamed' is not an object of old and new names")
         for new in self.renamed.values():
             if new not in classes:
-                raise ValueError(f"'renamed' names {repr(new)[:40]}, which is no class")
+                raise ValueError(Sentence("'renamed' names {new}, which is no class", repr(new)[:40]))
 
     def _check_files(self, kind: ModelKind) -> None:
         """Require a checksum of each file that the parts of the model lie in."""
@@ -310,29 +323,50 @@ class Description(Saved):
         ]
         for name in needed:
             if name not in self.sha256:
-                raise ValueError(f"{name!r} is missing from 'sha256'")
+                raise ValueError(Sentence("{name!r} is missing from 'sha256'", name))
 
     def _check_network(self, kind: ModelKind, network: NetworkConfig) -> None:
         """Require a network of the inputs and outputs of the model; of texts, their file says the rest."""
         if (network.conditions > 0) == (kind.target in TARGETS.values()):
-            raise ValueError(f"architecture: {network.name} is no network of a model of the kind {kind.name}")
+            raise ValueError(
+                Sentence(
+                    "architecture: {name} is no network of a model of the kind {name2}",
+                    network.name,
+                    kind.name,
+                )
+            )
         takes, reads_texts = tuple(network.input_shape), network.vocabulary > 0
         if reads_texts != (kind.input_kind is TEXTS):
             raise ValueError(
-                f"the network takes {'texts' if reads_texts else 'no texts'}, the model "
-                f"{kind.input_kind.name}"
+                Sentence(
+                    "the network takes {word}, the model {name}",
+                    "texts" if reads_texts else "no texts",
+                    kind.input_kind.name,
+                )
             )
         if kind.input_kind is VECTORS and takes != (self.length,):
-            raise ValueError(f"the network takes {takes}, but feature vectors have the length {self.length}")
+            raise ValueError(
+                Sentence(
+                    "the network takes {takes}, but feature vectors have the length {length}",
+                    takes,
+                    self.length,
+                )
+            )
         if isinstance(self.preprocessing, Preprocessing):
             made = (self.preprocessing.channels, self.preprocessing.height, self.preprocessing.width)
             if takes != made:
-                raise ValueError(f"the network takes {takes}, but preprocessing makes {made}")
+                raise ValueError(
+                    Sentence("the network takes {takes}, but preprocessing makes {made}", takes, made)
+                )
         needed = kind.target.outputs(len(self.classes))
         if not network.conditions and network.outputs != needed:  # those of a generator are latent variables
             raise ValueError(
-                f"the network has {network.outputs} outputs where {needed} "
-                f"{'is' if needed == 1 else 'are'} needed"
+                Sentence(
+                    "the network has {outputs} outputs where {needed} {word} needed",
+                    network.outputs,
+                    needed,
+                    "is" if needed == 1 else "are",
+                )
             )
 
     def to_bytes(self) -> bytes:
@@ -427,7 +461,7 @@ def unpack(content: bytes) -> dict[str, Tensor]:
     try:
         return {name: tensor.clone() for name, tensor in safetensors.torch.load(content).items()}
     except safetensors.SafetensorError as error:
-        raise ValueError(f"its tensors cannot be read ({error})") from error
+        raise ValueError(Sentence("its tensors cannot be read ({error})", error)) from error
 
 
 def check_header(file: BinaryIO, size: int, expected: Forms, place: str) -> None:
@@ -447,7 +481,11 @@ def check_header(file: BinaryIO, size: int, expected: Forms, place: str) -> None
         raise ModelFileError("{place}: its header is not a JSON object; use an undamaged copy", place)
     missing, surplus = sorted(expected.keys() - header.keys()), sorted(header.keys() - expected.keys())
     if missing or surplus:
-        which = f"lacks {missing[0]!r}" if missing else f"holds {surplus[0]!r}, which does not belong to it"
+        which = (
+            Sentence("lacks {missing!r}", missing[0])
+            if missing
+            else Sentence("holds {surplus!r}, which does not belong to it", surplus[0])
+        )
         raise ModelFileError(
             "{place}: does not fit the architecture: {which}; use an undamaged copy", place, which
         )
@@ -480,11 +518,22 @@ def _end_of(name: str, entry: Any, dtype: str, shape: tuple[int, ...], position:
         case {"dtype": str(kind), "shape": list(found), "data_offsets": [int(), int()]} if len(entry) == 3:
             pass
         case _:
-            raise ValueError(f"entry {name!r} is malformed")
+            raise ValueError(Sentence("entry {name!r} is malformed", name))
     whole = all(type(number) is int for number in (*found, *entry["data_offsets"]))  # JSON's false equals 0
     if _NAMES.get(kind) != dtype or found != list(shape) or not whole:
-        raise ValueError(f"{name!r} is {kind} {found}, the architecture needs {dtype} {list(shape)}")
+        raise ValueError(
+            Sentence(
+                "{name!r} is {kind} {found}, the architecture needs {dtype} {shape}",
+                name,
+                kind,
+                found,
+                dtype,
+                list(shape),
+            )
+        )
     end = position + math.prod(shape) * _DTYPES[kind].itemsize
     if entry["data_offsets"] != [position, end]:
-        raise ValueError(f"{name!r} does not stand at bytes {position} to {end}")
+        raise ValueError(
+            Sentence("{name!r} does not stand at bytes {position} to {end}", name, position, end)
+        )
     return end

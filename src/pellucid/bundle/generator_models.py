@@ -14,6 +14,7 @@ from pellucid.bundle.model import Inputs, Model, finite_answers, require_images
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DataError
 from pellucid.input_kinds import IMAGES
+from pellucid.language.sentence import Sentence
 from pellucid.networks import Adversarial, Autoencoder, Network
 from pellucid.networks.costs import hidden_units, rows_at_once
 from pellucid.novelty import FeatureKind
@@ -42,7 +43,11 @@ class Generator(Model):
     def __init__(self, network: Network, preprocessing: Preprocessing, classes: Sequence[str]) -> None:
         if network.config.conditions != max(1, len(classes)):
             raise ValueError(
-                f"the network distinguishes {network.config.conditions} classes, and {len(classes)} are named"
+                Sentence(
+                    "the network distinguishes {conditions} classes, and {classes} are named",
+                    network.config.conditions,
+                    len(classes),
+                )
             )
         self.network = network.eval()
         self.sees_through = network

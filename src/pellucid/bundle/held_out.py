@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Float32, Float64, Shaped
 
 from pellucid.arithmetic.probabilities import trust
 from pellucid.bundle.by_target import IN_FOLDERS
+from pellucid.language.sentence import Sentence
 from pellucid.safety.stored import Forms, read_arrays
 from pellucid.safety.strict import LEFT_OUT, Whole, from_json, to_json
 from pellucid.targets import Labels, Target
@@ -52,7 +53,11 @@ class _Settings:
         if to_json(self).keys() & _MARKS != own.stated.keys():
             raise ValueError("held_out: of one label each where there may be several, or of several")
         if self.examples > most_kept(width):
-            raise ValueError(f"held_out: {self.examples} examples of {width} classes are too many")
+            raise ValueError(
+                Sentence(
+                    "held_out: {examples} examples of {width} classes are too many", self.examples, width
+                )
+            )
         rows = (self.examples,)
         return {
             "labels": (own.labels, (*rows, *target.labels(none).shape[1:])),

@@ -21,6 +21,7 @@ from pellucid.encoding import Encoder
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import DataError
 from pellucid.input_kinds import InputKind
+from pellucid.language.sentence import Sentence
 from pellucid.networks import NetworkConfig
 from pellucid.novelty import Detector, FeatureKind
 from pellucid.targets import Target
@@ -41,10 +42,19 @@ def checked_temperature(temperature: float, classes: Sequence[str]) -> float:
     """
     if not LEAST_TEMPERATURE <= temperature <= MOST_TEMPERATURE:
         raise ValueError(
-            f"temperature: {str(temperature)[:40]} is outside {LEAST_TEMPERATURE:g} to {MOST_TEMPERATURE:g}"
+            Sentence(
+                "temperature: {temperature} is outside {LEAST_TEMPERATURE:g} to {MOST_TEMPERATURE:g}",
+                str(temperature)[:40],
+                LEAST_TEMPERATURE,
+                MOST_TEMPERATURE,
+            )
         )
     if temperature != 1 and not classes:
-        raise ValueError(f"temperature: {temperature} in a model of numbers, where only 1 has a meaning")
+        raise ValueError(
+            Sentence(
+                "temperature: {temperature} in a model of numbers, where only 1 has a meaning", temperature
+            )
+        )
     return float(temperature)
 
 
@@ -60,10 +70,20 @@ def finite_answers(answers: AnyAnswers) -> AnyAnswers:
 def require_agreement(config: NetworkConfig, encoder: Encoder) -> None:
     """Refuse a network and an encoder of other ids or another length of texts, with a `ValueError`."""
     if config.vocabulary != encoder.vocabulary:
-        raise ValueError(f"the network knows {config.vocabulary} tokens, the vocabulary {encoder.vocabulary}")
+        raise ValueError(
+            Sentence(
+                "the network knows {vocabulary} tokens, the vocabulary {vocabulary2}",
+                config.vocabulary,
+                encoder.vocabulary,
+            )
+        )
     if tuple(config.input_shape) != (encoder.length,):
         raise ValueError(
-            f"the network takes {tuple(config.input_shape)}, but texts have at most {encoder.length} tokens"
+            Sentence(
+                "the network takes {input_shape}, but texts have at most {length} tokens",
+                tuple(config.input_shape),
+                encoder.length,
+            )
         )
 
 
@@ -140,7 +160,7 @@ def require_texts(inputs: object) -> Sequence[str]:
 def _form(inputs: object) -> str:
     """Type and shape, for messages."""
     if isinstance(inputs, np.ndarray):
-        return f"{inputs.dtype} of shape {inputs.shape}"
+        return Sentence("{dtype} of shape {shape}", inputs.dtype, inputs.shape)
     return type(inputs).__name__
 
 
@@ -262,10 +282,18 @@ class Model:
         if detector is not None:
             taken, seen = detector.measure.columns, self.columns_seen
             if taken != seen:
-                raise ValueError(f"the detector takes {taken} features where the model has {seen}")
+                raise ValueError(
+                    Sentence("the detector takes {taken} features where the model has {seen}", taken, seen)
+                )
             counted, classes = len(detector.answers), len(self.classes)
             if classes and counted != classes:
-                raise ValueError(f"the detector counted {counted} classes where the model has {classes}")
+                raise ValueError(
+                    Sentence(
+                        "the detector counted {counted} classes where the model has {classes}",
+                        counted,
+                        classes,
+                    )
+                )
         model = copy.copy(self)
         model.detector = detector
         return model
@@ -279,7 +307,11 @@ class Model:
             width = held_out.said.shape[1] if held_out.said.ndim == 2 else 0
             if width != len(self.classes):
                 raise ValueError(
-                    f"the held-out answers are about {width} classes where the model has {len(self.classes)}"
+                    Sentence(
+                        "the held-out answers are about {width} classes where the model has {classes}",
+                        width,
+                        len(self.classes),
+                    )
                 )
             if held_out.novelty is not None and self.detector is None:
                 raise ValueError("the held-out answers have a novelty, but the model has no detector")

@@ -30,6 +30,7 @@ from pellucid.encoding import Encoder
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import DataError
 from pellucid.input_kinds import IMAGES, TEXTS, VALUES
+from pellucid.language.sentence import Sentence
 from pellucid.networks import Network
 from pellucid.networks.costs import hidden_units
 from pellucid.targets import Target
@@ -355,43 +356,68 @@ class ClassicalModel(Model):
         outputs = self.target.outputs(len(self.classes))
         if self.predictor.outputs != outputs:
             needed = "1 is" if outputs == 1 else f"{outputs} are"
-            raise ValueError(f"the predictor has {self.predictor.outputs} outputs where {needed} needed")
+            raise ValueError(
+                Sentence(
+                    "the predictor has {outputs} outputs where {needed} needed",
+                    self.predictor.outputs,
+                    needed,
+                )
+            )
         if (self.features == HIDDEN) != (self.network is not None):
-            raise ValueError(f"features {self.features!r} and a network: one without the other")
+            raise ValueError(
+                Sentence("features {features!r} and a network: one without the other", self.features)
+            )
         seen = self._size_of_texts() if self.input_kind is TEXTS else self._size()
         if self.predictor.inputs not in (0, seen) and (seen or self.input_kind is TEXTS):
             raise ValueError(
-                f"the predictor takes {self.predictor.inputs} features where {self.features!r} gives {seen}"
+                Sentence(
+                    "the predictor takes {inputs} features where {features!r} gives {seen}",
+                    self.predictor.inputs,
+                    self.features,
+                    seen,
+                )
             )
 
     def _size(self) -> int:
         """Number of features of images or vectors, whose parts fit each other; 0 where any may come."""
         if self.tfidf is not None:
-            raise ValueError(f"features {self.features!r} and TF-IDF: one without the other")
+            raise ValueError(
+                Sentence("features {features!r} and TF-IDF: one without the other", self.features)
+            )
         image = self.preprocessing
         if self.network is not None:
             takes = self.network.config.input_shape
             made = None if image is None else (image.channels, image.height, image.width)
             if self.network.config.vocabulary or made != (None if len(takes) == 1 else takes):
-                raise ValueError(f"the network takes {takes}, but preprocessing makes {made}")
+                raise ValueError(
+                    Sentence("the network takes {takes}, but preprocessing makes {made}", takes, made)
+                )
             return hidden_units(self.network.config)
         if image is None:
             if self.features != OF_VECTORS:
-                raise ValueError(f"features {self.features!r} are not made of feature vectors")
+                raise ValueError(
+                    Sentence("features {features!r} are not made of feature vectors", self.features)
+                )
             return 0
         if self.features not in FEATURES:
-            raise ValueError(f"features {self.features[:40]!r} are not made of images")
+            raise ValueError(Sentence("features {features!r} are not made of images", self.features[:40]))
         return feature_length(self.features, (image.height, image.width, image.channels))
 
     def _size_of_texts(self) -> int:
         """Number of features of texts, whose parts fit each other."""
         if self.preprocessing is not None:
-            raise ValueError(f"features {self.features!r} of texts, but preprocessing makes images")
+            raise ValueError(
+                Sentence("features {features!r} of texts, but preprocessing makes images", self.features)
+            )
         if self.network is None:
             if self.encoder is not None:
-                raise ValueError(f"features {self.features!r} and tokens: one without the other")
+                raise ValueError(
+                    Sentence("features {features!r} and tokens: one without the other", self.features)
+                )
             return 0 if self.tfidf is None else self.tfidf.features
         if self.encoder is None or self.tfidf is not None:
-            raise ValueError(f"features {self.features!r} of texts need tokens, and nothing else")
+            raise ValueError(
+                Sentence("features {features!r} of texts need tokens, and nothing else", self.features)
+            )
         require_agreement(self.network.config, self.encoder)
         return hidden_units(self.network.config)

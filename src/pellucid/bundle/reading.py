@@ -46,6 +46,7 @@ from pellucid.encoding.encoder import UNKNOWN
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import ModelFileError
 from pellucid.input_kinds import TEXTS, VALUES
+from pellucid.language.sentence import Sentence
 from pellucid.networks import Autoencoder, Network
 from pellucid.networks.costs import require_affordable
 from pellucid.networks.families import outline
@@ -211,8 +212,14 @@ def _one(place: Path, description: Description) -> Model:
         try:
             if needed > MEMORY.value():
                 raise ValueError(
-                    f"{len(classes):,} classes: their probabilities would take {needed / 1e9:,.1f} GB "
-                    f"for {_ROWS} inputs; {MEMORY.remedy}"
+                    Sentence(
+                        "{classes:,} classes: their probabilities would take {needed:,.1f} GB "
+                        "for {ROWS} inputs; {remedy}",
+                        len(classes),
+                        needed / 1000000000.0,
+                        _ROWS,
+                        MEMORY.remedy,
+                    )
                 )
             if description.architecture is not None:
                 require_affordable(description.architecture)
@@ -244,7 +251,7 @@ def _average(place: Path, description: Description) -> Model:
             raise ValueError("the target of the average is not that of its members")
         for what in IN_FOLDERS[model.target].shared:
             if getattr(model, what) != getattr(description, what):
-                raise ValueError(f"{what} of the average are not those of its members")
+                raise ValueError(Sentence("{what} of the average are not those of its members", what))
         model.threshold = description.threshold
     return _completed(place, description, model)
 
@@ -449,7 +456,11 @@ def put_together(
         )
         if description.length is not None and model.length != description.length:
             raise ValueError(
-                f"the model takes vectors of {model.length} numbers where 'length' is {description.length}"
+                Sentence(
+                    "the model takes vectors of {length} numbers where 'length' is {length2}",
+                    model.length,
+                    description.length,
+                )
             )
         return model
     assert network is not None  # the description of a network holds its architecture

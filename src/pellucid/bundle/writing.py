@@ -39,6 +39,7 @@ from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import DivergedError
 from pellucid.input_kinds import TEXTS, VALUES
 from pellucid.language.catalogue import translated, translated_form
+from pellucid.language.sentence import Sentence
 from pellucid.networks import Network
 from pellucid.networks.config import Latent
 from pellucid.safety.files import write_folder
@@ -224,9 +225,11 @@ def model_card(model: Model, facts: Mapping[str, Any]) -> str:
     words = ""
     if files:
         named, passed = " and ".join(files), "whoever passes this folder on passes them on too."
-        said = f"Words of the training texts are in {named}: {passed}"
+        said = Sentence("Words of the training texts are in {named}: {passed}", named, passed)
         if isinstance(model, AverageModel):
-            said = f"Words of the training texts are in {named} of its members: {passed}"
+            said = Sentence(
+                "Words of the training texts are in {named} of its members: {passed}", named, passed
+            )
         words = f"\n{translated(said)}\n"
     command = _GENERATE if isinstance(model, Generator) else _COMMANDS[model.input_kind.name]
     return translated_form(_CARD).format(
@@ -243,12 +246,25 @@ def _input(model: Model) -> str:
         encoding = parts_of(model).encoding
         if encoding is None or isinstance(encoding, Tfidf):
             return "one text, of any length"
-        return f"one text, of which the first {encoding.length:,} {EncodingPlan.of(encoding).noun} are read"
+        return Sentence(
+            "one text, of which the first {length:,} {noun} are read",
+            encoding.length,
+            EncodingPlan.of(encoding).noun,
+        )
     image = model.preprocessing
     if image is None:
         length = vector_length(model)
-        return f"a vector of {length:,} numbers" if length else "a vector of numbers, of any length"
-    return f"one image, brought to {image.height} x {image.width} pixels, {_COLOURS[image.channels]}"
+        return (
+            Sentence("a vector of {length:,} numbers", length)
+            if length
+            else "a vector of numbers, of any length"
+        )
+    return Sentence(
+        "one image, brought to {height} x {width} pixels, {COLOURS}",
+        image.height,
+        image.width,
+        _COLOURS[image.channels],
+    )
 
 
 def _features(model: Model) -> dict[str, str]:
@@ -256,7 +272,7 @@ def _features(model: Model) -> dict[str, str]:
     if isinstance(model, AverageModel):
         whole = sum(model.weights)
         names = ", ".join(f"{each.name} {each.weight}/{whole}" for each in model.members)
-        return {"members": f"{names}, the weights in their mean, each in the folder members"}
+        return {"members": Sentence("{names}, the weights in their mean, each in the folder members", names)}
     if isinstance(model, ImageModel):
         return {"mirroring": "answers are averaged with the mirrored image's" if model.mirror else "none"}
     if not isinstance(model, (ClassicalModel, TextModel)):
@@ -273,7 +289,9 @@ def _features(model: Model) -> dict[str, str]:
         found["features"] = _FEATURES[model.features].format(**fields)
     if model.encoder is not None:
         plan = EncodingPlan.of(model.encoder)
-        found[plan.noun] = f"{plan.title}; {model.encoder.vocabulary:,} different ones"
+        found[plan.noun] = Sentence(
+            "{title}; {vocabulary:,} different ones", plan.title, model.encoder.vocabulary
+        )
     return found
 
 
@@ -281,14 +299,21 @@ def _output(model: Model) -> dict[str, str]:
     """What comes out; of a generator also what images are made of, and how far their grey levels spread."""
     if isinstance(model, Generator):
         height, width, channels = model.shape
-        found = {"output": f"new images of {height} x {width} pixels, {_COLOURS[channels]}"}
+        found: dict[str, str] = {
+            "output": Sentence(
+                "new images of {height} x {width} pixels, {COLOURS}", height, width, _COLOURS[channels]
+            )
+        }
         if isinstance(model, AdversarialModel):
-            found["made of"] = f"{model.network.latent:,} noise values, by the averaged generator"
+            found["made of"] = Sentence(
+                "{latent:,} noise values, by the averaged generator", model.network.latent
+            )
         elif isinstance(model, AutoencoderModel):
             spread = float(model.network.variance.sqrt())
-            found["likelihood"] = (
-                f"{model.network.config.layers(Latent).likelihood}: normal, with one standard "
-                f"deviation for all pixels, {spread:.3g} grey levels"
+            found["likelihood"] = Sentence(
+                "{likelihood}: normal, with one standard deviation for all pixels, {spread:.3g} grey levels",
+                model.network.config.layers(Latent).likelihood,
+                spread,
             )
             found["latent variables"] = f"{model.network.latent:,}"
         return found
@@ -297,19 +322,24 @@ def _output(model: Model) -> dict[str, str]:
 
 def _validation_facts(model: Model) -> dict[str, str]:
     """Sentences about the detector of inputs unlike the training data, and about held-out answers."""
-    found, detector, held_out = {}, model.detector, model.held_out
+    found, detector, held_out = dict[str, str](), model.detector, model.held_out
     if detector is not None:
-        found["unlike the training data"] = (
+        found["unlike the training data"] = Sentence(
             "said of each input as a number from 0 to 1, the share of "
-            f"{detector.examples:,} validation examples that look less foreign; what lies above "
-            f"{detector.threshold:g} deserves doubt, as do {100 * detector.rate:g} % of inputs like the "
-            "training data"
+            "{examples:,} validation examples that look less foreign; what lies above "
+            "{threshold:g} deserves doubt, as do {rate:g} % of inputs like the "
+            "training data",
+            detector.examples,
+            detector.threshold,
+            100 * detector.rate,
         )
     if held_out is not None:
-        of_test = "" if held_out.test is None else f" and {len(held_out.test):,} test examples"
-        found["held-out answers"] = (
-            f"labels of {len(held_out):,} validation examples{of_test} and what the model said of them, for "
-            "the thresholds of --max-error and --sets; none of the inputs"
+        of_test = "" if held_out.test is None else Sentence(" and {test:,} test examples", len(held_out.test))
+        found["held-out answers"] = Sentence(
+            "labels of {held_out:,} validation examples{of_test} and what the model said of them, for "
+            "the thresholds of --max-error and --sets; none of the inputs",
+            len(held_out),
+            of_test,
         )
     return found
 
@@ -321,7 +351,7 @@ def _answers(model: Model) -> str:
         return _section(*own.section(model))
     lines = [f"- {plain_text(name)}{own.behind(model, name)}" for name in model.classes[:_CLASSES_SHOWN]]
     if len(model.classes) > _CLASSES_SHOWN:
-        more = f"and {len(model.classes) - _CLASSES_SHOWN} more, listed in `model.json`"
+        more = Sentence("and {classes} more, listed in `model.json`", len(model.classes) - _CLASSES_SHOWN)
         lines.append(f"- {translated(more)}")
     return _section(model.target.nouns.capitalize(), "\n".join(lines))
 

@@ -15,6 +15,7 @@ from pellucid.classical.search import search
 from pellucid.classical.training_set import Budget, Fitted, Setting, TrainingSet
 from pellucid.classical.work import Baseline, Work
 from pellucid.input_kinds import IMAGES, TEXTS, InputKind
+from pellucid.language.sentence import Sentence
 from pellucid.settings import metric_of
 from pellucid.targets import Target
 
@@ -69,7 +70,7 @@ def fit_baseline(
 
     baselines = baselines_for(training_set.labels.target, training_set.input_kind)
     if name not in baselines:
-        raise ValueError(f"model: {name!r} is not one of {', '.join(baselines)}")
+        raise ValueError(Sentence("model: {name!r} is not one of {baselines}", name, ", ".join(baselines)))
     metric_of(metric)
     began = time.perf_counter()
     is_one_unit = training_set.input_kind is IMAGES

@@ -38,6 +38,7 @@ from pellucid.classical.text_features import NOTHING, Merits, about_classes, abo
 from pellucid.classical.training_set import Budget, Configuration, TrainingSet
 from pellucid.classical.work import Baseline, Fit, Trial, Work
 from pellucid.input_kinds import TEXTS
+from pellucid.language.sentence import Sentence
 from pellucid.targets import CLASSIFICATION, MULTILABEL, ORDERED, REGRESSION, Target
 from pellucid.targets.ordered import of_questions, questions
 
@@ -117,7 +118,9 @@ def _machines(fit: Fit, *setups: Setup) -> Baseline:
 
 
 def _forest(fit: Fit) -> Baseline:
-    return trials_of(*((f"leaves of at least {each}", partial(fit, least=each)) for each in (1, 2)))
+    return trials_of(
+        *((Sentence("leaves of at least {each}", each), partial(fit, least=each)) for each in (1, 2))
+    )
 
 
 # `benchmarks/baselines.py` names the set-ups that Fashion-MNIST takes.

@@ -16,6 +16,7 @@ from pellucid.classical.one_against_rest import cell_weights, constant_shares, h
 from pellucid.classical.predictors import Exclusive, Outputs, Predictor, Rows, dense
 from pellucid.classical.training_set import OverdueError
 from pellucid.classical.work import Work
+from pellucid.language.sentence import Sentence
 from pellucid.safety.stored import Forms
 from pellucid.targets.several import States
 
@@ -101,9 +102,18 @@ class Forest(Predictor):
         forms = super()._forms(stated)
         nodes, leaves, entries = stated["nodes"], stated["leaves"], stated["entries"]
         if leaves != nodes + stated["trees"]:  # every node parts one branch into two
-            raise ValueError(f"forest: {stated['trees']} trees of {nodes} nodes cannot have {leaves} leaves")
+            raise ValueError(
+                Sentence(
+                    "forest: {stated} trees of {nodes} nodes cannot have {leaves} leaves",
+                    stated["trees"],
+                    nodes,
+                    leaves,
+                )
+            )
         if stated["exclusive"] and (entries < leaves or (stated["number"] and entries != leaves)):
-            raise ValueError(f"forest: {entries} entries do not fit {leaves} leaves")
+            raise ValueError(
+                Sentence("forest: {entries} entries do not fit {leaves} leaves", entries, leaves)
+            )
         are_counts = stated["exclusive"] and not stated["number"]
         return forms if are_counts else {**forms, "content": ("float64", (entries,))}
 
@@ -116,7 +126,9 @@ class Forest(Predictor):
         if (forest.ends < starts + forest.exclusive).any() or forest.ends[-1] != len(forest.entry):
             raise ValueError("forest: a leaf is empty, or the leaves do not share out all entries")
         if forest.entry.min() < 0 or forest.entry.max() >= forest.outputs:
-            raise ValueError(f"forest: a leaf holds a class outside 0 to {forest.outputs - 1}")
+            raise ValueError(
+                Sentence("forest: a leaf holds a class outside 0 to {outputs}", forest.outputs - 1)
+            )
         if not forest.exclusive:
             rises = np.diff(forest.entry, prepend=-1) > 0
             rises[starts[starts < len(rises)]] = True
@@ -130,7 +142,9 @@ def _require_trees(forest: Forest) -> None:
     """Refuse a forest unless every node and leaf is reached in exactly one way, in a bounded depth."""
     nodes, leaves = len(forest.feature), len(forest.ends)
     if nodes and (forest.feature.min() < 0 or forest.feature.max() >= forest.inputs):
-        raise ValueError(f"forest: a node asks about a feature outside 0 to {forest.inputs - 1}")
+        raise ValueError(
+            Sentence("forest: a node asks about a feature outside 0 to {inputs}", forest.inputs - 1)
+        )
     named = np.concatenate([forest.roots, forest.left, forest.right]).astype(np.int64)
     if named.min() < -leaves or named.max() >= nodes:
         raise ValueError("forest: a branch leads out of its tree")
@@ -145,7 +159,9 @@ def _require_trees(forest: Forest) -> None:
     while len(level):
         depth += 1
         if depth > MOST_DEPTH:
-            raise ValueError(f"forest: a tree asks more than {MOST_DEPTH} questions in a row")
+            raise ValueError(
+                Sentence("forest: a tree asks more than {MOST_DEPTH} questions in a row", MOST_DEPTH)
+            )
         following = np.concatenate([forest.left[level], forest.right[level]])
         level = following[following >= 0]
 

@@ -11,6 +11,7 @@ from jaxtyping import Float32, Float64, Int32
 
 from pellucid.arithmetic import softmax
 from pellucid.arithmetic.probabilities import sigmoid
+from pellucid.language.sentence import Sentence
 from pellucid.safety.stored import Forms, Stored
 from pellucid.safety.strict import LEFT_OUT, Whole
 
@@ -66,17 +67,27 @@ class Predictor(Stored):
         """Forms, as `Stored`; refused are several outputs or labels of a number, and columns in excess."""
         outputs, columns = stated["outputs"], stated.get("columns", 0)
         if stated["number"] and outputs != 1:
-            raise ValueError(f"{cls.kind}: {outputs} outputs where a single number is predicted")
+            raise ValueError(
+                Sentence("{kind}: {outputs} outputs where a single number is predicted", cls.kind, outputs)
+            )
         if stated["number"] and not stated["exclusive"]:
-            raise ValueError(f"{cls.kind}: several labels where a single number is predicted")
+            raise ValueError(Sentence("{kind}: several labels where a single number is predicted", cls.kind))
         if columns > outputs:
-            raise ValueError(f"{cls.kind}: {columns} columns for {outputs} outputs")
+            raise ValueError(
+                Sentence("{kind}: {columns} columns for {outputs} outputs", cls.kind, columns, outputs)
+            )
         return super()._forms(stated)
 
     def _require_classes(self, classes: np.ndarray) -> None:
         """Refuse classes of columns that do not ascend among the outputs, with a `ValueError`."""
         if classes[0] < 0 or classes[-1] >= self.outputs or (classes[1:] <= classes[:-1]).any():
-            raise ValueError(f"{self.kind}: classes must ascend from 0 or more to less than {self.outputs}")
+            raise ValueError(
+                Sentence(
+                    "{kind}: classes must ascend from 0 or more to less than {outputs}",
+                    self.kind,
+                    self.outputs,
+                )
+            )
 
 
 Outputs = Annotated[int, Predictor.SIZES["outputs"]]

@@ -32,6 +32,7 @@ from pellucid.classical.predictors import Linear, Predictor, Rows
 from pellucid.classical.text_features import READINGS
 from pellucid.classical.training_set import Budget, TrainingSet
 from pellucid.classical.work import Baseline, Fit, Pace, Trial, Work
+from pellucid.language.sentence import Sentence
 from pellucid.targets.several import States
 
 # Linear models of sparse features: for each class one against all others, and for numbers.
@@ -385,7 +386,7 @@ def linear_of_texts(
         for reading, setup in sorted(fitting, key=lambda each: kinds.index(each[0])):
             setup = setup._replace(strength=strength * setup.strength)
             name = "penalty" if setup.model == RIDGE else "C"
-            by = f", weighed by {weighed_by}" if setup.by_label else ""
+            by = Sentence(", weighed by {weighed_by}", weighed_by) if setup.by_label else ""
             words = f"{READINGS[reading].title}{by}, {name} = {setup.strength:g}"
             found.append(Trial(reading, words, partial(learn, setup=setup), most, screened=screened))
         return found
@@ -409,7 +410,12 @@ def forest_of_texts(grow: Fit, leaves: tuple[int, ...]) -> Baseline:
         return [
             Trial(
                 reading,
-                f"{READINGS[reading].title}, the {BEST_FEATURES:,} that say most, leaves of at least {least}",
+                Sentence(
+                    "{title}, the {BEST_FEATURES:,} that say most, leaves of at least {least}",
+                    READINGS[reading].title,
+                    BEST_FEATURES,
+                    least,
+                ),
                 partial(learn, least=least),
                 best=BEST_FEATURES,
                 is_slow=True,

@@ -26,6 +26,7 @@ from pellucid.classical.text_features import (
 )
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.input_kinds import InputKind
+from pellucid.language.sentence import Sentence
 from pellucid.targets import Labels
 
 
@@ -89,7 +90,7 @@ class Budget:
     def __post_init__(self) -> None:
         for name, count in dataclasses.asdict(self).items():
             if count < 1:
-                raise ValueError(f"budget: {name} is {count}; give at least 1")
+                raise ValueError(Sentence("budget: {name} is {count}; give at least 1", name, count))
 
     @classmethod
     def of_preset(cls, preset: str) -> "Budget":
@@ -111,7 +112,7 @@ class Budget:
         Raises: `ValueError` if the share is out of bounds.
         """
         if not 0 < share <= 1:
-            raise ValueError(f"share: {share} is not above 0 and at most 1")
+            raise ValueError(Sentence("share: {share} is not above 0 and at most 1", share))
         root = math.sqrt(share)  # examples and what is learnt from each of them shrink together
         counts = dataclasses.asdict(cls())
         if examples is not None:
@@ -128,7 +129,7 @@ class Budget:
         Raises: `ValueError` if the share is out of bounds.
         """
         if not 0 < share <= 1:
-            raise ValueError(f"share: {share} is not above 0 and at most 1")
+            raise ValueError(Sentence("share: {share} is not above 0 and at most 1", share))
         examples = min(self.examples, examples)
         of_all = self.for_all(examples)
         if share < of_all:
@@ -217,17 +218,29 @@ class TrainingSet:
     def __post_init__(self) -> None:
         kinds = (IMAGES, *AS_THEY_ARE, TEXTS)
         if self.kind not in kinds:
-            raise ValueError(f"kind: {self.kind!r} is not one of {', '.join(kinds)}")
+            raise ValueError(Sentence("kind: {kind!r} is not one of {kinds}", self.kind, ", ".join(kinds)))
         axes = self.input_kind.axes
         if isinstance(self.inputs, np.ndarray) != (axes > 0):
-            raise ValueError(f"inputs: {type(self.inputs).__name__} found, where there are {self.kind}")
+            raise ValueError(
+                Sentence(
+                    "inputs: {name} found, where there are {kind}", type(self.inputs).__name__, self.kind
+                )
+            )
         if isinstance(self.inputs, np.ndarray) and self.inputs.ndim != axes:
-            raise ValueError(f"inputs: {self.inputs.ndim} axes, where {self.kind} have {axes}")
+            raise ValueError(
+                Sentence("inputs: {ndim} axes, where {kind} have {axes}", self.inputs.ndim, self.kind, axes)
+            )
         if len(self.labels) != len(self.inputs):
-            raise ValueError(f"labels: {len(self.labels)} of them for {len(self.inputs)} inputs")
+            raise ValueError(
+                Sentence("labels: {labels} of them for {inputs} inputs", len(self.labels), len(self.inputs))
+            )
         if self.labels.values.shape[1:] not in ((), (self.classes,)):
             labels = self.labels.values
-            raise ValueError(f"labels: {labels.shape[1]} columns of them for {self.classes} labels")
+            raise ValueError(
+                Sentence(
+                    "labels: {shape} columns of them for {classes} labels", labels.shape[1], self.classes
+                )
+            )
         if len(self.train) == 0:
             raise ValueError("train: no example to learn from")
 

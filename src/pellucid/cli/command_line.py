@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TextIO
 
 from pellucid.errors import UsageError
 from pellucid.language.catalogue import translated
+from pellucid.language.sentence import Sentence
 from pellucid.progress import SILENT, Listener, Pace, reporting_to
 from pellucid.runtime.help import Formatter
 from pellucid.safety.files import read_regular
@@ -41,7 +42,7 @@ def add_settings(
     parser.add_argument("--config", type=Path, metavar="FILE.toml", help="The same settings from a file")
     for group in groups:
         rows = [row for row in ROWS if row.group == group and row.name not in left_out]
-        _add_flags(parser, parser.add_argument_group(f"{group} settings"), rows)
+        _add_flags(parser, parser.add_argument_group(Sentence("{group} settings", group)), rows)
 
 
 def add_run_flags(parser: argparse.ArgumentParser, out: str, resume: str) -> None:
@@ -81,9 +82,9 @@ def add_flag(section: Any, row: Row) -> None:
     """Add the flag of one setting; a flag that is not given stays absent from the result."""
     meaning = row.meaning.replace("%", "%%")
     if row.choices:
-        meaning += f"; one of {', '.join(row.choices)}"
+        meaning += Sentence("; one of {choices}", ", ".join(row.choices))
     if row.default is not None and row.kind is not bool:
-        meaning += f" (default: {row.default})"
+        meaning += Sentence(" (default: {default})", row.default)
     given: dict[str, Any] = {"action": argparse.BooleanOptionalAction}
     if row.kind is not bool:
         name = "|".join((*row.choices, row.form)) if row.form else "NAME" if row.choices else ""
@@ -317,7 +318,9 @@ class Parser(argparse.ArgumentParser):
         pieces.append(formatter.format_help())
         if self.main:
             hidden = len(self._actions) - sum(len(actions) for _, actions in groups)
-            pieces.append(translated(f"{hidden} more options: {self.prog} --help-all") + "\n")
+            pieces.append(
+                translated(Sentence("{hidden} more options: {prog} --help-all", hidden, self.prog)) + "\n"
+            )
         return "\n".join(pieces)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -329,12 +332,18 @@ class Parser(argparse.ArgumentParser):
             flag = word.partition("=")[0]
             if flag.startswith(_OTHER_DASHES):  # or a text, which resembles none
                 meant = "--" + flag.lstrip("-" + "".join(_OTHER_DASHES)).partition("\uff1d")[0]
-                hint = f" (did you mean {meant}?)" if meant in known else likely_meant(meant, known)
+                hint = (
+                    Sentence(" (did you mean {meant}?)", meant)
+                    if meant in known
+                    else likely_meant(meant, known)
+                )
                 if hint:
-                    self.error(f"{flag}: there is no such option{hint}")
+                    self.error(Sentence("{flag}: there is no such option{hint}", flag, hint))
             is_flag = word.startswith("--") and " " not in word
             if is_flag and not any(each.startswith(flag) for each in known):
-                self.error(f"{flag}: there is no such option{likely_meant(flag, known)}")
+                self.error(
+                    Sentence("{flag}: there is no such option{flag2}", flag, likely_meant(flag, known))
+                )
         return super().parse_known_args(args, namespace)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:

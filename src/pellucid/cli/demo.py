@@ -12,6 +12,7 @@ from pellucid import cores
 from pellucid.cli.command_line import say, write_document
 from pellucid.errors import StorageError
 from pellucid.language.catalogue import translated
+from pellucid.language.sentence import Sentence
 
 # Settings for the images: with half the usual shift six epochs serve as well as the ten of `quick`.
 _IMAGES: dict[str, Any] = {"preset": "quick", "epochs": 6}
@@ -55,7 +56,11 @@ def run(arguments: argparse.Namespace) -> int:
     # Each run has a lock of its own, which is free before it begins and once it ends.
     with locked(out, DEMO_LOCK):
         if any(earlier):
-            say(f"the earlier demonstration in {out} and {spam} is replaced; --out RUN keeps it")
+            say(
+                Sentence(
+                    "the earlier demonstration in {out} and {spam} is replaced; --out RUN keeps it", out, spam
+                )
+            )
         return _trained(out, spam, is_document=arguments.json)
 
 

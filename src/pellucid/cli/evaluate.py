@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.cli.command_line import add_data, add_table_flags, counting, say, settings_from, write_document
+from pellucid.language.sentence import Sentence
 
 _EXAMPLES = (
     ("pellucid evaluate run/ new-photos/", "folders of classes"),
@@ -46,7 +47,11 @@ def add_parser(subparsers: Any) -> None:
     add_table_flags(
         parser,
         (
-            f"{columns} rename threshold label_separator unlabelled encoding delimiter quote skip_bad seed"
+            Sentence(
+                "{columns} rename threshold label_separator unlabelled encoding delimiter quote "
+                "skip_bad seed",
+                columns,
+            )
         ).split(),
     )
     parser.set_defaults(run=run)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.cli.command_line import add_table_flags, say, settings_from, write_document
+from pellucid.language.sentence import Sentence
 
 _EXAMPLES = (
     ("pellucid explain run/ photo.jpg --out page.html", "an image"),
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pellucid.answering.explain import explain
     from pellucid.pipeline.run.stages import shown_meanwhile
 
-    with shown_meanwhile(f"opening the model and writing {arguments.out}"):
+    with shown_meanwhile(Sentence("opening the model and writing {out}", arguments.out)):
         done = explain(
             arguments.run_folder,
             arguments.input,
@@ -75,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"  {found.unfamiliar}")
     if found.thresholds and found.target is not None:
         say(f"  {found.threshold_words}")
-        say(f"  explained for {found.classes[found.target]}")
+        say(Sentence("  explained for {classes}", found.classes[found.target]))
     for line in found.mean_words:
         say(f"  {line}")
     if found.latents is not None:
@@ -84,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     for each in methods:
         verdict = "faithful here" if each.trial.is_faithful else "not faithful here"
         say(f"  {each.name}: {verdict}")
-    say(f"page: {done.out}")
+    say(Sentence("page: {out}", done.out))
     if arguments.json:
         tried = {each.name: each.trial.is_faithful for each in methods}
         write_document(

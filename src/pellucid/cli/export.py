@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pellucid.cli.command_line import say, write_document
 from pellucid.errors import UsageError
+from pellucid.language.sentence import Sentence
 
 if TYPE_CHECKING:
     from pellucid.export.app.exporting import ExportedApp
@@ -68,18 +69,27 @@ def run(arguments: argparse.Namespace) -> int:
     from pellucid.export.export import export
     from pellucid.pipeline.run.stages import shown_meanwhile
 
-    with shown_meanwhile(f"writing {arguments.out} and proving it"):
+    with shown_meanwhile(Sentence("writing {out} and proving it", arguments.out)):
         done = export(arguments.run_folder, arguments.out, arguments.model, say, arguments.precision)
     proof = done.proof
-    examples = count_of(proof.examples, f"held-out {done.noun}")
-    form = "" if done.judged is None else f" In {done.judged.precision} it is worth it."
+    examples = count_of(proof.examples, Sentence("held-out {noun}", done.noun))
+    form = "" if done.judged is None else Sentence(" In {precision} it is worth it.", done.judged.precision)
     what = "it" if done.judged is None else "the file in fp32"
     say(
-        f"{done.model} written: {done.bytes / 1e6:.1f} MB. On {examples} "
-        f"{what} gave the labels of the model, and no answer differs by more than "
-        f"{_difference(proof.difference)}; onnx.reference agrees on {proof.reference}.{form}"
+        Sentence(
+            "{model} written: {bytes:.1f} MB. On {examples} "
+            "{what} gave the labels of the model, and no answer differs by more than "
+            "{difference}; onnx.reference agrees on {reference}.{form}",
+            done.model,
+            done.bytes / 1000000.0,
+            examples,
+            what,
+            _difference(proof.difference),
+            proof.reference,
+            form,
+        )
     )
-    say(f"next: python -m pellucid.runtime {arguments.out} INPUT...")
+    say(Sentence("next: python -m pellucid.runtime {out} INPUT...", arguments.out))
     if arguments.json:
         _document(arguments.out, done, done.judged and done.judged._asdict())
     return 0
@@ -100,19 +110,22 @@ def _page(arguments: argparse.Namespace) -> int:
         )
     if arguments.precision != "fp32":
         raise UsageError("--precision: a page always holds weights in half precision; leave it out")
-    with shown_meanwhile(f"writing {arguments.out} and proving it"):
+    with shown_meanwhile(Sentence("writing {out} and proving it", arguments.out)):
         done = export_app(
             arguments.run_folder, arguments.out, arguments.model, say, arguments.title, arguments.examples
         )
     proof = "It was not proved in a browser: none was found, of Chromium, Chrome and Edge; the page says so."
     if done.proof is not None:
-        examples = count_of(done.proof.examples, f"held-out {done.noun}")
-        proof = (
-            f"In {done.proof.browser} it gave the labels of the model on {examples}, "
-            f"and no answer differs by more than {_difference(done.proof.difference)}."
+        examples = count_of(done.proof.examples, Sentence("held-out {noun}", done.noun))
+        proof = Sentence(
+            "In {browser} it gave the labels of the model on {examples}, "
+            "and no answer differs by more than {difference}.",
+            done.proof.browser,
+            examples,
+            _difference(done.proof.difference),
         )
-    say(f"{done.model} written: {done.bytes / 1e6:.1f} MB. {proof}")
-    say(f"next: open {arguments.out} in a browser")
+    say(Sentence("{model} written: {bytes:.1f} MB. {proof}", done.model, done.bytes / 1000000.0, proof))
+    say(Sentence("next: open {out} in a browser", arguments.out))
     if arguments.json:
         _document(arguments.out, done, None)
     return 0

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.cli.command_line import say, write_document
+from pellucid.language.sentence import Sentence
 
 _EXAMPLES = (
     ("pellucid generate run/ --count 64 --out images/", "all classes"),
@@ -45,8 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
         class_name=arguments.class_name,
         seed=arguments.seed,
     )
-    say(f"{count_of(done.images, 'image')} made by {done.model}")
-    say(f"contact sheet: {done.sheet}")
+    say(Sentence("{images} made by {model}", count_of(done.images, "image"), done.model))
+    say(Sentence("contact sheet: {sheet}", done.sheet))
     if arguments.json:
         found = {"model": done.model, "images": done.images, "sheet": done.sheet}
         write_document({"folder": arguments.out, **found})

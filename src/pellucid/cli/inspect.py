@@ -16,6 +16,7 @@ from pellucid.cli.command_line import (
 )
 from pellucid.errors import UsageError
 from pellucid.language.catalogue import translated
+from pellucid.language.sentence import Sentence
 
 _EXAMPLES = (
     ("pellucid inspect photos/", "a folder for each class"),
@@ -76,5 +77,5 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
     if odd is not None and arguments.sheet is not None:
         odd.write_sheet(arguments.sheet)
-        say(f"oddest images: {arguments.sheet}")
+        say(Sentence("oddest images: {sheet}", arguments.sheet))
     return 0

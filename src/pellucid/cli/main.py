@@ -191,7 +191,11 @@ def _report_refused(refused: OSError) -> int:
     if isinstance(refused, BrokenPipeError):
         return 0
     reason = (refused.strerror or "it is closed").lower()
-    _print(refused, f"error: standard output: cannot write: {reason}; send it somewhere else", debug=False)
+    _print(
+        refused,
+        Sentence("error: standard output: cannot write: {reason}; send it somewhere else", reason),
+        debug=False,
+    )
     return StorageError.exit_code
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pellucid.cli.command_line import add_table_flags, counting, say, settings_from, write_document
 from pellucid.errors import DataError, UsageError
+from pellucid.language.sentence import Sentence
 
 if TYPE_CHECKING:
     from pellucid.answering.predict import Predicted
@@ -155,22 +156,31 @@ def _say_outcome(done: "Predicted") -> None:
 
     for warning in done.warnings:
         say(warning)
-    say(f"{count_of(done.labelled, done.noun)} labelled by {done.model}")
+    say(Sentence("{labelled} labelled by {model}", count_of(done.labelled, done.noun), done.model))
     if done.unreadable:
-        say(f"{done.unreadable:,} could not be read: see the column error")
+        say(Sentence("{unreadable:,} could not be read: see the column error", done.unreadable))
     if done.unanswered:
-        say(f"{done.unanswered:,} got no finite answer: see the column error")
+        say(Sentence("{unanswered:,} got no finite answer: see the column error", done.unanswered))
     if done.abstained is not None and done.labelled:
         answered = done.labelled - done.abstained
         say(
-            f"{count_of(answered, done.noun)} ({percent(answered / done.labelled)}) answered, "
-            f"{done.abstained:,} abstained: see the column abstained"
+            Sentence(
+                "{answered} ({answered2}) answered, {abstained:,} abstained: see the column abstained",
+                count_of(answered, done.noun),
+                percent(answered / done.labelled),
+                done.abstained,
+            )
         )
     if done.novelty is not None and done.labelled:
         share, expected = percent(done.novelty / done.labelled), f"{100 * done.expected:g} %"
         say(
-            f"{count_of(done.novelty, done.noun)} ({share}) unlike the training data, where {expected} is "
-            "expected: see the column novelty"
+            Sentence(
+                "{novelty} ({share}) unlike the training data, where {expected} is "
+                "expected: see the column novelty",
+                count_of(done.novelty, done.noun),
+                share,
+                expected,
+            )
         )
     if done.drift is not None:
         _say_at_length(done.drift.sentence)
@@ -195,7 +205,14 @@ def _merge(arguments: argparse.Namespace) -> int:
         )
     merged = merge(arguments.merge)
     rows, parts = count_of(merged.rows, "row"), count_of(merged.parts, "part")
-    say(f"{rows} of {parts} merged into {arguments.merge}; the parts are no longer needed")
+    say(
+        Sentence(
+            "{rows} of {parts} merged into {merge}; the parts are no longer needed",
+            rows,
+            parts,
+            arguments.merge,
+        )
+    )
     if arguments.json:
         write_document({"file": arguments.merge, "rows": merged.rows, "parts": merged.parts})
     return 0

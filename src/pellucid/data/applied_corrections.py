@@ -30,6 +30,7 @@ from pellucid.data.corrections import (
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 
 # What became of a correction.
 RELABELLED = "relabelled"
@@ -87,19 +88,26 @@ class Applied:
         """What was changed, and which rows changed nothing, in words."""
         counts = self.metrics()
         parts = [
-            f"{count_of(len(self.relabelled()), 'label')} changed",
-            f"{count_of(len(self.left_out), noun)} left out",
+            Sentence("{relabelled} changed", count_of(len(self.relabelled()), "label")),
+            Sentence("{left_out} left out", count_of(len(self.left_out), noun)),
         ]
         if counts["confirmed"]:
-            parts.append(f"{count_of(counts['confirmed'], 'label')} confirmed as right")
-        found = [f"Corrections of {self.table.place}: {', '.join(parts)}."]
+            parts.append(Sentence("{counts} confirmed as right", count_of(counts["confirmed"], "label")))
+        found: list[str] = [Sentence("Corrections of {place}: {parts}.", self.table.place, ", ".join(parts))]
         concerned = counts["concerned"]
         if self.before or self.left_out:
             of_test = concerned[TEST]
             found.append(
-                f"{count_of(of_test, 'correction')} {'concerns' if of_test == 1 else 'concern'} the test "
-                f"split, {concerned[VALIDATION]:,} validation and {concerned[TRAIN]:,} training. Every "
-                f"{noun} is in the split that it has without corrections."
+                Sentence(
+                    "{of_test} {word} the test "
+                    "split, {concerned:,} validation and {concerned2:,} training. Every "
+                    "{noun} is in the split that it has without corrections.",
+                    count_of(of_test, "correction"),
+                    "concerns" if of_test == 1 else "concern",
+                    concerned[VALIDATION],
+                    concerned[TRAIN],
+                    noun,
+                )
             )
         words = {
             ALREADY: ("was already true", "were already true", "{}"),
@@ -110,7 +118,9 @@ class Applied:
         for kind, (one, many, form) in words.items():
             rows = [each for each in self.outcomes if each.kind == kind]
             if rows:
-                named = some([each.words or f"row {each.correction.row}" for each in rows], _NAMED)
+                named = some(
+                    [each.words or Sentence("row {row}", each.correction.row) for each in rows], _NAMED
+                )
                 subject = f"{count_of(len(rows), 'correction')} {one if len(rows) == 1 else many}"
                 found.append(f"{subject}: {form.format(named)}.")
         return found
@@ -124,11 +134,13 @@ class Applied:
                 continue
             label = self.before.get(each.position)
             what = {
-                RELABELLED: f"label corrected from {quoted(label or '')}",
+                RELABELLED: Sentence("label corrected from {quoted}", quoted(label or "")),
                 LEFT_OUT: "left out by a correction",
                 CONFIRMED: "label confirmed as right",
-            }.get(each.kind, f"correction {each.kind}")
-            found.setdefault(each.position, []).append(f"{what} ({name}, row {each.correction.row})")
+            }.get(each.kind, Sentence("correction {kind}", each.kind))
+            found.setdefault(each.position, []).append(
+                Sentence("{what} ({name}, row {row})", what, name, each.correction.row)
+            )
         return {position: "; ".join(reasons) for position, reasons in found.items()}
 
     def in_force(self) -> list[Correction]:
@@ -162,7 +174,7 @@ def apply_corrections(
     """
     labels = _Labels(listing)
     malformed = [
-        f"row {each.row}: {complaint}"
+        Sentence("row {row}: {complaint}", each.row, complaint)
         for each in table.rows
         if (complaint := labels.complaint(each)) is not None
     ]
@@ -174,7 +186,9 @@ def apply_corrections(
         zip(table.rows, _matched(listing, digests, table, labels), strict=True)
     ):
         if isinstance(found, str):
-            outcomes[at] = Outcome(correction, UNMATCHED, words=f"row {correction.row}: {found}")
+            outcomes[at] = Outcome(
+                correction, UNMATCHED, words=Sentence("row {row}: {found}", correction.row, found)
+            )
         else:
             of_example.setdefault(found, []).append(at)
     left_out: set[int] = set()
@@ -234,9 +248,9 @@ class _Labels:
         """Reason why a correction can be applied to no example; `None` where it can."""
         for name, text in (("label", each.label if each.action == LABEL else ""), ("was", each.was)):
             if text.strip() and self.read(text) is None:
-                return f"{name} {quoted(text)}; a finite number is expected"
+                return Sentence("{name} {text}; a finite number is expected", name, quoted(text))
         if each.action == LABEL and self.read(each.label) is None:
-            return f"no label; give one, or the action {LEAVE_OUT}"
+            return Sentence("no label; give one, or the action {LEAVE_OUT}", LEAVE_OUT)
         return None
 
     def changed(self, labels: Mapping[int, Any]) -> Listing:
@@ -259,18 +273,23 @@ def _applied(labels: _Labels, position: int, rows: Sequence[Correction]) -> tupl
         wanted = labels.read(each.label) if each.action == LABEL else was if was in known else label
         if was is not None and was not in known and not (each.action == LABEL and wanted == label):
             later = next((one for one in rows[at + 1 :] if one.was and labels.read(one.was) == wanted), None)
-            words = (
-                f"row {each.row}: {quoted(each.input)} is labelled {labels.shown(label)}; the correction "
-                f"expects {labels.shown(was)}"
+            words = Sentence(
+                "row {row}: {input} is labelled {label}; the correction expects {was}",
+                each.row,
+                quoted(each.input),
+                labels.shown(label),
+                labels.shown(was),
             )
             found = Outcome(each, CONTRADICTORY, position, words)
             if later is not None:  # a step on the way, of which the data has the end
-                found = Outcome(each, REPLACED, position, f"row {each.row} by row {later.row}")
+                found = Outcome(
+                    each, REPLACED, position, Sentence("row {row} by row {row2}", each.row, later.row)
+                )
             made.append(found)
             continue
         kind = {LABEL: RELABELLED, LEAVE_OUT: LEFT_OUT, RIGHT: CONFIRMED}[each.action]
         if (wanted, each.action == LEAVE_OUT) != (label, is_left_out):
-            words = f" by row {each.row}"
+            words = Sentence(" by row {row}", each.row)
             made = [
                 one._replace(kind=REPLACED, words=f"row {one.correction.row}{words}")
                 if one.kind in (RELABELLED, LEFT_OUT, CONFIRMED)
@@ -316,15 +335,24 @@ def _match(
 ) -> int | str:
     """Position of the example of a correction, of that name or with that content, or why there is none."""
     if not each.content or named in alike:
-        return f"{quoted(each.input)} is no example of {listing.place}" if named is None else named
+        return (
+            Sentence("{input} is no example of {place}", quoted(each.input), listing.place)
+            if named is None
+            else named
+        )
     if not alike:
         if named is None:
-            return (
-                f"{quoted(each.input or each.content)} is no example of {listing.place}, by name or content"
+            return Sentence(
+                "{quoted} is no example of {place}, by name or content",
+                quoted(each.input or each.content),
+                listing.place,
             )
-        return (
-            f"{quoted(each.input)} has another content than {each.content}, which was corrected and is not "
-            f"in {listing.place}; where it is the same example, leave content empty"
+        return Sentence(
+            "{input} has another content than {content}, which was corrected and is not "
+            "in {place}; where it is the same example, leave content empty",
+            quoted(each.input),
+            each.content,
+            listing.place,
         )
     if len(alike) > 1:
         name = os.path.basename(each.input)
@@ -334,7 +362,12 @@ def _match(
     if len(alike) == 1:
         return alike[0]
     named_copies = some([quoted(listing.sources[at]) for at in alike])
-    return f"{quoted(each.input)} is not there, and its content is in {len(alike)} copies: {named_copies}"
+    return Sentence(
+        "{input} is not there, and its content is in {alike} copies: {named_copies}",
+        quoted(each.input),
+        len(alike),
+        named_copies,
+    )
 
 
 def require_new_classes(
@@ -361,9 +394,9 @@ def require_new_classes(
     named = []
     for name, count in short.items():
         close = difflib.get_close_matches(name, old, 1)
-        likely = f" (is it {quoted(close[0])}?)" if close else ""
-        named.append(f"{quoted(name)}{likely} has {count_of(count, 'example')}")
-    what = "an example to train" if needed == 1 else f"{needed}, one for each split"
+        likely = Sentence(" (is it {close}?)", quoted(close[0])) if close else ""
+        named.append(Sentence("{name}{likely} has {count}", quoted(name), likely, count_of(count, "example")))
+    what = "an example to train" if needed == 1 else Sentence("{needed}, one for each split", needed)
     raise DataError(
         "{place}: {short}: {named}; a class that is not in the "
         "data needs {what}; correct the name, or give more examples",

@@ -15,6 +15,7 @@ from io import BufferedIOBase
 from typing import Any, NamedTuple
 
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.safety.budgets import MEMORY
 
 # Larger files inside archives are refused, before they are unpacked where their size is known.
@@ -53,7 +54,11 @@ class Member:
         if self.leaves:
             error = error or "its name leaves the archive; pack it under a plain name"
         elif size > MOST_MEMBER_BYTES:
-            error = error or f"{size:,} bytes is over the limit of {MOST_MEMBER_BYTES >> 20} MB in an archive"
+            error = error or Sentence(
+                "{size:,} bytes is over the limit of {MOST_MEMBER_BYTES} MB in an archive",
+                size,
+                MOST_MEMBER_BYTES >> 20,
+            )
         self.error = error
         self._take, self._checksum = take, checksum
         self._start: bytes | None = None
@@ -288,7 +293,9 @@ def zip_members(file: BufferedIOBase) -> Iterator[Member]:
         elif info.flag_bits & _ENCRYPTED:
             why = "encrypted in the archive; unpack it first"
         elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            why = f"packed by method {info.compress_type}; pack it with deflate, the usual one"
+            why = Sentence(
+                "packed by method {compress_type}; pack it with deflate, the usual one", info.compress_type
+            )
         if not name.endswith("/"):
             entry = _Entry(
                 info.header_offset, info.compress_size, info.file_size, info.CRC,

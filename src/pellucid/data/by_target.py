@@ -33,6 +33,7 @@ from pellucid.data.listing import TRAIN, UNDECIDED, Listing
 from pellucid.data.split_units import Units, tabulated, tabulated_sets
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.settings import Settings
 from pellucid.targets import (
     ABSENT,
@@ -69,12 +70,14 @@ def renamed(listing: Listing, names: Mapping[str, str]) -> Listing:
     changed = [name for name in names if names[name] != name]
     pairs = [f"{quoted(name)} to {quoted(names[name])}" for name in changed]
     sentences = (
-        [f"Renamed: {count_of(len(changed), 'class')}, {some(pairs, NAMES_SHOWN)}."] if changed else []
+        [Sentence("Renamed: {changed}, {pairs}.", count_of(len(changed), "class"), some(pairs, NAMES_SHOWN))]
+        if changed
+        else []
     )
     for new, old in sources.items():
         if len(old) > 1:
             parts = " and ".join(f"{quoted(name)} ({count_of(counts[name], listing.noun)})" for name in old)
-            sentences.append(f"Merged into {quoted(new)}: {parts}.")
+            sentences.append(Sentence("Merged into {new}: {parts}.", quoted(new), parts))
     return with_labels(listing.with_warnings(*sentences), listing.coded.renamed(names))
 
 
@@ -135,10 +138,15 @@ def with_target(listing: Listing, settings: Settings) -> Listing:
     if len(found) < len(read):
         return _as_classes(listing, _why_not_all(listing, read, distinct, has_fractions))
     if distinct <= CLASSES_AT_MOST or not has_fractions:
-        what = f"of only {distinct} values" if has_fractions else "without fractions"
-        why = f"the labels are numbers {what}, taken as classes; predict numbers with --target number"
+        what = Sentence("of only {distinct} values", distinct) if has_fractions else "without fractions"
+        why = Sentence(
+            "the labels are numbers {what}, taken as classes; predict numbers with --target number", what
+        )
         return _as_classes(listing, why)
-    why = f"since they have fractions and {distinct:,} values; take them as classes with --target class"
+    why = Sentence(
+        "since they have fractions and {distinct:,} values; take them as classes with --target class",
+        distinct,
+    )
     return _as_numbers(listing, found, why)
 
 
@@ -148,15 +156,18 @@ def _with_order_told(listing: Listing, settings: Settings) -> Listing:
     if order is None or not is_telling(order):
         return listing
     return listing.with_warnings(
-        f"{listing.place}: the classes look ordered ({named(order)}); predict them in that order with "
-        "--target ordered"
+        Sentence(
+            "{place}: the classes look ordered ({order}); predict them in that order with --target ordered",
+            listing.place,
+            named(order),
+        )
     )
 
 
 def _row(source: str) -> str:
     """A row of a table by its source, such as `table.csv:7`, or the source of anything else."""
     number = source.rpartition(":")[2]
-    return f"row {number}" if number.isdigit() else source
+    return Sentence("row {number}", number) if number.isdigit() else source
 
 
 def _sets_of(listing: Listing, settings: Settings) -> Labels | None:
@@ -190,11 +201,11 @@ def _sets_of(listing: Listing, settings: Settings) -> Labels | None:
 def _as_sets(listing: Listing, sets: Labels, settings: Settings) -> Listing:
     """A listing with several labels of each example, and what empty cells mean."""
     sets, sentences = with_answer(sets, settings.unlabelled, listing.place, listing.sources)
-    why = f"{listing.place}: an example may have several labels"
+    why: str = Sentence("{place}: an example may have several labels", listing.place)
     if listing.decided is None and settings.target is None:
         one = next((text for text in listing.labels if (array_in(text) or [text]) != [text]), "")
         one = one or next(text for text in listing.labels if text not in sets.names)
-        why += f", as in {quoted(one)}; take each text as one class with --target class"
+        why += Sentence(", as in {one}; take each text as one class with --target class", quoted(one))
     return with_labels(listing, sets).with_warnings(why, *(f"{listing.place}: {each}" for each in sentences))
 
 
@@ -223,14 +234,16 @@ def with_answer(
             shown,
         )
     if unlabelled == "none":
-        words = f"{what} without a label, taken as: no label applies (--unlabelled none)"
+        words: str = Sentence("{what} without a label, taken as: no label applies (--unlabelled none)", what)
         states = np.where(is_empty, ABSENT, sets.values).astype(np.int8)
         return dataclasses.replace(sets, values=states), [words]
     some_known = len(rows) - int(of_rows.sum())
-    words = f"{int(of_rows.sum()):,} examples of which nobody knows the labels are left out"
+    words = Sentence("{sum:,} examples of which nobody knows the labels are left out", int(of_rows.sum()))
     if some_known:
-        words += f", and {count_of(int(is_empty.sum()), 'unknown label')} of others count nowhere"
-    return sets, [f"{words} (--unlabelled unknown)"]
+        words += Sentence(
+            ", and {sum} of others count nowhere", count_of(int(is_empty.sum()), "unknown label")
+        )
+    return sets, [Sentence("{words} (--unlabelled unknown)", words)]
 
 
 def numbers_of(texts: Sequence[str], sources: Sequence[str], place: str) -> Float64[np.ndarray, " n"]:
@@ -257,7 +270,7 @@ def _complaint(wrong: Sequence[str], total: int) -> str:
     if all(_DECIMAL_COMMA.fullmatch(text.strip()) for text in wrong):
         return "numbers are written with a decimal point and without a comma"
     if all(NUMBER.fullmatch(text.strip()) for text in wrong):
-        return f"numbers to predict are at most {LARGEST:g} in size"
+        return Sentence("numbers to predict are at most {LARGEST:g} in size", LARGEST)
     if 2 * len(wrong) > total:
         return "numbers are to be predicted, but most labels are names"
     return "not a finite number"
@@ -280,9 +293,10 @@ def _why_not_all(
     if 2 * len(wrong) > len(read) or distinct <= CLASSES_AT_MOST or not has_fractions:
         return None
     named = some([f"{quoted(listing.labels[index])} at {listing.sources[index]}" for index in wrong])
-    return (
-        f"the labels are numbers but for {named}, and so taken as classes; fix or remove these to predict "
-        "numbers"
+    return Sentence(
+        "the labels are numbers but for {named}, and so taken as classes; fix or remove these to predict "
+        "numbers",
+        named,
     )
 
 
@@ -292,7 +306,9 @@ def _as_classes(listing: Listing, why: str | None) -> Listing:
 
 def _as_numbers(listing: Listing, values: Float64[np.ndarray, " n"], why: str) -> Listing:
     numbers = with_labels(listing, Labels(values, (), REGRESSION))
-    return numbers.with_warnings(f"{listing.place}: the labels are taken as numbers to predict, {why}")
+    return numbers.with_warnings(
+        Sentence("{place}: the labels are taken as numbers to predict, {why}", listing.place, why)
+    )
 
 
 # What differs by target on the way from cells to a data set.
@@ -545,8 +561,18 @@ class SetReader(Reader):
         if not left:
             return listing, usable, {}
         labels = labels.by([name for name, count in named if count >= max(1, least)])
-        why = f"fewer than {least} examples have them (--min-examples)" if least else "no example has them"
-        warning = f"{listing.place}: {count_of(len(left), 'label')} left out, since {why}: {some(left, 10)}"
+        why = (
+            Sentence("fewer than {least} examples have them (--min-examples)", least)
+            if least
+            else "no example has them"
+        )
+        warning = Sentence(
+            "{place}: {left} left out, since {why}: {left2}",
+            listing.place,
+            count_of(len(left), "label"),
+            why,
+            some(left, 10),
+        )
         return with_labels(listing, labels).with_warnings(warning), usable, {}
 
     def require_learnable(

@@ -45,6 +45,7 @@ from pellucid.data.wording import (
     visible,
     wrapped,
 )
+from pellucid.language.sentence import Sentence
 from pellucid.settings import Settings
 
 _CLASSES_SHOWN = 10
@@ -237,13 +238,22 @@ def _input_sentences(check: Check) -> list[str]:
     if check.skipped:
         named = [f"{each.source} ({each.reason})" for each in check.skipped]
         sentences.append(
-            f"Left out because they cannot be used: {count_of(len(named), check.noun)}, {some(named)}."
+            Sentence(
+                "Left out because they cannot be used: {named}, {named2}.",
+                count_of(len(named), check.noun),
+                some(named),
+            )
         )
     if check.rare:
         rare = [f"{quoted(name)} ({number:,})" for name, number in check.rare.items()]
         sentences.append(
-            f"Left out for having too few {check.noun}s (--min-examples): {count_of(len(rare), 'class')} "
-            f"with {count_of(len(check.left_out), check.noun)}, {some(rare, _CLASSES_SHOWN)}."
+            Sentence(
+                "Left out for having too few {noun}s (--min-examples): {rare} with {left_out}, {rare2}.",
+                check.noun,
+                count_of(len(rare), "class"),
+                count_of(len(check.left_out), check.noun),
+                some(rare, _CLASSES_SHOWN),
+            )
         )
     return sentences
 
@@ -252,40 +262,70 @@ def _image_sentences(check: Check) -> list[str]:
     """Sentences about the sizes and modes of images, and their preprocessing."""
     assert check.training_size
     height, width_, channels = check.training_size
-    target = f"{height} x {width_} pixels in {'grey' if channels == 1 else 'colour'}"
-    fitted = f"stretched to {target}" if check.stretched else f"fitted into {target} with its aspect kept"
+    target = Sentence(
+        "{height} x {width} pixels in {word}", height, width_, "grey" if channels == 1 else "colour"
+    )
+    fitted = (
+        Sentence("stretched to {target}", target)
+        if check.stretched
+        else Sentence("fitted into {target} with its aspect kept", target)
+    )
     heights, widths, _ = zip(*check.sizes, strict=True)
     if len(check.sizes) > 1:
-        sizes = (
-            f"They have {len(check.sizes):,} sizes, {min(heights)} to {max(heights)} pixels high and "
-            f"{min(widths)} to {max(widths)} wide; each is {fitted}."
+        sizes = Sentence(
+            "They have {sizes:,} sizes, {heights} to {heights2} pixels high and "
+            "{widths} to {widths2} wide; each is {fitted}.",
+            len(check.sizes),
+            min(heights),
+            max(heights),
+            min(widths),
+            max(widths),
+            fitted,
         )
     else:
         same = (heights[0], widths[0]) == (height, width_)
-        pixels = f"{heights[0]} x {widths[0]} pixels"
+        pixels = Sentence("{heights} x {widths} pixels", heights[0], widths[0])
         sizes = (
-            f"All are {pixels}, and trained at {target}." if same else f"All are {pixels}; each is {fitted}."
+            Sentence("All are {pixels}, and trained at {target}.", pixels, target)
+            if same
+            else Sentence("All are {pixels}; each is {fitted}.", pixels, fitted)
         )
     modes = ", ".join(f"{count:,} {mode}" for mode, count in check.modes)
-    return [sizes, f"They are stored as: {modes}."]
+    return [sizes, Sentence("They are stored as: {modes}.", modes)]
 
 
 def _copy_sentences(check: Check) -> list[str]:
     """Exact copies, leaks, conflicts and near copies."""
-    sentences = []
+    sentences: list[str] = []
     nouns = f"{check.noun}s"
     if check.duplicates:
         sets, largest = count_of(len(check.copies), "set"), some(max(check.copies, key=len))
         sentences.append(
-            f"Exact copies of other {nouns}: {check.duplicates:,}, in {sets}, for instance {largest}."
+            Sentence(
+                "Exact copies of other {nouns}: {duplicates:,}, in {sets}, for instance {largest}.",
+                nouns,
+                check.duplicates,
+                sets,
+                largest,
+            )
             if check.texts is None
-            else f"Exact copies but for case and space of other texts: {check.duplicates:,}, in {sets}, for "
-            f"instance {largest}."
+            else Sentence(
+                "Exact copies but for case and space of other texts: {duplicates:,}, in {sets}, for "
+                "instance {largest}.",
+                check.duplicates,
+                sets,
+                largest,
+            )
         )
     if check.leaked:
         sentences.append(
-            f"Test {nouns} that also stand in train or validation flatter the score, which is therefore "
-            f"also given without them: {len(check.leaked):,}, for instance {some(check.leaked)}."
+            Sentence(
+                "Test {nouns} that also stand in train or validation flatter the score, which is therefore "
+                "also given without them: {leaked:,}, for instance {leaked2}.",
+                nouns,
+                len(check.leaked),
+                some(check.leaked),
+            )
         )
     if check.conflicts:
         listed = [
@@ -294,17 +334,31 @@ def _copy_sentences(check: Check) -> list[str]:
         ]
         advice = check.labels.advice
         sentences.append(
-            f"Equal {nouns} have different {check.labels.word}, of which one at most is right: "
-            f"{count_of(len(check.conflicts), 'set')}, for instance {'; '.join(listed)}."
+            Sentence(
+                "Equal {nouns} have different {word}, of which one at most is right: "
+                "{conflicts}, for instance {listed}.",
+                nouns,
+                check.labels.word,
+                count_of(len(check.conflicts), "set"),
+                "; ".join(listed),
+            )
             + (advice and f" {advice}")
         )
     if check.near_duplicates:
         least = "" if check.near_complete else "at least "
         near = next(each for each in check.related if each.kind == NEAR_DUPLICATES)
         sentences.append(
-            f"Near duplicates: {least}{count_of(near.examples, check.noun)} in {count_of(near.sets, 'set')}, "
-            f"for instance {' and '.join(check.near_copies[0])}; {near.in_test:,} of the test "
-            f"{'has' if near.in_test == 1 else 'have'} one in train or validation."
+            Sentence(
+                "Near duplicates: {least}{examples} in {sets}, "
+                "for instance {near_copies}; {in_test:,} of the test "
+                "{word} one in train or validation.",
+                least,
+                count_of(near.examples, check.noun),
+                count_of(near.sets, "set"),
+                " and ".join(check.near_copies[0]),
+                near.in_test,
+                "has" if near.in_test == 1 else "have",
+            )
         )
     if not check.near_complete:
         sentences.append("The search for near copies stopped at its limit; there may be more.")
@@ -415,7 +469,9 @@ def _left_out(listing: Listing, content: Content, rare: Mapping[str, int], least
     """Examples of classes that are too small."""
     unusable = {each.index for each in content.problems}
     reasons = {
-        label: f"class of {count_of(count, 'example')}, fewer than --min-examples {least}"
+        label: Sentence(
+            "class of {count}, fewer than --min-examples {least}", count_of(count, "example"), least
+        )
         for label, count in rare.items()
     }
     return tuple(
@@ -456,8 +512,10 @@ def _warnings(
         warnings += missing_classes([dataset.classes[code] for code in new], counts_of_new)
     if VALIDATION in listing.splits and TEST not in listing.splits and len(dataset.test):
         warnings.append(
-            f"Your splits name no test, so {count_of(len(dataset.test), listing.noun)} of your training "
-            "split were set aside for it."
+            Sentence(
+                "Your splits name no test, so {test} of your training split were set aside for it.",
+                count_of(len(dataset.test), listing.noun),
+            )
         )
     if listing.times is not None:
         warnings.append(time_sentence(listing, dataset.split_positions))
@@ -468,7 +526,11 @@ def _warnings(
     torn = [group for group, parts in splits_of.items() if group and len(parts) > 1]
     if torn:
         warnings.append(
-            f"{count_of(len(torn), 'group')} {'stands' if len(torn) == 1 else 'stand'} in more than one of "
-            f"your splits, so that scores may flatter: {some_quoted(torn)}."
+            Sentence(
+                "{torn} {word} in more than one of your splits, so that scores may flatter: {torn2}.",
+                count_of(len(torn), "group"),
+                "stands" if len(torn) == 1 else "stand",
+                some_quoted(torn),
+            )
         )
     return warnings

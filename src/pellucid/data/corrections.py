@@ -26,6 +26,7 @@ from pellucid.data.tables.csv_tables import as_csv, unguarded, whole_lines
 from pellucid.data.tables.table_files import is_table, open_table
 from pellucid.data.wording import count_of, quoted, some, visible
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.safety.budgets import MEMORY
 from pellucid.safety.files import OwnFile, read_regular
 from pellucid.settings.rows import class_name
@@ -76,15 +77,31 @@ def correction_of(given: Mapping[str, Any], row: int = 0) -> Correction:
     too_long = next((name for name, value in values.items() if len(value) > _LONGEST), None)
     if too_long is not None:
         raise ValueError(
-            f"{too_long} has {len(values[too_long]):,} characters; at most {_LONGEST:,} are read"
+            Sentence(
+                "{too_long} has {values:,} characters; at most {LONGEST:,} are read",
+                too_long,
+                len(values[too_long]),
+                _LONGEST,
+            )
         )
     values["action"] = values["action"].strip().lower() or LABEL
     if values["action"] not in ACTIONS:
-        raise ValueError(f"action {quoted(values['action'])}; one of {', '.join(ACTIONS)} is expected")
+        raise ValueError(
+            Sentence(
+                "action {values}; one of {ACTIONS} is expected", quoted(values["action"]), ", ".join(ACTIONS)
+            )
+        )
     for name in ("content", "model"):
         values[name] = values[name].strip().lower()
         if values[name] and not _CONTENT.fullmatch(values[name]):
-            raise ValueError(f"{name} {quoted(values[name])}; x and {DIGITS} hexadecimal digits are expected")
+            raise ValueError(
+                Sentence(
+                    "{name} {values}; x and {DIGITS} hexadecimal digits are expected",
+                    name,
+                    quoted(values[name]),
+                    DIGITS,
+                )
+            )
     if not values["input"] and not values["content"]:
         raise ValueError("neither input nor content; one of them has to name the example")
     return Correction(**values, row=row)
@@ -154,7 +171,7 @@ def read_corrections(place: str) -> Corrections:
             try:
                 rows.append(correction_of(dict(zip(names, cells, strict=True)), number))
             except ValueError as error:
-                wrong.append(f"row {number}: {error}")
+                wrong.append(Sentence("row {number}: {error}", number, error))
         table.require_rows(len(rows))
     if wrong:
         raise malformed_rows(place, wrong)
@@ -175,7 +192,7 @@ def malformed_rows(place: str, lines: Sequence[str]) -> DataError:
 
 def listed_rows(lines: Sequence[str]) -> str:
     """Lines of a message below its first, twenty at most."""
-    more = [f"and {len(lines) - _LISTED:,} more"] if len(lines) > _LISTED else []
+    more = [Sentence("and {lines:,} more", len(lines) - _LISTED)] if len(lines) > _LISTED else []
     return "".join(f"\n  {visible(line)}" for line in (*lines[:_LISTED], *more))
 
 

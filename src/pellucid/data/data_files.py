@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 
 _IMAGE_STARTS = (
     b"\x89PNG", b"\xff\xd8", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP", b"\xff\x4f\xff\x51",
@@ -83,7 +84,12 @@ class FileKind:
 IMAGE_KIND = FileKind(
     "image", "image", "being no images by their names", IMAGE_SUFFIXES, starts=is_image_start
 )
-TEXT_KIND = FileKind("text", f"{TEXT_SUFFIX} file", f"not ending in {TEXT_SUFFIX}", frozenset({TEXT_SUFFIX}))
+TEXT_KIND = FileKind(
+    "text",
+    Sentence("{TEXT_SUFFIX} file", TEXT_SUFFIX),
+    Sentence("not ending in {TEXT_SUFFIX}", TEXT_SUFFIX),
+    frozenset({TEXT_SUFFIX}),
+)
 
 # Detects an image by the ending of its name.
 ends_like_image = IMAGE_KIND.ends
@@ -113,7 +119,7 @@ DAMAGED = (OSError, EOFError, zlib.error)
 
 def unreadable(error: Exception) -> str:
     """Reason of a file that raised one of `DAMAGED`."""
-    return f"cannot be read ({(getattr(error, 'strerror', None) or str(error)).lower()})"
+    return Sentence("cannot be read ({lower})", (getattr(error, "strerror", None) or str(error)).lower())
 
 
 class Container(ABC):

@@ -12,6 +12,7 @@ from pellucid.data.listing import Listing
 from pellucid.data.raw_texts import SCRIPTS, SCRIPTS_WITHOUT_SPACES, main_scripts
 from pellucid.data.sibling_sets import NEAR_COPIES, TURNED, WORDS, RuleCounts, Siblings
 from pellucid.data.wording import count_of, some
+from pellucid.language.sentence import Sentence
 from pellucid.progress import counted
 
 NO_LETTERS = "no letters"
@@ -53,23 +54,27 @@ class TextFindings:
         without_spaces = sum(number for name, number in self.scripts if name in SCRIPTS_WITHOUT_SPACES)
         has_words = 2 * without_spaces <= sum(number for _, number in self.scripts)
         if characters.shortest == characters.longest:
-            lengths = f"All are {characters.longest:,} characters long"
+            lengths: str = Sentence("All are {longest:,} characters long", characters.longest)
         else:
-            lengths = (
-                f"They are {characters.shortest:,} to {characters.longest:,} characters long, half of them "
-                f"at most {characters.median:,}"
+            lengths = Sentence(
+                "They are {shortest:,} to {longest:,} characters long, half of them at most {median:,}",
+                characters.shortest,
+                characters.longest,
+                characters.median,
             )
         if has_words and words.shortest == words.longest:
-            lengths += f"; each has {count_of(words.longest, 'word')}"
+            lengths += Sentence("; each has {longest}", count_of(words.longest, "word"))
         elif has_words:
-            lengths += (
-                f"; they have {words.shortest:,} to {words.longest:,} words, half of them at most "
-                f"{words.median:,}"
+            lengths += Sentence(
+                "; they have {shortest:,} to {longest:,} words, half of them at most {median:,}",
+                words.shortest,
+                words.longest,
+                words.median,
             )
-        sentences = [f"{lengths}; the longest is {self.longest}."]
+        sentences: list[str] = [Sentence("{lengths}; the longest is {longest}.", lengths, self.longest)]
         if self.scripts[0][0] != NO_LETTERS:
             scripts = ", ".join(f"{number:,} {name}" for name, number in self.scripts)
-            sentences.append(f"They are written in: {scripts}.")
+            sentences.append(Sentence("They are written in: {scripts}.", scripts))
         return sentences
 
 
@@ -124,21 +129,35 @@ class SiblingFindings:
 
     def sentences(self, noun: str, *, own_splits: bool) -> list[str]:
         """A sentence for each rule but near copies, one on what is done, and one on the test."""
-        sentences = []
+        sentences: list[str] = []
         for rule, found in self.found.items():
             if found.sets and rule != NEAR_COPIES and rule not in TURNED:
                 example = next(sources for name, sources in self.sets if name == rule)
                 sentences.append(
-                    f"{noun.capitalize()}s {WORDS[rule]}: {found.examples:,} in "
-                    f"{count_of(found.sets, 'set')} ({rule.replace('_', ' ')}), for instance {some(example)}."
+                    Sentence(
+                        "{capitalize}s {WORDS}: {examples:,} in {sets} ({replace}), for instance {example}.",
+                        noun.capitalize(),
+                        WORDS[rule],
+                        found.examples,
+                        count_of(found.sets, "set"),
+                        rule.replace("_", " "),
+                        some(example),
+                    )
                 )
         if self.examples and not own_splits:
-            sentences.append(f"Related {noun}s are kept in one split; --no-groups turns this off.")
+            sentences.append(
+                Sentence("Related {noun}s are kept in one split; --no-groups turns this off.", noun)
+            )
         if self.in_test:
             sentences.append(
-                f"Test {noun}s related to one in train or validation, in the given splits: "
-                f"{len(self.in_test):,}, for instance {some(self.in_test)}; the score is also given without "
-                "them and without exact copies."
+                Sentence(
+                    "Test {noun}s related to one in train or validation, in the given splits: "
+                    "{in_test:,}, for instance {in_test2}; the score is also given without "
+                    "them and without exact copies.",
+                    noun,
+                    len(self.in_test),
+                    some(self.in_test),
+                )
             )
         return sentences
 

@@ -14,6 +14,7 @@ from jaxtyping import Float64, Int64, UInt64
 
 from pellucid.data.listing import Images, Listing
 from pellucid.data.raw_texts import SCRIPTS, Texts, main_scripts, units_of
+from pellucid.language.sentence import Sentence
 from pellucid.safety.files import open_regular
 
 # What a feature is to a model. Those outside never reach it, but what they mark may be visible. A form
@@ -207,7 +208,7 @@ def _exif_of(file: object) -> _Exif | None:
             fields = _fields_of(body[6:])
         place += 2 + size
     camera = " ".join(filter(None, (fields.get("make"), fields.get("model"))))
-    quality = "" if len(tables) < 65 else f"tables of {sum(tables[1:65])} in all"
+    quality = "" if len(tables) < 65 else Sentence("tables of {tables} in all", sum(tables[1:65]))
     day = fields.get("time", "")[:10]
     return _Exif(camera, fields.get("software", ""), fields.get("orientation", ""), day, quality)
 
@@ -261,7 +262,7 @@ def column_features(
     for column, (codes, names) in columns.items():
         own = codes[rows]
         has_value = np.flatnonzero(own >= 0)
-        kind = f"column {column}"
+        kind = Sentence("column {column}", column)
         found.append(Marks(kind, OUTSIDE, has_value, own[has_value], names.__getitem__))
         numbers = np.array([_number(name) for name in names], np.float64)
         if len(has_value) and np.isfinite(numbers[own[has_value]]).mean() >= _MOSTLY:
@@ -359,16 +360,22 @@ def text_features(texts: Sequence[str], words: Words) -> list[Feature]:
     found += [
         marks_of_ignored("first line", FORM, [first for first, _ in ends], "first-line"),
         marks_of_ignored("last line", FORM, [last for _, last in ends], "last-line"),
-        marks_of_sets("line", FORM, map(_lines_of, texts), lambda line: f"token:{line}"),
+        marks_of_sets("line", FORM, map(_lines_of, texts), lambda line: Sentence("token:{line}", line)),
         marks_of_sets("invisible character", FORM, map(_invisible, texts)),
         marks_of("script", FORM, [SCRIPTS[code] or None for code in main_scripts(list(texts)).tolist()]),
         marks_of("language", FORM, _languages(words)),
         marks_of("use of capitals", FORM, list(map(_casing, texts))),
-        marks_of("exact length", FORM, [f"{int(length):,} characters" for length in lengths]),
+        marks_of(
+            "exact length", FORM, [Sentence("{length:,} characters", int(length)) for length in lengths]
+        ),
         Numbers("length", CONTENT, lengths, "characters"),
         Numbers("number of lines", CONTENT, np.array(lines, np.float64) + 1),
     ]
-    found.append(Marks("word", CONTENT, words.rows, words.codes, words.name, lambda word: f"token:{word}"))
+    found.append(
+        Marks(
+            "word", CONTENT, words.rows, words.codes, words.name, lambda word: Sentence("token:{word}", word)
+        )
+    )
     return found
 
 
@@ -394,7 +401,7 @@ def _places(texts: Sequence[str]) -> Iterable[Marks]:
         hashes, codes = np.unique(units.hashes[at], return_inverse=True)
         yield Marks(
             kind, FORM, rows, codes.astype(np.int64), _speller(own, rows, codes, hashes),
-            lambda word: f"token:{word}", hashes=hashes,
+            lambda word: Sentence("token:{word}", word), hashes=hashes,
         )  # fmt: skip
 
 

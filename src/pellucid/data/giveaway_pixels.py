@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float32, Float64, Int64, Integer, Shaped, UInt8
 from pellucid.data.giveaway_features import CONTENT, FORM, Feature, Marks, Numbers, marks_of
 from pellucid.data.images.pixels import inner_size
 from pellucid.data.images.preprocessing import Preprocessing, blocks
+from pellucid.language.sentence import Sentence
 from pellucid.progress import report
 
 CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
@@ -191,14 +192,23 @@ def pixel_features(
         )
     )
     for corner, name in enumerate(CORNERS):
-        ignore = f"corner:{name}:{_TAKEN_OUT}"
-        kind = f"flat corner, {name}"
+        ignore = Sentence("corner:{name}:{TAKEN_OUT}", name, _TAKEN_OUT)
+        kind = Sentence("flat corner, {name}", name)
         found.append(_flat(kind, is_flat[:, corner], centres[:, corner], looks, labels, is_train, ignore))
     for corner, name in enumerate(CORNERS):
         for patches, spread in zip(looks.corners, spreads, strict=True):
             own = patches[:, corner].reshape(len(labels), -1)
-            ignore = f"corner:{name}:{_TAKEN_OUT}"
-            found.append(_same(f"mark in a corner, {name}", own, spread[:, corner], labels, is_train, ignore))
+            ignore = Sentence("corner:{name}:{TAKEN_OUT}", name, _TAKEN_OUT)
+            found.append(
+                _same(
+                    Sentence("mark in a corner, {name}", name),
+                    own,
+                    spread[:, corner],
+                    labels,
+                    is_train,
+                    ignore,
+                )
+            )
     brightness = looks.means.mean(axis=1)
     if looks.means.shape[1] == 3:
         found.append(
@@ -215,8 +225,10 @@ def pixel_features(
         ]
     names = ("red", "green", "blue") if looks.means.shape[1] == 3 else ("grey",)
     for channel, name in enumerate(names):
-        found.append(Numbers(f"darkest {name}", CONTENT, looks.darkest[:, channel], "levels"))
-        found.append(Numbers(f"brightest {name}", CONTENT, looks.brightest[:, channel], "levels"))
+        found.append(Numbers(Sentence("darkest {name}", name), CONTENT, looks.darkest[:, channel], "levels"))
+        found.append(
+            Numbers(Sentence("brightest {name}", name), CONTENT, looks.brightest[:, channel], "levels")
+        )
     found.append(Numbers("mean brightness", CONTENT, brightness, "levels"))
     found.append(Numbers("contrast", CONTENT, looks.contrast, "levels"))
     return found
@@ -225,7 +237,11 @@ def pixel_features(
 def _border_of(looks: Looks, is_flat: Bool[np.ndarray, " rows"]) -> str:
     """What `--ignore` takes to remove the borders of nearly all images that have one."""
     widths = looks.frame[is_flat & (looks.frame > 0)]
-    return f"border:{min(50, 1 + int(np.ceil(100 * np.quantile(widths, 0.9))))}%" if len(widths) else ""
+    return (
+        Sentence("border:{widths}%", min(50, 1 + int(np.ceil(100 * np.quantile(widths, 0.9)))))
+        if len(widths)
+        else ""
+    )
 
 
 def _flat(

@@ -36,6 +36,7 @@ from pellucid.data.giveaway_pixels import looks_of, pixel_features
 from pellucid.data.listing import Listing
 from pellucid.data.raw_texts import Texts
 from pellucid.data.wording import count_of, quoted, some
+from pellucid.language.sentence import Sentence
 
 # What these find of planted giveaways, and say of data without any: `benchmarks/giveaways.py`.
 RECALL = 0.3  # share of a class that a rule must mark
@@ -92,17 +93,27 @@ class Giveaway:
 
     def words(self, noun: str) -> str:
         """What was found, in one sentence."""
-        also = f" (so do: {some(self.also)})" if self.also else ""
-        return (
-            f"Giveaway of class {quoted(self.label)}: {self.kind} {self.value}, in {self.recall:.0%} of its "
-            f"training {noun}s; {self.precision:.0%} of the training {noun}s that have it are of this class"
-            f"{also}, for instance {some(self.examples)}. {self.remedy()}"
+        also = Sentence(" (so do: {also})", some(self.also)) if self.also else ""
+        return Sentence(
+            "Giveaway of class {label}: {kind} {value}, in {recall:.0%} of its "
+            "training {noun}s; {precision:.0%} of the training {noun2}s that have it are of this class"
+            "{also}, for instance {examples}. {remedy}",
+            quoted(self.label),
+            self.kind,
+            self.value,
+            self.recall,
+            noun,
+            self.precision,
+            noun,
+            also,
+            some(self.examples),
+            self.remedy(),
         )
 
     def remedy(self) -> str:
         """What can be done about it."""
         if self.ignore:
-            return f"--ignore {self.ignore} takes it out before training."
+            return Sentence("--ignore {ignore} takes it out before training.", self.ignore)
         if self.nature == OUTSIDE:
             return "Models do not get it, but what it comes with may be visible to them."
         return "If it is not what the classes are about, collect this class like the others."
@@ -137,9 +148,13 @@ class Giveaways(NamedTuple):
         """What was found, or that nothing was among so many features."""
         if not self.kinds:
             return []
-        among = f"{count_of(len(self.kinds), 'feature')} of {count_of(self.searched, f'training {noun}')}"
+        among = Sentence(
+            "{kinds} of {searched}",
+            count_of(len(self.kinds), "feature"),
+            count_of(self.searched, Sentence("training {noun}", noun)),
+        )
         if not self.found:
-            return [f"Giveaways: none among {among}; other features were not looked at."]
+            return [Sentence("Giveaways: none among {among}; other features were not looked at.", among)]
         return [each.words(noun) for each in self.found]
 
     def to_json(self) -> dict[str, Any]:
@@ -505,11 +520,11 @@ def _range(feature: Numbers, rule: Rule) -> str:
     """A range of numbers, for people."""
     if feature.unit == "time":
         low, high = (np.datetime64(int(end), "s") for end in (rule.low, rule.high))
-        return f"from {low} to {high}"
+        return Sentence("from {low} to {high}", low, high)
     unit = f" {feature.unit}" if feature.unit else ""
     if rule.low == rule.high:
         return f"{rule.low:g}{unit}"
-    return f"from {rule.low:,.6g} to {rule.high:,.6g}{unit}"
+    return Sentence("from {low:,.6g} to {high:,.6g}{unit}", rule.low, rule.high, unit)
 
 
 # Chance.

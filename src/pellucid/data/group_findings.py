@@ -10,6 +10,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.listing import TEST
 from pellucid.data.sibling_sets import RuleCounts, Siblings
 from pellucid.data.wording import count_of, some_quoted
+from pellucid.language.sentence import Sentence
 
 _THIN = 2
 
@@ -34,28 +35,38 @@ class GroupFindings:
     def sentences(self, noun: str) -> list[str]:
         """The counts, what follows for intervals, and what so few groups cannot show."""
         listed = ", ".join(f"{count:,} in {part}" for part, count in self.counts.items())
-        matter = f"; {noun}s of one group are alike, so that intervals of test scores are by groups"
+        matter: str = Sentence(
+            "; {noun}s of one group are alike, so that intervals of test scores are by groups", noun
+        )
         matter = matter if self.matter else ""
-        sentences = [
-            f"Groups: {listed}{matter}."
+        sentences: list[str] = [
+            Sentence("Groups: {listed}{matter}.", listed, matter)
             if self.are_given
-            else f"Siblings and copies counted as one: {listed}{matter}."
+            else Sentence("Siblings and copies counted as one: {listed}{matter}.", listed, matter)
         ]
         if several := ", ".join(
-            f"{each.sets:,} with {count_of(each.examples, noun)} in {part}"
+            Sentence("{sets:,} with {examples} in {part}", each.sets, count_of(each.examples, noun), part)
             for part, each in self.shared.items()
         ):
-            sentences.append(f"Of these are sets of two or more: {several}.")
+            sentences.append(Sentence("Of these are sets of two or more: {several}.", several))
         if self.are_few:
             sentences.append(
-                f"The test split has only {count_of(self.counts[TEST], 'group')}, which says little about "
-                "others; give more groups if there are any."
+                Sentence(
+                    "The test split has only {counts}, which says little about "
+                    "others; give more groups if there are any.",
+                    count_of(self.counts[TEST], "group"),
+                )
             )
         if self.thin:
             sentences.append(
-                f"Training has one or two groups of {count_of(len(self.thin), 'class')}, so that what is "
-                f"learned of {'it' if len(self.thin) == 1 else 'them'} may be the groups and not the class: "
-                f"{some_quoted(self.thin, 5)}."
+                Sentence(
+                    "Training has one or two groups of {thin}, so that what is "
+                    "learned of {word} may be the groups and not the class: "
+                    "{thin2}.",
+                    count_of(len(self.thin), "class"),
+                    "it" if len(self.thin) == 1 else "them",
+                    some_quoted(self.thin, 5),
+                )
             )
         return sentences
 

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float64
 from pellucid.data.listing import TEST, TRAIN
 from pellucid.data.wording import aligned, count_of, quoted, some, some_quoted, visible
 from pellucid.language.catalogue import translated
+from pellucid.language.sentence import Sentence
 
 BALANCE_ABOVE = 5.0
 _MOST_CLASSES = 20
@@ -107,8 +108,14 @@ class ClassFindings(TargetFindings):
     def opening(self, examples: str, place: str, form: str) -> str:
         """The number of classes, if there are any."""
         if self.classes:
-            return f"{examples} in {count_of(self.present, 'class')} from {place} ({form})."
-        return f"{examples} without labels from {place} ({form})."
+            return Sentence(
+                "{examples} in {present} from {place} ({form}).",
+                examples,
+                count_of(self.present, "class"),
+                place,
+                form,
+            )
+        return Sentence("{examples} without labels from {place} ({form}).", examples, place, form)
 
     def to_json(self) -> dict[str, Any]:
         """No entries of its own but that there are no numbers."""
@@ -121,12 +128,17 @@ class ClassFindings(TargetFindings):
     def sentences(self, noun: str) -> list[str]:
         """The findings in words."""
         alike, imbalance, balanced = self.names
-        sentences = [
-            f"Classes {quoted(first)} and {quoted(second)} differ only in {difference}; are they one class?"
+        sentences: list[str] = [
+            Sentence(
+                "Classes {first} and {second} differ only in {difference}; are they one class?",
+                quoted(first),
+                quoted(second),
+                difference,
+            )
             for first, second, difference in alike[:5]
         ]
         if len(alike) > 5:
-            sentences.append(f"So do {count_of(len(alike) - 5, 'pair')} of classes more.")
+            sentences.append(Sentence("So do {alike} of classes more.", count_of(len(alike) - 5, "pair")))
         if imbalance > BALANCE_ABOVE:
             counts = self.counts[TRAIN]
             largest, smallest = (self.classes[counts.index(most(counts))] for most in (max, min))
@@ -137,8 +149,14 @@ class ClassFindings(TargetFindings):
                 "--class-weight balanced"
             )
             sentences.append(
-                f"The largest class, {quoted(largest)}, has many times the training examples of the "
-                f"smallest, {quoted(smallest)}: {imbalance:.3g} times; {remedy}."
+                Sentence(
+                    "The largest class, {largest}, has many times the training examples of the "
+                    "smallest, {smallest}: {imbalance:.3g} times; {remedy}.",
+                    quoted(largest),
+                    quoted(smallest),
+                    imbalance,
+                    remedy,
+                )
             )
         return sentences
 
@@ -157,7 +175,7 @@ def class_table(
         largest = sorted(range(len(rows)), key=lambda at: (-sum(rows[at][1]), at))
         kept, left = sorted(largest[: _MOST_CLASSES - 5]), largest[_MOST_CLASSES - 5 :]
         sums = [sum(column) for column in zip(*(rows[at][1] for at in left), strict=True)]
-        rest = [(translated(f"and {len(left):,} more"), sums)]
+        rest = [(translated(Sentence("and {left:,} more", len(left))), sums)]
         rows = [rows[at] for at in kept]
     total = [sum(counts[part]) if examples is None else examples[part] for part in parts]
     every = [*rows, *rest, (translated("all" if examples is None else "examples"), total)]
@@ -174,14 +192,16 @@ def missing_classes(classes: Sequence[str], counts: Mapping[str, Sequence[int]])
     def named(names: Sequence[str]) -> str:
         return f"{'class' if len(names) == 1 else 'classes'} {some_quoted(names)}"
 
-    sentences = []
+    sentences: list[str] = []
     single = [name for name, count in zip(classes, counts[TRAIN], strict=True) if count == 1]
     if single:
-        sentences.append(f"One training example is all there is of {named(single)}; expect little of it.")
+        sentences.append(
+            Sentence("One training example is all there is of {single}; expect little of it.", named(single))
+        )
     for part, numbers in counts.items():
         absent = [name for name, count in zip(classes, numbers, strict=True) if not count]
         if absent and sum(numbers):
-            sentences.append(f"The {part} split has no example of {named(absent)}.")
+            sentences.append(Sentence("The {part} split has no example of {absent}.", part, named(absent)))
     return sentences
 
 
@@ -212,7 +232,13 @@ class LabelFindings(TargetFindings):
 
     def opening(self, examples: str, place: str, form: str) -> str:
         """The number of labels."""
-        return f"{examples} with any of {count_of(self.present, 'label')} from {place} ({form})."
+        return Sentence(
+            "{examples} with any of {present} from {place} ({form}).",
+            examples,
+            count_of(self.present, "label"),
+            place,
+            form,
+        )
 
     def table(self) -> list[str]:
         """Examples with each label in each split, and all examples."""
@@ -234,28 +260,51 @@ class LabelFindings(TargetFindings):
 
     def sentences(self, noun: str) -> list[str]:
         """The findings in words."""
-        sentences = [
-            f"{noun.capitalize()}s have {self.per_example:.2g} labels on average, {self.most} at most; "
-            f"{count_of(self.without, noun)} {'has' if self.without == 1 else 'have'} none of them."
+        sentences: list[str] = [
+            Sentence(
+                "{capitalize}s have {per_example:.2g} labels on average, {most} at most; "
+                "{without} {word} none of them.",
+                noun.capitalize(),
+                self.per_example,
+                self.most,
+                count_of(self.without, noun),
+                "has" if self.without == 1 else "have",
+            )
         ]
         if self.unknown:
             sentences.append(
-                f"Labels of {noun}s that nobody has looked at count neither in training nor in scores: "
-                f"{self.unknown:,}."
+                Sentence(
+                    "Labels of {noun}s that nobody has looked at count neither in training nor in scores: "
+                    "{unknown:,}.",
+                    noun,
+                    self.unknown,
+                )
             )
         if self.pairs:
             shown = [f"{quoted(one)} and {quoted(other)} ({count:,})" for one, other, count in self.pairs[:3]]
-            sentences.append(f"Labels that go together most often: {some(shown)}.")
+            sentences.append(Sentence("Labels that go together most often: {shown}.", some(shown)))
         if self.never_trained:
             sentences.append(
-                f"No training {noun} has {some_quoted(self.never_trained)}, which no model will ever answer."
+                Sentence(
+                    "No training {noun} has {never_trained}, which no model will ever answer.",
+                    noun,
+                    some_quoted(self.never_trained),
+                )
             )
         if self.little_tested:
             shown = [f"{quoted(name)} ({count:,})" for name, count in self.little_tested]
             sentences.append(
-                f"{count_of(len(shown), 'label')} {'has' if len(shown) == 1 else 'have'} fewer than "
-                f"{_FEW_OF_LABEL} test {noun}s, so that the test says next to nothing about "
-                f"{'it' if len(shown) == 1 else 'them'}: {some(shown, 5)}."
+                Sentence(
+                    "{shown} {word} fewer than "
+                    "{FEW_OF_LABEL} test {noun}s, so that the test says next to nothing about "
+                    "{word2}: {shown2}.",
+                    count_of(len(shown), "label"),
+                    "has" if len(shown) == 1 else "have",
+                    _FEW_OF_LABEL,
+                    noun,
+                    "it" if len(shown) == 1 else "them",
+                    some(shown, 5),
+                )
             )
         return sentences
 
@@ -319,7 +368,9 @@ class NumberFindings(TargetFindings):
 
     def opening(self, examples: str, place: str, form: str) -> str:
         """That there is a number for each."""
-        return f"{examples}, each with a number to predict, from {place} ({form})."
+        return Sentence(
+            "{examples}, each with a number to predict, from {place} ({form}).", examples, place, form
+        )
 
     def shown(self, label: str) -> str:
         """The number as it is."""
@@ -338,18 +389,30 @@ class NumberFindings(TargetFindings):
     def sentences(self, noun: str) -> list[str]:
         """Range, mean, median, how many differ, and what lies outside of train."""
         whole = self.all
-        sentences = [
-            f"The numbers go from {whole.smallest:.6g} to {whole.largest:.6g} (mean {whole.mean:.6g}, "
-            f"median {whole.median:.6g}); {self.distinct:,} of them are distinct."
+        sentences: list[str] = [
+            Sentence(
+                "The numbers go from {smallest:.6g} to {largest:.6g} (mean {mean:.6g}, "
+                "median {median:.6g}); {distinct:,} of them are distinct.",
+                whole.smallest,
+                whole.largest,
+                whole.mean,
+                whole.median,
+                self.distinct,
+            )
         ]
         test = self.splits[TEST]
         if test is not None and self.outside > _FEW_OUTSIDE * test.examples:
             train = self.splits[TRAIN]
             assert train is not None
             sentences.append(
-                f"Beyond what is trained on, {train.smallest:.6g} to {train.largest:.6g}, go the numbers of "
-                f"{count_of(self.outside, f'test {noun}')}; models seldom reach further than they were "
-                "shown."
+                Sentence(
+                    "Beyond what is trained on, {smallest:.6g} to {largest:.6g}, go the numbers of "
+                    "{outside}; models seldom reach further than they were "
+                    "shown.",
+                    train.smallest,
+                    train.largest,
+                    count_of(self.outside, Sentence("test {noun}", noun)),
+                )
             )
         return sentences
 

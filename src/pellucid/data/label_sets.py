@@ -25,6 +25,7 @@ from jaxtyping import Int64
 from pellucid.data.data_files import File, contents
 from pellucid.data.wording import count_of, quoted, some_quoted
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.safety.budgets import MEMORY
 from pellucid.safety.files import read_regular
 from pellucid.targets import SEPARATOR, Labels, labels_of_lists, labels_of_states, state_of
@@ -156,7 +157,11 @@ def sets_of_lists(
     """
     names = sorted({name for each in lists for name in each if name})
     require_fit_names(
-        names, place, lambda name: f" at {sources[next(at for at, each in enumerate(lists) if name in each)]}"
+        names,
+        place,
+        lambda name: Sentence(
+            " at {sources}", sources[next((at for at, each in enumerate(lists) if name in each))]
+        ),
     )
     require_few(len(names), len(lists), place)
     return labels_of_lists([[name for name in each if name] for each in lists], names, unknown)

@@ -14,6 +14,7 @@ from jaxtyping import Float64, UInt64
 from pellucid.data.label_sets import as_array
 from pellucid.data.wording import quoted, some, some_quoted
 from pellucid.errors import DataError, UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.targets import Target
 
 # Larger numbers leave the range in which networks compute; so do squares of their differences.
@@ -130,7 +131,7 @@ def require_classes(flag: str, names: Iterable[str], classes: Iterable[str], pla
     shown = []
     for name in unknown:
         close = difflib.get_close_matches(name.casefold(), known, n=1)
-        shown.append(quoted(name) + (f" (is it {quoted(known[close[0]])}?)" if close else ""))
+        shown.append(quoted(name) + (Sentence(" (is it {known}?)", quoted(known[close[0]])) if close else ""))
     raise UsageError(
         "{flag}: {place} has no {word} {shown}; it has {classes}",
         flag,
@@ -204,7 +205,9 @@ def _refuse_mixed_kinds(values: Sequence[object], place: str, source: Callable[[
     if len(first) > 1:
         shown = {index: values[index] for index in first.values()}
         texts = {at: quoted(each) if isinstance(each, str) else _as_text(each) for at, each in shown.items()}
-        found = " and ".join(f"the {kind} {texts[at]} at {source(at)}" for kind, at in first.items())
+        found = " and ".join(
+            Sentence("the {kind} {texts} at {at}", kind, texts[at], source(at)) for kind, at in first.items()
+        )
         raise DataError(
             "{place}: labels of mixed kinds: {found}; make them all text or all numbers", place, found
         )

@@ -14,6 +14,7 @@ from pellucid.data.corrections import content_digits
 from pellucid.data.dataset import Dataset
 from pellucid.data.tables.csv_tables import as_csv
 from pellucid.data.tables.text_files import TextFile, count_lines
+from pellucid.language.sentence import Sentence
 from pellucid.safety.files import open_regular, write_file
 from pellucid.safety.strict import Fields, Text, Whole, parse, read_object
 
@@ -94,8 +95,8 @@ def ledger_lines(dataset: Dataset, check: Check) -> Iterator[str]:
         for position in positions.tolist():
             splits[position] = part
     fates = dict.fromkeys(dataset.leaked.tolist(), LEAKED)
-    reasons = {
-        index: f"belongs with {dataset.sources[other]} ({rule.replace('_', ' ')})"
+    reasons: dict[int, str] = {
+        index: Sentence("belongs with {sources} ({replace})", dataset.sources[other], rule.replace("_", " "))
         for index, (rule, other) in check.siblings.reasons.items()
     }
     reasons |= _copies(dataset, check, splits)
@@ -121,10 +122,12 @@ def _copies(dataset: Dataset, check: Check, splits: list[str]) -> dict[int, str]
     others = {index: repeated[int(first[index])] for index in dataset.leaked.tolist()}
     for index in np.flatnonzero(first != np.arange(len(first))).tolist():
         others.setdefault(index, int(first[index]))
-    reasons = {}
+    reasons = dict[int, str]()
     for index, other in others.items():
-        reasons[index] = f"exact copy of {dataset.sources[other]} in {splits[other]}"
+        reasons[index] = Sentence(
+            "exact copy of {sources} in {splits}", dataset.sources[other], splits[other]
+        )
         other_label = dataset.label_text(other)
         if other_label != dataset.label_text(index):
-            reasons[index] += f", labelled {dataset.target.quoted(other_label)} there"
+            reasons[index] += Sentence(", labelled {other_label} there", dataset.target.quoted(other_label))
     return reasons

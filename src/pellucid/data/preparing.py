@@ -26,6 +26,7 @@ from pellucid.data.split_rules import SPLIT_RULE
 from pellucid.data.splitting import split
 from pellucid.data.wording import count_of, quoted, some, visible
 from pellucid.errors import DataError, UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.settings import Settings, parse_ignore
 
 _MOST_LISTED = 1000
@@ -161,7 +162,7 @@ def _unusable(listing: Listing, problems: Sequence[Problem]) -> DataError:
     shown = problems if listing.texts is None else problems[:_MOST_LISTED]
     listed = "".join(f"\n  {visible(f'{problem.source}: {problem.reason}')}" for problem in shown)
     if len(shown) < number:
-        listed += f"\n  and {number - len(shown):,} more"
+        listed += Sentence("\n  and {number:,} more", number - len(shown))
     return DataError(
         "{place}: {number:,} of {listing} cannot be used; "
         "fix or remove {word}, or leave {word2} "
@@ -177,7 +178,7 @@ def _unusable(listing: Listing, problems: Sequence[Problem]) -> DataError:
 
 def _require_trained(listing: Listing, dataset: Dataset, known: EarlierConstraints) -> None:
     """Refuse numbers that are all the same in training, and classes that are scored and never answered."""
-    labels, place = dataset.labels_at(dataset.train), f"{listing.place}, {TRAIN} split"
+    labels, place = dataset.labels_at(dataset.train), Sentence("{place}, {TRAIN} split", listing.place, TRAIN)
     READERS[dataset.target].require_learnable(labels, place, listing.noun, 0, known.classes)
     if not dataset.exclusive_classes:
         return
@@ -192,7 +193,8 @@ def _require_trained(listing: Listing, dataset: Dataset, known: EarlierConstrain
         for one, other, _ in look_alikes(dataset.classes):
             alike |= {one: other, other: one}
         shown = [
-            quoted(name) + (f" (is it {quoted(alike[name])}?)" if name in alike else "") for name in names
+            quoted(name) + (Sentence(" (is it {alike}?)", quoted(alike[name])) if name in alike else "")
+            for name in names
         ]
         raise DataError(
             "{place}: {names} of the {part} split never "

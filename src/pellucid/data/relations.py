@@ -24,6 +24,7 @@ from pellucid.data.sibling_sets import (
 )
 from pellucid.data.wording import count_of
 from pellucid.language.catalogue import translated
+from pellucid.language.sentence import Sentence
 from pellucid.settings import Settings
 
 # Kinds of relation that are no rules of siblings.
@@ -88,10 +89,16 @@ def searched(listing: Listing, content: Content, copies: Copies, settings: Setti
     images, is_compared = content.images, True
     if images is not None:
         is_compared = min(images.pixels.shape[1:3]) >= _SMALLEST_COMPARED
-        left += [f"{count_of(near.flat, 'image')} without detail"] if near.flat else []
-        left += [] if near.crops else [f"cropped copies, of more than {MOST_CROPPED:,} images"]
+        left += [Sentence("{flat} without detail", count_of(near.flat, "image"))] if near.flat else []
+        left += (
+            []
+            if near.crops
+            else [Sentence("cropped copies, of more than {MOST_CROPPED:,} images", MOST_CROPPED)]
+        )
         if not is_compared:
-            left = [f"images have sides of fewer than {_SMALLEST_COMPARED} pixels"]
+            left = [
+                Sentence("images have sides of fewer than {SMALLEST_COMPARED} pixels", _SMALLEST_COMPARED)
+            ]
     kinds = [Searched(EXACT_COPIES, True, "")]
     rules = [*near.others] or ([*TURNED] if images is not None else [])
     kinds += [Searched(kind, is_compared, "; ".join(left)) for kind in (NEAR_DUPLICATES, *rules)]
@@ -112,20 +119,27 @@ def relation_sentences(noun: str, found: Sequence[Related], kinds: Sequence[Sear
 
     names = [each.kind for each in kinds if each.is_searched]
     none = sorted(set(names) - {each.kind for each in found}, key=names.index)
-    sentences = []
+    sentences: list[str] = []
     for each in found:
         if each.kind in TURNED:
             words = WORDS[each.kind]
             sentences.append(
-                f"Images {words}: {count_of(each.examples, 'image')} in {count_of(each.sets, 'set')}; "
-                f"{each.in_test:,} of the test {'has' if each.in_test == 1 else 'have'} one in train or "
-                "validation."
+                Sentence(
+                    "Images {words}: {examples} in {sets}; "
+                    "{in_test:,} of the test {word} one in train or "
+                    "validation.",
+                    words,
+                    count_of(each.examples, "image"),
+                    count_of(each.sets, "set"),
+                    each.in_test,
+                    "has" if each.in_test == 1 else "have",
+                )
             )
     if none:
-        sentences.append(f"Searched and not found among {noun}s: {named(none)}.")
+        sentences.append(Sentence("Searched and not found among {noun}s: {none}.", noun, named(none)))
     parts: dict[str, list[str]] = {}
     for one in kinds:
         if one.left:
             parts.setdefault(one.left, []).append(one.kind)
-    sentences += [f"Not searched ({named(of)}): {left}." for left, of in parts.items()]
+    sentences += [Sentence("Not searched ({of}): {left}.", named(of), left) for left, of in parts.items()]
     return sentences

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int64
 
+from pellucid.language.sentence import Sentence
+
 
 def together(
     pool: Int64[np.ndarray, " pool"], first: Int64[np.ndarray, " n"], groups: Sequence[str]
@@ -160,8 +162,12 @@ def joined(
         if not is_small.all():
             largest = int(sizes[first[fresh[~is_small, 0]]].max())
             notes.append(
-                f"The rule for {rule.replace('_', ' ')} would join {largest:,} examples into one set, which "
-                "is more than a split can take; it was not followed there, so that scores may flatter."
+                Sentence(
+                    "The rule for {replace} would join {largest:,} examples into one set, which "
+                    "is more than a split can take; it was not followed there, so that scores may flatter.",
+                    rule.replace("_", " "),
+                    largest,
+                )
             )
         fresh = fresh[is_small]
         kept_links[rule] = fresh

@@ -40,6 +40,7 @@ from pellucid.data.sibling_sets import (
 from pellucid.data.tables.columns import place_of_source
 from pellucid.data.text_copies import confirmed_texts
 from pellucid.data.wording import count_of, quoted
+from pellucid.language.sentence import Sentence
 from pellucid.progress import counted
 
 Pairs = Int64[np.ndarray, "pairs 2"]
@@ -312,9 +313,15 @@ def with_groups(
     limit = limits[bisect_right(limits, most, key=largest) - 1]
     repeated = len(np.unique(copies[spread > limit]))
     return joined_up_to(limit), (
-        f"Copies of {count_of(repeated, noun)} in more than {count_of(limit, 'group')} each would join "
-        f"{size:,} examples into one set, which is more than a split can take; groups stay whole, and these "
-        "copies may be in several splits.",
+        Sentence(
+            "Copies of {repeated} in more than {limit} each would join "
+            "{size:,} examples into one set, which is more than a split can take; groups stay whole, "
+            "and these "
+            "copies may be in several splits.",
+            count_of(repeated, noun),
+            count_of(limit, "group"),
+            size,
+        ),
     )
 
 
@@ -364,7 +371,9 @@ def find_siblings(
     found = joined(count, int(usable.sum()), first, links, kept)
     if name is None or not found.found[SOURCES].sets:
         return found
-    sentence = f"Examples with the same {quoted(name)} stay together (--no-groups turns this off)."
+    sentence = Sentence(
+        "Examples with the same {name} stay together (--no-groups turns this off).", quoted(name)
+    )
     return dataclasses.replace(found, warnings=(*found.warnings, sentence))
 
 

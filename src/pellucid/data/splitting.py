@@ -36,6 +36,7 @@ from pellucid.data.split_rules import SPLIT_RULE, carve
 from pellucid.data.split_units import Units
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.targets import Target
 
 TEST_SHARE = 0.2  # of all examples
@@ -65,7 +66,7 @@ class Shortage(NamedTuple):
         examples = count_of(self.examples, "example")
         if self.sets == self.examples:
             return examples
-        return f"{examples} in {count_of(self.sets, 'set')} that must stay together"
+        return Sentence("{examples} in {sets} that must stay together", examples, count_of(self.sets, "set"))
 
 
 def too_few_of_classes(
@@ -75,21 +76,27 @@ def too_few_of_classes(
 
     `missing` are the splits to be cut, the test first.
     """
-    what = f"{_needed(missing)}; add examples or leave the {'class' if len(short) == 1 else 'classes'} out"
+    what: str = Sentence(
+        "{missing}; add examples or leave the {word} out",
+        _needed(missing),
+        "class" if len(short) == 1 else "classes",
+    )
     if len(names) > CLASSES_AT_MOST and all(read_number(name) is not None for name in names):
         what += "; if the labels are numbers to predict, give --target number"
-    lines = [f"class {quoted(each.name)} has {each.words}" for each in short]
+    lines = [Sentence("class {name} has {words}", quoted(each.name), each.words) for each in short]
     if len(lines) == 1:
         return DataError("{place}: {lines}; {what}", place, lines[0], what)
     if len(lines) > _NAMED_AT_MOST:
         more = len(lines) - _NAMED_AT_MOST + 1
-        lines = [*lines[: _NAMED_AT_MOST - 1], f"and {more:,} more classes"]
+        lines = [*lines[: _NAMED_AT_MOST - 1], Sentence("and {more:,} more classes", more)]
     listed = "".join(f"\n  {line}" for line in lines)
     return DataError("{place}: too few examples; {what}{listed}", place, what, listed)
 
 
 def _needed(missing: Sequence[str]) -> str:
-    return f"{len(missing) + 1} are needed, one each for {', '.join([TRAIN, *reversed(missing)])}"
+    return Sentence(
+        "{missing} are needed, one each for {join}", len(missing) + 1, ", ".join([TRAIN, *reversed(missing)])
+    )
 
 
 def split(
@@ -197,15 +204,16 @@ def time_sentence(listing: Listing, split_positions: dict[str, Int64[np.ndarray,
         for part, positions in split_positions.items()
         if len(positions)
     ]
-    sentence = f"Split by time: {', '.join(stretches)}."
+    sentence: str = Sentence("Split by time: {stretches}.", ", ".join(stretches))
     train, test = split_positions[TRAIN], split_positions[TEST]
     if not len(test):
         test = split_positions[VALIDATION]
     early = int((times[test] <= times[train].max()).sum()) if len(train) and len(test) else 0
     if early:
-        sentence += (
-            f" {count_of(early, 'test example')} of earlier times "
-            f"{'stands' if early == 1 else 'stand'} with a later one of the same set."
+        sentence += Sentence(
+            " {early} of earlier times {word} with a later one of the same set.",
+            count_of(early, "test example"),
+            "stands" if early == 1 else "stand",
         )
     return sentence
 

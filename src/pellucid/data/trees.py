@@ -26,6 +26,7 @@ from pellucid.data.data_files import (
 )
 from pellucid.data.wording import quoted, some_quoted, visible
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.progress import counted
 from pellucid.safety.budgets import FOLDERS_DEEP, unpacked_limit, unpacks_to_more
 from pellucid.safety.files import Unpacking, open_regular
@@ -300,8 +301,8 @@ def enclosed(folder: Folder, splits: Collection[str]) -> tuple[Folder, list[str]
 
 def enclosed_warning(place: str, inner: Folder, notes: list[str]) -> str:
     """Sentence about the folder that was read in place of the one around it."""
-    others = f" but {some_quoted(notes)} and" if notes else " but"
-    return f"{place}: holds nothing{others} a folder, so {inner} was read"
+    others = Sentence(" but {notes} and", some_quoted(notes)) if notes else " but"
+    return Sentence("{place}: holds nothing{others} a folder, so {inner} was read", place, others, inner)
 
 
 # Archives. Only the names are in memory. What no honest one holds is refused as a whole: names that lead out
@@ -315,7 +316,9 @@ def likely_path(place: str) -> str:
         beside = sorted(visible(name) for name in os.listdir(path.parent))
     except (OSError, ValueError):
         beside = []
-    return likely_meant(path.name, beside) or ("" if path.is_absolute() else f" (looked in {Path.cwd()})")
+    return likely_meant(path.name, beside) or (
+        "" if path.is_absolute() else Sentence(" (looked in {cwd})", Path.cwd())
+    )
 
 
 def is_archive(path: Path) -> bool:

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from pellucid.language.catalogue import translated
+from pellucid.language.sentence import Sentence
 
 # Columns of a terminal that everything fits into.
 COLUMNS = 80
@@ -80,7 +81,7 @@ def public_text(text: str) -> str:
 def some(names: Sequence[str], most: int = 3) -> str:
     """The first few of many names, joined by commas, with the number of those left out."""
     rest = len(names) - most
-    return ", ".join(names[:most]) + (f" and {rest:,} more" if rest > 0 else "")
+    return ", ".join(names[:most]) + (Sentence(" and {rest:,} more", rest) if rest > 0 else "")
 
 
 def some_quoted(names: Iterable[str], most: int = 3) -> str:

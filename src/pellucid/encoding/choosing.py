@@ -27,6 +27,7 @@ from pellucid.encoding.survey import (
 from pellucid.encoding.token_encoders import BYTE, CHARACTERS, SUB_WORDS, WORDS, TokenEncoder
 from pellucid.encoding.words import normalise
 from pellucid.errors import UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.settings import Settings
 
 _MOST_WITHOUT_SPACES = 0.3
@@ -91,13 +92,24 @@ def fit_tokens(texts: Texts, train: Int64[np.ndarray, " train"], settings: Setti
         some = (normalise(text) for block in sample.thinned(_BYTES_JOINED).blocks() for text in block)
         encoder = TokenEncoder(tokens, LONGEST, (), learn_merges(some, _MOST_ENTRIES[tokens]))
         size = encoder.vocabulary - FIRST
-        vocabulary = (f"The vocabulary has {size:,} sub-words: the bytes, and what often occurs together.",)
+        vocabulary = (
+            Sentence(
+                "The vocabulary has {size:,} sub-words: the bytes, and what often occurs together.", size
+            ),
+        )
     else:
         most = _MOST_ENTRIES[tokens]
         kept = most_frequent((found or survey(tokens, sample, least, most)).counted, least, most)
         encoder = TokenEncoder(tokens, LONGEST, spelt(tokens, sample, kept))
         frequency = _by_frequency(len(kept) == most, least)
-        vocabulary = (f"The vocabulary has {len(encoder.entries):,} {tokens}: {frequency}.",)
+        vocabulary = (
+            Sentence(
+                "The vocabulary has {entries:,} {tokens}: {frequency}.",
+                len(encoder.entries),
+                tokens,
+                frequency,
+            ),
+        )
     length, reading = _length(encoder, tokens, sample, settings.length)
     encoder = TokenEncoder(tokens, length, encoder.entries, encoder.merges)
     return Fitting(encoder, (reason, *vocabulary, reading, *_of_sample(sample)))
@@ -113,7 +125,7 @@ def fit_ngrams(texts: Texts, train: Int64[np.ndarray, " train"], settings: Setti
     elif size > SHORT_TEXT or size * sample.train > _MOST_FOR_PARTS:
         bag = _BAG_OF_WORDS
     else:
-        why_these += f", and the texts are few and short ({size:.0f} bytes on the mean)"
+        why_these += Sentence(", and the texts are few and short ({size:.0f} bytes on the mean)", size)
     counters = [Counter() for _ in bag.most]
     for block in sample.blocks():
         groups = grams_of(bag.shape, [normalise(text) for text in block])
@@ -132,9 +144,13 @@ def fit_ngrams(texts: Texts, train: Int64[np.ndarray, " train"], settings: Setti
     return Fitting(
         encoder,
         (
-            f"Texts are seen as a bag of {bag.words}: {why_these}.",
-            f"The vocabulary has {sum(sizes):,} of these: {_by_frequency(sizes == bag.most, least)}.",
-            _reading(f"n-grams of {bag.noun}", length, why, whole),
+            Sentence("Texts are seen as a bag of {words}: {why_these}.", bag.words, why_these),
+            Sentence(
+                "The vocabulary has {sizes:,} of these: {by_frequency}.",
+                sum(sizes),
+                _by_frequency(sizes == bag.most, least),
+            ),
+            _reading(Sentence("n-grams of {noun}", bag.noun), length, why, whole),
             *_of_sample(sample),
         ),
     )
@@ -148,25 +164,47 @@ def _chosen(sample: Sample, settings: Settings) -> tuple[str, str, Survey | None
             settings.tokens,
         )
     if settings.tokens is not None:
-        return settings.tokens, f"Texts are split into {settings.tokens}, as asked for (--tokens).", None
+        return (
+            settings.tokens,
+            Sentence("Texts are split into {tokens}, as asked for (--tokens).", settings.tokens),
+            None,
+        )
     if settings.vectors is not None:
         return WORDS, "Texts are split into words, which is what the vectors are of (--vectors).", None
     script, is_small = script_of(sample), len(sample.positions) < FEW_TEXTS
     if script.in_long_words > _MOST_IN_LONG_WORDS:
         tokens = BYTE if is_small else SUB_WORDS
-        why = f"{_percent(script.in_long_words)} of their characters stand in strings of more than"
-        return tokens, f"Texts are split into {tokens}: {why} {LONG_WORD} without a space.", None
+        why = Sentence(
+            "{in_long_words} of their characters stand in strings of more than",
+            _percent(script.in_long_words),
+        )
+        return (
+            tokens,
+            Sentence(
+                "Texts are split into {tokens}: {why} {LONG_WORD} without a space.", tokens, why, LONG_WORD
+            ),
+            None,
+        )
     tokens = CHARACTERS if script.without_spaces > _MOST_WITHOUT_SPACES else WORDS
     if is_small:
-        return tokens, f"Texts are split into {tokens}: {_by_script(script)}.", None
+        return tokens, Sentence("Texts are split into {tokens}: {script}.", tokens, _by_script(script)), None
     found = survey(tokens, sample, least_texts(len(sample.positions)), _MOST_ENTRIES[tokens])
-    lacking = (
-        f"a vocabulary of {tokens} made from nine tenths of the training texts lacks "
-        f"{_percent(found.unknown)} of the {tokens} of the others"
+    lacking = Sentence(
+        "a vocabulary of {tokens} made from nine tenths of the training texts lacks "
+        "{unknown} of the {tokens2} of the others",
+        tokens,
+        _percent(found.unknown),
+        tokens,
     )
     if found.unknown > _MOST_UNKNOWN[tokens]:
-        return SUB_WORDS, f"Texts are split into sub-words: {lacking}.", None
-    return tokens, f"Texts are split into {tokens}: {_by_script(script)}, and {lacking}.", found
+        return SUB_WORDS, Sentence("Texts are split into sub-words: {lacking}.", lacking), None
+    return (
+        tokens,
+        Sentence(
+            "Texts are split into {tokens}: {script}, and {lacking}.", tokens, _by_script(script), lacking
+        ),
+        found,
+    )
 
 
 def _length(encoder: TokenEncoder, noun: str, sample: Sample, asked: int | None) -> tuple[int, str]:
@@ -181,17 +219,21 @@ def _length(encoder: TokenEncoder, noun: str, sample: Sample, asked: int | None)
     elif enough > _MOST_READ[noun]:
         length, why = _MOST_READ[noun], _MOST_BY_RULE
     else:
-        length, why = enough, f"enough for {_percent(_NOT_CUT)} of the training texts"
+        length, why = enough, Sentence("enough for {NOT_CUT} of the training texts", _percent(_NOT_CUT))
     return length, _reading(noun, length, why, float(np.mean(lengths <= length)))
 
 
 def _reading(noun: str, length: int, why: str, whole: float) -> str:
     """Part of the texts that is read, in a sentence; `whole` is the share of those that are not cut."""
     if why != _AS_ASKED and whole == 1.0:
-        return f"Texts are read whole, up to {length:,} {noun}."
-    return (
-        f"The first {length:,} {noun} of a text are read, {why}; "
-        f"{_percent(whole)} of the training texts are read whole."
+        return Sentence("Texts are read whole, up to {length:,} {noun}.", length, noun)
+    return Sentence(
+        "The first {length:,} {noun} of a text are read, {why}; "
+        "{whole} of the training texts are read whole.",
+        length,
+        noun,
+        why,
+        _percent(whole),
     )
 
 
@@ -200,21 +242,31 @@ def _by_script(script: Script) -> str:
         share, do = script.without_spaces, "put no spaces"
     else:
         share, do = 1 - script.without_spaces, "put spaces"
-    return f"{_percent(share)} of their characters belong to scripts that {do} between words"
+    return Sentence(
+        "{share} of their characters belong to scripts that {do} between words", _percent(share), do
+    )
 
 
 def _by_frequency(is_full: bool, least: int) -> str:
     if is_full:
         return "those that occur in the most training texts"
     return (
-        "all of the training texts" if least == 1 else f"those that occur in at least {least} training texts"
+        "all of the training texts"
+        if least == 1
+        else Sentence("those that occur in at least {least} training texts", least)
     )
 
 
 def _of_sample(sample: Sample) -> tuple[str, ...]:
     if len(sample.positions) == sample.train:
         return ()
-    return (f"All this was found on {len(sample.positions):,} of the {sample.train:,} training texts.",)
+    return (
+        Sentence(
+            "All this was found on {positions:,} of the {train:,} training texts.",
+            len(sample.positions),
+            sample.train,
+        ),
+    )
 
 
 def _percent(share: float) -> str:

@@ -10,6 +10,7 @@ from jaxtyping import Int32, Int64, Integer, UInt64
 
 from pellucid.data.raw_texts import Spool
 from pellucid.encoding.words import starts_of
+from pellucid.language.sentence import Sentence
 from pellucid.safety.strict import Field, Items, Whole, parse, read_object
 
 # Ids that no piece of text has: what fills short texts up, and what everything never seen becomes.
@@ -36,7 +37,9 @@ def kept_field(most: int) -> Items:
 def read_content(content: bytes, fields: Mapping[str, Field]) -> dict[str, Any]:
     """Parse the file of an encoder, an object of exactly these fields; a `ValueError` says what is wrong."""
     if len(content) > MOST_BYTES:
-        raise ValueError(f"{len(content)} bytes, where a vocabulary has at most {MOST_BYTES}")
+        raise ValueError(
+            Sentence("{content} bytes, where a vocabulary has at most {MOST_BYTES}", len(content), MOST_BYTES)
+        )
     return read_object("vocabulary", parse(content), fields)
 
 
@@ -204,9 +207,17 @@ class Encoder:
     def _require_size(self, stated: int | None = None) -> None:
         """Refuse too many ids, or another number of them than is stated, with a `ValueError`."""
         if self.vocabulary > MOST_ENTRIES:
-            raise ValueError(f"vocabulary: {self.vocabulary} ids, where {MOST_ENTRIES} are admitted")
+            raise ValueError(
+                Sentence(
+                    "vocabulary: {vocabulary} ids, where {MOST_ENTRIES} are admitted",
+                    self.vocabulary,
+                    MOST_ENTRIES,
+                )
+            )
         if stated not in (None, self.vocabulary):
-            raise ValueError(f"vocabulary: {self.vocabulary} ids found, {stated} stated")
+            raise ValueError(
+                Sentence("vocabulary: {vocabulary} ids found, {stated} stated", self.vocabulary, stated)
+            )
 
 
 _BITS = 64

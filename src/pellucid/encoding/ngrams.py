@@ -22,6 +22,7 @@ from pellucid.encoding.encoder import (
     read_content,
 )
 from pellucid.encoding.words import aligned, characters, normalise, starts_of, words_of
+from pellucid.language.sentence import Sentence
 from pellucid.safety.strict import Anything, Fields, Whole, read_object, to_bytes
 
 # Most neighbouring words of an n-gram, and most characters of a part of a word.
@@ -117,7 +118,11 @@ class NgramEncoder(Encoder):
         self.shape.require_sizes()
         if len(self.kept) != len(self.shape.sizes) or sum(self.kept) != len(self.names) or min(self.kept) < 0:
             raise ValueError(
-                f"kept: {str(self.kept)[:80]} does not fit {len(self.names)} n-grams of this shape"
+                Sentence(
+                    "kept: {kept} does not fit {names} n-grams of this shape",
+                    str(self.kept)[:80],
+                    len(self.names),
+                )
             )
         self._require_size()
 
@@ -170,13 +175,13 @@ class NgramEncoder(Encoder):
         size = stated["vocabulary"] - FIRST
         text = read_content(content, {"names": Anything()})["names"]
         if not isinstance(text, str) or len(text) != _DIGITS * size:
-            raise ValueError(f"names: not {_DIGITS} digits for each of {size} n-grams")
+            raise ValueError(Sentence("names: not {DIGITS} digits for each of {size} n-grams", _DIGITS, size))
         try:
             found = np.frombuffer(bytes.fromhex(text), ">u8").astype(np.uint64)
         except ValueError as error:
             raise ValueError("names: not hexadecimal digits") from error
         if len(found) != size:
-            raise ValueError(f"names: {len(found)} n-grams, where {size} are stated")
+            raise ValueError(Sentence("names: {found} n-grams, where {size} are stated", len(found), size))
         shape = Shape(*(stated[name] for name in Shape._fields))
         encoder = cls(shape, stated["length"], stated["kept"], found)
         encoder._lookups  # noqa: B018  # two n-grams may share a name

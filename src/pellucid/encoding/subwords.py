@@ -18,6 +18,7 @@ from jaxtyping import Int32, Int64
 
 from pellucid.encoding.encoder import FIRST
 from pellucid.encoding.words import starts_of, written
+from pellucid.language.sentence import Sentence
 
 # Each merge joins two tokens to a further one; tokens 0 to 255 are the bytes.
 Merges = tuple[tuple[int, int], ...]
@@ -208,10 +209,23 @@ def tokens_of(merges: Merges) -> tuple[bytes, ...]:
         raise ValueError("merges: one of them stands twice")
     for first, second in merges:
         if not (0 <= first < len(tokens) and 0 <= second < len(tokens)):
-            raise ValueError(f"merges: {first} and {second} are not both among {len(tokens)} tokens")
+            raise ValueError(
+                Sentence(
+                    "merges: {first} and {second} are not both among {tokens} tokens",
+                    first,
+                    second,
+                    len(tokens),
+                )
+            )
         token = tokens[first] + tokens[second]
         if len(token) > LONGEST_TOKEN:
-            raise ValueError(f"merges: a token of {len(token)} bytes, where {LONGEST_TOKEN} are admitted")
+            raise ValueError(
+                Sentence(
+                    "merges: a token of {token} bytes, where {LONGEST_TOKEN} are admitted",
+                    len(token),
+                    LONGEST_TOKEN,
+                )
+            )
         if token not in known:
             known.add(token)
             tokens.append(token)
@@ -224,10 +238,10 @@ def read_merges(value: object, most: int) -> Merges:
     Raises: `ValueError` if they are no list of pairs of whole numbers, too many, or refused by `tokens_of`.
     """
     if not isinstance(value, list) or len(value) > most:
-        raise ValueError(f"merges: no list of at most {most} pairs")
+        raise ValueError(Sentence("merges: no list of at most {most} pairs", most))
     for pair in value:
         if not isinstance(pair, list) or [*map(type, pair)] != [int, int]:
-            raise ValueError(f"merges: {str(pair)[:40]} is no pair of whole numbers")
+            raise ValueError(Sentence("merges: {pair} is no pair of whole numbers", str(pair)[:40]))
     merges = tuple((first, second) for first, second in value)
     tokens_of(merges)
     return merges

@@ -31,6 +31,7 @@ from pellucid.encoding.encoder import (
 )
 from pellucid.encoding.ngrams import MOST_GROUPS, SHAPE_FIELDS, Grams, Shape, grams_of
 from pellucid.encoding.words import normalise, starts_of, written
+from pellucid.language.sentence import Sentence
 from pellucid.safety.strict import Anything, Fields, read_object, to_bytes
 
 # Characters of a text that count; what follows them does not.
@@ -54,7 +55,7 @@ def names_of(shape: Shape, terms: Terms) -> list[UInt64[np.ndarray, " kept"]]:
         if group < shape.words:
             pieces = [word for term in words for word in term.split(" ")]
             if len(pieces) != size * len(words) or any(term.count(" ") != size - 1 for term in words):
-                raise ValueError(f"terms: one of them is not {size} words")
+                raise ValueError(Sentence("terms: one of them is not {size} words", size))
             single = _of_pieces(pieces).reshape(len(words), size)
             run = single[:, 0]
             for place in range(1, size):
@@ -66,7 +67,7 @@ def names_of(shape: Shape, terms: Terms) -> list[UInt64[np.ndarray, " kept"]]:
             closes = np.array([term.endswith(" ") for term in words], np.int64)
             spaces = np.array([len(term) for term in words], np.int64) - size
             if any(len(piece) != size for piece in pieces) or (spaces != opens + closes).any():
-                raise ValueError(f"terms: one of them is not {size} characters of a word")
+                raise ValueError(Sentence("terms: one of them is not {size} characters of a word", size))
             found.append(mixed(_of_pieces(pieces) + (1 + opens + 2 * closes).astype(np.uint64)))
     return found
 
@@ -144,7 +145,9 @@ class TermWeights:
     def __post_init__(self) -> None:
         self.shape.require_sizes()
         if len(self.terms) != len(self.shape.sizes) or self.features != sum(map(len, self.terms)):
-            raise ValueError(f"terms: they do not fit {self.features} weights of this shape")
+            raise ValueError(
+                Sentence("terms: they do not fit {features} weights of this shape", self.features)
+            )
         if not (np.isfinite(self.idf).all() and (self.idf > 0).all()):
             raise ValueError("idf: a weight is not finite, or not positive")
         self._lookups  # noqa: B018  # refuses terms that come twice
@@ -174,7 +177,11 @@ class TermWeights:
         """
         features = sum(read_object("tf-idf", settings, _FIELDS)["kept"])
         if features > MOST_ENTRIES:
-            raise ValueError(f"kept: {features} n-grams, where {MOST_ENTRIES} are admitted")
+            raise ValueError(
+                Sentence(
+                    "kept: {features} n-grams, where {MOST_ENTRIES} are admitted", features, MOST_ENTRIES
+                )
+            )
         return {"idf": ("float32", (features,))}
 
     @classmethod
@@ -187,7 +194,9 @@ class TermWeights:
         stated = read_object("tf-idf", settings, _FIELDS)
         idf = arrays.get("idf")
         if arrays.keys() != {"idf"} or idf is None or (str(idf.dtype), idf.shape) != form:
-            raise ValueError(f"tf-idf: holds other arrays than idf, {form[0]} {form[1]}")
+            raise ValueError(
+                Sentence("tf-idf: holds other arrays than idf, {form} {form2}", form[0], form[1])
+            )
         groups = read_content(content, {"terms": Anything()})["terms"]
         if not isinstance(groups, list) or not all(isinstance(group, list) for group in groups):
             raise ValueError("terms: no list of lists")

@@ -43,6 +43,7 @@ from pellucid.encoding.words import (
     words_of,
     written,
 )
+from pellucid.language.sentence import Sentence
 from pellucid.safety.strict import Anything, Fields, OneOf, Truth, Whole, read_object, to_bytes
 
 if TYPE_CHECKING:
@@ -90,9 +91,9 @@ class TokenEncoder(Encoder):
         _TOKEN_FIELDS["tokens"].read("tokens", self.tokens)
         LENGTH.read("length", self.length)
         if self.entries and self.tokens not in (WORDS, CHARACTERS):
-            raise ValueError(f"entries: {self.tokens} have none")
+            raise ValueError(Sentence("entries: {tokens} have none", self.tokens))
         if self.merges and self.tokens != SUB_WORDS:
-            raise ValueError(f"merges: {self.tokens} have none")
+            raise ValueError(Sentence("merges: {tokens} have none", self.tokens))
         if len(set(self.entries)) != len(self.entries):
             raise ValueError("entries: one of them stands twice")
         self._require_size()
@@ -174,10 +175,16 @@ def read_entries(value: object) -> tuple[str, ...]:
     Raises: `ValueError` if it is no list of such, or too long.
     """
     if not isinstance(value, list) or len(value) > MOST_ENTRIES:
-        raise ValueError(f"entries: no list of at most {MOST_ENTRIES} texts")
+        raise ValueError(Sentence("entries: no list of at most {MOST_ENTRIES} texts", MOST_ENTRIES))
     for entry in value:
         if not isinstance(entry, str) or not 1 <= len(entry) <= LONGEST_ENTRY:
-            raise ValueError(f"entries: {str(entry)[:40]!r} is no text of 1 to {LONGEST_ENTRY} characters")
+            raise ValueError(
+                Sentence(
+                    "entries: {entry!r} is no text of 1 to {LONGEST_ENTRY} characters",
+                    str(entry)[:40],
+                    LONGEST_ENTRY,
+                )
+            )
         if any("\ud800" <= character <= "\udfff" for character in entry):
             raise ValueError("entries: one of them is not Unicode")
     return tuple(value)
@@ -229,7 +236,11 @@ class WordPieceEncoder(Encoder):
         for mark, belongs in ((START, True), (END, True), (FILLER, False), (STRANGER, False)):
             if (mark in self.entries) != belongs:
                 raise ValueError(
-                    f"entries: {mark} {'is missing' if belongs else 'has an id of its own already'}"
+                    Sentence(
+                        "entries: {mark} {word}",
+                        mark,
+                        "is missing" if belongs else "has an id of its own already",
+                    )
                 )
         self._require_size()
 

@@ -24,6 +24,7 @@ from pellucid.estimators.fit_labels import (
 )
 from pellucid.estimators.label_forms import Indicators, read_indicators
 from pellucid.input_kinds import InputKind
+from pellucid.language.sentence import Sentence
 from pellucid.settings import Settings
 from pellucid.targets import (
     ABSENT,
@@ -56,7 +57,9 @@ class Form:
 
     role: ClassVar = "Classifier"
     is_multilabel: ClassVar = False  # in the words of scikit-learn
-    needed: ClassVar = f" and {VALIDATION_FROM_EACH} of each class"  # by a validation split, for messages
+    needed: ClassVar[str] = Sentence(
+        " and {VALIDATION_FROM_EACH} of each class", VALIDATION_FROM_EACH
+    )  # by a validation split, for messages
     # kind of a classical predictor to the value of `model` that fits one
     models: ClassVar[Mapping[str, str]] = {
         "constant": "majority",
@@ -142,7 +145,7 @@ class Several(Form):
     """Several labels of each example, in the forms of `label_forms`, and answered in the same."""
 
     is_multilabel: ClassVar = True
-    needed: ClassVar = ""
+    needed: ClassVar[str] = ""
 
     def read(self, y: Any, count: int, settings: Settings, kind: InputKind) -> OwnLabels:
         """Check several labels, or one class of each where there are no several and nobody asks for them.
@@ -283,7 +286,7 @@ class Numbers(Form):
         "kernel": "svm",
         "forest": "random-forest",
     }
-    needed: ClassVar = ""
+    needed: ClassVar[str] = ""
 
     def read(self, y: Any, count: int, settings: Settings, kind: InputKind) -> OwnLabels:
         """Check finite numbers."""
@@ -315,7 +318,7 @@ class Numbers(Form):
 class Conditions(Form):
     """Examples of images that are to be made, which need no labels."""
 
-    needed: ClassVar = ""
+    needed: ClassVar[str] = ""
 
     def read(self, y: Any, count: int, settings: Settings, kind: InputKind) -> OwnLabels:
         """A class of each, or none."""

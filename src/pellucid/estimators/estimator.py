@@ -34,6 +34,7 @@ from pellucid.estimators.fit_images import fit_data_of_image_input, images_for
 from pellucid.estimators.fit_texts import fit_data_of_text_input, texts_for
 from pellucid.estimators.progress import FitProgress
 from pellucid.input_kinds import IMAGES, TEXTS, InputKind
+from pellucid.language.sentence import Sentence
 from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.judging.testing import with_held_out
 from pellucid.pipeline.learners.candidates import threshold_of
@@ -137,7 +138,9 @@ class Estimator(
                 learner = learner_of(settings, material)
                 if isinstance(learner, NetworkLearner):
                     learner = dataclasses.replace(learner, observers=progress.observers)
-                with progress.stage(f"training {learner.name}", f"trained {learner.name}"):
+                with progress.stage(
+                    Sentence("training {name}", learner.name), Sentence("trained {name}", learner.name)
+                ):
                     (fitted,) = learner.fit(material, learner_time(settings, began))
                 with progress.stage("fitting the novelty detector", "fitted the novelty detector"):
                     detecting = with_detectors([fitted], material, settings.seed)
@@ -361,9 +364,13 @@ def _advise(first: cores.Look | None, file: str, line: int) -> None:
         return
     _has_advised = True
     warnings.warn_explicit(
-        f"other programs keep {busy:.1f} of {count_of(cores.usable(), 'core')} busy, and threads that wait "
-        "for one another take time from them and from this training; set OMP_WAIT_POLICY=PASSIVE in the "
-        "environment before Python starts, or pass threads=1",
+        Sentence(
+            "other programs keep {busy:.1f} of {usable} busy, and threads that wait "
+            "for one another take time from them and from this training; set OMP_WAIT_POLICY=PASSIVE in the "
+            "environment before Python starts, or pass threads=1",
+            busy,
+            count_of(cores.usable(), "core"),
+        ),
         UserWarning,
         file,
         line,

@@ -15,6 +15,7 @@ from pellucid.data.labels import LARGEST, label_texts, new_names, require_classe
 from pellucid.data.tables.frames import is_frame, plain_values
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.settings import Settings
 from pellucid.targets import Labels, Target
 
@@ -68,8 +69,12 @@ def warn_of_rare(noun: str, classes: Shaped[np.ndarray, " rare"], counts: Int64[
     """Warn of classes or labels that are left out, since so few examples have them."""
     rare = [f"{quoted(str(name))} ({number:,})" for name, number in zip(classes, counts, strict=True)]
     warnings.warn(
-        f"y: left out for having too few examples (min_examples): {count_of(len(rare), noun)} with "
-        f"{count_of(int(counts.sum()), 'example')}, {some(rare, 10)}",
+        Sentence(
+            "y: left out for having too few examples (min_examples): {rare} with {sum}, {rare2}",
+            count_of(len(rare), noun),
+            count_of(int(counts.sum()), "example"),
+            some(rare, 10),
+        ),
         UserWarning,
         stacklevel=2,
     )
@@ -86,7 +91,11 @@ def read_numbers(
     if y is None:
         raise UsageError("y: a regressor requires y to be passed, but the target y is None; give numbers")
     _require_one_column(
-        y, f", and fit a regressor for each; several labels of 0 and 1 are learnt with {classifier}"
+        y,
+        Sentence(
+            ", and fit a regressor for each; several labels of 0 and 1 are learnt with {classifier}",
+            classifier,
+        ),
     )
     try:
         values = column_or_1d(y, warn=True)
@@ -163,7 +172,7 @@ def texts_of(y: object) -> list[str]:
     y = plain_labels(y)
     values = y if isinstance(y, (list, tuple)) and np.ndim(y) == 1 else column_or_1d(y, warn=True)
     plain = [value.item() if isinstance(value, np.generic) else value for value in values]
-    return label_texts(plain, "y", lambda index: f"position {index}")
+    return label_texts(plain, "y", lambda index: Sentence("position {index}", index))
 
 
 def _column(y: object) -> Shaped[np.ndarray, " examples"]:

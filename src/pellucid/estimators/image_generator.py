@@ -16,6 +16,7 @@ from pellucid.estimators.fit_images import are_images, fit_data_of_image_input, 
 from pellucid.estimators.fit_labels import texts_of
 from pellucid.estimators.progress import FitProgress
 from pellucid.input_kinds import IMAGES
+from pellucid.language.sentence import Sentence
 from pellucid.networks.text_networks import cell_of
 from pellucid.pipeline.judging.novelty_detectors import generator_with_detector
 from pellucid.pipeline.learners.network import NetworkLearner, require_enough_images
@@ -86,7 +87,9 @@ class ImageGenerator(Estimator):
             threads = choose_threads(settings)
             with advice_about_neighbours(threads), pinned(threads):
                 learner = NetworkLearner(settings, observers=progress.observers)
-                with progress.stage(f"training {learner.name}", f"trained {learner.name}"):
+                with progress.stage(
+                    Sentence("training {name}", learner.name), Sentence("trained {name}", learner.name)
+                ):
                     (fitted,) = learner.fit(data.material, learner_time(settings, began))
                 assert isinstance(fitted.model, Generator)  # settings ask for one
                 with progress.stage("fitting the novelty detector", "fitted the novelty detector"):

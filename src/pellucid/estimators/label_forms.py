@@ -24,6 +24,7 @@ from pellucid.data.labels import label_texts
 from pellucid.data.tables.frames import columns_of_frame, is_frame
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.targets import Labels, labels_of_states
 from pellucid.targets.several import states_of
 
@@ -81,7 +82,9 @@ def _from_columns(y: Any, is_asked: bool) -> Indicators | None:
         return _counted(np.asarray(y))
     columns = columns_of_frame(y, "y")
     require_fit_names(tuple(columns), "y")
-    states = _states(np.array([*columns.values()]).T, [f"column {quoted(name)}" for name in columns])
+    states = _states(
+        np.array([*columns.values()]).T, [Sentence("column {name}", quoted(name)) for name in columns]
+    )
     return Indicators(np.array([*columns]), labels_of_states(states, list(columns)), "frame")
 
 
@@ -165,7 +168,7 @@ def _from_lists(lists: Sequence[Any]) -> Indicators:
                 quoted(str(some)),
                 position,
             )
-    texts = label_texts(labels, "y", lambda index: f"position {owners[index]}")
+    texts = label_texts(labels, "y", lambda index: Sentence("position {owners}", owners[index]))
     for owner, label in zip(owners, labels, strict=True):
         if isinstance(label, _MANY) or (isinstance(label, float) and not label.is_integer()):
             raise DataError(
@@ -194,4 +197,4 @@ def _from_single(y: Any, separator: str | None) -> Indicators:
 
 def _positions(labels: Sized) -> list[str]:
     """Where each label stands, for messages."""
-    return [f"position {position}" for position in range(len(labels))]
+    return [Sentence("position {position}", position) for position in range(len(labels))]

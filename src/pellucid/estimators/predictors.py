@@ -21,6 +21,7 @@ from pellucid.estimators.by_target import FORMS
 from pellucid.estimators.estimator import OF_CLASSIFIERS, OF_IMAGES, OF_PREDICTORS, OF_TEXTS, Estimator
 from pellucid.estimators.fit_labels import texts_of
 from pellucid.input_kinds import IMAGES, TEXTS, InputKind
+from pellucid.language.sentence import Sentence
 from pellucid.settings import NEURAL_OF_IMAGES, NEURAL_OF_TEXTS, Settings
 from pellucid.targets import TARGETS
 
@@ -479,5 +480,12 @@ def answers_at(
     if bad:
         kind = ModelFileError if REASON in errors else DataError
         inputs = count_of(len(bad), model.input_kind.noun)
-        raise kind(f"{listing.place}: {inputs} cannot be scored: {some(bad)}; fix or remove them")
+        raise kind(
+            Sentence(
+                "{place}: {inputs} cannot be scored: {bad}; fix or remove them",
+                listing.place,
+                inputs,
+                some(bad),
+            )
+        )
     return np.concatenate(outputs), labels.values

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 
+from pellucid.language.sentence import Sentence
 from pellucid.pipeline.learners.network import Planned
 from pellucid.pipeline.run.stages import Stages
 from pellucid.training import Observer, State
@@ -97,7 +98,14 @@ class _Epochs(Observer):
         self.last = now
         recipe = self.network.session.batches.recipe
         left = (now - self.began) * (recipe.total_steps - state.step) / max(1, state.step)
-        self.progress.line(f"epoch {len(state.history) + 1} of {recipe.epochs}, about {left:.0f} s left")
+        self.progress.line(
+            Sentence(
+                "epoch {history} of {epochs}, about {left:.0f} s left",
+                len(state.history) + 1,
+                recipe.epochs,
+                left,
+            )
+        )
 
 
 def _is_watched() -> bool:

@@ -13,6 +13,7 @@ from pellucid.data.wording import count_of
 from pellucid.evaluation.by_target import SCORING
 from pellucid.evaluation.comparisons import Comparison
 from pellucid.evaluation.intervals import Groups
+from pellucid.language.sentence import Sentence
 from pellucid.settings import Metric
 from pellucid.targets import Labels
 
@@ -44,17 +45,29 @@ class Changes:
         """What changed and whether that is beyond chance, in words; `noun` is that of one example."""
         (first, second), found = self.names, self.comparison
         verdict = {
-            "better": f"{second} is better than {first} beyond chance",
-            "worse": f"{second} is worse than {first} beyond chance",
-            "chance": f"The difference between {second} and {first} could be chance",
+            "better": Sentence("{second} is better than {first} beyond chance", second, first),
+            "worse": Sentence("{second} is worse than {first} beyond chance", second, first),
+            "chance": Sentence("The difference between {second} and {first} could be chance", second, first),
         }[self.finding]
         right, wrong = len(self.newly_right), len(self.newly_wrong)
         became = self.became
-        return (
-            f"{verdict}: of {count_of(self.examples, noun)} {right:,} {'is' if right == 1 else 'are'} "
-            f"{became[0]} and {wrong:,} {became[1]}; {self.metric.words} {self.shown(self.scores[0])} "
-            f"before, {self.shown(self.scores[1])} after, difference {self.difference} "
-            f"({_p_value(found.adjusted)})."
+        return Sentence(
+            "{verdict}: of {examples} {right:,} {word} "
+            "{became} and {wrong:,} {became2}; {words} {scores} "
+            "before, {scores2} after, difference {difference} "
+            "({adjusted}).",
+            verdict,
+            count_of(self.examples, noun),
+            right,
+            "is" if right == 1 else "are",
+            became[0],
+            wrong,
+            became[1],
+            self.metric.words,
+            self.shown(self.scores[0]),
+            self.shown(self.scores[1]),
+            self.difference,
+            _p_value(found.adjusted),
         )
 
     def shown(self, value: float) -> str:

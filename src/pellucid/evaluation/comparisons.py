@@ -26,6 +26,7 @@ from pellucid.evaluation.intervals import (
     resample_within,
     span,
 )
+from pellucid.language.sentence import Sentence
 from pellucid.settings import METRICS
 
 # Tests by exchanging answers, resampling or shuffling, and intervals of differences by the bootstrap. Were
@@ -350,17 +351,29 @@ def compared_shares(
     disagree, in words.
     """
     (a, b), (p_value, adjusted) = names, p_values
-    size = points(difference) + ("" if score == "accuracy" else f" of {METRICS[score].words}")
+    size = points(difference) + ("" if score == "accuracy" else Sentence(" of {words}", METRICS[score].words))
     if adjusted <= LEVEL:
-        verdict = f"{a} is {'better' if difference.value > 0 else 'worse'} than {b}: a difference of {size}"
+        verdict = Sentence(
+            "{a} is {word} than {b}: a difference of {size}",
+            a,
+            "better" if difference.value > 0 else "worse",
+            b,
+            size,
+        )
     elif max(-difference.low, difference.high) > WIDEST:
-        verdict = f"inconclusive: {a} and {b} disagree on {unlike}, a difference of {size}"
+        verdict = Sentence(
+            "inconclusive: {a} and {b} disagree on {unlike}, a difference of {size}", a, b, unlike, size
+        )
     elif p_value > LEVEL:
-        verdict = f"inconclusive: {a} and {b} differ by {size}, which could be chance"
+        verdict = Sentence("inconclusive: {a} and {b} differ by {size}, which could be chance", a, b, size)
     else:
-        verdict = (
-            f"inconclusive: {a} and {b} differ by {size}, which would be significant "
-            f"alone, but among {pairs} comparisons one such is expected by chance"
+        verdict = Sentence(
+            "inconclusive: {a} and {b} differ by {size}, which would be significant "
+            "alone, but among {pairs} comparisons one such is expected by chance",
+            a,
+            b,
+            size,
+            pairs,
         )
     return Comparison(a, b, difference, p_value, adjusted, verdict, score)
 
@@ -408,13 +421,23 @@ def compare_numbers(
     for (a, b), difference, p_value, adjusted in zip(
         pairs, differences, p_values, holm(p_values), strict=True
     ):
-        of_errors = f"a difference in error of {span(difference)}"
+        of_errors = Sentence("a difference in error of {difference}", span(difference))
         if adjusted <= LEVEL:
-            verdict = f"{a} is {'better' if difference.value < 0 else 'worse'} than {b}: {of_errors}"
+            verdict = Sentence(
+                "{a} is {word} than {b}: {of_errors}",
+                a,
+                "better" if difference.value < 0 else "worse",
+                b,
+                of_errors,
+            )
         elif max(-difference.low, difference.high) > widest:
-            verdict = f"inconclusive: {a} and {b} on only {examples}, {of_errors}"
+            verdict = Sentence(
+                "inconclusive: {a} and {b} on only {examples}, {of_errors}", a, b, examples, of_errors
+            )
         else:
-            verdict = f"inconclusive: {a} and {b}, {of_errors}, which could be chance"
+            verdict = Sentence(
+                "inconclusive: {a} and {b}, {of_errors}, which could be chance", a, b, of_errors
+            )
         score = "root_mean_squared_error"
         found.append(Comparison(a, b, difference, p_value, adjusted, verdict, score))
     return tuple(found)
@@ -479,7 +502,11 @@ def corrected_p_value(differences: Float64[np.ndarray, " folds"], train: int, te
 def _standard_error(scores: Float64[np.ndarray, " folds"], train: int, test: int) -> float:
     """Corrected standard error of the mean over folds."""
     if len(scores) < 2:
-        raise ValueError(f"folds: found {len(scores)}, but a variance needs at least two; use more folds")
+        raise ValueError(
+            Sentence("folds: found {scores}, but a variance needs at least two; use more folds", len(scores))
+        )
     if train < 1 or test < 1:
-        raise ValueError(f"folds: {train} training and {test} test examples; neither may be empty")
+        raise ValueError(
+            Sentence("folds: {train} training and {test} test examples; neither may be empty", train, test)
+        )
     return math.sqrt((1 / len(scores) + test / train) * float(scores.var(ddof=1)))

@@ -24,6 +24,7 @@ from pellucid.arithmetic.probabilities import holm
 from pellucid.data.wording import with_article
 from pellucid.evaluation.intervals import Interval, wilson
 from pellucid.evaluation.shifts import LEAST_INPUTS, Shift, by_ranks, of_classes
+from pellucid.language.sentence import Sentence
 from pellucid.novelty import Detector
 
 
@@ -49,13 +50,14 @@ class Drift:
         """The outcome in plain sentences, without a line break."""
         shifts = [each for each in (self.foreignness, self.answers) if each.is_real]
         if not shifts:
-            return (
-                f"Drift: none beyond chance ({self.foreignness.words}; "
-                f"p = {min(self.foreignness.p_value, self.answers.p_value):.2g})."
+            return Sentence(
+                "Drift: none beyond chance ({words}; p = {p_value:.2g}).",
+                self.foreignness.words,
+                min(self.foreignness.p_value, self.answers.p_value),
             )
         chances = ["p < 0.001" if each.p_value < 0.001 else f"p = {each.p_value:.2g}" for each in shifts]
-        found = [
-            f"Drift: {each.words} ({chance}, a {each.size} difference)."
+        found: list[str] = [
+            Sentence("Drift: {words} ({chance}, a {size} difference).", each.words, chance, each.size)
             for each, chance in zip(shifts, chances, strict=True)
         ]
         if all(each.size == "slight" for each in shifts):
@@ -137,7 +139,9 @@ class Gathering:
         foreign = by_ranks(
             superiority,
             (examples, detector.examples),
-            f"{with_article(noun)} from here looks less familiar than a validation {noun}",
+            Sentence(
+                "{noun} from here looks less familiar than a validation {noun2}", with_article(noun), noun
+            ),
         )
         if self._classes:
             answers = of_classes(self._classes, self._counts, detector.answers)

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float64, Int64, Shaped, UInt16
 
 from pellucid.arithmetic.rounding import figure, rounded, with_minus
 from pellucid.data.wording import count_of
+from pellucid.language.sentence import Sentence
 from pellucid.targets import Labels
 
 NORMAL_QUANTILE = 1.959963984540054
@@ -161,16 +162,21 @@ class Worth(NamedTuple):
 
     def sentence(self, noun: str) -> str:
         """How intervals were made, and where answers of a group are much alike, what the test is worth."""
-        how = (
-            f"95 % intervals are from resampling the {count_of(self.groups, 'group')} tested, not single "
-            f"{noun}s."
+        how = Sentence(
+            "95 % intervals are from resampling the {groups} tested, not single {noun}s.",
+            count_of(self.groups, "group"),
+            noun,
         )
         if self.design_effect < _MUCH_WIDER:
             return how
-        return (
-            f"{how} Answers about one group are alike (intra-group correlation {figure(self.correlation)}): "
-            f"these {count_of(self.examples, noun)} say as much as about "
-            f"{max(1, round(self.independent)):,} independent ones."
+        return Sentence(
+            "{how} Answers about one group are alike (intra-group correlation {correlation}): "
+            "these {examples} say as much as about "
+            "{independent:,} independent ones.",
+            how,
+            figure(self.correlation),
+            count_of(self.examples, noun),
+            max(1, round(self.independent)),
         )
 
 

@@ -18,6 +18,7 @@ from pellucid.arithmetic.rounding import figure
 from pellucid.data.wording import count_of
 from pellucid.evaluation.by_target import SCORING
 from pellucid.evaluation.intervals import TAILS, Interval, points, resample, span
+from pellucid.language.sentence import Sentence
 from pellucid.settings import Metric
 from pellucid.targets import Labels
 
@@ -70,7 +71,13 @@ def learning_curve(
     Raises: `ValueError` if the model has no curve.
     """
     if model not in answers:
-        raise ValueError(f"model: {model!r} has no learning curve; there are {', '.join(answers) or 'none'}")
+        raise ValueError(
+            Sentence(
+                "model: {model!r} has no learning curve; there are {value}",
+                model,
+                ", ".join(answers) or "none",
+            )
+        )
     metric = SCORING[labels.target].metric
     if len(labels) == 0:
         outlook = "There are no validation examples, so whether more data would help is unknown."
@@ -83,8 +90,10 @@ def learning_curve(
     }
     sizes = np.array([size for size, _ in answers[model]], np.float64)
     if len(np.unique(sizes)) < LEAST_POINTS:
-        number = f"{count_of(len(np.unique(sizes)), 'size')} of training split"
-        outlook = f"Whether more data would help {model} is unknown from {number}; three are needed."
+        number = Sentence("{sizes} of training split", count_of(len(np.unique(sizes)), "size"))
+        outlook = Sentence(
+            "Whether more data would help {model} is unknown from {number}; three are needed.", model, number
+        )
         return LearningCurve(metric.key, curves, model, outlook, None)
     found = [found for _, found in answers[model]]
     outlook, would_help = _words(_forecast(labels, found, sizes, metric, seed), model, int(sizes[-1]), metric)
@@ -143,21 +152,40 @@ def _words(forecast: _Forecast, model: str, size: int, metric: Metric) -> tuple[
     matters = MATTERS_RELATIVE * forecast.now if metric.is_error else MATTERS
     little = LITTLE_RELATIVE * forecast.now if metric.is_error else LITTLE
     change = span(gain) if metric.is_error else points(gain)
-    twice = f"with {count_of(2 * size, 'training example')}, twice as many,"
+    twice = Sentence("with {size}, twice as many,", count_of(2 * size, "training example"))
     if gain.low > 0 and gain.value >= matters:
         return (
-            f"More data would likely help {model}: {twice} the {metric.words} would be about {span(score)} "
-            f"instead of {figure(forecast.now)}, if the curve goes on as it did.",
+            Sentence(
+                "More data would likely help {model}: {twice} the {words} would be about {score} "
+                "instead of {now}, if the curve goes on as it did.",
+                model,
+                twice,
+                metric.words,
+                span(score),
+                figure(forecast.now),
+            ),
             True,
         )
     if gain.high < little:
         return (
-            f"More data of this kind would hardly help {model}: {twice} the {metric.words} would change by "
-            f"about {change}.",
+            Sentence(
+                "More data of this kind would hardly help {model}: {twice} the {words} would change by "
+                "about {change}.",
+                model,
+                twice,
+                metric.words,
+                change,
+            ),
             False,
         )
     return (
-        f"Whether more data would help {model} is inconclusive: {twice} the {metric.words} would change by "
-        f"about {change}.",
+        Sentence(
+            "Whether more data would help {model} is inconclusive: {twice} the {words} would change by "
+            "about {change}.",
+            model,
+            twice,
+            metric.words,
+            change,
+        ),
         None,
     )

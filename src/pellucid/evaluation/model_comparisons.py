@@ -26,6 +26,7 @@ from pellucid.evaluation.comparisons import (
     shuffle_p_value,
 )
 from pellucid.evaluation.intervals import points, span
+from pellucid.language.sentence import Sentence
 from pellucid.settings import DUMMIES, NUMBER_METRIC, Metric, metric_of
 from pellucid.targets import Labels, metric_value
 
@@ -38,9 +39,9 @@ PRACTICALLY_NOTHING = 0.02
 POINTS = 0.003
 # Added to a loss before shares of it are taken: of hardly any log loss, any share is nothing.
 ADDED = {"log_loss": 0.01, "root_mean_squared_error": 0.0, "mean_error_in_classes": 0.0}
-_OF_LOSS = f"at most {100 * PRACTICALLY_NOTHING:g} % of the log loss"
-_OF_POINTS = f"{100 * POINTS:g} points"
-AT_MOST_POINTS = f"at most {_OF_POINTS}"
+_OF_LOSS = Sentence("at most {PRACTICALLY_NOTHING:g} % of the log loss", 100 * PRACTICALLY_NOTHING)
+_OF_POINTS = Sentence("{POINTS:g} points", 100 * POINTS)
+AT_MOST_POINTS = Sentence("at most {OF_POINTS}", _OF_POINTS)
 # Standard deviation of differences between good models, as a share of the loss, by which they are shrunk; how
 # good the choice is then: `benchmarks/few_examples.py`.
 _SPREAD = 0.25
@@ -202,7 +203,7 @@ def _by_accuracy(
         gain=lambda name: points(paired_interval(*only(name), int(both_asked(hits, name, best).sum()))),
         pair=lambda name: paired_means(hits, name, best),
         lead=lambda name: max((scores[best] - scores[name]) / POINTS, _lead_of_loss(loss[best], loss[name])),
-        nothing=f"{_OF_LOSS} and {_OF_POINTS} of accuracy",
+        nothing=Sentence("{OF_LOSS} and {OF_POINTS} of accuracy", _OF_LOSS, _OF_POINTS),
         is_gain=lambda name: scores[best] - scores[name] > POINTS,
         loses=lambda name: "log loss" if loss[best] > loss[name] else "",
         by_chance=by_chance,
@@ -275,7 +276,7 @@ def by_whole(
         gain=lambda name: figure(pair(name)[0] - pair(name)[1]),
         pair=pair,
         lead=lambda name: (scores[best] - scores[name]) / POINTS,
-        nothing=f"at most {POINTS:g}",
+        nothing=Sentence("at most {POINTS:g}", POINTS),
         is_gain=lambda name: scores[best] - scores[name] > POINTS,
         loses=lambda _: "",
         by_chance=len(scores) * shuffled,
@@ -358,7 +359,7 @@ def rank_numbers(metric: Metric | None, labels: Labels, outputs: Outputs, seed: 
         gain=lambda name: span(rmse_differences(both(name), np.array([[0, 1]]), seed)[0]),
         pair=roots,
         lead=lead,
-        nothing=f"at most {100 * PRACTICALLY_NOTHING:g} % of the squared error",
+        nothing=Sentence("at most {PRACTICALLY_NOTHING:g} % of the squared error", 100 * PRACTICALLY_NOTHING),
         is_gain=lambda name: lead(name) > 1,
         loses=lambda _: "",
         by_chance=_chance_of_ranks(labels.values, outputs, seed),

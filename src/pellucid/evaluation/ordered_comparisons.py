@@ -30,6 +30,7 @@ from pellucid.evaluation.model_comparisons import (
     paired_means,
     rank_classes,
 )
+from pellucid.language.sentence import Sentence
 from pellucid.settings import METRICS, Metric
 from pellucid.targets import Labels
 from pellucid.targets.ordered import kappa, kappa_moments
@@ -133,7 +134,7 @@ def rank_ordered(metric: Metric | None, labels: Labels, outputs: Outputs, seed: 
         gain=lambda name: figure(float(ahead(name).mean())),
         pair=lambda name: paired_means(terms, name, best),
         lead=lead,
-        nothing=f"at most {POINTS:g}",
+        nothing=Sentence("at most {POINTS:g}", POINTS),
         is_gain=lambda name: lead(name) > 1,
         loses=lambda _: "",
         by_chance=chance_of_lead(outputs, log_likelihoods, codes, seed),

@@ -8,6 +8,7 @@ from pellucid.arithmetic.rounding import figure, figures
 from pellucid.data.wording import count_of
 from pellucid.evaluation.by_target import SCORING
 from pellucid.evaluation.model_comparisons import FEW, ModelComparison, Outputs
+from pellucid.language.sentence import Sentence
 from pellucid.settings import AVERAGE, DUMMIES, NEURAL, metric_of, metrics_of
 from pellucid.targets import Labels
 
@@ -62,7 +63,11 @@ def recommend(
     decides = None if metric is None else metric_of(target.metric or metric)
     if decides is not None and target.noun not in decides.targets:
         able = ", ".join(each.setting for each in metrics_of(target.noun) if each.test is not None)
-        raise ValueError(f"metric: {metric!r} does not score models of this target; choose one of {able}")
+        raise ValueError(
+            Sentence(
+                "metric: {metric!r} does not score models of this target; choose one of {able}", metric, able
+            )
+        )
     early = _without_a_comparison(list(outputs), len(labels))
     if early is not None:
         return early
@@ -89,9 +94,20 @@ def _without_a_vain_average(
     taken = _decide(others, equally_simple, noun)
     first, second = figures(*found.pair(name))
     score = f"{found.metric.words} {first}"
-    more = f"An average of models gains practically nothing: {score} against {second} of {name} alone."
+    more = Sentence(
+        "An average of models gains practically nothing: {score} against {second} of {name} alone.",
+        score,
+        second,
+        name,
+    )
     if is_gain:
-        more = f"An average of models has {score} against {second} of {name} alone, but a worse {worse}."
+        more = Sentence(
+            "An average of models has {score} against {second} of {name} alone, but a worse {worse}.",
+            score,
+            second,
+            name,
+            worse,
+        )
     return taken._replace(reason=f"{taken.reason} {more}")
 
 
@@ -100,11 +116,15 @@ def _without_a_comparison(names: list[str], examples: int) -> Recommendation | N
     if not names:
         raise ValueError("models: none to choose from; at least one is needed")
     if len(names) == 1:
-        return Recommendation(names[0], f"{names[0]} is the only model that was trained.")
+        return Recommendation(names[0], Sentence("{names} is the only model that was trained.", names[0]))
     if examples == 0:
         name = next((name for name in names if name in NEURAL), names[-1])
         return Recommendation(
-            name, f"There are no validation examples to choose by, so {name} is taken without a comparison."
+            name,
+            Sentence(
+                "There are no validation examples to choose by, so {name} is taken without a comparison.",
+                name,
+            ),
         )
     return None
 
@@ -124,9 +144,16 @@ def _decide(found: ModelComparison, equally_simple: Sequence[Sequence[str]], nou
     simpler = [name for name in names if simplicity(name) < simplicity(best) and name != dummy]
     if not simpler:
         score, examples = f"{words} {figure(found.pair(best)[0])}", _examples(found, best, noun)
-        apart = "no other model" if dummy is None else f"no other model except {dummy}"
+        apart = "no other model" if dummy is None else Sentence("no other model except {dummy}", dummy)
         return Recommendation(
-            best, f"{best} is the best on {examples}, with {score}, and {apart} is simpler."
+            best,
+            Sentence(
+                "{best} is the best on {examples}, with {score}, and {apart} is simpler.",
+                best,
+                examples,
+                score,
+                apart,
+            ),
         )
     equal = [name for name in simpler if found.lead(name) <= 1 + _ROUNDING]
     if equal:
@@ -136,9 +163,17 @@ def _decide(found: ModelComparison, equally_simple: Sequence[Sequence[str]], nou
         score = f"{words} {first}"
         return Recommendation(
             name,
-            f"On {_examples(found, name, noun)}, {best} scored best, {score} "
-            f"against {second}, but that lead is practically nothing ({found.nothing}); {name} is "
-            "the simpler model.",
+            Sentence(
+                "On {found}, {best} scored best, {score} "
+                "against {second}, but that lead is practically nothing ({nothing}); {name} is "
+                "the simpler model.",
+                _examples(found, name, noun),
+                best,
+                score,
+                second,
+                found.nothing,
+                name,
+            ),
             rival=best,
         )
     rival = min(simpler, key=found.lead)
@@ -147,14 +182,27 @@ def _decide(found: ModelComparison, equally_simple: Sequence[Sequence[str]], nou
     if dummy is not None and found.lead(rival) >= found.lead(dummy):
         return Recommendation(
             best,
-            f"{best} is the best on {_examples(found, rival, noun)}, with {score}; no simpler model is "
-            f"better than {dummy}.",
+            Sentence(
+                "{best} is the best on {found}, with {score}; no simpler model is better than {dummy}.",
+                best,
+                _examples(found, rival, noun),
+                score,
+                dummy,
+            ),
             rival=rival,
         )
     return Recommendation(
         best,
-        f"{best} is the best on {_examples(found, rival, noun)}, with {score}; the best of "
-        f"the simpler models, {rival}, has {second}, behind by {found.gain(rival)}.",
+        Sentence(
+            "{best} is the best on {found}, with {score}; the best of "
+            "the simpler models, {rival}, has {second}, behind by {rival2}.",
+            best,
+            _examples(found, rival, noun),
+            score,
+            rival,
+            second,
+            found.gain(rival),
+        ),
         rival=rival,
     )
 
@@ -170,7 +218,7 @@ def _is_chance(found: ModelComparison, dummy: str) -> bool:
 def _examples(found: ModelComparison, name: str, noun: str) -> str:
     """The examples that judged both the best and a model."""
     whole, judged = count_of(found.examples, noun), found.judged(name)
-    return whole if judged == found.examples else f"{judged:,} of {whole}"
+    return whole if judged == found.examples else Sentence("{judged:,} of {whole}", judged, whole)
 
 
 def _why_the_dummy(found: ModelComparison, dummy: str, noun: str) -> str:
@@ -180,15 +228,33 @@ def _why_the_dummy(found: ModelComparison, dummy: str, noun: str) -> str:
     first, second = figures(*pair)
     score = f"{found.metric.words} {first}"
     if found.best == dummy:
-        return f"The trained models are no better than {dummy}: on {examples} it is the best, with {score}."
+        return Sentence(
+            "The trained models are no better than {dummy}: on {examples} it is the best, with {score}.",
+            dummy,
+            examples,
+            score,
+        )
     if pair[0] > pair[1] if found.metric.is_error else pair[0] < pair[1]:  # best on examples that others lack
-        return (
-            f"The trained models are no better than {dummy}: on {examples}, {found.best} has {score}, "
-            f"{dummy} {second}."
+        return Sentence(
+            "The trained models are no better than {dummy}: on {examples}, {best} has {score}, "
+            "{dummy2} {second}.",
+            dummy,
+            examples,
+            found.best,
+            score,
+            dummy,
+            second,
         )
     others = count_of(len(found.scores) - 1, "model")
-    return (
-        f"The trained models are no better than {dummy}: on {examples}, {found.best} scored best, {score} "
-        f"against {second}, but the difference, {found.gain(dummy)}, could be chance: the best of "
-        f"{others} that know nothing comes that far by chance."
+    return Sentence(
+        "The trained models are no better than {dummy}: on {examples}, {best} scored best, {score} "
+        "against {second}, but the difference, {dummy2}, could be chance: the best of "
+        "{others} that know nothing comes that far by chance.",
+        dummy,
+        examples,
+        found.best,
+        score,
+        second,
+        found.gain(dummy),
+        others,
     )

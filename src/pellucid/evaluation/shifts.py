@@ -12,6 +12,7 @@ from jaxtyping import Float64
 
 from pellucid.arithmetic.probabilities import LEVEL, chi_squared_tail
 from pellucid.arithmetic.rounding import percent
+from pellucid.language.sentence import Sentence
 
 # Fewer inputs are too few to detect drift.
 LEAST_INPUTS = 20
@@ -45,7 +46,7 @@ def by_ranks(superiority: float, counts: tuple[int, int], what: str) -> Shift:
     deviation = math.sqrt((examples + reference + 1) / (12 * examples * reference))
     p_value = math.erfc(abs(superiority - 0.5) / deviation / math.sqrt(2))
     delta = 2 * superiority - 1
-    words = f"in {percent(superiority)} of pairs {what}, where 50 % is no drift"
+    words = Sentence("in {superiority} of pairs {what}, where 50 % is no drift", percent(superiority), what)
     return Shift(p_value, delta, _size(delta, _DELTAS), words)
 
 
@@ -61,8 +62,12 @@ def of_classes(
         _chi_squared(np.stack([here, then])),
         effect,
         _size(effect, _HS),
-        f"the answer {classes[most]!r} is given for {percent(shares[0][most])}, where it was "
-        f"{percent(shares[1][most])} of the validation examples",
+        Sentence(
+            "the answer {classes!r} is given for {shares}, where it was {shares2} of the validation examples",
+            classes[most],
+            percent(shares[0][most]),
+            percent(shares[1][most]),
+        ),
     )
 
 

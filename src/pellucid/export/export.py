@@ -26,6 +26,7 @@ from pellucid.export.precision import (
     training_batches,
 )
 from pellucid.export.proof import Proof, held_out_examples, prove, thresholds_of
+from pellucid.language.sentence import Sentence
 from pellucid.runtime.exported import ExportedModel, opened
 from pellucid.runtime.metadata import MOST_ROWS, Metadata
 from pellucid.runtime.onnx_files import LARGEST
@@ -87,14 +88,20 @@ def export(
     model = load(found.folder)
     examples = held_out_examples(run, found.folder)
     say = announce or (lambda sentence: None)
-    say(f"writing {found.name or model.name} as a graph")
+    say(Sentence("writing {value} as a graph", found.name or model.name))
     metadata, graph = metadata_of(model, found.name or model.name), graph_of(model)
     content = finished(graph, metadata)
-    say(f"comparing it with the model on {len(examples.rows):,} held-out {model.input_kind.nouns}")
+    say(
+        Sentence(
+            "comparing it with the model on {rows:,} held-out {nouns}",
+            len(examples.rows),
+            model.input_kind.nouns,
+        )
+    )
     exported = opened(content, str(out))
     proof, judged = prove(model, exported, by_reference(content, metadata), examples), None
     if precision != FP32:
-        say(f"judging it in {precision}")
+        say(Sentence("judging it in {precision}", precision))
         if precision == FP16:
             smaller = halved(graph)
         else:

@@ -15,6 +15,7 @@ from pellucid.data.images.cache import cache_folder
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.export.app.shell import FolderPage, ServedPage, script_values, style
 from pellucid.export.export import NEEDED, export, finished, metadata_of
+from pellucid.language.sentence import Sentence
 from pellucid.runtime.onnx_files import LARGEST
 from pellucid.safety.budgets import MEMORY
 from pellucid.safety.files import make_folder, read_regular
@@ -44,7 +45,7 @@ def served_content(place: str, announce: Callable[[str], None]) -> bytes:
     kept = kept_folder() / f"{key[:40]}.onnx"
     with contextlib.suppress(OSError, ValueError):
         return read_sealed_bytes(kept, LARGEST)
-    announce(f"{place}: exporting it, once")
+    announce(Sentence("{place}: exporting it, once", place))
     content = _proved(place, announce)
     is_proved = content is not None
     if content is None:
@@ -87,7 +88,7 @@ def _proved(place: str, announce: Callable[[str], None]) -> bytes | None:
         try:
             export(place, out, announce=announce)
         except (UsageError, DataError) as error:
-            announce(f"warning: {error}; it is served without having been compared")
+            announce(Sentence("warning: {error}; it is served without having been compared", error))
             return None
         return read_regular(out, LARGEST)
 

@@ -23,6 +23,7 @@ from pellucid.data.listing import TRAIN
 from pellucid.errors import DataError
 from pellucid.export.by_target import HEADS, scored
 from pellucid.export.proof import HeldOutExamples
+from pellucid.language.sentence import Sentence
 from pellucid.runtime.by_target import NOVELTY
 from pellucid.runtime.exported import ExportedModel, opened
 from pellucid.targets import Labels, Target
@@ -184,20 +185,35 @@ class Judgement(NamedTuple):
         lines = [f"{'':8}{'MB':>9}{'ms each':>10}{score:>10}"]
         for name, each in ((FP32, self.full), (self.precision, self.less)):
             lines.append(f"{name:8}{each.bytes / 1e6:9.2f}{each.milliseconds:10.3f}{each.score:10.4f}")
-        same = "" if self.same is None else f"{self.same:,} have the same {label}; "
+        same = "" if self.same is None else Sentence("{same:,} have the same {label}; ", self.same, label)
         lines.append(
-            f"On {self.examples:,} held-out {noun}s {same}the largest difference is {self.difference:.1e}; "
-            f"p = {self.p_value:.2g} that {score} differs by chance."
+            Sentence(
+                "On {examples:,} held-out {noun}s {same}the largest difference is {difference:.1e}; "
+                "p = {p_value:.2g} that {score} differs by chance.",
+                self.examples,
+                noun,
+                same,
+                self.difference,
+                self.p_value,
+                score,
+            )
         )
         return lines
 
     def sentence(self) -> str:
         """Both files in one sentence."""
         full, less = self.full, self.less
-        return (
-            f"{less.bytes / 1e6:.2f} MB where fp32 takes {full.bytes / 1e6:.2f}, "
-            f"{less.milliseconds:.3f} ms where it takes {full.milliseconds:.3f}, "
-            f"a score of {less.score:.4f} where it has {full.score:.4f} (p = {self.p_value:.2g})"
+        return Sentence(
+            "{bytes:.2f} MB where fp32 takes {bytes2:.2f}, "
+            "{milliseconds:.3f} ms where it takes {milliseconds2:.3f}, "
+            "a score of {score:.4f} where it has {score2:.4f} (p = {p_value:.2g})",
+            less.bytes / 1000000.0,
+            full.bytes / 1000000.0,
+            less.milliseconds,
+            full.milliseconds,
+            less.score,
+            full.score,
+            self.p_value,
         )
 
 

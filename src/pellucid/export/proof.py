@@ -13,6 +13,7 @@ from pellucid.data.listing import TEST, VALIDATION, Listing
 from pellucid.errors import DataError, ModelFileError, PellucidError, UsageError
 from pellucid.evaluation.promises import checked_promise, least_examples
 from pellucid.export.by_target import HEADS
+from pellucid.language.sentence import Sentence
 from pellucid.runtime.exported import ExportedModel
 from pellucid.runtime.metadata import Metadata, Threshold
 
@@ -179,8 +180,12 @@ def compare(
     if wrong.any():
         places = np.flatnonzero(wrong).tolist()
         shown = "; ".join(
-            f"{names[place]}: {_in_words(model, ours, place)} by the model, "
-            f"{_in_words(model, theirs, place)} by the file"
+            Sentence(
+                "{names}: {model} by the model, {model2} by the file",
+                names[place],
+                _in_words(model, ours, place),
+                _in_words(model, theirs, place),
+            )
             for place in places[:_SHOWN]
         )
         raise DisagreeingError(
@@ -198,4 +203,8 @@ def compare(
 def _in_words(model: Model, answers: Answers, place: int) -> str:
     """An answer for messages: the label and its probability, the labels, or the number."""
     words = HEADS[model.target].in_words(model, answers.said[place : place + 1])
-    return words if answers.novelty is None else f"{words} (novelty {answers.novelty[place]:.4f})"
+    return (
+        words
+        if answers.novelty is None
+        else Sentence("{words} (novelty {novelty:.4f})", words, answers.novelty[place])
+    )

@@ -18,6 +18,7 @@ from pellucid.encoding.encoder import UNKNOWN
 from pellucid.insight.by_target import OPENED, Score
 from pellucid.insight.occlusion import MOST_PIECES, ImagePieces, Pieces, WordPieces, occlusion
 from pellucid.insight.opened_networks import still
+from pellucid.language.sentence import Sentence
 from pellucid.networks import Network
 from pellucid.networks.layers import GlobalPool
 from pellucid.networks.text_layers import EmbeddingBag
@@ -258,9 +259,18 @@ class Trial:
 
     def __repr__(self) -> str:
         verdict = "faithful here" if self.is_faithful else "not faithful here"
-        likeness = "no weights to shuffle" if self.likeness is None else f"likeness {self.likeness:.2f}"
-        return (
-            f"{verdict}: gain {self.curves.gain:.3f}, {self.beaten} of {len(self.random)} beaten, {likeness}"
+        likeness = (
+            "no weights to shuffle"
+            if self.likeness is None
+            else Sentence("likeness {likeness:.2f}", self.likeness)
+        )
+        return Sentence(
+            "{verdict}: gain {gain:.3f}, {beaten} of {random} beaten, {likeness}",
+            verdict,
+            self.curves.gain,
+            self.beaten,
+            len(self.random),
+            likeness,
         )
 
 
@@ -429,7 +439,7 @@ def attributions_of_image(
     members = model.members if isinstance(model, AverageModel) else (AverageMember("", 1, model),)
     for name, _, member in members:
         if isinstance(member, ImageModel) and not methods:
-            whose = f", in its member {name}" if name else ""
+            whose = Sentence(", in its member {name}", name) if name else ""
             if has_maps(member.network):
                 methods["grad-cam"] = by_maps, member, whose
             methods["integrated-gradients"] = by_path, member, whose
@@ -486,9 +496,13 @@ def _tested(pieces: Pieces, methods: dict[str, tuple[_Method, Model, str]], way:
 
 
 def _completeness(found: Collected) -> str:
-    return (
-        f"the scores add up to {float(found.scores.sum()):.4g}, the log-odds (or the number) differ by "
-        f"{found.total:.4g}: {100 * found.missing:.2g} % apart after {found.steps} steps"
+    return Sentence(
+        "the scores add up to {sum:.4g}, the log-odds (or the number) differ by "
+        "{total:.4g}: {missing:.2g} % apart after {steps} steps",
+        float(found.scores.sum()),
+        found.total,
+        100 * found.missing,
+        found.steps,
     )
 
 

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from pellucid.arithmetic.probabilities import sigmoid
 from pellucid.bundle import Model
+from pellucid.language.sentence import Sentence
 from pellucid.networks.layers import of_questions
 from pellucid.targets import CLASSIFICATION, MULTILABEL, ORDERED, PRESENT, REGRESSION, UNKNOWN, Target
 from pellucid.targets.ordered import questions
@@ -110,7 +111,7 @@ class _OfOrdered(OfClass):
         return name
 
     def outputs(self, classes: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(f"above {name}" for name in classes[:-1])
+        return tuple(Sentence("above {name}", name) for name in classes[:-1])
 
     def output(self, target: int | None) -> int | None:
         """That of the class being reached, or left behind where it is the lowest."""
@@ -125,8 +126,11 @@ class _OfOrdered(OfClass):
             return ()
         name = self.outputs(classes)[max(0, target - 1)]
         return (
-            "The classes are ordered: each output of the model says how probable it is that the class is "
-            f"above one of them. What its parts add is about {name!r}.",
+            Sentence(
+                "The classes are ordered: each output of the model says how probable it is that the class is "
+                "above one of them. What its parts add is about {name!r}.",
+                name,
+            ),
         )
 
     def score(self, outputs: Outputs, target: int | None) -> Numbers:

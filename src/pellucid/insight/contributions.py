@@ -37,6 +37,7 @@ from pellucid.classical.kernel_machines import Kernel, likeness, project
 from pellucid.classical.predictors import Constant, Linear, dense
 from pellucid.encoding.words import without_joints
 from pellucid.insight.tree_paths import TreePath, node_values, path_through
+from pellucid.language.sentence import Sentence
 
 
 class KernelFacts(NamedTuple):
@@ -86,7 +87,9 @@ class Contributions:
 
     def __repr__(self) -> str:
         order = np.argsort(-np.abs(self.scores), kind="stable")[:10]
-        lines = [f"{self.how}: {self.start:.4g} to begin with, {self.total:.4g} in all"]
+        lines = [
+            Sentence("{how}: {start:.4g} to begin with, {total:.4g} in all", self.how, self.start, self.total)
+        ]
         return "\n".join([*lines, *(f"  {self.names[at]}: {self.scores[at]:+.4g}" for at in order)])
 
 
@@ -134,10 +137,10 @@ def _of_linear(predictor: Linear, features: np.ndarray, target: int | None) -> _
     if target is not None and predictor.exclusive:
         weights, bias = weights - weights.mean(axis=1, keepdims=True), bias - bias.mean()
         what = "the score of the class above the mean of all classes"
-    how = f"features times their weights; in all {what}"
+    how = Sentence("features times their weights; in all {what}", what)
     at = _column(predictor, target)
     if at is None:
-        return np.zeros(len(features)), 0.0, f"{how}; it was not there to learn"
+        return np.zeros(len(features)), 0.0, Sentence("{how}; it was not there to learn", how)
     return features * weights[:, at], float(bias[at]), how
 
 
@@ -168,11 +171,15 @@ def _of_forest(
             value = after
     trees = len(predictor.roots)
     noun = "class" if predictor.exclusive else "label"
-    what = "the predicted number" if target is None else f"the probability of the {noun}, before calibration"
+    what = (
+        "the predicted number"
+        if target is None
+        else Sentence("the probability of the {noun}, before calibration", noun)
+    )
     return (
         scores / trees,
         float(start / trees),
-        f"changes on the way down the trees, by feature; in all {what}",
+        Sentence("changes on the way down the trees, by feature; in all {what}", what),
     )
 
 
@@ -190,13 +197,18 @@ def _of_kernel(
     kernel = _kernel_facts(predictor, near)
     if own is not None and (target is None or not predictor.exclusive):
         scores = near * predictor.weights[:, own]
-        start, names = float(predictor.bias[own]), tuple(f"support vector {at}" for at in range(len(scores)))
+        start, names = (
+            float(predictor.bias[own]),
+            tuple(Sentence("support vector {at}", at) for at in range(len(scores))),
+        )
         what = "the predicted number" if target is None else _LOG_ODDS
-        how = f"kernel similarity to the support vectors times their weights; in all {what}"
+        how: str = Sentence(
+            "kernel similarity to the support vectors times their weights; in all {what}", what
+        )
         return Contributions(how, names, None, scores, start, start + float(scores.sum()), kernel=kernel)
     columns = predictor.classes.tolist()
     scores, start = np.zeros(len(columns)), 0.0
-    names = tuple(f"support vectors of {model.classes[each]}" for each in columns)
+    names = tuple(Sentence("support vectors of {classes}", model.classes[each]) for each in columns)
     how = (
         "kernel similarity to support vectors times their weights; in all the decisions for the class "
         "against each other"
@@ -239,15 +251,21 @@ def _names(
     if cells is None:
         what = "unit {} of the last hidden layer" if model.network is not None else "feature {}"
         return tuple(what.format(at) for at in range(count))
-    places = [f"row {cell // shape[1]}, column {cell % shape[1]}" for cell in cells.tolist()]
+    places = [
+        Sentence("row {cell}, column {cell2}", cell // shape[1], cell % shape[1]) for cell in cells.tolist()
+    ]
     if model.features == "pixels":
         if count // int(np.prod(shape)) != len(_COLOURS):
-            return tuple(f"pixel at {cell}" for cell in places)
+            return tuple(Sentence("pixel at {cell}", cell) for cell in places)
         colours = itertools.cycle(_COLOURS)
-        return tuple(f"pixel at {cell}, in {colour}" for cell, colour in zip(places, colours, strict=False))
+        return tuple(
+            Sentence("pixel at {cell}, in {colour}", cell, colour)
+            for cell, colour in zip(places, colours, strict=False)
+        )
     turns = [at % ORIENTATIONS * 180 // ORIENTATIONS for at in range(count)]
     return tuple(
-        f"gradient of {turn} to {turn + 20}° at {cell}" for turn, cell in zip(turns, places, strict=True)
+        Sentence("gradient of {turn} to {turn2}° at {cell}", turn, turn + 20, cell)
+        for turn, cell in zip(turns, places, strict=True)
     )
 
 

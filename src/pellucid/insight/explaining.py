@@ -47,6 +47,7 @@ from pellucid.insight.occlusion import WordPieces
 from pellucid.insight.opened_networks import Opened, one_thread, open_network, open_program
 from pellucid.insight.reference_lines import CLOSED
 from pellucid.insight.unfolded_layers import one_hot
+from pellucid.language.sentence import Sentence
 from pellucid.reference import Line
 from pellucid.targets import Target
 
@@ -135,8 +136,12 @@ def _of_generator(
         program = autoencoder_program(model.network, label)
         given[NOISE] = noise_for(model)
         notes.append(
-            f"The latent variables are drawn by noise of seed {LATENT_SEED}, and everything behind them is "
-            "opened for this one draw."
+            Sentence(
+                "The latent variables are drawn by noise of seed {LATENT_SEED}, and everything "
+                "behind them is "
+                "opened for this one draw.",
+                LATENT_SEED,
+            )
         )
     else:
         turns = np.arange(max(1, len(model.classes)), dtype=np.int64)
@@ -149,7 +154,10 @@ def _of_generator(
             made = model.network.made(torch.from_numpy(given[NOISE]), torch.tensor([label]))
         given[MADE] = made.numpy()
         notes += [
-            f"The made image is made of noise of seed {CONTEST_SEED} by the averaged generator.",
+            Sentence(
+                "The made image is made of noise of seed {CONTEST_SEED} by the averaged generator.",
+                CONTEST_SEED,
+            ),
             "The discriminator is here three times with the same weights. In training a weight of it "
             "gets the sum of its gradients on the given and on the made image, and none on the way to the "
             "generator.",
@@ -191,14 +199,24 @@ def _label(
         return 0, []
     if target is not None:
         return target, [
-            f"It is opened as an image of class {quoted(model.classes[target])}, as was asked for."
+            Sentence(
+                "It is opened as an image of class {classes}, as was asked for.",
+                quoted(model.classes[target]),
+            )
         ]
     if truth is not None:
-        return truth, [f"It is opened as an image of its true class, {quoted(model.classes[truth])}."]
+        return truth, [
+            Sentence("It is opened as an image of its true class, {classes}.", quoted(model.classes[truth]))
+        ]
     label, why = best
     return label, [
-        f"Its class is not known, so it is opened as an image of {quoted(model.classes[label])}: of the "
-        f"{len(model.classes)} classes {why}."
+        Sentence(
+            "Its class is not known, so it is opened as an image of {classes}: of the "
+            "{classes2} classes {why}.",
+            quoted(model.classes[label]),
+            len(model.classes),
+            why,
+        )
     ]
 
 
@@ -226,8 +244,12 @@ def _of_predictor(model: Model, inputs: Inputs, asked: int | None, truth: Agains
     if (decided := own.decided(model, answer)) is not None:
         ((name, least),) = model.threshold.items()
         notes.append(
-            f"A threshold decides between the two classes: {quoted(name)} is answered where its probability "
-            f"is at least {least:.3g}, whichever is more probable."
+            Sentence(
+                "A threshold decides between the two classes: {name} is answered where its probability "
+                "is at least {least:.3g}, whichever is more probable.",
+                quoted(name),
+                least,
+            )
         )
     shown = opened_model(model)
     opened = _network_of(shown, inputs, against)
@@ -238,14 +260,17 @@ def _of_predictor(model: Model, inputs: Inputs, asked: int | None, truth: Agains
         members = some([each.name for each in mean.terms], _MOST_NAMED)
         what = "Layers, gradients and loss" if "checker" in opened else "Layers"
         sentences = [
-            f"The answer is a weighted mean of what {members} say.",
-            *([f"{what} are those of {mean.opened}."] if mean.opened else []),
+            Sentence("The answer is a weighted mean of what {members} say.", members),
+            *([Sentence("{what} are those of {opened}.", what, mean.opened)] if mean.opened else []),
             "Each of them is opened by itself with --model NAME.",
         ]
         notes.insert(0, " ".join(sentences))
     if isinstance(shown, ClassicalModel) and shown.predictor.kind == "constant":
         notes.append(
-            f"This model gives every input the same answer, {shown.target.constant}: it looks at nothing."
+            Sentence(
+                "This model gives every input the same answer, {constant}: it looks at nothing.",
+                shown.target.constant,
+            )
         )
     elif isinstance(shown, ClassicalModel) and shown.network is not None and "opened" in opened:
         notes.append(
@@ -279,9 +304,11 @@ def _unfamiliar(model: Model, novelty: float) -> str:
     if rate is None or novelty <= 1 - rate:
         return ""
     found, most = figure(novelty), figure(1 - rate)
-    return (
-        f"Unfamiliar input: it does not look like the training data (novelty {found}, where more than {most} "
-        "is unfamiliar). Do not rely on this answer."
+    return Sentence(
+        "Unfamiliar input: it does not look like the training data (novelty {found}, where more than {most} "
+        "is unfamiliar). Do not rely on this answer.",
+        found,
+        most,
     )
 
 
@@ -353,7 +380,7 @@ def _network_of(model: Model, inputs: Inputs, against: Against) -> dict[str, Any
     try:
         opened = open_network(model.network, given)
     except ValueError as error:
-        return {"notes": (f"The layers of {model.name} are not opened: {error}.",)}
+        return {"notes": (Sentence("The layers of {name} are not opened: {error}.", model.name, error),)}
     closed = _closed(opened)
     if isinstance(model, ClassicalModel):  # it takes the last hidden layer
         lines = tuple(line for line in opened.lines if line.name.split(".")[0] != "head")
@@ -403,9 +430,15 @@ def _closed(opened: Opened) -> list[str]:
         return []
     named = "; ".join(f"{kind} ({some(names, _MOST_NAMED)})" for kind, names in sorted(kinds.items()))
     return [
-        f"{sum(map(len, kinds.values()))} of {len(opened.lines)} layers are closed: there is no formula "
-        f"for their kinds: {named}. All others are opened, each from the numbers that the network itself had "
-        "before it. Gradients, which would have to pass the closed ones, are left out."
+        Sentence(
+            "{len} of {lines} layers are closed: there is no formula "
+            "for their kinds: {named}. All others are opened, each from the numbers that the network "
+            "itself had "
+            "before it. Gradients, which would have to pass the closed ones, are left out.",
+            sum(map(len, kinds.values())),
+            len(opened.lines),
+            named,
+        )
     ]
 
 

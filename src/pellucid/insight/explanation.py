@@ -20,6 +20,7 @@ from pellucid.insight.opened_networks import Opened
 from pellucid.insight.receptive_fields import Box, receptive_field
 from pellucid.insight.unit_arithmetic import Arithmetic
 from pellucid.insight.units import open_unit
+from pellucid.language.sentence import Sentence
 from pellucid.targets import Target
 
 # Labels that a sentence names.
@@ -147,7 +148,11 @@ class Explanation:
         """
         by_name = {each.name: each for each in self.layers}
         if name not in by_name:
-            raise ValueError(f"{name}: no layer of this name; there are {', '.join(by_name) or 'none'}")
+            raise ValueError(
+                Sentence(
+                    "{name}: no layer of this name; there are {value}", name, ", ".join(by_name) or "none"
+                )
+            )
         return by_name[name]
 
     def unit(self, layer: str, unit: Sequence[int]) -> Arithmetic:
@@ -171,7 +176,7 @@ class Explanation:
         network's own.
         """
         if self.checker is None:
-            raise ValueError(f"{name}: {self.model} has no gradients; open a network")
+            raise ValueError(Sentence("{name}: {model} has no gradients; open a network", name, self.model))
         return self.checker.check(name, index)
 
     def field(self, layer: str, unit: Sequence[int]) -> Box:
@@ -192,7 +197,7 @@ class Explanation:
             return self.latents.headline(self.model)
         if self.contest is not None:
             return self.contest.headline(self.model)
-        return f"{self.model} says {self.said}"
+        return Sentence("{model} says {said}", self.model, self.said)
 
     @property
     def makes_images(self) -> bool:
@@ -206,7 +211,9 @@ class Explanation:
             return f"{float(self.answer[0]):.6g}"
         if self.thresholds:
             named = some([self._with_probability(code) for code in self.answered], _MOST_NAMED)
-            return named or f"none of these; most probable is {self._with_probability(self._first)}"
+            return named or Sentence(
+                "none of these; most probable is {first}", self._with_probability(self._first)
+            )
         return self._with_probability(self._first if self.decided is None else self.decided)
 
     @property
@@ -238,7 +245,11 @@ class Explanation:
         if not self.thresholds:
             return ""
         first, *others = self.answered or [self._first]
-        words = [f"{self.classes[first]} is answered from {self.thresholds[first]:.3g} on"]
+        words: list[str] = [
+            Sentence(
+                "{classes} is answered from {thresholds:.3g} on", self.classes[first], self.thresholds[first]
+            )
+        ]
         words += [f"{self.classes[code]} from {self.thresholds[code]:.3g}" for code in others]
         return some(words, _MOST_NAMED)
 
@@ -261,8 +272,14 @@ class Explanation:
             return ()
         whole = sum(each.weight for each in self.mean.terms)
         return tuple(
-            f"{each.name}: {float(each.answer[self.target or 0]):.4g} times {each.weight} of {whole} adds "
-            f"{each.adds(self.target):.4g}"
+            Sentence(
+                "{name}: {answer:.4g} times {weight} of {whole} adds {target:.4g}",
+                each.name,
+                float(each.answer[self.target or 0]),
+                each.weight,
+                whole,
+                each.adds(self.target),
+            )
             for each in self.mean.terms
         )
 
@@ -289,11 +306,11 @@ class Explanation:
         if self.contest is not None:
             lines[0] += f"; {self.contest.words}"
         if self.target is not None:
-            lines[0] += f"; explained for {self.classes[self.target]}"
+            lines[0] += Sentence("; explained for {classes}", self.classes[self.target])
         if self.backward is not None and self.backward.target is not None:
             against = self.backward.target
             named = OPENED[self.kind].named(against, self.classes)
-            lines[0] += f"; loss against {named} {self.backward.loss:.4g}"
+            lines[0] += Sentence("; loss against {named} {loss:.4g}", named, self.backward.loss)
         lines += [f"  {line}" for line in (self.unfamiliar, *self.mean_words) if line]
         lines += [f"  {record!r}" for record in self.layers]
         if self.attributions is not None:

@@ -6,6 +6,7 @@ from statistics import median
 
 from pellucid.arithmetic.rounding import figure, percent
 from pellucid.insight.training_courses import Course, Finding
+from pellucid.language.sentence import Sentence
 
 # Overfitting, a generalisation gap, underfitting and training that ended too early.
 
@@ -50,14 +51,26 @@ def overfitting(course: Course) -> Finding | None:
     return Finding(
         "overfitting",
         "The network overfits: it memorised its training examples and got worse on others.",
-        f"After epoch {lowest + 1} the validation loss rose from {figure(validation[lowest])} to "
-        f"{figure(validation[-1])}, while the train loss fell from {figure(train[lowest])} to "
-        f"{figure(train[-1])}.",
+        Sentence(
+            "After epoch {lowest} the validation loss rose from {validation} to "
+            "{validation2}, while the train loss fell from {train} to "
+            "{train2}.",
+            lowest + 1,
+            figure(validation[lowest]),
+            figure(validation[-1]),
+            figure(train[lowest]),
+            figure(train[-1]),
+        ),
         "The weights of the best epoch were kept, so nothing is lost. Better are more examples, "
         "augmentation, dropout, more weight decay or a smaller network; fewer epochs save time.",
-        f"Found where the validation loss ends {100 * WORSE:.0f} % above its lowest, the train loss fell by "
-        f"{100 * FALLEN:.0f} % since, and train is ahead of validation: by {100 * GAP:.0f} points of "
-        "accuracy, or of numbers in loss. On stopping early see Prechelt 1998.",
+        Sentence(
+            "Found where the validation loss ends {WORSE:.0f} % above its lowest, the train loss fell by "
+            "{FALLEN:.0f} % since, and train is ahead of validation: by {GAP:.0f} points of "
+            "accuracy, or of numbers in loss. On stopping early see Prechelt 1998.",
+            100 * WORSE,
+            100 * FALLEN,
+            100 * GAP,
+        ),
         {"validation_loss_rise": rise, "train_loss_fall": fall, "best_epoch": float(lowest + 1)},
     )
 
@@ -94,17 +107,27 @@ def generalisation_gap(course: Course) -> Finding | None:
     return Finding(
         "generalisation-gap",
         "The network overfits: it does far better on its training examples than on others.",
-        f"In the last epoch its {words} was {shown(train[-1])} on training and {shown(validation[-1])} on "
-        "validation examples.",
+        Sentence(
+            "In the last epoch its {words} was {train} on training and {validation} on validation examples.",
+            words,
+            shown(train[-1]),
+            shown(validation[-1]),
+        ),
         course.remedy(
             "More training examples help most; then augmentation, dropout, more weight decay or a smaller "
             "network. The scores in this report are of examples that it has not seen, so they are not "
             "flattered."
         ),
-        f"Found where train ends ahead of validation by {100 * WIDE_GAP:.0f} points of accuracy (of numbers "
-        f"{WIDE_GAP_OF_R2:g} of R²) or more, and by {_ERRORS:.0f} standard errors of the validation "
-        "accuracy. Train is measured on augmented inputs while the weights still change, so the true gap is "
-        "rather wider.",
+        Sentence(
+            "Found where train ends ahead of validation by {WIDE_GAP:.0f} points of accuracy (of numbers "
+            "{WIDE_GAP_OF_R2:g} of R²) or more, and by {ERRORS:.0f} standard errors of the validation "
+            "accuracy. Train is measured on augmented inputs while the weights still change, so the "
+            "true gap is "
+            "rather wider.",
+            100 * WIDE_GAP,
+            WIDE_GAP_OF_R2,
+            _ERRORS,
+        ),
         {"gap": gap, "train": train[-1], "validation": validation[-1]},
     )
 
@@ -126,13 +149,21 @@ def underfitting(course: Course) -> Finding | None:
     return Finding(
         "underfitting",
         "The network did not even learn its training examples.",
-        f"It came {100 * max(skill, 0.0):.0f} % of the way from chance to perfection; over the last half of "
-        f"the epochs the train loss {'fell' if fall >= 0 else 'rose'} by {100 * abs(fall):.1f} %.",
+        Sentence(
+            "It came {skill:.0f} % of the way from chance to perfection; over the last half of "
+            "the epochs the train loss {word} by {fall:.1f} %.",
+            100 * max(skill, 0.0),
+            "fell" if fall >= 0 else "rose",
+            100 * abs(fall),
+        ),
         remedy,
-        f"Found below {100 * LITTLE:.0f} % of the way at the end: (accuracy - chance) / (1 - chance), or R² "
-        "of numbers, the better of train and validation. Chance is the share of the largest class. Of "
-        "several labels the best of three: examples with all labels right in training, micro-F1 on "
-        "validation, and how far the train loss fell below that of guessing the share of each label.",
+        Sentence(
+            "Found below {LITTLE:.0f} % of the way at the end: (accuracy - chance) / (1 - chance), or R² "
+            "of numbers, the better of train and validation. Chance is the share of the largest class. Of "
+            "several labels the best of three: examples with all labels right in training, micro-F1 on "
+            "validation, and how far the train loss fell below that of guessing the share of each label.",
+            100 * LITTLE,
+        ),
         {"skill": skill, "train_loss_fall": fall},
     )
 
@@ -149,12 +180,21 @@ def cut_short(course: Course) -> Finding | None:
     return Finding(
         "cut-short",
         "Training ended while the network was still getting much better.",
-        f"In the last epoch the loss fell by {100 * last:.0f} %, over the last half of the epochs by "
-        f"{100 * half:.0f} %.",
+        Sentence(
+            "In the last epoch the loss fell by {last:.0f} %, over the last half of the epochs by "
+            "{half:.0f} %.",
+            100 * last,
+            100 * half,
+        ),
         "Train longer: more --epochs, a higher --preset or a longer --time-limit.",
-        f"Found where the validation loss ends at its lowest and fell by {100 * FALLING:.0f} % in the last "
-        f"epoch, or by {100 * STILL_FALLING:.0f} % then and {100 * FALLING_HALF:.0f} % over the last half of "
-        "the epochs.",
+        Sentence(
+            "Found where the validation loss ends at its lowest and fell by {FALLING:.0f} % in the last "
+            "epoch, or by {STILL_FALLING:.0f} % then and {FALLING_HALF:.0f} % over the last half of "
+            "the epochs.",
+            100 * FALLING,
+            100 * STILL_FALLING,
+            100 * FALLING_HALF,
+        ),
         {"last_fall": last, "half_fall": half},
     )
 
@@ -185,20 +225,36 @@ def learning_rate_too_high(course: Course) -> Finding | None:
     if not is_large and train < STEEP_RISE:
         return None
     what, rise = ("train", train) if train >= validation else ("validation", validation)
-    evidence = f"The {what} loss rose again by up to {100 * rise:.0f} % of what it began with"
+    evidence = Sentence(
+        "The {what} loss rose again by up to {rise:.0f} % of what it began with", what, 100 * rise
+    )
     if rise < RISE:
-        evidence = f"The train loss of an epoch was {100 * above:.0f} % above that of guessing"
-    updates = f", and one update was up to {figure(update)} times as long as the weights" if update else ""
+        evidence = Sentence(
+            "The train loss of an epoch was {above:.0f} % above that of guessing", 100 * above
+        )
+    updates = (
+        Sentence(", and one update was up to {update} times as long as the weights", figure(update))
+        if update
+        else ""
+    )
     return Finding(
         "learning-rate-too-high",
         "The learning rate was too high: updates undid what had been learnt.",
         f"{evidence}{updates}.",
         "Train again with a third of the learning rate, or a tenth.",
-        f"Found where the updates of half the layers reach {LARGE_UPDATE:g} of the weights, and the train or "
-        f"validation loss rises from its lowest by {100 * RISE:.0f} % of its first value, or the train loss "
-        f"is {100 * RISE:.0f} % above that of guessing; or where the train loss rises by "
-        f"{100 * STEEP_RISE:.0f} %, whatever the updates. {_RULE}; by AdamW our own networks learn well up "
-        "to 0.04.",
+        Sentence(
+            "Found where the updates of half the layers reach {LARGE_UPDATE:g} of the weights, and "
+            "the train or "
+            "validation loss rises from its lowest by {RISE:.0f} % of its first value, or the train loss "
+            "is {RISE2:.0f} % above that of guessing; or where the train loss rises by "
+            "{STEEP_RISE:.0f} %, whatever the updates. {RULE}; by AdamW our own networks learn well up "
+            "to 0.04.",
+            LARGE_UPDATE,
+            100 * RISE,
+            100 * RISE,
+            100 * STEEP_RISE,
+            _RULE,
+        ),
         {
             "train_loss_rise": train,
             "validation_loss_rise": validation,
@@ -215,14 +271,25 @@ def learning_rate_too_low(course: Course) -> Finding | None:
     if largest is None or skill is None or largest >= SMALL_UPDATE or skill >= _LEARNT:
         return None
     losses = course.series("train_loss")
-    fall = f" The train loss went from {figure(losses[0])} to {figure(losses[-1])}." if losses else ""
+    fall = (
+        Sentence(" The train loss went from {losses} to {losses2}.", figure(losses[0]), figure(losses[-1]))
+        if losses
+        else ""
+    )
     return Finding(
         "learning-rate-too-low",
         "The learning rate was too low: the weights hardly moved.",
-        f"No update was longer than {figure(largest)} times the weights of its layer.{fall}",
+        Sentence(
+            "No update was longer than {largest} times the weights of its layer.{fall}", figure(largest), fall
+        ),
         "Train again with ten times the learning rate, or leave it to the rule.",
-        f"Found where that stays below {SMALL_UPDATE:g} in every layer and epoch, and less than "
-        f"{100 * _LEARNT:.0f} % of the way from chance to perfection is made. {_RULE}.",
+        Sentence(
+            "Found where that stays below {SMALL_UPDATE:g} in every layer and epoch, and less than "
+            "{LEARNT:.0f} % of the way from chance to perfection is made. {RULE}.",
+            SMALL_UPDATE,
+            100 * _LEARNT,
+            _RULE,
+        ),
         {"update_to_weight": largest},
     )
 
@@ -256,13 +323,21 @@ def vanishing_gradients(course: Course) -> Finding | None:
     return Finding(
         "vanishing-gradients",
         "Gradients vanish on their way down: the lowest layers hardly learn.",
-        f"The gradient of the lowest third of the layers is {figure(ratio)} times as long as that of the "
-        "last layer.",
+        Sentence(
+            "The gradient of the lowest third of the layers is {ratio} times as long as that of the "
+            "last layer.",
+            figure(ratio),
+        ),
         course.remedy(
             "Use relu or gelu in place of sigmoid or tanh, keep batch normalisation on, or take fewer layers."
         ),
-        f"Found where that is below {VANISHED:g} in the median of the measured epochs. {_SOURCE}; Glorot and "
-        "Bengio 2010 measure it layer by layer. In sound trainings of our own it stays above 0.05.",
+        Sentence(
+            "Found where that is below {VANISHED:g} in the median of the measured epochs. {SOURCE}; "
+            "Glorot and "
+            "Bengio 2010 measure it layer by layer. In sound trainings of our own it stays above 0.05.",
+            VANISHED,
+            _SOURCE,
+        ),
         {"lowest_to_last": ratio},
     )
 
@@ -275,18 +350,27 @@ def exploding_gradients(course: Course) -> Finding | None:
     if max(steepest, growth) <= EXPLODED:
         return None
     evidence = (
-        f"The gradient of the lowest third of the layers was up to {figure(steepest)} times as long as that "
-        "of the last layer."
+        Sentence(
+            "The gradient of the lowest third of the layers was up to {steepest} times as long as that "
+            "of the last layer.",
+            figure(steepest),
+        )
         if steepest > EXPLODED
-        else f"The gradient grew to {figure(growth)} times its length in the first measured epoch."
+        else Sentence(
+            "The gradient grew to {growth} times its length in the first measured epoch.", figure(growth)
+        )
     )
     return Finding(
         "exploding-gradients",
         "Gradients explode: they grow many times over on their way down, or from epoch to epoch.",
         evidence,
         course.remedy("Lower the learning rate, keep batch normalisation on, or take fewer or wider layers."),
-        f"Found above a factor of {EXPLODED:g} in either. {_SOURCE}; Pascanu and others 2013 describe the "
-        "walls in the loss that such gradients come from.",
+        Sentence(
+            "Found above a factor of {EXPLODED:g} in either. {SOURCE}; Pascanu and others 2013 describe the "
+            "walls in the loss that such gradients come from.",
+            EXPLODED,
+            _SOURCE,
+        ),
         {"lowest_to_last": steepest, "growth": growth},
     )
 
@@ -314,14 +398,21 @@ def dead_units(course: Course) -> Finding | None:
     return Finding(
         "dead-units",
         "Many units are dead: they are zero for every example, and no gradient brings them back.",
-        f"In {name} {100 * share:.0f} % of the units were zero for every example that was measured.",
+        Sentence(
+            "In {name} {share:.0f} % of the units were zero for every example that was measured.",
+            name,
+            100 * share,
+        ),
         course.remedy(
             "Lower the learning rate; if that does not help, use leaky-relu or gelu, or keep batch "
             "normalisation on."
         ),
-        f"Found where more than {100 * DEAD:.0f} % of a layer are dead at the last measured epoch, as many "
-        "as a learning rate too high kills by the notes of Stanford's CS231n; on the cause see Maas and "
-        "others 2013. A channel of a convolution counts as a unit.",
+        Sentence(
+            "Found where more than {DEAD:.0f} % of a layer are dead at the last measured epoch, as many "
+            "as a learning rate too high kills by the notes of Stanford's CS231n; on the cause see Maas and "
+            "others 2013. A channel of a convolution counts as a unit.",
+            100 * DEAD,
+        ),
         {"share": share},
     )
 
@@ -335,11 +426,15 @@ def saturated_units(course: Course) -> Finding | None:
         "saturated-units",
         "A layer is saturated: most of its outputs lie where the slope is next to nothing, so that "
         "the layers below hardly learn.",
-        f"In {name} {100 * share:.0f} % of the outputs lie at an end of the function.",
+        Sentence("In {name} {share:.0f} % of the outputs lie at an end of the function.", name, 100 * share),
         course.remedy("Lower the learning rate, keep batch normalisation on, or use relu or gelu."),
-        f"Found where more than {100 * SATURATED:.0f} % of a layer are saturated at the last measured epoch: "
-        "a tanh beyond 0.97 on either side, a sigmoid below 0.015 or above 0.985, which is the same place of "
-        "the same curve. Glorot and Bengio 2010 show what it does to training.",
+        Sentence(
+            "Found where more than {SATURATED:.0f} % of a layer are saturated at the last measured epoch: "
+            "a tanh beyond 0.97 on either side, a sigmoid below 0.015 or above 0.985, which is the "
+            "same place of "
+            "the same curve. Glorot and Bengio 2010 show what it does to training.",
+            100 * SATURATED,
+        ),
         {"share": share},
     )
 
@@ -368,16 +463,29 @@ def suspicious_labels(course: Course) -> Finding | None:
     return Finding(
         "suspicious-labels",
         "Many labels look wrong.",
-        f"Of {course.examined:,} labels that were judged by models that had not seen the example, "
-        f"{course.label_issues:,} ({100 * share:.1f} %) may well be wrong, and about "
-        f"{100 * course.label_precision:.0f} % of these are expected to be wrong. The models agree with "
-        f"{100 * agreement:.0f} % of all labels.",
+        Sentence(
+            "Of {examined:,} labels that were judged by models that had not seen the example, "
+            "{label_issues:,} ({share:.1f} %) may well be wrong, and about "
+            "{label_precision:.0f} % of these are expected to be wrong. The models agree with "
+            "{agreement:.0f} % of all labels.",
+            course.examined,
+            course.label_issues,
+            100 * share,
+            100 * course.label_precision,
+            100 * agreement,
+        ),
         "Inspect the likely label errors in this report and fix what is wrong; the network learns what the "
         "labels say, and so does its score.",
-        f"Found above {100 * SUSPICIOUS:.0f} %, and from {_MANY} labels on. A label counts where it is wrong "
-        "with a probability of at least 0.4, by the probability that a model gives it and the share of wrong "
-        "labels among all, which is fitted to these probabilities. None counts where that share could be 0. "
-        "Ten well-known test sets have 3.3 % wrong labels on the mean (Northcutt and others 2021).",
+        Sentence(
+            "Found above {SUSPICIOUS:.0f} %, and from {MANY} labels on. A label counts where it is wrong "
+            "with a probability of at least 0.4, by the probability that a model gives it and the "
+            "share of wrong "
+            "labels among all, which is fitted to these probabilities. None counts where that share "
+            "could be 0. "
+            "Ten well-known test sets have 3.3 % wrong labels on the mean (Northcutt and others 2021).",
+            100 * SUSPICIOUS,
+            _MANY,
+        ),
         {"share": share, "agreement": agreement, "expected_precision": course.label_precision},
     )
 

@@ -26,6 +26,7 @@ from pellucid.insight.opened_networks import Opened
 from pellucid.insight.unfolded_layers import PriorOfClass
 from pellucid.insight.unit_arithmetic import Arithmetic
 from pellucid.insight.units import open_unit
+from pellucid.language.sentence import Sentence
 
 # Seed of the noise.
 LATENT_SEED = 0
@@ -118,13 +119,17 @@ class Latents:
 
     def headline(self, model: str) -> str:
         """The outcome for the input, in words."""
-        return f"{model} rebuilds the image with an error of {self.error:.3g} grey levels"
+        return Sentence(
+            "{model} rebuilds the image with an error of {error:.3g} grey levels", model, self.error
+        )
 
     @property
     def bound_words(self) -> str:
         """The bound in words."""
         nats = with_minus(f"{-self.loss:,.1f}")
-        return f"bound {nats} nats, {self.bits_per_dimension:.3g} bits per dimension"
+        return Sentence(
+            "bound {nats} nats, {bits_per_dimension:.3g} bits per dimension", nats, self.bits_per_dimension
+        )
 
 
 def noise_for(model: AutoencoderModel) -> Float32[np.ndarray, "1 latent"]:
@@ -268,17 +273,24 @@ class Contest:
     def headline(self, model: str) -> str:
         """The outcome for the input, in words."""
         if self.score > 0:
-            return f"{model} takes the image for a real one: score {_signed(self.score)}"
-        return f"{model} takes the image for a generated one: score {_signed(self.score)}"
+            return Sentence(
+                "{model} takes the image for a real one: score {score}", model, _signed(self.score)
+            )
+        return Sentence(
+            "{model} takes the image for a generated one: score {score}", model, _signed(self.score)
+        )
 
     @property
     def words(self) -> str:
         """Scores and losses in words."""
         of_generator = self.of_generator.arithmetic.value
-        return (
-            f"an image made of noise scores {_signed(self.score_of_made)}, with a loss of "
-            f"{self.loss_of_discriminator:.3g} nats for the discriminator and of {of_generator:.3g} for the "
-            "generator"
+        return Sentence(
+            "an image made of noise scores {score_of_made}, with a loss of "
+            "{loss_of_discriminator:.3g} nats for the discriminator and of {of_generator:.3g} for the "
+            "generator",
+            _signed(self.score_of_made),
+            self.loss_of_discriminator,
+            of_generator,
         )
 
 

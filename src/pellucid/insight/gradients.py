@@ -13,6 +13,7 @@ from pellucid.insight.by_target import Against, loss_against
 from pellucid.insight.opened_networks import Opened, layered
 from pellucid.insight.reference_lines import SAME
 from pellucid.insight.unfolded_layers import Program
+from pellucid.language.sentence import Sentence
 from pellucid.networks import Network
 from pellucid.reference import LAYERS, Line, walk, walk_back
 from pellucid.reference.autoencoder import mixture_density_backward
@@ -266,9 +267,15 @@ class WeightCheck:
         return (max(three) - min(three)) / largest if largest else 0.0
 
     def __repr__(self) -> str:
-        return (
-            f"{self.name}{list(self.index)}: by hand {self.by_hand:.9g}, autograd {self.by_autograd:.9g}, "
-            f"central difference {self.by_difference:.9g}, relative error {self.relative_error:.1e}"
+        return Sentence(
+            "{name}{index}: by hand {by_hand:.9g}, autograd {by_autograd:.9g}, "
+            "central difference {by_difference:.9g}, relative error {relative_error:.1e}",
+            self.name,
+            list(self.index),
+            self.by_hand,
+            self.by_autograd,
+            self.by_difference,
+            self.relative_error,
         )
 
 
@@ -295,10 +302,12 @@ class WeightChecker:
         """
         at = tuple(int(each) for each in index)
         if name not in self.names:
-            raise ValueError(f"{name}: no weight of this name; there are {', '.join(self.names)}")
+            raise ValueError(
+                Sentence("{name}: no weight of this name; there are {names}", name, ", ".join(self.names))
+            )
         shape = tuple(self._tensors[name].shape)
         if len(at) != len(shape) or any(not 0 <= each < size for each, size in zip(at, shape, strict=True)):
-            raise ValueError(f"{name}: number {at} is not within {shape}")
+            raise ValueError(Sentence("{name}: number {at} is not within {shape}", name, at, shape))
         line = next(line for line in self._opened.lines if name in line.takes)
         part = line.takes.index(name) - len(self._opened.sources(line))
         above, seen = terms_of(line, self._backward, part, at)

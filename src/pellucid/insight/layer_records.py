@@ -10,6 +10,7 @@ from jaxtyping import Shaped
 
 from pellucid.insight.opened_networks import Opened
 from pellucid.insight.receptive_fields import field_of, places, sees_input
+from pellucid.language.sentence import Sentence
 from pellucid.reference import Line
 from pellucid.reference.notation import Pointwise, Sizes
 
@@ -120,7 +121,13 @@ class LayerRecord:
 
     def __repr__(self) -> str:
         shapes = " → ".join("\u00d7".join(map(str, shape)) for shape in (self.input_shape, self.output_shape))
-        return f"{self.name}: {self.words}, {shapes}, {self.cost.parameters:,} parameters"
+        return Sentence(
+            "{name}: {words}, {shapes}, {parameters:,} parameters",
+            self.name,
+            self.words,
+            shapes,
+            self.cost.parameters,
+        )
 
 
 def layer_records(opened: Opened) -> list[LayerRecord]:

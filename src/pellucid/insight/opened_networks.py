@@ -19,6 +19,7 @@ from pellucid.bundle.network_answers import answering
 from pellucid.data.wording import some
 from pellucid.insight.reference_lines import CLOSED, SAME, dropouts_of, is_known, taken_apart, weights_of
 from pellucid.insight.unfolded_layers import Closed, PaddedConvolution, Program, add, resize, side_by_side
+from pellucid.language.sentence import Sentence
 from pellucid.networks import Network
 from pellucid.networks.backbone import Backbone, ScaleAndStandardise
 from pellucid.networks.layers import GlobalPool, Standardise
@@ -95,7 +96,10 @@ def _followed(backbone: nn.Module, size: tuple[int, int]) -> fx.GraphModule:
             if not list(layer.children()) and not isinstance(layer, nn.Identity):
                 kinds.setdefault(type(layer).__name__, []).append(name)
         raise Refused(
-            f"the steps of its backbone cannot be followed ({type(error).__name__}), so that all are closed: "
+            Sentence(
+                "the steps of its backbone cannot be followed ({name}), so that all are closed: ",
+                type(error).__name__,
+            )
             + "; ".join(f"{kind} ({some(names, 1)})" for kind, names in sorted(kinds.items()))
         ) from error
     for node in list(found.graph.nodes):
@@ -270,7 +274,9 @@ class Opened:
         Raises: `ValueError` if none is called so.
         """
         if name not in self.by_name:
-            raise ValueError(f"{name}: no layer of this name; there are {', '.join(self.by_name)}")
+            raise ValueError(
+                Sentence("{name}: no layer of this name; there are {by_name}", name, ", ".join(self.by_name))
+            )
         return self.by_name[name]
 
     def value(self, name: str) -> Shaped[np.ndarray, "..."]:

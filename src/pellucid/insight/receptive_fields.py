@@ -11,6 +11,7 @@ Distill, for windows one behind the other.
 from collections.abc import Sequence
 
 from pellucid.insight.opened_networks import Opened
+from pellucid.language.sentence import Sentence
 from pellucid.reference import Line
 from pellucid.reference.notation import Declaration, places_of
 
@@ -59,7 +60,7 @@ def field_of(opened: Opened, name: str, box: Box) -> Box:
     if name == "inputs":
         return box
     if name in opened.given:
-        raise ValueError(f"{name}: is given besides the input, and sees nothing of it")
+        raise ValueError(Sentence("{name}: is given besides the input, and sees nothing of it", name))
     opened.line(name)
     unseeing = [line.name for line in opened.lines if opened.layer(line).sees == "nothing"]
     boxes: dict[str, Box] = {name: box}
@@ -73,7 +74,7 @@ def field_of(opened: Opened, name: str, box: Box) -> Box:
             pairs = zip(seen, boxes.get(source, seen), strict=True)
             boxes[source] = tuple((min(a, c), max(b, d)) for (a, b), (c, d) in pairs)
     if "inputs" not in boxes:
-        raise ValueError(f"{name}: is not computed from the input, and sees nothing of it")
+        raise ValueError(Sentence("{name}: is not computed from the input, and sees nothing of it", name))
     return boxes["inputs"]
 
 

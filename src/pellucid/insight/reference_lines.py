@@ -16,6 +16,7 @@ from pellucid.insight.unfolded_layers import (
     Program,
     Reconstruction,
 )
+from pellucid.language.sentence import Sentence
 from pellucid.networks import Network
 from pellucid.networks.initialisation import WhiteningStem
 from pellucid.networks.layers import Add, Divide, GlobalPool, Rescale, ResidualBlock, Standardise
@@ -191,7 +192,7 @@ def _through(lines: list[Line], name: str, layer: Any, *takes: str) -> str:
     if type(layer) in _PARTS:
         return _PARTS[type(layer)](_Inside(lines, name, layer), *takes)
     if type(layer) not in SAME:
-        raise ValueError(f"{name}: {type(layer).__name__} is no layer of the reference")
+        raise ValueError(Sentence("{name}: {name2} is no layer of the reference", name, type(layer).__name__))
     same = SAME[type(layer)]
     kind = same.kind if isinstance(same.kind, str) else same.kind(layer)
     wanted = same.weights[:2] if kind == "batch-norm" else same.weights

@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 from pellucid.arithmetic.rounding import percent
+from pellucid.language.sentence import Sentence
 
 Record = Mapping[str, Any]
 
@@ -194,12 +195,18 @@ def discriminator_winning(course: AdversarialCourse) -> Finding | None:
     return Finding(
         "discriminator-winning",
         "The discriminator won: the generator learned little from it in the end.",
-        f"In the last {'epoch' if len(last) == 1 else f'{len(last)} epochs'} it classified {percent(mean)} "
-        "of the real and the generated images correctly.",
+        Sentence(
+            "In the last {word} it classified {mean} of the real and the generated images correctly.",
+            "epoch" if len(last) == 1 else Sentence("{last} epochs", len(last)),
+            percent(mean),
+        ),
         "Train with a lower learning rate or on more images, or take vae, which has no discriminator.",
-        f"Found where the mean over the last quarter of the epochs is {percent(WINNING)} or more. Half is "
-        "what guessing reaches; in sound trainings of ours it is right about 60 to 90 % of the "
-        "images.",
+        Sentence(
+            "Found where the mean over the last quarter of the epochs is {WINNING} or more. Half is "
+            "what guessing reaches; in sound trainings of ours it is right about 60 to 90 % of the "
+            "images.",
+            percent(WINNING),
+        ),
         {"told_apart": mean, "generator_loss": course.generator_losses[-1]},
     )
 
@@ -214,12 +221,20 @@ def collapse(course: AdversarialCourse) -> Finding | None:
     return Finding(
         "mode-collapse",
         "The generator makes only some of the kinds of images that there are.",
-        f"Its images come near {percent(course.coverage)} of the held-out images, where as many real ones "
-        f"come near {percent(course.real_coverage)}.",
+        Sentence(
+            "Its images come near {coverage} of the held-out images, where as many real ones "
+            "come near {real_coverage}.",
+            percent(course.coverage),
+            percent(course.real_coverage),
+        ),
         "Train longer or with another seed; lower the learning rate; or take vae, which must account for "
         "every training image.",
-        f"Found where the coverage is below {percent(FEW_KINDS)} of that of real images. Coverage is the "
-        "share of held-out images that have a made one nearer than their fifth held-out neighbour (Naeem et "
-        "al. 2020).",
+        Sentence(
+            "Found where the coverage is below {FEW_KINDS} of that of real images. Coverage is the "
+            "share of held-out images that have a made one nearer than their fifth held-out "
+            "neighbour (Naeem et "
+            "al. 2020).",
+            percent(FEW_KINDS),
+        ),
         {"coverage": course.coverage, "real_coverage": course.real_coverage},
     )

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float64
 
+from pellucid.language.sentence import Sentence
+
 # Distance allowed from the network's number, as a share of the magnitudes that were added up.
 TOLERANCE = 1e-5
 
@@ -69,11 +71,17 @@ class Weighing(NamedTuple):
             )
         if products.size > len(order):
             rest = float(products.sum() - products.ravel()[order].sum())
-            lines.append(f"  {products.size - len(order):,} smaller products: {rest:.7g}")
+            lines.append(
+                Sentence("  {size:,} smaller products: {rest:.7g}", products.size - len(order), rest)
+            )
         if self.patch.ndim > 1 and len(self.patch) > 1:
             sums = ", ".join(f"{each:.5g}" for each in self.channel_sums[:_SHOWN])
-            lines.append(f"  by channel: {sums}{', …' if len(self.patch) > _SHOWN else ''}")
-        lines.append(f"  sum {products.sum():.7g} + bias {self.bias:.7g} = {self.value:.7g}")
+            lines.append(
+                Sentence("  by channel: {sums}{word}", sums, ", …" if len(self.patch) > _SHOWN else "")
+            )
+        lines.append(
+            Sentence("  sum {sum:.7g} + bias {bias:.7g} = {value:.7g}", products.sum(), self.bias, self.value)
+        )
         return lines
 
 
@@ -129,15 +137,22 @@ class Arithmetic:
 
     def as_text(self) -> str:
         """Calculation in a few lines; of a long sum the largest products."""
-        lines = [f"{self.layer} ({self.kind}), unit {_index(self.unit)}"]
+        lines: list[str] = [
+            Sentence("{layer} ({kind}), unit {unit}", self.layer, self.kind, _index(self.unit))
+        ]
         for weighing in self.weighings:
             lines += weighing.lines()
         if self.choice is not None:
             count, place = self.choice.window.size, _index(self.choice.place)
-            lines.append(f"largest of {count} numbers, at {place} of what is pooled")
+            lines.append(Sentence("largest of {count} numbers, at {place} of what is pooled", count, place))
         lines += [f"{step.words} = {step.value:.7g}" for step in self.steps]
         lines.append(
-            f"network says {self.network:.7g}, by hand {self.value:.7g}, difference {self.difference:.1e}"
+            Sentence(
+                "network says {network:.7g}, by hand {value:.7g}, difference {difference:.1e}",
+                self.network,
+                self.value,
+                self.difference,
+            )
         )
         return "\n".join(lines)
 

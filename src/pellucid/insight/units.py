@@ -16,6 +16,7 @@ from pellucid.arithmetic.rounding import with_minus
 from pellucid.insight.opened_networks import Opened
 from pellucid.insight.reference_lines import CLOSED
 from pellucid.insight.unit_arithmetic import Arithmetic, Asked, Choice, Step, Weighing, wide
+from pellucid.language.sentence import Sentence
 from pellucid.reference import LAYERS
 from pellucid.reference.activations import sigmoid
 from pellucid.reference.attention import parts
@@ -41,11 +42,11 @@ def open_unit(opened: Opened, name: str, unit: Sequence[int]) -> Arithmetic:
             if line.kind == CLOSED
             else "is a mask or an order of tokens"
         )
-        raise ValueError(f"{name}: {what}, and has no units to open")
+        raise ValueError(Sentence("{name}: {what}, and has no units to open", name, what))
     if len(index) != value.ndim or any(
         not 0 <= at < size for at, size in zip(index, value.shape, strict=True)
     ):
-        raise ValueError(f"{name}: unit {index} is not within {value.shape}")
+        raise ValueError(Sentence("{name}: unit {index} is not within {shape}", name, index, value.shape))
     asked = Asked(opened.taken(line), line.settings, index)
     bound, declared = opened.bound(line), opened.layer(line).declared
     if bound is not None:
@@ -64,7 +65,7 @@ def _by_line(bound: Bound, unit: tuple[int, ...]) -> Arithmetic:
     sums = bound.unit(unit)
     if bound.is_copy:
         source = tuple(int(each.item()) for each in sums.places)
-        return _passed(sums.patch.item(), f"the number at {source}", source)
+        return _passed(sums.patch.item(), Sentence("the number at {source}", source), source)
     if bound.notation.operation == "max":
         window = sums.patch[0] if sums.patch.ndim == 3 else sums.patch  # a map's own axis holds one channel
         best = int(window.argmax())
@@ -85,7 +86,7 @@ def _by_steps(kind: str, declared: tuple[Pointwise, ...], asked: Asked) -> Arith
             layer, taken = LAYERS[kind], wide([value])
             value = float(layer.forward(taken, **asked.settings)[0])
             magnitude += abs(value)
-            steps.append(Step(words.format(**asked.settings) or f"{kind} of x", value))
+            steps.append(Step(words.format(**asked.settings) or Sentence("{kind} of x", kind), value))
             if not words and layer.backward is not None:
                 slope = float(layer.backward(np.ones(1), taken, **asked.settings)[0])
                 steps.append(Step("slope there", slope))
@@ -122,7 +123,11 @@ def _concatenated(asked: Asked) -> Arithmetic:
     for number, part in enumerate(asked.taken, start=1):
         if channel < part.shape[-1]:
             source = (*asked.unit[:-1], channel)
-            return _passed(float(part[source]), f"the number at {source} of part {number}", source)
+            return _passed(
+                float(part[source]),
+                Sentence("the number at {source} of part {number}", source, number),
+                source,
+            )
         channel -= part.shape[-1]
     raise AssertionError("a unit that open_unit found within the layer is within one of its parts")
 
@@ -130,7 +135,11 @@ def _concatenated(asked: Asked) -> Arithmetic:
 def _embedded(asked: Asked) -> Arithmetic:
     (tokens, weight), (place, number) = asked.taken, asked.unit
     token = int(tokens[place])
-    return _passed(float(weight[token, number]), f"number {number} of the vector of id {token}", (place,))
+    return _passed(
+        float(weight[token, number]),
+        Sentence("number {number} of the vector of id {token}", number, token),
+        (place,),
+    )
 
 
 def _softmax(asked: Asked) -> Arithmetic:
@@ -139,7 +148,7 @@ def _softmax(asked: Asked) -> Arithmetic:
     value = float(powers[unit] / powers.sum())
     steps = (
         Step("z", float(logits[unit])),
-        Step(f"e to the power of z \u2212 {logits.max():.6g}", float(powers[unit])),
+        Step(Sentence("e to the power of z − {max:.6g}", logits.max()), float(powers[unit])),
         Step("sum of these powers over all classes", float(powers.sum())),
         Step("the one divided by the sum", value),
     )
@@ -157,10 +166,12 @@ def _layer_norm(asked: Asked) -> Arithmetic:
     scaled = scale * (x - mean) / deviation
     steps = (
         Step("x", x),
-        Step(f"\u2212 mean {mean:.6g} of the {len(vector)} numbers", x - mean),
-        Step(f"÷ √(variance {variance:.6g} + {epsilon:g})", (x - mean) / deviation),
-        Step(f"\u00d7 scale {scale:.6g}", scaled),
-        Step(f"+ shift {shift:.6g}", scaled + shift),
+        Step(Sentence("− mean {mean:.6g} of the {vector} numbers", mean, len(vector)), x - mean),
+        Step(
+            Sentence("÷ √(variance {variance:.6g} + {epsilon:g})", variance, epsilon), (x - mean) / deviation
+        ),
+        Step(Sentence("× scale {scale:.6g}", scale), scaled),
+        Step(Sentence("+ shift {shift:.6g}", shift), scaled + shift),
     )
     magnitude = (abs(x) + float(np.abs(vector).mean())) * abs(scale) / deviation + abs(shift)
     return Arithmetic(steps[-1].value, magnitude, steps=steps, source=unit)
@@ -169,7 +180,7 @@ def _layer_norm(asked: Asked) -> Arithmetic:
 def _unit_length(asked: Asked) -> Arithmetic:
     vector, unit = wide(asked.taken[0]), asked.unit
     x, length = float(vector[unit]), max(float(np.sqrt((vector**2).sum())), 1e-12)
-    steps = (Step("x", x), Step(f"÷ length {length:.6g} of the vector", x / length))
+    steps = (Step("x", x), Step(Sentence("÷ length {length:.6g} of the vector", length), x / length))
     return Arithmetic(x / length, abs(x / length), steps=steps, source=unit)
 
 
@@ -186,9 +197,9 @@ def _attention_weight(asked: Asked) -> Arithmetic:
     powers = np.exp(scores - scores.max())
     value = float(powers[j] / powers.sum())
     steps = (
-        Step(f"s: query times key \u00f7 \u221a{query.shape[-1]}", product.value / root),
-        Step(f"e to the power of s \u2212 {scores.max():.6g}", float(powers[j])),
-        Step(f"sum of these powers over all {int(present.sum())} tokens", float(powers.sum())),
+        Step(Sentence("s: query times key ÷ √{shape}", query.shape[-1]), product.value / root),
+        Step(Sentence("e to the power of s − {max:.6g}", scores.max()), float(powers[j])),
+        Step(Sentence("sum of these powers over all {sum} tokens", int(present.sum())), float(powers.sum())),
         Step("the one divided by the sum", value),
     )
     return Arithmetic(value, 1.0, (product,), steps=steps)
@@ -254,7 +265,7 @@ def _recurrent(
                 Weighing(f"{name}, {where}", wide(seen[place]), wide(weight[row]), float(bias[row]))
             )
         bent = "tanh" if name.startswith("candidate") else "the sigmoid"
-        after.append(Step(f"{name}, after {bent}", float(gate[place])))
+        after.append(Step(Sentence("{name}, after {bent}", name, bent), float(gate[place])))
     magnitude = max(each.magnitude for each in weighings) + abs(value)
     return Arithmetic(value, magnitude, tuple(weighings), steps=(*after, *steps))
 
@@ -309,7 +320,7 @@ def _density_of_draw(asked: Asked) -> Arithmetic:
     steps = (
         Step("sum of the squares of the noise \u03b5", squares),
         Step("sum of the log variances \u03bb", spreads),
-        Step(f"{noise.size} latent variables \u00d7 ln 2 \u03c0", constant),
+        Step(Sentence("{size} latent variables × ln 2 π", noise.size), constant),
         Step("ln q(z|x) = \u2212 half of the sum of these three, in nats", value),
     )
     magnitude = (squares + float(np.abs(log_variances).sum()) + constant) / 2
@@ -327,8 +338,14 @@ def _mixture_density(asked: Asked) -> Arithmetic:
     steps = [
         Step(
             with_minus(
-                f"component {at}: ln {math.exp(log_shares[at]):.4g} \u2212 ({squares[at].sum():.5g} + "
-                f"{log_variances[0, at].sum():.5g} + {constant:.5g}) / 2"
+                Sentence(
+                    "component {at}: ln {log_shares:.4g} − ({sum:.5g} + {sum2:.5g} + {constant:.5g}) / 2",
+                    at,
+                    math.exp(log_shares[at]),
+                    squares[at].sum(),
+                    log_variances[0, at].sum(),
+                    constant,
+                )
             ),
             float(joint[at]),
         )

@@ -17,6 +17,7 @@ from pellucid.evaluation.comparisons import paired_interval
 from pellucid.evaluation.intervals import Interval, points, share_interval
 from pellucid.labelling.by_target import TAUGHT
 from pellucid.labelling.selection import AUDIT, RANDOM, Label, Model, fit, is_right
+from pellucid.language.sentence import Sentence
 from pellucid.targets import Target
 
 # Fewest audited examples for an accuracy, and labels on either side for a comparison.
@@ -51,17 +52,28 @@ class Judgement(NamedTuple):
 
     def sentences(self, target: Target) -> list[str]:
         """What there is to say, for people, about answers of a target."""
-        found = []
+        found: list[str] = []
         right = TAUGHT[target].right
         if self.accuracy is None:
             found.append(
-                f"The accuracy appears once {_FEWEST_AUDITED} examples of the random audit are labelled."
+                Sentence(
+                    "The accuracy appears once {FEWEST_AUDITED} examples of the random audit are labelled.",
+                    _FEWEST_AUDITED,
+                )
             )
         else:
             value, low, high = (figure(each) for each in self.accuracy)
             found.append(
-                f"Accuracy {value} [{low}, {high}]: that share of the {self.audited:,} audited examples is "
-                f"{right} by a model of the {self.learned:,} labels outside the audit."
+                Sentence(
+                    "Accuracy {value} [{low}, {high}]: that share of the {audited:,} audited examples is "
+                    "{right} by a model of the {learned:,} labels outside the audit.",
+                    value,
+                    low,
+                    high,
+                    self.audited,
+                    right,
+                    self.learned,
+                )
             )
         if self.last is not None:
             found.append(_about_last(self.last))
@@ -71,22 +83,30 @@ class Judgement(NamedTuple):
 
 
 def _about_last(gain: Gain) -> str:
-    said = f"The last {gain.labels:,} labels brought {_signed(gain.interval)}"
+    said = Sentence("The last {labels:,} labels brought {interval}", gain.labels, _signed(gain.interval))
     if gain.interval.high <= _HARDLY:
-        return f"{said}: more of the same will hardly help."
-    return f"{said}; more may help." if gain.interval.low <= 0 else f"{said}: more will probably help."
+        return Sentence("{said}: more of the same will hardly help.", said)
+    return (
+        Sentence("{said}; more may help.", said)
+        if gain.interval.low <= 0
+        else Sentence("{said}: more will probably help.", said)
+    )
 
 
 def _about_selection(gain: Gain, audited: int) -> str:
-    said = f"{gain.labels:,} selected labels in place of as many random ones bring {_signed(gain.interval)}"
+    said = Sentence(
+        "{labels:,} selected labels in place of as many random ones bring {interval}",
+        gain.labels,
+        _signed(gain.interval),
+    )
     if gain.interval.low > 0:
-        return f"Selection helps here: {said}."
+        return Sentence("Selection helps here: {said}.", said)
     if gain.interval.high < 0:
-        return f"Selection does harm here: {said}. From now on examples are drawn at random."
-    shown = f"as far as {audited:,} audited examples show"
+        return Sentence("Selection does harm here: {said}. From now on examples are drawn at random.", said)
+    shown = Sentence("as far as {audited:,} audited examples show", audited)
     if gain.interval.high <= _HARDLY:
-        return f"Selection does not help here, {shown}: {said}."
-    return f"Selection does not help here beyond chance, {shown}: {said}."
+        return Sentence("Selection does not help here, {shown}: {said}.", shown, said)
+    return Sentence("Selection does not help here beyond chance, {shown}: {said}.", shown, said)
 
 
 def _signed(interval: Interval) -> str:

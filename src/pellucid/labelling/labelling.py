@@ -13,6 +13,7 @@ from pellucid.labelling.pool import read_pool
 from pellucid.labelling.server import application
 from pellucid.labelling.session import Labelling
 from pellucid.labelling.table import LabelTable, require_ending
+from pellucid.language.sentence import Sentence
 from pellucid.pages.local_server import listening, serve
 from pellucid.safety.files import locked, make_folder
 from pellucid.settings import Settings
@@ -49,9 +50,22 @@ def label(
         for warning in pool.warnings:
             say(warning)
         if labelling.elsewhere:
-            say(f"{out}: {count_of(labelling.elsewhere, 'row')} about other examples, left as they are")
+            say(
+                Sentence(
+                    "{out}: {elsewhere} about other examples, left as they are",
+                    out,
+                    count_of(labelling.elsewhere, "row"),
+                )
+            )
         address = f"http://127.0.0.1:{own.getsockname()[1]}/"
-        say(f"{labelling.summary()}\nlabels: {out}\npage: {address}  (Ctrl-C ends it)")
+        say(
+            Sentence(
+                "{summary}\nlabels: {out}\npage: {address}  (Ctrl-C ends it)",
+                labelling.summary(),
+                out,
+                address,
+            )
+        )
         if started is not None:
             started({"page": address, "labels": out, "train": labelling.command})
         # Whoever answers a request would wait so long for a thread that trains, again and again.
@@ -64,4 +78,4 @@ def label(
                 serve(application(labelling), own)
         finally:
             labelling.stop()
-            say(f"{labelling.summary()}\ntrain on them: {labelling.command}")
+            say(Sentence("{summary}\ntrain on them: {command}", labelling.summary(), labelling.command))

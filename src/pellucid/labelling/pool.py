@@ -22,6 +22,7 @@ from pellucid.errors import DataError
 from pellucid.input_kinds import IMAGES, TEXTS, InputKind
 from pellucid.labelling.features import Progress, features_apart
 from pellucid.labelling.selection import audit_sample, random_order
+from pellucid.language.sentence import Sentence
 from pellucid.safety.isolation import current
 from pellucid.settings import Settings
 
@@ -120,7 +121,14 @@ def read_pool(place: str, out: Path, settings: Settings) -> Pool:
         texts = []
     warnings = list(opened.warnings)
     if wrong:
-        warnings.append(f"{place}: {count_of(len(wrong), kind.noun)} left out, such as {wrong[0]}")
+        warnings.append(
+            Sentence(
+                "{place}: {wrong} left out, such as {wrong2}",
+                place,
+                count_of(len(wrong), kind.noun),
+                wrong[0],
+            )
+        )
     if len(keys) < 2:
         raise DataError(
             "{place}: {keys} to label; give a folder or table of more", place, count_of(len(keys), kind.noun)

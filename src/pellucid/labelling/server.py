@@ -18,6 +18,7 @@ from pellucid.input_kinds import TEXTS
 from pellucid.labelling.by_target import TAUGHT
 from pellucid.labelling.session import Conflict, Labelling
 from pellucid.language.catalogue import translated
+from pellucid.language.sentence import Sentence
 from pellucid.pages.assembly import joined_script, policy_of
 from pellucid.pages.local_server import App, Guard
 from pellucid.pages.translation import PageEnvironment
@@ -62,7 +63,7 @@ def _image(labelling: Labelling, position: int) -> Response:
     try:
         content, kind = labelling.pool.image(position)
     except DataError as error:
-        return JSONResponse({"error": f"this image cannot be read: {error}"}, 422)
+        return JSONResponse({"error": Sentence("this image cannot be read: {error}", error)}, 422)
     # The next one is fetched ahead, and taken from there when its turn comes.
     return Response(content, media_type=kind, headers={"cache-control": "private, max-age=3600"})
 

@@ -38,6 +38,7 @@ from pellucid.labelling.selection import (
     typical,
 )
 from pellucid.labelling.table import LabelTable, Row
+from pellucid.language.sentence import Sentence
 from pellucid.targets import SEPARATOR, TARGETS, Target
 
 _LEASE_SECONDS = 600.0
@@ -242,10 +243,14 @@ class Labelling:
             done, of_all = self._progress
             noun = self.pool.kind.noun
             if self._fault:
-                state = f"Examples are drawn at random: {self._fault}."
+                state: str = Sentence("Examples are drawn at random: {fault}.", self._fault)
             elif self._compared is None:
-                read = f" ({done:,} of {of_all:,})" if of_all else ""
-                state = f"Features of the {noun}s are being computed{read}; random ones are asked meanwhile."
+                read = Sentence(" ({done:,} of {of_all:,})", done, of_all) if of_all else ""
+                state = Sentence(
+                    "Features of the {noun}s are being computed{read}; random ones are asked meanwhile.",
+                    noun,
+                    read,
+                )
             else:
                 state = ""
             return {
@@ -410,7 +415,7 @@ class Labelling:
         except Exception as error:  # people go on labelling without it
             reason = str(error) if isinstance(error, DataError) else f"{type(error).__name__}: {error}"
             with self._lock:
-                self._fault = f"choosing them has stopped ({reason})"
+                self._fault = Sentence("choosing them has stopped ({reason})", reason)
 
     def _seen(self) -> object:
         """What a training would learn from, to be compared with what the last one did."""
@@ -476,7 +481,9 @@ class Labelling:
     def summary(self) -> str:
         """What there is, in a sentence."""
         labelled, skipped = count_of(len(self._labels), self.pool.kind.noun), len(self._skipped)
-        return f"{labelled} labelled, {skipped:,} skipped, of {len(self.pool):,}"
+        return Sentence(
+            "{labelled} labelled, {skipped:,} skipped, of {pool:,}", labelled, skipped, len(self.pool)
+        )
 
 
 def _classes_of(labels: Iterable[Label]) -> int:

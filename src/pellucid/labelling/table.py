@@ -24,6 +24,7 @@ from pellucid.data.tables.csv_tables import OF_LABELLING, guarded, unguarded, wh
 from pellucid.data.wording import count_of, quoted, some_quoted
 from pellucid.errors import ChangedFileError, DataError, UsageError
 from pellucid.labelling.selection import AUDIT, POLICIES, RANDOM
+from pellucid.language.sentence import Sentence
 from pellucid.safety.budgets import LINE_BYTES, MEMORY
 from pellucid.safety.files import OwnFile, read_regular, write_file
 from pellucid.safety.strict import parse_line
@@ -139,7 +140,11 @@ class LabelTable:
             return ""
         beside = self.path.with_name(f"{self.path.name}.kept{self.path.suffix}")
         write_file(beside, b"".join([self._header, *lacking]))
-        return f"{count_of(len(lacking), 'answer')} of this session that it lacks, saved in {beside.name}"
+        return Sentence(
+            "{lacking} of this session that it lacks, saved in {name}",
+            count_of(len(lacking), "answer"),
+            beside.name,
+        )
 
     def _answers_there(self) -> set[tuple[str, tuple[str, ...]]]:
         """Examples and their labels in the table as somebody else has left it, as far as it can be read."""
@@ -165,7 +170,7 @@ class LabelTable:
             self._columns = _columns_of(self._header)
             missing = [name for name in (self._inputs[-1], "label") if name not in self._columns]
             if missing:
-                raise self._refusal(f"no column {some_quoted(missing)}")
+                raise self._refusal(Sentence("no column {missing}", some_quoted(missing)))
         elif self._is_csv:
             if rest:
                 raise self._refusal("its first line has no end")
@@ -211,10 +216,10 @@ class LabelTable:
             seconds = float(given["seconds"] or 0)
         except (ValueError, AttributeError, csv.Error, StopIteration) as error:
             raise self._refusal(
-                f"{quoted(line.decode(errors='replace').strip())} is no row: {error}"
+                Sentence("{strip} is no row: {error}", quoted(line.decode(errors="replace").strip()), error)
             ) from error
         if not given[self._inputs[-1]]:
-            raise self._refusal(f"a row without {quoted(self._inputs[-1])}")
+            raise self._refusal(Sentence("a row without {inputs}", quoted(self._inputs[-1])))
         policy = given["policy"] if given["policy"] in POLICIES else ""
         policy = policy or (AUDIT if given["split"] == "test" else RANDOM)
         labels = tuple(sorted({part.strip() for part in given["label"].split(SEPARATOR) if part.strip()}))

@@ -48,7 +48,7 @@ class Sentence(str):
             named = dict(zip((each.name for each in fields(template)), values, strict=True))
             made = super().__new__(cls, template.format_map(named))
             made.template = template
-            made.values = {name: _kept(value) for name, value in named.items()}
+            made.values = {each.name: _kept(named[each.name], each.form) for each in fields(template)}
         return made
 
     def texts(self) -> list[str]:
@@ -62,10 +62,14 @@ class Sentence(str):
         return type(self), (self.template, *self.values.values())
 
 
-def _kept(value: object) -> str | int | float:
+def _kept(value: Any, form: str) -> str | int | float:
     """A value as a sentence keeps it: never an object that somebody may still change."""
     within = getattr(value, "sentence", value)
-    return within if isinstance(within, str | int | float) else str(within)
+    if isinstance(value, Exception) and within is value and value.args:
+        within = value.args[0] if isinstance(value.args[0], Sentence) else value
+    if isinstance(within, str | int | float):
+        return within
+    return within.item() if form and hasattr(within, "item") else str(within)
 
 
 @lru_cache(1 << 12)

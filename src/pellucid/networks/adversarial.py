@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int64, Shaped
 from torch import Tensor, nn
 
+from pellucid.language.sentence import Sentence
 from pellucid.networks.autoencoder import doubling, halving, require_fitting_layers, sides, widths_of
 from pellucid.networks.config import InputFacts, NetworkConfig, Noise
 from pellucid.networks.image_networks import require_large_images
@@ -168,7 +169,9 @@ def assemble_gan(config: NetworkConfig) -> Adversarial:
     own = config.layers(Noise)
     require_fitting_layers(config)
     if config.outputs != own.conditions:
-        raise ValueError(f"gan: {config.outputs} outputs found, {own.conditions} expected")
+        raise ValueError(
+            Sentence("gan: {outputs} outputs found, {conditions} expected", config.outputs, own.conditions)
+        )
     units = config.widths[-1] * math.prod(sides(config)[-1])
     body, head = nn.Sequential(halving(config, batch_norm=False)), nn.Linear(units, config.outputs)
     given = own.latent + (own.conditions if own.conditions > 1 else 0)

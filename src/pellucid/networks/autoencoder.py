@@ -9,6 +9,7 @@ from jaxtyping import Float, Float64, Int64, Shaped
 from torch import Tensor, nn
 
 from pellucid.errors import UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.networks.config import InputFacts, Latent, NetworkConfig
 from pellucid.networks.image_networks import require_large_images, require_large_input
 from pellucid.networks.initialisation import initialise_layers
@@ -231,7 +232,12 @@ def require_fitting_layers(config: NetworkConfig) -> None:
     require_large_input(config)
     if not config.widths or min(config.input_shape[1:]) >> len(config.widths) < 1:
         raise ValueError(
-            f"{config.name}: {len(config.widths)} convolutions do not fit {list(config.input_shape)}"
+            Sentence(
+                "{name}: {widths} convolutions do not fit {input_shape}",
+                config.name,
+                len(config.widths),
+                list(config.input_shape),
+            )
         )
 
 
@@ -346,7 +352,9 @@ def assemble_vae(config: NetworkConfig) -> Autoencoder:
     own = config.layers(Latent)
     require_fitting_layers(config)
     if config.outputs != 2 * own.latent:
-        raise ValueError(f"vae: {config.outputs} outputs found, {2 * own.latent} expected")
+        raise ValueError(
+            Sentence("vae: {outputs} outputs found, {latent} expected", config.outputs, 2 * own.latent)
+        )
     units = config.widths[-1] * math.prod(sides(config)[-1])
     given = own.latent + (own.conditions if own.conditions > 1 else 0)
     encoder = nn.Sequential(halving(config, batch_norm=config.batch_norm))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pellucid.errors import UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.networks.config import Architecture, NetworkConfig
 from pellucid.networks.layers import Divide, Standardise, make_activation, make_dropout
 from pellucid.networks.network import Network
@@ -90,7 +91,13 @@ def timm_network(name: str) -> nn.Module:
     timm = load_timm()
     # `create_model` also takes addresses of hubs; a plain name of its own list leads nowhere else.
     if not _NAME.fullmatch(name) or not timm.is_model(name):
-        raise ValueError(f"backbone: {name[:64]!r} is not the name of a network in timm {timm.__version__}")
+        raise ValueError(
+            Sentence(
+                "backbone: {name!r} is not the name of a network in timm {version}",
+                name[:64],
+                timm.__version__,
+            )
+        )
     network: nn.Module = timm.create_model(name, pretrained=False, num_classes=0)
     return network
 
@@ -113,7 +120,11 @@ def assemble_backbone(config: NetworkConfig) -> Network:
     Raises: `ValueError` if the config does not describe a backbone, `UsageError` if timm is not installed.
     """
     if len(config.input_shape) != 3 or config.input_shape[0] not in (1, 3):
-        raise ValueError(f"backbone: input_shape {list(config.input_shape)} is no image, grey or in colour")
+        raise ValueError(
+            Sentence(
+                "backbone: input_shape {input_shape} is no image, grey or in colour", list(config.input_shape)
+            )
+        )
     own = config.layers(Architecture)
     height, width = own.seen
     backbone = Backbone(own.backbone)

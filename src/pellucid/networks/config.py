@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple, TypeVar
 
+from pellucid.language.sentence import Sentence
 from pellucid.safety.strict import (
     LEFT_OUT,
     Items,
@@ -83,7 +84,7 @@ class Grams(OwnLayers):
     def __post_init__(self) -> None:
         super().__post_init__()
         if list(self.groups) != sorted(self.groups):
-            raise ValueError(f"groups: {list(self.groups)} do not ascend")
+            raise ValueError(Sentence("groups: {groups} do not ascend", list(self.groups)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,29 +199,49 @@ class NetworkConfig(Saved):
             _require_between("input_shape", self.input_shape[1:], 1, LARGEST_SIDE)
         else:
             raise ValueError(
-                f"input_shape: {list(self.input_shape)} is neither [channels, height, width] nor [features]"
+                Sentence(
+                    "input_shape: {input_shape} is neither [channels, height, width] nor [features]",
+                    list(self.input_shape),
+                )
             )
         _require_between("outputs", (self.outputs,), 1, MOST_OUTPUTS)
         for field, choices in (("activation", ACTIVATIONS), ("pooling", POOLINGS)):
             text = getattr(self, field)
             if text not in choices:
-                raise ValueError(f"{field}: {text[:40]!r} is not one of {', '.join(choices)}")
+                raise ValueError(
+                    Sentence(
+                        "{field}: {text!r} is not one of {choices}", field, text[:40], ", ".join(choices)
+                    )
+                )
         _require_between("dropout", (self.dropout,), 0.0, 0.95)
         _require_between("number of widths", (len(self.widths),), 0, MOST_LAYERS)
         _require_between("widths", self.widths, 1, LARGEST_WIDTH)
         _require_between("vocabulary", (self.vocabulary,), 0, MOST_IDS)
         _require_between("embedding", (self.embedding,), 0, LARGEST_EMBEDDING)
         if type(self.own) is not OWN_LAYERS.get(self.name, type(self.own)):
-            raise ValueError(f"{self.name}: layers of another family, {type(self.own).__name__}")
+            raise ValueError(
+                Sentence("{name}: layers of another family, {name2}", self.name, type(self.own).__name__)
+            )
         if self.groups and self.groups[-1] != self.vocabulary:
             raise ValueError(
-                f"groups: {list(self.groups)} do not ascend from 2 to the vocabulary of {self.vocabulary}"
+                Sentence(
+                    "groups: {groups} do not ascend from 2 to the vocabulary of {vocabulary}",
+                    list(self.groups),
+                    self.vocabulary,
+                )
             )
 
     def layers(self, kind: type[Own]) -> Own:
         """The layers that only this family has; a `ValueError` where they are of another."""
         if not isinstance(self.own, kind):
-            raise ValueError(f"{self.name}: {kind.__name__} expected, {type(self.own).__name__} found")
+            raise ValueError(
+                Sentence(
+                    "{name}: {name2} expected, {name3} found",
+                    self.name,
+                    kind.__name__,
+                    type(self.own).__name__,
+                )
+            )
         return self.own
 
     @property
@@ -286,7 +307,7 @@ def _require_between(name: str, numbers: Sequence[int | float], low: float | int
     """Refuse numbers outside `low` to `high` with a `ValueError`."""
     for number in numbers:
         if not low <= number <= high:
-            raise ValueError(f"{name}: {number} is outside {low} to {high}")
+            raise ValueError(Sentence("{name}: {number} is outside {low} to {high}", name, number, low, high))
 
 
 def designed(

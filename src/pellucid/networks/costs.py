@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pellucid.errors import UsageError
 from pellucid.input_kinds import IMAGES, TEXTS
+from pellucid.language.sentence import Sentence
 from pellucid.networks.autoencoder import Prior
 from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.families import GENERATORS, NETWORKS, outline
@@ -49,15 +50,29 @@ def require_affordable(config: NetworkConfig) -> None:
     Raises: `ValueError` with the figures, or if the config says something impossible.
     """
     if _CLASS * config.conditions > WORK.value():
-        raise ValueError(f"{config.conditions:,} classes of images to make are too many; {WORK.remedy}")
+        raise ValueError(
+            Sentence(
+                "{conditions:,} classes of images to make are too many; {remedy}",
+                config.conditions,
+                WORK.remedy,
+            )
+        )
     cost = cost_of_answer(config)
     if cost.memory > MEMORY.value():
         raise ValueError(
-            f"one answer would take {cost.memory / 1e9:,.1f} GB beside the weights; {MEMORY.remedy}"
+            Sentence(
+                "one answer would take {memory:,.1f} GB beside the weights; {remedy}",
+                cost.memory / 1000000000.0,
+                MEMORY.remedy,
+            )
         )
     if cost.multiply_adds > WORK.value():
         raise ValueError(
-            f"one answer would take {cost.multiply_adds / 1e9:,.0f} billion multiply-adds; {WORK.remedy}"
+            Sentence(
+                "one answer would take {multiply_adds:,.0f} billion multiply-adds; {remedy}",
+                cost.multiply_adds / 1000000000.0,
+                WORK.remedy,
+            )
         )
 
 
@@ -157,7 +172,9 @@ def _tried(network: Network, inputs: Tensor, ask: Callable[[Tensor], Found]) -> 
         network.to("meta")
         return ask(torch.empty((1, *inputs.shape[1:]), dtype=inputs.dtype, device="meta"))
     except RuntimeError as error:
-        raise ValueError(f"layers do not fit each other: {' '.join(str(error).split())[:200]}") from error
+        raise ValueError(
+            Sentence("layers do not fit each other: {split}", " ".join(str(error).split())[:200])
+        ) from error
 
 
 def multiply_adds(layer: nn.Module, output_shape: tuple[int, ...], length: int) -> int:

@@ -9,6 +9,7 @@ from torch import nn
 
 from pellucid.data.wording import filled, width
 from pellucid.language.catalogue import translated
+from pellucid.language.sentence import Sentence
 from pellucid.networks.autoencoder import Prior
 from pellucid.networks.backbone import ScaleAndStandardise
 from pellucid.networks.config import NetworkConfig
@@ -58,7 +59,7 @@ def describe(config: NetworkConfig) -> list[LayerRow]:
         if rows and rows[-1].name == row.name:
             former = rows.pop()
             row = row._replace(
-                kind=f"{counts[row.name]} layers",
+                kind=Sentence("{counts} layers", counts[row.name]),
                 parameters=former.parameters + row.parameters,
                 multiply_adds=former.multiply_adds + row.multiply_adds,
             )
@@ -190,19 +191,19 @@ _KINDS: dict[type, Callable[[Any], str]] = {  # at most 16 characters each
     nn.Sigmoid: lambda layer: "sigmoid",
     nn.Tanh: lambda layer: "tanh",
     Add: lambda layer: "add shortcut",
-    nn.Dropout: lambda layer: f"dropout {layer.p:g}",
-    Divide: lambda layer: f"divide by {layer.divisor:g}",
+    nn.Dropout: lambda layer: Sentence("dropout {p:g}", layer.p),
+    Divide: lambda layer: Sentence("divide by {divisor:g}", layer.divisor),
     Rescale: lambda layer: "rescale",
     nn.Embedding: lambda layer: "vectors of tokens",
-    TokenConv1d: lambda layer: f"conv {layer.kernel_size[0]}",
-    MaskedPool: lambda layer: f"{layer.pooling} over text",
+    TokenConv1d: lambda layer: Sentence("conv {kernel_size}", layer.kernel_size[0]),
+    MaskedPool: lambda layer: Sentence("{pooling} over text", layer.pooling),
     nn.LSTM: lambda layer: "lstm",
     nn.GRU: lambda layer: "gru",
     EmbeddingBag: lambda layer: "weighted sum",
     MeanAndMax: lambda layer: "mean and maximum",
     PositionalEmbedding: lambda layer: "vectors of place",
     nn.LayerNorm: lambda layer: "layer norm",
-    Attend: lambda layer: f"attention x{layer.heads}",
+    Attend: lambda layer: Sentence("attention x{heads}", layer.heads),
     UnitLength: lambda layer: "to length 1",
-    GlobalPool: lambda layer: f"global {layer.pooling}",
+    GlobalPool: lambda layer: Sentence("global {pooling}", layer.pooling),
 }

@@ -22,6 +22,7 @@ import torch
 from jaxtyping import Float, Float64, Int64, Shaped
 from torch import Tensor, nn
 
+from pellucid.language.sentence import Sentence
 from pellucid.networks.families import allocated
 from pellucid.networks.network import Network
 
@@ -107,7 +108,11 @@ def _last_layer(network: Network) -> tuple[str, nn.Linear]:
     name, layer = dense[-1] if dense else ("", None)
     if layer is None or not name.startswith("head") or layer.out_features != network.config.outputs:
         raise ValueError(
-            f"{network.config.name}: its head does not end in a dense layer of {network.config.outputs} units"
+            Sentence(
+                "{name}: its head does not end in a dense layer of {outputs} units",
+                network.config.name,
+                network.config.outputs,
+            )
         )
     return name, layer
 

@@ -8,6 +8,7 @@ from torch.overrides import TorchFunctionMode
 
 from pellucid.encoding.encoder import UNKNOWN
 from pellucid.input_kinds import IMAGES, TEXTS, InputKind
+from pellucid.language.sentence import Sentence
 from pellucid.networks import adversarial, autoencoder, backbone, image_networks, text_networks
 from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.network import Network
@@ -78,22 +79,40 @@ def outline(config: NetworkConfig) -> Network:
     """
     families = NETWORKS | GENERATORS
     if config.name not in families | PRETRAINED:
-        raise ValueError(f"name: {config.name[:40]!r} is not one of {', '.join(families | PRETRAINED)}")
+        raise ValueError(
+            Sentence(
+                "name: {name!r} is not one of {families}", config.name[:40], ", ".join(families | PRETRAINED)
+            )
+        )
     if config.name in families:
         takes = families[config.name].input_kind
         if takes is IMAGES and config.vocabulary:
-            raise ValueError(f"{config.name} takes images or feature vectors, not ids of texts")
+            raise ValueError(
+                Sentence("{name} takes images or feature vectors, not ids of texts", config.name)
+            )
         if takes is TEXTS and (config.vocabulary <= UNKNOWN or len(config.input_shape) != 1):
             raise ValueError(
-                f"{config.name} takes texts: one length and a vocabulary of at least {UNKNOWN + 1} ids "
-                f"expected, {list(config.input_shape)} and {config.vocabulary} found"
+                Sentence(
+                    "{name} takes texts: one length and a vocabulary of at least {UNKNOWN} ids "
+                    "expected, {input_shape} and {vocabulary} found",
+                    config.name,
+                    UNKNOWN + 1,
+                    list(config.input_shape),
+                    config.vocabulary,
+                )
             )
     assemble = PRETRAINED.get(config.name) or families[config.name].assemble
     with torch.device("meta"), _Unset():
         network = assemble(config)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     if parameters > MOST_PARAMETERS:
-        raise ValueError(f"{parameters:,} parameters is over the limit of {MOST_PARAMETERS:,}")
+        raise ValueError(
+            Sentence(
+                "{parameters:,} parameters is over the limit of {MOST_PARAMETERS:,}",
+                parameters,
+                MOST_PARAMETERS,
+            )
+        )
     return network
 
 

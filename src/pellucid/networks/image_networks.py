@@ -7,6 +7,7 @@ from collections import OrderedDict
 from torch import nn
 
 from pellucid.errors import UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.networks.config import InputFacts, NetworkConfig, Stem, designed
 from pellucid.networks.initialisation import WhiteningStem
 from pellucid.networks.layers import (
@@ -45,7 +46,11 @@ def require_large_input(config: NetworkConfig) -> None:
     """Refuse a config for anything but images of at least 8x8 pixels with a `ValueError`."""
     if not _is_large(config.input_shape):
         raise ValueError(
-            f"{config.name}: input_shape {list(config.input_shape)} is not an image of at least 8x8"
+            Sentence(
+                "{name}: input_shape {input_shape} is not an image of at least 8x8",
+                config.name,
+                list(config.input_shape),
+            )
         )
 
 
@@ -118,7 +123,7 @@ def assemble_lenet(config: NetworkConfig) -> Network:
     """
     require_large_input(config)
     if len(config.widths) < 3:
-        raise ValueError(f"lenet: {len(config.widths)} widths found, at least 3 expected")
+        raise ValueError(Sentence("lenet: {widths} widths found, at least 3 expected", len(config.widths)))
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     channels, *size = config.input_shape
     *convolutions, first, second = config.widths
@@ -231,15 +236,33 @@ def assemble_cnn(config: NetworkConfig) -> Network:
     require_large_input(config)
     channels, *size = config.input_shape
     if not 1 <= stem.stem_kernel <= SMALLEST_SIDE or not 1 <= stem.stem_stride <= SMALLEST_SIDE:
-        raise ValueError(f"cnn: stem of {stem.stem_kernel} pixels every {stem.stem_stride} is not 1 to 8")
+        raise ValueError(
+            Sentence(
+                "cnn: stem of {stem_kernel} pixels every {stem_stride} is not 1 to 8",
+                stem.stem_kernel,
+                stem.stem_stride,
+            )
+        )
     most = 2 * channels * stem.stem_kernel**2
     if stem.stem_filters % 2 or not 2 <= stem.stem_filters <= most:
-        raise ValueError(f"cnn: stem_filters {stem.stem_filters} is not an even number from 2 to {most}")
+        raise ValueError(
+            Sentence(
+                "cnn: stem_filters {stem_filters} is not an even number from 2 to {most}",
+                stem.stem_filters,
+                most,
+            )
+        )
     if not config.widths:
         raise ValueError("cnn: no widths found, at least one block expected")
     side = (min(size) - stem.stem_kernel) // stem.stem_stride + 1
     if stem.pooled_blocks > len(config.widths) or side >> stem.pooled_blocks < 1:
-        raise ValueError(f"cnn: pooled_blocks {stem.pooled_blocks} is more than {side} pixels can be halved")
+        raise ValueError(
+            Sentence(
+                "cnn: pooled_blocks {pooled_blocks} is more than {side} pixels can be halved",
+                stem.pooled_blocks,
+                side,
+            )
+        )
     layers = OrderedDict[str, nn.Module](
         stem=WhiteningStem(channels, stem.stem_filters, stem.stem_kernel, stem.stem_stride),
         activation=make_activation(config.activation),

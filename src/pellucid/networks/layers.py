@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Float64, Shaped
 from torch import Tensor, nn
 
+from pellucid.language.sentence import Sentence
 from pellucid.networks.config import NetworkConfig
 from pellucid.targets.ordered import LEAST
 
@@ -83,7 +84,11 @@ class Rescale(nn.Module):
         mean, std = numbers.mean(), numbers.std(correction=0)
         precision = torch.finfo(torch.float32)
         if not std > max(precision.tiny, precision.eps * float(mean.abs())):
-            raise ValueError(f"rescale: standard deviation {std:g} around {mean:g}, too little for float32")
+            raise ValueError(
+                Sentence(
+                    "rescale: standard deviation {std:g} around {mean:g}, too little for float32", std, mean
+                )
+            )
         self.mean.fill_(mean)
         self.std.fill_(std)
 

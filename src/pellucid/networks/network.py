@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Float32, Float64, Int64, Shaped
 from torch import Tensor, nn
 
+from pellucid.language.sentence import Sentence
 from pellucid.networks.config import NetworkConfig
 from pellucid.networks.initialisation import EMBEDDING_SCALE, WhiteningStem, initialise_layers
 from pellucid.networks.layers import Rescale, Standardise
@@ -145,7 +146,12 @@ class Network(nn.Module):
         """
         if len(counts) != self.config.vocabulary or not ((counts >= 0) & (counts <= texts)).all():
             raise ValueError(
-                f"counts: {self.config.vocabulary} numbers from 0 to {texts} expected, {len(counts)} found"
+                Sentence(
+                    "counts: {vocabulary} numbers from 0 to {texts} expected, {counts} found",
+                    self.config.vocabulary,
+                    texts,
+                    len(counts),
+                )
             )
         for layer in self.body.children():
             if isinstance(layer, EmbeddingBag):
@@ -167,12 +173,20 @@ class Network(nn.Module):
         """
         tables = [layer for layer in self.body.modules() if isinstance(layer, nn.Embedding)]
         if not tables:
-            raise ValueError(f"vectors: {self.config.name} has no vectors of tokens; choose text-cnn or rnn")
+            raise ValueError(
+                Sentence("vectors: {name} has no vectors of tokens; choose text-cnn or rnn", self.config.name)
+            )
         table = tables[0].weight
         if matrix.shape[1] != table.shape[1]:
-            raise ValueError(f"vectors: of {matrix.shape[1]} numbers, where {table.shape[1]} are expected")
+            raise ValueError(
+                Sentence(
+                    "vectors: of {shape} numbers, where {shape2} are expected",
+                    matrix.shape[1],
+                    table.shape[1],
+                )
+            )
         if len(rows) and not 0 < int(rows.min()) <= int(rows.max()) < len(table):
-            raise ValueError(f"vectors: a row is outside 1 to {len(table) - 1}")
+            raise ValueError(Sentence("vectors: a row is outside 1 to {table}", len(table) - 1))
         vectors = torch.from_numpy(matrix).to(table)
         scale = vectors.square().mean().sqrt()
         table[torch.from_numpy(rows)] = vectors * (EMBEDDING_SCALE / scale) if scale > 0 else vectors

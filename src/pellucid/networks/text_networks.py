@@ -6,6 +6,7 @@ from torch import nn
 
 from pellucid.encoding.encoder import UNKNOWN
 from pellucid.errors import UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.networks.backbone import HeadSizes, make_head
 from pellucid.networks.config import (
     MANY_CLASSES,
@@ -93,7 +94,9 @@ def assemble_text_cnn(config: NetworkConfig) -> Network:
         raise ValueError("text-cnn: at least 1 of widths and an embedding of 1 expected")
     kernels = config.layers(Filters).kernels
     if not kernels or len(set(kernels)) < len(kernels):
-        raise ValueError(f"text-cnn: kernels {list(kernels)}, where at least one, each once, is expected")
+        raise ValueError(
+            Sentence("text-cnn: kernels {kernels}, where at least one, each once, is expected", list(kernels))
+        )
     filters, *further = config.widths
     layers = OrderedDict[str, nn.Module](
         filters=ParallelConvolutions(
@@ -217,16 +220,28 @@ def assemble_sentence_encoder(config: NetworkConfig) -> Network:
     sizes = (config.embedding, own.transformer_layers, own.attention_heads, own.feed_forward)
     if not all(sizes):
         raise ValueError(
-            "sentence-encoder: at least 1 of embedding, transformer_layers, attention_heads and feed_forward "
-            f"expected, {', '.join(map(str, sizes))} found"
+            Sentence(
+                "sentence-encoder: at least 1 of embedding, transformer_layers, attention_heads and "
+                "feed_forward "
+                "expected, {str} found",
+                ", ".join(map(str, sizes)),
+            )
         )
     if config.embedding % own.attention_heads:
         raise ValueError(
-            f"sentence-encoder: {config.embedding} numbers do not split into {own.attention_heads} heads"
+            Sentence(
+                "sentence-encoder: {embedding} numbers do not split into {attention_heads} heads",
+                config.embedding,
+                own.attention_heads,
+            )
         )
     if config.input_shape[0] > LONGEST_TEXT:
         raise ValueError(
-            f"sentence-encoder: texts of {config.input_shape[0]} tokens, where {LONGEST_TEXT} are admitted"
+            Sentence(
+                "sentence-encoder: texts of {input_shape} tokens, where {LONGEST_TEXT} are admitted",
+                config.input_shape[0],
+                LONGEST_TEXT,
+            )
         )
     layers = [
         TransformerLayer(config.embedding, own.attention_heads, own.feed_forward, config.activation)

@@ -10,6 +10,7 @@ import scipy.sparse
 from jaxtyping import Float64, Int64, Shaped
 
 from pellucid.classical.predictors import Rows, dense
+from pellucid.language.sentence import Sentence
 from pellucid.novelty.measures import (
     MOST_AXES,
     MOST_CENTRES,
@@ -116,7 +117,11 @@ class Detector(Stored):
     def _check(self) -> None:
         signals = self.measure.signals
         if signals != len(self.middle):
-            raise ValueError(f"novelty: {len(self.middle)} signals where the measure has {signals}")
+            raise ValueError(
+                Sentence(
+                    "novelty: {middle} signals where the measure has {signals}", len(self.middle), signals
+                )
+            )
         if not (self.spread > 0).all() or (self.reference[1:] < self.reference[:-1]).any():
             raise ValueError("novelty: a spread is not positive, or references do not ascend")
 

@@ -11,6 +11,7 @@ import scipy.sparse
 from jaxtyping import Float32, Float64, Int32
 
 from pellucid.classical.predictors import Rows, dense
+from pellucid.language.sentence import Sentence
 from pellucid.safety.stored import Stored
 from pellucid.safety.strict import Whole
 
@@ -220,12 +221,18 @@ def _rows(
     """Sparse rows out of their arrays; a `ValueError` where these do not describe rows of this length."""
     # Neighbours are compared, never subtracted: differences of int32 wrap around and would pass.
     if ends[0] < 0 or ends[-1] != len(values) or (ends[1:] < ends[:-1]).any():
-        raise ValueError(f"neighbours: the rows of {name} do not end where its entries do")
+        raise ValueError(Sentence("neighbours: the rows of {name} do not end where its entries do", name))
     starts = np.concatenate([[0], ends[:-1]])
     rises = np.concatenate([np.ones(min(1, len(places)), bool), places[1:] > places[:-1]])
     rises[starts[starts < len(places)]] = True  # a row begins anew
     if len(places) and (places.min() < 0 or places.max() >= columns or not rises.all()):
-        raise ValueError(f"neighbours: columns of {name} do not ascend from 0 or more to less than {columns}")
+        raise ValueError(
+            Sentence(
+                "neighbours: columns of {name} do not ascend from 0 or more to less than {columns}",
+                name,
+                columns,
+            )
+        )
     return scipy.sparse.csr_array(
         (values, places, np.concatenate([[0], ends]).astype(np.int32)), shape=(len(ends), columns)
     )

@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pellucid.errors import UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.safety.budgets import CONNECTIONS, REQUEST_SECONDS
 
 if TYPE_CHECKING:
@@ -133,9 +134,11 @@ class Guard:
     def _refusal(self, scope: Scope, headers: Headers) -> Refusal | None:
         """Judge the headers as they came, since a library may read them in another way."""
         if len(scope["headers"]) > _MOST_HEADERS:
-            return Refusal(431, f"the request has more than {_MOST_HEADERS} headers")
+            return Refusal(431, Sentence("the request has more than {MOST_HEADERS} headers", _MOST_HEADERS))
         if len(scope.get("raw_path", b"")) + len(scope.get("query_string", b"")) > _LONGEST_ADDRESS:
-            return Refusal(414, f"the address has more than {_LONGEST_ADDRESS:,} characters")
+            return Refusal(
+                414, Sentence("the address has more than {LONGEST_ADDRESS:,} characters", _LONGEST_ADDRESS)
+            )
         hosts = headers.get("host", [])
         name, separator, port = hosts[0].rpartition(":") if len(hosts) == 1 else ("", "", "")
         if len(hosts) == 1 and (not separator or hosts[0].endswith("]")):
@@ -163,7 +166,7 @@ class Guard:
     def _too_much(self, size: int, most: int, address: str, own: int = 0) -> Refusal | None:
         """Refuse a body of so many bytes, of which `own` are here, that is too large or has no room now."""
         if size > most:
-            return Refusal(413, f"the request has more than {most:,} bytes")
+            return Refusal(413, Sentence("the request has more than {most:,} bytes", most))
         largest = max(self._bodies.values())
         left = min(_OF_ALL * largest - (self._held - own), _OF_ONE * largest - (self._held_by[address] - own))
         if size > max(_SMALL, _SHARE * left):
@@ -193,7 +196,9 @@ class Guard:
                     if not message.get("more_body", False):
                         return None
         except TimeoutError:
-            return Refusal(408, f"the request took longer than {REQUEST_SECONDS:g} seconds")
+            return Refusal(
+                408, Sentence("the request took longer than {REQUEST_SECONDS:g} seconds", REQUEST_SECONDS)
+            )
 
     async def refuse(self, refusal: Refusal, receive: Receive, send: Send) -> None:
         """Reply with the reason as JSON, and close the connection, on which a body may follow."""

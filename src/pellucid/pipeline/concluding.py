@@ -14,6 +14,7 @@ from pellucid.data import Check, Dataset, write_ledger
 from pellucid.data.removal import of_texts
 from pellucid.data.wording import count_of, some
 from pellucid.evaluation.averaging import chosen_weights, cross_fitted_average
+from pellucid.language.sentence import Sentence
 from pellucid.novelty import for_answers_of
 from pellucid.pipeline.comparing.standings import scores_of_folds
 from pellucid.pipeline.continual.forgetting import continual_metrics
@@ -68,8 +69,13 @@ def with_average(
     whole = sum(found.model.weights)
     members = [f"{each.name} {100 * each.weight / whole:.0f} %" for each in found.model.members]
     stages.paragraph(
-        f"ensemble: weighted average of {len(members)} models ({some(members, len(members))}), with "
-        f"{on_held_out([found], dataset, settings)} on held-out examples"
+        Sentence(
+            "ensemble: weighted average of {members} models ({members2}), with "
+            "{on_held_out} on held-out examples",
+            len(members),
+            some(members, len(members)),
+            on_held_out([found], dataset, settings),
+        )
     )
     return [*candidates, found]
 
@@ -195,9 +201,13 @@ def conclude(learned: Learned, check: Check, folds: Folds, context: RunContext) 
     recommendation = recommended_on(continual, candidates, dataset, settings)
     best = next(each for each in candidates if each.name == recommendation.name)
     if len(candidates) == 1 < len({*learned.trained, best.name}):
-        recommendation = recommendation._replace(reason=f"{best.name} is the only model judged in time.")
+        recommendation = recommendation._replace(
+            reason=Sentence("{name} is the only model judged in time.", best.name)
+        )
     if part := part_of(best, folds.learning):
-        recommendation = recommendation._replace(reason=f"{recommendation.reason} It learned{part}.")
+        recommendation = recommendation._replace(
+            reason=Sentence("{reason} It learned{part}.", recommendation.reason, part)
+        )
     curve = None
     is_drawn = has_curve(settings) and (network is not None or has_baselines(settings, dataset))
     half = max(each.train_seconds for each in candidates) / 2  # about what the parts take
@@ -278,7 +288,7 @@ def _tested(
         asked = [each for each in candidates if not isinstance(each.model, AverageModel)]
         tested = with_averages_tested(candidates, test_once(asked, dataset, stage.progress))
         models, examples = count_of(len(candidates), "model"), count_of(len(dataset.test), dataset.noun)
-        stage.words = f"tested {models} once, on {examples}"
+        stage.words = Sentence("tested {models} once, on {examples}", models, examples)
     # What is asked from here on was asked before, so that only scores and report are reserved.
     context.time.reserve("conclusion", conclusion_seconds(context, (), len(candidates)))
     once = sum(1e-3 * each.milliseconds for each in tested.values())
@@ -307,7 +317,7 @@ def with_time_for_test(
     for each in sorted(kept, key=lambda each: -each.answer_seconds):
         if each.name in needed:
             continue
-        sentence = f"{each.name} is left out: there was no time to test it."
+        sentence = Sentence("{name} is left out: there was no time to test it.", each.name)
         if not context.affords(conclusion_seconds(context, kept, slowed=slowed), sentence):
             kept = [other for other in kept if other is not each and each.name not in _members(other)]
     return kept

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from pellucid.arithmetic.rounding import per_cent, percent
 from pellucid.bundle import Model, load_any
 from pellucid.errors import StorageError
+from pellucid.language.sentence import Sentence
 from pellucid.pages.assembly import visible
 from pellucid.pipeline.by_target import WAYS, target_of_task
 from pellucid.reports.formatting import interval, read_score, scored, seconds, size
@@ -69,40 +70,71 @@ class Run:
         noun = f"{'held-out' if headline.is_held_out else 'test'} {noun}{'' if tested == 1 else 's'}{of_what}"
         agreement, near = read_score(test.get("quadratic_weighted_kappa")), test.get("within_one_class")
         if agreement is not None and near is not None:
-            ends = f" (95 % interval {interval(agreement)})" if interval(agreement) else ""
+            ends = (
+                Sentence(" (95 % interval {agreement})", interval(agreement)) if interval(agreement) else ""
+            )
             value, least = float(near["value"]), per_cent(float(near["low"]), float(near["value"]))
-            return (
-                f"{name} reaches a quadratic-weighted kappa of {scored(agreement)} on {tested:,} "
-                f"{noun}{ends}; {percent(value)} of its answers are at most one class off, at least "
-                f"{least} % by the 95 % interval."
+            return Sentence(
+                "{name} reaches a quadratic-weighted kappa of {agreement} on {tested:,} "
+                "{noun}{ends}; {percent} of its answers are at most one class off, at least "
+                "{least} % by the 95 % interval.",
+                name,
+                scored(agreement),
+                tested,
+                noun,
+                ends,
+                percent(value),
+                least,
             )
         accuracy, error = read_score(test.get("accuracy")), read_score(test.get("mean_absolute_error"))
         if accuracy is not None:
             low, high = (per_cent(end, accuracy.value) for end in (accuracy.low, accuracy.high))
-            return (
-                f"{name} classifies {percent(accuracy.value)} of {tested:,} {noun} correctly "
-                f"(95 % interval {low} to {high} %)."
+            return Sentence(
+                "{name} classifies {percent} of {tested:,} {noun} correctly "
+                "(95 % interval {low} to {high} %).",
+                name,
+                percent(accuracy.value),
+                tested,
+                noun,
+                low,
+                high,
             )
         micro = read_score(test.get("micro_f1"))
         if micro is not None:
-            ends = f" (95 % interval {interval(micro)})" if interval(micro) else ""
+            ends = Sentence(" (95 % interval {micro})", interval(micro)) if interval(micro) else ""
             right = percent(float(test["subset_accuracy"]["value"]))
-            return (
-                f"{name} reaches a micro-F1 of {scored(micro)} on {tested:,} {noun}{ends}, with all labels "
-                f"right for {right} of them."
+            return Sentence(
+                "{name} reaches a micro-F1 of {micro} on {tested:,} {noun}{ends}, with all labels "
+                "right for {right} of them.",
+                name,
+                scored(micro),
+                tested,
+                noun,
+                ends,
+                right,
             )
         if error is not None:
             ends = interval(error)
             if not ends:
-                return f"{name} has a mean absolute error of {scored(error)} on {tested:,} {noun}."
-            return (
-                f"{name} has a mean absolute error of {scored(error)} on {tested:,} {noun} (95 % interval "
-                f"{ends})."
+                return Sentence(
+                    "{name} has a mean absolute error of {error} on {tested:,} {noun}.",
+                    name,
+                    scored(error),
+                    tested,
+                    noun,
+                )
+            return Sentence(
+                "{name} has a mean absolute error of {error} on {tested:,} {noun} (95 % interval {ends}).",
+                name,
+                scored(error),
+                tested,
+                noun,
+                ends,
             )
         target = target_of_task(self.metrics["task"])
         if target is not None and WAYS[target].makes_images:
             return verdict_of_generator(self.metrics)
-        return f"{name} was trained, and nothing was left to test it on."
+        return Sentence("{name} was trained, and nothing was left to test it on.", name)
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}): {self.verdict}"
@@ -119,7 +151,7 @@ class Run:
             for each in METRICS.values()
             if not {"class", "labels"} & {*each.targets} or not each.is_error
         ]
-        titles = {each.key: f"Test {each.words}" for each in shown if each.key in measured}
+        titles = {each.key: Sentence("Test {words}", each.words) for each in shown if each.key in measured}
         # Sentences of the test that contradict the choice, or the scores on validation.
         against = (self.metrics.get(key) for key in ("contradiction", "disagreement", "order"))
         findings = "".join(f"<p>{_shown(str(each['words']))}</p>" for each in against if each)
@@ -145,13 +177,23 @@ def _known_from_training(headline: Headline, noun: str) -> str:
         return ""
     has = "has" if headline.known == 1 else "have"
     if headline.is_held_out:
-        return (
-            f"{headline.known:,} of the {headline.tested:,} test {noun}s {has} a copy or a relative in "
-            f"training or validation, so that the test says nothing on new {noun}s."
+        return Sentence(
+            "{known:,} of the {tested:,} test {noun}s {has} a copy or a relative in "
+            "training or validation, so that the test says nothing on new {noun2}s.",
+            headline.known,
+            headline.tested,
+            noun,
+            has,
+            noun,
         )
-    return (
-        f"{headline.known:,} of the {headline.tested:,} test {noun}s {has} a copy or a relative in training "
-        f"or validation; the score leaves {'it' if headline.known == 1 else 'them'} out."
+    return Sentence(
+        "{known:,} of the {tested:,} test {noun}s {has} a copy or a relative in training "
+        "or validation; the score leaves {word} out.",
+        headline.known,
+        headline.tested,
+        noun,
+        has,
+        "it" if headline.known == 1 else "them",
     )
 
 
@@ -159,7 +201,7 @@ def _row(name: str, entry: Mapping[str, Any], titles: Mapping[str, str], *, is_r
     """A model's line of the table."""
     words = f"<strong>{_shown(name)}</strong>, recommended" if is_recommended else _shown(name)
     if entry.get("saw_fewer"):
-        words += f"; saw {entry['train_examples']:,} examples only"
+        words += Sentence("; saw {entry:,} examples only", entry["train_examples"])
     test = entry.get("test") or {}
     cells = [words]
     for score in (read_score(test.get(title)) for title in titles):

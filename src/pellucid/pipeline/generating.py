@@ -15,6 +15,7 @@ from pellucid.bundle import AdversarialModel, AutoencoderModel, Generator, save
 from pellucid.data import Check, write_ledger
 from pellucid.data.wording import count_of, public_text
 from pellucid.evaluation.generated_images import GaussianOnComponents
+from pellucid.language.sentence import Sentence
 from pellucid.networks import describe
 from pellucid.pipeline.finished_run import Run
 from pellucid.pipeline.judging.generated_images import (
@@ -69,7 +70,7 @@ def make_generator(check: Check, context: RunContext) -> None:
             model = generator_with_detector(model, material, context.settings.seed)
             candidate = dataclasses.replace(candidate, model=model)
     what = "the images that it makes, beside real ones"
-    with context.stages.stage(f"measuring {what}", f"measured {what}") as stage:
+    with context.stages.stage(Sentence("measuring {what}", what), Sentence("measured {what}", what)) as stage:
         measures = _measures(candidate.name, model, context)
         if measures is None:
             stage.words = "too few images are held out to measure those that it makes"
@@ -186,6 +187,8 @@ def say_generated(run: Run, context: RunContext) -> None:
     entry = run.metrics["models"][run.metrics["recommended"]]
     if "active_units" in entry:
         of = count_of(entry["latent"], "latent variable")
-        stages.paragraph(f"{entry['active_units']} of {of} are active.")
-    stages.line(f"report: {run.report}")
-    stages.line(f"next: pellucid generate {shlex.quote(str(run.folder))} --count 64 --out images/")
+        stages.paragraph(Sentence("{entry} of {of} are active.", entry["active_units"], of))
+    stages.line(Sentence("report: {report}", run.report))
+    stages.line(
+        Sentence("next: pellucid generate {folder} --count 64 --out images/", shlex.quote(str(run.folder)))
+    )

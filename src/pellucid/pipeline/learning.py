@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from pellucid.language.sentence import Sentence
 from pellucid.pipeline.continual.training import ContinualTraining, continual_learner, recall
 from pellucid.pipeline.judging.refitting import (
     FoldTrainings,
@@ -145,7 +146,9 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
             stages.fitted(built[-1].candidates)
         has_others = any(each.features for each in baselines) and settings.model == "auto"
         seconds = least_of_network(planned.folds, context) if time.is_limited else 0.0
-        sentence = f"The network is left out: there was no time for it within {settings.time_limit}."
+        sentence = Sentence(
+            "The network is left out: there was no time for it within {time_limit}.", settings.time_limit
+        )
         if has_others and planned.continual is None and not context.affords(seconds, sentence):
             planned = dataclasses.replace(planned, learner=None, network=None)
         network, neural = _train_neural(planned, backbones, context)
@@ -185,7 +188,13 @@ def _train_classical(
         if time.is_limited:
             journal.decided_for(BASELINES, name, lambda: found is not None)
         if found is None:
-            context.leave_out(f"{name} is left out: there was no time for it within {settings.time_limit}.")
+            context.leave_out(
+                Sentence(
+                    "{name} is left out: there was no time for it within {time_limit}.",
+                    name,
+                    settings.time_limit,
+                )
+            )
         return found
 
     found = train_baselines(names, dataset, settings, folder.checkpoints, stages, time, is_stopped, has_time)

@@ -16,6 +16,7 @@ from pellucid.data.tables.csv_tables import as_csv
 from pellucid.data.wording import public_text
 from pellucid.insight.findings import find
 from pellucid.insight.training_courses import Course
+from pellucid.language.sentence import Sentence
 from pellucid.pipeline.by_target import WAYS
 from pellucid.pipeline.continual.forgetting import continual_sentences
 from pellucid.pipeline.finished_run import Run
@@ -77,8 +78,8 @@ def findings_line(metrics: Mapping[str, Any]) -> str | None:
     found = ", ".join(str(finding["name"]).replace("-", " ") for finding in metrics["findings"])
     network = next((name for name in metrics["models"] if not is_classical(name)), None)
     if network is None or network == metrics["recommended"]:
-        return f"training: {found}; the report says how to fix it"
-    return f"training of {network}: {found}; the report says how to fix it"
+        return Sentence("training: {found}; the report says how to fix it", found)
+    return Sentence("training of {network}: {found}; the report says how to fix it", network, found)
 
 
 _AGAIN = "judged the model as it was before, and were then learned from too"
@@ -181,10 +182,34 @@ def _price(outcome: Outcome, entries: Mapping[str, Mapping[str, Any]]) -> str:
     larger = (entries[name]["bytes"] - entries[rival]["bytes"]) / 1_000_000
     time, size = (f"{figure(abs(each), 2)}" for each in (slower, larger))
     cost = {
-        (False, False): f"{name} takes {time} ms more for an answer and {size} MB more than {rival}.",
-        (False, True): f"{name} takes {time} ms more for an answer and {size} MB less than {rival}.",
-        (True, False): f"{name} takes {time} ms less for an answer and {size} MB more than {rival}.",
-        (True, True): f"{name} takes {time} ms less for an answer and {size} MB less than {rival}.",
+        (False, False): Sentence(
+            "{name} takes {time} ms more for an answer and {size} MB more than {rival}.",
+            name,
+            time,
+            size,
+            rival,
+        ),
+        (False, True): Sentence(
+            "{name} takes {time} ms more for an answer and {size} MB less than {rival}.",
+            name,
+            time,
+            size,
+            rival,
+        ),
+        (True, False): Sentence(
+            "{name} takes {time} ms less for an answer and {size} MB more than {rival}.",
+            name,
+            time,
+            size,
+            rival,
+        ),
+        (True, True): Sentence(
+            "{name} takes {time} ms less for an answer and {size} MB less than {rival}.",
+            name,
+            time,
+            size,
+            rival,
+        ),
     }[slower < 0, larger < 0]
     if not outcome.dataset.target.has_metric("log_loss"):
         return cost
@@ -199,13 +224,25 @@ def _price(outcome: Outcome, entries: Mapping[str, Mapping[str, Any]]) -> str:
     ahead = 100 * (score[0] - score[1])
     points, words, noun = figure(abs(ahead), 2), headline.words, outcome.dataset.noun
     own, other = figures(*loss)
-    losses = f"log loss {own} instead of {other}"
+    losses = Sentence("log loss {own} instead of {other}", own, other)
     if ahead == 0:
-        gain = f"On held-out {noun}s it has the same {words} and {losses}."
+        gain = Sentence("On held-out {noun}s it has the same {words} and {losses}.", noun, words, losses)
     elif ahead < 0:
-        gain = f"On held-out {noun}s it has {points} points less {words} and {losses}."
+        gain = Sentence(
+            "On held-out {noun}s it has {points} points less {words} and {losses}.",
+            noun,
+            points,
+            words,
+            losses,
+        )
     else:
-        gain = f"On held-out {noun}s it has {points} points more {words} and {losses}."
+        gain = Sentence(
+            "On held-out {noun}s it has {points} points more {words} and {losses}.",
+            noun,
+            points,
+            words,
+            losses,
+        )
     return f"{cost} {gain}"
 
 
@@ -218,7 +255,11 @@ def _save(
 ) -> int:
     """Write a model folder, equal for equal runs, so without times; return its bytes."""
     of = {HELD_OUT: "held-out", TEST: "test"}.get(headline.part, "unseen test")
-    known = f"{headline.known:,} of {headline.tested:,} test examples have a copy or a relative there"
+    known = Sentence(
+        "{known:,} of {tested:,} test examples have a copy or a relative there",
+        headline.known,
+        headline.tested,
+    )
     facts = {
         "trained on": shown_place(config),
         **(
@@ -261,13 +302,13 @@ def say_end(run: Run, context: RunContext, continual: Mapping[str, Any] | None) 
     for sentence in sentences:
         if sentence is not None:
             stages.paragraph(sentence)
-    stages.line(f"report: {run.report}")
+    stages.line(Sentence("report: {report}", run.report))
     folder = shlex.quote(str(run.folder))
     new, one = dataset.input_kind.examples, dataset.input_kind.example
-    stages.line(f"look inside: pellucid explain {folder} {one} --out page.html")
+    stages.line(Sentence("look inside: pellucid explain {folder} {one} --out page.html", folder, one))
     if "corrections" in metrics:
         given, earlier = context.settings.corrections, metrics["corrections"]["earlier"] or "EARLIER_RUN"
         words = ["compare", earlier, str(run.folder), str(context.journal.content["data"]["place"])]
         command = command_line(words, {"corrections": given})
-        stages.line(f"newly right and wrong: {command}")
-    stages.line(f"next: pellucid predict {folder} {new}")
+        stages.line(Sentence("newly right and wrong: {command}", command))
+    stages.line(Sentence("next: pellucid predict {folder} {new}", folder, new))

@@ -14,6 +14,7 @@ from pellucid.data.sources.places import require_existing
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.input_kinds import TEXTS
+from pellucid.language.sentence import Sentence
 from pellucid.networks import as_text, describe
 from pellucid.networks.text_networks import cell_of
 from pellucid.pipeline.by_target import WAYS, target_of_run
@@ -162,8 +163,11 @@ def train(
         ):
             if ranks is not None and ranks.is_on_one_machine:
                 stages.paragraph(
-                    f"{ranks.size} processes train together; on one machine they are no faster than as many "
-                    "threads of one process."
+                    Sentence(
+                        "{size} processes train together; on one machine they are no faster than as many "
+                        "threads of one process.",
+                        ranks.size,
+                    )
                 )
             _work(data_given(data, settings), given, settings, journal, folder, stages)
     return Run(folder.path)
@@ -190,13 +194,15 @@ def _work(
     """Walk from an empty folder, or from what a killed run left in it, to the finished run."""
     place = data if isinstance(data, str) else data.place
     continual = begin(settings, given, folder.checkpoints, journal)
-    with stages.stage(f"reading and checking {place}") as stage:
+    with stages.stage(Sentence("reading and checking {place}", place)) as stage:
         rule = split_rule_of(journal)
         if continual is None:
             dataset, check = prepare(data, settings, split_rule=rule)
         else:
             dataset, check = read_on(continual, place, settings, rule)
-        stage.words = f"read and checked {len(dataset.labels):,} {dataset.noun}s from {place}"
+        stage.words = Sentence(
+            "read and checked {labels:,} {noun}s from {place}", len(dataset.labels), dataset.noun, place
+        )
         stage.details += check.sentences()
     context = RunContext(folder, dataset, settings, stages, journal, TimeBudget.of(settings, stages.began))
     for each in stages.onlookers:
@@ -311,7 +317,9 @@ def _say_estimate(planned: PlannedLearning, context: RunContext) -> None:
             trainings = folds.trainings(folds.judged_within(network.seconds))
             total += trainings * (network.session.expected_seconds() + network.prepare_seconds)
         total += slowdown() * seconds_of_conclusion(len(dataset.test), len(names) + STANDING_ON)
-        stage.words = f"all of it will take about {roughly(total)} here, as busy as this machine is now"
+        stage.words = Sentence(
+            "all of it will take about {total} here, as busy as this machine is now", roughly(total)
+        )
 
 
 def durations(dataset: Dataset, settings: Settings) -> list[str]:
@@ -338,21 +346,35 @@ def durations(dataset: Dataset, settings: Settings) -> list[str]:
         parts[network.plan.name] = trainings * (of_network + network.prepare_seconds)
     parts["test and report"] = slowdown() * seconds_of_conclusion(len(dataset.test), len(names) + STANDING_ON)
     total = sum(parts.values())
-    shares = " ".join(f"{seconds(each)} of it for {name}." for name, each in parts.items() if each)
-    found = [" ".join([f"A training would take about {seconds(total)} here just now.", shares]), *bounds]
+    shares = " ".join(
+        Sentence("{each} of it for {name}.", seconds(each), name) for name, each in parts.items() if each
+    )
+    found = [
+        " ".join([Sentence("A training would take about {total} here just now.", seconds(total)), shares]),
+        *bounds,
+    ]
     time = TimeBudget.of(settings)
     if time.is_limited and total > time.whole:
         share = time.whole / total
-        lacks = [
-            "classical models compare fewer set-ups or learn from fewer examples, "
-            f"about {share:.0%} of the work"
+        lacks: list[str] = [
+            Sentence(
+                "classical models compare fewer set-ups or learn from fewer examples, "
+                "about {share:.0%} of the work",
+                share,
+            )
         ]
         if steps:
-            lacks.append(f"the network takes about {max(1, round(share * steps)):,} of {steps:,} steps")
+            lacks.append(
+                Sentence(
+                    "the network takes about {share:,} of {steps:,} steps",
+                    max(1, round(share * steps)),
+                    steps,
+                )
+            )
         lacks.append("the dearest models are left out where even a part does not fit")
         if not has_curve(settings):
             lacks.append("there is no learning curve")
-        found.append(f"Within {settings.time_limit}, {'; '.join(lacks)}.")
+        found.append(Sentence("Within {time_limit}, {lacks}.", settings.time_limit, "; ".join(lacks)))
     return found
 
 
@@ -362,6 +384,12 @@ def _bound_by_parts(recipe: Recipe) -> list[str]:
         return []
     parts = count_of(recipe.parts, "part")
     return [
-        f"A batch of {recipe.batch_size:,} has {parts}, so {recipe.busy_threads} of {recipe.threads} threads "
-        "compute it; a larger --batch-size has more, and is another recipe."
+        Sentence(
+            "A batch of {batch_size:,} has {parts}, so {busy_threads} of {threads} threads "
+            "compute it; a larger --batch-size has more, and is another recipe.",
+            recipe.batch_size,
+            parts,
+            recipe.busy_threads,
+            recipe.threads,
+        )
     ]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pellucid.encoding.token_encoders import FILLER, STRANGER, read_entries
 from pellucid.errors import ModelFileError
+from pellucid.language.sentence import Sentence
 from pellucid.networks import NetworkConfig
 from pellucid.networks.config import (
     LARGEST_EMBEDDING,
@@ -142,7 +143,9 @@ def _require(name: str, found: object, supported: Sequence[object]) -> None:
     """Refuse what is not supported with a `ValueError`."""
     if found not in supported:
         known = ", ".join(str(each) for each in supported)
-        raise ValueError(f"{name}: {str(found)[:40]!r} is not supported, only {known}")
+        raise ValueError(
+            Sentence("{name}: {found!r} is not supported, only {known}", name, str(found)[:40], known)
+        )
 
 
 class Pieces(NamedTuple):
@@ -175,7 +178,9 @@ def pieces_of_tokenizer(document: Any) -> list[str]:
         raise ValueError("tokenizer.json: holds no word pieces; only those are supported")
     pieces: dict[int, str] = {row: piece for piece, row in rows.items() if type(row) is int}
     if sorted(pieces) != list(range(len(rows))):
-        raise ValueError(f"tokenizer.json: the rows of its pieces are not 0 to {len(rows) - 1}, each once")
+        raise ValueError(
+            Sentence("tokenizer.json: the rows of its pieces are not 0 to {rows}, each once", len(rows) - 1)
+        )
     return [pieces[row] for row in range(len(rows))]
 
 
@@ -187,12 +192,12 @@ def ordered(pieces: Sequence[str], most: int) -> Pieces:
     Raises: `ValueError` if there are too many, one comes twice or is none, or a mark is missing.
     """
     if len(pieces) > most:
-        raise ValueError(f"{len(pieces)} pieces for {most} vectors")
+        raise ValueError(Sentence("{pieces} pieces for {most} vectors", len(pieces), most))
     places = {piece: row for row, piece in enumerate(pieces)}
     if len(places) < len(pieces):
         raise ValueError("the list of pieces holds one of them twice")
     if FILLER not in places or STRANGER not in places:
-        raise ValueError(f"the list of pieces lacks {FILLER} or {STRANGER}")
+        raise ValueError(Sentence("the list of pieces lacks {FILLER} or {STRANGER}", FILLER, STRANGER))
     first = [places.pop(FILLER), places.pop(STRANGER)]
     return Pieces(read_entries([*places]), [*first, *places.values()])
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from pellucid.data.images.cache import cache_folder
 from pellucid.errors import ModelFileError, StorageError, UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.networks import Network, NetworkConfig
 from pellucid.networks.backbone import ScaleAndStandardise, load_timm, timm_network
 from pellucid.networks.config import Architecture
@@ -188,8 +189,8 @@ def timm_backbone(architecture: str, weights: Path) -> ImageBackbone:
     digest = sha256(weights)
     stated = Origin(
         name=architecture.replace("_", "-"),
-        title=f"{architecture}, weights given by the user",
-        source=f"the file {weights.name[:200]}",
+        title=Sentence("{architecture}, weights given by the user", architecture),
+        source=Sentence("the file {name}", weights.name[:200]),
         licence="not stated",
         sha256=digest,
     )

@@ -19,6 +19,7 @@ from pellucid.encoding.encoder import FIRST, MOST_BYTES
 from pellucid.encoding.token_encoders import SHORTEST, WORDS
 from pellucid.encoding.vector_files import leading_words, read_vectors
 from pellucid.errors import ModelFileError
+from pellucid.language.sentence import Sentence
 from pellucid.networks import Network, NetworkConfig, build
 from pellucid.networks.backbone import HeadSizes
 from pellucid.networks.families import outline
@@ -60,7 +61,9 @@ class TextBackbone:
         """
         own = self.config
         if dataclasses.replace(config, outputs=own.outputs, widths=own.widths, dropout=own.dropout) != own:
-            raise ValueError(f"config: it is not one of {self.origin.name}; take one from config_for")
+            raise ValueError(
+                Sentence("config: it is not one of {name}; take one from config_for", self.origin.name)
+            )
         network = build(config, generator)
         network.load_state_dict({**network.state_dict(), **self.tensors})
         network.origin = self.origin
@@ -116,7 +119,9 @@ def read_word_vectors(
         embedding=vectors.shape[1],
     )
     digest = sha256(path)
-    stated = Origin(path.stem, f"{path.stem}, vectors of words", "a local file", "not stated", digest)
+    stated = Origin(
+        path.stem, Sentence("{stem}, vectors of words", path.stem), "a local file", "not stated", digest
+    )
     tensors = {"body.words.weight": vectors, "body.words.weights": weights}
     return TextBackbone(config, tensors, encoder, origin_of(digest, stated))
 
@@ -158,7 +163,9 @@ def read_sentence_folder(folder: Path, length: int | None = None) -> TextBackbon
     weights = folder / WEIGHTS
     if not weights.is_file():
         others = [name for name in ("pytorch_model.bin", "tf_model.h5") if (folder / name).exists()]
-        found = f"{others[0]} may run code and is refused" if others else "there are no weights"
+        found = (
+            Sentence("{others} may run code and is refused", others[0]) if others else "there are no weights"
+        )
         raise ModelFileError(
             "{weights}: missing, and {found}; save the weights as safetensors", weights, found
         )
@@ -178,11 +185,15 @@ def _require_mean(folder: Path) -> None:
         kinds = [str(each.get("type")).rpartition(".")[2][:40] for each in modules]
         if kinds not in _MODULES:
             raise ValueError(
-                f"modules {', '.join(kinds[:10])} are not supported, only {', '.join(_MODULES[1])}"
+                Sentence(
+                    "modules {kinds} are not supported, only {MODULES}",
+                    ", ".join(kinds[:10]),
+                    ", ".join(_MODULES[1]),
+                )
             )
         place = modules[1].get("path")
         if not isinstance(place, str) or not re.fullmatch(r"[A-Za-z0-9_]{1,60}", place):
-            raise ValueError(f"path: {str(place)[:40]!r} is no plain name of a folder")
+            raise ValueError(Sentence("path: {place!r} is no plain name of a folder", str(place)[:40]))
     path = folder / place / "config.json"
     with _refused(path):
         document = _document(path)
@@ -194,7 +205,10 @@ def _require_mean(folder: Path) -> None:
             modes = [f"{document['pooling_mode']}_tokens"]
         if modes != ["mean_tokens"]:
             raise ValueError(
-                f"pooling {', '.join(modes)[:80] or 'of no kind'} is not supported, only mean_tokens"
+                Sentence(
+                    "pooling {value} is not supported, only mean_tokens",
+                    ", ".join(modes)[:80] or "of no kind",
+                )
             )
 
 
@@ -211,7 +225,15 @@ def _length(folder: Path, places: int, asked: int | None) -> int:
         if type(stated) is int and stated >= SHORTEST:
             return min(stated, places)
         if stated is not None:
-            raise ValueError(f"{name}: {key}: {str(stated)[:40]} is no whole number from {SHORTEST} on")
+            raise ValueError(
+                Sentence(
+                    "{name}: {key}: {stated} is no whole number from {SHORTEST} on",
+                    name,
+                    key,
+                    str(stated)[:40],
+                    SHORTEST,
+                )
+            )
     return places
 
 
@@ -221,10 +243,19 @@ def _lower_case(folder: Path) -> bool:
     stated = _document(path) if path.exists() else {}
     lower_case = stated.get("do_lower_case", True)
     if not isinstance(lower_case, bool):
-        raise ValueError(f"do_lower_case: {str(lower_case)[:40]} is neither true nor false")
+        raise ValueError(
+            Sentence("do_lower_case: {lower_case} is neither true nor false", str(lower_case)[:40])
+        )
     for name, supported in (("strip_accents", (None, lower_case)), ("tokenize_chinese_chars", (None, True))):
         if stated.get(name) not in supported:
-            raise ValueError(f"{name}: {str(stated[name])[:40]} is not supported, only {supported[1]}")
+            raise ValueError(
+                Sentence(
+                    "{name}: {stated} is not supported, only {supported}",
+                    name,
+                    str(stated[name])[:40],
+                    supported[1],
+                )
+            )
     return lower_case
 
 
@@ -249,14 +280,16 @@ def _origin(folder: Path, digest: str) -> Origin:
             licence = _LICENCE.search(head.split("\n---", 1)[0])
     name = folder.resolve().name
     stated = "not stated" if licence is None else licence[1]
-    return origin_of(digest, Origin(name, f"{name}, a sentence encoder", "a local folder", stated, digest))
+    return origin_of(
+        digest, Origin(name, Sentence("{name}, a sentence encoder", name), "a local folder", stated, digest)
+    )
 
 
 def _document(path: Path) -> dict[str, Any]:
     """Object in JSON, whose content is still to be checked."""
     document = parse(_read(path, _CONFIG_BYTES))
     if not isinstance(document, dict):
-        raise ValueError(f"{type(document).__name__} found, an object expected")
+        raise ValueError(Sentence("{name} found, an object expected", type(document).__name__))
     return document
 
 
@@ -267,7 +300,7 @@ def _read(path: Path, most: int) -> bytes:
     with open_regular(path) as file:
         content = file.read(most + 1)
     if len(content) > most:
-        raise ValueError(f"larger than {most >> 20} MB")
+        raise ValueError(Sentence("larger than {most} MB", most >> 20))
     return content
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from pellucid.arithmetic.rounding import with_minus
+from pellucid.language.sentence import Sentence
 from pellucid.reference import (
     activations,
     attention,
@@ -113,24 +114,30 @@ _DEVIATION_OF_CHANNEL = r"\sigma_{o}"
 
 def _convolution_words(sizes: Sizes) -> str:
     groups, (filters, channels, height, width) = sizes.settings.get("groups", 1), sizes.taken[1].shape
-    size = f"convolution {height}\u00d7{width}"
+    size = Sentence("convolution {height}×{width}", height, width)
     if groups == filters and channels == 1:
-        return f"depthwise {size}"
-    return size if groups == 1 else f"{size} in {groups} groups"
+        return Sentence("depthwise {size}", size)
+    return size if groups == 1 else Sentence("{size} in {groups} groups", size, groups)
 
 
 def _transposed_words(sizes: Sizes) -> str:
     weights = sizes.taken[1].shape
-    return f"transposed convolution {weights[2]}\u00d7{weights[3]}"
+    return Sentence("transposed convolution {weights}×{weights2}", weights[2], weights[3])
 
 
 def _part_words(sizes: Sizes) -> str:
     first, last = sizes.settings["start"], sizes.settings["stop"] - 1
-    return f"number {first}" if first == last else f"numbers {first} to {last}"
+    return (
+        Sentence("number {first}", first)
+        if first == last
+        else Sentence("numbers {first} to {last}", first, last)
+    )
 
 
 def _clamp_words(sizes: Sizes) -> str:
-    return with_minus(f"kept within {sizes.settings['low']:g} and {sizes.settings['high']:g}")
+    return with_minus(
+        Sentence("kept within {settings:g} and {settings2:g}", sizes.settings["low"], sizes.settings["high"])
+    )
 
 
 # Formulas that follow from no line and no steps.
@@ -324,7 +331,7 @@ _KINDS: dict[str, Layer] = {
     "divide": Layer(
         scaling.divide,
         (Pointwise("/", "{divisor}", "", "divisor", "setting"),),
-        lambda sizes: f"divide by {sizes.settings['divisor']:g}",
+        lambda sizes: Sentence("divide by {settings:g}", sizes.settings["divisor"]),
     ),
     "unit-length": _by_hand(
         scaling.unit_length,

@@ -36,6 +36,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float64
 
+from pellucid.language.sentence import Sentence
+
 Shape = tuple[int, ...]
 Range = tuple[int, int]
 Settings = Mapping[str, Any]
@@ -128,7 +130,7 @@ def read_line(text: str, constants: tuple[tuple[str, int], ...]) -> Notation:
     ]
     has_bias = " + " in right
     if not equals or len(accesses) < 2 + has_bias or "" in (each.name for each in accesses):
-        raise ValueError(f"{text}: is no line of index notation")
+        raise ValueError(Sentence("{text}: is no line of index notation", text))
     factors = tuple(accesses[1 : len(accesses) - has_bias])
     return Notation(text, accesses[0], operation, factors, accesses[-1] if has_bias else None)
 

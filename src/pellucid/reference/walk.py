@@ -61,6 +61,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from pellucid.language.sentence import Sentence
 from pellucid.reference.layers import LAYERS, Layer
 
 Values = Mapping[str, Any]
@@ -101,7 +102,9 @@ def walk_on(lines: Sequence[Line], values: Values, changed: str, value: Any) -> 
     Raises: `ValueError` if nothing is called so.
     """
     if changed not in values:
-        raise ValueError(f"{changed}: no value of this name; there are {', '.join(values)}")
+        raise ValueError(
+            Sentence("{changed}: no value of this name; there are {values}", changed, ", ".join(values))
+        )
     names = [line.name for line in lines]
     behind = names.index(changed) + 1 if changed in names else 0
     return walk(lines[behind:], {**values, changed: value})
@@ -134,11 +137,23 @@ def walk_back(lines: Sequence[Line], values: Values, start: Values) -> dict[str,
 def _layer_and_arrays(line: Line, values: Values) -> tuple[Layer, list[Any]]:
     """Layer of a line, and the values that it takes."""
     if line.kind not in LAYERS:
-        raise ValueError(f"{line.name}: {line.kind!r} is no kind of layer; choose one of {', '.join(LAYERS)}")
+        raise ValueError(
+            Sentence(
+                "{name}: {kind!r} is no kind of layer; choose one of {LAYERS}",
+                line.name,
+                line.kind,
+                ", ".join(LAYERS),
+            )
+        )
     missing = [name for name in line.takes if name not in values]
     if missing:
         raise ValueError(
-            f"{line.name}: nothing before it gives {', '.join(missing)}; there are {', '.join(values)}"
+            Sentence(
+                "{name}: nothing before it gives {missing}; there are {values}",
+                line.name,
+                ", ".join(missing),
+                ", ".join(values),
+            )
         )
     return LAYERS[line.kind], [values[name] for name in line.takes]
 

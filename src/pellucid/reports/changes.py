@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
+from pellucid.language.sentence import Sentence
 from pellucid.reports.album import Album, bind
 from pellucid.reports.error_sections import ShownExample
 from pellucid.reports.facts import Answered
@@ -63,8 +64,8 @@ def render_changes(facts: ChangesFacts) -> str:
         at += len(group)
     later = facts.found["runs"][1]
     headline = {
-        "better": f"{later} is better beyond chance",
-        "worse": f"{later} is worse beyond chance",
+        "better": Sentence("{later} is better beyond chance", later),
+        "worse": Sentence("{later} is worse beyond chance", later),
         "chance": "The difference could be chance",
     }[facts.found["comparison"]["finding"]]
     compared = [

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pellucid.evaluation import Interval
+from pellucid.language.sentence import Sentence
 from pellucid.reports.facts import noun_of
 from pellucid.reports.formatting import setting
 from pellucid.reports.plots import Ruler, round_bounds, ruler
@@ -87,9 +88,9 @@ def render_comparison(facts: ComparisonFacts) -> str:
 def _headline(best: str, findings: Sequence[str]) -> str:
     """Headline without figures, by what the comparisons of the best with the others found."""
     if all(each == _BETTER for each in findings):
-        return f"{best} is significantly better than the others"
+        return Sentence("{best} is significantly better than the others", best)
     if _BETTER in findings:
-        return f"{best} has the best mean, but the lead over some others could be chance"
+        return Sentence("{best} has the best mean, but the lead over some others could be chance", best)
     return "No variant is significantly better than the others"
 
 
@@ -107,7 +108,9 @@ def _rows(facts: ComparisonFacts) -> tuple[list[VariantRow], tuple[float, float]
     pairs = [read_pair(each, best, measure) for each in facts.found["comparisons"]]
     of_best = {each.second: each for each in pairs if each.first == best}
     findings = {
-        name: _BETTER if each.verdict.startswith(f"{best} is better") else each.verdict.rpartition(": ")[2]
+        name: _BETTER
+        if each.verdict.startswith(Sentence("{best} is better", best))
+        else each.verdict.rpartition(": ")[2]
         for name, each in of_best.items()
     }
     order = sorted(variants, key=lambda name: (name != best, -measure.better(means[name].value)))

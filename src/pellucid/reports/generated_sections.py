@@ -7,6 +7,7 @@ import numpy as np
 
 from pellucid.arithmetic.rounding import percent
 from pellucid.evaluation import Interval
+from pellucid.language.sentence import Sentence
 from pellucid.reports.album import Album, Placed, bind
 from pellucid.reports.facts import GeneratedFacts, LatentMap, ReportFacts
 from pellucid.reports.formatting import finite, interval, read_score, scored, shortened, unbroken
@@ -35,7 +36,7 @@ _CLASSES_SHOWN = 5
 def verdict_of_generator(metrics: Mapping[str, Any]) -> str:
     """The outcome of a run that made images, in one sentence; `metrics` is the content of `metrics.json`."""
     name, tested = str(metrics["recommended"]), int(metrics["data"]["test"])
-    images = f"{tested:,} real test image{'' if tested == 1 else 's'}"
+    images = Sentence("{tested:,} real test image{word}", tested, "" if tested == 1 else "s")
     rows = (metrics.get("generators") or {}).get("models") or {}
     accuracy = {row: read_score(scores.get("accuracy_trained_on_it")) for row, scores in rows.items()}
     made, real = accuracy.get(name), accuracy.get(REAL)
@@ -46,35 +47,55 @@ def verdict_of_generator(metrics: Mapping[str, Any]) -> str:
         worse = [words for words, found in simpler if made.high < found.low]
         equal = [words for words, found in simpler if made.low <= found.high]
         rivals = "it" if len(simpler) == 1 else " or ".join(worse or equal)
-        gain = f"significantly worse than {rivals}" if worse else f"no significant gain over {rivals}"
+        gain = (
+            Sentence("significantly worse than {rivals}", rivals)
+            if worse
+            else Sentence("no significant gain over {rivals}", rivals)
+        )
         shares = {words: percent(found.value) for words, found in simpler}
         plain, brief = (shares.get(words, "") for words in _SIMPLER.values())
         # Whole, since a translation could not tell where a part ends.
         if plain and brief:
-            compared = (
-                f", on those of a PCA + Gaussian baseline {plain}, on those of a vae that was trained "
-                f"briefly {brief}"
+            compared: str = Sentence(
+                ", on those of a PCA + Gaussian baseline {plain}, on those of a vae that was trained "
+                "briefly {brief}",
+                plain,
+                brief,
             )
         else:
-            compared = f", on those of a PCA + Gaussian baseline {plain}" if plain else ""
+            compared = Sentence(", on those of a PCA + Gaussian baseline {plain}", plain) if plain else ""
         compared += f": {gain}" if equal else ""
-        return (
-            f"A classifier trained only on images of {name} scores {percent(made.value)} on "
-            f"{images}, on as many real ones {percent(real.value)}{compared}."
+        return Sentence(
+            "A classifier trained only on images of {name} scores {percent} on "
+            "{images}, on as many real ones {percent2}{compared}.",
+            name,
+            percent(made.value),
+            images,
+            percent(real.value),
+            compared,
         )
     near, at_best = (read_score((rows.get(row) or {}).get("coverage")) for row in (name, REAL))
     bits = read_score((metrics["models"][name].get("test") or {}).get("bits_per_dimension"))
     if bits is not None:
-        return (
-            f"{name} takes {scored(bits)} bits per dimension {interval(bits)} on {images}, where "
-            "equally likely grey levels take 8."
+        return Sentence(
+            "{name} takes {bits} bits per dimension {bits2} on {images}, where "
+            "equally likely grey levels take 8.",
+            name,
+            scored(bits),
+            interval(bits),
+            images,
         )
     if near is not None and at_best is not None:
-        return (
-            f"Images of {name} come near {percent(near.value)} of real held-out images; as many real images "
-            f"come near {percent(at_best.value)}."
+        return Sentence(
+            "Images of {name} come near {percent} of real held-out images; as many real images "
+            "come near {percent2}.",
+            name,
+            percent(near.value),
+            percent(at_best.value),
         )
-    return f"{name} was trained, and too few images are held out to measure those that it makes."
+    return Sentence(
+        "{name} was trained, and too few images are held out to measure those that it makes.", name
+    )
 
 
 def outcome(facts: ReportFacts) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pellucid.language.sentence import Sentence
 from pellucid.reports.error_sections import per_class
 from pellucid.reports.facts import LabelFacts, ReportFacts
 from pellucid.reports.plots import Plot, counts_plot
@@ -49,14 +50,17 @@ def per_example_plot(facts: ReportFacts, found: LabelFacts) -> Plot:
     """How many labels a test example has, and how many are answered, beside each other."""
     truth, answers = found.per_example.T.tolist()
     spoken = "; ".join(
-        f"{n} labels: {a} and {b}" for n, (a, b) in enumerate(zip(truth, answers, strict=True))
+        Sentence("{n} labels: {a} and {b}", n, a, b)
+        for n, (a, b) in enumerate(zip(truth, answers, strict=True))
     )
-    label = f"Test {facts.noun}s by their number of labels, in truth and answered. {spoken}"
+    label = Sentence(
+        "Test {noun}s by their number of labels, in truth and answered. {spoken}", facts.noun, spoken
+    )
     return counts_plot(
         {"in truth": truth, "answered": answers},
-        f"Labels of {facts.noun}s",
-        f"test {facts.noun}s",
-        f"labels of one {facts.noun}",
+        Sentence("Labels of {noun}s", facts.noun),
+        Sentence("test {noun}s", facts.noun),
+        Sentence("labels of one {noun}", facts.noun),
         label,
     )
 

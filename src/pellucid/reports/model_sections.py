@@ -10,6 +10,7 @@ import numpy as np
 from pellucid.arithmetic.probabilities import LEVEL
 from pellucid.evaluation import Interval, wilson
 from pellucid.language.catalogue import translated, translated_list
+from pellucid.language.sentence import Sentence
 from pellucid.reports import scored_models, trust_sections
 from pellucid.reports.error_sections import most_confused, per_class
 from pellucid.reports.facts import ReportFacts
@@ -118,7 +119,7 @@ def judge_numbers(facts: ReportFacts) -> Mapping[str, Any]:
         chance = float(np.abs(truth - truth.mean()).mean())
     scale = None
     if error is not None and (high := 1.05 * max(error.high, chance or 0.0)) > 0:
-        reference = None if chance is None else (chance, f"mean alone {significant(chance)}")
+        reference = None if chance is None else (chance, Sentence("mean alone {chance}", significant(chance)))
         scale = ruler(error, (0.0, high), reference)
     return {
         **_common(facts, "mean_absolute_error", beats_chance=r2 is not None and r2.low > 0),

@@ -11,6 +11,7 @@ from jaxtyping import Float64
 
 from pellucid.evaluation import CurvePoint, Interval, Reliability
 from pellucid.evaluation.promises import ErrorPoint
+from pellucid.language.sentence import Sentence
 from pellucid.reports.formatting import count, percent, shortened, superscript, tick
 
 _LABEL_HEIGHT = 14.0
@@ -363,7 +364,7 @@ def error_plot(points: Sequence[ErrorPoint], colour: int, title: str, note: str,
     across = Axis(0.0, 1.0, 0.0, 100.0, [(share / 100, f"{share}\u00a0%") for share in (0, 25, 50, 75, 100)])
     shares = [(error, f"{100 * error:g}\u00a0%") for error in round_steps(0.0, high)]
     upward = Axis(0.0, high, CURVE_BOTTOM, CURVE_TOP, shares)
-    name = f"all: {percent(points[-1].error.value)}"
+    name = Sentence("all: {percent}", percent(points[-1].error.value))
     marks = _curve_marks([(name, colour, [(each.share, each.error) for each in points])], across, upward)
     return Plot(title, note, label, "share answered, those of highest trust first", across, upward, marks)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pellucid.arithmetic.probabilities import LEVEL
 from pellucid.evaluation import Interval
+from pellucid.language.sentence import Sentence
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.formatting import finite, read_score
 from pellucid.reports.headlines import scores_of
@@ -76,10 +77,12 @@ def in_words(facts: ReportFacts, name: str) -> tuple[str, str]:
     """
     count = len(members(facts.models.get(name) or {}))
     if count:
-        return name, f", an ensemble of {count} models,"
+        return name, Sentence(", an ensemble of {count} models,", count)
     learner, _, below = name.partition(_ON)
     if below and is_classical(name):
-        return f"{_WRITTEN.get(below, below)} features + {learner.replace('-', ' ')}", ""
+        return Sentence(
+            "{below} features + {replace}", _WRITTEN.get(below, below), learner.replace("-", " ")
+        ), ""
     return name, ", a classical model," if is_classical(name) and len(facts.models) > 1 else ""
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pellucid.language.sentence import Sentence
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.formatting import finite
 from pellucid.reports.plots import Plot, Series, line_plot
@@ -60,7 +61,7 @@ TrainingPlots = Callable[[ReportFacts, Curves], Sequence[Plot | None]]
 
 
 def _loss_unit(facts: ReportFacts, per: str) -> str:
-    return "squared error" if facts.settings.get("loss") == "mse" else f"nats per {per}"
+    return "squared error" if facts.settings.get("loss") == "mse" else Sentence("nats per {per}", per)
 
 
 def of_classes(facts: ReportFacts, curves: Curves) -> Sequence[Plot | None]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pellucid.language.catalogue import translated
+from pellucid.language.sentence import Sentence
 from pellucid.reports import scored_models
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.formatting import finite, percent, setting, significant, superscript, tick, whole
@@ -148,7 +149,10 @@ def next_steps(facts: ReportFacts) -> Mapping[str, Any] | None:
     else:
         steps = [
             ("Open one answer and see why it was given.", opened),
-            (f"Label new {facts.noun}s.", f"pellucid predict . {facts.noun}s/ --out answers.csv"),
+            (
+                Sentence("Label new {noun}s.", facts.noun),
+                f"pellucid predict . {facts.noun}s/ --out answers.csv",
+            ),
             (
                 "Make one file that answers in any browser, on a phone too.",
                 "pellucid export . --out app.html",
@@ -202,7 +206,9 @@ def training_section(facts: ReportFacts, plots: TrainingPlots) -> Mapping[str, A
     speeds = [speed for line in history if (speed := finite(line.get(rate)))]
     network = scored_models.network(facts)
     with_weights = [layers for line in history if (layers := set(_measured(line, "weights")))]
-    metrics = [(each.in_history, f"Validation {each.words}") for each in scored_models.metrics(facts)]
+    metrics = [
+        (each.in_history, Sentence("Validation {words}", each.words)) for each in scored_models.metrics(facts)
+    ]
     titles = {**dict(metrics), **dict(_COLUMNS)}
     keys = [*dict(_COLUMNS), *(key for key, _ in metrics if key != "validation_loss")]
     return {
@@ -322,7 +328,10 @@ def _activations(history: Sequence[Mapping[str, Any]]) -> LayerTable:
         word = "dead" if dead[name] else "saturated"
         share = _curve(dead[name] or saturated[name], last, _down(0.0, 1.0), percent)
         rows.append((name, (curve, share and share._replace(value=f"{share.value} {word}"))))
-    columns = [("Mean and deviation", words), ("Dead or saturated", f"{percent(0.0)} to {percent(1.0)}")]
+    columns = [
+        ("Mean and deviation", words),
+        ("Dead or saturated", Sentence("{percent} to {percent2}", percent(0.0), percent(1.0))),
+    ]
     if all(curves[1] is None for _, curves in rows):
         columns, rows = columns[:1], [(name, curves[:1]) for name, curves in rows]
     return LayerTable("Activations", columns, _some(rows), len(rows))
@@ -353,7 +362,7 @@ def _powers(lines: Mapping[str, Points], *others: float) -> tuple[Axis, str]:
     low = max(math.floor(min(logarithms) - 1e-9), high - 12)
     high = max(high, low + 1)
     ends = (f"{10.0**end:g}" if -4 <= end <= 4 else f"10{superscript(end)}" for end in (low, high))
-    return _down(low, high), f"{' to '.join(ends)}, by powers of ten"
+    return _down(low, high), Sentence("{ends}, by powers of ten", " to ".join(ends))
 
 
 def _down(low: float, high: float) -> Axis:

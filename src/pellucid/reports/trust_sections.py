@@ -6,6 +6,7 @@ from typing import Any
 from pellucid.arithmetic.rounding import per_cent
 from pellucid.evaluation import Interval
 from pellucid.evaluation.promises import least_examples
+from pellucid.language.sentence import Sentence
 from pellucid.reports import scored_models
 from pellucid.reports.facts import AbstentionFacts, ReportFacts
 from pellucid.reports.formatting import count, finite, interval, percent, read_score, scored, significant
@@ -31,10 +32,15 @@ def reliability_section(facts: ReportFacts, words: tuple[str, str]) -> Mapping[s
     for when, part in (("before", found.before), ("after", found.after)):
         if not is_changed and when == "before":
             continue
-        caption = f"{when} the temperature"
-        note = f"at temperature {'1' if when == 'before' else significant(found.temperature)}"
+        caption: str = Sentence("{when} the temperature", when)
+        note = Sentence("at temperature {word}", "1" if when == "before" else significant(found.temperature))
         stated, seen = words
-        label = f"Reliability {caption}: {seen} against {stated}; every figure is in the table below"
+        label = Sentence(
+            "Reliability {caption}: {seen} against {stated}; every figure is in the table below",
+            caption,
+            seen,
+            stated,
+        )
         caption = caption if is_changed else "as trained"
         title = when.capitalize() if is_changed else "As trained"
         plot = reliability_plot(part, title, note, label, words)
@@ -69,11 +75,11 @@ def abstention_section(facts: ReportFacts) -> Mapping[str, Any] | None:
         return None
     rows = [(each, _share(each.error)) for each in found.curve]
     spoken = "; ".join(
-        f"{100 * point.share:.3g}\u00a0% answered, {' '.join(figures)} of them wrong"
+        Sentence("{share:.3g}\u00a0% answered, {figures} of them wrong", 100 * point.share, " ".join(figures))
         for point, figures in rows
     )
-    label = f"Error among the answered against the share answered. {spoken}"
-    note = f"on the test {facts.noun}s, smaller is better"
+    label = Sentence("Error among the answered against the share answered. {spoken}", spoken)
+    note = Sentence("on the test {noun}s, smaller is better", facts.noun)
     colour = scored_models.colour(facts.recommended)
     return {
         "all": percent(found.curve[-1].error.value),
@@ -212,11 +218,21 @@ def curve_section(facts: ReportFacts) -> Mapping[str, Any] | None:
         for point in points
     ]
     spoken = "; ".join(
-        f"{name} with {count(examples)} examples {scored(score)} {interval(score)}".strip()
+        Sentence(
+            "{name} with {examples} examples {score} {score2}",
+            name,
+            count(examples),
+            scored(score),
+            interval(score),
+        ).strip()
         for name, _, examples, score in rows
     )
-    note = f"on the validation {facts.noun}s{', smaller is better' if measure.is_error else ''}"
-    label = f"Learning curve: {measure.words} against number of training examples. {spoken}"
+    note = Sentence(
+        "on the validation {noun}s{word}", facts.noun, ", smaller is better" if measure.is_error else ""
+    )
+    label = Sentence(
+        "Learning curve: {words} against number of training examples. {spoken}", measure.words, spoken
+    )
     return {
         "measure": measure,
         "outlook": found.outlook,

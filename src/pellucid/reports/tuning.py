@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pellucid.evaluation import Interval
+from pellucid.language.sentence import Sentence
 from pellucid.reports.facts import noun_of
 from pellucid.reports.formatting import read_score, setting, significant
 from pellucid.reports.plots import (
@@ -181,9 +182,12 @@ def trial_plot(facts: TuningFacts) -> Plot:
     heights = spaced([height for _, height in names.values()])
     for (text, (css, _)), height in zip(names.items(), heights, strict=True):
         marks.append(mark("text", css, text, x="100%", dx=8, y=height + 4))
-    note = f"{words} on validation"
-    label = (
-        f"{len(facts.complete)} trials: {words} of each on validation, the best {significant(ahead[-1][1])}"
+    note = Sentence("{words} on validation", words)
+    label = Sentence(
+        "{complete} trials: {words} of each on validation, the best {ahead}",
+        len(facts.complete),
+        words,
+        significant(ahead[-1][1]),
     )
     title = "Every trial" if not is_cut else "Every trial; the worst lie on the edge"
     return Plot(title, note, label, "trial", across, upward, marks)
@@ -206,8 +210,8 @@ def setting_plot(facts: TuningFacts, name: str) -> Plot | None:
         marks.append(mark("circle", f"dot model-{colour}", cx=x, cy=upward.place(each["score"]), r=4))
     key = next(row.key for row in ROWS if row.name == name).replace("_", " ")
     share = facts.found["importance"].get(name)
-    mattered = "" if share is None else f"{100 * share:.0f} % of the differences"
-    label = f"{facts.measured.words} of {len(places)} trials by {key}"
+    mattered = "" if share is None else Sentence("{share:.0f} % of the differences", 100 * share)
+    label = Sentence("{words} of {places} trials by {key}", facts.measured.words, len(places), key)
     return Plot(key.capitalize(), mattered, label, key, across, upward, marks, (300, 200))
 
 

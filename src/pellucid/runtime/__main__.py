@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from pellucid.errors import PellucidError, StorageError
 from pellucid.language.catalogue import translated
+from pellucid.language.sentence import Sentence
 from pellucid.runtime import stand_in_for_jaxtyping
 from pellucid.runtime.help import Formatter
 
@@ -18,7 +19,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2."""
-        self.exit(2, translated(f"error: {message}; see {self.prog} --help") + "\n")
+        self.exit(2, translated(Sentence("error: {message}; see {prog} --help", message, self.prog)) + "\n")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -31,10 +32,14 @@ def main(words: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except PellucidError as error:
-        _say(f"error: {error}")
+        _say(Sentence("error: {error}", error))
         return error.exit_code
     except ImportError as error:
-        _say(f"error: {error.name or error}: is needed for this and not installed; pip install it")
+        _say(
+            Sentence(
+                "error: {value}: is needed for this and not installed; pip install it", error.name or error
+            )
+        )
         return 2
     except KeyboardInterrupt:
         return 130
@@ -45,7 +50,7 @@ def main(words: Sequence[str] | None = None) -> int:
         if isinstance(error, BrokenPipeError):
             return 0
         reason = (error.strerror or "it is closed").lower()
-        _say(f"error: standard output: cannot write: {reason}; send it somewhere else")
+        _say(Sentence("error: standard output: cannot write: {reason}; send it somewhere else", reason))
         return StorageError.exit_code
 
 

@@ -16,6 +16,7 @@ from pellucid.encoding.encoder import Encoder
 from pellucid.encoding.term_weights import TermWeights
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.input_kinds import InputKind
+from pellucid.language.sentence import Sentence
 from pellucid.runtime.by_target import IN_FILES, NOVELTY
 from pellucid.runtime.metadata import IMAGES, MOST_ROWS, TERMS, TOKENS, VALUES, Metadata
 from pellucid.runtime.onnx_worker import Feed, IsolatedSession, SessionHere
@@ -323,20 +324,32 @@ def _require_agreement(metadata: Metadata, inputs: Mapping[str, Any], outputs: M
     """
     if inputs.keys() != metadata.inputs.keys():
         expected = ", ".join(metadata.inputs)
-        raise ValueError(f"the graph takes {sorted(inputs)[:6]}, where {expected} is expected")
+        raise ValueError(
+            Sentence("the graph takes {inputs}, where {expected} is expected", sorted(inputs)[:6], expected)
+        )
     image = metadata.preprocessing
     for name, encoder in metadata.inputs.items():
         kind, axes = inputs[name]
         if (kind, len(axes)) != _FORMS[name.partition("_")[0]]:
-            raise ValueError(f"the graph takes {kind} of {len(axes)} axes")
+            raise ValueError(Sentence("the graph takes {kind} of {axes} axes", kind, len(axes)))
         length = [encoder.features] if isinstance(encoder, TermWeights) else axes[1:]
         if image is not None:
             length = [image.channels, image.height, image.width]
         if axes[1:] != length:
-            raise ValueError(f"the graph takes {axes[1:]}, where the metadata makes {length}")
+            raise ValueError(
+                Sentence("the graph takes {axes}, where the metadata makes {length}", axes[1:], length)
+            )
     answer = IN_FILES[metadata.target].answer
     names = {answer} | ({NOVELTY} if metadata.novelty_rate is not None else set())
     if outputs.keys() != names:
-        raise ValueError(f"the graph gives {sorted(outputs)[:3]}, where {sorted(names)} are expected")
+        raise ValueError(
+            Sentence(
+                "the graph gives {outputs}, where {names} are expected", sorted(outputs)[:3], sorted(names)
+            )
+        )
     if metadata.classes and outputs[answer][1:] != [len(metadata.classes)]:
-        raise ValueError(f"the graph gives {outputs[answer][1:]} of {len(metadata.classes)} classes")
+        raise ValueError(
+            Sentence(
+                "the graph gives {outputs} of {classes} classes", outputs[answer][1:], len(metadata.classes)
+            )
+        )

@@ -16,6 +16,7 @@ from pellucid.data.tables.table import joined_columns_of
 from pellucid.encoding.encoder import MOST_BYTES, Encoder
 from pellucid.encoding.term_weights import TermWeights
 from pellucid.input_kinds import INPUT_KINDS, InputKind
+from pellucid.language.sentence import Sentence
 from pellucid.runtime.by_target import IN_FILES, stated_by, target_of_file
 from pellucid.safety.budgets import MEMORY
 from pellucid.safety.strict import (
@@ -53,11 +54,13 @@ def _held_out_text(held_out: HeldOut) -> str:
 def _held_out(text: str, classes: tuple[str, ...], target: Target) -> HeldOut:
     """Answers out of a file, or `ValueError` if they are not those of a model of these classes or labels."""
     if len(text) > _MOST_TEXT:
-        raise ValueError(f"held_out: {len(text):,} characters, where {_MOST_TEXT:,} are admitted")
+        raise ValueError(
+            Sentence("held_out: {text:,} characters, where {MOST_TEXT:,} are admitted", len(text), _MOST_TEXT)
+        )
     read = read_object("held_out", parse(text.encode()), _HELD_OUT)
     forms, found = HeldOut.expected(read["settings"], classes, target), read["arrays"]
     if found.keys() != forms.keys():
-        raise ValueError(f"held_out: no object of the arrays {sorted(forms)}")
+        raise ValueError(Sentence("held_out: no object of the arrays {forms}", sorted(forms)))
     arrays = {}
     for name, (dtype, shape) in forms.items():
         wanted = np.dtype(dtype).newbyteorder("<")
@@ -66,7 +69,11 @@ def _held_out(text: str, classes: tuple[str, ...], target: Target) -> HeldOut:
         except binascii.Error as error:
             raise ValueError("held_out: an array is no base64") from error
         if len(content) != wanted.itemsize * int(np.prod(shape)):
-            raise ValueError(f"held_out: an array of {len(content):,} bytes, not of the shape {shape}")
+            raise ValueError(
+                Sentence(
+                    "held_out: an array of {content:,} bytes, not of the shape {shape}", len(content), shape
+                )
+            )
         arrays[name] = np.frombuffer(content, wanted).astype(dtype).reshape(shape)
     return HeldOut.from_parts(read["settings"], classes, target, arrays)
 
@@ -243,7 +250,7 @@ class Metadata:
             raise ValueError("preprocessing: there without images, or missing with them")
         for name, stated in (("encoder", encoders), ("joined_columns", joined), ("ignored", ignored)):
             if stated and input_kind.name != "texts":
-                raise ValueError(f"{name}: there without texts")
+                raise ValueError(Sentence("{name}: there without texts", name))
         classes = Items(_MOST_CLASSES, each=Text(_LONGEST), noun="names").read(
             "classes", _parsed(found, "classes")
         )

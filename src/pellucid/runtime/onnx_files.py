@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from pellucid.errors import ModelFileError
+from pellucid.language.sentence import Sentence
 from pellucid.safety.files import read_regular
 
 # Most bytes of a file, which is what protocol buffers can hold.
@@ -83,7 +84,13 @@ def require_plain(content: bytes) -> None:
         for number, value in _fields(view, start, end):
             fields += 1
             if fields > _MOST_FIELDS or counts["node"] > _MOST_NODES:
-                raise ValueError(f"more than {_MOST_NODES:,} operators, or {_MOST_FIELDS:,} fields")
+                raise ValueError(
+                    Sentence(
+                        "more than {MOST_NODES:,} operators, or {MOST_FIELDS:,} fields",
+                        _MOST_NODES,
+                        _MOST_FIELDS,
+                    )
+                )
             _require_known(name, number, value, view)
             if isinstance(value, tuple) and number in _MESSAGES[name][0]:
                 waiting.append((_MESSAGES[name][0][number], *value))
@@ -95,18 +102,18 @@ def _require_known(name: str, number: int, value: int | tuple[int, int], view: m
     """Refuse a field of a message `name` that no export holds."""
     inner, refused = _MESSAGES[name]
     if number in refused:
-        raise ValueError(f"it holds {refused[number]}")
+        raise ValueError(Sentence("it holds {refused}", refused[number]))
     if (name, number) == _DATA_LOCATION and value != 0:
         raise ValueError("it holds data in another file")
     if not isinstance(value, tuple):
         if number in inner:
-            raise ValueError(f"field {number} of a {name} is no message")
+            raise ValueError(Sentence("field {number} of a {name} is no message", number, name))
     elif (name, number) in (_OPERATOR, *_DOMAINS):
         text = bytes(view[slice(*value)][:40]).decode("utf-8", "replace")
         if (name, number) == _OPERATOR and text not in _OPERATORS:
-            raise ValueError(f"the operator {text!r}, which no export of Pellucid contains")
+            raise ValueError(Sentence("the operator {text!r}, which no export of Pellucid contains", text))
         if (name, number) in _DOMAINS and text not in ("", "ai.onnx"):
-            raise ValueError(f"operators of {text!r}")
+            raise ValueError(Sentence("operators of {text!r}", text))
 
 
 def _fields(view: memoryview, start: int, end: int) -> Iterator[tuple[int, int | tuple[int, int]]]:

@@ -22,6 +22,7 @@ import numpy as np
 
 from pellucid.cores import usable
 from pellucid.errors import ModelFileError, PellucidError, UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.runtime.onnx_files import LARGEST, read_model, require_plain
 from pellucid.safety.budgets import MEMORY, WORK
 from pellucid.safety.isolation import Channel, Child, ChildEnded, answer_parent, begin_job, confine
@@ -128,12 +129,16 @@ def _refusal(error: Exception, verb: str) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, MemoryError) or "alloc" in text:
         return _too_large()
-    return f"onnxruntime {verb} it: {text[:200] or type(error).__name__}; export the model again"
+    return Sentence(
+        "onnxruntime {verb} it: {value}; export the model again", verb, text[:200] or type(error).__name__
+    )
 
 
 def _too_large() -> str:
     most = memory_limit() / 1e9
-    return f"refused: takes more than {most:g} GB of memory beside the weights; {MEMORY.remedy}"
+    return Sentence(
+        "refused: takes more than {most:g} GB of memory beside the weights; {remedy}", most, MEMORY.remedy
+    )
 
 
 # The parent's side.
@@ -211,7 +216,9 @@ class IsolatedSession:
                 self._child.close()  # the next answer would be that to this message
                 if not isinstance(error, Exception):
                     raise
-                text = f"{self.place}: its process answers something else ({str(error)[:100]})"
+                text = Sentence(
+                    "{place}: its process answers something else ({error})", self.place, str(error)[:100]
+                )
                 raise ModelFileError("{text}; export the model again", text) from error
             return found
 
@@ -240,12 +247,19 @@ class IsolatedSession:
         """Words for the end of a child, which the limits may have brought about."""
         if how in ("ended by SIGXCPU", "ended by SIGKILL"):
             most = seconds_limit(self._threads)
-            return f"refused: takes more than {most} seconds of processor time at once; {WORK.remedy}"
-        if how == f"ended with {_TOO_LARGE}":
+            return Sentence(
+                "refused: takes more than {most} seconds of processor time at once; {remedy}",
+                most,
+                WORK.remedy,
+            )
+        if how == Sentence("ended with {TOO_LARGE}", _TOO_LARGE):
             return _too_large()
-        return (
-            f"refused: onnxruntime {how}, where it may take {memory_limit() / 1e9:g} GB of memory beside the "
-            f"weights; {MEMORY.remedy}"
+        return Sentence(
+            "refused: onnxruntime {how}, where it may take {memory_limit:g} GB of memory beside the "
+            "weights; {remedy}",
+            how,
+            memory_limit() / 1000000000.0,
+            MEMORY.remedy,
         )
 
 

@@ -12,6 +12,7 @@ import os
 from dataclasses import dataclass
 
 from pellucid.errors import UsageError
+from pellucid.language.sentence import Sentence
 
 _LARGEST = 1e6
 
@@ -53,9 +54,11 @@ class Budget:
     @property
     def remedy(self) -> str:
         """Advice on raising it, for the end of a message."""
-        return (
-            f"if you trust it, raise {self.variable} in the environment "
-            f"(now {self.value() / self.scale:g} {self.unit})"
+        return Sentence(
+            "if you trust it, raise {variable} in the environment (now {scale:g} {unit})",
+            self.variable,
+            self.value() / self.scale,
+            self.unit,
         )
 
 
@@ -169,7 +172,12 @@ def shortened(line: str) -> str:
         return line
     end = MESSAGE // 4
     start = MESSAGE - end - 60
-    return f"{line[:start]} ... ({len(line) - start - end:,} characters left out) ... {line[-end:]}"
+    return Sentence(
+        "{line} ... ({line2:,} characters left out) ... {line3}",
+        line[:start],
+        len(line) - start - end,
+        line[-end:],
+    )
 
 
 def rows_limit(size: int) -> int:
@@ -184,4 +192,4 @@ def unpacked_limit(size: int) -> int:
 
 def unpacks_to_more(limit: int) -> str:
     """Reason of a packed file that exceeds its limit."""
-    return f"unpacks to more than {limit / 1e6:,.0f} MB; {UNPACKED.remedy}"
+    return Sentence("unpacks to more than {limit:,.0f} MB; {remedy}", limit / 1000000.0, UNPACKED.remedy)

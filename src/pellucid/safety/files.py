@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 from pellucid.errors import ChangedFileError, RunLockedError, StorageError
+from pellucid.language.sentence import Sentence
 
 _BLOCK = 1 << 20
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -153,7 +154,7 @@ class Unpacking(io.BufferedIOBase):
         if not self._rest:
             return False
         if not self._rest.startswith(b"\x1f\x8b"):
-            raise OSError(f"Not a gzipped file ({self._rest[:2]!r})")
+            raise OSError(Sentence("Not a gzipped file ({rest!r})", self._rest[:2]))
         self._unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
         self._members += 1
         return True
@@ -185,7 +186,7 @@ def read_regular(path: str | Path, most: int) -> bytes:
     finally:
         os.close(number)
     if len(content) > most:
-        raise OSError(errno.EFBIG, f"larger than {most / 1e6:,.0f} MB", str(path))
+        raise OSError(errno.EFBIG, Sentence("larger than {most:,.0f} MB", most / 1000000.0), str(path))
     return content
 
 
@@ -521,8 +522,8 @@ def storage_error(path: Path, error: OSError) -> StorageError:
     """Message for users, with what to do, from the system's error about a path."""
     again = "with --resume" if _RESUMABLE.get() else "again"
     remedy = {
-        errno.ENOSPC: f"free some space, then run the same command {again}",
-        errno.EDQUOT: f"free some of your quota, then run the same command {again}",
+        errno.ENOSPC: Sentence("free some space, then run the same command {again}", again),
+        errno.EDQUOT: Sentence("free some of your quota, then run the same command {again}", again),
         errno.ENOENT: "create the folder first",
         errno.EACCES: "choose a folder you may write to",
         errno.EPERM: "choose a folder you may write to",

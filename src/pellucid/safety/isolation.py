@@ -17,7 +17,7 @@ from typing import IO, Any, ClassVar
 
 from pellucid.errors import DataError, UsageError
 from pellucid.language.codes import codes
-from pellucid.language.sentence import message_of
+from pellucid.language.sentence import Sentence, message_of
 from pellucid.safety.budgets import MEMORY, PIXELS, UNPACKED
 from pellucid.safety.strict import Fields, read_object
 
@@ -109,7 +109,7 @@ class Channel:
             return None
         lengths = _LENGTHS.unpack(head)
         if max(lengths) > self._most:
-            raise ValueError(f"a message of {max(lengths):,} bytes")
+            raise ValueError(Sentence("a message of {lengths:,} bytes", max(lengths)))
         text, content = map(self._read.read, lengths)
         if (len(text), len(content)) != lengths:
             return None
@@ -227,7 +227,9 @@ class Child:
         try:
             found = self._channel.receive()
         except (OSError, ValueError, RecursionError) as error:
-            raise self._ended(f"gave an answer that is no answer: {str(error)[:100]}") from error
+            raise self._ended(
+                Sentence("gave an answer that is no answer: {error}", str(error)[:100])
+            ) from error
         self._deadline = math.inf
         if found is None:
             raise self._ended()
@@ -247,8 +249,9 @@ class Child:
             yield
         except (LookupError, TypeError, ValueError, ArithmeticError) as error:
             self.close()
-            reason = (
-                f"its decoder answered what no decoder answers ({str(error)[:100]}); use an undamaged copy"
+            reason = Sentence(
+                "its decoder answered what no decoder answers ({error}); use an undamaged copy",
+                str(error)[:100],
             )
             raise ChildEnded(reason) from error
 
@@ -272,11 +275,11 @@ class Child:
         if not how:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = self._process.wait(timeout=5)
-                how = f"ended with {code}"
+                how = Sentence("ended with {code}", code)
                 if code < 0:
-                    how = f"ended by signal {-code}"
+                    how = Sentence("ended by signal {value}", -code)
                     with contextlib.suppress(ValueError):
-                        how = f"ended by {signal.Signals(-code).name}"
+                        how = Sentence("ended by {name}", signal.Signals(-code).name)
         self.close()
         how = how or "does not answer"
         error = ChildEnded("the process that decodes it {how}; use an undamaged copy", how)
@@ -364,7 +367,12 @@ class Room:
             with self._lock:
                 announce, self._announce = self._announce, None
             if announce is not None and child.unlimited:
-                announce(f"warning: --isolate: this system does not limit {', '.join(child.unlimited)}")
+                announce(
+                    Sentence(
+                        "warning: --isolate: this system does not limit {unlimited}",
+                        ", ".join(child.unlimited),
+                    )
+                )
         try:
             yield child
         except DataError:  # of a bad file, after which it takes the next one, or of its own end

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
+from pellucid.language.sentence import Sentence
 from pellucid.safety.strict import Field, Whole, declared, field_of, optional_of, read_object
 
 Own = TypeVar("Own", bound="Stored")
@@ -30,14 +31,31 @@ def read_arrays(kind: str, expected: Forms, arrays: Mapping[str, np.ndarray]) ->
     Raises: `ValueError` if an array is missing, is one too many, has another type or shape, or is not finite.
     """
     if arrays.keys() != expected.keys():
-        raise ValueError(f"{kind}: holds the arrays {sorted(arrays)[:12]}, not {sorted(expected)}")
+        raise ValueError(
+            Sentence(
+                "{kind}: holds the arrays {arrays}, not {expected}",
+                kind,
+                sorted(arrays)[:12],
+                sorted(expected),
+            )
+        )
     found = {}
     for name, (dtype, shape) in expected.items():
         array = arrays[name]
         if str(array.dtype) != dtype or array.shape != shape:
-            raise ValueError(f"{kind}: {name} is {array.dtype} {array.shape}, not {dtype} {shape}")
+            raise ValueError(
+                Sentence(
+                    "{kind}: {name} is {dtype} {shape}, not {dtype2} {shape2}",
+                    kind,
+                    name,
+                    array.dtype,
+                    array.shape,
+                    dtype,
+                    shape,
+                )
+            )
         if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise ValueError(f"{kind}: {name} holds numbers that are not finite")
+            raise ValueError(Sentence("{kind}: {name} holds numbers that are not finite", kind, name))
         found[name] = array.view()
         found[name].flags.writeable = False
     return found

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from pellucid.errors import ModelFileError
+from pellucid.language.sentence import Sentence
 from pellucid.safety.budgets import DIGITS, NESTED, STRUCTURE
 from pellucid.safety.files import read_regular, write_file
 
@@ -73,7 +74,7 @@ def require_bounded(content: bytes | str) -> None:
     comma, list_, object_ = (b",", b"[", b"{") if isinstance(content, bytes) else (",", "[", "{")
     opened = content.count(list_) + content.count(object_)  # type: ignore[arg-type]
     if opened + content.count(comma) > STRUCTURE:  # type: ignore[arg-type]
-        raise ValueError(f"more than {STRUCTURE:,} values")
+        raise ValueError(Sentence("more than {STRUCTURE:,} values", STRUCTURE))
     if opened <= NESTED:
         return
     depth = 0
@@ -115,26 +116,26 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document: dict[str, Any] = {}
     for key, value in pairs:
         if key in document:
-            raise ValueError(f"the key {key[:40]!r} stands twice")
+            raise ValueError(Sentence("the key {key!r} stands twice", key[:40]))
         document[key] = value
     return document
 
 
 def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a number")
+    raise ValueError(Sentence("{name} is not a number", name))
 
 
 def _whole(text: str) -> int:
     """Parse a whole number; time grows with the square of its digits."""
     if len(text) > DIGITS:
-        raise ValueError(f"{text[:20]}... has more than {DIGITS} digits")
+        raise ValueError(Sentence("{text}... has more than {DIGITS} digits", text[:20], DIGITS))
     return int(text)
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"{text[:20]} is too large")
+        raise ValueError(Sentence("{text} is too large", text[:20]))
     return number
 
 
@@ -194,7 +195,7 @@ class Truth:
     def read(self, name: str, value: object) -> bool:
         """Check, as `Field` says."""
         if not isinstance(value, bool):
-            raise ValueError(f"{name}: {_shown(value)} is neither true nor false")
+            raise ValueError(Sentence("{name}: {shown} is neither true nor false", name, _shown(value)))
         return value
 
 
@@ -210,7 +211,14 @@ class Whole:
         if type(value) is not int or not (
             (self.least is None or self.least <= value) and (self.most is None or value <= self.most)
         ):
-            raise ValueError(f"{name}: {_shown(value)} is no whole number{_range(self.least, self.most)}")
+            raise ValueError(
+                Sentence(
+                    "{name}: {shown} is no whole number{least}",
+                    name,
+                    _shown(value),
+                    _range(self.least, self.most),
+                )
+            )
         return value
 
 
@@ -225,7 +233,11 @@ class Number:
         """Check, as `Field` says."""
         # Compared before float(), which a huge int overflows; NaN fails the comparison.
         if type(value) not in (int, float) or not self.least <= value <= self.most:  # type: ignore[operator]
-            raise ValueError(f"{name}: {_shown(value)} is no number{_range(self.least, self.most)}")
+            raise ValueError(
+                Sentence(
+                    "{name}: {shown} is no number{least}", name, _shown(value), _range(self.least, self.most)
+                )
+            )
         return float(value)  # type: ignore[arg-type]  # a number, see above
 
 
@@ -241,10 +253,16 @@ class Text:
         """Check, as `Field` says."""
         if not isinstance(value, str) or not self.least <= len(value) <= self.most:
             raise ValueError(
-                f"{name}: {_shown(value)!r} is no text of {self.least} to {self.most} characters"
+                Sentence(
+                    "{name}: {shown!r} is no text of {least} to {most} characters",
+                    name,
+                    _shown(value),
+                    self.least,
+                    self.most,
+                )
             )
         if self.pattern and not re.fullmatch(self.pattern, value):
-            raise ValueError(f"{name}: {_shown(value)!r} is malformed")
+            raise ValueError(Sentence("{name}: {shown!r} is malformed", name, _shown(value)))
         return value
 
 
@@ -260,7 +278,9 @@ class OneOf:
             if type(value) is type(choice) and value == choice:
                 return choice
         shown = repr(_shown(value)) if isinstance(self.choices[0], str) else _shown(value)
-        raise ValueError(f"{name}: {shown} is not one of {', '.join(map(str, self.choices))}")
+        raise ValueError(
+            Sentence("{name}: {shown} is not one of {str}", name, shown, ", ".join(map(str, self.choices)))
+        )
 
 
 @dataclass(frozen=True)
@@ -275,8 +295,12 @@ class Items:
     def read(self, name: str, value: object) -> tuple[Any, ...]:
         """Check, as `Field` says."""
         if not isinstance(value, list) or not self.least <= len(value) <= self.most:
-            count = self.least if self.least == self.most else f"{self.least} to {self.most}"
-            raise ValueError(f"{name}: no list of {count} {self.noun}")
+            count = (
+                self.least
+                if self.least == self.most
+                else Sentence("{least} to {most}", self.least, self.most)
+            )
+            raise ValueError(Sentence("{name}: no list of {count} {noun}", name, count, self.noun))
         return tuple(self.each.read(name, entry) for entry in value)
 
 
@@ -290,7 +314,7 @@ class Object:
     def read(self, name: str, value: object) -> dict[str, Any]:
         """Check, as `Field` says."""
         if not isinstance(value, dict):
-            raise ValueError(f"{name}: no object{self.noun}")
+            raise ValueError(Sentence("{name}: no object{noun}", name, self.noun))
         return {key: self.each.read(f"{name}: {key[:_SHOWN]}", entry) for key, entry in value.items()}
 
 
@@ -465,11 +489,13 @@ def read_object(
     out of bounds.
     """
     if not isinstance(document, Mapping):
-        raise ValueError(f"{what}: {type(document).__name__} found, an object expected")
+        raise ValueError(Sentence("{what}: {name} found, an object expected", what, type(document).__name__))
     unknown = sorted(_shown(name) for name in document.keys() - fields.keys())[:5]
     missing = sorted(fields.keys() - optional - document.keys())
     if unknown or missing:
-        raise ValueError(f"{what}: unknown keys {unknown}, missing keys {missing}")
+        raise ValueError(
+            Sentence("{what}: unknown keys {unknown}, missing keys {missing}", what, unknown, missing)
+        )
     return {
         name: field.read(f"{what}: {name}", document[name])
         for name, field in fields.items()
@@ -503,7 +529,7 @@ def read_sealed(path: Path, most: int = MOST_BYTES) -> dict[str, Any]:
     """
     found = read_json(path, most)
     if not isinstance(found, dict):
-        raise ValueError(f"{type(found).__name__} found, an object expected")
+        raise ValueError(Sentence("{name} found, an object expected", type(found).__name__))
     if found.pop(SEAL, None) != hashlib.sha256(_indented(found)).hexdigest():
         raise ValueError(_CHANGED)
     return found

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pellucid.errors import PellucidError
 from pellucid.language.catalogue import translated
+from pellucid.language.sentence import Sentence
 from pellucid.serving.flags import add_flags, options_of
 from pellucid.serving.serve import serve, sources_of
 
@@ -22,7 +23,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         serve(sources_of(arguments.models), options_of(arguments), _say)
     except PellucidError as error:
-        _say(f"error: {error}")
+        _say(Sentence("error: {error}", error))
         return error.exit_code
     except KeyboardInterrupt:
         return 130

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from pellucid.errors import ChangedFileError, StorageError
 from pellucid.export.app.shell import FolderPage, ServedPage
+from pellucid.language.sentence import Sentence
 from pellucid.pages.local_server import LOOPBACK, App, Guard, Headers, Receive, Refusal, Scope, Send
 from pellucid.runtime.metadata import Metadata
 from pellucid.safety.budgets import REQUEST_INPUTS
@@ -126,7 +127,9 @@ class _Admission:
             return None
         kind = _kind(headers.get("content-type", []))
         if not kind:
-            return Refusal(415, f"send the bytes of an image as image/png or the like, or {_JSON}")
+            return Refusal(
+                415, Sentence("send the bytes of an image as image/png or the like, or {JSON}", _JSON)
+            )
         if not self._state.is_ready:
             return None
         size = int((headers.get("content-length") or ["0"])[0][:20])
@@ -221,7 +224,7 @@ def _model(scope: Scope, state: State) -> str:
     names: list[str] = asked.get("model", [state.names[0]])
     if len(names) != 1 or names[0] not in state.names:
         known = ", ".join(state.names[:10])
-        raise HTTPException(404, f"there is no model of this name; there are: {known}")
+        raise HTTPException(404, Sentence("there is no model of this name; there are: {known}", known))
     return names[0]
 
 
@@ -345,7 +348,7 @@ def _correcting(collecting: "Collecting") -> Any:
 
     async def correct(request: Request) -> Response:
         if _kind(request.headers.getlist("content-type")) != "json":
-            return JSONResponse({"error": f"send a correction as {_JSON}"}, 415)
+            return JSONResponse({"error": Sentence("send a correction as {JSON}", _JSON)}, 415)
         try:
             given = parse_line((await request.body()).decode())
         except ValueError:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from pellucid.evaluation.shifts import Shift, by_ranks, of_classes
+from pellucid.language.sentence import Sentence
 from pellucid.runtime.metadata import Metadata
 from pellucid.targets import CLASSIFICATION, MULTILABEL, ORDERED, REGRESSION, SEPARATOR, Target
 
@@ -41,7 +42,9 @@ class _OfNumbers(OfClasses):
         return [float(each) for each in labels]
 
     def shift(self, metadata: Metadata, here: Answers, then: Answers) -> Shift:
-        words = f"the number predicted is larger than one for a reference {metadata.input_kind.noun}"
+        words = Sentence(
+            "the number predicted is larger than one for a reference {noun}", metadata.input_kind.noun
+        )
         return by_ranks(above(here, then), (len(here), len(then)), words)
 
 

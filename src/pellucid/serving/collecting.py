@@ -8,6 +8,7 @@ from typing import Any
 from pellucid.data.corrections import CorrectionsFile, correction_line, correction_of
 from pellucid.errors import StorageError, UsageError
 from pellucid.export.app.shell import ServedPage, locked_page
+from pellucid.language.sentence import Sentence
 from pellucid.pages.assembly import joined_script
 from pellucid.safety.files import read_regular
 
@@ -71,7 +72,9 @@ class Collecting:
         correction = correction_of(given)
         size = len(correction_line(correction))
         if size > _LONGEST_ROW:
-            raise ValueError(f"a row of {size:,} bytes; {_LONGEST_ROW:,} are taken at most")
+            raise ValueError(
+                Sentence("a row of {size:,} bytes; {LONGEST_ROW:,} are taken at most", size, _LONGEST_ROW)
+            )
         if len(self._table.rows) >= self._most or self._bytes + size > _MOST_BYTES:
             raise StorageError(
                 "{MOST_ROWS:,} corrections or {MOST_BYTES} MB of them were added; start the server "

@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from pellucid.arithmetic.probabilities import LEVEL, holm
 from pellucid.evaluation.shifts import Shift, by_ranks
+from pellucid.language.sentence import Sentence
 from pellucid.runtime.metadata import Metadata
 from pellucid.serving.by_target import SERVED, above
 
@@ -118,7 +119,7 @@ class DriftWatch:
         noun = self._metadata.input_kind.noun
         if novelty is not None and novelty_then is not None:
             reference = len(novelty_then)
-            words = f"an input looks less familiar than a reference {noun}"
+            words = Sentence("an input looks less familiar than a reference {noun}", noun)
             shifts["novelty"] = by_ranks(above(novelty, novelty_then), (len(novelty), reference), words)
         if answers is not None and answers_then is not None:
             reference = len(answers_then)

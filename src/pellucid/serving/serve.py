@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pellucid.errors import ModelFileError, UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.pages.local_server import listening, server_of
 from pellucid.runtime.onnx_files import read_model
 from pellucid.safety.files import read_regular
@@ -151,8 +152,11 @@ def _is_loopback(address: str) -> bool:
 def _warnings(options: ServeOptions, *, has_token: bool) -> Iterator[str]:
     """What a user should know who lets others in."""
     yield (
-        f"warning: --host {options.host}: every machine that reaches this one can ask, and what is sent can "
-        "be read on the way; put it behind a proxy with TLS (docs/serving.md)"
+        Sentence(
+            "warning: --host {host}: every machine that reaches this one can ask, and what is sent can "
+            "be read on the way; put it behind a proxy with TLS (docs/serving.md)",
+            options.host,
+        )
     )
     if not has_token:
         yield "warning: no --token-file: whoever reaches the port may use the model"
@@ -250,11 +254,11 @@ def _address(own: Any) -> str:
 
 def _announcement(state: Any, address: str, seconds: float) -> str:
     """What is served where."""
-    lines = [
-        f"{name}: {each.metadata.model}, takes {each.metadata.input_kind.name}"
+    lines: list[str] = [
+        Sentence("{name}: {model}, takes {name2}", name, each.metadata.model, each.metadata.input_kind.name)
         for name, each in state.served.items()
     ]
     if state.collecting is not None:
         lines.append("corrections: made in the report, at /report")
-    lines.append(f"serving at {address} after {seconds:.1f} s  (Ctrl-C ends it)")
+    lines.append(Sentence("serving at {address} after {seconds:.1f} s  (Ctrl-C ends it)", address, seconds))
     return "\n".join(lines)

@@ -29,6 +29,7 @@ from pellucid.data.sources.values import text_or_reason
 from pellucid.data.tables.table import Joined
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.insight.occlusion import ImagePieces, WordPieces, occlusion
+from pellucid.language.sentence import Sentence
 from pellucid.runtime.exported import ExportedModel, Inputs, Session, opened
 from pellucid.runtime.onnx_files import LARGEST
 from pellucid.runtime.onnx_worker import (
@@ -273,7 +274,7 @@ class Answering:
         takes = self.model.input_kind.name
         if kind == "image":
             if takes != "images":
-                raise Refused(415, f"this model takes {takes}; send them as JSON")
+                raise Refused(415, Sentence("this model takes {takes}; send them as JSON", takes))
             return self._images([content], is_one=True)
         one, several = {"images": _IMAGES, "texts": _TEXTS, "values": _VALUES}[takes]
         try:
@@ -281,11 +282,17 @@ class Answering:
         except ValueError as error:
             raise Refused(400, f"no JSON: {error}") from error
         if not isinstance(found, dict) or len(found) != 1 or not found.keys() <= {one, several}:
-            raise Refused(422, f'an object is expected with "{one}" or "{several}" and nothing else')
+            raise Refused(
+                422,
+                Sentence('an object is expected with "{one}" or "{several}" and nothing else', one, several),
+            )
         is_one = one in found
         values = [found[one]] if is_one else found[several]
         if not isinstance(values, list) or not 1 <= len(values) <= REQUEST_INPUTS:
-            raise Refused(422, f"{several}: a list of 1 to {REQUEST_INPUTS} is expected")
+            raise Refused(
+                422,
+                Sentence("{several}: a list of 1 to {REQUEST_INPUTS} is expected", several, REQUEST_INPUTS),
+            )
         if takes == "texts":
             return self._texts(values, is_one=is_one)
         if takes == "values":
@@ -326,7 +333,7 @@ class Answering:
             if isinstance(value, dict) and columns:
                 unknown = sorted(value.keys() - set(columns))
                 text, error = text_or_reason(Joined(columns, tuple(value.get(name) for name in columns)))
-                error = f"has no column {unknown[0]!r} in this model" if unknown else error
+                error = Sentence("has no column {unknown!r} in this model", unknown[0]) if unknown else error
             elif isinstance(value, str):
                 text, error = text_or_reason(value)
             else:
@@ -350,7 +357,7 @@ class Answering:
                 rows.append(value)
                 errors.append("")
             else:
-                errors.append(f"is no list of {width} numbers")
+                errors.append(Sentence("is no list of {width} numbers", width))
         with np.errstate(over="ignore"):
             arrays = np.asarray(rows, np.float64).reshape(len(rows), width).astype(np.float32)
         arrays = arrays[:, : self._width]

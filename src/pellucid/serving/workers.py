@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from pellucid.cores import usable
 from pellucid.errors import ModelFileError, PellucidError, UsageError
 from pellucid.export.app.shell import FolderPage
+from pellucid.language.sentence import Sentence
 from pellucid.runtime.onnx_files import LARGEST
 
 _PROGRAM = "pellucid.serving.worker"
@@ -211,7 +212,7 @@ class _Worker(asyncio.SubprocessProtocol):
     def process_exited(self) -> None:
         """Let whoever waits know how the process ended."""
         code = self._transport.get_returncode() or 0
-        how = f"ended with {code}"
+        how: str = Sentence("ended with {code}", code)
         if code < 0:
             with contextlib.suppress(ValueError):
                 how = signal.Signals(-code).name
@@ -331,7 +332,7 @@ class Workers:
                 if error.how == signal.SIGXCPU.name and not is_long:
                     is_long = True  # one step of it took more than short requests may
                     continue
-                reason = f"this input is refused: the process that answers it {error.how}"
+                reason = Sentence("this input is refused: the process that answers it {how}", error.how)
                 return Reply(422, {}, json.dumps({"error": reason}).encode(), at - began, 0.0)
             except BaseException:
                 self._lose(worker)

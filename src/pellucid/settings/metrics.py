@@ -8,6 +8,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from pellucid.language.sentence import Sentence
+
 # Values of `--target`; images are made, not predicted.
 TargetName = Literal["class", "number", "image", "labels", "ordered"]
 
@@ -262,5 +264,7 @@ def metric_of(setting: str | None) -> Metric:
         return METRICS["accuracy"]
     metric = METRICS.get(setting.replace("-", "_"))
     if metric is None or metric.test is None:
-        raise ValueError(f"metric: {setting!r} is not known; choose one of {', '.join(CHOICES)}")
+        raise ValueError(
+            Sentence("metric: {setting!r} is not known; choose one of {CHOICES}", setting, ", ".join(CHOICES))
+        )
     return metric

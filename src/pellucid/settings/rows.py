@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from pellucid.errors import UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.safety.files import read_regular
 
 Group = Literal["data", "network", "training", "run"]
@@ -131,7 +132,7 @@ def _kind(annotation: Any) -> type:
 def likely_meant(name: str, known: Sequence[str]) -> str:
     """For messages: a question in brackets for the known name that is likely meant; nothing where none is."""
     if twins := [each for each in known if each.casefold() == name.casefold()]:
-        return f" (did you mean {twins[0]}? They differ only in capitals)"
+        return Sentence(" (did you mean {twins}? They differ only in capitals)", twins[0])
     # Dashes, which all flags share, would make any two short ones alike.
     dashes = "--" if name.startswith("--") else ""
     plain, names = name.removeprefix(dashes), [each.removeprefix(dashes) for each in known]
@@ -142,19 +143,24 @@ def likely_meant(name: str, known: Sequence[str]) -> str:
         or [each for each in names if len(plain) > _A_PART and plain in each]
     )
     meant = dashes + near[0] if near else ""
-    return f" (did you mean {meant}?)" if meant else ""
+    return Sentence(" (did you mean {meant}?)", meant) if meant else ""
 
 
 def not_known(value: str, known: Sequence[str]) -> str:
     """For messages: that a value is none of the known, which of them is likely meant, and all of them."""
-    return f"{value!r} is not known{likely_meant(value, known)}; choose one of {', '.join(known)}"
+    return Sentence(
+        "{value!r} is not known{likely_meant}; choose one of {known}",
+        value,
+        likely_meant(value, known),
+        ", ".join(known),
+    )
 
 
 def instead_of(name: str, known: Sequence[str]) -> str:
     """An unknown name, for messages, with the one that is meant where that can be guessed."""
     if _OURS.get(name) in known:
-        return f"{name!r}; use {_OURS[name]}"
-    return f"{name!r}{likely_meant(name, known)}; known are {', '.join(known)}"
+        return Sentence("{name!r}; use {OURS}", name, _OURS[name])
+    return Sentence("{name!r}{name2}; known are {known}", name, likely_meant(name, known), ", ".join(known))
 
 
 def flag_of(name: str) -> str:
@@ -346,7 +352,7 @@ def ignored_rules(value: object) -> tuple[str, ...]:
     Raises: `ValueError` if it is no list of known forms.
     """
     if not isinstance(value, (list, tuple)) or not 0 < len(value) <= _MOST_IGNORED:
-        raise ValueError(f"ignored: not one to {_MOST_IGNORED} rules")
+        raise ValueError(Sentence("ignored: not one to {MOST_IGNORED} rules", _MOST_IGNORED))
     for part in value:
         if not isinstance(part, str) or not is_ignorable(part) or part.startswith(IGNORED_COLUMN):
             raise ValueError("ignored: not every one is a rule of a known form")
@@ -452,7 +458,7 @@ def parse_numbers_by_class(text: str) -> dict[str, float]:
         except ValueError:
             equals = ""
         if not equals or not name.strip():
-            raise ValueError(f"{part.strip()!r} is not CLASS=NUMBER, such as spam=5")
+            raise ValueError(Sentence("{strip!r} is not CLASS=NUMBER, such as spam=5", part.strip()))
     return _once(pairs)
 
 
@@ -470,7 +476,7 @@ def parse_names(text: str) -> dict[str, str]:
     except OSError as error:
         raise ValueError(f"{text}: {(error.strerror or str(error)).lower()}") from error
     except UnicodeDecodeError as error:
-        raise ValueError(f"{text}: not text in UTF-8; save it as such") from error
+        raise ValueError(Sentence("{text}: not text in UTF-8; save it as such", text)) from error
     if content.lstrip().startswith("{"):
         return _object(content)
     heading = content.partition("\n")[0]
@@ -482,7 +488,12 @@ def parse_names(text: str) -> dict[str, str]:
             continue
         if len(cells) != 2:
             raise ValueError(
-                f"{text}: row {number} has {len(cells)} cells; give the old name and the new one"
+                Sentence(
+                    "{text}: row {number} has {cells} cells; give the old name and the new one",
+                    text,
+                    number,
+                    len(cells),
+                )
             )
         pairs.append((cells[0], cells[1]))
     return _once(pairs)
@@ -493,7 +504,7 @@ def _object(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text, object_pairs_hook=_once)
     except (json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"not a JSON object: {error}") from error
+        raise ValueError(Sentence("not a JSON object: {error}", error)) from error
     if not isinstance(found, dict):
         raise ValueError('not a JSON object, such as {"old": "new"}')
     return found
@@ -504,5 +515,12 @@ def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if found.setdefault(name, value) != value:
-            raise ValueError(f"{name!r} stands twice, with {found[name]!r} and {value!r}; leave one out")
+            raise ValueError(
+                Sentence(
+                    "{name!r} stands twice, with {found!r} and {value!r}; leave one out",
+                    name,
+                    found[name],
+                    value,
+                )
+            )
     return found

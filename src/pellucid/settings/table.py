@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pellucid.errors import UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.settings.metrics import CHOICES
 from pellucid.settings.rows import (
     CLASSICAL_MODELS,
@@ -61,31 +62,40 @@ def require_no_contradiction(settings: "Settings") -> None:
     by_time = "--time-column: divides the data into past and future, but {} divides it in another way; {}"
     one_out, is_by_time = "leave one of them out", settings.time_column is not None
     contradictions = {
-        f"--label-smoothing: belongs to cross-entropy, but --loss is mse; {one_out}": (
+        Sentence("--label-smoothing: belongs to cross-entropy, but --loss is mse; {one_out}", one_out): (
             settings.loss == "mse" and settings.label_smoothing
         ),
         "--mirror: a way of varying images, which --no-augment leaves out; give one of them": (
             settings.mirror and settings.augment is False
         ),
-        "--optimizer: muon learns weights that a batch norm follows, which --no-batch-norm leaves out; "
-        f"{one_out}": settings.optimizer == "muon" and not settings.batch_norm,
+        Sentence(
+            "--optimizer: muon learns weights that a batch norm follows, which --no-batch-norm leaves out; "
+            "{one_out}",
+            one_out,
+        ): settings.optimizer == "muon" and not settings.batch_norm,
         "--folds: 1 leaves nothing to learn from; give 2 or more, or 0 for none": settings.folds == 1,
-        "--folds: trains every model several times over, which --time-limit does not foresee; "
-        f"give --epochs in its place, or {one_out}": settings.folds and settings.time_limit is not None,
+        Sentence(
+            "--folds: trains every model several times over, which --time-limit does not foresee; "
+            "give --epochs in its place, or {one_out}",
+            one_out,
+        ): settings.folds and settings.time_limit is not None,
         "--weights: belongs to --backbone NAME; give it, or leave this out": (
             settings.weights is not None and settings.backbone in (None, NO_BACKBONE)
         ),
         by_time.format("--split-column", one_out): is_by_time and settings.split_column is not None,
         by_time.format("--test", one_out): is_by_time and settings.test is not None,
         by_time.format("--folds", one_out): is_by_time and settings.folds,
-        f"--quote: {settings.quote!r} is the --delimiter too; give another": (
+        Sentence("--quote: {quote!r} is the --delimiter too; give another", settings.quote): (
             settings.quote is not None and settings.quote == settings.delimiter
         ),
         "--order: belongs to --target ordered; give it, or leave this out": (
             settings.order is not None and settings.target != "ordered"
         ),
-        "--class-depth: takes labels from folders, but --label-from-name takes them from names; "
-        f"{one_out}": settings.label_from_name is not None and settings.class_depth is not None,
+        Sentence(
+            "--class-depth: takes labels from folders, but --label-from-name takes them from names; "
+            "{one_out}",
+            one_out,
+        ): settings.label_from_name is not None and settings.class_depth is not None,
     }
     for message, is_so in contradictions.items():
         if is_so:

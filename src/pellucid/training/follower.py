@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable
 
 from pellucid.errors import RankFailedError
+from pellucid.language.sentence import Sentence
 from pellucid.training.joint import follow
 from pellucid.training.observers import signals_to
 from pellucid.training.ranks import GRACE, Ranks, of_started, of_torchrun
@@ -25,7 +26,7 @@ def _serve(connect: Callable[[], Ranks]) -> None:
     rank = "this rank"
     try:
         ranks = connect()
-        rank = f"rank {ranks.rank} of {ranks.size}"
+        rank = Sentence("rank {rank} of {size}", ranks.rank, ranks.size)
         with signals_to(lambda *_: None):  # rank 0 takes them, and decides
             follow(ranks)
         ranks.close()
@@ -34,7 +35,7 @@ def _serve(connect: Callable[[], Ranks]) -> None:
         time.sleep(GRACE)  # so that rank 0, which reports it, finds out which rank was the first
     except BaseException as error:
         traceback.print_exception(error)
-        sys.stderr.write(f"error: {rank}: {type(error).__name__}: {error}\n")
+        sys.stderr.write(Sentence("error: {rank}: {name}: {error}\n", rank, type(error).__name__, error))
         sys.stderr.flush()
     os._exit(RankFailedError.exit_code)  # without waiting for ranks that do not answer
 

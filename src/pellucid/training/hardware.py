@@ -12,6 +12,7 @@ from torch import nn
 from pellucid import cores
 from pellucid.arithmetic.draws import Purpose, torch_seed
 from pellucid.errors import UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.pieces import shared_out
 from pellucid.settings import Settings
 from pellucid.training.recipe import Recipe
@@ -94,7 +95,7 @@ def instructions() -> str:
     """The processor's instructions that decide how sums round, as torch and oneDNN use them."""
     have = {"bf16": torch.cpu._is_avx512_bf16_supported(), "AMX": torch.cpu._is_amx_tile_supported()}
     found = " ".join([torch.backends.cpu.get_cpu_capability(), *(name for name in have if have[name])])
-    return found + (f", oneDNN up to {_bound().upper()}" if _bound() else "")
+    return found + (Sentence(", oneDNN up to {upper}", _bound().upper()) if _bound() else "")
 
 
 def arithmetic(recipe: Recipe) -> torch.autocast:
@@ -113,7 +114,9 @@ def lacking(precision: str, cell: str, device: str) -> str | None:
     if precision != "bf16" or _computes_bf16(_WITHOUT_FALLBACK.get(cell, nn.Linear), device):
         return None
     here = "this processor" if device == "cpu" else device
-    return f"{here} has no bf16" + (f" for the {cell.upper()} of rnn" if cell in _WITHOUT_FALLBACK else "")
+    return Sentence("{here} has no bf16", here) + (
+        Sentence(" for the {upper} of rnn", cell.upper()) if cell in _WITHOUT_FALLBACK else ""
+    )
 
 
 def _computes_bf16(layer: type[nn.Module], device: str) -> bool:

@@ -11,6 +11,7 @@ from jaxtyping import Float, Float64, Int64
 from torch import Tensor, nn
 
 from pellucid.arithmetic import number_errors
+from pellucid.language.sentence import Sentence
 from pellucid.networks import Adversarial, Autoencoder, HeadAlone, Network
 from pellucid.networks.layers import of_questions
 from pellucid.reference.autoencoder import NOISE_VARIANCE
@@ -227,7 +228,9 @@ class Regression(Objective):
 
     def __init__(self, network: Network | HeadAlone, recipe: Recipe) -> None:
         if network.rescale is None:
-            raise ValueError(f"network: {network.config.outputs} outputs found, 1 expected for a number")
+            raise ValueError(
+                Sentence("network: {outputs} outputs found, 1 expected for a number", network.config.outputs)
+            )
         self._recipe = recipe
         self._mean = float(network.rescale.mean)
         self._std = float(network.rescale.std)

@@ -18,6 +18,7 @@ from pellucid.arithmetic.rounding import figure
 from pellucid.errors import InterruptedRun
 from pellucid.input_kinds import INPUT_KINDS
 from pellucid.language.catalogue import translated
+from pellucid.language.sentence import Sentence
 from pellucid.safety.files import make_folder, write_file
 from pellucid.settings import metric_of
 from pellucid.training.batches import Batches
@@ -132,8 +133,13 @@ class StopOnSignal(Observer):
         self.checkpointer.save(state)
         name = signal.Signals(self.received).name
         raise InterruptedRun(
-            f"{self.checkpointer.folder.parent}: stopped by {name} after step {state.step}, checkpoint "
-            "written; run the same command with --resume to go on",
+            Sentence(
+                "{parent}: stopped by {name} after step {step}, checkpoint "
+                "written; run the same command with --resume to go on",
+                self.checkpointer.folder.parent,
+                name,
+                state.step,
+            ),
             self.received,
         )
 
@@ -160,11 +166,16 @@ class PlainProgress(Observer):
         """Print the epoch's line."""
         recipe = self.batches.recipe
         record = state.history[-1]
-        words = [f"epoch {record['epoch']:>3} of {recipe.epochs}", f"loss {figure(record['train_loss'])}"]
+        words: list[str] = [
+            Sentence("epoch {record:>3} of {epochs}", record["epoch"], recipe.epochs),
+            Sentence("loss {record}", figure(record["train_loss"])),
+        ]
         if (score := _validation(record, recipe)) is not None:
             words.append(f"{translated(f'validation {score[0]}')} {figure(score[1])}")
         if "train_discriminator_accuracy" in record:
-            words.append(f"discriminator right {figure(record['train_discriminator_accuracy'])}")
+            words.append(
+                Sentence("discriminator right {record}", figure(record["train_discriminator_accuracy"]))
+            )
         speed = next(record[kind.speed] for kind in INPUT_KINDS.values() if kind.speed in record)
         self.write("   ".join(["", *map(translated, words), f"{speed:,.0f}/s"])[1:])
 
@@ -213,14 +224,14 @@ class BarProgress:
     def after_epoch(self, state: State) -> None:
         """Show what the epoch came to."""
         record = state.history[-1]
-        scores = [f"loss {figure(record['train_loss'])}"]
+        scores = [Sentence("loss {record}", figure(record["train_loss"]))]
         if (score := _validation(record, self.batches.recipe)) is not None:
-            scores.append(f"validation {figure(score[1])}")
+            scores.append(Sentence("validation {score}", figure(score[1])))
         self.bar.update(self.task, scores="".join(f"{translated(each)}  " for each in scores))
 
 
 def _epoch(number: int, recipe: Recipe) -> str:
-    return translated(f"epoch {number} of {recipe.epochs}")
+    return translated(Sentence("epoch {number} of {epochs}", number, recipe.epochs))
 
 
 def _validation(record: Mapping[str, Any], recipe: Recipe) -> tuple[str, float] | None:

@@ -32,6 +32,7 @@ from torch import Tensor
 
 from pellucid import cores
 from pellucid.errors import DivergedError, RankFailedError, UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.settings import Settings
 from pellucid.training.hardware import instructions
 
@@ -245,10 +246,14 @@ class Ranks:
         if found:
             rank, what = found[0]
         else:
-            silent = f"did not answer within {self._time_out:g} seconds"
-            what = silent if "imed out" in reason else f"cannot be reached ({reason[:200]})"
+            silent = Sentence("did not answer within {time_out:g} seconds", self._time_out)
+            what = silent if "imed out" in reason else Sentence("cannot be reached ({reason})", reason[:200])
             rank = -1 if peer is None else peer
-        name = f"rank {rank} of {self.size}" if rank >= 0 else f"a rank of {self.size}"
+        name = (
+            Sentence("rank {rank} of {size}", rank, self.size)
+            if rank >= 0
+            else Sentence("a rank of {size}", self.size)
+        )
         return RankFailedError(
             "{name}: {what}; run the same command with --resume, with any number of processes", name, what
         )
@@ -261,9 +266,15 @@ class Ranks:
             if code is not None and code < 0:
                 name = signal.Signals(-code).name
                 memory = ", which is also sent where memory runs out" if name == "SIGKILL" else ""
-                found.append((0, rank, f"was ended by {name}{memory}"))
+                found.append((0, rank, Sentence("was ended by {name}{memory}", name, memory)))
             elif code is not None:
-                found.append((2 + (code == RankFailedError.exit_code), rank, f"ended with exit code {code}"))
+                found.append(
+                    (
+                        2 + (code == RankFailedError.exit_code),
+                        rank,
+                        Sentence("ended with exit code {code}", code),
+                    )
+                )
         here = _machine()
         for rank, about in enumerate(self._abouts):
             state = _state(about["pid"]) if about["machine"] == here and rank != self.rank else "R"
@@ -276,8 +287,15 @@ class Ranks:
     def words(self, parts: int) -> str:
         """How many processes compute a batch of so many parts, as `2 of 3 processes of 1 thread each`."""
         some = f"{parts} of " if parts < self.size else ""
-        why = f", as a batch has {parts} part{'s' * (parts > 1)}" if some else ""
-        return f"{some}{self.size} processes of {self.threads} thread{'s' * (self.threads > 1)} each{why}"
+        why = Sentence(", as a batch has {parts} part{value}", parts, "s" * (parts > 1)) if some else ""
+        return Sentence(
+            "{some}{size} processes of {threads} thread{value} each{why}",
+            some,
+            self.size,
+            self.threads,
+            "s" * (self.threads > 1),
+            why,
+        )
 
     @property
     def is_on_one_machine(self) -> bool:

@@ -13,6 +13,7 @@ from pellucid.data.images.augmentation import Augmentation, usual_shift
 from pellucid.data.labels import require_classes
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.safety.strict import LEFT_OUT, Saved, Whole
 from pellucid.settings import ADVERSARIAL, MOST_PARTS, Settings
 from pellucid.training.by_target import RULES, require_fitting_target
@@ -257,17 +258,20 @@ def continued(recipe: Recipe, settings: Settings, examples: int, *, new_classes:
 
 def continued_words(fresh: Recipe, recipe: Recipe, settings: Settings) -> str:
     """Sentence on the rule, with both learning rates and both numbers of epochs."""
-    rate = (
-        f"A network that continues training has the learning rate {recipe.learning_rate:g}, as it was given."
+    rate = Sentence(
+        "A network that continues training has the learning rate {learning_rate:g}, as it was given.",
+        recipe.learning_rate,
     )
     if settings.learning_rate is None:
-        rate = (
-            f"A network that continues training has a low learning rate: {recipe.learning_rate:g}, "
-            f"a fifth of the {fresh.learning_rate:g} of a new one."
+        rate = Sentence(
+            "A network that continues training has a low learning rate: {learning_rate:g}, "
+            "a fifth of the {learning_rate2:g} of a new one.",
+            recipe.learning_rate,
+            fresh.learning_rate,
         )
     epochs = count_of(recipe.epochs, "epoch")
     if settings.epochs is not None:
-        return f"{rate} It trains for {epochs}, as it was given."
+        return Sentence("{rate} It trains for {epochs}, as it was given.", rate, epochs)
     if recipe.epochs < fresh.epochs:
-        return f"{rate} It trains for {epochs}, half of {fresh.epochs}."
-    return f"{rate} It trains for {epochs}."
+        return Sentence("{rate} It trains for {epochs}, half of {epochs2}.", rate, epochs, fresh.epochs)
+    return Sentence("{rate} It trains for {epochs}.", rate, epochs)

@@ -10,6 +10,7 @@ import numpy as np
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.input_kinds import INPUT_KINDS, InputKind, InputName
+from pellucid.language.sentence import Sentence
 from pellucid.networks.config import MANY_CLASSES
 from pellucid.settings import MOST_PARTS, Settings
 from pellucid.targets import Target
@@ -360,8 +361,15 @@ def most_parts(settings: Settings, model: str, batch_size: int) -> MostParts:
         return MostParts(1, "bag learns from each batch as a whole")
     has_norms = settings.batch_norm and model in _NORMED_OVER_BATCHES
     least = _LEAST_OF_NORMS if has_norms else 1
-    needs = f" and batch norm needs {count_of(least, 'example')} in each part" if has_norms else ""
-    return MostParts(max(1, batch_size // least), f"a batch has {count_of(batch_size, 'example')}{needs}")
+    needs = (
+        Sentence(" and batch norm needs {least} in each part", count_of(least, "example"))
+        if has_norms
+        else ""
+    )
+    return MostParts(
+        max(1, batch_size // least),
+        Sentence("a batch has {batch_size}{needs}", count_of(batch_size, "example"), needs),
+    )
 
 
 def _batch_size(examples: int, part: int, smallest: int, largest: int) -> int:

@@ -17,6 +17,7 @@ from pellucid.arithmetic.draws import Purpose, generator, torch_seed
 from pellucid.encoding.encoder import Tokens
 from pellucid.errors import UsageError
 from pellucid.input_kinds import IMAGES
+from pellucid.language.sentence import Sentence
 from pellucid.networks import Autoencoder, HeadAlone, Network, NetworkConfig, build
 from pellucid.networks.extending import copied
 from pellucid.training.batches import Batches, Examples, as_stored, text_frequencies
@@ -178,8 +179,12 @@ class Session(Generic[Learner]):
             steps = whole * batches.per_epoch  # it updates at the end of an epoch only
         if steps < 3:
             raise UsageError(
-                f"--time-limit: {max(0.0, left):.1f} s are left for training and one step takes "
-                f"{step_seconds:.2f} s; allow more time, or use fewer examples or a smaller "
+                Sentence(
+                    "--time-limit: {left:.1f} s are left for training and one step takes "
+                    "{step_seconds:.2f} s; allow more time, or use fewer examples or a smaller ",
+                    max(0.0, left),
+                    step_seconds,
+                )
                 + batches.examples.input_kind.smaller
             )
         if steps < recipe.total_steps:

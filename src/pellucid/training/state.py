@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from pellucid.data.wording import count_of
 from pellucid.errors import DivergedError, StorageError
+from pellucid.language.sentence import Sentence
 from pellucid.safety.files import read_regular, write_folder
 from pellucid.safety.strict import Number, OneOf, Text, Whole, from_json, read_sealed, sealed, to_json
 from pellucid.training.batches import Batches
@@ -145,20 +146,27 @@ class State:
             if part == "optimizer" and index.isascii() and index.isdigit() and len(index) < 9:
                 like = learnt[int(index)] if int(index) < len(learnt) and moment else None
             if like is None:
-                raise ValueError(f"{name[:80]!r} is no tensor of this training")
+                raise ValueError(Sentence("{name!r} is no tensor of this training", name[:80]))
             is_scalar = part == "optimizer" and tensor.ndim == 0
             if (tensor.shape != like.shape and not is_scalar) or (
                 part != "optimizer" and tensor.dtype != like.dtype
             ):
                 raise ValueError(
-                    f"{name[:80]!r} is {tensor.dtype} {[*tensor.shape]}, not {like.dtype} {[*like.shape]}"
+                    Sentence(
+                        "{name!r} is {dtype} {value}, not {dtype2} {value2}",
+                        name[:80],
+                        tensor.dtype,
+                        [*tensor.shape],
+                        like.dtype,
+                        [*like.shape],
+                    )
                 )
             if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-                raise ValueError(f"{name[:80]!r} holds numbers that are not finite")
+                raise ValueError(Sentence("{name!r} holds numbers that are not finite", name[:80]))
             parts[part][rest] = tensor
         for part, needed in (("network", True), ("best", has_best)):
             if needed and parts[part].keys() != network.keys():
-                raise ValueError(f"tensors of {part} are missing")
+                raise ValueError(Sentence("tensors of {part} are missing", part))
         return parts
 
 
@@ -186,14 +194,20 @@ def _check_position(read: _Scalars, batches: Batches) -> None:
     """Refuse a step that lies elsewhere than the epochs recorded and the sums of the one under way say."""
     total, epochs = batches.recipe.total_steps, len(read.history)
     if read.step > total:
-        raise ValueError(f"step {read.step:,} of {total:,}")
+        raise ValueError(Sentence("step {step:,} of {total:,}", read.step, total))
     into_epoch = read.step - epochs * batches.per_epoch
     is_open = read.sums.examples > 0
     fits = 0 < into_epoch <= batches.per_epoch if is_open else into_epoch == 0 or read.step == total
     if not fits:
         raise ValueError(
-            f"it is at step {read.step:,}, and records {count_of(epochs, 'epoch')} of {batches.per_epoch:,} "
-            f"steps and {count_of(read.sums.examples, 'example')} of the next one"
+            Sentence(
+                "it is at step {step:,}, and records {epochs} of {per_epoch:,} "
+                "steps and {examples} of the next one",
+                read.step,
+                count_of(epochs, "epoch"),
+                batches.per_epoch,
+                count_of(read.sums.examples, "example"),
+            )
         )
 
 
@@ -235,7 +249,11 @@ def save_checkpoint(folder: Path, state: State, identity: Mapping[str, Any]) -> 
         write_folder(path, {"state.safetensors": content, "state.json": description})
     except StorageError as error:
         kept = _checkpoints(folder)
-        last = f"the last good checkpoint is {kept[-1].name}" if kept else "no checkpoint was made yet"
+        last = (
+            Sentence("the last good checkpoint is {name}", kept[-1].name)
+            if kept
+            else "no checkpoint was made yet"
+        )
         raise StorageError("{error}; {last}", error, last) from error
     for old in _checkpoints(folder)[:-_KEPT]:
         shutil.rmtree(old)
@@ -258,7 +276,9 @@ def load_checkpoint(folder: Path, state: State, batches: Batches | None = None) 
             state.restore(tensors, document.state, batches)
         except (OSError, ValueError, safetensors.SafetensorError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            broken = broken or f"{path}: training cannot continue from this checkpoint: {reason}"
+            broken = broken or Sentence(
+                "{path}: training cannot continue from this checkpoint: {reason}", path, reason
+            )
             continue
         return document.identity
     if broken:

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 
 from pellucid.arithmetic.probabilities import at_most
 from pellucid.data.images.preprocessing import block_rows, blocks
+from pellucid.language.sentence import Sentence
 
 Pixels = UInt8[np.ndarray, "n height width channels"]
 Batch = UInt8[np.ndarray, "batch height width channels"]
@@ -151,11 +152,13 @@ class MirrorProbe:
     def sentence(self) -> str:
         """Verdict on mirroring, for people."""
         if not self.keeps_class:
-            return (
-                f"mirroring off: flipping may change the class (checked on {self.examples:,} training images)"
+            return Sentence(
+                "mirroring off: flipping may change the class (checked on {examples:,} training images)",
+                self.examples,
             )
-        return (
-            f"mirroring on: flipping does not change the class (checked on {self.examples:,} training images)"
+        return Sentence(
+            "mirroring on: flipping does not change the class (checked on {examples:,} training images)",
+            self.examples,
         )
 
 
@@ -270,15 +273,22 @@ class VariationProbe:
     def sentence(self) -> str:
         """Verdict on the variation, for people."""
         if not self.can_tell:
-            return (
-                f"{self.name} is left out: the nearest neighbours among {self.examples:,} training images "
-                "cannot tell whether it keeps the number"
+            return Sentence(
+                "{name} is left out: the nearest neighbours among {examples:,} training images "
+                "cannot tell whether it keeps the number",
+                self.name,
+                self.examples,
             )
         verdict = "keeps" if self.keeps_number else "changes"
-        return (
-            f"{self.name} {verdict} the number: the nearest neighbour of {self.examples:,} training images "
-            f"errs by {self.plain_error**0.5:.4g} (root mean square), with such copies of them by "
-            f"{self.joint_error**0.5:.4g}"
+        return Sentence(
+            "{name} {verdict} the number: the nearest neighbour of {examples:,} training images "
+            "errs by {plain_error:.4g} (root mean square), with such copies of them by "
+            "{joint_error:.4g}",
+            self.name,
+            verdict,
+            self.examples,
+            self.plain_error**0.5,
+            self.joint_error**0.5,
         )
 
 

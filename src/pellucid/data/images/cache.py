@@ -40,6 +40,7 @@ from pellucid.data.listing import TEST, VALIDATION, Images, Listing, Problem
 from pellucid.data.removal import of_images
 from pellucid.data.wording import some, visible
 from pellucid.errors import RunLockedError, StorageError, UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.progress import report
 from pellucid.safety.budgets import MEMORY, PIXELS
 from pellucid.safety.files import locked, make_folder, open_regular, read_regular, sync_folder, write_file
@@ -110,7 +111,11 @@ def decode_all(
     if len(noted) == 1:
         warnings = (*warnings, f"{visible(listing.sources[noted[0][0]])}: {noted[0][1]}")
     elif noted:
-        sentence = f"{len(noted):,} images have several frames or pages, and the first is used: {some(named)}"
+        sentence = Sentence(
+            "{noted:,} images have several frames or pages, and the first is used: {named}",
+            len(noted),
+            some(named),
+        )
         warnings = (*warnings, sentence)
     problems = (
         Problem(index, listing.sources[index], reason) for index, reason in sorted(entry.reasons.items())

@@ -44,6 +44,7 @@ from pellucid.data.images.pixels import (
     upright_size,
 )
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.safety.budgets import (
     DECODING_BYTES,
     FRAMES,
@@ -303,7 +304,11 @@ def _open(file: io.BytesIO | io.BufferedReader, start: bytes) -> Image.Image:
     # Columns count like rows, which they become in an image that lies on its side.
     of_rows = PIXELS_OF_A_ROW * max(0, max(image.size) - ROWS_OF_AN_IMAGE)
     if pixels + of_rows > limit:
-        rows = f", with {of_rows:,} for the memory of so long a side," if pixels <= limit else ""
+        rows = (
+            Sentence(", with {of_rows:,} for the memory of so long a side,", of_rows)
+            if pixels <= limit
+            else ""
+        )
         raise TooManyPixels(
             "{size} pixels{rows} is over the limit of {limit:,} pixels; {remedy}",
             size,
@@ -349,8 +354,8 @@ def _frames_warning(image: Image.Image) -> str | None:
     file: Seekable | None = getattr(image, "fp", None)
     if image.format == "TIFF" and file is not None:
         pages = tiff_pages(file)
-        counted = f"more than {FRAMES:,}" if pages > FRAMES else str(pages)
-        return f"{counted} pages; the first is used" if pages > 1 else None
+        counted = Sentence("more than {FRAMES:,}", FRAMES) if pages > FRAMES else str(pages)
+        return Sentence("{counted} pages; the first is used", counted) if pages > 1 else None
     if image.format == "GIF" and file is not None:
         # Pillow would go through each of far more frames than are counted.
         before = file.tell()
@@ -358,9 +363,9 @@ def _frames_warning(image: Image.Image) -> str | None:
         content = file.read()
         file.seek(before)
         if len(content) > _SMALL_GIF and content.count(_BETWEEN_FRAMES) > 20 * FRAMES:
-            return f"animated, more than {FRAMES:,} frames; the first is used"
+            return Sentence("animated, more than {FRAMES:,} frames; the first is used", FRAMES)
     frames = getattr(image, "n_frames", 1)
-    return f"animated, {frames} frames; the first is used" if frames > 1 else None
+    return Sentence("animated, {frames} frames; the first is used", frames) if frames > 1 else None
 
 
 def tiff_pages(file: Seekable, most: int = FRAMES) -> int:

@@ -29,6 +29,7 @@ from pellucid.data.sources.source import Source, Stream, stream_of
 from pellucid.data.trees import DiskFolder, Folder
 from pellucid.data.wording import quoted, some_quoted
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.safety.budgets import NAMED, unpacked_limit, unpacks_to_more
 from pellucid.safety.files import Unpacking, open_regular
 
@@ -398,7 +399,7 @@ def _npz_labels(path: Path, place: str, part: str, members: dict[str, _Member]) 
         raise DataError(
             "{place}: {name} has the shape {shape}; give one label for each image", place, name, array.shape
         )
-    _require_one_each(members[f"x_{part}"].shape[0], len(array), f"labels in {name}", place)
+    _require_one_each(members[f"x_{part}"].shape[0], len(array), Sentence("labels in {name}", name), place)
     if array.dtype.kind == "U" and array.dtype.itemsize:
         # Numbers beyond the last character break Python's own texts.
         codes = np.ascontiguousarray(array).view(np.uint32)
@@ -411,7 +412,7 @@ def _npz_labels(path: Path, place: str, part: str, members: dict[str, _Member]) 
     values = array.tolist()
     if array.dtype.kind == "S":
         values = [value.decode(errors="surrogateescape") for value in values]
-    return label_texts(values, place, lambda index: f"{name} row {index + 1}")
+    return label_texts(values, place, lambda index: Sentence("{name} row {index}", name, index + 1))
 
 
 def _load(path: Path, name: str) -> np.ndarray:

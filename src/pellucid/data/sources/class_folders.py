@@ -20,6 +20,7 @@ from pellucid.data.tables.text_files import require_known
 from pellucid.data.trees import Folder, path_within, place_of, suffix_of
 from pellucid.data.wording import count_of, quoted, some_quoted, visible, with_article
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.settings import Settings
 from pellucid.settings.rows import parse_name_pattern
 
@@ -72,7 +73,9 @@ def read_folder(
             )
     warnings = [warning for part in parts for warning in part.warnings]
     if extra:
-        warnings.append(f"{place}: {some_quoted(extra)} beside the split folders left out")
+        warnings.append(
+            Sentence("{place}: {extra} beside the split folders left out", place, some_quoted(extra))
+        )
     listing = Listing(
         place=place,
         form="split folders",
@@ -105,8 +108,12 @@ def _one_of_each(listing: Listing, target: str | None) -> Listing:
         groups=[listing.groups[at] for at in chosen],
         paths=[files[at] for at in chosen],
     ).with_warnings(
-        f"{listing.place}: {count_of(repeated, 'file')} of the same name and content as one in another class "
-        "folder: an example in several class folders has several labels"
+        Sentence(
+            "{place}: {repeated} of the same name and content as one in another class "
+            "folder: an example in several class folders has several labels",
+            listing.place,
+            count_of(repeated, "file"),
+        )
     )
 
 
@@ -162,7 +169,7 @@ def read_unlabelled(folder: Folder, place: str) -> Listing:
         raise DataError(
             "{place}: holds no image; put images there, or one sub-folder of them for each class", place
         )
-    sentence = f"{place}: no class folders, so that its images are read without labels"
+    sentence = Sentence("{place}: no class folders, so that its images are read without labels", place)
     return Listing(
         place=place,
         form="folder",
@@ -184,7 +191,9 @@ def read_text_folder(folder: Folder, place: str, settings: Settings) -> Listing:
     require_known(settings.encoding, place)
     listing = in_stored_order(read_folder(folder, place, TEXT_KIND, settings.class_depth, settings.target))
     listing, encodings = read_texts(listing, settings.encoding)
-    return listing.with_warnings(*encodings, f"{place}: read as texts, one in each {TEXT_SUFFIX} file")
+    return listing.with_warnings(
+        *encodings, Sentence("{place}: read as texts, one in each {TEXT_SUFFIX} file", place, TEXT_SUFFIX)
+    )
 
 
 def in_stored_order(listing: Listing) -> Listing:
@@ -286,7 +295,12 @@ def _require_one_reading(leading: Sequence[Sequence[str]], place: str, kind: Fil
     for depth in range(1, min(map(len, leading)) + 1):
         labels = dict.fromkeys("/".join(names[:depth]) for names in leading)
         readings.append(
-            f"--class-depth {depth}: {count_of(len(labels), 'class')} such as {quoted(next(iter(labels)))}"
+            Sentence(
+                "--class-depth {depth}: {labels} such as {labels2}",
+                depth,
+                count_of(len(labels), "class"),
+                quoted(next(iter(labels))),
+            )
         )
     if len(readings) > 1:
         raise DataError(
@@ -307,7 +321,7 @@ def _no_class_folders(folder: Folder, place: str, kind: FileKind) -> DataError:
     if wanted:
         number = count_of(len(wanted), kind.noun)
         pattern = suggested_pattern([posixpath.basename(str(path)) for path in wanted])
-        more = f", or give --label-from-name {pattern!r}" if pattern else ""
+        more = Sentence(", or give --label-from-name {pattern!r}", pattern) if pattern else ""
         return DataError(
             "{place}: {number} but no class folders; make one sub-folder for each class{more}",
             place,
@@ -325,15 +339,30 @@ def _warnings(place: str, loose: list[str], others: list[File], kind: FileKind) 
     warnings = []
     if loose:
         tables = [name for name in loose if is_table(Path(name))]
-        hint = f"; to read labels from {quoted(tables[0])}, give it as DATA" if tables else ""
+        hint = (
+            Sentence("; to read labels from {tables}, give it as DATA", quoted(tables[0])) if tables else ""
+        )
         warnings.append(
-            f"{place}: {count_of(len(loose), 'file')} outside the class folders left out: "
-            f"{some_quoted(loose)}{hint}"
+            Sentence(
+                "{place}: {loose} outside the class folders left out: {loose2}{hint}",
+                place,
+                count_of(len(loose), "file"),
+                some_quoted(loose),
+                hint,
+            )
         )
     if others:
         endings = Counter(suffix_of(path) or "no ending" for path in others)
         counts = ", ".join(f"{count:,} {visible(ending)}" for ending, count in sorted(endings.items()))
-        warnings.append(f"{place}: {count_of(len(others), 'file')} left out, {kind.no_such} ({counts})")
+        warnings.append(
+            Sentence(
+                "{place}: {others} left out, {no_such} ({counts})",
+                place,
+                count_of(len(others), "file"),
+                kind.no_such,
+                counts,
+            )
+        )
     return tuple(warnings)
 
 
@@ -360,9 +389,13 @@ def read_named_files(folder: Folder, place: str, settings: Settings, *, are_text
         raise DataError("{place}: no {what} in this folder; choose another DATA", place, kind.what)
     names = [path_within(path, folder) for path in paths]
     asked = str(settings.label_from_name)
-    warnings = [f"{place}: labels from names by the pattern {quoted(asked)}"]
+    warnings = [Sentence("{place}: labels from names by the pattern {asked}", place, quoted(asked))]
     if others:
-        warnings.append(f"{place}: {count_of(len(others), 'file')} left out, {kind.no_such}")
+        warnings.append(
+            Sentence(
+                "{place}: {others} left out, {no_such}", place, count_of(len(others), "file"), kind.no_such
+            )
+        )
     listing = Listing(
         place=place,
         form="folder",

@@ -65,6 +65,7 @@ from pellucid.data.trees import (
 )
 from pellucid.data.wording import count_of, quoted, some, some_quoted
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.settings import Settings
 
 _METADATA_FILES = tuple(f"metadata{suffix}" for suffix in TABLE_SUFFIXES)
@@ -231,7 +232,9 @@ def read_pairs(pairs: Pairs, place: str, settings: Settings) -> Listing:
     lines = "texts and labels line by line, each pair of files being a table"
     warnings = [each.replace(f"{place}: {columns}", f"{place}: {lines}") for each in listing.warnings]
     if pairs.unlabelled:
-        warnings.append(f"{place}: {some_quoted(pairs.unlabelled)} left out, having no labels")
+        warnings.append(
+            Sentence("{place}: {unlabelled} left out, having no labels", place, some_quoted(pairs.unlabelled))
+        )
     listing = dataclasses.replace(listing, form="texts and labels", warnings=tuple(warnings))
     return listing if pairs.names is None else with_class_names(listing, pairs.names, settings)
 
@@ -281,7 +284,7 @@ def _read_images_with_tables(folder: Folder, place: str, settings: Settings) -> 
         listing = _read_sidecar_tables(tables, images, place, settings)
     if listing is None and unreadable and not folder.folders:
         raise unreadable[0]
-    left_out = [f"left out: {error}" for error in unreadable]
+    left_out = [Sentence("left out: {error}", error) for error in unreadable]
     return None if listing is None else listing.with_warnings(*left_out)
 
 
@@ -317,9 +320,13 @@ def _read_sidecar_tables(
     warnings = list(listing.warnings)
     number = len(images.files) - len(set(listing.paths or ()) & set(images.files.values()))
     if number:
-        warnings.append(f"{place}: {count_of(number, 'image')} left out, having no label in any table")
+        warnings.append(
+            Sentence(
+                "{place}: {number} left out, having no label in any table", place, count_of(number, "image")
+            )
+        )
     if empty:
-        warnings.append(f"{place}: {some_quoted(empty)} left out, having no labels")
+        warnings.append(Sentence("{place}: {empty} left out, having no labels", place, some_quoted(empty)))
     return dataclasses.replace(listing, place=place, form="table beside images", warnings=tuple(warnings))
 
 
@@ -330,7 +337,7 @@ def _list_named(sidecar: SidecarTable, images: ImageFinder, settings: Settings) 
     rows, values = RowReader(table, columns).all()
     found = [images.find(value, sidecar.near) for value in values]
     missing = [
-        f"row {source.rpartition(':')[2]} ({quoted(str(value))})"
+        Sentence("row {rpartition} ({str})", source.rpartition(":")[2], quoted(str(value)))
         for source, value, path in zip(rows.sources, values, found, strict=True)
         if path is None
     ]
@@ -351,7 +358,10 @@ def _list_named(sidecar: SidecarTable, images: ImageFinder, settings: Settings) 
         split = split_of_path(sidecar.name)
         of_folders = [split_of_path(posixpath.dirname(path)) if path else UNDECIDED for path in found]
         if split:
-            splits, why = [split] * len(rows), f"; the {split} split, by the name {quoted(sidecar.name)}"
+            splits, why = (
+                [split] * len(rows),
+                Sentence("; the {split} split, by the name {name}", split, quoted(sidecar.name)),
+            )
         elif all(of_folders):
             splits, why = of_folders, "; splits by the folders of the images"
     warnings = (*table.warnings, f"{table.place}: {columns.sentence()}{why}; {FLAGS}")

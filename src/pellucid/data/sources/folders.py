@@ -38,6 +38,7 @@ from pellucid.data.trees import (
 )
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.settings import Settings
 
 # What `datasets` keeps for itself with a data set, as are row numbers after a shuffle (`cache-*.arrow`).
@@ -98,7 +99,9 @@ def _files(
             yield Row(name, path, stamp=stamp_of(path))
         others += not is_one
     if others:
-        warnings.append(f"{place}: {count_of(others, 'file')} left out, {kind.no_such}")
+        warnings.append(
+            Sentence("{place}: {others} left out, {no_such}", place, count_of(others, "file"), kind.no_such)
+        )
 
 
 def archives_alone(folder: DiskFolder) -> list[Path]:
@@ -169,7 +172,7 @@ def _packed_files(
             except DataError as error:
                 reason = str(error)
             except DAMAGED as error:
-                reason = f"damaged in the archive ({str(error).lower()})"
+                reason = Sentence("damaged in the archive ({lower})", str(error).lower())
             if is_one and (is_read or start is None):
                 name = posixpath.join(place, member.name.removeprefix("./").lstrip("/"))
                 yield Row(name, content, reason, stamp)
@@ -177,9 +180,13 @@ def _packed_files(
     except DataError as error:
         if not passed:
             raise
-        yield Row(place, b"", f"damaged after {count_of(passed, kind.noun)}: {error}", stamp)
+        yield Row(
+            place, b"", Sentence("damaged after {passed}: {error}", count_of(passed, kind.noun), error), stamp
+        )
     if others:
-        warnings.append(f"{place}: {count_of(others, 'file')} left out, {kind.no_such}")
+        warnings.append(
+            Sentence("{place}: {others} left out, {no_such}", place, count_of(others, "file"), kind.no_such)
+        )
 
 
 # Rows of what lies in a folder or archive that holds no inputs as files.

@@ -36,6 +36,7 @@ from pellucid.data.tables.table import Table, inputs_of
 from pellucid.data.times import read_times
 from pellucid.data.wording import quoted, some, visible
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.progress import report
 from pellucid.settings import Settings, likely_meant, parse_ignore
 from pellucid.settings.rows import IGNORED_COLUMN
@@ -143,7 +144,7 @@ class RowReader:
         place, columns, numbers = self._table.place, self.columns, np.concatenate(self._numbers)
 
         def row(index: int) -> str:
-            return f"row {numbers[index]}"
+            return Sentence("row {numbers}", numbers[index])
 
         several = sets_of_columns(self._labels, place, row) if len(self._labels) > 1 else None
         if several is None:
@@ -159,11 +160,13 @@ class RowReader:
                 place,
                 quoted(str(columns.split)),
                 quoted(self._wrong[0][1]),
-                some([f"row {number}" for number, _ in self._wrong], MOST_ROWS),
+                some([Sentence("row {number}", number) for number, _ in self._wrong], MOST_ROWS),
             )
         times = None
         if columns.time is not None:
-            times = read_times(self._times, f"{place}: column {quoted(columns.time)}", row)
+            times = read_times(
+                self._times, Sentence("{place}: column {time}", place, quoted(columns.time)), row
+            )
         return Listing(
             place=place,
             form="table",
@@ -238,7 +241,9 @@ def without_ignored(table: Table, columns: Columns, settings: Settings) -> tuple
                 name,
             )
         if len(kept) == len(columns.input.parts):
-            why = f"column {quoted(name)} is no part of the inputs; --ignore changes nothing there"
+            why = Sentence(
+                "column {name} is no part of the inputs; --ignore changes nothing there", quoted(name)
+            )
             table = dataclasses.replace(table, warnings=(*table.warnings, f"{table.place}: {why}"))
         chosen = columns.input._replace(name=",".join(kept), parts=kept)
         columns = dataclasses.replace(columns, input=chosen)

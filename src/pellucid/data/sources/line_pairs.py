@@ -25,6 +25,7 @@ from pellucid.data.tables.text_files import TextFile, count_lines, decode_text, 
 from pellucid.data.trees import Folder, place_of
 from pellucid.data.wording import count_of, quoted, some_quoted
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.safety.files import read_regular
 from pellucid.safety.strict import parse_line
 from pellucid.settings import Settings
@@ -191,11 +192,16 @@ def with_class_names(listing: Listing, file: File, settings: Settings) -> Listin
     name = quoted(posixpath.basename(place_of(file)))
     if unnamed:
         return listing.with_warnings(
-            f"{listing.place}: {name} has names for {count_of(len(names), 'number')} and none for "
-            f"label {some_quoted(unnamed)}, so it is not used"
+            Sentence(
+                "{place}: {name} has names for {names} and none for label {unnamed}, so it is not used",
+                listing.place,
+                name,
+                count_of(len(names), "number"),
+                some_quoted(unnamed),
+            )
         )
     named = dataclasses.replace(listing, labels=[names[label] for label in listing.labels])
-    return named.with_warnings(f"{listing.place}: classes named by {name}")
+    return named.with_warnings(Sentence("{place}: classes named by {name}", listing.place, name))
 
 
 def _read_names(file: File) -> dict[str, str]:

@@ -26,6 +26,7 @@ from pellucid.data.sources.values import TextTaker
 from pellucid.data.tables.table import NO_IMAGE, Block, Table, struct_of_image, with_names
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.safety.budgets import MEMORY
 from pellucid.safety.files import read_regular
 from pellucid.settings import Settings
@@ -198,7 +199,7 @@ def _list_torch(data: Any, place: str) -> Listing:
         if are_texts:
             taker.take(value)
         else:
-            spooled.add(_encoded(value, f"{place}: item {position}"))
+            spooled.add(_encoded(value, Sentence("{place}: item {position}", place, position)))
         labels.append(label.item() if hasattr(label, "item") else label)
     names = _class_names(data)
     if names and all(type(label) is int and 0 <= label < len(names) for label in labels):
@@ -208,7 +209,9 @@ def _list_torch(data: Any, place: str) -> Listing:
         raise DataError("{place}: holds no examples; give some", place)
     if 0 < len(spooled) < len(labels):
         raise DataError("{place}: holds images and texts; give one of them", place)
-    listing = Listing(place, "data set", sources, label_texts(labels, place, lambda index: f"item {index}"))
+    listing = Listing(
+        place, "data set", sources, label_texts(labels, place, lambda index: Sentence("item {index}", index))
+    )
     if are_texts:
         texts, problems = taker.finish(sources)
         return dataclasses.replace(listing, texts=texts, problems=problems)

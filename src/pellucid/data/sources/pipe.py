@@ -15,6 +15,7 @@ from pellucid.data.listing import Listing
 from pellucid.data.sources.source import Cell, Row, Source, Stream, stamp_of
 from pellucid.data.tables.text_files import decode_text
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.settings import Settings
 
 STANDARD_INPUT = "-"
@@ -53,7 +54,7 @@ def _texts(stdin: BufferedIOBase, encoding: str | None) -> Iterator[Row]:
     for number, line in enumerate(_lines(stdin, b"", b"\n"), start=1):
         name = f"{_NAME}:{number}"
         if len(line) > _MOST_LINE:
-            yield Row(name, Cell(""), f"a line of more than {_MOST_LINE >> 20} MB")
+            yield Row(name, Cell(""), Sentence("a line of more than {MOST_LINE} MB", _MOST_LINE >> 20))
             continue
         try:
             text, _ = decode_text(line.removesuffix(b"\r"), encoding or "utf-8")
@@ -68,7 +69,11 @@ def _images(stdin: BufferedIOBase) -> Iterator[Row]:
     if is_image_start(start[:16]):
         content = start + stdin.read(_MOST_IMAGE - len(start) + 1)
         is_large = len(content) > _MOST_IMAGE
-        yield Row(_NAME, content, f"an image of more than {_MOST_IMAGE >> 20} MB" if is_large else "")
+        yield Row(
+            _NAME,
+            content,
+            Sentence("an image of more than {MOST_IMAGE} MB", _MOST_IMAGE >> 20) if is_large else "",
+        )
         return
     separator = b"\0" if b"\0" in start else b"\n"
     for line in _lines(stdin, start, separator):

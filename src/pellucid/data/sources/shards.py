@@ -37,6 +37,7 @@ from pellucid.data.tables.table import Block, Table, table_of_batches
 from pellucid.data.trees import Folder
 from pellucid.data.wording import count_of, quoted, some_quoted
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.safety.strict import parse_line
 from pellucid.settings import Settings
 
@@ -107,7 +108,7 @@ def by_split(splits: Iterable[str]) -> str:
     """Number of files of each split, for the end of a sentence."""
     counts = Counter(split or "no split" for split in splits)
     numbers = ", ".join(f"{number:,} of {name}" for name, number in counts.items())
-    return f"{numbers}, by the names of the files"
+    return Sentence("{numbers}, by the names of the files", numbers)
 
 
 def read_shards(shards: Sequence[Shard], place: str, settings: Settings) -> Listing:
@@ -148,7 +149,14 @@ def read_shards(shards: Sequence[Shard], place: str, settings: Settings) -> List
         sentence += f"; {count_of(len(parts), 'table')} ({by_split(part.splits[0] for part in parts)})"
     warnings.append(f"{place}: {sentence}")
     if empty:
-        warnings.append(f"{place}: {some_quoted(empty)} left out, having no labels in column {label}")
+        warnings.append(
+            Sentence(
+                "{place}: {empty} left out, having no labels in column {label}",
+                place,
+                some_quoted(empty),
+                label,
+            )
+        )
     return dataclasses.replace(joined(parts), place=place, form="tables", warnings=tuple(warnings))
 
 
@@ -218,9 +226,18 @@ def list_samples(samples: Samples, settings: Settings) -> Listing:
     asked = dataclasses.replace(settings, input_column=_KEY, label_column=label, task="image")
     rows, _ = RowReader(table, choose_columns(table, Path(), asked)).all()
     inputs = [files[samples.input] for files in samples.files.values()]
-    where = f".{label} files" if label in (_CLASS, _TEXT) else f"key {quoted(label)} of .{_OBJECT} files"
+    where = (
+        Sentence(".{label} files", label)
+        if label in (_CLASS, _TEXT)
+        else Sentence("key {label} of .{OBJECT} files", quoted(label), _OBJECT)
+    )
     nouns = "texts" if samples.input == _TEXT else "images"
-    sentence = f"{nouns} from .{samples.input} files, labels from {where} (--label-column names another)"
+    sentence = Sentence(
+        "{nouns} from .{input} files, labels from {where} (--label-column names another)",
+        nouns,
+        samples.input,
+        where,
+    )
     listing = dataclasses.replace(
         rows,
         form="webdataset",

@@ -27,6 +27,7 @@ from pellucid.data.tables.table import Table, inputs_of
 from pellucid.data.tables.table_files import open_table
 from pellucid.data.trees import DiskFolder, Folder, path_within
 from pellucid.data.wording import with_article
+from pellucid.language.sentence import Sentence
 from pellucid.settings import Settings
 
 _FIRST = 20  # values by which a column of names is detected
@@ -105,9 +106,9 @@ def _cells(table: Table, folder: Path, chosen: ChosenInput, kind: FileKind, star
                 continue
             path, problem = finder.find(value)
             reason = {
-                NO_PATH: f"no path of {with_article(kind.noun)} in this row",
+                NO_PATH: Sentence("no path of {noun} in this row", with_article(kind.noun)),
                 OUTSIDE: "the path leaves the table's folder; give an absolute path",
-                MISSING: f"no such file ({value})",
+                MISSING: Sentence("no such file ({value})", value),
             }.get(problem, "")
             yield Row(name, path, reason, "" if problem in (NO_PATH, OUTSIDE) else stamp_of(path))
 
@@ -119,7 +120,7 @@ def _named_images(table: Table, column: str, images: "ImageFinder", start: int) 
         for number, value in zip(block.numbers, block.columns[column], strict=True):
             name, found = f"{table.place}:{number}", images.find(value, near)
             if found is None:
-                yield Row(name, b"", f"no such image, or more than one ({value})")
+                yield Row(name, b"", Sentence("no such image, or more than one ({value})", value))
             else:
                 file = images.files[found]
                 assert isinstance(file, Path)

@@ -18,6 +18,7 @@ from pellucid.data.tables.table import Joined, Table
 from pellucid.data.tables.text_files import decode_text
 from pellucid.data.wording import count_of, quoted, some, some_quoted, with_article
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.progress import counted
 from pellucid.safety.budgets import MEMORY, NAMED
 from pellucid.safety.files import read_regular
@@ -46,12 +47,14 @@ def text_or_reason(value: object) -> tuple[str, str]:
     if not isinstance(value, str):
         is_missing = value is None or isinstance(value, float)
         kind = _KINDS.get(type(value), f"a {type(value).__name__}")
-        return "", BLANK if is_missing else f"is {kind} and no text"
+        return "", BLANK if is_missing else Sentence("is {kind} and no text", kind)
     if is_blank(value):
         return "", BLANK
     if not is_encodable(value):
         at = next(index for index, character in enumerate(value) if "\ud800" <= character <= "\udfff")
-        return "", f"holds a lone surrogate (\\u{ord(value[at]):04x}, character {at + 1}), which is no text"
+        return "", Sentence(
+            "holds a lone surrogate (\\u{ord:04x}, character {at}), which is no text", ord(value[at]), at + 1
+        )
     return value, ""
 
 
@@ -61,7 +64,7 @@ def _joined(row: Joined) -> tuple[str, str]:
     for name, value in zip(*row, strict=True):
         text, reason = text_or_reason(value)
         if reason and reason != BLANK:
-            return "", f"{reason} in column {quoted(name)}"
+            return "", Sentence("{reason} in column {name}", reason, quoted(name))
         if text:
             parts.append(f"{name}: {text}")
     return "\n".join(parts), "" if parts else BLANK
@@ -136,8 +139,8 @@ def read_texts(listing: Listing, encoding: str | None) -> tuple[Listing, list[st
             encodings[used] += 1
     texts, problems = taker.finish(listing.sources)
     detected = sorted(encodings.items()) if encoding is None else []
-    warnings = [
-        f"{listing.place}: {count_of(number, 'file')} read as {name.upper()}"
+    warnings: list[str] = [
+        Sentence("{place}: {number} read as {upper}", listing.place, count_of(number, "file"), name.upper())
         for name, number in detected
         if name not in ("", "utf-8")
     ]
@@ -200,7 +203,7 @@ def paths_of(
     paths: list[Path] = []
     wrong: dict[str, list[str]] = {OUTSIDE: [], MISSING: []}
     for value, source in zip(values, sources, strict=True):
-        row = f"row {source.rpartition(':')[2]}"
+        row = Sentence("row {rpartition}", source.rpartition(":")[2])
         path, problem = finder.find(value)
         if problem == NO_PATH or not is_encodable(str(value)):
             raise DataError(

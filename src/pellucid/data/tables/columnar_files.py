@@ -13,6 +13,7 @@ from typing import Any
 from pellucid.data.data_files import Container, Read
 from pellucid.data.tables.table import NO_IMAGE, Block
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.safety.budgets import unpacked_limit
 from pellucid.safety.isolation import ChildEnded, Worker
 from pellucid.safety.strict import parse_line
@@ -183,8 +184,9 @@ class TableFile:
             raise
         except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
             self._worker.end()
-            reason = (
-                f"its decoder answered what no decoder answers ({str(error)[:100]}); use an undamaged copy"
+            reason = Sentence(
+                "its decoder answered what no decoder answers ({error}); use an undamaged copy",
+                str(error)[:100],
             )
             raise DataError("{place}: {reason}", self._place, reason) from error
 

@@ -31,6 +31,7 @@ from pellucid.data.labels import read_number
 from pellucid.data.tables.table import Table
 from pellucid.data.wording import quoted, some, some_quoted, visible
 from pellucid.errors import DataError, UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.settings import Settings, likely_meant
 
 # Usual names of a column of image paths.
@@ -118,7 +119,9 @@ def joined_names(names: Sequence[str], asked: str) -> tuple[str, ...]:
 def _listed(table: Table) -> str:
     names = some(list(map(quoted, table.names)), _MOST_LISTED)
     if len(table.names) == 1 and "\uff0c" in names:
-        return f"{names} (full-width commas do not separate columns; save it with ordinary ones)"
+        return Sentence(
+            "{names} (full-width commas do not separate columns; save it with ordinary ones)", names
+        )
     return names
 
 
@@ -215,11 +218,19 @@ class ChosenInput(NamedTuple):
     def clause(self, flag: str = "") -> str:
         """The choice, for people; `flag` chooses another column, where this one has a reason."""
         if len(self.parts) > 1:
-            return f"{self.holds} joined from columns {' and '.join(map(quoted, self.parts))}"
+            return Sentence(
+                "{holds} joined from columns {quoted}", self.holds, " and ".join(map(quoted, self.parts))
+            )
         if self.why and flag:
-            return f"{self.holds} from column {quoted(self.name)} ({self.why}, {flag} names another)"
+            return Sentence(
+                "{holds} from column {name} ({why}, {flag} names another)",
+                self.holds,
+                quoted(self.name),
+                self.why,
+                flag,
+            )
         why = f" ({self.why})" if self.why else ""
-        return f"{self.holds} from column {quoted(self.name)}{why}"
+        return Sentence("{holds} from column {name}{why}", self.holds, quoted(self.name), why)
 
 
 def choose_input(table: Table, folder: Path, settings: Settings) -> ChosenInput:
@@ -486,20 +497,32 @@ class Columns:
     def sentence(self) -> str:
         """The choice, for people."""
         clauses = [self.input.clause("--input-column")]
-        why = f" ({self.why_label}, --label-column names another)" if self.why_label else ""
+        why = (
+            Sentence(" ({why_label}, --label-column names another)", self.why_label) if self.why_label else ""
+        )
         uses = {"splits": self.split, "groups": self.group, "times": self.time, "slices": self.slice}
         if len(self.label_parts) > 1:
-            clauses.append(f"labels from columns {some_quoted(self.label_parts, _MOST_LISTED)}{why}")
+            clauses.append(
+                Sentence(
+                    "labels from columns {label_parts}{why}", some_quoted(self.label_parts, _MOST_LISTED), why
+                )
+            )
         elif self.why_label:
             label, reason = quoted(self.label), self.why_label
-            clauses.append(f"labels from column {label} ({reason}, --label-column names another)")
+            clauses.append(
+                Sentence("labels from column {label} ({reason}, --label-column names another)", label, reason)
+            )
         else:
-            clauses.append(f"labels from column {quoted(self.label)}")
-        clauses += [f"{use} from column {quoted(name)}" for use, name in uses.items() if name is not None]
+            clauses.append(Sentence("labels from column {label}", quoted(self.label)))
+        clauses += [
+            Sentence("{use} from column {name}", use, quoted(name))
+            for use, name in uses.items()
+            if name is not None
+        ]
         if self.sources:
             first = quoted(min(self.sources, key=place_of_source))
-            flag = f"--group-column {first} keeps each in one split"
-            clauses.append(f"perhaps groups in column {first} ({flag})")
+            flag = Sentence("--group-column {first} keeps each in one split", first)
+            clauses.append(Sentence("perhaps groups in column {first} ({flag})", first, flag))
         return "; ".join(clauses) + self.left_out
 
 
@@ -569,6 +592,6 @@ def _left_out(table: Table, holds: str, parts: tuple[str, ...], others: set[str 
     ]
     shown = ", ".join(quoted(name) + " (texts)" * (name in texts) for name in left)
     joined = ",".join(name for name in names if name in (*parts, *texts))
-    return f"; left out: {shown}" + (
-        f"; --input-column {quoted(joined)} reads the texts as one" * bool(texts)
+    return Sentence("; left out: {shown}", shown) + (
+        Sentence("; --input-column {joined} reads the texts as one", quoted(joined)) * bool(texts)
     )

@@ -19,6 +19,7 @@ from pellucid.data.tables.table import ROWS_FIRST, ROWS_LATER
 from pellucid.data.tables.text_files import Meter, TextFile
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.safety.budgets import BLOCK_BYTES, CELLS, COLUMNS, ROWS_BYTES
 
 _END = "\x00end of table\x00"
@@ -62,17 +63,21 @@ def open_csv(file: TextFile, asked: Asked) -> CsvRows:
         raise DataError("{place}: the table is empty; give one with a header and rows", file.place)
     warnings = []
     if dialect.delimiter == ";":
-        warnings.append(f"{file.place}: fields separated by semicolons")
+        warnings.append(Sentence("{place}: fields separated by semicolons", file.place))
     elif dialect.delimiter == "\t" and ".csv" in file.place.lower():
-        warnings.append(f"{file.place}: fields separated by tabs")
+        warnings.append(Sentence("{place}: fields separated by tabs", file.place))
     if dialect.delimiter not in ",;\t" or (dialect.quote != Dialect().quote and asked.quote is None):
-        warnings.append(f"{file.place}: read with {dialect}")
+        warnings.append(Sentence("{place}: read with {dialect}", file.place, dialect))
     after = CsvBatch(first.rows[1:], first.numbers[1:])
     header = [name.strip() for name in first.rows[0]]
     if kept := still_quoted(after.rows, dialect):
         warnings.append(
-            f"{file.place}: quotes around every value of a column are read as a part of it; "
-            f"--quote {shown(kept)} takes them off"
+            Sentence(
+                "{place}: quotes around every value of a column are read as a part of it; "
+                "--quote {kept} takes them off",
+                file.place,
+                shown(kept),
+            )
         )
     return CsvRows(header, itertools.chain([after], batches), tuple(warnings), dialect)
 
@@ -201,9 +206,9 @@ def why_no_header(header: Sequence[str], rows: Sequence[Sequence[str]], folder: 
     for cell, values in zip(header, zip(*rows, strict=True), strict=True):
         filled = [value.strip() for value in values if value.strip()]
         if cell and cell in filled and 2 * len(set(filled)) <= len(filled):
-            return f"holds {quoted(cell)} as rows below it do"
+            return Sentence("holds {cell} as rows below it do", quoted(cell))
         if filled and all(read_number(value) is not None for value in (cell, *filled)):
-            return f"holds the number {quoted(cell)} above other numbers"
+            return Sentence("holds the number {cell} above other numbers", quoted(cell))
     return None
 
 
@@ -268,7 +273,7 @@ def columns_beside(fixed: Sequence[str], classes: Sequence[str]) -> list[str]:
     for name in classes:
         column = name
         while column in fixed or (column != name and column in classes):
-            column = f"class {column}"
+            column = Sentence("class {column}", column)
         names.append(column)
     return names
 

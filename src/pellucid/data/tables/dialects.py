@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.safety.budgets import LINE_BYTES
 from pellucid.settings import Settings
 from pellucid.settings.rows import parse_delimiter, parse_quote
@@ -58,7 +59,7 @@ class Dialect(NamedTuple):
 
     def __str__(self) -> str:
         """As a command line names it."""
-        return f"--delimiter {shown(self.delimiter)} --quote {shown(self.quote)}"
+        return Sentence("--delimiter {delimiter} --quote {quote}", shown(self.delimiter), shown(self.quote))
 
 
 class Sample(NamedTuple):
@@ -246,5 +247,5 @@ def dialect_of_file(value: object) -> Mapping[str, str]:
         try:
             {"delimiter": parse_delimiter, "quote": parse_quote}[key](sign if isinstance(sign, str) else "xx")
         except ValueError as error:
-            raise ValueError(f"dialect: {key!r} is not one character of a table") from error
+            raise ValueError(Sentence("dialect: {key!r} is not one character of a table", key)) from error
     return value

@@ -17,6 +17,7 @@ from pellucid.data.tables.table import (
 from pellucid.data.tables.text_files import TextFile, count_lines
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.safety.budgets import BLOCK_BYTES, CELLS, COLUMNS, DOCUMENT, LINE_BYTES
 from pellucid.safety.strict import parse_line
 
@@ -247,10 +248,10 @@ def _elements(file: TextFile) -> Iterator[tuple[int, str]]:
         number, sign = 0, values.next_sign()
         while sign != "]":
             number += 1
-            yield number, values.take(LINE_BYTES, f"row {number}")
+            yield number, values.take(LINE_BYTES, Sentence("row {number}", number))
             sign = values.next_sign()
             if sign not in (",", "]"):
-                found = f"{quoted(sign)} stands" if sign else "the file ends"
+                found = Sentence("{sign} stands", quoted(sign)) if sign else "the file ends"
                 raise DataError(
                     "{place}: {found} behind row {number}; use an undamaged copy", file.place, found, number
                 )
@@ -280,9 +281,11 @@ def _table_of(text: str, place: str) -> Table | None:
         table = open_objects(enumerate(rows, start=1), place)
         if not left_out or len(left_out) == len(document):
             return table
-        warning = (
-            f"{place}: {some(left_out)} left out, being out of scope: examples of none of the classes; put "
-            "them into the splits to learn them as a class"
+        warning = Sentence(
+            "{place}: {left_out} left out, being out of scope: examples of none of the classes; put "
+            "them into the splits to learn them as a class",
+            place,
+            some(left_out),
         )
         return dataclasses.replace(table, warnings=(warning,))
     columns = list(document.values())

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 from pellucid.data.data_files import Container
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.safety.budgets import CELLS, MEMORY, ROW_BYTES
 from pellucid.safety.strict import parse_line
 
@@ -229,7 +230,7 @@ def joined_columns_of(value: object) -> tuple[str, ...]:
     Raises: `ValueError` if they are not two or more different names as `--input-column` takes them.
     """
     if not isinstance(value, (list, tuple)) or not 2 <= len(value) <= _MOST:
-        raise ValueError(f"joined_columns: not two to {_MOST} names of columns")
+        raise ValueError(Sentence("joined_columns: not two to {MOST} names of columns", _MOST))
     for name in value:
         if not isinstance(name, str) or not 0 < len(name) <= _LONGEST or "," in name or name != name.strip():
             raise ValueError("joined_columns: not every one is a name of a column")

@@ -31,6 +31,7 @@ from pellucid.data.tables.table import (
 from pellucid.data.tables.text_files import TextFile, detected_encoding, open_binary, text_file
 from pellucid.data.tables.workbooks import open_workbook
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.safety.budgets import rows_limit
 from pellucid.settings import Settings
 
@@ -89,7 +90,10 @@ def _open_separated(
     reason = why_no_header(header, first.rows, file.path.parent)
     if reason is not None:
         first = CsvBatch([header, *first.rows], [1, *first.numbers])
-        warnings = (*warnings, f"{file.place}: the first row {reason}, so the table has no header")
+        warnings = (
+            *warnings,
+            Sentence("{place}: the first row {reason}, so the table has no header", file.place, reason),
+        )
         header = numbered_columns(len(header))
     elif header.count("") > 1:
         header = [name or column for name, column in zip(header, numbered_columns(len(header)), strict=True)]
@@ -159,7 +163,7 @@ def _open_tab(file: TextFile, settings: Settings | None) -> Table:
         return CsvBatch([batch.rows[index] for index in at], [batch.numbers[index] for index in at])
 
     first = CsvBatch(first.rows[rows_of_header:], first.numbers[rows_of_header:])
-    warning = f"{file.place}: read with the header of Orange"
+    warning = Sentence("{place}: read with the header of Orange", file.place)
     table = _below_header(
         file.place, names, map(filled, itertools.chain([first], batches)), (*warnings, warning)
     )
@@ -229,7 +233,7 @@ def _is_fasttext(path: Path) -> bool:
 def _open_fasttext(file: TextFile, settings: Settings | None) -> Table:
     """Begin to read such lines; one without a label has an empty one."""
     rows = ((number, _text_and_labels(line.strip())) for number, line in filled_lines(file))
-    warning = f"{file.place}: read as lines of fastText, {_MARK}CLASS before each text"
+    warning = Sentence("{place}: read as lines of fastText, {MARK}CLASS before each text", file.place, _MARK)
     table = open_objects(rows, file.place)
     return dataclasses.replace(table, warnings=(warning,), marked={"input": "text", "label": "label"})
 

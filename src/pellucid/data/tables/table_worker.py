@@ -19,6 +19,7 @@ from pellucid.data.data_files import is_image_start
 from pellucid.data.tables.table import is_binary, names_in_schema, require_different, struct_of_image
 from pellucid.data.tables.text_files import naming_unreadable, open_binary
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.safety.budgets import (
     BLOCK_BYTES,
     CELLS,
@@ -91,9 +92,11 @@ def answer(asked: Mapping[str, Any]) -> Reply | None:
 
 def too_large() -> str:
     """Reason of what takes more memory than it may."""
-    return (
-        f"takes more than {MEMORY.value() / 1e6:,.0f} MB of memory to be read; write the table again in "
-        f"groups of 100 rows, or {MEMORY.remedy}"
+    return Sentence(
+        "takes more than {value:,.0f} MB of memory to be read; write the table again in "
+        "groups of 100 rows, or {remedy}",
+        MEMORY.value() / 1000000.0,
+        MEMORY.remedy,
     )
 
 
@@ -285,7 +288,7 @@ class ColumnarFile:
             try:
                 return scalar.as_py()
             except (ValueError, OverflowError):
-                return f"{scalar.type} out of range"
+                return Sentence("{type} out of range", scalar.type)
 
         if pa.types.is_dictionary(column.type):
             column = column.dictionary_decode()
@@ -347,7 +350,7 @@ class ColumnarFile:
         except _damages() as error:
             if not found:
                 is_large = isinstance(error, MemoryError)
-                reason = too_large() if is_large else f"cannot be read ({_short(error)})"
+                reason = too_large() if is_large else Sentence("cannot be read ({error})", _short(error))
                 return {"reason": reason, "until": max(row + 1, self._group_end(row))}, b""
         return {"lengths": list(map(len, found))}, b"".join(found)
 

@@ -15,6 +15,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 from pellucid.data.data_files import DAMAGED, unreadable
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.safety.budgets import LINE_BYTES, ROWS_BYTES, unpacked_limit, unpacks_to_more
 from pellucid.safety.files import Unpacking, open_regular
 
@@ -206,7 +207,12 @@ def decode_text(content: bytes, encoding: str | None) -> Decoded:
 def _not_encoded(encoding: str, rest: bytes) -> str:
     """What is wrong with bytes from the first on that does not fit, and an encoding that they may be in."""
     likely = "gb18030" if _is_chinese(rest[:_START]) else "cp1252"
-    return f"not {encoding.upper()} (found {rest[0]:#04x}); name the encoding, such as --encoding {likely}"
+    return Sentence(
+        "not {upper} (found {rest:#04x}); name the encoding, such as --encoding {likely}",
+        encoding.upper(),
+        rest[0],
+        likely,
+    )
 
 
 def _is_chinese(content: bytes) -> bool:
@@ -336,4 +342,6 @@ def text_file(path: Path, place: str, encoding: str | None) -> TextFile:
     with naming_unreadable(place), open_binary(path) as file:
         used = _used(encoding, file.read(_START))
     is_unusual = encoding is None and used != "utf-8"
-    return TextFile(path, place, used, (f"{place}: read as {used.upper()}",) * is_unusual)
+    return TextFile(
+        path, place, used, (Sentence("{place}: read as {upper}", place, used.upper()),) * is_unusual
+    )

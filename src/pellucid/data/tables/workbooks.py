@@ -15,6 +15,7 @@ from pellucid.data.tables.columnar_files import TableFile
 from pellucid.data.tables.table import ROWS_FIRST, ROWS_LATER, Block, Table, require_different
 from pellucid.data.wording import quoted, some_quoted
 from pellucid.errors import DataError, UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.safety.budgets import (
     BLOCK_BYTES,
     CELLS,
@@ -51,7 +52,12 @@ def open_workbook(path: Path, place: str) -> Table:
         file.close()
 
     others = list(map(str, facts["others"]))
-    warning = f"{place}: sheet {quoted(str(facts['sheet']))}; other sheets left out: {some_quoted(others)}"
+    warning = Sentence(
+        "{place}: sheet {facts}; other sheets left out: {others}",
+        place,
+        quoted(str(facts["sheet"])),
+        some_quoted(others),
+    )
     return Table(place, first, read, (warning,) if others else ())
 
 
@@ -194,7 +200,7 @@ class Workbook:
         names = [
             f"column {at}" if value is None else str(value).strip() for at, value in enumerate(row.values, 1)
         ]
-        require_different(names, self._place, f" of sheet {quoted(sheet.title)}")
+        require_different(names, self._place, Sentence(" of sheet {title}", quoted(sheet.title)))
         return names
 
     @contextlib.contextmanager

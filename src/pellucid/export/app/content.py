@@ -33,6 +33,7 @@ from pellucid.insight.explanation import Explanation
 from pellucid.insight.layer_records import layer_records
 from pellucid.insight.opened_networks import Opened
 from pellucid.language.catalogue import CHINESE
+from pellucid.language.sentence import Sentence
 from pellucid.novelty import Detector
 from pellucid.pages.translation import translated_page
 from pellucid.reports.explain.page import mathml, page_environment
@@ -297,12 +298,20 @@ def refusal(model: Model) -> str:
     """Why a model cannot be a page, as a sentence without its end; empty where it can."""
     kind: AppKind | None = KINDS.get(model.input_kind.name)
     if kind is None:
-        return f"{model.name} takes {model.input_kind.nouns}, and pages take images and texts only"
+        return Sentence(
+            "{name} takes {nouns}, and pages take images and texts only", model.name, model.input_kind.nouns
+        )
     if model.ignored or (model.preprocessing is not None and model.preprocessing.ignored):
-        return f"{model.name} ignores parts of its inputs (--ignore), which pages cannot do yet"
+        return Sentence(
+            "{name} ignores parts of its inputs (--ignore), which pages cannot do yet", model.name
+        )
     for name, _, member in members_of(model):
         if reason := kind.refusal(member):
-            return reason if member is model else f"of its members {name} cannot be a page: {reason}"
+            return (
+                reason
+                if member is model
+                else Sentence("of its members {name} cannot be a page: {reason}", name, reason)
+            )
     return ""
 
 

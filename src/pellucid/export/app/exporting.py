@@ -22,6 +22,7 @@ from pellucid.export.app.content import card_of, page_of, refusal
 from pellucid.export.app.kinds import KINDS, AppKind
 from pellucid.export.export import metadata_of, require_place
 from pellucid.export.proof import Allowance, DisagreeingError, HeldOutExamples, compare, held_out_examples
+from pellucid.language.sentence import Sentence
 from pellucid.safety.files import write_file
 
 # Proof of a page: in a browser it answers held-out examples, from original files, as the model does.
@@ -87,7 +88,7 @@ def _proved(model: Model, kind: AppKind, examples: HeldOutExamples, tab: Tab) ->
         found = list(_asked(tab, originals))
         theirs = _answers(model, found)
         ours = model.answer(block.inputs)
-        engine = f"the page in {tab.product}"
+        engine = Sentence("the page in {product}", tab.product)
         shown = [name for name, _ in readable]
         largest = max(largest, compare(model, shown, ours, theirs, engine, ALLOWANCE))
         _require_labels(model, theirs, [str(each.get("label")) for each in found], engine)
@@ -157,7 +158,7 @@ def _require_quiet(tab: Tab, address: str) -> None:
     """
     others = [each for each in tab.requests if each != address and not each.startswith(("data:", "blob:"))]
     if others or tab.errors:
-        found = f"it asks for {others[0]}" if others else tab.errors[0]
+        found = Sentence("it asks for {others}", others[0]) if others else tab.errors[0]
         raise ModelFileError("export: not written: the page failed in {product}: {found}", tab.product, found)
 
 
@@ -234,7 +235,7 @@ def export_app(
         )
     say = announce or (lambda sentence: None)
     called = found.name or model.name
-    say(f"writing {called} as a page")
+    say(Sentence("writing {called} as a page", called))
     metadata, card = metadata_of(model, called), card_of(model, called, found.folder)
     if title is not None:
         card["title"] = title
@@ -247,8 +248,8 @@ def export_app(
     shown = [] if held_out is None else _to_try(model, kind, held_out, examples)
     parts = page_of(model, metadata, card, shown)
     if program is not None and held_out is not None:
-        asked = f"{len(held_out.rows):,} held-out {model.input_kind.nouns}"
-        say(f"comparing it in {program} with the model on {asked}")
+        asked = Sentence("{rows:,} held-out {nouns}", len(held_out.rows), model.input_kind.nouns)
+        say(Sentence("comparing it in {program} with the model on {asked}", program, asked))
         try:
             proof = prove_app(model, kind, parts.html(None), held_out, program)
         except DisagreeingError:

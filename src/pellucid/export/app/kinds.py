@@ -20,6 +20,7 @@ from pellucid.export.app.shell import text_columns
 from pellucid.insight.opened_networks import Opened, layered, open_network
 from pellucid.insight.reference_lines import CLOSED, taken_apart
 from pellucid.insight.unfolded_layers import KnownWords
+from pellucid.language.sentence import Sentence
 from pellucid.networks import Network
 from pellucid.networks.text_layers import MeanAndMax
 from pellucid.reference import LAYERS
@@ -37,8 +38,12 @@ def refusal_of_texts(model: Model) -> str:
     assert isinstance(model, (TextModel, ClassicalModel))  # there is no other of texts
     if model.network is not None and model.network.config.name not in _NETWORKS:
         below = model.network.config.name
-        whose = "its layers are of a kind" if isinstance(model, TextModel) else f"it stands on {below}"
-        return f"pages do not compute {model.name}, since {whose} that they lack"
+        whose = (
+            "its layers are of a kind"
+            if isinstance(model, TextModel)
+            else Sentence("it stands on {below}", below)
+        )
+        return Sentence("pages do not compute {name}, since {whose} that they lack", model.name, whose)
     return ""
 
 
@@ -130,9 +135,13 @@ def refusal_of_network(network: Network) -> str:
     try:
         lines, _ = taken_apart(layered(network))
     except ValueError as error:
-        return f"its network cannot be taken apart into layers ({error})"
+        return Sentence("its network cannot be taken apart into layers ({error})", error)
     closed = sorted({str(line.settings["what"]) for line in lines if line.kind == CLOSED})
-    return f"there is no formula for its layers of the kind {', '.join(closed)}" if closed else ""
+    return (
+        Sentence("there is no formula for its layers of the kind {closed}", ", ".join(closed))
+        if closed
+        else ""
+    )
 
 
 def _opened_on_black(model: Model) -> Opened | None:

@@ -17,6 +17,7 @@ from pellucid.data import Check, Dataset, folds, prepare
 from pellucid.data.sources.places import require_existing
 from pellucid.data.wording import count_of, public_text
 from pellucid.errors import DivergedError, UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.networks.text_networks import cell_of
 from pellucid.pipeline.comparing.standings import Standings, rank, scores_of
 from pellucid.pipeline.comparing.variants import (
@@ -233,9 +234,9 @@ def _work(place: str, design: Design, folder: RunFolder, journal: Journal, stage
     idle = {"folds"} | (OF_NETWORKS if best.settings.model in CLASSICAL else set())
     given = {name: value for name, value in design.given.items() if name not in idle}
     stages.verdict(standings.sentence())
-    stages.line(f"report: {folder.path / 'report.html'}")
+    stages.line(Sentence("report: {path}", folder.path / "report.html"))
     words = ["train", place, "--out", "RUN"]
-    stages.line(f"next: {command_line(words, {**given, **best.varied}, shown)}")
+    stages.line(Sentence("next: {words}", command_line(words, {**given, **best.varied}, shown)))
 
 
 def _design(
@@ -291,16 +292,24 @@ def _require_precision(variants: Sequence[Variant], *, is_resumed: bool) -> None
 
 
 def _read(place: str, design: Design, split_rule: int, stages: Stages) -> tuple[Dataset, Check]:
-    with stages.stage(f"reading and checking {place}") as stage:
+    with stages.stage(Sentence("reading and checking {place}", place)) as stage:
         dataset, check = prepare(place, design.settings, split_rule=split_rule)
-        stage.words = f"read and checked {count_of(len(dataset.labels), dataset.noun)} from {place}"
+        stage.words = Sentence(
+            "read and checked {labels} from {place}", count_of(len(dataset.labels), dataset.noun), place
+        )
         stage.details += check.sentences()
         test = count_of(len(dataset.test), dataset.noun)
         verb = "is" if len(dataset.test) == 1 else "are"
         divided = len(dataset.train) + len(dataset.validation)
         stage.details.append(
-            f"{test} for the test {verb} set aside and not used; {divided:,} are divided into "
-            f"{design.folds} folds."
+            Sentence(
+                "{test} for the test {verb} set aside and not used; {divided:,} are divided into "
+                "{folds} folds.",
+                test,
+                verb,
+                divided,
+                design.folds,
+            )
         )
     return dataset, check
 
@@ -316,35 +325,51 @@ def _train(
     measure = divided(design.settings.seed)[0].target.decides(design.settings.metric)
     trainings, left = design.seeds * design.folds, len(variants) - 1
     stages.line(
-        f"{count_of(len(variants), 'variant')}, each trained {trainings} times "
-        f"({count_of(design.seeds, 'seed')} on {design.folds} folds)"
+        Sentence(
+            "{variants}, each trained {trainings} times ({seeds} on {folds} folds)",
+            count_of(len(variants), "variant"),
+            trainings,
+            count_of(design.seeds, "seed"),
+            design.folds,
+        )
     )
     every: dict[str, list[Training]] = {}
     for number, variant in enumerate(variants):
         trained = every[variant.name] = []
         digest = hashlib.sha256(variant.name.encode()).hexdigest()[:16]
-        with stages.stage(f"training {variant.name}", spinner=False) as stage:
+        with stages.stage(Sentence("training {name}", variant.name), spinner=False) as stage:
             with counting(stages, len(variants) * trainings, number * trainings) as show:
                 for seed in design.seed_numbers():
                     settings, parts = dataclasses.replace(variant.settings, seed=seed), divided(seed)
                     fits = fitted_on_folds(settings, parts, kept / f"{digest}-seed-{seed}-fold")
                     for fold in range(1, len(parts) + 1):
-                        words = f"{variant.name}, seed {seed}, fold {fold}"
+                        words = Sentence("{name}, seed {seed}, fold {fold}", variant.name, seed, fold)
                         show(words)
                         try:
                             trained.append(Training(seed, fold, next(fits)))
                         except DivergedError as error:
                             raise DivergedError("{words}: {error}", words, error) from error
             scores = [each.scores[measure.key] for each in trained]
-            stage.words = (
-                f"{variant.name}: mean {measure.words} {figure(float(np.mean(scores)))}, "
-                f"{figure(min(scores))} to {figure(max(scores))} in {len(scores)} trainings"
+            stage.words = Sentence(
+                "{name}: mean {words} {scores}, {scores2} to {scores3} in {scores4} trainings",
+                variant.name,
+                measure.words,
+                figure(float(np.mean(scores))),
+                figure(min(scores)),
+                figure(max(scores)),
+                len(scores),
             )
         if number == 0 and left:
             seconds = left * sum(each.fit.seconds for each in trained)
-            about = f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+            about = (
+                Sentence("{seconds:.0f} min", seconds / 60) if seconds < 5400 else f"{seconds / 3600:.1f} h"
+            )
             about = f"{seconds:.0f} s" if seconds < 90 else about
-            stages.line(f"about {about} for {count_of(left, 'more variant')}, if they train as fast")
+            stages.line(
+                Sentence(
+                    "about {about} for {left}, if they train as fast", about, count_of(left, "more variant")
+                )
+            )
     return every
 
 

@@ -16,6 +16,7 @@ from pellucid.arithmetic.rounding import figure
 from pellucid.data import Dataset
 from pellucid.evaluation import corrected_interval, corrected_p_value
 from pellucid.evaluation.intervals import Interval, span
+from pellucid.language.sentence import Sentence
 from pellucid.pipeline.learners.candidates import Candidate, held_out_score
 from pellucid.pipeline.learners.evaluation_budget import Folds
 from pellucid.settings import Metric, Settings, metrics_of
@@ -62,7 +63,7 @@ class Contrast:
 
     def to_json(self) -> dict[str, Any]:
         """The form in `metrics.json`."""
-        verdict = f"{self.a} and {self.b}: {self.finding}"
+        verdict: str = Sentence("{a} and {b}: {finding}", self.a, self.b, self.finding)
         if self.better is not None:
             verdict = f"{self.better} {self.finding} {self.b if self.better == self.a else self.a}"
         return {
@@ -95,29 +96,42 @@ class Standings:
         of_best = [each for each in self.contrasts if best in (each.a, each.b)]
         found = {each.b if each.a == best else each.a: each.finding for each in of_best}
         interval = span(self.means[best])
-        level = f"mean {words} {interval}"
+        level = Sentence("mean {words} {interval}", words, interval)
         if all(finding == BETTER for finding in found.values()):
-            others = next(iter(found)) if len(found) == 1 else f"each of the other {len(found)}"
-            return (
-                f"{best} is best: {level} over {self.trainings:,} trainings, better beyond chance than "
-                f"{others}."
+            others = (
+                next(iter(found)) if len(found) == 1 else Sentence("each of the other {found}", len(found))
+            )
+            return Sentence(
+                "{best} is best: {level} over {trainings:,} trainings, better beyond chance than {others}.",
+                best,
+                level,
+                self.trainings,
+                others,
             )
         if all(finding == IDENTICAL for finding in found.values()):
             value = figure(self.means[best].value)
-            return f"Nothing differs: all gave the same {words}, {value}, in every training."
+            return Sentence(
+                "Nothing differs: all gave the same {words}, {value}, in every training.", words, value
+            )
         parts = []
         for finding, form in _AGAINST.items():
             if names := [name for name, each in found.items() if each == finding]:
                 parts.append(form.format(_listed(names)))
         against = "; ".join(parts)
-        return f"{best} has the best {level} over {self.trainings:,} trainings; it is {against}."
+        return Sentence(
+            "{best} has the best {level} over {trainings:,} trainings; it is {against}.",
+            best,
+            level,
+            self.trainings,
+            against,
+        )
 
 
 def _listed(names: Sequence[str], most: int = 3) -> str:
     """Names in a sentence: `a, b and c`, or `5 others` where they are many."""
     if len(names) > most:
-        return f"{len(names)} others"
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+        return Sentence("{names} others", len(names))
+    return names[0] if len(names) == 1 else Sentence("{names} and {names2}", ", ".join(names[:-1]), names[-1])
 
 
 def rank(scores: Mapping[str, Sequence[float]], train: float, test: float, measure: Metric) -> Standings:

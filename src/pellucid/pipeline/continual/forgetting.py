@@ -15,6 +15,7 @@ from pellucid.data.wording import count_of, quoted, some
 from pellucid.evaluation import SCORING, Comparison, Interval, mcnemar
 from pellucid.evaluation.comparisons import WIDEST, WIDEST_RELATIVE
 from pellucid.evaluation.intervals import points, span
+from pellucid.language.sentence import Sentence
 from pellucid.pipeline.continual.starting_point import contents, labels_among
 from pellucid.pipeline.continual.training import ContinualTraining, sentences
 from pellucid.pipeline.judging.testing import Tested, scored
@@ -149,38 +150,65 @@ def _sentence(
 
     `spread` is that of the numbers that are predicted.
     """
-    name, examples = found["model"], count_of(found["examples"], f"old test {noun}")
+    name, examples = found["model"], count_of(found["examples"], Sentence("old test {noun}", noun))
     difference = comparison.difference
     then = "before continual training" if went_on else "the network before"
     losers = [
-        f"{quoted(row['class'])} ({percent(row[_AFTER])} correct, {percent(row[_BEFORE])} before)"
+        Sentence(
+            "{row} ({row2} correct, {row3} before)",
+            quoted(row["class"]),
+            percent(row[_AFTER]),
+            percent(row[_BEFORE]),
+        )
         for row in found["classes"]
         if row[_AFTER] < row[_BEFORE] and row["p_value_holm"] <= LEVEL
     ]
-    by_class = f" Significant losses by class: {some(losers, _LOSERS_NAMED)}." if losers else ""
+    by_class = (
+        Sentence(" Significant losses by class: {losers}.", some(losers, _LOSERS_NAMED)) if losers else ""
+    )
     was, now = (found[part][comparison.score]["value"] for part in (_BEFORE, _AFTER))
     if comparison.score == "accuracy":
-        figures = f"of {examples} it classifies {percent(now)} correctly, {percent(was)} {then}"
+        figures = Sentence(
+            "of {examples} it classifies {now} correctly, {was} {then}",
+            examples,
+            percent(now),
+            percent(was),
+            then,
+        )
         loss, widest, words = -difference.value, WIDEST, points
     else:
-        figures = f"on {examples} its root mean squared error is {figure(now)}, {figure(was)} {then}"
+        figures = Sentence(
+            "on {examples} its root mean squared error is {now}, {was} {then}",
+            examples,
+            figure(now),
+            figure(was),
+            then,
+        )
         loss, widest, words = difference.value, WIDEST_RELATIVE * spread, span
     if not went_on:
-        outcome = f"{name}, the recommended model, learned from the new data alone"
+        outcome = Sentence("{name}, the recommended model, learned from the new data alone", name)
     elif comparison.p_value <= LEVEL and loss <= 0:
-        outcome = f"{name} has even gained on the old data"
+        outcome = Sentence("{name} has even gained on the old data", name)
     elif comparison.p_value <= LEVEL:
         is_most = comparison.score == "accuracy" and now < was / 2
-        outcome = f"{name} has forgotten {'most of what it knew' if is_most else 'something'}"
+        outcome = Sentence(
+            "{name} has forgotten {word}", name, "most of what it knew" if is_most else "something"
+        )
     elif max(-difference.low, difference.high) > widest:
-        outcome = f"Inconclusive whether {name} has forgotten anything"
+        outcome = Sentence("Inconclusive whether {name} has forgotten anything", name)
     elif losers:
-        outcome = f"{name} has kept its score on the old data"
+        outcome = Sentence("{name} has kept its score on the old data", name)
     else:
-        outcome = f"{name} has forgotten nothing measurable"
+        outcome = Sentence("{name} has forgotten nothing measurable", name)
     if difference.value < 0:
         difference = Interval(-difference.value, -difference.high, -difference.low)
-    return f"{outcome}: {figures}, a difference of {words(difference)}.{by_class}"
+    return Sentence(
+        "{outcome}: {figures}, a difference of {difference}.{by_class}",
+        outcome,
+        figures,
+        words(difference),
+        by_class,
+    )
 
 
 _NOTHING_TO_ASK = "the old data has no test split, or the network has learned from all of it since"
@@ -226,8 +254,12 @@ def continual_metrics(
         "rule": RULE,
         "reasons": [
             *sentences(continual, dataset, settings),
-            f"It was taught with a learning rate of {rate:g} for {count_of(epochs, 'epoch')}. "
-            f"The rule: {RULE}.",
+            Sentence(
+                "It was taught with a learning rate of {rate:g} for {epochs}. The rule: {RULE}.",
+                rate,
+                count_of(epochs, "epoch"),
+                RULE,
+            ),
         ],
         "seen_before": _seen_before(continual, dataset, tested[network.name], seed),
         "forgetting": found,
@@ -243,20 +275,28 @@ def continual_sentences(found: Mapping[str, Any]) -> list[str]:
     `found` is what `continual_metrics` gave.
     """
     if found["forgetting"] is None:
-        lines = [f"Forgetting was not measured: {found['not_measured'][0]}."]
+        lines: list[str] = [Sentence("Forgetting was not measured: {found}.", found["not_measured"][0])]
     else:
         lines = [found["forgetting"]["sentence"]]
         if left_out := found["forgetting"]["left_out"]:
             are = "is" if left_out == 1 else "are"
             lines.append(
-                f"{left_out:,} more {are} left out: the network has learned from exact copies since."
+                Sentence(
+                    "{left_out:,} more {are} left out: the network has learned from exact copies since.",
+                    left_out,
+                    are,
+                )
             )
     if found["forgetting_of_recommended"] is not None:
         lines.append(found["forgetting_of_recommended"]["sentence"])
     if (seen := found["seen_before"]) is not None:
         lines.append(
-            f"warning: the network had learned from {seen['test']:,} of the new test examples and "
-            f"{seen['validation']:,} of the new validation examples before, which flatters it; see the report"
+            Sentence(
+                "warning: the network had learned from {seen:,} of the new test examples and "
+                "{seen2:,} of the new validation examples before, which flatters it; see the report",
+                seen["test"],
+                seen["validation"],
+            )
         )
     return lines
 

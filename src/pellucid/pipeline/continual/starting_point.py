@@ -27,6 +27,7 @@ from pellucid.data.text_copies import text_digests
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError, PellucidError, StorageError, UsageError
 from pellucid.input_kinds import IMAGES, TEXTS, InputKind
+from pellucid.language.sentence import Sentence
 from pellucid.pipeline.by_target import WAYS, continued_target
 from pellucid.pipeline.run.context import data_identity
 from pellucid.safety.strict import read_sealed
@@ -140,7 +141,7 @@ def _config_of(run: Path) -> Mapping[str, Any] | None:
         fields += [("continual.earlier", each, (dict,)) for each in _listed(before.get("earlier", []))]
     for name, value, kinds in fields:
         if not isinstance(value, kinds):
-            raise _unusable(path, f"{name!r} is {type(value).__name__}")
+            raise _unusable(path, Sentence("{name!r} is {name2}", name, type(value).__name__))
     return document
 
 
@@ -244,7 +245,7 @@ def require_no_contradiction(given: Mapping[str, Any], start: StartingPoint) -> 
     own = model.ignored or (() if model.preprocessing is None else model.preprocessing.ignored)
     asked = [rule for rule in parse_ignore(given.get("ignore")) if not rule.startswith(IGNORED_COLUMN)]
     if set(own) != set(asked):
-        shown = f"give --ignore {','.join(own)!r}" if own else "leave --ignore out"
+        shown = Sentence("give --ignore {own!r}", ",".join(own)) if own else "leave --ignore out"
         raise UsageError(
             "--from {place}: its network ignores {value}; {shown}",
             start.place,
@@ -324,8 +325,10 @@ def prepare_for(
     coloured = sum(count for mode, count in check.modes if mode not in GREY_MODES)
     if known.preprocessing is None or known.preprocessing.channels == 3 or not coloured:
         return dataset, check
-    become = f"{count_of(coloured, 'colour image')} {'becomes' if coloured == 1 else 'become'} grey"
-    warning = f"{become}: the network that continues training was trained on grey ones."
+    become = Sentence(
+        "{coloured} {word} grey", count_of(coloured, "colour image"), "becomes" if coloured == 1 else "become"
+    )
+    warning = Sentence("{become}: the network that continues training was trained on grey ones.", become)
     return dataset, dataclasses.replace(check, warnings=(*check.warnings, warning))
 
 
@@ -358,12 +361,14 @@ def read_earlier(record: Record) -> Earlier:
             dataset, _ = prepare_for(place, settings, known, kind, target, rule)
         has_changed = any(record["data"].get(key) != value for key, value in data_identity(dataset).items())
     except (PellucidError, OSError) as error:
-        return Earlier(place, None, f"the data it was trained on cannot be read: {error}")
+        return Earlier(place, None, Sentence("the data it was trained on cannot be read: {error}", error))
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError):
         run = record.get("run", "the run")
-        return Earlier("", None, f"config.json of {run} does not say how its data is read")
+        return Earlier("", None, Sentence("config.json of {run} does not say how its data is read", run))
     if has_changed:
-        return Earlier(place, None, f"{place} is not what it was trained on: it has changed since")
+        return Earlier(
+            place, None, Sentence("{place} is not what it was trained on: it has changed since", place)
+        )
     if record.get("learned_validation"):
         learned = np.sort(np.concatenate([dataset.train, dataset.validation]))
         dataset = dataclasses.replace(dataset, train=learned, validation=dataset.validation[:0])

@@ -20,6 +20,7 @@ from pellucid.data.split_rules import SPLIT_RULE
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, UsageError
 from pellucid.evaluation import Recommendation
+from pellucid.language.sentence import Sentence
 from pellucid.networks.extending import Centres, centres_of, copied, with_classes
 from pellucid.pipeline.continual.starting_point import (
     Earlier,
@@ -77,7 +78,12 @@ class ContinualTraining:
     def not_at_hand(self) -> list[str]:
         """Reasons why other data is not; at least one where nothing is at hand."""
         if not self.records:
-            return [f"{self.start.place} is a model folder alone and does not say what it was trained on"]
+            return [
+                Sentence(
+                    "{place} is a model folder alone and does not say what it was trained on",
+                    self.start.place,
+                )
+            ]
         return [each.reason for each in self.earlier if each.dataset is None]
 
     def learned(self, dataset: Dataset) -> Dataset:
@@ -150,7 +156,7 @@ def recall(
 ) -> ContinualTraining:
     """Read what the network learned before, and choose by the settings and the seed what it rehearses."""
     place = continual.start.place
-    with stages.stage(f"reading what {place} was trained on") as stage:
+    with stages.stage(Sentence("reading what {place} was trained on", place)) as stage:
         continual = dataclasses.replace(continual, earlier=[*map(read_earlier, continual.records)])
         at_hand = continual.at_hand
 
@@ -175,8 +181,10 @@ def recall(
         rehearsal = rehearsed(dataset, old, settings.seed) if old else None
         if rehearsal is not None and rehearsal.train:
             continual = dataclasses.replace(continual, rehearsal=rehearsal)
-        examples = count_of(sum(len(each.train) for each in at_hand), f"training {dataset.noun}")
-        stage.words = f"read what {place} was trained on: {examples} at hand"
+        examples = count_of(
+            sum(len(each.train) for each in at_hand), Sentence("training {noun}", dataset.noun)
+        )
+        stage.words = Sentence("read what {place} was trained on: {examples} at hand", place, examples)
     return continual
 
 
@@ -193,8 +201,14 @@ def recommended_on(
     name = continual.start.model.name
     return Recommendation(
         name,
-        f"{name} alone knows all {count_of(len(dataset.classes), 'class')}: the other models learned from "
-        f"the new {dataset.noun}s, which lack {count_of(len(missing), 'old class')}.",
+        Sentence(
+            "{name} alone knows all {classes}: the other models learned from "
+            "the new {noun}s, which lack {missing}.",
+            name,
+            count_of(len(dataset.classes), "class"),
+            dataset.noun,
+            count_of(len(missing), "old class"),
+        ),
     )
 
 
@@ -207,34 +221,57 @@ _MUCH_WIDER = 10.0  # times wider or narrower
 def sentences(continual: ContinualTraining, dataset: Dataset, settings: Settings) -> list[str]:
     """What becomes of classes and of old knowledge, in sentences; one that warns starts with `warning:`."""
     new, missing, rehearsal = continual.new(dataset), continual.missing(dataset), continual.rehearsal
-    lines = []
+    lines: list[str] = []
     if len(new) == 1:
         lines.append(
-            f"New class: {_named(new)}; its row in the last layer starts from the mean of its examples, and "
-            "the old classes keep theirs."
+            Sentence(
+                "New class: {new}; its row in the last layer starts from the mean of its examples, and "
+                "the old classes keep theirs.",
+                _named(new),
+            )
         )
     elif new:
         lines.append(
-            f"New classes: {_named(new)}; their rows in the last layer start from the means of their "
-            "examples, and the old classes keep theirs."
+            Sentence(
+                "New classes: {new}; their rows in the last layer start from the means of their "
+                "examples, and the old classes keep theirs.",
+                _named(new),
+            )
         )
     if missing:
         stay = "it stays" if len(missing) == 1 else "they stay"
-        lines.append(f"No new training example has {_named(missing)}; {stay} among the network's answers.")
+        lines.append(
+            Sentence(
+                "No new training example has {missing}; {stay} among the network's answers.",
+                _named(missing),
+                stay,
+            )
+        )
     if rehearsal is not None:
         lines.append(
-            f"The network rehearses {rehearsal.train:,} of the {rehearsal.of:,} old training {dataset.noun}s "
-            f"beside the {len(dataset.train):,} new ones; other models learn from the new ones alone."
+            Sentence(
+                "The network rehearses {train:,} of the {of:,} old training {noun}s "
+                "beside the {train2:,} new ones; other models learn from the new ones alone.",
+                rehearsal.train,
+                rehearsal.of,
+                dataset.noun,
+                len(dataset.train),
+            )
         )
     else:
         why = "all of them stand in the new data" if continual.at_hand else ""
         if settings.rehearse is False:
             why = "as --no-rehearse asks"
-        lines.append(f"No old {dataset.noun}s are rehearsed: {why or continual.not_at_hand[0]}.")
+        lines.append(
+            Sentence("No old {noun}s are rehearsed: {value}.", dataset.noun, why or continual.not_at_hand[0])
+        )
         if missing:
             lines.append(
-                f"warning: without them the network forgets {_named(missing)}, of which the new data has "
-                "nothing; to keep them, train on old and new data together"
+                Sentence(
+                    "warning: without them the network forgets {missing}, of which the new data has "
+                    "nothing; to keep them, train on old and new data together",
+                    _named(missing),
+                )
             )
     rescale = continual.start.model.network.rescale
     if rescale is not None:  # it predicts numbers
@@ -243,9 +280,16 @@ def sentences(continual: ContinualTraining, dataset: Dataset, settings: Settings
         is_wider = not 1 / _MUCH_WIDER <= float(numbers.std()) / std <= _MUCH_WIDER
         if is_wider or abs(float(numbers.mean()) - mean) > _FAR_OFF * std:
             lines.append(
-                f"warning: the new numbers lie around {numbers.mean():.3g} (spread {numbers.std():.3g}), "
-                f"those that the network learned before around {mean:.3g} (spread {std:.3g}); are they in "
-                "the same unit?"
+                Sentence(
+                    "warning: the new numbers lie around {mean:.3g} (spread {std:.3g}), "
+                    "those that the network learned before around {mean2:.3g} (spread {std2:.3g}); "
+                    "are they in "
+                    "the same unit?",
+                    numbers.mean(),
+                    numbers.std(),
+                    mean,
+                    std,
+                )
             )
     return lines
 
@@ -271,7 +315,9 @@ def continual_learner(continual: ContinualTraining, context: RunContext) -> Netw
             gently = continued_words(fresh.recipe, recipe, settings)
             reasons = (*sentences(continual, dataset, settings), gently, *fresh.reasons)
             found = dataclasses.replace(fresh, recipe=recipe, reasons=reasons)
-            stage.words = f"planned continual training of {found.name}: {recipe_words(found)}"
+            stage.words = Sentence(
+                "planned continual training of {name}: {found}", found.name, recipe_words(found)
+            )
             stage.details += reasons
         return found
 

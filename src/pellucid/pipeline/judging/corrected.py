@@ -25,6 +25,7 @@ from pellucid.data.tables.table_files import open_table
 from pellucid.data.wording import count_of, public_name
 from pellucid.errors import PellucidError
 from pellucid.evaluation.changes import Changes, changes, together
+from pellucid.language.sentence import Sentence
 from pellucid.pipeline.judging.by_target import JUDGING
 from pellucid.pipeline.judging.testing import groups_of_test
 from pellucid.safety.files import read_regular
@@ -109,35 +110,54 @@ def judge_corrections(
     earlier = find_earlier(applied, out)
     if earlier is None:
         named = next((f" {name}" for name, _ in applied.table.runs if name), "")
-        missing = f"the run{named} in which the mistakes were found is not here"
+        missing: str = Sentence("the run{named} in which the mistakes were found is not here", named)
         if not applied.table.runs:
             missing = "the corrections do not name the run in which the mistakes were found"
-        return {"earlier": None, "words": [f"{missing[0].upper()}{missing[1:]}, so {_UNKNOWN}."]}
+        return {
+            "earlier": None,
+            "words": [Sentence("{upper}{missing}, so {UNKNOWN}.", missing[0].upper(), missing[1:], _UNKNOWN)],
+        }
     found: dict[str, Any] = {"earlier": os.fspath(earlier)}
     try:
         then = _answers_of(earlier, dataset)
     except (PellucidError, OSError, LookupError, ValueError) as error:
-        why = f"The answers of {earlier} about the test cannot be read, so {_UNKNOWN}: {error}."
+        why = Sentence(
+            "The answers of {earlier} about the test cannot be read, so {UNKNOWN}: {error}.",
+            earlier,
+            _UNKNOWN,
+            error,
+        )
         return {**found, "words": [why]}
     if not len(then.rows):
-        words = [f"The test examples are others than those of {earlier}, so {_UNKNOWN}."]
+        words: list[str] = [
+            Sentence("The test examples are others than those of {earlier}, so {UNKNOWN}.", earlier, _UNKNOWN)
+        ]
         return {**found, "words": words}
     is_relabelled = np.isin(dataset.test[then.rows], list(applied.before))
     made = _compared(dataset, then, predicted, is_relabelled, seed, (os.fspath(earlier), os.fspath(out)))
-    noun, count = f"test {dataset.noun}", int(is_relabelled.sum())
+    noun, count = Sentence("test {noun}", dataset.noun), int(is_relabelled.sum())
     words = [_OUTCOMES[made[0].finding], made[0].sentence(noun)]
     if count:
         words.append(
-            f"{count_of(count, 'label')} of the test {'was' if count == 1 else 'were'} corrected where "
-            f"mistakes of {earlier} were shown, which favours that run."
+            Sentence(
+                "{count} of the test {word} corrected where "
+                "mistakes of {earlier} were shown, which favours that run.",
+                count_of(count, "label"),
+                "was" if count == 1 else "were",
+                earlier,
+            )
         )
         if made[0].metric.key == "accuracy":
-            words[-1] += (
-                f" By the labels as they were it scored {percent(then.share_right)}; that this is "
-                f"{percent(made[0].scores[0])} now is a matter of the test, not of the model."
+            words[-1] += Sentence(
+                " By the labels as they were it scored {share_right}; that this is "
+                "{scores} now is a matter of the test, not of the model.",
+                percent(then.share_right),
+                percent(made[0].scores[0]),
             )
     if len(made) > 1:
-        words.append(f"Without {'it' if count == 1 else 'them'}: {made[1].sentence(noun)}")
+        words.append(
+            Sentence("Without {word}: {noun}", "it" if count == 1 else "them", made[1].sentence(noun))
+        )
         found["without_corrected"] = made[1].to_json()
     return {**found, "words": words, "finding": made[0].finding, "all": made[0].to_json()}
 

@@ -12,6 +12,7 @@ from pellucid.data.wording import quoted
 from pellucid.evaluation import SCORING, LearningCurve, Slices, score_slices
 from pellucid.evaluation.comparisons import flip_p_values, mcnemar
 from pellucid.evaluation.model_comparisons import ADDED
+from pellucid.language.sentence import Sentence
 from pellucid.pipeline.judging.disagreement_reasons import FEWEST, Circumstances, Difference, explained
 from pellucid.pipeline.judging.testing import Tested, groups_of_test, is_unseen, unseen_of, unseen_test
 from pellucid.pipeline.learners.candidates import Candidate
@@ -76,7 +77,7 @@ def disagreement(
     found = explained(difference, known)
     advice = "Go by the test score."
     if not unseen.all():
-        advice = f"Go by the score of the unseen test {noun}s."
+        advice = Sentence("Go by the score of the unseen test {noun}s.", noun)
     return {
         "metric": key,
         "validation": validation,
@@ -86,9 +87,20 @@ def disagreement(
         "p_value_holm": p_value,
         "test_is_worse": is_worse,
         **found,
-        "words": f"Validation and test disagree beyond chance (p = {p_value:.2g}): {metric.words} "
-        f"{figure(test)} on {len(dataset.test):,} test {noun}s against {figure(validation)} on "
-        f"{len(positions):,} held-out {noun}s." + f" {found['reason']} {advice}",
+        "words": Sentence(
+            "Validation and test disagree beyond chance (p = {p_value:.2g}): {words} "
+            "{test} on {test2:,} test {noun}s against {validation} on "
+            "{positions:,} held-out {noun2}s.",
+            p_value,
+            metric.words,
+            figure(test),
+            len(dataset.test),
+            noun,
+            figure(validation),
+            len(positions),
+            noun,
+        )
+        + f" {found['reason']} {advice}",
     }
 
 
@@ -159,10 +171,18 @@ def contradiction(
         "value": value,
         "recommended_value": of_recommended,
         "p_value_holm": float(p_value),
-        "words": f"The test contradicts the choice: {name} is better there beyond chance, with "
-        f"{METRICS[key].words} {figure(value)} against {figure(of_recommended)} of "
-        f"{recommended}. The choice was made without the test and remains: a model chosen by its test score "
-        "would have a biased (too good) one.",
+        "words": Sentence(
+            "The test contradicts the choice: {name} is better there beyond chance, with "
+            "{words} {figure} against {of_recommended} of "
+            "{recommended}. The choice was made without the test and remains: a model chosen by its "
+            "test score "
+            "would have a biased (too good) one.",
+            name,
+            METRICS[key].words,
+            figure(value),
+            figure(of_recommended),
+            recommended,
+        ),
     }
 
 
@@ -197,9 +217,15 @@ def worst_slice(slices: Mapping[str, Any] | None, noun: str) -> str | None:
     column, value = quoted(slices["column"]), quoted(worst["value"])
     others = [read_score(each["score"]) for each in slices["values"]]
     if all(each is None or each.value == score.value for each in others):
-        return f"no value of {column} is worse than another"
+        return Sentence("no value of {column} is worse than another", column)
     beyond = "significantly worse than all" if worst["worse_than_all"] else "which could be chance"
-    return (
-        f"worst by {column}: {value}, {scored(score)} {interval(score)} of {worst['examples']:,} test "
-        f"{noun}s, {beyond}"
+    return Sentence(
+        "worst by {column}: {value}, {score} {score2} of {worst:,} test {noun}s, {beyond}",
+        column,
+        value,
+        scored(score),
+        interval(score),
+        worst["examples"],
+        noun,
+        beyond,
     )

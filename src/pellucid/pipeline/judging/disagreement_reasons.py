@@ -14,6 +14,7 @@ from pellucid.data import Dataset
 from pellucid.data.wording import count_of, some
 from pellucid.evaluation import LearningCurve
 from pellucid.evaluation.comparisons import splits_p_value
+from pellucid.language.sentence import Sentence
 from pellucid.pipeline.judging.testing import is_held_out_unseen, is_unseen
 
 # With fewer examples of a split left no difference is stable enough to say anything.
@@ -122,7 +123,7 @@ def explained(difference: Difference, known: Circumstances) -> dict[str, Any]:
     if best is None:
         tried = some([_NAMES[reason] for reason in found], len(_NAMES))
         sentence = (
-            f"Nothing that was computed explains it: the difference stays without {tried}."
+            Sentence("Nothing that was computed explains it: the difference stays without {tried}.", tried)
             if found
             else "No reason for it could be computed."
         )
@@ -130,10 +131,22 @@ def explained(difference: Difference, known: Circumstances) -> dict[str, Any]:
         words, (test, held_out) = found[best].words, found[best].difference.shown()
         p_value = f"{p_values[best]:.2g}"
         sentence = (
-            f"Without {words}, it is {test} against {held_out} (p = {p_value}): that explains it."
+            Sentence(
+                "Without {words}, it is {test} against {held_out} (p = {p_value}): that explains it.",
+                words,
+                test,
+                held_out,
+                p_value,
+            )
             if vanishing
-            else f"It shrinks most without {words}, to {test} against {held_out} (p = {p_value}), which does "
-            "not explain all of it."
+            else Sentence(
+                "It shrinks most without {words}, to {test} against {held_out} (p = {p_value}), which does "
+                "not explain all of it.",
+                words,
+                test,
+                held_out,
+                p_value,
+            )
         )
     return {
         "explained_by": vanishing[0] if vanishing else None,
@@ -153,8 +166,13 @@ def _related(difference: Difference, known: Circumstances) -> Iterator[Without]:
     if left is not None:
         test, held_out = int((~kept & in_test).sum()), int((~kept & ~in_test).sum())
         yield Without(
-            f"the {test:,} test and {held_out:,} held-out {dataset.noun}s that have a copy or a relative in "
-            "training",
+            Sentence(
+                "the {test:,} test and {held_out:,} held-out {noun}s that have a copy or a relative in "
+                "training",
+                test,
+                held_out,
+                dataset.noun,
+            ),
             left,
         )
 
@@ -169,7 +187,13 @@ def _sets(difference: Difference, known: Circumstances) -> Iterator[Without]:
     if left is not None:
         test, held_out = (int((~kept & part).sum()) for part in (difference.in_test, ~difference.in_test))
         yield Without(
-            f"the {test:,} test and {held_out:,} held-out {dataset.noun}s in sets of two or more", left
+            Sentence(
+                "the {test:,} test and {held_out:,} held-out {noun}s in sets of two or more",
+                test,
+                held_out,
+                dataset.noun,
+            ),
+            left,
         )
 
 
@@ -191,7 +215,9 @@ def _group(difference: Difference, known: Circumstances) -> Iterator[Without]:
     if left is not None:
         count = count_of(len(difference.terms) - len(left.terms), known.dataset.noun)
         words = (
-            f"one group of the test, of {count}" if group % 2 else f"one group that was held out, of {count}"
+            Sentence("one group of the test, of {count}", count)
+            if group % 2
+            else Sentence("one group that was held out, of {count}", count)
         )
         yield Without(words, left)
 
@@ -230,8 +256,13 @@ def _learned_from(difference: Difference, known: Circumstances) -> Iterator[With
 
     gain = at(known.tested_from) - at(known.judged_from)
     yield Without(
-        f"what {known.tested_from:,} training {known.dataset.noun}s are worth more than the "
-        f"{known.judged_from:,} of validation, by the learning curve",
+        Sentence(
+            "what {tested_from:,} training {noun}s are worth more than the "
+            "{judged_from:,} of validation, by the learning curve",
+            known.tested_from,
+            known.dataset.noun,
+            known.judged_from,
+        ),
         replace(difference, terms=difference.terms - gain * difference.in_test),
     )
 
@@ -255,7 +286,11 @@ def _choice(difference: Difference, known: Circumstances) -> Iterator[Without]:
     adjusted = difference.terms.copy()
     adjusted[held_out] = rows
     yield Without(
-        f"choosing among {len(known.choices)} models by the same held-out {known.dataset.noun}s",
+        Sentence(
+            "choosing among {choices} models by the same held-out {noun}s",
+            len(known.choices),
+            known.dataset.noun,
+        ),
         replace(difference, terms=adjusted),
     )
 

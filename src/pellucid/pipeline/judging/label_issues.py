@@ -15,6 +15,7 @@ from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.data.wording import count_of
 from pellucid.evaluation import SCORING, LabelJudgement
+from pellucid.language.sentence import Sentence
 from pellucid.pipeline.judging.by_target import JUDGING, example_of, shown
 from pellucid.pipeline.judging.refitting import Split, cross_fit
 from pellucid.pipeline.judging.testing import drawn
@@ -69,7 +70,7 @@ class Judge(NamedTuple):
     @property
     def models(self) -> str:
         """Its models in words."""
-        return self.name if self.second is None else f"{self.name} and {self.second}"
+        return self.name if self.second is None else Sentence("{name} and {second}", self.name, self.second)
 
 
 def held_out_judge(
@@ -233,27 +234,42 @@ def judge_labels(
     """
     dataset, settings = context.dataset, context.settings
     held_out = held_out_judge(recommended, dataset, test)
-    judged = [_judged(held_out, f"the {dataset.noun}s kept from training", dataset)]
+    judged = [_judged(held_out, Sentence("the {noun}s kept from training", dataset.noun), dataset)]
     if settings.baselines and most != 0:
         with context.stages.stage(
             "judging the labels of the training examples",
-            f"too few {dataset.noun}s to judge the labels of the training examples",
+            Sentence("too few {noun}s to judge the labels of the training examples", dataset.noun),
         ) as stage:
             judge = fold_judge(candidates, dataset, held_out, settings, most)
             if judge is not None:
-                by_chance = f" ({len(judge.positions):,}, drawn by chance)" if judge.is_drawn else ""
-                judged.append(
-                    _judged(judge, f"the {dataset.noun}s of the training split{by_chance}", dataset)
+                by_chance = (
+                    Sentence(" ({positions:,}, drawn by chance)", len(judge.positions))
+                    if judge.is_drawn
+                    else ""
                 )
-                judgement, noun = judged[-1].judgement, f"training {dataset.noun}"
+                judged.append(
+                    _judged(
+                        judge,
+                        Sentence("the {noun}s of the training split{by_chance}", dataset.noun, by_chance),
+                        dataset,
+                    )
+                )
+                judgement, noun = judged[-1].judgement, Sentence("training {noun}", dataset.noun)
                 checked, agrees = (
-                    count_of(len(judge.positions), f"{noun} label"),
+                    count_of(len(judge.positions), Sentence("{noun} label", noun)),
                     f"{figure(100 * judgement.accuracy)} %",
                 )
-                stage.words = f"checked {checked} (models agree with {agrees}): none looks wrong"
+                stage.words = Sentence(
+                    "checked {checked} (models agree with {agrees}): none looks wrong", checked, agrees
+                )
                 if judgement.found:
                     likely = len(judgement.found)
-                    stage.words = f"checked {checked} (models agree with {agrees}): {likely:,} likely wrong"
+                    stage.words = Sentence(
+                        "checked {checked} (models agree with {agrees}): {likely:,} likely wrong",
+                        checked,
+                        agrees,
+                        likely,
+                    )
     found = [
         (each, int(judge.positions[each.position]))
         for judge, judgement, _ in judged
@@ -301,24 +317,27 @@ def _judged(judge: Judge, what: str, dataset: Dataset) -> _JudgedLabels:
     """A judge with its judgement, and in words how well it agrees with the labels and what follows."""
     judgement = SCORING[dataset.target].judge(dataset.labels_at(judge.positions), judge.answers)
     if not judgement.examined:
-        return _JudgedLabels(judge, judgement, f"There was nothing to judge of {what}.")
+        return _JudgedLabels(judge, judgement, Sentence("There was nothing to judge of {what}.", what))
     is_one, models = judge.second is None, judge.models
     if judge.sees is not None:
-        models = f"{models} (judging by {judge.sees})"
+        models = Sentence("{models} (judging by {sees})", models, judge.sees)
     if judge.folds:
-        models = f"{models}, trained {judge.folds} times on a part and asked about the rest,"
+        models = Sentence(
+            "{models}, trained {folds} times on a part and asked about the rest,", models, judge.folds
+        )
     share = figure(100 * judgement.accuracy)
     sentences = [
-        f"{models} judged {what}, none of which it had learnt from."
+        Sentence("{models} judged {what}, none of which it had learnt from.", models, what)
         if is_one
-        else f"{models} judged {what}, none of which they had learnt from.",
-        f"It agrees with {share} % of {judgement.examined:,} labels."
+        else Sentence("{models} judged {what}, none of which they had learnt from.", models, what),
+        Sentence("It agrees with {share} % of {examined:,} labels.", share, judgement.examined)
         if is_one
-        else f"Their mean agrees with {share} % of {judgement.examined:,} labels.",
+        else Sentence("Their mean agrees with {share} % of {examined:,} labels.", share, judgement.examined),
     ]
-    follows = (
-        f"About {figure(100 * judgement.share, 2)} % of these labels seem wrong, and "
-        f"{len(judgement.found):,} are listed."
+    follows: str = Sentence(
+        "About {share} % of these labels seem wrong, and {found:,} are listed.",
+        figure(100 * judgement.share, 2),
+        len(judgement.found),
     )
     if not judgement.is_able:
         follows = "That is too weak, or too little, to call a label wrong, so none of these is listed."

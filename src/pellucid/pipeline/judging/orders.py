@@ -9,6 +9,7 @@ from pellucid.arithmetic.rounding import figure, figures
 from pellucid.bundle import ClassicalModel
 from pellucid.evaluation import SCORING
 from pellucid.evaluation.intervals import points
+from pellucid.language.sentence import Sentence
 from pellucid.pipeline.judging.testing import Tested, groups_of_test, unseen_of
 from pellucid.pipeline.learners.candidates import Candidate, answers, held_out_score
 from pellucid.pipeline.learners.classical import ClassicalLearner
@@ -49,7 +50,10 @@ def gain_of_order(
     plain = dataclasses.replace(dataset, target=TARGETS["class"])
     material = everything_of(plain) if best.train_examples > len(plain.train) else plain
     name = best.name
-    with context.stages.stage(f"training {name} without the order", f"trained {name} without the order"):
+    with context.stages.stage(
+        Sentence("training {name} without the order", name),
+        Sentence("trained {name} without the order", name),
+    ):
         (other,) = ClassicalLearner(best.name, settings, best.budget).fit(material)
         answered = plain.target.labels(answers(other.model, plain, unseen.test))
     decided = {best.name: known[best.name].decided(unseen), f"{best.name} (plain)": answered}
@@ -72,16 +76,31 @@ def _words(name: str, scores: tuple[float, float], difference: str, p_value: flo
     """The outcome in a sentence, and what follows where the order did harm."""
     (ours, theirs), chance = figures(*scores), figure(p_value, 2)
     if p_value > LEVEL:
-        return (
-            f"Using the order did not measurably help: {name} has a quadratic-weighted kappa of {ours} with "
-            f"it and {theirs} without, a difference of {difference}, which could be chance (p = {chance})."
+        return Sentence(
+            "Using the order did not measurably help: {name} has a quadratic-weighted kappa of {ours} with "
+            "it and {theirs} without, a difference of {difference}, which could be chance (p = {chance}).",
+            name,
+            ours,
+            theirs,
+            difference,
+            chance,
         )
     if scores[0] > scores[1]:
-        return (
-            f"Using the order gained beyond chance (p = {chance}): {name} has a quadratic-weighted kappa of "
-            f"{ours} with it and {theirs} without, a difference of {difference}."
+        return Sentence(
+            "Using the order gained beyond chance (p = {chance}): {name} has a quadratic-weighted kappa of "
+            "{ours} with it and {theirs} without, a difference of {difference}.",
+            chance,
+            name,
+            ours,
+            theirs,
+            difference,
         )
-    return (
-        f"Using the order did harm beyond chance (p = {chance}): {name} has a quadratic-weighted kappa of "
-        f"{ours} with it and {theirs} without, a difference of {difference}; --target class leaves it out."
+    return Sentence(
+        "Using the order did harm beyond chance (p = {chance}): {name} has a quadratic-weighted kappa of "
+        "{ours} with it and {theirs} without, a difference of {difference}; --target class leaves it out.",
+        chance,
+        name,
+        ours,
+        theirs,
+        difference,
     )

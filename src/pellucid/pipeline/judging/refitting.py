@@ -21,6 +21,7 @@ from pellucid.data import Dataset
 from pellucid.data.splitting import places_in_strata
 from pellucid.data.wording import count_of
 from pellucid.evaluation.learning_curve import LearningCurve, learning_curve
+from pellucid.language.sentence import Sentence
 from pellucid.pipeline.judging.novelty_detectors import signals_by_model
 from pellucid.pipeline.learners.backbone_costs import SECONDS_A_VALUE
 from pellucid.pipeline.learners.backbone_learners import Built, FrozenLearner, TuningLearner
@@ -256,9 +257,18 @@ class _Judging:
         examples = count_of(sum(len(part.validation) for part in parts), self.noun)
         score = on_held_out(judged, self.folds.dataset, self.context.settings)
         return (
-            f"judged {names} on {len(parts)} folds, {examples}: {score}"
+            Sentence(
+                "judged {names} on {parts} folds, {examples}: {score}", names, len(parts), examples, score
+            )
             if len(parts) == len(self.folds.parts)
-            else f"judged {names} on {len(parts)} of {len(self.folds.parts)} folds, {examples}: {score}"
+            else Sentence(
+                "judged {names} on {parts} of {parts2} folds, {examples}: {score}",
+                names,
+                len(parts),
+                len(self.folds.parts),
+                examples,
+                score,
+            )
         )
 
 
@@ -279,7 +289,7 @@ def judged_by_folds(
         nonlocal history
         is_first = not each.found
         with (
-            context.stages.stage(f"judging {each.name} on folds")
+            context.stages.stage(Sentence("judging {name} on folds", each.name))
             if is_first
             else nullcontext(Stage("")) as stage
         ):
@@ -325,8 +335,11 @@ def _judge_in_time(
             judge(each, 1)
         else:
             context.leave_out(
-                f"{each.name} is left out: there was no time to judge it on a fold within "
-                f"{settings.time_limit}."
+                Sentence(
+                    "{name} is left out: there was no time to judge it on a fold within {time_limit}.",
+                    each.name,
+                    settings.time_limit,
+                )
             )
     # A further fold is worth less than knowing what is unlike the training data; a first one is worth more.
     asked = most_detector_examples(len(dataset.train), len(dataset.validation))
@@ -339,7 +352,9 @@ def _judge_in_time(
                 if each.fits():
                     judge(each, 1)
         further = [f"{each.name} {len(each.found)}" for each in order if len(each.found) > before[each.name]]
-        stage.words = f"folds that judged in the end: {', '.join(further)}" if further else ""
+        stage.words = (
+            Sentence("folds that judged in the end: {further}", ", ".join(further)) if further else ""
+        )
 
 
 def _joined(found: Sequence[Fit], parts: Sequence[Dataset]) -> dict[str, HeldOutAnswers]:

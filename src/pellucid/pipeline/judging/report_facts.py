@@ -14,6 +14,7 @@ from pellucid.data.listing import TEST
 from pellucid.data.wording import public_name, public_text
 from pellucid.evaluation import LearningCurve, Recommendation, Slices, reliability
 from pellucid.evaluation.promises import checked_promise, error_curve, least_examples
+from pellucid.language.sentence import Sentence
 from pellucid.networks import NetworkConfig, describe
 from pellucid.pipeline.judging.by_target import JUDGING, answered_rows, example_of, shown
 from pellucid.pipeline.judging.testing import Tested, groups_of_test, unseen_of
@@ -181,7 +182,7 @@ def show_first_mistakes(candidates: Sequence[Candidate], context: RunContext) ->
     found = FirstMistakes(place, dataset.noun, best.name, len(labels), wrong, worst)
     page = context.folder.path / "report.html"
     write_file(page, render_first_mistakes(found).encode())
-    context.stages.line(f"first mistakes, those of {best.name} on validation: {page}")
+    context.stages.line(Sentence("first mistakes, those of {name} on validation: {page}", best.name, page))
 
 
 def copies_shown(dataset: Dataset, check: Check) -> list[Labelled]:
@@ -237,7 +238,7 @@ def unfamiliar(dataset: Dataset, tested: Tested, rate: float | None) -> tuple[li
             source=dataset.names[place],
             split=TEST,
             label=dataset.label_text(place),
-            note=f"novelty {figure(float(tested.novelty[row]))}",
+            note=Sentence("novelty {novelty}", figure(float(tested.novelty[row]))),
             example=example_of(dataset, place),
         )
         for row, place in ((row, int(dataset.test[row])) for row in order)

@@ -28,6 +28,7 @@ from pellucid.evaluation import (
     score,
     worth,
 )
+from pellucid.language.sentence import Sentence
 from pellucid.pipeline.judging.by_target import JUDGING
 from pellucid.pipeline.learners.candidates import Candidate, answers_and_novelty
 from pellucid.pipeline.learners.preparation import Prepared
@@ -219,8 +220,15 @@ def _by_groups(
             "groups": of_them.count,
             "examples": len(labels),
             "scores": found_out,
-            "words": f"So few groups say little about others. By leaving groups out in turn, over the "
-            f"{of_them.count:,} that are not for the test, its {metric.words} is {value} [{low}, {high}].",
+            "words": Sentence(
+                "So few groups say little about others. By leaving groups out in turn, over the "
+                "{count:,} that are not for the test, its {words} is {value} [{low}, {high}].",
+                of_them.count,
+                metric.words,
+                value,
+                low,
+                high,
+            ),
         }
     return found
 
@@ -382,19 +390,37 @@ def judged_giveaways(
         entry["test_without_of_class"] = of_class
         name, remedy = f"{each.kind} {each.value}", each.remedy()
         if score is None:
-            words = f"{name} gives class {quoted(each.label)} away. {remedy}"
+            words = Sentence("{name} gives class {label} away. {remedy}", name, quoted(each.label), remedy)
         else:
             value, low, high = (figure(score[end]) for end in ("value", "low", "high"))
-            asked = count_of(int(kept.sum()), f"test {dataset.noun}")
-            words = (
-                f"{name} gives class {quoted(each.label)} away; on the {asked} without it, {of_class:,} of "
-                f"them of this class, {metric.words} is {value} [{low}, {high}]. {remedy}"
+            asked = count_of(int(kept.sum()), Sentence("test {noun}", dataset.noun))
+            words = Sentence(
+                "{name} gives class {label} away; on the {asked} without it, {of_class:,} of "
+                "them of this class, {words} is {value} [{low}, {high}]. {remedy}",
+                name,
+                quoted(each.label),
+                asked,
+                of_class,
+                metric.words,
+                value,
+                low,
+                high,
+                remedy,
             )
             if not of_class:
-                words = (
-                    f"{name} gives class {quoted(each.label)} away; on the {asked} without it {metric.words} "
-                    f"is {value} [{low}, {high}], which says nothing of this class: all of its test "
-                    f"{dataset.noun}s that were looked at have it. {remedy}"
+                words = Sentence(
+                    "{name} gives class {label} away; on the {asked} without it {words} "
+                    "is {value} [{low}, {high}], which says nothing of this class: all of its test "
+                    "{noun}s that were looked at have it. {remedy}",
+                    name,
+                    quoted(each.label),
+                    asked,
+                    metric.words,
+                    value,
+                    low,
+                    high,
+                    dataset.noun,
+                    remedy,
                 )
         entry["words"] = words
         entries.append(entry)

@@ -18,6 +18,7 @@ from pellucid.data.splitting import places_in_strata
 from pellucid.data.wording import count_of
 from pellucid.encoding import Encoder
 from pellucid.errors import ModelFileError, UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.networks import Network, NetworkConfig, Origin
 from pellucid.networks.backbone import load_timm
 from pellucid.networks.costs import executed_layers
@@ -205,14 +206,21 @@ def require_backbone(settings: Settings) -> None:
 def _choice(name: str, settings: Settings, material: Dataset) -> BackboneChoice:
     """Find the weights of a name, and decide on the layers and the training examples, and say why."""
     is_asked_for, count = settings.builds_on_backbone, len(material.train)
-    part = "" if count <= _MOST_IMAGES else f", on {_MOST_IMAGES:,} training examples drawn by chance"
+    part = (
+        ""
+        if count <= _MOST_IMAGES
+        else Sentence(", on {MOST_IMAGES:,} training examples drawn by chance", _MOST_IMAGES)
+    )
     why = "The images look like photographs"
     if material.takes == "texts":
-        why = f"There are only {count_of(count, 'text')} to learn from"
-    reason = f"{name} was asked for."
+        why = Sentence("There are only {count} to learn from", count_of(count, "text"))
+    reason = Sentence("{name} was asked for.", name)
     if not is_asked_for:
-        reason = (
-            f"{why}, so {name}, which is installed, is considered too{part}; --backbone none leaves it out."
+        reason = Sentence(
+            "{why}, so {name}, which is installed, is considered too{part}; --backbone none leaves it out.",
+            why,
+            name,
+            part,
         )
     train = stratified_sample(material, count if is_asked_for else _MOST_IMAGES, settings.seed)
     outputs = material.target.outputs(len(material.classes))

@@ -14,6 +14,7 @@ from jaxtyping import Int64
 from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.errors import UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.pipeline.learners.backbone_choice import BackboneChoice, BackboneLimits
 from pellucid.pipeline.learners.evaluation_budget import (
     Folds,
@@ -189,17 +190,27 @@ class Measured:
         limits = self.cost.within(max(seconds, self.least) if self.choice.is_asked_for else seconds)
         if limits is None:
             return None
-        lacks = []
+        lacks: list[str] = []
         if limits.train < len(self.choice.train):
             lacks.append(
-                f"it learns from {limits.train:,} of {len(self.material.train):,} training examples, to "
-                f"which each {self.material.target.stratum} gives its share"
+                Sentence(
+                    "it learns from {train:,} of {train2:,} training examples, to "
+                    "which each {stratum} gives its share",
+                    limits.train,
+                    len(self.material.train),
+                    self.material.target.stratum,
+                )
             )
         if self.cost.tuning and not limits.is_tuned:
             lacks.append("fine-tuning is left out")
         reason = self.choice.reason
         if lacks:
-            reason = f"{reason} Within {self.settings.time_limit}, {', and '.join(lacks)}."
+            reason = Sentence(
+                "{reason} Within {time_limit}, {lacks}.",
+                reason,
+                self.settings.time_limit,
+                ", and ".join(lacks),
+            )
         return self.choice.within(limits, self.material, self.settings.seed, reason)
 
 

@@ -16,6 +16,7 @@ from pellucid.bundle.network_answers import answer_in_batches
 from pellucid.classical.by_target import FITS
 from pellucid.data import Dataset
 from pellucid.data.wording import count_of
+from pellucid.language.sentence import Sentence
 from pellucid.networks import HeadAlone, Network, describe
 from pellucid.pipeline.learners.backbone_choice import BackboneChoice, chosen
 from pellucid.pipeline.learners.backbone_costs import (
@@ -87,7 +88,7 @@ class FrozenLearner:
     @property
     def name(self) -> str:
         """All the models in words."""
-        return f"models on {self.choice.name}"
+        return Sentence("models on {name}", self.choice.name)
 
     def cost(self, material: Dataset) -> float:
         """By the features of the training examples; once computed, they serve every training."""
@@ -115,16 +116,18 @@ class FrozenLearner:
         train, began = prepared.examples.train, time.perf_counter()
         features = self.look(network, prepared, material, choose_threads(settings))
         seconds = (time.perf_counter() - began) * len(train) / len(features.positions)
-        what = f"a head and simple models on the features of {choice.name}"
-        with self.stages.stage(f"training {what}") as stage:
+        what = Sentence("a head and simple models on the features of {name}", choice.name)
+        with self.stages.stage(Sentence("training {what}", what)) as stage:
             head = self._head(network, prepared, features, material)
             below = dataclasses.replace(head, train_seconds=0.0)
             simple = simple_models(below, train, material, settings, self.known)
             stage.details += left_out(len(material.classes), material.target)
-            stage.words = (
-                f"trained {choice.name} (head), {' and '.join(each.name for each in simple)} on "
-                f"{count_of(len(train), material.noun)}"
-                f"{on_validation([head, *simple], material, settings)}"
+            stage.words = Sentence(
+                "trained {name} (head), {join} on {train}{on_validation}",
+                choice.name,
+                " and ".join(each.name for each in simple),
+                count_of(len(train), material.noun),
+                on_validation([head, *simple], material, settings),
             )
         candidates = [
             dataclasses.replace(each, train_seconds=each.train_seconds + seconds) for each in (*simple, head)
@@ -146,7 +149,7 @@ class FrozenLearner:
             model=unvaried_model_of(network, prepared, material.classes),
             train_examples=len(train),
             train_seconds=time.perf_counter() - began,
-            features=f"frozen features of {name}",
+            features=Sentence("frozen features of {name}", name),
             stored=FeatureCache(features, ask, train),
         )
         return with_validation(head, material)
@@ -231,7 +234,7 @@ class TuningLearner:
     @property
     def name(self) -> str:
         """The network in words."""
-        return f"{self.frozen.choice.name} fine-tuned"
+        return Sentence("{name} fine-tuned", self.frozen.choice.name)
 
     def cost(self, material: Dataset) -> float:
         """By the layers and the examples that pass them."""
@@ -255,11 +258,13 @@ class TuningLearner:
             return built
         before, prepared = built.candidates[-1], built.prepared
         name, recipe = before.name + SUFFIX, tuning_recipe(self.frozen.settings, prepared)
-        with self.frozen.stages.stage(f"fine-tuning {before.name}", spinner=False) as stage:
+        with self.frozen.stages.stage(Sentence("fine-tuning {name}", before.name), spinner=False) as stage:
             network = copy.deepcopy(built.network)
             share, records = tuned(network, prepared, recipe, self.run)
             kept = _KEPT[share] if len(material.validation) else _KEPT_BLINDLY
-            stage.words = f"fine-tuned {before.name} ({count_of(recipe.epochs, 'epoch')}); {kept}"
+            stage.words = Sentence(
+                "fine-tuned {name} ({epochs}); {kept}", before.name, count_of(recipe.epochs, "epoch"), kept
+            )
             built = dataclasses.replace(built, history=[{**record, "model": name} for record in records])
             if not share:
                 return built

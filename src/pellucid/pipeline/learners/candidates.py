@@ -24,6 +24,7 @@ from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.evaluation import SCORING, Recommendation, cross_fitted, fit_temperature, recommend
 from pellucid.input_kinds import TEXTS
+from pellucid.language.sentence import Sentence
 from pellucid.safety.budgets import MEMORY
 from pellucid.safety.files import make_folder, write_file
 from pellucid.safety.strict import read_sealed, read_sealed_bytes, sealed, write_sealed_bytes
@@ -359,12 +360,18 @@ def recommended(
     found = recommend(dataset.labels_at(positions), outputs, metric, seed, alike, noun)
     if next(each for each in candidates if each.name == found.name).judged is None:
         return found
-    return found._replace(reason=f"{found.reason} After that it learned from these {dataset.noun}s too.")
+    return found._replace(
+        reason=Sentence("{reason} After that it learned from these {noun}s too.", found.reason, dataset.noun)
+    )
 
 
 def on_validation(candidates: Sequence[Candidate], dataset: Dataset, settings: Settings) -> str:
     """As `on_held_out`, behind a colon; nothing without a validation split."""
-    return f": validation {on_held_out(candidates, dataset, settings)}" if len(dataset.validation) else ""
+    return (
+        Sentence(": validation {candidates}", on_held_out(candidates, dataset, settings))
+        if len(dataset.validation)
+        else ""
+    )
 
 
 def held_out_score(

@@ -29,6 +29,7 @@ from pellucid.classical.text_baselines import TREES_LEFT_OUT
 from pellucid.classical.training_set import Setting
 from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
+from pellucid.language.sentence import Sentence
 from pellucid.pipeline.learners.candidates import (
     Candidate,
     FeatureCache,
@@ -333,14 +334,26 @@ def on_network(dataset: Dataset, network: Candidate, context: RunContext) -> lis
         counts = None if found is None or found.budget is None else dataclasses.asdict(found.budget)
         journal.decided_for(SIMPLE_MODELS, name, lambda: counts)
         if found is None:
-            context.leave_out(f"{name} is left out: there was no time for it within {settings.time_limit}.")
+            context.leave_out(
+                Sentence(
+                    "{name} is left out: there was no time for it within {time_limit}.",
+                    name,
+                    settings.time_limit,
+                )
+            )
         return found
 
-    with context.stages.stage(f"training simple models on the last hidden layer of {network.name}") as stage:
+    with context.stages.stage(
+        Sentence("training simple models on the last hidden layer of {name}", network.name)
+    ) as stage:
         found = simple_models(network, train, dataset, settings, within=within)
         stage.details += left_out(len(dataset.classes), dataset.target)
         trained = " and ".join(each.name for each in found)
-        stage.words = f"trained {trained}{on_validation(found, dataset, settings)}" if found else ""
+        stage.words = (
+            Sentence("trained {trained}{found}", trained, on_validation(found, dataset, settings))
+            if found
+            else ""
+        )
     return found
 
 
@@ -402,8 +415,11 @@ def left_out(classes: int, target: Target) -> list[str]:
     if pairs <= _MOST_PAIRS:
         return []
     return [
-        "A support vector machine is left out there: it would train one machine for each of the "
-        f"{pairs:,} pairs of classes."
+        Sentence(
+            "A support vector machine is left out there: it would train one machine for each of the "
+            "{pairs:,} pairs of classes.",
+            pairs,
+        )
     ]
 
 
@@ -435,7 +451,7 @@ def _standing_on(network: Candidate, below: FeatureCache, fitted: Fitted, datase
         model=model,
         train_examples=fitted.train_examples,
         train_seconds=network.train_seconds + fitted.seconds,
-        features=f"last hidden layer of {network.name}",
+        features=Sentence("last hidden layer of {name}", network.name),
         configurations=fitted.configurations,
         setup=fitted.setup,
         budget=fitted.budget,

@@ -10,6 +10,7 @@ import numpy as np
 from pellucid.data import Dataset, folds
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.settings import Settings, parse_duration
 
 # Examples that a detector comes from; of more, some are drawn.
@@ -113,16 +114,24 @@ class Folds:
     def sentence(self, noun: str) -> str:
         """Sentence on what judges."""
         pool, few = len(self.learning.train), count_of(len(self.dataset.validation), noun)
-        why = "" if self.are_asked_for else f"validation has only {few}, so "
-        what = f"{len(self.parts)} folds of"
+        why = "" if self.are_asked_for else Sentence("validation has only {few}, so ", few)
+        what = Sentence("{parts} folds of", len(self.parts))
         if self.are_of_groups:
             groups = len(np.unique(self.dataset.together[self.learning.train]))
             why = "the test split has few groups, so "
-            what = f"{len(self.parts)} folds, each of whole groups, of the {count_of(groups, 'group')} and"
-        return (
-            f"{why}models are judged on {what} the {count_of(pool, noun)} that are not "
+            what = Sentence(
+                "{parts} folds, each of whole groups, of the {groups} and",
+                len(self.parts),
+                count_of(groups, "group"),
+            )
+        return Sentence(
+            "{why}models are judged on {what} the {pool} that are not "
             "for the test, each by models that were not trained on it; the final models are trained on all "
-            f"{pool:,}"
+            "{pool2:,}",
+            why,
+            what,
+            count_of(pool, noun),
+            pool,
         )
 
 

@@ -18,6 +18,7 @@ from pellucid.data import Dataset, Preprocessing
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.input_kinds import TEXTS
+from pellucid.language.sentence import Sentence
 from pellucid.networks import Adversarial, Network
 from pellucid.pipeline.learners.backbone_choice import BackboneChoice
 from pellucid.pipeline.learners.backbone_learners import (
@@ -129,7 +130,10 @@ def train_baselines(
         again = ClassicalLearner(
             candidate.name, settings, candidate.budget, training_sets.of, candidate.setup, candidate.scale
         )
-        words = f" from the {count_of(len(dataset.validation), f'validation {dataset.noun}')} too"
+        words = Sentence(
+            " from the {validation} too",
+            count_of(len(dataset.validation), Sentence("validation {noun}", dataset.noun)),
+        )
         fit = partial(_fitted_within, again)
         last = _trained(again, fit, everything, kept / f"{candidate.name}{_AGAIN}", stages, words)
         assert last is not None  # it may take as long as it needs
@@ -194,12 +198,12 @@ def _trained(
     """A model trained and kept in a folder, or taken over from there; `None` where there is no time."""
     former = _restored(folder, learner.name, material)
     if former is not None:
-        stages.line(f"took over {learner.name} from before the interruption")
+        stages.line(Sentence("took over {name} from before the interruption", learner.name))
         stages.fitted([former])
         return former
     if fit is None:
         return None
-    with stages.stage(f"training {learner.name}{words}") as stage:
+    with stages.stage(Sentence("training {name}{words}", learner.name, words)) as stage:
         candidate = fit(material)
         if candidate is None:
             stage.words = ""  # whoever gave the time reports it
@@ -214,9 +218,9 @@ def _trained(
         part = part_of(candidate, material)
         score = on_validation([candidate], material, learner.settings).removeprefix(": ")
         # Two sentences, so that the catalogue need not guess where the part ends and the score begins.
-        stage.words = f"trained {learner.name}{words}{part}"
+        stage.words = Sentence("trained {name}{words}{part}", learner.name, words, part)
         if score:
-            stage.words = f"trained {learner.name}{words}{part}: {score}"
+            stage.words = Sentence("trained {name}{words}{part}: {score}", learner.name, words, part, score)
     stages.fitted([candidate])
     return candidate
 
@@ -226,7 +230,7 @@ def part_of(candidate: Candidate, material: Dataset) -> str:
     seen, whole = candidate.train_examples, len(material.train)
     if seen >= whole or candidate.name in DUMMIES:
         return ""
-    return f" from {seen:,} of {count_of(whole, material.noun)}"
+    return Sentence(" from {seen:,} of {whole}", seen, count_of(whole, material.noun))
 
 
 def _restored(folder: Path, name: str, material: Dataset) -> Candidate | None:
@@ -255,9 +259,12 @@ def network_of_run(context: RunContext) -> NetworkLearner:
             found = make_plan(context.settings, prepared)
             ranks = current()
             if ranks is not None:
-                reasons = (*found.reasons, f"Each batch is computed by {ranks.words(found.recipe.parts)}.")
+                reasons = (
+                    *found.reasons,
+                    Sentence("Each batch is computed by {parts}.", ranks.words(found.recipe.parts)),
+                )
                 found = dataclasses.replace(found, reasons=reasons)
-            stage.words = f"planned {found.name}: {recipe_words(found)}"
+            stage.words = Sentence("planned {name}: {found}", found.name, recipe_words(found))
             stage.details += found.reasons
         return found
 
@@ -274,7 +281,7 @@ def network_of_run(context: RunContext) -> NetworkLearner:
         return decided_plan(journal, context.settings, lambda: plan(prepared))
 
     def prepare(material: Dataset) -> Prepared:
-        with context.stages.stage(f"making {material.noun}s ready for the network") as stage:
+        with context.stages.stage(Sentence("making {noun}s ready for the network", material.noun)) as stage:
             found = prepared_for(network_name(context.settings, material), material, context.settings)
             stage.words = ""  # the plan follows
         return found
@@ -300,7 +307,7 @@ def train_in_run(network: Planned, context: RunContext) -> None:
     plan, session, folder = network.plan, network.session, context.folder
     total = plan.recipe.total_steps
     if load_checkpoint(folder.checkpoints, session.state, session.batches) is not None:
-        context.stages.line(f"going on after step {session.state.step:,} of {total:,}")
+        context.stages.line(Sentence("going on after step {step:,} of {total:,}", session.state.step, total))
     checkpointer = Checkpointer(folder.checkpoints, context.journal.content["data"], total)
     watching: list[Observer] = []
     learner, preparation = session.network, network.prepared.preparation
@@ -318,7 +325,9 @@ def train_in_run(network: Planned, context: RunContext) -> None:
         checkpointer.total_steps = recipe.total_steps
         context.journal.save({"plan": dataclasses.replace(plan, recipe=recipe).to_json()})
 
-    with context.stages.stage(f"training {plan.name}", f"trained {plan.name}", spinner=False) as stage:
+    with context.stages.stage(
+        Sentence("training {name}", plan.name), Sentence("trained {name}", plan.name), spinner=False
+    ) as stage:
         history = HistoryFile(folder.path / "history.jsonl")
         follow = stoppable(plan.name, session, context, stopped, _following(network, checkpointer, context))
         with observers_of_run(plan.name, session, checkpointer, history, context, watching) as observers:
@@ -326,7 +335,9 @@ def train_in_run(network: Planned, context: RunContext) -> None:
         _report_pace(plan.name, session.batches.recipe, context)
         best = session.state.best
         if best is not None:
-            stage.words = f"trained {plan.name}; epoch {best.epoch} is best on validation"
+            stage.words = Sentence(
+                "trained {name}; epoch {epoch} is best on validation", plan.name, best.epoch
+            )
 
 
 _MUCH_LESS = 0.9  # of the steps that were planned
@@ -338,8 +349,12 @@ def _report_pace(name: str, recipe: Recipe, context: RunContext) -> None:
         return
     if recipe.total_steps < _MUCH_LESS * recipe.planned_steps:
         context.leave_out(
-            f"{name} fell behind its time, since other programs use this machine, and its training was made "
-            "shorter while it ran."
+            Sentence(
+                "{name} fell behind its time, since other programs use this machine, and its "
+                "training was made "
+                "shorter while it ran.",
+                name,
+            )
         )
 
 
@@ -377,8 +392,15 @@ def stoppable(
             journal.save({STOPPED: {**journal.content.get(STOPPED, {}), name: step}})
             stopped(found)
             context.leave_out(
-                f"The training of {name} was stopped by hand after step {step:,} of {recipe.total_steps:,}, "
-                f"in epoch {math.ceil(step / per_epoch):,} of {recipe.epochs:,}; what it had learned counts."
+                Sentence(
+                    "The training of {name} was stopped by hand after step {step:,} of {total_steps:,}, "
+                    "in epoch {step2:,} of {epochs:,}; what it had learned counts.",
+                    name,
+                    step,
+                    recipe.total_steps,
+                    math.ceil(step / per_epoch),
+                    recipe.epochs,
+                )
             )
         return found
 
@@ -479,7 +501,10 @@ def _features(
     model = unvaried_model_of(network, prepared, dataset.classes)
     positions = np.unique(np.concatenate([choice.train, dataset.validation, dataset.test]))
     identity = f"{dataset.fingerprint} {choice.origin.sha256} {choice.config.to_json()} {len(choice.train)}"
-    with context.stages.stage(f"computing features of {choice.name}") as stage, pinned(threads):
+    with (
+        context.stages.stage(Sentence("computing features of {name}", choice.name)) as stage,
+        pinned(threads),
+    ):
         keep_freed_memory()
         began = time.perf_counter()
         features = compute_features(
@@ -495,9 +520,16 @@ def _features(
             model.transform(dataset.inputs[positions[:_TIMED]])
             seconds = (time.perf_counter() - began) / len(positions[:_TIMED])
             features = dataclasses.replace(features, seconds_an_example=seconds)
-        seen = f" at {choice.config.seen[0]}x{choice.config.seen[1]}" if choice.config.seen else ""
-        stage.words = (
-            f"computed features of {choice.name}{seen}: {count_of(len(positions), dataset.noun)}, "
-            f"{speed:,.0f} per second"
+        seen = (
+            Sentence(" at {seen}x{seen2}", choice.config.seen[0], choice.config.seen[1])
+            if choice.config.seen
+            else ""
+        )
+        stage.words = Sentence(
+            "computed features of {name}{seen}: {positions}, {speed:,.0f} per second",
+            choice.name,
+            seen,
+            count_of(len(positions), dataset.noun),
+            speed,
         )
     return features

@@ -12,6 +12,7 @@ from pellucid.bundle import Generator
 from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError, UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.networks import NETWORKS, Network, NetworkConfig, describe
 from pellucid.networks.text_networks import cell_of
 from pellucid.pipeline.learners.backbone_learners import BackboneLearner
@@ -302,13 +303,15 @@ class NetworkLearner:
         """
         width = max(1, plan.network.widths[0] // 2)
         settings = dataclasses.replace(self.settings, epochs=min(FEW_EPOCHS - 1, plan.recipe.epochs))
-        few = f"Fewer than {_FEWEST_EPOCHS} epochs of a {plan.name} of"
+        few = Sentence("Fewer than {FEWEST_EPOCHS} epochs of a {name} of", _FEWEST_EPOCHS, plan.name)
 
         def half() -> Plan:
             found = make_plan(dataclasses.replace(settings, width=width), prepared)
-            reason = (
-                f"{few} the usual width fitted into the time: it is half as wide, as with --width {width}, "
-                "and sees the examples more often."
+            reason = Sentence(
+                "{few} the usual width fitted into the time: it is half as wide, as with --width {width}, "
+                "and sees the examples more often.",
+                few,
+                width,
             )
             return dataclasses.replace(found, reasons=(*found.reasons, reason))
 
@@ -317,9 +320,10 @@ class NetworkLearner:
             epochs = min(_MOST_OF_SMALL, plan.recipe.epochs)
             steps = epochs * found.recipe.total_steps // found.recipe.epochs
             recipe = dataclasses.replace(found.recipe, epochs=epochs, total_steps=steps, frozen_from=None)
-            reason = (
-                f"{few} half the width fit into the time: single convolutions and a dense layer stand in the "
-                "place of its blocks, and it sees the examples more often."
+            reason = Sentence(
+                "{few} half the width fit into the time: single convolutions and a dense layer stand in the "
+                "place of its blocks, and it sees the examples more often.",
+                few,
             )
             reasons = (*found.reasons, reason)
             return dataclasses.replace(found, network=small(found.network), recipe=recipe, reasons=reasons)
@@ -411,25 +415,34 @@ def recipe_words(plan: Plan) -> str:
     varied = not augmentation.is_off
     parts = {
         count_of(recipe.epochs, "epoch"): True,
-        f"{recipe.total_steps:,} steps of {recipe.batch_size}": True,
-        f"{recipe.optimizer} with learning rate {recipe.learning_rate:g}": True,
-        f"{recipe.schedule} schedule": True,
-        f"loss function {recipe.loss}"
+        Sentence("{total_steps:,} steps of {batch_size}", recipe.total_steps, recipe.batch_size): True,
+        Sentence(
+            "{optimizer} with learning rate {learning_rate:g}", recipe.optimizer, recipe.learning_rate
+        ): True,
+        Sentence("{schedule} schedule", recipe.schedule): True,
+        Sentence("loss function {loss}", recipe.loss)
         if recipe.beta in (None, 1.0)
-        else f"loss function {recipe.loss} with beta {recipe.beta:g}": True,
-        f"label smoothing {recipe.label_smoothing:g}": recipe.label_smoothing,
-        f"{recipe.precision} precision": True,
+        else Sentence("loss function {loss} with beta {beta:g}", recipe.loss, recipe.beta): True,
+        Sentence("label smoothing {label_smoothing:g}", recipe.label_smoothing): recipe.label_smoothing,
+        Sentence("{precision} precision", recipe.precision): True,
         _words_on_threads(recipe): True,
-        f"shifted by up to {augmentation.shift} px": varied and augmentation.shift,
+        Sentence("shifted by up to {shift} px", augmentation.shift): varied and augmentation.shift,
         "mirrored in every other epoch": varied and augmentation.mirror,
-        f"a rectangle erased from {100 * augmentation.erase:.0f} % of them": varied
+        Sentence("a rectangle erased from {erase:.0f} % of them", 100 * augmentation.erase): varied
         and augmentation.erase > 0,
-        f"in {100 * augmentation.mix:.0f} % a rectangle from another image": varied and augmentation.mix > 0,
-        f"{100 * recipe.word_dropout:.0f} % of the tokens replaced by unknown": recipe.word_dropout,
+        Sentence("in {mix:.0f} % a rectangle from another image", 100 * augmentation.mix): varied
+        and augmentation.mix > 0,
+        Sentence(
+            "{word_dropout:.0f} % of the tokens replaced by unknown", 100 * recipe.word_dropout
+        ): recipe.word_dropout,
         "classes weighted": recipe.class_weights is not None,
     }
     if recipe.frozen_epochs:
-        parts[f"the first block frozen from epoch {recipe.epochs - recipe.frozen_epochs + 1} on"] = True
+        parts[
+            Sentence(
+                "the first block frozen from epoch {epochs} on", recipe.epochs - recipe.frozen_epochs + 1
+            )
+        ] = True
     return ", ".join(words for words, is_so in parts.items() if is_so)
 
 
@@ -440,8 +453,11 @@ def _words_on_threads(recipe: Recipe) -> str:
         return ranks.words(recipe.parts)
     if recipe.device != "cpu" or recipe.busy_threads == recipe.threads:
         return count_of(recipe.threads, "thread")
-    return (
-        f"{recipe.busy_threads} of {recipe.threads} threads as a batch has {count_of(recipe.parts, 'part')}"
+    return Sentence(
+        "{busy_threads} of {threads} threads as a batch has {parts}",
+        recipe.busy_threads,
+        recipe.threads,
+        count_of(recipe.parts, "part"),
     )
 
 

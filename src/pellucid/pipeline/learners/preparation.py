@@ -15,6 +15,7 @@ from pellucid.data.raw_texts import Texts
 from pellucid.encoding import Encoder, NgramEncoder, TokenEncoder, Tokens, fit_ngrams, fit_tokens
 from pellucid.encoding.vector_files import read_vectors
 from pellucid.errors import UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.networks import InputFacts, Network, NetworkConfig, design
 from pellucid.networks.text_networks import cell_of
 from pellucid.pipeline.by_target import WAYS, Variations, target_of_run
@@ -101,9 +102,12 @@ def prepared_for(name: str, material: Dataset, settings: Settings) -> Prepared:
         assert isinstance(encoder, TokenEncoder)  # other networks and other tokens are refused with vectors
         found = read_vectors(settings.vectors, encoder.entries)
         after = "are trained further" if settings.tune_vectors else "stay as they are"
-        reason = (
-            f"{len(found.words):,} of {len(encoder.entries):,} words start with a vector from "
-            f"{settings.vectors}; these {after}."
+        reason = Sentence(
+            "{words:,} of {entries:,} words start with a vector from {vectors}; these {after}.",
+            len(found.words),
+            len(encoder.entries),
+            settings.vectors,
+            after,
         )
         first = encoder.vocabulary - len(encoder.entries)
         vectors = WordVectors(found.words + first, found.matrix, settings.tune_vectors)

@@ -7,6 +7,7 @@ from typing import Any
 from pellucid.classical import baselines_for
 from pellucid.data.labels import require_classes, require_threshold
 from pellucid.errors import UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.pipeline.by_target import WAYS
 from pellucid.settings import (
     ADVERSARIAL,
@@ -57,7 +58,7 @@ def require_fitting_model(settings: Settings, target: Target) -> None:
             ", ".join(fitting),
         )
     idle = [row for row in ROWS if CLASSICAL_MODELS in row.not_with]
-    _refuse(settings, idle, "steer networks only", f"--model is {settings.model}")
+    _refuse(settings, idle, "steer networks only", Sentence("--model is {model}", settings.model))
 
 
 def without_idle(settings: Settings) -> Settings:
@@ -118,7 +119,9 @@ def require_fitting_generator(settings: Settings, given: Mapping[str, Any], targ
         )
     idle = [row for row in ROWS if GENERATORS in row.not_with]
     also = ["--baselines"] if given.get("baselines") else []
-    _refuse(settings, idle, "steer models that predict", f"{settings.model} makes images", also)
+    _refuse(
+        settings, idle, "steer models that predict", Sentence("{model} makes images", settings.model), also
+    )
 
 
 def require_prediction(settings: Settings) -> None:
@@ -138,7 +141,13 @@ def require_fitting_inputs(settings: Settings, takes: str) -> None:
     """
     words, networks = _FITTING[takes]
     reads = "texts" if settings.model in NEURAL_OF_TEXTS else "images"
-    needs = f"--model: {settings.model} needs {reads}, not {words}; use {_any_of((*networks, 'auto'))}"
+    needs = Sentence(
+        "--model: {model} needs {reads}, not {words}; use {any_of}",
+        settings.model,
+        reads,
+        words,
+        _any_of((*networks, "auto")),
+    )
     if settings.model in GENERATIVE and takes != "images":
         raise UsageError(needs)
     _require_generator(settings)
@@ -148,7 +157,9 @@ def require_fitting_inputs(settings: Settings, takes: str) -> None:
     if settings.model in NEURAL and settings.model not in networks:
         raise UsageError(needs)
     of_others, kind = (_OF_IMAGES, "images") if takes == "texts" else (_TOKENS, "texts")
-    _refuse(settings, of_others, f"belong to {kind}", f"the inputs are {words}")
+    _refuse(
+        settings, of_others, Sentence("belong to {kind}", kind), Sentence("the inputs are {words}", words)
+    )
     if takes != "texts":
         return
     for row in _TOKENS:
@@ -205,7 +216,12 @@ def _require_room_for_backbone(settings: Settings, takes: str) -> None:
         of_others = [row for row in ROWS if row.belongs_to and not kinds & set(row.belongs_to)]
         fixed = [row for row in ROWS if BACKBONES in row.not_with and row not in of_others]
         idle = [row for row in ROWS if row in of_others or row in fixed]
-        _refuse(settings, idle, "steer other networks", f"the layers of {settings.backbone} are fixed")
+        _refuse(
+            settings,
+            idle,
+            "steer other networks",
+            Sentence("the layers of {backbone} are fixed", settings.backbone),
+        )
 
 
 def networks_with(settings: Settings, names: Sequence[str]) -> list[str]:
@@ -231,4 +247,4 @@ def _refuse(settings: Settings, rows: Sequence[Row], do: str, reason: str, also:
 
 
 def _any_of(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+    return names[0] if len(names) == 1 else Sentence("{names} or {names2}", ", ".join(names[:-1]), names[-1])

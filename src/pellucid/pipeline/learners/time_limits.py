@@ -14,6 +14,7 @@ from time import monotonic as _clock
 from typing import Any
 
 from pellucid.input_kinds import TEXTS
+from pellucid.language.sentence import Sentence
 from pellucid.pipeline.learners.backbone_choice import BackboneChoice
 from pellucid.pipeline.learners.backbone_costs import Measured, is_hopeless, measured
 from pellucid.pipeline.learners.candidates import Candidate, FeatureTable
@@ -102,9 +103,14 @@ def costs_of(backbones: Sequence[BackboneChoice], folds: Folds, context: RunCont
         most = SHARES["backbones"].of_limit * context.time.whole
         if not choice.is_asked_for and is_hopeless(choice, dataset, test, most):
             continue
-        with stages.stage(f"measuring {choice.name}") as stage:
+        with stages.stage(Sentence("measuring {name}", choice.name)) as stage:
             cost = measured(choice, dataset, settings, test, folds, _for_network(context))
-            stage.words = f"measured {choice.name}: {1 / cost.cost.example:,.0f} {dataset.noun}s per second"
+            stage.words = Sentence(
+                "measured {name}: {example:,.0f} {noun}s per second",
+                choice.name,
+                1 / cost.cost.example,
+                dataset.noun,
+            )
         if choice.is_asked_for:
             cost.require(_for_network(context))
         found.append(cost)
@@ -145,9 +151,11 @@ def limit_backbones(
             ):
                 found = None
             if found is None or found.limits is None:
-                reason = (
-                    f"{choice.name}, which is installed, is left out: the features of enough examples would "
-                    f"not fit into its share of {context.settings.time_limit}."
+                reason = Sentence(
+                    "{name}, which is installed, is left out: the features of enough examples would "
+                    "not fit into its share of {time_limit}.",
+                    choice.name,
+                    context.settings.time_limit,
                 )
                 without.append({"name": choice.name, "reason": reason})
                 stages.paragraph(reason)
@@ -221,16 +229,23 @@ def _shortened(network: Planned, folds: Folds, context: RunContext, asked: int) 
             break
     time.reserve("rest", max(0.0, time.left() - share))
     context.journal.decided(NETWORK_FOLDS, lambda: count)
-    steps = f"{found.plan.recipe.total_steps:,} steps"
+    steps = Sentence("{total_steps:,} steps", found.plan.recipe.total_steps)
     if found.plan.network != network.plan.network:
         if sum(found.plan.network.widths) < sum(network.plan.network.widths):
             context.journal.decided("narrowed", lambda: found.plan.reasons[-1])
         stages.paragraph(found.plan.reasons[-1])
     if left < least:
         stages.paragraph(
-            f"warning: {_clock() - time.began:.1f} s of {settings.time_limit} are gone before the network's "
-            f"training; it takes {steps} all the same, so the command may end late"
+            Sentence(
+                "warning: {clock:.1f} s of {time_limit} are gone before the network's "
+                "training; it takes {steps} all the same, so the command may end late",
+                _clock() - time.began,
+                settings.time_limit,
+                steps,
+            )
         )
     else:
-        stages.paragraph(f"What fits into {settings.time_limit}: {recipe_words(found.plan)}.")
+        stages.paragraph(
+            Sentence("What fits into {time_limit}: {plan}.", settings.time_limit, recipe_words(found.plan))
+        )
     return found

@@ -13,6 +13,7 @@ from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError
 from pellucid.input_kinds import TEXTS
+from pellucid.language.sentence import Sentence
 from pellucid.pipeline.by_target import target_of_run
 from pellucid.pipeline.run.journal import NOTES, Journal, RunFolder
 from pellucid.pipeline.run.stages import Stages
@@ -148,8 +149,14 @@ def free_cores(settings: Settings, journal: Journal, stages: Stages) -> Iterator
         usable = cores.usable()
         if found is not None and found < usable:
             stages.paragraph(
-                f"Other programs keep {usable - found} of {count_of(usable, 'core')} busy, so this run "
-                f"computes with {count_of(found, 'thread')}; --threads {usable} makes it use all."
+                Sentence(
+                    "Other programs keep {usable} of {usable2} busy, so this run "
+                    "computes with {found}; --threads {usable3} makes it use all.",
+                    usable - found,
+                    count_of(usable, "core"),
+                    count_of(found, "thread"),
+                    usable,
+                )
             )
         yield
 
@@ -164,7 +171,7 @@ def require_same_data(place: str, dataset: Dataset, journal: Journal, stages: St
     kept = None if fitted is None else fitted.to_json()
     before = journal.decided("data", lambda: {"place": place, **identity, "preprocessing": kept})
     changed = [
-        f"{name} was {before.get(name)}, is {value}"
+        Sentence("{name} was {name2}, is {value}", name, before.get(name), value)
         for name, value in identity.items()
         if before.get(name) != value
     ]
@@ -183,7 +190,12 @@ def require_same_data(place: str, dataset: Dataset, journal: Journal, stages: St
     for name, value in versions.items():
         if before.get(name, value) != value:  # an older run may not have noted it
             stages.line(
-                f"warning: {name} was {before.get(name)}, is {value}; weights may differ from an unbroken run"
+                Sentence(
+                    "warning: {name} was {name2}, is {value}; weights may differ from an unbroken run",
+                    name,
+                    before.get(name),
+                    value,
+                )
             )
 
 

@@ -13,6 +13,7 @@ from pellucid.data.split_rules import FIRST_SPLIT_RULE, SPLIT_RULE
 from pellucid.data.tables.frames import is_frame, is_lazy, json_lines_of_frame
 from pellucid.data.wording import public_name
 from pellucid.errors import DataError, PellucidError, StorageError, UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.safety.files import (
     locked,
     make_folder,
@@ -250,7 +251,7 @@ class Journal:
         except PellucidError:
             raise
         except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
-            reason = f"{key!r} means nothing ({error})"
+            reason = Sentence("{key!r} means nothing ({error})", key, error)
             raise unusable(self._folder.path / NAME, reason) from error
 
     def revised(
@@ -357,7 +358,7 @@ def _kept(settings: Settings) -> dict[str, Any]:
 def require_unchanged(given: Mapping[str, Any], before: Settings) -> None:
     """Refuse settings that differ from those a run was started with, but for those that decide nothing."""
     changed = [
-        f"{name} was {getattr(before, name)}, is {value}"
+        Sentence("{name} was {before}, is {value}", name, getattr(before, name), value)
         for name, value in given.items()
         if getattr(before, name) != value and name not in _FREE
     ]

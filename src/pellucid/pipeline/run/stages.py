@@ -22,6 +22,7 @@ from pellucid.data import Check
 from pellucid.data.wording import COLUMNS, visible, wrapped
 from pellucid.errors import InterruptedRun
 from pellucid.language.catalogue import translated
+from pellucid.language.sentence import Sentence
 from pellucid.progress import Pace, reporting_to
 from pellucid.settings import spoken
 from pellucid.training import Observer, Session
@@ -160,7 +161,9 @@ class Stages:
 
     def finished_before(self, run: Path) -> None:
         """Print why `--resume` does nothing."""
-        self.paragraph(f"{run}: is finished already, so nothing was done; --overwrite starts again")
+        self.paragraph(
+            Sentence("{run}: is finished already, so nothing was done; --overwrite starts again", run)
+        )
 
     def verdict(self, text: str) -> None:
         """Print what all comes to, below an empty line, and bold where the terminal has styles."""
@@ -264,8 +267,12 @@ def interruptible(run: Path) -> Iterator[None]:
 
     def receive(number: int, _: FrameType | None) -> NoReturn:
         raise InterruptedRun(
-            f"{run}: stopped by {signal.Signals(number).name}; what was finished is kept; "
-            "run the same command with --resume to go on",
+            Sentence(
+                "{run}: stopped by {name}; what was finished is kept; "
+                "run the same command with --resume to go on",
+                run,
+                signal.Signals(number).name,
+            ),
             number,
         )
 

@@ -14,6 +14,7 @@ from pellucid.data import Dataset
 from pellucid.data.wording import count_of, public_text
 from pellucid.evaluation.comparisons import mean_difference, rmse_differences
 from pellucid.evaluation.intervals import Interval, percentile_interval, resample, span
+from pellucid.language.sentence import Sentence
 from pellucid.pipeline.comparing.variants import shown
 from pellucid.pipeline.concluding import conclude
 from pellucid.pipeline.judging.refitting import Split, cross_fit
@@ -102,12 +103,29 @@ class Verdict:
         seeds, difference = len(self.scores[DEFAULT]), span(self.difference)
         tuned, default = (figure(self.means[name]) for name in (TUNED, DEFAULT))
         outcome = (
-            f"the best of {self.trials} trials has {self.metric.words} {tuned}, the default recipe "
-            f"{default}, on {self.examples} that no trial saw, over {seeds} trainings of each (difference "
-            f"{difference})."
+            Sentence(
+                "the best of {trials} trials has {words} {tuned}, the default recipe "
+                "{default}, on {examples} that no trial saw, over {seeds} trainings of each (difference "
+                "{difference}).",
+                self.trials,
+                self.metric.words,
+                tuned,
+                default,
+                self.examples,
+                seeds,
+                difference,
+            )
             if seeds > 1
-            else f"the best of {self.trials} trials has {self.metric.words} {tuned}, the default recipe "
-            f"{default}, on {self.examples} that no trial saw (difference {difference})."
+            else Sentence(
+                "the best of {trials} trials has {words} {tuned}, the default recipe "
+                "{default}, on {examples} that no trial saw (difference {difference}).",
+                self.trials,
+                self.metric.words,
+                tuned,
+                default,
+                self.examples,
+                difference,
+            )
         )
         return f"{start[self.finding]}: {outcome}"
 
@@ -170,7 +188,7 @@ def judge(
         draws = resample(gaps, len(labels), seed, groups=groups)[:, 0]
         value = means[TUNED] - means[DEFAULT]
         difference = percentile_interval(value, draws[np.isfinite(draws)], groups)
-    examples = count_of(len(labels), f"test {dataset.noun}")
+    examples = count_of(len(labels), Sentence("test {noun}", dataset.noun))
     return Verdict(metric, scores, means, difference, examples, trials)
 
 
@@ -199,7 +217,7 @@ def conclude_study(
     for name, values in settings.items():
         learner = tuning.learner(tuning.settings_of(values, seeds[0]))
         network = learner.planned(dataset)
-        with stages.stage(f"trained {name} afresh, seed {seeds[0]}"):
+        with stages.stage(Sentence("trained {name} afresh, seed {seeds}", name, seeds[0])):
             candidates.append(dataclasses.replace(learner.trained(network, dataset)[0], name=name))
     journal.decided("plan", network.plan.to_json)
     of_run = Settings(**journal.content["settings"])
@@ -223,8 +241,8 @@ def conclude_study(
     with stages.stage("writing models and report", "wrote models and report"):
         following = _write(tuning, outcome, facts, folder, journal.content)
     stages.verdict(facts["verdict"])
-    stages.line(f"report: {folder.path / 'report.html'}")
-    stages.line(f"next: {following}")
+    stages.line(Sentence("report: {path}", folder.path / "report.html"))
+    stages.line(Sentence("next: {following}", following))
 
 
 def _trained_again(
@@ -247,7 +265,7 @@ def _trained_again(
             model = candidate.model.for_data(threshold=threshold)
             return {"answers": said, "decided": model.decided(said)}
 
-        with stages.stage(f"trained {name} afresh, seed {seed}"):
+        with stages.stage(Sentence("trained {name} afresh, seed {seed}", name, seed)):
             kept = folder.checkpoints / f"afresh-{name}-seed-{seed}"
             (fit,) = cross_fit(tuning.learner(settings).fit, [Split(dataset, dataset.test)], ask, kept)
         found.append(Answered(fit.arrays["answers"], fit.arrays.get("decided")))
@@ -259,9 +277,12 @@ def _facts(
 ) -> dict[str, Any]:
     """What the trials and the verdict have in `tune` of `metrics.json`."""
     metric, states = tuning.metric, [each.state for each in outcomes]
-    nothing = (
-        f"Tuning gained nothing: none of {count_of(len(outcomes) - 1, 'other trial')} was better on "
-        f"validation than the default recipe, {metric.words} {figure(best.score or 0.0)}."
+    nothing = Sentence(
+        "Tuning gained nothing: none of {outcomes} was better on "
+        "validation than the default recipe, {words} {figure}.",
+        count_of(len(outcomes) - 1, "other trial"),
+        metric.words,
+        figure(best.score or 0.0),
     )
     return {
         "model": tuning.plan.name,

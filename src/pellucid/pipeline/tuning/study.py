@@ -27,6 +27,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from pellucid.arithmetic.draws import Purpose, torch_seed
 from pellucid.errors import DivergedError, RunLockedError, StorageError, UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.pipeline.run.journal import STUDY
 from pellucid.pipeline.tuning.spaces import Dimension
 from pellucid.safety.files import locked
@@ -295,7 +296,7 @@ class Search:
         for trial in trials:
             slot = trial.user_attrs.get(_SLOT, 0)
             if type(slot) is not int or not 0 <= slot < max(self.count, 1):
-                raise _ChangedStudyError(f"trial {trial.number}: slot {slot!r}")
+                raise _ChangedStudyError(Sentence("trial {number}: slot {slot!r}", trial.number, slot))
         return trials
 
     def _checked(self, found: EndedTrial) -> EndedTrial:
@@ -320,7 +321,9 @@ class Search:
         else:
             wrong += [each.name for each in self.space if not each.admits(values[each.name])]
         if wrong:
-            raise _ChangedStudyError(f"trial of slot {found.slot}: {', '.join(map(str, wrong))}")
+            raise _ChangedStudyError(
+                Sentence("trial of slot {slot}: {str}", found.slot, ", ".join(map(str, wrong)))
+            )
         return found
 
     def _known_of(self, slot: int) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from pellucid.data import prepare
 from pellucid.data.sources.places import require_existing
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError, RunLockedError, UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.networks.text_networks import cell_of
 from pellucid.pipeline.comparing.standings import scores_of
 from pellucid.pipeline.comparing.variants import checked_values, naming_variant, shown
@@ -158,7 +159,7 @@ def _alone(folder: RunFolder, stages: Stages, resume: bool, overwrite: bool = Fa
                 stack.enter_context(folder.opened(goes_on, overwrite and not has_waited))
             except RunLockedError as error:
                 if not has_waited:
-                    stages.line(f"waiting: {str(error).partition(';')[0]}")
+                    stages.line(Sentence("waiting: {partition}", str(error).partition(";")[0]))
                 has_waited = True
                 time.sleep(1.0)
                 continue
@@ -174,9 +175,11 @@ def _begin(
     given, vary, count = before["given"], before["vary"], before["trials"]
     asked_for = Settings(**given)
     settings = dataclasses.replace(asked_for, **_LEFT_OUT, time_limit=None)
-    with stages.stage(f"reading and checking {place}") as stage:
+    with stages.stage(Sentence("reading and checking {place}", place)) as stage:
         dataset, check = prepare(place, settings, split_rule=split_rule_of(journal))
-        stage.words = f"read and checked {count_of(len(dataset.labels), dataset.noun)} from {place}"
+        stage.words = Sentence(
+            "read and checked {labels} from {place}", count_of(len(dataset.labels), dataset.noun), place
+        )
         stage.details += check.sentences()
     for split in ("validation", "test"):
         if not len(getattr(dataset, split)):
@@ -209,7 +212,15 @@ def _begin(
         words += ["--vary", f"{name}={','.join(map(shown, values))}"]
     journal.decided("command", lambda: command_line(words, given, shown))
     varied = ", ".join(_ROW[each.name].key.replace("_", " ") for each in space)
-    stages.paragraph(f"tuning {plan.name} by {metric.words}: {varied}; the default is {recipe_words(plan)}")
+    stages.paragraph(
+        Sentence(
+            "tuning {name} by {words}: {varied}; the default is {plan}",
+            plan.name,
+            metric.words,
+            varied,
+            recipe_words(plan),
+        )
+    )
     # The same study on every machine, whatever it has of threads and time.
     own = {name: value for name, value in given.items() if name not in ("threads", "device", "time_limit")}
     spaces = [dataclasses.asdict(each) for each in space]
@@ -275,13 +286,19 @@ def _search(study: Any, tuning: Tuning, folder: RunFolder, stages: Stages) -> li
     def say(found: "EndedTrial") -> None:
         words = found.state if found.score is None else f"{tuning.metric.words} {figure(found.score)}"
         if complete := search.complete:
-            words += f"; best so far {figure(best_of(complete, tuning.metric).score or 0.0)}"
-        stages.line(f"trial {found.slot + 1} of {tuning.trials}: {words}", tick=True)
+            words += Sentence("; best so far {figure}", figure(best_of(complete, tuning.metric).score or 0.0))
+        stages.line(
+            Sentence("trial {slot} of {trials}: {words}", found.slot + 1, tuning.trials, words), tick=True
+        )
 
     search.work(partial(_trial, tuning), lambda: _left(tuning, search), say)
     outcomes = search.outcomes
     if search.is_closed:
-        stages.paragraph(f"there was time for {len(outcomes)} of {count_of(tuning.trials, 'trial')}")
+        stages.paragraph(
+            Sentence(
+                "there was time for {outcomes} of {trials}", len(outcomes), count_of(tuning.trials, "trial")
+            )
+        )
     return outcomes
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 
 from pellucid.data import Check
 from pellucid.errors import UsageError
+from pellucid.language.sentence import Sentence
 from pellucid.pipeline.finished_run import Run
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.journal import Journal, RunFolder
@@ -161,7 +162,9 @@ class _Log(Onlooker):
         self._waiting.put(None)
         self._thread.join(_AT_THE_END + 1.0)
         if self._thread.is_alive() or not self._waiting.empty():
-            self._stages.paragraph(f"warning: {self._name}: lacks the end of the run, which is whole itself")
+            self._stages.paragraph(
+                Sentence("warning: {name}: lacks the end of the run, which is whole itself", self._name)
+            )
 
     def _write(self) -> None:
         while (write := self._waiting.get()) is not None:
@@ -177,8 +180,12 @@ class _Log(Onlooker):
             if not self._has_warned:
                 self._has_warned = True
                 self._stages.paragraph(
-                    f"warning: {self._name}: {_first_line(error)}; the run goes on, and what is missing is "
-                    "written once that works again"
+                    Sentence(
+                        "warning: {name}: {error}; the run goes on, and what is missing is "
+                        "written once that works again",
+                        self._name,
+                        _first_line(error),
+                    )
                 )
             return False
         return True

@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from pellucid.errors import PellucidError, UsageError
 from pellucid.language.catalogue import translated
+from pellucid.language.sentence import Sentence
 from pellucid.pages.local_server import App, Guard, listening, served_meanwhile
 from pellucid.pipeline.run.journal import RunFolder
 from pellucid.pipeline.run.stages import Stages
@@ -162,14 +163,14 @@ def shown_in_browser(place: str, folder: RunFolder, stages: Stages) -> Iterator[
     try:
         own = _socket()
     except UsageError as error:
-        stages.paragraph(f"warning: the page cannot be shown: {error}")
+        stages.paragraph(Sentence("warning: the page cannot be shown: {error}", error))
         yield
         return
     progress = Progress(place, stages.began)
     page = Page(progress, folder)
     address = f"http://127.0.0.1:{own.getsockname()[1]}/"
     with served_meanwhile(page.application(), own):
-        stages.line(f"watch it: {address}")
+        stages.line(Sentence("watch it: {address}", address))
         stages.onlookers.append(progress)
         _open(address)
         try:

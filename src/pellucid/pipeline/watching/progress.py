@@ -13,6 +13,7 @@ from jaxtyping import Float64
 
 from pellucid.arithmetic.rounding import figure
 from pellucid.data import Check, Dataset
+from pellucid.language.sentence import Sentence
 from pellucid.networks import describe
 from pellucid.pipeline.by_target import WAYS, target_of_run
 from pellucid.pipeline.judging.by_target import JUDGING, answered_rows
@@ -158,7 +159,7 @@ class Progress(Onlooker):
         stages = [each for each in self._stages if each]
         title = stages[0] if stages else "preparing"
         if training is not None:
-            title = f"training {training.name}"
+            title = Sentence("training {name}", training.name)
         elif self.is_finished:
             title = "finished"
         recipe = None if training is None else training.session.batches.recipe
@@ -168,7 +169,9 @@ class Progress(Onlooker):
             "title": title[0].upper() + title[1:],
             "version": self.version,
             "share": None if training is None else round(training.share, 4),
-            "words": "" if recipe is None else f"Epoch {epoch:,} of {recipe.epochs:,}",
+            "words": ""
+            if recipe is None
+            else Sentence("Epoch {epoch:,} of {epochs:,}", epoch, recipe.epochs),
             "left": "" if training is None else _left(training),
             "figures": self._figures(training),
             "lines": list(self._lines),
@@ -196,7 +199,7 @@ class Progress(Onlooker):
             last = training.history[-1]
             found.append(("Train loss", figure(last["train_loss"])))
             found += [
-                (f"Validation {metric.words}", figure(last[metric.in_history]))
+                (Sentence("Validation {words}", metric.words), figure(last[metric.in_history]))
                 for metric in [self._decides]
                 if metric.in_history in last
             ]
@@ -208,7 +211,12 @@ class Progress(Onlooker):
         if training is None or training.is_over or not training.epochs:
             return f"{title[0].upper()}{title[1:]}."
         left = _left(training)
-        return f"Epoch {training.epochs:,} of {training.name} is over{f'; {left}' if left else ''}."
+        return Sentence(
+            "Epoch {epochs:,} of {name} is over{value}.",
+            training.epochs,
+            training.name,
+            f"; {left}" if left else "",
+        )
 
     # The facts of a report.
 
@@ -349,7 +357,7 @@ def _scores(labels: np.ndarray, answers: np.ndarray, dataset: Dataset) -> dict[s
 
 def _left(training: Training) -> str:
     left = training.seconds_left
-    return "" if left is None else f"about {_roughly(left)} of training left"
+    return "" if left is None else Sentence("about {left} of training left", _roughly(left))
 
 
 def _roughly(duration: float) -> str:
@@ -357,5 +365,5 @@ def _roughly(duration: float) -> str:
     if duration < 100:
         return f"{max(0, round(duration))} s"
     if duration < 3600:
-        return f"{round(duration / 60)} min"
+        return Sentence("{duration} min", round(duration / 60))
     return seconds(duration)

@@ -17,6 +17,7 @@ from pellucid.insight.explanation import Explanation
 from pellucid.insight.generator_terms import CONTEST_SEED, LATENT_SEED, STEPS, Latents
 from pellucid.insight.gradients import WeightCheck
 from pellucid.insight.occlusion import ImagePieces
+from pellucid.language.sentence import Sentence
 from pellucid.pages.assembly import checksum, joined_script
 from pellucid.reports.album import Album, bind
 from pellucid.reports.by_target import LOSSES, known_labels, true_codes
@@ -85,7 +86,7 @@ class _Reader:
         parts = []
         while self._peek() != until:
             if not self._peek():
-                raise ValueError(f"formula: {self._latex}: a brace is not closed")
+                raise ValueError(Sentence("formula: {latex}: a brace is not closed", self._latex))
             parts.append(self._scripted())
         self._next()
         return Markup("<mrow>{}</mrow>").format(Markup("").join(parts))
@@ -151,7 +152,9 @@ class _Reader:
             plain = "" if "<mfrac>" in inside else Markup(" stretchy='false'")
             return Markup("<mrow><mo{0}>{1}</mo>{2}<mo{0}>{3}</mo></mrow>").format(plain, token, inside, end)
         if command or token in ("{", "}", "&", ""):
-            raise ValueError(f"formula: {self._latex}: {token or 'its end'} is not understood")
+            raise ValueError(
+                Sentence("formula: {latex}: {value} is not understood", self._latex, token or "its end")
+            )
         if token[0].isdigit():
             return Markup("<mn>{}</mn>").format(token)
         element = "mi" if token.isalpha() else "mo"
@@ -448,6 +451,6 @@ def _plots(trial: Trial) -> list[dict[str, Any]]:
             )
             for each, curve in zip(every, curves, strict=True)
         ]
-        title = f"pieces {verb}, most important first"
+        title = Sentence("pieces {verb}, most important first", verb)
         plots.append({"title": title, "own": own, "others": others, "low": low, "high": high})
     return plots
