@@ -21,11 +21,10 @@ from typing import IO, BinaryIO, NamedTuple, cast
 import numpy as np
 from jaxtyping import Shaped
 
-from pellucid.data.data_files import DAMAGED, File, FileKind, Stored
+from pellucid.data.data_files import DAMAGED, File, Stored
 from pellucid.data.images.preprocessing import with_channel_axis
 from pellucid.data.labels import label_texts
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing, unlabelled
-from pellucid.data.sources.source import Source, Stream, stream_of
 from pellucid.data.trees import DiskFolder, Folder
 from pellucid.data.wording import quoted, some_quoted
 from pellucid.errors import DataError
@@ -80,6 +79,11 @@ def _idx_files(folder: Folder, what: str) -> dict[str, File]:
 def is_idx_folder(folder: Folder) -> bool:
     """Detect a folder of MNIST-style IDX files, named like `train-images-idx3-ubyte`, `.gz` or not."""
     return bool(_idx_files(folder, "images"))
+
+
+def read_idx(place: str, needs_labels: bool) -> Listing:
+    """As `read_idx_folder`, of the disk."""
+    return read_idx_folder(DiskFolder(Path(place)), place, needs_labels=needs_labels)
 
 
 def read_idx_folder(
@@ -254,7 +258,7 @@ class _Member(NamedTuple):
     dtype: np.dtype[np.generic]
 
 
-def read_npz(path: Path, place: str, *, needs_labels: bool = True) -> Listing:
+def read_npz(place: str, needs_labels: bool) -> Listing:
     """List the images of an `.npz` file.
 
     `x_val`, `y_val` (or `x_validation`, `y_validation`) are read too. Labels may be missing where none are
@@ -262,6 +266,7 @@ def read_npz(path: Path, place: str, *, needs_labels: bool = True) -> Listing:
 
     Raises: `DataError` if an array is missing, damaged, holds Python objects or fits its partner badly.
     """
+    path = Path(place)
     with _naming_npz(place):
         members = _members(path, place)
         parts = [part for part in _SPLIT_OF_PART if f"x_{part}" in members]
@@ -428,22 +433,27 @@ def _load_npz_pixels(path: Path, parts: list[str]) -> np.ndarray:
 # `.npy` files of one array of images, which have no labels.
 
 
-def read_npy(path: Path, place: str) -> Listing:
-    """List the images of an `.npy` file, for models that need no labels.
+def read_npy(place: str, needs_labels: bool) -> Listing:
+    """List the images of an `.npy` file.
 
-    Raises: `DataError` if it is damaged, holds Python objects or no images.
+    Raises: `DataError` if labels are needed; if it is damaged, holds Python objects or no images.
     """
+    if needs_labels:
+        raise DataError(
+            "{place}: an array of images has no labels; give an .npz file of x_train and y_train", place
+        )
+    path = Path(place)
     with _naming_npz(place), open_regular(path) as file:
-        member = _header(file, path.stat().st_size, posixpath.basename(place), place)
+        member = _header(file, path.stat().st_size, path.name, place)
     if member.dtype.kind not in "buif":
         raise DataError("{place}: holds {dtype} and no images; give numbers", place, str(member.dtype)[:40])
     checked_pixels(np.broadcast_to(np.zeros((), member.dtype), member.shape), place)
-    count = member.shape[0]
 
     def load() -> np.ndarray:
         with _naming_npz(place), open_regular(path) as file:
             return with_channel_axis(np.load(file, allow_pickle=False))
 
+    count = member.shape[0]
     return Listing(
         place=place,
         form="npy",
@@ -453,53 +463,3 @@ def read_npy(path: Path, place: str) -> Listing:
         array_files=(path,),
         decided=unlabelled(count),
     )
-
-
-# As sources.
-
-
-class IdxSource(Source):
-    """A folder of IDX files."""
-
-    def listing(self) -> Listing:
-        """As `Source.listing`; a model that generates needs no labels."""
-        folder, needs_labels = DiskFolder(Path(self.place)), not self.settings.generates
-        return read_idx_folder(folder, self.place, needs_labels=needs_labels)
-
-    def stream(self) -> Stream:
-        """As `Source.stream`."""
-        return stream_of_idx(DiskFolder(Path(self.place)), self.place, self.kind)
-
-
-def stream_of_idx(folder: Folder, place: str, kind: FileKind) -> Stream:
-    """The images of a folder of IDX files, one by one."""
-    return stream_of(read_idx_folder(folder, place, needs_labels=False), kind)
-
-
-class NpzSource(Source):
-    """An `.npz` file."""
-
-    def listing(self) -> Listing:
-        """As `Source.listing`; a model that generates needs no labels."""
-        return read_npz(Path(self.place), self.place, needs_labels=not self.settings.generates)
-
-    def stream(self) -> Stream:
-        """As `Source.stream`."""
-        return stream_of(read_npz(Path(self.place), self.place, needs_labels=False), self.kind)
-
-
-class NpySource(Source):
-    """An `.npy` file."""
-
-    def listing(self) -> Listing:
-        """As `Source.listing`, of a model that generates: there are no labels."""
-        if not self.settings.generates:
-            raise DataError(
-                "{place}: an array of images has no labels; give an .npz file of x_train and y_train",
-                self.place,
-            )
-        return read_npy(Path(self.place), self.place)
-
-    def stream(self) -> Stream:
-        """As `Source.stream`."""
-        return stream_of(read_npy(Path(self.place), self.place), self.kind)

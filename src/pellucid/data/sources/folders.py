@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pellucid.data.data_files import (
     DAMAGED,
+    IMAGE_KIND,
     TEXT_KIND,
     File,
     FileKind,
@@ -20,9 +21,9 @@ from pellucid.data.data_files import (
     is_note,
 )
 from pellucid.data.listing import SPLIT_OF_NAME, Listing
-from pellucid.data.sources.arrays import is_idx_folder, stream_of_idx
+from pellucid.data.sources.arrays import is_idx_folder, read_idx_folder
 from pellucid.data.sources.line_pairs import are_lines, is_class_names, open_pair, open_texts, pairs_in
-from pellucid.data.sources.source import Row, Source, Stream, stamp_of, stream_of_streams
+from pellucid.data.sources.source import Row, Stream, kind_of, stamp_of, stream_of, stream_of_streams
 from pellucid.data.sources.table import stream_of_table
 from pellucid.data.tables.table import Table
 from pellucid.data.tables.table_files import is_table, open_table
@@ -45,38 +46,33 @@ from pellucid.settings import Settings
 _DESCRIPTIONS = frozenset({"dataset_dict.json", "dataset_info.json", "dataset_infos.json", "state.json"})
 
 
-class FolderSource(Source):
-    """A folder of the disk: files in it and its sub-folders, archives of one data set, or tables."""
+def list_folder(place: str, settings: Settings) -> Listing:
+    """Whatever tools leave in a folder of the disk, with its labels."""
+    from pellucid.data.sources.folder_contents import read_disk_folder  # labels, which a stream does without
 
-    def listing(self) -> Listing:
-        """As `Source.listing`: whatever tools leave in a folder."""
-        from pellucid.data.sources.folder_contents import (
-            read_disk_folder,  # labels, which a stream does without
-        )
+    return read_disk_folder(DiskFolder(Path(place)), place, settings)
 
-        return read_disk_folder(DiskFolder(Path(self.place)), self.place, self.settings)
 
-    def stream(self) -> Stream:
-        """As `Source.stream`: every file of the kind; where there is none, the rows of archives or tables."""
-        place, kind = self.place, self.kind
-        folder = Path(place)
-        walked = DiskFolder(folder, is_kept=False).walk(kind)
-        others, first = 0, next(walked, None)
-        while first is not None and not first[1]:
-            others, first = others + 1, next(walked, None)
-        if first is None or (kind is TEXT_KIND and _may_hold_more(first[0])):
-            found = _stream_of_rows(DiskFolder(folder), place, self.settings, kind)
-            if found is not None:
-                return found
-        if first is None:
-            raise DataError("{place}: no {what} in this folder; choose another INPUT", place, kind.what)
-        warnings: list[str] = []
+def stream_folder(place: str, settings: Settings) -> Stream:
+    """Every file of the kind; where there is none, the rows of arrays, archives or tables."""
+    folder, kind = Path(place), kind_of(settings)
+    walked = DiskFolder(folder, is_kept=False).walk(kind)
+    others, first = 0, next(walked, None)
+    while first is not None and not first[1]:
+        others, first = others + 1, next(walked, None)
+    if first is None or (kind is TEXT_KIND and _may_hold_more(first[0])):
+        found = _stream_of_rows(DiskFolder(folder), place, settings)
+        if found is not None:
+            return found
+    if first is None:
+        raise DataError("{place}: no {what} in this folder; choose another INPUT", place, kind.what)
+    warnings: list[str] = []
 
-        def count() -> int:
-            return sum(is_one for _, is_one in DiskFolder(folder, is_kept=False).walk(kind))
+    def count() -> int:
+        return sum(is_one for _, is_one in DiskFolder(folder, is_kept=False).walk(kind))
 
-        files = itertools.chain([first], walked)
-        return Stream(functools.partial(_files, files, others, place, kind, warnings), count, warnings)
+    files = itertools.chain([first], walked)
+    return Stream(functools.partial(_files, files, others, place, kind, warnings), count, warnings)
 
 
 def _files(
@@ -111,37 +107,35 @@ def archives_alone(folder: DiskFolder) -> list[Path]:
     return [folder.file(name) for name in folder.files if is_archive(Path(name))]
 
 
-class ArchiveSource(Source):
-    """An archive: files in its own order or, where these hold no inputs, the rows of arrays or tables."""
+def list_archive(place: str, settings: Settings) -> Listing:
+    """Examples of a WebDataset in an archive, or whatever a folder may hold, with their labels."""
+    from pellucid.data.sources.folder_contents import read_archive  # labels, which a stream does without
 
-    def listing(self) -> Listing:
-        """As `Source.listing`: examples of a WebDataset, or whatever a folder may hold."""
-        from pellucid.data.sources.folder_contents import read_archive  # labels, which a stream does without
+    return read_archive(Path(place), place, settings)
 
-        return read_archive(Path(self.place), self.place, self.settings)
 
-    def stream(self) -> Stream:
-        """As `Source.stream`: every file of the kind; where there is none, the rows of arrays or tables."""
-        path, place, kind = Path(self.place), self.place, self.kind
-        warnings: list[str] = []
-        try:
-            first = next(_packed_files(path, place, kind, [], 0), None)
-        except DataError as error:
-            raise DataError("{place}: {error}", place, error) from error
-        if first is None or (kind is TEXT_KIND and _may_hold_more(first.name)):
-            found = _stream_of_rows(open_archive(path, place), place, self.settings, kind)
-            if found is not None:
-                return found
-        if first is None:
-            raise DataError("{place}: no {what} in this archive; choose another INPUT", place, kind.what)
+def stream_archive(place: str, settings: Settings) -> Stream:
+    """Every file of the kind in an archive, in its own order; else the rows of arrays or tables."""
+    path, kind = Path(place), kind_of(settings)
+    warnings: list[str] = []
+    try:
+        first = next(_packed_files(path, place, kind, [], 0), None)
+    except DataError as error:
+        raise DataError("{place}: {error}", place, error) from error
+    if first is None or (kind is TEXT_KIND and _may_hold_more(first.name)):
+        found = _stream_of_rows(open_archive(path, place), place, settings)
+        if found is not None:
+            return found
+    if first is None:
+        raise DataError("{place}: no {what} in this archive; choose another INPUT", place, kind.what)
 
-        def count() -> int | None:
-            """Files of the kind, none of them read; `None` where all would have to be unpacked for it."""
-            if path.name.lower().endswith("gz"):
-                return None
-            return sum(1 for _ in _packed_files(path, place, kind, [], None))
+    def count() -> int | None:
+        """Files of the kind, none of them read; `None` where all would have to be unpacked for it."""
+        if path.name.lower().endswith("gz"):
+            return None
+        return sum(1 for _ in _packed_files(path, place, kind, [], None))
 
-        return Stream(lambda start: _packed_files(path, place, kind, warnings, start), count, warnings)
+    return Stream(lambda start: _packed_files(path, place, kind, warnings, start), count, warnings)
 
 
 def _is_clutter(name: str) -> bool:
@@ -198,28 +192,31 @@ def _may_hold_more(file: File | str) -> bool:
     return are_lines(name) or is_note(name) or is_table(Path(str(file)))
 
 
-def _stream_of_rows(folder: Folder, place: str, settings: Settings, kind: FileKind) -> Stream | None:
+def _stream_of_rows(folder: Folder, place: str, settings: Settings) -> Stream | None:
     """The rows of arrays, archives, texts line by line or tables in a folder; `None` where there are none."""
     inner, _ = enclosed(folder, SPLIT_OF_NAME)
     if is_idx_folder(inner):
-        return stream_of_idx(inner, str(inner) if isinstance(inner, DiskFolder) else place, kind)
+        place = str(inner) if isinstance(inner, DiskFolder) else place
+        return stream_of(read_idx_folder(inner, place, needs_labels=False), kind_of(settings))
     if isinstance(inner, DiskFolder):
         if archives := archives_alone(inner):
-            return stream_of_streams([ArchiveSource(str(path), settings).stream() for path in archives])
-        return _stream_of_tables(inner, Path(), settings, kind)
-    with _unpacked(inner, settings, kind) as first:
+            return stream_of_streams([stream_archive(str(path), settings) for path in archives])
+        return _stream_of_tables(inner, Path(), settings)
+    if kind_of(settings) is IMAGE_KIND:  # tables in an archive hold none that are found again
+        return None
+    with _unpacked(inner, settings) as first:
         if first is None:
             return None
     warnings: list[str] = []
 
     def rows(start: int) -> Iterator[Row]:
-        with _unpacked(inner, settings, kind) as stream:
+        with _unpacked(inner, settings) as stream:
             assert stream is not None
             yield from stream.rows(start)
             warnings.extend(stream.warnings)
 
     def count() -> int | None:
-        with _unpacked(inner, settings, kind) as stream:
+        with _unpacked(inner, settings) as stream:
             assert stream is not None
             return stream.count()
 
@@ -227,14 +224,15 @@ def _stream_of_rows(folder: Folder, place: str, settings: Settings, kind: FileKi
 
 
 @contextlib.contextmanager
-def _unpacked(folder: Folder, settings: Settings, kind: FileKind) -> Iterator[Stream | None]:
+def _unpacked(folder: Folder, settings: Settings) -> Iterator[Stream | None]:
     """The rows of tables in an archive, which are on the disk for as long as they are read."""
     with tempfile.TemporaryDirectory(prefix="pellucid-") as temporary:
-        yield _stream_of_tables(folder, Path(temporary), settings, kind)
+        yield _stream_of_tables(folder, Path(temporary), settings)
 
 
-def _stream_of_tables(folder: Folder, temporary: Path, settings: Settings, kind: FileKind) -> Stream | None:
+def _stream_of_tables(folder: Folder, temporary: Path, settings: Settings) -> Stream | None:
     """The rows of texts line by line, or else of every table; those of an archive are unpacked."""
+    kind = kind_of(settings)
     pairs = pairs_in(folder) if kind is TEXT_KIND else None
     opens: list[tuple[Callable[[], Table], Path]] = []
     numbers = itertools.count()
@@ -256,7 +254,7 @@ def _stream_of_tables(folder: Folder, temporary: Path, settings: Settings, kind:
                 opens.append((functools.partial(open_packed, path, file, settings), path.parent))
     if not opens:
         return None
-    return stream_of_streams([stream_of_table(open_it, path, settings, kind) for open_it, path in opens])
+    return stream_of_streams([stream_of_table(open_it, path, settings) for open_it, path in opens])
 
 
 def is_description(file: File) -> bool:

@@ -77,7 +77,7 @@ def _read(place: str, settings: Settings) -> Listing:
             place,
             form.value,
         )
-    listing = SOURCES[form](place, settings).listing()
+    listing = SOURCES[form].listing(place, settings)
     if settings.class_depth is not None and "folders" not in listing.form:
         raise UsageError(
             "--class-depth: belongs to class folders, but {place} is read as {form}; leave it out",

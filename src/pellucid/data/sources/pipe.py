@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from io import BufferedIOBase
 from pathlib import Path
 
-from pellucid.data.data_files import TEXT_KIND, is_image_start
-from pellucid.data.listing import Listing
-from pellucid.data.sources.source import Cell, Row, Source, Stream, stamp_of
+from pellucid.data.data_files import is_image_start
+from pellucid.data.sources.source import Cell, Row, Stream, stamp_of
 from pellucid.data.tables.text_files import decode_text
 from pellucid.errors import DataError
 from pellucid.language.sentence import Sentence
@@ -25,22 +24,11 @@ _MOST_IMAGE = 256 << 20
 _PIECE = 1 << 16
 
 
-class PipeSource(Source):
-    """Standard input, which can be read once."""
-
-    def __init__(self, settings: Settings, stdin: BufferedIOBase) -> None:
-        super().__init__(STANDARD_INPUT, settings)
-        self._stdin = stdin
-
-    def listing(self) -> Listing:
-        """Refuse to learn from what cannot be read again."""
-        raise read_once()
-
-    def stream(self) -> Stream:
-        """As `Source.stream`."""
-        are_texts = self.kind is TEXT_KIND
-        rows = _texts(self._stdin, self.settings.encoding) if are_texts else _images(self._stdin)
-        return Stream(lambda start: itertools.islice(rows, start, None), lambda: None, [])
+def stream_pipe(stdin: BufferedIOBase, settings: Settings) -> Stream:
+    """The images or texts on standard input, which can be read once."""
+    are_texts = settings.task == "text"
+    rows = _texts(stdin, settings.encoding) if are_texts else _images(stdin)
+    return Stream(lambda start: itertools.islice(rows, start, None), lambda: None, [])
 
 
 def read_once() -> DataError:

@@ -13,18 +13,19 @@ import itertools
 import os
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from io import BufferedIOBase
 from pathlib import Path
 
+from pellucid.data.data_files import IMAGE_KIND, TEXT_KIND
 from pellucid.data.listing import Listing
-from pellucid.data.sources.arrays import IdxSource, NpySource, NpzSource, is_idx_folder
-from pellucid.data.sources.folders import ArchiveSource, FolderSource
-from pellucid.data.sources.pipe import STANDARD_INPUT, PipeSource, read_once
-from pellucid.data.sources.samples import PREFIX, SampleSource
-from pellucid.data.sources.source import Cell, Row, Source, Stream, stamp_of, stream_of_streams
-from pellucid.data.sources.table import TableSource
+from pellucid.data.sources.arrays import is_idx_folder, read_idx, read_npy, read_npz
+from pellucid.data.sources.folders import list_archive, list_folder, stream_archive, stream_folder
+from pellucid.data.sources.pipe import STANDARD_INPUT, read_once, stream_pipe
+from pellucid.data.sources.samples import PREFIX, read_sample
+from pellucid.data.sources.source import Cell, Row, Source, Stream, read_whole, stamp_of, stream_of_streams
+from pellucid.data.sources.table import list_of_table, stream_table
 from pellucid.data.tables.table_files import has_labelled_lines, is_table
 from pellucid.data.tables.text_files import require_known
 from pellucid.data.trees import DiskFolder, is_archive, likely_path
@@ -87,76 +88,67 @@ def form_of(place: str) -> Form:
     return Form.TABLE if is_table(path) or has_labelled_lines(path) else Form.FILE
 
 
-class FileSource(Source):
-    """A single image, or a file that holds one text."""
-
-    def listing(self) -> Listing:
-        """Refuse what has no labels."""
-        if self.place.lower().endswith(("text.txt", "labels.txt")):
-            raise DataError(
-                "{place}: texts and their labels are read from two files; give the folder of both",
-                self.place,
-            )
-        raise DataError("{place}: not a form of DATA; give {KNOWN_FORMS}", self.place, KNOWN_FORMS)
-
-    def stream(self) -> Stream:
-        """As `Source.stream`."""
-        path = Path(self.place)
-        return _stream_of_one(Row(self.place, path, stamp=stamp_of(path)), [])
-
-
-def _stream_of_one(row: Row, warnings: list[str]) -> Stream:
-    return Stream(lambda start: itertools.islice([row], start, None), lambda: 1, warnings)
-
-
-class PatternSource(Source):
-    """What braces or a glob name: shards of one data set, or as many places."""
-
-    def listing(self) -> Listing:
-        """As `Source.listing`, of archives, tables or folders and files of arrays."""
-        from pellucid.data.sources.folder_contents import (
-            read_shards_at,  # labels, which a stream does without
-        )
-
-        paths = files_named(self.place)
-        if all(map(is_archive, paths)) or all(map(is_table, paths)):
-            return read_shards_at(paths, self.place, self.settings)
+def _refuse(place: str, settings: Settings) -> Listing:
+    """Refuse a file that has no labels."""
+    if place.lower().endswith(("text.txt", "labels.txt")):
         raise DataError(
-            "{place}: names files that are neither all archives nor all tables; name one folder", self.place
+            "{place}: texts and their labels are read from two files; give the folder of both", place
         )
-
-    def stream(self) -> Stream:
-        """As `Source.stream`, of every match by the order of paths."""
-        found = [
-            match
-            for name in dict.fromkeys(_expanded(self.place))
-            for match in (
-                [name]
-                if os.path.lexists(name)
-                else sorted(glob.glob(name, recursive=True), key=lambda each: Path(each).parts)
-            )
-        ]
-        if not found:
-            raise DataError("{place}: nothing matches this pattern; choose another INPUT", self.place)
-        return stream_of_streams([_counted(open_source(each, self.settings)) for each in found])
+    raise DataError("{place}: not a form of DATA; give {KNOWN_FORMS}", place, KNOWN_FORMS)
 
 
-SOURCES: dict[Form, type[Source]] = {
-    Form.SAMPLE: SampleSource,
-    Form.IDX: IdxSource,
-    Form.FOLDER: FolderSource,
-    Form.ARCHIVE: ArchiveSource,
-    Form.NPZ: NpzSource,
-    Form.NPY: NpySource,
-    Form.TABLE: TableSource,
-    Form.PATTERN: PatternSource,
-    Form.FILE: FileSource,
+def _stream_file(place: str, settings: Settings) -> Stream:
+    """A single image, or a file that holds one text."""
+    path = Path(place)
+    return _stream_of([Row(place, path, stamp=stamp_of(path))], 1)
+
+
+def _stream_of(rows: Iterable[Row], count: int, warnings: Sequence[str] = ()) -> Stream:
+    """So many rows that cost nothing until they are decoded."""
+    return Stream(lambda start: itertools.islice(rows, start, None), lambda: count, list(warnings))
+
+
+def _list_pattern(place: str, settings: Settings) -> Listing:
+    """The archives or tables that a pattern names, as shards of one data set."""
+    from pellucid.data.sources.folder_contents import read_shards_at  # labels, which a stream does without
+
+    paths = files_named(place)
+    if not (all(map(is_archive, paths)) or all(map(is_table, paths))):
+        raise DataError(
+            "{place}: names files that are neither all archives nor all tables; name one folder", place
+        )
+    return read_shards_at(paths, place, settings)
+
+
+def _stream_pattern(place: str, settings: Settings) -> Stream:
+    """All that a pattern names, matches of a glob by the order of paths."""
+    found: list[str] = []
+    for name in dict.fromkeys(_expanded(place)):
+        matches = sorted(glob.glob(name, recursive=True), key=lambda each: Path(each).parts)
+        found += [name] if os.path.lexists(name) else matches
+    if not found:
+        raise DataError("{place}: nothing matches this pattern; choose another INPUT", place)
+    return stream_of_streams([stream_at(each, settings) for each in found])
+
+
+# How each form of data is read, to be trained on and to be answered.
+SOURCES: dict[Form, Source] = {
+    Form.SAMPLE: read_whole(read_sample, (IMAGE_KIND, TEXT_KIND)),
+    Form.IDX: read_whole(read_idx),
+    Form.FOLDER: Source(list_folder, stream_folder),
+    Form.ARCHIVE: Source(list_archive, stream_archive),
+    Form.NPZ: read_whole(read_npz),
+    Form.NPY: read_whole(read_npy),
+    Form.TABLE: Source(list_of_table, stream_table),
+    Form.PATTERN: Source(_list_pattern, _stream_pattern),
+    Form.FILE: Source(_refuse, _stream_file),
 }
 
 
-def open_source(place: str, settings: Settings) -> Source:
-    """A place in its form; nothing of it is read yet."""
-    return SOURCES[form_of(place)](place, settings)
+def stream_at(place: str, settings: Settings) -> Stream:
+    """The rows at a place, which are counted once at most."""
+    stream = SOURCES[form_of(place)].stream(place, settings)
+    return dataclasses.replace(stream, count=functools.cache(stream.count))
 
 
 # Braces such as `data/{000..003}.tar`.
@@ -234,22 +226,16 @@ def open_places(
     opened = []
     for place in places:
         if stdin is not None and place == STANDARD_INPUT:
-            opened.append(PipeSource(settings, stdin).stream())
+            opened.append(stream_pipe(stdin, settings))
         elif (whole := _whole_of(place)) is not None:
             opened.append(_one_of(whole, place, settings))
         else:
             _require_there(place, settings)
-            opened.append(_counted(open_source(place, settings)))
+            opened.append(stream_at(place, settings))
     if typed:
         texts = (Row(f"text:{number}", Cell(text), stamp=text) for number, text in enumerate(typed, start=1))
-        opened.append(Stream(lambda start: itertools.islice(texts, start, None), lambda: len(typed), []))
+        opened.append(_stream_of(texts, len(typed)))
     return stream_of_streams(opened)
-
-
-def _counted(source: Source) -> Stream:
-    """The rows of a source, which are counted once at most."""
-    stream = source.stream()
-    return dataclasses.replace(stream, count=functools.cache(stream.count))
 
 
 def _require_there(place: str, settings: Settings) -> None:
@@ -302,11 +288,11 @@ def _whole_of(place: str) -> str | None:
 
 def _one_of(whole: str, place: str, settings: Settings) -> Stream:
     """The one example that has this name in a table, arrays, a sample or an archive."""
-    stream = open_source(whole, settings).stream()
+    stream = stream_at(whole, settings)
     first = ""
     for row in stream:
         if row.name == place:
-            return _stream_of_one(row, stream.warnings)
+            return _stream_of([row], 1, stream.warnings)
         first = first or row.name
     raise DataError(
         "{place}: {whole} has no such example; the first is {value}", place, whole, first or "missing"

@@ -7,7 +7,6 @@ from pathlib import Path
 from pellucid.data.listing import Listing
 from pellucid.data.raw_texts import Texts
 from pellucid.data.sources.arrays import read_idx_folder
-from pellucid.data.sources.source import Source, Stream, stream_of
 from pellucid.data.trees import DiskFolder
 from pellucid.errors import DataError
 
@@ -25,7 +24,7 @@ SPAM_FILE = Path(__file__).parent.parent / "spam" / "spam.jsonl.gz"
 PREFIX = "sample:"
 
 
-def read_sample(place: str) -> Listing:
+def read_sample(place: str, needs_labels: bool = True) -> Listing:
     """List a bundled sample.
 
     `sample:fashion`: 10,000 images of clothes to train on and 2,000 to test, 28 by 28 pixels, grey, ten
@@ -34,6 +33,7 @@ def read_sample(place: str) -> Listing:
 
     Raises: `DataError` if there is no such sample.
     """
+    del needs_labels  # which are there
     if place == "sample:fashion":
         return read_idx_folder(DiskFolder(FASHION_FOLDER), place, FASHION_CLASSES)
     if place != "sample:spam":
@@ -49,15 +49,3 @@ def read_sample(place: str) -> Listing:
         splits=[row["split"] for row in rows],
         texts=Texts.of([row["text"] for row in rows]),
     )
-
-
-class SampleSource(Source):
-    """A bundled sample."""
-
-    def listing(self) -> Listing:
-        """As `Source.listing`."""
-        return read_sample(self.place)
-
-    def stream(self) -> Stream:
-        """As `Source.stream`."""
-        return stream_of(read_sample(self.place), self.kind)

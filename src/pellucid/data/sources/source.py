@@ -1,4 +1,4 @@
-"""A source: a place in one form, of which all rows are listed with their labels, or follow one by one.
+"""Sources: each form of data is listed as a whole, with its labels, or read row by row, without them.
 
 Training lists them all; prediction takes a stream, so that memory does not grow with the number of rows.
 Nothing stops at one bad row: what cannot be read carries its reason along.
@@ -6,8 +6,7 @@ Nothing stops at one bad row: what cannot be read carries its reason along.
 
 import dataclasses
 import os
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -50,32 +49,40 @@ class Stream:
         return self.rows(0)
 
 
-class Source(ABC):
-    """A place in one form."""
+class Source(NamedTuple):
+    """How a form of data is read; each takes a place of the form and the settings.
 
-    def __init__(self, place: str, settings: Settings) -> None:
-        self.place, self.settings = place, settings
+    A listing has every row with its label and, where there are any, its split, group and time, in an order
+    that depends on names and rows alone; nothing is decoded. A stream needs no labels; it has texts where the
+    settings' task is `text`, else images. Both raise `DataError` if the place cannot be read or holds nothing
+    that they look for.
+    """
 
-    @abstractmethod
-    def listing(self) -> Listing:
-        """Every row with its label and, where there are any, its split, group and time; nothing is decoded.
+    listing: Callable[[str, Settings], Listing]
+    stream: Callable[[str, Settings], Stream]
 
-        The order depends on names and rows alone.
 
-        Raises: `DataError` if it cannot be read or holds nothing to learn from.
-        """
+def kind_of(settings: Settings) -> FileKind:
+    """The files that are wanted in a stream."""
+    return TEXT_KIND if settings.task == "text" else IMAGE_KIND
 
-    @abstractmethod
-    def stream(self) -> Stream:
-        """The rows one by one, which need no labels: texts where the settings' task is `text`, else images.
 
-        Raises: `DataError` if it cannot be read or holds nothing of the kind.
-        """
+def read_whole(read: Callable[[str, bool], Listing], kinds: Collection[FileKind] = (IMAGE_KIND,)) -> Source:
+    """A form that is read as a whole, by a function that takes a place and whether labels are needed."""
 
-    @property
-    def kind(self) -> FileKind:
-        """The files that are wanted in a stream."""
-        return TEXT_KIND if self.settings.task == "text" else IMAGE_KIND
+    def stream(place: str, settings: Settings) -> Stream:
+        kind = kind_of(settings)
+        if kind not in kinds:
+            raise _unfit(place, kind)
+        return stream_of(read(place, False), kind)
+
+    return Source(lambda place, settings: read(place, not settings.generates), stream)
+
+
+def _unfit(place: str, kind: FileKind) -> DataError:
+    if kind is TEXT_KIND:
+        return DataError("{place}: holds images; give texts to a model of texts", place)
+    return DataError("{place}: holds texts; give images to a model of images", place)
 
 
 def rows_of(listing: Listing, positions: Sequence[int]) -> Iterator[Row]:
@@ -103,10 +110,8 @@ def stream_of(listing: Listing, kind: FileKind) -> Stream:
 
     Raises: `DataError` if they are not of the kind.
     """
-    if kind is TEXT_KIND and listing.texts is None:
-        raise DataError("{place}: holds images; give texts to a model of texts", listing.place)
-    if kind is IMAGE_KIND and listing.texts is not None:
-        raise DataError("{place}: holds texts; give images to a model of images", listing.place)
+    if (kind is TEXT_KIND) != (listing.texts is not None):
+        raise _unfit(listing.place, kind)
     if listing.load_pixels is not None:
         listing = dataclasses.replace(listing, pixels=listing.load_pixels(), load_pixels=None)
     return Stream(

@@ -20,15 +20,21 @@ from pellucid.data.data_files import (
     ends_like_image,
 )
 from pellucid.data.listing import Listing
-from pellucid.data.sources.source import Cell, Row, Source, Stream, stamp_of
+from pellucid.data.sources.source import Cell, Row, Stream, kind_of, stamp_of
 from pellucid.data.sources.values import MISSING, NO_PATH, OUTSIDE, PathFinder, packed_column
 from pellucid.data.tables.columns import IMAGES, TEXT_FILES, ChosenInput, choose_input
 from pellucid.data.tables.table import Table, inputs_of
 from pellucid.data.tables.table_files import open_table
 from pellucid.data.trees import DiskFolder, Folder, path_within
 from pellucid.data.wording import with_article
+from pellucid.errors import DataError
 from pellucid.language.sentence import Sentence
 from pellucid.settings import Settings
+
+# The path that a value names, and what is wrong with it; empty where a file is there.
+Find = Callable[[object], tuple[Path, str]]
+
+UNCLEAR = "none or several"
 
 _FIRST = 20  # values by which a column of names is detected
 _MOST_PLACES = 50  # folders in which a file is looked for
@@ -37,45 +43,39 @@ _LONGEST_NAME = 200  # characters
 _MOST_COLUMNS = 1_000
 
 
-class TableSource(Source):
-    """A table in a file; paths in it count from its folder."""
+def list_of_table(place: str, settings: Settings) -> Listing:
+    """The labelled rows of a table in a file."""
+    from pellucid.data.sources.folder_contents import read_table  # labels, which a stream does without
 
-    def listing(self) -> Listing:
-        """As `Source.listing`; the images may be named by their ids."""
-        from pellucid.data.sources.folder_contents import read_table  # labels, which a stream does without
-
-        return read_table(Path(self.place), self.place, self.settings)
-
-    def stream(self) -> Stream:
-        """As `Source.stream`, of the column of inputs."""
-        path = Path(self.place)
-        return stream_of_table(
-            functools.partial(open_table, path, self.place, self.settings),
-            path.parent,
-            self.settings,
-            self.kind,
-        )
+    return read_table(Path(place), place, settings)
 
 
-def stream_of_table(open_it: Callable[[], Table], folder: Path, settings: Settings, kind: FileKind) -> Stream:
+def stream_table(place: str, settings: Settings) -> Stream:
+    """The rows of a table in a file, of the column of inputs."""
+    path = Path(place)
+    return stream_of_table(functools.partial(open_table, path, place, settings), path.parent, settings)
+
+
+def stream_of_table(open_it: Callable[[], Table], folder: Path, settings: Settings) -> Stream:
     """The images or texts that a table's rows hold or name; paths in it count from a folder.
 
     Raises: `DataError` if no column can be chosen.
     """
-    table = open_it()
+    table, kind = open_it(), kind_of(settings)
     packed = None if kind is TEXT_KIND else packed_column(table, settings)
     if packed is not None:
         chosen = ChosenInput(IMAGES, packed, (packed,))
         # Another column has the numbers of the rows.
         names: Sequence[str] = [next((name for name in table.names if name != packed), packed)]
         rows = functools.partial(_packed_cells, table, packed, names)
-    elif kind is IMAGE_KIND and (found := images_nearby(table, DiskFolder(folder), settings)) is not None:
-        column, images = found
-        chosen, names = ChosenInput(IMAGES, column, (column,)), [column]
-        rows = functools.partial(_named_images, table, column, images)
     else:
-        chosen = choose_input(table, folder, settings)
-        names, rows = chosen.parts, functools.partial(_cells, table, folder, chosen, kind)
+        find: Find = PathFinder(folder).find
+        if kind is IMAGE_KIND and (nearby := images_nearby(table, DiskFolder(folder), settings)) is not None:
+            column, images = nearby
+            chosen, find = ChosenInput(IMAGES, column, (column,)), images.finder(table)
+        else:
+            chosen = choose_input(table, folder, settings)
+        names, rows = chosen.parts, functools.partial(_cells, table, find, chosen, kind)
 
     def count() -> int:
         if table.rows is not None:
@@ -91,40 +91,27 @@ def _packed_cells(table: Table, column: str, others: Sequence[str], start: int) 
     rows = (number for block in table.read_from(others, start) for number in block.numbers)
     numbers, cells = itertools.tee(rows)
     for found, number in zip(contents(Stored(container, row - 1) for row in cells), numbers, strict=True):
-        content, reason = (b"", str(found)) if isinstance(found, Exception) else (found, "")
+        content, reason = (b"", str(found)) if isinstance(found, DataError) else (found, "")
         yield Row(f"{table.place}:{number}", content, reason, stamp)
 
 
-def _cells(table: Table, folder: Path, chosen: ChosenInput, kind: FileKind, start: int) -> Iterator[Row]:
+def _cells(table: Table, find: Find, chosen: ChosenInput, kind: FileKind, start: int) -> Iterator[Row]:
     """The texts in a column or in several that are joined, or the files that a column names."""
-    stamp, finder = stamp_of(Path(table.place)), PathFinder(folder)
+    stamp = stamp_of(Path(table.place))
     for block in table.read_from(chosen.parts, start):
         for number, value in zip(block.numbers, inputs_of(block.columns, chosen.parts), strict=True):
             name = f"{table.place}:{number}"
             if chosen.holds not in (IMAGES, TEXT_FILES):
                 yield Row(name, Cell(value), stamp=stamp)
                 continue
-            path, problem = finder.find(value)
+            path, problem = find(value)
             reason = {
                 NO_PATH: Sentence("no path of {noun} in this row", with_article(kind.noun)),
                 OUTSIDE: "the path leaves the table's folder; give an absolute path",
                 MISSING: Sentence("no such file ({value})", value),
+                UNCLEAR: Sentence("no such image, or more than one ({value})", value),
             }.get(problem, "")
-            yield Row(name, path, reason, "" if problem in (NO_PATH, OUTSIDE) else stamp_of(path))
-
-
-def _named_images(table: Table, column: str, images: "ImageFinder", start: int) -> Iterator[Row]:
-    """The images below the table's folder that a column names."""
-    near = SidecarTable(posixpath.basename(table.place), table).near
-    for block in table.read_from([column], start):
-        for number, value in zip(block.numbers, block.columns[column], strict=True):
-            name, found = f"{table.place}:{number}", images.find(value, near)
-            if found is None:
-                yield Row(name, b"", Sentence("no such image, or more than one ({value})", value))
-            else:
-                file = images.files[found]
-                assert isinstance(file, Path)
-                yield Row(name, file, stamp=stamp_of(file))
+            yield Row(name, path, reason, "" if problem in (NO_PATH, OUTSIDE, UNCLEAR) else stamp_of(path))
 
 
 # Images that tables name.
@@ -159,6 +146,16 @@ class ImageFinder:
         below = [path for path in found if any(folder and path.startswith(f"{folder}/") for folder in near)]
         fitting = below or found
         return fitting[0] if len(fitting) == 1 else None
+
+    def finder(self, table: Table) -> Find:
+        """Finds the images of the disk that a table in their folder names, as `PathFinder.find` does."""
+        near = SidecarTable(posixpath.basename(table.place), table).near
+
+        def find(value: object) -> tuple[Path, str]:
+            path = self.find(value, near)
+            return (Path(), UNCLEAR) if path is None else (Path(str(self.files[path])), "")
+
+        return find
 
 
 def stem_of(path: str) -> str:
